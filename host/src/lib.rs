@@ -1,0 +1,6 @@
+//! twitchy, a WebAssembly-scriptable command host for Twitch.
+
+pub mod config;
+pub mod domain;
+pub mod sandbox;
+pub mod setup;

@@ -1,0 +1,15 @@
+//! The vocabulary: ids, names, roles, messages, invocations, replies and effects.
+//!
+//! Text becomes one of these types once, at the edge, and is trusted from there on. Nothing here does I/O, imports
+//! another module of ours, or can be serialized: the wire's and the database's shapes belong to `twitch`, `http` and
+//! `store`.
+
+pub mod amount;
+pub mod effect;
+pub mod id;
+pub mod invocation;
+pub mod manifest;
+pub mod message;
+pub mod ports;
+pub mod prefix;
+pub mod role;

@@ -1,0 +1,139 @@
+//! What a command asks the host to do: data, until it is committed.
+
+use std::time::SystemTime;
+
+use super::amount::Amount;
+use super::id::{ChannelId, ChatterId, Login, ModuleName};
+use super::invocation::InvocationId;
+use super::manifest::Command;
+use super::message::{Channel, Reply};
+use super::prefix::Prefix;
+
+/// A part of a channel's state that is compared, and raised in revision, as one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    Storage {
+        channel: ChannelId,
+        module: ModuleName,
+    },
+    Account {
+        channel: ChannelId,
+        holder: Holder,
+    },
+    /// Prefix, modules, settings, words, mute, and whether the channel is wanted.
+    Setup {
+        channel: ChannelId,
+    },
+}
+
+/// How often a scope was written. 0 where it never was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
+
+/// Who holds an amount of a channel's currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Holder {
+    Chatter(ChatterId),
+    /// What the channel took in by charging.
+    Till,
+    /// Where currency comes from: the only holder that may be below zero.
+    Mint,
+}
+
+/// One change, buffered while the module runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    SaveEntry {
+        module: ModuleName,
+        key: String,
+        value: Vec<u8>,
+    },
+    DeleteEntry {
+        module: ModuleName,
+        key: String,
+    },
+    /// Moves a positive amount of the channel's own currency.
+    Transfer {
+        from: Holder,
+        to: Holder,
+        amount: Amount,
+    },
+    ChangePrefix(Prefix),
+    SwitchModule {
+        module: ModuleName,
+        enabled: bool,
+    },
+    /// None takes the setting back to its default.
+    ChangeSetting {
+        module: ModuleName,
+        key: String,
+        value: Option<String>,
+    },
+    Mute {
+        until: Option<SystemTime>,
+    },
+    ClaimWord {
+        module: ModuleName,
+        word: Command,
+    },
+    ReleaseWord {
+        module: ModuleName,
+        name: Box<str>,
+    },
+    /// The bot shall sit in this channel, which is the invoking chatter's own and not the invocation's.
+    WantChannel {
+        channel: Channel,
+        account: Login,
+    },
+    /// The bot shall leave this channel, likewise.
+    UnwantChannel {
+        channel: ChannelId,
+    },
+}
+
+impl Effect {
+    /// The scopes that this effect writes, in an invocation of `channel`.
+    pub fn scopes(&self, channel: ChannelId) -> Vec<Scope> {
+        match self {
+            Effect::SaveEntry { module, .. } | Effect::DeleteEntry { module, .. } => {
+                vec![Scope::Storage { channel, module: module.clone() }]
+            }
+            Effect::Transfer { from, to, .. } => {
+                vec![Scope::Account { channel, holder: *from }, Scope::Account { channel, holder: *to }]
+            }
+            Effect::WantChannel { channel, .. } => vec![Scope::Setup { channel: channel.id }],
+            Effect::UnwantChannel { channel } => vec![Scope::Setup { channel: *channel }],
+            Effect::ChangePrefix(_)
+            | Effect::SwitchModule { .. }
+            | Effect::ChangeSetting { .. }
+            | Effect::Mute { .. }
+            | Effect::ClaimWord { .. }
+            | Effect::ReleaseWord { .. } => vec![Scope::Setup { channel }],
+        }
+    }
+}
+
+/// An invocation's changes, to be made all together or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    pub invocation: InvocationId,
+    pub channel: ChannelId,
+    /// The revision that each scope had when the invocation first read it.
+    pub noted: Vec<(Scope, Revision)>,
+    /// In the order in which the module asked for them; never empty.
+    pub effects: Vec<Effect>,
+    /// What the command answered, for whoever asks again under the same id.
+    pub replies: Vec<Reply>,
+    pub at: SystemTime,
+}
+
+/// What became of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// On disk.
+    Done,
+    /// A noted scope was written in between, or an account holds too little by now: nothing was changed, run again.
+    Conflict,
+    /// The id was committed before, with these replies: nothing was changed.
+    Duplicate(Vec<Reply>),
+}

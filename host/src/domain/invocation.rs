@@ -1,0 +1,77 @@
+//! One call of a command.
+
+use std::time::SystemTime;
+
+use super::id::{Login, MessageId};
+use super::message::{Channel, Chatter, QuotedMessage};
+use super::prefix::Prefix;
+
+/// Where an invocation came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Origin {
+    Chat,
+    Http,
+    Timer,
+    Event,
+}
+
+impl Origin {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Origin::Chat => "chat",
+            Origin::Http => "http",
+            Origin::Timer => "timer",
+            Origin::Event => "event",
+        }
+    }
+}
+
+/// Names one invocation for ever: a commit under an id that was committed before is a duplicate and changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InvocationId {
+    pub origin: Origin,
+    /// Twitch's message id; for HTTP the key's id and the `Idempotency-Key`.
+    pub id: Box<str>,
+}
+
+/// One call of a command, as the module sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    pub id: InvocationId,
+    pub channel: Channel,
+    pub chatter: Chatter,
+    /// The bot account that sits in the channel.
+    pub bot: Login,
+    pub prefix: Prefix,
+    /// BCP 47: `en`, `pt-BR`.
+    pub locale: Box<str>,
+    /// The declared name of the command or the claimed word, in lower case; never the alias typed.
+    pub command: Box<str>,
+    /// The words after the command, quotes resolved.
+    pub arguments: Vec<String>,
+    /// The text after the command, as typed.
+    pub text: String,
+    /// The message that called, for threading; none where no chat message did.
+    pub message_id: Option<MessageId>,
+    pub reply_to: Option<QuotedMessage>,
+    pub sent_at: SystemTime,
+    /// The module's settings in this channel, defaults filled in, without secrets.
+    pub settings: Vec<(String, String)>,
+    /// Facts by documented key (`alias`).
+    pub details: Vec<(String, String)>,
+    /// The clock of the whole invocation, however often it runs.
+    pub now: SystemTime,
+    /// The randomness of the whole invocation, however often it runs.
+    pub random_seed: u64,
+}
+
+/// What a module says instead of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandError {
+    /// Typed wrongly: shown with the usage line; the cooldown is given back.
+    Usage(String),
+    /// The chatter is told this, and nothing else happened.
+    Refused(String),
+    /// Something behind the command is down; the text is for the log.
+    Unavailable(String),
+}

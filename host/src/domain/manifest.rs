@@ -1,0 +1,190 @@
+//! What a module says about itself, and what it asks for.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::amount::Amount;
+use super::id::{ModuleDigest, ModuleName};
+use super::role::Role;
+
+/// One interface of the contract: a power that a module requests by importing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Capability {
+    Balances,
+    Channels,
+    Chatters,
+    Clock,
+    Coins,
+    Commands,
+    Http,
+    Log,
+    Payments,
+    Random,
+    Settings,
+    Storage,
+    Streams,
+    Treasury,
+    Words,
+}
+
+impl Capability {
+    pub const ALL: [Capability; 15] = [
+        Capability::Balances,
+        Capability::Channels,
+        Capability::Chatters,
+        Capability::Clock,
+        Capability::Coins,
+        Capability::Commands,
+        Capability::Http,
+        Capability::Log,
+        Capability::Payments,
+        Capability::Random,
+        Capability::Settings,
+        Capability::Storage,
+        Capability::Streams,
+        Capability::Treasury,
+        Capability::Words,
+    ];
+
+    /// The interface's name in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Capability::Balances => "balances",
+            Capability::Channels => "channels",
+            Capability::Chatters => "chatters",
+            Capability::Clock => "clock",
+            Capability::Coins => "coins",
+            Capability::Commands => "commands",
+            Capability::Http => "http",
+            Capability::Log => "log",
+            Capability::Payments => "payments",
+            Capability::Random => "random",
+            Capability::Settings => "settings",
+            Capability::Storage => "storage",
+            Capability::Streams => "streams",
+            Capability::Treasury => "treasury",
+            Capability::Words => "words",
+        }
+    }
+
+    /// Whether somebody must grant it. The log, the time and randomness reach nobody.
+    pub fn needs_grant(self) -> bool {
+        !matches!(self, Capability::Log | Capability::Clock | Capability::Random)
+    }
+
+    /// Whether a module that imports it can write to a scope of the channel: such calls run one after another.
+    pub fn may_write(self) -> bool {
+        matches!(
+            self,
+            Capability::Channels
+                | Capability::Payments
+                | Capability::Settings
+                | Capability::Storage
+                | Capability::Treasury
+                | Capability::Words
+        )
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where a module came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModuleSource {
+    /// Part of this binary, and so granted all that it asks for.
+    Bundled,
+    /// Somebody's upload.
+    Uploaded,
+}
+
+/// What a module offers and asks for, read from its bytes and its `info`, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    pub digest: ModuleDigest,
+    pub source: ModuleSource,
+    pub name: ModuleName,
+    pub version: semver::Version,
+    pub summary: String,
+    /// In the contract's order, without duplicates.
+    pub capabilities: Vec<Capability>,
+    pub commands: Vec<Command>,
+    pub settings: Vec<Setting>,
+    pub http_hosts: Vec<String>,
+}
+
+impl Manifest {
+    pub fn requests(&self, capability: Capability) -> bool {
+        self.capabilities.contains(&capability)
+    }
+}
+
+/// What a channel's creator, or the operator, allowed one version of a module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    pub capabilities: Vec<Capability>,
+    /// The most that one invocation may move through `payments` and `treasury`; None: no cap.
+    pub most_per_invocation: Option<Amount>,
+    /// The most that `treasury` may pay out in a day; None: no cap.
+    pub most_per_day: Option<Amount>,
+}
+
+impl Grants {
+    /// All that a module asks for, without a cap: what a bundled module comes with.
+    pub fn all(manifest: &Manifest) -> Grants {
+        Grants { capabilities: manifest.capabilities.clone(), ..Grants::default() }
+    }
+
+    pub fn covers(&self, capability: Capability) -> bool {
+        !capability.needs_grant() || self.capabilities.contains(&capability)
+    }
+
+    /// A module runs with all that it asks for, or not at all.
+    pub fn suffice_for(&self, manifest: &Manifest) -> bool {
+        manifest.capabilities.iter().all(|capability| self.covers(*capability))
+    }
+}
+
+/// A command that a module declares, or a word that it claimed in a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Lower case, without a prefix.
+    pub name: Box<str>,
+    pub aliases: Vec<Box<str>>,
+    /// The arguments as shown in help: `[@chatter]`.
+    pub usage: String,
+    pub summary: String,
+    pub role: Role,
+    pub channel_cooldown: Duration,
+    pub chatter_cooldown: Duration,
+}
+
+/// A setting that a module declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    pub key: String,
+    pub summary: String,
+    pub kind: SettingKind,
+    pub default: String,
+}
+
+/// What a setting's value may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingKind {
+    Text,
+    Integer {
+        least: i64,
+        most: i64,
+    },
+    Number,
+    Boolean,
+    Choice(Vec<String>),
+    Duration,
+    Chatter,
+    Secret,
+    /// Of a later contract: taken as text.
+    Other(String),
+}

@@ -1,0 +1,116 @@
+//! What Twitch told us, and what we say.
+
+use std::time::SystemTime;
+
+use super::id::{ChannelId, ChatterId, Login, MessageId};
+use super::role::Role;
+
+/// A chat room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    pub id: ChannelId,
+    pub login: Login,
+    pub display_name: Box<str>,
+}
+
+/// `subscriber/12` with its exact months in `info`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Badge {
+    pub name: Box<str>,
+    pub version: Box<str>,
+    pub info: Box<str>,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chatter {
+    pub id: ChatterId,
+    pub login: Login,
+    pub display_name: Box<str>,
+    /// From the badges and the id, never from a name.
+    pub role: Role,
+    pub badges: Vec<Badge>,
+}
+
+/// The message that another one replies to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotedMessage {
+    pub id: MessageId,
+    pub chatter_id: ChatterId,
+    pub chatter_login: Login,
+    pub text: Box<str>,
+}
+
+/// One chat text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatMessage {
+    pub id: MessageId,
+    /// The bot account whose connection brought it.
+    pub account: Login,
+    pub channel_id: ChannelId,
+    pub channel_login: Login,
+    pub chatter: Chatter,
+    /// As sent, without the CTCP frame of a `/me`.
+    pub text: Box<str>,
+    pub reply_to: Option<QuotedMessage>,
+    pub sent_at: SystemTime,
+    /// Brought here from another room of a shared chat: its own room's copy is the one to answer.
+    pub is_shared_copy: bool,
+}
+
+/// Anything that Twitch told us and that somebody outside `twitch` acts on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Message(Box<ChatMessage>),
+    /// The account sits in the room now, and Twitch said which channel it is.
+    Joined {
+        account: Login,
+        channel_id: ChannelId,
+        channel_login: Login,
+    },
+    /// The account could not enter, was sent away, or left by itself a room that is not the channel we stored.
+    JoinFailed {
+        account: Login,
+        channel_login: Login,
+        reason: JoinFailure,
+    },
+}
+
+/// Why an account does not sit in a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinFailure {
+    Banned,
+    Suspended,
+    /// The login belongs to another channel now.
+    Recycled {
+        found: ChannelId,
+    },
+    /// Twitch never confirmed: the channel does not exist, or was renamed.
+    Unconfirmed,
+}
+
+/// What a command answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// A plain message to the channel.
+    Say(String),
+    /// A message threaded under the invocation's own.
+    Answer(String),
+    /// A "/me" message.
+    Action(String),
+}
+
+/// A message on its way to the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingMessage {
+    pub account: Login,
+    pub channel_id: ChannelId,
+    pub channel_login: Login,
+    pub reply: Reply,
+    /// What an `Answer` is threaded under.
+    pub reply_to: Option<MessageId>,
+    /// The role of whoever is answered: the outbox serves the broadcaster and moderators first.
+    pub role: Role,
+    /// When the command was asked for: stale answers are not sent.
+    pub asked_at: std::time::Instant,
+}

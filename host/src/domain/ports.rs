@@ -1,0 +1,46 @@
+//! The traits by which a lower part asks a higher one; `app` joins them.
+
+use std::time::{Instant, SystemTime};
+
+use super::id::Login;
+
+/// The time, in both its kinds: spans are measured on the one that never jumps.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    pub instant: Instant,
+    pub wall: SystemTime,
+}
+
+/// Where the time comes from. Tests pass one that stands still.
+pub trait Clock: Send + Sync + 'static {
+    fn now(&self) -> Moment;
+}
+
+/// The machine's clocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Moment {
+        Moment { instant: Instant::now(), wall: SystemTime::now() }
+    }
+}
+
+/// Why there is no token to log in with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchTokenError {
+    /// Nobody has given one: asking again is of no use until somebody does.
+    #[error("no token for this account")]
+    Missing,
+    /// Cannot be told now: worth asking again, later.
+    #[error("token unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// The connection asks for a bot account's access token each time that it logs in.
+pub trait Credentials: Send + Sync + 'static {
+    fn fetch_access_token(
+        &self,
+        account: &Login,
+    ) -> impl Future<Output = Result<secrecy::SecretString, FetchTokenError>> + Send;
+}

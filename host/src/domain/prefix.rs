@@ -1,0 +1,70 @@
+//! What a chatter types before a command word.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// 1 to 5 visible characters, none of them a letter, a digit, `@`, `/` or `.`: letters would turn talk into commands,
+/// `@` begins a mention, and Twitch takes `/` and `.` for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(Box<str>);
+
+impl Prefix {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Prefix {
+    fn default() -> Self {
+        Self("!".into())
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The text cannot be a prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a prefix is 1 to 5 visible characters without letters, digits, @, / or .")]
+pub struct ParsePrefixError;
+
+impl FromStr for Prefix {
+    type Err = ParsePrefixError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePrefixError> {
+        let is_prefix = (1..=5).contains(&text.chars().count()) && text.chars().all(may_stand_in_prefix);
+        is_prefix.then(|| Self(text.into())).ok_or(ParsePrefixError)
+    }
+}
+
+fn may_stand_in_prefix(character: char) -> bool {
+    let is_visible = !character.is_whitespace() && !character.is_control() && !is_invisible(character);
+    is_visible && !character.is_alphanumeric() && !matches!(character, '@' | '/' | '.')
+}
+
+/// Characters that are drawn as nothing: clients append some of them, and a prefix of them could not be seen.
+pub fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+        | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
+        | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_short_visible_and_no_letter() {
+        for good in ["!", "?", "$$", "~>", "!!!!!", "«", "🎲"] {
+            assert!(good.parse::<Prefix>().is_ok(), "{good:?}");
+        }
+        for bad in ["", "a", "é", "1", "@", "/", ".", "! ", "!!!!!!", "\u{200b}", "!\u{e0000}", "!\n", "!.", "٣"] {
+            assert!(bad.parse::<Prefix>().is_err(), "{bad:?}");
+        }
+    }
+}
