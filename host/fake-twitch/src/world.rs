@@ -13,6 +13,11 @@ const TRANSCRIPT_KEEPS: usize = 10_000;
 /// Messages of a thread that are followed back to find its first one.
 const THREAD_LONGEST: usize = 100;
 
+/// No channel has that login.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no channel {0}")]
+pub struct FindChannelError(pub(crate) String);
+
 /// What a chatter is in a channel. In the order in which Twitch lists the badges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {

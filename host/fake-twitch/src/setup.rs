@@ -1,47 +1,14 @@
-//! What a test or the demo may do to the world: set it up, talk in it, and make trouble.
+//! Setting up the world, and changing it while it runs.
 
 use std::time::Duration;
 
-use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use crate::delivery::Delivery;
 use crate::joining::{followers_tag, room_state_line, slow_tag};
-use crate::line::{Line, Tags};
+use crate::line::Tags;
 use crate::notice::Notice;
-use crate::observed::{Kind, Observed, Violation};
 use crate::server::FakeTwitch;
-use crate::state::State;
-use crate::world::{Barred, Channel, Chatter, Role};
-
-/// No channel has that login.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no channel {0}")]
-pub struct FindChannelError(String);
-
-/// How a chatter says something; `Say::default()` is an ordinary message in the chatter's roles.
-#[derive(Debug, Clone, Default)]
-pub struct Say {
-    /// In place of the chatter's roles in the channel, for this message alone.
-    pub roles: Option<Vec<Role>>,
-    /// Id of the message that is answered.
-    pub reply_to: Option<String>,
-    /// `/me`.
-    pub is_action: bool,
-    /// Makes it the copy of a message from another channel of a shared chat.
-    pub shared_from: Option<SharedFrom>,
-    /// In place of a generated one.
-    pub id: Option<String>,
-    /// Tags to add, or to put in the place of others; unescaped.
-    pub tags: Vec<(String, String)>,
-}
-
-/// Where a message of a shared chat was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SharedFrom {
-    pub room_id: String,
-    pub message_id: String,
-}
+use crate::world::{Barred, Channel, Chatter, FindChannelError, Role};
 
 /// A change of a room's modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +23,7 @@ pub enum RoomChange {
     Unique(bool),
 }
 
-/// Setting up the world. Logins are case-insensitive; chatters that do not exist yet are made, with an id that
+/// The world. Logins are case-insensitive; chatters that do not exist yet are made, with an id that
 /// depends on the login alone.
 impl FakeTwitch {
     /// An account that may log in with `access_token`; a token it had before is revoked. Open connections stay.
@@ -177,156 +144,6 @@ impl FakeTwitch {
     ) -> Result<(), FindChannelError> {
         let chatter = self.shared.lock().world.chatter(login);
         self.with_channel(channel, |channel| change(channel, &chatter))
-    }
-}
-
-/// Talking, and looking at what was said.
-impl FakeTwitch {
-    /// A chatter says `text`, whatever the room's modes. Returns the message's id.
-    pub fn say(&self, channel: &str, chatter: &str, text: &str) -> Result<String, FindChannelError> {
-        self.say_with(channel, chatter, text, Say::default())
-    }
-
-    /// The same, in a particular way.
-    pub fn say_with(&self, channel: &str, chatter: &str, text: &str, how: Say) -> Result<String, FindChannelError> {
-        let login = channel.to_ascii_lowercase();
-        let mut state = self.shared.lock();
-        let from = state.world.chatter(chatter);
-        let Some(room) = state.world.find_channel(&login) else { return Err(FindChannelError(login)) };
-        let roles = how.roles.map_or_else(|| room.roles_of(&from), |roles| roles.into_iter().collect());
-        let mut tags = how.tags;
-        if let Some(source) = how.shared_from {
-            let shared = [
-                ("source-badge-info", roles.badge_info().to_owned()),
-                ("source-badges", roles.badges()),
-                ("source-id", source.message_id),
-                ("source-only", "0".to_owned()),
-                ("source-room-id", source.room_id),
-            ];
-            tags.extend(shared.map(|(key, value)| (key.to_owned(), value)));
-        }
-        let id = how.id.unwrap_or_else(|| state.clock.next_id());
-        let delivery = Delivery {
-            channel: login,
-            from,
-            roles,
-            text: text.to_owned(),
-            kind: if how.is_action { Kind::Action } else { Kind::Message },
-            reply_to: how.reply_to,
-            id: id.clone(),
-            tags,
-        };
-        state.deliver(delivery, None, Instant::now());
-        Ok(id)
-    }
-
-    /// A moderator clears the whole chat.
-    pub fn clear_chat(&self, channel: &str) {
-        self.shared.lock().clear_chat(&channel.to_ascii_lowercase(), None);
-    }
-
-    /// A moderator deletes one message.
-    pub fn delete_message(&self, channel: &str, id: &str) {
-        self.shared.lock().delete_message(&channel.to_ascii_lowercase(), id);
-    }
-
-    /// Every message that is delivered from now on. Whoever lags 4,096 behind is told how many it missed.
-    #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<Observed> {
-        self.shared.lock().log.subscribe()
-    }
-
-    /// What was delivered in a channel so far, up to the newest 10,000.
-    #[must_use]
-    pub fn messages(&self, channel: &str) -> Vec<Observed> {
-        let state = self.shared.lock();
-        let channel = state.world.find_channel(&channel.to_ascii_lowercase());
-        channel.map(|channel| channel.list_messages().cloned().collect()).unwrap_or_default()
-    }
-
-    /// The rules that were broken so far, up to the first 1,000. A good bot leaves it empty.
-    #[must_use]
-    pub fn violations(&self) -> Vec<Violation> {
-        self.shared.lock().log.list_violations().to_vec()
-    }
-}
-
-/// Connections, and trouble with them. "All" is all that are logged in, unless it says more.
-impl FakeTwitch {
-    /// The logins of the connections, in the order in which they came.
-    #[must_use]
-    pub fn connected(&self) -> Vec<String> {
-        self.shared.lock().list_sessions().map(|(_, session)| session.identity.login().to_owned()).collect()
-    }
-
-    /// Resolves when some connection of the account is in the channel.
-    pub async fn until_joined(&self, login: &str, channel: &str) {
-        let (login, channel) = (login.to_ascii_lowercase(), channel.to_ascii_lowercase());
-        self.until(|state| state.is_joined(&login, &channel)).await;
-    }
-
-    /// Resolves when this many connections are logged in.
-    pub async fn until_connected(&self, count: usize) {
-        self.until(|state| state.ids().len() == count).await;
-    }
-
-    async fn until(&self, holds: impl Fn(&State) -> bool) {
-        loop {
-            // Listening starts before looking, or what happens between the two would be missed.
-            let changed = self.shared.changed.notified();
-            if holds(&self.shared.lock()) {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    /// Sends all a PING of its own and resolves when each has answered it, is gone or never will: then everything
-    /// sent before has been read.
-    pub async fn ping_and_wait(&self) {
-        let answers: Vec<_> = {
-            let mut state = self.shared.lock();
-            let text = state.next_ping_text();
-            state.ids().into_iter().filter_map(|id| state.ping(id, &text)).collect()
-        };
-        for answer in answers {
-            // A connection that ended has read all that it will.
-            let _answered_or_gone = answer.await;
-        }
-    }
-
-    /// Pushes a line to all, byte for byte; the line ending is added.
-    pub fn raw(&self, line: impl AsRef<[u8]>) {
-        let mut state = self.shared.lock();
-        for id in state.ids() {
-            state.send_bytes(id, [line.as_ref(), b"\r\n"].concat());
-        }
-    }
-
-    /// RECONNECT to all, and then the end of their connections.
-    pub fn reconnect(&self) {
-        let mut state = self.shared.lock();
-        let ids = state.ids();
-        state.send_all(&ids, &Line::new(":tmi.twitch.tv RECONNECT").for_commands());
-        for id in ids {
-            state.close_session(id);
-        }
-    }
-
-    /// All connections end without a word, those that are not logged in too.
-    pub fn drop_connections(&self) {
-        self.shared.lock().drop_sessions();
-    }
-
-    /// All connections stay open, those that are not logged in too, but nothing comes from them and nothing is
-    /// heard of what they say: half-open. New connections work.
-    pub fn stop_answering(&self) {
-        self.shared.lock().mute_sessions();
-    }
-
-    /// New connections are ended as soon as they are made.
-    pub fn refuse_connections(&self, refuse: bool) {
-        self.shared.lock().refuses_connections = refuse;
     }
 }
 
