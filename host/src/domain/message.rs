@@ -58,6 +58,14 @@ pub struct ChatMessage {
     pub is_shared_copy: bool,
 }
 
+/// A channel in which a bot account is to sit. The id is unknown until a seed's room has told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedChannel {
+    pub id: Option<ChannelId>,
+    pub login: Login,
+    pub account: Login,
+}
+
 /// Anything that Twitch told us and that somebody outside `twitch` acts on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
