@@ -52,6 +52,8 @@ pub struct ChatMessage {
     pub chatter: Chatter,
     /// As sent, without the CTCP frame of a `/me`.
     pub text: Box<str>,
+    /// A `/me`: told about the chatter, never a command.
+    pub is_action: bool,
     pub reply_to: Option<QuotedMessage>,
     pub sent_at: SystemTime,
     /// Brought here from another room of a shared chat: its own room's copy is the one to answer.
