@@ -1,8 +1,10 @@
 //! twitchy, a WebAssembly-scriptable command host for Twitch.
 
+pub mod balances;
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod sandbox;
 pub mod setup;
+pub mod store;
 pub mod twitch;
