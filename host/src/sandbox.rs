@@ -1,11 +1,91 @@
 //! Runs modules as WebAssembly components, each call in a fresh sandbox.
 
+pub mod world;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::SandboxConfig;
 use crate::domain::invocation::{CommandError, Invocation};
-use crate::domain::manifest::{Grants, Manifest};
+use crate::domain::manifest::{Grants, Manifest, ModuleSource};
 use crate::domain::message::Reply;
+use world::World;
+
+/// How much a module may be and use; chosen when it is added. Each size class has an engine of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SizeClass {
+    /// 16 MiB of component, 16 MiB of memory.
+    Small,
+    /// 40 MiB of component, 128 MiB of memory: for modules that bring a JavaScript or Python runtime along.
+    Large,
+}
+
+/// Why the sandbox could not be built: the machine's fault or the operator's.
+#[derive(Debug, thiserror::Error)]
+pub enum StartSandboxError {
+    #[error("engine: {0}")]
+    Engine(String),
+    #[error("artefact cache: {0}")]
+    Cache(#[source] std::io::Error),
+    #[error("guest threads: {0}")]
+    Runtime(#[source] std::io::Error),
+}
+
+/// Why bytes did not become a module; shown to whoever brought them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    #[error("the module is larger than {0} MiB")]
+    TooLarge(usize),
+    #[error("modules of this size class are not allowed on this host")]
+    SizeClass,
+    #[error("the module is machine code already: only WebAssembly is accepted")]
+    Precompiled,
+    #[error("not a valid component: {0}")]
+    Invalid(String),
+    #[error("the module imports {0:?}, which this host does not offer")]
+    UnknownImport(String),
+    #[error("the module does not fit the contract: {0}")]
+    Contract(String),
+    #[error("what the module says about itself is wrong: {0}")]
+    Info(String),
+    #[error("the module could not say what it offers: {0}")]
+    Run(#[from] InvokeError),
+    #[error("the host is at fault: {0}")]
+    Host(String),
+}
+
+/// Everything that runs guests.
+pub struct Sandbox;
+
+impl Sandbox {
+    /// Builds the engine of the small modules and the threads that guests run on. `cache_dir` is made where it is
+    /// not there, and closed to other users.
+    pub fn start(_config: &SandboxConfig, _cache_dir: &Path, _world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
+        todo!()
+    }
+
+    /// Checks, compiles (or loads from the cache) and asks a component what it offers. From then on it can be invoked.
+    pub async fn add_module(
+        &self,
+        _bytes: &[u8],
+        _source: ModuleSource,
+        _size: SizeClass,
+    ) -> Result<Arc<Manifest>, CompileError> {
+        todo!()
+    }
+
+    /// Runs a module once, in a fresh instance, and commits what it changed; after a conflict again, three times at
+    /// most. Dropping the future does not stop the call.
+    pub async fn invoke(&self, _call: Call) -> Result<Answer, InvokeError> {
+        todo!()
+    }
+
+    /// Ends the guests' threads; calls that still run are cut off.
+    pub async fn shut_down(&self) {
+        todo!()
+    }
+}
 
 /// One invocation with the module that shall answer it.
 #[derive(Clone, Debug)]
@@ -37,6 +117,9 @@ pub enum InvokeError {
     Trap(String),
     #[error("other changes came first, each time")]
     Conflict,
+    /// Never started: nobody's fault in particular.
+    #[error("too many calls at once")]
+    Busy,
     #[error("the host is at fault: {0}")]
     Host(String),
 }
@@ -52,7 +135,7 @@ impl InvokeError {
     pub fn blame(&self) -> Blame {
         match self {
             InvokeError::Deadline | InvokeError::Cpu | InvokeError::Memory | InvokeError::Trap(_) => Blame::Guest,
-            InvokeError::Conflict | InvokeError::Host(_) => Blame::Host,
+            InvokeError::Conflict | InvokeError::Busy | InvokeError::Host(_) => Blame::Host,
         }
     }
 }
