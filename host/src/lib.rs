@@ -5,6 +5,7 @@ pub mod chatters;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod joining;
 pub mod sandbox;
 pub mod setup;
 pub mod store;
