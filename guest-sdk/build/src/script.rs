@@ -1,0 +1,49 @@
+//! For build scripts: builds guest crates of this workspace into `OUT_DIR`, and tells cargo what to watch.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::component::{BuildRequest, STACK_BYTES, build_components};
+
+/// A guest crate of this workspace.
+#[derive(Debug, Clone)]
+pub struct GuestCrate {
+    pub package: String,
+    pub folder: PathBuf,
+}
+
+/// Builds the crates in one go; each component is then `OUT_DIR/<package>.wasm`.
+///
+/// `workspace` is the folder of the workspace's manifest. cargo runs the script again when a crate, the SDK, the contract
+/// or the workspace's manifest changed, and not otherwise.
+///
+/// # Errors
+/// As [`build_components`]; and where this is not a build script.
+pub fn build_into_out_dir(workspace: &Path, crates: &[GuestCrate]) -> Result<()> {
+    let own =
+        ["Cargo.toml", "Cargo.lock", "guest-sdk/Cargo.toml", "guest-sdk/src", "wit"].map(|path| workspace.join(path));
+    for path in own.iter().chain(crates.iter().map(|guest| &guest.folder)) {
+        println!("cargo:rerun-if-changed={}", path.display());
+    }
+    let out_dir = PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is not set: this is no build script")?);
+    let request = BuildRequest {
+        workspace: workspace.to_owned(),
+        packages: crates.iter().map(|guest| guest.package.clone()).collect(),
+        profile: "guest".to_owned(),
+        target_folder: outer_target_folder(&out_dir).join("guests"),
+        stack_bytes: STACK_BYTES,
+    };
+    for component in build_components(&request, &|line| println!("cargo:warning={line}"))? {
+        fs::write(out_dir.join(format!("{}.wasm", component.package)), component.bytes)?;
+    }
+    Ok(())
+}
+
+/// cargo marks the top of its target folder with this file; so `cargo clean` clears the guests too, and all build scripts
+/// of a workspace share what they compile.
+fn outer_target_folder(out_dir: &Path) -> &Path {
+    out_dir.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists()).unwrap_or(out_dir)
+}
