@@ -1,5 +1,6 @@
 //! twitchy, a WebAssembly-scriptable command host for Twitch.
 
+pub mod chat;
 pub mod config;
 pub mod domain;
 pub mod sandbox;
