@@ -1,6 +1,7 @@
 //! twitchy, a WebAssembly-scriptable command host for Twitch.
 
 pub mod balances;
+pub mod chat;
 pub mod chatters;
 pub mod cli;
 pub mod config;
