@@ -2,7 +2,6 @@
 
 pub mod balances;
 pub mod chat;
-pub mod chatters;
 pub mod cli;
 pub mod config;
 pub mod domain;
