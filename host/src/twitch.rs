@@ -14,5 +14,9 @@
 //! [`OutgoingMessage`]: crate::domain::message::OutgoingMessage
 
 pub mod account;
+mod command;
+mod event;
+mod lines;
 pub mod own_messages;
+pub mod rate_window;
 pub mod server;
