@@ -4,6 +4,7 @@ pub mod balances;
 pub mod chat;
 pub mod config;
 pub mod domain;
+pub mod joining;
 pub mod sandbox;
 pub mod setup;
 pub mod store;
