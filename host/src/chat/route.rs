@@ -145,7 +145,9 @@ mod tests {
         for text in ["@twitchy help", "@Twitchy, help", "@TWITCHY: help", "@twitchy,help", "@twitchy ?help"] {
             assert_eq!(route_under("?", text, false), routed("help", &[], ""), "{text:?}");
         }
-        for text in ["@twitchy", "@twitchybot help", "@twitchy_ help", "twitchy help", "@twitchy ? help", "@twitch help"] {
+        for text in
+            ["@twitchy", "@twitchybot help", "@twitchy_ help", "twitchy help", "@twitchy ? help", "@twitch help"]
+        {
             assert_eq!(route_under("?", text, false), None, "{text:?}");
         }
     }
@@ -205,7 +207,8 @@ mod tests {
 
     /// As a chatter would type it: in quotes where it would fall apart, or lose its end, without them.
     fn render_argument(argument: &str) -> String {
-        let needs_quotes = argument.is_empty() || argument.contains(char::is_whitespace) || trim_filler(argument) != argument;
+        let needs_quotes =
+            argument.is_empty() || argument.contains(char::is_whitespace) || trim_filler(argument) != argument;
         if needs_quotes { format!("\"{argument}\"") } else { argument.into() }
     }
 

@@ -1,0 +1,142 @@
+//! The loop around the path: from the queue of events to the outboxes.
+//!
+//! What goes on before a call happens here, in the order of arrival; a call runs beside the loop, and so a slow module
+//! holds up nobody. Calls stand in their channel's line in the order of arrival too. A channel that has more calls
+//! under way than it may, or an outbox that takes no more: the newest is dropped and counted.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+
+use super::dispatch::{Accepted, Dispatch};
+use super::seats::{Seat, Seats};
+use crate::domain::id::Login;
+use crate::domain::message::{ChatMessage, Event, OutgoingMessage};
+
+/// How often chatters seen lately are saved.
+const SAVE_SEEN_EVERY: Duration = Duration::from_secs(5);
+
+/// Each bot account's queue of messages to send.
+pub type Outboxes = HashMap<Login, mpsc::Sender<OutgoingMessage>>;
+
+/// How far the loop is; since the start. Idle is: as many settled as were put into the queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Events taken from the queue.
+    pub taken: u64,
+    /// Events that nothing more follows from: what they led to is in an outbox, or dropped.
+    pub settled: u64,
+    /// Calls not made because too many were under way.
+    pub calls_dropped: u64,
+    /// Replies that found an outbox full or gone.
+    pub replies_dropped: u64,
+}
+
+impl Progress {
+    pub fn is_idle(self) -> bool {
+        self.taken == self.settled
+    }
+}
+
+/// An event that was taken; settled on drop, however its call ends.
+struct Unsettled {
+    dispatch: Arc<Dispatch>,
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        self.dispatch.progress.send_modify(|progress| progress.settled += 1);
+    }
+}
+
+impl Dispatch {
+    /// What to wait on for all events taken so far to be settled.
+    pub fn progress(&self) -> tokio::sync::watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Answers messages until `shutdown` or the end of the queue, then waits for the calls under way: each ends by its
+    /// deadline. Messages still in the queue are not answered.
+    ///
+    /// `learn` gets every event that is not a message. It is awaited before the next event is taken: so the set-up of a
+    /// channel just entered is there for its first message.
+    pub async fn run<L, F>(
+        self: Arc<Self>,
+        mut events: mpsc::Receiver<Event>,
+        outboxes: Arc<Outboxes>,
+        mut learn: L,
+        shutdown: CancellationToken,
+    ) where
+        L: FnMut(Event) -> F,
+        F: Future<Output = ()>,
+    {
+        let (seats, calls) = (Seats::default(), TaskTracker::new());
+        let mut save_seen = interval(SAVE_SEEN_EVERY);
+        save_seen.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                _ = save_seen.tick() => {
+                    let dispatch = self.clone();
+                    calls.spawn(async move { dispatch.save_seen().await });
+                    continue;
+                }
+                event = events.recv() => event,
+            };
+            let Some(event) = event else { break };
+            self.progress.send_modify(|progress| progress.taken += 1);
+            let unsettled = Unsettled { dispatch: self.clone() };
+            match event {
+                Event::Message(message) => {
+                    let Some((accepted, seat)) = self.admit(*message, &seats) else { continue };
+                    let call = carry_out(unsettled, seat, accepted, outboxes.clone());
+                    start_in_order(call, &calls).await;
+                }
+                other => learn(other).await,
+            }
+        }
+        calls.close();
+        calls.wait().await;
+        self.save_seen().await;
+    }
+
+    fn admit(&self, message: ChatMessage, seats: &Seats) -> Option<(Accepted, Seat)> {
+        let accepted = self.accept(message).ok()?;
+        let Some(seat) = seats.try_take(accepted.channel()) else {
+            debug!(channel = %accepted.channel(), "too many calls at once: the newest is dropped");
+            self.progress.send_modify(|progress| progress.calls_dropped += 1);
+            self.decline(accepted);
+            return None;
+        };
+        Some((accepted, seat))
+    }
+}
+
+async fn carry_out(unsettled: Unsettled, _seat: Seat, accepted: Accepted, outboxes: Arc<Outboxes>) {
+    let dispatch = &unsettled.dispatch;
+    for message in dispatch.carry_out(accepted).await.unwrap_or_default() {
+        let outbox = outboxes.get(&message.account);
+        if outbox.is_none_or(|outbox| outbox.try_send(message).is_err()) {
+            dispatch.progress.send_modify(|progress| progress.replies_dropped += 1);
+        }
+    }
+}
+
+/// Polls the call once here, where calls come in order, and so it takes its place in its channel's line before the next
+/// one does; the rest of it runs as a task of its own.
+async fn start_in_order(call: impl Future<Output = ()> + Send + 'static, calls: &TaskTracker) {
+    let mut call = Box::pin(call);
+    let first = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await;
+    if first.is_pending() {
+        calls.spawn(call);
+    }
+}
