@@ -16,7 +16,7 @@ pub(super) enum Reference {
 }
 
 impl Reference {
-    fn means(&self, chatter: &KnownChatter) -> bool {
+    pub(super) fn means(&self, chatter: &KnownChatter) -> bool {
         match self {
             Reference::Login(login) => chatter.login == *login,
             Reference::Id(id) => chatter.id == *id,
