@@ -9,13 +9,6 @@ use crate::domain::message::WantedChannel;
 use crate::setup::Setup;
 use crate::store::{Store, StoreError};
 
-/// What is wanted, as of how many changes.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Wanted {
-    pub(super) changes: u64,
-    pub(super) channels: Arc<[WantedChannel]>,
-}
-
 pub(super) fn load_wanted(store: &Store) -> Result<Arc<[WantedChannel]>, StoreError> {
     store.list_wanted().map(Arc::from)
 }
