@@ -1,21 +1,24 @@
 //! The demo's world: a Twitch in a box with its channels and chatters, and the host that sits in it.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use fake_twitch::{FakeTwitch, Observed, Role, Say, Settings};
+use fake_twitch::{FakeTwitch, Observed, Say, Settings};
 use secrecy::SecretString;
 use tokio::sync::broadcast;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
+use super::speech::Speech;
 use crate::app::{App, Surroundings};
 use crate::config::{AccountConfig, Config, SeedChannel, ServerAddress, TokenSource};
 use crate::domain::amount::Amount;
 use crate::domain::id::{ChannelId, ChatterId, Login};
 use crate::domain::ports::{Credentials, FetchTokenError, SystemClock};
+use crate::domain::role::Role;
 use crate::setup::NewChannelRules;
 use crate::store::chatters::KnownChatter;
 
@@ -34,14 +37,8 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 pub(super) struct Stage {
     twitch: FakeTwitch,
     app: App,
-}
-
-/// Who speaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Speaker {
-    pub(super) name: String,
-    /// None: an ordinary chatter, or the broadcaster in their own channel.
-    pub(super) role: Option<Role>,
+    /// Channels that there are.
+    open: Mutex<HashSet<Login>>,
 }
 
 impl Stage {
@@ -57,7 +54,8 @@ impl Stage {
             cache_dir: cache_dir.to_owned(),
         };
         let app = App::start(demo_config(state_dir, address)?, surroundings).await?;
-        let stage = Stage { twitch, app };
+        let open = CHANNELS.iter().map(|channel| channel.parse()).collect::<Result<_, _>>()?;
+        let stage = Stage { twitch, app, open: Mutex::new(open) };
         stage.settle().await;
         stage.seed_balances().await?;
         Ok(stage)
@@ -68,18 +66,27 @@ impl Stage {
         self.twitch.subscribe()
     }
 
-    /// Says a line in a channel, which is there from the moment that somebody looks for it: whoever chats has one.
+    /// Says a line in a channel. Whoever speaks has a channel of their own from then on, and so has whoever is visited.
     /// Returns the message's id.
-    pub(super) fn say(&self, channel: &str, speaker: &Speaker, text: &str) -> anyhow::Result<String> {
-        self.open_channel(&speaker.name);
-        let roles = speaker.role.map(|role| vec![role]);
-        Ok(self.twitch.say_with(channel, &speaker.name, text, Say { roles, ..Say::default() })?)
+    pub(super) fn say(&self, channel: &Login, speech: &Speech) -> anyhow::Result<String> {
+        self.open_channel(&speech.name);
+        self.open_channel(channel);
+        // The broadcaster's badge comes with the id, and must not be given.
+        let roles = match speech.role {
+            Role::Everyone | Role::Broadcaster => None,
+            Role::Subscriber => Some(vec![fake_twitch::Role::Subscriber]),
+            Role::Vip => Some(vec![fake_twitch::Role::Vip]),
+            Role::Moderator => Some(vec![fake_twitch::Role::Moderator]),
+        };
+        let how = Say { roles, is_action: speech.is_action, ..Say::default() };
+        Ok(self.twitch.say_with(channel.as_str(), speech.name.as_str(), &speech.text, how)?)
     }
 
-    /// Makes sure that the chatter's own channel exists.
-    pub(super) fn open_channel(&self, login: &str) {
-        if self.twitch.messages(login).is_empty() {
-            self.twitch.add_channel(login);
+    /// A channel must not be made twice: it would forget who is in it.
+    fn open_channel(&self, login: &Login) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.insert(login.clone()) {
+            self.twitch.add_channel(login.as_str());
         }
     }
 
@@ -126,7 +133,7 @@ fn set_up_twitch(twitch: &FakeTwitch) -> anyhow::Result<()> {
     twitch.add_account(BOT, "1000", ACCESS_TOKEN);
     for channel in CHANNELS {
         twitch.add_channel(channel);
-        twitch.set_roles(channel, BOT, &[Role::Moderator])?;
+        twitch.set_roles(channel, BOT, &[fake_twitch::Role::Moderator])?;
     }
     Ok(())
 }
