@@ -15,8 +15,17 @@
 
 pub mod account;
 mod command;
+mod connection;
 mod event;
+mod inbox;
+mod joins;
 mod lines;
+mod outbox;
 pub mod own_messages;
+mod pauses;
 pub mod rate_window;
 pub mod server;
+mod traffic;
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::LimitsConfig;
-use crate::domain::id::Login;
+use crate::domain::id::ChannelId;
 
 /// Added to every window: how much longer than its neighbour a line may take to arrive. Other clients wait 2 s
 /// (twurple, messages) and 2.5 s (Chatterino, joins) longer than Twitch asks.
@@ -68,7 +68,7 @@ pub struct MessageWindows {
     sent: RateWindow,
     unprivileged_limit: usize,
     every: Duration,
-    last: HashMap<Login, Instant>,
+    last: HashMap<ChannelId, Instant>,
 }
 
 impl MessageWindows {
@@ -84,22 +84,22 @@ impl MessageWindows {
     /// The first moment, `now` or later, at which a message may go to `channel`. Messages to channels where the
     /// account is broadcaster, moderator or VIP use up the lower limit but are not held back by it, nor by the pause
     /// (dev.twitch.tv/docs/chat, "Rate limits").
-    pub fn free_at(&self, channel: &Login, is_privileged: bool, now: Instant) -> Instant {
+    pub fn free_at(&self, channel: ChannelId, is_privileged: bool, now: Instant) -> Instant {
         if is_privileged {
             return self.sent.free_at(now);
         }
-        let pause_ends = self.last.get(channel).map_or(now, |&at| at + self.every);
+        let pause_ends = self.last.get(&channel).map_or(now, |&at| at + self.every);
         self.sent.free_below(self.unprivileged_limit, now).max(pause_ends)
     }
 
     /// Counts a message that left at `now`.
-    pub fn note(&mut self, channel: &Login, now: Instant) {
+    pub fn note(&mut self, channel: ChannelId, now: Instant) {
         self.sent.note(now);
         if self.last.len() >= CHANNELS_UNSWEPT {
             let every = self.every;
             self.last.retain(|_, at| now < *at + every);
         }
-        self.last.insert(channel.clone(), now);
+        self.last.insert(channel, now);
     }
 }
 
@@ -108,8 +108,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn channel(n: u8) -> Login {
-        format!("channel_{n}").parse().unwrap()
+    fn channel(n: u8) -> ChannelId {
+        ChannelId(u64::from(n))
     }
 
     /// The most of `seen` that any half-open span holds.
@@ -127,26 +127,26 @@ mod tests {
     fn twenty_messages_leave_at_once_and_the_next_waits_for_the_window() {
         let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
         for n in 0..20 {
-            assert_eq!(windows.free_at(&channel(n), false, start), start);
-            windows.note(&channel(n), start);
+            assert_eq!(windows.free_at(channel(n), false, start), start);
+            windows.note(channel(n), start);
         }
         let full_until = start + Duration::from_millis(32_500);
-        assert_eq!(windows.free_at(&channel(20), false, start), full_until);
-        assert_eq!(windows.free_at(&channel(20), true, start), start);
+        assert_eq!(windows.free_at(channel(20), false, start), full_until);
+        assert_eq!(windows.free_at(channel(20), true, start), start);
         for n in 0..80 {
-            windows.note(&channel(n), start);
+            windows.note(channel(n), start);
         }
-        assert_eq!(windows.free_at(&channel(20), true, start), full_until);
-        assert_eq!(windows.free_at(&channel(20), true, full_until), full_until);
+        assert_eq!(windows.free_at(channel(20), true, start), full_until);
+        assert_eq!(windows.free_at(channel(20), true, full_until), full_until);
     }
 
     #[test]
     fn a_channel_without_privileges_hears_one_message_a_second() {
         let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
-        windows.note(&channel(1), start);
-        assert_eq!(windows.free_at(&channel(1), false, start), start + Duration::from_millis(1_200));
-        assert_eq!(windows.free_at(&channel(1), true, start), start);
-        assert_eq!(windows.free_at(&channel(2), false, start), start);
+        windows.note(channel(1), start);
+        assert_eq!(windows.free_at(channel(1), false, start), start + Duration::from_millis(1_200));
+        assert_eq!(windows.free_at(channel(1), true, start), start);
+        assert_eq!(windows.free_at(channel(2), false, start), start);
     }
 
     #[test]
@@ -162,8 +162,7 @@ mod tests {
     fn many_channels_are_not_remembered_for_ever() {
         let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
         for n in 0..10_000u64 {
-            let login = format!("channel_{n}").parse().unwrap();
-            windows.note(&login, start + Duration::from_secs(n));
+            windows.note(ChannelId(n), start + Duration::from_secs(n));
         }
         assert!(windows.last.len() <= CHANNELS_UNSWEPT && windows.sent.times.len() <= 100);
     }
@@ -177,10 +176,10 @@ mod tests {
             let (mut seen, mut arrived) = (Vec::new(), now);
             for (gap, name, is_privileged, delay) in arrivals {
                 now += Duration::from_millis(gap);
-                let free_at = windows.free_at(&channel(name), is_privileged, now);
+                let free_at = windows.free_at(channel(name), is_privileged, now);
                 prop_assert!(free_at <= now + Duration::from_millis(32_500), "a message never waits for more than a window");
                 now = free_at;
-                windows.note(&channel(name), now);
+                windows.note(channel(name), now);
                 arrived = arrived.max(now + Duration::from_millis(delay));
                 seen.push((arrived, is_privileged));
             }
@@ -200,8 +199,8 @@ mod tests {
             let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
             let mut seen: HashMap<u8, Vec<Instant>> = HashMap::new();
             for (gap, name, delay) in arrivals {
-                now = windows.free_at(&channel(name), false, now + Duration::from_millis(gap));
-                windows.note(&channel(name), now);
+                now = windows.free_at(channel(name), false, now + Duration::from_millis(gap));
+                windows.note(channel(name), now);
                 seen.entry(name).or_default().push(now + Duration::from_millis(delay));
             }
             for arrived in seen.values() {

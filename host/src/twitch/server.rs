@@ -1,8 +1,14 @@
 //! Dialling: from an address to a stream.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::config::ServerAddress;
 
@@ -28,21 +34,47 @@ where
     }
 }
 
-/// Twitch's chat server, or one on this machine that stands in for it.
+/// A stream, encrypted or not.
+pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
+
+/// Twitch's chat server, or one on this machine that stands in for it. Clones share their certificates.
+#[derive(Clone)]
 pub struct Server {
     address: ServerAddress,
+    tls: TlsConnector,
 }
 
 impl Server {
+    /// Trusts the certificate authorities that Mozilla does.
     pub fn new(address: ServerAddress) -> Self {
-        Self { address }
+        let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring offers all that the protocol versions ask for")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self { address, tls: TlsConnector::from(Arc::new(config)) }
     }
 }
 
 impl Dial for Server {
-    type Stream = tokio::net::TcpStream;
+    type Stream = Box<dyn Socket>;
 
     async fn dial(&self) -> io::Result<Self::Stream> {
-        todo!("{:?}", self.address)
+        let stream = TcpStream::connect((self.address.host.as_str(), self.address.port)).await?;
+        // A line is a message, and is waited for at the other end.
+        stream.set_nodelay(true)?;
+        if self.address.is_tls {
+            let name = ServerName::try_from(self.address.host.clone()).map_err(io::Error::other)?;
+            return Ok(Box::new(self.tls.connect(name, stream).await?));
+        }
+        // Before the token is sent in the clear: the name was checked when the configuration was read, but what it
+        // leads to is known only now.
+        if !stream.peer_addr()?.ip().is_loopback() {
+            return Err(io::Error::other("a connection without TLS must stay on this machine"));
+        }
+        Ok(Box::new(stream))
     }
 }
