@@ -21,7 +21,7 @@ pub mod value;
 pub mod words;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 use channel::{ChannelSetup, ModuleSetup};
 

@@ -225,3 +225,205 @@ fn within_bytes(mut entries: Vec<Entry>, limit: usize) -> Vec<Entry> {
     entries.truncate(count);
     entries
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::bench::{Bench, Terms, told};
+    use super::*;
+    use crate::config::SandboxConfig;
+    use crate::domain::effect::Committed;
+
+    fn bench() -> Bench {
+        Bench::new(Terms::default())
+    }
+
+    fn small(storage_bytes: u64, storage_keys: u64) -> Bench {
+        Bench::new(Terms { limits: SandboxConfig { storage_bytes, storage_keys, ..<_>::default() }, ..<_>::default() })
+    }
+
+    fn save(run: &mut Transaction, key: &str, value: &str) {
+        run.save(key, value.into()).unwrap();
+    }
+
+    #[test]
+    fn a_run_sees_its_own_writes_and_nobody_else_does_before_the_commit() {
+        let bench = bench();
+        let (mut writing, mut reading) = (bench.run("alice", ""), bench.run("bob", ""));
+        save(&mut writing, "key", "first");
+        save(&mut writing, "key", "second");
+        save(&mut writing, "gone", "");
+        writing.delete("gone").unwrap();
+        assert_eq!(writing.load("key").unwrap(), Some(b"second".to_vec()));
+        assert_eq!(writing.list_keys("", None, 10).unwrap(), ["key"]);
+        assert_eq!(reading.load("key").unwrap(), None);
+        assert_eq!(bench.commit(writing), Committed::Done);
+        assert_eq!(bench.run("bob", "").load("key").unwrap(), Some(b"second".to_vec()));
+    }
+
+    #[test]
+    fn a_run_that_only_reads_commits_nothing() {
+        let bench = bench();
+        let mut run = bench.run("alice", "");
+        run.load("key").unwrap();
+        run.delete("key").unwrap();
+        run.list_entries("", None, 10).unwrap();
+        assert_eq!(run.finish(&[]), None);
+    }
+
+    #[test]
+    fn a_write_in_between_is_a_conflict() {
+        let bench = bench();
+        let (mut first, mut second) = (bench.run("alice", ""), bench.run("bob", ""));
+        assert_eq!((first.add("count", 1).unwrap(), second.add("count", 1).unwrap()), (1, 1));
+        assert_eq!(bench.commit(first), Committed::Done);
+        assert_eq!(bench.commit(second), Committed::Conflict);
+        let mut again = bench.run("bob", "");
+        assert_eq!(again.add("count", 1).unwrap(), 2);
+        assert_eq!(bench.commit(again), Committed::Done);
+    }
+
+    #[test]
+    fn a_run_that_reads_two_revisions_ends_at_once() {
+        let bench = bench();
+        let mut reading = bench.run("alice", "");
+        assert_eq!(reading.load("a").unwrap(), None);
+        let mut writing = bench.run("bob", "");
+        save(&mut writing, "b", "");
+        assert_eq!(bench.commit(writing), Committed::Done);
+        assert!(matches!(reading.load("b"), Err(Fault::Conflict)));
+    }
+
+    #[test]
+    fn a_listing_conflicts_with_a_key_that_appears() {
+        let bench = bench();
+        let (mut counting, mut adding) = (bench.run("alice", ""), bench.run("bob", ""));
+        let count = counting.list_keys("", None, 100).unwrap().len();
+        save(&mut counting, "count", &count.to_string());
+        save(&mut adding, "one", "");
+        assert_eq!(bench.commit(adding), Committed::Done);
+        assert_eq!(bench.commit(counting), Committed::Conflict);
+    }
+
+    #[test]
+    fn keys_and_values_have_limits() {
+        let bench = bench();
+        let mut run = bench.run("alice", "");
+        let longest = "k".repeat(LONGEST_KEY);
+        assert!(run.save(&longest, vec![0; LONGEST_VALUE]).is_ok());
+        assert_eq!(told(run.save("k", vec![0; LONGEST_VALUE + 1])), StorageError::ValueTooLong);
+        let too_long = longest + "k";
+        for (key, error) in [
+            (too_long.as_str(), StorageError::KeyTooLong),
+            ("", StorageError::KeyInvalid),
+            ("a\nb", StorageError::KeyInvalid),
+            ("a\0", StorageError::KeyInvalid),
+            ("\u{202e}a", StorageError::KeyInvalid),
+        ] {
+            assert_eq!(told(run.save(key, Vec::new())), error, "{key:?}");
+            assert_eq!(told(run.add(key, 1)), error, "{key:?}");
+            assert_eq!(run.load(key).unwrap(), None);
+            run.delete(key).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_quota_counts_what_a_run_writes() {
+        let bench = small(20, 3);
+        let mut run = bench.run("alice", "");
+        save(&mut run, "a", "123456789");
+        save(&mut run, "b", "123456789");
+        assert_eq!(told(run.save("c", Vec::new())), StorageError::Full);
+        // Replacing frees what was there.
+        save(&mut run, "b", "12345");
+        save(&mut run, "c", "");
+        assert_eq!(told(run.save("d", Vec::new())), StorageError::Full);
+        run.delete("a").unwrap();
+        save(&mut run, "d", "");
+        assert_eq!(bench.commit(run), Committed::Done);
+        let (state, _) =
+            bench.world.store.load_entry(super::super::bench::SHOP, &"bank".parse().unwrap(), "a").unwrap();
+        assert_eq!((state.bytes, state.keys), (8, 3));
+        assert_eq!(told(bench.run("alice", "").save("e", Vec::new())), StorageError::Full);
+    }
+
+    #[test]
+    fn a_number_is_added_to_exactly() {
+        let bench = bench();
+        let mut run = bench.run("alice", "");
+        assert_eq!(run.add("n", -5).unwrap(), -5);
+        assert_eq!(run.add("n", i64::MAX).unwrap(), i64::MAX - 5);
+        assert_eq!(told(run.add("n", 6)), StorageError::Overflow);
+        assert_eq!(run.load("n").unwrap(), Some((i64::MAX - 5).to_string().into_bytes()));
+        for text in ["", "1.5", "+1", " 1", "one", "9223372036854775808"] {
+            save(&mut run, "n", text);
+            assert_eq!(told(run.add("n", 1)), StorageError::NotANumber, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_large_listing_comes_in_pages() {
+        let bench = bench();
+        let mut run = bench.run("alice", "");
+        for key in ["a", "b", "c"] {
+            run.save(key, vec![0; 30 << 10]).unwrap();
+        }
+        assert_eq!(run.list_keys("", None, 100).unwrap(), ["a", "b"]);
+        assert_eq!(run.list_keys("", Some("b"), 100).unwrap(), ["c"]);
+        assert!(run.list_keys("", None, 0).unwrap().is_empty());
+    }
+
+    /// Small keys, so that committed entries, own writes and deletions meet.
+    fn writes() -> impl Strategy<Value = Vec<(String, Option<Vec<u8>>)>> {
+        vec(("[ab]{1,3}", proptest::option::of(vec(any::<u8>(), 0..3))), 0..12)
+    }
+
+    #[test]
+    fn pages_together_are_the_whole_listing() {
+        let bench = bench();
+        let cases = Cell::new(0);
+        proptest!(ProptestConfig::with_cases(48), |(committed in writes(), own in writes(), page in 1_u32..5)| {
+            // A corner of the storage of its own for each case.
+            cases.set(cases.get() + 1);
+            let corner = format!("{}/", cases.get());
+            let mut expected = BTreeMap::new();
+            let mut first = bench.run("alice", "");
+            let mut write = |run: &mut Transaction, writes: Vec<(String, Option<Vec<u8>>)>| {
+                for (key, value) in writes {
+                    let key = corner.clone() + &key;
+                    match value {
+                        Some(value) => {
+                            run.save(&key, value.clone()).unwrap();
+                            expected.insert(key, value);
+                        }
+                        None => {
+                            run.delete(&key).unwrap();
+                            expected.remove(&key);
+                        }
+                    }
+                }
+            };
+            write(&mut first, committed);
+            if let Some(commit) = first.finish(&[]) {
+                prop_assert_eq!(bench.commit_data(commit), Committed::Done);
+            }
+            let mut second = bench.run("alice", "");
+            write(&mut second, own);
+            let mut listed: Vec<Entry> = Vec::new();
+            loop {
+                let after = listed.last().map(|(key, _)| key.as_str());
+                let next = second.list_entries(&corner, after, page).unwrap();
+                prop_assert!(next.len() <= page as usize);
+                if next.is_empty() {
+                    break;
+                }
+                listed.extend(next);
+            }
+            prop_assert_eq!(listed, expected.into_iter().collect::<Vec<_>>());
+        });
+    }
+}
