@@ -8,3 +8,4 @@ pub mod joining;
 pub mod sandbox;
 pub mod setup;
 pub mod store;
+pub mod transcript;
