@@ -9,4 +9,5 @@ pub mod joining;
 pub mod sandbox;
 pub mod setup;
 pub mod store;
+pub mod transcript;
 pub mod twitch;
