@@ -12,6 +12,7 @@ mod check_config;
 mod demo;
 mod logging;
 mod serve;
+mod signals;
 
 const FIRST_STEPS: &str = "\
 Try it without a Twitch account, in a chat on this machine:

@@ -1,5 +1,6 @@
 //! twitchy, a WebAssembly-scriptable command host for Twitch.
 
+pub mod app;
 pub mod balances;
 pub mod chat;
 pub mod cli;

@@ -13,6 +13,7 @@ mod prompt;
 mod script;
 mod speech;
 mod stage;
+mod terminal;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -43,7 +44,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         match script {
             Some(script) => script::play(&script, state.path(), &cache_dir).await,
-            None => prompt::chat(state.path(), &cache_dir).await,
+            None => prompt::chat(&state, &cache_dir).await,
         }
     })
 }

@@ -127,6 +127,7 @@ impl Traffic {
         let state = AccountState {
             phase: self.phase,
             joined: self.joins.count_joined(),
+            events: self.inbox.passed,
             waiting: self.outbox.waiting(),
             settled: self.outbox.settled(),
             counts: self.counts,

@@ -64,7 +64,7 @@ pub(super) async fn play(script: &Script, state_dir: &Path, cache_dir: &Path) ->
             Cue::Nothing => continue,
             Cue::Channel(next) => channel = next.clone(),
             Cue::Pause(pause) => tokio::time::sleep(*pause).await,
-            Cue::Speech(speech) => drop(stage.say(&channel, speech)?),
+            Cue::Speech(speech) => stage.say(&channel, speech)?,
         }
         stage.settle().await;
         print_heard(&mut heard, &mut display)?;

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 
-use super::speech::Speech;
+use super::speech::{Speech, Words};
 use crate::app::{App, Surroundings};
 use crate::config::{AccountConfig, Config, SeedChannel, ServerAddress, TokenSource};
 use crate::domain::amount::Amount;
@@ -67,19 +67,22 @@ impl Stage {
     }
 
     /// Says a line in a channel. Whoever speaks has a channel of their own from then on, and so has whoever is visited.
-    /// Returns the message's id.
-    pub(super) fn say(&self, channel: &Login, speech: &Speech) -> anyhow::Result<String> {
-        self.open_channel(&speech.name);
+    pub(super) fn say(&self, channel: &Login, speech: &Speech) -> anyhow::Result<()> {
+        let Speech { name, role, words } = speech;
+        self.open_channel(name);
         self.open_channel(channel);
-        // The broadcaster's badge comes with the id, and must not be given.
-        let roles = match speech.role {
-            Role::Everyone | Role::Broadcaster => None,
-            Role::Subscriber => Some(vec![fake_twitch::Role::Subscriber]),
-            Role::Vip => Some(vec![fake_twitch::Role::Vip]),
-            Role::Moderator => Some(vec![fake_twitch::Role::Moderator]),
+        let (text, is_action) = match words {
+            Words::Message(text) => (text, false),
+            Words::Action(text) => (text, true),
+            Words::Appoint { .. } if name != channel => anyhow::bail!("only {channel} appoints moderators in #{channel}"),
+            Words::Appoint { login, is_moderator } => {
+                let roles: &[_] = if *is_moderator { &[fake_twitch::Role::Moderator] } else { &[] };
+                return Ok(self.twitch.set_roles(channel.as_str(), login.as_str(), roles)?);
+            }
         };
-        let how = Say { roles, is_action: speech.is_action, ..Say::default() };
-        Ok(self.twitch.say_with(channel.as_str(), speech.name.as_str(), &speech.text, how)?)
+        let how = Say { roles: list_roles(*role), is_action, ..Say::default() };
+        self.twitch.say_with(channel.as_str(), name.as_str(), text, how)?;
+        Ok(())
     }
 
     /// A channel must not be made twice: it would forget who is in it.
@@ -126,6 +129,16 @@ impl Stage {
     fn known_chatter(&self, login: &str) -> anyhow::Result<KnownChatter> {
         let id = ChatterId(self.twitch.user_id(login).parse()?);
         Ok(KnownChatter { id, login: login.parse()?, display_name: login.into() })
+    }
+}
+
+/// None: as the channel has it. The broadcaster's badge comes with the id, and must not be given.
+fn list_roles(role: Role) -> Option<Vec<fake_twitch::Role>> {
+    match role {
+        Role::Everyone | Role::Broadcaster => None,
+        Role::Subscriber => Some(vec![fake_twitch::Role::Subscriber]),
+        Role::Vip => Some(vec![fake_twitch::Role::Vip]),
+        Role::Moderator => Some(vec![fake_twitch::Role::Moderator]),
     }
 }
 
