@@ -1,5 +1,6 @@
 //! Runs modules as WebAssembly components, each call in a fresh sandbox.
 
+pub mod transaction;
 pub mod world;
 
 use std::path::Path;

@@ -1,0 +1,1 @@
+//! Modules and channels for the tests of this folder.
