@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::manifest::Manifest;
+use crate::domain::manifest::{Grants, Manifest, ModuleSource};
+use crate::store::setup::ChannelRecord;
 use crate::store::{Store, StoreError};
 
 pub mod change;
@@ -20,9 +21,9 @@ pub mod value;
 pub mod words;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
-use channel::ChannelSetup;
+use channel::{ChannelSetup, ModuleSetup};
 
 /// The modules that answer in every channel and cannot be disabled: without them a creator could be locked out.
 pub const ALWAYS_ON: [&str; 2] = ["settings", "help"];
@@ -67,17 +68,49 @@ impl Setup {
 
     /// Loads every channel that the store knows.
     pub fn load_all(&self) -> Result<(), StoreError> {
-        todo!()
+        self.store.list_channels()?.into_iter().try_for_each(|channel| self.reload(channel))
     }
 
-    /// Loads one channel, where the store's revision is not older than what is here.
+    /// Loads one channel, unless what is here is of a later revision: two reloads may overtake each other. A channel that
+    /// the store does not know stays unknown.
     pub fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
-        let _ = (channel, &self.store, self.rules);
-        todo!()
+        let Some(record) = self.store.load_channel(channel)? else { return Ok(()) };
+        let loaded = Arc::new(self.assemble(record));
+        let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
+        if channels.get(&channel).is_none_or(|present| present.revision <= loaded.revision) {
+            channels.insert(channel, loaded);
+        }
+        Ok(())
     }
 
     /// None for a channel whose id the host never learned.
     pub fn find_channel(&self, channel: ChannelId) -> Option<Arc<ChannelSetup>> {
         self.channels.read().unwrap_or_else(PoisonError::into_inner).get(&channel).cloned()
+    }
+
+    /// A channel's record together with the modules that there are. What is stored of a module that is gone waits for its
+    /// return.
+    fn assemble(&self, mut record: ChannelRecord) -> ChannelSetup {
+        let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+        let modules = catalogue.values().map(|manifest| {
+            let name = &manifest.name;
+            ModuleSetup {
+                manifest: manifest.clone(),
+                is_enabled: is_always_on(name)
+                    || record.switched.get(name).copied().unwrap_or_else(|| self.rules.is_on(name)),
+                grants: match manifest.source {
+                    ModuleSource::Bundled => Grants::all(manifest),
+                    ModuleSource::Uploaded => record.grants.remove(&manifest.digest).unwrap_or_default(),
+                },
+                settings: record.settings.remove(name).unwrap_or_default(),
+                claimed: record.claimed.remove(name).unwrap_or_default(),
+            }
+        });
+        let mut setup = ChannelSetup::new(record.channel, record.bot, modules);
+        setup.revision = record.revision;
+        setup.prefix = record.prefix;
+        setup.locale = record.locale;
+        setup.muted_until = record.muted_until;
+        setup
     }
 }

@@ -13,6 +13,9 @@ pub mod settings;
 pub mod storage;
 pub mod words;
 
+#[cfg(test)]
+mod bench;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -68,11 +68,10 @@ impl ChannelSetup {
 
     /// A word that another module answers to is left out: it does not call this command here.
     fn listing(&self, module: &ModuleName, command: &Command) -> Listing {
-        let is_ours =
-            |alias: &&Box<str>| self.find_word(alias).is_some_and(|target| target.command.name == command.name);
+        let is_ours = |alias: &str| self.find_word(alias).is_some_and(|target| target.command.name == command.name);
         Listing {
             name: command.name.clone(),
-            aliases: command.aliases.iter().filter(is_ours).cloned().collect(),
+            aliases: command.aliases.iter().filter(|alias| is_ours(alias)).cloned().collect(),
             usage: command.usage.clone(),
             summary: command.summary.clone(),
             module: module.clone(),
@@ -108,5 +107,68 @@ impl ModuleSetup {
             })
         });
         declared.chain(host_keys).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{channel_setup, command, manifest, module, running, setting, settings_module};
+    use super::*;
+    use crate::domain::manifest::Capability;
+
+    fn names(setup: &ChannelSetup, role: Role) -> Vec<String> {
+        setup.list_available(role).into_iter().map(|listing| listing.name.into()).collect()
+    }
+
+    #[test]
+    fn help_lists_what_a_chatter_may_use() {
+        let mut zoo = module("zoo", &["zebra", "ape"]);
+        zoo.settings.insert("ape.role".to_owned(), "vip".to_owned());
+        let setup = channel_setup([settings_module(), zoo]);
+        assert_eq!(names(&setup, Role::Everyone), ["zebra"]);
+        assert_eq!(names(&setup, Role::Vip), ["ape", "zebra"]);
+        assert_eq!(names(&setup, Role::Broadcaster), ["ape", "settings", "zebra"]);
+        assert_eq!(setup.find_listing(Role::Everyone, "ape"), None);
+        assert_eq!(setup.find_listing(Role::Vip, "APE").map(|listing| listing.role), Some(Role::Vip));
+    }
+
+    #[test]
+    fn help_lists_no_command_that_does_not_answer() {
+        let off = ModuleSetup { is_enabled: false, ..module("off", &["off"]) };
+        let mut bank = running(manifest("bank", vec![command("bank")], Vec::new()));
+        bank.grants.capabilities.clear();
+        let mut asking = (*bank.manifest).clone();
+        asking.capabilities = vec![Capability::Payments];
+        bank.manifest = asking.into();
+        assert!(channel_setup([off, bank]).list_available(Role::Broadcaster).is_empty());
+    }
+
+    #[test]
+    fn a_word_is_listed_once() {
+        let mut first = command("roll");
+        first.aliases = vec!["dice".into(), "d".into()];
+        let mut second = command("dice");
+        second.aliases = vec!["d".into(), "die".into()];
+        let setup = channel_setup([
+            running(manifest("a", vec![first], Vec::new())),
+            running(manifest("b", vec![second], Vec::new())),
+            module("c", &["roll"]),
+        ]);
+        let listed = setup.list_available(Role::Everyone);
+        let listed: Vec<_> = listed.iter().map(|listing| (&*listing.name, listing.aliases.as_slice())).collect();
+        assert_eq!(listed, [("roll", &["dice".into(), "d".into()][..])]);
+    }
+
+    #[test]
+    fn settings_are_shown_without_secrets() {
+        let declared = vec![setting("sides", SettingKind::Text, "6"), setting("key", SettingKind::Secret, "")];
+        let mut dice = running(manifest("dice", vec![command("roll")], declared));
+        dice.settings.insert("key".to_owned(), "hunter2".to_owned());
+        dice.settings.insert("roll.cooldown".to_owned(), "5s".to_owned());
+        assert_eq!(dice.resolved_settings(), [("sides".to_owned(), "6".to_owned())]);
+        let lines = channel_setup([dice]).list_settings("dice").unwrap();
+        let shown: Vec<_> = lines.iter().map(|line| (line.key.as_str(), line.value.as_str())).collect();
+        let host_keys = [("roll.role", "everyone"), ("roll.cooldown", "5s"), ("roll.chatter-cooldown", "0s")];
+        assert_eq!(shown, [&[("sides", "6"), ("key", "")][..], &host_keys].concat());
     }
 }

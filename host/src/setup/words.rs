@@ -157,3 +157,100 @@ fn check_text_of_word(text: &str) -> Result<Box<str>, String> {
         .then(|| word.into_boxed_str())
         .ok_or_else(|| format!("a command word is 1 to {LONGEST_WORD} visible characters without spaces"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{channel_setup, command, manifest, module, name, running, settings_module};
+    use super::*;
+    use crate::domain::manifest::Manifest;
+
+    fn word(name: &str, aliases: &[&str]) -> Command {
+        Command { aliases: aliases.iter().map(|alias| (*alias).into()).collect(), ..command(name) }
+    }
+
+    fn shop() -> ChannelSetup {
+        channel_setup([settings_module(), module("dice", &["roll"]), module("texts", &["text"])])
+    }
+
+    fn claim(setup: &ChannelSetup, word: Command) -> Result<ChannelSetup, WordError> {
+        setup.check_claim(Role::Broadcaster, &name("texts"), word).map(|effect| setup.apply(&effect))
+    }
+
+    #[test]
+    fn a_claimed_word_calls_its_module() {
+        let setup = claim(&shop(), word("Hello", &["HI", "hi", "hello", "héé"])).unwrap();
+        for text in ["hello", "hi", "héé"] {
+            let target = setup.find_word(text).unwrap();
+            assert_eq!((target.module.manifest.name.as_str(), &*target.command.name), ("texts", "hello"));
+        }
+        assert_eq!(setup.find_word("hello").unwrap().command.aliases, ["hi".into(), "héé".into()]);
+        let released = setup.check_release(Role::Broadcaster, &name("texts"), "HELLO").unwrap();
+        assert!(setup.apply(&released).find_word("hi").is_none());
+    }
+
+    #[test]
+    fn a_claim_replaces_the_word_of_that_name() {
+        let first = claim(&shop(), word("hello", &["hi", "hey"])).unwrap();
+        let second = claim(&first, word("hello", &["hey", "ho"])).unwrap();
+        assert!(second.find_word("hi").is_none() && second.find_word("ho").is_some());
+        assert_eq!(second.find_module(&name("texts")).unwrap().claimed.len(), 1);
+    }
+
+    #[test]
+    fn a_word_is_claimed_once() {
+        let setup = claim(&shop(), word("hello", &["hi"])).unwrap();
+        for (taken, by) in [("roll", "dice"), ("text", "texts"), ("hi", "texts"), ("settings", "settings")] {
+            assert_eq!(claim(&setup, word(taken, &[])).unwrap_err(), WordError::Taken(by.to_owned()), "{taken}");
+            assert_eq!(claim(&setup, word("new", &[taken])).unwrap_err(), WordError::Taken(by.to_owned()), "{taken}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_short_and_visible() {
+        let longest = "é".repeat(LONGEST_WORD);
+        assert!(claim(&shop(), word(&longest, &[])).is_ok());
+        let too_long = "é".repeat(LONGEST_WORD + 1);
+        for bad in ["", "two words", "tab\t", "\u{200b}", "a\u{202e}b", "a\n", &too_long] {
+            assert!(matches!(claim(&shop(), word(bad, &[])), Err(WordError::Invalid(_))), "{bad:?}");
+            assert!(matches!(claim(&shop(), word("fine", &[bad])), Err(WordError::Invalid(_))), "{bad:?}");
+        }
+        let summary = Command { summary: "two\nlines".to_owned(), ..command("fine") };
+        assert!(matches!(claim(&shop(), summary), Err(WordError::Invalid(_))));
+    }
+
+    #[test]
+    fn a_channel_has_room_for_so_many_words() {
+        let mut setup = shop();
+        for number in 0..MOST_WORDS / 2 {
+            setup = claim(&setup, word(&format!("w{number}"), &[&format!("a{number}")])).unwrap();
+        }
+        assert_eq!(claim(&setup, word("one-more", &[])).unwrap_err(), WordError::Full);
+        // Replacing a word takes no more room.
+        assert!(claim(&setup, word("w0", &["other"])).is_ok());
+        assert_eq!(claim(&setup, word("w0", &["other", "another"])).unwrap_err(), WordError::Full);
+    }
+
+    #[test]
+    fn chatters_claim_and_release_nothing() {
+        let claimed = claim(&shop(), word("hello", &[])).unwrap();
+        for role in [Role::Everyone, Role::Vip, Role::Moderator] {
+            let refused = claimed.check_claim(role, &name("texts"), word("other", &[]));
+            assert_eq!(refused, Err(WordError::NotAllowed("the broadcaster can".to_owned())));
+            assert_eq!(claimed.check_release(role, &name("texts"), "hello"), None);
+        }
+        assert_eq!(claimed.check_release(Role::Broadcaster, &name("dice"), "hello"), None);
+    }
+
+    #[test]
+    fn a_word_that_two_answer_to_is_the_more_trusted_ones() {
+        let uploaded = |name: &str, word: &str| {
+            let manifest = manifest(name, vec![command(word)], Vec::new());
+            running(Manifest { source: ModuleSource::Uploaded, ..manifest })
+        };
+        let mut claimer = module("aaa", &[]);
+        claimer.claimed = vec![command("settings"), command("roll"), command("own")];
+        let setup = channel_setup([claimer, uploaded("bbb", "roll"), module("dice", &["roll"]), settings_module()]);
+        let answering = |word| setup.find_word(word).unwrap().module.manifest.name.to_string();
+        assert_eq!([answering("settings"), answering("roll"), answering("own")], ["settings", "dice", "aaa"]);
+    }
+}

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use super::{Store, StoreError};
-use crate::domain::effect::Revision;
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+
+use super::columns::{At, Json, Span};
+use super::{Store, StoreError, scopes};
+use crate::domain::effect::{Revision, Scope};
 use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
-use crate::domain::manifest::{Command, Grants};
+use crate::domain::manifest::{Capability, Command, Grants};
 use crate::domain::message::Channel;
 use crate::domain::prefix::Prefix;
 
@@ -31,13 +34,31 @@ pub struct ChannelRecord {
 impl Store {
     /// One consistent snapshot.
     pub fn load_channel(&self, channel: ChannelId) -> Result<Option<ChannelRecord>, StoreError> {
-        let _ = channel;
-        todo!()
+        self.readers.read(|connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            let Some(mut record) = load_record(&snapshot, channel)? else { return Ok(None) };
+            for (module, enabled) in list_rows(&snapshot, LIST_SWITCHED, channel, read_pair)? {
+                record.switched.insert(module, enabled);
+            }
+            for (module, (key, value)) in list_rows(&snapshot, LIST_SETTINGS, channel, read_setting)? {
+                record.settings.entry(module).or_default().insert(key, value);
+            }
+            for (module, word) in list_rows(&snapshot, LIST_WORDS, channel, read_word)? {
+                record.claimed.entry(module).or_default().push(word);
+            }
+            record.grants = list_rows(&snapshot, LIST_GRANTS, channel, read_grants)?.into_iter().collect();
+            Ok(Some(record))
+        })
     }
 
     /// Every channel that was ever sat in, wanted or not.
     pub fn list_channels(&self) -> Result<Vec<ChannelId>, StoreError> {
-        todo!()
+        self.readers.read(|connection| {
+            connection
+                .prepare_cached("SELECT channel_id FROM channels ORDER BY channel_id")?
+                .query_map([], |row| row.get(0))?
+                .collect()
+        })
     }
 
     /// Replaces what one version of a module may do in a channel, and raises the set-up's revision.
@@ -47,7 +68,197 @@ impl Store {
         digest: ModuleDigest,
         grants: Grants,
     ) -> Result<(), StoreError> {
-        let _ = (channel, digest, grants);
-        todo!()
+        let save = move |connection: &Connection| {
+            let capabilities: Vec<_> = grants.capabilities.iter().map(|capability| capability.as_str()).collect();
+            connection
+                .prepare_cached(
+                    "INSERT INTO grants (channel_id, digest, capabilities, most_per_invocation, most_per_day)
+                     VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (channel_id, digest) DO UPDATE SET capabilities = excluded.capabilities,
+                     most_per_invocation = excluded.most_per_invocation, most_per_day = excluded.most_per_day",
+                )?
+                .execute(params![
+                    channel,
+                    digest,
+                    Json(capabilities),
+                    grants.most_per_invocation,
+                    grants.most_per_day
+                ])?;
+            Ok(scopes::raise_revision(connection, &Scope::Setup { channel })?)
+        };
+        self.writer.write(save).await
     }
+}
+
+fn load_record(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<ChannelRecord>> {
+    connection
+        .prepare_cached(
+            "SELECT login, display_name, bot, revision, prefix, locale, muted_until FROM channels WHERE channel_id = ?1",
+        )?
+        .query_row(params![channel], |row| {
+            Ok(ChannelRecord {
+                channel: Channel { id: channel, login: row.get(0)?, display_name: row.get(1)? },
+                bot: row.get(2)?,
+                revision: row.get(3)?,
+                prefix: row.get(4)?,
+                locale: row.get(5)?,
+                muted_until: row.get::<_, Option<At>>(6)?.map(|At(until)| until),
+                switched: BTreeMap::new(),
+                settings: BTreeMap::new(),
+                claimed: BTreeMap::new(),
+                grants: HashMap::new(),
+            })
+        })
+        .optional()
+}
+
+const LIST_SWITCHED: &str = "SELECT module, enabled FROM switched_modules WHERE channel_id = ?1";
+const LIST_SETTINGS: &str = "SELECT module, key, value FROM settings WHERE channel_id = ?1";
+const LIST_WORDS: &str = "SELECT module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown
+     FROM words WHERE channel_id = ?1 ORDER BY module, name";
+const LIST_GRANTS: &str =
+    "SELECT digest, capabilities, most_per_invocation, most_per_day FROM grants WHERE channel_id = ?1";
+
+fn list_rows<T>(
+    connection: &Connection,
+    sql: &str,
+    channel: ChannelId,
+    read: fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    connection.prepare_cached(sql)?.query_map(params![channel], read)?.collect()
+}
+
+fn read_pair(row: &Row<'_>) -> rusqlite::Result<(ModuleName, bool)> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+fn read_setting(row: &Row<'_>) -> rusqlite::Result<(ModuleName, (String, String))> {
+    Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))
+}
+
+fn read_word(row: &Row<'_>) -> rusqlite::Result<(ModuleName, Command)> {
+    let Json(aliases) = row.get(2)?;
+    let (Span(channel_cooldown), Span(chatter_cooldown)) = (row.get(6)?, row.get(7)?);
+    let word = Command {
+        name: row.get(1)?,
+        aliases,
+        usage: row.get(3)?,
+        summary: row.get(4)?,
+        role: row.get(5)?,
+        channel_cooldown,
+        chatter_cooldown,
+    };
+    Ok((row.get(0)?, word))
+}
+
+fn read_grants(row: &Row<'_>) -> rusqlite::Result<(ModuleDigest, Grants)> {
+    let Json::<Vec<String>>(names) = row.get(1)?;
+    // A capability that this binary does not know is a power that it cannot give: left out, it is simply not granted.
+    let find = |name: &String| Capability::ALL.into_iter().find(|capability| capability.as_str() == name);
+    let grants = Grants {
+        capabilities: names.iter().filter_map(find).collect(),
+        most_per_invocation: row.get(2)?,
+        most_per_day: row.get(3)?,
+    };
+    Ok((row.get(0)?, grants))
+}
+
+/// Makes a channel known, or corrects what it is called and who sits there.
+pub(super) fn save_channel(connection: &Connection, channel: &Channel, bot: &Login) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "INSERT INTO channels (channel_id, login, display_name, bot) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (channel_id) DO UPDATE
+         SET login = excluded.login, display_name = excluded.display_name, bot = excluded.bot",
+        &[&channel.id, &channel.login, &channel.display_name, bot],
+    )
+}
+
+pub(super) fn save_prefix(connection: &Connection, channel: ChannelId, prefix: &Prefix) -> rusqlite::Result<()> {
+    execute(connection, "UPDATE channels SET prefix = ?2 WHERE channel_id = ?1", &[&channel, prefix])
+}
+
+pub(super) fn save_mute(
+    connection: &Connection,
+    channel: ChannelId,
+    until: Option<SystemTime>,
+) -> rusqlite::Result<()> {
+    execute(connection, "UPDATE channels SET muted_until = ?2 WHERE channel_id = ?1", &[&channel, &until.map(At)])
+}
+
+pub(super) fn save_switch(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    enabled: bool,
+) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "INSERT INTO switched_modules (channel_id, module, enabled) VALUES (?1, ?2, ?3)
+         ON CONFLICT (channel_id, module) DO UPDATE SET enabled = excluded.enabled",
+        &[&channel, module, &enabled],
+    )
+}
+
+/// No value: back to the default.
+pub(super) fn save_setting(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    key: &str,
+    value: Option<&str>,
+) -> rusqlite::Result<()> {
+    let Some(value) = value else {
+        let sql = "DELETE FROM settings WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
+        return execute(connection, sql, &[&channel, module, &key]);
+    };
+    execute(
+        connection,
+        "INSERT INTO settings (channel_id, module, key, value) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (channel_id, module, key) DO UPDATE SET value = excluded.value",
+        &[&channel, module, &key, &value],
+    )
+}
+
+/// Adds a word, or replaces the module's own of that name.
+pub(super) fn save_word(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    word: &Command,
+) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "INSERT OR REPLACE INTO words
+         (channel_id, module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        &[
+            &channel,
+            module,
+            &word.name,
+            &Json(&word.aliases),
+            &word.usage,
+            &word.summary,
+            &word.role,
+            &Span(word.channel_cooldown),
+            &Span(word.chatter_cooldown),
+        ],
+    )
+}
+
+pub(super) fn delete_word(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    name: &str,
+) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "DELETE FROM words WHERE channel_id = ?1 AND module = ?2 AND name = ?3",
+        &[&channel, module, &name],
+    )
+}
+
+fn execute(connection: &Connection, sql: &str, parameters: &[&dyn ToSql]) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute(parameters).map(drop)
 }

@@ -1,9 +1,19 @@
 //! Which channels the bot shall sit in.
+//!
+//! A channel is known by its id, and its login gets recycled: whoever bears a login now takes the row of whoever bore it
+//! before, whom nobody can join under that name any more.
 
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::watch;
 
-use super::{Store, StoreError};
+use super::columns::At;
+use super::writer::Abort;
+use super::{Store, StoreError, scopes, setup};
+use crate::domain::effect::Scope;
 use crate::domain::id::{ChannelId, Login};
+use crate::domain::message::Channel;
 
 /// A channel that an account shall sit in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,23 +27,98 @@ pub struct WantedChannel {
 impl Store {
     /// In the order of their logins.
     pub fn list_wanted(&self) -> Result<Vec<WantedChannel>, StoreError> {
-        todo!()
+        self.readers.read(|connection| {
+            connection
+                .prepare_cached("SELECT channel_id, login, account FROM wanted WHERE wanted ORDER BY login")?
+                .query_map([], |row| Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: row.get(2)? }))?
+                .collect()
+        })
     }
 
     /// Wants a channel of the configuration, unless the store knows it: a stored leave wins.
     pub async fn save_seed(&self, login: Login, account: Login) -> Result<(), StoreError> {
-        let _ = (login, account);
-        todo!()
+        let at = self.clock.now().wall;
+        self.write_wanted(move |connection| {
+            let inserted = connection
+                .prepare_cached(
+                    "INSERT INTO wanted (login, account, wanted, changed_at) VALUES (?1, ?2, 1, ?3)
+                     ON CONFLICT (login) DO NOTHING",
+                )?
+                .execute(params![login, account, At(at)])?;
+            Ok(inserted > 0)
+        })
+        .await
     }
 
     /// Notes which channel a seed is, and makes the channel known. The first id of a login stays.
+    ///
+    /// A channel that is known under an older login keeps what was stored of it, a leave included.
     pub async fn save_channel_id(&self, login: Login, channel: ChannelId) -> Result<(), StoreError> {
-        let _ = (login, channel);
-        todo!()
+        let at = self.clock.now().wall;
+        self.write_wanted(move |connection| save_id(connection, &login, channel, at)).await
     }
 
     /// Raised after each write that changed what [`Store::list_wanted`] answers.
     pub fn wanted_changes(&self) -> watch::Receiver<u64> {
-        todo!()
+        self.wanted_changes.subscribe()
     }
+
+    /// Runs `job` on the writer, and tells everybody who watches if it says that it changed something.
+    async fn write_wanted(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<bool, Abort<bool>> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let wanted_changes = self.wanted_changes.clone();
+        let raise = move |has_changed: &bool| {
+            if *has_changed {
+                wanted_changes.send_modify(|count| *count += 1);
+            }
+        };
+        self.writer.write_then(job, raise).await.map(drop)
+    }
+}
+
+fn save_id(connection: &Connection, login: &Login, channel: ChannelId, at: SystemTime) -> Result<bool, Abort<bool>> {
+    let account: Option<Login> = connection
+        .prepare_cached("SELECT account FROM wanted WHERE login = ?1 AND channel_id IS NULL")?
+        .query_row(params![login], |row| row.get(0))
+        .optional()?;
+    let Some(account) = account else { return Ok(false) };
+    let older: Option<bool> = connection
+        .prepare_cached("DELETE FROM wanted WHERE channel_id = ?1 RETURNING wanted")?
+        .query_row(params![channel], |row| row.get(0))
+        .optional()?;
+    connection
+        .prepare_cached("UPDATE wanted SET channel_id = ?2, wanted = ?3, changed_at = ?4 WHERE login = ?1")?
+        .execute(params![login, channel, older.unwrap_or(true), At(at)])?;
+    // Twitch tells a room's id without its display name.
+    let channel = Channel { id: channel, login: login.clone(), display_name: login.as_str().into() };
+    scopes::raise_revision(connection, &Scope::Setup { channel: channel.id })?;
+    setup::save_channel(connection, &channel, &account)?;
+    Ok(true)
+}
+
+pub(super) fn want(
+    connection: &Connection,
+    channel: &Channel,
+    account: &Login,
+    at: SystemTime,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM wanted WHERE login = ?1 OR channel_id = ?2")?
+        .execute(params![channel.login, channel.id])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO wanted (login, channel_id, account, wanted, changed_at) VALUES (?1, ?2, ?3, 1, ?4)",
+        )?
+        .execute(params![channel.login, channel.id, account, At(at)])?;
+    setup::save_channel(connection, channel, account)
+}
+
+/// The row stays, so that the configuration's seed does not want the channel again.
+pub(super) fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE wanted SET wanted = 0, changed_at = ?2 WHERE channel_id = ?1")?
+        .execute(params![channel, At(at)])
+        .map(drop)
 }

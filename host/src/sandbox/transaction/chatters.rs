@@ -16,7 +16,7 @@ pub(super) enum Reference {
 }
 
 impl Reference {
-    fn means(&self, chatter: &KnownChatter) -> bool {
+    pub(super) fn means(&self, chatter: &KnownChatter) -> bool {
         match self {
             Reference::Login(login) => chatter.login == *login,
             Reference::Id(id) => chatter.id == *id,
@@ -72,5 +72,52 @@ impl Transaction {
             display_name: quoted.chatter_login.as_str().into(),
         });
         [Some(caller), quoted]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bench::{Bench, SHOP, Terms, now};
+    use super::*;
+    use crate::domain::id::MessageId;
+    use crate::domain::message::QuotedMessage;
+
+    #[test]
+    fn chatters_are_found_by_login_and_by_id() {
+        let bench = Bench::new(Terms::default());
+        let run = bench.run("alice", "");
+        for text in ["bob", "@bob", "@BOB", "id:2"] {
+            assert_eq!(run.find_chatter(text).unwrap().map(|chatter| chatter.id), Some(ChatterId(2)), "{text}");
+        }
+        for text in ["", "@", "id:", "id:bob", "nobody", "id:99", "@@bob", "two words", "#bob"] {
+            assert_eq!(run.find_chatter(text).unwrap(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn whom_the_invocation_shows_is_known_before_the_store_knows() {
+        let bench = Bench::new(Terms::default());
+        let mut invocation = bench.invocation("alice", "");
+        invocation.chatter.id = ChatterId(77);
+        invocation.chatter.login = "newcomer".parse().unwrap();
+        invocation.reply_to = Some(QuotedMessage {
+            id: MessageId("m".into()),
+            chatter_id: ChatterId(88),
+            chatter_login: "quoted".parse().unwrap(),
+            text: "hello".into(),
+        });
+        let run = bench.begin(invocation);
+        for (text, id) in [("newcomer", 77), ("id:77", 77), ("@quoted", 88), ("id:88", 88)] {
+            assert_eq!(run.find_chatter(text).unwrap().map(|chatter| chatter.id), Some(ChatterId(id)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_recycled_login_belongs_to_whoever_bore_it_last() {
+        let bench = Bench::new(Terms::default());
+        let heir = KnownChatter { id: ChatterId(9), login: "bob".parse().unwrap(), display_name: "Bob".into() };
+        let later = now() + std::time::Duration::from_secs(1);
+        bench.wait(bench.world.store.save_seen(SHOP, vec![heir], later)).unwrap();
+        assert_eq!(bench.run("alice", "").find_chatter("@bob").unwrap().map(|chatter| chatter.id), Some(ChatterId(9)));
     }
 }
