@@ -122,7 +122,7 @@ fn load_key(path: &Path) -> Option<[u8; KEY_LENGTH]> {
         return None;
     }
     let mut bytes = Vec::with_capacity(KEY_LENGTH + 1);
-    file.by_ref().take(KEY_LENGTH as u64 + 1).read_to_end(&mut bytes).ok()?;
+    (&mut file).take(KEY_LENGTH as u64 + 1).read_to_end(&mut bytes).ok()?;
     bytes.try_into().ok()
 }
 
@@ -130,7 +130,8 @@ fn load_key(path: &Path) -> Option<[u8; KEY_LENGTH]> {
 fn write_private(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let beside = path.with_extension(format!("{}.new", std::process::id()));
     // Left behind by a crash of a process that had our number.
-    fs::remove_file(&beside).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    fs::remove_file(&beside)
+        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

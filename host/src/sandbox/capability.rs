@@ -52,10 +52,7 @@ mod tests {
 
     #[test]
     fn only_the_contracts_interfaces_are_imports() {
-        assert_eq!(
-            parse_import("twitchy:command/storage@0.1.0"),
-            Some(Import::Capability(Capability::Storage))
-        );
+        assert_eq!(parse_import("twitchy:command/storage@0.1.0"), Some(Import::Capability(Capability::Storage)));
         assert_eq!(parse_import("twitchy:command/types@0.1.7"), Some(Import::Types));
         for unknown in [
             "storage",

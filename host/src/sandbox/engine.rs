@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -26,23 +27,25 @@ pub(super) struct ClassEngine {
     pub(super) linker: Linker<Run>,
     pub(super) walls: Walls,
     pub(super) ticker: Ticker,
+    /// Asked for before an instance: an exhausted pool does not wait, it fails.
+    pub(super) slots: Arc<Semaphore>,
 }
 
 impl ClassEngine {
     /// Builds an engine for `slots` calls at once.
-    pub(super) fn start(walls: Walls, slots: u32, tick: Duration) -> Result<ClassEngine, StartSandboxError> {
+    pub(super) fn start(walls: Walls, slots: usize, tick: Duration) -> Result<ClassEngine, StartSandboxError> {
         let engine = build_engine(&walls, slots)?;
         let mut linker = Linker::new(&engine);
         CommandModule::add_to_linker::<_, HasSelf<Run>>(&mut linker, |run| run)
             .map_err(|error| StartSandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine, tick).map_err(StartSandboxError::Runtime)?;
-        Ok(ClassEngine { engine, linker, walls, ticker })
+        Ok(ClassEngine { engine, linker, walls, ticker, slots: Arc::new(Semaphore::new(slots)) })
     }
 }
 
 /// Reserving the pool is the probe: where address space is short (a limit on it, few address bits, strict overcommit)
 /// the reservation is refused, and every call maps its own memory instead, which is slower and as safe.
-fn build_engine(walls: &Walls, slots: u32) -> Result<Engine, StartSandboxError> {
+fn build_engine(walls: &Walls, slots: usize) -> Result<Engine, StartSandboxError> {
     let mut config = base_config();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(walls, slots)));
     Engine::new(&config)
@@ -66,10 +69,11 @@ fn base_config() -> Config {
     config
 }
 
-fn pool(walls: &Walls, slots: u32) -> PoolingAllocationConfig {
+fn pool(walls: &Walls, slots: usize) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
-    let each = |count: usize| slots.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
     let per_component = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let each = |count: usize| per_component(slots.saturating_mul(count));
+    let slots = per_component(slots);
     pool.total_component_instances(slots)
         .total_stacks(slots)
         .total_core_instances(each(walls.core_instances))
@@ -106,10 +110,6 @@ impl Ticker {
             }
         })?;
         Ok(Ticker { every, ticks })
-    }
-
-    pub(super) fn every(&self) -> Duration {
-        self.every
     }
 
     pub(super) fn watch(&self) -> TickerWatch<'_> {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::domain::id::ChannelId;
+
 /// How serious a guest thinks a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
@@ -36,11 +38,11 @@ impl GuestLog {
     }
 
     /// Writes what was kept as one record, with the trace of the trap that ended the run.
-    pub(super) fn emit(&self, module: &str, channel: u64, backtrace: Option<&str>) {
+    pub(super) fn emit(&self, module: &str, channel: Option<ChannelId>, backtrace: Option<&str>) {
         if self.lines.is_empty() && backtrace.is_none() {
             return;
         }
-        let lines = self.joined();
+        let (lines, channel) = (self.joined(), channel.map(|channel| channel.0));
         let is_serious = backtrace.is_some() || self.lines.iter().any(|(level, _)| *level >= Level::Warn);
         // The level of an event is fixed where it is written.
         if is_serious {
