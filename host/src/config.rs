@@ -104,6 +104,8 @@ pub struct SandboxConfig {
     /// CPU time that a module may use in a channel within `credit_window`.
     pub credit: Duration,
     pub credit_window: Duration,
+    /// Threads that guests run on; 0 for as many as the machine has cores.
+    pub threads: usize,
     /// Calls at once.
     pub slots: usize,
     /// Calls at once from one channel.
@@ -133,6 +135,7 @@ impl Default for SandboxConfig {
             tick: Duration::from_millis(10),
             credit: Duration::from_secs(1),
             credit_window: Duration::from_secs(10),
+            threads: 0,
             slots: 200,
             slots_per_channel: 8,
             host_calls: 100,

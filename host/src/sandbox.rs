@@ -1,5 +1,30 @@
 //! Runs modules as WebAssembly components, each call in a fresh sandbox.
+//!
+//! Promised: no guest runs without a processor budget, a deadline and a memory limit; what it does through
+//! capabilities is a transaction; whatever it does wrong ends as an [`InvokeError`] that says whose fault it was, and
+//! the next call finds everything in order. Guests have threads of their own, so nothing else waits for them. Absent:
+//! Twitch, the vault and the web, of which nothing here can be reached; and compiling in a process that can be killed,
+//! which must be there before strangers may upload.
 
+mod artefact;
+mod bindings;
+mod capability;
+mod contract;
+mod cpu;
+mod credit;
+mod engine;
+mod failure;
+mod guest_log;
+mod host_calls;
+mod info;
+mod instance;
+mod invoke;
+mod limits;
+mod random;
+mod registry;
+mod run;
+mod slots;
+mod threads;
 pub mod transaction;
 pub mod world;
 
@@ -11,6 +36,10 @@ use crate::config::SandboxConfig;
 use crate::domain::invocation::{CommandError, Invocation};
 use crate::domain::manifest::{Grants, Manifest, ModuleSource};
 use crate::domain::message::Reply;
+use artefact::ArtefactCache;
+use invoke::Invoker;
+use registry::Registry;
+use threads::GuestRuntime;
 use world::World;
 
 /// How much a module may be and use; chosen when it is added. Each size class has an engine of its own.
@@ -57,34 +86,44 @@ pub enum CompileError {
 }
 
 /// Everything that runs guests.
-pub struct Sandbox;
+pub struct Sandbox {
+    invoker: Arc<Invoker>,
+    runtime: GuestRuntime,
+}
 
 impl Sandbox {
     /// Builds the engine of the small modules and the threads that guests run on. `cache_dir` is made where it is
     /// not there, and closed to other users.
-    pub fn start(_config: &SandboxConfig, _cache_dir: &Path, _world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
-        todo!()
+    pub fn start(config: &SandboxConfig, cache_dir: &Path, world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
+        let cache = ArtefactCache::open(cache_dir).map_err(StartSandboxError::Cache)?;
+        let registry = Arc::new(Registry::start(config, cache)?);
+        let runtime = GuestRuntime::start(config.threads).map_err(StartSandboxError::Runtime)?;
+        Ok(Sandbox { invoker: Arc::new(Invoker::new(registry, world, config)), runtime })
     }
 
     /// Checks, compiles (or loads from the cache) and asks a component what it offers. From then on it can be invoked.
     pub async fn add_module(
         &self,
-        _bytes: &[u8],
-        _source: ModuleSource,
-        _size: SizeClass,
+        bytes: &[u8],
+        source: ModuleSource,
+        size: SizeClass,
     ) -> Result<Arc<Manifest>, CompileError> {
-        todo!()
+        let registry = Arc::clone(&self.invoker.registry);
+        let added = self.runtime.run(registry.add(bytes.to_vec(), source, size));
+        added.await.map_err(|error| CompileError::Host(error.to_string()))?
     }
 
     /// Runs a module once, in a fresh instance, and commits what it changed; after a conflict again, three times at
     /// most. Dropping the future does not stop the call.
-    pub async fn invoke(&self, _call: Call) -> Result<Answer, InvokeError> {
-        todo!()
+    pub async fn invoke(&self, call: Call) -> Result<Answer, InvokeError> {
+        let invoker = Arc::clone(&self.invoker);
+        let invoked = self.runtime.run(async move { invoker.invoke(call).await });
+        invoked.await.map_err(|error| InvokeError::Host(error.to_string()))?
     }
 
     /// Ends the guests' threads; calls that still run are cut off.
     pub async fn shut_down(&self) {
-        todo!()
+        self.runtime.shut_down().await;
     }
 }
 

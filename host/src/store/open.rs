@@ -117,11 +117,12 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         fixture.commit("1", vec![save("key", "value")]).await;
         fixture.store.close().await.unwrap();
-        let Fixture { store, path, _folder, .. } = fixture;
+        let Fixture { store, path, folder, .. } = fixture;
         drop(store);
         let store = open(&path).unwrap();
         assert_eq!(store.load_entry(CHANNEL, &module("counter"), "key").unwrap().1, Some(b"value".to_vec()));
         assert!(store.find_outcome(&chat_id("1")).unwrap().is_some());
+        drop(folder);
     }
 
     #[tokio::test]
