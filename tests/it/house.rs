@@ -44,7 +44,7 @@ fn the_sources_keep_the_rules() {
 }
 
 #[test]
-fn the_top_level_is_the_users() {
+fn nothing_strange_stands_at_the_top() {
     let entries = fs::read_dir(workspace()).expect("the workspace is a folder").flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     assert_eq!(layout::list_strangers(names), Vec::<String>::new());
@@ -56,6 +56,8 @@ fn read_sources() -> Vec<Source> {
     for folder in ["host", "guest-sdk", "commands", "tests"] {
         read_folder(&workspace().join(folder), &mut sources);
     }
+    let fixtures: Vec<String> = sources.iter().flat_map(Source::list_test_files).collect();
+    sources.iter_mut().filter(|source| fixtures.contains(&source.path)).for_each(Source::mark_as_test);
     sources
 }
 

@@ -64,7 +64,7 @@ mod tests {
         assert!(seats.try_take(ChannelId(1)).is_none());
         held.extend(seats.try_take(ChannelId(2)));
         assert_eq!(held.len(), MOST_PER_CHANNEL + 1);
-        held.remove(0);
+        drop(held.remove(0));
         assert!(seats.try_take(ChannelId(1)).is_some());
     }
 

@@ -10,8 +10,9 @@ const LONGEST_FUNCTION: usize = 60;
 
 pub(super) fn a_file_is_short(source: &Source) -> Vec<Finding> {
     let is_long = |length: &usize| source.is_rust() && *length > LONGEST_FILE;
-    let tests_count = source.path.starts_with("tests/it/");
-    let length = source.lines().filter(|(_, line)| tests_count || !line.is_test).count();
+    // Where all is a test, all counts.
+    let program = source.program().count();
+    let length = if program == 0 { source.lines().count() } else { program };
     let tell = |length| source.finding(length, format!("{length} lines: a file has {LONGEST_FILE} at most"));
     Some(length).filter(is_long).map(tell).into_iter().collect()
 }

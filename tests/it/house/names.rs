@@ -78,7 +78,9 @@ pub(super) fn errors_read_as_parts_of_sentences(source: &Source) -> Vec<Finding>
     let texts = source.lines().filter_map(|(number, line)| {
         let text = line.code.trim_start().strip_prefix("#[error(\"")?.split('"').next()?;
         let is_capital = text.starts_with(char::is_uppercase) && !text[1..].starts_with(char::is_uppercase);
-        let is_wrong = is_capital && !is_proper(text) || text.ends_with('.') || text.contains("failed to");
+        // A full stop that stands alone is what the text is about.
+        let is_stopped = text.ends_with('.') && !text.ends_with(" .");
+        let is_wrong = is_capital && !is_proper(text) || is_stopped || text.contains("failed to");
         is_wrong.then_some(number)
     });
     let rule = "an error's text is lower case, without a full stop and without \"failed to\"";
@@ -128,7 +130,7 @@ mod tests {
         for wrong in ["Not there", "not there.", "failed to find it"] {
             assert_eq!(check(&format!("    #[error(\"{wrong}\")]")), 1, "{wrong}");
         }
-        for right in ["not there: {0}", "HTTP status {0}", "Twitch said no", "{0}"] {
+        for right in ["not there: {0}", "HTTP status {0}", "Twitch said no", "{0}", "no @, / or ."] {
             assert_eq!(check(&format!("    #[error(\"{right}\")]")), 0, "{right}");
         }
     }

@@ -50,6 +50,21 @@ impl Source {
         Source { path: path.to_owned(), lines: raw.iter().enumerate().map(line).collect() }
     }
 
+    /// The files of the modules that it declares for tests alone.
+    pub(super) fn list_test_files(&self) -> Vec<String> {
+        let folder = match self.stem() {
+            "lib" | "main" => self.path.rsplit_once('/').map_or("", |(folder, _)| folder),
+            _ => self.path.trim_end_matches(".rs"),
+        };
+        let pairs = self.lines.windows(2).filter(|pair| pair[0].code == "#[cfg(test)]");
+        let names = pairs.filter_map(|pair| pair[1].code.strip_suffix(';')?.split_once("mod "));
+        names.map(|(_, name)| format!("{folder}/{name}.rs")).collect()
+    }
+
+    pub(super) fn mark_as_test(&mut self) {
+        self.lines.iter_mut().for_each(|line| line.is_test = true);
+    }
+
     /// The host's own sources; the stand-in for Twitch is a crate of its own.
     pub(super) fn is_host(&self) -> bool {
         self.path.starts_with("host/src/") && self.is_rust()
@@ -124,4 +139,11 @@ fn comments_strings_and_tests_are_told_apart() {
             ("}", "}", true),
         ]
     );
+}
+
+#[test]
+fn a_module_for_tests_alone_is_a_test() {
+    let text = "#[cfg(test)]\npub(crate) mod sample;\nmod change;";
+    assert_eq!(Source::new("host/src/setup.rs", text).list_test_files(), ["host/src/setup/sample.rs"]);
+    assert_eq!(Source::new("host/src/lib.rs", text).list_test_files(), ["host/src/sample.rs"]);
 }
