@@ -3,6 +3,7 @@
 //! The packages are unpacked, never installed: they would conflict with rustup and with Debian's other compiler. Debian
 //! has no standard library for guests, but its sources, from which one is built once. About a minute, 165 MB to download and 500 MB on disk.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -157,6 +158,7 @@ fn build_standard_library(compiler: &Toolchain, root: &Path) -> Result<()> {
         .cargo()
         // A stable compiler builds its own standard library only when told so.
         .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_ENCODED_RUSTFLAGS", without_paths(root))
         .args(["build", "--release", "-Zbuild-std=std,panic_abort", "--target", TARGET, "--target-dir"])
         .arg(&target_folder)
         .current_dir(&empty))?;
@@ -175,6 +177,23 @@ fn build_standard_library(compiler: &Toolchain, root: &Path) -> Result<()> {
         fs::copy(&library, libraries.join(name))?;
     }
     remove_folder(&empty)
+}
+
+/// Flags that keep this machine's folders out of the library. What was compiled against one copy then fits the next, which
+/// cargo takes for the same compiler wherever it lies; and guests come out the same on every machine.
+fn without_paths(root: &Path) -> OsString {
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(dirs::home_dir()?.join(".cargo")));
+    let mut flags = OsString::new();
+    for (folder, name) in [(Some(root.to_owned()), "/rust"), (cargo_home, "/cargo")] {
+        let Some(folder) = folder else { continue };
+        // cargo's own separator between encoded flags.
+        flags.push(if flags.is_empty() { "" } else { "\x1f" });
+        flags.push("--remap-path-prefix=");
+        flags.push(folder);
+        flags.push("=");
+        flags.push(name);
+    }
+    flags
 }
 
 /// Runs it quietly and returns what it wrote on its standard output.

@@ -4,6 +4,7 @@ use std::env;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
@@ -16,14 +17,22 @@ pub struct GuestCrate {
     pub folder: PathBuf,
 }
 
-/// Builds the crates in one go; each component is then `OUT_DIR/<package>.wasm`.
+/// Builds the crates in one go; each component is then `OUT_DIR/<package>.wasm`. What goes wrong is said on standard
+/// error, which cargo shows, and makes the script fail.
 ///
 /// `workspace` is the folder of the workspace's manifest. cargo runs the script again when a crate, the SDK, the contract
 /// or the workspace's manifest changed, and not otherwise.
-///
-/// # Errors
-/// As [`build_components`]; and where this is not a build script.
-pub fn build_into_out_dir(workspace: &Path, crates: &[GuestCrate]) -> Result<()> {
+pub fn build_into_out_dir(workspace: &Path, crates: &[GuestCrate]) -> ExitCode {
+    match try_build(workspace, crates) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\n{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_build(workspace: &Path, crates: &[GuestCrate]) -> Result<()> {
     let own =
         ["Cargo.toml", "Cargo.lock", "guest-sdk/Cargo.toml", "guest-sdk/src", "wit"].map(|path| workspace.join(path));
     for path in own.iter().chain(crates.iter().map(|guest| &guest.folder)) {
