@@ -208,9 +208,7 @@ fn join_world(config: &Config, store: &Arc<Store>, setup: &Arc<Setup>, clock: &A
 async fn add_bundled_modules(sandbox: &Arc<Sandbox>, setup: &Setup) -> anyhow::Result<()> {
     let start = |bundled: &twitchy_commands::Bundled| {
         let (sandbox, bundled) = (sandbox.clone(), *bundled);
-        let added = async move {
-            sandbox.add_module(bundled.component, ModuleSource::Bundled, SizeClass::Small).await
-        };
+        let added = async move { sandbox.add_module(bundled.component, ModuleSource::Bundled, SizeClass::Small).await };
         (bundled.name, tokio::spawn(added))
     };
     let started: Vec<_> = BUNDLED.iter().map(start).collect();

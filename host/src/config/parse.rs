@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::section::{Problem, Problems, Section, find_nearest};
-use super::value::{ReadValue, Size, VariableName};
+use super::value::{CountOrAuto, ReadValue, Size, VariableName};
 use super::{
     AccountConfig, ChannelsConfig, Config, LimitsConfig, SandboxConfig, SeedChannel, TokenSource, TwitchConfig,
 };
@@ -158,6 +158,7 @@ fn read_sandbox(mut section: Section<'_, '_>, defaults: &SandboxConfig) -> Sandb
         tick: section.take("tick", defaults.tick),
         credit: section.take("credit", defaults.credit),
         credit_window: section.take("credit_window", defaults.credit_window),
+        threads: section.take("threads", CountOrAuto(defaults.threads)).0,
         slots: section.take("slots", defaults.slots),
         slots_per_channel: section.take("slots_per_channel", defaults.slots_per_channel),
         host_calls: section.take("host_calls", defaults.host_calls),
@@ -312,6 +313,7 @@ mod tests {
             ("[limits]\nmessages = -1", "limits.messages must be a whole number from 1, not -1"),
             ("[limits]\nwindow = 30", "limits.window must be a time with its unit"),
             ("[sandbox]\nstorage_bytes = \"1 MB\"", "sandbox.storage_bytes must be a number of bytes, or a size"),
+            ("[sandbox]\nthreads = 0", "sandbox.threads must be a whole number from 1, or \"auto\", not 0"),
             ("twitch = 1", "twitch must be a table: write its keys below a line [twitch]"),
             ("[channels]\njoin = \"shop\"", "channels.join must be a list such as"),
             ("[channels]\njoin = [1]", "channels.join[0] must be a list such as"),

@@ -37,6 +37,19 @@ fn read_integer<T: TryFrom<u64>>(value: &DeValue<'_>) -> Option<T> {
     u64::from_str_radix(integer.as_str(), integer.radix()).ok()?.try_into().ok()
 }
 
+/// A number from 1, or 0 for `"auto"`.
+pub(super) struct CountOrAuto(pub(super) usize);
+
+impl ReadValue for CountOrAuto {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        if value.as_str() == Some("auto") {
+            return Ok(Self(0));
+        }
+        let count = read_integer(value).filter(|count| *count > 0);
+        count.map(Self).ok_or_else(|| must_be("a whole number from 1, or \"auto\"", value))
+    }
+}
+
 impl ReadValue for Duration {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         let valid = "a time with its unit, longer than nothing, such as \"50ms\", \"30s\", \"10m\" or \"1h\"";

@@ -166,7 +166,8 @@ impl Chat {
 
     fn show(&mut self, message: &Observed) {
         let (name, text) = self.display.show(message);
-        let place = if message.channel == self.channel.as_str() { String::new() } else { format!("#{} ", message.channel) };
+        let place =
+            if message.channel == self.channel.as_str() { String::new() } else { format!("#{} ", message.channel) };
         if name != BOT {
             self.asked.insert(message.channel.clone(), message.at);
             if !self.terminal.has_echo {

@@ -29,8 +29,8 @@ pub(super) enum LoadScriptError {
 
 impl Script {
     pub(super) fn load(path: &Path) -> Result<Script, LoadScriptError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| LoadScriptError::Read { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| LoadScriptError::Read { path: path.to_owned(), source })?;
         parse(&text).map_err(|(line, reason)| LoadScriptError::Line { path: path.to_owned(), line, reason })
     }
 }

@@ -56,7 +56,10 @@ pub(super) enum Words {
     /// `/me`
     Action(String),
     /// `/mod` and `/unmod`: who becomes a moderator, or is one no longer.
-    Appoint { login: Login, is_moderator: bool },
+    Appoint {
+        login: Login,
+        is_moderator: bool,
+    },
 }
 
 /// Reads one line of a script or of the prompt; `channel` is where everybody is.

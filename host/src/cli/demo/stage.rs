@@ -74,7 +74,9 @@ impl Stage {
         let (text, is_action) = match words {
             Words::Message(text) => (text, false),
             Words::Action(text) => (text, true),
-            Words::Appoint { .. } if name != channel => anyhow::bail!("only {channel} appoints moderators in #{channel}"),
+            Words::Appoint { .. } if name != channel => {
+                anyhow::bail!("only {channel} appoints moderators in #{channel}")
+            }
             Words::Appoint { login, is_moderator } => {
                 let roles: &[_] = if *is_moderator { &[fake_twitch::Role::Moderator] } else { &[] };
                 return Ok(self.twitch.set_roles(channel.as_str(), login.as_str(), roles)?);
@@ -154,8 +156,7 @@ fn set_up_twitch(twitch: &FakeTwitch) -> anyhow::Result<()> {
 fn demo_config(state_dir: &Path, address: SocketAddr) -> anyhow::Result<Config> {
     let bot: Login = BOT.parse()?;
     let mut config = Config { data_dir: state_dir.to_owned(), ..Config::default() };
-    config.twitch.irc_server =
-        ServerAddress { is_tls: false, host: address.ip().to_string(), port: address.port() };
+    config.twitch.irc_server = ServerAddress { is_tls: false, host: address.ip().to_string(), port: address.port() };
     config.accounts = vec![AccountConfig { login: bot.clone(), token: TokenSource::Environment(String::new()) }];
     for channel in CHANNELS {
         config.channels.join.push(SeedChannel { login: channel.parse()?, account: bot.clone() });
