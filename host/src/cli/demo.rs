@@ -39,7 +39,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     let state = State::choose(arguments.fresh, arguments.state)?;
     logging::start_logging("warn")?;
-    let cache_dir = environment::find_cache_dir().unwrap_or_else(|| state.path().join("cache"));
+    let cache_dir = environment::find_artefact_dir().unwrap_or_else(|| state.path().join("cache"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match script {

@@ -29,9 +29,9 @@ pub fn find_demo_state_dir() -> Option<PathBuf> {
     dirs::data_local_dir().map(|folder| folder.join("twitchy").join("demo"))
 }
 
-/// What can be made anew, such as compiled modules; None where the user has no home.
-pub fn find_cache_dir() -> Option<PathBuf> {
-    dirs::cache_dir().map(|folder| folder.join("twitchy"))
+/// Compiled modules, which can be made anew; None where the user has no home.
+pub fn find_artefact_dir() -> Option<PathBuf> {
+    dirs::cache_dir().map(|folder| folder.join("twitchy").join("artefacts"))
 }
 
 pub(super) fn find_token(variable: &str) -> Option<SecretString> {
