@@ -183,13 +183,18 @@ impl App {
     }
 }
 
-fn open_store(data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
+/// The database, in a folder that is made where it is missing, and closed to others.
+pub fn open_store(data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(data_dir)
         .with_context(|| format!("cannot make the folder {}", data_dir.display()))?;
-    Store::open(&data_dir.join("twitchy.sqlite"), clock).context("cannot open the database")
+    Store::open(&database_path(data_dir), clock).context("cannot open the database")
+}
+
+pub fn database_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("twitchy.sqlite")
 }
 
 fn join_world(config: &Config, store: &Arc<Store>, setup: &Arc<Setup>, clock: &Arc<dyn Clock>) -> World {

@@ -41,12 +41,10 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     logging::start_logging("warn")?;
     let cache_dir = environment::find_artefact_dir().unwrap_or_else(|| state.path().join("cache"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match script {
-            Some(script) => script::play(&script, state.path(), &cache_dir).await,
-            None => prompt::chat(&state, &cache_dir).await,
-        }
-    })
+    match script {
+        Some(script) => runtime.block_on(script::play(&script, state.path(), &cache_dir)),
+        None => runtime.block_on(prompt::chat(&state, &cache_dir)),
+    }
 }
 
 /// The folder of the demo's state.

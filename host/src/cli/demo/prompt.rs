@@ -20,7 +20,6 @@ use crate::cli::signals::Signals;
 use crate::config::environment;
 use crate::domain::id::Login;
 use crate::domain::role::Role;
-use crate::transcript::ParseLineError;
 
 const BANNER: &str = "\
 This is Twitch in a box, with the real bot in it. It sits in #shop, where you are, and in #cafe.
@@ -28,18 +27,21 @@ This is Twitch in a box, with the real bot in it. It sits in #shop, where you ar
   mod carol> !settings   the same as a moderator; so too vip, sub, and broadcaster shop>
   #cafe                  go to another channel
   /help                  more of this; /quit or Ctrl-D ends it
-Try !balance, !balance @bob, !help, or !join and then #alice.";
+Try !balance, then bob> !balance @alice, then !help, then !join and #bob.";
 
 const HELP: &str = "\
-  alice> !balance        what alice owns; carol and bob own something too
+What can be typed:
+  alice> !balance        what alice owns; bob and carol own something too
   alice> !help           what alice may use here; !help COMMAND explains one
-  alice> !join           the bot comes to #alice; there, alice is the broadcaster
-  #alice                 go there (every chatter has a channel)
-  alice> /mod twitchy    makes the bot a moderator of #alice, so that it need not wait a second between answers
-  mod carol> !settings   the set-up of the channel; the broadcaster may change it: !settings prefix ?
+  alice> !join           calls the bot to #alice, where alice is the broadcaster
+  #alice                 go there; every chatter has a channel
+  alice> /mod twitchy    there: the bot need not wait a second between answers any more
+  mod carol> !settings   the set-up of the channel; !settings show MODULE tells more
+  shop> !settings prefix ?
   alice> /me waves       as at Twitch
   // anything            a remark
-  /quit                  the end";
+  /quit                  the end
+A chatter waits a few seconds between commands, and is not answered before; moderators need not wait.";
 
 /// Until /quit, the end of the input, or a signal.
 pub(super) async fn chat(state: &State, cache_dir: &Path) -> anyhow::Result<ExitCode> {
@@ -139,19 +141,15 @@ impl Chat {
 
     /// A line without a name is the last speaker's, in the role of that time.
     fn read(&self, line: &str) -> Result<Cue, PlayLineError> {
-        let own = || {
-            let role = if self.role == Role::Broadcaster { Role::Everyone } else { self.role };
-            Speech::check(self.speaker.clone(), role, line)
-        };
-        match parse_cue(line, &self.channel) {
-            // `I think 5 > 3` has a `>` as well.
-            Err(PlayLineError::Parse(ParseLineError::Line | ParseLineError::Speaker | ParseLineError::Name))
-                if !line.starts_with('#') =>
-            {
-                own().map(Cue::Speech)
-            }
-            read => read,
+        let is_bare = !line.starts_with(['#', '.']) && !line.starts_with("//");
+        // `5 > 3` is something to say, too: a name has no blank before its `>`.
+        let has_name = line.split_once('>').is_some_and(|(name, _)| !name.ends_with(' '));
+        if line.is_empty() || !is_bare || has_name {
+            return parse_cue(line, &self.channel);
         }
+        // Whoever was the broadcaster is not elsewhere, and is anyway at home.
+        let role = if self.role == Role::Broadcaster { Role::Everyone } else { self.role };
+        Speech::check(self.speaker.clone(), role, line).map(Cue::Speech)
     }
 
     fn show_waiting(&mut self, heard: &mut Receiver<Observed>) {
@@ -197,7 +195,35 @@ fn show_span(span: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::speech::Words;
     use super::*;
+
+    fn chat() -> Chat {
+        Chat::new(Terminal::closed())
+    }
+
+    #[test]
+    fn a_line_without_a_name_is_the_last_speakers() {
+        let mut chat = chat();
+        (chat.speaker, chat.role) = ("carol".parse().unwrap(), Role::Moderator);
+        for line in ["!settings", "I think 5 > 3"] {
+            let words = Words::Message(line.to_owned());
+            let speech = Speech { name: chat.speaker.clone(), role: Role::Moderator, words };
+            assert_eq!(chat.read(line), Ok(Cue::Speech(speech)));
+        }
+        assert!(matches!(chat.read("dan> hi"), Ok(Cue::Speech(speech)) if speech.name.as_str() == "dan"));
+        assert_eq!(chat.read("#cafe"), Ok(Cue::Channel("cafe".parse().unwrap())));
+        assert_eq!(chat.read("// 5 > 3"), Ok(Cue::Nothing));
+        assert_eq!(chat.read(""), Ok(Cue::Nothing));
+        assert!(chat.read("king dan> hi").is_err());
+    }
+
+    #[test]
+    fn nobody_stays_the_broadcaster_of_another_channel() {
+        let mut chat = chat();
+        (chat.speaker, chat.role) = ("shop".parse().unwrap(), Role::Broadcaster);
+        assert!(matches!(chat.read("hi"), Ok(Cue::Speech(speech)) if speech.role == Role::Everyone));
+    }
 
     #[test]
     fn a_span_has_two_digits_or_so() {

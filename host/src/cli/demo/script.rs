@@ -10,6 +10,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 
 use super::speech::{Cue, Display, PlayLineError, parse_cue};
 use super::stage::{CHANNELS, Stage};
+use crate::cli::signals::Signals;
 use crate::domain::id::Login;
 
 /// A script that makes sense, from its first line to its last.
@@ -53,9 +54,20 @@ pub(super) fn first_channel() -> Login {
     CHANNELS[0].parse().expect("the demo's channels are logins")
 }
 
-/// Waits after each line until the bot has nothing more to do, so that two runs print the same.
+/// Until the end of the script, or a signal.
 pub(super) async fn play(script: &Script, state_dir: &Path, cache_dir: &Path) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
     let stage = Stage::start(state_dir, cache_dir).await?;
+    let exit_code = tokio::select! {
+        played = play_on(&stage, script) => played.map(|()| ExitCode::SUCCESS),
+        signal = signals.next() => Ok(signal.exit_code()),
+    };
+    stage.stop().await?;
+    exit_code
+}
+
+/// Waits after each line until the bot has nothing more to do, so that two runs print the same.
+async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
     let mut heard = stage.subscribe();
     let mut display = Display::default();
     let mut channel = first_channel();
@@ -69,8 +81,7 @@ pub(super) async fn play(script: &Script, state_dir: &Path, cache_dir: &Path) ->
         stage.settle().await;
         print_heard(&mut heard, &mut display)?;
     }
-    stage.stop().await?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn print_heard(heard: &mut Receiver<Observed>, display: &mut Display) -> anyhow::Result<()> {
@@ -84,5 +95,22 @@ fn print_heard(heard: &mut Receiver<Observed>, display: &mut Display) -> anyhow:
             Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(output.flush()?),
             Err(TryRecvError::Lagged(missed)) => anyhow::bail!("{missed} messages came too fast to be printed"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_line_is_told_by_its_number() {
+        let error = |text| parse(text).unwrap_err();
+        assert_eq!(error("alice> hi\n\n// remark\nhello\n").0, 4);
+        assert_eq!(error("#cafe\nbroadcaster shop> hi\n"), (2, PlayLineError::Broadcaster("cafe".parse().unwrap())));
+    }
+
+    #[test]
+    fn the_broadcaster_is_of_the_channel_where_everybody_is() {
+        assert!(parse("broadcaster shop> hi\n#cafe\nbroadcaster cafe> hi\n").is_ok());
     }
 }

@@ -10,10 +10,11 @@ use anyhow::Context;
 use fake_twitch::{FakeTwitch, Observed, Say, Settings};
 use secrecy::SecretString;
 use tokio::sync::broadcast;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+use tracing::{debug, warn};
 
 use super::speech::{Speech, Words};
-use crate::app::{App, Surroundings};
+use crate::app::{App, Surroundings, database_path, open_store};
 use crate::config::{AccountConfig, Config, SeedChannel, ServerAddress, TokenSource};
 use crate::domain::amount::Amount;
 use crate::domain::id::{ChannelId, ChatterId, Login};
@@ -39,14 +40,18 @@ pub(super) struct Stage {
     app: App,
     /// Channels that there are.
     open: Mutex<HashSet<Login>>,
+    started_at: Instant,
 }
 
 impl Stage {
     /// Everything is in its place when this returns: the bot sits in its channels and answers.
     pub(super) async fn start(state_dir: &Path, cache_dir: &Path) -> anyhow::Result<Stage> {
+        let started_at = Instant::now();
         let twitch = FakeTwitch::new(&Settings { seed: fresh_seed(), base_time: SystemTime::now() });
         let address = twitch.listen().await.context("cannot listen on this machine's loopback interface")?;
-        set_up_twitch(&twitch)?;
+        let mut open = CHANNELS.iter().map(|channel| channel.parse()).collect::<Result<HashSet<Login>, _>>()?;
+        open.extend(list_kept_channels(state_dir).await?);
+        set_up_twitch(&twitch, &open)?;
         let surroundings = Surroundings {
             clock: Arc::new(SystemClock),
             credentials: Arc::new(DemoToken),
@@ -54,10 +59,10 @@ impl Stage {
             cache_dir: cache_dir.to_owned(),
         };
         let app = App::start(demo_config(state_dir, address)?, surroundings).await?;
-        let open = CHANNELS.iter().map(|channel| channel.parse()).collect::<Result<_, _>>()?;
-        let stage = Stage { twitch, app, open: Mutex::new(open) };
+        let stage = Stage { twitch, app, open: Mutex::new(open), started_at };
         stage.settle().await;
         stage.seed_balances().await?;
+        debug!(took = ?started_at.elapsed(), "the stage is set");
         Ok(stage)
     }
 
@@ -103,8 +108,9 @@ impl Stage {
             self.app.quiet().await;
             self.twitch.ping_and_wait().await;
         };
-        if timeout(SETTLE_WITHIN, settled).await.is_err() {
-            tracing::warn!("the bot is busy for long; going on without waiting");
+        match timeout(SETTLE_WITHIN, settled).await {
+            Ok(()) => debug!(since_start = ?self.started_at.elapsed(), "quiet"),
+            Err(_) => warn!("the bot is busy for long; going on without waiting"),
         }
     }
 
@@ -144,10 +150,23 @@ fn list_roles(role: Role) -> Option<Vec<fake_twitch::Role>> {
     }
 }
 
-fn set_up_twitch(twitch: &FakeTwitch) -> anyhow::Result<()> {
+/// The channels that the bot was called to the last time: they must be there before it looks for them.
+async fn list_kept_channels(state_dir: &Path) -> anyhow::Result<Vec<Login>> {
+    if !database_path(state_dir).exists() {
+        return Ok(Vec::new());
+    }
+    let store = open_store(state_dir, Arc::new(SystemClock))?;
+    let wanted = store.list_wanted()?;
+    store.close().await?;
+    Ok(wanted.into_iter().map(|channel| channel.login).collect())
+}
+
+fn set_up_twitch(twitch: &FakeTwitch, open: &HashSet<Login>) -> anyhow::Result<()> {
     twitch.add_account(BOT, "1000", ACCESS_TOKEN);
+    for channel in open {
+        twitch.add_channel(channel.as_str());
+    }
     for channel in CHANNELS {
-        twitch.add_channel(channel);
         twitch.set_roles(channel, BOT, &[fake_twitch::Role::Moderator])?;
     }
     Ok(())

@@ -44,6 +44,12 @@ impl Terminal {
         Ok(Terminal { typed, screen, has_echo })
     }
 
+    /// One at which nobody types.
+    #[cfg(test)]
+    pub(super) fn closed() -> Terminal {
+        Terminal { typed: mpsc::channel(1).1, screen: sync_channel(1).0, has_echo: true }
+    }
+
     /// Above the prompt, where there is one.
     pub(super) fn show(&self, line: impl Into<String>) {
         // Full only while nobody looks: the line being typed has not been finished for a thousand others.
