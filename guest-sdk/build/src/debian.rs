@@ -5,7 +5,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -19,25 +19,24 @@ const WANTED: [&str; 2] = ["rustc-web", "rust-web-src"];
 /// Of what these depend on, the compiler's own parts; the rest (libc, gcc) the machine has.
 const PARTS: [&str; 2] = ["libstd-rust-web", "libllvm"];
 
-/// The compiler in the user's cache folder; put there first where it is missing or no longer works.
-pub(crate) fn find_or_provision(at_hand: &Toolchain, say: Say) -> Result<Toolchain> {
-    let cache = dirs::cache_dir().context("this user has no cache folder")?.join("twitchy");
-    fs::create_dir_all(&cache).with_context(|| format!("the folder {} cannot be made", cache.display()))?;
-    // Whoever comes second waits here, and then finds the work done. The lock ends with the process.
-    let lock = File::create(cache.join("debian-rust.lock"))?;
-    lock.lock()?;
+const FOLDER: &str = "debian-rust";
 
-    let root = cache.join("debian-rust");
-    if let Some(toolchain) = unpacked(at_hand, &root).filter(Toolchain::has_target) {
-        return Ok(toolchain);
-    }
+/// The compiler in the user's cache folder, where it is there and works.
+pub(crate) fn find(at_hand: &Toolchain, cache: &Path) -> Option<Toolchain> {
+    unpacked(at_hand, &cache.join(FOLDER)).filter(Toolchain::has_target)
+}
+
+/// Puts it there; the caller sees to it that nobody else does at the same time.
+pub(crate) fn provision(at_hand: &Toolchain, cache: &Path, say: Say) -> Result<Toolchain> {
+    let root = cache.join(FOLDER);
     say(&format!("getting a compiler for command modules from Debian into {} (once, about a minute)", root.display()));
-    let beside = cache.join("debian-rust.part");
-    remove_folder(&beside)?;
-    provision(at_hand, &beside)?;
+    // Whatever interrupts us leaves a part, never a half compiler.
+    let part = cache.join("debian-rust.part");
+    remove_folder(&part)?;
+    build_beside(at_hand, &part)?;
     remove_folder(&root)?;
-    fs::rename(&beside, &root)?;
-    unpacked(at_hand, &root).filter(Toolchain::has_target).context("Debian's compiler does not run here")
+    fs::rename(&part, &root)?;
+    find(at_hand, cache).context("Debian's compiler does not run here")
 }
 
 fn remove_folder(folder: &Path) -> Result<()> {
@@ -49,7 +48,7 @@ fn remove_folder(folder: &Path) -> Result<()> {
     }
 }
 
-fn provision(at_hand: &Toolchain, root: &Path) -> Result<()> {
+fn build_beside(at_hand: &Toolchain, root: &Path) -> Result<()> {
     let downloads = root.join("downloads");
     fs::create_dir_all(&downloads)?;
     if download(&downloads, &[]).is_err() {
