@@ -54,7 +54,9 @@ pub struct Account<C, D> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AccountState {
     pub phase: Phase,
-    /// Channels that Twitch has confirmed.
+    /// Channels in which this account is to sit.
+    pub wanted: usize,
+    /// Those that Twitch has confirmed.
     pub joined: usize,
     /// Messages that the outbox holds.
     pub waiting: usize,
@@ -147,7 +149,9 @@ impl<C: Credentials, D: Dial> Connecting<C, D> {
             Ok((mut connection, id)) => {
                 tracing::info!(account = %self.login, "online");
                 traffic.id = Some(id);
-                connection.serve(traffic, stop).await.err()?
+                let error = connection.serve(traffic, stop).await.err()?;
+                traffic.joins.start_over(Instant::now());
+                error
             }
             Err(error) => error,
         };
