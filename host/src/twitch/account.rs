@@ -122,6 +122,7 @@ impl<C: Credentials, D: Dial> Account<C, D> {
             state: self.state,
         };
         while connecting.live_once(&mut traffic, &shutdown).await.is_some() {}
+        tracing::info!(account = %traffic.login, unsent = traffic.outbox.waiting(), "stopped");
         traffic.enter_phase(Phase::Stopped);
     }
 }

@@ -88,6 +88,23 @@ fn a_hundred_channels_are_not_exceeded_unless_the_account_moderates_there() {
     assert_eq!(joins.take_due(now), [login("c")]);
 }
 
+#[test]
+fn privileges_are_forgotten_with_the_connection() {
+    let (mut joins, now) = (joins(100), Instant::now());
+    joins.set_wanted(&[wanted("shop", Some(10))], now);
+    for is_privileged in [true, false] {
+        joins.take_due(now);
+        drop(joins.note_room(&login("shop"), SHOP, now));
+        if is_privileged {
+            joins.note_standing(&login("shop"), Standing { is_privileged, is_moderator: true });
+        }
+        let standing = joins.find_standing(&login("shop"), SHOP).unwrap();
+        assert_eq!(standing, Standing { is_privileged, is_moderator: true });
+        joins.start_over(now);
+        assert_eq!(joins.find_standing(&login("shop"), SHOP), None);
+    }
+}
+
 proptest! {
     /// Whatever happens, a joined room has the wanted id, no ten seconds see too many JOINs, and an account that has
     /// something to do knows when.

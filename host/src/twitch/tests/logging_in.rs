@@ -1,5 +1,19 @@
 use super::*;
 
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_comes_online_and_hears_chat() {
     let (twitch, mut bot) = start();
@@ -54,4 +68,24 @@ async fn a_server_that_does_not_answer_the_login_is_left() {
     twitch.refuse_connections(false);
     bot.until_phase(Phase::Online).await;
     assert_eq!(twitch.violations(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_holds_neither_a_token_nor_what_was_said() {
+    let log = Log::default();
+    let (writer, level) = (log.clone(), tracing::Level::TRACE);
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let (twitch, mut bot) = start();
+    bot.join("shop").await;
+    twitch.say("shop", "alice", "confidential").unwrap();
+    twitch.raw("@id=a :alice!a@b PRIVMSG #shop :confidential");
+    bot.say("shop", "confidential");
+    bot.until_settled(1).await;
+    twitch.add_account("twitchy", "1000", "another");
+    twitch.drop_connections();
+    bot.until_phase(Phase::Refused).await;
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("online") && log.contains("refuses"), "{log}");
+    assert!(!log.contains("secret") && !log.contains("confidential"), "{log}");
 }
