@@ -1,0 +1,96 @@
+//! `!balance [@chatter]`: what a chatter owns.
+
+use twitchy_sdk::balances::{self, Balance, BalanceError};
+use twitchy_sdk::{
+    CommandError, CommandInfo, Invocation, Mention, Module, ModuleInfo, Replies, answer, lists::join_with_and,
+};
+
+pub struct BalanceModule;
+
+impl Module for BalanceModule {
+    fn info() -> ModuleInfo {
+        ModuleInfo::new("balance", env!("CARGO_PKG_VERSION"), "shows what chatters own").command(
+            CommandInfo::new("balance", "shows what you own, or what somebody else does")
+                .alias("points")
+                .usage("[@chatter]"),
+        )
+    }
+
+    fn respond(invocation: &Invocation) -> Result<Replies, CommandError> {
+        let mut arguments = invocation.arguments();
+        let other: Option<Mention> = arguments.optional("chatter")?;
+        arguments.end()?;
+        let other = other.filter(|mention| mention.as_str() != invocation.chatter.login);
+        let found = match &other {
+            Some(mention) => balances::find(mention.as_str()),
+            None => balances::find(&invocation.chatter.reference()),
+        };
+        tell(other.as_ref().map(Mention::as_str), found).map(answer)
+    }
+}
+
+twitchy_sdk::export!(BalanceModule);
+
+/// `other` is somebody else's login, none where chatters ask about themselves.
+fn tell(other: Option<&str>, found: Result<Vec<Balance>, BalanceError>) -> Result<String, CommandError> {
+    let who = match other {
+        Some(login) => [login, " has"].concat(),
+        None => "you have".to_owned(),
+    };
+    match (found, other) {
+        (Ok(balances), _) if balances.is_empty() => Ok(who + " nothing here yet"),
+        (Ok(balances), _) => {
+            let amounts: Vec<String> = balances.iter().map(show).collect();
+            Ok([&who, " ", &join_with_and(&amounts)].concat())
+        }
+        (Err(BalanceError::UnknownChatter), Some(login)) => {
+            Err(CommandError::refused(["I haven't seen ", login, " here yet"].concat()))
+        }
+        (Err(BalanceError::UnknownChatter), None) => Ok(who + " nothing here yet"),
+        (Err(error), _) => Err(error.into()),
+    }
+}
+
+fn show(balance: &Balance) -> String {
+    let amount = [&balance.amount, " ", &balance.currency].concat();
+    match &balance.estimated_usd {
+        Some(dollars) => [&amount, " (about $", dollars, ")"].concat(),
+        None => amount,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn balance(amount: &str, currency: &str, dollars: Option<&str>) -> Balance {
+        Balance { amount: amount.into(), currency: currency.into(), estimated_usd: dollars.map(Into::into) }
+    }
+
+    #[test]
+    fn own_and_others_balances_are_told() {
+        let told = |other, amount| tell(other, Ok(vec![balance(amount, "points", None)])).unwrap();
+        assert_eq!(told(None, "0"), "you have 0 points");
+        assert_eq!(told(Some("bob"), "120"), "bob has 120 points");
+    }
+
+    #[test]
+    fn several_currencies_are_one_sentence() {
+        let all = vec![balance("120", "points", None), balance("2.5", "RLY", Some("1.20")), balance("3", "ABC", None)];
+        assert_eq!(tell(None, Ok(all)).unwrap(), "you have 120 points, 2.5 RLY (about $1.20) and 3 ABC");
+        assert_eq!(tell(Some("bob"), Ok(vec![])).unwrap(), "bob has nothing here yet");
+    }
+
+    #[test]
+    fn an_unknown_chatter_is_named() {
+        let unknown = |other| tell(other, Err(BalanceError::UnknownChatter));
+        assert_eq!(unknown(Some("bob")), Err(CommandError::refused("I haven't seen bob here yet")));
+        assert_eq!(unknown(None).unwrap(), "you have nothing here yet");
+    }
+
+    #[test]
+    fn a_provider_that_is_down_is_no_answer() {
+        let down = tell(None, Err(BalanceError::Unavailable("no route".into())));
+        assert_eq!(down, Err(CommandError::unavailable("no route")));
+    }
+}

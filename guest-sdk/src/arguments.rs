@@ -1,0 +1,257 @@
+//! Typed arguments, with errors that a chatter understands.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::{CommandError, spans};
+
+/// The words after a command, taken from the front.
+#[derive(Debug, Clone)]
+pub struct Arguments<'a> {
+    words: &'a [String],
+}
+
+impl<'a> Arguments<'a> {
+    pub fn new(words: &'a [String]) -> Self {
+        Self { words }
+    }
+
+    /// The next word as a `T`. `name` is what the usage line calls it.
+    ///
+    /// # Errors
+    /// [`CommandError::Usage`] where there is none, or where it is no `T`.
+    pub fn required<T: Argument>(&mut self, name: &str) -> Result<T, CommandError> {
+        self.optional(name)?.ok_or_else(|| missing(name))
+    }
+
+    /// The same, where the word may be left out.
+    ///
+    /// # Errors
+    /// [`CommandError::Usage`] where there is one that is no `T`.
+    pub fn optional<T: Argument>(&mut self, name: &str) -> Result<Option<T>, CommandError> {
+        let Some((word, rest)) = self.words.split_first() else { return Ok(None) };
+        self.words = rest;
+        let parsed = T::parse(word)
+            .ok_or_else(|| CommandError::usage([name, " should be ", T::EXPECTED, ", not ", &quote(word)].concat()))?;
+        Ok(Some(parsed))
+    }
+
+    /// All words that are left, at least one, with a blank between them.
+    ///
+    /// # Errors
+    /// [`CommandError::Usage`] where none is left.
+    pub fn rest(&mut self, name: &str) -> Result<String, CommandError> {
+        let words = std::mem::take(&mut self.words);
+        if words.is_empty() { Err(missing(name)) } else { Ok(words.join(" ")) }
+    }
+
+    /// Says that nothing more is expected.
+    ///
+    /// # Errors
+    /// [`CommandError::Usage`] where a word is left.
+    pub fn end(&self) -> Result<(), CommandError> {
+        match self.words.first() {
+            None => Ok(()),
+            Some(word) => Err(CommandError::usage(["I don't know what to do with ", &quote(word)].concat())),
+        }
+    }
+}
+
+fn missing(name: &str) -> CommandError {
+    CommandError::usage([name, " is missing"].concat())
+}
+
+/// A chatter's word in quotation marks, cut where it is long.
+fn quote(word: &str) -> String {
+    const LONGEST: usize = 30;
+    match word.char_indices().nth(LONGEST) {
+        None => ["\"", word, "\""].concat(),
+        Some((end, _)) => ["\"", &word[..end], "...\""].concat(),
+    }
+}
+
+/// What one word of a command can mean.
+pub trait Argument: Sized {
+    /// Completes "amount should be ...".
+    const EXPECTED: &'static str;
+
+    /// None where the word is not one of these.
+    fn parse(word: &str) -> Option<Self>;
+}
+
+impl Argument for String {
+    const EXPECTED: &'static str = "a word";
+
+    fn parse(word: &str) -> Option<Self> {
+        Some(word.to_owned())
+    }
+}
+
+impl Argument for i64 {
+    const EXPECTED: &'static str = "a whole number";
+
+    fn parse(word: &str) -> Option<Self> {
+        word.parse().ok()
+    }
+}
+
+impl Argument for u64 {
+    const EXPECTED: &'static str = "a whole number";
+
+    fn parse(word: &str) -> Option<Self> {
+        word.parse().ok()
+    }
+}
+
+impl Argument for bool {
+    const EXPECTED: &'static str = "on or off";
+
+    fn parse(word: &str) -> Option<Self> {
+        let is_one_of = |words: [&str; 3]| words.iter().any(|other| word.eq_ignore_ascii_case(other));
+        if is_one_of(["on", "true", "yes"]) { Some(true) } else { is_one_of(["off", "false", "no"]).then_some(false) }
+    }
+}
+
+impl Argument for Duration {
+    const EXPECTED: &'static str = "a time like 90s, 5m or 1h30m";
+
+    fn parse(word: &str) -> Option<Self> {
+        spans::parse_span(word)
+    }
+}
+
+/// An amount of a currency: a decimal number, exact, kept as the text that the contract uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amount(String);
+
+impl Amount {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Argument for Amount {
+    const EXPECTED: &'static str = "a number like 5 or 2.5";
+
+    /// As in the contract, `"-"? digits ("." digits)?`, of at most 40 characters.
+    fn parse(word: &str) -> Option<Self> {
+        let number = word.strip_prefix('-').unwrap_or(word);
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+        let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        (word.len() <= 40 && is_digits(whole) && is_digits(fraction)).then(|| Self(word.to_owned()))
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A chatter as somebody else names them: "@Bob", "bob". Kept as the login, in lower case and without the "@".
+///
+/// Only the spelling is checked; whether there is such a chatter, the capabilities say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention(String);
+
+impl Mention {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Argument for Mention {
+    const EXPECTED: &'static str = "a chatter's name";
+
+    /// A Twitch login has at most 25 letters, digits and underscores.
+    fn parse(word: &str) -> Option<Self> {
+        let login = word.strip_prefix('@').unwrap_or(word);
+        // Clients that complete a name may put a comma after it.
+        let login = login.strip_suffix(',').unwrap_or(login);
+        let is_login =
+            (1..=25).contains(&login.len()) && login.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        is_login.then(|| Self(login.to_ascii_lowercase()))
+    }
+}
+
+impl fmt::Display for Mention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    }
+
+    fn refusal<T: Argument + fmt::Debug>(text: &str) -> CommandError {
+        Arguments::new(&words(text)).required::<T>("it").unwrap_err()
+    }
+
+    #[test]
+    fn words_are_taken_in_order() {
+        let words = words("@Bob 2.50 thank you so much");
+        let mut arguments = Arguments::new(&words);
+        assert_eq!(arguments.required::<Mention>("chatter").unwrap().as_str(), "bob");
+        assert_eq!(arguments.required::<Amount>("amount").unwrap().as_str(), "2.50");
+        assert_eq!(arguments.rest("text").unwrap(), "thank you so much");
+        assert_eq!(arguments.optional::<String>("more"), Ok(None));
+        assert_eq!(arguments.end(), Ok(()));
+    }
+
+    #[test]
+    fn a_wrong_word_is_explained() {
+        assert_eq!(refusal::<Amount>(""), CommandError::usage("it is missing"));
+        assert_eq!(refusal::<Amount>("much"), CommandError::usage("it should be a number like 5 or 2.5, not \"much\""));
+        assert_eq!(refusal::<i64>("2.5"), CommandError::usage("it should be a whole number, not \"2.5\""));
+        assert_eq!(refusal::<bool>("maybe"), CommandError::usage("it should be on or off, not \"maybe\""));
+        assert_eq!(refusal::<Mention>("@b.b"), CommandError::usage("it should be a chatter's name, not \"@b.b\""));
+    }
+
+    #[test]
+    fn a_word_too_many_is_refused() {
+        let words = words("one two");
+        let mut arguments = Arguments::new(&words);
+        assert_eq!(arguments.required::<String>("it"), Ok("one".to_owned()));
+        assert_eq!(arguments.end(), Err(CommandError::usage("I don't know what to do with \"two\"")));
+    }
+
+    #[test]
+    fn a_long_word_is_cut_between_characters() {
+        let text = "ü".repeat(400);
+        let Err(CommandError::Usage(said)) = Arguments::new(&[text]).end() else { panic!("it was accepted") };
+        assert_eq!(said, format!("I don't know what to do with \"{}...\"", "ü".repeat(30)));
+    }
+
+    #[test]
+    fn amounts_are_exact_decimals_and_nothing_else() {
+        for good in ["0", "5", "-5", "2.50", "007", "123456789012345678901234567890.5"] {
+            assert_eq!(Amount::parse(good).unwrap().as_str(), good);
+        }
+        let long = "1".repeat(41);
+        for bad in ["", "-", ".5", "5.", "1e3", "1,5", "+5", "5..1", "--5", "\u{0665}", "NaN", &long] {
+            assert_eq!(Amount::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_mention_is_a_login() {
+        for (text, login) in [("@Bob", "bob"), ("bob_2", "bob_2"), ("@bob,", "bob"), ("bob,", "bob")] {
+            assert_eq!(Mention::parse(text).unwrap().as_str(), login);
+        }
+        for bad in ["", "@", ",", "b b", "@@bob", "böb", "id:1", &"b".repeat(26)] {
+            assert_eq!(Mention::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn switches_have_several_words() {
+        assert_eq!(["on", "TRUE", "yes"].map(bool::parse), [Some(true); 3]);
+        assert_eq!(["off", "false", "No"].map(bool::parse), [Some(false); 3]);
+        assert_eq!(bool::parse("1"), None);
+    }
+}

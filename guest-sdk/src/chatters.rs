@@ -1,0 +1,3 @@
+//! Capability `chatters`: who has been seen in this channel.
+
+pub use crate::bindings::twitchy::command::chatters::{KnownChatter, find};

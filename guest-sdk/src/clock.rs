@@ -1,0 +1,15 @@
+//! Capability `clock`: the time. Needs no grant.
+
+use std::time::{Duration, SystemTime};
+
+use crate::bindings::twitchy::command::clock;
+
+/// The same for the whole invocation. (`SystemTime::now` panics in a sandbox.)
+pub fn now() -> SystemTime {
+    from_millis(clock::now())
+}
+
+/// On the wire a moment is in milliseconds of Unix time.
+pub(crate) fn from_millis(millis: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
+}

@@ -1,0 +1,213 @@
+//! What a module offers, put together step by step.
+
+use std::time::Duration;
+
+use crate::bindings::twitchy::command::types::Range;
+use crate::{CommandInfo, ModuleInfo, Role, SettingInfo, SettingKind, TimerInfo, spans};
+
+impl ModuleInfo {
+    /// `name` is what channels enable; `version` is `env!("CARGO_PKG_VERSION")`; `summary` completes "name: ...".
+    pub fn new(name: &str, version: &str, summary: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            summary: summary.to_owned(),
+            commands: Vec::new(),
+            timers: Vec::new(),
+            events: Vec::new(),
+            settings: Vec::new(),
+            http_hosts: Vec::new(),
+            details: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn command(mut self, command: CommandInfo) -> Self {
+        self.commands.push(command);
+        self
+    }
+
+    #[must_use]
+    pub fn timer(mut self, timer: TimerInfo) -> Self {
+        self.timers.push(timer);
+        self
+    }
+
+    #[must_use]
+    pub fn setting(mut self, setting: SettingInfo) -> Self {
+        self.settings.push(setting);
+        self
+    }
+
+    /// A host that [`crate::http`] shall reach: "api.example.com".
+    #[must_use]
+    pub fn http_host(mut self, host: &str) -> Self {
+        self.http_hosts.push(host.to_owned());
+        self
+    }
+
+    /// A fact by its documented key: "homepage", "license".
+    #[must_use]
+    pub fn detail(mut self, key: &str, value: &str) -> Self {
+        self.details.push((key.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+impl CommandInfo {
+    /// A command without arguments, for everyone, every 3 seconds a chatter. `name` is the word typed after the prefix.
+    pub fn new(name: &str, summary: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            aliases: Vec::new(),
+            usage: String::new(),
+            summary: summary.to_owned(),
+            role: Role::Everyone,
+            channel_cooldown_ms: 0,
+            chatter_cooldown_ms: 3_000,
+            details: Vec::new(),
+        }
+    }
+
+    /// Another word for it.
+    #[must_use]
+    pub fn alias(mut self, alias: &str) -> Self {
+        self.aliases.push(alias.to_owned());
+        self
+    }
+
+    /// The arguments as help shows them: "[@chatter]" may be left out, "AMOUNT" not.
+    #[must_use]
+    pub fn usage(mut self, usage: &str) -> Self {
+        usage.clone_into(&mut self.usage);
+        self
+    }
+
+    /// The least trusted role that may use it.
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// How long the whole channel waits between two calls.
+    #[must_use]
+    pub fn channel_cooldown(mut self, span: Duration) -> Self {
+        self.channel_cooldown_ms = in_millis(span);
+        self
+    }
+
+    /// How long one chatter waits between two calls.
+    #[must_use]
+    pub fn chatter_cooldown(mut self, span: Duration) -> Self {
+        self.chatter_cooldown_ms = in_millis(span);
+        self
+    }
+
+    /// As often as anybody likes.
+    #[must_use]
+    pub fn without_cooldown(self) -> Self {
+        self.channel_cooldown(Duration::ZERO).chatter_cooldown(Duration::ZERO)
+    }
+}
+
+impl TimerInfo {
+    /// Calls the module every so often with `name` as the command, while the channel is live. The host's floor is a minute.
+    pub fn new(name: &str, summary: &str, every: Duration) -> Self {
+        Self {
+            name: name.to_owned(),
+            summary: summary.to_owned(),
+            interval_ms: in_millis(every),
+            only_live: true,
+            after_messages: 0,
+        }
+    }
+
+    /// Offline too.
+    #[must_use]
+    pub fn always(mut self) -> Self {
+        self.only_live = false;
+        self
+    }
+
+    /// Only after so many messages of chatters since the last time.
+    #[must_use]
+    pub fn after_messages(mut self, count: u32) -> Self {
+        self.after_messages = count;
+        self
+    }
+}
+
+/// A setting that a creator may change for their channel; the module reads it with [`crate::Invocation::setting`].
+impl SettingInfo {
+    pub fn text(key: &str, default: &str, summary: &str) -> Self {
+        Self::of_kind(SettingKind::Text, key, default.to_owned(), summary)
+    }
+
+    pub fn integer(key: &str, least: i64, most: i64, default: i64, summary: &str) -> Self {
+        Self::of_kind(SettingKind::Integer(Range { least, most }), key, default.to_string(), summary)
+    }
+
+    /// A decimal number, as text.
+    pub fn number(key: &str, default: &str, summary: &str) -> Self {
+        Self::of_kind(SettingKind::Number, key, default.to_owned(), summary)
+    }
+
+    pub fn boolean(key: &str, default: bool, summary: &str) -> Self {
+        Self::of_kind(SettingKind::Boolean, key, default.to_string(), summary)
+    }
+
+    pub fn choice(key: &str, choices: &[&str], default: &str, summary: &str) -> Self {
+        let choices = choices.iter().map(|&choice| choice.to_owned()).collect();
+        Self::of_kind(SettingKind::Choice(choices), key, default.to_owned(), summary)
+    }
+
+    pub fn duration(key: &str, default: Duration, summary: &str) -> Self {
+        Self::of_kind(SettingKind::Duration, key, spans::show_span(default), summary)
+    }
+
+    /// A chatter, at first nobody.
+    pub fn chatter(key: &str, summary: &str) -> Self {
+        Self::of_kind(SettingKind::Chatter, key, String::new(), summary)
+    }
+
+    /// Never shown, and never given to the module: [`crate::http`] puts it into a header where that says `{secret:KEY}`.
+    pub fn secret(key: &str, summary: &str) -> Self {
+        Self::of_kind(SettingKind::Secret, key, String::new(), summary)
+    }
+
+    fn of_kind(kind: SettingKind, key: &str, default: String, summary: &str) -> Self {
+        Self { key: key.to_owned(), summary: summary.to_owned(), kind, default }
+    }
+}
+
+/// On the wire spans are 32-bit milliseconds; what is longer (49 days) becomes the longest.
+fn in_millis(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_says_what_it_was_told() {
+        let command = CommandInfo::new("pay", "pays")
+            .alias("give")
+            .usage("@chatter AMOUNT")
+            .role(Role::Vip)
+            .channel_cooldown(Duration::from_secs(2))
+            .chatter_cooldown(Duration::MAX);
+        assert_eq!(command.aliases, ["give"]);
+        assert_eq!(command.usage, "@chatter AMOUNT");
+        assert_eq!(command.role, Role::Vip);
+        assert_eq!((command.channel_cooldown_ms, command.chatter_cooldown_ms), (2_000, u32::MAX));
+    }
+
+    #[test]
+    fn a_settings_default_is_text_of_its_kind() {
+        assert_eq!(SettingInfo::boolean("on", false, "").default, "false");
+        assert_eq!(SettingInfo::integer("size", 1, 9, 5, "").default, "5");
+        assert_eq!(SettingInfo::duration("pause", Duration::from_secs(90), "").default, "1m30s");
+    }
+}

@@ -1,0 +1,18 @@
+//! A panic ends the call as a trap, which says nothing. This tells the module's log what happened, and where.
+
+use std::panic::{self, PanicHookInfo};
+
+use crate::log;
+
+/// Sets the hook; called at the start of every call.
+pub fn report() {
+    panic::set_hook(Box::new(|info| log::error(&describe(info))));
+}
+
+fn describe(info: &PanicHookInfo) -> String {
+    let message = info.payload_as_str().unwrap_or("no message");
+    match info.location() {
+        Some(place) => format!("panicked: {message} ({}:{})", place.file(), place.line()),
+        None => format!("panicked: {message}"),
+    }
+}

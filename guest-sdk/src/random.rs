@@ -1,0 +1,9 @@
+//! Capability `random`: randomness that a replay can repeat. Needs no grant.
+
+pub use crate::bindings::twitchy::command::random::number;
+
+/// One of them, each as likely as the next; none where there are none.
+pub fn choose<T>(items: &[T]) -> Option<&T> {
+    let count = u64::try_from(items.len()).ok().filter(|&count| count > 0)?;
+    items.get(usize::try_from(number(count)).ok()?)
+}

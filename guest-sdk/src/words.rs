@@ -1,0 +1,32 @@
+//! Capability `words`: command words that this module adds to the channel.
+
+use crate::bindings::twitchy::command::words;
+pub use crate::bindings::twitchy::command::words::{Word, WordError, list_claimed, release};
+use crate::{CommandError, CommandInfo};
+
+/// Adds a word, or replaces this module's own of that name; described as a command is.
+///
+/// # Errors
+/// Where the word cannot be had; `?` makes it a sentence for the chatter.
+pub fn claim(command: CommandInfo) -> Result<(), WordError> {
+    words::claim(&Word {
+        name: command.name,
+        aliases: command.aliases,
+        usage: command.usage,
+        summary: command.summary,
+        role: command.role,
+        channel_cooldown_ms: command.channel_cooldown_ms,
+        chatter_cooldown_ms: command.chatter_cooldown_ms,
+    })
+}
+
+impl From<WordError> for CommandError {
+    fn from(error: WordError) -> Self {
+        match error {
+            WordError::Invalid(why) => Self::usage(why),
+            WordError::Taken(module) => Self::refused(["the module ", &module, " answers to that already"].concat()),
+            WordError::Full => Self::refused("this channel has all the words it may have"),
+            WordError::NotAllowed(why) => Self::refused(why),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Builds the guests of the tests: every folder in `guests`.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use twitchy_build::script::{GuestCrate, build_into_out_dir};
+
+fn main() -> ExitCode {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = fs::read_dir(here.join("guests")).expect("the folder of the guests is part of the repository");
+    let crates = folders.flatten().map(|entry| {
+        let name = entry.file_name().to_string_lossy().replace('_', "-");
+        GuestCrate { package: format!("{name}-guest"), folder: entry.path() }
+    });
+    let crates: Vec<GuestCrate> = crates.collect();
+    build_into_out_dir(here.parent().expect("this crate lies in its workspace's folder"), &crates)
+}

@@ -1,0 +1,22 @@
+//! Logs a hundred thousand lines of 10,000 characters, with line feeds in them.
+
+use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer, log};
+
+pub struct FloodsLog;
+
+impl Module for FloodsLog {
+    fn info() -> ModuleInfo {
+        ModuleInfo::new("floods-log", env!("CARGO_PKG_VERSION"), "a guest of the tests")
+            .command(CommandInfo::new("floods-log", "does what it is named after").without_cooldown())
+    }
+
+    fn respond(_: &Invocation) -> Result<Replies, CommandError> {
+        let line = "line\n".repeat(2_000);
+        for _ in 0..100_000 {
+            log::info(&line);
+        }
+        Ok(answer("logged it all"))
+    }
+}
+
+twitchy_sdk::export!(FloodsLog);

@@ -1,0 +1,49 @@
+//! The guests of the tests, as components. Each is named after what it does, and so is its command.
+
+macro_rules! guests {
+    ($($(#[$doc:meta])+ $name:ident = $file:literal;)+) => {$(
+        $(#[$doc])+
+        pub const $name: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/", $file, "-guest.wasm"));
+    )+};
+}
+
+guests! {
+    /// Answers random numbers and the time.
+    ASKS_RANDOM_AND_TIME = "asks-random-and-time";
+    /// `!addword foo`, `!dropword foo`, and whatever was claimed.
+    CLAIMS_WORDS = "claims-words";
+    /// `!count [key]` and, without writing, `!count-get [key]`.
+    COUNTER = "counter";
+    /// `!echo text` and `!echo-args`; imports nothing.
+    ECHO = "echo";
+    /// Logs a hundred thousand long lines.
+    FLOODS_LOG = "floods-log";
+    /// Answers a thousand times.
+    FLOODS_REPLIES = "floods-replies";
+    /// Saves a hundred thousand values.
+    FLOODS_STORAGE = "floods-storage";
+    /// Takes memory until there is none.
+    GRABS_MEMORY = "grabs-memory";
+    /// Answers with 4 MiB of text.
+    HUGE_REPLY = "huge-reply";
+    /// Calls the host once, then never returns.
+    LOOPS_AFTER_HOST_CALL = "loops-after-host-call";
+    /// Never returns.
+    LOOPS_FOREVER = "loops-forever";
+    /// Calls itself until the stack is full.
+    OVERFLOWS_STACK = "overflows-stack";
+    /// One read, one answer: for the benches.
+    READS_STORAGE = "reads-storage";
+    /// `!refuse`, `!usage`, `!unavailable`: each error once.
+    REFUSES = "refuses";
+    /// `!pay @bob 5`, `!charge 5`, `!pay-out @bob 5`, `!award @bob 5`.
+    TRANSFERS = "transfers";
+    /// Panics.
+    TRAPS = "traps";
+    /// Imports an interface that no host has.
+    WANTS_UNKNOWN = "wants-unknown";
+    /// Saves, then never returns; `!writes-then-loops-count` tells what is kept.
+    WRITES_THEN_LOOPS = "writes-then-loops";
+    /// Saves, then panics; `!writes-then-traps-count` tells what is kept.
+    WRITES_THEN_TRAPS = "writes-then-traps";
+}
