@@ -54,7 +54,9 @@ pub struct Account<C, D> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AccountState {
     pub phase: Phase,
-    /// Channels that Twitch has confirmed.
+    /// Channels in which this account is to sit.
+    pub wanted: usize,
+    /// Those that Twitch has confirmed.
     pub joined: usize,
     /// Events put into the queue so far. Whoever has had an answer to a PING sees all that was read before it counted.
     pub events: u64,
@@ -122,6 +124,7 @@ impl<C: Credentials, D: Dial> Account<C, D> {
             state: self.state,
         };
         while connecting.live_once(&mut traffic, &shutdown).await.is_some() {}
+        tracing::info!(account = %traffic.login, unsent = traffic.outbox.waiting(), "stopped");
         traffic.enter_phase(Phase::Stopped);
     }
 }
@@ -149,7 +152,9 @@ impl<C: Credentials, D: Dial> Connecting<C, D> {
             Ok((mut connection, id)) => {
                 tracing::info!(account = %self.login, "online");
                 traffic.id = Some(id);
-                connection.serve(traffic, stop).await.err()?
+                let error = connection.serve(traffic, stop).await.err()?;
+                traffic.joins.start_over(Instant::now());
+                error
             }
             Err(error) => error,
         };

@@ -94,7 +94,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         stop: &CancellationToken,
     ) -> Result<(), KeepConnectionError> {
         let mut drain_until = None;
-        traffic.joins.start_over(Instant::now());
         self.say_all(traffic.take_wanted(Instant::now())).await?;
         traffic.enter_phase(Phase::Online);
         loop {

@@ -67,6 +67,10 @@ impl Joins {
         Self { account, rooms: HashMap::new(), window, capacity: limits.channels }
     }
 
+    pub(crate) fn count_wanted(&self) -> usize {
+        self.rooms.len()
+    }
+
     /// Rooms that Twitch has confirmed.
     pub(crate) fn count_joined(&self) -> usize {
         self.rooms.values().filter(|room| room.presence == Presence::In).count()
@@ -99,10 +103,12 @@ impl Joins {
         leave
     }
 
-    /// A new connection sits nowhere. Pauses go on.
+    /// Without a connection it sits nowhere. Pauses go on. Privileges may be gone, and Twitch tells anew; that the account
+    /// was moderator is kept, as it only decides how many channels are asked for.
     pub(crate) fn start_over(&mut self, now: Instant) {
         for room in self.rooms.values_mut().filter(|room| room.may_be_in()) {
             room.presence = Presence::Out { ask_at: now };
+            room.standing.is_privileged = false;
         }
     }
 

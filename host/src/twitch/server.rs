@@ -78,3 +78,40 @@ impl Dial for Server {
         Ok(Box::new(stream))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn server(is_tls: bool, host: &str, port: u16) -> Server {
+        Server::new(ServerAddress { is_tls, host: host.into(), port })
+    }
+
+    #[tokio::test]
+    async fn a_server_on_this_machine_is_spoken_to_in_the_clear() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = server(false, "localhost", listener.local_addr().unwrap().port());
+        let (dialled, accepted) = tokio::join!(server.dial(), listener.accept());
+        accepted.unwrap().0.write_all(b"hello").await.unwrap();
+        let mut heard = String::new();
+        dialled.unwrap().read_to_string(&mut heard).await.unwrap();
+        assert_eq!(heard, "hello");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_cannot_prove_who_it_is_gets_nothing() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = server(true, "localhost", listener.local_addr().unwrap().port());
+        let answer = async {
+            let mut stream = listener.accept().await.unwrap().0;
+            stream.write_all(b":tmi.twitch.tv 001 twitchy :Welcome, GLHF!\r\n").await.unwrap();
+            let mut greeting = vec![0; 16];
+            stream.read_exact(&mut greeting).await.unwrap();
+            assert_eq!(greeting[0], 22, "a TLS handshake, and no line");
+        };
+        assert!(tokio::join!(server.dial(), answer).0.is_err());
+    }
+}

@@ -57,7 +57,9 @@ impl Traffic {
         };
         let outcome = match heard {
             Heard::Message(message) => {
-                if !self.own_messages.is_own(&message, now) {
+                // Until it is known whose room it is, nothing that is said there counts.
+                let sits_there = self.joins.find_standing(&message.channel_login, message.channel_id).is_some();
+                if sits_there && !self.own_messages.is_own(&message, now) {
                     self.inbox.offer(Event::Message(message), now);
                 }
                 return Ok(None);
@@ -126,6 +128,7 @@ impl Traffic {
         self.counts.events_dropped = self.inbox.dropped;
         let state = AccountState {
             phase: self.phase,
+            wanted: self.joins.count_wanted(),
             joined: self.joins.count_joined(),
             events: self.inbox.passed,
             waiting: self.outbox.waiting(),
@@ -146,7 +149,11 @@ impl Traffic {
 
     /// Waits for something without a connection. What is to be sent is taken in all the same, and what gets stale is
     /// dropped. `None`: the host is stopping.
-    pub(crate) async fn meanwhile<T>(&mut self, future: impl Future<Output = T>, stop: &CancellationToken) -> Option<T> {
+    pub(crate) async fn meanwhile<T>(
+        &mut self,
+        future: impl Future<Output = T>,
+        stop: &CancellationToken,
+    ) -> Option<T> {
         let mut future = std::pin::pin!(future);
         loop {
             let now = Instant::now();
