@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{OpenStoreError, Store, StoreError, migrate};
+use super::{OpenStoreError, Store, StoreError, migrate, readers};
 use crate::domain::ports::Clock;
 
 impl Store {
@@ -42,7 +42,8 @@ impl Store {
     }
 }
 
-/// The lock is a file of its own: opening the database's file apart from SQLite and closing it again would drop SQLite's locks.
+/// The lock is a file of its own: whoever opens the database's file beside SQLite, and closes it again, drops SQLite's
+/// own locks (sqlite.org/howtocorrupt.html, section 2.2). The system drops this one with the process, however it ends.
 fn lock(path: &Path) -> Result<File, OpenStoreError> {
     let file = open_file(&path.with_added_extension("lock"))?;
     file.try_lock().map_err(|error| match error {
@@ -68,7 +69,7 @@ fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    readers::keep_statements(&connection)?;
     migrate::migrate(&mut connection)?;
     migrate::mark_started(&connection)?;
     Ok(connection)

@@ -1,7 +1,7 @@
 //! The writer: one thread with the only connection that writes.
 //!
-//! Whatever waits in the queue goes into one SQLite transaction, each job in a savepoint of its own, and is acknowledged
-//! after that transaction is on disk. The queue is bounded; who finds it full waits.
+//! Whatever waits in the queue goes into one SQLite transaction, each job in a savepoint of its own, and is
+//! acknowledged after that transaction is on disk. The queue is bounded; who finds it full waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,7 +40,7 @@ impl<T> From<rusqlite::Error> for Abort<T> {
     }
 }
 
-/// Runs in the batch's transaction, and tells with which word to wake who asked for it.
+/// Runs in the batch's transaction, and returns how to tell who asked for it.
 type Job = Box<dyn FnOnce(&Connection) -> Acknowledge + Send>;
 /// Told whether the batch is on disk.
 type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>)>;
@@ -215,8 +215,8 @@ fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A full disk or a failed write makes SQLite roll the whole transaction back by itself (sqlite.org/lang_transaction.html,
-/// section 3): a job after that would run, and commit, outside of any transaction.
+/// A full disk or a failed write makes SQLite roll the whole transaction back by itself
+/// (sqlite.org/lang_transaction.html, section 3): a job after that would run, and commit, outside of any transaction.
 fn run_in_savepoint<T>(
     connection: &Connection,
     job: impl FnOnce(&Connection) -> Result<T, Abort<T>>,
@@ -232,10 +232,12 @@ fn run_in_savepoint<T>(
             Ok(_) | Err(Abort::Answer(_)) => Err(StoreError::RolledBack),
         };
     }
-    if outcome.is_err() {
-        run(connection, "ROLLBACK TO job")?;
+    let undone = if outcome.is_err() { run(connection, "ROLLBACK TO job") } else { Ok(()) };
+    if let Err(error) = undone.and_then(|()| run(connection, "RELEASE job")) {
+        // What can be neither kept nor undone must not be committed with the others.
+        run(connection, "ROLLBACK")?;
+        return Err(error);
     }
-    run(connection, "RELEASE job")?;
     match outcome {
         Ok(value) | Err(Abort::Answer(value)) => Ok(value),
         Err(Abort::Failed(error)) => Err(error),
@@ -254,6 +256,7 @@ fn commit(connection: &Connection) -> Result<(), StoreError> {
     committed
 }
 
+/// The mark is committed before the log is folded in: a kill in between leaves a file that needs no check.
 fn stop(connection: &Connection) -> Result<(), StoreError> {
     migrate::mark_stopped(connection)?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
