@@ -47,7 +47,7 @@ pub(crate) struct Fixture {
     pub(crate) store: Arc<Store>,
     pub(crate) clock: Arc<StandingClock>,
     pub(crate) path: PathBuf,
-    _folder: TempDir,
+    pub(super) _folder: TempDir,
 }
 
 impl Fixture {
