@@ -9,7 +9,7 @@ pub mod chatters;
 mod columns;
 mod commit;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod killed;
 mod migrate;

@@ -182,3 +182,154 @@ impl Transfer<'_> {
             .ok_or(StoreError::Amount)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::fixture::{
+        ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, chat_id, commit, in_memory, module, transfer,
+    };
+
+    fn amount(text: &str) -> Amount {
+        text.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_seed_comes_out_of_the_mint_and_only_once() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        for seed in ["100", "7"] {
+            store.seed_balance(CHANNEL, ChatterId(1), amount(seed)).await.unwrap();
+        }
+        assert_eq!(store.load_account(CHANNEL, ALICE).unwrap(), (Revision(1), amount("100")));
+        assert_eq!(store.load_account(CHANNEL, Holder::Mint).unwrap(), (Revision(1), amount("-100")));
+        store
+            .readers
+            .read(|connection| {
+                assert_ledger_holds(connection);
+                Ok(())
+            })
+            .unwrap();
+        let elsewhere = store.seed_balance(ChannelId(8), ChatterId(1), amount("1")).await;
+        assert!(matches!(elsewhere, Err(StoreError::UnknownChannel)));
+    }
+
+    #[tokio::test]
+    async fn the_top_holds_chatters_with_something_richest_first() {
+        let fixture = Fixture::with_channel().await;
+        let chatter = |id| Holder::Chatter(ChatterId(id));
+        let mut effects: Vec<_> =
+            [(1, "5"), (2, "9"), (3, "5"), (4, "1")].map(|(id, much)| transfer(Holder::Mint, chatter(id), much)).into();
+        effects.extend([transfer(chatter(4), chatter(2), "1"), transfer(Holder::Mint, Holder::Till, "1000")]);
+        fixture.commit("1", effects).await;
+        let top = |limit| fixture.store.list_top_accounts(CHANNEL, limit).unwrap();
+        let expected = [(2, "10"), (1, "5"), (3, "5")].map(|(id, much)| (ChatterId(id), amount(much)));
+        assert_eq!(top(10), expected);
+        assert_eq!(top(1), expected[..1]);
+        assert_eq!(fixture.store.list_top_accounts(ChannelId(8), 10).unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn paid_out_is_what_the_module_took_from_till_and_mint_since_then() {
+        let fixture = Fixture::with_channel().await;
+        let at = commit("", Vec::new()).at;
+        let paid = [
+            transfer(Holder::Mint, ALICE, "50"),
+            transfer(ALICE, Holder::Till, "20"),
+            transfer(Holder::Till, BOB, "5"),
+        ];
+        fixture.commit("1", paid.into()).await;
+        let paid_out = |name: &str, since| fixture.store.load_paid_out(CHANNEL, &module(name), since).unwrap();
+        assert_eq!(paid_out("bank", at), amount("55"));
+        assert_eq!(paid_out("bank", at + Duration::from_secs(1)), Amount::ZERO);
+        assert_eq!(paid_out("other", at), Amount::ZERO);
+    }
+
+    #[tokio::test]
+    async fn an_amount_that_no_account_can_hold_is_an_error() {
+        let fixture = Fixture::with_channel().await;
+        let most = i64::MAX.to_string();
+        fixture.commit("1", vec![transfer(Holder::Mint, ALICE, &most)]).await;
+        for bad in [
+            transfer(Holder::Mint, ALICE, "0"),
+            transfer(Holder::Mint, ALICE, "-1"),
+            transfer(Holder::Mint, ALICE, "0.5"),
+            transfer(Holder::Mint, ALICE, "9223372036854775808"),
+            // Past what the mint can owe, and past what Alice can hold.
+            transfer(Holder::Mint, BOB, "2"),
+            transfer(Holder::Mint, ALICE, "1"),
+        ] {
+            let error = fixture.store.commit(commit("2", vec![bad.clone()])).await;
+            assert!(matches!(error, Err(StoreError::Amount)), "{bad:?}");
+        }
+        assert_eq!(fixture.store.load_account(CHANNEL, ALICE).unwrap(), (Revision(1), amount(&most)));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_channel_has_the_default_currency_and_empty_accounts() {
+        let fixture = Fixture::empty();
+        let store = &fixture.store;
+        assert_eq!(store.load_currency(CHANNEL).unwrap(), Currency::default());
+        assert_eq!(store.load_account(CHANNEL, ALICE).unwrap(), (Revision(0), Amount::ZERO));
+    }
+
+    fn holder() -> impl Strategy<Value = Holder> {
+        prop_oneof![Just(Holder::Mint), Just(Holder::Till), (1_u64..4).prop_map(|id| Holder::Chatter(ChatterId(id)))]
+    }
+
+    proptest! {
+        /// Compared with integers in a map: who has too little is refused, everything else moves exactly.
+        #[test]
+        fn the_ledger_sums_to_zero_whatever_is_moved(
+            steps in prop::collection::vec((holder(), holder(), 1_i64..3000), 1..40)
+        ) {
+            let connection = in_memory();
+            let (bank, id) = (module("bank"), chat_id("1"));
+            let mut model: BTreeMap<Holder, i64> = BTreeMap::new();
+            for (from, to, units) in steps {
+                for holder in [from, to] {
+                    scopes::raise_revision(&connection, &Scope::Account { channel: CHANNEL, holder }).unwrap();
+                }
+                let reason = Some((&bank, &id));
+                let at = SystemTime::UNIX_EPOCH;
+                let transfer = Transfer { channel: CHANNEL, from, to, amount: Amount::from_units(units, 2), reason, at };
+                let savepoint = connection.unchecked_transaction().unwrap();
+                let is_enough = from == Holder::Mint || model.get(&from).is_some_and(|held| *held >= units);
+                match transfer.apply(&connection) {
+                    Ok(()) => {
+                        prop_assert!(is_enough);
+                        savepoint.commit().unwrap();
+                        *model.entry(from).or_default() -= units;
+                        *model.entry(to).or_default() += units;
+                    }
+                    Err(Abort::Answer(Committed::Conflict)) => prop_assert!(!is_enough),
+                    Err(_) => prop_assert!(false, "the database is well"),
+                }
+            }
+            assert_ledger_holds(&connection);
+            for (holder, units) in model {
+                let (kind, chatter) = holder_columns(holder);
+                let stored: i64 = connection
+                    .query_row("SELECT units FROM accounts WHERE kind = ?1 AND chatter_id = ?2", params![kind, chatter], |row| row.get(0))
+                    .unwrap();
+                prop_assert_eq!(stored, units);
+            }
+        }
+    }
+
+    #[test]
+    fn the_schema_itself_keeps_everybody_but_the_mint_above_zero() {
+        let connection = in_memory();
+        let insert = |kind: &str, units: i64| {
+            let sql = "INSERT INTO accounts (channel_id, kind, chatter_id, units, revision) VALUES (7, ?1, 0, ?2, 1)";
+            connection.execute(sql, params![kind, units]).is_ok()
+        };
+        assert!(insert("mint", -1));
+        assert!(!insert("till", -1) && !insert("chatter", -1) && !insert("mint", -1));
+    }
+}

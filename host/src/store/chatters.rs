@@ -88,7 +88,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_login_belongs_to_whoever_bore_it_last() {
-        let store = Fixture::with_channel().await.store;
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
         let at = SystemTime::UNIX_EPOCH;
         store.save_seen(CHANNEL, vec![chatter(1, "alice"), chatter(2, "bob")], at).await.unwrap();
         store.save_seen(CHANNEL, vec![chatter(3, "alice")], at + Duration::from_secs(1)).await.unwrap();
@@ -100,7 +101,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_chatter_is_known_only_where_seen() {
-        let store = Fixture::with_channel().await.store;
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
         store.save_seen(CHANNEL, vec![chatter(1, "alice")], SystemTime::UNIX_EPOCH).await.unwrap();
         assert_eq!(store.find_chatter(ChannelId(8), &login("alice")).unwrap(), None);
         assert_eq!(store.find_chatter_by_id(ChannelId(8), ChatterId(1)).unwrap(), None);

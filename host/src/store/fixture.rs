@@ -47,7 +47,7 @@ pub(crate) struct Fixture {
     pub(crate) store: Arc<Store>,
     pub(crate) clock: Arc<StandingClock>,
     pub(crate) path: PathBuf,
-    pub(super) _folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Fixture {
@@ -56,7 +56,7 @@ impl Fixture {
         let clock = Arc::new(StandingClock::default());
         let path = folder.path().join("twitchy.db");
         let store = Arc::new(Store::open(&path, Arc::clone(&clock) as Arc<dyn Clock>).unwrap());
-        Fixture { store, clock, path, _folder: folder }
+        Fixture { store, clock, path, folder }
     }
 
     /// With the channel [`CHANNEL`], `#shop`, where the account `bot` sits.

@@ -262,3 +262,128 @@ pub(super) fn delete_word(
 fn execute(connection: &Connection, sql: &str, parameters: &[&dyn ToSql]) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute(parameters).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::effect::Effect;
+    use crate::domain::role::Role;
+    use crate::store::fixture::{CHANNEL, Fixture, commit, login, module, save};
+
+    fn word(name: &str, usage: &str) -> Command {
+        Command {
+            name: name.into(),
+            aliases: vec!["alias".into(), "é\"".into()],
+            usage: usage.into(),
+            summary: "says something".into(),
+            role: Role::Vip,
+            channel_cooldown: Duration::from_millis(1500),
+            chatter_cooldown: Duration::ZERO,
+        }
+    }
+
+    fn set(key: &str, value: Option<&str>) -> Effect {
+        Effect::ChangeSetting { module: module("help"), key: key.into(), value: value.map(Into::into) }
+    }
+
+    fn claim(word: Command) -> Effect {
+        Effect::ClaimWord { module: module("quotes"), word }
+    }
+
+    #[tokio::test]
+    async fn a_new_channel_has_the_defaults() {
+        let fixture = Fixture::with_channel().await;
+        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        assert_eq!((record.channel.id, record.channel.login, record.bot), (CHANNEL, login("shop"), login("bot")));
+        assert_eq!((record.revision, record.prefix, &*record.locale), (Revision(1), Prefix::default(), "en"));
+        assert_eq!(record.muted_until, None);
+        assert!(record.switched.is_empty() && record.settings.is_empty());
+        assert!(record.claimed.is_empty() && record.grants.is_empty());
+        assert_eq!(fixture.store.load_channel(ChannelId(8)).unwrap(), None);
+        assert_eq!(fixture.store.list_channels().unwrap(), [CHANNEL]);
+    }
+
+    #[tokio::test]
+    async fn what_was_set_up_is_read_back() {
+        let fixture = Fixture::with_channel().await;
+        let until = commit("", Vec::new()).at + Duration::from_millis(1);
+        let effects = vec![
+            Effect::ChangePrefix("«".parse().unwrap()),
+            Effect::SwitchModule { module: module("join"), enabled: false },
+            Effect::SwitchModule { module: module("balance"), enabled: false },
+            Effect::SwitchModule { module: module("balance"), enabled: true },
+            set("b", Some("2")),
+            set("a", Some("1")),
+            set("a", Some("")),
+            Effect::Mute { until: Some(until) },
+            claim(word("one", "old")),
+            claim(word("one", "new")),
+            claim(word("two", "")),
+        ];
+        fixture.commit("1", effects).await;
+        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        assert_eq!((record.revision, record.prefix.as_str(), record.muted_until), (Revision(2), "«", Some(until)));
+        assert_eq!(record.switched, [(module("balance"), true), (module("join"), false)].into());
+        let settings = [("a".to_owned(), String::new()), ("b".to_owned(), "2".to_owned())];
+        assert_eq!(record.settings, [(module("help"), settings.into())].into());
+        assert_eq!(record.claimed, [(module("quotes"), vec![word("one", "new"), word("two", "")])].into());
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_back_is_gone() {
+        let fixture = Fixture::with_channel().await;
+        fixture
+            .commit(
+                "1",
+                vec![set("a", Some("1")), claim(word("one", "")), Effect::Mute { until: Some(SystemTime::UNIX_EPOCH) }],
+            )
+            .await;
+        let release = |module_name| Effect::ReleaseWord { module: module(module_name), name: "one".into() };
+        fixture.commit("2", vec![release("somebody-else")]).await;
+        assert_eq!(fixture.store.load_channel(CHANNEL).unwrap().unwrap().claimed.len(), 1);
+        fixture.commit("3", vec![set("a", None), release("quotes"), Effect::Mute { until: None }]).await;
+        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        assert!(record.settings.is_empty() && record.claimed.is_empty() && record.muted_until.is_none());
+    }
+
+    #[tokio::test]
+    async fn grants_belong_to_one_version_of_a_module_and_raise_the_revision() {
+        let fixture = Fixture::with_channel().await;
+        let (one, two) = (ModuleDigest([1; 32]), ModuleDigest([2; 32]));
+        let grants = Grants {
+            capabilities: vec![Capability::Treasury, Capability::Storage],
+            most_per_invocation: Some("2.50".parse().unwrap()),
+            most_per_day: None,
+        };
+        fixture.store.save_grants(CHANNEL, one, Grants::default()).await.unwrap();
+        fixture.store.save_grants(CHANNEL, one, grants.clone()).await.unwrap();
+        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        assert_eq!((record.grants.get(&one), record.grants.get(&two)), (Some(&grants), None));
+        assert_eq!(record.revision, Revision(3));
+        let elsewhere = fixture.store.save_grants(ChannelId(8), one, grants).await;
+        assert!(matches!(elsewhere, Err(StoreError::UnknownChannel)));
+    }
+
+    #[tokio::test]
+    async fn a_capability_of_a_later_version_is_not_granted() {
+        let fixture = Fixture::with_channel().await;
+        let digest = ModuleDigest([1; 32]);
+        let insert = |connection: &Connection| {
+            let sql = r#"INSERT INTO grants (channel_id, digest, capabilities) VALUES (?1, ?2, '["time-travel", "storage"]')"#;
+            connection.execute(sql, params![CHANNEL, ModuleDigest([1; 32])])?;
+            Ok(())
+        };
+        fixture.store.writer.write(insert).await.unwrap();
+        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        assert_eq!(record.grants[&digest].capabilities, [Capability::Storage]);
+    }
+
+    #[tokio::test]
+    async fn a_commit_to_storage_leaves_the_setup_as_it_is() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", vec![save("key", "")]).await;
+        assert_eq!(fixture.store.load_channel(CHANNEL).unwrap().unwrap().revision, Revision(1));
+    }
+}

@@ -178,3 +178,104 @@ fn count(
         .execute(params![channel, module, bytes, keys])
         .map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::effect::{Effect, Scope};
+    use crate::store::fixture::{CHANNEL, Fixture, in_memory, module, save};
+    use crate::store::scopes;
+
+    fn keys(entries: &[Entry]) -> Vec<&str> {
+        entries.iter().map(|(key, _)| key.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_storage_counts_the_bytes_and_keys_that_it_holds() {
+        let fixture = Fixture::with_channel().await;
+        let state = || fixture.store.load_entry(CHANNEL, &module("counter"), "é").unwrap().0;
+        assert_eq!(state(), StorageState::default());
+        fixture.commit("1", vec![save("é", "four"), save("b", "")]).await;
+        assert_eq!(state(), StorageState { revision: Revision(1), bytes: 2 + 4 + 1, keys: 2 });
+        fixture.commit("2", vec![save("é", "1")]).await;
+        assert_eq!(state(), StorageState { revision: Revision(2), bytes: 2 + 1 + 1, keys: 2 });
+        let delete = |key: &str| Effect::DeleteEntry { module: module("counter"), key: key.into() };
+        fixture.commit("3", vec![delete("é"), delete("never there")]).await;
+        assert_eq!(state(), StorageState { revision: Revision(3), bytes: 1, keys: 1 });
+    }
+
+    #[tokio::test]
+    async fn a_module_sees_only_its_own_entries() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", vec![save("key", "secret")]).await;
+        assert_eq!(fixture.store.load_entry(CHANNEL, &module("other"), "key").unwrap().1, None);
+        assert_eq!(fixture.store.load_entry(ChannelId(8), &module("counter"), "key").unwrap().1, None);
+        assert!(fixture.store.list_entries(CHANNEL, &module("other"), "", None, 10).unwrap().1.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_listing_is_in_byte_order_within_the_prefix_and_goes_on_after_a_key() {
+        let fixture = Fixture::with_channel().await;
+        let all = ["a", "b", "b%", "b1", "b2", "bé", "b\u{10ffff}", "b\u{10ffff}x", "c"];
+        fixture.commit("1", all.iter().rev().map(|key| save(key, "")).collect()).await;
+        let list = |prefix: &str, after: Option<&str>, limit| {
+            fixture.store.list_entries(CHANNEL, &module("counter"), prefix, after, limit).unwrap()
+        };
+        assert_eq!(keys(&list("b", None, 100).1), all[1..8]);
+        assert_eq!(keys(&list("b", Some("a"), 100).1), all[1..8]);
+        assert_eq!(keys(&list("b", Some("b"), 2).1), ["b%", "b1"]);
+        assert_eq!(keys(&list("b", Some("b1"), 2).1), ["b2", "bé"]);
+        assert!(list("b", Some("c"), 100).1.is_empty());
+        assert_eq!(keys(&list("", None, 2).1), ["a", "b"]);
+        for (state, entries) in [list("b", None, 0), list("z", None, 100)] {
+            assert_eq!((state.revision, state.keys, entries.len()), (Revision(1), 9, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listing_is_capped_in_rows_and_in_bytes_and_never_empty_for_that() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", (0..150).map(|n| save(&format!("row{n:03}"), "")).collect()).await;
+        fixture.commit("2", (0..5).map(|n| save(&format!("big{n}"), &"x".repeat(30_000))).collect()).await;
+        fixture.commit("3", vec![save("huge", &"x".repeat(100_000))]).await;
+        let list =
+            |prefix: &str| fixture.store.list_entries(CHANNEL, &module("counter"), prefix, None, 1000).unwrap().1;
+        assert_eq!(list("row").len(), MOST_ROWS);
+        assert_eq!(keys(&list("big")), ["big0", "big1"]);
+        assert_eq!(keys(&list("huge")), ["huge"]);
+    }
+
+    proptest! {
+        #[test]
+        fn counts_are_those_of_the_entries_whatever_was_done(
+            steps in prop::collection::vec((0_u8..6, prop::option::of("[aé]{0,5}")), 1..40)
+        ) {
+            let connection = in_memory();
+            let counter = module("counter");
+            scopes::raise_revision(&connection, &Scope::Storage { channel: CHANNEL, module: counter.clone() }).unwrap();
+            let mut model = BTreeMap::new();
+            for (key, value) in steps {
+                let key = "k".repeat(key.into());
+                match value {
+                    Some(value) => {
+                        save_entry(&connection, CHANNEL, &counter, &key, value.as_bytes()).unwrap();
+                        model.insert(key, value.into_bytes());
+                    }
+                    None => {
+                        delete_entry(&connection, CHANNEL, &counter, &key).unwrap();
+                        model.remove(&key);
+                    }
+                }
+                let (state, entries) = list(&connection, CHANNEL, &counter, "", None, 100).unwrap();
+                prop_assert_eq!(state.keys, model.len() as u64);
+                let bytes: usize = model.iter().map(|(key, value)| key.len() + value.len()).sum();
+                prop_assert_eq!(state.bytes, bytes as u64);
+                prop_assert_eq!(entries, model.clone().into_iter().collect::<Vec<_>>());
+            }
+        }
+    }
+}

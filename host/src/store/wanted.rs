@@ -122,3 +122,110 @@ pub(super) fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime
         .execute(params![channel, At(at)])
         .map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::effect::{Commit, Committed, Effect, Revision};
+    use crate::store::fixture::{CHANNEL, Fixture, channel, commit, login, save};
+
+    fn want(id: u64, name: &str) -> Effect {
+        Effect::WantChannel { channel: channel(id, name), account: login("bot") }
+    }
+
+    fn unwant(id: u64) -> Effect {
+        Effect::UnwantChannel { channel: ChannelId(id) }
+    }
+
+    fn wanted(store: &Store) -> Vec<(Option<u64>, String)> {
+        let wanted = store.list_wanted().unwrap();
+        wanted.into_iter().map(|wanted| (wanted.id.map(|id| id.0), wanted.login.to_string())).collect()
+    }
+
+    fn named(id: impl Into<Option<u64>>, name: &str) -> (Option<u64>, String) {
+        (id.into(), name.into())
+    }
+
+    #[tokio::test]
+    async fn a_stored_leave_wins_over_the_seed() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        assert_eq!(wanted(store), [named(7, "shop")]);
+        fixture.commit("1", vec![unwant(7)]).await;
+        store.save_seed(login("shop"), login("bot")).await.unwrap();
+        assert_eq!(wanted(store), []);
+        fixture.commit("2", vec![want(7, "shop")]).await;
+        assert_eq!(wanted(store), [named(7, "shop")]);
+    }
+
+    #[tokio::test]
+    async fn a_leave_wins_over_a_seed_of_the_channels_new_login() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", vec![unwant(7)]).await;
+        fixture.store.save_seed(login("store"), login("bot")).await.unwrap();
+        assert_eq!(wanted(&fixture.store), [named(None, "store")], "nobody knows yet whose login that is");
+        fixture.store.save_channel_id(login("store"), CHANNEL).await.unwrap();
+        assert_eq!(wanted(&fixture.store), []);
+    }
+
+    #[tokio::test]
+    async fn the_first_id_of_a_login_stays() {
+        let fixture = Fixture::with_channel().await;
+        fixture.store.save_channel_id(login("shop"), ChannelId(8)).await.unwrap();
+        fixture.store.save_channel_id(login("never-seeded".replace('-', "_").as_str()), ChannelId(9)).await.unwrap();
+        assert_eq!(wanted(&fixture.store), [named(7, "shop")]);
+        assert_eq!(fixture.store.list_channels().unwrap(), [CHANNEL]);
+    }
+
+    #[tokio::test]
+    async fn a_recycled_login_goes_to_whoever_bears_it_now() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", vec![want(8, "shop")]).await;
+        assert_eq!(wanted(&fixture.store), [named(8, "shop")]);
+        let old = fixture.store.load_channel(CHANNEL).unwrap();
+        assert!(old.is_some(), "what was stored of the other channel is kept");
+    }
+
+    #[tokio::test]
+    async fn a_renamed_channel_is_wanted_under_its_new_login_only() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", vec![want(7, "store")]).await;
+        assert_eq!(wanted(&fixture.store), [named(7, "store")]);
+        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        assert_eq!((record.channel, record.revision), (channel(7, "store"), Revision(2)));
+    }
+
+    #[tokio::test]
+    async fn a_wanted_channel_is_known_at_once() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", vec![want(8, "alice")]).await;
+        let record = fixture.store.load_channel(ChannelId(8)).unwrap().unwrap();
+        assert_eq!((record.channel, record.bot, record.revision), (channel(8, "alice"), login("bot"), Revision(1)));
+    }
+
+    #[tokio::test]
+    async fn each_change_is_told_and_nothing_else() {
+        let fixture = Fixture::with_channel().await;
+        let mut changes = fixture.store.wanted_changes();
+        let mut is_told = || {
+            let is_told = changes.has_changed().unwrap();
+            changes.mark_unchanged();
+            is_told
+        };
+        fixture.commit("1", vec![save("key", "")]).await;
+        fixture.store.save_seed(login("shop"), login("bot")).await.unwrap();
+        fixture.store.save_channel_id(login("shop"), CHANNEL).await.unwrap();
+        let conflict =
+            Commit { noted: vec![(Scope::Setup { channel: CHANNEL }, Revision(9))], ..commit("2", vec![unwant(7)]) };
+        assert_eq!(fixture.store.commit(conflict).await.unwrap(), Committed::Conflict);
+        assert!(!is_told());
+        fixture.commit("2", vec![unwant(7)]).await;
+        assert!(is_told());
+        fixture.commit("3", vec![save("key", ""), want(7, "shop")]).await;
+        assert!(is_told());
+        fixture.store.save_seed(login("other"), login("bot")).await.unwrap();
+        assert!(is_told());
+        fixture.store.save_channel_id(login("other"), ChannelId(8)).await.unwrap();
+        assert!(is_told());
+    }
+}
