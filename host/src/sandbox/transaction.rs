@@ -37,7 +37,7 @@ use crate::store::StoreError;
 /// Why a run ends here, whatever the module would still do.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
-    /// A scope was written by somebody else since this run first read it: run again.
+    /// A scope was written by somebody else since this run first read it: load the channel's set-up anew, run again.
     #[error("a scope was written in between")]
     Conflict,
     /// The module imports what it was not granted: it should not have been started.
@@ -248,9 +248,9 @@ mod tests {
             run.transfer("bob", "10").unwrap();
             run.finish(&[Reply::Say(reply.to_owned())]).unwrap()
         };
-        assert_eq!(bench.commit_data(pay("first")), Committed::Done);
+        assert_eq!(bench.commit_data(&pay("first")), Committed::Done);
         let before = vec![Reply::Say("first".to_owned())];
-        assert_eq!(bench.commit_data(pay("second")), Committed::Duplicate(before));
+        assert_eq!(bench.commit_data(&pay("second")), Committed::Duplicate(before));
         assert_eq!([bench.balance(1), bench.balance(2)], ["90", "110"]);
     }
 
@@ -275,6 +275,6 @@ mod tests {
         other.name = "other".parse().unwrap();
         let grants = Grants::all(&other);
         let call = Call { manifest: Arc::new(other), grants, invocation: Arc::new(bench.invocation("alice", "")) };
-        assert_eq!(Transaction::new(bench.world.clone(), Arc::new(call)).load("k").unwrap(), None);
+        assert_eq!(Transaction::new(Arc::clone(&bench.world), Arc::new(call)).load("k").unwrap(), None);
     }
 }
