@@ -37,7 +37,7 @@ use crate::store::StoreError;
 /// Why a run ends here, whatever the module would still do.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
-    /// A scope was written by somebody else since this run first read it: load the channel's set-up anew, run again.
+    /// A scope was written by somebody else since this run first read it: run again.
     #[error("a scope was written in between")]
     Conflict,
     /// The module imports what it was not granted: it should not have been started.
@@ -136,8 +136,20 @@ impl Transaction {
 
     /// Notes the revision at which this run reads a scope; the same one each time, or the run ends.
     fn note(&mut self, scope: Scope, revision: Revision) -> Result<(), Fault> {
-        let noted = *self.noted.entry(scope).or_insert(revision);
-        (noted == revision).then_some(()).ok_or(Fault::Conflict)
+        match self.noted.get(&scope) {
+            None => {
+                self.noted.insert(scope, revision);
+                Ok(())
+            }
+            Some(noted) if *noted == revision => Ok(()),
+            Some(_) => {
+                // What memory holds of the set-up is out of date: the next run would meet the same conflict.
+                if let Scope::Setup { channel } = scope {
+                    self.world.setup.reload(channel)?;
+                }
+                Err(Fault::Conflict)
+            }
+        }
     }
 
     /// The channel's set-up, this run's own changes included.

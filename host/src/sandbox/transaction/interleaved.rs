@@ -219,10 +219,7 @@ impl Interleaver<'_> {
                 active.seen.push(seen);
                 self.active.push(active);
             }
-            Err(Fault::Conflict) => {
-                self.bench.world.setup.reload(script.invocation(active.number).channel.id).unwrap();
-                self.again(active.number, active.runs);
-            }
+            Err(Fault::Conflict) => self.again(active.number, active.runs),
             Err(fault) => panic!("{fault}"),
         }
     }
