@@ -1,0 +1,3 @@
+//! The tests of the whole, in one binary: no outside network, no sleeping.
+
+mod sandbox;
