@@ -2,18 +2,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::ExitCode;
 
-use anyhow::{Context, Result};
 use twitchy_build::script::{GuestCrate, build_into_out_dir};
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let workspace = here.parent().context("this crate is not inside its workspace")?;
-    let mut crates = Vec::new();
-    for entry in fs::read_dir(here.join("guests"))? {
-        let entry = entry?;
+    let folders = fs::read_dir(here.join("guests")).expect("the folder of the guests is part of the repository");
+    let crates = folders.flatten().map(|entry| {
         let name = entry.file_name().to_string_lossy().replace('_', "-");
-        crates.push(GuestCrate { package: format!("{name}-guest"), folder: entry.path() });
-    }
-    build_into_out_dir(workspace, &crates)
+        GuestCrate { package: format!("{name}-guest"), folder: entry.path() }
+    });
+    let crates: Vec<GuestCrate> = crates.collect();
+    build_into_out_dir(here.parent().expect("this crate lies in its workspace's folder"), &crates)
 }

@@ -16,3 +16,32 @@ macro_rules! bundled {
 
 /// All of them, by name.
 pub const BUNDLED: &[Bundled] = &[bundled!("balance"), bundled!("help"), bundled!("join"), bundled!("settings")];
+
+#[cfg(test)]
+mod tests {
+    use wit_component::{DecodedWasm, decode};
+
+    use super::*;
+
+    /// The interfaces that a component imports, by their names in the contract.
+    fn list_imports(component: &[u8]) -> Vec<String> {
+        let DecodedWasm::Component(resolve, world) = decode(component).unwrap() else { panic!("it is no component") };
+        let keys = resolve.worlds[world].imports.keys();
+        let names = keys.map(|key| resolve.name_world_key(key));
+        let short = names.map(|name| name.replace("twitchy:command/", "").replace("@0.1.0", ""));
+        short.filter(|name| name != "types").collect()
+    }
+
+    #[test]
+    fn a_module_requests_only_what_it_uses() {
+        let requested: Vec<_> =
+            BUNDLED.iter().map(|module| (module.name, list_imports(module.component).join(" "))).collect();
+        let expected = [
+            ("balance", "log balances"),
+            ("help", "log commands"),
+            ("join", "log channels"),
+            ("settings", "log settings"),
+        ];
+        assert_eq!(requested, expected.map(|(name, imports)| (name, imports.to_owned())));
+    }
+}

@@ -103,6 +103,12 @@ impl CommandInfo {
         self.chatter_cooldown_ms = in_millis(span);
         self
     }
+
+    /// As often as anybody likes.
+    #[must_use]
+    pub fn without_cooldown(self) -> Self {
+        self.channel_cooldown(Duration::ZERO).chatter_cooldown(Duration::ZERO)
+    }
 }
 
 impl TimerInfo {

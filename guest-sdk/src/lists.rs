@@ -12,19 +12,20 @@ pub fn join_with_and(items: &[String]) -> String {
 /// "a, b, c", or, where that is more than `most` characters, as many of them as fit and how many are left:
 /// "a, b and 7 more".
 pub fn join_within(items: &[String], most: usize) -> String {
+    let whole = items.join(", ");
+    if whole.chars().count() <= most {
+        return whole;
+    }
+    // Room for the note, whatever number it will hold.
+    let room = " and  more".len() + items.len().to_string().len();
     let mut text = String::new();
     for (index, item) in items.iter().enumerate() {
         let separator = if index == 0 { "" } else { ", " };
-        // The note on what is left must fit too, except after the last one.
-        let left = items.len() - index;
-        let note = [" and ", &left.to_string(), " more"].concat();
-        let needed = text.chars().count() + separator.len() + item.chars().count();
-        let reserved = if left == 1 { 0 } else { note.len() };
-        if index > 0 && needed + reserved > most {
-            return text + &note;
+        let longer = [&text, separator, item].concat();
+        if longer.chars().count() + room > most {
+            return [&text, " and ", &(items.len() - index).to_string(), " more"].concat();
         }
-        text.push_str(separator);
-        text.push_str(item);
+        text = longer;
     }
     text
 }

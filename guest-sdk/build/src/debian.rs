@@ -1,10 +1,11 @@
 //! Debian's own Rust compiler, for machines that reach a Debian mirror and the crate registry, but not rustup's server.
 //!
 //! The packages are unpacked, never installed: they would conflict with rustup and with Debian's other compiler. Debian
-//! has no standard library for guests, but its sources, from which one is built once. About a minute and 600 MB on disk.
+//! has no standard library for guests, but its sources, from which one is built once. About a minute, 165 MB to download and 500 MB on disk.
 
+use std::env;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -18,25 +19,24 @@ const WANTED: [&str; 2] = ["rustc-web", "rust-web-src"];
 /// Of what these depend on, the compiler's own parts; the rest (libc, gcc) the machine has.
 const PARTS: [&str; 2] = ["libstd-rust-web", "libllvm"];
 
-/// The compiler in the user's cache folder; put there first where it is missing or no longer works.
-pub(crate) fn find_or_provision(at_hand: &Toolchain, say: Say) -> Result<Toolchain> {
-    let cache = dirs::cache_dir().context("this user has no cache folder")?.join("twitchy");
-    fs::create_dir_all(&cache).with_context(|| format!("the folder {} cannot be made", cache.display()))?;
-    // Whoever comes second waits here, and then finds the work done. The lock ends with the process.
-    let lock = File::create(cache.join("debian-rust.lock"))?;
-    lock.lock()?;
+const FOLDER: &str = "debian-rust";
 
-    let root = cache.join("debian-rust");
-    if let Some(toolchain) = unpacked(at_hand, &root).filter(Toolchain::has_target) {
-        return Ok(toolchain);
-    }
+/// The compiler in the user's cache folder, where it is there and works.
+pub(crate) fn find(at_hand: &Toolchain, cache: &Path) -> Option<Toolchain> {
+    unpacked(at_hand, &cache.join(FOLDER)).filter(Toolchain::has_target)
+}
+
+/// Puts it there; the caller sees to it that nobody else does at the same time.
+pub(crate) fn provision(at_hand: &Toolchain, cache: &Path, say: Say) -> Result<Toolchain> {
+    let root = cache.join(FOLDER);
     say(&format!("getting a compiler for command modules from Debian into {} (once, about a minute)", root.display()));
-    let beside = cache.join("debian-rust.part");
-    remove_folder(&beside)?;
-    provision(at_hand, &beside)?;
+    // Whatever interrupts us leaves a part, never a half compiler.
+    let part = cache.join("debian-rust.part");
+    remove_folder(&part)?;
+    build_beside(at_hand, &part)?;
     remove_folder(&root)?;
-    fs::rename(&beside, &root)?;
-    unpacked(at_hand, &root).filter(Toolchain::has_target).context("Debian's compiler does not run here")
+    fs::rename(&part, &root)?;
+    find(at_hand, cache).context("Debian's compiler does not run here")
 }
 
 fn remove_folder(folder: &Path) -> Result<()> {
@@ -48,7 +48,7 @@ fn remove_folder(folder: &Path) -> Result<()> {
     }
 }
 
-fn provision(at_hand: &Toolchain, root: &Path) -> Result<()> {
+fn build_beside(at_hand: &Toolchain, root: &Path) -> Result<()> {
     let downloads = root.join("downloads");
     fs::create_dir_all(&downloads)?;
     if download(&downloads, &[]).is_err() {
@@ -67,7 +67,9 @@ fn provision(at_hand: &Toolchain, root: &Path) -> Result<()> {
     }
     remove_folder(&downloads)?;
     let compiler = unpacked(at_hand, root).context("the packages hold no compiler, or there is no linker for it")?;
-    build_standard_library(&compiler, root)
+    build_standard_library(&compiler, root)?;
+    // The sources are half of it all, and of no further use.
+    remove_folder(&root.join("usr/src"))
 }
 
 fn private_lists(downloads: &Path) -> Result<Vec<OsString>> {
@@ -125,20 +127,13 @@ fn unpacked(at_hand: &Toolchain, root: &Path) -> Option<Toolchain> {
     Some(at_hand.with_rustc(rustc, variables))
 }
 
-/// `usr/lib` and the folder below it that is named after the machine's architecture.
+/// Where the compiler's own libraries lie: in a folder named after the machine's architecture, or beside it.
 fn library_folders(folder: &Path) -> Vec<OsString> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut folders: Vec<_> = entries.filter(|path| has_file(path, "librustc_driver", ".so")).collect();
-    folders.extend(
-        fs::read_dir(folder)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| has_file(path, "libLLVM", "")),
-    );
-    folders.push(folder.to_owned());
-    folders.into_iter().map(PathBuf::into_os_string).collect()
+    let below = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let folders = below.chain([folder.to_owned()]);
+    let has_libraries =
+        |folder: &PathBuf| has_file(folder, "librustc_driver", ".so") || has_file(folder, "libLLVM", "");
+    folders.filter(has_libraries).map(PathBuf::into_os_string).collect()
 }
 
 /// The linker of the compiler at hand: Debian's `rust-lld` is a link to a package that we do not fetch.
@@ -162,6 +157,7 @@ fn build_standard_library(compiler: &Toolchain, root: &Path) -> Result<()> {
         .cargo()
         // A stable compiler builds its own standard library only when told so.
         .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_ENCODED_RUSTFLAGS", without_paths(root))
         .args(["build", "--release", "-Zbuild-std=std,panic_abort", "--target", TARGET, "--target-dir"])
         .arg(&target_folder)
         .current_dir(&empty))?;
@@ -180,6 +176,23 @@ fn build_standard_library(compiler: &Toolchain, root: &Path) -> Result<()> {
         fs::copy(&library, libraries.join(name))?;
     }
     remove_folder(&empty)
+}
+
+/// Flags that keep this machine's folders out of the library. What was compiled against one copy then fits the next, which
+/// cargo takes for the same compiler wherever it lies; and guests come out the same on every machine.
+fn without_paths(root: &Path) -> OsString {
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(dirs::home_dir()?.join(".cargo")));
+    let mut flags = OsString::new();
+    for (folder, name) in [(Some(root.to_owned()), "/rust"), (cargo_home, "/cargo")] {
+        let Some(folder) = folder else { continue };
+        // cargo's own separator between encoded flags.
+        flags.push(if flags.is_empty() { "" } else { "\x1f" });
+        flags.push("--remap-path-prefix=");
+        flags.push(folder);
+        flags.push("=");
+        flags.push(name);
+    }
+    flags
 }
 
 /// Runs it quietly and returns what it wrote on its standard output.

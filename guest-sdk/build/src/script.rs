@@ -1,8 +1,10 @@
 //! For build scripts: builds guest crates of this workspace into `OUT_DIR`, and tells cargo what to watch.
 
 use std::env;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
@@ -15,14 +17,22 @@ pub struct GuestCrate {
     pub folder: PathBuf,
 }
 
-/// Builds the crates in one go; each component is then `OUT_DIR/<package>.wasm`.
+/// Builds the crates in one go; each component is then `OUT_DIR/<package>.wasm`. What goes wrong is said on standard
+/// error, which cargo shows, and makes the script fail.
 ///
 /// `workspace` is the folder of the workspace's manifest. cargo runs the script again when a crate, the SDK, the contract
 /// or the workspace's manifest changed, and not otherwise.
-///
-/// # Errors
-/// As [`build_components`]; and where this is not a build script.
-pub fn build_into_out_dir(workspace: &Path, crates: &[GuestCrate]) -> Result<()> {
+pub fn build_into_out_dir(workspace: &Path, crates: &[GuestCrate]) -> ExitCode {
+    match try_build(workspace, crates) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\n{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_build(workspace: &Path, crates: &[GuestCrate]) -> Result<()> {
     let own =
         ["Cargo.toml", "Cargo.lock", "guest-sdk/Cargo.toml", "guest-sdk/src", "wit"].map(|path| workspace.join(path));
     for path in own.iter().chain(crates.iter().map(|guest| &guest.folder)) {
@@ -36,10 +46,20 @@ pub fn build_into_out_dir(workspace: &Path, crates: &[GuestCrate]) -> Result<()>
         target_folder: outer_target_folder(&out_dir).join("guests"),
         stack_bytes: STACK_BYTES,
     };
-    for component in build_components(&request, &|line| println!("cargo:warning={line}"))? {
+    for component in build_components(&request, &tell)? {
         fs::write(out_dir.join(format!("{}.wasm", component.package)), component.bytes)?;
     }
     Ok(())
+}
+
+/// cargo holds back what a build script writes until the script ends, and repeats its warnings with every later build. So
+/// this goes straight to the terminal, and is a warning only where there is none.
+fn tell(line: &str) {
+    match File::options().write(true).open("/dev/tty") {
+        // Over cargo's progress bar, which it then draws anew.
+        Ok(mut terminal) => drop(writeln!(terminal, "\r\x1b[K    {line}")),
+        Err(_) => println!("cargo:warning={line}"),
+    }
 }
 
 /// cargo marks the top of its target folder with this file; so `cargo clean` clears the guests too, and all build scripts

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -77,17 +77,31 @@ const OUTER_VARIABLES: [&str; 14] = [
     "TARGET",
 ];
 
-/// The compiler at hand where it has the target; else rustup adds it; else Debian's compiler, in the user's cache folder.
+/// The compiler at hand where it has the target, or Debian's where it is in the user's cache folder already; else rustup
+/// adds the target; else Debian's compiler is fetched.
 ///
 /// # Errors
 /// Names the three ways, and why the last two did not work.
 pub fn find_toolchain(say: Say) -> Result<Toolchain> {
     let at_hand = Toolchain::at_hand();
-    if at_hand.has_target() {
-        return Ok(at_hand);
+    let cache = dirs::cache_dir().context("this user has no cache folder")?.join("twitchy");
+    if let Some(toolchain) = find_ready(&at_hand, &cache) {
+        return Ok(toolchain);
+    }
+    fs::create_dir_all(&cache).with_context(|| format!("the folder {} cannot be made", cache.display()))?;
+    // cargo runs build scripts side by side. Whoever comes second waits here, and then finds the work done; the lock ends
+    // with the process.
+    let lock = File::create(cache.join("toolchain.lock"))?;
+    lock.lock()?;
+    if let Some(toolchain) = find_ready(&at_hand, &cache) {
+        return Ok(toolchain);
     }
     let Err(rustup) = add_target(&at_hand) else { return Ok(at_hand) };
-    debian::find_or_provision(&at_hand, say).map_err(|debian| no_way(&rustup, &debian))
+    debian::provision(&at_hand, &cache, say).map_err(|debian| no_way(&rustup, &debian))
+}
+
+fn find_ready(at_hand: &Toolchain, cache: &Path) -> Option<Toolchain> {
+    if at_hand.has_target() { Some(at_hand.clone()) } else { debian::find(at_hand, cache) }
 }
 
 fn no_way(rustup: &anyhow::Error, debian: &anyhow::Error) -> anyhow::Error {

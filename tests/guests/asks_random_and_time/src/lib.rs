@@ -1,4 +1,5 @@
 //! Answers what the host says of chance and time: the same when the call is run again.
+
 use std::time::SystemTime;
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer, clock, random};
@@ -8,7 +9,7 @@ pub struct AsksRandomAndTime;
 impl Module for AsksRandomAndTime {
     fn info() -> ModuleInfo {
         ModuleInfo::new("asks-random-and-time", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("asks-random-and-time", "does what it is named after"))
+            .command(CommandInfo::new("asks-random-and-time", "does what it is named after").without_cooldown())
     }
 
     fn respond(_: &Invocation) -> Result<Replies, CommandError> {

@@ -7,8 +7,8 @@ pub struct ClaimsWords;
 impl Module for ClaimsWords {
     fn info() -> ModuleInfo {
         ModuleInfo::new("claims-words", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("addword", "claims a word").usage("WORD"))
-            .command(CommandInfo::new("dropword", "releases a word").usage("WORD"))
+            .command(CommandInfo::new("addword", "claims a word").usage("WORD").without_cooldown())
+            .command(CommandInfo::new("dropword", "releases a word").usage("WORD").without_cooldown())
     }
 
     fn respond(invocation: &Invocation) -> Result<Replies, CommandError> {

@@ -7,8 +7,8 @@ pub struct Counter;
 impl Module for Counter {
     fn info() -> ModuleInfo {
         ModuleInfo::new("counter", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("count", "adds one").usage("[key]"))
-            .command(CommandInfo::new("count-get", "tells the count").usage("[key]"))
+            .command(CommandInfo::new("count", "adds one").usage("[key]").without_cooldown())
+            .command(CommandInfo::new("count-get", "tells the count").usage("[key]").without_cooldown())
     }
 
     fn respond(invocation: &Invocation) -> Result<Replies, CommandError> {

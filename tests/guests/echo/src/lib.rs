@@ -7,8 +7,8 @@ pub struct Echo;
 impl Module for Echo {
     fn info() -> ModuleInfo {
         ModuleInfo::new("echo", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("echo", "answers the text"))
-            .command(CommandInfo::new("echo-args", "answers the arguments"))
+            .command(CommandInfo::new("echo", "answers the text").without_cooldown())
+            .command(CommandInfo::new("echo-args", "answers the arguments").without_cooldown())
     }
 
     fn respond(invocation: &Invocation) -> Result<Replies, CommandError> {

@@ -7,7 +7,7 @@ pub struct FloodsLog;
 impl Module for FloodsLog {
     fn info() -> ModuleInfo {
         ModuleInfo::new("floods-log", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("floods-log", "does what it is named after"))
+            .command(CommandInfo::new("floods-log", "does what it is named after").without_cooldown())
     }
 
     fn respond(_: &Invocation) -> Result<Replies, CommandError> {

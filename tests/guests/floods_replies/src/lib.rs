@@ -7,7 +7,7 @@ pub struct FloodsReplies;
 impl Module for FloodsReplies {
     fn info() -> ModuleInfo {
         ModuleInfo::new("floods-replies", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("floods-replies", "does what it is named after"))
+            .command(CommandInfo::new("floods-replies", "does what it is named after").without_cooldown())
     }
 
     fn respond(_: &Invocation) -> Result<Replies, CommandError> {

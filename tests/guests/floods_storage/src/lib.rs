@@ -7,7 +7,7 @@ pub struct FloodsStorage;
 impl Module for FloodsStorage {
     fn info() -> ModuleInfo {
         ModuleInfo::new("floods-storage", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("floods-storage", "does what it is named after"))
+            .command(CommandInfo::new("floods-storage", "does what it is named after").without_cooldown())
     }
 
     fn respond(_: &Invocation) -> Result<Replies, CommandError> {

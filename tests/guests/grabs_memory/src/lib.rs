@@ -7,7 +7,7 @@ pub struct GrabsMemory;
 impl Module for GrabsMemory {
     fn info() -> ModuleInfo {
         ModuleInfo::new("grabs-memory", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("grabs-memory", "does what it is named after"))
+            .command(CommandInfo::new("grabs-memory", "does what it is named after").without_cooldown())
     }
 
     fn respond(_: &Invocation) -> Result<Replies, CommandError> {

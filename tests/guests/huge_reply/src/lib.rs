@@ -7,7 +7,7 @@ pub struct HugeReply;
 impl Module for HugeReply {
     fn info() -> ModuleInfo {
         ModuleInfo::new("huge-reply", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("huge-reply", "does what it is named after"))
+            .command(CommandInfo::new("huge-reply", "does what it is named after").without_cooldown())
     }
 
     fn respond(_: &Invocation) -> Result<Replies, CommandError> {

@@ -7,7 +7,7 @@ pub struct LoopsAfterHostCall;
 impl Module for LoopsAfterHostCall {
     fn info() -> ModuleInfo {
         ModuleInfo::new("loops-after-host-call", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("loops-after-host-call", "does what it is named after"))
+            .command(CommandInfo::new("loops-after-host-call", "does what it is named after").without_cooldown())
     }
 
     fn respond(_: &Invocation) -> Result<Replies, CommandError> {

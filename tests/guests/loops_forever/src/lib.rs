@@ -7,7 +7,7 @@ pub struct LoopsForever;
 impl Module for LoopsForever {
     fn info() -> ModuleInfo {
         ModuleInfo::new("loops-forever", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("loops-forever", "does what it is named after"))
+            .command(CommandInfo::new("loops-forever", "does what it is named after").without_cooldown())
     }
 
     fn respond(_: &Invocation) -> Result<Replies, CommandError> {

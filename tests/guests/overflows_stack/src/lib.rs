@@ -7,7 +7,7 @@ pub struct OverflowsStack;
 impl Module for OverflowsStack {
     fn info() -> ModuleInfo {
         ModuleInfo::new("overflows-stack", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("overflows-stack", "does what it is named after"))
+            .command(CommandInfo::new("overflows-stack", "does what it is named after").without_cooldown())
     }
 
     fn respond(invocation: &Invocation) -> Result<Replies, CommandError> {

@@ -7,7 +7,7 @@ pub struct ReadsStorage;
 impl Module for ReadsStorage {
     fn info() -> ModuleInfo {
         ModuleInfo::new("reads-storage", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("reads-storage", "does what it is named after"))
+            .command(CommandInfo::new("reads-storage", "does what it is named after").without_cooldown())
     }
 
     fn respond(_: &Invocation) -> Result<Replies, CommandError> {

@@ -7,9 +7,11 @@ pub struct Refuses;
 impl Module for Refuses {
     fn info() -> ModuleInfo {
         ModuleInfo::new("refuses", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("refuse", "refuses"))
-            .command(CommandInfo::new("usage", "complains about the arguments").usage("SOMETHING ELSE"))
-            .command(CommandInfo::new("unavailable", "says that something is down"))
+            .command(CommandInfo::new("refuse", "refuses").without_cooldown())
+            .command(
+                CommandInfo::new("usage", "complains about the arguments").usage("SOMETHING ELSE").without_cooldown(),
+            )
+            .command(CommandInfo::new("unavailable", "says that something is down").without_cooldown())
     }
 
     fn respond(invocation: &Invocation) -> Result<Replies, CommandError> {

@@ -9,10 +9,14 @@ pub struct Transfers;
 impl Module for Transfers {
     fn info() -> ModuleInfo {
         ModuleInfo::new("transfers", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("pay", "from the caller to another").usage("@chatter AMOUNT"))
-            .command(CommandInfo::new("charge", "from the caller to the channel").usage("AMOUNT"))
-            .command(CommandInfo::new("pay-out", "from the channel to a chatter").usage("@chatter AMOUNT"))
-            .command(CommandInfo::new("award", "from nowhere to a chatter").usage("@chatter AMOUNT"))
+            .command(CommandInfo::new("pay", "from the caller to another").usage("@chatter AMOUNT").without_cooldown())
+            .command(CommandInfo::new("charge", "from the caller to the channel").usage("AMOUNT").without_cooldown())
+            .command(
+                CommandInfo::new("pay-out", "from the channel to a chatter")
+                    .usage("@chatter AMOUNT")
+                    .without_cooldown(),
+            )
+            .command(CommandInfo::new("award", "from nowhere to a chatter").usage("@chatter AMOUNT").without_cooldown())
     }
 
     fn respond(invocation: &Invocation) -> Result<Replies, CommandError> {

@@ -7,7 +7,7 @@ pub struct Traps;
 impl Module for Traps {
     fn info() -> ModuleInfo {
         ModuleInfo::new("traps", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("traps", "does what it is named after"))
+            .command(CommandInfo::new("traps", "does what it is named after").without_cooldown())
     }
 
     fn respond(invocation: &Invocation) -> Result<Replies, CommandError> {

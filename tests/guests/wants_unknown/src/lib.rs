@@ -7,7 +7,7 @@ pub struct WantsUnknown;
 impl Module for WantsUnknown {
     fn info() -> ModuleInfo {
         ModuleInfo::new("wants-unknown", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("wants-unknown", "does what it is named after"))
+            .command(CommandInfo::new("wants-unknown", "does what it is named after").without_cooldown())
     }
 
     fn respond(_: &Invocation) -> Result<Replies, CommandError> {

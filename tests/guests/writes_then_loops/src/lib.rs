@@ -7,8 +7,8 @@ pub struct WritesThenLoops;
 impl Module for WritesThenLoops {
     fn info() -> ModuleInfo {
         ModuleInfo::new("writes-then-loops", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("writes-then-loops", "does what it is named after"))
-            .command(CommandInfo::new("writes-then-loops-count", "tells how often it was saved"))
+            .command(CommandInfo::new("writes-then-loops", "does what it is named after").without_cooldown())
+            .command(CommandInfo::new("writes-then-loops-count", "tells how often it was saved").without_cooldown())
     }
 
     fn respond(invocation: &Invocation) -> Result<Replies, CommandError> {

@@ -7,8 +7,8 @@ pub struct WritesThenTraps;
 impl Module for WritesThenTraps {
     fn info() -> ModuleInfo {
         ModuleInfo::new("writes-then-traps", env!("CARGO_PKG_VERSION"), "a guest of the tests")
-            .command(CommandInfo::new("writes-then-traps", "does what it is named after"))
-            .command(CommandInfo::new("writes-then-traps-count", "tells how often it was saved"))
+            .command(CommandInfo::new("writes-then-traps", "does what it is named after").without_cooldown())
+            .command(CommandInfo::new("writes-then-traps-count", "tells how often it was saved").without_cooldown())
     }
 
     fn respond(invocation: &Invocation) -> Result<Replies, CommandError> {
