@@ -34,6 +34,8 @@ pub struct Progress {
     pub taken: u64,
     /// Events that nothing more follows from: what they led to is in an outbox, or dropped.
     pub settled: u64,
+    /// Replies put into an outbox.
+    pub replies: u64,
     /// Calls not made because too many were under way.
     pub calls_dropped: u64,
     /// Replies that found an outbox full or gone.
@@ -125,9 +127,10 @@ async fn carry_out(unsettled: Unsettled, _seat: Seat, accepted: Accepted, outbox
     let dispatch = &unsettled.dispatch;
     for message in dispatch.carry_out(accepted).await.unwrap_or_default() {
         let outbox = outboxes.get(&message.account);
-        if outbox.is_none_or(|outbox| outbox.try_send(message).is_err()) {
-            dispatch.progress.send_modify(|progress| progress.replies_dropped += 1);
-        }
+        let is_sent = outbox.is_some_and(|outbox| outbox.try_send(message).is_ok());
+        dispatch.progress.send_modify(|progress| {
+            if is_sent { progress.replies += 1 } else { progress.replies_dropped += 1 }
+        });
     }
 }
 
