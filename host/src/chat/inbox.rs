@@ -128,9 +128,11 @@ async fn carry_out(unsettled: Unsettled, _seat: Seat, accepted: Accepted, outbox
     for message in dispatch.carry_out(accepted).await.unwrap_or_default() {
         let outbox = outboxes.get(&message.account);
         let is_sent = outbox.is_some_and(|outbox| outbox.try_send(message).is_ok());
-        dispatch.progress.send_modify(|progress| {
-            if is_sent { progress.replies += 1 } else { progress.replies_dropped += 1 }
-        });
+        dispatch.progress.send_modify(
+            |progress| {
+                if is_sent { progress.replies += 1 } else { progress.replies_dropped += 1 }
+            },
+        );
     }
 }
 
