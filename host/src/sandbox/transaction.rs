@@ -15,6 +15,10 @@ pub mod words;
 
 #[cfg(test)]
 mod bench;
+#[cfg(test)]
+mod interleaved;
+#[cfg(test)]
+mod model;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -173,5 +177,104 @@ impl Transaction {
     /// Whether a person asked for this; timers and events act for nobody.
     fn has_caller(&self) -> bool {
         matches!(self.call.invocation.id.origin, Origin::Chat | Origin::Http)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::bench::{Bench, Terms, bank};
+    use super::*;
+    use crate::domain::effect::Committed;
+    use crate::domain::manifest::Grants;
+    use crate::setup::sample::command;
+
+    /// The capability that a call was stopped for.
+    fn missing<T: std::fmt::Debug, E: std::fmt::Debug>(answer: Result<T, HostCallError<E>>) -> Capability {
+        match answer {
+            Err(HostCallError::Fault(Fault::NotGranted(capability))) => capability,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ends<T>(answer: Result<T, Fault>) -> Result<T, HostCallError<()>> {
+        answer.map_err(HostCallError::Fault)
+    }
+
+    #[test]
+    fn no_call_passes_without_its_grant() {
+        let bench = Bench::new(Terms::default());
+        let mut run = bench.begin_with(bench.invocation("shop", "@bob"), Grants::default());
+        let stops = |capability: Capability, missing: Capability| assert_eq!(missing, capability);
+        stops(Capability::Storage, missing(ends(run.load("k"))));
+        stops(Capability::Storage, missing(run.save("k", vec![])));
+        stops(Capability::Storage, missing(ends(run.delete("k"))));
+        stops(Capability::Storage, missing(run.add("k", 1)));
+        stops(Capability::Storage, missing(ends(run.list_keys("", None, 1))));
+        stops(Capability::Storage, missing(ends(run.list_entries("", None, 1))));
+        stops(Capability::Chatters, missing(ends(run.find_chatter("bob"))));
+        stops(Capability::Balances, missing(bench.wait(run.find_balance("bob"))));
+        stops(Capability::Balances, missing(bench.wait(run.top_balances("points", 1))));
+        stops(Capability::Payments, missing(run.transfer("bob", "1")));
+        stops(Capability::Payments, missing(run.charge("1")));
+        stops(Capability::Treasury, missing(run.pay("bob", "1")));
+        stops(Capability::Treasury, missing(run.award("bob", "1")));
+        stops(Capability::Settings, missing(ends(run.prefix())));
+        stops(Capability::Settings, missing(run.set_prefix("?")));
+        stops(Capability::Settings, missing(ends(run.list_modules())));
+        stops(Capability::Settings, missing(run.enable_module("extra")));
+        stops(Capability::Settings, missing(run.disable_module("extra")));
+        stops(Capability::Settings, missing(run.list_settings("bank")));
+        stops(Capability::Settings, missing(run.change_setting("bank", "sides", "8")));
+        stops(Capability::Settings, missing(run.mute(Duration::ZERO)));
+        stops(Capability::Settings, missing(ends(run.muted_until())));
+        stops(Capability::Commands, missing(ends(run.list_available())));
+        stops(Capability::Commands, missing(ends(run.find_command("bank"))));
+        stops(Capability::Words, missing(run.claim_word(command("hello"))));
+        stops(Capability::Words, missing(ends(run.release_word("hello"))));
+        stops(Capability::Words, missing(ends(run.list_claimed())));
+        stops(Capability::Channels, missing(run.request_join()));
+        stops(Capability::Channels, missing(ends(run.request_leave())));
+        assert_eq!(run.finish(&[]), None);
+    }
+
+    #[test]
+    fn the_same_invocation_changes_things_once() {
+        let bench = Bench::new(Terms::default());
+        let invocation = bench.invocation("alice", "@bob");
+        let pay = |reply: &str| {
+            let mut run = bench.begin(invocation.clone());
+            run.transfer("bob", "10").unwrap();
+            run.finish(&[Reply::Say(reply.to_owned())]).unwrap()
+        };
+        assert_eq!(bench.commit_data(pay("first")), Committed::Done);
+        let before = vec![Reply::Say("first".to_owned())];
+        assert_eq!(bench.commit_data(pay("second")), Committed::Duplicate(before));
+        assert_eq!([bench.balance(1), bench.balance(2)], ["90", "110"]);
+    }
+
+    #[test]
+    fn a_run_that_is_dropped_changes_nothing() {
+        let bench = Bench::new(Terms::default());
+        let mut run = bench.run("alice", "@bob");
+        run.transfer("bob", "10").unwrap();
+        run.save("k", vec![1]).unwrap();
+        drop(run);
+        assert_eq!(bench.balance(1), "100");
+        assert_eq!(bench.run("alice", "").load("k").unwrap(), None);
+    }
+
+    #[test]
+    fn one_module_cannot_see_the_storage_of_another() {
+        let bench = Bench::new(Terms::default());
+        let mut run = bench.run("alice", "");
+        run.save("k", vec![1]).unwrap();
+        assert_eq!(bench.commit(run), Committed::Done);
+        let mut other = bank();
+        other.name = "other".parse().unwrap();
+        let grants = Grants::all(&other);
+        let call = Call { manifest: Arc::new(other), grants, invocation: Arc::new(bench.invocation("alice", "")) };
+        assert_eq!(Transaction::new(bench.world.clone(), Arc::new(call)).load("k").unwrap(), None);
     }
 }

@@ -58,3 +58,62 @@ impl Transaction {
 fn too_large() -> HostCallError<FindBalanceError> {
     HostCallError::Told(FindBalanceError::Unavailable("an amount that is too large".to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use super::super::bench::{Bench, SHOP, Terms, told};
+    use super::*;
+    use crate::balances::provider::{BalanceProvider, FailingProvider};
+    use crate::domain::effect::Committed;
+
+    fn amounts(bench: &Bench, run: &mut Transaction, who: &str) -> Vec<String> {
+        let balances = bench.wait(run.find_balance(who)).unwrap();
+        balances.iter().map(|balance| format!("{} {}", balance.amount, balance.currency)).collect()
+    }
+
+    #[test]
+    fn a_balance_holds_what_this_run_paid() {
+        let bench = Bench::new(Terms::default());
+        let mut run = bench.run("alice", "@bob");
+        run.transfer("bob", "30").unwrap();
+        assert_eq!(amounts(&bench, &mut run, "alice"), ["70 points"]);
+        assert_eq!(amounts(&bench, &mut run, "@bob"), ["130 points"]);
+        assert_eq!(amounts(&bench, &mut run, "id:3"), ["100 points"]);
+        assert_eq!(told(bench.wait(run.find_balance("nobody"))), FindBalanceError::UnknownChatter);
+    }
+
+    #[test]
+    fn a_balance_that_was_told_is_checked_where_something_is_written() {
+        let bench = Bench::new(Terms::default());
+        let mut telling = bench.run("alice", "@bob");
+        let told = amounts(&bench, &mut telling, "bob");
+        telling.save("told", told.concat().into_bytes()).unwrap();
+        let mut paying = bench.run("carol", "@bob");
+        paying.transfer("bob", "1").unwrap();
+        assert_eq!([bench.commit(paying), bench.commit(telling)], [Committed::Done, Committed::Conflict]);
+    }
+
+    #[test]
+    fn the_richest_are_named() {
+        let bench = Bench::new(Terms::default());
+        let mut run = bench.run("alice", "@bob");
+        run.transfer("bob", "30").unwrap();
+        assert_eq!(bench.commit(run), Committed::Done);
+        let top = bench.wait(bench.run("alice", "").top_balances("POINTS", 2)).unwrap();
+        let top: Vec<_> = top.iter().map(|ranked| (ranked.chatter.login.as_str(), ranked.amount.to_string())).collect();
+        assert_eq!(top, [("bob", "130".to_owned()), ("carol", "100".to_owned())]);
+        let unknown = told(bench.wait(bench.run("alice", "").top_balances("gold", 2)));
+        assert_eq!(unknown, FindBalanceError::UnknownCurrency);
+    }
+
+    #[test]
+    fn a_provider_that_is_down_is_told_as_such() {
+        let outside: Arc<dyn BalanceProvider> = Arc::new(FailingProvider);
+        let bench = Bench::new(Terms { outside: HashMap::from([(SHOP, outside)]), ..Terms::default() });
+        let mut run = bench.run("alice", "");
+        assert!(matches!(told(bench.wait(run.find_balance("bob"))), FindBalanceError::Unavailable(_)));
+    }
+}

@@ -211,3 +211,211 @@ impl Transaction {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use super::super::bench::{Bench, SHOP, Terms, bank, now, told};
+    use super::*;
+    use crate::balances::provider::{BalanceProvider, FailingProvider};
+    use crate::domain::effect::Committed;
+    use crate::domain::id::MessageId;
+    use crate::domain::invocation::Origin;
+    use crate::domain::manifest::Grants;
+    use crate::domain::message::QuotedMessage;
+
+    fn bench() -> Bench {
+        Bench::new(Terms::default())
+    }
+
+    fn amount(text: &str) -> Amount {
+        text.parse().unwrap()
+    }
+
+    fn capped(most_per_invocation: Option<&str>, most_per_day: Option<&str>) -> Grants {
+        Grants {
+            most_per_invocation: most_per_invocation.map(amount),
+            most_per_day: most_per_day.map(amount),
+            ..Grants::all(&bank())
+        }
+    }
+
+    fn why_not(answer: Paid) -> String {
+        match told(answer) {
+            PaymentError::NotAllowed(why) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn payments_move_what_the_payer_has() {
+        let bench = bench();
+        let mut run = bench.run("alice", "give @bob and @carol");
+        assert_eq!(run.transfer("@bob", "60").unwrap(), amount("40"));
+        assert_eq!(told(run.transfer("carol", "41")), PaymentError::NotEnough);
+        assert_eq!(run.charge("40").unwrap(), Amount::ZERO);
+        // Carol is paid from what was charged just now; the till has no more.
+        assert_eq!(run.pay("carol", "40").unwrap(), amount("140"));
+        assert_eq!(told(run.pay("carol", "1")), PaymentError::NotEnough);
+        assert_eq!(run.award("bob", "5").unwrap(), amount("165"));
+        assert_eq!(bench.commit(run), Committed::Done);
+        assert_eq!([bench.balance(1), bench.balance(2), bench.balance(3)], ["0", "165", "140"]);
+        assert_eq!([bench.held_by(Holder::Till), bench.held_by(Holder::Mint)], ["0", "-305"]);
+    }
+
+    #[test]
+    fn only_a_positive_amount_of_the_currency_is_paid() {
+        let bench = bench();
+        let mut run = bench.run("alice", "@bob");
+        for text in ["", "0", "-1", "0.5", "1e2", "ten", "99999999999999999999"] {
+            assert_eq!(told(run.transfer("bob", text)), PaymentError::InvalidAmount, "{text:?}");
+            assert_eq!(told(run.charge(text)), PaymentError::InvalidAmount, "{text:?}");
+            assert_eq!(told(run.award("bob", text)), PaymentError::InvalidAmount, "{text:?}");
+        }
+        assert_eq!(run.finish(&[]), None);
+    }
+
+    #[test]
+    fn a_payee_is_named_by_whoever_calls() {
+        let bench = bench();
+        for text in ["bob", "@bob", "@BOB,", "5 to (@bob)!", "\"@bob\" please", "id:2"] {
+            for to in ["bob", "@Bob", "id:2"] {
+                assert!(bench.run("alice", text).transfer(to, "1").is_ok(), "{text} {to}");
+            }
+        }
+        for text in ["", "@carol", "bobby", "bob's", "@bob_", "2", "id:22"] {
+            let why = why_not(bench.run("alice", text).transfer("bob", "1"));
+            assert_eq!(why, "bob is not named in the message", "{text}");
+        }
+        assert_eq!(told(bench.run("alice", "@nobody").transfer("nobody", "1")), PaymentError::UnknownChatter);
+        assert_eq!(why_not(bench.run("alice", "@alice").transfer("alice", "1")), "nobody pays themselves");
+    }
+
+    #[test]
+    fn a_payee_may_be_the_chatter_replied_to() {
+        let bench = bench();
+        let mut invocation = bench.invocation("alice", "thanks");
+        invocation.reply_to = Some(QuotedMessage {
+            id: MessageId("m".into()),
+            chatter_id: ChatterId(2),
+            chatter_login: "bob".parse().unwrap(),
+            text: "hello".into(),
+        });
+        assert!(bench.begin(invocation.clone()).transfer("id:2", "1").is_ok());
+        assert_eq!(why_not(bench.begin(invocation).transfer("carol", "1")), "carol is not named in the message");
+    }
+
+    #[test]
+    fn a_recycled_login_names_only_its_present_bearer() {
+        let bench = bench();
+        let heir = KnownChatter { id: ChatterId(9), login: "bob".parse().unwrap(), display_name: "Bob".into() };
+        bench.wait(bench.world.store.save_seen(SHOP, vec![heir], now() + DAY)).unwrap();
+        // Number 2 was bob before.
+        let why = why_not(bench.run("alice", "@bob").transfer("id:2", "1"));
+        assert_eq!(why, "bob is not named in the message");
+        assert!(bench.run("alice", "@bob").transfer("id:9", "1").is_ok());
+    }
+
+    #[test]
+    fn a_treasury_pays_whoever_called() {
+        let bench = bench();
+        assert_eq!(bench.run("alice", "").award("alice", "1").unwrap(), amount("101"));
+        assert_eq!(why_not(bench.run("alice", "").award("bob", "1")), "bob is not named in the message");
+    }
+
+    #[test]
+    fn timers_and_events_pay_nobody() {
+        let bench = bench();
+        for origin in [Origin::Timer, Origin::Event] {
+            let mut invocation = bench.invocation("alice", "@bob");
+            invocation.id.origin = origin;
+            let mut run = bench.begin(invocation);
+            for answer in [run.transfer("bob", "1"), run.charge("1"), run.pay("bob", "1"), run.award("bob", "1")] {
+                assert_eq!(why_not(answer), "nobody asked for this payment");
+            }
+        }
+    }
+
+    #[test]
+    fn a_role_that_was_taken_meanwhile_moves_nothing() {
+        let bench = bench();
+        let mut late = bench.run("alice", "@bob");
+        let mut change = bench.run("shop", "");
+        change.change_setting("bank", "bank.role", "vip").unwrap();
+        assert_eq!(bench.commit(change), Committed::Done);
+        assert_eq!(why_not(late.transfer("bob", "1")), "this command is not yours to use");
+        assert!(bench.run("shop", "@bob").award("bob", "1").is_ok());
+    }
+
+    #[test]
+    fn one_call_moves_no_more_than_its_cap() {
+        let bench = bench();
+        let mut run = bench.begin_with(bench.invocation("alice", "@bob"), capped(Some("10"), None));
+        assert!(run.transfer("bob", "6").is_ok() && run.charge("3").is_ok());
+        assert_eq!(why_not(run.award("bob", "2")), "one call may move at most 10");
+        assert!(run.award("bob", "1").is_ok());
+    }
+
+    #[test]
+    fn a_treasury_pays_out_no_more_than_its_cap_of_a_day() {
+        let bench = bench();
+        let begin = |at| {
+            let mut invocation = bench.invocation("alice", "@bob");
+            invocation.now = at;
+            bench.begin_with(invocation, capped(None, Some("10")))
+        };
+        let mut run = begin(now());
+        assert!(run.award("bob", "4").is_ok() && run.award("bob", "4").is_ok());
+        assert_eq!(why_not(run.award("bob", "3")), "this module may pay out at most 10 a day");
+        assert_eq!(bench.commit(run), Committed::Done);
+        assert_eq!(why_not(begin(now()).award("bob", "3")), "this module may pay out at most 10 a day");
+        assert!(begin(now()).award("bob", "2").is_ok());
+        assert!(begin(now() + DAY + Duration::from_secs(1)).award("bob", "10").is_ok());
+    }
+
+    #[test]
+    fn two_payments_at_once_do_not_pass_the_cap_of_a_day() {
+        let bench = bench();
+        let [mut first, mut second] = ["bob", "carol"]
+            .map(|_| bench.begin_with(bench.invocation("alice", "@bob @carol"), capped(None, Some("10"))));
+        assert!(first.award("bob", "6").is_ok() && second.award("carol", "6").is_ok());
+        assert_eq!(bench.commit(first), Committed::Done);
+        assert_eq!(bench.commit(second), Committed::Conflict);
+    }
+
+    #[test]
+    fn the_same_points_are_not_spent_twice() {
+        let bench = bench();
+        let [mut first, mut second] = ["bob", "carol"].map(|to| {
+            let mut run = bench.run("alice", "@bob @carol");
+            run.transfer(to, "100").unwrap();
+            run
+        });
+        assert_eq!(
+            [told(first.charge("1")), told(second.charge("1"))],
+            [PaymentError::NotEnough, PaymentError::NotEnough]
+        );
+        assert_eq!(bench.commit(first), Committed::Done);
+        assert_eq!(bench.commit(second), Committed::Conflict);
+        assert_eq!(told(bench.run("alice", "@carol").transfer("carol", "100")), PaymentError::NotEnough);
+    }
+
+    #[test]
+    fn two_payers_of_one_payee_do_not_conflict() {
+        let bench = bench();
+        let (mut first, mut second) = (bench.run("alice", "@carol"), bench.run("bob", "@carol"));
+        assert!(first.transfer("carol", "1").is_ok() && second.transfer("carol", "1").is_ok());
+        assert_eq!([bench.commit(first), bench.commit(second)], [Committed::Done, Committed::Done]);
+        assert_eq!(bench.balance(3), "102");
+    }
+
+    #[test]
+    fn an_outside_currency_is_not_paid_with() {
+        let outside: Arc<dyn BalanceProvider> = Arc::new(FailingProvider);
+        let bench = Bench::new(Terms { outside: HashMap::from([(SHOP, outside)]), ..Terms::default() });
+        assert!(matches!(told(bench.run("alice", "@bob").transfer("bob", "1")), PaymentError::Unavailable(_)));
+        assert!(matches!(told(bench.run("alice", "@bob").award("bob", "1")), PaymentError::Unavailable(_)));
+    }
+}

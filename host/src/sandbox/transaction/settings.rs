@@ -87,3 +87,79 @@ impl Transaction {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::bench::{Bench, SHOP, Terms, now, told};
+    use super::*;
+    use crate::domain::effect::Committed;
+
+    fn value_of(run: &mut Transaction, key: &str) -> String {
+        let lines = run.list_settings("bank").unwrap();
+        lines.into_iter().find(|line| line.key == key).unwrap().value
+    }
+
+    #[test]
+    fn a_change_is_seen_by_its_own_run_and_after_the_commit_by_all() {
+        let bench = Bench::new(Terms::default());
+        let mut run = bench.run("shop", "");
+        run.set_prefix("?").unwrap();
+        run.change_setting("bank", "sides", "20").unwrap();
+        run.disable_module("extra").unwrap();
+        run.mute(Duration::from_secs(60)).unwrap();
+        assert_eq!((run.prefix().unwrap().to_string(), value_of(&mut run, "sides")), ("?".to_owned(), "20".to_owned()));
+        assert!(run.find_command("extra").unwrap().is_none());
+        assert_eq!(bench.run("shop", "").prefix().unwrap().to_string(), "!");
+        assert_eq!(bench.commit(run), Committed::Done);
+        let mut later = bench.run("alice", "");
+        assert_eq!(later.prefix().unwrap().to_string(), "?");
+        assert_eq!(later.muted_until().unwrap(), Some(now() + Duration::from_secs(60)));
+        let modules = later.list_modules().unwrap();
+        let on: Vec<_> = modules.iter().map(|module| (module.name.as_str(), module.enabled)).collect();
+        assert_eq!(on, [("bank", true), ("extra", false), ("settings", true)]);
+    }
+
+    #[test]
+    fn a_chatter_changes_nothing() {
+        let bench = Bench::new(Terms::default());
+        let mut run = bench.run("alice", "");
+        for refused in [
+            run.set_prefix("?"),
+            run.enable_module("extra"),
+            run.disable_module("extra"),
+            run.change_setting("bank", "sides", "8"),
+            run.mute(Duration::ZERO),
+        ] {
+            assert_eq!(told(refused), SettingsError::NotAllowed("the broadcaster can".to_owned()));
+        }
+        assert_eq!(run.finish(&[]), None);
+    }
+
+    #[test]
+    fn a_chatter_is_stored_by_id_and_shown_by_login() {
+        let bench = Bench::new(Terms::default());
+        let mut run = bench.run("shop", "");
+        run.change_setting("bank", "patron", "@Bob").unwrap();
+        assert_eq!(value_of(&mut run, "patron"), "@bob");
+        let invalid = SettingsError::InvalidValue("a chatter who was seen here".to_owned());
+        assert_eq!(told(run.change_setting("bank", "patron", "nobody")), invalid);
+        assert_eq!(bench.commit(run), Committed::Done);
+        let record = bench.world.store.load_channel(SHOP).unwrap().unwrap();
+        assert_eq!(record.settings[&"bank".parse().unwrap()]["patron"], "id:2");
+    }
+
+    #[test]
+    fn a_set_up_that_is_out_of_date_is_a_conflict_and_then_read_anew() {
+        let bench = Bench::new(Terms::default());
+        let mut first = bench.run("shop", "");
+        first.set_prefix("?").unwrap();
+        let commit = first.finish(&[]).unwrap();
+        // On disk, but not in memory yet.
+        assert_eq!(bench.wait(bench.world.store.commit(commit)).unwrap(), Committed::Done);
+        let mut second = bench.run("shop", "");
+        let prefix = second.prefix().unwrap();
+        second.save("prefix", prefix.as_str().into()).unwrap();
+        assert_eq!(bench.commit(second), Committed::Conflict);
+        assert_eq!(bench.run("shop", "").prefix().unwrap().to_string(), "?");
+    }
+}

@@ -141,24 +141,25 @@ impl Transaction {
         Ok(entries.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// The same with values. Empty only where nothing follows, or the limit is 0.
+    /// The same with values. Fewer than `limit` only at the end or past 64 KiB, empty only at the end.
     pub fn list_entries(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<Entry>, Fault> {
         self.require(Capability::Storage)?;
         let limit = limit.min(MOST_ENTRIES) as usize;
-        let mut after = after.map(str::to_owned);
         if limit == 0 {
             return Ok(Vec::new());
         }
+        let mut after = after.map(str::to_owned);
+        let mut merged = Vec::new();
         loop {
             let (channel, module) = (self.channel(), self.module());
             let (state, page) = self.world.store.list_entries(channel, module, prefix, after.as_deref(), limit)?;
             self.note_storage(state)?;
             let end = page.last().map(|(key, _)| key.clone());
-            let merged = self.storage.merge(prefix, after.as_deref(), page, end.is_none());
-            // A page of which this run deleted everything is not the end.
-            if !merged.is_empty() || end.is_none() {
+            merged.extend(self.storage.merge(prefix, after.as_deref(), page, end.is_none()));
+            if end.is_none() || merged.len() >= limit || size_of(&merged) >= MOST_BYTES {
                 return Ok(within_bytes(merged, limit));
             }
+            // A short page may hide what this run added behind it.
             after = end;
         }
     }
@@ -211,6 +212,10 @@ fn check_key(key: &str) -> Result<(), StorageError> {
 fn parse_number(value: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(value).ok()?;
     if text.starts_with('+') { None } else { text.parse().ok() }
+}
+
+fn size_of(entries: &[Entry]) -> usize {
+    entries.iter().map(|(key, value)| key.len() + value.len()).sum()
 }
 
 /// The first entries that fit into one answer; at least one, where there is one.

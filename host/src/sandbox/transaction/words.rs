@@ -29,3 +29,29 @@ impl Transaction {
         Ok(setup.find_module(self.module()).map(|module| module.claimed.clone()).unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::bench::{Bench, SHOP, Terms, told};
+    use super::*;
+    use crate::domain::effect::Committed;
+    use crate::setup::sample::command;
+
+    #[test]
+    fn a_claimed_word_answers_after_the_commit_until_it_is_released() {
+        let bench = Bench::new(Terms::default());
+        let answers = || bench.world.setup.find_channel(SHOP).unwrap().find_word("hello").is_some();
+        let mut claiming = bench.run("shop", "");
+        claiming.claim_word(command("Hello")).unwrap();
+        assert_eq!(claiming.list_claimed().unwrap(), [command("hello")]);
+        assert_eq!(told(claiming.claim_word(command("extra"))), WordError::Taken("extra".to_owned()));
+        assert!(!answers());
+        assert_eq!(bench.commit(claiming), Committed::Done);
+        assert!(answers());
+        assert!(!bench.run("alice", "").release_word("hello").unwrap(), "only who may change the set-up releases");
+        let mut releasing = bench.run("shop", "");
+        assert!(releasing.release_word("HELLO").unwrap() && !releasing.release_word("hello").unwrap());
+        assert_eq!(bench.commit(releasing), Committed::Done);
+        assert!(!answers());
+    }
+}
