@@ -136,8 +136,20 @@ impl Transaction {
 
     /// Notes the revision at which this run reads a scope; the same one each time, or the run ends.
     fn note(&mut self, scope: Scope, revision: Revision) -> Result<(), Fault> {
-        let noted = *self.noted.entry(scope).or_insert(revision);
-        (noted == revision).then_some(()).ok_or(Fault::Conflict)
+        match self.noted.get(&scope) {
+            None => {
+                self.noted.insert(scope, revision);
+                Ok(())
+            }
+            Some(noted) if *noted == revision => Ok(()),
+            Some(_) => {
+                // What memory holds of the set-up is out of date: the next run would meet the same conflict.
+                if let Scope::Setup { channel } = scope {
+                    self.world.setup.reload(channel)?;
+                }
+                Err(Fault::Conflict)
+            }
+        }
     }
 
     /// The channel's set-up, this run's own changes included.
@@ -248,9 +260,9 @@ mod tests {
             run.transfer("bob", "10").unwrap();
             run.finish(&[Reply::Say(reply.to_owned())]).unwrap()
         };
-        assert_eq!(bench.commit_data(pay("first")), Committed::Done);
+        assert_eq!(bench.commit_data(&pay("first")), Committed::Done);
         let before = vec![Reply::Say("first".to_owned())];
-        assert_eq!(bench.commit_data(pay("second")), Committed::Duplicate(before));
+        assert_eq!(bench.commit_data(&pay("second")), Committed::Duplicate(before));
         assert_eq!([bench.balance(1), bench.balance(2)], ["90", "110"]);
     }
 
@@ -275,6 +287,6 @@ mod tests {
         other.name = "other".parse().unwrap();
         let grants = Grants::all(&other);
         let call = Call { manifest: Arc::new(other), grants, invocation: Arc::new(bench.invocation("alice", "")) };
-        assert_eq!(Transaction::new(bench.world.clone(), Arc::new(call)).load("k").unwrap(), None);
+        assert_eq!(Transaction::new(Arc::clone(&bench.world), Arc::new(call)).load("k").unwrap(), None);
     }
 }

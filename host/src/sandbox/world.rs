@@ -28,14 +28,14 @@ impl World {
     pub fn reload_setups(&self, commit: &Commit) -> Result<(), StoreError> {
         let noted = commit.noted.iter().map(|(scope, _)| scope.clone());
         let written = commit.effects.iter().flat_map(|effect| effect.scopes(commit.channel));
-        let channels: BTreeSet<ChannelId> = noted.chain(written).filter_map(set_up_channel).collect();
+        let channels: BTreeSet<ChannelId> = noted.chain(written).filter_map(|scope| set_up_channel(&scope)).collect();
         channels.into_iter().try_for_each(|channel| self.setup.reload(channel))
     }
 }
 
-fn set_up_channel(scope: Scope) -> Option<ChannelId> {
+fn set_up_channel(scope: &Scope) -> Option<ChannelId> {
     match scope {
-        Scope::Setup { channel } => Some(channel),
+        Scope::Setup { channel } => Some(*channel),
         Scope::Storage { .. } | Scope::Account { .. } => None,
     }
 }

@@ -87,7 +87,7 @@ impl ModuleSetup {
         for key in CommandKey::ALL {
             if let Some(value) = self.settings.get(&key.of(&command.name)) {
                 // A stored value that is no longer valid leaves what the author declared.
-                let _ = key.set(&mut command, value);
+                drop(key.set(&mut command, value));
             }
         }
         command

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{OpenStoreError, Store, StoreError, migrate};
+use super::{OpenStoreError, Store, StoreError, migrate, readers};
 use crate::domain::ports::Clock;
 
 impl Store {
@@ -68,7 +68,7 @@ fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    readers::keep_statements(&connection)?;
     migrate::migrate(&mut connection)?;
     migrate::mark_started(&connection)?;
     Ok(connection)

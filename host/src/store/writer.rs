@@ -40,7 +40,7 @@ impl<T> From<rusqlite::Error> for Abort<T> {
     }
 }
 
-/// Runs in the batch's transaction, and tells with which word to wake who asked for it.
+/// Runs in the batch's transaction, and returns how to tell who asked for it.
 type Job = Box<dyn FnOnce(&Connection) -> Acknowledge + Send>;
 /// Told whether the batch is on disk.
 type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>)>;
@@ -232,10 +232,12 @@ fn run_in_savepoint<T>(
             Ok(_) | Err(Abort::Answer(_)) => Err(StoreError::RolledBack),
         };
     }
-    if outcome.is_err() {
-        run(connection, "ROLLBACK TO job")?;
+    let undone = if outcome.is_err() { run(connection, "ROLLBACK TO job") } else { Ok(()) };
+    if let Err(error) = undone.and_then(|()| run(connection, "RELEASE job")) {
+        // What can be neither kept nor undone must not be committed with the others.
+        run(connection, "ROLLBACK")?;
+        return Err(error);
     }
-    run(connection, "RELEASE job")?;
     match outcome {
         Ok(value) | Err(Abort::Answer(value)) => Ok(value),
         Err(Abort::Failed(error)) => Err(error),
