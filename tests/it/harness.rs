@@ -19,6 +19,7 @@ use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::manifest::ModuleSource;
 use twitchy::domain::message::{Channel, ChatMessage, Chatter, QuotedMessage};
 use twitchy::domain::ports::{Clock, Moment};
+use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
 use twitchy::sandbox::world::World;
 use twitchy::sandbox::{Sandbox, SizeClass};
@@ -269,7 +270,7 @@ pub(crate) async fn check(text: &str) {
 struct Stage {
     channel: Option<Login>,
     bots: HashMap<Login, Login>,
-    spoken: u64,
+    spoken: usize,
 }
 
 impl Stage {
@@ -285,23 +286,36 @@ impl Stage {
             text: "what was said".into(),
         });
         ChatMessage {
-            id: MessageId(format!("message-{}", self.spoken).into()),
             account: self.bots.get(&channel).cloned().unwrap_or_else(|| login("twitchy")),
-            channel_id: channel_id(&channel),
-            channel_login: channel,
-            chatter: Chatter {
-                id: chatter_id(&said.name),
-                login: said.name.clone(),
-                display_name: said.name.as_str().into(),
-                role: said.role,
-                badges: Vec::new(),
-            },
-            text: said.text.as_str().into(),
             is_action: said.is_action,
             reply_to,
             sent_at: house.clock.now().wall,
             is_shared_copy: said.is_copy,
+            ..message(channel.as_str(), said.role, said.name.as_str(), self.spoken, &said.text)
         }
+    }
+}
+
+/// A line of chat, heard by the account `twitchy`.
+pub(crate) fn message(channel: &str, role: Role, name: &str, id: usize, text: &str) -> ChatMessage {
+    let (channel, name) = (login(channel), login(name));
+    ChatMessage {
+        id: MessageId(format!("message-{id}").into()),
+        account: login("twitchy"),
+        channel_id: channel_id(&channel),
+        channel_login: channel,
+        chatter: Chatter {
+            id: chatter_id(&name),
+            display_name: name.as_str().into(),
+            login: name,
+            role,
+            badges: Vec::new(),
+        },
+        text: text.into(),
+        is_action: false,
+        reply_to: None,
+        sent_at: SystemTime::UNIX_EPOCH,
+        is_shared_copy: false,
     }
 }
 

@@ -19,7 +19,7 @@ use super::transaction::Transaction;
 use super::world::World;
 use super::{Answer, Call, InvokeError};
 use crate::config::SandboxConfig;
-use crate::domain::effect::{Commit, Committed, Scope};
+use crate::domain::effect::Committed;
 use crate::domain::id::ChannelId;
 use crate::domain::invocation::{CommandError, Origin};
 use crate::domain::message::Reply;
@@ -200,41 +200,22 @@ impl Invoker {
         let Some(commit) = transaction.and_then(|transaction| transaction.finish(replies)) else {
             return Ok((outcome, false));
         };
-        let changed_setups = setups_written(&commit);
-        let committed = self.world.store.commit(commit).await;
-        match committed.map_err(|error| Failure::Final(InvokeError::Host(error.to_string())))? {
+        let committed = self.world.store.commit(commit.clone()).await;
+        let committed = committed.map_err(|error| Failure::Final(InvokeError::Host(error.to_string())))?;
+        // The change is made, so the answer stands; a channel that shows its old set-up is ours to look into.
+        if let Err(error) = self.world.reload_setups(&commit) {
+            tracing::error!(channel = commit.channel.0, %error, "a changed set-up could not be read back");
+        }
+        match committed {
+            Committed::Done => Ok((outcome, false)),
             Committed::Conflict => Err(Failure::Conflict),
             Committed::Duplicate(replies) => Ok((Ok(replies), true)),
-            Committed::Done => {
-                changed_setups.into_iter().for_each(|channel| self.reload(channel));
-                Ok((outcome, false))
-            }
-        }
-    }
-
-    /// The change is made, so the answer stands; a channel that shows its old set-up for longer is ours to look into.
-    fn reload(&self, channel: ChannelId) {
-        if let Err(error) = self.world.setup.reload(channel) {
-            tracing::error!(channel = channel.0, %error, "a changed set-up could not be read back");
         }
     }
 
     fn credit(&self) -> MutexGuard<'_, CpuCredit> {
         self.credit.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn setups_written(commit: &Commit) -> Vec<ChannelId> {
-    let scopes = commit.effects.iter().flat_map(|effect| effect.scopes(commit.channel));
-    let mut channels: Vec<ChannelId> = scopes
-        .filter_map(|scope| match scope {
-            Scope::Setup { channel } => Some(channel),
-            Scope::Storage { .. } | Scope::Account { .. } => None,
-        })
-        .collect();
-    channels.sort_unstable();
-    channels.dedup();
-    channels
 }
 
 fn reply_text(reply: &wit::Reply) -> &str {

@@ -20,7 +20,7 @@ pub(super) struct PerChannel {
 struct Entry {
     places: Arc<Semaphore>,
     /// Holding and waiting.
-    users: usize,
+    claims: usize,
 }
 
 impl PerChannel {
@@ -30,42 +30,42 @@ impl PerChannel {
 
     /// Waits for a place; None where too many wait already.
     pub(super) async fn acquire(&self, channel: ChannelId) -> Option<Place> {
-        let (user, places) = self.enter(channel)?;
+        let (claim, places) = self.enter(channel)?;
         let permit = places.acquire_owned().await.ok()?;
-        Some(Place { _permit: permit, _user: user })
+        Some(Place { _permit: permit, _claim: claim })
     }
 
-    fn enter(&self, channel: ChannelId) -> Option<(User, Arc<Semaphore>)> {
+    fn enter(&self, channel: ChannelId) -> Option<(Claim, Arc<Semaphore>)> {
         let mut channels = lock(&self.channels);
         let entry = channels
             .entry(channel)
-            .or_insert_with(|| Entry { places: Arc::new(Semaphore::new(self.places)), users: 0 });
-        if entry.users >= self.places + MOST_WAITING {
+            .or_insert_with(|| Entry { places: Arc::new(Semaphore::new(self.places)), claims: 0 });
+        if entry.claims >= self.places + MOST_WAITING {
             return None;
         }
-        entry.users += 1;
-        Some((User { channel, channels: Arc::clone(&self.channels) }, Arc::clone(&entry.places)))
+        entry.claims += 1;
+        Some((Claim { channel, channels: Arc::clone(&self.channels) }, Arc::clone(&entry.places)))
     }
 }
 
 /// A place, given back when dropped.
 pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
-    _user: User,
+    _claim: Claim,
 }
 
 /// One who holds or waits; signs off when dropped, even in the middle of waiting.
-struct User {
+struct Claim {
     channel: ChannelId,
     channels: Arc<Mutex<HashMap<ChannelId, Entry>>>,
 }
 
-impl Drop for User {
+impl Drop for Claim {
     fn drop(&mut self) {
         let mut channels = lock(&self.channels);
         if let Some(entry) = channels.get_mut(&self.channel) {
-            entry.users -= 1;
-            if entry.users == 0 {
+            entry.claims -= 1;
+            if entry.claims == 0 {
                 channels.remove(&self.channel);
             }
         }

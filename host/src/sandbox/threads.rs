@@ -44,8 +44,11 @@ impl GuestRuntime {
 
     pub(super) async fn shut_down(&self) {
         let Some(runtime) = self.take() else { return };
-        // Waiting for threads blocks, so it happens on a thread for that. That one panicking would change nothing.
-        let _ = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(END_WITHIN)).await;
+        // Waiting for threads blocks, so it happens on a thread for that.
+        let ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(END_WITHIN)).await;
+        if let Err(error) = ended {
+            tracing::error!(%error, "the guests' threads did not end");
+        }
     }
 
     fn take(&self) -> Option<Runtime> {

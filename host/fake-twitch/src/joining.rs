@@ -1,0 +1,153 @@
+//! JOIN and PART, and what one is told of a room.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::line::{ClientLine, Line, Tags};
+use crate::notice::Notice;
+use crate::rules::{self, Rule};
+use crate::state::{Identity, SessionId, State};
+use crate::world::{Barred, Channel, Chatter, prefix_of};
+
+/// Why a JOIN comes to nothing.
+enum Refusal {
+    Silent,
+    Told(Notice),
+    Broken(Rule),
+}
+
+impl State {
+    /// `JOIN #a,#b`: each name counts, those of channels that do not exist too.
+    pub(crate) fn join(&mut self, id: SessionId, line: &ClientLine<'_>, now: Instant) {
+        for channel in channel_names(line) {
+            match self.check_join(id, &channel, now) {
+                Ok(()) => self.enter(id, &channel),
+                Err(Refusal::Silent) => {}
+                Err(Refusal::Told(notice)) => self.send(id, &notice.line(&channel, "")),
+                Err(Refusal::Broken(rule)) => self.note_violation(id, rule, now),
+            }
+        }
+    }
+
+    fn check_join(&mut self, id: SessionId, name: &str, now: Instant) -> Result<(), Refusal> {
+        let identity = self.find_session(id).map(|session| session.identity.clone()).ok_or(Refusal::Silent)?;
+        if let Identity::Account(login) = &identity
+            && !self.record(login).joins.admit(rules::JOINS, now)
+        {
+            return Err(Refusal::Broken(Rule::Joins));
+        }
+        let channel = self.world.find_channel(name).ok_or(Refusal::Silent)?;
+        if channel.is_suspended {
+            return Err(Refusal::Told(Notice::ChannelSuspended));
+        }
+        let Identity::Account(login) = &identity else { return Ok(()) };
+        let chatter = self.world.find_chatter(login).ok_or(Refusal::Silent)?;
+        if channel.find_barred(chatter, now) == Some(Barred::Banned) {
+            return Err(Refusal::Told(Notice::Banned));
+        }
+        let is_one_too_many = !channel.roles_of(chatter).moderates()
+            && !self.is_joined(login, name)
+            && self.count_unmoderated(chatter) >= rules::CHANNELS;
+        if is_one_too_many { Err(Refusal::Broken(Rule::Channels)) } else { Ok(()) }
+    }
+
+    /// Channels that count among the account's 100.
+    fn count_unmoderated(&self, chatter: &Chatter) -> usize {
+        let own = self.list_sessions().filter(|(_, session)| session.identity.login() == chatter.login);
+        let mut channels: Vec<&str> = own.flat_map(|(_, session)| session.joined.iter().map(String::as_str)).collect();
+        channels.sort_unstable();
+        channels.dedup();
+        let moderates = |channel: &Channel| channel.roles_of(chatter).moderates();
+        channels.into_iter().filter(|name| !self.world.find_channel(name).is_some_and(moderates)).count()
+    }
+
+    /// A channel joined already is not announced again.
+    fn enter(&mut self, id: SessionId, channel: &str) {
+        let Some(session) = self.find_session_mut(id) else { return };
+        if !session.joined.insert(channel.to_owned()) {
+            return;
+        }
+        let login = session.identity.login().to_owned();
+        let echo = Line::new(format!(":{} JOIN #{channel}", prefix_of(&login)));
+        self.send(id, &echo);
+        self.tell_others(id, channel, &echo);
+        self.send(id, &Line::new(format!(":{login}.tmi.twitch.tv 353 {login} = #{channel} :{login}")));
+        self.send(id, &Line::new(format!(":{login}.tmi.twitch.tv 366 {login} #{channel} :End of /NAMES list")));
+        self.send_user_state(id, channel, None);
+        if let Some(channel) = self.world.find_channel(channel) {
+            let state = room_state(channel);
+            self.send(id, &state);
+        }
+    }
+
+    pub(crate) fn part(&mut self, id: SessionId, line: &ClientLine<'_>) {
+        for channel in channel_names(line) {
+            self.leave(id, &channel);
+        }
+    }
+
+    /// Takes a connection out of a channel, with the PART that says so.
+    pub(crate) fn leave(&mut self, id: SessionId, channel: &str) {
+        let Some(session) = self.find_session_mut(id) else { return };
+        if session.joined.remove(channel) {
+            let echo = Line::new(format!(":{} PART #{channel}", prefix_of(session.identity.login())));
+            self.send(id, &echo);
+            self.tell_others(id, channel, &echo);
+        }
+    }
+
+    fn tell_others(&mut self, id: SessionId, channel: &str, line: &Line) {
+        let others: Vec<_> = self.members(channel).into_iter().filter(|&other| other != id).collect();
+        self.send_all(&others, &line.clone().for_membership());
+    }
+
+    /// `message_id` is that of the connection's own message, which is all the receipt it gets.
+    pub(crate) fn send_user_state(&mut self, id: SessionId, channel: &str, message_id: Option<&str>) {
+        let Some(Identity::Account(login)) = self.find_session(id).map(|session| session.identity.clone()) else {
+            return;
+        };
+        let chatter = self.world.chatter(&login);
+        let Some(channel) = self.world.find_channel(channel) else { return };
+        let mut tags = Tags::default();
+        channel.roles_of(&chatter).write_tags(&mut tags);
+        tags.set("color", chatter.color).set("display-name", chatter.display_name).set("emote-sets", "0");
+        if let Some(message_id) = message_id {
+            tags.set("id", message_id);
+        }
+        let line = Line::tagged(&tags, format!(":tmi.twitch.tv USERSTATE #{}", channel.login)).for_commands();
+        self.send(id, &line);
+    }
+}
+
+fn channel_names(line: &ClientLine<'_>) -> Vec<String> {
+    let names = line.params.first().copied().unwrap_or_default();
+    names.split(',').filter_map(|name| name.strip_prefix('#')).map(str::to_ascii_lowercase).collect()
+}
+
+/// Everything about a room, as one is told on joining.
+fn room_state(channel: &Channel) -> Line {
+    let modes = &channel.modes;
+    let mut tags = Tags::default();
+    tags.set_flag("emote-only", modes.emote_only)
+        .set("followers-only", followers_tag(modes.followers_only))
+        .set_flag("r9k", modes.unique)
+        .set("room-id", &channel.room_id)
+        .set("slow", slow_tag(modes.slow))
+        .set_flag("subs-only", modes.subscribers_only);
+    room_state_line(channel, &tags)
+}
+
+pub(crate) fn room_state_line(channel: &Channel, tags: &Tags) -> Line {
+    Line::tagged(tags, format!(":tmi.twitch.tv ROOMSTATE #{}", channel.login)).for_commands()
+}
+
+/// Minutes; `-1` is off, `0` any follower.
+pub(crate) fn followers_tag(followers_only: Option<Duration>) -> String {
+    followers_only.map_or("-1".to_owned(), |span| (span.as_secs() / 60).to_string())
+}
+
+/// Seconds; `0` is off.
+pub(crate) fn slow_tag(slow: Option<Duration>) -> String {
+    slow.unwrap_or_default().as_secs().to_string()
+}

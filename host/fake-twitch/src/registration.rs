@@ -1,0 +1,121 @@
+//! CAP, PASS and NICK: from a stranger to a connection that is logged in.
+
+use tokio::time::Instant;
+
+use crate::line::{ClientLine, Line, Tags};
+use crate::rules::{self, Rule};
+use crate::state::{Identity, SessionId, State};
+
+const OFFERED: &str = "twitch.tv/commands twitch.tv/membership twitch.tv/tags";
+
+impl State {
+    pub(crate) fn negotiate(&mut self, id: SessionId, line: &ClientLine<'_>) {
+        match line.params.as_slice() {
+            [word, ..] if word.eq_ignore_ascii_case("LS") => {
+                self.send(id, &Line::new(format!(":tmi.twitch.tv CAP * LS :{OFFERED}")));
+            }
+            [word, wanted @ ..] if word.eq_ignore_ascii_case("REQ") => self.request(id, &wanted.join(" ")),
+            _ => {}
+        }
+    }
+
+    /// Grants what exists and refuses the rest by name. `tags` without `commands`, now or before, is refused: "to
+    /// request the tags capability, you must also request the commands capability" (dev.twitch.tv/docs/chat/irc).
+    fn request(&mut self, id: SessionId, wanted: &str) {
+        let Some(session) = self.find_session_mut(id) else { return };
+        let wanted: Vec<&str> = wanted.split(' ').filter(|name| !name.is_empty()).collect();
+        let with_commands = session.capabilities.commands || wanted.contains(&"twitch.tv/commands");
+        let (mut granted, mut refused) = (Vec::new(), Vec::new());
+        for name in wanted {
+            match name {
+                "twitch.tv/commands" => session.capabilities.commands = true,
+                "twitch.tv/membership" => session.capabilities.membership = true,
+                "twitch.tv/tags" if with_commands => session.capabilities.tags = true,
+                _ => {
+                    refused.push(name);
+                    continue;
+                }
+            }
+            granted.push(name);
+        }
+        for (word, names) in [("ACK", granted), ("NAK", refused)] {
+            if !names.is_empty() {
+                self.send(id, &Line::new(format!(":tmi.twitch.tv CAP * {word} :{}", names.join(" "))));
+            }
+        }
+    }
+
+    pub(crate) fn log_in(&mut self, id: SessionId, line: &ClientLine<'_>, now: Instant) {
+        let word = line.params.first().copied().unwrap_or_default();
+        let Some(session) = self.find_session_mut(id) else { return };
+        if line.command == "PASS" {
+            session.pass = Some(word.to_owned());
+            return;
+        }
+        let login = word.to_ascii_lowercase();
+        let pass = session.pass.take();
+        let identity = match pass.as_deref() {
+            None if is_anonymous(&login) => Ok(Identity::Anonymous(login)),
+            None => Err("Improperly formatted auth"),
+            Some(pass) => self.check_pass(login, pass, now),
+        };
+        match identity {
+            Ok(identity) => self.welcome(id, &identity),
+            Err(text) => {
+                self.send(id, &Line::new(format!(":tmi.twitch.tv NOTICE * :{text}")));
+                self.close_session(id);
+            }
+        }
+    }
+
+    /// The text of the refusal is the error. What Twitch answers to the 21st login in 10 s is not documented;
+    /// "Error logging in" has been seen by authors of clients.
+    fn check_pass(&mut self, login: String, pass: &str, now: Instant) -> Result<Identity, &'static str> {
+        let access_token = pass.strip_prefix("oauth:").ok_or("Improperly formatted auth")?;
+        if !self.world.has_account(&login) {
+            return Err("Login authentication failed");
+        }
+        if !self.record(&login).logins.admit(rules::LOGINS, now) {
+            self.log.note_violation(Rule::Logins, &login, now);
+            return Err("Error logging in");
+        }
+        if !self.world.is_access_token(&login, access_token) {
+            return Err("Login authentication failed");
+        }
+        Ok(Identity::Account(login))
+    }
+
+    fn welcome(&mut self, id: SessionId, identity: &Identity) {
+        let Some(session) = self.find_session_mut(id) else { return };
+        session.identity = identity.clone();
+        let login = identity.login();
+        for (number, text) in [
+            ("001", "Welcome, GLHF!"),
+            ("002", "Your host is tmi.twitch.tv"),
+            ("003", "This server is rather new"),
+            ("004", "-"),
+            ("375", "-"),
+            ("372", "You are in a maze of twisty passages, all alike."),
+            ("376", ">"),
+        ] {
+            self.send(id, &Line::new(format!(":tmi.twitch.tv {number} {login} :{text}")));
+        }
+        if let Identity::Account(login) = identity {
+            let chatter = self.world.chatter(login);
+            let mut tags = Tags::default();
+            tags.set("badge-info", "")
+                .set("badges", "")
+                .set("color", chatter.color)
+                .set("display-name", chatter.display_name)
+                .set("emote-sets", "0")
+                .set("user-id", chatter.id)
+                .set("user-type", "");
+            self.send(id, &Line::tagged(&tags, ":tmi.twitch.tv GLOBALUSERSTATE").for_commands());
+        }
+    }
+}
+
+fn is_anonymous(login: &str) -> bool {
+    let digits = login.strip_prefix("justinfan").unwrap_or_default();
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}

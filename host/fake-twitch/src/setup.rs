@@ -1,0 +1,184 @@
+//! Setting up the world, and changing it while it runs.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::joining::{followers_tag, room_state_line, slow_tag};
+use crate::line::Tags;
+use crate::notice::Notice;
+use crate::server::FakeTwitch;
+use crate::world::{Barred, Channel, Chatter, FindChannelError, Role};
+
+/// A change of a room's modes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomChange {
+    /// The pause between two messages of one chatter; whole seconds on the wire.
+    Slow(Option<Duration>),
+    EmoteOnly(bool),
+    SubscribersOnly(bool),
+    /// For how long one must have followed, in whole minutes on the wire; `Some(ZERO)` lets in every follower.
+    FollowersOnly(Option<Duration>),
+    /// Unique chat, `r9k` on the wire.
+    Unique(bool),
+}
+
+/// The world. Logins are case-insensitive; chatters that do not exist yet are made, with an id that
+/// depends on the login alone.
+impl FakeTwitch {
+    /// An account that may log in with `access_token`; a token it had before is revoked. Open connections stay.
+    pub fn add_account(&self, login: &str, id: &str, access_token: &str) {
+        let mut state = self.shared.lock();
+        let small = login.to_ascii_lowercase();
+        state.world.add_chatter(&small, id, login);
+        state.world.set_access_token(&small, access_token);
+    }
+
+    /// A chatter with an id of the test's choice.
+    pub fn add_chatter(&self, login: &str, id: &str, display_name: &str) {
+        drop(self.shared.lock().world.add_chatter(&login.to_ascii_lowercase(), id, display_name));
+    }
+
+    /// The channel of the chatter `login`, who is its broadcaster. Returns the room id, which is the chatter's id.
+    pub fn add_channel(&self, login: &str) -> String {
+        let mut state = self.shared.lock();
+        let broadcaster = state.world.chatter(login);
+        state.world.add_channel(&broadcaster.login, &broadcaster.id);
+        broadcaster.id
+    }
+
+    /// The user id of a chatter.
+    pub fn user_id(&self, login: &str) -> String {
+        self.shared.lock().world.chatter(login).id
+    }
+
+    /// The login now belongs to somebody else: new user id and, where it has a channel, a new room without roles,
+    /// modes and members. Nobody is told, as at Twitch.
+    pub fn recycle_login(&self, login: &str, new_id: &str) {
+        let mut state = self.shared.lock();
+        let login = login.to_ascii_lowercase();
+        state.world.add_chatter(&login, new_id, &login);
+        if state.world.find_channel(&login).is_some() {
+            state.world.add_channel(&login, new_id);
+            state.forget_members(&login);
+        }
+    }
+
+    /// Puts `roles` in the place of those that the chatter had in the channel.
+    ///
+    /// # Errors
+    /// When there is no such channel; so with all that follow.
+    pub fn set_roles(&self, channel: &str, login: &str, roles: &[Role]) -> Result<(), FindChannelError> {
+        let roles = roles.iter().copied().collect();
+        self.with_chatter(channel, login, |channel, chatter| channel.set_roles(chatter, roles))
+    }
+
+    /// The chatter follows the channel from now on.
+    pub fn follow(&self, channel: &str, login: &str) -> Result<(), FindChannelError> {
+        let now = Instant::now();
+        self.with_chatter(channel, login, |channel, chatter| channel.note_follower(chatter, now))
+    }
+
+    /// JOINs and messages are answered with `msg_channel_suspended`.
+    pub fn suspend_channel(&self, channel: &str) -> Result<(), FindChannelError> {
+        self.with_channel(channel, |channel| channel.is_suspended = true)
+    }
+
+    /// Bans a chatter: CLEARCHAT for the room, PART for the banned, and no JOIN from now on.
+    pub fn ban(&self, channel: &str, login: &str) -> Result<(), FindChannelError> {
+        self.with_chatter(channel, login, |channel, chatter| channel.bar(chatter, Some(Barred::Banned)))?;
+        let (channel, login) = (channel.to_ascii_lowercase(), login.to_ascii_lowercase());
+        let mut state = self.shared.lock();
+        state.clear_chat(&channel, Some((&login, None)));
+        for id in state.members(&channel) {
+            if state.find_session(id).is_some_and(|session| session.identity.login() == login) {
+                state.leave(id, &channel);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a chatter from talking for a while. The channel stays joined.
+    pub fn time_out(&self, channel: &str, login: &str, span: Duration) -> Result<(), FindChannelError> {
+        let barred = Barred::TimedOutUntil(Instant::now() + span);
+        self.with_chatter(channel, login, |channel, chatter| channel.bar(chatter, Some(barred)))?;
+        let (channel, login) = (channel.to_ascii_lowercase(), login.to_ascii_lowercase());
+        self.shared.lock().clear_chat(&channel, Some((&login, Some(span))));
+        Ok(())
+    }
+
+    /// Lifts a ban or timeout.
+    pub fn pardon(&self, channel: &str, login: &str) -> Result<(), FindChannelError> {
+        self.with_chatter(channel, login, |channel, chatter| channel.bar(chatter, None))
+    }
+
+    /// Changes one mode of a room: a partial ROOMSTATE, and the NOTICE that Twitch sends with it.
+    pub fn change_room_state(&self, channel: &str, change: RoomChange) -> Result<(), FindChannelError> {
+        let login = channel.to_ascii_lowercase();
+        let mut state = self.shared.lock();
+        let Some(room) = state.world.find_channel_mut(&login) else { return Err(FindChannelError(login)) };
+        let mut tags = Tags::default();
+        tags.set("room-id", &room.room_id);
+        let notice = apply(room, change, &mut tags);
+        let line = room_state_line(room, &tags);
+        let members = state.members(&login);
+        state.send_all(&members, &line);
+        if let Some(notice) = notice {
+            state.send_all(&members, &notice.line(&login, ""));
+        }
+        Ok(())
+    }
+
+    fn with_channel(&self, login: &str, change: impl FnOnce(&mut Channel)) -> Result<(), FindChannelError> {
+        let login = login.to_ascii_lowercase();
+        let mut state = self.shared.lock();
+        change(state.world.find_channel_mut(&login).ok_or(FindChannelError(login))?);
+        Ok(())
+    }
+
+    fn with_chatter(
+        &self,
+        channel: &str,
+        login: &str,
+        change: impl FnOnce(&mut Channel, &Chatter),
+    ) -> Result<(), FindChannelError> {
+        let chatter = self.shared.lock().world.chatter(login);
+        self.with_channel(channel, |channel| change(channel, &chatter))
+    }
+}
+
+/// Changes the room, adds the tag that tells, and names the NOTICE that goes with it (unique chat has none).
+fn apply(room: &mut Channel, change: RoomChange, tags: &mut Tags) -> Option<Notice> {
+    let modes = &mut room.modes;
+    match change {
+        RoomChange::Slow(slow) => {
+            modes.slow = slow;
+            tags.set("slow", slow_tag(slow));
+            Some(slow.map_or(Notice::SlowOff, Notice::SlowOn))
+        }
+        RoomChange::EmoteOnly(on) => {
+            modes.emote_only = on;
+            tags.set_flag("emote-only", on);
+            Some(if on { Notice::EmoteOnlyOn } else { Notice::EmoteOnlyOff })
+        }
+        RoomChange::SubscribersOnly(on) => {
+            modes.subscribers_only = on;
+            tags.set_flag("subs-only", on);
+            Some(if on { Notice::SubscribersOn } else { Notice::SubscribersOff })
+        }
+        RoomChange::FollowersOnly(asked) => {
+            modes.followers_only = asked;
+            tags.set("followers-only", followers_tag(asked));
+            Some(match asked {
+                None => Notice::FollowersOff,
+                Some(Duration::ZERO) => Notice::FollowersOnZero,
+                Some(asked) => Notice::FollowersOn(asked),
+            })
+        }
+        RoomChange::Unique(on) => {
+            modes.unique = on;
+            tags.set_flag("r9k", on);
+            None
+        }
+    }
+}
