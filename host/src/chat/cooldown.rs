@@ -50,8 +50,14 @@ struct Key {
 /// One channel's cooldowns: by whose they are, and by when they end.
 #[derive(Debug, Default)]
 struct Running {
-    ends: HashMap<Key, Instant>,
+    spans: HashMap<Key, Span>,
     by_end: BTreeSet<(Instant, Key)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: Instant,
+    end: Instant,
 }
 
 impl Cooldowns {
@@ -65,13 +71,13 @@ impl Cooldowns {
         running.forget_ended(now);
         let keys = [(None, attempt.channel_cooldown), (Some(attempt.chatter), attempt.chatter_cooldown)]
             .map(|(chatter, cooldown)| (Key { command: attempt.command.clone(), chatter }, cooldown));
-        if keys.iter().any(|(key, _)| running.ends.contains_key(key)) {
+        if keys.iter().any(|(key, cooldown)| running.is_in_the_way(key, *cooldown, now)) {
             return None;
         }
         for (key, cooldown) in keys.into_iter().filter(|(_, cooldown)| !cooldown.is_zero()) {
-            let end = now + cooldown;
-            running.insert(end, key.clone());
-            taken.ends.push((end, key));
+            let span = Span { start: now, end: now + cooldown };
+            running.insert(key.clone(), span);
+            taken.ends.push((span.end, key));
         }
         Some(taken)
     }
@@ -82,7 +88,7 @@ impl Cooldowns {
         for (end, key) in taken.ends {
             // Where it has ended meanwhile, the same key may stand for a later call's cooldown: that one stays.
             if running.by_end.remove(&(end, key.clone())) {
-                running.ends.remove(&key);
+                running.spans.remove(&key);
             }
         }
     }
@@ -95,17 +101,24 @@ impl Running {
         }
     }
 
-    fn insert(&mut self, end: Instant, key: Key) {
-        if self.ends.len() >= MOST_PER_CHANNEL {
+    /// A cooldown that was shortened since it began is as long as it is now.
+    fn is_in_the_way(&self, key: &Key, cooldown: Duration, now: Instant) -> bool {
+        self.spans.get(key).is_some_and(|span| now < span.start + cooldown)
+    }
+
+    fn insert(&mut self, key: Key, span: Span) {
+        if self.spans.len() >= MOST_PER_CHANNEL {
             self.forget_first();
         }
-        self.ends.insert(key.clone(), end);
-        self.by_end.insert((end, key));
+        if let Some(shortened) = self.spans.insert(key.clone(), span) {
+            self.by_end.remove(&(shortened.end, key.clone()));
+        }
+        self.by_end.insert((span.end, key));
     }
 
     fn forget_first(&mut self) {
         if let Some((_, key)) = self.by_end.pop_first() {
-            self.ends.remove(&key);
+            self.spans.remove(&key);
         }
     }
 }
@@ -189,6 +202,19 @@ mod tests {
     }
 
     #[test]
+    fn a_cooldown_that_is_shortened_is_shorter_at_once() {
+        let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
+        let lasting = |seconds| Attempt { chatter_cooldown: seconds * SECOND, ..attempt("balance", 7) };
+        assert!(may_call(&mut cooldowns, &lasting(3600), now));
+        assert!(!may_call(&mut cooldowns, &lasting(5), now + 4 * SECOND));
+        assert!(may_call(&mut cooldowns, &lasting(5), now + 5 * SECOND));
+        assert!(may_call(&mut cooldowns, &lasting(0), now + 6 * SECOND));
+        assert!(!may_call(&mut cooldowns, &lasting(5), now + 6 * SECOND));
+        assert!(may_call(&mut cooldowns, &lasting(3600), now + 10 * SECOND));
+        assert_eq!(cooldowns.channels[&ChannelId(1)].by_end.len(), 1);
+    }
+
+    #[test]
     fn a_flood_pushes_out_what_ends_soonest_and_nothing_in_another_channel() {
         let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
         let long = Attempt { chatter_cooldown: 60 * SECOND, ..attempt("balance", 1) };
@@ -198,7 +224,7 @@ mod tests {
             assert!(may_call(&mut cooldowns, &attempt("balance", 100 + chatter), now));
         }
 
-        assert_eq!(cooldowns.channels[&ChannelId(1)].ends.len(), MOST_PER_CHANNEL);
+        assert_eq!(cooldowns.channels[&ChannelId(1)].spans.len(), MOST_PER_CHANNEL);
         assert!(!may_call(&mut cooldowns, &long, now));
         assert!(!may_call(&mut cooldowns, &elsewhere, now));
     }
@@ -242,7 +268,7 @@ mod tests {
                     _ => {}
                 }
                 for running in cooldowns.channels.values() {
-                    prop_assert_eq!(running.ends.len(), running.by_end.len());
+                    prop_assert_eq!(running.spans.len(), running.by_end.len());
                 }
             }
         }

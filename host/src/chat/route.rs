@@ -215,10 +215,12 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_routed_without_a_panic(text in any::<String>(), lead in "(!|@twitchy|@)?[ ,:\"]{0,3}", reply: bool) {
-            if let Some(routed) = route_under("!", &format!("{lead}{text}"), reply) {
+            let text = format!("{lead}{text}");
+            if let Some(routed) = route_under("!", &text, reply) {
                 prop_assert!(!routed.word.is_empty() && !routed.word.contains(char::is_whitespace));
                 prop_assert_eq!(&*routed.word.to_lowercase(), &*routed.word);
                 prop_assert!(text.contains(&routed.text));
+                prop_assert!(routed.arguments.iter().all(|argument| routed.text.contains(argument)));
             }
         }
 
