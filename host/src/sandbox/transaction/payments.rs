@@ -378,8 +378,8 @@ mod tests {
     #[test]
     fn two_payments_at_once_do_not_pass_the_cap_of_a_day() {
         let bench = bench();
-        let [mut first, mut second] = ["bob", "carol"]
-            .map(|_| bench.begin_with(bench.invocation("alice", "@bob @carol"), capped(None, Some("10"))));
+        let begin = || bench.begin_with(bench.invocation("alice", "@bob @carol"), capped(None, Some("10")));
+        let (mut first, mut second) = (begin(), begin());
         assert!(first.award("bob", "6").is_ok() && second.award("carol", "6").is_ok());
         assert_eq!(bench.commit(first), Committed::Done);
         assert_eq!(bench.commit(second), Committed::Conflict);
