@@ -1,5 +1,8 @@
 //! Runs modules as WebAssembly components, each call in a fresh sandbox.
 
+pub mod transaction;
+pub mod world;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -52,8 +52,10 @@ pub enum Effect {
         module: ModuleName,
         key: String,
     },
-    /// Moves a positive amount of the channel's own currency.
+    /// Moves a positive amount of the channel's own currency. What the till and the mint pay out counts against the cap
+    /// of the module.
     Transfer {
+        module: ModuleName,
         from: Holder,
         to: Holder,
         amount: Amount,

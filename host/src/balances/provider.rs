@@ -1,0 +1,74 @@
+//! The trait that every source of balances implements, and the one that is always down.
+
+use std::pin::Pin;
+
+use crate::domain::amount::Amount;
+use crate::domain::effect::Revision;
+use crate::domain::id::{ChannelId, ChatterId};
+
+/// An answer on its way.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, FindBalanceError>> + Send + 'a>>;
+
+/// A source of balances. Its answers are observations, but for the ledger's own.
+pub trait BalanceProvider: Send + Sync {
+    fn find(&self, channel: ChannelId, chatter: ChatterId) -> Pending<'_, Found>;
+
+    fn top<'a>(&'a self, channel: ChannelId, currency: &'a str, limit: usize) -> Pending<'a, Vec<Standing>>;
+}
+
+/// What a chatter owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub balances: Vec<Balance>,
+    /// Of the ledger's account, for the transaction to note; None from an outside provider.
+    pub revision: Option<Revision>,
+}
+
+/// An amount of one currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// `points`, or a coin's symbol.
+    pub currency: Box<str>,
+    pub amount: Amount,
+    /// What the provider says it is worth in US dollars.
+    pub estimated_usd: Option<Amount>,
+}
+
+/// A place in the list of the richest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub chatter: ChatterId,
+    pub amount: Amount,
+}
+
+/// Why there is no balance to tell.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FindBalanceError {
+    #[error("unknown chatter")]
+    UnknownChatter,
+    #[error("unknown currency")]
+    UnknownCurrency,
+    /// The text is for the log.
+    #[error("balances unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// A provider that is always down: for tests and transcripts of what a chatter sees then.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FailingProvider;
+
+impl FailingProvider {
+    fn error() -> FindBalanceError {
+        FindBalanceError::Unavailable("the provider is down".into())
+    }
+}
+
+impl BalanceProvider for FailingProvider {
+    fn find(&self, _: ChannelId, _: ChatterId) -> Pending<'_, Found> {
+        Box::pin(async { Err(Self::error()) })
+    }
+
+    fn top<'a>(&'a self, _: ChannelId, _: &'a str, _: usize) -> Pending<'a, Vec<Standing>> {
+        Box::pin(async { Err(Self::error()) })
+    }
+}

@@ -1,0 +1,98 @@
+//! Which channels the bot may be called into, and by whom.
+//!
+//! A wish is an effect of a transaction; once it is on disk, the connections see it through. Everybody calls the bot
+//! into their own channel and into no other.
+
+use std::sync::Arc;
+
+use crate::domain::effect::{Effect, Revision};
+use crate::domain::id::{ChannelId, Login};
+use crate::domain::message::{Channel, Chatter};
+use crate::store::{Store, StoreError};
+
+/// Who may call the bot into their channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinPolicy {
+    /// Nobody: the operator's configuration names the channels.
+    Closed,
+    /// Every chatter.
+    Open,
+}
+
+/// Why the bot does not come. The cases are the contract's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    #[error("the bot is there already")]
+    JoinedAlready,
+    #[error("consent is needed at {0}")]
+    NeedsConsent(String),
+    #[error("waiting at place {0}")]
+    Waiting(u32),
+    #[error("refused: {0}")]
+    Refused(String),
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// Decides about joining and leaving.
+pub struct Joining {
+    store: Arc<Store>,
+    policy: JoinPolicy,
+    /// Channels that one account may sit in.
+    capacity: usize,
+}
+
+/// What a decision rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// Of the channel's set-up, read before the rest.
+    pub revision: Revision,
+    /// Whether the bot sits there, or is on its way.
+    pub is_wanted: bool,
+    /// Whether the account has room for one more channel; an observation.
+    pub has_room: bool,
+}
+
+impl Joining {
+    pub fn new(store: Arc<Store>, policy: JoinPolicy, capacity: usize) -> Joining {
+        Joining { store, policy, capacity }
+    }
+
+    /// Whether the bot sits in a chatter's own channel, and whether `account` could.
+    pub fn load_presence(&self, chatter: &Chatter, account: &Login) -> Result<Presence, StoreError> {
+        let own = chatter.id.own_channel();
+        // First, so that a change made between the two reads is a conflict and not overlooked.
+        let revision = self.store.load_channel(own)?.map_or(Revision::default(), |record| record.revision);
+        let wanted = self.store.list_wanted()?;
+        let is_own = |id: Option<ChannelId>, login: &Login| id.map_or(*login == chatter.login, |id| id == own);
+        Ok(Presence {
+            revision,
+            is_wanted: wanted.iter().any(|channel| is_own(channel.id, &channel.login)),
+            has_room: wanted.iter().filter(|channel| channel.account == *account).count() < self.capacity,
+        })
+    }
+
+    /// The effect by which `account` comes into the chatter's own channel.
+    pub fn check_join(&self, chatter: &Chatter, account: &Login, presence: Presence) -> Result<Effect, JoinError> {
+        if presence.is_wanted {
+            return Err(JoinError::JoinedAlready);
+        }
+        if self.policy == JoinPolicy::Closed {
+            return Err(JoinError::Refused("whoever runs me chooses the channels; please ask them".to_owned()));
+        }
+        if !presence.has_room {
+            return Err(JoinError::Refused("I sit in as many channels as I can; please try again later".to_owned()));
+        }
+        let channel = Channel {
+            id: chatter.id.own_channel(),
+            login: chatter.login.clone(),
+            display_name: chatter.display_name.clone(),
+        };
+        Ok(Effect::WantChannel { channel, account: account.clone() })
+    }
+
+    /// None where the bot is not in the chatter's own channel.
+    pub fn check_leave(&self, chatter: &Chatter, presence: Presence) -> Option<Effect> {
+        presence.is_wanted.then(|| Effect::UnwantChannel { channel: chatter.id.own_channel() })
+    }
+}

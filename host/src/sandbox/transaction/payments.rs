@@ -1,0 +1,421 @@
+//! Capabilities `payments` and `treasury`: moving the channel's own currency.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::chatters::Reference;
+use super::{Fault, HostCallError, Transaction};
+use crate::balances::payment::{CheckPaymentError, check_day_cap, check_invocation_cap, parse_payment};
+use crate::domain::amount::Amount;
+use crate::domain::effect::{Effect, Holder, Scope};
+use crate::domain::id::ChatterId;
+use crate::domain::manifest::Capability;
+use crate::store::chatters::KnownChatter;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// An amount that a chatter has after a payment.
+type Paid = Result<Amount, HostCallError<PaymentError>>;
+type Refusal = HostCallError<PaymentError>;
+
+/// Why nothing is paid. The cases are the contract's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PaymentError {
+    #[error("unknown chatter")]
+    UnknownChatter,
+    #[error("not enough")]
+    NotEnough,
+    #[error("invalid amount")]
+    InvalidAmount,
+    #[error("not allowed: {0}")]
+    NotAllowed(String),
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+}
+
+impl From<PaymentError> for HostCallError<PaymentError> {
+    fn from(error: PaymentError) -> Self {
+        HostCallError::Told(error)
+    }
+}
+
+impl From<CheckPaymentError> for HostCallError<PaymentError> {
+    fn from(error: CheckPaymentError) -> Self {
+        HostCallError::Told(match error {
+            CheckPaymentError::InvalidAmount => PaymentError::InvalidAmount,
+            CheckPaymentError::MostPerInvocation(_) | CheckPaymentError::MostPerDay(_) => {
+                PaymentError::NotAllowed(error.to_string())
+            }
+        })
+    }
+}
+
+/// A run's own payments.
+#[derive(Debug, Default)]
+pub(super) struct Overlay {
+    /// What each holder gained by this run, or lost.
+    gained: BTreeMap<Holder, Amount>,
+    /// All that was moved, for the cap of an invocation.
+    moved: Amount,
+    /// What left the till and the mint, for the cap of a day.
+    paid_out: Amount,
+}
+
+impl Overlay {
+    /// What a holder has whose committed amount is `amount`; None where that has no exact representation.
+    pub(super) fn applied_to(&self, holder: Holder, amount: Amount) -> Option<Amount> {
+        amount.checked_add(self.gained(holder))
+    }
+
+    fn gained(&self, holder: Holder) -> Amount {
+        self.gained.get(&holder).copied().unwrap_or_default()
+    }
+
+    /// None, and nothing added, where a sum has no exact representation.
+    fn add(&mut self, from: Holder, to: Holder, amount: Amount) -> Option<()> {
+        let (lost, won) = (self.gained(from).checked_sub(amount)?, self.gained(to).checked_add(amount)?);
+        let is_payout = matches!(from, Holder::Till | Holder::Mint);
+        let paid_out = if is_payout { self.paid_out.checked_add(amount)? } else { self.paid_out };
+        self.moved = self.moved.checked_add(amount)?;
+        self.paid_out = paid_out;
+        self.gained.insert(from, lost);
+        self.gained.insert(to, won);
+        Some(())
+    }
+}
+
+impl Transaction {
+    /// `payments`: from the invoking chatter to another; returns what the payer has left.
+    pub fn transfer(&mut self, to: &str, amount: &str) -> Paid {
+        self.require(Capability::Payments)?;
+        self.check_powers()?;
+        let payer = self.invocation().chatter.id;
+        let payee = self.find_payee(to)?;
+        if payee == payer {
+            return Err(PaymentError::NotAllowed("nobody pays themselves".to_owned()).into());
+        }
+        let (from, to) = (Holder::Chatter(payer), Holder::Chatter(payee));
+        self.pay_between(from, to, amount)?;
+        self.held_by(from)
+    }
+
+    /// `payments`: from the invoking chatter to the till; returns what the payer has left.
+    pub fn charge(&mut self, amount: &str) -> Paid {
+        self.require(Capability::Payments)?;
+        self.check_powers()?;
+        let from = Holder::Chatter(self.invocation().chatter.id);
+        self.pay_between(from, Holder::Till, amount)?;
+        self.held_by(from)
+    }
+
+    /// `treasury`: from the till to a chatter; returns what the chatter has then.
+    pub fn pay(&mut self, to: &str, amount: &str) -> Paid {
+        self.pay_out(Holder::Till, to, amount)
+    }
+
+    /// `treasury`: from the mint to a chatter; returns what the chatter has then.
+    pub fn award(&mut self, to: &str, amount: &str) -> Paid {
+        self.pay_out(Holder::Mint, to, amount)
+    }
+
+    fn pay_out(&mut self, from: Holder, to: &str, amount: &str) -> Paid {
+        self.require(Capability::Treasury)?;
+        self.check_powers()?;
+        let to = Holder::Chatter(self.find_payee(to)?);
+        self.pay_between(from, to, amount)?;
+        self.held_by(to)
+    }
+
+    /// Whether this invocation may move anything at all: the currency is ours, somebody asked, and that chatter may
+    /// still use the command that was called, as the channel is set up now.
+    fn check_powers(&mut self) -> Result<(), Refusal> {
+        if !self.world.balances.is_ledger(self.channel()) {
+            return Err(
+                PaymentError::Unavailable("an outside provider keeps this channel's balances".to_owned()).into()
+            );
+        }
+        if !self.has_caller() {
+            return Err(PaymentError::NotAllowed("nobody asked for this payment".to_owned()).into());
+        }
+        let setup = self.setup()?;
+        let target = setup.find_word(&self.invocation().command);
+        let may_use = target
+            .is_some_and(|target| target.module.manifest.name == *self.module() && self.role() >= target.command.role);
+        may_use
+            .then_some(())
+            .ok_or_else(|| PaymentError::NotAllowed("this command is not yours to use".to_owned()).into())
+    }
+
+    /// Moves an amount within the caps of the grant, where the payer has enough.
+    fn pay_between(&mut self, from: Holder, to: Holder, amount: &str) -> Result<(), Refusal> {
+        let currency = self.world.store.load_currency(self.channel())?;
+        let amount = parse_payment(amount, &currency)?;
+        check_invocation_cap(&self.call.grants, self.ledger.moved, amount)?;
+        if from == Holder::Till || from == Holder::Mint {
+            self.check_day(amount)?;
+        }
+        let left = self.held_by(from)?.checked_sub(amount).filter(|left| from == Holder::Mint || *left >= Amount::ZERO);
+        left.ok_or(PaymentError::NotEnough)?;
+        self.ledger.add(from, to, amount).ok_or(PaymentError::InvalidAmount)?;
+        self.effects.push(Effect::Transfer { module: self.module().clone(), from, to, amount });
+        Ok(())
+    }
+
+    /// The cap of a day. What was paid out is no scope, but both accounts that pay out are: noting them first makes a
+    /// payment at the same time a conflict, so that two together cannot pass the cap.
+    fn check_day(&mut self, amount: Amount) -> Result<(), Refusal> {
+        if self.call.grants.most_per_day.is_none() {
+            return Ok(());
+        }
+        self.held_by(Holder::Till)?;
+        self.held_by(Holder::Mint)?;
+        let since = self.invocation().now - DAY;
+        let before = self.world.store.load_paid_out(self.channel(), self.module(), since)?;
+        let paid_out = before.checked_add(self.ledger.paid_out).ok_or(PaymentError::InvalidAmount)?;
+        Ok(check_day_cap(&self.call.grants, paid_out, amount)?)
+    }
+
+    /// What a holder has, this run's own payments included.
+    fn held_by(&mut self, holder: Holder) -> Paid {
+        let channel = self.channel();
+        let (revision, committed) = self.world.store.load_account(channel, holder)?;
+        self.note(Scope::Account { channel, holder }, revision)?;
+        Ok(self.ledger.applied_to(holder, committed).ok_or(PaymentError::InvalidAmount)?)
+    }
+
+    /// A chatter whom the invocation's own text names, who wrote the message that it replies to, or who called: a
+    /// module cannot choose by itself whom to enrich.
+    fn find_payee(&self, to: &str) -> Result<ChatterId, Refusal> {
+        let payee = self.resolve(to)?.ok_or(PaymentError::UnknownChatter)?;
+        let invocation = self.invocation();
+        let is_shown = payee.id == invocation.chatter.id
+            || invocation.reply_to.as_ref().is_some_and(|quoted| quoted.chatter_id == payee.id);
+        if is_shown || self.is_named(&payee, to)? {
+            return Ok(payee.id);
+        }
+        Err(PaymentError::NotAllowed(format!("{} is not named in the message", payee.login)).into())
+    }
+
+    /// Whether a word of the text means this chatter. Ids are compared, because logins get recycled: the payee's last
+    /// known login, and the one that the module gave, may be somebody else's by now.
+    fn is_named(&self, payee: &KnownChatter, given: &str) -> Result<bool, Fault> {
+        let given = Reference::parse(given);
+        let is_mark = |character: char| !character.is_ascii_alphanumeric() && character != '_';
+        for word in self.invocation().text.split_whitespace() {
+            let Some(reference) = Reference::parse(word.trim_matches(is_mark)) else { continue };
+            let may_mean = reference.means(payee) || Some(&reference) == given.as_ref();
+            if may_mean && self.resolve(&reference.to_string())?.is_some_and(|chatter| chatter.id == payee.id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use super::super::bench::{Bench, SHOP, Terms, bank, now, told};
+    use super::*;
+    use crate::balances::provider::{BalanceProvider, FailingProvider};
+    use crate::domain::effect::Committed;
+    use crate::domain::id::MessageId;
+    use crate::domain::invocation::Origin;
+    use crate::domain::manifest::Grants;
+    use crate::domain::message::QuotedMessage;
+
+    fn bench() -> Bench {
+        Bench::new(Terms::default())
+    }
+
+    fn amount(text: &str) -> Amount {
+        text.parse().unwrap()
+    }
+
+    fn capped(most_per_invocation: Option<&str>, most_per_day: Option<&str>) -> Grants {
+        Grants {
+            most_per_invocation: most_per_invocation.map(amount),
+            most_per_day: most_per_day.map(amount),
+            ..Grants::all(&bank())
+        }
+    }
+
+    fn why_not(answer: Paid) -> String {
+        match told(answer) {
+            PaymentError::NotAllowed(why) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn payments_move_what_the_payer_has() {
+        let bench = bench();
+        let mut run = bench.run("alice", "give @bob and @carol");
+        assert_eq!(run.transfer("@bob", "60").unwrap(), amount("40"));
+        assert_eq!(told(run.transfer("carol", "41")), PaymentError::NotEnough);
+        assert_eq!(run.charge("40").unwrap(), Amount::ZERO);
+        // Carol is paid from what was charged just now; the till has no more.
+        assert_eq!(run.pay("carol", "40").unwrap(), amount("140"));
+        assert_eq!(told(run.pay("carol", "1")), PaymentError::NotEnough);
+        assert_eq!(run.award("bob", "5").unwrap(), amount("165"));
+        assert_eq!(bench.commit(run), Committed::Done);
+        assert_eq!([bench.balance(1), bench.balance(2), bench.balance(3)], ["0", "165", "140"]);
+        assert_eq!([bench.held_by(Holder::Till), bench.held_by(Holder::Mint)], ["0", "-305"]);
+    }
+
+    #[test]
+    fn only_a_positive_amount_of_the_currency_is_paid() {
+        let bench = bench();
+        let mut run = bench.run("alice", "@bob");
+        for text in ["", "0", "-1", "0.5", "1e2", "ten", "99999999999999999999"] {
+            assert_eq!(told(run.transfer("bob", text)), PaymentError::InvalidAmount, "{text:?}");
+            assert_eq!(told(run.charge(text)), PaymentError::InvalidAmount, "{text:?}");
+            assert_eq!(told(run.award("bob", text)), PaymentError::InvalidAmount, "{text:?}");
+        }
+        assert_eq!(run.finish(&[]), None);
+    }
+
+    #[test]
+    fn a_payee_is_named_by_whoever_calls() {
+        let bench = bench();
+        for text in ["bob", "@bob", "@BOB,", "5 to (@bob)!", "\"@bob\" please", "id:2"] {
+            for to in ["bob", "@Bob", "id:2"] {
+                assert!(bench.run("alice", text).transfer(to, "1").is_ok(), "{text} {to}");
+            }
+        }
+        for text in ["", "@carol", "bobby", "bob's", "@bob_", "2", "id:22"] {
+            let why = why_not(bench.run("alice", text).transfer("bob", "1"));
+            assert_eq!(why, "bob is not named in the message", "{text}");
+        }
+        assert_eq!(told(bench.run("alice", "@nobody").transfer("nobody", "1")), PaymentError::UnknownChatter);
+        assert_eq!(why_not(bench.run("alice", "@alice").transfer("alice", "1")), "nobody pays themselves");
+    }
+
+    #[test]
+    fn a_payee_may_be_the_chatter_replied_to() {
+        let bench = bench();
+        let mut invocation = bench.invocation("alice", "thanks");
+        invocation.reply_to = Some(QuotedMessage {
+            id: MessageId("m".into()),
+            chatter_id: ChatterId(2),
+            chatter_login: "bob".parse().unwrap(),
+            text: "hello".into(),
+        });
+        assert!(bench.begin(invocation.clone()).transfer("id:2", "1").is_ok());
+        assert_eq!(why_not(bench.begin(invocation).transfer("carol", "1")), "carol is not named in the message");
+    }
+
+    #[test]
+    fn a_recycled_login_names_only_its_present_bearer() {
+        let bench = bench();
+        let heir = KnownChatter { id: ChatterId(9), login: "bob".parse().unwrap(), display_name: "Bob".into() };
+        bench.wait(bench.world.store.save_seen(SHOP, vec![heir], now() + DAY)).unwrap();
+        // Number 2 was bob before.
+        let why = why_not(bench.run("alice", "@bob").transfer("id:2", "1"));
+        assert_eq!(why, "bob is not named in the message");
+        assert!(bench.run("alice", "@bob").transfer("id:9", "1").is_ok());
+    }
+
+    #[test]
+    fn a_treasury_pays_whoever_called() {
+        let bench = bench();
+        assert_eq!(bench.run("alice", "").award("alice", "1").unwrap(), amount("101"));
+        assert_eq!(why_not(bench.run("alice", "").award("bob", "1")), "bob is not named in the message");
+    }
+
+    #[test]
+    fn timers_and_events_pay_nobody() {
+        let bench = bench();
+        for origin in [Origin::Timer, Origin::Event] {
+            let mut invocation = bench.invocation("alice", "@bob");
+            invocation.id.origin = origin;
+            let mut run = bench.begin(invocation);
+            for answer in [run.transfer("bob", "1"), run.charge("1"), run.pay("bob", "1"), run.award("bob", "1")] {
+                assert_eq!(why_not(answer), "nobody asked for this payment");
+            }
+        }
+    }
+
+    #[test]
+    fn a_role_that_was_taken_meanwhile_moves_nothing() {
+        let bench = bench();
+        let mut late = bench.run("alice", "@bob");
+        let mut change = bench.run("shop", "");
+        change.change_setting("bank", "bank.role", "vip").unwrap();
+        assert_eq!(bench.commit(change), Committed::Done);
+        assert_eq!(why_not(late.transfer("bob", "1")), "this command is not yours to use");
+        assert!(bench.run("shop", "@bob").award("bob", "1").is_ok());
+    }
+
+    #[test]
+    fn one_call_moves_no_more_than_its_cap() {
+        let bench = bench();
+        let mut run = bench.begin_with(bench.invocation("alice", "@bob"), capped(Some("10"), None));
+        assert!(run.transfer("bob", "6").is_ok() && run.charge("3").is_ok());
+        assert_eq!(why_not(run.award("bob", "2")), "one call may move at most 10");
+        assert!(run.award("bob", "1").is_ok());
+    }
+
+    #[test]
+    fn a_treasury_pays_out_no_more_than_its_cap_of_a_day() {
+        let bench = bench();
+        let begin = |at| {
+            let mut invocation = bench.invocation("alice", "@bob");
+            invocation.now = at;
+            bench.begin_with(invocation, capped(None, Some("10")))
+        };
+        let mut run = begin(now());
+        assert!(run.award("bob", "4").is_ok() && run.award("bob", "4").is_ok());
+        assert_eq!(why_not(run.award("bob", "3")), "this module may pay out at most 10 a day");
+        assert_eq!(bench.commit(run), Committed::Done);
+        assert_eq!(why_not(begin(now()).award("bob", "3")), "this module may pay out at most 10 a day");
+        assert!(begin(now()).award("bob", "2").is_ok());
+        assert!(begin(now() + DAY + Duration::from_secs(1)).award("bob", "10").is_ok());
+    }
+
+    #[test]
+    fn two_payments_at_once_do_not_pass_the_cap_of_a_day() {
+        let bench = bench();
+        let begin = || bench.begin_with(bench.invocation("alice", "@bob @carol"), capped(None, Some("10")));
+        let (mut first, mut second) = (begin(), begin());
+        assert!(first.award("bob", "6").is_ok() && second.award("carol", "6").is_ok());
+        assert_eq!(bench.commit(first), Committed::Done);
+        assert_eq!(bench.commit(second), Committed::Conflict);
+    }
+
+    #[test]
+    fn the_same_points_are_not_spent_twice() {
+        let bench = bench();
+        let [mut first, mut second] = ["bob", "carol"].map(|to| {
+            let mut run = bench.run("alice", "@bob @carol");
+            run.transfer(to, "100").unwrap();
+            run
+        });
+        assert_eq!(
+            [told(first.charge("1")), told(second.charge("1"))],
+            [PaymentError::NotEnough, PaymentError::NotEnough]
+        );
+        assert_eq!(bench.commit(first), Committed::Done);
+        assert_eq!(bench.commit(second), Committed::Conflict);
+        assert_eq!(told(bench.run("alice", "@carol").transfer("carol", "100")), PaymentError::NotEnough);
+    }
+
+    #[test]
+    fn two_payers_of_one_payee_do_not_conflict() {
+        let bench = bench();
+        let (mut first, mut second) = (bench.run("alice", "@carol"), bench.run("bob", "@carol"));
+        assert!(first.transfer("carol", "1").is_ok() && second.transfer("carol", "1").is_ok());
+        assert_eq!([bench.commit(first), bench.commit(second)], [Committed::Done, Committed::Done]);
+        assert_eq!(bench.balance(3), "102");
+    }
+
+    #[test]
+    fn an_outside_currency_is_not_paid_with() {
+        let outside: Arc<dyn BalanceProvider> = Arc::new(FailingProvider);
+        let bench = Bench::new(Terms { outside: HashMap::from([(SHOP, outside)]), ..Terms::default() });
+        assert!(matches!(told(bench.run("alice", "@bob").transfer("bob", "1")), PaymentError::Unavailable(_)));
+        assert!(matches!(told(bench.run("alice", "@bob").award("bob", "1")), PaymentError::Unavailable(_)));
+    }
+}

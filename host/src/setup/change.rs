@@ -1,0 +1,315 @@
+//! Who may change a channel's set-up, and what a valid change is. Pure: each answers with the effect to buffer, or
+//! with the reason in words for the chatter.
+
+use std::time::{Duration, SystemTime};
+
+use super::channel::{ChannelSetup, ModuleSetup};
+use super::is_always_on;
+use super::overrides::CommandKey;
+use super::value::check_value;
+use super::words::words_of;
+use crate::domain::effect::Effect;
+use crate::domain::id::ModuleName;
+use crate::domain::manifest::{Command, Setting, SettingKind};
+use crate::domain::prefix::Prefix;
+use crate::domain::role::Role;
+
+/// The setting of the module `settings` by which a broadcaster lets moderators change the set-up.
+pub const MODERATORS: (&str, &str) = ("settings", "moderators");
+
+const LONGEST_MUTE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Why a change is refused. The cases are the contract's; the texts are for the chatter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    #[error("there is no such module")]
+    UnknownModule,
+    #[error("there is no such setting")]
+    UnknownSetting,
+    #[error("another module answers to {0}")]
+    WordTaken(String),
+    #[error("a grant is needed: {0}")]
+    NeedsGrant(String),
+    #[error("invalid: {0}")]
+    InvalidValue(String),
+    #[error("not allowed: {0}")]
+    NotAllowed(String),
+}
+
+/// Whether `by` may change this channel's set-up: the broadcaster always, moderators where the broadcaster lets them.
+pub fn may_change(setup: &ChannelSetup, by: Role) -> bool {
+    match by {
+        Role::Broadcaster => true,
+        Role::Moderator => setup.lets_moderators_change(),
+        Role::Everyone | Role::Subscriber | Role::Vip => false,
+    }
+}
+
+/// Where a chatter who may not is sent.
+pub(super) fn who_may_change(setup: &ChannelSetup) -> &'static str {
+    if setup.lets_moderators_change() { "the broadcaster and moderators can" } else { "the broadcaster can" }
+}
+
+impl ChannelSetup {
+    fn lets_moderators_change(&self) -> bool {
+        let (name, key) = MODERATORS;
+        let settings = self.modules().find(|module| module.manifest.name.as_str() == name);
+        settings.is_some_and(|module| module.value_of(key, "false") == "true")
+    }
+
+    fn require_change(&self, by: Role) -> Result<(), SettingsError> {
+        may_change(self, by).then_some(()).ok_or_else(|| SettingsError::NotAllowed(who_may_change(self).to_owned()))
+    }
+
+    pub fn check_prefix(&self, by: Role, prefix: &str) -> Result<Effect, SettingsError> {
+        self.require_change(by)?;
+        let prefix = prefix.parse::<Prefix>();
+        prefix.map(Effect::ChangePrefix).map_err(|_| {
+            SettingsError::InvalidValue("1 to 5 visible characters without letters, digits, @, / or .".to_owned())
+        })
+    }
+
+    /// None where it is on already.
+    pub fn check_enable(&self, by: Role, name: &str) -> Result<Option<Effect>, SettingsError> {
+        self.require_change(by)?;
+        let module = self.module_named(name)?;
+        if !module.grants.suffice_for(&module.manifest) {
+            return Err(SettingsError::NeedsGrant("in the portal".to_owned()));
+        }
+        if module.is_enabled {
+            return Ok(None);
+        }
+        let words = module.manifest.commands.iter().chain(&module.claimed).flat_map(words_of);
+        // The module itself answers to nothing yet: whoever has one of its words is another one.
+        if let Some(target) = words.filter_map(|word| self.find_word(word)).next() {
+            return Err(SettingsError::WordTaken(target.module.manifest.name.to_string()));
+        }
+        Ok(Some(Effect::SwitchModule { module: module.manifest.name.clone(), enabled: true }))
+    }
+
+    /// None where it is off already.
+    pub fn check_disable(&self, by: Role, name: &str) -> Result<Option<Effect>, SettingsError> {
+        self.require_change(by)?;
+        let module = self.module_named(name)?;
+        let name = &module.manifest.name;
+        if is_always_on(name) {
+            return Err(SettingsError::NotAllowed(format!("{name} is always on")));
+        }
+        Ok(module.is_enabled.then(|| Effect::SwitchModule { module: name.clone(), enabled: false }))
+    }
+
+    /// A chatter's value comes as `id:` and the Twitch id: see [`ChannelSetup::is_chatter_setting`].
+    pub fn check_setting(&self, by: Role, name: &str, key: &str, value: &str) -> Result<Effect, SettingsError> {
+        self.require_change(by)?;
+        let module = self.module_named(name)?;
+        let (key, value) = match module.find_command_key(&key.to_lowercase()) {
+            Some((command, command_key)) => module.check_override(by, command, command_key, value)?,
+            None => module.check_declared(by, key, value)?,
+        };
+        Ok(Effect::ChangeSetting { module: module.manifest.name.clone(), key, value })
+    }
+
+    /// Whether a value of this setting names a chatter, whom the caller then looks up first.
+    pub fn is_chatter_setting(&self, name: &str, key: &str) -> bool {
+        let setting = self.module_named(name).ok().and_then(|module| module.find_setting(key));
+        setting.is_some_and(|setting| setting.kind == SettingKind::Chatter)
+    }
+
+    /// No time at all ends the silence.
+    pub fn check_mute(&self, by: Role, span: Duration, now: SystemTime) -> Result<Effect, SettingsError> {
+        self.require_change(by)?;
+        if span > LONGEST_MUTE {
+            return Err(SettingsError::InvalidValue("at most a day".to_owned()));
+        }
+        Ok(Effect::Mute { until: (!span.is_zero()).then(|| now + span) })
+    }
+
+    pub(super) fn module_named(&self, name: &str) -> Result<&ModuleSetup, SettingsError> {
+        let name = name.to_lowercase().parse::<ModuleName>().map_err(|_| SettingsError::UnknownModule)?;
+        self.find_module(&name).ok_or(SettingsError::UnknownModule)
+    }
+}
+
+impl ModuleSetup {
+    fn find_setting(&self, key: &str) -> Option<&Setting> {
+        self.manifest.settings.iter().find(|setting| setting.key.eq_ignore_ascii_case(key))
+    }
+
+    fn check_declared(&self, by: Role, key: &str, value: &str) -> Result<(String, Option<String>), SettingsError> {
+        let setting = self.find_setting(key).ok_or(SettingsError::UnknownSetting)?;
+        if setting.kind == SettingKind::Secret {
+            return Err(SettingsError::NotAllowed("set it in the portal".to_owned()));
+        }
+        // Moderators who could change this one could keep a door open that the broadcaster closed.
+        if (self.manifest.name.as_str(), setting.key.as_str()) == MODERATORS && by != Role::Broadcaster {
+            return Err(SettingsError::NotAllowed("only the broadcaster can".to_owned()));
+        }
+        let value = if value == setting.default {
+            None
+        } else {
+            let checked = check_value(&setting.kind, value).map_err(SettingsError::InvalidValue)?;
+            (checked != setting.default).then_some(checked)
+        };
+        Ok((setting.key.clone(), value))
+    }
+
+    /// Nobody takes a command from those above, nor gives it to them alone: a moderator cannot open what is the
+    /// broadcaster's.
+    fn check_override(
+        &self,
+        by: Role,
+        command: &Command,
+        key: CommandKey,
+        value: &str,
+    ) -> Result<(String, Option<String>), SettingsError> {
+        let before = self.with_overrides(command);
+        let mut after = before.clone();
+        key.set(&mut after, value).map_err(SettingsError::InvalidValue)?;
+        if before.role > by || after.role > by {
+            return Err(SettingsError::NotAllowed("only the broadcaster can".to_owned()));
+        }
+        Ok((key.of(&command.name), Some(key.show(&after))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{channel_setup, command, manifest, module, name, running, setting, settings_module};
+    use super::*;
+    use crate::domain::manifest::{Capability, Grants};
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn shop() -> ChannelSetup {
+        let declared = vec![
+            setting("sides", SettingKind::Integer { least: 2, most: 100 }, "6"),
+            setting("key", SettingKind::Secret, ""),
+            setting("patron", SettingKind::Chatter, ""),
+        ];
+        let dice = running(manifest("dice", vec![command("roll")], declared));
+        channel_setup([settings_module(), module("help", &["help"]), dice])
+    }
+
+    fn after(setup: &ChannelSetup, effect: Result<Effect, SettingsError>) -> ChannelSetup {
+        setup.apply(&effect.unwrap())
+    }
+
+    fn refused<T: std::fmt::Debug>(result: Result<T, SettingsError>) -> String {
+        match result.unwrap_err() {
+            SettingsError::NotAllowed(who) => who,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_the_broadcaster_changes_a_new_channel() {
+        let shop = shop();
+        assert!(shop.check_prefix(Role::Broadcaster, "?").is_ok());
+        for role in [Role::Everyone, Role::Subscriber, Role::Vip, Role::Moderator] {
+            let all = [
+                refused(shop.check_prefix(role, "?")),
+                refused(shop.check_enable(role, "dice")),
+                refused(shop.check_disable(role, "dice")),
+                refused(shop.check_setting(role, "dice", "sides", "8")),
+                refused(shop.check_mute(role, Duration::ZERO, SystemTime::UNIX_EPOCH)),
+            ];
+            assert_eq!(all, ["the broadcaster can"; 5], "{role}");
+        }
+    }
+
+    #[test]
+    fn moderators_change_what_the_broadcaster_lets_them_change() {
+        let shop = shop();
+        let (module, key) = MODERATORS;
+        let open = after(&shop, shop.check_setting(Role::Broadcaster, module, key, "on"));
+        assert!(open.check_prefix(Role::Moderator, "?").is_ok());
+        assert_eq!(refused(open.check_prefix(Role::Vip, "?")), "the broadcaster and moderators can");
+        assert_eq!(refused(open.check_setting(Role::Moderator, module, key, "off")), "only the broadcaster can");
+        let closed = after(&open, open.check_setting(Role::Broadcaster, module, key, "off"));
+        assert_eq!(refused(closed.check_prefix(Role::Moderator, "?")), "the broadcaster can");
+    }
+
+    #[test]
+    fn a_moderator_cannot_open_a_command_of_the_broadcaster() {
+        let shop = shop();
+        let open = after(&shop, shop.check_setting(Role::Broadcaster, "settings", "moderators", "on"));
+        let open = after(&open, open.check_setting(Role::Broadcaster, "dice", "roll.role", "broadcaster"));
+        for (key, value) in [("roll.role", "everyone"), ("roll.cooldown", "0s")] {
+            assert_eq!(refused(open.check_setting(Role::Moderator, "dice", key, value)), "only the broadcaster can");
+        }
+        assert_eq!(
+            refused(open.check_setting(Role::Moderator, "help", "help.role", "broadcaster")),
+            "only the broadcaster can"
+        );
+        assert!(open.check_setting(Role::Moderator, "help", "help.role", "Moderator").is_ok());
+    }
+
+    #[test]
+    fn a_setting_takes_a_valid_value_and_forgets_its_default() {
+        let shop = shop();
+        let change = |key: &str, value: &str| shop.check_setting(Role::Broadcaster, "Dice", key, value);
+        let set = |key: &str, value: Option<&str>| {
+            let value = value.map(str::to_owned);
+            Ok(Effect::ChangeSetting { module: name("dice"), key: key.to_owned(), value })
+        };
+        assert_eq!(change("SIDES", "020"), set("sides", Some("20")));
+        assert_eq!(change("sides", "06"), set("sides", None));
+        assert_eq!(change("patron", ""), set("patron", None));
+        assert_eq!(change("roll.cooldown", "90s"), set("roll.cooldown", Some("1m30s")));
+        let invalid = SettingsError::InvalidValue("a whole number from 2 to 100".to_owned());
+        assert_eq!(change("sides", "1"), Err(invalid));
+        assert_eq!(change("rolls", "1"), Err(SettingsError::UnknownSetting));
+        assert_eq!(refused(change("key", "hunter2")), "set it in the portal");
+        assert_eq!(shop.check_setting(Role::Broadcaster, "no such", "sides", "1"), Err(SettingsError::UnknownModule));
+    }
+
+    #[test]
+    fn modules_are_switched_on_and_off() {
+        let shop = shop();
+        let off = shop.apply(&shop.check_disable(Role::Broadcaster, "dice").unwrap().unwrap());
+        assert!(off.find_word("roll").is_none());
+        assert_eq!(off.check_disable(Role::Broadcaster, "dice"), Ok(None));
+        let on = off.apply(&off.check_enable(Role::Broadcaster, "dice").unwrap().unwrap());
+        assert!(on.find_word("roll").is_some());
+        assert_eq!(on.check_enable(Role::Broadcaster, "dice"), Ok(None));
+    }
+
+    #[test]
+    fn settings_and_help_stay_on() {
+        assert_eq!(refused(shop().check_disable(Role::Broadcaster, "settings")), "settings is always on");
+        assert_eq!(refused(shop().check_disable(Role::Broadcaster, "help")), "help is always on");
+    }
+
+    #[test]
+    fn a_module_with_a_word_of_another_one_stays_off() {
+        let mut twice = manifest("twice", vec![command("double")], Vec::new());
+        twice.commands[0].aliases = vec!["roll".into()];
+        let other = ModuleSetup { is_enabled: false, ..running(twice) };
+        let shop = channel_setup([module("dice", &["roll"]), other]);
+        let taken = SettingsError::WordTaken("dice".to_owned());
+        assert_eq!(shop.check_enable(Role::Broadcaster, "twice"), Err(taken));
+    }
+
+    #[test]
+    fn a_module_without_its_grants_is_not_switched_on() {
+        let mut bank = manifest("bank", vec![command("bank")], Vec::new());
+        bank.capabilities = vec![Capability::Payments, Capability::Treasury];
+        let some = Grants { capabilities: vec![Capability::Payments], ..Grants::default() };
+        for is_enabled in [false, true] {
+            let bank = ModuleSetup { is_enabled, grants: some.clone(), ..running(bank.clone()) };
+            let needs = SettingsError::NeedsGrant("in the portal".to_owned());
+            assert_eq!(channel_setup([bank]).check_enable(Role::Broadcaster, "bank"), Err(needs));
+        }
+    }
+
+    #[test]
+    fn a_mute_ends_within_a_day() {
+        let now = SystemTime::UNIX_EPOCH;
+        let mute = |span| shop().check_mute(Role::Broadcaster, span, now);
+        assert_eq!(mute(DAY), Ok(Effect::Mute { until: Some(now + DAY) }));
+        assert_eq!(mute(Duration::ZERO), Ok(Effect::Mute { until: None }));
+        assert_eq!(mute(DAY + Duration::from_millis(1)), Err(SettingsError::InvalidValue("at most a day".to_owned())));
+        let muted = shop().apply(&mute(DAY).unwrap());
+        assert!(muted.is_muted(now) && !muted.is_muted(now + DAY));
+    }
+}

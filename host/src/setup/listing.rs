@@ -1,0 +1,174 @@
+//! What a set-up shows: to `!help`, the commands that a chatter may use; to `!settings`, modules and their settings.
+
+use super::change::SettingsError;
+use super::channel::{ChannelSetup, ModuleSetup};
+use super::overrides::CommandKey;
+use crate::domain::id::ModuleName;
+use crate::domain::manifest::{Command, SettingKind};
+use crate::domain::role::Role;
+
+/// A command as help shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// Without the prefix.
+    pub name: Box<str>,
+    pub aliases: Vec<Box<str>>,
+    pub usage: String,
+    pub summary: String,
+    pub module: ModuleName,
+    pub role: Role,
+}
+
+/// A module as `!settings` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleState {
+    pub name: ModuleName,
+    pub version: semver::Version,
+    pub enabled: bool,
+    /// The names of declared commands.
+    pub commands: Vec<Box<str>>,
+}
+
+/// A setting as `!settings` shows it; the value of a secret is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingLine {
+    pub key: String,
+    pub value: String,
+    pub summary: String,
+}
+
+impl ChannelSetup {
+    /// The commands that a chatter of this role may use here, by name, each once.
+    pub fn list_available(&self, role: Role) -> Vec<Listing> {
+        let mut listings: Vec<Listing> = self
+            .words()
+            .commands()
+            .filter(|(_, command)| role >= command.role)
+            .map(|(module, command)| self.listing(module, command))
+            .collect();
+        listings.sort_by(|one, other| one.name.cmp(&other.name));
+        listings
+    }
+
+    /// The command that a chatter of this role may call by `word`: a name or an alias, in any case.
+    pub fn find_listing(&self, role: Role, word: &str) -> Option<Listing> {
+        let target = self.find_word(&word.to_lowercase())?;
+        (role >= target.command.role).then(|| self.listing(&target.module.manifest.name, target.command))
+    }
+
+    /// Every module that the host has, by name.
+    pub fn list_modules(&self) -> Vec<ModuleState> {
+        self.modules().map(ModuleSetup::state).collect()
+    }
+
+    /// The declared settings of a module, then the host's own keys of each of its commands.
+    pub fn list_settings(&self, name: &str) -> Result<Vec<SettingLine>, SettingsError> {
+        self.module_named(name).map(ModuleSetup::list_settings)
+    }
+
+    /// A word that another module answers to is left out: it does not call this command here.
+    fn listing(&self, module: &ModuleName, command: &Command) -> Listing {
+        let is_ours = |alias: &str| self.find_word(alias).is_some_and(|target| target.command.name == command.name);
+        Listing {
+            name: command.name.clone(),
+            aliases: command.aliases.iter().filter(|alias| is_ours(alias)).cloned().collect(),
+            usage: command.usage.clone(),
+            summary: command.summary.clone(),
+            module: module.clone(),
+            role: command.role,
+        }
+    }
+}
+
+impl ModuleSetup {
+    fn state(&self) -> ModuleState {
+        ModuleState {
+            name: self.manifest.name.clone(),
+            version: self.manifest.version.clone(),
+            enabled: self.is_enabled,
+            commands: self.manifest.commands.iter().map(|command| command.name.clone()).collect(),
+        }
+    }
+
+    fn list_settings(&self) -> Vec<SettingLine> {
+        let declared = self.manifest.settings.iter().map(|setting| SettingLine {
+            key: setting.key.clone(),
+            value: match setting.kind {
+                SettingKind::Secret => String::new(),
+                _ => self.value_of(&setting.key, &setting.default).to_owned(),
+            },
+            summary: setting.summary.clone(),
+        });
+        let host_keys = self.manifest.commands.iter().chain(&self.claimed).flat_map(|command| {
+            CommandKey::ALL.into_iter().map(|key| SettingLine {
+                key: key.of(&command.name),
+                value: key.show(&self.with_overrides(command)),
+                summary: key.summary().to_owned(),
+            })
+        });
+        declared.chain(host_keys).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{channel_setup, command, manifest, module, running, setting, settings_module};
+    use super::*;
+    use crate::domain::manifest::Capability;
+
+    fn names(setup: &ChannelSetup, role: Role) -> Vec<String> {
+        setup.list_available(role).into_iter().map(|listing| listing.name.into()).collect()
+    }
+
+    #[test]
+    fn help_lists_what_a_chatter_may_use() {
+        let mut zoo = module("zoo", &["zebra", "ape"]);
+        zoo.settings.insert("ape.role".to_owned(), "vip".to_owned());
+        let setup = channel_setup([settings_module(), zoo]);
+        assert_eq!(names(&setup, Role::Everyone), ["zebra"]);
+        assert_eq!(names(&setup, Role::Vip), ["ape", "zebra"]);
+        assert_eq!(names(&setup, Role::Broadcaster), ["ape", "settings", "zebra"]);
+        assert_eq!(setup.find_listing(Role::Everyone, "ape"), None);
+        assert_eq!(setup.find_listing(Role::Vip, "APE").map(|listing| listing.role), Some(Role::Vip));
+    }
+
+    #[test]
+    fn help_lists_no_command_that_does_not_answer() {
+        let off = ModuleSetup { is_enabled: false, ..module("off", &["off"]) };
+        let mut bank = running(manifest("bank", vec![command("bank")], Vec::new()));
+        bank.grants.capabilities.clear();
+        let mut asking = (*bank.manifest).clone();
+        asking.capabilities = vec![Capability::Payments];
+        bank.manifest = asking.into();
+        assert!(channel_setup([off, bank]).list_available(Role::Broadcaster).is_empty());
+    }
+
+    #[test]
+    fn a_word_is_listed_once() {
+        let mut first = command("roll");
+        first.aliases = vec!["dice".into(), "d".into()];
+        let mut second = command("dice");
+        second.aliases = vec!["d".into(), "die".into()];
+        let setup = channel_setup([
+            running(manifest("a", vec![first], Vec::new())),
+            running(manifest("b", vec![second], Vec::new())),
+            module("c", &["roll"]),
+        ]);
+        let listed = setup.list_available(Role::Everyone);
+        let listed: Vec<_> = listed.iter().map(|listing| (&*listing.name, listing.aliases.as_slice())).collect();
+        assert_eq!(listed, [("roll", &["dice".into(), "d".into()][..])]);
+    }
+
+    #[test]
+    fn settings_are_shown_without_secrets() {
+        let declared = vec![setting("sides", SettingKind::Text, "6"), setting("key", SettingKind::Secret, "")];
+        let mut dice = running(manifest("dice", vec![command("roll")], declared));
+        dice.settings.insert("key".to_owned(), "hunter2".to_owned());
+        dice.settings.insert("roll.cooldown".to_owned(), "5s".to_owned());
+        assert_eq!(dice.resolved_settings(), [("sides".to_owned(), "6".to_owned())]);
+        let lines = channel_setup([dice]).list_settings("dice").unwrap();
+        let shown: Vec<_> = lines.iter().map(|line| (line.key.as_str(), line.value.as_str())).collect();
+        let host_keys = [("roll.role", "everyone"), ("roll.cooldown", "5s"), ("roll.chatter-cooldown", "0s")];
+        assert_eq!(shown, [&[("sides", "6"), ("key", "")][..], &host_keys].concat());
+    }
+}

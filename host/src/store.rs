@@ -1,0 +1,95 @@
+//! Everything that outlives the process, in one SQLite file: the only SQL of the host.
+//!
+//! Promised: what was acknowledged is on disk; a commit is made whole or not at all; readers never wait for the writer;
+//! the accounts of a channel sum to zero; one process at a time holds the file. Absent: who may do what (`setup`,
+//! `joining`), quotas and caps (`sandbox`), and anything that keeps what it read in memory.
+
+pub mod accounts;
+pub mod chatters;
+mod columns;
+mod commit;
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod killed;
+mod migrate;
+mod open;
+mod outcomes;
+mod readers;
+mod scopes;
+pub mod setup;
+pub mod storage;
+pub mod wanted;
+mod writer;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use self::readers::Readers;
+use self::writer::Writer;
+use crate::domain::ports::Clock;
+
+/// The database. Shared as `Arc<Store>`.
+///
+/// Reads are inline and take some microseconds; they may be called from async code. Writes are `async`, wait while the
+/// writer's queue is full, and return after the change is on disk. A write goes through even if its future is dropped
+/// once it waits for the answer.
+pub struct Store {
+    // Dropped in this order: the lock goes last, when nobody uses the file any more.
+    readers: Readers,
+    writer: Writer,
+    wanted_changes: watch::Sender<u64>,
+    clock: Arc<dyn Clock>,
+    _lock: File,
+}
+
+/// Why a read or a write gave nothing. "Not there" is no error but an `Option`.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Whatever SQLite says: disk full, input or output error, a row that this program would not have written.
+    #[error("database: {0}")]
+    Database(Arc<rusqlite::Error>),
+    /// Another change of the same batch took the SQLite transaction down with it.
+    #[error("rolled back together with another change")]
+    RolledBack,
+    /// Not positive, finer than the currency, or more than an account can hold.
+    #[error("an amount that the ledger cannot hold")]
+    Amount,
+    #[error("no such channel")]
+    UnknownChannel,
+    /// The writer has stopped: the host shuts down, or the writer broke.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|error| error.extended_code);
+        // All that a caller can name and that may not exist is a channel.
+        if code == Some(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY) {
+            return StoreError::UnknownChannel;
+        }
+        StoreError::Database(Arc::new(error))
+    }
+}
+
+/// Why the database cannot be used. The file is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenStoreError {
+    #[error("{} is in use by another process", path.display())]
+    InUse { path: PathBuf },
+    #[error(
+        "{} was written by a newer version of this program: its schema is {found}, this version knows up to {known}",
+        path.display()
+    )]
+    Newer { path: PathBuf, found: u32, known: u32 },
+    #[error("{} is damaged ({reason}); nothing was changed: restore it from a backup", path.display())]
+    Damaged { path: PathBuf, reason: String },
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("{}: {source}", path.display())]
+    Database { path: PathBuf, source: rusqlite::Error },
+}

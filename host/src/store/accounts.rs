@@ -1,0 +1,342 @@
+//! The ledger: double entry, in whole numbers of the currency's smallest unit.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::columns::{At, holder_columns};
+use super::writer::Abort;
+use super::{Store, StoreError, scopes};
+use crate::domain::amount::Amount;
+use crate::domain::effect::{Committed, Holder, Revision, Scope};
+use crate::domain::id::{ChannelId, ChatterId, ModuleName};
+use crate::domain::invocation::InvocationId;
+
+/// A listing ends here, whatever was asked for.
+const MOST_ROWS: usize = 100;
+
+/// A channel's own currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Currency {
+    /// `points`.
+    pub name: Box<str>,
+    /// Digits after the point: 0 to 18.
+    pub decimals: u8,
+}
+
+impl Default for Currency {
+    fn default() -> Self {
+        Self { name: "points".into(), decimals: 0 }
+    }
+}
+
+impl Store {
+    /// Revision and amount of an account; both zero where it does not exist.
+    pub fn load_account(&self, channel: ChannelId, holder: Holder) -> Result<(Revision, Amount), StoreError> {
+        let (kind, chatter) = holder_columns(holder);
+        self.readers.read(|connection| {
+            let found = connection
+                .prepare_cached(
+                    "SELECT a.revision, a.units, c.decimals FROM accounts AS a JOIN channels AS c USING (channel_id)
+                     WHERE a.channel_id = ?1 AND a.kind = ?2 AND a.chatter_id = ?3",
+                )?
+                .query_row(params![channel, kind, chatter], |row| {
+                    Ok((row.get(0)?, Amount::from_units(row.get(1)?, row.get(2)?)))
+                })
+                .optional()?;
+            Ok(found.unwrap_or_default())
+        })
+    }
+
+    /// The richest chatters of a channel with more than nothing, richest first; at most 100.
+    pub fn list_top_accounts(&self, channel: ChannelId, limit: usize) -> Result<Vec<(ChatterId, Amount)>, StoreError> {
+        self.readers.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT a.chatter_id, a.units, c.decimals FROM accounts AS a JOIN channels AS c USING (channel_id)
+                     WHERE a.channel_id = ?1 AND a.kind = 'chatter' AND a.units > 0
+                     ORDER BY a.units DESC, a.chatter_id LIMIT ?2",
+                )?
+                .query_map(params![channel, limit.min(MOST_ROWS) as i64], |row| {
+                    Ok((row.get(0)?, Amount::from_units(row.get(1)?, row.get(2)?)))
+                })?
+                .collect()
+        })
+    }
+
+    /// The default currency where the channel is not known.
+    pub fn load_currency(&self, channel: ChannelId) -> Result<Currency, StoreError> {
+        self.readers.read(|connection| load_currency(connection, channel)).map(Option::unwrap_or_default)
+    }
+
+    /// What a module paid out of the till and the mint at `since` or later.
+    pub fn load_paid_out(
+        &self,
+        channel: ChannelId,
+        module: &ModuleName,
+        since: SystemTime,
+    ) -> Result<Amount, StoreError> {
+        self.readers.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT coalesce(sum(t.units), 0), coalesce(max(c.decimals), 0)
+                     FROM accounts AS a JOIN channels AS c USING (channel_id)
+                     JOIN transfers AS t ON t.from_account_id = a.account_id AND t.module = ?2 AND t.at >= ?3
+                     WHERE a.channel_id = ?1 AND a.kind IN ('till', 'mint')",
+                )?
+                .query_row(params![channel, module, At(since)], |row| Ok(Amount::from_units(row.get(0)?, row.get(1)?)))
+        })
+    }
+
+    /// Gives a chatter without an account a first amount out of the mint; changes nothing where there is an account.
+    pub async fn seed_balance(&self, channel: ChannelId, chatter: ChatterId, amount: Amount) -> Result<(), StoreError> {
+        let at = self.clock.now().wall;
+        let holder = Holder::Chatter(chatter);
+        let seed = move |connection: &Connection| {
+            let scopes = [holder, Holder::Mint].map(|holder| Scope::Account { channel, holder });
+            if scopes::load_revision(connection, &scopes[0])? > Revision(0) {
+                return Ok(());
+            }
+            for scope in &scopes {
+                scopes::raise_revision(connection, scope)?;
+            }
+            let transfer = Transfer { channel, from: Holder::Mint, to: holder, amount, reason: None, at };
+            match transfer.apply(connection) {
+                Err(Abort::Failed(error)) => Err(Abort::Failed(error)),
+                // The mint is never short of anything: no conflict.
+                Ok(()) | Err(Abort::Answer(_)) => Ok(()),
+            }
+        };
+        self.writer.write(seed).await
+    }
+}
+
+fn load_currency(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<Currency>> {
+    connection
+        .prepare_cached("SELECT currency, decimals FROM channels WHERE channel_id = ?1")?
+        .query_row(params![channel], |row| Ok(Currency { name: row.get(0)?, decimals: row.get(1)? }))
+        .optional()
+}
+
+/// One movement between two accounts of a channel, both of which have a row.
+pub(super) struct Transfer<'a> {
+    pub(super) channel: ChannelId,
+    pub(super) from: Holder,
+    pub(super) to: Holder,
+    pub(super) amount: Amount,
+    /// Who moved it; None: the host itself.
+    pub(super) reason: Option<(&'a ModuleName, &'a InvocationId)>,
+    pub(super) at: SystemTime,
+}
+
+impl Transfer<'_> {
+    /// Aborts with a conflict where the payer has too little by now.
+    pub(super) fn apply(&self, connection: &Connection) -> Result<(), Abort<Committed>> {
+        let currency = load_currency(connection, self.channel)?.ok_or(StoreError::UnknownChannel)?;
+        let units = self.amount.units(currency.decimals).filter(|units| *units > 0).ok_or(StoreError::Amount)?;
+        let payer = self.debit(connection, units)?;
+        let payee = self.credit(connection, units)?;
+        let (module, invocation) = self.reason.unzip();
+        connection
+            .prepare_cached(
+                "INSERT INTO transfers (from_account_id, to_account_id, units, module, origin, invocation_id, at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                payer,
+                payee,
+                units,
+                module,
+                invocation.map(|id| id.origin.as_str()),
+                invocation.map(|id| &id.id),
+                At(self.at)
+            ])?;
+        Ok(())
+    }
+
+    /// "Where there is enough" is part of the statement: nothing between reading and writing can spend it twice.
+    fn debit(&self, connection: &Connection, units: i64) -> Result<i64, Abort<Committed>> {
+        let (kind, chatter) = holder_columns(self.from);
+        let (least, too_little) = match self.from {
+            Holder::Mint => (i64::MIN + units, Abort::Failed(StoreError::Amount)),
+            Holder::Chatter(_) | Holder::Till => (units, Abort::Answer(Committed::Conflict)),
+        };
+        connection
+            .prepare_cached(
+                "UPDATE accounts SET units = units - ?4
+                 WHERE channel_id = ?1 AND kind = ?2 AND chatter_id = ?3 AND units >= ?5 RETURNING account_id",
+            )?
+            .query_row(params![self.channel, kind, chatter, units, least], |row| row.get(0))
+            .optional()?
+            .ok_or(too_little)
+    }
+
+    /// A blind addition, up to what 64 bits hold.
+    fn credit(&self, connection: &Connection, units: i64) -> Result<i64, StoreError> {
+        let (kind, chatter) = holder_columns(self.to);
+        connection
+            .prepare_cached(
+                "UPDATE accounts SET units = units + ?4
+                 WHERE channel_id = ?1 AND kind = ?2 AND chatter_id = ?3 AND units <= ?5 RETURNING account_id",
+            )?
+            .query_row(params![self.channel, kind, chatter, units, i64::MAX - units], |row| row.get(0))
+            .optional()?
+            .ok_or(StoreError::Amount)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::fixture::{
+        ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, chat_id, commit, in_memory, module, transfer,
+    };
+
+    fn amount(text: &str) -> Amount {
+        text.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_seed_comes_out_of_the_mint_and_only_once() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        for seed in ["100", "7"] {
+            store.seed_balance(CHANNEL, ChatterId(1), amount(seed)).await.unwrap();
+        }
+        assert_eq!(store.load_account(CHANNEL, ALICE).unwrap(), (Revision(1), amount("100")));
+        assert_eq!(store.load_account(CHANNEL, Holder::Mint).unwrap(), (Revision(1), amount("-100")));
+        store
+            .readers
+            .read(|connection| {
+                assert_ledger_holds(connection);
+                Ok(())
+            })
+            .unwrap();
+        let elsewhere = store.seed_balance(ChannelId(8), ChatterId(1), amount("1")).await;
+        assert!(matches!(elsewhere, Err(StoreError::UnknownChannel)));
+    }
+
+    #[tokio::test]
+    async fn the_top_holds_chatters_with_something_richest_first() {
+        let fixture = Fixture::with_channel().await;
+        let chatter = |id| Holder::Chatter(ChatterId(id));
+        let mut effects: Vec<_> =
+            [(1, "5"), (2, "9"), (3, "5"), (4, "1")].map(|(id, much)| transfer(Holder::Mint, chatter(id), much)).into();
+        effects.extend([transfer(chatter(4), chatter(2), "1"), transfer(Holder::Mint, Holder::Till, "1000")]);
+        fixture.commit("1", effects).await;
+        let top = |limit| fixture.store.list_top_accounts(CHANNEL, limit).unwrap();
+        let expected = [(2, "10"), (1, "5"), (3, "5")].map(|(id, much)| (ChatterId(id), amount(much)));
+        assert_eq!(top(10), expected);
+        assert_eq!(top(1), expected[..1]);
+        assert_eq!(fixture.store.list_top_accounts(ChannelId(8), 10).unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn paid_out_is_what_the_module_took_from_till_and_mint_since_then() {
+        let fixture = Fixture::with_channel().await;
+        let at = commit("", Vec::new()).at;
+        let paid = [
+            transfer(Holder::Mint, ALICE, "50"),
+            transfer(ALICE, Holder::Till, "20"),
+            transfer(Holder::Till, BOB, "5"),
+        ];
+        fixture.commit("1", paid.into()).await;
+        let paid_out = |name: &str, since| fixture.store.load_paid_out(CHANNEL, &module(name), since).unwrap();
+        assert_eq!(paid_out("bank", at), amount("55"));
+        assert_eq!(paid_out("bank", at + Duration::from_secs(1)), Amount::ZERO);
+        assert_eq!(paid_out("other", at), Amount::ZERO);
+    }
+
+    #[tokio::test]
+    async fn an_amount_that_no_account_can_hold_is_an_error() {
+        let fixture = Fixture::with_channel().await;
+        let most = i64::MAX.to_string();
+        fixture.commit("1", vec![transfer(Holder::Mint, ALICE, &most)]).await;
+        for bad in [
+            transfer(Holder::Mint, ALICE, "0"),
+            transfer(Holder::Mint, ALICE, "-1"),
+            transfer(Holder::Mint, ALICE, "0.5"),
+            transfer(Holder::Mint, ALICE, "9223372036854775808"),
+            // Past what the mint can owe, and past what Alice can hold.
+            transfer(Holder::Mint, BOB, "2"),
+            transfer(Holder::Mint, ALICE, "1"),
+        ] {
+            let error = fixture.store.commit(commit("2", vec![bad.clone()])).await;
+            assert!(matches!(error, Err(StoreError::Amount)), "{bad:?}");
+        }
+        assert_eq!(fixture.store.load_account(CHANNEL, ALICE).unwrap(), (Revision(1), amount(&most)));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_channel_has_the_default_currency_and_empty_accounts() {
+        let fixture = Fixture::empty();
+        let store = &fixture.store;
+        assert_eq!(store.load_currency(CHANNEL).unwrap(), Currency::default());
+        assert_eq!(store.load_account(CHANNEL, ALICE).unwrap(), (Revision(0), Amount::ZERO));
+    }
+
+    fn holder() -> impl Strategy<Value = Holder> {
+        prop_oneof![Just(Holder::Mint), Just(Holder::Till), (1_u64..4).prop_map(|id| Holder::Chatter(ChatterId(id)))]
+    }
+
+    proptest! {
+        /// Compared with integers in a map: who has too little is refused, everything else moves exactly.
+        #[test]
+        fn the_ledger_sums_to_zero_whatever_is_moved(
+            steps in prop::collection::vec((holder(), holder(), 1_i64..3000), 1..40)
+        ) {
+            let connection = in_memory();
+            let (bank, id) = (module("bank"), chat_id("1"));
+            let mut model: BTreeMap<Holder, i64> = BTreeMap::new();
+            for (from, to, units) in steps {
+                for holder in [from, to] {
+                    scopes::raise_revision(&connection, &Scope::Account { channel: CHANNEL, holder }).unwrap();
+                }
+                let reason = Some((&bank, &id));
+                let at = SystemTime::UNIX_EPOCH;
+                let amount = Amount::from_units(units, 2);
+                let transfer = Transfer { channel: CHANNEL, from, to, amount, reason, at };
+                let savepoint = connection.unchecked_transaction().unwrap();
+                let is_enough = from == Holder::Mint || model.get(&from).is_some_and(|held| *held >= units);
+                match transfer.apply(&connection) {
+                    Ok(()) => {
+                        prop_assert!(is_enough);
+                        savepoint.commit().unwrap();
+                        *model.entry(from).or_default() -= units;
+                        *model.entry(to).or_default() += units;
+                    }
+                    Err(Abort::Answer(Committed::Conflict)) => prop_assert!(!is_enough),
+                    Err(_) => prop_assert!(false, "the database is well"),
+                }
+            }
+            assert_ledger_holds(&connection);
+            for (holder, units) in model {
+                let (kind, chatter) = holder_columns(holder);
+                let stored: i64 = connection
+                    .query_row(
+                        "SELECT units FROM accounts WHERE kind = ?1 AND chatter_id = ?2",
+                        params![kind, chatter],
+                        |row| row.get(0),
+                    )
+                    .unwrap();
+                prop_assert_eq!(stored, units);
+            }
+        }
+    }
+
+    #[test]
+    fn the_schema_itself_keeps_everybody_but_the_mint_above_zero() {
+        let connection = in_memory();
+        let insert = |kind: &str, units: i64| {
+            let sql = "INSERT INTO accounts (channel_id, kind, chatter_id, units, revision) VALUES (7, ?1, 0, ?2, 1)";
+            connection.execute(sql, params![kind, units]).is_ok()
+        };
+        assert!(insert("mint", -1));
+        assert!(!insert("till", -1) && !insert("chatter", -1) && !insert("mint", -1));
+    }
+}

@@ -1,0 +1,114 @@
+//! Chatters as they were last seen in a channel.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::columns::At;
+use super::{Store, StoreError};
+use crate::domain::id::{ChannelId, ChatterId, Login};
+
+/// Who has been seen in a channel, under the names of that time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownChatter {
+    pub id: ChatterId,
+    pub login: Login,
+    pub display_name: Box<str>,
+}
+
+impl Store {
+    /// Whoever was last seen in the channel under this login: logins get recycled.
+    pub fn find_chatter(&self, channel: ChannelId, login: &Login) -> Result<Option<KnownChatter>, StoreError> {
+        self.readers.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT chatter_id, login, display_name FROM seen_chatters
+                     WHERE channel_id = ?1 AND login = ?2 ORDER BY seen_at DESC LIMIT 1",
+                )?
+                .query_row(params![channel, login], read_chatter)
+                .optional()
+        })
+    }
+
+    pub fn find_chatter_by_id(
+        &self,
+        channel: ChannelId,
+        chatter: ChatterId,
+    ) -> Result<Option<KnownChatter>, StoreError> {
+        self.readers.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT chatter_id, login, display_name FROM seen_chatters
+                     WHERE channel_id = ?1 AND chatter_id = ?2",
+                )?
+                .query_row(params![channel, chatter], read_chatter)
+                .optional()
+        })
+    }
+
+    /// Notes who wrote in a channel, and under which names. One write, however many they are.
+    pub async fn save_seen(
+        &self,
+        channel: ChannelId,
+        chatters: Vec<KnownChatter>,
+        at: SystemTime,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| {
+                Ok(chatters.iter().try_for_each(|chatter| save(connection, channel, chatter, at))?)
+            })
+            .await
+    }
+}
+
+fn read_chatter(row: &Row<'_>) -> rusqlite::Result<KnownChatter> {
+    Ok(KnownChatter { id: row.get(0)?, login: row.get(1)?, display_name: row.get(2)? })
+}
+
+fn save(connection: &Connection, channel: ChannelId, chatter: &KnownChatter, at: SystemTime) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO seen_chatters (channel_id, chatter_id, login, display_name, seen_at)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (channel_id, chatter_id) DO UPDATE
+             SET login = excluded.login, display_name = excluded.display_name, seen_at = excluded.seen_at",
+        )?
+        .execute(params![channel, chatter.id, chatter.login, chatter.display_name, At(at)])
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::fixture::{CHANNEL, Fixture, login};
+
+    fn chatter(id: u64, name: &str) -> KnownChatter {
+        KnownChatter { id: ChatterId(id), login: login(name), display_name: name.into() }
+    }
+
+    #[tokio::test]
+    async fn a_login_belongs_to_whoever_bore_it_last() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        let at = SystemTime::UNIX_EPOCH;
+        store.save_seen(CHANNEL, vec![chatter(1, "alice"), chatter(2, "bob")], at).await.unwrap();
+        store.save_seen(CHANNEL, vec![chatter(3, "alice")], at + Duration::from_secs(1)).await.unwrap();
+        assert_eq!(store.find_chatter(CHANNEL, &login("alice")).unwrap(), Some(chatter(3, "alice")));
+        assert_eq!(store.find_chatter_by_id(CHANNEL, ChatterId(1)).unwrap(), Some(chatter(1, "alice")));
+        store.save_seen(CHANNEL, vec![chatter(1, "alicia")], at + Duration::from_secs(2)).await.unwrap();
+        assert_eq!(store.find_chatter_by_id(CHANNEL, ChatterId(1)).unwrap(), Some(chatter(1, "alicia")));
+    }
+
+    #[tokio::test]
+    async fn a_chatter_is_known_only_where_seen() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        store.save_seen(CHANNEL, vec![chatter(1, "alice")], SystemTime::UNIX_EPOCH).await.unwrap();
+        assert_eq!(store.find_chatter(ChannelId(8), &login("alice")).unwrap(), None);
+        assert_eq!(store.find_chatter_by_id(ChannelId(8), ChatterId(1)).unwrap(), None);
+        let elsewhere = store.save_seen(ChannelId(8), vec![chatter(1, "alice")], SystemTime::UNIX_EPOCH).await;
+        assert!(matches!(elsewhere, Err(StoreError::UnknownChannel)));
+    }
+}

@@ -1,0 +1,135 @@
+//! What the store's tests, and those of the parts above it, start from.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::{Store, migrate};
+use crate::domain::effect::{Commit, Committed, Effect, Holder};
+use crate::domain::id::{ChannelId, ChatterId, Login, ModuleName};
+use crate::domain::invocation::{InvocationId, Origin};
+use crate::domain::message::{Channel, Reply};
+use crate::domain::ports::{Clock, Moment};
+
+pub(crate) const CHANNEL: ChannelId = ChannelId(7);
+pub(crate) const ALICE: Holder = Holder::Chatter(ChatterId(1));
+pub(crate) const BOB: Holder = Holder::Chatter(ChatterId(2));
+
+/// A clock that moves only when told.
+pub(crate) struct StandingClock(Mutex<Moment>);
+
+impl StandingClock {
+    pub(crate) fn advance(&self, span: Duration) {
+        let mut now = self.0.lock().unwrap();
+        now.instant += span;
+        now.wall += span;
+    }
+}
+
+impl Default for StandingClock {
+    fn default() -> Self {
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        Self(Mutex::new(Moment { instant: Instant::now(), wall }))
+    }
+}
+
+impl Clock for StandingClock {
+    fn now(&self) -> Moment {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// A store in a folder that goes with it.
+pub(crate) struct Fixture {
+    pub(crate) store: Arc<Store>,
+    pub(crate) clock: Arc<StandingClock>,
+    pub(crate) path: PathBuf,
+    pub(crate) folder: TempDir,
+}
+
+impl Fixture {
+    pub(crate) fn empty() -> Fixture {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(StandingClock::default());
+        let path = folder.path().join("twitchy.db");
+        let store = Arc::new(Store::open(&path, Arc::clone(&clock) as Arc<dyn Clock>).unwrap());
+        Fixture { store, clock, path, folder }
+    }
+
+    /// With the channel [`CHANNEL`], `#shop`, where the account `bot` sits.
+    pub(crate) async fn with_channel() -> Fixture {
+        let fixture = Fixture::empty();
+        fixture.store.save_seed(login("shop"), login("bot")).await.unwrap();
+        fixture.store.save_channel_id(login("shop"), CHANNEL).await.unwrap();
+        fixture
+    }
+
+    /// Commits effects that note nothing.
+    pub(crate) async fn commit(&self, id: &str, effects: Vec<Effect>) -> Committed {
+        self.store.commit(commit(id, effects)).await.unwrap()
+    }
+}
+
+/// The schema in memory, with `CHANNEL` in it and a currency of two decimals.
+pub(super) fn in_memory() -> Connection {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate::migrate(&mut connection).unwrap();
+    let insert =
+        "INSERT INTO channels (channel_id, login, display_name, bot, decimals) VALUES (7, 'shop', 'Shop', 'bot', 2)";
+    connection.execute(insert, []).unwrap();
+    connection
+}
+
+pub(crate) fn login(text: &str) -> Login {
+    text.parse().unwrap()
+}
+
+pub(crate) fn module(text: &str) -> ModuleName {
+    text.parse().unwrap()
+}
+
+pub(crate) fn channel(id: u64, name: &str) -> Channel {
+    Channel { id: ChannelId(id), login: login(name), display_name: name.to_uppercase().into() }
+}
+
+pub(crate) fn chat_id(id: &str) -> InvocationId {
+    InvocationId { origin: Origin::Chat, id: id.into() }
+}
+
+pub(crate) fn commit(id: &str, effects: Vec<Effect>) -> Commit {
+    Commit {
+        invocation: chat_id(id),
+        channel: CHANNEL,
+        noted: Vec::new(),
+        effects,
+        replies: vec![Reply::Answer(format!("answer to {id}"))],
+        at: StandingClock::default().now().wall,
+    }
+}
+
+pub(crate) fn save(key: &str, value: &str) -> Effect {
+    Effect::SaveEntry { module: module("counter"), key: key.into(), value: value.into() }
+}
+
+pub(crate) fn transfer(from: Holder, to: Holder, amount: &str) -> Effect {
+    Effect::Transfer { module: module("bank"), from, to, amount: amount.parse().unwrap() }
+}
+
+/// Every channel's accounts sum to zero, each is what its transfers sum to, and only mints are below zero.
+pub(super) fn assert_ledger_holds(connection: &Connection) {
+    let wrong = |sql| connection.query_row::<i64, _, _>(sql, [], |row| row.get(0)).unwrap();
+    let unbalanced = "SELECT count(*) FROM (SELECT 1 FROM accounts GROUP BY channel_id HAVING sum(units) <> 0)";
+    assert_eq!(wrong(unbalanced), 0, "a channel's accounts sum to zero");
+    let unexplained = "SELECT count(*) FROM accounts AS a WHERE units <>
+         (SELECT coalesce(sum(units), 0) FROM transfers WHERE to_account_id = a.account_id) -
+         (SELECT coalesce(sum(units), 0) FROM transfers WHERE from_account_id = a.account_id)";
+    assert_eq!(wrong(unexplained), 0, "an account is what its transfers sum to");
+    assert_eq!(
+        wrong("SELECT count(*) FROM accounts WHERE units < 0 AND kind <> 'mint'"),
+        0,
+        "only the mint is below zero"
+    );
+}

@@ -1,0 +1,106 @@
+//! The promise of durability, tried with SIGKILL: a child process commits until it is killed, and everything that it
+//! said was acknowledged is there afterwards.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::Store;
+use super::fixture::{ALICE, CHANNEL, assert_ledger_holds, chat_id, commit, login, module, save, transfer};
+use crate::domain::amount::Amount;
+use crate::domain::effect::{Committed, Holder};
+use crate::domain::ports::SystemClock;
+
+const CHILD: &str = "store::killed::commits_until_it_is_killed";
+const ACKNOWLEDGED: &str = "acknowledged ";
+/// Commits in flight: some of them are in the middle of a batch when the child dies.
+const TASKS: usize = 8;
+
+#[test]
+fn a_killed_process_loses_nothing_that_was_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("twitchy.db");
+    let mut acknowledged = 0;
+    for _ in 0..3 {
+        let ids = kill_after(&path, 100);
+        assert!(ids.len() >= 100);
+        check(&path, &ids);
+        acknowledged += ids.len();
+    }
+    let store = Store::open(&path, Arc::new(SystemClock)).unwrap();
+    let held = store.load_account(CHANNEL, ALICE).unwrap().1;
+    assert!(held >= Amount(acknowledged.into()), "{held} of {acknowledged}");
+}
+
+/// Runs a child, kills it when it has acknowledged `lines` commits, and returns the ids that it had printed by then.
+fn kill_after(path: &Path, lines: usize) -> Vec<String> {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", CHILD, "--ignored", "--nocapture"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    writeln!(child.stdin.take().unwrap(), "{}", path.display()).unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    while text.matches(ACKNOWLEDGED).count() < lines {
+        assert_ne!(output.read_line(&mut text).unwrap(), 0, "the child ended by itself: {text}");
+    }
+    child.kill().unwrap();
+    output.read_to_string(&mut text).unwrap();
+    child.wait().unwrap();
+    // The first line shares its beginning with the test runner's own words; the last may be cut off.
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    whole.filter_map(|line| Some(line.split_once(ACKNOWLEDGED)?.1.trim().to_owned())).collect()
+}
+
+fn check(path: &Path, ids: &[String]) {
+    let store = Store::open(path, Arc::new(SystemClock)).unwrap();
+    for id in ids {
+        assert!(store.find_outcome(&chat_id(id)).unwrap().is_some(), "the outcome of {id} is lost");
+        let (_, value) = store.load_entry(CHANNEL, &module("counter"), id).unwrap();
+        assert_eq!(value.as_deref(), Some(id.as_bytes()), "the entry of {id} is lost");
+    }
+    drop(store);
+    let connection = Connection::open(path).unwrap();
+    assert_ledger_holds(&connection);
+    let check: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(check, "ok");
+    let halves = "SELECT (SELECT count(*) FROM outcomes) - (SELECT count(*) FROM transfers),
+                  (SELECT count(*) FROM outcomes) - (SELECT keys FROM storages)";
+    let halves: (i64, i64) = connection.query_row(halves, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(halves, (0, 0), "no commit is there by half");
+}
+
+#[test]
+#[ignore = "the child of the test above: reads the database's path from standard input"]
+fn commits_until_it_is_killed() {
+    let mut path = String::new();
+    std::io::stdin().read_line(&mut path).unwrap();
+    if path.trim().is_empty() {
+        return;
+    }
+    let store = Arc::new(Store::open(Path::new(path.trim()), Arc::new(SystemClock)).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        store.save_seed(login("shop"), login("bot")).await.unwrap();
+        store.save_channel_id(login("shop"), CHANNEL).await.unwrap();
+        let tasks: Vec<_> = (0..TASKS).map(|task| tokio::spawn(commit_for_ever(Arc::clone(&store), task))).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+}
+
+async fn commit_for_ever(store: Arc<Store>, task: usize) {
+    for number in 0_u64.. {
+        let id = format!("{}-{task}-{number}", std::process::id());
+        let commit = commit(&id, vec![save(&id, &id), transfer(Holder::Mint, ALICE, "1")]);
+        assert_eq!(store.commit(commit).await.unwrap(), Committed::Done);
+        println!("{ACKNOWLEDGED}{id}");
+    }
+}

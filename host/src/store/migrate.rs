@@ -1,0 +1,84 @@
+//! The schema's steps, and what is checked before a file is written to.
+
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+
+use super::OpenStoreError;
+
+/// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never
+/// changes.
+const STEPS: [&str; 1] = [include_str!("../../migrations/0001_first_schema.sql")];
+
+/// The newest schema that this program knows.
+const KNOWN: u32 = STEPS.len() as u32;
+
+/// Refuses a file that is newer than this program, or damaged, without writing to it: the connection is read-only, so
+/// that not even a log left by a crash is folded in.
+pub(super) fn check_file(path: &Path) -> Result<(), OpenStoreError> {
+    let found = read_version(path).map_err(|error| open_error(path, error))?;
+    if found.version > KNOWN {
+        return Err(OpenStoreError::Newer { path: path.into(), found: found.version, known: KNOWN });
+    }
+    match found.damage {
+        Some(reason) => Err(OpenStoreError::Damaged { path: path.into(), reason }),
+        None => Ok(()),
+    }
+}
+
+struct FoundFile {
+    version: u32,
+    damage: Option<String>,
+}
+
+fn read_version(path: &Path) -> rusqlite::Result<FoundFile> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let is_known = (1..=KNOWN).contains(&version);
+    let damage = if is_known && !was_stopped_cleanly(&connection)? { find_damage(&connection)? } else { None };
+    Ok(FoundFile { version, damage })
+}
+
+/// A file without the row was cut off while it was made: checked like any other unclean one.
+fn was_stopped_cleanly(connection: &Connection) -> rusqlite::Result<bool> {
+    let was_clean = connection.query_row("SELECT was_clean FROM last_stop", [], |row| row.get(0)).optional()?;
+    Ok(was_clean.unwrap_or(false))
+}
+
+/// The first thing wrong with the file's pages. Indexes are not compared with their tables: that would take minutes.
+fn find_damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let first: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok((first != "ok").then_some(first))
+}
+
+/// Takes the steps that the file has not taken, each in a transaction of its own.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let taken: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for (version, step) in (1_u32..).zip(STEPS).skip(taken as usize) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// From now on until [`mark_stopped`] a stop is unclean.
+pub(super) fn mark_started(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("UPDATE last_stop SET was_clean = 0", []).map(drop)
+}
+
+pub(super) fn mark_stopped(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("UPDATE last_stop SET was_clean = 1", []).map(drop)
+}
+
+/// Tells damage from everything else that can be wrong with a file.
+pub(super) fn open_error(path: &Path, error: rusqlite::Error) -> OpenStoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            OpenStoreError::Damaged { path: path.into(), reason: error.to_string() }
+        }
+        _ => OpenStoreError::Database { path: path.into(), source: error },
+    }
+}

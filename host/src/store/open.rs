@@ -1,0 +1,204 @@
+//! Opening and closing the database.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use super::readers::Readers;
+use super::writer::Writer;
+use super::{OpenStoreError, Store, StoreError, migrate, readers};
+use crate::domain::ports::Clock;
+
+impl Store {
+    /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenStoreError> {
+        let lock = lock(path)?;
+        open_file(path)?;
+        migrate::check_file(path)?;
+        let connection = open_connection(path).map_err(|error| migrate::open_error(path, error))?;
+        let writer = Writer::start(connection, Arc::clone(&clock))
+            .map_err(|source| OpenStoreError::File { path: path.into(), source })?;
+        let readers = Readers::open(path).map_err(|error| migrate::open_error(path, error))?;
+        Ok(Store { readers, writer, wanted_changes: watch::Sender::new(0), clock, _lock: lock })
+    }
+
+    /// Writes what is queued, folds the log into the file, and marks it as cleanly closed. Later writes are refused;
+    /// reads still answer.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.writer.close().await
+    }
+
+    /// Returns when the writer has stopped, asked or not: nothing can be written any more.
+    pub async fn stopped(&self) {
+        self.writer.stopped().await;
+    }
+
+    /// SQLite transactions that were committed: fewer than writes where many came at once.
+    pub fn batches(&self) -> u64 {
+        self.writer.batches()
+    }
+}
+
+/// The lock is a file of its own: whoever opens the database's file beside SQLite, and closes it again, drops SQLite's
+/// own locks (sqlite.org/howtocorrupt.html, section 2.2). The system drops this one with the process, however it ends.
+fn lock(path: &Path) -> Result<File, OpenStoreError> {
+    let file = open_file(&path.with_added_extension("lock"))?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenStoreError::InUse { path: path.into() },
+        TryLockError::Error(source) => OpenStoreError::File { path: path.into(), source },
+    })?;
+    Ok(file)
+}
+
+/// SQLite gives its log the same permissions as the database's file.
+fn open_file(path: &Path) -> Result<File, OpenStoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|source| OpenStoreError::File { path: path.into(), source })
+}
+
+fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    // In WAL mode, FULL is what makes a commit survive a power cut: sqlite.org/pragma.html#pragma_synchronous
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    readers::keep_statements(&connection)?;
+    migrate::migrate(&mut connection)?;
+    migrate::mark_started(&connection)?;
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::{Seek, SeekFrom, Write};
+
+    use super::*;
+    use crate::store::fixture::{CHANNEL, Fixture, StandingClock, chat_id, module, save};
+
+    fn open(path: &Path) -> Result<Store, OpenStoreError> {
+        Store::open(path, Arc::new(StandingClock::default()))
+    }
+
+    fn refuse(path: &Path) -> String {
+        let before = fs::read(path).unwrap();
+        let error = open(path).err().expect("the file is refused").to_string();
+        assert_eq!(fs::read(path).unwrap(), before, "a refused file is left as it was");
+        error
+    }
+
+    fn was_clean(path: &Path) -> bool {
+        Connection::open(path).unwrap().query_row("SELECT was_clean FROM last_stop", [], |row| row.get(0)).unwrap()
+    }
+
+    /// A closed database of some hundred pages.
+    async fn filled(path: &Path) {
+        let fixture = Fixture::with_channel().await;
+        let effects = (0..200).map(|n| save(&format!("key{n}"), &"x".repeat(2000))).collect();
+        fixture.commit("fill", effects).await;
+        fixture.store.close().await.unwrap();
+        fs::copy(&fixture.path, path).unwrap();
+    }
+
+    fn damage(path: &Path) {
+        let mut file = OpenOptions::new().write(true).open(path).unwrap();
+        file.seek(SeekFrom::Start(40 * 4096)).unwrap();
+        file.write_all(&[0xff; 4 * 4096]).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_there_after_closing_and_opening_again() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", vec![save("key", "value")]).await;
+        fixture.store.close().await.unwrap();
+        let Fixture { store, path, folder, .. } = fixture;
+        drop(store);
+        let store = open(&path).unwrap();
+        assert_eq!(store.load_entry(CHANNEL, &module("counter"), "key").unwrap().1, Some(b"value".to_vec()));
+        assert!(store.find_outcome(&chat_id("1")).unwrap().is_some());
+        drop(folder);
+    }
+
+    #[tokio::test]
+    async fn a_second_store_on_the_same_file_is_refused() {
+        let fixture = Fixture::with_channel().await;
+        let error = open(&fixture.path).err().unwrap();
+        assert!(error.to_string().ends_with("twitchy.db is in use by another process"), "{error}");
+        assert!(matches!(error, OpenStoreError::InUse { .. }));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn nobody_else_may_read_the_files() {
+        use std::os::unix::fs::PermissionsExt;
+        let fixture = Fixture::with_channel().await;
+        let names: Vec<_> = fs::read_dir(fixture.path.parent().unwrap()).unwrap().map(Result::unwrap).collect();
+        assert!(names.len() >= 3, "database, log and lock: {names:?}");
+        for entry in names {
+            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_newer_schema_is_refused_in_plain_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("twitchy.db");
+        filled(&path).await;
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        let error = refuse(&path);
+        assert!(
+            error.contains("written by a newer version of this program: its schema is 99, this version knows up to 1"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("twitchy.db");
+        fs::write(&path, "not a database, but somebody's diary ".repeat(100)).unwrap();
+        let error = refuse(&path);
+        assert!(error.contains("is damaged (file is not a database); nothing was changed"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn damage_is_found_after_an_unclean_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("twitchy.db");
+        filled(&path).await;
+        Connection::open(&path).unwrap().execute("UPDATE last_stop SET was_clean = 0", []).unwrap();
+        assert!(open(&path).is_ok(), "an unclean stop alone does no damage");
+        Connection::open(&path).unwrap().execute("UPDATE last_stop SET was_clean = 0", []).unwrap();
+        damage(&path);
+        let error = refuse(&path);
+        assert!(error.contains("is damaged (") && error.contains("restore it from a backup"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn only_a_closed_store_was_stopped_cleanly() {
+        let fixture = Fixture::with_channel().await;
+        assert!(!was_clean(&fixture.path));
+        fixture.store.close().await.unwrap();
+        assert!(was_clean(&fixture.path));
+        let log = fixture.path.with_file_name("twitchy.db-wal");
+        assert!(fs::metadata(log).map_or(0, |log| log.len()) == 0, "the log is folded into the file");
+    }
+
+    #[tokio::test]
+    async fn a_closed_store_still_reads_and_no_longer_writes() {
+        let fixture = Fixture::with_channel().await;
+        fixture.store.close().await.unwrap();
+        fixture.store.stopped().await;
+        assert!(fixture.store.load_channel(CHANNEL).unwrap().is_some());
+        let refused = fixture.store.commit(crate::store::fixture::commit("late", vec![save("key", "value")])).await;
+        assert!(matches!(refused, Err(StoreError::Closed)));
+        assert!(matches!(fixture.store.close().await, Err(StoreError::Closed)));
+    }
+}

@@ -1,0 +1,231 @@
+//! Which channels the bot shall sit in.
+//!
+//! A channel is known by its id, and its login gets recycled: whoever bears a login now takes the row of whoever bore
+//! it before, whom nobody can join under that name any more.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::watch;
+
+use super::columns::At;
+use super::writer::Abort;
+use super::{Store, StoreError, scopes, setup};
+use crate::domain::effect::Scope;
+use crate::domain::id::{ChannelId, Login};
+use crate::domain::message::Channel;
+
+/// A channel that an account shall sit in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedChannel {
+    /// None for a seed until Twitch has told it.
+    pub id: Option<ChannelId>,
+    pub login: Login,
+    pub account: Login,
+}
+
+impl Store {
+    /// In the order of their logins.
+    pub fn list_wanted(&self) -> Result<Vec<WantedChannel>, StoreError> {
+        self.readers.read(|connection| {
+            connection
+                .prepare_cached("SELECT channel_id, login, account FROM wanted WHERE wanted ORDER BY login")?
+                .query_map([], |row| Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: row.get(2)? }))?
+                .collect()
+        })
+    }
+
+    /// Wants a channel of the configuration, unless the store knows it: a stored leave wins.
+    pub async fn save_seed(&self, login: Login, account: Login) -> Result<(), StoreError> {
+        let at = self.clock.now().wall;
+        self.write_wanted(move |connection| {
+            let inserted = connection
+                .prepare_cached(
+                    "INSERT INTO wanted (login, account, wanted, changed_at) VALUES (?1, ?2, 1, ?3)
+                     ON CONFLICT (login) DO NOTHING",
+                )?
+                .execute(params![login, account, At(at)])?;
+            Ok(inserted > 0)
+        })
+        .await
+    }
+
+    /// Notes which channel a seed is, and makes the channel known. The first id of a login stays.
+    ///
+    /// A channel that is known under an older login keeps what was stored of it, a leave included.
+    pub async fn save_channel_id(&self, login: Login, channel: ChannelId) -> Result<(), StoreError> {
+        let at = self.clock.now().wall;
+        self.write_wanted(move |connection| save_id(connection, &login, channel, at)).await
+    }
+
+    /// Raised after each write that changed what [`Store::list_wanted`] answers.
+    pub fn wanted_changes(&self) -> watch::Receiver<u64> {
+        self.wanted_changes.subscribe()
+    }
+
+    /// Runs `job` on the writer, and tells everybody who watches if it says that it changed something.
+    async fn write_wanted(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<bool, Abort<bool>> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let wanted_changes = self.wanted_changes.clone();
+        let raise = move |has_changed: &bool| {
+            if *has_changed {
+                wanted_changes.send_modify(|count| *count += 1);
+            }
+        };
+        self.writer.write_then(job, raise).await.map(drop)
+    }
+}
+
+fn save_id(connection: &Connection, login: &Login, channel: ChannelId, at: SystemTime) -> Result<bool, Abort<bool>> {
+    let account: Option<Login> = connection
+        .prepare_cached("SELECT account FROM wanted WHERE login = ?1 AND channel_id IS NULL")?
+        .query_row(params![login], |row| row.get(0))
+        .optional()?;
+    let Some(account) = account else { return Ok(false) };
+    let older: Option<bool> = connection
+        .prepare_cached("DELETE FROM wanted WHERE channel_id = ?1 RETURNING wanted")?
+        .query_row(params![channel], |row| row.get(0))
+        .optional()?;
+    connection
+        .prepare_cached("UPDATE wanted SET channel_id = ?2, wanted = ?3, changed_at = ?4 WHERE login = ?1")?
+        .execute(params![login, channel, older.unwrap_or(true), At(at)])?;
+    // Twitch tells a room's id without its display name.
+    let channel = Channel { id: channel, login: login.clone(), display_name: login.as_str().into() };
+    scopes::raise_revision(connection, &Scope::Setup { channel: channel.id })?;
+    setup::save_channel(connection, &channel, &account)?;
+    Ok(true)
+}
+
+pub(super) fn want(
+    connection: &Connection,
+    channel: &Channel,
+    account: &Login,
+    at: SystemTime,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM wanted WHERE login = ?1 OR channel_id = ?2")?
+        .execute(params![channel.login, channel.id])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO wanted (login, channel_id, account, wanted, changed_at) VALUES (?1, ?2, ?3, 1, ?4)",
+        )?
+        .execute(params![channel.login, channel.id, account, At(at)])?;
+    setup::save_channel(connection, channel, account)
+}
+
+/// The row stays, so that the configuration's seed does not want the channel again.
+pub(super) fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE wanted SET wanted = 0, changed_at = ?2 WHERE channel_id = ?1")?
+        .execute(params![channel, At(at)])
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::effect::{Commit, Committed, Effect, Revision};
+    use crate::store::fixture::{CHANNEL, Fixture, channel, commit, login, save};
+
+    fn want(id: u64, name: &str) -> Effect {
+        Effect::WantChannel { channel: channel(id, name), account: login("bot") }
+    }
+
+    fn unwant(id: u64) -> Effect {
+        Effect::UnwantChannel { channel: ChannelId(id) }
+    }
+
+    fn wanted(store: &Store) -> Vec<(Option<u64>, String)> {
+        let wanted = store.list_wanted().unwrap();
+        wanted.into_iter().map(|wanted| (wanted.id.map(|id| id.0), wanted.login.to_string())).collect()
+    }
+
+    fn named(id: impl Into<Option<u64>>, name: &str) -> (Option<u64>, String) {
+        (id.into(), name.into())
+    }
+
+    #[tokio::test]
+    async fn a_stored_leave_wins_over_the_seed() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        assert_eq!(wanted(store), [named(7, "shop")]);
+        fixture.commit("1", vec![unwant(7)]).await;
+        store.save_seed(login("shop"), login("bot")).await.unwrap();
+        assert_eq!(wanted(store), []);
+        fixture.commit("2", vec![want(7, "shop")]).await;
+        assert_eq!(wanted(store), [named(7, "shop")]);
+    }
+
+    #[tokio::test]
+    async fn a_leave_wins_over_a_seed_of_the_channels_new_login() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", vec![unwant(7)]).await;
+        fixture.store.save_seed(login("store"), login("bot")).await.unwrap();
+        assert_eq!(wanted(&fixture.store), [named(None, "store")], "nobody knows yet whose login that is");
+        fixture.store.save_channel_id(login("store"), CHANNEL).await.unwrap();
+        assert_eq!(wanted(&fixture.store), []);
+    }
+
+    #[tokio::test]
+    async fn the_first_id_of_a_login_stays() {
+        let fixture = Fixture::with_channel().await;
+        fixture.store.save_channel_id(login("shop"), ChannelId(8)).await.unwrap();
+        fixture.store.save_channel_id(login("never-seeded".replace('-', "_").as_str()), ChannelId(9)).await.unwrap();
+        assert_eq!(wanted(&fixture.store), [named(7, "shop")]);
+        assert_eq!(fixture.store.list_channels().unwrap(), [CHANNEL]);
+    }
+
+    #[tokio::test]
+    async fn a_recycled_login_goes_to_whoever_bears_it_now() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", vec![want(8, "shop")]).await;
+        assert_eq!(wanted(&fixture.store), [named(8, "shop")]);
+        let old = fixture.store.load_channel(CHANNEL).unwrap();
+        assert!(old.is_some(), "what was stored of the other channel is kept");
+    }
+
+    #[tokio::test]
+    async fn a_renamed_channel_is_wanted_under_its_new_login_only() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", vec![want(7, "store")]).await;
+        assert_eq!(wanted(&fixture.store), [named(7, "store")]);
+        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        assert_eq!((record.channel, record.revision), (channel(7, "store"), Revision(2)));
+    }
+
+    #[tokio::test]
+    async fn a_wanted_channel_is_known_at_once() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", vec![want(8, "alice")]).await;
+        let record = fixture.store.load_channel(ChannelId(8)).unwrap().unwrap();
+        assert_eq!((record.channel, record.bot, record.revision), (channel(8, "alice"), login("bot"), Revision(1)));
+    }
+
+    #[tokio::test]
+    async fn each_change_is_told_and_nothing_else() {
+        let fixture = Fixture::with_channel().await;
+        let mut changes = fixture.store.wanted_changes();
+        let mut is_told = || {
+            let is_told = changes.has_changed().unwrap();
+            changes.mark_unchanged();
+            is_told
+        };
+        fixture.commit("1", vec![save("key", "")]).await;
+        fixture.store.save_seed(login("shop"), login("bot")).await.unwrap();
+        fixture.store.save_channel_id(login("shop"), CHANNEL).await.unwrap();
+        let conflict =
+            Commit { noted: vec![(Scope::Setup { channel: CHANNEL }, Revision(9))], ..commit("2", vec![unwant(7)]) };
+        assert_eq!(fixture.store.commit(conflict).await.unwrap(), Committed::Conflict);
+        assert!(!is_told());
+        fixture.commit("2", vec![unwant(7)]).await;
+        assert!(is_told());
+        fixture.commit("3", vec![save("key", ""), want(7, "shop")]).await;
+        assert!(is_told());
+        fixture.store.save_seed(login("other"), login("bot")).await.unwrap();
+        assert!(is_told());
+        fixture.store.save_channel_id(login("other"), ChannelId(8)).await.unwrap();
+        assert!(is_told());
+    }
+}

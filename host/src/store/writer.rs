@@ -1,0 +1,424 @@
+//! The writer: one thread with the only connection that writes.
+//!
+//! Whatever waits in the queue goes into one SQLite transaction, each job in a savepoint of its own, and is
+//! acknowledged after that transaction is on disk. The queue is bounded; who finds it full waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{StoreError, migrate, outcomes};
+use crate::domain::ports::Clock;
+
+/// Jobs that wait at most.
+const QUEUE: usize = 1024;
+/// Jobs in one SQLite transaction at most: the first of them waits for the last.
+const MOST_IN_BATCH: usize = 256;
+/// Between two purges of old outcomes.
+const PURGE_EVERY: Duration = Duration::from_secs(600);
+
+/// Why a job's changes are undone.
+pub(super) enum Abort<T> {
+    /// The job has an answer, and that is to change nothing.
+    Answer(T),
+    Failed(StoreError),
+}
+
+impl<T> From<StoreError> for Abort<T> {
+    fn from(error: StoreError) -> Self {
+        Abort::Failed(error)
+    }
+}
+
+impl<T> From<rusqlite::Error> for Abort<T> {
+    fn from(error: rusqlite::Error) -> Self {
+        Abort::Failed(error.into())
+    }
+}
+
+/// Runs in the batch's transaction, and returns how to tell who asked for it.
+type Job = Box<dyn FnOnce(&Connection) -> Acknowledge + Send>;
+/// Told whether the batch is on disk.
+type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>)>;
+
+enum Order {
+    Write(Job),
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// The writer's door.
+pub(super) struct Writer {
+    /// None only while dropped.
+    queue: Option<mpsc::Sender<Order>>,
+    thread: Option<JoinHandle<()>>,
+    batches: Arc<AtomicU64>,
+}
+
+impl Writer {
+    /// Starts the thread. It ends when it is asked to close, or when the `Writer` is dropped.
+    pub(super) fn start(connection: Connection, clock: Arc<dyn Clock>) -> std::io::Result<Writer> {
+        let (queue, orders) = mpsc::channel(QUEUE);
+        let batches = Arc::new(AtomicU64::new(0));
+        let purge_at = clock.now().instant;
+        let writing =
+            Writing { connection, orders, closing: Vec::new(), batches: Arc::clone(&batches), clock, purge_at };
+        let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writing.run())?;
+        Ok(Writer { queue: Some(queue), thread: Some(thread), batches })
+    }
+
+    /// Runs `job` in a savepoint, undoes it where it aborts, and answers when all is on disk.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, Abort<T>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.write_then(job, |_| ()).await
+    }
+
+    /// The same; `then` runs after the disk has it, whether or not anybody still waits for the answer.
+    pub(super) async fn write_then<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, Abort<T>> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(move |connection: &Connection| {
+            let outcome = run_in_savepoint(connection, job);
+            Box::new(move |on_disk: Result<(), StoreError>| {
+                let outcome = outcome.and_then(|value| on_disk.map(|()| value));
+                if let Ok(value) = &outcome {
+                    then(value);
+                }
+                // Nobody may wait any more; the change is made all the same.
+                drop(answer.send(outcome));
+            }) as Acknowledge
+        });
+        self.order(Order::Write(job)).await?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+
+    pub(super) async fn close(&self) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Close(answer)).await?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+
+    pub(super) async fn stopped(&self) {
+        if let Some(queue) = &self.queue {
+            queue.closed().await;
+        }
+    }
+
+    pub(super) fn batches(&self) -> u64 {
+        self.batches.load(Ordering::Relaxed)
+    }
+
+    async fn order(&self, order: Order) -> Result<(), StoreError> {
+        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
+        queue.send(order).await.map_err(|_| StoreError::Closed)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic in there was told to everybody who waited for an answer.
+            drop(thread.join());
+        }
+    }
+}
+
+/// The thread's own state.
+struct Writing {
+    connection: Connection,
+    orders: mpsc::Receiver<Order>,
+    closing: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    batches: Arc<AtomicU64>,
+    clock: Arc<dyn Clock>,
+    purge_at: Instant,
+}
+
+impl Writing {
+    /// A panic drops the receiver and all answers with it: whoever waits, or asks later, is told `Closed`.
+    fn run(mut self) {
+        while let Some(batch) = self.next_batch() {
+            self.write(batch);
+            self.purge();
+        }
+        let closed = stop(&self.connection);
+        for answer in self.closing {
+            drop(answer.send(closed.clone()));
+        }
+    }
+
+    /// Waits for a job and takes what waits with it. None once the queue is closed and empty.
+    fn next_batch(&mut self) -> Option<Vec<Job>> {
+        let mut batch = Vec::new();
+        while batch.is_empty() {
+            let order = self.orders.blocking_recv()?;
+            self.take(order, &mut batch);
+        }
+        while batch.len() < MOST_IN_BATCH
+            && let Ok(order) = self.orders.try_recv()
+        {
+            self.take(order, &mut batch);
+        }
+        Some(batch)
+    }
+
+    fn take(&mut self, order: Order, batch: &mut Vec<Job>) {
+        match order {
+            Order::Write(job) => batch.push(job),
+            Order::Close(answer) => {
+                self.orders.close();
+                self.closing.push(answer);
+            }
+        }
+    }
+
+    fn write(&mut self, batch: Vec<Job>) {
+        let begun = run(&self.connection, "BEGIN IMMEDIATE");
+        let acknowledgements: Vec<_> = batch.into_iter().map(|job| job(&self.connection)).collect();
+        let on_disk = begun.and_then(|()| commit(&self.connection));
+        if on_disk.is_ok() {
+            self.batches.fetch_add(1, Ordering::Relaxed);
+        }
+        for acknowledge in acknowledgements {
+            acknowledge(on_disk.clone());
+        }
+    }
+
+    fn purge(&mut self) {
+        let now = self.clock.now();
+        if now.instant < self.purge_at {
+            return;
+        }
+        match outcomes::purge(&self.connection, now.wall) {
+            // More may be left: the next batch sees to it.
+            Ok(outcomes::Purged::Some) => {}
+            Ok(outcomes::Purged::All) => self.purge_at = now.instant + PURGE_EVERY,
+            Err(error) => {
+                tracing::warn!(%error, "old outcomes cannot be deleted");
+                self.purge_at = now.instant + PURGE_EVERY;
+            }
+        }
+    }
+}
+
+/// Statements without parameters and rows; prepared once.
+fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+/// A full disk or a failed write makes SQLite roll the whole transaction back by itself
+/// (sqlite.org/lang_transaction.html, section 3): a job after that would run, and commit, outside of any transaction.
+fn run_in_savepoint<T>(
+    connection: &Connection,
+    job: impl FnOnce(&Connection) -> Result<T, Abort<T>>,
+) -> Result<T, StoreError> {
+    if connection.is_autocommit() {
+        return Err(StoreError::RolledBack);
+    }
+    run(connection, "SAVEPOINT job")?;
+    let outcome = job(connection);
+    if connection.is_autocommit() {
+        return match outcome {
+            Err(Abort::Failed(error)) => Err(error),
+            Ok(_) | Err(Abort::Answer(_)) => Err(StoreError::RolledBack),
+        };
+    }
+    let undone = if outcome.is_err() { run(connection, "ROLLBACK TO job") } else { Ok(()) };
+    if let Err(error) = undone.and_then(|()| run(connection, "RELEASE job")) {
+        // What can be neither kept nor undone must not be committed with the others.
+        run(connection, "ROLLBACK")?;
+        return Err(error);
+    }
+    match outcome {
+        Ok(value) | Err(Abort::Answer(value)) => Ok(value),
+        Err(Abort::Failed(error)) => Err(error),
+    }
+}
+
+fn commit(connection: &Connection) -> Result<(), StoreError> {
+    if connection.is_autocommit() {
+        return Err(StoreError::RolledBack);
+    }
+    let committed = run(connection, "COMMIT");
+    if committed.is_err() && !connection.is_autocommit() {
+        // The next batch needs to begin anew, whatever became of this one.
+        run(connection, "ROLLBACK")?;
+    }
+    committed
+}
+
+/// The mark is committed before the log is folded in: a kill in between leaves a file that needs no check.
+fn stop(connection: &Connection) -> Result<(), StoreError> {
+    migrate::mark_stopped(connection)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use tokio::task::{JoinHandle, yield_now};
+
+    use super::*;
+    use crate::domain::effect::{Committed, Effect};
+    use crate::store::fixture::{CHANNEL, Fixture, commit, module, save};
+
+    /// Holds the writer until the gate is opened, so that what is asked for meanwhile waits in the queue.
+    async fn hold(fixture: &Fixture) -> Sender<()> {
+        let (gate, opened) = channel();
+        let (entered, inside) = oneshot::channel();
+        spawn_job(fixture, move |_| {
+            entered.send(()).unwrap();
+            opened.recv().unwrap();
+            Ok(())
+        });
+        inside.await.unwrap();
+        gate
+    }
+
+    fn spawn_job(
+        fixture: &Fixture,
+        job: impl FnOnce(&Connection) -> Result<(), Abort<()>> + Send + 'static,
+    ) -> JoinHandle<Result<(), StoreError>> {
+        let store = Arc::clone(&fixture.store);
+        tokio::spawn(async move { store.writer.write(job).await })
+    }
+
+    fn spawn_commit(fixture: &Fixture, id: &str, effects: Vec<Effect>) -> JoinHandle<Result<Committed, StoreError>> {
+        let (store, commit) = (Arc::clone(&fixture.store), commit(id, effects));
+        tokio::spawn(async move { store.commit(commit).await })
+    }
+
+    fn is_saved(fixture: &Fixture, key: &str) -> bool {
+        fixture.store.load_entry(CHANNEL, &module("counter"), key).unwrap().1.is_some()
+    }
+
+    #[tokio::test]
+    async fn what_waits_together_is_written_together() {
+        let fixture = Fixture::with_channel().await;
+        let gate = hold(&fixture).await;
+        let before = fixture.store.batches();
+        let commits: Vec<_> =
+            (0..100).map(|n| spawn_commit(&fixture, &n.to_string(), vec![save(&n.to_string(), "")])).collect();
+        yield_now().await;
+        gate.send(()).unwrap();
+        for commit in commits {
+            assert_eq!(commit.await.unwrap().unwrap(), Committed::Done);
+        }
+        assert_eq!(fixture.store.batches() - before, 2, "the held job's, and one for all hundred");
+    }
+
+    #[tokio::test]
+    async fn closing_writes_what_is_queued() {
+        let fixture = Fixture::with_channel().await;
+        let gate = hold(&fixture).await;
+        let commits: Vec<_> = (0..10).map(|n| spawn_commit(&fixture, &n.to_string(), vec![save("key", "")])).collect();
+        yield_now().await;
+        let store = Arc::clone(&fixture.store);
+        let closing = tokio::spawn(async move { store.close().await });
+        yield_now().await;
+        gate.send(()).unwrap();
+        for commit in commits {
+            assert_eq!(commit.await.unwrap().unwrap(), Committed::Done);
+        }
+        closing.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_the_writer_is_an_error_for_everybody() {
+        let fixture = Fixture::with_channel().await;
+        let gate = hold(&fixture).await;
+        let before = spawn_commit(&fixture, "before", vec![save("before", "")]);
+        let broken = spawn_job(&fixture, |_| panic!("a bug in a job"));
+        let after = spawn_commit(&fixture, "after", vec![save("after", "")]);
+        yield_now().await;
+        gate.send(()).unwrap();
+        assert!(matches!(before.await.unwrap(), Err(StoreError::Closed)));
+        assert!(matches!(broken.await.unwrap(), Err(StoreError::Closed)));
+        assert!(matches!(after.await.unwrap(), Err(StoreError::Closed)));
+        fixture.store.stopped().await;
+        assert!(matches!(fixture.store.close().await, Err(StoreError::Closed)));
+        assert!(!is_saved(&fixture, "before") && !is_saved(&fixture, "after"));
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_fails_the_whole_batch_and_the_next_one_works() {
+        let fixture = Fixture::with_channel().await;
+        let gate = hold(&fixture).await;
+        let innocent = spawn_commit(&fixture, "innocent", vec![save("innocent", "")]);
+        let again = spawn_commit(&fixture, "innocent", vec![save("innocent", "")]);
+        // A broken reference that is looked at only when SQLite commits.
+        let guilty = spawn_job(&fixture, |connection| {
+            connection.execute_batch(
+                "PRAGMA defer_foreign_keys = ON; INSERT INTO settings VALUES (404, 'module', 'key', 'value')",
+            )?;
+            Ok(())
+        });
+        yield_now().await;
+        gate.send(()).unwrap();
+        assert!(innocent.await.unwrap().is_err());
+        assert!(again.await.unwrap().is_err(), "no duplicate of what is not on disk");
+        assert!(guilty.await.unwrap().is_err());
+        assert!(!is_saved(&fixture, "innocent"));
+        assert_eq!(fixture.commit("innocent", vec![save("innocent", "")]).await, Committed::Done);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_takes_the_batch_down_and_nothing_is_half_written() {
+        let fixture = Fixture::with_channel().await;
+        let pages = |most: u32| {
+            move |c: &Connection| Ok(c.pragma_update_and_check(None, "max_page_count", most, |_| Ok(()))?)
+        };
+        spawn_job(&fixture, pages(1)).await.unwrap().unwrap();
+        let gate = hold(&fixture).await;
+        let before = spawn_commit(&fixture, "before", vec![save("before", "")]);
+        let fills = spawn_commit(&fixture, "fills", vec![save("fills", &"x".repeat(1 << 20))]);
+        let after = spawn_commit(&fixture, "after", vec![save("after", "")]);
+        yield_now().await;
+        gate.send(()).unwrap();
+        let error = fills.await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "database: database or disk is full");
+        assert_eq!(before.await.unwrap().is_ok(), is_saved(&fixture, "before"));
+        assert_eq!(after.await.unwrap().is_ok(), is_saved(&fixture, "after"));
+        assert!(!is_saved(&fixture, "fills"));
+        spawn_job(&fixture, pages(1 << 30)).await.unwrap().unwrap();
+        assert_eq!(fixture.commit("fills", vec![save("fills", &"x".repeat(1 << 20))]).await, Committed::Done);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_rolled_itself_back_runs_no_further_job() {
+        let fixture = Fixture::with_channel().await;
+        let gate = hold(&fixture).await;
+        let before = spawn_commit(&fixture, "before", vec![save("before", "")]);
+        let broken = spawn_job(&fixture, |connection| Ok(connection.execute_batch("ROLLBACK")?));
+        let after = spawn_commit(&fixture, "after", vec![save("after", "")]);
+        yield_now().await;
+        gate.send(()).unwrap();
+        assert!(matches!(before.await.unwrap(), Err(StoreError::RolledBack)));
+        assert!(matches!(broken.await.unwrap(), Err(StoreError::RolledBack)));
+        assert!(matches!(after.await.unwrap(), Err(StoreError::RolledBack)));
+        assert!(!is_saved(&fixture, "before") && !is_saved(&fixture, "after"));
+    }
+
+    #[tokio::test]
+    async fn a_change_goes_through_when_nobody_waits_any_more() {
+        let fixture = Fixture::with_channel().await;
+        let gate = hold(&fixture).await;
+        let commit = spawn_commit(&fixture, "left", vec![save("left", "")]);
+        yield_now().await;
+        commit.abort();
+        gate.send(()).unwrap();
+        fixture.commit("later", vec![save("later", "")]).await;
+        assert!(is_saved(&fixture, "left"));
+    }
+}
