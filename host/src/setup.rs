@@ -79,8 +79,8 @@ impl Setup {
         self.store.list_channels()?.into_iter().try_for_each(|channel| self.reload(channel))
     }
 
-    /// Loads one channel, unless what is here is of a later revision: two reloads may overtake each other. A channel that
-    /// the store does not know stays unknown.
+    /// Loads one channel, unless what is here is of a later revision: two reloads may overtake each other. A channel
+    /// that the store does not know stays unknown.
     pub fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
         let Some(record) = self.store.load_channel(channel)? else { return Ok(()) };
         let loaded = Arc::new(self.assemble(record));
@@ -96,8 +96,8 @@ impl Setup {
         self.channels.read().unwrap_or_else(PoisonError::into_inner).get(&channel).cloned()
     }
 
-    /// A channel's record together with the modules that there are. What is stored of a module that is gone waits for its
-    /// return.
+    /// A channel's record together with the modules that there are. What is stored of a module that is gone waits for
+    /// its return.
     fn assemble(&self, mut record: ChannelRecord) -> ChannelSetup {
         let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
         let modules = catalogue.values().map(|manifest| {

@@ -1,8 +1,9 @@
 //! One run of an invocation as a transaction: what it reads, what it would change, and whether it may.
 //!
-//! A run reads the committed state through its own buffered effects, notes the revision of each scope when it first reads
-//! it, and ends as one [`Commit`] or as nothing. Each privileged call is checked here, grant first. Absent: wasmtime (calls
-//! arrive as plain methods), limits on count and time (the sandbox's), and the commit itself (the store's).
+//! A run reads the committed state through its own buffered effects, notes the revision of each scope when it first
+//! reads it, and ends as one [`Commit`] or as nothing. Each privileged call is checked here, grant first. Absent:
+//! wasmtime (calls arrive as plain methods), limits on count and time (the sandbox's), and the commit itself (the
+//! store's).
 
 pub mod balances;
 pub mod channels;
@@ -73,7 +74,8 @@ impl<E> From<StoreError> for HostCallError<E> {
     }
 }
 
-/// The shape in which the contract's bindings want an answer: what the module is told inside, what ends the run outside.
+/// The shape in which the contract's bindings want an answer: what the module is told inside, what ends the run
+/// outside.
 pub fn split<T, E>(answer: Result<T, HostCallError<E>>) -> Result<Result<T, E>, Fault> {
     match answer {
         Ok(value) => Ok(Ok(value)),

@@ -23,8 +23,8 @@ pub struct World {
 }
 
 impl World {
-    /// Loads anew each channel whose set-up a commit read or wrote: after it was made, so that the next message sees the
-    /// change, and after a conflict, so that the next run reads what is true by now.
+    /// Loads anew each channel whose set-up a commit read or wrote: after it was made, so that the next message sees
+    /// the change, and after a conflict, so that the next run reads what is true by now.
     pub fn reload_setups(&self, commit: &Commit) -> Result<(), StoreError> {
         let noted = commit.noted.iter().map(|(scope, _)| scope.clone());
         let written = commit.effects.iter().flat_map(|effect| effect.scopes(commit.channel));

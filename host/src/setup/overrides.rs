@@ -17,7 +17,7 @@ pub enum CommandKey {
 }
 
 /// A longer cooldown would be a command that is off.
-const LONGEST_COOLDOWN: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const LONGEST_COOLDOWN: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl CommandKey {
     pub const ALL: [CommandKey; 3] = [CommandKey::Role, CommandKey::Cooldown, CommandKey::ChatterCooldown];

@@ -1,5 +1,5 @@
-//! The promise of durability, tried with SIGKILL: a child process commits until it is killed, and everything that it said was
-//! acknowledged is there afterwards.
+//! The promise of durability, tried with SIGKILL: a child process commits until it is killed, and everything that it
+//! said was acknowledged is there afterwards.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;

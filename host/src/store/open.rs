@@ -42,7 +42,8 @@ impl Store {
     }
 }
 
-/// The lock is a file of its own: opening the database's file apart from SQLite and closing it again would drop SQLite's locks.
+/// The lock is a file of its own: whoever opens the database's file beside SQLite, and closes it again, drops SQLite's
+/// own locks (sqlite.org/howtocorrupt.html, section 2.2). The system drops this one with the process, however it ends.
 fn lock(path: &Path) -> Result<File, OpenStoreError> {
     let file = open_file(&path.with_added_extension("lock"))?;
     file.try_lock().map_err(|error| match error {

@@ -11,8 +11,8 @@ use super::StoreError;
 
 /// Read connections that nobody uses right now.
 ///
-/// A read takes one, or opens one more where there is none: so no reader ever waits for another, and there are never more
-/// connections than threads that read at once.
+/// A read takes one, or opens one more where there is none: so no reader ever waits for another, and there are never
+/// more connections than threads that read at once.
 pub(super) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
@@ -60,8 +60,8 @@ fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Without the stability guarantee SQLite prepares a kept statement again for each new parameter, in case that another plan
-/// suits it better: three quarters of a point read's time.
+/// Without the stability guarantee (QPSG) SQLite prepares a kept statement again for each new parameter, in case that
+/// another plan suits it better: three quarters of a point read's time.
 pub(super) fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -1,7 +1,7 @@
 //! Which channels the bot shall sit in.
 //!
-//! A channel is known by its id, and its login gets recycled: whoever bears a login now takes the row of whoever bore it
-//! before, whom nobody can join under that name any more.
+//! A channel is known by its id, and its login gets recycled: whoever bears a login now takes the row of whoever bore
+//! it before, whom nobody can join under that name any more.
 
 use std::time::SystemTime;
 

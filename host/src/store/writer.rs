@@ -1,7 +1,7 @@
 //! The writer: one thread with the only connection that writes.
 //!
-//! Whatever waits in the queue goes into one SQLite transaction, each job in a savepoint of its own, and is acknowledged
-//! after that transaction is on disk. The queue is bounded; who finds it full waits.
+//! Whatever waits in the queue goes into one SQLite transaction, each job in a savepoint of its own, and is
+//! acknowledged after that transaction is on disk. The queue is bounded; who finds it full waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -215,8 +215,8 @@ fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A full disk or a failed write makes SQLite roll the whole transaction back by itself (sqlite.org/lang_transaction.html,
-/// section 3): a job after that would run, and commit, outside of any transaction.
+/// A full disk or a failed write makes SQLite roll the whole transaction back by itself
+/// (sqlite.org/lang_transaction.html, section 3): a job after that would run, and commit, outside of any transaction.
 fn run_in_savepoint<T>(
     connection: &Connection,
     job: impl FnOnce(&Connection) -> Result<T, Abort<T>>,
@@ -256,6 +256,7 @@ fn commit(connection: &Connection) -> Result<(), StoreError> {
     committed
 }
 
+/// The mark is committed before the log is folded in: a kill in between leaves a file that needs no check.
 fn stop(connection: &Connection) -> Result<(), StoreError> {
     migrate::mark_stopped(connection)?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;

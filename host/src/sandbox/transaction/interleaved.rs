@@ -1,5 +1,5 @@
-//! Random invocations, interleaved step by step with conflicts, second runs and crashes, see and leave behind exactly what
-//! they would one after another in the order of their commits.
+//! Random invocations, interleaved step by step with conflicts, second runs and crashes, see and leave behind exactly
+//! what they would one after another in the order of their commits.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
