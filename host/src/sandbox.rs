@@ -20,6 +20,7 @@ mod info;
 mod instance;
 mod invoke;
 mod limits;
+pub mod measure;
 mod random;
 mod registry;
 mod run;

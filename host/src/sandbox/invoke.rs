@@ -51,7 +51,7 @@ struct Places {
 /// How one run ended.
 pub(super) struct Ended {
     pub(super) outcome: Result<Outcome, Failure>,
-    pub(super) transaction: Option<Transaction>,
+    transaction: Option<Transaction>,
     log: GuestLog,
     backtrace: Option<String>,
 }
@@ -90,8 +90,7 @@ impl Invoker {
         }
         let meter = Arc::new(self.meter());
         let call = Arc::new(call);
-        let deadline = tokio::time::Instant::now() + self.config.deadline;
-        let attempt = Attempt { module: &module, call: &call, meter: &meter, deadline };
+        let attempt = Attempt { module: &module, call: &call, meter: &meter, deadline: self.deadline() };
         let settled = self.run_until_settled(&attempt).await;
         self.credit().spend(channel, &call.manifest.name, meter.used(), Instant::now());
         let (outcome, is_duplicate) = settled?;
@@ -105,6 +104,10 @@ impl Invoker {
 
     pub(super) fn meter(&self) -> CpuMeter {
         CpuMeter::new(self.config.tick, self.config.cpu_budget, Instant::now())
+    }
+
+    pub(super) fn deadline(&self) -> tokio::time::Instant {
+        tokio::time::Instant::now() + self.config.deadline
     }
 
     /// The lane comes first: whoever waits in it must not keep a slot from another channel.
@@ -148,7 +151,7 @@ impl Invoker {
     }
 
     /// One run in a fresh instance.
-    async fn run(&self, attempt: &Attempt<'_>) -> Ended {
+    pub(super) async fn run(&self, attempt: &Attempt<'_>) -> Ended {
         let mut instance = self.open(attempt);
         let watch = attempt.module.class.ticker.watch();
         let invocation = wit::Invocation::from(&*attempt.call.invocation);
