@@ -9,3 +9,4 @@ pub mod sandbox;
 pub mod setup;
 pub mod store;
 pub mod transcript;
+pub mod twitch;
