@@ -1,7 +1,9 @@
 //! twitchy, a WebAssembly-scriptable command host for Twitch.
 
+pub mod app;
 pub mod balances;
 pub mod chat;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod joining;
