@@ -14,4 +14,5 @@ pub mod permission;
 pub mod route;
 pub mod seats;
 pub mod seen;
+pub mod turns;
 pub mod wording;

@@ -65,10 +65,8 @@ impl Running {
 }
 
 fn texts(sent: &[OutgoingMessage]) -> Vec<&str> {
-    let text = |message| match message {
-        Reply::Say(text) | Reply::Answer(text) | Reply::Action(text) => text.as_str(),
-    };
-    sent.iter().map(|message| text(&message.reply)).collect()
+    let replies = sent.iter().map(|message| &message.reply);
+    replies.map(|(Reply::Say(text) | Reply::Answer(text) | Reply::Action(text))| text.as_str()).collect()
 }
 
 /// A moderator's line: no cooldown is in its way.
@@ -156,25 +154,22 @@ async fn an_account_that_only_listens_here_is_silent() {
 }
 
 #[tokio::test]
-async fn a_guests_faults_are_counted_and_keep_the_cooldown() {
+async fn a_guests_faults_are_counted_against_its_module() {
     let house = House::with_guests(&["traps"]).await;
-    let call = |id| message("shop", Role::Everyone, "alice", id, "!traps");
-    assert_eq!(
-        house.hear(call(1)).await,
-        Heard::Replies(vec!["@alice sorry, something went wrong with this command".to_owned()])
-    );
-    assert_eq!(house.hear(call(2)).await, Heard::Nothing(Some("cooldown".to_owned())));
-    let faults: Vec<(String, u64)> =
-        house.dispatch.list_faults().into_iter().map(|(module, count)| (module.to_string(), count)).collect();
-    assert_eq!(faults, [("traps".to_owned(), 1)]);
+    for id in 1..=3 {
+        house.hear(moderator(id, "!traps")).await;
+    }
+    house.hear(moderator(4, "!balance")).await;
+    let faults = house.dispatch.list_faults().into_iter().map(|(module, count)| (module.to_string(), count));
+    assert_eq!(faults.collect::<Vec<_>>(), [("traps".to_owned(), 3)]);
     house.close().await;
 }
 
 #[tokio::test]
 async fn our_own_fault_gives_the_cooldown_back_and_is_not_the_modules() {
-    let house = House::with_guests(&["echo"]).await;
+    let house = House::with_guests(&[]).await;
     house.sandbox.shut_down().await;
-    let call = |id| message("shop", Role::Everyone, "alice", id, "!echo hi");
+    let call = |id| message("shop", Role::Everyone, "alice", id, "!balance");
     let apology = "@alice sorry, that didn't work; please try again in a moment";
     assert_eq!(house.hear(call(1)).await, Heard::Replies(vec![apology.to_owned()]));
     assert_eq!(house.hear(call(2)).await, Heard::Nothing(Some("apologised lately".to_owned())));

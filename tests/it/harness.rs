@@ -78,10 +78,10 @@ impl Wishes {
                     ("enabled", names) => wishes.enabled.extend(list(names)),
                     ("uploaded", names) => wishes.uploaded.extend(list(names)),
                     ("provider", "down") => {
-                        drop(wishes.outside.insert(channel_id(&header.login), Arc::new(FailingProvider)))
+                        wishes.outside.insert(channel_id(&header.login), Arc::new(FailingProvider));
                     }
                     ("provider", "rich") => {
-                        drop(wishes.outside.insert(channel_id(&header.login), Arc::new(RichProvider)))
+                        wishes.outside.insert(channel_id(&header.login), Arc::new(RichProvider));
                     }
                     ("prefix" | "bot" | "balances" | "seen", _) => {}
                     _ => panic!("no such key in a header: `{key}: {value}`"),

@@ -72,6 +72,11 @@ impl Accepted {
     pub fn channel(&self) -> ChannelId {
         self.to.channel_id
     }
+
+    /// Whether it runs, and is answered, after the channel's earlier calls of its kind.
+    pub fn is_serial(&self) -> bool {
+        self.call.manifest.is_serial()
+    }
 }
 
 /// Where the answer goes.

@@ -1,28 +1,31 @@
 //! The loop around the path: from the queue of events to the outboxes.
 //!
 //! What goes on before a call happens here, in the order of arrival; a call runs beside the loop, and so a slow module
-//! holds up nobody. Calls stand in their channel's line in the order of arrival too. A channel that has more calls
-//! under way than it may, or an outbox that takes no more: the newest is dropped and counted.
+//! holds up no other module. Only calls that may write wait for their channel's earlier ones, so that both what they do
+//! and what they answer keep the order of arrival. A channel that has more calls under way than it may, or an outbox
+//! that takes no more: the newest is dropped and counted.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::dispatch::{Accepted, Dispatch};
 use super::seats::{Seat, Seats};
+use super::turns::{Turn, Turns};
 use crate::domain::id::Login;
 use crate::domain::message::{ChatMessage, Event, OutgoingMessage};
 
 /// How often chatters seen lately are saved.
 const SAVE_SEEN_EVERY: Duration = Duration::from_secs(5);
+
+/// A call whose turn has not come by then is dropped: nobody waits for its answer any more.
+const TURN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Each bot account's queue of messages to send.
 pub type Outboxes = HashMap<Login, mpsc::Sender<OutgoingMessage>>;
@@ -46,6 +49,13 @@ impl Progress {
     pub fn is_idle(self) -> bool {
         self.taken == self.settled
     }
+}
+
+/// A call under way, and all that it gives up by its end: first its turn, so that the next one may begin.
+struct Called {
+    turn: Option<Turn>,
+    _seat: Seat,
+    unsettled: Unsettled,
 }
 
 /// An event that was taken; settled on drop, however its call ends.
@@ -80,7 +90,7 @@ impl Dispatch {
         L: FnMut(Event) -> F,
         F: Future<Output = ()>,
     {
-        let (seats, calls) = (Seats::default(), TaskTracker::new());
+        let (seats, mut turns, calls) = (Seats::default(), Turns::default(), TaskTracker::new());
         let mut save_seen = interval(SAVE_SEEN_EVERY);
         save_seen.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -100,8 +110,9 @@ impl Dispatch {
             match event {
                 Event::Message(message) => {
                     let Some((accepted, seat)) = self.admit(*message, &seats) else { continue };
-                    let call = carry_out(unsettled, seat, accepted, outboxes.clone());
-                    start_in_order(call, &calls).await;
+                    let turn = accepted.is_serial().then(|| turns.stand_in_line(accepted.channel()));
+                    let called = Called { unsettled, turn, _seat: seat };
+                    calls.spawn(called.carry_out(accepted, outboxes.clone()));
                 }
                 other => learn(other).await,
             }
@@ -113,35 +124,37 @@ impl Dispatch {
 
     fn admit(&self, message: ChatMessage, seats: &Seats) -> Option<(Accepted, Seat)> {
         let accepted = self.accept(message).ok()?;
-        let Some(seat) = seats.try_take(accepted.channel()) else {
-            debug!(channel = %accepted.channel(), "too many calls at once: the newest is dropped");
-            self.progress.send_modify(|progress| progress.calls_dropped += 1);
-            self.decline(accepted);
-            return None;
-        };
-        Some((accepted, seat))
+        match seats.try_take(accepted.channel()) {
+            Some(seat) => Some((accepted, seat)),
+            None => {
+                self.drop_call(accepted);
+                None
+            }
+        }
+    }
+
+    fn drop_call(&self, accepted: Accepted) {
+        debug!(channel = %accepted.channel(), "too many calls at once: one is dropped");
+        self.progress.send_modify(|progress| progress.calls_dropped += 1);
+        self.decline(accepted);
     }
 }
 
-async fn carry_out(unsettled: Unsettled, _seat: Seat, accepted: Accepted, outboxes: Arc<Outboxes>) {
-    let dispatch = &unsettled.dispatch;
-    for message in dispatch.carry_out(accepted).await.unwrap_or_default() {
-        let outbox = outboxes.get(&message.account);
-        let is_sent = outbox.is_some_and(|outbox| outbox.try_send(message).is_ok());
-        dispatch.progress.send_modify(
-            |progress| {
-                if is_sent { progress.replies += 1 } else { progress.replies_dropped += 1 }
-            },
-        );
-    }
-}
-
-/// Polls the call once here, where calls come in order, and so it takes its place in its channel's line before the next
-/// one does; the rest of it runs as a task of its own.
-async fn start_in_order(call: impl Future<Output = ()> + Send + 'static, calls: &TaskTracker) {
-    let mut call = Box::pin(call);
-    let first = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await;
-    if first.is_pending() {
-        calls.spawn(call);
+impl Called {
+    async fn carry_out(mut self, accepted: Accepted, outboxes: Arc<Outboxes>) {
+        let dispatch = &self.unsettled.dispatch;
+        if let Some(turn) = &mut self.turn
+            && timeout(TURN_WITHIN, turn.come()).await.is_err()
+        {
+            return dispatch.drop_call(accepted);
+        }
+        for message in dispatch.carry_out(accepted).await.unwrap_or_default() {
+            let outbox = outboxes.get(&message.account);
+            let is_sent = outbox.is_some_and(|outbox| outbox.try_send(message).is_ok());
+            dispatch.progress.send_modify(|progress| match is_sent {
+                true => progress.replies += 1,
+                false => progress.replies_dropped += 1,
+            });
+        }
     }
 }

@@ -103,6 +103,24 @@ bot>        @alice sorry, something went wrong with this command
 }
 
 #[tokio::test]
+async fn a_module_that_breaks_keeps_the_cooldown() {
+    check(
+        r#"
+#shop   enabled: traps
+broadcaster shop>  !settings set traps traps.chatter-cooldown 5m
+bot>        @shop traps.chatter-cooldown of traps is now 5m
+alice>      !traps
+bot>        @alice sorry, something went wrong with this command
+... 2m
+alice>      !traps                      (nothing: cooldown)
+bob>        !traps
+bot>        @bob sorry, something went wrong with this command
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_module_that_never_ends_is_ended() {
     check(
         r#"
