@@ -24,11 +24,17 @@ const ATTEMPTS_UNREPORTED: u32 = 2;
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
+/// How long a room that is no longer wanted may still be spoken to: `!leave` is answered, too. Twitch takes messages to
+/// channels that were not joined.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(5);
+
 /// The rooms of one account.
 #[derive(Debug)]
 pub(crate) struct Joins {
     account: Login,
     rooms: HashMap<Login, Room>,
+    /// The rooms that ceased to be wanted lately, and until when a farewell may be said there.
+    farewells: HashMap<ChannelId, (Standing, Instant)>,
     window: RateWindow,
     capacity: usize,
 }
@@ -64,7 +70,7 @@ pub(crate) struct Outcome {
 impl Joins {
     pub(crate) fn new(account: Login, limits: &LimitsConfig) -> Self {
         let window = RateWindow::new(limits.joins, limits.login_window);
-        Self { account, rooms: HashMap::new(), window, capacity: limits.channels }
+        Self { account, rooms: HashMap::new(), farewells: HashMap::new(), window, capacity: limits.channels }
     }
 
     pub(crate) fn count_wanted(&self) -> usize {
@@ -83,13 +89,25 @@ impl Joins {
         room.map(|room| room.standing)
     }
 
+    /// The account's standing where it may speak: where it sits, and for a while where it is no longer wanted.
+    pub(crate) fn find_standing_to_speak(&self, login: &Login, id: ChannelId, now: Instant) -> Option<Standing> {
+        let farewell = self.farewells.get(&id).filter(|(_, until)| now < *until);
+        self.find_standing(login, id).or(farewell.map(|(standing, _)| *standing))
+    }
+
     /// Replaces what is wanted; the rooms to leave. Channels of other accounts are passed over.
     pub(crate) fn set_wanted(&mut self, wanted: &[WantedChannel], now: Instant) -> Vec<Login> {
         let own = || wanted.iter().filter(|channel| channel.account == self.account);
         let logins: HashSet<&Login> = own().map(|channel| &channel.login).collect();
         let is_unwanted = |login: &Login, _: &mut Room| !logins.contains(login);
-        let unwanted = self.rooms.extract_if(is_unwanted).filter(|(_, room)| room.may_be_in());
-        let mut leave: Vec<Login> = unwanted.map(|(login, _)| login).collect();
+        self.farewells.retain(|_, (_, until)| now < *until);
+        let mut leave = Vec::new();
+        for (login, room) in self.rooms.extract_if(is_unwanted).filter(|(_, room)| room.may_be_in()) {
+            if let (Presence::In, Some(id)) = (room.presence, room.id) {
+                self.farewells.insert(id, (room.standing, now + FAREWELL_WITHIN));
+            }
+            leave.push(login);
+        }
         for (place, channel) in wanted.iter().filter(|channel| channel.account == self.account).enumerate() {
             let room = self.rooms.entry(channel.login.clone()).or_insert_with(|| Room::new(now));
             room.place = place;
@@ -106,6 +124,7 @@ impl Joins {
     /// Without a connection it sits nowhere. Pauses go on. Privileges may be gone, and Twitch tells anew; that the account
     /// was moderator is kept, as it only decides how many channels are asked for.
     pub(crate) fn start_over(&mut self, now: Instant) {
+        self.farewells.clear();
         for room in self.rooms.values_mut().filter(|room| room.may_be_in()) {
             room.presence = Presence::Out { ask_at: now };
             room.standing.is_privileged = false;

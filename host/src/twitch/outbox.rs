@@ -151,8 +151,8 @@ impl Outbox {
         self.waiting += 1;
     }
 
-    /// What may leave at `now`: a message to a channel that is joined under the id that the message was meant for, and
-    /// within the limits.
+    /// What may leave at `now`: a message to a channel that is joined under the id that the message was meant for, or was
+    /// until just now, and within the limits.
     pub(crate) fn next(&mut self, joins: &Joins, now: Instant, counts: &mut Counts) -> Next {
         self.drop_stale(now, counts);
         let mut wake = None;
@@ -160,7 +160,7 @@ impl Outbox {
             let Some(channel) = self.turns.pop_front() else { break };
             let Some(queue) = self.queues.get_mut(&channel) else { continue };
             let Some(head) = queue.head() else { continue };
-            let standing = joins.find_standing(&head.message.channel_login, channel);
+            let standing = joins.find_standing_to_speak(&head.message.channel_login, channel, now);
             let free_at = standing.map(|standing| self.windows.free_at(channel, standing.is_privileged, now));
             let (Some(standing), true) = (standing, free_at == Some(now)) else {
                 let next_at = free_at.map_or(head.stale_at, |at| at.min(head.stale_at));

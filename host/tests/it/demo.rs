@@ -1,6 +1,7 @@
 //! `twitchy demo`.
 
 use std::fs;
+use std::path::Path;
 
 use crate::process::{Running, run, twitchy};
 
@@ -24,23 +25,36 @@ fn a_wrong_line_is_named_before_anything_is_played() {
     assert!(finished.errors.contains("chat.txt:3: before the name stand only"), "{}", finished.errors);
 }
 
+/// Plays a script on a state that is kept in `folder`.
+fn play(folder: &Path, script: &str) -> String {
+    let (state, path) = (folder.join("state"), folder.join("chat.txt"));
+    fs::write(&path, script).unwrap();
+    let finished = run(&["demo", "--state", state.to_str().unwrap(), "--script", path.to_str().unwrap()]);
+    assert_eq!(finished.code, Some(0), "{}", finished.errors);
+    finished.output
+}
+
 #[test]
 fn what_is_kept_is_there_the_next_time() {
     let folder = tempfile::tempdir().unwrap();
-    let state = folder.path().join("state");
-    let play = |script: &str| {
-        let path = folder.path().join("chat.txt");
-        fs::write(&path, script).unwrap();
-        let finished = run(&["demo", "--state", state.to_str().unwrap(), "--script", path.to_str().unwrap()]);
-        assert_eq!(finished.code, Some(0), "{}", finished.errors);
-        finished.output
-    };
-    let first = play("broadcaster shop> !settings prefix ?\nbob> ?join\n");
+    let first = play(folder.path(), "broadcaster shop> !settings prefix ?\nbob> ?join\n");
     assert!(first.contains("twitchy> @shop prefix is now ?\n"), "{first}");
-    let second = play("alice> ?balance\nalice> !balance\n#bob\nalice> !balance\n");
+    let second = play(folder.path(), "alice> ?balance\nalice> !balance\n#bob\nalice> !balance\n");
     let expected = "alice> ?balance\ntwitchy> @alice you have 120 points\nalice> !balance\n\
                     alice> !balance\ntwitchy> @alice you have 0 points\n";
     assert_eq!(second, expected);
+}
+
+#[test]
+fn a_channel_that_was_left_stays_left_although_it_is_configured() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = play(folder.path(), "#cafe\nbroadcaster cafe> !leave\nalice> !balance\n");
+    let left = "cafe> !leave\ntwitchy> @cafe I'm leaving your channel; !join calls me back any time\n\
+                alice> !balance\n";
+    assert_eq!(first, left);
+    let second = play(folder.path(), "#cafe\nalice> !balance\n#shop\ncafe> !join\n#cafe\nalice> !balance\n");
+    assert!(second.starts_with("alice> !balance\ncafe> !join\ntwitchy> @cafe I'm on my way"), "{second}");
+    assert!(second.ends_with("alice> !balance\ntwitchy> @alice you have 120 points\n"), "{second}");
 }
 
 #[test]

@@ -47,6 +47,22 @@ fn only_a_room_with_the_stored_id_counts_as_joined() {
 }
 
 #[test]
+fn a_farewell_may_be_said_where_the_account_sat() {
+    let (mut joins, now) = (joins(100), Instant::now());
+    joins.set_wanted(&[wanted("shop", Some(10)), wanted("cafe", Some(20))], now);
+    joins.take_due(now);
+    drop(joins.note_room(&login("shop"), SHOP, now));
+    assert_eq!(joins.set_wanted(&[], now).len(), 2);
+    assert_eq!(joins.find_standing(&login("shop"), SHOP), None);
+    let speaks = |joins: &Joins, name, id, at| joins.find_standing_to_speak(&login(name), ChannelId(id), at).is_some();
+    assert!(speaks(&joins, "shop", 10, now + FAREWELL_WITHIN - seconds(1)));
+    assert!(!speaks(&joins, "shop", 10, now + FAREWELL_WITHIN));
+    assert!(!speaks(&joins, "cafe", 20, now), "it never sat there");
+    joins.start_over(now);
+    assert!(!speaks(&joins, "shop", 10, now), "the connection is another one");
+}
+
+#[test]
 fn a_login_that_is_wanted_for_another_channel_is_left_and_asked_for_again() {
     let (mut joins, now) = (joins(100), Instant::now());
     joins.set_wanted(&[wanted("shop", Some(10))], now);
