@@ -6,5 +6,5 @@ pub mod domain;
 pub mod joining;
 pub mod sandbox;
 pub mod setup;
-pub mod twitch;
 pub mod store;
+pub mod twitch;

@@ -13,16 +13,7 @@ use super::writer::Abort;
 use super::{Store, StoreError, scopes, setup};
 use crate::domain::effect::Scope;
 use crate::domain::id::{ChannelId, Login};
-use crate::domain::message::Channel;
-
-/// A channel that an account shall sit in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WantedChannel {
-    /// None for a seed until Twitch has told it.
-    pub id: Option<ChannelId>,
-    pub login: Login,
-    pub account: Login,
-}
+use crate::domain::message::{Channel, WantedChannel};
 
 impl Store {
     /// In the order of their logins.
