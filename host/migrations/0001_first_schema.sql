@@ -1,5 +1,5 @@
--- Ids are Twitch's, as 64 bits (the sign has no meaning). Times are milliseconds since 1970. Amounts are whole numbers of a
--- currency's smallest unit. A revision is raised by every commit that writes its scope.
+-- Ids are Twitch's, as 64 bits (the sign has no meaning). Times are milliseconds since 1970. Amounts are whole numbers
+-- of a currency's smallest unit. A revision is raised by every commit that writes its scope.
 
 -- Whether the last process closed the file itself; if not, the file is checked before it is used.
 CREATE TABLE last_stop (
@@ -107,8 +107,8 @@ CREATE TABLE accounts (
 ) STRICT;
 CREATE INDEX accounts_by_units ON accounts (channel_id, units) WHERE kind = 'chatter';
 
--- The journal. A row debits one account and credits another with the same units: double entry that cannot be unbalanced.
--- Rows are never changed or deleted, and name their invocation for ever; none where the host itself moved the units.
+-- The journal. A row debits one account and credits another with the same units: double entry that nothing can
+-- unbalance. Rows are never changed or deleted, and name their invocation for ever; none where the host itself moved the units.
 CREATE TABLE transfers (
     transfer_id INTEGER PRIMARY KEY,
     from_account_id INTEGER NOT NULL REFERENCES accounts,

@@ -1,8 +1,8 @@
 //! What chatters own: the ledger, or an outside provider, behind one trait.
 //!
-//! Promised: a provider that is down is an answer, and only for its own channels. Absent: writing (a payment is an effect
-//! of a transaction, and only the ledger takes them), time limits (the invocation's deadline is around every call) and
-//! caching.
+//! Promised: a provider that is down is an answer, and only for its own channels. Absent: writing (a payment is an
+//! effect of a transaction, and only the ledger takes them), time limits (the invocation's deadline is around every
+//! call) and caching.
 
 pub mod ledger;
 pub mod payment;

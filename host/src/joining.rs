@@ -1,7 +1,7 @@
 //! Which channels the bot may be called into, and by whom.
 //!
-//! A wish is an effect of a transaction; once it is on disk, the connections see it through. Everybody calls the bot into
-//! their own channel and into no other.
+//! A wish is an effect of a transaction; once it is on disk, the connections see it through. Everybody calls the bot
+//! into their own channel and into no other.
 
 use std::sync::Arc;
 

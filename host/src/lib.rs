@@ -7,3 +7,4 @@ pub mod joining;
 pub mod sandbox;
 pub mod setup;
 pub mod store;
+pub mod twitch;

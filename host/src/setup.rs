@@ -60,10 +60,18 @@ impl Setup {
         Setup { store, rules, catalogue: RwLock::default(), channels: RwLock::default() }
     }
 
-    /// Takes the place of an earlier version of the same name. Channels see it once they are loaded anew.
-    pub fn add_module(&self, manifest: Arc<Manifest>) {
+    /// Takes the place of an earlier version of the same name; channels see it once they are loaded anew. False, and
+    /// nothing changed, for an upload under the name of a bundled module: it would inherit that module's trust.
+    pub fn add_module(&self, manifest: Arc<Manifest>) -> bool {
         let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
-        catalogue.insert(manifest.name.clone(), manifest);
+        let is_bundled = |manifest: &Manifest| manifest.source == ModuleSource::Bundled;
+        let is_ours =
+            is_always_on(&manifest.name) || catalogue.get(&manifest.name).is_some_and(|there| is_bundled(there));
+        let may_add = is_bundled(&manifest) || !is_ours;
+        if may_add {
+            catalogue.insert(manifest.name.clone(), manifest);
+        }
+        may_add
     }
 
     /// Loads every channel that the store knows.
@@ -71,8 +79,8 @@ impl Setup {
         self.store.list_channels()?.into_iter().try_for_each(|channel| self.reload(channel))
     }
 
-    /// Loads one channel, unless what is here is of a later revision: two reloads may overtake each other. A channel that
-    /// the store does not know stays unknown.
+    /// Loads one channel, unless what is here is of a later revision: two reloads may overtake each other. A channel
+    /// that the store does not know stays unknown.
     pub fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
         let Some(record) = self.store.load_channel(channel)? else { return Ok(()) };
         let loaded = Arc::new(self.assemble(record));
@@ -88,8 +96,8 @@ impl Setup {
         self.channels.read().unwrap_or_else(PoisonError::into_inner).get(&channel).cloned()
     }
 
-    /// A channel's record together with the modules that there are. What is stored of a module that is gone waits for its
-    /// return.
+    /// A channel's record together with the modules that there are. What is stored of a module that is gone waits for
+    /// its return.
     fn assemble(&self, mut record: ChannelRecord) -> ChannelSetup {
         let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
         let modules = catalogue.values().map(|manifest| {
@@ -112,5 +120,103 @@ impl Setup {
         setup.locale = record.locale;
         setup.muted_until = record.muted_until;
         setup
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sample::{command, manifest, name};
+    use super::*;
+    use crate::domain::manifest::Capability;
+    use crate::domain::ports::SystemClock;
+    use crate::domain::prefix::Prefix;
+
+    const SHOP: ChannelId = ChannelId(100);
+
+    /// A store that knows the channel [`SHOP`], in a folder that lives as long.
+    async fn store() -> (Arc<Store>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("db"), Arc::new(SystemClock)).unwrap();
+        store.save_seed("shop".parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
+        store.save_channel_id("shop".parse().unwrap(), SHOP).await.unwrap();
+        (Arc::new(store), folder)
+    }
+
+    fn module(name: &str) -> Arc<Manifest> {
+        Arc::new(manifest(name, vec![command(name)], Vec::new()))
+    }
+
+    fn running(setup: &Setup) -> Vec<String> {
+        let channel = setup.find_channel(SHOP).unwrap();
+        let running = channel.modules().filter(|module| module.is_running());
+        running.map(|module| module.manifest.name.to_string()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_new_channel_has_what_the_rules_say() {
+        let (store, _folder) = store().await;
+        for (rules, on) in [
+            (NewChannelRules::Essentials, &["help", "settings"][..]),
+            (NewChannelRules::Everything, &["balance", "help", "settings"]),
+        ] {
+            let setup = Setup::new(store.clone(), rules);
+            ["settings", "help", "balance"].into_iter().for_each(|name| assert!(setup.add_module(module(name))));
+            assert!(setup.find_channel(SHOP).is_none());
+            setup.load_all().unwrap();
+            assert_eq!(running(&setup), on);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_upload_runs_with_its_grants_and_not_without() {
+        let (store, _folder) = store().await;
+        let mut uploaded = (*module("bank")).clone();
+        uploaded.source = ModuleSource::Uploaded;
+        uploaded.capabilities = vec![Capability::Payments];
+        let (digest, grants) = (uploaded.digest, Grants::all(&uploaded));
+        let setup = Setup::new(store.clone(), NewChannelRules::Everything);
+        setup.add_module(Arc::new(uploaded));
+        setup.load_all().unwrap();
+        assert!(running(&setup).is_empty());
+        store.save_grants(SHOP, digest, grants).await.unwrap();
+        setup.reload(SHOP).unwrap();
+        assert_eq!(running(&setup), ["bank"]);
+    }
+
+    #[tokio::test]
+    async fn no_upload_takes_the_name_of_a_bundled_module() {
+        let (store, _folder) = store().await;
+        let setup = Setup::new(store, NewChannelRules::Everything);
+        assert!(setup.add_module(module("bank")));
+        for (name, is_free) in [("bank", false), ("settings", false), ("dice", true)] {
+            let upload = Manifest { source: ModuleSource::Uploaded, ..(*module(name)).clone() };
+            assert_eq!(setup.add_module(Arc::new(upload)), is_free, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reload_never_goes_back() {
+        let (store, _folder) = store().await;
+        let setup = Setup::new(store, NewChannelRules::Everything);
+        setup.load_all().unwrap();
+        let mut newer = (*setup.find_channel(SHOP).unwrap()).clone();
+        newer.revision.0 += 1;
+        newer.prefix = "?".parse().unwrap();
+        setup.channels.write().unwrap().insert(SHOP, Arc::new(newer));
+        setup.reload(SHOP).unwrap();
+        assert_eq!(setup.find_channel(SHOP).unwrap().prefix.as_str(), "?");
+    }
+
+    #[tokio::test]
+    async fn a_later_version_takes_the_place_of_the_earlier() {
+        let (store, _folder) = store().await;
+        let setup = Setup::new(store, NewChannelRules::Everything);
+        setup.add_module(module("dice"));
+        let later = Manifest { version: semver::Version::new(2, 0, 0), ..(*module("dice")).clone() };
+        setup.add_module(Arc::new(later));
+        setup.load_all().unwrap();
+        let channel = setup.find_channel(SHOP).unwrap();
+        assert_eq!(channel.find_module(&name("dice")).unwrap().manifest.version.major, 2);
+        assert_eq!((channel.prefix.clone(), channel.bot.as_str()), (Prefix::default(), "twitchy"));
     }
 }

@@ -52,10 +52,20 @@ pub struct ChatMessage {
     pub chatter: Chatter,
     /// As sent, without the CTCP frame of a `/me`.
     pub text: Box<str>,
+    /// A `/me`: told about the chatter, never a command.
+    pub is_action: bool,
     pub reply_to: Option<QuotedMessage>,
     pub sent_at: SystemTime,
     /// Brought here from another room of a shared chat: its own room's copy is the one to answer.
     pub is_shared_copy: bool,
+}
+
+/// A channel in which a bot account is to sit. The id is unknown until a seed's room has told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedChannel {
+    pub id: Option<ChannelId>,
+    pub login: Login,
+    pub account: Login,
 }
 
 /// Anything that Twitch told us and that somebody outside `twitch` acts on.

@@ -1,8 +1,9 @@
 //! One run of an invocation as a transaction: what it reads, what it would change, and whether it may.
 //!
-//! A run reads the committed state through its own buffered effects, notes the revision of each scope when it first reads
-//! it, and ends as one [`Commit`] or as nothing. Each privileged call is checked here, grant first. Absent: wasmtime (calls
-//! arrive as plain methods), limits on count and time (the sandbox's), and the commit itself (the store's).
+//! A run reads the committed state through its own buffered effects, notes the revision of each scope when it first
+//! reads it, and ends as one [`Commit`] or as nothing. Each privileged call is checked here, grant first. Absent:
+//! wasmtime (calls arrive as plain methods), limits on count and time (the sandbox's), and the commit itself (the
+//! store's).
 
 pub mod balances;
 pub mod channels;
@@ -73,7 +74,8 @@ impl<E> From<StoreError> for HostCallError<E> {
     }
 }
 
-/// The shape in which the contract's bindings want an answer: what the module is told inside, what ends the run outside.
+/// The shape in which the contract's bindings want an answer: what the module is told inside, what ends the run
+/// outside.
 pub fn split<T, E>(answer: Result<T, HostCallError<E>>) -> Result<Result<T, E>, Fault> {
     match answer {
         Ok(value) => Ok(Ok(value)),
@@ -136,8 +138,20 @@ impl Transaction {
 
     /// Notes the revision at which this run reads a scope; the same one each time, or the run ends.
     fn note(&mut self, scope: Scope, revision: Revision) -> Result<(), Fault> {
-        let noted = *self.noted.entry(scope).or_insert(revision);
-        (noted == revision).then_some(()).ok_or(Fault::Conflict)
+        match self.noted.get(&scope) {
+            None => {
+                self.noted.insert(scope, revision);
+                Ok(())
+            }
+            Some(noted) if *noted == revision => Ok(()),
+            Some(_) => {
+                // What memory holds of the set-up is out of date: the next run would meet the same conflict.
+                if let Scope::Setup { channel } = scope {
+                    self.world.setup.reload(channel)?;
+                }
+                Err(Fault::Conflict)
+            }
+        }
     }
 
     /// The channel's set-up, this run's own changes included.
@@ -248,9 +262,9 @@ mod tests {
             run.transfer("bob", "10").unwrap();
             run.finish(&[Reply::Say(reply.to_owned())]).unwrap()
         };
-        assert_eq!(bench.commit_data(pay("first")), Committed::Done);
+        assert_eq!(bench.commit_data(&pay("first")), Committed::Done);
         let before = vec![Reply::Say("first".to_owned())];
-        assert_eq!(bench.commit_data(pay("second")), Committed::Duplicate(before));
+        assert_eq!(bench.commit_data(&pay("second")), Committed::Duplicate(before));
         assert_eq!([bench.balance(1), bench.balance(2)], ["90", "110"]);
     }
 
@@ -275,6 +289,6 @@ mod tests {
         other.name = "other".parse().unwrap();
         let grants = Grants::all(&other);
         let call = Call { manifest: Arc::new(other), grants, invocation: Arc::new(bench.invocation("alice", "")) };
-        assert_eq!(Transaction::new(bench.world.clone(), Arc::new(call)).load("k").unwrap(), None);
+        assert_eq!(Transaction::new(Arc::clone(&bench.world), Arc::new(call)).load("k").unwrap(), None);
     }
 }

@@ -23,19 +23,19 @@ pub struct World {
 }
 
 impl World {
-    /// Loads anew each channel whose set-up a commit read or wrote: after it was made, so that the next message sees the
-    /// change, and after a conflict, so that the next run reads what is true by now.
+    /// Loads anew each channel whose set-up a commit read or wrote: after it was made, so that the next message sees
+    /// the change, and after a conflict, so that the next run reads what is true by now.
     pub fn reload_setups(&self, commit: &Commit) -> Result<(), StoreError> {
         let noted = commit.noted.iter().map(|(scope, _)| scope.clone());
         let written = commit.effects.iter().flat_map(|effect| effect.scopes(commit.channel));
-        let channels: BTreeSet<ChannelId> = noted.chain(written).filter_map(set_up_channel).collect();
+        let channels: BTreeSet<ChannelId> = noted.chain(written).filter_map(|scope| set_up_channel(&scope)).collect();
         channels.into_iter().try_for_each(|channel| self.setup.reload(channel))
     }
 }
 
-fn set_up_channel(scope: Scope) -> Option<ChannelId> {
+fn set_up_channel(scope: &Scope) -> Option<ChannelId> {
     match scope {
-        Scope::Setup { channel } => Some(channel),
+        Scope::Setup { channel } => Some(*channel),
         Scope::Storage { .. } | Scope::Account { .. } => None,
     }
 }

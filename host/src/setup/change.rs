@@ -73,11 +73,11 @@ impl ChannelSetup {
     pub fn check_enable(&self, by: Role, name: &str) -> Result<Option<Effect>, SettingsError> {
         self.require_change(by)?;
         let module = self.module_named(name)?;
-        if module.is_enabled {
-            return Ok(None);
-        }
         if !module.grants.suffice_for(&module.manifest) {
             return Err(SettingsError::NeedsGrant("in the portal".to_owned()));
+        }
+        if module.is_enabled {
+            return Ok(None);
         }
         let words = module.manifest.commands.iter().chain(&module.claimed).flat_map(words_of);
         // The module itself answers to nothing yet: whoever has one of its words is another one.
@@ -291,13 +291,15 @@ mod tests {
     }
 
     #[test]
-    fn a_module_without_its_grants_stays_off() {
+    fn a_module_without_its_grants_is_not_switched_on() {
         let mut bank = manifest("bank", vec![command("bank")], Vec::new());
         bank.capabilities = vec![Capability::Payments, Capability::Treasury];
-        let mut bank = ModuleSetup { is_enabled: false, ..running(bank) };
-        bank.grants = Grants { capabilities: vec![Capability::Payments], ..Grants::default() };
-        let needs = SettingsError::NeedsGrant("in the portal".to_owned());
-        assert_eq!(channel_setup([bank]).check_enable(Role::Broadcaster, "bank"), Err(needs));
+        let some = Grants { capabilities: vec![Capability::Payments], ..Grants::default() };
+        for is_enabled in [false, true] {
+            let bank = ModuleSetup { is_enabled, grants: some.clone(), ..running(bank.clone()) };
+            let needs = SettingsError::NeedsGrant("in the portal".to_owned());
+            assert_eq!(channel_setup([bank]).check_enable(Role::Broadcaster, "bank"), Err(needs));
+        }
     }
 
     #[test]

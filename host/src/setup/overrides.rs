@@ -17,7 +17,7 @@ pub enum CommandKey {
 }
 
 /// A longer cooldown would be a command that is off.
-const LONGEST_COOLDOWN: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const LONGEST_COOLDOWN: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl CommandKey {
     pub const ALL: [CommandKey; 3] = [CommandKey::Role, CommandKey::Cooldown, CommandKey::ChatterCooldown];
@@ -87,7 +87,7 @@ impl ModuleSetup {
         for key in CommandKey::ALL {
             if let Some(value) = self.settings.get(&key.of(&command.name)) {
                 // A stored value that is no longer valid leaves what the author declared.
-                let _ = key.set(&mut command, value);
+                drop(key.set(&mut command, value));
             }
         }
         command

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::change::{may_change, who_may_change};
 use super::channel::{ChannelSetup, ModuleSetup};
 use super::is_always_on;
+use super::overrides::LONGEST_COOLDOWN;
 use crate::domain::effect::Effect;
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Command, ModuleSource};
@@ -19,7 +19,6 @@ const MOST_WORDS: usize = 200;
 const LONGEST_WORD: usize = 32;
 /// Characters of a usage or a summary.
 const LONGEST_TEXT: usize = 200;
-const LONGEST_COOLDOWN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why a word is not claimed. The cases are the contract's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -103,6 +103,7 @@ impl Store {
             let transfer = Transfer { channel, from: Holder::Mint, to: holder, amount, reason: None, at };
             match transfer.apply(connection) {
                 Err(Abort::Failed(error)) => Err(Abort::Failed(error)),
+                // The mint is never short of anything: no conflict.
                 Ok(()) | Err(Abort::Answer(_)) => Ok(()),
             }
         };
@@ -153,6 +154,7 @@ impl Transfer<'_> {
         Ok(())
     }
 
+    /// "Where there is enough" is part of the statement: nothing between reading and writing can spend it twice.
     fn debit(&self, connection: &Connection, units: i64) -> Result<i64, Abort<Committed>> {
         let (kind, chatter) = holder_columns(self.from);
         let (least, too_little) = match self.from {
@@ -297,7 +299,8 @@ mod tests {
                 }
                 let reason = Some((&bank, &id));
                 let at = SystemTime::UNIX_EPOCH;
-                let transfer = Transfer { channel: CHANNEL, from, to, amount: Amount::from_units(units, 2), reason, at };
+                let amount = Amount::from_units(units, 2);
+                let transfer = Transfer { channel: CHANNEL, from, to, amount, reason, at };
                 let savepoint = connection.unchecked_transaction().unwrap();
                 let is_enough = from == Holder::Mint || model.get(&from).is_some_and(|held| *held >= units);
                 match transfer.apply(&connection) {
@@ -315,7 +318,11 @@ mod tests {
             for (holder, units) in model {
                 let (kind, chatter) = holder_columns(holder);
                 let stored: i64 = connection
-                    .query_row("SELECT units FROM accounts WHERE kind = ?1 AND chatter_id = ?2", params![kind, chatter], |row| row.get(0))
+                    .query_row(
+                        "SELECT units FROM accounts WHERE kind = ?1 AND chatter_id = ?2",
+                        params![kind, chatter],
+                        |row| row.get(0),
+                    )
                     .unwrap();
                 prop_assert_eq!(stored, units);
             }

@@ -38,7 +38,8 @@ impl Store {
         self.readers.read(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT chatter_id, login, display_name FROM seen_chatters WHERE channel_id = ?1 AND chatter_id = ?2",
+                    "SELECT chatter_id, login, display_name FROM seen_chatters
+                     WHERE channel_id = ?1 AND chatter_id = ?2",
                 )?
                 .query_row(params![channel, chatter], read_chatter)
                 .optional()
@@ -67,7 +68,8 @@ fn read_chatter(row: &Row<'_>) -> rusqlite::Result<KnownChatter> {
 fn save(connection: &Connection, channel: ChannelId, chatter: &KnownChatter, at: SystemTime) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO seen_chatters (channel_id, chatter_id, login, display_name, seen_at) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO seen_chatters (channel_id, chatter_id, login, display_name, seen_at)
+             VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (channel_id, chatter_id) DO UPDATE
              SET login = excluded.login, display_name = excluded.display_name, seen_at = excluded.seen_at",
         )?

@@ -38,6 +38,7 @@ fn apply(connection: &Connection, commit: &Commit) -> Result<Committed, Abort<Co
     }
     outcomes::insert(connection, commit)?;
     let written: BTreeSet<Scope> = commit.effects.iter().flat_map(|effect| effect.scopes(commit.channel)).collect();
+    // Also makes the rows that the effects below update.
     for scope in &written {
         scopes::raise_revision(connection, scope)?;
     }

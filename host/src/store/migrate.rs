@@ -6,14 +6,15 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::OpenStoreError;
 
-/// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never changes.
+/// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never
+/// changes.
 const STEPS: [&str; 1] = [include_str!("../../migrations/0001_first_schema.sql")];
 
 /// The newest schema that this program knows.
 const KNOWN: u32 = STEPS.len() as u32;
 
-/// Refuses a file that is newer than this program, or damaged, without writing to it: the connection is read-only, so that not
-/// even a log left by a crash is folded in.
+/// Refuses a file that is newer than this program, or damaged, without writing to it: the connection is read-only, so
+/// that not even a log left by a crash is folded in.
 pub(super) fn check_file(path: &Path) -> Result<(), OpenStoreError> {
     let found = read_version(path).map_err(|error| open_error(path, error))?;
     if found.version > KNOWN {
@@ -39,11 +40,13 @@ fn read_version(path: &Path) -> rusqlite::Result<FoundFile> {
     Ok(FoundFile { version, damage })
 }
 
+/// A file without the row was cut off while it was made: checked like any other unclean one.
 fn was_stopped_cleanly(connection: &Connection) -> rusqlite::Result<bool> {
     let was_clean = connection.query_row("SELECT was_clean FROM last_stop", [], |row| row.get(0)).optional()?;
     Ok(was_clean.unwrap_or(false))
 }
 
+/// The first thing wrong with the file's pages. Indexes are not compared with their tables: that would take minutes.
 fn find_damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let first: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     Ok((first != "ok").then_some(first))

@@ -11,8 +11,8 @@ use super::StoreError;
 
 /// Read connections that nobody uses right now.
 ///
-/// A read takes one, or opens one more where there is none: so no reader ever waits for another, and there are never more
-/// connections than threads that read at once.
+/// A read takes one, or opens one more where there is none: so no reader ever waits for another, and there are never
+/// more connections than threads that read at once.
 pub(super) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
@@ -57,11 +57,14 @@ fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "mmap_size", 256 << 20)?;
     keep_statements(&connection)?;
+    // A connection that has read once keeps a share of the file. Without one the writer, when it closes, takes itself for
+    // the last, locks the file to tidy up, and a read at that moment fails.
+    connection.query_row("SELECT count(*) FROM last_stop", [], |_| Ok(()))?;
     Ok(connection)
 }
 
-/// Without the stability guarantee SQLite prepares a kept statement again for each new parameter, in case that another plan
-/// suits it better: three quarters of a point read's time.
+/// Without the stability guarantee (QPSG) SQLite prepares a kept statement again for each new parameter, in case that
+/// another plan suits it better: three quarters of a point read's time.
 pub(super) fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);

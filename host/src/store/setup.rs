@@ -35,6 +35,7 @@ impl Store {
     /// One consistent snapshot.
     pub fn load_channel(&self, channel: ChannelId) -> Result<Option<ChannelRecord>, StoreError> {
         self.readers.read(|connection| {
+            // Nothing of it is written: the transaction makes the five reads see one moment.
             let snapshot = connection.unchecked_transaction()?;
             let Some(mut record) = load_record(&snapshot, channel)? else { return Ok(None) };
             for (module, enabled) in list_rows(&snapshot, LIST_SWITCHED, channel, read_pair)? {
@@ -93,7 +94,8 @@ impl Store {
 fn load_record(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<ChannelRecord>> {
     connection
         .prepare_cached(
-            "SELECT login, display_name, bot, revision, prefix, locale, muted_until FROM channels WHERE channel_id = ?1",
+            "SELECT login, display_name, bot, revision, prefix, locale, muted_until FROM channels
+             WHERE channel_id = ?1",
         )?
         .query_row(params![channel], |row| {
             Ok(ChannelRecord {
@@ -163,7 +165,7 @@ fn read_grants(row: &Row<'_>) -> rusqlite::Result<(ModuleDigest, Grants)> {
     Ok((row.get(0)?, grants))
 }
 
-/// Makes a channel known, or corrects what it is called and who sits there.
+/// Makes a channel known with revision 1, or corrects what it is called and who sits there.
 pub(super) fn save_channel(connection: &Connection, channel: &Channel, bot: &Login) -> rusqlite::Result<()> {
     execute(
         connection,
@@ -220,7 +222,8 @@ pub(super) fn save_setting(
     )
 }
 
-/// Adds a word, or replaces the module's own of that name.
+/// Adds a word, or replaces the module's own of that name. Two modules may have claimed the same one while only one of
+/// them was on: who answers is `setup`'s to say.
 pub(super) fn save_word(
     connection: &Connection,
     channel: ChannelId,
@@ -370,9 +373,9 @@ mod tests {
     async fn a_capability_of_a_later_version_is_not_granted() {
         let fixture = Fixture::with_channel().await;
         let digest = ModuleDigest([1; 32]);
-        let insert = |connection: &Connection| {
-            let sql = r#"INSERT INTO grants (channel_id, digest, capabilities) VALUES (?1, ?2, '["time-travel", "storage"]')"#;
-            connection.execute(sql, params![CHANNEL, ModuleDigest([1; 32])])?;
+        let insert = move |connection: &Connection| {
+            let sql = "INSERT INTO grants (channel_id, digest, capabilities) VALUES (?1, ?2, ?3)";
+            connection.execute(sql, params![CHANNEL, digest, Json(["time-travel", "storage"])])?;
             Ok(())
         };
         fixture.store.writer.write(insert).await.unwrap();

@@ -43,8 +43,8 @@ impl Store {
         })
     }
 
-    /// Entries whose key begins with `prefix`, in byte order, strictly after `after`: at most `limit`, 100, or 64 KiB of
-    /// keys and values, but at least one where there is one.
+    /// Entries whose key begins with `prefix`, in byte order, strictly after `after`: at most `limit`, 100, or 64 KiB
+    /// of keys and values, but at least one where there is one.
     pub fn list_entries(
         &self,
         channel: ChannelId,
@@ -108,6 +108,7 @@ fn read_entry<'a>(row: &'a Row<'_>) -> rusqlite::Result<Option<(&'a str, &'a [u8
     Ok(key.zip(value))
 }
 
+/// The storage has its row by now: the commit raised its revision first.
 pub(super) fn save_entry(
     connection: &Connection,
     channel: ChannelId,
@@ -146,6 +147,7 @@ fn size(key: usize, value: usize) -> i64 {
     i64::try_from(key + value).expect("what fits into memory fits into 63 bits")
 }
 
+/// The bytes of a key and its value, as [`StorageState`] counts them.
 fn find_size(
     connection: &Connection,
     channel: ChannelId,

@@ -1,7 +1,7 @@
 //! Which channels the bot shall sit in.
 //!
-//! A channel is known by its id, and its login gets recycled: whoever bears a login now takes the row of whoever bore it
-//! before, whom nobody can join under that name any more.
+//! A channel is known by its id, and its login gets recycled: whoever bears a login now takes the row of whoever bore
+//! it before, whom nobody can join under that name any more.
 
 use std::time::SystemTime;
 
@@ -13,16 +13,7 @@ use super::writer::Abort;
 use super::{Store, StoreError, scopes, setup};
 use crate::domain::effect::Scope;
 use crate::domain::id::{ChannelId, Login};
-use crate::domain::message::Channel;
-
-/// A channel that an account shall sit in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WantedChannel {
-    /// None for a seed until Twitch has told it.
-    pub id: Option<ChannelId>,
-    pub login: Login,
-    pub account: Login,
-}
+use crate::domain::message::{Channel, WantedChannel};
 
 impl Store {
     /// In the order of their logins.

@@ -1,7 +1,7 @@
 //! The writer: one thread with the only connection that writes.
 //!
-//! Whatever waits in the queue goes into one SQLite transaction, each job in a savepoint of its own, and is acknowledged
-//! after that transaction is on disk. The queue is bounded; who finds it full waits.
+//! Whatever waits in the queue goes into one SQLite transaction, each job in a savepoint of its own, and is
+//! acknowledged after that transaction is on disk. The queue is bounded; who finds it full waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -215,8 +215,8 @@ fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A full disk or a failed write makes SQLite roll the whole transaction back by itself (sqlite.org/lang_transaction.html,
-/// section 3): a job after that would run, and commit, outside of any transaction.
+/// A full disk or a failed write makes SQLite roll the whole transaction back by itself
+/// (sqlite.org/lang_transaction.html, section 3): a job after that would run, and commit, outside of any transaction.
 fn run_in_savepoint<T>(
     connection: &Connection,
     job: impl FnOnce(&Connection) -> Result<T, Abort<T>>,
@@ -256,6 +256,7 @@ fn commit(connection: &Connection) -> Result<(), StoreError> {
     committed
 }
 
+/// The mark is committed before the log is folded in: a kill in between leaves a file that needs no check.
 fn stop(connection: &Connection) -> Result<(), StoreError> {
     migrate::mark_stopped(connection)?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -285,6 +286,14 @@ mod tests {
         gate
     }
 
+    /// Returns when so many orders wait behind the held one.
+    async fn until_waiting(fixture: &Fixture, orders: usize) {
+        let queue = fixture.store.writer.queue.as_ref().unwrap();
+        while queue.max_capacity() - queue.capacity() < orders {
+            yield_now().await;
+        }
+    }
+
     fn spawn_job(
         fixture: &Fixture,
         job: impl FnOnce(&Connection) -> Result<(), Abort<()>> + Send + 'static,
@@ -309,7 +318,7 @@ mod tests {
         let before = fixture.store.batches();
         let commits: Vec<_> =
             (0..100).map(|n| spawn_commit(&fixture, &n.to_string(), vec![save(&n.to_string(), "")])).collect();
-        yield_now().await;
+        until_waiting(&fixture, 100).await;
         gate.send(()).unwrap();
         for commit in commits {
             assert_eq!(commit.await.unwrap().unwrap(), Committed::Done);
@@ -322,10 +331,10 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let gate = hold(&fixture).await;
         let commits: Vec<_> = (0..10).map(|n| spawn_commit(&fixture, &n.to_string(), vec![save("key", "")])).collect();
-        yield_now().await;
+        until_waiting(&fixture, 10).await;
         let store = Arc::clone(&fixture.store);
         let closing = tokio::spawn(async move { store.close().await });
-        yield_now().await;
+        until_waiting(&fixture, 11).await;
         gate.send(()).unwrap();
         for commit in commits {
             assert_eq!(commit.await.unwrap().unwrap(), Committed::Done);
@@ -340,7 +349,7 @@ mod tests {
         let before = spawn_commit(&fixture, "before", vec![save("before", "")]);
         let broken = spawn_job(&fixture, |_| panic!("a bug in a job"));
         let after = spawn_commit(&fixture, "after", vec![save("after", "")]);
-        yield_now().await;
+        until_waiting(&fixture, 3).await;
         gate.send(()).unwrap();
         assert!(matches!(before.await.unwrap(), Err(StoreError::Closed)));
         assert!(matches!(broken.await.unwrap(), Err(StoreError::Closed)));
@@ -363,7 +372,7 @@ mod tests {
             )?;
             Ok(())
         });
-        yield_now().await;
+        until_waiting(&fixture, 3).await;
         gate.send(()).unwrap();
         assert!(innocent.await.unwrap().is_err());
         assert!(again.await.unwrap().is_err(), "no duplicate of what is not on disk");
@@ -383,7 +392,7 @@ mod tests {
         let before = spawn_commit(&fixture, "before", vec![save("before", "")]);
         let fills = spawn_commit(&fixture, "fills", vec![save("fills", &"x".repeat(1 << 20))]);
         let after = spawn_commit(&fixture, "after", vec![save("after", "")]);
-        yield_now().await;
+        until_waiting(&fixture, 3).await;
         gate.send(()).unwrap();
         let error = fills.await.unwrap().unwrap_err();
         assert_eq!(error.to_string(), "database: database or disk is full");
@@ -401,7 +410,7 @@ mod tests {
         let before = spawn_commit(&fixture, "before", vec![save("before", "")]);
         let broken = spawn_job(&fixture, |connection| Ok(connection.execute_batch("ROLLBACK")?));
         let after = spawn_commit(&fixture, "after", vec![save("after", "")]);
-        yield_now().await;
+        until_waiting(&fixture, 3).await;
         gate.send(()).unwrap();
         assert!(matches!(before.await.unwrap(), Err(StoreError::RolledBack)));
         assert!(matches!(broken.await.unwrap(), Err(StoreError::RolledBack)));
@@ -414,7 +423,7 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let gate = hold(&fixture).await;
         let commit = spawn_commit(&fixture, "left", vec![save("left", "")]);
-        yield_now().await;
+        until_waiting(&fixture, 1).await;
         commit.abort();
         gate.send(()).unwrap();
         fixture.commit("later", vec![save("later", "")]).await;

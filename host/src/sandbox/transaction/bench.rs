@@ -123,12 +123,12 @@ impl Bench {
     }
 
     pub(super) fn commit(&self, transaction: Transaction) -> Committed {
-        self.commit_data(transaction.finish(&[]).expect("the run wrote something"))
+        self.commit_data(&transaction.finish(&[]).expect("the run wrote something"))
     }
 
-    pub(super) fn commit_data(&self, commit: Commit) -> Committed {
+    pub(super) fn commit_data(&self, commit: &Commit) -> Committed {
         let committed = self.wait(self.world.store.commit(commit.clone())).unwrap();
-        self.world.reload_setups(&commit).unwrap();
+        self.world.reload_setups(commit).unwrap();
         committed
     }
 

@@ -89,6 +89,23 @@ mod tests {
     }
 
     #[test]
+    fn a_set_up_that_is_out_of_date_ends_the_run_and_is_read_anew() {
+        let bench = Bench::new(Terms::default());
+        let mut change = bench.run("shop", "");
+        change.set_prefix("?").unwrap();
+        let commit = change.finish(&[]).unwrap();
+        // On disk, but not in memory yet.
+        assert_eq!(bench.wait(bench.world.store.commit(commit)).unwrap(), Committed::Done);
+        let leave = || {
+            let mut run = bench.run("shop", "");
+            run.prefix().unwrap();
+            run.request_leave()
+        };
+        assert!(matches!(leave(), Err(Fault::Conflict)));
+        assert!(leave().unwrap());
+    }
+
+    #[test]
     fn a_closed_bot_says_why_it_does_not_come() {
         let bench = Bench::new(Terms { policy: JoinPolicy::Closed, ..Terms::default() });
         assert!(matches!(told(bench.run("alice", "").request_join()), JoinError::Refused(_)));

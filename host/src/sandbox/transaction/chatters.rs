@@ -48,8 +48,8 @@ impl Transaction {
         self.resolve(who)
     }
 
-    /// Whom a text means. Chatters whom the invocation itself shows are known from it: they may be seen here for the first
-    /// time, and what they were seen with last may not be stored yet.
+    /// Whom a text means. Chatters whom the invocation itself shows are known from it: they may be seen here for the
+    /// first time, and what they were seen with last may not be stored yet.
     pub(super) fn resolve(&self, who: &str) -> Result<Option<KnownChatter>, Fault> {
         let Some(reference) = Reference::parse(who) else { return Ok(None) };
         if let Some(shown) = self.shown().into_iter().flatten().find(|shown| reference.means(shown)) {

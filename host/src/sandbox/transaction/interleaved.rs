@@ -1,5 +1,5 @@
-//! Random invocations, interleaved step by step with conflicts, second runs and crashes, see and leave behind exactly what
-//! they would one after another in the order of their commits.
+//! Random invocations, interleaved step by step with conflicts, second runs and crashes, see and leave behind exactly
+//! what they would one after another in the order of their commits.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -219,10 +219,7 @@ impl Interleaver<'_> {
                 active.seen.push(seen);
                 self.active.push(active);
             }
-            Err(Fault::Conflict) => {
-                self.bench.world.setup.reload(script.invocation(active.number).channel.id).unwrap();
-                self.again(active.number, active.runs);
-            }
+            Err(Fault::Conflict) => self.again(active.number, active.runs),
             Err(fault) => panic!("{fault}"),
         }
     }
@@ -243,18 +240,18 @@ impl Interleaver<'_> {
             Fate::Refused => self.scripts[number].fate = Fate::Refused,
             Fate::CrashBeforeCommit => self.waiting.push_back(number),
             Fate::CrashAfterCommit => {
-                if self.commit(number, runs, seen, commit) {
+                if self.commit(number, runs, seen, &commit) {
                     self.waiting.push_back(number);
                 }
             }
             Fate::Answered => {
-                self.commit(number, runs, seen, commit);
+                self.commit(number, runs, seen, &commit);
             }
         }
     }
 
     /// Whether it was made now.
-    fn commit(&mut self, number: usize, runs: u32, seen: Vec<String>, commit: Commit) -> bool {
+    fn commit(&mut self, number: usize, runs: u32, seen: Vec<String>, commit: &Commit) -> bool {
         let before = self.committed.iter().find(|(committed, _)| *committed == number).map(|(_, seen)| seen.clone());
         match self.bench.commit_data(commit) {
             Committed::Done => {
@@ -273,44 +270,48 @@ impl Interleaver<'_> {
     }
 }
 
-/// What is on disk, in the words of the model.
-fn load(
-    bench: &Bench,
-    channel: u64,
-    model: &ChannelModel,
-) -> (Vec<(String, String)>, [u64; 2], BTreeMap<u64, i64>, String) {
-    let (store, id, bank) = (&bench.world.store, ChannelId(channel), "bank".parse().unwrap());
-    let (state, entries) = store.list_entries(id, &bank, "", None, 100).unwrap();
-    let entries = entries.into_iter().map(|(key, value)| (key, String::from_utf8(value).unwrap())).collect();
-    let holder = |holder: &u64| match *holder {
-        TILL => Holder::Till,
-        MINT => Holder::Mint,
-        chatter => Holder::Chatter(ChatterId(chatter)),
-    };
-    let units = |who: &u64| store.load_account(id, holder(who)).unwrap().1.units(0).unwrap();
-    let accounts = model.accounts.keys().map(|who| (*who, units(who))).collect();
-    let record = store.load_channel(id).unwrap().unwrap();
-    let sides = record.settings.get(&bank).and_then(|settings| settings.get("sides")).map_or("6", String::as_str);
-    let has_extra = record.switched.get(&"extra".parse().unwrap()).copied().unwrap_or(true);
-    let words: BTreeSet<_> =
-        record.claimed.get(&bank).into_iter().flatten().map(|word| word.name.to_string()).collect();
-    let set_up = format!("{} {sides} {has_extra} {words:?}", record.prefix);
-    (entries, [state.bytes, state.keys], accounts, set_up)
-}
-
+/// What is on disk is what the model says.
 fn check(bench: &Bench, model: &Model) {
     for ((_, channel), expected) in CHANNELS.iter().zip(&model.channels) {
-        let (entries, usage, accounts, set_up) = load(bench, *channel, expected);
-        assert_eq!(entries, expected.entries.clone().into_iter().collect::<Vec<_>>());
-        assert_eq!(usage, [expected.bytes() as u64, expected.entries.len() as u64], "the quota counts exactly");
-        assert_eq!(accounts, expected.accounts);
-        assert_eq!(accounts.values().sum::<i64>(), 0, "the ledger sums to zero");
-        assert!(accounts.iter().all(|(holder, units)| *holder == MINT || *units >= 0), "nobody is below zero");
-        let ChannelModel { prefix, sides, has_extra, words, .. } = expected;
-        assert_eq!(set_up, format!("{prefix} {sides} {has_extra} {words:?}"));
+        check_storage(bench, ChannelId(*channel), expected);
+        check_ledger(bench, ChannelId(*channel), expected);
+        check_setup(bench, ChannelId(*channel), expected);
     }
     let wanted = bench.world.store.list_wanted().unwrap().into_iter();
     assert_eq!(wanted.map(|channel| channel.id.unwrap().0).collect::<BTreeSet<_>>(), model.wanted);
+}
+
+fn check_storage(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
+    let (state, entries) = bench.world.store.list_entries(channel, &bank().name, "", None, 100).unwrap();
+    let entries = entries.into_iter().map(|(key, value)| (key, String::from_utf8(value).unwrap()));
+    assert_eq!(entries.collect::<BTreeMap<_, _>>(), expected.entries);
+    let usage = (expected.bytes() as u64, expected.entries.len() as u64);
+    assert_eq!((state.bytes, state.keys), usage, "the quota counts exactly");
+}
+
+fn check_ledger(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
+    let units = |holder: u64| {
+        let holder = match holder {
+            TILL => Holder::Till,
+            MINT => Holder::Mint,
+            chatter => Holder::Chatter(ChatterId(chatter)),
+        };
+        bench.world.store.load_account(channel, holder).unwrap().1.units(0).unwrap()
+    };
+    let accounts: BTreeMap<u64, i64> = expected.accounts.keys().map(|holder| (*holder, units(*holder))).collect();
+    assert_eq!(accounts, expected.accounts);
+    assert_eq!(accounts.values().sum::<i64>(), 0, "the ledger sums to zero");
+    assert!(accounts.iter().all(|(holder, units)| *holder == MINT || *units >= 0), "nobody is below zero");
+}
+
+fn check_setup(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
+    let record = bench.world.store.load_channel(channel).unwrap().unwrap();
+    let bank = bank().name;
+    let sides = record.settings.get(&bank).and_then(|settings| settings.get("sides")).map_or("6", String::as_str);
+    let words = record.claimed.get(&bank).into_iter().flatten().map(|word| word.name.to_string());
+    let has_extra = record.switched.get(&"extra".parse().unwrap()).copied().unwrap_or(true);
+    assert_eq!((record.prefix.as_str(), sides), (expected.prefix.as_str(), expected.sides.to_string().as_str()));
+    assert_eq!((has_extra, words.collect::<BTreeSet<_>>()), (expected.has_extra, expected.words.clone()));
 }
 
 #[test]

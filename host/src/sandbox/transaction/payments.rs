@@ -126,8 +126,8 @@ impl Transaction {
         self.held_by(to)
     }
 
-    /// Whether this invocation may move anything at all: the currency is ours, somebody asked, and that chatter may still
-    /// use the command that was called, as the channel is set up now.
+    /// Whether this invocation may move anything at all: the currency is ours, somebody asked, and that chatter may
+    /// still use the command that was called, as the channel is set up now.
     fn check_powers(&mut self) -> Result<(), Refusal> {
         if !self.world.balances.is_ledger(self.channel()) {
             return Err(
@@ -183,8 +183,8 @@ impl Transaction {
         Ok(self.ledger.applied_to(holder, committed).ok_or(PaymentError::InvalidAmount)?)
     }
 
-    /// A chatter whom the invocation's own text names, who wrote the message that it replies to, or who called: a module
-    /// cannot choose by itself whom to enrich.
+    /// A chatter whom the invocation's own text names, who wrote the message that it replies to, or who called: a
+    /// module cannot choose by itself whom to enrich.
     fn find_payee(&self, to: &str) -> Result<ChatterId, Refusal> {
         let payee = self.resolve(to)?.ok_or(PaymentError::UnknownChatter)?;
         let invocation = self.invocation();
@@ -196,8 +196,8 @@ impl Transaction {
         Err(PaymentError::NotAllowed(format!("{} is not named in the message", payee.login)).into())
     }
 
-    /// Whether a word of the text means this chatter. Ids are compared, because logins get recycled: the payee's last known
-    /// login, and the one that the module gave, may be somebody else's by now.
+    /// Whether a word of the text means this chatter. Ids are compared, because logins get recycled: the payee's last
+    /// known login, and the one that the module gave, may be somebody else's by now.
     fn is_named(&self, payee: &KnownChatter, given: &str) -> Result<bool, Fault> {
         let given = Reference::parse(given);
         let is_mark = |character: char| !character.is_ascii_alphanumeric() && character != '_';
@@ -378,8 +378,8 @@ mod tests {
     #[test]
     fn two_payments_at_once_do_not_pass_the_cap_of_a_day() {
         let bench = bench();
-        let [mut first, mut second] = ["bob", "carol"]
-            .map(|_| bench.begin_with(bench.invocation("alice", "@bob @carol"), capped(None, Some("10"))));
+        let begin = || bench.begin_with(bench.invocation("alice", "@bob @carol"), capped(None, Some("10")));
+        let (mut first, mut second) = (begin(), begin());
         assert!(first.award("bob", "6").is_ok() && second.award("carol", "6").is_ok());
         assert_eq!(bench.commit(first), Committed::Done);
         assert_eq!(bench.commit(second), Committed::Conflict);

@@ -414,7 +414,7 @@ mod tests {
             };
             write(&mut first, committed);
             if let Some(commit) = first.finish(&[]) {
-                prop_assert_eq!(bench.commit_data(commit), Committed::Done);
+                prop_assert_eq!(bench.commit_data(&commit), Committed::Done);
             }
             let mut second = bench.run("alice", "");
             write(&mut second, own);

@@ -1,0 +1,25 @@
+//! What the limits cost: one message asked for and counted, among as many channels as an account may sit in.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use tokio::time::Instant;
+use twitchy::config::LimitsConfig;
+use twitchy::domain::id::ChannelId;
+use twitchy::twitch::rate_window::MessageWindows;
+
+fn windows(criterion: &mut Criterion) {
+    let (mut windows, mut now, mut turn) = (MessageWindows::new(&LimitsConfig::default()), Instant::now(), 0u64);
+    criterion.bench_function("windows/free_at_and_note", |bencher| {
+        bencher.iter(|| {
+            turn += 1;
+            let channel = ChannelId(turn % 100);
+            now = black_box(windows.free_at(channel, turn.is_multiple_of(3), now)) + Duration::from_millis(1);
+            windows.note(channel, now);
+        });
+    });
+}
+
+criterion_group!(benches, windows);
+criterion_main!(benches);

@@ -1,0 +1,31 @@
+//! Twitch's chat: one connection an account, what comes in over it, and what may go out.
+//!
+//! An [`Account`](account::Account) is everything that belongs to one bot account. It dials, logs in, joins the wanted
+//! channels and stays there through whatever happens to the socket; it turns lines into [`Event`]s, and
+//! [`OutgoingMessage`]s into lines, within Twitch's limits.
+//!
+//! Promised: one account never sends more than Twitch allows, whatever is asked of it and however often it reconnects;
+//! nothing that a module says can become a second IRC command, a Twitch command or a call of another bot; a line from
+//! the wire is at worst skipped; every queue has an end.
+//!
+//! Absent: what a message means, who may call a command, and every word of a reply. Nothing here knows of modules.
+//!
+//! [`Event`]: crate::domain::message::Event
+//! [`OutgoingMessage`]: crate::domain::message::OutgoingMessage
+
+pub mod account;
+mod command;
+mod connection;
+mod event;
+mod inbox;
+mod joins;
+mod lines;
+mod outbox;
+pub mod own_messages;
+mod pauses;
+pub mod rate_window;
+pub mod server;
+mod traffic;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! One bot account: connected for as long as the host runs, whatever happens to its sockets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::connection::{Connection, KeepConnectionError};
+use super::inbox::Inbox;
+use super::joins::Joins;
+use super::outbox::Outbox;
+use super::own_messages::OwnMessages;
+use super::pauses::Pauses;
+use super::rate_window::RateWindow;
+use super::server::Dial;
+use super::traffic::Traffic;
+use crate::config::LimitsConfig;
+use crate::domain::id::{ChatterId, Login};
+use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
+use crate::domain::ports::Credentials;
+
+const DIALLED_WITHIN: Duration = Duration::from_secs(15);
+/// Between two connections.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 60);
+/// A connection that held this long was a good one, and the next pause is short again.
+const STEADY_AFTER: Duration = Duration::from_secs(60);
+/// Between two questions for a token, which cost Twitch nothing.
+const FIRST_TOKEN_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_TOKEN_PAUSE: Duration = Duration::from_secs(5 * 60);
+
+/// What an account needs to live.
+pub struct Account<C, D> {
+    pub login: Login,
+    pub server: D,
+    pub credentials: Arc<C>,
+    /// All wanted channels; those of other accounts are passed over.
+    pub wanted: watch::Receiver<Arc<[WantedChannel]>>,
+    pub events: mpsc::Sender<Event>,
+    /// Messages of this account only.
+    pub outgoing: mpsc::Receiver<OutgoingMessage>,
+    pub limits: LimitsConfig,
+    pub own_messages: Arc<OwnMessages>,
+    /// Kept up to date for whoever looks.
+    pub state: watch::Sender<AccountState>,
+    /// How long messages that wait may hold up the end.
+    pub drain_within: Duration,
+}
+
+/// How an account is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountState {
+    pub phase: Phase,
+    /// Channels in which this account is to sit.
+    pub wanted: usize,
+    /// Those that Twitch has confirmed.
+    pub joined: usize,
+    /// Messages that the outbox holds.
+    pub waiting: usize,
+    /// Messages taken from `outgoing` so far and then sent in full, or dropped. An account is idle when this is as many
+    /// as were put in.
+    pub settled: u64,
+    pub counts: Counts,
+}
+
+/// What an account is doing about its connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Dialling or logging in, or pausing before that.
+    #[default]
+    Connecting,
+    Online,
+    /// There is no token to log in with at the moment, and it asks for one now and then.
+    NoToken,
+    /// Twitch refused the token, and it waits for another one.
+    Refused,
+    /// Over for good.
+    Stopped,
+}
+
+/// What was lost, and why; since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub long_lines: u64,
+    pub malformed_lines: u64,
+    /// Nobody took them from the full queue in time.
+    pub events_dropped: u64,
+    /// Messages that waited until they were stale.
+    pub stale: u64,
+    /// Messages that found the outbox full.
+    pub no_room: u64,
+    /// Messages of which nothing was left to say.
+    pub empty: u64,
+}
+
+impl<C: Credentials, D: Dial> Account<C, D> {
+    /// Runs until `shutdown`; then sends what waits, for at most `drain_within`, and closes.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut connecting = Connecting {
+            login: self.login.clone(),
+            server: self.server,
+            credentials: self.credentials,
+            logins: RateWindow::new(self.limits.logins, self.limits.login_window),
+            pauses: Pauses::new(FIRST_PAUSE, LONGEST_PAUSE),
+            refused: None,
+        };
+        let mut traffic = Traffic {
+            joins: Joins::new(self.login.clone(), &self.limits),
+            outbox: Outbox::new(&self.limits),
+            inbox: Inbox::new(self.events),
+            login: self.login,
+            id: None,
+            own_messages: self.own_messages,
+            outgoing: self.outgoing,
+            wanted: self.wanted,
+            drain_within: self.drain_within,
+            counts: Counts::default(),
+            phase: Phase::Connecting,
+            state: self.state,
+        };
+        while connecting.live_once(&mut traffic, &shutdown).await.is_some() {}
+        tracing::info!(account = %traffic.login, unsent = traffic.outbox.waiting(), "stopped");
+        traffic.enter_phase(Phase::Stopped);
+    }
+}
+
+/// What it takes to come online, again and again.
+struct Connecting<C, D> {
+    login: Login,
+    server: D,
+    credentials: Arc<C>,
+    logins: RateWindow,
+    pauses: Pauses,
+    /// The token that Twitch refused last: of no use any more.
+    refused: Option<SecretString>,
+}
+
+impl<C: Credentials, D: Dial> Connecting<C, D> {
+    /// One connection from the token to the end, and the pause after it. `None`: the host is stopping.
+    async fn live_once(&mut self, traffic: &mut Traffic, stop: &CancellationToken) -> Option<()> {
+        let token = self.find_token(traffic, stop).await?;
+        traffic.meanwhile(sleep_until(self.logins.free_at(Instant::now())), stop).await?;
+        self.logins.note(Instant::now());
+        let opened = traffic.meanwhile(self.open(&token), stop).await?;
+        let opened_at = Instant::now();
+        let error = match opened {
+            Ok((mut connection, id)) => {
+                tracing::info!(account = %self.login, "online");
+                traffic.id = Some(id);
+                let error = connection.serve(traffic, stop).await.err()?;
+                traffic.joins.start_over(Instant::now());
+                error
+            }
+            Err(error) => error,
+        };
+        if matches!(error, KeepConnectionError::Refused) {
+            tracing::error!(account = %self.login, "Twitch refuses this account's token; it is not used again");
+            self.refused = Some(token);
+            traffic.enter_phase(Phase::Refused);
+            return Some(());
+        }
+        if opened_at.elapsed() >= STEADY_AFTER {
+            self.pauses.start_over();
+        }
+        let pause = self.pauses.next_pause();
+        tracing::warn!(account = %self.login, %error, ?pause, "no connection");
+        traffic.enter_phase(Phase::Connecting);
+        traffic.meanwhile(sleep(pause), stop).await
+    }
+
+    async fn open(&self, token: &SecretString) -> Result<(Connection<D::Stream>, ChatterId), KeepConnectionError> {
+        let dialled = timeout(DIALLED_WITHIN, self.server.dial()).await;
+        let stream = dialled.map_err(|_| KeepConnectionError::Silent(DIALLED_WITHIN))??;
+        Connection::log_in(stream, &self.login, token).await
+    }
+
+    /// Asks for a token until there is one that Twitch has not refused.
+    async fn find_token(&mut self, traffic: &mut Traffic, stop: &CancellationToken) -> Option<SecretString> {
+        let mut pauses = Pauses::new(FIRST_TOKEN_PAUSE, LONGEST_TOKEN_PAUSE);
+        loop {
+            match traffic.meanwhile(self.credentials.fetch_access_token(&self.login), stop).await? {
+                Ok(token) if !self.is_refused(&token) => {
+                    traffic.enter_phase(Phase::Connecting);
+                    return Some(token);
+                }
+                Ok(_) => traffic.enter_phase(Phase::Refused),
+                Err(error) => {
+                    // Said once, however often it is asked.
+                    if traffic.phase != Phase::NoToken {
+                        tracing::error!(account = %self.login, %error, "cannot log in");
+                    }
+                    traffic.enter_phase(Phase::NoToken);
+                }
+            }
+            traffic.meanwhile(sleep(pauses.next_pause()), stop).await?;
+        }
+    }
+
+    fn is_refused(&self, token: &SecretString) -> bool {
+        self.refused.as_ref().is_some_and(|refused| refused.expose_secret() == token.expose_secret())
+    }
+}

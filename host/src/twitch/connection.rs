@@ -1,0 +1,211 @@
+//! One connection, from the login to its end. Knows nothing of sockets: the stream is a parameter, and time is tokio's.
+
+use std::io;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::account::Phase;
+use super::command::{Command, pass_line};
+use super::event::{Heard, parse_line};
+use super::lines::Lines;
+use super::traffic::{MustReconnect, Saying, Traffic};
+use crate::domain::id::{ChatterId, Login};
+
+/// From the first byte to knowing who we are.
+const LOGGED_IN_WITHIN: Duration = Duration::from_secs(15);
+/// Twitch says something every five minutes at least; a quiet connection is asked sooner.
+const ASKED_AFTER: Duration = Duration::from_secs(60);
+/// For anything at all to come in after our PING: else the connection is half-open.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why a connection could not be had or kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeepConnectionError {
+    /// Asking again with the same token is of no use.
+    #[error("the login was refused")]
+    Refused,
+    #[error("tags and commands are not to be had from this server")]
+    CapabilityRefused,
+    #[error("the server asked for a new connection")]
+    Reconnect,
+    #[error("the server closed the connection")]
+    Closed,
+    #[error("no answer within {0:?}")]
+    Silent(Duration),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A stream on which the login was accepted.
+#[derive(Debug)]
+pub(crate) struct Connection<S> {
+    stream: S,
+    lines: Lines,
+    heard_at: Instant,
+    pinged_at: Option<Instant>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Logs in; the connection, and who the account is.
+    pub(crate) async fn log_in(
+        stream: S,
+        account: &Login,
+        access_token: &SecretString,
+    ) -> Result<(Self, ChatterId), KeepConnectionError> {
+        let mut connection = Self { stream, lines: Lines::default(), heard_at: Instant::now(), pinged_at: None };
+        let id = timeout(LOGGED_IN_WITHIN, connection.introduce(account, access_token)).await;
+        let id = id.map_err(|_| KeepConnectionError::Silent(LOGGED_IN_WITHIN))??;
+        Ok((connection, id))
+    }
+
+    /// Twitch welcomes first and then says who one is, which own messages are recognised by.
+    async fn introduce(&mut self, account: &Login, token: &SecretString) -> Result<ChatterId, KeepConnectionError> {
+        self.say(&Command::RequestCapabilities).await?;
+        let pass = pass_line(token).ok_or(KeepConnectionError::Refused)?;
+        self.write(&pass).await?;
+        self.say(&Command::Nick(account.clone())).await?;
+        let mut is_welcome = false;
+        loop {
+            self.read().await?;
+            while let Some(line) = self.lines.next_line() {
+                match parse_line(&line, account) {
+                    Ok(Heard::Welcome) => is_welcome = true,
+                    Ok(Heard::Identity(id)) if is_welcome => return Ok(id),
+                    Ok(Heard::LoginRefused) => return Err(KeepConnectionError::Refused),
+                    Ok(Heard::CapabilityRefused) => return Err(KeepConnectionError::CapabilityRefused),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Serves until the connection is lost, or `stop`; then sends what waits, for a while, and closes.
+    ///
+    /// # Errors
+    /// Why the connection was lost.
+    pub(crate) async fn serve(
+        &mut self,
+        traffic: &mut Traffic,
+        stop: &CancellationToken,
+    ) -> Result<(), KeepConnectionError> {
+        let mut drain_until = None;
+        self.say_all(traffic.take_wanted(Instant::now())).await?;
+        traffic.enter_phase(Phase::Online);
+        loop {
+            self.listen(traffic).await?;
+            let wake_at = self.speak(traffic).await?.min(self.next_check());
+            traffic.publish();
+            if drain_until.is_some_and(|until| traffic.is_idle() || until <= Instant::now()) {
+                self.close().await;
+                return Ok(());
+            }
+            let wake_at = drain_until.map_or(wake_at, |until| wake_at.min(until));
+            let may_read = !traffic.inbox.is_full();
+            tokio::select! {
+                read = self.lines.fill(&mut self.stream), if may_read => self.note_read(read?)?,
+                () = traffic.inbox.settle(), if !may_read => {}
+                Some(message) = traffic.outgoing.recv() => traffic.take_outgoing(message, Instant::now()),
+                Ok(()) = traffic.wanted.changed() => {
+                    let leave = traffic.take_wanted(Instant::now());
+                    self.say_all(leave).await?;
+                }
+                () = sleep_until(wake_at) => {}
+                () = stop.cancelled(), if drain_until.is_none() => {
+                    traffic.inbox.close();
+                    drain_until = Some(Instant::now() + traffic.drain_within);
+                }
+            }
+        }
+    }
+
+    /// Takes in all whole lines that are there, as long as there is room for what they say.
+    async fn listen(&mut self, traffic: &mut Traffic) -> Result<(), KeepConnectionError> {
+        let now = Instant::now();
+        let mut answers = Vec::new();
+        while !traffic.inbox.is_full() {
+            let Some(line) = self.lines.next_line() else { break };
+            let answer = traffic.hear(&line, now).map_err(|MustReconnect| KeepConnectionError::Reconnect)?;
+            answers.extend(answer);
+        }
+        traffic.counts.long_lines += std::mem::take(&mut self.lines.skipped);
+        self.say_all(answers).await
+    }
+
+    /// Says all that may be said now; when there will be more.
+    async fn speak(&mut self, traffic: &mut Traffic) -> Result<Instant, KeepConnectionError> {
+        self.check().await?;
+        self.say_all(traffic.give_up_unconfirmed(Instant::now())).await?;
+        loop {
+            match traffic.next_saying(Instant::now()) {
+                Ok(Saying::Command(command)) => self.say(&command).await?,
+                Ok(Saying::Message(departure)) => {
+                    if let Some(id) = traffic.id {
+                        traffic.own_messages.note(id, departure.channel, &departure.text, Instant::now());
+                    }
+                    let said = self.say(&departure.command).await;
+                    // Part of it may have got through, and the time that counts is when it was written, not begun.
+                    traffic.outbox.note_sent(&departure, Instant::now());
+                    said?;
+                }
+                Err(wake_at) => return Ok(wake_at),
+            }
+        }
+    }
+
+    /// Asks a server that has been quiet for long whether it is there.
+    async fn check(&mut self) -> Result<(), KeepConnectionError> {
+        if Instant::now() < self.next_check() {
+            return Ok(());
+        }
+        if self.pinged_at.is_some() {
+            return Err(KeepConnectionError::Silent(ANSWERED_WITHIN));
+        }
+        self.pinged_at = Some(Instant::now());
+        self.say(&Command::Ping).await
+    }
+
+    fn next_check(&self) -> Instant {
+        self.pinged_at.map_or(self.heard_at + ASKED_AFTER, |at| at + ANSWERED_WITHIN)
+    }
+
+    async fn read(&mut self) -> Result<(), KeepConnectionError> {
+        let is_open = self.lines.fill(&mut self.stream).await?;
+        self.note_read(is_open)
+    }
+
+    fn note_read(&mut self, is_open: bool) -> Result<(), KeepConnectionError> {
+        self.heard_at = Instant::now();
+        self.pinged_at = None;
+        if is_open { Ok(()) } else { Err(KeepConnectionError::Closed) }
+    }
+
+    async fn say_all(&mut self, commands: Vec<Command>) -> Result<(), KeepConnectionError> {
+        for command in commands {
+            self.say(&command).await?;
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, command: &Command) -> Result<(), KeepConnectionError> {
+        self.write(command.to_line().as_bytes()).await
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), KeepConnectionError> {
+        let written = timeout(WRITTEN_WITHIN, async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        });
+        written.await.map_err(|_| KeepConnectionError::Silent(WRITTEN_WITHIN))??;
+        Ok(())
+    }
+
+    /// The other side may be gone already, and nothing depends on it.
+    async fn close(&mut self) {
+        let _closed = timeout(ANSWERED_WITHIN, self.stream.shutdown()).await;
+    }
+}

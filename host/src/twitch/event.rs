@@ -1,0 +1,228 @@
+//! From a line to what it says. Pure, and total: a line that says nothing we can use is an error, never a panic.
+//!
+//! Only the crate's line parser is used. Its typed messages would panic on a mangled `emotes` tag (an emote that ends
+//! before it begins), carry the text of a message in their errors, and refuse messages for tags that no command needs.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use twitch_irc::message::{IRCMessage, IRCPrefix};
+
+use crate::domain::id::{ChannelId, ChatterId, Login, MessageId};
+use crate::domain::message::{Badge, ChatMessage, Chatter, JoinFailure, QuotedMessage};
+use crate::domain::role::Role;
+
+/// Twitch's are UUIDs; the bound is for whoever keeps them.
+const LONGEST_MESSAGE_ID: usize = 64;
+
+/// What a line says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Message(Box<ChatMessage>),
+    /// The login was accepted.
+    Welcome,
+    /// Who we are.
+    Identity(ChatterId),
+    /// The login was not accepted.
+    LoginRefused,
+    /// A capability that we cannot do without is not to be had.
+    CapabilityRefused,
+    /// Our own standing in a channel; comes on joining and after each message of ours.
+    Standing {
+        channel: Login,
+        standing: Standing,
+    },
+    /// Which channel a room is. Comes on joining, and whenever a mode changes.
+    Room {
+        channel: Login,
+        id: ChannelId,
+    },
+    /// We left a room, or were sent away.
+    Left {
+        channel: Login,
+    },
+    /// A room into which we cannot come.
+    Barred {
+        channel: Login,
+        reason: JoinFailure,
+    },
+    Ping(String),
+    /// The server is about to close the connection.
+    Reconnect,
+    /// Anything else that is well formed.
+    Other,
+}
+
+/// What an account is in a channel, as far as Twitch's limits ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Broadcaster, moderator or VIP: hardly held back.
+    pub(crate) is_privileged: bool,
+    /// Broadcaster or moderator: the channel does not count among the 100 (dev.twitch.tv/docs/chat).
+    pub(crate) is_moderator: bool,
+}
+
+/// The line is not what Twitch sends. Names the part, and never holds what was in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ParseLineError {
+    #[error("not an IRC line")]
+    Irc,
+    #[error("no channel where one belongs")]
+    Channel,
+    #[error("no sender")]
+    Sender,
+    #[error("no text")]
+    Text,
+    #[error("the tag {0} is missing or odd")]
+    Tag(&'static str),
+}
+
+/// Reads one line without its ending. `account` is who listens.
+///
+/// # Errors
+/// When the line is malformed, or lacks something that its command needs.
+pub(crate) fn parse_line(line: &str, account: &Login) -> Result<Heard, ParseLineError> {
+    let line = IRCMessage::parse(line).map_err(|_| ParseLineError::Irc)?;
+    Ok(match line.command.as_str() {
+        "PRIVMSG" => Heard::Message(Box::new(parse_message(&line, account)?)),
+        "PING" => Heard::Ping(line.params.into_iter().next().unwrap_or_default()),
+        "001" => Heard::Welcome,
+        "GLOBALUSERSTATE" => Heard::Identity(parse_tag(&line, "user-id")?),
+        "CAP" if line.params.iter().any(|word| word == "NAK") => Heard::CapabilityRefused,
+        "USERSTATE" => Heard::Standing { channel: parse_channel(&line)?, standing: parse_standing(&line) },
+        "ROOMSTATE" => Heard::Room { channel: parse_channel(&line)?, id: parse_tag(&line, "room-id")? },
+        "PART" if parse_sender(&line)? == *account => Heard::Left { channel: parse_channel(&line)? },
+        "NOTICE" => parse_notice(&line)?,
+        "RECONNECT" => Heard::Reconnect,
+        _ => Heard::Other,
+    })
+}
+
+fn find_tag<'a>(line: &'a IRCMessage, key: &str) -> Option<&'a str> {
+    line.tags.0.get(key).map(String::as_str)
+}
+
+fn parse_tag<T: std::str::FromStr>(line: &IRCMessage, key: &'static str) -> Result<T, ParseLineError> {
+    find_tag(line, key).and_then(|value| value.parse().ok()).ok_or(ParseLineError::Tag(key))
+}
+
+fn parse_channel(line: &IRCMessage) -> Result<Login, ParseLineError> {
+    let name = line.params.first().and_then(|name| name.strip_prefix('#'));
+    name.and_then(|name| name.parse().ok()).ok_or(ParseLineError::Channel)
+}
+
+fn parse_sender(line: &IRCMessage) -> Result<Login, ParseLineError> {
+    match &line.prefix {
+        Some(IRCPrefix::Full { nick, .. }) => nick.parse().map_err(|_| ParseLineError::Sender),
+        _ => Err(ParseLineError::Sender),
+    }
+}
+
+/// Decoded tags can hold spaces and line ends, and ids go back onto the wire: only what an id is made of passes.
+fn parse_message_id(line: &IRCMessage, key: &'static str) -> Result<MessageId, ParseLineError> {
+    let id = find_tag(line, key).unwrap_or_default();
+    let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    let is_id = is_plain && (1..=LONGEST_MESSAGE_ID).contains(&id.len());
+    is_id.then(|| MessageId(id.into())).ok_or(ParseLineError::Tag(key))
+}
+
+fn parse_message(line: &IRCMessage, account: &Login) -> Result<ChatMessage, ParseLineError> {
+    let channel_id = parse_tag(line, "room-id")?;
+    let text = line.params.get(1).ok_or(ParseLineError::Text)?;
+    let action = text.strip_prefix("\u{1}ACTION ").map(|rest| rest.strip_suffix('\u{1}').unwrap_or(rest));
+    Ok(ChatMessage {
+        id: parse_message_id(line, "id")?,
+        account: account.clone(),
+        channel_id,
+        channel_login: parse_channel(line)?,
+        chatter: parse_chatter(line, channel_id)?,
+        text: action.unwrap_or(text).into(),
+        is_action: action.is_some(),
+        reply_to: parse_quoted(line)?,
+        sent_at: parse_sent_at(line)?,
+        is_shared_copy: find_tag(line, "source-room-id").is_some_and(|id| Some(id) != find_tag(line, "room-id")),
+    })
+}
+
+fn parse_chatter(line: &IRCMessage, channel: ChannelId) -> Result<Chatter, ParseLineError> {
+    let id: ChatterId = parse_tag(line, "user-id")?;
+    let login = parse_sender(line)?;
+    let display_name = find_tag(line, "display-name").filter(|name| !name.trim().is_empty());
+    let badges = parse_badges(line);
+    let role = if id == channel.broadcaster() { Role::Broadcaster } else { role_of(line, &badges) };
+    Ok(Chatter { id, display_name: display_name.unwrap_or(login.as_str()).into(), login, role, badges })
+}
+
+/// The highest role that badges and flags give to somebody other than the broadcaster.
+fn role_of(line: &IRCMessage, badges: &[Badge]) -> Role {
+    let of_badge = |badge: &Badge| match &*badge.name {
+        "moderator" | "lead_moderator" => Role::Moderator,
+        "vip" => Role::Vip,
+        "subscriber" | "founder" => Role::Subscriber,
+        _ => Role::Everyone,
+    };
+    let highest = badges.iter().map(of_badge).max().unwrap_or(Role::Everyone);
+    if has_flag(line, "mod") { highest.max(Role::Moderator) } else { highest }
+}
+
+fn has_flag(line: &IRCMessage, key: &str) -> bool {
+    find_tag(line, key) == Some("1")
+}
+
+/// `badges=subscriber/12,vip/1` with `badge-info=subscriber/14`.
+fn parse_badges(line: &IRCMessage) -> Vec<Badge> {
+    let badge = |(name, version): (&str, &str)| {
+        let info = list_pairs(line, "badge-info").find(|(known, _)| *known == name);
+        Badge { name: name.into(), version: version.into(), info: info.map_or("", |(_, info)| info).into() }
+    };
+    list_pairs(line, "badges").map(badge).collect()
+}
+
+fn list_pairs<'a>(line: &'a IRCMessage, key: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    find_tag(line, key).unwrap_or_default().split(',').filter_map(|pair| pair.split_once('/'))
+}
+
+fn parse_quoted(line: &IRCMessage) -> Result<Option<QuotedMessage>, ParseLineError> {
+    if find_tag(line, "reply-parent-msg-id").is_none() {
+        return Ok(None);
+    }
+    Ok(Some(QuotedMessage {
+        id: parse_message_id(line, "reply-parent-msg-id")?,
+        chatter_id: parse_tag(line, "reply-parent-user-id")?,
+        chatter_login: parse_tag(line, "reply-parent-user-login")?,
+        text: find_tag(line, "reply-parent-msg-body").unwrap_or_default().into(),
+    }))
+}
+
+fn parse_sent_at(line: &IRCMessage) -> Result<SystemTime, ParseLineError> {
+    let since_epoch = Duration::from_millis(parse_tag(line, "tmi-sent-ts")?);
+    UNIX_EPOCH.checked_add(since_epoch).ok_or(ParseLineError::Tag("tmi-sent-ts"))
+}
+
+fn parse_standing(line: &IRCMessage) -> Standing {
+    let badges = parse_badges(line);
+    let is_broadcaster = badges.iter().any(|badge| &*badge.name == "broadcaster");
+    let role = role_of(line, &badges);
+    Standing {
+        is_privileged: is_broadcaster || role >= Role::Vip,
+        is_moderator: is_broadcaster || role >= Role::Moderator,
+    }
+}
+
+/// The refusals of a login have no msg-id; their texts are all there is to go by, and writers of clients have seen
+/// them in either case. "Error logging in" is not among them: it also tells of too many logins, and passes.
+fn parse_notice(line: &IRCMessage) -> Result<Heard, ParseLineError> {
+    if line.params.first().is_some_and(|target| target == "*") {
+        let text = line.params.get(1).ok_or(ParseLineError::Text)?.to_ascii_lowercase();
+        let refusals = ["login authentication failed", "improperly formatted auth", "invalid nick"];
+        return Ok(if refusals.contains(&text.as_str()) { Heard::LoginRefused } else { Heard::Other });
+    }
+    let reason = match find_tag(line, "msg-id") {
+        Some("msg_banned") => JoinFailure::Banned,
+        Some("msg_channel_suspended" | "tos_ban") => JoinFailure::Suspended,
+        _ => return Ok(Heard::Other),
+    };
+    Ok(Heard::Barred { channel: parse_channel(line)?, reason })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! Which channels an account is to sit in, and where it sits. Pure: every moment is a parameter.
+//!
+//! Twitch confirms a JOIN by telling the room's id, says no to some, and is silent about channels that do not exist. So
+//! a room counts as joined once its id is known, and as the right one if that is the id that was stored: a login that
+//! was given to somebody else leads into a stranger's room.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::command::JOINS_PER_LINE;
+use super::event::Standing;
+use super::rate_window::RateWindow;
+use crate::config::LimitsConfig;
+use crate::domain::id::{ChannelId, Login};
+use crate::domain::message::{Event, JoinFailure, WantedChannel};
+
+/// How long Twitch may take to confirm. It answers within a second or not at all.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(15);
+/// Unconfirmed attempts before that is reported; a single one may just have been slow.
+const ATTEMPTS_UNREPORTED: u32 = 2;
+/// Before the second attempt, and twice as long before each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// The rooms of one account.
+#[derive(Debug)]
+pub(crate) struct Joins {
+    account: Login,
+    rooms: HashMap<Login, Room>,
+    window: RateWindow,
+    capacity: usize,
+}
+
+#[derive(Debug)]
+struct Room {
+    /// Its place among the wanted ones: the first are joined first.
+    place: usize,
+    /// Stored, or learned from a seed's room.
+    id: Option<ChannelId>,
+    presence: Presence,
+    standing: Standing,
+    failures: u32,
+    reported: Option<JoinFailure>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Out { ask_at: Instant },
+    Asked { until: Instant },
+    In,
+}
+
+/// What a change of the world asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// A room to leave.
+    pub(crate) leave: Option<Login>,
+    /// Something to report.
+    pub(crate) event: Option<Event>,
+}
+
+impl Joins {
+    pub(crate) fn new(account: Login, limits: &LimitsConfig) -> Self {
+        let window = RateWindow::new(limits.joins, limits.login_window);
+        Self { account, rooms: HashMap::new(), window, capacity: limits.channels }
+    }
+
+    pub(crate) fn count_wanted(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// Rooms that Twitch has confirmed.
+    pub(crate) fn count_joined(&self) -> usize {
+        self.rooms.values().filter(|room| room.presence == Presence::In).count()
+    }
+
+    /// The account's standing in a channel where it sits; none where it does not, or where the login is another
+    /// channel's.
+    pub(crate) fn find_standing(&self, login: &Login, id: ChannelId) -> Option<Standing> {
+        let room = self.rooms.get(login).filter(|room| room.presence == Presence::In && room.id == Some(id));
+        room.map(|room| room.standing)
+    }
+
+    /// Replaces what is wanted; the rooms to leave. Channels of other accounts are passed over.
+    pub(crate) fn set_wanted(&mut self, wanted: &[WantedChannel], now: Instant) -> Vec<Login> {
+        let own = || wanted.iter().filter(|channel| channel.account == self.account);
+        let logins: HashSet<&Login> = own().map(|channel| &channel.login).collect();
+        let is_unwanted = |login: &Login, _: &mut Room| !logins.contains(login);
+        let unwanted = self.rooms.extract_if(is_unwanted).filter(|(_, room)| room.may_be_in());
+        let mut leave: Vec<Login> = unwanted.map(|(login, _)| login).collect();
+        for (place, channel) in wanted.iter().filter(|channel| channel.account == self.account).enumerate() {
+            let room = self.rooms.entry(channel.login.clone()).or_insert_with(|| Room::new(now));
+            room.place = place;
+            if room.id.is_some() && channel.id.is_some() && room.id != channel.id {
+                // Another channel is wanted under this login: whatever is known is of the old one.
+                leave.extend(room.may_be_in().then(|| channel.login.clone()));
+                *room = Room { place, ..Room::new(now) };
+            }
+            room.id = channel.id.or(room.id);
+        }
+        leave
+    }
+
+    /// Without a connection it sits nowhere. Pauses go on. Privileges may be gone, and Twitch tells anew; that the account
+    /// was moderator is kept, as it only decides how many channels are asked for.
+    pub(crate) fn start_over(&mut self, now: Instant) {
+        for room in self.rooms.values_mut().filter(|room| room.may_be_in()) {
+            room.presence = Presence::Out { ask_at: now };
+            room.standing.is_privileged = false;
+        }
+    }
+
+    /// Ends the attempts that Twitch left unanswered. The rooms are left, too: should the answer only be late, the next
+    /// JOIN would get none.
+    pub(crate) fn give_up_unconfirmed(&mut self, now: Instant) -> Vec<Outcome> {
+        let is_late = |room: &Room| matches!(room.presence, Presence::Asked { until } if until <= now);
+        let late: Vec<Login> =
+            self.rooms.iter().filter(|(_, room)| is_late(room)).map(|(login, _)| login.clone()).collect();
+        late.into_iter().map(|login| self.note_failure(&login, JoinFailure::Unconfirmed, now)).collect()
+    }
+
+    /// The channels to ask for at `now`, which count as asked for: as many as one line and the limits have room for.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<Login> {
+        let room_left = self.window.room(now).min(JOINS_PER_LINE);
+        let mut places_left = self.places_left();
+        let mut due: Vec<_> = self.rooms.iter_mut().filter(|(_, room)| room.is_due(now)).collect();
+        due.sort_by_key(|(_, room)| room.place);
+        let mut asked = Vec::new();
+        for (login, room) in due {
+            let needs_place = !room.standing.is_moderator;
+            if asked.len() < room_left && (!needs_place || places_left > 0) {
+                places_left -= usize::from(needs_place);
+                room.presence = Presence::Asked { until: now + CONFIRMED_WITHIN };
+                self.window.note(now);
+                asked.push(login.clone());
+            }
+        }
+        asked
+    }
+
+    /// When there will be something to do; `None` while nothing is.
+    pub(crate) fn next_at(&self, now: Instant) -> Option<Instant> {
+        let free_at = self.window.free_at(now);
+        let has_place = self.places_left() > 0;
+        let moment = |room: &Room| match room.presence {
+            Presence::Out { ask_at } => (has_place || room.standing.is_moderator).then(|| ask_at.max(free_at)),
+            Presence::Asked { until } => Some(until),
+            Presence::In => None,
+        };
+        self.rooms.values().filter_map(moment).min()
+    }
+
+    /// Twitch allows an account 100 channels, not counting those where it is moderator or broadcaster.
+    fn places_left(&self) -> usize {
+        let taken = self.rooms.values().filter(|room| room.may_be_in() && !room.standing.is_moderator).count();
+        self.capacity.saturating_sub(taken)
+    }
+
+    pub(crate) fn note_standing(&mut self, login: &Login, standing: Standing) {
+        if let Some(room) = self.rooms.get_mut(login) {
+            room.standing = standing;
+        }
+    }
+
+    /// Twitch told which channel the room is.
+    pub(crate) fn note_room(&mut self, login: &Login, id: ChannelId, now: Instant) -> Outcome {
+        let Some(room) = self.rooms.get_mut(login) else { return Outcome::default() };
+        if room.id.is_some_and(|stored| stored != id) {
+            return self.note_failure(login, JoinFailure::Recycled { found: id }, now);
+        }
+        // Anything but an answer to our question: a mode changed, or the room was left in the meantime.
+        if !matches!(room.presence, Presence::Asked { .. }) {
+            return Outcome::default();
+        }
+        room.id = Some(id);
+        room.presence = Presence::In;
+        room.failures = 0;
+        room.reported = None;
+        let event = Event::Joined { account: self.account.clone(), channel_id: id, channel_login: login.clone() };
+        Outcome { leave: None, event: Some(event) }
+    }
+
+    /// The room cannot be sat in: leave it, say so once, and try again after a pause.
+    pub(crate) fn note_failure(&mut self, login: &Login, reason: JoinFailure, now: Instant) -> Outcome {
+        let Some(room) = self.rooms.get_mut(login) else { return Outcome::default() };
+        // Left even where Twitch has most likely done it: a JOIN for a room that one is in is never answered.
+        let leave = room.may_be_in().then(|| login.clone());
+        room.pause(now);
+        let is_news = room.is_news(reason);
+        Outcome { leave, event: is_news.then(|| self.failure(login.clone(), reason)) }
+    }
+
+    /// We are out of a room, and Twitch did not say why. The next attempt will tell.
+    pub(crate) fn note_left(&mut self, login: &Login, now: Instant) {
+        // A PART of our own may be confirmed when the room has been asked for again already.
+        if let Some(room) = self.rooms.get_mut(login).filter(|room| room.presence == Presence::In) {
+            room.pause(now);
+        }
+    }
+
+    fn failure(&self, channel_login: Login, reason: JoinFailure) -> Event {
+        Event::JoinFailed { account: self.account.clone(), channel_login, reason }
+    }
+}
+
+impl Room {
+    fn new(now: Instant) -> Self {
+        Self {
+            place: 0,
+            id: None,
+            presence: Presence::Out { ask_at: now },
+            standing: Standing::default(),
+            failures: 0,
+            reported: None,
+        }
+    }
+
+    fn may_be_in(&self) -> bool {
+        !matches!(self.presence, Presence::Out { .. })
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        matches!(self.presence, Presence::Out { ask_at } if ask_at <= now)
+    }
+
+    fn pause(&mut self, now: Instant) {
+        let doubled = FIRST_PAUSE * 2u32.pow(self.failures.min(10));
+        self.failures = self.failures.saturating_add(1);
+        self.presence = Presence::Out { ask_at: now + doubled.min(LONGEST_PAUSE) };
+    }
+
+    /// Whether this reason is not the one reported last; from now on it is.
+    fn is_news(&mut self, reason: JoinFailure) -> bool {
+        let is_early = reason == JoinFailure::Unconfirmed && self.failures < ATTEMPTS_UNREPORTED;
+        !is_early && self.reported.replace(reason) != Some(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests;

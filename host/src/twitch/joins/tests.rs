@@ -1,0 +1,139 @@
+use super::*;
+use proptest::prelude::*;
+
+const SHOP: ChannelId = ChannelId(10);
+
+fn login(text: &str) -> Login {
+    text.parse().unwrap()
+}
+
+fn wanted(name: &str, id: Option<u64>) -> WantedChannel {
+    WantedChannel { id: id.map(ChannelId), login: login(name), account: login("twitchy") }
+}
+
+fn joins(channels: usize) -> Joins {
+    Joins::new(login("twitchy"), &LimitsConfig { channels, ..LimitsConfig::default() })
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+#[test]
+fn channels_are_asked_for_in_the_order_in_which_they_are_wanted() {
+    let (mut joins, now) = (joins(100), Instant::now());
+    let other = WantedChannel { account: login("another"), ..wanted("not_ours", None) };
+    joins.set_wanted(&[wanted("c", None), other, wanted("a", None), wanted("b", None)], now);
+    assert_eq!(joins.take_due(now), [login("c"), login("a"), login("b")]);
+    assert!(joins.take_due(now).is_empty());
+}
+
+#[test]
+fn only_a_room_with_the_stored_id_counts_as_joined() {
+    let (mut joins, now) = (joins(100), Instant::now());
+    joins.set_wanted(&[wanted("shop", Some(10))], now);
+    joins.take_due(now);
+    assert_eq!(joins.find_standing(&login("shop"), SHOP), None);
+    let found = JoinFailure::Recycled { found: ChannelId(11) };
+    let outcome = joins.note_room(&login("shop"), ChannelId(11), now);
+    assert_eq!(outcome.leave, Some(login("shop")));
+    assert!(matches!(outcome.event, Some(Event::JoinFailed { reason, .. }) if reason == found));
+    assert_eq!(joins.next_at(now), Some(now + seconds(30)));
+    joins.take_due(now + seconds(30));
+    let joined = joins.note_room(&login("shop"), SHOP, now + seconds(30));
+    assert!(matches!(joined.event, Some(Event::Joined { channel_id: SHOP, .. })));
+    assert_eq!(joins.find_standing(&login("shop"), SHOP), Some(Standing::default()));
+    assert_eq!(joins.find_standing(&login("shop"), ChannelId(11)), None);
+}
+
+#[test]
+fn a_login_that_is_wanted_for_another_channel_is_left_and_asked_for_again() {
+    let (mut joins, now) = (joins(100), Instant::now());
+    joins.set_wanted(&[wanted("shop", Some(10))], now);
+    joins.take_due(now);
+    drop(joins.note_room(&login("shop"), SHOP, now));
+    assert_eq!(joins.set_wanted(&[wanted("shop", Some(11))], now), [login("shop")]);
+    assert_eq!(joins.take_due(now), [login("shop")]);
+}
+
+#[test]
+fn pauses_after_unconfirmed_joins_grow_and_only_one_is_reported() {
+    let (mut joins, mut now) = (joins(100), Instant::now());
+    joins.set_wanted(&[wanted("nowhere", None)], now);
+    let (mut pauses, mut reports) = (Vec::new(), Vec::new());
+    for attempt in 0..10 {
+        assert_eq!(joins.take_due(now), [login("nowhere")]);
+        now += CONFIRMED_WITHIN;
+        for outcome in joins.give_up_unconfirmed(now) {
+            assert_eq!(outcome.leave, Some(login("nowhere")));
+            reports.extend(outcome.event.map(|_| attempt));
+        }
+        let next_at = joins.next_at(now).unwrap();
+        pauses.push((next_at - now).as_secs());
+        now = next_at;
+    }
+    assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600]);
+    assert_eq!(reports, [1], "the second time that nothing comes back");
+}
+
+#[test]
+fn a_hundred_channels_are_not_exceeded_unless_the_account_moderates_there() {
+    let (mut joins, now) = (joins(2), Instant::now());
+    joins.set_wanted(&[wanted("a", Some(1)), wanted("b", Some(2)), wanted("c", Some(3))], now);
+    assert_eq!(joins.take_due(now), [login("a"), login("b")]);
+    drop(joins.note_room(&login("a"), ChannelId(1), now));
+    drop(joins.note_room(&login("b"), ChannelId(2), now));
+    assert_eq!(joins.next_at(now), None);
+    joins.note_standing(&login("a"), Standing { is_privileged: true, is_moderator: true });
+    assert_eq!(joins.take_due(now), [login("c")]);
+}
+
+#[test]
+fn privileges_are_forgotten_with_the_connection() {
+    let (mut joins, now) = (joins(100), Instant::now());
+    joins.set_wanted(&[wanted("shop", Some(10))], now);
+    for is_privileged in [true, false] {
+        joins.take_due(now);
+        drop(joins.note_room(&login("shop"), SHOP, now));
+        if is_privileged {
+            joins.note_standing(&login("shop"), Standing { is_privileged, is_moderator: true });
+        }
+        let standing = joins.find_standing(&login("shop"), SHOP).unwrap();
+        assert_eq!(standing, Standing { is_privileged, is_moderator: true });
+        joins.start_over(now);
+        assert_eq!(joins.find_standing(&login("shop"), SHOP), None);
+    }
+}
+
+proptest! {
+    /// Whatever happens, a joined room has the wanted id, no ten seconds see too many JOINs, and an account that has
+    /// something to do knows when.
+    #[test]
+    fn rooms_stay_true_to_what_is_wanted(
+        steps in prop::collection::vec((0u8..7, 0usize..4, 1u64..4, 0u64..40), 1..200)
+    ) {
+        let names = ["a", "b", "c", "d"];
+        let (mut joins, mut now) = (joins(3), Instant::now());
+        let mut asked: Vec<Instant> = Vec::new();
+        for (step, index, id, wait) in steps {
+            now += seconds(wait);
+            let name = login(names[index]);
+            match step {
+                0 => drop(joins.set_wanted(&[wanted(names[index], Some(id)), wanted("a", Some(1))], now)),
+                1 => drop(joins.set_wanted(&names.map(|name| wanted(name, None)), now)),
+                2 => drop(joins.note_room(&name, ChannelId(id), now)),
+                3 => drop(joins.note_failure(&name, JoinFailure::Banned, now)),
+                4 => joins.note_left(&name, now),
+                5 => joins.start_over(now),
+                _ => drop(joins.give_up_unconfirmed(now)),
+            }
+            drop(joins.give_up_unconfirmed(now));
+            asked.extend(joins.take_due(now).iter().map(|_| now));
+            prop_assert!(joins.next_at(now).is_none_or(|at| at > now), "it would spin");
+            prop_assert!(joins.places_left() + joins.rooms.values().filter(|room| room.may_be_in()).count() <= 3);
+        }
+        for &at in &asked {
+            prop_assert!(asked.iter().filter(|&&other| at <= other && other < at + seconds(10)).count() <= 20);
+        }
+    }
+}

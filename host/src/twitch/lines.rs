@@ -1,0 +1,119 @@
+//! Lines out of a stream of bytes, with an end to how long one may be.
+
+use std::borrow::Cow;
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Bytes. Twitch publishes no number: 8,191 of tags is IRCv3's, a quoted message can fill more, and 500 characters of
+/// text take 2,000.
+const LONGEST_LINE: usize = 16 * 1024;
+/// Bytes asked of the stream at a time.
+const READ_SIZE: usize = 16 * 1024;
+
+/// What a connection has said and nobody has read.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    buffer: Vec<u8>,
+    /// Where the first unread line starts.
+    start: usize,
+    /// Up to where no line feed was found.
+    searched: usize,
+    /// Within a line that was too long, up to its end.
+    is_skipping: bool,
+    /// Lines that were too long, so far.
+    pub(crate) skipped: u64,
+}
+
+impl Lines {
+    /// Reads once; `false` when the stream has ended. Dropping the future loses nothing.
+    pub(crate) async fn fill(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> io::Result<bool> {
+        self.buffer.drain(..self.start);
+        self.searched -= self.start;
+        self.start = 0;
+        self.buffer.reserve(READ_SIZE);
+        Ok(stream.read_buf(&mut self.buffer).await? > 0)
+    }
+
+    /// The next whole line, without its ending; bytes that are not UTF-8 become U+FFFD. `None`: read more.
+    pub(crate) fn next_line(&mut self) -> Option<Cow<'_, str>> {
+        loop {
+            let Some(length) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') else {
+                self.searched = self.buffer.len();
+                self.drop_if_long();
+                return None;
+            };
+            let (start, end) = (self.start, self.searched + length);
+            self.start = end + 1;
+            self.searched = self.start;
+            let is_long = end - start > LONGEST_LINE;
+            self.skipped += u64::from(is_long && !self.is_skipping);
+            let is_rest = std::mem::take(&mut self.is_skipping);
+            if !is_long && !is_rest {
+                let line = &self.buffer[start..end];
+                return Some(String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)));
+            }
+        }
+    }
+
+    /// What is held of a line that goes on and on is let go.
+    fn drop_if_long(&mut self) {
+        if self.buffer.len() - self.start > LONGEST_LINE {
+            self.skipped += u64::from(!self.is_skipping);
+            self.is_skipping = true;
+            self.start = self.buffer.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Reads `input` in pieces of `piece` bytes; the lines, and how many were too long.
+    fn read_all(input: &[u8], piece: usize) -> (Vec<String>, u64) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (mut lines, mut read) = (Lines::default(), Vec::new());
+            for mut piece in input.chunks(piece) {
+                while lines.fill(&mut piece).await.unwrap() {
+                    while let Some(line) = lines.next_line() {
+                        read.push(line.into_owned());
+                    }
+                    assert!(lines.buffer.capacity() < 4 * LONGEST_LINE, "what is held has an end");
+                }
+            }
+            (read, lines.skipped)
+        })
+    }
+
+    #[test]
+    fn lines_end_with_a_line_feed_and_perhaps_a_carriage_return() {
+        assert_eq!(read_all(b"a\r\nb\n\r\nc\rd\r\nunfinished", 3).0, ["a", "b", "", "c\rd"]);
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_are_replaced_and_the_line_lives() {
+        assert_eq!(read_all(b"a\xffb\r\n\xf0\x9f\x8e\r\nok\r\n", 100).0, ["a\u{fffd}b", "\u{fffd}", "ok"]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_skipped_and_the_next_one_read() {
+        let long = b"x".repeat(10 * LONGEST_LINE);
+        let input = [b"before\n", long.as_slice(), b"\nafter\n", long.as_slice(), b"\nlast\n"].concat();
+        for piece in [999, 50_000, input.len()] {
+            assert_eq!(read_all(&input, piece), (vec!["before".into(), "after".into(), "last".into()], 2), "{piece}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_not_matter_how_the_bytes_arrive(
+            input in prop::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), any::<u8>()], 0..300),
+            piece in 1usize..40,
+        ) {
+            prop_assert_eq!(read_all(&input, piece), read_all(&input, 1000));
+        }
+    }
+}

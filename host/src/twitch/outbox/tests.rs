@@ -1,0 +1,142 @@
+use super::*;
+use crate::domain::message::WantedChannel;
+use crate::twitch::event::Standing;
+
+/// An outbox, and rooms in which the account sits: `shop` (id 1) and `bakery` (id 2), without privileges.
+fn start() -> (Outbox, Joins, Counts, Instant) {
+    let (limits, now) = (LimitsConfig::default(), Instant::now());
+    let mut joins = Joins::new(login("twitchy"), &limits);
+    let rooms = [("shop", 1), ("bakery", 2)];
+    let wanted = rooms.map(|(name, id)| WantedChannel {
+        id: Some(ChannelId(id)),
+        login: login(name),
+        account: login("twitchy"),
+    });
+    joins.set_wanted(&wanted, now);
+    joins.take_due(now);
+    for (name, id) in rooms {
+        drop(joins.note_room(&login(name), ChannelId(id), now));
+    }
+    (Outbox::new(&limits), joins, Counts::default(), now)
+}
+
+fn login(text: &str) -> Login {
+    text.parse().unwrap()
+}
+
+fn message(channel: (&str, u64), text: &str, role: Role, now: Instant) -> OutgoingMessage {
+    OutgoingMessage {
+        account: login("twitchy"),
+        channel_id: ChannelId(channel.1),
+        channel_login: login(channel.0),
+        reply: Reply::Say(text.into()),
+        reply_to: None,
+        role,
+        asked_at: now.into_std(),
+    }
+}
+
+/// All that leaves from `now` on until nothing waits, with the milliseconds at which it does.
+fn leave_all(outbox: &mut Outbox, joins: &Joins, counts: &mut Counts, start: Instant) -> Vec<(u128, String)> {
+    let (mut left, mut now) = (Vec::new(), start);
+    loop {
+        match outbox.next(joins, now, counts) {
+            Next::Send(departure) => {
+                outbox.note_sent(&departure, now);
+                left.push(((now - start).as_millis(), departure.text));
+            }
+            Next::WaitUntil(at) => {
+                assert!(at > now, "it would spin");
+                now = at;
+            }
+            Next::Empty => return left,
+        }
+    }
+}
+
+#[test]
+fn channels_take_turns_and_keep_their_pause() {
+    let (mut outbox, joins, mut counts, now) = start();
+    for text in ["a", "b", "c"] {
+        outbox.push(message(("shop", 1), text, Role::Everyone, now), now, &mut counts);
+    }
+    outbox.push(message(("bakery", 2), "d", Role::Everyone, now), now, &mut counts);
+    let left = leave_all(&mut outbox, &joins, &mut counts, now);
+    assert_eq!(left, [(0, "a".into()), (0, "d".into()), (1_200, "b".into()), (2_400, "c".into())]);
+    assert_eq!((outbox.waiting(), outbox.settled(), counts), (0, 4, Counts::default()));
+}
+
+#[test]
+fn moderators_are_answered_first_but_no_message_is_interrupted() {
+    let (mut outbox, joins, mut counts, now) = start();
+    let long = format!("{} {}", "x".repeat(500), "y".repeat(500));
+    outbox.push(message(("shop", 1), &long, Role::Everyone, now), now, &mut counts);
+    let Next::Send(first) = outbox.next(&joins, now, &mut counts) else { panic!("nothing leaves") };
+    outbox.note_sent(&first, now);
+    outbox.push(message(("shop", 1), "later", Role::Vip, now), now, &mut counts);
+    outbox.push(message(("shop", 1), "to the moderator", Role::Moderator, now), now, &mut counts);
+    outbox.push(message(("shop", 1), "to the broadcaster", Role::Broadcaster, now), now, &mut counts);
+    let texts: Vec<_> = leave_all(&mut outbox, &joins, &mut counts, now).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["y".repeat(500).as_str(), "to the moderator", "to the broadcaster", "later"]);
+}
+
+#[test]
+fn what_waits_too_long_is_dropped_and_counted() {
+    let (mut outbox, joins, mut counts, now) = start();
+    for n in 0..30 {
+        outbox.push(message(("shop", 1), &n.to_string(), Role::Everyone, now), now, &mut counts);
+    }
+    let old = message(("bakery", 2), "old", Role::Everyone, now);
+    outbox.push(old, now + Duration::from_secs(20), &mut counts);
+    assert_eq!(counts.stale, 1);
+    let left = leave_all(&mut outbox, &joins, &mut counts, now);
+    assert_eq!(left.len(), 17, "one each 1.2 s, for less than 20 s");
+    assert_eq!((counts.stale, outbox.settled(), outbox.waiting()), (14, 31, 0));
+}
+
+#[test]
+fn a_channel_under_another_id_gets_nothing() {
+    let (mut outbox, joins, mut counts, now) = start();
+    outbox.push(message(("shop", 3), "for the old shop", Role::Everyone, now), now, &mut counts);
+    outbox.push(message(("market", 4), "nobody sits there", Role::Everyone, now), now, &mut counts);
+    assert_eq!(leave_all(&mut outbox, &joins, &mut counts, now), []);
+    assert_eq!(counts.stale, 2);
+}
+
+#[test]
+fn full_queues_and_empty_texts_are_counted() {
+    let (mut outbox, joins, mut counts, now) = start();
+    outbox.push(message(("shop", 1), "\r\n", Role::Everyone, now), now, &mut counts);
+    for _ in 0..=CAPACITY_PER_CHANNEL {
+        outbox.push(message(("shop", 1), "hi", Role::Everyone, now), now, &mut counts);
+    }
+    assert_eq!((counts.empty, counts.no_room, outbox.waiting()), (1, 1, CAPACITY_PER_CHANNEL));
+    for id in 10..1_000 {
+        outbox.push(message(("market", id), "hi", Role::Everyone, now), now, &mut counts);
+    }
+    assert_eq!(outbox.waiting(), CAPACITY);
+    leave_all(&mut outbox, &joins, &mut counts, now);
+    outbox.push(message(("shop", 1), "hi", Role::Everyone, now), now, &mut counts);
+    assert!(outbox.queues.len() < CAPACITY, "channels are forgotten");
+    assert_eq!(outbox.settled() + 1, 1 + 51 + 990 + 1);
+}
+
+#[test]
+fn a_repetition_is_varied_without_privileges_only_and_for_a_while_only() {
+    let (mut outbox, mut joins, mut counts, now) = start();
+    let mut say = |joins: &Joins, seconds: u64| {
+        let now = now + Duration::from_secs(seconds);
+        outbox.push(message(("shop", 1), "same", Role::Everyone, now), now, &mut counts);
+        leave_all(&mut outbox, joins, &mut counts, now).remove(0).1
+    };
+    let filled = |n| format!("same {}", "\u{e0000}".repeat(n));
+    assert_eq!(
+        [say(&joins, 0), say(&joins, 2), say(&joins, 4), say(&joins, 6)],
+        ["same".into(), filled(1), filled(2), "same".into()]
+    );
+    assert_eq!(say(&joins, 60), "same");
+    joins.note_standing(&login("shop"), Standing { is_privileged: true, is_moderator: false });
+    assert_eq!(say(&joins, 62), "same");
+    joins.note_standing(&login("shop"), Standing::default());
+    assert_eq!(say(&joins, 64), filled(1), "privileges may go, what was said stays");
+}

@@ -1,0 +1,117 @@
+//! Dialling: from an address to a stream.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::config::ServerAddress;
+
+/// Where an account's connections come from. Tests and the demo pass a closure that makes one over memory.
+pub trait Dial: Send + Sync {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send;
+
+    /// # Errors
+    /// Whatever keeps a connection from being made; it is tried again later.
+    fn dial(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl<F, Made, Stream> Dial for F
+where
+    F: Fn() -> Made + Send + Sync,
+    Made: Future<Output = io::Result<Stream>> + Send,
+    Stream: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    type Stream = Stream;
+
+    fn dial(&self) -> impl Future<Output = io::Result<Stream>> + Send {
+        self()
+    }
+}
+
+/// A stream, encrypted or not.
+pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
+
+/// Twitch's chat server, or one on this machine that stands in for it. Clones share their certificates.
+#[derive(Clone)]
+pub struct Server {
+    address: ServerAddress,
+    tls: TlsConnector,
+}
+
+impl Server {
+    /// Trusts the certificate authorities that Mozilla does.
+    pub fn new(address: ServerAddress) -> Self {
+        let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring offers all that the protocol versions ask for")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self { address, tls: TlsConnector::from(Arc::new(config)) }
+    }
+}
+
+impl Dial for Server {
+    type Stream = Box<dyn Socket>;
+
+    async fn dial(&self) -> io::Result<Self::Stream> {
+        let stream = TcpStream::connect((self.address.host.as_str(), self.address.port)).await?;
+        // A line is a message, and is waited for at the other end.
+        stream.set_nodelay(true)?;
+        if self.address.is_tls {
+            let name = ServerName::try_from(self.address.host.clone()).map_err(io::Error::other)?;
+            return Ok(Box::new(self.tls.connect(name, stream).await?));
+        }
+        // Before the token is sent in the clear: the name was checked when the configuration was read, but what it
+        // leads to is known only now.
+        if !stream.peer_addr()?.ip().is_loopback() {
+            return Err(io::Error::other("a connection without TLS must stay on this machine"));
+        }
+        Ok(Box::new(stream))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn server(is_tls: bool, host: &str, port: u16) -> Server {
+        Server::new(ServerAddress { is_tls, host: host.into(), port })
+    }
+
+    #[tokio::test]
+    async fn a_server_on_this_machine_is_spoken_to_in_the_clear() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = server(false, "localhost", listener.local_addr().unwrap().port());
+        let (dialled, accepted) = tokio::join!(server.dial(), listener.accept());
+        accepted.unwrap().0.write_all(b"hello").await.unwrap();
+        let mut heard = String::new();
+        dialled.unwrap().read_to_string(&mut heard).await.unwrap();
+        assert_eq!(heard, "hello");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_cannot_prove_who_it_is_gets_nothing() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = server(true, "localhost", listener.local_addr().unwrap().port());
+        let answer = async {
+            let mut stream = listener.accept().await.unwrap().0;
+            stream.write_all(b":tmi.twitch.tv 001 twitchy :Welcome, GLHF!\r\n").await.unwrap();
+            let mut greeting = vec![0; 16];
+            stream.read_exact(&mut greeting).await.unwrap();
+            assert_eq!(greeting[0], 22, "a TLS handshake, and no line");
+        };
+        assert!(tokio::join!(server.dial(), answer).0.is_err());
+    }
+}

@@ -1,0 +1,200 @@
+//! Accounts against Twitch in a box, over memory and with a clock that stands still while anything is left to do.
+
+mod joining;
+mod logging_in;
+mod reconnecting;
+mod sending;
+mod stopping;
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fake_twitch::{FakeTwitch, Settings};
+use secrecy::SecretString;
+use tokio::io::DuplexStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::account::{Account, AccountState, Phase};
+use super::own_messages::OwnMessages;
+use crate::config::LimitsConfig;
+use crate::domain::id::{ChannelId, Login, MessageId};
+use crate::domain::message::{ChatMessage, Event, JoinFailure, OutgoingMessage, Reply, WantedChannel};
+use crate::domain::ports::{Credentials, FetchTokenError};
+use crate::domain::role::Role;
+
+fn login(text: &str) -> Login {
+    text.parse().unwrap()
+}
+
+/// A token that the test can change.
+#[derive(Clone)]
+struct Token(Arc<Mutex<Result<String, FetchTokenError>>>);
+
+impl Token {
+    fn set(&self, token: Result<&str, FetchTokenError>) {
+        *self.0.lock().unwrap() = token.map(str::to_owned);
+    }
+}
+
+impl Credentials for Token {
+    async fn fetch_access_token(&self, _: &Login) -> Result<SecretString, FetchTokenError> {
+        self.0.lock().unwrap().clone().map(SecretString::from)
+    }
+}
+
+/// An account that runs, seen from outside.
+struct Bot {
+    name: &'static str,
+    twitch: FakeTwitch,
+    token: Token,
+    wanted: watch::Sender<Arc<[WantedChannel]>>,
+    events: mpsc::Receiver<Event>,
+    outgoing: mpsc::Sender<OutgoingMessage>,
+    state: watch::Receiver<AccountState>,
+    /// How often it dialled.
+    dialled: watch::Receiver<u64>,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Bot {
+    fn start(twitch: &FakeTwitch, name: &'static str) -> Self {
+        Self::start_with(twitch, name, &Arc::default(), LimitsConfig::default())
+    }
+
+    /// `name`, with the access token "secret".
+    fn start_with(
+        twitch: &FakeTwitch,
+        name: &'static str,
+        own_messages: &Arc<OwnMessages>,
+        limits: LimitsConfig,
+    ) -> Self {
+        let token = Token(Arc::new(Mutex::new(Ok("secret".to_owned()))));
+        let (wanted, wanted_receiver) = watch::channel(Vec::new().into());
+        let (event_sender, events) = mpsc::channel(1_000);
+        let (outgoing, outgoing_receiver) = mpsc::channel(1_000);
+        let (state_sender, state) = watch::channel(AccountState::default());
+        let (dialled_sender, dialled) = watch::channel(0);
+        let server = twitch.clone();
+        let account = Account {
+            login: login(name),
+            server: move || {
+                dialled_sender.send_modify(|count| *count += 1);
+                let stream = server.connect();
+                async { io::Result::<DuplexStream>::Ok(stream) }
+            },
+            credentials: Arc::new(token.clone()),
+            wanted: wanted_receiver,
+            events: event_sender,
+            outgoing: outgoing_receiver,
+            limits,
+            own_messages: own_messages.clone(),
+            state: state_sender,
+            drain_within: Duration::from_secs(10),
+        };
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(account.run(shutdown.clone()));
+        Self { name, twitch: twitch.clone(), token, wanted, events, outgoing, state, dialled, shutdown, task }
+    }
+
+    /// Wants channels whose ids are those that the server knows them by.
+    fn want(&self, channels: &[&str]) {
+        let ids = channels.iter().map(|name| (*name, Some(self.twitch.user_id(name).parse().unwrap())));
+        self.want_with_ids(&ids.collect::<Vec<_>>());
+    }
+
+    fn want_with_ids(&self, channels: &[(&str, Option<ChannelId>)]) {
+        let wanted = |(name, id): &(&str, _)| WantedChannel { id: *id, login: login(name), account: login(self.name) };
+        self.wanted.send_replace(channels.iter().map(wanted).collect());
+    }
+
+    /// A new channel, joined.
+    async fn join(&mut self, channel: &str) -> ChannelId {
+        self.twitch.add_channel(channel);
+        self.enter(channel).await
+    }
+
+    /// A channel that there is, joined.
+    async fn enter(&mut self, channel: &str) -> ChannelId {
+        self.want(&[channel]);
+        match self.next_event().await {
+            Event::Joined { channel_id, .. } => channel_id,
+            other => panic!("not joined: {other:?}"),
+        }
+    }
+
+    async fn next_event(&mut self) -> Event {
+        let event = timeout(Duration::from_secs(600), self.events.recv()).await;
+        event.expect("an event within ten minutes").expect("the account to be alive")
+    }
+
+    async fn next_message(&mut self) -> ChatMessage {
+        match self.next_event().await {
+            Event::Message(message) => *message,
+            other => panic!("not a message: {other:?}"),
+        }
+    }
+
+    /// Nothing more is to be told after all that the server has sent so far.
+    async fn expect_no_event(&mut self) {
+        self.twitch.ping_and_wait().await;
+        assert!(self.events.try_recv().is_err());
+    }
+
+    async fn until(&mut self, holds: impl FnMut(&AccountState) -> bool) -> AccountState {
+        let state = timeout(Duration::from_secs(4 * 60 * 60), self.state.wait_for(holds)).await;
+        *state.expect("the state within four hours").expect("the account to be alive")
+    }
+
+    async fn until_phase(&mut self, phase: Phase) {
+        self.until(|state| state.phase == phase).await;
+    }
+
+    fn message(&self, channel: &str, reply: Reply) -> OutgoingMessage {
+        OutgoingMessage {
+            account: login(self.name),
+            channel_id: self.twitch.user_id(channel).parse().unwrap(),
+            channel_login: login(channel),
+            reply,
+            reply_to: None,
+            role: Role::Everyone,
+            asked_at: Instant::now().into_std(),
+        }
+    }
+
+    fn send(&self, message: OutgoingMessage) {
+        self.outgoing.try_send(message).unwrap();
+    }
+
+    fn say(&self, channel: &str, text: &str) {
+        self.send(self.message(channel, Reply::Say(text.into())));
+    }
+
+    async fn until_settled(&mut self, messages: u64) -> AccountState {
+        self.until(|state| state.settled >= messages).await
+    }
+}
+
+/// A test that panics leaves no account behind.
+impl Drop for Bot {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Twitch, and the account `twitchy` on it.
+fn start() -> (FakeTwitch, Bot) {
+    let twitch = FakeTwitch::new(&Settings::default());
+    twitch.add_account("twitchy", "1000", "secret");
+    let bot = Bot::start(&twitch, "twitchy");
+    (twitch, bot)
+}
+
+/// What was said in a channel, by whomever.
+fn texts(twitch: &FakeTwitch, channel: &str) -> Vec<String> {
+    twitch.messages(channel).into_iter().map(|message| message.text).collect()
+}
