@@ -22,12 +22,12 @@ pub mod storage;
 pub mod wanted;
 mod writer;
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use self::open::Lock;
 use self::readers::Readers;
 use self::writer::Writer;
 use crate::domain::ports::Clock;
@@ -43,7 +43,7 @@ pub struct Store {
     writer: Writer,
     wanted_changes: watch::Sender<u64>,
     clock: Arc<dyn Clock>,
-    _lock: File,
+    _lock: Lock,
 }
 
 /// Why a read or a write gave nothing. "Not there" is no error but an `Option`.

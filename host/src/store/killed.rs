@@ -1,7 +1,7 @@
 //! The promise of durability, tried with SIGKILL: a child process commits until it is killed, and everything that it
 //! said was acknowledged is there afterwards.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -14,13 +14,18 @@ use crate::domain::amount::Amount;
 use crate::domain::effect::{Committed, Holder};
 use crate::domain::ports::SystemClock;
 
-const CHILD: &str = "store::killed::commits_until_it_is_killed";
+const TEST: &str = "store::killed::a_killed_process_loses_nothing_that_was_acknowledged";
+/// Names the database to the child, which is this same test in another process.
+const CHILD_PATH: &str = "TWITCHY_KILLED_CHILD_PATH";
 const ACKNOWLEDGED: &str = "acknowledged ";
 /// Commits in flight: some of them are in the middle of a batch when the child dies.
 const TASKS: usize = 8;
 
 #[test]
 fn a_killed_process_loses_nothing_that_was_acknowledged() {
+    if let Some(path) = std::env::var_os(CHILD_PATH) {
+        return commit_until_killed(Path::new(&path));
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("twitchy.db");
     let mut acknowledged = 0;
@@ -38,13 +43,12 @@ fn a_killed_process_loses_nothing_that_was_acknowledged() {
 /// Runs a child, kills it when it has acknowledged `lines` commits, and returns the ids that it had printed by then.
 fn kill_after(path: &Path, lines: usize) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", CHILD, "--ignored", "--nocapture"])
-        .stdin(Stdio::piped())
+        .args(["--exact", TEST, "--nocapture"])
+        .env(CHILD_PATH, path)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    writeln!(child.stdin.take().unwrap(), "{}", path.display()).unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut text = String::new();
     while text.matches(ACKNOWLEDGED).count() < lines {
@@ -76,15 +80,8 @@ fn check(path: &Path, ids: &[String]) {
     assert_eq!(halves, (0, 0), "no commit is there by half");
 }
 
-#[test]
-#[ignore = "the child of the test above: reads the database's path from standard input"]
-fn commits_until_it_is_killed() {
-    let mut path = String::new();
-    std::io::stdin().read_line(&mut path).unwrap();
-    if path.trim().is_empty() {
-        return;
-    }
-    let store = Arc::new(Store::open(Path::new(path.trim()), Arc::new(SystemClock)).unwrap());
+fn commit_until_killed(path: &Path) {
+    let store = Arc::new(Store::open(path, Arc::new(SystemClock)).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         store.save_seed(login("shop"), login("bot")).await.unwrap();

@@ -44,13 +44,22 @@ impl Store {
 
 /// The lock is a file of its own: whoever opens the database's file beside SQLite, and closes it again, drops SQLite's
 /// own locks (sqlite.org/howtocorrupt.html, section 2.2). The system drops this one with the process, however it ends.
-fn lock(path: &Path) -> Result<File, OpenStoreError> {
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would do, but for a child process that is just being started and has inherited it.
+        drop(self.0.unlock());
+    }
+}
+
+fn lock(path: &Path) -> Result<Lock, OpenStoreError> {
     let file = open_file(&path.with_added_extension("lock"))?;
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => OpenStoreError::InUse { path: path.into() },
         TryLockError::Error(source) => OpenStoreError::File { path: path.into(), source },
     })?;
-    Ok(file)
+    Ok(Lock(file))
 }
 
 /// SQLite gives its log the same permissions as the database's file.
@@ -174,7 +183,7 @@ mod tests {
         let path = folder.path().join("twitchy.db");
         filled(&path).await;
         Connection::open(&path).unwrap().execute("UPDATE last_stop SET was_clean = 0", []).unwrap();
-        assert!(open(&path).is_ok(), "an unclean stop alone does no damage");
+        drop(open(&path).expect("an unclean stop alone does no damage"));
         Connection::open(&path).unwrap().execute("UPDATE last_stop SET was_clean = 0", []).unwrap();
         damage(&path);
         let error = refuse(&path);

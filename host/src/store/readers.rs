@@ -57,6 +57,9 @@ fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "mmap_size", 256 << 20)?;
     keep_statements(&connection)?;
+    // A connection that has read once keeps a share of the file. Without one the writer, when it closes, takes itself for
+    // the last, locks the file to tidy up, and a read at that moment fails.
+    connection.query_row("SELECT count(*) FROM last_stop", [], |_| Ok(()))?;
     Ok(connection)
 }
 

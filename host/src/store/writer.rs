@@ -286,6 +286,14 @@ mod tests {
         gate
     }
 
+    /// Returns when so many orders wait behind the held one.
+    async fn until_waiting(fixture: &Fixture, orders: usize) {
+        let queue = fixture.store.writer.queue.as_ref().unwrap();
+        while queue.max_capacity() - queue.capacity() < orders {
+            yield_now().await;
+        }
+    }
+
     fn spawn_job(
         fixture: &Fixture,
         job: impl FnOnce(&Connection) -> Result<(), Abort<()>> + Send + 'static,
@@ -310,7 +318,7 @@ mod tests {
         let before = fixture.store.batches();
         let commits: Vec<_> =
             (0..100).map(|n| spawn_commit(&fixture, &n.to_string(), vec![save(&n.to_string(), "")])).collect();
-        yield_now().await;
+        until_waiting(&fixture, 100).await;
         gate.send(()).unwrap();
         for commit in commits {
             assert_eq!(commit.await.unwrap().unwrap(), Committed::Done);
@@ -323,10 +331,10 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let gate = hold(&fixture).await;
         let commits: Vec<_> = (0..10).map(|n| spawn_commit(&fixture, &n.to_string(), vec![save("key", "")])).collect();
-        yield_now().await;
+        until_waiting(&fixture, 10).await;
         let store = Arc::clone(&fixture.store);
         let closing = tokio::spawn(async move { store.close().await });
-        yield_now().await;
+        until_waiting(&fixture, 11).await;
         gate.send(()).unwrap();
         for commit in commits {
             assert_eq!(commit.await.unwrap().unwrap(), Committed::Done);
@@ -341,7 +349,7 @@ mod tests {
         let before = spawn_commit(&fixture, "before", vec![save("before", "")]);
         let broken = spawn_job(&fixture, |_| panic!("a bug in a job"));
         let after = spawn_commit(&fixture, "after", vec![save("after", "")]);
-        yield_now().await;
+        until_waiting(&fixture, 3).await;
         gate.send(()).unwrap();
         assert!(matches!(before.await.unwrap(), Err(StoreError::Closed)));
         assert!(matches!(broken.await.unwrap(), Err(StoreError::Closed)));
@@ -364,7 +372,7 @@ mod tests {
             )?;
             Ok(())
         });
-        yield_now().await;
+        until_waiting(&fixture, 3).await;
         gate.send(()).unwrap();
         assert!(innocent.await.unwrap().is_err());
         assert!(again.await.unwrap().is_err(), "no duplicate of what is not on disk");
@@ -384,7 +392,7 @@ mod tests {
         let before = spawn_commit(&fixture, "before", vec![save("before", "")]);
         let fills = spawn_commit(&fixture, "fills", vec![save("fills", &"x".repeat(1 << 20))]);
         let after = spawn_commit(&fixture, "after", vec![save("after", "")]);
-        yield_now().await;
+        until_waiting(&fixture, 3).await;
         gate.send(()).unwrap();
         let error = fills.await.unwrap().unwrap_err();
         assert_eq!(error.to_string(), "database: database or disk is full");
@@ -402,7 +410,7 @@ mod tests {
         let before = spawn_commit(&fixture, "before", vec![save("before", "")]);
         let broken = spawn_job(&fixture, |connection| Ok(connection.execute_batch("ROLLBACK")?));
         let after = spawn_commit(&fixture, "after", vec![save("after", "")]);
-        yield_now().await;
+        until_waiting(&fixture, 3).await;
         gate.send(()).unwrap();
         assert!(matches!(before.await.unwrap(), Err(StoreError::RolledBack)));
         assert!(matches!(broken.await.unwrap(), Err(StoreError::RolledBack)));
@@ -415,7 +423,7 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let gate = hold(&fixture).await;
         let commit = spawn_commit(&fixture, "left", vec![save("left", "")]);
-        yield_now().await;
+        until_waiting(&fixture, 1).await;
         commit.abort();
         gate.send(()).unwrap();
         fixture.commit("later", vec![save("later", "")]).await;
