@@ -63,9 +63,8 @@ fn base_config() -> Config {
         // A replay must compute the same everywhere.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
-        // Without these features there is less to get wrong; no toolchain that we know asks for them.
-        .wasm_memory64(false)
-        .concurrency_support(false);
+        // Less to get wrong; no toolchain that we know asks for it.
+        .wasm_memory64(false);
     config
 }
 
