@@ -42,3 +42,33 @@ impl Tasks {
         name
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_ends_is_told_by_its_name_even_if_it_broke() {
+        let mut tasks = Tasks::default();
+        tasks.start("steady", std::future::pending());
+        tasks.start("short", async {});
+        assert_eq!(tasks.next_end().await, "short");
+        tasks.start("broken", async { panic!("on purpose") });
+        assert_eq!(tasks.next_end().await, "broken");
+    }
+
+    #[tokio::test]
+    async fn all_tasks_are_waited_for() {
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(2);
+        let mut tasks = Tasks::default();
+        for name in ["first", "second"] {
+            let sender = sender.clone();
+            tasks.start(name, async move {
+                tokio::task::yield_now().await;
+                sender.send(name).await.unwrap();
+            });
+        }
+        tasks.finish().await;
+        assert!(receiver.try_recv().is_ok() && receiver.try_recv().is_ok());
+    }
+}

@@ -31,6 +31,19 @@ fn a_good_file_is_summed_up() {
 }
 
 #[test]
+fn the_environment_wins_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    fs::write(&path, format!("data_dir = \"here\"\n{GOOD}")).unwrap();
+    let mut command = twitchy(&["check-config", "--config", path.to_str().unwrap()]);
+    command.env("TWITCHY_TEST_TOKEN", "abc");
+    let check = |command: &mut std::process::Command| Finished::from(command.output().unwrap()).output;
+    assert!(check(&mut command).trim_end().ends_with("/here"));
+    command.env("TWITCHY_DATA_DIR", "/elsewhere");
+    assert!(check(&mut command).trim_end().ends_with("data in /elsewhere"));
+}
+
+#[test]
 fn all_mistakes_are_told_with_their_lines() {
     let finished = check(&format!("[twitch]\nirc_servr = \"a\"\n[limits]\nwindow = 30\n{GOOD}"), Some("abc"));
     assert_eq!(finished.code, Some(2));

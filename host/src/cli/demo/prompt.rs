@@ -70,6 +70,8 @@ pub(super) async fn chat(state: &State, cache_dir: &Path) -> anyhow::Result<Exit
             _ = signals.next() => break,
         }
     }
+    chat.show_waiting(&mut heard);
+    chat.terminal.finish();
     stop(stage, signals).await
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write, stdin, stdout};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use rustyline::error::ReadlineError;
 use rustyline::{DefaultEditor, ExternalPrinter};
@@ -22,6 +22,8 @@ pub(super) struct Terminal {
     /// Ends when the typing does.
     pub(super) typed: mpsc::Receiver<Typed>,
     screen: SyncSender<String>,
+    /// Of the thread that shows lines.
+    shown: Option<JoinHandle<()>>,
     /// Whether what is typed is seen as it is typed, so that it needs no echo.
     pub(super) has_echo: bool,
 }
@@ -32,22 +34,32 @@ impl Terminal {
         let (typed_in, typed) = mpsc::channel(1);
         let (screen, lines) = sync_channel::<String>(LINES);
         let has_echo = stdin().is_terminal() && stdout().is_terminal();
-        if has_echo {
+        let shown = if has_echo {
             let mut editor = DefaultEditor::new()?;
             let mut printer = editor.create_external_printer()?;
-            thread::spawn(move || lines.iter().try_for_each(|line| printer.print(format!("{line}\n"))));
             thread::spawn(move || read_edited(&mut editor, first_prompt, &typed_in));
+            thread::spawn(move || drop(lines.iter().try_for_each(|line| printer.print(format!("{line}\n")))))
         } else {
-            thread::spawn(move || lines.iter().try_for_each(|line| writeln!(stdout(), "{line}")));
             thread::spawn(move || read_plain(&typed_in));
+            thread::spawn(move || drop(lines.iter().try_for_each(|line| writeln!(stdout(), "{line}"))))
+        };
+        Ok(Terminal { typed, screen, shown: Some(shown), has_echo })
+    }
+
+    /// Returns when everything is shown.
+    pub(super) fn finish(self) {
+        drop(self.screen);
+        // A terminal shows lines while its line is being edited, and that is over: it has shown them, or never will.
+        if let Some(shown) = self.shown.filter(|_| !self.has_echo) {
+            // It can only have panicked, and said so itself.
+            shown.join().ok();
         }
-        Ok(Terminal { typed, screen, has_echo })
     }
 
     /// One at which nobody types.
     #[cfg(test)]
     pub(super) fn closed() -> Terminal {
-        Terminal { typed: mpsc::channel(1).1, screen: sync_channel(1).0, has_echo: true }
+        Terminal { typed: mpsc::channel(1).1, screen: sync_channel(1).0, shown: None, has_echo: true }
     }
 
     /// Above the prompt, where there is one.
