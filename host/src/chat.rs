@@ -12,6 +12,8 @@ pub mod duplicates;
 pub mod inbox;
 pub mod permission;
 pub mod route;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod seats;
 pub mod seen;
 pub mod turns;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::watch;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use super::apology::Apologies;
 use super::cooldown::{Attempt, Cooldowns, Taken};
@@ -212,10 +212,10 @@ impl Dispatch {
     }
 
     async fn save_seen_in(&self, channel: ChannelId) {
-        let chatters = self.lock().seen.take(channel);
+        let chatters = self.lock().seen.list_waiting(channel);
         match self.store.save_seen(channel, chatters.clone(), self.clock.now().wall).await {
             Ok(()) => self.lock().seen.mark_saved(channel, chatters),
-            // Each of them is noted again at their next message.
+            // They wait on, and are tried again.
             Err(error) => error!(%channel, %error, "chatters not saved"),
         }
     }
@@ -227,6 +227,8 @@ impl Dispatch {
 
     fn log_fault(&self, module: &ModuleName, channel: ChannelId, error: &InvokeError) {
         match error.blame() {
+            // Whoever floods a channel shall not fill the log too; the chat hears of it.
+            _ if *error == InvokeError::Busy => debug!(%module, %channel, "too many calls at once"),
             Blame::Host => error!(%module, %channel, ?error, "a call failed by our fault"),
             Blame::Guest => {
                 let mut memory = self.lock();
@@ -320,4 +322,49 @@ fn call_of(message: ChatMessage, routed: Routed, setup: &ChannelSetup, target: &
 
 fn random_seed() -> u64 {
     getrandom::u64().expect("the operating system has random bytes once it is up")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::message;
+    use super::*;
+    use crate::domain::manifest::SettingKind;
+    use crate::domain::message::Channel;
+    use crate::domain::prefix::Prefix;
+    use crate::setup::sample::{command, manifest, running, setting};
+
+    #[test]
+    fn an_invocation_carries_the_commands_name_the_alias_typed_and_the_settings() {
+        let pay = Command { aliases: vec!["give".into()], ..command("pay") };
+        let settings = vec![setting("tax", SettingKind::Number, "0.5")];
+        let module = running(manifest("market", vec![pay], settings));
+        let channel = Channel { id: ChannelId(1), login: "shop".parse().unwrap(), display_name: "Shop".into() };
+        let setup = ChannelSetup::new(channel.clone(), "twitchy".parse().unwrap(), [module]);
+        let message = message(7, "alice", "!Give @bob  \"a lot\"");
+        let routed = route(&message.text, &setup.prefix, &setup.bot, false).unwrap();
+        let target = setup.find_word(&routed.word).unwrap();
+        let now = SystemTime::UNIX_EPOCH;
+
+        let call = call_of(message.clone(), routed, &setup, &target, now);
+
+        let expected = Invocation {
+            id: InvocationId { origin: Origin::Chat, id: "message-1".into() },
+            channel,
+            chatter: message.chatter,
+            bot: setup.bot.clone(),
+            prefix: Prefix::default(),
+            locale: "en".into(),
+            command: "pay".into(),
+            arguments: vec!["@bob".to_owned(), "a lot".to_owned()],
+            text: "@bob  \"a lot\"".to_owned(),
+            message_id: Some(message.id),
+            reply_to: None,
+            sent_at: now,
+            settings: vec![("tax".to_owned(), "0.5".to_owned())],
+            details: vec![("alias".to_owned(), "give".to_owned())],
+            now,
+            random_seed: call.invocation.random_seed,
+        };
+        assert_eq!(*call.invocation, expected);
+    }
 }

@@ -24,8 +24,8 @@ use crate::domain::message::{ChatMessage, Event, OutgoingMessage};
 /// How often chatters seen lately are saved.
 const SAVE_SEEN_EVERY: Duration = Duration::from_secs(5);
 
-/// A call whose turn has not come by then is dropped: nobody waits for its answer any more.
-const TURN_WITHIN: Duration = Duration::from_secs(10);
+/// A call whose turn has not come by then is dropped: nobody waits for its answer any more, and it would hold up a stop.
+const TURN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Each bot account's queue of messages to send.
 pub type Outboxes = HashMap<Login, mpsc::Sender<OutgoingMessage>>;
@@ -76,7 +76,7 @@ impl Dispatch {
     }
 
     /// Answers messages until `shutdown` or the end of the queue, then waits for the calls under way: each ends by its
-    /// deadline. Messages still in the queue are not answered.
+    /// deadline, or is dropped where its turn does not come. Messages still in the queue are not answered.
     ///
     /// `learn` gets every event that is not a message. It is awaited before the next event is taken: so the set-up of a
     /// channel just entered is there for its first message.

@@ -113,12 +113,12 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Option<Routed>) {
-        assert_eq!(route_under("!", text, false), expected, "{text:?}");
+        assert_eq!((text, route_under("!", text, false)), (text, expected));
     }
 
     #[track_caller]
     fn check_reply(text: &str, expected: Option<Routed>) {
-        assert_eq!(route_under("!", text, true), expected, "{text:?}");
+        assert_eq!((text, route_under("!", text, true)), (text, expected));
     }
 
     #[test]

@@ -38,7 +38,9 @@ pub(super) struct Line {
 impl Source {
     pub(super) fn new(path: &str, text: &str) -> Source {
         let is_rust = path.ends_with(".rs");
-        let is_test_file = path.starts_with("tests/it/") || path.contains("/tests/") || path.ends_with("/tests.rs");
+        let is_test_file = path.starts_with("tests/it/")
+            || path.ends_with("/tests.rs")
+            || ["/tests/", "/benches/"].iter().any(|folder| path.contains(folder));
         let raw: Vec<&str> = text.lines().collect();
         let is_start = |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod tests");
         let tests_at = raw.windows(2).position(is_start).unwrap_or(raw.len());
