@@ -60,7 +60,7 @@ pub struct Surroundings<C> {
 /// The running host.
 pub struct App {
     pub store: Arc<Store>,
-    pub setup: Arc<Setup>,
+    setup: Arc<Setup>,
     sandbox: Arc<Sandbox>,
     dispatch: Arc<Dispatch>,
     accounts: Vec<watch::Receiver<AccountState>>,
@@ -110,6 +110,8 @@ impl App {
         app.start_keeping(changes, publish_wanted);
         let (events, outboxes) = app.start_accounts(config, &credentials);
         app.start_answering(events, outboxes);
+        let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
+        info!(accounts, channels, modules = BUNDLED.len(), "ready; now the accounts connect");
         Ok(app)
     }
 
