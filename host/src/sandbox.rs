@@ -1,14 +1,132 @@
 //! Runs modules as WebAssembly components, each call in a fresh sandbox.
+//!
+//! Promised: no guest runs without a processor budget, a deadline and a memory limit; what it does through
+//! capabilities is a transaction; whatever it does wrong ends as an [`InvokeError`] that says whose fault it was, and
+//! the next call finds everything in order. Guests have threads of their own, so nothing else waits for them. Absent:
+//! Twitch, the vault and the web, of which nothing here can be reached; and compiling in a process that can be killed,
+//! which must be there before strangers may upload.
 
+mod artefact;
+mod bindings;
+mod capability;
+mod contract;
+mod cpu;
+mod credit;
+mod engine;
+mod failure;
+mod guest_log;
+mod host_calls;
+mod info;
+mod instance;
+mod invoke;
+mod limits;
+pub mod measure;
+mod random;
+mod registry;
+mod run;
+mod slots;
+mod threads;
 pub mod transaction;
 pub mod world;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::SandboxConfig;
 use crate::domain::invocation::{CommandError, Invocation};
-use crate::domain::manifest::{Grants, Manifest};
+use crate::domain::manifest::{Grants, Manifest, ModuleSource};
 use crate::domain::message::Reply;
+use artefact::ArtefactCache;
+use invoke::Invoker;
+use registry::Registry;
+use threads::GuestRuntime;
+use world::World;
+
+/// How much a module may be and use; chosen when it is added. Each size class has an engine of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SizeClass {
+    /// 16 MiB of component, 16 MiB of memory.
+    Small,
+    /// 40 MiB of component, 128 MiB of memory: for modules that bring a JavaScript or Python runtime along.
+    Large,
+}
+
+/// Why the sandbox could not be built: the machine's fault or the operator's.
+#[derive(Debug, thiserror::Error)]
+pub enum StartSandboxError {
+    #[error("engine: {0}")]
+    Engine(String),
+    #[error("artefact cache: {0}")]
+    Cache(#[source] std::io::Error),
+    #[error("guest threads: {0}")]
+    Runtime(#[source] std::io::Error),
+}
+
+/// Why bytes did not become a module; shown to whoever brought them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    #[error("the module is larger than {0} MiB")]
+    TooLarge(usize),
+    #[error("modules of this size class are not allowed on this host")]
+    SizeClass,
+    #[error("the module is machine code already: only WebAssembly is accepted")]
+    Precompiled,
+    #[error("not a valid component: {0}")]
+    Invalid(String),
+    #[error("the module imports {0:?}, which this host does not offer")]
+    UnknownImport(String),
+    #[error("the module does not fit the contract: {0}")]
+    Contract(String),
+    #[error("what the module says about itself is wrong: {0}")]
+    Info(String),
+    #[error("the module could not say what it offers: {0}")]
+    Run(#[from] InvokeError),
+    #[error("the host is at fault: {0}")]
+    Host(String),
+}
+
+/// Everything that runs guests.
+pub struct Sandbox {
+    invoker: Arc<Invoker>,
+    runtime: GuestRuntime,
+}
+
+impl Sandbox {
+    /// Builds the engine of the small modules and the threads that guests run on. `cache_dir` is made where it is
+    /// not there, and closed to other users.
+    pub fn start(config: &SandboxConfig, cache_dir: &Path, world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
+        let cache = ArtefactCache::open(cache_dir).map_err(StartSandboxError::Cache)?;
+        let registry = Arc::new(Registry::start(config, cache)?);
+        let runtime = GuestRuntime::start(config.threads).map_err(StartSandboxError::Runtime)?;
+        Ok(Sandbox { invoker: Arc::new(Invoker::new(registry, world, config)), runtime })
+    }
+
+    /// Checks, compiles (or loads from the cache) and asks a component what it offers. From then on it can be invoked.
+    pub async fn add_module(
+        &self,
+        bytes: &[u8],
+        source: ModuleSource,
+        size: SizeClass,
+    ) -> Result<Arc<Manifest>, CompileError> {
+        let registry = Arc::clone(&self.invoker.registry);
+        let added = self.runtime.run(registry.add(bytes.to_vec(), source, size));
+        added.await.map_err(|error| CompileError::Host(error.to_string()))?
+    }
+
+    /// Runs a module once, in a fresh instance, and commits what it changed; after a conflict again, three times at
+    /// most. Dropping the future does not stop the call.
+    pub async fn invoke(&self, call: Call) -> Result<Answer, InvokeError> {
+        let invoker = Arc::clone(&self.invoker);
+        let invoked = self.runtime.run(async move { invoker.invoke(call).await });
+        invoked.await.map_err(|error| InvokeError::Host(error.to_string()))?
+    }
+
+    /// Ends the guests' threads; calls that still run are cut off.
+    pub async fn shut_down(&self) {
+        self.runtime.shut_down().await;
+    }
+}
 
 /// One invocation with the module that shall answer it.
 #[derive(Clone, Debug)]
@@ -40,6 +158,9 @@ pub enum InvokeError {
     Trap(String),
     #[error("other changes came first, each time")]
     Conflict,
+    /// Never started: nobody's fault in particular.
+    #[error("too many calls at once")]
+    Busy,
     #[error("the host is at fault: {0}")]
     Host(String),
 }
@@ -55,7 +176,7 @@ impl InvokeError {
     pub fn blame(&self) -> Blame {
         match self {
             InvokeError::Deadline | InvokeError::Cpu | InvokeError::Memory | InvokeError::Trap(_) => Blame::Guest,
-            InvokeError::Conflict | InvokeError::Host(_) => Blame::Host,
+            InvokeError::Conflict | InvokeError::Busy | InvokeError::Host(_) => Blame::Host,
         }
     }
 }

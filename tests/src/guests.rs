@@ -14,6 +14,8 @@ guests! {
     CLAIMS_WORDS = "claims-words";
     /// `!count [key]` and, without writing, `!count-get [key]`.
     COUNTER = "counter";
+    /// Adds one, and asks for a balance between reading and writing.
+    COUNTS_SLOWLY = "counts-slowly";
     /// `!echo text` and `!echo-args`; imports nothing.
     ECHO = "echo";
     /// Logs a hundred thousand long lines.
@@ -32,6 +34,8 @@ guests! {
     LOOPS_FOREVER = "loops-forever";
     /// Calls itself until the stack is full.
     OVERFLOWS_STACK = "overflows-stack";
+    /// Asks for its storage while it should only tell what it offers.
+    READS_IN_INFO = "reads-in-info";
     /// One read, one answer: for the benches.
     READS_STORAGE = "reads-storage";
     /// `!refuse`, `!usage`, `!unavailable`: each error once.

@@ -123,7 +123,7 @@ impl ChannelSetup {
 }
 
 /// In lower case and with each word once; the error says what a word may be.
-fn check_word(word: Command) -> Result<Command, String> {
+pub(crate) fn check_word(word: Command) -> Result<Command, String> {
     let name = check_text_of_word(&word.name)?;
     let mut aliases = Vec::with_capacity(word.aliases.len());
     for alias in &word.aliases {

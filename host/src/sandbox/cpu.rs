@@ -1,0 +1,100 @@
+//! How long a guest really ran.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Adds up the spans in which a call was polled. Time parked in a host call, or behind other guests, is between two
+/// polls and so never counted. One span counts for a tick at most: a running guest is stopped at each tick, so a
+/// longer one means that the machine, not the guest, had the processor.
+///
+/// Shared by the call's future and the store's epoch callback, which run on one thread at a time.
+pub(super) struct CpuMeter {
+    tick: Duration,
+    budget: Duration,
+    born: Instant,
+    /// Nanoseconds counted so far.
+    used: AtomicU64,
+    /// Where the running span began, in nanoseconds since `born`.
+    mark: AtomicU64,
+}
+
+impl CpuMeter {
+    pub(super) fn new(tick: Duration, budget: Duration, now: Instant) -> CpuMeter {
+        CpuMeter { tick, budget, born: now, used: AtomicU64::new(0), mark: AtomicU64::new(0) }
+    }
+
+    /// A span begins.
+    pub(super) fn start_span(&self, now: Instant) {
+        self.mark.store(self.nanos_at(now), Ordering::Relaxed);
+    }
+
+    /// The running span ends, and the next one begins.
+    pub(super) fn count_span(&self, now: Instant) {
+        let now = self.nanos_at(now);
+        let span = now.saturating_sub(self.mark.swap(now, Ordering::Relaxed));
+        self.used.fetch_add(span.min(nanos(self.tick)), Ordering::Relaxed);
+    }
+
+    pub(super) fn used(&self) -> Duration {
+        Duration::from_nanos(self.used.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn is_spent(&self) -> bool {
+        self.used() >= self.budget
+    }
+
+    fn nanos_at(&self, now: Instant) -> u64 {
+        nanos(now.saturating_duration_since(self.born))
+    }
+
+    /// Counts each poll of `future`.
+    pub(super) async fn meter<F: Future>(&self, future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        std::future::poll_fn(|context| {
+            self.start_span(Instant::now());
+            let polled = future.as_mut().poll(context);
+            self.count_span(Instant::now());
+            polled
+        })
+        .await
+    }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: Duration = Duration::from_millis(10);
+
+    fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    #[test]
+    fn only_the_spans_count() {
+        let start = Instant::now();
+        let meter = CpuMeter::new(TICK, ms(12), start);
+        meter.start_span(start);
+        meter.count_span(start + ms(7));
+        // Parked for a second.
+        meter.start_span(start + ms(1007));
+        meter.count_span(start + ms(1011));
+        assert_eq!(meter.used(), ms(11));
+        assert!(!meter.is_spent());
+        meter.count_span(start + ms(1012));
+        assert!(meter.is_spent());
+    }
+
+    #[test]
+    fn a_guest_does_not_pay_for_a_machine_that_stood_still() {
+        let start = Instant::now();
+        let meter = CpuMeter::new(TICK, ms(50), start);
+        meter.start_span(start);
+        meter.count_span(start + ms(5000));
+        assert_eq!(meter.used(), TICK);
+    }
+}

@@ -1,0 +1,98 @@
+//! What a guest says to its author: few lines, short ones, in one record that they cannot break out of.
+
+use std::fmt::Write as _;
+
+use crate::domain::id::ChannelId;
+
+/// How serious a guest thinks a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// The lines of one run.
+#[derive(Debug)]
+pub(super) struct GuestLog {
+    most_lines: usize,
+    /// Characters.
+    longest_line: usize,
+    lines: Vec<(Level, String)>,
+    dropped: u64,
+}
+
+impl GuestLog {
+    pub(super) fn new(most_lines: usize, longest_line: usize) -> GuestLog {
+        GuestLog { most_lines, longest_line, lines: Vec::new(), dropped: 0 }
+    }
+
+    /// Keeps the first lines: what went wrong first explains the rest.
+    pub(super) fn write(&mut self, level: Level, line: &str) {
+        if self.lines.len() >= self.most_lines {
+            self.dropped += 1;
+            return;
+        }
+        self.lines.push((level, escape(line, self.longest_line)));
+    }
+
+    /// Writes what was kept as one record, with the trace of the trap that ended the run.
+    pub(super) fn emit(&self, module: &str, channel: Option<ChannelId>, backtrace: Option<&str>) {
+        if self.lines.is_empty() && backtrace.is_none() {
+            return;
+        }
+        let (lines, channel) = (self.joined(), channel.map(|channel| channel.0));
+        let is_serious = backtrace.is_some() || self.lines.iter().any(|(level, _)| *level >= Level::Warn);
+        // The level of an event is fixed where it is written.
+        if is_serious {
+            tracing::warn!(module, channel, lines, backtrace, "a module has something to say");
+        } else {
+            tracing::info!(module, channel, lines, "a module has something to say");
+        }
+    }
+
+    fn joined(&self) -> String {
+        let mut joined = String::new();
+        for (level, line) in &self.lines {
+            let separator = if joined.is_empty() { "" } else { " | " };
+            // Writing to a String cannot go wrong.
+            let _ = write!(joined, "{separator}{level:?}: {line}");
+        }
+        if self.dropped > 0 {
+            let _ = write!(joined, " | and {} lines more", self.dropped);
+        }
+        joined
+    }
+}
+
+/// Cut to so many characters, without line breaks, terminal escapes or invisible characters.
+pub(super) fn escape(text: &str, longest: usize) -> String {
+    let mut escaped: String = text.chars().take(longest).flat_map(char::escape_debug).collect();
+    if text.chars().nth(longest).is_some() {
+        escaped.push('…');
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_cannot_break_out_of_their_record() {
+        let mut log = GuestLog::new(4, 10);
+        log.write(Level::Info, "a\r\nERROR b");
+        log.write(Level::Error, "\u{1b}[2J\u{202e}");
+        assert_eq!(log.joined(), r"Info: a\r\nERROR b | Error: \u{1b}[2J\u{202e}");
+    }
+
+    #[test]
+    fn a_flood_is_counted_and_not_kept() {
+        let mut log = GuestLog::new(2, 3);
+        for _ in 0..100_000 {
+            log.write(Level::Debug, "abcdef");
+        }
+        assert_eq!(log.joined(), "Debug: abc… | Debug: abc… | and 99998 lines more");
+    }
+}

@@ -1,0 +1,11 @@
+//! `clock`: the invocation's one moment, whatever the machine's clock says by now.
+
+use crate::sandbox::bindings::twitchy::command::clock::Host;
+use crate::sandbox::contract::unix_millis;
+use crate::sandbox::run::Run;
+
+impl Host for Run {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        Ok(unix_millis(self.enter_clock()?.now))
+    }
+}

@@ -1,0 +1,89 @@
+//! One run of a guest in an instance of its own.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::{Store, UpdateDeadline};
+
+use super::bindings::exports::twitchy::command::module::{CommandError, Invocation, ModuleInfo, Reply};
+use super::bindings::{CommandModule, CommandModulePre};
+use super::cpu::CpuMeter;
+use super::failure::{self, Failure};
+use super::run::Run;
+
+/// Handles that a guest's own resources may take up; the contract has none.
+const MOST_HANDLES: usize = 1000;
+
+/// A store with all its limits, and later the instance in it. Dropped after one call: a guest that was interrupted is
+/// in no state to be called again, and nothing of one chatter's call may be seen by the next.
+pub(super) struct Instance {
+    store: Store<Run>,
+    bindings: Option<CommandModule>,
+    backtrace: Option<String>,
+}
+
+impl Instance {
+    /// The one place where stores are made: no guest runs without a budget, a memory limit, and a limit on what a
+    /// host call may copy.
+    pub(super) fn new(
+        module: &CommandModulePre<Run>,
+        run: Run,
+        meter: &Arc<CpuMeter>,
+        host_call_bytes: usize,
+    ) -> Instance {
+        let mut store = Store::new(module.engine(), run);
+        store.limiter(|run| &mut run.limiter);
+        store.set_hostcall_fuel(host_call_bytes);
+        store.set_max_component_handles(MOST_HANDLES);
+        // The callback must not touch the store (GHSA-2hw9-mc66-jc2q), and the first deadline must be there before
+        // the instance: a module's start function may loop as well.
+        let meter = Arc::clone(meter);
+        store.epoch_deadline_callback(move |_| {
+            meter.count_span(Instant::now());
+            Ok(if meter.is_spent() { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })
+        });
+        store.set_epoch_deadline(1);
+        Instance { store, bindings: None, backtrace: None }
+    }
+
+    pub(super) async fn start(&mut self, module: &CommandModulePre<Run>) -> Result<(), Failure> {
+        match module.instantiate_async(&mut self.store).await {
+            Ok(bindings) => {
+                self.bindings = Some(bindings);
+                Ok(())
+            }
+            Err(error) => Err(self.failed(&error, failure::of_start)),
+        }
+    }
+
+    /// What the module says about itself.
+    pub(super) async fn info(&mut self) -> Result<ModuleInfo, Failure> {
+        let Some(bindings) = &self.bindings else { return Err(not_started()) };
+        let answer = bindings.twitchy_command_module().call_info(&mut self.store).await;
+        answer.map_err(|error| self.failed(&error, failure::of_call))
+    }
+
+    /// What the module answers.
+    pub(super) async fn respond(
+        &mut self,
+        invocation: &Invocation,
+    ) -> Result<Result<Vec<Reply>, CommandError>, Failure> {
+        let Some(bindings) = &self.bindings else { return Err(not_started()) };
+        let answer = bindings.twitchy_command_module().call_respond(&mut self.store, invocation).await;
+        answer.map_err(|error| self.failed(&error, failure::of_call))
+    }
+
+    /// What is left of the run, and where the guest was when it trapped.
+    pub(super) fn into_parts(self) -> (Run, Option<String>) {
+        (self.store.into_data(), self.backtrace)
+    }
+
+    fn failed(&mut self, error: &wasmtime::Error, judge: fn(&wasmtime::Error, bool) -> Failure) -> Failure {
+        self.backtrace = failure::backtrace(error);
+        judge(error, self.store.data().limiter.has_denied_memory())
+    }
+}
+
+fn not_started() -> Failure {
+    Failure::Final(super::InvokeError::Host("the instance was not started".to_owned()))
+}

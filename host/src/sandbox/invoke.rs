@@ -1,0 +1,236 @@
+//! One call, from its place in the queue to what it changed being on disk.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::bindings::twitchy::command::types as wit;
+use super::cpu::CpuMeter;
+use super::credit::CpuCredit;
+use super::failure::Failure;
+use super::guest_log::GuestLog;
+use super::instance::Instance;
+use super::limits::Limiter;
+use super::registry::{Module, Registry};
+use super::run::Run;
+use super::slots::{PerChannel, Place};
+use super::transaction::Transaction;
+use super::world::World;
+use super::{Answer, Call, InvokeError};
+use crate::config::SandboxConfig;
+use crate::domain::effect::Committed;
+use crate::domain::id::ChannelId;
+use crate::domain::invocation::{CommandError, Origin};
+use crate::domain::message::Reply;
+
+/// The first run, and three more after conflicts.
+const MOST_RUNS: u32 = 4;
+
+type Outcome = Result<Vec<Reply>, CommandError>;
+
+/// Whatever every call needs.
+pub(super) struct Invoker {
+    pub(super) registry: Arc<Registry>,
+    world: Arc<World>,
+    config: SandboxConfig,
+    credit: Mutex<CpuCredit>,
+    /// One place a channel, for the modules that may write there.
+    lanes: PerChannel,
+    /// A channel's share of the slots.
+    shares: PerChannel,
+}
+
+/// What a call holds while it runs, in the order in which it waited for it.
+struct Places {
+    _lane: Option<Place>,
+    _share: Place,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// How one run ended.
+pub(super) struct Ended {
+    pub(super) outcome: Result<Outcome, Failure>,
+    transaction: Option<Transaction>,
+    log: GuestLog,
+    backtrace: Option<String>,
+}
+
+/// A call on its way through its runs.
+pub(super) struct Attempt<'a> {
+    pub(super) module: &'a Module,
+    pub(super) call: &'a Arc<Call>,
+    pub(super) meter: &'a Arc<CpuMeter>,
+    pub(super) deadline: tokio::time::Instant,
+}
+
+impl Invoker {
+    pub(super) fn new(registry: Arc<Registry>, world: Arc<World>, config: &SandboxConfig) -> Invoker {
+        Invoker {
+            registry,
+            world,
+            config: config.clone(),
+            credit: Mutex::new(CpuCredit::new(config.credit, config.credit_window)),
+            lanes: PerChannel::new(1),
+            shares: PerChannel::new(config.slots_per_channel),
+        }
+    }
+
+    pub(super) async fn invoke(&self, call: Call) -> Result<Answer, InvokeError> {
+        let asked_at = Instant::now();
+        let (channel, name) = (call.invocation.channel.id, &call.manifest.name);
+        let module = self.find_module(&call)?;
+        if !self.credit().may_run(channel, name, asked_at) {
+            return Err(InvokeError::Cpu);
+        }
+        let places = tokio::time::timeout(self.config.deadline, self.places(&module, channel));
+        let _places = places.await.ok().flatten().ok_or(InvokeError::Busy)?;
+        if let Some(replies) = self.find_outcome(&call)? {
+            return Ok(Answer { outcome: Ok(replies), is_duplicate: true, took: asked_at.elapsed() });
+        }
+        let meter = Arc::new(self.meter());
+        let call = Arc::new(call);
+        let attempt = Attempt { module: &module, call: &call, meter: &meter, deadline: self.deadline() };
+        let settled = self.run_until_settled(&attempt).await;
+        self.credit().spend(channel, &call.manifest.name, meter.used(), Instant::now());
+        let (outcome, is_duplicate) = settled?;
+        Ok(Answer { outcome, is_duplicate, took: asked_at.elapsed() })
+    }
+
+    pub(super) fn find_module(&self, call: &Call) -> Result<Arc<Module>, InvokeError> {
+        let found = self.registry.find(&call.manifest.digest);
+        found.ok_or_else(|| InvokeError::Host(format!("module {} is not loaded", call.manifest.name)))
+    }
+
+    pub(super) fn meter(&self) -> CpuMeter {
+        CpuMeter::new(self.config.tick, self.config.cpu_budget, Instant::now())
+    }
+
+    pub(super) fn deadline(&self) -> tokio::time::Instant {
+        tokio::time::Instant::now() + self.config.deadline
+    }
+
+    /// The lane comes first: whoever waits in it must not keep a slot from another channel.
+    async fn places(&self, module: &Module, channel: ChannelId) -> Option<Places> {
+        let lane = match module.manifest.is_serial() {
+            true => Some(self.lanes.acquire(channel).await?),
+            false => None,
+        };
+        let share = self.shares.acquire(channel).await?;
+        let slot = Arc::clone(&module.class.slots).acquire_owned().await.ok()?;
+        Some(Places { _lane: lane, _share: share, _slot: slot })
+    }
+
+    /// Whether this very request was answered before. A chat message comes once; whoever repeats another request
+    /// gets the stored answer even where the module would refuse by now.
+    fn find_outcome(&self, call: &Call) -> Result<Option<Vec<Reply>>, InvokeError> {
+        let id = &call.invocation.id;
+        if id.origin == Origin::Chat {
+            return Ok(None);
+        }
+        self.world.store.find_outcome(id).map_err(|error| InvokeError::Host(error.to_string()))
+    }
+
+    async fn run_until_settled(&self, attempt: &Attempt<'_>) -> Result<(Outcome, bool), InvokeError> {
+        let mut runs = 1;
+        loop {
+            let Ended { outcome, transaction, log, backtrace } = self.run(attempt).await;
+            let settled = match outcome {
+                Ok(outcome) => self.settle(outcome, transaction).await,
+                Err(failure) => Err(failure),
+            };
+            let may_run_again = runs < MOST_RUNS && tokio::time::Instant::now() < attempt.deadline;
+            if settled == Err(Failure::Conflict) && may_run_again {
+                runs += 1;
+                continue;
+            }
+            let call = attempt.call;
+            log.emit(call.manifest.name.as_str(), Some(call.invocation.channel.id), backtrace.as_deref());
+            return settled.map_err(InvokeError::from);
+        }
+    }
+
+    /// One run in a fresh instance.
+    pub(super) async fn run(&self, attempt: &Attempt<'_>) -> Ended {
+        let mut instance = self.open(attempt);
+        let watch = attempt.module.class.ticker.watch();
+        let invocation = wit::Invocation::from(&*attempt.call.invocation);
+        let answer = async {
+            instance.start(&attempt.module.pre).await?;
+            instance.respond(&invocation).await
+        };
+        let answer = tokio::time::timeout_at(attempt.deadline, attempt.meter.meter(answer)).await;
+        let answer = answer.unwrap_or_else(|_| {
+            let host = || InvokeError::Host("the machine stood still past the deadline".to_owned());
+            Err(Failure::Final(if watch.was_late() { host() } else { InvokeError::Deadline }))
+        });
+        let (run, backtrace) = instance.into_parts();
+        let (log, transaction) = run.into_parts();
+        Ended { outcome: answer.and_then(|answer| self.check_answer(answer)), transaction, log, backtrace }
+    }
+
+    /// A fresh instance for one run, with all of the call's powers and limits.
+    pub(super) fn open(&self, attempt: &Attempt<'_>) -> Instance {
+        let Attempt { module, call, meter, .. } = attempt;
+        let transaction = Transaction::new(Arc::clone(&self.world), Arc::clone(call));
+        let limiter = Limiter::new(module.class.walls);
+        let log = GuestLog::new(self.config.log_lines, self.config.log_line_length);
+        let run = Run::respond(limiter, log, call, transaction, self.config.host_calls);
+        Instance::new(&module.pre, run, meter, self.config.host_call_bytes)
+    }
+
+    /// More or longer replies than anybody would want to read are a fault, and their transaction ends as nothing.
+    fn check_answer(&self, answer: Result<Vec<wit::Reply>, wit::CommandError>) -> Result<Outcome, Failure> {
+        let fault = |text| Err(Failure::Final(InvokeError::Trap(text)));
+        let is_long = |text: &str| text.chars().count() > self.config.reply_length;
+        let longest = self.config.reply_length;
+        let (too_many, too_long) = match &answer {
+            Ok(replies) => {
+                (replies.len() > self.config.replies, replies.iter().any(|reply| is_long(reply_text(reply))))
+            }
+            Err(error) => (false, is_long(error_text(error))),
+        };
+        match (too_many, too_long) {
+            (true, _) => fault(format!("more than {} replies", self.config.replies)),
+            (_, true) => fault(format!("a reply of more than {longest} characters")),
+            _ => Ok(answer.map(|replies| replies.into_iter().map(Reply::from).collect()).map_err(CommandError::from)),
+        }
+    }
+
+    /// Commits what an answered run changed. Not within the deadline: once asked for, a commit happens.
+    async fn settle(&self, outcome: Outcome, transaction: Option<Transaction>) -> Result<(Outcome, bool), Failure> {
+        let Ok(replies) = &outcome else { return Ok((outcome, false)) };
+        let Some(commit) = transaction.and_then(|transaction| transaction.finish(replies)) else {
+            return Ok((outcome, false));
+        };
+        let committed = self.world.store.commit(commit.clone()).await;
+        let committed = committed.map_err(|error| Failure::Final(InvokeError::Host(error.to_string())))?;
+        // The change is made, so the answer stands; a channel that shows its old set-up is ours to look into.
+        if let Err(error) = self.world.reload_setups(&commit) {
+            tracing::error!(channel = commit.channel.0, %error, "a changed set-up could not be read back");
+        }
+        match committed {
+            Committed::Done => Ok((outcome, false)),
+            Committed::Conflict => Err(Failure::Conflict),
+            Committed::Duplicate(replies) => Ok((Ok(replies), true)),
+        }
+    }
+
+    fn credit(&self) -> MutexGuard<'_, CpuCredit> {
+        self.credit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn reply_text(reply: &wit::Reply) -> &str {
+    match reply {
+        wit::Reply::Say(text) | wit::Reply::Answer(text) | wit::Reply::Action(text) => text,
+    }
+}
+
+fn error_text(error: &wit::CommandError) -> &str {
+    match error {
+        wit::CommandError::Usage(text) | wit::CommandError::Refused(text) | wit::CommandError::Unavailable(text) => {
+            text
+        }
+    }
+}

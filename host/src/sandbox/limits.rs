@@ -1,0 +1,102 @@
+//! The walls of one instance: memory, tables, and how many things it may be made of.
+
+use wasmtime::ResourceLimiter;
+
+use super::SizeClass;
+
+/// What one instance may hold at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Walls {
+    /// Bytes of the component as it is brought.
+    pub(super) component_bytes: usize,
+    /// Bytes of each memory.
+    pub(super) memory_bytes: usize,
+    pub(super) memories: usize,
+    /// Elements of each table.
+    pub(super) table_elements: usize,
+    pub(super) tables: usize,
+    /// A component is several core instances: its own modules, and the shims that join them.
+    pub(super) core_instances: usize,
+}
+
+impl SizeClass {
+    pub(super) fn walls(self) -> Walls {
+        const MIB: usize = 1 << 20;
+        match self {
+            SizeClass::Small => Walls {
+                component_bytes: 16 * MIB,
+                memory_bytes: 16 * MIB,
+                memories: 2,
+                table_elements: 10_000,
+                tables: 4,
+                core_instances: 16,
+            },
+            SizeClass::Large => Walls {
+                component_bytes: 40 * MIB,
+                memory_bytes: 128 * MIB,
+                memories: 4,
+                table_elements: 100_000,
+                tables: 16,
+                core_instances: 64,
+            },
+        }
+    }
+}
+
+/// Says no to growth past the walls, and remembers that it did: all a guest shows afterwards is a trap.
+#[derive(Debug)]
+pub(super) struct Limiter {
+    walls: Walls,
+    has_denied_memory: bool,
+}
+
+impl Limiter {
+    pub(super) fn new(walls: Walls) -> Limiter {
+        Limiter { walls, has_denied_memory: false }
+    }
+
+    /// Whether a memory was too small for what the guest wanted.
+    pub(super) fn has_denied_memory(&self) -> bool {
+        self.has_denied_memory
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let most = maximum.unwrap_or(usize::MAX).min(self.walls.memory_bytes);
+        self.has_denied_memory |= desired > most;
+        Ok(desired <= most)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= self.walls.table_elements)
+    }
+
+    fn instances(&self) -> usize {
+        self.walls.core_instances
+    }
+
+    fn tables(&self) -> usize {
+        self.walls.tables
+    }
+
+    fn memories(&self) -> usize {
+        self.walls.memories
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refused_memory_is_remembered() {
+        let walls = SizeClass::Small.walls();
+        let mut limiter = Limiter::new(walls);
+        assert!(limiter.memory_growing(0, walls.memory_bytes, None).unwrap());
+        assert!(!limiter.table_growing(0, walls.table_elements + 1, None).unwrap());
+        assert!(!limiter.has_denied_memory());
+        assert!(!limiter.memory_growing(0, walls.memory_bytes + 1, None).unwrap());
+        assert!(limiter.has_denied_memory());
+    }
+}

@@ -1,0 +1,8 @@
+//! The sandbox with real guests: what they may do, what becomes of the ones that do worse, and that nobody else notices.
+
+mod artefacts;
+mod fixture;
+mod hostile;
+mod powers;
+mod queue;
+mod runs;

@@ -1,0 +1,87 @@
+//! Compiled modules on disk: believed only where they are our own.
+
+use std::fs;
+use std::path::PathBuf;
+
+use tests::guests;
+use twitchy::domain::manifest::ModuleSource;
+use twitchy::sandbox::{CompileError, Sandbox, SizeClass};
+
+use super::fixture::{Fixture, text};
+
+/// Bytes of the keyed checksum that an artefact begins with.
+const MAC: usize = 32;
+
+/// A sandbox that has compiled one module, and the module's file.
+async fn compiled() -> (Fixture, PathBuf) {
+    let fixture = Fixture::new().await;
+    fixture.add(guests::COUNTER).await;
+    let files = fs::read_dir(fixture.artefacts()).unwrap().map(|entry| entry.unwrap().path());
+    let mut compiled = files.filter(|path| path.extension().is_some_and(|ending| ending == "cwasm"));
+    let file = compiled.next().unwrap();
+    assert_eq!(compiled.next(), None);
+    (fixture, file)
+}
+
+/// The next process has the module, and it works.
+async fn works(fixture: &Fixture, sandbox: &Sandbox) {
+    let manifest = sandbox.add_module(guests::COUNTER, ModuleSource::Uploaded, SizeClass::Small).await.unwrap();
+    let answer = text(sandbox.invoke(fixture.call(&manifest)).await);
+    assert!(answer.starts_with("count is "), "{answer}");
+}
+
+#[tokio::test]
+async fn the_next_start_loads_what_was_compiled() {
+    let (fixture, file) = compiled().await;
+    let written = fs::metadata(&file).unwrap().modified().unwrap();
+    works(&fixture, &fixture.restart()).await;
+    assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), written);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_compiled_anew() {
+    let (fixture, file) = compiled().await;
+    let good = fs::read(&file).unwrap();
+    let mut damaged = good.clone();
+    damaged[good.len() / 2] ^= 1;
+    for bad in [damaged, good[..good.len() / 2].to_vec(), Vec::new(), b"not at all".to_vec()] {
+        fs::write(&file, bad).unwrap();
+        works(&fixture, &fixture.restart()).await;
+        assert_eq!(fs::read(&file).unwrap().len(), good.len());
+    }
+}
+
+#[tokio::test]
+async fn another_hosts_file_is_compiled_anew() {
+    let ((fixture, file), (_other, foreign)) = (compiled().await, compiled().await);
+    let foreign = fs::read(foreign).unwrap();
+    fs::write(&file, &foreign).unwrap();
+    works(&fixture, &fixture.restart()).await;
+    assert_ne!(fs::read(&file).unwrap()[..MAC], foreign[..MAC]);
+}
+
+#[tokio::test]
+async fn machine_code_is_no_upload() {
+    let (fixture, file) = compiled().await;
+    let code = &fs::read(file).unwrap()[MAC..];
+    let added = fixture.sandbox.add_module(code, ModuleSource::Uploaded, SizeClass::Small).await;
+    assert_eq!(added, Err(CompileError::Precompiled));
+}
+
+#[tokio::test]
+async fn what_is_no_component_is_refused() {
+    let fixture = Fixture::new().await;
+    let half = &guests::COUNTER[..guests::COUNTER.len() / 2];
+    for (bytes, what) in
+        [(&b""[..], "nothing"), (b"hello", "text"), (half, "half"), (b"\0asm\x01\0\0\0", "a core module")]
+    {
+        let added = fixture.sandbox.add_module(bytes, ModuleSource::Uploaded, SizeClass::Small).await;
+        assert!(matches!(added, Err(CompileError::Invalid(_))), "{what}: {added:?}");
+    }
+    let empty = b"\0asm\x0d\0\x01\0";
+    let added = fixture.sandbox.add_module(empty, ModuleSource::Uploaded, SizeClass::Small).await;
+    assert!(matches!(added, Err(CompileError::Contract(_))), "{added:?}");
+    let huge = vec![0; (16 << 20) + 1];
+    let added = fixture.sandbox.add_module(&huge, ModuleSource::Uploaded, SizeClass::Small).await;
+    assert_eq!(added, Err(CompileError::TooLarge(16)));
+}

@@ -1,0 +1,187 @@
+//! A sandbox on a real store, in a folder of its own.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use tempfile::TempDir;
+use twitchy::balances::Balances;
+use twitchy::balances::provider::BalanceProvider;
+use twitchy::config::SandboxConfig;
+use twitchy::domain::id::{ChannelId, ChatterId};
+use twitchy::domain::invocation::{Invocation, InvocationId, Origin};
+use twitchy::domain::manifest::{Grants, Manifest, ModuleSource};
+use twitchy::domain::message::{Channel, Chatter, Reply};
+use twitchy::domain::ports::{Clock, SystemClock};
+use twitchy::domain::prefix::Prefix;
+use twitchy::domain::role::Role;
+use twitchy::joining::{JoinPolicy, Joining};
+use twitchy::sandbox::world::World;
+use twitchy::sandbox::{Answer, Call, InvokeError, Sandbox, SizeClass};
+use twitchy::setup::{NewChannelRules, Setup};
+use twitchy::store::Store;
+
+pub(super) const SHOP: ChannelId = ChannelId(100);
+/// Called in each invocation that says nothing else.
+const ALICE: u64 = 1;
+
+pub(super) struct Fixture {
+    pub(super) sandbox: Arc<Sandbox>,
+    pub(super) world: Arc<World>,
+    pub(super) folder: TempDir,
+    calls: AtomicU64,
+}
+
+/// What a test varies.
+#[derive(Default)]
+pub(super) struct Terms {
+    pub(super) limits: SandboxConfig,
+    /// Answers for [`SHOP`] instead of the ledger.
+    pub(super) provider: Option<Arc<dyn BalanceProvider>>,
+}
+
+impl Fixture {
+    pub(super) async fn new() -> Fixture {
+        Fixture::with(Terms::default()).await
+    }
+
+    pub(super) async fn with_limits(limit: impl FnOnce(&mut SandboxConfig)) -> Fixture {
+        let mut terms = Terms::default();
+        limit(&mut terms.limits);
+        Fixture::with(terms).await
+    }
+
+    /// With the channel [`SHOP`], where alice has 100 points.
+    pub(super) async fn with(terms: Terms) -> Fixture {
+        let folder = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let store = Arc::new(Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock)).unwrap());
+        let setup = Arc::new(Setup::new(Arc::clone(&store), NewChannelRules::Everything));
+        let outside: HashMap<_, _> = terms.provider.map(|provider| (SHOP, provider)).into_iter().collect();
+        let world = Arc::new(World {
+            joining: Joining::new(Arc::clone(&store), JoinPolicy::Open, 100),
+            balances: Balances::new(Arc::clone(&store), outside),
+            store,
+            setup,
+            clock,
+            limits: terms.limits,
+        });
+        let sandbox = Arc::new(start(&world, &folder));
+        let fixture = Fixture { sandbox, world, folder, calls: AtomicU64::new(0) };
+        fixture.add_channel(SHOP).await;
+        fixture
+    }
+
+    /// The same folder in the next process.
+    pub(super) fn restart(&self) -> Sandbox {
+        start(&self.world, &self.folder)
+    }
+
+    pub(super) fn artefacts(&self) -> PathBuf {
+        artefacts(&self.folder)
+    }
+
+    pub(super) async fn add_channel(&self, id: ChannelId) {
+        let store = &self.world.store;
+        let login = channel(id).login;
+        store.save_seed(login.clone(), "twitchy".parse().unwrap()).await.unwrap();
+        store.save_channel_id(login, id).await.unwrap();
+        store.seed_balance(id, ChatterId(ALICE), "100".parse().unwrap()).await.unwrap();
+        self.world.setup.reload(id).unwrap();
+    }
+
+    pub(super) async fn add(&self, component: &[u8]) -> Arc<Manifest> {
+        self.sandbox.add_module(component, ModuleSource::Uploaded, SizeClass::Small).await.unwrap()
+    }
+
+    /// A call of the module's first command, with all that it asks for, under an id of its own.
+    pub(super) fn call(&self, manifest: &Arc<Manifest>) -> Call {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        Call {
+            manifest: Arc::clone(manifest),
+            grants: Grants::all(manifest),
+            invocation: Arc::new(invocation(manifest.commands[0].name.clone(), number)),
+        }
+    }
+
+    pub(super) fn call_in(&self, id: ChannelId, manifest: &Arc<Manifest>) -> Call {
+        self.change_call(manifest, |invocation| invocation.channel = channel(id))
+    }
+
+    pub(super) fn change_call(&self, manifest: &Arc<Manifest>, change: impl FnOnce(&mut Invocation)) -> Call {
+        let mut call = self.call(manifest);
+        change(Arc::make_mut(&mut call.invocation));
+        call
+    }
+
+    pub(super) async fn invoke(&self, manifest: &Arc<Manifest>) -> Result<Answer, InvokeError> {
+        self.sandbox.invoke(self.call(manifest)).await
+    }
+
+    /// What another command of the module answers.
+    pub(super) async fn ask(&self, manifest: &Arc<Manifest>, command: &str) -> String {
+        let call = self.change_call(manifest, |invocation| invocation.command = command.into());
+        text(self.sandbox.invoke(call).await)
+    }
+
+    /// The bot lives on: an ordinary `!balance` is answered.
+    pub(super) async fn answers_balance(&self) {
+        let bundled = twitchy_commands::BUNDLED.iter().find(|module| module.name == "balance").unwrap();
+        let manifest =
+            self.sandbox.add_module(bundled.component, ModuleSource::Bundled, SizeClass::Small).await.unwrap();
+        assert_eq!(text(self.invoke(&manifest).await), "you have 100 points");
+    }
+}
+
+fn start(world: &Arc<World>, folder: &TempDir) -> Sandbox {
+    Sandbox::start(&world.limits, &artefacts(folder), Arc::clone(world)).unwrap()
+}
+
+fn artefacts(folder: &TempDir) -> PathBuf {
+    folder.path().join("artefacts")
+}
+
+/// The texts of an answer, with spaces between.
+#[track_caller]
+pub(super) fn text(answered: Result<Answer, InvokeError>) -> String {
+    let replies = answered.unwrap().outcome.unwrap();
+    let texts = replies.into_iter().map(|reply| match reply {
+        Reply::Say(text) | Reply::Answer(text) | Reply::Action(text) => text,
+    });
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+fn channel(id: ChannelId) -> Channel {
+    let login = format!("shop{id}");
+    Channel { id, login: login.parse().unwrap(), display_name: login.into() }
+}
+
+fn invocation(command: Box<str>, number: u64) -> Invocation {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    Invocation {
+        id: InvocationId { origin: Origin::Chat, id: number.to_string().into() },
+        channel: channel(SHOP),
+        chatter: Chatter {
+            id: ChatterId(ALICE),
+            login: "alice".parse().unwrap(),
+            display_name: "Alice".into(),
+            role: Role::Everyone,
+            badges: Vec::new(),
+        },
+        bot: "twitchy".parse().unwrap(),
+        prefix: Prefix::default(),
+        locale: "en".into(),
+        command,
+        arguments: Vec::new(),
+        text: String::new(),
+        message_id: None,
+        reply_to: None,
+        sent_at: now,
+        settings: Vec::new(),
+        details: Vec::new(),
+        now,
+        random_seed: 42,
+    }
+}

@@ -1,0 +1,92 @@
+//! Many calls at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tests::guests;
+use tokio::task::JoinSet;
+use twitchy::domain::id::ChannelId;
+use twitchy::sandbox::InvokeError;
+
+use super::fixture::{Fixture, text};
+
+#[tokio::test]
+async fn an_exhausted_pool_is_waited_for() {
+    let fixture = Fixture::with_limits(|limits| limits.slots = 2).await;
+    let manifest = fixture.add(guests::ECHO).await;
+    let mut calls = JoinSet::new();
+    for channel in 0..40 {
+        let call = fixture.call_in(ChannelId(channel), &manifest);
+        let sandbox = Arc::clone(&fixture.sandbox);
+        calls.spawn(async move { sandbox.invoke(call).await });
+    }
+    while let Some(answer) = calls.join_next().await {
+        answer.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_neighbour_of_ten_burning_channels_is_answered() {
+    // The credit would end the burning early.
+    let fixture = Fixture::with_limits(|limits| {
+        limits.credit = Duration::from_secs(60);
+        limits.cpu_budget = Duration::from_millis(20);
+    })
+    .await;
+    let burner = fixture.add(guests::LOOPS_FOREVER).await;
+    let counter = fixture.add(guests::COUNTER).await;
+    let mut burning = JoinSet::new();
+    for channel in 1000..1010 {
+        for _ in 0..10 {
+            let call = fixture.call_in(ChannelId(channel), &burner);
+            let sandbox = Arc::clone(&fixture.sandbox);
+            burning.spawn(async move { sandbox.invoke(call).await });
+        }
+    }
+    for count in 1..=20 {
+        assert_eq!(text(fixture.invoke(&counter).await), format!("count is {count}"));
+    }
+    assert!(burning.len() > 0);
+    while let Some(burned) = burning.join_next().await {
+        let error = burned.unwrap().unwrap_err();
+        // All of them together may want more than the machine has: then some end late, or never began.
+        let ends = [InvokeError::Cpu, InvokeError::Deadline, InvokeError::Busy];
+        assert!(ends.contains(&error) || matches!(error, InvokeError::Host(_)), "{error:?}");
+    }
+    fixture.answers_balance().await;
+}
+
+#[tokio::test]
+async fn a_module_without_credit_does_not_run_in_that_channel() {
+    let fixture = Fixture::with_limits(|limits| {
+        limits.credit = Duration::from_nanos(1);
+        limits.credit_window = Duration::from_secs(3600);
+    })
+    .await;
+    let (counter, echo) = (fixture.add(guests::COUNTER).await, fixture.add(guests::ECHO).await);
+    assert_eq!(text(fixture.invoke(&counter).await), "count is 1");
+    assert_eq!(fixture.invoke(&counter).await.unwrap_err(), InvokeError::Cpu);
+    assert!(fixture.invoke(&echo).await.is_ok());
+    let elsewhere = fixture.call_in(ChannelId(7), &echo);
+    assert!(fixture.sandbox.invoke(elsewhere).await.is_ok());
+}
+
+#[tokio::test]
+async fn whoever_gives_up_waiting_does_not_stop_the_call() {
+    let fixture = Fixture::new().await;
+    let manifest = fixture.add(guests::COUNTER).await;
+    let call = fixture.call(&manifest);
+    let invoked = fixture.sandbox.invoke(call);
+    // Polled once, so asked for, and then dropped.
+    tokio::select! { biased; _ = invoked => {}, () = std::future::ready(()) => {} }
+    assert_eq!(text(fixture.invoke(&manifest).await), "count is 2");
+}
+
+#[tokio::test]
+async fn after_the_end_a_call_is_refused() {
+    let fixture = Fixture::new().await;
+    let manifest = fixture.add(guests::ECHO).await;
+    fixture.sandbox.shut_down().await;
+    assert!(matches!(fixture.invoke(&manifest).await, Err(InvokeError::Host(_))));
+    fixture.sandbox.shut_down().await;
+}

@@ -1,0 +1,123 @@
+//! Runs of one invocation: again after a conflict, once under one id.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use tests::guests;
+use twitchy::balances::provider::{BalanceProvider, FindBalanceError, Found, Pending, Standing};
+use twitchy::domain::effect::{Commit, Committed, Effect};
+use twitchy::domain::id::{ChannelId, ChatterId};
+use twitchy::domain::invocation::{InvocationId, Origin};
+use twitchy::sandbox::{Blame, InvokeError};
+use twitchy::store::Store;
+
+use super::fixture::{Fixture, SHOP, Terms, text};
+
+/// Writes the very entry that the asking guest has just read, so many times, as the API could.
+#[derive(Default)]
+struct Meddler {
+    store: OnceLock<Arc<Store>>,
+    times: usize,
+    asked: AtomicUsize,
+}
+
+impl Meddler {
+    async fn fixture(times: usize) -> (Fixture, Arc<Meddler>) {
+        let meddler = Arc::new(Meddler { times, ..Meddler::default() });
+        let provider = Arc::clone(&meddler) as Arc<dyn BalanceProvider>;
+        let fixture = Fixture::with(Terms { provider: Some(provider), ..Terms::default() }).await;
+        assert!(meddler.store.set(Arc::clone(&fixture.world.store)).is_ok());
+        (fixture, meddler)
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl BalanceProvider for Meddler {
+    fn find(&self, channel: ChannelId, _: ChatterId) -> Pending<'_, Found> {
+        Box::pin(async move {
+            let asked = self.asked.fetch_add(1, Ordering::SeqCst);
+            if asked < self.times {
+                let module = "counts-slowly".parse().unwrap();
+                let value = (10 * (asked + 1)).to_string().into_bytes();
+                let commit = Commit {
+                    invocation: InvocationId { origin: Origin::Http, id: format!("meddler {asked}").into() },
+                    channel,
+                    noted: Vec::new(),
+                    effects: vec![Effect::SaveEntry { module, key: "count".into(), value }],
+                    replies: Vec::new(),
+                    at: SystemTime::UNIX_EPOCH,
+                };
+                assert_eq!(self.store.get().unwrap().commit(commit).await.unwrap(), Committed::Done);
+            }
+            Ok(Found { balances: Vec::new(), revision: None })
+        })
+    }
+
+    fn top<'a>(&'a self, _: ChannelId, _: &'a str, _: usize) -> Pending<'a, Vec<Standing>> {
+        Box::pin(async { Err(FindBalanceError::UnknownCurrency) })
+    }
+}
+
+fn count(answer: &str) -> &str {
+    answer.split_once(',').unwrap().0
+}
+
+#[tokio::test]
+async fn a_conflict_is_run_again_with_the_same_time_and_randomness() {
+    let (undisturbed, _) = Meddler::fixture(0).await;
+    let manifest = undisturbed.add(guests::COUNTS_SLOWLY).await;
+    let expected = text(undisturbed.invoke(&manifest).await);
+    assert_eq!(count(&expected), "count 1");
+
+    let (fixture, meddler) = Meddler::fixture(2).await;
+    let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
+    let answer = text(fixture.invoke(&manifest).await);
+    assert_eq!(meddler.asked(), 3);
+    assert_eq!(answer, expected.replace("count 1,", "count 21,"));
+}
+
+#[tokio::test]
+async fn the_fourth_conflict_is_the_last_and_leaves_what_others_wrote() {
+    let (fixture, meddler) = Meddler::fixture(usize::MAX).await;
+    let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
+    let error = fixture.invoke(&manifest).await.unwrap_err();
+    assert_eq!((&error, error.blame()), (&InvokeError::Conflict, Blame::Host));
+    assert_eq!(meddler.asked(), 4);
+    let (_, value) = fixture.world.store.load_entry(SHOP, &manifest.name, "count").unwrap();
+    assert_eq!(value.unwrap(), b"40");
+}
+
+#[tokio::test]
+async fn a_call_under_an_old_id_gets_the_stored_answer() {
+    let fixture = Fixture::new().await;
+    let manifest = fixture.add(guests::COUNTER).await;
+    for origin in [Origin::Chat, Origin::Http] {
+        let call = fixture.change_call(&manifest, |invocation| invocation.id.origin = origin);
+        let first = fixture.sandbox.invoke(call.clone()).await;
+        assert!(!first.as_ref().unwrap().is_duplicate);
+        let second = fixture.sandbox.invoke(call).await;
+        assert!(second.as_ref().unwrap().is_duplicate);
+        assert_eq!(text(second), text(first));
+    }
+    assert_eq!(fixture.ask(&manifest, "count-get").await, "count is 2");
+}
+
+#[tokio::test]
+async fn calls_in_one_channel_run_one_after_another() {
+    let fixture = Arc::new(Fixture::new().await);
+    let manifest = fixture.add(guests::COUNTER).await;
+    let calls = (0..20).map(|_| {
+        let (fixture, manifest) = (Arc::clone(&fixture), Arc::clone(&manifest));
+        tokio::spawn(async move { text(fixture.invoke(&manifest).await) })
+    });
+    let mut counts = Vec::new();
+    for call in calls.collect::<Vec<_>>() {
+        counts.push(call.await.unwrap());
+    }
+    // In the order of asking.
+    assert_eq!(counts, (1..=20).map(|count| format!("count is {count}")).collect::<Vec<_>>());
+}
