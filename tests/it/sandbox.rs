@@ -3,6 +3,7 @@
 mod artefacts;
 mod fixture;
 mod hostile;
+mod logs;
 mod powers;
 mod queue;
 mod runs;
