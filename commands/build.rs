@@ -1,14 +1,40 @@
-//! Builds the bundled modules.
+//! Builds the bundled modules, one for each folder here that holds a crate, and lists them for `lib.rs`.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::{env, fs};
 
 use twitchy_build::script::{GuestCrate, build_into_out_dir};
 
-const MODULES: [&str; 4] = ["balance", "help", "join", "settings"];
-
 fn main() -> ExitCode {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let crates = MODULES.map(|name| GuestCrate { package: format!("{name}-module"), folder: here.join(name) });
+    // So that a new folder is noticed.
+    println!("cargo:rerun-if-changed={}", here.display());
+    let names = list_crates(here);
+    write_list(&names);
+    let crate_of = |name: &String| GuestCrate { package: format!("{name}-module"), folder: here.join(name) };
+    let crates: Vec<GuestCrate> = names.iter().map(crate_of).collect();
     build_into_out_dir(here.parent().expect("this crate lies in its workspace's folder"), &crates)
+}
+
+/// The folders that hold a crate, by name.
+fn list_crates(here: &Path) -> Vec<String> {
+    let entries = fs::read_dir(here).expect("cargo runs this in the folder of the crate");
+    let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.join("Cargo.toml").exists());
+    let mut names: Vec<String> =
+        folders.filter_map(|path| path.file_name().and_then(OsStr::to_str).map(str::to_owned)).collect();
+    names.sort();
+    names
+}
+
+fn write_list(names: &[String]) {
+    let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names it to every build script"));
+    let entry = |name: &String| {
+        let component = out_dir.join(format!("{name}-module.wasm"));
+        format!("Bundled {{ name: {name:?}, component: include_bytes!({component:?}) }},")
+    };
+    let entries: Vec<String> = names.iter().map(entry).collect();
+    let list = format!("&[{}]", entries.join("\n"));
+    fs::write(out_dir.join("bundled.rs"), list).expect("cargo made this folder for the build script");
 }

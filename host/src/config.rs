@@ -1,19 +1,77 @@
 //! The configuration: a TOML file and the environment, with every default in one place.
+//!
+//! Promises: a mistake in the file is named with its line and with what would be right, all mistakes at once; nothing
+//! is ignored; no token is ever part of a [`Config`], an error or a log line. Nothing else in the host reads the
+//! environment, and nothing here changes after the start.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::domain::id::Login;
 
+pub mod environment;
+mod parse;
+mod section;
+pub mod token;
+mod value;
+
+pub use section::Problem;
+
 /// Everything an operator can set.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// Where the database and the compiled modules are kept.
     pub data_dir: PathBuf,
     pub twitch: TwitchConfig,
     pub accounts: Vec<AccountConfig>,
     pub channels: ChannelsConfig,
     pub limits: LimitsConfig,
     pub sandbox: SandboxConfig,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadConfigError {
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{}", list_problems(path, problems))]
+    Invalid { path: PathBuf, problems: Vec<Problem> },
+}
+
+fn list_problems(path: &Path, problems: &[Problem]) -> String {
+    let lines: Vec<String> =
+        problems.iter().map(|problem| format!("{}:{}: {}", path.display(), problem.line, problem.text)).collect();
+    lines.join("\n")
+}
+
+impl Config {
+    /// Reads the file at `path`. Relative paths in it start at the file's own folder. What the environment says
+    /// (`TWITCHY_DATA_DIR`) wins over the file.
+    pub fn load(path: &Path) -> Result<Config, LoadConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| LoadConfigError::Read { path: path.to_owned(), source })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut config = parse::parse(&text, folder)
+            .map_err(|problems| LoadConfigError::Invalid { path: path.to_owned(), problems })?;
+        if let Some(data_dir) = environment::find_data_dir() {
+            config.data_dir = data_dir;
+        }
+        Ok(config)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: "data".into(),
+            twitch: TwitchConfig::default(),
+            accounts: Vec::new(),
+            channels: ChannelsConfig::default(),
+            limits: LimitsConfig::default(),
+            sandbox: SandboxConfig::default(),
+        }
+    }
 }
 
 /// Where Twitch is.
@@ -48,9 +106,16 @@ pub enum TokenSource {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChannelsConfig {
     /// A seed: a stored leave wins.
-    pub join: Vec<Login>,
+    pub join: Vec<SeedChannel>,
     /// Whether `!join` is open to every chatter.
     pub open_join: bool,
+}
+
+/// A channel to sit in from the start, and the bot account that does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeedChannel {
+    pub login: Login,
+    pub account: Login,
 }
 
 /// Twitch's limits of one account, with Twitch's values as defaults (dev.twitch.tv/docs/chat).

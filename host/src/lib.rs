@@ -1,10 +1,31 @@
-//! twitchy, a WebAssembly-scriptable command host for Twitch.
+//! twitchy, a WebAssembly-scriptable command host for Twitch. `main` parses the command line and calls [`cli`].
+//!
+//! To read in this order, from the outside in:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`cli`] | one file a subcommand, and how the process ends |
+//! | [`config`] | the file and the environment, with every default |
+//! | [`app`] | makes each long-lived part once, joins them, starts the tasks and ends them in order |
+//! | [`domain`] | the vocabulary: ids, messages, invocations, effects; text is parsed into it once |
+//! | [`twitch`] | connections: lines in, events out; replies in, lines out, within Twitch's limits |
+//! | [`chat`] | THE path from a message to its replies |
+//! | [`setup`], [`joining`], [`balances`] | how a channel is set up, who may call the bot, what chatters own |
+//! | [`sandbox`] | runs a module in a fresh instance, as a transaction |
+//! | [`store`] | everything that outlives the process; the only SQL |
+//! | [`transcript`] | chats as text, for the demo and for tests |
+//!
+//! Whoever is lower imports nobody who is higher: ARCHITECTURE.md has the table, and a test reads the sources.
 
+pub mod app;
 pub mod balances;
+pub mod chat;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod joining;
 pub mod sandbox;
 pub mod setup;
 pub mod store;
+pub mod transcript;
 pub mod twitch;

@@ -27,5 +27,8 @@ pub mod rate_window;
 pub mod server;
 mod traffic;
 
+/// The log target of the library behind the parser. Below info it logs what is sent, the account's token included.
+pub const INDISCREET_TARGET: &str = "twitch_irc";
+
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,8 @@
 //! The tests of the whole, in one binary: no outside network, no sleeping.
+#![allow(clippy::unwrap_used, reason = "a test that panics is a test that fails")]
 
+mod dispatch;
+mod harness;
+mod house;
 mod sandbox;
+mod transcripts;

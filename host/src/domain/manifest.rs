@@ -120,6 +120,12 @@ impl Manifest {
     pub fn requests(&self, capability: Capability) -> bool {
         self.capabilities.contains(&capability)
     }
+
+    /// Whether its calls run one after another in a channel: it may write there. Whoever waits for the web would hold
+    /// all others up, and relies on the comparison of revisions instead.
+    pub fn is_serial(&self) -> bool {
+        !self.requests(Capability::Http) && self.capabilities.iter().any(|capability| capability.may_write())
+    }
 }
 
 /// What a channel's creator, or the operator, allowed one version of a module.

@@ -112,7 +112,7 @@ impl Invoker {
 
     /// The lane comes first: whoever waits in it must not keep a slot from another channel.
     async fn places(&self, module: &Module, channel: ChannelId) -> Option<Places> {
-        let lane = match module.is_serial() {
+        let lane = match module.manifest.is_serial() {
             true => Some(self.lanes.acquire(channel).await?),
             false => None,
         };

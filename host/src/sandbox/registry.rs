@@ -36,15 +36,6 @@ pub(super) struct Module {
     pub(super) pre: CommandModulePre<Run>,
 }
 
-impl Module {
-    /// Whether its calls run one after another in a channel: it may write there. Whoever waits for the web would hold
-    /// all others up, and relies on the comparison of revisions instead.
-    pub(super) fn is_serial(&self) -> bool {
-        let requests = |capability| self.manifest.requests(capability);
-        !requests(Capability::Http) && self.manifest.capabilities.iter().any(|capability| capability.may_write())
-    }
-}
-
 /// All modules, and what makes them.
 pub(super) struct Registry {
     config: SandboxConfig,

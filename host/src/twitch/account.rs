@@ -58,6 +58,8 @@ pub struct AccountState {
     pub wanted: usize,
     /// Those that Twitch has confirmed.
     pub joined: usize,
+    /// Events put into the queue so far. Whoever has had an answer to a PING sees all that was read before it counted.
+    pub events: u64,
     /// Messages that the outbox holds.
     pub waiting: usize,
     /// Messages taken from `outgoing` so far and then sent in full, or dropped. An account is idle when this is as many

@@ -133,6 +133,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             answers.extend(answer);
         }
         traffic.counts.long_lines += std::mem::take(&mut self.lines.skipped);
+        // Before a PONG goes out: what came before its PING is to be seen by then.
+        traffic.publish();
         self.say_all(answers).await
     }
 

@@ -24,11 +24,13 @@ pub(crate) struct Inbox {
     /// Nobody is to hear any more.
     is_closed: bool,
     pub(crate) dropped: u64,
+    /// Events that are in the queue, or were.
+    pub(crate) passed: u64,
 }
 
 impl Inbox {
     pub(crate) fn new(events: mpsc::Sender<Event>) -> Self {
-        Self { events, held: None, is_stalled: false, is_closed: false, dropped: 0 }
+        Self { events, held: None, is_stalled: false, is_closed: false, dropped: 0, passed: 0 }
     }
 
     /// Passes an event on, holds it, or drops it. There is one place to hold: whoever reads stops while it is taken.
@@ -37,7 +39,10 @@ impl Inbox {
             return;
         }
         match self.events.try_send(event) {
-            Ok(()) => self.is_stalled = false,
+            Ok(()) => {
+                self.passed += 1;
+                self.is_stalled = false;
+            }
             Err(TrySendError::Full(event)) if !self.is_stalled && self.held.is_none() => {
                 self.held = Some((event, now + STALLED_FOR));
             }
@@ -64,7 +69,10 @@ impl Inbox {
         let permit = timeout_at(until, self.events.reserve()).await;
         let Some((event, _)) = self.held.take() else { return };
         match permit {
-            Ok(Ok(permit)) => permit.send(event),
+            Ok(Ok(permit)) => {
+                self.passed += 1;
+                permit.send(event);
+            }
             Ok(Err(_)) => self.is_closed = true,
             Err(_) => {
                 self.is_stalled = true;

@@ -130,6 +130,7 @@ impl Traffic {
             phase: self.phase,
             wanted: self.joins.count_wanted(),
             joined: self.joins.count_joined(),
+            events: self.inbox.passed,
             waiting: self.outbox.waiting(),
             settled: self.outbox.settled(),
             counts: self.counts,

@@ -1,4 +1,5 @@
-//! The modules that come with the host, as components. Each is a guest crate in a folder beside this one.
+//! The modules that come with the host, as components. Each is a guest crate in a folder of its own here; a
+//! new folder is a new module.
 
 /// A bundled module.
 #[derive(Debug, Clone, Copy)]
@@ -8,14 +9,8 @@ pub struct Bundled {
     pub component: &'static [u8],
 }
 
-macro_rules! bundled {
-    ($name:literal) => {
-        Bundled { name: $name, component: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, "-module.wasm")) }
-    };
-}
-
 /// All of them, by name.
-pub const BUNDLED: &[Bundled] = &[bundled!("balance"), bundled!("help"), bundled!("join"), bundled!("settings")];
+pub const BUNDLED: &[Bundled] = include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
 #[cfg(test)]
 mod tests {

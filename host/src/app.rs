@@ -1,0 +1,240 @@
+//! The host as a whole: every long-lived part, made once and joined to the others, and its end.
+//!
+//! Promised: only here are long-lived tasks started; a task that ends unasked is told ([`App::ended`]); [`App::stop`]
+//! loses nothing that was acknowledged and no reply that could still be sent. Absent: what any part does, and where
+//! configuration and signals come from.
+
+use std::collections::HashMap;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use twitchy_commands::BUNDLED;
+
+use crate::balances::Balances;
+use crate::chat::dispatch::Dispatch;
+use crate::chat::inbox::Outboxes;
+use crate::config::{AccountConfig, ChannelsConfig, Config};
+use crate::domain::id::Login;
+use crate::domain::manifest::ModuleSource;
+use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
+use crate::domain::ports::{Clock, Credentials};
+use crate::joining::{JoinPolicy, Joining};
+use crate::sandbox::world::World;
+use crate::sandbox::{Sandbox, SizeClass};
+use crate::setup::{NewChannelRules, Setup};
+use crate::store::Store;
+use crate::twitch::account::{Account, AccountState};
+use crate::twitch::own_messages::OwnMessages;
+use crate::twitch::server::Server;
+
+pub mod credentials;
+mod learn;
+mod quiet;
+mod tasks;
+mod wanted;
+
+use tasks::Tasks;
+
+/// Events that wait for dispatch. Full, it holds up the connections, and they drop what is newest.
+const EVENTS: usize = 4096;
+/// Replies that wait to be taken by one account's outbox.
+const OUTGOING: usize = 1024;
+/// How long replies that wait may hold up the end.
+const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// What is not for the operator to set, and differs between the bot, the demo and tests.
+pub struct Surroundings<C> {
+    pub clock: Arc<dyn Clock>,
+    pub credentials: Arc<C>,
+    pub new_channels: NewChannelRules,
+    /// For what can be made anew.
+    pub cache_dir: PathBuf,
+}
+
+/// The running host.
+pub struct App {
+    pub store: Arc<Store>,
+    pub setup: Arc<Setup>,
+    sandbox: Arc<Sandbox>,
+    dispatch: Arc<Dispatch>,
+    accounts: Vec<watch::Receiver<AccountState>>,
+    wanted: watch::Receiver<Arc<[WantedChannel]>>,
+    /// Answers messages; ends first.
+    answering: Tasks,
+    stop_answering: CancellationToken,
+    /// The connections; they end when the last reply has gone.
+    connected: Tasks,
+    stop_connections: CancellationToken,
+    /// What ends by itself with the store.
+    keeping: Tasks,
+}
+
+impl App {
+    /// # Errors
+    /// For the operator to read: the folder, the database, the engine or a bundled module.
+    pub async fn start<C: Credentials>(config: Config, surroundings: Surroundings<C>) -> anyhow::Result<App> {
+        let Surroundings { clock, credentials, new_channels, cache_dir } = surroundings;
+        let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
+        let setup = Arc::new(Setup::new(store.clone(), new_channels));
+        let world = Arc::new(join_world(&config, &store, &setup, &clock));
+        let sandbox = Sandbox::start(&config.sandbox, &cache_dir, world).context("cannot start the sandbox")?;
+        let sandbox = Arc::new(sandbox);
+        add_bundled_modules(&sandbox, &setup).await?;
+        setup.load_all().context("cannot load the channels")?;
+        seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
+        let dispatch = Arc::new(Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock));
+
+        let changes = store.wanted_changes();
+        let listed = wanted::load_wanted(&store).context("cannot tell which channels are wanted")?;
+        warn_of_orphans(&listed, &config.accounts);
+        let (publish_wanted, wanted) = watch::channel(listed);
+        let mut app = App {
+            store,
+            setup,
+            sandbox,
+            dispatch,
+            accounts: Vec::new(),
+            wanted,
+            answering: Tasks::default(),
+            stop_answering: CancellationToken::new(),
+            connected: Tasks::default(),
+            stop_connections: CancellationToken::new(),
+            keeping: Tasks::default(),
+        };
+        app.start_keeping(changes, publish_wanted);
+        let (events, outboxes) = app.start_accounts(config, &credentials);
+        app.start_answering(events, outboxes);
+        Ok(app)
+    }
+
+    fn start_keeping(&mut self, changes: watch::Receiver<u64>, publish: watch::Sender<Arc<[WantedChannel]>>) {
+        let (store, setup) = (self.store.clone(), self.setup.clone());
+        self.keeping.start("wanted channels", wanted::run_wanted(store, setup, changes, publish));
+        let store = self.store.clone();
+        self.keeping.start("store", async move { store.stopped().await });
+    }
+
+    fn start_accounts<C: Credentials>(
+        &mut self,
+        config: Config,
+        credentials: &Arc<C>,
+    ) -> (mpsc::Receiver<Event>, Outboxes) {
+        let (events_in, events) = mpsc::channel(EVENTS);
+        let own_messages = Arc::new(OwnMessages::default());
+        let mut outboxes = HashMap::new();
+        for AccountConfig { login, .. } in config.accounts {
+            let (outbox, outgoing) = mpsc::channel::<OutgoingMessage>(OUTGOING);
+            let (state, states) = watch::channel(AccountState::default());
+            let account = Account {
+                login: login.clone(),
+                server: Server::new(config.twitch.irc_server.clone()),
+                credentials: credentials.clone(),
+                wanted: self.wanted.clone(),
+                events: events_in.clone(),
+                outgoing,
+                limits: config.limits.clone(),
+                own_messages: own_messages.clone(),
+                state,
+                drain_within: DRAIN_WITHIN,
+            };
+            self.connected.start(format!("account {login}"), account.run(self.stop_connections.clone()));
+            self.accounts.push(states);
+            outboxes.insert(login, outbox);
+        }
+        (events, outboxes)
+    }
+
+    fn start_answering(&mut self, events: mpsc::Receiver<Event>, outboxes: Outboxes) {
+        let (store, setup) = (self.store.clone(), self.setup.clone());
+        let learn = move |event| learn::learn(store.clone(), setup.clone(), event);
+        let answering = self.dispatch.clone().run(events, Arc::new(outboxes), learn, self.stop_answering.clone());
+        self.answering.start("dispatch", answering);
+    }
+
+    /// The name of a task that ended although nobody asked it to; to be followed by [`App::stop`].
+    pub async fn ended(&mut self) -> String {
+        tokio::select! {
+            name = self.answering.next_end() => name,
+            name = self.connected.next_end() => name,
+            name = self.keeping.next_end() => name,
+        }
+    }
+
+    /// The whole end, in order.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        info!("stopping: no more messages are read");
+        self.stop_answering.cancel();
+        self.answering.finish().await;
+        info!("all commands have ended; sending what waits");
+        self.stop_connections.cancel();
+        self.connected.finish().await;
+        self.sandbox.shut_down().await;
+        self.store.close().await.context("cannot close the database")?;
+        // One of them waits for the store, the other for its news: both are over with it.
+        drop(self.keeping);
+        info!("stopped");
+        Ok(())
+    }
+}
+
+/// The database, in a folder that is made where it is missing, and closed to others.
+pub fn open_store(data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)
+        .with_context(|| format!("cannot make the folder {}", data_dir.display()))?;
+    Store::open(&database_path(data_dir), clock).context("cannot open the database")
+}
+
+pub fn database_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("twitchy.sqlite")
+}
+
+fn join_world(config: &Config, store: &Arc<Store>, setup: &Arc<Setup>, clock: &Arc<dyn Clock>) -> World {
+    let policy = if config.channels.open_join { JoinPolicy::Open } else { JoinPolicy::Closed };
+    World {
+        store: store.clone(),
+        setup: setup.clone(),
+        joining: Joining::new(store.clone(), policy, config.limits.channels),
+        balances: Balances::new(store.clone(), HashMap::new()),
+        clock: clock.clone(),
+        limits: config.sandbox.clone(),
+    }
+}
+
+/// All at once: compiled for the first time, they take a second each.
+async fn add_bundled_modules(sandbox: &Arc<Sandbox>, setup: &Setup) -> anyhow::Result<()> {
+    let start = |bundled: &twitchy_commands::Bundled| {
+        let (sandbox, bundled) = (sandbox.clone(), *bundled);
+        let added = async move { sandbox.add_module(bundled.component, ModuleSource::Bundled, SizeClass::Small).await };
+        (bundled.name, tokio::spawn(added))
+    };
+    let started: Vec<_> = BUNDLED.iter().map(start).collect();
+    for (name, added) in started {
+        let manifest = added.await?.with_context(|| format!("the bundled module {name} is broken"))?;
+        setup.add_module(manifest);
+    }
+    Ok(())
+}
+
+async fn seed_channels(store: &Store, channels: &ChannelsConfig) -> anyhow::Result<()> {
+    for seed in &channels.join {
+        store.save_seed(seed.login.clone(), seed.account.clone()).await?;
+    }
+    Ok(())
+}
+
+/// Tells of channels whose account is no longer in the configuration: nobody sits there.
+fn warn_of_orphans(wanted: &[WantedChannel], accounts: &[AccountConfig]) {
+    let is_ours = |login: &Login| accounts.iter().any(|account| account.login == *login);
+    for channel in wanted.iter().filter(|channel| !is_ours(&channel.account)) {
+        warn!(channel = %channel.login, account = %channel.account, "the account of a channel is not configured");
+    }
+}

@@ -1,0 +1,45 @@
+//! What the accounts were told besides messages: which channel a room is, and where they cannot sit.
+
+use std::sync::Arc;
+
+use tracing::{error, info, warn};
+
+use crate::domain::id::{ChannelId, Login};
+use crate::domain::message::{Event, JoinFailure};
+use crate::setup::Setup;
+use crate::store::{Store, StoreError};
+
+/// Makes a channel that an account entered known to the store and the set-up; logs the rest.
+pub(super) async fn learn(store: Arc<Store>, setup: Arc<Setup>, event: Event) {
+    match event {
+        Event::Joined { account, channel_id, channel_login } => {
+            match learn_channel(&store, &setup, channel_id, &channel_login).await {
+                Ok(()) => info!(channel = %channel_login, id = %channel_id, %account, "joined"),
+                Err(error) => error!(channel = %channel_login, id = %channel_id, %error, "cannot set a channel up"),
+            }
+        }
+        Event::JoinFailed { account, channel_login, reason } => {
+            warn!(channel = %channel_login, %account, reason = describe(reason), "cannot sit in a channel");
+        }
+        // Dispatch keeps them to itself.
+        Event::Message(_) => {}
+    }
+}
+
+async fn learn_channel(store: &Store, setup: &Setup, id: ChannelId, login: &Login) -> Result<(), StoreError> {
+    // Each reconnection tells it again.
+    if setup.find_channel(id).is_some_and(|known| known.channel.login == *login) {
+        return Ok(());
+    }
+    store.save_channel_id(login.clone(), id).await?;
+    setup.reload(id)
+}
+
+fn describe(reason: JoinFailure) -> &'static str {
+    match reason {
+        JoinFailure::Banned => "banned there",
+        JoinFailure::Suspended => "suspended",
+        JoinFailure::Recycled { .. } => "the login belongs to another channel now",
+        JoinFailure::Unconfirmed => "never confirmed by Twitch",
+    }
+}

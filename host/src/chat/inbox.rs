@@ -1,0 +1,160 @@
+//! The loop around the path: from the queue of events to the outboxes.
+//!
+//! What goes on before a call happens here, in the order of arrival; a call runs beside the loop, and so a slow module
+//! holds up no other module. Only calls that may write wait for their channel's earlier ones, so that both what they do
+//! and what they answer keep the order of arrival. A channel that has more calls under way than it may, or an outbox
+//! that takes no more: the newest is dropped and counted.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+
+use super::dispatch::{Accepted, Dispatch};
+use super::seats::{Seat, Seats};
+use super::turns::{Turn, Turns};
+use crate::domain::id::Login;
+use crate::domain::message::{ChatMessage, Event, OutgoingMessage};
+
+/// How often chatters seen lately are saved.
+const SAVE_SEEN_EVERY: Duration = Duration::from_secs(5);
+
+/// A call whose turn has not come by then is dropped: nobody waits for its answer any more, and it would hold up a stop.
+const TURN_WITHIN: Duration = Duration::from_secs(5);
+
+/// Each bot account's queue of messages to send.
+pub type Outboxes = HashMap<Login, mpsc::Sender<OutgoingMessage>>;
+
+/// How far the loop is; since the start. Idle is: as many settled as were put into the queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Events taken from the queue.
+    pub taken: u64,
+    /// Events that nothing more follows from: what they led to is in an outbox, or dropped.
+    pub settled: u64,
+    /// Replies put into an outbox.
+    pub replies: u64,
+    /// Calls not made because too many were under way.
+    pub calls_dropped: u64,
+    /// Replies that found an outbox full or gone.
+    pub replies_dropped: u64,
+}
+
+impl Progress {
+    pub fn is_idle(self) -> bool {
+        self.taken == self.settled
+    }
+}
+
+/// A call under way, and all that it gives up by its end: first its turn, so that the next one may begin.
+struct Called {
+    turn: Option<Turn>,
+    _seat: Seat,
+    unsettled: Unsettled,
+}
+
+/// An event that was taken; settled on drop, however its call ends.
+struct Unsettled {
+    dispatch: Arc<Dispatch>,
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        self.dispatch.progress.send_modify(|progress| progress.settled += 1);
+    }
+}
+
+impl Dispatch {
+    /// What to wait on for all events taken so far to be settled.
+    pub fn progress(&self) -> tokio::sync::watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Answers messages until `shutdown` or the end of the queue, then waits for the calls under way: each ends by its
+    /// deadline, or is dropped where its turn does not come. Messages still in the queue are not answered.
+    ///
+    /// `learn` gets every event that is not a message. It is awaited before the next event is taken: so the set-up of a
+    /// channel just entered is there for its first message.
+    pub async fn run<L, F>(
+        self: Arc<Self>,
+        mut events: mpsc::Receiver<Event>,
+        outboxes: Arc<Outboxes>,
+        mut learn: L,
+        shutdown: CancellationToken,
+    ) where
+        L: FnMut(Event) -> F,
+        F: Future<Output = ()>,
+    {
+        let (seats, mut turns, calls) = (Seats::default(), Turns::default(), TaskTracker::new());
+        let mut save_seen = interval(SAVE_SEEN_EVERY);
+        save_seen.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                _ = save_seen.tick() => {
+                    let dispatch = self.clone();
+                    calls.spawn(async move { dispatch.save_seen().await });
+                    continue;
+                }
+                event = events.recv() => event,
+            };
+            let Some(event) = event else { break };
+            self.progress.send_modify(|progress| progress.taken += 1);
+            let unsettled = Unsettled { dispatch: self.clone() };
+            match event {
+                Event::Message(message) => {
+                    let Some((accepted, seat)) = self.admit(*message, &seats) else { continue };
+                    let turn = accepted.is_serial().then(|| turns.stand_in_line(accepted.channel()));
+                    let called = Called { unsettled, turn, _seat: seat };
+                    calls.spawn(called.carry_out(accepted, outboxes.clone()));
+                }
+                other => learn(other).await,
+            }
+        }
+        calls.close();
+        calls.wait().await;
+        self.save_seen().await;
+    }
+
+    fn admit(&self, message: ChatMessage, seats: &Seats) -> Option<(Accepted, Seat)> {
+        let accepted = self.accept(message).ok()?;
+        match seats.try_take(accepted.channel()) {
+            Some(seat) => Some((accepted, seat)),
+            None => {
+                self.drop_call(accepted);
+                None
+            }
+        }
+    }
+
+    fn drop_call(&self, accepted: Accepted) {
+        debug!(channel = %accepted.channel(), "too many calls at once: one is dropped");
+        self.progress.send_modify(|progress| progress.calls_dropped += 1);
+        self.decline(accepted);
+    }
+}
+
+impl Called {
+    async fn carry_out(mut self, accepted: Accepted, outboxes: Arc<Outboxes>) {
+        let dispatch = &self.unsettled.dispatch;
+        if let Some(turn) = &mut self.turn
+            && timeout(TURN_WITHIN, turn.come()).await.is_err()
+        {
+            return dispatch.drop_call(accepted);
+        }
+        for message in dispatch.carry_out(accepted).await.unwrap_or_default() {
+            let outbox = outboxes.get(&message.account);
+            let is_sent = outbox.is_some_and(|outbox| outbox.try_send(message).is_ok());
+            dispatch.progress.send_modify(|progress| match is_sent {
+                true => progress.replies += 1,
+                false => progress.replies_dropped += 1,
+            });
+        }
+    }
+}

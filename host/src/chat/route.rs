@@ -1,0 +1,245 @@
+//! From a text to the command word and its arguments. Pure.
+
+use crate::domain::id::Login;
+use crate::domain::prefix::{Prefix, is_invisible};
+
+/// A text that calls a command, if anything answers to its word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routed {
+    /// In lower case, without the prefix.
+    pub word: Box<str>,
+    /// The words after the command, quotes resolved.
+    pub arguments: Vec<String>,
+    /// All that stands after the command, as typed, without the filler that clients append.
+    pub text: String,
+}
+
+/// Reads `text` as a call: `!word ...` under the channel's prefix, or `@bot word ...` under any.
+///
+/// The word follows the prefix at once: `! no way` is talk. After a mention there is a space, a comma or a colon, and
+/// the prefix may be typed too. In a threaded reply (`is_reply`) clients put `@someone ` before what was typed, and so
+/// the text after it may be the call.
+pub fn route(text: &str, prefix: &Prefix, bot: &Login, is_reply: bool) -> Option<Routed> {
+    let text = trim_filler(text).trim_start();
+    let typed = if is_reply { skip_mention(text) } else { None };
+    // A reply to the bot itself starts with its mention either way: "@bot @bot settings" is tried before "@bot settings".
+    let call = typed.and_then(|typed| find_call(typed, prefix, bot)).or_else(|| find_call(text, prefix, bot))?;
+    let (word, rest) = call.split_once(char::is_whitespace).unwrap_or((call, ""));
+    let text = rest.trim_start();
+    Some(Routed { word: word.to_lowercase().into(), arguments: split_arguments(text), text: text.into() })
+}
+
+/// What follows the prefix or the mention; never empty, and starts with the word.
+fn find_call<'a>(text: &'a str, prefix: &Prefix, bot: &Login) -> Option<&'a str> {
+    let call = match text.strip_prefix(prefix.as_str()) {
+        Some(call) => call,
+        None => {
+            let call = strip_mention(text, bot)?;
+            call.strip_prefix(prefix.as_str()).unwrap_or(call)
+        }
+    };
+    (!call.is_empty() && !call.starts_with(char::is_whitespace)).then_some(call)
+}
+
+/// What follows `@bot` and the space, comma or colon that ends the mention.
+fn strip_mention<'a>(text: &'a str, bot: &Login) -> Option<&'a str> {
+    let mention = text.strip_prefix('@')?;
+    let (name, rest) = mention.split_at_checked(bot.as_str().len())?;
+    let ends_mention = |c: char| c.is_whitespace() || matches!(c, ',' | ':');
+    let is_mention = name.eq_ignore_ascii_case(bot.as_str()) && rest.starts_with(ends_mention);
+    is_mention.then(|| rest.strip_prefix([',', ':']).unwrap_or(rest).trim_start())
+}
+
+/// What follows a leading mention of anybody.
+fn skip_mention(text: &str) -> Option<&str> {
+    let (_, rest) = text.strip_prefix('@')?.split_once(char::is_whitespace)?;
+    Some(rest.trim_start())
+}
+
+/// Clients append invisible characters, so that Twitch does not take a text for a repetition of the last one.
+fn trim_filler(text: &str) -> &str {
+    text.trim_end_matches(|c: char| c.is_whitespace() || is_invisible(c) && !may_end_emoji(c))
+}
+
+/// A variation selector or a tag belongs to the emoji before it: without them the heart is black and Scotland's flag
+/// is a black one.
+fn may_end_emoji(character: char) -> bool {
+    matches!(character, '\u{FE00}'..='\u{FE0F}' | '\u{E0020}'..='\u{E007F}' | '\u{E0100}'..='\u{E01EF}')
+}
+
+/// Splits at white space, but not within `"..."`: a quote opens where an argument starts, and the quote that closes it
+/// stands where an argument ends. Any other quote is a character as good as an apostrophe.
+fn split_arguments(text: &str) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let (argument, after) = match split_quoted(rest) {
+            Some(split) => split,
+            None => rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len())),
+        };
+        arguments.push(argument.into());
+        rest = after.trim_start();
+    }
+    arguments
+}
+
+/// The text between a leading quote and its closing one, and what follows.
+fn split_quoted(text: &str) -> Option<(&str, &str)> {
+    let quoted = text.strip_prefix('"')?;
+    quoted.match_indices('"').find_map(|(end, _)| {
+        let after = &quoted[end + 1..];
+        (after.is_empty() || after.starts_with(char::is_whitespace)).then(|| (&quoted[..end], after))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bot() -> Login {
+        "twitchy".parse().unwrap()
+    }
+
+    fn route_under(prefix: &str, text: &str, is_reply: bool) -> Option<Routed> {
+        route(text, &prefix.parse().unwrap(), &bot(), is_reply)
+    }
+
+    fn routed(word: &str, arguments: &[&str], text: &str) -> Option<Routed> {
+        let arguments = arguments.iter().map(|&argument| argument.into()).collect();
+        Some(Routed { word: word.into(), arguments, text: text.into() })
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<Routed>) {
+        assert_eq!((text, route_under("!", text, false)), (text, expected));
+    }
+
+    #[track_caller]
+    fn check_reply(text: &str, expected: Option<Routed>) {
+        assert_eq!((text, route_under("!", text, true)), (text, expected));
+    }
+
+    #[test]
+    fn a_word_right_after_the_prefix_is_a_call() {
+        check("!balance", routed("balance", &[], ""));
+        check("  !balance   @Bob  ", routed("balance", &["@Bob"], "@Bob"));
+        check("balance", None);
+        check("so !balance it is", None);
+        check("!", None);
+        check("! balance", None);
+        check("!!balance", routed("!balance", &[], ""));
+        check("", None);
+    }
+
+    #[test]
+    fn each_channel_has_its_own_prefix() {
+        assert_eq!(route_under("~>", "~>help", false), routed("help", &[], ""));
+        assert_eq!(route_under("🎲", "🎲roll 2d6", false), routed("roll", &["2d6"], "2d6"));
+        assert_eq!(route_under("?", "!help", false), None);
+    }
+
+    #[test]
+    fn a_mention_of_the_bot_works_whatever_the_prefix() {
+        for text in ["@twitchy help", "@Twitchy, help", "@TWITCHY: help", "@twitchy,help", "@twitchy ?help"] {
+            assert_eq!(route_under("?", text, false), routed("help", &[], ""), "{text:?}");
+        }
+        for text in
+            ["@twitchy", "@twitchybot help", "@twitchy_ help", "twitchy help", "@twitchy ? help", "@twitch help"]
+        {
+            assert_eq!(route_under("?", text, false), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_mention_that_a_client_puts_before_a_reply_is_skipped() {
+        check_reply("@alice !balance", routed("balance", &[], ""));
+        check_reply("@アリス @twitchy balance", routed("balance", &[], ""));
+        check_reply("@twitchy !balance", routed("balance", &[], ""));
+        check_reply("@twitchy @twitchy balance", routed("balance", &[], ""));
+        check_reply("@twitchy balance", routed("balance", &[], ""));
+        check_reply("!balance @bob", routed("balance", &["@bob"], "@bob"));
+        check_reply("@alice balance", None);
+        check_reply("@alice @bob !balance", None);
+        check("@alice !balance", None);
+    }
+
+    #[test]
+    fn words_are_lowered_and_arguments_are_not() {
+        check("!BaLance BOB", routed("balance", &["BOB"], "BOB"));
+        check("!ÜBUNG", routed("übung", &[], ""));
+        check("!ПОГОДА Москва", routed("погода", &["Москва"], "Москва"));
+    }
+
+    #[test]
+    fn quotes_hold_an_argument_together() {
+        check(r#"!set "a b" c"#, routed("set", &["a b", "c"], r#""a b" c"#));
+        check(r#"!set """#, routed("set", &[""], r#""""#));
+        check(r#"!set "a "b" c""#, routed("set", &[r#"a "b"#, r#"c""#], r#""a "b" c""#));
+    }
+
+    #[test]
+    fn an_unbalanced_quote_is_taken_literally() {
+        check(r#"!say "a b"#, routed("say", &["\"a", "b"], "\"a b"));
+        check(r#"!say 5" tall"#, routed("say", &["5\"", "tall"], "5\" tall"));
+        check(r#"!say a"b c"d"#, routed("say", &["a\"b", "c\"d"], "a\"b c\"d"));
+        check(r#"!say ""#, routed("say", &["\""], "\""));
+    }
+
+    #[test]
+    fn ids_decimals_and_apostrophes_stay_whole() {
+        let id = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+        check(&format!("!redeem {id} 0.25"), routed("redeem", &[id, "0.25"], &format!("{id} 0.25")));
+        check("!say it's 'so'", routed("say", &["it's", "'so'"], "it's 'so'"));
+    }
+
+    #[test]
+    fn filler_goes_and_emoji_stay() {
+        for filler in ["\u{E0000}", " \u{E0000}", " \u{34F}", "\u{200B} \u{2800}", " \u{3164}\u{FEFF}", "\u{200D}"] {
+            check(&format!("!balance{filler}"), routed("balance", &[], ""));
+            check(&format!("!balance bob{filler}"), routed("balance", &["bob"], "bob"));
+        }
+        for emoji in ["❤\u{FE0F}", "👩\u{200D}🚀", "🏴\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}"] {
+            check(&format!("!say {emoji} \u{E0000}"), routed("say", &[emoji], emoji));
+        }
+    }
+
+    /// As a chatter would type it: in quotes where it would fall apart, or lose its end, without them.
+    fn render_argument(argument: &str) -> String {
+        let needs_quotes =
+            argument.is_empty() || argument.contains(char::is_whitespace) || trim_filler(argument) != argument;
+        if needs_quotes { format!("\"{argument}\"") } else { argument.into() }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_routed_without_a_panic(text in any::<String>(), lead in "(!|@twitchy|@)?[ ,:\"]{0,3}", reply: bool) {
+            let text = format!("{lead}{text}");
+            if let Some(routed) = route_under("!", &text, reply) {
+                prop_assert!(!routed.word.is_empty() && !routed.word.contains(char::is_whitespace));
+                prop_assert_eq!(&*routed.word.to_lowercase(), &*routed.word);
+                prop_assert!(text.contains(&routed.text));
+                prop_assert!(routed.arguments.iter().all(|argument| routed.text.contains(argument)));
+            }
+        }
+
+        #[test]
+        fn a_rendered_call_gives_back_its_arguments(
+            word in "[a-zà-ö0-9-]{1,12}",
+            arguments in proptest::collection::vec("[^\"]{0,12}", 0..6),
+        ) {
+            let typed: Vec<String> = arguments.iter().map(|argument| render_argument(argument)).collect();
+            let call = format!("{word} {}", typed.join(" "));
+            let expected = routed(&word, &arguments.iter().map(String::as_str).collect::<Vec<_>>(), &typed.join(" "));
+
+            prop_assert_eq!(&route_under("!", &format!("!{call} \u{E0000}"), false), &expected);
+            prop_assert_eq!(&route_under("?", &format!("@Twitchy, {call}"), false), &expected);
+        }
+
+        #[test]
+        fn text_without_prefix_or_mention_is_talk(text in "[^!@]{0,40}", reply: bool) {
+            prop_assert_eq!(route_under("!", &text, reply), None);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The command line: one file a subcommand.
+//!
+//! Exit codes: 0 done, 1 it went wrong while running, 2 what was asked for makes no sense, 130 and 143 stopped at
+//! once by a second SIGINT or SIGTERM.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod check_config;
+mod demo;
+mod logging;
+mod serve;
+mod signals;
+
+const FIRST_STEPS: &str = "\
+Try it without a Twitch account, in a chat on this machine:
+  twitchy demo
+
+Run it on Twitch:
+  1. Copy host/config.example.toml to config.toml; every key in it is explained.
+  2. Make a Twitch account for the bot, and an access token for it with the scopes chat:read and chat:edit.
+  3. Name the account under [[accounts]] and your channel in [channels] join; put the token into the environment
+     variable that token_env names.
+  4. Check the file:  twitchy check-config --config config.toml
+  5. Start the bot:   twitchy serve --config config.toml";
+
+/// A WebAssembly-scriptable command host for Twitch.
+#[derive(Debug, Parser)]
+#[command(name = "twitchy", version, after_help = FIRST_STEPS)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Subcommands>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Run the bot on Twitch.
+    Serve(serve::Arguments),
+    /// Chat with the bot on this machine, without Twitch.
+    Demo(demo::Arguments),
+    /// Check a configuration file, and start nothing.
+    CheckConfig(check_config::Arguments),
+}
+
+/// The whole program: `arguments` start with the program's name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let command = match CommandLine::try_parse_from(arguments) {
+        Ok(line) => line.command,
+        Err(error) => {
+            // Nobody is left to hear that standard error is closed.
+            error.print().ok();
+            return exit_code(error.exit_code());
+        }
+    };
+    let outcome = match command {
+        Some(Subcommands::Serve(arguments)) => serve::run(arguments),
+        Some(Subcommands::Demo(arguments)) => demo::run(arguments),
+        Some(Subcommands::CheckConfig(arguments)) => check_config::run(&arguments),
+        None => Ok(show_first_steps()),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("twitchy: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Says how to begin, to whoever started without saying what to do.
+fn show_first_steps() -> ExitCode {
+    eprintln!("twitchy answers commands in Twitch chat, each in a sandbox of its own.\n\n{FIRST_STEPS}");
+    ExitCode::from(2)
+}
+
+fn exit_code(code: i32) -> ExitCode {
+    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Option<Subcommands>, clap::error::ErrorKind> {
+        let line = CommandLine::try_parse_from(line.split(' '));
+        line.map(|line| line.command).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn each_subcommand_takes_its_arguments() {
+        let Ok(Some(Subcommands::Serve(arguments))) = parse("twitchy serve --config a.toml") else { panic!("serve") };
+        assert_eq!(arguments.config.as_deref(), Some(Path::new("a.toml")));
+        let Ok(Some(Subcommands::Demo(arguments))) = parse("twitchy demo --fresh --script a.txt") else {
+            panic!("demo")
+        };
+        assert!(arguments.fresh && arguments.state.is_none());
+        assert_eq!(arguments.script.as_deref(), Some(Path::new("a.txt")));
+        let Ok(Some(Subcommands::CheckConfig(arguments))) = parse("twitchy check-config --config a.toml") else {
+            panic!("check-config")
+        };
+        assert_eq!(arguments.config, Path::new("a.toml"));
+    }
+
+    #[test]
+    fn nothing_to_do_and_no_file_are_no_parse_errors() {
+        assert!(matches!(parse("twitchy"), Ok(None)));
+        assert!(
+            matches!(parse("twitchy serve"), Ok(Some(Subcommands::Serve(arguments))) if arguments.config.is_none())
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        use clap::error::ErrorKind;
+        assert!(matches!(parse("twitchy sing"), Err(ErrorKind::InvalidSubcommand)));
+        assert!(matches!(parse("twitchy demo --fresh --state dir"), Err(ErrorKind::ArgumentConflict)));
+        assert!(matches!(parse("twitchy check-config"), Err(ErrorKind::MissingRequiredArgument)));
+    }
+}

@@ -1,0 +1,62 @@
+//! `twitchy check-config`: reads the file and the tokens as `serve` would, and starts nothing.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config::token::{is_readable_by_others, load_access_token};
+use crate::config::{AccountConfig, Config, TokenSource};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+}
+
+/// Exit code 2 where something must be mended.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let config = match Config::load(&arguments.config) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error}");
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let problems: Vec<String> = config.accounts.iter().filter_map(find_problem).collect();
+    for problem in &problems {
+        eprintln!("{problem}");
+    }
+    for warning in list_warnings(&config) {
+        eprintln!("{warning}");
+    }
+    if !problems.is_empty() {
+        return Ok(ExitCode::from(2));
+    }
+    println!("{} is fine: {}", arguments.config.display(), summary(&config));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn find_problem(account: &AccountConfig) -> Option<String> {
+    let error = load_access_token(&account.token).err()?;
+    Some(format!("account {}: {error}", account.login))
+}
+
+/// What works, and should not stay as it is.
+pub(super) fn list_warnings(config: &Config) -> Vec<String> {
+    let open_file = |account: &AccountConfig| match &account.token {
+        TokenSource::File(path) if is_readable_by_others(path) => Some(format!(
+            "account {}: others on this machine can read {path}; close it with: chmod 600 {path}",
+            account.login,
+            path = path.display()
+        )),
+        _ => None,
+    };
+    config.accounts.iter().filter_map(open_file).collect()
+}
+
+fn summary(config: &Config) -> String {
+    let accounts: Vec<&str> = config.accounts.iter().map(|account| account.login.as_str()).collect();
+    let channels: Vec<String> = config.channels.join.iter().map(|channel| format!("#{}", channel.login)).collect();
+    let channels = if channels.is_empty() { "no channel yet".to_owned() } else { channels.join(", ") };
+    format!("{} in {channels}, data in {}", accounts.join(" and "), config.data_dir.display())
+}

@@ -1,0 +1,73 @@
+//! `twitchy demo`: the host and a Twitch in a box in one process, to chat with.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use tempfile::TempDir;
+
+use super::logging;
+use crate::config::environment;
+
+mod prompt;
+mod script;
+mod speech;
+mod stage;
+mod terminal;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Forget everything at the end, instead of keeping it for the next time.
+    #[arg(long, conflicts_with = "state")]
+    pub(super) fresh: bool,
+    /// Play the lines of this file, and print the whole chat.
+    #[arg(long, value_name = "FILE")]
+    pub(super) script: Option<PathBuf>,
+    /// The folder that keeps the demo's state.
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let script = match arguments.script.as_deref().map(script::Script::load) {
+        Some(Err(error)) => {
+            eprintln!("{error}");
+            return Ok(ExitCode::from(2));
+        }
+        Some(Ok(script)) => Some(script),
+        None => None,
+    };
+    let state = State::choose(arguments.fresh, arguments.state)?;
+    logging::start_logging("warn")?;
+    let cache_dir = environment::find_artefact_dir().unwrap_or_else(|| state.path().join("cache"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match script {
+        Some(script) => runtime.block_on(script::play(&script, state.path(), &cache_dir)),
+        None => runtime.block_on(prompt::chat(&state, &cache_dir)),
+    }
+}
+
+/// The folder of the demo's state.
+enum State {
+    Kept(PathBuf),
+    /// Removed on drop.
+    Fresh(TempDir),
+}
+
+impl State {
+    fn choose(fresh: bool, folder: Option<PathBuf>) -> anyhow::Result<State> {
+        if fresh {
+            let folder = tempfile::Builder::new().prefix("twitchy-demo-").tempdir();
+            return Ok(State::Fresh(folder.context("cannot make a folder for the demo")?));
+        }
+        let kept = folder.or_else(environment::find_demo_state_dir);
+        kept.map(State::Kept).context("there is no home folder to keep the state in: say --state DIR or --fresh")
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            State::Kept(path) => path,
+            State::Fresh(folder) => folder.path(),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `twitchy demo --script FILE`: plays a file, line by line, and prints the chat.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use fake_twitch::Observed;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::TryRecvError;
+
+use super::speech::{Cue, Display, PlayLineError, parse_cue};
+use super::stage::{CHANNELS, Stage};
+use crate::cli::signals::Signals;
+use crate::domain::id::Login;
+
+/// A script that makes sense, from its first line to its last.
+#[derive(Debug)]
+pub(super) struct Script {
+    cues: Vec<Cue>,
+}
+
+/// Why a script is not played; no line of it is.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoadScriptError {
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{}:{line}: {reason}", path.display())]
+    Line { path: PathBuf, line: usize, reason: PlayLineError },
+}
+
+impl Script {
+    pub(super) fn load(path: &Path) -> Result<Script, LoadScriptError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| LoadScriptError::Read { path: path.to_owned(), source })?;
+        parse(&text).map_err(|(line, reason)| LoadScriptError::Line { path: path.to_owned(), line, reason })
+    }
+}
+
+/// The error has its line, from 1.
+fn parse(text: &str) -> Result<Script, (usize, PlayLineError)> {
+    let mut channel = first_channel();
+    let mut cues = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let cue = parse_cue(line, &channel).map_err(|reason| (index + 1, reason))?;
+        if let Cue::Channel(next) = &cue {
+            channel = next.clone();
+        }
+        cues.push(cue);
+    }
+    Ok(Script { cues })
+}
+
+pub(super) fn first_channel() -> Login {
+    CHANNELS[0].parse().expect("the demo's channels are logins")
+}
+
+/// Until the end of the script, or a signal.
+pub(super) async fn play(script: &Script, state_dir: &Path, cache_dir: &Path) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
+    let stage = Stage::start(state_dir, cache_dir).await?;
+    let exit_code = tokio::select! {
+        played = play_on(&stage, script) => played.map(|()| ExitCode::SUCCESS),
+        signal = signals.next() => Ok(signal.exit_code()),
+    };
+    stage.stop().await?;
+    exit_code
+}
+
+/// Waits after each line until the bot has nothing more to do, so that two runs print the same.
+async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
+    let mut heard = stage.subscribe();
+    let mut display = Display::default();
+    let mut channel = first_channel();
+    for cue in &script.cues {
+        match cue {
+            Cue::Nothing => continue,
+            Cue::Channel(next) => channel = next.clone(),
+            Cue::Pause(pause) => tokio::time::sleep(*pause).await,
+            Cue::Speech(speech) => stage.say(&channel, speech)?,
+        }
+        stage.settle().await;
+        print_heard(&mut heard, &mut display)?;
+    }
+    Ok(())
+}
+
+fn print_heard(heard: &mut Receiver<Observed>, display: &mut Display) -> anyhow::Result<()> {
+    let mut output = io::stdout().lock();
+    loop {
+        match heard.try_recv() {
+            Ok(message) => {
+                let (name, text) = display.show(&message);
+                writeln!(output, "{name}> {text}")?;
+            }
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(output.flush()?),
+            Err(TryRecvError::Lagged(missed)) => anyhow::bail!("{missed} messages came too fast to be printed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_line_is_told_by_its_number() {
+        let error = |text| parse(text).unwrap_err();
+        assert_eq!(error("alice> hi\n\n// remark\nhello\n").0, 4);
+        assert_eq!(error("#cafe\nbroadcaster shop> hi\n"), (2, PlayLineError::Broadcaster("cafe".parse().unwrap())));
+    }
+
+    #[test]
+    fn the_broadcaster_is_of_the_channel_where_everybody_is() {
+        assert!(parse("broadcaster shop> hi\n#cafe\nbroadcaster cafe> hi\n").is_ok());
+    }
+}

@@ -1,0 +1,64 @@
+//! `twitchy serve`: the bot on Twitch, until it is told to stop.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tracing::{error, info, warn};
+
+use super::signals::Signals;
+use super::{check_config, logging, show_first_steps};
+use crate::app::credentials::ConfiguredTokens;
+use crate::app::{App, Surroundings};
+use crate::config::Config;
+use crate::domain::ports::SystemClock;
+use crate::setup::NewChannelRules;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The configuration file; host/config.example.toml explains every key.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Some(path) = arguments.config else { return Ok(show_first_steps()) };
+    let config = match Config::load(&path) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error}");
+            return Ok(ExitCode::from(2));
+        }
+    };
+    logging::start_logging("info")?;
+    for warning in check_config::list_warnings(&config) {
+        warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
+    let surroundings = Surroundings {
+        clock: Arc::new(SystemClock),
+        credentials: Arc::new(ConfiguredTokens::new(&config.accounts)),
+        new_channels: NewChannelRules::Essentials,
+        cache_dir: config.data_dir.join("cache"),
+    };
+    let mut app = App::start(config, surroundings).await?;
+    let exit_code = tokio::select! {
+        signal = signals.next() => {
+            info!(?signal, "stopping; a second signal stops at once");
+            ExitCode::SUCCESS
+        }
+        task = app.ended() => {
+            error!(%task, "a task ended that never should: stopping");
+            ExitCode::FAILURE
+        }
+    };
+    tokio::select! {
+        stopped = app.stop() => stopped.map(|()| exit_code),
+        signal = signals.next() => Ok(signal.exit_code()),
+    }
+}

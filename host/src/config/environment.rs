@@ -1,0 +1,39 @@
+//! The only reader of the environment.
+//!
+//! `TWITCHY_DATA_DIR` overrides the file's `data_dir`, `TWITCHY_LOG` says what is logged (`info`,
+//! `twitchy=debug,warn`), and `NO_COLOR` asks for plain text. An account's token is in the variable that its
+//! `token_env` names.
+
+use std::env;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+/// None where the variable is not set, or empty.
+pub fn find_data_dir() -> Option<PathBuf> {
+    env::var_os("TWITCHY_DATA_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
+
+/// Which log lines are wanted, in the notation of tracing-subscriber's `EnvFilter`.
+pub fn find_log_filter() -> Option<String> {
+    env::var("TWITCHY_LOG").ok().filter(|filter| !filter.is_empty())
+}
+
+/// Whether colours are unwanted everywhere (no-color.org).
+pub fn is_plain_text_wanted() -> bool {
+    env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// Where the demo keeps its state; None where the user has no home.
+pub fn find_demo_state_dir() -> Option<PathBuf> {
+    dirs::data_local_dir().map(|folder| folder.join("twitchy").join("demo"))
+}
+
+/// Compiled modules, which can be made anew; None where the user has no home.
+pub fn find_artefact_dir() -> Option<PathBuf> {
+    dirs::cache_dir().map(|folder| folder.join("twitchy").join("artefacts"))
+}
+
+pub(super) fn find_token(variable: &str) -> Option<SecretString> {
+    env::var(variable).ok().map(SecretString::from)
+}

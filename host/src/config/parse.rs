@@ -1,0 +1,398 @@
+//! The file's text -> [`Config`]: every key that there is, table by table.
+
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::section::{Problem, Problems, Section, find_nearest};
+use super::value::{CountOrAuto, ReadValue, Size, VariableName};
+use super::{
+    AccountConfig, ChannelsConfig, Config, LimitsConfig, SandboxConfig, SeedChannel, TokenSource, TwitchConfig,
+};
+use crate::domain::id::Login;
+
+const ACCOUNTS: &str = "must be tables: write login and token_env below a line [[accounts]]";
+const JOIN: &str = "must be a list such as [\"shop\", { login = \"cafe\", account = \"otherbot\" }]";
+
+/// Relative paths in `text` start at `folder`. The problems are in the order of their lines.
+pub(super) fn parse(text: &str, folder: &Path) -> Result<Config, Vec<Problem>> {
+    let mut problems = Problems::new(text);
+    let (table, mistakes) = DeTable::parse_recoverable(text);
+    if !mistakes.is_empty() {
+        // Only the message: the rest of such an error quotes the line, and a token may stand in it.
+        for mistake in mistakes {
+            let offset = mistake.span().map_or(0, |span| span.start);
+            problems.add(offset, format!("this is not TOML: {}", mistake.message()));
+        }
+        return Err(problems.finish());
+    }
+    let config = read_file(Section::whole_file(&table, &mut problems), folder);
+    let problems = problems.finish();
+    if problems.is_empty() { Ok(config) } else { Err(problems) }
+}
+
+fn read_file(mut file: Section<'_, '_>, folder: &Path) -> Config {
+    let defaults = Config::default();
+    let data_dir = folder.join(file.take("data_dir", defaults.data_dir));
+    let twitch = read_twitch(file.section("twitch"), defaults.twitch);
+    let accounts = read_accounts(&mut file, folder);
+    let channels = read_channels(file.section("channels"), &accounts);
+    let limits = read_limits(file.section("limits"), defaults.limits);
+    let sandbox = read_sandbox(file.section("sandbox"), &defaults.sandbox);
+    file.finish();
+    Config { data_dir, twitch, accounts, channels, limits, sandbox }
+}
+
+fn read_twitch(mut section: Section<'_, '_>, defaults: TwitchConfig) -> TwitchConfig {
+    let twitch = TwitchConfig { irc_server: section.take("irc_server", defaults.irc_server) };
+    section.finish();
+    twitch
+}
+
+fn read_accounts(file: &mut Section<'_, '_>, folder: &Path) -> Vec<AccountConfig> {
+    let mut accounts: Vec<AccountConfig> = Vec::new();
+    if !file.has("accounts") {
+        file.check("accounts", false, "are missing: write login and token_env below a line [[accounts]]");
+    }
+    for (index, element) in file.list_elements("accounts", ACCOUNTS).into_iter().enumerate() {
+        let Some(section) = file.element("accounts", index, element, ACCOUNTS) else { continue };
+        accounts.extend(read_account(section, folder, &accounts));
+    }
+    accounts
+}
+
+fn read_account(mut section: Section<'_, '_>, folder: &Path, before: &[AccountConfig]) -> Option<AccountConfig> {
+    let in_file = "does not belong in this file, which gets copied and shown around: put it into an environment \
+                   variable and write token_env = \"NAME\", or into a file of its own and write token_file = \"path\"";
+    let has_token =
+        ["token", "access_token", "oauth", "password"].map(|key| section.refuse(key, in_file)).contains(&true);
+    let login = section.find::<Login>("login");
+    let variable = section.find::<VariableName>("token_env").map(|name| TokenSource::Environment(name.0));
+    let file = section.find::<PathBuf>("token_file").map(|path| TokenSource::File(folder.join(path)));
+    if !section.has("login") {
+        section.reject_table("needs a login: login = \"mybot\"");
+    }
+    match (section.has("token_env"), section.has("token_file")) {
+        (true, true) => section.reject_table("needs one token_env or one token_file, not both"),
+        (false, false) if !has_token => section.reject_table("needs token_env = \"NAME\" or token_file = \"path\""),
+        _ => {}
+    }
+    let is_new = before.iter().all(|account| Some(&account.login) != login.as_ref());
+    section.check("login", is_new, "is the login of another account in this file already");
+    section.finish();
+    Some(AccountConfig { login: login?, token: variable.or(file)? })
+}
+
+fn read_channels(mut section: Section<'_, '_>, accounts: &[AccountConfig]) -> ChannelsConfig {
+    let mut join: Vec<SeedChannel> = Vec::new();
+    for (index, element) in section.list_elements("join", JOIN).into_iter().enumerate() {
+        let Some(seed) = read_seed(&mut section, index, element, accounts) else { continue };
+        // Two accounts in one channel would answer each command twice.
+        let is_new = join.iter().all(|before| before.login != seed.login);
+        section.check("join", is_new, &format!("names the channel {} twice", seed.login));
+        join.push(seed);
+    }
+    let open_join = section.take("open_join", ChannelsConfig::default().open_join);
+    section.finish();
+    ChannelsConfig { join, open_join }
+}
+
+/// `"cafe"` or `{ login = "cafe", account = "otherbot" }`.
+fn read_seed<'t>(
+    section: &mut Section<'t, '_>,
+    index: usize,
+    element: &'t Spanned<DeValue<'t>>,
+    accounts: &[AccountConfig],
+) -> Option<SeedChannel> {
+    let first = accounts.first()?.login.clone();
+    if element.get_ref().is_str() {
+        let login = Login::read(element.get_ref());
+        section.check("join", login.is_ok(), &format!("holds what {}", login.as_ref().err().map_or("", |text| text)));
+        return Some(SeedChannel { login: login.ok()?, account: first });
+    }
+    let mut table = section.element("join", index, element, JOIN)?;
+    let login = table.find::<Login>("login");
+    let account = table.take("account", first);
+    if !table.has("login") {
+        table.reject_table("needs a login: the channel's");
+    }
+    let is_ours = accounts.iter().any(|ours| ours.login == account);
+    table.check("account", is_ours, &unknown_account(&account, accounts));
+    table.finish();
+    Some(SeedChannel { login: login?, account })
+}
+
+fn unknown_account(account: &Login, accounts: &[AccountConfig]) -> String {
+    let known: Vec<&str> = accounts.iter().map(|account| account.login.as_str()).collect();
+    let advice = find_nearest(account.as_str(), &known).map_or_else(
+        || format!("the accounts are {}", known.join(", ")),
+        |nearest| format!("did you mean \"{nearest}\"?"),
+    );
+    format!("names no account of this file: {advice}")
+}
+
+fn read_limits(mut section: Section<'_, '_>, defaults: LimitsConfig) -> LimitsConfig {
+    let limits = LimitsConfig {
+        messages: section.take("messages", defaults.messages),
+        privileged_messages: section.take("privileged_messages", defaults.privileged_messages),
+        window: section.take("window", defaults.window),
+        message_every: section.take("message_every", defaults.message_every),
+        joins: section.take("joins", defaults.joins),
+        logins: section.take("logins", defaults.logins),
+        login_window: section.take("login_window", defaults.login_window),
+        channels: section.take("channels", defaults.channels),
+        stale_after: section.take("stale_after", defaults.stale_after),
+        allow_bot_prefixes_in: section.take("allow_bot_prefixes_in", defaults.allow_bot_prefixes_in),
+    };
+    let is_ordered = limits.messages <= limits.privileged_messages;
+    section.check("messages", is_ordered, "must not be more than limits.privileged_messages, which counts them too");
+    section.finish();
+    limits
+}
+
+fn read_sandbox(mut section: Section<'_, '_>, defaults: &SandboxConfig) -> SandboxConfig {
+    let sandbox = SandboxConfig {
+        cpu_budget: section.take("cpu_budget", defaults.cpu_budget),
+        deadline: section.take("deadline", defaults.deadline),
+        tick: section.take("tick", defaults.tick),
+        credit: section.take("credit", defaults.credit),
+        credit_window: section.take("credit_window", defaults.credit_window),
+        threads: section.take("threads", CountOrAuto(defaults.threads)).0,
+        slots: section.take("slots", defaults.slots),
+        slots_per_channel: section.take("slots_per_channel", defaults.slots_per_channel),
+        host_calls: section.take("host_calls", defaults.host_calls),
+        replies: section.take("replies", defaults.replies),
+        reply_length: section.take("reply_length", defaults.reply_length),
+        log_lines: section.take("log_lines", defaults.log_lines),
+        log_line_length: section.take("log_line_length", defaults.log_line_length),
+        host_call_bytes: take_length(&mut section, "host_call_bytes", defaults.host_call_bytes),
+        storage_bytes: section.take("storage_bytes", Size(defaults.storage_bytes)).0,
+        storage_keys: section.take("storage_keys", defaults.storage_keys),
+        allow_large: section.take("allow_large", defaults.allow_large),
+    };
+    section.check("tick", sandbox.tick <= sandbox.cpu_budget, "must not be longer than sandbox.cpu_budget");
+    section.check("cpu_budget", sandbox.cpu_budget <= sandbox.deadline, "must not be longer than sandbox.deadline");
+    section.check("credit", sandbox.credit <= sandbox.credit_window, "must not be longer than sandbox.credit_window");
+    let is_share = sandbox.slots_per_channel <= sandbox.slots;
+    section.check("slots_per_channel", is_share, "must not be more than sandbox.slots");
+    section.finish();
+    sandbox
+}
+
+fn take_length(section: &mut Section<'_, '_>, key: &'static str, default: usize) -> usize {
+    section.find::<Size>(key).and_then(|size| size.0.try_into().ok()).unwrap_or(default)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../config.example.toml");
+    const ACCOUNT: &str = "[[accounts]]\nlogin = \"mybot\"\ntoken_env = \"TOKEN\"\n";
+
+    fn login(text: &str) -> Login {
+        text.parse().unwrap()
+    }
+
+    /// `text` with an account below it.
+    fn config(text: &str) -> Config {
+        parse(&format!("{text}\n{ACCOUNT}"), Path::new("")).unwrap()
+    }
+
+    /// What is wrong with `text`, which has an account below it: `line: text`.
+    fn problems(text: &str) -> Vec<String> {
+        let problems = parse(&format!("{text}\n{ACCOUNT}"), Path::new("")).unwrap_err();
+        problems.iter().map(|problem| format!("{}: {}", problem.line, problem.text)).collect()
+    }
+
+    /// The example with every setting in force. A setting's line starts with `#` and no blank after it.
+    fn uncommented_example() -> String {
+        let is_setting = |line: &&str| !line.starts_with("# ");
+        let lines: Vec<&str> =
+            EXAMPLE.lines().filter(is_setting).map(|line| line.strip_prefix('#').unwrap_or(line)).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn the_example_says_the_defaults() {
+        let account = AccountConfig { login: login("mybot"), token: TokenSource::Environment("TWITCHY_TOKEN".into()) };
+        let expected = Config { accounts: vec![account], ..Config::default() };
+        assert_eq!(parse(&uncommented_example(), Path::new("")), Ok(expected));
+    }
+
+    #[test]
+    fn the_example_has_every_key() {
+        let example = uncommented_example();
+        for table in ["twitch", "channels", "limits", "sandbox"] {
+            let header = format!("[{table}]\n");
+            let text = example.replace(&header, &format!("{header}zzzzzzzzzzzzzzzz = 1\n"));
+            let problems = parse(&text, Path::new("")).unwrap_err();
+            let (_, known) = problems[0].text.split_once("; known are ").unwrap();
+            let body = example.split_once(&header).unwrap().1;
+            let body = body.split("\n[").next().unwrap();
+            for key in known.split(", ") {
+                assert!(body.lines().any(|line| line.starts_with(&format!("{key} = "))), "{table}.{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_untouched_example_asks_for_an_account() {
+        let problems = parse(EXAMPLE, Path::new("")).unwrap_err();
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].text.starts_with("accounts are missing"), "{}", problems[0].text);
+    }
+
+    #[test]
+    fn every_kind_of_value_is_read() {
+        let config = config(
+            "data_dir = \"state\"\n[twitch]\nirc_server = \"tcp://127.0.0.1:6667\"\n[channels]\nopen_join = true\n\
+             [limits]\nwindow = \"1m\"\nmessages = 5\nallow_bot_prefixes_in = [\"Shop\"]\n\
+             [sandbox]\nhost_call_bytes = \"2 MiB\"\nstorage_bytes = 1024\n",
+        );
+        assert_eq!(config.data_dir, Path::new("state"));
+        assert_eq!(config.twitch.irc_server.port, 6667);
+        assert!(config.channels.open_join);
+        assert_eq!((config.limits.window, config.limits.messages), (Duration::from_secs(60), 5));
+        assert_eq!(config.limits.allow_bot_prefixes_in, [login("shop")]);
+        assert_eq!((config.sandbox.host_call_bytes, config.sandbox.storage_bytes), (2 << 20, 1024));
+    }
+
+    #[test]
+    fn relative_paths_start_at_the_files_folder() {
+        let text = "data_dir = \"state\"\n[[accounts]]\nlogin = \"a\"\ntoken_file = \"token\"\n\
+                    [[accounts]]\nlogin = \"b\"\ntoken_file = \"/run/token\"\n";
+        let config = parse(text, Path::new("/etc/twitchy")).unwrap();
+        assert_eq!(config.data_dir, Path::new("/etc/twitchy/state"));
+        assert_eq!(config.accounts[0].token, TokenSource::File("/etc/twitchy/token".into()));
+        assert_eq!(config.accounts[1].token, TokenSource::File("/run/token".into()));
+    }
+
+    #[test]
+    fn a_channel_is_joined_by_the_first_account_or_the_named_one() {
+        let text = format!(
+            "{ACCOUNT}[[accounts]]\nlogin = \"other\"\ntoken_env = \"B\"\n[channels]\n\
+             join = [\"Shop\", {{ login = \"cafe\", account = \"other\" }}, {{ login = \"bar\" }}]\n"
+        );
+        let seed = |channel, account| SeedChannel { login: login(channel), account: login(account) };
+        let expected = [seed("shop", "mybot"), seed("cafe", "other"), seed("bar", "mybot")];
+        assert_eq!(parse(&text, Path::new("")).unwrap().channels.join, expected);
+    }
+
+    #[test]
+    fn an_unknown_key_is_met_with_the_nearest_known_one() {
+        assert_eq!(
+            problems("[twitch]\nirc_servr = \"tls://a:1\"\n"),
+            ["2: unknown key \"irc_servr\" in [twitch], did you mean \"irc_server\"?"]
+        );
+        assert_eq!(problems("[chanels]\n"), ["1: unknown key \"chanels\", did you mean \"channels\"?"]);
+        assert_eq!(problems("[twitch]\ncolour = 1\n"), ["2: unknown key \"colour\" in [twitch]; known are irc_server"]);
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_in_order() {
+        assert_eq!(
+            problems("data_dir = 5\n[sandbox]\nslots = 0\n[limits]\nwindow = \"30\"\nmesages = 1\n"),
+            [
+                "1: data_dir must be a path in quotes",
+                "3: sandbox.slots must be a whole number from 1, not 0",
+                "5: limits.window must be a time with its unit, longer than nothing, such as \"50ms\", \"30s\", \
+                 \"10m\" or \"1h\", not \"30\"",
+                "6: unknown key \"mesages\" in [limits], did you mean \"messages\"?",
+            ]
+        );
+    }
+
+    #[test]
+    fn values_of_the_wrong_kind_are_met_with_what_is_right() {
+        let cases = [
+            ("[channels]\nopen_join = \"yes\"", "channels.open_join must be true or false, not \"yes\""),
+            ("[limits]\nmessages = -1", "limits.messages must be a whole number from 1, not -1"),
+            ("[limits]\nwindow = 30", "limits.window must be a time with its unit"),
+            ("[sandbox]\nstorage_bytes = \"1 MB\"", "sandbox.storage_bytes must be a number of bytes, or a size"),
+            ("[sandbox]\nthreads = 0", "sandbox.threads must be a whole number from 1, or \"auto\", not 0"),
+            ("twitch = 1", "twitch must be a table: write its keys below a line [twitch]"),
+            ("[channels]\njoin = \"shop\"", "channels.join must be a list such as"),
+            ("[channels]\njoin = [1]", "channels.join[0] must be a list such as"),
+            ("[channels]\njoin = [\"#shop\"]", "channels.join holds what is no login"),
+            ("[channels]\njoin = [\"shop\", \"Shop\"]", "channels.join names the channel shop twice"),
+            ("[limits]\nallow_bot_prefixes_in = [\"a b\"]", "limits.allow_bot_prefixes_in is no login"),
+        ];
+        for (text, expected) in cases {
+            let problems = problems(text);
+            assert!(problems.len() == 1 && problems[0].contains(expected), "{text}: {problems:?}");
+        }
+    }
+
+    #[test]
+    fn limits_that_contradict_each_other_are_refused() {
+        let cases = [
+            ("[sandbox]\ntick = \"60ms\"", "sandbox.tick must not be longer than sandbox.cpu_budget"),
+            ("[sandbox]\ndeadline = \"40ms\"", "sandbox.cpu_budget must not be longer than sandbox.deadline"),
+            ("[sandbox]\ncredit = \"11s\"", "sandbox.credit must not be longer than sandbox.credit_window"),
+            ("[sandbox]\nslots = 7", "sandbox.slots_per_channel must not be more than sandbox.slots"),
+            ("[limits]\nmessages = 101", "limits.messages must not be more than limits.privileged_messages"),
+        ];
+        for (text, expected) in cases {
+            let problems = problems(text);
+            assert!(problems.len() == 1 && problems[0].contains(expected), "{text}: {problems:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_never_travels_without_encryption() {
+        let problems = problems("[twitch]\nirc_server = \"tcp://irc.chat.twitch.tv:6667\"\n");
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("2: twitch.irc_server must begin with tls://"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_token_in_the_file_is_refused_and_not_repeated() {
+        let secret = "abcdefghij0123456789";
+        for line in [
+            format!("token = \"oauth:{secret}\""),
+            format!("token_env = \"{secret}\""),
+            format!("token_env = \"oauth:{secret}\""),
+            format!("token = \"oauth:{secret}"),
+        ] {
+            let problems = parse(&format!("[[accounts]]\nlogin = \"a\"\n{line}\n"), Path::new("")).unwrap_err();
+            assert_eq!(problems[0].line, 3, "{problems:?}");
+            assert!(problems.iter().all(|problem| !problem.text.contains(secret)), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_has_one_login_of_its_own_and_one_token() {
+        let cases = [
+            ("[[accounts]]\ntoken_env = \"A\"", "accounts[0] needs a login"),
+            ("[[accounts]]\nlogin = \"a\"", "accounts[0] needs token_env = \"NAME\" or token_file"),
+            ("[[accounts]]\nlogin = \"a\"\ntoken_env = \"A\"\ntoken_file = \"a\"", "accounts[0] needs one token_env"),
+            ("[[accounts]]\nlogin = \"MyBot\"\ntoken_env = \"A\"", "accounts[1].login is the login of another"),
+            ("[[accounts]]\nlogin = \"a b\"\ntoken_env = \"A\"", "accounts[0].login is no login"),
+        ];
+        for (text, expected) in cases {
+            let problems = problems(text);
+            assert!(problems.len() == 1 && problems[0].contains(expected), "{text}: {problems:?}");
+        }
+        let one_table = parse("[accounts]\nlogin = \"a\"\n", Path::new("")).unwrap_err();
+        assert!(one_table[0].text.starts_with("accounts must be tables"), "{one_table:?}");
+    }
+
+    #[test]
+    fn a_channel_names_an_account_that_exists() {
+        let text = "[channels]\njoin = [{ login = \"shop\", account = \"mybott\" }]\n";
+        assert_eq!(
+            problems(text),
+            ["2: channels.join[0].account names no account of this file: did you mean \"mybot\"?"]
+        );
+    }
+
+    #[test]
+    fn broken_toml_is_told_with_its_line() {
+        let problems = problems("[twitch]\nirc_server = \n");
+        assert!(problems[0].starts_with("2: this is not TOML: "), "{problems:?}");
+    }
+}

@@ -1,0 +1,184 @@
+//! One table of the file, read key by key: a key that nobody asked for is a mistake, and so is a value of another
+//! kind. Reading goes on after a mistake, with the default, so that all of them are reported at once.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::value::ReadValue;
+
+/// A mistake in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// From 1.
+    pub line: usize,
+    /// Names the key, and says what would be right.
+    pub text: String,
+}
+
+/// The mistakes found so far.
+pub(super) struct Problems<'t> {
+    text: &'t str,
+    found: Vec<Problem>,
+}
+
+impl<'t> Problems<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, found: Vec::new() }
+    }
+
+    /// `offset` is in bytes from the start of the file.
+    pub(super) fn add(&mut self, offset: usize, text: String) {
+        let before = self.text.as_bytes().get(..offset).unwrap_or_default();
+        self.found.push(Problem { line: 1 + before.iter().filter(|byte| **byte == b'\n').count(), text });
+    }
+
+    /// In the order of the lines.
+    pub(super) fn finish(mut self) -> Vec<Problem> {
+        self.found.sort_by_key(|problem| problem.line);
+        self.found
+    }
+}
+
+/// A table that is being read. An absent one is read too: it has its defaults.
+pub(super) struct Section<'t, 'p> {
+    /// As in the file: `limits`, `accounts[1]`, nothing for the file itself.
+    name: String,
+    table: Option<&'t DeTable<'t>>,
+    offset: usize,
+    known: Vec<&'static str>,
+    problems: &'p mut Problems<'t>,
+}
+
+impl<'t, 'p> Section<'t, 'p> {
+    pub(super) fn whole_file(table: &'t Spanned<DeTable<'t>>, problems: &'p mut Problems<'t>) -> Self {
+        Self { name: String::new(), table: Some(table.get_ref()), offset: 0, known: Vec::new(), problems }
+    }
+
+    /// None where the key is absent or wrong.
+    pub(super) fn find<T: ReadValue>(&mut self, key: &'static str) -> Option<T> {
+        let value = self.find_raw(key)?;
+        match T::read(value.get_ref()) {
+            Ok(value) => Some(value),
+            Err(text) => {
+                self.reject(value.span().start, Some(key), &text);
+                None
+            }
+        }
+    }
+
+    pub(super) fn take<T: ReadValue>(&mut self, key: &'static str, default: T) -> T {
+        self.find(key).unwrap_or(default)
+    }
+
+    /// Whether the key is there, right or wrong.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(key))
+    }
+
+    /// The table `[key]` in this one.
+    pub(super) fn section(&mut self, key: &'static str) -> Section<'t, '_> {
+        let value = self.find_raw(key);
+        let name = self.path(Some(key));
+        let offset = value.map_or(self.offset, |value| value.span().start);
+        if let Some(value) = value
+            && !value.get_ref().is_table()
+        {
+            self.reject(offset, Some(key), &format!("must be a table: write its keys below a line [{key}]"));
+        }
+        let table = value.and_then(|value| value.get_ref().as_table());
+        Section { name, table, offset, known: Vec::new(), problems: &mut *self.problems }
+    }
+
+    /// What stands in the list `key`, nothing if it is absent.
+    pub(super) fn list_elements(&mut self, key: &'static str, valid: &str) -> Vec<&'t Spanned<DeValue<'t>>> {
+        let Some(value) = self.find_raw(key) else { return Vec::new() };
+        match value.get_ref().as_array() {
+            Some(elements) => elements.iter().collect(),
+            None => {
+                self.reject(value.span().start, Some(key), valid);
+                Vec::new()
+            }
+        }
+    }
+
+    /// The table that is the `index`-th element of the list `key`; `valid` is said where it is none.
+    pub(super) fn element(
+        &mut self,
+        key: &'static str,
+        index: usize,
+        value: &'t Spanned<DeValue<'t>>,
+        valid: &str,
+    ) -> Option<Section<'t, '_>> {
+        let name = format!("{}[{index}]", self.path(Some(key)));
+        let offset = value.span().start;
+        let Some(table) = value.get_ref().as_table() else {
+            self.problems.add(offset, format!("{name} {valid}"));
+            return None;
+        };
+        Some(Section { name, table: Some(table), offset, known: Vec::new(), problems: &mut *self.problems })
+    }
+
+    /// Reports that the value of `key` does not fit the rest.
+    pub(super) fn check(&mut self, key: &'static str, is_right: bool, text: &str) {
+        if is_right {
+            return;
+        }
+        let offset = self.table.and_then(|table| table.get(key)).map_or(self.offset, |value| value.span().start);
+        self.reject(offset, Some(key), text);
+    }
+
+    /// Reports something about the table as a whole.
+    pub(super) fn reject_table(&mut self, text: &str) {
+        self.reject(self.offset, None, text);
+    }
+
+    /// A key that others might expect here, and that is refused with a reason; whether it was there.
+    pub(super) fn refuse(&mut self, key: &'static str, text: &str) -> bool {
+        let Some(value) = self.table.and_then(|table| table.get(key)) else { return false };
+        self.known.push(key);
+        self.reject(value.span().start, Some(key), text);
+        true
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub(super) fn finish(self) {
+        let Some(table) = self.table else { return };
+        let place = if self.name.is_empty() { String::new() } else { format!(" in [{}]", self.name) };
+        for key in table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
+            let advice = find_nearest(key.get_ref(), &self.known).map_or_else(
+                || format!("; known are {}", self.known.join(", ")),
+                |nearest| format!(", did you mean \"{nearest}\"?"),
+            );
+            self.problems.add(key.span().start, format!("unknown key {:?}{place}{advice}", key.get_ref()));
+        }
+    }
+
+    fn find_raw(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.known.push(key);
+        self.table?.get(key)
+    }
+
+    fn reject(&mut self, offset: usize, key: Option<&str>, text: &str) {
+        let path = self.path(key);
+        self.problems.add(offset, format!("{path} {text}"));
+    }
+
+    fn path(&self, key: Option<&str>) -> String {
+        match (self.name.as_str(), key) {
+            ("", key) => key.unwrap_or_default().to_owned(),
+            (name, None) => name.to_owned(),
+            (name, Some(key)) => format!("{name}.{key}"),
+        }
+    }
+}
+
+/// The one of `known` that `typed` is most likely a slip of; None where it resembles none.
+pub(super) fn find_nearest<'k>(typed: &str, known: &[&'k str]) -> Option<&'k str> {
+    let most = 2.max(typed.chars().count() / 3);
+    known
+        .iter()
+        .map(|known| (strsim::osa_distance(typed, known), *known))
+        .filter(|(distance, _)| *distance <= most)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}

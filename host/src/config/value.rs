@@ -1,0 +1,241 @@
+//! What a value in the file may look like.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::ServerAddress;
+use crate::domain::id::Login;
+
+/// Reads a value; the error follows the key in a sentence: "must be ...".
+pub(super) trait ReadValue: Sized {
+    fn read(value: &DeValue<'_>) -> Result<Self, String>;
+}
+
+impl ReadValue for bool {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        value.as_bool().ok_or_else(|| must_be("true or false", value))
+    }
+}
+
+macro_rules! read_count {
+    ($($count:ty),*) => {$(
+        impl ReadValue for $count {
+            fn read(value: &DeValue<'_>) -> Result<Self, String> {
+                // Zero of anything would make the host useless in a way that is hard to find.
+                read_integer(value).filter(|count| *count > 0).ok_or_else(|| must_be("a whole number from 1", value))
+            }
+        }
+    )*};
+}
+read_count!(u32, u64, usize);
+
+fn read_integer<T: TryFrom<u64>>(value: &DeValue<'_>) -> Option<T> {
+    let integer = value.as_integer()?;
+    u64::from_str_radix(integer.as_str(), integer.radix()).ok()?.try_into().ok()
+}
+
+/// A number from 1, or 0 for `"auto"`.
+pub(super) struct CountOrAuto(pub(super) usize);
+
+impl ReadValue for CountOrAuto {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        if value.as_str() == Some("auto") {
+            return Ok(Self(0));
+        }
+        let count = read_integer(value).filter(|count| *count > 0);
+        count.map(Self).ok_or_else(|| must_be("a whole number from 1, or \"auto\"", value))
+    }
+}
+
+impl ReadValue for Duration {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let valid = "a time with its unit, longer than nothing, such as \"50ms\", \"30s\", \"10m\" or \"1h\"";
+        value.as_str().and_then(parse_duration).ok_or_else(|| must_be(valid, value))
+    }
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let (number, unit) = split_number(text)?;
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    // A year is more than any of these times is good for, and adding it to a moment cannot overflow.
+    let most = Duration::from_secs(366 * 24 * 3600);
+    let duration = Duration::from_millis(number.checked_mul(milliseconds)?);
+    (!duration.is_zero() && duration <= most).then_some(duration)
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size(pub(super) u64);
+
+impl ReadValue for Size {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let size = read_integer(value).or_else(|| parse_size(value.as_str()?));
+        let valid = "a number of bytes, or a size such as \"256 KiB\" or \"16 MiB\"";
+        size.filter(|size| *size > 0).map(Size).ok_or_else(|| must_be(valid, value))
+    }
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let (number, unit) = split_number(text)?;
+    let bytes = match unit {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    // Sizes are lengths in memory: what fits in no `usize` is no size.
+    number.checked_mul(bytes).filter(|size| usize::try_from(*size).is_ok())
+}
+
+/// `16 MiB` or `16MiB` -> (16, "MiB")
+fn split_number(text: &str) -> Option<(u64, &str)> {
+    let (number, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
+    Some((number.parse().ok()?, unit.trim_start_matches(' ')))
+}
+
+impl ReadValue for PathBuf {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let path = value.as_str().filter(|path| !path.is_empty());
+        // Not shown: a token may stand where a path should.
+        path.map(PathBuf::from).ok_or_else(|| "must be a path in quotes".to_owned())
+    }
+}
+
+impl ReadValue for Login {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let text = value.as_str().ok_or_else(|| must_be("a login in quotes", value))?;
+        text.parse().map_err(|error| format!("is no login: {error}"))
+    }
+}
+
+impl ReadValue for Vec<Login> {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let elements = value.as_array().ok_or_else(|| must_be("a list such as [\"shop\", \"cafe\"]", value))?;
+        elements.iter().map(|element| Login::read(element.get_ref())).collect()
+    }
+}
+
+/// The name of an environment variable. Lower case is refused, as a token pasted in its place would be lower case.
+pub(super) struct VariableName(pub(super) String);
+
+impl ReadValue for VariableName {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let is_name = |name: &&str| {
+            name.starts_with(|first: char| first.is_ascii_uppercase() || first == '_')
+                && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        };
+        let name = value.as_str().filter(is_name);
+        name.map(|name| Self(name.to_owned())).ok_or_else(|| {
+            "must be the name of an environment variable in capital letters, such as \"TWITCHY_TOKEN\"; the token \
+             itself is that variable's value and does not belong in this file"
+                .to_owned()
+        })
+    }
+}
+
+impl ReadValue for ServerAddress {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let valid = "an address such as \"tls://irc.chat.twitch.tv:6697\"";
+        let address = value.as_str().and_then(parse_address).ok_or_else(|| must_be(valid, value))?;
+        if !address.is_tls && !is_loopback(&address.host) {
+            return Err("must begin with tls:// because the account's token is sent there; tcp:// is not encrypted \
+                        and only for this machine (localhost, 127.0.0.1 or [::1])"
+                .to_owned());
+        }
+        Ok(address)
+    }
+}
+
+fn parse_address(text: &str) -> Option<ServerAddress> {
+    let (scheme, rest) = text.split_once("://")?;
+    let is_tls = match scheme {
+        "tls" => true,
+        "tcp" => false,
+        _ => return None,
+    };
+    let (host, port) = rest.rsplit_once(':')?;
+    let port = port.parse().ok().filter(|port| *port != 0)?;
+    let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<IpAddr>().ok().filter(IpAddr::is_ipv6)?.to_string(),
+        None => host.to_owned(),
+    };
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':');
+    (!host.is_empty() && host.bytes().all(is_host)).then_some(ServerAddress { is_tls, host, port })
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn must_be(valid: &str, found: &DeValue<'_>) -> String {
+    // Long texts are cut: a whole paragraph in an error hides the error.
+    let found = match found {
+        DeValue::String(text) => format!("{:?}", text.chars().take(60).collect::<String>()),
+        DeValue::Integer(integer) => integer.to_string(),
+        DeValue::Float(float) => float.to_string(),
+        DeValue::Boolean(boolean) => boolean.to_string(),
+        DeValue::Datetime(_) => "a date".to_owned(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    };
+    format!("must be {valid}, not {found}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit() {
+        assert_eq!(parse_duration("50ms"), Some(Duration::from_millis(50)));
+        assert_eq!(parse_duration("90 s"), Some(Duration::from_secs(90)));
+        assert_eq!(parse_duration("10m"), Some(Duration::from_secs(600)));
+        assert_eq!(parse_duration("1h"), Some(Duration::from_secs(3600)));
+        for bad in ["", "30", "s", "-1s", "1.5s", "30 sec", "30S", "0s", "99999999999999999999s", "9999999h", "1s2s"] {
+            assert_eq!(parse_duration(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_binary() {
+        assert_eq!(parse_size("256 KiB"), Some(256 << 10));
+        assert_eq!(parse_size("16MiB"), Some(16 << 20));
+        for bad in ["", "16", "16 MB", "16 mib", "-1 B", "1.5 MiB", "99999999999999 GiB"] {
+            assert_eq!(parse_size(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_scheme_a_host_and_a_port() {
+        let address = |is_tls, host: &str, port| Some(ServerAddress { is_tls, host: host.to_owned(), port });
+        assert_eq!(parse_address("tls://irc.chat.twitch.tv:6697"), address(true, "irc.chat.twitch.tv", 6697));
+        assert_eq!(parse_address("tcp://127.0.0.1:6667"), address(false, "127.0.0.1", 6667));
+        assert_eq!(parse_address("tcp://[::1]:6667"), address(false, "::1", 6667));
+        for bad in ["", "tls://", "tls://host", "tls://host:", "tls://host:0", "tls://host:99999", "tls://:6697"] {
+            assert_eq!(parse_address(bad), None, "{bad:?}");
+        }
+        for bad in ["irc.chat.twitch.tv:6697", "wss://host:443", "tls://a b:1", "tls://me@host:1", "tls://[host]:1"] {
+            assert_eq!(parse_address(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for host in ["localhost", "127.0.0.1", "127.9.9.9", "::1"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["10.0.0.1", "localhost.example", "0.0.0.0", "128.0.0.1", "::"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

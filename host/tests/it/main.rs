@@ -1,0 +1,8 @@
+//! The program as a process: what somebody who types its name sees.
+
+#![expect(clippy::unwrap_used, reason = "what cannot go on has failed, and says where")]
+
+mod check_config;
+mod demo;
+mod process;
+mod serve;

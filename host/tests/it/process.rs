@@ -1,0 +1,117 @@
+//! Starting the program, and looking at it from outside.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+/// Far more than anything here takes; a test that hangs fails instead.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program, with compiled modules kept from test to test and nothing of the user's own.
+pub(crate) fn twitchy(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_twitchy"));
+    command.args(arguments).env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
+    command.env("HOME", env!("CARGO_TARGET_TMPDIR")).env_remove("XDG_DATA_HOME");
+    command.env_remove("TWITCHY_LOG").env_remove("TWITCHY_DATA_DIR");
+    command
+}
+
+/// Runs it to its end, without anything to read.
+pub(crate) fn run(arguments: &[&str]) -> Finished {
+    Finished::from(twitchy(arguments).stdin(Stdio::null()).output().unwrap())
+}
+
+/// What it left behind.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) code: Option<i32>,
+    pub(crate) output: String,
+    pub(crate) errors: String,
+}
+
+impl From<Output> for Finished {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            output: String::from_utf8(output.stdout).unwrap(),
+            errors: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// A running program; killed if a test leaves it behind.
+pub(crate) struct Running {
+    child: Child,
+    output: Receiver<String>,
+    errors: Receiver<String>,
+}
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Running {
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let output = read_lines(child.stdout.take().unwrap());
+        let errors = read_lines(child.stderr.take().unwrap());
+        Running { child, output, errors }
+    }
+
+    pub(crate) fn type_line(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// The next line on standard output that holds `part`.
+    pub(crate) fn wait_for_output(&self, part: &str) -> String {
+        wait_for(&self.output, part)
+    }
+
+    /// The next line on standard error that holds `part`.
+    pub(crate) fn wait_for_error(&self, part: &str) -> String {
+        wait_for(&self.errors, part)
+    }
+
+    /// `INT` or `TERM`.
+    pub(crate) fn send_signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end; what was not yet read of standard error comes with it.
+    pub(crate) fn finish(mut self) -> (ExitStatus, Vec<String>) {
+        // Ends once the program has closed it, which it does by ending.
+        let errors = self.errors.iter().collect();
+        (self.child.wait().unwrap(), errors)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Over already, unless the test failed.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn read_lines(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (lines_in, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if lines_in.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+fn wait_for(lines: &Receiver<String>, part: &str) -> String {
+    let mut before = Vec::new();
+    loop {
+        match lines.recv_timeout(PATIENCE) {
+            Ok(line) if line.contains(part) => return line,
+            Ok(line) => before.push(line),
+            Err(error) => panic!("no line holds {part:?} ({error}); there were {before:#?}"),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `twitchy serve`, against a Twitch in a box.
+
+use std::fs;
+use std::path::Path;
+
+use fake_twitch::{FakeTwitch, Observed, Settings};
+use tempfile::TempDir;
+use tokio::sync::broadcast::Receiver;
+use tokio::time::timeout;
+
+use crate::process::{PATIENCE, Running, twitchy};
+
+const TOKEN: &str = "abcdefghij0123456789";
+
+/// A bot that sits in `#shop`, without privileges: it may say one thing a second.
+struct Stage {
+    twitch: FakeTwitch,
+    heard: Receiver<Observed>,
+    bot: Running,
+    _folder: TempDir,
+}
+
+impl Stage {
+    async fn start() -> Stage {
+        let twitch = FakeTwitch::new(&Settings::default());
+        let address = twitch.listen().await.unwrap();
+        twitch.add_account("mybot", "1000", TOKEN);
+        twitch.add_channel("shop");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, config(&address.to_string())).unwrap();
+        let bot = start_bot(&path);
+        timeout(PATIENCE, twitch.until_joined("mybot", "shop")).await.unwrap();
+        bot.wait_for_error("joined");
+        let heard = twitch.subscribe();
+        Stage { twitch, heard, bot, _folder: folder }
+    }
+
+    /// The next thing that the bot says.
+    async fn hear(&mut self) -> String {
+        loop {
+            let message = timeout(PATIENCE, self.heard.recv()).await.unwrap().unwrap();
+            if message.from == "mybot" {
+                return message.text;
+            }
+        }
+    }
+
+    fn ask(&self) {
+        self.twitch.say("shop", "shop", "!help").unwrap();
+    }
+}
+
+fn config(address: &str) -> String {
+    format!(
+        "[twitch]\nirc_server = \"tcp://{address}\"\n[channels]\njoin = [\"shop\"]\n\
+         [[accounts]]\nlogin = \"mybot\"\ntoken_env = \"TWITCHY_TEST_TOKEN\"\n"
+    )
+}
+
+fn start_bot(config: &Path) -> Running {
+    let mut command = twitchy(&["serve", "--config", config.to_str().unwrap()]);
+    Running::start(command.env("TWITCHY_TEST_TOKEN", TOKEN).env("TWITCHY_LOG", "trace"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_lets_what_waits_be_said_and_no_token_is_logged() {
+    let mut stage = Stage::start().await;
+    stage.ask();
+    stage.ask();
+    let first = stage.hear().await;
+    assert!(first.contains("!help COMMAND tells more"), "{first}");
+    // The second answer waits for its second to begin.
+    stage.bot.send_signal("TERM");
+    let second = stage.hear().await;
+    assert!(second.contains("!help COMMAND tells more"), "{second}");
+    let (status, errors) = stage.bot.finish();
+    assert_eq!(status.code(), Some(0), "{errors:#?}");
+    assert!(errors.iter().any(|line| line.contains("stopped")), "{errors:#?}");
+    assert!(!errors.iter().any(|line| line.contains(TOKEN)));
+    assert!(stage.twitch.violations().is_empty(), "{:?}", stage.twitch.violations());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_does_not_wait() {
+    let mut stage = Stage::start().await;
+    for _ in 0..5 {
+        stage.ask();
+    }
+    stage.hear().await;
+    stage.bot.send_signal("INT");
+    stage.bot.wait_for_error("a second signal stops at once");
+    stage.bot.send_signal("TERM");
+    let (status, errors) = stage.bot.finish();
+    assert_eq!(status.code(), Some(143), "{errors:#?}");
+}
+
+#[test]
+fn a_file_with_a_mistake_starts_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    fs::write(&path, "[twitch]\nirc_server = \"tcp://irc.chat.twitch.tv:6667\"\n").unwrap();
+    let bot = start_bot(&path);
+    bot.wait_for_error("config.toml:2: twitch.irc_server must begin with tls://");
+    let (status, _) = bot.finish();
+    assert_eq!(status.code(), Some(2));
+    assert!(!folder.path().join("data").exists());
+}

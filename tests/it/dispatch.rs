@@ -1,0 +1,178 @@
+//! The loop around the path: order, room, and its end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use twitchy::chat::inbox::Progress;
+use twitchy::domain::message::{ChatMessage, Event, OutgoingMessage, Reply};
+use twitchy::domain::role::Role;
+use twitchy::transcript::Heard;
+
+use super::harness::{House, channel_id, login, message};
+
+/// A house whose loop runs.
+struct Running {
+    house: House,
+    events: mpsc::Sender<Event>,
+    outbox: mpsc::Receiver<OutgoingMessage>,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    fn start(house: House, room: usize) -> Running {
+        let (events, taken) = mpsc::channel(1024);
+        let (outgoing, outbox) = mpsc::channel(room);
+        let shutdown = CancellationToken::new();
+        let (store, setup) = (house.store.clone(), house.setup.clone());
+        let learn = move |event| {
+            let (store, setup) = (store.clone(), setup.clone());
+            async move {
+                let Event::Joined { channel_id, channel_login, .. } = event else { return };
+                store.save_channel_id(channel_login, channel_id).await.expect("the store is open");
+                setup.reload(channel_id).expect("the store is sound");
+            }
+        };
+        let outboxes = Arc::new(HashMap::from([(login("twitchy"), outgoing)]));
+        let task = tokio::spawn(house.dispatch.clone().run(taken, outboxes, learn, shutdown.clone()));
+        Running { house, events, outbox, shutdown, task }
+    }
+
+    async fn say(&self, message: ChatMessage) {
+        self.events.send(Event::Message(Box::new(message))).await.expect("the loop runs");
+    }
+
+    /// Waits until `events` of them are taken and settled.
+    async fn settle(&self, events: u64) -> Progress {
+        let mut progress = self.house.dispatch.progress();
+        *progress.wait_for(|progress| progress.settled >= events).await.expect("the house stands")
+    }
+
+    /// Everything that was put into the outbox.
+    async fn stop(mut self) -> Vec<OutgoingMessage> {
+        self.shutdown.cancel();
+        self.task.await.expect("the loop ends in peace");
+        self.house.close().await;
+        let mut sent = Vec::new();
+        while let Ok(message) = self.outbox.try_recv() {
+            sent.push(message);
+        }
+        sent
+    }
+}
+
+fn texts(sent: &[OutgoingMessage]) -> Vec<&str> {
+    let replies = sent.iter().map(|message| &message.reply);
+    replies.map(|(Reply::Say(text) | Reply::Answer(text) | Reply::Action(text))| text.as_str()).collect()
+}
+
+/// A moderator's line: no cooldown is in its way.
+fn moderator(id: usize, text: &str) -> ChatMessage {
+    message("shop", Role::Moderator, "carol", id, text)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channels_writing_calls_are_answered_in_the_order_of_arrival() {
+    let running = Running::start(House::with_guests(&["counter"]).await, 100);
+    for id in 1..=50 {
+        running.say(moderator(id, "!count")).await;
+    }
+    let progress = running.settle(50).await;
+    assert_eq!((progress.taken, progress.replies, progress.is_idle()), (50, 50, true));
+
+    let sent = running.stop().await;
+
+    let expected: Vec<String> = (1..=50).map(|count| format!("count is {count}")).collect();
+    assert_eq!(texts(&sent), expected);
+    let threads: Vec<String> = sent.iter().filter_map(|message| Some(message.reply_to.as_ref()?.to_string())).collect();
+    assert_eq!(threads, (1..=50).map(|id| format!("message-{id}")).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn calls_under_way_are_answered_before_the_end() {
+    let running = Running::start(House::with_guests(&["counter"]).await, 100);
+    for id in 1..=20 {
+        running.say(moderator(id, "!count")).await;
+    }
+    let mut progress = running.house.dispatch.progress();
+    let taken = progress.wait_for(|progress| progress.taken >= 20).await.expect("the house stands").taken;
+    assert_eq!(taken, 20);
+    assert_eq!(running.stop().await.len(), 20);
+}
+
+#[tokio::test]
+async fn a_channel_just_entered_is_known_to_its_first_message() {
+    let running = Running::start(House::with_guests(&[]).await, 100);
+    running.house.store.save_seed(login("newcomer"), login("twitchy")).await.expect("the store is open");
+    let joined = Event::Joined {
+        account: login("twitchy"),
+        channel_id: channel_id(&login("newcomer")),
+        channel_login: login("newcomer"),
+    };
+    running.events.send(joined).await.expect("the loop runs");
+    running.say(message("newcomer", Role::Everyone, "alice", 1, "!help")).await;
+    running.settle(2).await;
+    assert_eq!(texts(&running.stop().await), ["you can use !help; !help COMMAND tells more"]);
+}
+
+#[tokio::test]
+async fn a_full_outbox_drops_the_newest_and_counts_it() {
+    let running = Running::start(House::with_guests(&["echo"]).await, 1);
+    running.say(moderator(1, "!echo one")).await;
+    running.settle(1).await;
+    running.say(moderator(2, "!echo two")).await;
+    let progress = running.settle(2).await;
+    assert_eq!((progress.replies, progress.replies_dropped), (1, 1));
+    assert_eq!(texts(&running.stop().await), ["one"]);
+}
+
+#[tokio::test]
+async fn a_channel_full_of_slow_calls_leaves_a_seat_to_its_neighbour() {
+    let house = House::with_guests(&["loops-forever"]).await;
+    let running = Running::start(house, 1000);
+    for id in 1..=200 {
+        running.say(moderator(id, "!loops-forever")).await;
+    }
+    let progress = running.settle(200).await;
+    assert!(progress.calls_dropped > 0 && progress.taken == 200, "{progress:?}");
+    running.say(moderator(201, "!balance")).await;
+    running.settle(201).await;
+    assert_eq!(texts(&running.stop().await).last(), Some(&"you have 0 points"));
+}
+
+#[tokio::test]
+async fn an_account_that_only_listens_here_is_silent() {
+    let house = House::with_guests(&["echo"]).await;
+    let overheard = ChatMessage { account: login("other_bot"), ..moderator(1, "!echo hi") };
+    assert_eq!(house.hear(overheard).await, Heard::Nothing(Some("other account".to_owned())));
+    // And what it heard is no reason for the channel's own bot not to answer.
+    assert_eq!(house.hear(moderator(1, "!echo hi")).await, Heard::Replies(vec!["@carol hi".to_owned()]));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_guests_faults_are_counted_against_its_module() {
+    let house = House::with_guests(&["traps"]).await;
+    for id in 1..=3 {
+        house.hear(moderator(id, "!traps")).await;
+    }
+    house.hear(moderator(4, "!balance")).await;
+    let faults = house.dispatch.list_faults().into_iter().map(|(module, count)| (module.to_string(), count));
+    assert_eq!(faults.collect::<Vec<_>>(), [("traps".to_owned(), 3)]);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn our_own_fault_gives_the_cooldown_back_and_is_not_the_modules() {
+    let house = House::with_guests(&[]).await;
+    house.sandbox.shut_down().await;
+    let call = |id| message("shop", Role::Everyone, "alice", id, "!balance");
+    let apology = "@alice sorry, that didn't work; please try again in a moment";
+    assert_eq!(house.hear(call(1)).await, Heard::Replies(vec![apology.to_owned()]));
+    assert_eq!(house.hear(call(2)).await, Heard::Nothing(Some("apologised lately".to_owned())));
+    assert!(house.dispatch.list_faults().is_empty());
+    house.close().await;
+}

@@ -1,0 +1,379 @@
+//! The host without Twitch: a store in a folder of its own, a sandbox, and a clock that stands still until it is moved.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use tempfile::TempDir;
+use tests::guests;
+use twitchy::balances::Balances;
+use twitchy::balances::provider::{
+    Balance, BalanceProvider, FailingProvider, FindBalanceError, Found, Pending, Standing,
+};
+use twitchy::chat::dispatch::Dispatch;
+use twitchy::config::SandboxConfig;
+use twitchy::domain::effect::{Commit, Committed, Effect, Revision, Scope};
+use twitchy::domain::id::{ChannelId, ChatterId, Login, MessageId};
+use twitchy::domain::invocation::{InvocationId, Origin};
+use twitchy::domain::manifest::ModuleSource;
+use twitchy::domain::message::{Channel, ChatMessage, Chatter, QuotedMessage};
+use twitchy::domain::ports::{Clock, Moment};
+use twitchy::domain::role::Role;
+use twitchy::joining::{JoinPolicy, Joining};
+use twitchy::sandbox::world::World;
+use twitchy::sandbox::{Sandbox, SizeClass};
+use twitchy::setup::{NewChannelRules, Setup};
+use twitchy::store::Store;
+use twitchy::store::chatters::KnownChatter;
+use twitchy::transcript::{ChannelHeader, Heard, Said, Step, Transcript, show_reply};
+use twitchy_commands::BUNDLED;
+
+/// A clock that a test moves.
+pub(crate) struct ManualClock {
+    now: Mutex<Moment>,
+}
+
+impl ManualClock {
+    /// Stands at a time of day, on a day in 2026.
+    fn at(time_of_day: Duration) -> ManualClock {
+        let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000 / 86_400 * 86_400);
+        ManualClock { now: Mutex::new(Moment { instant: Instant::now(), wall: midnight + time_of_day }) }
+    }
+
+    pub(crate) fn advance(&self, span: Duration) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = Moment { instant: now.instant + span, wall: now.wall + span };
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Moment {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a transcript's first lines want the host to be.
+#[derive(Default)]
+struct Wishes {
+    time_of_day: Duration,
+    is_join_open: bool,
+    /// Channels that the bot may sit in.
+    room: Option<usize>,
+    enabled: Vec<String>,
+    /// Guests that somebody uploaded and nobody granted anything.
+    uploaded: Vec<String>,
+    outside: HashMap<ChannelId, Arc<dyn BalanceProvider>>,
+}
+
+impl Wishes {
+    fn of(headers: &[&ChannelHeader]) -> Wishes {
+        let mut wishes = Wishes { time_of_day: Duration::from_secs(12 * 3600), ..Wishes::default() };
+        for header in headers {
+            for (key, value) in &header.pairs {
+                match (key.as_str(), value.as_str()) {
+                    ("time", time) => wishes.time_of_day = parse_time_of_day(time),
+                    ("join", policy) => wishes.is_join_open = policy == "open",
+                    ("room", room) => wishes.room = Some(room.parse().expect("room: a number of channels")),
+                    ("enabled", names) => wishes.enabled.extend(list(names)),
+                    ("uploaded", names) => wishes.uploaded.extend(list(names)),
+                    ("provider", "down") => {
+                        wishes.outside.insert(channel_id(&header.login), Arc::new(FailingProvider));
+                    }
+                    ("provider", "rich") => {
+                        wishes.outside.insert(channel_id(&header.login), Arc::new(RichProvider));
+                    }
+                    ("prefix" | "bot" | "balances" | "seen", _) => {}
+                    _ => panic!("no such key in a header: `{key}: {value}`"),
+                }
+            }
+        }
+        wishes
+    }
+}
+
+/// The host, from the store to dispatch.
+pub(crate) struct House {
+    pub(crate) dispatch: Arc<Dispatch>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) setup: Arc<Setup>,
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) clock: Arc<ManualClock>,
+    is_closed: bool,
+    _folder: TempDir,
+}
+
+impl House {
+    /// With the channels that the headers describe: see [`check`].
+    pub(crate) async fn open(headers: &[&ChannelHeader], limits: SandboxConfig) -> House {
+        let wishes = Wishes::of(headers);
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let clock = Arc::new(ManualClock::at(wishes.time_of_day));
+        let store = Arc::new(Store::open(&folder.path().join("twitchy.sqlite"), clock.clone()).expect("it is new"));
+        let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Essentials));
+        let policy = if wishes.is_join_open { JoinPolicy::Open } else { JoinPolicy::Closed };
+        let world = World {
+            store: store.clone(),
+            setup: setup.clone(),
+            joining: Joining::new(store.clone(), policy, wishes.room.unwrap_or(100)),
+            balances: Balances::new(store.clone(), wishes.outside.clone()),
+            clock: clock.clone(),
+            limits: limits.clone(),
+        };
+        // Kept from run to run, so that a guest is compiled once.
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts");
+        let sandbox = Arc::new(Sandbox::start(&limits, &cache, Arc::new(world)).expect("the sandbox starts"));
+        let dispatch = Arc::new(Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone()));
+        let house = House { dispatch, store, setup, sandbox, clock, is_closed: false, _folder: folder };
+        house.add_modules(&wishes).await;
+        for header in headers {
+            house.open_channel(header).await;
+        }
+        house.setup.load_all().expect("the store is sound");
+        house
+    }
+
+    /// One channel, `#shop`, with the guests named and the bundled modules on.
+    pub(crate) async fn with_guests(guests: &[&str]) -> House {
+        let enabled = ["balance", "settings", "help"].iter().chain(guests).copied().collect::<Vec<_>>().join(", ");
+        let header = ChannelHeader { login: login("shop"), pairs: vec![("enabled".to_owned(), enabled)] };
+        House::open(&[&header], SandboxConfig::default()).await
+    }
+
+    async fn add_modules(&self, wishes: &Wishes) {
+        for bundled in BUNDLED {
+            self.add_module(bundled.component, ModuleSource::Bundled).await;
+        }
+        for (name, bytes) in GUESTS {
+            if wishes.enabled.iter().any(|enabled| enabled == name) {
+                self.add_module(bytes, ModuleSource::Bundled).await;
+            } else if wishes.uploaded.iter().any(|uploaded| uploaded == name) {
+                self.add_module(bytes, ModuleSource::Uploaded).await;
+            }
+        }
+    }
+
+    async fn add_module(&self, bytes: &[u8], source: ModuleSource) {
+        let manifest = self.sandbox.add_module(bytes, source, SizeClass::Small).await.expect("the module is sound");
+        self.setup.add_module(manifest);
+    }
+
+    async fn open_channel(&self, header: &ChannelHeader) {
+        let find = |wanted: &str| header.pairs.iter().find(|(key, _)| key == wanted).map(|(_, value)| value.as_str());
+        let bot = find("bot").unwrap_or("twitchy");
+        if bot == "absent" {
+            return;
+        }
+        let id = channel_id(&header.login);
+        let channel = Channel { id, login: header.login.clone(), display_name: header.login.as_str().into() };
+        let mut effects = vec![Effect::WantChannel { channel, account: login(bot) }];
+        effects.extend(
+            find("prefix").map(|prefix| Effect::ChangePrefix(prefix.parse().expect("prefix: 1 to 5 characters"))),
+        );
+        effects.extend(find("enabled").into_iter().flat_map(list).map(|name| Effect::SwitchModule {
+            module: name.parse().expect("enabled: names of modules"),
+            enabled: true,
+        }));
+        self.commit(id, effects).await;
+        for pair in find("balances").into_iter().flat_map(list) {
+            let (name, amount) = pair.split_once(' ').expect("balances: alice 5, bob 7");
+            let amount = amount.parse().expect("a balance is a decimal number");
+            self.store.seed_balance(id, chatter_id(&login(name)), amount).await.expect("the store is open");
+            self.save_seen(id, name).await;
+        }
+        for name in find("seen").into_iter().flat_map(list) {
+            self.save_seen(id, &name).await;
+        }
+    }
+
+    async fn commit(&self, channel: ChannelId, effects: Vec<Effect>) {
+        let commit = Commit {
+            invocation: InvocationId { origin: Origin::Event, id: format!("opens-{channel}").into() },
+            channel,
+            noted: vec![(Scope::Setup { channel }, Revision(0))],
+            effects,
+            replies: Vec::new(),
+            at: self.clock.now().wall,
+        };
+        assert_eq!(self.store.commit(commit).await.expect("the store is open"), Committed::Done);
+    }
+
+    async fn save_seen(&self, channel: ChannelId, name: &str) {
+        let login = login(name);
+        let chatter = KnownChatter { id: chatter_id(&login), display_name: login.as_str().into(), login };
+        self.store.save_seen(channel, vec![chatter], self.clock.now().wall).await.expect("the store is open");
+    }
+
+    /// What the bot answers to `text`, shown as in a transcript.
+    pub(crate) async fn hear(&self, message: ChatMessage) -> Heard {
+        let login = message.chatter.login.clone();
+        match self.dispatch.answer(message).await {
+            Ok(replies) if replies.is_empty() => Heard::Nothing(None),
+            Ok(replies) => Heard::Replies(replies.iter().map(|sent| show_reply(&sent.reply, &login)).collect()),
+            Err(silence) => Heard::Nothing(Some(silence.to_string())),
+        }
+    }
+
+    pub(crate) async fn close(mut self) {
+        self.sandbox.shut_down().await;
+        self.store.close().await.expect("nothing is left to be written");
+        self.is_closed = true;
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        // Guests' threads and the writer would outlive the test, and an error in ending them would go unseen.
+        assert!(self.is_closed || std::thread::panicking(), "the test left its house open");
+    }
+}
+
+/// Plays a transcript, and shows all of it corrected where it is wrong.
+///
+/// Keys of a channel's first line, all optional: `enabled: balance, echo` (also the tests' guests), `uploaded: counter`
+/// (a guest without grants), `prefix: ?`, `bot: robot` (`absent`: the bot is not there yet), `balances: alice 5, bob 7`,
+/// `seen: bob`, `provider: down` or `rich`, `time: 12:00:00`, and for the host `join: open` and `room: 2`.
+pub(crate) async fn check(text: &str) {
+    let transcript = Transcript::parse(text).unwrap_or_else(|error| panic!("{error} of\n{text}"));
+    let mut headers: Vec<&ChannelHeader> = Vec::new();
+    for turn in &transcript.turns {
+        if let Step::Channel(header) = &turn.step
+            && headers.iter().all(|known| known.login != header.login)
+        {
+            headers.push(header);
+        }
+    }
+    let house = House::open(&headers, SandboxConfig::default()).await;
+    let mut stage = Stage { channel: None, bots: bots(&headers), spoken: 0 };
+    let mut heard = Vec::new();
+    for turn in &transcript.turns {
+        heard.push(match &turn.step {
+            Step::Said(said) => house.hear(stage.message(said, &house)).await,
+            Step::Pause(span) => {
+                house.clock.advance(*span);
+                Heard::Nothing(None)
+            }
+            Step::Channel(header) => {
+                stage.channel = Some(header.login.clone());
+                Heard::Nothing(None)
+            }
+            Step::Nothing => Heard::Nothing(None),
+        });
+    }
+    house.close().await;
+    if let Some(corrected) = transcript.corrected(&heard) {
+        panic!("the transcript is wrong; this is what happens:\n\n{corrected}");
+    }
+}
+
+/// Where the next line is spoken.
+struct Stage {
+    channel: Option<Login>,
+    bots: HashMap<Login, Login>,
+    spoken: usize,
+}
+
+impl Stage {
+    fn message(&mut self, said: &Said, house: &House) -> ChatMessage {
+        if !said.is_again {
+            self.spoken += 1;
+        }
+        let channel = self.channel.clone().expect("a transcript begins with a channel");
+        let reply_to = said.is_reply.then(|| QuotedMessage {
+            id: MessageId("quoted".into()),
+            chatter_id: chatter_id(&login("somebody")),
+            chatter_login: login("somebody"),
+            text: "what was said".into(),
+        });
+        ChatMessage {
+            account: self.bots.get(&channel).cloned().unwrap_or_else(|| login("twitchy")),
+            is_action: said.is_action,
+            reply_to,
+            sent_at: house.clock.now().wall,
+            is_shared_copy: said.is_copy,
+            ..message(channel.as_str(), said.role, said.name.as_str(), self.spoken, &said.text)
+        }
+    }
+}
+
+/// A line of chat, heard by the account `twitchy`.
+pub(crate) fn message(channel: &str, role: Role, name: &str, id: usize, text: &str) -> ChatMessage {
+    let (channel, name) = (login(channel), login(name));
+    ChatMessage {
+        id: MessageId(format!("message-{id}").into()),
+        account: login("twitchy"),
+        channel_id: channel_id(&channel),
+        channel_login: channel,
+        chatter: Chatter {
+            id: chatter_id(&name),
+            display_name: name.as_str().into(),
+            login: name,
+            role,
+            badges: Vec::new(),
+        },
+        text: text.into(),
+        is_action: false,
+        reply_to: None,
+        sent_at: SystemTime::UNIX_EPOCH,
+        is_shared_copy: false,
+    }
+}
+
+fn bots(headers: &[&ChannelHeader]) -> HashMap<Login, Login> {
+    let pairs = headers.iter().flat_map(|header| header.pairs.iter().map(|pair| (&header.login, pair)));
+    let bots = pairs.filter(|(_, (key, value))| key == "bot" && value != "absent");
+    bots.map(|(channel, (_, bot))| (channel.clone(), login(bot))).collect()
+}
+
+/// Several currencies, one with what it is worth.
+struct RichProvider;
+
+impl BalanceProvider for RichProvider {
+    fn find(&self, _: ChannelId, _: ChatterId) -> Pending<'_, Found> {
+        let balance = |currency: &str, amount: &str, dollars: Option<&str>| Balance {
+            currency: currency.into(),
+            amount: amount.parse().expect("a decimal number"),
+            estimated_usd: dollars.map(|dollars| dollars.parse().expect("a decimal number")),
+        };
+        let balances =
+            vec![balance("points", "120", None), balance("RLY", "2.5", Some("1.25")), balance("ABC", "3", None)];
+        Box::pin(async { Ok(Found { balances, revision: None }) })
+    }
+
+    fn top<'a>(&'a self, _: ChannelId, _: &'a str, _: usize) -> Pending<'a, Vec<Standing>> {
+        Box::pin(async { Err(FindBalanceError::UnknownCurrency) })
+    }
+}
+
+pub(crate) fn login(text: &str) -> Login {
+    text.parse().expect("a name is a login")
+}
+
+/// The same name is the same person in every test; a channel and its broadcaster share a number, as on Twitch.
+pub(crate) fn chatter_id(login: &Login) -> ChatterId {
+    ChatterId(login.as_str().bytes().fold(7, |number, byte| (number * 31 + u64::from(byte)) % 1_000_000_007))
+}
+
+pub(crate) fn channel_id(login: &Login) -> ChannelId {
+    chatter_id(login).own_channel()
+}
+
+fn list(names: &str) -> impl Iterator<Item = String> {
+    names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+fn parse_time_of_day(text: &str) -> Duration {
+    let seconds = text.split(':').fold(0, |seconds, part| seconds * 60 + part.parse::<u64>().expect("time: 12:00:00"));
+    Duration::from_secs(seconds)
+}
+
+/// The guests that a header may name.
+const GUESTS: [(&str, &[u8]); 7] = [
+    ("claims-words", guests::CLAIMS_WORDS),
+    ("counter", guests::COUNTER),
+    ("echo", guests::ECHO),
+    ("loops-forever", guests::LOOPS_FOREVER),
+    ("refuses", guests::REFUSES),
+    ("transfers", guests::TRANSFERS),
+    ("traps", guests::TRAPS),
+];

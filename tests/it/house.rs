@@ -1,0 +1,79 @@
+//! The house's rules, read off the sources.
+//!
+//! Each rule is a function from a source to its findings, and each is seen to object to a sample that breaks it: a rule
+//! that finds nothing because it looks at nothing would be worse than none. ARCHITECTURE.md says what the rules are for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use source::{Finding, Source};
+
+mod arrows;
+mod budgets;
+mod doors;
+mod layout;
+mod names;
+mod source;
+
+const RULES: [fn(&Source) -> Vec<Finding>; 14] = [
+    arrows::imports_follow_the_arrows,
+    arrows::commands_import_only_the_sdk,
+    arrows::the_sdk_and_the_guests_stay_outside_the_host,
+    budgets::a_file_is_short,
+    budgets::a_function_is_short,
+    doors::only_the_store_has_sql,
+    doors::only_config_reads_the_environment,
+    doors::only_twitch_knows_irc,
+    doors::the_domain_does_no_io,
+    doors::nothing_unwraps_outside_tests,
+    doors::only_the_artefact_is_unsafe,
+    layout::a_parent_file_tells_what_it_promises,
+    names::names_say_what_they_mean,
+    names::errors_read_as_parts_of_sentences,
+];
+
+#[test]
+fn the_sources_keep_the_rules() {
+    let sources = read_sources();
+    assert!(sources.iter().any(|source| source.path == "host/src/chat/dispatch.rs"), "the sources are elsewhere");
+
+    let findings: Vec<String> =
+        sources.iter().flat_map(|source| RULES.iter().flat_map(|rule| rule(source))).map(|f| f.to_string()).collect();
+
+    assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
+}
+
+#[test]
+fn nothing_strange_stands_at_the_top() {
+    let entries = fs::read_dir(workspace()).expect("the workspace is a folder").flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    assert_eq!(layout::list_strangers(names), Vec::<String>::new());
+}
+
+/// Every Rust source and manifest of ours.
+fn read_sources() -> Vec<Source> {
+    let mut sources = Vec::new();
+    for folder in ["host", "guest-sdk", "commands", "tests"] {
+        read_folder(&workspace().join(folder), &mut sources);
+    }
+    let fixtures: Vec<String> = sources.iter().flat_map(Source::list_test_files).collect();
+    sources.iter_mut().filter(|source| fixtures.contains(&source.path)).for_each(Source::mark_as_test);
+    sources
+}
+
+fn read_folder(folder: &Path, sources: &mut Vec<Source>) {
+    for entry in fs::read_dir(folder).expect("it was listed as a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() && entry.file_name() != "target" {
+            read_folder(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") || path.ends_with("Cargo.toml") {
+            let below = path.strip_prefix(workspace()).expect("it was found below the workspace");
+            let name = below.to_string_lossy().replace('\\', "/");
+            sources.push(Source::new(&name, &fs::read_to_string(&path).expect("sources are UTF-8")));
+        }
+    }
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}

@@ -1,0 +1,229 @@
+//! Who may import whom.
+
+use super::source::{Finding, Source};
+
+/// What each part of the host may import, besides itself. `a::b` allows only that file of `a`.
+///
+/// An arrow never goes up and never sideways: a part may import only parts that stand above it here.
+const ARROWS: [(&str, &[&str]); 14] = [
+    ("domain", &[]),
+    ("config", &["domain"]),
+    ("store", &["domain"]),
+    ("transcript", &["domain"]),
+    ("twitch", &["domain", "config"]),
+    ("setup", &["domain", "config", "store"]),
+    ("joining", &["domain", "config", "store"]),
+    ("balances", &["domain", "config", "store"]),
+    ("vault", &["domain", "config", "store", "twitch::oauth"]),
+    ("sandbox", &["domain", "config", "store", "setup", "joining", "balances"]),
+    ("chat", &["domain", "config", "store", "setup", "sandbox"]),
+    (
+        "http",
+        &[
+            "domain",
+            "config",
+            "store",
+            "twitch::oauth",
+            "twitch::helix",
+            "setup",
+            "joining",
+            "balances",
+            "vault",
+            "sandbox",
+            "chat::dispatch",
+        ],
+    ),
+    (
+        "app",
+        &["domain", "config", "store", "twitch", "setup", "joining", "balances", "vault", "sandbox", "chat", "http"],
+    ),
+    (
+        "cli",
+        &[
+            "domain",
+            "config",
+            "store",
+            "twitch",
+            "setup",
+            "joining",
+            "balances",
+            "vault",
+            "sandbox",
+            "chat",
+            "http",
+            "transcript",
+            "app",
+        ],
+    ),
+];
+
+/// Sources that only join the parts.
+const OUTSIDE: [&str; 2] = ["main", "lib"];
+
+pub(super) fn imports_follow_the_arrows(source: &Source) -> Vec<Finding> {
+    let Some(module) = module_of(source).filter(|module| source.is_host() && !OUTSIDE.contains(module)) else {
+        return Vec::new();
+    };
+    let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == module) else {
+        return vec![
+            source.finding(1, format!("`{module}` is no part of the house: it needs a place among the arrows")),
+        ];
+    };
+    let is_allowed = |import: &str| {
+        let is_within = |arrow: &&str| import == *arrow || import.starts_with(&format!("{arrow}::"));
+        import == module || import.starts_with(&format!("{module}::")) || allowed.iter().any(is_within)
+    };
+    list_imports(source)
+        .into_iter()
+        .filter(|(_, import)| !is_allowed(import))
+        .map(|(line, import)| source.finding(line, format!("there is no arrow from `{module}` to `{import}`")))
+        .collect()
+}
+
+pub(super) fn commands_import_only_the_sdk(source: &Source) -> Vec<Finding> {
+    let is_guest = source.path.starts_with("commands/") && source.path.matches('/').count() > 1;
+    if !is_guest || source.path.starts_with("commands/src/") {
+        return Vec::new();
+    }
+    let rule = "a command imports the SDK and nothing else";
+    if source.is_rust() {
+        let is_foreign = |code: &str| {
+            let root = code.trim_start().strip_prefix("use ").and_then(|path| path.split([':', ';', ' ']).next());
+            root.is_some_and(|root| !["std", "crate", "self", "super", "twitchy_sdk"].contains(&root))
+        };
+        return super::source::object(source, rule, move |line| is_foreign(&line.code));
+    }
+    list_dependencies(source)
+        .filter(|(_, name)| *name != "twitchy-sdk")
+        .map(|(line, _)| source.finding(line, rule))
+        .collect()
+}
+
+pub(super) fn the_sdk_and_the_guests_stay_outside_the_host(source: &Source) -> Vec<Finding> {
+    let forbidden: &[&str] = match source.path.as_str() {
+        "host/Cargo.toml" => &["twitchy-sdk"],
+        path if path.starts_with("guest-sdk/") => &["twitchy", "twitchy-commands", "fake-twitch", "wasmtime"],
+        _ => return Vec::new(),
+    };
+    let rule = "the host and the SDK meet only in the contract";
+    list_dependencies(source)
+        .filter(|(_, name)| forbidden.contains(name))
+        .map(|(line, _)| source.finding(line, rule))
+        .collect()
+}
+
+/// The part of the host that a source belongs to.
+fn module_of(source: &Source) -> Option<&str> {
+    let below = source.path.strip_prefix("host/src/")?;
+    below.split(['/', '.']).next()
+}
+
+/// Every `crate::part::file` that a source names, and where. `super` that climbs to the root counts as `crate`.
+fn list_imports(source: &Source) -> Vec<(usize, String)> {
+    let depth = source.path.matches('/').count() - 1;
+    let mut imports = Vec::new();
+    for (number, line) in source.lines() {
+        let mut code = line.bare.clone();
+        if code.trim_start().starts_with("pub(") {
+            code = code.replacen("crate", "", 1);
+        }
+        // Inline tests are one module deeper.
+        let to_root = "super::".repeat(depth + usize::from(line.is_test));
+        let code = code.replace(&to_root, "crate::");
+        for path in code.split("crate::").skip(1) {
+            imports.extend(read_paths(path).into_iter().map(|path| (number, path)));
+        }
+    }
+    imports
+}
+
+/// `a::b::c` gives `a::b`; `{a, b::c}` gives `a` and `b::c`. Formatted code keeps such a group on the line.
+fn read_paths(text: &str) -> Vec<String> {
+    let take = |text: &str| {
+        let is_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+        let path = text.split(|c: char| !is_path(c)).next().unwrap_or_default();
+        path.split("::").filter(|part| !part.is_empty()).take(2).collect::<Vec<_>>().join("::")
+    };
+    match text.strip_prefix('{') {
+        Some(group) => group.split(',').map(|path| take(path.trim())).filter(|path| !path.is_empty()).collect(),
+        None => vec![take(text)],
+    }
+}
+
+/// The names below `[dependencies]`.
+fn list_dependencies(source: &Source) -> impl Iterator<Item = (usize, &str)> {
+    let mut is_inside = false;
+    let lines = source.lines().filter(|_| source.path.ends_with("Cargo.toml"));
+    lines.filter_map(move |(number, line)| {
+        if line.text.starts_with('[') {
+            is_inside = line.text == "[dependencies]";
+            return None;
+        }
+        let name = line.text.split(['.', '=', ' ']).next().filter(|name| !name.is_empty())?;
+        is_inside.then_some((number, name))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source::objections;
+    use super::*;
+
+    #[test]
+    fn an_arrow_that_is_not_there_is_found_however_it_is_written() {
+        let check = |path, text| objections(imports_follow_the_arrows, path, text);
+        let to_chat = ["host/src/sandbox/invoke.rs:1: there is no arrow from `sandbox` to `chat::route`"];
+        assert_eq!(check("host/src/sandbox/invoke.rs", "use crate::chat::route::route;"), to_chat);
+        assert_eq!(check("host/src/sandbox/invoke.rs", "let a = crate::chat::route();"), to_chat);
+        assert_eq!(check("host/src/sandbox/invoke.rs", "use super::super::chat::route;"), to_chat);
+        assert_eq!(check("host/src/sandbox/invoke.rs", "use crate::{domain, chat::route};"), to_chat);
+        assert_eq!(check("host/src/domain.rs", "use super::config;").len(), 1);
+        assert_eq!(check("host/src/vault.rs", "use crate::twitch::outbox;").len(), 1);
+        assert_eq!(check("host/src/misplaced.rs", "").len(), 1);
+    }
+
+    #[test]
+    fn arrows_that_are_there_are_none_of_its_business() {
+        let check = |path, text| objections(imports_follow_the_arrows, path, text);
+        for (path, text) in [
+            ("host/src/vault.rs", "use crate::twitch::oauth::refresh;"),
+            ("host/src/chat/dispatch.rs", "use super::route::route;\nuse crate::sandbox::Call;\n// crate::http"),
+            ("host/src/chat/dispatch.rs", "pub(crate) fn a() {}"),
+            ("host/src/lib.rs", "use crate::chat;"),
+            ("host/fake-twitch/src/lib.rs", "use crate::irc;"),
+        ] {
+            assert_eq!(check(path, text), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_arrows_go_one_way() {
+        for (index, (name, allowed)) in ARROWS.iter().enumerate() {
+            for arrow in *allowed {
+                let target = arrow.split("::").next().unwrap();
+                let above = ARROWS[..index].iter().any(|(above, _)| *above == target);
+                assert!(above, "{name} -> {arrow}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_that_imports_more_is_found() {
+        let check = |path, text| objections(commands_import_only_the_sdk, path, text);
+        assert_eq!(
+            check("commands/roll/src/lib.rs", "use twitchy_sdk::answer;\nuse rand::Rng;"),
+            ["commands/roll/src/lib.rs:2: a command imports the SDK and nothing else"]
+        );
+        let manifest = "[dependencies]\ntwitchy-sdk.workspace = true\nrand = \"1\"\n[dev-dependencies]\nserde = \"1\"";
+        assert_eq!(check("commands/roll/Cargo.toml", manifest).len(), 1);
+        assert_eq!(check("commands/Cargo.toml", "[dependencies]\nanyhow = \"1\"").len(), 0);
+    }
+
+    #[test]
+    fn a_host_that_imports_the_sdk_is_found() {
+        let check = |path, text| objections(the_sdk_and_the_guests_stay_outside_the_host, path, text);
+        assert_eq!(check("host/Cargo.toml", "[dependencies]\ntwitchy-sdk.workspace = true").len(), 1);
+        assert_eq!(check("guest-sdk/Cargo.toml", "[dependencies]\ntwitchy.workspace = true").len(), 1);
+        assert_eq!(check("guest-sdk/Cargo.toml", "[dependencies]\nwit-bindgen.workspace = true").len(), 0);
+    }
+}

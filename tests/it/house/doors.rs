@@ -1,0 +1,143 @@
+//! What only one part of the house may do.
+
+use super::source::{Finding, Source, object};
+
+pub(super) fn only_the_store_has_sql(source: &Source) -> Vec<Finding> {
+    if !source.is_host() || is_part(source, "store") {
+        return Vec::new();
+    }
+    const SQL: [&str; 7] =
+        ["rusqlite", "SELECT ", "INSERT INTO ", "DELETE FROM ", "CREATE TABLE ", "PRAGMA ", "BEGIN IMMEDIATE"];
+    object(source, "only `store` knows SQL", |line| SQL.iter().any(|word| line.code.contains(word)))
+}
+
+pub(super) fn only_config_reads_the_environment(source: &Source) -> Vec<Finding> {
+    if !source.is_host() || is_part(source, "config") {
+        return Vec::new();
+    }
+    object(source, "only `config` reads the environment", |line| {
+        ["env::var(", "env::var_os(", "env::vars(", "use std::env::var"].iter().any(|call| line.bare.contains(call))
+    })
+}
+
+/// And in `twitch`, only the outbox says anything: `command` merely writes it down.
+pub(super) fn only_twitch_knows_irc(source: &Source) -> Vec<Finding> {
+    if !source.is_host() || is_part(source, "twitch/outbox") || is_part(source, "twitch/command") {
+        return Vec::new();
+    }
+    if is_part(source, "twitch") {
+        return object(source, "only `twitch/outbox.rs` sends messages", |line| {
+            line.code.contains("PRIVMSG #") || line.code.contains("Command::Message {")
+        });
+    }
+    object(source, "only `twitch` knows IRC", |line| {
+        line.bare.contains("twitch_irc")
+            || ["PRIVMSG", "\"JOIN ", "\"PART "].iter().any(|word| line.code.contains(word))
+    })
+}
+
+pub(super) fn the_domain_does_no_io(source: &Source) -> Vec<Finding> {
+    if !is_part(source, "domain") {
+        return Vec::new();
+    }
+    const IO: [&str; 7] = ["serde", "Serialize", "tokio", "std::fs", "std::net", "std::io", "std::process"];
+    object(source, "`domain` does no I/O and is not serialized", |line| IO.iter().any(|word| line.bare.contains(word)))
+}
+
+pub(super) fn nothing_unwraps_outside_tests(source: &Source) -> Vec<Finding> {
+    if !source.is_rust() || source.path.starts_with("tests/") {
+        return Vec::new();
+    }
+    let mut findings = object(source, "no `unwrap` outside tests", |line| line.bare.contains(".unwrap()"));
+    findings.extend(object(source, "a lint is turned off with a reason", |line| {
+        let turns_off = line.bare.contains("[allow(") || line.bare.contains("[expect(");
+        turns_off && !line.bare.contains("reason") && line.bare.trim_end().ends_with(']')
+    }));
+    findings
+}
+
+pub(super) fn only_the_artefact_is_unsafe(source: &Source) -> Vec<Finding> {
+    // Generated bindings need it, and checked machine code is loaded by it.
+    let is_allowed =
+        ["host/src/sandbox/artefact", "guest-sdk/src/bindings"].iter().any(|path| source.path.starts_with(path));
+    if is_allowed || !source.is_rust() || source.path.starts_with("tests/") {
+        return Vec::new();
+    }
+    object(source, "`unsafe` has no place here", |line| {
+        line.bare.contains("unsafe {") || line.bare.contains("unsafe fn")
+    })
+}
+
+fn is_part(source: &Source, part: &str) -> bool {
+    let below = source.path.strip_prefix("host/src/").and_then(|path| path.strip_prefix(part));
+    below.is_some_and(|rest| rest.starts_with(['/', '.']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source::objections;
+    use super::*;
+
+    #[track_caller]
+    fn check(rule: fn(&Source) -> Vec<Finding>, text: &str, wrong: &[&str], right: &[&str]) {
+        for path in wrong {
+            assert_eq!(objections(rule, path, text).len(), 1, "{path}");
+        }
+        for path in right {
+            assert_eq!(objections(rule, path, text), Vec::<String>::new(), "{path}");
+        }
+    }
+
+    #[test]
+    fn sql_outside_the_store_is_found() {
+        let wrong = ["host/src/chat/dispatch.rs", "host/src/storey.rs"];
+        let right = ["host/src/store.rs", "host/src/store/accounts.rs"];
+        check(only_the_store_has_sql, "let a = \"SELECT 1\";", &wrong, &right);
+        check(only_the_store_has_sql, "use rusqlite::Connection;", &wrong, &right);
+        check(only_the_store_has_sql, "// SELECT 1", &[], &wrong);
+    }
+
+    #[test]
+    fn reading_the_environment_outside_config_is_found() {
+        let wrong = ["host/src/app.rs"];
+        check(only_config_reads_the_environment, "std::env::var(\"A\")", &wrong, &["host/src/config/environment.rs"]);
+        check(only_config_reads_the_environment, "env!(\"CARGO_PKG_VERSION\")", &[], &wrong);
+    }
+
+    #[test]
+    fn irc_outside_twitch_is_found_and_sending_outside_the_outbox() {
+        check(
+            only_twitch_knows_irc,
+            "use twitch_irc::message;",
+            &["host/src/chat/route.rs"],
+            &["host/src/twitch/line.rs"],
+        );
+        let sends = "format!(\"PRIVMSG #{channel} :{text}\")";
+        for sends in [sends, "send(Command::Message { channel, text })"] {
+            check(only_twitch_knows_irc, sends, &["host/src/twitch/line.rs"], &["host/src/twitch/outbox.rs"]);
+        }
+        check(only_twitch_knows_irc, "\"PRIVMSG\" => read(line)", &[], &["host/src/twitch/line.rs"]);
+    }
+
+    #[test]
+    fn io_in_the_domain_is_found() {
+        let wrong = ["host/src/domain/id.rs"];
+        for text in ["#[derive(Serialize)]", "use std::fs;"] {
+            check(the_domain_does_no_io, text, &wrong, &["host/src/http/api.rs"]);
+        }
+    }
+
+    #[test]
+    fn an_unwrap_outside_tests_is_found() {
+        let wrong = ["host/src/a.rs", "commands/roll/src/lib.rs"];
+        check(nothing_unwraps_outside_tests, "a.unwrap()", &wrong, &["tests/it/main.rs"]);
+        check(nothing_unwraps_outside_tests, "#[allow(dead_code)]", &wrong, &[]);
+        check(nothing_unwraps_outside_tests, "#[expect(dead_code, reason = \"b\")]", &[], &wrong);
+        check(nothing_unwraps_outside_tests, "\n#[cfg(test)]\nmod tests {\n a.unwrap()\n}", &[], &wrong);
+    }
+
+    #[test]
+    fn unsafe_code_is_found() {
+        check(only_the_artefact_is_unsafe, "unsafe { a() }", &["host/src/a.rs"], &["host/src/sandbox/artefact.rs"]);
+    }
+}

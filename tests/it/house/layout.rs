@@ -1,0 +1,80 @@
+//! Where things are.
+
+use super::source::{Finding, Source};
+
+/// What may stand at the top of the repository.
+const TOP_LEVEL: [&str; 21] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "clippy.toml",
+    "rustfmt.toml",
+    "Dockerfile",
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "host",
+    "guest-sdk",
+    "commands",
+    "wit",
+    "tests",
+    ".gitignore",
+    ".cargo",
+    ".ci",
+    ".github",
+];
+
+/// What is there without being kept.
+const NOT_KEPT: [&str; 2] = [".git", "target"];
+
+/// The names at the top of the repository that do not belong there.
+pub(super) fn list_strangers(names: impl Iterator<Item = String>) -> Vec<String> {
+    names.filter(|name| !TOP_LEVEL.contains(&name.as_str()) && !NOT_KEPT.contains(&name.as_str())).collect()
+}
+
+/// A file that holds the `mod` list of a folder says first what is in it.
+pub(super) fn a_parent_file_tells_what_it_promises(source: &Source) -> Vec<Finding> {
+    if !source.is_rust() || source.path.starts_with("tests/guests/") {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    if source.stem() == "mod" {
+        findings.push(source.finding(1, "a folder's parent file is named after it: `chat.rs`, not `chat/mod.rs`"));
+    }
+    let is_parent = source.program().any(|(_, line)| {
+        let words = line.code.trim_start_matches("pub ").trim_start_matches("pub(crate) ");
+        words.starts_with("mod ") && words.ends_with(';')
+    });
+    if is_parent && !source.lines().next().is_some_and(|(_, line)| line.text.starts_with("//!")) {
+        findings.push(source.finding(1, "a parent file begins with a doc comment: what it promises, what is absent"));
+    }
+    let reexports =
+        source.lines().filter(|(_, line)| source.path == "host/src/lib.rs" && line.code.contains("pub use "));
+    findings.extend(reexports.map(|(number, _)| source.finding(number, "the crate's root re-exports nothing")));
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source::objections;
+    use super::*;
+
+    #[test]
+    fn a_stranger_at_the_top_is_found() {
+        let names = ["host", "scripts", "target", "notes.md"].map(str::to_owned).into_iter();
+        assert_eq!(list_strangers(names), ["scripts", "notes.md"]);
+    }
+
+    #[test]
+    fn a_parent_file_without_a_word_is_found() {
+        let check = |path, text| objections(a_parent_file_tells_what_it_promises, path, text);
+        assert_eq!(check("host/src/a.rs", "pub mod b;").len(), 1);
+        assert_eq!(check("host/src/a.rs", "//! All of it.\n\npub mod b;").len(), 0);
+        assert_eq!(check("host/src/a.rs", "fn a() {}").len(), 0);
+        assert_eq!(check("host/src/a/mod.rs", "//! All of it.").len(), 1);
+        assert_eq!(check("host/src/lib.rs", "//! All of it.\n\npub use a::b;").len(), 1);
+    }
+}

@@ -1,0 +1,151 @@
+//! One source, and what a rule has to say about it.
+
+use std::fmt;
+
+/// A rule broken at a place.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    path: String,
+    /// From 1.
+    line: usize,
+    rule: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path, self.line, self.rule)
+    }
+}
+
+/// A source file of ours.
+pub(super) struct Source {
+    /// From the workspace's root, with `/`.
+    pub(super) path: String,
+    lines: Vec<Line>,
+}
+
+/// A line, once as it is and once as a compiler sees it.
+pub(super) struct Line {
+    pub(super) text: String,
+    /// Without comments.
+    pub(super) code: String,
+    /// Without comments and without what stands in quotation marks.
+    pub(super) bare: String,
+    /// Within `#[cfg(test)] mod tests`, which ends the file.
+    pub(super) is_test: bool,
+}
+
+impl Source {
+    pub(super) fn new(path: &str, text: &str) -> Source {
+        let is_rust = path.ends_with(".rs");
+        let is_test_file = path.starts_with("tests/it/")
+            || path.ends_with("/tests.rs")
+            || ["/tests/", "/benches/"].iter().any(|folder| path.contains(folder));
+        let raw: Vec<&str> = text.lines().collect();
+        let is_start = |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod tests");
+        let tests_at = raw.windows(2).position(is_start).unwrap_or(raw.len());
+        let line = |(index, text): (usize, &&str)| {
+            let code = if is_rust { strip_comment(text) } else { text.to_string() };
+            let bare = if is_rust { strip_strings(&code) } else { code.clone() };
+            Line { text: text.to_string(), code, bare, is_test: is_test_file || index >= tests_at }
+        };
+        Source { path: path.to_owned(), lines: raw.iter().enumerate().map(line).collect() }
+    }
+
+    /// The files of the modules that it declares for tests alone.
+    pub(super) fn list_test_files(&self) -> Vec<String> {
+        let folder = match self.stem() {
+            "lib" | "main" => self.path.rsplit_once('/').map_or("", |(folder, _)| folder),
+            _ => self.path.trim_end_matches(".rs"),
+        };
+        let pairs = self.lines.windows(2).filter(|pair| pair[0].code == "#[cfg(test)]");
+        let names = pairs.filter_map(|pair| pair[1].code.strip_suffix(';')?.split_once("mod "));
+        names.map(|(_, name)| format!("{folder}/{name}.rs")).collect()
+    }
+
+    pub(super) fn mark_as_test(&mut self) {
+        self.lines.iter_mut().for_each(|line| line.is_test = true);
+    }
+
+    /// The host's own sources; the stand-in for Twitch is a crate of its own.
+    pub(super) fn is_host(&self) -> bool {
+        self.path.starts_with("host/src/") && self.is_rust()
+    }
+
+    pub(super) fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+
+    /// The last part of the path without its ending.
+    pub(super) fn stem(&self) -> &str {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        name.split('.').next().unwrap_or_default()
+    }
+
+    pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &Line)> {
+        self.lines.iter().enumerate().map(|(index, line)| (index + 1, line))
+    }
+
+    /// The lines that are no tests.
+    pub(super) fn program(&self) -> impl Iterator<Item = (usize, &Line)> {
+        self.lines().filter(|(_, line)| !line.is_test)
+    }
+
+    pub(super) fn finding(&self, line: usize, rule: impl Into<String>) -> Finding {
+        Finding { path: self.path.clone(), line, rule: rule.into() }
+    }
+}
+
+/// Objects to each line of the program that `is_wrong`.
+pub(super) fn object<'a>(source: &'a Source, rule: &str, is_wrong: impl Fn(&Line) -> bool + 'a) -> Vec<Finding> {
+    source.program().filter(|(_, line)| is_wrong(line)).map(|(number, _)| source.finding(number, rule)).collect()
+}
+
+/// For the tests of the rules: what a rule says about a sample.
+pub(super) fn objections(rule: fn(&Source) -> Vec<Finding>, path: &str, text: &str) -> Vec<String> {
+    rule(&Source::new(path, text)).iter().map(Finding::to_string).collect()
+}
+
+/// The line up to a comment that is not inside a string.
+fn strip_comment(line: &str) -> String {
+    let mut is_string = false;
+    let mut previous = ' ';
+    for (at, character) in line.char_indices() {
+        match character {
+            '"' if previous != '\\' && previous != '\'' => is_string = !is_string,
+            '/' if !is_string && previous == '/' => return line[..at - 1].to_owned(),
+            _ => {}
+        }
+        previous = character;
+    }
+    line.to_owned()
+}
+
+fn strip_strings(code: &str) -> String {
+    code.replace("\\\"", "").split('"').step_by(2).collect::<Vec<_>>().join("\"\"")
+}
+
+#[test]
+fn comments_strings_and_tests_are_told_apart() {
+    let text = "let a = \"b // c\"; // d\n/// e\n#[cfg(test)]\nmod tests {\n}";
+    let source = Source::new("host/src/a.rs", text);
+    let lines: Vec<(&str, &str, bool)> =
+        source.lines().map(|(_, line)| (line.code.as_str(), line.bare.as_str(), line.is_test)).collect();
+    assert_eq!(
+        lines,
+        [
+            ("let a = \"b // c\"; ", "let a = \"\"; ", false),
+            ("", "", false),
+            ("#[cfg(test)]", "#[cfg(test)]", true),
+            ("mod tests {", "mod tests {", true),
+            ("}", "}", true),
+        ]
+    );
+}
+
+#[test]
+fn a_module_for_tests_alone_is_a_test() {
+    let text = "#[cfg(test)]\npub(crate) mod sample;\nmod change;";
+    assert_eq!(Source::new("host/src/setup.rs", text).list_test_files(), ["host/src/setup/sample.rs"]);
+    assert_eq!(Source::new("host/src/lib.rs", text).list_test_files(), ["host/src/sample.rs"]);
+}

@@ -1,0 +1,185 @@
+//! `!settings`, and what it changes.
+
+use crate::harness::check;
+
+#[tokio::test]
+async fn a_new_channel_has_settings_and_help() {
+    check(
+        r#"
+#shop
+broadcaster shop>  !settings
+bot>        @shop prefix: ! | on: help, settings | off: balance, join
+alice>      !help
+bot>        @alice you can use !help; !help COMMAND tells more
+alice>      !balance                    (nothing: unknown word)
+alice>      !join                       (nothing: unknown word)
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_broadcaster_changes_everything() {
+    check(
+        r#"
+#shop   enabled: balance
+broadcaster shop>  !settings disable balance
+bot>        @shop balance is now off
+alice>      !balance                    (nothing: unknown word)
+broadcaster shop>  !settings enable balance
+bot>        @shop balance is now on
+alice>      !balance
+bot>        @alice you have 0 points
+broadcaster shop>  !settings prefix ?
+bot>        @shop prefix is now ?
+broadcaster shop>  !settings            (nothing: talk)
+broadcaster shop>  ?settings show balance
+bot>        @shop balance: balance.role=everyone, balance.cooldown=0s, balance.chatter-cooldown=3s
+broadcaster shop>  ?settings set balance balance.chatter-cooldown 0s
+bot>        @shop balance.chatter-cooldown of balance is now 0s
+alice>      ?balance
+bot>        @alice you have 0 points
+alice>      ?balance
+bot>        @alice you have 0 points
+broadcaster shop>  ?settings show settings
+bot>        @shop settings: moderators=false, settings.role=moderator, settings.cooldown=0s, settings.chatter-cooldown=3s
+broadcaster shop>  ?settings show help
+bot>        @shop help: help.role=everyone, help.cooldown=0s, help.chatter-cooldown=3s
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn moderators_change_settings_where_they_are_allowed_to() {
+    check(
+        r#"
+#shop   enabled: balance
+mod carol>  !settings
+bot>        @carol prefix: ! | on: balance, help, settings | off: join
+mod carol>  !settings disable balance
+bot>        @carol you can't change that here: the broadcaster can
+mod carol>  !settings mute 1m
+bot>        @carol you can't change that here: the broadcaster can
+mod carol>  !settings set settings moderators on
+bot>        @carol you can't change that here: the broadcaster can
+broadcaster shop>  !settings set settings moderators on
+bot>        @shop moderators of settings is now on
+mod carol>  !settings disable balance
+bot>        @carol balance is now off
+mod carol>  !settings enable balance
+bot>        @carol balance is now on
+mod carol>  !settings set settings moderators off
+bot>        @carol you can't change that here: only the broadcaster can
+mod carol>  !settings set settings settings.role moderator
+bot>        @carol settings.role of settings is now moderator
+vip dan>    !settings                   (nothing: role)
+broadcaster shop>  !settings set settings moderators off
+bot>        @shop moderators of settings is now off
+mod carol>  !settings disable balance
+bot>        @carol you can't change that here: the broadcaster can
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_values_are_explained() {
+    check(
+        r#"
+#shop   enabled: balance   uploaded: counter
+broadcaster shop>  !settings foo
+bot>        @shop I don't know "foo"; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+broadcaster shop>  !settings prefix
+bot>        @shop the prefix is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+broadcaster shop>  !settings prefix abc
+bot>        @shop it should be 1 to 5 visible characters without letters, digits, @, / or .; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+broadcaster shop>  !settings prefix /
+bot>        @shop it should be 1 to 5 visible characters without letters, digits, @, / or .; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+broadcaster shop>  !settings enable
+bot>        @shop MODULE is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+broadcaster shop>  !settings enable nothing
+bot>        @shop there is no such module; !settings lists them
+broadcaster shop>  !settings enable "two words"
+bot>        @shop there is no such module; !settings lists them
+broadcaster shop>  !settings enable counter
+bot>        @shop it needs to be allowed first: in the portal
+broadcaster shop>  !settings disable settings
+bot>        @shop you can't change that here: settings is always on
+broadcaster shop>  !settings disable help
+bot>        @shop you can't change that here: help is always on
+broadcaster shop>  !settings show nothing
+bot>        @shop there is no such module; !settings lists them
+broadcaster shop>  !settings set balance colour red
+bot>        @shop there is no such setting; !settings show MODULE lists them
+broadcaster shop>  !settings set balance balance.role king
+bot>        @shop it should be everyone, subscriber, vip, moderator, broadcaster; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+broadcaster shop>  !settings set balance balance.chatter-cooldown soon
+bot>        @shop it should be a time such as 30s or 5m, at most a day; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+broadcaster shop>  !settings set settings moderators perhaps
+bot>        @shop it should be on or off; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+broadcaster shop>  !settings set balance
+bot>        @shop KEY is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+broadcaster shop>  !settings mute
+bot>        @shop the time is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+broadcaster shop>  !settings mute forever
+bot>        @shop the time should be like 90s, 10m or 1h, or off, not "forever"; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+broadcaster shop>  !settings mute 2d
+bot>        @shop it should be at most a day; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+broadcaster shop>  !settings set settings settings.role broadcaster
+bot>        @shop settings.role of settings is now broadcaster
+mod carol>  !settings                   (nothing: role)
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_muted_bot_answers_settings_and_nothing_else() {
+    check(
+        r#"
+#shop   enabled: balance
+broadcaster shop>  !settings mute 10m
+bot>        @shop silent for 10m; !settings mute off ends it
+alice>      !balance                    (nothing: muted)
+broadcaster shop>  !help                (nothing: muted)
+broadcaster shop>  !settings
+bot>        @shop prefix: ! | on: balance, help, settings | off: join | silent for 10m
+... 9m
+alice>      !balance                    (nothing: muted)
+... 1m
+alice>      !balance
+bot>        @alice you have 0 points
+broadcaster shop>  !settings mute 1h
+bot>        @shop silent for 1h; !settings mute off ends it
+broadcaster shop>  !settings mute off
+bot>        @shop no longer silent
+bob>        !balance
+bot>        @bob you have 0 points
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_commands_role_is_the_channels_to_choose() {
+    check(
+        r#"
+#shop   enabled: balance
+broadcaster shop>  !settings set balance balance.role vip
+bot>        @shop balance.role of balance is now vip
+alice>      !balance                    (nothing: role)
+sub erin>   !balance                    (nothing: role)
+vip dan>    !balance
+bot>        @dan you have 0 points
+mod carol>  !balance
+bot>        @carol you have 0 points
+alice>      !help balance
+bot>        @alice there is no balance that you can use here; !help lists what there is
+#other   enabled: balance
+alice>      !balance
+bot>        @alice you have 0 points
+"#,
+    )
+    .await;
+}
