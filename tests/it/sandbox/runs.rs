@@ -16,14 +16,14 @@ use super::fixture::{Fixture, SHOP, Terms, text};
 
 /// Writes the very entry that the asking guest has just read, so many times, as the API could.
 #[derive(Default)]
-struct Meddler {
+pub(super) struct Meddler {
     store: OnceLock<Arc<Store>>,
     times: usize,
     asked: AtomicUsize,
 }
 
 impl Meddler {
-    async fn fixture(times: usize) -> (Fixture, Arc<Meddler>) {
+    pub(super) async fn fixture(times: usize) -> (Fixture, Arc<Meddler>) {
         let meddler = Arc::new(Meddler { times, ..Meddler::default() });
         let provider = Arc::clone(&meddler) as Arc<dyn BalanceProvider>;
         let fixture = Fixture::with(Terms { provider: Some(provider), ..Terms::default() }).await;
@@ -31,7 +31,7 @@ impl Meddler {
         (fixture, meddler)
     }
 
-    fn asked(&self) -> usize {
+    pub(super) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }
