@@ -1,7 +1,5 @@
 //! The sandbox with real guests: what they may do, what becomes of the ones that do worse, and that nobody else notices.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot begin has failed")]
-
 mod artefacts;
 mod fixture;
 mod hostile;

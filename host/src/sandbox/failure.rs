@@ -30,9 +30,10 @@ impl From<Failure> for InvokeError {
     }
 }
 
-/// An instance that could not be made. Its module once could be, so a trap is its own doing and all else is ours.
+/// An instance that could not be made. Its module once could be, so what its start functions did is its own doing, and
+/// all else is ours.
 pub(super) fn of_start(error: &wasmtime::Error, has_denied_memory: bool) -> Failure {
-    if error.is::<Trap>() {
+    if error.is::<Trap>() || error.is::<EndRun>() {
         return of_call(error, has_denied_memory);
     }
     Failure::Final(InvokeError::Host(cut(error)))

@@ -46,7 +46,7 @@ async fn a_neighbour_of_ten_burning_channels_is_answered() {
     for count in 1..=20 {
         assert_eq!(text(fixture.invoke(&counter).await), format!("count is {count}"));
     }
-    assert!(burning.len() > 0);
+    assert!(!burning.is_empty());
     while let Some(burned) = burning.join_next().await {
         let error = burned.unwrap().unwrap_err();
         // All of them together may want more than the machine has: then some end late, or never began.
