@@ -37,8 +37,9 @@ fn list(prefix: &str, listings: &[Listing]) -> String {
 }
 
 fn explain(prefix: &str, listing: &Listing) -> String {
-    let usage = [prefix, &listing.name, " ", &listing.usage].concat();
-    let text = [usage.trim_end(), ": ", &listing.summary].concat();
+    // Not the prefix first: a message that begins with it would call other bots, and so is changed on its way out.
+    let usage = ["usage: ", prefix, &listing.name, " ", &listing.usage].concat();
+    let text = [usage.trim_end(), " - ", &listing.summary].concat();
     if listing.aliases.is_empty() {
         return text;
     }
@@ -85,8 +86,8 @@ mod tests {
     #[test]
     fn one_command_is_explained() {
         let all = listing("balance", "[@chatter]", &["points", "coins"]);
-        assert_eq!(explain("!", &all), "!balance [@chatter]: does it (also !points, !coins)");
-        assert_eq!(explain("!", &listing("join", "", &[])), "!join: does it");
+        assert_eq!(explain("!", &all), "usage: !balance [@chatter] - does it (also !points, !coins)");
+        assert_eq!(explain("!", &listing("join", "", &[])), "usage: !join - does it");
     }
 
     #[test]

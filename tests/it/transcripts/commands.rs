@@ -114,9 +114,9 @@ mod carol>  ?help
 bot>        @carol you can use ?balance, ?help, ?join, ?leave, ?settings; ?help COMMAND tells more
 ... 3s
 alice>      ?help balance
-bot>        @alice ?balance [@chatter]: shows what you own, or what somebody else does (also ?points)
+bot>        @alice usage: ?balance [@chatter] - shows what you own, or what somebody else does (also ?points)
 bob>        ?help ?POINTS
-bot>        @bob ?balance [@chatter]: shows what you own, or what somebody else does (also ?points)
+bot>        @bob usage: ?balance [@chatter] - shows what you own, or what somebody else does (also ?points)
 ... 3s
 alice>      ?help settings
 bot>        @alice there is no settings that you can use here; ?help lists what there is
