@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -20,6 +20,8 @@ const KEY_FILE: &str = "artefact.key";
 const KEY_LENGTH: usize = 32;
 const MAC_LENGTH: usize = 32;
 const ENDING: &str = "cwasm";
+/// Of a file that is being written.
+const UNFINISHED: &str = "new";
 /// Files that are kept. Each version of a module leaves one, and nobody but us clears them away.
 const MOST_FILES: usize = 256;
 
@@ -78,16 +80,17 @@ impl ArtefactCache {
     }
 
     fn remove_oldest(&self, kept: usize) -> io::Result<()> {
-        let mut files = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            if entry.path().extension().is_some_and(|ending| ending == ENDING) {
-                files.push((entry.metadata()?.modified()?, entry.path()));
-            }
-        }
+        let is_ours = |path: &PathBuf| path.extension().is_some_and(|ending| ending == ENDING || ending == UNFINISHED);
+        let paths = fs::read_dir(&self.folder)?.flatten().map(|entry| entry.path()).filter(is_ours);
+        // One that has just gone needs no clearing away.
+        let mut files: Vec<_> =
+            paths.filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path))).collect();
         files.sort();
         let surplus = files.len().saturating_sub(kept);
-        files.iter().take(surplus).try_for_each(|(_, path)| fs::remove_file(path))
+        files.iter().take(surplus).try_for_each(|(_, path)| match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
     }
 }
 
@@ -105,40 +108,54 @@ fn load_checked(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     unsafe { Component::deserialize(engine, code) }
 }
 
-/// A key that others could read, or that is damaged, is replaced: what it signed is compiled again.
+/// A key that others could read, or that is damaged, is replaced: what it signed is compiled again. The file is locked
+/// meanwhile, so that two who begin at once get the same one.
 fn load_or_make_key(path: &Path) -> io::Result<[u8; KEY_LENGTH]> {
-    if let Some(key) = load_key(path) {
+    let mut file = private_options().read(true).create(true).truncate(false).open(path)?;
+    file.lock()?;
+    let mut bytes = Vec::with_capacity(KEY_LENGTH + 1);
+    (&file).take(KEY_LENGTH as u64 + 1).read_to_end(&mut bytes)?;
+    if let (true, Ok(key)) = (is_private(&file), bytes.try_into()) {
         return Ok(key);
     }
     let mut key = [0; KEY_LENGTH];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
-    write_private(path, &[&key])?;
+    make_private(&file)?;
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(&key)?;
     Ok(key)
-}
-
-fn load_key(path: &Path) -> Option<[u8; KEY_LENGTH]> {
-    let mut file = File::open(path).ok()?;
-    if !is_private(&file) {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(KEY_LENGTH + 1);
-    (&mut file).take(KEY_LENGTH as u64 + 1).read_to_end(&mut bytes).ok()?;
-    bytes.try_into().ok()
 }
 
 /// Writes beside the file and renames: a reader finds the old file, the new one or none, never half of one.
 fn write_private(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
-    // Left behind by a crash of a process that had our number.
-    fs::remove_file(&beside)
-        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
-    parts.iter().try_for_each(|part| file.write_all(part))?;
-    fs::rename(&beside, path)
+    // A name that nobody else who writes this file has. What a crash leaves behind is cleared away with the old files.
+    let beside = path.with_extension(format!("{:016x}.{UNFINISHED}", getrandom::u64().map_err(io::Error::other)?));
+    let mut file = private_options().create_new(true).open(&beside)?;
+    let written = parts.iter().try_for_each(|part| file.write_all(part)).and_then(|()| fs::rename(&beside, path));
+    written.or_else(|error| fs::remove_file(&beside).and(Err(error)))
+}
+
+#[cfg(unix)]
+fn private_options() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    OpenOptions::new().write(true).mode(0o600).clone()
+}
+
+#[cfg(not(unix))]
+fn private_options() -> OpenOptions {
+    OpenOptions::new().write(true).clone()
+}
+
+#[cfg(unix)]
+fn make_private(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn make_private(_: &File) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]
@@ -266,6 +283,27 @@ mod tests {
         let reopened = fixture.reopen();
         assert_ne!(reopened.key, fixture.cache.key);
         assert_eq!(mode(&key), 0o600);
+    }
+
+    #[test]
+    fn all_who_begin_at_once_have_the_same_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || ArtefactCache::open(folder.path()).unwrap().key;
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..16).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]));
+    }
+
+    #[test]
+    fn a_damaged_key_is_replaced() {
+        let fixture = Fixture::new();
+        for bad in [&b"short"[..], &[7; 33], &[]] {
+            fs::write(fixture.cache.folder.join(KEY_FILE), bad).unwrap();
+            let key = fixture.reopen().key;
+            assert_eq!(fixture.reopen().key, key);
+        }
     }
 
     #[test]
