@@ -76,7 +76,7 @@ impl CommandInfo {
         self
     }
 
-    /// The arguments as help shows them: "[@chatter]" may be left out, "AMOUNT" not.
+    /// The arguments as help shows them: `[@chatter]` may be left out, `AMOUNT` not.
     #[must_use]
     pub fn usage(mut self, usage: &str) -> Self {
         usage.clone_into(&mut self.usage);
