@@ -77,7 +77,7 @@ async fn whoever_gives_up_waiting_does_not_stop_the_call() {
     let manifest = fixture.add(guests::COUNTER).await;
     let call = fixture.call(&manifest);
     let invoked = fixture.sandbox.invoke(call);
-    // Polled once, so asked for, and then dropped.
+    // Polled once: its turn comes at once, and then it is dropped.
     tokio::select! { biased; _ = invoked => {}, () = std::future::ready(()) => {} }
     assert_eq!(text(fixture.invoke(&manifest).await), "count is 2");
 }
