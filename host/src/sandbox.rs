@@ -115,10 +115,12 @@ impl Sandbox {
     }
 
     /// Runs a module once, in a fresh instance, and commits what it changed; after a conflict again, three times at
-    /// most. Dropping the future does not stop the call.
+    /// most. Calls of modules that may write run one after another in each channel, in the order in which this was
+    /// first polled. Dropping the future takes the call back while it waits for its turn, and never stops it later.
     pub async fn invoke(&self, call: Call) -> Result<Answer, InvokeError> {
+        let queued = self.invoker.queue(call).await?;
         let invoker = Arc::clone(&self.invoker);
-        let invoked = self.runtime.run(async move { invoker.invoke(call).await });
+        let invoked = self.runtime.run(async move { invoker.invoke(queued).await });
         invoked.await.map_err(|error| InvokeError::Host(error.to_string()))?
     }
 

@@ -1,7 +1,7 @@
 //! Whose turn it is: calls that may write in a channel run one after another, in the order in which they were typed.
 //!
-//! The sandbox keeps such calls apart, but its threads take them up in any order; what chat reads should follow what
-//! chat wrote.
+//! The sandbox gives such calls their turns in the order of asking, but each is a task of its own and may come to ask
+//! in any order; what chat reads should follow what chat wrote, up to its place in the outbox.
 
 use std::collections::HashMap;
 

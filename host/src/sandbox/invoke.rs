@@ -41,9 +41,17 @@ pub(super) struct Invoker {
     shares: PerChannel,
 }
 
+/// A call whose turn in its channel has come. It keeps its place in the lane until it has ended, and waits there
+/// without a slot: that would be taken from another channel.
+pub(super) struct Queued {
+    call: Call,
+    module: Arc<Module>,
+    lane: Option<Place>,
+    asked_at: Instant,
+}
+
 /// What a call holds while it runs, in the order in which it waited for it.
 struct Places {
-    _lane: Option<Place>,
     _share: Place,
     _slot: OwnedSemaphorePermit,
 }
@@ -76,15 +84,26 @@ impl Invoker {
         }
     }
 
-    pub(super) async fn invoke(&self, call: Call) -> Result<Answer, InvokeError> {
+    /// Waits until it is the call's turn in its channel. The turns are in the order of asking: so this runs on the
+    /// caller's own thread, since the guests' threads take up what they are given in any order.
+    pub(super) async fn queue(&self, call: Call) -> Result<Queued, InvokeError> {
         let asked_at = Instant::now();
         let (channel, name) = (call.invocation.channel.id, &call.manifest.name);
         let module = self.find_module(&call)?;
         if !self.credit().may_run(channel, name, asked_at) {
             return Err(InvokeError::Cpu);
         }
-        let places = tokio::time::timeout(self.config.deadline, self.places(&module, channel));
-        let _places = places.await.ok().flatten().ok_or(InvokeError::Busy)?;
+        let lane = match module.manifest.is_serial() {
+            true => Some(self.within_deadline(asked_at, self.lanes.acquire(channel)).await?),
+            false => None,
+        };
+        Ok(Queued { call, module, lane, asked_at })
+    }
+
+    pub(super) async fn invoke(&self, queued: Queued) -> Result<Answer, InvokeError> {
+        let Queued { call, module, lane: _lane, asked_at } = queued;
+        let channel = call.invocation.channel.id;
+        let _places = self.within_deadline(asked_at, self.places(&module, channel)).await?;
         if let Some(replies) = self.find_outcome(&call)? {
             return Ok(Answer { outcome: Ok(replies), is_duplicate: true, took: asked_at.elapsed() });
         }
@@ -95,6 +114,16 @@ impl Invoker {
         self.credit().spend(channel, &call.manifest.name, meter.used(), Instant::now());
         let (outcome, is_duplicate) = settled?;
         Ok(Answer { outcome, is_duplicate, took: asked_at.elapsed() })
+    }
+
+    /// What is waited for before a run, within one deadline altogether.
+    async fn within_deadline<T>(
+        &self,
+        asked_at: Instant,
+        wait: impl Future<Output = Option<T>>,
+    ) -> Result<T, InvokeError> {
+        let until = tokio::time::Instant::from_std(asked_at + self.config.deadline);
+        tokio::time::timeout_at(until, wait).await.ok().flatten().ok_or(InvokeError::Busy)
     }
 
     pub(super) fn find_module(&self, call: &Call) -> Result<Arc<Module>, InvokeError> {
@@ -110,15 +139,11 @@ impl Invoker {
         tokio::time::Instant::now() + self.config.deadline
     }
 
-    /// The lane comes first: whoever waits in it must not keep a slot from another channel.
+    /// The channel's share comes first: whoever waits for it must not keep a slot from another channel.
     async fn places(&self, module: &Module, channel: ChannelId) -> Option<Places> {
-        let lane = match module.manifest.is_serial() {
-            true => Some(self.lanes.acquire(channel).await?),
-            false => None,
-        };
         let share = self.shares.acquire(channel).await?;
         let slot = Arc::clone(&module.class.slots).acquire_owned().await.ok()?;
-        Some(Places { _lane: lane, _share: share, _slot: slot })
+        Some(Places { _share: share, _slot: slot })
     }
 
     /// Whether this very request was answered before. A chat message comes once; whoever repeats another request

@@ -1,23 +1,29 @@
 //! The promise of durability, tried with SIGKILL: a child process commits until it is killed, and everything that it
 //! said was acknowledged is there afterwards.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::Store;
-use super::fixture::{ALICE, CHANNEL, assert_ledger_holds, chat_id, commit, login, module, save, transfer};
+use super::fixture::{
+    ALICE, CHANNEL, StandingClock, assert_ledger_holds, chat_id, commit, login, module, save, transfer,
+};
 use crate::domain::amount::Amount;
 use crate::domain::effect::{Committed, Holder};
-use crate::domain::ports::SystemClock;
 
 const TEST: &str = "store::killed::a_killed_process_loses_nothing_that_was_acknowledged";
 /// Names the database to the child, which is this same test in another process.
 const CHILD_PATH: &str = "TWITCHY_KILLED_CHILD_PATH";
 const ACKNOWLEDGED: &str = "acknowledged ";
+/// Far more than one commit takes on any machine; a child that hangs fails the test instead.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Commits in flight: some of them are in the middle of a batch when the child dies.
 const TASKS: usize = 8;
 
@@ -35,35 +41,67 @@ fn a_killed_process_loses_nothing_that_was_acknowledged() {
         check(&path, &ids);
         acknowledged += ids.len();
     }
-    let store = Store::open(&path, Arc::new(SystemClock)).unwrap();
+    let store = open(&path);
     let held = store.load_account(CHANNEL, ALICE).unwrap().1;
     assert!(held >= Amount(acknowledged.into()), "{held} of {acknowledged}");
 }
 
-/// Runs a child, kills it when it has acknowledged `lines` commits, and returns the ids that it had printed by then.
-fn kill_after(path: &Path, lines: usize) -> Vec<String> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+/// At the time of the commits that are made here: by the real one, their outcomes would be old some day, and purged.
+fn open(path: &Path) -> Store {
+    Store::open(path, Arc::new(StandingClock::default())).unwrap()
+}
+
+/// Runs a child, kills it when it has acknowledged `count` commits, and returns the ids that it had printed by then.
+fn kill_after(path: &Path, count: usize) -> Vec<String> {
+    let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", TEST, "--nocapture"])
         .env(CHILD_PATH, path)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    let mut text = String::new();
-    while text.matches(ACKNOWLEDGED).count() < lines {
-        assert_ne!(output.read_line(&mut text).unwrap(), 0, "the child ended by itself: {text}");
+    let mut child = Killed(child);
+    let acknowledged = read_ids(&mut child);
+    let mut ids = Vec::new();
+    while ids.len() < count {
+        let id = acknowledged.recv_timeout(PATIENCE);
+        ids.push(id.unwrap_or_else(|error| panic!("the child acknowledged {}, then no more: {error}", ids.len())));
     }
-    child.kill().unwrap();
-    output.read_to_string(&mut text).unwrap();
-    child.wait().unwrap();
-    // The first line shares its beginning with the test runner's own words; the last may be cut off.
-    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    whole.filter_map(|line| Some(line.split_once(ACKNOWLEDGED)?.1.trim().to_owned())).collect()
+    drop(child);
+    ids.extend(acknowledged);
+    ids
+}
+
+/// Killed and waited for when it is dropped, also where the test fails.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// What the child acknowledges, until it ends.
+fn read_ids(child: &mut Killed) -> Receiver<String> {
+    let mut output = BufReader::new(child.0.stdout.take().unwrap());
+    let (ids_in, ids) = channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        // The last line may be cut off. The first one shares its beginning with the test runner's own words.
+        while output.read_line(&mut line).is_ok() && line.ends_with('\n') {
+            if let Some((_, id)) = line.split_once(ACKNOWLEDGED)
+                && ids_in.send(id.trim().to_owned()).is_err()
+            {
+                return;
+            }
+            line.clear();
+        }
+    });
+    ids
 }
 
 fn check(path: &Path, ids: &[String]) {
-    let store = Store::open(path, Arc::new(SystemClock)).unwrap();
+    let store = open(path);
     for id in ids {
         assert!(store.find_outcome(&chat_id(id)).unwrap().is_some(), "the outcome of {id} is lost");
         let (_, value) = store.load_entry(CHANNEL, &module("counter"), id).unwrap();
@@ -81,7 +119,7 @@ fn check(path: &Path, ids: &[String]) {
 }
 
 fn commit_until_killed(path: &Path) {
-    let store = Arc::new(Store::open(path, Arc::new(SystemClock)).unwrap());
+    let store = Arc::new(open(path));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         store.save_seed(login("shop"), login("bot")).await.unwrap();

@@ -12,7 +12,7 @@ fn check(text: &str, token: Option<&str>) -> Finished {
     if let Some(token) = token {
         command.env("TWITCHY_TEST_TOKEN", token);
     }
-    Finished::from(command.output().unwrap())
+    Finished::of(&mut command)
 }
 
 const GOOD: &str = "\
@@ -37,7 +37,7 @@ fn the_environment_wins_over_the_file() {
     fs::write(&path, format!("data_dir = \"here\"\n{GOOD}")).unwrap();
     let mut command = twitchy(&["check-config", "--config", path.to_str().unwrap()]);
     command.env("TWITCHY_TEST_TOKEN", "abc");
-    let check = |command: &mut std::process::Command| Finished::from(command.output().unwrap()).output;
+    let check = |command: &mut std::process::Command| Finished::of(command).output;
     assert!(check(&mut command).trim_end().ends_with("/here"));
     command.env("TWITCHY_DATA_DIR", "/elsewhere");
     assert!(check(&mut command).trim_end().ends_with("data in /elsewhere"));

@@ -1,13 +1,13 @@
 //! Starting the program, and looking at it from outside.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Far more than anything here takes; a test that hangs fails instead.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Far more than anything here takes on a slow machine; a test that hangs fails instead.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The program, with compiled modules kept from test to test and nothing of the user's own.
 pub(crate) fn twitchy(arguments: &[&str]) -> Command {
@@ -20,7 +20,7 @@ pub(crate) fn twitchy(arguments: &[&str]) -> Command {
 
 /// Runs it to its end, without anything to read.
 pub(crate) fn run(arguments: &[&str]) -> Finished {
-    Finished::from(twitchy(arguments).stdin(Stdio::null()).output().unwrap())
+    Finished::of(&mut twitchy(arguments))
 }
 
 /// What it left behind.
@@ -31,13 +31,14 @@ pub(crate) struct Finished {
     pub(crate) errors: String,
 }
 
-impl From<Output> for Finished {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            output: String::from_utf8(output.stdout).unwrap(),
-            errors: String::from_utf8(output.stderr).unwrap(),
-        }
+impl Finished {
+    pub(crate) fn of(command: &mut Command) -> Finished {
+        let mut running = Running::start(command);
+        drop(running.child.stdin.take());
+        let output = read_to_end(&running.output, "standard output");
+        let (status, errors) = running.finish();
+        let text = |lines: Vec<String>| lines.into_iter().map(|line| line + "\n").collect();
+        Finished { code: status.code(), output: text(output), errors: text(errors) }
     }
 }
 
@@ -79,8 +80,7 @@ impl Running {
 
     /// Waits for the end; what was not yet read of standard error comes with it.
     pub(crate) fn finish(mut self) -> (ExitStatus, Vec<String>) {
-        // Ends once the program has closed it, which it does by ending.
-        let errors = self.errors.iter().collect();
+        let errors = read_to_end(&self.errors, "standard error");
         (self.child.wait().unwrap(), errors)
     }
 }
@@ -103,6 +103,18 @@ fn read_lines(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
         }
     });
     lines
+}
+
+/// All lines that are left, up to where the program closes the stream, which it does by ending.
+fn read_to_end(lines: &Receiver<String>, stream: &str) -> Vec<String> {
+    let (until, mut read) = (Instant::now() + PATIENCE, Vec::new());
+    loop {
+        match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(line) => read.push(line),
+            Err(RecvTimeoutError::Disconnected) => return read,
+            Err(RecvTimeoutError::Timeout) => panic!("the program does not end; its {stream} was {read:#?}"),
+        }
+    }
 }
 
 fn wait_for(lines: &Receiver<String>, part: &str) -> String {

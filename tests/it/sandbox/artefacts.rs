@@ -7,14 +7,14 @@ use tests::guests;
 use twitchy::domain::manifest::ModuleSource;
 use twitchy::sandbox::{CompileError, Sandbox, SizeClass};
 
-use super::fixture::{Fixture, text};
+use super::fixture::{Fixture, Terms, text};
 
 /// Bytes of the keyed checksum that an artefact begins with.
 const MAC: usize = 32;
 
 /// A sandbox that has compiled one module, and the module's file.
 async fn compiled() -> (Fixture, PathBuf) {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::with(Terms { compiles: true, ..Terms::default() }).await;
     fixture.add(guests::COUNTER).await;
     let files = fs::read_dir(fixture.artefacts()).unwrap().map(|entry| entry.unwrap().path());
     let mut compiled = files.filter(|path| path.extension().is_some_and(|ending| ending == "cwasm"));

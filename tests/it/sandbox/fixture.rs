@@ -1,7 +1,7 @@
 //! A sandbox on a real store, in a folder of its own.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -14,7 +14,7 @@ use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{Invocation, InvocationId, Origin};
 use twitchy::domain::manifest::{Grants, Manifest, ModuleSource};
 use twitchy::domain::message::{Channel, Chatter, Reply};
-use twitchy::domain::ports::{Clock, SystemClock};
+use twitchy::domain::ports::Clock;
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
@@ -23,6 +23,8 @@ use twitchy::sandbox::{Answer, Call, InvokeError, Sandbox, SizeClass};
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
 
+use crate::harness::{ManualClock, patient};
+
 pub(super) const SHOP: ChannelId = ChannelId(100);
 /// Called in each invocation that says nothing else.
 const ALICE: u64 = 1;
@@ -30,16 +32,24 @@ const ALICE: u64 = 1;
 pub(super) struct Fixture {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) world: Arc<World>,
-    pub(super) folder: TempDir,
+    artefacts: PathBuf,
+    _folder: TempDir,
     calls: AtomicU64,
 }
 
 /// What a test varies.
-#[derive(Default)]
 pub(super) struct Terms {
     pub(super) limits: SandboxConfig,
     /// Answers for [`SHOP`] instead of the ledger.
     pub(super) provider: Option<Arc<dyn BalanceProvider>>,
+    /// Compiles for itself instead of sharing what other tests, and earlier runs, have compiled.
+    pub(super) compiles: bool,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Terms { limits: patient(), provider: None, compiles: false }
+    }
 }
 
 impl Fixture {
@@ -56,7 +66,7 @@ impl Fixture {
     /// With the channel [`SHOP`], where alice has 100 points.
     pub(super) async fn with(terms: Terms) -> Fixture {
         let folder = tempfile::tempdir().unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Duration::from_secs(12 * 3600)));
         let store = Arc::new(Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock)).unwrap());
         let setup = Arc::new(Setup::new(Arc::clone(&store), NewChannelRules::Everything));
         let outside: HashMap<_, _> = terms.provider.map(|provider| (SHOP, provider)).into_iter().collect();
@@ -68,19 +78,21 @@ impl Fixture {
             clock,
             limits: terms.limits,
         });
-        let sandbox = Arc::new(start(&world, &folder));
-        let fixture = Fixture { sandbox, world, folder, calls: AtomicU64::new(0) };
+        let shared = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts");
+        let artefacts = if terms.compiles { folder.path().join("artefacts") } else { shared() };
+        let sandbox = Arc::new(start(&world, &artefacts));
+        let fixture = Fixture { sandbox, world, artefacts, _folder: folder, calls: AtomicU64::new(0) };
         fixture.add_channel(SHOP).await;
         fixture
     }
 
     /// The same folder in the next process.
     pub(super) fn restart(&self) -> Sandbox {
-        start(&self.world, &self.folder)
+        start(&self.world, &self.artefacts)
     }
 
-    pub(super) fn artefacts(&self) -> PathBuf {
-        artefacts(&self.folder)
+    pub(super) fn artefacts(&self) -> &Path {
+        &self.artefacts
     }
 
     pub(super) async fn add_channel(&self, id: ChannelId) {
@@ -135,12 +147,8 @@ impl Fixture {
     }
 }
 
-fn start(world: &Arc<World>, folder: &TempDir) -> Sandbox {
-    Sandbox::start(&world.limits, &artefacts(folder), Arc::clone(world)).unwrap()
-}
-
-fn artefacts(folder: &TempDir) -> PathBuf {
-    folder.path().join("artefacts")
+fn start(world: &Arc<World>, artefacts: &Path) -> Sandbox {
+    Sandbox::start(&world.limits, artefacts, Arc::clone(world)).unwrap()
 }
 
 /// The texts of an answer, with spaces between.

@@ -34,7 +34,7 @@ async fn a_neighbour_of_ten_burning_channels_is_answered() {
     })
     .await;
     let burner = fixture.add(guests::LOOPS_FOREVER).await;
-    let counter = fixture.add(guests::COUNTER).await;
+    let echo = fixture.add(guests::ECHO).await;
     let mut burning = JoinSet::new();
     for channel in 1000..1010 {
         for _ in 0..10 {
@@ -43,15 +43,14 @@ async fn a_neighbour_of_ten_burning_channels_is_answered() {
             burning.spawn(async move { sandbox.invoke(call).await });
         }
     }
-    for count in 1..=20 {
-        assert_eq!(text(fixture.invoke(&counter).await), format!("count is {count}"));
+    for _ in 0..10 {
+        fixture.invoke(&echo).await.unwrap();
     }
-    assert!(!burning.is_empty());
+    // The answers came in between, not after: told without a clock, on which a slow machine would have a say.
+    let burned = std::iter::from_fn(|| burning.try_join_next()).count();
+    assert!(burned < 100, "the neighbour was answered last");
     while let Some(burned) = burning.join_next().await {
-        let error = burned.unwrap().unwrap_err();
-        // All of them together may want more than the machine has: then some end late, or never began.
-        let ends = [InvokeError::Cpu, InvokeError::Deadline, InvokeError::Busy];
-        assert!(ends.contains(&error) || matches!(error, InvokeError::Host(_)), "{error:?}");
+        assert_eq!(burned.unwrap().unwrap_err(), InvokeError::Cpu);
     }
     fixture.answers_balance().await;
 }
@@ -77,7 +76,7 @@ async fn whoever_gives_up_waiting_does_not_stop_the_call() {
     let manifest = fixture.add(guests::COUNTER).await;
     let call = fixture.call(&manifest);
     let invoked = fixture.sandbox.invoke(call);
-    // Polled once, so asked for, and then dropped.
+    // Polled once: its turn comes at once, and then it is dropped.
     tokio::select! { biased; _ = invoked => {}, () = std::future::ready(()) => {} }
     assert_eq!(text(fixture.invoke(&manifest).await), "count is 2");
 }
