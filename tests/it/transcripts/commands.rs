@@ -182,7 +182,7 @@ broadcaster shop>  !dropword hello
 bot>        @shop released
 carol>      !hello                      (nothing: unknown word)
 alice>      !addword mine
-bot>        @alice the broadcaster can
+bot>        @alice only the broadcaster can
 #other   enabled: claims-words
 alice>      !hello                      (nothing: unknown word)
 "#,

@@ -58,11 +58,11 @@ async fn moderators_change_settings_where_they_are_allowed_to() {
 mod carol>  !settings
 bot>        @carol prefix: ! | on: balance, help, settings | off: join
 mod carol>  !settings disable balance
-bot>        @carol you can't change that here: the broadcaster can
+bot>        @carol you can't change that here: only the broadcaster can
 mod carol>  !settings mute 1m
-bot>        @carol you can't change that here: the broadcaster can
+bot>        @carol you can't change that here: only the broadcaster can
 mod carol>  !settings set settings moderators on
-bot>        @carol you can't change that here: the broadcaster can
+bot>        @carol you can't change that here: only the broadcaster can
 broadcaster shop>  !settings set settings moderators on
 bot>        @shop moderators of settings is now on
 mod carol>  !settings disable balance
@@ -77,7 +77,7 @@ vip dan>    !settings                   (nothing: role)
 broadcaster shop>  !settings set settings moderators off
 bot>        @shop moderators of settings is now off
 mod carol>  !settings disable balance
-bot>        @carol you can't change that here: the broadcaster can
+bot>        @carol you can't change that here: only the broadcaster can
 "#,
     )
     .await;
