@@ -177,7 +177,7 @@ bot>        @dan you have 0 points
 mod carol>  !balance
 bot>        @carol you have 0 points
 alice>      !help balance
-bot>        @alice there is no balance that you can use here; !help lists what there is
+bot>        @alice there is no !balance that you can use here; !help lists what there is
 #other   enabled: balance
 alice>      !balance
 bot>        @alice you have 0 points
