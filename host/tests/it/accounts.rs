@@ -94,11 +94,13 @@ async fn what_a_broadcaster_chose_outlives_the_process() {
     let bot = place.start_whole_bot(&["shop", "cafe", "den"]).await;
     assert_eq!(place.ask("shop", "shop", "!settings prefix ?").await.1, "prefix is now ?");
     assert_eq!(place.ask("cafe", "cafe", "!settings enable join").await.1, "join is now on");
-    let farewell = "I'm leaving your channel; !join calls me back any time";
+    let farewell = "I'm leaving your channel; to have me back, type !join in a channel where I am";
     assert_eq!(place.ask("cafe", "cafe", "!leave").await.1, farewell);
     stop(bot);
 
-    let bot = place.start_whole_bot(&["shop", "den"]).await;
+    let bot = place.start_whole_bot(&[]).await;
+    assert!(bot.wait_for_error("stays left").contains("channel=cafe"));
+    ["shop", "den"].iter().for_each(|_| drop(bot.wait_for_error("joined")));
     assert_eq!(place.ask("shop", "alice", "?help").await.1, "you can use ?help; ?help COMMAND tells more");
     place.twitch.say("cafe", "alice", "!help").unwrap();
     assert_eq!(place.ask("den", "alice", "!help").await.0, "otherbot");
