@@ -137,6 +137,37 @@ mod carol>  !settings                   (nothing: role)
 }
 
 #[tokio::test]
+async fn no_setting_locks_the_broadcaster_out() {
+    check(
+        r#"
+#shop   enabled: balance
+broadcaster shop>  !settings set settings settings.role broadcaster
+bot>        @shop settings.role is now broadcaster
+broadcaster shop>  !settings set settings settings.cooldown 1d
+bot>        @shop settings.cooldown is now 1d
+broadcaster shop>  !settings set settings settings.chatter-cooldown 1d
+bot>        @shop settings.chatter-cooldown is now 1d
+broadcaster shop>  !settings mute 1d
+bot>        @shop silent for 1d; !settings mute off ends it
+broadcaster shop>  !settings prefix \u{301}
+bot>        @shop it should be 1 to 5 visible characters without letters, digits, @, / or .
+broadcaster shop>  !settings prefix 🎲🎲🎲🎲🎲
+bot>        @shop prefix is now 🎲🎲🎲🎲🎲
+broadcaster shop>  @twitchy settings
+bot>        @shop prefix: 🎲🎲🎲🎲🎲 | on: balance, help, settings | off: join | silent for 1d
+broadcaster shop>  @twitchy settings mute off
+bot>        @shop no longer silent
+broadcaster shop>  @twitchy settings prefix !
+bot>        @shop prefix is now !
+mod carol>  !settings                   (nothing: role)
+alice>      !balance
+bot>        @alice you have 0 points
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_muted_bot_answers_settings_and_nothing_else() {
     check(
         r#"
