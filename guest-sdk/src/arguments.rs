@@ -161,7 +161,7 @@ impl Mention {
 }
 
 impl Argument for Mention {
-    const EXPECTED: &'static str = "a chatter's name";
+    const EXPECTED: &'static str = "a name like @bob";
 
     /// A Twitch login has at most 25 letters, digits and underscores.
     fn parse(word: &str) -> Option<Self> {
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(refusal::<Amount>("much"), CommandError::usage("it should be a number like 5 or 2.5, not \"much\""));
         assert_eq!(refusal::<i64>("2.5"), CommandError::usage("it should be a whole number, not \"2.5\""));
         assert_eq!(refusal::<bool>("maybe"), CommandError::usage("it should be on or off, not \"maybe\""));
-        assert_eq!(refusal::<Mention>("@b.b"), CommandError::usage("it should be a chatter's name, not \"@b.b\""));
+        assert_eq!(refusal::<Mention>("@b.b"), CommandError::usage("it should be a name like @bob, not \"@b.b\""));
     }
 
     #[test]

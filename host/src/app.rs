@@ -94,6 +94,7 @@ impl App {
         let changes = store.wanted_changes();
         let listed = wanted::load_wanted(&store).context("cannot tell which channels are wanted")?;
         warn_of_orphans(&listed, &config.accounts);
+        warn_of_left(&listed, &config.channels);
         let (publish_wanted, wanted) = watch::channel(listed);
         let mut app = App {
             store,
@@ -237,6 +238,14 @@ async fn seed_channels(store: &Store, channels: &ChannelsConfig) -> anyhow::Resu
         store.save_seed(seed.login.clone(), seed.account.clone()).await?;
     }
     Ok(())
+}
+
+/// Tells of configured channels where the bot does not sit: somebody would look for the mistake in the file.
+fn warn_of_left(wanted: &[WantedChannel], channels: &ChannelsConfig) {
+    let is_wanted = |login: &Login| wanted.iter().any(|channel| channel.login == *login);
+    for seed in channels.join.iter().filter(|seed| !is_wanted(&seed.login)) {
+        warn!(channel = %seed.login, "a configured channel stays left: its broadcaster sent the bot away with !leave");
+    }
 }
 
 /// Tells of channels whose account is no longer in the configuration: nobody sits there.

@@ -13,7 +13,7 @@ use crate::store::{Store, StoreError};
 /// Who may call the bot into their channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinPolicy {
-    /// Nobody: the operator's configuration names the channels.
+    /// Nobody new: the operator's configuration names the channels. A broadcaster who sent the bot away may have it back.
     Closed,
     /// Every chatter.
     Open,
@@ -49,6 +49,8 @@ pub struct Presence {
     pub revision: Revision,
     /// Whether the bot sits there, or is on its way.
     pub is_wanted: bool,
+    /// Whether the bot ever sat there.
+    pub is_known: bool,
     /// Whether the account has room for one more channel; an observation.
     pub has_room: bool,
 }
@@ -62,11 +64,12 @@ impl Joining {
     pub fn load_presence(&self, chatter: &Chatter, account: &Login) -> Result<Presence, StoreError> {
         let own = chatter.id.own_channel();
         // First, so that a change made between the two reads is a conflict and not overlooked.
-        let revision = self.store.load_channel(own)?.map_or(Revision::default(), |record| record.revision);
+        let record = self.store.load_channel(own)?;
         let wanted = self.store.list_wanted()?;
         let is_own = |id: Option<ChannelId>, login: &Login| id.map_or(*login == chatter.login, |id| id == own);
         Ok(Presence {
-            revision,
+            revision: record.as_ref().map_or(Revision::default(), |record| record.revision),
+            is_known: record.is_some(),
             is_wanted: wanted.iter().any(|channel| is_own(channel.id, &channel.login)),
             has_room: wanted.iter().filter(|channel| channel.account == *account).count() < self.capacity,
         })
@@ -77,7 +80,7 @@ impl Joining {
         if presence.is_wanted {
             return Err(JoinError::JoinedAlready);
         }
-        if self.policy == JoinPolicy::Closed {
+        if self.policy == JoinPolicy::Closed && !presence.is_known {
             return Err(JoinError::Refused("whoever runs me chooses the channels; please ask them".to_owned()));
         }
         if !presence.has_room {

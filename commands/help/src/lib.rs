@@ -49,7 +49,7 @@ fn explain(prefix: &str, listing: &Listing) -> String {
 
 fn unknown(prefix: &str, word: &str) -> String {
     let word: String = word.chars().take(30).collect();
-    ["there is no ", &word, " that you can use here; ", prefix, "help lists what there is"].concat()
+    ["there is no ", prefix, &word, " that you can use here; ", prefix, "help lists what there is"].concat()
 }
 
 #[cfg(test)]
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_long_unknown_word_is_cut() {
-        assert_eq!(unknown("!", "foo"), "there is no foo that you can use here; !help lists what there is");
+        assert_eq!(unknown("!", "foo"), "there is no !foo that you can use here; !help lists what there is");
         assert!(unknown("!", &"é".repeat(500)).chars().count() < 120);
     }
 }

@@ -42,7 +42,7 @@ fn tell_join(joined: Result<(), JoinError>, bot: &str) -> Result<String, Command
 
 fn tell_leave(was_there: bool, prefix: &str) -> String {
     if was_there {
-        ["I'm leaving your channel; ", prefix, "join calls me back any time"].concat()
+        ["I'm leaving your channel; to have me back, type ", prefix, "join in a channel where I am"].concat()
     } else {
         "I'm not in your channel".to_owned()
     }
@@ -83,7 +83,10 @@ mod tests {
 
     #[test]
     fn leaving_says_whether_the_bot_was_there() {
-        assert_eq!(tell_leave(true, "!"), "I'm leaving your channel; !join calls me back any time");
+        assert_eq!(
+            tell_leave(true, "!"),
+            "I'm leaving your channel; to have me back, type !join in a channel where I am"
+        );
         assert_eq!(tell_leave(false, "!"), "I'm not in your channel");
     }
 }

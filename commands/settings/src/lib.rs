@@ -27,6 +27,9 @@ impl Module for SettingsModule {
         let told = match &request {
             Request::Overview => Ok(overview(invocation)),
             Request::Show { module } => settings::list_settings(module).map(|all| show_settings(module, &all)),
+            Request::Set { module, key, value } => settings::change_setting(module, key, value)
+                .and_then(|()| settings::list_settings(module))
+                .map(|all| confirm_setting(key, &all)),
             Request::Change(change) => apply(change).map(|()| confirm(change, &invocation.prefix)),
         };
         told.map(answer).map_err(|error| explain(error, &invocation.prefix))
@@ -42,6 +45,7 @@ const LONGEST_LIST: usize = 380;
 enum Request {
     Overview,
     Show { module: String },
+    Set { module: String, key: String, value: String },
     Change(Change),
 }
 
@@ -50,7 +54,6 @@ enum Change {
     Prefix { prefix: String },
     Enable { module: String },
     Disable { module: String },
-    Set { module: String, key: String, value: String },
     Mute { span: Duration },
     Unmute,
 }
@@ -58,15 +61,15 @@ enum Change {
 fn parse_request(mut arguments: Arguments) -> Result<Request, CommandError> {
     let Some(what) = arguments.optional::<String>("it")? else { return Ok(Request::Overview) };
     let request = match what.to_lowercase().as_str() {
-        "show" => Request::Show { module: arguments.required("MODULE")? },
+        "show" => Request::Show { module: parse_module(&mut arguments)? },
         "prefix" => Request::Change(Change::Prefix { prefix: arguments.required("the prefix")? }),
-        "enable" => Request::Change(Change::Enable { module: arguments.required("MODULE")? }),
-        "disable" => Request::Change(Change::Disable { module: arguments.required("MODULE")? }),
-        "set" => Request::Change(Change::Set {
-            module: arguments.required("MODULE")?,
+        "enable" => Request::Change(Change::Enable { module: parse_module(&mut arguments)? }),
+        "disable" => Request::Change(Change::Disable { module: parse_module(&mut arguments)? }),
+        "set" => Request::Set {
+            module: parse_module(&mut arguments)?,
             key: arguments.required("KEY")?,
             value: arguments.rest("VALUE")?,
-        }),
+        },
         "mute" => Request::Change(match arguments.required("the time")? {
             Silence::Off => Change::Unmute,
             Silence::For(span) => Change::Mute { span },
@@ -75,6 +78,11 @@ fn parse_request(mut arguments: Arguments) -> Result<Request, CommandError> {
     };
     arguments.end()?;
     Ok(request)
+}
+
+/// In lower case, as all names of modules are.
+fn parse_module(arguments: &mut Arguments) -> Result<String, CommandError> {
+    arguments.required::<String>("MODULE").map(|module| module.to_lowercase())
 }
 
 /// The argument of `mute`.
@@ -99,7 +107,6 @@ fn apply(change: &Change) -> Result<(), SettingsError> {
         Change::Prefix { prefix } => settings::set_prefix(prefix),
         Change::Enable { module } => settings::enable_module(module),
         Change::Disable { module } => settings::disable_module(module),
-        Change::Set { module, key, value } => settings::change_setting(module, key, value),
         Change::Mute { span } => settings::mute(*span),
         Change::Unmute => settings::unmute(),
     }
@@ -108,7 +115,12 @@ fn apply(change: &Change) -> Result<(), SettingsError> {
 fn overview(invocation: &Invocation) -> String {
     // The call's own time will do: the clock would be one import more.
     let silent_for = settings::muted_until().and_then(|end| end.duration_since(invocation.sent_at()).ok());
-    show_overview(&settings::prefix(), &settings::list_modules(), silent_for)
+    show_overview(&settings::prefix(), &settings::list_modules(), silent_for.map(round_up))
+}
+
+/// To whole seconds: ten minutes less a moment are ten minutes.
+fn round_up(span: Duration) -> Duration {
+    Duration::from_secs(span.as_secs() + u64::from(span.subsec_nanos() > 0))
 }
 
 fn show_overview(prefix: &str, modules: &[ModuleState], silent_for: Option<Duration>) -> String {
@@ -138,9 +150,16 @@ fn confirm(change: &Change, prefix: &str) -> String {
         Change::Prefix { prefix } => ["prefix is now ", prefix].concat(),
         Change::Enable { module } => [module, " is now on"].concat(),
         Change::Disable { module } => [module, " is now off"].concat(),
-        Change::Set { module, key, value } => [key, " of ", module, " is now ", &cut_value(value)].concat(),
         Change::Mute { span } => ["silent for ", &show_span(*span), "; ", prefix, "settings mute off ends it"].concat(),
         Change::Unmute => "no longer silent".to_owned(),
+    }
+}
+
+/// What is kept may be spelled otherwise than what was typed: "true" is on, "90s" is 1m30s.
+fn confirm_setting(key: &str, settings: &[Setting]) -> String {
+    match settings.iter().find(|setting| setting.key.eq_ignore_ascii_case(key)) {
+        Some(setting) if !setting.value.is_empty() => [&setting.key, " is now ", &cut_value(&setting.value)].concat(),
+        _ => [key, " is now empty"].concat(),
     }
 }
 
@@ -158,7 +177,7 @@ fn explain(error: SettingsError, prefix: &str) -> CommandError {
             CommandError::refused(["it would answer to a word that is taken by ", &module].concat())
         }
         SettingsError::NeedsGrant(place) => CommandError::refused(["it needs to be allowed first: ", &place].concat()),
-        SettingsError::InvalidValue(valid) => CommandError::usage(["it should be ", &valid].concat()),
+        SettingsError::InvalidValue(valid) => CommandError::refused(["it should be ", &valid].concat()),
         SettingsError::NotAllowed(place) => CommandError::refused(["you can't change that here: ", &place].concat()),
     }
 }
@@ -193,11 +212,12 @@ mod tests {
         let module = || "balance".to_owned();
         assert_eq!(parse(""), Ok(Request::Overview));
         assert_eq!(parse("show balance"), Ok(Request::Show { module: module() }));
+        let set = Request::Set { module: module(), key: "a".into(), value: "b c".into() };
+        assert_eq!(parse("set BALANCE a b c"), Ok(set));
         for (text, change) in [
             ("prefix ?", Change::Prefix { prefix: "?".into() }),
-            ("Enable balance", Change::Enable { module: module() }),
+            ("Enable Balance", Change::Enable { module: module() }),
             ("disable balance", Change::Disable { module: module() }),
-            ("set balance a b c", Change::Set { module: module(), key: "a".into(), value: "b c".into() }),
             ("mute 10m", Change::Mute { span: Duration::from_secs(600) }),
             ("mute off", Change::Unmute),
             ("mute 0", Change::Unmute),
@@ -226,6 +246,8 @@ mod tests {
         assert_eq!(show_overview("!", &modules, None), "prefix: ! | on: balance, help | off: join");
         let silent = show_overview("!", &modules[..1], Some(Duration::from_secs(90)));
         assert_eq!(silent, "prefix: ! | on: balance | off: none | silent for 1m30s");
+        assert_eq!(round_up(Duration::from_millis(599_990)), Duration::from_secs(600));
+        assert_eq!(round_up(Duration::from_secs(90)), Duration::from_secs(90));
     }
 
     #[test]
@@ -252,12 +274,19 @@ mod tests {
             (Change::Prefix { prefix: "?".into() }, "prefix is now ?"),
             (Change::Enable { module: module() }, "balance is now on"),
             (Change::Disable { module: module() }, "balance is now off"),
-            (Change::Set { module: module(), key: "a".into(), value: "b".into() }, "a of balance is now b"),
             (Change::Mute { span: Duration::from_secs(600) }, "silent for 10m; !settings mute off ends it"),
             (Change::Unmute, "no longer silent"),
         ] {
             assert_eq!(confirm(&change, "!"), said);
         }
+    }
+
+    #[test]
+    fn a_setting_is_confirmed_as_it_is_kept() {
+        let setting = |key: &str, value: &str| Setting { key: key.into(), value: value.into(), summary: String::new() };
+        let all = [setting("greeting", ""), setting("hug.cooldown", "1m30s")];
+        assert_eq!(confirm_setting("Hug.Cooldown", &all), "hug.cooldown is now 1m30s");
+        assert_eq!(confirm_setting("greeting", &all), "greeting is now empty");
     }
 
     #[test]
@@ -273,6 +302,6 @@ mod tests {
             assert_eq!(explain(error, "!"), CommandError::refused(said));
         }
         let invalid = explain(SettingsError::InvalidValue("on or off".into()), "!");
-        assert_eq!(invalid, CommandError::usage("it should be on or off"));
+        assert_eq!(invalid, CommandError::refused("it should be on or off"));
     }
 }

@@ -58,7 +58,7 @@ fn compile(request: &BuildRequest, toolchain: &Toolchain) -> Result<()> {
     }
     let status = cargo.status().context("cargo cannot be started")?;
     if !status.success() {
-        bail!("{} did not compile: the compiler's reasons stand above", request.packages.join(", "));
+        bail!("not all of {} compiled: the compiler's reasons stand above", request.packages.join(", "));
     }
     Ok(())
 }

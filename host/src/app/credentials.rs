@@ -23,9 +23,12 @@ impl ConfiguredTokens {
 
 impl Credentials for ConfiguredTokens {
     async fn fetch_access_token(&self, account: &Login) -> Result<SecretString, FetchTokenError> {
-        let source = self.sources.get(account).ok_or(FetchTokenError::Missing)?;
+        let source = self
+            .sources
+            .get(account)
+            .ok_or_else(|| FetchTokenError::Missing("this account is not configured".to_owned()))?;
         load_access_token(source).map_err(|error| match error {
-            LoadTokenError::NotSet(_) => FetchTokenError::Missing,
+            LoadTokenError::NotSet(_) => FetchTokenError::Missing(error.to_string()),
             LoadTokenError::Read { .. } | LoadTokenError::NoToken => FetchTokenError::Unavailable(error.to_string()),
         })
     }

@@ -30,8 +30,8 @@ impl Clock for SystemClock {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchTokenError {
     /// Nobody has given one: asking again is of no use until somebody does.
-    #[error("no token for this account")]
-    Missing,
+    #[error("no token: {0}")]
+    Missing(String),
     /// Cannot be told now: worth asking again, later.
     #[error("token unavailable: {0}")]
     Unavailable(String),

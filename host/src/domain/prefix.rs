@@ -41,8 +41,16 @@ impl FromStr for Prefix {
 }
 
 fn may_stand_in_prefix(character: char) -> bool {
-    let is_visible = !character.is_whitespace() && !character.is_control() && !is_invisible(character);
+    let is_drawn = !is_invisible(character) && !is_combining(character);
+    let is_visible = is_drawn && !character.is_whitespace() && !character.is_control();
     is_visible && !character.is_alphanumeric() && !matches!(character, '@' | '/' | '.')
+}
+
+/// Accents that are drawn upon the character before: nobody can see or type one that stands alone.
+fn is_combining(character: char) -> bool {
+    matches!(character,
+        '\u{0300}'..='\u{036F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}'
+        | '\u{20D0}'..='\u{20FF}' | '\u{FE20}'..='\u{FE2F}')
 }
 
 /// Characters that are drawn as nothing: clients append some of them, and a prefix of them could not be seen.
@@ -63,7 +71,24 @@ mod tests {
         for good in ["!", "?", "$$", "~>", "!!!!!", "«", "🎲"] {
             assert!(good.parse::<Prefix>().is_ok(), "{good:?}");
         }
-        for bad in ["", "a", "é", "1", "@", "/", ".", "! ", "!!!!!!", "\u{200b}", "!\u{e0000}", "!\n", "!.", "٣"] {
+        for bad in [
+            "",
+            "a",
+            "é",
+            "1",
+            "@",
+            "/",
+            ".",
+            "! ",
+            "!!!!!!",
+            "\u{200b}",
+            "!\u{e0000}",
+            "!\n",
+            "!.",
+            "٣",
+            "\u{301}",
+            "!\u{20e3}",
+        ] {
             assert!(bad.parse::<Prefix>().is_err(), "{bad:?}");
         }
     }

@@ -47,7 +47,7 @@ pub fn may_change(setup: &ChannelSetup, by: Role) -> bool {
 
 /// Where a chatter who may not is sent.
 pub(super) fn who_may_change(setup: &ChannelSetup) -> &'static str {
-    if setup.lets_moderators_change() { "the broadcaster and moderators can" } else { "the broadcaster can" }
+    if setup.lets_moderators_change() { "only the broadcaster and moderators can" } else { "only the broadcaster can" }
 }
 
 impl ChannelSetup {
@@ -213,7 +213,7 @@ mod tests {
                 refused(shop.check_setting(role, "dice", "sides", "8")),
                 refused(shop.check_mute(role, Duration::ZERO, SystemTime::UNIX_EPOCH)),
             ];
-            assert_eq!(all, ["the broadcaster can"; 5], "{role}");
+            assert_eq!(all, ["only the broadcaster can"; 5], "{role}");
         }
     }
 
@@ -223,10 +223,10 @@ mod tests {
         let (module, key) = MODERATORS;
         let open = after(&shop, shop.check_setting(Role::Broadcaster, module, key, "on"));
         assert!(open.check_prefix(Role::Moderator, "?").is_ok());
-        assert_eq!(refused(open.check_prefix(Role::Vip, "?")), "the broadcaster and moderators can");
+        assert_eq!(refused(open.check_prefix(Role::Vip, "?")), "only the broadcaster and moderators can");
         assert_eq!(refused(open.check_setting(Role::Moderator, module, key, "off")), "only the broadcaster can");
         let closed = after(&open, open.check_setting(Role::Broadcaster, module, key, "off"));
-        assert_eq!(refused(closed.check_prefix(Role::Moderator, "?")), "the broadcaster can");
+        assert_eq!(refused(closed.check_prefix(Role::Moderator, "?")), "only the broadcaster can");
     }
 
     #[test]

@@ -95,6 +95,7 @@ impl ModuleSetup {
             key: setting.key.clone(),
             value: match setting.kind {
                 SettingKind::Secret => String::new(),
+                SettingKind::Boolean => show_switch(self.value_of(&setting.key, &setting.default)),
                 _ => self.value_of(&setting.key, &setting.default).to_owned(),
             },
             summary: setting.summary.clone(),
@@ -108,6 +109,11 @@ impl ModuleSetup {
         });
         declared.chain(host_keys).collect()
     }
+}
+
+/// As people type it.
+fn show_switch(value: &str) -> String {
+    if value == "true" { "on" } else { "off" }.to_owned()
 }
 
 #[cfg(test)]
@@ -161,14 +167,19 @@ mod tests {
 
     #[test]
     fn settings_are_shown_without_secrets() {
-        let declared = vec![setting("sides", SettingKind::Text, "6"), setting("key", SettingKind::Secret, "")];
+        let declared = vec![
+            setting("sides", SettingKind::Text, "6"),
+            setting("key", SettingKind::Secret, ""),
+            setting("loaded", SettingKind::Boolean, "false"),
+        ];
         let mut dice = running(manifest("dice", vec![command("roll")], declared));
+        let pair = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
         dice.settings.insert("key".to_owned(), "hunter2".to_owned());
         dice.settings.insert("roll.cooldown".to_owned(), "5s".to_owned());
-        assert_eq!(dice.resolved_settings(), [("sides".to_owned(), "6".to_owned())]);
+        assert_eq!(dice.resolved_settings(), [("sides", "6"), ("loaded", "false")].map(pair));
         let lines = channel_setup([dice]).list_settings("dice").unwrap();
         let shown: Vec<_> = lines.iter().map(|line| (line.key.as_str(), line.value.as_str())).collect();
         let host_keys = [("roll.role", "everyone"), ("roll.cooldown", "5s"), ("roll.chatter-cooldown", "0s")];
-        assert_eq!(shown, [&[("sides", "6"), ("key", "")][..], &host_keys].concat());
+        assert_eq!(shown, [&[("sides", "6"), ("key", ""), ("loaded", "off")][..], &host_keys].concat());
     }
 }

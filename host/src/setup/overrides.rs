@@ -57,7 +57,7 @@ impl CommandKey {
         match self {
             CommandKey::Role => {
                 let role = value.to_lowercase().parse::<Role>();
-                command.role = role.map_err(|_| Role::ALL.map(Role::as_str).join(", "))?;
+                command.role = role.map_err(|_| "everyone, subscriber, vip, moderator or broadcaster".to_owned())?;
             }
             CommandKey::Cooldown => command.channel_cooldown = parse_cooldown(value)?,
             CommandKey::ChatterCooldown => command.chatter_cooldown = parse_cooldown(value)?,

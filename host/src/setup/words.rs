@@ -234,7 +234,7 @@ mod tests {
         let claimed = claim(&shop(), word("hello", &[])).unwrap();
         for role in [Role::Everyone, Role::Vip, Role::Moderator] {
             let refused = claimed.check_claim(role, &name("texts"), word("other", &[]));
-            assert_eq!(refused, Err(WordError::NotAllowed("the broadcaster can".to_owned())));
+            assert_eq!(refused, Err(WordError::NotAllowed("only the broadcaster can".to_owned())));
             assert_eq!(claimed.check_release(role, &name("texts"), "hello"), None);
         }
         assert_eq!(claimed.check_release(Role::Broadcaster, &name("dice"), "hello"), None);

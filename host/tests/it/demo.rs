@@ -22,7 +22,11 @@ fn a_wrong_line_is_named_before_anything_is_played() {
     fs::write(&path, "alice> !balance\n\nking dan> !balance\n").unwrap();
     let finished = run(&["demo", "--fresh", "--script", path.to_str().unwrap()]);
     assert_eq!((finished.code, finished.output.as_str()), (Some(2), ""));
-    assert!(finished.errors.contains("chat.txt:3: before the name stand only"), "{}", finished.errors);
+    assert!(
+        finished.errors.contains("chat.txt:3: before the name stand only sub, vip, mod or broadcaster"),
+        "{}",
+        finished.errors
+    );
 }
 
 /// Plays a script on a state that is kept in `folder`.
@@ -49,7 +53,7 @@ fn what_is_kept_is_there_the_next_time() {
 fn a_channel_that_was_left_stays_left_although_it_is_configured() {
     let folder = tempfile::tempdir().unwrap();
     let first = play(folder.path(), "#cafe\nbroadcaster cafe> !leave\nalice> !balance\n");
-    let left = "cafe> !leave\ntwitchy> @cafe I'm leaving your channel; !join calls me back any time\n\
+    let left = "cafe> !leave\ntwitchy> @cafe I'm leaving your channel; to have me back, type !join in a channel where I am\n\
                 alice> !balance\n";
     assert_eq!(first, left);
     let second = play(folder.path(), "#cafe\nalice> !balance\n#shop\ncafe> !join\n#cafe\nalice> !balance\n");
@@ -68,7 +72,7 @@ fn typed_lines_are_answered_without_a_terminal_too() {
     demo.type_line("I think 5 > 3");
     assert_eq!(demo.wait_for_output("think"), "alice> I think 5 > 3");
     demo.type_line("king dan> hi");
-    demo.wait_for_output("before the name stand only");
+    demo.wait_for_output("before the name stand only sub, vip, mod or broadcaster");
     demo.type_line("/quit");
     let (status, errors) = demo.finish();
     assert_eq!((status.code(), errors.join("\n").as_str()), (Some(0), ""));

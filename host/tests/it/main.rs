@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot go on has failed, and says where")]
 
+mod accounts;
 mod check_config;
 mod demo;
 mod process;

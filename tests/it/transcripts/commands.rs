@@ -23,7 +23,7 @@ bot>        @erin I haven't seen nobody here yet
 vip frank>  !balance @two words
 bot>        @frank I don't know what to do with "words"; usage: !balance [@chatter]
 vip gina>   !balance not/a/name
-bot>        @gina chatter should be a chatter's name, not "not/a/name"; usage: !balance [@chatter]
+bot>        @gina chatter should be a name like @bob, not "not/a/name"; usage: !balance [@chatter]
 "#,
     )
     .await;
@@ -119,7 +119,7 @@ bob>        ?help ?POINTS
 bot>        @bob usage: ?balance [@chatter] - shows what you own, or what somebody else does (also ?points)
 ... 3s
 alice>      ?help settings
-bot>        @alice there is no settings that you can use here; ?help lists what there is
+bot>        @alice there is no ?settings that you can use here; ?help lists what there is
 mod carol>  ?help settings
 bot>        @carol usage: ?settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m] - shows and changes how I am set up here
 ... 3s
@@ -182,7 +182,7 @@ broadcaster shop>  !dropword hello
 bot>        @shop released
 carol>      !hello                      (nothing: unknown word)
 alice>      !addword mine
-bot>        @alice the broadcaster can
+bot>        @alice only the broadcaster can
 #other   enabled: claims-words
 alice>      !hello                      (nothing: unknown word)
 "#,

@@ -33,7 +33,7 @@ bot>        @bob prefix: ! | on: help, settings | off: balance, join
 alice>      !join
 bot>        @alice I'm in your channel already
 alice>      !leave
-bot>        @alice I'm leaving your channel; !join calls me back any time
+bot>        @alice I'm leaving your channel; to have me back, type !join in a channel where I am
 ... 1m
 alice>      !leave
 bot>        @alice I'm not in your channel
@@ -48,6 +48,24 @@ bot>        @alice I don't know what to do with "now"; usage: !join
 }
 
 #[tokio::test]
+async fn a_broadcaster_comes_back_where_the_operator_chooses_the_channels() {
+    check(
+        r#"
+#cafe   enabled: join
+#shop   enabled: join
+broadcaster shop>  !leave
+bot>        @shop I'm leaving your channel; to have me back, type !join in a channel where I am
+#cafe
+shop>       !join
+bot>        @shop I'm on my way to your channel; type /mod twitchy there, so that I can answer in time
+alice>      !join
+bot>        @alice I can't come to your channel: whoever runs me chooses the channels; please ask them
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn leave_sends_the_bot_away_from_ones_own_channel_and_no_other() {
     check(
         r#"
@@ -55,7 +73,7 @@ async fn leave_sends_the_bot_away_from_ones_own_channel_and_no_other() {
 mod bob>    !leave
 bot>        @bob I'm not in your channel
 broadcaster shop>  !leave
-bot>        @shop I'm leaving your channel; !join calls me back any time
+bot>        @shop I'm leaving your channel; to have me back, type !join in a channel where I am
 broadcaster shop>  !join
 bot>        @shop I'm on my way to your channel; type /mod twitchy there, so that I can answer in time
 "#,
@@ -73,7 +91,7 @@ bot>        @alice I'm on my way to your channel; type /mod twitchy there, so th
 bob>        !join
 bot>        @bob I can't come to your channel: I sit in as many channels as I can; please try again later
 alice>      !leave
-bot>        @alice I'm leaving your channel; !join calls me back any time
+bot>        @alice I'm leaving your channel; to have me back, type !join in a channel where I am
 ... 1m
 bob>        !join
 bot>        @bob I'm on my way to your channel; type /mod twitchy there, so that I can answer in time

@@ -47,7 +47,7 @@ async fn a_channels_cooldown_is_everybodys() {
         r#"
 #shop   enabled: balance
 broadcaster shop>  !settings set balance balance.cooldown 1m
-bot>        @shop balance.cooldown of balance is now 1m
+bot>        @shop balance.cooldown is now 1m
 mod carol>  !balance
 bot>        @carol you have 0 points
 alice>      !balance
@@ -108,7 +108,7 @@ async fn a_module_that_breaks_keeps_the_cooldown() {
         r#"
 #shop   enabled: traps
 broadcaster shop>  !settings set traps traps.chatter-cooldown 5m
-bot>        @shop traps.chatter-cooldown of traps is now 5m
+bot>        @shop traps.chatter-cooldown is now 5m
 alice>      !traps
 bot>        @alice sorry, something went wrong with this command
 ... 2m

@@ -26,7 +26,7 @@ async fn the_broadcaster_changes_everything() {
 broadcaster shop>  !settings disable balance
 bot>        @shop balance is now off
 alice>      !balance                    (nothing: unknown word)
-broadcaster shop>  !settings enable balance
+broadcaster shop>  !settings enable Balance
 bot>        @shop balance is now on
 alice>      !balance
 bot>        @alice you have 0 points
@@ -36,13 +36,15 @@ broadcaster shop>  !settings            (nothing: talk)
 broadcaster shop>  ?settings show balance
 bot>        @shop balance: balance.role=everyone, balance.cooldown=0s, balance.chatter-cooldown=3s
 broadcaster shop>  ?settings set balance balance.chatter-cooldown 0s
-bot>        @shop balance.chatter-cooldown of balance is now 0s
+bot>        @shop balance.chatter-cooldown is now 0s
 alice>      ?balance
 bot>        @alice you have 0 points
 alice>      ?balance
 bot>        @alice you have 0 points
+broadcaster shop>  ?settings set Balance BALANCE.cooldown 90s
+bot>        @shop balance.cooldown is now 1m30s
 broadcaster shop>  ?settings show settings
-bot>        @shop settings: moderators=false, settings.role=moderator, settings.cooldown=0s, settings.chatter-cooldown=3s
+bot>        @shop settings: moderators=off, settings.role=moderator, settings.cooldown=0s, settings.chatter-cooldown=3s
 broadcaster shop>  ?settings show help
 bot>        @shop help: help.role=everyone, help.cooldown=0s, help.chatter-cooldown=3s
 "#,
@@ -58,13 +60,13 @@ async fn moderators_change_settings_where_they_are_allowed_to() {
 mod carol>  !settings
 bot>        @carol prefix: ! | on: balance, help, settings | off: join
 mod carol>  !settings disable balance
-bot>        @carol you can't change that here: the broadcaster can
+bot>        @carol you can't change that here: only the broadcaster can
 mod carol>  !settings mute 1m
-bot>        @carol you can't change that here: the broadcaster can
+bot>        @carol you can't change that here: only the broadcaster can
 mod carol>  !settings set settings moderators on
-bot>        @carol you can't change that here: the broadcaster can
+bot>        @carol you can't change that here: only the broadcaster can
 broadcaster shop>  !settings set settings moderators on
-bot>        @shop moderators of settings is now on
+bot>        @shop moderators is now on
 mod carol>  !settings disable balance
 bot>        @carol balance is now off
 mod carol>  !settings enable balance
@@ -72,12 +74,12 @@ bot>        @carol balance is now on
 mod carol>  !settings set settings moderators off
 bot>        @carol you can't change that here: only the broadcaster can
 mod carol>  !settings set settings settings.role moderator
-bot>        @carol settings.role of settings is now moderator
+bot>        @carol settings.role is now moderator
 vip dan>    !settings                   (nothing: role)
-broadcaster shop>  !settings set settings moderators off
-bot>        @shop moderators of settings is now off
+broadcaster shop>  !settings set settings moderators No
+bot>        @shop moderators is now off
 mod carol>  !settings disable balance
-bot>        @carol you can't change that here: the broadcaster can
+bot>        @carol you can't change that here: only the broadcaster can
 "#,
     )
     .await;
@@ -93,9 +95,9 @@ bot>        @shop I don't know "foo"; usage: !settings [prefix X | enable MODULE
 broadcaster shop>  !settings prefix
 bot>        @shop the prefix is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
 broadcaster shop>  !settings prefix abc
-bot>        @shop it should be 1 to 5 visible characters without letters, digits, @, / or .; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+bot>        @shop it should be 1 to 5 visible characters without letters, digits, @, / or .
 broadcaster shop>  !settings prefix /
-bot>        @shop it should be 1 to 5 visible characters without letters, digits, @, / or .; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+bot>        @shop it should be 1 to 5 visible characters without letters, digits, @, / or .
 broadcaster shop>  !settings enable
 bot>        @shop MODULE is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
 broadcaster shop>  !settings enable nothing
@@ -113,11 +115,11 @@ bot>        @shop there is no such module; !settings lists them
 broadcaster shop>  !settings set balance colour red
 bot>        @shop there is no such setting; !settings show MODULE lists them
 broadcaster shop>  !settings set balance balance.role king
-bot>        @shop it should be everyone, subscriber, vip, moderator, broadcaster; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+bot>        @shop it should be everyone, subscriber, vip, moderator or broadcaster
 broadcaster shop>  !settings set balance balance.chatter-cooldown soon
-bot>        @shop it should be a time such as 30s or 5m, at most a day; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+bot>        @shop it should be a time such as 30s or 5m, at most a day
 broadcaster shop>  !settings set settings moderators perhaps
-bot>        @shop it should be on or off; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+bot>        @shop it should be on or off
 broadcaster shop>  !settings set balance
 bot>        @shop KEY is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
 broadcaster shop>  !settings mute
@@ -125,10 +127,41 @@ bot>        @shop the time is missing; usage: !settings [prefix X | enable MODUL
 broadcaster shop>  !settings mute forever
 bot>        @shop the time should be like 90s, 10m or 1h, or off, not "forever"; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
 broadcaster shop>  !settings mute 2d
-bot>        @shop it should be at most a day; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+bot>        @shop it should be at most a day
 broadcaster shop>  !settings set settings settings.role broadcaster
-bot>        @shop settings.role of settings is now broadcaster
+bot>        @shop settings.role is now broadcaster
 mod carol>  !settings                   (nothing: role)
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn no_setting_locks_the_broadcaster_out() {
+    check(
+        r#"
+#shop   enabled: balance
+broadcaster shop>  !settings set settings settings.role broadcaster
+bot>        @shop settings.role is now broadcaster
+broadcaster shop>  !settings set settings settings.cooldown 1d
+bot>        @shop settings.cooldown is now 1d
+broadcaster shop>  !settings set settings settings.chatter-cooldown 1d
+bot>        @shop settings.chatter-cooldown is now 1d
+broadcaster shop>  !settings mute 1d
+bot>        @shop silent for 1d; !settings mute off ends it
+broadcaster shop>  !settings prefix \u{301}
+bot>        @shop it should be 1 to 5 visible characters without letters, digits, @, / or .
+broadcaster shop>  !settings prefix 🎲🎲🎲🎲🎲
+bot>        @shop prefix is now 🎲🎲🎲🎲🎲
+broadcaster shop>  @twitchy settings
+bot>        @shop prefix: 🎲🎲🎲🎲🎲 | on: balance, help, settings | off: join | silent for 1d
+broadcaster shop>  @twitchy settings mute off
+bot>        @shop no longer silent
+broadcaster shop>  @twitchy settings prefix !
+bot>        @shop prefix is now !
+mod carol>  !settings                   (nothing: role)
+alice>      !balance
+bot>        @alice you have 0 points
 "#,
     )
     .await;
@@ -167,7 +200,7 @@ async fn a_commands_role_is_the_channels_to_choose() {
         r#"
 #shop   enabled: balance
 broadcaster shop>  !settings set balance balance.role vip
-bot>        @shop balance.role of balance is now vip
+bot>        @shop balance.role is now vip
 alice>      !balance                    (nothing: role)
 sub erin>   !balance                    (nothing: role)
 vip dan>    !balance
@@ -175,7 +208,7 @@ bot>        @dan you have 0 points
 mod carol>  !balance
 bot>        @carol you have 0 points
 alice>      !help balance
-bot>        @alice there is no balance that you can use here; !help lists what there is
+bot>        @alice there is no !balance that you can use here; !help lists what there is
 #other   enabled: balance
 alice>      !balance
 bot>        @alice you have 0 points

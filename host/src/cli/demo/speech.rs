@@ -17,7 +17,9 @@ const AUTHORS: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PlayLineError {
     #[error(transparent)]
-    Parse(#[from] ParseLineError),
+    Parse(ParseLineError),
+    #[error("before the name stand only sub, vip, mod or broadcaster")]
+    Role,
     #[error("only {0} is the broadcaster of #{0}")]
     Broadcaster(Login),
     #[error("the bot speaks for itself")]
@@ -64,12 +66,20 @@ pub(super) enum Words {
 
 /// Reads one line of a script or of the prompt; `channel` is where everybody is.
 pub(super) fn parse_cue(line: &str, channel: &Login) -> Result<Cue, PlayLineError> {
-    match parse_step(line)? {
+    match parse_step(line).map_err(explain)? {
         Step::Nothing => Ok(Cue::Nothing),
         Step::Channel(header) if header.pairs.is_empty() => Ok(Cue::Channel(header.login)),
         Step::Channel(_) => Err(PlayLineError::Header),
         Step::Pause(pause) => Ok(Cue::Pause(pause)),
         Step::Said(said) => check_said(said, channel).map(Cue::Speech),
+    }
+}
+
+/// Of what a transcript knows, some is for tests only.
+fn explain(error: ParseLineError) -> PlayLineError {
+    match error {
+        ParseLineError::Speaker => PlayLineError::Role,
+        other => PlayLineError::Parse(other),
     }
 }
 
@@ -170,6 +180,7 @@ mod tests {
     fn what_cannot_be_is_refused_with_the_reason() {
         for (line, error) in [
             ("hello", PlayLineError::Parse(ParseLineError::Line)),
+            ("king alice> hi", PlayLineError::Role),
             ("broadcaster alice> hi", PlayLineError::Broadcaster("shop".parse().unwrap())),
             ("twitchy> hi", PlayLineError::Bot),
             ("reply alice> hi", PlayLineError::TestsOnly),

@@ -130,7 +130,7 @@ mod tests {
             run.change_setting("bank", "sides", "8"),
             run.mute(Duration::ZERO),
         ] {
-            assert_eq!(told(refused), SettingsError::NotAllowed("the broadcaster can".to_owned()));
+            assert_eq!(told(refused), SettingsError::NotAllowed("only the broadcaster can".to_owned()));
         }
         assert_eq!(run.finish(&[]), None);
     }

@@ -41,7 +41,7 @@ async fn a_refused_token_is_not_tried_again_and_a_new_one_is() {
 #[tokio::test(start_paused = true)]
 async fn a_missing_token_is_asked_for_until_there_is_one() {
     let (_twitch, mut bot) = start();
-    bot.token.set(Err(FetchTokenError::Missing));
+    bot.token.set(Err(FetchTokenError::Missing("not set".into())));
     bot.until_phase(Phase::NoToken).await;
     tokio::time::sleep(Duration::from_secs(60 * 60)).await;
     assert_eq!(*bot.dialled.borrow(), 0);

@@ -1,0 +1,146 @@
+//! `twitchy serve` with two accounts, and from one start to the next.
+
+use std::fs;
+use std::path::PathBuf;
+
+use fake_twitch::{FakeTwitch, Observed, Settings};
+use tempfile::TempDir;
+use tokio::sync::broadcast::Receiver;
+use tokio::time::timeout;
+
+use crate::process::{PATIENCE, Running, twitchy};
+
+/// A Twitch with two bot accounts and three channels, and what the bot keeps between its starts.
+struct Place {
+    twitch: FakeTwitch,
+    heard: Receiver<Observed>,
+    folder: TempDir,
+}
+
+impl Place {
+    async fn new() -> Place {
+        let twitch = FakeTwitch::new(&Settings::default());
+        let address = twitch.listen().await.unwrap();
+        twitch.add_account("mybot", "1000", "firsttoken");
+        twitch.add_account("otherbot", "1001", "secondtoken");
+        ["shop", "cafe", "den"].into_iter().for_each(|channel| drop(twitch.add_channel(channel)));
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "[twitch]\nirc_server = \"tcp://{address}\"\n\
+             [channels]\njoin = [\"shop\", \"cafe\", {{ login = \"den\", account = \"otherbot\" }}]\n\
+             [[accounts]]\nlogin = \"mybot\"\ntoken_env = \"TWITCHY_TEST_TOKEN\"\n\
+             [[accounts]]\nlogin = \"otherbot\"\ntoken_env = \"TWITCHY_OTHER_TOKEN\"\n"
+        );
+        fs::write(folder.path().join("config.toml"), text).unwrap();
+        Place { heard: twitch.subscribe(), twitch, folder }
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("config.toml")
+    }
+
+    fn start_bot(&self, tokens: &[(&str, &str)]) -> Running {
+        let mut command = twitchy(&["serve", "--config", self.config().to_str().unwrap()]);
+        Running::start(command.env_remove("TWITCHY_TEST_TOKEN").envs(tokens.iter().copied()))
+    }
+
+    /// With both tokens; sits in `channels` when it returns.
+    async fn start_whole_bot(&self, channels: &[&str]) -> Running {
+        let bot = self.start_bot(&[("TWITCHY_TEST_TOKEN", "firsttoken"), ("TWITCHY_OTHER_TOKEN", "secondtoken")]);
+        for _ in channels {
+            bot.wait_for_error("joined");
+        }
+        bot
+    }
+
+    /// What is said next in the channel after `chatter` said `text`: by whom, and what.
+    async fn ask(&mut self, channel: &str, chatter: &str, text: &str) -> (String, String) {
+        self.twitch.say(channel, chatter, text).unwrap();
+        loop {
+            let message = timeout(PATIENCE, self.heard.recv()).await.unwrap().unwrap();
+            if message.channel == channel && message.text != text {
+                // A repetition is varied by what cannot be seen.
+                return (message.from, message.text.trim_end_matches(" \u{e0000}").to_owned());
+            }
+        }
+    }
+}
+
+fn stop(bot: Running) {
+    bot.send_signal("TERM");
+    let (status, errors) = bot.finish();
+    assert_eq!(status.code(), Some(0), "{errors:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_channel_is_answered_by_its_own_account() {
+    let mut place = Place::new().await;
+    let bot = place.start_whole_bot(&["shop", "cafe", "den"]).await;
+    let help = |who: &str| (who.to_owned(), "you can use !help; !help COMMAND tells more".to_owned());
+    assert_eq!(place.ask("shop", "alice", "!help").await, help("mybot"));
+    assert_eq!(place.ask("den", "alice", "!help").await, help("otherbot"));
+    // Whoever types with a bot's login is a chatter; what the bots themselves say is not for bots.
+    assert_eq!(place.ask("den", "mybot", "!help").await, help("otherbot"));
+    assert_eq!(place.ask("cafe", "mybot", "!help").await, help("mybot"));
+    stop(bot);
+    let said = |channel| place.twitch.messages(channel).len();
+    assert_eq!((said("shop"), said("cafe"), said("den")), (2, 2, 4));
+    assert_eq!(place.twitch.violations(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_broadcaster_chose_outlives_the_process() {
+    let mut place = Place::new().await;
+    let bot = place.start_whole_bot(&["shop", "cafe", "den"]).await;
+    assert_eq!(place.ask("shop", "shop", "!settings prefix ?").await.1, "prefix is now ?");
+    assert_eq!(place.ask("cafe", "cafe", "!settings enable join").await.1, "join is now on");
+    let farewell = "I'm leaving your channel; to have me back, type !join in a channel where I am";
+    assert_eq!(place.ask("cafe", "cafe", "!leave").await.1, farewell);
+    stop(bot);
+
+    let bot = place.start_whole_bot(&[]).await;
+    assert!(bot.wait_for_error("stays left").contains("channel=cafe"));
+    ["shop", "den"].iter().for_each(|_| drop(bot.wait_for_error("joined")));
+    assert_eq!(place.ask("shop", "alice", "?help").await.1, "you can use ?help; ?help COMMAND tells more");
+    place.twitch.say("cafe", "alice", "!help").unwrap();
+    assert_eq!(place.ask("den", "alice", "!help").await.0, "otherbot");
+    stop(bot);
+    assert_eq!(place.twitch.messages("cafe").last().unwrap().from, "alice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_whose_login_went_to_somebody_else_is_left() {
+    let mut place = Place::new().await;
+    stop(place.start_whole_bot(&["shop", "cafe", "den"]).await);
+    place.twitch.recycle_login("shop", "424242");
+    let bot = place.start_whole_bot(&["cafe", "den"]).await;
+    place.twitch.say("shop", "alice", "!help").unwrap();
+    assert_eq!(place.ask("den", "alice", "!help").await.0, "otherbot");
+    bot.send_signal("TERM");
+    let (_, errors) = bot.finish();
+    assert!(errors.iter().all(|line| !line.contains("joined channel=shop")), "{errors:#?}");
+    assert!(place.twitch.messages("shop").iter().all(|message| message.from == "alice"), "{errors:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_without_a_token_does_not_hold_up_the_other() {
+    let mut place = Place::new().await;
+    let bot = place.start_bot(&[("TWITCHY_TEST_TOKEN", "firsttoken")]);
+    let told = bot.wait_for_error("cannot log in");
+    assert!(told.contains("otherbot") && told.contains("TWITCHY_OTHER_TOKEN is not set"), "{told}");
+    timeout(PATIENCE, place.twitch.until_joined("mybot", "shop")).await.unwrap();
+    assert_eq!(place.ask("shop", "alice", "!help").await.0, "mybot");
+    stop(bot);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_token_and_a_folder_in_use_are_told() {
+    let place = Place::new().await;
+    let bot = place.start_bot(&[("TWITCHY_TEST_TOKEN", "wrongtoken"), ("TWITCHY_OTHER_TOKEN", "secondtoken")]);
+    let told = bot.wait_for_error("refuses");
+    assert!(told.contains("mybot") && !told.contains("wrongtoken"), "{told}");
+    let (status, errors) = place.start_bot(&[]).finish();
+    assert_eq!(status.code(), Some(1));
+    assert!(errors.iter().any(|line| line.contains("is in use by another process")), "{errors:#?}");
+    stop(bot);
+}
