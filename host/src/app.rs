@@ -87,8 +87,9 @@ impl App {
         let sandbox = Sandbox::start(&config.sandbox, &cache_dir, world).context("cannot start the sandbox")?;
         let sandbox = Arc::new(sandbox);
         add_bundled_modules(&sandbox, &setup).await?;
-        setup.load_all().context("cannot load the channels")?;
+        // First, because a seed may give a channel to another account.
         seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
+        setup.load_all().context("cannot load the channels")?;
         let dispatch = Arc::new(Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock));
 
         let changes = store.wanted_changes();

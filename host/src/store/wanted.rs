@@ -26,19 +26,10 @@ impl Store {
         })
     }
 
-    /// Wants a channel of the configuration, unless the store knows it: a stored leave wins.
+    /// Wants a channel of the configuration, with the account that it names there. A stored leave wins.
     pub async fn save_seed(&self, login: Login, account: Login) -> Result<(), StoreError> {
         let at = self.clock.now().wall;
-        self.write_wanted(move |connection| {
-            let inserted = connection
-                .prepare_cached(
-                    "INSERT INTO wanted (login, account, wanted, changed_at) VALUES (?1, ?2, 1, ?3)
-                     ON CONFLICT (login) DO NOTHING",
-                )?
-                .execute(params![login, account, At(at)])?;
-            Ok(inserted > 0)
-        })
-        .await
+        self.write_wanted(move |connection| save_seed(connection, &login, &account, at)).await
     }
 
     /// Notes which channel a seed is, and makes the channel known. The first id of a login stays.
@@ -106,6 +97,23 @@ pub(super) fn want(
     setup::save_channel(connection, channel, account)
 }
 
+/// Returns whether anything changed.
+fn save_seed(connection: &Connection, login: &Login, account: &Login, at: SystemTime) -> Result<bool, Abort<bool>> {
+    let changed = connection
+        .prepare_cached(
+            "INSERT INTO wanted (login, account, wanted, changed_at) VALUES (?1, ?2, 1, ?3)
+             ON CONFLICT (login) DO UPDATE SET account = ?2, changed_at = ?3 WHERE wanted AND account <> ?2",
+        )?
+        .execute(params![login, account, At(at)])?;
+    connection
+        .prepare_cached(
+            "UPDATE channels SET bot = ?2, revision = revision + 1
+             WHERE bot <> ?2 AND channel_id = (SELECT channel_id FROM wanted WHERE login = ?1 AND wanted)",
+        )?
+        .execute(params![login, account])?;
+    Ok(changed > 0)
+}
+
 /// The row stays, so that the configuration's seed does not want the channel again.
 pub(super) fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime) -> rusqlite::Result<()> {
     connection
@@ -147,6 +155,19 @@ mod tests {
         assert_eq!(wanted(store), []);
         fixture.commit("2", vec![want(7, "shop")]).await;
         assert_eq!(wanted(store), [named(7, "shop")]);
+    }
+
+    #[tokio::test]
+    async fn a_channel_goes_to_the_account_that_is_configured_now() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        store.save_seed(login("shop"), login("other_bot")).await.unwrap();
+        assert_eq!(store.list_wanted().unwrap()[0].account, login("other_bot"));
+        let record = store.load_channel(CHANNEL).unwrap().unwrap();
+        assert_eq!((record.bot, record.revision), (login("other_bot"), Revision(2)));
+        fixture.commit("1", vec![unwant(7)]).await;
+        store.save_seed(login("shop"), login("bot")).await.unwrap();
+        assert_eq!((wanted(store), store.load_channel(CHANNEL).unwrap().unwrap().bot), (vec![], login("other_bot")));
     }
 
     #[tokio::test]
