@@ -53,6 +53,12 @@ impl Clock for ManualClock {
     }
 }
 
+/// A folder in memory, where the system has such a place: waiting for the disk at each commit would be most of the
+/// tests' time, and none of them pulls the plug.
+pub(crate) fn quick_folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("there is room for a folder")
+}
+
 /// The limits of production, but for the deadline: a busy machine is slow, and no test is about that. What a guest may
 /// compute is left as it is, since that is measured, not waited for.
 pub(crate) fn patient() -> SandboxConfig {
@@ -113,7 +119,7 @@ impl House {
     /// With the channels that the headers describe: see [`check`].
     pub(crate) async fn open(headers: &[&ChannelHeader], limits: SandboxConfig) -> House {
         let wishes = Wishes::of(headers);
-        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let folder = quick_folder();
         let clock = Arc::new(ManualClock::at(wishes.time_of_day));
         let store = Arc::new(Store::open(&folder.path().join("twitchy.sqlite"), clock.clone()).expect("it is new"));
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Essentials));

@@ -23,7 +23,7 @@ use twitchy::sandbox::{Answer, Call, InvokeError, Sandbox, SizeClass};
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
 
-use crate::harness::{ManualClock, patient};
+use crate::harness::{ManualClock, patient, quick_folder};
 
 pub(super) const SHOP: ChannelId = ChannelId(100);
 /// Called in each invocation that says nothing else.
@@ -65,7 +65,7 @@ impl Fixture {
 
     /// With the channel [`SHOP`], where alice has 100 points.
     pub(super) async fn with(terms: Terms) -> Fixture {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = quick_folder();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Duration::from_secs(12 * 3600)));
         let store = Arc::new(Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock)).unwrap());
         let setup = Arc::new(Setup::new(Arc::clone(&store), NewChannelRules::Everything));

@@ -22,6 +22,7 @@ use crate::setup::sample::{command, manifest, setting};
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
 use crate::store::chatters::KnownChatter;
+use crate::store::fixture::quick_folder;
 
 /// Whose channel is [`SHOP`].
 pub(super) const BROADCASTER: (&str, u64) = ("shop", 100);
@@ -62,7 +63,7 @@ impl Bench {
     /// The channel [`SHOP`] with the modules `settings`, `extra` and `bank`, which may do everything; each of
     /// [`CHATTERS`] was seen there and has 100 points.
     pub(super) fn new(terms: Terms) -> Bench {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = quick_folder();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let clock = Arc::new(StoppedClock(Moment { instant: Instant::now(), wall: now() }));
         let store = Arc::new(Store::open(&folder.path().join("db"), clock.clone()).unwrap());
