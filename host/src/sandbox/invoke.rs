@@ -20,7 +20,7 @@ use super::world::World;
 use super::{Answer, Call, InvokeError};
 use crate::config::SandboxConfig;
 use crate::domain::effect::Committed;
-use crate::domain::id::ChannelId;
+use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::{CommandError, Origin};
 use crate::domain::message::Reply;
 
@@ -80,11 +80,11 @@ impl Invoker {
         let asked_at = Instant::now();
         let (channel, name) = (call.invocation.channel.id, &call.manifest.name);
         let module = self.find_module(&call)?;
-        if !self.credit().may_run(channel, name, asked_at) {
-            return Err(InvokeError::Cpu);
-        }
+        self.check_credit(channel, name)?;
         let places = tokio::time::timeout(self.config.deadline, self.places(&module, channel));
         let _places = places.await.ok().flatten().ok_or(InvokeError::Busy)?;
+        // Again: those who ran while this one waited may have used up what there was.
+        self.check_credit(channel, name)?;
         if let Some(replies) = self.find_outcome(&call)? {
             return Ok(Answer { outcome: Ok(replies), is_duplicate: true, took: asked_at.elapsed() });
         }
@@ -95,6 +95,11 @@ impl Invoker {
         self.credit().spend(channel, &call.manifest.name, meter.used(), Instant::now());
         let (outcome, is_duplicate) = settled?;
         Ok(Answer { outcome, is_duplicate, took: asked_at.elapsed() })
+    }
+
+    fn check_credit(&self, channel: ChannelId, module: &ModuleName) -> Result<(), InvokeError> {
+        let may_run = self.credit().may_run(channel, module, Instant::now());
+        may_run.then_some(()).ok_or(InvokeError::Cpu)
     }
 
     pub(super) fn find_module(&self, call: &Call) -> Result<Arc<Module>, InvokeError> {

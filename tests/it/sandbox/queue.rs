@@ -72,6 +72,24 @@ async fn a_module_without_credit_does_not_run_in_that_channel() {
 }
 
 #[tokio::test]
+async fn credit_is_looked_at_when_a_calls_turn_comes() {
+    let fixture = Fixture::with_limits(|limits| {
+        limits.credit = Duration::from_nanos(1);
+        limits.credit_window = Duration::from_secs(3600);
+    })
+    .await;
+    let counter = fixture.add(guests::COUNTER).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..10 {
+        let (call, sandbox) = (fixture.call(&counter), Arc::clone(&fixture.sandbox));
+        calls.spawn(async move { sandbox.invoke(call).await });
+    }
+    let answers = calls.join_all().await;
+    // All of them asked while there was credit left; the first to run used it up.
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
+}
+
+#[tokio::test]
 async fn whoever_gives_up_waiting_does_not_stop_the_call() {
     let fixture = Fixture::new().await;
     let manifest = fixture.add(guests::COUNTER).await;
