@@ -158,7 +158,7 @@ pub enum InvokeError {
     Trap(String),
     #[error("other changes came first, each time")]
     Conflict,
-    /// Never started: nobody's fault in particular.
+    /// Never started, or could not run for most of its time: nobody's fault in particular.
     #[error("too many calls at once")]
     Busy,
     #[error("the host is at fault: {0}")]

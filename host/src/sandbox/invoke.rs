@@ -8,6 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::bindings::twitchy::command::types as wit;
 use super::cpu::CpuMeter;
 use super::credit::CpuCredit;
+use super::engine::TickerWatch;
 use super::failure::Failure;
 use super::guest_log::GuestLog;
 use super::instance::Instance;
@@ -81,16 +82,16 @@ impl Invoker {
         let (channel, name) = (call.invocation.channel.id, &call.manifest.name);
         let module = self.find_module(&call)?;
         self.check_credit(channel, name)?;
-        let places = tokio::time::timeout(self.config.deadline, self.places(&module, channel));
+        let (meter, deadline) = (Arc::new(self.meter()), self.deadline());
+        let places = tokio::time::timeout_at(deadline, self.places(&module, channel));
         let _places = places.await.ok().flatten().ok_or(InvokeError::Busy)?;
         // Again: those who ran while this one waited may have used up what there was.
         self.check_credit(channel, name)?;
         if let Some(replies) = self.find_outcome(&call)? {
             return Ok(Answer { outcome: Ok(replies), is_duplicate: true, took: asked_at.elapsed() });
         }
-        let meter = Arc::new(self.meter());
         let call = Arc::new(call);
-        let attempt = Attempt { module: &module, call: &call, meter: &meter, deadline: self.deadline() };
+        let attempt = Attempt { module: &module, call: &call, meter: &meter, deadline };
         let settled = self.run_until_settled(&attempt).await;
         self.credit().spend(channel, &call.manifest.name, meter.used(), Instant::now());
         let (outcome, is_duplicate) = settled?;
@@ -165,13 +166,18 @@ impl Invoker {
             instance.respond(&invocation).await
         };
         let answer = tokio::time::timeout_at(attempt.deadline, attempt.meter.meter(answer)).await;
-        let answer = answer.unwrap_or_else(|_| {
-            let host = || InvokeError::Host("the machine stood still past the deadline".to_owned());
-            Err(Failure::Final(if watch.was_late() { host() } else { InvokeError::Deadline }))
-        });
+        let answer = answer.unwrap_or_else(|_| Err(Failure::Final(self.lateness(attempt.meter, &watch))));
         let (run, backtrace) = instance.into_parts();
         let (log, transaction) = run.into_parts();
         Ended { outcome: answer.and_then(|answer| self.check_answer(answer)), transaction, log, backtrace }
+    }
+
+    /// Whose fault it is that a deadline passed: not the guest's, where it could not run.
+    fn lateness(&self, meter: &CpuMeter, watch: &TickerWatch<'_>) -> InvokeError {
+        if watch.was_late() {
+            return InvokeError::Host("the machine stood still past the deadline".to_owned());
+        }
+        if meter.waited() > self.config.deadline / 2 { InvokeError::Busy } else { InvokeError::Deadline }
     }
 
     /// A fresh instance for one run, with all of the call's powers and limits.

@@ -127,8 +127,8 @@ async fn writes_before_the_deadline_are_gone() {
     .await;
     let manifest = fixture.add(guests::WRITES_THEN_LOOPS).await;
     let error = fixture.invoke(&manifest).await.unwrap_err();
-    // Where the machine itself stood still, it is not the guest who is late.
-    assert!(matches!(error, InvokeError::Deadline | InvokeError::Host(_)), "{error:?}");
+    // Where the machine had no time for it, it is not the guest who is late.
+    assert!(matches!(error, InvokeError::Deadline | InvokeError::Busy | InvokeError::Host(_)), "{error:?}");
     assert_eq!(fixture.ask(&manifest, "writes-then-loops-count").await, "0");
     fixture.answers_balance().await;
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use tests::guests;
 use tokio::task::JoinSet;
-use twitchy::domain::id::ChannelId;
+use twitchy::balances::provider::{BalanceProvider, Found, Pending, Standing};
+use twitchy::config::SandboxConfig;
+use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::sandbox::InvokeError;
 
-use super::fixture::{Fixture, text};
+use super::fixture::{Fixture, Terms, text};
 
 #[tokio::test]
 async fn an_exhausted_pool_is_waited_for() {
@@ -54,6 +56,56 @@ async fn a_neighbour_of_ten_burning_channels_is_answered() {
         assert!(ends.contains(&error) || matches!(error, InvokeError::Host(_)), "{error:?}");
     }
     fixture.answers_balance().await;
+}
+
+#[tokio::test]
+async fn a_deadline_that_others_used_up_is_not_the_guests_fault() {
+    let fixture = Fixture::with_limits(|limits| {
+        limits.threads = 1;
+        limits.cpu_budget = Duration::from_secs(60);
+        limits.deadline = Duration::from_millis(300);
+    })
+    .await;
+    let burner = fixture.add(guests::LOOPS_FOREVER).await;
+    let mut burning = JoinSet::new();
+    for channel in 0..30 {
+        let call = fixture.call_in(ChannelId(1000 + channel), &burner);
+        let sandbox = Arc::clone(&fixture.sandbox);
+        burning.spawn(async move { sandbox.invoke(call).await.unwrap_err() });
+    }
+    for error in burning.join_all().await {
+        // Where the machine itself stood still, it says so.
+        assert!(matches!(error, InvokeError::Busy | InvokeError::Host(_)), "{error:?}");
+    }
+}
+
+/// Never answers.
+struct SilentProvider;
+
+impl BalanceProvider for SilentProvider {
+    fn find(&self, _: ChannelId, _: ChatterId) -> Pending<'_, Found> {
+        Box::pin(std::future::pending())
+    }
+
+    fn top<'a>(&'a self, _: ChannelId, _: &'a str, _: usize) -> Pending<'a, Vec<Standing>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+async fn with_silent_provider(limits: SandboxConfig) -> Fixture {
+    Fixture::with(Terms { limits, provider: Some(Arc::new(SilentProvider)) }).await
+}
+
+#[tokio::test]
+async fn the_deadline_is_around_the_whole_call_its_place_in_the_queue_included() {
+    let limits = SandboxConfig { deadline: Duration::from_millis(200), ..SandboxConfig::default() };
+    let fixture = with_silent_provider(limits).await;
+    let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
+    let (one, other) = tokio::join!(fixture.invoke(&manifest), fixture.invoke(&manifest));
+    let mut errors = [one.unwrap_err(), other.unwrap_err()];
+    errors.sort_by_key(|error| *error == InvokeError::Busy);
+    // The second one's turn comes when its own time is over as well.
+    assert_eq!(errors, [InvokeError::Deadline, InvokeError::Busy]);
 }
 
 #[tokio::test]
