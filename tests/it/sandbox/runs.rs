@@ -1,5 +1,6 @@
 //! Runs of one invocation: again after a conflict, once under one id.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -114,10 +115,11 @@ async fn calls_in_one_channel_run_one_after_another() {
         let (fixture, manifest) = (Arc::clone(&fixture), Arc::clone(&manifest));
         tokio::spawn(async move { text(fixture.invoke(&manifest).await) })
     });
-    let mut counts = Vec::new();
+    let mut counts = HashSet::new();
     for call in calls.collect::<Vec<_>>() {
-        counts.push(call.await.unwrap());
+        counts.insert(call.await.unwrap());
     }
-    // In the order of asking.
-    assert_eq!(counts, (1..=20).map(|count| format!("count is {count}")).collect::<Vec<_>>());
+    // Nobody had to run so often that it gave up, and nobody counted what another had counted. Whose turn comes first
+    // is for whoever asks to see to: the guests' threads take calls up in any order.
+    assert_eq!(counts, (1..=20).map(|count| format!("count is {count}")).collect());
 }
