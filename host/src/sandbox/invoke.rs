@@ -145,7 +145,8 @@ impl Invoker {
                 Ok(outcome) => self.settle(outcome, transaction).await,
                 Err(failure) => Err(failure),
             };
-            let may_run_again = runs < MOST_RUNS && tokio::time::Instant::now() < attempt.deadline;
+            let is_over = attempt.meter.is_spent() || tokio::time::Instant::now() >= attempt.deadline;
+            let may_run_again = runs < MOST_RUNS && !is_over;
             if settled == Err(Failure::Conflict) && may_run_again {
                 runs += 1;
                 continue;

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tests::guests;
 use twitchy::balances::provider::{BalanceProvider, FindBalanceError, Found, Pending, Standing};
+use twitchy::config::SandboxConfig;
 use twitchy::domain::effect::{Commit, Committed, Effect};
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{InvocationId, Origin};
@@ -25,9 +26,13 @@ pub(super) struct Meddler {
 
 impl Meddler {
     pub(super) async fn fixture(times: usize) -> (Fixture, Arc<Meddler>) {
+        Meddler::fixture_with(times, SandboxConfig::default()).await
+    }
+
+    async fn fixture_with(times: usize, limits: SandboxConfig) -> (Fixture, Arc<Meddler>) {
         let meddler = Arc::new(Meddler { times, ..Meddler::default() });
         let provider = Arc::clone(&meddler) as Arc<dyn BalanceProvider>;
-        let fixture = Fixture::with(Terms { provider: Some(provider), ..Terms::default() }).await;
+        let fixture = Fixture::with(Terms { limits, provider: Some(provider) }).await;
         assert!(meddler.store.set(Arc::clone(&fixture.world.store)).is_ok());
         (fixture, meddler)
     }
@@ -90,6 +95,20 @@ async fn the_fourth_conflict_is_the_last_and_leaves_what_others_wrote() {
     assert_eq!(meddler.asked(), 4);
     let (_, value) = fixture.world.store.load_entry(SHOP, &manifest.name, "count").unwrap();
     assert_eq!(value.unwrap(), b"40");
+}
+
+#[tokio::test]
+async fn all_runs_share_one_budget() {
+    // Without ticks, a run that is under way is never interrupted: only whether another one begins is looked at.
+    let limits = SandboxConfig {
+        cpu_budget: Duration::from_nanos(1),
+        tick: Duration::from_secs(60),
+        ..SandboxConfig::default()
+    };
+    let (fixture, meddler) = Meddler::fixture_with(1, limits).await;
+    let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
+    assert_eq!(fixture.invoke(&manifest).await.unwrap_err(), InvokeError::Conflict);
+    assert_eq!(meddler.asked(), 1);
 }
 
 #[tokio::test]
