@@ -16,6 +16,7 @@ use super::StartSandboxError;
 use super::bindings::CommandModule;
 use super::limits::Walls;
 use super::run::Run;
+use super::slots::PerChannel;
 
 /// What is kept of a guest's memory between two calls, so that the next one finds its pages there. More is of no use:
 /// small guests touch less, and what is kept must be cleared by hand.
@@ -29,17 +30,25 @@ pub(super) struct ClassEngine {
     pub(super) ticker: Ticker,
     /// Asked for before an instance: an exhausted pool does not wait, it fails.
     pub(super) slots: Arc<Semaphore>,
+    /// A channel's share of the slots, asked for before them.
+    pub(super) shares: PerChannel,
 }
 
 impl ClassEngine {
-    /// Builds an engine for `slots` calls at once.
-    pub(super) fn start(walls: Walls, slots: usize, tick: Duration) -> Result<ClassEngine, StartSandboxError> {
+    /// Builds an engine for `slots` calls at once, `share` of them in one channel.
+    pub(super) fn start(
+        walls: Walls,
+        slots: usize,
+        share: usize,
+        tick: Duration,
+    ) -> Result<ClassEngine, StartSandboxError> {
         let engine = build_engine(&walls, slots)?;
         let mut linker = Linker::new(&engine);
         CommandModule::add_to_linker::<_, HasSelf<Run>>(&mut linker, |run| run)
             .map_err(|error| StartSandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine, tick).map_err(StartSandboxError::Runtime)?;
-        Ok(ClassEngine { engine, linker, walls, ticker, slots: Arc::new(Semaphore::new(slots)) })
+        let (slots, shares) = (Arc::new(Semaphore::new(slots)), PerChannel::new(share));
+        Ok(ClassEngine { engine, linker, walls, ticker, slots, shares })
     }
 }
 

@@ -38,8 +38,6 @@ pub(super) struct Invoker {
     credit: Mutex<CpuCredit>,
     /// One place a channel, for the modules that may write there.
     lanes: PerChannel,
-    /// A channel's share of the slots.
-    shares: PerChannel,
 }
 
 /// What a call holds while it runs, in the order in which it waited for it.
@@ -73,7 +71,6 @@ impl Invoker {
             config: config.clone(),
             credit: Mutex::new(CpuCredit::new(config.credit, config.credit_window)),
             lanes: PerChannel::new(1),
-            shares: PerChannel::new(config.slots_per_channel),
         }
     }
 
@@ -122,7 +119,7 @@ impl Invoker {
             true => Some(self.lanes.acquire(channel).await?),
             false => None,
         };
-        let share = self.shares.acquire(channel).await?;
+        let share = module.class.shares.acquire(channel).await?;
         let slot = Arc::clone(&module.class.slots).acquire_owned().await.ok()?;
         Some(Places { _lane: lane, _share: share, _slot: slot })
     }

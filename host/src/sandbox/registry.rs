@@ -28,6 +28,8 @@ use crate::domain::manifest::{Capability, Manifest, ModuleSource};
 const LONGEST_REASON: usize = 300;
 /// Calls of modules of the size class `large` at once: each may take 128 MiB.
 const LARGE_SLOTS: usize = 8;
+/// Of them in one channel, so that no channel alone keeps the others waiting.
+const LARGE_SHARE: usize = 2;
 
 /// A module, linked and ready.
 pub(super) struct Module {
@@ -51,7 +53,12 @@ pub(super) struct Registry {
 
 impl Registry {
     pub(super) fn start(config: &SandboxConfig, cache: ArtefactCache) -> Result<Registry, StartSandboxError> {
-        let small = Arc::new(ClassEngine::start(SizeClass::Small.walls(), config.slots, config.tick)?);
+        let small = Arc::new(ClassEngine::start(
+            SizeClass::Small.walls(),
+            config.slots,
+            config.slots_per_channel,
+            config.tick,
+        )?);
         Ok(Registry {
             config: config.clone(),
             cache,
@@ -143,7 +150,7 @@ impl Registry {
                 if let Some(class) = &*large {
                     return Ok(Arc::clone(class));
                 }
-                let class = ClassEngine::start(size.walls(), LARGE_SLOTS, self.config.tick)
+                let class = ClassEngine::start(size.walls(), LARGE_SLOTS, LARGE_SHARE, self.config.tick)
                     .map_err(|error| CompileError::Host(error.to_string()))?;
                 Ok(Arc::clone(large.insert(Arc::new(class))))
             }

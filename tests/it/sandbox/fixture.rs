@@ -128,11 +128,14 @@ impl Fixture {
 
     /// The bot lives on: an ordinary `!balance` is answered.
     pub(super) async fn answers_balance(&self) {
-        let bundled = twitchy_commands::BUNDLED.iter().find(|module| module.name == "balance").unwrap();
-        let manifest =
-            self.sandbox.add_module(bundled.component, ModuleSource::Bundled, SizeClass::Small).await.unwrap();
+        let balance = bundled("balance");
+        let manifest = self.sandbox.add_module(balance, ModuleSource::Bundled, SizeClass::Small).await.unwrap();
         assert_eq!(text(self.invoke(&manifest).await), "you have 100 points");
     }
+}
+
+pub(super) fn bundled(name: &str) -> &'static [u8] {
+    twitchy_commands::BUNDLED.iter().find(|module| module.name == name).unwrap().component
 }
 
 fn start(world: &Arc<World>, folder: &TempDir) -> Sandbox {

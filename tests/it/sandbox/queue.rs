@@ -1,6 +1,7 @@
 //! Many calls at once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tests::guests;
@@ -8,9 +9,10 @@ use tokio::task::JoinSet;
 use twitchy::balances::provider::{BalanceProvider, Found, Pending, Standing};
 use twitchy::config::SandboxConfig;
 use twitchy::domain::id::{ChannelId, ChatterId};
-use twitchy::sandbox::InvokeError;
+use twitchy::domain::manifest::ModuleSource;
+use twitchy::sandbox::{InvokeError, SizeClass};
 
-use super::fixture::{Fixture, Terms, text};
+use super::fixture::{Fixture, Terms, bundled, text};
 
 #[tokio::test]
 async fn an_exhausted_pool_is_waited_for() {
@@ -80,10 +82,14 @@ async fn a_deadline_that_others_used_up_is_not_the_guests_fault() {
 }
 
 /// Never answers.
-struct SilentProvider;
+#[derive(Default)]
+struct SilentProvider {
+    asked: AtomicUsize,
+}
 
 impl BalanceProvider for SilentProvider {
     fn find(&self, _: ChannelId, _: ChatterId) -> Pending<'_, Found> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         Box::pin(std::future::pending())
     }
 
@@ -92,14 +98,43 @@ impl BalanceProvider for SilentProvider {
     }
 }
 
-async fn with_silent_provider(limits: SandboxConfig) -> Fixture {
-    Fixture::with(Terms { limits, provider: Some(Arc::new(SilentProvider)) }).await
+async fn with_silent_provider(limits: SandboxConfig) -> (Fixture, Arc<SilentProvider>) {
+    let silent = Arc::new(SilentProvider::default());
+    let provider = Arc::clone(&silent) as Arc<dyn BalanceProvider>;
+    (Fixture::with(Terms { limits, provider: Some(provider) }).await, silent)
+}
+
+#[tokio::test]
+async fn a_channel_does_not_take_all_places() {
+    for (size, share) in [(SizeClass::Small, 8), (SizeClass::Large, 2)] {
+        let limits = SandboxConfig {
+            slots: 9,
+            allow_large: true,
+            // Nobody gives a place back for that long.
+            deadline: Duration::from_secs(60),
+            ..SandboxConfig::default()
+        };
+        let (fixture, silent) = with_silent_provider(limits).await;
+        let add = async |component| fixture.sandbox.add_module(component, ModuleSource::Uploaded, size).await.unwrap();
+        let (parks, echo) = (add(bundled("balance")).await, add(guests::ECHO).await);
+        let mut parked = JoinSet::new();
+        for _ in 0..20 {
+            let (call, sandbox) = (fixture.call(&parks), Arc::clone(&fixture.sandbox));
+            parked.spawn(async move { sandbox.invoke(call).await });
+        }
+        while silent.asked.load(Ordering::SeqCst) < share {
+            tokio::task::yield_now().await;
+        }
+        let elsewhere = fixture.call_in(ChannelId(7), &echo);
+        assert!(fixture.sandbox.invoke(elsewhere).await.is_ok(), "{size:?}");
+        assert_eq!(silent.asked.load(Ordering::SeqCst), share);
+    }
 }
 
 #[tokio::test]
 async fn the_deadline_is_around_the_whole_call_its_place_in_the_queue_included() {
     let limits = SandboxConfig { deadline: Duration::from_millis(200), ..SandboxConfig::default() };
-    let fixture = with_silent_provider(limits).await;
+    let (fixture, _) = with_silent_provider(limits).await;
     let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
     let (one, other) = tokio::join!(fixture.invoke(&manifest), fixture.invoke(&manifest));
     let mut errors = [one.unwrap_err(), other.unwrap_err()];
