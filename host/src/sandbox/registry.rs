@@ -103,18 +103,16 @@ impl Registry {
     /// Everything up to the first instruction of the guest.
     fn compile(&self, bytes: &[u8], digest: ModuleDigest, size: SizeClass) -> Result<Linked, CompileError> {
         let class = self.class(size)?;
-        let component = match self.cache.load(&class.engine, digest) {
-            Some(component) => component,
-            None => {
-                let component = Component::from_binary(&class.engine, bytes)
-                    .map_err(|error| CompileError::Invalid(reason(&error)))?;
-                self.cache.save(&class.engine, digest, &component);
-                component
-            }
+        let (component, is_new) = match self.cache.load(&class.engine, digest) {
+            Some(component) => (component, false),
+            None => (compile(&class.engine, bytes)?, true),
         };
         let capabilities = list_requested(&class.engine, &component)?;
         let pre = class.linker.instantiate_pre(&component).and_then(CommandModulePre::new);
         let pre = pre.map_err(|error| CompileError::Contract(reason(&error)))?;
+        if is_new {
+            self.cache.save(&class.engine, digest, &component);
+        }
         Ok(Linked { class, pre, capabilities })
     }
 
@@ -163,6 +161,10 @@ struct Linked {
     class: Arc<ClassEngine>,
     pre: CommandModulePre<Run>,
     capabilities: Vec<Capability>,
+}
+
+fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, CompileError> {
+    Component::from_binary(engine, bytes).map_err(|error| CompileError::Invalid(reason(&error)))
 }
 
 fn reason(error: &wasmtime::Error) -> String {

@@ -1,6 +1,7 @@
 //! A sandbox on a real store, in a folder of its own.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,8 +80,10 @@ impl Fixture {
         start(&self.world, &self.folder)
     }
 
-    pub(super) fn artefacts(&self) -> PathBuf {
-        artefacts(&self.folder)
+    /// The files of compiled modules.
+    pub(super) fn list_compiled(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(artefacts(&self.folder)).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "cwasm")).collect()
     }
 
     pub(super) async fn add_channel(&self, id: ChannelId) {

@@ -1,5 +1,6 @@
 //! Guests that do their worst: each ends as the right error with the right blame, leaves nothing, and the bot lives on.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tests::guests;
@@ -99,6 +100,7 @@ async fn an_unknown_import_is_refused_by_name() {
     let fixture = Fixture::new().await;
     let added = fixture.sandbox.add_module(guests::WANTS_UNKNOWN, ModuleSource::Uploaded, SizeClass::Small).await;
     assert_eq!(added, Err(CompileError::UnknownImport("tests:moon/tides@0.1.0".into())));
+    assert_eq!(fixture.list_compiled(), Vec::<PathBuf>::new(), "nothing is kept of what was refused");
     fixture.answers_balance().await;
 }
 
