@@ -143,6 +143,32 @@ async fn the_deadline_is_around_the_whole_call_its_place_in_the_queue_included()
     assert_eq!(errors, [InvokeError::Deadline, InvokeError::Busy]);
 }
 
+/// Panics with something that nobody should read.
+struct PanickingProvider;
+
+impl BalanceProvider for PanickingProvider {
+    fn find(&self, _: ChannelId, _: ChatterId) -> Pending<'_, Found> {
+        panic!("hunter2")
+    }
+
+    fn top<'a>(&'a self, _: ChannelId, _: &'a str, _: usize) -> Pending<'a, Vec<Standing>> {
+        panic!("hunter2")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_host_call_gives_its_places_back_and_keeps_quiet() {
+    let fixture = Fixture::with(Terms { provider: Some(Arc::new(PanickingProvider)), ..Terms::default() }).await;
+    let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
+    // More often than the channel has places.
+    for _ in 0..10 {
+        let error = fixture.invoke(&manifest).await.unwrap_err();
+        assert_eq!(error, InvokeError::Host("a guest's thread panicked".to_owned()));
+    }
+    let counter = fixture.add(guests::COUNTER).await;
+    assert_eq!(text(fixture.invoke(&counter).await), "count is 1");
+}
+
 #[tokio::test]
 async fn a_module_without_credit_does_not_run_in_that_channel() {
     let fixture = Fixture::with_limits(|limits| {

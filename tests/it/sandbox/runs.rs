@@ -98,6 +98,14 @@ async fn the_fourth_conflict_is_the_last_and_leaves_what_others_wrote() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_written_is_the_hosts_fault() {
+    let fixture = Fixture::new().await;
+    let manifest = fixture.add(guests::COUNTER).await;
+    fixture.world.store.close().await.unwrap();
+    assert_eq!(fixture.invoke(&manifest).await.unwrap_err().blame(), Blame::Host);
+}
+
+#[tokio::test]
 async fn all_runs_share_one_budget() {
     // Without ticks, a run that is under way is never interrupted: only whether another one begins is looked at.
     let limits = SandboxConfig {
