@@ -53,6 +53,7 @@ pub struct Surroundings<C> {
     pub clock: Arc<dyn Clock>,
     pub credentials: Arc<C>,
     pub new_channels: NewChannelRules,
+    pub join_policy: JoinPolicy,
     /// For what can be made anew.
     pub cache_dir: PathBuf,
 }
@@ -79,10 +80,10 @@ impl App {
     /// # Errors
     /// For the operator to read: the folder, the database, the engine or a bundled module.
     pub async fn start<C: Credentials>(config: Config, surroundings: Surroundings<C>) -> anyhow::Result<App> {
-        let Surroundings { clock, credentials, new_channels, cache_dir } = surroundings;
+        let Surroundings { clock, credentials, new_channels, join_policy, cache_dir } = surroundings;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         let setup = Arc::new(Setup::new(store.clone(), new_channels));
-        let world = Arc::new(join_world(&config, &store, &setup, &clock));
+        let world = Arc::new(join_world(&config, join_policy, &store, &setup, &clock));
         let sandbox = Sandbox::start(&config.sandbox, &cache_dir, world).context("cannot start the sandbox")?;
         let sandbox = Arc::new(sandbox);
         add_bundled_modules(&sandbox, &setup).await?;
@@ -199,12 +200,17 @@ pub fn database_path(data_dir: &Path) -> PathBuf {
     data_dir.join("twitchy.sqlite")
 }
 
-fn join_world(config: &Config, store: &Arc<Store>, setup: &Arc<Setup>, clock: &Arc<dyn Clock>) -> World {
-    let policy = if config.channels.open_join { JoinPolicy::Open } else { JoinPolicy::Closed };
+fn join_world(
+    config: &Config,
+    join_policy: JoinPolicy,
+    store: &Arc<Store>,
+    setup: &Arc<Setup>,
+    clock: &Arc<dyn Clock>,
+) -> World {
     World {
         store: store.clone(),
         setup: setup.clone(),
-        joining: Joining::new(store.clone(), policy, config.limits.channels),
+        joining: Joining::new(store.clone(), join_policy, config.limits.channels),
         balances: Balances::new(store.clone(), HashMap::new()),
         clock: clock.clone(),
         limits: config.sandbox.clone(),

@@ -102,13 +102,11 @@ pub enum TokenSource {
     File(PathBuf),
 }
 
-/// Which channels to sit in, and who may ask for more.
+/// Which channels to sit in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChannelsConfig {
     /// A seed: a stored leave wins.
     pub join: Vec<SeedChannel>,
-    /// Whether `!join` is open to every chatter.
-    pub open_join: bool,
 }
 
 /// A channel to sit in from the start, and the bot account that does.

@@ -12,6 +12,7 @@ use crate::app::credentials::ConfiguredTokens;
 use crate::app::{App, Surroundings};
 use crate::config::Config;
 use crate::domain::ports::SystemClock;
+use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
 
 #[derive(Debug, clap::Args)]
@@ -44,6 +45,8 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         clock: Arc::new(SystemClock),
         credentials: Arc::new(ConfiguredTokens::new(&config.accounts)),
         new_channels: NewChannelRules::Essentials,
+        // Strangers could call the bot into any number of channels: nobody may until there is a policy.
+        join_policy: JoinPolicy::Closed,
         cache_dir: config.data_dir.join("cache"),
     };
     let mut app = App::start(config, surroundings).await?;

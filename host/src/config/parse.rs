@@ -93,9 +93,8 @@ fn read_channels(mut section: Section<'_, '_>, accounts: &[AccountConfig]) -> Ch
         section.check("join", is_new, &format!("names the channel {} twice", seed.login));
         join.push(seed);
     }
-    let open_join = section.take("open_join", ChannelsConfig::default().open_join);
     section.finish();
-    ChannelsConfig { join, open_join }
+    ChannelsConfig { join }
 }
 
 /// `"cafe"` or `{ login = "cafe", account = "otherbot" }`.
@@ -249,13 +248,13 @@ mod tests {
     #[test]
     fn every_kind_of_value_is_read() {
         let config = config(
-            "data_dir = \"state\"\n[twitch]\nirc_server = \"tcp://127.0.0.1:6667\"\n[channels]\nopen_join = true\n\
+            "data_dir = \"state\"\n[twitch]\nirc_server = \"tcp://127.0.0.1:6667\"\n\
              [limits]\nwindow = \"1m\"\nmessages = 5\nallow_bot_prefixes_in = [\"Shop\"]\n\
-             [sandbox]\nhost_call_bytes = \"2 MiB\"\nstorage_bytes = 1024\n",
+             [sandbox]\nhost_call_bytes = \"2 MiB\"\nstorage_bytes = 1024\nallow_large = true\n",
         );
         assert_eq!(config.data_dir, Path::new("state"));
         assert_eq!(config.twitch.irc_server.port, 6667);
-        assert!(config.channels.open_join);
+        assert!(config.sandbox.allow_large);
         assert_eq!((config.limits.window, config.limits.messages), (Duration::from_secs(60), 5));
         assert_eq!(config.limits.allow_bot_prefixes_in, [login("shop")]);
         assert_eq!((config.sandbox.host_call_bytes, config.sandbox.storage_bytes), (2 << 20, 1024));
@@ -309,7 +308,7 @@ mod tests {
     #[test]
     fn values_of_the_wrong_kind_are_met_with_what_is_right() {
         let cases = [
-            ("[channels]\nopen_join = \"yes\"", "channels.open_join must be true or false, not \"yes\""),
+            ("[sandbox]\nallow_large = \"yes\"", "sandbox.allow_large must be true or false, not \"yes\""),
             ("[limits]\nmessages = -1", "limits.messages must be a whole number from 1, not -1"),
             ("[limits]\nwindow = 30", "limits.window must be a time with its unit"),
             ("[sandbox]\nstorage_bytes = \"1 MB\"", "sandbox.storage_bytes must be a number of bytes, or a size"),

@@ -121,7 +121,7 @@ bot>        @bob usage: ?balance [@chatter] - shows what you own, or what somebo
 alice>      ?help settings
 bot>        @alice there is no settings that you can use here; ?help lists what there is
 mod carol>  ?help settings
-bot>        @carol ?settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]: shows and changes how I am set up here
+bot>        @carol usage: ?settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m] - shows and changes how I am set up here
 ... 3s
 alice>      ?commands
 bot>        @alice you can use ?balance, ?help, ?join, ?leave; ?help COMMAND tells more
@@ -171,7 +171,7 @@ bot>        @alice this is hello
 bob>        !HELLO
 bot>        @bob this is hello
 alice>      !help hello
-bot>        @alice !hello: a claimed word
+bot>        @alice usage: !hello - a claimed word
 broadcaster shop>  !settings enable balance
 bot>        @shop it would answer to a word that is taken by claims-words
 broadcaster shop>  !dropword balance

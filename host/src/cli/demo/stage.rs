@@ -20,6 +20,7 @@ use crate::domain::amount::Amount;
 use crate::domain::id::{ChannelId, ChatterId, Login};
 use crate::domain::ports::{Credentials, FetchTokenError, SystemClock};
 use crate::domain::role::Role;
+use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
 use crate::store::chatters::KnownChatter;
 
@@ -56,6 +57,7 @@ impl Stage {
             clock: Arc::new(SystemClock),
             credentials: Arc::new(DemoToken),
             new_channels: NewChannelRules::Everything,
+            join_policy: JoinPolicy::Open,
             cache_dir: cache_dir.to_owned(),
         };
         let app = App::start(demo_config(state_dir, address)?, surroundings).await?;
@@ -180,7 +182,6 @@ fn demo_config(state_dir: &Path, address: SocketAddr) -> anyhow::Result<Config> 
     for channel in CHANNELS {
         config.channels.join.push(SeedChannel { login: channel.parse()?, account: bot.clone() });
     }
-    config.channels.open_join = true;
     Ok(config)
 }
 
