@@ -31,7 +31,7 @@ pub mod world;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinError;
 
@@ -119,8 +119,8 @@ impl Sandbox {
     /// Runs a module once, in a fresh instance, and commits what it changed; after a conflict again, three times at
     /// most. Dropping the future does not stop the call.
     pub async fn invoke(&self, call: Call) -> Result<Answer, InvokeError> {
-        let invoker = Arc::clone(&self.invoker);
-        let invoked = self.runtime.run(async move { invoker.invoke(call).await });
+        let (invoker, asked_at) = (Arc::clone(&self.invoker), Instant::now());
+        let invoked = self.runtime.run(async move { invoker.invoke(call, asked_at).await });
         invoked.await.map_err(|error| InvokeError::Host(unfinished(&error)))?
     }
 

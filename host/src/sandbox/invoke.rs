@@ -74,12 +74,12 @@ impl Invoker {
         }
     }
 
-    pub(super) async fn invoke(&self, call: Call) -> Result<Answer, InvokeError> {
-        let asked_at = Instant::now();
+    /// Its time runs from `asked_at`: waiting for a thread is part of it.
+    pub(super) async fn invoke(&self, call: Call, asked_at: Instant) -> Result<Answer, InvokeError> {
         let (channel, name) = (call.invocation.channel.id, &call.manifest.name);
         let module = self.find_module(&call)?;
         self.check_credit(channel, name)?;
-        let (meter, deadline) = (Arc::new(self.meter()), self.deadline());
+        let (meter, deadline) = (Arc::new(self.meter(asked_at)), self.deadline(asked_at));
         let places = tokio::time::timeout_at(deadline, self.places(&module, channel));
         let _places = places.await.ok().flatten().ok_or(InvokeError::Busy)?;
         // Again: those who ran while this one waited may have used up what there was.
@@ -105,12 +105,12 @@ impl Invoker {
         found.ok_or_else(|| InvokeError::Host(format!("module {} is not loaded", call.manifest.name)))
     }
 
-    pub(super) fn meter(&self) -> CpuMeter {
-        CpuMeter::new(self.config.tick, self.config.cpu_budget, Instant::now())
+    pub(super) fn meter(&self, asked_at: Instant) -> CpuMeter {
+        CpuMeter::new(self.config.tick, self.config.cpu_budget, asked_at)
     }
 
-    pub(super) fn deadline(&self) -> tokio::time::Instant {
-        tokio::time::Instant::now() + self.config.deadline
+    pub(super) fn deadline(&self, asked_at: Instant) -> tokio::time::Instant {
+        (asked_at + self.config.deadline).into()
     }
 
     /// The lane comes first: whoever waits in it must not keep a slot from another channel.
