@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tests::guests;
 use tokio::task::JoinSet;
@@ -133,10 +133,13 @@ async fn a_channel_does_not_take_all_places() {
 
 #[tokio::test]
 async fn the_deadline_is_around_the_whole_call_its_place_in_the_queue_included() {
-    let limits = SandboxConfig { deadline: Duration::from_millis(200), ..SandboxConfig::default() };
+    let deadline = Duration::from_millis(500);
+    let limits = SandboxConfig { deadline, ..SandboxConfig::default() };
     let (fixture, _) = with_silent_provider(limits).await;
     let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
+    let asked_at = Instant::now();
     let (one, other) = tokio::join!(fixture.invoke(&manifest), fixture.invoke(&manifest));
+    assert!(asked_at.elapsed() < 2 * deadline, "one after the other");
     let errors = [one.unwrap_err(), other.unwrap_err()];
     // The second one's turn comes when its own time is over as well. Where the machine stood still, it says so.
     let is_nobodys = |error: &InvokeError| matches!(error, InvokeError::Busy | InvokeError::Host(_));
