@@ -33,6 +33,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinError;
+
 use crate::config::SandboxConfig;
 use crate::domain::invocation::{CommandError, Invocation};
 use crate::domain::manifest::{Grants, Manifest, ModuleSource};
@@ -111,7 +113,7 @@ impl Sandbox {
     ) -> Result<Arc<Manifest>, CompileError> {
         let registry = Arc::clone(&self.invoker.registry);
         let added = self.runtime.run(registry.add(bytes.to_vec(), source, size));
-        added.await.map_err(|error| CompileError::Host(error.to_string()))?
+        added.await.map_err(|error| CompileError::Host(unfinished(&error)))?
     }
 
     /// Runs a module once, in a fresh instance, and commits what it changed; after a conflict again, three times at
@@ -121,13 +123,19 @@ impl Sandbox {
         let queued = self.invoker.queue(call).await?;
         let invoker = Arc::clone(&self.invoker);
         let invoked = self.runtime.run(async move { invoker.invoke(queued).await });
-        invoked.await.map_err(|error| InvokeError::Host(error.to_string()))?
+        invoked.await.map_err(|error| InvokeError::Host(unfinished(&error)))?
     }
 
     /// Ends the guests' threads; calls that still run are cut off.
     pub async fn shut_down(&self) {
         self.runtime.shut_down().await;
     }
+}
+
+/// Without what the panic said, which may quote a message.
+fn unfinished(error: &JoinError) -> String {
+    let why = if error.is_panic() { "a guest's thread panicked" } else { "the guests' threads were ended" };
+    why.to_owned()
 }
 
 /// One invocation with the module that shall answer it.
@@ -160,7 +168,7 @@ pub enum InvokeError {
     Trap(String),
     #[error("other changes came first, each time")]
     Conflict,
-    /// Never started: nobody's fault in particular.
+    /// Never started, or could not run for most of its time: nobody's fault in particular.
     #[error("too many calls at once")]
     Busy,
     #[error("the host is at fault: {0}")]

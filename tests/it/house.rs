@@ -15,7 +15,7 @@ mod layout;
 mod names;
 mod source;
 
-const RULES: [fn(&Source) -> Vec<Finding>; 14] = [
+const RULES: [fn(&Source) -> Vec<Finding>; 15] = [
     arrows::imports_follow_the_arrows,
     arrows::commands_import_only_the_sdk,
     arrows::the_sdk_and_the_guests_stay_outside_the_host,
@@ -27,6 +27,7 @@ const RULES: [fn(&Source) -> Vec<Finding>; 14] = [
     doors::the_domain_does_no_io,
     doors::nothing_unwraps_outside_tests,
     doors::only_the_artefact_is_unsafe,
+    doors::only_an_instance_makes_stores,
     layout::a_parent_file_tells_what_it_promises,
     names::names_say_what_they_mean,
     names::errors_read_as_parts_of_sentences,

@@ -55,6 +55,7 @@ impl ArtefactCache {
     pub(super) fn save(&self, engine: &Engine, digest: ModuleDigest, component: &Component) {
         let name = file_name(engine, digest);
         let saved = component.serialize().map_err(io::Error::other).and_then(|code| self.write(&name, &code));
+        let saved = saved.and_then(|()| self.remove_oldest(MOST_FILES));
         if let Err(error) = saved {
             tracing::warn!(artefact = name, %error, "a compiled module was not kept");
         }
@@ -304,6 +305,21 @@ mod tests {
             let key = fixture.reopen().key;
             assert_eq!(fixture.reopen().key, key);
         }
+    }
+
+    #[test]
+    fn a_host_that_never_restarts_does_not_fill_the_disk() {
+        let fixture = Fixture::new();
+        let long_ago = std::time::SystemTime::UNIX_EPOCH;
+        for number in 0..MOST_FILES + 10 {
+            let file = File::create(fixture.cache.folder.join(format!("{number}.{ENDING}"))).unwrap();
+            file.set_modified(long_ago).unwrap();
+        }
+        let component = Component::from_binary(&fixture.engine, COMPONENT).unwrap();
+        fixture.cache.save(&fixture.engine, DIGEST, &component);
+        assert!(fixture.loads());
+        // And the key.
+        assert_eq!(fs::read_dir(&fixture.cache.folder).unwrap().count(), MOST_FILES + 1);
     }
 
     #[test]

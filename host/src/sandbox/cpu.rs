@@ -1,6 +1,6 @@
 //! How long a guest really ran.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Adds up the spans in which a call was polled. Time parked in a host call, or behind other guests, is between two
@@ -14,18 +14,33 @@ pub(super) struct CpuMeter {
     born: Instant,
     /// Nanoseconds counted so far.
     used: AtomicU64,
-    /// Where the running span began, in nanoseconds since `born`.
+    /// Where the running span began, or the last one ended, in nanoseconds since `born`.
     mark: AtomicU64,
+    /// Whether the call could go on where it does not run: others have its place or its thread.
+    is_ready: AtomicBool,
+    /// Nanoseconds in which it was ready and did not run.
+    waited: AtomicU64,
 }
 
 impl CpuMeter {
+    /// The call is ready from now on.
     pub(super) fn new(tick: Duration, budget: Duration, now: Instant) -> CpuMeter {
-        CpuMeter { tick, budget, born: now, used: AtomicU64::new(0), mark: AtomicU64::new(0) }
+        let (used, mark, waited) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        CpuMeter { tick, budget, born: now, used, mark, is_ready: AtomicBool::new(true), waited }
     }
 
     /// A span begins.
     pub(super) fn start_span(&self, now: Instant) {
-        self.mark.store(self.nanos_at(now), Ordering::Relaxed);
+        let now = self.nanos_at(now);
+        let pause = now.saturating_sub(self.mark.swap(now, Ordering::Relaxed));
+        if self.is_ready.swap(false, Ordering::Relaxed) {
+            self.waited.fetch_add(pause, Ordering::Relaxed);
+        }
+    }
+
+    /// The running span is about to end, and not because the call has to wait for anything: others shall run too.
+    pub(super) fn give_way(&self) {
+        self.is_ready.store(true, Ordering::Relaxed);
     }
 
     /// The running span ends, and the next one begins.
@@ -37,6 +52,10 @@ impl CpuMeter {
 
     pub(super) fn used(&self) -> Duration {
         Duration::from_nanos(self.used.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn waited(&self) -> Duration {
+        Duration::from_nanos(self.waited.load(Ordering::Relaxed))
     }
 
     pub(super) fn is_spent(&self) -> bool {
@@ -87,6 +106,22 @@ mod tests {
         assert!(!meter.is_spent());
         meter.count_span(start + ms(1012));
         assert!(meter.is_spent());
+    }
+
+    #[test]
+    fn waiting_for_others_is_told_from_being_parked() {
+        let start = Instant::now();
+        let meter = CpuMeter::new(TICK, ms(50), start);
+        // In the queue.
+        meter.start_span(start + ms(100));
+        meter.give_way();
+        meter.count_span(start + ms(110));
+        // Behind other guests.
+        meter.start_span(start + ms(140));
+        meter.count_span(start + ms(145));
+        // Parked in a host call.
+        meter.start_span(start + ms(1000));
+        assert_eq!((meter.waited(), meter.used()), (ms(130), ms(15)));
     }
 
     #[test]

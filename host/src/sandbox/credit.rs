@@ -29,7 +29,7 @@ impl CpuCredit {
         CpuCredit { most, window, spent: LruCache::new(REMEMBERED) }
     }
 
-    /// Whether anything is left. The call that uses the last of it may overdraw by its own budget.
+    /// Whether anything is left. Calls that run while the last of it is used may overdraw, each by its own budget.
     pub(super) fn may_run(&mut self, channel: ChannelId, module: &ModuleName, now: Instant) -> bool {
         let (most, window) = (self.most, self.window);
         self.spent.get(&(channel, module.clone())).is_none_or(|spent| spent.left_over(most, window, now) < most)

@@ -16,10 +16,14 @@ use super::StartSandboxError;
 use super::bindings::CommandModule;
 use super::limits::Walls;
 use super::run::Run;
+use super::slots::PerChannel;
 
 /// What is kept of a guest's memory between two calls, so that the next one finds its pages there. More is of no use:
 /// small guests touch less, and what is kept must be cleared by hand.
 const KEEP_RESIDENT: usize = 256 << 10;
+
+/// Bytes on both sides of a memory that is mapped by itself.
+const GUARD: u64 = 64 << 10;
 
 /// An engine with all of the contract linked, and its ticker.
 pub(super) struct ClassEngine {
@@ -29,17 +33,25 @@ pub(super) struct ClassEngine {
     pub(super) ticker: Ticker,
     /// Asked for before an instance: an exhausted pool does not wait, it fails.
     pub(super) slots: Arc<Semaphore>,
+    /// A channel's share of the slots, asked for before them.
+    pub(super) shares: PerChannel,
 }
 
 impl ClassEngine {
-    /// Builds an engine for `slots` calls at once.
-    pub(super) fn start(walls: Walls, slots: usize, tick: Duration) -> Result<ClassEngine, StartSandboxError> {
+    /// Builds an engine for `slots` calls at once, `share` of them in one channel.
+    pub(super) fn start(
+        walls: Walls,
+        slots: usize,
+        share: usize,
+        tick: Duration,
+    ) -> Result<ClassEngine, StartSandboxError> {
         let engine = build_engine(&walls, slots)?;
         let mut linker = Linker::new(&engine);
         CommandModule::add_to_linker::<_, HasSelf<Run>>(&mut linker, |run| run)
             .map_err(|error| StartSandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine, tick).map_err(StartSandboxError::Runtime)?;
-        Ok(ClassEngine { engine, linker, walls, ticker, slots: Arc::new(Semaphore::new(slots)) })
+        let (slots, shares) = (Arc::new(Semaphore::new(slots)), PerChannel::new(share));
+        Ok(ClassEngine { engine, linker, walls, ticker, slots, shares })
     }
 }
 
@@ -51,9 +63,21 @@ fn build_engine(walls: &Walls, slots: usize) -> Result<Engine, StartSandboxError
     Engine::new(&config)
         .or_else(|error| {
             tracing::warn!(error = format!("{error:#}"), "no room for a pool of instances, going on without");
-            Engine::new(base_config().allocation_strategy(InstanceAllocationStrategy::OnDemand))
+            Engine::new(&on_demand(walls))
         })
         .map_err(|error| StartSandboxError::Engine(format!("{error:#}")))
+}
+
+/// As address space is what was short, a memory takes up no more of it than it may grow to: the guest's code then checks
+/// its bounds itself.
+fn on_demand(walls: &Walls) -> Config {
+    let mut config = base_config();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::OnDemand)
+        .memory_reservation(walls.memory_bytes as u64)
+        .memory_reservation_for_growth(0)
+        .memory_guard_size(GUARD);
+    config
 }
 
 fn base_config() -> Config {
@@ -80,7 +104,9 @@ fn pool(walls: &Walls, slots: usize) -> PoolingAllocationConfig {
         .total_tables(each(walls.tables))
         .max_core_instances_per_component(per_component(walls.core_instances))
         .max_memories_per_component(per_component(walls.memories))
+        .max_memories_per_module(per_component(walls.memories))
         .max_tables_per_component(per_component(walls.tables))
+        .max_tables_per_module(per_component(walls.tables))
         .max_memory_size(walls.memory_bytes)
         .table_elements(walls.table_elements)
         .linear_memory_keep_resident(KEEP_RESIDENT)
@@ -139,7 +165,75 @@ fn is_late(ticked: u64, elapsed: Duration, every: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use wasmtime::Store;
+    use wasmtime::component::Component;
+
     use super::*;
+    use crate::sandbox::SizeClass;
+    use crate::sandbox::limits::Limiter;
+
+    /// No machine has room for a pool of so many.
+    const TOO_MANY: usize = 1 << 24;
+
+    /// A component of `instances` equal core modules with one section besides the header.
+    fn component(section: &[u8], instances: u8) -> Vec<u8> {
+        let module = [b"\0asm\x01\0\0\0", section].concat();
+        let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
+        bytes.extend([1, u8::try_from(module.len()).unwrap()]);
+        bytes.extend(module);
+        bytes.extend([2, 1 + 3 * instances, instances]);
+        // Each: instantiate core module 0 with nothing.
+        bytes.extend([0, 0, 0].repeat(instances.into()));
+        bytes
+    }
+
+    /// `count` memories of `pages`, a number of two bytes in LEB128.
+    fn memories(count: u8, pages: [u8; 2]) -> Vec<u8> {
+        [&[5, 1 + 3 * count, count][..], &[0, pages[0], pages[1]].repeat(count.into())].concat()
+    }
+
+    fn tables(count: u8, elements: [u8; 2]) -> Vec<u8> {
+        [&[4, 1 + 4 * count, count][..], &[0x70, 0, elements[0], elements[1]].repeat(count.into())].concat()
+    }
+
+    fn starts(engine: &Engine, bytes: &[u8]) -> bool {
+        let Ok(component) = Component::from_binary(engine, bytes) else { return false };
+        let mut store = Store::new(engine, Limiter::new(SizeClass::Small.walls()));
+        store.limiter(|limiter| limiter);
+        Linker::new(engine).instantiate(&mut store, &component).is_ok()
+    }
+
+    #[test]
+    fn where_there_is_no_room_for_a_pool_the_walls_are_the_same() {
+        let walls = SizeClass::Small.walls();
+        let (pooled, mapped) = (build_engine(&walls, 4).unwrap(), build_engine(&walls, TOO_MANY).unwrap());
+        assert!(pooled.pooling_allocator_metrics().is_some());
+        assert!(mapped.pooling_allocator_metrics().is_none());
+        let (full, half, over) = ([0x80, 0x02], [0x80, 0x01], [0x81, 0x02]);
+        for (name, engine) in [("pooled", pooled), ("mapped", mapped)] {
+            assert!(starts(&engine, &component(&memories(1, full), 1)), "{name}: 16 MiB");
+            assert!(!starts(&engine, &component(&memories(1, over), 1)), "{name}: more than 16 MiB");
+            assert!(starts(&engine, &component(&memories(2, half), 1)), "{name}: 16 MiB in two memories");
+            assert!(!starts(&engine, &component(&memories(2, full), 1)), "{name}: 32 MiB in two memories");
+            assert!(!starts(&engine, &component(&memories(3, [0x81, 0]), 1)), "{name}: three memories");
+            assert!(starts(&engine, &component(&tables(4, [0x90, 0x4e]), 1)), "{name}: four full tables");
+            assert!(!starts(&engine, &component(&tables(1, [0x91, 0x4e]), 1)), "{name}: a larger table");
+            assert!(!starts(&engine, &component(&tables(5, [0x81, 0]), 1)), "{name}: five tables");
+            assert!(starts(&engine, &component(&[], 16)), "{name}: 16 core instances");
+            assert!(!starts(&engine, &component(&[], 17)), "{name}: 17 core instances");
+        }
+    }
+
+    #[test]
+    fn a_ticker_ends_with_its_engine() {
+        let engine = Engine::default();
+        let ticker = Ticker::start(&engine, Duration::from_millis(1)).unwrap();
+        drop(engine);
+        // Its thread holds the other reference; a test that never ends is one that fails.
+        while Arc::strong_count(&ticker.ticks) > 1 {
+            thread::yield_now();
+        }
+    }
 
     #[test]
     fn a_ticker_is_late_when_half_of_its_ticks_are_missing() {

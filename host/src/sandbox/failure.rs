@@ -30,10 +30,10 @@ impl From<Failure> for InvokeError {
     }
 }
 
-/// An instance that could not be made. Its module once could be, so what its start functions did is its own doing, and
-/// all else is ours.
+/// An instance that could not be made. What its start functions did is the module's own doing, and so is a memory that
+/// is too large from the beginning; all else is ours.
 pub(super) fn of_start(error: &wasmtime::Error, has_denied_memory: bool) -> Failure {
-    if error.is::<Trap>() || error.is::<EndRun>() {
+    if error.is::<Trap>() || error.is::<EndRun>() || has_denied_memory {
         return of_call(error, has_denied_memory);
     }
     Failure::Final(InvokeError::Host(cut(error)))

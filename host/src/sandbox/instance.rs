@@ -40,7 +40,11 @@ impl Instance {
         let meter = Arc::clone(meter);
         store.epoch_deadline_callback(move |_| {
             meter.count_span(Instant::now());
-            Ok(if meter.is_spent() { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })
+            if meter.is_spent() {
+                return Ok(UpdateDeadline::Interrupt);
+            }
+            meter.give_way();
+            Ok(UpdateDeadline::Yield(1))
         });
         store.set_epoch_deadline(1);
         Instance { store, bindings: None, backtrace: None }

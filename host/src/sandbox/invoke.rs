@@ -8,6 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::bindings::twitchy::command::types as wit;
 use super::cpu::CpuMeter;
 use super::credit::CpuCredit;
+use super::engine::TickerWatch;
 use super::failure::Failure;
 use super::guest_log::GuestLog;
 use super::instance::Instance;
@@ -20,7 +21,7 @@ use super::world::World;
 use super::{Answer, Call, InvokeError};
 use crate::config::SandboxConfig;
 use crate::domain::effect::Committed;
-use crate::domain::id::ChannelId;
+use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::{CommandError, Origin};
 use crate::domain::message::Reply;
 
@@ -37,8 +38,6 @@ pub(super) struct Invoker {
     credit: Mutex<CpuCredit>,
     /// One place a channel, for the modules that may write there.
     lanes: PerChannel,
-    /// A channel's share of the slots.
-    shares: PerChannel,
 }
 
 /// A call whose turn in its channel has come. It keeps its place in the lane until it has ended, and waits there
@@ -48,6 +47,7 @@ pub(super) struct Queued {
     module: Arc<Module>,
     lane: Option<Place>,
     asked_at: Instant,
+    deadline: tokio::time::Instant,
 }
 
 /// What a call holds while it runs, in the order in which it waited for it.
@@ -80,7 +80,6 @@ impl Invoker {
             config: config.clone(),
             credit: Mutex::new(CpuCredit::new(config.credit, config.credit_window)),
             lanes: PerChannel::new(1),
-            shares: PerChannel::new(config.slots_per_channel),
         }
     }
 
@@ -90,40 +89,37 @@ impl Invoker {
         let asked_at = Instant::now();
         let (channel, name) = (call.invocation.channel.id, &call.manifest.name);
         let module = self.find_module(&call)?;
-        if !self.credit().may_run(channel, name, asked_at) {
-            return Err(InvokeError::Cpu);
-        }
+        self.check_credit(channel, name)?;
+        let deadline = self.deadline(asked_at);
         let lane = match module.manifest.is_serial() {
-            true => Some(self.within_deadline(asked_at, self.lanes.acquire(channel)).await?),
+            true => Some(until(deadline, self.lanes.acquire(channel)).await?),
             false => None,
         };
-        Ok(Queued { call, module, lane, asked_at })
+        Ok(Queued { call, module, lane, asked_at, deadline })
     }
 
+    /// Its time runs from when it was asked for: waiting for a turn, a place and a thread is part of it.
     pub(super) async fn invoke(&self, queued: Queued) -> Result<Answer, InvokeError> {
-        let Queued { call, module, lane: _lane, asked_at } = queued;
+        let Queued { call, module, lane: _lane, asked_at, deadline } = queued;
         let channel = call.invocation.channel.id;
-        let _places = self.within_deadline(asked_at, self.places(&module, channel)).await?;
+        let meter = Arc::new(self.meter(asked_at));
+        let _places = until(deadline, self.places(&module, channel)).await?;
+        // Again: those who ran while this one waited may have used up what there was.
+        self.check_credit(channel, &call.manifest.name)?;
         if let Some(replies) = self.find_outcome(&call)? {
             return Ok(Answer { outcome: Ok(replies), is_duplicate: true, took: asked_at.elapsed() });
         }
-        let meter = Arc::new(self.meter());
         let call = Arc::new(call);
-        let attempt = Attempt { module: &module, call: &call, meter: &meter, deadline: self.deadline() };
+        let attempt = Attempt { module: &module, call: &call, meter: &meter, deadline };
         let settled = self.run_until_settled(&attempt).await;
         self.credit().spend(channel, &call.manifest.name, meter.used(), Instant::now());
         let (outcome, is_duplicate) = settled?;
         Ok(Answer { outcome, is_duplicate, took: asked_at.elapsed() })
     }
 
-    /// What is waited for before a run, within one deadline altogether.
-    async fn within_deadline<T>(
-        &self,
-        asked_at: Instant,
-        wait: impl Future<Output = Option<T>>,
-    ) -> Result<T, InvokeError> {
-        let until = tokio::time::Instant::from_std(asked_at + self.config.deadline);
-        tokio::time::timeout_at(until, wait).await.ok().flatten().ok_or(InvokeError::Busy)
+    fn check_credit(&self, channel: ChannelId, module: &ModuleName) -> Result<(), InvokeError> {
+        let may_run = self.credit().may_run(channel, module, Instant::now());
+        may_run.then_some(()).ok_or(InvokeError::Cpu)
     }
 
     pub(super) fn find_module(&self, call: &Call) -> Result<Arc<Module>, InvokeError> {
@@ -131,17 +127,17 @@ impl Invoker {
         found.ok_or_else(|| InvokeError::Host(format!("module {} is not loaded", call.manifest.name)))
     }
 
-    pub(super) fn meter(&self) -> CpuMeter {
-        CpuMeter::new(self.config.tick, self.config.cpu_budget, Instant::now())
+    pub(super) fn meter(&self, asked_at: Instant) -> CpuMeter {
+        CpuMeter::new(self.config.tick, self.config.cpu_budget, asked_at)
     }
 
-    pub(super) fn deadline(&self) -> tokio::time::Instant {
-        tokio::time::Instant::now() + self.config.deadline
+    pub(super) fn deadline(&self, asked_at: Instant) -> tokio::time::Instant {
+        (asked_at + self.config.deadline).into()
     }
 
     /// The channel's share comes first: whoever waits for it must not keep a slot from another channel.
     async fn places(&self, module: &Module, channel: ChannelId) -> Option<Places> {
-        let share = self.shares.acquire(channel).await?;
+        let share = module.class.shares.acquire(channel).await?;
         let slot = Arc::clone(&module.class.slots).acquire_owned().await.ok()?;
         Some(Places { _share: share, _slot: slot })
     }
@@ -164,7 +160,8 @@ impl Invoker {
                 Ok(outcome) => self.settle(outcome, transaction).await,
                 Err(failure) => Err(failure),
             };
-            let may_run_again = runs < MOST_RUNS && tokio::time::Instant::now() < attempt.deadline;
+            let is_over = attempt.meter.is_spent() || tokio::time::Instant::now() >= attempt.deadline;
+            let may_run_again = runs < MOST_RUNS && !is_over;
             if settled == Err(Failure::Conflict) && may_run_again {
                 runs += 1;
                 continue;
@@ -185,13 +182,18 @@ impl Invoker {
             instance.respond(&invocation).await
         };
         let answer = tokio::time::timeout_at(attempt.deadline, attempt.meter.meter(answer)).await;
-        let answer = answer.unwrap_or_else(|_| {
-            let host = || InvokeError::Host("the machine stood still past the deadline".to_owned());
-            Err(Failure::Final(if watch.was_late() { host() } else { InvokeError::Deadline }))
-        });
+        let answer = answer.unwrap_or_else(|_| Err(Failure::Final(self.lateness(attempt.meter, &watch))));
         let (run, backtrace) = instance.into_parts();
         let (log, transaction) = run.into_parts();
         Ended { outcome: answer.and_then(|answer| self.check_answer(answer)), transaction, log, backtrace }
+    }
+
+    /// Whose fault it is that a deadline passed: not the guest's, where it could not run.
+    fn lateness(&self, meter: &CpuMeter, watch: &TickerWatch<'_>) -> InvokeError {
+        if watch.was_late() {
+            return InvokeError::Host("the machine stood still past the deadline".to_owned());
+        }
+        if meter.waited() > self.config.deadline / 2 { InvokeError::Busy } else { InvokeError::Deadline }
     }
 
     /// A fresh instance for one run, with all of the call's powers and limits.
@@ -244,6 +246,11 @@ impl Invoker {
     fn credit(&self) -> MutexGuard<'_, CpuCredit> {
         self.credit.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is waited for before a run.
+async fn until<T>(deadline: tokio::time::Instant, wait: impl Future<Output = Option<T>>) -> Result<T, InvokeError> {
+    tokio::time::timeout_at(deadline, wait).await.ok().flatten().ok_or(InvokeError::Busy)
 }
 
 fn reply_text(reply: &wit::Reply) -> &str {

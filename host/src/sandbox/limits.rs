@@ -9,7 +9,7 @@ use super::SizeClass;
 pub(super) struct Walls {
     /// Bytes of the component as it is brought.
     pub(super) component_bytes: usize,
-    /// Bytes of each memory.
+    /// Bytes of all memories together.
     pub(super) memory_bytes: usize,
     pub(super) memories: usize,
     /// Elements of each table.
@@ -47,12 +47,14 @@ impl SizeClass {
 #[derive(Debug)]
 pub(super) struct Limiter {
     walls: Walls,
+    /// Bytes that were allowed so far.
+    memory_bytes: usize,
     has_denied_memory: bool,
 }
 
 impl Limiter {
     pub(super) fn new(walls: Walls) -> Limiter {
-        Limiter { walls, has_denied_memory: false }
+        Limiter { walls, memory_bytes: 0, has_denied_memory: false }
     }
 
     /// Whether a memory was too small for what the guest wanted.
@@ -62,10 +64,14 @@ impl Limiter {
 }
 
 impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let most = maximum.unwrap_or(usize::MAX).min(self.walls.memory_bytes);
-        self.has_denied_memory |= desired > most;
-        Ok(desired <= most)
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let all = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        let is_allowed = maximum.is_none_or(|maximum| desired <= maximum) && all <= self.walls.memory_bytes;
+        if is_allowed {
+            self.memory_bytes = all;
+        }
+        self.has_denied_memory |= !is_allowed;
+        Ok(is_allowed)
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -88,6 +94,17 @@ impl ResourceLimiter for Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_memories_together_end_at_the_wall() {
+        let walls = SizeClass::Small.walls();
+        let (half, mut limiter) = (walls.memory_bytes / 2, Limiter::new(walls));
+        assert!(limiter.memory_growing(0, half, None).unwrap());
+        assert!(limiter.memory_growing(0, half - 1, None).unwrap());
+        assert!(!limiter.memory_growing(half, half + 2, None).unwrap());
+        assert!(limiter.memory_growing(half, half + 1, None).unwrap());
+        assert!(!limiter.memory_growing(half - 1, half, None).unwrap());
+    }
 
     #[test]
     fn only_a_refused_memory_is_remembered() {

@@ -1,6 +1,7 @@
 //! Runs as a call makes them, without its queue, its threads and its commit: for benches, and nothing else.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::bindings::twitchy::command::types as wit;
 use super::cpu::CpuMeter;
@@ -26,21 +27,21 @@ impl Sandbox {
 impl Measured {
     /// One run as every call has it, in an instance of its own.
     pub async fn run_fresh(&self) -> Result<(), InvokeError> {
-        let meter = Arc::new(self.invoker.meter());
+        let meter = Arc::new(self.invoker.meter(Instant::now()));
         let ended = self.invoker.run(&self.attempt(&meter)).await;
         ended.outcome.map(|_| ()).map_err(InvokeError::from)
     }
 
     /// An instance that is kept, to tell what a fresh one costs.
     pub async fn open_warm(&self) -> Result<Warm, InvokeError> {
-        let meter = Arc::new(self.invoker.meter());
+        let meter = Arc::new(self.invoker.meter(Instant::now()));
         let mut instance = self.invoker.open(&self.attempt(&meter));
         instance.start(&self.module.pre).await?;
         Ok(Warm { instance, meter, call: Arc::clone(&self.call) })
     }
 
     fn attempt<'a>(&'a self, meter: &'a Arc<CpuMeter>) -> Attempt<'a> {
-        let deadline = self.invoker.deadline();
+        let deadline = self.invoker.deadline(Instant::now());
         Attempt { module: &self.module, call: &self.call, meter, deadline }
     }
 }

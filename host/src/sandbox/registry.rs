@@ -28,6 +28,8 @@ use crate::domain::manifest::{Capability, Manifest, ModuleSource};
 const LONGEST_REASON: usize = 300;
 /// Calls of modules of the size class `large` at once: each may take 128 MiB.
 const LARGE_SLOTS: usize = 8;
+/// Of them in one channel, so that no channel alone keeps the others waiting.
+const LARGE_SHARE: usize = 2;
 
 /// A module, linked and ready.
 pub(super) struct Module {
@@ -51,7 +53,12 @@ pub(super) struct Registry {
 
 impl Registry {
     pub(super) fn start(config: &SandboxConfig, cache: ArtefactCache) -> Result<Registry, StartSandboxError> {
-        let small = Arc::new(ClassEngine::start(SizeClass::Small.walls(), config.slots, config.tick)?);
+        let small = Arc::new(ClassEngine::start(
+            SizeClass::Small.walls(),
+            config.slots,
+            config.slots_per_channel,
+            config.tick,
+        )?);
         Ok(Registry {
             config: config.clone(),
             cache,
@@ -96,18 +103,16 @@ impl Registry {
     /// Everything up to the first instruction of the guest.
     fn compile(&self, bytes: &[u8], digest: ModuleDigest, size: SizeClass) -> Result<Linked, CompileError> {
         let class = self.class(size)?;
-        let component = match self.cache.load(&class.engine, digest) {
-            Some(component) => component,
-            None => {
-                let component = Component::from_binary(&class.engine, bytes)
-                    .map_err(|error| CompileError::Invalid(reason(&error)))?;
-                self.cache.save(&class.engine, digest, &component);
-                component
-            }
+        let (component, is_new) = match self.cache.load(&class.engine, digest) {
+            Some(component) => (component, false),
+            None => (compile(&class.engine, bytes)?, true),
         };
         let capabilities = list_requested(&class.engine, &component)?;
         let pre = class.linker.instantiate_pre(&component).and_then(CommandModulePre::new);
         let pre = pre.map_err(|error| CompileError::Contract(reason(&error)))?;
+        if is_new {
+            self.cache.save(&class.engine, digest, &component);
+        }
         Ok(Linked { class, pre, capabilities })
     }
 
@@ -143,7 +148,7 @@ impl Registry {
                 if let Some(class) = &*large {
                     return Ok(Arc::clone(class));
                 }
-                let class = ClassEngine::start(size.walls(), LARGE_SLOTS, self.config.tick)
+                let class = ClassEngine::start(size.walls(), LARGE_SLOTS, LARGE_SHARE, self.config.tick)
                     .map_err(|error| CompileError::Host(error.to_string()))?;
                 Ok(Arc::clone(large.insert(Arc::new(class))))
             }
@@ -156,6 +161,10 @@ struct Linked {
     class: Arc<ClassEngine>,
     pre: CommandModulePre<Run>,
     capabilities: Vec<Capability>,
+}
+
+fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, CompileError> {
+    Component::from_binary(engine, bytes).map_err(|error| CompileError::Invalid(reason(&error)))
 }
 
 fn reason(error: &wasmtime::Error) -> String {

@@ -254,6 +254,18 @@ mod tests {
     }
 
     #[test]
+    fn no_door_opens_without_its_grant() {
+        use crate::sandbox::{SizeClass, guest_log::GuestLog, limits::Limiter, run::Run};
+        let bench = Bench::new(Terms::default());
+        let transaction = bench.begin_with(bench.invocation("alice", ""), Grants::default());
+        let (limiter, call) = (Limiter::new(SizeClass::Small.walls()), Arc::clone(&transaction.call));
+        let mut run = Run::respond(limiter, GuestLog::new(0, 0), &call, transaction, 100);
+        for capability in Capability::ALL {
+            assert_eq!(run.enter(capability).is_ok(), !capability.needs_grant(), "{capability}");
+        }
+    }
+
+    #[test]
     fn the_same_invocation_changes_things_once() {
         let bench = Bench::new(Terms::default());
         let invocation = bench.invocation("alice", "@bob");

@@ -68,6 +68,16 @@ pub(super) fn only_the_artefact_is_unsafe(source: &Source) -> Vec<Finding> {
     })
 }
 
+/// A store of wasmtime's without its limits would run a guest without them.
+pub(super) fn only_an_instance_makes_stores(source: &Source) -> Vec<Finding> {
+    if !is_part(source, "sandbox") || is_part(source, "sandbox/instance") {
+        return Vec::new();
+    }
+    object(source, "only `sandbox/instance.rs` makes stores, with all limits", |line| {
+        ["Store::new(", "Store::try_new("].iter().any(|call| line.bare.contains(call))
+    })
+}
+
 fn is_part(source: &Source, part: &str) -> bool {
     let below = source.path.strip_prefix("host/src/").and_then(|path| path.strip_prefix(part));
     below.is_some_and(|rest| rest.starts_with(['/', '.']))
@@ -134,6 +144,17 @@ mod tests {
         check(nothing_unwraps_outside_tests, "#[allow(dead_code)]", &wrong, &[]);
         check(nothing_unwraps_outside_tests, "#[expect(dead_code, reason = \"b\")]", &[], &wrong);
         check(nothing_unwraps_outside_tests, "\n#[cfg(test)]\nmod tests {\n a.unwrap()\n}", &[], &wrong);
+    }
+
+    #[test]
+    fn a_store_without_limits_is_found() {
+        let wrong = ["host/src/sandbox/registry.rs"];
+        check(
+            only_an_instance_makes_stores,
+            "Store::new(&engine, run)",
+            &wrong,
+            &["host/src/sandbox/instance.rs", "host/src/app.rs"],
+        );
     }
 
     #[test]

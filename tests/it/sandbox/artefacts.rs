@@ -16,10 +16,7 @@ const MAC: usize = 32;
 async fn compiled() -> (Fixture, PathBuf) {
     let fixture = Fixture::with(Terms { compiles: true, ..Terms::default() }).await;
     fixture.add(guests::COUNTER).await;
-    let files = fs::read_dir(fixture.artefacts()).unwrap().map(|entry| entry.unwrap().path());
-    let mut compiled = files.filter(|path| path.extension().is_some_and(|ending| ending == "cwasm"));
-    let file = compiled.next().unwrap();
-    assert_eq!(compiled.next(), None);
+    let [file] = fixture.list_compiled().try_into().unwrap();
     (fixture, file)
 }
 

@@ -1,6 +1,7 @@
 //! A sandbox on a real store, in a folder of its own.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,8 +92,10 @@ impl Fixture {
         start(&self.world, &self.artefacts)
     }
 
-    pub(super) fn artefacts(&self) -> &Path {
-        &self.artefacts
+    /// The files of compiled modules.
+    pub(super) fn list_compiled(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(&self.artefacts).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "cwasm")).collect()
     }
 
     pub(super) async fn add_channel(&self, id: ChannelId) {
@@ -140,11 +143,14 @@ impl Fixture {
 
     /// The bot lives on: an ordinary `!balance` is answered.
     pub(super) async fn answers_balance(&self) {
-        let bundled = twitchy_commands::BUNDLED.iter().find(|module| module.name == "balance").unwrap();
-        let manifest =
-            self.sandbox.add_module(bundled.component, ModuleSource::Bundled, SizeClass::Small).await.unwrap();
+        let balance = bundled("balance");
+        let manifest = self.sandbox.add_module(balance, ModuleSource::Bundled, SizeClass::Small).await.unwrap();
         assert_eq!(text(self.invoke(&manifest).await), "you have 100 points");
     }
+}
+
+pub(super) fn bundled(name: &str) -> &'static [u8] {
+    twitchy_commands::BUNDLED.iter().find(|module| module.name == name).unwrap().component
 }
 
 fn start(world: &Arc<World>, artefacts: &Path) -> Sandbox {
