@@ -62,10 +62,14 @@ fn cut(error: &wasmtime::Error) -> String {
     escape(&format!("{error:#}"), LONGEST_TEXT)
 }
 
-/// Where in the guest it happened, innermost function first.
+/// Where in the guest it happened, innermost function first; of a panic, where its author's code ends.
 pub(super) fn backtrace(error: &wasmtime::Error) -> Option<String> {
-    let frames = error.downcast_ref::<WasmBacktrace>()?.to_string();
-    let frames = frames.lines().filter(|line| line.contains('!')).take(MOST_FRAMES);
-    let frames: Vec<String> = frames.map(|line| escape(line.trim(), LONGEST_FRAME)).collect();
+    let trace = error.downcast_ref::<WasmBacktrace>()?.to_string();
+    let frames: Vec<&str> = trace.lines().filter(|line| line.contains('!')).collect();
+    let own = frames.iter().rposition(|frame| frame.contains("panicking::")).map_or(0, |last| last + 1);
+    // A guest may name all of its functions like that.
+    let frames = frames.get(own..).filter(|own| !own.is_empty()).unwrap_or(&frames);
+    let frames: Vec<String> =
+        frames.iter().take(MOST_FRAMES).map(|frame| escape(frame.trim(), LONGEST_FRAME)).collect();
     (!frames.is_empty()).then(|| frames.join(" < "))
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use tracing::field::display;
+
 use crate::domain::id::ChannelId;
 
 /// How serious a guest thinks a line is.
@@ -42,7 +44,9 @@ impl GuestLog {
         if self.lines.is_empty() && backtrace.is_none() {
             return;
         }
-        let (lines, channel) = (self.joined(), channel.map(|channel| channel.0));
+        // As they are: escaped once already.
+        let (lines, backtrace) = (display(self.joined()), backtrace.map(display));
+        let channel = channel.map(|channel| channel.0);
         let is_serious = backtrace.is_some() || self.lines.iter().any(|(level, _)| *level >= Level::Warn);
         // The level of an event is fixed where it is written.
         if is_serious {
