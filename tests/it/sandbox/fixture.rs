@@ -81,15 +81,15 @@ impl Fixture {
         });
         let shared = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts");
         let artefacts = if terms.compiles { folder.path().join("artefacts") } else { shared() };
-        let sandbox = Arc::new(start(&world, &artefacts));
+        let sandbox = Arc::new(start(&world.limits, &world, &artefacts));
         let fixture = Fixture { sandbox, world, artefacts, _folder: folder, calls: AtomicU64::new(0) };
         fixture.add_channel(SHOP).await;
         fixture
     }
 
-    /// The same folder in the next process.
+    /// The same store and artefacts in the next process, with ordinary limits.
     pub(super) fn restart(&self) -> Sandbox {
-        start(&self.world, &self.artefacts)
+        start(&patient(), &self.world, &self.artefacts)
     }
 
     /// The files of compiled modules.
@@ -153,8 +153,8 @@ pub(super) fn bundled(name: &str) -> &'static [u8] {
     twitchy_commands::BUNDLED.iter().find(|module| module.name == name).unwrap().component
 }
 
-fn start(world: &Arc<World>, artefacts: &Path) -> Sandbox {
-    Sandbox::start(&world.limits, artefacts, Arc::clone(world)).unwrap()
+fn start(limits: &SandboxConfig, world: &Arc<World>, artefacts: &Path) -> Sandbox {
+    Sandbox::start(limits, artefacts, Arc::clone(world)).unwrap()
 }
 
 /// The texts of an answer, with spaces between.
