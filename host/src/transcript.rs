@@ -256,9 +256,9 @@ fn parse_said(speaker: &str, text: &str) -> Result<Said, ParseLineError> {
     };
     for word in words {
         match word {
-            "sub" => said.role = Role::Subscriber,
+            "sub" | "subscriber" => said.role = Role::Subscriber,
             "vip" => said.role = Role::Vip,
-            "mod" => said.role = Role::Moderator,
+            "mod" | "moderator" => said.role = Role::Moderator,
             "broadcaster" => said.role = Role::Broadcaster,
             "reply" => said.is_reply = true,
             "copy" => said.is_copy = true,

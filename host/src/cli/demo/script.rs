@@ -41,6 +41,12 @@ fn parse(text: &str) -> Result<Script, (usize, PlayLineError)> {
     let mut channel = first_channel();
     let mut cues = Vec::new();
     for (index, line) in text.lines().enumerate() {
+        // What was typed at the prompt can be played: there is nobody here to read the help.
+        match line.trim() {
+            "/help" => continue,
+            "/quit" => break,
+            _ => {}
+        }
         let cue = parse_cue(line, &channel).map_err(|reason| (index + 1, reason))?;
         if let Cue::Channel(next) = &cue {
             channel = next.clone();
@@ -107,6 +113,12 @@ mod tests {
         let error = |text| parse(text).unwrap_err();
         assert_eq!(error("alice> hi\n\n// remark\nhello\n").0, 4);
         assert_eq!(error("#cafe\nbroadcaster shop> hi\n"), (2, PlayLineError::Broadcaster("cafe".parse().unwrap())));
+    }
+
+    #[test]
+    fn what_was_typed_at_the_prompt_can_be_played() {
+        let script = parse("/help\nmoderator carol> hi\n/quit\nno line at all").unwrap();
+        assert_eq!(script.cues, [parse_cue("mod carol> hi", &first_channel()).unwrap()]);
     }
 
     #[test]
