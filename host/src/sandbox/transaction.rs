@@ -15,7 +15,7 @@ pub mod storage;
 pub mod words;
 
 #[cfg(test)]
-mod bench;
+mod fixture;
 #[cfg(test)]
 mod interleaved;
 #[cfg(test)]
@@ -198,7 +198,7 @@ impl Transaction {
 mod tests {
     use std::time::Duration;
 
-    use super::bench::{Bench, Terms, bank};
+    use super::fixture::{Bench, Terms, bank};
     use super::*;
     use crate::domain::effect::Committed;
     use crate::domain::manifest::Grants;

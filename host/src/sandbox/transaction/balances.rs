@@ -64,7 +64,7 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::Arc;
 
-    use super::super::bench::{Bench, SHOP, Terms, told};
+    use super::super::fixture::{Bench, SHOP, Terms, told};
     use super::*;
     use crate::balances::provider::{BalanceProvider, FailingProvider};
     use crate::domain::effect::Committed;

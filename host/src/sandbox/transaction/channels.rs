@@ -47,7 +47,7 @@ impl Transaction {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bench::{Bench, Terms, told};
+    use super::super::fixture::{Bench, Terms, told};
     use super::*;
     use crate::domain::effect::Committed;
     use crate::domain::id::ChannelId;

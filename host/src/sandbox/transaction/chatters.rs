@@ -77,7 +77,7 @@ impl Transaction {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bench::{Bench, SHOP, Terms, now};
+    use super::super::fixture::{Bench, SHOP, Terms, now};
     use super::*;
     use crate::domain::id::MessageId;
     use crate::domain::message::QuotedMessage;

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::bench::{Bench, CHATTERS, Terms, bank, invocation};
+use super::fixture::{Bench, CHATTERS, Terms, bank, invocation};
 use super::model::{CHANNELS, ChannelModel, MINT, MOST_BYTES, MOST_KEYS, MOST_PER_DAY, Model, Step, TILL};
 use super::{Fault, HostCallError, Transaction, split};
 use crate::config::SandboxConfig;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bench::{CHATTERS, SHOP};
+use super::fixture::{CHATTERS, SHOP};
 
 /// What a channel's module may keep, and what it may pay out.
 pub(super) const MOST_BYTES: usize = 24;

@@ -217,7 +217,7 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::Arc;
 
-    use super::super::bench::{Bench, SHOP, Terms, bank, now, told};
+    use super::super::fixture::{Bench, SHOP, Terms, bank, now, told};
     use super::*;
     use crate::balances::provider::{BalanceProvider, FailingProvider};
     use crate::domain::effect::Committed;

@@ -90,7 +90,7 @@ impl Transaction {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bench::{Bench, SHOP, Terms, now, told};
+    use super::super::fixture::{Bench, SHOP, Terms, now, told};
     use super::*;
     use crate::domain::effect::Committed;
 

@@ -238,7 +238,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::super::bench::{Bench, Terms, told};
+    use super::super::fixture::{Bench, Terms, told};
     use super::*;
     use crate::config::SandboxConfig;
     use crate::domain::effect::Committed;
@@ -351,7 +351,7 @@ mod tests {
         save(&mut run, "d", "");
         assert_eq!(bench.commit(run), Committed::Done);
         let (state, _) =
-            bench.world.store.load_entry(super::super::bench::SHOP, &"bank".parse().unwrap(), "a").unwrap();
+            bench.world.store.load_entry(super::super::fixture::SHOP, &"bank".parse().unwrap(), "a").unwrap();
         assert_eq!((state.bytes, state.keys), (8, 3));
         assert_eq!(told(bench.run("alice", "").save("e", Vec::new())), StorageError::Full);
     }

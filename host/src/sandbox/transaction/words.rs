@@ -32,7 +32,7 @@ impl Transaction {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bench::{Bench, SHOP, Terms, told};
+    use super::super::fixture::{Bench, SHOP, Terms, told};
     use super::*;
     use crate::domain::effect::Committed;
     use crate::setup::sample::command;
