@@ -49,7 +49,10 @@ pub struct Server {
 impl Server {
     /// Trusts the certificate authorities that Mozilla does.
     pub fn new(address: ServerAddress) -> Self {
-        let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        Self::with_roots(address, RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()))
+    }
+
+    fn with_roots(address: ServerAddress, roots: RootCertStore) -> Self {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring offers all that the protocol versions ask for")
@@ -83,11 +86,64 @@ impl Dial for Server {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
     use super::*;
 
+    fn address(is_tls: bool, host: &str, port: u16) -> ServerAddress {
+        ServerAddress { is_tls, host: host.into(), port }
+    }
+
     fn server(is_tls: bool, host: &str, port: u16) -> Server {
-        Server::new(ServerAddress { is_tls, host: host.into(), port })
+        Server::new(address(is_tls, host, port))
+    }
+
+    /// A server that proves to be `localhost` to whoever trusts the certificate, and says hello.
+    async fn start_tls_server() -> (u16, CertificateDer<'static>) {
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let stream = listener.accept().await.unwrap().0;
+            // Whoever does not trust it ends the handshake.
+            let Ok(mut stream) = TlsAcceptor::from(Arc::new(config)).accept(stream).await else { return };
+            stream.write_all(b"hello").await.unwrap();
+            stream.shutdown().await.unwrap();
+        });
+        (port, cert.der().clone())
+    }
+
+    async fn hear_from(host: &str, is_trusted: bool) -> io::Result<String> {
+        let (port, certificate) = start_tls_server().await;
+        let mut roots = RootCertStore::empty();
+        if is_trusted {
+            roots.add(certificate).unwrap();
+        }
+        let mut stream = Server::with_roots(address(true, host, port), roots).dial().await?;
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).await?;
+        Ok(heard)
+    }
+
+    #[tokio::test]
+    async fn a_server_that_proves_who_it_is_is_spoken_to_by_tls() {
+        assert_eq!(hear_from("localhost", true).await.unwrap(), "hello");
+    }
+
+    #[tokio::test]
+    async fn a_certificate_of_nobody_known_or_for_another_name_is_refused() {
+        assert!(hear_from("localhost", false).await.is_err());
+        assert!(hear_from("127.0.0.1", true).await.is_err());
     }
 
     #[tokio::test]
