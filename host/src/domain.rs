@@ -6,6 +6,7 @@
 
 pub mod amount;
 pub mod effect;
+pub mod histogram;
 pub mod id;
 pub mod invocation;
 pub mod manifest;

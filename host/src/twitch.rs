@@ -16,6 +16,7 @@
 pub mod account;
 mod command;
 mod connection;
+pub mod counts;
 mod event;
 mod inbox;
 mod joins;

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connection, KeepConnectionError};
+use super::counts::Counts;
 use super::inbox::Inbox;
 use super::joins::Joins;
 use super::outbox::Outbox;
@@ -81,21 +82,6 @@ pub enum Phase {
     Refused,
     /// Over for good.
     Stopped,
-}
-
-/// What was lost, and why; since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub long_lines: u64,
-    pub malformed_lines: u64,
-    /// Nobody took them from the full queue in time.
-    pub events_dropped: u64,
-    /// Messages that waited until they were stale.
-    pub stale: u64,
-    /// Messages that found the outbox full.
-    pub no_room: u64,
-    /// Messages of which nothing was left to say.
-    pub empty: u64,
 }
 
 impl<C: Credentials, D: Dial> Account<C, D> {

@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::piece::Piece;
-use super::account::Counts;
 use super::command::Command;
+use super::counts::Counts;
 use super::joins::Joins;
 use super::rate_window::{MessageWindows, WINDOW_MARGIN};
 use crate::config::LimitsConfig;

@@ -7,8 +7,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::account::{AccountState, Counts, Phase};
+use super::account::{AccountState, Phase};
 use super::command::Command;
+use super::counts::Counts;
 use super::event::{self, Heard};
 use super::inbox::Inbox;
 use super::joins::{Joins, Outcome};
