@@ -141,6 +141,8 @@ impl App {
                 server: Server::new(config.twitch.irc_server.clone()),
                 credentials: credentials.clone(),
                 wanted: self.wanted.clone(),
+                prefixes: self.setup.clone(),
+                tally: self.dispatch.tally(),
                 events: events_in.clone(),
                 outgoing,
                 limits: config.limits.clone(),

@@ -15,6 +15,5 @@ pub mod route;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod seats;
-pub mod seen;
 pub mod turns;
 pub mod wording;

@@ -5,6 +5,7 @@
 //! `store`.
 
 pub mod amount;
+pub mod calling;
 pub mod effect;
 pub mod histogram;
 pub mod id;
@@ -14,3 +15,4 @@ pub mod message;
 pub mod ports;
 pub mod prefix;
 pub mod role;
+pub mod tally;

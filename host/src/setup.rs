@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::domain::calling::Calling;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::manifest::{Grants, Manifest, ModuleSource};
+use crate::domain::ports::{Callings, Prefixes};
 use crate::store::setup::ChannelRecord;
 use crate::store::{Store, StoreError};
 
@@ -53,11 +55,13 @@ pub struct Setup {
     rules: NewChannelRules,
     catalogue: RwLock<BTreeMap<ModuleName, Arc<Manifest>>>,
     channels: RwLock<HashMap<ChannelId, Arc<ChannelSetup>>>,
+    /// What follows from `channels`; none until somebody asks.
+    callings: RwLock<Option<Arc<Callings>>>,
 }
 
 impl Setup {
     pub fn new(store: Arc<Store>, rules: NewChannelRules) -> Setup {
-        Setup { store, rules, catalogue: RwLock::default(), channels: RwLock::default() }
+        Setup { store, rules, catalogue: RwLock::default(), channels: RwLock::default(), callings: RwLock::default() }
     }
 
     /// Takes the place of an earlier version of the same name; channels see it once they are loaded anew. False, and
@@ -88,6 +92,9 @@ impl Setup {
         if channels.get(&channel).is_none_or(|present| present.revision <= loaded.revision) {
             channels.insert(channel, loaded);
         }
+        drop(channels);
+        // After the change: whoever makes it anew meanwhile is overruled.
+        *self.callings.write().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())
     }
 
@@ -120,6 +127,18 @@ impl Setup {
         setup.locale = record.locale;
         setup.muted_until = record.muted_until;
         setup
+    }
+}
+
+impl Prefixes for Setup {
+    fn snapshot(&self) -> Arc<Callings> {
+        let known = self.callings.read().unwrap_or_else(PoisonError::into_inner).clone();
+        known.unwrap_or_else(|| {
+            let mut callings = self.callings.write().unwrap_or_else(PoisonError::into_inner);
+            let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+            let calling = |setup: &ChannelSetup| Calling { prefix: setup.prefix.clone(), bot: setup.bot.clone() };
+            Arc::clone(callings.insert(Arc::new(channels.iter().map(|(id, setup)| (*id, calling(setup))).collect())))
+        })
     }
 }
 
@@ -205,6 +224,16 @@ mod tests {
         setup.channels.write().unwrap().insert(SHOP, Arc::new(newer));
         setup.reload(SHOP).unwrap();
         assert_eq!(setup.find_channel(SHOP).unwrap().prefix.as_str(), "?");
+    }
+
+    #[tokio::test]
+    async fn the_filter_sees_a_change_at_its_next_look() {
+        let (store, _folder) = store().await;
+        let setup = Setup::new(store, NewChannelRules::Everything);
+        assert!(setup.snapshot().is_empty());
+        setup.load_all().unwrap();
+        assert_eq!(setup.snapshot()[&SHOP].prefix, Prefix::default());
+        assert!(Arc::ptr_eq(&setup.snapshot(), &setup.snapshot()), "made once");
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ mod readers;
 mod scopes;
 pub mod setup;
 pub mod storage;
+mod tally;
 pub mod wanted;
 mod writer;
 

@@ -20,6 +20,7 @@ pub mod counts;
 mod event;
 mod inbox;
 mod joins;
+mod line;
 mod lines;
 mod outbox;
 pub mod own_messages;

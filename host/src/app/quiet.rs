@@ -7,6 +7,7 @@ use std::task::Poll;
 use tokio::sync::watch;
 
 use super::App;
+use crate::domain::message::WantedChannel;
 use crate::twitch::account::AccountState;
 
 impl App {
@@ -35,8 +36,13 @@ impl App {
         progress.settled == sum(|state| state.events)
             && progress.replies == sum(|state| state.settled)
             && joined == wanted.len()
-            && wanted[..] == self.wanted.borrow()[..]
+            && is_same(&wanted, &self.wanted.borrow())
     }
+}
+
+/// In any order: which channel is the busiest changes without anybody being told.
+fn is_same(some: &[WantedChannel], others: &[WantedChannel]) -> bool {
+    some.len() == others.len() && some.iter().all(|channel| others.contains(channel))
 }
 
 /// Waits until one of the accounts has news.

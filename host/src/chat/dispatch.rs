@@ -16,7 +16,6 @@ use super::duplicates::Duplicates;
 use super::inbox::Progress;
 use super::permission::may_call;
 use super::route::{Routed, route};
-use super::seen::Seen;
 use super::wording;
 use crate::domain::id::{ChannelId, Login, MessageId, ModuleName};
 use crate::domain::invocation::{CommandError, Invocation, InvocationId, Origin};
@@ -24,6 +23,7 @@ use crate::domain::manifest::{Capability, Command};
 use crate::domain::message::{ChatMessage, OutgoingMessage, Reply};
 use crate::domain::ports::Clock;
 use crate::domain::role::Role;
+use crate::domain::tally::Tally;
 use crate::sandbox::{Blame, Call, InvokeError, Sandbox};
 use crate::setup::Setup;
 use crate::setup::channel::{ChannelSetup, Target};
@@ -96,6 +96,9 @@ pub struct Dispatch {
     sandbox: Arc<Sandbox>,
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
+    tally: Arc<Tally>,
+    /// Held while a tally is taken out and saved.
+    saving: tokio::sync::Mutex<()>,
     memory: Mutex<Memory>,
     pub(super) progress: watch::Sender<Progress>,
 }
@@ -106,14 +109,27 @@ struct Memory {
     duplicates: Duplicates,
     cooldowns: Cooldowns,
     apologies: Apologies,
-    seen: Seen,
     /// Bounded by the modules that there are.
     faults: BTreeMap<ModuleName, u64>,
 }
 
 impl Dispatch {
     pub fn new(setup: Arc<Setup>, sandbox: Arc<Sandbox>, store: Arc<Store>, clock: Arc<dyn Clock>) -> Dispatch {
-        Dispatch { setup, sandbox, store, clock, memory: Mutex::default(), progress: watch::Sender::default() }
+        Dispatch {
+            setup,
+            sandbox,
+            store,
+            clock,
+            tally: Arc::default(),
+            saving: tokio::sync::Mutex::default(),
+            memory: Mutex::default(),
+            progress: watch::Sender::default(),
+        }
+    }
+
+    /// Where whoever passes messages over notes them: dispatch itself notes those that reach it.
+    pub fn tally(&self) -> Arc<Tally> {
+        self.tally.clone()
     }
 
     /// What is sent because of a message: any number of replies, or none and why.
@@ -132,14 +148,16 @@ impl Dispatch {
         if setup.bot != message.account {
             return Err(Silence::OtherAccount);
         }
-        let mut memory = self.lock();
-        memory.seen.note(&message);
+        let chatter = &message.chatter;
+        let display_name = || chatter.display_name.clone();
+        self.tally.lock().note(message.channel_id, chatter.id, chatter.login.as_str(), display_name);
         if message.is_action {
             return Err(Silence::Talk);
         }
         let is_reply = message.reply_to.is_some();
         let routed = route(&message.text, &setup.prefix, &setup.bot, is_reply).ok_or(Silence::Talk)?;
         let target = setup.find_word(&routed.word).ok_or(Silence::UnknownWord)?;
+        let mut memory = self.lock();
         if memory.duplicates.is_repeated(&message.id) {
             return Err(Silence::Duplicate);
         }
@@ -189,12 +207,10 @@ impl Dispatch {
         self.lock().cooldowns.give_back(accepted.taken);
     }
 
-    /// Saves whoever was seen since the last time. For [`Dispatch::run`], and for whoever feeds the path otherwise.
-    pub async fn save_seen(&self) {
-        let channels = self.lock().seen.list_channels();
-        for channel in channels {
-            self.save_seen_in(channel).await;
-        }
+    /// Saves who talked since the last time. For [`Dispatch::run`], and for whoever feeds the path otherwise.
+    pub async fn save_tally(&self) {
+        let _turn = self.saving.lock().await;
+        self.save_waiting().await;
     }
 
     /// How often each module broke since the start.
@@ -204,20 +220,25 @@ impl Dispatch {
 
     /// A command may name somebody who has only just spoken for the first time.
     async fn save_named(&self, invocation: &Invocation) {
-        let named = invocation.arguments.iter().filter_map(|word| word.trim_matches(['@', ',']).parse().ok());
-        let is_waiting = self.lock().seen.is_waiting(invocation.channel.id, named);
-        if is_waiting {
-            self.save_seen_in(invocation.channel.id).await;
+        let is_waiting = || {
+            let named = invocation.arguments.iter().filter_map(|word| word.trim_matches(['@', ',']).parse().ok());
+            self.tally.is_waiting(invocation.channel.id, named)
+        };
+        if !invocation.arguments.is_empty() && is_waiting() {
+            let _turn = self.saving.lock().await;
+            if is_waiting() {
+                self.save_waiting().await;
+            }
         }
     }
 
-    async fn save_seen_in(&self, channel: ChannelId) {
-        let chatters = self.lock().seen.list_waiting(channel);
-        match self.store.save_seen(channel, chatters.clone(), self.clock.now().wall).await {
-            Ok(()) => self.lock().seen.mark_saved(channel, chatters),
-            // They wait on, and are tried again.
-            Err(error) => error!(%channel, %error, "chatters not saved"),
+    /// To be called by whoever holds the turn to save.
+    async fn save_waiting(&self) {
+        let noted = self.tally.begin_save();
+        if let Err(error) = self.store.save_tally(noted, self.clock.now().wall).await {
+            error!(%error, "who talked lately is not saved");
         }
+        self.tally.finish_save();
     }
 
     fn apologise(&self, channel: ChannelId, blame: Blame) -> Result<Vec<Reply>, Silence> {

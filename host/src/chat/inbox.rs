@@ -2,8 +2,9 @@
 //!
 //! What goes on before a call happens here, in the order of arrival; a call runs beside the loop, and so a slow module
 //! holds up no other module. Only calls that may write wait for their channel's earlier ones, so that both what they do
-//! and what they answer keep the order of arrival. A channel that has more calls under way than it may, or an outbox
-//! that takes no more: the newest is dropped and counted.
+//! and what they answer keep the order of arrival. Where the house is full of calls, the loop waits, and the queue before
+//! it holds up the connections; a channel that has more calls under way than it may, or an outbox that takes no more:
+//! the newest is dropped and counted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,8 +22,8 @@ use super::turns::{Turn, Turns};
 use crate::domain::id::Login;
 use crate::domain::message::{ChatMessage, Event, OutgoingMessage};
 
-/// How often chatters seen lately are saved.
-const SAVE_SEEN_EVERY: Duration = Duration::from_secs(5);
+/// How often it is saved who talked.
+const SAVE_TALLY_EVERY: Duration = Duration::from_secs(10);
 
 /// A call whose turn has not come by then is dropped: nobody waits for its answer any more, and it would hold up a stop.
 const TURN_WITHIN: Duration = Duration::from_secs(5);
@@ -91,15 +92,15 @@ impl Dispatch {
         F: Future<Output = ()>,
     {
         let (seats, mut turns, calls) = (Seats::default(), Turns::default(), TaskTracker::new());
-        let mut save_seen = interval(SAVE_SEEN_EVERY);
-        save_seen.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut save_tally = interval(SAVE_TALLY_EVERY);
+        save_tally.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let event = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                _ = save_seen.tick() => {
+                _ = save_tally.tick() => {
                     let dispatch = self.clone();
-                    calls.spawn(async move { dispatch.save_seen().await });
+                    calls.spawn(async move { dispatch.save_tally().await });
                     continue;
                 }
                 event = events.recv() => event,
@@ -109,7 +110,10 @@ impl Dispatch {
             let unsettled = Unsettled { dispatch: self.clone() };
             match event {
                 Event::Message(message) => {
-                    let Some((accepted, seat)) = self.admit(*message, &seats) else { continue };
+                    let admitted = self.admit(*message, &seats);
+                    let admitted =
+                        tokio::select! { admitted = admitted => admitted, () = shutdown.cancelled() => break };
+                    let Some((accepted, seat)) = admitted else { continue };
                     let turn = accepted.is_serial().then(|| turns.stand_in_line(accepted.channel()));
                     let called = Called { unsettled, turn, _seat: seat };
                     calls.spawn(called.carry_out(accepted, outboxes.clone()));
@@ -119,12 +123,12 @@ impl Dispatch {
         }
         calls.close();
         calls.wait().await;
-        self.save_seen().await;
+        self.save_tally().await;
     }
 
-    fn admit(&self, message: ChatMessage, seats: &Seats) -> Option<(Accepted, Seat)> {
+    async fn admit(&self, message: ChatMessage, seats: &Seats) -> Option<(Accepted, Seat)> {
         let accepted = self.accept(message).ok()?;
-        match seats.try_take(accepted.channel()) {
+        match seats.take(accepted.channel()).await {
             Some(seat) => Some((accepted, seat)),
             None => {
                 self.drop_call(accepted);

@@ -1,7 +1,8 @@
 //! From a text to the command word and its arguments. Pure.
 
+use crate::domain::calling::find_call;
 use crate::domain::id::Login;
-use crate::domain::prefix::{Prefix, is_invisible};
+use crate::domain::prefix::Prefix;
 
 /// A text that calls a command, if anything answers to its word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,57 +15,12 @@ pub struct Routed {
     pub text: String,
 }
 
-/// Reads `text` as a call: `!word ...` under the channel's prefix, or `@bot word ...` under any.
-///
-/// The word follows the prefix at once: `! no way` is talk. After a mention there is a space, a comma or a colon, and
-/// the prefix may be typed too. In a threaded reply (`is_reply`) clients put `@someone ` before what was typed, and so
-/// the text after it may be the call.
+/// Reads `text` as a call under the channel's prefix or by a mention of the bot (see [`find_call`]).
 pub fn route(text: &str, prefix: &Prefix, bot: &Login, is_reply: bool) -> Option<Routed> {
-    let text = trim_filler(text).trim_start();
-    let typed = if is_reply { skip_mention(text) } else { None };
-    // A reply to the bot itself starts with its mention either way: "@bot @bot settings" is tried before "@bot settings".
-    let call = typed.and_then(|typed| find_call(typed, prefix, bot)).or_else(|| find_call(text, prefix, bot))?;
+    let call = find_call(text, prefix, bot, is_reply)?;
     let (word, rest) = call.split_once(char::is_whitespace).unwrap_or((call, ""));
     let text = rest.trim_start();
     Some(Routed { word: word.to_lowercase().into(), arguments: split_arguments(text), text: text.into() })
-}
-
-/// What follows the prefix or the mention; never empty, and starts with the word.
-fn find_call<'a>(text: &'a str, prefix: &Prefix, bot: &Login) -> Option<&'a str> {
-    let call = match text.strip_prefix(prefix.as_str()) {
-        Some(call) => call,
-        None => {
-            let call = strip_mention(text, bot)?;
-            call.strip_prefix(prefix.as_str()).unwrap_or(call)
-        }
-    };
-    (!call.is_empty() && !call.starts_with(char::is_whitespace)).then_some(call)
-}
-
-/// What follows `@bot` and the space, comma or colon that ends the mention.
-fn strip_mention<'a>(text: &'a str, bot: &Login) -> Option<&'a str> {
-    let mention = text.strip_prefix('@')?;
-    let (name, rest) = mention.split_at_checked(bot.as_str().len())?;
-    let ends_mention = |c: char| c.is_whitespace() || matches!(c, ',' | ':');
-    let is_mention = name.eq_ignore_ascii_case(bot.as_str()) && rest.starts_with(ends_mention);
-    is_mention.then(|| rest.strip_prefix([',', ':']).unwrap_or(rest).trim_start())
-}
-
-/// What follows a leading mention of anybody.
-fn skip_mention(text: &str) -> Option<&str> {
-    let (_, rest) = text.strip_prefix('@')?.split_once(char::is_whitespace)?;
-    Some(rest.trim_start())
-}
-
-/// Clients append invisible characters, so that Twitch does not take a text for a repetition of the last one.
-fn trim_filler(text: &str) -> &str {
-    text.trim_end_matches(|c: char| c.is_whitespace() || is_invisible(c) && !may_end_emoji(c))
-}
-
-/// A variation selector or a tag belongs to the emoji before it: without them the heart is black and Scotland's flag
-/// is a black one.
-fn may_end_emoji(character: char) -> bool {
-    matches!(character, '\u{FE00}'..='\u{FE0F}' | '\u{E0020}'..='\u{E007F}' | '\u{E0100}'..='\u{E01EF}')
 }
 
 /// Splits at white space, but not within `"..."`: a quote opens where an argument starts, and the quote that closes it
@@ -97,6 +53,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::calling::trim_filler;
 
     fn bot() -> Login {
         "twitchy".parse().unwrap()

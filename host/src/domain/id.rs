@@ -1,6 +1,7 @@
 //! Ids and names. People and channels are known by Twitch's numeric id; logins are for display and for the IRC wire,
 //! and get recycled.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -85,6 +86,13 @@ pub struct Login(Box<str>);
 
 impl Login {
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A map by login can be asked with text from the wire: hash and order are those of the text.
+impl Borrow<str> for Login {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

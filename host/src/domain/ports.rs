@@ -1,8 +1,11 @@
 //! The traits by which a lower part asks a higher one; `app` joins them.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::id::Login;
+use super::calling::Calling;
+use super::id::{ChannelId, Login};
 
 /// The time, in both its kinds: spans are measured on the one that never jumps.
 #[derive(Clone, Copy, Debug)]
@@ -43,4 +46,13 @@ pub trait Credentials: Send + Sync + 'static {
         &self,
         account: &Login,
     ) -> impl Future<Output = Result<secrecy::SecretString, FetchTokenError>> + Send;
+}
+
+/// What calls the bot, by channel.
+pub type Callings = HashMap<ChannelId, Calling>;
+
+/// The wire filter asks what calls the bot where, once a batch of lines.
+pub trait Prefixes: Send + Sync + 'static {
+    /// As of now; cheap while nothing changes.
+    fn snapshot(&self) -> Arc<Callings>;
 }

@@ -55,7 +55,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.writer
             .write(move |connection| {
-                Ok(chatters.iter().try_for_each(|chatter| save(connection, channel, chatter, at))?)
+                Ok(chatters.iter().try_for_each(|chatter| save_chatter(connection, channel, chatter, at))?)
             })
             .await
     }
@@ -65,7 +65,12 @@ fn read_chatter(row: &Row<'_>) -> rusqlite::Result<KnownChatter> {
     Ok(KnownChatter { id: row.get(0)?, login: row.get(1)?, display_name: row.get(2)? })
 }
 
-fn save(connection: &Connection, channel: ChannelId, chatter: &KnownChatter, at: SystemTime) -> rusqlite::Result<()> {
+pub(super) fn save_chatter(
+    connection: &Connection,
+    channel: ChannelId,
+    chatter: &KnownChatter,
+    at: SystemTime,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO seen_chatters (channel_id, chatter_id, login, display_name, seen_at)

@@ -16,11 +16,14 @@ use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Channel, WantedChannel};
 
 impl Store {
-    /// In the order of their logins.
+    /// The busiest first, and those of which that is not known by login.
     pub fn list_wanted(&self) -> Result<Vec<WantedChannel>, StoreError> {
         self.readers.read(|connection| {
             connection
-                .prepare_cached("SELECT channel_id, login, account FROM wanted WHERE wanted ORDER BY login")?
+                .prepare_cached(
+                    "SELECT wanted.channel_id, wanted.login, account FROM wanted LEFT JOIN channels USING (channel_id)
+                     WHERE wanted ORDER BY coalesce(busyness, 0) DESC, wanted.login",
+                )?
                 .query_map([], |row| Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: row.get(2)? }))?
                 .collect()
         })

@@ -12,6 +12,7 @@ use super::connection::{Connection, KeepConnectionError};
 use super::counts::Counts;
 use super::inbox::Inbox;
 use super::joins::Joins;
+use super::line::Filter;
 use super::outbox::Outbox;
 use super::own_messages::OwnMessages;
 use super::pauses::Pauses;
@@ -21,7 +22,8 @@ use super::traffic::Traffic;
 use crate::config::LimitsConfig;
 use crate::domain::id::{ChatterId, Login};
 use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
-use crate::domain::ports::Credentials;
+use crate::domain::ports::{Credentials, Prefixes};
+use crate::domain::tally::Tally;
 
 const DIALLED_WITHIN: Duration = Duration::from_secs(15);
 /// Between two connections.
@@ -40,6 +42,9 @@ pub struct Account<C, D> {
     pub credentials: Arc<C>,
     /// All wanted channels; those of other accounts are passed over.
     pub wanted: watch::Receiver<Arc<[WantedChannel]>>,
+    /// What calls the bot where: other messages are only counted, in `tally`.
+    pub prefixes: Arc<dyn Prefixes>,
+    pub tally: Arc<Tally>,
     pub events: mpsc::Sender<Event>,
     /// Messages of this account only.
     pub outgoing: mpsc::Receiver<OutgoingMessage>,
@@ -99,6 +104,9 @@ impl<C: Credentials, D: Dial> Account<C, D> {
             joins: Joins::new(self.login.clone(), &self.limits),
             outbox: Outbox::new(&self.limits),
             inbox: Inbox::new(self.events),
+            filter: Filter::new(self.login.clone(), self.prefixes.snapshot()),
+            prefixes: self.prefixes,
+            tally: self.tally,
             login: self.login,
             id: None,
             own_messages: self.own_messages,

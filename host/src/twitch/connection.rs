@@ -73,7 +73,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             self.read().await?;
             while let Some(line) = self.lines.next_line() {
-                match parse_line(&line, account) {
+                match parse_line(&String::from_utf8_lossy(line), account) {
                     Ok(Heard::Welcome) => is_welcome = true,
                     Ok(Heard::Identity(id)) if is_welcome => return Ok(id),
                     Ok(Heard::LoginRefused) => return Err(KeepConnectionError::Refused),
@@ -127,9 +127,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn listen(&mut self, traffic: &mut Traffic) -> Result<(), KeepConnectionError> {
         let now = Instant::now();
         let mut answers = Vec::new();
+        traffic.refresh_filter();
         while !traffic.inbox.is_full() {
             let Some(line) = self.lines.next_line() else { break };
-            let answer = traffic.hear(&line, now).map_err(|MustReconnect| KeepConnectionError::Reconnect)?;
+            let answer = traffic.hear(line, now).map_err(|MustReconnect| KeepConnectionError::Reconnect)?;
             answers.extend(answer);
         }
         traffic.counts.long_lines += std::mem::take(&mut self.lines.skipped);

@@ -7,12 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use twitch_irc::message::{IRCMessage, IRCPrefix};
 
+use super::line::is_message_id;
 use crate::domain::id::{ChannelId, ChatterId, Login, MessageId};
 use crate::domain::message::{Badge, ChatMessage, Chatter, JoinFailure, QuotedMessage};
 use crate::domain::role::Role;
-
-/// Twitch's are UUIDs; the bound is for whoever keeps them.
-const LONGEST_MESSAGE_ID: usize = 64;
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,12 +115,9 @@ fn parse_sender(line: &IRCMessage) -> Result<Login, ParseLineError> {
     }
 }
 
-/// Decoded tags can hold spaces and line ends, and ids go back onto the wire: only what an id is made of passes.
 fn parse_message_id(line: &IRCMessage, key: &'static str) -> Result<MessageId, ParseLineError> {
     let id = find_tag(line, key).unwrap_or_default();
-    let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    let is_id = is_plain && (1..=LONGEST_MESSAGE_ID).contains(&id.len());
-    is_id.then(|| MessageId(id.into())).ok_or(ParseLineError::Tag(key))
+    is_message_id(id).then(|| MessageId(id.into())).ok_or(ParseLineError::Tag(key))
 }
 
 fn parse_message(line: &IRCMessage, account: &Login) -> Result<ChatMessage, ParseLineError> {

@@ -1,11 +1,13 @@
 //! Accounts against Twitch in a box, over memory and with a clock that stands still while anything is left to do.
 
+mod filtering;
 mod joining;
 mod logging_in;
 mod reconnecting;
 mod sending;
 mod stopping;
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,10 +23,12 @@ use tokio_util::sync::CancellationToken;
 use super::account::{Account, AccountState, Phase};
 use super::own_messages::OwnMessages;
 use crate::config::LimitsConfig;
+use crate::domain::calling::Calling;
 use crate::domain::id::{ChannelId, Login, MessageId};
 use crate::domain::message::{ChatMessage, Event, JoinFailure, OutgoingMessage, Reply, WantedChannel};
-use crate::domain::ports::{Credentials, FetchTokenError};
+use crate::domain::ports::{Callings, Credentials, FetchTokenError, Prefixes};
 use crate::domain::role::Role;
+use crate::domain::tally::Tally;
 
 fn login(text: &str) -> Login {
     text.parse().unwrap()
@@ -46,12 +50,31 @@ impl Credentials for Token {
     }
 }
 
+/// The prefixes by channel, which a test can change. Without one every message of a channel is passed on.
+#[derive(Clone, Default)]
+struct KnownPrefixes(Arc<Mutex<Arc<Callings>>>);
+
+impl KnownPrefixes {
+    fn set(&self, bot: &str, channel: ChannelId, prefix: &str) {
+        let calling = Calling { prefix: prefix.parse().unwrap(), bot: login(bot) };
+        *self.0.lock().unwrap() = Arc::new(HashMap::from([(channel, calling)]));
+    }
+}
+
+impl Prefixes for KnownPrefixes {
+    fn snapshot(&self) -> Arc<Callings> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 /// An account that runs, seen from outside.
 struct Bot {
     name: &'static str,
     twitch: FakeTwitch,
     token: Token,
     wanted: watch::Sender<Arc<[WantedChannel]>>,
+    prefixes: KnownPrefixes,
+    tally: Arc<Tally>,
     events: mpsc::Receiver<Event>,
     outgoing: mpsc::Sender<OutgoingMessage>,
     state: watch::Receiver<AccountState>,
@@ -79,7 +102,7 @@ impl Bot {
         let (outgoing, outgoing_receiver) = mpsc::channel(1_000);
         let (state_sender, state) = watch::channel(AccountState::default());
         let (dialled_sender, dialled) = watch::channel(0);
-        let server = twitch.clone();
+        let (server, prefixes, tally) = (twitch.clone(), KnownPrefixes::default(), Arc::<Tally>::default());
         let account = Account {
             login: login(name),
             server: move || {
@@ -89,6 +112,8 @@ impl Bot {
             },
             credentials: Arc::new(token.clone()),
             wanted: wanted_receiver,
+            prefixes: Arc::new(prefixes.clone()),
+            tally: tally.clone(),
             events: event_sender,
             outgoing: outgoing_receiver,
             limits,
@@ -98,7 +123,8 @@ impl Bot {
         };
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(account.run(shutdown.clone()));
-        Self { name, twitch: twitch.clone(), token, wanted, events, outgoing, state, dialled, shutdown, task }
+        let twitch = twitch.clone();
+        Self { name, twitch, token, wanted, prefixes, tally, events, outgoing, state, dialled, shutdown, task }
     }
 
     /// Wants channels whose ids are those that the server knows them by.

@@ -13,10 +13,13 @@ use super::counts::Counts;
 use super::event::{self, Heard};
 use super::inbox::Inbox;
 use super::joins::{Joins, Outcome};
+use super::line::{Filter, Talk};
 use super::outbox::{Departure, Next, Outbox};
 use super::own_messages::OwnMessages;
 use crate::domain::id::{ChatterId, Login};
 use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
+use crate::domain::ports::Prefixes;
+use crate::domain::tally::Tally;
 
 /// Only to be looked at again when something else happens.
 const FAR_AWAY: Duration = Duration::from_secs(60 * 60);
@@ -29,6 +32,9 @@ pub(crate) struct Traffic {
     pub(crate) joins: Joins,
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Inbox,
+    pub(crate) prefixes: Arc<dyn Prefixes>,
+    pub(crate) filter: Filter,
+    pub(crate) tally: Arc<Tally>,
     pub(crate) own_messages: Arc<OwnMessages>,
     pub(crate) outgoing: mpsc::Receiver<OutgoingMessage>,
     pub(crate) wanted: watch::Receiver<Arc<[WantedChannel]>>,
@@ -50,9 +56,19 @@ pub(crate) enum Saying {
 pub(crate) struct MustReconnect;
 
 impl Traffic {
-    /// Takes in what a line says; what is to be answered.
-    pub(crate) fn hear(&mut self, line: &str, now: Instant) -> Result<Option<Command>, MustReconnect> {
-        let Ok(heard) = event::parse_line(line, &self.login) else {
+    /// Looks at what calls the bot now; to be called once a batch of lines.
+    pub(crate) fn refresh_filter(&mut self) {
+        self.filter = Filter::new(self.login.clone(), self.prefixes.snapshot());
+    }
+
+    /// Takes in what a line says; what is to be answered. Bytes that are not UTF-8 become U+FFFD.
+    pub(crate) fn hear(&mut self, line: &[u8], now: Instant) -> Result<Option<Command>, MustReconnect> {
+        let text = String::from_utf8_lossy(line);
+        if let Some(talk) = self.filter.find_talk(&text) {
+            note_talk(&self.tally, talk);
+            return Ok(None);
+        }
+        let Ok(heard) = event::parse_line(&text, &self.login) else {
             self.counts.malformed_lines += 1;
             return Ok(None);
         };
@@ -168,5 +184,12 @@ impl Traffic {
                 () = sleep_until(stale_at) => {}
             }
         }
+    }
+}
+
+fn note_talk(tally: &Tally, talk: Talk<'_>) {
+    if !talk.is_shared_copy {
+        let display_name = || if talk.display_name.trim().is_empty() { talk.login } else { talk.display_name };
+        tally.lock().note(talk.channel, talk.chatter, talk.login, || display_name().into());
     }
 }

@@ -1,0 +1,163 @@
+//! Who has talked where, and how much: what is left of the chat that calls no command.
+//!
+//! The connections note each message, under one lock a batch of lines; every few seconds what was noted is taken out and
+//! saved. Whoever was noted and is not saved yet can be asked for, since a command may name somebody who has only just
+//! spoken for the first time.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::id::{ChannelId, ChatterId, Login};
+
+/// Chatters who wait to be saved; further ones only count for their channel, and are noted when they talk again.
+const MOST_CHATTERS: usize = 16_384;
+
+/// A chatter of one channel since the last flush.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Talked {
+    pub id: ChatterId,
+    pub login: Login,
+    pub display_name: Box<str>,
+    pub messages: u64,
+}
+
+/// A channel since the last flush.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChannelTally {
+    pub messages: u64,
+    /// By login, as commands name them.
+    chatters: HashMap<Login, Talked>,
+}
+
+impl ChannelTally {
+    pub fn chatters(&self) -> impl Iterator<Item = &Talked> {
+        self.chatters.values()
+    }
+
+    pub fn into_chatters(self) -> impl Iterator<Item = Talked> {
+        self.chatters.into_values()
+    }
+}
+
+/// What was noted, by channel. Bounded by the channels that the bot sits in, and by [`MOST_CHATTERS`].
+pub type Noted = HashMap<ChannelId, ChannelTally>;
+
+/// One for the whole host.
+#[derive(Debug, Default)]
+pub struct Tally {
+    noted: Mutex<Notes>,
+}
+
+/// The tally under its lock.
+#[derive(Debug, Default)]
+pub struct Notes {
+    waiting: Noted,
+    chatters: usize,
+    /// Taken out, and perhaps not on disk yet.
+    saving: Noted,
+}
+
+impl Tally {
+    /// To be held for a batch of lines, and not while anything is waited for.
+    pub fn lock(&self) -> MutexGuard<'_, Notes> {
+        // Nothing that runs under the lock leaves it half done.
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether somebody who is called one of `logins` talked in the channel and may not be saved yet.
+    pub fn is_waiting(&self, channel: ChannelId, mut logins: impl Iterator<Item = Login>) -> bool {
+        let notes = self.lock();
+        let of_channel = [&notes.waiting, &notes.saving].map(|noted| noted.get(&channel));
+        logins.any(|login| of_channel.iter().flatten().any(|tally| tally.chatters.contains_key(&login)))
+    }
+
+    /// Takes out all that waits, to be saved; to be followed by [`Tally::finish_save`] before the next one begins.
+    pub fn begin_save(&self) -> Noted {
+        let mut notes = self.lock();
+        notes.chatters = 0;
+        let taken = std::mem::take(&mut notes.waiting);
+        notes.saving = taken.clone();
+        taken
+    }
+
+    /// What was taken out is on disk; or it is not, and lost: the next messages note it anew.
+    pub fn finish_save(&self) {
+        let saved = std::mem::take(&mut self.lock().saving);
+        // Freed without the lock, for which a connection may wait.
+        drop(saved);
+    }
+}
+
+impl Notes {
+    /// Notes one message. `display_name` is only asked for where the chatter is new.
+    pub fn note(&mut self, channel: ChannelId, id: ChatterId, login: &str, display_name: impl FnOnce() -> Box<str>) {
+        let tally = self.waiting.entry(channel).or_default();
+        tally.messages += 1;
+        // A login that changes hands within seconds is the first bearer's until the next flush.
+        if let Some(chatter) = tally.chatters.get_mut(login) {
+            chatter.messages += 1;
+            return;
+        }
+        let Ok(login) = login.parse::<Login>() else { return };
+        if self.chatters < MOST_CHATTERS {
+            self.chatters += 1;
+            let talked = Talked { id, login: login.clone(), display_name: display_name(), messages: 1 };
+            tally.chatters.insert(login, talked);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHOP: ChannelId = ChannelId(1);
+
+    fn note(tally: &Tally, id: u64, login: &str) {
+        tally.lock().note(SHOP, ChatterId(id), login, || login.to_uppercase().into());
+    }
+
+    fn is_waiting(tally: &Tally, login: &str) -> bool {
+        tally.is_waiting(SHOP, [login.parse().unwrap()].into_iter())
+    }
+
+    #[test]
+    fn messages_are_counted_by_channel_and_chatter() {
+        let tally = Tally::default();
+        note(&tally, 7, "alice");
+        note(&tally, 8, "bob");
+        note(&tally, 7, "alice");
+        let noted = tally.begin_save();
+        let mut chatters: Vec<_> = noted[&SHOP].chatters().collect();
+        chatters.sort_by_key(|talked| talked.id.0);
+        let alice =
+            Talked { id: ChatterId(7), login: "alice".parse().unwrap(), display_name: "ALICE".into(), messages: 2 };
+        assert_eq!((noted[&SHOP].messages, chatters[0], chatters.len()), (3, &alice, 2));
+    }
+
+    #[test]
+    fn a_chatter_waits_until_saved() {
+        let tally = Tally::default();
+        note(&tally, 7, "alice");
+        assert!(is_waiting(&tally, "alice") && !is_waiting(&tally, "bob"));
+        tally.begin_save();
+        assert!(is_waiting(&tally, "alice"), "taken out is not on disk");
+        note(&tally, 8, "bob");
+        tally.finish_save();
+        assert!(!is_waiting(&tally, "alice") && is_waiting(&tally, "bob"));
+        assert!(!tally.is_waiting(ChannelId(2), ["bob".parse().unwrap()].into_iter()));
+    }
+
+    #[test]
+    fn a_crowd_is_noted_up_to_a_point_and_counted_beyond() {
+        let tally = Tally::default();
+        for id in 0..2 * MOST_CHATTERS as u64 {
+            note(&tally, id, &format!("chatter_{id}"));
+        }
+        let noted = tally.begin_save();
+        assert_eq!(noted[&SHOP].chatters().count(), MOST_CHATTERS);
+        assert_eq!(noted[&SHOP].messages, 2 * MOST_CHATTERS as u64);
+        note(&tally, 1, "late");
+        assert!(is_waiting(&tally, "late"), "there is room again");
+    }
+}
