@@ -14,19 +14,17 @@ use anyhow::Context;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use twitchy_commands::BUNDLED;
 
 use crate::balances::Balances;
 use crate::chat::dispatch::Dispatch;
 use crate::chat::inbox::Outboxes;
 use crate::config::{AccountConfig, ChannelsConfig, Config};
 use crate::domain::id::Login;
-use crate::domain::manifest::ModuleSource;
 use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
 use crate::joining::{JoinPolicy, Joining};
+use crate::sandbox::Sandbox;
 use crate::sandbox::world::World;
-use crate::sandbox::{Sandbox, SizeClass};
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
 use crate::twitch::account::{Account, AccountState};
@@ -35,6 +33,7 @@ use crate::twitch::server::Server;
 
 pub mod credentials;
 mod learn;
+mod modules;
 mod quiet;
 mod tasks;
 mod wanted;
@@ -86,7 +85,8 @@ impl App {
         let world = Arc::new(join_world(&config, join_policy, &store, &setup, &clock));
         let sandbox = Sandbox::start(&config.sandbox, &cache_dir, world).context("cannot start the sandbox")?;
         let sandbox = Arc::new(sandbox);
-        add_bundled_modules(&sandbox, &setup).await?;
+        modules::add_bundled(&sandbox, &setup).await?;
+        modules::add_configured(&sandbox, &setup, &config.modules).await?;
         // First, because a seed may give a channel to another account.
         seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
         setup.load_all().context("cannot load the channels")?;
@@ -114,7 +114,7 @@ impl App {
         let (events, outboxes) = app.start_accounts(config, &credentials);
         app.start_answering(events, outboxes);
         let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
-        info!(accounts, channels, modules = BUNDLED.len(), "ready; now the accounts connect");
+        info!(accounts, channels, modules = app.setup.count_modules(), "ready; now the accounts connect");
         Ok(app)
     }
 
@@ -219,21 +219,6 @@ fn join_world(
         clock: clock.clone(),
         limits: config.sandbox.clone(),
     }
-}
-
-/// All at once: compiled for the first time, they take a second each.
-async fn add_bundled_modules(sandbox: &Arc<Sandbox>, setup: &Setup) -> anyhow::Result<()> {
-    let start = |bundled: &twitchy_commands::Bundled| {
-        let (sandbox, bundled) = (sandbox.clone(), *bundled);
-        let added = async move { sandbox.add_module(bundled.component, ModuleSource::Bundled, SizeClass::Small).await };
-        (bundled.name, tokio::spawn(added))
-    };
-    let started: Vec<_> = BUNDLED.iter().map(start).collect();
-    for (name, added) in started {
-        let manifest = added.await?.with_context(|| format!("the bundled module {name} is broken"))?;
-        setup.add_module(manifest);
-    }
-    Ok(())
 }
 
 async fn seed_channels(store: &Store, channels: &ChannelsConfig) -> anyhow::Result<()> {

@@ -28,6 +28,7 @@ pub struct Config {
     pub channels: ChannelsConfig,
     pub limits: LimitsConfig,
     pub sandbox: SandboxConfig,
+    pub modules: ModulesConfig,
 }
 
 /// Why there is no configuration.
@@ -70,6 +71,7 @@ impl Default for Config {
             channels: ChannelsConfig::default(),
             limits: LimitsConfig::default(),
             sandbox: SandboxConfig::default(),
+            modules: ModulesConfig::default(),
         }
     }
 }
@@ -119,6 +121,8 @@ pub struct SeedChannel {
 /// Twitch's limits of one account, with Twitch's values as defaults (dev.twitch.tv/docs/chat).
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitsConfig {
+    /// Whether the limits hold. Only a server on this machine may be spoken to without: Twitch would ban the account.
+    pub enforce: bool,
     /// Messages within `window` before only privileged channels are spoken to.
     pub messages: usize,
     /// Messages within `window` in all.
@@ -141,6 +145,7 @@ pub struct LimitsConfig {
 impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
+            enforce: true,
             messages: 20,
             privileged_messages: 100,
             window: Duration::from_secs(30),
@@ -212,6 +217,13 @@ impl Default for SandboxConfig {
             allow_large: false,
         }
     }
+}
+
+/// Modules besides the bundled ones.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModulesConfig {
+    /// Components that are loaded at the start, and on in every channel that has not switched them off.
+    pub load: Vec<PathBuf>,
 }
 
 impl Default for TwitchConfig {

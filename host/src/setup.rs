@@ -26,6 +26,7 @@ pub mod words;
 pub(crate) mod sample;
 
 use channel::{ChannelSetup, ModuleSetup};
+use words::words_of;
 
 /// The modules that answer in every channel and cannot be disabled: without them a creator could be locked out.
 pub const ALWAYS_ON: [&str; 2] = ["settings", "help"];
@@ -33,15 +34,16 @@ pub const ALWAYS_ON: [&str; 2] = ["settings", "help"];
 /// Which modules are on where a channel has not said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewChannelRules {
-    /// Those of [`ALWAYS_ON`].
+    /// Those of [`ALWAYS_ON`], and what the operator's configuration names.
     Essentials,
     /// All that the host has: the demo.
     Everything,
 }
 
 impl NewChannelRules {
-    pub(crate) fn is_on(self, module: &ModuleName) -> bool {
-        self == NewChannelRules::Everything || is_always_on(module)
+    fn is_on(self, module: &Manifest) -> bool {
+        let is_essential = is_always_on(&module.name) || module.source == ModuleSource::Configured;
+        is_essential || self == NewChannelRules::Everything
     }
 }
 
@@ -65,17 +67,33 @@ impl Setup {
     }
 
     /// Takes the place of an earlier version of the same name; channels see it once they are loaded anew. False, and
-    /// nothing changed, for an upload under the name of a bundled module: it would inherit that module's trust.
+    /// nothing changed, under the name of a module from a more trusted source: it would inherit what that one is trusted
+    /// with.
     pub fn add_module(&self, manifest: Arc<Manifest>) -> bool {
         let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
-        let is_bundled = |manifest: &Manifest| manifest.source == ModuleSource::Bundled;
-        let is_ours =
-            is_always_on(&manifest.name) || catalogue.get(&manifest.name).is_some_and(|there| is_bundled(there));
-        let may_add = is_bundled(&manifest) || !is_ours;
+        let is_reserved = is_always_on(&manifest.name) && manifest.source != ModuleSource::Bundled;
+        let there = catalogue.get(&manifest.name);
+        let may_add = !is_reserved && there.is_none_or(|there| there.source <= manifest.source);
         if may_add {
             catalogue.insert(manifest.name.clone(), manifest);
         }
         may_add
+    }
+
+    pub fn count_modules(&self) -> usize {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    pub fn has_module(&self, name: &ModuleName) -> bool {
+        is_always_on(name) || self.catalogue.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+    }
+
+    /// A word that the module offers although it is one of those that nobody may be locked out of.
+    pub fn find_reserved_word(&self, module: &Manifest) -> Option<Box<str>> {
+        let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+        let essential = catalogue.values().filter(|manifest| is_always_on(&manifest.name));
+        let reserved: Vec<&Box<str>> = essential.flat_map(|manifest| &manifest.commands).flat_map(words_of).collect();
+        module.commands.iter().flat_map(words_of).find(|word| reserved.contains(word)).cloned()
     }
 
     /// Loads every channel that the store knows.
@@ -112,9 +130,9 @@ impl Setup {
             ModuleSetup {
                 manifest: manifest.clone(),
                 is_enabled: is_always_on(name)
-                    || record.switched.get(name).copied().unwrap_or_else(|| self.rules.is_on(name)),
+                    || record.switched.get(name).copied().unwrap_or_else(|| self.rules.is_on(manifest)),
                 grants: match manifest.source {
-                    ModuleSource::Bundled => Grants::all(manifest),
+                    ModuleSource::Bundled | ModuleSource::Configured => Grants::all(manifest),
                     ModuleSource::Uploaded => record.grants.remove(&manifest.digest).unwrap_or_default(),
                 },
                 settings: record.settings.remove(name).unwrap_or_default(),
@@ -144,8 +162,12 @@ impl Prefixes for Setup {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::sample::{command, manifest, name};
     use super::*;
+    use crate::domain::effect::{Commit, Committed, Effect};
+    use crate::domain::invocation::{InvocationId, Origin};
     use crate::domain::manifest::Capability;
     use crate::domain::ports::SystemClock;
     use crate::domain::prefix::Prefix;
@@ -163,6 +185,18 @@ mod tests {
 
     fn module(name: &str) -> Arc<Manifest> {
         Arc::new(manifest(name, vec![command(name)], Vec::new()))
+    }
+
+    async fn switch_off(store: &Store, module: &str) {
+        let commit = Commit {
+            invocation: InvocationId { origin: Origin::Event, id: "switches".into() },
+            channel: SHOP,
+            noted: Vec::new(),
+            effects: vec![Effect::SwitchModule { module: name(module), enabled: false }],
+            replies: Vec::new(),
+            at: SystemTime::UNIX_EPOCH,
+        };
+        assert_eq!(store.commit(commit).await.unwrap(), Committed::Done);
     }
 
     fn running(setup: &Setup) -> Vec<String> {
@@ -211,6 +245,35 @@ mod tests {
             let upload = Manifest { source: ModuleSource::Uploaded, ..(*module(name)).clone() };
             assert_eq!(setup.add_module(Arc::new(upload)), is_free, "{name}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_configured_module_is_on_with_all_that_it_requests_and_can_be_switched_off() {
+        let (store, _folder) = store().await;
+        let setup = Setup::new(store.clone(), NewChannelRules::Essentials);
+        let bank = Manifest {
+            source: ModuleSource::Configured,
+            capabilities: vec![Capability::Payments],
+            ..(*module("bank")).clone()
+        };
+        assert!(setup.add_module(Arc::new(bank.clone())));
+        setup.load_all().unwrap();
+        assert_eq!(running(&setup), ["bank"]);
+        assert!(setup.has_module(&name("bank")) && setup.has_module(&name("help")) && !setup.has_module(&name("dice")));
+        switch_off(&store, "bank").await;
+        setup.reload(SHOP).unwrap();
+        assert!(running(&setup).is_empty());
+        let upload = Manifest { source: ModuleSource::Uploaded, ..bank };
+        assert!(!setup.add_module(Arc::new(upload)), "the operator's module gives way to no upload");
+    }
+
+    #[tokio::test]
+    async fn the_words_of_what_is_always_on_are_reserved() {
+        let (store, _folder) = store().await;
+        let setup = Setup::new(store, NewChannelRules::Essentials);
+        ["settings", "balance"].into_iter().for_each(|name| assert!(setup.add_module(module(name))));
+        let find = |word: &str| setup.find_reserved_word(&manifest("dice", vec![command(word)], Vec::new()));
+        assert_eq!((find("settings").as_deref(), find("balance"), find("roll")), (Some("settings"), None, None));
     }
 
     #[tokio::test]

@@ -1,10 +1,13 @@
 //! `twitchy check-config`: reads the file and the tokens as `serve` would, and starts nothing.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::config::token::{is_readable_by_others, load_access_token};
 use crate::config::{AccountConfig, Config, TokenSource};
+
+const UNLIMITED: &str = "limits.enforce is false: nothing holds messages and joins back, which is for load tests only";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -22,7 +25,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
-    let problems: Vec<String> = config.accounts.iter().filter_map(find_problem).collect();
+    let unreadable = config.modules.load.iter().filter_map(|path| find_unreadable(path));
+    let problems: Vec<String> = config.accounts.iter().filter_map(find_problem).chain(unreadable).collect();
     for problem in &problems {
         eprintln!("{problem}");
     }
@@ -41,6 +45,11 @@ fn find_problem(account: &AccountConfig) -> Option<String> {
     Some(format!("account {}: {error}", account.login))
 }
 
+fn find_unreadable(module: &Path) -> Option<String> {
+    let error = File::open(module).err()?;
+    Some(format!("module {}: {error}", module.display()))
+}
+
 /// What works, and should not stay as it is.
 pub(super) fn list_warnings(config: &Config) -> Vec<String> {
     let open_file = |account: &AccountConfig| match &account.token {
@@ -51,7 +60,8 @@ pub(super) fn list_warnings(config: &Config) -> Vec<String> {
         )),
         _ => None,
     };
-    config.accounts.iter().filter_map(open_file).collect()
+    let unlimited = (!config.limits.enforce).then(|| UNLIMITED.to_owned());
+    config.accounts.iter().filter_map(open_file).chain(unlimited).collect()
 }
 
 fn summary(config: &Config) -> String {

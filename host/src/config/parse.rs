@@ -8,11 +8,14 @@ use toml::de::{DeTable, DeValue};
 use super::section::{Problem, Problems, Section, find_nearest};
 use super::value::{CountOrAuto, ReadValue, Size, VariableName};
 use super::{
-    AccountConfig, ChannelsConfig, Config, LimitsConfig, SandboxConfig, SeedChannel, TokenSource, TwitchConfig,
+    AccountConfig, ChannelsConfig, Config, LimitsConfig, ModulesConfig, SandboxConfig, SeedChannel, TokenSource,
+    TwitchConfig,
 };
 use crate::domain::id::Login;
 
 const ACCOUNTS: &str = "must be tables: write login and token_env below a line [[accounts]]";
+const UNLIMITED: &str = "may be false only where twitch.irc_server is a tcp:// server on this machine: speaking to Twitch without its \
+                         limits earns the account a ban";
 const JOIN: &str = "must be a list such as [\"shop\", { login = \"cafe\", account = \"otherbot\" }]";
 
 /// Relative paths in `text` start at `folder`. The problems are in the order of their lines.
@@ -38,10 +41,11 @@ fn read_file(mut file: Section<'_, '_>, folder: &Path) -> Config {
     let twitch = read_twitch(file.section("twitch"), defaults.twitch);
     let accounts = read_accounts(&mut file, folder);
     let channels = read_channels(file.section("channels"), &accounts);
-    let limits = read_limits(file.section("limits"), defaults.limits);
+    let limits = read_limits(file.section("limits"), defaults.limits, &twitch);
     let sandbox = read_sandbox(file.section("sandbox"), &defaults.sandbox);
+    let modules = read_modules(file.section("modules"), folder);
     file.finish();
-    Config { data_dir, twitch, accounts, channels, limits, sandbox }
+    Config { data_dir, twitch, accounts, channels, limits, sandbox, modules }
 }
 
 fn read_twitch(mut section: Section<'_, '_>, defaults: TwitchConfig) -> TwitchConfig {
@@ -131,8 +135,9 @@ fn unknown_account(account: &Login, accounts: &[AccountConfig]) -> String {
     format!("names no account of this file: {advice}")
 }
 
-fn read_limits(mut section: Section<'_, '_>, defaults: LimitsConfig) -> LimitsConfig {
+fn read_limits(mut section: Section<'_, '_>, defaults: LimitsConfig, twitch: &TwitchConfig) -> LimitsConfig {
     let limits = LimitsConfig {
+        enforce: section.take("enforce", defaults.enforce),
         messages: section.take("messages", defaults.messages),
         privileged_messages: section.take("privileged_messages", defaults.privileged_messages),
         window: section.take("window", defaults.window),
@@ -144,6 +149,8 @@ fn read_limits(mut section: Section<'_, '_>, defaults: LimitsConfig) -> LimitsCo
         stale_after: section.take("stale_after", defaults.stale_after),
         allow_bot_prefixes_in: section.take("allow_bot_prefixes_in", defaults.allow_bot_prefixes_in),
     };
+    // Without encryption, so it is on this machine: the address was checked when it was read.
+    section.check("enforce", limits.enforce || !twitch.irc_server.is_tls, UNLIMITED);
     let is_ordered = limits.messages <= limits.privileged_messages;
     section.check("messages", is_ordered, "must not be more than limits.privileged_messages, which counts them too");
     section.finish();
@@ -177,6 +184,12 @@ fn read_sandbox(mut section: Section<'_, '_>, defaults: &SandboxConfig) -> Sandb
     section.check("slots_per_channel", is_share, "must not be more than sandbox.slots");
     section.finish();
     sandbox
+}
+
+fn read_modules(mut section: Section<'_, '_>, folder: &Path) -> ModulesConfig {
+    let load: Vec<PathBuf> = section.take("load", Vec::new());
+    section.finish();
+    ModulesConfig { load: load.into_iter().map(|path| folder.join(path)).collect() }
 }
 
 fn take_length(section: &mut Section<'_, '_>, key: &'static str, default: usize) -> usize {
@@ -225,7 +238,7 @@ mod tests {
     #[test]
     fn the_example_has_every_key() {
         let example = uncommented_example();
-        for table in ["twitch", "channels", "limits", "sandbox"] {
+        for table in ["twitch", "channels", "limits", "sandbox", "modules"] {
             let header = format!("[{table}]\n");
             let text = example.replace(&header, &format!("{header}zzzzzzzzzzzzzzzz = 1\n"));
             let problems = parse(&text, Path::new("")).unwrap_err();
@@ -346,6 +359,31 @@ mod tests {
         let problems = problems("[twitch]\nirc_server = \"tcp://irc.chat.twitch.tv:6667\"\n");
         assert_eq!(problems.len(), 1);
         assert!(problems[0].starts_with("2: twitch.irc_server must begin with tls://"), "{problems:?}");
+    }
+
+    #[test]
+    fn limits_are_left_aside_only_on_this_machine() {
+        let local = config("[twitch]\nirc_server = \"tcp://[::1]:6667\"\n[limits]\nenforce = false\n");
+        assert!(!local.limits.enforce);
+        for server in ["", "[twitch]\nirc_server = \"tls://localhost:6697\"\n"] {
+            let problems = problems(&format!("{server}[limits]\nenforce = false\n"));
+            assert!(
+                problems.len() == 1 && problems[0].contains("limits.enforce may be false only where"),
+                "{problems:?}"
+            );
+            assert!(problems[0].ends_with("earns the account a ban"), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn modules_lie_beside_the_file() {
+        let text = format!("[modules]\nload = [\"dice.wasm\", \"/opt/hug.wasm\"]\n{ACCOUNT}");
+        let load = parse(&text, Path::new("/etc/twitchy")).unwrap().modules.load;
+        assert_eq!(load, [Path::new("/etc/twitchy/dice.wasm"), Path::new("/opt/hug.wasm")]);
+        for load in ["\"dice.wasm\"", "[1]", "[\"\"]"] {
+            let problems = problems(&format!("[modules]\nload = {load}\n"));
+            assert!(problems.len() == 1 && problems[0].contains("modules.load must be a"), "{problems:?}");
+        }
     }
 
     #[test]

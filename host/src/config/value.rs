@@ -111,6 +111,15 @@ impl ReadValue for PathBuf {
     }
 }
 
+impl ReadValue for Vec<PathBuf> {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let elements = value.as_array().ok_or_else(|| must_be("a list such as [\"dice.wasm\"]", value))?;
+        let path = |element: &toml::Spanned<DeValue<'_>>| PathBuf::read(element.get_ref()).ok();
+        let paths: Option<Vec<PathBuf>> = elements.iter().map(path).collect();
+        paths.ok_or_else(|| "must be a list of paths in quotes, such as [\"dice.wasm\"]".to_owned())
+    }
+}
+
 impl ReadValue for Login {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         let text = value.as_str().ok_or_else(|| must_be("a login in quotes", value))?;

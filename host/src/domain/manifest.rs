@@ -92,13 +92,15 @@ impl fmt::Display for Capability {
     }
 }
 
-/// Where a module came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a module came from; the later in this order, the more it is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ModuleSource {
+    /// Somebody's upload: it has what is granted to it.
+    Uploaded,
+    /// Named in the operator's configuration, and so granted all that it asks for.
+    Configured,
     /// Part of this binary, and so granted all that it asks for.
     Bundled,
-    /// Somebody's upload.
-    Uploaded,
 }
 
 /// What a module offers and asks for, read from its bytes and its `info`, checked.
@@ -139,7 +141,7 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// All that a module asks for, without a cap: what a bundled module comes with.
+    /// All that a module asks for, without a cap: what a module of the host's or the operator's own comes with.
     pub fn all(manifest: &Manifest) -> Grants {
         Grants { capabilities: manifest.capabilities.clone(), ..Grants::default() }
     }

@@ -1,5 +1,6 @@
 //! Which word calls what in a channel, and which words a module may claim besides those it declares.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use super::is_always_on;
 use super::overrides::LONGEST_COOLDOWN;
 use crate::domain::effect::Effect;
 use crate::domain::id::ModuleName;
-use crate::domain::manifest::{Command, ModuleSource};
+use crate::domain::manifest::Command;
 use crate::domain::prefix::is_invisible;
 use crate::domain::role::Role;
 
@@ -39,11 +40,11 @@ pub(super) struct Words(HashMap<Box<str>, (ModuleName, Arc<Command>)>);
 
 impl Words {
     /// The words of the modules that run. Where two answer to one word (an upgrade may bring that about, or a grant),
-    /// the first of this order has it: always on, bundled, declared before claimed, by name.
+    /// the first of this order has it: always on, by how much its source is trusted, declared before claimed, by name.
     pub(super) fn of(modules: &BTreeMap<ModuleName, ModuleSetup>) -> Words {
         let mut running: Vec<(&ModuleName, &ModuleSetup)> =
             modules.iter().filter(|(_, module)| module.is_running()).collect();
-        running.sort_by_key(|(name, module)| (!is_always_on(name), module.manifest.source != ModuleSource::Bundled));
+        running.sort_by_key(|(name, module)| (!is_always_on(name), Reverse(module.manifest.source)));
         let mut words = Words::default();
         for (name, module) in &running {
             module.manifest.commands.iter().for_each(|command| words.add(name, module, command));
@@ -162,6 +163,7 @@ mod tests {
     use super::super::sample::{channel_setup, command, manifest, module, name, running, settings_module};
     use super::*;
     use crate::domain::manifest::Manifest;
+    use crate::domain::manifest::ModuleSource;
 
     fn word(name: &str, aliases: &[&str]) -> Command {
         Command { aliases: aliases.iter().map(|alias| (*alias).into()).collect(), ..command(name) }

@@ -5,5 +5,6 @@
 mod accounts;
 mod check_config;
 mod demo;
+mod modules;
 mod process;
 mod serve;

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::process::{PATIENCE, Running, twitchy};
 
-const TOKEN: &str = "abcdefghij0123456789";
+pub(crate) const TOKEN: &str = "abcdefghij0123456789";
 
 /// A bot that sits in `#shop`, without privileges: it may say one thing a second.
 struct Stage {
@@ -51,14 +51,14 @@ impl Stage {
     }
 }
 
-fn config(address: &str) -> String {
+pub(crate) fn config(address: &str) -> String {
     format!(
         "[twitch]\nirc_server = \"tcp://{address}\"\n[channels]\njoin = [\"shop\"]\n\
          [[accounts]]\nlogin = \"mybot\"\ntoken_env = \"TWITCHY_TEST_TOKEN\"\n"
     )
 }
 
-fn start_bot(config: &Path) -> Running {
+pub(crate) fn start_bot(config: &Path) -> Running {
     let mut command = twitchy(&["serve", "--config", config.to_str().unwrap()]);
     Running::start(command.env("TWITCHY_TEST_TOKEN", TOKEN).env("TWITCHY_LOG", "trace"))
 }

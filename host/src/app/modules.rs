@@ -1,0 +1,72 @@
+//! Which modules there are from the start: those of this binary, and those that the operator's configuration names.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use tracing::info;
+use twitchy_commands::{BUNDLED, Bundled};
+
+use crate::config::ModulesConfig;
+use crate::domain::manifest::{Manifest, ModuleSource};
+use crate::sandbox::{Sandbox, SizeClass};
+use crate::setup::Setup;
+
+/// More of a file than any module has; the sandbox says how much one may have.
+const MOST_READ: u64 = 64 << 20;
+
+/// All at once: compiled for the first time, they take a second each.
+pub(super) async fn add_bundled(sandbox: &Arc<Sandbox>, setup: &Setup) -> anyhow::Result<()> {
+    let start = |bundled: &Bundled| {
+        let (sandbox, bundled) = (sandbox.clone(), *bundled);
+        let added = async move { sandbox.add_module(bundled.component, ModuleSource::Bundled, SizeClass::Small).await };
+        (bundled.name, tokio::spawn(added))
+    };
+    let started: Vec<_> = BUNDLED.iter().map(start).collect();
+    for (name, added) in started {
+        let manifest = added.await?.with_context(|| format!("the bundled module {name} is broken"))?;
+        setup.add_module(manifest);
+    }
+    Ok(())
+}
+
+/// After the bundled ones, which none of these may stand in for.
+///
+/// # Errors
+/// Names the file that cannot be a module, and why.
+pub(super) async fn add_configured(sandbox: &Sandbox, setup: &Setup, modules: &ModulesConfig) -> anyhow::Result<()> {
+    for path in &modules.load {
+        let added = add_file(sandbox, setup, path).await;
+        let manifest = added.with_context(|| format!("cannot load the module {}", path.display()))?;
+        let capabilities: Vec<&str> = manifest.capabilities.iter().map(|capability| capability.as_str()).collect();
+        let granted = if capabilities.is_empty() { "none".to_owned() } else { capabilities.join(", ") };
+        let Manifest { name, version, .. } = &*manifest;
+        info!(module = %name, %version, %granted, file = %path.display(), "loaded a module");
+    }
+    Ok(())
+}
+
+async fn add_file(sandbox: &Sandbox, setup: &Setup, path: &Path) -> anyhow::Result<Arc<Manifest>> {
+    let bytes = read_file(path)?;
+    let manifest = sandbox.add_module(&bytes, ModuleSource::Configured, SizeClass::Small).await?;
+    let name = &manifest.name;
+    if manifest.source != ModuleSource::Configured {
+        bail!("it is the bundled module {name}, which is there already");
+    }
+    if setup.has_module(name) {
+        bail!("there is another module with the name {name}");
+    }
+    if let Some(word) = setup.find_reserved_word(&manifest) {
+        bail!("it offers !{word}, which belongs to a module that is always on");
+    }
+    setup.add_module(manifest.clone());
+    Ok(manifest)
+}
+
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST_READ).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
