@@ -119,6 +119,8 @@ pub struct SeedChannel {
 /// Twitch's limits of one account, with Twitch's values as defaults (dev.twitch.tv/docs/chat).
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitsConfig {
+    /// Off only against a server of our own: nothing waits, nothing is varied, and any number of channels is joined.
+    pub enforce: bool,
     /// Messages within `window` before only privileged channels are spoken to.
     pub messages: usize,
     /// Messages within `window` in all.
@@ -141,6 +143,7 @@ pub struct LimitsConfig {
 impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
+            enforce: true,
             messages: 20,
             privileged_messages: 100,
             window: Duration::from_secs(30),

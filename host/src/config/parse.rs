@@ -133,6 +133,7 @@ fn unknown_account(account: &Login, accounts: &[AccountConfig]) -> String {
 
 fn read_limits(mut section: Section<'_, '_>, defaults: LimitsConfig) -> LimitsConfig {
     let limits = LimitsConfig {
+        enforce: defaults.enforce,
         messages: section.take("messages", defaults.messages),
         privileged_messages: section.take("privileged_messages", defaults.privileged_messages),
         window: section.take("window", defaults.window),
