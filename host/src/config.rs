@@ -121,7 +121,8 @@ pub struct SeedChannel {
 /// Twitch's limits of one account, with Twitch's values as defaults (dev.twitch.tv/docs/chat).
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitsConfig {
-    /// Whether the limits hold. Only a server on this machine may be spoken to without: Twitch would ban the account.
+    /// Whether the limits hold. Without them nothing waits, nothing is varied, and any number of channels is joined: only
+    /// against a server on this machine, since Twitch would ban the account.
     pub enforce: bool,
     /// Messages within `window` before only privileged channels are spoken to.
     pub messages: usize,

@@ -45,6 +45,7 @@ mod line;
 mod moderation;
 mod notice;
 mod observed;
+mod refusal;
 mod registration;
 mod rules;
 mod sending;
@@ -58,6 +59,7 @@ mod trouble;
 mod world;
 
 pub use observed::{Kind, Observed, Violation};
+pub use refusal::Refusal;
 pub use rules::Rule;
 pub use server::{FakeTwitch, Settings};
 pub use setup::RoomChange;

@@ -7,8 +7,10 @@ use crate::line::{Line, Tags};
 /// Why something was refused, or what changed in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notice {
+    AccountSuspended,
     BadCharacters,
     Banned,
+    ChannelBlocked,
     ChannelSuspended,
     Duplicate,
     EmoteOnly,
@@ -18,10 +20,16 @@ pub(crate) enum Notice {
     FollowersOnlyZero,
     NotUnique,
     RateLimit,
+    /// AutoMod holds it until a moderator has looked.
+    Rejected,
+    /// The channel's own settings do not let it pass.
+    RejectedMandatory,
     SlowMode(Duration),
     SubscribersOnly,
     TimedOut(Duration),
     UnrecognizedCommand,
+    UnverifiedEmail,
+    UnverifiedPhone,
     SlowOn(Duration),
     SlowOff,
     EmoteOnlyOn,
@@ -44,8 +52,10 @@ impl Notice {
 
     fn msg_id(self) -> &'static str {
         match self {
+            Self::AccountSuspended => "msg_suspended",
             Self::BadCharacters => "msg_bad_characters",
             Self::Banned => "msg_banned",
+            Self::ChannelBlocked => "msg_channel_blocked",
             Self::ChannelSuspended => "msg_channel_suspended",
             Self::Duplicate => "msg_duplicate",
             Self::EmoteOnly => "msg_emoteonly",
@@ -54,10 +64,14 @@ impl Notice {
             Self::FollowersOnlyZero => "msg_followersonly_zero",
             Self::NotUnique => "msg_r9k",
             Self::RateLimit => "msg_ratelimit",
+            Self::Rejected => "msg_rejected",
+            Self::RejectedMandatory => "msg_rejected_mandatory",
             Self::SlowMode(_) => "msg_slowmode",
             Self::SubscribersOnly => "msg_subsonly",
             Self::TimedOut(_) => "msg_timedout",
             Self::UnrecognizedCommand => "unrecognized_cmd",
+            Self::UnverifiedEmail => "msg_verified_email",
+            Self::UnverifiedPhone => "msg_requires_verified_phone_number",
             Self::SlowOn(_) => "slow_on",
             Self::SlowOff => "slow_off",
             Self::EmoteOnlyOn => "emote_only_on",
@@ -72,10 +86,12 @@ impl Notice {
 
     fn text(self, channel: &str, word: &str) -> String {
         match self {
+            Self::AccountSuspended => "You don't have permission to perform that action.".to_owned(),
             Self::BadCharacters => "Your message was not sent because it contained too many unprocessable characters. \
                 If you believe this is an error, please rephrase and try again."
                 .to_owned(),
             Self::Banned => format!("You are permanently banned from talking in {channel}."),
+            Self::ChannelBlocked => "Your account is not in good standing in this channel.".to_owned(),
             Self::ChannelSuspended => "This channel does not exist or has been suspended.".to_owned(),
             Self::Duplicate => "Your message was not sent because it is identical to the previous one you sent, \
                 less than 30 seconds ago."
@@ -98,6 +114,10 @@ impl Notice {
                 "This room is in unique-chat mode and the message you attempted to send is not unique.".to_owned()
             }
             Self::RateLimit => "Your message was not sent because you are sending messages too quickly.".to_owned(),
+            Self::Rejected => "Your message is being checked by mods and has not been posted.".to_owned(),
+            Self::RejectedMandatory => {
+                "Your message wasn't posted due to conflicts with the channel's moderation settings.".to_owned()
+            }
             Self::SlowMode(wait) => format!(
                 "This room is in slow mode and you are sending messages too quickly. \
                 You will be able to talk again in {} seconds.",
@@ -108,6 +128,12 @@ impl Notice {
                 https://www.twitch.tv/products/{channel}/ticket?ref=subscriber_only_mode_chat."
             ),
             Self::TimedOut(left) => format!("You are timed out for {} more seconds.", whole_seconds(left)),
+            Self::UnverifiedEmail => "This room requires a verified account to chat. Please verify your account at \
+                https://www.twitch.tv/settings/security."
+                .to_owned(),
+            Self::UnverifiedPhone => "A verified phone number is required to chat in this channel. Please visit \
+                https://www.twitch.tv/settings/security to verify your phone number."
+                .to_owned(),
             Self::UnrecognizedCommand => format!("Unrecognized command: /{word}"),
             Self::SlowOn(every) => {
                 format!("This room is now in slow mode. You may send messages every {} seconds.", whole_seconds(every))

@@ -46,6 +46,13 @@ impl State {
         if !self.is_admitted(&attempt) {
             return;
         }
+        let refusal = self.world.find_channel_mut(&name).and_then(|channel| channel.take_refusal(&attempt.from));
+        if let Some(refusal) = refusal {
+            if let Some(notice) = refusal.notice() {
+                self.send(id, &notice.line(&name, ""));
+            }
+            return;
+        }
         match self.check_standing(&attempt) {
             Some(notice) => self.send(id, &notice.line(&name, "")),
             None => self.take_text(attempt, line),

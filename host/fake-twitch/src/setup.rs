@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::joining::{followers_tag, room_state_line, slow_tag};
 use crate::line::Tags;
 use crate::notice::Notice;
+use crate::refusal::Refusal;
 use crate::server::FakeTwitch;
 use crate::world::{Barred, Channel, Chatter, FindChannelError, Role};
 
@@ -110,6 +111,12 @@ impl FakeTwitch {
     /// Lifts a ban or timeout.
     pub fn pardon(&self, channel: &str, login: &str) -> Result<(), FindChannelError> {
         self.with_chatter(channel, login, |channel, chatter| channel.bar(chatter, None))
+    }
+
+    /// The next messages of a chatter in the channel are refused, one for each of these reasons. They count against the
+    /// limits all the same.
+    pub fn refuse_next(&self, channel: &str, login: &str, refusals: &[Refusal]) -> Result<(), FindChannelError> {
+        self.with_chatter(channel, login, |channel, chatter| channel.refuse_next(chatter, refusals))
     }
 
     /// Changes one mode of a room: a partial ROOMSTATE, and the NOTICE that Twitch sends with it.

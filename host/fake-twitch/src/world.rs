@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::line::Tags;
 use crate::observed::Observed;
+use crate::refusal::Refusal;
 
 /// Messages that a channel's transcript keeps; the oldest are forgotten.
 const TRANSCRIPT_KEEPS: usize = 10_000;
@@ -155,6 +156,8 @@ pub(crate) struct Channel {
     roles: HashMap<String, Roles>,
     barred: HashMap<String, Barred>,
     followers: HashMap<String, Instant>,
+    /// What the next messages meet, one each.
+    refusals: HashMap<String, VecDeque<Refusal>>,
     spoke: HashSet<String>,
     transcript: VecDeque<Observed>,
 }
@@ -169,6 +172,7 @@ impl Channel {
             roles: HashMap::new(),
             barred: HashMap::new(),
             followers: HashMap::new(),
+            refusals: HashMap::new(),
             spoke: HashSet::new(),
             transcript: VecDeque::new(),
         }
@@ -205,6 +209,15 @@ impl Channel {
 
     pub(crate) fn find_followed_at(&self, chatter: &Chatter) -> Option<Instant> {
         self.followers.get(&chatter.id).copied()
+    }
+
+    pub(crate) fn refuse_next(&mut self, chatter: &Chatter, refusals: &[Refusal]) {
+        self.refusals.entry(chatter.id.clone()).or_default().extend(refusals);
+    }
+
+    /// What the chatter's next message is to meet; then it is used up.
+    pub(crate) fn take_refusal(&mut self, chatter: &Chatter) -> Option<Refusal> {
+        self.refusals.get_mut(&chatter.id)?.pop_front()
     }
 
     /// Whether this is the chatter's first message here; from now on it is not.

@@ -92,11 +92,14 @@ pub enum Phase {
 impl<C: Credentials, D: Dial> Account<C, D> {
     /// Runs until `shutdown`; then sends what waits, for at most `drain_within`, and closes.
     pub async fn run(self, shutdown: CancellationToken) {
+        let limits = &self.limits;
+        let logins =
+            if limits.enforce { RateWindow::new(limits.logins, limits.login_window) } else { RateWindow::unlimited() };
         let mut connecting = Connecting {
             login: self.login.clone(),
             server: self.server,
             credentials: self.credentials,
-            logins: RateWindow::new(self.limits.logins, self.limits.login_window),
+            logins,
             pauses: Pauses::new(FIRST_PAUSE, LONGEST_PAUSE),
             refused: None,
         };

@@ -69,8 +69,12 @@ pub(crate) struct Outcome {
 
 impl Joins {
     pub(crate) fn new(account: Login, limits: &LimitsConfig) -> Self {
-        let window = RateWindow::new(limits.joins, limits.login_window);
-        Self { account, rooms: HashMap::new(), farewells: HashMap::new(), window, capacity: limits.channels }
+        let (window, capacity) = if limits.enforce {
+            (RateWindow::new(limits.joins, limits.login_window), limits.channels)
+        } else {
+            (RateWindow::unlimited(), usize::MAX)
+        };
+        Self { account, rooms: HashMap::new(), farewells: HashMap::new(), window, capacity }
     }
 
     pub(crate) fn count_wanted(&self) -> usize {

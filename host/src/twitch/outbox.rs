@@ -161,7 +161,8 @@ impl Outbox {
             let Some(queue) = self.queues.get_mut(&channel) else { continue };
             let Some(head) = queue.head() else { continue };
             let standing = joins.find_standing_to_speak(&head.message.channel_login, channel, now);
-            let free_at = standing.map(|standing| self.windows.free_at(channel, standing.is_privileged, now));
+            let free_at =
+                standing.map(|standing| self.windows.free_at(channel, standing.is_privileged, Duration::ZERO, now));
             let (Some(standing), true) = (standing, free_at == Some(now)) else {
                 let next_at = free_at.map_or(head.stale_at, |at| at.min(head.stale_at));
                 wake = Some(wake.map_or(next_at, |wake: Instant| wake.min(next_at)));

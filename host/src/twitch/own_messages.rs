@@ -4,7 +4,7 @@
 //! Ours is what our outbox sent. It comes back without its id, changed in its spaces and, where it was a reply, with a
 //! mention in front; it is known again by who sent it, where, and what can be seen of its text.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -32,6 +32,8 @@ struct Memory {
     accounts: HashSet<ChatterId>,
     /// The oldest first.
     sent: VecDeque<(Instant, u64)>,
+    /// When each of them was sent last.
+    last: HashMap<u64, Instant>,
 }
 
 impl OwnMessages {
@@ -40,10 +42,9 @@ impl OwnMessages {
         let print = self.fingerprint(account, channel, text);
         let mut memory = self.lock();
         memory.accounts.insert(account);
-        while memory.sent.len() >= REMEMBERED || memory.sent.front().is_some_and(|&(at, _)| at + REMEMBERED_FOR < now) {
-            memory.sent.pop_front();
-        }
+        memory.forget(now);
         memory.sent.push_back((now, print));
+        memory.last.insert(print, now);
     }
 
     /// Whether an outbox of ours sent this message.
@@ -55,7 +56,7 @@ impl OwnMessages {
         let is_reply = message.reply_to.is_some();
         let text = if is_reply { without_mention(&message.text) } else { &message.text };
         let print = self.fingerprint(message.chatter.id, message.channel_id, text);
-        memory.sent.iter().rev().take_while(|(at, _)| now <= *at + REMEMBERED_FOR).any(|(_, sent)| *sent == print)
+        memory.last.get(&print).is_some_and(|at| now <= *at + REMEMBERED_FOR)
     }
 
     /// Two texts that look the same have one fingerprint.
@@ -69,6 +70,22 @@ impl OwnMessages {
     fn lock(&self) -> MutexGuard<'_, Memory> {
         // Nothing that runs under the lock leaves it half done.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Memory {
+    /// Makes room for one more, and lets go of what is old.
+    fn forget(&mut self, now: Instant) {
+        while let Some(&(at, print)) = self.sent.front() {
+            if self.sent.len() < REMEMBERED && now <= at + REMEMBERED_FOR {
+                break;
+            }
+            self.sent.pop_front();
+            // Unless it was sent again since.
+            if self.last.get(&print) == Some(&at) {
+                self.last.remove(&print);
+            }
+        }
     }
 }
 

@@ -18,13 +18,18 @@ pub const WINDOW_MARGIN: Duration = Duration::from_millis(2_500);
 /// Added to the pause between two messages to one channel; twurple waits 1.2 s too. Going over it loses a message but
 /// silences nobody.
 pub const CHANNEL_MARGIN: Duration = Duration::from_millis(200);
+/// Added to the pause that slow mode asks for. Going over it costs one attempt.
+pub const SLOW_MARGIN: Duration = Duration::from_millis(500);
+/// The longest pause that slow mode asks for (dev.twitch.tv/docs/api/reference, Update Chat Settings), and some more.
+const SLOW_REMEMBERED: Duration = Duration::from_secs(125);
 /// Channels whose last message is remembered before those whose pause is over are swept out.
 const CHANNELS_UNSWEPT: usize = 256;
 
 /// The latest moments at which something happened, as many as its limit asks about.
 #[derive(Clone, Debug)]
 pub struct RateWindow {
-    limit: usize,
+    /// None where limits are off.
+    limit: Option<usize>,
     span: Duration,
     times: VecDeque<Instant>,
 }
@@ -32,12 +37,17 @@ pub struct RateWindow {
 impl RateWindow {
     /// At most `limit` within any `span`, and the margin; a limit of zero counts as one.
     pub fn new(limit: usize, span: Duration) -> Self {
-        Self { limit: limit.max(1), span: span + WINDOW_MARGIN, times: VecDeque::new() }
+        Self { limit: Some(limit.max(1)), span: span + WINDOW_MARGIN, times: VecDeque::new() }
+    }
+
+    /// A window that holds back nothing and remembers nothing.
+    pub fn unlimited() -> Self {
+        Self { limit: None, span: Duration::ZERO, times: VecDeque::new() }
     }
 
     /// The first moment, `now` or later, at which one more is within the limit.
     pub fn free_at(&self, now: Instant) -> Instant {
-        self.free_below(self.limit, now)
+        self.limit.map_or(now, |limit| self.free_below(limit, now))
     }
 
     /// The same for a stricter limit than the window's own.
@@ -49,21 +59,28 @@ impl RateWindow {
     /// How many more are within the limit at `now`.
     pub fn room(&self, now: Instant) -> usize {
         let counting = self.times.iter().rev().take_while(|&&at| now < at + self.span).count();
-        self.limit.saturating_sub(counting)
+        self.limit.unwrap_or(usize::MAX).saturating_sub(counting)
     }
 
     /// Counts one that happened at `now`, which never goes back.
     pub fn note(&mut self, now: Instant) {
+        let Some(limit) = self.limit else { return };
         self.times.push_back(now);
-        if self.times.len() > self.limit {
+        if self.times.len() > limit {
             self.times.pop_front();
         }
+    }
+
+    /// Moves the last `count` to `now`: they were not gone before.
+    fn defer(&mut self, count: usize, now: Instant) {
+        self.times.iter_mut().rev().take(count).for_each(|at| *at = now);
     }
 }
 
 /// All that holds back one account's messages.
 #[derive(Clone, Debug)]
 pub struct MessageWindows {
+    is_enforced: bool,
     /// Every message counts here, to whatever channel.
     sent: RateWindow,
     unprivileged_limit: usize,
@@ -74,6 +91,7 @@ pub struct MessageWindows {
 impl MessageWindows {
     pub fn new(limits: &LimitsConfig) -> Self {
         Self {
+            is_enforced: limits.enforce,
             sent: RateWindow::new(limits.privileged_messages.max(limits.messages), limits.window),
             unprivileged_limit: limits.messages,
             every: limits.message_every + CHANNEL_MARGIN,
@@ -81,25 +99,40 @@ impl MessageWindows {
         }
     }
 
-    /// The first moment, `now` or later, at which a message may go to `channel`. Messages to channels where the
-    /// account is broadcaster, moderator or VIP use up the lower limit but are not held back by it, nor by the pause
-    /// (dev.twitch.tv/docs/chat, "Rate limits").
-    pub fn free_at(&self, channel: ChannelId, is_privileged: bool, now: Instant) -> Instant {
+    /// The first moment, `now` or later, at which a message may go to `channel`, whose slow mode asks for a pause of
+    /// `slow`. Messages to channels where the account is broadcaster, moderator or VIP use up the lower limit but are
+    /// not held back by it, nor by a pause (dev.twitch.tv/docs/chat, "Rate limits").
+    pub fn free_at(&self, channel: ChannelId, is_privileged: bool, slow: Duration, now: Instant) -> Instant {
+        if !self.is_enforced {
+            return now;
+        }
         if is_privileged {
             return self.sent.free_at(now);
         }
-        let pause_ends = self.last.get(&channel).map_or(now, |&at| at + self.every);
+        let pause = if slow.is_zero() { self.every } else { self.every.max(slow + SLOW_MARGIN) };
+        let pause_ends = self.last.get(&channel).map_or(now, |&at| at + pause);
         self.sent.free_below(self.unprivileged_limit, now).max(pause_ends)
     }
 
     /// Counts a message that left at `now`.
     pub fn note(&mut self, channel: ChannelId, now: Instant) {
+        if !self.is_enforced {
+            return;
+        }
         self.sent.note(now);
         if self.last.len() >= CHANNELS_UNSWEPT {
-            let every = self.every;
-            self.last.retain(|_, at| now < *at + every);
+            let longest = self.every.max(SLOW_REMEMBERED);
+            self.last.retain(|_, at| now < *at + longest);
         }
         self.last.insert(channel, now);
+    }
+
+    /// The messages counted last, to `channels`, were not gone before `now`.
+    pub fn defer(&mut self, channels: &[ChannelId], now: Instant) {
+        self.sent.defer(channels.len(), now);
+        for channel in channels {
+            self.last.entry(*channel).and_modify(|at| *at = now);
+        }
     }
 }
 
@@ -127,26 +160,63 @@ mod tests {
     fn twenty_messages_leave_at_once_and_the_next_waits_for_the_window() {
         let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
         for n in 0..20 {
-            assert_eq!(windows.free_at(channel(n), false, start), start);
+            assert_eq!(windows.free_at(channel(n), false, Duration::ZERO, start), start);
             windows.note(channel(n), start);
         }
         let full_until = start + Duration::from_millis(32_500);
-        assert_eq!(windows.free_at(channel(20), false, start), full_until);
-        assert_eq!(windows.free_at(channel(20), true, start), start);
+        assert_eq!(windows.free_at(channel(20), false, Duration::ZERO, start), full_until);
+        assert_eq!(windows.free_at(channel(20), true, Duration::ZERO, start), start);
         for n in 0..80 {
             windows.note(channel(n), start);
         }
-        assert_eq!(windows.free_at(channel(20), true, start), full_until);
-        assert_eq!(windows.free_at(channel(20), true, full_until), full_until);
+        assert_eq!(windows.free_at(channel(20), true, Duration::ZERO, start), full_until);
+        assert_eq!(windows.free_at(channel(20), true, Duration::ZERO, full_until), full_until);
     }
 
     #[test]
     fn a_channel_without_privileges_hears_one_message_a_second() {
         let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
         windows.note(channel(1), start);
-        assert_eq!(windows.free_at(channel(1), false, start), start + Duration::from_millis(1_200));
-        assert_eq!(windows.free_at(channel(1), true, start), start);
-        assert_eq!(windows.free_at(channel(2), false, start), start);
+        assert_eq!(windows.free_at(channel(1), false, Duration::ZERO, start), start + Duration::from_millis(1_200));
+        assert_eq!(windows.free_at(channel(1), true, Duration::ZERO, start), start);
+        assert_eq!(windows.free_at(channel(2), false, Duration::ZERO, start), start);
+    }
+
+    #[test]
+    fn slow_mode_makes_the_pause_longer_and_never_shorter() {
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
+        windows.note(channel(1), start);
+        let free_after = |is_privileged, slow| windows.free_at(channel(1), is_privileged, slow, start) - start;
+        assert_eq!(free_after(false, Duration::from_secs(10)), Duration::from_millis(10_500));
+        assert_eq!(free_after(false, Duration::from_millis(1)), Duration::from_millis(1_200));
+        assert_eq!(free_after(true, Duration::from_secs(10)), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_was_written_late_counts_from_then() {
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
+        (0..20).for_each(|n| windows.note(channel(n), start));
+        let written_at = start + Duration::from_secs(5);
+        windows.defer(&[channel(18), channel(19)], written_at);
+        assert_eq!(windows.sent.times.iter().filter(|&&at| at == written_at).count(), 2);
+        let free_at = windows.free_at(channel(19), true, Duration::ZERO, start);
+        assert_eq!(free_at, start, "those with privileges need no pause");
+        assert!(
+            windows.free_at(channel(19), false, Duration::ZERO, start) >= written_at + Duration::from_millis(1_200)
+        );
+    }
+
+    #[test]
+    fn limits_that_are_off_hold_back_nothing_and_remember_nothing() {
+        let off = LimitsConfig { enforce: false, ..LimitsConfig::default() };
+        let (mut windows, mut joins, now) = (MessageWindows::new(&off), RateWindow::unlimited(), Instant::now());
+        for _ in 0..1_000 {
+            assert_eq!(windows.free_at(channel(1), false, Duration::from_secs(10), now), now);
+            assert_eq!((joins.free_at(now), joins.room(now)), (now, usize::MAX));
+            windows.note(channel(1), now);
+            joins.note(now);
+        }
+        assert!(windows.last.is_empty() && windows.sent.times.is_empty() && joins.times.is_empty());
     }
 
     #[test]
@@ -176,7 +246,7 @@ mod tests {
             let (mut seen, mut arrived) = (Vec::new(), now);
             for (gap, name, is_privileged, delay) in arrivals {
                 now += Duration::from_millis(gap);
-                let free_at = windows.free_at(channel(name), is_privileged, now);
+                let free_at = windows.free_at(channel(name), is_privileged, Duration::ZERO, now);
                 prop_assert!(free_at <= now + Duration::from_millis(32_500), "a message never waits for more than a window");
                 now = free_at;
                 windows.note(channel(name), now);
@@ -199,12 +269,30 @@ mod tests {
             let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
             let mut seen: HashMap<u8, Vec<Instant>> = HashMap::new();
             for (gap, name, delay) in arrivals {
-                now = windows.free_at(channel(name), false, now + Duration::from_millis(gap));
+                now = windows.free_at(channel(name), false, Duration::ZERO, now + Duration::from_millis(gap));
                 windows.note(channel(name), now);
                 seen.entry(name).or_default().push(now + Duration::from_millis(delay));
             }
             for arrived in seen.values() {
                 prop_assert!(busiest(arrived, Duration::from_secs(1)) <= 1);
+            }
+        }
+
+        /// The mode comes and goes, and what counts is the mode in which a message arrives.
+        #[test]
+        fn no_two_messages_come_closer_than_slow_mode_asks(
+            arrivals in prop::collection::vec((0u64..20_000, 0u8..3, 0u64..=120, 0u64..=500), 1..200)
+        ) {
+            let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
+            let mut arrived_at: HashMap<u8, Instant> = HashMap::new();
+            for (gap, name, slow, delay) in arrivals {
+                let slow = Duration::from_secs(slow);
+                now = windows.free_at(channel(name), false, slow, now + Duration::from_millis(gap));
+                windows.note(channel(name), now);
+                let arrives_at = now + Duration::from_millis(delay);
+                if let Some(before) = arrived_at.insert(name, arrives_at) {
+                    prop_assert!(before + slow <= arrives_at);
+                }
             }
         }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use fake_twitch::{Kind, Role, Rule};
+use fake_twitch::{Kind, Refusal, Role, Rule};
 use tokio::time::advance;
 
 use crate::client::{Client, broken, said, tag, world};
@@ -263,4 +263,30 @@ async fn a_message_to_nowhere_is_dropped_without_a_word() {
     assert!(bot.ask("PRIVMSG #nowhere :hi").await.is_empty());
     assert!(bot.ask("PRIVMSG alice :hi").await.is_empty());
     assert!(bot.ask("PRIVMSG #shop").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_are_refused_on_demand_one_by_one() {
+    let twitch = world();
+    let mut bot = Client::join(&twitch, "bot", "shop").await;
+    let told = [
+        (Refusal::Silent, None),
+        (Refusal::AutoMod, Some("msg_rejected")),
+        (Refusal::BlockedTerm, Some("msg_rejected_mandatory")),
+        (Refusal::ChannelBlocked, Some("msg_channel_blocked")),
+        (Refusal::AccountSuspended, Some("msg_suspended")),
+        (Refusal::Duplicate, Some("msg_duplicate")),
+        (Refusal::RateLimit, Some("msg_ratelimit")),
+        (Refusal::SlowMode(Duration::from_secs(3)), Some("msg_slowmode")),
+        (Refusal::UnverifiedPhone, Some("msg_requires_verified_phone_number")),
+        (Refusal::UnverifiedEmail, Some("msg_verified_email")),
+    ];
+    twitch.refuse_next("shop", "bot", &told.map(|(refusal, _)| refusal)).unwrap();
+    for (refusal, msg_id) in told {
+        let answer = bot.ask("PRIVMSG #shop :hi").await;
+        assert_eq!(answer.first().and_then(|line| tag(line, "msg-id")), msg_id, "{refusal:?}");
+        advance(Duration::from_secs(1)).await;
+    }
+    bot.ask("PRIVMSG #shop :hi").await;
+    assert_eq!((said(&twitch, "shop"), broken(&twitch)), (vec!["hi".to_owned()], vec![]));
 }
