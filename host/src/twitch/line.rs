@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr_iter, memchr2};
 
 use crate::domain::calling::find_call;
 use crate::domain::id::{ChannelId, ChatterId, Login};
@@ -42,7 +42,7 @@ impl Filter {
     /// The talk that a line is. `None`: it is not, or it may not be, or the channel is not known (yet) as one where this
     /// account answers: to be parsed in full.
     pub(crate) fn find_talk<'a>(&self, line: &'a str) -> Option<Talk<'a>> {
-        let (tags, rest) = line.strip_prefix('@')?.split_once(' ')?;
+        let (tags, rest) = split_once(line.strip_prefix('@')?, b' ')?;
         let (sender, rest) = rest.strip_prefix(':')?.split_once(' ')?;
         let (channel, text) = rest.strip_prefix("PRIVMSG ")?.strip_prefix('#')?.split_once(" :")?;
         let (nick, host) = sender.split_once('!')?;
@@ -79,9 +79,15 @@ struct Tags<'a> {
 impl<'a> Tags<'a> {
     /// `None` where one of them is not as Twitch sends it, or escaped: the full parser knows what to think of that.
     fn read(raw: &'a str) -> Option<Self> {
-        let mut tags = Self::default();
-        for tag in raw.split(';') {
-            let (key, value) = tag.split_once('=').unwrap_or((tag, ""));
+        let (mut tags, mut start) = (Self::default(), 0);
+        for end in memchr_iter(b';', raw.as_bytes()).chain([raw.len()]) {
+            let tag = &raw[start..end];
+            start = end + 1;
+            // Most tags need no closer look.
+            if !tag.starts_with(['r', 'u', 'i', 't', 'd', 's']) {
+                continue;
+            }
+            let (key, value) = split_once(tag, b'=').unwrap_or((tag, ""));
             let kept = match key {
                 "room-id" => &mut tags.room_id,
                 "user-id" => &mut tags.user_id,
@@ -94,7 +100,7 @@ impl<'a> Tags<'a> {
                 "reply-parent-user-login" => &mut tags.parent_user_login,
                 _ => continue,
             };
-            if value.contains('\\') {
+            if memchr(b'\\', value.as_bytes()).is_some() {
                 return None;
             }
             *kept = value;
@@ -114,6 +120,12 @@ impl<'a> Tags<'a> {
     fn is_reply(&self) -> bool {
         self.parent_message_id.is_some()
     }
+}
+
+/// The same as the standard library's, for a byte of ASCII, and some times as fast on a long text.
+fn split_once(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr(byte, text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 /// A login as it is kept: one with capitals is for the full parser to lower.

@@ -1,5 +1,6 @@
 //! What of an account outlives its connections: the rooms, the queues, the limits and the counts.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ impl Traffic {
 
     /// Takes in what a line says; what is to be answered. Bytes that are not UTF-8 become U+FFFD.
     pub(crate) fn hear(&mut self, line: &[u8], now: Instant) -> Result<Option<Command>, MustReconnect> {
-        let text = String::from_utf8_lossy(line);
+        let text = std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
         if let Some(talk) = self.filter.find_talk(&text) {
             note_talk(&self.tally, talk);
             return Ok(None);
