@@ -3,6 +3,7 @@
 mod joining;
 mod logging_in;
 mod reconnecting;
+mod refusing;
 mod sending;
 mod stopping;
 
