@@ -1,10 +1,12 @@
 //! Accounts against Twitch in a box, over memory and with a clock that stands still while anything is left to do.
 
+mod counted;
 mod joining;
 mod logging_in;
 mod reconnecting;
 mod refusing;
 mod sending;
+mod soak;
 mod stopping;
 
 use std::io;
@@ -13,12 +15,12 @@ use std::time::Duration;
 
 use fake_twitch::{FakeTwitch, Settings};
 use secrecy::SecretString;
-use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::counted::{Counted, Tally};
 use super::account::{Account, AccountState, Phase};
 use super::own_messages::OwnMessages;
 use crate::config::LimitsConfig;
@@ -58,6 +60,8 @@ struct Bot {
     state: watch::Receiver<AccountState>,
     /// How often it dialled.
     dialled: watch::Receiver<u64>,
+    /// What it did with its connections.
+    tally: Tally,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -80,13 +84,14 @@ impl Bot {
         let (outgoing, outgoing_receiver) = mpsc::channel(1_000);
         let (state_sender, state) = watch::channel(AccountState::default());
         let (dialled_sender, dialled) = watch::channel(0);
-        let server = twitch.clone();
+        let (server, tally) = (twitch.clone(), Tally::default());
+        let of_streams = tally.clone();
         let account = Account {
             login: login(name),
             server: move || {
                 dialled_sender.send_modify(|count| *count += 1);
-                let stream = server.connect();
-                async { io::Result::<DuplexStream>::Ok(stream) }
+                let counted = Counted { stream: server.connect(), tally: of_streams.clone() };
+                async { io::Result::<Counted>::Ok(counted) }
             },
             credentials: Arc::new(token.clone()),
             wanted: wanted_receiver,
@@ -99,7 +104,7 @@ impl Bot {
         };
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(account.run(shutdown.clone()));
-        Self { name, twitch: twitch.clone(), token, wanted, events, outgoing, state, dialled, shutdown, task }
+        Self { name, twitch: twitch.clone(), token, wanted, events, outgoing, state, dialled, tally, shutdown, task }
     }
 
     /// Wants channels whose ids are those that the server knows them by.
