@@ -72,7 +72,7 @@ pub struct AccountState {
     pub waits: Histogram,
     /// From the departure of a message to Twitch's receipt.
     pub deliveries: Histogram,
-    /// Until when nothing is sent at all, because Twitch said that this account sends too much.
+    /// Until when nothing is sent at all, because Twitch said that this account sends too much. May be over already.
     pub held_until: Option<Instant>,
 }
 
@@ -119,6 +119,7 @@ impl<C: Credentials, D: Dial> Account<C, D> {
             phase: Phase::Connecting,
             state: self.state,
             quiet_until: Instant::now(),
+            joins_at: Instant::now(),
             seats: Seats::default(),
         };
         while connecting.live_once(&mut traffic, &shutdown).await.is_some() {}

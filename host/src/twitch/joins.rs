@@ -185,10 +185,10 @@ impl Joins {
         self.capacity.saturating_sub(taken)
     }
 
-    pub(crate) fn note_standing(&mut self, login: &Login, standing: Standing) {
-        if let Some(room) = self.rooms.get_mut(login) {
-            room.standing = standing;
-        }
+    /// Whether that is news.
+    pub(crate) fn note_standing(&mut self, login: &Login, standing: Standing) -> bool {
+        let room = self.rooms.get_mut(login);
+        room.is_some_and(|room| std::mem::replace(&mut room.standing, standing) != standing)
     }
 
     /// The modes of a room, or what changed of them; the room's id where it is known.

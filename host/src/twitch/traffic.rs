@@ -38,8 +38,10 @@ pub(crate) struct Traffic {
     pub(crate) counts: Counts,
     pub(crate) phase: Phase,
     pub(crate) state: watch::Sender<AccountState>,
-    /// Nothing is to be said before this moment, unless something changes that decides it.
+    /// Nothing is to be said before this moment, unless a message comes in or something changes about a room.
     pub(crate) quiet_until: Instant,
+    /// Nothing is to be joined or given up before this one, unless something changes about a room.
+    pub(crate) joins_at: Instant,
     pub(crate) seats: Seats,
 }
 
@@ -80,9 +82,13 @@ impl Traffic {
             }
             Heard::Refused { channel, refusal } => self.take_refusal(&channel, refusal, now),
             Heard::Standing { channel, standing, is_receipt } => {
-                self.joins.note_standing(&channel, standing);
+                let is_news = self.joins.note_standing(&channel, standing);
                 if is_receipt {
                     self.outbox.note_delivered(&channel, now);
+                }
+                // One comes with every message of ours, and hardly ever says anything new.
+                if !is_news {
+                    return Ok(None);
                 }
                 Outcome::default()
             }
@@ -131,7 +137,7 @@ impl Traffic {
 
     /// Something changed that decides what is to be said, or which rooms the account sits in.
     fn look_again(&mut self, now: Instant) {
-        self.quiet_until = now;
+        (self.quiet_until, self.joins_at) = (now, now);
         self.seats = Seats { wanted: self.joins.count_wanted(), joined: self.joins.count_joined() };
     }
 
@@ -141,30 +147,32 @@ impl Traffic {
             return Err(self.quiet_until);
         }
         let mut batch = Batch::new(now);
-        self.give_up_unconfirmed(&mut batch, now);
-        loop {
-            let due = self.joins.take_due(now);
-            if due.is_empty() {
-                break;
-            }
-            batch.push(&Command::Join(due));
+        if self.joins_at <= now {
+            self.fill_with_joins(&mut batch, now);
+            self.joins_at = self.joins.next_at(now).unwrap_or(now + FAR_AWAY);
         }
         let wake_at = self.fill_with_messages(&mut batch, now);
         if !batch.is_empty() {
             return Ok(batch);
         }
         let unanswered_at = self.outbox.give_up_unanswered(now, &mut self.counts);
-        let moments = [self.joins.next_at(now), unanswered_at, wake_at];
-        self.quiet_until = moments.into_iter().flatten().min().unwrap_or(now + FAR_AWAY);
+        self.quiet_until = [unanswered_at, wake_at].into_iter().flatten().fold(self.joins_at, Instant::min);
         Err(self.quiet_until)
     }
 
-    /// Ends the joins that were never confirmed, and leaves the rooms.
-    fn give_up_unconfirmed(&mut self, batch: &mut Batch, now: Instant) {
+    /// Leaves the rooms whose joins were never confirmed, and asks for those whose turn it is.
+    fn fill_with_joins(&mut self, batch: &mut Batch, now: Instant) {
         for outcome in self.joins.give_up_unconfirmed(now) {
             if let Some(command) = self.apply(outcome, now) {
                 batch.push(&command);
             }
+        }
+        loop {
+            let due = self.joins.take_due(now);
+            if due.is_empty() {
+                return;
+            }
+            batch.push(&Command::Join(due));
         }
     }
 

@@ -101,7 +101,9 @@ fn a_hundred_channels_are_not_exceeded_unless_the_account_moderates_there() {
     drop(joins.note_room(&login("a"), ChannelId(1), now));
     drop(joins.note_room(&login("b"), ChannelId(2), now));
     assert_eq!(joins.next_at(now), None);
-    joins.note_standing(&login("a"), Standing { is_privileged: true, is_moderator: true, ..Standing::default() });
+    let moderator = Standing { is_privileged: true, is_moderator: true, ..Standing::default() };
+    assert!(joins.note_standing(&login("a"), moderator));
+    assert!(!joins.note_standing(&login("a"), moderator) && !joins.note_standing(&login("nowhere"), moderator));
     assert_eq!(joins.take_due(now), [login("c")]);
 }
 

@@ -254,3 +254,19 @@ fn what_is_unanswered_is_counted_and_forgotten() {
     outbox.start_over(&mut counts);
     assert_eq!((counts.unconfirmed, outbox.give_up_unanswered(now + ten, &mut counts)), (2, None));
 }
+
+#[test]
+fn what_takes_long_to_be_written_counts_from_then() {
+    let (mut outbox, joins, mut counts, now) = start();
+    outbox.push(message(("shop", 1), "same", Role::Everyone, now), now, &mut counts);
+    assert!(matches!(outbox.next(&joins, now, &mut counts), Next::Send(_)));
+    let written_at = now + Duration::from_secs(8);
+    outbox.note_written(&[ChannelId(1)], now, written_at);
+    outbox.push(message(("shop", 1), "same", Role::Everyone, written_at), written_at, &mut counts);
+    let left = leave_all(&mut outbox, &joins, &mut counts, written_at);
+    assert_eq!(left, [(1_200, "same \u{e0000}".into())]);
+    let later = now + Duration::from_secs(40);
+    outbox.push(message(("shop", 1), "same", Role::Everyone, later), later, &mut counts);
+    let left = leave_all(&mut outbox, &joins, &mut counts, later);
+    assert_eq!(left, [(0, "same \u{e0000}\u{e0000}".into())], "half a minute after it was written, not begun");
+}
