@@ -5,7 +5,8 @@
 //! [`OutgoingMessage`]s into lines, within Twitch's limits.
 //!
 //! Promised: one account never sends more than Twitch allows, whatever is asked of it and however often it reconnects;
-//! nothing that a module says can become a second IRC command, a Twitch command or a call of another bot; a line from
+//! nothing that a module says can become a second IRC command, a Twitch command or a call of another bot; what became of
+//! each message that was sent is known and counted; a line from
 //! the wire is at worst skipped; every queue has an end.
 //!
 //! Absent: what a message means, who may call a command, and every word of a reply. Nothing here knows of modules.
@@ -14,6 +15,7 @@
 //! [`OutgoingMessage`]: crate::domain::message::OutgoingMessage
 
 pub mod account;
+mod batch;
 mod command;
 mod connection;
 pub mod counts;
@@ -26,6 +28,8 @@ mod outbox;
 pub mod own_messages;
 mod pauses;
 pub mod rate_window;
+mod refusal;
+mod room_modes;
 pub mod server;
 mod traffic;
 

@@ -18,8 +18,9 @@ use super::own_messages::OwnMessages;
 use super::pauses::Pauses;
 use super::rate_window::RateWindow;
 use super::server::Dial;
-use super::traffic::Traffic;
+use super::traffic::{Seats, Traffic};
 use crate::config::LimitsConfig;
+use crate::domain::histogram::Histogram;
 use crate::domain::id::{ChatterId, Login};
 use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
 use crate::domain::ports::{Credentials, Prefixes};
@@ -72,6 +73,12 @@ pub struct AccountState {
     /// as were put in.
     pub settled: u64,
     pub counts: Counts,
+    /// How long messages waited for their first piece to leave.
+    pub waits: Histogram,
+    /// From the departure of a message to Twitch's receipt.
+    pub deliveries: Histogram,
+    /// Until when nothing is sent at all, because Twitch said that this account sends too much. May be over already.
+    pub held_until: Option<Instant>,
 }
 
 /// What an account is doing about its connection.
@@ -119,6 +126,9 @@ impl<C: Credentials, D: Dial> Account<C, D> {
             counts: Counts::default(),
             phase: Phase::Connecting,
             state: self.state,
+            quiet_until: Instant::now(),
+            joins_at: Instant::now(),
+            seats: Seats::default(),
         };
         while connecting.live_once(&mut traffic, &shutdown).await.is_some() {}
         tracing::info!(account = %traffic.login, unsent = traffic.outbox.waiting(), "stopped");
@@ -150,7 +160,7 @@ impl<C: Credentials, D: Dial> Connecting<C, D> {
                 tracing::info!(account = %self.login, "online");
                 traffic.id = Some(id);
                 let error = connection.serve(traffic, stop).await.err()?;
-                traffic.joins.start_over(Instant::now());
+                traffic.start_over(Instant::now());
                 error
             }
             Err(error) => error,

@@ -12,7 +12,7 @@ use super::account::Phase;
 use super::command::{Command, pass_line};
 use super::event::{Heard, parse_line};
 use super::lines::Lines;
-use super::traffic::{MustReconnect, Saying, Traffic};
+use super::traffic::{MustReconnect, Traffic};
 use crate::domain::id::{ChatterId, Login};
 
 /// From the first byte to knowing who we are.
@@ -109,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             tokio::select! {
                 read = self.lines.fill(&mut self.stream), if may_read => self.note_read(read?)?,
                 () = traffic.inbox.settle(), if !may_read => {}
-                Some(message) = traffic.outgoing.recv() => traffic.take_outgoing(message, Instant::now()),
+                Some(message) = traffic.outgoing.recv(), if traffic.has_room() => traffic.take_outgoing(message, Instant::now()),
                 Ok(()) = traffic.wanted.changed() => {
                     let leave = traffic.take_wanted(Instant::now());
                     self.say_all(leave).await?;
@@ -142,21 +142,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Says all that may be said now; when there will be more.
     async fn speak(&mut self, traffic: &mut Traffic) -> Result<Instant, KeepConnectionError> {
         self.check().await?;
-        self.say_all(traffic.give_up_unconfirmed(Instant::now())).await?;
         loop {
-            match traffic.next_saying(Instant::now()) {
-                Ok(Saying::Command(command)) => self.say(&command).await?,
-                Ok(Saying::Message(departure)) => {
-                    if let Some(id) = traffic.id {
-                        traffic.own_messages.note(id, departure.channel, &departure.text, Instant::now());
-                    }
-                    let said = self.say(&departure.command).await;
-                    // Part of it may have got through, and the time that counts is when it was written, not begun.
-                    traffic.outbox.note_sent(&departure, Instant::now());
-                    said?;
-                }
+            let batch = match traffic.next_batch(Instant::now()) {
+                Ok(batch) => batch,
                 Err(wake_at) => return Ok(wake_at),
-            }
+            };
+            let written = self.write(&batch.bytes).await;
+            // Part of it may have got through, and the time that counts is when it was written, not begun.
+            traffic.outbox.note_written(&batch.channels, batch.picked_at, Instant::now());
+            written?;
         }
     }
 

@@ -8,8 +8,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use twitch_irc::message::{IRCMessage, IRCPrefix};
 
 use super::line::is_message_id;
+use super::refusal::{self, Refusal};
+use super::room_modes::ModeChange;
 use crate::domain::id::{ChannelId, ChatterId, Login, MessageId};
-use crate::domain::message::{Badge, ChatMessage, Chatter, JoinFailure, QuotedMessage};
+use crate::domain::message::{Badge, ChatMessage, Chatter, QuotedMessage};
 use crate::domain::role::Role;
 
 /// What a line says.
@@ -28,20 +30,24 @@ pub(crate) enum Heard {
     Standing {
         channel: Login,
         standing: Standing,
+        /// It is the receipt of a message of ours, the only one there is.
+        is_receipt: bool,
     },
-    /// Which channel a room is. Comes on joining, and whenever a mode changes.
+    /// Which channel a room is, and its modes: all of them on joining, later the one that changed.
     Room {
         channel: Login,
-        id: ChannelId,
+        /// Twitch always tells it; the examples in its documentation do not.
+        id: Option<ChannelId>,
+        change: ModeChange,
     },
     /// We left a room, or were sent away.
     Left {
         channel: Login,
     },
-    /// A room into which we cannot come.
-    Barred {
+    /// A room in which we were not let in, or a message of ours was not delivered.
+    Refused {
         channel: Login,
-        reason: JoinFailure,
+        refusal: Refusal,
     },
     Ping(String),
     /// The server is about to close the connection.
@@ -57,6 +63,7 @@ pub(crate) struct Standing {
     pub(crate) is_privileged: bool,
     /// Broadcaster or moderator: the channel does not count among the 100 (dev.twitch.tv/docs/chat).
     pub(crate) is_moderator: bool,
+    pub(crate) is_subscriber: bool,
 }
 
 /// The line is not what Twitch sends. Names the part, and never holds what was in it.
@@ -86,8 +93,12 @@ pub(crate) fn parse_line(line: &str, account: &Login) -> Result<Heard, ParseLine
         "001" => Heard::Welcome,
         "GLOBALUSERSTATE" => Heard::Identity(parse_tag(&line, "user-id")?),
         "CAP" if line.params.iter().any(|word| word == "NAK") => Heard::CapabilityRefused,
-        "USERSTATE" => Heard::Standing { channel: parse_channel(&line)?, standing: parse_standing(&line) },
-        "ROOMSTATE" => Heard::Room { channel: parse_channel(&line)?, id: parse_tag(&line, "room-id")? },
+        "USERSTATE" => Heard::Standing {
+            channel: parse_channel(&line)?,
+            standing: parse_standing(&line),
+            is_receipt: find_tag(&line, "id").is_some(),
+        },
+        "ROOMSTATE" => parse_room(&line)?,
         "PART" if parse_sender(&line)? == *account => Heard::Left { channel: parse_channel(&line)? },
         "NOTICE" => parse_notice(&line)?,
         "RECONNECT" => Heard::Reconnect,
@@ -195,12 +206,29 @@ fn parse_sent_at(line: &IRCMessage) -> Result<SystemTime, ParseLineError> {
 
 fn parse_standing(line: &IRCMessage) -> Standing {
     let badges = parse_badges(line);
-    let is_broadcaster = badges.iter().any(|badge| &*badge.name == "broadcaster");
+    let has_badge = |names: &[&str]| badges.iter().any(|badge| names.contains(&&*badge.name));
+    let is_broadcaster = has_badge(&["broadcaster"]);
     let role = role_of(line, &badges);
     Standing {
         is_privileged: is_broadcaster || role >= Role::Vip,
         is_moderator: is_broadcaster || role >= Role::Moderator,
+        is_subscriber: has_badge(&["subscriber", "founder"]) || has_flag(line, "subscriber"),
     }
+}
+
+/// A mode that is told in an odd way is as good as untold.
+fn parse_room(line: &IRCMessage) -> Result<Heard, ParseLineError> {
+    let id = find_tag(line, "room-id").map(|_| parse_tag(line, "room-id")).transpose()?;
+    let find_number = |key| find_tag(line, key).and_then(|value| value.parse::<i64>().ok());
+    let find_flag = |key| find_number(key).map(|number| number != 0);
+    let change = ModeChange {
+        slow: find_number("slow").map(|seconds| Duration::from_secs(seconds.try_into().unwrap_or_default())),
+        emote_only: find_flag("emote-only"),
+        subscribers_only: find_flag("subs-only"),
+        // Minutes; -1 is off, and 0 lets in whoever follows at all.
+        followers_only: find_number("followers-only").map(|minutes| minutes >= 0),
+    };
+    Ok(Heard::Room { channel: parse_channel(line)?, id, change })
 }
 
 /// The refusals of a login have no msg-id; their texts are all there is to go by, and writers of clients have seen
@@ -211,12 +239,11 @@ fn parse_notice(line: &IRCMessage) -> Result<Heard, ParseLineError> {
         let refusals = ["login authentication failed", "improperly formatted auth", "invalid nick"];
         return Ok(if refusals.contains(&text.as_str()) { Heard::LoginRefused } else { Heard::Other });
     }
-    let reason = match find_tag(line, "msg-id") {
-        Some("msg_banned") => JoinFailure::Banned,
-        Some("msg_channel_suspended" | "tos_ban") => JoinFailure::Suspended,
-        _ => return Ok(Heard::Other),
+    let text = line.params.get(1).map_or("", String::as_str);
+    let Some(refusal) = find_tag(line, "msg-id").and_then(|id| refusal::parse_refusal(id, text)) else {
+        return Ok(Heard::Other);
     };
-    Ok(Heard::Barred { channel: parse_channel(line)?, reason })
+    Ok(Heard::Refused { channel: parse_channel(line)?, refusal })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::command::JOINS_PER_LINE;
 use super::event::Standing;
 use super::rate_window::RateWindow;
+use super::room_modes::{Footing, ModeChange, RoomModes};
 use crate::config::LimitsConfig;
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Event, JoinFailure, WantedChannel};
@@ -34,7 +35,7 @@ pub(crate) struct Joins {
     account: Login,
     rooms: HashMap<Login, Room>,
     /// The rooms that ceased to be wanted lately, and until when a farewell may be said there.
-    farewells: HashMap<ChannelId, (Standing, Instant)>,
+    farewells: HashMap<ChannelId, (Footing, Instant)>,
     window: RateWindow,
     capacity: usize,
 }
@@ -47,6 +48,7 @@ struct Room {
     id: Option<ChannelId>,
     presence: Presence,
     standing: Standing,
+    modes: RoomModes,
     failures: u32,
     reported: Option<JoinFailure>,
 }
@@ -86,17 +88,19 @@ impl Joins {
         self.rooms.values().filter(|room| room.presence == Presence::In).count()
     }
 
-    /// The account's standing in a channel where it sits; none where it does not, or where the login is another
-    /// channel's.
-    pub(crate) fn find_standing(&self, login: &Login, id: ChannelId) -> Option<Standing> {
-        let room = self.rooms.get(login).filter(|room| room.presence == Presence::In && room.id == Some(id));
-        room.map(|room| room.standing)
+    /// Whether the account sits in a channel: in a room of that login, which is that very channel.
+    pub(crate) fn is_in(&self, login: &Login, id: ChannelId) -> bool {
+        self.find_room(login, id).is_some()
     }
 
-    /// The account's standing where it may speak: where it sits, and for a while where it is no longer wanted.
-    pub(crate) fn find_standing_to_speak(&self, login: &Login, id: ChannelId, now: Instant) -> Option<Standing> {
-        let farewell = self.farewells.get(&id).filter(|(_, until)| now < *until);
-        self.find_standing(login, id).or(farewell.map(|(standing, _)| *standing))
+    fn find_room(&self, login: &Login, id: ChannelId) -> Option<&Room> {
+        self.rooms.get(login).filter(|room| room.presence == Presence::In && room.id == Some(id))
+    }
+
+    /// The account's footing where it may speak: where it sits, and for a while where it is no longer wanted.
+    pub(crate) fn find_footing(&self, login: &Login, id: ChannelId, now: Instant) -> Option<Footing> {
+        let farewell = || self.farewells.get(&id).filter(|(_, until)| now < *until);
+        self.find_room(login, id).map(Room::footing).or_else(|| farewell().map(|(footing, _)| *footing))
     }
 
     /// Replaces what is wanted; the rooms to leave. Channels of other accounts are passed over.
@@ -108,7 +112,7 @@ impl Joins {
         let mut leave = Vec::new();
         for (login, room) in self.rooms.extract_if(is_unwanted).filter(|(_, room)| room.may_be_in()) {
             if let (Presence::In, Some(id)) = (room.presence, room.id) {
-                self.farewells.insert(id, (room.standing, now + FAREWELL_WITHIN));
+                self.farewells.insert(id, (room.footing(), now + FAREWELL_WITHIN));
             }
             leave.push(login);
         }
@@ -181,10 +185,21 @@ impl Joins {
         self.capacity.saturating_sub(taken)
     }
 
-    pub(crate) fn note_standing(&mut self, login: &Login, standing: Standing) {
-        if let Some(room) = self.rooms.get_mut(login) {
-            room.standing = standing;
+    /// Whether that is news.
+    pub(crate) fn note_standing(&mut self, login: &Login, standing: Standing) -> bool {
+        let room = self.rooms.get_mut(login);
+        room.is_some_and(|room| std::mem::replace(&mut room.standing, standing) != standing)
+    }
+
+    /// The modes of a room, or what changed of them; the room's id where it is known.
+    pub(crate) fn note_modes(&mut self, login: &Login, change: ModeChange) -> Option<ChannelId> {
+        let room = self.rooms.get_mut(login)?;
+        if room.presence != Presence::In {
+            // All of them are told to whoever enters.
+            room.modes = RoomModes::default();
         }
+        room.modes.apply(change);
+        room.id
     }
 
     /// Twitch told which channel the room is.
@@ -235,9 +250,14 @@ impl Room {
             id: None,
             presence: Presence::Out { ask_at: now },
             standing: Standing::default(),
+            modes: RoomModes::default(),
             failures: 0,
             reported: None,
         }
+    }
+
+    fn footing(&self) -> Footing {
+        Footing { standing: self.standing, modes: self.modes }
     }
 
     fn may_be_in(&self) -> bool {

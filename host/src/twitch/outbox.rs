@@ -1,73 +1,72 @@
-//! The only way out into chat: messages wait here until Twitch's limits and the room let them go.
+//! The only way out into chat: messages wait here until Twitch's limits and the room let them go, and are watched
+//! until Twitch has said what became of them.
 //!
 //! Channels take turns. Within a channel the broadcaster's and moderators' answers go first, otherwise the order is
 //! kept, and the pieces of one message stay together. What has waited too long is dropped, because an answer that comes
-//! late answers nothing; what finds no room is dropped too. Both are counted.
+//! late answers nothing; so is what finds no room, and what is for a room that Twitch has closed to us, as every attempt
+//! counts against the limits. What was refused for its timing or its wording is tried once more. All is counted.
 
+mod in_flight;
 mod piece;
+mod queue;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::piece::Piece;
+use self::in_flight::InFlight;
+use self::queue::{Entry, Queue};
 use super::command::Command;
 use super::counts::Counts;
 use super::joins::Joins;
-use super::rate_window::{MessageWindows, WINDOW_MARGIN};
+use super::rate_window::{MessageWindows, SLOW_MARGIN, WINDOW_MARGIN};
+use super::refusal::Refusal;
+use super::room_modes::ModeChange;
 use crate::config::LimitsConfig;
+use crate::domain::histogram::Histogram;
 use crate::domain::id::{ChannelId, Login};
-use crate::domain::message::{OutgoingMessage, Reply};
-use crate::domain::role::Role;
+use crate::domain::message::OutgoingMessage;
 
 /// Messages that wait, in all and for one channel. What is beyond the windows of `stale_after` is stale before its turn.
 const CAPACITY: usize = 500;
 const CAPACITY_PER_CHANNEL: usize = 50;
-/// How long a text may not be repeated to an unprivileged channel (`msg_duplicate`).
-const NO_REPEAT_WITHIN: Duration = Duration::from_secs(30);
-/// Texts remembered of a channel; one a second is said there at most, and repetitions come close together.
-const TEXTS_REMEMBERED: usize = 32;
+/// Messages taken in before those that may leave do; fewer than what one channel has room for.
+const TAKEN_AT_ONCE: usize = 32;
 /// Channels kept before those without anything to remember are swept out.
 const CHANNELS_UNSWEPT: usize = 256;
+/// The longest time for which a timeout is believed: it may be lifted, and nobody would tell.
+const LONGEST_HOLD: Duration = Duration::from_secs(10 * 60);
+/// How long a room is left alone that refused us for a mode, as a mode may change unheard and a bot may begin to
+/// follow.
+const CLOSED_BY_MODE_FOR: Duration = Duration::from_secs(10 * 60);
+/// The same where somebody has to do something about the account.
+const CLOSED_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// The messages of one account on their way out.
 #[derive(Debug)]
 pub(crate) struct Outbox {
+    is_enforced: bool,
     windows: MessageWindows,
+    window: Duration,
     stale_after: Duration,
     may_call_bots_in: HashSet<Login>,
     queues: HashMap<ChannelId, Queue>,
+    /// Beyond so many queues those without anything to remember are swept out.
+    sweep_beyond: usize,
     /// Channels with messages; the first is asked first.
     turns: VecDeque<ChannelId>,
     waiting: usize,
-    settled: u64,
+    taken: u64,
+    in_flight: InFlight,
+    /// Twitch said that this account sends too much.
+    held_until: Option<Instant>,
     hasher: RandomState,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    /// Begun, and to be finished first.
-    current: Option<Entry>,
-    urgent: VecDeque<Entry>,
-    ordinary: VecDeque<Entry>,
-    /// What was said lately, and in which variant, the oldest first.
-    said: VecDeque<Said>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    message: OutgoingMessage,
-    pieces: VecDeque<Piece>,
-    stale_at: Instant,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Said {
-    at: Instant,
-    text: u64,
-    variant: usize,
+    /// From being taken to the departure of the first piece.
+    pub(crate) waits: Histogram,
+    /// From the departure to Twitch's receipt.
+    pub(crate) deliveries: Histogram,
 }
 
 /// What the outbox has to say now.
@@ -80,198 +79,263 @@ pub(crate) enum Next {
     Empty,
 }
 
-/// A message on the doorstep. To be given back to [`Outbox::note_sent`], whatever became of it.
+/// A message on the doorstep. It counts as sent; [`Outbox::note_written`] corrects the moment.
 #[derive(Debug)]
 pub(crate) struct Departure {
     pub(crate) channel: ChannelId,
     /// What others will read.
     pub(crate) text: String,
     pub(crate) command: Command,
-    said: Said,
-    is_last_piece: bool,
+    /// How long it did; only with the first piece of a message.
+    waited: Option<Duration>,
 }
 
 impl Outbox {
     pub(crate) fn new(limits: &LimitsConfig) -> Self {
         Self {
+            is_enforced: limits.enforce,
             windows: MessageWindows::new(limits),
+            window: limits.window,
             stale_after: limits.stale_after,
             may_call_bots_in: limits.allow_bot_prefixes_in.iter().cloned().collect(),
             queues: HashMap::new(),
+            sweep_beyond: CHANNELS_UNSWEPT,
             turns: VecDeque::new(),
             waiting: 0,
-            settled: 0,
+            taken: 0,
+            in_flight: InFlight::default(),
+            held_until: None,
             hasher: RandomState::new(),
+            waits: Histogram::default(),
+            deliveries: Histogram::default(),
         }
     }
 
-    /// Messages that wait.
+    /// Messages that wait, for their first attempt or another one.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
     }
 
     /// Messages that came and were sent in full or dropped.
     pub(crate) fn settled(&self) -> u64 {
-        self.settled
+        self.taken.saturating_sub(self.waiting as u64)
+    }
+
+    /// How many messages to take in before the next departure. With limits what finds no room would be stale before its
+    /// turn, and may as well be dropped; without them nothing is taken that would be lost.
+    pub(crate) fn room(&self) -> usize {
+        if self.is_enforced { TAKEN_AT_ONCE } else { CAPACITY.saturating_sub(self.waiting) }
+    }
+
+    /// Until when nothing is sent at all, where Twitch has asked for that.
+    pub(crate) fn held_until(&self, now: Instant) -> Option<Instant> {
+        self.held_until.filter(|until| now < *until)
     }
 
     /// Takes a message in, or drops it and counts why.
     pub(crate) fn push(&mut self, message: OutgoingMessage, now: Instant, counts: &mut Counts) {
+        self.taken += 1;
         let pieces = piece::render(&message.reply, self.may_call_bots_in.contains(&message.channel_login));
-        let stale_at = Instant::from_std(message.asked_at) + self.stale_after;
-        let has_room = self.waiting < CAPACITY
-            && self.queues.get(&message.channel_id).is_none_or(|queue| queue.len() < CAPACITY_PER_CHANNEL);
-        let dropped = if pieces.is_empty() {
-            Some(&mut counts.empty)
-        } else if stale_at <= now {
-            Some(&mut counts.stale)
-        } else if !has_room {
-            Some(&mut counts.no_room)
-        } else {
-            None
+        // Without limits whoever asked is made to wait in front of the outbox, and that costs no message.
+        let asked_at = if self.is_enforced { Instant::from_std(message.asked_at) } else { now };
+        let stale_at = asked_at + self.stale_after;
+        let has_room = || {
+            let waiting_there = self.queues.get(&message.channel_id).map_or(0, Queue::len);
+            self.waiting < CAPACITY && waiting_there < CAPACITY_PER_CHANNEL
         };
-        if let Some(count) = dropped {
-            *count += 1;
-            self.settled += 1;
-            return;
+        if pieces.is_empty() {
+            counts.empty += 1;
+        } else if stale_at <= now {
+            counts.stale += 1;
+        } else if self.is_enforced && !has_room() {
+            counts.no_room += 1;
+        } else {
+            self.enqueue(Entry::new(message, pieces, now, stale_at), now, Queue::push);
         }
-        self.enqueue(Entry { message, pieces, stale_at }, now);
     }
 
-    fn enqueue(&mut self, entry: Entry, now: Instant) {
-        if self.queues.len() >= CHANNELS_UNSWEPT {
+    fn enqueue(&mut self, entry: Entry, now: Instant, push: fn(&mut Queue, Entry)) {
+        if self.queues.len() >= self.sweep_beyond {
             self.queues.retain(|_, queue| queue.len() > 0 || queue.remembers(now));
+            self.sweep_beyond = CHANNELS_UNSWEPT.max(2 * self.queues.len());
         }
-        let channel = entry.message.channel_id;
+        let channel = entry.channel;
         let queue = self.queues.entry(channel).or_default();
         if queue.len() == 0 {
             self.turns.push_back(channel);
         }
-        queue.push(entry);
+        push(queue, entry);
         self.waiting += 1;
     }
 
     /// What may leave at `now`: a message to a channel that is joined under the id that the message was meant for, or was
     /// until just now, and within the limits.
     pub(crate) fn next(&mut self, joins: &Joins, now: Instant, counts: &mut Counts) -> Next {
-        self.drop_stale(now, counts);
         let mut wake = None;
         for _ in 0..self.turns.len() {
             let Some(channel) = self.turns.pop_front() else { break };
-            let Some(queue) = self.queues.get_mut(&channel) else { continue };
-            let Some(head) = queue.head() else { continue };
-            let standing = joins.find_standing_to_speak(&head.message.channel_login, channel, now);
-            let free_at =
-                standing.map(|standing| self.windows.free_at(channel, standing.is_privileged, Duration::ZERO, now));
-            let (Some(standing), true) = (standing, free_at == Some(now)) else {
-                let next_at = free_at.map_or(head.stale_at, |at| at.min(head.stale_at));
-                wake = Some(wake.map_or(next_at, |wake: Instant| wake.min(next_at)));
+            let Some(free_at) = self.look_at(channel, joins, now, counts) else { continue };
+            if free_at.at > now {
+                wake = Some(wake.map_or(free_at.at, |wake: Instant| wake.min(free_at.at)));
                 self.turns.push_back(channel);
-                continue;
-            };
-            let departure = queue.depart(standing.is_privileged, &self.hasher, now);
-            if queue.len() > 0 {
-                self.turns.push_back(channel);
-            }
-            if let Some(departure) = departure {
-                self.waiting -= usize::from(departure.is_last_piece);
+            } else if let Some(departure) = self.depart(channel, free_at.is_privileged, now, counts) {
                 return Next::Send(departure);
             }
         }
         wake.map_or(Next::Empty, Next::WaitUntil)
     }
 
-    /// Counts what was written, or may have been, up to `now`.
-    pub(crate) fn note_sent(&mut self, departure: &Departure, now: Instant) {
-        self.windows.note(departure.channel, now);
-        if let Some(queue) = self.queues.get_mut(&departure.channel) {
-            queue.note_said(Said { at: now, ..departure.said });
+    /// Drops what cannot be said in a channel, and tells when to look at the rest; `None` if there is none.
+    fn look_at(&mut self, channel: ChannelId, joins: &Joins, now: Instant, counts: &mut Counts) -> Option<Opening> {
+        let queue = self.queues.get_mut(&channel)?;
+        let held_until = queue.free_at(now).max(self.held_until.unwrap_or(now));
+        // What would be stale by then need not wait for it.
+        let dropped = queue.drop_stale(held_until);
+        counts.stale += dropped as u64;
+        self.waiting -= dropped;
+        let footing = joins.find_footing(&queue.head()?.login, channel, now);
+        if queue.is_closed(now) || footing.is_some_and(|footing| !footing.may_talk()) {
+            let dropped = queue.drop_all();
+            counts.closed += dropped as u64;
+            self.waiting -= dropped;
+            return None;
         }
-        self.settled += u64::from(departure.is_last_piece);
+        let stale_at = queue.stale_at()?;
+        let Some(footing) = footing else { return Some(Opening { at: stale_at, is_privileged: false }) };
+        let is_privileged = footing.standing.is_privileged;
+        let free_at = self.windows.free_at(channel, is_privileged, footing.slow(), now).max(held_until);
+        Some(Opening { at: if free_at > now { free_at.min(stale_at) } else { now }, is_privileged })
+    }
+
+    fn depart(
+        &mut self,
+        channel: ChannelId,
+        is_privileged: bool,
+        now: Instant,
+        counts: &mut Counts,
+    ) -> Option<Departure> {
+        let queue = self.queues.get_mut(&channel)?;
+        let hasher = self.is_enforced.then_some(&self.hasher);
+        let (departure, sent, is_last) = queue.depart(is_privileged, hasher, now)?;
+        if queue.len() > 0 {
+            self.turns.push_back(channel);
+        }
+        self.waiting -= usize::from(is_last);
+        self.windows.note(channel, now);
+        if let Some(waited) = departure.waited {
+            self.waits.note(waited);
+        }
+        counts.unconfirmed += u64::from(!self.in_flight.watch(sent));
+        Some(departure)
+    }
+
+    /// The messages that left last, to `channels`, since `picked_at`, were not gone before `now`.
+    pub(crate) fn note_written(&mut self, channels: &[ChannelId], picked_at: Instant, now: Instant) {
+        if !self.is_enforced || picked_at == now {
+            return;
+        }
+        self.windows.defer(channels, now);
+        for channel in channels {
+            if let Some(queue) = self.queues.get_mut(channel) {
+                queue.defer(picked_at, now);
+            }
+        }
+    }
+
+    /// Twitch has delivered the message that it was given first of those in flight to this room.
+    pub(crate) fn note_delivered(&mut self, room: &Login, now: Instant) {
+        if let Some(sent) = self.in_flight.take_answered(room) {
+            self.deliveries.note(now.saturating_duration_since(sent.at));
+        }
+    }
+
+    /// Twitch has not delivered that message. For how long nothing is sent there, where that is news.
+    pub(crate) fn note_refused(
+        &mut self,
+        room: &Login,
+        refusal: Refusal,
+        now: Instant,
+        counts: &mut Counts,
+    ) -> Option<Duration> {
+        // A JOIN is refused by the same words.
+        let sent = self.in_flight.take_answered(room)?;
+        *counts.refused(refusal) += 1;
+        if refusal == Refusal::RateLimited {
+            let pause = self.window + WINDOW_MARGIN;
+            return self.held_until.replace(now + pause).is_none_or(|until| until <= now).then_some(pause);
+        }
+        let queue = self.queues.entry(sent.entry.channel).or_default();
+        if let Some(said) = sent.said.filter(|_| refusal != Refusal::Duplicate) {
+            queue.forget(said);
+        }
+        let news = match refusal {
+            Refusal::TimedOut(span) => {
+                let pause = span.min(LONGEST_HOLD) + SLOW_MARGIN;
+                queue.hold(now + pause);
+                Some(pause)
+            }
+            Refusal::SlowMode(span) => {
+                queue.hold(now + span.min(LONGEST_HOLD) + SLOW_MARGIN);
+                None
+            }
+            _ => {
+                closed_for(refusal).filter(|_| !queue.is_closed(now)).inspect(|span| queue.close(refusal, now + *span))
+            }
+        };
+        let may_pass_again = matches!(refusal, Refusal::SlowMode(_) | Refusal::Duplicate);
+        if may_pass_again && !sent.entry.is_again {
+            self.enqueue(sent.entry, now, Queue::push_again);
+        }
+        news
+    }
+
+    /// A mode of the room changed, and it may have been this that kept us out.
+    pub(crate) fn note_modes(&mut self, channel: ChannelId, change: ModeChange) {
+        if let Some(queue) = self.queues.get_mut(&channel) {
+            queue.open_if(|refusal| change.lifts(refusal));
+        }
+    }
+
+    /// Counts what Twitch has left unanswered for too long; when there may be more of that.
+    pub(crate) fn give_up_unanswered(&mut self, now: Instant, counts: &mut Counts) -> Option<Instant> {
+        counts.unconfirmed += self.in_flight.give_up(now);
+        self.in_flight.due_at()
+    }
+
+    /// Without a connection nothing is answered any more.
+    pub(crate) fn start_over(&mut self, counts: &mut Counts) {
+        counts.unconfirmed += self.in_flight.clear();
     }
 
     /// Drops what has waited too long, and tells when the next will have.
     pub(crate) fn drop_stale(&mut self, now: Instant, counts: &mut Counts) -> Option<Instant> {
+        let Outbox { queues, turns, .. } = self;
         let mut dropped = 0;
-        for channel in &self.turns {
-            if let Some(queue) = self.queues.get_mut(channel) {
-                dropped += queue.drop_stale(now);
-            }
-        }
-        self.turns.retain(|channel| self.queues.get(channel).is_some_and(|queue| queue.len() > 0));
+        turns.retain(|channel| {
+            let Some(queue) = queues.get_mut(channel) else { return false };
+            dropped += queue.drop_stale(now);
+            queue.len() > 0
+        });
         counts.stale += dropped as u64;
-        self.settled += dropped as u64;
         self.waiting -= dropped;
-        let heads = self.turns.iter().filter_map(|channel| self.queues.get(channel)?.head());
-        heads.map(|head| head.stale_at).min()
+        self.turns.iter().filter_map(|channel| self.queues.get(channel)?.stale_at()).min()
     }
 }
 
-impl Queue {
-    fn len(&self) -> usize {
-        usize::from(self.current.is_some()) + self.urgent.len() + self.ordinary.len()
-    }
-
-    fn push(&mut self, entry: Entry) {
-        let is_urgent = entry.message.role >= Role::Moderator;
-        if is_urgent { &mut self.urgent } else { &mut self.ordinary }.push_back(entry);
-    }
-
-    fn head(&self) -> Option<&Entry> {
-        self.current.as_ref().or(self.urgent.front()).or(self.ordinary.front())
-    }
-
-    fn drop_stale(&mut self, now: Instant) -> usize {
-        let before = self.len();
-        self.current.take_if(|entry| entry.stale_at <= now);
-        self.urgent.retain(|entry| now < entry.stale_at);
-        self.ordinary.retain(|entry| now < entry.stale_at);
-        before - self.len()
-    }
-
-    /// The next piece of the message whose turn it is.
-    fn depart(&mut self, is_privileged: bool, hasher: &RandomState, now: Instant) -> Option<Departure> {
-        let begun = self.current.take();
-        let mut entry = begun.or_else(|| self.urgent.pop_front()).or_else(|| self.ordinary.pop_front())?;
-        let piece = entry.pieces.pop_front()?;
-        let text = hasher.hash_one(&piece.text);
-        // Those with privileges may repeat themselves, but may lose them, so what they say is remembered as well.
-        let variant = if is_privileged { 0 } else { self.find_variant(text, now) };
-        let said = Said { at: now, text, variant };
-        let text = piece.vary(variant);
-        let message = &entry.message;
-        let command = Command::Message {
-            channel: message.channel_login.clone(),
-            reply_to: message.reply_to.clone().filter(|_| matches!(message.reply, Reply::Answer(_))),
-            text: if piece.is_action { format!("\u{1}ACTION {text}\u{1}") } else { text.clone() },
-        };
-        let departure =
-            Departure { channel: message.channel_id, text, command, said, is_last_piece: entry.pieces.is_empty() };
-        self.current = (!departure.is_last_piece).then_some(entry);
-        Some(departure)
-    }
-
-    /// A variant other than the one last sent. Twitch compares with the last message that it delivered, and does not
-    /// tell which one that was: so everything sent within the time is compared with, and not the last message alone.
-    fn find_variant(&self, text: u64, now: Instant) -> usize {
-        let last = self.said.iter().rev().find(|said| said.text == text && is_recent(said, now));
-        last.map_or(0, |said| (said.variant + 1) % piece::VARIANTS)
-    }
-
-    fn note_said(&mut self, said: Said) {
-        if self.said.len() >= TEXTS_REMEMBERED {
-            self.said.pop_front();
-        }
-        self.said.push_back(said);
-    }
-
-    fn remembers(&self, now: Instant) -> bool {
-        self.said.back().is_some_and(|said| is_recent(said, now))
-    }
+/// When a channel is to be looked at again, or can be spoken to.
+#[derive(Clone, Copy, Debug)]
+struct Opening {
+    at: Instant,
+    is_privileged: bool,
 }
 
-fn is_recent(said: &Said, now: Instant) -> bool {
-    now < said.at + NO_REPEAT_WITHIN + WINDOW_MARGIN
+/// How long a room is believed to refuse everything from us, where that is how it refused.
+fn closed_for(refusal: Refusal) -> Option<Duration> {
+    match refusal {
+        Refusal::EmoteOnly | Refusal::SubscribersOnly | Refusal::FollowersOnly => Some(CLOSED_BY_MODE_FOR),
+        Refusal::Unverified | Refusal::Blocked | Refusal::Banned | Refusal::Suspended => Some(CLOSED_FOR),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

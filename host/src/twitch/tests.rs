@@ -1,10 +1,13 @@
 //! Accounts against Twitch in a box, over memory and with a clock that stands still while anything is left to do.
 
+mod counted;
 mod filtering;
 mod joining;
 mod logging_in;
 mod reconnecting;
+mod refusing;
 mod sending;
+mod soak;
 mod stopping;
 
 use std::collections::HashMap;
@@ -14,12 +17,12 @@ use std::time::Duration;
 
 use fake_twitch::{FakeTwitch, Settings};
 use secrecy::SecretString;
-use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::counted::{Counted, Meter};
 use super::account::{Account, AccountState, Phase};
 use super::own_messages::OwnMessages;
 use crate::config::LimitsConfig;
@@ -80,6 +83,8 @@ struct Bot {
     state: watch::Receiver<AccountState>,
     /// How often it dialled.
     dialled: watch::Receiver<u64>,
+    /// What it did with its connections.
+    meter: Meter,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -103,12 +108,14 @@ impl Bot {
         let (state_sender, state) = watch::channel(AccountState::default());
         let (dialled_sender, dialled) = watch::channel(0);
         let (server, prefixes, tally) = (twitch.clone(), KnownPrefixes::default(), Arc::<Tally>::default());
+        let meter = Meter::default();
+        let of_streams = meter.clone();
         let account = Account {
             login: login(name),
             server: move || {
                 dialled_sender.send_modify(|count| *count += 1);
-                let stream = server.connect();
-                async { io::Result::<DuplexStream>::Ok(stream) }
+                let counted = Counted { stream: server.connect(), meter: of_streams.clone() };
+                async { io::Result::<Counted>::Ok(counted) }
             },
             credentials: Arc::new(token.clone()),
             wanted: wanted_receiver,
@@ -124,7 +131,7 @@ impl Bot {
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(account.run(shutdown.clone()));
         let twitch = twitch.clone();
-        Self { name, twitch, token, wanted, prefixes, tally, events, outgoing, state, dialled, shutdown, task }
+        Self { name, twitch, token, wanted, prefixes, tally, events, outgoing, state, dialled, meter, shutdown, task }
     }
 
     /// Wants channels whose ids are those that the server knows them by.

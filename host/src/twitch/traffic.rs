@@ -9,14 +9,16 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::account::{AccountState, Phase};
+use super::batch::Batch;
 use super::command::Command;
 use super::counts::Counts;
 use super::event::{self, Heard};
 use super::inbox::Inbox;
 use super::joins::{Joins, Outcome};
 use super::line::{Filter, Talk};
-use super::outbox::{Departure, Next, Outbox};
+use super::outbox::{Next, Outbox};
 use super::own_messages::OwnMessages;
+use super::refusal::Refusal;
 use crate::domain::id::{ChatterId, Login};
 use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
 use crate::domain::ports::Prefixes;
@@ -43,13 +45,18 @@ pub(crate) struct Traffic {
     pub(crate) counts: Counts,
     pub(crate) phase: Phase,
     pub(crate) state: watch::Sender<AccountState>,
+    /// Nothing is to be said before this moment, unless a message comes in or something changes about a room.
+    pub(crate) quiet_until: Instant,
+    /// Nothing is to be joined or given up before this one, unless something changes about a room.
+    pub(crate) joins_at: Instant,
+    pub(crate) seats: Seats,
 }
 
-/// What to say next.
-#[derive(Debug)]
-pub(crate) enum Saying {
-    Command(Command),
-    Message(Departure),
+/// How many rooms are wanted, and in how many the account sits; counted when that may have changed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seats {
+    wanted: usize,
+    joined: usize,
 }
 
 /// The connection cannot go on.
@@ -76,7 +83,7 @@ impl Traffic {
         let outcome = match heard {
             Heard::Message(message) => {
                 // Until it is known whose room it is, nothing that is said there counts.
-                let sits_there = self.joins.find_standing(&message.channel_login, message.channel_id).is_some();
+                let sits_there = self.joins.is_in(&message.channel_login, message.channel_id);
                 if sits_there && !self.own_messages.is_own(&message, now) {
                     self.inbox.offer(Event::Message(message), now);
                 }
@@ -84,19 +91,58 @@ impl Traffic {
             }
             Heard::Ping(text) => return Ok(Some(Command::Pong(text))),
             Heard::Reconnect => return Err(MustReconnect),
-            Heard::Room { channel, id } => self.joins.note_room(&channel, id, now),
-            Heard::Barred { channel, reason } => self.joins.note_failure(&channel, reason, now),
-            Heard::Standing { channel, standing } => {
-                self.joins.note_standing(&channel, standing);
-                return Ok(None);
+            Heard::Room { channel, id, change } => {
+                if let Some(known) = self.joins.note_modes(&channel, change) {
+                    self.outbox.note_modes(known, change);
+                }
+                id.map_or_else(Outcome::default, |id| self.joins.note_room(&channel, id, now))
+            }
+            Heard::Refused { channel, refusal } => self.take_refusal(&channel, refusal, now),
+            Heard::Standing { channel, standing, is_receipt } => {
+                let is_news = self.joins.note_standing(&channel, standing);
+                if is_receipt {
+                    self.outbox.note_delivered(&channel, now);
+                }
+                // One comes with every message of ours, and hardly ever says anything new.
+                if !is_news {
+                    return Ok(None);
+                }
+                Outcome::default()
             }
             Heard::Left { channel } => {
                 self.joins.note_left(&channel, now);
-                return Ok(None);
+                Outcome::default()
             }
             _ => return Ok(None),
         };
+        self.look_again(now);
         Ok(self.apply(outcome, now))
+    }
+
+    /// Says aloud, once, where nothing will be sent for a while. What is said of a room that we cannot sit in, whoever
+    /// hears of the failed join says.
+    fn take_refusal(&mut self, channel: &Login, refusal: Refusal, now: Instant) -> Outcome {
+        let pause = self.outbox.note_refused(channel, refusal, now, &mut self.counts);
+        let account = &self.login;
+        if let Some(reason) = refusal.find_join_failure() {
+            return self.joins.note_failure(channel, reason, now);
+        }
+        match (refusal, pause) {
+            (_, None) => {}
+            (Refusal::RateLimited, Some(pause)) => {
+                tracing::warn!(%account, ?pause, "Twitch says that this account sends too much; nothing is sent for a while");
+            }
+            (Refusal::Unverified, Some(pause)) => {
+                tracing::error!(
+                    %account, %channel, ?pause,
+                    "this channel wants the account's phone number or e-mail address verified; nothing is sent there"
+                );
+            }
+            (_, Some(pause)) => {
+                tracing::warn!(%account, %channel, ?refusal, ?pause, "Twitch refuses messages; nothing is sent there");
+            }
+        }
+        Outcome::default()
     }
 
     fn apply(&mut self, outcome: Outcome, now: Instant) -> Option<Command> {
@@ -106,34 +152,93 @@ impl Traffic {
         outcome.leave.map(Command::Part)
     }
 
-    /// What is to be said at `now`, or when to ask again.
-    pub(crate) fn next_saying(&mut self, now: Instant) -> Result<Saying, Instant> {
-        let due = self.joins.take_due(now);
-        if !due.is_empty() {
-            return Ok(Saying::Command(Command::Join(due)));
+    /// Something changed that decides what is to be said, or which rooms the account sits in.
+    fn look_again(&mut self, now: Instant) {
+        (self.quiet_until, self.joins_at) = (now, now);
+        self.seats = Seats { wanted: self.joins.count_wanted(), joined: self.joins.count_joined() };
+    }
+
+    /// What is to be said at `now`, or when to ask again. Asking while there is nothing to say costs nothing.
+    pub(crate) fn next_batch(&mut self, now: Instant) -> Result<Batch, Instant> {
+        if now < self.quiet_until {
+            return Err(self.quiet_until);
         }
-        let joins_at = self.joins.next_at(now).unwrap_or(now + FAR_AWAY);
-        match self.outbox.next(&self.joins, now, &mut self.counts) {
-            Next::Send(departure) => Ok(Saying::Message(departure)),
-            Next::WaitUntil(outbox_at) => Err(outbox_at.min(joins_at)),
-            Next::Empty => Err(joins_at),
+        let mut batch = Batch::new(now);
+        if self.joins_at <= now {
+            self.fill_with_joins(&mut batch, now);
+            self.joins_at = self.joins.next_at(now).unwrap_or(now + FAR_AWAY);
+        }
+        let wake_at = self.fill_with_messages(&mut batch, now);
+        if !batch.is_empty() {
+            return Ok(batch);
+        }
+        let unanswered_at = self.outbox.give_up_unanswered(now, &mut self.counts);
+        self.quiet_until = [unanswered_at, wake_at].into_iter().flatten().fold(self.joins_at, Instant::min);
+        Err(self.quiet_until)
+    }
+
+    /// Leaves the rooms whose joins were never confirmed, and asks for those whose turn it is.
+    fn fill_with_joins(&mut self, batch: &mut Batch, now: Instant) {
+        for outcome in self.joins.give_up_unconfirmed(now) {
+            if let Some(command) = self.apply(outcome, now) {
+                batch.push(&command);
+            }
+        }
+        loop {
+            let due = self.joins.take_due(now);
+            if due.is_empty() {
+                return;
+            }
+            batch.push(&Command::Join(due));
         }
     }
 
-    /// Ends the joins that were never confirmed; the rooms to leave.
-    pub(crate) fn give_up_unconfirmed(&mut self, now: Instant) -> Vec<Command> {
-        let outcomes = self.joins.give_up_unconfirmed(now);
-        outcomes.into_iter().filter_map(|outcome| self.apply(outcome, now)).collect()
+    /// Adds what may leave now; when there will be more of it, where there is not yet.
+    fn fill_with_messages(&mut self, batch: &mut Batch, now: Instant) -> Option<Instant> {
+        while !batch.is_full() {
+            match self.outbox.next(&self.joins, now, &mut self.counts) {
+                Next::Send(departure) => {
+                    if let Some(id) = self.id {
+                        self.own_messages.note(id, departure.channel, &departure.text, now);
+                    }
+                    batch.push_message(&departure);
+                }
+                Next::WaitUntil(wake_at) => return Some(wake_at),
+                Next::Empty => return None,
+            }
+        }
+        None
     }
 
     /// Looks at what is wanted now; the rooms to leave.
     pub(crate) fn take_wanted(&mut self, now: Instant) -> Vec<Command> {
         let wanted = self.wanted.borrow_and_update().clone();
-        self.joins.set_wanted(&wanted, now).into_iter().map(Command::Part).collect()
+        let leave = self.joins.set_wanted(&wanted, now).into_iter().map(Command::Part).collect();
+        self.look_again(now);
+        leave
     }
 
-    pub(crate) fn take_outgoing(&mut self, message: OutgoingMessage, now: Instant) {
-        self.outbox.push(message, now, &mut self.counts);
+    /// The connection is gone, and all that it was in the middle of.
+    pub(crate) fn start_over(&mut self, now: Instant) {
+        self.joins.start_over(now);
+        self.outbox.start_over(&mut self.counts);
+        self.look_again(now);
+    }
+
+    /// Whether a message would be taken in.
+    pub(crate) fn has_room(&self) -> bool {
+        self.outbox.room() > 0
+    }
+
+    /// Takes in a message, and those behind it for which there is room.
+    pub(crate) fn take_outgoing(&mut self, first: OutgoingMessage, now: Instant) {
+        let more = self.outbox.room().saturating_sub(1);
+        self.outbox.push(first, now, &mut self.counts);
+        for _ in 0..more {
+            let Ok(message) = self.outgoing.try_recv() else { break };
+            self.outbox.push(message, now, &mut self.counts);
+        }
+        self.quiet_until = now;
     }
 
     /// Nothing waits to be sent.
@@ -146,12 +251,15 @@ impl Traffic {
         self.counts.events_dropped = self.inbox.dropped;
         let state = AccountState {
             phase: self.phase,
-            wanted: self.joins.count_wanted(),
-            joined: self.joins.count_joined(),
+            wanted: self.seats.wanted,
+            joined: self.seats.joined,
             events: self.inbox.passed,
             waiting: self.outbox.waiting(),
             settled: self.outbox.settled(),
             counts: self.counts,
+            waits: self.outbox.waits,
+            deliveries: self.outbox.deliveries,
+            held_until: self.outbox.held_until(Instant::now()),
         };
         self.state.send_if_modified(|known| {
             let is_news = *known != state;
@@ -181,7 +289,7 @@ impl Traffic {
                 biased;
                 () = stop.cancelled() => return None,
                 output = &mut future => return Some(output),
-                Some(message) = self.outgoing.recv() => self.take_outgoing(message, Instant::now()),
+                Some(message) = self.outgoing.recv(), if self.has_room() => self.take_outgoing(message, Instant::now()),
                 () = sleep_until(stale_at) => {}
             }
         }

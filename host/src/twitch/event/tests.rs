@@ -142,11 +142,27 @@ fn a_message_without_what_it_needs_is_an_error_that_names_it() {
 
 #[test]
 fn the_servers_own_lines_are_understood() {
-    let barred = |reason| Heard::Barred { channel: login("shop"), reason };
+    let refused = |refusal| Heard::Refused { channel: login("shop"), refusal };
     let standing = |is_privileged, is_moderator| Heard::Standing {
         channel: login("shop"),
-        standing: Standing { is_privileged, is_moderator },
+        standing: Standing { is_privileged, is_moderator, is_subscriber: false },
+        is_receipt: false,
     };
+    let receipt = Heard::Standing {
+        channel: login("shop"),
+        standing: Standing { is_subscriber: true, ..Standing::default() },
+        is_receipt: true,
+    };
+    let room = |id, change| Heard::Room { channel: login("shop"), id, change };
+    let all_off = ModeChange {
+        slow: Some(Duration::ZERO),
+        emote_only: Some(false),
+        subscribers_only: Some(false),
+        followers_only: Some(false),
+    };
+    let slow = ModeChange { slow: Some(Duration::from_secs(10)), ..ModeChange::default() };
+    let closed =
+        ModeChange { slow: None, emote_only: Some(true), subscribers_only: Some(true), followers_only: Some(true) };
     for (line, heard) in [
         (":tmi.twitch.tv 001 twitchy :Welcome, GLHF!", Heard::Welcome),
         ("@user-id=42;user-type= :tmi.twitch.tv GLOBALUSERSTATE", Heard::Identity(ChatterId(42))),
@@ -161,22 +177,29 @@ fn the_servers_own_lines_are_understood() {
         ("@badges=broadcaster/1;mod=0 :tmi.twitch.tv USERSTATE #shop", standing(true, true)),
         (
             "@emote-only=0;followers-only=-1;r9k=0;room-id=1000;slow=0;subs-only=0 :tmi.twitch.tv ROOMSTATE #shop",
-            Heard::Room { channel: login("shop"), id: ChannelId(1000) },
+            room(Some(ChannelId(1000)), all_off),
+        ),
+        ("@room-id=1000;slow=10 :tmi.twitch.tv ROOMSTATE #shop", room(Some(ChannelId(1000)), slow)),
+        ("@slow=10 :tmi.twitch.tv ROOMSTATE #shop", room(None, slow)),
+        (
+            "@room-id=1000;slow=soon;r9k=1 :tmi.twitch.tv ROOMSTATE #shop",
+            room(Some(ChannelId(1000)), ModeChange::default()),
         ),
         (
-            "@room-id=1000;slow=10 :tmi.twitch.tv ROOMSTATE #shop",
-            Heard::Room { channel: login("shop"), id: ChannelId(1000) },
+            "@emote-only=1;followers-only=0;room-id=1000;subs-only=1 :tmi.twitch.tv ROOMSTATE #shop",
+            room(Some(ChannelId(1000)), closed),
         ),
+        ("@badges=founder/0;id=b3fe-12;mod=0;subscriber=0 :tmi.twitch.tv USERSTATE #shop", receipt),
         (":twitchy!twitchy@twitchy.tmi.twitch.tv PART #shop", Heard::Left { channel: login("shop") }),
         (":alice!alice@alice.tmi.twitch.tv PART #shop", Heard::Other),
         (":twitchy!twitchy@twitchy.tmi.twitch.tv JOIN #shop", Heard::Other),
         (
             "@msg-id=msg_banned :tmi.twitch.tv NOTICE #shop :You are permanently banned from talking in shop.",
-            barred(JoinFailure::Banned),
+            refused(Refusal::Banned),
         ),
         (
             "@msg-id=msg_channel_suspended :tmi.twitch.tv NOTICE #shop :This channel has been suspended.",
-            barred(JoinFailure::Suspended),
+            refused(Refusal::Suspended),
         ),
         ("@msg-id=slow_on :tmi.twitch.tv NOTICE #shop :This room is now in slow mode.", Heard::Other),
         ("PING :tmi.twitch.tv", Heard::Ping("tmi.twitch.tv".into())),

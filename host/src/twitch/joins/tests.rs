@@ -33,7 +33,7 @@ fn only_a_room_with_the_stored_id_counts_as_joined() {
     let (mut joins, now) = (joins(100), Instant::now());
     joins.set_wanted(&[wanted("shop", Some(10))], now);
     joins.take_due(now);
-    assert_eq!(joins.find_standing(&login("shop"), SHOP), None);
+    assert!(!joins.is_in(&login("shop"), SHOP));
     let found = JoinFailure::Recycled { found: ChannelId(11) };
     let outcome = joins.note_room(&login("shop"), ChannelId(11), now);
     assert_eq!(outcome.leave, Some(login("shop")));
@@ -42,8 +42,9 @@ fn only_a_room_with_the_stored_id_counts_as_joined() {
     joins.take_due(now + seconds(30));
     let joined = joins.note_room(&login("shop"), SHOP, now + seconds(30));
     assert!(matches!(joined.event, Some(Event::Joined { channel_id: SHOP, .. })));
-    assert_eq!(joins.find_standing(&login("shop"), SHOP), Some(Standing::default()));
-    assert_eq!(joins.find_standing(&login("shop"), ChannelId(11)), None);
+    assert!(joins.is_in(&login("shop"), SHOP));
+    assert_eq!(joins.find_footing(&login("shop"), SHOP, now), Some(Footing::default()));
+    assert!(!joins.is_in(&login("shop"), ChannelId(11)));
 }
 
 #[test]
@@ -53,8 +54,8 @@ fn a_farewell_may_be_said_where_the_account_sat() {
     joins.take_due(now);
     drop(joins.note_room(&login("shop"), SHOP, now));
     assert_eq!(joins.set_wanted(&[], now).len(), 2);
-    assert_eq!(joins.find_standing(&login("shop"), SHOP), None);
-    let speaks = |joins: &Joins, name, id, at| joins.find_standing_to_speak(&login(name), ChannelId(id), at).is_some();
+    assert!(!joins.is_in(&login("shop"), SHOP));
+    let speaks = |joins: &Joins, name, id, at| joins.find_footing(&login(name), ChannelId(id), at).is_some();
     assert!(speaks(&joins, "shop", 10, now + FAREWELL_WITHIN - seconds(1)));
     assert!(!speaks(&joins, "shop", 10, now + FAREWELL_WITHIN));
     assert!(!speaks(&joins, "cafe", 20, now), "it never sat there");
@@ -100,7 +101,9 @@ fn a_hundred_channels_are_not_exceeded_unless_the_account_moderates_there() {
     drop(joins.note_room(&login("a"), ChannelId(1), now));
     drop(joins.note_room(&login("b"), ChannelId(2), now));
     assert_eq!(joins.next_at(now), None);
-    joins.note_standing(&login("a"), Standing { is_privileged: true, is_moderator: true });
+    let moderator = Standing { is_privileged: true, is_moderator: true, ..Standing::default() };
+    assert!(joins.note_standing(&login("a"), moderator));
+    assert!(!joins.note_standing(&login("a"), moderator) && !joins.note_standing(&login("nowhere"), moderator));
     assert_eq!(joins.take_due(now), [login("c")]);
 }
 
@@ -112,12 +115,12 @@ fn privileges_are_forgotten_with_the_connection() {
         joins.take_due(now);
         drop(joins.note_room(&login("shop"), SHOP, now));
         if is_privileged {
-            joins.note_standing(&login("shop"), Standing { is_privileged, is_moderator: true });
+            joins.note_standing(&login("shop"), Standing { is_privileged, is_moderator: true, ..Standing::default() });
         }
-        let standing = joins.find_standing(&login("shop"), SHOP).unwrap();
-        assert_eq!(standing, Standing { is_privileged, is_moderator: true });
+        let standing = joins.find_footing(&login("shop"), SHOP, now).unwrap().standing;
+        assert_eq!(standing, Standing { is_privileged, is_moderator: true, ..Standing::default() });
         joins.start_over(now);
-        assert_eq!(joins.find_standing(&login("shop"), SHOP), None);
+        assert!(!joins.is_in(&login("shop"), SHOP));
     }
 }
 

@@ -14,8 +14,8 @@ use crate::domain::prefix::is_invisible;
 const MAX_CHARS: usize = 500;
 /// More than a module can say in one reply; the rest of a longer text is not sent.
 const MAX_PIECES: usize = 6;
-/// The frame of a `/me` counts among the 500: `/me ` on Twitch's side of it.
-const ACTION_CHARS: usize = 4;
+/// The frame that makes a text an action is on the wire as well, and whether Twitch counts it is not told.
+const ACTION_CHARS: usize = "\u{1}ACTION \u{1}".len();
 /// Put before what would be a command. It can be seen on purpose: an invisible character could be stripped on the way
 /// by Twitch or by the bot that must not be called, and the command would be back.
 const MARK: char = '·';
@@ -180,7 +180,8 @@ mod tests {
         assert_eq!(say(&format!("!{}", "ü".repeat(499)))[1], "ü");
         let words = format!("{} {} end", "a".repeat(250), "b".repeat(249));
         assert_eq!(say(&words), [words.trim_end_matches(" end").to_owned(), "end".to_owned()]);
-        assert_eq!(render(&Reply::Action("x".repeat(497)), false).len(), 2);
+        assert_eq!(render(&Reply::Action("x".repeat(491)), false).len(), 1);
+        assert_eq!(render(&Reply::Action("x".repeat(492)), false).len(), 2);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use super::*;
-use crate::domain::message::WantedChannel;
+use crate::domain::message::{Reply, WantedChannel};
+use crate::domain::role::Role;
 use crate::twitch::event::Standing;
 
 /// An outbox, and rooms in which the account sits: `shop` (id 1) and `bakery` (id 2), without privileges.
@@ -42,7 +43,6 @@ fn leave_all(outbox: &mut Outbox, joins: &Joins, counts: &mut Counts, start: Ins
     loop {
         match outbox.next(joins, now, counts) {
             Next::Send(departure) => {
-                outbox.note_sent(&departure, now);
                 left.push(((now - start).as_millis(), departure.text));
             }
             Next::WaitUntil(at) => {
@@ -71,8 +71,7 @@ fn moderators_are_answered_first_but_no_message_is_interrupted() {
     let (mut outbox, joins, mut counts, now) = start();
     let long = format!("{} {}", "x".repeat(500), "y".repeat(500));
     outbox.push(message(("shop", 1), &long, Role::Everyone, now), now, &mut counts);
-    let Next::Send(first) = outbox.next(&joins, now, &mut counts) else { panic!("nothing leaves") };
-    outbox.note_sent(&first, now);
+    assert!(matches!(outbox.next(&joins, now, &mut counts), Next::Send(_)));
     outbox.push(message(("shop", 1), "later", Role::Vip, now), now, &mut counts);
     outbox.push(message(("shop", 1), "to the moderator", Role::Moderator, now), now, &mut counts);
     outbox.push(message(("shop", 1), "to the broadcaster", Role::Broadcaster, now), now, &mut counts);
@@ -118,7 +117,7 @@ fn full_queues_and_empty_texts_are_counted() {
     leave_all(&mut outbox, &joins, &mut counts, now);
     outbox.push(message(("shop", 1), "hi", Role::Everyone, now), now, &mut counts);
     assert!(outbox.queues.len() < CAPACITY, "channels are forgotten");
-    assert_eq!(outbox.settled() + 1, 1 + 51 + 990 + 1);
+    assert_eq!(outbox.settled() + 1, 1 + 51 + 990 + 1, "all but the one that waits");
 }
 
 #[test]
@@ -135,8 +134,139 @@ fn a_repetition_is_varied_without_privileges_only_and_for_a_while_only() {
         ["same".into(), filled(1), filled(2), "same".into()]
     );
     assert_eq!(say(&joins, 60), "same");
-    joins.note_standing(&login("shop"), Standing { is_privileged: true, is_moderator: false });
+    joins.note_standing(&login("shop"), Standing { is_privileged: true, ..Standing::default() });
     assert_eq!(say(&joins, 62), "same");
     joins.note_standing(&login("shop"), Standing::default());
     assert_eq!(say(&joins, 64), filled(1), "privileges may go, what was said stays");
+}
+
+#[test]
+fn without_limits_every_message_of_a_burst_leaves_at_once_and_unvaried() {
+    let (_, joins, mut counts, now) = start();
+    let mut outbox = Outbox::new(&LimitsConfig { enforce: false, ..LimitsConfig::default() });
+    let mut left = Vec::new();
+    for _ in 0..10 {
+        assert_eq!(outbox.room(), CAPACITY);
+        for _ in 0..CAPACITY {
+            outbox.push(message(("shop", 1), "same", Role::Everyone, now), now, &mut counts);
+        }
+        assert_eq!(outbox.room(), 0, "more is not to be taken");
+        left.extend(leave_all(&mut outbox, &joins, &mut counts, now));
+    }
+    assert!(left.iter().all(|(at, text)| (*at, text.as_str()) == (0, "same")));
+    assert_eq!((left.len(), counts), (10 * CAPACITY, Counts::default()));
+}
+
+#[test]
+fn a_noisy_channel_does_not_starve_the_others() {
+    let (mut outbox, joins, mut counts, now) = start();
+    for n in 0..CAPACITY_PER_CHANNEL {
+        outbox.push(message(("shop", 1), &n.to_string(), Role::Everyone, now), now, &mut counts);
+    }
+    let left: Vec<_> = (0..16)
+        .filter_map(|second| {
+            let now = now + Duration::from_millis(1_200) * second;
+            outbox.push(message(("bakery", 2), &format!("calm {second}"), Role::Everyone, now), now, &mut counts);
+            outbox.push(message(("shop", 1), "noise", Role::Moderator, now), now, &mut counts);
+            let both = [outbox.next(&joins, now, &mut counts), outbox.next(&joins, now, &mut counts)];
+            let is_calm = |next: &Next| matches!(next, Next::Send(departure) if departure.channel == ChannelId(2));
+            both.iter().any(is_calm).then_some(second)
+        })
+        .collect();
+    // 20 messages fill the window: each of the two has had its half.
+    assert_eq!(left, (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_message_in_pieces_goes_on_with_the_piece_that_slow_mode_refused() {
+    let (mut outbox, joins, mut counts, now) = start();
+    let long = format!("{} {}", "x".repeat(500), "y".repeat(500));
+    outbox.push(message(("shop", 1), &long, Role::Everyone, now), now, &mut counts);
+    assert!(matches!(outbox.next(&joins, now, &mut counts), Next::Send(_)));
+    let slow = Refusal::SlowMode(Duration::from_secs(2));
+    assert_eq!(outbox.note_refused(&login("shop"), slow, now, &mut counts), None);
+    assert_eq!((outbox.waiting(), outbox.settled()), (2, 0), "its first piece, and its second one");
+    let left = leave_all(&mut outbox, &joins, &mut counts, now);
+    assert_eq!(left, [(2_500, "x".repeat(500)), (3_700, "y".repeat(500))]);
+    assert_eq!((outbox.waiting(), outbox.settled(), counts.refused_slow_mode), (0, 1, 1));
+}
+
+#[test]
+fn what_was_refused_is_not_held_against_the_next_attempt() {
+    let (mut outbox, joins, mut counts, now) = start();
+    let mut say = |refusal: Option<Refusal>, seconds| {
+        let now = now + Duration::from_secs(seconds);
+        outbox.push(message(("shop", 1), "same", Role::Everyone, now), now, &mut counts);
+        let Next::Send(departure) = outbox.next(&joins, now, &mut counts) else { panic!("nothing leaves") };
+        match refusal {
+            Some(refusal) => drop(outbox.note_refused(&login("shop"), refusal, now, &mut counts)),
+            None => outbox.note_delivered(&login("shop"), now),
+        }
+        departure.text
+    };
+    let texts = [say(Some(Refusal::Rejected), 0), say(Some(Refusal::Other), 2), say(None, 4), say(None, 6)];
+    assert_eq!(texts, ["same", "same", "same", "same \u{e0000}"]);
+    assert_eq!((counts.refused_by_automod, counts.refused_otherwise), (1, 1));
+}
+
+#[test]
+fn an_answer_that_belongs_to_nothing_changes_nothing() {
+    let (mut outbox, joins, mut counts, now) = start();
+    for refusal in [Refusal::Banned, Refusal::RateLimited, Refusal::Unverified] {
+        assert_eq!(outbox.note_refused(&login("shop"), refusal, now, &mut counts), None);
+    }
+    outbox.note_delivered(&login("shop"), now);
+    outbox.push(message(("shop", 1), "hi", Role::Everyone, now), now, &mut counts);
+    assert_eq!(leave_all(&mut outbox, &joins, &mut counts, now).len(), 1);
+    assert_eq!((outbox.deliveries.count(), counts), (0, Counts::default()));
+}
+
+#[test]
+fn refusals_are_news_once() {
+    let (mut outbox, joins, mut counts, now) = start();
+    let mut say = |refusal, seconds| {
+        let now = now + Duration::from_secs(seconds);
+        outbox.push(message(("shop", 1), "a", Role::Everyone, now), now, &mut counts);
+        outbox.push(message(("bakery", 2), "b", Role::Everyone, now), now, &mut counts);
+        while let Next::Send(_) = outbox.next(&joins, now, &mut counts) {}
+        ["shop", "bakery"].map(|room| outbox.note_refused(&login(room), refusal, now, &mut counts))
+    };
+    let window = Some(Duration::from_millis(32_500));
+    assert_eq!(say(Refusal::RateLimited, 0), [window, None], "both were on their way");
+    assert_eq!(say(Refusal::RateLimited, 33), [window, None]);
+    assert_eq!(say(Refusal::Unverified, 66), [Some(CLOSED_FOR); 2], "each channel by itself");
+    assert_eq!(counts.refused_rate_limited, 4);
+}
+
+#[test]
+fn what_is_unanswered_is_counted_and_forgotten() {
+    let (mut outbox, joins, mut counts, now) = start();
+    let ten = Duration::from_secs(10);
+    outbox.push(message(("shop", 1), "a", Role::Everyone, now), now, &mut counts);
+    outbox.push(message(("bakery", 2), "b", Role::Everyone, now), now, &mut counts);
+    leave_all(&mut outbox, &joins, &mut counts, now);
+    outbox.note_delivered(&login("bakery"), now);
+    assert_eq!(outbox.give_up_unanswered(now, &mut counts), Some(now + ten));
+    assert_eq!(outbox.give_up_unanswered(now + ten, &mut counts), None);
+    assert_eq!((counts.unconfirmed, outbox.deliveries.count()), (1, 1));
+    outbox.push(message(("shop", 1), "c", Role::Everyone, now + ten), now + ten, &mut counts);
+    leave_all(&mut outbox, &joins, &mut counts, now + ten);
+    outbox.start_over(&mut counts);
+    assert_eq!((counts.unconfirmed, outbox.give_up_unanswered(now + ten, &mut counts)), (2, None));
+}
+
+#[test]
+fn what_takes_long_to_be_written_counts_from_then() {
+    let (mut outbox, joins, mut counts, now) = start();
+    outbox.push(message(("shop", 1), "same", Role::Everyone, now), now, &mut counts);
+    assert!(matches!(outbox.next(&joins, now, &mut counts), Next::Send(_)));
+    let written_at = now + Duration::from_secs(8);
+    outbox.note_written(&[ChannelId(1)], now, written_at);
+    outbox.push(message(("shop", 1), "same", Role::Everyone, written_at), written_at, &mut counts);
+    let left = leave_all(&mut outbox, &joins, &mut counts, written_at);
+    assert_eq!(left, [(1_200, "same \u{e0000}".into())]);
+    let later = now + Duration::from_secs(40);
+    outbox.push(message(("shop", 1), "same", Role::Everyone, later), later, &mut counts);
+    let left = leave_all(&mut outbox, &joins, &mut counts, later);
+    assert_eq!(left, [(0, "same \u{e0000}\u{e0000}".into())], "half a minute after it was written, not begun");
 }

@@ -60,6 +60,18 @@ async fn nothing_that_is_said_becomes_a_command() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_long_action_arrives_whole() {
+    let (twitch, mut bot) = start();
+    bot.join("shop").await;
+    let text = "word ".repeat(150);
+    bot.send(bot.message("shop", Reply::Action(text.clone())));
+    bot.until_settled(1).await;
+    twitch.ping_and_wait().await;
+    assert_eq!(texts(&twitch, "shop").join(" "), text.trim_end());
+    assert_eq!(twitch.violations(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn repetitions_are_varied_invisibly_where_twitch_would_refuse_them() {
     let (twitch, mut bot) = start();
     bot.join("shop").await;
