@@ -40,6 +40,9 @@ pub struct Setting {
     /// The program to be measured. Without it, `cargo build --release -p twitchy` makes the one that is.
     #[arg(long, value_name = "FILE")]
     pub twitchy: Option<PathBuf>,
+    /// Where the program's log is kept; TWITCHY_LOG says how much of it there is.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
 }
 
 /// A bot under test, and the Twitch that it talks to.
@@ -54,8 +57,8 @@ impl Stage {
     pub fn start(setting: &Setting, burners: usize) -> anyhow::Result<Stage> {
         let program = setting.twitchy.clone().map_or_else(bot::build, Ok)?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot listen on this machine's loopback")?;
-        let mut chat = Chat::new(Size { channels: setting.channels, burners, chatters: setting.chatters.max(1) });
-        let mut bot = Bot::start(&program, listener.local_addr()?.port(), &chat)?;
+        let mut chat = Chat::new(Size { channels: setting.channels, burners, chatters: setting.chatters });
+        let mut bot = Bot::start(&program, listener.local_addr()?.port(), &chat, setting.log.as_deref())?;
         let accepted = Server::accept(&listener, &chat, setting.receipts, || bot.check());
         let mut server = bot.explain(accepted)?;
         let greeted = server.warm_up(&mut chat);

@@ -28,6 +28,8 @@ pub struct Blast {
     pub calls: usize,
     pub lost: usize,
     pub unasked: u64,
+    /// Answers that say something else than what was called for.
+    pub wrong: u64,
     /// From the first byte until all was read and the last answer had come.
     pub took: Duration,
     /// From the first byte until the last one was written.
@@ -46,12 +48,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let used = stage.bot.measure(&before)?;
     println!("{}\n{blast}\n{used}", title(arguments, &blast, &stage.chat));
     let is_sound = bot::print_end(stage.bot)?;
-    Ok(is_sound && blast.lost == 0)
+    Ok(is_sound && blast.is_whole())
 }
 
 pub(super) fn title(arguments: &Arguments, blast: &Blast, chat: &Chat) -> String {
     format!(
-        "blast: {} lines of {} bytes, each {}th a command, from {} chatters in {} channels",
+        "blast: {} lines of {} bytes, one in {} a command, from {} chatters in {} channels",
         count(blast.lines as f64),
         blast.bytes / blast.lines.max(1),
         arguments.every,
@@ -85,6 +87,7 @@ pub fn play(server: &mut Server, script: &Script) -> anyhow::Result<Blast> {
         calls: script.calls().count(),
         lost: ledger.awaited(),
         unasked: ledger.unasked,
+        wrong: ledger.wrong,
         took: ended_at.map_or(written_after, |at| at - started_at),
         written_after,
         read_after: ledger.read_at.map(|at| at - started_at),
@@ -92,6 +95,11 @@ pub fn play(server: &mut Server, script: &Script) -> anyhow::Result<Blast> {
 }
 
 impl Blast {
+    /// Every call was answered, with what it called for.
+    pub fn is_whole(&self) -> bool {
+        self.lost == 0 && self.wrong == 0
+    }
+
     pub fn lines_per_second(&self) -> f64 {
         self.lines as f64 / self.took.as_secs_f64()
     }
@@ -108,7 +116,7 @@ impl Display for Blast {
         writeln!(f, "  speed      {lines} lines/s, {calls} commands/s, {megabytes:.0} MB/s")?;
         writeln!(f, "  time       {seconds:.3} s; all written after {written:.3} s, all read {read}")?;
         let answered = count((self.calls - self.lost) as f64);
-        let (calls, lost, unasked) = (count(self.calls as f64), self.lost, self.unasked);
-        write!(f, "  replies    {answered} of {calls}: {lost} lost, {unasked} unasked for")
+        let (calls, Blast { lost, wrong, unasked, .. }) = (count(self.calls as f64), self);
+        write!(f, "  replies    {answered} of {calls}: {lost} lost, {wrong} wrong, {unasked} unasked for")
     }
 }

@@ -1,5 +1,6 @@
 //! The program under test as a process, and what it uses: read from `/proc`, so on Linux only.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use tempfile::TempDir;
 
 use super::chat::{BOT, Chat};
@@ -39,20 +40,29 @@ pub struct Bot {
     _folder: TempDir,
 }
 
+/// What the bot's folder holds: modules, a token, and the configuration that names them; the latter's path. `port` is where
+/// its Twitch listens on this machine.
+pub fn furnish(folder: &Path, port: u16, chat: &Chat) -> anyhow::Result<PathBuf> {
+    fs::write(folder.join("echo.wasm"), guests::ECHO)?;
+    fs::write(folder.join("loops-forever.wasm"), guests::LOOPS_FOREVER)?;
+    // Others on this machine may not read it, or the bot would warn.
+    let token = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join("token"));
+    token?.write_all(b"abcdefghij0123456789")?;
+    let config = folder.join("twitchy.toml");
+    fs::write(&config, config_text(port, chat))?;
+    Ok(config)
+}
+
 impl Bot {
-    /// `port` is where its Twitch listens on this machine.
-    pub fn start(program: &Path, port: u16, chat: &Chat) -> anyhow::Result<Bot> {
+    /// `port` is where its Twitch listens on this machine. The log goes to `log`, or into its folder.
+    pub fn start(program: &Path, port: u16, chat: &Chat, log: Option<&Path>) -> anyhow::Result<Bot> {
         let folder = tempfile::tempdir().context("there is no room for a folder")?;
-        let (log, config) = (folder.path().join("log"), folder.path().join("twitchy.toml"));
-        fs::write(folder.path().join("echo.wasm"), guests::ECHO)?;
-        fs::write(folder.path().join("loops-forever.wasm"), guests::LOOPS_FOREVER)?;
-        // Others on this machine may not read it, or the bot would warn.
-        let token = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.path().join("token"));
-        token?.write_all(b"abcdefghij0123456789")?;
-        fs::write(&config, config_text(port, chat))?;
+        let config = furnish(folder.path(), port, chat)?;
+        let log = log.map_or_else(|| folder.path().join("log"), Path::to_owned);
+        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = Command::new(program);
-        command.args(["serve", "--config"]).arg(&config).env_remove("TWITCHY_DATA_DIR").env_remove("TWITCHY_LOG");
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?).spawn();
+        command.args(["serve", "--config"]).arg(&config).env_remove("TWITCHY_DATA_DIR");
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn();
         let child = child.with_context(|| format!("cannot start {}", program.display()))?;
         Ok(Bot { child, log, _folder: folder })
     }
@@ -72,7 +82,7 @@ impl Bot {
             let log = fs::read_to_string(&self.log).unwrap_or_default();
             let lines: Vec<&str> = log.lines().rev().take(LOG_SHOWN).collect();
             let last: Vec<&str> = lines.into_iter().rev().collect();
-            error.context(format!("the bot's last words were:\n{}", last.join("\n")))
+            anyhow!("{error:#}; the bot's last words were:\n{}", last.join("\n"))
         })
     }
 
@@ -94,16 +104,29 @@ impl Bot {
         })
     }
 
-    /// Stops it in order; whether it ended well, and what it warned of.
-    fn stop(mut self) -> anyhow::Result<(bool, Vec<String>)> {
+    /// Stops it in order; whether it ended well, and how often it warned of what.
+    fn stop(mut self) -> anyhow::Result<(bool, BTreeMap<String, usize>)> {
         let told = Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status()?;
         ensure!(told.success(), "the bot is gone");
         let status = self.child.wait()?;
-        let log = fs::read_to_string(&self.log)?;
-        let is_bad = |line: &&str| line.contains(" WARN ") || line.contains("ERROR ") || line.contains("panicked");
-        let warnings = log.lines().filter(is_bad).filter(|line| !line.contains("limits.enforce"));
-        Ok((status.success(), warnings.map(str::to_owned).collect()))
+        let mut warnings = BTreeMap::new();
+        for warning in fs::read_to_string(&self.log)?.lines().filter_map(find_warning) {
+            *warnings.entry(warning).or_default() += 1;
+        }
+        Ok((status.success(), warnings))
     }
+}
+
+/// Of a line of the log that warns: what it says, without the fields.
+fn find_warning(line: &str) -> Option<String> {
+    let is_warning = [" WARN ", "ERROR ", "panicked"].iter().any(|word| line.contains(word));
+    // Of what this load test asked for.
+    if !is_warning || line.contains("limits.enforce") {
+        return None;
+    }
+    let words = line.split(' ').skip(1).filter(|word| !word.is_empty());
+    let words: Vec<&str> = words.take_while(|word| !word.contains('=')).collect();
+    Some(words.join(" "))
 }
 
 impl Drop for Bot {
@@ -117,9 +140,9 @@ impl Drop for Bot {
 /// Stops the bot and tells what it complained of; whether it ended well.
 pub(super) fn print_end(bot: Bot) -> anyhow::Result<bool> {
     let (is_sound, warnings) = bot.stop()?;
-    println!("  warnings   {} in the bot's log", warnings.len());
-    for line in warnings.iter().take(LOG_SHOWN) {
-        println!("    {line}");
+    println!("  warnings   {} in the bot's log", warnings.values().sum::<usize>());
+    for (warning, times) in warnings {
+        println!("             {times} times {warning}");
     }
     if !is_sound {
         println!("  the bot ended with an error");
@@ -209,6 +232,13 @@ mod tests {
         let times = parse_times("7 (a) b) S 1 7 7 0 -1 4194560 9 0 0 0 250 50 0 0 20 0 9 0").unwrap();
         assert_eq!((times.program, times.system), (Duration::from_millis(2500), Duration::from_millis(500)));
         assert!(parse_times("7 (a) S 1").is_none());
+    }
+
+    #[test]
+    fn a_warning_is_known_by_what_it_says() {
+        let line = "2026-01-01T00:00:00.000000Z  WARN twitchy::chat::dispatch: a module broke module=dice error=Cpu";
+        assert_eq!(find_warning(line).as_deref(), Some("WARN twitchy::chat::dispatch: a module broke"));
+        assert_eq!(find_warning("2026-01-01T00:00:00.000000Z  INFO twitchy::app: stopped"), None);
     }
 
     #[test]

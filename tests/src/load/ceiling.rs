@@ -23,13 +23,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         blast::title(arguments, &blast, &chat)
     );
     println!("the load test's ceiling is {} lines/s", count(blast.lines_per_second()));
-    Ok(blast.lost == 0)
+    Ok(blast.is_whole())
 }
 
 /// A blast at a client in this process.
 pub fn measure(arguments: &Arguments) -> anyhow::Result<(Blast, Chat)> {
     let setting = &arguments.setting;
-    let mut chat = Chat::new(Size { channels: setting.channels, burners: 0, chatters: setting.chatters.max(1) });
+    let mut chat = Chat::new(Size { channels: setting.channels, burners: 0, chatters: setting.chatters });
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot listen on this machine's loopback")?;
     let address = listener.local_addr()?;
     let channels: Vec<String> = chat.channels().collect();
@@ -59,7 +59,7 @@ fn answer_calls(address: SocketAddr, channels: &[String]) -> io::Result<()> {
         let whole = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
         let mut answers = Vec::new();
         for text in memmem::find_iter(&bytes[..whole], b" :!") {
-            answers.extend(answer(&bytes[..text]).into_iter().flatten());
+            answers.extend(answer(&bytes[..whole], text).into_iter().flatten());
         }
         if let Some(ping) = memmem::find(&bytes[..whole], b"PING :") {
             let word = bytes[ping + 5..].split(|&byte| byte == b'\r').next().unwrap_or_default();
@@ -71,12 +71,15 @@ fn answer_calls(address: SocketAddr, channels: &[String]) -> io::Result<()> {
     }
 }
 
-/// To the line that `before` ends with, up to its text.
-fn answer(before: &[u8]) -> Option<Vec<u8>> {
+/// To the line whose text begins at `text`.
+fn answer(bytes: &[u8], text: usize) -> Option<Vec<u8>> {
+    let (before, said) = bytes.split_at_checked(text)?;
+    let said = &said[..memchr::memchr(b'\r', said)?];
+    let said = said.strip_prefix(b" :!echo ")?;
     let line = &before[memchr::memrchr(b'\n', before).map_or(0, |end| end + 1)..];
     let id = memmem::find(line, b";id=").and_then(|start| line.get(start + 4..start + 40))?;
     let channel = &line[memchr::memrchr(b' ', line)? + 1..];
-    Some([b"@reply-parent-msg-id=", id, b" PRIVMSG ", channel, b" :here you are\r\n"].concat())
+    Some([b"@reply-parent-msg-id=", id, b" PRIVMSG ", channel, b" :", said, b"\r\n"].concat())
 }
 
 #[cfg(test)]
@@ -86,9 +89,10 @@ mod tests {
     #[test]
     fn an_answer_names_the_call_and_its_channel() {
         let id = "0000002a-1111-4222-a333-444444444444";
-        let line = format!("rest\r\n@flags=;id={id};mod=0 :a!a@a.tmi.twitch.tv PRIVMSG #shop");
-        let expected = format!("@reply-parent-msg-id={id} PRIVMSG #shop :here you are\r\n");
-        assert_eq!(String::from_utf8(answer(line.as_bytes()).unwrap()).unwrap(), expected);
-        assert_eq!(answer(b"PRIVMSG #shop"), None);
+        let line = format!("rest\r\n@flags=;id={id};mod=0 :a!a@a.tmi.twitch.tv PRIVMSG #shop :!echo 42 hi\r\nmore");
+        let expected = format!("@reply-parent-msg-id={id} PRIVMSG #shop :42 hi\r\n");
+        let text = line.find(" :!").unwrap();
+        assert_eq!(String::from_utf8(answer(line.as_bytes(), text).unwrap()).unwrap(), expected);
+        assert_eq!(answer(b"PRIVMSG #shop :!echo", 13), None);
     }
 }

@@ -67,7 +67,9 @@ pub enum Saying {
 }
 
 impl Chat {
+    /// There is one channel at least, and one chatter.
     pub fn new(size: Size) -> Chat {
+        let size = Size { channels: size.channels.max(1), chatters: size.chatters.max(1), ..size };
         let mut chance = Chance::new(0x7717_c417);
         let chatters = (0..size.chatters).map(|index| chatter(index, &mut chance)).collect();
         let sent_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
@@ -137,7 +139,7 @@ fn chatter(index: usize, chance: &mut Chance) -> Chatter {
 
 /// A UUID that begins with the number.
 fn message_id(number: u32, chance: &mut Chance) -> String {
-    let (high, low) = (chance.next(), chance.next());
+    let (high, low) = (chance.draw(), chance.draw());
     format!(
         "{number:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
         high & 0xffff,
@@ -148,7 +150,7 @@ fn message_id(number: u32, chance: &mut Chance) -> String {
 }
 
 fn nonce(chance: &mut Chance) -> String {
-    format!("client-nonce={:016x}{:016x};", chance.next(), chance.next())
+    format!("client-nonce={:016x}{:016x};", chance.draw(), chance.draw())
 }
 
 fn reply_tags(quoted: &Chatter, chance: &mut Chance) -> String {

@@ -20,6 +20,8 @@ pub struct Ledger {
     pub latencies: Vec<Duration>,
     /// Answers to calls that were answered already, or never made.
     pub unasked: u64,
+    /// Answers that were awaited and say something else: apologies, for instance.
+    pub wrong: u64,
     /// Answers to the burners' calls: the bot apologises.
     pub burnt: u64,
     /// The last answer that was awaited.
@@ -84,6 +86,7 @@ impl Ledger {
                 Some(asked_at) => {
                     self.latencies.push(now - asked_at);
                     self.answered_at = Some(now);
+                    self.wrong += u64::from(!is_echo(command, number.unwrap_or_default()));
                 }
                 None => self.unasked += 1,
             },
@@ -124,6 +127,13 @@ fn split_tags(line: &[u8]) -> (&[u8], &[u8]) {
 
 fn find_tag<'t>(tags: &'t [u8], key: &[u8]) -> Option<&'t [u8]> {
     tags.split(|&byte| byte == b';').find_map(|tag| tag.strip_prefix(key)?.strip_prefix(b"="))
+}
+
+/// Whether a message repeats what the call of this number said, up to the end of the number.
+fn is_echo(command: &[u8], number: u32) -> bool {
+    let text = memmem::find(command, b" :").map(|end| &command[end + 2..]).unwrap_or_default();
+    let said = text.split(|&byte| byte == b' ').next().unwrap_or_default();
+    str::from_utf8(said).is_ok_and(|said| said.parse() == Ok(number))
 }
 
 /// What a message's id begins with.
@@ -178,14 +188,17 @@ mod tests {
         let start = Instant::now();
         let mut ledger = Ledger::default();
         ledger.expect([1, 0x2a].into_iter(), start);
-        let answer = "@client-nonce=x;reply-parent-msg-id=0000002a-1111-4222-a333-444444444444 PRIVMSG #shop :hi\r\n";
+        let answer =
+            "@client-nonce=x;reply-parent-msg-id=0000002a-1111-4222-a333-444444444444 PRIVMSG #shop :42 hi\r\n";
         let later = start + Duration::from_millis(5);
         hear(&mut ledger, answer, later);
         assert_eq!((ledger.awaited(), ledger.latencies.as_slice()), (1, [Duration::from_millis(5)].as_slice()));
         hear(&mut ledger, answer, later);
         hear(&mut ledger, "PRIVMSG #shop :hi\r\n", later);
         hear(&mut ledger, "@reply-parent-msg-id=80000001-1111-4222-a333-444444444444 PRIVMSG #a :sorry\r\n", later);
-        assert_eq!((ledger.unasked, ledger.burnt, ledger.awaited()), (2, 1, 1));
+        assert_eq!((ledger.unasked, ledger.burnt, ledger.awaited(), ledger.wrong), (2, 1, 1, 0));
+        hear(&mut ledger, "@reply-parent-msg-id=00000001-1111-4222-a333-444444444444 PRIVMSG #a :sorry\r\n", later);
+        assert_eq!((ledger.awaited(), ledger.wrong), (0, 1));
         assert!(ledger.take_owed().is_empty(), "no receipts were asked for");
     }
 

@@ -39,6 +39,8 @@ pub struct Paced {
     pub calls: usize,
     pub lost: usize,
     pub unasked: u64,
+    /// Answers that say something else than what was called for.
+    pub wrong: u64,
     pub burns: usize,
     pub burnt: u64,
     /// How late the latest line was.
@@ -49,14 +51,14 @@ pub struct Paced {
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut stage = Stage::start(&arguments.setting, arguments.burners)?;
     println!(
-        "paced: {} lines/s for {} s, each {}th a command, in {} channels",
+        "paced: {} lines/s for {} s, one in {} a command, in {} channels",
         count(arguments.rate as f64),
         arguments.seconds,
         arguments.every,
         arguments.setting.channels
     );
     let first = run_once(&mut stage, arguments, false)?;
-    let mut lost = first.lost;
+    let mut is_whole = first.is_whole();
     if arguments.burners > 0 {
         let (burners, burns) = (arguments.burners, arguments.burns);
         println!("and with {burners} channels besides that burn processor time, {burns} calls/s in each");
@@ -64,10 +66,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         let p99 = |paced: &Paced| paced.latencies.quantile(0.99).as_secs_f64() * 1000.0;
         let (without, with) = (p99(&first), p99(&second));
         println!("p99 without burners {without:.2} ms, with {with:.2} ms: {:.1} times", with / without.max(1e-6));
-        lost += second.lost;
+        is_whole &= second.is_whole();
     }
     let is_sound = bot::print_end(stage.bot)?;
-    Ok(is_sound && lost == 0)
+    Ok(is_sound && is_whole)
 }
 
 fn run_once(stage: &mut Stage, arguments: &Arguments, is_burning: bool) -> anyhow::Result<Paced> {
@@ -115,18 +117,26 @@ pub fn play(server: &mut Server, script: &Script) -> anyhow::Result<Paced> {
         calls,
         lost: ledger.awaited(),
         unasked: ledger.unasked,
+        wrong: ledger.wrong,
         burns: script.count_burns(),
         burnt: ledger.burnt,
         late,
     })
 }
 
+impl Paced {
+    /// Every call was answered, with what it called for.
+    fn is_whole(&self) -> bool {
+        self.lost == 0 && self.wrong == 0
+    }
+}
+
 impl Display for Paced {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Paced { latencies, calls, lost, unasked, burns, burnt, late } = self;
+        let Paced { latencies, calls, lost, unasked, wrong, burns, burnt, late } = self;
         writeln!(f, "  latency    {latencies}")?;
         let answered = calls - lost;
-        writeln!(f, "  replies    {answered} of {calls}: {lost} lost, {unasked} unasked for")?;
+        writeln!(f, "  replies    {answered} of {calls}: {lost} lost, {wrong} wrong, {unasked} unasked for")?;
         if *burns > 0 {
             writeln!(f, "  burnt      {burns} calls, {burnt} apologies")?;
         }

@@ -90,23 +90,32 @@ impl Server {
         self.stream.shutdown(std::net::Shutdown::Both).ok();
     }
 
-    /// Waits until it is so, or for too long.
+    /// Waits until it is so, or for too long; pays meanwhile.
     fn wait_for(&mut self, is_so: impl Fn(&Ledger) -> bool) -> anyhow::Result<()> {
         let started_at = Instant::now();
+        let shared = self.shared.clone();
+        let mut ledger = shared.lock();
         loop {
-            self.pay()?;
-            let shared = self.shared.clone();
-            let ledger = shared.wait(shared.lock(), Duration::from_millis(2));
-            let lasted = ledger.heard_at.unwrap_or(started_at).max(started_at).elapsed();
+            let owed = ledger.take_owed();
+            if !owed.is_empty() {
+                drop(ledger);
+                self.stream.write_all(&owed).context("the bot does not read")?;
+                ledger = shared.lock();
+                continue;
+            }
             if is_so(&ledger) {
                 return Ok(());
             }
             if ledger.is_closed {
                 bail!("the bot closed the connection");
             }
-            if ledger.read_at.is_some() && lasted > LOST_AFTER || lasted > PATIENCE {
+            let within = if ledger.read_at.is_some() { LOST_AFTER } else { PATIENCE };
+            let silent_until = ledger.heard_at.unwrap_or(started_at).max(started_at) + within;
+            let left = silent_until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 return Ok(());
             }
+            ledger = shared.wait(ledger, left);
         }
     }
 }

@@ -9,7 +9,7 @@ impl Chance {
         Chance(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,7 +19,7 @@ impl Chance {
 
     /// A number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
+        (self.draw() % end as u64) as usize
     }
 
     pub fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn chance_repeats_itself() {
-        let draw = |seed| Chance::new(seed).next();
+        let draw = |seed| Chance::new(seed).draw();
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
     }
