@@ -4,5 +4,6 @@
 mod dispatch;
 mod harness;
 mod house;
+mod load;
 mod sandbox;
 mod transcripts;

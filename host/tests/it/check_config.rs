@@ -63,6 +63,13 @@ fn a_missing_token_is_a_mistake_and_a_token_is_never_shown() {
 }
 
 #[test]
+fn a_module_that_is_not_there_is_a_mistake() {
+    let finished = check(&format!("modules.load = [\"dice.wasm\"]\n{GOOD}"), Some("abc"));
+    assert_eq!(finished.code, Some(2));
+    assert!(finished.errors.contains("dice.wasm: No such file"), "{}", finished.errors);
+}
+
+#[test]
 fn starting_without_a_file_tells_the_first_steps() {
     for arguments in [&[][..], &["serve"]] {
         let finished = run(arguments);

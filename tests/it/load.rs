@@ -1,0 +1,64 @@
+//! The load test, on a small scale: it must not rot between two measurements.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tests::load::blast::{Arguments, play};
+use tests::load::chat::{Chat, Size};
+use tests::load::script::{Pace, Script};
+use tests::load::server::Server;
+use tests::load::{Setting, bot, ceiling, paced};
+use twitchy::app::credentials::ConfiguredTokens;
+use twitchy::app::{App, Surroundings};
+use twitchy::config::Config;
+use twitchy::domain::ports::SystemClock;
+use twitchy::joining::JoinPolicy;
+use twitchy::setup::NewChannelRules;
+
+use crate::harness::{patient, quick_folder};
+
+#[test]
+fn a_client_that_answers_loses_nothing() {
+    let setting = Setting { channels: 20, chatters: 100, receipts: true, twitchy: None, log: None };
+    let (blast, _) = ceiling::measure(&Arguments { setting, lines: 2000, every: 10 }).expect("loopback works");
+    assert_eq!((blast.lines, blast.calls, blast.unasked), (2000, 200, 0));
+    assert!(blast.is_whole(), "{blast}");
+    assert!(blast.read_after.is_some());
+}
+
+/// The whole host, apart from the process: what is rendered is understood, and answered once.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_answers_each_call_of_a_blast_and_of_a_pace() {
+    let folder = quick_folder();
+    let mut chat = Chat::new(Size { channels: 20, burners: 1, chatters: 100 });
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a loopback");
+    let port = listener.local_addr().expect("it is bound").port();
+    let mut config =
+        Config::load(&bot::furnish(folder.path(), port, &chat).expect("there is room")).expect("it is sound");
+    config.sandbox = patient();
+    let app = App::start(config.clone(), surroundings(&config)).await.expect("the host starts");
+    let played = tokio::task::spawn_blocking(move || {
+        let mut server = Server::accept(&listener, &chat, true, || Ok(()))?;
+        server.warm_up(&mut chat)?;
+        let blast = play(&mut server, &Script::blast(&mut chat, 1000, 20))?;
+        let pace = Pace { lines_per_second: 10_000, lasts: Duration::from_millis(20), burns_per_second: 50 };
+        let paced = paced::play(&mut server, &Script::paced(&mut chat, pace, 20, true))?;
+        anyhow::Ok((blast, paced))
+    });
+    let (blast, paced) = played.await.expect("no panic").expect("the bot reads and answers");
+    app.stop().await.expect("it stops in order");
+    assert_eq!((blast.calls, blast.lost, blast.wrong, blast.unasked), (50, 0, 0, 0));
+    assert_eq!((paced.calls, paced.lost, paced.wrong, paced.unasked, paced.burns), (10, 0, 0, 0, 1));
+}
+
+fn surroundings(config: &Config) -> Surroundings<ConfiguredTokens> {
+    Surroundings {
+        clock: Arc::new(SystemClock),
+        credentials: Arc::new(ConfiguredTokens::new(&config.accounts)),
+        new_channels: NewChannelRules::Essentials,
+        join_policy: JoinPolicy::Closed,
+        cache_dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts"),
+    }
+}

@@ -1,0 +1,203 @@
+//! Who is there, and what a line looks like in which one of them says something.
+
+use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::text::{Chance, compose};
+
+/// The bot's login, and its number on this Twitch.
+pub const BOT: &str = "loadbot";
+pub const BOT_ID: u64 = 1000;
+
+const FIRST_CHANNEL_ID: usize = 20_000_001;
+const FIRST_CHATTER_ID: usize = 400_000_000;
+/// In the numbers of calls that burn, of which no answer is expected.
+pub const BURNS: u32 = 1 << 31;
+
+const COLORS: [&str; 8] = ["", "#1E90FF", "#FF69B4", "#008000", "#B22222", "#8A2BE2", "#00FF7F", "#DAA520"];
+/// Badges with what they say about a subscription; most have none.
+const BADGES: [(&str, &str); 8] = [
+    ("", ""),
+    ("", ""),
+    ("premium/1", ""),
+    ("subscriber/0", "subscriber/1"),
+    ("subscriber/12,premium/1", "subscriber/14"),
+    ("vip/1,subscriber/3012,sub-gifter/50", "subscriber/15"),
+    ("moderator/1,subscriber/24,partner/1", "subscriber/31"),
+    ("no_audio/1", ""),
+];
+const SYLLABLES: [&str; 16] =
+    ["ka", "ro", "mi", "te", "dark", "sun", "wolf", "xx", "li", "no", "pix", "el", "zed", "ar", "blue", "fox"];
+
+/// How much there is of everything.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    pub channels: usize,
+    /// Channels besides, in which only processor time is burnt.
+    pub burners: usize,
+    pub chatters: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Chatter {
+    login: String,
+    display_name: String,
+    id: usize,
+    color: &'static str,
+    badges: (&'static str, &'static str),
+}
+
+/// All rooms and chatters, and the numbers of the lines.
+pub struct Chat {
+    pub size: Size,
+    pub(super) chance: Chance,
+    chatters: Vec<Chatter>,
+    next_number: u32,
+    sent_at: u128,
+}
+
+/// What a line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saying {
+    Talk,
+    /// `!echo`, which is answered.
+    Call,
+    /// `!loops-forever`, which is stopped.
+    Burn,
+}
+
+impl Chat {
+    /// There is one channel at least, and one chatter.
+    pub fn new(size: Size) -> Chat {
+        let size = Size { channels: size.channels.max(1), chatters: size.chatters.max(1), ..size };
+        let mut chance = Chance::new(0x7717_c417);
+        let chatters = (0..size.chatters).map(|index| chatter(index, &mut chance)).collect();
+        let sent_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        Chat { size, chance, chatters, next_number: 0, sent_at }
+    }
+
+    /// The logins of all channels, the burners' last.
+    pub fn channels(&self) -> impl Iterator<Item = String> {
+        (0..self.size.channels + self.size.burners).map(channel_login)
+    }
+
+    /// Writes a line to the end of `bytes`; its number, which its id begins with.
+    pub fn render(&mut self, channel: usize, saying: Saying, bytes: &mut Vec<u8>) -> u32 {
+        let number = self.next_number | if saying == Saying::Burn { BURNS } else { 0 };
+        self.next_number += 1;
+        let chance = &mut self.chance;
+        let (text, emotes) = match saying {
+            Saying::Talk => compose(chance),
+            Saying::Call => (format!("!echo {} {}", number, compose(chance).0), String::new()),
+            Saying::Burn => ("!loops-forever".to_owned(), String::new()),
+        };
+        let chatter = &self.chatters[chance.below(self.chatters.len())];
+        let quoted = (saying == Saying::Talk && chance.one_in(40)).then(|| chance.one_of(&self.chatters));
+        let nonce = if chance.one_in(4) { nonce(chance) } else { String::new() };
+        let id = message_id(number, chance);
+        let reply = quoted.map(|quoted| reply_tags(quoted, chance)).unwrap_or_default();
+        let Chatter { login, display_name, id: chatter_id, color, badges: (badges, badge_info) } = chatter;
+        let (is_mod, is_subscriber) = (badges.contains("moderator"), badges.contains("subscriber"));
+        let sent_at = self.sent_at + u128::from(number & !BURNS);
+        let written = write!(
+            bytes,
+            "@badge-info={badge_info};badges={badges};{nonce}color={color};display-name={display_name};emotes={emotes};\
+             first-msg=0;flags=;id={id};mod={};{reply}returning-chatter=0;room-id={};subscriber={};\
+             tmi-sent-ts={sent_at};turbo=0;user-id={chatter_id};user-type={} \
+             :{login}!{login}@{login}.tmi.twitch.tv PRIVMSG #{} :{text}\r\n",
+            u8::from(is_mod),
+            room_id(channel),
+            u8::from(is_subscriber),
+            if is_mod { "mod" } else { "" },
+            channel_login(channel),
+        );
+        written.expect("memory takes all that is written to it");
+        number
+    }
+}
+
+pub(super) fn channel_login(index: usize) -> String {
+    format!("load_channel_{index}")
+}
+
+pub(super) fn room_id(index: usize) -> usize {
+    FIRST_CHANNEL_ID + index
+}
+
+fn chatter(index: usize, chance: &mut Chance) -> Chatter {
+    let parts: Vec<&str> = (0..2 + chance.below(2)).map(|_| *chance.one_of(&SYLLABLES)).collect();
+    let login = format!("{}{index}", parts.concat());
+    // Some names are written in another script than the login.
+    let display_name = match index % 16 {
+        0 => format!("配信者{index}"),
+        n if n % 3 == 0 => login.to_uppercase(),
+        _ => login.clone(),
+    };
+    let (color, badges) = (*chance.one_of(&COLORS), *chance.one_of(&BADGES));
+    Chatter { login, display_name, id: FIRST_CHATTER_ID + index * 17, color, badges }
+}
+
+/// A UUID that begins with the number.
+fn message_id(number: u32, chance: &mut Chance) -> String {
+    let (high, low) = (chance.draw(), chance.draw());
+    format!(
+        "{number:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+        high & 0xffff,
+        high >> 16 & 0xfff,
+        high >> 28 & 0xfff,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+fn nonce(chance: &mut Chance) -> String {
+    format!("client-nonce={:016x}{:016x};", chance.draw(), chance.draw())
+}
+
+fn reply_tags(quoted: &Chatter, chance: &mut Chance) -> String {
+    let Chatter { login, display_name, id, .. } = quoted;
+    let (message, body) = (message_id(u32::MAX, chance), compose(chance).0.replace(' ', "\\s").replace(';', "\\:"));
+    format!(
+        "reply-parent-display-name={display_name};reply-parent-msg-body={body};reply-parent-msg-id={message};\
+         reply-parent-user-id={id};reply-parent-user-login={login};reply-thread-parent-display-name={display_name};\
+         reply-thread-parent-msg-id={message};reply-thread-parent-user-id={id};\
+         reply-thread-parent-user-login={login};"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(count: usize, saying: Saying) -> Vec<String> {
+        let mut chat = Chat::new(Size { channels: 50, burners: 0, chatters: 5000 });
+        let line = |index| {
+            let mut bytes = Vec::new();
+            chat.render(index % 50, saying, &mut bytes);
+            String::from_utf8(bytes).unwrap()
+        };
+        (0..count).map(line).collect()
+    }
+
+    #[test]
+    fn a_line_is_as_long_as_twitchs_and_is_one_line() {
+        let lines = lines(2000, Saying::Talk);
+        let mean = lines.iter().map(String::len).sum::<usize>() / lines.len();
+        assert!((300..420).contains(&mean), "{mean}");
+        assert!(lines.iter().all(|line| line.find("\r\n") == Some(line.len() - 2)));
+        assert!(lines.iter().any(|line| line.contains("reply-parent-msg-id=")));
+    }
+
+    #[test]
+    fn a_call_begins_with_its_number_and_says_it() {
+        let lines = lines(300, Saying::Call);
+        assert!(lines[255].contains(";id=000000ff-") && lines[255].contains(" :!echo 255 "), "{}", lines[255]);
+    }
+
+    #[test]
+    fn no_two_chatters_share_a_login() {
+        let chat = Chat::new(Size { channels: 1, burners: 0, chatters: 5000 });
+        let logins: std::collections::HashSet<&str> =
+            chat.chatters.iter().map(|chatter| chatter.login.as_str()).collect();
+        assert!(logins.len() == 5000 && logins.iter().all(|login| login.len() <= 25));
+    }
+}

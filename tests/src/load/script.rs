@@ -1,0 +1,149 @@
+//! A part to be played: lines that are rendered beforehand, each with its moment.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::chat::{BURNS, Chat, Saying};
+
+/// Bytes written at once when nothing is waited for.
+const CHUNK: usize = 256 << 10;
+
+/// Rendered lines in the order in which they are said.
+#[derive(Default)]
+pub struct Script {
+    pub bytes: Vec<u8>,
+    pub lines: Vec<Line>,
+}
+
+pub struct Line {
+    /// Where it ends in the script's bytes.
+    end: usize,
+    /// Since the beginning.
+    pub due_after: Duration,
+    /// The number of a call that is to be answered.
+    pub call: Option<u32>,
+    is_burn: bool,
+}
+
+/// How fast something is said.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    pub lines_per_second: usize,
+    pub lasts: Duration,
+    /// Calls of each burner within a second.
+    pub burns_per_second: usize,
+}
+
+impl Script {
+    /// All due at once: `count` lines in all channels, of which each `call_every`-th is a call.
+    pub fn blast(chat: &mut Chat, count: usize, call_every: usize) -> Script {
+        let mut script = Script::default();
+        for index in 1..=count {
+            let saying = if index.is_multiple_of(call_every) { Saying::Call } else { Saying::Talk };
+            let channel = chat.chance.below(chat.size.channels);
+            script.add(chat, channel, saying, Duration::ZERO);
+        }
+        script
+    }
+
+    /// One call in each channel, the burners' too.
+    pub fn greeting(chat: &mut Chat) -> Script {
+        let mut script = Script::default();
+        for channel in 0..chat.size.channels + chat.size.burners {
+            script.add(chat, channel, Saying::Call, Duration::ZERO);
+        }
+        script
+    }
+
+    /// Talk and calls at the pace, and with `is_burning` the burners' calls among them.
+    pub fn paced(chat: &mut Chat, pace: Pace, call_every: usize, is_burning: bool) -> Script {
+        let mut moments: Vec<(Duration, usize, Saying)> = Vec::new();
+        for (index, due_after) in moments_of(pace.lines_per_second, pace.lasts).enumerate() {
+            let saying = if (index + 1).is_multiple_of(call_every) { Saying::Call } else { Saying::Talk };
+            moments.push((due_after, chat.chance.below(chat.size.channels), saying));
+        }
+        for burner in (0..chat.size.burners).filter(|_| is_burning) {
+            let channel = chat.size.channels + burner;
+            let burns = moments_of(pace.burns_per_second, pace.lasts);
+            moments.extend(burns.map(|due_after| (due_after, channel, Saying::Burn)));
+        }
+        moments.sort_by_key(|(due_after, ..)| *due_after);
+        let mut script = Script::default();
+        for (due_after, channel, saying) in moments {
+            script.add(chat, channel, saying, due_after);
+        }
+        script
+    }
+
+    fn add(&mut self, chat: &mut Chat, channel: usize, saying: Saying, due_after: Duration) {
+        let number = chat.render(channel, saying, &mut self.bytes);
+        let call = (saying == Saying::Call).then_some(number);
+        self.lines.push(Line { end: self.bytes.len(), due_after, call, is_burn: saying == Saying::Burn });
+    }
+
+    /// The bytes of some lines.
+    pub fn bytes_of(&self, lines: Range<usize>) -> &[u8] {
+        let end_of = |index: usize| index.checked_sub(1).map_or(0, |index| self.lines[index].end);
+        &self.bytes[end_of(lines.start)..end_of(lines.end)]
+    }
+
+    /// All bytes, in pieces that hold whole lines.
+    pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let mut next = 0_usize;
+        std::iter::from_fn(move || {
+            let first = next;
+            let start = first.checked_sub(1).map_or(0, |index| self.lines[index].end);
+            next += self.lines[first..].partition_point(|line| line.end <= start + CHUNK).max(1);
+            next = next.min(self.lines.len());
+            (first < next).then(|| self.bytes_of(first..next))
+        })
+    }
+
+    pub fn calls(&self) -> impl Iterator<Item = u32> {
+        self.lines.iter().filter_map(|line| line.call)
+    }
+
+    pub fn count_burns(&self) -> usize {
+        self.lines.iter().filter(|line| line.is_burn).count()
+    }
+}
+
+fn moments_of(per_second: usize, lasts: Duration) -> impl Iterator<Item = Duration> {
+    let moments = (0..).map(move |index| Duration::from_secs_f64(f64::from(index) / per_second.max(1) as f64));
+    moments.take_while(move |moment| per_second > 0 && *moment < lasts)
+}
+
+/// Whether a number is of a call that only burns.
+pub(super) fn is_burn(number: u32) -> bool {
+    number & BURNS != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chat::Size;
+    use super::*;
+
+    fn chat() -> Chat {
+        Chat::new(Size { channels: 3, burners: 2, chatters: 10 })
+    }
+
+    #[test]
+    fn chunks_are_whole_lines_and_leave_nothing_out() {
+        let script = Script::blast(&mut chat(), 3000, 100);
+        let chunks: Vec<&[u8]> = script.chunks().collect();
+        assert!(chunks.len() > 2 && chunks.iter().all(|chunk| chunk.ends_with(b"\r\n") && chunk.len() <= CHUNK));
+        assert_eq!(chunks.concat(), script.bytes);
+        assert_eq!(script.calls().count(), 30);
+        assert_eq!(Script::default().chunks().count(), 0);
+    }
+
+    #[test]
+    fn a_pace_is_kept_from_the_first_line_to_the_last() {
+        let pace = Pace { lines_per_second: 100, lasts: Duration::from_secs(2), burns_per_second: 10 };
+        let script = Script::paced(&mut chat(), pace, 10, true);
+        assert_eq!((script.lines.len(), script.calls().count()), (200 + 2 * 20, 20));
+        assert!(script.lines.is_sorted_by_key(|line| line.due_after));
+        assert_eq!(script.lines.last().unwrap().due_after, Duration::from_millis(1990));
+        assert_eq!(Script::paced(&mut chat(), pace, 10, false).lines.len(), 200);
+    }
+}
