@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use crate::line::{Line, Tags};
 
+const UNVERIFIED_EMAIL: &str = "This room requires a verified account to chat. Please verify your account at \
+                                https://www.twitch.tv/settings/security.";
+const UNVERIFIED_PHONE: &str = "A verified phone number is required to chat in this channel. Please visit \
+                                https://www.twitch.tv/settings/security to verify your phone number.";
+
 /// Why something was refused, or what changed in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notice {
@@ -128,12 +133,8 @@ impl Notice {
                 https://www.twitch.tv/products/{channel}/ticket?ref=subscriber_only_mode_chat."
             ),
             Self::TimedOut(left) => format!("You are timed out for {} more seconds.", whole_seconds(left)),
-            Self::UnverifiedEmail => "This room requires a verified account to chat. Please verify your account at \
-                https://www.twitch.tv/settings/security."
-                .to_owned(),
-            Self::UnverifiedPhone => "A verified phone number is required to chat in this channel. Please visit \
-                https://www.twitch.tv/settings/security to verify your phone number."
-                .to_owned(),
+            Self::UnverifiedEmail => UNVERIFIED_EMAIL.to_owned(),
+            Self::UnverifiedPhone => UNVERIFIED_PHONE.to_owned(),
             Self::UnrecognizedCommand => format!("Unrecognized command: /{word}"),
             Self::SlowOn(every) => {
                 format!("This room is now in slow mode. You may send messages every {} seconds.", whole_seconds(every))

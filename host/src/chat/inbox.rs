@@ -3,8 +3,8 @@
 //! What goes on before a call happens here, in the order of arrival; a call runs beside the loop, and so a slow module
 //! holds up no other module. Only calls that may write wait for their channel's earlier ones, so that both what they do
 //! and what they answer keep the order of arrival. Where the house is full of calls, the loop waits, and the queue before
-//! it holds up the connections; a channel that has more calls under way than it may, or an outbox that takes no more:
-//! the newest is dropped and counted.
+//! it holds up the connections; a channel that has more calls under way than it may, or an outbox that takes no
+//! more for a second: the newest is dropped and counted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,6 +27,9 @@ const SAVE_TALLY_EVERY: Duration = Duration::from_secs(10);
 
 /// A call whose turn has not come by then is dropped: nobody waits for its answer any more, and it would hold up a stop.
 const TURN_WITHIN: Duration = Duration::from_secs(5);
+
+/// For an outbox to take a reply. The call keeps its seat meanwhile, so that a burst waits rather than lose replies.
+const REPLY_WITHIN: Duration = Duration::from_secs(1);
 
 /// Each bot account's queue of messages to send.
 pub type Outboxes = HashMap<Login, mpsc::Sender<OutgoingMessage>>;
@@ -153,8 +156,10 @@ impl Called {
             return dispatch.drop_call(accepted);
         }
         for message in dispatch.carry_out(accepted).await.unwrap_or_default() {
-            let outbox = outboxes.get(&message.account);
-            let is_sent = outbox.is_some_and(|outbox| outbox.try_send(message).is_ok());
+            let is_sent = match outboxes.get(&message.account) {
+                Some(outbox) => outbox.send_timeout(message, REPLY_WITHIN).await.is_ok(),
+                None => false,
+            };
             dispatch.progress.send_modify(|progress| match is_sent {
                 true => progress.replies += 1,
                 false => progress.replies_dropped += 1,

@@ -174,11 +174,11 @@ impl Outbox {
         let mut wake = None;
         for _ in 0..self.turns.len() {
             let Some(channel) = self.turns.pop_front() else { break };
-            let Some(free_at) = self.look_at(channel, joins, now, counts) else { continue };
-            if free_at.at > now {
-                wake = Some(wake.map_or(free_at.at, |wake: Instant| wake.min(free_at.at)));
+            let Some(opening) = self.look_at(channel, joins, now, counts) else { continue };
+            if opening.at > now {
+                wake = Some(wake.map_or(opening.at, |wake: Instant| wake.min(opening.at)));
                 self.turns.push_back(channel);
-            } else if let Some(departure) = self.depart(channel, free_at.is_privileged, now, counts) {
+            } else if let Some(departure) = self.depart(channel, opening.is_privileged, now, counts) {
                 return Next::Send(departure);
             }
         }
@@ -268,25 +268,20 @@ impl Outbox {
         if let Some(said) = sent.said.filter(|_| refusal != Refusal::Duplicate) {
             queue.forget(said);
         }
-        let news = match refusal {
-            Refusal::TimedOut(span) => {
-                let pause = span.min(LONGEST_HOLD) + SLOW_MARGIN;
-                queue.hold(now + pause);
-                Some(pause)
-            }
-            Refusal::SlowMode(span) => {
-                queue.hold(now + span.min(LONGEST_HOLD) + SLOW_MARGIN);
-                None
-            }
-            _ => {
-                closed_for(refusal).filter(|_| !queue.is_closed(now)).inspect(|span| queue.close(refusal, now + *span))
-            }
-        };
+        let was_free = queue.free_at(now) == now && !queue.is_closed(now);
+        if let Some(span) = held_for(refusal) {
+            queue.hold(now + span);
+        }
+        if let Some(span) = closed_for(refusal) {
+            queue.close(refusal, now + span);
+        }
         let may_pass_again = matches!(refusal, Refusal::SlowMode(_) | Refusal::Duplicate);
         if may_pass_again && !sent.entry.is_again {
             self.enqueue(sent.entry, now, Queue::push_again);
         }
-        news
+        // That slow mode makes us wait is nothing special.
+        let is_news = was_free && !matches!(refusal, Refusal::SlowMode(_));
+        held_for(refusal).or(closed_for(refusal)).filter(|_| is_news)
     }
 
     /// A mode of the room changed, and it may have been this that kept us out.
@@ -327,6 +322,14 @@ impl Outbox {
 struct Opening {
     at: Instant,
     is_privileged: bool,
+}
+
+/// How long what is for the room has to wait, and may.
+fn held_for(refusal: Refusal) -> Option<Duration> {
+    match refusal {
+        Refusal::TimedOut(span) | Refusal::SlowMode(span) => Some(span.min(LONGEST_HOLD) + SLOW_MARGIN),
+        _ => None,
+    }
 }
 
 /// How long a room is believed to refuse everything from us, where that is how it refused.

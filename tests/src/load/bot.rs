@@ -156,10 +156,9 @@ fn config_text(port: u16, chat: &Chat) -> String {
         "[twitch]\nirc_server = \"tcp://127.0.0.1:{port}\"\n\
          [[accounts]]\nlogin = \"{BOT}\"\ntoken_file = \"token\"\n\
          [channels]\njoin = [{}]\n\
-         [limits]\nenforce = false\nchannels = {count}\njoins = {count}\nprivileged_messages = 1000000\n\
+         [limits]\nenforce = false\n\
          [modules]\nload = [\"echo.wasm\", \"loops-forever.wasm\"]\n",
         channels.join(", "),
-        count = channels.len()
     )
 }
 

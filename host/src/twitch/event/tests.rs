@@ -153,16 +153,6 @@ fn the_servers_own_lines_are_understood() {
         standing: Standing { is_subscriber: true, ..Standing::default() },
         is_receipt: true,
     };
-    let room = |id, change| Heard::Room { channel: login("shop"), id, change };
-    let all_off = ModeChange {
-        slow: Some(Duration::ZERO),
-        emote_only: Some(false),
-        subscribers_only: Some(false),
-        followers_only: Some(false),
-    };
-    let slow = ModeChange { slow: Some(Duration::from_secs(10)), ..ModeChange::default() };
-    let closed =
-        ModeChange { slow: None, emote_only: Some(true), subscribers_only: Some(true), followers_only: Some(true) };
     for (line, heard) in [
         (":tmi.twitch.tv 001 twitchy :Welcome, GLHF!", Heard::Welcome),
         ("@user-id=42;user-type= :tmi.twitch.tv GLOBALUSERSTATE", Heard::Identity(ChatterId(42))),
@@ -175,20 +165,6 @@ fn the_servers_own_lines_are_understood() {
         ("@badges=vip/1;mod=0 :tmi.twitch.tv USERSTATE #shop", standing(true, false)),
         ("@badges=moderator/1;mod=1 :tmi.twitch.tv USERSTATE #shop", standing(true, true)),
         ("@badges=broadcaster/1;mod=0 :tmi.twitch.tv USERSTATE #shop", standing(true, true)),
-        (
-            "@emote-only=0;followers-only=-1;r9k=0;room-id=1000;slow=0;subs-only=0 :tmi.twitch.tv ROOMSTATE #shop",
-            room(Some(ChannelId(1000)), all_off),
-        ),
-        ("@room-id=1000;slow=10 :tmi.twitch.tv ROOMSTATE #shop", room(Some(ChannelId(1000)), slow)),
-        ("@slow=10 :tmi.twitch.tv ROOMSTATE #shop", room(None, slow)),
-        (
-            "@room-id=1000;slow=soon;r9k=1 :tmi.twitch.tv ROOMSTATE #shop",
-            room(Some(ChannelId(1000)), ModeChange::default()),
-        ),
-        (
-            "@emote-only=1;followers-only=0;room-id=1000;subs-only=1 :tmi.twitch.tv ROOMSTATE #shop",
-            room(Some(ChannelId(1000)), closed),
-        ),
         ("@badges=founder/0;id=b3fe-12;mod=0;subscriber=0 :tmi.twitch.tv USERSTATE #shop", receipt),
         (":twitchy!twitchy@twitchy.tmi.twitch.tv PART #shop", Heard::Left { channel: login("shop") }),
         (":alice!alice@alice.tmi.twitch.tv PART #shop", Heard::Other),
@@ -208,6 +184,33 @@ fn the_servers_own_lines_are_understood() {
     ] {
         assert_eq!(parse(line), Ok(heard), "{line}");
     }
+}
+
+#[test]
+fn a_room_tells_all_its_modes_or_the_one_that_changed() {
+    let (id, unsaid) = (Some(ChannelId(1000)), ModeChange::default());
+    let off = ModeChange {
+        slow: Some(Duration::ZERO),
+        emote_only: Some(false),
+        subscribers_only: Some(false),
+        followers_only: Some(false),
+    };
+    let closed =
+        ModeChange { slow: None, emote_only: Some(true), subscribers_only: Some(true), followers_only: Some(true) };
+    let slow = ModeChange { slow: Some(Duration::from_secs(10)), ..unsaid };
+    for (tags, id, change) in [
+        ("emote-only=0;followers-only=-1;r9k=0;room-id=1000;slow=0;subs-only=0", id, off),
+        ("emote-only=1;followers-only=0;room-id=1000;subs-only=1", id, closed),
+        ("room-id=1000;slow=10", id, slow),
+        ("slow=10", None, slow),
+        ("followers-only=10", None, ModeChange { followers_only: Some(true), ..unsaid }),
+        ("room-id=1000;slow=soon;emote-only=;r9k=1", id, unsaid),
+        ("room-id=1000;slow=-10", id, ModeChange { slow: Some(Duration::ZERO), ..unsaid }),
+    ] {
+        let heard = Heard::Room { channel: login("shop"), id, change };
+        assert_eq!(parse(&format!("@{tags} :tmi.twitch.tv ROOMSTATE #shop")), Ok(heard), "{tags}");
+    }
+    assert_eq!(parse("@room-id=x :tmi.twitch.tv ROOMSTATE #shop"), Err(ParseLineError::Tag("room-id")));
 }
 
 #[test]
