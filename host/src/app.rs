@@ -35,6 +35,7 @@ pub mod credentials;
 mod learn;
 mod modules;
 mod quiet;
+pub mod status;
 mod tasks;
 mod wanted;
 
@@ -71,6 +72,9 @@ pub struct App {
     /// The connections; they end when the last reply has gone.
     connected: Tasks,
     stop_connections: CancellationToken,
+    /// Tells how the connections are, as long as there are any.
+    telling: Tasks,
+    stop_telling: CancellationToken,
     /// What ends by itself with the store.
     keeping: Tasks,
 }
@@ -108,6 +112,8 @@ impl App {
             stop_answering: CancellationToken::new(),
             connected: Tasks::default(),
             stop_connections: CancellationToken::new(),
+            telling: Tasks::default(),
+            stop_telling: CancellationToken::new(),
             keeping: Tasks::default(),
         };
         app.start_keeping(changes, publish_wanted);
@@ -151,6 +157,8 @@ impl App {
                 drain_within: DRAIN_WITHIN,
             };
             self.connected.start(format!("account {login}"), account.run(self.stop_connections.clone()));
+            let line = status::line::run_status_line(login.clone(), states.clone(), self.stop_telling.clone());
+            self.telling.start(format!("status line of {login}"), line);
             self.accounts.push(states);
             outboxes.insert(login, outbox);
         }
@@ -169,6 +177,7 @@ impl App {
         tokio::select! {
             name = self.answering.next_end() => name,
             name = self.connected.next_end() => name,
+            name = self.telling.next_end() => name,
             name = self.keeping.next_end() => name,
         }
     }
@@ -181,6 +190,8 @@ impl App {
         info!("all commands have ended; sending what waits");
         self.stop_connections.cancel();
         self.connected.finish().await;
+        self.stop_telling.cancel();
+        self.telling.finish().await;
         self.sandbox.shut_down().await;
         self.store.close().await.context("cannot close the database")?;
         // One of them waits for the store, the other for its news: both are over with it.

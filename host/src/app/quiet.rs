@@ -29,7 +29,7 @@ impl App {
     /// Each number is raised before what it is compared with, so that a moment between the two does not look quiet.
     fn is_quiet(&self) -> bool {
         let wanted = self.store.list_wanted().unwrap_or_default();
-        let states: Vec<AccountState> = self.accounts.iter().map(|account| *account.borrow()).collect();
+        let states: Vec<AccountState> = self.accounts.iter().map(|account| account.borrow().clone()).collect();
         let sum = |number: fn(&AccountState) -> u64| states.iter().map(number).sum::<u64>();
         let progress = *self.dispatch.progress().borrow();
         let joined: usize = states.iter().map(|state| state.joined).sum();
