@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -39,6 +40,8 @@ pub mod status;
 mod tasks;
 mod wanted;
 
+use status::Observer;
+use status::socket::StatusSocket;
 use tasks::Tasks;
 
 /// Events that wait for dispatch. Full, it holds up the connections, and they drop what is newest.
@@ -64,7 +67,7 @@ pub struct App {
     setup: Arc<Setup>,
     sandbox: Arc<Sandbox>,
     dispatch: Arc<Dispatch>,
-    accounts: Vec<watch::Receiver<AccountState>>,
+    accounts: Vec<(Login, watch::Receiver<AccountState>)>,
     wanted: watch::Receiver<Arc<[WantedChannel]>>,
     /// Answers messages; ends first.
     answering: Tasks,
@@ -72,7 +75,7 @@ pub struct App {
     /// The connections; they end when the last reply has gone.
     connected: Tasks,
     stop_connections: CancellationToken,
-    /// Tells how the connections are, as long as there are any.
+    /// Tells how the host is, as long as there are connections.
     telling: Tasks,
     stop_telling: CancellationToken,
     /// What ends by itself with the store.
@@ -117,8 +120,10 @@ impl App {
             keeping: Tasks::default(),
         };
         app.start_keeping(changes, publish_wanted);
+        let data_dir = config.data_dir.clone();
         let (events, outboxes) = app.start_accounts(config, &credentials);
         app.start_answering(events, outboxes);
+        app.start_status_socket(&data_dir);
         let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
         info!(accounts, channels, modules = app.setup.count_modules(), "ready; now the accounts connect");
         Ok(app)
@@ -159,7 +164,7 @@ impl App {
             self.connected.start(format!("account {login}"), account.run(self.stop_connections.clone()));
             let line = status::line::run_status_line(login.clone(), states.clone(), self.stop_telling.clone());
             self.telling.start(format!("status line of {login}"), line);
-            self.accounts.push(states);
+            self.accounts.push((login.clone(), states));
             outboxes.insert(login, outbox);
         }
         (events, outboxes)
@@ -170,6 +175,21 @@ impl App {
         let learn = move |event| learn::learn(store.clone(), setup.clone(), event);
         let answering = self.dispatch.clone().run(events, Arc::new(outboxes), learn, self.stop_answering.clone());
         self.answering.start("dispatch", answering);
+    }
+
+    /// A host that cannot be asked how it is answers chat all the same.
+    fn start_status_socket(&mut self, data_dir: &Path) {
+        let observer = Observer {
+            started_at: Instant::now(),
+            accounts: self.accounts.clone(),
+            dispatch: self.dispatch.clone(),
+            setup: self.setup.clone(),
+            events_capacity: EVENTS,
+        };
+        match StatusSocket::open(data_dir) {
+            Ok(socket) => self.telling.start("status socket", socket.run(observer, self.stop_telling.clone())),
+            Err(error) => warn!(%error, "`twitchy status` will not find this host"),
+        }
     }
 
     /// The name of a task that ended although nobody asked it to; to be followed by [`App::stop`].
