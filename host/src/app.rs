@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -35,9 +36,12 @@ pub mod credentials;
 mod learn;
 mod modules;
 mod quiet;
+pub mod status;
 mod tasks;
 mod wanted;
 
+use status::Observer;
+use status::socket::StatusSocket;
 use tasks::Tasks;
 
 /// Events that wait for dispatch. Full, it holds up the connections, and they drop what is newest.
@@ -63,7 +67,7 @@ pub struct App {
     setup: Arc<Setup>,
     sandbox: Arc<Sandbox>,
     dispatch: Arc<Dispatch>,
-    accounts: Vec<watch::Receiver<AccountState>>,
+    accounts: Vec<(Login, watch::Receiver<AccountState>)>,
     wanted: watch::Receiver<Arc<[WantedChannel]>>,
     /// Answers messages; ends first.
     answering: Tasks,
@@ -71,6 +75,9 @@ pub struct App {
     /// The connections; they end when the last reply has gone.
     connected: Tasks,
     stop_connections: CancellationToken,
+    /// Tells how the host is, as long as there are connections.
+    telling: Tasks,
+    stop_telling: CancellationToken,
     /// What ends by itself with the store.
     keeping: Tasks,
 }
@@ -108,11 +115,15 @@ impl App {
             stop_answering: CancellationToken::new(),
             connected: Tasks::default(),
             stop_connections: CancellationToken::new(),
+            telling: Tasks::default(),
+            stop_telling: CancellationToken::new(),
             keeping: Tasks::default(),
         };
         app.start_keeping(changes, publish_wanted);
+        let data_dir = config.data_dir.clone();
         let (events, outboxes) = app.start_accounts(config, &credentials);
         app.start_answering(events, outboxes);
+        app.start_status_socket(&data_dir);
         let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
         info!(accounts, channels, modules = app.setup.count_modules(), "ready; now the accounts connect");
         Ok(app)
@@ -151,7 +162,9 @@ impl App {
                 drain_within: DRAIN_WITHIN,
             };
             self.connected.start(format!("account {login}"), account.run(self.stop_connections.clone()));
-            self.accounts.push(states);
+            let line = status::line::run_status_line(login.clone(), states.clone(), self.stop_telling.clone());
+            self.telling.start(format!("status line of {login}"), line);
+            self.accounts.push((login.clone(), states));
             outboxes.insert(login, outbox);
         }
         (events, outboxes)
@@ -164,11 +177,27 @@ impl App {
         self.answering.start("dispatch", answering);
     }
 
+    /// A host that cannot be asked how it is answers chat all the same.
+    fn start_status_socket(&mut self, data_dir: &Path) {
+        let observer = Observer {
+            started_at: Instant::now(),
+            accounts: self.accounts.clone(),
+            dispatch: self.dispatch.clone(),
+            setup: self.setup.clone(),
+            events_capacity: EVENTS,
+        };
+        match StatusSocket::open(data_dir) {
+            Ok(socket) => self.telling.start("status socket", socket.run(observer, self.stop_telling.clone())),
+            Err(error) => warn!(%error, "`twitchy status` will not find this host"),
+        }
+    }
+
     /// The name of a task that ended although nobody asked it to; to be followed by [`App::stop`].
     pub async fn ended(&mut self) -> String {
         tokio::select! {
             name = self.answering.next_end() => name,
             name = self.connected.next_end() => name,
+            name = self.telling.next_end() => name,
             name = self.keeping.next_end() => name,
         }
     }
@@ -181,6 +210,8 @@ impl App {
         info!("all commands have ended; sending what waits");
         self.stop_connections.cancel();
         self.connected.finish().await;
+        self.stop_telling.cancel();
+        self.telling.finish().await;
         self.sandbox.shut_down().await;
         self.store.close().await.context("cannot close the database")?;
         // One of them waits for the store, the other for its news: both are over with it.

@@ -13,6 +13,7 @@ mod demo;
 mod logging;
 mod serve;
 mod signals;
+mod status;
 
 const FIRST_STEPS: &str = "\
 Try it without a Twitch account, in a chat on this machine:
@@ -24,7 +25,8 @@ Run it on Twitch:
   3. Name the account under [[accounts]] and your channel in [channels] join; put the token into the environment
      variable that token_env names.
   4. Check the file:  twitchy check-config --config config.toml
-  5. Start the bot:   twitchy serve --config config.toml";
+  5. Start the bot:   twitchy serve --config config.toml
+  6. Ask how it is:   twitchy status --config config.toml";
 
 /// A WebAssembly-scriptable command host for Twitch.
 #[derive(Debug, Parser)]
@@ -42,6 +44,8 @@ enum Subcommands {
     Demo(demo::Arguments),
     /// Check a configuration file, and start nothing.
     CheckConfig(check_config::Arguments),
+    /// Ask a running bot how it is.
+    Status(status::Arguments),
 }
 
 /// The whole program: `arguments` start with the program's name.
@@ -58,6 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Subcommands::Serve(arguments)) => serve::run(arguments),
         Some(Subcommands::Demo(arguments)) => demo::run(arguments),
         Some(Subcommands::CheckConfig(arguments)) => check_config::run(&arguments),
+        Some(Subcommands::Status(arguments)) => status::run(&arguments),
         None => Ok(show_first_steps()),
     };
     outcome.unwrap_or_else(|error| {
@@ -107,6 +112,10 @@ mod tests {
             panic!("check-config")
         };
         assert_eq!(arguments.config, Path::new("a.toml"));
+        let Ok(Some(Subcommands::Status(arguments))) = parse("twitchy status --config a.toml --json") else {
+            panic!("status")
+        };
+        assert!(arguments.json && arguments.config == Path::new("a.toml"));
     }
 
     #[test]
@@ -123,5 +132,6 @@ mod tests {
         assert!(matches!(parse("twitchy sing"), Err(ErrorKind::InvalidSubcommand)));
         assert!(matches!(parse("twitchy demo --fresh --state dir"), Err(ErrorKind::ArgumentConflict)));
         assert!(matches!(parse("twitchy check-config"), Err(ErrorKind::MissingRequiredArgument)));
+        assert!(matches!(parse("twitchy status"), Err(ErrorKind::MissingRequiredArgument)));
     }
 }

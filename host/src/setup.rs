@@ -96,6 +96,11 @@ impl Setup {
         module.commands.iter().flat_map(words_of).find(|word| reserved.contains(word)).cloned()
     }
 
+    /// The modules that there are, by name.
+    pub fn list_manifests(&self) -> Vec<Arc<Manifest>> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
     /// Loads every channel that the store knows.
     pub fn load_all(&self) -> Result<(), StoreError> {
         self.store.list_channels()?.into_iter().try_for_each(|channel| self.reload(channel))

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tracing::{error, info, warn};
+use tracing::{debug, error};
 
+use super::status::describe_failure;
 use crate::domain::id::{ChannelId, Login};
-use crate::domain::message::{Event, JoinFailure};
+use crate::domain::message::Event;
 use crate::setup::Setup;
 use crate::store::{Store, StoreError};
 
@@ -14,12 +15,13 @@ pub(super) async fn learn(store: Arc<Store>, setup: Arc<Setup>, event: Event) {
     match event {
         Event::Joined { account, channel_id, channel_login } => {
             match learn_channel(&store, &setup, channel_id, &channel_login).await {
-                Ok(()) => info!(channel = %channel_login, id = %channel_id, %account, "joined"),
+                Ok(()) => debug!(channel = %channel_login, id = %channel_id, %account, "joined"),
                 Err(error) => error!(channel = %channel_login, id = %channel_id, %error, "cannot set a channel up"),
             }
         }
         Event::JoinFailed { account, channel_login, reason } => {
-            warn!(channel = %channel_login, %account, reason = describe(reason), "cannot sit in a channel");
+            // The account's status line tells of it, together with the others.
+            debug!(channel = %channel_login, %account, reason = describe_failure(reason), "cannot sit in a channel");
         }
         // Dispatch keeps them to itself.
         Event::Message(_) => {}
@@ -33,13 +35,4 @@ async fn learn_channel(store: &Store, setup: &Setup, id: ChannelId, login: &Logi
     }
     store.save_channel_id(login.clone(), id).await?;
     setup.reload(id)
-}
-
-fn describe(reason: JoinFailure) -> &'static str {
-    match reason {
-        JoinFailure::Banned => "banned there",
-        JoinFailure::Suspended => "suspended",
-        JoinFailure::Recycled { .. } => "the login belongs to another channel now",
-        JoinFailure::Unconfirmed => "never confirmed by Twitch",
-    }
 }

@@ -22,7 +22,7 @@ use super::traffic::{Seats, Traffic};
 use crate::config::LimitsConfig;
 use crate::domain::histogram::Histogram;
 use crate::domain::id::{ChatterId, Login};
-use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
+use crate::domain::message::{Event, JoinFailure, OutgoingMessage, WantedChannel};
 use crate::domain::ports::{Credentials, Prefixes};
 use crate::domain::tally::Tally;
 
@@ -35,6 +35,8 @@ const STEADY_AFTER: Duration = Duration::from_secs(60);
 /// Between two questions for a token, which cost Twitch nothing.
 const FIRST_TOKEN_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_TOKEN_PAUSE: Duration = Duration::from_secs(5 * 60);
+
+const REFUSED: &str = "Twitch refuses this account's token, and it is not used again";
 
 /// What an account needs to live.
 pub struct Account<C, D> {
@@ -58,13 +60,22 @@ pub struct Account<C, D> {
 }
 
 /// How an account is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountState {
     pub phase: Phase,
+    /// None until it runs.
+    pub phase_since: Option<Instant>,
+    /// Why the phase is not a better one, for the operator to read.
+    pub trouble: Option<Arc<str>>,
     /// Channels in which this account is to sit.
     pub wanted: usize,
     /// Those that Twitch has confirmed.
     pub joined: usize,
+    /// Those of which it is not known yet whether the account can sit there.
+    pub pending: usize,
+    /// Those in which it cannot sit, in no order. Whatever is left of the wanted ones finds no place: the account sits in
+    /// as many channels as it may.
+    pub unreachable: Arc<[(Login, JoinFailure)]>,
     /// Events put into the queue so far. Whoever has had an answer to a PING sees all that was read before it counted.
     pub events: u64,
     /// Messages that the outbox holds.
@@ -125,13 +136,16 @@ impl<C: Credentials, D: Dial> Account<C, D> {
             drain_within: self.drain_within,
             counts: Counts::default(),
             phase: Phase::Connecting,
+            phase_since: Instant::now(),
+            trouble: None,
             state: self.state,
             quiet_until: Instant::now(),
             joins_at: Instant::now(),
             seats: Seats::default(),
         };
+        // Nothing to leave yet; until it is online, so many channels are wanted.
+        drop(traffic.take_wanted(Instant::now()));
         while connecting.live_once(&mut traffic, &shutdown).await.is_some() {}
-        tracing::info!(account = %traffic.login, unsent = traffic.outbox.waiting(), "stopped");
         traffic.enter_phase(Phase::Stopped);
     }
 }
@@ -157,7 +171,6 @@ impl<C: Credentials, D: Dial> Connecting<C, D> {
         let opened_at = Instant::now();
         let error = match opened {
             Ok((mut connection, id)) => {
-                tracing::info!(account = %self.login, "online");
                 traffic.id = Some(id);
                 let error = connection.serve(traffic, stop).await.err()?;
                 traffic.start_over(Instant::now());
@@ -166,17 +179,15 @@ impl<C: Credentials, D: Dial> Connecting<C, D> {
             Err(error) => error,
         };
         if matches!(error, KeepConnectionError::Refused) {
-            tracing::error!(account = %self.login, "Twitch refuses this account's token; it is not used again");
             self.refused = Some(token);
-            traffic.enter_phase(Phase::Refused);
+            traffic.enter_bad_phase(Phase::Refused, &REFUSED);
             return Some(());
         }
         if opened_at.elapsed() >= STEADY_AFTER {
             self.pauses.start_over();
         }
         let pause = self.pauses.next_pause();
-        tracing::warn!(account = %self.login, %error, ?pause, "no connection");
-        traffic.enter_phase(Phase::Connecting);
+        traffic.enter_bad_phase(Phase::Connecting, &error);
         traffic.meanwhile(sleep(pause), stop).await
     }
 
@@ -192,17 +203,14 @@ impl<C: Credentials, D: Dial> Connecting<C, D> {
         loop {
             match traffic.meanwhile(self.credentials.fetch_access_token(&self.login), stop).await? {
                 Ok(token) if !self.is_refused(&token) => {
-                    traffic.enter_phase(Phase::Connecting);
+                    // What went wrong with the last connection stands until there is one again.
+                    if traffic.phase != Phase::Connecting {
+                        traffic.enter_phase(Phase::Connecting);
+                    }
                     return Some(token);
                 }
-                Ok(_) => traffic.enter_phase(Phase::Refused),
-                Err(error) => {
-                    // Said once, however often it is asked.
-                    if traffic.phase != Phase::NoToken {
-                        tracing::error!(account = %self.login, %error, "cannot log in");
-                    }
-                    traffic.enter_phase(Phase::NoToken);
-                }
+                Ok(_) => traffic.enter_bad_phase(Phase::Refused, &REFUSED),
+                Err(error) => traffic.enter_bad_phase(Phase::NoToken, &error),
             }
             traffic.meanwhile(sleep(pauses.next_pause()), stop).await?;
         }

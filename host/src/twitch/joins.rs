@@ -88,6 +88,23 @@ impl Joins {
         self.rooms.values().filter(|room| room.presence == Presence::In).count()
     }
 
+    /// Rooms of which it is not known yet whether the account can sit there. One for which there is no place is none.
+    pub(crate) fn count_pending(&self) -> usize {
+        let has_place = self.places_left() > 0;
+        let is_pending = |room: &Room| match room.presence {
+            Presence::In => false,
+            Presence::Asked { .. } => room.reported.is_none(),
+            Presence::Out { .. } => room.reported.is_none() && (has_place || room.standing.is_moderator),
+        };
+        self.rooms.values().filter(|room| is_pending(room)).count()
+    }
+
+    /// Rooms in which the account cannot sit, as was reported, in no order.
+    pub(crate) fn list_failed(&self) -> impl Iterator<Item = (&Login, JoinFailure)> {
+        let out = self.rooms.iter().filter(|(_, room)| room.presence != Presence::In);
+        out.filter_map(|(login, room)| room.reported.map(|reason| (login, reason)))
+    }
+
     /// Whether the account sits in a channel: in a room of that login, which is that very channel.
     pub(crate) fn is_in(&self, login: &Login, id: ChannelId) -> bool {
         self.find_room(login, id).is_some()

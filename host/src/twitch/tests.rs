@@ -180,7 +180,7 @@ impl Bot {
 
     async fn until(&mut self, holds: impl FnMut(&AccountState) -> bool) -> AccountState {
         let state = timeout(Duration::from_secs(4 * 60 * 60), self.state.wait_for(holds)).await;
-        *state.expect("the state within four hours").expect("the account to be alive")
+        state.expect("the state within four hours").expect("the account to be alive").clone()
     }
 
     async fn until_phase(&mut self, phase: Phase) {

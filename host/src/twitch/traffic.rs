@@ -1,6 +1,7 @@
 //! What of an account outlives its connections: the rooms, the queues, the limits and the counts.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use super::outbox::{Next, Outbox};
 use super::own_messages::OwnMessages;
 use super::refusal::Refusal;
 use crate::domain::id::{ChatterId, Login};
-use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
+use crate::domain::message::{Event, JoinFailure, OutgoingMessage, WantedChannel};
 use crate::domain::ports::Prefixes;
 use crate::domain::tally::Tally;
 
@@ -44,6 +45,9 @@ pub(crate) struct Traffic {
     pub(crate) drain_within: Duration,
     pub(crate) counts: Counts,
     pub(crate) phase: Phase,
+    pub(crate) phase_since: Instant,
+    /// Why the phase is not a better one.
+    pub(crate) trouble: Option<Arc<str>>,
     pub(crate) state: watch::Sender<AccountState>,
     /// Nothing is to be said before this moment, unless a message comes in or something changes about a room.
     pub(crate) quiet_until: Instant,
@@ -52,11 +56,13 @@ pub(crate) struct Traffic {
     pub(crate) seats: Seats,
 }
 
-/// How many rooms are wanted, and in how many the account sits; counted when that may have changed.
-#[derive(Clone, Copy, Debug, Default)]
+/// In how many of the wanted rooms the account sits, and how it is with the others; counted when that may have changed.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Seats {
     wanted: usize,
     joined: usize,
+    pending: usize,
+    unreachable: Arc<[(Login, JoinFailure)]>,
 }
 
 /// The connection cannot go on.
@@ -155,7 +161,16 @@ impl Traffic {
     /// Something changed that decides what is to be said, or which rooms the account sits in.
     fn look_again(&mut self, now: Instant) {
         (self.quiet_until, self.joins_at) = (now, now);
-        self.seats = Seats { wanted: self.joins.count_wanted(), joined: self.joins.count_joined() };
+        self.count_seats();
+    }
+
+    fn count_seats(&mut self) {
+        self.seats = Seats {
+            wanted: self.joins.count_wanted(),
+            joined: self.joins.count_joined(),
+            pending: self.joins.count_pending(),
+            unreachable: self.joins.list_failed().map(|(login, reason)| (login.clone(), reason)).collect(),
+        };
     }
 
     /// What is to be said at `now`, or when to ask again. Asking while there is nothing to say costs nothing.
@@ -167,6 +182,7 @@ impl Traffic {
         if self.joins_at <= now {
             self.fill_with_joins(&mut batch, now);
             self.joins_at = self.joins.next_at(now).unwrap_or(now + FAR_AWAY);
+            self.count_seats();
         }
         let wake_at = self.fill_with_messages(&mut batch, now);
         if !batch.is_empty() {
@@ -251,8 +267,12 @@ impl Traffic {
         self.counts.events_dropped = self.inbox.dropped;
         let state = AccountState {
             phase: self.phase,
+            phase_since: Some(self.phase_since),
+            trouble: self.trouble.clone(),
             wanted: self.seats.wanted,
             joined: self.seats.joined,
+            pending: self.seats.pending,
+            unreachable: self.seats.unreachable.clone(),
             events: self.inbox.passed,
             waiting: self.outbox.waiting(),
             settled: self.outbox.settled(),
@@ -269,7 +289,21 @@ impl Traffic {
     }
 
     pub(crate) fn enter_phase(&mut self, phase: Phase) {
-        self.phase = phase;
+        self.change_phase(phase, None);
+    }
+
+    /// For a phase that nobody wants: with what is wrong.
+    pub(crate) fn enter_bad_phase(&mut self, phase: Phase, trouble: &dyn Display) {
+        self.change_phase(phase, Some(trouble.to_string().into()));
+    }
+
+    /// Whoever looks at the state tells the operator; here it is for whoever looks for a mistake of ours.
+    fn change_phase(&mut self, phase: Phase, trouble: Option<Arc<str>>) {
+        tracing::debug!(account = %self.login, ?phase, trouble = trouble.as_deref(), "this phase begins, or goes on");
+        if self.phase != phase {
+            self.phase_since = Instant::now();
+        }
+        (self.phase, self.trouble) = (phase, trouble);
         self.publish();
     }
 

@@ -41,6 +41,8 @@ impl Place {
 
     fn start_bot(&self, tokens: &[(&str, &str)]) -> Running {
         let mut command = twitchy(&["serve", "--config", self.config().to_str().unwrap()]);
+        // For each channel a line of its own.
+        command.env("TWITCHY_LOG", "info,twitchy::app=debug");
         Running::start(command.env_remove("TWITCHY_TEST_TOKEN").envs(tokens.iter().copied()))
     }
 
@@ -48,7 +50,7 @@ impl Place {
     async fn start_whole_bot(&self, channels: &[&str]) -> Running {
         let bot = self.start_bot(&[("TWITCHY_TEST_TOKEN", "firsttoken"), ("TWITCHY_OTHER_TOKEN", "secondtoken")]);
         for _ in channels {
-            bot.wait_for_error("joined");
+            bot.wait_for_error("joined channel=");
         }
         bot
     }
@@ -100,7 +102,7 @@ async fn what_a_broadcaster_chose_outlives_the_process() {
 
     let bot = place.start_whole_bot(&[]).await;
     assert!(bot.wait_for_error("stays left").contains("channel=cafe"));
-    ["shop", "den"].iter().for_each(|_| drop(bot.wait_for_error("joined")));
+    ["shop", "den"].iter().for_each(|_| drop(bot.wait_for_error("joined channel=")));
     assert_eq!(place.ask("shop", "alice", "?help").await.1, "you can use ?help; ?help COMMAND tells more");
     place.twitch.say("cafe", "alice", "!help").unwrap();
     assert_eq!(place.ask("den", "alice", "!help").await.0, "otherbot");
@@ -114,6 +116,8 @@ async fn a_channel_whose_login_went_to_somebody_else_is_left() {
     stop(place.start_whole_bot(&["shop", "cafe", "den"]).await);
     place.twitch.recycle_login("shop", "424242");
     let bot = place.start_whole_bot(&["cafe", "den"]).await;
+    let told = bot.wait_for_error("cannot be joined");
+    assert!(told.contains("online, 1 of 2 channels, 1 cannot be joined (the login belongs to another"), "{told}");
     place.twitch.say("shop", "alice", "!help").unwrap();
     assert_eq!(place.ask("den", "alice", "!help").await.0, "otherbot");
     bot.send_signal("TERM");
@@ -138,7 +142,7 @@ async fn a_refused_token_and_a_folder_in_use_are_told() {
     let place = Place::new().await;
     let bot = place.start_bot(&[("TWITCHY_TEST_TOKEN", "wrongtoken"), ("TWITCHY_OTHER_TOKEN", "secondtoken")]);
     let told = bot.wait_for_error("refuses");
-    assert!(told.contains("mybot") && !told.contains("wrongtoken"), "{told}");
+    assert!(told.contains("WARN") && told.contains("account=mybot") && !told.contains("wrongtoken"), "{told}");
     let (status, errors) = place.start_bot(&[]).finish();
     assert_eq!(status.code(), Some(1));
     assert!(errors.iter().any(|line| line.contains("is in use by another process")), "{errors:#?}");

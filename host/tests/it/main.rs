@@ -8,3 +8,4 @@ mod demo;
 mod modules;
 mod process;
 mod serve;
+mod status;

@@ -31,7 +31,7 @@ impl Stage {
         fs::write(&path, config(&address.to_string())).unwrap();
         let bot = start_bot(&path);
         timeout(PATIENCE, twitch.until_joined("mybot", "shop")).await.unwrap();
-        bot.wait_for_error("joined");
+        bot.wait_for_error("online, 1 of 1 channel");
         let heard = twitch.subscribe();
         Stage { twitch, heard, bot, _folder: folder }
     }

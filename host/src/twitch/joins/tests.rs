@@ -107,6 +107,31 @@ fn a_hundred_channels_are_not_exceeded_unless_the_account_moderates_there() {
     assert_eq!(joins.take_due(now), [login("c")]);
 }
 
+/// What an operator is told of each wanted room: joined, pending, and failed with the reason.
+fn told(joins: &Joins) -> (usize, usize, Vec<(String, JoinFailure)>) {
+    let failed = joins.list_failed().map(|(login, reason)| (login.to_string(), reason)).collect();
+    (joins.count_joined(), joins.count_pending(), failed)
+}
+
+#[test]
+fn a_room_is_pending_until_it_is_joined_or_reported_and_only_where_there_is_a_place() {
+    let (mut joins, now) = (joins(2), Instant::now());
+    joins.set_wanted(&[wanted("a", Some(1)), wanted("b", Some(2)), wanted("c", Some(3))], now);
+    joins.take_due(now);
+    assert_eq!(told(&joins), (0, 2, vec![]), "the third finds no place");
+    drop(joins.note_room(&login("a"), ChannelId(1), now));
+    drop(joins.note_failure(&login("b"), JoinFailure::Banned, now));
+    let banned = vec![("b".to_owned(), JoinFailure::Banned)];
+    assert_eq!(told(&joins), (1, 1, banned.clone()), "now there is one");
+    assert_eq!(joins.take_due(now), [login("c")]);
+    drop(joins.note_room(&login("c"), ChannelId(3), now));
+    assert_eq!(told(&joins), (2, 0, banned));
+    joins.set_wanted(&[wanted("a", Some(1)), wanted("b", Some(2))], now);
+    joins.take_due(now + FIRST_PAUSE);
+    drop(joins.note_room(&login("b"), ChannelId(2), now + FIRST_PAUSE));
+    assert_eq!(told(&joins), (2, 0, vec![]));
+}
+
 #[test]
 fn privileges_are_forgotten_with_the_connection() {
     let (mut joins, now) = (joins(100), Instant::now());
@@ -148,6 +173,8 @@ proptest! {
             }
             drop(joins.give_up_unconfirmed(now));
             asked.extend(joins.take_due(now).iter().map(|_| now));
+            let (joined, pending, failed) = told(&joins);
+            prop_assert!(joined + pending + failed.len() <= joins.count_wanted(), "each room is told of once");
             prop_assert!(joins.next_at(now).is_none_or(|at| at > now), "it would spin");
             prop_assert!(joins.places_left() + joins.rooms.values().filter(|room| room.may_be_in()).count() <= 3);
         }

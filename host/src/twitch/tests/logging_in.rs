@@ -86,6 +86,6 @@ async fn the_log_holds_neither_a_token_nor_what_was_said() {
     twitch.drop_connections();
     bot.until_phase(Phase::Refused).await;
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(log.contains("online") && log.contains("refuses"), "{log}");
+    assert!(log.contains("Online") && log.contains("refuses"), "{log}");
     assert!(!log.contains("secret") && !log.contains("confidential"), "{log}");
 }

@@ -1,0 +1,382 @@
+//! The status line: in the log, each time that an account comes into another state.
+//!
+//! What happens to a single channel or message is none. A thousand channels that are entered are one line when it is
+//! known of the last of them, and a channel that was lost is one as soon as nothing else is pending. One that stays
+//! pending holds up what is known of the others only for a while.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{AccountStatus, ChannelsStatus};
+use crate::domain::id::Login;
+use crate::twitch::account::{AccountState, Phase};
+
+/// The state moves with every line from Twitch. Nobody reads so fast, and what happens in one moment is one line.
+const LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
+
+/// Channels of which some are pending, and none has moved for so long, are told of as they are. Between two that Twitch's
+/// limits hold apart it is less.
+const RESTED_AFTER: Duration = Duration::from_secs(20);
+
+/// Names that a line has room for, of the channels that cannot be joined for one reason.
+const NAMES: usize = 5;
+
+/// Until `stop`; then tells how it ended.
+pub(in crate::app) async fn run_status_line(
+    login: Login,
+    mut states: watch::Receiver<AccountState>,
+    stop: CancellationToken,
+) {
+    let mut told = Told::new(Instant::now());
+    loop {
+        tokio::select! {
+            Ok(()) = states.changed() => {}
+            () = sleep(RESTED_AFTER) => {}
+            () = stop.cancelled() => {}
+        }
+        let is_last = stop.is_cancelled();
+        let status = AccountStatus::of(&login, &states.borrow_and_update());
+        match told.find_news(&status, Instant::now()) {
+            Some(News::Good) => info!(account = %login, "{}", describe(&status)),
+            Some(News::Bad) => warn!(account = %login, "{}", describe(&status)),
+            None => {}
+        }
+        if is_last {
+            return;
+        }
+        tokio::select! {
+            () = sleep(LOOKED_AT_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// What the last lines said, and what has been seen since.
+#[derive(Debug)]
+struct Told {
+    phase: Phase,
+    trouble: Option<String>,
+    /// As they were when they were settled.
+    channels: ChannelsStatus,
+    seen: ChannelsStatus,
+    moved_at: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    Good,
+    /// It got worse.
+    Bad,
+}
+
+impl Told {
+    fn new(now: Instant) -> Told {
+        let channels = ChannelsStatus::default();
+        Told { phase: Phase::default(), trouble: None, seen: channels.clone(), channels, moved_at: now }
+    }
+
+    /// Whether there is something to tell; it counts as told.
+    fn find_news(&mut self, status: &AccountStatus, now: Instant) -> Option<News> {
+        let channels = &status.channels;
+        let is_new_phase = self.phase != status.phase || self.trouble != status.trouble;
+        if is_new_phase || self.seen != *channels {
+            self.seen.clone_from(channels);
+            self.moved_at = now;
+        }
+        let has_rested = channels.pending == 0 || self.moved_at + RESTED_AFTER <= now;
+        let is_settled = status.phase == Phase::Online && has_rested;
+        let is_news = is_new_phase || is_settled && self.channels != *channels;
+        let is_worse = match status.phase {
+            Phase::Connecting => status.trouble.is_some(),
+            Phase::NoToken | Phase::Refused => true,
+            Phase::Online => is_settled && missing(channels) > missing(&self.channels),
+            Phase::Stopped => false,
+        };
+        self.phase = status.phase;
+        self.trouble.clone_from(&status.trouble);
+        if is_settled {
+            self.channels.clone_from(channels);
+        }
+        is_news.then_some(if is_worse { News::Bad } else { News::Good })
+    }
+}
+
+fn missing(channels: &ChannelsStatus) -> usize {
+    channels.wanted.saturating_sub(channels.joined)
+}
+
+/// An account in one line: `online, 37 of 40 channels, 2 replies waiting, dropped: 3 stale`.
+fn describe(status: &AccountStatus) -> String {
+    let mut parts = vec![status.describe_phase()];
+    if status.phase != Phase::Stopped {
+        parts.push(describe_joined(&status.channels));
+    }
+    // Without a connection it sits nowhere, and no more is known.
+    if status.phase == Phase::Online {
+        parts.extend(describe_missing(&status.channels));
+    }
+    if status.replies_waiting > 0 {
+        let replies = count(status.replies_waiting, "reply", "replies");
+        parts.push(if status.phase == Phase::Stopped {
+            format!("{replies} unsent")
+        } else {
+            format!("{replies} waiting")
+        });
+    }
+    parts.extend(status.describe_hold());
+    if let Some(dropped) = status.describe_dropped() {
+        parts.push(format!("dropped: {dropped}"));
+    }
+    parts.join(", ")
+}
+
+impl AccountStatus {
+    pub fn name_phase(&self) -> &'static str {
+        match self.phase {
+            Phase::Connecting if self.trouble.is_some() => "no connection",
+            Phase::Connecting => "connecting",
+            Phase::Online => "online",
+            Phase::NoToken | Phase::Refused => "cannot log in",
+            Phase::Stopped => "stopped",
+        }
+    }
+
+    pub(super) fn describe_phase(&self) -> String {
+        let name = self.name_phase();
+        self.trouble.as_ref().map_or(name.to_owned(), |trouble| format!("{name}: {trouble}"))
+    }
+
+    pub(super) fn describe_hold(&self) -> Option<String> {
+        let is_held = !self.held_for.is_zero();
+        is_held.then(|| format!("held by Twitch for {}s as it sent too much", self.held_for.as_secs_f64().ceil()))
+    }
+
+    /// `3 stale, 1 no room`; none where nothing was dropped.
+    pub fn describe_dropped(&self) -> Option<String> {
+        let counted = self.dropped.iter().filter(|(_, count)| **count > 0);
+        let counted: Vec<_> = counted.map(|(reason, count)| format!("{count} {}", reason.replace('_', " "))).collect();
+        (!counted.is_empty()).then(|| counted.join(", "))
+    }
+}
+
+fn describe_joined(status: &ChannelsStatus) -> String {
+    match status.wanted {
+        0 => "no channel yet".to_owned(),
+        wanted => format!("{} of {}", status.joined, channels(wanted)),
+    }
+}
+
+fn describe_missing(status: &ChannelsStatus) -> Vec<String> {
+    let mut parts = Vec::new();
+    if status.pending > 0 {
+        parts.push(format!("{} to go", status.pending));
+    }
+    if !status.unreachable.is_empty() {
+        parts.push(format!("{} cannot be joined ({})", status.unreachable.len(), describe_unreachable(status)));
+    }
+    if status.without_place > 0 {
+        parts.push(format!("no place for {}", status.without_place));
+    }
+    parts
+}
+
+/// Each reason once, with the first of the channels' names.
+fn describe_unreachable(status: &ChannelsStatus) -> String {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for channel in &status.unreachable {
+        by_reason.entry(&channel.reason).or_default().push(&channel.login);
+    }
+    let describe = |(reason, names): (&str, Vec<&str>)| {
+        let more = names.len().saturating_sub(NAMES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{reason}: {}{more}", names[..names.len().min(NAMES)].join(", "))
+    };
+    by_reason.into_iter().map(describe).collect::<Vec<_>>().join("; ")
+}
+
+pub(super) fn channels(number: usize) -> String {
+    count(number, "channel", "channels")
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::domain::message::JoinFailure;
+
+    /// Keeps what is logged.
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn online(wanted: usize, joined: usize, pending: usize, unreachable: &[(&str, JoinFailure)]) -> AccountState {
+        let unreachable = unreachable.iter().map(|(login, reason)| (login.parse().unwrap(), *reason)).collect();
+        AccountState { phase: Phase::Online, wanted, joined, pending, unreachable, ..AccountState::default() }
+    }
+
+    fn bad(phase: Phase, trouble: &str) -> AccountState {
+        AccountState { phase, trouble: Some(trouble.into()), wanted: 3, ..AccountState::default() }
+    }
+
+    fn status(state: &AccountState) -> AccountStatus {
+        AccountStatus::of(&"mybot".parse().unwrap(), state)
+    }
+
+    /// The lines that a life leads to, seen once a second; those of bad news begin with `!`.
+    fn lines(states: &[AccountState]) -> Vec<String> {
+        let mut now = Instant::now();
+        let mut told = Told::new(now);
+        let line = |state: &AccountState| {
+            let status = status(state);
+            now += Duration::from_secs(1);
+            let mark = if told.find_news(&status, now)? == News::Bad { "!" } else { "" };
+            Some(format!("{mark}{}", describe(&status)))
+        };
+        states.iter().filter_map(line).collect()
+    }
+
+    #[test]
+    fn many_channels_are_told_of_once_when_nothing_more_is_pending() {
+        let states = [
+            AccountState { wanted: 40, ..AccountState::default() },
+            online(40, 0, 40, &[]),
+            online(40, 20, 20, &[]),
+            online(40, 39, 1, &[]),
+            online(40, 40, 0, &[]),
+            online(41, 40, 1, &[]),
+            online(41, 41, 0, &[]),
+        ];
+        let expected = ["online, 0 of 40 channels, 40 to go", "online, 40 of 40 channels", "online, 41 of 41 channels"];
+        assert_eq!(lines(&states), expected);
+    }
+
+    #[test]
+    fn what_goes_on_in_a_state_is_no_news() {
+        let state = online(1, 1, 0, &[]);
+        let busy = AccountState { waiting: 7, events: 1_000, settled: 30, ..state.clone() };
+        assert_eq!(lines(&[state.clone(), busy, state]), ["online, 1 of 1 channel"]);
+    }
+
+    #[test]
+    fn a_channel_that_cannot_be_joined_is_bad_news_once_and_a_pardon_is_good_news() {
+        let (banned, gone) = (("cafe", JoinFailure::Banned), ("gone", JoinFailure::Unconfirmed));
+        let states = [
+            online(3, 2, 1, &[]),
+            online(3, 1, 0, &[gone, banned]),
+            bad(Phase::Connecting, "the server closed the connection"),
+            online(3, 1, 0, &[banned, gone]),
+            online(3, 2, 0, &[gone]),
+        ];
+        let expected = [
+            "online, 2 of 3 channels, 1 to go",
+            "!online, 1 of 3 channels, 2 cannot be joined (banned there: cafe; never confirmed by Twitch: gone)",
+            "!no connection: the server closed the connection, 0 of 3 channels",
+            "online, 1 of 3 channels, 2 cannot be joined (banned there: cafe; never confirmed by Twitch: gone)",
+            "online, 2 of 3 channels, 1 cannot be joined (never confirmed by Twitch: gone)",
+        ];
+        assert_eq!(lines(&states), expected);
+    }
+
+    #[test]
+    fn a_channel_that_stays_pending_does_not_hide_another_that_cannot_be_joined() {
+        let offline = AccountState { phase: Phase::Connecting, ..online(3, 0, 3, &[]) };
+        let states = [
+            vec![offline; 60],
+            vec![online(3, 0, 3, &[])],
+            vec![online(3, 1, 1, &[("cafe", JoinFailure::Banned)]); 60],
+        ]
+        .concat();
+        let expected = [
+            "online, 0 of 3 channels, 3 to go",
+            "!online, 1 of 3 channels, 1 to go, 1 cannot be joined (banned there: cafe)",
+        ];
+        assert_eq!(lines(&states), expected);
+    }
+
+    #[test]
+    fn a_thousand_channels_that_cannot_be_joined_are_one_short_line() {
+        let logins: Vec<String> = (0..1_000).map(|n| format!("channel_{n:03}")).collect();
+        let unreachable: Vec<_> = logins.iter().map(|login| (login.as_str(), JoinFailure::Suspended)).collect();
+        let expected = "!online, 0 of 1000 channels, 1000 cannot be joined (suspended: channel_000, channel_001, channel_002, \
+                        channel_003, channel_004 and 995 more)";
+        assert_eq!(lines(&[online(1_000, 0, 0, &unreachable)]), [expected]);
+    }
+
+    #[test]
+    fn a_reason_is_told_once_however_often_it_is_met() {
+        let (lost, dark) = ("the server closed the connection", "connection refused");
+        let states = [
+            bad(Phase::Connecting, lost),
+            bad(Phase::Connecting, lost),
+            bad(Phase::Connecting, dark),
+            bad(Phase::NoToken, "no token: TOKEN is not set"),
+            bad(Phase::NoToken, "no token: TOKEN is not set"),
+            AccountState { wanted: 3, ..AccountState::default() },
+        ];
+        let expected = [
+            "!no connection: the server closed the connection, 0 of 3 channels",
+            "!no connection: connection refused, 0 of 3 channels",
+            "!cannot log in: no token: TOKEN is not set, 0 of 3 channels",
+            "connecting, 0 of 3 channels",
+        ];
+        assert_eq!(lines(&states), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_is_whole() {
+        let mut state = online(120, 100, 0, &[]);
+        (state.waiting, state.counts.stale, state.counts.no_room) = (1, 3, 1);
+        state.held_until = Some(Instant::now() + Duration::from_secs(1_500));
+        let expected = "online, 100 of 120 channels, no place for 20, 1 reply waiting, held by Twitch for 1500s \
+                        as it sent too much, dropped: 1 no room, 3 stale";
+        assert_eq!(describe(&status(&state)), expected);
+        (state.phase, state.waiting, state.held_until) = (Phase::Stopped, 2, None);
+        assert_eq!(describe(&status(&state)), "stopped, 2 replies unsent, dropped: 1 no room, 3 stale");
+        assert_eq!(describe(&status(&online(0, 0, 0, &[]))), "online, no channel yet");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_state_is_told_before_the_end() {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Log(writer.clone())).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let (state, states) = watch::channel(AccountState::default());
+        let stop = CancellationToken::new();
+        let line = tokio::spawn(run_status_line("mybot".parse().unwrap(), states, stop.clone()));
+        state.send_replace(bad(Phase::Connecting, "connection refused"));
+        tokio::task::yield_now().await;
+        state.send_replace(AccountState { phase: Phase::Stopped, ..AccountState::default() });
+        drop(state);
+        tokio::task::yield_now().await;
+        assert!(!line.is_finished(), "a task that ends unasked would stop the host");
+        stop.cancel();
+        line.await.unwrap();
+        let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+        let lines: Vec<&str> = log.lines().collect();
+        assert!(
+            lines[0].contains("WARN") && lines[0].contains("no connection: connection refused, 0 of 3 channels"),
+            "{log}"
+        );
+        assert!(lines[1].contains("INFO") && lines[1].ends_with("stopped account=mybot"), "{log}");
+    }
+}

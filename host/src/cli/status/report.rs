@@ -1,0 +1,233 @@
+//! A status as people read it: plain text, in columns.
+
+use std::time::Duration;
+
+use crate::app::status::{AccountStatus, ModuleStatus, SpanStatus, Status};
+use crate::setup::span::show_span;
+
+type Row = Vec<String>;
+
+pub(super) fn write_report(status: &Status, problems: &[String]) -> String {
+    let mut report = format!("twitchy {}, up for {}\n", status.version, show_uptime(status.uptime));
+    let mut add = |heading: &[&str], rows: Vec<Row>| {
+        if !rows.is_empty() {
+            report += "\n";
+            report += &align(heading, &rows);
+        }
+    };
+    let accounts = || status.accounts.iter();
+    add(&["account", "state", "for", "channels", "replies waiting"], accounts().map(account_row).collect());
+    add(&["cannot be joined", "account", "reason"], accounts().flat_map(unreachable_rows).collect());
+    add(&["queue", "now", "dropped"], queue_rows(status));
+    add(&["dropped", "since the start"], accounts().filter_map(dropped_row).collect());
+    add(&["time taken", "count", "p50", "p99", "longest"], accounts().flat_map(span_rows).collect());
+    add(&["module", "version", "broke"], status.modules.iter().map(module_row).collect());
+    report + &conclude(problems)
+}
+
+fn account_row(account: &AccountStatus) -> Row {
+    vec![
+        account.login.clone(),
+        account.name_phase().to_owned(),
+        show_uptime(account.phase_for),
+        format!("{} of {}", account.channels.joined, account.channels.wanted),
+        account.replies_waiting.to_string(),
+    ]
+}
+
+fn unreachable_rows(account: &AccountStatus) -> impl Iterator<Item = Row> {
+    let channels = account.channels.unreachable.iter();
+    channels.map(|channel| vec![channel.login.clone(), account.login.clone(), channel.reason.clone()])
+}
+
+fn queue_rows(status: &Status) -> Vec<Row> {
+    let queues = &status.queues;
+    let row = |name: &str, now: String, dropped: Option<u64>| {
+        vec![name.to_owned(), now, dropped.map(|count| count.to_string()).unwrap_or_default()]
+    };
+    vec![
+        row("events waiting", format!("{} of {}", queues.events_waiting, queues.events_capacity), None),
+        row("calls under way", queues.calls_under_way.to_string(), Some(queues.calls_dropped)),
+        row("replies waiting", queues.replies_waiting.to_string(), Some(queues.replies_dropped)),
+    ]
+}
+
+fn dropped_row(account: &AccountStatus) -> Option<Row> {
+    Some(vec![format!("by {}", account.login), account.describe_dropped()?])
+}
+
+fn span_rows(account: &AccountStatus) -> impl Iterator<Item = Row> {
+    let named = [("until a reply leaves", &account.waits), ("from there to Twitch's receipt", &account.deliveries)];
+    let timed = named.into_iter().filter(|(_, spans)| spans.count > 0);
+    timed.map(|(name, spans)| span_row(format!("{}: {name}", account.login), spans))
+}
+
+fn span_row(name: String, spans: &SpanStatus) -> Row {
+    vec![name, spans.count.to_string(), show_latency(spans.p50), show_latency(spans.p99), show_latency(spans.max)]
+}
+
+fn module_row(module: &ModuleStatus) -> Row {
+    let faults = if module.faults == 0 { "never".to_owned() } else { format!("{} times", module.faults) };
+    vec![module.name.clone(), module.version.clone(), faults]
+}
+
+fn conclude(problems: &[String]) -> String {
+    if problems.is_empty() {
+        return "\nall is well\n".to_owned();
+    }
+    let lines: String = problems.iter().map(|problem| format!("  {problem}\n")).collect();
+    format!("\nnot well:\n{lines}")
+}
+
+/// Columns as wide as their widest cell, two blanks apart.
+fn align(heading: &[&str], rows: &[Row]) -> String {
+    let heading: Row = heading.iter().map(|&cell| cell.to_owned()).collect();
+    let rows: Vec<&Row> = std::iter::once(&heading).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..heading.len()).map(width).collect();
+    let line = |row: &&Row| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}  "));
+        format!("{}\n", cells.collect::<String>().trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// The two greatest units are enough: `3d4h`, `3h12m`, `12s`.
+fn show_uptime(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let unit = match seconds {
+        0..3_600 => 1,
+        3_600..86_400 => 60,
+        _ => 3_600,
+    };
+    show_span(Duration::from_secs(seconds - seconds % unit))
+}
+
+fn show_latency(span: Duration) -> String {
+    let seconds = span.as_secs_f64();
+    match seconds {
+        0.0..0.001 => format!("{:.0} us", seconds * 1e6),
+        0.001..0.01 => format!("{:.1} ms", seconds * 1e3),
+        0.01..1.0 => format!("{:.0} ms", seconds * 1e3),
+        _ => format!("{seconds:.1} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::app::status::{ChannelsStatus, QueueStatus, UnreachableChannel};
+    use crate::twitch::account::Phase;
+
+    fn account(login: &str) -> AccountStatus {
+        AccountStatus {
+            login: login.to_owned(),
+            phase: Phase::Online,
+            phase_for: Duration::from_secs(3 * 3_600 + 12 * 60 + 5),
+            trouble: None,
+            channels: ChannelsStatus { wanted: 1, joined: 1, ..ChannelsStatus::default() },
+            replies_waiting: 0,
+            held_for: Duration::ZERO,
+            dropped: BTreeMap::from([("stale".to_owned(), 0)]),
+            waits: SpanStatus::default(),
+            deliveries: SpanStatus::default(),
+        }
+    }
+
+    fn status(accounts: Vec<AccountStatus>) -> Status {
+        Status {
+            version: "1.2.3".to_owned(),
+            uptime: Duration::from_secs(3 * 86_400 + 4 * 3_600 + 100),
+            accounts,
+            queues: QueueStatus { events_capacity: 4096, ..QueueStatus::default() },
+            modules: vec![ModuleStatus { name: "help".to_owned(), version: "0.1.0".to_owned(), faults: 0 }],
+        }
+    }
+
+    fn report(status: &Status) -> String {
+        write_report(status, &status.list_problems())
+    }
+
+    #[test]
+    fn a_host_that_is_well_has_a_short_report() {
+        let expected = "\
+twitchy 1.2.3, up for 3d4h
+
+account  state   for    channels  replies waiting
+mybot    online  3h12m  1 of 1    0
+
+queue            now        dropped
+events waiting   0 of 4096
+calls under way  0          0
+replies waiting  0          0
+
+module  version  broke
+help    0.1.0    never
+
+all is well
+";
+        assert_eq!(report(&status(vec![account("mybot")])), expected);
+    }
+
+    #[test]
+    fn what_is_not_well_is_all_there() {
+        let ms = Duration::from_millis;
+        let gone = UnreachableChannel { login: "gone".to_owned(), reason: "never confirmed by Twitch".to_owned() };
+        let channels = ChannelsStatus { wanted: 40, joined: 37, pending: 2, unreachable: vec![gone], without_place: 0 };
+        let dropped = [("stale", 3), ("no_room", 1), ("empty", 0)].map(|(reason, count)| (reason.to_owned(), count));
+        let total = ms(10_000);
+        let waits = SpanStatus { count: 20, total, p50: Duration::from_micros(50), p99: ms(820), max: ms(2_540) };
+        let mybot = AccountStatus {
+            channels,
+            dropped: dropped.into(),
+            replies_waiting: 2,
+            held_for: ms(30_000),
+            waits,
+            ..account("mybot")
+        };
+        let trouble = Some("no token: the environment variable TOKEN is not set".to_owned());
+        let otherbot = AccountStatus { phase: Phase::NoToken, trouble, phase_for: ms(12_000), ..account("otherbot") };
+        let mut status = status(vec![mybot, otherbot]);
+        (status.modules[0].faults, status.queues.replies_waiting) = (4, 2);
+        let expected = "\
+twitchy 1.2.3, up for 3d4h
+
+account   state          for    channels  replies waiting
+mybot     online         3h12m  37 of 40  2
+otherbot  cannot log in  12s    1 of 1    0
+
+cannot be joined  account  reason
+gone              mybot    never confirmed by Twitch
+
+queue            now        dropped
+events waiting   0 of 4096
+calls under way  0          0
+replies waiting  2          0
+
+dropped   since the start
+by mybot  1 no room, 3 stale
+
+time taken                   count  p50    p99     longest
+mybot: until a reply leaves  20     50 us  820 ms  2.5 s
+
+module  version  broke
+help    0.1.0    4 times
+
+not well:
+  account mybot: still joining 2 channels
+  account mybot: held by Twitch for 30s as it sent too much
+  account otherbot: cannot log in: no token: the environment variable TOKEN is not set
+";
+        assert_eq!(report(&status), expected);
+    }
+
+    #[test]
+    fn what_is_asked_for_as_json_reads_back() {
+        let status = status(vec![account("mybot")]);
+        let json = serde_json::to_string(&status).unwrap();
+        assert!(json.contains(r#""phase":"online","phase_seconds":11525.0,"trouble":null"#), "{json}");
+        assert_eq!(serde_json::from_str::<Status>(&json).unwrap(), status);
+    }
+}
