@@ -39,7 +39,7 @@ impl ChannelTally {
     }
 }
 
-/// What was noted, by channel. Bounded by the channels that the bot sits in, and by [`MOST_CHATTERS`].
+/// What was noted, by channel. Bounded by the channels that the bot sits in, and a number of chatters.
 pub type Noted = HashMap<ChannelId, ChannelTally>;
 
 /// One for the whole host.
