@@ -46,7 +46,9 @@ impl Filter {
         let (sender, rest) = rest.strip_prefix(':')?.split_once(' ')?;
         let (channel, text) = rest.strip_prefix("PRIVMSG ")?.strip_prefix('#')?.split_once(" :")?;
         let (nick, host) = sender.split_once('!')?;
-        let is_ordinary = is_login(nick) && is_login(channel) && host.contains('@') && !tags.is_empty();
+        // What is typed with the account's own login counts in its limits: never mere talk.
+        let is_ours = nick == self.account.as_str();
+        let is_ordinary = is_login(nick) && is_login(channel) && host.contains('@') && !tags.is_empty() && !is_ours;
         if !is_ordinary || memchr2(b'\r', b'\n', line.as_bytes()).is_some() {
             return None;
         }

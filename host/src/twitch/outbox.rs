@@ -242,6 +242,11 @@ impl Outbox {
         }
     }
 
+    /// Somebody typed with the account's login, which Twitch counts as well.
+    pub(crate) fn note_typed(&mut self, channel: ChannelId, now: Instant) {
+        self.windows.note(channel, now);
+    }
+
     /// Twitch has delivered the message that it was given first of those in flight to this room.
     pub(crate) fn note_delivered(&mut self, room: &Login, now: Instant) {
         if let Some(sent) = self.in_flight.take_answered(room) {

@@ -90,7 +90,11 @@ impl Traffic {
             Heard::Message(message) => {
                 // Until it is known whose room it is, nothing that is said there counts.
                 let sits_there = self.joins.is_in(&message.channel_login, message.channel_id);
-                if sits_there && !self.own_messages.is_own(&message, now) {
+                let is_own = self.own_messages.is_own(&message, now);
+                if !is_own && !message.is_shared_copy && self.id == Some(message.chatter.id) {
+                    self.outbox.note_typed(message.channel_id, now);
+                }
+                if sits_there && !is_own {
                     self.inbox.offer(Event::Message(message), now);
                 }
                 return Ok(None);

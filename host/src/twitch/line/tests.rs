@@ -96,6 +96,7 @@ fn calls_are_parsed_in_full() {
 fn whatever_is_not_ordinary_is_parsed_in_full() {
     let ordinary = line("", 1000, "hello");
     check_parsed(&line("", 1002, "hello"));
+    check_parsed(&ordinary.replace("alice", ACCOUNT));
     check_parsed(&line("", 9999, "hello"));
     check_parsed(&ordinary[ordinary.find(" :").unwrap() + 1..]);
     for (from, to) in [

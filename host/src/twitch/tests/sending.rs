@@ -1,4 +1,4 @@
-use fake_twitch::{Kind, Role as TwitchRole};
+use fake_twitch::{Kind, Role as TwitchRole, Say, SharedFrom};
 
 use super::*;
 
@@ -187,4 +187,24 @@ async fn bots_of_ours_do_not_hear_each_other_but_do_hear_who_types_with_their_lo
     assert_eq!(&*first.next_message().await.text, "!balance");
     first.expect_no_event().await;
     assert_eq!(texts(&twitch, "shop").len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_typed_with_the_accounts_login_uses_up_its_limits_too() {
+    let (twitch, mut bot) = start();
+    bot.join("shop").await;
+    twitch.add_channel("cafe");
+    bot.want(&["shop", "cafe"]);
+    bot.until(|state| state.joined == 2).await;
+    for n in 0..20 {
+        twitch.say("cafe", "twitchy", &format!("by hand {n}")).unwrap();
+    }
+    let copied = SharedFrom { room_id: "1".into(), message_id: "2".into() };
+    twitch.say_with("shop", "twitchy", "a copy", Say { shared_from: Some(copied), ..Say::default() }).unwrap();
+    twitch.ping_and_wait().await;
+    let typed_at = Instant::now();
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    bot.say("shop", "by the bot");
+    bot.until_settled(1).await;
+    assert_eq!(typed_at.elapsed(), Duration::from_millis(32_500), "copies within a shared chat do not count");
 }
