@@ -23,6 +23,7 @@ use crate::config::{AccountConfig, ChannelsConfig, Config};
 use crate::domain::id::Login;
 use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
+use crate::domain::used_limits::UsedLimits;
 use crate::joining::{JoinPolicy, Joining};
 use crate::sandbox::Sandbox;
 use crate::sandbox::world::World;
@@ -38,6 +39,7 @@ mod modules;
 mod quiet;
 pub mod status;
 mod tasks;
+mod used_limits;
 mod wanted;
 
 use status::Observer;
@@ -121,7 +123,9 @@ impl App {
         };
         app.start_keeping(changes, publish_wanted);
         let data_dir = config.data_dir.clone();
-        let (events, outboxes) = app.start_accounts(config, &credentials);
+        let used =
+            used_limits::begin_use(&app.store, &config).await.context("cannot read what is used of the limits")?;
+        let (events, outboxes) = app.start_accounts(config, &used, &credentials);
         app.start_answering(events, outboxes);
         app.start_status_socket(&data_dir);
         let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
@@ -139,6 +143,7 @@ impl App {
     fn start_accounts<C: Credentials>(
         &mut self,
         config: Config,
+        used: &HashMap<Login, UsedLimits>,
         credentials: &Arc<C>,
     ) -> (mpsc::Receiver<Event>, Outboxes) {
         let (events_in, events) = mpsc::channel(EVENTS);
@@ -157,6 +162,7 @@ impl App {
                 events: events_in.clone(),
                 outgoing,
                 limits: config.limits.clone(),
+                used: used.get(&login).copied().unwrap_or_default(),
                 own_messages: own_messages.clone(),
                 state,
                 drain_within: DRAIN_WITHIN,
@@ -210,6 +216,7 @@ impl App {
         info!("all commands have ended; sending what waits");
         self.stop_connections.cancel();
         self.connected.finish().await;
+        used_limits::save_use(&self.store, &self.accounts).await.context("cannot save what is used of the limits")?;
         self.stop_telling.cancel();
         self.telling.finish().await;
         self.sandbox.shut_down().await;

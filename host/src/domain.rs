@@ -16,3 +16,4 @@ pub mod ports;
 pub mod prefix;
 pub mod role;
 pub mod tally;
+pub mod used_limits;

@@ -20,6 +20,7 @@ mod scopes;
 pub mod setup;
 pub mod storage;
 mod tally;
+pub mod used_limits;
 pub mod wanted;
 mod writer;
 

@@ -8,8 +8,11 @@ use super::OpenStoreError;
 
 /// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never
 /// changes.
-const STEPS: [&str; 2] =
-    [include_str!("../../migrations/0001_first_schema.sql"), include_str!("../../migrations/0002_busyness.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("../../migrations/0001_first_schema.sql"),
+    include_str!("../../migrations/0002_busyness.sql"),
+    include_str!("../../migrations/0003_used_limits.sql"),
+];
 
 /// The newest schema that this program knows.
 const KNOWN: u32 = STEPS.len() as u32;

@@ -25,6 +25,7 @@ use crate::domain::id::{ChatterId, Login};
 use crate::domain::message::{Event, JoinFailure, OutgoingMessage, WantedChannel};
 use crate::domain::ports::{Credentials, Prefixes};
 use crate::domain::tally::Tally;
+use crate::domain::used_limits::UsedLimits;
 
 const DIALLED_WITHIN: Duration = Duration::from_secs(15);
 /// Between two connections.
@@ -52,6 +53,8 @@ pub struct Account<C, D> {
     /// Messages of this account only.
     pub outgoing: mpsc::Receiver<OutgoingMessage>,
     pub limits: LimitsConfig,
+    /// By the process before this one.
+    pub used: UsedLimits,
     pub own_messages: Arc<OwnMessages>,
     /// Kept up to date for whoever looks.
     pub state: watch::Sender<AccountState>,
@@ -90,6 +93,8 @@ pub struct AccountState {
     pub deliveries: Histogram,
     /// Until when nothing is sent at all, because Twitch said that this account sends too much. May be over already.
     pub held_until: Option<Instant>,
+    /// What the next process has to know. Told at the end.
+    pub used: UsedLimits,
 }
 
 /// What an account is doing about its connection.
@@ -145,8 +150,10 @@ impl<C: Credentials, D: Dial> Account<C, D> {
         };
         // Nothing to leave yet; until it is online, so many channels are wanted.
         drop(traffic.take_wanted(Instant::now()));
+        traffic.assume(self.used, Instant::now());
         while connecting.live_once(&mut traffic, &shutdown).await.is_some() {}
         traffic.enter_phase(Phase::Stopped);
+        traffic.tell_used(Instant::now());
     }
 }
 

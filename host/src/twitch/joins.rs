@@ -79,6 +79,16 @@ impl Joins {
         Self { account, rooms: HashMap::new(), farewells: HashMap::new(), window, capacity }
     }
 
+    /// Counts what another process asked for with this account.
+    pub(crate) fn assume(&mut self, joins: usize, at: Instant) {
+        self.window.assume(joins, at);
+    }
+
+    /// JOINs that count in the window.
+    pub(crate) fn used(&self, now: Instant) -> usize {
+        self.window.used(now)
+    }
+
     pub(crate) fn count_wanted(&self) -> usize {
         self.rooms.len()
     }

@@ -111,6 +111,16 @@ impl Outbox {
         }
     }
 
+    /// Counts what another process sent with this account.
+    pub(crate) fn assume(&mut self, messages: usize, at: Instant) {
+        self.windows.assume(messages, at);
+    }
+
+    /// Messages that count in the window.
+    pub(crate) fn used(&self, now: Instant) -> usize {
+        self.windows.used(now)
+    }
+
     /// Messages that wait, for their first attempt or another one.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting

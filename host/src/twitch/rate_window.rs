@@ -71,6 +71,16 @@ impl RateWindow {
         }
     }
 
+    /// How many of the limit are used up at `now`.
+    pub fn used(&self, now: Instant) -> usize {
+        self.limit.map_or(0, |limit| limit - self.room(now))
+    }
+
+    /// Counts `count` that another process noted, as if at `at`. For an empty window.
+    pub fn assume(&mut self, count: usize, at: Instant) {
+        (0..count).for_each(|_| self.note(at));
+    }
+
     /// Moves the last `count` to `now`: they were not gone before.
     fn defer(&mut self, count: usize, now: Instant) {
         self.times.iter_mut().rev().take(count).for_each(|at| *at = now);
@@ -125,6 +135,18 @@ impl MessageWindows {
             self.last.retain(|_, at| now < *at + longest);
         }
         self.last.insert(channel, now);
+    }
+
+    /// Messages that count at `now`.
+    pub fn used(&self, now: Instant) -> usize {
+        self.sent.used(now)
+    }
+
+    /// Counts what another process sent, to channels that are not known.
+    pub fn assume(&mut self, count: usize, at: Instant) {
+        if self.is_enforced {
+            self.sent.assume(count, at);
+        }
     }
 
     /// The messages counted last, to `channels`, were not gone before `now`.
@@ -226,6 +248,17 @@ mod tests {
         joins.note(start + Duration::from_secs(1));
         assert_eq!(joins.room(start + Duration::from_secs(1)), 1);
         assert_eq!(joins.room(start + Duration::from_millis(12_500)), 2);
+    }
+
+    #[test]
+    fn what_another_process_sent_counts() {
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
+        windows.assume(20, start);
+        assert_eq!(windows.used(start), 20);
+        let full_until = start + Duration::from_millis(32_500);
+        assert_eq!(windows.free_at(channel(1), false, Duration::ZERO, start), full_until);
+        assert_eq!(windows.free_at(channel(1), true, Duration::ZERO, start), start);
+        assert_eq!(windows.used(full_until), 0);
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::domain::message::{ChatMessage, Event, JoinFailure, OutgoingMessage, R
 use crate::domain::ports::{Callings, Credentials, FetchTokenError, Prefixes};
 use crate::domain::role::Role;
 use crate::domain::tally::Tally;
+use crate::domain::used_limits::UsedLimits;
 
 fn login(text: &str) -> Login {
     text.parse().unwrap()
@@ -101,6 +102,17 @@ impl Bot {
         own_messages: &Arc<OwnMessages>,
         limits: LimitsConfig,
     ) -> Self {
+        Self::start_again(twitch, name, own_messages, limits, UsedLimits::default())
+    }
+
+    /// After a process that had `used` something of the limits.
+    fn start_again(
+        twitch: &FakeTwitch,
+        name: &'static str,
+        own_messages: &Arc<OwnMessages>,
+        limits: LimitsConfig,
+        used: UsedLimits,
+    ) -> Self {
         let token = Token(Arc::new(Mutex::new(Ok("secret".to_owned()))));
         let (wanted, wanted_receiver) = watch::channel(Vec::new().into());
         let (event_sender, events) = mpsc::channel(1_000);
@@ -124,6 +136,7 @@ impl Bot {
             events: event_sender,
             outgoing: outgoing_receiver,
             limits,
+            used,
             own_messages: own_messages.clone(),
             state: state_sender,
             drain_within: Duration::from_secs(10),

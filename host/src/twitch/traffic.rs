@@ -24,6 +24,7 @@ use crate::domain::id::{ChatterId, Login};
 use crate::domain::message::{Event, JoinFailure, OutgoingMessage, WantedChannel};
 use crate::domain::ports::Prefixes;
 use crate::domain::tally::Tally;
+use crate::domain::used_limits::UsedLimits;
 
 /// Only to be looked at again when something else happens.
 const FAR_AWAY: Duration = Duration::from_secs(60 * 60);
@@ -70,6 +71,20 @@ pub(crate) struct Seats {
 pub(crate) struct MustReconnect;
 
 impl Traffic {
+    /// Begins with windows that are used up already: Twitch counts on over a restart.
+    pub(crate) fn assume(&mut self, used: UsedLimits, now: Instant) {
+        if let Some(at) = now.checked_sub(used.ago) {
+            self.outbox.assume(used.messages as usize, at);
+            self.joins.assume(used.joins as usize, at);
+        }
+    }
+
+    pub(crate) fn tell_used(&self, now: Instant) {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let (messages, joins) = (number(self.outbox.used(now)), number(self.joins.used(now)));
+        self.state.send_modify(|state| state.used = UsedLimits { messages, joins, ago: Duration::ZERO });
+    }
+
     /// Looks at what calls the bot now; to be called once a batch of lines.
     pub(crate) fn refresh_filter(&mut self) {
         self.filter = Filter::new(self.login.clone(), self.prefixes.snapshot());
@@ -284,6 +299,7 @@ impl Traffic {
             waits: self.outbox.waits,
             deliveries: self.outbox.deliveries,
             held_until: self.outbox.held_until(Instant::now()),
+            used: UsedLimits::default(),
         };
         self.state.send_if_modified(|known| {
             let is_news = *known != state;

@@ -39,3 +39,24 @@ async fn an_account_that_is_not_online_stops_at_once() {
     bot.until_phase(Phase::Stopped).await;
     assert_eq!(stopped_at.elapsed(), Duration::ZERO);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_does_not_break_the_limits() {
+    let (twitch, mut bot) = start();
+    let names: Vec<String> = (0..19).map(|number| format!("room_{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.iter().for_each(|name| drop(twitch.add_channel(name)));
+    let mut used = UsedLimits::default();
+    for round in 0..3 {
+        bot.want(&names);
+        bot.until(|state| state.joined == names.len()).await;
+        names.iter().for_each(|name| bot.say(name, &format!("hello, the {round}th time")));
+        bot.until_settled(names.len() as u64).await;
+        bot.shutdown.cancel();
+        (&mut bot.task).await.unwrap();
+        used = bot.state.borrow().used;
+        bot = Bot::start_again(&twitch, "twitchy", &Arc::default(), LimitsConfig::default(), used);
+    }
+    assert_eq!(twitch.violations(), []);
+    assert!(used.messages >= 19, "{used:?}");
+}

@@ -1,0 +1,77 @@
+//! What the bot accounts have used of Twitch's limits, from one process to the next.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::columns::At;
+use super::{Store, StoreError};
+use crate::domain::id::Login;
+use crate::domain::used_limits::UsedLimits;
+
+/// What is known of an account's last process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastUse {
+    /// There was none.
+    Never,
+    /// It ended without a word.
+    Unknown,
+    Known(UsedLimits),
+}
+
+impl Store {
+    /// What the account's last process had used; from now on this one's is unknown.
+    pub async fn begin_use(&self, account: Login) -> Result<LastUse, StoreError> {
+        let now = self.clock.now().wall;
+        self.writer.write(move |connection| Ok(begin_use(connection, &account, now)?)).await
+    }
+
+    /// Notes what this process has used; the time since is told by [`Store::begin_use`].
+    pub async fn save_use(&self, account: Login, used: UsedLimits) -> Result<(), StoreError> {
+        let now = self.clock.now().wall;
+        let save = move |connection: &Connection| {
+            connection
+                .prepare_cached("UPDATE used_limits SET messages = ?2, joins = ?3, at = ?4 WHERE account = ?1")?
+                .execute(params![account, used.messages, used.joins, At(now)])?;
+            Ok(())
+        };
+        self.writer.write(save).await
+    }
+}
+
+fn begin_use(connection: &Connection, account: &Login, now: SystemTime) -> rusqlite::Result<LastUse> {
+    let last: Option<(Option<u32>, Option<u32>, At)> = connection
+        .prepare_cached("SELECT messages, joins, at FROM used_limits WHERE account = ?1")?
+        .query_row(params![account], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO used_limits (account, at) VALUES (?1, ?2)")?
+        .execute(params![account, At(now)])?;
+    Ok(match last {
+        None => LastUse::Never,
+        // A clock that went back says nothing about how long ago it was.
+        Some((Some(messages), Some(joins), At(at))) => {
+            LastUse::Known(UsedLimits { messages, joins, ago: now.duration_since(at).unwrap_or_default() })
+        }
+        Some(_) => LastUse::Unknown,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixture::{Fixture, login};
+
+    #[tokio::test]
+    async fn what_was_used_is_known_to_the_next_process_unless_this_one_breaks() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        assert_eq!(store.begin_use(login("bot")).await.unwrap(), LastUse::Never);
+        let used = UsedLimits { messages: 5, joins: 2, ..UsedLimits::default() };
+        store.save_use(login("bot"), used).await.unwrap();
+        let LastUse::Known(found) = store.begin_use(login("bot")).await.unwrap() else { panic!("it is known") };
+        assert_eq!((found.messages, found.joins), (5, 2));
+        assert_eq!(store.begin_use(login("bot")).await.unwrap(), LastUse::Unknown);
+        assert_eq!(store.begin_use(login("other")).await.unwrap(), LastUse::Never);
+    }
+}
