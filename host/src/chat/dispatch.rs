@@ -195,8 +195,9 @@ impl Dispatch {
                 if error.blame() == Blame::Host {
                     self.lock().cooldowns.give_back(taken);
                 }
-                self.log_fault(&module, to.channel_id, &error);
-                self.apologise(to.channel_id, error.blame())?
+                let apology = self.apologise(to.channel_id, error.blame());
+                self.log_fault(&module, to.channel_id, &error, apology.is_ok());
+                apology?
             }
         };
         Ok(replies.into_iter().map(|reply| to.outgoing(reply)).collect())
@@ -246,16 +247,21 @@ impl Dispatch {
         if is_due { Ok(vec![Reply::Answer(wording::apologise(blame))]) } else { Err(Silence::ApologisedLately) }
     }
 
-    fn log_fault(&self, module: &ModuleName, channel: ChannelId, error: &InvokeError) {
+    /// Whoever floods a channel, or calls a broken module again and again, shall not fill the log too: aloud as often as
+    /// the chat hears of it.
+    fn log_fault(&self, module: &ModuleName, channel: ChannelId, error: &InvokeError, is_aloud: bool) {
         match error.blame() {
-            // Whoever floods a channel shall not fill the log too; the chat hears of it.
             _ if *error == InvokeError::Busy => debug!(%module, %channel, "too many calls at once"),
             Blame::Host => error!(%module, %channel, ?error, "a call failed by our fault"),
             Blame::Guest => {
                 let mut memory = self.lock();
                 let faults = memory.faults.entry(module.clone()).or_default();
                 *faults += 1;
-                warn!(%module, %channel, ?error, faults, "a module broke");
+                if is_aloud {
+                    warn!(%module, %channel, ?error, faults, "a module broke");
+                } else {
+                    debug!(%module, %channel, ?error, faults, "a module broke again");
+                }
             }
         }
     }
