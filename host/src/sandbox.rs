@@ -26,6 +26,7 @@ mod registry;
 mod run;
 mod slots;
 mod threads;
+mod ticker;
 pub mod transaction;
 pub mod world;
 

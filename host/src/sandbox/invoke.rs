@@ -8,7 +8,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::bindings::twitchy::command::types as wit;
 use super::cpu::CpuMeter;
 use super::credit::CpuCredit;
-use super::engine::TickerWatch;
 use super::failure::Failure;
 use super::guest_log::GuestLog;
 use super::instance::Instance;
@@ -175,22 +174,21 @@ impl Invoker {
     /// One run in a fresh instance.
     pub(super) async fn run(&self, attempt: &Attempt<'_>) -> Ended {
         let mut instance = self.open(attempt);
-        let watch = attempt.module.class.ticker.watch();
         let invocation = wit::Invocation::from(&*attempt.call.invocation);
         let answer = async {
             instance.start(&attempt.module.pre).await?;
             instance.respond(&invocation).await
         };
         let answer = tokio::time::timeout_at(attempt.deadline, attempt.meter.meter(answer)).await;
-        let answer = answer.unwrap_or_else(|_| Err(Failure::Final(self.lateness(attempt.meter, &watch))));
+        let answer = answer.unwrap_or_else(|_| Err(Failure::Final(self.lateness(attempt.meter, &instance))));
         let (run, backtrace) = instance.into_parts();
         let (log, transaction) = run.into_parts();
         Ended { outcome: answer.and_then(|answer| self.check_answer(answer)), transaction, log, backtrace }
     }
 
     /// Whose fault it is that a deadline passed: not the guest's, where it could not run.
-    fn lateness(&self, meter: &CpuMeter, watch: &TickerWatch<'_>) -> InvokeError {
-        if watch.was_late() {
+    fn lateness(&self, meter: &CpuMeter, instance: &Instance) -> InvokeError {
+        if instance.has_missed_ticks() {
             return InvokeError::Host("the machine stood still past the deadline".to_owned());
         }
         if meter.waited() > self.config.deadline / 2 { InvokeError::Busy } else { InvokeError::Deadline }
@@ -203,7 +201,7 @@ impl Invoker {
         let limiter = Limiter::new(module.class.walls);
         let log = GuestLog::new(self.config.log_lines, self.config.log_line_length);
         let run = Run::respond(limiter, log, call, transaction, self.config.host_calls);
-        Instance::new(&module.pre, run, meter, self.config.host_call_bytes)
+        Instance::new(&module.pre, run, meter, module.class.ticker.watch(), self.config.host_call_bytes)
     }
 
     /// More or longer replies than anybody would want to read are a fault, and their transaction ends as nothing.
