@@ -60,6 +60,16 @@ impl CpuMeter {
         Duration::from_nanos(self.waited.load(Ordering::Relaxed))
     }
 
+    /// Whether it has used up a tick, and so all that the fast lane allows. The clock's first tick tells nothing: it may
+    /// come as soon as a call has begun.
+    pub(super) fn is_slow(&self) -> bool {
+        self.used() >= self.tick
+    }
+
+    pub(super) fn has_run(&self) -> bool {
+        self.used() > Duration::ZERO
+    }
+
     pub(super) fn is_spent(&self) -> bool {
         self.used() >= self.budget
     }

@@ -47,6 +47,9 @@ impl Instance {
             if meter.is_spent() {
                 return Ok(UpdateDeadline::Interrupt);
             }
+            if !meter.is_slow() {
+                return Ok(UpdateDeadline::Continue(1));
+            }
             meter.give_way();
             Ok(UpdateDeadline::Yield(1))
         });

@@ -11,6 +11,7 @@ use super::credit::CpuCredit;
 use super::failure::Failure;
 use super::guest_log::GuestLog;
 use super::instance::Instance;
+use super::lanes::Passage;
 use super::limits::Limiter;
 use super::registry::{Module, Registry};
 use super::run::Run;
@@ -45,6 +46,7 @@ pub(super) struct Queued {
     call: Call,
     module: Arc<Module>,
     lane: Option<Place>,
+    meter: Arc<CpuMeter>,
     asked_at: Instant,
     deadline: tokio::time::Instant,
 }
@@ -71,6 +73,13 @@ pub(super) struct Attempt<'a> {
     pub(super) deadline: tokio::time::Instant,
 }
 
+impl Queued {
+    pub(super) fn passage(&self) -> Passage {
+        let caller = (self.call.invocation.channel.id, self.call.manifest.digest);
+        Passage { caller, meter: Arc::clone(&self.meter), deadline: self.deadline }
+    }
+}
+
 impl Invoker {
     pub(super) fn new(registry: Arc<Registry>, world: Arc<World>, config: &SandboxConfig) -> Invoker {
         Invoker {
@@ -94,14 +103,13 @@ impl Invoker {
             true => Some(until(deadline, self.lanes.acquire(channel)).await?),
             false => None,
         };
-        Ok(Queued { call, module, lane, asked_at, deadline })
+        Ok(Queued { call, module, lane, meter: Arc::new(self.meter(asked_at)), asked_at, deadline })
     }
 
     /// Its time runs from when it was asked for: waiting for a turn, a place and a thread is part of it.
     pub(super) async fn invoke(&self, queued: Queued) -> Result<Answer, InvokeError> {
-        let Queued { call, module, lane: _lane, asked_at, deadline } = queued;
+        let Queued { call, module, lane: _lane, meter, asked_at, deadline } = queued;
         let channel = call.invocation.channel.id;
-        let meter = Arc::new(self.meter(asked_at));
         let _places = until(deadline, self.places(&module, channel)).await?;
         // Again: those who ran while this one waited may have used up what there was.
         self.check_credit(channel, &call.manifest.name)?;
