@@ -1,4 +1,5 @@
-//! What a fresh sandbox costs: one run with one storage read, in an instance of its own and in one that is kept.
+//! What a fresh sandbox costs: one run with one storage read, in an instance of its own and in one that is kept; and
+//! whole calls, through the queue and the guests' threads, alone and from many channels at once.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot begin has nothing to tell")]
 
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use criterion::{Criterion, criterion_group, criterion_main};
 use tests::guests;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
 use twitchy::balances::Balances;
 use twitchy::config::SandboxConfig;
 use twitchy::domain::id::{ChannelId, ChatterId};
@@ -18,13 +20,14 @@ use twitchy::domain::ports::{Clock, SystemClock};
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
-use twitchy::sandbox::measure::Measured;
 use twitchy::sandbox::world::World;
 use twitchy::sandbox::{Call, Sandbox, SizeClass};
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
 
 const SHOP: ChannelId = ChannelId(100);
+/// Channels that call at once.
+const CHANNELS: u64 = 50;
 
 /// Limits that a kept instance does not reach.
 fn limits() -> SandboxConfig {
@@ -32,15 +35,17 @@ fn limits() -> SandboxConfig {
         host_calls: u32::MAX,
         cpu_budget: Duration::from_secs(3600),
         deadline: Duration::from_secs(3600),
+        credit: Duration::from_secs(3600),
+        credit_window: Duration::from_secs(3600),
         ..SandboxConfig::default()
     }
 }
 
-fn call(manifest: Arc<Manifest>) -> Call {
+fn call(manifest: Arc<Manifest>, channel: ChannelId) -> Call {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let invocation = Invocation {
         id: InvocationId { origin: Origin::Chat, id: "1".into() },
-        channel: Channel { id: SHOP, login: "shop".parse().unwrap(), display_name: "Shop".into() },
+        channel: Channel { id: channel, login: "shop".parse().unwrap(), display_name: "Shop".into() },
         chatter: Chatter {
             id: ChatterId(1),
             login: "alice".parse().unwrap(),
@@ -68,15 +73,14 @@ fn call(manifest: Arc<Manifest>) -> Call {
 /// Keeps all that a run needs alive.
 struct Ground {
     runtime: Runtime,
-    sandbox: Sandbox,
-    measured: Measured,
+    sandbox: Arc<Sandbox>,
     _folder: tempfile::TempDir,
 }
 
 impl Ground {
     fn new() -> Ground {
         let folder = tempfile::tempdir().unwrap();
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = Arc::new(Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock)).unwrap());
         let world = Arc::new(World {
@@ -88,22 +92,25 @@ impl Ground {
             limits: limits(),
         });
         let sandbox = Sandbox::start(&limits(), &folder.path().join("artefacts"), world).unwrap();
-        let added = sandbox.add_module(guests::READS_STORAGE, ModuleSource::Bundled, SizeClass::Small);
-        let manifest = runtime.block_on(added).unwrap();
-        let measured = sandbox.measure(call(manifest)).unwrap();
-        Ground { runtime, sandbox, measured, _folder: folder }
+        Ground { runtime, sandbox: Arc::new(sandbox), _folder: folder }
+    }
+
+    fn add(&self, component: &[u8]) -> Arc<Manifest> {
+        let added = self.sandbox.add_module(component, ModuleSource::Bundled, SizeClass::Small);
+        self.runtime.block_on(added).unwrap()
     }
 }
 
-fn invoke(criterion: &mut Criterion) {
+fn runs(criterion: &mut Criterion) {
     let ground = Ground::new();
+    let measured = ground.sandbox.measure(call(ground.add(guests::READS_STORAGE), SHOP)).unwrap();
     let mut group = criterion.benchmark_group("one call with one storage read");
     group.bench_function("fresh", |bencher| {
         bencher.iter_custom(|times| {
             ground.runtime.block_on(async {
                 let started = Instant::now();
                 for _ in 0..times {
-                    ground.measured.run_fresh().await.unwrap();
+                    measured.run_fresh().await.unwrap();
                 }
                 started.elapsed()
             })
@@ -112,7 +119,7 @@ fn invoke(criterion: &mut Criterion) {
     group.bench_function("warm", |bencher| {
         bencher.iter_custom(|times| {
             ground.runtime.block_on(async {
-                let mut warm = ground.measured.open_warm().await.unwrap();
+                let mut warm = measured.open_warm().await.unwrap();
                 let started = Instant::now();
                 for _ in 0..times {
                     warm.respond().await.unwrap();
@@ -125,5 +132,39 @@ fn invoke(criterion: &mut Criterion) {
     ground.runtime.block_on(ground.sandbox.shut_down());
 }
 
-criterion_group!(benches, invoke);
+fn calls(criterion: &mut Criterion) {
+    let ground = Ground::new();
+    let echo = ground.add(guests::ECHO);
+    let mut group = criterion.benchmark_group("a whole call");
+    group.bench_function("alone", |bencher| {
+        bencher.iter_custom(|times| ground.runtime.block_on(invoke(&ground.sandbox, &echo, &[(SHOP, times)])));
+    });
+    group.bench_function("of 50 channels at once", |bencher| {
+        let share = |times: u64, channel| times / CHANNELS + u64::from(channel < times % CHANNELS);
+        bencher.iter_custom(|times| {
+            let shares: Vec<_> = (0..CHANNELS).map(|channel| (ChannelId(channel), share(times, channel))).collect();
+            ground.runtime.block_on(invoke(&ground.sandbox, &echo, &shares))
+        });
+    });
+    group.finish();
+    ground.runtime.block_on(ground.sandbox.shut_down());
+}
+
+/// Makes so many calls in each channel, there one after another.
+async fn invoke(sandbox: &Arc<Sandbox>, manifest: &Arc<Manifest>, shares: &[(ChannelId, u64)]) -> Duration {
+    let started = Instant::now();
+    let mut callers = JoinSet::new();
+    for (channel, times) in shares.iter().copied() {
+        let (sandbox, call) = (Arc::clone(sandbox), call(Arc::clone(manifest), channel));
+        callers.spawn(async move {
+            for _ in 0..times {
+                sandbox.invoke(call.clone()).await.unwrap();
+            }
+        });
+    }
+    callers.join_all().await;
+    started.elapsed()
+}
+
+criterion_group!(benches, runs, calls);
 criterion_main!(benches);

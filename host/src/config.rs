@@ -168,12 +168,13 @@ pub struct SandboxConfig {
     pub cpu_budget: Duration,
     /// Of one call, whatever it waits for, runs after a conflict included.
     pub deadline: Duration,
-    /// How often the epoch moves.
+    /// How often the epoch moves while guests run, and what a call may use up in the fast lane.
     pub tick: Duration,
     /// CPU time that a module may use in a channel within `credit_window`.
     pub credit: Duration,
     pub credit_window: Duration,
-    /// Threads that guests run on; 0 for as many as the machine has cores.
+    /// Threads that guests run on; 0 for as many as the machine has cores. Calls that turn out long have one fewer, of
+    /// their own.
     pub threads: usize,
     /// Calls at once.
     pub slots: usize,
@@ -201,7 +202,7 @@ impl Default for SandboxConfig {
         Self {
             cpu_budget: Duration::from_millis(50),
             deadline: Duration::from_secs(2),
-            tick: Duration::from_millis(10),
+            tick: Duration::from_millis(2),
             credit: Duration::from_secs(1),
             credit_window: Duration::from_secs(10),
             threads: 0,

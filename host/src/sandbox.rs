@@ -19,6 +19,7 @@ mod host_calls;
 mod info;
 mod instance;
 mod invoke;
+mod lanes;
 mod limits;
 pub mod measure;
 mod random;
@@ -26,6 +27,7 @@ mod registry;
 mod run;
 mod slots;
 mod threads;
+mod ticker;
 pub mod transaction;
 pub mod world;
 
@@ -41,8 +43,9 @@ use crate::domain::manifest::{Grants, Manifest, ModuleSource};
 use crate::domain::message::Reply;
 use artefact::ArtefactCache;
 use invoke::Invoker;
+use lanes::Lanes;
 use registry::Registry;
-use threads::GuestRuntime;
+use threads::GuestThreads;
 use world::World;
 
 /// How much a module may be and use; chosen when it is added. Each size class has an engine of its own.
@@ -91,7 +94,7 @@ pub enum CompileError {
 /// Everything that runs guests.
 pub struct Sandbox {
     invoker: Arc<Invoker>,
-    runtime: GuestRuntime,
+    lanes: Arc<Lanes>,
 }
 
 impl Sandbox {
@@ -100,8 +103,9 @@ impl Sandbox {
     pub fn start(config: &SandboxConfig, cache_dir: &Path, world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
         let cache = ArtefactCache::open(cache_dir).map_err(StartSandboxError::Cache)?;
         let registry = Arc::new(Registry::start(config, cache)?);
-        let runtime = GuestRuntime::start(config.threads).map_err(StartSandboxError::Runtime)?;
-        Ok(Sandbox { invoker: Arc::new(Invoker::new(registry, world, config)), runtime })
+        let threads = GuestThreads::start(config.threads).map_err(StartSandboxError::Runtime)?;
+        let lanes = Arc::new(Lanes::new(threads));
+        Ok(Sandbox { invoker: Arc::new(Invoker::new(registry, world, config)), lanes })
     }
 
     /// Checks, compiles (or loads from the cache) and asks a component what it offers. From then on it can be invoked.
@@ -112,7 +116,7 @@ impl Sandbox {
         size: SizeClass,
     ) -> Result<Arc<Manifest>, CompileError> {
         let registry = Arc::clone(&self.invoker.registry);
-        let added = self.runtime.run(registry.add(bytes.to_vec(), source, size));
+        let added = self.lanes.run_slowly(registry.add(bytes.to_vec(), source, size));
         added.await.map_err(|error| CompileError::Host(unfinished(&error)))?
     }
 
@@ -122,13 +126,13 @@ impl Sandbox {
     pub async fn invoke(&self, call: Call) -> Result<Answer, InvokeError> {
         let queued = self.invoker.queue(call).await?;
         let invoker = Arc::clone(&self.invoker);
-        let invoked = self.runtime.run(async move { invoker.invoke(queued).await });
+        let invoked = self.lanes.run(queued.passage(), async move { invoker.invoke(queued).await });
         invoked.await.map_err(|error| InvokeError::Host(unfinished(&error)))?
     }
 
     /// Ends the guests' threads; calls that still run are cut off.
     pub async fn shut_down(&self) {
-        self.runtime.shut_down().await;
+        self.lanes.shut_down().await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Adds up the spans in which a call was polled. Time parked in a host call, or behind other guests, is between two
 /// polls and so never counted. One span counts for a tick at most: a running guest is stopped at each tick, so a
-/// longer one means that the machine, not the guest, had the processor.
+/// longer one means that the machine, not the guest, had the processor, and the guest waited for it.
 ///
 /// Shared by the call's future and the store's epoch callback, which run on one thread at a time.
 pub(super) struct CpuMeter {
@@ -18,7 +18,7 @@ pub(super) struct CpuMeter {
     mark: AtomicU64,
     /// Whether the call could go on where it does not run: others have its place or its thread.
     is_ready: AtomicBool,
-    /// Nanoseconds in which it was ready and did not run.
+    /// Nanoseconds in which it was ready, or seemed to run, and did not run.
     waited: AtomicU64,
 }
 
@@ -47,7 +47,9 @@ impl CpuMeter {
     pub(super) fn count_span(&self, now: Instant) {
         let now = self.nanos_at(now);
         let span = now.saturating_sub(self.mark.swap(now, Ordering::Relaxed));
-        self.used.fetch_add(span.min(nanos(self.tick)), Ordering::Relaxed);
+        let ran = span.min(nanos(self.tick));
+        self.used.fetch_add(ran, Ordering::Relaxed);
+        self.waited.fetch_add(span - ran, Ordering::Relaxed);
     }
 
     pub(super) fn used(&self) -> Duration {
@@ -56,6 +58,16 @@ impl CpuMeter {
 
     pub(super) fn waited(&self) -> Duration {
         Duration::from_nanos(self.waited.load(Ordering::Relaxed))
+    }
+
+    /// Whether it has used up a tick, and so all that the fast lane allows. The clock's first tick tells nothing: it may
+    /// come as soon as a call has begun.
+    pub(super) fn is_slow(&self) -> bool {
+        self.used() >= self.tick
+    }
+
+    pub(super) fn has_run(&self) -> bool {
+        self.used() > Duration::ZERO
     }
 
     pub(super) fn is_spent(&self) -> bool {
@@ -130,6 +142,6 @@ mod tests {
         let meter = CpuMeter::new(TICK, ms(50), start);
         meter.start_span(start);
         meter.count_span(start + ms(5000));
-        assert_eq!(meter.used(), TICK);
+        assert_eq!((meter.used(), meter.waited()), (TICK, ms(4990)));
     }
 }

@@ -1,12 +1,9 @@
-//! One engine a size class: how guests are compiled, where their memory comes from, and the clock that interrupts them.
+//! One engine a size class: how guests are compiled and where their memory comes from.
 //!
 //! The determinism settings are part of every artefact: changing one makes each compiled module stale.
 
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use wasmtime::component::{HasSelf, Linker};
@@ -17,6 +14,7 @@ use super::bindings::CommandModule;
 use super::limits::Walls;
 use super::run::Run;
 use super::slots::PerChannel;
+use super::ticker::Ticker;
 
 /// What is kept of a guest's memory between two calls, so that the next one finds its pages there. More is of no use:
 /// small guests touch less, and what is kept must be cleared by hand.
@@ -115,54 +113,6 @@ fn pool(walls: &Walls, slots: usize) -> PoolingAllocationConfig {
     pool
 }
 
-/// Moves an engine's epoch on from a thread of the operating system: a task would wait behind the very guests that it
-/// shall interrupt. The thread ends within a tick of its engine.
-pub(super) struct Ticker {
-    every: Duration,
-    ticks: Arc<AtomicU64>,
-}
-
-impl Ticker {
-    fn start(engine: &Engine, every: Duration) -> io::Result<Ticker> {
-        let ticks = Arc::new(AtomicU64::new(0));
-        let (weak, counter) = (engine.weak(), Arc::clone(&ticks));
-        thread::Builder::new().name("guest-ticker".into()).spawn(move || {
-            loop {
-                thread::sleep(every);
-                let Some(engine) = weak.upgrade() else { return };
-                engine.increment_epoch();
-                counter.fetch_add(1, Ordering::Relaxed);
-            }
-        })?;
-        Ok(Ticker { every, ticks })
-    }
-
-    pub(super) fn watch(&self) -> TickerWatch<'_> {
-        TickerWatch { ticker: self, ticks: self.ticks.load(Ordering::Relaxed), since: Instant::now() }
-    }
-}
-
-/// Tells afterwards whether the ticker kept time: where it did not, the machine stood still, and a deadline that
-/// passed meanwhile is not the guest's fault.
-pub(super) struct TickerWatch<'a> {
-    ticker: &'a Ticker,
-    ticks: u64,
-    since: Instant,
-}
-
-impl TickerWatch<'_> {
-    pub(super) fn was_late(&self) -> bool {
-        let ticked = self.ticker.ticks.load(Ordering::Relaxed).saturating_sub(self.ticks);
-        is_late(ticked, self.since.elapsed(), self.ticker.every)
-    }
-}
-
-/// Sleeping overshoots a little each time; half of the ticks missing is no overshoot.
-fn is_late(ticked: u64, elapsed: Duration, every: Duration) -> bool {
-    let due = elapsed.as_micros() / every.as_micros().max(1);
-    u128::from(ticked) * 2 + 2 < due
-}
-
 #[cfg(test)]
 mod tests {
     use wasmtime::Store;
@@ -222,25 +172,5 @@ mod tests {
             assert!(starts(&engine, &component(&[], 16)), "{name}: 16 core instances");
             assert!(!starts(&engine, &component(&[], 17)), "{name}: 17 core instances");
         }
-    }
-
-    #[test]
-    fn a_ticker_ends_with_its_engine() {
-        let engine = Engine::default();
-        let ticker = Ticker::start(&engine, Duration::from_millis(1)).unwrap();
-        drop(engine);
-        // Its thread holds the other reference; a test that never ends is one that fails.
-        while Arc::strong_count(&ticker.ticks) > 1 {
-            thread::yield_now();
-        }
-    }
-
-    #[test]
-    fn a_ticker_is_late_when_half_of_its_ticks_are_missing() {
-        let (second, tick) = (Duration::from_secs(1), Duration::from_millis(10));
-        assert!(!is_late(98, second, tick));
-        assert!(!is_late(50, second, tick));
-        assert!(is_late(40, second, tick));
-        assert!(!is_late(0, Duration::from_millis(20), tick), "a short while proves nothing");
     }
 }

@@ -10,6 +10,7 @@ use super::bindings::{CommandModule, CommandModulePre};
 use super::cpu::CpuMeter;
 use super::failure::{self, Failure};
 use super::run::Run;
+use super::ticker::TickerWatch;
 
 /// Handles that a guest's own resources may take up; the contract has none.
 const MOST_HANDLES: usize = 1000;
@@ -20,6 +21,8 @@ pub(super) struct Instance {
     store: Store<Run>,
     bindings: Option<CommandModule>,
     backtrace: Option<String>,
+    /// Without it the clock might stand still, and nothing would interrupt the guest.
+    watch: TickerWatch,
 }
 
 impl Instance {
@@ -29,6 +32,7 @@ impl Instance {
         module: &CommandModulePre<Run>,
         run: Run,
         meter: &Arc<CpuMeter>,
+        watch: TickerWatch,
         host_call_bytes: usize,
     ) -> Instance {
         let mut store = Store::new(module.engine(), run);
@@ -43,11 +47,14 @@ impl Instance {
             if meter.is_spent() {
                 return Ok(UpdateDeadline::Interrupt);
             }
+            if !meter.is_slow() {
+                return Ok(UpdateDeadline::Continue(1));
+            }
             meter.give_way();
             Ok(UpdateDeadline::Yield(1))
         });
         store.set_epoch_deadline(1);
-        Instance { store, bindings: None, backtrace: None }
+        Instance { store, bindings: None, backtrace: None, watch }
     }
 
     pub(super) async fn start(&mut self, module: &CommandModulePre<Run>) -> Result<(), Failure> {
@@ -75,6 +82,11 @@ impl Instance {
         let Some(bindings) = &self.bindings else { return Err(not_started()) };
         let answer = bindings.twitchy_command_module().call_respond(&mut self.store, invocation).await;
         answer.map_err(|error| self.failed(&error, failure::of_call))
+    }
+
+    /// Whether the machine stood still instead of telling the guest the time.
+    pub(super) fn has_missed_ticks(&self) -> bool {
+        self.watch.was_late()
     }
 
     /// What is left of the run, and where the guest was when it trapped.

@@ -8,10 +8,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::bindings::twitchy::command::types as wit;
 use super::cpu::CpuMeter;
 use super::credit::CpuCredit;
-use super::engine::TickerWatch;
 use super::failure::Failure;
 use super::guest_log::GuestLog;
 use super::instance::Instance;
+use super::lanes::Passage;
 use super::limits::Limiter;
 use super::registry::{Module, Registry};
 use super::run::Run;
@@ -46,6 +46,7 @@ pub(super) struct Queued {
     call: Call,
     module: Arc<Module>,
     lane: Option<Place>,
+    meter: Arc<CpuMeter>,
     asked_at: Instant,
     deadline: tokio::time::Instant,
 }
@@ -72,6 +73,13 @@ pub(super) struct Attempt<'a> {
     pub(super) deadline: tokio::time::Instant,
 }
 
+impl Queued {
+    pub(super) fn passage(&self) -> Passage {
+        let caller = (self.call.invocation.channel.id, self.call.manifest.digest);
+        Passage { caller, meter: Arc::clone(&self.meter), deadline: self.deadline }
+    }
+}
+
 impl Invoker {
     pub(super) fn new(registry: Arc<Registry>, world: Arc<World>, config: &SandboxConfig) -> Invoker {
         Invoker {
@@ -95,14 +103,13 @@ impl Invoker {
             true => Some(until(deadline, self.lanes.acquire(channel)).await?),
             false => None,
         };
-        Ok(Queued { call, module, lane, asked_at, deadline })
+        Ok(Queued { call, module, lane, meter: Arc::new(self.meter(asked_at)), asked_at, deadline })
     }
 
     /// Its time runs from when it was asked for: waiting for a turn, a place and a thread is part of it.
     pub(super) async fn invoke(&self, queued: Queued) -> Result<Answer, InvokeError> {
-        let Queued { call, module, lane: _lane, asked_at, deadline } = queued;
+        let Queued { call, module, lane: _lane, meter, asked_at, deadline } = queued;
         let channel = call.invocation.channel.id;
-        let meter = Arc::new(self.meter(asked_at));
         let _places = until(deadline, self.places(&module, channel)).await?;
         // Again: those who ran while this one waited may have used up what there was.
         self.check_credit(channel, &call.manifest.name)?;
@@ -175,22 +182,21 @@ impl Invoker {
     /// One run in a fresh instance.
     pub(super) async fn run(&self, attempt: &Attempt<'_>) -> Ended {
         let mut instance = self.open(attempt);
-        let watch = attempt.module.class.ticker.watch();
         let invocation = wit::Invocation::from(&*attempt.call.invocation);
         let answer = async {
             instance.start(&attempt.module.pre).await?;
             instance.respond(&invocation).await
         };
         let answer = tokio::time::timeout_at(attempt.deadline, attempt.meter.meter(answer)).await;
-        let answer = answer.unwrap_or_else(|_| Err(Failure::Final(self.lateness(attempt.meter, &watch))));
+        let answer = answer.unwrap_or_else(|_| Err(Failure::Final(self.lateness(attempt.meter, &instance))));
         let (run, backtrace) = instance.into_parts();
         let (log, transaction) = run.into_parts();
         Ended { outcome: answer.and_then(|answer| self.check_answer(answer)), transaction, log, backtrace }
     }
 
     /// Whose fault it is that a deadline passed: not the guest's, where it could not run.
-    fn lateness(&self, meter: &CpuMeter, watch: &TickerWatch<'_>) -> InvokeError {
-        if watch.was_late() {
+    fn lateness(&self, meter: &CpuMeter, instance: &Instance) -> InvokeError {
+        if instance.has_missed_ticks() {
             return InvokeError::Host("the machine stood still past the deadline".to_owned());
         }
         if meter.waited() > self.config.deadline / 2 { InvokeError::Busy } else { InvokeError::Deadline }
@@ -203,7 +209,7 @@ impl Invoker {
         let limiter = Limiter::new(module.class.walls);
         let log = GuestLog::new(self.config.log_lines, self.config.log_line_length);
         let run = Run::respond(limiter, log, call, transaction, self.config.host_calls);
-        Instance::new(&module.pre, run, meter, self.config.host_call_bytes)
+        Instance::new(&module.pre, run, meter, module.class.ticker.watch(), self.config.host_call_bytes)
     }
 
     /// More or longer replies than anybody would want to read are a fault, and their transaction ends as nothing.

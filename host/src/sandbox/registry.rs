@@ -124,7 +124,7 @@ impl Registry {
         let config = &self.config;
         let run = Run::info(Limiter::new(class.walls), GuestLog::new(config.log_lines, config.log_line_length));
         let meter = Arc::new(CpuMeter::new(config.tick, config.cpu_budget, Instant::now()));
-        let mut instance = Instance::new(&pre, run, &meter, config.host_call_bytes);
+        let mut instance = Instance::new(&pre, run, &meter, class.ticker.watch(), config.host_call_bytes);
         let told = async {
             instance.start(&pre).await?;
             instance.info().await

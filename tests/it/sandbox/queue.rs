@@ -10,7 +10,7 @@ use twitchy::balances::provider::{BalanceProvider, Found, Pending, Standing};
 use twitchy::config::SandboxConfig;
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::manifest::ModuleSource;
-use twitchy::sandbox::{InvokeError, SizeClass};
+use twitchy::sandbox::{Blame, InvokeError, SizeClass};
 
 use super::fixture::{Fixture, Terms, bundled, text};
 
@@ -57,6 +57,52 @@ async fn a_neighbour_of_ten_burning_channels_is_answered() {
     assert!(burned < 40, "the neighbour was answered last");
     // What still burns ends with the sandbox.
     assert_eq!(burning.join_next().await.unwrap().unwrap().unwrap_err(), InvokeError::Cpu);
+}
+
+#[tokio::test]
+async fn a_neighbour_does_not_wait_for_burners_to_end() {
+    let fixture = Fixture::with_limits(|limits| {
+        limits.threads = 2;
+        limits.cpu_budget = Duration::from_secs(60);
+    })
+    .await;
+    let burner = fixture.add(guests::LOOPS_FOREVER).await;
+    let echo = fixture.add(guests::ECHO).await;
+    let mut burning = JoinSet::new();
+    for call in 0..80 {
+        let call = fixture.call_in(ChannelId(1000 + call % 10), &burner);
+        let sandbox = Arc::clone(&fixture.sandbox);
+        burning.spawn(async move { sandbox.invoke(call).await });
+    }
+    for _ in 0..50 {
+        fixture.invoke(&echo).await.unwrap();
+    }
+    fixture.answers_balance().await;
+    assert!(burning.try_join_next().is_none(), "burners were waited for");
+    fixture.sandbox.shut_down().await;
+    for cut_off in burning.join_all().await {
+        assert!(matches!(cut_off, Err(InvokeError::Host(_))), "{cut_off:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_its_channels_own_burner_is_not_to_blame() {
+    let fixture = Fixture::with_limits(|limits| {
+        limits.threads = 2;
+        limits.cpu_budget = Duration::from_secs(60);
+        limits.deadline = Duration::from_millis(300);
+        limits.tick = Duration::from_millis(1);
+    })
+    .await;
+    let burner = fixture.add(guests::LOOPS_FOREVER).await;
+    let mut burning = JoinSet::new();
+    for _ in 0..8 {
+        let (call, sandbox) = (fixture.call(&burner), Arc::clone(&fixture.sandbox));
+        burning.spawn(async move { sandbox.invoke(call).await.unwrap_err() });
+    }
+    let errors = burning.join_all().await;
+    // One at a time burns in the slow lane, and that one had its time for itself.
+    assert!(errors.iter().filter(|error| error.blame() == Blame::Guest).count() <= 1, "{errors:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,252 @@
+//! Fairness between guests: a fast lane for short calls, and a slow one for those that turn out long.
+//!
+//! Every call starts in the fast lane. One that has used up a tick of processor time goes on in the slow lane, whose
+//! threads are fewer and give way to all others; and the module's next calls in that channel start there, until one of
+//! them ends within a tick. In the slow lane a channel has one call at a time. So whoever burns its whole budget takes
+//! a tick of the fast lane once, and the slow lane's time is shared out between channels.
+
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use lru::LruCache;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, timeout_at};
+
+use super::cpu::CpuMeter;
+use super::slots::PerChannel;
+use super::threads::GuestThreads;
+use crate::domain::id::{ChannelId, ModuleDigest};
+
+/// Pairs of channel and module that are remembered as slow. A forgotten one costs the fast lane another tick.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+
+/// Whose call it is.
+type Caller = (ChannelId, ModuleDigest);
+
+pub(super) struct Lanes {
+    threads: GuestThreads,
+    /// Whose last call was a long one.
+    slow_callers: Mutex<LruCache<Caller, ()>>,
+    /// One place a channel in the slow lane.
+    turns: PerChannel,
+}
+
+/// What the lanes know of a call.
+pub(super) struct Passage {
+    pub(super) caller: Caller,
+    pub(super) meter: Arc<CpuMeter>,
+    pub(super) deadline: Instant,
+}
+
+type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+impl Lanes {
+    pub(super) fn new(threads: GuestThreads) -> Lanes {
+        Lanes { threads, slow_callers: Mutex::new(LruCache::new(REMEMBERED)), turns: PerChannel::new(1) }
+    }
+
+    /// Runs a call on guest threads. It goes on where the returned future is dropped.
+    pub(super) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        passage: Passage,
+        call: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, JoinError> {
+        let (lanes, call) = (Arc::clone(self), Box::pin(call));
+        let ended = self.threads.fast.spawn(async move {
+            // Looked up here and not before: of many calls at once only those that have begun may turn out slow.
+            if lanes.slow_callers().contains(&passage.caller) {
+                return lanes.go_slowly(passage, call).await;
+            }
+            match until_slow(&passage.meter, call).await {
+                Ok(ended) => Ok(ended),
+                Err(running) => {
+                    lanes.slow_callers().put(passage.caller, ());
+                    lanes.go_slowly(passage, running).await
+                }
+            }
+        });
+        ended.await.and_then(|ended| ended)
+    }
+
+    /// Runs what is no call of a channel, and in no hurry.
+    pub(super) fn run_slowly<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.threads.slow.spawn(task)
+    }
+
+    fn go_slowly<T: Send + 'static>(self: &Arc<Self>, passage: Passage, call: Running<T>) -> JoinHandle<T> {
+        let lanes = Arc::clone(self);
+        self.threads.slow.spawn(async move {
+            let Passage { caller, meter, deadline } = passage;
+            // Without a turn by its deadline it goes on nevertheless: to find that out, and end.
+            let _turn = timeout_at(deadline, lanes.turns.acquire(caller.0)).await;
+            let ended = call.await;
+            // One that was refused, or ran out of time before its turn, tells nothing.
+            if meter.has_run() && !meter.is_slow() {
+                lanes.slow_callers().pop(&caller);
+            }
+            ended
+        })
+    }
+
+    pub(super) async fn shut_down(&self) {
+        self.threads.shut_down().await;
+    }
+
+    fn slow_callers(&self) -> MutexGuard<'_, LruCache<Caller, ()>> {
+        // Nothing panics while it holds this lock.
+        self.slow_callers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs a call to its end, or gives it back once it has used up what the fast lane allows.
+async fn until_slow<T>(meter: &CpuMeter, mut call: Running<T>) -> Result<T, Running<T>> {
+    let ended = std::future::poll_fn(|context| match call.as_mut().poll(context) {
+        Poll::Ready(ended) => Poll::Ready(Some(ended)),
+        Poll::Pending if meter.is_slow() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    ended.await.ok_or(call)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    const TICK: Duration = Duration::from_millis(10);
+    const SHORT: Duration = Duration::from_micros(50);
+    const SHOP: Caller = (ChannelId(1), ModuleDigest([1; 32]));
+    const ELSEWHERE: Caller = (ChannelId(2), ModuleDigest([1; 32]));
+
+    fn lanes(threads: usize) -> Arc<Lanes> {
+        Arc::new(Lanes::new(GuestThreads::start(threads).unwrap()))
+    }
+
+    fn passage(caller: Caller) -> Passage {
+        let meter = Arc::new(CpuMeter::new(TICK, 5 * TICK, std::time::Instant::now()));
+        Passage { caller, meter, deadline: Instant::now() + Duration::from_secs(3600) }
+    }
+
+    fn lane() -> String {
+        std::thread::current().name().unwrap().to_owned()
+    }
+
+    /// Uses up so much and yields, as a guest does at the clock's next tick.
+    async fn spend(meter: &CpuMeter, span: Duration) {
+        let now = std::time::Instant::now();
+        meter.start_span(now);
+        meter.count_span(now + span);
+        tokio::task::yield_now().await;
+    }
+
+    async fn burn(meter: &CpuMeter) {
+        spend(meter, TICK).await;
+    }
+
+    /// In which lane a call starts and ends that uses up so much.
+    async fn run(lanes: &Arc<Lanes>, caller: Caller, span: Duration) -> (String, String) {
+        let passage = passage(caller);
+        let meter = Arc::clone(&passage.meter);
+        let call = async move {
+            let start = lane();
+            spend(&meter, span).await;
+            (start, lane())
+        };
+        lanes.run(passage, call).await.unwrap()
+    }
+
+    fn from_to(start: &str, end: &str) -> (String, String) {
+        (start.to_owned(), end.to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_long_call_goes_on_in_the_slow_lane_and_the_next_one_starts_there() {
+        let lanes = lanes(2);
+        assert_eq!(run(&lanes, SHOP, SHORT).await, from_to("guest", "guest"));
+        assert_eq!(run(&lanes, SHOP, TICK).await, from_to("guest", "guest-slow"));
+        assert_eq!(run(&lanes, ELSEWHERE, SHORT).await, from_to("guest", "guest"));
+        assert_eq!(run(&lanes, SHOP, TICK).await, from_to("guest-slow", "guest-slow"));
+        assert_eq!(run(&lanes, SHOP, Duration::ZERO).await, from_to("guest-slow", "guest-slow"), "it never ran");
+        assert_eq!(run(&lanes, SHOP, SHORT).await, from_to("guest-slow", "guest-slow"));
+        assert_eq!(run(&lanes, SHOP, SHORT).await, from_to("guest", "guest"), "it was a short one again");
+    }
+
+    #[tokio::test]
+    async fn a_short_call_does_not_wait_for_long_ones() {
+        let lanes = lanes(2);
+        let mut held = Vec::new();
+        // More than there are threads in both lanes, and each holds its thread for good.
+        for channel in 0..10 {
+            let passage = passage((ChannelId(100 + channel), SHOP.1));
+            let (meter, (go_on, told)) = (Arc::clone(&passage.meter), mpsc::channel::<()>());
+            let lanes = Arc::clone(&lanes);
+            let call = async move {
+                burn(&meter).await;
+                told.recv()
+            };
+            held.push((go_on, tokio::spawn(async move { lanes.run(passage, call).await })));
+        }
+        for _ in 0..20 {
+            assert_eq!(run(&lanes, SHOP, SHORT).await, from_to("guest", "guest"));
+        }
+        // All of them at once: which of them holds the slow thread is not known.
+        let (go_on, calls): (Vec<_>, Vec<_>) = held.into_iter().unzip();
+        drop(go_on);
+        for call in calls {
+            call.await.unwrap().unwrap().unwrap_err();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_channel_has_one_long_call_at_a_time() {
+        let lanes = lanes(1);
+        let passage = passage(SHOP);
+        let (meter, (go_on, parked), (says, is_slow)) =
+            (Arc::clone(&passage.meter), oneshot::channel::<()>(), oneshot::channel());
+        let first = {
+            let lanes = Arc::clone(&lanes);
+            let call = async move {
+                burn(&meter).await;
+                says.send(lane()).unwrap();
+                parked.await
+            };
+            tokio::spawn(async move { lanes.run(passage, call).await })
+        };
+        assert_eq!(is_slow.await.unwrap(), "guest-slow");
+        let mut second = std::pin::pin!(run(&lanes, SHOP, TICK));
+        let ended = tokio::select! {
+            biased;
+            _ = &mut second => true,
+            lane = run(&lanes, ELSEWHERE, TICK) => { assert_eq!(lane.1, "guest-slow"); false }
+        };
+        assert!(!ended, "its turn has not come");
+        go_on.send(()).unwrap();
+        first.await.unwrap().unwrap().unwrap();
+        second.await;
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_told_from_either_lane() {
+        let lanes = lanes(1);
+        for _ in 0..2 {
+            let passage = passage(SHOP);
+            let meter = Arc::clone(&passage.meter);
+            let call = async move {
+                burn(&meter).await;
+                panic!("in lane {}", lane())
+            };
+            let ended: Result<(), JoinError> = lanes.run(passage, call).await;
+            assert!(ended.unwrap_err().is_panic());
+        }
+        assert_eq!(run(&lanes, SHOP, SHORT).await, from_to("guest-slow", "guest-slow"), "its turn was given back");
+    }
+}
