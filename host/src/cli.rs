@@ -4,9 +4,12 @@
 //! once by a second SIGINT or SIGTERM.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::Config;
 
 mod check_config;
 mod demo;
@@ -77,14 +80,17 @@ fn show_first_steps() -> ExitCode {
     ExitCode::from(2)
 }
 
+/// None where it is wrong; what is, was said.
+fn load_config(path: &Path) -> Option<Config> {
+    Config::load(path).inspect_err(|error| eprintln!("{error}")).ok()
+}
+
 fn exit_code(code: i32) -> ExitCode {
     u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use clap::CommandFactory;
 
     use super::*;

@@ -4,10 +4,11 @@
 //! channels and stays there through whatever happens to the socket; it turns lines into [`Event`]s, and
 //! [`OutgoingMessage`]s into lines, within Twitch's limits.
 //!
+//! Most lines are talk, which the wire filter counts and passes over: only what may be a call becomes an event.
+//!
 //! Promised: one account never sends more than Twitch allows, whatever is asked of it and however often it reconnects;
 //! nothing that a module says can become a second IRC command, a Twitch command or a call of another bot; what became of
-//! each message that was sent is known and counted; a line from
-//! the wire is at worst skipped; every queue has an end.
+//! each message that was sent is known and counted; a line from the wire is at worst skipped; every queue has an end.
 //!
 //! Absent: what a message means, who may call a command, and every word of a reply. Nothing here knows of modules.
 //!

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::load_config;
 use crate::config::token::{is_readable_by_others, load_access_token};
 use crate::config::{AccountConfig, Config, TokenSource};
 
@@ -18,13 +19,7 @@ pub(super) struct Arguments {
 
 /// Exit code 2 where something must be mended.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let config = match Config::load(&arguments.config) {
-        Ok(config) => config,
-        Err(error) => {
-            eprintln!("{error}");
-            return Ok(ExitCode::from(2));
-        }
-    };
+    let Some(config) = load_config(&arguments.config) else { return Ok(ExitCode::from(2)) };
     let unreadable = config.modules.load.iter().filter_map(|path| find_unreadable(path));
     let problems: Vec<String> = config.accounts.iter().filter_map(find_problem).chain(unreadable).collect();
     for problem in &problems {

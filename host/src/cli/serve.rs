@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tracing::{error, info, warn};
 
 use super::signals::Signals;
-use super::{check_config, logging, show_first_steps};
+use super::{check_config, load_config, logging, show_first_steps};
 use crate::app::credentials::ConfiguredTokens;
 use crate::app::{App, Surroundings};
 use crate::config::Config;
@@ -24,13 +24,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Some(path) = arguments.config else { return Ok(show_first_steps()) };
-    let config = match Config::load(&path) {
-        Ok(config) => config,
-        Err(error) => {
-            eprintln!("{error}");
-            return Ok(ExitCode::from(2));
-        }
-    };
+    let Some(config) = load_config(&path) else { return Ok(ExitCode::from(2)) };
     logging::start_logging("info")?;
     for warning in check_config::list_warnings(&config) {
         warn!("{warning}");

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::load_config;
 use crate::app::status::Status;
 use crate::app::status::socket::socket_path;
-use crate::config::Config;
 
 mod report;
 
@@ -29,13 +29,7 @@ pub(super) struct Arguments {
 
 /// Exit code 0 where all is well, 1 where it is not or no host runs, 2 where the configuration is wrong.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let config = match Config::load(&arguments.config) {
-        Ok(config) => config,
-        Err(error) => {
-            eprintln!("{error}");
-            return Ok(ExitCode::from(2));
-        }
-    };
+    let Some(config) = load_config(&arguments.config) else { return Ok(ExitCode::from(2)) };
     let socket = socket_path(&config.data_dir);
     let answer = match ask(&socket) {
         Ok(answer) => answer,
