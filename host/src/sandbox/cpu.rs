@@ -3,9 +3,42 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Adds up the spans in which a call was polled. Time parked in a host call, or behind other guests, is between two
-/// polls and so never counted. One span counts for a tick at most: a running guest is stopped at each tick, so a
-/// longer one means that the machine, not the guest, had the processor, and the guest waited for it.
+/// The time by both clocks that a call's use is measured by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    wall: Instant,
+    /// What the calling thread has had of the processor; none where the system does not tell.
+    cpu: Option<Duration>,
+}
+
+impl Reading {
+    pub(super) fn now() -> Reading {
+        Reading { wall: Instant::now(), cpu: find_thread_time() }
+    }
+
+    /// As where the system does not tell more.
+    #[cfg(test)]
+    pub(super) fn by_wall(wall: Instant) -> Reading {
+        Reading { wall, cpu: None }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn find_thread_time() -> Option<Duration> {
+    use rustix::time::{ClockId, clock_gettime};
+
+    clock_gettime(ClockId::ThreadCPUTime).try_into().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn find_thread_time() -> Option<Duration> {
+    None
+}
+
+/// Adds up the processor time of the spans in which a call was polled. Time parked in a host call, or behind other
+/// guests, is between two polls and so never counted; what a span is longer than that, the call has waited for the
+/// machine. Where the system does not tell a thread's processor time, a span counts for a tick at most: a running guest is
+/// stopped at each tick, so a longer one means that the machine, not the guest, had the processor.
 ///
 /// Shared by the call's future and the store's epoch callback, which run on one thread at a time.
 pub(super) struct CpuMeter {
@@ -16,6 +49,8 @@ pub(super) struct CpuMeter {
     used: AtomicU64,
     /// Where the running span began, or the last one ended, in nanoseconds since `born`.
     mark: AtomicU64,
+    /// The thread's processor time at that moment, in nanoseconds. A span begins and ends on one thread.
+    cpu_mark: AtomicU64,
     /// Whether the call could go on where it does not run: others have its place or its thread.
     is_ready: AtomicBool,
     /// Nanoseconds in which it was ready, or seemed to run, and did not run.
@@ -25,13 +60,14 @@ pub(super) struct CpuMeter {
 impl CpuMeter {
     /// The call is ready from now on.
     pub(super) fn new(tick: Duration, budget: Duration, now: Instant) -> CpuMeter {
-        let (used, mark, waited) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        CpuMeter { tick, budget, born: now, used, mark, is_ready: AtomicBool::new(true), waited }
+        let [used, mark, cpu_mark, waited] = [const { AtomicU64::new(0) }; 4];
+        CpuMeter { tick, budget, born: now, used, mark, cpu_mark, is_ready: AtomicBool::new(true), waited }
     }
 
     /// A span begins.
-    pub(super) fn start_span(&self, now: Instant) {
-        let now = self.nanos_at(now);
+    pub(super) fn start_span(&self, now: Reading) {
+        self.cpu_mark.store(nanos(now.cpu.unwrap_or_default()), Ordering::Relaxed);
+        let now = self.nanos_at(now.wall);
         let pause = now.saturating_sub(self.mark.swap(now, Ordering::Relaxed));
         if self.is_ready.swap(false, Ordering::Relaxed) {
             self.waited.fetch_add(pause, Ordering::Relaxed);
@@ -44,10 +80,14 @@ impl CpuMeter {
     }
 
     /// The running span ends, and the next one begins.
-    pub(super) fn count_span(&self, now: Instant) {
-        let now = self.nanos_at(now);
-        let span = now.saturating_sub(self.mark.swap(now, Ordering::Relaxed));
-        let ran = span.min(nanos(self.tick));
+    pub(super) fn count_span(&self, now: Reading) {
+        let wall = self.nanos_at(now.wall);
+        let span = wall.saturating_sub(self.mark.swap(wall, Ordering::Relaxed));
+        let most = now.cpu.map_or(nanos(self.tick), |cpu| {
+            let cpu = nanos(cpu);
+            cpu.saturating_sub(self.cpu_mark.swap(cpu, Ordering::Relaxed))
+        });
+        let ran = span.min(most);
         self.used.fetch_add(ran, Ordering::Relaxed);
         self.waited.fetch_add(span - ran, Ordering::Relaxed);
     }
@@ -82,9 +122,9 @@ impl CpuMeter {
     pub(super) async fn meter<F: Future>(&self, future: F) -> F::Output {
         let mut future = std::pin::pin!(future);
         std::future::poll_fn(|context| {
-            self.start_span(Instant::now());
+            self.start_span(Reading::now());
             let polled = future.as_mut().poll(context);
-            self.count_span(Instant::now());
+            self.count_span(Reading::now());
             polled
         })
         .await
@@ -109,14 +149,14 @@ mod tests {
     fn only_the_spans_count() {
         let start = Instant::now();
         let meter = CpuMeter::new(TICK, ms(12), start);
-        meter.start_span(start);
-        meter.count_span(start + ms(7));
+        meter.start_span(Reading::by_wall(start));
+        meter.count_span(Reading::by_wall(start + ms(7)));
         // Parked for a second.
-        meter.start_span(start + ms(1007));
-        meter.count_span(start + ms(1011));
+        meter.start_span(Reading::by_wall(start + ms(1007)));
+        meter.count_span(Reading::by_wall(start + ms(1011)));
         assert_eq!(meter.used(), ms(11));
         assert!(!meter.is_spent());
-        meter.count_span(start + ms(1012));
+        meter.count_span(Reading::by_wall(start + ms(1012)));
         assert!(meter.is_spent());
     }
 
@@ -125,14 +165,14 @@ mod tests {
         let start = Instant::now();
         let meter = CpuMeter::new(TICK, ms(50), start);
         // In the queue.
-        meter.start_span(start + ms(100));
+        meter.start_span(Reading::by_wall(start + ms(100)));
         meter.give_way();
-        meter.count_span(start + ms(110));
+        meter.count_span(Reading::by_wall(start + ms(110)));
         // Behind other guests.
-        meter.start_span(start + ms(140));
-        meter.count_span(start + ms(145));
+        meter.start_span(Reading::by_wall(start + ms(140)));
+        meter.count_span(Reading::by_wall(start + ms(145)));
         // Parked in a host call.
-        meter.start_span(start + ms(1000));
+        meter.start_span(Reading::by_wall(start + ms(1000)));
         assert_eq!((meter.waited(), meter.used()), (ms(130), ms(15)));
     }
 
@@ -140,8 +180,37 @@ mod tests {
     fn a_guest_does_not_pay_for_a_machine_that_stood_still() {
         let start = Instant::now();
         let meter = CpuMeter::new(TICK, ms(50), start);
-        meter.start_span(start);
-        meter.count_span(start + ms(5000));
+        meter.start_span(Reading::by_wall(start));
+        meter.count_span(Reading::by_wall(start + ms(5000)));
         assert_eq!((meter.used(), meter.waited()), (TICK, ms(4990)));
+    }
+
+    #[test]
+    fn only_what_the_thread_had_of_the_processor_counts() {
+        let start = Instant::now();
+        let at = |wall, cpu| Reading { wall: start + ms(wall), cpu: Some(ms(cpu)) };
+        let meter = CpuMeter::new(TICK, ms(50), start);
+        meter.start_span(at(0, 700));
+        meter.count_span(at(30, 703));
+        meter.count_span(at(50, 722));
+        // On another thread, which has another past.
+        meter.start_span(at(50, 3));
+        meter.count_span(at(51, 4));
+        assert_eq!((meter.used(), meter.waited()), (ms(23), ms(28)));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_that_waits_has_nothing_of_the_processor() {
+        let before = find_thread_time().unwrap();
+        let (says, told) = std::sync::mpsc::channel();
+        let other = std::thread::spawn(move || {
+            let start = find_thread_time().unwrap();
+            while find_thread_time().unwrap() < start + ms(20) {}
+            says.send(()).unwrap();
+        });
+        told.recv().unwrap();
+        other.join().unwrap();
+        assert!(find_thread_time().unwrap() < before + ms(20));
     }
 }

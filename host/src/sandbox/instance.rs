@@ -1,13 +1,12 @@
 //! One run of a guest in an instance of its own.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use wasmtime::{Store, UpdateDeadline};
 
 use super::bindings::exports::twitchy::command::module::{CommandError, Invocation, ModuleInfo, Reply};
 use super::bindings::{CommandModule, CommandModulePre};
-use super::cpu::CpuMeter;
+use super::cpu::{CpuMeter, Reading};
 use super::failure::{self, Failure};
 use super::run::Run;
 use super::ticker::TickerWatch;
@@ -43,7 +42,7 @@ impl Instance {
         // the instance: a module's start function may loop as well.
         let meter = Arc::clone(meter);
         store.epoch_deadline_callback(move |_| {
-            meter.count_span(Instant::now());
+            meter.count_span(Reading::now());
             if meter.is_spent() {
                 return Ok(UpdateDeadline::Interrupt);
             }

@@ -120,6 +120,7 @@ mod tests {
 
     use tokio::sync::oneshot;
 
+    use super::super::cpu::Reading;
     use super::*;
 
     const TICK: Duration = Duration::from_millis(10);
@@ -143,8 +144,8 @@ mod tests {
     /// Uses up so much and yields, as a guest does at the clock's next tick.
     async fn spend(meter: &CpuMeter, span: Duration) {
         let now = std::time::Instant::now();
-        meter.start_span(now);
-        meter.count_span(now + span);
+        meter.start_span(Reading::by_wall(now));
+        meter.count_span(Reading::by_wall(now + span));
         tokio::task::yield_now().await;
     }
 
