@@ -53,6 +53,9 @@
 //! `cargo test` runs on your machine, without a host: functions of the capabilities panic there. So put what is worth a
 //! test into functions that take what they need, and call the capabilities from `respond`.
 
+// Tested where the author works, used in the module.
+#[cfg(any(target_arch = "wasm32", test))]
+mod arena;
 pub mod arguments;
 #[doc(hidden)]
 pub mod bindings;

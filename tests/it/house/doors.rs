@@ -57,9 +57,10 @@ pub(super) fn nothing_unwraps_outside_tests(source: &Source) -> Vec<Finding> {
 }
 
 pub(super) fn only_the_artefact_is_unsafe(source: &Source) -> Vec<Finding> {
-    // Generated bindings need it, and checked machine code is loaded by it.
-    let is_allowed =
-        ["host/src/sandbox/artefact", "guest-sdk/src/bindings"].iter().any(|path| source.path.starts_with(path));
+    // Generated bindings and an allocator need it, and checked machine code is loaded by it.
+    let is_allowed = ["host/src/sandbox/artefact", "guest-sdk/src/bindings", "guest-sdk/src/arena"]
+        .iter()
+        .any(|path| source.path.starts_with(path));
     if is_allowed || !source.is_rust() || source.path.starts_with("tests/") {
         return Vec::new();
     }
