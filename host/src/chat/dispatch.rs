@@ -236,7 +236,7 @@ impl Dispatch {
     /// To be called by whoever holds the turn to save.
     async fn save_waiting(&self) {
         let noted = self.tally.begin_save();
-        if let Err(error) = self.store.save_tally(noted, self.clock.now().wall).await {
+        if let Err(error) = self.store.save_tally(&noted, self.clock.now().wall).await {
             error!(%error, "who talked lately is not saved");
         }
         self.tally.finish_save();

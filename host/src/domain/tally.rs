@@ -5,7 +5,7 @@
 //! spoken for the first time.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::id::{ChannelId, ChatterId, Login};
 
@@ -33,10 +33,6 @@ impl ChannelTally {
     pub fn chatters(&self) -> impl Iterator<Item = &Talked> {
         self.chatters.values()
     }
-
-    pub fn into_chatters(self) -> impl Iterator<Item = Talked> {
-        self.chatters.into_values()
-    }
 }
 
 /// What was noted, by channel. Bounded by the channels that the bot sits in, and a number of chatters.
@@ -54,7 +50,7 @@ pub struct Notes {
     waiting: Noted,
     chatters: usize,
     /// Taken out, and perhaps not on disk yet.
-    saving: Noted,
+    saving: Arc<Noted>,
 }
 
 impl Tally {
@@ -67,17 +63,16 @@ impl Tally {
     /// Whether somebody who is called one of `logins` talked in the channel and may not be saved yet.
     pub fn is_waiting(&self, channel: ChannelId, mut logins: impl Iterator<Item = Login>) -> bool {
         let notes = self.lock();
-        let of_channel = [&notes.waiting, &notes.saving].map(|noted| noted.get(&channel));
+        let of_channel = [&notes.waiting, &*notes.saving].map(|noted| noted.get(&channel));
         logins.any(|login| of_channel.iter().flatten().any(|tally| tally.chatters.contains_key(&login)))
     }
 
     /// Takes out all that waits, to be saved; to be followed by [`Tally::finish_save`] before the next one begins.
-    pub fn begin_save(&self) -> Noted {
+    pub fn begin_save(&self) -> Arc<Noted> {
         let mut notes = self.lock();
         notes.chatters = 0;
-        let taken = std::mem::take(&mut notes.waiting);
-        notes.saving = taken.clone();
-        taken
+        notes.saving = Arc::new(std::mem::take(&mut notes.waiting));
+        Arc::clone(&notes.saving)
     }
 
     /// What was taken out is on disk; or it is not, and lost: the next messages note it anew.

@@ -16,11 +16,11 @@ const HALF_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Store {
     /// Saves a tally: who talked in which channel, under which names, and how much was said there.
-    pub async fn save_tally(&self, noted: Noted, at: SystemTime) -> Result<(), StoreError> {
+    pub async fn save_tally(&self, noted: &Noted, at: SystemTime) -> Result<(), StoreError> {
         let (mut chatters, mut channels) = (Vec::new(), Vec::new());
         for (channel, tally) in noted {
-            channels.push((channel, tally.messages));
-            chatters.extend(tally.into_chatters().map(|talked| (channel, known(talked))));
+            channels.push((*channel, tally.messages));
+            chatters.extend(tally.chatters().map(|talked| (*channel, known(talked))));
         }
         while !chatters.is_empty() {
             let some = chatters.split_off(chatters.len().saturating_sub(CHATTERS_AT_ONCE));
@@ -38,8 +38,8 @@ impl Store {
     }
 }
 
-fn known(talked: Talked) -> KnownChatter {
-    KnownChatter { id: talked.id, login: talked.login, display_name: talked.display_name }
+fn known(talked: &Talked) -> KnownChatter {
+    KnownChatter { id: talked.id, login: talked.login.clone(), display_name: talked.display_name.clone() }
 }
 
 fn raise_busyness(connection: &Connection, channel: ChannelId, messages: u64, at: SystemTime) -> rusqlite::Result<()> {
@@ -63,6 +63,8 @@ fn add_messages(before: f64, messages: u64, at: SystemTime) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::domain::id::ChatterId;
     use crate::domain::tally::Tally;
@@ -74,7 +76,7 @@ mod tests {
         UNIX_EPOCH + 20_000 * DAY
     }
 
-    fn noted(channel: ChannelId, names: &[&str]) -> Noted {
+    fn noted(channel: ChannelId, names: &[&str]) -> Arc<Noted> {
         let tally = Tally::default();
         for (id, name) in (1..).zip(names) {
             tally.lock().note(channel, ChatterId(id), name, || name.to_uppercase().into());
@@ -95,7 +97,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_talked_is_known_by_name() {
         let fixture = Fixture::with_channel().await;
-        fixture.store.save_tally(noted(CHANNEL, &["alice", "bob"]), today()).await.unwrap();
+        fixture.store.save_tally(&noted(CHANNEL, &["alice", "bob"]), today()).await.unwrap();
         let bob = KnownChatter { id: ChatterId(2), login: login("bob"), display_name: "BOB".into() };
         assert_eq!(fixture.store.find_chatter(CHANNEL, &login("bob")).unwrap(), Some(bob));
     }
@@ -105,7 +107,7 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let names: Vec<String> = (0..2 * CHATTERS_AT_ONCE + 1).map(|number| format!("chatter_{number}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        fixture.store.save_tally(noted(CHANNEL, &names), today()).await.unwrap();
+        fixture.store.save_tally(&noted(CHANNEL, &names), today()).await.unwrap();
         for name in names {
             assert!(fixture.store.find_chatter(CHANNEL, &login(name)).unwrap().is_some(), "{name}");
         }
@@ -120,8 +122,8 @@ mod tests {
             store.save_channel_id(login(name), ChannelId(id)).await.unwrap();
         }
         store.save_seed(login("new"), login("bot")).await.unwrap();
-        store.save_tally(noted(ChannelId(9), &["alice"; 30]), today()).await.unwrap();
-        store.save_tally(noted(CHANNEL, &["alice"; 50]), today() - DAY).await.unwrap();
+        store.save_tally(&noted(ChannelId(9), &["alice"; 30]), today()).await.unwrap();
+        store.save_tally(&noted(CHANNEL, &["alice"; 50]), today() - DAY).await.unwrap();
         let wanted: Vec<String> = store.list_wanted().unwrap().iter().map(|wanted| wanted.login.to_string()).collect();
         assert_eq!(wanted, ["tiny", "shop", "cafe", "new"]);
     }

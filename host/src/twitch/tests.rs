@@ -82,6 +82,8 @@ struct Bot {
     events: mpsc::Receiver<Event>,
     outgoing: mpsc::Sender<OutgoingMessage>,
     state: watch::Receiver<AccountState>,
+    /// What dialling ends with, where it fails.
+    failing: Arc<Mutex<Option<io::ErrorKind>>>,
     /// How often it dialled.
     dialled: watch::Receiver<u64>,
     /// What it did with its connections.
@@ -121,13 +123,16 @@ impl Bot {
         let (dialled_sender, dialled) = watch::channel(0);
         let (server, prefixes, tally) = (twitch.clone(), KnownPrefixes::default(), Arc::<Tally>::default());
         let meter = Meter::default();
+        let failing = Arc::new(Mutex::new(None));
+        let fails = failing.clone();
         let of_streams = meter.clone();
         let account = Account {
             login: login(name),
             server: move || {
                 dialled_sender.send_modify(|count| *count += 1);
                 let counted = Counted { stream: server.connect(), meter: of_streams.clone() };
-                async { io::Result::<Counted>::Ok(counted) }
+                let failure = *fails.lock().unwrap();
+                async move { failure.map_or(Ok(counted), |kind: io::ErrorKind| Err(io::Error::from(kind))) }
             },
             credentials: Arc::new(token.clone()),
             wanted: wanted_receiver,
@@ -144,7 +149,22 @@ impl Bot {
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(account.run(shutdown.clone()));
         let twitch = twitch.clone();
-        Self { name, twitch, token, wanted, prefixes, tally, events, outgoing, state, dialled, meter, shutdown, task }
+        Self {
+            name,
+            twitch,
+            token,
+            wanted,
+            prefixes,
+            tally,
+            events,
+            outgoing,
+            state,
+            failing,
+            dialled,
+            meter,
+            shutdown,
+            task,
+        }
     }
 
     /// Wants channels whose ids are those that the server knows them by.

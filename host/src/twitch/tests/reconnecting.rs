@@ -47,6 +47,28 @@ async fn a_connection_that_keeps_ending_is_made_ever_more_rarely() {
     assert_eq!(twitch.violations(), []);
 }
 
+/// No such host, nobody listens, no network, a server that cannot prove who it is.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_cannot_be_reached_is_asked_ever_more_rarely_and_found_when_it_is_back() {
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, InvalidData, NotFound};
+
+    let (twitch, mut bot) = start();
+    bot.join("shop").await;
+    for kind in [NotFound, ConnectionRefused, HostUnreachable, InvalidData] {
+        let before = *bot.dialled.borrow();
+        *bot.failing.lock().unwrap() = Some(kind);
+        twitch.drop_connections();
+        tokio::time::sleep(Duration::from_secs(60 * 60)).await;
+        let attempts = *bot.dialled.borrow() - before;
+        assert!((25..80).contains(&attempts), "{kind}: {attempts}");
+        *bot.failing.lock().unwrap() = None;
+        expect_back(&twitch, &mut bot, "back again").await;
+        // Held for long enough to be a good connection again.
+        tokio::time::sleep(Duration::from_secs(120)).await;
+    }
+    assert_eq!(twitch.violations(), []);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_waits_survives_a_reconnect_while_it_is_fresh() {
     let (twitch, mut bot) = start();
