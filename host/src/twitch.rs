@@ -23,7 +23,7 @@ pub mod counts;
 mod event;
 mod inbox;
 mod joins;
-mod line;
+pub mod line;
 mod lines;
 mod outbox;
 pub mod own_messages;

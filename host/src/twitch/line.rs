@@ -16,32 +16,32 @@ const LONGEST_MESSAGE_ID: usize = 64;
 
 /// A message that calls nothing, as far as anybody cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Talk<'a> {
-    pub(crate) channel: ChannelId,
-    pub(crate) chatter: ChatterId,
+pub struct Talk<'a> {
+    pub channel: ChannelId,
+    pub chatter: ChatterId,
     /// In lower case.
-    pub(crate) login: &'a str,
+    pub login: &'a str,
     /// Empty where Twitch gave none.
-    pub(crate) display_name: &'a str,
+    pub display_name: &'a str,
     /// Brought here from another room of a shared chat, and counted there.
-    pub(crate) is_shared_copy: bool,
+    pub is_shared_copy: bool,
 }
 
 /// What one account passes over.
 #[derive(Clone, Debug)]
-pub(crate) struct Filter {
+pub struct Filter {
     account: Login,
     callings: Arc<Callings>,
 }
 
 impl Filter {
-    pub(crate) fn new(account: Login, callings: Arc<Callings>) -> Self {
+    pub fn new(account: Login, callings: Arc<Callings>) -> Self {
         Self { account, callings }
     }
 
     /// The talk that a line is. `None`: it is not, or it may not be, or the channel is not known (yet) as one where this
     /// account answers: to be parsed in full.
-    pub(crate) fn find_talk<'a>(&self, line: &'a str) -> Option<Talk<'a>> {
+    pub fn find_talk<'a>(&self, line: &'a str) -> Option<Talk<'a>> {
         let (tags, rest) = split_once(line.strip_prefix('@')?, b' ')?;
         let (sender, rest) = rest.strip_prefix(':')?.split_once(' ')?;
         let (channel, text) = rest.strip_prefix("PRIVMSG ")?.strip_prefix('#')?.split_once(" :")?;
