@@ -140,6 +140,8 @@ async fn an_hour_of_far_too_many_replies_breaks_no_limit() {
     let fairness = delivered[..5].iter().max().unwrap() - delivered[..5].iter().min().unwrap();
     assert!(fairness < 100, "{delivered:?}");
     assert!(delivered[5..].iter().all(|&count| count > 300), "{delivered:?}");
+    // One connection, however much there was to say, and one more after each of the four losses.
+    assert_eq!(*bot.dialled.borrow(), 5);
 }
 
 #[tokio::test(start_paused = true)]
