@@ -39,6 +39,11 @@ impl Filter {
         Self { account, callings }
     }
 
+    /// From now on this calls the bot.
+    pub fn refresh(&mut self, callings: Arc<Callings>) {
+        self.callings = callings;
+    }
+
     /// The talk that a line is. `None`: it is not, or it may not be, or the channel is not known (yet) as one where this
     /// account answers: to be parsed in full.
     pub fn find_talk<'a>(&self, line: &'a str) -> Option<Talk<'a>> {

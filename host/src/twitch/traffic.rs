@@ -87,7 +87,7 @@ impl Traffic {
 
     /// Looks at what calls the bot now; to be called once a batch of lines.
     pub(crate) fn refresh_filter(&mut self) {
-        self.filter = Filter::new(self.login.clone(), self.prefixes.snapshot());
+        self.filter.refresh(self.prefixes.snapshot());
     }
 
     /// Takes in what a line says; what is to be answered. Bytes that are not UTF-8 become U+FFFD.
