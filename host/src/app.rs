@@ -59,6 +59,8 @@ pub struct Surroundings<C> {
     pub credentials: Arc<C>,
     pub new_channels: NewChannelRules,
     pub join_policy: JoinPolicy,
+    /// Whether Twitch counts on over a restart of the host. The demo's begins anew with it.
+    pub twitch_counts_on: bool,
     /// For what can be made anew.
     pub cache_dir: PathBuf,
 }
@@ -88,7 +90,7 @@ impl App {
     /// # Errors
     /// For the operator to read: the folder, the database, the engine or a bundled module.
     pub async fn start<C: Credentials>(config: Config, surroundings: Surroundings<C>) -> anyhow::Result<App> {
-        let Surroundings { clock, credentials, new_channels, join_policy, cache_dir } = surroundings;
+        let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir } = surroundings;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         let setup = Arc::new(Setup::new(store.clone(), new_channels));
         let world = Arc::new(join_world(&config, join_policy, &store, &setup, &clock));
@@ -123,8 +125,12 @@ impl App {
         };
         app.start_keeping(changes, publish_wanted);
         let data_dir = config.data_dir.clone();
-        let used =
-            used_limits::begin_use(&app.store, &config).await.context("cannot read what is used of the limits")?;
+        let used = match twitch_counts_on {
+            true => {
+                used_limits::begin_use(&app.store, &config).await.context("cannot read what is used of the limits")?
+            }
+            false => HashMap::new(),
+        };
         let (events, outboxes) = app.start_accounts(config, &used, &credentials);
         app.start_answering(events, outboxes);
         app.start_status_socket(&data_dir);
@@ -216,7 +222,7 @@ impl App {
         info!("all commands have ended; sending what waits");
         self.stop_connections.cancel();
         self.connected.finish().await;
-        used_limits::save_use(&self.store, &self.accounts).await.context("cannot save what is used of the limits")?;
+        used_limits::save_use(&self.store, &self.accounts).await;
         self.stop_telling.cancel();
         self.telling.finish().await;
         self.sandbox.shut_down().await;

@@ -59,6 +59,7 @@ fn surroundings(config: &Config) -> Surroundings<ConfiguredTokens> {
         credentials: Arc::new(ConfiguredTokens::new(&config.accounts)),
         new_channels: NewChannelRules::Essentials,
         join_policy: JoinPolicy::Closed,
+        twitch_counts_on: true,
         cache_dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts"),
     }
 }

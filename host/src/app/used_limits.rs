@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{error, info};
 
 use crate::config::{Config, LimitsConfig};
 use crate::domain::id::Login;
@@ -40,16 +40,14 @@ fn assume(last: LastUse, limits: &LimitsConfig) -> UsedLimits {
     }
 }
 
-/// After the accounts have stopped.
-pub(super) async fn save_use(
-    store: &Store,
-    accounts: &[(Login, watch::Receiver<AccountState>)],
-) -> Result<(), StoreError> {
+/// After the accounts have stopped. Where it fails, the stop goes on, and the next process takes the limits to be used up.
+pub(super) async fn save_use(store: &Store, accounts: &[(Login, watch::Receiver<AccountState>)]) {
     for (login, state) in accounts {
         let used = state.borrow().used;
-        store.save_use(login.clone(), used).await?;
+        if let Err(error) = store.save_use(login.clone(), used).await {
+            error!(account = %login, %error, "what is used of the limits is not saved");
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         new_channels: NewChannelRules::Essentials,
         // Strangers could call the bot into any number of channels: nobody may until there is a policy.
         join_policy: JoinPolicy::Closed,
+        twitch_counts_on: true,
         cache_dir: config.data_dir.join("cache"),
     };
     let mut app = App::start(config, surroundings).await?;

@@ -49,6 +49,23 @@ fn what_is_kept_is_there_the_next_time() {
     assert_eq!(second, expected);
 }
 
+/// Its Twitch begins anew with it, so nothing of any limit is used up.
+#[test]
+fn a_demo_that_was_killed_answers_at_once_the_next_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut killed = Running::start(&mut twitchy(&["demo", "--state", folder.path().join("state").to_str().unwrap()]));
+    killed.wait_for_output("/help");
+    killed.type_line("alice> !balance");
+    killed.wait_for_output("twitchy>");
+    drop(killed);
+    let script = folder.path().join("chat.txt");
+    fs::write(&script, "alice> !balance\n").unwrap();
+    let state = folder.path().join("state");
+    let finished = run(&["demo", "--state", state.to_str().unwrap(), "--script", script.to_str().unwrap()]);
+    assert_eq!(finished.errors, "");
+    assert_eq!(finished.output, "alice> !balance\ntwitchy> @alice you have 120 points\n");
+}
+
 #[test]
 fn a_channel_that_was_left_stays_left_although_it_is_configured() {
     let folder = tempfile::tempdir().unwrap();

@@ -58,6 +58,7 @@ impl Stage {
             credentials: Arc::new(DemoToken),
             new_channels: NewChannelRules::Everything,
             join_policy: JoinPolicy::Open,
+            twitch_counts_on: false,
             cache_dir: cache_dir.to_owned(),
         };
         let app = App::start(demo_config(state_dir, address)?, surroundings).await?;
