@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
+use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Committed, Effect, Holder};
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{InvocationId, Origin};
@@ -32,6 +33,8 @@ fn commit(number: u64) -> Commit {
     Commit {
         invocation: InvocationId { origin: Origin::Chat, id: number.to_string().into() },
         channel: CHANNEL,
+        by: Actor::Host,
+        version: None,
         noted: Vec::new(),
         effects: vec![save, award],
         replies: Vec::new(),

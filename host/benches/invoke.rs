@@ -14,14 +14,14 @@ use twitchy::balances::Balances;
 use twitchy::config::SandboxConfig;
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{Invocation, InvocationId, Origin};
-use twitchy::domain::manifest::{Grants, Manifest, ModuleSource};
+use twitchy::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
 use twitchy::domain::message::{Channel, Chatter};
 use twitchy::domain::ports::{Clock, SystemClock};
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
 use twitchy::sandbox::world::World;
-use twitchy::sandbox::{Call, Sandbox, SizeClass};
+use twitchy::sandbox::{Call, Sandbox};
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
 
@@ -46,6 +46,7 @@ fn call(manifest: Arc<Manifest>, channel: ChannelId) -> Call {
     let invocation = Invocation {
         id: InvocationId { origin: Origin::Chat, id: "1".into() },
         channel: Channel { id: channel, login: "shop".parse().unwrap(), display_name: "Shop".into() },
+        is_proven: true,
         chatter: Chatter {
             id: ChatterId(1),
             login: "alice".parse().unwrap(),

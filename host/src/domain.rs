@@ -5,6 +5,7 @@
 //! `store`.
 
 pub mod amount;
+pub mod audit;
 pub mod calling;
 pub mod effect;
 pub mod histogram;
@@ -14,6 +15,8 @@ pub mod manifest;
 pub mod message;
 pub mod ports;
 pub mod prefix;
+pub mod principal;
+pub mod report;
 pub mod role;
 pub mod tally;
 pub mod used_limits;

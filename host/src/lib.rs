@@ -13,6 +13,7 @@
 //! | [`setup`], [`joining`], [`balances`] | how a channel is set up, who may call the bot, what chatters own |
 //! | [`sandbox`] | runs a module in a fresh instance, as a transaction |
 //! | [`store`] | everything that outlives the process; the only SQL |
+//! | [`telemetry`] | what happens, counted and told |
 //! | [`transcript`] | chats as text, for the demo and for tests |
 //!
 //! Whoever is lower imports nobody who is higher: ARCHITECTURE.md has the table, and a test reads the sources.
@@ -27,5 +28,6 @@ pub mod joining;
 pub mod sandbox;
 pub mod setup;
 pub mod store;
+pub mod telemetry;
 pub mod transcript;
 pub mod twitch;

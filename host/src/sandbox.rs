@@ -39,7 +39,7 @@ use tokio::task::JoinError;
 
 use crate::config::SandboxConfig;
 use crate::domain::invocation::{CommandError, Invocation};
-use crate::domain::manifest::{Grants, Manifest, ModuleSource};
+use crate::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
 use crate::domain::message::Reply;
 use artefact::ArtefactCache;
 use invoke::Invoker;
@@ -47,15 +47,6 @@ use lanes::Lanes;
 use registry::Registry;
 use threads::GuestThreads;
 use world::World;
-
-/// How much a module may be and use; chosen when it is added. Each size class has an engine of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SizeClass {
-    /// 16 MiB of component, 16 MiB of memory.
-    Small,
-    /// 40 MiB of component, 128 MiB of memory: for modules that bring a JavaScript or Python runtime along.
-    Large,
-}
 
 /// Why the sandbox could not be built: the machine's fault or the operator's.
 #[derive(Debug, thiserror::Error)]

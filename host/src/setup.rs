@@ -171,6 +171,7 @@ mod tests {
 
     use super::sample::{command, manifest, name};
     use super::*;
+    use crate::domain::audit::Actor;
     use crate::domain::effect::{Commit, Committed, Effect};
     use crate::domain::invocation::{InvocationId, Origin};
     use crate::domain::manifest::Capability;
@@ -196,6 +197,8 @@ mod tests {
         let commit = Commit {
             invocation: InvocationId { origin: Origin::Event, id: "switches".into() },
             channel: SHOP,
+            by: Actor::Host,
+            version: None,
             noted: Vec::new(),
             effects: vec![Effect::SwitchModule { module: name(module), enabled: false }],
             replies: Vec::new(),

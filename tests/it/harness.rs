@@ -13,16 +13,17 @@ use twitchy::balances::provider::{
 };
 use twitchy::chat::dispatch::Dispatch;
 use twitchy::config::SandboxConfig;
+use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Committed, Effect, Revision, Scope};
 use twitchy::domain::id::{ChannelId, ChatterId, Login, MessageId};
 use twitchy::domain::invocation::{InvocationId, Origin};
-use twitchy::domain::manifest::ModuleSource;
+use twitchy::domain::manifest::{ModuleSource, SizeClass};
 use twitchy::domain::message::{Channel, ChatMessage, Chatter, QuotedMessage};
 use twitchy::domain::ports::{Clock, Moment};
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
+use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::world::World;
-use twitchy::sandbox::{Sandbox, SizeClass};
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
 use twitchy::store::chatters::KnownChatter;
@@ -202,6 +203,8 @@ impl House {
         let commit = Commit {
             invocation: InvocationId { origin: Origin::Event, id: format!("opens-{channel}").into() },
             channel,
+            by: Actor::Host,
+            version: None,
             noted: vec![(Scope::Setup { channel }, Revision(0))],
             effects,
             replies: Vec::new(),

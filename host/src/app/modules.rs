@@ -10,8 +10,8 @@ use tracing::info;
 use twitchy_commands::{BUNDLED, Bundled};
 
 use crate::config::ModulesConfig;
-use crate::domain::manifest::{Manifest, ModuleSource};
-use crate::sandbox::{Sandbox, SizeClass};
+use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
+use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 
 /// More of a file than any module has; the sandbox says how much one may have.

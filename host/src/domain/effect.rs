@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::amount::Amount;
+use super::audit::Actor;
 use super::id::{ChannelId, ChatterId, Login, ModuleName};
 use super::invocation::InvocationId;
 use super::manifest::Command;
@@ -120,6 +121,10 @@ impl Effect {
 pub struct Commit {
     pub invocation: InvocationId,
     pub channel: ChannelId,
+    /// Who asked for it.
+    pub by: Actor,
+    /// The version of the module that ran; None where no module did.
+    pub version: Option<semver::Version>,
     /// The revision that each scope had when the invocation first read it.
     pub noted: Vec<(Scope, Revision)>,
     /// In the order in which the module asked for them; never empty.

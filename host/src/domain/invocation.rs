@@ -40,6 +40,8 @@ pub struct Invocation {
     pub id: InvocationId,
     pub channel: Channel,
     pub chatter: Chatter,
+    /// Whether it is certain that the chatter asked for this: Twitch said so, or the caller is logged in as that chatter.
+    pub is_proven: bool,
     /// The bot account that sits in the channel.
     pub bot: Login,
     pub prefix: Prefix,

@@ -103,11 +103,23 @@ pub enum ModuleSource {
     Bundled,
 }
 
+/// How much a module may be and use; chosen when it is added. Each size class has an engine of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SizeClass {
+    /// 16 MiB of component, 16 MiB of memory.
+    Small,
+    /// 40 MiB of component, 128 MiB of memory: for modules that bring a JavaScript or Python runtime along.
+    Large,
+}
+
 /// What a module offers and asks for, read from its bytes and its `info`, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     pub digest: ModuleDigest,
     pub source: ModuleSource,
+    pub size: SizeClass,
+    /// Of the component as it was brought.
+    pub component_bytes: u64,
     pub name: ModuleName,
     pub version: semver::Version,
     pub summary: String,

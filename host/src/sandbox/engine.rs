@@ -119,7 +119,7 @@ mod tests {
     use wasmtime::component::Component;
 
     use super::*;
-    use crate::sandbox::SizeClass;
+    use crate::domain::manifest::SizeClass;
     use crate::sandbox::limits::Limiter;
 
     /// No machine has room for a pool of so many.

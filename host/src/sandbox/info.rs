@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::bindings::twitchy::command::types as wit;
 use crate::domain::id::{ModuleDigest, ModuleName};
-use crate::domain::manifest::{Capability, Command, Manifest, ModuleSource, Setting, SettingKind};
+use crate::domain::manifest::{Capability, Command, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
 use crate::setup::value::check_value;
 use crate::setup::words::check_word;
 
@@ -32,9 +32,17 @@ fn wrong<T>(what: impl Into<String>) -> Parsed<T> {
 
 /// What the host knows of a module without asking it.
 pub(super) struct Origin {
+    pub(super) brought: Brought,
+    pub(super) capabilities: Vec<Capability>,
+}
+
+/// What is known of a component's bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Brought {
     pub(super) digest: ModuleDigest,
     pub(super) source: ModuleSource,
-    pub(super) capabilities: Vec<Capability>,
+    pub(super) size: SizeClass,
+    pub(super) component_bytes: u64,
 }
 
 pub(super) fn parse_info(info: wit::ModuleInfo, origin: Origin) -> Parsed<Manifest> {
@@ -42,9 +50,12 @@ pub(super) fn parse_info(info: wit::ModuleInfo, origin: Origin) -> Parsed<Manife
         return wrong("this host calls modules for commands only, not for timers or events");
     }
     let name: ModuleName = info.name.parse().map_err(|error| ParseInfoError(format!("{error}")))?;
+    let Brought { digest, source, size, component_bytes } = origin.brought;
     Ok(Manifest {
-        digest: origin.digest,
-        source: origin.source,
+        digest,
+        source,
+        size,
+        component_bytes,
         name,
         version: parse_version(&info.version)?,
         summary: line("summary", info.summary)?,
@@ -186,7 +197,13 @@ mod tests {
     use super::*;
 
     fn origin() -> Origin {
-        Origin { digest: ModuleDigest([0; 32]), source: ModuleSource::Uploaded, capabilities: Vec::new() }
+        let brought = Brought {
+            digest: ModuleDigest([0; 32]),
+            source: ModuleSource::Uploaded,
+            size: SizeClass::Small,
+            component_bytes: 8,
+        };
+        Origin { brought, capabilities: Vec::new() }
     }
 
     fn command(name: &str, aliases: &[&str]) -> wit::CommandInfo {

@@ -2,7 +2,7 @@
 
 use wasmtime::ResourceLimiter;
 
-use super::SizeClass;
+use crate::domain::manifest::SizeClass;
 
 /// What one instance may hold at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

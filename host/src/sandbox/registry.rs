@@ -15,14 +15,14 @@ use super::cpu::CpuMeter;
 use super::engine::ClassEngine;
 use super::failure::Failure;
 use super::guest_log::{GuestLog, escape};
-use super::info::{Origin, parse_info};
+use super::info::{Brought, Origin, parse_info};
 use super::instance::Instance;
 use super::limits::Limiter;
 use super::run::Run;
-use super::{CompileError, InvokeError, SizeClass, StartSandboxError};
+use super::{CompileError, InvokeError, StartSandboxError};
 use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
-use crate::domain::manifest::{Capability, Manifest, ModuleSource};
+use crate::domain::manifest::{Capability, Manifest, ModuleSource, SizeClass};
 
 /// Characters of what wasmtime says about a bad component; it quotes the component.
 const LONGEST_REASON: usize = 300;
@@ -87,6 +87,7 @@ impl Registry {
             return Err(CompileError::Precompiled);
         }
         let digest = ModuleDigest(Sha256::digest(&bytes).into());
+        let component_bytes = bytes.len() as u64;
         let _turn = self.compiling.lock().await;
         if let Some(module) = self.find(&digest) {
             return Ok(Arc::clone(&module.manifest));
@@ -94,7 +95,7 @@ impl Registry {
         let registry = Arc::clone(&self);
         let compiled = tokio::task::spawn_blocking(move || registry.compile(&bytes, digest, size)).await;
         let linked = compiled.map_err(|error| CompileError::Host(format!("compiler: {error}")))??;
-        let module = Arc::new(self.ask(linked, digest, source).await?);
+        let module = Arc::new(self.ask(linked, Brought { digest, source, size, component_bytes }).await?);
         let manifest = Arc::clone(&module.manifest);
         self.modules.write().unwrap_or_else(PoisonError::into_inner).insert(digest, module);
         Ok(manifest)
@@ -117,7 +118,7 @@ impl Registry {
     }
 
     /// Runs the module's `info`: its first instructions in this host, so with nothing in reach but the log.
-    async fn ask(&self, linked: Linked, digest: ModuleDigest, source: ModuleSource) -> Result<Module, CompileError> {
+    async fn ask(&self, linked: Linked, brought: Brought) -> Result<Module, CompileError> {
         let Linked { class, pre, capabilities } = linked;
         let slot = Arc::clone(&class.slots).acquire_owned().await;
         let _slot = slot.map_err(|error| CompileError::Host(error.to_string()))?;
@@ -132,9 +133,9 @@ impl Registry {
         let told = tokio::time::timeout(config.deadline, meter.meter(told)).await;
         let told = told.unwrap_or(Err(Failure::Final(InvokeError::Deadline)));
         let (run, backtrace) = instance.into_parts();
-        run.into_parts().0.emit(&digest.to_string(), None, backtrace.as_deref());
+        run.into_parts().0.emit(&brought.digest.to_string(), None, backtrace.as_deref());
         let info = told.map_err(|failure| CompileError::Run(failure.into()))?;
-        let manifest = parse_info(info, Origin { digest, source, capabilities });
+        let manifest = parse_info(info, Origin { brought, capabilities });
         let manifest = Arc::new(manifest.map_err(|error| CompileError::Info(error.to_string()))?);
         Ok(Module { manifest, class, pre })
     }

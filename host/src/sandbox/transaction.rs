@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use super::Call;
 use super::world::World;
+use crate::domain::audit::Actor;
 use crate::domain::effect::{Commit, Effect, Revision, Scope};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::{Invocation, Origin};
@@ -124,6 +125,8 @@ impl Transaction {
         (!effects.is_empty()).then(|| Commit {
             invocation: invocation.id.clone(),
             channel: invocation.channel.id,
+            by: Actor::Chatter { id: invocation.chatter.id, login: invocation.chatter.login.clone() },
+            version: Some(self.call.manifest.version.clone()),
             noted: self.noted.into_iter().collect(),
             effects,
             replies: replies.to_vec(),
@@ -255,7 +258,8 @@ mod tests {
 
     #[test]
     fn no_door_opens_without_its_grant() {
-        use crate::sandbox::{SizeClass, guest_log::GuestLog, limits::Limiter, run::Run};
+        use crate::domain::manifest::SizeClass;
+        use crate::sandbox::{guest_log::GuestLog, limits::Limiter, run::Run};
         let bench = Bench::new(Terms::default());
         let transaction = bench.begin_with(bench.invocation("alice", ""), Grants::default());
         let (limiter, call) = (Limiter::new(SizeClass::Small.walls()), Arc::clone(&transaction.call));

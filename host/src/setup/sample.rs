@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::channel::{ChannelSetup, ModuleSetup};
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
-use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, SettingKind};
+use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
 use crate::domain::message::Channel;
 use crate::domain::role::Role;
 
@@ -31,6 +31,8 @@ pub(crate) fn manifest(module: &str, commands: Vec<Command>, settings: Vec<Setti
     Manifest {
         digest: ModuleDigest([7; 32]),
         source: ModuleSource::Bundled,
+        size: SizeClass::Small,
+        component_bytes: 8,
         name: name(module),
         version: semver::Version::new(1, 0, 0),
         summary: "for tests".to_owned(),

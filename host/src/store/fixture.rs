@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{Store, migrate};
+use crate::domain::audit::Actor;
 use crate::domain::effect::{Commit, Committed, Effect, Holder};
 use crate::domain::id::{ChannelId, ChatterId, Login, ModuleName};
 use crate::domain::invocation::{InvocationId, Origin};
@@ -109,6 +110,8 @@ pub(crate) fn commit(id: &str, effects: Vec<Effect>) -> Commit {
     Commit {
         invocation: chat_id(id),
         channel: CHANNEL,
+        by: Actor::Host,
+        version: None,
         noted: Vec::new(),
         effects,
         replies: vec![Reply::Answer(format!("answer to {id}"))],

@@ -5,24 +5,26 @@ use super::source::{Finding, Source};
 /// What each part of the host may import, besides itself. `a::b` allows only that file of `a`.
 ///
 /// An arrow never goes up and never sideways: a part may import only parts that stand above it here.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("store", &["domain"]),
     ("transcript", &["domain"]),
+    ("telemetry", &["domain"]),
     ("twitch", &["domain", "config"]),
     ("setup", &["domain", "config", "store"]),
     ("joining", &["domain", "config", "store"]),
     ("balances", &["domain", "config", "store"]),
     ("vault", &["domain", "config", "store", "twitch::oauth"]),
-    ("sandbox", &["domain", "config", "store", "setup", "joining", "balances"]),
-    ("chat", &["domain", "config", "store", "setup", "sandbox"]),
+    ("sandbox", &["domain", "config", "store", "telemetry", "setup", "joining", "balances"]),
+    ("chat", &["domain", "config", "store", "telemetry", "setup", "sandbox"]),
     (
         "http",
         &[
             "domain",
             "config",
             "store",
+            "telemetry",
             "twitch::oauth",
             "twitch::helix",
             "setup",
@@ -35,7 +37,20 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ),
     (
         "app",
-        &["domain", "config", "store", "twitch", "setup", "joining", "balances", "vault", "sandbox", "chat", "http"],
+        &[
+            "domain",
+            "config",
+            "store",
+            "telemetry",
+            "twitch",
+            "setup",
+            "joining",
+            "balances",
+            "vault",
+            "sandbox",
+            "chat",
+            "http",
+        ],
     ),
     (
         "cli",
@@ -43,6 +58,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "domain",
             "config",
             "store",
+            "telemetry",
             "twitch",
             "setup",
             "joining",

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use tests::guests;
-use twitchy::domain::manifest::ModuleSource;
-use twitchy::sandbox::{CompileError, Sandbox, SizeClass};
+use twitchy::domain::manifest::{ModuleSource, SizeClass};
+use twitchy::sandbox::{CompileError, Sandbox};
 
 use super::fixture::{Fixture, Terms, text};
 

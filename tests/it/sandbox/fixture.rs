@@ -13,14 +13,14 @@ use twitchy::balances::provider::BalanceProvider;
 use twitchy::config::SandboxConfig;
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{Invocation, InvocationId, Origin};
-use twitchy::domain::manifest::{Grants, Manifest, ModuleSource};
+use twitchy::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
 use twitchy::domain::message::{Channel, Chatter, Reply};
 use twitchy::domain::ports::Clock;
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
 use twitchy::sandbox::world::World;
-use twitchy::sandbox::{Answer, Call, InvokeError, Sandbox, SizeClass};
+use twitchy::sandbox::{Answer, Call, InvokeError, Sandbox};
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
 
@@ -177,6 +177,7 @@ fn invocation(command: Box<str>, number: u64) -> Invocation {
     Invocation {
         id: InvocationId { origin: Origin::Chat, id: number.to_string().into() },
         channel: channel(SHOP),
+        is_proven: true,
         chatter: Chatter {
             id: ChatterId(ALICE),
             login: "alice".parse().unwrap(),

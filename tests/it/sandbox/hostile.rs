@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tests::guests;
 use twitchy::config::SandboxConfig;
-use twitchy::domain::manifest::ModuleSource;
-use twitchy::sandbox::{Blame, CompileError, InvokeError, SizeClass};
+use twitchy::domain::manifest::{ModuleSource, SizeClass};
+use twitchy::sandbox::{Blame, CompileError, InvokeError};
 
 use super::fixture::{Fixture, Terms, text};
 

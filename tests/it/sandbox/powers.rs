@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tests::guests;
 use twitchy::domain::invocation::CommandError;
-use twitchy::domain::manifest::{Capability, Grants, ModuleSource};
-use twitchy::sandbox::{Blame, CompileError, InvokeError, SizeClass};
+use twitchy::domain::manifest::{Capability, Grants, ModuleSource, SizeClass};
+use twitchy::sandbox::{Blame, CompileError, InvokeError};
 
 use super::fixture::{Fixture, text};
 

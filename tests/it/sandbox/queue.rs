@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use twitchy::balances::provider::{BalanceProvider, Found, Pending, Standing};
 use twitchy::config::SandboxConfig;
 use twitchy::domain::id::{ChannelId, ChatterId};
-use twitchy::domain::manifest::ModuleSource;
-use twitchy::sandbox::{Blame, InvokeError, SizeClass};
+use twitchy::domain::manifest::{ModuleSource, SizeClass};
+use twitchy::sandbox::{Blame, InvokeError};
 
 use super::fixture::{Fixture, Terms, bundled, text};
 

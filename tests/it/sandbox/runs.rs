@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use tests::guests;
 use twitchy::balances::provider::{BalanceProvider, FindBalanceError, Found, Pending, Standing};
 use twitchy::config::SandboxConfig;
+use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Committed, Effect};
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{InvocationId, Origin};
@@ -52,6 +53,8 @@ impl BalanceProvider for Meddler {
                 let commit = Commit {
                     invocation: InvocationId { origin: Origin::Http, id: format!("meddler {asked}").into() },
                     channel,
+                    by: Actor::Host,
+                    version: None,
                     noted: Vec::new(),
                     effects: vec![Effect::SaveEntry { module, key: "count".into(), value }],
                     replies: Vec::new(),

@@ -172,6 +172,7 @@ pub(super) fn invocation(channel: ChannelId, caller: &str, text: &str, id: &str)
     Invocation {
         id: InvocationId { origin: Origin::Chat, id: id.into() },
         channel: Channel { id: channel, login: login.parse().unwrap(), display_name: login.into() },
+        is_proven: true,
         chatter: Chatter {
             id: caller_id,
             login: caller.parse().unwrap(),

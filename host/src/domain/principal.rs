@@ -1,0 +1,93 @@
+//! Who calls our API: the holder of an API key.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::id::ChannelId;
+
+/// What an API key is known by; no secret. 12 lower-case hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(Box<str>);
+
+/// What a key opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum KeyScope {
+    /// All of the host.
+    Operator,
+    /// One channel, as its creator holds it.
+    Channel(ChannelId),
+}
+
+/// Why a text names no key or no scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParsePrincipalError {
+    #[error("a key's id is 12 lower-case hexadecimal digits")]
+    KeyId,
+    #[error("a scope is \"operator\", or \"channel:\" and the channel's id")]
+    KeyScope,
+}
+
+impl KeyId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = ParsePrincipalError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePrincipalError> {
+        let is_id = text.len() == 12 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        is_id.then(|| Self(text.into())).ok_or(ParsePrincipalError::KeyId)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for KeyScope {
+    type Err = ParsePrincipalError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePrincipalError> {
+        if text == "operator" {
+            return Ok(KeyScope::Operator);
+        }
+        let channel = text.strip_prefix("channel:").and_then(|id| id.parse().ok());
+        channel.map(KeyScope::Channel).ok_or(ParsePrincipalError::KeyScope)
+    }
+}
+
+impl fmt::Display for KeyScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyScope::Operator => f.write_str("operator"),
+            KeyScope::Channel(channel) => write!(f, "channel:{channel}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_has_one_spelling() {
+        for text in ["operator", "channel:100"] {
+            assert_eq!(text.parse::<KeyScope>().unwrap().to_string(), text);
+        }
+        for bad in ["", "Operator", "channel", "channel:", "channel:shop", "channel:007", "operator "] {
+            assert_eq!(bad.parse::<KeyScope>(), Err(ParsePrincipalError::KeyScope), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_keys_id_is_twelve_hexadecimal_digits() {
+        assert_eq!("0123456789ab".parse::<KeyId>().unwrap().as_str(), "0123456789ab");
+        for bad in ["", "0123456789a", "0123456789AB", "0123456789abc", "0123456789a_"] {
+            assert_eq!(bad.parse::<KeyId>(), Err(ParsePrincipalError::KeyId), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What became of an invocation, for whoever watches.
+
+use std::time::{Duration, SystemTime};
+
+use super::id::{ChannelId, ChatterId, ModuleDigest, ModuleName};
+use super::invocation::InvocationId;
+
+/// How an invocation ended, and what it cost. No text of chat is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub id: InvocationId,
+    pub channel: ChannelId,
+    pub chatter: ChatterId,
+    pub module: ModuleName,
+    pub version: semver::Version,
+    pub digest: ModuleDigest,
+    /// The declared name, or the claimed word.
+    pub command: Box<str>,
+    pub outcome: Outcome,
+    pub replies: usize,
+    pub usage: Usage,
+    /// From the question to the answer, waiting included.
+    pub took: Duration,
+    pub at: SystemTime,
+}
+
+/// What the guest used, all its runs together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub processor: Duration,
+    /// Bytes of guest memory, in the run that had most.
+    pub memory: usize,
+    /// 1 unless it ran again after conflicts; 0 where it never ran.
+    pub runs: u32,
+}
+
+/// How an invocation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    Answered,
+    /// Answered before, under the same id.
+    Duplicate,
+    /// The module told how it is called.
+    Usage,
+    /// The module said no.
+    Refused,
+    /// The module could not, for now.
+    Unavailable,
+    /// It gave no answer, by the fault of the guest.
+    Broke(Fault),
+    /// It gave no answer, by the fault of the host or of nobody.
+    Failed(Fault),
+}
+
+/// Why an invocation gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    Deadline,
+    Processor,
+    Memory,
+    Trap,
+    Conflict,
+    Busy,
+    Host,
+}
+
+impl Outcome {
+    /// In snake_case, as a metric's label has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Answered => "answered",
+            Outcome::Duplicate => "duplicate",
+            Outcome::Usage => "usage",
+            Outcome::Refused => "refused",
+            Outcome::Unavailable => "unavailable",
+            Outcome::Broke(fault) | Outcome::Failed(fault) => fault.as_str(),
+        }
+    }
+
+    /// Whose fault it was that there is no answer: `guest`, `host`, or `none` where there is one.
+    pub fn blame(self) -> &'static str {
+        match self {
+            Outcome::Broke(_) => "guest",
+            Outcome::Failed(_) => "host",
+            _ => "none",
+        }
+    }
+}
+
+impl Fault {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Fault::Deadline => "deadline",
+            Fault::Processor => "processor",
+            Fault::Memory => "memory",
+            Fault::Trap => "trap",
+            Fault::Conflict => "conflict",
+            Fault::Busy => "busy",
+            Fault::Host => "host",
+        }
+    }
+}
