@@ -11,12 +11,15 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 
+mod api_client;
 mod check_config;
 mod demo;
 mod logging;
+mod module;
 mod serve;
 mod signals;
 mod status;
+mod table;
 
 const FIRST_STEPS: &str = "\
 Try it without a Twitch account, in a chat on this machine:
@@ -49,6 +52,8 @@ enum Subcommands {
     CheckConfig(check_config::Arguments),
     /// Ask a running bot how it is.
     Status(status::Arguments),
+    /// Upload modules to a running bot, and say where they answer.
+    Module(module::Arguments),
 }
 
 /// The whole program: `arguments` start with the program's name.
@@ -66,6 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Subcommands::Demo(arguments)) => demo::run(arguments),
         Some(Subcommands::CheckConfig(arguments)) => check_config::run(&arguments),
         Some(Subcommands::Status(arguments)) => status::run(&arguments),
+        Some(Subcommands::Module(arguments)) => module::run(arguments),
         None => Ok(show_first_steps()),
     };
     outcome.unwrap_or_else(|error| {

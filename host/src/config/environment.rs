@@ -2,7 +2,7 @@
 //!
 //! `TWITCHY_DATA_DIR` overrides the file's `data_dir`, `TWITCHY_LOG` says what is logged (`info`,
 //! `twitchy=debug,warn`), and `NO_COLOR` asks for plain text. An account's token is in the variable that its
-//! `token_env` names.
+//! `token_env` names. Subcommands that ask a running host find it by `TWITCHY_URL` and `TWITCHY_API_KEY`.
 
 use std::env;
 use std::path::PathBuf;
@@ -32,6 +32,16 @@ pub fn find_demo_state_dir() -> Option<PathBuf> {
 /// Compiled modules, which can be made anew; None where the user has no home.
 pub fn find_artefact_dir() -> Option<PathBuf> {
     dirs::cache_dir().map(|folder| folder.join("twitchy").join("artefacts"))
+}
+
+/// Where the API of the host is that a subcommand asks.
+pub fn find_api_url() -> Option<String> {
+    env::var("TWITCHY_URL").ok().filter(|url| !url.is_empty())
+}
+
+/// What opens it. Not an argument: those are seen by everybody on the machine.
+pub fn find_api_key() -> Option<SecretString> {
+    env::var("TWITCHY_API_KEY").ok().filter(|key| !key.is_empty()).map(SecretString::from)
 }
 
 pub(super) fn find_token(variable: &str) -> Option<SecretString> {

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use crate::app::status::{AccountStatus, ModuleStatus, SpanStatus, Status};
+use crate::cli::table::{Row, align};
 use crate::setup::span::show_span;
-
-type Row = Vec<String>;
 
 pub(super) fn write_report(status: &Status, problems: &[String]) -> String {
     let mut report = format!("twitchy {}, up for {}\n", status.version, show_uptime(status.uptime));
@@ -77,19 +76,6 @@ fn conclude(problems: &[String]) -> String {
     }
     let lines: String = problems.iter().map(|problem| format!("  {problem}\n")).collect();
     format!("\nnot well:\n{lines}")
-}
-
-/// Columns as wide as their widest cell, two blanks apart.
-fn align(heading: &[&str], rows: &[Row]) -> String {
-    let heading: Row = heading.iter().map(|&cell| cell.to_owned()).collect();
-    let rows: Vec<&Row> = std::iter::once(&heading).chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..heading.len()).map(width).collect();
-    let line = |row: &&Row| {
-        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}  "));
-        format!("{}\n", cells.collect::<String>().trim_end())
-    };
-    rows.iter().map(line).collect()
 }
 
 /// The two greatest units are enough: `3d4h`, `3h12m`, `12s`.

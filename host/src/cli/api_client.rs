@@ -1,0 +1,228 @@
+//! Speaks to the HTTP API of a running host.
+//!
+//! Promised: the key goes over TLS or stays on this machine, and is in no error; a refusal is told in the host's own
+//! words. Absent: redirects, proxies and retries, which nobody who holds an operator's key wants.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Empty, Full, Limited};
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, IF_MATCH};
+use hyper::{Method, Request, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use crate::config::{ServerAddress, environment};
+use crate::twitch::server::{Dial, Server};
+
+/// Where a host listens unless its configuration says otherwise.
+const USUAL_URL: &str = "http://127.0.0.1:8080";
+/// Compiling a large module takes a minute at most, and others may be before it.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(180);
+/// Of an answer. Pages are bounded, so nothing comes near.
+const MOST_ANSWERED: usize = 16 << 20;
+
+pub(super) type Body = BoxBody<Bytes, Infallible>;
+
+/// Which host is meant.
+#[derive(Debug, clap::Args)]
+pub(super) struct HostArguments {
+    /// Where the host's API is [default: $TWITCHY_URL, or http://127.0.0.1:8080]
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<ApiUrl>,
+}
+
+/// `https://bot.example.com`, or `http://` on this machine. Nothing below the root: the API's paths are fixed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ApiUrl(ServerAddress);
+
+/// The text is no such address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an address such as https://bot.example.com, or http://127.0.0.1:8080 on this machine")]
+pub(super) struct ParseApiUrlError;
+
+impl FromStr for ApiUrl {
+    type Err = ParseApiUrlError;
+
+    fn from_str(text: &str) -> Result<Self, ParseApiUrlError> {
+        let uri: Uri = text.parse().map_err(|_| ParseApiUrlError)?;
+        let is_tls = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(ParseApiUrlError),
+        };
+        let authority =
+            uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or(ParseApiUrlError)?;
+        if uri.path() != "/" || uri.query().is_some() {
+            return Err(ParseApiUrlError);
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        Ok(Self(ServerAddress { is_tls, host, port }))
+    }
+}
+
+impl fmt::Display for ApiUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ServerAddress { is_tls, host, port } = &self.0;
+        let scheme = if *is_tls { "https" } else { "http" };
+        if host.contains(':') { write!(f, "{scheme}://[{host}]:{port}") } else { write!(f, "{scheme}://{host}:{port}") }
+    }
+}
+
+/// A host's API, as the holder of a key sees it.
+pub(super) struct ApiClient {
+    url: ApiUrl,
+    key: SecretString,
+}
+
+/// What the host said.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// The revision of what was asked for.
+    pub(super) etag: Option<HeaderValue>,
+    pub(super) body: Value,
+}
+
+/// A request of the API.
+pub(super) struct Question {
+    method: Method,
+    path: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Body,
+}
+
+impl Question {
+    pub(super) fn new(method: Method, path: impl Into<String>) -> Question {
+        Question { method, path: path.into(), headers: Vec::new(), body: Empty::new().boxed() }
+    }
+
+    pub(super) fn with_json(mut self, body: &Value) -> Question {
+        self.headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+        self.body = Full::from(body.to_string()).boxed();
+        self
+    }
+
+    pub(super) fn with_body(mut self, content_type: &'static str, body: Body) -> Question {
+        self.headers.push((CONTENT_TYPE, HeaderValue::from_static(content_type)));
+        self.body = body;
+        self
+    }
+
+    /// Only where nothing changed since the answer with this tag.
+    pub(super) fn if_match(mut self, etag: Option<HeaderValue>) -> Question {
+        self.headers.extend(etag.map(|etag| (IF_MATCH, etag)));
+        self
+    }
+}
+
+impl ApiClient {
+    /// # Errors
+    /// Where no key is in the environment, or the address there is none.
+    pub(super) fn new(host: &HostArguments) -> anyhow::Result<ApiClient> {
+        let Some(key) = environment::find_api_key() else {
+            bail!("put an API key into the environment variable TWITCHY_API_KEY; `twitchy api-key create` makes one");
+        };
+        let url = match (&host.url, environment::find_api_url()) {
+            (Some(url), _) => url.clone(),
+            (None, Some(text)) => text.parse().context("TWITCHY_URL must be")?,
+            (None, None) => USUAL_URL.parse().context("the usual address")?,
+        };
+        Ok(ApiClient { url, key })
+    }
+
+    /// # Errors
+    /// Where the host cannot be reached, and where it refuses: then in its own words.
+    pub(super) async fn ask(&self, question: Question) -> anyhow::Result<Answer> {
+        let asked = tokio::time::timeout(ANSWERED_WITHIN, self.send(question)).await;
+        let answer = asked.with_context(|| format!("{} gives no answer", self.url))?;
+        let answer = answer.with_context(|| format!("cannot ask the host at {}", self.url))?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer)) }
+    }
+
+    /// All pages of a list.
+    pub(super) async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
+        let (mut items, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.ask(Question::new(Method::GET, format!("{path}?limit=100{cursor}"))).await?.body;
+            items.extend(page["items"].as_array().cloned().unwrap_or_default());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Ok(items),
+            }
+        }
+    }
+
+    async fn send(&self, question: Question) -> anyhow::Result<Answer> {
+        let stream = Server::new(self.url.0.clone()).dial().await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let connection = tokio::spawn(connection);
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", self.key.expose_secret()))
+            .map_err(|_| anyhow::anyhow!("what is in TWITCHY_API_KEY is no key"))?;
+        authorization.set_sensitive(true);
+        let mut request = Request::builder()
+            .method(question.method)
+            .uri(question.path)
+            .header(HOST, self.authority())
+            .header(ACCEPT, "application/json, application/problem+json")
+            .header(AUTHORIZATION, authorization)
+            .body(question.body)?;
+        request.headers_mut().extend(question.headers);
+        let response = sender.send_request(request).await?;
+        let (status, etag) = (response.status(), response.headers().get(ETAG).cloned());
+        let body = Limited::new(response.into_body(), MOST_ANSWERED).collect().await;
+        let body = body.map_err(|error| anyhow::anyhow!("the answer: {error}"))?.to_bytes();
+        connection.abort();
+        let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap_or(Value::Null) };
+        Ok(Answer { status, etag, body })
+    }
+
+    fn authority(&self) -> String {
+        let url = self.url.to_string();
+        url.split_once("://").map_or(url.clone(), |(_, authority)| authority.to_owned())
+    }
+}
+
+/// What the host says is shown to a terminal, so without what moves its cursor.
+fn refusal(answer: &Answer) -> anyhow::Error {
+    let text = |key: &str| answer.body[key].as_str().map(|text| text.escape_debug().to_string());
+    match (text("detail").or(text("title")), text("code")) {
+        (Some(detail), Some(code)) => anyhow::anyhow!("{detail} ({code})").context("the host refuses"),
+        _ => anyhow::anyhow!("the host answers {}, which is not this program's API", answer.status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_scheme_a_host_and_nothing_below() {
+        let shown = |text: &str| text.parse::<ApiUrl>().map(|url| url.to_string());
+        assert_eq!(shown("https://bot.example.com").unwrap(), "https://bot.example.com:443");
+        assert_eq!(shown("http://127.0.0.1:8080/").unwrap(), "http://127.0.0.1:8080");
+        assert_eq!(shown("http://[::1]:80").unwrap(), "http://[::1]:80");
+        for bad in
+            ["", "bot.example.com", "ftp://a", "https://me:secret@a", "https://a/api", "https://a/?b", "https://"]
+        {
+            assert_eq!(shown(bad), Err(ParseApiUrlError), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_hosts_words() {
+        let body = serde_json::json!({ "detail": "version 1.0.0 is there\u{1b}[2J", "code": "version_exists" });
+        let answer = Answer { status: StatusCode::CONFLICT, etag: None, body };
+        let expected = r"the host refuses: version 1.0.0 is there\u{1b}[2J (version_exists)";
+        assert_eq!(format!("{:#}", refusal(&answer)), expected);
+        let answer = Answer { status: StatusCode::BAD_GATEWAY, etag: None, body: Value::Null };
+        assert!(refusal(&answer).to_string().contains("502 Bad Gateway, which is not this program's API"));
+    }
+}
