@@ -8,6 +8,7 @@ pub mod amount;
 pub mod audit;
 pub mod calling;
 pub mod effect;
+pub mod fuse;
 pub mod histogram;
 pub mod id;
 pub mod invocation;

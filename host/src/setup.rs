@@ -132,16 +132,19 @@ impl Setup {
         let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
         let modules = catalogue.values().map(|manifest| {
             let name = &manifest.name;
+            let said = record.modules.remove(name).unwrap_or_default();
             ModuleSetup {
                 manifest: manifest.clone(),
-                is_enabled: is_always_on(name)
-                    || record.switched.get(name).copied().unwrap_or_else(|| self.rules.is_on(manifest)),
+                is_enabled: is_always_on(name) || said.enabled.unwrap_or_else(|| self.rules.is_on(manifest)),
                 grants: match manifest.source {
                     ModuleSource::Bundled | ModuleSource::Configured => Grants::all(manifest),
                     ModuleSource::Uploaded => record.grants.remove(&manifest.digest).unwrap_or_default(),
                 },
                 settings: record.settings.remove(name).unwrap_or_default(),
                 claimed: record.claimed.remove(name).unwrap_or_default(),
+                accepted: said.accepted,
+                pinned: said.pinned,
+                blown: said.blown,
             }
         });
         let mut setup = ChannelSetup::new(record.channel, record.bot, modules);

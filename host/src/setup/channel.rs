@@ -6,7 +6,8 @@ use std::time::SystemTime;
 
 use super::words::Words;
 use crate::domain::effect::{Effect, Revision};
-use crate::domain::id::{Login, ModuleName};
+use crate::domain::fuse::BlownFuse;
+use crate::domain::id::{Login, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Command, Grants, Manifest, SettingKind};
 use crate::domain::message::Channel;
 use crate::domain::prefix::Prefix;
@@ -38,6 +39,11 @@ pub struct ModuleSetup {
     pub settings: BTreeMap<String, String>,
     /// The words claimed here, besides the declared ones.
     pub claimed: Vec<Command>,
+    /// The version whose requests were granted here.
+    pub accepted: Option<ModuleDigest>,
+    /// The version that the channel stays on; None: it follows the latest.
+    pub pinned: Option<semver::Version>,
+    pub blown: Option<BlownFuse>,
 }
 
 /// What a word calls.
@@ -57,6 +63,9 @@ impl ModuleSetup {
             grants: Grants::default(),
             settings: BTreeMap::new(),
             claimed: Vec::new(),
+            accepted: None,
+            pinned: None,
+            blown: None,
         }
     }
 
@@ -124,9 +133,23 @@ impl ChannelSetup {
         match effect {
             Effect::ChangePrefix(prefix) => next.prefix = prefix.clone(),
             Effect::Mute { until } => next.muted_until = *until,
-            Effect::SwitchModule { module, enabled } => {
-                next.change_module(module, |module| module.is_enabled = *enabled);
+            Effect::ChangeLocale(locale) => next.locale = locale.clone(),
+            Effect::SwitchModule { module, enabled } => next.change_module(module, |module| {
+                module.is_enabled = *enabled;
+                module.blown = module.blown.filter(|_| !enabled);
+            }),
+            Effect::AcceptVersion { module, digest, grants } => next.change_module(module, |module| {
+                module.accepted = Some(*digest);
+                module.grants = grants.clone();
+            }),
+            Effect::PinVersion { module, version } => {
+                next.change_module(module, |module| module.pinned.clone_from(version));
             }
+            Effect::BlowFuse { module, digest, until } => next.change_module(module, |module| {
+                let before = module.blown.filter(|blown| blown.digest == *digest).map_or(0, |blown| blown.times);
+                module.blown = Some(BlownFuse { digest: *digest, until: *until, times: before + 1 });
+            }),
+            Effect::RestoreFuse { module } => next.change_module(module, |module| module.blown = None),
             Effect::ChangeSetting { module, key, value } => next.change_module(module, |module| {
                 match value {
                     Some(value) => module.settings.insert(key.clone(), value.clone()),

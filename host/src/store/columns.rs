@@ -60,6 +60,22 @@ impl FromSql for ModuleDigest {
     }
 }
 
+/// A module's version, in the one spelling that it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Version(pub(super) semver::Version);
+
+impl ToSql for Version {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.to_string().into())
+    }
+}
+
+impl FromSql for Version {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map(Version).map_err(FromSqlError::other)
+    }
+}
+
 /// As decimal text: exact whatever the currency.
 impl ToSql for Amount {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
