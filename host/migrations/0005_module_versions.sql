@@ -14,3 +14,25 @@ CREATE TABLE channel_modules (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO channel_modules (channel_id, module, enabled) SELECT channel_id, module, enabled FROM switched_modules;
 DROP TABLE switched_modules;
+
+-- What was uploaded. The components themselves are files, named by their digest. A name belongs to the key that brought it
+-- first; NULL is the command line. A canary is a version that only some channels have.
+CREATE TABLE modules (
+    name TEXT PRIMARY KEY,
+    publisher TEXT,
+    canary TEXT,
+    canary_channels TEXT CHECK (json_valid(canary_channels)),
+    CHECK ((canary IS NULL) = (canary_channels IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE module_versions (
+    version_id INTEGER PRIMARY KEY,
+    module TEXT NOT NULL REFERENCES modules,
+    version TEXT NOT NULL,
+    digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
+    manifest TEXT NOT NULL CHECK (json_valid(manifest)),
+    uploaded_at INTEGER NOT NULL,
+    uploaded_by TEXT,
+    withdrawn_at INTEGER,
+    UNIQUE (module, version)
+) STRICT;

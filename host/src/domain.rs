@@ -21,3 +21,4 @@ pub mod report;
 pub mod role;
 pub mod tally;
 pub mod used_limits;
+pub mod version;

@@ -11,6 +11,7 @@ use crate::domain::amount::Amount;
 use crate::domain::effect::{Holder, Revision};
 use crate::domain::id::{ChannelId, ChatterId, Login, ModuleDigest, ModuleName};
 use crate::domain::prefix::Prefix;
+use crate::domain::principal::KeyId;
 use crate::domain::role::Role;
 
 macro_rules! number_column {
@@ -46,7 +47,7 @@ macro_rules! text_column {
         }
     )+};
 }
-text_column!(Login, ModuleName, Prefix, Role);
+text_column!(KeyId, Login, ModuleName, Prefix, Role);
 
 impl ToSql for ModuleDigest {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

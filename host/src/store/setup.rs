@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, Row, ToSql, params_from_iter};
 
 use super::columns::{At, Json, Span, Version};
 use super::{Store, StoreError, scopes};
@@ -47,20 +47,12 @@ pub struct ModuleRecord {
 impl Store {
     /// One consistent snapshot.
     pub fn load_channel(&self, channel: ChannelId) -> Result<Option<ChannelRecord>, StoreError> {
-        self.readers.read(|connection| {
-            // Nothing of it is written: the transaction makes the five reads see one moment.
-            let snapshot = connection.unchecked_transaction()?;
-            let Some(mut record) = load_record(&snapshot, channel)? else { return Ok(None) };
-            record.modules = list_rows(&snapshot, LIST_MODULES, channel, read_module)?.into_iter().collect();
-            for (module, (key, value)) in list_rows(&snapshot, LIST_SETTINGS, channel, read_setting)? {
-                record.settings.entry(module).or_default().insert(key, value);
-            }
-            for (module, word) in list_rows(&snapshot, LIST_WORDS, channel, read_word)? {
-                record.claimed.entry(module).or_default().push(word);
-            }
-            record.grants = list_rows(&snapshot, LIST_GRANTS, channel, read_grants)?.into_iter().collect();
-            Ok(Some(record))
-        })
+        self.readers.read(|connection| load_records(connection, Some(channel)).map(|found| found.into_iter().next()))
+    }
+
+    /// All channels, in one snapshot and as many reads as one takes.
+    pub fn load_channels(&self) -> Result<Vec<ChannelRecord>, StoreError> {
+        self.readers.read(|connection| load_records(connection, None))
     }
 
     /// Every channel that was ever sat in, wanted or not.
@@ -105,45 +97,83 @@ fn insert_grants(
     )
 }
 
-fn load_record(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<ChannelRecord>> {
-    connection
-        .prepare_cached(
-            "SELECT login, display_name, bot, revision, prefix, locale, muted_until FROM channels
-             WHERE channel_id = ?1",
-        )?
-        .query_row(params![channel], |row| {
-            Ok(ChannelRecord {
-                channel: Channel { id: channel, login: row.get(0)?, display_name: row.get(1)? },
-                bot: row.get(2)?,
-                revision: row.get(3)?,
-                prefix: row.get(4)?,
-                locale: row.get(5)?,
-                muted_until: row.get::<_, Option<At>>(6)?.map(|At(until)| until),
-                modules: BTreeMap::new(),
-                settings: BTreeMap::new(),
-                claimed: BTreeMap::new(),
-                grants: HashMap::new(),
-            })
+/// Of one channel, or of all.
+fn load_records(connection: &Connection, channel: Option<ChannelId>) -> rusqlite::Result<Vec<ChannelRecord>> {
+    // Nothing of it is written: the transaction makes the five reads see one moment.
+    let snapshot = connection.unchecked_transaction()?;
+    let mut records = BTreeMap::new();
+    for_each_row(&snapshot, LIST_CHANNELS, channel, |row| {
+        let record = read_channel(row)?;
+        records.insert(record.channel.id, record);
+        Ok(())
+    })?;
+    let mut add = |sql, add: fn(&mut ChannelRecord, &Row<'_>) -> rusqlite::Result<()>| {
+        for_each_row(&snapshot, sql, channel, |row| match records.get_mut(&row.get("channel_id")?) {
+            Some(record) => add(record, row),
+            None => Ok(()),
         })
-        .optional()
+    };
+    add(LIST_MODULES, |record, row| {
+        record.modules.extend([read_module(row)?]);
+        Ok(())
+    })?;
+    add(LIST_SETTINGS, |record, row| {
+        let (module, setting) = read_setting(row)?;
+        record.settings.entry(module).or_default().extend([setting]);
+        Ok(())
+    })?;
+    add(LIST_WORDS, |record, row| {
+        let (module, word) = read_word(row)?;
+        record.claimed.entry(module).or_default().push(word);
+        Ok(())
+    })?;
+    add(LIST_GRANTS, |record, row| {
+        record.grants.extend([read_grants(row)?]);
+        Ok(())
+    })?;
+    Ok(records.into_values().collect())
 }
 
-const LIST_MODULES: &str = "SELECT module, enabled, accepted, pinned, blown_digest, blown_until, blown_times
-     FROM channel_modules WHERE channel_id = ?1";
-const LIST_SETTINGS: &str = "SELECT module, key, value FROM settings WHERE channel_id = ?1";
-const LIST_WORDS: &str = "SELECT module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown
-     FROM words WHERE channel_id = ?1 ORDER BY module, name";
-const LIST_GRANTS: &str =
-    "SELECT digest, capabilities, most_per_invocation, most_per_day FROM grants WHERE channel_id = ?1";
-
-fn list_rows<T>(
+/// The lists below name the channel last, and take those of one or of all.
+fn for_each_row(
     connection: &Connection,
     sql: &str,
-    channel: ChannelId,
-    read: fn(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
-    connection.prepare_cached(sql)?.query_map(params![channel], read)?.collect()
+    channel: Option<ChannelId>,
+    mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let sql = if channel.is_some() { format!("{sql} WHERE channel_id = ?1") } else { sql.to_owned() };
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(channel))?;
+    while let Some(row) = rows.next()? {
+        read(row)?;
+    }
+    Ok(())
 }
+
+fn read_channel(row: &Row<'_>) -> rusqlite::Result<ChannelRecord> {
+    Ok(ChannelRecord {
+        channel: Channel { id: row.get("channel_id")?, login: row.get(0)?, display_name: row.get(1)? },
+        bot: row.get(2)?,
+        revision: row.get(3)?,
+        prefix: row.get(4)?,
+        locale: row.get(5)?,
+        muted_until: row.get::<_, Option<At>>(6)?.map(|At(until)| until),
+        modules: BTreeMap::new(),
+        settings: BTreeMap::new(),
+        claimed: BTreeMap::new(),
+        grants: HashMap::new(),
+    })
+}
+
+const LIST_CHANNELS: &str =
+    "SELECT login, display_name, bot, revision, prefix, locale, muted_until, channel_id FROM channels";
+const LIST_MODULES: &str =
+    "SELECT module, enabled, accepted, pinned, blown_digest, blown_until, blown_times, channel_id FROM channel_modules";
+const LIST_SETTINGS: &str = "SELECT module, key, value, channel_id FROM settings";
+/// In the order of the table's key: by module and name.
+const LIST_WORDS: &str = "SELECT module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown,
+     channel_id FROM words";
+const LIST_GRANTS: &str = "SELECT digest, capabilities, most_per_invocation, most_per_day, channel_id FROM grants";
 
 fn read_module(row: &Row<'_>) -> rusqlite::Result<(ModuleName, ModuleRecord)> {
     let blown = match row.get(4)? {
@@ -355,6 +385,8 @@ fn execute(connection: &Connection, sql: &str, parameters: &[&dyn ToSql]) -> rus
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use rusqlite::params;
 
     use super::*;
     use crate::domain::effect::Effect;
