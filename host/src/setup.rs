@@ -4,28 +4,34 @@
 //! without a disk, and never sees half a change. Who may change what is decided by pure functions over a snapshot
 //! (`change`, `words`); nothing here writes: a change is an effect, and takes place when its transaction commits.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+
+use tracing::warn;
 
 use crate::domain::calling::Calling;
 use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::manifest::{Grants, Manifest, ModuleSource};
+use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::ports::{Callings, Prefixes};
-use crate::store::setup::ChannelRecord;
 use crate::store::{Store, StoreError};
 
+pub mod catalogue;
 pub mod change;
 pub mod channel;
 pub mod listing;
 pub mod overrides;
+pub mod powers;
+pub mod publishing;
 pub mod span;
+pub mod upgrade;
 pub mod value;
 pub mod words;
 
 #[cfg(test)]
 pub(crate) mod sample;
 
-use channel::{ChannelSetup, ModuleSetup};
+use catalogue::{Catalogue, Listed};
+use channel::ChannelSetup;
 use words::words_of;
 
 /// The modules that answer in every channel and cannot be disabled: without them a creator could be locked out.
@@ -55,70 +61,111 @@ pub(crate) fn is_always_on(module: &ModuleName) -> bool {
 pub struct Setup {
     store: Arc<Store>,
     rules: NewChannelRules,
-    catalogue: RwLock<BTreeMap<ModuleName, Arc<Manifest>>>,
+    catalogue: RwLock<Arc<Catalogue>>,
     channels: RwLock<HashMap<ChannelId, Arc<ChannelSetup>>>,
     /// What follows from `channels`; none until somebody asks.
     callings: RwLock<Option<Arc<Callings>>>,
+    /// Held while the versions of a module change, in the store and here.
+    changing: tokio::sync::Mutex<()>,
 }
 
 impl Setup {
     pub fn new(store: Arc<Store>, rules: NewChannelRules) -> Setup {
-        Setup { store, rules, catalogue: RwLock::default(), channels: RwLock::default(), callings: RwLock::default() }
+        Setup {
+            store,
+            rules,
+            catalogue: RwLock::default(),
+            channels: RwLock::default(),
+            callings: RwLock::default(),
+            changing: tokio::sync::Mutex::default(),
+        }
     }
 
-    /// Takes the place of an earlier version of the same name; channels see it once they are loaded anew. False, and
-    /// nothing changed, under the name of a module from a more trusted source: it would inherit what that one is trusted
-    /// with.
+    /// Adds a bundled or configured module: before the channels are loaded, and before any upload. It takes the place of an
+    /// earlier version of the same name. False, and nothing changed, under the name of a module from a more trusted source:
+    /// it would inherit what that one is trusted with. An upload is published instead ([`Setup::publish`]).
     pub fn add_module(&self, manifest: Arc<Manifest>) -> bool {
-        let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
         let is_reserved = is_always_on(&manifest.name) && manifest.source != ModuleSource::Bundled;
-        let there = catalogue.get(&manifest.name);
-        let may_add = !is_reserved && there.is_none_or(|there| there.source <= manifest.source);
+        let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
+        let source = catalogue.find(&manifest.name).and_then(Listed::latest).map(|there| there.source);
+        let is_trusted = source.is_none_or(|source| source <= manifest.source);
+        let may_add = !is_reserved && is_trusted && manifest.source != ModuleSource::Uploaded;
         if may_add {
-            catalogue.insert(manifest.name.clone(), manifest);
+            let is_on = self.rules.is_on(&manifest);
+            *catalogue = Arc::new(catalogue.with_fixed(manifest, is_on));
         }
         may_add
     }
 
+    /// The modules that there are, and all of their versions, as of now.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub fn count_modules(&self) -> usize {
-        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.catalogue().count()
     }
 
     pub fn has_module(&self, name: &ModuleName) -> bool {
-        is_always_on(name) || self.catalogue.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+        is_always_on(name) || self.catalogue().find(name).is_some()
     }
 
     /// A word that the module offers although it is one of those that nobody may be locked out of.
     pub fn find_reserved_word(&self, module: &Manifest) -> Option<Box<str>> {
-        let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
-        let essential = catalogue.values().filter(|manifest| is_always_on(&manifest.name));
-        let reserved: Vec<&Box<str>> = essential.flat_map(|manifest| &manifest.commands).flat_map(words_of).collect();
-        module.commands.iter().flat_map(words_of).find(|word| reserved.contains(word)).cloned()
+        let catalogue = self.catalogue();
+        let essential = catalogue.list_fixed().filter(|manifest| is_always_on(&manifest.name));
+        let reserved: Vec<&Box<str>> = essential.flat_map(|manifest| list_words(manifest)).collect();
+        list_words(module).find(|word| reserved.contains(word)).cloned()
     }
 
-    /// The modules that there are, by name.
+    /// The modules that a channel could take, in the version that it would get, by name.
     pub fn list_manifests(&self) -> Vec<Arc<Manifest>> {
-        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.catalogue().list().filter_map(|(_, listed)| listed.latest().cloned()).collect()
     }
 
-    /// Loads every channel that the store knows.
+    /// Loads every upload and every channel that the store knows.
     pub fn load_all(&self) -> Result<(), StoreError> {
-        self.store.list_channels()?.into_iter().try_for_each(|channel| self.reload(channel))
+        let uploaded = self.store.list_uploaded()?;
+        let mut held = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
+        for module in &uploaded {
+            if matches!(held.find(&module.name), Some(Listed::Fixed(_))) {
+                warn!(module = %module.name, "an upload is out of reach: a module of the host has its name");
+            }
+        }
+        let catalogue = Arc::new(held.with_all_uploaded(uploaded));
+        *held = catalogue.clone();
+        drop(held);
+        let records = self.store.load_channels()?;
+        let loaded = records.into_iter().map(|record| ChannelSetup::assemble(record, catalogue.clone()));
+        let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
+        channels.extend(loaded.map(|setup| (setup.channel.id, Arc::new(setup))));
+        drop(channels);
+        self.forget_callings();
+        Ok(())
     }
 
     /// Loads one channel, unless what is here is of a later revision: two reloads may overtake each other. A channel
     /// that the store does not know stays unknown.
     pub fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
         let Some(record) = self.store.load_channel(channel)? else { return Ok(()) };
-        let loaded = Arc::new(self.assemble(record));
+        let mut loaded = ChannelSetup::assemble(record, self.catalogue());
         let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
+        // A change of the modules meanwhile has not seen this one, or will not see it again.
+        let catalogue = self.catalogue();
+        if !Arc::ptr_eq(loaded.catalogue(), &catalogue) {
+            loaded = loaded.with_catalogue(&catalogue, None);
+        }
         if channels.get(&channel).is_none_or(|present| present.revision <= loaded.revision) {
-            channels.insert(channel, loaded);
+            channels.insert(channel, Arc::new(loaded));
         }
         drop(channels);
-        // After the change: whoever makes it anew meanwhile is overruled.
-        *self.callings.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.forget_callings();
         Ok(())
+    }
+
+    /// After a change of the channels: whoever makes it anew meanwhile is overruled.
+    fn forget_callings(&self) {
+        *self.callings.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// None for a channel whose id the host never learned.
@@ -126,31 +173,17 @@ impl Setup {
         self.channels.read().unwrap_or_else(PoisonError::into_inner).get(&channel).cloned()
     }
 
-    /// A channel's record together with the modules that there are. What is stored of a module that is gone waits for
-    /// its return.
-    fn assemble(&self, mut record: ChannelRecord) -> ChannelSetup {
-        let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
-        let modules = catalogue.values().map(|manifest| {
-            let name = &manifest.name;
-            ModuleSetup {
-                manifest: manifest.clone(),
-                is_enabled: is_always_on(name)
-                    || record.switched.get(name).copied().unwrap_or_else(|| self.rules.is_on(manifest)),
-                grants: match manifest.source {
-                    ModuleSource::Bundled | ModuleSource::Configured => Grants::all(manifest),
-                    ModuleSource::Uploaded => record.grants.remove(&manifest.digest).unwrap_or_default(),
-                },
-                settings: record.settings.remove(name).unwrap_or_default(),
-                claimed: record.claimed.remove(name).unwrap_or_default(),
-            }
-        });
-        let mut setup = ChannelSetup::new(record.channel, record.bot, modules);
-        setup.revision = record.revision;
-        setup.prefix = record.prefix;
-        setup.locale = record.locale;
-        setup.muted_until = record.muted_until;
-        setup
+    /// Every channel that the host knows, by id.
+    pub fn list_channels(&self) -> Vec<Arc<ChannelSetup>> {
+        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+        let mut channels: Vec<_> = channels.values().cloned().collect();
+        channels.sort_by_key(|setup| setup.channel.id);
+        channels
     }
+}
+
+pub(crate) fn list_words(manifest: &Manifest) -> impl Iterator<Item = &Box<str>> {
+    manifest.commands.iter().flat_map(|command| words_of(command))
 }
 
 impl Prefixes for Setup {
@@ -169,12 +202,13 @@ impl Prefixes for Setup {
 mod tests {
     use std::time::SystemTime;
 
+    use super::powers::Powers;
     use super::sample::{command, manifest, name};
     use super::*;
-    use crate::domain::audit::Actor;
+    use crate::domain::audit::{Actor, Stamp};
     use crate::domain::effect::{Commit, Committed, Effect};
     use crate::domain::invocation::{InvocationId, Origin};
-    use crate::domain::manifest::Capability;
+    use crate::domain::manifest::{Capability, Grants};
     use crate::domain::ports::SystemClock;
     use crate::domain::prefix::Prefix;
 
@@ -194,13 +228,17 @@ mod tests {
     }
 
     async fn switch_off(store: &Store, module: &str) {
+        commit(store, Effect::SwitchModule { module: name(module), enabled: false }).await;
+    }
+
+    async fn commit(store: &Store, effect: Effect) {
         let commit = Commit {
-            invocation: InvocationId { origin: Origin::Event, id: "switches".into() },
+            invocation: InvocationId { origin: Origin::Event, id: format!("{effect:?}").into() },
             channel: SHOP,
             by: Actor::Host,
             version: None,
             noted: Vec::new(),
-            effects: vec![Effect::SwitchModule { module: name(module), enabled: false }],
+            effects: vec![effect],
             replies: Vec::new(),
             at: SystemTime::UNIX_EPOCH,
         };
@@ -235,13 +273,18 @@ mod tests {
         uploaded.source = ModuleSource::Uploaded;
         uploaded.capabilities = vec![Capability::Payments];
         let (digest, grants) = (uploaded.digest, Grants::all(&uploaded));
-        let setup = Setup::new(store.clone(), NewChannelRules::Everything);
-        setup.add_module(Arc::new(uploaded));
+        let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
         setup.load_all().unwrap();
+        let stamp = Stamp { by: Actor::CommandLine, at: SystemTime::UNIX_EPOCH, address: None };
+        setup.publish(Arc::new(uploaded), None, Powers::Operator, stamp).await.unwrap();
         assert!(running(&setup).is_empty());
-        store.save_grants(SHOP, digest, grants).await.unwrap();
-        setup.reload(SHOP).unwrap();
-        assert_eq!(running(&setup), ["bank"]);
+        let module = name("bank");
+        let switch = Effect::SwitchModule { module: module.clone(), enabled: true };
+        for (effect, expected) in [(switch, &[][..]), (Effect::AcceptVersion { module, digest, grants }, &["bank"])] {
+            commit(&store, effect).await;
+            setup.reload(SHOP).unwrap();
+            assert_eq!(running(&setup), expected);
+        }
     }
 
     #[tokio::test]
@@ -249,9 +292,9 @@ mod tests {
         let (store, _folder) = store().await;
         let setup = Setup::new(store, NewChannelRules::Everything);
         assert!(setup.add_module(module("bank")));
-        for (name, is_free) in [("bank", false), ("settings", false), ("dice", true)] {
+        for name in ["bank", "settings", "dice"] {
             let upload = Manifest { source: ModuleSource::Uploaded, ..(*module(name)).clone() };
-            assert_eq!(setup.add_module(Arc::new(upload)), is_free, "{name}");
+            assert!(!setup.add_module(Arc::new(upload)), "{name}: an upload is published");
         }
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod killed;
 mod migrate;
+pub mod modules;
 mod open;
 mod outcomes;
 mod readers;

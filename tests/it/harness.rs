@@ -13,7 +13,7 @@ use twitchy::balances::provider::{
 };
 use twitchy::chat::dispatch::Dispatch;
 use twitchy::config::SandboxConfig;
-use twitchy::domain::audit::Actor;
+use twitchy::domain::audit::{Actor, Stamp};
 use twitchy::domain::effect::{Commit, Committed, Effect, Revision, Scope};
 use twitchy::domain::id::{ChannelId, ChatterId, Login, MessageId};
 use twitchy::domain::invocation::{InvocationId, Origin};
@@ -24,6 +24,7 @@ use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
 use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::world::World;
+use twitchy::setup::powers::Powers;
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
 use twitchy::store::chatters::KnownChatter;
@@ -168,7 +169,13 @@ impl House {
 
     async fn add_module(&self, bytes: &[u8], source: ModuleSource) {
         let manifest = self.sandbox.add_module(bytes, source, SizeClass::Small).await.expect("the module is sound");
-        self.setup.add_module(manifest);
+        match source {
+            ModuleSource::Bundled | ModuleSource::Configured => assert!(self.setup.add_module(manifest)),
+            ModuleSource::Uploaded => {
+                let stamp = Stamp { by: Actor::CommandLine, at: self.clock.now().wall, address: None };
+                self.setup.publish(manifest, None, Powers::Operator, stamp).await.expect("its name is free");
+            }
+        }
     }
 
     async fn open_channel(&self, header: &ChannelHeader) {

@@ -45,6 +45,9 @@ pub enum Silence {
     /// No module that runs in this channel answers to the word.
     #[error("unknown word")]
     UnknownWord,
+    /// It broke too often, and is off until its fuse comes back.
+    #[error("blown fuse")]
+    Blown,
     #[error("duplicate")]
     Duplicate,
     #[error("muted")]
@@ -157,6 +160,9 @@ impl Dispatch {
         let is_reply = message.reply_to.is_some();
         let routed = route(&message.text, &setup.prefix, &setup.bot, is_reply).ok_or(Silence::Talk)?;
         let target = setup.find_word(&routed.word).ok_or(Silence::UnknownWord)?;
+        if target.module.is_blown(now.wall) {
+            return Err(Silence::Blown);
+        }
         let mut memory = self.lock();
         if memory.duplicates.is_repeated(&message.id) {
             return Err(Silence::Duplicate);

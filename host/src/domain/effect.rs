@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use super::amount::Amount;
 use super::audit::Actor;
-use super::id::{ChannelId, ChatterId, Login, ModuleName};
+use super::id::{ChannelId, ChatterId, Login, ModuleDigest, ModuleName};
 use super::invocation::InvocationId;
-use super::manifest::Command;
+use super::manifest::{Command, Grants};
 use super::message::{Channel, Reply};
 use super::prefix::Prefix;
 
@@ -62,9 +62,32 @@ pub enum Effect {
         amount: Amount,
     },
     ChangePrefix(Prefix),
+    /// BCP 47.
+    ChangeLocale(Box<str>),
+    /// Switching a module on restores its fuse too.
     SwitchModule {
         module: ModuleName,
         enabled: bool,
+    },
+    /// The channel takes this version with all that it asks for: what asks for no more follows by itself.
+    AcceptVersion {
+        module: ModuleName,
+        digest: ModuleDigest,
+        grants: Grants,
+    },
+    /// The channel stays on this version; None: it follows the latest.
+    PinVersion {
+        module: ModuleName,
+        version: Option<semver::Version>,
+    },
+    /// This version of a module broke too often: it is off in this channel, until then or until somebody restores it.
+    BlowFuse {
+        module: ModuleName,
+        digest: ModuleDigest,
+        until: Option<SystemTime>,
+    },
+    RestoreFuse {
+        module: ModuleName,
     },
     /// None takes the setting back to its default.
     ChangeSetting {
@@ -107,7 +130,12 @@ impl Effect {
             Effect::WantChannel { channel, .. } => vec![Scope::Setup { channel: channel.id }],
             Effect::UnwantChannel { channel } => vec![Scope::Setup { channel: *channel }],
             Effect::ChangePrefix(_)
+            | Effect::ChangeLocale(_)
             | Effect::SwitchModule { .. }
+            | Effect::AcceptVersion { .. }
+            | Effect::PinVersion { .. }
+            | Effect::BlowFuse { .. }
+            | Effect::RestoreFuse { .. }
             | Effect::ChangeSetting { .. }
             | Effect::Mute { .. }
             | Effect::ClaimWord { .. }

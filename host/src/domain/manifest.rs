@@ -1,6 +1,7 @@
 //! What a module says about itself, and what it asks for.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::amount::Amount;
@@ -125,7 +126,8 @@ pub struct Manifest {
     pub summary: String,
     /// In the contract's order, without duplicates.
     pub capabilities: Vec<Capability>,
-    pub commands: Vec<Command>,
+    /// Shared with every channel that overrides nothing of them.
+    pub commands: Vec<Arc<Command>>,
     pub settings: Vec<Setting>,
     pub http_hosts: Vec<String>,
 }

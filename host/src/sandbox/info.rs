@@ -1,6 +1,7 @@
 //! What a module says about itself: strangers' text, until it is a manifest.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bindings::twitchy::command::types as wit;
@@ -84,7 +85,7 @@ fn at_most<T>(what: &str, list: &[T], most: usize) -> Parsed<()> {
     if list.len() > most { wrong(format!("more than {most} {what}")) } else { Ok(()) }
 }
 
-fn parse_commands(infos: Vec<wit::CommandInfo>) -> Parsed<Vec<Command>> {
+fn parse_commands(infos: Vec<wit::CommandInfo>) -> Parsed<Vec<Arc<Command>>> {
     at_most("commands", &infos, MOST_COMMANDS)?;
     let mut words = HashSet::new();
     let mut commands = Vec::with_capacity(infos.len());
@@ -95,7 +96,7 @@ fn parse_commands(infos: Vec<wit::CommandInfo>) -> Parsed<Vec<Command>> {
                 return wrong(format!("the word {word:?} is there twice"));
             }
         }
-        commands.push(command);
+        commands.push(Arc::new(command));
     }
     Ok(commands)
 }

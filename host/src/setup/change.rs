@@ -1,16 +1,16 @@
 //! Who may change a channel's set-up, and what a valid change is. Pure: each answers with the effect to buffer, or
 //! with the reason in words for the chatter.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::channel::{ChannelSetup, ModuleSetup};
+use super::channel::{ChannelSetup, ModuleSetup, Target};
 use super::is_always_on;
 use super::overrides::CommandKey;
 use super::value::check_value;
-use super::words::words_of;
 use crate::domain::effect::Effect;
 use crate::domain::id::ModuleName;
-use crate::domain::manifest::{Command, Setting, SettingKind};
+use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
 use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
 
@@ -18,6 +18,9 @@ use crate::domain::role::Role;
 pub const MODERATORS: (&str, &str) = ("settings", "moderators");
 
 const LONGEST_MUTE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Where a creator who may grant something is sent.
+const WHERE_GRANTED: &str = "in the portal";
 
 /// Why a change is refused. The cases are the contract's; the texts are for the chatter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,8 +56,8 @@ pub(super) fn who_may_change(setup: &ChannelSetup) -> &'static str {
 impl ChannelSetup {
     fn lets_moderators_change(&self) -> bool {
         let (name, key) = MODERATORS;
-        let settings = self.modules().find(|module| module.manifest.name.as_str() == name);
-        settings.is_some_and(|module| module.value_of(key, "false") == "true")
+        let settings = name.parse().ok().and_then(|name| self.find_module(&name));
+        settings.is_some_and(|module| module.settings.get(key).is_some_and(|value| value == "true"))
     }
 
     fn require_change(&self, by: Role) -> Result<(), SettingsError> {
@@ -69,22 +72,38 @@ impl ChannelSetup {
         })
     }
 
-    /// None where it is on already.
-    pub fn check_enable(&self, by: Role, name: &str) -> Result<Option<Effect>, SettingsError> {
+    /// Nothing where it is on already. An upload that asks for nothing that needs a grant is accepted with it.
+    pub fn check_enable(&self, by: Role, name: &str) -> Result<Vec<Effect>, SettingsError> {
         self.require_change(by)?;
         let module = self.module_named(name)?;
-        if !module.grants.suffice_for(&module.manifest) {
-            return Err(SettingsError::NeedsGrant("in the portal".to_owned()));
+        let mut effects = Vec::new();
+        let Manifest { name, source, digest, .. } = &*module.manifest;
+        if *source == ModuleSource::Uploaded && module.accepted.is_none() {
+            let grants = Grants::default();
+            if !grants.suffice_for(&module.manifest) || module.manifest.size == SizeClass::Large {
+                return Err(SettingsError::NeedsGrant(WHERE_GRANTED.to_owned()));
+            }
+            effects.push(Effect::AcceptVersion { module: name.clone(), digest: *digest, grants });
+        } else if !module.may_run || !module.grants.suffice_for(&module.manifest) {
+            return Err(SettingsError::NeedsGrant(WHERE_GRANTED.to_owned()));
         }
-        if module.is_enabled {
-            return Ok(None);
+        if module.is_enabled && module.blown.is_none() && effects.is_empty() {
+            return Ok(effects);
         }
-        let words = module.manifest.commands.iter().chain(&module.claimed).flat_map(words_of);
-        // The module itself answers to nothing yet: whoever has one of its words is another one.
-        if let Some(target) = words.filter_map(|word| self.find_word(word)).next() {
-            return Err(SettingsError::WordTaken(target.module.manifest.name.to_string()));
+        if let Some((_, other)) = self.find_taken_word(module) {
+            return Err(SettingsError::WordTaken(other.to_string()));
         }
-        Ok(Some(Effect::SwitchModule { module: module.manifest.name.clone(), enabled: true }))
+        effects.push(Effect::SwitchModule { module: name.clone(), enabled: true });
+        Ok(effects)
+    }
+
+    /// A word of the module that another one, which runs, answers to.
+    pub(super) fn find_taken_word(&self, module: &ModuleSetup) -> Option<(Box<str>, &ModuleName)> {
+        let commands: Vec<_> = module.commands().map(|command| module.with_overrides(command)).collect();
+        let words = commands.iter().flat_map(|command| module.words_here(command));
+        let mut taken = words.filter_map(|word| Some((word, &self.find_word(word)?.module.manifest.name)));
+        let taken = taken.find(|(_, other)| **other != module.manifest.name);
+        taken.map(|(word, other)| (word.clone(), other))
     }
 
     /// None where it is off already.
@@ -103,10 +122,39 @@ impl ChannelSetup {
         self.require_change(by)?;
         let module = self.module_named(name)?;
         let (key, value) = match module.find_command_key(&key.to_lowercase()) {
+            Some((command, CommandKey::Aliases)) => self.check_aliases(by, module, command, value)?,
             Some((command, command_key)) => module.check_override(by, command, command_key, value)?,
             None => module.check_declared(by, key, value)?,
         };
         Ok(Effect::ChangeSetting { module: module.manifest.name.clone(), key, value })
+    }
+
+    /// No words at all are those of the author again.
+    fn check_aliases(
+        &self,
+        by: Role,
+        module: &ModuleSetup,
+        command: &Arc<Command>,
+        value: &str,
+    ) -> Result<(String, Option<String>), SettingsError> {
+        let name = &module.manifest.name;
+        let (value, words) = match value.trim() {
+            "" => (None, std::iter::once(&command.name).chain(&command.aliases).cloned().collect()),
+            value => {
+                let mut wanted = (**command).clone();
+                CommandKey::Aliases.set(&mut wanted, value).map_err(SettingsError::InvalidValue)?;
+                (Some(CommandKey::Aliases.show(&wanted)), wanted.aliases)
+            }
+        };
+        if module.with_overrides(command).role > by {
+            return Err(SettingsError::NotAllowed("only the broadcaster can".to_owned()));
+        }
+        let is_taken =
+            |target: &Target<'_>| target.module.manifest.name != *name || target.command.name != command.name;
+        match words.iter().filter_map(|word| self.find_word(word)).find(is_taken) {
+            Some(target) => Err(SettingsError::WordTaken(target.module.manifest.name.to_string())),
+            None => Ok((CommandKey::Aliases.of(&command.name), value)),
+        }
     }
 
     /// Whether a value of this setting names a chatter, whom the caller then looks up first.
@@ -158,12 +206,12 @@ impl ModuleSetup {
     fn check_override(
         &self,
         by: Role,
-        command: &Command,
+        command: &Arc<Command>,
         key: CommandKey,
         value: &str,
     ) -> Result<(String, Option<String>), SettingsError> {
         let before = self.with_overrides(command);
-        let mut after = before.clone();
+        let mut after = (*before).clone();
         key.set(&mut after, value).map_err(SettingsError::InvalidValue)?;
         if before.role > by || after.role > by {
             return Err(SettingsError::NotAllowed("only the broadcaster can".to_owned()));
@@ -176,7 +224,7 @@ impl ModuleSetup {
 mod tests {
     use super::super::sample::{channel_setup, command, manifest, module, name, running, setting, settings_module};
     use super::*;
-    use crate::domain::manifest::{Capability, Grants};
+    use crate::domain::manifest::Capability;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -269,9 +317,9 @@ mod tests {
         let off = shop.apply(&shop.check_disable(Role::Broadcaster, "dice").unwrap().unwrap());
         assert!(off.find_word("roll").is_none());
         assert_eq!(off.check_disable(Role::Broadcaster, "dice"), Ok(None));
-        let on = off.apply(&off.check_enable(Role::Broadcaster, "dice").unwrap().unwrap());
+        let on = off.apply(&off.check_enable(Role::Broadcaster, "dice").unwrap()[0]);
         assert!(on.find_word("roll").is_some());
-        assert_eq!(on.check_enable(Role::Broadcaster, "dice"), Ok(None));
+        assert_eq!(on.check_enable(Role::Broadcaster, "dice"), Ok(Vec::new()));
     }
 
     #[test]
@@ -283,7 +331,7 @@ mod tests {
     #[test]
     fn a_module_with_a_word_of_another_one_stays_off() {
         let mut twice = manifest("twice", vec![command("double")], Vec::new());
-        twice.commands[0].aliases = vec!["roll".into()];
+        twice.commands[0] = Arc::new(Command { aliases: vec!["roll".into()], ..command("double") });
         let other = ModuleSetup { is_enabled: false, ..running(twice) };
         let shop = channel_setup([module("dice", &["roll"]), other]);
         let taken = SettingsError::WordTaken("dice".to_owned());

@@ -1,17 +1,24 @@
 //! One channel's set-up: an immutable snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::catalogue::{Catalogue, Listed};
+use super::is_always_on;
+use super::upgrade::Waiting;
+use super::value::check_value;
 use super::words::Words;
 use crate::domain::effect::{Effect, Revision};
-use crate::domain::id::{Login, ModuleName};
-use crate::domain::manifest::{Command, Grants, Manifest, SettingKind};
+use crate::domain::fuse::BlownFuse;
+use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
+use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, SettingKind};
 use crate::domain::message::Channel;
 use crate::domain::prefix::Prefix;
+use crate::domain::version::UploadedModule;
+use crate::store::setup::ChannelRecord;
 
-/// How a channel is set up.
+/// How a channel is set up. A clone shares all but a few texts.
 #[derive(Clone, Debug)]
 pub struct ChannelSetup {
     pub channel: Channel,
@@ -22,22 +29,37 @@ pub struct ChannelSetup {
     /// BCP 47.
     pub locale: Box<str>,
     pub muted_until: Option<SystemTime>,
-    /// Every module that the host has, on or off.
-    modules: BTreeMap<ModuleName, ModuleSetup>,
-    /// Follows from `modules`, which is why that is private.
-    words: Words,
+    /// The modules of which this channel has said something: few, however many the host has.
+    touched: Arc<BTreeMap<ModuleName, Arc<ModuleSetup>>>,
+    /// What all others are.
+    catalogue: Arc<Catalogue>,
+    /// Follows from the two above, which is why they are private.
+    words: Arc<Words>,
 }
 
 /// How a module is set up in a channel.
 #[derive(Clone, Debug)]
 pub struct ModuleSetup {
+    /// The version that runs here, or would.
     pub manifest: Arc<Manifest>,
     pub is_enabled: bool,
+    /// With which it runs.
     pub grants: Grants,
     /// What differs from the defaults: declared settings, and the host's own keys (see `overrides`).
     pub settings: BTreeMap<String, String>,
     /// The words claimed here, besides the declared ones.
-    pub claimed: Vec<Command>,
+    pub claimed: Vec<Arc<Command>>,
+    /// The version whose requests were granted here.
+    pub accepted: Option<ModuleDigest>,
+    /// What each version was granted that was ever accepted here.
+    pub granted: BTreeMap<ModuleDigest, Grants>,
+    /// The version that the channel stays on; None: it follows the latest.
+    pub pinned: Option<semver::Version>,
+    /// The version that would run if what it asks for were accepted.
+    pub waiting: Option<Arc<Waiting>>,
+    /// Whether there is a version that was accepted, or asks for no more than that one, and is not withdrawn.
+    pub may_run: bool,
+    pub blown: Option<BlownFuse>,
 }
 
 /// What a word calls.
@@ -57,47 +79,131 @@ impl ModuleSetup {
             grants: Grants::default(),
             settings: BTreeMap::new(),
             claimed: Vec::new(),
+            accepted: None,
+            granted: BTreeMap::new(),
+            pinned: None,
+            waiting: None,
+            may_run: true,
+            blown: None,
         }
     }
 
-    /// Whether it answers: enabled, and granted all that it asks for.
+    /// Whether it has words here: enabled, granted all that it asks for, and not off until somebody restores its fuse. One
+    /// that comes back by itself keeps its words (see [`ModuleSetup::is_blown`]).
     pub fn is_running(&self) -> bool {
-        self.is_enabled && self.grants.suffice_for(&self.manifest)
+        let is_off = self.find_blown().is_some_and(|blown| blown.until.is_none());
+        self.is_enabled && self.may_run && self.grants.suffice_for(&self.manifest) && !is_off
+    }
+
+    /// Whether it is off because it broke too often.
+    pub fn is_blown(&self, now: SystemTime) -> bool {
+        self.find_blown().is_some_and(|blown| blown.is_blown(now))
+    }
+
+    /// The fuse of the version that is here. A bundled module has none: there is nothing else to fall back to, and
+    /// without some of them a creator is locked out.
+    fn find_blown(&self) -> Option<&BlownFuse> {
+        let is_bundled = self.manifest.source == ModuleSource::Bundled;
+        self.blown.as_ref().filter(|blown| blown.digest == self.manifest.digest && !is_bundled)
     }
 
     /// What the module sees of its settings: declared keys, in the order of their declaration, defaults filled in and
     /// secrets left out.
     pub fn resolved_settings(&self) -> Vec<(String, String)> {
         let shown = self.manifest.settings.iter().filter(|setting| setting.kind != SettingKind::Secret);
-        shown.map(|setting| (setting.key.clone(), self.value_of(&setting.key, &setting.default).to_owned())).collect()
+        shown.map(|setting| (setting.key.clone(), self.value_of(setting).to_owned())).collect()
     }
 
-    pub(super) fn value_of<'a>(&'a self, key: &str, default: &'a str) -> &'a str {
-        self.settings.get(key).map_or(default, String::as_str)
+    /// A stored value that is not valid, in this version, is none.
+    pub(super) fn value_of<'a>(&'a self, setting: &'a Setting) -> &'a str {
+        let stored = self.settings.get(&setting.key).filter(|value| check_value(&setting.kind, value).is_ok());
+        stored.unwrap_or(&setting.default)
+    }
+
+    /// Declared and claimed ones, as their author made them.
+    pub(super) fn commands(&self) -> impl Iterator<Item = &Arc<Command>> {
+        self.manifest.commands.iter().chain(&self.claimed)
     }
 }
 
 impl ChannelSetup {
-    /// With the prefix `!`, the locale `en` and revision 0.
+    /// With the prefix `!`, the locale `en` and revision 0, and no other modules than these.
     pub fn new(channel: Channel, bot: Login, modules: impl IntoIterator<Item = ModuleSetup>) -> ChannelSetup {
-        let modules: BTreeMap<_, _> =
-            modules.into_iter().map(|module| (module.manifest.name.clone(), module)).collect();
-        ChannelSetup {
+        let touched = modules.into_iter().map(|module| (module.manifest.name.clone(), Arc::new(module))).collect();
+        let mut setup = ChannelSetup {
             channel,
             bot,
             revision: Revision::default(),
             prefix: Prefix::default(),
             locale: "en".into(),
             muted_until: None,
-            words: Words::of(&modules),
-            modules,
+            touched: Arc::new(touched),
+            catalogue: Arc::default(),
+            words: Arc::default(),
+        };
+        setup.find_words();
+        setup
+    }
+
+    /// A channel's record together with the modules that there are. What is stored of a module that is gone waits for
+    /// its return.
+    pub(super) fn assemble(mut record: ChannelRecord, catalogue: Arc<Catalogue>) -> ChannelSetup {
+        let names = record.modules.keys().chain(record.settings.keys()).chain(record.claimed.keys());
+        let names: BTreeSet<ModuleName> = names.cloned().collect();
+        let mut touched = BTreeMap::new();
+        for name in names {
+            let Some(blank) = catalogue.find_blank(&name) else { continue };
+            let said = record.modules.remove(&name).unwrap_or_default();
+            let uploaded = catalogue.find_uploaded(&name).map(|uploaded| take_granted(&mut record.grants, uploaded));
+            let mut module = ModuleSetup {
+                is_enabled: is_always_on(&name) || said.enabled.unwrap_or(blank.is_enabled),
+                settings: record.settings.remove(&name).unwrap_or_default(),
+                claimed: record.claimed.remove(&name).unwrap_or_default().into_iter().map(Arc::new).collect(),
+                accepted: said.accepted,
+                granted: uploaded.unwrap_or_default(),
+                pinned: said.pinned,
+                blown: said.blown,
+                ..(**blank).clone()
+            };
+            module.follow(catalogue.find(&name), record.channel.id);
+            touched.insert(name, Arc::new(module));
         }
+        let mut setup = ChannelSetup {
+            channel: record.channel,
+            bot: record.bot,
+            revision: record.revision,
+            prefix: record.prefix,
+            locale: record.locale,
+            muted_until: record.muted_until,
+            touched: Arc::new(touched),
+            words: Arc::default(),
+            catalogue,
+        };
+        setup.find_words();
+        setup
+    }
+
+    /// The same channel after a change of the modules that there are: of `changed`, or, where that is None, of any.
+    pub(super) fn with_catalogue(&self, catalogue: &Arc<Catalogue>, changed: Option<&ModuleName>) -> ChannelSetup {
+        let mut next = ChannelSetup { catalogue: catalogue.clone(), ..self.clone() };
+        let is_changed = |name: &ModuleName| changed.is_none_or(|changed| changed == name);
+        let names: Vec<ModuleName> = self.touched.keys().filter(|name| is_changed(name)).cloned().collect();
+        for name in &names {
+            next.change_module(name, |_| ());
+        }
+        if changed.is_none() {
+            next.find_words();
+        }
+        next
+    }
+
+    pub(super) fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
     }
 
     /// What `word`, in lower case and without the prefix, calls here.
     pub fn find_word(&self, word: &str) -> Option<Target<'_>> {
-        let (module, command) = self.words.find(word)?;
-        Some(Target { module: self.modules.get(module)?, command })
+        self.words.find(word)
     }
 
     pub(super) fn words(&self) -> &Words {
@@ -105,12 +211,19 @@ impl ChannelSetup {
     }
 
     pub fn find_module(&self, name: &ModuleName) -> Option<&ModuleSetup> {
-        self.modules.get(name)
+        self.touched.get(name).map(|module| &**module).or_else(|| self.catalogue.find_untouched(name))
     }
 
     /// Every module that the host has, by name.
     pub fn modules(&self) -> impl Iterator<Item = &ModuleSetup> {
-        self.modules.values()
+        let mut modules: BTreeMap<&ModuleName, &ModuleSetup> = self.catalogue.list_untouched().collect();
+        modules.extend(self.touched.iter().map(|(name, module)| (name, &**module)));
+        modules.into_values()
+    }
+
+    /// Those of which this channel has said something, by name.
+    pub(super) fn touched(&self) -> impl Iterator<Item = &ModuleSetup> {
+        self.touched.values().map(|module| &**module)
     }
 
     pub fn is_muted(&self, now: SystemTime) -> bool {
@@ -123,23 +236,16 @@ impl ChannelSetup {
         let mut next = self.clone();
         match effect {
             Effect::ChangePrefix(prefix) => next.prefix = prefix.clone(),
+            Effect::ChangeLocale(locale) => next.locale = locale.clone(),
             Effect::Mute { until } => next.muted_until = *until,
-            Effect::SwitchModule { module, enabled } => {
-                next.change_module(module, |module| module.is_enabled = *enabled);
-            }
-            Effect::ChangeSetting { module, key, value } => next.change_module(module, |module| {
-                match value {
-                    Some(value) => module.settings.insert(key.clone(), value.clone()),
-                    None => module.settings.remove(key),
-                };
-            }),
-            Effect::ClaimWord { module, word } => next.change_module(module, |module| {
-                module.claimed.retain(|claimed| claimed.name != word.name);
-                module.claimed.push(word.clone());
-            }),
-            Effect::ReleaseWord { module, name } => {
-                next.change_module(module, |module| module.claimed.retain(|claimed| claimed.name != *name));
-            }
+            Effect::SwitchModule { module, .. }
+            | Effect::AcceptVersion { module, .. }
+            | Effect::PinVersion { module, .. }
+            | Effect::BlowFuse { module, .. }
+            | Effect::RestoreFuse { module }
+            | Effect::ChangeSetting { module, .. }
+            | Effect::ClaimWord { module, .. }
+            | Effect::ReleaseWord { module, .. } => next.change_module(module, |module| module.apply(effect)),
             Effect::SaveEntry { .. }
             | Effect::DeleteEntry { .. }
             | Effect::Transfer { .. }
@@ -150,9 +256,70 @@ impl ChannelSetup {
     }
 
     fn change_module(&mut self, name: &ModuleName, change: impl FnOnce(&mut ModuleSetup)) {
-        if let Some(module) = self.modules.get_mut(name) {
-            change(module);
-            self.words = Words::of(&self.modules);
+        let Some(module) = self.touched.get(name).or_else(|| self.catalogue.find_blank(name)) else { return };
+        let mut module = (**module).clone();
+        change(&mut module);
+        module.follow(self.catalogue.find(name), self.channel.id);
+        Arc::make_mut(&mut self.touched).insert(name.clone(), Arc::new(module));
+        self.find_words();
+    }
+
+    fn find_words(&mut self) {
+        if self.touched.is_empty() {
+            self.words = self.catalogue.words().clone();
+            return;
+        }
+        let is_touched = |module: &&Arc<ModuleSetup>| self.touched.contains_key(&module.manifest.name);
+        let others = self.catalogue.list_running().iter().filter(|module| !is_touched(module));
+        let running = self.touched.values().filter(|module| module.is_running()).chain(others);
+        self.words = Arc::new(Words::of(running.cloned().collect()));
+    }
+}
+
+impl ModuleSetup {
+    /// Takes the version that is due in `channel`; one that the host does not have stays as it is.
+    fn follow(&mut self, listed: Option<&Listed>, channel: ChannelId) {
+        match listed {
+            Some(Listed::Fixed(manifest)) => {
+                self.manifest = manifest.clone();
+                self.grants = Grants::all(manifest);
+            }
+            Some(Listed::Uploaded(uploaded)) => self.settle(uploaded, channel),
+            None => {}
         }
     }
+
+    fn apply(&mut self, effect: &Effect) {
+        match effect {
+            Effect::SwitchModule { enabled, .. } => {
+                self.is_enabled = *enabled;
+                self.blown = self.blown.filter(|_| !enabled);
+            }
+            Effect::AcceptVersion { digest, grants, .. } => {
+                self.accepted = Some(*digest);
+                self.granted.insert(*digest, grants.clone());
+            }
+            Effect::PinVersion { version, .. } => self.pinned.clone_from(version),
+            Effect::BlowFuse { digest, until, .. } => {
+                let before = self.blown.filter(|blown| blown.digest == *digest).map_or(0, |blown| blown.times);
+                self.blown = Some(BlownFuse { digest: *digest, until: *until, times: before + 1 });
+            }
+            Effect::RestoreFuse { .. } => self.blown = None,
+            Effect::ChangeSetting { key, value, .. } => match value {
+                Some(value) => drop(self.settings.insert(key.clone(), value.clone())),
+                None => drop(self.settings.remove(key)),
+            },
+            Effect::ClaimWord { word, .. } => {
+                self.claimed.retain(|claimed| claimed.name != word.name);
+                self.claimed.push(Arc::new(word.clone()));
+            }
+            Effect::ReleaseWord { name, .. } => self.claimed.retain(|claimed| claimed.name != *name),
+            _ => {}
+        }
+    }
+}
+
+fn take_granted(grants: &mut HashMap<ModuleDigest, Grants>, module: &UploadedModule) -> BTreeMap<ModuleDigest, Grants> {
+    let digests = module.versions.iter().map(|version| version.manifest.digest);
+    digests.filter_map(|digest| Some((digest, grants.remove(&digest)?))).collect()
 }

@@ -1,10 +1,12 @@
 //! What a set-up shows: to `!help`, the commands that a chatter may use; to `!settings`, modules and their settings.
 
+use std::time::SystemTime;
+
 use super::change::SettingsError;
-use super::channel::{ChannelSetup, ModuleSetup};
+use super::channel::{ChannelSetup, ModuleSetup, Target};
 use super::overrides::CommandKey;
 use crate::domain::id::ModuleName;
-use crate::domain::manifest::{Command, SettingKind};
+use crate::domain::manifest::SettingKind;
 use crate::domain::role::Role;
 
 /// A command as help shows it.
@@ -39,21 +41,23 @@ pub struct SettingLine {
 
 impl ChannelSetup {
     /// The commands that a chatter of this role may use here, by name, each once.
-    pub fn list_available(&self, role: Role) -> Vec<Listing> {
+    pub fn list_available(&self, role: Role, now: SystemTime) -> Vec<Listing> {
         let mut listings: Vec<Listing> = self
             .words()
             .commands()
-            .filter(|(_, command)| role >= command.role)
-            .map(|(module, command)| self.listing(module, command))
+            .filter(|(_, target)| role >= target.command.role && !target.module.is_blown(now))
+            .map(|(word, target)| self.listing(word, &target))
             .collect();
         listings.sort_by(|one, other| one.name.cmp(&other.name));
         listings
     }
 
     /// The command that a chatter of this role may call by `word`: a name or an alias, in any case.
-    pub fn find_listing(&self, role: Role, word: &str) -> Option<Listing> {
-        let target = self.find_word(&word.to_lowercase())?;
-        (role >= target.command.role).then(|| self.listing(&target.module.manifest.name, target.command))
+    pub fn find_listing(&self, role: Role, word: &str, now: SystemTime) -> Option<Listing> {
+        let word = word.to_lowercase();
+        let target = self.find_word(&word)?;
+        let first = target.module.words_here(target.command).next()?;
+        (role >= target.command.role && !target.module.is_blown(now)).then(|| self.listing(first, &target))
     }
 
     /// Every module that the host has, by name.
@@ -67,14 +71,16 @@ impl ChannelSetup {
     }
 
     /// A word that another module answers to is left out: it does not call this command here.
-    fn listing(&self, module: &ModuleName, command: &Command) -> Listing {
-        let is_ours = |alias: &str| self.find_word(alias).is_some_and(|target| target.command.name == command.name);
+    fn listing(&self, word: &str, target: &Target<'_>) -> Listing {
+        let Target { module, command } = target;
+        let is_ours = |alias: &str| self.find_word(alias).is_some_and(|there| there.command.name == command.name);
+        let others = module.words_here(command).filter(|alias| &***alias != word);
         Listing {
-            name: command.name.clone(),
-            aliases: command.aliases.iter().filter(|alias| is_ours(alias)).cloned().collect(),
+            name: word.into(),
+            aliases: others.filter(|alias| is_ours(alias)).cloned().collect(),
             usage: command.usage.clone(),
             summary: command.summary.clone(),
-            module: module.clone(),
+            module: module.manifest.name.clone(),
             role: command.role,
         }
     }
@@ -95,15 +101,19 @@ impl ModuleSetup {
             key: setting.key.clone(),
             value: match setting.kind {
                 SettingKind::Secret => String::new(),
-                SettingKind::Boolean => show_switch(self.value_of(&setting.key, &setting.default)),
-                _ => self.value_of(&setting.key, &setting.default).to_owned(),
+                SettingKind::Boolean => show_switch(self.value_of(setting)),
+                _ => self.value_of(setting).to_owned(),
             },
             summary: setting.summary.clone(),
         });
-        let host_keys = self.manifest.commands.iter().chain(&self.claimed).flat_map(|command| {
-            CommandKey::ALL.into_iter().map(|key| SettingLine {
+        let host_keys = self.commands().flat_map(|command| {
+            let effective = self.with_overrides(command);
+            // A command has the words of its author, which `!help` shows, until somebody gives it others.
+            let is_shown =
+                |key: &CommandKey| *key != CommandKey::Aliases || self.settings.contains_key(&key.of(&command.name));
+            CommandKey::ALL.into_iter().filter(is_shown).map(move |key| SettingLine {
                 key: key.of(&command.name),
-                value: key.show(&self.with_overrides(command)),
+                value: key.show(&effective),
                 summary: key.summary().to_owned(),
             })
         });
@@ -122,8 +132,10 @@ mod tests {
     use super::*;
     use crate::domain::manifest::Capability;
 
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
     fn names(setup: &ChannelSetup, role: Role) -> Vec<String> {
-        setup.list_available(role).into_iter().map(|listing| listing.name.into()).collect()
+        setup.list_available(role, NOW).into_iter().map(|listing| listing.name.into()).collect()
     }
 
     #[test]
@@ -134,8 +146,8 @@ mod tests {
         assert_eq!(names(&setup, Role::Everyone), ["zebra"]);
         assert_eq!(names(&setup, Role::Vip), ["ape", "zebra"]);
         assert_eq!(names(&setup, Role::Broadcaster), ["ape", "settings", "zebra"]);
-        assert_eq!(setup.find_listing(Role::Everyone, "ape"), None);
-        assert_eq!(setup.find_listing(Role::Vip, "APE").map(|listing| listing.role), Some(Role::Vip));
+        assert_eq!(setup.find_listing(Role::Everyone, "ape", NOW), None);
+        assert_eq!(setup.find_listing(Role::Vip, "APE", NOW).map(|listing| listing.role), Some(Role::Vip));
     }
 
     #[test]
@@ -146,7 +158,7 @@ mod tests {
         let mut asking = (*bank.manifest).clone();
         asking.capabilities = vec![Capability::Payments];
         bank.manifest = asking.into();
-        assert!(channel_setup([off, bank]).list_available(Role::Broadcaster).is_empty());
+        assert!(channel_setup([off, bank]).list_available(Role::Broadcaster, NOW).is_empty());
     }
 
     #[test]
@@ -160,7 +172,7 @@ mod tests {
             running(manifest("b", vec![second], Vec::new())),
             module("c", &["roll"]),
         ]);
-        let listed = setup.list_available(Role::Everyone);
+        let listed = setup.list_available(Role::Everyone, NOW);
         let listed: Vec<_> = listed.iter().map(|listing| (&*listing.name, listing.aliases.as_slice())).collect();
         assert_eq!(listed, [("roll", &["dice".into(), "d".into()][..])]);
     }

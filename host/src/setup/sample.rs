@@ -37,7 +37,7 @@ pub(crate) fn manifest(module: &str, commands: Vec<Command>, settings: Vec<Setti
         version: semver::Version::new(1, 0, 0),
         summary: "for tests".to_owned(),
         capabilities: Vec::new(),
-        commands,
+        commands: commands.into_iter().map(Arc::new).collect(),
         settings,
         http_hosts: Vec::new(),
     }

@@ -1,16 +1,16 @@
 //! Which word calls what in a channel, and which words a module may claim besides those it declares.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::change::{may_change, who_may_change};
-use super::channel::{ChannelSetup, ModuleSetup};
+use super::channel::{ChannelSetup, ModuleSetup, Target};
 use super::is_always_on;
 use super::overrides::LONGEST_COOLDOWN;
 use crate::domain::effect::Effect;
 use crate::domain::id::ModuleName;
-use crate::domain::manifest::Command;
+use crate::domain::manifest::{Command, Manifest, ModuleSource};
 use crate::domain::prefix::is_invisible;
 use crate::domain::role::Role;
 
@@ -36,41 +36,59 @@ pub enum WordError {
 
 /// Every word that calls something, in lower case.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Words(HashMap<Box<str>, (ModuleName, Arc<Command>)>);
+pub(super) struct Words(HashMap<Box<str>, Called>);
+
+#[derive(Clone, Debug)]
+struct Called {
+    module: Arc<ModuleSetup>,
+    command: Arc<Command>,
+    /// Whether help shows the command under this word.
+    is_first: bool,
+}
 
 impl Words {
-    /// The words of the modules that run. Where two answer to one word (an upgrade may bring that about, or a grant),
-    /// the first of this order has it: always on, by how much its source is trusted, declared before claimed, by name.
-    pub(super) fn of(modules: &BTreeMap<ModuleName, ModuleSetup>) -> Words {
-        let mut running: Vec<(&ModuleName, &ModuleSetup)> =
-            modules.iter().filter(|(_, module)| module.is_running()).collect();
-        running.sort_by_key(|(name, module)| (!is_always_on(name), Reverse(module.manifest.source)));
+    /// The words of modules that run. Where two answer to one word (an upgrade may bring that about, or a grant), the
+    /// first of this order has it: always on, by how much its source is trusted, declared before claimed, by name.
+    pub(super) fn of(mut running: Vec<Arc<ModuleSetup>>) -> Words {
+        running.sort_by(|one, other| order(one).cmp(&order(other)));
         let mut words = Words::default();
-        for (name, module) in &running {
-            module.manifest.commands.iter().for_each(|command| words.add(name, module, command));
+        for module in &running {
+            module.manifest.commands.iter().for_each(|command| words.add(module, command));
         }
-        for (name, module) in &running {
-            module.claimed.iter().for_each(|command| words.add(name, module, command));
+        for module in &running {
+            module.claimed.iter().for_each(|command| words.add(module, command));
         }
         words
     }
 
-    fn add(&mut self, name: &ModuleName, module: &ModuleSetup, command: &Command) {
-        let command = Arc::new(module.with_overrides(command));
-        for word in words_of(&command) {
-            self.0.entry(word.clone()).or_insert_with(|| (name.clone(), command.clone()));
+    fn add(&mut self, module: &Arc<ModuleSetup>, command: &Arc<Command>) {
+        let command = module.with_overrides(command);
+        for (number, word) in module.words_here(&command).enumerate() {
+            let called = || Called { module: module.clone(), command: command.clone(), is_first: number == 0 };
+            self.0.entry(word.clone()).or_insert_with(called);
         }
     }
 
-    /// The commands that answer to their own name, in no order.
-    pub(super) fn commands(&self) -> impl Iterator<Item = (&ModuleName, &Arc<Command>)> {
-        let named = self.0.iter().filter(|(word, (_, command))| **word == command.name);
-        named.map(|(_, (module, command))| (module, command))
+    /// The commands that answer to the word under which they are shown, in no order.
+    pub(super) fn commands(&self) -> impl Iterator<Item = (&str, Target<'_>)> {
+        let first = self.0.iter().filter(|(_, called)| called.is_first);
+        first.map(|(word, called)| (&**word, called.target()))
     }
 
-    pub(super) fn find(&self, word: &str) -> Option<(&ModuleName, &Arc<Command>)> {
-        self.0.get(word).map(|(module, command)| (module, command))
+    pub(super) fn find(&self, word: &str) -> Option<Target<'_>> {
+        self.0.get(word).map(Called::target)
     }
+}
+
+impl Called {
+    fn target(&self) -> Target<'_> {
+        Target { module: &self.module, command: &self.command }
+    }
+}
+
+fn order(module: &ModuleSetup) -> (bool, Reverse<ModuleSource>, &ModuleName) {
+    let Manifest { name, source, .. } = &*module.manifest;
+    (!is_always_on(name), Reverse(*source), name)
 }
 
 pub(super) fn words_of(command: &Command) -> impl Iterator<Item = &Box<str>> {
@@ -87,7 +105,7 @@ impl ChannelSetup {
         for text in words_of(&word) {
             self.check_free(module, &word.name, text)?;
         }
-        let others = self.modules().flat_map(|module| {
+        let others = self.touched().flat_map(|module| {
             let name = &module.manifest.name;
             module.claimed.iter().map(move |claimed| (name, claimed))
         });
@@ -147,7 +165,7 @@ pub(crate) fn check_word(word: Command) -> Result<Command, String> {
     })
 }
 
-fn check_text_of_word(text: &str) -> Result<Box<str>, String> {
+pub(super) fn check_text_of_word(text: &str) -> Result<Box<str>, String> {
     // Lowering may lengthen a text, so it comes first.
     let word = text.to_lowercase();
     let is_visible =
@@ -162,8 +180,6 @@ fn check_text_of_word(text: &str) -> Result<Box<str>, String> {
 mod tests {
     use super::super::sample::{channel_setup, command, manifest, module, name, running, settings_module};
     use super::*;
-    use crate::domain::manifest::Manifest;
-    use crate::domain::manifest::ModuleSource;
 
     fn word(name: &str, aliases: &[&str]) -> Command {
         Command { aliases: aliases.iter().map(|alias| (*alias).into()).collect(), ..command(name) }
@@ -249,7 +265,7 @@ mod tests {
             running(Manifest { source: ModuleSource::Uploaded, ..manifest })
         };
         let mut claimer = module("aaa", &[]);
-        claimer.claimed = vec![command("settings"), command("roll"), command("own")];
+        claimer.claimed = ["settings", "roll", "own"].map(|word| Arc::new(command(word))).into();
         let setup = channel_setup([claimer, uploaded("bbb", "roll"), module("dice", &["roll"]), settings_module()]);
         let answering = |word| setup.find_word(word).unwrap().module.manifest.name.to_string();
         assert_eq!([answering("settings"), answering("roll"), answering("own")], ["settings", "dice", "aaa"]);

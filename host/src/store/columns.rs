@@ -11,6 +11,7 @@ use crate::domain::amount::Amount;
 use crate::domain::effect::{Holder, Revision};
 use crate::domain::id::{ChannelId, ChatterId, Login, ModuleDigest, ModuleName};
 use crate::domain::prefix::Prefix;
+use crate::domain::principal::KeyId;
 use crate::domain::role::Role;
 
 macro_rules! number_column {
@@ -46,7 +47,7 @@ macro_rules! text_column {
         }
     )+};
 }
-text_column!(Login, ModuleName, Prefix, Role);
+text_column!(KeyId, Login, ModuleName, Prefix, Role);
 
 impl ToSql for ModuleDigest {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -57,6 +58,22 @@ impl ToSql for ModuleDigest {
 impl FromSql for ModuleDigest {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         value.as_blob()?.try_into().map(Self).map_err(FromSqlError::other)
+    }
+}
+
+/// A module's version, in the one spelling that it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Version(pub(super) semver::Version);
+
+impl ToSql for Version {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.to_string().into())
+    }
+}
+
+impl FromSql for Version {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map(Version).map_err(FromSqlError::other)
     }
 }
 

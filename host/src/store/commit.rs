@@ -58,8 +58,17 @@ fn apply_effect(connection: &Connection, commit: &Commit, effect: &Effect) -> Re
             Transfer { channel, from: *from, to: *to, amount: *amount, reason, at: commit.at }.apply(connection)?;
         }
         Effect::ChangePrefix(prefix) => setup::save_prefix(connection, channel, prefix)?,
+        Effect::ChangeLocale(locale) => setup::save_locale(connection, channel, locale)?,
         Effect::Mute { until } => setup::save_mute(connection, channel, *until)?,
         Effect::SwitchModule { module, enabled } => setup::save_switch(connection, channel, module, *enabled)?,
+        Effect::AcceptVersion { module, digest, grants } => {
+            setup::save_accepted(connection, channel, module, *digest, grants)?;
+        }
+        Effect::PinVersion { module, version } => setup::save_pin(connection, channel, module, version.as_ref())?,
+        Effect::BlowFuse { module, digest, until } => {
+            setup::save_blown(connection, channel, module, *digest, *until)?;
+        }
+        Effect::RestoreFuse { module } => setup::save_restored(connection, channel, module)?,
         Effect::ChangeSetting { module, key, value } => {
             setup::save_setting(connection, channel, module, key, value.as_deref())?;
         }

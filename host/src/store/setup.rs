@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, Row, ToSql, params_from_iter};
 
-use super::columns::{At, Json, Span};
+use super::columns::{At, Json, Span, Version};
 use super::{Store, StoreError, scopes};
 use crate::domain::effect::{Revision, Scope};
+use crate::domain::fuse::BlownFuse;
 use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Capability, Command, Grants};
 use crate::domain::message::Channel;
@@ -24,32 +25,34 @@ pub struct ChannelRecord {
     /// BCP 47.
     pub locale: Box<str>,
     pub muted_until: Option<SystemTime>,
-    /// The modules that somebody switched on (true) or off.
-    pub switched: BTreeMap<ModuleName, bool>,
+    /// Of the modules of which somebody said something.
+    pub modules: BTreeMap<ModuleName, ModuleRecord>,
     pub settings: BTreeMap<ModuleName, BTreeMap<String, String>>,
     pub claimed: BTreeMap<ModuleName, Vec<Command>>,
     pub grants: HashMap<ModuleDigest, Grants>,
 }
 
+/// What a channel said of a module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModuleRecord {
+    /// None where nobody switched it.
+    pub enabled: Option<bool>,
+    /// The version whose requests were granted here.
+    pub accepted: Option<ModuleDigest>,
+    /// The version that the channel stays on; None: it follows the latest.
+    pub pinned: Option<semver::Version>,
+    pub blown: Option<BlownFuse>,
+}
+
 impl Store {
     /// One consistent snapshot.
     pub fn load_channel(&self, channel: ChannelId) -> Result<Option<ChannelRecord>, StoreError> {
-        self.readers.read(|connection| {
-            // Nothing of it is written: the transaction makes the five reads see one moment.
-            let snapshot = connection.unchecked_transaction()?;
-            let Some(mut record) = load_record(&snapshot, channel)? else { return Ok(None) };
-            for (module, enabled) in list_rows(&snapshot, LIST_SWITCHED, channel, read_pair)? {
-                record.switched.insert(module, enabled);
-            }
-            for (module, (key, value)) in list_rows(&snapshot, LIST_SETTINGS, channel, read_setting)? {
-                record.settings.entry(module).or_default().insert(key, value);
-            }
-            for (module, word) in list_rows(&snapshot, LIST_WORDS, channel, read_word)? {
-                record.claimed.entry(module).or_default().push(word);
-            }
-            record.grants = list_rows(&snapshot, LIST_GRANTS, channel, read_grants)?.into_iter().collect();
-            Ok(Some(record))
-        })
+        self.readers.read(|connection| load_records(connection, Some(channel)).map(|found| found.into_iter().next()))
+    }
+
+    /// All channels, in one snapshot and as many reads as one takes.
+    pub fn load_channels(&self) -> Result<Vec<ChannelRecord>, StoreError> {
+        self.readers.read(|connection| load_records(connection, None))
     }
 
     /// Every channel that was ever sat in, wanted or not.
@@ -70,68 +73,118 @@ impl Store {
         grants: Grants,
     ) -> Result<(), StoreError> {
         let save = move |connection: &Connection| {
-            let capabilities: Vec<_> = grants.capabilities.iter().map(|capability| capability.as_str()).collect();
-            connection
-                .prepare_cached(
-                    "INSERT INTO grants (channel_id, digest, capabilities, most_per_invocation, most_per_day)
-                     VALUES (?1, ?2, ?3, ?4, ?5)
-                     ON CONFLICT (channel_id, digest) DO UPDATE SET capabilities = excluded.capabilities,
-                     most_per_invocation = excluded.most_per_invocation, most_per_day = excluded.most_per_day",
-                )?
-                .execute(params![
-                    channel,
-                    digest,
-                    Json(capabilities),
-                    grants.most_per_invocation,
-                    grants.most_per_day
-                ])?;
+            insert_grants(connection, channel, digest, &grants)?;
             Ok(scopes::raise_revision(connection, &Scope::Setup { channel })?)
         };
         self.writer.write(save).await
     }
 }
 
-fn load_record(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<ChannelRecord>> {
-    connection
-        .prepare_cached(
-            "SELECT login, display_name, bot, revision, prefix, locale, muted_until FROM channels
-             WHERE channel_id = ?1",
-        )?
-        .query_row(params![channel], |row| {
-            Ok(ChannelRecord {
-                channel: Channel { id: channel, login: row.get(0)?, display_name: row.get(1)? },
-                bot: row.get(2)?,
-                revision: row.get(3)?,
-                prefix: row.get(4)?,
-                locale: row.get(5)?,
-                muted_until: row.get::<_, Option<At>>(6)?.map(|At(until)| until),
-                switched: BTreeMap::new(),
-                settings: BTreeMap::new(),
-                claimed: BTreeMap::new(),
-                grants: HashMap::new(),
-            })
-        })
-        .optional()
+fn insert_grants(
+    connection: &Connection,
+    channel: ChannelId,
+    digest: ModuleDigest,
+    grants: &Grants,
+) -> rusqlite::Result<()> {
+    let capabilities: Vec<_> = grants.capabilities.iter().map(|capability| capability.as_str()).collect();
+    execute(
+        connection,
+        "INSERT INTO grants (channel_id, digest, capabilities, most_per_invocation, most_per_day)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (channel_id, digest) DO UPDATE SET capabilities = excluded.capabilities,
+         most_per_invocation = excluded.most_per_invocation, most_per_day = excluded.most_per_day",
+        &[&channel, &digest, &Json(capabilities), &grants.most_per_invocation, &grants.most_per_day],
+    )
 }
 
-const LIST_SWITCHED: &str = "SELECT module, enabled FROM switched_modules WHERE channel_id = ?1";
-const LIST_SETTINGS: &str = "SELECT module, key, value FROM settings WHERE channel_id = ?1";
-const LIST_WORDS: &str = "SELECT module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown
-     FROM words WHERE channel_id = ?1 ORDER BY module, name";
-const LIST_GRANTS: &str =
-    "SELECT digest, capabilities, most_per_invocation, most_per_day FROM grants WHERE channel_id = ?1";
+/// Of one channel, or of all.
+fn load_records(connection: &Connection, channel: Option<ChannelId>) -> rusqlite::Result<Vec<ChannelRecord>> {
+    // Nothing of it is written: the transaction makes the five reads see one moment.
+    let snapshot = connection.unchecked_transaction()?;
+    let mut records = BTreeMap::new();
+    for_each_row(&snapshot, LIST_CHANNELS, channel, |row| {
+        let record = read_channel(row)?;
+        records.insert(record.channel.id, record);
+        Ok(())
+    })?;
+    let mut add = |sql, add: fn(&mut ChannelRecord, &Row<'_>) -> rusqlite::Result<()>| {
+        for_each_row(&snapshot, sql, channel, |row| match records.get_mut(&row.get("channel_id")?) {
+            Some(record) => add(record, row),
+            None => Ok(()),
+        })
+    };
+    add(LIST_MODULES, |record, row| {
+        record.modules.extend([read_module(row)?]);
+        Ok(())
+    })?;
+    add(LIST_SETTINGS, |record, row| {
+        let (module, setting) = read_setting(row)?;
+        record.settings.entry(module).or_default().extend([setting]);
+        Ok(())
+    })?;
+    add(LIST_WORDS, |record, row| {
+        let (module, word) = read_word(row)?;
+        record.claimed.entry(module).or_default().push(word);
+        Ok(())
+    })?;
+    add(LIST_GRANTS, |record, row| {
+        record.grants.extend([read_grants(row)?]);
+        Ok(())
+    })?;
+    Ok(records.into_values().collect())
+}
 
-fn list_rows<T>(
+/// The lists below name the channel last, and take those of one or of all.
+fn for_each_row(
     connection: &Connection,
     sql: &str,
-    channel: ChannelId,
-    read: fn(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
-    connection.prepare_cached(sql)?.query_map(params![channel], read)?.collect()
+    channel: Option<ChannelId>,
+    mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let sql = if channel.is_some() { format!("{sql} WHERE channel_id = ?1") } else { sql.to_owned() };
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(channel))?;
+    while let Some(row) = rows.next()? {
+        read(row)?;
+    }
+    Ok(())
 }
 
-fn read_pair(row: &Row<'_>) -> rusqlite::Result<(ModuleName, bool)> {
-    Ok((row.get(0)?, row.get(1)?))
+fn read_channel(row: &Row<'_>) -> rusqlite::Result<ChannelRecord> {
+    Ok(ChannelRecord {
+        channel: Channel { id: row.get("channel_id")?, login: row.get(0)?, display_name: row.get(1)? },
+        bot: row.get(2)?,
+        revision: row.get(3)?,
+        prefix: row.get(4)?,
+        locale: row.get(5)?,
+        muted_until: row.get::<_, Option<At>>(6)?.map(|At(until)| until),
+        modules: BTreeMap::new(),
+        settings: BTreeMap::new(),
+        claimed: BTreeMap::new(),
+        grants: HashMap::new(),
+    })
+}
+
+const LIST_CHANNELS: &str =
+    "SELECT login, display_name, bot, revision, prefix, locale, muted_until, channel_id FROM channels";
+const LIST_MODULES: &str =
+    "SELECT module, enabled, accepted, pinned, blown_digest, blown_until, blown_times, channel_id FROM channel_modules";
+const LIST_SETTINGS: &str = "SELECT module, key, value, channel_id FROM settings";
+/// In the order of the table's key: by module and name.
+const LIST_WORDS: &str = "SELECT module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown,
+     channel_id FROM words";
+const LIST_GRANTS: &str = "SELECT digest, capabilities, most_per_invocation, most_per_day, channel_id FROM grants";
+
+fn read_module(row: &Row<'_>) -> rusqlite::Result<(ModuleName, ModuleRecord)> {
+    let blown = match row.get(4)? {
+        Some(digest) => {
+            let until = row.get::<_, Option<At>>(5)?.map(|At(until)| until);
+            Some(BlownFuse { digest, until, times: row.get(6)? })
+        }
+        None => None,
+    };
+    let pinned = row.get::<_, Option<Version>>(3)?.map(|Version(version)| version);
+    Ok((row.get(0)?, ModuleRecord { enabled: row.get(1)?, accepted: row.get(2)?, pinned, blown }))
 }
 
 fn read_setting(row: &Row<'_>) -> rusqlite::Result<(ModuleName, (String, String))> {
@@ -180,6 +233,10 @@ pub(super) fn save_prefix(connection: &Connection, channel: ChannelId, prefix: &
     execute(connection, "UPDATE channels SET prefix = ?2 WHERE channel_id = ?1", &[&channel, prefix])
 }
 
+pub(super) fn save_locale(connection: &Connection, channel: ChannelId, locale: &str) -> rusqlite::Result<()> {
+    execute(connection, "UPDATE channels SET locale = ?2 WHERE channel_id = ?1", &[&channel, &locale])
+}
+
 pub(super) fn save_mute(
     connection: &Connection,
     channel: ChannelId,
@@ -188,6 +245,7 @@ pub(super) fn save_mute(
     execute(connection, "UPDATE channels SET muted_until = ?2 WHERE channel_id = ?1", &[&channel, &until.map(At)])
 }
 
+/// Switching it on restores the fuse.
 pub(super) fn save_switch(
     connection: &Connection,
     channel: ChannelId,
@@ -196,9 +254,67 @@ pub(super) fn save_switch(
 ) -> rusqlite::Result<()> {
     execute(
         connection,
-        "INSERT INTO switched_modules (channel_id, module, enabled) VALUES (?1, ?2, ?3)
+        "INSERT INTO channel_modules (channel_id, module, enabled) VALUES (?1, ?2, ?3)
          ON CONFLICT (channel_id, module) DO UPDATE SET enabled = excluded.enabled",
         &[&channel, module, &enabled],
+    )?;
+    if enabled { save_restored(connection, channel, module) } else { Ok(()) }
+}
+
+pub(super) fn save_accepted(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    digest: ModuleDigest,
+    grants: &Grants,
+) -> rusqlite::Result<()> {
+    insert_grants(connection, channel, digest, grants)?;
+    execute(
+        connection,
+        "INSERT INTO channel_modules (channel_id, module, accepted) VALUES (?1, ?2, ?3)
+         ON CONFLICT (channel_id, module) DO UPDATE SET accepted = excluded.accepted",
+        &[&channel, module, &digest],
+    )
+}
+
+pub(super) fn save_pin(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    version: Option<&semver::Version>,
+) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "INSERT INTO channel_modules (channel_id, module, pinned) VALUES (?1, ?2, ?3)
+         ON CONFLICT (channel_id, module) DO UPDATE SET pinned = excluded.pinned",
+        &[&channel, module, &version.cloned().map(Version)],
+    )
+}
+
+/// Counts on where the same version had blown before and nobody restored it.
+pub(super) fn save_blown(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    digest: ModuleDigest,
+    until: Option<SystemTime>,
+) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "INSERT INTO channel_modules (channel_id, module, blown_digest, blown_until, blown_times) VALUES (?1, ?2, ?3, ?4, 1)
+         ON CONFLICT (channel_id, module) DO UPDATE SET
+         blown_times = CASE WHEN blown_digest IS excluded.blown_digest THEN blown_times + 1 ELSE 1 END,
+         blown_digest = excluded.blown_digest, blown_until = excluded.blown_until",
+        &[&channel, module, &digest, &until.map(At)],
+    )
+}
+
+pub(super) fn save_restored(connection: &Connection, channel: ChannelId, module: &ModuleName) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "UPDATE channel_modules SET blown_digest = NULL, blown_until = NULL, blown_times = 0
+         WHERE channel_id = ?1 AND module = ?2",
+        &[&channel, module],
     )
 }
 
@@ -270,6 +386,8 @@ fn execute(connection: &Connection, sql: &str, parameters: &[&dyn ToSql]) -> rus
 mod tests {
     use std::time::Duration;
 
+    use rusqlite::params;
+
     use super::*;
     use crate::domain::effect::Effect;
     use crate::domain::role::Role;
@@ -302,7 +420,7 @@ mod tests {
         assert_eq!((record.channel.id, record.channel.login, record.bot), (CHANNEL, login("shop"), login("bot")));
         assert_eq!((record.revision, record.prefix, &*record.locale), (Revision(1), Prefix::default(), "en"));
         assert_eq!(record.muted_until, None);
-        assert!(record.switched.is_empty() && record.settings.is_empty());
+        assert!(record.modules.is_empty() && record.settings.is_empty());
         assert!(record.claimed.is_empty() && record.grants.is_empty());
         assert_eq!(fixture.store.load_channel(ChannelId(8)).unwrap(), None);
         assert_eq!(fixture.store.list_channels().unwrap(), [CHANNEL]);
@@ -314,6 +432,7 @@ mod tests {
         let until = commit("", Vec::new()).at + Duration::from_millis(1);
         let effects = vec![
             Effect::ChangePrefix("«".parse().unwrap()),
+            Effect::ChangeLocale("pt-BR".into()),
             Effect::SwitchModule { module: module("join"), enabled: false },
             Effect::SwitchModule { module: module("balance"), enabled: false },
             Effect::SwitchModule { module: module("balance"), enabled: true },
@@ -328,10 +447,41 @@ mod tests {
         fixture.commit("1", effects).await;
         let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
         assert_eq!((record.revision, record.prefix.as_str(), record.muted_until), (Revision(2), "«", Some(until)));
-        assert_eq!(record.switched, [(module("balance"), true), (module("join"), false)].into());
+        assert_eq!(&*record.locale, "pt-BR");
+        let switched = |enabled| ModuleRecord { enabled: Some(enabled), ..ModuleRecord::default() };
+        assert_eq!(record.modules, [(module("balance"), switched(true)), (module("join"), switched(false))].into());
         let settings = [("a".to_owned(), String::new()), ("b".to_owned(), "2".to_owned())];
         assert_eq!(record.settings, [(module("help"), settings.into())].into());
         assert_eq!(record.claimed, [(module("quotes"), vec![word("one", "new"), word("two", "")])].into());
+    }
+
+    #[tokio::test]
+    async fn what_a_channel_says_of_a_module_is_read_back() {
+        let fixture = Fixture::with_channel().await;
+        let (digest, version) = (ModuleDigest([1; 32]), semver::Version::new(1, 2, 3));
+        let grants = Grants { capabilities: vec![Capability::Storage], ..Grants::default() };
+        let until = commit("", Vec::new()).at;
+        let blow = |digest| Effect::BlowFuse { module: module("dice"), digest, until: Some(until) };
+        let effects = vec![
+            Effect::AcceptVersion { module: module("dice"), digest, grants: grants.clone() },
+            Effect::PinVersion { module: module("dice"), version: Some(version.clone()) },
+            blow(ModuleDigest([2; 32])),
+            blow(digest),
+            blow(digest),
+        ];
+        fixture.commit("1", effects).await;
+        let load = || fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        let blown = Some(BlownFuse { digest, until: Some(until), times: 2 });
+        let expected = ModuleRecord { enabled: None, accepted: Some(digest), pinned: Some(version), blown };
+        assert_eq!(load().modules, [(module("dice"), expected.clone())].into());
+        assert_eq!(load().grants, [(digest, grants)].into());
+        let switch = Effect::SwitchModule { module: module("dice"), enabled: true };
+        fixture.commit("2", vec![switch, Effect::PinVersion { module: module("dice"), version: None }]).await;
+        let restored = ModuleRecord { enabled: Some(true), pinned: None, blown: None, ..expected };
+        assert_eq!(load().modules[&module("dice")], restored);
+        let blow = Effect::BlowFuse { module: module("dice"), digest, until: None };
+        fixture.commit("3", vec![blow, Effect::RestoreFuse { module: module("dice") }]).await;
+        assert_eq!(load().modules[&module("dice")], restored);
     }
 
     #[tokio::test]

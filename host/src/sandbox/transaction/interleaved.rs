@@ -309,7 +309,7 @@ fn check_setup(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
     let bank = bank().name;
     let sides = record.settings.get(&bank).and_then(|settings| settings.get("sides")).map_or("6", String::as_str);
     let words = record.claimed.get(&bank).into_iter().flatten().map(|word| word.name.to_string());
-    let has_extra = record.switched.get(&"extra".parse().unwrap()).copied().unwrap_or(true);
+    let has_extra = record.modules.get(&"extra".parse().unwrap()).and_then(|extra| extra.enabled).unwrap_or(true);
     assert_eq!((record.prefix.as_str(), sides), (expected.prefix.as_str(), expected.sides.to_string().as_str()));
     assert_eq!((has_extra, words.collect::<BTreeSet<_>>()), (expected.has_extra, expected.words.clone()));
 }

@@ -27,7 +27,7 @@ impl Transaction {
     }
 
     pub fn set_prefix(&mut self, prefix: &str) -> Changed {
-        self.change(|setup, role| setup.check_prefix(role, prefix).map(Some))
+        self.change(|setup, role| setup.check_prefix(role, prefix).map(|effect| vec![effect]))
     }
 
     pub fn list_modules(&mut self) -> Result<Vec<ModuleState>, Fault> {
@@ -40,7 +40,7 @@ impl Transaction {
     }
 
     pub fn disable_module(&mut self, name: &str) -> Changed {
-        self.change(|setup, role| setup.check_disable(role, name))
+        self.change(|setup, role| setup.check_disable(role, name).map(Vec::from_iter))
     }
 
     /// A chatter is shown by login, where one is known.
@@ -61,13 +61,13 @@ impl Transaction {
         let is_chatter = self.setup()?.is_chatter_setting(module, key);
         let chatter = if is_chatter { self.resolve(value)? } else { None };
         let value = chatter.map_or_else(|| value.to_owned(), |chatter| Reference::Id(chatter.id).to_string());
-        self.change(|setup, role| setup.check_setting(role, module, key, &value).map(Some))
+        self.change(|setup, role| setup.check_setting(role, module, key, &value).map(|effect| vec![effect]))
     }
 
     /// No time at all ends the silence.
     pub fn mute(&mut self, span: Duration) -> Changed {
         let now = self.invocation().now;
-        self.change(|setup, role| setup.check_mute(role, span, now).map(Some))
+        self.change(|setup, role| setup.check_mute(role, span, now).map(|effect| vec![effect]))
     }
 
     /// When the silence ends; None where the bot speaks.
@@ -78,10 +78,11 @@ impl Transaction {
     }
 
     /// The one way to change the set-up: the grant, the role of the chatter as this invocation has it, then the change.
-    fn change(&mut self, check: impl FnOnce(&ChannelSetup, Role) -> Result<Option<Effect>, SettingsError>) -> Changed {
+    fn change(&mut self, check: impl FnOnce(&ChannelSetup, Role) -> Result<Vec<Effect>, SettingsError>) -> Changed {
         self.require(Capability::Settings)?;
         let setup = self.setup()?;
-        if let Some(effect) = check(&setup, self.role())? {
+        for effect in check(&setup, self.role())? {
+            let setup = self.setup()?;
             self.change_setup(&setup, effect);
         }
         Ok(())

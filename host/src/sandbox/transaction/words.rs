@@ -26,7 +26,8 @@ impl Transaction {
     pub fn list_claimed(&mut self) -> Result<Vec<Command>, Fault> {
         self.require(Capability::Words)?;
         let setup = self.setup()?;
-        Ok(setup.find_module(self.module()).map(|module| module.claimed.clone()).unwrap_or_default())
+        let claimed = setup.find_module(self.module()).map(|module| module.claimed.as_slice()).unwrap_or_default();
+        Ok(claimed.iter().map(|word| (**word).clone()).collect())
     }
 }
 

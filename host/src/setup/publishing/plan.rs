@@ -1,0 +1,78 @@
+//! What a change of a module's versions comes to. Pure.
+
+use std::time::SystemTime;
+
+use super::{ChangeVersionsError, RolledBack};
+use crate::domain::id::ModuleName;
+use crate::domain::version::{UploadedModule, UploadedVersion};
+use crate::store::modules::VersionChange;
+
+/// What is to be changed, and what is answered once it is.
+pub(super) struct Plan<T> {
+    pub(super) changes: Vec<VersionChange>,
+    pub(super) answer: T,
+}
+
+pub(super) fn roll_back(
+    module: &UploadedModule,
+    to: Option<semver::Version>,
+) -> Result<Plan<RolledBack>, ChangeVersionsError> {
+    let to = match to {
+        Some(to) => to,
+        None => {
+            let before = module.list_offered(None).nth(1).ok_or(ChangeVersionsError::NothingBefore)?;
+            before.manifest.version.clone()
+        }
+    };
+    let there = module.find_version(&to).ok_or(ChangeVersionsError::UnknownVersion)?;
+    if there.is_withdrawn() {
+        return Err(ChangeVersionsError::Withdrawn(to));
+    }
+    let above = module.versions.iter().filter(|there| there.manifest.version > to && !there.is_withdrawn());
+    let withdrawn: Vec<semver::Version> = above.map(|there| there.manifest.version.clone()).collect();
+    let mut changes: Vec<_> =
+        withdrawn.iter().map(|version| VersionChange::Withdraw { version: version.clone() }).collect();
+    // A trial above it is over; and what everybody is to have is none.
+    if module.canary.as_ref().is_some_and(|canary| canary.version >= to) {
+        changes.push(VersionChange::SetCanary(None));
+    }
+    Ok(Plan { changes, answer: RolledBack { to, withdrawn } })
+}
+
+/// The module as the store has it once the changes are made.
+pub(super) fn with_changes(
+    module: Option<&UploadedModule>,
+    name: &ModuleName,
+    changes: &[VersionChange],
+    at: SystemTime,
+) -> UploadedModule {
+    let new = || UploadedModule { name: name.clone(), publisher: None, versions: Vec::new(), canary: None };
+    let mut next = module.cloned().unwrap_or_else(new);
+    for change in changes {
+        match change {
+            VersionChange::Publish { manifest, by } => {
+                if next.versions.is_empty() {
+                    next.publisher.clone_from(by);
+                }
+                let place = next.versions.partition_point(|there| there.manifest.version < manifest.version);
+                let version = UploadedVersion {
+                    manifest: manifest.clone(),
+                    uploaded_at: at,
+                    uploaded_by: by.clone(),
+                    withdrawn_at: None,
+                };
+                next.versions.insert(place, version);
+            }
+            VersionChange::Withdraw { version } => mark(&mut next, version, Some(at)),
+            VersionChange::Restore { version } => mark(&mut next, version, None),
+            VersionChange::SetCanary(canary) => next.canary.clone_from(canary),
+        }
+    }
+    next
+}
+
+fn mark(module: &mut UploadedModule, version: &semver::Version, withdrawn_at: Option<SystemTime>) {
+    if let Some(there) = module.versions.iter_mut().find(|there| there.manifest.version == *version) {
+        there.withdrawn_at = withdrawn_at;
+    }
+}

@@ -1,0 +1,268 @@
+//! Publishing against a store.
+
+use std::time::SystemTime;
+
+use super::super::NewChannelRules;
+use super::super::sample::{command, manifest, name};
+use super::*;
+use crate::domain::effect::Effect;
+use crate::domain::manifest::{Capability, Grants};
+use crate::store::fixture::{CHANNEL, Fixture};
+
+const OTHER: ChannelId = ChannelId(8);
+
+struct Host {
+    fixture: Fixture,
+    setup: Arc<Setup>,
+}
+
+impl Host {
+    /// Two channels, and the bundled modules `settings` and `pay`.
+    async fn open() -> Host {
+        let fixture = Fixture::with_channel().await;
+        fixture.store.save_seed("other".parse().unwrap(), "bot".parse().unwrap()).await.unwrap();
+        fixture.store.save_channel_id("other".parse().unwrap(), OTHER).await.unwrap();
+        let setup = start(&fixture);
+        Host { fixture, setup }
+    }
+
+    async fn publish(&self, manifest: Manifest, by: Powers, key: &str) -> Result<Published, PublishError> {
+        self.setup.publish(Arc::new(manifest), None, by, stamp(key)).await
+    }
+
+    async fn bring(&self, version: &str, digest: u8) {
+        self.publish(dice(version, digest), Powers::Creator, ANN).await.unwrap();
+    }
+
+    /// The channel takes the version with all that it asks for, and switches it on.
+    async fn accept(&self, channel: ChannelId, manifest: &Manifest) {
+        let module = manifest.name.clone();
+        let (digest, grants) = (manifest.digest, Grants::all(manifest));
+        let accept = Effect::AcceptVersion { module: module.clone(), digest, grants };
+        let switch = Effect::SwitchModule { module, enabled: true };
+        let id = format!("{channel} {digest}");
+        let commit =
+            crate::domain::effect::Commit { channel, ..crate::store::fixture::commit(&id, vec![accept, switch]) };
+        self.fixture.store.commit(commit).await.unwrap();
+        self.setup.reload(channel).unwrap();
+    }
+
+    /// The version of `dice` that runs in a channel.
+    fn running(&self, channel: ChannelId) -> Option<String> {
+        let setup = self.setup.find_channel(channel).unwrap();
+        let module = setup.find_word("roll")?.module.clone();
+        Some(module.manifest.version.to_string())
+    }
+
+    /// What memory has is what a host that starts now would have.
+    fn check(&self) {
+        let (here, anew) = (&self.setup, start(&self.fixture));
+        let list = |setup: &Setup| {
+            let catalogue = setup.catalogue();
+            catalogue.list().filter_map(|(name, _)| catalogue.find_uploaded(name).cloned()).collect::<Vec<_>>()
+        };
+        assert_eq!(list(here), list(&anew));
+        for channel in [CHANNEL, OTHER] {
+            let running = |setup: &Setup| {
+                let channel = setup.find_channel(channel).unwrap();
+                channel.find_word("roll").map(|target| (target.module.manifest.clone(), target.module.grants.clone()))
+            };
+            assert_eq!(running(here), running(&anew));
+        }
+    }
+}
+
+fn start(fixture: &Fixture) -> Arc<Setup> {
+    let setup = Setup::new(fixture.store.clone(), NewChannelRules::Essentials);
+    for module in ["settings", "pay"] {
+        let mut word = command(module);
+        word.aliases = vec![format!("{module}-alias").into()];
+        assert!(setup.add_module(Arc::new(manifest(module, vec![word], Vec::new()))));
+    }
+    setup.load_all().unwrap();
+    Arc::new(setup)
+}
+
+const ANN: &str = "aaaaaaaaaaaa";
+const BEN: &str = "bbbbbbbbbbbb";
+
+fn stamp(key: &str) -> Stamp {
+    let by = Actor::Key { id: key.parse().unwrap(), name: "a key".into() };
+    Stamp { by, at: SystemTime::UNIX_EPOCH, address: None }
+}
+
+fn dice(version: &str, digest: u8) -> Manifest {
+    Manifest {
+        source: ModuleSource::Uploaded,
+        digest: ModuleDigest([digest; 32]),
+        version: version.parse().unwrap(),
+        ..manifest("dice", vec![command("roll")], Vec::new())
+    }
+}
+
+fn version(text: &str) -> semver::Version {
+    text.parse().unwrap()
+}
+
+fn refused<T: std::fmt::Debug, E: std::fmt::Display>(result: Result<T, E>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn the_same_bytes_are_one_version_and_other_bytes_need_another() {
+    let host = Host::open().await;
+    let first = host.publish(dice("1.0.0", 1), Powers::Creator, ANN).await.unwrap();
+    let again = host.publish(dice("1.0.0", 1), Powers::Creator, ANN).await.unwrap();
+    assert_eq!((first.is_new, again.is_new, first.version), (true, false, again.version));
+    let taken = host.publish(dice("1.0.0", 2), Powers::Creator, ANN).await.unwrap_err();
+    let expected = (ModuleDigest([1; 32]), ModuleDigest([2; 32]));
+    assert!(matches!(taken, PublishError::VersionTaken { there, brought, .. } if (there, brought) == expected));
+    host.check();
+}
+
+#[tokio::test]
+async fn a_name_belongs_to_its_first_key_and_to_the_operator() {
+    let host = Host::open().await;
+    host.bring("1.0.0", 1).await;
+    for digest in [1, 2] {
+        let other = host.publish(dice("2.0.0", digest), Powers::Creator, BEN).await;
+        assert_eq!(refused(other), "the name dice belongs to another API key");
+    }
+    assert!(host.publish(dice("2.0.0", 2), Powers::Operator, BEN).await.unwrap().is_new);
+    assert!(
+        host.publish(dice("3.0.0", 3), Powers::Creator, BEN).await.is_err(),
+        "the operator's help gives nothing away"
+    );
+    let withdrawn = host.setup.withdraw(name("dice"), version("2.0.0"), false, Powers::Creator, stamp(BEN)).await;
+    assert_eq!(refused(withdrawn), "the name dice belongs to another API key");
+    host.check();
+}
+
+#[tokio::test]
+async fn names_and_words_of_the_host_are_reserved() {
+    let host = Host::open().await;
+    for (module, word, why) in [
+        ("settings", "other", "the name settings belongs to a module of this host"),
+        ("help", "other", "the name help belongs to a module of this host"),
+        ("pay", "other", "the name pay belongs to a module of this host"),
+        ("dice", "pay", "the word pay belongs to the module pay of this host"),
+        ("dice", "pay-alias", "the word pay-alias belongs to the module pay of this host"),
+    ] {
+        let upload = Manifest { source: ModuleSource::Uploaded, ..manifest(module, vec![command(word)], Vec::new()) };
+        assert_eq!(refused(host.publish(upload, Powers::Operator, ANN).await), why);
+    }
+    host.check();
+}
+
+#[tokio::test]
+async fn a_version_is_current_at_once_where_it_asks_for_no_more() {
+    let host = Host::open().await;
+    host.bring("1.0.0", 1).await;
+    assert_eq!(host.running(CHANNEL), None, "enabled nowhere");
+    host.accept(CHANNEL, &dice("1.0.0", 1)).await;
+    host.bring("1.10.0", 2).await;
+    host.bring("1.9.0", 3).await;
+    assert_eq!((host.running(CHANNEL), host.running(OTHER)), (Some("1.10.0".to_owned()), None));
+    let greedy = Manifest { capabilities: vec![Capability::Storage], ..dice("2.0.0", 4) };
+    host.publish(greedy.clone(), Powers::Creator, ANN).await.unwrap();
+    assert_eq!(host.running(CHANNEL), Some("1.10.0".to_owned()));
+    let setup = host.setup.find_channel(CHANNEL).unwrap();
+    let waiting = setup.find_module(&name("dice")).unwrap().waiting.clone().unwrap();
+    let asks: Vec<String> = waiting.asks.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        (waiting.manifest.version.to_string(), asks.join("; ")),
+        ("2.0.0".to_owned(), "it asks for the capability storage".to_owned())
+    );
+    host.check();
+    host.accept(CHANNEL, &greedy).await;
+    assert_eq!(host.running(CHANNEL), Some("2.0.0".to_owned()));
+    host.check();
+}
+
+#[tokio::test]
+async fn a_version_that_runs_somewhere_is_withdrawn_by_force_alone() {
+    let host = Host::open().await;
+    host.bring("1.0.0", 1).await;
+    host.bring("2.0.0", 2).await;
+    host.accept(CHANNEL, &dice("1.0.0", 1)).await;
+    let withdraw = |forced| host.setup.withdraw(name("dice"), version("2.0.0"), forced, Powers::Creator, stamp(ANN));
+    let in_use = withdraw(false).await.unwrap_err();
+    assert!(matches!(in_use, ChangeVersionsError::InUse { channels, count: 1 } if channels == [CHANNEL]));
+    withdraw(true).await.unwrap();
+    withdraw(false).await.unwrap();
+    assert_eq!(host.running(CHANNEL), Some("1.0.0".to_owned()));
+    host.check();
+    host.setup.restore(name("dice"), version("2.0.0"), Powers::Creator, stamp(ANN)).await.unwrap();
+    assert_eq!(host.running(CHANNEL), Some("2.0.0".to_owned()));
+    host.setup.withdraw(name("dice"), version("2.0.0"), true, Powers::Creator, stamp(ANN)).await.unwrap();
+    host.setup.withdraw(name("dice"), version("1.0.0"), true, Powers::Creator, stamp(ANN)).await.unwrap();
+    assert_eq!(host.running(CHANNEL), None);
+    host.check();
+}
+
+#[tokio::test]
+async fn one_request_takes_every_channel_back() {
+    let host = Host::open().await;
+    for (number, digest) in [("1.0.0", 1), ("1.1.0", 2), ("1.2.0", 3)] {
+        host.bring(number, digest).await;
+    }
+    host.accept(CHANNEL, &dice("1.0.0", 1)).await;
+    host.accept(OTHER, &dice("1.2.0", 3)).await;
+    let roll_back = |to| host.setup.roll_back(name("dice"), to, Powers::Creator, stamp(ANN));
+    let back = roll_back(None).await.unwrap();
+    assert_eq!(back, RolledBack { to: version("1.1.0"), withdrawn: vec![version("1.2.0")] });
+    for channel in [CHANNEL, OTHER] {
+        assert_eq!(host.running(channel), Some("1.1.0".to_owned()));
+    }
+    assert_eq!(refused(roll_back(Some(version("1.2.0"))).await), "version 1.2.0 is withdrawn");
+    assert_eq!(refused(roll_back(Some(version("9.0.0"))).await), "there is no such version");
+    assert_eq!(roll_back(Some(version("1.0.0"))).await.unwrap().withdrawn, [version("1.1.0")]);
+    assert_eq!(refused(roll_back(None).await), "there is no version before it");
+    host.check();
+}
+
+#[tokio::test]
+async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
+    let host = Host::open().await;
+    host.bring("1.0.0", 1).await;
+    host.accept(CHANNEL, &dice("1.0.0", 1)).await;
+    host.accept(OTHER, &dice("1.0.0", 1)).await;
+    let running = || [CHANNEL, OTHER].map(|channel| host.running(channel).unwrap());
+    let publish = |number, digest, channel| {
+        let canary = Some([channel].into());
+        host.setup.publish(Arc::new(dice(number, digest)), canary, Powers::Creator, stamp(ANN))
+    };
+    publish("2.0.0", 2, OTHER).await.unwrap();
+    assert_eq!(running(), ["1.0.0", "2.0.0"]);
+    host.check();
+    let dropped = host.setup.drop_canary(name("dice"), Powers::Creator, stamp(ANN)).await.unwrap();
+    assert_eq!((dropped, running()), (version("2.0.0"), ["1.0.0", "1.0.0"].map(str::to_owned)));
+    assert!(matches!(publish("3.0.0", 3, ChannelId(404)).await, Err(PublishError::NoChannels)));
+    publish("3.0.0", 3, CHANNEL).await.unwrap();
+    let canary = Canary { version: version("3.0.0"), channels: [OTHER].into() };
+    host.setup.set_canary(name("dice"), canary, Powers::Creator, stamp(ANN)).await.unwrap();
+    assert_eq!(running(), ["1.0.0", "3.0.0"]);
+    host.setup.promote_canary(name("dice"), Powers::Creator, stamp(ANN)).await.unwrap();
+    assert_eq!(running(), ["3.0.0", "3.0.0"]);
+    let promoted = host.setup.promote_canary(name("dice"), Powers::Creator, stamp(ANN)).await;
+    assert_eq!(refused(promoted), "there is no canary");
+    host.check();
+}
+
+#[tokio::test]
+async fn a_change_goes_through_although_nobody_waits_for_it() {
+    let host = Host::open().await;
+    let publishing = host.setup.publish(Arc::new(dice("1.0.0", 1)), None, Powers::Creator, stamp(ANN));
+    let mut publishing = std::pin::pin!(publishing);
+    // Begun, and given up at its first pause.
+    let begun = is_pending(publishing.as_mut());
+    assert!(begun.await);
+    // Whoever asks next finds it made.
+    assert!(!host.publish(dice("1.0.0", 1), Powers::Creator, ANN).await.unwrap().is_new);
+    host.check();
+}
+
+/// Polls once; whether it is pending.
+async fn is_pending<T>(mut future: std::pin::Pin<&mut impl Future<Output = T>>) -> bool {
+    std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending())).await
+}

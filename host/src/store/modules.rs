@@ -1,0 +1,328 @@
+//! The modules that were uploaded, and what became of their versions.
+//!
+//! What a component says about itself is kept as text beside its digest, so that a start reads a thousand of them without
+//! opening one. The components are files and not here.
+
+mod manifest;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rusqlite::{Connection, Row, params};
+
+use self::manifest::StoredManifest;
+use super::columns::{At, Json, Version};
+use super::{Store, StoreError};
+use crate::domain::audit::Stamp;
+use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
+use crate::domain::manifest::Manifest;
+use crate::domain::principal::KeyId;
+use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
+
+/// A change of what versions of a module there are, and who has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VersionChange {
+    /// A new version, of a new module perhaps, which then is its publisher's.
+    Publish {
+        manifest: Arc<Manifest>,
+        by: Option<KeyId>,
+    },
+    Withdraw {
+        version: semver::Version,
+    },
+    Restore {
+        version: semver::Version,
+    },
+    /// None ends the trial: every channel may have the version, unless it is withdrawn too.
+    SetCanary(Option<Canary>),
+}
+
+impl Store {
+    /// By name.
+    pub fn list_uploaded(&self) -> Result<Vec<UploadedModule>, StoreError> {
+        self.readers.read(|connection| {
+            // Nothing of it is written: the transaction makes both reads see one moment.
+            let snapshot = connection.unchecked_transaction()?;
+            list_uploaded(&snapshot)
+        })
+    }
+
+    /// Makes all changes of one module, or none.
+    pub async fn change_versions(
+        &self,
+        module: ModuleName,
+        changes: Vec<VersionChange>,
+        stamp: Stamp,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| {
+                changes.iter().try_for_each(|change| apply(connection, &module, change, &stamp)).map_err(Into::into)
+            })
+            .await
+    }
+}
+
+fn list_uploaded(connection: &Connection) -> rusqlite::Result<Vec<UploadedModule>> {
+    let mut modules: BTreeMap<ModuleName, UploadedModule> = connection
+        .prepare_cached("SELECT name, publisher, canary, canary_channels FROM modules")?
+        .query_map([], read_module)?
+        .map(|module| module.map(|module| (module.name.clone(), module)))
+        .collect::<rusqlite::Result<_>>()?;
+    let mut statement = connection.prepare_cached(
+        "SELECT module, version, digest, manifest, uploaded_at, uploaded_by, withdrawn_at FROM module_versions",
+    )?;
+    for row in statement.query_map([], read_version)? {
+        let version = row?;
+        if let Some(module) = modules.get_mut(&version.manifest.name) {
+            module.versions.push(version);
+        }
+    }
+    let mut modules: Vec<UploadedModule> = modules.into_values().collect();
+    for module in &mut modules {
+        module.versions.sort_by(|one, other| one.manifest.version.cmp(&other.manifest.version));
+    }
+    Ok(modules)
+}
+
+fn read_module(row: &Row<'_>) -> rusqlite::Result<UploadedModule> {
+    let canary = match row.get(2)? {
+        Some(Version(version)) => {
+            let Json::<BTreeSet<u64>>(channels) = row.get(3)?;
+            Some(Canary { version, channels: channels.into_iter().map(ChannelId).collect() })
+        }
+        None => None,
+    };
+    Ok(UploadedModule { name: row.get(0)?, publisher: row.get(1)?, versions: Vec::new(), canary })
+}
+
+fn read_version(row: &Row<'_>) -> rusqlite::Result<UploadedVersion> {
+    let (name, Version(version), digest) = (row.get::<_, ModuleName>(0)?, row.get(1)?, row.get::<_, ModuleDigest>(2)?);
+    let Json::<StoredManifest>(stored) = row.get(3)?;
+    let (At(uploaded_at), withdrawn_at) = (row.get(4)?, row.get::<_, Option<At>>(6)?);
+    Ok(UploadedVersion {
+        manifest: Arc::new(stored.into_manifest(name, version, digest)),
+        uploaded_at,
+        uploaded_by: row.get(5)?,
+        withdrawn_at: withdrawn_at.map(|At(at)| at),
+    })
+}
+
+fn apply(connection: &Connection, module: &ModuleName, change: &VersionChange, stamp: &Stamp) -> rusqlite::Result<()> {
+    match change {
+        VersionChange::Publish { manifest, by } => {
+            connection
+                .prepare_cached("INSERT INTO modules (name, publisher) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING")?
+                .execute(params![module, by])?;
+            connection
+                .prepare_cached(
+                    "INSERT INTO module_versions (module, version, digest, manifest, uploaded_at, uploaded_by)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute(params![
+                    module,
+                    Version(manifest.version.clone()),
+                    manifest.digest,
+                    Json(StoredManifest::of(manifest)),
+                    At(stamp.at),
+                    by
+                ])?;
+            let subject = name_version(module, &manifest.version);
+            audit::record(
+                connection,
+                stamp,
+                "publish-version",
+                None,
+                &subject,
+                None,
+                Some(&manifest.digest.to_string()),
+            )
+        }
+        VersionChange::Withdraw { version } => {
+            save_withdrawn(connection, module, version, Some(stamp.at))?;
+            let subject = name_version(module, version);
+            audit::record(connection, stamp, "withdraw-version", None, &subject, Some("offered"), Some("withdrawn"))
+        }
+        VersionChange::Restore { version } => {
+            save_withdrawn(connection, module, version, None)?;
+            let subject = name_version(module, version);
+            audit::record(connection, stamp, "restore-version", None, &subject, Some("withdrawn"), Some("offered"))
+        }
+        VersionChange::SetCanary(canary) => save_canary(connection, module, canary.as_ref(), stamp),
+    }
+}
+
+fn save_withdrawn(
+    connection: &Connection,
+    module: &ModuleName,
+    version: &semver::Version,
+    at: Option<SystemTime>,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE module_versions SET withdrawn_at = ?3 WHERE module = ?1 AND version = ?2")?
+        .execute(params![module, Version(version.clone()), at.map(At)])
+        .map(drop)
+}
+
+fn save_canary(
+    connection: &Connection,
+    module: &ModuleName,
+    canary: Option<&Canary>,
+    stamp: &Stamp,
+) -> rusqlite::Result<()> {
+    let before: Option<Canary> = connection
+        .prepare_cached("SELECT name, publisher, canary, canary_channels FROM modules WHERE name = ?1")?
+        .query_row(params![module], |row| read_module(row).map(|module| module.canary))?;
+    let version = canary.map(|canary| Version(canary.version.clone()));
+    let channels = canary.map(|canary| Json(canary.channels.iter().map(|channel| channel.0).collect::<Vec<_>>()));
+    connection
+        .prepare_cached("UPDATE modules SET canary = ?2, canary_channels = ?3 WHERE name = ?1")?
+        .execute(params![module, version, channels])?;
+    let (before, after) = (before.as_ref().map(show_canary), canary.map(show_canary));
+    audit::record(connection, stamp, "set-canary", None, module.as_str(), before.as_deref(), after.as_deref())
+}
+
+fn name_version(module: &ModuleName, version: &semver::Version) -> String {
+    format!("{module}/{version}")
+}
+
+fn show_canary(canary: &Canary) -> String {
+    let channels: Vec<String> = canary.channels.iter().map(ChannelId::to_string).collect();
+    format!("{} in {}", canary.version, channels.join(", "))
+}
+
+/// MERGE: stands in for `store/audit.rs` of the branch `audit`. Delete it, and import that one.
+mod audit {
+    use rusqlite::Connection;
+
+    use crate::domain::audit::Stamp;
+    use crate::domain::id::ChannelId;
+
+    pub(super) fn record(
+        _connection: &Connection,
+        _stamp: &Stamp,
+        _action: &str,
+        _channel: Option<ChannelId>,
+        _subject: &str,
+        _before: Option<&str>,
+        _after: Option<&str>,
+    ) -> rusqlite::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::audit::Actor;
+    use crate::domain::manifest::{Capability, Command, ModuleSource, Setting, SettingKind, SizeClass};
+    use crate::domain::role::Role;
+    use crate::store::fixture::{Fixture, commit, module};
+
+    fn stamp() -> Stamp {
+        Stamp { by: Actor::CommandLine, at: commit("", Vec::new()).at, address: None }
+    }
+
+    fn key() -> KeyId {
+        "0123456789ab".parse().unwrap()
+    }
+
+    fn setting(key: &str, kind: SettingKind) -> Setting {
+        Setting { key: key.into(), summary: "a \"summary\"".into(), kind, default: String::new() }
+    }
+
+    fn manifest(name: &str, version: &str, digest: u8) -> Arc<Manifest> {
+        let roll = Command {
+            name: "würfel".into(),
+            aliases: vec!["r".into(), "🎲".into()],
+            usage: "[N]".into(),
+            summary: "rolls".into(),
+            role: Role::Vip,
+            channel_cooldown: Duration::from_millis(1500),
+            chatter_cooldown: Duration::ZERO,
+        };
+        let kinds = [
+            SettingKind::Text,
+            SettingKind::Integer { least: i64::MIN, most: i64::MAX },
+            SettingKind::Number,
+            SettingKind::Boolean,
+            SettingKind::Choice(vec!["red".into(), "blue".into()]),
+            SettingKind::Duration,
+            SettingKind::Chatter,
+            SettingKind::Secret,
+            SettingKind::Other("colour".into()),
+        ];
+        let settings = kinds.into_iter().enumerate().map(|(number, kind)| setting(&format!("s{number}"), kind));
+        Arc::new(Manifest {
+            digest: ModuleDigest([digest; 32]),
+            source: ModuleSource::Uploaded,
+            size: SizeClass::Large,
+            component_bytes: 40_000,
+            name: module(name),
+            version: version.parse().unwrap(),
+            summary: "dice".into(),
+            capabilities: Capability::ALL.to_vec(),
+            commands: vec![Arc::new(roll)],
+            settings: settings.collect(),
+            http_hosts: vec!["api.example.com".into()],
+        })
+    }
+
+    fn publish(manifest: &Arc<Manifest>) -> VersionChange {
+        VersionChange::Publish { manifest: manifest.clone(), by: Some(key()) }
+    }
+
+    async fn change(fixture: &Fixture, changes: Vec<VersionChange>) {
+        fixture.store.change_versions(module("dice"), changes, stamp()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_published_is_read_back_in_the_order_of_versions() {
+        let fixture = Fixture::empty();
+        assert_eq!(fixture.store.list_uploaded().unwrap(), []);
+        let all = [manifest("dice", "1.10.0", 1), manifest("dice", "1.9.0", 2), manifest("dice", "1.10.0-rc.1", 3)];
+        for manifest in &all {
+            change(&fixture, vec![publish(manifest)]).await;
+        }
+        let version = |manifest: &Arc<Manifest>| UploadedVersion {
+            manifest: manifest.clone(),
+            uploaded_at: stamp().at,
+            uploaded_by: Some(key()),
+            withdrawn_at: None,
+        };
+        let expected = UploadedModule {
+            name: module("dice"),
+            publisher: Some(key()),
+            versions: [&all[1], &all[2], &all[0]].map(version).into(),
+            canary: None,
+        };
+        assert_eq!(fixture.store.list_uploaded().unwrap(), [expected]);
+    }
+
+    #[tokio::test]
+    async fn a_version_is_withdrawn_restored_and_tried_out() {
+        let fixture = Fixture::empty();
+        let version = manifest("dice", "1.0.0", 1).version.clone();
+        let canary = Canary { version: version.clone(), channels: [ChannelId(u64::MAX), ChannelId(7)].into() };
+        change(&fixture, vec![publish(&manifest("dice", "1.0.0", 1)), VersionChange::SetCanary(Some(canary.clone()))])
+            .await;
+        let load = || fixture.store.list_uploaded().unwrap().remove(0);
+        assert_eq!((load().canary, load().versions[0].is_withdrawn()), (Some(canary), false));
+        change(&fixture, vec![VersionChange::SetCanary(None), VersionChange::Withdraw { version: version.clone() }])
+            .await;
+        assert_eq!((load().canary, load().versions[0].withdrawn_at), (None, Some(stamp().at)));
+        change(&fixture, vec![VersionChange::Restore { version }]).await;
+        assert!(!load().versions[0].is_withdrawn());
+    }
+
+    #[tokio::test]
+    async fn a_change_that_cannot_be_made_undoes_those_before_it() {
+        let fixture = Fixture::empty();
+        let changes = vec![publish(&manifest("dice", "1.0.0", 1)), publish(&manifest("dice", "2.0.0", 1))];
+        let changed = fixture.store.change_versions(module("dice"), changes, stamp()).await;
+        assert!(changed.is_err(), "two versions with the same bytes");
+        assert_eq!(fixture.store.list_uploaded().unwrap(), []);
+    }
+}
