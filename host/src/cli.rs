@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use crate::config::Config;
 
 mod check_config;
+mod compile_module;
 mod demo;
 mod logging;
 mod serve;
@@ -49,6 +50,9 @@ enum Subcommands {
     CheckConfig(check_config::Arguments),
     /// Ask a running bot how it is.
     Status(status::Arguments),
+    /// What the host starts for itself.
+    #[command(hide = true)]
+    CompileModule(compile_module::Arguments),
 }
 
 /// The whole program: `arguments` start with the program's name.
@@ -66,6 +70,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Subcommands::Demo(arguments)) => demo::run(arguments),
         Some(Subcommands::CheckConfig(arguments)) => check_config::run(&arguments),
         Some(Subcommands::Status(arguments)) => status::run(&arguments),
+        Some(Subcommands::CompileModule(arguments)) => compile_module::run(&arguments),
         None => Ok(show_first_steps()),
     };
     outcome.unwrap_or_else(|error| {
