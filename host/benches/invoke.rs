@@ -20,10 +20,12 @@ use twitchy::domain::ports::{Clock, SystemClock};
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
+use twitchy::sandbox::compiler::CompilerProgram;
 use twitchy::sandbox::world::World;
-use twitchy::sandbox::{Call, Sandbox};
+use twitchy::sandbox::{Call, Sandbox, Workshop};
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
+use twitchy::store::components::Components;
 
 const SHOP: ChannelId = ChannelId(100);
 /// Channels that call at once.
@@ -92,7 +94,12 @@ impl Ground {
             clock,
             limits: limits(),
         });
-        let sandbox = Sandbox::start(&limits(), &folder.path().join("artefacts"), world).unwrap();
+        let workshop = Workshop {
+            cache_dir: folder.path().join("artefacts"),
+            components: Arc::new(Components::open(&folder.path().join("modules")).unwrap()),
+            compiler: CompilerProgram::ThisProgram,
+        };
+        let sandbox = Sandbox::start(&limits(), workshop, world).unwrap();
         Ground { runtime, sandbox: Arc::new(sandbox), _folder: folder }
     }
 
@@ -104,7 +111,8 @@ impl Ground {
 
 fn runs(criterion: &mut Criterion) {
     let ground = Ground::new();
-    let measured = ground.sandbox.measure(call(ground.add(guests::READS_STORAGE), SHOP)).unwrap();
+    let call = call(ground.add(guests::READS_STORAGE), SHOP);
+    let measured = ground.runtime.block_on(ground.sandbox.measure(call)).unwrap();
     let mut group = criterion.benchmark_group("one call with one storage read");
     group.bench_function("fresh", |bencher| {
         bencher.iter_custom(|times| {

@@ -25,10 +25,12 @@ use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
 use crate::domain::used_limits::UsedLimits;
 use crate::joining::{JoinPolicy, Joining};
-use crate::sandbox::Sandbox;
+use crate::sandbox::compiler::CompilerProgram;
 use crate::sandbox::world::World;
+use crate::sandbox::{Sandbox, Workshop};
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
+use crate::store::components::Components;
 use crate::twitch::account::{Account, AccountState};
 use crate::twitch::own_messages::OwnMessages;
 use crate::twitch::server::Server;
@@ -94,7 +96,8 @@ impl App {
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         let setup = Arc::new(Setup::new(store.clone(), new_channels));
         let world = Arc::new(join_world(&config, join_policy, &store, &setup, &clock));
-        let sandbox = Sandbox::start(&config.sandbox, &cache_dir, world).context("cannot start the sandbox")?;
+        let workshop = open_workshop(&config.data_dir, cache_dir)?;
+        let sandbox = Sandbox::start(&config.sandbox, workshop, world).context("cannot start the sandbox")?;
         let sandbox = Arc::new(sandbox);
         modules::add_bundled(&sandbox, &setup).await?;
         modules::add_configured(&sandbox, &setup, &config.modules).await?;
@@ -246,6 +249,12 @@ pub fn open_store(data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Stor
 
 pub fn database_path(data_dir: &Path) -> PathBuf {
     data_dir.join("twitchy.sqlite")
+}
+
+/// What is uploaded lies beside the database.
+fn open_workshop(data_dir: &Path, cache_dir: PathBuf) -> anyhow::Result<Workshop> {
+    let components = Components::open(&data_dir.join("modules")).context("cannot open the folder of modules")?;
+    Ok(Workshop { cache_dir, components: Arc::new(components), compiler: CompilerProgram::ThisProgram })
 }
 
 fn join_world(

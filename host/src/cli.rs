@@ -13,6 +13,7 @@ use crate::config::Config;
 
 mod api_client;
 mod check_config;
+mod compile_module;
 mod demo;
 mod logging;
 mod module;
@@ -54,6 +55,9 @@ enum Subcommands {
     Status(status::Arguments),
     /// Upload modules to a running bot, and say where they answer.
     Module(module::Arguments),
+    /// What the host starts for itself.
+    #[command(hide = true)]
+    CompileModule(compile_module::Arguments),
 }
 
 /// The whole program: `arguments` start with the program's name.
@@ -72,6 +76,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Subcommands::CheckConfig(arguments)) => check_config::run(&arguments),
         Some(Subcommands::Status(arguments)) => status::run(&arguments),
         Some(Subcommands::Module(arguments)) => module::run(arguments),
+        Some(Subcommands::CompileModule(arguments)) => compile_module::run(&arguments),
         None => Ok(show_first_steps()),
     };
     outcome.unwrap_or_else(|error| {

@@ -195,6 +195,12 @@ pub struct SandboxConfig {
     pub storage_keys: u64,
     /// Whether modules of the size class `large` are allowed.
     pub allow_large: bool,
+    /// Uploaded modules whose machine code is kept in memory. One with more than 1 MiB of it counts for several.
+    pub compiled_modules: usize,
+    /// Processor time that compiling an uploaded module may take.
+    pub compile_time: Duration,
+    /// Bytes that compiling an uploaded module may take up.
+    pub compile_memory: usize,
 }
 
 impl Default for SandboxConfig {
@@ -217,6 +223,9 @@ impl Default for SandboxConfig {
             storage_bytes: 256 << 10,
             storage_keys: 1000,
             allow_large: false,
+            compiled_modules: 128,
+            compile_time: Duration::from_secs(30),
+            compile_memory: 512 << 20,
         }
     }
 }

@@ -2,18 +2,20 @@
 //!
 //! Promised: no guest runs without a processor budget, a deadline and a memory limit; what it does through
 //! capabilities is a transaction; whatever it does wrong ends as an [`InvokeError`] that says whose fault it was, and
-//! the next call finds everything in order. Guests have threads of their own, so nothing else waits for them. Absent:
-//! Twitch, the vault and the web, of which nothing here can be reached; and compiling in a process that can be killed,
-//! which must be there before strangers may upload.
+//! the next call finds everything in order. Guests have threads of their own, so nothing else waits for them. What
+//! strangers bring is read and compiled in a process that can be killed. Absent: Twitch, the vault and the web, of which
+//! nothing here can be reached.
 
 mod artefact;
 mod bindings;
 mod capability;
+pub mod compiler;
 mod contract;
 mod cpu;
 mod credit;
 mod engine;
 mod failure;
+mod gate;
 mod guest_log;
 mod host_calls;
 mod info;
@@ -21,9 +23,10 @@ mod instance;
 mod invoke;
 mod lanes;
 mod limits;
+mod loaded;
 pub mod measure;
 mod random;
-mod registry;
+pub mod registry;
 mod run;
 mod slots;
 mod threads;
@@ -31,20 +34,24 @@ mod ticker;
 pub mod transaction;
 pub mod world;
 
-use std::path::Path;
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinError;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::SandboxConfig;
+use crate::domain::id::ModuleDigest;
 use crate::domain::invocation::{CommandError, Invocation};
 use crate::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
 use crate::domain::message::Reply;
-use artefact::ArtefactCache;
+use crate::store::components::Components;
+use compiler::CompilerProgram;
 use invoke::Invoker;
 use lanes::Lanes;
-use registry::Registry;
+use registry::{Registry, RegistryCounts};
 use threads::GuestThreads;
 use world::World;
 
@@ -55,11 +62,13 @@ pub enum StartSandboxError {
     Engine(String),
     #[error("artefact cache: {0}")]
     Cache(#[source] std::io::Error),
+    #[error("compiler: {0}")]
+    Compiler(#[source] std::io::Error),
     #[error("guest threads: {0}")]
     Runtime(#[source] std::io::Error),
 }
 
-/// Why bytes did not become a module; shown to whoever brought them.
+/// Why bytes did not become a module; shown to whoever brought them. In the order of the gate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
     #[error("the module is larger than {0} MiB")]
@@ -70,45 +79,152 @@ pub enum CompileError {
     Precompiled,
     #[error("not a valid component: {0}")]
     Invalid(String),
-    #[error("the module imports {0:?}, which this host does not offer")]
-    UnknownImport(String),
+    /// More of something than any module needs; it names what.
+    #[error("the module is made of too much: {0}")]
+    TooComplex(String),
     #[error("the module does not fit the contract: {0}")]
     Contract(String),
-    #[error("what the module says about itself is wrong: {0}")]
-    Info(String),
+    #[error("the module is made for version {0:?} of the contract, which this host does not know")]
+    ContractVersion(String),
+    #[error("the module imports {0:?}, which this host does not offer")]
+    UnknownImport(String),
+    #[error("compiling the module takes too long")]
+    CompileTime,
+    #[error("compiling the module takes too much memory")]
+    CompileMemory,
+    /// The compiler's fault, or that of bytes that are made to break it.
+    #[error("the compiler broke over the module: {0}")]
+    Compiler(String),
     #[error("the module could not say what it offers: {0}")]
     Run(#[from] InvokeError),
+    #[error("what the module says about itself is wrong: {0}")]
+    Info(String),
+    /// Worth another try.
+    #[error("too many modules are being compiled")]
+    Busy,
     #[error("the host is at fault: {0}")]
     Host(String),
+}
+
+impl CompileError {
+    /// What it is called by programs: in snake_case, and the same for ever.
+    pub fn code(&self) -> &'static str {
+        match self {
+            CompileError::TooLarge(_) => "module_too_large",
+            CompileError::SizeClass => "size_class_not_allowed",
+            CompileError::Precompiled => "module_precompiled",
+            CompileError::Invalid(_) => "module_invalid",
+            CompileError::TooComplex(_) => "module_too_complex",
+            CompileError::Contract(_) => "contract_mismatch",
+            CompileError::ContractVersion(_) => "contract_version_unknown",
+            CompileError::UnknownImport(_) => "import_unknown",
+            CompileError::CompileTime => "compile_time_exceeded",
+            CompileError::CompileMemory => "compile_memory_exceeded",
+            CompileError::Compiler(_) => "compiler_broke",
+            CompileError::Run(_) => "info_gave_no_answer",
+            CompileError::Info(_) => "info_invalid",
+            CompileError::Busy => "compiler_busy",
+            CompileError::Host(_) => "host_at_fault",
+        }
+    }
+}
+
+/// Where modules are kept, and what compiles those of strangers.
+#[derive(Clone, Debug)]
+pub struct Workshop {
+    /// For machine code, which can be made anew. Made where it is not there, and closed to other users.
+    pub cache_dir: PathBuf,
+    pub components: Arc<Components>,
+    pub compiler: CompilerProgram,
+}
+
+/// A component that a stranger brought.
+#[derive(Clone)]
+pub struct Upload {
+    pub bytes: Vec<u8>,
+    pub size: SizeClass,
+}
+
+/// A component that has passed the gate, and cannot be called yet.
+#[derive(Clone)]
+pub struct Admitted {
+    pub manifest: Arc<Manifest>,
+    /// As they were brought.
+    pub bytes: Vec<u8>,
+}
+
+/// Without the bytes: nobody wants to read those.
+impl fmt::Debug for Admitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admitted").field("manifest", &self.manifest).finish_non_exhaustive()
+    }
 }
 
 /// Everything that runs guests.
 pub struct Sandbox {
     invoker: Arc<Invoker>,
     lanes: Arc<Lanes>,
+    components: Arc<Components>,
 }
 
 impl Sandbox {
-    /// Builds the engine of the small modules and the threads that guests run on. `cache_dir` is made where it is
-    /// not there, and closed to other users.
-    pub fn start(config: &SandboxConfig, cache_dir: &Path, world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
-        let cache = ArtefactCache::open(cache_dir).map_err(StartSandboxError::Cache)?;
-        let registry = Arc::new(Registry::start(config, cache)?);
+    /// Builds the engine of the small modules and the threads that guests run on.
+    pub fn start(config: &SandboxConfig, workshop: Workshop, world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
+        let components = Arc::clone(&workshop.components);
+        let registry = Arc::new(Registry::start(config, workshop)?);
         let threads = GuestThreads::start(config.threads).map_err(StartSandboxError::Runtime)?;
         let lanes = Arc::new(Lanes::new(threads));
-        Ok(Sandbox { invoker: Arc::new(Invoker::new(registry, world, config)), lanes })
+        Ok(Sandbox { invoker: Arc::new(Invoker::new(registry, world, config)), lanes, components })
     }
 
-    /// Checks, compiles (or loads from the cache) and asks a component what it offers. From then on it can be invoked.
+    /// Makes a component callable, whoever brought it. What the operator or this binary brings is compiled here, or loaded
+    /// from the cache, and stays in memory; what is uploaded goes through [`Sandbox::admit`], and its bytes are kept.
     pub async fn add_module(
         &self,
         bytes: &[u8],
         source: ModuleSource,
         size: SizeClass,
     ) -> Result<Arc<Manifest>, CompileError> {
+        if source == ModuleSource::Uploaded {
+            let Admitted { manifest, bytes } = self.admit(Upload { bytes: bytes.to_vec(), size }).await?;
+            let (components, digest) = (Arc::clone(&self.components), manifest.digest);
+            let saved = tokio::task::spawn_blocking(move || components.save(digest, &bytes)).await;
+            let saved = saved.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+            saved.map_err(|error| CompileError::Host(format!("component: {error}")))?;
+            return Ok(self.offer(manifest));
+        }
         let registry = Arc::clone(&self.invoker.registry);
-        let added = self.lanes.run_slowly(registry.add(bytes.to_vec(), source, size));
+        let added = self.lanes.run_slowly(registry.add_trusted(bytes.to_vec(), source, size));
         added.await.map_err(|error| CompileError::Host(unfinished(&error)))?
+    }
+
+    /// Takes a stranger's component through the whole gate: size, form, contract, compiling in a child process, and what it
+    /// says about itself. It cannot be called before it is saved and offered. Dropping the future kills the child.
+    pub async fn admit(&self, upload: Upload) -> Result<Admitted, CompileError> {
+        let bytes = Arc::new(upload.bytes);
+        let registry = Arc::clone(&self.invoker.registry);
+        let admitted = self.lanes.run_slowly(registry.admit(Arc::clone(&bytes), upload.size));
+        let admitted = AbortOnDropHandle::new(admitted).await;
+        let manifest = admitted.map_err(|error| CompileError::Host(unfinished(&error)))??;
+        Ok(Admitted { manifest, bytes: Arc::unwrap_or_clone(bytes) })
+    }
+
+    /// Makes a module callable that was admitted, now or before a restart, and whose bytes are saved. Nothing is compiled
+    /// or loaded before it is called. Returns the manifest that it is offered with: the first one, where the same bytes
+    /// were offered before.
+    pub fn offer(&self, manifest: Arc<Manifest>) -> Arc<Manifest> {
+        self.invoker.registry.offer(manifest)
+    }
+
+    /// Takes a module away, and its machine code; its component's bytes are the caller's to delete. Calls that run end as
+    /// they would have.
+    pub fn forget(&self, digest: &ModuleDigest) {
+        self.invoker.registry.forget(digest);
+    }
+
+    /// What compiling and loading has come to so far.
+    pub fn registry_counts(&self) -> RegistryCounts {
+        self.invoker.registry.counts()
     }
 
     /// Runs a module once, in a fresh instance, and commits what it changed; after a conflict again, three times at

@@ -1,4 +1,4 @@
-//! Everything that outlives the process, in one SQLite file: the only SQL of the host.
+//! Everything that outlives the process: one SQLite file, and beside it the uploaded components. The only SQL of the host.
 //!
 //! Promised: what was acknowledged is on disk; a commit is made whole or not at all; readers never wait for the writer;
 //! the accounts of a channel sum to zero; one process at a time holds the file. Absent: who may do what (`setup`,
@@ -8,6 +8,8 @@ pub mod accounts;
 pub mod chatters;
 mod columns;
 mod commit;
+pub mod components;
+pub mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]

@@ -31,6 +31,8 @@ use twitchy::store::chatters::KnownChatter;
 use twitchy::transcript::{ChannelHeader, Heard, Said, Step, Transcript, show_reply};
 use twitchy_commands::BUNDLED;
 
+use crate::workshop::workshop;
+
 /// A clock that a test moves.
 pub(crate) struct ManualClock {
     now: Mutex<Moment>,
@@ -136,7 +138,8 @@ impl House {
         };
         // Kept from run to run, so that a guest is compiled once.
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts");
-        let sandbox = Arc::new(Sandbox::start(&limits, &cache, Arc::new(world)).expect("the sandbox starts"));
+        let workshop = workshop(&cache, &folder.path().join("modules"));
+        let sandbox = Arc::new(Sandbox::start(&limits, workshop, Arc::new(world)).expect("the sandbox starts"));
         let dispatch = Arc::new(Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone()));
         let house = House { dispatch, store, setup, sandbox, clock, is_closed: false, _folder: folder };
         house.add_modules(&wishes).await;

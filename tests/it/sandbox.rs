@@ -1,9 +1,13 @@
 //! The sandbox with real guests: what they may do, what becomes of the ones that do worse, and that nobody else notices.
 
 mod artefacts;
+mod bytes;
+mod compilers;
 mod fixture;
 mod hostile;
+mod loading;
 mod logs;
 mod powers;
 mod queue;
 mod runs;
+mod uploads;

@@ -176,6 +176,9 @@ fn read_sandbox(mut section: Section<'_, '_>, defaults: &SandboxConfig) -> Sandb
         storage_bytes: section.take("storage_bytes", Size(defaults.storage_bytes)).0,
         storage_keys: section.take("storage_keys", defaults.storage_keys),
         allow_large: section.take("allow_large", defaults.allow_large),
+        compiled_modules: section.take("compiled_modules", defaults.compiled_modules),
+        compile_time: section.take("compile_time", defaults.compile_time),
+        compile_memory: take_length(&mut section, "compile_memory", defaults.compile_memory),
     };
     section.check("tick", sandbox.tick <= sandbox.cpu_budget, "must not be longer than sandbox.cpu_budget");
     section.check("cpu_budget", sandbox.cpu_budget <= sandbox.deadline, "must not be longer than sandbox.deadline");

@@ -4,10 +4,12 @@
 //! name; it is read once, into memory, and those very bytes are checked and loaded. Whatever does not fit is compiled
 //! anew. The folder and the key are closed to other users; whoever can read the key can write the binary as well.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -15,55 +17,84 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::domain::id::ModuleDigest;
+use crate::domain::manifest::SizeClass;
+use crate::store::files::{Durability, UNFINISHED, create_private_folder, private_options, write_whole};
 
 const KEY_FILE: &str = "artefact.key";
 const KEY_LENGTH: usize = 32;
 const MAC_LENGTH: usize = 32;
 const ENDING: &str = "cwasm";
-/// Of a file that is being written.
-const UNFINISHED: &str = "new";
-/// Files that are kept. Each version of a module leaves one, and nobody but us clears them away.
-const MOST_FILES: usize = 256;
+/// Files that are kept. Each version of a module leaves one, and nobody but us clears them away. Enough for a thousand
+/// modules, two versions of each and two releases of the host; small modules have a quarter of a megabyte, so that is a
+/// gigabyte of disk at most, but for those of the size class `large`, which the operator lets in.
+const MOST_FILES: usize = 4096;
+/// Files that stay when there are too many: so the next thousand need no look at the folder.
+const KEPT_FILES: usize = 3072;
 
 /// The folder of compiled modules.
 pub(super) struct ArtefactCache {
     folder: PathBuf,
     key: [u8; KEY_LENGTH],
+    /// Files in the folder: at least so many. A look at each of them for each that is written would add up.
+    files: Mutex<usize>,
+}
+
+/// A compiled module, and what its code takes up in memory.
+pub(super) struct Artefact {
+    pub(super) component: Component,
+    pub(super) code_bytes: usize,
 }
 
 impl ArtefactCache {
     pub(super) fn open(folder: &Path) -> io::Result<ArtefactCache> {
         create_private_folder(folder)?;
         let key = load_or_make_key(&folder.join(KEY_FILE))?;
-        let cache = ArtefactCache { folder: folder.to_owned(), key };
-        cache.remove_oldest(MOST_FILES)?;
-        Ok(cache)
+        let files = Mutex::new(remove_oldest(folder, MOST_FILES, KEPT_FILES)?);
+        Ok(ArtefactCache { folder: folder.to_owned(), key, files })
     }
 
     /// The compiled module, where a file of ours has it.
-    pub(super) fn load(&self, engine: &Engine, digest: ModuleDigest) -> Option<Component> {
-        let name = file_name(engine, digest);
-        let file = fs::read(self.folder.join(&name)).ok()?;
+    pub(super) fn load(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest) -> Option<Artefact> {
+        let name = file_name(engine, size, digest);
+        let path = self.folder.join(&name);
+        let file = fs::read(&path).ok()?;
         let code = self.check(&name, &file).or_else(|| {
             tracing::warn!(artefact = name, "a compiled module is damaged or not ours, compiling again");
             None
         })?;
-        load_checked(engine, code).map_err(|error| tracing::warn!(artefact = name, error = format!("{error:#}"))).ok()
+        let loaded = load_own(engine, code);
+        let loaded = loaded.map_err(|error| tracing::warn!(artefact = name, error = format!("{error:#}"))).ok();
+        mark_as_used(&path);
+        loaded
     }
 
     /// Keeps a compiled module. Not being able to costs the next start some time, and nothing else.
-    pub(super) fn save(&self, engine: &Engine, digest: ModuleDigest, component: &Component) {
-        let name = file_name(engine, digest);
-        let saved = component.serialize().map_err(io::Error::other).and_then(|code| self.write(&name, &code));
-        let saved = saved.and_then(|()| self.remove_oldest(MOST_FILES));
+    pub(super) fn save(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest, code: &[u8]) {
+        let name = file_name(engine, size, digest);
+        let saved = self.write(&name, code).and_then(|()| self.make_room());
         if let Err(error) = saved {
             tracing::warn!(artefact = name, %error, "a compiled module was not kept");
         }
     }
 
+    /// Nothing happens where there is none.
+    pub(super) fn remove(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest) {
+        // What stays is cleared away with the old files.
+        fs::remove_file(self.folder.join(file_name(engine, size, digest))).ok();
+    }
+
     fn write(&self, name: &str, code: &[u8]) -> io::Result<()> {
         let mac = self.mac(name, code).finalize().into_bytes();
-        write_private(&self.folder.join(name), &[&mac, code])
+        write_whole(&self.folder.join(name), &[&mac, code], Durability::Lazy)
+    }
+
+    fn make_room(&self) -> io::Result<()> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        *files += 1;
+        if *files > MOST_FILES {
+            *files = remove_oldest(&self.folder, MOST_FILES, KEPT_FILES)?;
+        }
+        Ok(())
     }
 
     fn check<'a>(&self, name: &str, file: &'a [u8]) -> Option<&'a [u8]> {
@@ -79,34 +110,55 @@ impl ArtefactCache {
         mac.update(code);
         mac
     }
+}
 
-    fn remove_oldest(&self, kept: usize) -> io::Result<()> {
-        let is_ours = |path: &PathBuf| path.extension().is_some_and(|ending| ending == ENDING || ending == UNFINISHED);
-        let paths = fs::read_dir(&self.folder)?.flatten().map(|entry| entry.path()).filter(is_ours);
-        // One that has just gone needs no clearing away.
-        let mut files: Vec<_> =
-            paths.filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path))).collect();
-        files.sort();
-        let surplus = files.len().saturating_sub(kept);
-        files.iter().take(surplus).try_for_each(|(_, path)| match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        })
+/// Where there are more than `most` files, only the `kept` ones stay that were used last. Returns how many are there.
+fn remove_oldest(folder: &Path, most: usize, kept: usize) -> io::Result<usize> {
+    let is_ours = |path: &PathBuf| path.extension().is_some_and(|ending| ending == ENDING || ending == UNFINISHED);
+    let paths: Vec<PathBuf> = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(is_ours).collect();
+    if paths.len() <= most {
+        return Ok(paths.len());
+    }
+    // One that has just gone needs no clearing away.
+    let age = |path: PathBuf| Some((fs::metadata(&path).ok()?.modified().ok()?, path));
+    let mut files: Vec<_> = paths.into_iter().filter_map(age).collect();
+    files.sort();
+    let surplus = files.len().saturating_sub(kept);
+    for (_, path) in files.iter().take(surplus) {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(files.len() - surplus)
+}
+
+/// The file's time tells when it was last of use: so an old module that is called daily outlives a new one that is not.
+fn mark_as_used(path: &Path) {
+    let marked = File::options().write(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
+    if let Err(error) = marked {
+        tracing::debug!(%error, "a compiled module could not be marked as used");
     }
 }
 
-/// Names the bytes and the compiler: another version of either is another file. The hash need not be the same for
-/// ever, since a file that nobody asks for is only compiled again.
-fn file_name(engine: &Engine, digest: ModuleDigest) -> String {
+/// Names the bytes and the compiler: another version of either is another file. So is another size class: what has passed
+/// the gate of the large ones has not passed that of the small ones. The hash need not be the same for ever, since a file
+/// that nobody asks for is only compiled again.
+fn file_name(engine: &Engine, size: SizeClass, digest: ModuleDigest) -> String {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
+    size.hash(&mut hasher);
     format!("{digest}-{:016x}.{ENDING}", hasher.finish())
 }
 
+/// Loads machine code that this host's own compiler has just written, in this process or in a child of it. A child that
+/// a hostile component has taken over could lie: SECURITY.md says so.
 #[expect(unsafe_code, reason = "the one place where a compiled artefact is loaded")]
-fn load_checked(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `code` is what this host's own engine wrote, as the keyed checksum over these very bytes in memory says.
-    unsafe { Component::deserialize(engine, code) }
+pub(super) fn load_own(engine: &Engine, code: &[u8]) -> wasmtime::Result<Artefact> {
+    // SAFETY: `code` is what this host's own compiler wrote: it comes from there straight, or the keyed checksum over
+    // these very bytes in memory says so.
+    let component = unsafe { Component::deserialize(engine, code) }?;
+    Ok(Artefact { component, code_bytes: code.len() })
 }
 
 /// A key that others could read, or that is damaged, is replaced: what it signed is compiled again. The file is locked
@@ -126,26 +178,6 @@ fn load_or_make_key(path: &Path) -> io::Result<[u8; KEY_LENGTH]> {
     file.rewind()?;
     file.write_all(&key)?;
     Ok(key)
-}
-
-/// Writes beside the file and renames: a reader finds the old file, the new one or none, never half of one.
-fn write_private(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    // A name that nobody else who writes this file has. What a crash leaves behind is cleared away with the old files.
-    let beside = path.with_extension(format!("{:016x}.{UNFINISHED}", getrandom::u64().map_err(io::Error::other)?));
-    let mut file = private_options().create_new(true).open(&beside)?;
-    let written = parts.iter().try_for_each(|part| file.write_all(part)).and_then(|()| fs::rename(&beside, path));
-    written.or_else(|error| fs::remove_file(&beside).and(Err(error)))
-}
-
-#[cfg(unix)]
-fn private_options() -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().write(true).mode(0o600).clone()
-}
-
-#[cfg(not(unix))]
-fn private_options() -> OpenOptions {
-    OpenOptions::new().write(true).clone()
 }
 
 #[cfg(unix)]
@@ -170,18 +202,6 @@ fn is_private(_: &File) -> bool {
     true
 }
 
-#[cfg(unix)]
-fn create_private_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::create_dir_all(folder)?;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
-}
-
-#[cfg(not(unix))]
-fn create_private_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +209,10 @@ mod tests {
     /// The smallest component there is: the header alone.
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
     const DIGEST: ModuleDigest = ModuleDigest([7; 32]);
+
+    fn compiled(engine: &Engine) -> Vec<u8> {
+        engine.precompile_component(COMPONENT).unwrap()
+    }
 
     struct Fixture {
         folder: tempfile::TempDir,
@@ -202,17 +226,16 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let engine = Engine::default();
             let cache = ArtefactCache::open(&folder.path().join("artefacts")).unwrap();
-            let component = Component::from_binary(&engine, COMPONENT).unwrap();
-            cache.save(&engine, DIGEST, &component);
+            cache.save(&engine, SizeClass::Small, DIGEST, &compiled(&engine));
             Fixture { folder, engine, cache }
         }
 
         fn file(&self) -> PathBuf {
-            self.cache.folder.join(file_name(&self.engine, DIGEST))
+            self.cache.folder.join(file_name(&self.engine, SizeClass::Small, DIGEST))
         }
 
         fn loads(&self) -> bool {
-            self.cache.load(&self.engine, DIGEST).is_some()
+            self.cache.load(&self.engine, SizeClass::Small, DIGEST).is_some()
         }
 
         fn reopen(&self) -> ArtefactCache {
@@ -224,7 +247,7 @@ mod tests {
     fn what_was_saved_is_loaded_by_the_next_process() {
         let fixture = Fixture::new();
         assert!(fixture.loads());
-        assert!(fixture.reopen().load(&fixture.engine, DIGEST).is_some());
+        assert!(fixture.reopen().load(&fixture.engine, SizeClass::Small, DIGEST).is_some());
     }
 
     #[test]
@@ -249,15 +272,16 @@ mod tests {
     fn a_good_file_under_another_modules_name_is_not_loaded() {
         let fixture = Fixture::new();
         let other = ModuleDigest([8; 32]);
-        fs::copy(fixture.file(), fixture.cache.folder.join(file_name(&fixture.engine, other))).unwrap();
-        assert!(fixture.cache.load(&fixture.engine, other).is_none());
+        fs::copy(fixture.file(), fixture.cache.folder.join(file_name(&fixture.engine, SizeClass::Small, other)))
+            .unwrap();
+        assert!(fixture.cache.load(&fixture.engine, SizeClass::Small, other).is_none());
     }
 
     #[test]
     fn another_hosts_key_opens_nothing() {
         let fixture = Fixture::new();
         fs::remove_file(fixture.cache.folder.join(KEY_FILE)).unwrap();
-        assert!(fixture.reopen().load(&fixture.engine, DIGEST).is_none());
+        assert!(fixture.reopen().load(&fixture.engine, SizeClass::Small, DIGEST).is_none());
     }
 
     #[test]
@@ -265,8 +289,7 @@ mod tests {
         let fixture = Fixture::new();
         fs::write(fixture.file(), b"damaged").unwrap();
         assert!(!fixture.loads());
-        let component = Component::from_binary(&fixture.engine, COMPONENT).unwrap();
-        fixture.cache.save(&fixture.engine, DIGEST, &component);
+        fixture.cache.save(&fixture.engine, SizeClass::Small, DIGEST, &compiled(&fixture.engine));
         assert!(fixture.loads());
     }
 
@@ -310,22 +333,48 @@ mod tests {
     #[test]
     fn a_host_that_never_restarts_does_not_fill_the_disk() {
         let fixture = Fixture::new();
-        let long_ago = std::time::SystemTime::UNIX_EPOCH;
-        for number in 0..MOST_FILES + 10 {
+        *fixture.cache.files.lock().unwrap() = MOST_FILES;
+        for number in 0..MOST_FILES {
             let file = File::create(fixture.cache.folder.join(format!("{number}.{ENDING}"))).unwrap();
-            file.set_modified(long_ago).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
         }
-        let component = Component::from_binary(&fixture.engine, COMPONENT).unwrap();
-        fixture.cache.save(&fixture.engine, DIGEST, &component);
+        fixture.cache.save(&fixture.engine, SizeClass::Small, DIGEST, &compiled(&fixture.engine));
         assert!(fixture.loads());
         // And the key.
-        assert_eq!(fs::read_dir(&fixture.cache.folder).unwrap().count(), MOST_FILES + 1);
+        assert_eq!(fs::read_dir(&fixture.cache.folder).unwrap().count(), KEPT_FILES + 1);
+        assert_eq!(*fixture.cache.files.lock().unwrap(), KEPT_FILES);
     }
 
     #[test]
-    fn old_files_make_room() {
+    fn old_files_make_room_and_one_that_is_used_is_not_old() {
         let fixture = Fixture::new();
-        fixture.cache.remove_oldest(0).unwrap();
+        let long_ago = |path: &Path| {
+            File::options().write(true).open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        };
+        let other = ModuleDigest([8; 32]);
+        fixture.cache.save(&fixture.engine, SizeClass::Small, other, &compiled(&fixture.engine));
+        let other = fixture.cache.folder.join(file_name(&fixture.engine, SizeClass::Small, other));
+        long_ago(&other);
+        long_ago(&fixture.file());
+        assert!(fixture.loads());
+        assert_eq!(remove_oldest(&fixture.cache.folder, 2, 1).unwrap(), 2, "not too many");
+        assert_eq!(remove_oldest(&fixture.cache.folder, 1, 1).unwrap(), 1);
+        assert!(fixture.loads() && !other.exists());
+        assert_eq!(remove_oldest(&fixture.cache.folder, 0, 0).unwrap(), 0);
+        assert!(!fixture.loads());
+    }
+
+    #[test]
+    fn another_size_class_is_another_module() {
+        let fixture = Fixture::new();
+        assert!(fixture.cache.load(&fixture.engine, SizeClass::Large, DIGEST).is_none());
+    }
+
+    #[test]
+    fn a_removed_module_is_gone() {
+        let fixture = Fixture::new();
+        fixture.cache.remove(&fixture.engine, SizeClass::Small, DIGEST);
+        fixture.cache.remove(&fixture.engine, SizeClass::Small, DIGEST);
         assert!(!fixture.loads());
     }
 }

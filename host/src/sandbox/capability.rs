@@ -6,9 +6,9 @@ use wasmtime::component::Component;
 use super::CompileError;
 use crate::domain::manifest::Capability;
 
-const PACKAGE: &str = "twitchy:command/";
+pub(super) const PACKAGE: &str = "twitchy:command/";
 /// Versions of one 0.x line differ only in what was added, so the linker takes any of them.
-const LINE: &str = "0.1.";
+pub(super) const LINE: &str = "0.1.";
 
 /// The capabilities that a component imports, in the contract's order; the first import that is none is an error.
 pub(super) fn list_requested(engine: &Engine, component: &Component) -> Result<Vec<Capability>, CompileError> {
@@ -26,13 +26,13 @@ pub(super) fn list_requested(engine: &Engine, component: &Component) -> Result<V
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Import {
+pub(super) enum Import {
     /// The vocabulary: reaches nothing.
     Types,
     Capability(Capability),
 }
 
-fn parse_import(name: &str) -> Option<Import> {
+pub(super) fn parse_import(name: &str) -> Option<Import> {
     let (interface, version) = name.strip_prefix(PACKAGE)?.split_once('@')?;
     if !version.starts_with(LINE) {
         return None;
@@ -42,7 +42,7 @@ fn parse_import(name: &str) -> Option<Import> {
 }
 
 /// An import's name is the author's text, as long as the author likes.
-fn cut(name: &str) -> String {
+pub(super) fn cut(name: &str) -> String {
     name.chars().take(120).collect()
 }
 

@@ -15,6 +15,7 @@ use super::limits::Walls;
 use super::run::Run;
 use super::slots::PerChannel;
 use super::ticker::Ticker;
+use crate::domain::manifest::SizeClass;
 
 /// What is kept of a guest's memory between two calls, so that the next one finds its pages there. More is of no use:
 /// small guests touch less, and what is kept must be cleared by hand.
@@ -23,9 +24,20 @@ const KEEP_RESIDENT: usize = 256 << 10;
 /// Bytes on both sides of a memory that is mapped by itself.
 const GUARD: u64 = 64 << 10;
 
+/// Where the memory of guests comes from. It is compiled into them: one's artefact is of no use to the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MemoryPlan {
+    /// From a pool that was reserved at the start.
+    Pooled,
+    /// Each memory is mapped by itself.
+    Mapped,
+}
+
 /// An engine with all of the contract linked, and its ticker.
 pub(super) struct ClassEngine {
+    pub(super) size: SizeClass,
     pub(super) engine: Engine,
+    pub(super) plan: MemoryPlan,
     pub(super) linker: Linker<Run>,
     pub(super) walls: Walls,
     pub(super) ticker: Ticker,
@@ -38,32 +50,45 @@ pub(super) struct ClassEngine {
 impl ClassEngine {
     /// Builds an engine for `slots` calls at once, `share` of them in one channel.
     pub(super) fn start(
-        walls: Walls,
+        size: SizeClass,
         slots: usize,
         share: usize,
         tick: Duration,
     ) -> Result<ClassEngine, StartSandboxError> {
-        let engine = build_engine(&walls, slots)?;
+        let walls = size.walls();
+        let (engine, plan) = build_engine(&walls, slots)?;
         let mut linker = Linker::new(&engine);
         CommandModule::add_to_linker::<_, HasSelf<Run>>(&mut linker, |run| run)
             .map_err(|error| StartSandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine, tick).map_err(StartSandboxError::Runtime)?;
         let (slots, shares) = (Arc::new(Semaphore::new(slots)), PerChannel::new(share));
-        Ok(ClassEngine { engine, linker, walls, ticker, slots, shares })
+        Ok(ClassEngine { size, engine, plan, linker, walls, ticker, slots, shares })
     }
 }
 
 /// Reserving the pool is the probe: where address space is short (a limit on it, few address bits, strict overcommit)
 /// the reservation is refused, and every call maps its own memory instead, which is slower and as safe.
-fn build_engine(walls: &Walls, slots: usize) -> Result<Engine, StartSandboxError> {
+fn build_engine(walls: &Walls, slots: usize) -> Result<(Engine, MemoryPlan), StartSandboxError> {
     let mut config = base_config();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(walls, slots)));
-    Engine::new(&config)
+    let pooled = Engine::new(&config).map(|engine| (engine, MemoryPlan::Pooled));
+    pooled
         .or_else(|error| {
             tracing::warn!(error = format!("{error:#}"), "no room for a pool of instances, going on without");
-            Engine::new(&on_demand(walls))
+            Engine::new(&on_demand(walls)).map(|engine| (engine, MemoryPlan::Mapped))
         })
         .map_err(|error| StartSandboxError::Engine(format!("{error:#}")))
+}
+
+/// An engine that only compiles, for another one with that plan. It reserves nothing, and compiles on the calling thread
+/// alone.
+pub(super) fn build_compiler(size: SizeClass, plan: MemoryPlan) -> wasmtime::Result<Engine> {
+    let mut config = match plan {
+        MemoryPlan::Pooled => base_config(),
+        MemoryPlan::Mapped => on_demand(&size.walls()),
+    };
+    config.parallel_compilation(false);
+    Engine::new(&config)
 }
 
 /// As address space is what was short, a memory takes up no more of it than it may grow to: the guest's code then checks
@@ -119,7 +144,7 @@ mod tests {
     use wasmtime::component::Component;
 
     use super::*;
-    use crate::domain::manifest::SizeClass;
+    use crate::sandbox::artefact::load_own;
     use crate::sandbox::limits::Limiter;
 
     /// No machine has room for a pool of so many.
@@ -156,7 +181,7 @@ mod tests {
     #[test]
     fn where_there_is_no_room_for_a_pool_the_walls_are_the_same() {
         let walls = SizeClass::Small.walls();
-        let (pooled, mapped) = (build_engine(&walls, 4).unwrap(), build_engine(&walls, TOO_MANY).unwrap());
+        let ((pooled, _), (mapped, _)) = (build_engine(&walls, 4).unwrap(), build_engine(&walls, TOO_MANY).unwrap());
         assert!(pooled.pooling_allocator_metrics().is_some());
         assert!(mapped.pooling_allocator_metrics().is_none());
         let (full, half, over) = ([0x80, 0x02], [0x80, 0x01], [0x81, 0x02]);
@@ -171,6 +196,19 @@ mod tests {
             assert!(!starts(&engine, &component(&tables(5, [0x81, 0]), 1)), "{name}: five tables");
             assert!(starts(&engine, &component(&[], 16)), "{name}: 16 core instances");
             assert!(!starts(&engine, &component(&[], 17)), "{name}: 17 core instances");
+        }
+    }
+
+    #[test]
+    fn what_is_compiled_apart_fits_the_engine_that_runs_it() {
+        for size in [SizeClass::Small, SizeClass::Large] {
+            for (slots, expected) in [(4, MemoryPlan::Pooled), (TOO_MANY, MemoryPlan::Mapped)] {
+                let (engine, plan) = build_engine(&size.walls(), slots).unwrap();
+                assert_eq!(plan, expected);
+                let compiler = build_compiler(size, plan).unwrap();
+                let code = compiler.precompile_component(&component(&memories(1, [0x80, 0x01]), 1)).unwrap();
+                assert!(load_own(&engine, &code).is_ok(), "{size:?} {plan:?}");
+            }
         }
     }
 }

@@ -96,13 +96,14 @@ impl Invoker {
     pub(super) async fn queue(&self, call: Call) -> Result<Queued, InvokeError> {
         let asked_at = Instant::now();
         let (channel, name) = (call.invocation.channel.id, &call.manifest.name);
-        let module = self.find_module(&call)?;
         self.check_credit(channel, name)?;
         let deadline = self.deadline(asked_at);
-        let lane = match module.manifest.is_serial() {
+        let lane = match call.manifest.is_serial() {
             true => Some(until(deadline, self.lanes.acquire(channel)).await?),
             false => None,
         };
+        // With its turn: those who wait for the module are woken up in any order.
+        let module = until(deadline, async { Some(self.find_module(&call).await) }).await??;
         Ok(Queued { call, module, lane, meter: Arc::new(self.meter(asked_at)), asked_at, deadline })
     }
 
@@ -129,9 +130,9 @@ impl Invoker {
         may_run.then_some(()).ok_or(InvokeError::Cpu)
     }
 
-    pub(super) fn find_module(&self, call: &Call) -> Result<Arc<Module>, InvokeError> {
-        let found = self.registry.find(&call.manifest.digest);
-        found.ok_or_else(|| InvokeError::Host(format!("module {} is not loaded", call.manifest.name)))
+    /// Loads it where it has to be. Where that takes longer than the call may, the next one finds it.
+    pub(super) async fn find_module(&self, call: &Call) -> Result<Arc<Module>, InvokeError> {
+        self.registry.find(&call.manifest.digest).await
     }
 
     pub(super) fn meter(&self, asked_at: Instant) -> CpuMeter {

@@ -1,7 +1,10 @@
 //! The walls of one instance: memory, tables, and how many things it may be made of.
 
+use std::time::Duration;
+
 use wasmtime::ResourceLimiter;
 
+use crate::config::SandboxConfig;
 use crate::domain::manifest::SizeClass;
 
 /// What one instance may hold at most.
@@ -39,6 +42,34 @@ impl SizeClass {
                 tables: 16,
                 core_instances: 64,
             },
+        }
+    }
+}
+
+/// What `info` may use up: less than any call, since nobody has looked at the module yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct InfoLimits {
+    pub(super) cpu_budget: Duration,
+    pub(super) deadline: Duration,
+    pub(super) log_lines: usize,
+    /// Characters.
+    pub(super) log_line_length: usize,
+}
+
+impl InfoLimits {
+    /// Compiled languages answer in a fraction of a millisecond; a runtime of JavaScript or Python has to start first.
+    /// There is nothing to wait for, so a deadline matters only where the machine is busy.
+    pub(super) fn of(config: &SandboxConfig, size: SizeClass) -> InfoLimits {
+        const QUICK: Duration = Duration::from_millis(10);
+        let cpu_budget = match size {
+            SizeClass::Small => config.cpu_budget.min(QUICK),
+            SizeClass::Large => config.cpu_budget,
+        };
+        InfoLimits {
+            cpu_budget,
+            deadline: config.deadline / 2,
+            log_lines: config.log_lines.min(8),
+            log_line_length: config.log_line_length.min(200),
         }
     }
 }

@@ -18,8 +18,8 @@ pub struct Measured {
 }
 
 impl Sandbox {
-    pub fn measure(&self, call: Call) -> Result<Measured, InvokeError> {
-        let module = self.invoker.find_module(&call)?;
+    pub async fn measure(&self, call: Call) -> Result<Measured, InvokeError> {
+        let module = self.invoker.find_module(&call).await?;
         Ok(Measured { invoker: Arc::clone(&self.invoker), module, call: Arc::new(call) })
     }
 }

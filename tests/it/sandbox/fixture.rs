@@ -19,12 +19,14 @@ use twitchy::domain::ports::Clock;
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
+use twitchy::sandbox::compiler::CompilerProgram;
 use twitchy::sandbox::world::World;
 use twitchy::sandbox::{Answer, Call, InvokeError, Sandbox};
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
 
 use crate::harness::{ManualClock, patient, quick_folder};
+use crate::workshop::workshop;
 
 pub(super) const SHOP: ChannelId = ChannelId(100);
 /// Called in each invocation that says nothing else.
@@ -34,6 +36,7 @@ pub(super) struct Fixture {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) world: Arc<World>,
     artefacts: PathBuf,
+    pub(super) components: PathBuf,
     _folder: TempDir,
     calls: AtomicU64,
 }
@@ -81,15 +84,27 @@ impl Fixture {
         });
         let shared = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts");
         let artefacts = if terms.compiles { folder.path().join("artefacts") } else { shared() };
-        let sandbox = Arc::new(start(&world.limits, &world, &artefacts));
-        let fixture = Fixture { sandbox, world, artefacts, _folder: folder, calls: AtomicU64::new(0) };
+        let components = folder.path().join("modules");
+        let sandbox = Arc::new(start(&world.limits, &world, &artefacts, &components));
+        let fixture = Fixture { sandbox, world, artefacts, components, _folder: folder, calls: AtomicU64::new(0) };
         fixture.add_channel(SHOP).await;
         fixture
     }
 
     /// The same store and artefacts in the next process, with ordinary limits.
     pub(super) fn restart(&self) -> Sandbox {
-        start(&patient(), &self.world, &self.artefacts)
+        self.restart_with(&patient())
+    }
+
+    pub(super) fn restart_with(&self, limits: &SandboxConfig) -> Sandbox {
+        start(limits, &self.world, &self.artefacts, &self.components)
+    }
+
+    /// With a compiler that cannot be started.
+    pub(super) fn restart_without_compiler(&self) -> Sandbox {
+        let mut workshop = workshop(&self.artefacts, &self.components);
+        workshop.compiler = CompilerProgram::Program(self.artefacts.join("nothing"));
+        Sandbox::start(&patient(), workshop, Arc::clone(&self.world)).unwrap()
     }
 
     /// The files of compiled modules.
@@ -153,8 +168,8 @@ pub(super) fn bundled(name: &str) -> &'static [u8] {
     twitchy_commands::BUNDLED.iter().find(|module| module.name == name).unwrap().component
 }
 
-fn start(limits: &SandboxConfig, world: &Arc<World>, artefacts: &Path) -> Sandbox {
-    Sandbox::start(limits, artefacts, Arc::clone(world)).unwrap()
+fn start(limits: &SandboxConfig, world: &Arc<World>, artefacts: &Path, components: &Path) -> Sandbox {
+    Sandbox::start(limits, workshop(artefacts, components), Arc::clone(world)).unwrap()
 }
 
 /// The texts of an answer, with spaces between.

@@ -1,0 +1,154 @@
+//! Compiles what strangers brought in a child process, which can be killed and takes nothing along.
+//!
+//! Neither the parser nor the compiler can be interrupted, and both have had bugs. So they run in a process of the same
+//! program that has no environment, no files but the three standard streams, little memory and little time. Promised: a
+//! child ends with its answer, at its limits, or when nobody waits for it any more, and is reaped. Absent: a wall against
+//! whoever takes the child over by a bug of the compiler. It is the same system user, and its answer is machine code that
+//! the host will run.
+
+mod answer;
+mod child;
+mod confine;
+mod process;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use self::process::{Ended, Process};
+use super::CompileError;
+use super::engine::MemoryPlan;
+use crate::config::SandboxConfig;
+use crate::domain::manifest::SizeClass;
+
+pub use self::child::{ParseOrderError, run_child};
+
+/// Children at once. Each is at the lowest priority and has one thread, so what it costs all else is its memory.
+const CHILDREN: usize = 1;
+/// Those who wait for a child; the next ones are sent away. Each keeps its component's bytes in memory.
+const MOST_WAITING: usize = 8;
+/// How much longer than it may compute a child may take: it gives way to all others on a busy machine.
+const WAIT_FACTOR: u32 = 2;
+/// How much more than the small ones the modules of the size class `large` get: twice the time, twice the memory.
+const LARGE_FACTOR: u32 = 2;
+/// Machine code is three times as large as what it was compiled from, at most four.
+const CODE_FACTOR: usize = 4;
+
+/// Which program compiles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CompilerProgram {
+    /// The one that runs here, even if its file has been replaced meanwhile.
+    ThisProgram,
+    /// Another build of it: in tests, what runs is the tests.
+    Program(PathBuf),
+}
+
+/// What a child may use up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Limits {
+    /// Bytes of address space besides what the program itself takes up.
+    memory: u64,
+    processor: Duration,
+    wall: Duration,
+    code_bytes: usize,
+}
+
+/// What to compile, for whom.
+pub(super) struct Order {
+    pub(super) bytes: Arc<Vec<u8>>,
+    pub(super) size: SizeClass,
+    pub(super) plan: MemoryPlan,
+}
+
+/// Starts children, a few at a time.
+pub(super) struct Compiler {
+    program: PathBuf,
+    small: Limits,
+    places: Arc<Semaphore>,
+    /// Whoever has a place or waits for one.
+    claims: Arc<Semaphore>,
+}
+
+/// Held by the thread that waits for the child, so that no next one starts before it has gone.
+struct Places {
+    _place: OwnedSemaphorePermit,
+    _claim: OwnedSemaphorePermit,
+}
+
+impl Compiler {
+    pub(super) fn new(program: CompilerProgram, config: &SandboxConfig) -> io::Result<Compiler> {
+        let program = match program {
+            CompilerProgram::Program(path) => path,
+            // The very file that was started, whatever has its name by now.
+            CompilerProgram::ThisProgram if cfg!(target_os = "linux") => "/proc/self/exe".into(),
+            CompilerProgram::ThisProgram => std::env::current_exe()?,
+        };
+        let small = Limits {
+            memory: config.compile_memory as u64,
+            processor: config.compile_time,
+            wall: config.compile_time * WAIT_FACTOR,
+            code_bytes: SizeClass::Small.walls().component_bytes * CODE_FACTOR,
+        };
+        let claims = Arc::new(Semaphore::new(CHILDREN + MOST_WAITING));
+        Ok(Compiler { program, small, places: Arc::new(Semaphore::new(CHILDREN)), claims })
+    }
+
+    /// Machine code for a component that has passed the gate. Dropping the future kills the child.
+    pub(super) async fn compile(&self, order: Order) -> Result<Vec<u8>, CompileError> {
+        let claim = Arc::clone(&self.claims).try_acquire_owned().map_err(|_| CompileError::Busy)?;
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let place = place.map_err(|error| CompileError::Host(error.to_string()))?;
+        let places = Places { _place: place, _claim: claim };
+        let limits = self.limits(order.size);
+        let process = Process::new();
+        // Kills it where the future is dropped.
+        let _leash = process.leash();
+        let mut ended = self.start(&process, order, limits, places)?;
+        let (ended, is_late) = match tokio::time::timeout(limits.wall, &mut ended).await {
+            Ok(ended) => (ended, false),
+            Err(_) => {
+                process.kill();
+                (ended.await, true)
+            }
+        };
+        let ended = ended.map_err(|_| CompileError::Host("the compiler's thread ended".to_owned()))?;
+        answer::judge(ended, is_late)
+    }
+
+    fn limits(&self, size: SizeClass) -> Limits {
+        match size {
+            SizeClass::Small => self.small,
+            SizeClass::Large => Limits {
+                memory: self.small.memory * u64::from(LARGE_FACTOR),
+                processor: self.small.processor * LARGE_FACTOR,
+                wall: self.small.wall * LARGE_FACTOR,
+                code_bytes: size.walls().component_bytes * CODE_FACTOR,
+            },
+        }
+    }
+
+    /// The thread that starts the child stays until it has gone: the child dies with it, and not only with the process.
+    fn start(
+        &self,
+        process: &Arc<Process>,
+        order: Order,
+        limits: Limits,
+        places: Places,
+    ) -> Result<oneshot::Receiver<io::Result<Ended>>, CompileError> {
+        let (tell, ended) = oneshot::channel();
+        let command = child::command(&self.program, &order, &limits);
+        let process = Arc::clone(process);
+        let waits = move || {
+            let ended = process.run(command, &order.bytes, limits.code_bytes);
+            drop((order, places));
+            // Nobody may wait for it any more.
+            drop(tell.send(ended));
+        };
+        let spawned = std::thread::Builder::new().name("compiler".into()).spawn(waits);
+        spawned.map_err(|error| CompileError::Host(format!("no thread for the compiler: {error}")))?;
+        Ok(ended)
+    }
+}

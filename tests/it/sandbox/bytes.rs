@@ -1,0 +1,165 @@
+//! Components that no compiler makes: well-formed, and too much of something.
+
+use wasm_encoder::{
+    BlockType, CodeSection, Component, ComponentExportKind, ComponentExportSection, ComponentInstanceSection,
+    DataSection, Function, FunctionSection, InstanceSection, Instruction, MemorySection, MemoryType, Module,
+    ModuleSection, NestedComponentSection, TypeSection, ValType,
+};
+
+type Body = Function;
+
+/// A core module of these functions, which take and return nothing.
+fn functions(bodies: impl Iterator<Item = Body>) -> Module {
+    let (mut types, mut functions, mut code) = (TypeSection::new(), FunctionSection::new(), CodeSection::new());
+    types.ty().function([], []);
+    for body in bodies {
+        functions.function(0);
+        code.function(&body);
+    }
+    let mut module = Module::new();
+    module.section(&types).section(&functions).section(&code);
+    module
+}
+
+fn body(locals: u32, instructions: impl FnOnce(&mut Body)) -> Body {
+    let mut body = Body::new([(locals, ValType::I32)]);
+    instructions(&mut body);
+    body.instruction(&Instruction::End);
+    body
+}
+
+fn holding(modules: impl IntoIterator<Item = Module>) -> Component {
+    let mut component = Component::new();
+    for module in modules {
+        component.section(&ModuleSection(&module));
+    }
+    component
+}
+
+/// It calls itself a module of the contract, and compiling begins; that it is none is seen when it is linked.
+fn exporting(mut component: Component) -> Vec<u8> {
+    let (mut instances, mut exports) = (ComponentInstanceSection::new(), ComponentExportSection::new());
+    instances.export_items::<&str, [(&str, ComponentExportKind, u32); 0]>([]);
+    exports.export("twitchy:command/module@0.1.0", ComponentExportKind::Instance, 0, None);
+    component.section(&instances).section(&exports);
+    component.finish()
+}
+
+pub(super) fn many_functions(count: usize) -> Vec<u8> {
+    holding([functions((0..count).map(|_| body(0, |_| {})))]).finish()
+}
+
+pub(super) fn one_function(bytes: usize) -> Vec<u8> {
+    let nops = |body: &mut Body| {
+        for _ in 0..bytes {
+            body.instruction(&Instruction::Nop);
+        }
+    };
+    holding([functions([body(0, nops)].into_iter())]).finish()
+}
+
+pub(super) fn many_locals(count: u32) -> Vec<u8> {
+    holding([functions([body(count, |_| {})].into_iter())]).finish()
+}
+
+pub(super) fn deep_blocks(depth: usize) -> Vec<u8> {
+    let blocks = |body: &mut Body| {
+        for step in 0..2 * depth {
+            body.instruction(if step < depth { &Instruction::Block(BlockType::Empty) } else { &Instruction::End });
+        }
+    };
+    holding([functions([body(0, blocks)].into_iter())]).finish()
+}
+
+pub(super) fn deep_components(depth: usize) -> Vec<u8> {
+    let nest = |inner: Component, _| {
+        let mut outer = Component::new();
+        outer.section(&NestedComponentSection(&inner));
+        outer
+    };
+    (1..depth).fold(Component::new(), nest).finish()
+}
+
+pub(super) fn memory(pages: u64) -> Vec<u8> {
+    let (mut memories, mut module) = (MemorySection::new(), Module::new());
+    memories.memory(MemoryType { minimum: pages, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    module.section(&memories);
+    holding([module]).finish()
+}
+
+pub(super) fn many_modules(count: usize) -> Vec<u8> {
+    holding((0..count).map(|_| Module::new())).finish()
+}
+
+pub(super) fn many_instances(count: usize) -> Vec<u8> {
+    let mut instances = InstanceSection::new();
+    for _ in 0..count {
+        instances.instantiate::<[(&str, wasm_encoder::ModuleArg); 0], &str>(0, []);
+    }
+    let mut component = holding([Module::new()]);
+    component.section(&instances);
+    component.finish()
+}
+
+pub(super) fn many_types(count: usize) -> Vec<u8> {
+    let (mut types, mut module) = (TypeSection::new(), Module::new());
+    (0..count).for_each(|_| types.ty().function([ValType::I32], []));
+    module.section(&types);
+    holding([module]).finish()
+}
+
+pub(super) fn many_segments(count: usize) -> Vec<u8> {
+    let (mut data, mut module) = (DataSection::new(), Module::new());
+    for _ in 0..count {
+        data.passive([0]);
+    }
+    module.section(&data);
+    holding([module]).finish()
+}
+
+/// Within every ceiling, and yet long to compile: each function keeps hundreds of values alive over thousands of branches.
+pub(super) fn slow_to_compile(count: usize) -> Vec<u8> {
+    const LOCALS: u32 = 400;
+    let mixing = |body: &mut Body| {
+        for step in 0..12_000_u32 {
+            let local = |number: u32| number.wrapping_mul(2_654_435_761) % LOCALS;
+            body.instruction(&Instruction::LocalGet(local(step)));
+            body.instruction(&Instruction::If(BlockType::Empty));
+            body.instruction(&Instruction::LocalGet(local(step + 7)));
+            body.instruction(&Instruction::LocalGet(local(step + 31)));
+            body.instruction(&Instruction::I32Mul);
+            body.instruction(&Instruction::LocalSet(local(step + 3)));
+            body.instruction(&Instruction::End);
+        }
+    };
+    exporting(holding([functions((0..count).map(|_| body(LOCALS, mixing)))]))
+}
+
+/// Where the sections of a component end, up to the last one that is more than a comment.
+pub(super) fn list_section_ends(component: &[u8]) -> Vec<usize> {
+    let (mut ends, mut at, mut needed) = (vec![8], 8, 0);
+    while at < component.len() {
+        let is_custom = component[at] == 0;
+        let (length, start) = read_length(component, at + 1);
+        at = start + length;
+        ends.push(at);
+        needed = if is_custom { needed } else { ends.len() };
+    }
+    assert_eq!(at, component.len());
+    ends.truncate(needed);
+    ends
+}
+
+/// A number in LEB128, and where it ends.
+fn read_length(bytes: &[u8], mut at: usize) -> (usize, usize) {
+    let (mut length, mut shift) = (0_usize, 0);
+    loop {
+        let byte = bytes[at];
+        at += 1;
+        length |= usize::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte < 0x80 {
+            return (length, at);
+        }
+    }
+}

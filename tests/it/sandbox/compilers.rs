@@ -1,0 +1,120 @@
+//! The child that compiles, seen from outside while it is at work.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use twitchy::domain::manifest::SizeClass;
+use twitchy::sandbox::{Admitted, CompileError, Upload};
+
+use super::bytes;
+use super::fixture::{Fixture, Terms};
+
+type Admitting = JoinHandle<Result<Admitted, CompileError>>;
+
+/// A host whose children can be told from those of other tests: by how much memory they may have.
+async fn compiling(memory: usize) -> (Fixture, Admitting, PathBuf) {
+    let mut terms = Terms { compiles: true, ..Terms::default() };
+    terms.limits.compile_memory = memory;
+    terms.limits.compile_time = Duration::from_secs(3600);
+    let fixture = Fixture::with(terms).await;
+    let sandbox = Arc::clone(&fixture.sandbox);
+    let upload = Upload { bytes: bytes::slow_to_compile(60), size: SizeClass::Small };
+    let admitting = tokio::spawn(async move { sandbox.admit(upload).await });
+    let process = loop {
+        match find_child(memory).filter(|process| is_confined(process)) {
+            Some(process) => break process,
+            None => tokio::task::yield_now().await,
+        }
+        assert!(!admitting.is_finished(), "it was to take long");
+    };
+    (fixture, admitting, process)
+}
+
+/// The folder in /proc of the child with that order.
+fn find_child(memory: usize) -> Option<PathBuf> {
+    let is_it = |path: &PathBuf| {
+        let line = fs::read(path.join("cmdline")).unwrap_or_default();
+        let mut arguments = line.split(|byte| *byte == 0);
+        arguments.any(|argument| argument == b"compile-module")
+            && arguments.any(|argument| argument == memory.to_string().as_bytes())
+    };
+    fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path()).find(is_it)
+}
+
+/// The last thing that a child gives up is more files.
+fn is_confined(process: &Path) -> bool {
+    limit(process, "Max open files").is_some_and(|limit| limit == "3")
+}
+
+fn limit(process: &Path, name: &str) -> Option<String> {
+    let limits = fs::read_to_string(process.join("limits")).ok()?;
+    let rest = limits.lines().find_map(|line| line.strip_prefix(name))?.to_owned();
+    rest.split_whitespace().next().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn it_has_given_up_all_that_it_does_not_need() {
+    let memory = (2 << 30) + 4096;
+    let (fixture, admitting, process) = compiling(memory).await;
+    let limit = |name| limit(&process, name).unwrap();
+    assert_eq!(limit("Max core file size"), "0");
+    assert_eq!(limit("Max file size"), "0");
+    assert_eq!(limit("Max processes"), "0");
+    assert_eq!(limit("Max cpu time"), "3600");
+    let space: usize = limit("Max address space").parse().unwrap();
+    assert!(space > memory && space < memory + (1 << 30), "{space}");
+    let status = fs::read_to_string(process.join("status")).unwrap();
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    assert!(status.contains("Threads:\t1\n"), "{status}");
+    // The process's name is in brackets and may hold anything; niceness is the 17th field after it.
+    let stat = fs::read_to_string(process.join("stat")).unwrap();
+    let niceness = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().to_owned();
+    assert_eq!(niceness, "19");
+    // These are closed to all but the system's administrator, since the child is not dumpable.
+    if let Some(environment) = unless_closed(fs::read(process.join("environ"))) {
+        assert_eq!(environment, b"");
+    }
+    if let Some(folder) = unless_closed(fs::read_link(process.join("cwd"))) {
+        assert_eq!(folder, Path::new("/"));
+    }
+    if let Some(files) = unless_closed(fs::read_dir(process.join("fd"))) {
+        let mut files: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        assert_eq!(files, ["0", "1", "2"]);
+    }
+    admitting.abort();
+    fixture.answers_balance().await;
+}
+
+fn unless_closed<T>(read: io::Result<T>) -> Option<T> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
+        read => Some(read.unwrap()),
+    }
+}
+
+#[tokio::test]
+async fn it_ends_when_nobody_waits_for_it_any_more() {
+    let (fixture, admitting, process) = compiling((2 << 30) + 8192).await;
+    admitting.abort();
+    // Gone, and reaped: a dead process that nobody has asked about is there still.
+    while process.exists() {
+        tokio::task::yield_now().await;
+    }
+    fixture.answers_balance().await;
+}
+
+#[tokio::test]
+async fn chat_is_answered_while_it_works() {
+    let (fixture, admitting, process) = compiling((2 << 30) + 12288).await;
+    for _ in 0..20 {
+        fixture.answers_balance().await;
+    }
+    assert!(process.exists() && !admitting.is_finished());
+    admitting.abort();
+}

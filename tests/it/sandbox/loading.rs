@@ -1,0 +1,85 @@
+//! Uploaded modules whose code is not in memory: loaded when they are called, once, and let go for others.
+
+use std::fs;
+use std::sync::Arc;
+
+use tests::guests;
+use tokio::task::JoinSet;
+use twitchy::domain::manifest::Manifest;
+use twitchy::sandbox::{InvokeError, Sandbox};
+
+use super::fixture::{Fixture, Terms, text};
+use crate::harness::patient;
+
+/// A host with two uploaded modules, and the next process, where they are offered.
+async fn restarted(compiled_modules: usize) -> (Fixture, Arc<Sandbox>, [Arc<Manifest>; 2]) {
+    let fixture = Fixture::with(Terms { compiles: true, ..Terms::default() }).await;
+    let manifests = [fixture.add(guests::ECHO).await, fixture.add(guests::COUNTER).await];
+    let mut limits = patient();
+    limits.compiled_modules = compiled_modules;
+    let sandbox = Arc::new(fixture.restart_with(&limits));
+    for manifest in &manifests {
+        sandbox.offer(Arc::clone(manifest));
+    }
+    (fixture, sandbox, manifests)
+}
+
+#[tokio::test]
+async fn a_start_loads_nothing_and_the_first_call_loads_what_was_compiled() {
+    let (fixture, sandbox, [_, counter]) = restarted(10).await;
+    let counts = sandbox.registry_counts();
+    assert_eq!((counts.offered, counts.loaded, counts.loads), (2, 0, 0));
+    assert_eq!(text(sandbox.invoke(fixture.call(&counter)).await), "count is 1");
+    assert_eq!(text(sandbox.invoke(fixture.call(&counter)).await), "count is 2");
+    let counts = sandbox.registry_counts();
+    assert_eq!((counts.misses, counts.hits, counts.loads, counts.compiled), (1, 1, 1, 0));
+}
+
+#[tokio::test]
+async fn however_many_wait_it_is_loaded_once() {
+    let (fixture, sandbox, [echo, _]) = restarted(10).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..50 {
+        let (sandbox, call) = (Arc::clone(&sandbox), fixture.call(&echo));
+        calls.spawn(async move { sandbox.invoke(call).await.unwrap() });
+    }
+    calls.join_all().await;
+    let counts = sandbox.registry_counts();
+    assert_eq!((counts.loads, counts.loaded), (1, 1));
+}
+
+#[tokio::test]
+async fn a_module_makes_room_for_the_next_and_comes_back() {
+    let (fixture, sandbox, [echo, counter]) = restarted(1).await;
+    for count in 1..=3 {
+        sandbox.invoke(fixture.call(&echo)).await.unwrap();
+        assert_eq!(text(sandbox.invoke(fixture.call(&counter)).await), format!("count is {count}"));
+    }
+    let counts = sandbox.registry_counts();
+    assert_eq!((counts.loads, counts.evictions, counts.loaded, counts.compiled), (6, 5, 1, 0));
+}
+
+#[tokio::test]
+async fn without_its_artefact_it_is_compiled_again_and_without_its_bytes_it_is_missed() {
+    let (fixture, sandbox, [echo, counter]) = restarted(10).await;
+    let remove = || fixture.list_compiled().into_iter().for_each(|file| fs::remove_file(file).unwrap());
+    remove();
+    assert_eq!(text(sandbox.invoke(fixture.call(&counter)).await), "count is 1");
+    assert_eq!(sandbox.registry_counts().compiled, 1);
+    remove();
+    fs::remove_file(fixture.components.join(format!("{}.wasm", echo.digest))).unwrap();
+    let error = sandbox.invoke(fixture.call(&echo)).await.unwrap_err();
+    assert!(matches!(&error, InvokeError::Host(why) if why.contains("is not there")), "{error:?}");
+    assert_eq!(text(sandbox.invoke(fixture.call(&counter)).await), "count is 2");
+    fixture.answers_balance().await;
+}
+
+#[tokio::test]
+async fn a_forgotten_module_is_called_no_more_and_leaves_no_code() {
+    let (fixture, sandbox, [echo, counter]) = restarted(10).await;
+    sandbox.invoke(fixture.call(&echo)).await.unwrap();
+    sandbox.forget(&echo.digest);
+    assert!(matches!(sandbox.invoke(fixture.call(&echo)).await, Err(InvokeError::Host(_))));
+    assert_eq!(fixture.list_compiled().len(), 1);
+    assert_eq!(text(sandbox.invoke(fixture.call(&counter)).await), "count is 1");
+}

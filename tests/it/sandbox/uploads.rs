@@ -1,0 +1,159 @@
+//! What strangers bring: each hostile upload ends as its own error, costs what it may, and the bot lives on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tests::guests;
+use twitchy::config::SandboxConfig;
+use twitchy::domain::manifest::SizeClass;
+use twitchy::sandbox::{Admitted, CompileError, Sandbox, Upload};
+
+use super::bytes;
+use super::fixture::{Fixture, Terms};
+
+async fn admit(sandbox: &Sandbox, bytes: &[u8]) -> Result<Admitted, CompileError> {
+    sandbox.admit(Upload { bytes: bytes.to_vec(), size: SizeClass::Small }).await
+}
+
+/// A host that has compiled nothing yet.
+async fn fresh(limit: impl FnOnce(&mut SandboxConfig)) -> Fixture {
+    let mut terms = Terms { compiles: true, ..Terms::default() };
+    limit(&mut terms.limits);
+    Fixture::with(terms).await
+}
+
+async fn refused(fixture: &Fixture, bytes: &[u8]) -> CompileError {
+    let error = admit(&fixture.sandbox, bytes).await.unwrap_err();
+    assert_eq!(fixture.list_compiled(), Vec::<PathBuf>::new(), "nothing is kept of what was refused");
+    error
+}
+
+#[tokio::test]
+async fn an_admitted_module_is_called_once_it_is_offered() {
+    let fixture = fresh(|_| {}).await;
+    let admitted = admit(&fixture.sandbox, guests::ECHO).await.unwrap();
+    assert_eq!(admitted.bytes, guests::ECHO);
+    let error = fixture.invoke(&admitted.manifest).await.unwrap_err();
+    assert!(error.to_string().contains("not offered"), "{error}");
+    fixture.sandbox.offer(Arc::clone(&admitted.manifest));
+    fixture.invoke(&admitted.manifest).await.unwrap();
+    assert_eq!(fixture.sandbox.registry_counts().compiled, 1);
+}
+
+#[tokio::test]
+async fn garbage_and_halves_are_no_components() {
+    let fixture = fresh(|_| {}).await;
+    let ends = bytes::list_section_ends(guests::ECHO);
+    let whole = *ends.last().unwrap();
+    // After each section, and in the middle of each: what is whole so far lacks the export at least.
+    for end in ends.iter().flat_map(|end| [*end, end - 1]).filter(|end| *end < whole) {
+        refused(&fixture, &guests::ECHO[..end]).await;
+    }
+    for (garbage, name) in [(&b""[..], "nothing"), (b"hello", "text"), (b"\0asm\x01\0\0\0", "a core module")] {
+        let error = refused(&fixture, garbage).await;
+        assert!(matches!(error, CompileError::Invalid(_)), "{name}: {error:?}");
+    }
+    let mut damaged = guests::ECHO.to_vec();
+    damaged.iter_mut().skip(8).step_by(97).for_each(|byte| *byte ^= 0x55);
+    assert!(matches!(refused(&fixture, &damaged).await, CompileError::Invalid(_)));
+    fixture.answers_balance().await;
+}
+
+#[tokio::test]
+async fn too_much_of_anything_is_refused_by_name() {
+    let fixture = fresh(|_| {}).await;
+    for (hostile, what) in [
+        (bytes::many_functions(1_000_000), "more than 20000 functions"),
+        (bytes::one_function(1 << 20), "more than 262144 bytes in a function"),
+        (bytes::many_locals(40_000), "more than 4000 variables"),
+        (bytes::deep_blocks(50_000), "more than 2000 blocks"),
+        (bytes::deep_components(50), "more than 8 components one inside the other"),
+        (bytes::memory(1 << 16), "bytes of memory at the start"),
+        (bytes::many_modules(1_000), "more than 16 core modules"),
+        (bytes::many_instances(100), "more than 16 instances of core modules"),
+        (bytes::many_instances(1_000_000), "instances"),
+        (bytes::many_types(100_000), "more than 5000 types"),
+        (bytes::many_segments(100_000), "more than 10000 segments"),
+    ] {
+        let error = refused(&fixture, &hostile).await;
+        assert!(matches!(&error, CompileError::TooComplex(why) if why.contains(what)), "{what}: {error:?}");
+    }
+    assert_eq!(fixture.sandbox.registry_counts().refused, [("module_too_complex", 11)].into());
+    fixture.answers_balance().await;
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_contract_is_told_apart() {
+    let fixture = fresh(|_| {}).await;
+    let unknown = CompileError::UnknownImport("tests:moon/tides@0.1.0".into());
+    assert_eq!(refused(&fixture, guests::WANTS_UNKNOWN).await, unknown);
+    let later = replaced(guests::ECHO, b"twitchy:command/module@0.1.0", b"twitchy:command/module@0.2.0");
+    assert_eq!(refused(&fixture, &later).await, CompileError::ContractVersion("0.2.0".into()));
+    let missing = refused(&fixture, b"\0asm\x0d\0\x01\0").await;
+    assert!(matches!(&missing, CompileError::Contract(why) if why.contains("does not export")), "{missing:?}");
+    // It is compiled, and has nothing of what it says it has.
+    let empty = refused(&fixture, &bytes::slow_to_compile(0)).await;
+    assert!(matches!(empty, CompileError::Contract(_)), "{empty:?}");
+    fixture.answers_balance().await;
+}
+
+fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let places: Vec<usize> = (0..=bytes.len() - old.len()).filter(|at| bytes[*at..].starts_with(old)).collect();
+    assert!(!places.is_empty());
+    places.into_iter().for_each(|at| bytes[at..at + old.len()].copy_from_slice(new));
+    bytes
+}
+
+#[tokio::test]
+async fn what_is_slow_to_compile_runs_out_of_time() {
+    let fixture = fresh(|limits| limits.compile_time = Duration::from_secs(1)).await;
+    assert_eq!(refused(&fixture, &bytes::slow_to_compile(60)).await, CompileError::CompileTime);
+    fixture.answers_balance().await;
+}
+
+#[tokio::test]
+async fn what_takes_much_memory_to_compile_runs_out_of_it() {
+    // Too little to read it, and too little to compile it.
+    for memory in [1 << 20, 16 << 20] {
+        let fixture = fresh(|limits| limits.compile_memory = memory).await;
+        assert_eq!(refused(&fixture, &bytes::slow_to_compile(60)).await, CompileError::CompileMemory, "{memory}");
+        fixture.answers_balance().await;
+    }
+}
+
+#[tokio::test]
+async fn a_missing_compiler_is_the_hosts_fault() {
+    let mut fixture = fresh(|_| {}).await;
+    fixture.sandbox = Arc::new(fixture.restart_without_compiler());
+    let error = refused(&fixture, guests::ECHO).await;
+    assert!(matches!(error, CompileError::Host(_)), "{error:?}");
+    fixture.answers_balance().await;
+}
+
+#[tokio::test]
+async fn those_who_wait_are_few() {
+    let fixture = fresh(|limits| limits.compile_time = Duration::from_secs(3600)).await;
+    let slow = Arc::new(bytes::slow_to_compile(60));
+    // Each another module, so that none is spared by what another has made.
+    let uploads: Vec<_> = (0..12)
+        .map(|number| {
+            let (sandbox, mut bytes) = (Arc::clone(&fixture.sandbox), slow.to_vec());
+            // A custom section with an empty name, and one byte.
+            bytes.extend([0, 2, 0, number]);
+            tokio::spawn(async move { admit(&sandbox, &bytes).await.unwrap_err() })
+        })
+        .collect();
+    // One is compiled, eight wait, and the others are told at once.
+    let (mut waiting, mut errors) = (uploads, Vec::new());
+    while errors.len() < 3 {
+        match waiting.iter().position(tokio::task::JoinHandle::is_finished) {
+            Some(position) => errors.push(waiting.remove(position).await.unwrap()),
+            None => tokio::task::yield_now().await,
+        }
+    }
+    assert_eq!(errors, vec![CompileError::Busy; 3]);
+    waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    fixture.answers_balance().await;
+}
