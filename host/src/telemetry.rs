@@ -102,7 +102,7 @@ impl Telemetry {
     }
 
     /// Keeps what a guest logged in one call, escaped already, and says whether the process's log may have it too.
-    pub fn note_lines(&self, source: LineSource, lines: &[(LineLevel, String)], now: Instant) -> Admission {
+    pub fn note_lines(&self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
         let count = lines.len() as u64;
         let admission = self.lines.keep(source, lines, now);
         self.metrics.note_lines(count, admission == Admission::LeftOut);

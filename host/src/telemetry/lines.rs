@@ -141,7 +141,7 @@ impl Lines {
     }
 
     /// Keeps the lines of one call.
-    pub(super) fn keep(&self, source: LineSource, lines: &[(LineLevel, String)], now: Instant) -> Admission {
+    pub(super) fn keep(&self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
         self.lock().keep(source, lines, now)
     }
 
@@ -169,7 +169,7 @@ impl Lines {
 }
 
 impl Shelf {
-    fn keep(&mut self, source: LineSource, lines: &[(LineLevel, String)], now: Instant) -> Admission {
+    fn keep(&mut self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
         let source = Arc::new(source);
         let key = (source.module.clone(), source.channel);
         if !self.rings.contains(&key)
@@ -181,12 +181,7 @@ impl Shelf {
         let before = ring.bytes;
         for (level, text) in lines {
             self.number += 1;
-            ring.push(Line {
-                number: self.number,
-                source: Arc::clone(&source),
-                level: *level,
-                text: text.as_str().into(),
-            });
+            ring.push(Line { number: self.number, source: Arc::clone(&source), level: *level, text: (*text).into() });
         }
         self.bytes = self.bytes - before + ring.bytes;
         let admission = ring.admit(&mut self.records, now);
@@ -247,8 +242,8 @@ mod tests {
         }
     }
 
-    fn info(text: &str) -> Vec<(LineLevel, String)> {
-        vec![(LineLevel::Info, text.to_owned())]
+    fn info(text: &str) -> [(LineLevel, &str); 1] {
+        [(LineLevel::Info, text)]
     }
 
     /// The lines' texts, the cursor, and whether there is more.
