@@ -30,6 +30,7 @@ use crate::sandbox::world::World;
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::telemetry::reading::Readings;
 use crate::twitch::account::{Account, AccountState};
 use crate::twitch::own_messages::OwnMessages;
 use crate::twitch::server::Server;
@@ -69,6 +70,8 @@ pub struct Surroundings<C> {
 /// The running host.
 pub struct App {
     pub store: Arc<Store>,
+    pub telemetry: Arc<Telemetry>,
+    started_at: Instant,
     setup: Arc<Setup>,
     sandbox: Arc<Sandbox>,
     dispatch: Arc<Dispatch>,
@@ -112,6 +115,8 @@ impl App {
         let (publish_wanted, wanted) = watch::channel(listed);
         let mut app = App {
             store,
+            telemetry,
+            started_at: Instant::now(),
             setup,
             sandbox,
             dispatch,
@@ -176,7 +181,12 @@ impl App {
                 drain_within: DRAIN_WITHIN,
             };
             self.connected.start(format!("account {login}"), account.run(self.stop_connections.clone()));
-            let line = status::line::run_status_line(login.clone(), states.clone(), self.stop_telling.clone());
+            let line = status::line::run_status_line(
+                login.clone(),
+                states.clone(),
+                self.telemetry.clone(),
+                self.stop_telling.clone(),
+            );
             self.telling.start(format!("status line of {login}"), line);
             self.accounts.push((login.clone(), states));
             outboxes.insert(login, outbox);
@@ -193,16 +203,27 @@ impl App {
 
     /// A host that cannot be asked how it is answers chat all the same.
     fn start_status_socket(&mut self, data_dir: &Path) {
-        let observer = Observer {
-            started_at: Instant::now(),
-            accounts: self.accounts.clone(),
-            dispatch: self.dispatch.clone(),
-            setup: self.setup.clone(),
-            events_capacity: EVENTS,
-        };
+        let observer = self.observer();
         match StatusSocket::open(data_dir) {
             Ok(socket) => self.telling.start("status socket", socket.run(observer, self.stop_telling.clone())),
             Err(error) => warn!(%error, "`twitchy status` will not find this host"),
+        }
+    }
+
+    /// What the metrics of this host are read with, whenever somebody asks for them.
+    pub fn readings(&self) -> Readings {
+        let observer = self.observer();
+        Arc::new(move || observer.list_readings())
+    }
+
+    fn observer(&self) -> Observer {
+        Observer {
+            started_at: self.started_at,
+            accounts: self.accounts.clone(),
+            dispatch: self.dispatch.clone(),
+            setup: self.setup.clone(),
+            sandbox: self.sandbox.clone(),
+            events_capacity: EVENTS,
         }
     }
 

@@ -19,7 +19,7 @@ use super::info::{Brought, Origin, parse_info};
 use super::instance::Instance;
 use super::limits::Limiter;
 use super::run::Run;
-use super::{CompileError, InvokeError, StartSandboxError};
+use super::{CompileError, InvokeError, SlotUse, StartSandboxError};
 use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Capability, Manifest, ModuleSource, SizeClass};
@@ -138,6 +138,16 @@ impl Registry {
         let manifest = parse_info(info, Origin { brought, capabilities });
         let manifest = Arc::new(manifest.map_err(|error| CompileError::Info(error.to_string()))?);
         Ok(Module { manifest, class, pre })
+    }
+
+    pub(super) fn list_slots(&self) -> Vec<SlotUse> {
+        let slots = |size, class: &ClassEngine, total: usize| {
+            let used = total.saturating_sub(class.slots.available_permits());
+            SlotUse { size, used, total }
+        };
+        let large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
+        let large = large.as_ref().map(|class| slots(SizeClass::Large, class, LARGE_SLOTS));
+        [slots(SizeClass::Small, &self.small, self.config.slots)].into_iter().chain(large).collect()
     }
 
     fn class(&self, size: SizeClass) -> Result<Arc<ClassEngine>, CompileError> {

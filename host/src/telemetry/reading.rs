@@ -2,6 +2,7 @@
 //! counted twice.
 
 use std::fmt;
+use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -9,6 +10,9 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
+
+/// How whoever shows the metrics asks for the readings of this moment; it waits for nothing.
+pub type Readings = Arc<dyn Fn() -> Vec<Reading> + Send + Sync>;
 
 /// One metric with a value for each set of labels.
 #[derive(Clone, Debug, PartialEq)]
