@@ -19,7 +19,7 @@ use tracing::{info, warn};
 use crate::balances::Balances;
 use crate::chat::dispatch::Dispatch;
 use crate::chat::inbox::Outboxes;
-use crate::config::{AccountConfig, ChannelsConfig, Config};
+use crate::config::{AccountConfig, ChannelsConfig, Config, environment};
 use crate::domain::id::Login;
 use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
@@ -97,7 +97,10 @@ impl App {
         let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir } = surroundings;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         let setup = Arc::new(Setup::new(store.clone(), new_channels));
-        let telemetry = Arc::new(Telemetry::default());
+        let headers = config.telemetry.otlp_headers_env.as_deref().and_then(environment::find_collector_headers);
+        let (telemetry, exporter) =
+            Telemetry::open(&config.telemetry, headers.as_ref()).context("cannot send traces")?;
+        let telemetry = Arc::new(telemetry);
         let world = Arc::new(join_world(&config, join_policy, &store, &setup, &clock, &telemetry));
         let sandbox = Sandbox::start(&config.sandbox, &cache_dir, world).context("cannot start the sandbox")?;
         let sandbox = Arc::new(sandbox);
@@ -141,6 +144,10 @@ impl App {
         let (events, outboxes) = app.start_accounts(config, &used, &credentials);
         app.start_answering(events, outboxes);
         app.start_status_socket(&data_dir);
+        if let Some(exporter) = exporter {
+            let (telemetry, stop) = (app.telemetry.clone(), app.stop_telling.clone());
+            app.telling.start("traces", exporter.run(telemetry, stop));
+        }
         let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
         info!(accounts, channels, modules = app.setup.count_modules(), "ready; now the accounts connect");
         Ok(app)

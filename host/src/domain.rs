@@ -19,4 +19,5 @@ pub mod principal;
 pub mod report;
 pub mod role;
 pub mod tally;
+pub mod trace;
 pub mod used_limits;

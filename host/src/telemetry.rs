@@ -7,22 +7,28 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use secrecy::SecretString;
 use tokio::sync::broadcast;
 
+use crate::config::TelemetryConfig;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::InvocationId;
+use crate::domain::ports::Moment;
 use crate::domain::report::Report;
+use crate::domain::trace::{Trace, TraceSubject};
 
 mod known;
 pub mod lines;
 pub mod listening;
 mod metrics;
+pub mod otlp;
 pub mod reading;
 pub mod texts;
 
 use lines::{Admission, LineLevel, LinePage, LineSource, Lines};
 use listening::Listening;
 use metrics::Metrics;
+use otlp::{Exporter, OpenExporterError, Tracer};
 use reading::Reading;
 use texts::{SaidText, Texts};
 
@@ -61,6 +67,8 @@ pub struct Telemetry {
     texts: Texts,
     lines: Lines,
     metrics: Metrics,
+    /// None where nobody collects traces.
+    tracer: Option<Arc<Tracer>>,
 }
 
 impl Default for Telemetry {
@@ -70,11 +78,34 @@ impl Default for Telemetry {
             texts: Texts::default(),
             lines: Lines::new(),
             metrics: Metrics::new(),
+            tracer: None,
         }
     }
 }
 
 impl Telemetry {
+    /// As the configuration says, with what sends the traces where they are wanted. `headers` are what the variable that
+    /// `otlp_headers_env` names holds.
+    pub fn open(
+        config: &TelemetryConfig,
+        headers: Option<&SecretString>,
+    ) -> Result<(Telemetry, Option<Exporter>), OpenExporterError> {
+        let Some(address) = &config.otlp_endpoint else { return Ok((Telemetry::default(), None)) };
+        if config.otlp_headers_env.is_some() && headers.is_none() {
+            return Err(OpenExporterError::NoHeaders);
+        }
+        let (tracer, exporter) = otlp::open(address, config, headers)?;
+        Ok((Telemetry { tracer: Some(tracer), ..Telemetry::default() }, Some(exporter)))
+    }
+
+    /// Begins the trace of an invocation whose line arrived at `at`; most likely an empty one, and then `subject` is not asked.
+    pub fn begin_trace(&self, at: Moment, subject: impl FnOnce() -> TraceSubject) -> Trace {
+        match &self.tracer {
+            Some(tracer) if tracer.is_chosen() => Trace::begin(subject(), at, tracer.clone()),
+            _ => Trace::default(),
+        }
+    }
+
     /// Counts it, and tells whoever listens.
     pub fn note(&self, event: HostEvent) {
         if let HostEvent::Invocation(report) = &event {

@@ -2,7 +2,7 @@
 //!
 //! `TWITCHY_DATA_DIR` overrides the file's `data_dir`, `TWITCHY_LOG` says what is logged (`info`,
 //! `twitchy=debug,warn`), and `NO_COLOR` asks for plain text. An account's token is in the variable that its
-//! `token_env` names.
+//! `token_env` names, and what goes with traces in that of `otlp_headers_env`.
 
 use std::env;
 use std::path::PathBuf;
@@ -32,6 +32,11 @@ pub fn find_demo_state_dir() -> Option<PathBuf> {
 /// Compiled modules, which can be made anew; None where the user has no home.
 pub fn find_artefact_dir() -> Option<PathBuf> {
     dirs::cache_dir().map(|folder| folder.join("twitchy").join("artefacts"))
+}
+
+/// The headers that go with traces, from the variable that the configuration names.
+pub fn find_collector_headers(variable: &str) -> Option<SecretString> {
+    env::var(variable).ok().map(SecretString::from)
 }
 
 pub(super) fn find_token(variable: &str) -> Option<SecretString> {
