@@ -93,6 +93,7 @@ impl Ground {
             store,
             clock,
             limits: limits(),
+            telemetry: Arc::default(),
         });
         let workshop = Workshop {
             cache_dir: folder.path().join("artefacts"),

@@ -19,7 +19,7 @@ use tracing::{info, warn};
 use crate::balances::Balances;
 use crate::chat::dispatch::Dispatch;
 use crate::chat::inbox::Outboxes;
-use crate::config::{AccountConfig, ChannelsConfig, Config};
+use crate::config::{AccountConfig, ChannelsConfig, Config, environment};
 use crate::domain::id::Login;
 use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
@@ -31,6 +31,8 @@ use crate::sandbox::{Sandbox, Workshop};
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
 use crate::store::components::Components;
+use crate::telemetry::Telemetry;
+use crate::telemetry::reading::Readings;
 use crate::twitch::account::{Account, AccountState};
 use crate::twitch::own_messages::OwnMessages;
 use crate::twitch::server::Server;
@@ -70,6 +72,8 @@ pub struct Surroundings<C> {
 /// The running host.
 pub struct App {
     pub store: Arc<Store>,
+    pub telemetry: Arc<Telemetry>,
+    started_at: Instant,
     setup: Arc<Setup>,
     sandbox: Arc<Sandbox>,
     dispatch: Arc<Dispatch>,
@@ -95,7 +99,11 @@ impl App {
         let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir } = surroundings;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         let setup = Arc::new(Setup::new(store.clone(), new_channels));
-        let world = Arc::new(join_world(&config, join_policy, &store, &setup, &clock));
+        let headers = config.telemetry.otlp_headers_env.as_deref().and_then(environment::find_collector_headers);
+        let (telemetry, exporter) =
+            Telemetry::open(&config.telemetry, headers.as_ref()).context("cannot send traces")?;
+        let telemetry = Arc::new(telemetry);
+        let world = Arc::new(join_world(&config, join_policy, &store, &setup, &clock, &telemetry));
         let workshop = open_workshop(&config.data_dir, cache_dir)?;
         let sandbox = Sandbox::start(&config.sandbox, workshop, world).context("cannot start the sandbox")?;
         let sandbox = Arc::new(sandbox);
@@ -113,6 +121,8 @@ impl App {
         let (publish_wanted, wanted) = watch::channel(listed);
         let mut app = App {
             store,
+            telemetry,
+            started_at: Instant::now(),
             setup,
             sandbox,
             dispatch,
@@ -137,6 +147,10 @@ impl App {
         let (events, outboxes) = app.start_accounts(config, &used, &credentials);
         app.start_answering(events, outboxes);
         app.start_status_socket(&data_dir);
+        if let Some(exporter) = exporter {
+            let (telemetry, stop) = (app.telemetry.clone(), app.stop_telling.clone());
+            app.telling.start("traces", exporter.run(telemetry, stop));
+        }
         let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
         info!(accounts, channels, modules = app.setup.count_modules(), "ready; now the accounts connect");
         Ok(app)
@@ -177,7 +191,12 @@ impl App {
                 drain_within: DRAIN_WITHIN,
             };
             self.connected.start(format!("account {login}"), account.run(self.stop_connections.clone()));
-            let line = status::line::run_status_line(login.clone(), states.clone(), self.stop_telling.clone());
+            let line = status::line::run_status_line(
+                login.clone(),
+                states.clone(),
+                self.telemetry.clone(),
+                self.stop_telling.clone(),
+            );
             self.telling.start(format!("status line of {login}"), line);
             self.accounts.push((login.clone(), states));
             outboxes.insert(login, outbox);
@@ -194,16 +213,27 @@ impl App {
 
     /// A host that cannot be asked how it is answers chat all the same.
     fn start_status_socket(&mut self, data_dir: &Path) {
-        let observer = Observer {
-            started_at: Instant::now(),
-            accounts: self.accounts.clone(),
-            dispatch: self.dispatch.clone(),
-            setup: self.setup.clone(),
-            events_capacity: EVENTS,
-        };
+        let observer = self.observer();
         match StatusSocket::open(data_dir) {
             Ok(socket) => self.telling.start("status socket", socket.run(observer, self.stop_telling.clone())),
             Err(error) => warn!(%error, "`twitchy status` will not find this host"),
+        }
+    }
+
+    /// What the metrics of this host are read with, whenever somebody asks for them.
+    pub fn readings(&self) -> Readings {
+        let observer = self.observer();
+        Arc::new(move || observer.list_readings())
+    }
+
+    fn observer(&self) -> Observer {
+        Observer {
+            started_at: self.started_at,
+            accounts: self.accounts.clone(),
+            dispatch: self.dispatch.clone(),
+            setup: self.setup.clone(),
+            sandbox: self.sandbox.clone(),
+            events_capacity: EVENTS,
         }
     }
 
@@ -263,6 +293,7 @@ fn join_world(
     store: &Arc<Store>,
     setup: &Arc<Setup>,
     clock: &Arc<dyn Clock>,
+    telemetry: &Arc<Telemetry>,
 ) -> World {
     World {
         store: store.clone(),
@@ -271,6 +302,7 @@ fn join_world(
         balances: Balances::new(store.clone(), HashMap::new()),
         clock: clock.clone(),
         limits: config.sandbox.clone(),
+        telemetry: telemetry.clone(),
     }
 }
 

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use crate::domain::id::Login;
 
+mod collector;
 pub mod environment;
 mod parse;
 mod section;
 pub mod token;
 mod value;
 
+pub use collector::CollectorAddress;
 pub use section::Problem;
 
 /// Everything an operator can set.
@@ -29,6 +31,7 @@ pub struct Config {
     pub limits: LimitsConfig,
     pub sandbox: SandboxConfig,
     pub modules: ModulesConfig,
+    pub telemetry: TelemetryConfig,
 }
 
 /// Why there is no configuration.
@@ -72,6 +75,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             sandbox: SandboxConfig::default(),
             modules: ModulesConfig::default(),
+            telemetry: TelemetryConfig::default(),
         }
     }
 }
@@ -235,6 +239,24 @@ impl Default for SandboxConfig {
 pub struct ModulesConfig {
     /// Components that are loaded at the start, and on in every channel that has not switched them off.
     pub load: Vec<PathBuf>,
+}
+
+/// What is told to others about what happens here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TelemetryConfig {
+    /// Where traces are sent; None: nowhere, and there are none.
+    pub otlp_endpoint: Option<CollectorAddress>,
+    /// The environment variable that holds the headers to send along: `name=value,name=value`.
+    pub otlp_headers_env: Option<String>,
+    pub service_name: String,
+    /// The share of invocations that are traced, from 0.0 to 1.0.
+    pub sample_ratio: f64,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self { otlp_endpoint: None, otlp_headers_env: None, service_name: "twitchy".to_owned(), sample_ratio: 1.0 }
+    }
 }
 
 impl Default for TwitchConfig {

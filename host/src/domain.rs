@@ -20,5 +20,6 @@ pub mod principal;
 pub mod report;
 pub mod role;
 pub mod tally;
+pub mod trace;
 pub mod used_limits;
 pub mod version;

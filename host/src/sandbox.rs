@@ -237,10 +237,25 @@ impl Sandbox {
         invoked.await.map_err(|error| InvokeError::Host(unfinished(&error)))?
     }
 
+    /// How many calls run in each size class that is in use.
+    pub fn list_slots(&self) -> Vec<SlotUse> {
+        self.invoker.registry.list_slots()
+    }
+
     /// Ends the guests' threads; calls that still run are cut off.
     pub async fn shut_down(&self) {
         self.lanes.shut_down().await;
     }
+}
+
+/// How much of a size class is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotUse {
+    pub size: SizeClass,
+    /// Calls that run.
+    pub used: usize,
+    /// Calls that may run at once.
+    pub total: usize,
 }
 
 /// Without what the panic said, which may quote a message.

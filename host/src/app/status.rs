@@ -16,10 +16,12 @@ use crate::domain::histogram::Histogram;
 use crate::domain::id::Login;
 use crate::domain::manifest::Manifest;
 use crate::domain::message::JoinFailure;
+use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 use crate::twitch::account::{AccountState, Phase};
 
 pub(super) mod line;
+mod readings;
 mod seconds;
 pub mod socket;
 
@@ -128,6 +130,7 @@ pub(super) struct Observer {
     pub(super) accounts: Vec<(Login, watch::Receiver<AccountState>)>,
     pub(super) dispatch: Arc<Dispatch>,
     pub(super) setup: Arc<Setup>,
+    pub(super) sandbox: Arc<Sandbox>,
     pub(super) events_capacity: usize,
 }
 

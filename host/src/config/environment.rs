@@ -2,7 +2,8 @@
 //!
 //! `TWITCHY_DATA_DIR` overrides the file's `data_dir`, `TWITCHY_LOG` says what is logged (`info`,
 //! `twitchy=debug,warn`), and `NO_COLOR` asks for plain text. An account's token is in the variable that its
-//! `token_env` names. Subcommands that ask a running host find it by `TWITCHY_URL` and `TWITCHY_API_KEY`.
+//! `token_env` names, and what goes with traces in that of `otlp_headers_env`. Subcommands that ask a running host find
+//! it by `TWITCHY_URL` and `TWITCHY_API_KEY`.
 
 use std::env;
 use std::path::PathBuf;
@@ -42,6 +43,11 @@ pub fn find_api_url() -> Option<String> {
 /// What opens it. Not an argument: those are seen by everybody on the machine.
 pub fn find_api_key() -> Option<SecretString> {
     env::var("TWITCHY_API_KEY").ok().filter(|key| !key.is_empty()).map(SecretString::from)
+}
+
+/// The headers that go with traces, from the variable that the configuration names.
+pub fn find_collector_headers(variable: &str) -> Option<SecretString> {
+    env::var(variable).ok().map(SecretString::from)
 }
 
 pub(super) fn find_token(variable: &str) -> Option<SecretString> {

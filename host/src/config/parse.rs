@@ -6,10 +6,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::section::{Problem, Problems, Section, find_nearest};
-use super::value::{CountOrAuto, ReadValue, Size, VariableName};
+use super::value::{CountOrAuto, Name, OrOff, Ratio, ReadValue, Size, VariableName};
 use super::{
-    AccountConfig, ChannelsConfig, Config, LimitsConfig, ModulesConfig, SandboxConfig, SeedChannel, TokenSource,
-    TwitchConfig,
+    AccountConfig, ChannelsConfig, Config, LimitsConfig, ModulesConfig, SandboxConfig, SeedChannel, TelemetryConfig,
+    TokenSource, TwitchConfig,
 };
 use crate::domain::id::Login;
 
@@ -17,6 +17,9 @@ const ACCOUNTS: &str = "must be tables: write login and token_env below a line [
 const UNLIMITED: &str = "may be false only where twitch.irc_server is a tcp:// server on this machine: speaking to Twitch without its \
                          limits earns the account a ban";
 const JOIN: &str = "must be a list such as [\"shop\", { login = \"cafe\", account = \"otherbot\" }]";
+
+const PLAIN_HEADERS: &str = "needs an otlp_endpoint that begins with https:// or is on this machine: the headers are most likely a key, and \
+                             http:// is not encrypted";
 
 /// Relative paths in `text` start at `folder`. The problems are in the order of their lines.
 pub(super) fn parse(text: &str, folder: &Path) -> Result<Config, Vec<Problem>> {
@@ -44,8 +47,9 @@ fn read_file(mut file: Section<'_, '_>, folder: &Path) -> Config {
     let limits = read_limits(file.section("limits"), defaults.limits, &twitch);
     let sandbox = read_sandbox(file.section("sandbox"), &defaults.sandbox);
     let modules = read_modules(file.section("modules"), folder);
+    let telemetry = read_telemetry(file.section("telemetry"), defaults.telemetry);
     file.finish();
-    Config { data_dir, twitch, accounts, channels, limits, sandbox, modules }
+    Config { data_dir, twitch, accounts, channels, limits, sandbox, modules, telemetry }
 }
 
 fn read_twitch(mut section: Section<'_, '_>, defaults: TwitchConfig) -> TwitchConfig {
@@ -195,6 +199,20 @@ fn read_modules(mut section: Section<'_, '_>, folder: &Path) -> ModulesConfig {
     ModulesConfig { load: load.into_iter().map(|path| folder.join(path)).collect() }
 }
 
+fn read_telemetry(mut section: Section<'_, '_>, defaults: TelemetryConfig) -> TelemetryConfig {
+    let headers = section.take("otlp_headers_env", OrOff(None)).0;
+    let telemetry = TelemetryConfig {
+        otlp_endpoint: section.take("otlp_endpoint", OrOff(defaults.otlp_endpoint)).0,
+        otlp_headers_env: headers.map(|VariableName(name)| name),
+        service_name: section.take("service_name", Name(defaults.service_name)).0,
+        sample_ratio: section.take("sample_ratio", Ratio(defaults.sample_ratio)).0,
+    };
+    let is_plain = telemetry.otlp_endpoint.as_ref().is_some_and(|to| !to.is_tls && !to.is_on_this_machine());
+    section.check("otlp_headers_env", !(is_plain && telemetry.otlp_headers_env.is_some()), PLAIN_HEADERS);
+    section.finish();
+    telemetry
+}
+
 fn take_length(section: &mut Section<'_, '_>, key: &'static str, default: usize) -> usize {
     section.find::<Size>(key).and_then(|size| size.0.try_into().ok()).unwrap_or(default)
 }
@@ -241,7 +259,7 @@ mod tests {
     #[test]
     fn the_example_has_every_key() {
         let example = uncommented_example();
-        for table in ["twitch", "channels", "limits", "sandbox", "modules"] {
+        for table in ["twitch", "channels", "limits", "sandbox", "modules", "telemetry"] {
             let header = format!("[{table}]\n");
             let text = example.replace(&header, &format!("{header}zzzzzzzzzzzzzzzz = 1\n"));
             let problems = parse(&text, Path::new("")).unwrap_err();
@@ -375,6 +393,34 @@ mod tests {
                 "{problems:?}"
             );
             assert!(problems[0].ends_with("earns the account a ban"), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn traces_go_where_they_are_sent_and_their_key_does_not_travel_in_the_open() {
+        let telemetry = config(
+            "[telemetry]\notlp_endpoint = \"https://otlp.example/a\"\notlp_headers_env = \"OTLP_KEY\"\nsample_ratio = 0.25\n",
+        )
+        .telemetry;
+        let endpoint = telemetry.otlp_endpoint.unwrap();
+        assert_eq!((endpoint.host.as_str(), endpoint.port, endpoint.path.as_str()), ("otlp.example", 443, "/a"));
+        assert_eq!((telemetry.otlp_headers_env.as_deref(), telemetry.sample_ratio), (Some("OTLP_KEY"), 0.25));
+        let cases = [
+            ("otlp_endpoint = \"otlp.example\"", "telemetry.otlp_endpoint must be an address such as"),
+            ("sample_ratio = 1.5", "telemetry.sample_ratio must be a number from 0.0 to 1.0, not 1.5"),
+            ("sample_ratio = nan", "telemetry.sample_ratio must be a number from 0.0 to 1.0"),
+            (
+                "otlp_headers_env = \"key=abc\"",
+                "telemetry.otlp_headers_env must be the name of an environment variable",
+            ),
+            (
+                "otlp_endpoint = \"http://otlp.example\"\notlp_headers_env = \"A\"",
+                "telemetry.otlp_headers_env needs an otlp_endpoint that begins with https://",
+            ),
+        ];
+        for (text, expected) in cases {
+            let problems = problems(&format!("[telemetry]\n{text}\n"));
+            assert!(problems.len() == 1 && problems[0].contains(expected), "{text}: {problems:?}");
         }
     }
 

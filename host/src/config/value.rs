@@ -50,6 +50,38 @@ impl ReadValue for CountOrAuto {
     }
 }
 
+/// Something, or nothing for `"off"`.
+pub(super) struct OrOff<T>(pub(super) Option<T>);
+
+impl<T: ReadValue> ReadValue for OrOff<T> {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        if value.as_str() == Some("off") { Ok(Self(None)) } else { T::read(value).map(|value| Self(Some(value))) }
+    }
+}
+
+/// What something is called elsewhere.
+pub(super) struct Name(pub(super) String);
+
+impl ReadValue for Name {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let is_name = |name: &&str| (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        let name = value.as_str().filter(is_name);
+        name.map(|name| Self(name.to_owned())).ok_or_else(|| must_be("a name of 1 to 64 characters in quotes", value))
+    }
+}
+
+/// A share of a whole.
+pub(super) struct Ratio(pub(super) f64);
+
+impl ReadValue for Ratio {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let number = value.as_float().map(|float| float.as_str());
+        let number = number.or_else(|| value.as_integer().map(|integer| integer.as_str()));
+        let ratio = number.and_then(|number| number.parse().ok()).filter(|ratio| (0.0..=1.0).contains(ratio));
+        ratio.map(Self).ok_or_else(|| must_be("a number from 0.0 to 1.0", value))
+    }
+}
+
 impl ReadValue for Duration {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         let valid = "a time with its unit, longer than nothing, such as \"50ms\", \"30s\", \"10m\" or \"1h\"";
@@ -182,7 +214,7 @@ fn parse_address(text: &str) -> Option<ServerAddress> {
     (!host.is_empty() && host.bytes().all(is_host)).then_some(ServerAddress { is_tls, host, port })
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 

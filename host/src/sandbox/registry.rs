@@ -29,7 +29,7 @@ use super::instance::Instance;
 use super::limits::{InfoLimits, Limiter};
 use super::loaded::Loaded;
 use super::run::Run;
-use super::{CompileError, InvokeError, StartSandboxError, Workshop, gate};
+use super::{CompileError, InvokeError, SlotUse, StartSandboxError, Workshop, gate};
 use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Capability, Manifest, ModuleSource, SizeClass};
@@ -308,11 +308,21 @@ impl Registry {
         let told = tokio::time::timeout(deadline, meter.meter(told)).await;
         let told = told.unwrap_or(Err(Failure::Final(InvokeError::Deadline)));
         let (run, backtrace) = instance.into_parts();
-        run.into_parts().0.emit(&brought.digest.to_string(), None, backtrace.as_deref());
+        run.into_parts().0.emit(&brought.digest.to_string(), None, backtrace.as_deref(), 0);
         let info = told.map_err(|failure| CompileError::Run(failure.into()))?;
         let manifest = parse_info(info, Origin { brought, capabilities });
         let manifest = Arc::new(manifest.map_err(|error| CompileError::Info(error.to_string()))?);
         Ok((Arc::new(Module { manifest, class, pre }), code_bytes))
+    }
+
+    pub(super) fn list_slots(&self) -> Vec<SlotUse> {
+        let slots = |size, class: &ClassEngine, total: usize| {
+            let used = total.saturating_sub(class.slots.available_permits());
+            SlotUse { size, used, total }
+        };
+        let large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
+        let large = large.as_ref().map(|class| slots(SizeClass::Large, class, LARGE_SLOTS));
+        [slots(SizeClass::Small, &self.small, self.config.slots)].into_iter().chain(large).collect()
     }
 
     fn class(&self, size: SizeClass) -> Result<Arc<ClassEngine>, CompileError> {

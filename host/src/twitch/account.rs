@@ -112,6 +112,19 @@ pub enum Phase {
     Stopped,
 }
 
+impl Phase {
+    /// In snake_case, as JSON and metrics have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Connecting => "connecting",
+            Phase::Online => "online",
+            Phase::NoToken => "no_token",
+            Phase::Refused => "refused",
+            Phase::Stopped => "stopped",
+        }
+    }
+}
+
 impl<C: Credentials, D: Dial> Account<C, D> {
     /// Runs until `shutdown`; then sends what waits, for at most `drain_within`, and closes.
     pub async fn run(self, shutdown: CancellationToken) {

@@ -10,7 +10,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("config", &["domain"]),
     ("store", &["domain"]),
     ("transcript", &["domain"]),
-    ("telemetry", &["domain"]),
+    ("telemetry", &["domain", "config"]),
     ("twitch", &["domain", "config"]),
     ("setup", &["domain", "config", "store"]),
     ("joining", &["domain", "config", "store"]),

@@ -5,6 +5,7 @@
 //! pending holds up what is known of the others only for a while.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -14,6 +15,7 @@ use tracing::{info, warn};
 
 use super::{AccountStatus, ChannelsStatus};
 use crate::domain::id::Login;
+use crate::telemetry::{HostEvent, Telemetry};
 use crate::twitch::account::{AccountState, Phase};
 
 /// The state moves with every line from Twitch. Nobody reads so fast, and what happens in one moment is one line.
@@ -26,13 +28,15 @@ const RESTED_AFTER: Duration = Duration::from_secs(20);
 /// Names that a line has room for, of the channels that cannot be joined for one reason.
 const NAMES: usize = 5;
 
-/// Until `stop`; then tells how it ended.
+/// Until `stop`; then tells how it ended. Whoever listens to events is told of each phase too.
 pub(in crate::app) async fn run_status_line(
     login: Login,
     mut states: watch::Receiver<AccountState>,
+    telemetry: Arc<Telemetry>,
     stop: CancellationToken,
 ) {
     let mut told = Told::new(Instant::now());
+    let mut noted = None;
     loop {
         tokio::select! {
             Ok(()) = states.changed() => {}
@@ -41,6 +45,9 @@ pub(in crate::app) async fn run_status_line(
         }
         let is_last = stop.is_cancelled();
         let status = AccountStatus::of(&login, &states.borrow_and_update());
+        if noted.replace(status.phase) != Some(status.phase) {
+            telemetry.note(HostEvent::Connection { account: login.as_str().into(), state: status.phase.as_str() });
+        }
         match told.find_news(&status, Instant::now()) {
             Some(News::Good) => info!(account = %login, "{}", describe(&status)),
             Some(News::Bad) => warn!(account = %login, "{}", describe(&status)),
@@ -210,10 +217,11 @@ fn count(number: usize, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
     use crate::domain::message::JoinFailure;
+    use crate::telemetry::listening::Heard;
 
     /// Keeps what is logged.
     struct Log(Arc<Mutex<Vec<u8>>>);
@@ -362,7 +370,9 @@ mod tests {
         let _guard = tracing::subscriber::set_default(subscriber);
         let (state, states) = watch::channel(AccountState::default());
         let stop = CancellationToken::new();
-        let line = tokio::spawn(run_status_line("mybot".parse().unwrap(), states, stop.clone()));
+        let telemetry = Arc::new(Telemetry::default());
+        let mut listening = telemetry.listen();
+        let line = tokio::spawn(run_status_line("mybot".parse().unwrap(), states, telemetry, stop.clone()));
         state.send_replace(bad(Phase::Connecting, "connection refused"));
         tokio::task::yield_now().await;
         state.send_replace(AccountState { phase: Phase::Stopped, ..AccountState::default() });
@@ -371,6 +381,11 @@ mod tests {
         assert!(!line.is_finished(), "a task that ends unasked would stop the host");
         stop.cancel();
         line.await.unwrap();
+        for state in ["connecting", "stopped"] {
+            let event = HostEvent::Connection { account: "mybot".into(), state };
+            assert_eq!(listening.next().await, Some(Heard::Told(Arc::new(event))));
+        }
+        assert_eq!(listening.next().await, None);
         let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
         let lines: Vec<&str> = log.lines().collect();
         assert!(

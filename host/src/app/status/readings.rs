@@ -1,0 +1,169 @@
+//! The snapshot as metrics. The parts count for themselves already, and nothing is counted a second time.
+
+use std::time::Duration;
+
+use super::{AccountStatus, Observer, SpanStatus, Status};
+use crate::domain::manifest::SizeClass;
+use crate::sandbox::SlotUse;
+use crate::telemetry::reading::Reading;
+use crate::twitch::account::Phase;
+
+const PHASES: [Phase; 5] = [Phase::Connecting, Phase::Online, Phase::NoToken, Phase::Refused, Phase::Stopped];
+
+impl Observer {
+    pub(in crate::app) fn list_readings(&self) -> Vec<Reading> {
+        let mut readings = self.observe().list_readings();
+        readings.extend(read_slots(&self.sandbox.list_slots()));
+        readings
+    }
+}
+
+impl Status {
+    fn list_readings(&self) -> Vec<Reading> {
+        let version = Reading::level("host_version", "The version of this host, as a label");
+        let uptime = Reading::level("uptime_seconds", "Since the start of the host");
+        let mut readings =
+            vec![version.with(&[("version", &self.version)], 1.0), uptime.with(&[], self.uptime.as_secs_f64())];
+        readings.extend(self.read_accounts());
+        readings.extend(self.read_queues());
+        readings
+    }
+
+    fn read_accounts(&self) -> Vec<Reading> {
+        let phases = |account: &AccountStatus| {
+            let is_in = |phase| f64::from(u8::from(account.phase == phase));
+            PHASES.map(|phase| (Some(("phase", phase.as_str().to_owned())), is_in(phase))).to_vec()
+        };
+        let channels = |account: &AccountStatus| {
+            let channels = &account.channels;
+            let states = [
+                ("wanted", channels.wanted),
+                ("joined", channels.joined),
+                ("pending", channels.pending),
+                ("unreachable", channels.unreachable.len()),
+                ("without_place", channels.without_place),
+            ];
+            states.map(|(state, count)| (Some(("state", state.to_owned())), count as f64)).to_vec()
+        };
+        let dropped = |account: &AccountStatus| {
+            account.dropped.iter().map(|(reason, count)| (Some(("reason", reason.clone())), *count as f64)).collect()
+        };
+        let level =
+            |name, help, read: &dyn Fn(&AccountStatus) -> Values| self.read_each(Reading::level(name, help), read);
+        let count =
+            |name, help, read: &dyn Fn(&AccountStatus) -> Values| self.read_each(Reading::count(name, help), read);
+        vec![
+            level("account_phase", "1 for the phase that the account is in", &phases),
+            level("account_channels", "Channels by how it is with them; all of them are wanted", &channels),
+            level("account_replies_waiting", "Replies in the outbox", &|account| one(account.replies_waiting as f64)),
+            level("account_held_seconds", "For how long Twitch wants nothing from it", &|account| {
+                one(seconds(account.held_for))
+            }),
+            count("account_dropped", "Lines, events and replies that were lost or refused", &dropped),
+            count("account_replies_departed", "Replies that left", &|account| one(number(&account.waits))),
+            count("account_reply_wait_seconds", "How long they waited for it", &|account| one(total(&account.waits))),
+            count("account_deliveries", "Replies that Twitch acknowledged", &|account| {
+                one(number(&account.deliveries))
+            }),
+            count("account_delivery_seconds", "How long that took", &|account| one(total(&account.deliveries))),
+        ]
+    }
+
+    fn read_each(&self, reading: Reading, read: &dyn Fn(&AccountStatus) -> Values) -> Reading {
+        self.accounts.iter().fold(reading, |reading, account| {
+            read(account).into_iter().fold(reading, |reading, (label, value)| {
+                let label = label.as_ref().map(|(key, label)| (*key, label.as_str()));
+                let labels: Vec<_> = [("account", account.login.as_str())].into_iter().chain(label).collect();
+                reading.with(&labels, value)
+            })
+        })
+    }
+
+    fn read_queues(&self) -> Vec<Reading> {
+        let queues = &self.queues;
+        let level = |name, help, value: u64| Reading::level(name, help).with(&[], value as f64);
+        let count = |name, help, value: u64| Reading::count(name, help).with(&[], value as f64);
+        vec![
+            level("events_waiting", "Events that wait for dispatch", queues.events_waiting),
+            level("events_capacity", "Events that may wait for dispatch", queues.events_capacity as u64),
+            level("calls_under_way", "Events from which something may follow yet", queues.calls_under_way),
+            count("calls_dropped", "Calls not made, as there were too many", queues.calls_dropped),
+            level("replies_waiting", "Replies on their way to an outbox, or in one", queues.replies_waiting),
+            count("replies_dropped", "Replies that found no room on their way to an outbox", queues.replies_dropped),
+        ]
+    }
+}
+
+/// Each with a label besides the account's, or without.
+type Values = Vec<(Option<(&'static str, String)>, f64)>;
+
+fn one(value: f64) -> Values {
+    vec![(None, value)]
+}
+
+fn number(spans: &SpanStatus) -> f64 {
+    spans.count as f64
+}
+
+fn total(spans: &SpanStatus) -> f64 {
+    seconds(spans.total)
+}
+
+fn seconds(span: Duration) -> f64 {
+    span.as_secs_f64()
+}
+
+fn read_slots(slots: &[SlotUse]) -> [Reading; 2] {
+    let read = |reading, value: fn(&SlotUse) -> usize| {
+        slots.iter().fold(reading, |reading: Reading, slots| {
+            let size = match slots.size {
+                SizeClass::Small => "small",
+                SizeClass::Large => "large",
+            };
+            reading.with(&[("size", size)], value(slots) as f64)
+        })
+    };
+    [
+        read(Reading::level("sandbox_slots", "Calls that may run at once"), |slots| slots.total),
+        read(Reading::level("sandbox_slots_used", "Calls that run"), |slots| slots.used),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::Telemetry;
+    use crate::twitch::account::AccountState;
+
+    #[test]
+    fn an_account_is_read_with_its_phase_its_channels_and_what_it_lost() {
+        let mut state =
+            AccountState { phase: Phase::Online, wanted: 3, joined: 2, pending: 1, ..AccountState::default() };
+        state.counts.stale = 4;
+        state.waits.note(Duration::from_millis(1_500));
+        let status = Status {
+            version: "1.2.3".to_owned(),
+            uptime: Duration::from_secs(90),
+            accounts: vec![AccountStatus::of(&"mybot".parse().unwrap(), &state)],
+            queues: super::super::QueueStatus { events_waiting: 5, ..Default::default() },
+            modules: Vec::new(),
+        };
+        let mut readings = status.list_readings();
+        readings.extend(read_slots(&[SlotUse { size: SizeClass::Small, used: 3, total: 200 }]));
+        let text = Telemetry::default().render_metrics(readings);
+        for line in [
+            "twitchy_host_version{version=\"1.2.3\"} 1.0",
+            "twitchy_uptime_seconds 90.0",
+            "twitchy_account_phase{account=\"mybot\",phase=\"online\"} 1.0",
+            "twitchy_account_phase{account=\"mybot\",phase=\"connecting\"} 0.0",
+            "twitchy_account_channels{account=\"mybot\",state=\"pending\"} 1.0",
+            "twitchy_account_dropped_total{account=\"mybot\",reason=\"stale\"} 4.0",
+            "twitchy_account_replies_departed_total{account=\"mybot\"} 1.0",
+            "twitchy_account_reply_wait_seconds_total{account=\"mybot\"} 1.5",
+            "twitchy_events_waiting 5.0",
+            "twitchy_sandbox_slots_used{size=\"small\"} 3.0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What happened to one invocation, step by step, for whoever looks for where its time went.
+//!
+//! A trace is handed along with the call and with each of its replies, and is over when the last of them has let go of it.
+//! Where nobody wants traces it is nothing, and so are all steps. No text of chat, no name of a chatter and no token is
+//! ever part of one.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::id::{ChannelId, ModuleName};
+use super::invocation::Origin;
+use super::ports::Moment;
+
+/// Steps that a trace remembers; further ones are counted. A call has fewer, unless it asks the web again and again.
+const STEPS: usize = 48;
+
+/// Where a finished trace goes. To be told waits for nothing.
+pub trait TakeTrace: Send + Sync + 'static {
+    fn take_trace(&self, trace: FinishedTrace);
+}
+
+/// A part of an invocation's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// In the queue of events, from its line's arrival on.
+    Queue,
+    /// For a seat among the calls under way, and its turn in the channel.
+    Seat,
+    /// In the sandbox, from asking for a place to what it changed being on disk.
+    Invoke,
+    /// For a lane, a share and a slot.
+    Place,
+    /// One run of the guest.
+    Run,
+    /// A request to the web, which the run waits for.
+    Request,
+    /// To the disk.
+    Commit,
+    /// A reply, from the outbox's door to its first piece's departure.
+    Reply,
+}
+
+impl Step {
+    /// The step that it is a part of; None where it is one of the invocation's own.
+    pub fn parent(self) -> Option<Step> {
+        match self {
+            Step::Queue | Step::Seat | Step::Invoke | Step::Reply => None,
+            Step::Place | Step::Run | Step::Request | Step::Commit => Some(Step::Invoke),
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Step::Queue => "queue",
+            Step::Seat => "seat",
+            Step::Invoke => "invoke",
+            Step::Place => "place",
+            Step::Run => "run",
+            Step::Request => "request",
+            Step::Commit => "commit",
+            Step::Reply => "reply",
+        }
+    }
+}
+
+/// A step that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    pub step: Step,
+    pub from: Instant,
+    pub until: Instant,
+}
+
+/// What a trace is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceSubject {
+    pub channel: ChannelId,
+    pub module: ModuleName,
+    pub version: semver::Version,
+    /// The declared name, or the claimed word.
+    pub command: Box<str>,
+    pub origin: Origin,
+}
+
+/// Everything that is known of an invocation at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinishedTrace {
+    pub subject: TraceSubject,
+    /// When its line arrived, on both clocks.
+    pub begun: Begun,
+    /// None where it was never carried out.
+    pub outcome: Option<&'static str>,
+    /// Whether there was no answer by somebody's fault.
+    pub has_failed: bool,
+    /// In the order in which they ended.
+    pub steps: Vec<Taken>,
+    /// Steps beyond those.
+    pub left_out: usize,
+}
+
+/// One moment on both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    pub instant: Instant,
+    pub wall: std::time::SystemTime,
+}
+
+/// The trace of one invocation, or nothing.
+#[derive(Clone, Default)]
+pub struct Trace(Option<Arc<Recording>>);
+
+struct Recording {
+    into: Arc<dyn TakeTrace>,
+    /// None once it was handed over.
+    trace: Mutex<Option<FinishedTrace>>,
+}
+
+impl Trace {
+    /// A trace that ends in `into`.
+    pub fn begin(subject: TraceSubject, at: Moment, into: Arc<dyn TakeTrace>) -> Trace {
+        let begun = Begun { instant: at.instant, wall: at.wall };
+        let trace = FinishedTrace {
+            subject,
+            begun,
+            outcome: None,
+            has_failed: false,
+            steps: Vec::with_capacity(8),
+            left_out: 0,
+        };
+        Trace(Some(Arc::new(Recording { into, trace: Mutex::new(Some(trace)) })))
+    }
+
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Notes a step that is over.
+    pub fn note(&self, step: Step, from: Instant, until: Instant) {
+        self.change(|trace| match trace.steps.len() < STEPS {
+            true => trace.steps.push(Taken { step, from, until }),
+            false => trace.left_out += 1,
+        });
+    }
+
+    /// A step that lasts until what is returned is dropped.
+    pub fn enter(&self, step: Step) -> Entered<'_> {
+        Entered { trace: self, step, from: self.is_on().then(Instant::now) }
+    }
+
+    /// How the invocation ended, in snake_case.
+    pub fn note_outcome(&self, outcome: &'static str, has_failed: bool) {
+        self.change(|trace| (trace.outcome, trace.has_failed) = (Some(outcome), has_failed));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut FinishedTrace)) {
+        if let Some(recording) = &self.0
+            && let Some(trace) = &mut *recording.lock()
+        {
+            change(trace);
+        }
+    }
+}
+
+impl Recording {
+    /// Whole after every statement, and so it survives a panic elsewhere.
+    fn lock(&self) -> MutexGuard<'_, Option<FinishedTrace>> {
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        let trace = self.lock().take();
+        if let Some(trace) = trace {
+            self.into.take_trace(trace);
+        }
+    }
+}
+
+/// What is carried along is the same with a trace and without.
+impl PartialEq for Trace {
+    fn eq(&self, _: &Trace) -> bool {
+        true
+    }
+}
+
+impl Eq for Trace {}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_on() { "Trace(on)" } else { "Trace(off)" })
+    }
+}
+
+/// A step under way.
+#[must_use]
+pub struct Entered<'t> {
+    trace: &'t Trace,
+    step: Step,
+    from: Option<Instant>,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if let Some(from) = self.from {
+            self.trace.note(self.step, from, Instant::now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<FinishedTrace>>);
+
+    impl TakeTrace for Kept {
+        fn take_trace(&self, trace: FinishedTrace) {
+            self.0.lock().unwrap().push(trace);
+        }
+    }
+
+    fn subject() -> TraceSubject {
+        TraceSubject {
+            channel: ChannelId(1),
+            module: "dice".parse().unwrap(),
+            version: semver::Version::new(1, 0, 0),
+            command: "roll".into(),
+            origin: Origin::Chat,
+        }
+    }
+
+    #[test]
+    fn a_trace_is_over_when_the_last_has_let_go_of_it() {
+        let kept = Arc::new(Kept::default());
+        let begun = Instant::now();
+        let later = begun + Duration::from_millis(5);
+        let at = Moment { instant: begun, wall: SystemTime::UNIX_EPOCH };
+        let trace = Trace::begin(subject(), at, kept.clone());
+        let carried = trace.clone();
+        trace.note(Step::Queue, begun, later);
+        trace.note_outcome("answered", false);
+        drop(trace);
+        assert_eq!(kept.0.lock().unwrap().len(), 0);
+        (0..STEPS + 1).for_each(|_| carried.note(Step::Reply, begun, later));
+        drop(carried);
+        let traces = kept.0.lock().unwrap();
+        let [trace] = traces.as_slice() else { panic!("{traces:?}") };
+        assert_eq!((trace.outcome, trace.steps.len(), trace.left_out), (Some("answered"), STEPS, 2));
+        assert_eq!(trace.steps[0], Taken { step: Step::Queue, from: begun, until: later });
+    }
+
+    #[test]
+    fn a_step_is_part_of_an_own_step_of_the_invocation() {
+        for step in [Step::Place, Step::Run, Step::Request, Step::Commit] {
+            assert_eq!(step.parent().map(Step::parent), Some(None));
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Traces on their way to an OpenTelemetry collector: OTLP over HTTP, in protobuf.
+//!
+//! Promised: nobody waits for the collector. Traces wait in a bounded queue and leave in batches; what finds no room, or is
+//! not taken within a few seconds, is lost and counted, and the log hears of it once a minute at most.
+//!
+//! Not by OpenTelemetry's own SDK and exporter: they read the environment, which only `config` may, have threads of their
+//! own that a stop would have to wait for, and log what they like.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::Telemetry;
+use crate::config::{CollectorAddress, TelemetryConfig};
+use crate::domain::trace::{FinishedTrace, TakeTrace};
+
+mod encode;
+
+/// Traces that wait. One of an ordinary call takes about half a kilobyte.
+const QUEUE: usize = 4096;
+const BATCH: usize = 256;
+/// What a trace may wait for others.
+const SENT_EVERY: Duration = Duration::from_secs(1);
+const TAKEN_WITHIN: Duration = Duration::from_secs(5);
+/// At the end of the host.
+const DRAINED_WITHIN: Duration = Duration::from_secs(3);
+const WARNED_EVERY: Duration = Duration::from_secs(60);
+
+/// Why traces cannot be sent, whatever the collector says. Quotes no header: it is most likely a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenExporterError {
+    #[error("the variable that telemetry.otlp_headers_env names is not set")]
+    NoHeaders,
+    #[error("the variable that telemetry.otlp_headers_env names must hold name=value,name=value")]
+    Headers,
+}
+
+/// Why a batch was lost.
+#[derive(Debug, thiserror::Error)]
+enum SendTracesError {
+    #[error("no connection: {0}")]
+    Connect(#[from] std::io::Error),
+    #[error("the connection broke: {0}")]
+    Http(#[from] hyper::Error),
+    #[error("the collector answered {0}")]
+    Status(StatusCode),
+    #[error("no answer in time")]
+    Late,
+}
+
+/// Where traces are handed in.
+#[derive(Debug)]
+pub(super) struct Tracer {
+    /// The share of invocations that are traced.
+    ratio: f64,
+    queue: mpsc::Sender<Waiting>,
+    /// Since the exporter looked last.
+    overflown: AtomicU64,
+}
+
+impl Tracer {
+    /// Whether the next invocation shall be traced.
+    pub(super) fn is_chosen(&self) -> bool {
+        // Of 2^53 numbers, which a float tells apart.
+        let draw = || getrandom::u64().expect("the operating system has random bytes once it is up") >> 11;
+        self.ratio >= 1.0 || self.ratio > 0.0 && (draw() as f64) < self.ratio * (1_u64 << 53) as f64
+    }
+}
+
+impl TakeTrace for Tracer {
+    fn take_trace(&self, trace: FinishedTrace) {
+        if self.queue.try_send(Waiting::new(trace)).is_err() {
+            self.overflown.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A trace with its names, which stay the same should it be sent twice.
+#[derive(Debug)]
+struct Waiting {
+    trace: FinishedTrace,
+    trace_id: [u8; 16],
+    /// The invocation's; its steps have those that follow.
+    span_id: u64,
+}
+
+impl Waiting {
+    fn new(trace: FinishedTrace) -> Waiting {
+        let mut random = [0; 24];
+        getrandom::fill(&mut random).expect("the operating system has random bytes once it is up");
+        let (trace_id, span_id) = random.split_at(16);
+        Waiting {
+            trace,
+            trace_id: trace_id.try_into().expect("it was cut to this length"),
+            // None may be 0.
+            span_id: u64::from_le_bytes(span_id.try_into().expect("8 are left of 24")).clamp(1, u64::MAX / 2),
+        }
+    }
+}
+
+/// Sends what was handed in; a task of its own.
+pub struct Exporter {
+    queue: mpsc::Receiver<Waiting>,
+    tracer: Arc<Tracer>,
+    collector: Collector,
+    service_name: String,
+    /// About to be sent, or being sent.
+    batch: Vec<Waiting>,
+    complaints: Complaints,
+}
+
+/// What was lost, and when the log heard of it.
+#[derive(Debug, Default)]
+struct Complaints {
+    lost: u64,
+    warned_at: Option<Instant>,
+}
+
+/// The other end.
+struct Collector {
+    address: CollectorAddress,
+    headers: HeaderMap,
+    /// None where the connection is not encrypted.
+    tls: Option<TlsConnector>,
+}
+
+/// `headers` are what the variable of `otlp_headers_env` holds.
+pub(super) fn open(
+    address: &CollectorAddress,
+    config: &TelemetryConfig,
+    headers: Option<&SecretString>,
+) -> Result<(Arc<Tracer>, Exporter), OpenExporterError> {
+    let (queue_in, queue) = mpsc::channel(QUEUE);
+    let tracer = Arc::new(Tracer { ratio: config.sample_ratio, queue: queue_in, overflown: AtomicU64::new(0) });
+    let exporter = Exporter {
+        queue,
+        tracer: Arc::clone(&tracer),
+        collector: Collector::new(address, headers)?,
+        service_name: config.service_name.clone(),
+        batch: Vec::new(),
+        complaints: Complaints::default(),
+    };
+    Ok((tracer, exporter))
+}
+
+impl Exporter {
+    /// Until `stop`; what waits by then is sent, if that is quick.
+    pub async fn run(mut self, telemetry: Arc<Telemetry>, stop: CancellationToken) {
+        let work = async {
+            loop {
+                self.fill_batch().await;
+                self.send_batch(&telemetry).await;
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            () = stop.cancelled() => {}
+        }
+        let drain = async {
+            loop {
+                while self.batch.len() < BATCH
+                    && let Ok(trace) = self.queue.try_recv()
+                {
+                    self.batch.push(trace);
+                }
+                if self.batch.is_empty() {
+                    return;
+                }
+                self.send_batch(&telemetry).await;
+            }
+        };
+        if timeout(DRAINED_WITHIN, drain).await.is_err() {
+            let lost = self.batch.len() + self.queue.len();
+            telemetry.note_traces("lost", lost as u64);
+            warn!(lost, "the collector did not take the last traces in time");
+        }
+    }
+
+    /// Waits for traces, and then a little for more. Dropping the future loses none.
+    async fn fill_batch(&mut self) {
+        self.queue.recv_many(&mut self.batch, BATCH).await;
+        let due_at = Instant::now() + SENT_EVERY;
+        while self.batch.len() < BATCH {
+            let room = BATCH - self.batch.len();
+            if timeout_at(due_at, self.queue.recv_many(&mut self.batch, room)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Dropping the future keeps the batch, which the collector may have by then.
+    async fn send_batch(&mut self, telemetry: &Telemetry) {
+        let body = encode::encode(&self.batch, &self.service_name);
+        let sent = timeout(TAKEN_WITHIN, self.collector.send(body)).await.unwrap_or(Err(SendTracesError::Late));
+        let traces = self.batch.len() as u64;
+        self.batch.clear();
+        let mut lost = self.tracer.overflown.swap(0, Ordering::Relaxed);
+        match &sent {
+            Ok(()) => telemetry.note_traces("sent", traces),
+            Err(_) => lost += traces,
+        }
+        if lost > 0 {
+            telemetry.note_traces("lost", lost);
+            self.complaints.complain(lost, sent.err().as_ref());
+        }
+    }
+}
+
+impl Complaints {
+    fn complain(&mut self, lost: u64, error: Option<&SendTracesError>) {
+        self.lost += lost;
+        if self.warned_at.is_some_and(|warned| warned.elapsed() < WARNED_EVERY) {
+            return;
+        }
+        self.warned_at = Some(Instant::now());
+        let lost = std::mem::take(&mut self.lost);
+        match error {
+            Some(error) => warn!(lost, %error, "the collector does not take traces"),
+            None => warn!(lost, "more traces than the collector takes"),
+        }
+    }
+}
+
+impl Collector {
+    fn new(address: &CollectorAddress, headers: Option<&SecretString>) -> Result<Collector, OpenExporterError> {
+        let mut parsed = match headers {
+            Some(headers) => parse_headers(headers.expose_secret()).ok_or(OpenExporterError::Headers)?,
+            None => HeaderMap::new(),
+        };
+        let host = if address.host.contains(':') { format!("[{}]", address.host) } else { address.host.clone() };
+        let host = HeaderValue::from_str(&format!("{host}:{}", address.port));
+        parsed.insert(HOST, host.expect("a host is letters, digits, dots, hyphens and colons"));
+        parsed.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+        parsed.insert(USER_AGENT, HeaderValue::from_static(concat!("twitchy/", env!("CARGO_PKG_VERSION"))));
+        Ok(Collector { tls: address.is_tls.then(tls), address: address.clone(), headers: parsed })
+    }
+
+    /// Over a connection of its own: there is one a second at most.
+    async fn send(&self, body: Vec<u8>) -> Result<(), SendTracesError> {
+        let stream = TcpStream::connect((self.address.host.as_str(), self.address.port)).await?;
+        match &self.tls {
+            None => self.post(stream, body).await,
+            Some(tls) => {
+                let name = ServerName::try_from(self.address.host.clone()).map_err(std::io::Error::other)?;
+                self.post(tls.connect(name, stream).await?, body).await
+            }
+        }
+    }
+
+    async fn post<S>(&self, stream: S, body: Vec<u8>) -> Result<(), SendTracesError>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    {
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = hyper::Method::POST;
+        let uri = format!("{}/v1/traces", self.address.path);
+        *request.uri_mut() = uri.parse().expect("a path is made of what needs no escape");
+        *request.headers_mut() = self.headers.clone();
+        let answered = async move { sender.send_request(request).await };
+        // The connection moves only while somebody waits for it; that it ended first is for the request to tell.
+        let answer = tokio::select! {
+            answer = answered => answer?,
+            Err(error) = connection => return Err(error.into()),
+        };
+        if answer.status().is_success() { Ok(()) } else { Err(SendTracesError::Status(answer.status())) }
+    }
+}
+
+/// Trusts the certificate authorities that Mozilla does.
+fn tls() -> TlsConnector {
+    let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring offers all that the protocol versions ask for")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+}
+
+/// `name=value,name=value`
+fn parse_headers(text: &str) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=')?;
+        let mut value = HeaderValue::from_str(value.trim()).ok()?;
+        value.set_sensitive(true);
+        headers.insert(HeaderName::from_bytes(name.trim().as_bytes()).ok()?, value);
+    }
+    (!headers.is_empty()).then_some(headers)
+}
+
+#[cfg(test)]
+mod tests;
