@@ -1,6 +1,7 @@
 //! Who changed what.
 
-use std::net::IpAddr;
+// `core` has addresses, and no sockets.
+use core::net::IpAddr;
 use std::time::SystemTime;
 
 use super::id::{ChannelId, ChatterId, Login};
