@@ -18,7 +18,9 @@ use crate::store::{Store, StoreError};
 pub mod catalogue;
 pub mod change;
 pub mod channel;
+pub mod channel_change;
 pub mod listing;
+pub mod module_change;
 pub mod overrides;
 pub mod powers;
 pub mod publishing;
@@ -325,6 +327,26 @@ mod tests {
         ["settings", "balance"].into_iter().for_each(|name| assert!(setup.add_module(module(name))));
         let find = |word: &str| setup.find_reserved_word(&manifest("dice", vec![command(word)], Vec::new()));
         assert_eq!((find("settings").as_deref(), find("balance"), find("roll")), (Some("settings"), None, None));
+    }
+
+    #[tokio::test]
+    async fn channels_share_what_they_have_not_touched() {
+        let (store, _folder) = store().await;
+        store.save_seed("other".parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
+        store.save_channel_id("other".parse().unwrap(), ChannelId(200)).await.unwrap();
+        let setup = Setup::new(store.clone(), NewChannelRules::Everything);
+        ["settings", "balance"].into_iter().for_each(|name| assert!(setup.add_module(module(name))));
+        setup.load_all().unwrap();
+        let find = |channel, word| setup.find_channel(channel).unwrap().find_word(word).map(|it| it.command.clone());
+        let is_shared = || {
+            let (one, other) = (find(SHOP, "settings").unwrap(), find(ChannelId(200), "settings").unwrap());
+            Arc::ptr_eq(&one, &other)
+        };
+        assert!(is_shared() && setup.find_channel(SHOP).unwrap().touched().count() == 0);
+        switch_off(&store, "balance").await;
+        setup.reload(SHOP).unwrap();
+        assert!(is_shared() && setup.find_channel(SHOP).unwrap().touched().count() == 1);
+        assert_eq!((find(SHOP, "balance"), find(ChannelId(200), "balance").is_some()), (None, true));
     }
 
     #[tokio::test]

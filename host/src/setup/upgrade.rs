@@ -193,3 +193,151 @@ fn is_rejected(before: &Manifest, after: &Manifest, key: &str, value: &str) -> b
         (Some(_), Some(after)) => check_value(&after, value).is_err(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use proptest::prelude::*;
+
+    use super::super::sample::{command, manifest, name, setting};
+    use super::*;
+    use crate::domain::id::ModuleDigest;
+    use crate::domain::manifest::ModuleSource;
+    use crate::domain::version::Canary;
+
+    const SHOP: ChannelId = ChannelId(100);
+
+    fn version(number: u8, capabilities: Vec<Capability>, is_withdrawn: bool) -> UploadedVersion {
+        let manifest = Manifest {
+            source: ModuleSource::Uploaded,
+            digest: ModuleDigest([number; 32]),
+            version: semver::Version::new(number.into(), 0, 0),
+            capabilities,
+            ..manifest("dice", vec![command("roll")], Vec::new())
+        };
+        let withdrawn_at = is_withdrawn.then_some(SystemTime::UNIX_EPOCH);
+        let manifest = Arc::new(manifest);
+        UploadedVersion { manifest, uploaded_at: SystemTime::UNIX_EPOCH, uploaded_by: None, withdrawn_at }
+    }
+
+    fn dice(versions: Vec<UploadedVersion>, canary: Option<Canary>) -> UploadedModule {
+        UploadedModule { name: name("dice"), publisher: None, versions, canary }
+    }
+
+    /// A channel that has accepted this version, and settled.
+    fn settled(module: &UploadedModule, accepted: usize, pinned: Option<u64>) -> ModuleSetup {
+        let accepted = &module.versions[accepted].manifest;
+        let mut setup = ModuleSetup::new(accepted.clone());
+        setup.accepted = Some(accepted.digest);
+        setup.granted.insert(accepted.digest, Grants::all(accepted));
+        setup.pinned = pinned.map(|major| semver::Version::new(major, 0, 0));
+        setup.settle(module, SHOP);
+        setup
+    }
+
+    fn capabilities() -> impl Strategy<Value = Vec<Capability>> {
+        proptest::sample::subsequence(vec![Capability::Clock, Capability::Http, Capability::Storage], 0..=3)
+    }
+
+    proptest! {
+        #[test]
+        fn what_runs_is_the_highest_that_was_granted(
+            versions in proptest::collection::vec((capabilities(), any::<bool>()), 1..6),
+            accepted in any::<prop::sample::Index>(),
+        ) {
+            let versions = (0_u8..).zip(versions).map(|(number, (asks, is_off))| version(number, asks, is_off));
+            let module = dice(versions.collect(), None);
+            let accepted = accepted.index(module.versions.len());
+            let setup = settled(&module, accepted, None);
+            let grants = Grants::all(&module.versions[accepted].manifest);
+            let on_air: Vec<_> = module.versions.iter().filter(|version| !version.is_withdrawn()).collect();
+            let expected = on_air.iter().rev().find(|version| grants.suffice_for(&version.manifest));
+            prop_assert_eq!(setup.may_run, expected.is_some());
+            if let Some(expected) = expected {
+                prop_assert_eq!(&setup.manifest, &expected.manifest);
+                prop_assert_eq!(&setup.grants, &grants);
+            }
+            let newest = on_air.last().filter(|newest| !setup.may_run || newest.manifest != setup.manifest);
+            prop_assert_eq!(setup.waiting.as_ref().map(|it| &it.manifest), newest.map(|it| &it.manifest));
+            prop_assert!(setup.waiting.is_none_or(|waiting| !waiting.asks.is_empty()));
+        }
+    }
+
+    #[test]
+    fn a_pin_and_a_canary_come_before_the_highest() {
+        let versions = || (1..=3).map(|number| version(number, Vec::new(), false)).collect::<Vec<_>>();
+        let canary = |channel| Some(Canary { version: semver::Version::new(3, 0, 0), channels: [channel].into() });
+        let running = |module: &UploadedModule, pinned| settled(module, 0, pinned).manifest.version.major;
+        let module = dice(versions(), None);
+        assert_eq!([running(&module, None), running(&module, Some(2))], [3, 2]);
+        let here = dice(versions(), canary(SHOP));
+        assert_eq!([running(&here, None), running(&here, Some(1))], [3, 1]);
+        assert_eq!(running(&dice(versions(), canary(ChannelId(8))), None), 2);
+        let mut withdrawn = versions();
+        withdrawn[1].withdrawn_at = Some(SystemTime::UNIX_EPOCH);
+        assert_eq!(running(&dice(withdrawn, None), Some(2)), 3);
+    }
+
+    #[test]
+    fn a_version_that_was_accepted_in_its_time_is_one_to_go_back_to() {
+        let module = dice(vec![version(1, vec![Capability::Storage], false), version(2, Vec::new(), true)], None);
+        let mut setup = settled(&module, 1, None);
+        assert!(!setup.may_run, "it never had the grant of storage");
+        let first = &module.versions[0].manifest;
+        setup.granted.insert(first.digest, Grants::all(first));
+        setup.settle(&module, SHOP);
+        assert_eq!((setup.may_run, &setup.manifest), (true, first));
+        // Whoever takes a grant back from the accepted version gets no older one instead.
+        let module = dice(vec![module.versions[0].clone(), version(2, vec![Capability::Http], false)], None);
+        setup.granted.insert(module.versions[1].manifest.digest, Grants::default());
+        setup.settle(&module, SHOP);
+        assert!(!setup.may_run);
+    }
+
+    #[test]
+    fn each_way_of_asking_for_more_is_found() {
+        let seconds = Duration::from_secs;
+        let slow = Command {
+            role: Role::Vip,
+            channel_cooldown: seconds(5),
+            chatter_cooldown: seconds(60),
+            aliases: vec!["r".into()],
+            ..command("roll")
+        };
+        let declared = vec![setting("sides", SettingKind::Integer { least: 2, most: 100 }, "6")];
+        let before =
+            Manifest { capabilities: vec![Capability::Clock], ..manifest("dice", vec![slow.clone()], declared) };
+        let mut here = ModuleSetup::new(Arc::new(before.clone()));
+        here.settings.insert("sides".to_owned(), "50".to_owned());
+        here.settings.insert("roll.role".to_owned(), "everyone".to_owned());
+        let ask = |change: &dyn Fn(&mut Manifest)| {
+            let mut after = before.clone();
+            change(&mut after);
+            let found = differences(&before, &after, &here);
+            found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        let with = |command: Command| move |after: &mut Manifest| after.commands = vec![Arc::new(command.clone())];
+        assert_eq!(ask(&|after| after.capabilities.push(Capability::Random)), "");
+        assert_eq!(ask(&|after| after.capabilities.push(Capability::Http)), "it asks for the capability http");
+        assert_eq!(ask(&|after| after.http_hosts.push("a.example".into())), "it asks for the web host a.example");
+        assert_eq!(ask(&|after| after.size = SizeClass::Large), "it is of the size class large");
+        assert_eq!(ask(&|after| after.commands.push(Arc::new(command("dice")))), "it answers to the word dice");
+        let open = Command { role: Role::Everyone, ..slow.clone() };
+        assert_eq!(ask(&with(open)), "roll is for everyone, and was for vip");
+        let quick = Command { channel_cooldown: seconds(4), chatter_cooldown: seconds(1), ..slow.clone() };
+        let told = "the cooldown of roll is 4s, and was 5s; a chatter's cooldown of roll is 1s, and was 1m";
+        assert_eq!(ask(&with(quick)), told);
+        // The alias became a command of its own, for all.
+        assert_eq!(
+            ask(&with(Command { chatter_cooldown: seconds(60), channel_cooldown: seconds(5), ..command("r") })),
+            "r is for everyone, and was for vip"
+        );
+        let rejects = "it does not take the value that sides has here";
+        assert_eq!(ask(&|after| after.settings[0].kind = SettingKind::Integer { least: 2, most: 20 }), rejects);
+        assert_eq!(ask(&|after| after.settings.clear()), rejects);
+        assert_eq!(ask(&|after| after.settings[0].kind = SettingKind::Secret), rejects);
+        assert_eq!(ask(&|after| after.settings.push(setting("more", SettingKind::Text, ""))), "");
+        assert_eq!(ask(&with(Command { role: Role::Moderator, ..slow.clone() })), "");
+    }
+}

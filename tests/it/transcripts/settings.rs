@@ -216,3 +216,46 @@ bot>        @alice you have 0 points
     )
     .await;
 }
+
+#[tokio::test]
+async fn an_upload_is_off_until_somebody_enables_it() {
+    check(
+        r#"
+#shop   uploaded: echo, counter
+broadcaster shop>  !settings
+bot>        @shop prefix: ! | on: help, settings | off: balance, counter, echo, join
+alice>      !echo hello                 (nothing: unknown word)
+broadcaster shop>  !settings enable echo
+bot>        @shop echo is now on
+alice>      !echo hello
+bot>        @alice hello
+broadcaster shop>  !settings enable counter
+bot>        @shop it needs to be allowed first: in the portal
+broadcaster shop>  !settings disable echo
+bot>        @shop echo is now off
+alice>      !echo hello                 (nothing: unknown word)
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_command_gets_words_of_the_channels_own() {
+    check(
+        r#"
+#shop   enabled: echo
+broadcaster shop>  !settings set echo echo.aliases Say parrot
+bot>        @shop echo.aliases is now say parrot
+alice>      !echo hello                 (nothing: unknown word)
+alice>      !say hello
+bot>        @alice hello
+alice>      !help parrot
+bot>        @alice usage: !say - answers the text (also !parrot)
+broadcaster shop>  !settings set echo echo-args.aliases parrot
+bot>        @shop it would answer to a word that is taken by echo
+broadcaster shop>  !settings set echo echo-args.aliases help
+bot>        @shop it would answer to a word that is taken by help
+"#,
+    )
+    .await;
+}

@@ -1,0 +1,203 @@
+//! Wanted states of modules against a catalogue.
+
+use super::super::catalogue::Catalogue;
+use super::super::sample::{channel, command, manifest, name, setting};
+use super::*;
+use crate::domain::fuse::BlownFuse;
+use crate::domain::id::ModuleDigest;
+use crate::domain::manifest::ModuleSource;
+use crate::domain::version::UploadedVersion;
+
+fn dice(version: &str, digest: u8) -> Manifest {
+    let sides = setting("sides", SettingKind::Integer { least: 2, most: 100 }, "6");
+    let key = setting("key", SettingKind::Secret, "");
+    Manifest {
+        source: ModuleSource::Uploaded,
+        digest: ModuleDigest([digest; 32]),
+        version: version.parse().unwrap(),
+        ..manifest("dice", vec![command("roll")], vec![sides, key])
+    }
+}
+
+fn asking(capabilities: &[Capability]) -> Manifest {
+    Manifest { capabilities: capabilities.to_vec(), ..dice("1.0.0", 1) }
+}
+
+/// A channel of a host with these versions of `dice`, and the bundled `settings`, `other` (off) and `pay` (on).
+fn shop(versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup {
+    let fixed = |name: &str, word: &str| Arc::new(manifest(name, vec![command(word)], Vec::new()));
+    let catalogue = Catalogue::default()
+        .with_fixed(fixed("settings", "settings"), true)
+        .with_fixed(fixed("other", "other"), false)
+        .with_fixed(fixed("pay", "pay"), true);
+    let version = |manifest| UploadedVersion {
+        manifest: Arc::new(manifest),
+        uploaded_at: std::time::SystemTime::UNIX_EPOCH,
+        uploaded_by: None,
+        withdrawn_at: None,
+    };
+    let versions = versions.into_iter().map(version).collect();
+    let uploaded = UploadedModule { name: name("dice"), publisher: None, versions, canary: None };
+    let empty = ChannelSetup::new(channel(), "twitchy".parse().unwrap(), []);
+    empty.with_catalogue(&Arc::new(catalogue.with_uploaded(uploaded)), None)
+}
+
+fn on() -> ModuleChange {
+    ModuleChange { enabled: true, ..ModuleChange::default() }
+}
+
+fn granting(capabilities: &[Capability]) -> ModuleChange {
+    ModuleChange { grants: Some(Grants { capabilities: capabilities.to_vec(), ..Grants::default() }), ..on() }
+}
+
+/// The channel once it is as wanted, where the same wish again changes nothing.
+#[track_caller]
+fn after(setup: &ChannelSetup, by: Powers, change: &ModuleChange) -> ChannelSetup {
+    let effects = setup.check_module_change(by, &name("dice"), change).unwrap();
+    let after = effects.iter().fold(setup.clone(), |setup, effect| setup.apply(effect));
+    assert_eq!(after.check_module_change(by, &name("dice"), change), Ok(Vec::new()));
+    after
+}
+
+#[track_caller]
+fn refused(setup: &ChannelSetup, by: Powers, change: &ModuleChange) -> String {
+    setup.check_module_change(by, &name("dice"), change).unwrap_err().to_string()
+}
+
+#[test]
+fn an_upload_that_needs_no_grant_is_simply_enabled() {
+    let shop = shop([dice("1.0.0", 1)]);
+    assert!(shop.find_word("roll").is_none());
+    let on = after(&shop, Powers::Creator, &on());
+    assert!(on.find_word("roll").is_some());
+    let off = after(&on, Powers::Creator, &ModuleChange::default());
+    assert!(off.find_word("roll").is_none());
+}
+
+#[test]
+fn a_creator_grants_what_stays_in_the_channel_and_the_operator_all() {
+    use Capability::{Http, Log, Payments, Storage, Treasury};
+    let shop = shop([asking(&[Http, Log, Payments, Storage, Treasury])]);
+    let all = granting(&[Http, Payments, Storage, Treasury]);
+    assert_eq!(refused(&shop, Powers::Creator, &all), "only the operator grants http, treasury");
+    let some = granting(&[Payments, Storage]);
+    assert_eq!(refused(&shop, Powers::Creator, &some), "it does not run without a grant of http, treasury");
+    assert_eq!(
+        refused(&shop, Powers::Creator, &on()),
+        "it does not run without a grant of http, payments, storage, treasury"
+    );
+    assert_eq!(refused(&shop, Powers::Operator, &granting(&[Capability::Words])), "it does not ask for words");
+    // The operator allows his part beforehand, and the creator the rest.
+    let prepared = after(&shop, Powers::Operator, &ModuleChange { enabled: false, ..granting(&[Treasury, Http]) });
+    assert!(prepared.find_word("roll").is_none());
+    let on = after(&prepared, Powers::Creator, &all);
+    assert!(on.find_word("roll").is_some());
+    let revoked = after(&on, Powers::Creator, &ModuleChange { enabled: false, ..granting(&[]) });
+    assert_eq!(refused(&revoked, Powers::Creator, &all), "only the operator grants http, treasury");
+}
+
+#[test]
+fn the_large_class_and_web_hosts_are_the_operators() {
+    let large = shop([Manifest { size: SizeClass::Large, ..dice("1.0.0", 1) }]);
+    assert_eq!(refused(&large, Powers::Creator, &on()), "only the operator grants the size class large");
+    let on = after(&large, Powers::Operator, &on());
+    assert!(on.find_word("roll").is_some());
+    let host = |host: &str| Manifest { http_hosts: vec![host.to_owned()], ..asking(&[Capability::Http]) };
+    let moved = Manifest { digest: ModuleDigest([2; 32]), version: "2.0.0".parse().unwrap(), ..host("b.example.com") };
+    let shop = shop([host("a.example.com"), moved]);
+    let pinned =
+        ModuleChange { version: WantedVersion::Pinned("1.0.0".parse().unwrap()), ..granting(&[Capability::Http]) };
+    let pinned = after(&shop, Powers::Operator, &pinned);
+    let upgrade = granting(&[Capability::Http]);
+    assert_eq!(refused(&pinned, Powers::Creator, &upgrade), "only the operator grants the web host b.example.com");
+    assert!(pinned.check_module_change(Powers::Operator, &name("dice"), &upgrade).is_ok());
+}
+
+#[test]
+fn what_is_left_out_is_as_the_author_made_it() {
+    let shop = shop([dice("1.0.0", 1)]);
+    let roll = CommandChange {
+        role: Some(Role::Vip),
+        cooldown: Some(Duration::from_secs(90)),
+        chatter_cooldown: None,
+        aliases: Some(vec!["Würfel".to_owned(), "w".to_owned()]),
+    };
+    let full = ModuleChange {
+        settings: [("sides".to_owned(), "020".to_owned())].into(),
+        commands: [("roll".to_owned(), roll)].into(),
+        ..on()
+    };
+    let set = after(&shop, Powers::Creator, &full);
+    let target = set.find_word("w").unwrap();
+    assert_eq!((target.command.role, target.command.channel_cooldown), (Role::Vip, Duration::from_secs(90)));
+    assert!(set.find_word("roll").is_none() && set.find_word("würfel").is_some());
+    assert_eq!(target.module.resolved_settings(), [("sides".to_owned(), "20".to_owned())]);
+    let bare = after(&set, Powers::Creator, &on());
+    assert!(bare.find_word("roll").is_some() && bare.find_word("w").is_none());
+    assert!(bare.find_module(&name("dice")).unwrap().settings.is_empty());
+}
+
+#[test]
+fn every_problem_is_named_with_its_key() {
+    let shop = shop([dice("1.0.0", 1)]);
+    let settings = [("sides", "1"), ("key", "hunter2"), ("no-such", "1")];
+    let roll = CommandChange { cooldown: Some(Duration::from_secs(90_000)), ..CommandChange::default() };
+    let change = ModuleChange {
+        settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        commands: [("roll".to_owned(), roll), ("no-such-command".to_owned(), CommandChange::default())].into(),
+        ..on()
+    };
+    let error = shop.check_module_change(Powers::Operator, &name("dice"), &change).unwrap_err();
+    let ModuleChangeError::Invalid(problems) = error else { panic!("{error}") };
+    let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["key", "no-such", "sides", "no-such-command", "roll.cooldown"]);
+}
+
+#[test]
+fn a_word_that_is_taken_names_both_modules_and_another_word_solves_it() {
+    let shop = shop([Manifest { commands: vec![Arc::new(command("pay"))], ..dice("1.0.0", 1) }]);
+    assert_eq!(refused(&shop, Powers::Creator, &on()), "dice would answer to pay, which calls pay here");
+    let aliases = CommandChange { aliases: Some(vec!["give".to_owned()]), ..CommandChange::default() };
+    let solved = ModuleChange { commands: [("pay".to_owned(), aliases)].into(), ..on() };
+    let both = after(&shop, Powers::Creator, &solved);
+    let answering = |word| both.find_word(word).unwrap().module.manifest.name.to_string();
+    assert_eq!([answering("pay"), answering("give")], ["pay", "dice"]);
+    assert_eq!(refused(&both, Powers::Creator, &on()), "dice would answer to pay, which calls pay here");
+}
+
+#[test]
+fn a_version_is_pinned_and_followed_again() {
+    let shop = shop([dice("1.0.0", 1), dice("2.0.0", 2)]);
+    let running = |setup: &ChannelSetup| setup.find_word("roll").unwrap().module.manifest.version.major;
+    let pinned = ModuleChange { version: WantedVersion::Pinned("1.0.0".parse().unwrap()), ..on() };
+    let pinned = after(&shop, Powers::Creator, &pinned);
+    assert_eq!(running(&pinned), 1);
+    assert_eq!(running(&after(&pinned, Powers::Creator, &on())), 2);
+    let unknown = ModuleChange { version: WantedVersion::Pinned("3.0.0".parse().unwrap()), ..on() };
+    assert_eq!(refused(&shop, Powers::Creator, &unknown), "there is no version 3.0.0");
+}
+
+#[test]
+fn a_blown_fuse_is_restored_by_enabling_again() {
+    let on_it_is = after(&shop([dice("1.0.0", 1)]), Powers::Creator, &on());
+    let digest = ModuleDigest([1; 32]);
+    let blown = on_it_is.apply(&Effect::BlowFuse { module: name("dice"), digest, until: None });
+    assert!(blown.find_word("roll").is_none());
+    assert!(after(&blown, Powers::Creator, &on()).find_word("roll").is_some());
+    let until = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(60);
+    let resting = on_it_is.apply(&Effect::BlowFuse { module: name("dice"), digest, until: Some(until) });
+    let module = resting.find_word("roll").unwrap().module;
+    assert_eq!(module.blown, Some(BlownFuse { digest, until: Some(until), times: 1 }));
+    assert!(module.is_blown(until - Duration::from_secs(1)) && !module.is_blown(until));
+}
+
+#[test]
+fn what_is_always_on_stays_on_and_what_is_fixed_stays_granted() {
+    let shop = shop([]);
+    let off = shop.check_module_change(Powers::Operator, &name("settings"), &ModuleChange::default());
+    assert_eq!(off, Err(ModuleChangeError::AlwaysOn(name("settings"))));
+    let granted = shop.check_module_change(Powers::Operator, &name("pay"), &granting(&[Capability::Http]));
+    assert_eq!(granted, Err(ModuleChangeError::FixedGrants(name("pay"))));
+    assert_eq!(shop.check_module_change(Powers::Operator, &name("dice"), &on()), Err(ModuleChangeError::UnknownModule));
+    assert!(shop.check_module_change(Powers::Creator, &name("other"), &on()).is_ok_and(|effects| effects.len() == 1));
+}
