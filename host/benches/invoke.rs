@@ -3,34 +3,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot begin has nothing to tell")]
 
+#[path = "ground/ground.rs"]
+mod ground;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use ground::{Ground, SHOP, call};
 use tests::guests;
-use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
-use twitchy::balances::Balances;
-use twitchy::config::SandboxConfig;
-use twitchy::domain::id::{ChannelId, ChatterId};
-use twitchy::domain::invocation::{Invocation, InvocationId, Origin};
-use twitchy::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
-use twitchy::domain::message::{Channel, Chatter};
-use twitchy::domain::ports::{Clock, SystemClock};
-use twitchy::domain::prefix::Prefix;
-use twitchy::domain::role::Role;
-use twitchy::joining::{JoinPolicy, Joining};
-use twitchy::sandbox::compiler::CompilerProgram;
-use twitchy::sandbox::world::World;
-use twitchy::sandbox::{Call, Sandbox, Workshop};
-use twitchy::setup::{NewChannelRules, Setup};
-use twitchy::store::Store;
-use twitchy::store::components::Components;
+use twitchy::domain::id::ChannelId;
+use twitchy::domain::manifest::{Manifest, ModuleSource, SizeClass};
+use twitchy::sandbox::Sandbox;
 
-const SHOP: ChannelId = ChannelId(100);
 /// Channels that call at once.
 const CHANNELS: u64 = 50;
 
+<<<<<<< ours
 /// Limits that a kept instance does not reach.
 fn limits() -> SandboxConfig {
     SandboxConfig {
@@ -108,11 +98,16 @@ impl Ground {
         let added = self.sandbox.add_module(component, ModuleSource::Bundled, SizeClass::Small);
         self.runtime.block_on(added).unwrap()
     }
+=======
+fn add(ground: &Ground, component: &[u8]) -> Arc<Manifest> {
+    let added = ground.sandbox.add_module(component, ModuleSource::Bundled, SizeClass::Small);
+    ground.runtime.block_on(added).unwrap()
+>>>>>>> theirs
 }
 
 fn runs(criterion: &mut Criterion) {
-    let ground = Ground::new();
-    let call = call(ground.add(guests::READS_STORAGE), SHOP);
+    let ground = Ground::new(1);
+    let call = call(add(&ground, guests::READS_STORAGE), SHOP);
     let measured = ground.runtime.block_on(ground.sandbox.measure(call)).unwrap();
     let mut group = criterion.benchmark_group("one call with one storage read");
     group.bench_function("fresh", |bencher| {
@@ -143,8 +138,8 @@ fn runs(criterion: &mut Criterion) {
 }
 
 fn calls(criterion: &mut Criterion) {
-    let ground = Ground::new();
-    let echo = ground.add(guests::ECHO);
+    let ground = Ground::new(1);
+    let echo = add(&ground, guests::ECHO);
     let mut group = criterion.benchmark_group("a whole call");
     group.bench_function("alone", |bencher| {
         bencher.iter_custom(|times| ground.runtime.block_on(invoke(&ground.sandbox, &echo, &[(SHOP, times)])));

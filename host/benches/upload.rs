@@ -1,0 +1,74 @@
+//! What an upload takes until its module can be called, and what the first call of a module costs whose code is not in
+//! memory.
+
+#![expect(clippy::unwrap_used, reason = "a bench that cannot begin has nothing to tell")]
+
+#[path = "ground/ground.rs"]
+mod ground;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use ground::{Ground, SHOP, call};
+use tests::guests;
+use twitchy::domain::manifest::{Manifest, ModuleSource, SizeClass};
+
+/// The component with a comment that makes it another one.
+fn another(component: &[u8], number: u32) -> Vec<u8> {
+    let mut bytes = component.to_vec();
+    bytes.extend([0, 5, 0]);
+    bytes.extend(number.to_le_bytes());
+    bytes
+}
+
+/// The whole gate, and the bytes on disk.
+fn upload(ground: &Ground, bytes: &[u8]) -> Arc<Manifest> {
+    let added = ground.sandbox.add_module(bytes, ModuleSource::Uploaded, SizeClass::Small);
+    ground.runtime.block_on(added).unwrap()
+}
+
+fn uploads(criterion: &mut Criterion) {
+    let ground = Ground::new(128);
+    let mut number = 0;
+    criterion.bench_function("upload to ready", |bencher| {
+        bencher.iter_custom(|times| {
+            let mut took = Duration::ZERO;
+            for _ in 0..times {
+                number += 1;
+                let bytes = another(guests::ECHO, number);
+                let started = Instant::now();
+                upload(&ground, &bytes);
+                took += started.elapsed();
+            }
+            took
+        });
+    });
+    ground.runtime.block_on(ground.sandbox.shut_down());
+}
+
+fn cold_calls(criterion: &mut Criterion) {
+    // Room for one, so each of two drives the other out.
+    let ground = Ground::new(1);
+    let modules = [1, 2].map(|number| upload(&ground, &another(guests::ECHO, number)));
+    criterion.bench_function("cold call", |bencher| {
+        bencher.iter_custom(|times| {
+            let started = Instant::now();
+            for turn in 0..times {
+                let module = Arc::clone(&modules[usize::from(turn % 2 == 1)]);
+                ground.runtime.block_on(ground.sandbox.invoke(call(module, SHOP))).unwrap();
+            }
+            started.elapsed()
+        });
+    });
+    let counts = ground.sandbox.registry_counts();
+    assert!(counts.misses > counts.hits, "they were to be cold: {counts:?}");
+    ground.runtime.block_on(ground.sandbox.shut_down());
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20);
+    targets = uploads, cold_calls
+}
+criterion_main!(benches);
