@@ -20,89 +20,9 @@ use twitchy::sandbox::Sandbox;
 /// Channels that call at once.
 const CHANNELS: u64 = 50;
 
-<<<<<<< ours
-/// Limits that a kept instance does not reach.
-fn limits() -> SandboxConfig {
-    SandboxConfig {
-        host_calls: u32::MAX,
-        cpu_budget: Duration::from_secs(3600),
-        deadline: Duration::from_secs(3600),
-        credit: Duration::from_secs(3600),
-        credit_window: Duration::from_secs(3600),
-        ..SandboxConfig::default()
-    }
-}
-
-fn call(manifest: Arc<Manifest>, channel: ChannelId) -> Call {
-    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    let invocation = Invocation {
-        id: InvocationId { origin: Origin::Chat, id: "1".into() },
-        channel: Channel { id: channel, login: "shop".parse().unwrap(), display_name: "Shop".into() },
-        is_proven: true,
-        chatter: Chatter {
-            id: ChatterId(1),
-            login: "alice".parse().unwrap(),
-            display_name: "Alice".into(),
-            role: Role::Everyone,
-            badges: Vec::new(),
-        },
-        bot: "twitchy".parse().unwrap(),
-        prefix: Prefix::default(),
-        locale: "en".into(),
-        command: manifest.commands[0].name.clone(),
-        arguments: Vec::new(),
-        text: String::new(),
-        message_id: None,
-        reply_to: None,
-        sent_at: now,
-        settings: Vec::new(),
-        details: Vec::new(),
-        now,
-        random_seed: 42,
-    };
-    Call { grants: Grants::all(&manifest), manifest, invocation: Arc::new(invocation) }
-}
-
-/// Keeps all that a run needs alive.
-struct Ground {
-    runtime: Runtime,
-    sandbox: Arc<Sandbox>,
-    _folder: tempfile::TempDir,
-}
-
-impl Ground {
-    fn new() -> Ground {
-        let folder = tempfile::tempdir().unwrap();
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let store = Arc::new(Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock)).unwrap());
-        let world = Arc::new(World {
-            setup: Arc::new(Setup::new(Arc::clone(&store), NewChannelRules::Everything)),
-            joining: Joining::new(Arc::clone(&store), JoinPolicy::Open, 100),
-            balances: Balances::new(Arc::clone(&store), std::collections::HashMap::new()),
-            store,
-            clock,
-            limits: limits(),
-            telemetry: Arc::default(),
-        });
-        let workshop = Workshop {
-            cache_dir: folder.path().join("artefacts"),
-            components: Arc::new(Components::open(&folder.path().join("modules")).unwrap()),
-            compiler: CompilerProgram::ThisProgram,
-        };
-        let sandbox = Sandbox::start(&limits(), workshop, world).unwrap();
-        Ground { runtime, sandbox: Arc::new(sandbox), _folder: folder }
-    }
-
-    fn add(&self, component: &[u8]) -> Arc<Manifest> {
-        let added = self.sandbox.add_module(component, ModuleSource::Bundled, SizeClass::Small);
-        self.runtime.block_on(added).unwrap()
-    }
-=======
 fn add(ground: &Ground, component: &[u8]) -> Arc<Manifest> {
     let added = ground.sandbox.add_module(component, ModuleSource::Bundled, SizeClass::Small);
     ground.runtime.block_on(added).unwrap()
->>>>>>> theirs
 }
 
 fn runs(criterion: &mut Criterion) {

@@ -88,6 +88,7 @@ impl Ground {
             store,
             clock,
             limits: limits.clone(),
+            telemetry: Arc::default(),
         });
         let workshop = Workshop {
             cache_dir: folder.path().join("artefacts"),

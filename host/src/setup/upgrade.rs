@@ -338,6 +338,6 @@ mod tests {
         assert_eq!(ask(&|after| after.settings.clear()), rejects);
         assert_eq!(ask(&|after| after.settings[0].kind = SettingKind::Secret), rejects);
         assert_eq!(ask(&|after| after.settings.push(setting("more", SettingKind::Text, ""))), "");
-        assert_eq!(ask(&with(Command { role: Role::Moderator, ..slow.clone() })), "");
+        assert_eq!(ask(&with(Command { role: Role::Moderator, ..slow })), "");
     }
 }
