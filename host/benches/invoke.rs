@@ -91,6 +91,7 @@ impl Ground {
             store,
             clock,
             limits: limits(),
+            telemetry: Arc::default(),
         });
         let sandbox = Sandbox::start(&limits(), &folder.path().join("artefacts"), world).unwrap();
         Ground { runtime, sandbox: Arc::new(sandbox), _folder: folder }

@@ -29,6 +29,7 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::world::World;
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 use crate::twitch::account::{Account, AccountState};
 use crate::twitch::own_messages::OwnMessages;
 use crate::twitch::server::Server;
@@ -93,7 +94,8 @@ impl App {
         let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir } = surroundings;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         let setup = Arc::new(Setup::new(store.clone(), new_channels));
-        let world = Arc::new(join_world(&config, join_policy, &store, &setup, &clock));
+        let telemetry = Arc::new(Telemetry::default());
+        let world = Arc::new(join_world(&config, join_policy, &store, &setup, &clock, &telemetry));
         let sandbox = Sandbox::start(&config.sandbox, &cache_dir, world).context("cannot start the sandbox")?;
         let sandbox = Arc::new(sandbox);
         modules::add_bundled(&sandbox, &setup).await?;
@@ -254,6 +256,7 @@ fn join_world(
     store: &Arc<Store>,
     setup: &Arc<Setup>,
     clock: &Arc<dyn Clock>,
+    telemetry: &Arc<Telemetry>,
 ) -> World {
     World {
         store: store.clone(),
@@ -262,6 +265,7 @@ fn join_world(
         balances: Balances::new(store.clone(), HashMap::new()),
         clock: clock.clone(),
         limits: config.sandbox.clone(),
+        telemetry: telemetry.clone(),
     }
 }
 

@@ -1,42 +1,85 @@
 //! What happens in the host, for whoever watches: counted, told as it happens, and kept for a while.
 //!
-//! Promised: noting something waits for nobody and takes bounded memory, whoever looks or does not. No token and no text
-//! of chat is ever noted. Absent: how it is shown, which is `http`'s and `cli`'s.
+//! Promised: noting something waits for nobody and takes bounded memory, whoever looks or does not. No token is ever
+//! noted, and no text of chat but on the one way that is opened for it ([`Telemetry::listen_to_texts`]). Absent: how it is
+//! shown, which is `http`'s and `cli`'s, and who may see it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast;
 
 use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::invocation::InvocationId;
 use crate::domain::report::Report;
+
+mod known;
+pub mod lines;
+pub mod listening;
+mod metrics;
+pub mod reading;
+pub mod texts;
+
+use lines::{Admission, LineLevel, LinePage, LineSource, Lines};
+use listening::Listening;
+use metrics::Metrics;
+use reading::Reading;
+use texts::{SaidText, Texts};
 
 /// Events that a slow listener may be behind; it is told how many it missed.
 const EVENTS: usize = 1024;
 
+/// What the text of [`Telemetry::render_metrics`] is.
+pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// Something that happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostEvent {
     /// An invocation has ended.
     Invocation(Report),
     /// A module's state changed in a channel, or everywhere: `uploaded`, `blown`, `restored`, `withdrawn`...
     Module { module: ModuleName, version: semver::Version, channel: Option<ChannelId>, change: &'static str },
-    /// A bot account's connection changed: its login, and `connecting`, `online`...
+    /// A bot account's connection changed: its login, and one of `connecting`, `online`, `no_token`, `refused`, `stopped`.
     Connection { account: Box<str>, state: &'static str },
 }
 
+impl HostEvent {
+    /// The one channel that it is about; None where it is about the whole host.
+    pub fn channel(&self) -> Option<ChannelId> {
+        match self {
+            HostEvent::Invocation(report) => Some(report.channel),
+            HostEvent::Module { channel, .. } => *channel,
+            HostEvent::Connection { .. } => None,
+        }
+    }
+}
+
 /// Where everything that happens is noted. Shared as `Arc<Telemetry>`.
+#[derive(Debug)]
 pub struct Telemetry {
     events: broadcast::Sender<Arc<HostEvent>>,
+    texts: Texts,
+    lines: Lines,
+    metrics: Metrics,
 }
 
 impl Default for Telemetry {
     fn default() -> Telemetry {
-        Telemetry { events: broadcast::Sender::new(EVENTS) }
+        Telemetry {
+            events: broadcast::Sender::new(EVENTS),
+            texts: Texts::default(),
+            lines: Lines::new(),
+            metrics: Metrics::new(),
+        }
     }
 }
 
 impl Telemetry {
+    /// Counts it, and tells whoever listens.
     pub fn note(&self, event: HostEvent) {
+        if let HostEvent::Invocation(report) = &event {
+            self.metrics.note_invocation(report);
+        }
         if self.events.receiver_count() > 0 {
             // Nobody listens any more: nothing is lost.
             drop(self.events.send(Arc::new(event)));
@@ -44,7 +87,64 @@ impl Telemetry {
     }
 
     /// All events from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<HostEvent>> {
-        self.events.subscribe()
+    pub fn listen(&self) -> Listening<HostEvent> {
+        Listening::new(self.events.subscribe())
+    }
+
+    /// What is said in the channel's calls from now on: for whoever may read that channel's chat, and asked for it.
+    pub fn listen_to_texts(&self, channel: ChannelId) -> Listening<SaidText> {
+        self.texts.listen(channel)
+    }
+
+    /// What called; `text` is asked only where somebody listens to the channel's texts.
+    pub fn note_text(&self, invocation: &InvocationId, channel: ChannelId, text: impl FnOnce() -> Box<str>) {
+        self.texts.note(invocation, channel, text);
+    }
+
+    /// Keeps what a guest logged in one call, escaped already, and says whether the process's log may have it too.
+    pub fn note_lines(&self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
+        let count = lines.len() as u64;
+        let admission = self.lines.keep(source, lines, now);
+        self.metrics.note_lines(count, admission == Admission::LeftOut);
+        admission
+    }
+
+    /// A module's lines in a channel, or in all of them, that came after the one numbered `after`: the oldest of them
+    /// first, and `limit` at most.
+    pub fn list_lines(&self, module: &ModuleName, channel: Option<ChannelId>, after: u64, limit: usize) -> LinePage {
+        self.lines.list(module, channel, after, limit)
+    }
+
+    /// An HTTP request was answered. `route` is its template (`/api/v1/modules/{name}`), never its path; None where there
+    /// is none.
+    pub fn note_request(&self, route: Option<&str>, method: &str, status: u16, took: Duration) {
+        self.metrics.note_request(route, method, status, took);
+    }
+
+    /// What became of an upload: `accepted`, `unchanged`, or the code of its refusal.
+    pub fn note_upload(&self, result: &'static str) {
+        self.metrics.note_upload(result);
+    }
+
+    pub fn note_compilation(&self, took: Duration) {
+        self.metrics.note_compilation(took);
+    }
+
+    /// A compiled module was loaded from where it is kept.
+    pub fn note_load(&self, took: Duration) {
+        self.metrics.note_load(took);
+    }
+
+    /// What became of traces: `sent`, or `lost`.
+    pub fn note_traces(&self, result: &'static str, traces: u64) {
+        self.metrics.note_traces(result, traces);
+    }
+
+    /// All counts in the OpenMetrics text format, with what was read off the host's parts just now.
+    pub fn render_metrics(&self, readings: Vec<Reading>) -> String {
+        self.metrics.render(readings)
     }
 }
+
+#[cfg(test)]
+mod tests;

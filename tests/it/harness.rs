@@ -132,6 +132,7 @@ impl House {
             balances: Balances::new(store.clone(), wishes.outside.clone()),
             clock: clock.clone(),
             limits: limits.clone(),
+            telemetry: Arc::default(),
         };
         // Kept from run to run, so that a guest is compiled once.
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts");

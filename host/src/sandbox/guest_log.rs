@@ -1,19 +1,13 @@
 //! What a guest says to its author: few lines, short ones, in one record that they cannot break out of.
 
 use std::fmt::Write as _;
+use std::time::Instant;
 
 use tracing::field::display;
 
 use crate::domain::id::ChannelId;
-
-/// How serious a guest thinks a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
+use crate::telemetry::Telemetry;
+use crate::telemetry::lines::{Admission, LineLevel, LineSource};
 
 /// The lines of one run.
 #[derive(Debug)]
@@ -21,7 +15,7 @@ pub(super) struct GuestLog {
     most_lines: usize,
     /// Characters.
     longest_line: usize,
-    lines: Vec<(Level, String)>,
+    lines: Vec<(LineLevel, String)>,
     dropped: u64,
 }
 
@@ -31,7 +25,7 @@ impl GuestLog {
     }
 
     /// Keeps the first lines: what went wrong first explains the rest.
-    pub(super) fn write(&mut self, level: Level, line: &str) {
+    pub(super) fn write(&mut self, level: LineLevel, line: &str) {
         if self.lines.len() >= self.most_lines {
             self.dropped += 1;
             return;
@@ -39,20 +33,38 @@ impl GuestLog {
         self.lines.push((level, escape(line, self.longest_line)));
     }
 
-    /// Writes what was kept as one record, with the trace of the trap that ended the run.
-    pub(super) fn emit(&self, module: &str, channel: Option<ChannelId>, backtrace: Option<&str>) {
+    /// What was logged in a call, and the trace of the trap that ended it: kept for the module's author, and written as one
+    /// record, unless there are too many of those already.
+    pub(super) fn tell(&self, source: LineSource, backtrace: Option<&str>, telemetry: &Telemetry) {
+        if self.lines.is_empty() && backtrace.is_none() {
+            return;
+        }
+        let dropped = (self.dropped > 0).then(|| format!("and {} lines more", self.dropped));
+        let lines = self.lines.iter().map(|(level, line)| (*level, line.as_str()));
+        let lines = lines.chain(dropped.as_deref().map(|told| (LineLevel::Warn, told)));
+        let lines: Vec<_> = lines.chain(backtrace.map(|trace| (LineLevel::Trap, trace))).collect();
+        let (module, channel) = (source.module.clone(), source.channel);
+        if let Admission::Admitted { left_out } = telemetry.note_lines(source, &lines, Instant::now()) {
+            self.emit(module.as_str(), Some(channel), backtrace, left_out);
+        }
+    }
+
+    /// Writes what was kept as one record, with the trace of the trap that ended the run, and how many records came before
+    /// that nobody wrote.
+    pub(super) fn emit(&self, module: &str, channel: Option<ChannelId>, backtrace: Option<&str>, left_out: u64) {
         if self.lines.is_empty() && backtrace.is_none() {
             return;
         }
         // As they are: escaped once already.
         let (lines, backtrace) = (display(self.joined()), backtrace.map(display));
         let channel = channel.map(|channel| channel.0);
-        let is_serious = backtrace.is_some() || self.lines.iter().any(|(level, _)| *level >= Level::Warn);
+        let left_out = (left_out > 0).then_some(left_out);
+        let is_serious = backtrace.is_some() || self.lines.iter().any(|(level, _)| *level >= LineLevel::Warn);
         // The level of an event is fixed where it is written.
         if is_serious {
-            tracing::warn!(module, channel, lines, backtrace, "a module has something to say");
+            tracing::warn!(module, channel, lines, backtrace, left_out, "a module has something to say");
         } else {
-            tracing::info!(module, channel, lines, "a module has something to say");
+            tracing::info!(module, channel, lines, left_out, "a module has something to say");
         }
     }
 
@@ -86,8 +98,8 @@ mod tests {
     #[test]
     fn lines_cannot_break_out_of_their_record() {
         let mut log = GuestLog::new(4, 10);
-        log.write(Level::Info, "a\r\nERROR b");
-        log.write(Level::Error, "\u{1b}[2J\u{202e}");
+        log.write(LineLevel::Info, "a\r\nERROR b");
+        log.write(LineLevel::Error, "\u{1b}[2J\u{202e}");
         assert_eq!(log.joined(), r"Info: a\r\nERROR b | Error: \u{1b}[2J\u{202e}");
     }
 
@@ -95,7 +107,7 @@ mod tests {
     fn a_flood_is_counted_and_not_kept() {
         let mut log = GuestLog::new(2, 3);
         for _ in 0..100_000 {
-            log.write(Level::Debug, "abcdef");
+            log.write(LineLevel::Debug, "abcdef");
         }
         assert_eq!(log.joined(), "Debug: abc… | Debug: abc… | and 99998 lines more");
     }

@@ -22,8 +22,9 @@ use super::{Answer, Call, InvokeError};
 use crate::config::SandboxConfig;
 use crate::domain::effect::Committed;
 use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::invocation::{CommandError, Origin};
+use crate::domain::invocation::{CommandError, Invocation, Origin};
 use crate::domain::message::Reply;
+use crate::telemetry::lines::LineSource;
 
 /// The first run, and three more after conflicts.
 const MOST_RUNS: u32 = 4;
@@ -174,7 +175,7 @@ impl Invoker {
                 continue;
             }
             let call = attempt.call;
-            log.emit(call.manifest.name.as_str(), Some(call.invocation.channel.id), backtrace.as_deref());
+            log.tell(line_source(call), backtrace.as_deref(), &self.world.telemetry);
             return settled.map_err(InvokeError::from);
         }
     }
@@ -251,6 +252,18 @@ impl Invoker {
 
     fn credit(&self) -> MutexGuard<'_, CpuCredit> {
         self.credit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whose lines these are.
+fn line_source(call: &Call) -> LineSource {
+    let Invocation { channel, id, now, .. } = &*call.invocation;
+    LineSource {
+        module: call.manifest.name.clone(),
+        version: call.manifest.version.clone(),
+        channel: channel.id,
+        invocation: id.clone(),
+        at: *now,
     }
 }
 

@@ -133,7 +133,7 @@ impl Registry {
         let told = tokio::time::timeout(config.deadline, meter.meter(told)).await;
         let told = told.unwrap_or(Err(Failure::Final(InvokeError::Deadline)));
         let (run, backtrace) = instance.into_parts();
-        run.into_parts().0.emit(&brought.digest.to_string(), None, backtrace.as_deref());
+        run.into_parts().0.emit(&brought.digest.to_string(), None, backtrace.as_deref(), 0);
         let info = told.map_err(|failure| CompileError::Run(failure.into()))?;
         let manifest = parse_info(info, Origin { brought, capabilities });
         let manifest = Arc::new(manifest.map_err(|error| CompileError::Info(error.to_string()))?);

@@ -11,6 +11,7 @@ use crate::domain::ports::Clock;
 use crate::joining::Joining;
 use crate::setup::Setup;
 use crate::store::{Store, StoreError};
+use crate::telemetry::Telemetry;
 
 /// The host's parts that a module's calls are answered from. No part of Twitch, and no token, is among them.
 pub struct World {
@@ -20,6 +21,8 @@ pub struct World {
     pub balances: Balances,
     pub clock: Arc<dyn Clock>,
     pub limits: SandboxConfig,
+    /// Where guests' lines go.
+    pub telemetry: Arc<Telemetry>,
 }
 
 impl World {

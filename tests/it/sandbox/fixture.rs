@@ -78,6 +78,7 @@ impl Fixture {
             setup,
             clock,
             limits: terms.limits,
+            telemetry: Arc::default(),
         });
         let shared = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts");
         let artefacts = if terms.compiles { folder.path().join("artefacts") } else { shared() };

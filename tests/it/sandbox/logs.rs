@@ -5,6 +5,7 @@ use std::sync::{Mutex, Once};
 
 use tests::guests;
 use twitchy::domain::id::ChannelId;
+use twitchy::telemetry::lines::LineLevel;
 
 use super::fixture::{Fixture, text};
 use super::runs::Meddler;
@@ -52,6 +53,28 @@ async fn a_trap_is_logged_with_the_guests_own_words_and_functions() {
     for part in ["panicking::", r"\\"] {
         assert!(!record.contains(part), "{part:?} is in {record}");
     }
+}
+
+#[tokio::test]
+async fn a_guest_that_traps_in_every_call_does_not_fill_the_log_and_its_author_can_read_each() {
+    capture();
+    let fixture = Fixture::new().await;
+    let manifest = fixture.add(guests::TRAPS).await;
+    let channel = ChannelId(4002);
+    for _ in 0..9 {
+        assert!(fixture.sandbox.invoke(fixture.call_in(channel, &manifest)).await.is_err());
+    }
+    // A machine so slow that a minute passes meanwhile may have a few more.
+    let records = records_of(channel).len();
+    assert!((6..9).contains(&records), "{records}");
+    let page = fixture.world.telemetry.list_lines(&manifest.name, Some(channel), 0, 100);
+    let levels: Vec<_> = page.lines.iter().map(|line| line.level).collect();
+    assert_eq!(levels, [LineLevel::Error, LineLevel::Trap].repeat(9));
+    assert_eq!(page.lines[0].source.version, manifest.version);
+    assert!(page.lines[1].text.contains("::respond"), "{:?}", page.lines[1]);
+    let elsewhere = fixture.world.telemetry.list_lines(&manifest.name, Some(ChannelId(4003)), 0, 100);
+    assert_eq!(elsewhere.lines, []);
+    fixture.answers_balance().await;
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! `log`: the one capability without a door. What goes beyond the bounds is dropped, so nobody is hurt by calling it.
 
 use crate::sandbox::bindings::twitchy::command::log::{Host, Level};
-use crate::sandbox::guest_log;
 use crate::sandbox::run::Run;
+use crate::telemetry::lines::LineLevel;
 
 impl Host for Run {
     fn write(&mut self, level: Level, line: String) -> wasmtime::Result<()> {
@@ -11,13 +11,13 @@ impl Host for Run {
     }
 }
 
-impl From<Level> for guest_log::Level {
+impl From<Level> for LineLevel {
     fn from(level: Level) -> Self {
         match level {
-            Level::Debug => guest_log::Level::Debug,
-            Level::Info => guest_log::Level::Info,
-            Level::Warn => guest_log::Level::Warn,
-            Level::Error => guest_log::Level::Error,
+            Level::Debug => LineLevel::Debug,
+            Level::Info => LineLevel::Info,
+            Level::Warn => LineLevel::Warn,
+            Level::Error => LineLevel::Error,
         }
     }
 }

@@ -79,6 +79,7 @@ impl Bench {
             setup,
             clock,
             limits: terms.limits,
+            telemetry: Arc::default(),
         };
         let bench = Bench { world: Arc::new(world), runtime, calls: AtomicU64::new(0), _folder: folder };
         bench.add_channel(BROADCASTER);

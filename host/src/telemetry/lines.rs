@@ -1,0 +1,330 @@
+//! What guests log, kept for a while so that their authors can read it, and a measure of how much of it the process's own
+//! log gets.
+//!
+//! All of it is chosen by strangers: so the lines are bounded for each module and channel, and in all, by number and by
+//! bytes; those of whoever has been silent for longest go first.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use lru::LruCache;
+
+use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::invocation::InvocationId;
+
+/// Of one module in one channel.
+const LINES: usize = 200;
+const BYTES: usize = 64 << 10;
+/// Modules in channels.
+const RINGS: NonZeroUsize = NonZeroUsize::new(2_000).expect("it is not 0");
+const BYTES_IN_ALL: usize = 16 << 20;
+/// What a line takes besides its text, more or less.
+const LINE_OVERHEAD: usize = 64;
+/// What the lines of one call share.
+const CALL_OVERHEAD: usize = 192;
+
+/// Records that the process's log gets in `MINUTE`: of one module in one channel, and of all.
+const RECORDS: u32 = 6;
+const RECORDS_IN_ALL: u32 = 300;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How serious a line is, by the word of the guest that wrote it; a trap is the host's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LineLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+    /// The text is where the guest trapped.
+    Trap,
+}
+
+impl LineLevel {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LineLevel::Debug => "debug",
+            LineLevel::Info => "info",
+            LineLevel::Warn => "warn",
+            LineLevel::Error => "error",
+            LineLevel::Trap => "trap",
+        }
+    }
+}
+
+/// The call that lines were written in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineSource {
+    pub module: ModuleName,
+    pub version: semver::Version,
+    pub channel: ChannelId,
+    pub invocation: InvocationId,
+    pub at: SystemTime,
+}
+
+/// One line of a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Rises from line to line over all modules; begins anew with the process.
+    pub number: u64,
+    pub source: Arc<LineSource>,
+    pub level: LineLevel,
+    /// Escaped: it holds no line break, no terminal's commands and nothing invisible.
+    pub text: Box<str>,
+}
+
+/// Some lines, the oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinePage {
+    pub lines: Vec<Line>,
+    /// To be asked for what comes after these.
+    pub cursor: u64,
+    /// Whether there is more already.
+    pub has_more: bool,
+}
+
+/// Whether the process's log gets a call's lines too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// With how many calls of this module in this channel were left out before it.
+    Admitted {
+        left_out: u64,
+    },
+    LeftOut,
+}
+
+#[derive(Debug)]
+pub(super) struct Lines {
+    shelf: Mutex<Shelf>,
+}
+
+#[derive(Debug)]
+struct Shelf {
+    rings: LruCache<(ModuleName, ChannelId), Ring>,
+    bytes: usize,
+    /// Of the last line.
+    number: u64,
+    records: Budget,
+}
+
+/// The lines of one module in one channel.
+#[derive(Debug, Default)]
+struct Ring {
+    lines: VecDeque<Line>,
+    bytes: usize,
+    records: Budget,
+    left_out: u64,
+}
+
+/// So many records within a minute, which begins with the first of them.
+#[derive(Debug, Default)]
+struct Budget {
+    begun_at: Option<Instant>,
+    used: u32,
+}
+
+impl Budget {
+    fn has_room(&mut self, most: u32, now: Instant) -> bool {
+        let is_over = self.begun_at.is_none_or(|begun| now.saturating_duration_since(begun) >= MINUTE);
+        if is_over {
+            *self = Budget { begun_at: Some(now), used: 0 };
+        }
+        self.used < most
+    }
+}
+
+impl Lines {
+    pub(super) fn new() -> Lines {
+        let shelf = Shelf { rings: LruCache::new(RINGS), bytes: 0, number: 0, records: Budget::default() };
+        Lines { shelf: Mutex::new(shelf) }
+    }
+
+    /// Keeps the lines of one call.
+    pub(super) fn keep(&self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
+        self.lock().keep(source, lines, now)
+    }
+
+    pub(super) fn list(&self, module: &ModuleName, channel: Option<ChannelId>, after: u64, limit: usize) -> LinePage {
+        let shelf = self.lock();
+        let is_asked_for = |key: &(ModuleName, ChannelId)| key.0 == *module && channel.is_none_or(|only| key.1 == only);
+        let rings = shelf.rings.iter().filter(|(key, _)| is_asked_for(key)).map(|(_, ring)| ring);
+        let newer = rings.flat_map(|ring| {
+            let first = ring.lines.partition_point(|line| line.number <= after);
+            // One more than is asked for, to know whether there is more.
+            ring.lines.range(first..).take(limit.saturating_add(1))
+        });
+        let mut lines: Vec<Line> = newer.cloned().collect();
+        drop(shelf);
+        lines.sort_unstable_by_key(|line| line.number);
+        let has_more = lines.len() > limit;
+        lines.truncate(limit);
+        LinePage { cursor: lines.last().map_or(after, |line| line.number), lines, has_more }
+    }
+
+    /// Whole after every statement, and so it survives a panic elsewhere.
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shelf {
+    fn keep(&mut self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
+        let source = Arc::new(source);
+        let key = (source.module.clone(), source.channel);
+        if !self.rings.contains(&key)
+            && let Some((_, gone)) = self.rings.push(key.clone(), Ring::default())
+        {
+            self.bytes -= gone.bytes;
+        }
+        let ring = self.rings.get_mut(&key).expect("it was put there just now, and there is room for more than one");
+        let before = ring.bytes;
+        for (level, text) in lines {
+            self.number += 1;
+            ring.push(Line { number: self.number, source: Arc::clone(&source), level: *level, text: (*text).into() });
+        }
+        self.bytes = self.bytes - before + ring.bytes;
+        let admission = ring.admit(&mut self.records, now);
+        self.make_room();
+        admission
+    }
+
+    /// A ring alone is far smaller than all may be, so the one just used stays.
+    fn make_room(&mut self) {
+        while self.bytes > BYTES_IN_ALL
+            && let Some((_, gone)) = self.rings.pop_lru()
+        {
+            self.bytes -= gone.bytes;
+        }
+    }
+}
+
+impl Ring {
+    fn push(&mut self, line: Line) {
+        self.bytes += weight(&line);
+        self.lines.push_back(line);
+        while self.lines.len() > LINES || self.bytes > BYTES {
+            let Some(gone) = self.lines.pop_front() else { break };
+            self.bytes -= weight(&gone);
+        }
+    }
+
+    fn admit(&mut self, all: &mut Budget, now: Instant) -> Admission {
+        // Both are asked, so that both minutes begin.
+        let (has_own, has_any) = (self.records.has_room(RECORDS, now), all.has_room(RECORDS_IN_ALL, now));
+        if !(has_own && has_any) {
+            self.left_out += 1;
+            return Admission::LeftOut;
+        }
+        self.records.used += 1;
+        all.used += 1;
+        Admission::Admitted { left_out: std::mem::take(&mut self.left_out) }
+    }
+}
+
+/// As if each line were the only one of its call: rather too much than too little.
+fn weight(line: &Line) -> usize {
+    line.text.len() + line.source.invocation.id.len() + LINE_OVERHEAD + CALL_OVERHEAD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::invocation::Origin;
+
+    fn source(module: &str, channel: u64) -> LineSource {
+        LineSource {
+            module: module.parse().unwrap(),
+            version: semver::Version::new(1, 0, 0),
+            channel: ChannelId(channel),
+            invocation: InvocationId { origin: Origin::Chat, id: "message-1".into() },
+            at: SystemTime::UNIX_EPOCH,
+        }
+    }
+
+    fn info(text: &str) -> [(LineLevel, &str); 1] {
+        [(LineLevel::Info, text)]
+    }
+
+    /// The lines' texts, the cursor, and whether there is more.
+    fn list(lines: &Lines, channel: Option<u64>, after: u64, limit: usize) -> (Vec<String>, u64, bool) {
+        let page = lines.list(&"dice".parse().unwrap(), channel.map(ChannelId), after, limit);
+        (page.lines.iter().map(|line| line.text.to_string()).collect(), page.cursor, page.has_more)
+    }
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn lines_are_read_page_by_page_of_one_channel_or_of_all() {
+        let (lines, now) = (Lines::new(), Instant::now());
+        for (module, channel, text) in [("dice", 1, "a"), ("dice", 2, "b"), ("quotes", 1, "c"), ("dice", 1, "d")] {
+            lines.keep(source(module, channel), &info(text), now);
+        }
+        assert_eq!(list(&lines, Some(1), 0, 10), (texts(&["a", "d"]), 4, false));
+        assert_eq!(list(&lines, None, 0, 2), (texts(&["a", "b"]), 2, true));
+        assert_eq!(list(&lines, None, 2, 2), (texts(&["d"]), 4, false));
+        assert_eq!(list(&lines, None, 4, 2), (texts(&[]), 4, false));
+        assert_eq!(list(&lines, Some(3), 0, 10), (texts(&[]), 0, false));
+    }
+
+    #[test]
+    fn a_ring_keeps_its_newest_lines_within_its_number_and_bytes() {
+        let (lines, now) = (Lines::new(), Instant::now());
+        for n in 0..LINES + 5 {
+            lines.keep(source("dice", 1), &info(&n.to_string()), now);
+        }
+        let (kept, cursor, _) = list(&lines, Some(1), 0, 1_000);
+        assert_eq!((kept.len(), kept[0].as_str(), cursor), (LINES, "5", LINES as u64 + 5));
+        let long = "x".repeat(5_000);
+        for _ in 0..100 {
+            lines.keep(source("dice", 1), &info(&long), now);
+        }
+        assert_eq!(list(&lines, Some(1), 0, 1_000).0.len(), BYTES / (5_000 + 9 + LINE_OVERHEAD + CALL_OVERHEAD));
+    }
+
+    #[test]
+    fn all_rings_together_are_bounded_and_the_one_that_was_silent_longest_goes_first() {
+        let (lines, now) = (Lines::new(), Instant::now());
+        for channel in 0..RINGS.get() as u64 {
+            lines.keep(source("dice", channel), &info("a"), now);
+        }
+        lines.keep(source("dice", 0), &info("b"), now);
+        lines.keep(source("dice", 1_000_000), &info("a"), now);
+        assert_eq!(list(&lines, Some(0), 0, 9).0, ["a", "b"]);
+        assert_eq!(list(&lines, Some(1), 0, 9).0, texts(&[]));
+        let long = "x".repeat(BYTES - 1_000);
+        for channel in 0..1_000 {
+            lines.keep(source("dice", channel), &info(&long), now);
+            let shelf = lines.lock();
+            assert!(shelf.bytes <= BYTES_IN_ALL);
+            assert_eq!(shelf.bytes, shelf.rings.iter().map(|(_, ring)| ring.bytes).sum::<usize>());
+        }
+    }
+
+    #[test]
+    fn the_log_gets_so_many_records_a_minute_and_the_number_of_the_rest() {
+        let (lines, start) = (Lines::new(), Instant::now());
+        let keep =
+            |channel, seconds| lines.keep(source("dice", channel), &info("a"), start + Duration::from_secs(seconds));
+        for second in 0..10 {
+            let expected =
+                if second < RECORDS.into() { Admission::Admitted { left_out: 0 } } else { Admission::LeftOut };
+            assert_eq!(keep(1, second), expected, "{second}");
+        }
+        assert_eq!(keep(2, 10), Admission::Admitted { left_out: 0 });
+        assert_eq!(keep(1, 59), Admission::LeftOut);
+        assert_eq!(keep(1, 60), Admission::Admitted { left_out: 5 });
+        assert_eq!(keep(1, 61), Admission::Admitted { left_out: 0 });
+        assert_eq!(list(&lines, Some(1), 0, 100).0.len(), 13);
+    }
+
+    #[test]
+    fn many_channels_together_do_not_fill_the_log_either() {
+        let (lines, now) = (Lines::new(), Instant::now());
+        let admitted =
+            (0..1_000).filter(|channel| lines.keep(source("dice", *channel), &info("a"), now) != Admission::LeftOut);
+        assert_eq!(admitted.count(), RECORDS_IN_ALL as usize);
+    }
+}
