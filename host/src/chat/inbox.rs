@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use super::dispatch::{Accepted, Dispatch};
+use super::dispatch::Dispatch;
+use super::dispatch::accept::Accepted;
 use super::seats::{Seat, Seats};
 use super::turns::{Turn, Turns};
 use crate::domain::id::Login;
