@@ -103,7 +103,10 @@ impl App {
         // First, because a seed may give a channel to another account.
         seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
         setup.load_all().context("cannot load the channels")?;
-        let dispatch = Arc::new(Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock));
+        let dispatch = Arc::new(
+            Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock, telemetry)
+                .with_fuse(config.fuse.clone()),
+        );
 
         let changes = store.wanted_changes();
         let listed = wanted::load_wanted(&store).context("cannot tell which channels are wanted")?;

@@ -1,66 +1,126 @@
-//! THE path: from one chat message to what is sent because of it.
+//! THE path: from one call of a command, in chat or over HTTP, to what is sent because of it.
 //!
-//! Read [`accept`] downwards, then [`answer`]: each step before a call may end in silence, and none touches a disk or a
-//! sandbox. What is accepted has taken its cooldown, and is carried out.
+//! Read [`accept`] downwards, then [`answer`]: each step before a call may refuse it, and none touches a disk or a sandbox.
+//! What is accepted has taken its cooldown, and is carried out. [`call`] is how HTTP comes in, and [`blame`] what follows
+//! where a module breaks.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
-use super::apology::Apologies;
 use super::cooldown::Cooldowns;
 use super::duplicates::Duplicates;
-use super::inbox::Progress;
+use super::fuse::Fuses;
+use super::inbox::{Outboxes, Progress};
+use super::seats::Seats;
+use super::seldom::Seldom;
+use super::turns::Turns;
+use crate::config::FuseConfig;
 use crate::domain::id::ModuleName;
 use crate::domain::message::{ChatMessage, OutgoingMessage};
-use crate::domain::ports::Clock;
+use crate::domain::ports::{Clock, Withdrawals};
 use crate::domain::tally::Tally;
 use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 
 pub mod accept;
 pub mod answer;
+mod blame;
+pub mod call;
 mod seen;
 
 use accept::Silence;
 
-/// Answers chat messages.
+/// Between two apologies in one channel, and between two warnings in the log: a broken module shall not fill the chat as
+/// well.
+const APOLOGY_EVERY: Duration = Duration::from_secs(60);
+/// Between two lines in one channel that tell of a module that was switched off.
+const NOTICE_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// Answers calls.
 pub struct Dispatch {
     setup: Arc<Setup>,
     sandbox: Arc<Sandbox>,
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
+    telemetry: Arc<Telemetry>,
+    withdrawals: Option<Arc<dyn Withdrawals>>,
     tally: Arc<Tally>,
     /// Held while a tally is taken out and saved.
     saving: tokio::sync::Mutex<()>,
     memory: Mutex<Memory>,
     pub(super) progress: watch::Sender<Progress>,
+    pub(super) seats: Seats,
+    /// Calls under way.
+    pub(super) calls: TaskTracker,
+    /// None before the loop begins and after it has ended.
+    pub(super) outboxes: Mutex<Option<Arc<Outboxes>>>,
 }
 
-/// What is remembered from message to message.
-#[derive(Default)]
-struct Memory {
+/// What is remembered from call to call.
+pub(super) struct Memory {
+    pub(super) turns: Turns,
     duplicates: Duplicates,
     cooldowns: Cooldowns,
-    apologies: Apologies,
+    fuses: Fuses,
+    apologies: Seldom,
+    warnings: Seldom,
+    notices: Seldom,
     /// Bounded by the modules that there are.
     faults: BTreeMap<ModuleName, u64>,
 }
 
 impl Dispatch {
-    pub fn new(setup: Arc<Setup>, sandbox: Arc<Sandbox>, store: Arc<Store>, clock: Arc<dyn Clock>) -> Dispatch {
+    /// With the fuse as it is where nothing is configured.
+    pub fn new(
+        setup: Arc<Setup>,
+        sandbox: Arc<Sandbox>,
+        store: Arc<Store>,
+        clock: Arc<dyn Clock>,
+        telemetry: Arc<Telemetry>,
+    ) -> Dispatch {
         Dispatch {
             setup,
             sandbox,
             store,
             clock,
+            telemetry,
+            withdrawals: None,
             tally: Arc::default(),
             saving: tokio::sync::Mutex::default(),
-            memory: Mutex::default(),
+            memory: Mutex::new(Memory {
+                turns: Turns::default(),
+                duplicates: Duplicates::default(),
+                cooldowns: Cooldowns::default(),
+                fuses: Fuses::new(FuseConfig::default()),
+                apologies: Seldom::new(APOLOGY_EVERY),
+                warnings: Seldom::new(APOLOGY_EVERY),
+                notices: Seldom::new(NOTICE_EVERY),
+                faults: BTreeMap::new(),
+            }),
             progress: watch::Sender::default(),
+            seats: Seats::default(),
+            calls: TaskTracker::new(),
+            outboxes: Mutex::default(),
         }
+    }
+
+    #[must_use]
+    pub fn with_fuse(mut self, rules: FuseConfig) -> Dispatch {
+        self.memory.get_mut().unwrap_or_else(PoisonError::into_inner).fuses = Fuses::new(rules);
+        self
+    }
+
+    /// Without it no version is ever taken for broken everywhere.
+    #[must_use]
+    pub fn with_withdrawals(mut self, withdrawals: Arc<dyn Withdrawals>) -> Dispatch {
+        self.withdrawals = Some(withdrawals);
+        self
     }
 
     /// Where whoever passes messages over notes them: dispatch itself notes those that reach it.
@@ -79,7 +139,7 @@ impl Dispatch {
     }
 
     /// What is remembered is whole after every statement, and so it survives a panic elsewhere.
-    fn lock(&self) -> MutexGuard<'_, Memory> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::channel::{ChannelSetup, ModuleSetup};
+use super::channel::{ChannelSetup, ModuleSetup, Target};
 use super::is_always_on;
 use super::overrides::CommandKey;
 use super::value::check_value;
@@ -69,19 +69,19 @@ impl ChannelSetup {
         })
     }
 
-    /// None where it is on already.
+    /// None where it is on already, and its fuse whole.
     pub fn check_enable(&self, by: Role, name: &str) -> Result<Option<Effect>, SettingsError> {
         self.require_change(by)?;
         let module = self.module_named(name)?;
         if !module.grants.suffice_for(&module.manifest) {
             return Err(SettingsError::NeedsGrant("in the portal".to_owned()));
         }
-        if module.is_enabled {
+        if module.is_enabled && module.blown.is_none() {
             return Ok(None);
         }
         let words = module.manifest.commands.iter().chain(&module.claimed).flat_map(words_of);
-        // The module itself answers to nothing yet: whoever has one of its words is another one.
-        if let Some(target) = words.filter_map(|word| self.find_word(word)).next() {
+        let is_other = |target: &Target<'_>| target.module.manifest.name != module.manifest.name;
+        if let Some(target) = words.filter_map(|word| self.find_word(word)).find(is_other) {
             return Err(SettingsError::WordTaken(target.module.manifest.name.to_string()));
         }
         Ok(Some(Effect::SwitchModule { module: module.manifest.name.clone(), enabled: true }))

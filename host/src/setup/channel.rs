@@ -8,7 +8,7 @@ use super::words::Words;
 use crate::domain::effect::{Effect, Revision};
 use crate::domain::fuse::BlownFuse;
 use crate::domain::id::{Login, ModuleDigest, ModuleName};
-use crate::domain::manifest::{Command, Grants, Manifest, SettingKind};
+use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, SettingKind};
 use crate::domain::message::Channel;
 use crate::domain::prefix::Prefix;
 
@@ -69,9 +69,23 @@ impl ModuleSetup {
         }
     }
 
-    /// Whether it answers: enabled, and granted all that it asks for.
+    /// Whether it has words here: enabled, granted all that it asks for, and not off until somebody restores its fuse. One
+    /// that comes back by itself keeps its words (see [`ModuleSetup::is_blown`]).
     pub fn is_running(&self) -> bool {
-        self.is_enabled && self.grants.suffice_for(&self.manifest)
+        let is_off = self.find_blown().is_some_and(|blown| blown.until.is_none());
+        self.is_enabled && self.grants.suffice_for(&self.manifest) && !is_off
+    }
+
+    /// Whether it is off because it broke too often.
+    pub fn is_blown(&self, now: SystemTime) -> bool {
+        self.find_blown().is_some_and(|blown| blown.is_blown(now))
+    }
+
+    /// The fuse of the version that is here. A bundled module has none: there is nothing else to fall back to, and
+    /// without some of them a creator is locked out.
+    fn find_blown(&self) -> Option<&BlownFuse> {
+        let is_bundled = self.manifest.source == ModuleSource::Bundled;
+        self.blown.as_ref().filter(|blown| blown.digest == self.manifest.digest && !is_bundled)
     }
 
     /// What the module sees of its settings: declared keys, in the order of their declaration, defaults filled in and

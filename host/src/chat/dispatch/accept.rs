@@ -1,17 +1,21 @@
 //! The steps before a call.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::super::cooldown::{Attempt, Taken};
 use super::super::permission::may_call;
 use super::super::route::{Routed, route};
-use super::Dispatch;
-use super::answer::Address;
+use super::answer::{Address, Ending};
+use super::{Dispatch, Memory};
+use crate::domain::audit::Actor;
 use crate::domain::id::ChannelId;
 use crate::domain::invocation::{Invocation, InvocationId, Origin};
-use crate::domain::manifest::{Capability, Command};
-use crate::domain::message::ChatMessage;
+use crate::domain::manifest::{Capability, Command, ModuleSource};
+use crate::domain::message::{ChatMessage, Chatter, QuotedMessage};
+use crate::domain::ports::Moment;
+use crate::domain::report::{Fault, Outcome, Usage};
+use crate::domain::role::Role;
 use crate::sandbox::Call;
 use crate::setup::channel::{ChannelSetup, Target};
 
@@ -33,15 +37,42 @@ pub enum Silence {
     UnknownWord,
     #[error("duplicate")]
     Duplicate,
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It broke, and the channel heard an apology less than a minute ago.
+    #[error("apologised lately")]
+    ApologisedLately,
+}
+
+/// Why a call of something that runs here is not made, whichever way it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
     #[error("muted")]
     Muted,
     #[error("role")]
     Role,
+    /// For so long.
     #[error("cooldown")]
-    Cooldown,
-    /// It broke, and the channel heard an apology less than a minute ago.
-    #[error("apologised lately")]
-    ApologisedLately,
+    Cooldown(Duration),
+    /// The module broke too often and is off in this channel: until then, or until somebody restores it.
+    #[error("fuse")]
+    Blown(Option<SystemTime>),
+    /// The module broke when this chatter called it, more than once; they are ignored for so long.
+    #[error("ignored")]
+    Ignored(Duration),
+}
+
+/// A call that asks to be made, whichever way it came.
+pub(super) struct Ask {
+    pub(super) id: InvocationId,
+    pub(super) chatter: Chatter,
+    pub(super) is_proven: bool,
+    pub(super) by: Actor,
+    pub(super) routed: Routed,
+    pub(super) reply_to: Option<QuotedMessage>,
+    pub(super) sent_at: SystemTime,
+    pub(super) is_dry_run: bool,
+    pub(super) to: Address,
 }
 
 /// A call that is to be carried out, and what is needed to answer it.
@@ -90,76 +121,113 @@ impl Dispatch {
         if memory.duplicates.is_repeated(&message.id) {
             return Err(Silence::Duplicate);
         }
-        if setup.is_muted(now.wall) && !target.module.manifest.requests(Capability::Settings) {
-            return Err(Silence::Muted);
-        }
-        if !may_call(message.chatter.role, target.command.role) {
-            return Err(Silence::Role);
-        }
-        let attempt = attempt_of(&message, target.command);
-        let taken = memory.cooldowns.try_take(&attempt, now.instant).ok_or(Silence::Cooldown)?;
-        Ok(Accepted {
-            taken,
-            command: target.command.clone(),
-            to: address_of(&message, now.instant),
-            call: call_of(message, routed, &setup, &target, now.wall),
-        })
+        let ask = Ask::of(message, routed, now.instant);
+        Ok(Self::check(&mut memory, ask, &setup, &target, now)?)
     }
 
-    /// For a call that is not made after all: gives its cooldown back.
+    /// The steps that all calls take, whichever way they came.
+    pub(super) fn check(
+        memory: &mut Memory,
+        ask: Ask,
+        setup: &ChannelSetup,
+        target: &Target<'_>,
+        now: Moment,
+    ) -> Result<Accepted, Refusal> {
+        let manifest = &target.module.manifest;
+        let (channel, chatter) = (setup.channel.id, &ask.chatter);
+        if setup.is_muted(now.wall) && !manifest.requests(Capability::Settings) {
+            return Err(Refusal::Muted);
+        }
+        if !may_call(chatter.role, target.command.role) {
+            return Err(Refusal::Role);
+        }
+        if target.module.is_blown(now.wall) {
+            return Err(Refusal::Blown(target.module.blown.and_then(|blown| blown.until)));
+        }
+        // What a broadcaster cannot do without answers them, however often it breaks.
+        let is_heard = manifest.source == ModuleSource::Bundled && chatter.role == Role::Broadcaster;
+        let ignored = memory.fuses.find_ignored(channel, manifest.digest, chatter.id, now.instant);
+        if let Some(left) = ignored.filter(|_| !is_heard) {
+            return Err(Refusal::Ignored(left));
+        }
+        let attempt = attempt_of(channel, chatter, target.command);
+        let taken = match ask.is_dry_run {
+            true => memory.cooldowns.check(&attempt, now.instant).map(|()| Taken::nothing(channel)),
+            false => memory.cooldowns.try_take(&attempt, now.instant),
+        };
+        let taken = taken.map_err(Refusal::Cooldown)?;
+        let command = target.command.clone();
+        Ok(Accepted { taken, command, to: ask.to.clone(), call: call_of(ask, setup, target, now.wall) })
+    }
+
+    /// For a call that is not made after all, because too many are under way: gives its cooldown back.
     pub fn decline(&self, accepted: Accepted) {
-        self.lock().cooldowns.give_back(accepted.taken);
+        let Accepted { call, taken, to, .. } = accepted;
+        self.lock().cooldowns.give_back(taken);
+        let outcome = Outcome::Failed(Fault::Busy);
+        self.report(&call.manifest, &call.invocation, &to, Ending { outcome, replies: 0, usage: Usage::default() });
     }
 }
 
-fn attempt_of(message: &ChatMessage, command: &Command) -> Attempt {
+impl Ask {
+    fn of(message: ChatMessage, routed: Routed, asked_at: Instant) -> Ask {
+        let chatter = message.chatter;
+        Ask {
+            id: InvocationId { origin: Origin::Chat, id: message.id.0.clone() },
+            by: Actor::Chatter { id: chatter.id, login: chatter.login.clone() },
+            is_proven: true,
+            routed,
+            reply_to: message.reply_to,
+            sent_at: message.sent_at,
+            is_dry_run: false,
+            to: Address {
+                account: message.account,
+                channel_id: message.channel_id,
+                channel_login: message.channel_login,
+                message_id: Some(message.id),
+                role: chatter.role,
+                asked_at,
+            },
+            chatter,
+        }
+    }
+}
+
+fn attempt_of(channel: ChannelId, chatter: &Chatter, command: &Command) -> Attempt {
     Attempt {
-        channel: message.channel_id,
+        channel,
         command: command.name.clone(),
-        chatter: message.chatter.id,
-        role: message.chatter.role,
+        chatter: chatter.id,
+        role: chatter.role,
         channel_cooldown: command.channel_cooldown,
         chatter_cooldown: command.chatter_cooldown,
     }
 }
 
-fn address_of(message: &ChatMessage, asked_at: Instant) -> Address {
-    Address {
-        account: message.account.clone(),
-        channel_id: message.channel_id,
-        channel_login: message.channel_login.clone(),
-        message_id: message.id.clone(),
-        role: message.chatter.role,
-        asked_at,
-    }
-}
-
-fn call_of(message: ChatMessage, routed: Routed, setup: &ChannelSetup, target: &Target<'_>, now: SystemTime) -> Call {
+fn call_of(ask: Ask, setup: &ChannelSetup, target: &Target<'_>, now: SystemTime) -> Call {
+    let Ask { routed, by, is_dry_run, .. } = ask;
     let is_alias = routed.word != target.command.name;
     let invocation = Invocation {
-        id: InvocationId { origin: Origin::Chat, id: message.id.0.clone() },
+        id: ask.id,
         channel: setup.channel.clone(),
-        chatter: message.chatter,
-        is_proven: true,
+        chatter: ask.chatter,
+        is_proven: ask.is_proven,
         bot: setup.bot.clone(),
         prefix: setup.prefix.clone(),
         locale: setup.locale.clone(),
         command: target.command.name.clone(),
         arguments: routed.arguments,
         text: routed.text,
-        message_id: Some(message.id),
-        reply_to: message.reply_to,
-        sent_at: message.sent_at,
+        message_id: ask.to.message_id,
+        reply_to: ask.reply_to,
+        sent_at: ask.sent_at,
         settings: target.module.resolved_settings(),
         details: if is_alias { vec![("alias".to_owned(), routed.word.into())] } else { Vec::new() },
         now,
         random_seed: random_seed(),
     };
-    Call {
-        manifest: target.module.manifest.clone(),
-        grants: target.module.grants.clone(),
-        invocation: Arc::new(invocation),
-    }
+    let (manifest, grants) = (target.module.manifest.clone(), target.module.grants.clone());
+    Call { manifest, grants, invocation: Arc::new(invocation), by, is_dry_run }
 }
 
 fn random_seed() -> u64 {
@@ -187,7 +255,8 @@ mod tests {
         let target = setup.find_word(&routed.word).unwrap();
         let now = SystemTime::UNIX_EPOCH;
 
-        let call = call_of(message.clone(), routed, &setup, &target, now);
+        let ask = Ask::of(message.clone(), routed, Instant::now());
+        let call = call_of(ask, &setup, &target, now);
 
         let expected = Invocation {
             id: InvocationId { origin: Origin::Chat, id: "message-1".into() },
