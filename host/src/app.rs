@@ -45,10 +45,12 @@ pub mod status;
 mod tasks;
 mod used_limits;
 mod wanted;
+mod withdrawals;
 
 use status::Observer;
 use status::socket::StatusSocket;
 use tasks::Tasks;
+use withdrawals::CatalogueWithdrawals;
 
 /// Events that wait for dispatch. Full, it holds up the connections, and they drop what is newest.
 const EVENTS: usize = 4096;
@@ -112,7 +114,11 @@ impl App {
         // First, because a seed may give a channel to another account.
         seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
         setup.load_all().context("cannot load the channels")?;
-        let dispatch = Arc::new(Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock));
+        let dispatch = Arc::new(
+            Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone(), telemetry.clone())
+                .with_fuse(config.fuse.clone())
+                .with_withdrawals(Arc::new(CatalogueWithdrawals { setup: setup.clone(), clock })),
+        );
 
         let changes = store.wanted_changes();
         let listed = wanted::load_wanted(&store).context("cannot tell which channels are wanted")?;

@@ -32,6 +32,7 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     pub modules: ModulesConfig,
     pub telemetry: TelemetryConfig,
+    pub fuse: FuseConfig,
 }
 
 /// Why there is no configuration.
@@ -76,6 +77,7 @@ impl Default for Config {
             sandbox: SandboxConfig::default(),
             modules: ModulesConfig::default(),
             telemetry: TelemetryConfig::default(),
+            fuse: FuseConfig::default(),
         }
     }
 }
@@ -256,6 +258,42 @@ pub struct TelemetryConfig {
 impl Default for TelemetryConfig {
     fn default() -> Self {
         Self { otlp_endpoint: None, otlp_headers_env: None, service_name: "twitchy".to_owned(), sample_ratio: 1.0 }
+    }
+}
+
+/// When a module that breaks is switched off, and what then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FuseConfig {
+    /// Faults of a version in one channel within `window`, of at least `chatters` different chatters, switch it off there.
+    pub faults: usize,
+    pub chatters: usize,
+    pub window: Duration,
+    /// A chatter's faults within `window` after which their calls of that module are ignored for `ignore_for`.
+    pub ignore_after: usize,
+    pub ignore_for: Duration,
+    /// Whether it comes back by itself: after growing pauses, and at last not any more.
+    pub restore: bool,
+    /// Channels in which a version blows, each time by chatters of its own, before it is taken for broken everywhere.
+    pub channels: usize,
+    /// How long after its upload that is looked at.
+    pub new_for: Duration,
+    /// Whether a version that is broken everywhere is withdrawn.
+    pub roll_back: bool,
+}
+
+impl Default for FuseConfig {
+    fn default() -> Self {
+        Self {
+            faults: 5,
+            chatters: 3,
+            window: Duration::from_secs(10 * 60),
+            ignore_after: 2,
+            ignore_for: Duration::from_secs(10 * 60),
+            restore: false,
+            channels: 3,
+            new_for: Duration::from_secs(24 * 60 * 60),
+            roll_back: false,
+        }
     }
 }
 

@@ -43,10 +43,13 @@ use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::SandboxConfig;
+use crate::domain::audit::Actor;
+use crate::domain::effect::Effect;
 use crate::domain::id::ModuleDigest;
 use crate::domain::invocation::{CommandError, Invocation};
 use crate::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
 use crate::domain::message::Reply;
+use crate::domain::report::{Fault, Usage};
 use crate::store::components::Components;
 use compiler::CompilerProgram;
 use invoke::Invoker;
@@ -231,10 +234,21 @@ impl Sandbox {
     /// most. Calls of modules that may write run one after another in each channel, in the order in which this was
     /// first polled. Dropping the future takes the call back while it waits for its turn, and never stops it later.
     pub async fn invoke(&self, call: Call) -> Result<Answer, InvokeError> {
-        let queued = self.invoker.queue(call).await?;
+        self.invoke_metered(call).await.answer
+    }
+
+    /// [`Sandbox::invoke`], and what it cost, whatever came of it.
+    pub async fn invoke_metered(&self, call: Call) -> Invoked {
+        let queued = match self.invoker.queue(call).await {
+            Ok(queued) => queued,
+            Err(error) => return Invoked { answer: Err(error), usage: Usage::default() },
+        };
         let invoker = Arc::clone(&self.invoker);
-        let invoked = self.lanes.run(queued.passage(), async move { invoker.invoke(queued).await });
-        invoked.await.map_err(|error| InvokeError::Host(unfinished(&error)))?
+        let invoked = self.lanes.run(queued.passage(), async move { invoker.invoke(queued).await }).await;
+        invoked.unwrap_or_else(|error| {
+            let unfinished = InvokeError::Host(unfinished(&error));
+            Invoked { answer: Err(unfinished), usage: Usage::default() }
+        })
     }
 
     /// How many calls run in each size class that is in use.
@@ -270,14 +284,35 @@ pub struct Call {
     pub manifest: Arc<Manifest>,
     pub grants: Grants,
     pub invocation: Arc<Invocation>,
+    /// Who answers for what it changes.
+    pub by: Actor,
+    /// Runs in full, and then nothing is kept: no change, no outcome, no request to the web.
+    pub is_dry_run: bool,
 }
 
-/// A module's answer; what it changed is on disk by now.
+impl Call {
+    /// As the chatter of the invocation, and in earnest.
+    pub fn new(manifest: Arc<Manifest>, grants: Grants, invocation: Invocation) -> Call {
+        let by = Actor::Chatter { id: invocation.chatter.id, login: invocation.chatter.login.clone() };
+        Call { manifest, grants, invocation: Arc::new(invocation), by, is_dry_run: false }
+    }
+}
+
+/// How a call ended, and what it used.
+#[derive(Clone, Debug)]
+pub struct Invoked {
+    pub answer: Result<Answer, InvokeError>,
+    pub usage: Usage,
+}
+
+/// A module's answer; what it changed is on disk by now, unless the call was a dry run.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub outcome: Result<Vec<Reply>, CommandError>,
     /// The invocation was committed before, and these are the replies of that time.
     pub is_duplicate: bool,
+    /// What a dry run would have changed, in the order of asking; empty where it was none.
+    pub changes: Vec<Effect>,
     pub took: Duration,
 }
 
@@ -313,6 +348,19 @@ impl InvokeError {
         match self {
             InvokeError::Deadline | InvokeError::Cpu | InvokeError::Memory | InvokeError::Trap(_) => Blame::Guest,
             InvokeError::Conflict | InvokeError::Busy | InvokeError::Host(_) => Blame::Host,
+        }
+    }
+
+    /// The error without its text.
+    pub fn fault(&self) -> Fault {
+        match self {
+            InvokeError::Deadline => Fault::Deadline,
+            InvokeError::Cpu => Fault::Processor,
+            InvokeError::Memory => Fault::Memory,
+            InvokeError::Trap(_) => Fault::Trap,
+            InvokeError::Conflict => Fault::Conflict,
+            InvokeError::Busy => Fault::Busy,
+            InvokeError::Host(_) => Fault::Host,
         }
     }
 }

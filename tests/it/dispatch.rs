@@ -6,11 +6,14 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use twitchy::chat::dispatch::call::{CallError, HttpCall};
 use twitchy::chat::inbox::Progress;
 use twitchy::domain::message::{ChatMessage, Event, OutgoingMessage, Reply};
+use twitchy::domain::report::Outcome;
 use twitchy::domain::role::Role;
 use twitchy::transcript::Heard;
 
+use super::calls::{call, claiming};
 use super::harness::{House, channel_id, login, message};
 
 /// A house whose loop runs.
@@ -144,6 +147,41 @@ async fn a_channel_full_of_slow_calls_leaves_a_seat_to_its_neighbour() {
 }
 
 #[tokio::test]
+async fn what_is_answered_over_http_is_said_in_chat_where_it_is_asked_for() {
+    let running = Running::start(House::with_guests(&["counter"]).await, 100);
+    // The loop has begun once it has taken something.
+    running.say(moderator(1, "!balance")).await;
+    running.settle(1).await;
+    let dispatch = running.house.dispatch.clone();
+    for (id, is_delivered, is_dry_run) in
+        [("a", false, false), ("b", true, true), ("c", true, false), ("c", true, false)]
+    {
+        let call = HttpCall { is_delivered, is_dry_run, ..call(id, "count", &[]) };
+        let called = dispatch.call(call).await.unwrap();
+        let is_first = is_delivered && !is_dry_run && called.outcome == Outcome::Answered;
+        assert_eq!(called.queued, usize::from(is_first), "{id}");
+    }
+    assert_eq!(texts(&running.stop().await), ["you have 0 points", "@alice count is 2"]);
+    let after = dispatch.call(HttpCall { is_delivered: true, ..call("d", "balance", &[]) }).await;
+    assert!(after.is_err(), "the house is closed");
+}
+
+#[tokio::test]
+async fn a_full_house_is_busy_for_http_at_once() {
+    let house = House::with_guests(&["loops-forever"]).await;
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..100 {
+        let dispatch = house.dispatch.clone();
+        let call = claiming(&format!("chatter{number}"), call(&number.to_string(), "loops-forever", &[]));
+        calls.spawn(async move { dispatch.call(call).await });
+    }
+    let ended = calls.join_all().await;
+    assert!(ended.contains(&Err(CallError::Busy)), "{ended:?}");
+    assert!(house.dispatch.call(call("z", "balance", &[])).await.is_ok());
+    house.close().await;
+}
+
+#[tokio::test]
 async fn an_account_that_only_listens_here_is_silent() {
     let house = House::with_guests(&["echo"]).await;
     let overheard = ChatMessage { account: login("other_bot"), ..moderator(1, "!echo hi") };
@@ -156,8 +194,8 @@ async fn an_account_that_only_listens_here_is_silent() {
 #[tokio::test]
 async fn a_guests_faults_are_counted_against_its_module() {
     let house = House::with_guests(&["traps"]).await;
-    for id in 1..=3 {
-        house.hear(moderator(id, "!traps")).await;
+    for (id, name) in ["alice", "bob", "dan"].into_iter().enumerate() {
+        house.hear(message("shop", Role::Everyone, name, id, "!traps")).await;
     }
     house.hear(moderator(4, "!balance")).await;
     let faults = house.dispatch.list_faults().into_iter().map(|(module, count)| (module.to_string(), count));

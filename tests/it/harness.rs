@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 use tests::guests;
@@ -12,14 +12,14 @@ use twitchy::balances::provider::{
     Balance, BalanceProvider, FailingProvider, FindBalanceError, Found, Pending, Standing,
 };
 use twitchy::chat::dispatch::Dispatch;
-use twitchy::config::SandboxConfig;
+use twitchy::config::{FuseConfig, SandboxConfig};
 use twitchy::domain::audit::{Actor, Stamp};
 use twitchy::domain::effect::{Commit, Committed, Effect, Revision, Scope};
 use twitchy::domain::id::{ChannelId, ChatterId, Login, MessageId};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::manifest::{ModuleSource, SizeClass};
 use twitchy::domain::message::{Channel, ChatMessage, Chatter, QuotedMessage};
-use twitchy::domain::ports::{Clock, Moment};
+use twitchy::domain::ports::Clock;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
 use twitchy::sandbox::Sandbox;
@@ -28,34 +28,12 @@ use twitchy::setup::powers::Powers;
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
 use twitchy::store::chatters::KnownChatter;
+use twitchy::telemetry::Telemetry;
 use twitchy::transcript::{ChannelHeader, Heard, Said, Step, Transcript, show_reply};
 use twitchy_commands::BUNDLED;
 
+pub(crate) use crate::manual_clock::ManualClock;
 use crate::workshop::workshop;
-
-/// A clock that a test moves.
-pub(crate) struct ManualClock {
-    now: Mutex<Moment>,
-}
-
-impl ManualClock {
-    /// Stands at a time of day, on a day in 2026.
-    pub(crate) fn at(time_of_day: Duration) -> ManualClock {
-        let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000 / 86_400 * 86_400);
-        ManualClock { now: Mutex::new(Moment { instant: Instant::now(), wall: midnight + time_of_day }) }
-    }
-
-    pub(crate) fn advance(&self, span: Duration) {
-        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        *now = Moment { instant: now.instant + span, wall: now.wall + span };
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Moment {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A folder in memory, where the system has such a place: waiting for the disk at each commit would be most of the
 /// tests' time, and none of them pulls the plug.
@@ -79,6 +57,9 @@ struct Wishes {
     enabled: Vec<String>,
     /// Guests that somebody uploaded and nobody granted anything.
     uploaded: Vec<String>,
+    /// Guests of the operator's own, on everywhere.
+    configured: Vec<String>,
+    fuse: FuseConfig,
     outside: HashMap<ChannelId, Arc<dyn BalanceProvider>>,
 }
 
@@ -93,6 +74,8 @@ impl Wishes {
                     ("room", room) => wishes.room = Some(room.parse().expect("room: a number of channels")),
                     ("enabled", names) => wishes.enabled.extend(list(names)),
                     ("uploaded", names) => wishes.uploaded.extend(list(names)),
+                    ("configured", names) => wishes.configured.extend(list(names)),
+                    ("fuse", restores) => wishes.fuse.restore = restores == "restores",
                     ("provider", "down") => {
                         wishes.outside.insert(channel_id(&header.login), Arc::new(FailingProvider));
                     }
@@ -115,6 +98,7 @@ pub(crate) struct House {
     pub(crate) setup: Arc<Setup>,
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) telemetry: Arc<Telemetry>,
     is_closed: bool,
     _folder: TempDir,
 }
@@ -128,6 +112,7 @@ impl House {
         let store = Arc::new(Store::open(&folder.path().join("twitchy.sqlite"), clock.clone()).expect("it is new"));
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Essentials));
         let policy = if wishes.is_join_open { JoinPolicy::Open } else { JoinPolicy::Closed };
+        let telemetry = Arc::new(Telemetry::default());
         let world = World {
             store: store.clone(),
             setup: setup.clone(),
@@ -135,14 +120,17 @@ impl House {
             balances: Balances::new(store.clone(), wishes.outside.clone()),
             clock: clock.clone(),
             limits: limits.clone(),
-            telemetry: Arc::default(),
+            telemetry: telemetry.clone(),
         };
         // Kept from run to run, so that a guest is compiled once.
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts");
         let workshop = workshop(&cache, &folder.path().join("modules"));
         let sandbox = Arc::new(Sandbox::start(&limits, workshop, Arc::new(world)).expect("the sandbox starts"));
-        let dispatch = Arc::new(Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone()));
-        let house = House { dispatch, store, setup, sandbox, clock, is_closed: false, _folder: folder };
+        let dispatch = Arc::new(
+            Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone(), telemetry.clone())
+                .with_fuse(wishes.fuse.clone()),
+        );
+        let house = House { dispatch, store, setup, sandbox, clock, telemetry, is_closed: false, _folder: folder };
         house.add_modules(&wishes).await;
         for header in headers {
             house.open_channel(header).await;
@@ -167,6 +155,8 @@ impl House {
                 self.add_module(bytes, ModuleSource::Bundled).await;
             } else if wishes.uploaded.iter().any(|uploaded| uploaded == name) {
                 self.add_module(bytes, ModuleSource::Uploaded).await;
+            } else if wishes.configured.iter().any(|configured| configured == name) {
+                self.add_module(bytes, ModuleSource::Configured).await;
             }
         }
     }
@@ -257,8 +247,8 @@ impl Drop for House {
 /// Plays a transcript, and shows all of it corrected where it is wrong.
 ///
 /// Keys of a channel's first line, all optional: `enabled: balance, echo` (also the tests' guests), `uploaded: counter`
-/// (a guest without grants), `prefix: ?`, `bot: robot` (`absent`: the bot is not there yet), `balances: alice 5, bob 7`,
-/// `seen: bob`, `provider: down` or `rich`, `time: 12:00:00`, and for the host `join: open` and `room: 2`.
+/// (a guest without grants), `configured: traps` (the operator's own, on everywhere), `prefix: ?`, `bot: robot` (`absent`: the bot is not there yet), `balances: alice 5, bob 7`,
+/// `seen: bob`, `provider: down` or `rich`, `time: 12:00:00`, and for the host `join: open`, `room: 2` and `fuse: restores`.
 pub(crate) async fn check(text: &str) {
     let transcript = Transcript::parse(text).unwrap_or_else(|error| panic!("{error} of\n{text}"));
     let mut headers: Vec<&ChannelHeader> = Vec::new();
@@ -369,6 +359,11 @@ impl BalanceProvider for RichProvider {
     fn top<'a>(&'a self, _: ChannelId, _: &'a str, _: usize) -> Pending<'a, Vec<Standing>> {
         Box::pin(async { Err(FindBalanceError::UnknownCurrency) })
     }
+}
+
+pub(crate) fn header(channel: &str, pairs: &[(&str, &str)]) -> ChannelHeader {
+    let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    ChannelHeader { login: login(channel), pairs }
 }
 
 pub(crate) fn login(text: &str) -> Login {

@@ -1,10 +1,12 @@
 //! The tests of the whole, in one binary: no outside network, no sleeping.
 #![allow(clippy::unwrap_used, reason = "a test that panics is a test that fails")]
 
+mod calls;
 mod dispatch;
 mod harness;
 mod house;
 mod load;
+mod manual_clock;
 mod sandbox;
 mod transcripts;
 mod workshop;

@@ -63,7 +63,8 @@ pub(crate) fn call(manifest: Arc<Manifest>, channel: ChannelId) -> Call {
         now,
         random_seed: 42,
     };
-    Call { grants: Grants::all(&manifest), manifest, invocation: Arc::new(invocation) }
+    let grants = Grants::all(&manifest);
+    Call::new(manifest, grants, invocation)
 }
 
 /// Keeps all that a run needs alive.

@@ -60,26 +60,45 @@ struct Span {
     end: Instant,
 }
 
+impl Attempt {
+    fn keys(&self) -> [(Key, Duration); 2] {
+        [(None, self.channel_cooldown), (Some(self.chatter), self.chatter_cooldown)]
+            .map(|(chatter, cooldown)| (Key { command: self.command.clone(), chatter }, cooldown))
+    }
+}
+
+impl Taken {
+    /// For a call that takes no cooldown.
+    pub fn nothing(channel: ChannelId) -> Taken {
+        Taken { channel, ends: Vec::new() }
+    }
+}
+
 impl Cooldowns {
-    /// Starts the cooldowns of a call; None where one of them runs still, and then starts none.
-    pub fn try_take(&mut self, attempt: &Attempt, now: Instant) -> Option<Taken> {
-        let mut taken = Taken { channel: attempt.channel, ends: Vec::new() };
+    /// Starts the cooldowns of a call; where one of them runs still it starts none, and says for how long.
+    pub fn try_take(&mut self, attempt: &Attempt, now: Instant) -> Result<Taken, Duration> {
+        let mut taken = Taken::nothing(attempt.channel);
         if attempt.role >= EXEMPT_FROM {
-            return Some(taken);
+            return Ok(taken);
         }
         let running = self.channels.entry(attempt.channel).or_default();
         running.forget_ended(now);
-        let keys = [(None, attempt.channel_cooldown), (Some(attempt.chatter), attempt.chatter_cooldown)]
-            .map(|(chatter, cooldown)| (Key { command: attempt.command.clone(), chatter }, cooldown));
-        if keys.iter().any(|(key, cooldown)| running.is_in_the_way(key, *cooldown, now)) {
-            return None;
-        }
+        let keys = attempt.keys();
+        running.check(&keys, now)?;
         for (key, cooldown) in keys.into_iter().filter(|(_, cooldown)| !cooldown.is_zero()) {
             let span = Span { start: now, end: now + cooldown };
             running.insert(key.clone(), span);
             taken.ends.push((span.end, key));
         }
-        Some(taken)
+        Ok(taken)
+    }
+
+    /// What [`Cooldowns::try_take`] would say, without starting anything.
+    pub fn check(&self, attempt: &Attempt, now: Instant) -> Result<(), Duration> {
+        match self.channels.get(&attempt.channel) {
+            Some(running) if attempt.role < EXEMPT_FROM => running.check(&attempt.keys(), now),
+            _ => Ok(()),
+        }
     }
 
     /// As if the call had not been made.
@@ -101,9 +120,12 @@ impl Running {
         }
     }
 
-    /// A cooldown that was shortened since it began is as long as it is now.
-    fn is_in_the_way(&self, key: &Key, cooldown: Duration, now: Instant) -> bool {
-        self.spans.get(key).is_some_and(|span| now < span.start + cooldown)
+    /// How long the longest of these still runs. One that was shortened since it began is as long as it is now.
+    fn check(&self, keys: &[(Key, Duration)], now: Instant) -> Result<(), Duration> {
+        let running = |key| self.spans.get(key).filter(|span| now < span.end);
+        let ends = keys.iter().filter_map(|(key, cooldown)| Some(running(key)?.start + *cooldown));
+        let left = ends.map(|end| end.saturating_duration_since(now)).max().unwrap_or_default();
+        if left.is_zero() { Ok(()) } else { Err(left) }
     }
 
     fn insert(&mut self, key: Key, span: Span) {
@@ -143,7 +165,10 @@ mod tests {
     }
 
     fn may_call(cooldowns: &mut Cooldowns, attempt: &Attempt, now: Instant) -> bool {
-        cooldowns.try_take(attempt, now).is_some()
+        let may_call = cooldowns.check(attempt, now);
+        let taken = cooldowns.try_take(attempt, now);
+        assert_eq!(taken.as_ref().err(), may_call.as_ref().err(), "looking tells what taking does");
+        taken.is_ok()
     }
 
     #[test]
@@ -152,6 +177,16 @@ mod tests {
         assert!(may_call(&mut cooldowns, &attempt("balance", 7), now));
         assert!(!may_call(&mut cooldowns, &attempt("balance", 7), now + 10 * SECOND - Duration::from_nanos(1)));
         assert!(may_call(&mut cooldowns, &attempt("balance", 7), now + 10 * SECOND));
+    }
+
+    #[test]
+    fn whoever_comes_too_early_learns_how_long_to_wait() {
+        let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
+        let shared = Attempt { channel_cooldown: 2 * SECOND, ..attempt("balance", 7) };
+        assert!(may_call(&mut cooldowns, &shared, now));
+        let other = Attempt { chatter: ChatterId(8), ..shared.clone() };
+        assert_eq!(cooldowns.try_take(&shared, now + SECOND).unwrap_err(), 9 * SECOND);
+        assert_eq!(cooldowns.try_take(&other, now + SECOND).unwrap_err(), SECOND);
     }
 
     #[test]
@@ -261,10 +296,10 @@ mod tests {
 
                 let taken = cooldowns.try_take(&attempt, now);
 
-                prop_assert_eq!(taken.is_some(), expected);
+                prop_assert_eq!(taken.is_ok(), expected);
                 match taken {
-                    Some(taken) if comes_to_nothing => cooldowns.give_back(taken),
-                    Some(_) if !is_exempt => kept.push((attempt, now)),
+                    Ok(taken) if comes_to_nothing => cooldowns.give_back(taken),
+                    Ok(_) if !is_exempt => kept.push((attempt, now)),
                     _ => {}
                 }
                 for running in cooldowns.channels.values() {

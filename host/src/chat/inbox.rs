@@ -7,18 +7,18 @@
 //! more for a second: the newest is dropped and counted.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use super::dispatch::{Accepted, Dispatch};
-use super::seats::{Seat, Seats};
-use super::turns::{Turn, Turns};
+use super::dispatch::Dispatch;
+use super::dispatch::accept::Accepted;
+use super::seats::Seat;
+use super::turns::Turn;
 use crate::domain::id::Login;
 use crate::domain::message::{ChatMessage, Event, OutgoingMessage};
 
@@ -55,10 +55,25 @@ impl Progress {
     }
 }
 
-/// A call under way, and all that it gives up by its end: first its turn, so that the next one may begin.
-struct Called {
+/// A call's place among those under way, given up at its end: first its turn, so that the next one may begin.
+pub(super) struct Place {
     turn: Option<Turn>,
     _seat: Seat,
+}
+
+impl Place {
+    /// Waits for the turn; false where it did not come in time.
+    pub(super) async fn turn_comes(&mut self) -> bool {
+        match &mut self.turn {
+            Some(turn) => timeout(TURN_WITHIN, turn.come()).await.is_ok(),
+            None => true,
+        }
+    }
+}
+
+/// A chat call under way.
+struct UnderWay {
+    place: Place,
     unsettled: Unsettled,
 }
 
@@ -94,7 +109,7 @@ impl Dispatch {
         L: FnMut(Event) -> F,
         F: Future<Output = ()>,
     {
-        let (seats, mut turns, calls) = (Seats::default(), Turns::default(), TaskTracker::new());
+        self.replace_outboxes(Some(outboxes));
         let mut save_tally = interval(SAVE_TALLY_EVERY);
         save_tally.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -103,7 +118,7 @@ impl Dispatch {
                 () = shutdown.cancelled() => break,
                 _ = save_tally.tick() => {
                     let dispatch = self.clone();
-                    calls.spawn(async move { dispatch.save_tally().await });
+                    self.calls.spawn(async move { dispatch.save_tally().await });
                     continue;
                 }
                 event = events.recv() => event,
@@ -113,25 +128,49 @@ impl Dispatch {
             let unsettled = Unsettled { dispatch: self.clone() };
             match event {
                 Event::Message(message) => {
-                    let admitted = self.admit(*message, &seats);
+                    let admitted = self.admit(*message);
                     let admitted =
                         tokio::select! { admitted = admitted => admitted, () = shutdown.cancelled() => break };
                     let Some((accepted, seat)) = admitted else { continue };
-                    let turn = accepted.is_serial().then(|| turns.stand_in_line(accepted.channel()));
-                    let called = Called { unsettled, turn, _seat: seat };
-                    calls.spawn(called.carry_out(accepted, outboxes.clone()));
+                    let under_way = UnderWay { place: self.stand_in_line(&accepted, seat), unsettled };
+                    self.calls.spawn(under_way.carry_out(accepted));
                 }
                 other => learn(other).await,
             }
         }
-        calls.close();
-        calls.wait().await;
+        self.calls.close();
+        self.calls.wait().await;
+        self.replace_outboxes(None);
         self.save_tally().await;
     }
 
-    async fn admit(&self, message: ChatMessage, seats: &Seats) -> Option<(Accepted, Seat)> {
+    fn replace_outboxes(&self, outboxes: Option<Arc<Outboxes>>) {
+        *self.outboxes.lock().unwrap_or_else(PoisonError::into_inner) = outboxes;
+    }
+
+    /// To be called in the order of arrival.
+    pub(super) fn stand_in_line(&self, accepted: &Accepted, seat: Seat) -> Place {
+        let turn = accepted.is_serial().then(|| self.lock().turns.stand_in_line(accepted.channel()));
+        Place { turn, _seat: seat }
+    }
+
+    /// Whether the outbox of its account took the message; counted either way.
+    pub(super) async fn send(&self, message: OutgoingMessage) -> bool {
+        let outboxes = self.outboxes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_sent = match outboxes.as_ref().and_then(|outboxes| outboxes.get(&message.account)) {
+            Some(outbox) => outbox.send_timeout(message, REPLY_WITHIN).await.is_ok(),
+            None => false,
+        };
+        self.progress.send_modify(|progress| match is_sent {
+            true => progress.replies += 1,
+            false => progress.replies_dropped += 1,
+        });
+        is_sent
+    }
+
+    async fn admit(&self, message: ChatMessage) -> Option<(Accepted, Seat)> {
         let accepted = self.accept(message).ok()?;
-        match seats.take(accepted.channel()).await {
+        match self.seats.take(accepted.channel()).await {
             Some(seat) => Some((accepted, seat)),
             None => {
                 self.drop_call(accepted);
@@ -147,23 +186,14 @@ impl Dispatch {
     }
 }
 
-impl Called {
-    async fn carry_out(mut self, accepted: Accepted, outboxes: Arc<Outboxes>) {
+impl UnderWay {
+    async fn carry_out(mut self, accepted: Accepted) {
         let dispatch = &self.unsettled.dispatch;
-        if let Some(turn) = &mut self.turn
-            && timeout(TURN_WITHIN, turn.come()).await.is_err()
-        {
+        if !self.place.turn_comes().await {
             return dispatch.drop_call(accepted);
         }
         for message in dispatch.carry_out(accepted).await.unwrap_or_default() {
-            let is_sent = match outboxes.get(&message.account) {
-                Some(outbox) => outbox.send_timeout(message, REPLY_WITHIN).await.is_ok(),
-                None => false,
-            };
-            dispatch.progress.send_modify(|progress| match is_sent {
-                true => progress.replies += 1,
-                false => progress.replies_dropped += 1,
-            });
+            dispatch.send(message).await;
         }
     }
 }

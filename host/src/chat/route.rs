@@ -19,8 +19,22 @@ pub struct Routed {
 pub fn route(text: &str, prefix: &Prefix, bot: &Login, is_reply: bool) -> Option<Routed> {
     let call = find_call(text, prefix, bot, is_reply)?;
     let (word, rest) = call.split_once(char::is_whitespace).unwrap_or((call, ""));
+    Some(route_rest(word, rest))
+}
+
+/// A call of `word` with what stands after it.
+pub fn route_rest(word: &str, rest: &str) -> Routed {
     let text = rest.trim_start();
-    Some(Routed { word: word.to_lowercase().into(), arguments: split_arguments(text), text: text.into() })
+    Routed { word: word.to_lowercase().into(), arguments: split_arguments(text), text: text.into() }
+}
+
+/// As a chatter would type these arguments: in quotes where they would fall apart without.
+pub fn join_arguments(arguments: &[String]) -> String {
+    let typed = arguments.iter().map(|argument| {
+        let needs_quotes = argument.is_empty() || argument.contains(char::is_whitespace);
+        if needs_quotes { format!("\"{argument}\"") } else { argument.clone() }
+    });
+    typed.collect::<Vec<_>>().join(" ")
 }
 
 /// Splits at white space, but not within `"..."`: a quote opens where an argument starts, and the quote that closes it
@@ -192,6 +206,11 @@ mod tests {
 
             prop_assert_eq!(&route_under("!", &format!("!{call} \u{E0000}"), false), &expected);
             prop_assert_eq!(&route_under("?", &format!("@Twitchy, {call}"), false), &expected);
+        }
+
+        #[test]
+        fn joined_arguments_are_split_again(arguments in proptest::collection::vec("[^\"]{0,12}", 0..6)) {
+            prop_assert_eq!(route_rest("Say", &join_arguments(&arguments)).arguments, arguments);
         }
 
         #[test]

@@ -75,6 +75,14 @@ impl Seats {
             }
         }
     }
+
+    /// None where [`Seats::take`] would wait.
+    pub fn try_take(&self, channel: ChannelId) -> Option<Seat> {
+        match self.house.lock().take(channel, Instant::now()) {
+            Taking::Taken(number) => Some(Seat { house: Arc::clone(&self.house), channel, number }),
+            Taking::WaitUntil(_) | Taking::Full => None,
+        }
+    }
 }
 
 impl House {
@@ -158,6 +166,7 @@ mod tests {
         let seats = Seats::default();
         let mut held = take_many(&seats, 0, 2 * MOST_FRESH as u64).await;
         assert_eq!(held.len(), MOST_FRESH);
+        assert!(seats.try_take(ChannelId(9)).is_none(), "who does not wait has none");
         let began = Instant::now();
         let (next, ()) = tokio::join!(seats.take(ChannelId(9)), async { drop(held.remove(0)) });
         assert!(next.is_some() && began.elapsed() < FRESH_FOR);

@@ -1,8 +1,12 @@
 //! What a chatter reads where a module gave no answer: one sentence each, the same for every module. Pure.
 
+use std::time::Duration;
+
+use crate::domain::id::{Login, ModuleName};
 use crate::domain::manifest::Command;
 use crate::domain::prefix::Prefix;
 use crate::sandbox::Blame;
+use crate::setup::span::show_span;
 
 /// `usage: !pay @chatter AMOUNT`, after the module's own words if it has any.
 pub fn tell_usage(words: &str, prefix: &Prefix, command: &Command) -> String {
@@ -16,6 +20,16 @@ pub fn tell_usage(words: &str, prefix: &Prefix, command: &Command) -> String {
 /// What lies behind the command is down; the details are for the log.
 pub fn tell_unavailable() -> String {
     "sorry, that isn't available right now; please try again later".to_owned()
+}
+
+/// For the broadcaster: a module keeps breaking, and was switched off. `back_in`: where it comes back by itself.
+pub fn tell_blown(broadcaster: &Login, module: &ModuleName, prefix: &Prefix, back_in: Option<Duration>) -> String {
+    let told =
+        format!("@{broadcaster} {module} keeps failing and was switched off here; {prefix}settings enable {module}");
+    match back_in {
+        Some(span) => format!("{told} brings it back before it comes back by itself in {}", show_span(span)),
+        None => format!("{told} brings it back"),
+    }
 }
 
 /// The call broke off.

@@ -8,14 +8,16 @@ use toml::de::{DeTable, DeValue};
 use super::section::{Problem, Problems, Section, find_nearest};
 use super::value::{CountOrAuto, Name, OrOff, Ratio, ReadValue, Size, VariableName};
 use super::{
-    AccountConfig, ChannelsConfig, Config, LimitsConfig, ModulesConfig, SandboxConfig, SeedChannel, TelemetryConfig,
-    TokenSource, TwitchConfig,
+    AccountConfig, ChannelsConfig, Config, FuseConfig, LimitsConfig, ModulesConfig, SandboxConfig, SeedChannel,
+    TelemetryConfig, TokenSource, TwitchConfig,
 };
 use crate::domain::id::Login;
 
 const ACCOUNTS: &str = "must be tables: write login and token_env below a line [[accounts]]";
 const UNLIMITED: &str = "may be false only where twitch.irc_server is a tcp:// server on this machine: speaking to Twitch without its \
                          limits earns the account a ban";
+/// The fuse remembers as many: of faults in a channel, and of channels.
+const MOST_FAULTS: usize = 64;
 const JOIN: &str = "must be a list such as [\"shop\", { login = \"cafe\", account = \"otherbot\" }]";
 
 const PLAIN_HEADERS: &str = "needs an otlp_endpoint that begins with https:// or is on this machine: the headers are most likely a key, and \
@@ -48,8 +50,9 @@ fn read_file(mut file: Section<'_, '_>, folder: &Path) -> Config {
     let sandbox = read_sandbox(file.section("sandbox"), &defaults.sandbox);
     let modules = read_modules(file.section("modules"), folder);
     let telemetry = read_telemetry(file.section("telemetry"), defaults.telemetry);
+    let fuse = read_fuse(file.section("fuse"), &defaults.fuse);
     file.finish();
-    Config { data_dir, twitch, accounts, channels, limits, sandbox, modules, telemetry }
+    Config { data_dir, twitch, accounts, channels, limits, sandbox, modules, telemetry, fuse }
 }
 
 fn read_twitch(mut section: Section<'_, '_>, defaults: TwitchConfig) -> TwitchConfig {
@@ -213,6 +216,26 @@ fn read_telemetry(mut section: Section<'_, '_>, defaults: TelemetryConfig) -> Te
     telemetry
 }
 
+fn read_fuse(mut section: Section<'_, '_>, defaults: &FuseConfig) -> FuseConfig {
+    let fuse = FuseConfig {
+        faults: section.take("faults", defaults.faults),
+        chatters: section.take("chatters", defaults.chatters),
+        window: section.take("window", defaults.window),
+        ignore_after: section.take("ignore_after", defaults.ignore_after),
+        ignore_for: section.take("ignore_for", defaults.ignore_for),
+        restore: section.take("restore", defaults.restore),
+        channels: section.take("channels", defaults.channels),
+        new_for: section.take("new_for", defaults.new_for),
+        roll_back: section.take("roll_back", defaults.roll_back),
+    };
+    section.check("faults", fuse.faults <= MOST_FAULTS, "must not be more than 64");
+    section.check("chatters", fuse.chatters <= fuse.faults, "must not be more than fuse.faults");
+    section.check("ignore_after", fuse.ignore_after <= MOST_FAULTS, "must not be more than 64");
+    section.check("channels", fuse.channels <= MOST_FAULTS, "must not be more than 64");
+    section.finish();
+    fuse
+}
+
 fn take_length(section: &mut Section<'_, '_>, key: &'static str, default: usize) -> usize {
     section.find::<Size>(key).and_then(|size| size.0.try_into().ok()).unwrap_or(default)
 }
@@ -259,7 +282,7 @@ mod tests {
     #[test]
     fn the_example_has_every_key() {
         let example = uncommented_example();
-        for table in ["twitch", "channels", "limits", "sandbox", "modules", "telemetry"] {
+        for table in ["twitch", "channels", "limits", "sandbox", "modules", "telemetry", "fuse"] {
             let header = format!("[{table}]\n");
             let text = example.replace(&header, &format!("{header}zzzzzzzzzzzzzzzz = 1\n"));
             let problems = parse(&text, Path::new("")).unwrap_err();

@@ -12,6 +12,8 @@ use super::principal::KeyId;
 pub enum Actor {
     /// The holder of an API key.
     Key { id: KeyId, name: Box<str> },
+    /// The holder of an API key, who says that this chatter asked for it.
+    Claim { key: KeyId, name: Box<str>, chatter: ChatterId, login: Login },
     /// Whoever called a command in chat.
     Chatter { id: ChatterId, login: Login },
     /// Whoever has a shell on the host's machine.

@@ -18,6 +18,8 @@ const LONGEST_TEXT: usize = 300;
 pub(super) enum Failure {
     /// Somebody else wrote what the run had read: worth another run.
     Conflict,
+    /// The host refused what the chatter wanted, with this sentence: an answer like a module's own.
+    Refused(String),
     Final(InvokeError),
 }
 
@@ -25,6 +27,8 @@ impl From<Failure> for InvokeError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Conflict => InvokeError::Conflict,
+            // Made an answer where the run ended; nothing else refuses.
+            Failure::Refused(why) => InvokeError::Host(why),
             Failure::Final(error) => error,
         }
     }
@@ -44,6 +48,7 @@ pub(super) fn of_call(error: &wasmtime::Error, has_denied_memory: bool) -> Failu
     if let Some(end) = error.downcast_ref::<EndRun>() {
         return match end {
             EndRun::Conflict => Failure::Conflict,
+            EndRun::Refused(why) => Failure::Refused(why.clone()),
             EndRun::Host(why) => Failure::Final(InvokeError::Host(why.clone())),
             EndRun::Guest(why) => Failure::Final(InvokeError::Trap(why.clone())),
         };

@@ -18,12 +18,13 @@ use super::run::Run;
 use super::slots::{PerChannel, Place};
 use super::transaction::Transaction;
 use super::world::World;
-use super::{Answer, Call, InvokeError};
+use super::{Answer, Call, InvokeError, Invoked};
 use crate::config::SandboxConfig;
-use crate::domain::effect::Committed;
+use crate::domain::effect::{Committed, Effect};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::{CommandError, Invocation, Origin};
 use crate::domain::message::Reply;
+use crate::domain::report::Usage;
 use crate::telemetry::lines::LineSource;
 
 /// The first run, and three more after conflicts.
@@ -64,6 +65,17 @@ pub(super) struct Ended {
     transaction: Option<Transaction>,
     log: GuestLog,
     backtrace: Option<String>,
+    /// Bytes of guest memory.
+    memory: usize,
+}
+
+/// What became of a run that answered.
+#[derive(Debug, PartialEq, Eq)]
+struct Settled {
+    outcome: Outcome,
+    is_duplicate: bool,
+    /// Of a dry run.
+    changes: Vec<Effect>,
 }
 
 /// A call on its way through its runs.
@@ -109,21 +121,29 @@ impl Invoker {
     }
 
     /// Its time runs from when it was asked for: waiting for a turn, a place and a thread is part of it.
-    pub(super) async fn invoke(&self, queued: Queued) -> Result<Answer, InvokeError> {
+    pub(super) async fn invoke(&self, queued: Queued) -> Invoked {
+        let (meter, mut usage) = (Arc::clone(&queued.meter), Usage::default());
+        let answer = self.answer(queued, &mut usage).await;
+        usage.processor = meter.used();
+        Invoked { answer, usage }
+    }
+
+    async fn answer(&self, queued: Queued, usage: &mut Usage) -> Result<Answer, InvokeError> {
         let Queued { call, module, lane: _lane, meter, asked_at, deadline } = queued;
         let channel = call.invocation.channel.id;
         let _places = until(deadline, self.places(&module, channel)).await?;
         // Again: those who ran while this one waited may have used up what there was.
         self.check_credit(channel, &call.manifest.name)?;
         if let Some(replies) = self.find_outcome(&call)? {
-            return Ok(Answer { outcome: Ok(replies), is_duplicate: true, took: asked_at.elapsed() });
+            let (outcome, changes) = (Ok(replies), Vec::new());
+            return Ok(Answer { outcome, is_duplicate: true, changes, took: asked_at.elapsed() });
         }
         let call = Arc::new(call);
         let attempt = Attempt { module: &module, call: &call, meter: &meter, deadline };
-        let settled = self.run_until_settled(&attempt).await;
+        let settled = self.run_until_settled(&attempt, usage).await;
         self.credit().spend(channel, &call.manifest.name, meter.used(), Instant::now());
-        let (outcome, is_duplicate) = settled?;
-        Ok(Answer { outcome, is_duplicate, took: asked_at.elapsed() })
+        let Settled { outcome, is_duplicate, changes } = settled?;
+        Ok(Answer { outcome, is_duplicate, changes, took: asked_at.elapsed() })
     }
 
     fn check_credit(&self, channel: ChannelId, module: &ModuleName) -> Result<(), InvokeError> {
@@ -152,30 +172,30 @@ impl Invoker {
     }
 
     /// Whether this very request was answered before. A chat message comes once; whoever repeats another request
-    /// gets the stored answer even where the module would refuse by now.
+    /// gets the stored answer even where the module would refuse by now. A dry run is a question of its own.
     fn find_outcome(&self, call: &Call) -> Result<Option<Vec<Reply>>, InvokeError> {
         let id = &call.invocation.id;
-        if id.origin == Origin::Chat {
+        if id.origin == Origin::Chat || call.is_dry_run {
             return Ok(None);
         }
         self.world.store.find_outcome(id).map_err(|error| InvokeError::Host(error.to_string()))
     }
 
-    async fn run_until_settled(&self, attempt: &Attempt<'_>) -> Result<(Outcome, bool), InvokeError> {
-        let mut runs = 1;
+    async fn run_until_settled(&self, attempt: &Attempt<'_>, usage: &mut Usage) -> Result<Settled, InvokeError> {
+        let call = attempt.call;
         loop {
-            let Ended { outcome, transaction, log, backtrace } = self.run(attempt).await;
+            let Ended { outcome, transaction, log, backtrace, memory } = self.run(attempt).await;
+            usage.runs += 1;
+            usage.memory = usage.memory.max(memory);
             let settled = match outcome {
-                Ok(outcome) => self.settle(outcome, transaction).await,
+                Ok(outcome) => self.settle(outcome, transaction, call.is_dry_run).await,
                 Err(failure) => Err(failure),
             };
             let is_over = attempt.meter.is_spent() || tokio::time::Instant::now() >= attempt.deadline;
-            let may_run_again = runs < MOST_RUNS && !is_over;
+            let may_run_again = usage.runs < MOST_RUNS && !is_over;
             if settled == Err(Failure::Conflict) && may_run_again {
-                runs += 1;
                 continue;
             }
-            let call = attempt.call;
             log.tell(line_source(call), backtrace.as_deref(), &self.world.telemetry);
             return settled.map_err(InvokeError::from);
         }
@@ -192,8 +212,14 @@ impl Invoker {
         let answer = tokio::time::timeout_at(attempt.deadline, attempt.meter.meter(answer)).await;
         let answer = answer.unwrap_or_else(|_| Err(Failure::Final(self.lateness(attempt.meter, &instance))));
         let (run, backtrace) = instance.into_parts();
+        let memory = run.limiter.memory_bytes();
         let (log, transaction) = run.into_parts();
-        Ended { outcome: answer.and_then(|answer| self.check_answer(answer)), transaction, log, backtrace }
+        let outcome = match answer {
+            // The host says no in the module's stead.
+            Err(Failure::Refused(why)) => Ok(Err(CommandError::Refused(why))),
+            answer => answer.and_then(|answer| self.check_answer(answer)),
+        };
+        Ended { outcome, transaction, log, backtrace, memory }
     }
 
     /// Whose fault it is that a deadline passed: not the guest's, where it could not run.
@@ -233,11 +259,20 @@ impl Invoker {
     }
 
     /// Commits what an answered run changed. Not within the deadline: once asked for, a commit happens.
-    async fn settle(&self, outcome: Outcome, transaction: Option<Transaction>) -> Result<(Outcome, bool), Failure> {
-        let Ok(replies) = &outcome else { return Ok((outcome, false)) };
+    async fn settle(
+        &self,
+        outcome: Outcome,
+        transaction: Option<Transaction>,
+        is_dry_run: bool,
+    ) -> Result<Settled, Failure> {
+        let unchanged = |outcome| Ok(Settled { outcome, is_duplicate: false, changes: Vec::new() });
+        let Ok(replies) = &outcome else { return unchanged(outcome) };
         let Some(commit) = transaction.and_then(|transaction| transaction.finish(replies)) else {
-            return Ok((outcome, false));
+            return unchanged(outcome);
         };
+        if is_dry_run {
+            return Ok(Settled { outcome, is_duplicate: false, changes: commit.effects });
+        }
         let committed = self.world.store.commit(commit.clone()).await;
         let committed = committed.map_err(|error| Failure::Final(InvokeError::Host(error.to_string())))?;
         // The change is made, so the answer stands; a channel that shows its old set-up is ours to look into.
@@ -245,9 +280,11 @@ impl Invoker {
             tracing::error!(channel = commit.channel.0, %error, "a changed set-up could not be read back");
         }
         match committed {
-            Committed::Done => Ok((outcome, false)),
+            Committed::Done => unchanged(outcome),
             Committed::Conflict => Err(Failure::Conflict),
-            Committed::Duplicate(replies) => Ok((Ok(replies), true)),
+            Committed::Duplicate(replies) => {
+                Ok(Settled { outcome: Ok(replies), is_duplicate: true, changes: Vec::new() })
+            }
         }
     }
 

@@ -88,6 +88,11 @@ impl Limiter {
         Limiter { walls, memory_bytes: 0, has_denied_memory: false }
     }
 
+    /// Bytes of all memories together. Memories only grow: so this is the most there was.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
     /// Whether a memory was too small for what the guest wanted.
     pub(super) fn has_denied_memory(&self) -> bool {
         self.has_denied_memory

@@ -6,7 +6,7 @@ use super::Call;
 use super::guest_log::GuestLog;
 use super::limits::Limiter;
 use super::random::Random;
-use super::transaction::{Fault, HostCallError, Transaction, split};
+use super::transaction::{Fault, HostCallError, NOT_PROVEN, Transaction, split};
 use crate::domain::invocation::Invocation;
 use crate::domain::manifest::Capability;
 
@@ -37,6 +37,9 @@ struct Responding {
 pub(super) enum EndRun {
     #[error("a scope was written in between")]
     Conflict,
+    /// The chatter is told this sentence instead of the module's answer.
+    #[error("{0}")]
+    Refused(String),
     #[error("{0}")]
     Host(String),
     /// The guest did what the contract forbids.
@@ -48,6 +51,7 @@ impl From<Fault> for EndRun {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Conflict => EndRun::Conflict,
+            Fault::NotProven => EndRun::Refused(NOT_PROVEN.to_owned()),
             fault => EndRun::Host(fault.to_string()),
         }
     }

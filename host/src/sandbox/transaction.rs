@@ -26,7 +26,6 @@ use std::sync::Arc;
 
 use super::Call;
 use super::world::World;
-use crate::domain::audit::Actor;
 use crate::domain::effect::{Commit, Effect, Revision, Scope};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::{Invocation, Origin};
@@ -35,6 +34,9 @@ use crate::domain::message::Reply;
 use crate::domain::role::Role;
 use crate::setup::channel::ChannelSetup;
 use crate::store::StoreError;
+
+/// What somebody is told who only claims to be the chatter, where that chatter alone may decide.
+pub const NOT_PROVEN: &str = "only the chatter may ask for this: in chat, or logged in as themselves";
 
 /// Why a run ends here, whatever the module would still do.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -45,6 +47,9 @@ pub enum Fault {
     /// The module imports what it was not granted: it should not have been started.
     #[error("the module has no grant for {0}")]
     NotGranted(Capability),
+    /// The caller only claims to be the chatter, and the contract has no error that could say so.
+    #[error("the chatter is not proven to ask for this")]
+    NotProven,
     /// An invocation of a channel that has no set-up.
     #[error("no set-up of channel {0}")]
     NoSetup(ChannelId),
@@ -125,7 +130,7 @@ impl Transaction {
         (!effects.is_empty()).then(|| Commit {
             invocation: invocation.id.clone(),
             channel: invocation.channel.id,
-            by: Actor::Chatter { id: invocation.chatter.id, login: invocation.chatter.login.clone() },
+            by: self.call.by.clone(),
             version: Some(self.call.manifest.version.clone()),
             noted: self.noted.into_iter().collect(),
             effects,
@@ -189,6 +194,12 @@ impl Transaction {
 
     fn role(&self) -> Role {
         self.call.invocation.chatter.role
+    }
+
+    /// Whether it is certain that the chatter asked for this. What is theirs alone to decide wants more than a claim:
+    /// their money, and whether the bot sits in their channel.
+    fn is_proven(&self) -> bool {
+        self.call.invocation.is_proven
     }
 
     /// Whether a person asked for this; timers and events act for nobody.
@@ -304,7 +315,7 @@ mod tests {
         let mut other = bank();
         other.name = "other".parse().unwrap();
         let grants = Grants::all(&other);
-        let call = Call { manifest: Arc::new(other), grants, invocation: Arc::new(bench.invocation("alice", "")) };
+        let call = Call::new(Arc::new(other), grants, bench.invocation("alice", ""));
         assert_eq!(Transaction::new(Arc::clone(&bench.world), Arc::new(call)).load("k").unwrap(), None);
     }
 }

@@ -363,7 +363,7 @@ fn may_publish(module: &UploadedModule, by: Powers, key: Option<&KeyId>) -> bool
 fn key_of(stamp: &Stamp) -> Option<KeyId> {
     match &stamp.by {
         Actor::Key { id, .. } => Some(id.clone()),
-        Actor::Chatter { .. } | Actor::CommandLine | Actor::Host => None,
+        Actor::Claim { .. } | Actor::Chatter { .. } | Actor::CommandLine | Actor::Host => None,
     }
 }
 

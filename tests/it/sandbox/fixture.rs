@@ -130,11 +130,8 @@ impl Fixture {
     /// A call of the module's first command, with all that it asks for, under an id of its own.
     pub(super) fn call(&self, manifest: &Arc<Manifest>) -> Call {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
-        Call {
-            manifest: Arc::clone(manifest),
-            grants: Grants::all(manifest),
-            invocation: Arc::new(invocation(manifest.commands[0].name.clone(), number)),
-        }
+        let invocation = invocation(manifest.commands[0].name.clone(), number);
+        Call::new(Arc::clone(manifest), Grants::all(manifest), invocation)
     }
 
     pub(super) fn call_in(&self, id: ChannelId, manifest: &Arc<Manifest>) -> Call {

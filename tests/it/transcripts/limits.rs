@@ -85,15 +85,15 @@ async fn a_module_that_breaks_apologises_once_a_minute() {
 #shop   enabled: balance, traps
 mod alice>  !traps
 bot>        @alice sorry, something went wrong with this command
-mod alice>  !traps                      (nothing: apologised lately)
 mod bob>    !traps                      (nothing: apologised lately)
+mod carol>  !traps                      (nothing: apologised lately)
 mod alice>  !balance
 bot>        @alice you have 0 points
 ... 59s
-mod alice>  !traps                      (nothing: apologised lately)
+mod dan>    !traps                      (nothing: apologised lately)
 ... 1s
-mod alice>  !traps
-bot>        @alice sorry, something went wrong with this command
+mod erin>   !traps
+bot>        @erin sorry, something went wrong with this command
 #other   enabled: traps
 mod alice>  !traps
 bot>        @alice sorry, something went wrong with this command

@@ -1,6 +1,6 @@
 //! Capability `channels`: whether the bot sits in the invoking chatter's own channel.
 
-use super::{Fault, HostCallError, Transaction};
+use super::{Fault, HostCallError, NOT_PROVEN, Transaction};
 use crate::domain::effect::{Effect, Scope};
 use crate::domain::manifest::Capability;
 use crate::joining::{JoinError, Presence};
@@ -10,6 +10,9 @@ impl Transaction {
         self.require(Capability::Channels)?;
         if !self.has_caller() {
             return Err(HostCallError::Told(JoinError::Refused("nobody asked me to".to_owned())));
+        }
+        if !self.is_proven() {
+            return Err(HostCallError::Told(JoinError::Refused(NOT_PROVEN.to_owned())));
         }
         let presence = self.presence()?;
         let joining = &self.world.joining;
@@ -24,6 +27,9 @@ impl Transaction {
         self.require(Capability::Channels)?;
         if !self.has_caller() {
             return Ok(false);
+        }
+        if !self.is_proven() {
+            return Err(Fault::NotProven);
         }
         let presence = self.presence()?;
         let effect = self.world.joining.check_leave(&self.invocation().chatter, presence);
@@ -121,6 +127,17 @@ mod tests {
         assert_eq!(bench.commit(joining), Committed::Done);
         let full = JoinError::Refused("I sit in as many channels as I can; please try again later".to_owned());
         assert_eq!(told(bench.run("bob", "").request_join()), full);
+    }
+
+    #[test]
+    fn a_claim_to_be_a_chatter_calls_the_bot_nowhere_and_sends_it_nowhere() {
+        let bench = Bench::new(Terms::default());
+        let mut invocation = bench.invocation("shop", "");
+        invocation.is_proven = false;
+        let mut run = bench.begin(invocation);
+        assert_eq!(told(run.request_join()), JoinError::Refused(NOT_PROVEN.to_owned()));
+        assert!(matches!(run.request_leave(), Err(Fault::NotProven)));
+        assert_eq!(run.finish(&[]), None);
     }
 
     #[test]

@@ -115,7 +115,7 @@ impl Bench {
     }
 
     pub(super) fn begin_with(&self, invocation: Invocation, grants: Grants) -> Transaction {
-        let call = Call { manifest: Arc::new(bank()), grants, invocation: Arc::new(invocation) };
+        let call = Call::new(Arc::new(bank()), grants, invocation);
         Transaction::new(self.world.clone(), Arc::new(call))
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::chatters::Reference;
-use super::{Fault, HostCallError, Transaction};
+use super::{Fault, HostCallError, NOT_PROVEN, Transaction};
 use crate::balances::payment::{CheckPaymentError, check_day_cap, check_invocation_cap, parse_payment};
 use crate::domain::amount::Amount;
 use crate::domain::effect::{Effect, Holder, Scope};
@@ -88,7 +88,7 @@ impl Transaction {
     /// `payments`: from the invoking chatter to another; returns what the payer has left.
     pub fn transfer(&mut self, to: &str, amount: &str) -> Paid {
         self.require(Capability::Payments)?;
-        self.check_powers()?;
+        self.check_payer()?;
         let payer = self.invocation().chatter.id;
         let payee = self.find_payee(to)?;
         if payee == payer {
@@ -102,7 +102,7 @@ impl Transaction {
     /// `payments`: from the invoking chatter to the till; returns what the payer has left.
     pub fn charge(&mut self, amount: &str) -> Paid {
         self.require(Capability::Payments)?;
-        self.check_powers()?;
+        self.check_payer()?;
         let from = Holder::Chatter(self.invocation().chatter.id);
         self.pay_between(from, Holder::Till, amount)?;
         self.held_by(from)
@@ -124,6 +124,14 @@ impl Transaction {
         let to = Holder::Chatter(self.find_payee(to)?);
         self.pay_between(from, to, amount)?;
         self.held_by(to)
+    }
+
+    /// Whether this invocation may spend what is the chatter's own.
+    fn check_payer(&mut self) -> Result<(), Refusal> {
+        if !self.is_proven() {
+            return Err(PaymentError::NotAllowed(NOT_PROVEN.to_owned()).into());
+        }
+        self.check_powers()
     }
 
     /// Whether this invocation may move anything at all: the currency is ours, somebody asked, and that chatter may
@@ -336,6 +344,19 @@ mod tests {
                 assert_eq!(why_not(answer), "nobody asked for this payment");
             }
         }
+    }
+
+    #[test]
+    fn a_claim_to_be_a_chatter_spends_nothing_and_a_role_pays_out() {
+        let bench = Bench::new(Terms::default());
+        let mut invocation = bench.invocation("shop", "@bob");
+        invocation.is_proven = false;
+        let mut run = bench.begin(invocation);
+        let refused = || PaymentError::NotAllowed(NOT_PROVEN.to_owned());
+        assert_eq!([told(run.transfer("bob", "1")), told(run.charge("1"))], [refused(), refused()]);
+        assert!(run.award("bob", "5").is_ok(), "what the channel pays out is its roles' to decide");
+        assert_eq!(bench.commit(run), Committed::Done);
+        assert_eq!(bench.balance(2), "105");
     }
 
     #[test]

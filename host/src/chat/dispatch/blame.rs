@@ -1,0 +1,160 @@
+//! What follows where a call broke off: whose fault it was is noted, and a module that breaks too often is switched off.
+
+use std::sync::Arc;
+
+use tracing::{debug, error, warn};
+
+use super::super::fuse::{Blown, Broken, pause_after};
+use super::super::wording;
+use super::Dispatch;
+use super::answer::Address;
+use crate::domain::audit::Actor;
+use crate::domain::effect::{Commit, Effect};
+use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::invocation::{Invocation, InvocationId, Origin};
+use crate::domain::manifest::{Manifest, ModuleSource};
+use crate::domain::message::{OutgoingMessage, Reply};
+use crate::domain::ports::Moment;
+use crate::domain::role::Role;
+use crate::sandbox::{Blame, InvokeError};
+use crate::setup::channel::ChannelSetup;
+use crate::store::StoreError;
+use crate::telemetry::HostEvent;
+
+impl Dispatch {
+    /// What the channel is told of it, besides an apology. A dry run failed nobody, and so counts against nobody.
+    pub(super) async fn note_fault(
+        &self,
+        error: &InvokeError,
+        manifest: &Arc<Manifest>,
+        invocation: &Invocation,
+        to: &Address,
+        is_dry_run: bool,
+    ) -> Option<OutgoingMessage> {
+        let (module, channel) = (&manifest.name, to.channel_id);
+        if is_dry_run && error.blame() == Blame::Guest {
+            debug!(%module, %channel, ?error, "a module broke in a dry run");
+            return None;
+        }
+        self.log_fault(module, channel, error);
+        if error.blame() == Blame::Host {
+            return None;
+        }
+        let now = self.clock.now();
+        let (digest, chatter) = (manifest.digest, invocation.chatter.id);
+        let broken = Broken { channel, digest, chatter, asked_at: to.asked_at };
+        let blown = self.lock().fuses.note(broken, now.instant)?;
+        if manifest.source == ModuleSource::Bundled {
+            error!(%module, %channel, "a bundled module keeps failing; it stays on");
+            self.tell_of_module(manifest, Some(channel), "failing");
+            return None;
+        }
+        self.blow(manifest, to, &blown, now).await
+    }
+
+    /// Whoever floods a channel, or calls a broken module again and again, shall not fill the log too: aloud once in a
+    /// while.
+    fn log_fault(&self, module: &ModuleName, channel: ChannelId, error: &InvokeError) {
+        match error.blame() {
+            _ if *error == InvokeError::Busy => debug!(%module, %channel, "too many calls at once"),
+            Blame::Host => error!(%module, %channel, ?error, "a call failed by our fault"),
+            Blame::Guest => {
+                let mut memory = self.lock();
+                let is_aloud = memory.warnings.try_take(channel, self.clock.now().instant);
+                let faults = memory.faults.entry(module.clone()).or_default();
+                *faults += 1;
+                if is_aloud {
+                    warn!(%module, %channel, ?error, faults, "a module broke");
+                } else {
+                    debug!(%module, %channel, ?error, faults, "a module broke again");
+                }
+            }
+        }
+    }
+
+    /// Switches the version off in this channel.
+    async fn blow(&self, manifest: &Manifest, to: &Address, blown: &Blown, now: Moment) -> Option<OutgoingMessage> {
+        let (module, version, channel) = (&manifest.name, &manifest.version, to.channel_id);
+        let setup = self.setup.find_channel(channel)?;
+        // A version that is here no more has nothing to be switched off.
+        let before = setup.find_module(module).filter(|there| there.manifest.digest == manifest.digest)?.blown;
+        let pause = pause_after(before.as_ref(), manifest.digest, self.lock().fuses.rules(), now.wall);
+        let forgive = pause.begins_anew.then(|| Effect::RestoreFuse { module: module.clone() });
+        let until = pause.span.map(|span| now.wall + span);
+        let blow = Effect::BlowFuse { module: module.clone(), digest: manifest.digest, until };
+        let effects = forgive.into_iter().chain([blow]).collect();
+        if let Err(error) = self.commit_fuse(manifest, channel, effects, now).await {
+            error!(%module, %channel, %error, "a module that keeps failing could not be switched off");
+            return None;
+        }
+        warn!(%module, %version, %channel, back_in = ?pause.span, "a module kept failing and was switched off here");
+        self.tell_of_module(manifest, Some(channel), "blown");
+        self.look_everywhere(manifest, channel, blown, now).await;
+        let is_due = self.lock().notices.try_take(channel, now.instant);
+        is_due.then(|| {
+            let broadcaster = broadcaster_of(&setup, to, now);
+            let told = wording::tell_blown(&to.channel_login, module, &setup.prefix, pause.span);
+            broadcaster.outgoing(Reply::Say(told))
+        })
+    }
+
+    async fn commit_fuse(
+        &self,
+        manifest: &Manifest,
+        channel: ChannelId,
+        effects: Vec<Effect>,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let nanos = now.wall.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let id = format!("fuse-{channel}-{}-{nanos}", manifest.name);
+        self.store
+            .commit(Commit {
+                invocation: InvocationId { origin: Origin::Event, id: id.into() },
+                channel,
+                by: Actor::Host,
+                version: Some(manifest.version.clone()),
+                // Whatever else was changed meanwhile, the module is off now.
+                noted: Vec::new(),
+                effects,
+                replies: Vec::new(),
+                at: now.wall,
+            })
+            .await?;
+        self.setup.reload(channel)
+    }
+
+    /// A new version that breaks in several channels is most likely broken in all of them.
+    async fn look_everywhere(&self, manifest: &Manifest, channel: ChannelId, blown: &Blown, now: Moment) {
+        let Some(withdrawals) = &self.withdrawals else { return };
+        let Some(uploaded_at) = withdrawals.find_uploaded_at(&manifest.digest) else { return };
+        let (is_everywhere, is_withdrawn) = {
+            let fuses = &mut self.lock().fuses;
+            let is_everywhere = fuses.is_everywhere(channel, manifest.digest, blown, uploaded_at, now.wall);
+            (is_everywhere, fuses.rules().roll_back)
+        };
+        if !is_everywhere {
+            return;
+        }
+        let (module, version) = (&manifest.name, &manifest.version);
+        error!(%module, %version, is_withdrawn, "a new version keeps failing, in channel after channel: look at it now");
+        self.tell_of_module(manifest, None, "blown_everywhere");
+        if is_withdrawn && let Err(error) = withdrawals.withdraw(module.clone(), version.clone()).await {
+            error!(%module, %version, %error, "a version that keeps failing could not be withdrawn");
+        }
+    }
+
+    fn tell_of_module(&self, manifest: &Manifest, channel: Option<ChannelId>, change: &'static str) {
+        let (module, version) = (manifest.name.clone(), manifest.version.clone());
+        self.telemetry.note(HostEvent::Module { module, version, channel, change });
+    }
+}
+
+fn broadcaster_of(setup: &ChannelSetup, to: &Address, now: Moment) -> Address {
+    Address {
+        account: setup.bot.clone(),
+        message_id: None,
+        role: Role::Broadcaster,
+        asked_at: now.instant,
+        ..to.clone()
+    }
+}
