@@ -201,6 +201,8 @@ mod tests {
             invocation: InvocationId { origin: Origin::Event, id: "switches".into() },
             channel: SHOP,
             by: Actor::Host,
+            address: None,
+            caller: None,
             version: None,
             noted: Vec::new(),
             effects: vec![Effect::SwitchModule { module: name(module), enabled: false }],

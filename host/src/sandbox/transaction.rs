@@ -126,6 +126,8 @@ impl Transaction {
             invocation: invocation.id.clone(),
             channel: invocation.channel.id,
             by: Actor::Chatter { id: invocation.chatter.id, login: invocation.chatter.login.clone() },
+            address: None,
+            caller: Some(invocation.chatter.id),
             version: Some(self.call.manifest.version.clone()),
             noted: self.noted.into_iter().collect(),
             effects,

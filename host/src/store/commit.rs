@@ -55,7 +55,8 @@ fn apply_effect(connection: &Connection, commit: &Commit, effect: &Effect) -> Re
         Effect::DeleteEntry { module, key } => storage::delete_entry(connection, channel, module, key)?,
         Effect::Transfer { module, from, to, amount } => {
             let reason = Some((module, &commit.invocation));
-            Transfer { channel, from: *from, to: *to, amount: *amount, reason, at: commit.at }.apply(connection)?;
+            let (amount, caller, at) = (*amount, commit.caller, commit.at);
+            Transfer { channel, from: *from, to: *to, amount, reason, caller, at }.apply(connection)?;
         }
         Effect::ChangePrefix(prefix) => setup::save_prefix(connection, channel, prefix)?,
         Effect::ChangeLocale(locale) => setup::save_locale(connection, channel, locale)?,

@@ -111,6 +111,8 @@ pub(crate) fn commit(id: &str, effects: Vec<Effect>) -> Commit {
         invocation: chat_id(id),
         channel: CHANNEL,
         by: Actor::Host,
+        address: None,
+        caller: None,
         version: None,
         noted: Vec::new(),
         effects,

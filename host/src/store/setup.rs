@@ -10,7 +10,7 @@ use super::{Store, StoreError, scopes};
 use crate::domain::effect::{Revision, Scope};
 use crate::domain::fuse::BlownFuse;
 use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
-use crate::domain::manifest::{Capability, Command, Grants};
+use crate::domain::manifest::{Capability, Caps, Command, Grants};
 use crate::domain::message::Channel;
 use crate::domain::prefix::Prefix;
 
@@ -95,13 +95,25 @@ fn insert_grants(
     grants: &Grants,
 ) -> rusqlite::Result<()> {
     let capabilities: Vec<_> = grants.capabilities.iter().map(|capability| capability.as_str()).collect();
+    let Grants { payments, treasury, http_hosts, .. } = grants;
     execute(
         connection,
-        "INSERT INTO grants (channel_id, digest, capabilities, most_per_invocation, most_per_day)
-         VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (channel_id, digest) DO UPDATE SET capabilities = excluded.capabilities,
-         most_per_invocation = excluded.most_per_invocation, most_per_day = excluded.most_per_day",
-        &[&channel, &digest, &Json(capabilities), &grants.most_per_invocation, &grants.most_per_day],
+        "INSERT OR REPLACE INTO grants (channel_id, digest, capabilities, http_hosts,
+         payments_per_invocation, payments_per_chatter, payments_per_day,
+         treasury_per_invocation, treasury_per_chatter, treasury_per_day)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        &[
+            &channel,
+            &digest,
+            &Json(capabilities),
+            &Json(http_hosts),
+            &payments.per_invocation,
+            &payments.per_chatter,
+            &payments.per_day,
+            &treasury.per_invocation,
+            &treasury.per_chatter,
+            &treasury.per_day,
+        ],
     )
 }
 
@@ -133,8 +145,9 @@ const LIST_MODULES: &str = "SELECT module, enabled, accepted, pinned, blown_dige
 const LIST_SETTINGS: &str = "SELECT module, key, value FROM settings WHERE channel_id = ?1";
 const LIST_WORDS: &str = "SELECT module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown
      FROM words WHERE channel_id = ?1 ORDER BY module, name";
-const LIST_GRANTS: &str =
-    "SELECT digest, capabilities, most_per_invocation, most_per_day FROM grants WHERE channel_id = ?1";
+const LIST_GRANTS: &str = "SELECT digest, capabilities, http_hosts,
+     payments_per_invocation, payments_per_chatter, payments_per_day,
+     treasury_per_invocation, treasury_per_chatter, treasury_per_day FROM grants WHERE channel_id = ?1";
 
 fn list_rows<T>(
     connection: &Connection,
@@ -180,12 +193,18 @@ fn read_grants(row: &Row<'_>) -> rusqlite::Result<(ModuleDigest, Grants)> {
     let Json::<Vec<String>>(names) = row.get(1)?;
     // A capability that this binary does not know is a power that it cannot give: left out, it is simply not granted.
     let find = |name: &String| Capability::ALL.into_iter().find(|capability| capability.as_str() == name);
+    let Json(http_hosts) = row.get(2)?;
     let grants = Grants {
         capabilities: names.iter().filter_map(find).collect(),
-        most_per_invocation: row.get(2)?,
-        most_per_day: row.get(3)?,
+        http_hosts,
+        payments: read_caps(row, 3)?,
+        treasury: read_caps(row, 6)?,
     };
     Ok((row.get(0)?, grants))
+}
+
+fn read_caps(row: &Row<'_>, first: usize) -> rusqlite::Result<Caps> {
+    Ok(Caps { per_invocation: row.get(first)?, per_chatter: row.get(first + 1)?, per_day: row.get(first + 2)? })
 }
 
 /// Makes a channel known with revision 1, or corrects what it is called and who sits there.
@@ -475,8 +494,9 @@ mod tests {
         let (one, two) = (ModuleDigest([1; 32]), ModuleDigest([2; 32]));
         let grants = Grants {
             capabilities: vec![Capability::Treasury, Capability::Storage],
-            most_per_invocation: Some("2.50".parse().unwrap()),
-            most_per_day: None,
+            http_hosts: vec!["api.example.com".to_owned()],
+            payments: Caps { per_invocation: Some("2.50".parse().unwrap()), ..Caps::unlimited() },
+            treasury: Caps { per_chatter: None, ..Caps::nothing() },
         };
         fixture.store.save_grants(CHANNEL, one, Grants::default()).await.unwrap();
         fixture.store.save_grants(CHANNEL, one, grants.clone()).await.unwrap();

@@ -54,6 +54,8 @@ impl BalanceProvider for Meddler {
                     invocation: InvocationId { origin: Origin::Http, id: format!("meddler {asked}").into() },
                     channel,
                     by: Actor::Host,
+                    address: None,
+                    caller: None,
                     version: None,
                     noted: Vec::new(),
                     effects: vec![Effect::SaveEntry { module, key: "count".into(), value }],
