@@ -1,3 +1,36 @@
+-- Who changed what. Values are texts for people. A row says where a change came from, and stays as it was written.
+CREATE TABLE audit (
+    audit_id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL CHECK (actor IN ('key', 'claim', 'chatter', 'command-line', 'host')),
+    key_id TEXT,
+    key_name TEXT,
+    chatter_id INTEGER,
+    login TEXT,
+    address TEXT,
+    action TEXT NOT NULL,
+    channel_id INTEGER,
+    subject TEXT NOT NULL,
+    before TEXT,
+    after TEXT
+) STRICT;
+-- The newest of what a filter lets through come first, without sorting.
+CREATE INDEX audit_by_time ON audit (at);
+CREATE INDEX audit_by_actor ON audit (actor, at);
+CREATE INDEX audit_by_key ON audit (key_id, at) WHERE key_id IS NOT NULL;
+CREATE INDEX audit_by_chatter ON audit (chatter_id, at) WHERE chatter_id IS NOT NULL;
+CREATE INDEX audit_by_channel ON audit (channel_id, at) WHERE channel_id IS NOT NULL;
+CREATE INDEX audit_by_subject ON audit (subject, at);
+CREATE INDEX audit_by_action ON audit (action, at);
+
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+-- A replaced row fires no trigger of deletion.
+CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit WHEN NEW.audit_id IN (SELECT audit_id FROM audit)
+BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+
 -- What was one cap of a call counted both ways of moving; the cap of a day counted what was paid out.
 ALTER TABLE grants ADD COLUMN http_hosts TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(http_hosts));
 ALTER TABLE grants ADD COLUMN payments_per_invocation TEXT;

@@ -174,7 +174,7 @@ mod tests {
 
     use super::sample::{command, manifest, name};
     use super::*;
-    use crate::domain::audit::Actor;
+    use crate::domain::audit::{Actor, Stamp};
     use crate::domain::effect::{Commit, Committed, Effect};
     use crate::domain::invocation::{InvocationId, Origin};
     use crate::domain::manifest::Capability;
@@ -244,7 +244,8 @@ mod tests {
         setup.add_module(Arc::new(uploaded));
         setup.load_all().unwrap();
         assert!(running(&setup).is_empty());
-        store.save_grants(SHOP, digest, grants).await.unwrap();
+        let stamp = Stamp { by: Actor::CommandLine, at: SystemTime::UNIX_EPOCH, address: None };
+        store.save_grants(stamp, SHOP, digest, grants).await.unwrap();
         setup.reload(SHOP).unwrap();
         assert_eq!(running(&setup), ["bank"]);
     }

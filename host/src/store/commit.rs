@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::accounts::Transfer;
+use super::changes::Change;
 use super::writer::Abort;
 use super::{Store, StoreError, outcomes, scopes, setup, storage, wanted};
 use crate::domain::effect::{Commit, Committed, Effect, Scope};
@@ -43,7 +44,11 @@ fn apply(connection: &Connection, commit: &Commit) -> Result<Committed, Abort<Co
         scopes::raise_revision(connection, scope)?;
     }
     for effect in &commit.effects {
+        let change = Change::begin(connection, commit.channel, effect)?;
         apply_effect(connection, commit, effect)?;
+        if let Some(change) = change {
+            change.end(connection, &commit.stamp())?;
+        }
     }
     Ok(Committed::Done)
 }

@@ -5,8 +5,10 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
+use super::changes::describe_grants;
 use super::columns::{At, Json, Span, Version};
-use super::{Store, StoreError, scopes};
+use super::{Store, StoreError, audit, scopes};
+use crate::domain::audit::Stamp;
 use crate::domain::effect::{Revision, Scope};
 use crate::domain::fuse::BlownFuse;
 use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
@@ -73,19 +75,40 @@ impl Store {
         })
     }
 
-    /// Replaces what one version of a module may do in a channel, and raises the set-up's revision.
+    /// Replaces what one version of a module may do in a channel, and raises the set-up's revision. Same grants again
+    /// change nothing.
     pub async fn save_grants(
         &self,
+        stamp: Stamp,
         channel: ChannelId,
         digest: ModuleDigest,
         grants: Grants,
     ) -> Result<(), StoreError> {
         let save = move |connection: &Connection| {
+            let before = find_grants(connection, channel, digest)?;
+            if before.as_ref() == Some(&grants) {
+                return Ok(());
+            }
             insert_grants(connection, channel, digest, &grants)?;
+            let (before, after) = (before.map(|before| describe_grants(&before)), describe_grants(&grants));
+            let subject = digest.to_string();
+            let (before, after) = (before.as_deref(), Some(&*after));
+            audit::record(connection, &stamp, "change-grants", Some(channel), &subject, before, after)?;
             Ok(scopes::raise_revision(connection, &Scope::Setup { channel })?)
         };
         self.writer.write(save).await
     }
+}
+
+/// None where nothing was ever said of that version here.
+pub(super) fn find_grants(
+    connection: &Connection,
+    channel: ChannelId,
+    digest: ModuleDigest,
+) -> rusqlite::Result<Option<Grants>> {
+    let sql = format!("{LIST_GRANTS} AND digest = ?2");
+    let found = connection.prepare_cached(&sql)?.query_row(params![channel, digest], read_grants).optional()?;
+    Ok(found.map(|(_, grants)| grants))
 }
 
 fn insert_grants(
@@ -378,7 +401,7 @@ mod tests {
     use super::*;
     use crate::domain::effect::Effect;
     use crate::domain::role::Role;
-    use crate::store::fixture::{CHANNEL, Fixture, commit, login, module, save};
+    use crate::store::fixture::{CHANNEL, Fixture, by_host, commit, login, module, save};
 
     fn word(name: &str, usage: &str) -> Command {
         Command {
@@ -498,12 +521,12 @@ mod tests {
             payments: Caps { per_invocation: Some("2.50".parse().unwrap()), ..Caps::unlimited() },
             treasury: Caps { per_chatter: None, ..Caps::nothing() },
         };
-        fixture.store.save_grants(CHANNEL, one, Grants::default()).await.unwrap();
-        fixture.store.save_grants(CHANNEL, one, grants.clone()).await.unwrap();
+        fixture.store.save_grants(by_host(), CHANNEL, one, Grants::default()).await.unwrap();
+        fixture.store.save_grants(by_host(), CHANNEL, one, grants.clone()).await.unwrap();
         let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
         assert_eq!((record.grants.get(&one), record.grants.get(&two)), (Some(&grants), None));
         assert_eq!(record.revision, Revision(3));
-        let elsewhere = fixture.store.save_grants(ChannelId(8), one, grants).await;
+        let elsewhere = fixture.store.save_grants(by_host(), ChannelId(8), one, grants).await;
         assert!(matches!(elsewhere, Err(StoreError::UnknownChannel)));
     }
 
