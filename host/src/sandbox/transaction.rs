@@ -232,6 +232,7 @@ mod tests {
         stops(Capability::Storage, missing(run.add("k", 1)));
         stops(Capability::Storage, missing(ends(run.list_keys("", None, 1))));
         stops(Capability::Storage, missing(ends(run.list_entries("", None, 1))));
+        stops(Capability::Storage, missing(ends(run.written_by())));
         stops(Capability::Chatters, missing(ends(run.find_chatter("bob"))));
         stops(Capability::Balances, missing(bench.wait(run.find_balance("bob"))));
         stops(Capability::Balances, missing(bench.wait(run.top_balances("points", 1))));

@@ -42,6 +42,9 @@ fn apply(connection: &Connection, commit: &Commit) -> Result<Committed, Abort<Co
     // Also makes the rows that the effects below update.
     for scope in &written {
         scopes::raise_revision(connection, scope)?;
+        if let Scope::Storage { channel, module } = scope {
+            storage::save_written_by(connection, *channel, module, commit.version.as_ref())?;
+        }
     }
     for effect in &commit.effects {
         let change = Change::begin(connection, commit.channel, effect)?;
