@@ -1,8 +1,23 @@
 //! Capability `storage`: a private key-value store, this module's in this channel.
+//!
+//! All versions of a module share it, and any of them may be the next to run here: a channel may go back to an older one.
+//! So read what older versions wrote, keep what you do not know, and where a shape changes put its number into the keys
+//! (`2/score/...`). [`written_by`] says whether there is anything to bring over:
+//!
+//! ```no_run
+//! # fn bring_over_old_scores() {}
+//! use twitchy_sdk::storage;
+//!
+//! if storage::written_by().is_some_and(|version| version.starts_with("1.")) {
+//!     bring_over_old_scores();
+//! }
+//! ```
 
 use crate::CommandError;
 use crate::bindings::twitchy::command::storage;
-pub use crate::bindings::twitchy::command::storage::{Entry, StorageError, add, delete, list_entries, list_keys, load};
+pub use crate::bindings::twitchy::command::storage::{
+    Entry, StorageError, add, delete, list_entries, list_keys, load, written_by,
+};
 
 /// # Errors
 /// Where the key or the value cannot be kept.

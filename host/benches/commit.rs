@@ -34,6 +34,8 @@ fn commit(number: u64) -> Commit {
         invocation: InvocationId { origin: Origin::Chat, id: number.to_string().into() },
         channel: CHANNEL,
         by: Actor::Host,
+        address: None,
+        caller: None,
         version: None,
         noted: Vec::new(),
         effects: vec![save, award],

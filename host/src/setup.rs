@@ -238,6 +238,8 @@ mod tests {
             invocation: InvocationId { origin: Origin::Event, id: format!("{effect:?}").into() },
             channel: SHOP,
             by: Actor::Host,
+            address: None,
+            caller: None,
             version: None,
             noted: Vec::new(),
             effects: vec![effect],

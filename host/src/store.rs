@@ -1,10 +1,12 @@
 //! Everything that outlives the process: one SQLite file, and beside it the uploaded components. The only SQL of the host.
 //!
 //! Promised: what was acknowledged is on disk; a commit is made whole or not at all; readers never wait for the writer;
-//! the accounts of a channel sum to zero; one process at a time holds the file. Absent: who may do what (`setup`,
+//! the accounts of a channel sum to zero; one process at a time holds the file; a change of a set-up and its line of the audit are on disk together. Absent: who may do what (`setup`,
 //! `joining`), quotas and caps (`sandbox`), and anything that keeps what it read in memory.
 
 pub mod accounts;
+mod audit;
+mod changes;
 pub mod chatters;
 mod columns;
 mod commit;

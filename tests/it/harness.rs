@@ -205,6 +205,8 @@ impl House {
             invocation: InvocationId { origin: Origin::Event, id: format!("opens-{channel}").into() },
             channel,
             by: Actor::Host,
+            address: None,
+            caller: None,
             version: None,
             noted: vec![(Scope::Setup { channel }, Revision(0))],
             effects,

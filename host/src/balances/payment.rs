@@ -1,18 +1,41 @@
 //! Whether a payment may be made: pure checks.
 
 use crate::domain::amount::Amount;
-use crate::domain::manifest::Grants;
+use crate::domain::manifest::{Budget, Caps};
 use crate::store::accounts::Currency;
 
-/// Why a payment is refused before anybody's balance was looked at.
+/// Why a payment is refused before anybody's balance was looked at. The texts are for the chatter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckPaymentError {
     #[error("an amount is a positive number, and not finer than the currency")]
     InvalidAmount,
-    #[error("one call may move at most {0}")]
-    MostPerInvocation(Amount),
-    #[error("this module may pay out at most {0} a day")]
-    MostPerDay(Amount),
+    /// A cap is zero: nobody has set it yet, or somebody closed it.
+    #[error("this module was granted no amount to {verb} here", verb = verb(*.0))]
+    Nothing(Budget),
+    #[error("one call may {verb} at most {1}", verb = verb(*.0))]
+    MostPerInvocation(Budget, Amount),
+    #[error("for one chatter this module may {verb} at most {1} a day", verb = verb(*.0))]
+    MostPerChatter(Budget, Amount),
+    #[error("this module may {verb} at most {1} a day", verb = verb(*.0))]
+    MostPerDay(Budget, Amount),
+}
+
+fn verb(budget: Budget) -> &'static str {
+    match budget {
+        Budget::Payments => "move",
+        Budget::Treasury => "pay out",
+    }
+}
+
+/// What a budget was used for before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// By this run.
+    pub by_invocation: Amount,
+    /// Within a day by the calls of the same chatter, this run included.
+    pub by_caller: Amount,
+    /// Within a day by all calls, this run included.
+    pub by_all: Amount,
 }
 
 /// A positive amount, not finer than `currency`, that an account can hold.
@@ -22,26 +45,23 @@ pub fn parse_payment(text: &str, currency: &Currency) -> Result<Amount, CheckPay
     is_payable.then_some(amount).ok_or(CheckPaymentError::InvalidAmount)
 }
 
-/// Checks the cap of one invocation: `moved` is what it moved before.
-pub fn check_invocation_cap(grants: &Grants, moved: Amount, amount: Amount) -> Result<(), CheckPaymentError> {
-    check_cap(grants.most_per_invocation, moved, amount, CheckPaymentError::MostPerInvocation)
-}
-
-/// Checks the cap of a day: `paid_out` is what the till and the mint paid within it, this invocation included.
-pub fn check_day_cap(grants: &Grants, paid_out: Amount, amount: Amount) -> Result<(), CheckPaymentError> {
-    check_cap(grants.most_per_day, paid_out, amount, CheckPaymentError::MostPerDay)
-}
-
-fn check_cap(
-    most: Option<Amount>,
-    before: Amount,
-    amount: Amount,
-    error: fn(Amount) -> CheckPaymentError,
-) -> Result<(), CheckPaymentError> {
-    let Some(most) = most else { return Ok(()) };
+/// Checks each cap of a budget, the narrowest first.
+pub fn check_caps(caps: &Caps, budget: Budget, moved: &Moved, amount: Amount) -> Result<(), CheckPaymentError> {
+    if [caps.per_invocation, caps.per_chatter, caps.per_day].into_iter().flatten().any(|most| !most.is_positive()) {
+        return Err(CheckPaymentError::Nothing(budget));
+    }
     // A sum that has no exact representation is past every cap.
-    let is_within = before.checked_add(amount).is_some_and(|sum| sum <= most);
-    is_within.then_some(()).ok_or(error(most))
+    let is_past = |before: Amount, most: Amount| before.checked_add(amount).is_none_or(|sum| sum > most);
+    if let Some(most) = caps.per_invocation.filter(|most| is_past(moved.by_invocation, *most)) {
+        return Err(CheckPaymentError::MostPerInvocation(budget, most));
+    }
+    if let Some(most) = caps.per_chatter.filter(|most| is_past(moved.by_caller, *most)) {
+        return Err(CheckPaymentError::MostPerChatter(budget, most));
+    }
+    if let Some(most) = caps.per_day.filter(|most| is_past(moved.by_all, *most)) {
+        return Err(CheckPaymentError::MostPerDay(budget, most));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -65,28 +85,55 @@ mod tests {
     }
 
     #[test]
-    fn a_cap_counts_what_was_moved_before() {
-        let most = amount("10");
-        let grants = Grants { most_per_invocation: Some(most), most_per_day: Some(most), ..Grants::default() };
+    fn each_cap_counts_what_was_moved_before_and_tells_itself() {
+        let most = Some(amount("10"));
+        let caps = |at: usize| match at {
+            0 => Caps { per_invocation: most, ..Caps::unlimited() },
+            1 => Caps { per_chatter: most, ..Caps::unlimited() },
+            _ => Caps { per_day: most, ..Caps::unlimited() },
+        };
+        let texts = [
+            "one call may pay out at most 10",
+            "for one chatter this module may pay out at most 10 a day",
+            "this module may pay out at most 10 a day",
+        ];
         for (before, now, is_within) in [("0", "10", true), ("6", "4", true), ("6", "4.01", false), ("0", "11", false)]
         {
-            let (before, now) = (amount(before), amount(now));
-            let expected = |error| if is_within { Ok(()) } else { Err(error) };
-            let call = check_invocation_cap(&grants, before, now);
-            assert_eq!(call, expected(CheckPaymentError::MostPerInvocation(most)));
-            assert_eq!(check_day_cap(&grants, before, now), expected(CheckPaymentError::MostPerDay(most)));
+            for (at, text) in texts.into_iter().enumerate() {
+                // What the other caps count is past this one.
+                let mut counts = [amount("100"); 3];
+                counts[at] = amount(before);
+                let [by_invocation, by_caller, by_all] = counts;
+                let moved = Moved { by_invocation, by_caller, by_all };
+                let answer = check_caps(&caps(at), Budget::Treasury, &moved, amount(now));
+                let told = answer.map_err(|error| error.to_string());
+                assert_eq!(told, if is_within { Ok(()) } else { Err(text.to_owned()) }, "{before} and {now}");
+            }
         }
-        assert_eq!(
-            check_day_cap(&grants, most, most).unwrap_err().to_string(),
-            "this module may pay out at most 10 a day"
-        );
+    }
+
+    #[test]
+    fn where_no_cap_was_set_nothing_moves() {
+        let check = |caps: &Caps| check_caps(caps, Budget::Payments, &Moved::default(), amount("0.01"));
+        let told = check(&Caps::default()).unwrap_err();
+        assert_eq!(told.to_string(), "this module was granted no amount to move here");
+        let zero = Some(Amount::ZERO);
+        for caps in [
+            Caps { per_invocation: zero, ..Caps::unlimited() },
+            Caps { per_chatter: zero, ..Caps::unlimited() },
+            Caps { per_day: zero, ..Caps::unlimited() },
+            Caps { per_invocation: Some(amount("-1")), ..Caps::unlimited() },
+        ] {
+            assert_eq!(check(&caps), Err(CheckPaymentError::Nothing(Budget::Payments)), "{caps:?}");
+        }
     }
 
     #[test]
     fn without_a_cap_every_amount_may_move_and_with_one_no_sum_escapes_it() {
         let largest = amount("79228162514264337593543950335");
-        assert_eq!(check_day_cap(&Grants::default(), largest, largest), Ok(()));
-        let grants = Grants { most_per_day: Some(largest), ..Grants::default() };
-        assert!(check_day_cap(&grants, largest, largest).is_err());
+        let moved = Moved { by_invocation: largest, by_caller: largest, by_all: largest };
+        assert_eq!(check_caps(&Caps::unlimited(), Budget::Payments, &moved, largest), Ok(()));
+        let caps = Caps { per_day: Some(largest), ..Caps::unlimited() };
+        assert!(check_caps(&caps, Budget::Payments, &moved, largest).is_err());
     }
 }

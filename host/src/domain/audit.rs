@@ -2,6 +2,7 @@
 
 // `core` has addresses, and no sockets.
 use core::net::IpAddr;
+use std::str::FromStr;
 use std::time::SystemTime;
 
 use super::id::{ChannelId, ChatterId, Login};
@@ -22,6 +23,57 @@ pub enum Actor {
     Host,
 }
 
+impl Actor {
+    pub fn kind(&self) -> ActorKind {
+        match self {
+            Actor::Key { .. } => ActorKind::Key,
+            Actor::Claim { .. } => ActorKind::Claim,
+            Actor::Chatter { .. } => ActorKind::Chatter,
+            Actor::CommandLine => ActorKind::CommandLine,
+            Actor::Host => ActorKind::Host,
+        }
+    }
+}
+
+/// Which kind of [`Actor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActorKind {
+    Key,
+    Claim,
+    Chatter,
+    CommandLine,
+    Host,
+}
+
+impl ActorKind {
+    pub const ALL: [ActorKind; 5] =
+        [ActorKind::Key, ActorKind::Claim, ActorKind::Chatter, ActorKind::CommandLine, ActorKind::Host];
+
+    /// In kebab-case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ActorKind::Key => "key",
+            ActorKind::Claim => "claim",
+            ActorKind::Chatter => "chatter",
+            ActorKind::CommandLine => "command-line",
+            ActorKind::Host => "host",
+        }
+    }
+}
+
+/// The text names no kind of actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an actor is key, claim, chatter, command-line or host")]
+pub struct ParseActorKindError;
+
+impl FromStr for ActorKind {
+    type Err = ParseActorKindError;
+
+    fn from_str(text: &str) -> Result<Self, ParseActorKindError> {
+        ActorKind::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(ParseActorKindError)
+    }
+}
+
 /// Who asked for a change, when, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -34,7 +86,7 @@ pub struct Stamp {
 /// One line of the audit. Values are texts for people, and never secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Rises with time.
+    /// In the order in which changes were made.
     pub id: u64,
     pub stamp: Stamp,
     /// What was done, in kebab-case: `switch-module`, `create-key`.
@@ -44,4 +96,21 @@ pub struct AuditEntry {
     pub subject: Box<str>,
     pub before: Option<Box<str>>,
     pub after: Option<Box<str>>,
+}
+
+/// Which lines of the audit are asked for; None lets all through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    pub channel: Option<ChannelId>,
+    pub kind: Option<ActorKind>,
+    /// The key that asked, whomever its holder spoke for.
+    pub key: Option<KeyId>,
+    /// The chatter who asked, or for whom a key's holder spoke.
+    pub chatter: Option<ChatterId>,
+    pub action: Option<Box<str>>,
+    pub subject: Option<Box<str>>,
+    /// At this moment or later.
+    pub since: Option<SystemTime>,
+    /// Before this moment.
+    pub until: Option<SystemTime>,
 }

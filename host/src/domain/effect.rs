@@ -1,12 +1,14 @@
 //! What a command asks the host to do: data, until it is committed.
 
+// `core` has addresses, and no sockets.
+use core::net::IpAddr;
 use std::time::SystemTime;
 
 use super::amount::Amount;
-use super::audit::Actor;
+use super::audit::{Actor, Stamp};
 use super::id::{ChannelId, ChatterId, Login, ModuleDigest, ModuleName};
 use super::invocation::InvocationId;
-use super::manifest::{Command, Grants};
+use super::manifest::{Budget, Command, Grants};
 use super::message::{Channel, Reply};
 use super::prefix::Prefix;
 
@@ -20,6 +22,12 @@ pub enum Scope {
     Account {
         channel: ChannelId,
         holder: Holder,
+    },
+    /// What a module moved within its caps: written by every payment, read only where there is a cap of a day.
+    Budget {
+        channel: ChannelId,
+        module: ModuleName,
+        budget: Budget,
     },
     /// Prefix, modules, settings, words, mute, and whether the channel is wanted.
     Setup {
@@ -41,6 +49,16 @@ pub enum Holder {
     Mint,
 }
 
+impl Holder {
+    /// The caps that count what this holder pays.
+    pub fn budget(self) -> Budget {
+        match self {
+            Holder::Chatter(_) => Budget::Payments,
+            Holder::Till | Holder::Mint => Budget::Treasury,
+        }
+    }
+}
+
 /// One change, buffered while the module runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -53,8 +71,7 @@ pub enum Effect {
         module: ModuleName,
         key: String,
     },
-    /// Moves a positive amount of the channel's own currency. What the till and the mint pay out counts against the cap
-    /// of the module.
+    /// Moves a positive amount of the channel's own currency. It counts against the module's caps.
     Transfer {
         module: ModuleName,
         from: Holder,
@@ -124,9 +141,11 @@ impl Effect {
             Effect::SaveEntry { module, .. } | Effect::DeleteEntry { module, .. } => {
                 vec![Scope::Storage { channel, module: module.clone() }]
             }
-            Effect::Transfer { from, to, .. } => {
-                vec![Scope::Account { channel, holder: *from }, Scope::Account { channel, holder: *to }]
-            }
+            Effect::Transfer { module, from, to, .. } => vec![
+                Scope::Account { channel, holder: *from },
+                Scope::Account { channel, holder: *to },
+                Scope::Budget { channel, module: module.clone(), budget: from.budget() },
+            ],
             Effect::WantChannel { channel, .. } => vec![Scope::Setup { channel: channel.id }],
             Effect::UnwantChannel { channel } => vec![Scope::Setup { channel: *channel }],
             Effect::ChangePrefix(_)
@@ -151,6 +170,10 @@ pub struct Commit {
     pub channel: ChannelId,
     /// Who asked for it.
     pub by: Actor,
+    /// Of whoever asked; None where it did not come over the network.
+    pub address: Option<IpAddr>,
+    /// Whose call it was, whoever asked: payments count against this chatter's caps. None where no module ran.
+    pub caller: Option<ChatterId>,
     /// The version of the module that ran; None where no module did.
     pub version: Option<semver::Version>,
     /// The revision that each scope had when the invocation first read it.
@@ -160,6 +183,12 @@ pub struct Commit {
     /// What the command answered, for whoever asks again under the same id.
     pub replies: Vec<Reply>,
     pub at: SystemTime,
+}
+
+impl Commit {
+    pub fn stamp(&self) -> Stamp {
+        Stamp { by: self.by.clone(), at: self.at, address: self.address }
+    }
 }
 
 /// What became of a commit.

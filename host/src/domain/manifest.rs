@@ -144,20 +144,78 @@ impl Manifest {
     }
 }
 
-/// What a channel's creator, or the operator, allowed one version of a module.
+/// What a channel's creator, or the operator, allowed one version of a module. By default nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     pub capabilities: Vec<Capability>,
-    /// The most that one invocation may move through `payments` and `treasury`; None: no cap.
-    pub most_per_invocation: Option<Amount>,
-    /// The most that `treasury` may pay out in a day; None: no cap.
-    pub most_per_day: Option<Amount>,
+    /// The web hosts that `http` may ask, in lower case.
+    pub http_hosts: Vec<String>,
+    /// On what `payments` moves.
+    pub payments: Caps,
+    /// On what `treasury` pays out.
+    pub treasury: Caps,
+}
+
+/// The most that a module may move in a channel by one capability; None: no cap. Nobody has set them by default, and
+/// then nothing moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    pub per_invocation: Option<Amount>,
+    /// In any 24 hours, by the calls of one chatter.
+    pub per_chatter: Option<Amount>,
+    /// In any 24 hours, by all calls together.
+    pub per_day: Option<Amount>,
+}
+
+impl Caps {
+    pub const fn nothing() -> Caps {
+        Caps { per_invocation: Some(Amount::ZERO), per_chatter: Some(Amount::ZERO), per_day: Some(Amount::ZERO) }
+    }
+
+    pub const fn unlimited() -> Caps {
+        Caps { per_invocation: None, per_chatter: None, per_day: None }
+    }
+}
+
+impl Default for Caps {
+    fn default() -> Caps {
+        Caps::nothing()
+    }
+}
+
+/// Whose caps count a movement: those on what chatters pay, or on what a module pays out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Budget {
+    Payments,
+    Treasury,
+}
+
+impl Budget {
+    /// The capability's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Budget::Payments => Capability::Payments.as_str(),
+            Budget::Treasury => Capability::Treasury.as_str(),
+        }
+    }
 }
 
 impl Grants {
     /// All that a module asks for, without a cap: what a module of the host's or the operator's own comes with.
     pub fn all(manifest: &Manifest) -> Grants {
-        Grants { capabilities: manifest.capabilities.clone(), ..Grants::default() }
+        Grants {
+            capabilities: manifest.capabilities.clone(),
+            http_hosts: manifest.http_hosts.clone(),
+            payments: Caps::unlimited(),
+            treasury: Caps::unlimited(),
+        }
+    }
+
+    pub fn caps(&self, budget: Budget) -> &Caps {
+        match budget {
+            Budget::Payments => &self.payments,
+            Budget::Treasury => &self.treasury,
+        }
     }
 
     pub fn covers(&self, capability: Capability) -> bool {

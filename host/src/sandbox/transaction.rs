@@ -131,6 +131,8 @@ impl Transaction {
             invocation: invocation.id.clone(),
             channel: invocation.channel.id,
             by: self.call.by.clone(),
+            address: None,
+            caller: Some(invocation.chatter.id),
             version: Some(self.call.manifest.version.clone()),
             noted: self.noted.into_iter().collect(),
             effects,
@@ -241,6 +243,7 @@ mod tests {
         stops(Capability::Storage, missing(run.add("k", 1)));
         stops(Capability::Storage, missing(ends(run.list_keys("", None, 1))));
         stops(Capability::Storage, missing(ends(run.list_entries("", None, 1))));
+        stops(Capability::Storage, missing(ends(run.written_by())));
         stops(Capability::Chatters, missing(ends(run.find_chatter("bob"))));
         stops(Capability::Balances, missing(bench.wait(run.find_balance("bob"))));
         stops(Capability::Balances, missing(bench.wait(run.top_balances("points", 1))));

@@ -39,6 +39,6 @@ impl World {
 fn set_up_channel(scope: &Scope) -> Option<ChannelId> {
     match scope {
         Scope::Setup { channel } => Some(*channel),
-        Scope::Storage { .. } | Scope::Account { .. } => None,
+        Scope::Storage { .. } | Scope::Account { .. } | Scope::Budget { .. } => None,
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::amount::Amount;
 use crate::domain::effect::{Committed, Holder, Revision, Scope};
 use crate::domain::id::{ChannelId, ChatterId, ModuleName};
 use crate::domain::invocation::InvocationId;
+use crate::domain::manifest::Budget;
 
 /// A listing ends here, whatever was asked for.
 const MOST_ROWS: usize = 100;
@@ -28,6 +29,15 @@ impl Default for Currency {
     fn default() -> Self {
         Self { name: "points".into(), decimals: 0 }
     }
+}
+
+/// What a module moved in a channel within some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spending {
+    pub revision: Revision,
+    /// By the calls of one chatter.
+    pub by_caller: Amount,
+    pub by_all: Amount,
 }
 
 impl Store {
@@ -69,22 +79,34 @@ impl Store {
         self.readers.read(|connection| load_currency(connection, channel)).map(Option::unwrap_or_default)
     }
 
-    /// What a module paid out of the till and the mint at `since` or later.
-    pub fn load_paid_out(
+    /// What a module moved at `since` or later, all that counts against one budget, and the budget's revision at the
+    /// same moment.
+    pub fn load_spending(
         &self,
         channel: ChannelId,
         module: &ModuleName,
+        budget: Budget,
+        caller: ChatterId,
         since: SystemTime,
-    ) -> Result<Amount, StoreError> {
+    ) -> Result<Spending, StoreError> {
         self.readers.read(|connection| {
-            connection
+            let found = connection
                 .prepare_cached(
-                    "SELECT coalesce(sum(t.units), 0), coalesce(max(c.decimals), 0)
-                     FROM accounts AS a JOIN channels AS c USING (channel_id)
-                     JOIN transfers AS t ON t.from_account_id = a.account_id AND t.module = ?2 AND t.at >= ?3
-                     WHERE a.channel_id = ?1 AND a.kind IN ('till', 'mint')",
+                    "SELECT b.revision, c.decimals,
+                     (SELECT coalesce(sum(units), 0) FROM transfers AS t
+                      WHERE t.budget_id = b.budget_id AND t.caller_id = ?4 AND t.at >= ?5),
+                     (SELECT coalesce(sum(units), 0) FROM transfers AS t
+                      WHERE t.budget_id = b.budget_id AND t.at >= ?5)
+                     FROM budgets AS b JOIN channels AS c USING (channel_id)
+                     WHERE b.channel_id = ?1 AND b.module = ?2 AND b.budget = ?3",
                 )?
-                .query_row(params![channel, module, At(since)], |row| Ok(Amount::from_units(row.get(0)?, row.get(1)?)))
+                .query_row(params![channel, module, budget.as_str(), caller, At(since)], |row| {
+                    let (decimals, by_caller, by_all) = (row.get(1)?, row.get(2)?, row.get(3)?);
+                    let amount = |units| Amount::from_units(units, decimals);
+                    Ok(Spending { revision: row.get(0)?, by_caller: amount(by_caller), by_all: amount(by_all) })
+                })
+                .optional()?;
+            Ok(found.unwrap_or_default())
         })
     }
 
@@ -100,7 +122,7 @@ impl Store {
             for scope in &scopes {
                 scopes::raise_revision(connection, scope)?;
             }
-            let transfer = Transfer { channel, from: Holder::Mint, to: holder, amount, reason: None, at };
+            let transfer = Transfer { channel, from: Holder::Mint, to: holder, amount, reason: None, caller: None, at };
             match transfer.apply(connection) {
                 Err(Abort::Failed(error)) => Err(Abort::Failed(error)),
                 // The mint is never short of anything: no conflict.
@@ -126,6 +148,8 @@ pub(super) struct Transfer<'a> {
     pub(super) amount: Amount,
     /// Who moved it; None: the host itself.
     pub(super) reason: Option<(&'a ModuleName, &'a InvocationId)>,
+    /// Whose call it was.
+    pub(super) caller: Option<ChatterId>,
     pub(super) at: SystemTime,
 }
 
@@ -139,8 +163,10 @@ impl Transfer<'_> {
         let (module, invocation) = self.reason.unzip();
         connection
             .prepare_cached(
-                "INSERT INTO transfers (from_account_id, to_account_id, units, module, origin, invocation_id, at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO transfers
+                 (from_account_id, to_account_id, units, module, origin, invocation_id, at, caller_id, budget_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+                 (SELECT budget_id FROM budgets WHERE channel_id = ?9 AND module = ?4 AND budget = ?10))",
             )?
             .execute(params![
                 payer,
@@ -149,7 +175,10 @@ impl Transfer<'_> {
                 module,
                 invocation.map(|id| id.origin.as_str()),
                 invocation.map(|id| &id.id),
-                At(self.at)
+                At(self.at),
+                self.caller,
+                self.channel,
+                self.from.budget().as_str()
             ])?;
         Ok(())
     }
@@ -193,6 +222,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::effect::Commit;
     use crate::store::fixture::{
         ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, chat_id, commit, in_memory, module, transfer,
     };
@@ -237,19 +267,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn paid_out_is_what_the_module_took_from_till_and_mint_since_then() {
+    async fn what_a_module_moved_is_counted_by_budget_by_caller_and_by_time() {
         let fixture = Fixture::with_channel().await;
         let at = commit("", Vec::new()).at;
-        let paid = [
+        let moved = [
             transfer(Holder::Mint, ALICE, "50"),
             transfer(ALICE, Holder::Till, "20"),
             transfer(Holder::Till, BOB, "5"),
+            transfer(BOB, ALICE, "1"),
         ];
-        fixture.commit("1", paid.into()).await;
-        let paid_out = |name: &str, since| fixture.store.load_paid_out(CHANNEL, &module(name), since).unwrap();
-        assert_eq!(paid_out("bank", at), amount("55"));
-        assert_eq!(paid_out("bank", at + Duration::from_secs(1)), Amount::ZERO);
-        assert_eq!(paid_out("other", at), Amount::ZERO);
+        for (id, caller) in [("1", 1), ("2", 2)] {
+            let commit = Commit { caller: Some(ChatterId(caller)), ..commit(id, moved.clone().into()) };
+            assert_eq!(fixture.store.commit(commit).await.unwrap(), Committed::Done);
+        }
+        let load = |name: &str, budget, since| {
+            let moved = fixture.store.load_spending(CHANNEL, &module(name), budget, ChatterId(1), since).unwrap();
+            (moved.revision.0, moved.by_caller.to_string(), moved.by_all.to_string())
+        };
+        let counted = |revision, caller: &str, all: &str| (revision, caller.to_owned(), all.to_owned());
+        assert_eq!(load("bank", Budget::Treasury, at), counted(2, "55", "110"));
+        assert_eq!(load("bank", Budget::Payments, at), counted(2, "21", "42"));
+        assert_eq!(load("bank", Budget::Payments, at + Duration::from_secs(1)), counted(2, "0", "0"));
+        assert_eq!(load("other", Budget::Payments, at), counted(0, "0", "0"));
     }
 
     #[tokio::test]
@@ -300,7 +339,7 @@ mod tests {
                 let reason = Some((&bank, &id));
                 let at = SystemTime::UNIX_EPOCH;
                 let amount = Amount::from_units(units, 2);
-                let transfer = Transfer { channel: CHANNEL, from, to, amount, reason, at };
+                let transfer = Transfer { channel: CHANNEL, from, to, amount, reason, caller: None, at };
                 let savepoint = connection.unchecked_transaction().unwrap();
                 let is_enough = from == Holder::Mint || model.get(&from).is_some_and(|held| *held >= units);
                 match transfer.apply(&connection) {

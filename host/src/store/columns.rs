@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::amount::Amount;
+use crate::domain::audit::ActorKind;
 use crate::domain::effect::{Holder, Revision};
 use crate::domain::id::{ChannelId, ChatterId, Login, ModuleDigest, ModuleName};
 use crate::domain::prefix::Prefix;
@@ -47,7 +48,7 @@ macro_rules! text_column {
         }
     )+};
 }
-text_column!(KeyId, Login, ModuleName, Prefix, Role);
+text_column!(ActorKind, KeyId, Login, ModuleName, Prefix, Role);
 
 impl ToSql for ModuleDigest {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::accounts::Transfer;
+use super::changes::Change;
 use super::writer::Abort;
 use super::{Store, StoreError, outcomes, scopes, setup, storage, wanted};
 use crate::domain::effect::{Commit, Committed, Effect, Scope};
@@ -41,9 +42,16 @@ fn apply(connection: &Connection, commit: &Commit) -> Result<Committed, Abort<Co
     // Also makes the rows that the effects below update.
     for scope in &written {
         scopes::raise_revision(connection, scope)?;
+        if let Scope::Storage { channel, module } = scope {
+            storage::save_written_by(connection, *channel, module, commit.version.as_ref())?;
+        }
     }
     for effect in &commit.effects {
+        let change = Change::begin(connection, commit.channel, effect)?;
         apply_effect(connection, commit, effect)?;
+        if let Some(change) = change {
+            change.end(connection, &commit.stamp())?;
+        }
     }
     Ok(Committed::Done)
 }
@@ -55,7 +63,8 @@ fn apply_effect(connection: &Connection, commit: &Commit, effect: &Effect) -> Re
         Effect::DeleteEntry { module, key } => storage::delete_entry(connection, channel, module, key)?,
         Effect::Transfer { module, from, to, amount } => {
             let reason = Some((module, &commit.invocation));
-            Transfer { channel, from: *from, to: *to, amount: *amount, reason, at: commit.at }.apply(connection)?;
+            let (amount, caller, at) = (*amount, commit.caller, commit.at);
+            Transfer { channel, from: *from, to: *to, amount, reason, caller, at }.apply(connection)?;
         }
         Effect::ChangePrefix(prefix) => setup::save_prefix(connection, channel, prefix)?,
         Effect::ChangeLocale(locale) => setup::save_locale(connection, channel, locale)?,

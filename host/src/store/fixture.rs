@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{Store, migrate};
-use crate::domain::audit::Actor;
+use crate::domain::audit::{Actor, AuditEntry, AuditFilter, Stamp};
 use crate::domain::effect::{Commit, Committed, Effect, Holder};
 use crate::domain::id::{ChannelId, ChatterId, Login, ModuleName};
 use crate::domain::invocation::{InvocationId, Origin};
@@ -68,6 +68,19 @@ impl Fixture {
         fixture
     }
 
+    /// The whole audit, the oldest line first: `action channel subject: before -> after`.
+    pub(crate) fn audited(&self) -> Vec<String> {
+        let text = |text: &Option<Box<str>>| text.as_deref().unwrap_or("-").to_owned();
+        let line = |entry: AuditEntry| {
+            let channel = entry.channel.map_or_else(|| "-".to_owned(), |channel| channel.to_string());
+            let (before, after) = (text(&entry.before), text(&entry.after));
+            format!("{} {channel} {}: {before} -> {after}", entry.action, entry.subject)
+        };
+        let mut entries = self.store.list_audit(&AuditFilter::default(), None, 1000).unwrap();
+        entries.sort_by_key(|entry| entry.id);
+        entries.into_iter().map(line).collect()
+    }
+
     /// Commits effects that note nothing.
     pub(crate) async fn commit(&self, id: &str, effects: Vec<Effect>) -> Committed {
         self.store.commit(commit(id, effects)).await.unwrap()
@@ -111,12 +124,18 @@ pub(crate) fn commit(id: &str, effects: Vec<Effect>) -> Commit {
         invocation: chat_id(id),
         channel: CHANNEL,
         by: Actor::Host,
+        address: None,
+        caller: None,
         version: None,
         noted: Vec::new(),
         effects,
         replies: vec![Reply::Answer(format!("answer to {id}"))],
         at: StandingClock::default().now().wall,
     }
+}
+
+pub(crate) fn by_host() -> Stamp {
+    Stamp { by: Actor::Host, at: StandingClock::default().now().wall, address: None }
 }
 
 pub(crate) fn save(key: &str, value: &str) -> Effect {

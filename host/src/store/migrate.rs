@@ -8,11 +8,12 @@ use super::OpenStoreError;
 
 /// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never
 /// changes.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("../../migrations/0001_first_schema.sql"),
     include_str!("../../migrations/0002_busyness.sql"),
     include_str!("../../migrations/0003_used_limits.sql"),
     include_str!("../../migrations/0005_module_versions.sql"),
+    include_str!("../../migrations/0006_audit.sql"),
 ];
 
 /// The newest schema that this program knows.
@@ -85,5 +86,38 @@ pub(super) fn open_error(path: &Path, error: rusqlite::Error) -> OpenStoreError 
             OpenStoreError::Damaged { path: path.into(), reason: error.to_string() }
         }
         _ => OpenStoreError::Database { path: path.into(), source: error },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file as it was before the step that makes what `made` says, with `rows` in it, and then up to date.
+    fn migrated(made: &str, rows: &str) -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let before = STEPS.iter().position(|step| step.contains(made)).unwrap();
+        STEPS[..before].iter().for_each(|step| connection.execute_batch(step).unwrap());
+        connection.pragma_update(None, "user_version", before as u32).unwrap();
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        connection
+    }
+
+    #[test]
+    fn the_caps_of_older_grants_keep_their_meaning() {
+        let rows = "INSERT INTO channels (channel_id, login, display_name, bot) VALUES (7, 'shop', 'Shop', 'bot');
+            INSERT INTO grants VALUES (7, zeroblob(32), '[\"treasury\"]', '2.5', '10')";
+        let connection = migrated("CREATE TABLE budgets", rows);
+        let texts: Vec<Option<String>> = connection
+            .query_row(
+                "SELECT payments_per_invocation, payments_per_chatter, payments_per_day, treasury_per_invocation,
+                 treasury_per_chatter, treasury_per_day FROM grants",
+                [],
+                |row| (0..6).map(|column| row.get(column)).collect(),
+            )
+            .unwrap();
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(texts, [text("2.5"), None, None, text("2.5"), None, text("10")]);
     }
 }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row, params};
 
 use self::manifest::StoredManifest;
 use super::columns::{At, Json, Version};
-use super::{Store, StoreError};
+use super::{Store, StoreError, audit};
 use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::Manifest;
@@ -189,26 +189,6 @@ fn name_version(module: &ModuleName, version: &semver::Version) -> String {
 fn show_canary(canary: &Canary) -> String {
     let channels: Vec<String> = canary.channels.iter().map(ChannelId::to_string).collect();
     format!("{} in {}", canary.version, channels.join(", "))
-}
-
-/// MERGE: stands in for `store/audit.rs` of the branch `audit`. Delete it, and import that one.
-mod audit {
-    use rusqlite::Connection;
-
-    use crate::domain::audit::Stamp;
-    use crate::domain::id::ChannelId;
-
-    pub(super) fn record(
-        _connection: &Connection,
-        _stamp: &Stamp,
-        _action: &str,
-        _channel: Option<ChannelId>,
-        _subject: &str,
-        _before: Option<&str>,
-        _after: Option<&str>,
-    ) -> rusqlite::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ pub(super) fn load_revision(connection: &Connection, scope: &Scope) -> rusqlite:
                 )?
                 .query_row(params![channel, kind, chatter], read)
         }
+        Scope::Budget { channel, module, budget } => connection
+            .prepare_cached("SELECT revision FROM budgets WHERE channel_id = ?1 AND module = ?2 AND budget = ?3")?
+            .query_row(params![channel, module, budget.as_str()], read),
         Scope::Setup { channel } => connection
             .prepare_cached("SELECT revision FROM channels WHERE channel_id = ?1")?
             .query_row(params![channel], read),
@@ -26,7 +29,7 @@ pub(super) fn load_revision(connection: &Connection, scope: &Scope) -> rusqlite:
     Ok(revision.optional()?.unwrap_or_default())
 }
 
-/// Raises a scope's revision, and makes the row of a storage or account that was never written.
+/// Raises a scope's revision, and makes the row of a storage, account or budget that was never written.
 ///
 /// A channel's own row is made by whoever wants the channel, with revision 1.
 pub(super) fn raise_revision(connection: &Connection, scope: &Scope) -> rusqlite::Result<()> {
@@ -37,6 +40,7 @@ pub(super) fn raise_revision(connection: &Connection, scope: &Scope) -> rusqlite
             let (kind, chatter) = holder_columns(*holder);
             statement.execute(params![channel, kind, chatter])
         }
+        Scope::Budget { channel, module, budget } => statement.execute(params![channel, module, budget.as_str()]),
         Scope::Setup { channel } => statement.execute(params![channel]),
     };
     raised.map(drop)
@@ -51,6 +55,10 @@ fn raising_statement<'a>(connection: &'a Connection, scope: &Scope) -> rusqlite:
         Scope::Account { .. } => {
             "INSERT INTO accounts (channel_id, kind, chatter_id, units, revision) VALUES (?1, ?2, ?3, 0, 1)
              ON CONFLICT (channel_id, kind, chatter_id) DO UPDATE SET revision = revision + 1"
+        }
+        Scope::Budget { .. } => {
+            "INSERT INTO budgets (channel_id, module, budget, revision) VALUES (?1, ?2, ?3, 1)
+             ON CONFLICT (channel_id, module, budget) DO UPDATE SET revision = revision + 1"
         }
         Scope::Setup { .. } => "UPDATE channels SET revision = revision + 1 WHERE channel_id = ?1",
     })

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::columns::Version;
 use super::{Store, StoreError};
 use crate::domain::effect::Revision;
 use crate::domain::id::{ChannelId, ModuleName};
@@ -38,6 +39,26 @@ impl Store {
                      WHERE s.channel_id = ?1 AND s.module = ?2",
                 )?
                 .query_row(params![channel, module, key], |row| Ok((read_state(row)?, row.get(3)?)))
+                .optional()?;
+            Ok(found.unwrap_or_default())
+        })
+    }
+
+    /// The version of the module that wrote last, and the storage's state at the same moment.
+    pub fn load_written_by(
+        &self,
+        channel: ChannelId,
+        module: &ModuleName,
+    ) -> Result<(StorageState, Option<semver::Version>), StoreError> {
+        self.readers.read(|connection| {
+            let found = connection
+                .prepare_cached(
+                    "SELECT revision, bytes, keys, written_by FROM storages WHERE channel_id = ?1 AND module = ?2",
+                )?
+                .query_row(params![channel, module], |row| {
+                    let version = row.get::<_, Option<Version>>(3)?.map(|Version(version)| version);
+                    Ok((read_state(row)?, version))
+                })
                 .optional()?;
             Ok(found.unwrap_or_default())
         })
@@ -106,6 +127,21 @@ fn read_entry<'a>(row: &'a Row<'_>) -> rusqlite::Result<Option<(&'a str, &'a [u8
     let key = row.get_ref(3)?.as_str_or_null()?;
     let value = row.get_ref(4)?.as_blob_or_null()?;
     Ok(key.zip(value))
+}
+
+/// Notes which version writes; None where no module does. Most calls are of the version that wrote before.
+pub(super) fn save_written_by(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    version: Option<&semver::Version>,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE storages SET written_by = ?3 WHERE channel_id = ?1 AND module = ?2 AND written_by IS NOT ?3",
+        )?
+        .execute(params![channel, module, version.cloned().map(Version)])
+        .map(drop)
 }
 
 /// The storage has its row by now: the commit raised its revision first.
@@ -188,8 +224,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::effect::{Effect, Scope};
-    use crate::store::fixture::{CHANNEL, Fixture, in_memory, module, save};
+    use crate::domain::effect::{Commit, Effect, Scope};
+    use crate::store::fixture::{CHANNEL, Fixture, commit, in_memory, module, save};
     use crate::store::scopes;
 
     fn keys(entries: &[Entry]) -> Vec<&str> {
@@ -208,6 +244,23 @@ mod tests {
         let delete = |key: &str| Effect::DeleteEntry { module: module("counter"), key: key.into() };
         fixture.commit("3", vec![delete("é"), delete("never there")]).await;
         assert_eq!(state(), StorageState { revision: Revision(3), bytes: 1, keys: 1 });
+    }
+
+    #[tokio::test]
+    async fn whoever_wrote_last_is_noted() {
+        let fixture = Fixture::with_channel().await;
+        let written_by = |name: &str| fixture.store.load_written_by(CHANNEL, &module(name)).unwrap();
+        assert_eq!(written_by("counter"), (StorageState::default(), None));
+        let versions = [Some(semver::Version::new(1, 2, 3)), Some(semver::Version::new(1, 0, 0)), None];
+        for (number, version) in (1..).zip(versions) {
+            let commit = Commit { version: version.clone(), ..commit(&format!("{number}"), vec![save("key", "")]) };
+            fixture.store.commit(commit).await.unwrap();
+            assert_eq!(
+                written_by("counter"),
+                (StorageState { revision: Revision(number), bytes: 3, keys: 1 }, version)
+            );
+        }
+        assert_eq!(written_by("other").1, None);
     }
 
     #[tokio::test]

@@ -10,7 +10,8 @@ use tokio::sync::watch;
 
 use super::columns::At;
 use super::writer::Abort;
-use super::{Store, StoreError, scopes, setup};
+use super::{Store, StoreError, audit, changes, scopes, setup};
+use crate::domain::audit::{Actor, Stamp};
 use crate::domain::effect::Scope;
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Channel, WantedChannel};
@@ -69,6 +70,7 @@ fn save_id(connection: &Connection, login: &Login, channel: ChannelId, at: Syste
         .query_row(params![login], |row| row.get(0))
         .optional()?;
     let Some(account) = account else { return Ok(false) };
+    let before = changes::load_wanted(connection, channel)?;
     let older: Option<bool> = connection
         .prepare_cached("DELETE FROM wanted WHERE channel_id = ?1 RETURNING wanted")?
         .query_row(params![channel], |row| row.get(0))
@@ -78,6 +80,12 @@ fn save_id(connection: &Connection, login: &Login, channel: ChannelId, at: Syste
         .execute(params![login, channel, older.unwrap_or(true), At(at)])?;
     // Twitch tells a room's id without its display name.
     let channel = Channel { id: channel, login: login.clone(), display_name: login.as_str().into() };
+    // The seed's own line tells of a channel that is new. This one has another name by now, or was left.
+    if before.is_some() {
+        let after = changes::load_wanted(connection, channel.id)?;
+        let (before, after) = (before.as_deref(), after.as_deref());
+        audit::record(connection, &by_host(at), "rename-channel", Some(channel.id), login.as_str(), before, after)?;
+    }
     scopes::raise_revision(connection, &Scope::Setup { channel: channel.id })?;
     setup::save_channel(connection, &channel, &account)?;
     Ok(true)
@@ -102,6 +110,10 @@ pub(super) fn want(
 
 /// Returns whether anything changed.
 fn save_seed(connection: &Connection, login: &Login, account: &Login, at: SystemTime) -> Result<bool, Abort<bool>> {
+    let before: Option<(Option<ChannelId>, Login)> = connection
+        .prepare_cached("SELECT channel_id, account FROM wanted WHERE login = ?1")?
+        .query_row(params![login], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
     let changed = connection
         .prepare_cached(
             "INSERT INTO wanted (login, account, wanted, changed_at) VALUES (?1, ?2, 1, ?3)
@@ -114,7 +126,18 @@ fn save_seed(connection: &Connection, login: &Login, account: &Login, at: System
              WHERE bot <> ?2 AND channel_id = (SELECT channel_id FROM wanted WHERE login = ?1 AND wanted)",
         )?
         .execute(params![login, account])?;
+    if changed > 0 {
+        let (channel, before) = before.unzip();
+        let (channel, before) = (channel.flatten(), before.as_ref().map(Login::as_str));
+        let after = Some(account.as_str());
+        audit::record(connection, &by_host(at), "seed-channel", channel, login.as_str(), before, after)?;
+    }
     Ok(changed > 0)
+}
+
+/// The configuration, and what Twitch tells of a channel, are nobody's request.
+fn by_host(at: SystemTime) -> Stamp {
+    Stamp { by: Actor::Host, at, address: None }
 }
 
 /// The row stays, so that the configuration's seed does not want the channel again.
@@ -171,6 +194,30 @@ mod tests {
         fixture.commit("1", vec![unwant(7)]).await;
         store.save_seed(login("shop"), login("bot")).await.unwrap();
         assert_eq!((wanted(store), store.load_channel(CHANNEL).unwrap().unwrap().bot), (vec![], login("other_bot")));
+    }
+
+    #[tokio::test]
+    async fn seeds_and_learnt_leaves_are_in_the_audit() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        store.save_seed(login("shop"), login("bot")).await.unwrap();
+        store.save_seed(login("shop"), login("other_bot")).await.unwrap();
+        fixture.commit("1", vec![unwant(7), unwant(7), unwant(8)]).await;
+        store.save_seed(login("shop"), login("bot")).await.unwrap();
+        store.save_seed(login("store"), login("bot")).await.unwrap();
+        store.save_channel_id(login("store"), CHANNEL).await.unwrap();
+        fixture.commit("2", vec![want(7, "store")]).await;
+        assert_eq!(
+            fixture.audited(),
+            [
+                "seed-channel - shop: - -> bot",
+                "seed-channel 7 shop: bot -> other_bot",
+                "unwant-channel 7 : #shop with other_bot -> left #shop",
+                "seed-channel - store: - -> bot",
+                "rename-channel 7 store: left #shop -> left #store",
+                "want-channel 7 : left #store -> #store with bot",
+            ]
+        );
     }
 
     #[tokio::test]

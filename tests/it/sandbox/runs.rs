@@ -12,6 +12,7 @@ use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Committed, Effect};
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{InvocationId, Origin};
+use twitchy::domain::manifest::Manifest;
 use twitchy::sandbox::{Blame, InvokeError};
 use twitchy::store::Store;
 
@@ -54,6 +55,8 @@ impl BalanceProvider for Meddler {
                     invocation: InvocationId { origin: Origin::Http, id: format!("meddler {asked}").into() },
                     channel,
                     by: Actor::Host,
+                    address: None,
+                    caller: None,
                     version: None,
                     noted: Vec::new(),
                     effects: vec![Effect::SaveEntry { module, key: "count".into(), value }],
@@ -98,6 +101,20 @@ async fn the_fourth_conflict_is_the_last_and_leaves_what_others_wrote() {
     assert_eq!(meddler.asked(), 4);
     let (_, value) = fixture.world.store.load_entry(SHOP, &manifest.name, "count").unwrap();
     assert_eq!(value.unwrap(), b"40");
+}
+
+#[tokio::test]
+async fn a_guest_learns_which_version_wrote_before_it() {
+    let fixture = Fixture::new().await;
+    let manifest = fixture.add(guests::TELLS_WRITER).await;
+    let own = manifest.version.to_string();
+    // The same bytes under another version: the store knows nothing else of it.
+    let later = Arc::new(Manifest { version: "9.1.0-rc.1".parse().unwrap(), ..Manifest::clone(&manifest) });
+    let mut told = Vec::new();
+    for manifest in [&manifest, &manifest, &later, &manifest] {
+        told.push(text(fixture.invoke(manifest).await));
+    }
+    assert_eq!(told, ["nobody", &own, &own, "9.1.0-rc.1"]);
 }
 
 #[tokio::test]

@@ -112,6 +112,8 @@ impl Dispatch {
                 invocation: InvocationId { origin: Origin::Event, id: id.into() },
                 channel,
                 by: Actor::Host,
+                address: None,
+                caller: None,
                 version: Some(manifest.version.clone()),
                 // Whatever else was changed meanwhile, the module is off now.
                 noted: Vec::new(),

@@ -36,6 +36,11 @@ impl Host for Run {
         let entries = answered(self.enter_storage()?.list_entries(&prefix, after.as_deref(), limit))?;
         Ok(entries.into_iter().map(|(key, value)| Entry { key, value }).collect())
     }
+
+    fn written_by(&mut self) -> wasmtime::Result<Option<String>> {
+        let version = answered(self.enter_storage()?.written_by())?;
+        Ok(version.map(|version| version.to_string()))
+    }
 }
 
 impl From<storage::StorageError> for StorageError {

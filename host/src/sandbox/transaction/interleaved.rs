@@ -10,14 +10,16 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::fixture::{Bench, CHATTERS, Terms, bank, invocation};
-use super::model::{CHANNELS, ChannelModel, MINT, MOST_BYTES, MOST_KEYS, MOST_PER_DAY, Model, Step, TILL};
+use super::model::{
+    CHANNELS, ChannelModel, MINT, MOST_BYTES, MOST_KEYS, MOST_MOVED, MOST_MOVED_BY_ONE, MOST_PER_DAY, Model, Step, TILL,
+};
 use super::{Fault, HostCallError, Transaction, split};
 use crate::config::SandboxConfig;
 use crate::domain::amount::Amount;
 use crate::domain::effect::{Commit, Committed, Holder};
 use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::invocation::Invocation;
-use crate::domain::manifest::Grants;
+use crate::domain::manifest::{Caps, Grants};
 use crate::domain::message::Reply;
 use crate::setup::sample::command;
 
@@ -206,7 +208,10 @@ impl Interleaver<'_> {
     }
 
     fn start(&self, number: usize, runs: u32) -> Active {
-        let grants = Grants { most_per_day: Some(Amount(MOST_PER_DAY.into())), ..Grants::all(&bank()) };
+        let most = |amount: i64| Some(Amount(amount.into()));
+        let payments = Caps { per_chatter: most(MOST_MOVED_BY_ONE), per_day: most(MOST_MOVED), ..Caps::unlimited() };
+        let treasury = Caps { per_day: most(MOST_PER_DAY), ..Caps::unlimited() };
+        let grants = Grants { payments, treasury, ..Grants::all(&bank()) };
         let run = self.bench.begin_with(self.scripts[number].invocation(number), grants);
         Active { number, runs, run, seen: Vec::new() }
     }

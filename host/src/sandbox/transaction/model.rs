@@ -9,6 +9,9 @@ use super::fixture::{CHATTERS, SHOP};
 pub(super) const MOST_BYTES: usize = 24;
 pub(super) const MOST_KEYS: usize = 3;
 pub(super) const MOST_PER_DAY: i64 = 60;
+/// What its calls may move: all of them, and those of one chatter.
+pub(super) const MOST_MOVED: i64 = 150;
+pub(super) const MOST_MOVED_BY_ONE: i64 = 90;
 
 /// The channels, by number.
 pub(super) const CHANNELS: [(&str, u64); 2] = [("shop", SHOP.0), ("market", 200)];
@@ -46,6 +49,8 @@ pub(super) struct ChannelModel {
     pub(super) entries: BTreeMap<String, String>,
     pub(super) accounts: BTreeMap<u64, i64>,
     paid_out: i64,
+    /// By caller.
+    moved: BTreeMap<u64, i64>,
     pub(super) prefix: String,
     pub(super) sides: i64,
     pub(super) has_extra: bool,
@@ -64,6 +69,7 @@ impl Model {
             entries: BTreeMap::new(),
             accounts: CHATTERS.iter().map(|(_, id)| (*id, 100)).chain([(MINT, -300)]).collect(),
             paid_out: 0,
+            moved: BTreeMap::new(),
             prefix: "!".to_owned(),
             sides: 6,
             has_extra: true,
@@ -158,7 +164,14 @@ impl ChannelModel {
 
     fn pay(&mut self, from: u64, to: u64, amount: i64, told: u64) -> String {
         let is_payout = from == TILL || from == MINT;
-        if is_payout && self.paid_out + amount > MOST_PER_DAY {
+        let moved_by_one = self.moved.get(&from).copied().unwrap_or(0);
+        let is_past_cap = match is_payout {
+            true => self.paid_out + amount > MOST_PER_DAY,
+            false => {
+                moved_by_one + amount > MOST_MOVED_BY_ONE || self.moved.values().sum::<i64>() + amount > MOST_MOVED
+            }
+        };
+        if is_past_cap {
             return "NotAllowed".to_owned();
         }
         if from != MINT && self.amount(from) < amount {
@@ -166,7 +179,10 @@ impl ChannelModel {
         }
         *self.accounts.entry(from).or_default() -= amount;
         *self.accounts.entry(to).or_default() += amount;
-        self.paid_out += if is_payout { amount } else { 0 };
+        match is_payout {
+            true => self.paid_out += amount,
+            false => *self.moved.entry(from).or_default() += amount,
+        }
         self.amount(told).to_string()
     }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::chatters::Reference;
 use super::{Fault, HostCallError, NOT_PROVEN, Transaction};
-use crate::balances::payment::{CheckPaymentError, check_day_cap, check_invocation_cap, parse_payment};
+use crate::balances::payment::{CheckPaymentError, Moved, check_caps, parse_payment};
 use crate::domain::amount::Amount;
 use crate::domain::effect::{Effect, Holder, Scope};
 use crate::domain::id::ChatterId;
-use crate::domain::manifest::Capability;
+use crate::domain::manifest::{Budget, Capability};
 use crate::store::chatters::KnownChatter;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -43,9 +43,10 @@ impl From<CheckPaymentError> for HostCallError<PaymentError> {
     fn from(error: CheckPaymentError) -> Self {
         HostCallError::Told(match error {
             CheckPaymentError::InvalidAmount => PaymentError::InvalidAmount,
-            CheckPaymentError::MostPerInvocation(_) | CheckPaymentError::MostPerDay(_) => {
-                PaymentError::NotAllowed(error.to_string())
-            }
+            CheckPaymentError::Nothing(_)
+            | CheckPaymentError::MostPerInvocation(..)
+            | CheckPaymentError::MostPerChatter(..)
+            | CheckPaymentError::MostPerDay(..) => PaymentError::NotAllowed(error.to_string()),
         })
     }
 }
@@ -55,10 +56,8 @@ impl From<CheckPaymentError> for HostCallError<PaymentError> {
 pub(super) struct Overlay {
     /// What each holder gained by this run, or lost.
     gained: BTreeMap<Holder, Amount>,
-    /// All that was moved, for the cap of an invocation.
-    moved: Amount,
-    /// What left the till and the mint, for the cap of a day.
-    paid_out: Amount,
+    /// What was moved, for the caps of each budget.
+    moved: BTreeMap<Budget, Amount>,
 }
 
 impl Overlay {
@@ -71,13 +70,15 @@ impl Overlay {
         self.gained.get(&holder).copied().unwrap_or_default()
     }
 
+    fn moved(&self, budget: Budget) -> Amount {
+        self.moved.get(&budget).copied().unwrap_or_default()
+    }
+
     /// None, and nothing added, where a sum has no exact representation.
     fn add(&mut self, from: Holder, to: Holder, amount: Amount) -> Option<()> {
         let (lost, won) = (self.gained(from).checked_sub(amount)?, self.gained(to).checked_add(amount)?);
-        let is_payout = matches!(from, Holder::Till | Holder::Mint);
-        let paid_out = if is_payout { self.paid_out.checked_add(amount)? } else { self.paid_out };
-        self.moved = self.moved.checked_add(amount)?;
-        self.paid_out = paid_out;
+        let moved = self.moved(from.budget()).checked_add(amount)?;
+        self.moved.insert(from.budget(), moved);
         self.gained.insert(from, lost);
         self.gained.insert(to, won);
         Some(())
@@ -158,10 +159,9 @@ impl Transaction {
     fn pay_between(&mut self, from: Holder, to: Holder, amount: &str) -> Result<(), Refusal> {
         let currency = self.world.store.load_currency(self.channel())?;
         let amount = parse_payment(amount, &currency)?;
-        check_invocation_cap(&self.call.grants, self.ledger.moved, amount)?;
-        if from == Holder::Till || from == Holder::Mint {
-            self.check_day(amount)?;
-        }
+        let budget = from.budget();
+        let moved = self.moved(budget)?;
+        check_caps(self.call.grants.caps(budget), budget, &moved, amount)?;
         let left = self.held_by(from)?.checked_sub(amount).filter(|left| from == Holder::Mint || *left >= Amount::ZERO);
         left.ok_or(PaymentError::NotEnough)?;
         self.ledger.add(from, to, amount).ok_or(PaymentError::InvalidAmount)?;
@@ -169,18 +169,21 @@ impl Transaction {
         Ok(())
     }
 
-    /// The cap of a day. What was paid out is no scope, but both accounts that pay out are: noting them first makes a
-    /// payment at the same time a conflict, so that two together cannot pass the cap.
-    fn check_day(&mut self, amount: Amount) -> Result<(), Refusal> {
-        if self.call.grants.most_per_day.is_none() {
-            return Ok(());
+    /// What counts against a budget's caps so far. Each payment writes its budget's scope: noting it makes a payment at
+    /// the same time a conflict, so that two together cannot pass a cap. Without such a cap none is noted, and payments
+    /// do not conflict for that.
+    fn moved(&mut self, budget: Budget) -> Result<Moved, Refusal> {
+        let own = self.ledger.moved(budget);
+        let caps = self.call.grants.caps(budget);
+        if caps.per_chatter.is_none() && caps.per_day.is_none() {
+            return Ok(Moved { by_invocation: own, by_caller: own, by_all: own });
         }
-        self.held_by(Holder::Till)?;
-        self.held_by(Holder::Mint)?;
-        let since = self.invocation().now - DAY;
-        let before = self.world.store.load_paid_out(self.channel(), self.module(), since)?;
-        let paid_out = before.checked_add(self.ledger.paid_out).ok_or(PaymentError::InvalidAmount)?;
-        Ok(check_day_cap(&self.call.grants, paid_out, amount)?)
+        let (channel, module) = (self.channel(), self.module().clone());
+        let (caller, since) = (self.invocation().chatter.id, self.invocation().now - DAY);
+        let before = self.world.store.load_spending(channel, &module, budget, caller, since)?;
+        self.note(Scope::Budget { channel, module, budget }, before.revision)?;
+        let with_own = |before: Amount| before.checked_add(own).ok_or(PaymentError::InvalidAmount);
+        Ok(Moved { by_invocation: own, by_caller: with_own(before.by_caller)?, by_all: with_own(before.by_all)? })
     }
 
     /// What a holder has, this run's own payments included.
@@ -231,7 +234,7 @@ mod tests {
     use crate::domain::effect::Committed;
     use crate::domain::id::MessageId;
     use crate::domain::invocation::Origin;
-    use crate::domain::manifest::Grants;
+    use crate::domain::manifest::{Caps, Grants};
     use crate::domain::message::QuotedMessage;
 
     fn bench() -> Bench {
@@ -242,11 +245,33 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn capped(most_per_invocation: Option<&str>, most_per_day: Option<&str>) -> Grants {
-        Grants {
-            most_per_invocation: most_per_invocation.map(amount),
-            most_per_day: most_per_day.map(amount),
-            ..Grants::all(&bank())
+    /// The cap of which the error tells.
+    #[derive(Clone, Copy, Debug)]
+    enum Cap {
+        Invocation,
+        Chatter,
+        Day,
+    }
+
+    /// Everything, and 10 under one cap of one budget.
+    fn capped(budget: Budget, cap: Cap) -> Grants {
+        let ten = Some(amount("10"));
+        let caps = match cap {
+            Cap::Invocation => Caps { per_invocation: ten, ..Caps::unlimited() },
+            Cap::Chatter => Caps { per_chatter: ten, ..Caps::unlimited() },
+            Cap::Day => Caps { per_day: ten, ..Caps::unlimited() },
+        };
+        match budget {
+            Budget::Payments => Grants { payments: caps, ..Grants::all(&bank()) },
+            Budget::Treasury => Grants { treasury: caps, ..Grants::all(&bank()) },
+        }
+    }
+
+    /// Moves something that counts against `budget`.
+    fn spend(run: &mut Transaction, budget: Budget, text: &str) -> Paid {
+        match budget {
+            Budget::Payments => run.transfer("carol", text),
+            Budget::Treasury => run.award("carol", text),
         }
     }
 
@@ -373,37 +398,83 @@ mod tests {
     #[test]
     fn one_call_moves_no_more_than_its_cap() {
         let bench = bench();
-        let mut run = bench.begin_with(bench.invocation("alice", "@bob"), capped(Some("10"), None));
+        let mut run = bench.begin_with(bench.invocation("alice", "@bob"), capped(Budget::Payments, Cap::Invocation));
         assert!(run.transfer("bob", "6").is_ok() && run.charge("3").is_ok());
-        assert_eq!(why_not(run.award("bob", "2")), "one call may move at most 10");
-        assert!(run.award("bob", "1").is_ok());
+        assert_eq!(why_not(run.charge("2")), "one call may move at most 10");
+        assert!(run.award("bob", "11").is_ok(), "the treasury has caps of its own");
+        assert!(run.charge("1").is_ok());
+        let mut run = bench.begin_with(bench.invocation("alice", "@bob"), capped(Budget::Treasury, Cap::Invocation));
+        assert!(run.transfer("bob", "11").is_ok() && run.award("bob", "6").is_ok() && run.award("bob", "3").is_ok());
+        assert_eq!(why_not(run.award("bob", "2")), "one call may pay out at most 10");
     }
 
     #[test]
-    fn a_treasury_pays_out_no_more_than_its_cap_of_a_day() {
+    fn what_was_granted_without_caps_moves_nothing() {
         let bench = bench();
-        let begin = |at| {
-            let mut invocation = bench.invocation("alice", "@bob");
-            invocation.now = at;
-            bench.begin_with(invocation, capped(None, Some("10")))
-        };
-        let mut run = begin(now());
-        assert!(run.award("bob", "4").is_ok() && run.award("bob", "4").is_ok());
-        assert_eq!(why_not(run.award("bob", "3")), "this module may pay out at most 10 a day");
-        assert_eq!(bench.commit(run), Committed::Done);
-        assert_eq!(why_not(begin(now()).award("bob", "3")), "this module may pay out at most 10 a day");
-        assert!(begin(now()).award("bob", "2").is_ok());
-        assert!(begin(now() + DAY + Duration::from_secs(1)).award("bob", "10").is_ok());
+        let grants = Grants { capabilities: Capability::ALL.to_vec(), ..Grants::default() };
+        let mut run = bench.begin_with(bench.invocation("alice", "@bob"), grants);
+        for answer in [run.transfer("bob", "1"), run.charge("1")] {
+            assert_eq!(why_not(answer), "this module was granted no amount to move here");
+        }
+        for answer in [run.pay("bob", "1"), run.award("bob", "1")] {
+            assert_eq!(why_not(answer), "this module was granted no amount to pay out here");
+        }
+        assert_eq!(run.finish(&[]), None);
     }
 
     #[test]
-    fn two_payments_at_once_do_not_pass_the_cap_of_a_day() {
+    fn the_cap_of_a_day_counts_all_calls_of_a_day() {
         let bench = bench();
-        let begin = || bench.begin_with(bench.invocation("alice", "@bob @carol"), capped(None, Some("10")));
-        let (mut first, mut second) = (begin(), begin());
-        assert!(first.award("bob", "6").is_ok() && second.award("carol", "6").is_ok());
-        assert_eq!(bench.commit(first), Committed::Done);
-        assert_eq!(bench.commit(second), Committed::Conflict);
+        for (budget, verb) in [(Budget::Payments, "move"), (Budget::Treasury, "pay out")] {
+            let begin = |caller, at| {
+                let mut invocation = bench.invocation(caller, "@carol");
+                invocation.now = at;
+                bench.begin_with(invocation, capped(budget, Cap::Day))
+            };
+            let why = format!("this module may {verb} at most 10 a day");
+            let mut run = begin("alice", now());
+            assert!(spend(&mut run, budget, "4").is_ok() && spend(&mut run, budget, "4").is_ok());
+            assert_eq!(why_not(spend(&mut run, budget, "3")), why);
+            assert_eq!(bench.commit(run), Committed::Done);
+            assert_eq!(why_not(spend(&mut begin("bob", now()), budget, "3")), why);
+            assert!(spend(&mut begin("bob", now()), budget, "2").is_ok());
+            assert!(spend(&mut begin("bob", now() + DAY + Duration::from_secs(1)), budget, "10").is_ok());
+        }
+    }
+
+    #[test]
+    fn the_cap_of_a_chatter_counts_the_calls_of_that_chatter() {
+        let bench = bench();
+        for (budget, verb) in [(Budget::Payments, "move"), (Budget::Treasury, "pay out")] {
+            let begin = |caller, at| {
+                let mut invocation = bench.invocation(caller, "@carol");
+                invocation.now = at;
+                bench.begin_with(invocation, capped(budget, Cap::Chatter))
+            };
+            let why = format!("for one chatter this module may {verb} at most 10 a day");
+            let mut run = begin("alice", now());
+            assert!(spend(&mut run, budget, "8").is_ok());
+            assert_eq!(why_not(spend(&mut run, budget, "3")), why);
+            assert_eq!(bench.commit(run), Committed::Done);
+            assert_eq!(why_not(spend(&mut begin("alice", now()), budget, "3")), why);
+            assert!(spend(&mut begin("alice", now()), budget, "2").is_ok());
+            assert!(spend(&mut begin("bob", now()), budget, "10").is_ok(), "bob has used nothing of his");
+            assert!(spend(&mut begin("alice", now() + DAY + Duration::from_secs(1)), budget, "10").is_ok());
+        }
+    }
+
+    #[test]
+    fn two_payments_at_once_do_not_pass_a_cap_together() {
+        for budget in [Budget::Payments, Budget::Treasury] {
+            for (cap, second) in [(Cap::Day, "bob"), (Cap::Chatter, "alice")] {
+                let bench = bench();
+                let begin = |caller| bench.begin_with(bench.invocation(caller, "@carol"), capped(budget, cap));
+                let (mut first, mut second) = (begin("alice"), begin(second));
+                assert!(spend(&mut first, budget, "6").is_ok() && spend(&mut second, budget, "6").is_ok());
+                assert_eq!(bench.commit(first), Committed::Done);
+                assert_eq!(bench.commit(second), Committed::Conflict, "{budget:?} {cap:?}");
+            }
+        }
     }
 
     #[test]

@@ -164,6 +164,14 @@ impl Transaction {
         }
     }
 
+    /// The version that wrote last before this run; None where it was never noted.
+    pub fn written_by(&mut self) -> Result<Option<semver::Version>, Fault> {
+        self.require(Capability::Storage)?;
+        let (state, version) = self.world.store.load_written_by(self.channel(), self.module())?;
+        self.note_storage(state)?;
+        Ok(version)
+    }
+
     /// What is stored under a valid key, this run's own writes included.
     fn current_entry(&mut self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
         if let Some(own) = self.storage.entries.get(key) {
@@ -234,14 +242,17 @@ fn within_bytes(mut entries: Vec<Entry>, limit: usize) -> Vec<Entry> {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::sync::Arc;
 
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::super::fixture::{Bench, Terms, told};
+    use super::super::Call;
+    use super::super::fixture::{Bench, Terms, bank, told};
     use super::*;
     use crate::config::SandboxConfig;
     use crate::domain::effect::Committed;
+    use crate::domain::manifest::{Grants, Manifest};
 
     fn bench() -> Bench {
         Bench::new(Terms::default())
@@ -312,6 +323,32 @@ mod tests {
         save(&mut adding, "one", "");
         assert_eq!(bench.commit(adding), Committed::Done);
         assert_eq!(bench.commit(counting), Committed::Conflict);
+    }
+
+    #[test]
+    fn a_run_sees_which_version_wrote_last_and_not_its_own_writes() {
+        let bench = bench();
+        let begin = |version: &str| {
+            let manifest = Manifest { version: version.parse().unwrap(), ..bank() };
+            let (grants, invocation) = (Grants::all(&manifest), bench.invocation("alice", ""));
+            let call = Call::new(Arc::new(manifest), grants, invocation);
+            Transaction::new(Arc::clone(&bench.world), Arc::new(call))
+        };
+        let written_by = |run: &mut Transaction| run.written_by().unwrap().map(|version| version.to_string());
+        let mut first = begin("2.0.0-beta.1");
+        save(&mut first, "key", "");
+        assert_eq!(written_by(&mut first), None);
+        let mut asking = begin("1.0.0");
+        assert_eq!(written_by(&mut asking), None);
+        save(&mut asking, "other", "");
+        assert_eq!(bench.commit(first), Committed::Done);
+        assert_eq!(bench.commit(asking), Committed::Conflict, "what it was told is true no more");
+        // Going back to an older version is seen by the later one.
+        let mut back = begin("1.0.0");
+        assert_eq!(written_by(&mut back).as_deref(), Some("2.0.0-beta.1"));
+        back.delete("key").unwrap();
+        assert_eq!(bench.commit(back), Committed::Done);
+        assert_eq!(written_by(&mut begin("2.0.0-beta.1")).as_deref(), Some("1.0.0"));
     }
 
     #[test]

@@ -1,0 +1,364 @@
+//! Who changed what, for ever: rows are added, and neither changed nor deleted, which the schema sees to itself.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
+
+use super::columns::At;
+use super::{Store, StoreError};
+use crate::domain::audit::{Actor, ActorKind, AuditEntry, AuditFilter, Stamp};
+use crate::domain::id::ChannelId;
+use crate::domain::principal::KeyId;
+
+/// A page ends here, whatever was asked for.
+const MOST_ROWS: usize = 1000;
+/// Characters of a text that are kept: somebody may set a setting to a whole page, a thousand times.
+const LONGEST_TEXT: usize = 2000;
+/// What stands for the rest.
+const CUT: char = '\u{2026}';
+
+impl Store {
+    /// The newest first, by the moment of the change and then by the order of writing; only what comes after the line
+    /// `before` in that order, and at most `limit` or 1,000.
+    ///
+    /// One filter, with or without a span of time, takes the time of the page, whatever else is there: 0.3 ms for 100 of a
+    /// million lines. Of several, the one that lets the least through is looked up (a chatter, a channel, a subject, a key,
+    /// an action, a kind, in this order), and the others are compared with what that one finds: 14 ms where a channel has
+    /// 100,000 lines and nearly none of them fit.
+    pub fn list_audit(
+        &self,
+        filter: &AuditFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let (sql, parameters) = query(filter, before, limit);
+        self.readers.read(|connection| {
+            connection.prepare_cached(&sql)?.query_map(params_from_iter(parameters), read_entry)?.collect()
+        })
+    }
+
+    /// Writes down a change that no other row tells of.
+    pub async fn note_change(
+        &self,
+        stamp: Stamp,
+        action: &'static str,
+        channel: Option<ChannelId>,
+        subject: String,
+        before: Option<String>,
+        after: Option<String>,
+    ) -> Result<(), StoreError> {
+        let note = move |connection: &Connection| {
+            Ok(record(connection, &stamp, action, channel, &subject, before.as_deref(), after.as_deref())?)
+        };
+        self.writer.write(note).await
+    }
+}
+
+/// Adds a line; called in the transaction that makes the change.
+pub(super) fn record(
+    connection: &Connection,
+    stamp: &Stamp,
+    action: &str,
+    channel: Option<ChannelId>,
+    subject: &str,
+    before: Option<&str>,
+    after: Option<&str>,
+) -> rusqlite::Result<()> {
+    let (key, key_name, chatter, login) = match &stamp.by {
+        Actor::Key { id, name } => (Some(id), Some(name), None, None),
+        Actor::Claim { key, name, chatter, login } => (Some(key), Some(name), Some(chatter), Some(login)),
+        Actor::Chatter { id, login } => (None, None, Some(id), Some(login)),
+        Actor::CommandLine | Actor::Host => (None, None, None, None),
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO audit
+             (at, actor, key_id, key_name, chatter_id, login, address, action, channel_id, subject, before, after)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            At(stamp.at),
+            stamp.by.kind(),
+            key.map(KeyId::as_str),
+            key_name.map(|name| cut(name)),
+            chatter,
+            login,
+            stamp.address.map(|address| address.to_string()),
+            action,
+            channel,
+            cut(subject),
+            before.map(cut),
+            after.map(cut)
+        ])
+        .map(drop)
+}
+
+fn cut(text: &str) -> ToSqlOutput<'_> {
+    match text.char_indices().nth(LONGEST_TEXT) {
+        Some((end, _)) => (text[..end].to_owned() + CUT.encode_utf8(&mut [0; 4])).into(),
+        None => text.into(),
+    }
+}
+
+type Parameters<'a> = Vec<Box<dyn ToSql + 'a>>;
+
+/// The text is made of constants only, one for each set of filters: few enough to be kept prepared.
+fn query<'a>(filter: &'a AuditFilter, before: Option<u64>, limit: usize) -> (String, Parameters<'a>) {
+    // Those that let the least through come first. Without figures about its rows SQLite would take any of the indexes:
+    // the sign before the other columns leaves it the first.
+    let equal: [(&str, Option<Box<dyn ToSql + 'a>>); 6] = [
+        ("chatter_id", filter.chatter.map(|chatter| Box::new(chatter) as _)),
+        ("channel_id", filter.channel.map(|channel| Box::new(channel) as _)),
+        ("subject", filter.subject.as_deref().map(|subject| Box::new(subject) as _)),
+        ("key_id", filter.key.as_ref().map(|key| Box::new(key.as_str()) as _)),
+        ("action", filter.action.as_deref().map(|action| Box::new(action) as _)),
+        ("actor", filter.kind.map(|kind| Box::new(kind) as _)),
+    ];
+    let (mut sql, mut parameters): (_, Parameters<'a>) = (LIST.to_owned(), Vec::new());
+    let mut add = |condition: &str, parameter: Box<dyn ToSql + 'a>| {
+        parameters.push(parameter);
+        sql += &condition.replace('?', &format!("?{}", parameters.len()));
+    };
+    let mut sign = "";
+    for (column, value) in equal {
+        if let Some(value) = value {
+            add(&format!(" AND {sign}{column} = ?"), value);
+            sign = "+";
+        }
+    }
+    if let Some(since) = filter.since {
+        add(" AND at >= ?", Box::new(At(since)));
+    }
+    if let Some(before) = before {
+        add(AFTER_LINE, Box::new(before.cast_signed()));
+    }
+    if let Some(until) = filter.until {
+        // A line that was listed is before `until` already: it is the nearer end of the search.
+        let sign = if before.is_some() { "+" } else { "" };
+        add(&format!(" AND {sign}at < ?"), Box::new(At(until)));
+    }
+    add(" ORDER BY at DESC, audit_id DESC LIMIT ?", Box::new(limit.min(MOST_ROWS) as i64));
+    (sql, parameters)
+}
+
+/// What every filter narrows.
+const LIST: &str =
+    "SELECT audit_id, at, actor, key_id, key_name, chatter_id, login, address, action, channel_id, subject,
+     before, after FROM audit WHERE true";
+/// Nothing comes after a line that is not there.
+const AFTER_LINE: &str = " AND at <= (SELECT at FROM audit WHERE audit_id = ?)
+     AND (at, audit_id) < ((SELECT at FROM audit WHERE audit_id = ?), ?)";
+
+fn read_entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
+    let At(at) = row.get(1)?;
+    let address = row.get::<_, Option<Parsed<IpAddr>>>(7)?.map(|Parsed(address)| address);
+    Ok(AuditEntry {
+        id: row.get::<_, i64>(0)?.cast_unsigned(),
+        stamp: Stamp { by: read_actor(row)?, at, address },
+        action: row.get(8)?,
+        channel: row.get(9)?,
+        subject: row.get(10)?,
+        before: row.get(11)?,
+        after: row.get(12)?,
+    })
+}
+
+fn read_actor(row: &Row<'_>) -> rusqlite::Result<Actor> {
+    let key = || row.get::<_, Parsed<KeyId>>(3).map(|Parsed(key)| key);
+    Ok(match row.get(2)? {
+        ActorKind::Key => Actor::Key { id: key()?, name: row.get(4)? },
+        ActorKind::Claim => Actor::Claim { key: key()?, name: row.get(4)?, chatter: row.get(5)?, login: row.get(6)? },
+        ActorKind::Chatter => Actor::Chatter { id: row.get(5)?, login: row.get(6)? },
+        ActorKind::CommandLine => Actor::CommandLine,
+        ActorKind::Host => Actor::Host,
+    })
+}
+
+/// A text that is something.
+struct Parsed<T>(T);
+
+impl<T: FromStr<Err: std::error::Error + Send + Sync + 'static>> FromSql for Parsed<T> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map(Parsed).map_err(FromSqlError::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::domain::id::ChatterId;
+    use crate::store::fixture::{CHANNEL, Fixture, in_memory, login};
+
+    fn moment(second: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second)
+    }
+
+    fn stamp(by: Actor, second: u64) -> Stamp {
+        Stamp { by, at: moment(second), address: None }
+    }
+
+    fn key(id: &str) -> KeyId {
+        id.parse().unwrap()
+    }
+
+    fn one_of_each_actor() -> [Actor; 5] {
+        [
+            Actor::Key { id: key("0123456789ab"), name: "deploy".into() },
+            Actor::Claim {
+                key: key("0123456789ab"),
+                name: "deploy".into(),
+                chatter: ChatterId(u64::MAX >> 1),
+                login: login("bob"),
+            },
+            Actor::Chatter { id: ChatterId(1), login: login("alice") },
+            Actor::CommandLine,
+            Actor::Host,
+        ]
+    }
+
+    async fn note(fixture: &Fixture, stamp: Stamp, channel: Option<ChannelId>, subject: &str) {
+        fixture.store.note_change(stamp, "create-key", channel, subject.into(), None, None).await.unwrap();
+    }
+
+    fn subjects(fixture: &Fixture, filter: &AuditFilter) -> Vec<String> {
+        let entries = fixture.store.list_audit(filter, None, 100).unwrap();
+        entries.into_iter().map(|entry| entry.subject.into()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_line_is_read_back_as_it_was_written() {
+        let fixture = Fixture::empty();
+        for (second, by) in (0..).zip(one_of_each_actor()) {
+            let address = ["127.0.0.1", "2001:db8::1"].get(second).map(|address| address.parse().unwrap());
+            let stamp = Stamp { by, at: moment(0), address };
+            let (before, after) = (Some(String::new()), Some("é".to_owned()));
+            let (action, subject) = ("change-setting", "dice/sides".to_owned());
+            fixture.store.note_change(stamp.clone(), action, Some(CHANNEL), subject, before, after).await.unwrap();
+            let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap();
+            let expected = AuditEntry {
+                id: second as u64 + 1,
+                stamp,
+                action: "change-setting".into(),
+                channel: Some(CHANNEL),
+                subject: "dice/sides".into(),
+                before: Some("".into()),
+                after: Some("é".into()),
+            };
+            assert_eq!(read, [expected]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_filter_lets_through_what_it_names() {
+        let fixture = Fixture::empty();
+        for (second, by) in (0..).zip(one_of_each_actor()) {
+            let channel = (second != 3).then_some(CHANNEL);
+            note(&fixture, stamp(by, second), channel, ["a", "b", "c", "d", "e"][second as usize]).await;
+        }
+        let all = AuditFilter::default();
+        let list = |filter: AuditFilter| subjects(&fixture, &filter).concat();
+        assert_eq!(list(all.clone()), "edcba");
+        assert_eq!(list(AuditFilter { channel: Some(CHANNEL), ..all.clone() }), "ecba");
+        assert_eq!(list(AuditFilter { channel: Some(ChannelId(8)), ..all.clone() }), "");
+        assert_eq!(list(AuditFilter { key: Some(key("0123456789ab")), ..all.clone() }), "ba");
+        assert_eq!(list(AuditFilter { chatter: Some(ChatterId(1)), ..all.clone() }), "c");
+        assert_eq!(list(AuditFilter { subject: Some("d".into()), ..all.clone() }), "d");
+        assert_eq!(list(AuditFilter { action: Some("create-key".into()), ..all.clone() }), "edcba");
+        assert_eq!(list(AuditFilter { action: Some("mute".into()), ..all.clone() }), "");
+        for (kind, found) in ActorKind::ALL.into_iter().zip(["a", "b", "c", "d", "e"]) {
+            assert_eq!(list(AuditFilter { kind: Some(kind), ..all.clone() }), found);
+        }
+        assert_eq!(list(AuditFilter { since: Some(moment(1)), until: Some(moment(4)), ..all.clone() }), "dcb");
+        let kind = Some(ActorKind::Claim);
+        let both = AuditFilter { channel: Some(CHANNEL), key: Some(key("0123456789ab")), kind, ..all };
+        assert_eq!(list(both), "b");
+    }
+
+    #[tokio::test]
+    async fn pages_follow_one_another_by_time_and_then_by_order() {
+        let fixture = Fixture::empty();
+        // The third came late: its call began before that of the second.
+        for (subject, second) in [("a", 0), ("b", 5), ("c", 3), ("d", 5), ("e", 9)] {
+            note(&fixture, stamp(Actor::Host, second), None, subject).await;
+        }
+        for filter in [
+            AuditFilter { until: Some(moment(9)), ..AuditFilter::default() },
+            AuditFilter { kind: Some(ActorKind::Host), until: Some(moment(9)), ..AuditFilter::default() },
+        ] {
+            let mut before = None;
+            let mut listed = String::new();
+            while let Some(entry) = fixture.store.list_audit(&filter, before, 1).unwrap().pop() {
+                before = Some(entry.id);
+                listed += &entry.subject;
+            }
+            assert_eq!(listed, "dbca");
+            assert!(fixture.store.list_audit(&filter, Some(99), 10).unwrap().is_empty(), "no such line");
+        }
+        assert!(fixture.store.list_audit(&AuditFilter::default(), None, 0).unwrap().is_empty());
+    }
+
+    #[test]
+    fn no_filter_makes_sqlite_sort_or_read_every_line() {
+        let connection = in_memory();
+        for bits in 0_u32..512 {
+            let is_set = |bit: u32| bits >> bit & 1 == 1;
+            let filter = AuditFilter {
+                channel: is_set(0).then_some(CHANNEL),
+                kind: is_set(1).then_some(ActorKind::Host),
+                key: is_set(2).then(|| key("0123456789ab")),
+                chatter: is_set(3).then_some(ChatterId(1)),
+                action: is_set(4).then(|| "mute".into()),
+                subject: is_set(5).then(|| "".into()),
+                since: is_set(6).then(|| moment(0)),
+                until: is_set(7).then(|| moment(1)),
+            };
+            let (sql, parameters) = query(&filter, is_set(8).then_some(1), 10);
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let lines = statement.query_map(params_from_iter(parameters), |row| row.get::<_, String>(3)).unwrap();
+            let plan: Vec<String> = lines.map(Result::unwrap).collect();
+            let first = ["chatter", "channel", "subject", "key", "action", "actor"]
+                .into_iter()
+                .zip([3, 0, 5, 2, 4, 1])
+                .find(|(_, bit)| is_set(*bit))
+                .map_or("time", |(name, _)| name);
+            assert!(plan[0].contains(&format!("INDEX audit_by_{first}")), "{sql}: {plan:?}");
+            let is_range = (6..9).any(is_set);
+            assert_eq!(plan[0].contains("at<") || plan[0].contains("at>"), is_range, "{sql}: {plan:?}");
+            assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{sql}: {plan:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_written_stays() {
+        let connection = in_memory();
+        record(&connection, &stamp(Actor::CommandLine, 0), "create-key", None, "first", None, Some("operator"))
+            .unwrap();
+        for sql in [
+            "UPDATE audit SET after = 'nothing'",
+            "DELETE FROM audit",
+            "INSERT OR REPLACE INTO audit (audit_id, at, actor, action, subject) VALUES (1, 0, 'host', 'mute', '')",
+        ] {
+            let error = connection.execute(sql, []).unwrap_err();
+            assert!(error.to_string().contains("append-only"), "{sql}: {error}");
+        }
+        let after: String = connection.query_row("SELECT after FROM audit", [], |row| row.get(0)).unwrap();
+        assert_eq!(after, "operator");
+    }
+
+    #[tokio::test]
+    async fn a_long_text_is_cut_with_a_mark() {
+        let fixture = Fixture::empty();
+        let exact = "é".repeat(LONGEST_TEXT);
+        let (before, after) = (Some(exact.clone()), Some(exact.clone() + "!"));
+        let subject = "s".repeat(3000);
+        fixture.store.note_change(stamp(Actor::Host, 0), "mute", None, subject, before, after).await.unwrap();
+        let entry = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap().remove(0);
+        assert_eq!(entry.before.as_deref(), Some(&*exact));
+        assert_eq!(entry.after.as_deref(), Some(&*(exact + "…")));
+        assert_eq!(entry.subject.chars().count(), LONGEST_TEXT + 1);
+    }
+}
