@@ -11,11 +11,13 @@ use std::time::Duration;
 use crate::domain::id::Login;
 
 pub mod environment;
+pub mod http;
 mod parse;
 mod section;
 pub mod token;
 mod value;
 
+pub use http::HttpConfig;
 pub use section::Problem;
 
 /// Everything an operator can set.
@@ -29,6 +31,7 @@ pub struct Config {
     pub limits: LimitsConfig,
     pub sandbox: SandboxConfig,
     pub modules: ModulesConfig,
+    pub http: HttpConfig,
 }
 
 /// Why there is no configuration.
@@ -72,6 +75,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             sandbox: SandboxConfig::default(),
             modules: ModulesConfig::default(),
+            http: HttpConfig::default(),
         }
     }
 }

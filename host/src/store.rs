@@ -5,11 +5,13 @@
 //! `joining`), quotas and caps (`sandbox`), and anything that keeps what it read in memory.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod chatters;
 mod columns;
 mod commit;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod idempotency;
 #[cfg(test)]
 mod killed;
 mod migrate;
