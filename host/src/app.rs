@@ -5,12 +5,14 @@
 //! configuration and signals come from.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,21 +21,24 @@ use tracing::{info, warn};
 use crate::balances::Balances;
 use crate::chat::dispatch::Dispatch;
 use crate::chat::inbox::Outboxes;
-use crate::config::{AccountConfig, ChannelsConfig, Config};
+use crate::config::{AccountConfig, ChannelsConfig, Config, HttpConfig};
 use crate::domain::id::Login;
 use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
 use crate::domain::used_limits::UsedLimits;
+use crate::http::{build_router, serve};
 use crate::joining::{JoinPolicy, Joining};
 use crate::sandbox::Sandbox;
 use crate::sandbox::world::World;
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 use crate::twitch::account::{Account, AccountState};
 use crate::twitch::own_messages::OwnMessages;
 use crate::twitch::server::Server;
 
 pub mod credentials;
+mod http;
 mod learn;
 mod modules;
 mod quiet;
@@ -71,9 +76,16 @@ pub struct App {
     setup: Arc<Setup>,
     sandbox: Arc<Sandbox>,
     dispatch: Arc<Dispatch>,
+    telemetry: Arc<Telemetry>,
+    clock: Arc<dyn Clock>,
     accounts: Vec<(Login, watch::Receiver<AccountState>)>,
     wanted: watch::Receiver<Arc<[WantedChannel]>>,
-    /// Answers messages; ends first.
+    /// Answers requests; ends first.
+    serving: Tasks,
+    stop_serving: CancellationToken,
+    /// Where requests are answered.
+    address: Option<SocketAddr>,
+    /// Answers messages; ends next.
     answering: Tasks,
     stop_answering: CancellationToken,
     /// The connections; they end when the last reply has gone.
@@ -92,6 +104,7 @@ impl App {
     pub async fn start<C: Credentials>(config: Config, surroundings: Surroundings<C>) -> anyhow::Result<App> {
         let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir } = surroundings;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
+        let listening = http::listen(&config.http).await?;
         let setup = Arc::new(Setup::new(store.clone(), new_channels));
         let world = Arc::new(join_world(&config, join_policy, &store, &setup, &clock));
         let sandbox = Sandbox::start(&config.sandbox, &cache_dir, world).context("cannot start the sandbox")?;
@@ -101,7 +114,7 @@ impl App {
         // First, because a seed may give a channel to another account.
         seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
         setup.load_all().context("cannot load the channels")?;
-        let dispatch = Arc::new(Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock));
+        let dispatch = Arc::new(Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone()));
 
         let changes = store.wanted_changes();
         let listed = wanted::load_wanted(&store).context("cannot tell which channels are wanted")?;
@@ -113,8 +126,13 @@ impl App {
             setup,
             sandbox,
             dispatch,
+            telemetry: Arc::default(),
+            clock,
             accounts: Vec::new(),
             wanted,
+            serving: Tasks::default(),
+            stop_serving: CancellationToken::new(),
+            address: None,
             answering: Tasks::default(),
             stop_answering: CancellationToken::new(),
             connected: Tasks::default(),
@@ -125,6 +143,7 @@ impl App {
         };
         app.start_keeping(changes, publish_wanted);
         let data_dir = config.data_dir.clone();
+        let http = config.http.clone();
         let used = match twitch_counts_on {
             true => {
                 used_limits::begin_use(&app.store, &config).await.context("cannot read what is used of the limits")?
@@ -134,6 +153,9 @@ impl App {
         let (events, outboxes) = app.start_accounts(config, &used, &credentials);
         app.start_answering(events, outboxes);
         app.start_status_socket(&data_dir);
+        if let Some(listening) = listening {
+            app.start_serving(http, listening);
+        }
         let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
         info!(accounts, channels, modules = app.setup.count_modules(), "ready; now the accounts connect");
         Ok(app)
@@ -204,9 +226,31 @@ impl App {
         }
     }
 
+    fn start_serving(&mut self, config: HttpConfig, (listener, address): (TcpListener, SocketAddr)) {
+        let surroundings = http::Surroundings {
+            store: self.store.clone(),
+            setup: self.setup.clone(),
+            sandbox: self.sandbox.clone(),
+            dispatch: self.dispatch.clone(),
+            telemetry: self.telemetry.clone(),
+            clock: self.clock.clone(),
+            accounts: self.accounts.clone(),
+        };
+        let router = build_router(http::join_api(config.clone(), surroundings));
+        self.serving.start("http", serve(listener, router, config, self.stop_serving.clone()));
+        self.address = Some(address);
+        info!("the API answers at http://{address}; its documentation is at http://{address}/api/docs");
+    }
+
+    /// Where the API answers, if there is one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
     /// The name of a task that ended although nobody asked it to; to be followed by [`App::stop`].
     pub async fn ended(&mut self) -> String {
         tokio::select! {
+            name = self.serving.next_end() => name,
             name = self.answering.next_end() => name,
             name = self.connected.next_end() => name,
             name = self.telling.next_end() => name,
@@ -216,8 +260,10 @@ impl App {
 
     /// The whole end, in order.
     pub async fn stop(self) -> anyhow::Result<()> {
-        info!("stopping: no more messages are read");
+        info!("stopping: no more requests and messages are read");
+        self.stop_serving.cancel();
         self.stop_answering.cancel();
+        self.serving.finish().await;
         self.answering.finish().await;
         info!("all commands have ended; sending what waits");
         self.stop_connections.cancel();

@@ -41,6 +41,8 @@ pub enum LoadConfigError {
     Read { path: PathBuf, source: io::Error },
     #[error("{}", list_problems(path, problems))]
     Invalid { path: PathBuf, problems: Vec<Problem> },
+    #[error("the environment variable {variable} must be {right}")]
+    Environment { variable: &'static str, right: http::ParseHttpError },
 }
 
 fn list_problems(path: &Path, problems: &[Problem]) -> String {
@@ -51,7 +53,7 @@ fn list_problems(path: &Path, problems: &[Problem]) -> String {
 
 impl Config {
     /// Reads the file at `path`. Relative paths in it start at the file's own folder. What the environment says
-    /// (`TWITCHY_DATA_DIR`) wins over the file.
+    /// (`TWITCHY_DATA_DIR`, `TWITCHY_HTTP_LISTEN`) wins over the file.
     pub fn load(path: &Path) -> Result<Config, LoadConfigError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| LoadConfigError::Read { path: path.to_owned(), source })?;
@@ -60,6 +62,10 @@ impl Config {
             .map_err(|problems| LoadConfigError::Invalid { path: path.to_owned(), problems })?;
         if let Some(data_dir) = environment::find_data_dir() {
             config.data_dir = data_dir;
+        }
+        if let Some(text) = environment::find_http_listen() {
+            let wrong = |right| LoadConfigError::Environment { variable: environment::HTTP_LISTEN, right };
+            config.http.listen = http::parse_listen(&text).map_err(wrong)?;
         }
         Ok(config)
     }

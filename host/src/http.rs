@@ -25,14 +25,18 @@ pub mod entropy;
 pub mod error;
 mod gate;
 pub mod health;
+pub mod idempotency;
 pub mod key;
 pub mod page;
+pub mod precondition;
 pub mod principal;
 mod router;
+mod server;
 mod throttle;
 pub mod timestamp;
 
 pub use router::build_router;
+pub use server::serve;
 
 /// What the API is made of.
 pub struct Parts {
@@ -59,6 +63,7 @@ pub struct Api {
     readiness: Box<dyn health::Readiness>,
     entropy: Box<dyn entropy::Entropy>,
     gate: gate::Gate,
+    running: idempotency::Running,
     document: OnceLock<document::Served>,
 }
 
@@ -77,6 +82,7 @@ impl Api {
             readiness,
             entropy,
             gate,
+            running: idempotency::Running::default(),
             document: OnceLock::new(),
         })
     }

@@ -4,6 +4,7 @@
 mod dispatch;
 mod harness;
 mod house;
+mod http;
 mod load;
 mod sandbox;
 mod transcripts;

@@ -85,6 +85,11 @@ pub enum ParseHttpError {
     Network,
 }
 
+/// An address and a port, or none for `off`.
+pub(super) fn parse_listen(text: &str) -> Result<Option<SocketAddr>, ParseHttpError> {
+    if text == "off" { Ok(None) } else { text.parse().map(Some).map_err(|_| ParseHttpError::Listen) }
+}
+
 impl HostName {
     pub fn as_str(&self) -> &str {
         &self.0

@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::ServerAddress;
-use super::http::{HostName, Network, ParseHttpError, PublicUrl};
+use super::http::{HostName, Network, ParseHttpError, PublicUrl, parse_listen};
 use crate::domain::id::Login;
 
 /// Reads a value; the error follows the key in a sentence: "must be ...".
@@ -140,12 +140,8 @@ pub(super) struct Listen(pub(super) Option<SocketAddr>);
 
 impl ReadValue for Listen {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let text = value.as_str();
-        if text == Some("off") {
-            return Ok(Self(None));
-        }
-        let address = text.and_then(|text| text.parse().ok());
-        address.map(|address| Self(Some(address))).ok_or_else(|| must_be(&ParseHttpError::Listen.to_string(), value))
+        let listen = value.as_str().and_then(|text| parse_listen(text).ok());
+        listen.map(Self).ok_or_else(|| must_be(&ParseHttpError::Listen.to_string(), value))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use secrecy::{ExposeSecret, SecretBox, SecretString};
+pub use secrecy::ExposeSecret;
+use secrecy::{SecretBox, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -103,7 +104,7 @@ mod tests {
 
     impl Entropy for Counting {
         fn fill(&self, bytes: &mut [u8]) {
-            bytes.iter_mut().zip(0xf0..).for_each(|(byte, number)| *byte = number);
+            bytes.iter_mut().zip(0xa0..).for_each(|(byte, number)| *byte = number);
         }
     }
 
@@ -111,7 +112,7 @@ mod tests {
     fn a_key_is_read_back_and_opens_only_itself() {
         let key = KeySecret::make(&Counting);
         let text = key.reveal();
-        assert!(text.expose_secret().starts_with("twk_f0f1f2f3f4f5_f0f1f2"));
+        assert!(text.expose_secret().starts_with("twk_a0a1a2a3a4a5_a0a1a2"));
         let again = KeySecret::parse(text.expose_secret()).unwrap();
         assert!(again.opens(&key.digest()) && again.id() == key.id());
         let mut other = text.expose_secret().to_owned();
@@ -135,7 +136,6 @@ mod tests {
     #[test]
     fn a_key_that_is_shown_shows_no_secret() {
         let shown = format!("{:?}", KeySecret::make(&Counting));
-        assert!(shown.contains("f0f1f2f3f4f5") && !shown.contains("240"), "{shown}");
-        assert!(!shown.contains("f6f7"), "{shown}");
+        assert!(shown.contains("a0a1a2a3a4a5") && !shown.contains("a6a7") && !shown.contains("166"), "{shown}");
     }
 }

@@ -38,7 +38,7 @@ pub fn build_router(api: Arc<Api>) -> Router {
         .routes(routes!(document::show_document))
         .routes(routes!(document::show_page))
         .routes(routes!(docs::show_style))
-        .merge(api::routes());
+        .merge(api::routes(&api));
     let (router, mut document) = routes.split_for_parts();
     // A second router of the same API serves what the first one did.
     api.document.get_or_init(|| document::complete(&mut document));

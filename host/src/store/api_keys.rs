@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::columns::{At, Json};
+use super::writer::Abort;
 use super::{Store, StoreError};
 use crate::domain::audit::Stamp;
 use crate::domain::id::ChannelId;
@@ -79,17 +80,8 @@ impl Store {
 
     /// From now on it opens nothing; the key as it is now, None where there is none. Revoking again changes nothing.
     pub async fn revoke_api_key(&self, id: KeyId, stamp: Stamp) -> Result<Option<ApiKey>, StoreError> {
-        let revoke = move |connection: &Connection| {
-            let changed = connection
-                .prepare_cached("UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?
-                .execute(params![id.as_str(), At(stamp.at)])?;
-            let key = find(connection, &id)?;
-            if let Some(key) = key.as_ref().filter(|_| changed > 0) {
-                record(connection, &stamp, "revoke-key", None, id.as_str(), Some(&describe(key)), None)?;
-            }
-            Ok(key)
-        };
-        self.writer.write(revoke).await
+        let revoke = move |connection: &Connection| revoke(connection, &id, &stamp).map_err(Abort::from);
+        Ok(self.writer.write(revoke).await?.map(|key| *key))
     }
 
     pub async fn save_key_use(&self, id: KeyId, at: SystemTime) -> Result<(), StoreError> {
@@ -101,6 +93,17 @@ impl Store {
         };
         self.writer.write(save).await
     }
+}
+
+fn revoke(connection: &Connection, id: &KeyId, stamp: &Stamp) -> rusqlite::Result<Option<Box<ApiKey>>> {
+    let changed = connection
+        .prepare_cached("UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?
+        .execute(params![id.as_str(), At(stamp.at)])?;
+    let key = find(connection, id)?;
+    if let Some(key) = key.as_ref().filter(|_| changed > 0) {
+        record(connection, stamp, "revoke-key", None, id.as_str(), Some(&describe(key)), None)?;
+    }
+    Ok(key.map(Box::new))
 }
 
 fn find(connection: &Connection, id: &KeyId) -> rusqlite::Result<Option<ApiKey>> {

@@ -139,14 +139,14 @@ async fn create_key(
 ) -> Result<(StatusCode, Json<CreatedKey>), ApiError> {
     let now = api.now().wall;
     let secret = KeySecret::make(&*api.entropy);
-    let key = make_key(&secret, wanted, now).map_err(ApiError::InvalidValues)?;
+    let key = make_key(&secret, &wanted, now).map_err(ApiError::InvalidValues)?;
     api.store.save_api_key(key.clone(), principal.stamp(now)).await?;
     let secret = secret.reveal().expose_secret().to_owned();
     Ok((StatusCode::CREATED, Json(CreatedKey { secret, key: Key::show(&api, &key) })))
 }
 
 /// `Err` with all that is wrong.
-fn make_key(secret: &KeySecret, wanted: NewKey, now: SystemTime) -> Result<ApiKey, Vec<WrongValue>> {
+fn make_key(secret: &KeySecret, wanted: &NewKey, now: SystemTime) -> Result<ApiKey, Vec<WrongValue>> {
     let mut errors = Vec::new();
     let mut check = |is_right: bool, field: &str, detail: &str| {
         if !is_right {
