@@ -11,7 +11,9 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 
+mod api_key;
 mod check_config;
+mod client;
 mod demo;
 mod logging;
 mod serve;
@@ -49,6 +51,8 @@ enum Subcommands {
     CheckConfig(check_config::Arguments),
     /// Ask a running bot how it is.
     Status(status::Arguments),
+    /// Make, list and revoke the keys of the API.
+    ApiKey(api_key::Arguments),
 }
 
 /// The whole program: `arguments` start with the program's name.
@@ -66,6 +70,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Subcommands::Demo(arguments)) => demo::run(arguments),
         Some(Subcommands::CheckConfig(arguments)) => check_config::run(&arguments),
         Some(Subcommands::Status(arguments)) => status::run(&arguments),
+        Some(Subcommands::ApiKey(arguments)) => api_key::run(&arguments),
         None => Ok(show_first_steps()),
     };
     outcome.unwrap_or_else(|error| {

@@ -2,6 +2,7 @@
 
 mod access;
 mod harness;
+mod idempotency;
 mod keys;
 mod limits;
 mod socket;

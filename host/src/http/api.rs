@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::Api;
 
-mod keys;
+pub mod keys;
 
 /// `api` is for layers of single routes, such as [`super::idempotency::answer_once`].
 pub(super) fn routes(_api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {

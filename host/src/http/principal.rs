@@ -22,7 +22,7 @@ pub struct Principal {
 }
 
 impl Principal {
-    pub(super) fn new(key: ApiKey, address: IpAddr) -> Principal {
+    pub fn new(key: ApiKey, address: IpAddr) -> Principal {
         Principal { key: Arc::new(key), address }
     }
 

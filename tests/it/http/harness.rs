@@ -25,6 +25,7 @@ pub(crate) const OTHER_CHANNEL: &str = "200";
 /// A host with its API.
 pub(crate) struct Site {
     pub(crate) house: House,
+    pub(crate) api: Arc<Api>,
     pub(crate) router: Router,
     pub(crate) unready: Arc<Mutex<Vec<(String, String)>>>,
     pub(crate) operator: String,
@@ -77,13 +78,14 @@ impl Site {
             readiness: Box::new(Unready(Arc::clone(&unready))),
             entropy: Box::<Counting>::default(),
         };
-        let router = build_router(Api::new(parts));
+        let api = Api::new(parts);
+        let router = build_router(api.clone());
         let mut keys = Vec::new();
         for (name, scope) in [("op", "operator"), ("own", "channel:100"), ("other", "channel:200")] {
             keys.push(save_key(&house, name, scope).await);
         }
         let [operator, own, other] = keys.try_into().unwrap();
-        Site { house, router, unready, operator, own, other }
+        Site { house, api, router, unready, operator, own, other }
     }
 
     /// `GET /path`, with a key or none.

@@ -34,49 +34,51 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 }
 
 /// A key, without its secret.
-#[derive(Debug, Serialize, ToSchema)]
-struct Key {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Key {
     #[schema(example = "0123456789ab")]
-    id: String,
+    pub id: String,
     #[schema(example = "the shop's site")]
-    name: String,
+    pub name: String,
     /// `operator`, or `channel:` and a channel's id.
     #[schema(example = json!(["channel:100"]))]
-    scopes: Vec<String>,
+    pub scopes: Vec<String>,
     /// What chatters count as who call commands under this key; absent where they are everyone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "moderator")]
-    role: Option<&'static str>,
+    pub role: Option<String>,
     #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
-    created_at: String,
+    pub created_at: String,
     /// Absent where it does not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
-    expires_at: Option<String>,
+    pub expires_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
-    revoked_at: Option<String>,
+    pub revoked_at: Option<String>,
     /// To the minute; absent where it was never used.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
-    last_used_at: Option<String>,
+    pub last_used_at: Option<String>,
 }
 
 /// What a new key is to be.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewKey {
+pub struct NewKey {
     /// What it is for.
     #[schema(min_length = 1, max_length = 64)]
-    name: String,
+    pub name: String,
     /// `operator`, or `channel:` and a channel's id.
     #[schema(min_items = 1, max_items = 32, example = json!(["channel:100"]))]
-    scopes: Vec<String>,
+    pub scopes: Vec<String>,
     /// What chatters count as who call commands under this key: `everyone`, `subscriber`, `vip` or `moderator`.
-    role: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// In the future, in UTC; absent for a key that does not expire.
     #[schema(format = DateTime)]
-    expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
 }
 
 /// A key that was just made.
@@ -90,19 +92,24 @@ struct CreatedKey {
 }
 
 impl Key {
-    fn show(api: &Api, key: &ApiKey) -> Key {
+    /// `last_use` is one that the database may not know of yet.
+    pub fn show(key: &ApiKey, last_use: Option<SystemTime>) -> Key {
         let shown = |at: Option<SystemTime>| at.map(write_timestamp);
         Key {
             id: key.id.to_string(),
             name: key.name.to_string(),
             scopes: key.scopes.iter().map(KeyScope::to_string).collect(),
-            role: key.role.map(Role::as_str),
+            role: key.role.map(|role| role.to_string()),
             created_at: write_timestamp(key.created_at),
             expires_at: shown(key.expires_at),
             revoked_at: shown(key.revoked_at),
-            last_used_at: shown(key.last_used_at.max(api.gate.find_use(&key.id))),
+            last_used_at: shown(key.last_used_at.max(last_use)),
         }
     }
+}
+
+fn show(api: &Api, key: &ApiKey) -> Key {
+    Key::show(key, api.gate.find_use(&key.id))
 }
 
 /// List all keys
@@ -118,7 +125,7 @@ impl Key {
 async fn list_keys(State(api): State<Arc<Api>>, page: Page) -> Result<Json<Listed<Key>>, ApiError> {
     let after: Option<KeyId> = page.parse_cursor()?;
     let keys = api.store.list_api_keys(after.as_ref(), page.limit + 1)?;
-    Ok(Json(Listed::cut(&page, keys, |key| key.id.to_string(), |key| Key::show(&api, &key))))
+    Ok(Json(Listed::cut(&page, keys, |key| key.id.to_string(), |key| show(&api, &key))))
 }
 
 /// Make a key
@@ -142,11 +149,14 @@ async fn create_key(
     let key = make_key(&secret, &wanted, now).map_err(ApiError::InvalidValues)?;
     api.store.save_api_key(key.clone(), principal.stamp(now)).await?;
     let secret = secret.reveal().expose_secret().to_owned();
-    Ok((StatusCode::CREATED, Json(CreatedKey { secret, key: Key::show(&api, &key) })))
+    Ok((StatusCode::CREATED, Json(CreatedKey { secret, key: show(&api, &key) })))
 }
 
-/// `Err` with all that is wrong.
-fn make_key(secret: &KeySecret, wanted: &NewKey, now: SystemTime) -> Result<ApiKey, Vec<WrongValue>> {
+/// The key with this secret.
+///
+/// # Errors
+/// All that is wrong.
+pub fn make_key(secret: &KeySecret, wanted: &NewKey, now: SystemTime) -> Result<ApiKey, Vec<WrongValue>> {
     let mut errors = Vec::new();
     let mut check = |is_right: bool, field: &str, detail: &str| {
         if !is_right {
@@ -189,7 +199,7 @@ fn make_key(secret: &KeySecret, wanted: &NewKey, now: SystemTime) -> Result<ApiK
     responses((status = 200, description = "The key.", body = Key))
 )]
 async fn show_own_key(State(api): State<Arc<Api>>, principal: Principal) -> Json<Key> {
-    Json(Key::show(&api, principal.key()))
+    Json(show(&api, principal.key()))
 }
 
 /// Revoke a key
@@ -210,5 +220,5 @@ async fn revoke_key(
     let id: KeyId = id.parse().map_err(|_| ApiError::InvalidPath("A key's id is 12 hexadecimal digits.".to_owned()))?;
     let revoked = api.store.revoke_api_key(id, principal.stamp(api.now().wall)).await?;
     let key = revoked.ok_or(ApiError::NotFound("key"))?;
-    Ok(Json(Key::show(&api, &key)))
+    Ok(Json(show(&api, &key)))
 }
