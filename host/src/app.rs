@@ -5,12 +5,14 @@
 //! configuration and signals come from.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,11 +21,12 @@ use tracing::{info, warn};
 use crate::balances::Balances;
 use crate::chat::dispatch::Dispatch;
 use crate::chat::inbox::Outboxes;
-use crate::config::{AccountConfig, ChannelsConfig, Config, environment};
+use crate::config::{AccountConfig, ChannelsConfig, Config, HttpConfig, environment};
 use crate::domain::id::Login;
 use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
 use crate::domain::used_limits::UsedLimits;
+use crate::http::{build_router, serve};
 use crate::joining::{JoinPolicy, Joining};
 use crate::sandbox::compiler::CompilerProgram;
 use crate::sandbox::world::World;
@@ -38,6 +41,7 @@ use crate::twitch::own_messages::OwnMessages;
 use crate::twitch::server::Server;
 
 pub mod credentials;
+mod http;
 mod learn;
 mod modules;
 mod quiet;
@@ -79,9 +83,15 @@ pub struct App {
     setup: Arc<Setup>,
     sandbox: Arc<Sandbox>,
     dispatch: Arc<Dispatch>,
+    clock: Arc<dyn Clock>,
     accounts: Vec<(Login, watch::Receiver<AccountState>)>,
     wanted: watch::Receiver<Arc<[WantedChannel]>>,
-    /// Answers messages; ends first.
+    /// Answers requests; ends first.
+    serving: Tasks,
+    stop_serving: CancellationToken,
+    /// Where requests are answered.
+    address: Option<SocketAddr>,
+    /// Answers messages; ends next.
     answering: Tasks,
     stop_answering: CancellationToken,
     /// The connections; they end when the last reply has gone.
@@ -100,6 +110,7 @@ impl App {
     pub async fn start<C: Credentials>(config: Config, surroundings: Surroundings<C>) -> anyhow::Result<App> {
         let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir } = surroundings;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
+        let listening = http::listen(&config.http).await?;
         let setup = Arc::new(Setup::new(store.clone(), new_channels));
         let headers = config.telemetry.otlp_headers_env.as_deref().and_then(environment::find_collector_headers);
         let (telemetry, exporter) =
@@ -117,7 +128,7 @@ impl App {
         let dispatch = Arc::new(
             Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone(), telemetry.clone())
                 .with_fuse(config.fuse.clone())
-                .with_withdrawals(Arc::new(CatalogueWithdrawals { setup: setup.clone(), clock })),
+                .with_withdrawals(Arc::new(CatalogueWithdrawals { setup: setup.clone(), clock: clock.clone() })),
         );
 
         let changes = store.wanted_changes();
@@ -132,8 +143,12 @@ impl App {
             setup,
             sandbox,
             dispatch,
+            clock,
             accounts: Vec::new(),
             wanted,
+            serving: Tasks::default(),
+            stop_serving: CancellationToken::new(),
+            address: None,
             answering: Tasks::default(),
             stop_answering: CancellationToken::new(),
             connected: Tasks::default(),
@@ -144,6 +159,7 @@ impl App {
         };
         app.start_keeping(changes, publish_wanted);
         let data_dir = config.data_dir.clone();
+        let http = config.http.clone();
         let used = match twitch_counts_on {
             true => {
                 used_limits::begin_use(&app.store, &config).await.context("cannot read what is used of the limits")?
@@ -156,6 +172,9 @@ impl App {
         if let Some(exporter) = exporter {
             let (telemetry, stop) = (app.telemetry.clone(), app.stop_telling.clone());
             app.telling.start("traces", exporter.run(telemetry, stop));
+        }
+        if let Some(listening) = listening {
+            app.start_serving(http, listening);
         }
         let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
         info!(accounts, channels, modules = app.setup.count_modules(), "ready; now the accounts connect");
@@ -243,9 +262,31 @@ impl App {
         }
     }
 
+    fn start_serving(&mut self, config: HttpConfig, (listener, address): (TcpListener, SocketAddr)) {
+        let surroundings = http::Surroundings {
+            store: self.store.clone(),
+            setup: self.setup.clone(),
+            sandbox: self.sandbox.clone(),
+            dispatch: self.dispatch.clone(),
+            telemetry: self.telemetry.clone(),
+            clock: self.clock.clone(),
+            accounts: self.accounts.clone(),
+        };
+        let router = build_router(http::join_api(config.clone(), surroundings));
+        self.serving.start("http", serve(listener, router, config, self.stop_serving.clone()));
+        self.address = Some(address);
+        info!("the API answers at http://{address}; its documentation is at http://{address}/api/docs");
+    }
+
+    /// Where the API answers, if there is one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
     /// The name of a task that ended although nobody asked it to; to be followed by [`App::stop`].
     pub async fn ended(&mut self) -> String {
         tokio::select! {
+            name = self.serving.next_end() => name,
             name = self.answering.next_end() => name,
             name = self.connected.next_end() => name,
             name = self.telling.next_end() => name,
@@ -255,8 +296,10 @@ impl App {
 
     /// The whole end, in order.
     pub async fn stop(self) -> anyhow::Result<()> {
-        info!("stopping: no more messages are read");
+        info!("stopping: no more requests and messages are read");
+        self.stop_serving.cancel();
         self.stop_answering.cancel();
+        self.serving.finish().await;
         self.answering.finish().await;
         info!("all commands have ended; sending what waits");
         self.stop_connections.cancel();

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use crate::config::Config;
 
 mod api_client;
+mod api_key;
 mod check_config;
 mod compile_module;
 mod demo;
@@ -58,6 +59,8 @@ enum Subcommands {
     /// What the host starts for itself.
     #[command(hide = true)]
     CompileModule(compile_module::Arguments),
+    /// Make, list and revoke the keys of the API.
+    ApiKey(api_key::Arguments),
 }
 
 /// The whole program: `arguments` start with the program's name.
@@ -77,6 +80,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Subcommands::Status(arguments)) => status::run(&arguments),
         Some(Subcommands::Module(arguments)) => module::run(arguments),
         Some(Subcommands::CompileModule(arguments)) => compile_module::run(&arguments),
+        Some(Subcommands::ApiKey(arguments)) => api_key::run(&arguments),
         None => Ok(show_first_steps()),
     };
     outcome.unwrap_or_else(|error| {

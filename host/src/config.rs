@@ -12,12 +12,14 @@ use crate::domain::id::Login;
 
 mod collector;
 pub mod environment;
+pub mod http;
 mod parse;
 mod section;
 pub mod token;
 mod value;
 
 pub use collector::CollectorAddress;
+pub use http::HttpConfig;
 pub use section::Problem;
 
 /// Everything an operator can set.
@@ -33,6 +35,7 @@ pub struct Config {
     pub modules: ModulesConfig,
     pub telemetry: TelemetryConfig,
     pub fuse: FuseConfig,
+    pub http: HttpConfig,
 }
 
 /// Why there is no configuration.
@@ -42,6 +45,8 @@ pub enum LoadConfigError {
     Read { path: PathBuf, source: io::Error },
     #[error("{}", list_problems(path, problems))]
     Invalid { path: PathBuf, problems: Vec<Problem> },
+    #[error("the environment variable {variable} must be {right}")]
+    Environment { variable: &'static str, right: http::ParseHttpError },
 }
 
 fn list_problems(path: &Path, problems: &[Problem]) -> String {
@@ -52,7 +57,7 @@ fn list_problems(path: &Path, problems: &[Problem]) -> String {
 
 impl Config {
     /// Reads the file at `path`. Relative paths in it start at the file's own folder. What the environment says
-    /// (`TWITCHY_DATA_DIR`) wins over the file.
+    /// (`TWITCHY_DATA_DIR`, `TWITCHY_HTTP_LISTEN`) wins over the file.
     pub fn load(path: &Path) -> Result<Config, LoadConfigError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| LoadConfigError::Read { path: path.to_owned(), source })?;
@@ -61,6 +66,10 @@ impl Config {
             .map_err(|problems| LoadConfigError::Invalid { path: path.to_owned(), problems })?;
         if let Some(data_dir) = environment::find_data_dir() {
             config.data_dir = data_dir;
+        }
+        if let Some(text) = environment::find_http_listen() {
+            let wrong = |right| LoadConfigError::Environment { variable: environment::HTTP_LISTEN, right };
+            config.http.listen = http::parse_listen(&text).map_err(wrong)?;
         }
         Ok(config)
     }
@@ -78,6 +87,7 @@ impl Default for Config {
             modules: ModulesConfig::default(),
             telemetry: TelemetryConfig::default(),
             fuse: FuseConfig::default(),
+            http: HttpConfig::default(),
         }
     }
 }

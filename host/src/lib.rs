@@ -13,6 +13,7 @@
 //! | [`setup`], [`joining`], [`balances`] | how a channel is set up, who may call the bot, what chatters own |
 //! | [`sandbox`] | runs a module in a fresh instance, as a transaction |
 //! | [`store`] | everything that outlives the process; the only SQL |
+//! | [`http`] | the API: who may ask for what, and how the answers look |
 //! | [`telemetry`] | what happens, counted and told |
 //! | [`transcript`] | chats as text, for the demo and for tests |
 //!
@@ -24,6 +25,7 @@ pub mod chat;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod joining;
 pub mod sandbox;
 pub mod setup;

@@ -5,6 +5,7 @@
 //! `joining`), quotas and caps (`sandbox`), and anything that keeps what it read in memory.
 
 pub mod accounts;
+pub mod api_keys;
 mod audit;
 mod changes;
 pub mod chatters;
@@ -14,6 +15,7 @@ pub mod components;
 pub mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod idempotency;
 #[cfg(test)]
 mod killed;
 mod migrate;

@@ -5,6 +5,7 @@ mod calls;
 mod dispatch;
 mod harness;
 mod house;
+mod http;
 mod load;
 mod manual_clock;
 mod sandbox;

@@ -154,7 +154,9 @@ impl ApiClient {
             let page = self.ask(Question::new(Method::GET, format!("{path}?limit=100{cursor}"))).await?.body;
             items.extend(page["items"].as_array().cloned().unwrap_or_default());
             match page["next_cursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
+                // Ours need no escapes; what does would be another part of the request.
+                Some(next) if next.bytes().all(is_plain) => cursor = format!("&cursor={next}"),
+                Some(_) => bail!("the host answers in another version's words"),
                 None => return Ok(items),
             }
         }
@@ -190,13 +192,26 @@ impl ApiClient {
     }
 }
 
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
 /// What the host says is shown to a terminal, so without what moves its cursor.
 fn refusal(answer: &Answer) -> anyhow::Error {
     let text = |key: &str| answer.body[key].as_str().map(|text| text.escape_debug().to_string());
     match (text("detail").or(text("title")), text("code")) {
-        (Some(detail), Some(code)) => anyhow::anyhow!("{detail} ({code})").context("the host refuses"),
+        (Some(detail), Some(code)) => {
+            anyhow::anyhow!("{detail} ({code}){}", list_errors(&answer.body["errors"])).context("the host refuses")
+        }
         _ => anyhow::anyhow!("the host answers {}, which is not this program's API", answer.status),
     }
+}
+
+/// All that is wrong, a line each.
+fn list_errors(errors: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().escape_debug().to_string();
+    let lines = errors.as_array().into_iter().flatten();
+    lines.map(|error| format!("\n  {}: {}", text(&error["field"]), text(&error["detail"]))).collect()
 }
 
 #[cfg(test)]

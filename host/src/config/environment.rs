@@ -1,6 +1,7 @@
 //! The only reader of the environment.
 //!
-//! `TWITCHY_DATA_DIR` overrides the file's `data_dir`, `TWITCHY_LOG` says what is logged (`info`,
+//! `TWITCHY_DATA_DIR` overrides the file's `data_dir`, `TWITCHY_HTTP_LISTEN` its `http.listen`, `TWITCHY_API_KEY` is the key
+//! with which the command line asks a running host, `TWITCHY_LOG` says what is logged (`info`,
 //! `twitchy=debug,warn`), and `NO_COLOR` asks for plain text. An account's token is in the variable that its
 //! `token_env` names, and what goes with traces in that of `otlp_headers_env`. Subcommands that ask a running host find
 //! it by `TWITCHY_URL` and `TWITCHY_API_KEY`.
@@ -10,9 +11,21 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+pub(super) const HTTP_LISTEN: &str = "TWITCHY_HTTP_LISTEN";
+
 /// None where the variable is not set, or empty.
 pub fn find_data_dir() -> Option<PathBuf> {
     env::var_os("TWITCHY_DATA_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
+
+/// An address and a port, or `off`; None where the variable is not set, or empty.
+pub(super) fn find_http_listen() -> Option<String> {
+    env::var(HTTP_LISTEN).ok().filter(|address| !address.is_empty())
+}
+
+/// The key with which the command line asks a running host. Not an argument: those are seen by everybody on the machine.
+pub fn find_api_key() -> Option<SecretString> {
+    env::var("TWITCHY_API_KEY").ok().filter(|key| !key.is_empty()).map(SecretString::from)
 }
 
 /// Which log lines are wanted, in the notation of tracing-subscriber's `EnvFilter`.
@@ -38,11 +51,6 @@ pub fn find_artefact_dir() -> Option<PathBuf> {
 /// Where the API of the host is that a subcommand asks.
 pub fn find_api_url() -> Option<String> {
     env::var("TWITCHY_URL").ok().filter(|url| !url.is_empty())
-}
-
-/// What opens it. Not an argument: those are seen by everybody on the machine.
-pub fn find_api_key() -> Option<SecretString> {
-    env::var("TWITCHY_API_KEY").ok().filter(|key| !key.is_empty()).map(SecretString::from)
 }
 
 /// The headers that go with traces, from the variable that the configuration names.

@@ -6,10 +6,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::section::{Problem, Problems, Section, find_nearest};
-use super::value::{CountOrAuto, Name, OrOff, Ratio, ReadValue, Size, VariableName};
+use super::value::{CountOrAuto, Listen, Name, OrOff, PublicUrlOrAuto, Ratio, ReadValue, Size, VariableName};
 use super::{
-    AccountConfig, ChannelsConfig, Config, FuseConfig, LimitsConfig, ModulesConfig, SandboxConfig, SeedChannel,
-    TelemetryConfig, TokenSource, TwitchConfig,
+    AccountConfig, ChannelsConfig, Config, FuseConfig, HttpConfig, LimitsConfig, ModulesConfig, SandboxConfig,
+    SeedChannel, TelemetryConfig, TokenSource, TwitchConfig,
 };
 use crate::domain::id::Login;
 
@@ -51,8 +51,9 @@ fn read_file(mut file: Section<'_, '_>, folder: &Path) -> Config {
     let modules = read_modules(file.section("modules"), folder);
     let telemetry = read_telemetry(file.section("telemetry"), defaults.telemetry);
     let fuse = read_fuse(file.section("fuse"), &defaults.fuse);
+    let http = read_http(file.section("http"), defaults.http);
     file.finish();
-    Config { data_dir, twitch, accounts, channels, limits, sandbox, modules, telemetry, fuse }
+    Config { data_dir, twitch, accounts, channels, limits, sandbox, modules, telemetry, fuse, http }
 }
 
 fn read_twitch(mut section: Section<'_, '_>, defaults: TwitchConfig) -> TwitchConfig {
@@ -236,6 +237,26 @@ fn read_fuse(mut section: Section<'_, '_>, defaults: &FuseConfig) -> FuseConfig 
     fuse
 }
 
+fn read_http(mut section: Section<'_, '_>, defaults: HttpConfig) -> HttpConfig {
+    let http = HttpConfig {
+        listen: section.take("listen", Listen(defaults.listen)).0,
+        public_url: section.take("public_url", PublicUrlOrAuto(defaults.public_url)).0,
+        hosts: section.take("hosts", defaults.hosts),
+        trusted_proxies: section.take("trusted_proxies", defaults.trusted_proxies),
+        rate: section.take("rate", defaults.rate),
+        burst: section.take("burst", defaults.burst),
+        concurrency: section.take("concurrency", defaults.concurrency),
+        rate_without_key: section.take("rate_without_key", defaults.rate_without_key),
+        burst_without_key: section.take("burst_without_key", defaults.burst_without_key),
+        connections: section.take("connections", defaults.connections),
+        body: take_length(&mut section, "body", defaults.body),
+        header_within: section.take("header_within", defaults.header_within),
+        request_within: section.take("request_within", defaults.request_within),
+    };
+    section.finish();
+    http
+}
+
 fn take_length(section: &mut Section<'_, '_>, key: &'static str, default: usize) -> usize {
     section.find::<Size>(key).and_then(|size| size.0.try_into().ok()).unwrap_or(default)
 }
@@ -282,7 +303,7 @@ mod tests {
     #[test]
     fn the_example_has_every_key() {
         let example = uncommented_example();
-        for table in ["twitch", "channels", "limits", "sandbox", "modules", "telemetry", "fuse"] {
+        for table in ["twitch", "channels", "limits", "sandbox", "modules", "telemetry", "fuse", "http"] {
             let header = format!("[{table}]\n");
             let text = example.replace(&header, &format!("{header}zzzzzzzzzzzzzzzz = 1\n"));
             let problems = parse(&text, Path::new("")).unwrap_err();
@@ -443,6 +464,29 @@ mod tests {
         ];
         for (text, expected) in cases {
             let problems = problems(&format!("[telemetry]\n{text}\n"));
+            assert!(problems.len() == 1 && problems[0].contains(expected), "{text}: {problems:?}");
+        }
+    }
+
+    #[test]
+    fn the_api_is_told_where_it_is() {
+        let http = config(
+            "[http]\nlisten = \"0.0.0.0:80\"\npublic_url = \"https://bot.example\"\nhosts = [\"bot\"]\n\
+             trusted_proxies = [\"10.0.0.0/8\"]\n",
+        )
+        .http;
+        assert_eq!(http.listen, "0.0.0.0:80".parse().ok());
+        assert_eq!(http.public_url.unwrap().to_string(), "https://bot.example");
+        assert!(http.trusted_proxies[0].contains([10, 1, 2, 3].into()) && http.hosts[0].as_str() == "bot");
+        assert_eq!(config("[http]\nlisten = \"off\"\n").http.listen, None);
+        for (text, expected) in [
+            ("listen = \"8080\"", "http.listen must be an address of this machine and a port"),
+            ("listen = false", "http.listen must be an address of this machine and a port"),
+            ("public_url = \"bot.example\"", "http.public_url must be \"https://\" or \"http://\" and a host"),
+            ("hosts = [\"a:1\"]", "http.hosts must be a list of which each is a host's name"),
+            ("trusted_proxies = [\"10.0.0.0/99\"]", "http.trusted_proxies must be a list of which each is an address"),
+        ] {
+            let problems = problems(&format!("[http]\n{text}\n"));
             assert!(problems.len() == 1 && problems[0].contains(expected), "{text}: {problems:?}");
         }
     }

@@ -1,12 +1,13 @@
 //! What a value in the file may look like.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
 use super::ServerAddress;
+use super::http::{HostName, Network, ParseHttpError, PublicUrl, parse_listen};
 use crate::domain::id::Login;
 
 /// Reads a value; the error follows the key in a sentence: "must be ...".
@@ -165,6 +166,44 @@ impl ReadValue for Vec<Login> {
         elements.iter().map(|element| Login::read(element.get_ref())).collect()
     }
 }
+
+/// An address and a port, or none for `"off"`.
+pub(super) struct Listen(pub(super) Option<SocketAddr>);
+
+impl ReadValue for Listen {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let listen = value.as_str().and_then(|text| parse_listen(text).ok());
+        listen.map(Self).ok_or_else(|| must_be(&ParseHttpError::Listen.to_string(), value))
+    }
+}
+
+/// A URL, or none for `"auto"`.
+pub(super) struct PublicUrlOrAuto(pub(super) Option<PublicUrl>);
+
+impl ReadValue for PublicUrlOrAuto {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let text = value.as_str();
+        if text == Some("auto") {
+            return Ok(Self(None));
+        }
+        let url = text.and_then(|text| text.parse().ok());
+        url.map(|url| Self(Some(url))).ok_or_else(|| must_be(&ParseHttpError::PublicUrl.to_string(), value))
+    }
+}
+
+macro_rules! read_list {
+    ($($element:ty: $valid:expr),*) => {$(
+        impl ReadValue for Vec<$element> {
+            fn read(value: &DeValue<'_>) -> Result<Self, String> {
+                let wrong = || must_be(&format!("a list of which each is {}", $valid), value);
+                let elements = value.as_array().ok_or_else(wrong)?;
+                let read = |element: &toml::Spanned<DeValue<'_>>| element.get_ref().as_str()?.parse().ok();
+                elements.iter().map(read).collect::<Option<_>>().ok_or_else(wrong)
+            }
+        }
+    )*};
+}
+read_list!(HostName: ParseHttpError::HostName, Network: ParseHttpError::Network);
 
 /// The name of an environment variable. Lower case is refused, as a token pasted in its place would be lower case.
 pub(super) struct VariableName(pub(super) String);

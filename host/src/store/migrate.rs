@@ -8,10 +8,11 @@ use super::OpenStoreError;
 
 /// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never
 /// changes.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("../../migrations/0001_first_schema.sql"),
     include_str!("../../migrations/0002_busyness.sql"),
     include_str!("../../migrations/0003_used_limits.sql"),
+    include_str!("../../migrations/0004_api_keys.sql"),
     include_str!("../../migrations/0005_module_versions.sql"),
     include_str!("../../migrations/0006_audit.sql"),
 ];

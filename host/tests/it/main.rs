@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot go on has failed, and says where")]
 
 mod accounts;
+mod api_key;
 mod check_config;
 mod demo;
 mod modules;

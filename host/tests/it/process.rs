@@ -15,6 +15,8 @@ pub(crate) fn twitchy(arguments: &[&str]) -> Command {
     command.args(arguments).env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     command.env("HOME", env!("CARGO_TARGET_TMPDIR")).env_remove("XDG_DATA_HOME");
     command.env_remove("TWITCHY_LOG").env_remove("TWITCHY_DATA_DIR");
+    // Tests run side by side, and there is one port 8080.
+    command.env("TWITCHY_HTTP_LISTEN", "off").env_remove("TWITCHY_API_KEY");
     command
 }
 

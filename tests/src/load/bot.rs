@@ -62,6 +62,7 @@ impl Bot {
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = Command::new(program);
         command.args(["serve", "--config"]).arg(&config).env_remove("TWITCHY_DATA_DIR");
+        command.env("TWITCHY_HTTP_LISTEN", "off");
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn();
         let child = child.with_context(|| format!("cannot start {}", program.display()))?;
         Ok(Bot { child, log, _folder: folder })

@@ -180,6 +180,8 @@ fn demo_config(state_dir: &Path, address: SocketAddr) -> anyhow::Result<Config> 
     let mut config = Config { data_dir: state_dir.to_owned(), ..Config::default() };
     config.twitch.irc_server = ServerAddress { is_tls: false, host: address.ip().to_string(), port: address.port() };
     config.accounts = vec![AccountConfig { login: bot.clone(), token: TokenSource::Environment(String::new()) }];
+    // Another host may hold the port.
+    config.http.listen = None;
     for channel in CHANNELS {
         config.channels.join.push(SeedChannel { login: channel.parse()?, account: bot.clone() });
     }

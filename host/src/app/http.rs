@@ -1,0 +1,78 @@
+//! The API's door: its listener, made before anything is joined, and what it asks of the rest of the host.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::chat::dispatch::Dispatch;
+use crate::config::HttpConfig;
+use crate::domain::id::Login;
+use crate::domain::ports::Clock;
+use crate::http::entropy::SystemEntropy;
+use crate::http::health::Readiness;
+use crate::http::{Api, Parts};
+use crate::sandbox::Sandbox;
+use crate::setup::Setup;
+use crate::store::Store;
+use crate::telemetry::Telemetry;
+use crate::twitch::account::{AccountState, Phase};
+
+/// Listens, where there is to be an API.
+///
+/// # Errors
+/// Says which key of the configuration to change.
+pub(super) async fn listen(config: &HttpConfig) -> anyhow::Result<Option<(TcpListener, SocketAddr)>> {
+    let Some(wanted) = config.listen else { return Ok(None) };
+    let advice = || format!("cannot listen on {wanted}: change http.listen in the configuration, or set it to \"off\"");
+    let listener = TcpListener::bind(wanted).await.with_context(advice)?;
+    let address = listener.local_addr().with_context(advice)?;
+    Ok(Some((listener, address)))
+}
+
+/// What endpoints work with.
+pub(super) struct Surroundings {
+    pub(super) store: Arc<Store>,
+    pub(super) setup: Arc<Setup>,
+    pub(super) sandbox: Arc<Sandbox>,
+    pub(super) dispatch: Arc<Dispatch>,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) accounts: Vec<(Login, watch::Receiver<AccountState>)>,
+}
+
+pub(super) fn join_api(config: HttpConfig, surroundings: Surroundings) -> Arc<Api> {
+    let Surroundings { store, setup, sandbox, dispatch, telemetry, clock, accounts } = surroundings;
+    Api::new(Parts {
+        store,
+        setup,
+        sandbox,
+        dispatch,
+        telemetry,
+        clock,
+        config,
+        readiness: Box::new(Connections(accounts)),
+        entropy: Box::new(SystemEntropy),
+    })
+}
+
+/// Ready is who is connected.
+struct Connections(Vec<(Login, watch::Receiver<AccountState>)>);
+
+impl Readiness for Connections {
+    fn list_unready(&self) -> Vec<(String, String)> {
+        let unready = self.0.iter().filter_map(|(login, state)| {
+            let detail = match state.borrow().phase {
+                Phase::Online => return None,
+                Phase::Connecting => "It is connecting to Twitch.",
+                Phase::NoToken => "It has no token.",
+                Phase::Refused => "Twitch refuses its token.",
+                Phase::Stopped => "It has stopped.",
+            };
+            Some((format!("account {login}"), detail.to_owned()))
+        });
+        unready.collect()
+    }
+}

@@ -1,0 +1,93 @@
+//! The HTTP API: who may ask for what, and how the answers look.
+//!
+//! Promised: what is not in the table of [`access`] is denied; every answer that says no is a problem document with a
+//! stable code ([`error`]); a secret is in no URL, log line or answer but the one that makes it; what a caller may ask
+//! for, how often and how large, is bounded. Absent: what the host does when it is asked, which the parts below know, and
+//! how the process listens and ends, which is `app`'s.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::chat::dispatch::Dispatch;
+use crate::config::HttpConfig;
+use crate::domain::ports::{Clock, Moment};
+use crate::sandbox::Sandbox;
+use crate::setup::Setup;
+use crate::store::Store;
+use crate::telemetry::Telemetry;
+
+pub mod access;
+pub mod address;
+pub mod api;
+pub mod body;
+mod docs;
+mod document;
+pub mod entropy;
+pub mod error;
+mod gate;
+pub mod health;
+pub mod idempotency;
+pub mod key;
+pub mod page;
+pub mod precondition;
+pub mod principal;
+mod router;
+mod server;
+mod throttle;
+pub mod timestamp;
+
+pub use router::build_router;
+pub use server::serve;
+
+/// What the API is made of.
+pub struct Parts {
+    pub store: Arc<Store>,
+    pub setup: Arc<Setup>,
+    pub sandbox: Arc<Sandbox>,
+    pub dispatch: Arc<Dispatch>,
+    pub telemetry: Arc<Telemetry>,
+    pub clock: Arc<dyn Clock>,
+    pub config: HttpConfig,
+    pub readiness: Box<dyn health::Readiness>,
+    pub entropy: Box<dyn entropy::Entropy>,
+}
+
+/// What endpoints work with. They take it as `State<Arc<Api>>`.
+pub struct Api {
+    pub store: Arc<Store>,
+    pub setup: Arc<Setup>,
+    pub sandbox: Arc<Sandbox>,
+    pub dispatch: Arc<Dispatch>,
+    pub telemetry: Arc<Telemetry>,
+    pub config: HttpConfig,
+    clock: Arc<dyn Clock>,
+    readiness: Box<dyn health::Readiness>,
+    entropy: Box<dyn entropy::Entropy>,
+    gate: gate::Gate,
+    running: idempotency::Running,
+    document: OnceLock<document::Served>,
+}
+
+impl Api {
+    pub fn new(parts: Parts) -> Arc<Api> {
+        let Parts { store, setup, sandbox, dispatch, telemetry, clock, config, readiness, entropy } = parts;
+        let gate = gate::Gate::new(&config);
+        Arc::new(Api {
+            store,
+            setup,
+            sandbox,
+            dispatch,
+            telemetry,
+            config,
+            clock,
+            readiness,
+            entropy,
+            gate,
+            running: idempotency::Running::default(),
+            document: OnceLock::new(),
+        })
+    }
+
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+}

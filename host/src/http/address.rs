@@ -1,0 +1,154 @@
+//! Where a request comes from, and which host it is meant for.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use axum::http::{HeaderMap, Uri, header};
+
+use crate::config::HttpConfig;
+use crate::config::http::{HostName, Network};
+
+/// The other end of the connection; the server puts it into each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// What counts as one caller without a key: an IPv4 address, or the 64 bits that an IPv6 network begins with, within
+/// which anybody may have as many addresses as they like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct AddressGroup(IpAddr);
+
+impl From<IpAddr> for AddressGroup {
+    fn from(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let network = address.to_bits() >> 64 << 64;
+                AddressGroup(Ipv6Addr::from_bits(network).into())
+            }
+            address => AddressGroup(address),
+        }
+    }
+}
+
+/// The caller's address: the peer's, unless that is a trusted proxy. Then the last address in X-Forwarded-For counts, and
+/// so on leftwards as long as it is a trusted proxy's too: whatever stands further left, the caller may have written.
+pub(super) fn find_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+    let mut address = peer.to_canonical();
+    let values = headers.get_all("x-forwarded-for");
+    let mut forwarded = values.iter().rev().flat_map(|value| value.to_str().unwrap_or_default().rsplit(','));
+    while is_trusted(address) {
+        // A proxy that writes nonsense hides its caller: it stands for all of them.
+        let Some(before) = forwarded.next().and_then(|text| parse_forwarded(text.trim())) else { break };
+        address = before.to_canonical();
+    }
+    address
+}
+
+/// Some proxies write the port, too.
+fn parse_forwarded(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
+/// Names of hosts that requests may be meant for. A browser that was lured to a name which leads here says that name: so
+/// no foreign page can speak to an API on this machine (DNS rebinding).
+pub(super) struct Hosts(Vec<HostName>);
+
+impl Hosts {
+    pub(super) fn new(config: &HttpConfig) -> Hosts {
+        let mut hosts = config.hosts.clone();
+        hosts.extend(config.public_url.as_ref().map(|url| url.host.clone()));
+        hosts.extend(config.listen.map(|listen| listen.ip().into()));
+        hosts.extend(["localhost", "127.0.0.1", "[::1]"].iter().filter_map(|name| name.parse().ok()));
+        Hosts(hosts)
+    }
+
+    pub(super) fn contain(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        // Two of them would be read differently by us and by a proxy.
+        let mut values = headers.get_all(header::HOST).iter();
+        let host = match (uri.host(), values.next(), values.next()) {
+            (_, _, Some(_)) => None,
+            (Some(host), ..) => host.parse::<HostName>().ok(),
+            (None, Some(value), None) => value.to_str().ok().and_then(parse_host),
+            (None, None, None) => None,
+        };
+        host.is_some_and(|host| self.0.contains(&host))
+    }
+}
+
+/// `bot.example:8080` -> `bot.example`
+fn parse_host(text: &str) -> Option<HostName> {
+    let host = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => port.bytes().all(|byte| byte.is_ascii_digit()).then_some(host)?,
+        _ => text,
+    };
+    host.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn find(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append("x-forwarded-for", HeaderValue::from_str(value).unwrap());
+        }
+        let trusted: Vec<Network> = trusted.iter().map(|network| network.parse().unwrap()).collect();
+        find_address(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxys_word_counts() {
+        assert_eq!(find("9.9.9.9", &["1.1.1.1"], &[]), "9.9.9.9");
+        assert_eq!(find("9.9.9.9", &["1.1.1.1"], &["10.0.0.0/8"]), "9.9.9.9");
+        assert_eq!(find("10.0.0.1", &["1.1.1.1"], &["10.0.0.0/8"]), "1.1.1.1");
+        assert_eq!(find("::ffff:10.0.0.1", &["1.1.1.1"], &["10.0.0.0/8"]), "1.1.1.1");
+    }
+
+    #[test]
+    fn what_the_caller_wrote_itself_does_not_count() {
+        assert_eq!(find("10.0.0.1", &["6.6.6.6, 1.1.1.1"], &["10.0.0.0/8"]), "1.1.1.1");
+        assert_eq!(find("10.0.0.1", &["6.6.6.6", "1.1.1.1, 10.0.0.2"], &["10.0.0.0/8"]), "1.1.1.1");
+        assert_eq!(find("10.0.0.1", &["10.0.0.3,10.0.0.2"], &["10.0.0.0/8"]), "10.0.0.3");
+    }
+
+    #[test]
+    fn nonsense_of_a_proxy_leaves_its_own_address() {
+        assert_eq!(find("10.0.0.1", &[], &["10.0.0.0/8"]), "10.0.0.1");
+        assert_eq!(find("10.0.0.1", &["1.1.1.1, unknown"], &["10.0.0.0/8"]), "10.0.0.1");
+        assert_eq!(find("10.0.0.1", &["1.1.1.1:123"], &["10.0.0.0/8"]), "1.1.1.1");
+        assert_eq!(find("10.0.0.1", &["[2001:db8::1]:123"], &["10.0.0.0/8"]), "2001:db8::1");
+    }
+
+    #[test]
+    fn one_ipv6_network_is_one_caller() {
+        let group = |text: &str| AddressGroup::from(text.parse::<IpAddr>().unwrap());
+        assert_eq!(group("2001:db8::1"), group("2001:db8::ffff:1"));
+        assert_ne!(group("2001:db8::1"), group("2001:db8:0:1::1"));
+        assert_eq!(group("1.2.3.4"), group("::ffff:1.2.3.4"));
+        assert_ne!(group("1.2.3.4"), group("1.2.3.5"));
+    }
+
+    #[test]
+    fn only_our_own_names_are_meant_for_us() {
+        let public_url = "https://bot.example".parse().ok();
+        let hosts = Hosts::new(&HttpConfig { public_url, ..HttpConfig::default() });
+        let contain = |uri: &str, values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::HOST, HeaderValue::from_str(value).unwrap());
+            }
+            hosts.contain(&uri.parse().unwrap(), &headers)
+        };
+        for host in ["bot.example", "BOT.example:443", "localhost:8080", "127.0.0.1", "[::1]:9", "[::1]"] {
+            assert!(contain("/", &[host]), "{host}");
+        }
+        for host in ["evil.example", "bot.example.evil", "bot.example:a", "me@bot.example", "", "127.0.0.2"] {
+            assert!(!contain("/", &[host]), "{host}");
+        }
+        assert!(!contain("/", &[]) && !contain("/", &["localhost", "localhost"]));
+        assert!(contain("http://localhost/", &[]) && !contain("http://evil.example/", &["localhost"]));
+    }
+}

@@ -1,0 +1,27 @@
+//! The endpoints: one file a resource.
+//!
+//! To add one:
+//! 1. A function in the file of its resource, with `#[utoipa::path(...)]`. It takes `State<Arc<Api>>`, `Principal`, and
+//!    `Json`, `Query`, `Path` and `Page` of this module's own kind (never axum's, whose refusals are no problem documents),
+//!    and returns `Result<_, ApiError>`. The first line of its doc comment is its name in the document.
+//! 2. Its route in the `routes()` of that file; a new file's `routes()` is merged below.
+//! 3. Its row in [`super::access::TABLE`]: without one it is denied. A channel in the path is called `{channel}` and checked
+//!    there; a channel in the query or body is checked by [`super::principal::Principal::require_channel`].
+//! 4. In `responses(...)` only what is its own: 400, 401, 403, 404, 408, 413, 415, 421, 429, 500, 503, and what follows from
+//!    the headers `Idempotency-Key` and `If-Match` as `params`, are added by `document`. A refusal of its own kind is a new
+//!    [`super::error::ApiError`].
+//! 5. A test in `tests/it/http` that shows a good and a bad answer; the tests of the table and the document find it by
+//!    themselves.
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use super::Api;
+
+pub mod keys;
+
+/// `api` is for layers of single routes, such as [`super::idempotency::answer_once`].
+pub(super) fn routes(_api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default().merge(keys::routes())
+}

@@ -1,0 +1,224 @@
+//! API keys: made and revoked by the operator, shown once.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::domain::principal::{KeyId, KeyScope};
+use crate::domain::role::Role;
+use crate::http::Api;
+use crate::http::body::{Json, Path};
+use crate::http::error::{ApiError, WrongValue};
+use crate::http::key::KeySecret;
+use crate::http::page::{Listed, Page, PageQuery};
+use crate::http::principal::Principal;
+use crate::http::timestamp::{parse_timestamp, write_timestamp};
+use crate::store::api_keys::ApiKey;
+
+/// Characters.
+const LONGEST_NAME: usize = 64;
+const MOST_SCOPES: usize = 32;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default()
+        .routes(routes!(list_keys, create_key))
+        .routes(routes!(show_own_key))
+        .routes(routes!(revoke_key))
+}
+
+/// A key, without its secret.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Key {
+    #[schema(example = "0123456789ab")]
+    pub id: String,
+    #[schema(example = "the shop's site")]
+    pub name: String,
+    /// `operator`, or `channel:` and a channel's id.
+    #[schema(example = json!(["channel:100"]))]
+    pub scopes: Vec<String>,
+    /// What chatters count as who call commands under this key; absent where they are everyone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "moderator")]
+    pub role: Option<String>,
+    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
+    pub created_at: String,
+    /// Absent where it does not expire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub revoked_at: Option<String>,
+    /// To the minute; absent where it was never used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub last_used_at: Option<String>,
+}
+
+/// What a new key is to be.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    /// What it is for.
+    #[schema(min_length = 1, max_length = 64)]
+    pub name: String,
+    /// `operator`, or `channel:` and a channel's id.
+    #[schema(min_items = 1, max_items = 32, example = json!(["channel:100"]))]
+    pub scopes: Vec<String>,
+    /// What chatters count as who call commands under this key: `everyone`, `subscriber`, `vip` or `moderator`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// In the future, in UTC; absent for a key that does not expire.
+    #[schema(format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+}
+
+/// A key that was just made.
+#[derive(Serialize, ToSchema)]
+struct CreatedKey {
+    /// The key itself. It is shown here and never again.
+    #[schema(example = "twk_0123456789ab_...")]
+    secret: String,
+    #[serde(flatten)]
+    key: Key,
+}
+
+impl Key {
+    /// `last_use` is one that the database may not know of yet.
+    pub fn show(key: &ApiKey, last_use: Option<SystemTime>) -> Key {
+        let shown = |at: Option<SystemTime>| at.map(write_timestamp);
+        Key {
+            id: key.id.to_string(),
+            name: key.name.to_string(),
+            scopes: key.scopes.iter().map(KeyScope::to_string).collect(),
+            role: key.role.map(|role| role.to_string()),
+            created_at: write_timestamp(key.created_at),
+            expires_at: shown(key.expires_at),
+            revoked_at: shown(key.revoked_at),
+            last_used_at: shown(key.last_used_at.max(last_use)),
+        }
+    }
+}
+
+fn show(api: &Api, key: &ApiKey) -> Key {
+    Key::show(key, api.gate.find_use(&key.id))
+}
+
+/// List all keys
+///
+/// The oldest first, and those that open nothing any more too.
+#[utoipa::path(
+    get,
+    path = "/api/v1/keys",
+    tag = "keys",
+    params(PageQuery),
+    responses((status = 200, description = "A page of keys.", body = Listed<Key>))
+)]
+async fn list_keys(State(api): State<Arc<Api>>, page: Page) -> Result<Json<Listed<Key>>, ApiError> {
+    let after: Option<KeyId> = page.parse_cursor()?;
+    let keys = api.store.list_api_keys(after.as_ref(), page.limit + 1)?;
+    Ok(Json(Listed::cut(&page, keys, |key| key.id.to_string(), |key| show(&api, &key))))
+}
+
+/// Make a key
+#[utoipa::path(
+    post,
+    path = "/api/v1/keys",
+    tag = "keys",
+    request_body = NewKey,
+    responses(
+        (status = 201, description = "It is made; its secret is not shown again.", body = CreatedKey),
+        (status = 422, description = "Such a key cannot be.")
+    )
+)]
+async fn create_key(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Json(wanted): Json<NewKey>,
+) -> Result<(StatusCode, Json<CreatedKey>), ApiError> {
+    let now = api.now().wall;
+    let secret = KeySecret::make(&*api.entropy);
+    let key = make_key(&secret, &wanted, now).map_err(ApiError::InvalidValues)?;
+    api.store.save_api_key(key.clone(), principal.stamp(now)).await?;
+    let secret = secret.reveal().expose_secret().to_owned();
+    Ok((StatusCode::CREATED, Json(CreatedKey { secret, key: show(&api, &key) })))
+}
+
+/// The key with this secret.
+///
+/// # Errors
+/// All that is wrong.
+pub fn make_key(secret: &KeySecret, wanted: &NewKey, now: SystemTime) -> Result<ApiKey, Vec<WrongValue>> {
+    let mut errors = Vec::new();
+    let mut check = |is_right: bool, field: &str, detail: &str| {
+        if !is_right {
+            errors.push(WrongValue { field: field.to_owned(), detail: detail.to_owned() });
+        }
+    };
+    let name = wanted.name.trim();
+    let is_name = (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
+    check(is_name, "name", "must be 1 to 64 characters");
+    let scopes: Result<Vec<KeyScope>, _> = wanted.scopes.iter().map(|scope| scope.parse()).collect();
+    let is_scoped = scopes.as_ref().is_ok_and(|scopes| (1..=MOST_SCOPES).contains(&scopes.len()));
+    check(is_scoped, "scopes", "must be 1 to 32 of \"operator\" and \"channel:\" with a channel's id");
+    let role = wanted.role.as_deref().map(str::parse::<Role>).transpose();
+    let is_role = role.as_ref().is_ok_and(|role| role.is_none_or(|role| role <= Role::Moderator));
+    check(is_role, "role", "must be everyone, subscriber, vip or moderator");
+    let expires_at = wanted.expires_at.as_deref().map(|text| parse_timestamp(text).filter(|at| *at > now));
+    let in_future = "must be a moment in the future such as 2030-01-01T00:00:00Z";
+    check(expires_at != Some(None), "expires_at", in_future);
+    let (Ok(mut scopes), Ok(role), true) = (scopes, role, errors.is_empty()) else { return Err(errors) };
+    scopes.sort_unstable();
+    scopes.dedup();
+    Ok(ApiKey {
+        id: secret.id().clone(),
+        name: name.into(),
+        digest: secret.digest(),
+        scopes: scopes.into(),
+        role,
+        created_at: now,
+        expires_at: expires_at.flatten(),
+        revoked_at: None,
+        last_used_at: None,
+    })
+}
+
+/// Show the key that asks
+#[utoipa::path(
+    get,
+    path = "/api/v1/keys/self",
+    tag = "keys",
+    responses((status = 200, description = "The key.", body = Key))
+)]
+async fn show_own_key(State(api): State<Arc<Api>>, principal: Principal) -> Json<Key> {
+    Json(show(&api, principal.key()))
+}
+
+/// Revoke a key
+///
+/// It opens nothing from now on; revoking it again changes nothing.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/keys/{id}",
+    tag = "keys",
+    params(("id" = String, Path, description = "The key's id.", example = "0123456789ab")),
+    responses((status = 200, description = "It is revoked.", body = Key))
+)]
+async fn revoke_key(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<Key>, ApiError> {
+    let id: KeyId = id.parse().map_err(|_| ApiError::InvalidPath("A key's id is 12 hexadecimal digits.".to_owned()))?;
+    let revoked = api.store.revoke_api_key(id, principal.stamp(api.now().wall)).await?;
+    let key = revoked.ok_or(ApiError::NotFound("key"))?;
+    Ok(Json(show(&api, &key)))
+}

@@ -1,0 +1,151 @@
+//! The OpenAPI document: what the endpoints say of themselves, and what holds for all of them.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response as Described};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::access::find_row;
+use super::error::{ApiError, Problem, WrongValue};
+use super::{Api, docs};
+
+const SCHEME: &str = "api_key";
+const TEXT: &str = "Modules, channels and commands of this host. Every answer that says no is a problem document \
+                    (RFC 9457) whose `code` never changes.";
+
+/// What does not change as long as the process runs.
+pub(super) struct Served {
+    json: Bytes,
+    page: Bytes,
+}
+
+/// To be filled by the endpoints.
+pub(super) fn begin() -> OpenApi {
+    let info = InfoBuilder::new().title("twitchy").version(env!("CARGO_PKG_VERSION")).description(Some(TEXT)).build();
+    OpenApiBuilder::new().info(info).build()
+}
+
+/// Adds what holds for all endpoints, so that each says only what is its own.
+pub(super) fn complete(document: &mut OpenApi) -> Served {
+    let components = document.components.get_or_insert_default();
+    components.schemas.insert("Problem".to_owned(), Problem::schema());
+    components.schemas.insert(WrongValue::name().into_owned(), WrongValue::schema());
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key: `twk_...`")).build();
+    components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            (HttpMethod::Get, &mut item.get),
+            (HttpMethod::Post, &mut item.post),
+            (HttpMethod::Put, &mut item.put),
+            (HttpMethod::Patch, &mut item.patch),
+            (HttpMethod::Delete, &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                complete_operation(method_name(&method), path, operation);
+            }
+        }
+    }
+    let json = serde_json::to_vec(document).expect("the document is made of texts and maps by text");
+    Served { json: json.into(), page: docs::write_page(document).into() }
+}
+
+pub(super) fn method_name(method: &HttpMethod) -> &'static str {
+    match method {
+        HttpMethod::Get => "GET",
+        HttpMethod::Post => "POST",
+        HttpMethod::Put => "PUT",
+        HttpMethod::Delete => "DELETE",
+        HttpMethod::Options => "OPTIONS",
+        HttpMethod::Head => "HEAD",
+        HttpMethod::Patch => "PATCH",
+        HttpMethod::Trace => "TRACE",
+    }
+}
+
+/// What can be answered follows from what is asked for: a key, a body, parameters.
+fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
+    let needs_key = find_row(method, path).is_some_and(super::access::Row::needs_key);
+    let parameters: Vec<&Parameter> = operation.parameters.iter().flatten().filter_map(in_place).collect();
+    let has = |place: fn(&ParameterIn) -> bool| parameters.iter().any(|parameter| place(&parameter.parameter_in));
+    let has_header = |wanted: &str| {
+        parameters.iter().any(|parameter| parameter.parameter_in == ParameterIn::Header && parameter.name == wanted)
+    };
+    let in_path = has(|place| *place == ParameterIn::Path);
+    let in_query = has(|place| *place == ParameterIn::Query);
+    let (is_idempotent, is_conditional) = (has_header("Idempotency-Key"), has_header("If-Match"));
+    let has_body = operation.request_body.is_some();
+    let answers = [
+        (in_path || in_query || has_body || is_idempotent || is_conditional, "400", "The request is not well-formed."),
+        (needs_key, "401", "There is no API key, or no valid one."),
+        (needs_key, "403", "The API key does not open this."),
+        (in_path, "404", "There is no such thing."),
+        (has_body, "408", "The request was not read in time."),
+        (is_idempotent, "409", "The first request with this Idempotency-Key is still under way."),
+        (is_conditional, "412", "It has changed since it was read."),
+        (has_body, "413", "The body is too large."),
+        (has_body, "415", "The body is of another content type."),
+        (true, "421", "The Host header names none of this server's names."),
+        (is_idempotent, "422", "The Idempotency-Key was sent with another request before."),
+        (is_conditional, "428", "The header If-Match is missing."),
+        (true, "429", "Too many requests: Retry-After says when to try again."),
+        (true, "500", "Something went wrong here."),
+        (needs_key, "503", "The host is not ready."),
+    ];
+    for (applies, status, description) in answers {
+        if applies {
+            let none = || RefOr::T(Described::new(description));
+            operation.responses.responses.entry(status.to_owned()).or_insert_with(none);
+        }
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if status.starts_with(['4', '5'])
+            && let RefOr::T(response) = response
+            && response.content.is_empty()
+        {
+            let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            response.content.insert("application/problem+json".to_owned(), RefOr::T(problem));
+        }
+    }
+    if needs_key {
+        operation.security = Some(vec![SecurityRequirement::new(SCHEME, [] as [&str; 0])]);
+    }
+}
+
+/// None of ours stands elsewhere in the document.
+fn in_place(parameter: &RefOr<Parameter>) -> Option<&Parameter> {
+    match parameter {
+        RefOr::T(parameter) => Some(parameter),
+        RefOr::Ref(_) => None,
+    }
+}
+
+/// This document.
+#[utoipa::path(
+    get,
+    path = "/api/v1/openapi.json",
+    tag = "about",
+    responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value, content_type = "application/json"))
+)]
+pub(super) async fn show_document(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
+    let served = api.document.get().ok_or(ApiError::Internal)?;
+    Ok(([(CONTENT_TYPE, "application/json")], served.json.clone()).into_response())
+}
+
+/// This document, for people.
+#[utoipa::path(
+    get,
+    path = "/api/docs",
+    tag = "about",
+    responses((status = 200, description = "A page.", body = String, content_type = "text/html"))
+)]
+pub(super) async fn show_page(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
+    let served = api.document.get().ok_or(ApiError::Internal)?;
+    Ok(docs::answer(served.page.clone()))
+}

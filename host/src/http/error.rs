@@ -1,0 +1,229 @@
+//! Every answer that says no: RFC 9457 problem documents, each with a code that never changes.
+
+use std::time::Duration;
+
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tracing::error;
+use utoipa::ToSchema;
+
+use crate::store::StoreError;
+
+/// Why a request is not granted. Texts are for whoever wrote the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApiError {
+    InvalidBody(String),
+    InvalidQuery(String),
+    InvalidPath(String),
+    InvalidHeader(String),
+    KeyMissing,
+    /// Unknown, expired and revoked keys alike: who guesses learns nothing.
+    KeyInvalid,
+    Forbidden,
+    /// What there is none of: `key`, `module`.
+    NotFound(&'static str),
+    UnknownPath,
+    /// The methods that there are.
+    MethodNotAllowed(String),
+    RequestTimeout,
+    /// The first request with this Idempotency-Key is still under way.
+    InProgress,
+    PreconditionFailed,
+    TooLarge,
+    /// What would be right.
+    UnsupportedMediaType(&'static str),
+    UnknownHost,
+    /// What the request says is well-formed and cannot be: one line for each thing that is wrong.
+    InvalidValues(Vec<WrongValue>),
+    IdempotencyKeyReused,
+    PreconditionRequired,
+    /// Worth asking again after so long.
+    RateLimited(Duration),
+    /// Our fault; what went wrong was logged.
+    Internal,
+    /// The host stops, or has not quite started.
+    NotReady(Vec<WrongValue>),
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct WrongValue {
+    /// Where: a field such as `settings.limit`, or a part of the host.
+    pub field: String,
+    pub detail: String,
+}
+
+/// An answer that says no, after RFC 9457.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// `urn:twitchy:problem:` and the code.
+    #[schema(example = "urn:twitchy:problem:not_found")]
+    r#type: String,
+    /// What the status means.
+    #[schema(example = "Not Found")]
+    title: &'static str,
+    #[schema(example = 404)]
+    status: u16,
+    /// A sentence for people; it may change.
+    detail: String,
+    /// For programs; it never changes.
+    #[schema(example = "not_found")]
+    code: &'static str,
+    /// All that is wrong, where there are several things.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<WrongValue>,
+}
+
+impl ApiError {
+    pub fn status(&self) -> StatusCode {
+        match self {
+            ApiError::InvalidBody(_)
+            | ApiError::InvalidQuery(_)
+            | ApiError::InvalidPath(_)
+            | ApiError::InvalidHeader(_) => StatusCode::BAD_REQUEST,
+            ApiError::KeyMissing | ApiError::KeyInvalid => StatusCode::UNAUTHORIZED,
+            ApiError::Forbidden => StatusCode::FORBIDDEN,
+            ApiError::NotFound(_) | ApiError::UnknownPath => StatusCode::NOT_FOUND,
+            ApiError::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            ApiError::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            ApiError::InProgress => StatusCode::CONFLICT,
+            ApiError::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            ApiError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ApiError::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
+            ApiError::InvalidValues(_) | ApiError::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            ApiError::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+            ApiError::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            ApiError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            ApiError::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    pub fn code(&self) -> &'static str {
+        match self {
+            ApiError::InvalidBody(_) => "invalid_body",
+            ApiError::InvalidQuery(_) => "invalid_query",
+            ApiError::InvalidPath(_) => "invalid_path",
+            ApiError::InvalidHeader(_) => "invalid_header",
+            ApiError::KeyMissing => "key_missing",
+            ApiError::KeyInvalid => "invalid_key",
+            ApiError::Forbidden => "forbidden",
+            ApiError::NotFound(_) => "not_found",
+            ApiError::UnknownPath => "unknown_path",
+            ApiError::MethodNotAllowed(_) => "method_not_allowed",
+            ApiError::RequestTimeout => "request_timeout",
+            ApiError::InProgress => "in_progress",
+            ApiError::PreconditionFailed => "precondition_failed",
+            ApiError::TooLarge => "too_large",
+            ApiError::UnsupportedMediaType(_) => "unsupported_media_type",
+            ApiError::UnknownHost => "unknown_host",
+            ApiError::InvalidValues(_) => "invalid_values",
+            ApiError::IdempotencyKeyReused => "idempotency_key_reused",
+            ApiError::PreconditionRequired => "precondition_required",
+            ApiError::RateLimited(_) => "rate_limited",
+            ApiError::Internal => "internal",
+            ApiError::NotReady(_) => "not_ready",
+        }
+    }
+
+    /// A sentence for people.
+    pub fn detail(&self) -> String {
+        let fixed = match self {
+            ApiError::InvalidBody(detail)
+            | ApiError::InvalidQuery(detail)
+            | ApiError::InvalidPath(detail)
+            | ApiError::InvalidHeader(detail) => return detail.clone(),
+            ApiError::NotFound(what) => return format!("There is no such {what}."),
+            ApiError::MethodNotAllowed(allow) => return format!("This path takes only {allow}."),
+            ApiError::UnsupportedMediaType(right) => return format!("The body's content type must be {right}."),
+            ApiError::RateLimited(wait) => {
+                return format!("Too many requests: try again in {} s.", whole_seconds(*wait));
+            }
+            ApiError::KeyMissing => "This needs an API key: send the header Authorization: Bearer twk_...",
+            ApiError::KeyInvalid => "The API key is unknown, expired or revoked.",
+            ApiError::Forbidden => "The API key does not open this.",
+            ApiError::TooLarge => "The body is larger than it may be here.",
+            ApiError::UnknownPath => "There is nothing at this path; /api/docs lists what there is.",
+            ApiError::RequestTimeout => "The request was not read and answered in time.",
+            ApiError::InProgress => "The first request with this Idempotency-Key is still under way.",
+            ApiError::PreconditionFailed => "It has changed since: read it again, and send its new ETag as If-Match.",
+            ApiError::UnknownHost => "The Host header names none of this server's names.",
+            ApiError::InvalidValues(_) => "Some of what the request says cannot be.",
+            ApiError::IdempotencyKeyReused => "This Idempotency-Key was sent with another request before.",
+            ApiError::PreconditionRequired => {
+                "Send the ETag of what you have read as If-Match, or * to change it anyway."
+            }
+            ApiError::Internal => "Something went wrong here; the host's log says what.",
+            ApiError::NotReady(_) => "The host is not ready.",
+        };
+        fixed.to_owned()
+    }
+
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            ApiError::KeyMissing => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"twitchy\""))),
+            ApiError::KeyInvalid => {
+                let challenge = "Bearer realm=\"twitchy\", error=\"invalid_token\"";
+                Some((WWW_AUTHENTICATE, HeaderValue::from_static(challenge)))
+            }
+            ApiError::MethodNotAllowed(allow) => Some((ALLOW, HeaderValue::from_str(allow).ok()?)),
+            ApiError::RateLimited(wait) => Some((RETRY_AFTER, whole_seconds(*wait).into())),
+            _ => None,
+        }
+    }
+}
+
+/// Rounded up: who comes back that late is not too early.
+fn whole_seconds(span: Duration) -> u64 {
+    (span.as_secs() + u64::from(span.subsec_nanos() > 0)).max(1)
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let problem = Problem {
+            r#type: format!("urn:twitchy:problem:{}", self.code()),
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: self.detail(),
+            code: self.code(),
+            errors: match &self {
+                ApiError::InvalidValues(errors) | ApiError::NotReady(errors) => errors.clone(),
+                _ => Vec::new(),
+            },
+        };
+        let body = serde_json::to_vec(&problem).expect("texts and numbers can be written as JSON");
+        let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if let Some((name, value)) = self.header() {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Closed => ApiError::NotReady(Vec::new()),
+            StoreError::UnknownChannel => ApiError::NotFound("channel"),
+            StoreError::Database(_) | StoreError::RolledBack | StoreError::Amount => {
+                error!(%error, "a request fails at the store");
+                ApiError::Internal
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_whole_seconds_and_never_too_short() {
+        for (wait, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
+            assert_eq!(whole_seconds(Duration::from_millis(wait)), seconds);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What every request passes before its endpoint: is it meant for us, who asks, may they, and not too often.
+
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use axum::RequestExt;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{MatchedPath, RawPathParams, Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use hyper::body::{Frame, SizeHint};
+use lru::LruCache;
+use tracing::{debug, error};
+
+use super::Api;
+use super::access::{self, Row};
+use super::address::{AddressGroup, Hosts, Peer, find_address};
+use super::error::ApiError;
+use super::key::KeySecret;
+use super::principal::Principal;
+use super::throttle::{Buckets, Place, UnderWay};
+use crate::config::HttpConfig;
+use crate::domain::id::ChannelId;
+use crate::domain::principal::KeyId;
+use crate::store::api_keys::ApiKey;
+
+/// Callers that are remembered; whoever has not asked for longest is forgotten first.
+const CALLERS: NonZeroUsize = NonZeroUsize::new(10_000).expect("it is more than none");
+/// Wrong keys that one address may show at once, and the time after which it may show one more. 256 bits are not guessed
+/// at any pace: this is for the log and the processor.
+const WRONG_KEYS: u32 = 10;
+const WRONG_KEY_EVERY: Duration = Duration::from_secs(6);
+/// How exactly the last use of a key is known.
+const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
+
+/// What is remembered of callers.
+pub(super) struct Gate {
+    hosts: Hosts,
+    wrong_keys: Mutex<Buckets<AddressGroup>>,
+    without_key: Mutex<Buckets<AddressGroup>>,
+    with_key: Mutex<Buckets<KeyId>>,
+    under_way: UnderWay<KeyId>,
+    uses: Mutex<LruCache<KeyId, SystemTime>>,
+}
+
+impl Gate {
+    pub(super) fn new(config: &HttpConfig) -> Gate {
+        let every = |rate: u32| Duration::from_secs(1) / rate.max(1);
+        let without_key = Buckets::new(config.burst_without_key, every(config.rate_without_key), CALLERS);
+        Gate {
+            hosts: Hosts::new(config),
+            wrong_keys: Mutex::new(Buckets::new(WRONG_KEYS, WRONG_KEY_EVERY, CALLERS)),
+            without_key: Mutex::new(without_key),
+            with_key: Mutex::new(Buckets::new(config.burst, every(config.rate), CALLERS)),
+            under_way: UnderWay::new(config.concurrency),
+            uses: Mutex::new(LruCache::new(CALLERS)),
+        }
+    }
+
+    /// The last use of a key that the database may not know of yet.
+    pub(super) fn find_use(&self, id: &KeyId) -> Option<SystemTime> {
+        lock(&self.uses).peek(id).copied()
+    }
+
+    /// Whether the use is to be noted in the database.
+    fn note_use(&self, id: &KeyId, now: SystemTime) -> bool {
+        let mut uses = lock(&self.uses);
+        let is_known = uses.get(id).is_some_and(|noted| now < *noted + USE_NOTED_EVERY);
+        if !is_known {
+            uses.put(id.clone(), now);
+        }
+        !is_known
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic in the arithmetic of a bucket leaves a bucket.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The middleware.
+pub(super) async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    match pass(&api, request).await {
+        Ok((request, place)) => {
+            let answer = tokio::time::timeout(api.config.request_within, next.run(request)).await;
+            let answer = answer.unwrap_or_else(|_| ApiError::RequestTimeout.into_response());
+            // An answer that is still being sent is still under way.
+            answer.map(|body| Body::new(Held { body, _place: place }))
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<Place<KeyId>>), ApiError> {
+    if !api.gate.hosts.contain(request.uri(), request.headers()) {
+        return Err(ApiError::UnknownHost);
+    }
+    let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() else {
+        error!("a request comes from nowhere: the server did not say who its peer is");
+        return Err(ApiError::Internal);
+    };
+    let address = find_address(peer.ip(), request.headers(), &api.config.trusted_proxies);
+    let group = AddressGroup::from(address);
+    let row = find_row(&request);
+    let token = match row {
+        Ok(Some(row)) if row.needs_key() => find_token(request.headers()),
+        // Whoever needs no key is not asked whose it is.
+        _ => None,
+    };
+    let Some(token) = token else {
+        let now = api.now().instant;
+        lock(&api.gate.without_key).take(group, now).map_err(ApiError::RateLimited)?;
+        return match row? {
+            Some(row) if row.needs_key() => Err(ApiError::KeyMissing),
+            _ => Ok((request, None)),
+        };
+    };
+    let key = identify(api, group, &token)?;
+    let place = hold_back(api, &key)?;
+    note_use(api, &key);
+    let principal = Principal::new(key, address);
+    let standing = access::stand(&principal, find_channel(&mut request).await);
+    if !row?.is_some_and(|row| row.is_open_to(standing)) {
+        return Err(ApiError::Forbidden);
+    }
+    request.extensions_mut().insert(principal);
+    Ok((request, Some(place)))
+}
+
+/// None where the path leads nowhere, which the router says.
+fn find_row(request: &Request) -> Result<Option<&'static Row>, ApiError> {
+    let Some(path) = request.extensions().get::<MatchedPath>() else { return Ok(None) };
+    if let Some(row) = access::find_row(request.method().as_str(), path.as_str()) {
+        return Ok(Some(row));
+    }
+    // A route without a row is open to nobody.
+    Err(access::list_methods(path.as_str()).map_or(ApiError::Forbidden, ApiError::MethodNotAllowed))
+}
+
+/// `Err` for a header that names no key of ours; None where there is no header.
+fn find_token(headers: &HeaderMap) -> Option<Result<KeySecret, ()>> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let first = values.next()?;
+    let mut read = || {
+        let (scheme, token) = first.to_str().ok()?.split_once(' ')?;
+        let is_single = values.next().is_none();
+        (is_single && scheme.eq_ignore_ascii_case("bearer")).then(|| KeySecret::parse(token.trim()).ok())?
+    };
+    Some(read().ok_or(()))
+}
+
+/// The key that is shown, if it is valid.
+fn identify(api: &Api, group: AddressGroup, token: &Result<KeySecret, ()>) -> Result<ApiKey, ApiError> {
+    let now = api.now();
+    lock(&api.gate.wrong_keys).check(&group, now.instant).map_err(ApiError::RateLimited)?;
+    let found = match token {
+        Ok(secret) => api.store.find_api_key(secret.id())?.filter(|key| secret.opens(&key.digest)),
+        Err(()) => None,
+    };
+    let Some(key) = found.filter(|key| key.is_valid(now.wall)) else {
+        // It had one a moment ago.
+        lock(&api.gate.wrong_keys).take(group, now.instant).ok();
+        debug!("a wrong key was shown");
+        return Err(ApiError::KeyInvalid);
+    };
+    Ok(key)
+}
+
+fn hold_back(api: &Api, key: &ApiKey) -> Result<Place<KeyId>, ApiError> {
+    lock(&api.gate.with_key).take(key.id.clone(), api.now().instant).map_err(ApiError::RateLimited)?;
+    // When one of the others ends nobody knows.
+    api.gate.under_way.enter(&key.id).ok_or(ApiError::RateLimited(Duration::from_secs(1)))
+}
+
+/// Off the request's path, and at most once a minute.
+fn note_use(api: &Arc<Api>, key: &ApiKey) {
+    let now = api.now().wall;
+    if api.gate.note_use(&key.id, now) {
+        let (store, id) = (api.store.clone(), key.id.clone());
+        tokio::spawn(async move {
+            if let Err(error) = store.save_key_use(id, now).await {
+                debug!(%error, "the use of a key is not noted");
+            }
+        });
+    }
+}
+
+/// The channel in the path; `Err` where there is none of that name.
+async fn find_channel(request: &mut Request) -> Option<Result<ChannelId, ()>> {
+    let params = request.extract_parts::<RawPathParams>().await.ok()?;
+    let (_, id) = params.iter().find(|(name, _)| *name == "channel")?;
+    Some(id.parse().map_err(|_| ()))
+}
+
+/// A body that keeps its caller's place until it is sent.
+struct Held {
+    body: Body,
+    _place: Option<Place<KeyId>>,
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,59 @@
+//! Whether the host is alive, and whether it is ready.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::body::Json;
+use super::error::{ApiError, WrongValue};
+
+/// Tells what of the host is not ready; `app` knows the connections.
+pub trait Readiness: Send + Sync + 'static {
+    /// What is not ready, and why; nothing where all is well. Waits for nobody.
+    fn list_unready(&self) -> Vec<(String, String)>;
+}
+
+/// Where nothing has to be ready.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AlwaysReady;
+
+impl Readiness for AlwaysReady {
+    fn list_unready(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+}
+
+/// How the host is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Health {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// Whether the process lives.
+#[utoipa::path(get, path = "/healthz", tag = "watch", responses((status = 200, description = "It lives.", body = Health)))]
+pub(super) async fn tell_health() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Whether the host can work: its database answers, and its accounts are connected to Twitch.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "watch",
+    responses((status = 200, description = "All is ready.", body = Health), (status = 503, description = "Something is not."))
+)]
+pub(super) async fn tell_readiness(State(api): State<Arc<Api>>) -> Result<Json<Health>, ApiError> {
+    let mut unready = api.readiness.list_unready();
+    if api.store.list_api_keys(None, 1).is_err() {
+        unready.push(("store".to_owned(), "The database does not answer.".to_owned()));
+    }
+    if unready.is_empty() {
+        return Ok(Json(Health { status: "ok" }));
+    }
+    let errors = unready.into_iter().map(|(field, detail)| WrongValue { field, detail });
+    Err(ApiError::NotReady(errors.collect()))
+}

@@ -1,0 +1,172 @@
+//! Idempotency-Key: a request that is sent again gets the answer that it got before, for a day.
+//!
+//! An endpoint opts in on its route, with the most bytes that its body may have, and names the header in its document:
+//!
+//! ```text
+//! let once = axum::middleware::from_fn_with_state((api, 16 << 20), idempotency::answer_once);
+//! OpenApiRouter::default().routes(routes!(upload).layer(once))
+//! #[utoipa::path(..., params(("Idempotency-Key" = Option<String>, Header, description = "...")))]
+//! ```
+//!
+//! The whole body is read first, as the key is bound to it. Whoever hangs up does not stop what was begun: its answer is
+//! kept for when they ask again. Answers that say "again, later" (429 and 5xx) and those over 64 KiB are not kept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, Limited};
+use sha2::{Digest, Sha256};
+use tracing::warn;
+
+use super::Api;
+use super::error::ApiError;
+use super::principal::Principal;
+use crate::domain::principal::KeyId;
+use crate::store::idempotency::KeptAnswer;
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const KEY: &str = "idempotency-key";
+/// Characters of a key.
+const LONGEST_KEY: usize = 128;
+/// Bytes of an answer that is kept.
+const LARGEST_ANSWER: usize = 64 << 10;
+
+/// A request's name: who sent it, and what they call it.
+type Name = (KeyId, Box<str>);
+
+/// Requests under way, with what each asks for. Bounded by the requests of each key that may be under way at once.
+#[derive(Default)]
+pub(super) struct Running(Arc<Mutex<HashMap<Name, [u8; 32]>>>);
+
+/// Runs until it is dropped.
+struct Run {
+    all: Arc<Mutex<HashMap<Name, [u8; 32]>>>,
+    name: Name,
+}
+
+impl Running {
+    fn begin(&self, name: &Name, fingerprint: [u8; 32]) -> Result<Run, ApiError> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(name) {
+            Some(before) if *before == fingerprint => Err(ApiError::InProgress),
+            Some(_) => Err(ApiError::IdempotencyKeyReused),
+            None => {
+                all.insert(name.clone(), fingerprint);
+                Ok(Run { all: self.0.clone(), name: name.clone() })
+            }
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+    }
+}
+
+/// The Idempotency-Key of the request that an endpoint answers, as it was sent; None where there is none.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey(pub Box<str>);
+
+/// The middleware; `axum::middleware::from_fn_with_state((api, limit), answer_once)`.
+pub async fn answer_once(State((api, limit)): State<(Arc<Api>, usize)>, request: Request, next: Next) -> Response {
+    answer(api, limit, request, next).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn answer(api: Arc<Api>, limit: usize, request: Request, next: Next) -> Result<Response, ApiError> {
+    let Some(key) = find_key(request.headers())? else { return Ok(next.run(request).await) };
+    let principal = request.extensions().get::<Principal>().cloned().ok_or(ApiError::KeyMissing)?;
+    let (mut parts, body) = request.into_parts();
+    let body = read(body, limit).await?;
+    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    let fingerprint = fingerprint(parts.method.as_str(), target, &parts.headers, &body);
+    let name: Name = (principal.key_id().clone(), key.clone());
+    // First it is running, then one looks: so no answer is missed between the two.
+    let run = api.running.begin(&name, fingerprint)?;
+    if let Some(kept) = api.store.find_answer(&name.0, &name.1, api.now().wall)? {
+        return if kept.fingerprint == fingerprint { Ok(replay(kept)) } else { Err(ApiError::IdempotencyKeyReused) };
+    }
+    parts.extensions.insert(IdempotencyKey(key));
+    let request = Request::from_parts(parts, Body::from(body));
+    let answered = tokio::spawn(async move {
+        let response = keep(&api, &run.name, fingerprint, next.run(request).await).await;
+        drop(run);
+        response
+    });
+    answered.await.map_err(|error| {
+        // A panic is in the log already; nothing else ends a task that nobody aborts, but the end of the host.
+        warn!(%error, "a request broke");
+        ApiError::Internal
+    })
+}
+
+fn find_key(headers: &HeaderMap) -> Result<Option<Box<str>>, ApiError> {
+    let mut values = headers.get_all(KEY).iter();
+    let Some(first) = values.next() else { return Ok(None) };
+    let text = first.to_str().unwrap_or_default();
+    let is_key = (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_key || values.next().is_some() {
+        let detail = "Idempotency-Key is one text of 1 to 128 visible ASCII characters.";
+        return Err(ApiError::InvalidHeader(detail.to_owned()));
+    }
+    Ok(Some(text.into()))
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let collected = Limited::new(body, limit).collect().await;
+    collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return ApiError::TooLarge;
+        }
+        ApiError::InvalidBody("The body ended early.".to_owned())
+    })
+}
+
+/// Of what is asked: each part is told from the next by its length.
+fn fingerprint(method: &str, target: &str, headers: &HeaderMap, body: &[u8]) -> [u8; 32] {
+    let content_type = headers.get(header::CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+    let mut hash = Sha256::new();
+    for part in [method.as_bytes(), target.as_bytes(), content_type, body] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+async fn keep(api: &Api, (caller, key): &Name, fingerprint: [u8; 32], response: Response) -> Response {
+    let status = response.status();
+    let is_large = HttpBody::size_hint(response.body()).upper().is_none_or(|size| size > LARGEST_ANSWER as u64);
+    if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() || is_large {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let Ok(body) = read(body, LARGEST_ANSWER).await else { return ApiError::Internal.into_response() };
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let answer = KeptAnswer {
+        fingerprint,
+        status: status.as_u16(),
+        content_type: content_type.map(Into::into),
+        body: body.to_vec().into(),
+    };
+    if let Err(error) = api.store.save_answer(caller.clone(), key.clone(), answer, api.now().wall).await {
+        // What was asked for is done: its answer is worth more than the promise to repeat it.
+        warn!(%error, "an answer is not kept for its Idempotency-Key");
+    }
+    Response::from_parts(parts, Body::from(body))
+}
+
+fn replay(kept: KeptAnswer) -> Response {
+    let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, [(REPLAYED, "true")], kept.body.into_vec()).into_response();
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_TYPE);
+    if let Some(value) = kept.content_type.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        headers.insert(header::CONTENT_TYPE, value);
+    }
+    response
+}

@@ -1,0 +1,86 @@
+//! Lists, page by page.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::body::Query;
+use super::error::ApiError;
+
+const MOST: usize = 100;
+const USUAL: usize = 50;
+/// Characters of a cursor.
+const LONGEST_CURSOR: usize = 100;
+
+/// Which page is wanted: `?limit=` and `&cursor=`. An endpoint adds `params(PageQuery)` to its document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// 1 to 100.
+    pub limit: usize,
+    /// What the page before gave as `next_cursor`.
+    pub cursor: Option<String>,
+}
+
+/// How a page is asked for.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Items on a page.
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    #[param(max_length = 100)]
+    cursor: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Listed<T: ToSchema> {
+    pub items: Vec<T>,
+    /// Asks for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+impl Page {
+    /// The cursor as what an endpoint made it from.
+    ///
+    /// # Errors
+    /// `invalid_query` where it is none of ours.
+    pub fn parse_cursor<T: std::str::FromStr>(&self) -> Result<Option<T>, ApiError> {
+        let parse = |cursor: &String| cursor.parse().map_err(|_| wrong("cursor is not a next_cursor of this list."));
+        self.cursor.as_ref().map(parse).transpose()
+    }
+}
+
+impl<T: ToSchema> Listed<T> {
+    /// From up to one item more than the page has, which tells whether there is a next one. `cursor` makes one from the last
+    /// item of the page.
+    pub fn cut<I>(page: &Page, mut found: Vec<I>, cursor: impl Fn(&I) -> String, show: impl Fn(I) -> T) -> Listed<T> {
+        let has_more = found.len() > page.limit;
+        found.truncate(page.limit);
+        let next_cursor = found.last().filter(|_| has_more).map(cursor);
+        Listed { items: found.into_iter().map(show).collect(), next_cursor }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Page {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Query(PageQuery { limit, cursor }) = Query::from_request_parts(parts, state).await?;
+        let limit = limit.unwrap_or(USUAL);
+        if !(1..=MOST).contains(&limit) {
+            return Err(wrong("limit is a number from 1 to 100."));
+        }
+        if cursor.as_ref().is_some_and(|cursor| cursor.len() > LONGEST_CURSOR) {
+            return Err(wrong("cursor is not a next_cursor of this list."));
+        }
+        Ok(Page { limit, cursor })
+    }
+}
+
+fn wrong(detail: &str) -> ApiError {
+    ApiError::InvalidQuery(detail.to_owned())
+}

@@ -1,0 +1,81 @@
+//! Changes of what was read before: ETag and If-Match, so that nobody undoes a change that they have not seen.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, header};
+
+use super::error::ApiError;
+use crate::domain::effect::Revision;
+
+/// The header of an answer that shows something at a revision.
+pub fn etag(revision: Revision) -> [(HeaderName, HeaderValue); 1] {
+    let value = HeaderValue::from_str(&write_etag(revision)).expect("a quoted number makes a header");
+    [(header::ETAG, value)]
+}
+
+fn write_etag(revision: Revision) -> String {
+    format!("\"r{}\"", revision.0)
+}
+
+/// What the header If-Match says. An endpoint that takes it names it in its document:
+/// `params(("If-Match" = String, Header, description = "The ETag that was read, or *."))`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IfMatch(Option<String>);
+
+impl IfMatch {
+    /// Whether what is at `revision` now may be changed.
+    ///
+    /// # Errors
+    /// `precondition_required` without the header, `precondition_failed` where it names another revision.
+    pub fn check(&self, revision: Revision) -> Result<(), ApiError> {
+        let wanted = self.0.as_deref().ok_or(ApiError::PreconditionRequired)?;
+        let ours = write_etag(revision);
+        // A weak one, `W/"r1"`, never matches here: RFC 9110, section 13.1.1.
+        let is_met = wanted.split(',').map(str::trim).any(|tag| tag == "*" || tag == ours);
+        if is_met { Ok(()) } else { Err(ApiError::PreconditionFailed) }
+    }
+
+    /// For what may not be there yet: the header may be absent then.
+    pub fn check_existing(&self, revision: Option<Revision>) -> Result<(), ApiError> {
+        match revision {
+            Some(revision) => self.check(revision),
+            None if self.0.is_some() => Err(ApiError::PreconditionFailed),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let values = parts.headers.get_all(header::IF_MATCH).iter().map(HeaderValue::to_str);
+        let texts: Result<Vec<&str>, _> = values.collect();
+        let texts = texts.map_err(|_| ApiError::InvalidHeader("If-Match is an ETag, or *.".to_owned()))?;
+        Ok(IfMatch((!texts.is_empty()).then(|| texts.join(","))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_revision_that_was_read_may_be_changed() {
+        let check = |header: Option<&str>| IfMatch(header.map(str::to_owned)).check(Revision(7));
+        for met in ["\"r7\"", "*", "\"r6\", \"r7\""] {
+            assert_eq!(check(Some(met)), Ok(()), "{met}");
+        }
+        for unmet in ["\"r6\"", "r7", "W/\"r7\"", ""] {
+            assert_eq!(check(Some(unmet)), Err(ApiError::PreconditionFailed), "{unmet}");
+        }
+        assert_eq!(check(None), Err(ApiError::PreconditionRequired));
+    }
+
+    #[test]
+    fn what_is_not_there_yet_needs_no_revision() {
+        assert_eq!(IfMatch(None).check_existing(None), Ok(()));
+        assert_eq!(IfMatch(None).check_existing(Some(Revision(1))), Err(ApiError::PreconditionRequired));
+        assert_eq!(IfMatch(Some("*".to_owned())).check_existing(None), Err(ApiError::PreconditionFailed));
+    }
+}

@@ -1,0 +1,76 @@
+//! The routes, and what stands around all of them.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::{debug, error};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiError;
+use super::key::write_hex;
+use super::{Api, api, docs, document, gate, health};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What every answer says that does not say otherwise: nothing of the API is kept, guessed at, framed or run by a browser.
+const ALWAYS: [(HeaderName, &str); 4] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
+
+/// Everything that is served. Each request must carry its [`super::address::Peer`].
+pub fn build_router(api: Arc<Api>) -> Router {
+    let routes = OpenApiRouter::with_openapi(document::begin())
+        .routes(routes!(health::tell_health))
+        .routes(routes!(health::tell_readiness))
+        .routes(routes!(document::show_document))
+        .routes(routes!(document::show_page))
+        .routes(routes!(docs::show_style))
+        .merge(api::routes(&api));
+    let (router, mut document) = routes.split_for_parts();
+    // A second router of the same API serves what the first one did.
+    api.document.get_or_init(|| document::complete(&mut document));
+    router
+        .fallback(async || ApiError::UnknownPath)
+        .layer(DefaultBodyLimit::max(api.config.body))
+        .layer(from_fn_with_state(api.clone(), gate::admit))
+        .layer(CatchPanicLayer::custom(tell_panic))
+        .layer(from_fn_with_state(api.clone(), dress))
+        .with_state(api)
+}
+
+/// The panic's own text is in the log already.
+fn tell_panic(_: Box<dyn Any + Send>) -> Response {
+    error!("a request broke");
+    ApiError::Internal.into_response()
+}
+
+/// Gives the request an id of ours, by which its line in the log is found, and the answer its headers.
+async fn dress(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let mut id = [0; 8];
+    api.entropy.fill(&mut id);
+    let id = write_hex(&id);
+    let method = request.method().clone();
+    // The path may name a channel, but never a secret; the query stays out of the log.
+    let path = request.uri().path().to_owned();
+    let mut response = next.run(request).await;
+    debug!(%id, %method, path, status = response.status().as_u16(), "answered a request");
+    let headers = response.headers_mut();
+    for (name, value) in ALWAYS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.insert(REQUEST_ID, HeaderValue::from_str(&id).expect("hexadecimal digits make a header"));
+    response
+}

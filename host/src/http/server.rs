@@ -1,0 +1,111 @@
+//! The server: connections in, requests to the router, and the end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use tracing::{debug, warn};
+
+use super::address::{AddressGroup, Peer};
+use super::throttle::UnderWay;
+use crate::config::HttpConfig;
+
+/// Bytes of a request's head.
+const LARGEST_HEAD: usize = 32 << 10;
+/// Requests that run may hold up the end.
+const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+/// After a connection that could not be accepted, most likely for want of file descriptors.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Answers until `shutdown`; then requests that run may end, within five seconds.
+///
+/// A stranger may have an eighth of all connections, so that one alone cannot keep the others out; a trusted proxy may have
+/// all. Where all are taken, new ones wait in the system's queue.
+pub async fn serve(listener: TcpListener, router: Router, config: HttpConfig, shutdown: CancellationToken) {
+    let places = Arc::new(Semaphore::new(config.connections));
+    let of_address = UnderWay::new((config.connections / 8).max(1));
+    let mut connections = JoinSet::new();
+    loop {
+        // Those that have ended are let go of as new ones come.
+        while connections.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &places) => accepted,
+            () = shutdown.cancelled() => break,
+        };
+        let Some((stream, peer, place)) = accepted else { continue };
+        let is_proxy = config.trusted_proxies.iter().any(|network| network.contains(peer.ip()));
+        let share = of_address.enter(&AddressGroup::from(peer.ip()));
+        if share.is_none() && !is_proxy {
+            debug!(%peer, "too many connections from one address");
+            continue;
+        }
+        let connection = answer(stream, peer, router.clone(), config.header_within, shutdown.clone());
+        connections.spawn(async move {
+            connection.await;
+            drop((place, share));
+        });
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if timeout(DRAIN_WITHIN, drained).await.is_err() {
+        warn!("requests that did not end in time are cut off");
+    }
+}
+
+type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
+
+/// None where it did not work.
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accepted> {
+    let place = places.clone().acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, place)),
+        Err(error) => {
+            warn!(%error, "cannot accept a connection");
+            sleep(PAUSE).await;
+            None
+        }
+    }
+}
+
+async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, head_within: Duration, stop: CancellationToken) {
+    // An answer is small, and should not wait for a second one.
+    stream.set_nodelay(true).ok();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let router = router.clone();
+        async move {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(Peer(peer));
+            Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|error| match error {}))
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_within)
+        .max_buf_size(LARGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%peer, %error, "a connection broke");
+    }
+}

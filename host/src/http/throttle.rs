@@ -1,0 +1,181 @@
+//! How often somebody may ask: token buckets, and counts of what is under way. Pure; the time is passed in.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use lru::LruCache;
+
+/// One bucket for each of a bounded number of callers; who has not asked for longest is forgotten, and begins anew with a
+/// full one.
+pub(super) struct Buckets<K> {
+    /// Of one caller, at once after a pause.
+    burst: f64,
+    /// Seconds that one more takes.
+    every: f64,
+    full: LruCache<K, Bucket>,
+}
+
+#[derive(Clone, Copy)]
+struct Bucket {
+    tokens: f64,
+    at: Instant,
+}
+
+impl<K: Hash + Eq> Buckets<K> {
+    pub(super) fn new(burst: u32, every: Duration, callers: NonZeroUsize) -> Buckets<K> {
+        Buckets { burst: burst.into(), every: every.as_secs_f64(), full: LruCache::new(callers) }
+    }
+
+    /// Takes a token; `Err` where there is none, with the time until there will be.
+    pub(super) fn take(&mut self, caller: K, now: Instant) -> Result<(), Duration> {
+        let burst = self.burst;
+        let every = self.every;
+        let bucket = self.full.get_or_insert_mut(caller, || Bucket { tokens: burst, at: now });
+        bucket.fill(burst, every, now);
+        bucket.wait(every).map_or(Ok(()), Err)?;
+        bucket.tokens -= 1.0;
+        Ok(())
+    }
+
+    /// The same, but takes nothing.
+    pub(super) fn check(&mut self, caller: &K, now: Instant) -> Result<(), Duration> {
+        let Some(bucket) = self.full.get_mut(caller) else { return Ok(()) };
+        bucket.fill(self.burst, self.every, now);
+        bucket.wait(self.every).map_or(Ok(()), Err)
+    }
+}
+
+impl Bucket {
+    fn fill(&mut self, burst: f64, every: f64, now: Instant) {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.tokens = (self.tokens + passed / every).min(burst);
+        self.at = self.at.max(now);
+    }
+
+    /// None where there is a token.
+    fn wait(&self, every: f64) -> Option<Duration> {
+        let missing = 1.0 - self.tokens;
+        // Below a billionth it is the rounding that is missing.
+        (missing > 1e-9).then(|| Duration::from_secs_f64(missing * every))
+    }
+}
+
+/// What is under way, by caller. Bounded by what is under way in all.
+pub(super) struct UnderWay<K> {
+    counts: Arc<Mutex<HashMap<K, usize>>>,
+    most: usize,
+}
+
+/// Counts until it is dropped.
+pub(super) struct Place<K: Hash + Eq> {
+    counts: Arc<Mutex<HashMap<K, usize>>>,
+    caller: K,
+}
+
+impl<K: Hash + Eq + Clone> UnderWay<K> {
+    pub(super) fn new(most: usize) -> UnderWay<K> {
+        UnderWay { counts: Arc::default(), most }
+    }
+
+    /// None where the caller has too much under way.
+    pub(super) fn enter(&self, caller: &K) -> Option<Place<K>> {
+        let mut counts = lock(&self.counts);
+        let count = counts.entry(caller.clone()).or_default();
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        Some(Place { counts: self.counts.clone(), caller: caller.clone() })
+    }
+}
+
+impl<K: Hash + Eq> Drop for Place<K> {
+    fn drop(&mut self) {
+        let mut counts = lock(&self.counts);
+        if let Some(count) = counts.get_mut(&self.caller) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.caller);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing in here can panic between two changes that belong together.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn buckets(burst: u32, callers: usize) -> Buckets<u32> {
+        Buckets::new(burst, SECOND, NonZeroUsize::new(callers).unwrap())
+    }
+
+    #[test]
+    fn a_burst_is_granted_and_then_one_in_its_time() {
+        let (mut buckets, now) = (buckets(3, 10), Instant::now());
+        for _ in 0..3 {
+            assert_eq!(buckets.take(1, now), Ok(()));
+        }
+        assert_eq!(buckets.take(1, now), Err(SECOND));
+        assert_eq!(buckets.check(&1, now + SECOND / 2), Err(SECOND / 2));
+        assert_eq!(buckets.take(2, now), Ok(()), "another caller has a bucket of its own");
+        assert_eq!(buckets.take(1, now + SECOND), Ok(()));
+        assert_eq!(buckets.take(1, now + SECOND), Err(SECOND));
+    }
+
+    #[test]
+    fn callers_are_bounded() {
+        let (mut buckets, now) = (buckets(1, 2), Instant::now());
+        for caller in 0..100 {
+            assert_eq!(buckets.take(caller, now), Ok(()));
+        }
+        assert_eq!(buckets.full.len(), 2);
+        assert!(buckets.take(99, now).is_err() && buckets.take(0, now).is_ok());
+    }
+
+    #[test]
+    fn who_leaves_makes_place() {
+        let under_way = UnderWay::new(2);
+        let places = (under_way.enter(&1), under_way.enter(&1));
+        assert!(places.0.is_some() && places.1.is_some() && under_way.enter(&1).is_none());
+        assert!(under_way.enter(&2).is_some());
+        drop(places);
+        assert!(lock(&under_way.counts).is_empty() && under_way.enter(&1).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_is_granted_than_burst_and_rate_allow(
+            burst in 1_u32..20, pauses in prop::collection::vec(0_u64..3000, 1..200)
+        ) {
+            let (mut buckets, start) = (buckets(burst, 1), Instant::now());
+            let (mut now, mut granted) = (start, 0);
+            for pause in pauses {
+                now += Duration::from_millis(pause);
+                granted += u32::from(buckets.take(1, now).is_ok());
+                let allowed = f64::from(burst) + (now - start).as_secs_f64();
+                prop_assert!(f64::from(granted) <= allowed + 1e-6);
+            }
+        }
+
+        #[test]
+        fn who_waits_as_told_is_granted(burst in 1_u32..5, asked in 1_usize..20) {
+            let (mut buckets, now) = (buckets(burst, 1), Instant::now());
+            let last = (0..asked).map(|_| buckets.take(1, now)).last();
+            if let Some(Err(wait)) = last {
+                prop_assert_eq!(buckets.take(1, now + wait), Ok(()));
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The keys of the HTTP API: what is known of each but its secret.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+
+use super::columns::{At, Json};
+use super::writer::Abort;
+use super::{Store, StoreError, audit};
+use crate::domain::audit::Stamp;
+use crate::domain::id::ChannelId;
+use crate::domain::principal::{KeyId, KeyScope};
+use crate::domain::role::Role;
+
+/// A key, whether it still opens anything or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    pub id: KeyId,
+    pub name: Box<str>,
+    /// SHA-256 of the secret.
+    pub digest: [u8; 32],
+    pub scopes: Box<[KeyScope]>,
+    /// What chatters count as who call commands under this key; at most moderator.
+    pub role: Option<Role>,
+    pub created_at: SystemTime,
+    pub expires_at: Option<SystemTime>,
+    pub revoked_at: Option<SystemTime>,
+    /// To the minute.
+    pub last_used_at: Option<SystemTime>,
+}
+
+impl ApiKey {
+    /// Whether it opens anything at a moment.
+    pub fn is_valid(&self, now: SystemTime) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+}
+
+const COLUMNS: &str = "id, name, digest, scopes, role, created_at, expires_at, revoked_at, last_used_at";
+
+impl Store {
+    pub fn find_api_key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
+        self.readers.read(|connection| find(connection, id))
+    }
+
+    /// The oldest first; those made after the key `after`.
+    pub fn list_api_keys(&self, after: Option<&KeyId>, limit: usize) -> Result<Vec<ApiKey>, StoreError> {
+        self.readers.read(|connection| {
+            let query = format!(
+                "SELECT {COLUMNS} FROM api_keys
+                 WHERE number > coalesce((SELECT number FROM api_keys WHERE id = ?1), ?2) ORDER BY number LIMIT ?3"
+            );
+            // An unknown key has none after it.
+            let otherwise = if after.is_some() { i64::MAX } else { 0 };
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut statement = connection.prepare_cached(&query)?;
+            statement.query_map(params![after.map(KeyId::as_str), otherwise, limit], read_key)?.collect()
+        })
+    }
+
+    pub async fn save_api_key(&self, key: ApiKey, stamp: Stamp) -> Result<(), StoreError> {
+        let save = move |connection: &Connection| {
+            let insert = format!("INSERT INTO api_keys ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+            connection.prepare_cached(&insert)?.execute(params![
+                key.id.as_str(),
+                key.name,
+                key.digest,
+                ScopesColumn(&key.scopes),
+                key.role,
+                At(key.created_at),
+                key.expires_at.map(At),
+                key.revoked_at.map(At),
+                key.last_used_at.map(At),
+            ])?;
+            audit::record(connection, &stamp, "create-key", None, key.id.as_str(), None, Some(&describe(&key)))?;
+            Ok(())
+        };
+        self.writer.write(save).await
+    }
+
+    /// From now on it opens nothing; the key as it is now, None where there is none. Revoking again changes nothing.
+    pub async fn revoke_api_key(&self, id: KeyId, stamp: Stamp) -> Result<Option<ApiKey>, StoreError> {
+        let revoke = move |connection: &Connection| revoke(connection, &id, &stamp).map_err(Abort::from);
+        Ok(self.writer.write(revoke).await?.map(|key| *key))
+    }
+
+    pub async fn save_key_use(&self, id: KeyId, at: SystemTime) -> Result<(), StoreError> {
+        let save = move |connection: &Connection| {
+            connection
+                .prepare_cached("UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?2) WHERE id = ?1")?
+                .execute(params![id.as_str(), At(at)])?;
+            Ok(())
+        };
+        self.writer.write(save).await
+    }
+}
+
+fn revoke(connection: &Connection, id: &KeyId, stamp: &Stamp) -> rusqlite::Result<Option<Box<ApiKey>>> {
+    let changed = connection
+        .prepare_cached("UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?
+        .execute(params![id.as_str(), At(stamp.at)])?;
+    let key = find(connection, id)?;
+    if let Some(key) = key.as_ref().filter(|_| changed > 0) {
+        audit::record(connection, stamp, "revoke-key", None, id.as_str(), Some(&describe(key)), None)?;
+    }
+    Ok(key.map(Box::new))
+}
+
+fn find(connection: &Connection, id: &KeyId) -> rusqlite::Result<Option<ApiKey>> {
+    let query = format!("SELECT {COLUMNS} FROM api_keys WHERE id = ?1");
+    connection.prepare_cached(&query)?.query_row([id.as_str()], read_key).optional()
+}
+
+fn read_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
+    let Json(scopes) = row.get::<_, Json<Vec<String>>>(3)?;
+    let parsed = scopes.iter().map(|scope| scope.parse()).collect::<Result<Box<[KeyScope]>, _>>();
+    let at = |index| Ok::<_, rusqlite::Error>(row.get::<_, Option<At>>(index)?.map(|At(at)| at));
+    Ok(ApiKey {
+        id: parse_column(0, &row.get::<_, Box<str>>(0)?)?,
+        name: row.get(1)?,
+        digest: row.get(2)?,
+        scopes: parsed.map_err(|error| unreadable(3, error))?,
+        role: row.get(4)?,
+        created_at: row.get::<_, At>(5)?.0,
+        expires_at: at(6)?,
+        revoked_at: at(7)?,
+        last_used_at: at(8)?,
+    })
+}
+
+fn parse_column<T>(index: usize, text: &str) -> rusqlite::Result<T>
+where
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    text.parse().map_err(|error| unreadable(index, error))
+}
+
+fn unreadable(index: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
+}
+
+struct ScopesColumn<'k>(&'k [KeyScope]);
+
+impl ToSql for ScopesColumn<'_> {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        let texts: Vec<String> = self.0.iter().map(KeyScope::to_string).collect();
+        serde_json::to_string(&texts)
+            .map(Into::into)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+    }
+}
+
+/// For the audit.
+fn describe(key: &ApiKey) -> String {
+    let scopes: Vec<String> = key.scopes.iter().map(KeyScope::to_string).collect();
+    let role = key.role.map_or_else(String::new, |role| format!(" as {role}"));
+    format!("{}: {}{role}", key.name, scopes.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::audit::Actor;
+    use crate::domain::ports::Clock;
+    use crate::store::fixture::Fixture;
+
+    fn key(fixture: &Fixture, id: &str) -> ApiKey {
+        ApiKey {
+            id: id.parse().unwrap(),
+            name: "shop's site".into(),
+            digest: [7; 32],
+            scopes: [KeyScope::Channel(ChannelId(7)), KeyScope::Operator].into(),
+            role: Some(Role::Moderator),
+            created_at: fixture.clock.now().wall,
+            expires_at: Some(fixture.clock.now().wall + Duration::from_secs(60)),
+            revoked_at: None,
+            last_used_at: None,
+        }
+    }
+
+    fn stamp(fixture: &Fixture) -> Stamp {
+        Stamp { by: Actor::CommandLine, at: fixture.clock.now().wall, address: None }
+    }
+
+    #[tokio::test]
+    async fn a_key_is_read_as_it_was_written_and_revoked_once() {
+        let fixture = Fixture::empty();
+        let made = key(&fixture, "0123456789ab");
+        fixture.store.save_api_key(made.clone(), stamp(&fixture)).await.unwrap();
+        assert_eq!(fixture.store.find_api_key(&made.id).unwrap(), Some(made.clone()));
+        assert!(made.is_valid(fixture.clock.now().wall));
+
+        let first = fixture.store.revoke_api_key(made.id.clone(), stamp(&fixture)).await.unwrap().unwrap();
+        fixture.clock.advance(Duration::from_secs(5));
+        let again = fixture.store.revoke_api_key(made.id.clone(), stamp(&fixture)).await.unwrap().unwrap();
+        assert!(first.revoked_at.is_some() && first == again && !first.is_valid(made.created_at));
+        let nobody = "ffffffffffff".parse().unwrap();
+        assert_eq!(fixture.store.revoke_api_key(nobody, stamp(&fixture)).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn keys_are_listed_page_by_page_in_the_order_they_were_made() {
+        let fixture = Fixture::empty();
+        let ids = ["cccccccccccc", "aaaaaaaaaaaa", "bbbbbbbbbbbb"];
+        for id in ids {
+            fixture.store.save_api_key(key(&fixture, id), stamp(&fixture)).await.unwrap();
+        }
+        let list = |after: Option<&str>, limit| {
+            let after = after.map(|id| id.parse().unwrap());
+            let keys = fixture.store.list_api_keys(after.as_ref(), limit).unwrap();
+            keys.iter().map(|key| key.id.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(list(None, 2), ids[..2]);
+        assert_eq!(list(Some("aaaaaaaaaaaa"), 2), ids[2..]);
+        assert!(list(Some("dddddddddddd"), 2).is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_older_use_does_not_replace_a_later_one() {
+        let fixture = Fixture::empty();
+        let made = key(&fixture, "0123456789ab");
+        fixture.store.save_api_key(made.clone(), stamp(&fixture)).await.unwrap();
+        let later = made.created_at + Duration::from_secs(60);
+        for at in [later, made.created_at] {
+            fixture.store.save_key_use(made.id.clone(), at).await.unwrap();
+        }
+        assert_eq!(fixture.store.find_api_key(&made.id).unwrap().unwrap().last_used_at, Some(later));
+    }
+}

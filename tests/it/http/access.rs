@@ -1,0 +1,125 @@
+//! The table, row by row, and the document beside it.
+
+use std::collections::BTreeSet;
+
+use twitchy::http::access::{Standing, TABLE, find_row};
+
+use super::harness::{CHANNEL, OTHER_CHANNEL, Site};
+
+/// Every row with each of the four principals: who is let in gets no 401 and no 403, and who is not gets one.
+#[tokio::test]
+async fn every_row_of_the_table_is_kept() {
+    let site = Site::open().await;
+    for row in TABLE {
+        let path = row.path.replace("{channel}", CHANNEL).replace("{id}", "ffffffffffff");
+        let request = format!("{} {path}", row.method);
+        for (standing, key) in [
+            (Standing::Nobody, ""),
+            (Standing::Operator, site.operator.as_str()),
+            (Standing::OwnChannel, &site.own),
+            (Standing::OtherChannel, &site.other),
+        ] {
+            let answer = site.ask(&request, key).await;
+            let refusal = if standing == Standing::Nobody { "key_missing" } else { "forbidden" };
+            let is_refused = [401, 403].contains(&answer.status);
+            assert_eq!(is_refused, !row.is_open_to(standing), "{request} as {standing:?}: {}", answer.show());
+            assert!(!is_refused || answer.code() == refusal, "{request} as {standing:?}: {}", answer.show());
+            assert!(answer.status < 500, "{request} as {standing:?}: {}", answer.show());
+        }
+    }
+    assert_ne!(CHANNEL, OTHER_CHANNEL);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn every_route_of_the_document_has_a_row_and_every_row_a_route() {
+    let site = Site::open().await;
+    let document = site.ask("GET /api/v1/openapi.json", "").await.json();
+    let mut routes = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let method = method.to_uppercase();
+            let row = find_row(&method, path).unwrap_or_else(|| panic!("{method} {path} has no row"));
+            assert_eq!(operation["security"].is_array(), row.needs_key(), "{method} {path}");
+            assert!(operation["responses"]["429"].is_object(), "{method} {path}");
+            routes.insert((method, path.clone()));
+        }
+    }
+    let rows: BTreeSet<_> = TABLE.iter().map(|row| (row.method.to_owned(), row.path.to_owned())).collect();
+    assert_eq!(routes, rows);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_too() {
+    let site = Site::open().await;
+    site.ask("GET /nowhere", "").await.check(
+        r#"404 application/problem+json
+        {
+          "code": "unknown_path",
+          "detail": "There is nothing at this path; /api/docs lists what there is.",
+          "status": 404,
+          "title": "Not Found",
+          "type": "urn:twitchy:problem:unknown_path"
+        }"#,
+    );
+    let answer = site.ask("PUT /api/v1/keys", &site.operator).await;
+    assert_eq!((answer.status, answer.code().as_str()), (405, "method_not_allowed"));
+    assert_eq!(answer.header("allow"), "GET, HEAD, POST");
+    site.close().await;
+}
+
+#[tokio::test]
+async fn every_answer_wears_its_headers() {
+    let site = Site::open().await;
+    for request in ["GET /nowhere", "GET /healthz", "GET /api/v1/keys", "PATCH /healthz", "GET /api/docs"] {
+        let answer = site.ask(request, "").await;
+        assert_eq!(answer.header("cache-control"), "no-store", "{request}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{request}");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{request}");
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'"), "{request}");
+        assert_eq!(answer.header("x-request-id").len(), 16, "{request}");
+    }
+    site.close().await;
+}
+
+#[tokio::test]
+async fn the_page_loads_nothing_but_its_own_style() {
+    let site = Site::open().await;
+    let page = site.ask("GET /api/docs", "").await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    let loaded: Vec<&str> =
+        ["src=", "<script", "@import", "url("].into_iter().filter(|way| page.body.contains(way)).collect();
+    assert!(loaded.is_empty() && page.body.matches("<link").count() == 1, "{loaded:?}");
+    for row in TABLE {
+        assert!(page.body.contains(row.path), "{row:?}");
+    }
+    let style = site.ask("GET /api/docs.css", "").await;
+    assert!(style.status == 200 && style.body.contains("prefers-color-scheme"));
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_ready_says_what_is_not() {
+    let site = Site::open().await;
+    assert_eq!(site.ask("GET /readyz", "").await.status, 200);
+    site.unready.lock().unwrap().push(("account mybot".to_owned(), "It has no token.".to_owned()));
+    site.ask("GET /readyz", "").await.check(
+        r#"503 application/problem+json
+        {
+          "code": "not_ready",
+          "detail": "The host is not ready.",
+          "errors": [
+            {
+              "detail": "It has no token.",
+              "field": "account mybot"
+            }
+          ],
+          "status": 503,
+          "title": "Service Unavailable",
+          "type": "urn:twitchy:problem:not_ready"
+        }"#,
+    );
+    assert_eq!(site.ask("GET /healthz", "").await.status, 200);
+    site.close().await;
+}

@@ -1,0 +1,193 @@
+//! The whole host behind its router, in memory: a standing clock, and randomness that repeats itself.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+use twitchy::config::HttpConfig;
+use twitchy::http::address::Peer;
+use twitchy::http::entropy::Entropy;
+use twitchy::http::health::Readiness;
+use twitchy::http::{Api, Parts, build_router};
+
+use crate::harness::House;
+
+/// The channel that the keys of [`Site`] are of, and another.
+pub(crate) const CHANNEL: &str = "100";
+pub(crate) const OTHER_CHANNEL: &str = "200";
+
+/// A host with its API.
+pub(crate) struct Site {
+    pub(crate) house: House,
+    pub(crate) api: Arc<Api>,
+    pub(crate) router: Router,
+    pub(crate) unready: Arc<Mutex<Vec<(String, String)>>>,
+    pub(crate) operator: String,
+    pub(crate) own: String,
+    pub(crate) other: String,
+}
+
+/// What was answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+/// Counts up: each byte that is asked for is one more than the byte before.
+#[derive(Default)]
+struct Counting(AtomicU8);
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.iter_mut().for_each(|byte| *byte = self.0.fetch_add(1, Ordering::Relaxed));
+    }
+}
+
+struct Unready(Arc<Mutex<Vec<(String, String)>>>);
+
+impl Readiness for Unready {
+    fn list_unready(&self) -> Vec<(String, String)> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Site {
+    pub(crate) async fn open() -> Site {
+        Site::with(HttpConfig { rate_without_key: 1000, burst_without_key: 10_000, ..HttpConfig::default() }).await
+    }
+
+    /// With keys of the operator, of a channel and of another channel.
+    pub(crate) async fn with(config: HttpConfig) -> Site {
+        let house = House::with_guests(&[]).await;
+        let unready = Arc::default();
+        let parts = Parts {
+            store: house.store.clone(),
+            setup: house.setup.clone(),
+            sandbox: house.sandbox.clone(),
+            dispatch: house.dispatch.clone(),
+            telemetry: Arc::default(),
+            clock: house.clock.clone(),
+            config,
+            readiness: Box::new(Unready(Arc::clone(&unready))),
+            entropy: Box::<Counting>::default(),
+        };
+        let api = Api::new(parts);
+        let router = build_router(api.clone());
+        let mut keys = Vec::new();
+        for (name, scope) in [("op", "operator"), ("own", "channel:100"), ("other", "channel:200")] {
+            keys.push(save_key(&house, name, scope).await);
+        }
+        let [operator, own, other] = keys.try_into().unwrap();
+        Site { house, api, router, unready, operator, own, other }
+    }
+
+    /// `GET /path`, with a key or none.
+    pub(crate) async fn ask(&self, request: &str, key: &str) -> Answer {
+        self.send(request, key, &[], "").await
+    }
+
+    /// A body makes it JSON, unless a header says otherwise.
+    pub(crate) async fn send(&self, request: &str, key: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let (method, path) = request.split_once(' ').unwrap();
+        let mut builder = Request::builder().method(method).uri(path);
+        let has = |wanted: &str| headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        if !has("host") {
+            builder = builder.header("host", "localhost");
+        }
+        if !has("content-type") && !body.is_empty() {
+            builder = builder.header("content-type", "application/json");
+        }
+        if !key.is_empty() {
+            builder = builder.header("authorization", format!("Bearer {key}"));
+        }
+        for (name, value) in headers.iter().filter(|(name, _)| *name != "x-peer") {
+            builder = builder.header(*name, *value);
+        }
+        let peer = headers.iter().find(|(name, _)| *name == "x-peer").map_or("192.0.2.1:5000", |(_, peer)| peer);
+        let mut request = builder.body(Body::from(body.to_owned())).unwrap();
+        request.extensions_mut().insert(Peer(peer.parse::<SocketAddr>().unwrap()));
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    pub(crate) async fn close(self) {
+        self.house.close().await;
+    }
+}
+
+/// Returns its text.
+async fn save_key(house: &House, name: &str, scope: &str) -> String {
+    use std::time::SystemTime;
+    use twitchy::domain::audit::{Actor, Stamp};
+    use twitchy::domain::ports::Clock;
+    use twitchy::http::key::KeySecret;
+    use twitchy::store::api_keys::ApiKey;
+
+    struct Named(u8);
+    impl Entropy for Named {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+    let secret = KeySecret::make(&Named(name.bytes().fold(0, u8::wrapping_add)));
+    let now: SystemTime = house.clock.now().wall;
+    let key = ApiKey {
+        id: secret.id().clone(),
+        name: name.into(),
+        digest: secret.digest(),
+        scopes: [scope.parse().unwrap()].into(),
+        role: None,
+        created_at: now,
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    house.store.save_api_key(key, Stamp { by: Actor::CommandLine, at: now, address: None }).await.unwrap();
+    reveal(&secret)
+}
+
+fn reveal(secret: &twitchy::http::key::KeySecret) -> String {
+    use twitchy::http::key::ExposeSecret;
+    secret.reveal().expose_secret().to_owned()
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {}", self.body))
+    }
+
+    /// Of a problem; empty otherwise.
+    pub(crate) fn code(&self) -> String {
+        let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
+        body["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Status and body as a test's expectation has them.
+    pub(crate) fn show(&self) -> String {
+        let pretty = serde_json::from_str::<Value>(&self.body).map(|body| format!("{body:#}"));
+        format!("{} {}\n{}", self.status, self.header("content-type"), pretty.unwrap_or_else(|_| self.body.clone()))
+    }
+
+    /// Compares with a whole expectation; a wrong one is shown as it should be.
+    #[track_caller]
+    pub(crate) fn check(&self, expected: &str) {
+        let lines: Vec<&str> = expected.trim().lines().map(str::trim).collect();
+        let shown = self.show();
+        let found: Vec<&str> = shown.lines().map(str::trim).collect();
+        assert!(lines == found, "the answer is another one:\n\n{shown}\n");
+    }
+}

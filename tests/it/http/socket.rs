@@ -1,0 +1,50 @@
+//! The server over a real socket.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use twitchy::config::HttpConfig;
+use twitchy::http::serve;
+
+use super::harness::Site;
+
+#[tokio::test]
+async fn a_request_over_a_socket_is_answered_and_the_server_ends_when_told() {
+    let site = Site::open().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(serve(listener, site.router.clone(), HttpConfig::default(), stop.clone()));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request =
+        format!("GET /api/v1/keys/self HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\r\n", site.own);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 64];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(&answer));
+    // The connection is kept for more, and must not hold up the end.
+    stop.cancel();
+    serving.await.unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    assert!(String::from_utf8_lossy(&rest).contains("\"name\":\"own\""));
+    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_ends_the_connection() {
+    let site = Site::open().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let config = HttpConfig { header_within: std::time::Duration::from_millis(20), ..HttpConfig::default() };
+    let serving = tokio::spawn(serve(listener, site.router.clone(), config, stop.clone()));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a").await.unwrap();
+    // It ends by itself: there is nothing to wait for but the end.
+    stream.read_to_end(&mut Vec::new()).await.ok();
+    stop.cancel();
+    serving.await.unwrap();
+    site.close().await;
+}
