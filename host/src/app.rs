@@ -37,6 +37,7 @@ pub mod credentials;
 mod learn;
 mod modules;
 mod quiet;
+pub mod secrets;
 pub mod status;
 mod tasks;
 mod used_limits;

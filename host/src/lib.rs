@@ -14,6 +14,7 @@
 //! | [`sandbox`] | runs a module in a fresh instance, as a transaction |
 //! | [`store`] | everything that outlives the process; the only SQL |
 //! | [`telemetry`] | what happens, counted and told |
+//! | [`vault`] | seals what only the host may read back |
 //! | [`transcript`] | chats as text, for the demo and for tests |
 //!
 //! Whoever is lower imports nobody who is higher: ARCHITECTURE.md has the table, and a test reads the sources.
@@ -31,3 +32,4 @@ pub mod store;
 pub mod telemetry;
 pub mod transcript;
 pub mod twitch;
+pub mod vault;

@@ -17,6 +17,7 @@ mod open;
 mod outcomes;
 mod readers;
 mod scopes;
+pub mod secrets;
 pub mod setup;
 pub mod storage;
 mod tally;

@@ -72,6 +72,12 @@ pub enum Effect {
         key: String,
         value: Option<String>,
     },
+    /// What the vault sealed; None forgets it.
+    ChangeSecret {
+        module: ModuleName,
+        key: String,
+        sealed: Option<Box<[u8]>>,
+    },
     Mute {
         until: Option<SystemTime>,
     },
@@ -109,6 +115,7 @@ impl Effect {
             Effect::ChangePrefix(_)
             | Effect::SwitchModule { .. }
             | Effect::ChangeSetting { .. }
+            | Effect::ChangeSecret { .. }
             | Effect::Mute { .. }
             | Effect::ClaimWord { .. }
             | Effect::ReleaseWord { .. } => vec![Scope::Setup { channel }],

@@ -141,6 +141,7 @@ impl ChannelSetup {
                 next.change_module(module, |module| module.claimed.retain(|claimed| claimed.name != *name));
             }
             Effect::SaveEntry { .. }
+            | Effect::ChangeSecret { .. }
             | Effect::DeleteEntry { .. }
             | Effect::Transfer { .. }
             | Effect::WantChannel { .. }

@@ -163,7 +163,7 @@ mod tests {
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let error = refuse(&path);
         assert!(
-            error.contains("written by a newer version of this program: its schema is 99, this version knows up to 3"),
+            error.contains("written by a newer version of this program: its schema is 99, this version knows up to 4"),
             "{error}"
         );
     }
