@@ -11,15 +11,16 @@ use tests::guests;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use twitchy::balances::Balances;
-use twitchy::config::SandboxConfig;
+use twitchy::config::{SandboxConfig, WebConfig};
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{Invocation, InvocationId, Origin};
 use twitchy::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
 use twitchy::domain::message::{Channel, Chatter};
-use twitchy::domain::ports::{Clock, SystemClock};
+use twitchy::domain::ports::{Clock, NoSecrets, SystemClock};
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
+use twitchy::sandbox::web::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::sandbox::{Call, Sandbox};
 use twitchy::setup::{NewChannelRules, Setup};
@@ -89,6 +90,8 @@ impl Ground {
             joining: Joining::new(Arc::clone(&store), JoinPolicy::Open, 100),
             balances: Balances::new(Arc::clone(&store), std::collections::HashMap::new()),
             store,
+            web: WebClient::system(&WebConfig::default()),
+            secrets: Arc::new(NoSecrets),
             clock,
             limits: limits(),
         });

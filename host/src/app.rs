@@ -26,12 +26,14 @@ use crate::domain::ports::{Clock, Credentials};
 use crate::domain::used_limits::UsedLimits;
 use crate::joining::{JoinPolicy, Joining};
 use crate::sandbox::Sandbox;
+use crate::sandbox::web::WebClient;
 use crate::sandbox::world::World;
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
 use crate::twitch::account::{Account, AccountState};
 use crate::twitch::own_messages::OwnMessages;
 use crate::twitch::server::Server;
+use crate::vault::Sealer;
 
 pub mod credentials;
 mod learn;
@@ -43,6 +45,7 @@ mod tasks;
 mod used_limits;
 mod wanted;
 
+use secrets::StoredSecrets;
 use status::Observer;
 use status::socket::StatusSocket;
 use tasks::Tasks;
@@ -94,7 +97,10 @@ impl App {
         let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir } = surroundings;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         let setup = Arc::new(Setup::new(store.clone(), new_channels));
-        let world = Arc::new(join_world(&config, join_policy, &store, &setup, &clock));
+        // A new key beside older secrets would stand in for one that is missing.
+        let is_first = !store.has_secrets().context("cannot tell whether there are secrets")?;
+        let sealer = Arc::new(Sealer::new(&config.data_dir, is_first));
+        let world = Arc::new(join_world(&config, join_policy, &store, &setup, &sealer, &clock));
         let sandbox = Sandbox::start(&config.sandbox, &cache_dir, world).context("cannot start the sandbox")?;
         let sandbox = Arc::new(sandbox);
         modules::add_bundled(&sandbox, &setup).await?;
@@ -254,6 +260,7 @@ fn join_world(
     join_policy: JoinPolicy,
     store: &Arc<Store>,
     setup: &Arc<Setup>,
+    sealer: &Arc<Sealer>,
     clock: &Arc<dyn Clock>,
 ) -> World {
     World {
@@ -261,6 +268,8 @@ fn join_world(
         setup: setup.clone(),
         joining: Joining::new(store.clone(), join_policy, config.limits.channels),
         balances: Balances::new(store.clone(), HashMap::new()),
+        web: WebClient::system(&config.web),
+        secrets: Arc::new(StoredSecrets::new(store.clone(), sealer.clone())),
         clock: clock.clone(),
         limits: config.sandbox.clone(),
     }

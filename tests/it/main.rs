@@ -7,3 +7,4 @@ mod house;
 mod load;
 mod sandbox;
 mod transcripts;
+mod web;

@@ -9,7 +9,7 @@ use super::section::{Problem, Problems, Section, find_nearest};
 use super::value::{CountOrAuto, ReadValue, Size, VariableName};
 use super::{
     AccountConfig, ChannelsConfig, Config, LimitsConfig, ModulesConfig, SandboxConfig, SeedChannel, TokenSource,
-    TwitchConfig,
+    TwitchConfig, WebConfig,
 };
 use crate::domain::id::Login;
 
@@ -43,9 +43,10 @@ fn read_file(mut file: Section<'_, '_>, folder: &Path) -> Config {
     let channels = read_channels(file.section("channels"), &accounts);
     let limits = read_limits(file.section("limits"), defaults.limits, &twitch);
     let sandbox = read_sandbox(file.section("sandbox"), &defaults.sandbox);
+    let web = read_web(file.section("web"), &defaults.web);
     let modules = read_modules(file.section("modules"), folder);
     file.finish();
-    Config { data_dir, twitch, accounts, channels, limits, sandbox, modules }
+    Config { data_dir, twitch, accounts, channels, limits, sandbox, web, modules }
 }
 
 fn read_twitch(mut section: Section<'_, '_>, defaults: TwitchConfig) -> TwitchConfig {
@@ -184,6 +185,22 @@ fn read_sandbox(mut section: Section<'_, '_>, defaults: &SandboxConfig) -> Sandb
     section.check("slots_per_channel", is_share, "must not be more than sandbox.slots");
     section.finish();
     sandbox
+}
+
+fn read_web(mut section: Section<'_, '_>, defaults: &WebConfig) -> WebConfig {
+    let web = WebConfig {
+        answer_within: section.take("answer_within", defaults.answer_within),
+        requests: section.take("requests", defaults.requests),
+        response_bytes: take_length(&mut section, "response_bytes", defaults.response_bytes),
+        bytes: take_length(&mut section, "bytes", defaults.bytes),
+        connections: section.take("connections", defaults.connections),
+        connections_per_module: section.take("connections_per_module", defaults.connections_per_module),
+    };
+    section.check("response_bytes", web.response_bytes <= web.bytes, "must not be more than web.bytes");
+    let is_share = web.connections_per_module <= web.connections;
+    section.check("connections_per_module", is_share, "must not be more than web.connections");
+    section.finish();
+    web
 }
 
 fn read_modules(mut section: Section<'_, '_>, folder: &Path) -> ModulesConfig {
@@ -347,6 +364,8 @@ mod tests {
             ("[sandbox]\ncredit = \"11s\"", "sandbox.credit must not be longer than sandbox.credit_window"),
             ("[sandbox]\nslots = 7", "sandbox.slots_per_channel must not be more than sandbox.slots"),
             ("[limits]\nmessages = 101", "limits.messages must not be more than limits.privileged_messages"),
+            ("[web]\nresponse_bytes = \"1 MiB\"", "web.response_bytes must not be more than web.bytes"),
+            ("[web]\nconnections = 3", "web.connections_per_module must not be more than web.connections"),
         ];
         for (text, expected) in cases {
             let problems = problems(text);

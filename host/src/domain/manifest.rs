@@ -146,6 +146,8 @@ impl Manifest {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     pub capabilities: Vec<Capability>,
+    /// The hosts that `http` may reach, of those that the module declares.
+    pub http_hosts: Vec<String>,
     /// The most that one invocation may move through `payments` and `treasury`; None: no cap.
     pub most_per_invocation: Option<Amount>,
     /// The most that `treasury` may pay out in a day; None: no cap.
@@ -155,7 +157,11 @@ pub struct Grants {
 impl Grants {
     /// All that a module asks for, without a cap: what a module of the host's or the operator's own comes with.
     pub fn all(manifest: &Manifest) -> Grants {
-        Grants { capabilities: manifest.capabilities.clone(), ..Grants::default() }
+        Grants {
+            capabilities: manifest.capabilities.clone(),
+            http_hosts: manifest.http_hosts.clone(),
+            ..Grants::default()
+        }
     }
 
     pub fn covers(&self, capability: Capability) -> bool {

@@ -159,6 +159,7 @@ fn read_grants(row: &Row<'_>) -> rusqlite::Result<(ModuleDigest, Grants)> {
     let find = |name: &String| Capability::ALL.into_iter().find(|capability| capability.as_str() == name);
     let grants = Grants {
         capabilities: names.iter().filter_map(find).collect(),
+        http_hosts: Vec::new(),
         most_per_invocation: row.get(2)?,
         most_per_day: row.get(3)?,
     };
@@ -357,6 +358,7 @@ mod tests {
         let (one, two) = (ModuleDigest([1; 32]), ModuleDigest([2; 32]));
         let grants = Grants {
             capabilities: vec![Capability::Treasury, Capability::Storage],
+            http_hosts: Vec::new(),
             most_per_invocation: Some("2.50".parse().unwrap()),
             most_per_day: None,
         };
