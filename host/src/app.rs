@@ -29,6 +29,7 @@ use crate::domain::used_limits::UsedLimits;
 use crate::http::{build_router, serve};
 use crate::joining::{JoinPolicy, Joining};
 use crate::sandbox::compiler::CompilerProgram;
+use crate::sandbox::web::WebClient;
 use crate::sandbox::world::World;
 use crate::sandbox::{Sandbox, Workshop};
 use crate::setup::{NewChannelRules, Setup};
@@ -39,18 +40,21 @@ use crate::telemetry::reading::Readings;
 use crate::twitch::account::{Account, AccountState};
 use crate::twitch::own_messages::OwnMessages;
 use crate::twitch::server::Server;
+use crate::vault::Sealer;
 
 pub mod credentials;
 mod http;
 mod learn;
 mod modules;
 mod quiet;
+pub mod secrets;
 pub mod status;
 mod tasks;
 mod used_limits;
 mod wanted;
 mod withdrawals;
 
+use secrets::StoredSecrets;
 use status::Observer;
 use status::socket::StatusSocket;
 use tasks::Tasks;
@@ -116,7 +120,10 @@ impl App {
         let (telemetry, exporter) =
             Telemetry::open(&config.telemetry, headers.as_ref()).context("cannot send traces")?;
         let telemetry = Arc::new(telemetry);
-        let world = Arc::new(join_world(&config, join_policy, &store, &setup, &clock, &telemetry));
+        // A new key beside older secrets would stand in for one that is missing.
+        let is_first = !store.has_secrets().context("cannot tell whether there are secrets")?;
+        let sealer = Arc::new(Sealer::new(&config.data_dir, is_first));
+        let world = Arc::new(join_world(&config, join_policy, &store, &setup, &sealer, &clock, &telemetry));
         let workshop = open_workshop(&config.data_dir, cache_dir)?;
         let sandbox = Sandbox::start(&config.sandbox, workshop, world).context("cannot start the sandbox")?;
         let sandbox = Arc::new(sandbox);
@@ -341,6 +348,7 @@ fn join_world(
     join_policy: JoinPolicy,
     store: &Arc<Store>,
     setup: &Arc<Setup>,
+    sealer: &Arc<Sealer>,
     clock: &Arc<dyn Clock>,
     telemetry: &Arc<Telemetry>,
 ) -> World {
@@ -349,6 +357,8 @@ fn join_world(
         setup: setup.clone(),
         joining: Joining::new(store.clone(), join_policy, config.limits.channels),
         balances: Balances::new(store.clone(), HashMap::new()),
+        web: WebClient::system(&config.web),
+        secrets: Arc::new(StoredSecrets::new(store.clone(), sealer.clone())),
         clock: clock.clone(),
         limits: config.sandbox.clone(),
         telemetry: telemetry.clone(),

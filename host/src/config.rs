@@ -32,6 +32,7 @@ pub struct Config {
     pub channels: ChannelsConfig,
     pub limits: LimitsConfig,
     pub sandbox: SandboxConfig,
+    pub web: WebConfig,
     pub modules: ModulesConfig,
     pub telemetry: TelemetryConfig,
     pub fuse: FuseConfig,
@@ -84,6 +85,7 @@ impl Default for Config {
             channels: ChannelsConfig::default(),
             limits: LimitsConfig::default(),
             sandbox: SandboxConfig::default(),
+            web: WebConfig::default(),
             modules: ModulesConfig::default(),
             telemetry: TelemetryConfig::default(),
             fuse: FuseConfig::default(),
@@ -242,6 +244,36 @@ impl Default for SandboxConfig {
             compiled_modules: 128,
             compile_time: Duration::from_secs(30),
             compile_memory: 512 << 20,
+        }
+    }
+}
+
+/// What a module with `http` may do on the web.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebConfig {
+    /// Of one request, from the look-up of the name to the end of the answer, redirects included.
+    pub answer_within: Duration,
+    /// Of one call, those that were refused included.
+    pub requests: usize,
+    /// Bytes of one answer's body.
+    pub response_bytes: usize,
+    /// Bytes that one call may send and receive.
+    pub bytes: usize,
+    /// Requests at once.
+    pub connections: usize,
+    /// Requests at once of one module in one channel.
+    pub connections_per_module: usize,
+}
+
+impl Default for WebConfig {
+    fn default() -> Self {
+        Self {
+            answer_within: Duration::from_secs(1),
+            requests: 4,
+            response_bytes: 256 << 10,
+            bytes: 512 << 10,
+            connections: 64,
+            connections_per_module: 4,
         }
     }
 }

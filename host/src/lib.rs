@@ -15,6 +15,7 @@
 //! | [`store`] | everything that outlives the process; the only SQL |
 //! | [`http`] | the API: who may ask for what, and how the answers look |
 //! | [`telemetry`] | what happens, counted and told |
+//! | [`vault`] | seals what only the host may read back |
 //! | [`transcript`] | chats as text, for the demo and for tests |
 //!
 //! Whoever is lower imports nobody who is higher: ARCHITECTURE.md has the table, and a test reads the sources.
@@ -33,3 +34,4 @@ pub mod store;
 pub mod telemetry;
 pub mod transcript;
 pub mod twitch;
+pub mod vault;

@@ -3,8 +3,8 @@
 //! Promised: no guest runs without a processor budget, a deadline and a memory limit; what it does through
 //! capabilities is a transaction; whatever it does wrong ends as an [`InvokeError`] that says whose fault it was, and
 //! the next call finds everything in order. Guests have threads of their own, so nothing else waits for them. What
-//! strangers bring is read and compiled in a process that can be killed. Absent: Twitch, the vault and the web, of which
-//! nothing here can be reached.
+//! strangers bring is read and compiled in a process that can be killed. Absent: Twitch and the vault, of which nothing
+//! here can be reached, and the web but for [`web`].
 
 mod artefact;
 mod bindings;
@@ -32,6 +32,7 @@ mod slots;
 mod threads;
 mod ticker;
 pub mod transaction;
+pub mod web;
 pub mod world;
 
 use std::fmt;

@@ -24,6 +24,7 @@ mod open;
 mod outcomes;
 mod readers;
 mod scopes;
+pub mod secrets;
 pub mod setup;
 pub mod storage;
 mod tally;

@@ -12,17 +12,18 @@ use twitchy::balances::provider::{
     Balance, BalanceProvider, FailingProvider, FindBalanceError, Found, Pending, Standing,
 };
 use twitchy::chat::dispatch::Dispatch;
-use twitchy::config::{FuseConfig, SandboxConfig};
+use twitchy::config::{FuseConfig, SandboxConfig, WebConfig};
 use twitchy::domain::audit::{Actor, Stamp};
 use twitchy::domain::effect::{Commit, Committed, Effect, Revision, Scope};
 use twitchy::domain::id::{ChannelId, ChatterId, Login, MessageId};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::manifest::{ModuleSource, SizeClass};
 use twitchy::domain::message::{Channel, ChatMessage, Chatter, QuotedMessage};
-use twitchy::domain::ports::Clock;
+use twitchy::domain::ports::{Clock, NoSecrets};
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
 use twitchy::sandbox::Sandbox;
+use twitchy::sandbox::web::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::setup::powers::Powers;
 use twitchy::setup::{NewChannelRules, Setup};
@@ -118,6 +119,8 @@ impl House {
             setup: setup.clone(),
             joining: Joining::new(store.clone(), policy, wishes.room.unwrap_or(100)),
             balances: Balances::new(store.clone(), wishes.outside.clone()),
+            web: WebClient::system(&WebConfig::default()),
+            secrets: Arc::new(NoSecrets),
             clock: clock.clone(),
             limits: limits.clone(),
             telemetry: telemetry.clone(),

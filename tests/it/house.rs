@@ -15,7 +15,7 @@ mod layout;
 mod names;
 mod source;
 
-const RULES: [fn(&Source) -> Vec<Finding>; 15] = [
+const RULES: [fn(&Source) -> Vec<Finding>; 16] = [
     arrows::imports_follow_the_arrows,
     arrows::commands_import_only_the_sdk,
     arrows::the_sdk_and_the_guests_stay_outside_the_host,
@@ -28,6 +28,7 @@ const RULES: [fn(&Source) -> Vec<Finding>; 15] = [
     doors::nothing_unwraps_outside_tests,
     doors::only_the_artefact_is_unsafe,
     doors::only_an_instance_makes_stores,
+    doors::only_the_web_client_reaches_the_network,
     layout::a_parent_file_tells_what_it_promises,
     names::names_say_what_they_mean,
     names::errors_read_as_parts_of_sentences,

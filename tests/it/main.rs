@@ -10,4 +10,5 @@ mod load;
 mod manual_clock;
 mod sandbox;
 mod transcripts;
+mod web;
 mod workshop;

@@ -3,7 +3,7 @@
 mod artefacts;
 mod bytes;
 mod compilers;
-mod fixture;
+pub(crate) mod fixture;
 mod hostile;
 mod loading;
 mod logs;

@@ -18,6 +18,8 @@ guests! {
     COUNTS_SLOWLY = "counts-slowly";
     /// `!echo text` and `!echo-args`; imports nothing.
     ECHO = "echo";
+    /// `!fetch URL [HEADER...]`, `!post URL`, which counts, and `!post-count URL`, which sends what it counted.
+    FETCHES = "fetches";
     /// Logs a hundred thousand long lines.
     FLOODS_LOG = "floods-log";
     /// Answers a thousand times.

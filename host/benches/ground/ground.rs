@@ -5,16 +5,17 @@ use std::time::{Duration, SystemTime};
 
 use tokio::runtime::{Builder, Runtime};
 use twitchy::balances::Balances;
-use twitchy::config::SandboxConfig;
+use twitchy::config::{SandboxConfig, WebConfig};
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{Invocation, InvocationId, Origin};
 use twitchy::domain::manifest::{Grants, Manifest};
 use twitchy::domain::message::{Channel, Chatter};
-use twitchy::domain::ports::{Clock, SystemClock};
+use twitchy::domain::ports::{Clock, NoSecrets, SystemClock};
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
 use twitchy::sandbox::compiler::CompilerProgram;
+use twitchy::sandbox::web::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::sandbox::{Call, Sandbox, Workshop};
 use twitchy::setup::{NewChannelRules, Setup};
@@ -90,6 +91,8 @@ impl Ground {
             clock,
             limits: limits.clone(),
             telemetry: Arc::default(),
+            web: WebClient::system(&WebConfig::default()),
+            secrets: Arc::new(NoSecrets),
         });
         let workshop = Workshop {
             cache_dir: folder.path().join("artefacts"),

@@ -9,7 +9,7 @@ use super::section::{Problem, Problems, Section, find_nearest};
 use super::value::{CountOrAuto, Listen, Name, OrOff, PublicUrlOrAuto, Ratio, ReadValue, Size, VariableName};
 use super::{
     AccountConfig, ChannelsConfig, Config, FuseConfig, HttpConfig, LimitsConfig, ModulesConfig, SandboxConfig,
-    SeedChannel, TelemetryConfig, TokenSource, TwitchConfig,
+    SeedChannel, TelemetryConfig, TokenSource, TwitchConfig, WebConfig,
 };
 use crate::domain::id::Login;
 
@@ -48,12 +48,13 @@ fn read_file(mut file: Section<'_, '_>, folder: &Path) -> Config {
     let channels = read_channels(file.section("channels"), &accounts);
     let limits = read_limits(file.section("limits"), defaults.limits, &twitch);
     let sandbox = read_sandbox(file.section("sandbox"), &defaults.sandbox);
+    let web = read_web(file.section("web"), &defaults.web);
     let modules = read_modules(file.section("modules"), folder);
     let telemetry = read_telemetry(file.section("telemetry"), defaults.telemetry);
     let fuse = read_fuse(file.section("fuse"), &defaults.fuse);
     let http = read_http(file.section("http"), defaults.http);
     file.finish();
-    Config { data_dir, twitch, accounts, channels, limits, sandbox, modules, telemetry, fuse, http }
+    Config { data_dir, twitch, accounts, channels, limits, sandbox, web, modules, telemetry, fuse, http }
 }
 
 fn read_twitch(mut section: Section<'_, '_>, defaults: TwitchConfig) -> TwitchConfig {
@@ -197,6 +198,22 @@ fn read_sandbox(mut section: Section<'_, '_>, defaults: &SandboxConfig) -> Sandb
     sandbox
 }
 
+fn read_web(mut section: Section<'_, '_>, defaults: &WebConfig) -> WebConfig {
+    let web = WebConfig {
+        answer_within: section.take("answer_within", defaults.answer_within),
+        requests: section.take("requests", defaults.requests),
+        response_bytes: take_length(&mut section, "response_bytes", defaults.response_bytes),
+        bytes: take_length(&mut section, "bytes", defaults.bytes),
+        connections: section.take("connections", defaults.connections),
+        connections_per_module: section.take("connections_per_module", defaults.connections_per_module),
+    };
+    section.check("response_bytes", web.response_bytes <= web.bytes, "must not be more than web.bytes");
+    let is_share = web.connections_per_module <= web.connections;
+    section.check("connections_per_module", is_share, "must not be more than web.connections");
+    section.finish();
+    web
+}
+
 fn read_modules(mut section: Section<'_, '_>, folder: &Path) -> ModulesConfig {
     let load: Vec<PathBuf> = section.take("load", Vec::new());
     section.finish();
@@ -303,7 +320,7 @@ mod tests {
     #[test]
     fn the_example_has_every_key() {
         let example = uncommented_example();
-        for table in ["twitch", "channels", "limits", "sandbox", "modules", "telemetry", "fuse", "http"] {
+        for table in ["twitch", "channels", "limits", "sandbox", "web", "modules", "telemetry", "fuse", "http"] {
             let header = format!("[{table}]\n");
             let text = example.replace(&header, &format!("{header}zzzzzzzzzzzzzzzz = 1\n"));
             let problems = parse(&text, Path::new("")).unwrap_err();
@@ -412,6 +429,8 @@ mod tests {
             ("[sandbox]\ncredit = \"11s\"", "sandbox.credit must not be longer than sandbox.credit_window"),
             ("[sandbox]\nslots = 7", "sandbox.slots_per_channel must not be more than sandbox.slots"),
             ("[limits]\nmessages = 101", "limits.messages must not be more than limits.privileged_messages"),
+            ("[web]\nresponse_bytes = \"1 MiB\"", "web.response_bytes must not be more than web.bytes"),
+            ("[web]\nconnections = 3", "web.connections_per_module must not be more than web.connections"),
         ];
         for (text, expected) in cases {
             let problems = problems(text);

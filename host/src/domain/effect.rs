@@ -112,6 +112,12 @@ pub enum Effect {
         key: String,
         value: Option<String>,
     },
+    /// What the vault sealed; None forgets it.
+    ChangeSecret {
+        module: ModuleName,
+        key: String,
+        sealed: Option<Box<[u8]>>,
+    },
     Mute {
         until: Option<SystemTime>,
     },
@@ -156,6 +162,7 @@ impl Effect {
             | Effect::BlowFuse { .. }
             | Effect::RestoreFuse { .. }
             | Effect::ChangeSetting { .. }
+            | Effect::ChangeSecret { .. }
             | Effect::Mute { .. }
             | Effect::ClaimWord { .. }
             | Effect::ReleaseWord { .. } => vec![Scope::Setup { channel }],

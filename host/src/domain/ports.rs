@@ -71,3 +71,34 @@ pub trait Withdrawals: Send + Sync + 'static {
 }
 
 pub type Withdrawing<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
+
+/// Why a secret cannot be told although there is one. Carries nothing of its text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("secret unavailable: {0}")]
+pub struct FindSecretError(pub String);
+
+/// The guarded web client asks for a module's secret setting each time that a request names it.
+pub trait Secrets: Send + Sync + 'static {
+    /// None where nobody entered one in this channel.
+    fn find_secret(
+        &self,
+        channel: ChannelId,
+        module: &ModuleName,
+        key: &str,
+    ) -> Result<Option<secrecy::SecretString>, FindSecretError>;
+}
+
+/// For tests and benches, where nobody entered any.
+#[derive(Clone, Copy, Debug)]
+pub struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn find_secret(
+        &self,
+        _: ChannelId,
+        _: &ModuleName,
+        _: &str,
+    ) -> Result<Option<secrecy::SecretString>, FindSecretError> {
+        Ok(None)
+    }
+}

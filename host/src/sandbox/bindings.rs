@@ -9,6 +9,7 @@ wasmtime::component::bindgen!({
     imports: {
         "twitchy:command/balances.find": async | trappable,
         "twitchy:command/balances.top": async | trappable,
+        "twitchy:command/http.send": async | trappable,
         default: trappable,
     },
     exports: { default: async },

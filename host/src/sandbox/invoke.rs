@@ -17,6 +17,7 @@ use super::registry::{Module, Registry};
 use super::run::Run;
 use super::slots::{PerChannel, Place};
 use super::transaction::Transaction;
+use super::transaction::web::Requests;
 use super::world::World;
 use super::{Answer, Call, InvokeError, Invoked};
 use crate::config::SandboxConfig;
@@ -84,6 +85,8 @@ pub(super) struct Attempt<'a> {
     pub(super) call: &'a Arc<Call>,
     pub(super) meter: &'a Arc<CpuMeter>,
     pub(super) deadline: tokio::time::Instant,
+    /// What all runs send, once.
+    pub(super) requests: &'a Arc<Requests>,
 }
 
 impl Queued {
@@ -139,7 +142,8 @@ impl Invoker {
             return Ok(Answer { outcome, is_duplicate: true, changes, took: asked_at.elapsed() });
         }
         let call = Arc::new(call);
-        let attempt = Attempt { module: &module, call: &call, meter: &meter, deadline };
+        let requests = Arc::new(Requests::new(deadline, call.is_dry_run));
+        let attempt = Attempt { module: &module, call: &call, meter: &meter, deadline, requests: &requests };
         let settled = self.run_until_settled(&attempt, usage).await;
         self.credit().spend(channel, &call.manifest.name, meter.used(), Instant::now());
         let Settled { outcome, is_duplicate, changes } = settled?;
@@ -232,8 +236,8 @@ impl Invoker {
 
     /// A fresh instance for one run, with all of the call's powers and limits.
     pub(super) fn open(&self, attempt: &Attempt<'_>) -> Instance {
-        let Attempt { module, call, meter, .. } = attempt;
-        let transaction = Transaction::new(Arc::clone(&self.world), Arc::clone(call));
+        let Attempt { module, call, meter, requests, .. } = attempt;
+        let transaction = Transaction::new(Arc::clone(&self.world), Arc::clone(call)).with_requests(requests);
         let limiter = Limiter::new(module.class.walls);
         let log = GuestLog::new(self.config.log_lines, self.config.log_line_length);
         let run = Run::respond(limiter, log, call, transaction, self.config.host_calls);

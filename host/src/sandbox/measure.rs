@@ -8,6 +8,7 @@ use super::cpu::CpuMeter;
 use super::instance::Instance;
 use super::invoke::{Attempt, Invoker};
 use super::registry::Module;
+use super::transaction::web::Requests;
 use super::{Call, InvokeError, Sandbox};
 
 /// A call that can be run over and over. What it writes is thrown away.
@@ -15,12 +16,14 @@ pub struct Measured {
     invoker: Arc<Invoker>,
     module: Arc<Module>,
     call: Arc<Call>,
+    requests: Arc<Requests>,
 }
 
 impl Sandbox {
     pub async fn measure(&self, call: Call) -> Result<Measured, InvokeError> {
         let module = self.invoker.find_module(&call).await?;
-        Ok(Measured { invoker: Arc::clone(&self.invoker), module, call: Arc::new(call) })
+        let requests = Arc::new(Requests::new(self.invoker.deadline(Instant::now()), false));
+        Ok(Measured { invoker: Arc::clone(&self.invoker), module, call: Arc::new(call), requests })
     }
 }
 
@@ -42,7 +45,7 @@ impl Measured {
 
     fn attempt<'a>(&'a self, meter: &'a Arc<CpuMeter>) -> Attempt<'a> {
         let deadline = self.invoker.deadline(Instant::now());
-        Attempt { module: &self.module, call: &self.call, meter, deadline }
+        Attempt { module: &self.module, call: &self.call, meter, deadline, requests: &self.requests }
     }
 }
 

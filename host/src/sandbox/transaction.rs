@@ -1,7 +1,7 @@
 //! One run of an invocation as a transaction: what it reads, what it would change, and whether it may.
 //!
 //! A run reads the committed state through its own buffered effects, notes the revision of each scope when it first
-//! reads it, and ends as one [`Commit`] or as nothing. Each privileged call is checked here, grant first. Absent:
+//! reads it, and ends as one [`Commit`] or as nothing. Only what goes to the web ([`web`]) cannot be taken back. Each privileged call is checked here, grant first. Absent:
 //! wasmtime (calls arrive as plain methods), limits on count and time (the sandbox's), and the commit itself (the
 //! store's).
 
@@ -12,6 +12,7 @@ pub mod commands;
 pub mod payments;
 pub mod settings;
 pub mod storage;
+pub mod web;
 pub mod words;
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::{Invocation, Origin};
 use crate::domain::manifest::Capability;
 use crate::domain::message::Reply;
+use crate::domain::ports::FindSecretError;
 use crate::domain::role::Role;
 use crate::setup::channel::ChannelSetup;
 use crate::store::StoreError;
@@ -55,6 +57,8 @@ pub enum Fault {
     NoSetup(ChannelId),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Secret(#[from] FindSecretError),
 }
 
 /// Why a host call gives no answer.
@@ -106,10 +110,16 @@ pub struct Transaction {
     wish: Option<bool>,
     /// Changes other than to storage, in order.
     effects: Vec<Effect>,
+    /// What goes to the web, this run's and those before it.
+    requests: Arc<web::Requests>,
+    /// Requests of this run so far.
+    asked: usize,
 }
 
 impl Transaction {
+    /// The first run of an invocation, or its only one.
     pub fn new(world: Arc<World>, call: Arc<Call>) -> Transaction {
+        let requests = web::Requests::new(tokio::time::Instant::now() + world.limits.deadline, false);
         Transaction {
             world,
             call,
@@ -119,7 +129,14 @@ impl Transaction {
             ledger: payments::Overlay::default(),
             wish: None,
             effects: Vec::new(),
+            requests: Arc::new(requests),
+            asked: 0,
         }
+    }
+
+    /// One run of an invocation whose runs share what they send.
+    pub fn with_requests(self, requests: &Arc<web::Requests>) -> Transaction {
+        Transaction { requests: Arc::clone(requests), ..self }
     }
 
     /// What this run would change, or None where it would change nothing.
@@ -265,6 +282,13 @@ mod tests {
         stops(Capability::Words, missing(run.claim_word(command("hello"))));
         stops(Capability::Words, missing(ends(run.release_word("hello"))));
         stops(Capability::Words, missing(ends(run.list_claimed())));
+        let request = crate::sandbox::web::WebRequest {
+            method: crate::sandbox::web::Method::Get,
+            url: "https://api.example.com/".to_owned(),
+            headers: Vec::new(),
+            body: None,
+        };
+        stops(Capability::Http, missing(bench.wait(run.send(request))));
         stops(Capability::Channels, missing(run.request_join()));
         stops(Capability::Channels, missing(ends(run.request_leave())));
         assert_eq!(run.finish(&[]), None);

@@ -247,6 +247,7 @@ impl ChannelSetup {
             | Effect::ClaimWord { module, .. }
             | Effect::ReleaseWord { module, .. } => next.change_module(module, |module| module.apply(effect)),
             Effect::SaveEntry { .. }
+            | Effect::ChangeSecret { .. }
             | Effect::DeleteEntry { .. }
             | Effect::Transfer { .. }
             | Effect::WantChannel { .. }

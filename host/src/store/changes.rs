@@ -61,6 +61,7 @@ fn name(effect: &Effect) -> Option<(&'static str, String)> {
         Effect::BlowFuse { module, .. } => ("blow-fuse", module.to_string()),
         Effect::RestoreFuse { module } => ("restore-fuse", module.to_string()),
         Effect::ChangeSetting { module, key, .. } => ("change-setting", format!("{module}/{key}")),
+        Effect::ChangeSecret { module, key, .. } => ("change-secret", format!("{module}/{key}")),
         Effect::ClaimWord { module, word } => ("claim-word", format!("{module}/{}", word.name)),
         Effect::ReleaseWord { module, name } => ("release-word", format!("{module}/{name}")),
         Effect::WantChannel { .. } => ("want-channel", String::new()),
@@ -93,6 +94,7 @@ fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> rusqlit
             text("SELECT pinned FROM channel_modules WHERE channel_id = ?1 AND module = ?2", &[&channel, module])
         }
         Effect::ChangeSetting { module, key, .. } => text(SETTING, &[&channel, module, key]),
+        Effect::ChangeSecret { module, key, .. } => text(SECRET, &[&channel, module, key]),
         Effect::ClaimWord { module, word } => text(WORD, &[&channel, module, &word.name]),
         Effect::ReleaseWord { module, name } => text(WORD, &[&channel, module, name]),
         Effect::WantChannel { .. } | Effect::UnwantChannel { .. } => load_wanted(connection, channel),
@@ -116,6 +118,9 @@ const SWITCH: &str = "SELECT nullif(concat_ws(', ',
      'until ' || strftime('%Y-%m-%dT%H:%M:%fZ', blown_until / 1000.0, 'unixepoch')), '')
      FROM channel_modules WHERE channel_id = ?1 AND module = ?2";
 const SETTING: &str = "SELECT value FROM settings WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
+/// Never what it is: when it was entered, so that another one is another line.
+const SECRET: &str = "SELECT '(secret), entered ' || strftime('%Y-%m-%dT%H:%M:%fZ', changed_at / 1000.0, 'unixepoch')
+     FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
 const WORD: &str = "SELECT format('for %s, cooldowns %gs and %gs, aliases %s, usage %s, summary %s', role,
      channel_cooldown / 1000.0, chatter_cooldown / 1000.0, aliases, json_quote(usage), json_quote(summary))
      FROM words WHERE channel_id = ?1 AND module = ?2 AND name = ?3";

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::accounts::Transfer;
 use super::changes::Change;
 use super::writer::Abort;
-use super::{Store, StoreError, outcomes, scopes, setup, storage, wanted};
+use super::{Store, StoreError, outcomes, scopes, secrets, setup, storage, wanted};
 use crate::domain::effect::{Commit, Committed, Effect, Scope};
 
 impl Store {
@@ -80,6 +80,9 @@ fn apply_effect(connection: &Connection, commit: &Commit, effect: &Effect) -> Re
         Effect::RestoreFuse { module } => setup::save_restored(connection, channel, module)?,
         Effect::ChangeSetting { module, key, value } => {
             setup::save_setting(connection, channel, module, key, value.as_deref())?;
+        }
+        Effect::ChangeSecret { module, key, sealed } => {
+            secrets::save_secret(connection, channel, module, key, sealed.as_deref(), commit.at)?;
         }
         Effect::ClaimWord { module, word } => setup::save_word(connection, channel, module, word)?,
         Effect::ReleaseWord { module, name } => setup::delete_word(connection, channel, module, name)?,

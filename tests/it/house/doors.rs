@@ -79,6 +79,15 @@ pub(super) fn only_an_instance_makes_stores(source: &Source) -> Vec<Finding> {
     })
 }
 
+/// What a guest asks of the network goes through the checks of one client.
+pub(super) fn only_the_web_client_reaches_the_network(source: &Source) -> Vec<Finding> {
+    if !is_part(source, "sandbox") || is_part(source, "sandbox/web") {
+        return Vec::new();
+    }
+    const NETWORK: [&str; 6] = ["std::net", "tokio::net", "TcpStream", "UdpSocket", "hyper::", "tokio_rustls"];
+    object(source, "only `sandbox/web` reaches the network", |line| NETWORK.iter().any(|word| line.bare.contains(word)))
+}
+
 fn is_part(source: &Source, part: &str) -> bool {
     let below = source.path.strip_prefix("host/src/").and_then(|path| path.strip_prefix(part));
     below.is_some_and(|rest| rest.starts_with(['/', '.']))
@@ -156,6 +165,15 @@ mod tests {
             &wrong,
             &["host/src/sandbox/instance.rs", "host/src/app.rs"],
         );
+    }
+
+    #[test]
+    fn a_second_door_to_the_network_is_found() {
+        let wrong = ["host/src/sandbox/host_calls/http.rs"];
+        for text in ["use tokio::net::TcpStream;", "use hyper::Request;"] {
+            let right = ["host/src/sandbox/web/network.rs", "host/src/twitch/server.rs"];
+            check(only_the_web_client_reaches_the_network, text, &wrong, &right);
+        }
     }
 
     #[test]

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
+use twitchy::app::secrets::StoredSecrets;
 use twitchy::balances::Balances;
 use twitchy::balances::provider::BalanceProvider;
-use twitchy::config::SandboxConfig;
+use twitchy::config::{SandboxConfig, WebConfig};
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{Invocation, InvocationId, Origin};
 use twitchy::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
@@ -20,21 +21,24 @@ use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
 use twitchy::sandbox::compiler::CompilerProgram;
+use twitchy::sandbox::web::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::sandbox::{Answer, Call, InvokeError, Sandbox};
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
+use twitchy::vault::Sealer;
 
 use crate::harness::{ManualClock, patient, quick_folder};
 use crate::workshop::workshop;
 
-pub(super) const SHOP: ChannelId = ChannelId(100);
+pub(crate) const SHOP: ChannelId = ChannelId(100);
 /// Called in each invocation that says nothing else.
 const ALICE: u64 = 1;
 
-pub(super) struct Fixture {
-    pub(super) sandbox: Arc<Sandbox>,
-    pub(super) world: Arc<World>,
+pub(crate) struct Fixture {
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) world: Arc<World>,
+    pub(crate) sealer: Arc<Sealer>,
     artefacts: PathBuf,
     pub(super) components: PathBuf,
     _folder: TempDir,
@@ -42,41 +46,46 @@ pub(super) struct Fixture {
 }
 
 /// What a test varies.
-pub(super) struct Terms {
-    pub(super) limits: SandboxConfig,
+pub(crate) struct Terms {
+    pub(crate) limits: SandboxConfig,
     /// Answers for [`SHOP`] instead of the ledger.
-    pub(super) provider: Option<Arc<dyn BalanceProvider>>,
+    pub(crate) provider: Option<Arc<dyn BalanceProvider>>,
+    /// The web; that of the machine unless told otherwise, which no guest is granted.
+    pub(crate) web: Option<WebClient>,
     /// Compiles for itself instead of sharing what other tests, and earlier runs, have compiled.
-    pub(super) compiles: bool,
+    pub(crate) compiles: bool,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Terms { limits: patient(), provider: None, compiles: false }
+        Terms { limits: patient(), provider: None, web: None, compiles: false }
     }
 }
 
 impl Fixture {
-    pub(super) async fn new() -> Fixture {
+    pub(crate) async fn new() -> Fixture {
         Fixture::with(Terms::default()).await
     }
 
-    pub(super) async fn with_limits(limit: impl FnOnce(&mut SandboxConfig)) -> Fixture {
+    pub(crate) async fn with_limits(limit: impl FnOnce(&mut SandboxConfig)) -> Fixture {
         let mut terms = Terms::default();
         limit(&mut terms.limits);
         Fixture::with(terms).await
     }
 
     /// With the channel [`SHOP`], where alice has 100 points.
-    pub(super) async fn with(terms: Terms) -> Fixture {
+    pub(crate) async fn with(terms: Terms) -> Fixture {
         let folder = quick_folder();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Duration::from_secs(12 * 3600)));
         let store = Arc::new(Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock)).unwrap());
         let setup = Arc::new(Setup::new(Arc::clone(&store), NewChannelRules::Everything));
+        let sealer = Arc::new(Sealer::new(folder.path(), true));
         let outside: HashMap<_, _> = terms.provider.map(|provider| (SHOP, provider)).into_iter().collect();
         let world = Arc::new(World {
             joining: Joining::new(Arc::clone(&store), JoinPolicy::Open, 100),
             balances: Balances::new(Arc::clone(&store), outside),
+            web: terms.web.unwrap_or_else(|| WebClient::system(&WebConfig::default())),
+            secrets: Arc::new(StoredSecrets::new(Arc::clone(&store), Arc::clone(&sealer))),
             store,
             setup,
             clock,
@@ -87,13 +96,14 @@ impl Fixture {
         let artefacts = if terms.compiles { folder.path().join("artefacts") } else { shared() };
         let components = folder.path().join("modules");
         let sandbox = Arc::new(start(&world.limits, &world, &artefacts, &components));
-        let fixture = Fixture { sandbox, world, artefacts, components, _folder: folder, calls: AtomicU64::new(0) };
+        let fixture =
+            Fixture { sandbox, world, sealer, artefacts, components, _folder: folder, calls: AtomicU64::new(0) };
         fixture.add_channel(SHOP).await;
         fixture
     }
 
     /// The same store and artefacts in the next process, with ordinary limits.
-    pub(super) fn restart(&self) -> Sandbox {
+    pub(crate) fn restart(&self) -> Sandbox {
         self.restart_with(&patient())
     }
 
@@ -109,12 +119,12 @@ impl Fixture {
     }
 
     /// The files of compiled modules.
-    pub(super) fn list_compiled(&self) -> Vec<PathBuf> {
+    pub(crate) fn list_compiled(&self) -> Vec<PathBuf> {
         let files = fs::read_dir(&self.artefacts).unwrap().map(|entry| entry.unwrap().path());
         files.filter(|path| path.extension().is_some_and(|ending| ending == "cwasm")).collect()
     }
 
-    pub(super) async fn add_channel(&self, id: ChannelId) {
+    pub(crate) async fn add_channel(&self, id: ChannelId) {
         let store = &self.world.store;
         let login = channel(id).login;
         store.save_seed(login.clone(), "twitchy".parse().unwrap()).await.unwrap();
@@ -123,46 +133,46 @@ impl Fixture {
         self.world.setup.reload(id).unwrap();
     }
 
-    pub(super) async fn add(&self, component: &[u8]) -> Arc<Manifest> {
+    pub(crate) async fn add(&self, component: &[u8]) -> Arc<Manifest> {
         self.sandbox.add_module(component, ModuleSource::Uploaded, SizeClass::Small).await.unwrap()
     }
 
     /// A call of the module's first command, with all that it asks for, under an id of its own.
-    pub(super) fn call(&self, manifest: &Arc<Manifest>) -> Call {
+    pub(crate) fn call(&self, manifest: &Arc<Manifest>) -> Call {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let invocation = invocation(manifest.commands[0].name.clone(), number);
         Call::new(Arc::clone(manifest), Grants::all(manifest), invocation)
     }
 
-    pub(super) fn call_in(&self, id: ChannelId, manifest: &Arc<Manifest>) -> Call {
+    pub(crate) fn call_in(&self, id: ChannelId, manifest: &Arc<Manifest>) -> Call {
         self.change_call(manifest, |invocation| invocation.channel = channel(id))
     }
 
-    pub(super) fn change_call(&self, manifest: &Arc<Manifest>, change: impl FnOnce(&mut Invocation)) -> Call {
+    pub(crate) fn change_call(&self, manifest: &Arc<Manifest>, change: impl FnOnce(&mut Invocation)) -> Call {
         let mut call = self.call(manifest);
         change(Arc::make_mut(&mut call.invocation));
         call
     }
 
-    pub(super) async fn invoke(&self, manifest: &Arc<Manifest>) -> Result<Answer, InvokeError> {
+    pub(crate) async fn invoke(&self, manifest: &Arc<Manifest>) -> Result<Answer, InvokeError> {
         self.sandbox.invoke(self.call(manifest)).await
     }
 
     /// What another command of the module answers.
-    pub(super) async fn ask(&self, manifest: &Arc<Manifest>, command: &str) -> String {
+    pub(crate) async fn ask(&self, manifest: &Arc<Manifest>, command: &str) -> String {
         let call = self.change_call(manifest, |invocation| invocation.command = command.into());
         text(self.sandbox.invoke(call).await)
     }
 
     /// The bot lives on: an ordinary `!balance` is answered.
-    pub(super) async fn answers_balance(&self) {
+    pub(crate) async fn answers_balance(&self) {
         let balance = bundled("balance");
         let manifest = self.sandbox.add_module(balance, ModuleSource::Bundled, SizeClass::Small).await.unwrap();
         assert_eq!(text(self.invoke(&manifest).await), "you have 100 points");
     }
 }
 
-pub(super) fn bundled(name: &str) -> &'static [u8] {
+pub(crate) fn bundled(name: &str) -> &'static [u8] {
     twitchy_commands::BUNDLED.iter().find(|module| module.name == name).unwrap().component
 }
 
@@ -172,7 +182,7 @@ fn start(limits: &SandboxConfig, world: &Arc<World>, artefacts: &Path, component
 
 /// The texts of an answer, with spaces between.
 #[track_caller]
-pub(super) fn text(answered: Result<Answer, InvokeError>) -> String {
+pub(crate) fn text(answered: Result<Answer, InvokeError>) -> String {
     let replies = answered.unwrap().outcome.unwrap();
     let texts = replies.into_iter().map(|reply| match reply {
         Reply::Say(text) | Reply::Answer(text) | Reply::Action(text) => text,

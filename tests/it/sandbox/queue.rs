@@ -146,7 +146,7 @@ impl BalanceProvider for SilentProvider {
 async fn with_silent_provider(limits: SandboxConfig) -> (Fixture, Arc<SilentProvider>) {
     let silent = Arc::new(SilentProvider::default());
     let provider = Arc::clone(&silent) as Arc<dyn BalanceProvider>;
-    (Fixture::with(Terms { limits, provider: Some(provider), compiles: false }).await, silent)
+    (Fixture::with(Terms { limits, provider: Some(provider), ..Terms::default() }).await, silent)
 }
 
 #[tokio::test]

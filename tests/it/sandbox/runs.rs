@@ -34,7 +34,7 @@ impl Meddler {
     async fn fixture_with(times: usize, limits: SandboxConfig) -> (Fixture, Arc<Meddler>) {
         let meddler = Arc::new(Meddler { times, ..Meddler::default() });
         let provider = Arc::clone(&meddler) as Arc<dyn BalanceProvider>;
-        let fixture = Fixture::with(Terms { limits, provider: Some(provider), compiles: false }).await;
+        let fixture = Fixture::with(Terms { limits, provider: Some(provider), ..Terms::default() }).await;
         assert!(meddler.store.set(Arc::clone(&fixture.world.store)).is_ok());
         (fixture, meddler)
     }

@@ -1,4 +1,4 @@
-//! `balances`: the one capability that may wait, for a provider outside.
+//! `balances`: may wait, for a provider outside.
 
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::balances::{Balance, BalanceError, Host, Standing};

@@ -8,16 +8,17 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{Call, HostCallError, Transaction, World};
 use crate::balances::Balances;
 use crate::balances::provider::BalanceProvider;
-use crate::config::SandboxConfig;
+use crate::config::{SandboxConfig, WebConfig};
 use crate::domain::effect::{Commit, Committed, Holder};
 use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::invocation::{Invocation, InvocationId, Origin};
 use crate::domain::manifest::{Capability, Grants, Manifest, SettingKind};
 use crate::domain::message::{Channel, Chatter};
-use crate::domain::ports::{Clock, Moment};
+use crate::domain::ports::{Clock, Moment, NoSecrets};
 use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
 use crate::joining::{JoinPolicy, Joining};
+use crate::sandbox::web::WebClient;
 use crate::setup::sample::{command, manifest, setting};
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
@@ -77,6 +78,8 @@ impl Bench {
             balances: Balances::new(store.clone(), terms.outside),
             store,
             setup,
+            web: WebClient::system(&WebConfig::default()),
+            secrets: Arc::new(NoSecrets),
             clock,
             limits: terms.limits,
             telemetry: Arc::default(),

@@ -1,0 +1,36 @@
+//! The port `Secrets`: from the store, opened by the vault.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::ports::{FindSecretError, Secrets};
+use crate::store::Store;
+use crate::vault::{Sealer, SecretPlace};
+
+/// The secret settings of all channels.
+pub struct StoredSecrets {
+    store: Arc<Store>,
+    sealer: Arc<Sealer>,
+}
+
+impl StoredSecrets {
+    pub fn new(store: Arc<Store>, sealer: Arc<Sealer>) -> StoredSecrets {
+        StoredSecrets { store, sealer }
+    }
+}
+
+impl Secrets for StoredSecrets {
+    fn find_secret(
+        &self,
+        channel: ChannelId,
+        module: &ModuleName,
+        key: &str,
+    ) -> Result<Option<SecretString>, FindSecretError> {
+        let sealed =
+            self.store.load_secret(channel, module, key).map_err(|error| FindSecretError(error.to_string()))?;
+        let open = |sealed: Vec<u8>| self.sealer.open(SecretPlace { channel, module, key }, &sealed);
+        sealed.map(open).transpose().map_err(|error| FindSecretError(error.to_string()))
+    }
+}

@@ -1,0 +1,190 @@
+//! The headers of a request: what a module may say in them, and secrets put in their places.
+
+use hyper::header::{HeaderName, HeaderValue};
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::SendRequestError;
+
+const MOST_HEADERS: usize = 32;
+/// Bytes of all names and values.
+const MOST_BYTES: usize = 8 << 10;
+const OPEN: &str = "{secret:";
+const LONGEST_KEY: usize = 64;
+
+/// What belongs to the connection, or what the host itself says.
+const RESERVED: [&str; 16] = [
+    "connection",
+    "content-length",
+    "expect",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "idempotency-key",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
+
+/// A header as it is sent. Its Debug shows no value that holds a secret.
+#[derive(Clone, Debug)]
+pub struct Header {
+    pub(super) name: HeaderName,
+    pub(super) value: HeaderValue,
+    /// Not told to another host that the first one redirects to.
+    pub(super) is_private: bool,
+}
+
+/// Why headers cannot be sent.
+#[derive(Debug)]
+pub enum PrepareHeadersError<E> {
+    /// For the module to be told.
+    Refused(SendRequestError),
+    /// A secret could not be looked up.
+    Secret(E),
+}
+
+impl<E> From<SendRequestError> for PrepareHeadersError<E> {
+    fn from(error: SendRequestError) -> Self {
+        PrepareHeadersError::Refused(error)
+    }
+}
+
+/// Checks them, and puts each secret that a value names into its place.
+pub fn prepare_headers<E>(
+    headers: &[(String, String)],
+    find_secret: impl Fn(&str) -> Result<Option<SecretString>, E>,
+) -> Result<Vec<Header>, PrepareHeadersError<E>> {
+    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if headers.len() > MOST_HEADERS || bytes > MOST_BYTES {
+        return Err(invalid("more than 32 headers, or 8 KiB of them".to_owned()).into());
+    }
+    headers.iter().map(|(name, value)| prepare_header(name, value, &find_secret)).collect()
+}
+
+fn prepare_header<E>(
+    name: &str,
+    value: &str,
+    find_secret: impl Fn(&str) -> Result<Option<SecretString>, E>,
+) -> Result<Header, PrepareHeadersError<E>> {
+    let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
+        return Err(invalid("a header's name is no name".to_owned()).into());
+    };
+    if RESERVED.contains(&name.as_str()) {
+        return Err(invalid(format!("the header {name} is the host's own")).into());
+    }
+    let (text, has_secret) = substitute(value, find_secret)?;
+    let is_plain = text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..));
+    let parsed = HeaderValue::from_bytes(text.as_bytes()).ok().filter(|_| is_plain);
+    // Says nothing about the value: a secret may be in it.
+    let mut value = parsed.ok_or_else(|| invalid(format!("the value of the header {name} cannot be sent")))?;
+    value.set_sensitive(has_secret);
+    let is_private = has_secret || matches!(name.as_str(), "authorization" | "cookie");
+    Ok(Header { name, value, is_private })
+}
+
+/// The value with its secrets, and whether there are any. What a secret holds is not looked at again.
+fn substitute<E>(
+    value: &str,
+    find_secret: impl Fn(&str) -> Result<Option<SecretString>, E>,
+) -> Result<(Zeroizing<String>, bool), PrepareHeadersError<E>> {
+    let mut text = Zeroizing::new(String::with_capacity(value.len()));
+    let (mut rest, mut has_secret) = (value, false);
+    while let Some((before, after)) = rest.split_once(OPEN) {
+        let (key, after) = after.split_once('}').ok_or_else(|| invalid("a {secret: without its }".to_owned()))?;
+        if key.is_empty() || key.len() > LONGEST_KEY {
+            return Err(invalid("a {secret:} that names no setting".to_owned()).into());
+        }
+        let found = find_secret(key).map_err(PrepareHeadersError::Secret)?;
+        let secret = found.ok_or_else(|| invalid(format!("the secret setting {key:?} is not set")))?;
+        let secret = secret.expose_secret();
+        // Once: growing would leave the old bytes behind.
+        let mut grown = Zeroizing::new(String::with_capacity(text.len() + before.len() + secret.len() + after.len()));
+        grown.push_str(&text);
+        grown.push_str(before);
+        grown.push_str(secret);
+        (text, rest, has_secret) = (grown, after, true);
+    }
+    text.push_str(rest);
+    Ok((text, has_secret))
+}
+
+fn invalid(why: String) -> SendRequestError {
+    SendRequestError::InvalidRequest(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn find(key: &str) -> Result<Option<SecretString>, Infallible> {
+        let secret = match key {
+            "token" => "hunter2",
+            "nested" => "{secret:token}",
+            "broken" => "hunter2\r\nhost: evil.example",
+            _ => return Ok(None),
+        };
+        Ok(Some(SecretString::from(secret)))
+    }
+
+    fn prepare(name: &str, value: &str) -> Result<Header, String> {
+        let prepared = prepare_headers(&[(name.to_owned(), value.to_owned())], find);
+        prepared.map(|mut headers| headers.remove(0)).map_err(|error| match error {
+            PrepareHeadersError::Refused(error) => error.to_string(),
+            PrepareHeadersError::Secret(never) => match never {},
+        })
+    }
+
+    #[test]
+    fn a_secret_stands_where_its_key_stood() {
+        for (value, expected) in [
+            ("Bearer {secret:token}", "Bearer hunter2"),
+            ("{secret:token}{secret:token}!", "hunter2hunter2!"),
+            ("{secret:nested}", "{secret:token}"),
+            ("{secret}", "{secret}"),
+        ] {
+            assert_eq!(prepare("x-key", value).unwrap().value.to_str().unwrap(), expected);
+        }
+        let header = prepare("x-key", "{secret:token}").unwrap();
+        assert!(header.is_private && !format!("{header:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_secret_that_is_not_there_or_cannot_be_sent_is_told_by_its_key() {
+        assert!(prepare("x-key", "{secret:other}").unwrap_err().contains("\"other\" is not set"));
+        for wrong in ["{secret:}", "{secret:token", "{secret:broken}"] {
+            let error = prepare("x-key", wrong).unwrap_err();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_the_connection_is_the_hosts() {
+        for name in RESERVED.into_iter().chain(["Host", "Transfer-Encoding", "", "a b", "a:b", "a\r\nb", "\u{e9}"]) {
+            assert!(prepare(name, "x").is_err(), "{name:?}");
+        }
+        for value in ["a\r\nhost: b", "a\nb", "a\0b", "a\u{7f}b"] {
+            assert!(prepare("x-key", value).is_err(), "{value:?}");
+        }
+        assert!(!prepare("Accept", "application/json").unwrap().is_private);
+        assert!(prepare("Authorization", "Basic abc").unwrap().is_private);
+    }
+
+    #[test]
+    fn there_are_only_so_many() {
+        let headers = |count: usize, length: usize| {
+            let headers: Vec<_> = (0..count).map(|_| ("x-a".to_owned(), "a".repeat(length))).collect();
+            prepare_headers(&headers, find).is_ok()
+        };
+        assert!(headers(MOST_HEADERS, 1) && headers(1, MOST_BYTES - 3));
+        assert!(!headers(MOST_HEADERS + 1, 1) && !headers(1, MOST_BYTES - 2));
+    }
+}

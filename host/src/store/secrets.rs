@@ -1,0 +1,100 @@
+//! The modules' secret settings, as the vault sealed them: what they say is not known here.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::columns::At;
+use super::{Store, StoreError};
+use crate::domain::id::{ChannelId, ModuleName};
+
+impl Store {
+    /// None where nobody entered it.
+    pub fn load_secret(
+        &self,
+        channel: ChannelId,
+        module: &ModuleName,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.readers.read(|connection| {
+            connection
+                .prepare_cached("SELECT sealed FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3")?
+                .query_row(params![channel, module, key], |row| row.get(0))
+                .optional()
+        })
+    }
+
+    /// The keys that have a secret, in order.
+    pub fn list_secret_keys(&self, channel: ChannelId, module: &ModuleName) -> Result<Vec<String>, StoreError> {
+        self.readers.read(|connection| {
+            connection
+                .prepare_cached("SELECT key FROM secrets WHERE channel_id = ?1 AND module = ?2 ORDER BY key")?
+                .query_map(params![channel, module], |row| row.get(0))?
+                .collect()
+        })
+    }
+
+    /// Whether there is any, of any channel.
+    pub fn has_secrets(&self) -> Result<bool, StoreError> {
+        self.readers
+            .read(|connection| connection.query_row("SELECT EXISTS (SELECT 1 FROM secrets)", [], |row| row.get(0)))
+    }
+}
+
+pub(super) fn save_secret(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    key: &str,
+    sealed: Option<&[u8]>,
+    at: SystemTime,
+) -> rusqlite::Result<()> {
+    let Some(sealed) = sealed else {
+        return connection
+            .prepare_cached("DELETE FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3")?
+            .execute(params![channel, module, key])
+            .map(drop);
+    };
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO secrets (channel_id, module, key, sealed, changed_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![channel, module, key, sealed, At(at)])
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::effect::Effect;
+    use crate::domain::id::ChannelId;
+    use crate::store::fixture::{CHANNEL, Fixture, module};
+
+    fn change(key: &str, sealed: Option<&[u8]>) -> Effect {
+        Effect::ChangeSecret { module: module("weather"), key: key.to_owned(), sealed: sealed.map(Into::into) }
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_kept_replaced_and_forgotten() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        let load = |key| store.load_secret(CHANNEL, &module("weather"), key).unwrap();
+        assert!(!store.has_secrets().unwrap());
+        fixture.commit("1", vec![change("token", Some(b"1")), change("key", Some(b"2"))]).await;
+        assert_eq!((load("token"), load("key"), load("other")), (Some(b"1".to_vec()), Some(b"2".to_vec()), None));
+        fixture.commit("2", vec![change("token", Some(b"3"))]).await;
+        assert_eq!(load("token"), Some(b"3".to_vec()));
+        assert_eq!(store.list_secret_keys(CHANNEL, &module("weather")).unwrap(), ["key", "token"]);
+        assert!(store.has_secrets().unwrap());
+        fixture.commit("3", vec![change("token", None), change("never-there", None)]).await;
+        assert_eq!(store.list_secret_keys(CHANNEL, &module("weather")).unwrap(), ["key"]);
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_of_one_module_in_one_channel() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", vec![change("token", Some(b"1"))]).await;
+        assert_eq!(fixture.store.load_secret(CHANNEL, &module("other"), "token").unwrap(), None);
+        assert_eq!(fixture.store.load_secret(ChannelId(8), &module("weather"), "token").unwrap(), None);
+        assert_eq!(fixture.store.list_secret_keys(CHANNEL, &module("other")).unwrap(), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,271 @@
+//! Seals what only the host may read back: secrets of modules' settings, as they lie in the database.
+//!
+//! Promised: what was sealed is opened with the same key, for the same channel, module and setting, or not at all; the key
+//! is in a file of its own, closed to others, so that the database alone tells nothing; no error carries a secret; what
+//! was opened is zeroed when dropped. A key file that is missing or another one is told at use, and nothing is lost: with
+//! the right file back in its place everything can be read again. Absent: where the sealed bytes are kept (`store`), and
+//! who may ask (`app` joins that).
+
+mod key;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+
+use crate::domain::id::{ChannelId, ModuleName};
+use key::{FINGERPRINT, Key};
+
+/// What sealed bytes begin with. Another way to seal gets another number.
+const VERSION: u8 = 1;
+const NONCE: usize = 24;
+/// Version, the key's fingerprint, nonce.
+const HEAD: usize = 1 + FINGERPRINT + NONCE;
+/// Bytes of a secret.
+pub const LONGEST_SECRET: usize = 4096;
+
+/// Why something could not be sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    #[error("{} is missing: restore it from the backup, what was sealed with it is still there", path.display())]
+    KeyMissing { path: PathBuf },
+    #[error("{} is not the key that this was sealed with: restore the right one", path.display())]
+    OtherKey { path: PathBuf },
+    #[error("{} may be read by others: close it with chmod 600", path.display())]
+    KeyOpen { path: PathBuf },
+    #[error("{} is no key: restore it from the backup", path.display())]
+    KeyDamaged { path: PathBuf },
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    /// Damaged, or moved here from another channel, module or setting.
+    #[error("what was sealed does not open")]
+    Damaged,
+    #[error("a secret is 1 to {LONGEST_SECRET} bytes")]
+    Length,
+    #[error("no randomness: {0}")]
+    Random(String),
+}
+
+/// What a secret belongs to. It opens for nothing else, wherever in the database it is copied to.
+#[derive(Clone, Copy, Debug)]
+pub struct SecretPlace<'a> {
+    pub channel: ChannelId,
+    pub module: &'a ModuleName,
+    pub key: &'a str,
+}
+
+/// Seals and opens, with a key that is read or made when it is first needed.
+pub struct Sealer {
+    path: PathBuf,
+    may_make_key: bool,
+    key: Mutex<Option<Key>>,
+}
+
+impl Sealer {
+    /// With the key file in `data_dir`. `may_make_key` where nothing was ever sealed: beside older secrets a new key would
+    /// stand in for the one that is missing.
+    pub fn new(data_dir: &Path, may_make_key: bool) -> Sealer {
+        Sealer { path: data_dir.join("vault.key"), may_make_key, key: Mutex::new(None) }
+    }
+
+    /// Each time with other bytes. They tell the secret's length.
+    pub fn seal(&self, place: SecretPlace<'_>, secret: &SecretString) -> Result<Box<[u8]>, SealError> {
+        let plain = secret.expose_secret().as_bytes();
+        if plain.is_empty() || plain.len() > LONGEST_SECRET {
+            return Err(SealError::Length);
+        }
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).map_err(|error| SealError::Random(error.to_string()))?;
+        self.with_key(self.may_make_key, |key| {
+            let mut sealed = Vec::with_capacity(HEAD + plain.len() + 16);
+            sealed.push(VERSION);
+            sealed.extend(key.fingerprint());
+            sealed.extend(nonce);
+            let payload = Payload { msg: plain, aad: &place.bound() };
+            let cipher = XChaCha20Poly1305::new(key.bytes().into());
+            sealed.extend(cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Length)?);
+            Ok(sealed.into())
+        })
+    }
+
+    pub fn open(&self, place: SecretPlace<'_>, sealed: &[u8]) -> Result<SecretString, SealError> {
+        let (head, body) = sealed.split_at_checked(HEAD).ok_or(SealError::Damaged)?;
+        let (print, nonce) = head[1..].split_at(FINGERPRINT);
+        let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| SealError::Damaged)?;
+        if head[0] != VERSION {
+            return Err(SealError::Damaged);
+        }
+        self.with_key(false, |key| {
+            if key.fingerprint() != print {
+                return Err(SealError::OtherKey { path: self.path.clone() });
+            }
+            let cipher = XChaCha20Poly1305::new(key.bytes().into());
+            let payload = Payload { msg: body, aad: &place.bound() };
+            let plain = cipher.decrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Damaged)?;
+            let plain = Zeroizing::new(plain);
+            // A copy of exactly its length: shrinking the first one would leave bytes behind that nobody zeroes.
+            Ok(SecretString::from(std::str::from_utf8(&plain).map_err(|_| SealError::Damaged)?))
+        })
+    }
+
+    fn with_key<T>(&self, may_make: bool, work: impl FnOnce(&Key) -> Result<T, SealError>) -> Result<T, SealError> {
+        // A panic under the lock leaves it as it was: there is nothing half-done in it.
+        let mut held = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = &*held {
+            return work(key);
+        }
+        let key = match Key::load(&self.path)? {
+            Some(key) => key,
+            None if may_make => Key::make(&self.path)?,
+            None => return Err(SealError::KeyMissing { path: self.path.clone() }),
+        };
+        work(held.insert(key))
+    }
+}
+
+impl SecretPlace<'_> {
+    /// Told apart by lengths: no two places have the same bytes.
+    fn bound(&self) -> Vec<u8> {
+        let module = self.module.as_str().as_bytes();
+        let mut bound = b"twitchy secret setting\0".to_vec();
+        bound.extend(self.channel.0.to_be_bytes());
+        bound.extend((module.len() as u64).to_be_bytes());
+        bound.extend(module);
+        bound.extend(self.key.as_bytes());
+        bound
+    }
+}
+
+/// 32 bytes that are zeroed when dropped.
+type KeyBytes = SecretBox<[u8; 32]>;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    struct Fixture {
+        folder: tempfile::TempDir,
+        module: ModuleName,
+    }
+
+    impl Fixture {
+        fn new() -> Fixture {
+            Fixture { folder: tempfile::tempdir().unwrap(), module: "weather".parse().unwrap() }
+        }
+
+        fn sealer(&self, may_make_key: bool) -> Sealer {
+            Sealer::new(self.folder.path(), may_make_key)
+        }
+
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("vault.key")
+        }
+
+        fn place(&self) -> SecretPlace<'_> {
+            SecretPlace { channel: ChannelId(7), module: &self.module, key: "token" }
+        }
+
+        fn seal(&self) -> Box<[u8]> {
+            self.sealer(true).seal(self.place(), &SecretString::from("hunter2")).unwrap()
+        }
+    }
+
+    fn shown(opened: Result<SecretString, SealError>) -> Result<String, String> {
+        opened.map(|secret| secret.expose_secret().to_owned()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_sealed_is_opened_by_the_next_process() {
+        let fixture = Fixture::new();
+        let sealed = fixture.seal();
+        assert!(!sealed.windows(7).any(|window| window == b"hunter2"));
+        assert_eq!(shown(fixture.sealer(false).open(fixture.place(), &sealed)), Ok("hunter2".to_owned()));
+        assert_ne!(fixture.seal(), sealed, "each time with other bytes");
+    }
+
+    #[test]
+    fn it_opens_nowhere_else_and_only_whole() {
+        let fixture = Fixture::new();
+        let (sealed, sealer) = (fixture.seal(), fixture.sealer(false));
+        let (place, other) = (fixture.place(), "weathe".parse().unwrap());
+        for elsewhere in [
+            SecretPlace { channel: ChannelId(8), ..place },
+            SecretPlace { key: "tokem", ..place },
+            SecretPlace { module: &other, ..place },
+            // The same letters, cut elsewhere.
+            SecretPlace { module: &other, key: "rtoken", ..place },
+        ] {
+            assert!(matches!(sealer.open(elsewhere, &sealed), Err(SealError::Damaged)), "{elsewhere:?}");
+        }
+        for at in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[at] ^= 1;
+            assert!(sealer.open(place, &damaged).is_err(), "byte {at}");
+            assert!(sealer.open(place, &sealed[..at]).is_err(), "{at} bytes");
+        }
+    }
+
+    #[test]
+    fn a_missing_key_is_told_and_comes_back() {
+        let fixture = Fixture::new();
+        let (sealed, aside) = (fixture.seal(), fixture.folder.path().join("aside"));
+        fs::rename(fixture.path(), &aside).unwrap();
+        let sealer = fixture.sealer(false);
+        assert!(matches!(sealer.open(fixture.place(), &sealed), Err(SealError::KeyMissing { .. })));
+        let secret = SecretString::from("other");
+        assert!(matches!(sealer.seal(fixture.place(), &secret), Err(SealError::KeyMissing { .. })));
+        assert!(!fixture.path().exists(), "no new key takes its place");
+        fs::rename(&aside, fixture.path()).unwrap();
+        assert_eq!(shown(sealer.open(fixture.place(), &sealed)), Ok("hunter2".to_owned()));
+    }
+
+    #[test]
+    fn another_key_is_told_from_damage() {
+        let (fixture, other) = (Fixture::new(), Fixture::new());
+        let (sealed, _) = (fixture.seal(), other.seal());
+        fs::copy(other.path(), fixture.path()).unwrap();
+        let opened = fixture.sealer(false).open(fixture.place(), &sealed);
+        assert!(matches!(opened, Err(SealError::OtherKey { .. })), "{opened:?}");
+    }
+
+    #[test]
+    fn the_key_is_closed_to_others_or_not_used() {
+        let fixture = Fixture::new();
+        let sealed = fixture.seal();
+        assert_eq!(fs::metadata(fixture.path()).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(fixture.path(), fs::Permissions::from_mode(0o640)).unwrap();
+        let opened = fixture.sealer(false).open(fixture.place(), &sealed);
+        assert!(matches!(opened, Err(SealError::KeyOpen { .. })), "{opened:?}");
+        fs::set_permissions(fixture.path(), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(fixture.path(), "short").unwrap();
+        let opened = fixture.sealer(false).open(fixture.place(), &sealed);
+        assert!(matches!(opened, Err(SealError::KeyDamaged { .. })), "{opened:?}");
+    }
+
+    #[test]
+    fn all_who_begin_at_once_have_the_same_key() {
+        let fixture = Fixture::new();
+        let sealed: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| fixture.seal())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        for sealed in sealed {
+            assert_eq!(shown(fixture.sealer(false).open(fixture.place(), &sealed)), Ok("hunter2".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_secret_has_a_length() {
+        let fixture = Fixture::new();
+        for text in [String::new(), "x".repeat(LONGEST_SECRET + 1)] {
+            let sealed = fixture.sealer(true).seal(fixture.place(), &SecretString::from(text));
+            assert!(matches!(sealed, Err(SealError::Length)));
+        }
+    }
+}

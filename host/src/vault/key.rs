@@ -1,0 +1,100 @@
+//! The key file: 32 random bytes, closed to others.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use secrecy::{ExposeSecret, ExposeSecretMut};
+use sha2::{Digest, Sha256};
+
+use super::{KeyBytes, SealError};
+
+/// Bytes by which keys are told apart; they tell nothing of the key.
+pub(super) const FINGERPRINT: usize = 8;
+
+pub(super) struct Key {
+    bytes: KeyBytes,
+    fingerprint: [u8; FINGERPRINT],
+}
+
+impl Key {
+    /// None where there is no file.
+    pub(super) fn load(path: &Path) -> Result<Option<Key>, SealError> {
+        let failed = |source| SealError::File { path: path.to_owned(), source };
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        if !is_private(&file).map_err(failed)? {
+            return Err(SealError::KeyOpen { path: path.to_owned() });
+        }
+        let mut bytes = KeyBytes::default();
+        let is_whole = match file.read_exact(bytes.expose_secret_mut()) {
+            Ok(()) => file.read(&mut [0]).map_err(failed)? == 0,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+            Err(error) => return Err(failed(error)),
+        };
+        if !is_whole {
+            return Err(SealError::KeyDamaged { path: path.to_owned() });
+        }
+        Ok(Some(Key::of(bytes)))
+    }
+
+    /// Written beside, and named when it is on disk: a crash leaves a whole key or none. Who makes one at the same time
+    /// gets the one that was first.
+    pub(super) fn make(path: &Path) -> Result<Key, SealError> {
+        let failed = |source| SealError::File { path: path.to_owned(), source };
+        let mut bytes = KeyBytes::default();
+        getrandom::fill(bytes.expose_secret_mut()).map_err(|error| SealError::Random(error.to_string()))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        // Such a file is closed to others from its first moment.
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        file.write_all(bytes.expose_secret()).map_err(failed)?;
+        file.as_file().sync_all().map_err(failed)?;
+        match file.persist_noclobber(path) {
+            Ok(_) => {}
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(error.error)),
+        }
+        sync_folder(folder).map_err(failed)?;
+        Key::load(path)?.ok_or_else(|| SealError::KeyMissing { path: path.to_owned() })
+    }
+
+    fn of(bytes: KeyBytes) -> Key {
+        let digest = Sha256::new().chain_update(b"twitchy vault key\0").chain_update(bytes.expose_secret()).finalize();
+        let mut fingerprint = [0; FINGERPRINT];
+        fingerprint.copy_from_slice(&digest[..FINGERPRINT]);
+        Key { bytes, fingerprint }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8; 32] {
+        self.bytes.expose_secret()
+    }
+
+    pub(super) fn fingerprint(&self) -> [u8; FINGERPRINT] {
+        self.fingerprint
+    }
+}
+
+#[cfg(unix)]
+fn is_private(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(file.metadata()?.permissions().mode() & 0o077 == 0)
+}
+
+#[cfg(not(unix))]
+fn is_private(_: &File) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// The name too is to outlive a power cut.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}

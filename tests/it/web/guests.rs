@@ -1,0 +1,211 @@
+//! A module that asks the web, from its call to the answer in chat.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tests::guests;
+use twitchy::domain::audit::Actor;
+use twitchy::domain::effect::{Commit, Committed, Effect};
+use twitchy::domain::invocation::{InvocationId, Origin};
+use twitchy::domain::manifest::Manifest;
+use twitchy::sandbox::transaction::web::Requests;
+use twitchy::sandbox::transaction::{HostCallError, Transaction};
+use twitchy::sandbox::web::{Method, SendRequestError};
+use twitchy::sandbox::{Call, InvokeError};
+use twitchy::store::Store;
+use twitchy::vault::SecretPlace;
+
+use super::internet::{API, Heard, Internet, OTHER, ok, read_request, redirect, request, say};
+use crate::sandbox::fixture::{Fixture, SHOP, Terms, text};
+
+const URL: &str = "https://api.example.com/";
+
+async fn begin(internet: &Arc<Internet>) -> (Fixture, Arc<Manifest>) {
+    let fixture = Fixture::with(Terms { web: Some(internet.patient_client()), ..Terms::default() }).await;
+    let manifest = fixture.add(guests::FETCHES).await;
+    (fixture, manifest)
+}
+
+fn call(fixture: &Fixture, manifest: &Arc<Manifest>, command: &str, arguments: &[&str]) -> Call {
+    fixture.change_call(manifest, |invocation| {
+        invocation.command = command.into();
+        invocation.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    })
+}
+
+async fn commit(store: &Store, id: &str, effect: Effect) {
+    let commit = Commit {
+        invocation: InvocationId { origin: Origin::Event, id: id.into() },
+        channel: SHOP,
+        by: Actor::Host,
+        address: None,
+        caller: None,
+        version: None,
+        noted: Vec::new(),
+        effects: vec![effect],
+        replies: Vec::new(),
+        at: std::time::SystemTime::UNIX_EPOCH,
+    };
+    assert_eq!(store.commit(commit).await.unwrap(), Committed::Done);
+}
+
+async fn enter_token(fixture: &Fixture, token: &str) {
+    let module = "fetches".parse().unwrap();
+    let place = SecretPlace { channel: SHOP, module: &module, key: "token" };
+    let sealed = fixture.sealer.seal(place, &SecretString::from(token)).unwrap();
+    let effect = Effect::ChangeSecret { module: module.clone(), key: "token".to_owned(), sealed: Some(sealed) };
+    commit(&fixture.world.store, "enters the token", effect).await;
+}
+
+#[tokio::test]
+async fn a_module_asks_within_its_grants_and_the_bot_lives_on() {
+    let internet = Internet::new();
+    let (fixture, manifest) = begin(&internet).await;
+    internet.answer(API, ok("hello"));
+    internet.answer(OTHER, redirect(302, "https://stranger.example.com/"));
+    let urls = [URL, "https://other.example.com/", "http://api.example.com/", "https://127.0.0.1/"];
+    let answer = text(fixture.sandbox.invoke(call(&fixture, &manifest, "fetch", &urls)).await);
+    assert!(answer.starts_with("200 hello, HttpError::NotGranted(\"stranger.example.com\"), "), "{answer}");
+    assert_eq!(answer.matches("HttpError::InvalidRequest").count(), 2, "{answer}");
+    fixture.answers_balance().await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_declared_but_not_granted_is_not_asked() {
+    let internet = Internet::new();
+    let (fixture, manifest) = begin(&internet).await;
+    let mut call = call(&fixture, &manifest, "fetch", &[URL]);
+    call.grants.http_hosts = vec![OTHER.to_owned(), "stranger.example.com".to_owned()];
+    assert_eq!(text(fixture.sandbox.invoke(call.clone()).await), "HttpError::NotGranted(\"api.example.com\")");
+    // Granted, as somebody did for an older version, but this one does not declare it.
+    Arc::make_mut(&mut call.invocation).arguments = vec!["https://stranger.example.com/".to_owned()];
+    assert_eq!(text(fixture.sandbox.invoke(call).await), "HttpError::NotGranted(\"stranger.example.com\")");
+    assert_eq!(internet.lookups(), 0);
+}
+
+#[tokio::test]
+async fn an_invocation_asks_so_often_and_for_so_much() {
+    let internet = Internet::new();
+    let (fixture, manifest) = begin(&internet).await;
+    let heard = internet.answer(API, ok("hello"));
+    let answer = text(fixture.sandbox.invoke(call(&fixture, &manifest, "fetch", &[URL; 5])).await);
+    assert_eq!(answer, "200 hello, 200 hello, 200 hello, 200 hello, HttpError::OverBudget");
+    assert_eq!(heard.list().len(), 4);
+    // Each is allowed by itself, and all of them together are not.
+    internet.answer(API, ok(&"a".repeat(200 << 10)));
+    let mut run = Transaction::new(Arc::clone(&fixture.world), Arc::new(call(&fixture, &manifest, "fetch", &[])));
+    for expected in [Ok(200), Ok(200), Err(SendRequestError::TooLarge)] {
+        let mut asked = request(Method::Get, URL);
+        asked.headers.clear();
+        let sent = run.send(asked).await.map(|response| response.status).map_err(told);
+        assert_eq!(sent, expected);
+    }
+}
+
+fn told(error: HostCallError<SendRequestError>) -> SendRequestError {
+    match error {
+        HostCallError::Told(error) => error,
+        HostCallError::Fault(fault) => panic!("{fault}"),
+    }
+}
+
+#[tokio::test]
+async fn a_secret_reaches_the_host_and_nobody_else() {
+    let internet = Internet::new();
+    let (fixture, manifest) = begin(&internet).await;
+    let heard = internet.answer(API, ok("done"));
+    let missing = text(fixture.sandbox.invoke(call(&fixture, &manifest, "post", &[URL])).await);
+    assert_eq!(missing, "HttpError::InvalidRequest(\"the secret setting \\\"token\\\" is not set\")");
+    assert_eq!(heard.list(), Vec::<String>::new());
+    enter_token(&fixture, "hunter2").await;
+    let posted = call(&fixture, &manifest, "post", &[URL]);
+    let id = posted.invocation.id.id.clone();
+    assert_eq!(text(fixture.sandbox.invoke(posted).await), "200 done");
+    let asked = heard.list().remove(0);
+    assert!(asked.contains("authorization: Bearer hunter2\r\n"), "{asked}");
+    assert!(asked.contains(&format!("idempotency-key: {id}-1\r\n")), "{asked}");
+    assert!(asked.ends_with("\r\n\r\nhello"), "{asked}");
+}
+
+/// Writes what the guest has read before it answers, so many times.
+fn serve_meddler(internet: &Internet, store: &Arc<Store>, times: usize) -> Arc<AtomicUsize> {
+    let (store, asked) = (Arc::clone(store), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&asked);
+    internet.serve(API, move |mut stream| {
+        let (store, asked) = (Arc::clone(&store), count.fetch_add(1, Ordering::SeqCst));
+        async move {
+            read_request(&mut stream).await;
+            if asked < times {
+                let (module, value) = ("fetches".parse().unwrap(), (10 * (asked + 1)).to_string().into_bytes());
+                let effect = Effect::SaveEntry { module, key: "count".to_owned(), value };
+                commit(&store, &format!("meddler {asked}"), effect).await;
+            }
+            say(&mut stream, ok("done").as_bytes()).await;
+        }
+    });
+    asked
+}
+
+#[tokio::test]
+async fn a_run_after_a_conflict_sends_nothing_again() {
+    let internet = Internet::new();
+    let (fixture, manifest) = begin(&internet).await;
+    enter_token(&fixture, "hunter2").await;
+    let asked = serve_meddler(&internet, &fixture.world.store, 1);
+    assert_eq!(text(fixture.sandbox.invoke(call(&fixture, &manifest, "post", &[URL])).await), "200 done");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    let count = fixture.world.store.load_entry(SHOP, &manifest.name, "count").unwrap().1;
+    assert_eq!(count, Some(b"11".to_vec()), "it ran on what was there by then");
+}
+
+#[tokio::test]
+async fn a_run_that_would_send_something_else_is_a_conflict() {
+    let internet = Internet::new();
+    let (fixture, manifest) = begin(&internet).await;
+    enter_token(&fixture, "hunter2").await;
+    let asked = serve_meddler(&internet, &fixture.world.store, 1);
+    let ended = fixture.sandbox.invoke(call(&fixture, &manifest, "post-count", &[URL])).await;
+    assert_eq!(ended.unwrap_err(), InvokeError::Conflict);
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    fixture.answers_balance().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_sends_nothing() {
+    let internet = Internet::new();
+    let (fixture, manifest) = begin(&internet).await;
+    let call = Arc::new(call(&fixture, &manifest, "fetch", &[]));
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let requests = Arc::new(Requests::new(deadline, true));
+    let mut run = Transaction::new(Arc::clone(&fixture.world), call).with_requests(&requests);
+    assert_eq!(run.send(request(Method::Post, URL)).await.map_err(told), Err(SendRequestError::NotSent));
+    assert_eq!(internet.lookups(), 0);
+}
+
+#[tokio::test]
+async fn who_has_no_time_left_sends_nothing() {
+    let internet = Internet::new();
+    let (fixture, manifest) = begin(&internet).await;
+    let call = Arc::new(call(&fixture, &manifest, "fetch", &[]));
+    let requests = Arc::new(Requests::new(tokio::time::Instant::now(), false));
+    let mut run = Transaction::new(Arc::clone(&fixture.world), call).with_requests(&requests);
+    assert_eq!(run.send(request(Method::Post, URL)).await.map_err(told), Err(SendRequestError::OverBudget));
+    assert_eq!(internet.lookups(), 0);
+}
+
+#[tokio::test]
+async fn an_id_that_a_caller_chose_is_not_told_to_the_web() {
+    let internet = Internet::new();
+    let (fixture, manifest) = begin(&internet).await;
+    enter_token(&fixture, "hunter2").await;
+    let heard: Heard = internet.answer(API, ok("done"));
+    let mut call = call(&fixture, &manifest, "post", &[URL]);
+    let id = InvocationId { origin: Origin::Http, id: "0123456789ab my own\r\nkey".into() };
+    Arc::make_mut(&mut call.invocation).id = id;
+    assert_eq!(text(fixture.sandbox.invoke(call).await), "200 done");
+    let asked = heard.list().remove(0);
+    let key = asked.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).unwrap();
+    assert!(key.len() == 34 && key.ends_with("-1") && !asked.contains("my own"), "{asked}");
+}
