@@ -10,6 +10,9 @@ use crate::config::{AccountConfig, Config, TokenSource};
 
 const UNLIMITED: &str = "limits.enforce is false: nothing holds messages and joins back, which is for load tests only";
 
+const OPEN: &str =
+    "http.listen is reached by other machines, and http.public_url is no https:// one: keys may travel in plain text";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The configuration file.
@@ -56,7 +59,10 @@ pub(super) fn list_warnings(config: &Config) -> Vec<String> {
         _ => None,
     };
     let unlimited = (!config.limits.enforce).then(|| UNLIMITED.to_owned());
-    config.accounts.iter().filter_map(open_file).chain(unlimited).collect()
+    let is_https = config.http.public_url.as_ref().is_some_and(|url| url.is_https);
+    let is_open = config.http.listen.is_some_and(|listen| !listen.ip().is_loopback()) && !is_https;
+    let open = is_open.then(|| OPEN.to_owned());
+    config.accounts.iter().filter_map(open_file).chain(unlimited).chain(open).collect()
 }
 
 fn summary(config: &Config) -> String {

@@ -48,7 +48,7 @@ impl Default for HttpConfig {
             connections: 512,
             body: 64 << 10,
             header_within: Duration::from_secs(10),
-            request_within: Duration::from_secs(60),
+            request_within: Duration::from_secs(120),
         }
     }
 }

@@ -8,7 +8,8 @@
 //! #[utoipa::path(..., params(("Idempotency-Key" = Option<String>, Header, description = "...")))]
 //! ```
 //!
-//! The whole body is read first, as the key is bound to it. Whoever hangs up does not stop what was begun: its answer is
+//! Where that is more than `[http] body`, the route needs `DefaultBodyLimit::max` as well, for its own extractors. The whole
+//! body is read first, as the key is bound to it. Whoever hangs up does not stop what was begun: its answer is
 //! kept for when they ask again. Answers that say "again, later" (429 and 5xx) and those over 64 KiB are not kept.
 
 use std::collections::HashMap;

@@ -44,6 +44,19 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
+fn an_api_that_others_reach_without_encryption_is_warned_of() {
+    let check = |public_url: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, format!("http.public_url = \"{public_url}\"\n{GOOD}")).unwrap();
+        let mut command = twitchy(&["check-config", "--config", path.to_str().unwrap()]);
+        Finished::of(command.env("TWITCHY_TEST_TOKEN", "abc").env("TWITCHY_HTTP_LISTEN", "0.0.0.0:8080"))
+    };
+    assert!(check("auto").errors.contains("keys may travel in plain text"));
+    assert_eq!(check("https://bot.example").errors, "");
+}
+
+#[test]
 fn all_mistakes_are_told_with_their_lines() {
     let finished = check(&format!("[twitch]\nirc_servr = \"a\"\n[limits]\nwindow = 30\n{GOOD}"), Some("abc"));
     assert_eq!(finished.code, Some(2));
