@@ -1,5 +1,6 @@
 //! `twitchy demo`: the host and a Twitch in a box in one process, to chat with.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -23,6 +24,9 @@ pub(super) struct Arguments {
     /// Play the lines of this file, and print the whole chat.
     #[arg(long, value_name = "FILE")]
     pub(super) script: Option<PathBuf>,
+    /// Answer the HTTP API too, on this machine: at port 8080, or at the address given; 127.0.0.1:0 takes any free port.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:8080", value_parser = parse_loopback, conflicts_with = "script")]
+    pub(super) api: Option<SocketAddr>,
     /// The folder that keeps the demo's state.
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
@@ -43,8 +47,14 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match script {
         Some(script) => runtime.block_on(script::play(&script, state.path(), &cache_dir)),
-        None => runtime.block_on(prompt::chat(&state, &cache_dir)),
+        None => runtime.block_on(prompt::chat(&state, &cache_dir, arguments.api)),
     }
+}
+
+/// The demo's key is shown on the screen: nobody else's machine may use it.
+fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback());
+    address.ok_or_else(|| "an address of this machine, such as 127.0.0.1:8080".to_owned())
 }
 
 /// The folder of the demo's state.

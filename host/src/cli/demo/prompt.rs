@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::io::{IsTerminal, stdout};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use fake_twitch::Observed;
+use secrecy::ExposeSecret;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::Instant;
@@ -44,12 +46,23 @@ What can be typed:
 A chatter waits a few seconds between commands, and is not answered before; moderators need not wait.";
 
 /// Until /quit, the end of the input, or a signal.
-pub(super) async fn chat(state: &State, cache_dir: &Path) -> anyhow::Result<ExitCode> {
+pub(super) async fn chat(state: &State, cache_dir: &Path, api: Option<SocketAddr>) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    let stage = Stage::start(state.path(), cache_dir).await?;
+    let stage = Stage::start(state.path(), cache_dir, api).await?;
     let mut heard = stage.subscribe();
     let mut chat = Chat::new(Terminal::open(prompt_of(&first_channel(), "alice"))?);
     chat.welcome(state);
+    if let Some(door) = stage.open_api().await? {
+        chat.terminal.show(format!(
+            "The API is at http://{0}, and described at http://{0}/api/docs. For another terminal:\n  \
+             export TWITCHY_URL=http://{0} TWITCHY_API_KEY={1}\n  twitchy module list\n\
+             #shop is channel {2} there, and #cafe {3}. The key ends in a day.",
+            door.address,
+            door.key.expose_secret(),
+            door.channels[0],
+            door.channels[1],
+        ));
+    }
     loop {
         tokio::select! {
             message = heard.recv() => match message {

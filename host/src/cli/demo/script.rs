@@ -63,7 +63,7 @@ pub(super) fn first_channel() -> Login {
 /// Until the end of the script, or a signal.
 pub(super) async fn play(script: &Script, state_dir: &Path, cache_dir: &Path) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    let stage = Stage::start(state_dir, cache_dir).await?;
+    let stage = Stage::start(state_dir, cache_dir, None).await?;
     let exit_code = tokio::select! {
         played = play_on(&stage, script) => played.map(|()| ExitCode::SUCCESS),
         signal = signals.next() => Ok(signal.exit_code()),

@@ -17,9 +17,15 @@ use super::speech::{Speech, Words};
 use crate::app::{App, Surroundings, database_path, open_store};
 use crate::config::{AccountConfig, Config, SeedChannel, ServerAddress, TokenSource};
 use crate::domain::amount::Amount;
+use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::{ChannelId, ChatterId, Login};
 use crate::domain::ports::{Credentials, FetchTokenError, SystemClock};
+use crate::domain::principal::KeyScope;
 use crate::domain::role::Role;
+use crate::http::api::keys::{NewKey, make_key};
+use crate::http::entropy::SystemEntropy;
+use crate::http::key::KeySecret;
+use crate::http::timestamp::write_timestamp;
 use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
 use crate::store::chatters::KnownChatter;
@@ -35,6 +41,18 @@ const ACCESS_TOKEN: &str = "demo";
 /// How long the bot may take to get where it is wanted before the demo goes on without it.
 const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 
+/// Requests in a second, of the demo's key.
+const DEMO_RATE: u32 = 100_000;
+const KEY_ENDS_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How the demo's API is entered.
+pub(super) struct Door {
+    pub(super) address: SocketAddr,
+    pub(super) key: SecretString,
+    /// The ids of [`CHANNELS`].
+    pub(super) channels: [String; 2],
+}
+
 /// Host and Twitch, running.
 pub(super) struct Stage {
     twitch: FakeTwitch,
@@ -46,7 +64,8 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Everything is in its place when this returns: the bot sits in its channels and answers.
-    pub(super) async fn start(state_dir: &Path, cache_dir: &Path) -> anyhow::Result<Stage> {
+    /// With the HTTP API at `api`, where there is to be one.
+    pub(super) async fn start(state_dir: &Path, cache_dir: &Path, api: Option<SocketAddr>) -> anyhow::Result<Stage> {
         let started_at = Instant::now();
         let twitch = FakeTwitch::new(&Settings { seed: fresh_seed(), base_time: SystemTime::now() });
         let address = twitch.listen().await.context("cannot listen on this machine's loopback interface")?;
@@ -61,12 +80,28 @@ impl Stage {
             twitch_counts_on: false,
             cache_dir: cache_dir.to_owned(),
         };
-        let app = App::start(demo_config(state_dir, address)?, surroundings).await?;
+        let app = App::start(demo_config(state_dir, address, api)?, surroundings).await?;
         let stage = Stage { twitch, app, open: Mutex::new(open), started_at };
         stage.settle().await;
         stage.seed_balances().await?;
         debug!(took = ?started_at.elapsed(), "the stage is set");
         Ok(stage)
+    }
+
+    /// Where the API is, and a new operator's key for it; None where there is none.
+    pub(super) async fn open_api(&self) -> anyhow::Result<Option<Door>> {
+        let Some(address) = self.app.address() else { return Ok(None) };
+        let now = SystemTime::now();
+        let wanted = NewKey {
+            name: "the demo's".to_owned(),
+            scopes: vec![KeyScope::Operator.to_string()],
+            role: None,
+            expires_at: Some(write_timestamp(now + KEY_ENDS_AFTER)),
+        };
+        let secret = KeySecret::make(&SystemEntropy);
+        let key = make_key(&secret, &wanted, now).map_err(|wrong| anyhow::anyhow!("the demo's key: {wrong:?}"))?;
+        self.app.store.save_api_key(key, Stamp { by: Actor::CommandLine, at: now, address: None }).await?;
+        Ok(Some(Door { address, key: secret.reveal(), channels: CHANNELS.map(|channel| self.twitch.user_id(channel)) }))
     }
 
     /// Every message from now on, the bot's and the chatters'.
@@ -175,13 +210,14 @@ fn set_up_twitch(twitch: &FakeTwitch, open: &HashSet<Login>) -> anyhow::Result<(
     Ok(())
 }
 
-fn demo_config(state_dir: &Path, address: SocketAddr) -> anyhow::Result<Config> {
+fn demo_config(state_dir: &Path, address: SocketAddr, api: Option<SocketAddr>) -> anyhow::Result<Config> {
     let bot: Login = BOT.parse()?;
     let mut config = Config { data_dir: state_dir.to_owned(), ..Config::default() };
     config.twitch.irc_server = ServerAddress { is_tls: false, host: address.ip().to_string(), port: address.port() };
     config.accounts = vec![AccountConfig { login: bot.clone(), token: TokenSource::Environment(String::new()) }];
-    // Another host may hold the port.
-    config.http.listen = None;
+    config.http.listen = api;
+    // Who tries it out, by hand or with a fuzzer, is on this machine and alone.
+    (config.http.rate, config.http.burst) = (DEMO_RATE, DEMO_RATE);
     for channel in CHANNELS {
         config.channels.join.push(SeedChannel { login: channel.parse()?, account: bot.clone() });
     }
