@@ -8,7 +8,6 @@ use super::columns::{At, Json};
 use super::writer::Abort;
 use super::{Store, StoreError, audit};
 use crate::domain::audit::Stamp;
-use crate::domain::id::ChannelId;
 use crate::domain::principal::{KeyId, KeyScope};
 use crate::domain::role::Role;
 
@@ -163,6 +162,7 @@ mod tests {
 
     use super::*;
     use crate::domain::audit::Actor;
+    use crate::domain::id::ChannelId;
     use crate::domain::ports::Clock;
     use crate::store::fixture::Fixture;
 
