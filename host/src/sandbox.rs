@@ -176,6 +176,7 @@ impl Sandbox {
     pub fn start(config: &SandboxConfig, workshop: Workshop, world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
         let components = Arc::clone(&workshop.components);
         let registry = Arc::new(Registry::start(config, workshop)?);
+        registry.counts.tell(world.telemetry.clone());
         let threads = GuestThreads::start(config.threads).map_err(StartSandboxError::Runtime)?;
         let lanes = Arc::new(Lanes::new(threads));
         Ok(Sandbox { invoker: Arc::new(Invoker::new(registry, world, config)), lanes, components })
