@@ -278,6 +278,8 @@ impl App {
             telemetry: self.telemetry.clone(),
             clock: self.clock.clone(),
             accounts: self.accounts.clone(),
+            readings: self.readings(),
+            stop: self.stop_serving.clone(),
         };
         let router = build_router(http::join_api(config.clone(), surroundings));
         self.serving.start("http", serve(listener, router, config, self.stop_serving.clone()));

@@ -6,6 +6,9 @@
 //! how the process listens and ends, which is `app`'s.
 
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::chat::dispatch::Dispatch;
 use crate::config::HttpConfig;
@@ -14,6 +17,7 @@ use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::telemetry::reading::Readings;
 
 pub mod access;
 pub mod address;
@@ -49,6 +53,9 @@ pub struct Parts {
     pub config: HttpConfig,
     pub readiness: Box<dyn health::Readiness>,
     pub entropy: Box<dyn entropy::Entropy>,
+    pub readings: Readings,
+    /// When it is cancelled, answers that have no end of their own are over.
+    pub stop: CancellationToken,
 }
 
 /// What endpoints work with. They take it as `State<Arc<Api>>`.
@@ -65,12 +72,18 @@ pub struct Api {
     gate: gate::Gate,
     running: idempotency::Running,
     document: OnceLock<document::Served>,
+    readings: Readings,
+    listeners: api::events::Listeners,
+    begun: SystemTime,
+    stop: CancellationToken,
 }
 
 impl Api {
     pub fn new(parts: Parts) -> Arc<Api> {
-        let Parts { store, setup, sandbox, dispatch, telemetry, clock, config, readiness, entropy } = parts;
+        let Parts { store, setup, sandbox, dispatch, telemetry, clock, config, readiness, entropy, readings, stop } =
+            parts;
         let gate = gate::Gate::new(&config);
+        let begun = clock.now().wall;
         Arc::new(Api {
             store,
             setup,
@@ -84,6 +97,10 @@ impl Api {
             gate,
             running: idempotency::Running::default(),
             document: OnceLock::new(),
+            readings,
+            listeners: api::events::Listeners::default(),
+            begun,
+            stop,
         })
     }
 

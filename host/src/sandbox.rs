@@ -51,6 +51,7 @@ use crate::domain::invocation::{CommandError, Invocation};
 use crate::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
 use crate::domain::message::Reply;
 use crate::domain::report::{Fault, Usage};
+use crate::domain::trace::Trace;
 use crate::store::components::Components;
 use compiler::CompilerProgram;
 use invoke::Invoker;
@@ -176,6 +177,7 @@ impl Sandbox {
     pub fn start(config: &SandboxConfig, workshop: Workshop, world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
         let components = Arc::clone(&workshop.components);
         let registry = Arc::new(Registry::start(config, workshop)?);
+        registry.counts.tell(world.telemetry.clone());
         let threads = GuestThreads::start(config.threads).map_err(StartSandboxError::Runtime)?;
         let lanes = Arc::new(Lanes::new(threads));
         Ok(Sandbox { invoker: Arc::new(Invoker::new(registry, world, config)), lanes, components })
@@ -289,13 +291,15 @@ pub struct Call {
     pub by: Actor,
     /// Runs in full, and then nothing is kept: no change, no outcome, no request to the web.
     pub is_dry_run: bool,
+    pub trace: Trace,
 }
 
 impl Call {
-    /// As the chatter of the invocation, and in earnest.
+    /// As the chatter of the invocation, in earnest, and without a trace.
     pub fn new(manifest: Arc<Manifest>, grants: Grants, invocation: Invocation) -> Call {
         let by = Actor::Chatter { id: invocation.chatter.id, login: invocation.chatter.login.clone() };
-        Call { manifest, grants, invocation: Arc::new(invocation), by, is_dry_run: false }
+        let invocation = Arc::new(invocation);
+        Call { manifest, grants, invocation, by, is_dry_run: false, trace: Trace::default() }
     }
 }
 

@@ -140,10 +140,16 @@ impl Telemetry {
         admission
     }
 
-    /// A module's lines in a channel, or in all of them, that came after the one numbered `after`: the oldest of them
+    /// A module's lines in some channels, or in all of them, that came after the one numbered `after`: the oldest of them
     /// first, and `limit` at most.
-    pub fn list_lines(&self, module: &ModuleName, channel: Option<ChannelId>, after: u64, limit: usize) -> LinePage {
-        self.lines.list(module, channel, after, limit)
+    pub fn list_lines(
+        &self,
+        module: &ModuleName,
+        channels: Option<&[ChannelId]>,
+        after: u64,
+        limit: usize,
+    ) -> LinePage {
+        self.lines.list(module, channels, after, limit)
     }
 
     /// An HTTP request was answered. `route` is its template (`/api/v1/modules/{name}`), never its path; None where there

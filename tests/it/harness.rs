@@ -336,6 +336,7 @@ pub(crate) fn message(channel: &str, role: Role, name: &str, id: usize, text: &s
         is_action: false,
         reply_to: None,
         sent_at: SystemTime::UNIX_EPOCH,
+        received_at: None,
         is_shared_copy: false,
     }
 }

@@ -1,8 +1,11 @@
 //! The API from outside: requests as text in, answers as text out.
 
 mod access;
+mod events;
 mod harness;
 mod idempotency;
 mod keys;
 mod limits;
+mod logs;
+mod metrics;
 mod socket;

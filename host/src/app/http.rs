@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::chat::dispatch::Dispatch;
 use crate::config::HttpConfig;
@@ -18,6 +19,7 @@ use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::telemetry::reading::Readings;
 use crate::twitch::account::{AccountState, Phase};
 
 /// Listens, where there is to be an API.
@@ -41,10 +43,12 @@ pub(super) struct Surroundings {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) accounts: Vec<(Login, watch::Receiver<AccountState>)>,
+    pub(super) readings: Readings,
+    pub(super) stop: CancellationToken,
 }
 
 pub(super) fn join_api(config: HttpConfig, surroundings: Surroundings) -> Arc<Api> {
-    let Surroundings { store, setup, sandbox, dispatch, telemetry, clock, accounts } = surroundings;
+    let Surroundings { store, setup, sandbox, dispatch, telemetry, clock, accounts, readings, stop } = surroundings;
     Api::new(Parts {
         store,
         setup,
@@ -55,6 +59,8 @@ pub(super) fn join_api(config: HttpConfig, surroundings: Surroundings) -> Arc<Ap
         config,
         readiness: Box::new(Connections(accounts)),
         entropy: Box::new(SystemEntropy),
+        readings,
+        stop,
     })
 }
 

@@ -33,6 +33,7 @@ pub mod answer;
 mod blame;
 pub mod call;
 mod seen;
+mod traced;
 
 use accept::Silence;
 

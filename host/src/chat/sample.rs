@@ -27,6 +27,7 @@ pub(crate) fn message(id: u64, login: &str, text: &str) -> ChatMessage {
         is_action: false,
         reply_to: None,
         sent_at: SystemTime::UNIX_EPOCH,
+        received_at: None,
         is_shared_copy: false,
     }
 }

@@ -1,6 +1,6 @@
 //! What `[http]` holds, and how an address, a network and a host's name are written.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ pub struct HttpConfig {
     pub hosts: Vec<HostName>,
     /// Whose word on a caller's address counts.
     pub trusted_proxies: Vec<Network>,
+    /// Who reads the metrics without a key.
+    pub metrics_from: Vec<Network>,
     /// Requests a second of one key.
     pub rate: u32,
     /// Requests of one key at once after a pause.
@@ -40,6 +42,10 @@ impl Default for HttpConfig {
             public_url: None,
             hosts: Vec::new(),
             trusted_proxies: Vec::new(),
+            metrics_from: vec![
+                Network { address: Ipv4Addr::new(127, 0, 0, 0).into(), bits: 8 },
+                Network { address: Ipv6Addr::LOCALHOST.into(), bits: 128 },
+            ],
             rate: 50,
             burst: 200,
             concurrency: 16,
@@ -104,7 +110,7 @@ impl FromStr for HostName {
             && text.len() <= 253
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
         let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-        let is_ipv6 = inside.is_some_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok());
+        let is_ipv6 = inside.is_some_and(|text| text.parse::<Ipv6Addr>().is_ok());
         (is_name || is_ipv6).then(|| HostName(text.to_ascii_lowercase().into())).ok_or(ParseHttpError::HostName)
     }
 }

@@ -260,6 +260,7 @@ fn read_http(mut section: Section<'_, '_>, defaults: HttpConfig) -> HttpConfig {
         public_url: section.take("public_url", PublicUrlOrAuto(defaults.public_url)).0,
         hosts: section.take("hosts", defaults.hosts),
         trusted_proxies: section.take("trusted_proxies", defaults.trusted_proxies),
+        metrics_from: section.take("metrics_from", defaults.metrics_from),
         rate: section.take("rate", defaults.rate),
         burst: section.take("burst", defaults.burst),
         concurrency: section.take("concurrency", defaults.concurrency),

@@ -1,9 +1,10 @@
 //! What Twitch told us, and what we say.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use super::id::{ChannelId, ChatterId, Login, MessageId};
 use super::role::Role;
+use super::trace::Trace;
 
 /// A chat room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct ChatMessage {
     pub is_action: bool,
     pub reply_to: Option<QuotedMessage>,
     pub sent_at: SystemTime,
+    /// When its line was read; None where it came over no connection.
+    pub received_at: Option<Instant>,
     /// Brought here from another room of a shared chat: its own room's copy is the one to answer.
     pub is_shared_copy: bool,
 }
@@ -122,5 +125,6 @@ pub struct OutgoingMessage {
     /// The role of whoever is answered: the outbox serves the broadcaster and moderators first.
     pub role: Role,
     /// When the command was asked for: stale answers are not sent.
-    pub asked_at: std::time::Instant,
+    pub asked_at: Instant,
+    pub trace: Trace,
 }

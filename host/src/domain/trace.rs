@@ -143,6 +143,13 @@ impl Trace {
         });
     }
 
+    /// Notes a step that ends now.
+    pub fn note_since(&self, step: Step, from: Instant) {
+        if self.is_on() {
+            self.note(step, from, Instant::now());
+        }
+    }
+
     /// A step that lasts until what is returned is dropped.
     pub fn enter(&self, step: Step) -> Entered<'_> {
         Entered { trace: self, step, from: self.is_on().then(Instant::now) }

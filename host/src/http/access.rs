@@ -25,6 +25,9 @@ pub enum Standing {
     OtherChannel,
 }
 
+/// The one path that needs no key either where the request comes from an address of `[http] metrics_from`.
+const METRICS: &str = "/metrics";
+
 const YES: bool = true;
 const NO_: bool = false;
 
@@ -35,12 +38,15 @@ pub const TABLE: &[Row] = &[
     //                                              nobody operator own  other channel
     row("GET",    "/api/docs",                      [YES,  YES,     YES, YES]),
     row("GET",    "/api/docs.css",                  [YES,  YES,     YES, YES]),
+    row("GET",    "/api/v1/events",                 [NO_,  YES,     YES, YES]),
     row("GET",    "/api/v1/keys",                   [NO_,  YES,     NO_, NO_]),
     row("POST",   "/api/v1/keys",                   [NO_,  YES,     NO_, NO_]),
     row("DELETE", "/api/v1/keys/{id}",              [NO_,  YES,     NO_, NO_]),
     row("GET",    "/api/v1/keys/self",              [NO_,  YES,     YES, YES]),
+    row("GET",    "/api/v1/modules/{name}/logs",    [NO_,  YES,     YES, YES]),
     row("GET",    "/api/v1/openapi.json",           [YES,  YES,     YES, YES]),
     row("GET",    "/healthz",                       [YES,  YES,     YES, YES]),
+    row("GET",    METRICS,                          [NO_,  YES,     NO_, NO_]),
     row("GET",    "/readyz",                        [YES,  YES,     YES, YES]),
 ];
 
@@ -51,6 +57,11 @@ const fn row(method: &'static str, path: &'static str, open_to: [bool; 4]) -> Ro
 impl Row {
     pub fn is_open_to(&self, standing: Standing) -> bool {
         self.open_to[standing as usize]
+    }
+
+    /// Whether an address of `[http] metrics_from` needs no key for it.
+    pub(super) fn is_metrics(&self) -> bool {
+        self.path == METRICS
     }
 
     /// Whether it asks for a key.

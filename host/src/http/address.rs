@@ -43,6 +43,17 @@ pub(super) fn find_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network
     address
 }
 
+/// Whether it is certain that a request comes from an address of `[http] metrics_from`. What a proxy passed on is its
+/// caller's; where the proxy does not say whose, or is not trusted, it may be anybody's.
+pub(super) fn is_known(peer: IpAddr, headers: &HeaderMap, config: &HttpConfig) -> bool {
+    let contain = |networks: &[Network], address| networks.iter().any(|network| network.contains(address));
+    let trusted = &config.trusted_proxies;
+    let is_forwarded = ["forwarded", "via", "x-forwarded-for"].iter().any(|name| headers.contains_key(*name));
+    let address = find_address(peer, headers, trusted);
+    let is_certain = !contain(trusted, address) && (!is_forwarded || contain(trusted, peer));
+    is_certain && contain(&config.metrics_from, address)
+}
+
 /// Some proxies write the port, too.
 fn parse_forwarded(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);

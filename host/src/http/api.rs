@@ -19,9 +19,17 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::Api;
 
+mod event;
+pub mod events;
 pub mod keys;
+pub mod logs;
+pub mod metrics;
 
 /// `api` is for layers of single routes, such as [`super::idempotency::answer_once`].
 pub(super) fn routes(_api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::default().merge(keys::routes())
+    OpenApiRouter::default()
+        .merge(keys::routes())
+        .merge(metrics::routes())
+        .merge(logs::routes())
+        .merge(events::routes())
 }

@@ -41,6 +41,8 @@ pub enum ApiError {
     PreconditionRequired,
     /// Worth asking again after so long.
     RateLimited(Duration),
+    /// Of events: they listen on, and so a place is free when one of them leaves.
+    TooManyListeners,
     /// Our fault; what went wrong was logged.
     Internal,
     /// The host stops, or has not quite started.
@@ -95,7 +97,7 @@ impl ApiError {
             ApiError::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             ApiError::InvalidValues(_) | ApiError::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             ApiError::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
-            ApiError::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            ApiError::RateLimited(_) | ApiError::TooManyListeners => StatusCode::TOO_MANY_REQUESTS,
             ApiError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             ApiError::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -123,6 +125,7 @@ impl ApiError {
             ApiError::IdempotencyKeyReused => "idempotency_key_reused",
             ApiError::PreconditionRequired => "precondition_required",
             ApiError::RateLimited(_) => "rate_limited",
+            ApiError::TooManyListeners => "too_many_listeners",
             ApiError::Internal => "internal",
             ApiError::NotReady(_) => "not_ready",
         }
@@ -155,6 +158,7 @@ impl ApiError {
             ApiError::PreconditionRequired => {
                 "Send the ETag of what you have read as If-Match, or * to change it anyway."
             }
+            ApiError::TooManyListeners => "Too many listen to events already; end one of yours, or try again later.",
             ApiError::Internal => "Something went wrong here; the host's log says what.",
             ApiError::NotReady(_) => "The host is not ready.",
         };
@@ -170,6 +174,7 @@ impl ApiError {
             }
             ApiError::MethodNotAllowed(allow) => Some((ALLOW, HeaderValue::from_str(allow).ok()?)),
             ApiError::RateLimited(wait) => Some((RETRY_AFTER, whole_seconds(*wait).into())),
+            ApiError::TooManyListeners => Some((RETRY_AFTER, HeaderValue::from_static("60"))),
             _ => None,
         }
     }

@@ -18,7 +18,7 @@ use tracing::{debug, error};
 
 use super::Api;
 use super::access::{self, Row};
-use super::address::{AddressGroup, Hosts, Peer, find_address};
+use super::address::{AddressGroup, Hosts, Peer, find_address, is_known};
 use super::error::ApiError;
 use super::key::KeySecret;
 use super::principal::Principal;
@@ -115,6 +115,7 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
         let now = api.now().instant;
         lock(&api.gate.without_key).take(group, now).map_err(ApiError::RateLimited)?;
         return match row? {
+            Some(row) if row.is_metrics() && is_known(peer.ip(), request.headers(), &api.config) => Ok((request, None)),
             Some(row) if row.needs_key() => Err(ApiError::KeyMissing),
             _ => Ok((request, None)),
         };

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -57,7 +57,7 @@ fn tell_panic(_: Box<dyn Any + Send>) -> Response {
     ApiError::Internal.into_response()
 }
 
-/// Gives the request an id of ours, by which its line in the log is found, and the answer its headers.
+/// Gives the request an id of ours, by which its line in the log is found, and the answer its headers; counts it.
 async fn dress(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let mut id = [0; 8];
     api.entropy.fill(&mut id);
@@ -65,7 +65,11 @@ async fn dress(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
     let method = request.method().clone();
     // The path may name a channel, but never a secret; the query stays out of the log.
     let path = request.uri().path().to_owned();
+    let (route, began) = (request.extensions().get::<MatchedPath>().cloned(), api.now().instant);
     let mut response = next.run(request).await;
+    let took = api.now().instant.saturating_duration_since(began);
+    let route = route.as_ref().map(MatchedPath::as_str);
+    api.telemetry.note_request(route, method.as_str(), response.status().as_u16(), took);
     debug!(%id, %method, path, status = response.status().as_u16(), "answered a request");
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {

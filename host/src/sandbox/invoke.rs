@@ -26,6 +26,7 @@ use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::{CommandError, Invocation, Origin};
 use crate::domain::message::Reply;
 use crate::domain::report::Usage;
+use crate::domain::trace::Step;
 use crate::telemetry::lines::LineSource;
 
 /// The first run, and three more after conflicts.
@@ -115,7 +116,10 @@ impl Invoker {
         self.check_credit(channel, name)?;
         let deadline = self.deadline(asked_at);
         let lane = match call.manifest.is_serial() {
-            true => Some(until(deadline, self.lanes.acquire(channel)).await?),
+            true => {
+                let _waits = call.trace.enter(Step::Place);
+                Some(until(deadline, self.lanes.acquire(channel)).await?)
+            }
             false => None,
         };
         // With its turn: those who wait for the module are woken up in any order.
@@ -134,7 +138,10 @@ impl Invoker {
     async fn answer(&self, queued: Queued, usage: &mut Usage) -> Result<Answer, InvokeError> {
         let Queued { call, module, lane: _lane, meter, asked_at, deadline } = queued;
         let channel = call.invocation.channel.id;
-        let _places = until(deadline, self.places(&module, channel)).await?;
+        let _places = {
+            let _waits = call.trace.enter(Step::Place);
+            until(deadline, self.places(&module, channel)).await?
+        };
         // Again: those who ran while this one waited may have used up what there was.
         self.check_credit(channel, &call.manifest.name)?;
         if let Some(replies) = self.find_outcome(&call)? {
@@ -192,7 +199,7 @@ impl Invoker {
             usage.runs += 1;
             usage.memory = usage.memory.max(memory);
             let settled = match outcome {
-                Ok(outcome) => self.settle(outcome, transaction, call.is_dry_run).await,
+                Ok(outcome) => self.settle(outcome, transaction, call).await,
                 Err(failure) => Err(failure),
             };
             let is_over = attempt.meter.is_spent() || tokio::time::Instant::now() >= attempt.deadline;
@@ -207,6 +214,7 @@ impl Invoker {
 
     /// One run in a fresh instance.
     pub(super) async fn run(&self, attempt: &Attempt<'_>) -> Ended {
+        let _runs = attempt.call.trace.enter(Step::Run);
         let mut instance = self.open(attempt);
         let invocation = wit::Invocation::from(&*attempt.call.invocation);
         let answer = async {
@@ -267,17 +275,20 @@ impl Invoker {
         &self,
         outcome: Outcome,
         transaction: Option<Transaction>,
-        is_dry_run: bool,
+        call: &Call,
     ) -> Result<Settled, Failure> {
         let unchanged = |outcome| Ok(Settled { outcome, is_duplicate: false, changes: Vec::new() });
         let Ok(replies) = &outcome else { return unchanged(outcome) };
         let Some(commit) = transaction.and_then(|transaction| transaction.finish(replies)) else {
             return unchanged(outcome);
         };
-        if is_dry_run {
+        if call.is_dry_run {
             return Ok(Settled { outcome, is_duplicate: false, changes: commit.effects });
         }
-        let committed = self.world.store.commit(commit.clone()).await;
+        let committed = {
+            let _commits = call.trace.enter(Step::Commit);
+            self.world.store.commit(commit.clone()).await
+        };
         let committed = committed.map_err(|error| Failure::Final(InvokeError::Host(error.to_string())))?;
         // The change is made, so the answer stands; a channel that shows its old set-up is ours to look into.
         if let Err(error) = self.world.reload_setups(&commit) {

@@ -66,7 +66,7 @@ pub(super) struct Registry {
     /// One compilation in this process at a time: it takes all cores and much memory. Whoever brings the same bytes
     /// meanwhile finds them made.
     compiling: tokio::sync::Mutex<()>,
-    counts: Counts,
+    pub(super) counts: Counts,
 }
 
 /// A module that can be called.

@@ -145,9 +145,16 @@ impl Lines {
         self.lock().keep(source, lines, now)
     }
 
-    pub(super) fn list(&self, module: &ModuleName, channel: Option<ChannelId>, after: u64, limit: usize) -> LinePage {
+    pub(super) fn list(
+        &self,
+        module: &ModuleName,
+        channels: Option<&[ChannelId]>,
+        after: u64,
+        limit: usize,
+    ) -> LinePage {
         let shelf = self.lock();
-        let is_asked_for = |key: &(ModuleName, ChannelId)| key.0 == *module && channel.is_none_or(|only| key.1 == only);
+        let is_asked_for =
+            |key: &(ModuleName, ChannelId)| key.0 == *module && channels.is_none_or(|only| only.contains(&key.1));
         let rings = shelf.rings.iter().filter(|(key, _)| is_asked_for(key)).map(|(_, ring)| ring);
         let newer = rings.flat_map(|ring| {
             let first = ring.lines.partition_point(|line| line.number <= after);
@@ -248,7 +255,12 @@ mod tests {
 
     /// The lines' texts, the cursor, and whether there is more.
     fn list(lines: &Lines, channel: Option<u64>, after: u64, limit: usize) -> (Vec<String>, u64, bool) {
-        let page = lines.list(&"dice".parse().unwrap(), channel.map(ChannelId), after, limit);
+        let page = lines.list(
+            &"dice".parse().unwrap(),
+            channel.map(ChannelId).as_ref().map(std::slice::from_ref),
+            after,
+            limit,
+        );
         (page.lines.iter().map(|line| line.text.to_string()).collect(), page.cursor, page.has_more)
     }
 

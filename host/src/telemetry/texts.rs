@@ -14,7 +14,7 @@ use crate::domain::invocation::InvocationId;
 /// Texts that a slow listener may be behind.
 const TEXTS: usize = 64;
 
-/// What called, as typed after the prefix.
+/// A call, with the command's name and what followed it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SaidText {
     pub invocation: InvocationId,

@@ -145,6 +145,7 @@ fn parse_message(line: &IRCMessage, account: &Login) -> Result<ChatMessage, Pars
         is_action: action.is_some(),
         reply_to: parse_quoted(line)?,
         sent_at: parse_sent_at(line)?,
+        received_at: None,
         is_shared_copy: find_tag(line, "source-room-id").is_some_and(|id| Some(id) != find_tag(line, "room-id")),
     })
 }

@@ -130,6 +130,7 @@ mod tests {
             is_action: false,
             reply_to: is_reply.then_some(quoted),
             sent_at: SystemTime::UNIX_EPOCH,
+            received_at: None,
             is_shared_copy: false,
         }
     }

@@ -32,6 +32,7 @@ use crate::domain::message::{ChatMessage, Event, JoinFailure, OutgoingMessage, R
 use crate::domain::ports::{Callings, Credentials, FetchTokenError, Prefixes};
 use crate::domain::role::Role;
 use crate::domain::tally::Tally;
+use crate::domain::trace::Trace;
 use crate::domain::used_limits::UsedLimits;
 
 fn login(text: &str) -> Login {
@@ -229,6 +230,7 @@ impl Bot {
             reply_to: None,
             role: Role::Everyone,
             asked_at: Instant::now().into_std(),
+            trace: Trace::default(),
         }
     }
 

@@ -102,7 +102,8 @@ impl Traffic {
             return Ok(None);
         };
         let outcome = match heard {
-            Heard::Message(message) => {
+            Heard::Message(mut message) => {
+                message.received_at = Some(now.into_std());
                 // Until it is known whose room it is, nothing that is said there counts.
                 let sits_there = self.joins.is_in(&message.channel_login, message.channel_id);
                 let is_own = self.own_messages.is_own(&message, now);

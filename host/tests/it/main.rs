@@ -10,3 +10,4 @@ mod modules;
 mod process;
 mod serve;
 mod status;
+mod traces;

@@ -5,16 +5,18 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use twitchy::config::HttpConfig;
 use twitchy::http::address::Peer;
 use twitchy::http::entropy::Entropy;
 use twitchy::http::health::Readiness;
 use twitchy::http::{Api, Parts, build_router};
+use twitchy::telemetry::reading::Reading;
 
 use crate::harness::House;
 
@@ -31,6 +33,7 @@ pub(crate) struct Site {
     pub(crate) operator: String,
     pub(crate) own: String,
     pub(crate) other: String,
+    pub(crate) stop: CancellationToken,
 }
 
 /// What was answered.
@@ -66,17 +69,19 @@ impl Site {
     /// With keys of the operator, of a channel and of another channel.
     pub(crate) async fn with(config: HttpConfig) -> Site {
         let house = House::with_guests(&[]).await;
-        let unready = Arc::default();
+        let (unready, stop) = (Arc::default(), CancellationToken::new());
         let parts = Parts {
             store: house.store.clone(),
             setup: house.setup.clone(),
             sandbox: house.sandbox.clone(),
             dispatch: house.dispatch.clone(),
-            telemetry: Arc::default(),
+            telemetry: house.telemetry.clone(),
             clock: house.clock.clone(),
             config,
             readiness: Box::new(Unready(Arc::clone(&unready))),
             entropy: Box::<Counting>::default(),
+            readings: Arc::new(|| vec![Reading::level("answer", "For the tests").with(&[], 42.0)]),
+            stop: stop.clone(),
         };
         let api = Api::new(parts);
         let router = build_router(api.clone());
@@ -85,7 +90,7 @@ impl Site {
             keys.push(save_key(&house, name, scope).await);
         }
         let [operator, own, other] = keys.try_into().unwrap();
-        Site { house, api, router, unready, operator, own, other }
+        Site { house, api, router, unready, operator, own, other, stop }
     }
 
     /// `GET /path`, with a key or none.
@@ -115,7 +120,8 @@ impl Site {
         request.extensions_mut().insert(Peer(peer.parse::<SocketAddr>().unwrap()));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
+        let is_endless = parts.headers.get("content-type").is_some_and(|value| value == "text/event-stream");
+        let body = if is_endless { Bytes::new() } else { body.collect().await.unwrap().to_bytes() };
         let body = String::from_utf8(body.to_vec()).unwrap();
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{AccountStatus, Observer, SpanStatus, Status};
 use crate::domain::manifest::SizeClass;
 use crate::sandbox::SlotUse;
+use crate::sandbox::registry::RegistryCounts;
 use crate::telemetry::reading::Reading;
 use crate::twitch::account::Phase;
 
@@ -14,6 +15,7 @@ impl Observer {
     pub(in crate::app) fn list_readings(&self) -> Vec<Reading> {
         let mut readings = self.observe().list_readings();
         readings.extend(read_slots(&self.sandbox.list_slots()));
+        readings.extend(read_registry(&self.sandbox.registry_counts()));
         readings
     }
 }
@@ -129,6 +131,21 @@ fn read_slots(slots: &[SlotUse]) -> [Reading; 2] {
     ]
 }
 
+fn read_registry(counts: &RegistryCounts) -> [Reading; 6] {
+    let refused = Reading::count("modules_refused", "Bytes that did not become a module, by the code of their refusal");
+    let refused =
+        counts.refused.iter().fold(refused, |refused, (code, times)| refused.with(&[("code", code)], *times as f64));
+    [
+        Reading::level("modules_offered", "Versions of modules that can be called").with(&[], counts.offered as f64),
+        Reading::level("modules_loaded", "Uploaded ones whose machine code is in memory")
+            .with(&[], counts.loaded as f64),
+        Reading::count("module_hits", "Calls of uploaded modules that found it there").with(&[], counts.hits as f64),
+        Reading::count("module_misses", "Calls of uploaded modules that waited for it").with(&[], counts.misses as f64),
+        Reading::count("module_evictions", "Uploaded modules that made room").with(&[], counts.evictions as f64),
+        refused,
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +166,8 @@ mod tests {
             modules: Vec::new(),
         };
         let mut readings = status.list_readings();
+        let refused = [("module_invalid", 2)].into();
+        readings.extend(read_registry(&RegistryCounts { offered: 7, misses: 8, refused, ..RegistryCounts::default() }));
         readings.extend(read_slots(&[SlotUse { size: SizeClass::Small, used: 3, total: 200 }]));
         let text = Telemetry::default().render_metrics(readings);
         for line in [
@@ -161,6 +180,9 @@ mod tests {
             "twitchy_account_replies_departed_total{account=\"mybot\"} 1.0",
             "twitchy_account_reply_wait_seconds_total{account=\"mybot\"} 1.5",
             "twitchy_events_waiting 5.0",
+            "twitchy_modules_offered 7.0",
+            "twitchy_module_misses_total 8.0",
+            "twitchy_modules_refused_total{code=\"module_invalid\"} 2.0",
             "twitchy_sandbox_slots_used{size=\"small\"} 3.0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

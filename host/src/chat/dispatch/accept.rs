@@ -7,6 +7,7 @@ use super::super::cooldown::{Attempt, Taken};
 use super::super::permission::may_call;
 use super::super::route::{Routed, route};
 use super::answer::{Address, Ending};
+use super::traced::{arrival, subject_of, typed};
 use super::{Dispatch, Memory};
 use crate::domain::audit::Actor;
 use crate::domain::id::ChannelId;
@@ -16,6 +17,7 @@ use crate::domain::message::{ChatMessage, Chatter, QuotedMessage};
 use crate::domain::ports::Moment;
 use crate::domain::report::{Fault, Outcome, Usage};
 use crate::domain::role::Role;
+use crate::domain::trace::{Step, Trace};
 use crate::sandbox::Call;
 use crate::setup::channel::{ChannelSetup, Target};
 
@@ -71,6 +73,8 @@ pub(super) struct Ask {
     pub(super) routed: Routed,
     pub(super) reply_to: Option<QuotedMessage>,
     pub(super) sent_at: SystemTime,
+    /// When its line was read; None where it came over no connection.
+    pub(super) received_at: Option<Instant>,
     pub(super) is_dry_run: bool,
     pub(super) to: Address,
 }
@@ -122,13 +126,14 @@ impl Dispatch {
             return Err(Silence::Duplicate);
         }
         let ask = Ask::of(message, routed, now.instant);
-        Ok(Self::check(&mut memory, ask, &setup, &target, now)?)
+        Ok(self.check(&mut memory, ask, &setup, &target, now)?)
     }
 
     /// The steps that all calls take, whichever way they came.
     pub(super) fn check(
+        &self,
         memory: &mut Memory,
-        ask: Ask,
+        mut ask: Ask,
         setup: &ChannelSetup,
         target: &Target<'_>,
         now: Moment,
@@ -156,8 +161,19 @@ impl Dispatch {
             false => memory.cooldowns.try_take(&attempt, now.instant),
         };
         let taken = taken.map_err(Refusal::Cooldown)?;
-        let command = target.command.clone();
-        Ok(Accepted { taken, command, to: ask.to.clone(), call: call_of(ask, setup, target, now.wall) })
+        ask.to.trace = self.begin_trace(&ask, target, now);
+        let to = ask.to.clone();
+        let call = call_of(ask, setup, target, now.wall);
+        self.telemetry.note_text(&call.invocation.id, channel, || typed(&call.invocation));
+        Ok(Accepted { taken, command: target.command.clone(), to, call })
+    }
+
+    fn begin_trace(&self, ask: &Ask, target: &Target<'_>, now: Moment) -> Trace {
+        let trace = self.telemetry.begin_trace(arrival(ask.received_at, now), || subject_of(ask, target));
+        if let Some(received_at) = ask.received_at {
+            trace.note(Step::Queue, received_at, now.instant);
+        }
+        trace
     }
 
     /// For a call that is not made after all, because too many are under way: gives its cooldown back.
@@ -179,6 +195,7 @@ impl Ask {
             routed,
             reply_to: message.reply_to,
             sent_at: message.sent_at,
+            received_at: message.received_at,
             is_dry_run: false,
             to: Address {
                 account: message.account,
@@ -187,6 +204,7 @@ impl Ask {
                 message_id: Some(message.id),
                 role: chatter.role,
                 asked_at,
+                trace: Trace::default(),
             },
             chatter,
         }
@@ -227,7 +245,7 @@ fn call_of(ask: Ask, setup: &ChannelSetup, target: &Target<'_>, now: SystemTime)
         random_seed: random_seed(),
     };
     let (manifest, grants) = (target.module.manifest.clone(), target.module.grants.clone());
-    Call { manifest, grants, invocation: Arc::new(invocation), by, is_dry_run }
+    Call { manifest, grants, invocation: Arc::new(invocation), by, is_dry_run, trace: ask.to.trace }
 }
 
 fn random_seed() -> u64 {

@@ -14,6 +14,7 @@ use crate::domain::manifest::{Command, Manifest};
 use crate::domain::message::{OutgoingMessage, Reply};
 use crate::domain::report::{Outcome, Report, Usage};
 use crate::domain::role::Role;
+use crate::domain::trace::{Step, Trace};
 use crate::sandbox::{Answer, Blame, InvokeError, Invoked};
 use crate::telemetry::HostEvent;
 
@@ -27,6 +28,7 @@ pub(super) struct Address {
     pub(super) message_id: Option<MessageId>,
     pub(super) role: Role,
     pub(super) asked_at: Instant,
+    pub(super) trace: Trace,
 }
 
 /// What became of a call that was accepted.
@@ -76,7 +78,11 @@ impl Dispatch {
         let Accepted { call, command, taken, to } = accepted;
         self.save_named(&call.invocation).await;
         let (manifest, invocation, is_dry_run) = (call.manifest.clone(), call.invocation.clone(), call.is_dry_run);
-        let Invoked { answer, usage } = self.sandbox.invoke_metered(call).await;
+        to.trace.note_since(Step::Seat, to.asked_at);
+        let Invoked { answer, usage } = {
+            let _invokes = to.trace.enter(Step::Invoke);
+            self.sandbox.invoke_metered(call).await
+        };
         let answer = answer.map(|answer| put_into_words(answer, &manifest, &invocation, &command));
         let (outcome, replies) = match &answer {
             Ok(answered) => (answered.outcome, answered.replies.len()),
@@ -97,6 +103,7 @@ impl Dispatch {
     pub(super) fn report(&self, manifest: &Manifest, invocation: &Invocation, to: &Address, ending: Ending) {
         let now = self.clock.now();
         let Ending { outcome, replies, usage } = ending;
+        to.trace.note_outcome(outcome.as_str(), outcome.blame() != "none");
         self.telemetry.note(HostEvent::Invocation(Report {
             id: invocation.id.clone(),
             channel: to.channel_id,
@@ -129,6 +136,7 @@ impl Address {
             reply_to: self.message_id.clone(),
             role: self.role,
             asked_at: self.asked_at,
+            trace: self.trace.clone(),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::domain::invocation::{InvocationId, Origin};
 use crate::domain::message::{Chatter, Reply};
 use crate::domain::principal::KeyId;
 use crate::domain::report::{Fault, Outcome};
+use crate::domain::trace::Trace;
 use crate::sandbox::{Blame, InvokeError};
 
 /// Characters of a chat message: no command ever met more.
@@ -154,6 +155,7 @@ impl Dispatch {
             routed,
             reply_to: None,
             sent_at: now.wall,
+            received_at: None,
             is_dry_run: call.is_dry_run,
             to: Address {
                 account: setup.bot.clone(),
@@ -162,10 +164,11 @@ impl Dispatch {
                 message_id: None,
                 role: chatter.role,
                 asked_at: now.instant,
+                trace: Trace::default(),
             },
             chatter,
         };
-        Ok(Self::check(&mut self.lock(), ask, &setup, &target, now)?)
+        Ok(self.check(&mut self.lock(), ask, &setup, &target, now)?)
     }
 
     /// What was answered, and how many replies the outbox took where `deliver_to` names whom they are for.

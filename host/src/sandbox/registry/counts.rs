@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::super::CompileError;
+use crate::telemetry::Telemetry;
 
 /// A look at the registry. All but `offered` and `loaded` only ever rise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct RegistryCounts {
 }
 
 #[derive(Default)]
-pub(super) struct Counts {
+pub(in crate::sandbox) struct Counts {
     pub(super) hits: AtomicU64,
     pub(super) misses: AtomicU64,
     pub(super) evictions: AtomicU64,
@@ -39,6 +40,8 @@ pub(super) struct Counts {
     compiled: Timed,
     /// As many keys as there are codes.
     refused: Mutex<BTreeMap<&'static str, u64>>,
+    /// Told of each time, too.
+    telemetry: OnceLock<Arc<Telemetry>>,
 }
 
 #[derive(Default)]
@@ -59,11 +62,17 @@ impl Timed {
 }
 
 impl Counts {
+    pub(in crate::sandbox) fn tell(&self, telemetry: Arc<Telemetry>) {
+        self.telemetry.get_or_init(|| telemetry);
+    }
+
     pub(super) fn note_load(&self, took: Duration) {
+        self.telemetry.get().inspect(|telemetry| telemetry.note_load(took));
         self.loads.note(took);
     }
 
     pub(super) fn note_compiled(&self, took: Duration) {
+        self.telemetry.get().inspect(|telemetry| telemetry.note_compilation(took));
         self.compiled.note(took);
     }
 

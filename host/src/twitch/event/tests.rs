@@ -53,6 +53,7 @@ fn a_message_is_read_whole() {
             is_action: false,
             reply_to: None,
             sent_at: UNIX_EPOCH + Duration::from_millis(1_577_040_814_959),
+            received_at: None,
             is_shared_copy: false,
         }
     );

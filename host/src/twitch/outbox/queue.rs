@@ -11,6 +11,7 @@ use super::piece::{self, Piece};
 use crate::domain::id::{ChannelId, Login, MessageId};
 use crate::domain::message::{OutgoingMessage, Reply};
 use crate::domain::role::Role;
+use crate::domain::trace::{Step, Trace};
 use crate::twitch::command::Command;
 use crate::twitch::rate_window::WINDOW_MARGIN;
 use crate::twitch::refusal::Refusal;
@@ -48,6 +49,8 @@ pub(super) struct Entry {
     /// None once its first piece has left.
     taken_at: Option<Instant>,
     stale_at: Instant,
+    /// Let go of when the first piece leaves.
+    trace: Trace,
 }
 
 /// A text in one of its variants.
@@ -77,6 +80,7 @@ impl Entry {
             is_again: false,
             taken_at: Some(now),
             stale_at,
+            trace: message.trace,
         }
     }
 
@@ -87,6 +91,7 @@ impl Entry {
             reply_to: self.reply_to.clone(),
             pieces: VecDeque::from([piece]),
             taken_at: None,
+            trace: Trace::default(),
             ..*self
         }
     }
@@ -178,6 +183,9 @@ impl Queue {
             let variant = if is_privileged && !entry.is_again { 0 } else { self.find_variant(text, now) };
             Said { at: now, text, variant }
         });
+        if let Some(taken_at) = entry.taken_at {
+            std::mem::take(&mut entry.trace).note(Step::Reply, taken_at.into_std(), now.into_std());
+        }
         let text = piece.vary(said.map_or(0, |said| said.variant));
         let departure = Departure {
             channel: entry.channel,

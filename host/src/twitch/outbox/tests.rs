@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::message::{Reply, WantedChannel};
 use crate::domain::role::Role;
+use crate::domain::trace::Trace;
 use crate::twitch::event::Standing;
 
 /// An outbox, and rooms in which the account sits: `shop` (id 1) and `bakery` (id 2), without privileges.
@@ -34,6 +35,7 @@ fn message(channel: (&str, u64), text: &str, role: Role, now: Instant) -> Outgoi
         reply_to: None,
         role,
         asked_at: now.into_std(),
+        trace: Trace::default(),
     }
 }
 

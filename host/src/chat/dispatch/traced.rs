@@ -1,0 +1,32 @@
+//! What a trace, and whoever listens, is told of a call.
+
+use std::time::Instant;
+
+use super::accept::Ask;
+use crate::domain::invocation::Invocation;
+use crate::domain::ports::Moment;
+use crate::domain::trace::TraceSubject;
+use crate::setup::channel::Target;
+
+/// When the call reached the host, on both clocks.
+pub(super) fn arrival(received_at: Option<Instant>, now: Moment) -> Moment {
+    let instant = received_at.unwrap_or(now.instant);
+    let waited = now.instant.saturating_duration_since(instant);
+    Moment { instant, wall: now.wall.checked_sub(waited).unwrap_or(now.wall) }
+}
+
+pub(super) fn subject_of(ask: &Ask, target: &Target<'_>) -> TraceSubject {
+    let manifest = &target.module.manifest;
+    TraceSubject {
+        channel: ask.to.channel_id,
+        module: manifest.name.clone(),
+        version: manifest.version.clone(),
+        command: target.command.name.clone(),
+        origin: ask.id.origin,
+    }
+}
+
+/// The command and what followed it.
+pub(super) fn typed(invocation: &Invocation) -> Box<str> {
+    format!("{} {}", invocation.command, invocation.text).trim_end().into()
+}

@@ -1,0 +1,147 @@
+//! What modules logged, for whoever mends them.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::events::{parse_channel, write_invocation};
+use crate::domain::id::{ChannelId, ModuleName};
+use crate::http::Api;
+use crate::http::body::{Json, Path, Query};
+use crate::http::error::ApiError;
+use crate::http::page::{Page, PageQuery};
+use crate::http::principal::Principal;
+use crate::http::timestamp::write_timestamp;
+use crate::telemetry::lines::{Line, LinePage};
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default().routes(routes!(list_lines))
+}
+
+/// Whose lines are wanted.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct LogQuery {
+    /// A channel's id; absent for all channels that the key opens.
+    #[param(example = "100")]
+    channel: Option<String>,
+}
+
+/// One line that a module logged.
+#[derive(Debug, Serialize, ToSchema)]
+struct LogLine {
+    /// When the call was made.
+    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
+    at: String,
+    /// The channel's id.
+    #[schema(example = "100")]
+    channel: String,
+    /// Of the module.
+    #[schema(example = "1.0.0")]
+    version: String,
+    /// Names the call, as in events.
+    #[schema(example = "chat:b34ccfc7-4977-403a-8a94-33c6bac34fb8")]
+    invocation: String,
+    /// `debug`, `info`, `warn` or `error` by the module's own word; `trap` where it broke.
+    #[schema(example = "info")]
+    level: &'static str,
+    /// Without line breaks; what cannot be seen is escaped.
+    text: String,
+}
+
+/// Lines that a module logged, the oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+struct LogLines {
+    items: Vec<LogLine>,
+    /// Asks for the next page; absent where there is none yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+    /// Asks for what is logged after these lines, whenever that is.
+    #[schema(example = "1790000000.7")]
+    later_cursor: String,
+}
+
+/// Where somebody has read to. Lines are numbered anew in each process, so its start is part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cursor {
+    /// Seconds since 1970.
+    begun: u64,
+    number: u64,
+}
+
+impl std::str::FromStr for Cursor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Cursor, ()> {
+        let (begun, number) = text.split_once('.').ok_or(())?;
+        Ok(Cursor { begun: begun.parse().map_err(drop)?, number: number.parse().map_err(drop)? })
+    }
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.begun, self.number)
+    }
+}
+
+/// List what a module logged
+///
+/// The last lines of each channel, since the host started. A key of channels sees what was logged there and nowhere else.
+#[utoipa::path(
+    get,
+    path = "/api/v1/modules/{name}/logs",
+    tag = "watch",
+    params(("name" = String, Path, description = "The module's name.", example = "balance"), LogQuery, PageQuery),
+    responses((status = 200, description = "Some lines.", body = LogLines))
+)]
+async fn list_lines(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path(name): Path<String>,
+    Query(query): Query<LogQuery>,
+    page: Page,
+) -> Result<Json<LogLines>, ApiError> {
+    let name: ModuleName =
+        name.parse().map_err(|_| ApiError::InvalidPath("A module's name is in kebab-case.".to_owned()))?;
+    let channels = match query.channel.as_deref().map(parse_channel).transpose()? {
+        Some(channel) => {
+            principal.require_channel(channel)?;
+            Some(vec![channel])
+        }
+        None => principal.channels(),
+    };
+    if !api.setup.has_module(&name) {
+        return Err(ApiError::NotFound("module"));
+    }
+    let begun = seconds(api.begun);
+    // Whoever read in an earlier process has read nothing of this one.
+    let read_to = page.parse_cursor::<Cursor>()?.filter(|cursor| cursor.begun == begun);
+    let after = read_to.map_or(0, |cursor| cursor.number);
+    let LinePage { lines, cursor: number, has_more } =
+        api.telemetry.list_lines(&name, channels.as_deref(), after, page.limit);
+    let cursor = Cursor { begun, number }.to_string();
+    let items = lines.iter().map(show).collect();
+    Ok(Json(LogLines { items, next_cursor: has_more.then(|| cursor.clone()), later_cursor: cursor }))
+}
+
+fn show(line: &Line) -> LogLine {
+    let source = &line.source;
+    let ChannelId(channel) = source.channel;
+    LogLine {
+        at: write_timestamp(source.at),
+        channel: channel.to_string(),
+        version: source.version.to_string(),
+        invocation: write_invocation(&source.invocation),
+        level: line.level.as_str(),
+        text: line.text.to_string(),
+    }
+}
+
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,245 @@
+//! Listening to what happens, over real sockets.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use twitchy::config::HttpConfig;
+use twitchy::domain::id::ChannelId;
+use twitchy::domain::role::Role;
+use twitchy::http::serve;
+use twitchy::telemetry::HostEvent;
+
+use super::harness::Site;
+use crate::harness::{channel_id, login, message};
+
+/// A site behind a socket.
+struct Served {
+    site: Site,
+    address: std::net::SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+impl Served {
+    async fn open() -> Served {
+        let site = Site::open().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = serve(listener, site.router.clone(), HttpConfig::default(), site.stop.clone());
+        Served { address, serving: tokio::spawn(serving), site }
+    }
+
+    /// Returns once the host has begun to listen in the caller's name.
+    async fn listen(&self, query: &str, key: &str) -> Ear {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let head = format!(
+            "GET /api/v1/events{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\
+             Last-Event-ID: 7\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut ear = Ear { lines: BufReader::new(stream) };
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(ear.lines.read_line(&mut head).await.unwrap(), 0, "{head}");
+        }
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        for header in ["content-type: text/event-stream\r\n", "x-accel-buffering: no\r\n", "transfer-encoding: chunked"]
+        {
+            assert!(head.contains(header), "{head}");
+        }
+        ear
+    }
+
+    fn note_module(&self, channel: Option<u64>, change: &'static str) {
+        let channel = channel.map(ChannelId);
+        let (module, version) = ("dice".parse().unwrap(), semver::Version::new(1, 0, 0));
+        self.site.house.telemetry.note(HostEvent::Module { module, version, channel, change });
+    }
+
+    fn note_connection(&self, state: &'static str) {
+        self.site.house.telemetry.note(HostEvent::Connection { account: "mybot".into(), state });
+    }
+
+    async fn close(self) {
+        self.site.stop.cancel();
+        self.serving.await.unwrap();
+        self.site.close().await;
+    }
+}
+
+/// The listener's end of a connection.
+struct Ear {
+    lines: BufReader<TcpStream>,
+}
+
+impl Ear {
+    /// The next event: its name, its id and its data.
+    async fn next(&mut self) -> (String, String, Value) {
+        let (mut name, mut id, mut data) = (String::new(), String::new(), Value::Null);
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.lines.read_line(&mut line).await.unwrap(), 0, "the events have ended");
+            match line.trim_end().split_once(": ") {
+                Some(("event", text)) => text.clone_into(&mut name),
+                Some(("id", text)) => text.clone_into(&mut id),
+                Some(("data", text)) => data = serde_json::from_str(text).unwrap(),
+                // A chunk's length or end, or the end of an event.
+                _ if line.trim_end().is_empty() && !name.is_empty() => return (name, id, data),
+                _ => {}
+            }
+        }
+    }
+
+    /// `change` of the next event, or its `state`.
+    async fn next_change(&mut self) -> String {
+        let (_, _, data) = self.next().await;
+        data["change"].as_str().or(data["state"].as_str()).unwrap().to_owned()
+    }
+
+    /// The answer's last line, where there was nothing to tell.
+    async fn body(mut self) -> String {
+        let mut end = [0; 5];
+        self.lines.read_exact(&mut end).await.unwrap();
+        String::from_utf8_lossy(&end).into_owned()
+    }
+
+    /// What is said until the host ends it.
+    async fn rest(mut self) -> String {
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).await.unwrap();
+        rest
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_told_with_its_outcome_and_what_was_typed_only_to_whoever_asked_and_may() {
+    let served = Served::open().await;
+    let shop = channel_id(&login("shop"));
+    let new = format!(r#"{{"name": "shop", "scopes": ["channel:{shop}"]}}"#);
+    let made = served.site.send("POST /api/v1/keys", &served.site.operator, &[], &new).await.json();
+    let key = made["secret"].as_str().unwrap();
+    let mut with_text = served.listen(&format!("?channel={shop}&text=true"), key).await;
+    let mut without = served.listen("", key).await;
+    let mut operator = served.listen("", &served.site.operator).await;
+    served.site.house.hear(message("shop", Role::Everyone, "alice", 1, "!balance confidential")).await;
+
+    let (name, id, data) = with_text.next().await;
+    let text = serde_json::json!({
+        "channel": shop.to_string(), "invocation": "chat:message-1", "text": "balance confidential"
+    });
+    assert_eq!((name.as_str(), id.as_str(), data), ("text", "1", text));
+    let (name, id, mut data) = with_text.next().await;
+    for measured in ["duration", "processor", "memory"] {
+        assert!(data.as_object_mut().unwrap().remove(measured).unwrap().is_number(), "{measured}");
+    }
+    let expected = serde_json::json!({
+        "at": "2026-09-21T12:00:00Z", "invocation": "chat:message-1", "channel": shop.to_string(),
+        "chatter": crate::harness::chatter_id(&login("alice")).to_string(), "module": "balance",
+        "version": served_version(&served), "command": "balance", "outcome": data["outcome"].as_str().unwrap(),
+        "blame": "none", "replies": 1, "runs": 1,
+    });
+    assert_eq!((name.as_str(), id.as_str(), data), ("invocation", "2", expected));
+    for ear in [&mut without, &mut operator] {
+        let (name, id, data) = ear.next().await;
+        assert_eq!((name.as_str(), id.as_str()), ("invocation", "1"));
+        assert!(!data.to_string().contains("confidential"), "{data}");
+    }
+    served.close().await;
+}
+
+fn served_version(served: &Served) -> String {
+    let manifests = served.site.house.setup.list_manifests();
+    manifests.iter().find(|manifest| manifest.name.as_str() == "balance").unwrap().version.to_string()
+}
+
+#[tokio::test]
+async fn a_channels_key_hears_of_its_channel_alone() {
+    let served = Served::open().await;
+    let mut own = served.listen("", &served.site.own).await;
+    let mut other = served.listen("?kind=module,connection", &served.site.other).await;
+    let mut operator = served.listen("", &served.site.operator).await;
+    let mut one_channel = served.listen("?channel=200", &served.site.operator).await;
+    let mut connections = served.listen("?kind=connection", &served.site.operator).await;
+    served.note_module(None, "uploaded");
+    served.note_connection("online");
+    served.note_module(Some(100), "blown");
+    served.note_module(Some(200), "restored");
+    served.note_module(Some(100), "restored");
+    assert_eq!([own.next_change().await, own.next_change().await], ["blown", "restored"]);
+    assert_eq!(other.next_change().await, "restored");
+    assert_eq!(one_channel.next_change().await, "restored");
+    assert_eq!(connections.next_change().await, "online");
+    for change in ["uploaded", "online", "blown", "restored", "restored"] {
+        assert_eq!(operator.next_change().await, change);
+    }
+    served.close().await;
+}
+
+#[tokio::test]
+async fn what_may_not_be_heard_is_refused() {
+    let site = Site::open().await;
+    for (query, key, refusal) in [
+        ("?channel=200", &site.own, "403 forbidden"),
+        ("?channel=200&text=true", &site.own, "403 forbidden"),
+        ("?text=true", &site.own, "400 invalid_query"),
+        ("?text=true", &site.operator, "400 invalid_query"),
+        ("?text=yes", &site.operator, "400 invalid_query"),
+        ("?kind=module,text", &site.operator, "400 invalid_query"),
+        ("?channel=shop", &site.operator, "400 invalid_query"),
+    ] {
+        let answer = site.ask(&format!("GET /api/v1/events{query}"), key).await;
+        assert_eq!(format!("{} {}", answer.status, answer.code()), refusal, "{query}");
+    }
+    site.close().await;
+}
+
+#[tokio::test]
+async fn one_key_has_so_many_listeners_and_takes_none_from_others() {
+    let served = Served::open().await;
+    let mut ears = Vec::new();
+    for _ in 0..4 {
+        ears.push(served.listen("", &served.site.own).await);
+    }
+    let answer = served.site.ask("GET /api/v1/events", &served.site.own).await;
+    assert_eq!((answer.status, answer.code().as_str()), (429, "too_many_listeners"));
+    assert_eq!(answer.header("retry-after"), "60");
+    assert_eq!(served.site.ask("GET /api/v1/events", &served.site.other).await.status, 200);
+    served.close().await;
+}
+
+#[tokio::test]
+async fn who_reads_too_slowly_is_told_how_much_was_missed() {
+    let served = Served::open().await;
+    let mut ear = served.listen("", &served.site.own).await;
+    // All at once, and so before the host can tell any of them.
+    for _ in 0..1_500 {
+        served.note_module(Some(100), "blown");
+    }
+    let (name, _, data) = ear.next().await;
+    assert_eq!((name.as_str(), data), ("missed", serde_json::json!({"count": 1_500 - 1_024})));
+    assert_eq!(ear.next_change().await, "blown");
+    served.close().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_hears_nothing_any_more() {
+    let served = Served::open().await;
+    let ear = served.listen("", &served.site.own).await;
+    let id = &served.site.own[4..16];
+    let revoked = served.site.ask(&format!("DELETE /api/v1/keys/{id}"), &served.site.operator).await;
+    assert_eq!(revoked.status, 200);
+    served.site.house.clock.advance(Duration::from_secs(1));
+    served.note_module(Some(100), "blown");
+    assert_eq!(ear.body().await, "0\r\n\r\n", "the answer ends, and the connection is kept for the next request");
+    served.close().await;
+}
+
+#[tokio::test]
+async fn listening_ends_with_the_host() {
+    let served = Served::open().await;
+    let ear = served.listen("", &served.site.operator).await;
+    served.close().await;
+    assert_eq!(ear.rest().await, "0\r\n\r\n");
+}

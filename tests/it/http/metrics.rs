@@ -1,0 +1,70 @@
+//! The metrics: who reads them, and what is in them.
+
+use std::time::Duration;
+
+use twitchy::config::HttpConfig;
+
+use super::harness::Site;
+
+const METRICS: &str = "GET /metrics";
+
+#[tokio::test]
+async fn metrics_are_for_the_operator_and_for_whoever_asks_from_a_known_address() {
+    let site = Site::open().await;
+    assert_eq!(site.ask(METRICS, "").await.code(), "key_missing");
+    assert_eq!(site.ask(METRICS, &site.own).await.code(), "forbidden");
+    let answer = site.ask(METRICS, &site.operator).await;
+    let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!((answer.status, answer.header("content-type")), (200, format));
+    assert!(answer.body.contains("\ntwitchy_answer 42.0\n") && answer.body.ends_with("# EOF\n"), "{}", answer.body);
+    for peer in ["127.0.0.1:9", "[::1]:9", "[::ffff:127.0.0.1]:9"] {
+        assert_eq!(site.send(METRICS, "", &[("x-peer", peer)], "").await.status, 200, "{peer}");
+    }
+    // Whoever shows a key is who it says, wherever they are.
+    assert_eq!(site.send(METRICS, &site.own, &[("x-peer", "127.0.0.1:9")], "").await.status, 403);
+    assert_eq!(site.send("GET /api/v1/keys", "", &[("x-peer", "127.0.0.1:9")], "").await.status, 401);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_proxy_on_this_machine_does_not_lend_its_address_to_its_callers() {
+    let trusting = |trusted_proxies: &[&str], metrics_from: &[&str]| HttpConfig {
+        trusted_proxies: trusted_proxies.iter().map(|network| network.parse().unwrap()).collect(),
+        metrics_from: metrics_from.iter().map(|network| network.parse().unwrap()).collect(),
+        ..HttpConfig::default()
+    };
+    let ask = async |site: &Site, header| site.send(METRICS, "", &[("x-peer", "127.0.0.1:9"), header], "").await.status;
+    let site = Site::with(trusting(&[], &["127.0.0.1"])).await;
+    for header in [("x-forwarded-for", "127.0.0.1"), ("forwarded", "for=127.0.0.1"), ("via", "1.1 proxy")] {
+        assert_eq!(ask(&site, header).await, 401, "{header:?}");
+    }
+    site.close().await;
+    let site = Site::with(trusting(&["127.0.0.1"], &["127.0.0.1", "10.0.0.7"])).await;
+    assert_eq!(ask(&site, ("x-forwarded-for", "10.0.0.7")).await, 200);
+    assert_eq!(ask(&site, ("x-forwarded-for", "10.0.0.7, 10.0.0.8")).await, 401);
+    assert_eq!(ask(&site, ("accept", "*/*")).await, 401, "a proxy that does not say whose request it is");
+    site.close().await;
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_the_template_of_their_route() {
+    let site = Site::open().await;
+    site.ask("GET /api/v1/keys", &site.operator).await;
+    site.ask("DELETE /api/v1/keys/ffffffffffff", &site.operator).await;
+    site.ask("DELETE /api/v1/keys/eeeeeeeeeeee", &site.own).await;
+    site.ask("GET /no/such/path", "").await;
+    site.ask("BREW /healthz", "").await;
+    site.house.clock.advance(Duration::from_secs(1));
+    let text = site.ask(METRICS, &site.operator).await.body;
+    for line in [
+        r#"twitchy_http_requests_total{route="/api/v1/keys",method="GET",status="2xx"} 1"#,
+        r#"twitchy_http_requests_total{route="/api/v1/keys/{id}",method="DELETE",status="4xx"} 2"#,
+        r#"twitchy_http_requests_total{route="other",method="GET",status="4xx"} 1"#,
+        r#"twitchy_http_requests_total{route="/healthz",method="other",status="4xx"} 1"#,
+        r#"twitchy_http_request_seconds_count{route="/api/v1/keys",method="GET"} 1"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("ffffffffffff") && !text.contains("/no/such/path"));
+    site.close().await;
+}
