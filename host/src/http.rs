@@ -64,6 +64,7 @@ pub struct Api {
     entropy: Box<dyn entropy::Entropy>,
     gate: gate::Gate,
     running: idempotency::Running,
+    uploads: api::modules::Uploads,
     document: OnceLock<document::Served>,
 }
 
@@ -83,6 +84,7 @@ impl Api {
             entropy,
             gate,
             running: idempotency::Running::default(),
+            uploads: api::modules::Uploads::default(),
             document: OnceLock::new(),
         })
     }

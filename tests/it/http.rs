@@ -5,4 +5,5 @@ mod harness;
 mod idempotency;
 mod keys;
 mod limits;
+mod modules;
 mod socket;

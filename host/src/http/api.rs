@@ -20,8 +20,9 @@ use utoipa_axum::router::OpenApiRouter;
 use super::Api;
 
 pub mod keys;
+pub mod modules;
 
 /// `api` is for layers of single routes, such as [`super::idempotency::answer_once`].
-pub(super) fn routes(_api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::default().merge(keys::routes())
+pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default().merge(keys::routes()).merge(modules::routes(api))
 }

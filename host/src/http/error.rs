@@ -41,10 +41,23 @@ pub enum ApiError {
     PreconditionRequired,
     /// Worth asking again after so long.
     RateLimited(Duration),
+    /// Too much of this kind is under way, of all callers together; worth asking again after so long.
+    Busy(Duration),
+    /// Why one endpoint says no, with a code of its own.
+    Refused(Refusal),
     /// Our fault; what went wrong was logged.
     Internal,
     /// The host stops, or has not quite started.
     NotReady(Vec<WrongValue>),
+}
+
+/// What an endpoint says no to for reasons that no other has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub status: StatusCode,
+    pub code: &'static str,
+    /// A sentence for people.
+    pub detail: String,
 }
 
 /// One thing that is wrong.
@@ -97,7 +110,8 @@ impl ApiError {
             ApiError::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             ApiError::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             ApiError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            ApiError::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Refused(refusal) => refusal.status,
+            ApiError::Busy(_) | ApiError::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -123,6 +137,8 @@ impl ApiError {
             ApiError::IdempotencyKeyReused => "idempotency_key_reused",
             ApiError::PreconditionRequired => "precondition_required",
             ApiError::RateLimited(_) => "rate_limited",
+            ApiError::Busy(_) => "busy",
+            ApiError::Refused(refusal) => refusal.code,
             ApiError::Internal => "internal",
             ApiError::NotReady(_) => "not_ready",
         }
@@ -141,6 +157,10 @@ impl ApiError {
             ApiError::RateLimited(wait) => {
                 return format!("Too many requests: try again in {} s.", whole_seconds(*wait));
             }
+            ApiError::Busy(wait) => {
+                return format!("Too much is under way: try again in {} s.", whole_seconds(*wait));
+            }
+            ApiError::Refused(refusal) => return refusal.detail.clone(),
             ApiError::KeyMissing => "This needs an API key: send the header Authorization: Bearer twk_...",
             ApiError::KeyInvalid => "The API key is unknown, expired or revoked.",
             ApiError::Forbidden => "The API key does not open this.",
@@ -169,7 +189,7 @@ impl ApiError {
                 Some((WWW_AUTHENTICATE, HeaderValue::from_static(challenge)))
             }
             ApiError::MethodNotAllowed(allow) => Some((ALLOW, HeaderValue::from_str(allow).ok()?)),
-            ApiError::RateLimited(wait) => Some((RETRY_AFTER, whole_seconds(*wait).into())),
+            ApiError::RateLimited(wait) | ApiError::Busy(wait) => Some((RETRY_AFTER, whole_seconds(*wait).into())),
             _ => None,
         }
     }

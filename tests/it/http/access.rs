@@ -12,6 +12,7 @@ async fn every_row_of_the_table_is_kept() {
     let site = Site::open().await;
     for row in TABLE {
         let path = row.path.replace("{channel}", CHANNEL).replace("{id}", "ffffffffffff");
+        let path = path.replace("{name}", "nowhere").replace("{version}", "1.0.0");
         let request = format!("{} {path}", row.method);
         for (standing, key) in [
             (Standing::Nobody, ""),
