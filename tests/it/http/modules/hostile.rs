@@ -125,7 +125,7 @@ async fn few_upload_at_once_and_the_others_are_told_when_to_come_back() {
     let site = Site::open().await;
     // Bodies that never arrive.
     let pending = || Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>());
-    let begin = |key| Box::pin(site.send_body(PUSH, key, &[WASM], pending()));
+    let begin = |key: &String| Box::pin(site.send_body(PUSH, key, &[WASM], pending()));
     let mut waiting = [&site.own, &site.own, &site.other, &site.other].map(begin);
     let [first, second, third, fourth] = &mut waiting;
     assert!(is_waiting(first).await && is_waiting(second).await);
