@@ -132,6 +132,7 @@ impl App {
         // First, because a seed may give a channel to another account.
         seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
         setup.load_all().context("cannot load the channels")?;
+        modules::offer_uploaded(&sandbox, &store).context("cannot tell which modules were uploaded")?;
         let dispatch = Arc::new(
             Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone(), telemetry.clone())
                 .with_fuse(config.fuse.clone())

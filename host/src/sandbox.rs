@@ -115,20 +115,20 @@ impl CompileError {
     /// What it is called by programs: in snake_case, and the same for ever.
     pub fn code(&self) -> &'static str {
         match self {
-            CompileError::TooLarge(_) => "module_too_large",
+            CompileError::TooLarge(_) => "too_large",
             CompileError::SizeClass => "size_class_not_allowed",
-            CompileError::Precompiled => "module_precompiled",
-            CompileError::Invalid(_) => "module_invalid",
-            CompileError::TooComplex(_) => "module_too_complex",
+            CompileError::Precompiled => "precompiled",
+            CompileError::Invalid(_) => "invalid_component",
+            CompileError::TooComplex(_) => "over_ceiling",
             CompileError::Contract(_) => "contract_mismatch",
-            CompileError::ContractVersion(_) => "contract_version_unknown",
-            CompileError::UnknownImport(_) => "import_unknown",
-            CompileError::CompileTime => "compile_time_exceeded",
-            CompileError::CompileMemory => "compile_memory_exceeded",
-            CompileError::Compiler(_) => "compiler_broke",
-            CompileError::Run(_) => "info_gave_no_answer",
-            CompileError::Info(_) => "info_invalid",
-            CompileError::Busy => "compiler_busy",
+            CompileError::ContractVersion(_) => "unsupported_contract",
+            CompileError::UnknownImport(_) => "unknown_import",
+            CompileError::CompileTime => "compile_out_of_time",
+            CompileError::CompileMemory => "compile_out_of_memory",
+            CompileError::Compiler(_) => "compile_failed",
+            CompileError::Run(_) => "info_failed",
+            CompileError::Info(_) => "invalid_info",
+            CompileError::Busy => "busy",
             CompileError::Host(_) => "host_at_fault",
         }
     }
@@ -170,6 +170,7 @@ pub struct Sandbox {
     invoker: Arc<Invoker>,
     lanes: Arc<Lanes>,
     components: Arc<Components>,
+    allows_large: bool,
 }
 
 impl Sandbox {
@@ -180,7 +181,8 @@ impl Sandbox {
         registry.counts.tell(world.telemetry.clone());
         let threads = GuestThreads::start(config.threads).map_err(StartSandboxError::Runtime)?;
         let lanes = Arc::new(Lanes::new(threads));
-        Ok(Sandbox { invoker: Arc::new(Invoker::new(registry, world, config)), lanes, components })
+        let invoker = Arc::new(Invoker::new(registry, world, config));
+        Ok(Sandbox { invoker, lanes, components, allows_large: config.allow_large })
     }
 
     /// Makes a component callable, whoever brought it. What the operator or this binary brings is compiled here, or loaded
@@ -226,6 +228,20 @@ impl Sandbox {
     /// they would have.
     pub fn forget(&self, digest: &ModuleDigest) {
         self.invoker.registry.forget(digest);
+    }
+
+    /// Bytes that a component of this class may have.
+    ///
+    /// # Errors
+    /// Where this host has no such modules.
+    pub fn find_upload_limit(&self, size: SizeClass) -> Result<usize, CompileError> {
+        let is_allowed = size == SizeClass::Small || self.allows_large;
+        if is_allowed { Ok(size.walls().component_bytes) } else { Err(CompileError::SizeClass) }
+    }
+
+    /// Where the bytes of uploads are kept.
+    pub fn components(&self) -> &Arc<Components> {
+        &self.components
     }
 
     /// What compiling and loading has come to so far.

@@ -8,4 +8,5 @@ mod keys;
 mod limits;
 mod logs;
 mod metrics;
+mod modules;
 mod socket;

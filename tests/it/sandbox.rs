@@ -1,7 +1,7 @@
 //! The sandbox with real guests: what they may do, what becomes of the ones that do worse, and that nobody else notices.
 
 mod artefacts;
-mod bytes;
+pub(crate) mod bytes;
 mod compilers;
 pub(crate) mod fixture;
 mod hostile;

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use tracing::info;
+use tracing::{info, warn};
 use twitchy_commands::{BUNDLED, Bundled};
 
 use crate::config::ModulesConfig;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::sandbox::Sandbox;
 use crate::setup::Setup;
+use crate::store::Store;
 
 /// More of a file than any module has; the sandbox says how much one may have.
 const MOST_READ: u64 = 64 << 20;
@@ -63,6 +64,21 @@ async fn add_file(sandbox: &Sandbox, setup: &Setup, path: &Path) -> anyhow::Resu
     }
     setup.add_module(manifest.clone());
     Ok(manifest)
+}
+
+/// Makes callable what was uploaded before, and removes what a crash left of an upload: before the API takes new ones.
+pub(super) fn offer_uploaded(sandbox: &Sandbox, store: &Store) -> anyhow::Result<()> {
+    let uploaded = store.list_uploaded()?;
+    let manifests = uploaded.iter().flat_map(|module| &module.versions).map(|version| &version.manifest);
+    // A version that is out of reach or withdrawn may be on the air again.
+    let known = manifests.clone().map(|manifest| manifest.digest).collect();
+    match sandbox.components().remove_orphans(&known) {
+        Ok(0) => {}
+        Ok(count) => info!(count, "removed what unfinished uploads left behind"),
+        Err(error) => warn!(%error, "what unfinished uploads left behind stays"),
+    }
+    manifests.for_each(|manifest| drop(sandbox.offer(manifest.clone())));
+    Ok(())
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {

@@ -24,11 +24,13 @@ pub mod events;
 pub mod keys;
 pub mod logs;
 pub mod metrics;
+pub mod modules;
 
 /// `api` is for layers of single routes, such as [`super::idempotency::answer_once`].
-pub(super) fn routes(_api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
+pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .merge(keys::routes())
+        .merge(modules::routes(api))
         .merge(metrics::routes())
         .merge(logs::routes())
         .merge(events::routes())

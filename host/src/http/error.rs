@@ -43,10 +43,23 @@ pub enum ApiError {
     RateLimited(Duration),
     /// Of events: they listen on, and so a place is free when one of them leaves.
     TooManyListeners,
+    /// Too much of this kind is under way, of all callers together; worth asking again after so long.
+    Busy(Duration),
+    /// Why one endpoint says no, with a code of its own.
+    Refused(Refusal),
     /// Our fault; what went wrong was logged.
     Internal,
     /// The host stops, or has not quite started.
     NotReady(Vec<WrongValue>),
+}
+
+/// What an endpoint says no to for reasons that no other has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub status: StatusCode,
+    pub code: &'static str,
+    /// A sentence for people.
+    pub detail: String,
 }
 
 /// One thing that is wrong.
@@ -99,7 +112,8 @@ impl ApiError {
             ApiError::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             ApiError::RateLimited(_) | ApiError::TooManyListeners => StatusCode::TOO_MANY_REQUESTS,
             ApiError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            ApiError::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Refused(refusal) => refusal.status,
+            ApiError::Busy(_) | ApiError::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -126,6 +140,8 @@ impl ApiError {
             ApiError::PreconditionRequired => "precondition_required",
             ApiError::RateLimited(_) => "rate_limited",
             ApiError::TooManyListeners => "too_many_listeners",
+            ApiError::Busy(_) => "busy",
+            ApiError::Refused(refusal) => refusal.code,
             ApiError::Internal => "internal",
             ApiError::NotReady(_) => "not_ready",
         }
@@ -144,6 +160,10 @@ impl ApiError {
             ApiError::RateLimited(wait) => {
                 return format!("Too many requests: try again in {} s.", whole_seconds(*wait));
             }
+            ApiError::Busy(wait) => {
+                return format!("Too much is under way: try again in {} s.", whole_seconds(*wait));
+            }
+            ApiError::Refused(refusal) => return refusal.detail.clone(),
             ApiError::KeyMissing => "This needs an API key: send the header Authorization: Bearer twk_...",
             ApiError::KeyInvalid => "The API key is unknown, expired or revoked.",
             ApiError::Forbidden => "The API key does not open this.",
@@ -173,7 +193,7 @@ impl ApiError {
                 Some((WWW_AUTHENTICATE, HeaderValue::from_static(challenge)))
             }
             ApiError::MethodNotAllowed(allow) => Some((ALLOW, HeaderValue::from_str(allow).ok()?)),
-            ApiError::RateLimited(wait) => Some((RETRY_AFTER, whole_seconds(*wait).into())),
+            ApiError::RateLimited(wait) | ApiError::Busy(wait) => Some((RETRY_AFTER, whole_seconds(*wait).into())),
             ApiError::TooManyListeners => Some((RETRY_AFTER, HeaderValue::from_static("60"))),
             _ => None,
         }

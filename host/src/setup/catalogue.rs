@@ -27,7 +27,7 @@ impl Listed {
     }
 
     /// The same, or, where every version is withdrawn, the highest of them.
-    fn shown(&self) -> Option<&Arc<Manifest>> {
+    pub fn shown(&self) -> Option<&Arc<Manifest>> {
         let highest = || match self {
             Listed::Fixed(_) => None,
             Listed::Uploaded(module) => module.versions.last().map(|version| &version.manifest),

@@ -5,20 +5,21 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
-use twitchy::config::HttpConfig;
+use twitchy::config::{HttpConfig, SandboxConfig};
 use twitchy::http::address::Peer;
 use twitchy::http::entropy::Entropy;
 use twitchy::http::health::Readiness;
 use twitchy::http::{Api, Parts, build_router};
 use twitchy::telemetry::reading::Reading;
+use twitchy::transcript::ChannelHeader;
 
-use crate::harness::House;
+use crate::harness::{House, patient};
 
 /// The channel that the keys of [`Site`] are of, and another.
 pub(crate) const CHANNEL: &str = "100";
@@ -68,7 +69,12 @@ impl Site {
 
     /// With keys of the operator, of a channel and of another channel.
     pub(crate) async fn with(config: HttpConfig) -> Site {
-        let house = House::with_guests(&[]).await;
+        Site::with_limits(config, patient()).await
+    }
+
+    pub(crate) async fn with_limits(config: HttpConfig, limits: SandboxConfig) -> Site {
+        let pairs = vec![("enabled".to_owned(), "balance, settings, help".to_owned())];
+        let house = House::open(&[&ChannelHeader { login: "shop".parse().unwrap(), pairs }], limits).await;
         let (unready, stop) = (Arc::default(), CancellationToken::new());
         let parts = Parts {
             store: house.store.clone(),
@@ -100,13 +106,18 @@ impl Site {
 
     /// A body makes it JSON, unless a header says otherwise.
     pub(crate) async fn send(&self, request: &str, key: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.send_body(request, key, headers, Body::from(body.to_owned())).await
+    }
+
+    /// The same, with a body of any kind.
+    pub(crate) async fn send_body(&self, request: &str, key: &str, headers: &[(&str, &str)], body: Body) -> Answer {
         let (method, path) = request.split_once(' ').unwrap();
         let mut builder = Request::builder().method(method).uri(path);
         let has = |wanted: &str| headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
         if !has("host") {
             builder = builder.header("host", "localhost");
         }
-        if !has("content-type") && !body.is_empty() {
+        if !has("content-type") && !body.is_end_stream() {
             builder = builder.header("content-type", "application/json");
         }
         if !key.is_empty() {
@@ -116,7 +127,7 @@ impl Site {
             builder = builder.header(*name, *value);
         }
         let peer = headers.iter().find(|(name, _)| *name == "x-peer").map_or("192.0.2.1:5000", |(_, peer)| peer);
-        let mut request = builder.body(Body::from(body.to_owned())).unwrap();
+        let mut request = builder.body(body).unwrap();
         request.extensions_mut().insert(Peer(peer.parse::<SocketAddr>().unwrap()));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -186,6 +197,26 @@ impl Answer {
     pub(crate) fn show(&self) -> String {
         let pretty = serde_json::from_str::<Value>(&self.body).map(|body| format!("{body:#}"));
         format!("{} {}\n{}", self.status, self.header("content-type"), pretty.unwrap_or_else(|_| self.body.clone()))
+    }
+
+    /// Without what differs from compiler to compiler: digests and sizes of components.
+    pub(crate) fn masked(&self) -> Answer {
+        let mut masked = String::new();
+        let mut rest = self.body.as_str();
+        while let Some(at) = rest.find(|character: char| character.is_ascii_hexdigit()) {
+            let (before, from) = rest.split_at(at);
+            let length = from.find(|character: char| !character.is_ascii_hexdigit()).unwrap_or(from.len());
+            let (digits, after) = from.split_at(length);
+            masked += before;
+            let is_size = masked.ends_with("\"bytes\":");
+            masked += match digits {
+                digits if digits.len() == 64 => "SHA256",
+                _ if is_size => "0",
+                digits => digits,
+            };
+            rest = after;
+        }
+        Answer { status: self.status, headers: self.headers.clone(), body: masked + rest }
     }
 
     /// Compares with a whole expectation; a wrong one is shown as it should be.

@@ -45,11 +45,11 @@ fn exporting(mut component: Component) -> Vec<u8> {
     component.finish()
 }
 
-pub(super) fn many_functions(count: usize) -> Vec<u8> {
+pub(crate) fn many_functions(count: usize) -> Vec<u8> {
     holding([functions((0..count).map(|_| body(0, |_| {})))]).finish()
 }
 
-pub(super) fn one_function(bytes: usize) -> Vec<u8> {
+pub(crate) fn one_function(bytes: usize) -> Vec<u8> {
     let nops = |body: &mut Body| {
         for _ in 0..bytes {
             body.instruction(&Instruction::Nop);
@@ -58,11 +58,11 @@ pub(super) fn one_function(bytes: usize) -> Vec<u8> {
     holding([functions([body(0, nops)].into_iter())]).finish()
 }
 
-pub(super) fn many_locals(count: u32) -> Vec<u8> {
+pub(crate) fn many_locals(count: u32) -> Vec<u8> {
     holding([functions([body(count, |_| {})].into_iter())]).finish()
 }
 
-pub(super) fn deep_blocks(depth: usize) -> Vec<u8> {
+pub(crate) fn deep_blocks(depth: usize) -> Vec<u8> {
     let blocks = |body: &mut Body| {
         for step in 0..2 * depth {
             body.instruction(if step < depth { &Instruction::Block(BlockType::Empty) } else { &Instruction::End });
@@ -71,7 +71,7 @@ pub(super) fn deep_blocks(depth: usize) -> Vec<u8> {
     holding([functions([body(0, blocks)].into_iter())]).finish()
 }
 
-pub(super) fn deep_components(depth: usize) -> Vec<u8> {
+pub(crate) fn deep_components(depth: usize) -> Vec<u8> {
     let nest = |inner: Component, _| {
         let mut outer = Component::new();
         outer.section(&NestedComponentSection(&inner));
@@ -80,18 +80,18 @@ pub(super) fn deep_components(depth: usize) -> Vec<u8> {
     (1..depth).fold(Component::new(), nest).finish()
 }
 
-pub(super) fn memory(pages: u64) -> Vec<u8> {
+pub(crate) fn memory(pages: u64) -> Vec<u8> {
     let (mut memories, mut module) = (MemorySection::new(), Module::new());
     memories.memory(MemoryType { minimum: pages, maximum: None, memory64: false, shared: false, page_size_log2: None });
     module.section(&memories);
     holding([module]).finish()
 }
 
-pub(super) fn many_modules(count: usize) -> Vec<u8> {
+pub(crate) fn many_modules(count: usize) -> Vec<u8> {
     holding((0..count).map(|_| Module::new())).finish()
 }
 
-pub(super) fn many_instances(count: usize) -> Vec<u8> {
+pub(crate) fn many_instances(count: usize) -> Vec<u8> {
     let mut instances = InstanceSection::new();
     for _ in 0..count {
         instances.instantiate::<[(&str, wasm_encoder::ModuleArg); 0], &str>(0, []);
@@ -101,14 +101,14 @@ pub(super) fn many_instances(count: usize) -> Vec<u8> {
     component.finish()
 }
 
-pub(super) fn many_types(count: usize) -> Vec<u8> {
+pub(crate) fn many_types(count: usize) -> Vec<u8> {
     let (mut types, mut module) = (TypeSection::new(), Module::new());
     (0..count).for_each(|_| types.ty().function([ValType::I32], []));
     module.section(&types);
     holding([module]).finish()
 }
 
-pub(super) fn many_segments(count: usize) -> Vec<u8> {
+pub(crate) fn many_segments(count: usize) -> Vec<u8> {
     let (mut data, mut module) = (DataSection::new(), Module::new());
     for _ in 0..count {
         data.passive([0]);
@@ -118,7 +118,7 @@ pub(super) fn many_segments(count: usize) -> Vec<u8> {
 }
 
 /// Within every ceiling, and yet long to compile: each function keeps hundreds of values alive over thousands of branches.
-pub(super) fn slow_to_compile(count: usize) -> Vec<u8> {
+pub(crate) fn slow_to_compile(count: usize) -> Vec<u8> {
     const LOCALS: u32 = 400;
     let mixing = |body: &mut Body| {
         for step in 0..12_000_u32 {
@@ -135,8 +135,17 @@ pub(super) fn slow_to_compile(count: usize) -> Vec<u8> {
     exporting(holding([functions((0..count).map(|_| body(LOCALS, mixing)))]))
 }
 
+/// With `new`, which is as long, in all places of `old`.
+pub(crate) fn replaced(component: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let mut bytes = component.to_vec();
+    let places: Vec<usize> = (0..=bytes.len() - old.len()).filter(|at| bytes[*at..].starts_with(old)).collect();
+    assert!(!places.is_empty());
+    places.into_iter().for_each(|at| bytes[at..at + old.len()].copy_from_slice(new));
+    bytes
+}
+
 /// Where the sections of a component end, up to the last one that is more than a comment.
-pub(super) fn list_section_ends(component: &[u8]) -> Vec<usize> {
+pub(crate) fn list_section_ends(component: &[u8]) -> Vec<usize> {
     let (mut ends, mut at, mut needed) = (vec![8], 8, 0);
     while at < component.len() {
         let is_custom = component[at] == 0;

@@ -84,7 +84,7 @@ async fn too_much_of_anything_is_refused_by_name() {
         let error = refused(&fixture, &hostile).await;
         assert!(matches!(&error, CompileError::TooComplex(why) if why.contains(what)), "{what}: {error:?}");
     }
-    assert_eq!(fixture.sandbox.registry_counts().refused, [("module_too_complex", 11)].into());
+    assert_eq!(fixture.sandbox.registry_counts().refused, [("over_ceiling", 11)].into());
     fixture.answers_balance().await;
 }
 
@@ -93,7 +93,7 @@ async fn what_does_not_fit_the_contract_is_told_apart() {
     let fixture = fresh(|_| {}).await;
     let unknown = CompileError::UnknownImport("tests:moon/tides@0.1.0".into());
     assert_eq!(refused(&fixture, guests::WANTS_UNKNOWN).await, unknown);
-    let later = replaced(guests::ECHO, b"twitchy:command/module@0.1.0", b"twitchy:command/module@0.2.0");
+    let later = bytes::replaced(guests::ECHO, b"twitchy:command/module@0.1.0", b"twitchy:command/module@0.2.0");
     assert_eq!(refused(&fixture, &later).await, CompileError::ContractVersion("0.2.0".into()));
     let missing = refused(&fixture, b"\0asm\x0d\0\x01\0").await;
     assert!(matches!(&missing, CompileError::Contract(why) if why.contains("does not export")), "{missing:?}");
@@ -101,14 +101,6 @@ async fn what_does_not_fit_the_contract_is_told_apart() {
     let empty = refused(&fixture, &bytes::slow_to_compile(0)).await;
     assert!(matches!(empty, CompileError::Contract(_)), "{empty:?}");
     fixture.answers_balance().await;
-}
-
-fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
-    let mut bytes = bytes.to_vec();
-    let places: Vec<usize> = (0..=bytes.len() - old.len()).filter(|at| bytes[*at..].starts_with(old)).collect();
-    assert!(!places.is_empty());
-    places.into_iter().for_each(|at| bytes[at..at + old.len()].copy_from_slice(new));
-    bytes
 }
 
 #[tokio::test]

@@ -1,0 +1,128 @@
+//! Modules: uploaded, looked at, taken off the air and put on it again.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::middleware::from_fn_with_state;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+
+use crate::domain::id::ModuleName;
+use crate::http::Api;
+use crate::http::body::{Json, Path};
+use crate::http::error::ApiError;
+use crate::http::idempotency::answer_once;
+use crate::http::page::{Listed as Listing, Page, PageQuery};
+use crate::http::principal::Principal;
+use crate::setup::catalogue::Listed;
+use crate::setup::powers::Powers;
+use crate::telemetry::HostEvent;
+
+mod refusal;
+mod shape;
+mod upload;
+
+use shape::{ModuleDetail, ModuleSummary, VersionDetail};
+pub(in crate::http) use upload::Uploads;
+
+const WASM: &str = "application/wasm";
+
+pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
+    let once = from_fn_with_state((api.clone(), upload::largest_upload(api)), answer_once);
+    let few = from_fn_with_state(api.clone(), upload::hold_place);
+    OpenApiRouter::default()
+        .routes(routes!(list_modules))
+        .routes(routes!(upload::upload_module).layer(once).layer(few))
+        .routes(routes!(show_module))
+        .routes(routes!(show_version))
+}
+
+fn powers_of(principal: &Principal) -> Powers {
+    if principal.is_operator() { Powers::Operator } else { Powers::Creator }
+}
+
+/// For whoever watches: a change of a version, everywhere.
+fn tell(api: &Api, name: &ModuleName, version: &semver::Version, change: &'static str) {
+    let event = HostEvent::Module { module: name.clone(), version: version.clone(), channel: None, change };
+    api.telemetry.note(event);
+}
+
+fn parse_name(text: &str) -> Result<ModuleName, ApiError> {
+    text.parse().map_err(|_| ApiError::InvalidPath("That is no module's name.".to_owned()))
+}
+
+fn parse_version(text: &str) -> Result<semver::Version, ApiError> {
+    text.parse().map_err(|_| ApiError::InvalidPath("A version is a semantic version such as 1.2.0.".to_owned()))
+}
+
+/// The module as it is now.
+fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<Json<ModuleDetail>, ApiError> {
+    let catalogue = api.setup.catalogue();
+    let listed = catalogue.find(name).ok_or(ApiError::NotFound("module"))?;
+    let channels = api.setup.list_channels();
+    let enabled = channels.iter().filter(|setup| setup.find_module(name).is_some_and(|module| module.is_enabled));
+    Ok(Json(ModuleDetail::show(name, listed, enabled.count(), principal)))
+}
+
+/// List all modules
+///
+/// By name: those of this host, and those that were uploaded.
+#[utoipa::path(
+    get,
+    path = "/api/v1/modules",
+    tag = "modules",
+    params(PageQuery),
+    responses((status = 200, description = "A page of modules.", body = Listing<ModuleSummary>))
+)]
+async fn list_modules(State(api): State<Arc<Api>>, page: Page) -> Result<Json<Listing<ModuleSummary>>, ApiError> {
+    let after: Option<ModuleName> = page.parse_cursor()?;
+    let catalogue = api.setup.catalogue();
+    let rest = catalogue.list().filter(|(name, _)| after.as_ref().is_none_or(|after| *name > after));
+    let found = rest.take(page.limit + 1).collect();
+    let cursor = |(name, _): &(&ModuleName, &Listed)| name.to_string();
+    Ok(Json(Listing::cut(&page, found, cursor, |(name, listed)| ModuleSummary::show(name, listed))))
+}
+
+/// Show a module
+///
+/// A channel's key sees of a canary only its own channels.
+#[utoipa::path(
+    get,
+    path = "/api/v1/modules/{name}",
+    tag = "modules",
+    params(("name" = String, Path, description = "The module's name.", example = "dice")),
+    responses((status = 200, description = "The module, and its versions.", body = ModuleDetail))
+)]
+async fn show_module(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path(name): Path<String>,
+) -> Result<Json<ModuleDetail>, ApiError> {
+    show(&api, &parse_name(&name)?, &principal)
+}
+
+/// Show a version
+///
+/// What it offers, and what it asks for.
+#[utoipa::path(
+    get,
+    path = "/api/v1/modules/{name}/versions/{version}",
+    tag = "modules",
+    params(
+        ("name" = String, Path, description = "The module's name.", example = "dice"),
+        ("version" = String, Path, description = "A semantic version.", example = "1.2.0")
+    ),
+    responses((status = 200, description = "The version.", body = VersionDetail))
+)]
+async fn show_version(
+    State(api): State<Arc<Api>>,
+    Path((name, version)): Path<(String, String)>,
+) -> Result<Json<VersionDetail>, ApiError> {
+    let (name, version) = (parse_name(&name)?, parse_version(&version)?);
+    let catalogue = api.setup.catalogue();
+    let shown = match catalogue.find(&name).ok_or(ApiError::NotFound("module"))? {
+        Listed::Fixed(manifest) => (manifest.version == version).then(|| VersionDetail::show_fixed(manifest)),
+        Listed::Uploaded(module) => module.find_version(&version).map(VersionDetail::show),
+    };
+    shown.map(Json).ok_or(ApiError::NotFound("version"))
+}

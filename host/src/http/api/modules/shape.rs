@@ -1,0 +1,398 @@
+//! Modules as JSON.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::manifest::{Capability, Command, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
+use crate::domain::version::{Canary, UploadedVersion};
+use crate::http::principal::Principal;
+use crate::http::timestamp::write_timestamp;
+use crate::setup::catalogue::Listed;
+use crate::setup::powers::Powers;
+use crate::setup::span::show_span;
+
+/// How much a module may be and use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Class {
+    #[default]
+    Small,
+    Large,
+}
+
+/// How a component is uploaded.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct UploadQuery {
+    /// `large` is for components with a JavaScript or Python runtime.
+    #[serde(default)]
+    #[param(inline, default = "small")]
+    pub(super) class: Class,
+}
+
+/// Where a module came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Source {
+    Bundled,
+    Configured,
+    Uploaded,
+}
+
+/// Who grants a capability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Granter {
+    Creator,
+    Operator,
+    /// It needs no grant.
+    Nobody,
+}
+
+/// A module, in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ModuleSummary {
+    #[schema(example = "dice")]
+    name: String,
+    source: Source,
+    /// The id of the key that the name belongs to; absent where it came with the host or over the command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "0123456789ab")]
+    publisher: Option<String>,
+    /// What a channel gets that takes the module now; absent where every version is withdrawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "1.2.0")]
+    latest: Option<String>,
+    /// How many there are, withdrawn ones included.
+    versions: usize,
+    summary: String,
+}
+
+/// A module, and its versions.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ModuleDetail {
+    #[schema(example = "dice")]
+    name: String,
+    source: Source,
+    /// The id of the key that the name belongs to; absent where it came with the host or over the command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "0123456789ab")]
+    publisher: Option<String>,
+    /// What a channel gets that takes the module now; absent where every version is withdrawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "1.2.0")]
+    latest: Option<String>,
+    /// Absent where no version is tried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    canary: Option<CanaryDetail>,
+    /// Ascending.
+    versions: Vec<VersionSummary>,
+    /// In how many channels.
+    enabled_in: usize,
+}
+
+/// A version that is tried out.
+#[derive(Debug, Serialize, ToSchema)]
+struct CanaryDetail {
+    #[schema(example = "1.3.0")]
+    version: String,
+    /// The ids of the channels that have it, of those that the caller may act in.
+    #[schema(example = json!(["100"]))]
+    channels: Vec<String>,
+}
+
+/// A version, in a list.
+#[derive(Debug, Serialize, ToSchema)]
+struct VersionSummary {
+    #[schema(example = "1.2.0")]
+    version: String,
+    /// SHA-256 of the component, in hexadecimal digits.
+    digest: String,
+    class: Class,
+    /// Of the component.
+    bytes: u64,
+    #[serde(flatten)]
+    life: Life,
+}
+
+/// What became of a version; empty for one that came with the host.
+#[derive(Debug, Default, Serialize, ToSchema)]
+struct Life {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
+    uploaded_at: Option<String>,
+    /// The id of a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "0123456789ab")]
+    uploaded_by: Option<String>,
+    /// Absent where it is on the air.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    withdrawn_at: Option<String>,
+}
+
+/// A version: what it offers, and what it asks for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VersionDetail {
+    #[schema(example = "dice")]
+    name: String,
+    #[schema(example = "1.2.0")]
+    version: String,
+    /// SHA-256 of the component, in hexadecimal digits.
+    digest: String,
+    class: Class,
+    /// Of the component.
+    bytes: u64,
+    summary: String,
+    commands: Vec<CommandDetail>,
+    settings: Vec<SettingDetail>,
+    capabilities: Vec<CapabilityDetail>,
+    /// Names of web hosts that it wants to ask.
+    http_hosts: Vec<String>,
+    #[serde(flatten)]
+    life: Life,
+}
+
+/// A command that a module declares.
+#[derive(Debug, Serialize, ToSchema)]
+struct CommandDetail {
+    #[schema(example = "roll")]
+    name: String,
+    aliases: Vec<String>,
+    /// The arguments, as help shows them.
+    #[schema(example = "[sides]")]
+    usage: String,
+    summary: String,
+    #[schema(example = "everyone")]
+    role: String,
+    /// Between two uses in a channel.
+    #[schema(example = "5s")]
+    cooldown: String,
+    /// Between two uses by one chatter.
+    #[schema(example = "30s")]
+    chatter_cooldown: String,
+}
+
+/// A setting that a module declares.
+#[derive(Debug, Serialize, ToSchema)]
+struct SettingDetail {
+    #[schema(example = "sides")]
+    key: String,
+    summary: String,
+    /// `text`, `integer`, `number`, `boolean`, `choice`, `duration`, `chatter`, `secret`, or one of a later contract.
+    #[schema(example = "integer")]
+    kind: String,
+    /// Of an `integer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    least: Option<i64>,
+    /// Of an `integer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    most: Option<i64>,
+    /// Of a `choice`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    choices: Option<Vec<String>>,
+    default: String,
+}
+
+/// A capability that a module requests.
+#[derive(Debug, Serialize, ToSchema)]
+struct CapabilityDetail {
+    #[schema(example = "storage")]
+    name: String,
+    needs_grant: bool,
+    granted_by: Granter,
+}
+
+impl From<Class> for SizeClass {
+    fn from(class: Class) -> SizeClass {
+        match class {
+            Class::Small => SizeClass::Small,
+            Class::Large => SizeClass::Large,
+        }
+    }
+}
+
+impl From<SizeClass> for Class {
+    fn from(size: SizeClass) -> Class {
+        match size {
+            SizeClass::Small => Class::Small,
+            SizeClass::Large => Class::Large,
+        }
+    }
+}
+
+impl From<ModuleSource> for Source {
+    fn from(source: ModuleSource) -> Source {
+        match source {
+            ModuleSource::Bundled => Source::Bundled,
+            ModuleSource::Configured => Source::Configured,
+            ModuleSource::Uploaded => Source::Uploaded,
+        }
+    }
+}
+
+impl ModuleSummary {
+    pub(super) fn show(name: &ModuleName, listed: &Listed) -> ModuleSummary {
+        ModuleSummary {
+            name: name.to_string(),
+            source: source_of(listed),
+            publisher: publisher_of(listed),
+            latest: listed.latest().map(|manifest| manifest.version.to_string()),
+            versions: match listed {
+                Listed::Fixed(_) => 1,
+                Listed::Uploaded(module) => module.versions.len(),
+            },
+            summary: listed.shown().map(|manifest| manifest.summary.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+impl ModuleDetail {
+    /// As `principal` may see it.
+    pub(super) fn show(name: &ModuleName, listed: &Listed, enabled_in: usize, principal: &Principal) -> ModuleDetail {
+        let (canary, versions) = match listed {
+            Listed::Fixed(manifest) => (None, vec![VersionSummary::show(manifest, Life::default())]),
+            Listed::Uploaded(module) => {
+                let show = |version: &UploadedVersion| VersionSummary::show(&version.manifest, Life::show(version));
+                (module.canary.as_ref(), module.versions.iter().map(show).collect())
+            }
+        };
+        ModuleDetail {
+            name: name.to_string(),
+            source: source_of(listed),
+            publisher: publisher_of(listed),
+            latest: listed.latest().map(|manifest| manifest.version.to_string()),
+            canary: canary.map(|canary| CanaryDetail::show(canary, principal)),
+            versions,
+            enabled_in,
+        }
+    }
+}
+
+fn source_of(listed: &Listed) -> Source {
+    match listed {
+        Listed::Fixed(manifest) => manifest.source.into(),
+        Listed::Uploaded(_) => Source::Uploaded,
+    }
+}
+
+fn publisher_of(listed: &Listed) -> Option<String> {
+    match listed {
+        Listed::Fixed(_) => None,
+        Listed::Uploaded(module) => module.publisher.as_ref().map(ToString::to_string),
+    }
+}
+
+impl CanaryDetail {
+    fn show(canary: &Canary, principal: &Principal) -> CanaryDetail {
+        let seen = canary.channels.iter().filter(|channel| principal.may_act_in(**channel));
+        CanaryDetail { version: canary.version.to_string(), channels: seen.map(ChannelId::to_string).collect() }
+    }
+}
+
+impl Life {
+    fn show(version: &UploadedVersion) -> Life {
+        let shown = |at: Option<SystemTime>| at.map(write_timestamp);
+        Life {
+            uploaded_at: shown(Some(version.uploaded_at)),
+            uploaded_by: version.uploaded_by.as_ref().map(ToString::to_string),
+            withdrawn_at: shown(version.withdrawn_at),
+        }
+    }
+}
+
+impl VersionSummary {
+    fn show(manifest: &Manifest, life: Life) -> VersionSummary {
+        VersionSummary {
+            version: manifest.version.to_string(),
+            digest: manifest.digest.to_string(),
+            class: manifest.size.into(),
+            bytes: manifest.component_bytes,
+            life,
+        }
+    }
+}
+
+impl VersionDetail {
+    pub(super) fn show(version: &UploadedVersion) -> VersionDetail {
+        VersionDetail { life: Life::show(version), ..VersionDetail::show_fixed(&version.manifest) }
+    }
+
+    /// Of a module that came with the host.
+    pub(super) fn show_fixed(manifest: &Manifest) -> VersionDetail {
+        VersionDetail {
+            name: manifest.name.to_string(),
+            version: manifest.version.to_string(),
+            digest: manifest.digest.to_string(),
+            class: manifest.size.into(),
+            bytes: manifest.component_bytes,
+            summary: manifest.summary.clone(),
+            commands: manifest.commands.iter().map(|command| CommandDetail::show(command)).collect(),
+            settings: manifest.settings.iter().map(SettingDetail::show).collect(),
+            capabilities: manifest.capabilities.iter().copied().map(CapabilityDetail::show).collect(),
+            http_hosts: manifest.http_hosts.clone(),
+            life: Life::default(),
+        }
+    }
+}
+
+impl CommandDetail {
+    fn show(command: &Command) -> CommandDetail {
+        let span = |span: Duration| show_span(span);
+        CommandDetail {
+            name: command.name.to_string(),
+            aliases: command.aliases.iter().map(ToString::to_string).collect(),
+            usage: command.usage.clone(),
+            summary: command.summary.clone(),
+            role: command.role.to_string(),
+            cooldown: span(command.channel_cooldown),
+            chatter_cooldown: span(command.chatter_cooldown),
+        }
+    }
+}
+
+impl SettingDetail {
+    fn show(setting: &Setting) -> SettingDetail {
+        let (mut range, mut choices) = (None, None);
+        let kind = match &setting.kind {
+            SettingKind::Text => "text",
+            SettingKind::Integer { least, most } => {
+                range = Some((*least, *most));
+                "integer"
+            }
+            SettingKind::Number => "number",
+            SettingKind::Boolean => "boolean",
+            SettingKind::Choice(all) => {
+                choices = Some(all.clone());
+                "choice"
+            }
+            SettingKind::Duration => "duration",
+            SettingKind::Chatter => "chatter",
+            SettingKind::Secret => "secret",
+            SettingKind::Other(kind) => kind,
+        };
+        SettingDetail {
+            key: setting.key.clone(),
+            summary: setting.summary.clone(),
+            kind: kind.to_owned(),
+            least: range.map(|(least, _)| least),
+            most: range.map(|(_, most)| most),
+            choices,
+            default: setting.default.clone(),
+        }
+    }
+}
+
+impl CapabilityDetail {
+    fn show(capability: Capability) -> CapabilityDetail {
+        let granted_by = match capability {
+            capability if !capability.needs_grant() => Granter::Nobody,
+            capability if Powers::Creator.may_grant(capability) => Granter::Creator,
+            _ => Granter::Operator,
+        };
+        CapabilityDetail { name: capability.to_string(), needs_grant: capability.needs_grant(), granted_by }
+    }
+}

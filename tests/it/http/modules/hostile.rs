@@ -1,0 +1,140 @@
+//! What strangers bring over HTTP: each ends as its own refusal, and an ordinary upload works after it.
+
+use axum::body::{Body, Bytes};
+use tests::guests;
+use tokio_stream::StreamExt;
+use twitchy::config::SandboxConfig;
+
+use super::{PUSH, WASM, push};
+use crate::harness::patient;
+use crate::http::harness::{Answer, Site};
+use crate::sandbox::bytes;
+
+const MIB: usize = 1 << 20;
+
+async fn refuse(site: &Site, component: &[u8]) -> String {
+    let answer = push(site, &site.own, component).await;
+    format!("{} {}", answer.status, answer.code())
+}
+
+/// Some module that the host has compiled, without the host's own mark.
+fn find_machine_code() -> Vec<u8> {
+    const MARK: usize = 32;
+    let artefacts = std::fs::read_dir(concat!(env!("CARGO_TARGET_TMPDIR"), "/artefacts")).unwrap();
+    let mut paths = artefacts.map(|entry| entry.unwrap().path());
+    let path = paths.find(|path| path.extension().is_some_and(|ending| ending == "cwasm")).unwrap();
+    std::fs::read(path).unwrap().split_off(MARK)
+}
+
+#[tokio::test]
+async fn garbage_halves_and_too_much_are_refused_each_by_its_code() {
+    let site = Site::open().await;
+    let half = &guests::COUNTER[..guests::COUNTER.len() / 2];
+    let machine_code = find_machine_code();
+    let later = bytes::replaced(guests::ECHO, b"command/module@0.1.0", b"command/module@0.2.0");
+    let no_name = bytes::replaced(guests::LOOPS_FOREVER, b"loops-forever", b"LOOPS FOREVER");
+    for (component, expected) in [
+        (&b""[..], "422 invalid_component"),
+        (b"hello", "422 invalid_component"),
+        (half, "422 invalid_component"),
+        (&machine_code, "422 precompiled"),
+        (&bytes::many_functions(1_000_000), "422 over_ceiling"),
+        (&bytes::deep_blocks(50_000), "422 over_ceiling"),
+        (&bytes::memory(1 << 16), "422 over_ceiling"),
+        (&later, "422 unsupported_contract"),
+        (b"\0asm\x0d\0\x01\0", "422 contract_mismatch"),
+        (guests::WANTS_UNKNOWN, "422 unknown_import"),
+        (&no_name, "422 invalid_info"),
+        (guests::READS_IN_INFO, "422 info_failed"),
+    ] {
+        assert_eq!(refuse(&site, component).await, expected);
+    }
+    assert_eq!(refuse(&site, guests::ECHO).await, "201 ");
+    site.close().await;
+}
+
+#[tokio::test]
+async fn an_unknown_import_is_named() {
+    let site = Site::open().await;
+    push(&site, &site.own, guests::WANTS_UNKNOWN).await.check(
+        r#"422 application/problem+json
+        {
+          "code": "unknown_import",
+          "detail": "The module imports \"tests:moon/tides@0.1.0\", which this host does not offer.",
+          "status": 422,
+          "title": "Unprocessable Entity",
+          "type": "urn:twitchy:problem:unknown_import"
+        }"#,
+    );
+    site.close().await;
+}
+
+#[tokio::test]
+async fn what_compiles_too_long_or_too_large_is_told_so() {
+    for (limits, expected) in [
+        (SandboxConfig { compile_time: std::time::Duration::from_secs(1), ..patient() }, "422 compile_out_of_time"),
+        (SandboxConfig { compile_memory: 16 << 20, ..patient() }, "422 compile_out_of_memory"),
+    ] {
+        let site = Site::with_limits(Default::default(), limits).await;
+        assert_eq!(refuse(&site, &bytes::slow_to_compile(60)).await, expected);
+        site.close().await;
+    }
+}
+
+/// A body that never ends is not waited for.
+#[tokio::test]
+async fn the_first_byte_too_many_ends_an_upload() {
+    let site = Site::open().await;
+    let endless = || {
+        let pieces = std::iter::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![0; MIB])));
+        Body::from_stream(tokio_stream::iter(pieces))
+    };
+    for headers in [&[WASM][..], &[WASM, ("idempotency-key", "endless")]] {
+        let answer = site.send_body(PUSH, &site.own, headers, endless()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (413, "too_large"));
+    }
+    // Up to the limit it is read, and then it is no component.
+    let answer = site.send_body(PUSH, &site.own, &[WASM], Body::from(vec![0; 16 * MIB])).await;
+    assert_eq!((answer.status, answer.code().as_str()), (422, "invalid_component"));
+    site.close().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_is_told_so() {
+    let site = Site::open().await;
+    let broken = tokio_stream::once(Ok(Bytes::from_static(&guests::ECHO[..1000])))
+        .chain(tokio_stream::once(Err(std::io::Error::other("it hangs up"))));
+    let answer = site.send_body(PUSH, &site.own, &[WASM], Body::from_stream(broken)).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_body"));
+    let answer = site.send_body(PUSH, &site.own, &[], Body::from(guests::ECHO)).await;
+    assert_eq!((answer.status, answer.code().as_str()), (415, "unsupported_media_type"));
+    site.close().await;
+}
+
+/// Has a look, which begins it.
+async fn is_waiting(upload: &mut (impl Future<Output = Answer> + Unpin)) -> bool {
+    tokio::select! {
+        biased;
+        _ = upload => false,
+        () = std::future::ready(()) => true,
+    }
+}
+
+#[tokio::test]
+async fn few_upload_at_once_and_the_others_are_told_when_to_come_back() {
+    let site = Site::open().await;
+    // Bodies that never arrive.
+    let pending = || Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>());
+    let keys = [&site.own, &site.own, &site.other, &site.other];
+    let mut waiting = keys.map(|key| Box::pin(site.send_body(PUSH, key, &[WASM], pending())));
+    let [first, second, third, fourth] = &mut waiting;
+    assert!(is_waiting(first).await && is_waiting(second).await);
+    let refused = push(&site, &site.own, guests::ECHO).await;
+    assert_eq!((refused.status, refused.code().as_str(), refused.header("retry-after")), (429, "rate_limited", "5"));
+    assert!(is_waiting(third).await && is_waiting(fourth).await);
+    let refused = push(&site, &site.operator, guests::ECHO).await;
+    assert_eq!((refused.status, refused.code().as_str(), refused.header("retry-after")), (503, "busy", "5"));
+    drop(waiting);
+    assert_eq!(push(&site, &site.operator, guests::ECHO).await.status, 201);
+    site.close().await;
+}
