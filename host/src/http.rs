@@ -14,6 +14,7 @@ use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::vault::Sealer;
 
 pub mod access;
 pub mod address;
@@ -45,6 +46,7 @@ pub struct Parts {
     pub sandbox: Arc<Sandbox>,
     pub dispatch: Arc<Dispatch>,
     pub telemetry: Arc<Telemetry>,
+    pub sealer: Arc<Sealer>,
     pub clock: Arc<dyn Clock>,
     pub config: HttpConfig,
     pub readiness: Box<dyn health::Readiness>,
@@ -58,6 +60,7 @@ pub struct Api {
     pub sandbox: Arc<Sandbox>,
     pub dispatch: Arc<Dispatch>,
     pub telemetry: Arc<Telemetry>,
+    pub sealer: Arc<Sealer>,
     pub config: HttpConfig,
     clock: Arc<dyn Clock>,
     readiness: Box<dyn health::Readiness>,
@@ -69,7 +72,7 @@ pub struct Api {
 
 impl Api {
     pub fn new(parts: Parts) -> Arc<Api> {
-        let Parts { store, setup, sandbox, dispatch, telemetry, clock, config, readiness, entropy } = parts;
+        let Parts { store, setup, sandbox, dispatch, telemetry, sealer, clock, config, readiness, entropy } = parts;
         let gate = gate::Gate::new(&config);
         Arc::new(Api {
             store,
@@ -77,6 +80,7 @@ impl Api {
             sandbox,
             dispatch,
             telemetry,
+            sealer,
             config,
             clock,
             readiness,

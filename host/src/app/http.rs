@@ -19,6 +19,7 @@ use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::twitch::account::{AccountState, Phase};
+use crate::vault::Sealer;
 
 /// Listens, where there is to be an API.
 ///
@@ -39,18 +40,20 @@ pub(super) struct Surroundings {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) dispatch: Arc<Dispatch>,
     pub(super) telemetry: Arc<Telemetry>,
+    pub(super) sealer: Arc<Sealer>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) accounts: Vec<(Login, watch::Receiver<AccountState>)>,
 }
 
 pub(super) fn join_api(config: HttpConfig, surroundings: Surroundings) -> Arc<Api> {
-    let Surroundings { store, setup, sandbox, dispatch, telemetry, clock, accounts } = surroundings;
+    let Surroundings { store, setup, sandbox, dispatch, telemetry, sealer, clock, accounts } = surroundings;
     Api::new(Parts {
         store,
         setup,
         sandbox,
         dispatch,
         telemetry,
+        sealer,
         clock,
         config,
         readiness: Box::new(Connections(accounts)),

@@ -19,9 +19,19 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::Api;
 
+mod audit;
+mod change;
+mod channel_modules;
+mod channels;
+mod commands;
 pub mod keys;
 
 /// `api` is for layers of single routes, such as [`super::idempotency::answer_once`].
-pub(super) fn routes(_api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::default().merge(keys::routes())
+pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default()
+        .merge(audit::routes())
+        .merge(channel_modules::routes())
+        .merge(channels::routes())
+        .merge(commands::routes(api))
+        .merge(keys::routes())
 }

@@ -11,7 +11,7 @@ use super::harness::{CHANNEL, OTHER_CHANNEL, Site};
 async fn every_row_of_the_table_is_kept() {
     let site = Site::open().await;
     for row in TABLE {
-        let path = row.path.replace("{channel}", CHANNEL).replace("{id}", "ffffffffffff");
+        let path = row.path.replace("{channel}", CHANNEL).replace("{id}", "ffffffffffff").replace("{name}", "dice");
         let request = format!("{} {path}", row.method);
         for (standing, key) in [
             (Standing::Nobody, ""),

@@ -15,6 +15,7 @@ use twitchy::http::address::Peer;
 use twitchy::http::entropy::Entropy;
 use twitchy::http::health::Readiness;
 use twitchy::http::{Api, Parts, build_router};
+use twitchy::vault::Sealer;
 
 use crate::harness::House;
 
@@ -65,14 +66,19 @@ impl Site {
 
     /// With keys of the operator, of a channel and of another channel.
     pub(crate) async fn with(config: HttpConfig) -> Site {
-        let house = House::with_guests(&[]).await;
+        Site::of(House::with_guests(&[]).await, config).await
+    }
+
+    /// The same, of a house with other guests.
+    pub(crate) async fn of(house: House, config: HttpConfig) -> Site {
         let unready = Arc::default();
         let parts = Parts {
             store: house.store.clone(),
             setup: house.setup.clone(),
             sandbox: house.sandbox.clone(),
             dispatch: house.dispatch.clone(),
-            telemetry: Arc::default(),
+            telemetry: house.telemetry.clone(),
+            sealer: Arc::new(Sealer::new(house.folder(), true)),
             clock: house.clock.clone(),
             config,
             readiness: Box::new(Unready(Arc::clone(&unready))),
@@ -118,6 +124,13 @@ impl Site {
         let body = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8(body.to_vec()).unwrap();
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// A new key with this scope.
+    pub(crate) async fn make_key(&self, scope: &str, role: Option<&str>) -> String {
+        let body = serde_json::json!({ "name": "made", "scopes": [scope], "role": role }).to_string();
+        let made = self.send("POST /api/v1/keys", &self.operator, &[], &body).await;
+        made.json()["secret"].as_str().unwrap_or_else(|| panic!("{}", made.show())).to_owned()
     }
 
     pub(crate) async fn close(self) {
