@@ -83,6 +83,7 @@ pub struct Surroundings<C> {
 pub struct App {
     pub store: Arc<Store>,
     pub telemetry: Arc<Telemetry>,
+    sealer: Arc<Sealer>,
     started_at: Instant,
     setup: Arc<Setup>,
     sandbox: Arc<Sandbox>,
@@ -147,6 +148,7 @@ impl App {
         let mut app = App {
             store,
             telemetry,
+            sealer,
             started_at: Instant::now(),
             setup,
             sandbox,
@@ -277,6 +279,7 @@ impl App {
             sandbox: self.sandbox.clone(),
             dispatch: self.dispatch.clone(),
             telemetry: self.telemetry.clone(),
+            sealer: self.sealer.clone(),
             clock: self.clock.clone(),
             accounts: self.accounts.clone(),
             readings: self.readings(),

@@ -18,6 +18,7 @@ use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::telemetry::reading::Readings;
+use crate::vault::Sealer;
 
 pub mod access;
 pub mod address;
@@ -49,6 +50,7 @@ pub struct Parts {
     pub sandbox: Arc<Sandbox>,
     pub dispatch: Arc<Dispatch>,
     pub telemetry: Arc<Telemetry>,
+    pub sealer: Arc<Sealer>,
     pub clock: Arc<dyn Clock>,
     pub config: HttpConfig,
     pub readiness: Box<dyn health::Readiness>,
@@ -65,6 +67,7 @@ pub struct Api {
     pub sandbox: Arc<Sandbox>,
     pub dispatch: Arc<Dispatch>,
     pub telemetry: Arc<Telemetry>,
+    pub sealer: Arc<Sealer>,
     pub config: HttpConfig,
     clock: Arc<dyn Clock>,
     readiness: Box<dyn health::Readiness>,
@@ -81,8 +84,20 @@ pub struct Api {
 
 impl Api {
     pub fn new(parts: Parts) -> Arc<Api> {
-        let Parts { store, setup, sandbox, dispatch, telemetry, clock, config, readiness, entropy, readings, stop } =
-            parts;
+        let Parts {
+            store,
+            setup,
+            sandbox,
+            dispatch,
+            telemetry,
+            sealer,
+            clock,
+            config,
+            readiness,
+            entropy,
+            readings,
+            stop,
+        } = parts;
         let gate = gate::Gate::new(&config);
         let begun = clock.now().wall;
         Arc::new(Api {
@@ -91,6 +106,7 @@ impl Api {
             sandbox,
             dispatch,
             telemetry,
+            sealer,
             config,
             clock,
             readiness,

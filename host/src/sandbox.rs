@@ -37,6 +37,8 @@ pub mod world;
 
 use std::fmt;
 use std::path::PathBuf;
+// `core` has addresses, and no sockets.
+use core::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -305,6 +307,8 @@ pub struct Call {
     pub invocation: Arc<Invocation>,
     /// Who answers for what it changes.
     pub by: Actor,
+    /// Where that one asked from; None where it did not come over the network.
+    pub from: Option<IpAddr>,
     /// Runs in full, and then nothing is kept: no change, no outcome, no request to the web.
     pub is_dry_run: bool,
     pub trace: Trace,
@@ -315,7 +319,7 @@ impl Call {
     pub fn new(manifest: Arc<Manifest>, grants: Grants, invocation: Invocation) -> Call {
         let by = Actor::Chatter { id: invocation.chatter.id, login: invocation.chatter.login.clone() };
         let invocation = Arc::new(invocation);
-        Call { manifest, grants, invocation, by, is_dry_run: false, trace: Trace::default() }
+        Call { manifest, grants, invocation, by, from: None, is_dry_run: false, trace: Trace::default() }
     }
 }
 

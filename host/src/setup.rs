@@ -175,6 +175,20 @@ impl Setup {
         self.channels.read().unwrap_or_else(PoisonError::into_inner).get(&channel).cloned()
     }
 
+    /// At most `limit` of the channels that come after `after`, by id.
+    pub fn list_channels_after(&self, after: Option<ChannelId>, limit: usize) -> Vec<Arc<ChannelSetup>> {
+        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+        let mut ids: Vec<ChannelId> =
+            channels.keys().copied().filter(|id| after.is_none_or(|after| *id > after)).collect();
+        // Of ten thousand only a page needs to be in order.
+        if ids.len() > limit {
+            ids.select_nth_unstable(limit);
+            ids.truncate(limit);
+        }
+        ids.sort_unstable();
+        ids.iter().filter_map(|id| channels.get(id).cloned()).collect()
+    }
+
     /// Every channel that the host knows, by id.
     pub fn list_channels(&self) -> Vec<Arc<ChannelSetup>> {
         let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);

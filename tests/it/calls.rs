@@ -37,6 +37,7 @@ pub(crate) fn call(id: &str, word: &str, arguments: &[&str]) -> HttpCall {
         is_proven: false,
         key: "0123456789ab".parse().expect("it is 12 digits"),
         key_name: "overlay".into(),
+        address: None,
         is_dry_run: false,
         is_delivered: false,
     }

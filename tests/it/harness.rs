@@ -101,7 +101,7 @@ pub(crate) struct House {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) telemetry: Arc<Telemetry>,
     is_closed: bool,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl House {
@@ -133,7 +133,7 @@ impl House {
             Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone(), telemetry.clone())
                 .with_fuse(wishes.fuse.clone()),
         );
-        let house = House { dispatch, store, setup, sandbox, clock, telemetry, is_closed: false, _folder: folder };
+        let house = House { dispatch, store, setup, sandbox, clock, telemetry, is_closed: false, folder };
         house.add_modules(&wishes).await;
         for header in headers {
             house.open_channel(header).await;
@@ -233,6 +233,11 @@ impl House {
             Ok(replies) => Heard::Replies(replies.iter().map(|sent| show_reply(&sent.reply, &login)).collect()),
             Err(silence) => Heard::Nothing(Some(silence.to_string())),
         }
+    }
+
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) async fn close(mut self) {

@@ -1,6 +1,8 @@
 //! The API from outside: requests as text in, answers as text out.
 
 mod access;
+mod channel_modules;
+mod channels;
 mod events;
 mod harness;
 mod idempotency;

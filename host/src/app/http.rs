@@ -21,6 +21,7 @@ use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::telemetry::reading::Readings;
 use crate::twitch::account::{AccountState, Phase};
+use crate::vault::Sealer;
 
 /// Listens, where there is to be an API.
 ///
@@ -41,6 +42,7 @@ pub(super) struct Surroundings {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) dispatch: Arc<Dispatch>,
     pub(super) telemetry: Arc<Telemetry>,
+    pub(super) sealer: Arc<Sealer>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) accounts: Vec<(Login, watch::Receiver<AccountState>)>,
     pub(super) readings: Readings,
@@ -48,13 +50,15 @@ pub(super) struct Surroundings {
 }
 
 pub(super) fn join_api(config: HttpConfig, surroundings: Surroundings) -> Arc<Api> {
-    let Surroundings { store, setup, sandbox, dispatch, telemetry, clock, accounts, readings, stop } = surroundings;
+    let Surroundings { store, setup, sandbox, dispatch, telemetry, sealer, clock, accounts, readings, stop } =
+        surroundings;
     Api::new(Parts {
         store,
         setup,
         sandbox,
         dispatch,
         telemetry,
+        sealer,
         clock,
         config,
         readiness: Box::new(Connections(accounts)),

@@ -88,6 +88,9 @@ struct Enable {
     /// Grant a web host that it may ask.
     #[arg(long, value_name = "HOST")]
     web_host: Vec<String>,
+    /// Accept all else that the version which waits asks for; a grant of what it asks for says so too.
+    #[arg(long)]
+    accept: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -204,6 +207,10 @@ impl Enable {
         if let Some(version) = &self.version {
             wanted["version"] = json!(version);
         }
+        let agrees = self.accept || !self.grant.is_empty();
+        if agrees && self.version.is_none() && there["waiting"].is_object() {
+            wanted["accept"] = there["waiting"]["version"].clone();
+        }
         let grants = &mut wanted["grants"];
         add_texts(&mut grants["capabilities"], &missing);
         add_texts(&mut grants["http_hosts"], &self.web_host.iter().map(String::as_str).collect::<Vec<_>>());
@@ -287,6 +294,16 @@ mod tests {
             "grants": { "capabilities": ["storage", "http"], "http_hosts": ["a.example"], "payments": { "per_day": "5" } },
         });
         assert_eq!(wanted.wanted(&there).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_version_that_waits_is_accepted_by_whoever_says_so() {
+        let there = json!({ "missing_grants": [], "waiting": { "version": "2.0.0" } });
+        let accept = |line: &str| enable(line).wanted(&there).unwrap()["accept"].clone();
+        assert_eq!(accept("twitchy enable dice --channel 100"), json!(null));
+        assert_eq!(accept("twitchy enable dice --channel 100 --accept"), json!("2.0.0"));
+        assert_eq!(accept("twitchy enable dice --channel 100 --accept --version 2.0.0"), json!(null));
+        assert_eq!(accept("twitchy enable dice --channel 100 --grant all"), json!("2.0.0"));
     }
 
     #[test]

@@ -175,6 +175,20 @@ impl Caps {
     pub const fn unlimited() -> Caps {
         Caps { per_invocation: None, per_chatter: None, per_day: None }
     }
+
+    /// Whether one of them is higher than that of `others`.
+    pub fn allow_more_than(&self, others: &Caps) -> bool {
+        let pairs = [
+            (self.per_invocation, others.per_invocation),
+            (self.per_chatter, others.per_chatter),
+            (self.per_day, others.per_day),
+        ];
+        pairs.into_iter().any(|(ours, theirs)| match (ours, theirs) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(ours), Some(theirs)) => ours > theirs,
+        })
+    }
 }
 
 impl Default for Caps {

@@ -19,6 +19,11 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::Api;
 
+mod audit;
+mod change;
+mod channel_modules;
+mod channels;
+mod commands;
 mod event;
 pub mod events;
 pub mod keys;
@@ -29,6 +34,10 @@ pub mod modules;
 /// `api` is for layers of single routes, such as [`super::idempotency::answer_once`].
 pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
+        .merge(audit::routes())
+        .merge(channel_modules::routes())
+        .merge(channels::routes())
+        .merge(commands::routes(api))
         .merge(keys::routes())
         .merge(modules::routes(api))
         .merge(metrics::routes())

@@ -86,7 +86,8 @@ fn source_of(error: &dyn std::error::Error) -> String {
     innermost.to_string()
 }
 
-fn sentence(text: &impl ToString) -> String {
+/// From an error's text.
+pub(super) fn sentence(text: &impl ToString) -> String {
     let mut text = text.to_string();
     if !text.ends_with('.') {
         text.push('.');

@@ -9,7 +9,13 @@ use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
 
+use super::body::sentence;
+use crate::chat::dispatch::call::CallError;
+use crate::setup::module_change::ModuleChangeError;
 use crate::store::StoreError;
+
+mod call;
+mod module_change;
 
 /// Why a request is not granted. Texts are for whoever wrote the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +37,10 @@ pub enum ApiError {
     /// The first request with this Idempotency-Key is still under way.
     InProgress,
     PreconditionFailed,
+    /// A module cannot be as it was wanted in a channel.
+    ModuleChange(ModuleChangeError),
+    /// A command was not called, or gave no answer.
+    Call(CallError),
     TooLarge,
     /// What would be right.
     UnsupportedMediaType(&'static str),
@@ -105,6 +115,8 @@ impl ApiError {
             ApiError::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             ApiError::InProgress => StatusCode::CONFLICT,
             ApiError::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            ApiError::ModuleChange(error) => module_change::status(error),
+            ApiError::Call(error) => call::status(error),
             ApiError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
@@ -132,6 +144,8 @@ impl ApiError {
             ApiError::RequestTimeout => "request_timeout",
             ApiError::InProgress => "in_progress",
             ApiError::PreconditionFailed => "precondition_failed",
+            ApiError::ModuleChange(error) => module_change::code(error),
+            ApiError::Call(error) => call::code(error),
             ApiError::TooLarge => "too_large",
             ApiError::UnsupportedMediaType(_) => "unsupported_media_type",
             ApiError::UnknownHost => "unknown_host",
@@ -164,6 +178,8 @@ impl ApiError {
                 return format!("Too much is under way: try again in {} s.", whole_seconds(*wait));
             }
             ApiError::Refused(refusal) => return refusal.detail.clone(),
+            ApiError::ModuleChange(error) => return sentence(error),
+            ApiError::Call(error) => return call::detail(error),
             ApiError::KeyMissing => "This needs an API key: send the header Authorization: Bearer twk_...",
             ApiError::KeyInvalid => "The API key is unknown, expired or revoked.",
             ApiError::Forbidden => "The API key does not open this.",
@@ -195,6 +211,7 @@ impl ApiError {
             ApiError::MethodNotAllowed(allow) => Some((ALLOW, HeaderValue::from_str(allow).ok()?)),
             ApiError::RateLimited(wait) | ApiError::Busy(wait) => Some((RETRY_AFTER, whole_seconds(*wait).into())),
             ApiError::TooManyListeners => Some((RETRY_AFTER, HeaderValue::from_static("60"))),
+            ApiError::Call(error) => Some((RETRY_AFTER, whole_seconds(call::find_wait(error)?).into())),
             _ => None,
         }
     }
@@ -216,6 +233,7 @@ impl IntoResponse for ApiError {
             code: self.code(),
             errors: match &self {
                 ApiError::InvalidValues(errors) | ApiError::NotReady(errors) => errors.clone(),
+                ApiError::ModuleChange(error) => module_change::list_wrong(error),
                 _ => Vec::new(),
             },
         };
@@ -225,6 +243,12 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(name, value);
         }
         response
+    }
+}
+
+impl From<ModuleChangeError> for ApiError {
+    fn from(error: ModuleChangeError) -> Self {
+        ApiError::ModuleChange(error)
     }
 }
 

@@ -148,7 +148,7 @@ impl Transaction {
             invocation: invocation.id.clone(),
             channel: invocation.channel.id,
             by: self.call.by.clone(),
-            address: None,
+            address: self.call.from,
             caller: Some(invocation.chatter.id),
             version: Some(self.call.manifest.version.clone()),
             noted: self.noted.into_iter().collect(),

@@ -197,7 +197,7 @@ impl ChannelSetup {
         next
     }
 
-    pub(super) fn catalogue(&self) -> &Arc<Catalogue> {
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }
 

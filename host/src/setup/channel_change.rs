@@ -61,7 +61,7 @@ impl ChannelSetup {
         }
         if let Some(may) = change.moderators {
             let (module, key) = MODERATORS;
-            add("moderators", self.check_setting(by, module, key, if may { "on" } else { "off" }));
+            add("moderators_may_change", self.check_setting(by, module, key, if may { "on" } else { "off" }));
         }
         if let Some(until) = change.muted_until {
             let span = until.and_then(|until| until.duration_since(now).ok()).unwrap_or_default();
@@ -74,12 +74,15 @@ impl ChannelSetup {
                 continue;
             };
             let (module, command) = (target.module.manifest.name.as_str(), &target.command.name);
-            let terms =
-                [("role", &terms.role), ("cooldown", &terms.cooldown), ("chatter-cooldown", &terms.chatter_cooldown)];
-            for (suffix, value) in terms {
+            let terms = [
+                ("role", "role", &terms.role),
+                ("cooldown", "cooldown", &terms.cooldown),
+                ("chatter_cooldown", "chatter-cooldown", &terms.chatter_cooldown),
+            ];
+            for (field, suffix, value) in terms {
                 if let Some(value) = value {
                     let effect = self.check_setting(by, module, &format!("{command}.{suffix}"), value);
-                    add(&format!("commands.{word}.{suffix}"), effect);
+                    add(&format!("commands.{word}.{field}"), effect);
                 }
             }
         }

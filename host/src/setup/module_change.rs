@@ -15,15 +15,18 @@ use crate::domain::effect::Effect;
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Capability, Command, Grants, Manifest, Setting, SettingKind, SizeClass};
 use crate::domain::role::Role;
-use crate::domain::version::UploadedModule;
+use crate::domain::version::{UploadedModule, UploadedVersion};
 
 /// How a module is to be in a channel. What is left out is as its author made it, but for the grants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModuleChange {
     /// Also restores a fuse that has blown.
     pub enabled: bool,
-    /// Accepts the version that is due here with these. None keeps what is granted, and accepts nothing that asks for more.
+    /// What it may do here from now on. None keeps what is granted.
     pub grants: Option<Grants>,
+    /// The version that waits, where all that it asks for is agreed to: whoever names it has seen that. A version that is
+    /// newly pinned is named by that, and the first one by being granted or enabled.
+    pub accept: Option<semver::Version>,
     pub version: WantedVersion,
     pub settings: BTreeMap<String, String>,
     /// By declared name or claimed word.
@@ -53,7 +56,7 @@ pub struct CommandChange {
 /// A value that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// A setting's key, or `roll.cooldown` for a command's.
+    /// Where it is: `settings.sides`, `commands.roll.cooldown`.
     pub key: String,
     /// What it should be, as a part of a sentence.
     pub expected: String,
@@ -70,6 +73,10 @@ pub enum ModuleChangeError {
     Withdrawn(semver::Version),
     #[error("every version is withdrawn")]
     NoVersion,
+    #[error("version {0} is not the one that is due here")]
+    NotDue(semver::Version),
+    #[error("there is no earlier version that may run here")]
+    NothingBefore,
     #[error("{0} is always on")]
     AlwaysOn(ModuleName),
     /// A bundled or configured module has all that it asks for.
@@ -79,10 +86,13 @@ pub enum ModuleChangeError {
     NeedsOperator(Vec<String>),
     #[error("it does not run without a grant of {}", list(.0))]
     NeedsGrant(Vec<Capability>),
-    #[error("it does not ask for {}", list(.0))]
-    NotRequested(Vec<Capability>),
+    #[error("it does not ask for {}", .0.join(", "))]
+    NotRequested(Vec<String>),
     #[error("{module} would answer to {word}, which calls {other} here")]
     WordTaken { word: Box<str>, module: ModuleName, other: ModuleName },
+    /// Everything that is wrong is of this kind.
+    #[error("not known: {}", show(.0))]
+    Unknown(Vec<Problem>),
     #[error("not valid: {}", show(.0))]
     Invalid(Vec<Problem>),
 }
@@ -112,8 +122,8 @@ impl ChannelSetup {
         }
         match self.catalogue().find_uploaded(name).cloned() {
             Some(uploaded) => {
-                draft.pin(&uploaded, &change.version)?;
-                draft.accept(&uploaded, change)?;
+                let is_pinned_now = draft.pin(&uploaded, &change.version)?;
+                draft.accept(&uploaded, change, is_pinned_now)?;
             }
             None => draft.keep_fixed(change)?,
         }
@@ -141,53 +151,67 @@ impl Draft<'_> {
         self.effects.push(effect);
     }
 
-    fn pin(&mut self, uploaded: &UploadedModule, wanted: &WantedVersion) -> Checked {
+    /// Whether it was not pinned to that version before.
+    fn pin(&mut self, uploaded: &UploadedModule, wanted: &WantedVersion) -> Result<bool, ModuleChangeError> {
         let version = match wanted {
             WantedVersion::Latest => None,
             WantedVersion::Pinned(version) => Some(version.clone()),
         };
-        let is_pinned = self.module().ok().is_some_and(|module| module.pinned == version);
-        if let Some(version) = version.as_ref().filter(|_| !is_pinned) {
+        if self.module().map_or(version.is_none(), |module| module.pinned == version) {
+            return Ok(false);
+        }
+        if let Some(version) = &version {
             let there = uploaded.find_version(version);
             let there = there.ok_or_else(|| ModuleChangeError::UnknownVersion(version.clone()))?;
             if there.is_withdrawn() {
                 return Err(ModuleChangeError::Withdrawn(version.clone()));
             }
         }
-        if !is_pinned {
-            self.push(Effect::PinVersion { module: self.name.clone(), version });
-        }
-        Ok(())
+        let is_pinned_now = version.is_some();
+        self.push(Effect::PinVersion { module: self.name.clone(), version });
+        Ok(is_pinned_now)
     }
 
-    /// Accepts the version that is due with the grants that were sent; without any, only one that needs none.
-    fn accept(&mut self, uploaded: &UploadedModule, change: &ModuleChange) -> Checked {
+    /// Grants what was sent to the version that was accepted, or to the one that is due where the wish names that one.
+    fn accept(&mut self, uploaded: &UploadedModule, change: &ModuleChange, is_pinned_now: bool) -> Checked {
         let module = self.module().map_err(|_| ModuleChangeError::NoVersion)?;
         let Some(due) = module.find_wanted(uploaded, self.setup.channel.id).map(|version| version.manifest.clone())
         else {
             return if change.enabled || change.grants.is_some() { Err(ModuleChangeError::NoVersion) } else { Ok(()) };
         };
+        if let Some(other) = change.accept.as_ref().filter(|version| **version != due.version) {
+            return Err(ModuleChangeError::NotDue(other.clone()));
+        }
+        let is_named = change.accept.is_some() || is_pinned_now;
+        let accepted = module.accepted.and_then(|digest| uploaded.find_digest(digest));
+        // What was accepted may be gone with nothing in its place that could be named.
+        let is_gone = !module.may_run && module.waiting.is_none() && accepted.is_none_or(UploadedVersion::is_withdrawn);
+        let target = if is_named || is_gone { due } else { module.manifest.clone() };
         let grants = match &change.grants {
             Some(grants) => grants.clone(),
-            None if change.enabled && module.accepted.is_none() => Grants::default(),
+            None if is_named || change.enabled && module.accepted.is_none() => module.grants.clone(),
             None => return Ok(()),
         };
-        let is_asked = |capability: &&Capability| !due.requests(**capability);
-        let unasked: Vec<Capability> = grants.capabilities.iter().filter(is_asked).copied().collect();
-        if !unasked.is_empty() {
-            return Err(ModuleChangeError::NotRequested(unasked));
+        let is_there = |grants: &Grants| match accepted {
+            Some(accepted) => {
+                let runs = module.may_run || accepted.manifest.digest == target.digest;
+                runs && target.digest == module.manifest.digest && *grants == module.grants
+            }
+            None => !change.enabled && !is_named && *grants == Grants::default(),
+        };
+        // As they are shown, even where this version asks for less; then in order.
+        if is_there(&grants) {
+            return Ok(());
         }
-        let beyond = self.list_beyond(module, uploaded, &due, &grants);
+        let grants = in_order(&target, grants)?;
+        if is_there(&grants) {
+            return Ok(());
+        }
+        let beyond = self.list_beyond(module, accepted, &target, &grants);
         if !beyond.is_empty() {
             return Err(ModuleChangeError::NeedsOperator(beyond));
         }
-        // One order, so that equal grants are equal.
-        let capabilities = due.capabilities.iter().filter(|capability| grants.capabilities.contains(capability));
-        let grants = Grants { capabilities: capabilities.copied().collect(), ..grants };
-        let is_there = module.accepted == Some(due.digest) && module.granted.get(&due.digest) == Some(&grants);
-        if !is_there {
-            self.push(Effect::AcceptVersion { module: self.name.clone(), digest: due.digest, grants });
-        }
+        self.push(Effect::AcceptVersion { module: self.name.clone(), digest: target.digest, grants });
         Ok(())
     }
 
@@ -195,23 +219,24 @@ impl Draft<'_> {
     fn list_beyond(
         &self,
         module: &ModuleSetup,
-        uploaded: &UploadedModule,
-        due: &Manifest,
+        accepted: Option<&UploadedVersion>,
+        target: &Manifest,
         grants: &Grants,
     ) -> Vec<String> {
         if self.by == Powers::Operator {
             return Vec::new();
         }
-        let accepted = module.accepted.and_then(|digest| uploaded.find_digest(digest)).map(|it| &it.manifest);
-        let new = grants.capabilities.iter().filter(|capability| !module.grants.capabilities.contains(capability));
+        let before = &module.grants;
+        let new = grants.capabilities.iter().filter(|capability| !before.capabilities.contains(capability));
         let mut beyond: Vec<String> =
             new.filter(|capability| !self.by.may_grant(**capability)).map(ToString::to_string).collect();
-        // Whoever granted the web granted these hosts; later ones are news.
-        let is_known = |host: &&String| accepted.is_some_and(|accepted| accepted.http_hosts.contains(host));
-        let hosts = due.http_hosts.iter().filter(|_| grants.capabilities.contains(&Capability::Http));
-        beyond.extend(hosts.filter(|host| !is_known(host)).map(|host| format!("the web host {host}")));
-        let was_large = accepted.is_some_and(|accepted| accepted.size == SizeClass::Large);
-        if due.size == SizeClass::Large && !was_large {
+        let hosts = grants.http_hosts.iter().filter(|host| !before.http_hosts.contains(host));
+        beyond.extend(hosts.map(|host| format!("the web host {host}")));
+        if grants.treasury.allow_more_than(&before.treasury) {
+            beyond.push("higher caps on treasury".to_owned());
+        }
+        let was_large = accepted.is_some_and(|accepted| accepted.manifest.size == SizeClass::Large);
+        if target.size == SizeClass::Large && !was_large {
             beyond.push("the size class large".to_owned());
         }
         beyond
@@ -226,34 +251,46 @@ impl Draft<'_> {
         }
         match &change.grants {
             Some(grants) if *grants != module.grants => Err(ModuleChangeError::FixedGrants(self.name.clone())),
+            _ if change.accept.is_some() => Err(ModuleChangeError::NotDue(module.manifest.version.clone())),
             _ => Ok(()),
         }
     }
 
     fn set(&mut self, change: &ModuleChange) -> Checked {
         let module = self.module()?.clone();
-        let mut problems = Vec::new();
+        let (mut problems, mut unknown) = (Vec::new(), 0);
         let mut wanted = BTreeMap::new();
-        let find = |key: &str| module.manifest.settings.iter().find(|setting| setting.key == key);
         for (key, value) in &change.settings {
-            match check_setting(find(key), value) {
-                Ok(Some(value)) => drop(wanted.insert(key.clone(), value)),
-                Ok(None) => {}
-                Err(expected) => problems.push(Problem { key: key.clone(), expected }),
+            let path = || format!("settings.{key}");
+            match module.manifest.settings.iter().find(|setting| setting.key == *key) {
+                None => {
+                    unknown += 1;
+                    problems.push(Problem { key: path(), expected: "one of its settings".to_owned() });
+                }
+                Some(setting) => match check_setting(setting, value) {
+                    Ok(Some(value)) => drop(wanted.insert(key.clone(), value)),
+                    Ok(None) => {}
+                    Err(expected) => problems.push(Problem { key: path(), expected }),
+                },
             }
         }
         for (name, of_it) in &change.commands {
             match module.commands().find(|command| *command.name == **name) {
                 Some(command) => wanted.extend(check_command(command, of_it, &mut problems)),
-                None => problems.push(Problem { key: name.clone(), expected: "one of its commands".to_owned() }),
+                None => {
+                    unknown += 1;
+                    let key = format!("commands.{name}");
+                    problems.push(Problem { key, expected: "one of its commands".to_owned() });
+                }
             }
         }
-        if !problems.is_empty() {
-            return Err(ModuleChangeError::Invalid(problems));
+        match problems.len() {
+            0 => {}
+            all if all == unknown => return Err(ModuleChangeError::Unknown(problems)),
+            _ => return Err(ModuleChangeError::Invalid(problems)),
         }
-        // A secret is set on its own, and stays.
-        let is_secret = |key: &str| find(key).is_some_and(|setting| setting.kind == SettingKind::Secret);
-        let dropped = module.settings.keys().filter(|key| !wanted.contains_key(*key) && !is_secret(key));
+        // What is stored and means nothing in this version stays, for the version in which it does.
+        let dropped = module.list_effective().map(|(key, _)| key).filter(|key| !wanted.contains_key(*key));
         let dropped: Vec<_> = dropped.map(|key| (key.clone(), None)).collect();
         let set = wanted.into_iter().filter(|(key, value)| module.settings.get(key) != Some(value));
         for (key, value) in dropped.into_iter().chain(set.map(|(key, value)| (key, Some(value)))) {
@@ -265,9 +302,8 @@ impl Draft<'_> {
     fn switch(&mut self, enabled: bool) -> Checked {
         let module = self.module()?;
         if enabled {
-            let is_missing = |capability: &&Capability| !module.grants.covers(**capability);
-            let missing: Vec<Capability> = module.manifest.capabilities.iter().filter(is_missing).copied().collect();
-            if !missing.is_empty() || !module.may_run {
+            let missing = module.list_missing_grants();
+            if !module.grants.suffice_for(&module.manifest) || !module.may_run {
                 return Err(ModuleChangeError::NeedsGrant(missing));
             }
         }
@@ -288,9 +324,22 @@ impl Draft<'_> {
     }
 }
 
+/// In the order in which the version asks for it, so that equal grants are equal.
+fn in_order(version: &Manifest, grants: Grants) -> Result<Grants, ModuleChangeError> {
+    let unasked = grants.capabilities.iter().filter(|capability| !version.requests(**capability));
+    let mut unasked: Vec<String> = unasked.map(ToString::to_string).collect();
+    let hosts = grants.http_hosts.iter().filter(|host| !version.http_hosts.contains(host));
+    unasked.extend(hosts.map(|host| format!("the web host {host}")));
+    if !unasked.is_empty() {
+        return Err(ModuleChangeError::NotRequested(unasked));
+    }
+    let capabilities = version.capabilities.iter().filter(|capability| grants.capabilities.contains(capability));
+    let http_hosts = version.http_hosts.iter().filter(|host| grants.http_hosts.contains(host));
+    Ok(Grants { capabilities: capabilities.copied().collect(), http_hosts: http_hosts.cloned().collect(), ..grants })
+}
+
 /// The value to store; None where it is the default.
-fn check_setting(setting: Option<&Setting>, value: &str) -> Result<Option<String>, String> {
-    let setting = setting.ok_or("one of its settings")?;
+fn check_setting(setting: &Setting, value: &str) -> Result<Option<String>, String> {
     match setting.kind {
         SettingKind::Secret => Err("a secret, which is set on its own".to_owned()),
         _ if value == setting.default => Ok(None),
@@ -312,11 +361,14 @@ fn check_command(command: &Arc<Command>, wanted: &CommandChange, problems: &mut 
         let mut after = (**command).clone();
         match command_key.set(&mut after, &value) {
             Ok(()) => stored.push((key, command_key.show(&after))),
-            Err(expected) => problems.push(Problem { key, expected }),
+            Err(expected) => problems.push(Problem { key: format!("commands.{key}"), expected }),
         }
     }
     stored
 }
+
+mod current;
+mod step_back;
 
 #[cfg(test)]
 mod tests;

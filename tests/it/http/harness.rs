@@ -18,6 +18,7 @@ use twitchy::http::health::Readiness;
 use twitchy::http::{Api, Parts, build_router};
 use twitchy::telemetry::reading::Reading;
 use twitchy::transcript::ChannelHeader;
+use twitchy::vault::Sealer;
 
 use crate::harness::{House, patient};
 
@@ -74,7 +75,12 @@ impl Site {
 
     pub(crate) async fn with_limits(config: HttpConfig, limits: SandboxConfig) -> Site {
         let pairs = vec![("enabled".to_owned(), "balance, settings, help".to_owned())];
-        let house = House::open(&[&ChannelHeader { login: "shop".parse().unwrap(), pairs }], limits).await;
+        let header = ChannelHeader { login: "shop".parse().unwrap(), pairs };
+        Site::of(House::open(&[&header], limits).await, config).await
+    }
+
+    /// The same, of a house with other guests.
+    pub(crate) async fn of(house: House, config: HttpConfig) -> Site {
         let (unready, stop) = (Arc::default(), CancellationToken::new());
         let parts = Parts {
             store: house.store.clone(),
@@ -82,6 +88,7 @@ impl Site {
             sandbox: house.sandbox.clone(),
             dispatch: house.dispatch.clone(),
             telemetry: house.telemetry.clone(),
+            sealer: Arc::new(Sealer::new(house.folder(), true)),
             clock: house.clock.clone(),
             config,
             readiness: Box::new(Unready(Arc::clone(&unready))),
@@ -135,6 +142,13 @@ impl Site {
         let body = if is_endless { Bytes::new() } else { body.collect().await.unwrap().to_bytes() };
         let body = String::from_utf8(body.to_vec()).unwrap();
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// A new key with this scope.
+    pub(crate) async fn make_key(&self, scope: &str, role: Option<&str>) -> String {
+        let body = serde_json::json!({ "name": "made", "scopes": [scope], "role": role }).to_string();
+        let made = self.send("POST /api/v1/keys", &self.operator, &[], &body).await;
+        made.json()["secret"].as_str().unwrap_or_else(|| panic!("{}", made.show())).to_owned()
     }
 
     pub(crate) async fn close(self) {

@@ -1,5 +1,7 @@
 //! The steps before a call.
 
+// `core` has addresses, and no sockets.
+use core::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -70,6 +72,8 @@ pub(super) struct Ask {
     pub(super) chatter: Chatter,
     pub(super) is_proven: bool,
     pub(super) by: Actor,
+    /// None where it did not come over the network.
+    pub(super) from: Option<IpAddr>,
     pub(super) routed: Routed,
     pub(super) reply_to: Option<QuotedMessage>,
     pub(super) sent_at: SystemTime,
@@ -191,6 +195,7 @@ impl Ask {
         Ask {
             id: InvocationId { origin: Origin::Chat, id: message.id.0.clone() },
             by: Actor::Chatter { id: chatter.id, login: chatter.login.clone() },
+            from: None,
             is_proven: true,
             routed,
             reply_to: message.reply_to,
@@ -223,7 +228,7 @@ fn attempt_of(channel: ChannelId, chatter: &Chatter, command: &Command) -> Attem
 }
 
 fn call_of(ask: Ask, setup: &ChannelSetup, target: &Target<'_>, now: SystemTime) -> Call {
-    let Ask { routed, by, is_dry_run, .. } = ask;
+    let Ask { routed, by, from, is_dry_run, .. } = ask;
     let is_alias = routed.word != target.command.name;
     let invocation = Invocation {
         id: ask.id,
@@ -245,7 +250,7 @@ fn call_of(ask: Ask, setup: &ChannelSetup, target: &Target<'_>, now: SystemTime)
         random_seed: random_seed(),
     };
     let (manifest, grants) = (target.module.manifest.clone(), target.module.grants.clone());
-    Call { manifest, grants, invocation: Arc::new(invocation), by, is_dry_run, trace: ask.to.trace }
+    Call { manifest, grants, invocation: Arc::new(invocation), by, from, is_dry_run, trace: ask.to.trace }
 }
 
 fn random_seed() -> u64 {

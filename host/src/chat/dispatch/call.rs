@@ -1,5 +1,7 @@
 //! How HTTP comes in: the same steps as a chat message takes, with an answer for each refusal.
 
+// `core` has addresses, and no sockets.
+use core::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +38,8 @@ pub struct HttpCall {
     pub is_proven: bool,
     pub key: KeyId,
     pub key_name: Box<str>,
+    /// Of the caller, for the audit.
+    pub address: Option<IpAddr>,
     /// Runs the module in full, and changes nothing.
     pub is_dry_run: bool,
     /// Whether the replies are said in the channel too. A dry run says nothing.
@@ -152,6 +156,7 @@ impl Dispatch {
             id,
             is_proven: call.is_proven,
             by: Actor::Claim { key: call.key, name: call.key_name, chatter: chatter.id, login: chatter.login.clone() },
+            from: call.address,
             routed,
             reply_to: None,
             sent_at: now.wall,

@@ -100,15 +100,21 @@ fn a_creator_grants_what_stays_in_the_channel_and_the_operator_all() {
 fn the_large_class_and_web_hosts_are_the_operators() {
     let large = shop([Manifest { size: SizeClass::Large, ..dice("1.0.0", 1) }]);
     assert_eq!(refused(&large, Powers::Creator, &on()), "only the operator grants the size class large");
-    let on = after(&large, Powers::Operator, &on());
-    assert!(on.find_word("roll").is_some());
+    assert!(after(&large, Powers::Operator, &on()).find_word("roll").is_some());
     let host = |host: &str| Manifest { http_hosts: vec![host.to_owned()], ..asking(&[Capability::Http]) };
     let moved = Manifest { digest: ModuleDigest([2; 32]), version: "2.0.0".parse().unwrap(), ..host("b.example.com") };
     let shop = shop([host("a.example.com"), moved]);
+    let web = |host: &str| {
+        let http_hosts = vec![host.to_owned()];
+        Some(Grants { capabilities: vec![Capability::Http], http_hosts, ..Grants::default() })
+    };
     let pinned =
-        ModuleChange { version: WantedVersion::Pinned("1.0.0".parse().unwrap()), ..granting(&[Capability::Http]) };
+        ModuleChange { version: WantedVersion::Pinned("1.0.0".parse().unwrap()), grants: web("a.example.com"), ..on() };
     let pinned = after(&shop, Powers::Operator, &pinned);
-    let upgrade = granting(&[Capability::Http]);
+    let accept = Some("2.0.0".parse().unwrap());
+    let upgrade = ModuleChange { accept: accept.clone(), grants: web("b.example.com"), ..on() };
+    let elsewhere = ModuleChange { accept, grants: web("c.example.com"), ..on() };
+    assert_eq!(refused(&pinned, Powers::Operator, &elsewhere), "it does not ask for the web host c.example.com");
     assert_eq!(refused(&pinned, Powers::Creator, &upgrade), "only the operator grants the web host b.example.com");
     assert!(pinned.check_module_change(Powers::Operator, &name("dice"), &upgrade).is_ok());
 }
@@ -150,7 +156,10 @@ fn every_problem_is_named_with_its_key() {
     let error = shop.check_module_change(Powers::Operator, &name("dice"), &change).unwrap_err();
     let ModuleChangeError::Invalid(problems) = error else { panic!("{error}") };
     let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
-    assert_eq!(keys, ["key", "no-such", "sides", "no-such-command", "roll.cooldown"]);
+    assert_eq!(
+        keys,
+        ["settings.key", "settings.no-such", "settings.sides", "commands.no-such-command", "commands.roll.cooldown"]
+    );
 }
 
 #[test]
@@ -200,4 +209,79 @@ fn what_is_always_on_stays_on_and_what_is_fixed_stays_granted() {
     assert_eq!(granted, Err(ModuleChangeError::FixedGrants(name("pay"))));
     assert_eq!(shop.check_module_change(Powers::Operator, &name("dice"), &on()), Err(ModuleChangeError::UnknownModule));
     assert!(shop.check_module_change(Powers::Creator, &name("other"), &on()).is_ok_and(|effects| effects.len() == 1));
+}
+
+#[test]
+fn what_is_shown_may_be_wanted_and_changes_nothing() {
+    let all = [Capability::Http, Capability::Payments, Capability::Storage];
+    let host = Manifest { http_hosts: vec!["a.example.com".to_owned()], ..asking(&all) };
+    // It asks for less, and for another word.
+    let roll = Command { aliases: vec!["w".into()], ..command("roll") };
+    let later = Manifest {
+        commands: vec![Arc::new(roll)],
+        ..Manifest { capabilities: vec![Capability::Storage], ..dice("2.0.0", 2) }
+    };
+    let asks_less = Manifest { commands: host.commands.clone(), ..later.clone() };
+    let grants = Grants {
+        http_hosts: host.http_hosts.clone(),
+        payments: crate::domain::manifest::Caps::unlimited(),
+        ..granting(&all).grants.unwrap()
+    };
+    let roll = CommandChange {
+        role: Some(Role::Vip),
+        cooldown: Some(Duration::from_secs(5)),
+        chatter_cooldown: Some(Duration::ZERO),
+        aliases: Some(vec!["d".to_owned()]),
+    };
+    let full = ModuleChange {
+        grants: Some(grants),
+        settings: [("sides".to_owned(), "8".to_owned())].into(),
+        commands: [("roll".to_owned(), roll)].into(),
+        ..on()
+    };
+    for next in [later, asks_less] {
+        let untouched = shop([host.clone()]);
+        let set = after(&untouched, Powers::Operator, &full);
+        let grown = set.with_catalogue(shop([host.clone(), next]).catalogue(), None);
+        for setup in [untouched, set, grown] {
+            let shown = setup.find_module(&name("dice")).unwrap().as_change();
+            assert_eq!(setup.check_module_change(Powers::Creator, &name("dice"), &shown), Ok(Vec::new()));
+        }
+    }
+}
+
+#[test]
+fn a_version_that_waits_runs_only_once_it_is_named() {
+    let before = after(&shop([dice("1.0.0", 1)]), Powers::Creator, &on());
+    let later = Manifest { capabilities: vec![Capability::Storage], ..dice("2.0.0", 2) };
+    let waits = before.with_catalogue(shop([dice("1.0.0", 1), later]).catalogue(), None);
+    let running = |setup: &ChannelSetup| setup.find_word("roll").unwrap().module.manifest.version.major;
+    assert_eq!(waits.find_module(&name("dice")).unwrap().list_missing_grants(), [Capability::Storage]);
+    assert_eq!(refused(&waits, Powers::Creator, &granting(&[Capability::Storage])), "it does not ask for storage");
+    let accept = |version: &str| Some(version.parse().unwrap());
+    let named = ModuleChange { accept: accept("2.0.0"), ..granting(&[Capability::Storage]) };
+    let other = ModuleChange { accept: accept("3.0.0"), ..named.clone() };
+    assert_eq!(refused(&waits, Powers::Creator, &other), "version 3.0.0 is not the one that is due here");
+    let agreed = after(&waits, Powers::Creator, &named);
+    assert_eq!((running(&waits), running(&agreed)), (1, 2));
+    let back = agreed.check_step_back(Powers::Creator, &name("dice"), None).unwrap();
+    let back = back.iter().fold(agreed, |setup, effect| setup.apply(effect));
+    assert_eq!(running(&back), 1);
+    assert_eq!(back.check_step_back(Powers::Creator, &name("dice"), None), Err(ModuleChangeError::NothingBefore));
+}
+
+#[test]
+fn caps_on_what_a_module_pays_out_are_the_operators_and_on_payments_the_creators() {
+    use crate::domain::manifest::Caps;
+    let shop = shop([asking(&[Capability::Payments, Capability::Treasury])]);
+    let with = |payments: Caps, treasury: Caps| {
+        let capabilities = vec![Capability::Payments, Capability::Treasury];
+        ModuleChange { grants: Some(Grants { capabilities, payments, treasury, http_hosts: Vec::new() }), ..on() }
+    };
+    let five = Caps { per_day: Some("5".parse().unwrap()), ..Caps::nothing() };
+    let on = after(&shop, Powers::Operator, &with(Caps::nothing(), five));
+    let more = with(Caps::unlimited(), Caps::unlimited());
+    assert_eq!(refused(&on, Powers::Creator, &more), "only the operator grants higher caps on treasury");
+    after(&on, Powers::Creator, &with(Caps::unlimited(), five));
+    after(&on, Powers::Creator, &with(five, Caps::nothing()));
 }

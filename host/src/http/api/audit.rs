@@ -1,0 +1,200 @@
+//! Who changed what.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::domain::audit::{Actor, AuditEntry, AuditFilter};
+use crate::domain::id::ChannelId;
+use crate::domain::principal::KeyId;
+use crate::http::Api;
+use crate::http::body::{Json, Query};
+use crate::http::error::ApiError;
+use crate::http::page::{Listed, Page, PageQuery};
+use crate::http::principal::Principal;
+use crate::http::timestamp::{parse_timestamp, write_timestamp};
+
+/// Characters of an action or a subject that is looked for.
+const LONGEST_TEXT: usize = 2000;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default().routes(routes!(list_audit))
+}
+
+/// One change.
+#[derive(Debug, Serialize, ToSchema)]
+struct AuditLine {
+    id: String,
+    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
+    at: String,
+    actor: AuditActor,
+    /// Where the request came from; a channel's key is told only those of its own requests.
+    address: Option<String>,
+    #[schema(example = "change-setting")]
+    action: String,
+    /// Null where it is about the whole host.
+    channel: Option<String>,
+    /// What was changed; empty where it is the channel itself.
+    #[schema(example = "dice/sides")]
+    subject: String,
+    /// What was, in words; null where it was the default, or not there.
+    before: Option<String>,
+    after: Option<String>,
+}
+
+/// Who asked for it.
+#[derive(Debug, Serialize, ToSchema)]
+struct AuditActor {
+    /// `key`, `claim` (a key's holder in the name of a chatter), `chatter`, `command-line` or `host`.
+    #[schema(example = "key")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_name: Option<String>,
+    /// A Twitch id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chatter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<String>,
+}
+
+/// Which changes are asked for.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct AuditQuery {
+    /// A channel's id. A key of one channel may leave it out, and gets that one's.
+    channel: Option<String>,
+    /// `key`, `claim`, `chatter`, `command-line` or `host`; or one of them: `key:0123456789ab`, `chatter:100`.
+    actor: Option<String>,
+    #[param(max_length = 2000)]
+    action: Option<String>,
+    #[param(max_length = 2000)]
+    subject: Option<String>,
+    /// At this moment or later.
+    #[param(format = DateTime)]
+    since: Option<String>,
+    /// Before this moment.
+    #[param(format = DateTime)]
+    until: Option<String>,
+}
+
+/// By this name, so that what utoipa makes of it by itself is not there twice.
+type Asked = Query<AuditQuery>;
+
+impl AuditLine {
+    fn show(entry: AuditEntry, principal: &Principal) -> AuditLine {
+        let actor = AuditActor::show(&entry.stamp.by);
+        let is_own = actor.key.as_deref() == Some(principal.key_id().as_str());
+        AuditLine {
+            id: entry.id.to_string(),
+            at: write_timestamp(entry.stamp.at),
+            address: entry.stamp.address.filter(|_| is_own || principal.is_operator()).map(|it| it.to_string()),
+            actor,
+            action: entry.action.into(),
+            channel: entry.channel.map(|channel| channel.to_string()),
+            subject: entry.subject.into(),
+            before: entry.before.map(Into::into),
+            after: entry.after.map(Into::into),
+        }
+    }
+}
+
+impl AuditActor {
+    fn show(actor: &Actor) -> AuditActor {
+        let kind = actor.kind().as_str();
+        let nobody = AuditActor { kind, key: None, key_name: None, chatter: None, login: None };
+        let key_of = |id: &KeyId, name: &str| (Some(id.to_string()), Some(name.to_owned()));
+        match actor {
+            Actor::Key { id, name } => {
+                let (key, key_name) = key_of(id, name);
+                AuditActor { key, key_name, ..nobody }
+            }
+            Actor::Claim { key, name, chatter, login } => {
+                let (key, key_name) = key_of(key, name);
+                let (chatter, login) = (Some(chatter.to_string()), Some(login.to_string()));
+                AuditActor { kind, key, key_name, chatter, login }
+            }
+            Actor::Chatter { id, login } => {
+                AuditActor { chatter: Some(id.to_string()), login: Some(login.to_string()), ..nobody }
+            }
+            Actor::CommandLine | Actor::Host => nobody,
+        }
+    }
+}
+
+/// List changes
+///
+/// The newest first; those that were made from chat too.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit",
+    tag = "audit",
+    params(AuditQuery, PageQuery),
+    responses((status = 200, description = "A page of changes.", body = Listed<AuditLine>))
+)]
+async fn list_audit(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Query(query): Asked,
+    page: Page,
+) -> Result<Json<Listed<AuditLine>>, ApiError> {
+    let filter = AuditFilter { channel: find_channel(&query, &principal)?, ..query.into_filter()? };
+    let before: Option<u64> = page.parse_cursor()?;
+    let lines = api.store.list_audit(&filter, before, page.limit + 1)?;
+    Ok(Json(Listed::cut(&page, lines, |line| line.id.to_string(), |line| AuditLine::show(line, &principal))))
+}
+
+/// The one channel that the answer is limited to; None only for the operator.
+fn find_channel(query: &AuditQuery, principal: &Principal) -> Result<Option<ChannelId>, ApiError> {
+    if let Some(text) = &query.channel {
+        let channel = text.parse().map_err(|_| wrong("channel is a channel's id."))?;
+        principal.require_channel(channel)?;
+        return Ok(Some(channel));
+    }
+    match principal.channels().as_deref() {
+        None => Ok(None),
+        Some([channel]) => Ok(Some(*channel)),
+        Some(_) => Err(wrong("channel is needed: this key opens several.")),
+    }
+}
+
+impl AuditQuery {
+    /// But for the channel.
+    fn into_filter(self) -> Result<AuditFilter, ApiError> {
+        let moment = |text: Option<String>, detail: &str| {
+            text.map(|text| parse_timestamp(&text).ok_or_else(|| wrong(detail))).transpose()
+        };
+        let text = |text: Option<String>, detail: &str| match text {
+            Some(text) if text.chars().count() > LONGEST_TEXT => Err(wrong(detail)),
+            text => Ok(text.map(Into::into)),
+        };
+        let filter = AuditFilter {
+            action: text(self.action, "action is at most 2000 characters.")?,
+            subject: text(self.subject, "subject is at most 2000 characters.")?,
+            since: moment(self.since, "since is a moment such as 2026-01-01T00:00:00Z.")?,
+            until: moment(self.until, "until is a moment such as 2026-01-01T00:00:00Z.")?,
+            ..AuditFilter::default()
+        };
+        self.actor.map_or(Ok(filter.clone()), |actor| with_actor(filter, &actor))
+    }
+}
+
+fn with_actor(filter: AuditFilter, actor: &str) -> Result<AuditFilter, ApiError> {
+    let found = match actor.split_once(':') {
+        Some(("key", id)) => id.parse().ok().map(|id| AuditFilter { key: Some(id), ..filter }),
+        Some(("chatter", id)) => id.parse().ok().map(|id| AuditFilter { chatter: Some(id), ..filter }),
+        Some(_) => None,
+        None => actor.parse().ok().map(|kind| AuditFilter { kind: Some(kind), ..filter }),
+    };
+    let detail = "actor is key, claim, chatter, command-line or host, or key: or chatter: and an id.";
+    found.ok_or_else(|| wrong(detail))
+}
+
+fn wrong(detail: &str) -> ApiError {
+    ApiError::InvalidQuery(detail.to_owned())
+}

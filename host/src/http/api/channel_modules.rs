@@ -1,0 +1,233 @@
+//! A channel's modules: which are on, in which version, with what grants and settings.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::change::{change_channel, find_channel, parse_channel, parse_module, powers_of};
+use crate::domain::effect::Effect;
+use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::role::Role;
+use crate::http::Api;
+use crate::http::body::{Json, Path};
+use crate::http::error::ApiError;
+use crate::http::page::{Listed, Page, PageQuery};
+use crate::http::precondition::{IfMatch, etag};
+use crate::http::principal::Principal;
+use crate::setup::channel::{ChannelSetup, ModuleSetup};
+use crate::setup::is_always_on;
+use crate::setup::module_change::ModuleChangeError;
+use crate::telemetry::HostEvent;
+
+mod secrets;
+mod shown;
+mod wanted;
+
+use shown::{ChannelModule, ChannelModuleState};
+use wanted::{StepBack, WantedModule};
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default()
+        .routes(routes!(list_modules))
+        .routes(routes!(show_module, put_module, disable_module))
+        .routes(routes!(roll_back))
+}
+
+type Named = Path<(String, String)>;
+
+fn parse(Path((channel, name)): Named) -> Result<(ChannelId, ModuleName), ApiError> {
+    Ok((parse_channel(&channel)?, parse_module(&name)?))
+}
+
+fn find_module<'a>(setup: &'a ChannelSetup, name: &ModuleName) -> Result<&'a ModuleSetup, ApiError> {
+    setup.find_module(name).ok_or(ModuleChangeError::UnknownModule.into())
+}
+
+fn answer(api: &Api, setup: &ChannelSetup, name: &ModuleName) -> Result<impl IntoResponse + use<>, ApiError> {
+    let module = ChannelModule::show(api, setup, find_module(setup, name)?)?;
+    Ok((etag(setup.revision), Json(module)))
+}
+
+/// List a channel's modules
+///
+/// Every module of the host, by name, and how it is in this channel.
+#[utoipa::path(
+    get,
+    path = "/api/v1/channels/{channel}/modules",
+    tag = "channels",
+    params(("channel" = String, Path, description = "The channel's id.", example = "100"), PageQuery),
+    responses((status = 200, description = "A page of modules.", body = Listed<ChannelModuleState>))
+)]
+async fn list_modules(
+    State(api): State<Arc<Api>>,
+    Path(channel): Path<String>,
+    page: Page,
+) -> Result<Json<Listed<ChannelModuleState>>, ApiError> {
+    let setup = find_channel(&api, parse_channel(&channel)?)?;
+    let after: Option<ModuleName> = page.parse_cursor()?;
+    let modules = setup.modules().filter(|module| after.as_ref().is_none_or(|after| module.manifest.name > *after));
+    let modules = modules.take(page.limit + 1).collect();
+    let cursor = |module: &&ModuleSetup| module.manifest.name.to_string();
+    Ok(Json(Listed::cut(&page, modules, cursor, |module| ChannelModuleState::show(&api, &setup, module))))
+}
+
+/// Show a channel's module
+///
+/// `enabled`, `version`, `grants`, `settings` and `commands` are as a PUT takes them: sending them back changes nothing.
+#[utoipa::path(
+    get,
+    path = "/api/v1/channels/{channel}/modules/{name}",
+    tag = "channels",
+    params(
+        ("channel" = String, Path, description = "The channel's id.", example = "100"),
+        ("name" = String, Path, description = "The module's name.", example = "dice")
+    ),
+    responses((status = 200, description = "The module; its ETag is for If-Match.", body = ChannelModule))
+)]
+async fn show_module(State(api): State<Arc<Api>>, path: Named) -> Result<impl IntoResponse, ApiError> {
+    let (channel, name) = parse(path)?;
+    answer(&api, &*find_channel(&api, channel)?, &name)
+}
+
+/// Set a module up in a channel
+///
+/// The whole state that is wanted; what is left out is as the module's author made it, but for grants and secrets, which
+/// stay. All of it is done, or nothing.
+#[utoipa::path(
+    put,
+    path = "/api/v1/channels/{channel}/modules/{name}",
+    tag = "channels",
+    params(
+        ("channel" = String, Path, description = "The channel's id.", example = "100"),
+        ("name" = String, Path, description = "The module's name.", example = "dice"),
+        ("If-Match" = String, Header, description = "The ETag that was read, or *.")
+    ),
+    request_body = WantedModule,
+    responses(
+        (status = 200, description = "The module as it is now.", body = ChannelModule),
+        (status = 403, description = "The API key does not open this, or only the operator grants that."),
+        (status = 409, description = "A word is another module's, a grant is missing, or the module stays as it is."),
+        (status = 422, description = "A setting or another value cannot be.")
+    )
+)]
+async fn put_module(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    path: Named,
+    if_match: IfMatch,
+    Json(wanted): Json<WantedModule>,
+) -> Result<impl IntoResponse, ApiError> {
+    let (channel, name) = parse(path)?;
+    let before = find_channel(&api, channel)?;
+    if_match.check(before.revision)?;
+    find_module(&before, &name)?;
+    let (change, secrets) = wanted.into_change()?;
+    let by = powers_of(&principal);
+    let setup = change_channel(&api, &principal, channel, |setup| {
+        if_match.check(setup.revision)?;
+        let mut effects = setup.check_module_change(by, &name, &change)?;
+        let after = effects.iter().fold(setup.clone(), |setup, effect| setup.apply(effect));
+        effects.extend(secrets::seal_all(&api, channel, find_module(&after, &name)?, &secrets)?);
+        Ok(effects)
+    })
+    .await?;
+    tell(&api, &before, &setup, &name);
+    answer(&api, &setup, &name)
+}
+
+/// Disable a module in a channel
+///
+/// Its grants, settings and storage stay for when it is enabled again.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/channels/{channel}/modules/{name}",
+    tag = "channels",
+    params(
+        ("channel" = String, Path, description = "The channel's id.", example = "100"),
+        ("name" = String, Path, description = "The module's name.", example = "dice")
+    ),
+    responses(
+        (status = 200, description = "The module, which is off now.", body = ChannelModule),
+        (status = 409, description = "The module is always on.")
+    )
+)]
+async fn disable_module(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    path: Named,
+) -> Result<impl IntoResponse, ApiError> {
+    let (channel, name) = parse(path)?;
+    let before = find_channel(&api, channel)?;
+    let setup = change_channel(&api, &principal, channel, |setup| {
+        find_module(setup, &name)?;
+        if is_always_on(&name) {
+            return Err(ModuleChangeError::AlwaysOn(name.clone()).into());
+        }
+        let effect = setup.check_disable(Role::Broadcaster, name.as_str());
+        Ok(effect.map_err(|_| ModuleChangeError::UnknownModule)?.into_iter().collect())
+    })
+    .await?;
+    tell(&api, &before, &setup, &name);
+    answer(&api, &setup, &name)
+}
+
+/// Take a module back to an earlier version in a channel
+///
+/// The channel stays on that version from now on: the one named, or the highest below the present one that may run with
+/// what is granted. Everywhere at once it is done by the module's own rollback.
+#[utoipa::path(
+    post,
+    path = "/api/v1/channels/{channel}/modules/{name}/rollback",
+    tag = "channels",
+    params(
+        ("channel" = String, Path, description = "The channel's id.", example = "100"),
+        ("name" = String, Path, description = "The module's name.", example = "dice")
+    ),
+    request_body = StepBack,
+    responses(
+        (status = 200, description = "The module, pinned to that version.", body = ChannelModule),
+        (status = 409, description = "There is no such version that may run here."),
+        (status = 412, description = "Others changed the channel again and again meanwhile."),
+        (status = 422, description = "There is no such version.")
+    )
+)]
+async fn roll_back(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    path: Named,
+    Json(wanted): Json<StepBack>,
+) -> Result<impl IntoResponse, ApiError> {
+    let (channel, name) = parse(path)?;
+    let to = wanted.parse()?;
+    let before = find_channel(&api, channel)?;
+    let by = powers_of(&principal);
+    let plan = |setup: &ChannelSetup| Ok(setup.check_step_back(by, &name, to.as_ref())?);
+    let setup = change_channel(&api, &principal, channel, plan).await?;
+    tell(&api, &before, &setup, &name);
+    answer(&api, &setup, &name)
+}
+
+/// Tells whoever watches what became of the module.
+fn tell(api: &Api, before: &ChannelSetup, after: &ChannelSetup, name: &ModuleName) {
+    let now = api.now().wall;
+    let (Some(was), Some(is)) = (before.find_module(name), after.find_module(name)) else { return };
+    let runs = |module: &ModuleSetup| module.is_running() && !module.is_blown(now);
+    let change = match (runs(was), runs(is)) {
+        (false, true) if was.blown.is_some() => "restored",
+        (false, true) => "enabled",
+        (true, false) => "disabled",
+        (true, true) if was.manifest.digest != is.manifest.digest => "switched",
+        _ => return,
+    };
+    let (module, version) = (name.clone(), is.manifest.version.clone());
+    api.telemetry.note(HostEvent::Module { module, version, channel: Some(after.channel.id), change });
+}
+
+/// By key; None forgets it.
+type Secrets = BTreeMap<String, Option<secrecy::SecretString>>;
+
+type Effects = Result<Vec<Effect>, ApiError>;

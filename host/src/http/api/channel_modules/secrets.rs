@@ -1,0 +1,56 @@
+//! Secret settings: entered here, sealed, and shown to nobody.
+
+use tracing::error;
+
+use super::{Effects, Secrets};
+use crate::domain::effect::Effect;
+use crate::domain::id::ChannelId;
+use crate::domain::manifest::SettingKind;
+use crate::http::Api;
+use crate::http::error::ApiError;
+use crate::setup::channel::ModuleSetup;
+use crate::setup::module_change::{ModuleChangeError, Problem};
+use crate::vault::{LONGEST_SECRET, SealError, SecretPlace};
+
+/// The effects that enter and forget them. One of a setting that is there no more can still be forgotten.
+pub(super) fn seal_all(api: &Api, channel: ChannelId, module: &ModuleSetup, secrets: &Secrets) -> Effects {
+    if secrets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let name = &module.manifest.name;
+    let stored = api.store.list_secret_keys(channel, name)?;
+    let declared = |key: &str| {
+        module.manifest.settings.iter().any(|setting| setting.key == key && setting.kind == SettingKind::Secret)
+    };
+    let is_known = |key: &str, is_set: bool| declared(key) || !is_set && stored.iter().any(|there| there == key);
+    let problem = |key: &str, expected: &str| Problem { key: format!("secrets.{key}"), expected: expected.to_owned() };
+    let unknown = secrets.iter().filter(|(key, secret)| !is_known(key, secret.is_some()));
+    let unknown: Vec<Problem> = unknown.map(|(key, _)| problem(key, "one of its secret settings")).collect();
+    if !unknown.is_empty() {
+        return Err(ModuleChangeError::Unknown(unknown).into());
+    }
+    let mut effects = Vec::new();
+    for (key, secret) in secrets {
+        let sealed = match secret {
+            Some(secret) => {
+                let sealed = api.sealer.seal(SecretPlace { channel, module: name, key }, secret);
+                let length = format!("1 to {LONGEST_SECRET} bytes");
+                Some(sealed.map_err(|error| refuse(&error, problem(key, &length)))?)
+            }
+            None if stored.contains(key) => None,
+            None => continue,
+        };
+        effects.push(Effect::ChangeSecret { module: name.clone(), key: key.clone(), sealed });
+    }
+    Ok(effects)
+}
+
+fn refuse(error: &SealError, of_length: Problem) -> ApiError {
+    match error {
+        SealError::Length => ModuleChangeError::Invalid(vec![of_length]).into(),
+        error => {
+            error!(%error, "a secret cannot be sealed");
+            ApiError::Internal
+        }
+    }
+}

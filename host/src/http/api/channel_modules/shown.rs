@@ -1,0 +1,155 @@
+//! A channel's module, as it is shown.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::wanted::{CommandTerms, ModuleGrants};
+use crate::domain::fuse::BlownFuse;
+use crate::domain::manifest::{ModuleSource, SettingKind};
+use crate::http::Api;
+use crate::http::error::ApiError;
+use crate::http::timestamp::write_timestamp;
+use crate::setup::channel::{ChannelSetup, ModuleSetup};
+use crate::setup::module_change::ModuleChange;
+use crate::setup::upgrade::Waiting;
+
+/// How a module stands in a channel.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ChannelModuleState {
+    #[schema(example = "dice")]
+    name: String,
+    /// `bundled`, `configured` or `uploaded`.
+    #[schema(example = "uploaded")]
+    source: &'static str,
+    enabled: bool,
+    /// `latest`, or the version that the channel stays on.
+    #[schema(example = "latest")]
+    version: String,
+    /// Whether it answers here.
+    running: bool,
+    /// Null where it does not answer.
+    #[schema(example = "1.2.0")]
+    running_version: Option<String>,
+    /// The highest version that every channel may have; null where all are withdrawn.
+    #[schema(example = "1.2.0")]
+    latest: Option<String>,
+    /// A version that would run, if somebody accepted what it asks for.
+    waiting: Option<WaitingVersion>,
+    /// Set where the module broke too often.
+    blown: Option<Blown>,
+}
+
+/// A version that asks for more than was accepted.
+#[derive(Debug, Serialize, ToSchema)]
+struct WaitingVersion {
+    #[schema(example = "2.0.0")]
+    version: String,
+    /// In words.
+    #[schema(example = json!(["it asks for the capability http"]))]
+    asks_more: Vec<String>,
+}
+
+/// A fuse that has blown.
+#[derive(Debug, Serialize, ToSchema)]
+struct Blown {
+    /// Of the version that broke.
+    digest: String,
+    /// When it comes back by itself; null where somebody has to enable it.
+    #[schema(format = DateTime)]
+    until: Option<String>,
+    /// In a row.
+    times: u32,
+}
+
+/// A module in a channel.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ChannelModule {
+    #[serde(flatten)]
+    state: ChannelModuleState,
+    grants: ModuleGrants,
+    /// What the version that would run asks for and has no grant of.
+    #[schema(example = json!(["storage"]))]
+    missing_grants: Vec<&'static str>,
+    /// Those that were set.
+    settings: BTreeMap<String, String>,
+    /// Its secret settings, and whether each was entered.
+    secrets: BTreeMap<String, bool>,
+    /// What was set of its commands, by name.
+    commands: BTreeMap<String, CommandTerms>,
+    storage: StorageUse,
+    /// Of all that is set up in the channel: the ETag.
+    revision: u64,
+}
+
+/// What the module keeps in this channel, all versions together.
+#[derive(Debug, Serialize, ToSchema)]
+struct StorageUse {
+    bytes: u64,
+    keys: u64,
+    /// The version that wrote last; null where none has.
+    written_by: Option<String>,
+}
+
+impl ChannelModuleState {
+    pub(super) fn show(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) -> ChannelModuleState {
+        let manifest = &module.manifest;
+        let running = module.is_running() && !module.is_blown(api.now().wall);
+        let latest = setup.catalogue().find(&manifest.name).and_then(|listed| listed.latest());
+        ChannelModuleState {
+            name: manifest.name.to_string(),
+            source: match manifest.source {
+                ModuleSource::Bundled => "bundled",
+                ModuleSource::Configured => "configured",
+                ModuleSource::Uploaded => "uploaded",
+            },
+            enabled: module.is_enabled,
+            version: module.pinned.as_ref().map_or_else(|| "latest".to_owned(), ToString::to_string),
+            running,
+            running_version: running.then(|| manifest.version.to_string()),
+            latest: latest.map(|latest| latest.version.to_string()),
+            waiting: module.waiting.as_deref().map(WaitingVersion::show),
+            blown: module.blown.as_ref().map(Blown::show),
+        }
+    }
+}
+
+impl WaitingVersion {
+    fn show(waiting: &Waiting) -> WaitingVersion {
+        let asks_more = waiting.asks.iter().map(ToString::to_string).collect();
+        WaitingVersion { version: waiting.manifest.version.to_string(), asks_more }
+    }
+}
+
+impl Blown {
+    fn show(blown: &BlownFuse) -> Blown {
+        Blown { digest: blown.digest.to_string(), until: blown.until.map(write_timestamp), times: blown.times }
+    }
+}
+
+impl ChannelModule {
+    pub(super) fn show(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) -> Result<ChannelModule, ApiError> {
+        let (channel, name) = (setup.channel.id, &module.manifest.name);
+        let entered = api.store.list_secret_keys(channel, name)?;
+        let (storage, written_by) = api.store.load_written_by(channel, name)?;
+        let declared = module.manifest.settings.iter().filter(|setting| setting.kind == SettingKind::Secret);
+        let secrets = declared.map(|setting| (setting.key.clone(), entered.contains(&setting.key)));
+        let ModuleChange { grants, settings, commands, .. } = module.as_change();
+        let state = ChannelModuleState::show(api, setup, module);
+        Ok(ChannelModule {
+            state,
+            grants: ModuleGrants::show(&grants.unwrap_or_default()),
+            missing_grants: module.list_missing_grants().into_iter().map(|capability| capability.as_str()).collect(),
+            settings,
+            secrets: secrets.collect(),
+            commands: commands.iter().map(|(name, terms)| (name.clone(), CommandTerms::show(terms))).collect(),
+            storage: StorageUse {
+                bytes: storage.bytes,
+                keys: storage.keys,
+                written_by: written_by.map(|version| version.to_string()),
+            },
+            revision: setup.revision.0,
+        })
+    }
+}

@@ -1,0 +1,259 @@
+//! A channel's module, as it is wanted.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Secrets;
+use crate::domain::amount::Amount;
+use crate::domain::manifest::{Capability, Caps, Grants};
+use crate::domain::role::Role;
+use crate::http::error::{ApiError, WrongValue};
+use crate::setup::module_change::{CommandChange, ModuleChange, WantedVersion};
+use crate::setup::span::{parse_span, show_span};
+
+const LATEST: &str = "latest";
+
+/// How a module is to be in a channel.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedModule {
+    /// Enabling also restores a fuse that has blown.
+    enabled: bool,
+    /// `latest` follows new versions, as long as they ask for no more; another one is stayed on.
+    #[serde(default = "latest")]
+    #[schema(default = "latest", example = "1.2.0")]
+    version: String,
+    /// All that it may do here; what is granted stays where this is left out.
+    grants: Option<ModuleGrants>,
+    /// The version that waits: all that it asks for is accepted, with the grants above.
+    #[schema(example = "2.0.0")]
+    accept: Option<String>,
+    /// By key; checked against the module's own declaration.
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+    /// By key; null forgets it. Those that are not named stay.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Option<String>>)]
+    secrets: BTreeMap<String, Option<Secret>>,
+    /// By name.
+    #[serde(default)]
+    commands: BTreeMap<String, CommandTerms>,
+}
+
+/// What a module may do in a channel.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ModuleGrants {
+    #[schema(example = json!(["storage"]))]
+    capabilities: Vec<String>,
+    /// Of those that the module declares.
+    #[serde(default)]
+    #[schema(example = json!(["api.example.com"]))]
+    http_hosts: Vec<String>,
+    /// On what it moves by `payments`.
+    #[serde(default)]
+    payments: ModuleCaps,
+    /// On what it pays out by `treasury`.
+    #[serde(default)]
+    treasury: ModuleCaps,
+}
+
+/// The most that a module may move: each an amount, null for no cap, and nothing at all where it is left out.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ModuleCaps {
+    #[serde(default = "nothing")]
+    #[schema(example = "10")]
+    per_invocation: Option<String>,
+    /// In any 24 hours.
+    #[serde(default = "nothing")]
+    #[schema(example = "50")]
+    per_chatter: Option<String>,
+    /// In any 24 hours, by all calls together.
+    #[serde(default = "nothing")]
+    #[schema(example = "1000")]
+    per_day: Option<String>,
+}
+
+/// What is set of a command; what is left out is as its author made it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommandTerms {
+    /// `everyone`, `subscriber`, `vip`, `moderator` or `broadcaster`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "vip")]
+    role: Option<String>,
+    /// Between two uses in the channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "5s")]
+    cooldown: Option<String>,
+    /// Between two uses by one chatter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "1m30s")]
+    chatter_cooldown: Option<String>,
+    /// All the words that call it here, in place of its name and its author's aliases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!(["roll", "dice"]))]
+    aliases: Option<Vec<String>>,
+}
+
+/// Back to which version.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StepBack {
+    /// Left out: the one before.
+    #[schema(example = "1.1.0")]
+    to: Option<String>,
+}
+
+/// Redacted wherever it is shown.
+#[derive(Clone)]
+struct Secret(SecretString);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Secret(text.into()))
+    }
+}
+
+fn latest() -> String {
+    LATEST.to_owned()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "serde wants the field's own type")]
+fn nothing() -> Option<String> {
+    Some("0".to_owned())
+}
+
+impl Default for ModuleCaps {
+    fn default() -> Self {
+        ModuleCaps { per_invocation: nothing(), per_chatter: nothing(), per_day: nothing() }
+    }
+}
+
+/// What is wrong with a body, gathered as it is read.
+#[derive(Default)]
+struct Wrong(Vec<WrongValue>);
+
+impl Wrong {
+    fn note(&mut self, field: String, detail: &str) {
+        self.0.push(WrongValue { field, detail: detail.to_owned() });
+    }
+
+    /// None, and noted, where it is nothing.
+    fn expect<T>(&mut self, found: Option<T>, field: &str, detail: &str) -> Option<T> {
+        if found.is_none() {
+            self.note(field.to_owned(), detail);
+        }
+        found
+    }
+}
+
+const VERSION: &str = "should be a version such as 1.2.0";
+
+impl WantedModule {
+    pub(super) fn into_change(self) -> Result<(ModuleChange, Secrets), ApiError> {
+        let mut wrong = Wrong::default();
+        let version = match self.version.as_str() {
+            LATEST => Some(WantedVersion::Latest),
+            text => wrong
+                .expect(text.parse().ok(), "version", "should be latest, or a version such as 1.2.0")
+                .map(WantedVersion::Pinned),
+        };
+        let accept = self.accept.and_then(|text| wrong.expect(text.parse().ok(), "accept", VERSION));
+        let grants = self.grants.map(|grants| grants.parse(&mut wrong));
+        let commands = self.commands.into_iter().map(|(name, terms)| {
+            let terms = terms.parse(&name, &mut wrong);
+            (name, terms)
+        });
+        let commands = commands.collect();
+        let (Some(version), true) = (version, wrong.0.is_empty()) else { return Err(ApiError::InvalidValues(wrong.0)) };
+        let change = ModuleChange { enabled: self.enabled, grants, accept, version, settings: self.settings, commands };
+        let secrets = self.secrets.into_iter().map(|(key, secret)| (key, secret.map(|Secret(secret)| secret)));
+        Ok((change, secrets.collect()))
+    }
+}
+
+impl ModuleGrants {
+    pub(super) fn show(grants: &Grants) -> ModuleGrants {
+        ModuleGrants {
+            capabilities: grants.capabilities.iter().map(ToString::to_string).collect(),
+            http_hosts: grants.http_hosts.clone(),
+            payments: ModuleCaps::show(&grants.payments),
+            treasury: ModuleCaps::show(&grants.treasury),
+        }
+    }
+
+    fn parse(self, wrong: &mut Wrong) -> Grants {
+        let find = |name: &String| Capability::ALL.into_iter().find(|capability| capability.as_str() == name);
+        let capabilities = self.capabilities.iter().filter_map(|name| {
+            let detail = format!("{} is no capability", name.escape_debug());
+            wrong.expect(find(name), "grants.capabilities", &detail)
+        });
+        Grants {
+            capabilities: capabilities.collect(),
+            http_hosts: self.http_hosts,
+            payments: self.payments.parse("grants.payments", wrong),
+            treasury: self.treasury.parse("grants.treasury", wrong),
+        }
+    }
+}
+
+impl ModuleCaps {
+    fn show(caps: &Caps) -> ModuleCaps {
+        let show = |most: Option<Amount>| most.map(|most| most.to_string());
+        ModuleCaps {
+            per_invocation: show(caps.per_invocation),
+            per_chatter: show(caps.per_chatter),
+            per_day: show(caps.per_day),
+        }
+    }
+
+    fn parse(&self, field: &str, wrong: &mut Wrong) -> Caps {
+        let mut parse = |name: &str, text: &Option<String>| {
+            let text = text.as_ref()?;
+            let amount = text.parse::<Amount>().ok().filter(|amount| *amount >= Amount::ZERO);
+            wrong.expect(amount, &format!("{field}.{name}"), "should be an amount such as 5 or 2.50, or null")
+        };
+        Caps {
+            per_invocation: parse("per_invocation", &self.per_invocation),
+            per_chatter: parse("per_chatter", &self.per_chatter),
+            per_day: parse("per_day", &self.per_day),
+        }
+    }
+}
+
+impl CommandTerms {
+    pub(super) fn show(terms: &CommandChange) -> CommandTerms {
+        CommandTerms {
+            role: terms.role.map(|role| role.to_string()),
+            cooldown: terms.cooldown.map(show_span),
+            chatter_cooldown: terms.chatter_cooldown.map(show_span),
+            aliases: terms.aliases.clone(),
+        }
+    }
+
+    fn parse(self, name: &str, wrong: &mut Wrong) -> CommandChange {
+        let mut span = |field: &str, text: Option<String>| {
+            wrong.expect(parse_span(&text?), &format!("commands.{name}.{field}"), "should be a time such as 30s or 5m")
+        };
+        let cooldown = span("cooldown", self.cooldown);
+        let chatter_cooldown = span("chatter_cooldown", self.chatter_cooldown);
+        let role = self.role.and_then(|text| {
+            let detail = "should be everyone, subscriber, vip, moderator or broadcaster";
+            wrong.expect(text.parse::<Role>().ok(), &format!("commands.{name}.role"), detail)
+        });
+        CommandChange { role, cooldown, chatter_cooldown, aliases: self.aliases }
+    }
+}
+
+impl StepBack {
+    pub(super) fn parse(&self) -> Result<Option<semver::Version>, ApiError> {
+        let Some(text) = &self.to else { return Ok(None) };
+        let wrong = || ApiError::InvalidValues(vec![WrongValue { field: "to".to_owned(), detail: VERSION.to_owned() }]);
+        text.parse().map(Some).map_err(|_| wrong())
+    }
+}

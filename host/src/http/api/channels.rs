@@ -1,0 +1,209 @@
+//! Channels: how the bot is set up in each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::change::{change_channel, find_channel, parse_channel};
+use crate::domain::id::ChannelId;
+use crate::domain::role::Role;
+use crate::http::Api;
+use crate::http::body::{Json, Path};
+use crate::http::error::{ApiError, WrongValue};
+use crate::http::page::{Listed, Page, PageQuery};
+use crate::http::precondition::{IfMatch, etag};
+use crate::http::principal::Principal;
+use crate::http::timestamp::{parse_timestamp, write_timestamp};
+use crate::setup::change::may_change;
+use crate::setup::channel::ChannelSetup;
+use crate::setup::channel_change::{ChannelChange, CommandTerms};
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default().routes(routes!(list_channels)).routes(routes!(show_channel, change_one))
+}
+
+/// A channel, and how the bot is set up in it.
+#[derive(Debug, Serialize, ToSchema)]
+struct Channel {
+    /// Its broadcaster's Twitch id.
+    #[schema(example = "100")]
+    id: String,
+    #[schema(example = "shop")]
+    login: String,
+    display_name: String,
+    /// The bot account that sits there.
+    account: String,
+    #[schema(example = "!")]
+    prefix: String,
+    /// BCP 47.
+    #[schema(example = "en")]
+    locale: String,
+    /// Until then the bot is silent; null where it is not.
+    #[schema(format = DateTime)]
+    muted_until: Option<String>,
+    /// Whether moderators may change the set-up from chat.
+    moderators_may_change: bool,
+    /// Of all that is set up here, modules included: the ETag.
+    revision: u64,
+}
+
+/// What of a channel is to be otherwise. What is left out stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChannelPatch {
+    /// 1 to 5 characters.
+    prefix: Option<String>,
+    /// BCP 47.
+    locale: Option<String>,
+    /// At most a day from now, in UTC; null ends the silence.
+    #[serde(default, deserialize_with = "read_given")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    muted_until: Option<Option<String>>,
+    moderators_may_change: Option<bool>,
+    /// By a word that calls the command here.
+    #[serde(default)]
+    commands: BTreeMap<String, TermsPatch>,
+}
+
+/// Who may use a command, and how often. What is left out stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TermsPatch {
+    /// `everyone`, `subscriber`, `vip`, `moderator` or `broadcaster`.
+    #[schema(example = "vip")]
+    role: Option<String>,
+    /// Between two uses in the channel.
+    #[schema(example = "5s")]
+    cooldown: Option<String>,
+    /// Between two uses by one chatter.
+    #[schema(example = "1m30s")]
+    chatter_cooldown: Option<String>,
+}
+
+/// Tells null from nothing.
+fn read_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl Channel {
+    fn show(api: &Api, setup: &ChannelSetup) -> Channel {
+        let now = api.now().wall;
+        Channel {
+            id: setup.channel.id.to_string(),
+            login: setup.channel.login.to_string(),
+            display_name: setup.channel.display_name.to_string(),
+            account: setup.bot.to_string(),
+            prefix: setup.prefix.as_str().to_owned(),
+            locale: setup.locale.to_string(),
+            muted_until: setup.muted_until.filter(|_| setup.is_muted(now)).map(write_timestamp),
+            moderators_may_change: may_change(setup, Role::Moderator),
+            revision: setup.revision.0,
+        }
+    }
+}
+
+/// List channels
+///
+/// All of them for the operator; for a channel's key those that it opens.
+#[utoipa::path(
+    get,
+    path = "/api/v1/channels",
+    tag = "channels",
+    params(PageQuery),
+    responses((status = 200, description = "A page of channels, by id.", body = Listed<Channel>))
+)]
+async fn list_channels(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    page: Page,
+) -> Result<Json<Listed<Channel>>, ApiError> {
+    let after: Option<ChannelId> = page.parse_cursor()?;
+    let found = match principal.channels() {
+        None => api.setup.list_channels_after(after, page.limit + 1),
+        Some(mut own) => {
+            own.sort_unstable();
+            let own = own.into_iter().filter(|channel| after.is_none_or(|after| *channel > after));
+            own.filter_map(|channel| api.setup.find_channel(channel)).collect()
+        }
+    };
+    let cursor = |setup: &Arc<ChannelSetup>| setup.channel.id.to_string();
+    Ok(Json(Listed::cut(&page, found, cursor, |setup| Channel::show(&api, &setup))))
+}
+
+/// Show a channel
+#[utoipa::path(
+    get,
+    path = "/api/v1/channels/{channel}",
+    tag = "channels",
+    params(("channel" = String, Path, description = "The channel's id.", example = "100")),
+    responses((status = 200, description = "The channel; its ETag is for If-Match.", body = Channel))
+)]
+async fn show_channel(State(api): State<Arc<Api>>, Path(channel): Path<String>) -> Result<impl IntoResponse, ApiError> {
+    let setup = find_channel(&api, parse_channel(&channel)?)?;
+    Ok((etag(setup.revision), Json(Channel::show(&api, &setup))))
+}
+
+/// Change a channel
+///
+/// Prefix, language, silence, and who may use its commands how often: all of it, or nothing.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/channels/{channel}",
+    tag = "channels",
+    params(
+        ("channel" = String, Path, description = "The channel's id.", example = "100"),
+        ("If-Match" = String, Header, description = "The ETag that was read, or *.")
+    ),
+    request_body = ChannelPatch,
+    responses(
+        (status = 200, description = "The channel as it is now.", body = Channel),
+        (status = 422, description = "Some of it cannot be.")
+    )
+)]
+async fn change_one(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path(channel): Path<String>,
+    if_match: IfMatch,
+    Json(patch): Json<ChannelPatch>,
+) -> Result<impl IntoResponse, ApiError> {
+    let (channel, now) = (parse_channel(&channel)?, api.now().wall);
+    let change = patch.into_change()?;
+    let setup = change_channel(&api, &principal, channel, |setup| {
+        if_match.check(setup.revision)?;
+        let wrong = |problems: &[_]| ApiError::InvalidValues(problems.iter().map(WrongValue::of).collect());
+        setup.check_channel_change(&change, now).map_err(|error| wrong(&error.0))
+    })
+    .await?;
+    Ok((etag(setup.revision), Json(Channel::show(&api, &setup))))
+}
+
+impl ChannelPatch {
+    fn into_change(self) -> Result<ChannelChange, ApiError> {
+        let muted_until = match self.muted_until {
+            Some(Some(text)) => {
+                let wrong = || {
+                    let detail = "should be a moment such as 2030-01-01T00:00:00Z, or null".to_owned();
+                    ApiError::InvalidValues(vec![WrongValue { field: "muted_until".to_owned(), detail }])
+                };
+                Some(Some(parse_timestamp(&text).ok_or_else(wrong)?))
+            }
+            Some(None) => Some(None),
+            None => None,
+        };
+        let terms = |TermsPatch { role, cooldown, chatter_cooldown }| CommandTerms { role, cooldown, chatter_cooldown };
+        Ok(ChannelChange {
+            prefix: self.prefix,
+            locale: self.locale,
+            moderators: self.moderators_may_change,
+            muted_until,
+            commands: self.commands.into_iter().map(|(word, patch)| (word, terms(patch))).collect(),
+        })
+    }
+}

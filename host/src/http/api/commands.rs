@@ -1,0 +1,265 @@
+//! Commands, called over HTTP in the name of a chatter.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, middleware};
+use serde::{Deserialize, Serialize};
+use tracing::error;
+use utoipa::ToSchema;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+
+use super::change::parse_channel;
+use crate::chat::dispatch::call::{Arguments, CallError, Called, HttpCall};
+use crate::domain::audit::{Actor, Stamp};
+use crate::domain::id::{ChannelId, ChatterId, Login};
+use crate::domain::message::{Chatter, Reply};
+use crate::domain::report::Outcome;
+use crate::domain::role::Role;
+use crate::http::Api;
+use crate::http::body::{Json, Path, Query};
+use crate::http::error::{ApiError, WrongValue};
+use crate::http::idempotency::{IdempotencyKey, answer_once};
+use crate::http::key::write_hex;
+use crate::http::principal::Principal;
+
+mod change;
+
+use change::Change;
+
+/// Characters.
+const LONGEST_NAME: usize = 50;
+
+pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
+    let once = middleware::from_fn_with_state((api.clone(), api.config.body), answer_once);
+    OpenApiRouter::default().routes(routes!(call_command).layer(once))
+}
+
+/// What follows the command, and who calls it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CommandCall {
+    /// As a chatter would type it, or one by one.
+    #[serde(default)]
+    arguments: CallArguments,
+    chatter: ClaimedChatter,
+}
+
+/// Together at most as long as a chat message.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "arguments are a text, or a list of texts")]
+enum CallArguments {
+    Text(String),
+    List(Vec<String>),
+}
+
+/// Whom the caller says that it acts for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ClaimedChatter {
+    /// A Twitch id.
+    #[schema(example = "42")]
+    id: String,
+    #[schema(example = "alice")]
+    login: String,
+    /// The login where it is left out.
+    #[schema(max_length = 50, example = "Alice")]
+    display_name: Option<String>,
+}
+
+/// What is done with the answer.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct CallQuery {
+    /// Also say the replies there.
+    #[param(inline)]
+    deliver: Option<Deliver>,
+    /// Show what would change, and change nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Deliver {
+    Chat,
+}
+
+/// By this name, so that what utoipa makes of it by itself is not there twice.
+type Asked = Query<CallQuery>;
+
+/// What a command answered.
+#[derive(Debug, Serialize, ToSchema)]
+struct CommandAnswer {
+    replies: Vec<CommandReply>,
+    /// From the question to the answer, waiting included.
+    #[schema(example = "0.004s")]
+    duration: String,
+    invocation_id: String,
+    /// `answered`; `usage`, `refused` or `unavailable` where the command says so; `duplicate` where this is what a call with
+    /// the same Idempotency-Key was answered before.
+    #[schema(example = "answered")]
+    outcome: &'static str,
+    /// Replies that are on their way to the chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered: Option<usize>,
+    /// What would change, in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Vec<Change>>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct CommandReply {
+    /// `answer` is meant for the chatter, `say` for all, and `action` is a /me.
+    #[schema(example = "answer")]
+    kind: &'static str,
+    text: String,
+}
+
+impl Default for CallArguments {
+    fn default() -> Self {
+        CallArguments::Text(String::new())
+    }
+}
+
+/// Call a command
+///
+/// As if the chatter had typed it: with the same permissions, cooldowns and limits. The chatter is a claim: everyone, unless
+/// it is the broadcaster or the key has a role; and no money is spent for it, and the bot is sent nowhere.
+#[utoipa::path(
+    post,
+    path = "/api/v1/channels/{channel}/commands/{name}",
+    tag = "channels",
+    params(
+        ("channel" = String, Path, description = "The channel's id.", example = "100"),
+        ("name" = String, Path, description = "A word that calls the command, without prefix.", example = "roll"),
+        CallQuery,
+        ("Idempotency-Key" = Option<String>, Header, description = "The same call again gets the same answer, for a day.")
+    ),
+    request_body = CommandCall,
+    responses(
+        (status = 200, description = "The command's answer; also where it says no.", body = CommandAnswer),
+        (status = 403, description = "The API key does not open this, or the command is not for this chatter."),
+        (status = 409, description = "The bot is muted, the module is off for now, or this call is still under way."),
+        (status = 422, description = "The call is not valid, or its Idempotency-Key was sent with another one."),
+        (status = 502, description = "The module broke, and changed nothing.")
+    )
+)]
+async fn call_command(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path((channel, word)): Path<(String, String)>,
+    Query(query): Asked,
+    once: Option<Extension<IdempotencyKey>>,
+    Json(body): Json<CommandCall>,
+) -> Result<Json<CommandAnswer>, ApiError> {
+    let channel = parse_channel(&channel)?;
+    let stamp = principal.stamp(api.now().wall);
+    let call = HttpCall {
+        id: name_call(&api, &principal, channel, once.map(|Extension(key)| key)).into(),
+        channel,
+        word: word.into(),
+        chatter: body.chatter.parse(&principal, channel)?,
+        arguments: match body.arguments {
+            CallArguments::Text(text) => Arguments::Text(text),
+            CallArguments::List(list) => Arguments::List(list),
+        },
+        // A key is no proof of who sits behind it.
+        is_proven: false,
+        key: principal.key_id().clone(),
+        key_name: principal.key().name.clone(),
+        address: stamp.address,
+        is_dry_run: query.dry_run,
+        is_delivered: query.deliver == Some(Deliver::Chat),
+    };
+    // Whoever hangs up does not keep the call out of the audit.
+    let called = tokio::spawn(call_and_note(api, call, stamp)).await;
+    let called = called.map_err(|_| ApiError::Internal)?.map_err(ApiError::Call)?;
+    Ok(Json(CommandAnswer::show(called, &query)))
+}
+
+/// An id that no other key and no other channel has. A call without Idempotency-Key is like no other.
+fn name_call(api: &Api, principal: &Principal, channel: ChannelId, once: Option<IdempotencyKey>) -> String {
+    let key = principal.key_id();
+    if let Some(IdempotencyKey(text)) = once {
+        return format!("{key}/{channel}/{text}");
+    }
+    let mut random = [0; 16];
+    api.entropy.fill(&mut random);
+    // A space is in no Idempotency-Key.
+    format!("{key}/{channel} {}", write_hex(&random))
+}
+
+async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Called, CallError> {
+    let HttpCall { channel, is_dry_run, .. } = call;
+    let (key, name) = (call.key.clone(), call.key_name.clone());
+    let by = Actor::Claim { key, name, chatter: call.chatter.id, login: call.chatter.login.clone() };
+    let word = call.word.to_string();
+    let called = api.dispatch.call(call).await;
+    let outcome = match &called {
+        Ok(called) if is_dry_run || called.outcome == Outcome::Duplicate => return Ok(called.clone()),
+        Ok(called) => called.outcome.as_str(),
+        Err(CallError::Broken { fault, .. }) if !is_dry_run => fault.as_str(),
+        // Nothing was called.
+        Err(_) => return called,
+    };
+    let stamp = Stamp { by, ..stamp };
+    let noted = api.store.note_change(stamp, "call-command", Some(channel), word, None, Some(outcome.to_owned()));
+    if let Err(error) = noted.await {
+        error!(%error, %channel, "a call over HTTP is missing in the audit");
+    }
+    called
+}
+
+impl ClaimedChatter {
+    fn parse(self, principal: &Principal, channel: ChannelId) -> Result<Chatter, ApiError> {
+        let (id, login) = (self.id.parse::<ChatterId>(), self.login.parse::<Login>());
+        let is_name =
+            |name: &String| (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
+        let mut wrong = Vec::new();
+        let mut check = |is_right: bool, field: &str, detail: &str| {
+            if !is_right {
+                wrong.push(WrongValue { field: format!("chatter.{field}"), detail: detail.to_owned() });
+            }
+        };
+        check(id.is_ok(), "id", "should be a Twitch id");
+        check(login.is_ok(), "login", "should be 1 to 25 letters, digits or underscores");
+        check(self.display_name.as_ref().is_none_or(is_name), "display_name", "should be 1 to 50 characters");
+        let (Ok(id), Ok(login), true) = (id, login, wrong.is_empty()) else {
+            return Err(ApiError::InvalidValues(wrong));
+        };
+        let is_broadcaster = id == channel.broadcaster();
+        Ok(Chatter {
+            id,
+            display_name: self.display_name.map_or_else(|| login.as_str().into(), Into::into),
+            login,
+            role: if is_broadcaster { Role::Broadcaster } else { principal.role().unwrap_or(Role::Everyone) },
+            badges: Vec::new(),
+        })
+    }
+}
+
+impl CommandAnswer {
+    fn show(called: Called, query: &CallQuery) -> CommandAnswer {
+        CommandAnswer {
+            replies: called.replies.into_iter().map(CommandReply::show).collect(),
+            duration: format!("{:.3}s", called.took.as_secs_f64()),
+            invocation_id: called.invocation.id.into(),
+            outcome: called.outcome.as_str(),
+            delivered: query.deliver.map(|_| called.queued),
+            changes: query.dry_run.then(|| called.changes.iter().map(Change::show).collect()),
+        }
+    }
+}
+
+impl CommandReply {
+    fn show(reply: Reply) -> CommandReply {
+        let (kind, text) = match reply {
+            Reply::Say(text) => ("say", text),
+            Reply::Answer(text) => ("answer", text),
+            Reply::Action(text) => ("action", text),
+        };
+        CommandReply { kind, text }
+    }
+}

@@ -1,0 +1,82 @@
+//! Why a command was not called, to a client.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+
+use super::whole_seconds;
+use crate::chat::dispatch::accept::Refusal;
+use crate::chat::dispatch::call::CallError;
+use crate::http::timestamp::write_timestamp;
+use crate::sandbox::Blame;
+
+/// How soon it is worth another try.
+const BUSY_FOR: Duration = Duration::from_secs(1);
+
+pub(super) fn status(error: &CallError) -> StatusCode {
+    match error {
+        CallError::UnknownChannel | CallError::UnknownWord => StatusCode::NOT_FOUND,
+        CallError::TooLong => StatusCode::UNPROCESSABLE_ENTITY,
+        CallError::Refused(Refusal::Role) => StatusCode::FORBIDDEN,
+        CallError::Refused(Refusal::Muted | Refusal::Blown(_)) => StatusCode::CONFLICT,
+        CallError::Refused(Refusal::Cooldown(_) | Refusal::Ignored(_)) => StatusCode::TOO_MANY_REQUESTS,
+        CallError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        // The module is what we stand in front of.
+        CallError::Broken { blame: Blame::Guest, .. } => StatusCode::BAD_GATEWAY,
+        CallError::Broken { blame: Blame::Host, .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+pub(super) fn code(error: &CallError) -> &'static str {
+    match error {
+        CallError::UnknownChannel => "unknown_channel",
+        CallError::UnknownWord => "unknown_command",
+        CallError::TooLong => "arguments_too_long",
+        CallError::Refused(Refusal::Role) => "role_too_low",
+        CallError::Refused(Refusal::Muted) => "muted",
+        CallError::Refused(Refusal::Blown(_)) => "fuse_blown",
+        CallError::Refused(Refusal::Cooldown(_)) => "cooldown",
+        CallError::Refused(Refusal::Ignored(_)) => "chatter_ignored",
+        CallError::Busy => "busy",
+        CallError::Broken { blame: Blame::Guest, .. } => "module_broke",
+        CallError::Broken { blame: Blame::Host, .. } => "internal",
+    }
+}
+
+pub(super) fn detail(error: &CallError) -> String {
+    let fixed = match error {
+        CallError::Refused(Refusal::Cooldown(left)) => {
+            return format!("The command's cooldown ends in {} s.", whole_seconds(*left));
+        }
+        CallError::Refused(Refusal::Ignored(left)) => {
+            let left = whole_seconds(*left);
+            return format!("The module broke at this chatter's calls: it ignores them for {left} s.");
+        }
+        CallError::Refused(Refusal::Blown(Some(until))) => {
+            return format!("The module broke too often: it is off here until {}.", write_timestamp(*until));
+        }
+        CallError::Broken { blame: Blame::Guest, fault } => {
+            return format!("The module broke, and changed nothing: {}.", fault.as_str());
+        }
+        CallError::Refused(Refusal::Blown(None)) => {
+            "The module broke too often: it is off here until somebody enables it again."
+        }
+        CallError::UnknownChannel => "There is no such channel.",
+        CallError::UnknownWord => "No module that runs in this channel answers to this word.",
+        CallError::TooLong => "The arguments are longer than a chat message.",
+        CallError::Refused(Refusal::Role) => "The command is not for chatters of this role.",
+        CallError::Refused(Refusal::Muted) => "The bot is muted in this channel.",
+        CallError::Busy => "Too many calls at once.",
+        CallError::Broken { blame: Blame::Host, .. } => "Something went wrong here; the host's log says what.",
+    };
+    fixed.to_owned()
+}
+
+/// None where waiting alone does not help.
+pub(super) fn find_wait(error: &CallError) -> Option<Duration> {
+    match error {
+        CallError::Refused(Refusal::Cooldown(left) | Refusal::Ignored(left)) => Some(*left),
+        CallError::Busy => Some(BUSY_FOR),
+        _ => None,
+    }
+}

@@ -1,0 +1,59 @@
+//! Why a module cannot be as it was wanted, to a client.
+
+use axum::http::StatusCode;
+
+use super::WrongValue;
+use crate::setup::module_change::{ModuleChangeError, Problem};
+
+pub(super) fn status(error: &ModuleChangeError) -> StatusCode {
+    match error {
+        ModuleChangeError::UnknownModule => StatusCode::NOT_FOUND,
+        ModuleChangeError::NeedsOperator(_) => StatusCode::FORBIDDEN,
+        ModuleChangeError::Withdrawn(_)
+        | ModuleChangeError::NoVersion
+        | ModuleChangeError::NotDue(_)
+        | ModuleChangeError::NothingBefore
+        | ModuleChangeError::AlwaysOn(_)
+        | ModuleChangeError::FixedGrants(_)
+        | ModuleChangeError::NeedsGrant(_)
+        | ModuleChangeError::WordTaken { .. } => StatusCode::CONFLICT,
+        ModuleChangeError::UnknownVersion(_)
+        | ModuleChangeError::NotRequested(_)
+        | ModuleChangeError::Unknown(_)
+        | ModuleChangeError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+pub(super) fn code(error: &ModuleChangeError) -> &'static str {
+    match error {
+        ModuleChangeError::UnknownModule => "unknown_module",
+        ModuleChangeError::UnknownVersion(_) => "unknown_version",
+        ModuleChangeError::Withdrawn(_) => "version_withdrawn",
+        ModuleChangeError::NoVersion => "no_version",
+        ModuleChangeError::NotDue(_) => "version_not_due",
+        ModuleChangeError::NothingBefore => "nothing_before",
+        ModuleChangeError::AlwaysOn(_) => "always_on",
+        ModuleChangeError::FixedGrants(_) => "fixed_grants",
+        ModuleChangeError::NeedsOperator(_) => "needs_operator",
+        ModuleChangeError::NeedsGrant(_) => "needs_grant",
+        ModuleChangeError::NotRequested(_) => "not_requested",
+        ModuleChangeError::WordTaken { .. } => "word_taken",
+        ModuleChangeError::Unknown(_) => "unknown_setting",
+        ModuleChangeError::Invalid(_) => "invalid_setting",
+    }
+}
+
+pub(super) fn list_wrong(error: &ModuleChangeError) -> Vec<WrongValue> {
+    match error {
+        ModuleChangeError::Unknown(problems) | ModuleChangeError::Invalid(problems) => {
+            problems.iter().map(WrongValue::of).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+impl WrongValue {
+    pub fn of(problem: &Problem) -> WrongValue {
+        WrongValue { field: problem.key.clone(), detail: format!("should be {}", problem.expected) }
+    }
+}

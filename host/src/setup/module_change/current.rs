@@ -1,0 +1,63 @@
+//! How a module is in a channel, in the shape in which it may be wanted: wanting just that changes nothing.
+
+use std::collections::BTreeMap;
+
+use super::{CommandChange, ModuleChange, WantedVersion};
+use crate::domain::manifest::{Capability, Command, SettingKind};
+use crate::setup::channel::ModuleSetup;
+use crate::setup::overrides::CommandKey;
+use crate::setup::value::check_value;
+
+impl ModuleSetup {
+    pub fn as_change(&self) -> ModuleChange {
+        let (mut settings, mut commands) = (BTreeMap::new(), BTreeMap::<String, CommandChange>::new());
+        for (key, value) in self.list_effective() {
+            match self.find_command_key(key).filter(|_| !self.is_declared(key)) {
+                Some((command, command_key)) => {
+                    let mut after = (**command).clone();
+                    if command_key.set(&mut after, value).is_ok() {
+                        commands.entry(command.name.to_string()).or_default().note(command_key, &after);
+                    }
+                }
+                None => drop(settings.insert(key.clone(), value.clone())),
+            }
+        }
+        let version = self.pinned.clone().map_or(WantedVersion::Latest, WantedVersion::Pinned);
+        let (enabled, grants) = (self.is_enabled, Some(self.grants.clone()));
+        ModuleChange { enabled, grants, accept: None, version, settings, commands }
+    }
+
+    /// What the version that would run here asks for and has no grant of.
+    pub fn list_missing_grants(&self) -> Vec<Capability> {
+        let asking = self.waiting.as_ref().map_or(&self.manifest, |waiting| &waiting.manifest);
+        let is_missing = |capability: &&Capability| !self.grants.covers(**capability);
+        asking.capabilities.iter().filter(is_missing).copied().collect()
+    }
+
+    /// What is set and means something in this version, secrets apart.
+    pub(super) fn list_effective(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.settings.iter().filter(|(key, value)| {
+            match self.manifest.settings.iter().find(|setting| setting.key == **key) {
+                Some(setting) => setting.kind != SettingKind::Secret && check_value(&setting.kind, value).is_ok(),
+                None => self
+                    .find_command_key(key)
+                    .is_some_and(|(command, command_key)| command_key.set(&mut (**command).clone(), value).is_ok()),
+            }
+        })
+    }
+
+    fn is_declared(&self, key: &str) -> bool {
+        self.manifest.settings.iter().any(|setting| setting.key == key)
+    }
+}
+
+impl CommandChange {
+    fn note(&mut self, key: CommandKey, command: &Command) {
+        match key {
+            CommandKey::Role => self.role = Some(command.role),
+            CommandKey::Cooldown => self.cooldown = Some(command.channel_cooldown),
+            CommandKey::ChatterCooldown => self.chatter_cooldown = Some(command.chatter_cooldown),
+            CommandKey::Aliases => self.aliases = Some(command.aliases.iter().map(ToString::to_string).collect()),
+        }
+    }
+}

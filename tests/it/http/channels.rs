@@ -1,0 +1,126 @@
+//! Channels over HTTP.
+
+use serde_json::json;
+
+use super::harness::Site;
+use crate::harness::{channel_id, login};
+
+/// The path of `#shop`.
+pub(super) fn shop() -> String {
+    format!("/api/v1/channels/{}", channel_id(&login("shop")))
+}
+
+#[tokio::test]
+async fn a_channel_is_shown_and_changed_at_once_by_whoever_has_read_it() {
+    let site = Site::open().await;
+    let path = shop();
+    let shown = site.ask(&format!("GET {path}"), &site.operator).await;
+    let id = channel_id(&login("shop"));
+    shown.check(&format!(
+        r#"200 application/json
+        {{
+          "account": "twitchy",
+          "display_name": "shop",
+          "id": "{id}",
+          "locale": "en",
+          "login": "shop",
+          "moderators_may_change": false,
+          "muted_until": null,
+          "prefix": "!",
+          "revision": 1
+        }}"#
+    ));
+    assert_eq!(shown.header("etag"), "\"r1\"");
+    let patch = r#"{"prefix": "?", "locale": "de", "muted_until": "2026-09-21T13:00:00Z", "moderators_may_change": true,
+        "commands": {"points": {"role": "vip", "cooldown": "1m", "chatter_cooldown": "2m"}}}"#;
+    let own = site.make_key(&format!("channel:{id}"), None).await;
+    let changed = site.send(&format!("PATCH {path}"), &own, &[("if-match", "\"r1\"")], patch).await;
+    let body = changed.json();
+    assert_eq!((changed.status, changed.header("etag")), (200, "\"r2\""), "{}", changed.show());
+    let told = (&body["prefix"], &body["locale"], &body["muted_until"], &body["moderators_may_change"]);
+    assert_eq!(told, (&json!("?"), &json!("de"), &json!("2026-09-21T13:00:00Z"), &json!(true)));
+    let module = site.ask(&format!("GET {path}/modules/balance"), &own).await.json();
+    let terms = json!({ "role": "vip", "cooldown": "1m", "chatter_cooldown": "2m" });
+    assert_eq!(module["commands"], json!({ "balance": terms }));
+    let loud = site.send(&format!("PATCH {path}"), &own, &[("if-match", "*")], r#"{"muted_until": null}"#).await;
+    assert_eq!((loud.json()["muted_until"].clone(), loud.json()["prefix"].clone()), (json!(null), json!("?")));
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_changes_nothing() {
+    let site = Site::open().await;
+    let path = shop();
+    let patch = |if_match: &'static [(&str, &str)], body: &'static str| {
+        let (site, path) = (&site, &path);
+        async move { site.send(&format!("PATCH {path}"), &site.operator, if_match, body).await }
+    };
+    let any: &[(&str, &str)] = &[("if-match", "*")];
+    let wrong =
+        patch(any, r#"{"prefix": "abc", "locale": "e", "commands": {"nothing": {}, "balance": {"role": "king"}}}"#)
+            .await;
+    wrong.check(
+        r#"422 application/problem+json
+        {
+          "code": "invalid_values",
+          "detail": "Some of what the request says cannot be.",
+          "errors": [
+            {
+              "detail": "should be 1 to 5 visible characters without letters, digits, @, / or .",
+              "field": "prefix"
+            },
+            {
+              "detail": "should be a language such as en or pt-BR",
+              "field": "locale"
+            },
+            {
+              "detail": "should be everyone, subscriber, vip, moderator or broadcaster",
+              "field": "commands.balance.role"
+            },
+            {
+              "detail": "should be a word that calls something here",
+              "field": "commands.nothing"
+            }
+          ],
+          "status": 422,
+          "title": "Unprocessable Entity",
+          "type": "urn:twitchy:problem:invalid_values"
+        }"#,
+    );
+    assert_eq!(patch(any, r#"{"muted_until": "tomorrow"}"#).await.code(), "invalid_values");
+    assert_eq!(patch(any, r#"{"prefx": "?"}"#).await.code(), "invalid_body");
+    assert_eq!(patch(&[], r#"{"prefix": "?"}"#).await.code(), "precondition_required");
+    assert_eq!(patch(&[("if-match", "\"r0\"")], r#"{"prefix": "?"}"#).await.code(), "precondition_failed");
+    let there = site.ask(&format!("GET {path}"), &site.operator).await;
+    assert_eq!((there.header("etag"), &there.json()["prefix"]), ("\"r1\"", &json!("!")));
+    assert_eq!(site.ask("GET /api/v1/channels/100", &site.operator).await.code(), "not_found");
+    assert_eq!(site.ask("GET /api/v1/channels/shop", &site.operator).await.code(), "invalid_path");
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_key_sees_its_own_channel_and_the_operator_all_page_by_page() {
+    let headers = ["shop", "cafe", "market"].map(|channel| crate::harness::header(channel, &[]));
+    let house = crate::harness::House::open(&headers.each_ref(), crate::harness::patient()).await;
+    let site = Site::of(house, twitchy::config::HttpConfig::default()).await;
+    let own = site.make_key(&format!("channel:{}", channel_id(&login("cafe"))), None).await;
+    let list = |key: String| {
+        let site = &site;
+        async move {
+            let (mut logins, mut path) = (Vec::new(), "/api/v1/channels?limit=2".to_owned());
+            loop {
+                let page = site.ask(&format!("GET {path}"), &key).await.json();
+                let items = page["items"].as_array().unwrap();
+                logins.extend(items.iter().map(|channel| channel["login"].as_str().unwrap().to_owned()));
+                let Some(cursor) = page["next_cursor"].as_str() else { break logins };
+                path = format!("/api/v1/channels?limit=2&cursor={cursor}");
+            }
+        }
+    };
+    let mut all = ["shop", "cafe", "market"];
+    all.sort_by_key(|channel| channel_id(&login(channel)));
+    assert_eq!(list(site.operator.clone()).await, all);
+    assert_eq!(list(own).await, ["cafe"]);
+    assert!(list(site.other.clone()).await.is_empty());
+    site.close().await;
+}
