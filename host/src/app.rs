@@ -18,23 +18,18 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::balances::Balances;
 use crate::chat::dispatch::Dispatch;
 use crate::chat::inbox::Outboxes;
-use crate::config::{AccountConfig, ChannelsConfig, Config, HttpConfig, environment};
+use crate::config::{AccountConfig, ChannelsConfig, Config, HttpConfig};
 use crate::domain::id::Login;
 use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
 use crate::domain::used_limits::UsedLimits;
 use crate::http::{build_router, serve};
-use crate::joining::{JoinPolicy, Joining};
-use crate::sandbox::compiler::CompilerProgram;
-use crate::sandbox::web::WebClient;
-use crate::sandbox::world::World;
-use crate::sandbox::{Sandbox, Workshop};
+use crate::joining::JoinPolicy;
+use crate::sandbox::Sandbox;
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
-use crate::store::components::Components;
 use crate::telemetry::Telemetry;
 use crate::telemetry::reading::Readings;
 use crate::twitch::account::{Account, AccountState};
@@ -46,6 +41,7 @@ pub mod credentials;
 mod http;
 mod learn;
 mod modules;
+mod parts;
 mod quiet;
 pub mod secrets;
 pub mod status;
@@ -54,11 +50,10 @@ mod used_limits;
 mod wanted;
 mod withdrawals;
 
-use secrets::StoredSecrets;
+use parts::{Foundation, Parts};
 use status::Observer;
 use status::socket::StatusSocket;
 use tasks::Tasks;
-use withdrawals::CatalogueWithdrawals;
 
 /// Events that wait for dispatch. Full, it holds up the connections, and they drop what is newest.
 const EVENTS: usize = 4096;
@@ -116,30 +111,9 @@ impl App {
         let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir } = surroundings;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         let listening = http::listen(&config.http).await?;
-        let setup = Arc::new(Setup::new(store.clone(), new_channels));
-        let headers = config.telemetry.otlp_headers_env.as_deref().and_then(environment::find_collector_headers);
-        let (telemetry, exporter) =
-            Telemetry::open(&config.telemetry, headers.as_ref()).context("cannot send traces")?;
-        let telemetry = Arc::new(telemetry);
-        // A new key beside older secrets would stand in for one that is missing.
-        let is_first = !store.has_secrets().context("cannot tell whether there are secrets")?;
-        let sealer = Arc::new(Sealer::new(&config.data_dir, is_first));
-        let world = Arc::new(join_world(&config, join_policy, &store, &setup, &sealer, &clock, &telemetry));
-        let workshop = open_workshop(&config.data_dir, cache_dir)?;
-        let sandbox = Sandbox::start(&config.sandbox, workshop, world).context("cannot start the sandbox")?;
-        let sandbox = Arc::new(sandbox);
-        modules::add_bundled(&sandbox, &setup).await?;
-        modules::add_configured(&sandbox, &setup, &config.modules).await?;
-        // First, because a seed may give a channel to another account.
-        seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
-        setup.load_all().context("cannot load the channels")?;
-        modules::offer_uploaded(&sandbox, &store).context("cannot tell which modules were uploaded")?;
-        let dispatch = Arc::new(
-            Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone(), telemetry.clone())
-                .with_fuse(config.fuse.clone())
-                .with_withdrawals(Arc::new(CatalogueWithdrawals { setup: setup.clone(), clock: clock.clone() })),
-        );
-
+        let foundation =
+            Foundation { store: store.clone(), clock: clock.clone(), new_channels, join_policy, cache_dir };
+        let Parts { setup, sandbox, dispatch, telemetry, exporter, sealer } = Parts::join(&config, foundation).await?;
         let changes = store.wanted_changes();
         let listed = wanted::load_wanted(&store).context("cannot tell which channels are wanted")?;
         warn_of_orphans(&listed, &config.accounts);
@@ -341,41 +315,6 @@ pub fn open_store(data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Stor
 
 pub fn database_path(data_dir: &Path) -> PathBuf {
     data_dir.join("twitchy.sqlite")
-}
-
-/// What is uploaded lies beside the database.
-fn open_workshop(data_dir: &Path, cache_dir: PathBuf) -> anyhow::Result<Workshop> {
-    let components = Components::open(&data_dir.join("modules")).context("cannot open the folder of modules")?;
-    Ok(Workshop { cache_dir, components: Arc::new(components), compiler: CompilerProgram::ThisProgram })
-}
-
-fn join_world(
-    config: &Config,
-    join_policy: JoinPolicy,
-    store: &Arc<Store>,
-    setup: &Arc<Setup>,
-    sealer: &Arc<Sealer>,
-    clock: &Arc<dyn Clock>,
-    telemetry: &Arc<Telemetry>,
-) -> World {
-    World {
-        store: store.clone(),
-        setup: setup.clone(),
-        joining: Joining::new(store.clone(), join_policy, config.limits.channels),
-        balances: Balances::new(store.clone(), HashMap::new()),
-        web: WebClient::system(&config.web),
-        secrets: Arc::new(StoredSecrets::new(store.clone(), sealer.clone())),
-        clock: clock.clone(),
-        limits: config.sandbox.clone(),
-        telemetry: telemetry.clone(),
-    }
-}
-
-async fn seed_channels(store: &Store, channels: &ChannelsConfig) -> anyhow::Result<()> {
-    for seed in &channels.join {
-        store.save_seed(seed.login.clone(), seed.account.clone()).await?;
-    }
-    Ok(())
 }
 
 /// Tells of configured channels where the bot does not sit: somebody would look for the mistake in the file.

@@ -15,6 +15,7 @@ pub mod components;
 pub mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod grants;
 pub mod idempotency;
 #[cfg(test)]
 mod killed;

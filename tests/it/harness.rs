@@ -8,9 +8,7 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tests::guests;
 use twitchy::balances::Balances;
-use twitchy::balances::provider::{
-    Balance, BalanceProvider, FailingProvider, FindBalanceError, Found, Pending, Standing,
-};
+use twitchy::balances::provider::{BalanceProvider, FailingProvider};
 use twitchy::chat::dispatch::Dispatch;
 use twitchy::config::{FuseConfig, SandboxConfig, WebConfig};
 use twitchy::domain::audit::{Actor, Stamp};
@@ -35,6 +33,10 @@ use twitchy_commands::BUNDLED;
 
 pub(crate) use crate::manual_clock::ManualClock;
 use crate::workshop::workshop;
+
+mod rich_provider;
+
+use rich_provider::RichProvider;
 
 /// A folder in memory, where the system has such a place: waiting for the disk at each commit would be most of the
 /// tests' time, and none of them pulls the plug.
@@ -350,26 +352,6 @@ fn bots(headers: &[&ChannelHeader]) -> HashMap<Login, Login> {
     let pairs = headers.iter().flat_map(|header| header.pairs.iter().map(|pair| (&header.login, pair)));
     let bots = pairs.filter(|(_, (key, value))| key == "bot" && value != "absent");
     bots.map(|(channel, (_, bot))| (channel.clone(), login(bot))).collect()
-}
-
-/// Several currencies, one with what it is worth.
-struct RichProvider;
-
-impl BalanceProvider for RichProvider {
-    fn find(&self, _: ChannelId, _: ChatterId) -> Pending<'_, Found> {
-        let balance = |currency: &str, amount: &str, dollars: Option<&str>| Balance {
-            currency: currency.into(),
-            amount: amount.parse().expect("a decimal number"),
-            estimated_usd: dollars.map(|dollars| dollars.parse().expect("a decimal number")),
-        };
-        let balances =
-            vec![balance("points", "120", None), balance("RLY", "2.5", Some("1.25")), balance("ABC", "3", None)];
-        Box::pin(async { Ok(Found { balances, revision: None }) })
-    }
-
-    fn top<'a>(&'a self, _: ChannelId, _: &'a str, _: usize) -> Pending<'a, Vec<Standing>> {
-        Box::pin(async { Err(FindBalanceError::UnknownCurrency) })
-    }
 }
 
 pub(crate) fn header(channel: &str, pairs: &[(&str, &str)]) -> ChannelHeader {

@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, ToSql};
 
-use super::{audit, setup};
+use super::{audit, grants};
 use crate::domain::audit::Stamp;
 use crate::domain::effect::Effect;
 use crate::domain::id::ChannelId;
@@ -87,7 +87,7 @@ fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> rusqlit
                 .query_row([&channel as &dyn ToSql, module], |row| row.get(0))
                 .optional()?;
             let Some(digest) = digest.flatten() else { return Ok(None) };
-            let grants = setup::find_grants(connection, channel, digest)?.unwrap_or_default();
+            let grants = grants::find_grants(connection, channel, digest)?.unwrap_or_default();
             Ok(Some(format!("{digest}: {}", describe_grants(&grants))))
         }
         Effect::PinVersion { module, .. } => {

@@ -3,16 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
+use rusqlite::{Connection, Row, ToSql, params_from_iter};
 
-use super::changes::describe_grants;
 use super::columns::{At, Json, Span, Version};
-use super::{Store, StoreError, audit, scopes};
-use crate::domain::audit::Stamp;
-use crate::domain::effect::{Revision, Scope};
+use super::grants::{LIST_GRANTS, insert_grants, read_grants};
+use super::{Store, StoreError};
+use crate::domain::effect::Revision;
 use crate::domain::fuse::BlownFuse;
 use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
-use crate::domain::manifest::{Capability, Caps, Command, Grants};
+use crate::domain::manifest::{Command, Grants};
 use crate::domain::message::Channel;
 use crate::domain::prefix::Prefix;
 
@@ -66,70 +65,6 @@ impl Store {
                 .collect()
         })
     }
-
-    /// Replaces what one version of a module may do in a channel, and raises the set-up's revision. Same grants again
-    /// change nothing.
-    pub async fn save_grants(
-        &self,
-        stamp: Stamp,
-        channel: ChannelId,
-        digest: ModuleDigest,
-        grants: Grants,
-    ) -> Result<(), StoreError> {
-        let save = move |connection: &Connection| {
-            let before = find_grants(connection, channel, digest)?;
-            if before.as_ref() == Some(&grants) {
-                return Ok(());
-            }
-            insert_grants(connection, channel, digest, &grants)?;
-            let (before, after) = (before.map(|before| describe_grants(&before)), describe_grants(&grants));
-            let subject = digest.to_string();
-            let (before, after) = (before.as_deref(), Some(&*after));
-            audit::record(connection, &stamp, "change-grants", Some(channel), &subject, before, after)?;
-            Ok(scopes::raise_revision(connection, &Scope::Setup { channel })?)
-        };
-        self.writer.write(save).await
-    }
-}
-
-/// None where nothing was ever said of that version here.
-pub(super) fn find_grants(
-    connection: &Connection,
-    channel: ChannelId,
-    digest: ModuleDigest,
-) -> rusqlite::Result<Option<Grants>> {
-    let sql = format!("{LIST_GRANTS} WHERE channel_id = ?1 AND digest = ?2");
-    let found = connection.prepare_cached(&sql)?.query_row(params![channel, digest], read_grants).optional()?;
-    Ok(found.map(|(_, grants)| grants))
-}
-
-fn insert_grants(
-    connection: &Connection,
-    channel: ChannelId,
-    digest: ModuleDigest,
-    grants: &Grants,
-) -> rusqlite::Result<()> {
-    let capabilities: Vec<_> = grants.capabilities.iter().map(|capability| capability.as_str()).collect();
-    let Grants { payments, treasury, http_hosts, .. } = grants;
-    execute(
-        connection,
-        "INSERT OR REPLACE INTO grants (channel_id, digest, capabilities, http_hosts,
-         payments_per_invocation, payments_per_chatter, payments_per_day,
-         treasury_per_invocation, treasury_per_chatter, treasury_per_day)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        &[
-            &channel,
-            &digest,
-            &Json(capabilities),
-            &Json(http_hosts),
-            &payments.per_invocation,
-            &payments.per_chatter,
-            &payments.per_day,
-            &treasury.per_invocation,
-            &treasury.per_chatter,
-            &treasury.per_day,
-        ],
-    )
 }
 
 /// Of one channel, or of all.
@@ -208,10 +143,6 @@ const LIST_SETTINGS: &str = "SELECT module, key, value, channel_id FROM settings
 /// In the order of the table's key: by module and name.
 const LIST_WORDS: &str = "SELECT module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown,
      channel_id FROM words";
-const LIST_GRANTS: &str = "SELECT digest, capabilities, http_hosts,
-     payments_per_invocation, payments_per_chatter, payments_per_day,
-     treasury_per_invocation, treasury_per_chatter, treasury_per_day, channel_id FROM grants";
-
 fn read_module(row: &Row<'_>) -> rusqlite::Result<(ModuleName, ModuleRecord)> {
     let blown = match row.get(4)? {
         Some(digest) => {
@@ -241,24 +172,6 @@ fn read_word(row: &Row<'_>) -> rusqlite::Result<(ModuleName, Command)> {
         chatter_cooldown,
     };
     Ok((row.get(0)?, word))
-}
-
-fn read_grants(row: &Row<'_>) -> rusqlite::Result<(ModuleDigest, Grants)> {
-    let Json::<Vec<String>>(names) = row.get(1)?;
-    // A capability that this binary does not know is a power that it cannot give: left out, it is simply not granted.
-    let find = |name: &String| Capability::ALL.into_iter().find(|capability| capability.as_str() == name);
-    let Json(http_hosts) = row.get(2)?;
-    let grants = Grants {
-        capabilities: names.iter().filter_map(find).collect(),
-        http_hosts,
-        payments: read_caps(row, 3)?,
-        treasury: read_caps(row, 6)?,
-    };
-    Ok((row.get(0)?, grants))
-}
-
-fn read_caps(row: &Row<'_>, first: usize) -> rusqlite::Result<Caps> {
-    Ok(Caps { per_invocation: row.get(first)?, per_chatter: row.get(first + 1)?, per_day: row.get(first + 2)? })
 }
 
 /// Makes a channel known with revision 1, or corrects what it is called and who sits there.
@@ -421,7 +334,7 @@ pub(super) fn delete_word(
     )
 }
 
-fn execute(connection: &Connection, sql: &str, parameters: &[&dyn ToSql]) -> rusqlite::Result<()> {
+pub(super) fn execute(connection: &Connection, sql: &str, parameters: &[&dyn ToSql]) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute(parameters).map(drop)
 }
 
@@ -429,12 +342,11 @@ fn execute(connection: &Connection, sql: &str, parameters: &[&dyn ToSql]) -> rus
 mod tests {
     use std::time::Duration;
 
-    use rusqlite::params;
-
     use super::*;
     use crate::domain::effect::Effect;
+    use crate::domain::manifest::Capability;
     use crate::domain::role::Role;
-    use crate::store::fixture::{CHANNEL, Fixture, by_host, commit, login, module, save};
+    use crate::store::fixture::{CHANNEL, Fixture, commit, login, module, save};
 
     fn word(name: &str, usage: &str) -> Command {
         Command {
@@ -542,39 +454,6 @@ mod tests {
         fixture.commit("3", vec![set("a", None), release("quotes"), Effect::Mute { until: None }]).await;
         let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
         assert!(record.settings.is_empty() && record.claimed.is_empty() && record.muted_until.is_none());
-    }
-
-    #[tokio::test]
-    async fn grants_belong_to_one_version_of_a_module_and_raise_the_revision() {
-        let fixture = Fixture::with_channel().await;
-        let (one, two) = (ModuleDigest([1; 32]), ModuleDigest([2; 32]));
-        let grants = Grants {
-            capabilities: vec![Capability::Treasury, Capability::Storage],
-            http_hosts: vec!["api.example.com".to_owned()],
-            payments: Caps { per_invocation: Some("2.50".parse().unwrap()), ..Caps::unlimited() },
-            treasury: Caps { per_chatter: None, ..Caps::nothing() },
-        };
-        fixture.store.save_grants(by_host(), CHANNEL, one, Grants::default()).await.unwrap();
-        fixture.store.save_grants(by_host(), CHANNEL, one, grants.clone()).await.unwrap();
-        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
-        assert_eq!((record.grants.get(&one), record.grants.get(&two)), (Some(&grants), None));
-        assert_eq!(record.revision, Revision(3));
-        let elsewhere = fixture.store.save_grants(by_host(), ChannelId(8), one, grants).await;
-        assert!(matches!(elsewhere, Err(StoreError::UnknownChannel)));
-    }
-
-    #[tokio::test]
-    async fn a_capability_of_a_later_version_is_not_granted() {
-        let fixture = Fixture::with_channel().await;
-        let digest = ModuleDigest([1; 32]);
-        let insert = move |connection: &Connection| {
-            let sql = "INSERT INTO grants (channel_id, digest, capabilities) VALUES (?1, ?2, ?3)";
-            connection.execute(sql, params![CHANNEL, digest, Json(["time-travel", "storage"])])?;
-            Ok(())
-        };
-        fixture.store.writer.write(insert).await.unwrap();
-        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
-        assert_eq!(record.grants[&digest].capabilities, [Capability::Storage]);
     }
 
     #[tokio::test]

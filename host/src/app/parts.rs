@@ -1,0 +1,101 @@
+//! The long-lived parts, each made once and joined to the others; no task runs yet.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::modules;
+use super::secrets::StoredSecrets;
+use super::withdrawals::CatalogueWithdrawals;
+use crate::balances::Balances;
+use crate::chat::dispatch::Dispatch;
+use crate::config::{ChannelsConfig, Config, environment};
+use crate::domain::ports::Clock;
+use crate::joining::{JoinPolicy, Joining};
+use crate::sandbox::compiler::CompilerProgram;
+use crate::sandbox::web::WebClient;
+use crate::sandbox::world::World;
+use crate::sandbox::{Sandbox, Workshop};
+use crate::setup::{NewChannelRules, Setup};
+use crate::store::Store;
+use crate::store::components::Components;
+use crate::telemetry::Telemetry;
+use crate::telemetry::otlp::Exporter;
+use crate::vault::Sealer;
+
+/// What the parts rest on.
+pub(super) struct Foundation {
+    pub(super) store: Arc<Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) new_channels: NewChannelRules,
+    pub(super) join_policy: JoinPolicy,
+    pub(super) cache_dir: PathBuf,
+}
+
+pub(super) struct Parts {
+    pub(super) setup: Arc<Setup>,
+    pub(super) sandbox: Arc<Sandbox>,
+    pub(super) dispatch: Arc<Dispatch>,
+    pub(super) telemetry: Arc<Telemetry>,
+    /// Where traces are sent.
+    pub(super) exporter: Option<Exporter>,
+    pub(super) sealer: Arc<Sealer>,
+}
+
+impl Parts {
+    /// With all modules and channels in their places.
+    ///
+    /// # Errors
+    /// For the operator to read: the engine, a bundled or configured module, or what the store holds.
+    pub(super) async fn join(config: &Config, foundation: Foundation) -> anyhow::Result<Parts> {
+        let Foundation { store, clock, new_channels, join_policy, cache_dir } = foundation;
+        let setup = Arc::new(Setup::new(store.clone(), new_channels));
+        let headers = config.telemetry.otlp_headers_env.as_deref().and_then(environment::find_collector_headers);
+        let (telemetry, exporter) =
+            Telemetry::open(&config.telemetry, headers.as_ref()).context("cannot send traces")?;
+        let telemetry = Arc::new(telemetry);
+        // A new key beside older secrets would stand in for one that is missing.
+        let is_first = !store.has_secrets().context("cannot tell whether there are secrets")?;
+        let sealer = Arc::new(Sealer::new(&config.data_dir, is_first));
+        let world = World {
+            store: store.clone(),
+            setup: setup.clone(),
+            joining: Joining::new(store.clone(), join_policy, config.limits.channels),
+            balances: Balances::new(store.clone(), HashMap::new()),
+            web: WebClient::system(&config.web),
+            secrets: Arc::new(StoredSecrets::new(store.clone(), sealer.clone())),
+            clock: clock.clone(),
+            limits: config.sandbox.clone(),
+            telemetry: telemetry.clone(),
+        };
+        let workshop = open_workshop(&config.data_dir, cache_dir)?;
+        let sandbox = Sandbox::start(&config.sandbox, workshop, Arc::new(world)).context("cannot start the sandbox")?;
+        let sandbox = Arc::new(sandbox);
+        modules::add_bundled(&sandbox, &setup).await?;
+        modules::add_configured(&sandbox, &setup, &config.modules).await?;
+        // First, because a seed may give a channel to another account.
+        seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
+        setup.load_all().context("cannot load the channels")?;
+        modules::offer_uploaded(&sandbox, &store).context("cannot tell which modules were uploaded")?;
+        let withdrawals = CatalogueWithdrawals { setup: setup.clone(), clock: clock.clone() };
+        let dispatch = Dispatch::new(setup.clone(), sandbox.clone(), store, clock, telemetry.clone())
+            .with_fuse(config.fuse.clone())
+            .with_withdrawals(Arc::new(withdrawals));
+        Ok(Parts { setup, sandbox, dispatch: Arc::new(dispatch), telemetry, exporter, sealer })
+    }
+}
+
+/// What is uploaded lies beside the database.
+fn open_workshop(data_dir: &Path, cache_dir: PathBuf) -> anyhow::Result<Workshop> {
+    let components = Components::open(&data_dir.join("modules")).context("cannot open the folder of modules")?;
+    Ok(Workshop { cache_dir, components: Arc::new(components), compiler: CompilerProgram::ThisProgram })
+}
+
+async fn seed_channels(store: &Store, channels: &ChannelsConfig) -> anyhow::Result<()> {
+    for seed in &channels.join {
+        store.save_seed(seed.login.clone(), seed.account.clone()).await?;
+    }
+    Ok(())
+}
