@@ -140,7 +140,7 @@ impl Setup {
             if !forced {
                 require_unused(&setup.list_running(&there.manifest))?;
             }
-            let Plan { changes, .. } = plan::withdraw(module, [there].into_iter());
+            let Plan { changes, .. } = plan::withdraw(module, std::slice::from_ref(there));
             Ok(Plan { changes, answer: () })
         })
         .await
@@ -159,7 +159,7 @@ impl Setup {
                 let running = module.versions.iter().flat_map(|there| setup.list_running(&there.manifest));
                 require_unused(&running.collect::<Vec<_>>())?;
             }
-            Ok(plan::withdraw(module, module.versions.iter()))
+            Ok(plan::withdraw(module, &module.versions))
         })
         .await
     }

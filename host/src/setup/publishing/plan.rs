@@ -14,16 +14,12 @@ pub(super) struct Plan<T> {
 }
 
 /// Which of these are withdrawn by it, ascending, is the answer. A trial of one of them is over.
-pub(super) fn withdraw<'a>(
-    module: &UploadedModule,
-    versions: impl Iterator<Item = &'a UploadedVersion> + Clone,
-) -> Plan<Vec<semver::Version>> {
-    let on_air = versions.clone().filter(|there| !there.is_withdrawn());
+pub(super) fn withdraw(module: &UploadedModule, versions: &[UploadedVersion]) -> Plan<Vec<semver::Version>> {
+    let on_air = versions.iter().filter(|there| !there.is_withdrawn());
     let withdrawn: Vec<semver::Version> = on_air.map(|there| there.manifest.version.clone()).collect();
     let mut changes: Vec<_> =
         withdrawn.iter().map(|version| VersionChange::Withdraw { version: version.clone() }).collect();
-    let is_canary =
-        |canary: &Canary| versions.clone().any(|there: &UploadedVersion| there.manifest.version == canary.version);
+    let is_canary = |canary: &Canary| versions.iter().any(|there| there.manifest.version == canary.version);
     if module.canary.as_ref().is_some_and(is_canary) {
         changes.push(VersionChange::SetCanary(None));
     }
