@@ -62,7 +62,7 @@ pub enum ChangeVersionsError {
     UnknownVersion,
     #[error("the name {0} belongs to another API key")]
     NotPublisher(ModuleName),
-    #[error("{count} channels run it")]
+    #[error("it runs in {count} of the host's channels")]
     InUse { channels: Vec<ChannelId>, count: usize },
     #[error("version {0} is withdrawn")]
     Withdrawn(semver::Version),
@@ -137,15 +137,29 @@ impl Setup {
     ) -> Result<(), ChangeVersionsError> {
         self.change_uploaded(name, by, stamp, move |setup, module| {
             let there = module.find_version(&version).ok_or(ChangeVersionsError::UnknownVersion)?;
-            let running = if forced { Vec::new() } else { setup.list_running(&there.manifest) };
-            if !running.is_empty() {
-                let channels = running.iter().take(MOST_NAMED).copied().collect();
-                return Err(ChangeVersionsError::InUse { channels, count: running.len() });
+            if !forced {
+                require_unused(&setup.list_running(&there.manifest))?;
             }
-            let withdraw = (!there.is_withdrawn()).then_some(VersionChange::Withdraw { version: version.clone() });
-            let is_canary = module.canary.as_ref().is_some_and(|canary| canary.version == version);
-            let changes = withdraw.into_iter().chain(is_canary.then_some(VersionChange::SetCanary(None)));
-            Ok(Plan { changes: changes.collect(), answer: () })
+            let Plan { changes, .. } = plan::withdraw(module, std::slice::from_ref(there));
+            Ok(Plan { changes, answer: () })
+        })
+        .await
+    }
+
+    /// The same for all versions of a module, or none. Answers which are withdrawn by it, ascending.
+    pub async fn withdraw_all(
+        self: &Arc<Self>,
+        name: ModuleName,
+        forced: bool,
+        by: Powers,
+        stamp: Stamp,
+    ) -> Result<Vec<semver::Version>, ChangeVersionsError> {
+        self.change_uploaded(name, by, stamp, move |setup, module| {
+            if !forced {
+                let running = module.versions.iter().flat_map(|there| setup.list_running(&there.manifest));
+                require_unused(&running.collect::<Vec<_>>())?;
+            }
+            Ok(plan::withdraw(module, &module.versions))
         })
         .await
     }
@@ -343,6 +357,14 @@ impl Setup {
         }
         check_words(catalogue, manifest)
     }
+}
+
+fn require_unused(running: &[ChannelId]) -> Result<(), ChangeVersionsError> {
+    if running.is_empty() {
+        return Ok(());
+    }
+    let channels = running.iter().take(MOST_NAMED).copied().collect();
+    Err(ChangeVersionsError::InUse { channels, count: running.len() })
 }
 
 /// A bundled module's words stay its own even where it is off: a chatter knows them.

@@ -7,6 +7,7 @@ use twitchy::domain::manifest::SizeClass;
 use super::harness::{Answer, Site};
 use crate::sandbox::bytes;
 
+mod change;
 mod hostile;
 
 const PUSH: &str = "POST /api/v1/modules";

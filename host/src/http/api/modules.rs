@@ -1,26 +1,32 @@
 //! Modules: uploaded, looked at, taken off the air and put on it again.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
+use crate::domain::effect::Revision;
 use crate::domain::id::ModuleName;
 use crate::http::Api;
 use crate::http::body::{Json, Path};
 use crate::http::error::ApiError;
 use crate::http::idempotency::answer_once;
 use crate::http::page::{Listed as Listing, Page, PageQuery};
+use crate::http::precondition::etag;
 use crate::http::principal::Principal;
 use crate::setup::catalogue::Listed;
 use crate::setup::powers::Powers;
 use crate::telemetry::HostEvent;
 
+mod change;
 mod refusal;
 mod shape;
 mod upload;
+mod wish;
 
 use shape::{ModuleDetail, ModuleSummary, VersionDetail};
 pub(in crate::http) use upload::Uploads;
@@ -33,8 +39,12 @@ pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .routes(routes!(list_modules))
         .routes(routes!(upload::upload_module).layer(once).layer(few))
-        .routes(routes!(show_module))
-        .routes(routes!(show_version))
+        .routes(routes!(show_module, change::withdraw_module))
+        .routes(routes!(show_version, change::withdraw_version))
+        .routes(routes!(change::restore_version))
+        .routes(routes!(change::roll_back))
+        .routes(routes!(change::set_canary, change::drop_canary))
+        .routes(routes!(change::promote_canary))
 }
 
 fn powers_of(principal: &Principal) -> Powers {
@@ -55,13 +65,31 @@ fn parse_version(text: &str) -> Result<semver::Version, ApiError> {
     text.parse().map_err(|_| ApiError::InvalidPath("A version is a semantic version such as 1.2.0.".to_owned()))
 }
 
+/// Another one after every change of the module's versions.
+fn revision_of(listed: &Listed) -> Revision {
+    // With its fixed keys: what was read before a restart is known after it.
+    let mut hash = DefaultHasher::new();
+    match listed {
+        Listed::Fixed(manifest) => manifest.digest.0.hash(&mut hash),
+        Listed::Uploaded(module) => {
+            for version in &module.versions {
+                (version.manifest.digest.0, version.withdrawn_at).hash(&mut hash);
+            }
+            let canary = module.canary.as_ref().map(|canary| (&canary.version, &canary.channels));
+            canary.hash(&mut hash);
+        }
+    }
+    Revision(hash.finish())
+}
+
 /// The module as it is now.
-fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<Json<ModuleDetail>, ApiError> {
+fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<impl IntoResponse + use<>, ApiError> {
     let catalogue = api.setup.catalogue();
     let listed = catalogue.find(name).ok_or(ApiError::NotFound("module"))?;
     let channels = api.setup.list_channels();
     let enabled = channels.iter().filter(|setup| setup.find_module(name).is_some_and(|module| module.is_enabled));
-    Ok(Json(ModuleDetail::show(name, listed, enabled.count(), principal)))
+    let detail = ModuleDetail::show(name, listed, enabled.count(), principal);
+    Ok((etag(revision_of(listed)), Json(detail)))
 }
 
 /// List all modules
@@ -97,7 +125,7 @@ async fn show_module(
     State(api): State<Arc<Api>>,
     principal: Principal,
     Path(name): Path<String>,
-) -> Result<Json<ModuleDetail>, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     show(&api, &parse_name(&name)?, &principal)
 }
 

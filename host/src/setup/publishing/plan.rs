@@ -4,13 +4,26 @@ use std::time::SystemTime;
 
 use super::{ChangeVersionsError, RolledBack};
 use crate::domain::id::ModuleName;
-use crate::domain::version::{UploadedModule, UploadedVersion};
+use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
 use crate::store::modules::VersionChange;
 
 /// What is to be changed, and what is answered once it is.
 pub(super) struct Plan<T> {
     pub(super) changes: Vec<VersionChange>,
     pub(super) answer: T,
+}
+
+/// Which of these are withdrawn by it, ascending, is the answer. A trial of one of them is over.
+pub(super) fn withdraw(module: &UploadedModule, versions: &[UploadedVersion]) -> Plan<Vec<semver::Version>> {
+    let on_air = versions.iter().filter(|there| !there.is_withdrawn());
+    let withdrawn: Vec<semver::Version> = on_air.map(|there| there.manifest.version.clone()).collect();
+    let mut changes: Vec<_> =
+        withdrawn.iter().map(|version| VersionChange::Withdraw { version: version.clone() }).collect();
+    let is_canary = |canary: &Canary| versions.iter().any(|there| there.manifest.version == canary.version);
+    if module.canary.as_ref().is_some_and(is_canary) {
+        changes.push(VersionChange::SetCanary(None));
+    }
+    Plan { changes, answer: withdrawn }
 }
 
 pub(super) fn roll_back(

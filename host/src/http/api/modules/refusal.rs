@@ -7,7 +7,7 @@ use tracing::error;
 
 use crate::http::error::{ApiError, Refusal};
 use crate::sandbox::{Blame, CompileError, InvokeError};
-use crate::setup::publishing::PublishError;
+use crate::setup::publishing::{ChangeVersionsError, PublishError};
 
 /// After which an upload is worth another try.
 pub(super) const BUSY_FOR: Duration = Duration::from_secs(5);
@@ -46,6 +46,26 @@ pub(super) fn refuse_publishing(error: PublishError) -> ApiError {
     };
     let status = match error {
         PublishError::NoChannels => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::CONFLICT,
+    };
+    refuse(status, code, &error)
+}
+
+pub(super) fn refuse_change(error: ChangeVersionsError) -> ApiError {
+    let code = match error {
+        ChangeVersionsError::UnknownModule => return ApiError::NotFound("module"),
+        ChangeVersionsError::UnknownVersion => return ApiError::NotFound("version"),
+        ChangeVersionsError::NotPublisher(_) => return ApiError::Forbidden,
+        ChangeVersionsError::Store(error) => return error.into(),
+        ChangeVersionsError::NotUploaded(_) => "not_uploaded",
+        ChangeVersionsError::InUse { .. } => "in_use",
+        ChangeVersionsError::Withdrawn(_) => "withdrawn",
+        ChangeVersionsError::NothingBefore => "nothing_before",
+        ChangeVersionsError::NoCanary => "no_canary",
+        ChangeVersionsError::NoChannels => "unknown_channels",
+    };
+    let status = match error {
+        ChangeVersionsError::NoChannels => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::CONFLICT,
     };
     refuse(status, code, &error)

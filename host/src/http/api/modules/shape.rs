@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::manifest::{Capability, Command, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
@@ -21,16 +21,6 @@ pub(super) enum Class {
     #[default]
     Small,
     Large,
-}
-
-/// How a component is uploaded.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct UploadQuery {
-    /// `large` is for components with a JavaScript or Python runtime.
-    #[serde(default)]
-    #[param(inline, default = "small")]
-    pub(super) class: Class,
 }
 
 /// Where a module came from.

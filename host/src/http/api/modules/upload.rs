@@ -16,7 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{error, warn};
 
 use super::refusal::{BUSY_FOR, refuse_component, refuse_publishing};
-use super::shape::{UploadQuery, VersionDetail};
+use super::shape::VersionDetail;
+use super::wish::UploadQuery;
 use super::{WASM, powers_of, tell};
 use crate::domain::audit::Stamp;
 use crate::domain::id::ModuleDigest;

@@ -1,0 +1,244 @@
+//! What versions are on the air: withdrawn, restored, rolled back to, tried out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+
+use super::refusal::refuse_change;
+use super::shape::ModuleDetail;
+use super::wish::{ForceQuery, NewCanary, RollbackWish};
+use super::{parse_name, parse_version, powers_of, revision_of, show, tell};
+use crate::domain::id::ModuleName;
+use crate::domain::version::Canary;
+use crate::http::Api;
+use crate::http::body::{Json, Path, Query};
+use crate::http::error::{ApiError, WrongValue};
+use crate::http::precondition::IfMatch;
+use crate::http::principal::Principal;
+
+/// Withdraw a version
+///
+/// It is off the air everywhere at once, and never the latest; its bytes and its number stay taken. For the operator, and
+/// for the key that the name belongs to.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/modules/{name}/versions/{version}",
+    tag = "modules",
+    params(
+        ("name" = String, Path, description = "The module's name.", example = "dice"),
+        ("version" = String, Path, description = "A semantic version.", example = "1.2.0"),
+        ForceQuery
+    ),
+    responses(
+        (status = 200, description = "The module, as it is now.", body = ModuleDetail),
+        (status = 409, description = "Channels run it, or it is no upload.")
+    )
+)]
+pub(super) async fn withdraw_version(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path((name, version)): Path<(String, String)>,
+    Query(ForceQuery { force }): Query<ForceQuery>,
+) -> Result<impl IntoResponse, ApiError> {
+    let (name, version) = (parse_name(&name)?, parse_version(&version)?);
+    require_force(force, &principal)?;
+    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
+    let withdrawn = api.setup.withdraw(name.clone(), version.clone(), force, by, stamp).await;
+    withdrawn.map_err(refuse_change)?;
+    tell(&api, &name, &version, "withdrawn");
+    show(&api, &name, &principal)
+}
+
+/// Withdraw a module
+///
+/// All of its versions, all at once. For the operator, and for the key that the name belongs to.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/modules/{name}",
+    tag = "modules",
+    params(("name" = String, Path, description = "The module's name.", example = "dice"), ForceQuery),
+    responses(
+        (status = 200, description = "The module, as it is now.", body = ModuleDetail),
+        (status = 409, description = "Channels run it, or it is no upload.")
+    )
+)]
+pub(super) async fn withdraw_module(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path(name): Path<String>,
+    Query(ForceQuery { force }): Query<ForceQuery>,
+) -> Result<impl IntoResponse, ApiError> {
+    let name = parse_name(&name)?;
+    require_force(force, &principal)?;
+    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
+    let withdrawn = api.setup.withdraw_all(name.clone(), force, by, stamp).await.map_err(refuse_change)?;
+    tell_all(&api, &name, &withdrawn);
+    show(&api, &name, &principal)
+}
+
+/// It reaches into channels that are not the caller's.
+fn require_force(force: bool, principal: &Principal) -> Result<(), ApiError> {
+    if force { principal.require_operator() } else { Ok(()) }
+}
+
+fn tell_all(api: &Api, name: &ModuleName, withdrawn: &[semver::Version]) {
+    withdrawn.iter().for_each(|version| tell(api, name, version, "withdrawn"));
+}
+
+/// Restore a version
+///
+/// It is on the air again. For the operator, and for the key that the name belongs to.
+#[utoipa::path(
+    post,
+    path = "/api/v1/modules/{name}/versions/{version}/restore",
+    tag = "modules",
+    params(
+        ("name" = String, Path, description = "The module's name.", example = "dice"),
+        ("version" = String, Path, description = "A semantic version.", example = "1.2.0")
+    ),
+    responses(
+        (status = 200, description = "The module, as it is now.", body = ModuleDetail),
+        (status = 409, description = "It is no upload.")
+    )
+)]
+pub(super) async fn restore_version(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path((name, version)): Path<(String, String)>,
+) -> Result<impl IntoResponse, ApiError> {
+    let (name, version) = (parse_name(&name)?, parse_version(&version)?);
+    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
+    api.setup.restore(name.clone(), version.clone(), by, stamp).await.map_err(refuse_change)?;
+    tell(&api, &name, &version, "restored");
+    show(&api, &name, &principal)
+}
+
+/// Roll a module back
+///
+/// Withdraws all versions above the one before the latest, or above another one: every channel that follows the latest is
+/// back on it at once.
+#[utoipa::path(
+    post,
+    path = "/api/v1/modules/{name}/rollback",
+    tag = "modules",
+    params(("name" = String, Path, description = "The module's name.", example = "dice")),
+    request_body = RollbackWish,
+    responses(
+        (status = 200, description = "The module, as it is now.", body = ModuleDetail),
+        (status = 409, description = "There is nothing to go back to, or it is no upload."),
+        (status = 422, description = "That is no version.")
+    )
+)]
+pub(super) async fn roll_back(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path(name): Path<String>,
+    Json(wish): Json<RollbackWish>,
+) -> Result<impl IntoResponse, ApiError> {
+    let name = parse_name(&name)?;
+    let to = wish.to.map(|to| to.parse()).transpose();
+    let to = to.map_err(|_| wrong("to", "must be a semantic version such as 1.2.0"))?;
+    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
+    let rolled = api.setup.roll_back(name.clone(), to, by, stamp).await.map_err(refuse_change)?;
+    tell_all(&api, &name, &rolled.withdrawn);
+    show(&api, &name, &principal)
+}
+
+/// Try a version out
+///
+/// From now on only these channels have it, and all others the highest one beside it.
+#[utoipa::path(
+    put,
+    path = "/api/v1/modules/{name}/canary",
+    tag = "modules",
+    params(
+        ("name" = String, Path, description = "The module's name.", example = "dice"),
+        ("If-Match" = String, Header, description = "The ETag of the module that was read, or *.")
+    ),
+    request_body = NewCanary,
+    responses(
+        (status = 200, description = "The module, as it is now.", body = ModuleDetail),
+        (status = 409, description = "The version is withdrawn, or the module is no upload."),
+        (status = 422, description = "Such a canary cannot be.")
+    )
+)]
+pub(super) async fn set_canary(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path(name): Path<String>,
+    if_match: IfMatch,
+    Json(wanted): Json<NewCanary>,
+) -> Result<impl IntoResponse, ApiError> {
+    let name = parse_name(&name)?;
+    let canary = parse_canary(&wanted)?;
+    let catalogue = api.setup.catalogue();
+    if_match.check(revision_of(catalogue.find(&name).ok_or(ApiError::NotFound("module"))?))?;
+    let version = canary.version.clone();
+    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
+    api.setup.set_canary(name.clone(), canary, by, stamp).await.map_err(refuse_change)?;
+    tell(&api, &name, &version, "canary");
+    show(&api, &name, &principal)
+}
+
+fn parse_canary(wanted: &NewCanary) -> Result<Canary, ApiError> {
+    let version = wanted.version.parse().map_err(|_| wrong("version", "must be a semantic version such as 1.2.0"))?;
+    let channels: Result<BTreeSet<_>, _> = wanted.channels.iter().map(|channel| channel.parse()).collect();
+    let channels = channels.map_err(|_| wrong("channels", "must be ids of channels"))?;
+    Ok(Canary { version, channels })
+}
+
+fn wrong(field: &str, detail: &str) -> ApiError {
+    ApiError::InvalidValues(vec![WrongValue { field: field.to_owned(), detail: detail.to_owned() }])
+}
+
+/// Promote the canary
+///
+/// It becomes a version like any other: the latest, where it is the highest.
+#[utoipa::path(
+    post,
+    path = "/api/v1/modules/{name}/canary/promote",
+    tag = "modules",
+    params(("name" = String, Path, description = "The module's name.", example = "dice")),
+    responses(
+        (status = 200, description = "The module, as it is now.", body = ModuleDetail),
+        (status = 409, description = "There is no canary, or the module is no upload.")
+    )
+)]
+pub(super) async fn promote_canary(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path(name): Path<String>,
+) -> Result<impl IntoResponse, ApiError> {
+    let name = parse_name(&name)?;
+    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
+    let version = api.setup.promote_canary(name.clone(), by, stamp).await.map_err(refuse_change)?;
+    tell(&api, &name, &version, "promoted");
+    show(&api, &name, &principal)
+}
+
+/// Drop the canary
+///
+/// It is withdrawn.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/modules/{name}/canary",
+    tag = "modules",
+    params(("name" = String, Path, description = "The module's name.", example = "dice")),
+    responses(
+        (status = 200, description = "The module, as it is now.", body = ModuleDetail),
+        (status = 409, description = "There is no canary, or the module is no upload.")
+    )
+)]
+pub(super) async fn drop_canary(
+    State(api): State<Arc<Api>>,
+    principal: Principal,
+    Path(name): Path<String>,
+) -> Result<impl IntoResponse, ApiError> {
+    let name = parse_name(&name)?;
+    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
+    let version = api.setup.drop_canary(name.clone(), by, stamp).await.map_err(refuse_change)?;
+    tell(&api, &name, &version, "withdrawn");
+    show(&api, &name, &principal)
+}

@@ -1,0 +1,46 @@
+//! What requests about modules say besides a name.
+
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::shape::Class;
+
+/// How a component is uploaded.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct UploadQuery {
+    /// `large` is for components with a JavaScript or Python runtime.
+    #[serde(default)]
+    #[param(inline, default = "small")]
+    pub(super) class: Class,
+}
+
+/// How something is withdrawn.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ForceQuery {
+    /// Even while channels run it; for the operator.
+    #[serde(default)]
+    #[param(default = false)]
+    pub(super) force: bool,
+}
+
+/// How far to roll back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RollbackWish {
+    /// The version to go back to; without it, the one before the latest.
+    #[schema(example = "1.1.0")]
+    pub(super) to: Option<String>,
+}
+
+/// A version to try out.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewCanary {
+    #[schema(example = "1.3.0")]
+    pub(super) version: String,
+    /// The ids of the channels that are to have it.
+    #[schema(min_items = 1, example = json!(["100"]))]
+    pub(super) channels: Vec<String>,
+}

@@ -1,0 +1,154 @@
+//! `twitchy module`, on a host that runs, dies and comes back.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use tests::guests;
+
+use crate::process::{Finished, PATIENCE, Running, twitchy};
+
+const CONFIG: &str =
+    "[twitch]\nirc_server = \"tcp://127.0.0.1:1\"\n[[accounts]]\nlogin = \"mybot\"\ntoken_env = \"NO_TOKEN\"\n";
+
+/// A host of its own, and its operator's key.
+struct Stage {
+    folder: tempfile::TempDir,
+    config: PathBuf,
+    key: String,
+}
+
+/// While it runs.
+struct Host {
+    running: Running,
+    url: String,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config.toml");
+        fs::write(&config, format!("data_dir = \"data\"\n{CONFIG}")).unwrap();
+        let made = Finished::of(
+            twitchy(&["api-key", "create", "--name", "op", "--scope", "operator"]).arg("--config").arg(&config),
+        );
+        assert_eq!((made.code, made.errors.as_str()), (Some(0), ""));
+        Stage { folder, config, key: made.output.trim().to_owned() }
+    }
+
+    fn start(&self) -> Host {
+        let mut command = twitchy(&["serve", "--config", self.config.to_str().unwrap()]);
+        let running = Running::start(command.env("TWITCHY_HTTP_LISTEN", "127.0.0.1:0"));
+        let told = running.wait_for_error("the API answers at");
+        let url = told.split_once("answers at ").unwrap().1.split(';').next().unwrap().to_owned();
+        Host { running, url }
+    }
+
+    fn module(&self, host: &Host, line: &str) -> Finished {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let mut command = twitchy(&["module"]);
+        Finished::of(command.args(arguments).args(["--url", &host.url]).env("TWITCHY_API_KEY", &self.key))
+    }
+
+    /// Of one that works.
+    fn ask(&self, host: &Host, line: &str) -> String {
+        let finished = self.module(host, line);
+        assert_eq!((finished.code, finished.errors.as_str()), (Some(0), ""), "{line}");
+        finished.output
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn list_components(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path().join("data/modules")).unwrap();
+        // One that is not yet whole may be whole, under another name, a moment later.
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// `echo` under another version.
+fn echo(version: &str) -> Vec<u8> {
+    let (old, new) = (b"0.1.0a guest", format!("{version}a guest"));
+    let mut bytes = guests::ECHO.to_vec();
+    let at = bytes.windows(old.len()).position(|window| window == old).unwrap();
+    bytes[at..at + old.len()].copy_from_slice(new.as_bytes());
+    bytes
+}
+
+#[test]
+fn a_module_is_pushed_shown_rolled_back_and_outlives_the_host() {
+    let stage = Stage::new();
+    let host = stage.start();
+    let (first, second) = (stage.write("one.wasm", guests::ECHO), stage.write("two.wasm", &echo("0.2.0")));
+    let pushed = stage.ask(&host, &format!("push {first}"));
+    assert_eq!(pushed, "one.wasm is echo 0.1.0 now, on in no channel\nit asks for nothing that needs a grant\n");
+    assert_eq!(stage.ask(&host, &format!("push {first}")), "echo 0.1.0 is there already: these very bytes\n");
+    stage.ask(&host, &format!("push {second}"));
+    let listed = stage.ask(&host, "list");
+    let line = listed.lines().find(|line| line.starts_with("echo")).unwrap();
+    assert_eq!(line.split_whitespace().take(3).collect::<Vec<_>>(), ["echo", "0.2.0", "uploaded"], "{listed}");
+    assert!(listed.lines().any(|line| line.starts_with("help") && line.contains("bundled")), "{listed}");
+    let shown = stage.ask(&host, "show echo --version 0.1.0");
+    assert!(shown.contains("version 0.1.0: a guest of the tests") && shown.contains("echo-args"), "{shown}");
+    assert_eq!(stage.ask(&host, "rollback echo"), "echo is back on 0.1.0, everywhere\n");
+    let refused = stage.module(&host, "rollback echo");
+    assert!(refused.code == Some(1) && refused.errors.contains("(nothing_before)"), "{}", refused.errors);
+    let refused = stage.module(&host, &format!("push {}", stage.write("bad.wasm", b"hello")));
+    assert!(refused.code == Some(1) && refused.errors.contains("(invalid_component)"), "{}", refused.errors);
+
+    // It dies as if by an upload: a component is saved, another half, and no version names them.
+    let kept = stage.list_components();
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    host.running.send_signal("KILL");
+    drop(host);
+    for name in [format!("{}.wasm", "ab".repeat(32)), format!("{}.0.new", "cd".repeat(32))] {
+        fs::write(stage.folder.path().join("data/modules").join(name), b"left").unwrap();
+    }
+    let host = stage.start();
+    assert_eq!(stage.list_components(), kept);
+    let module: serde_json::Value = serde_json::from_str(&stage.ask(&host, "show echo --json")).unwrap();
+    assert_eq!((&module["module"]["latest"], &module["version"]["version"]), (&"0.1.0".into(), &"0.1.0".into()));
+    assert!(module["module"]["versions"][1]["withdrawn_at"].is_string(), "{module}");
+    assert_eq!(stage.ask(&host, &format!("push {first}")), "echo 0.1.0 is there already: these very bytes\n");
+}
+
+/// Killed at any moment, the host has the version or not, and takes the same bytes after it as if nothing had been.
+#[test]
+fn a_host_that_is_killed_during_an_upload_has_the_version_or_not() {
+    let stage = Stage::new();
+    let mut host = stage.start();
+    for (number, kill) in ["begun", "half saved", "saved"].into_iter().enumerate() {
+        let file = stage.write("echo.wasm", &echo(&format!("0.2.{number}")));
+        let mut command = twitchy(&["module", "push", &file, "--url", &host.url]);
+        let push = Running::start(command.env("TWITCHY_API_KEY", &stage.key));
+        wait_until(&stage, number, kill);
+        host.running.send_signal("KILL");
+        drop((push, host));
+        host = stage.start();
+        let again = stage.module(&host, &format!("push {file}"));
+        assert_eq!((again.code, again.errors.as_str()), (Some(0), ""), "{kill}");
+        assert_eq!(stage.list_components().len(), number + 1, "{kill}");
+        let shown: serde_json::Value = serde_json::from_str(&stage.ask(&host, "show echo --json")).unwrap();
+        assert_eq!(shown["module"]["versions"].as_array().map(Vec::len), Some(number + 1), "{kill}");
+    }
+}
+
+/// How far the upload is, as far as it can be seen from outside; it may be further.
+fn wait_until(stage: &Stage, before: usize, moment: &str) {
+    let is_there = || match moment {
+        "begun" => true,
+        "half saved" => stage.list_components().len() > before,
+        _ => stage.list_components().iter().filter(|name| name.ends_with(".wasm")).count() > before,
+    };
+    let until = Instant::now() + PATIENCE;
+    while !is_there() {
+        assert!(Instant::now() < until, "the upload is never {moment}");
+        std::thread::yield_now();
+    }
+}
