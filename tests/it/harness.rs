@@ -101,7 +101,7 @@ pub(crate) struct House {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) telemetry: Arc<Telemetry>,
     is_closed: bool,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl House {
@@ -233,11 +233,6 @@ impl House {
             Ok(replies) => Heard::Replies(replies.iter().map(|sent| show_reply(&sent.reply, &login)).collect()),
             Err(silence) => Heard::Nothing(Some(silence.to_string())),
         }
-    }
-
-    /// Where its files are.
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     pub(crate) async fn close(mut self) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -64,7 +64,7 @@ struct AuditActor {
 }
 
 /// Which changes are asked for.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct AuditQuery {
     /// A channel's id. A key of one channel may leave it out, and gets that one's.
@@ -82,9 +82,6 @@ struct AuditQuery {
     #[param(format = DateTime)]
     until: Option<String>,
 }
-
-/// By this name, so that what utoipa makes of it by itself is not there twice.
-type Asked = Query<AuditQuery>;
 
 impl AuditLine {
     fn show(entry: AuditEntry, principal: &Principal) -> AuditLine {
@@ -140,7 +137,7 @@ impl AuditActor {
 async fn list_audit(
     State(api): State<Arc<Api>>,
     principal: Principal,
-    Query(query): Asked,
+    Query(query): Query<AuditQuery>,
     page: Page,
 ) -> Result<Json<Listed<AuditLine>>, ApiError> {
     let filter = AuditFilter { channel: find_channel(&query, &principal)?, ..query.into_filter()? };

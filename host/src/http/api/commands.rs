@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::{Extension, middleware};
 use serde::{Deserialize, Serialize};
 use tracing::error;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
@@ -69,7 +69,7 @@ struct ClaimedChatter {
 }
 
 /// What is done with the answer.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct CallQuery {
     /// Also say the replies there.
@@ -85,9 +85,6 @@ struct CallQuery {
 enum Deliver {
     Chat,
 }
-
-/// By this name, so that what utoipa makes of it by itself is not there twice.
-type Asked = Query<CallQuery>;
 
 /// What a command answered.
 #[derive(Debug, Serialize, ToSchema)]
@@ -150,7 +147,7 @@ async fn call_command(
     State(api): State<Arc<Api>>,
     principal: Principal,
     Path((channel, word)): Path<(String, String)>,
-    Query(query): Asked,
+    Query(query): Query<CallQuery>,
     once: Option<Extension<IdempotencyKey>>,
     Json(body): Json<CommandCall>,
 ) -> Result<Json<CommandAnswer>, ApiError> {
