@@ -346,6 +346,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn channels_are_listed_page_by_page() {
+        let (store, _folder) = store().await;
+        for (login, id) in [("a", 7), ("b", 3), ("c", 200), ("d", 30)] {
+            store.save_seed(login.parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
+            store.save_channel_id(login.parse().unwrap(), ChannelId(id)).await.unwrap();
+        }
+        let setup = Setup::new(store, NewChannelRules::Essentials);
+        setup.load_all().unwrap();
+        let list = |after: Option<u64>, limit| -> Vec<u64> {
+            let page = setup.list_channels_after(after.map(ChannelId), limit);
+            page.iter().map(|setup| setup.channel.id.0).collect()
+        };
+        assert_eq!((list(None, 2), list(Some(7), 2), list(Some(100), 2)), (vec![3, 7], vec![30, 100], vec![200]));
+        assert_eq!(
+            (list(None, 5).len(), list(None, 9).len(), list(Some(200), 9).len(), list(None, 0).len()),
+            (5, 5, 0, 0)
+        );
+    }
+
+    #[tokio::test]
     async fn channels_share_what_they_have_not_touched() {
         let (store, _folder) = store().await;
         store.save_seed("other".parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();

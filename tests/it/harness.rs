@@ -103,7 +103,7 @@ pub(crate) struct House {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) telemetry: Arc<Telemetry>,
     is_closed: bool,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl House {
@@ -235,11 +235,6 @@ impl House {
             Ok(replies) => Heard::Replies(replies.iter().map(|sent| show_reply(&sent.reply, &login)).collect()),
             Err(silence) => Heard::Nothing(Some(silence.to_string())),
         }
-    }
-
-    /// Where its files are.
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     pub(crate) async fn close(mut self) {

@@ -1,8 +1,10 @@
 //! The API from outside: requests as text in, answers as text out.
 
 mod access;
+mod audit;
 mod channel_modules;
 mod channels;
+mod commands;
 mod events;
 mod harness;
 mod idempotency;

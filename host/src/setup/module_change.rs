@@ -203,7 +203,7 @@ impl Draft<'_> {
         if is_there(&grants) {
             return Ok(());
         }
-        let grants = in_order(&target, grants)?;
+        let grants = in_order(&target, &grants)?;
         if is_there(&grants) {
             return Ok(());
         }
@@ -325,7 +325,7 @@ impl Draft<'_> {
 }
 
 /// In the order in which the version asks for it, so that equal grants are equal.
-fn in_order(version: &Manifest, grants: Grants) -> Result<Grants, ModuleChangeError> {
+fn in_order(version: &Manifest, grants: &Grants) -> Result<Grants, ModuleChangeError> {
     let unasked = grants.capabilities.iter().filter(|capability| !version.requests(**capability));
     let mut unasked: Vec<String> = unasked.map(ToString::to_string).collect();
     let hosts = grants.http_hosts.iter().filter(|host| !version.http_hosts.contains(host));
@@ -335,7 +335,8 @@ fn in_order(version: &Manifest, grants: Grants) -> Result<Grants, ModuleChangeEr
     }
     let capabilities = version.capabilities.iter().filter(|capability| grants.capabilities.contains(capability));
     let http_hosts = version.http_hosts.iter().filter(|host| grants.http_hosts.contains(host));
-    Ok(Grants { capabilities: capabilities.copied().collect(), http_hosts: http_hosts.cloned().collect(), ..grants })
+    let (capabilities, http_hosts) = (capabilities.copied().collect(), http_hosts.cloned().collect());
+    Ok(Grants { capabilities, http_hosts, payments: grants.payments, treasury: grants.treasury })
 }
 
 /// The value to store; None where it is the default.

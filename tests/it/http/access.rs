@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use twitchy::config::HttpConfig;
 use twitchy::http::access::{Standing, TABLE, find_row};
 
 use super::harness::{CHANNEL, OTHER_CHANNEL, Site};
+use crate::harness::{House, channel_id, header, login, patient};
 
 /// Every row with each of the four principals: who is let in gets no 401 and no 403, and who is not gets one.
 #[tokio::test]
@@ -32,6 +34,36 @@ async fn every_row_of_the_table_is_kept() {
     site.close().await;
 }
 
+/// Both channels are there, and every request would be right if it came from the other one's key.
+#[tokio::test]
+async fn two_creators_reach_nothing_of_each_other() {
+    let headers = ["shop", "cafe"].map(|channel| header(channel, &[]));
+    let site = Site::of(House::open(&headers.each_ref(), patient()).await, HttpConfig::default()).await;
+    let channels = ["shop", "cafe"].map(|channel| channel_id(&login(channel)));
+    let mut keys = Vec::new();
+    for channel in channels {
+        keys.push(site.make_key(&format!("channel:{channel}"), None).await);
+    }
+    let headers = [("if-match", "*"), ("content-type", "application/json")];
+    for (channel, key) in [(channels[0], &keys[1]), (channels[1], &keys[0])] {
+        for row in TABLE.iter().filter(|row| row.path.contains("{channel}")) {
+            let path = row.path.replace("{channel}", &channel.to_string()).replace("{name}", "balance");
+            let request = format!("{} {path}", row.method);
+            let body = match (row.method, row.path.contains("commands")) {
+                ("POST", true) => r#"{"chatter": {"id": "42", "login": "alice"}}"#,
+                ("PUT", _) => r#"{"enabled": false}"#,
+                ("PATCH", _) => r#"{"prefix": "?"}"#,
+                _ => "{}",
+            };
+            let answer = site.send(&request, key, &headers, body).await;
+            assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden"), "{request}");
+        }
+        let there = site.house.setup.find_channel(channel).unwrap();
+        assert_eq!(there.revision.0, 1, "nothing was changed");
+    }
+    site.close().await;
+}
+
 #[tokio::test]
 async fn every_route_of_the_document_has_a_row_and_every_row_a_route() {
     let site = Site::open().await;
@@ -48,6 +80,20 @@ async fn every_route_of_the_document_has_a_row_and_every_row_a_route() {
     }
     let rows: BTreeSet<_> = TABLE.iter().map(|row| (row.method.to_owned(), row.path.to_owned())).collect();
     assert_eq!(routes, rows);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn the_document_names_what_a_query_may_say() {
+    let site = Site::open().await;
+    let document = site.ask("GET /api/v1/openapi.json", "").await.json();
+    let list = |path: &str, method: &str| {
+        let parameters = document["paths"][path][method]["parameters"].as_array().unwrap().iter();
+        let in_query = parameters.filter(|parameter| parameter["in"] == "query" && parameter["required"] == false);
+        in_query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(list("/api/v1/audit", "get"), "channel actor action subject since until limit cursor");
+    assert_eq!(list("/api/v1/channels/{channel}/commands/{name}", "post"), "deliver dry_run");
     site.close().await;
 }
 

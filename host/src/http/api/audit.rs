@@ -83,9 +83,6 @@ struct AuditQuery {
     until: Option<String>,
 }
 
-/// By this name, so that what utoipa makes of it by itself is not there twice.
-type Asked = Query<AuditQuery>;
-
 impl AuditLine {
     fn show(entry: AuditEntry, principal: &Principal) -> AuditLine {
         let actor = AuditActor::show(&entry.stamp.by);
@@ -140,7 +137,7 @@ impl AuditActor {
 async fn list_audit(
     State(api): State<Arc<Api>>,
     principal: Principal,
-    Query(query): Asked,
+    Query(query): Query<AuditQuery>,
     page: Page,
 ) -> Result<Json<Listed<AuditLine>>, ApiError> {
     let filter = AuditFilter { channel: find_channel(&query, &principal)?, ..query.into_filter()? };

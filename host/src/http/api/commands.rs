@@ -86,9 +86,6 @@ enum Deliver {
     Chat,
 }
 
-/// By this name, so that what utoipa makes of it by itself is not there twice.
-type Asked = Query<CallQuery>;
-
 /// What a command answered.
 #[derive(Debug, Serialize, ToSchema)]
 struct CommandAnswer {
@@ -150,7 +147,7 @@ async fn call_command(
     State(api): State<Arc<Api>>,
     principal: Principal,
     Path((channel, word)): Path<(String, String)>,
-    Query(query): Asked,
+    Query(query): Query<CallQuery>,
     once: Option<Extension<IdempotencyKey>>,
     Json(body): Json<CommandCall>,
 ) -> Result<Json<CommandAnswer>, ApiError> {

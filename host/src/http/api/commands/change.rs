@@ -42,7 +42,7 @@ impl Change {
             Effect::ChangeLocale(locale) => {
                 Change::new("change-locale", format!("changes the language to {locale}"), json!({ "locale": locale }))
             }
-            Effect::Mute { until } => mute(until.map(write_timestamp)),
+            Effect::Mute { until } => mute(until.map(write_timestamp).as_deref()),
             Effect::WantChannel { channel, account } => want_channel(channel, account),
             Effect::UnwantChannel { channel } => {
                 let data = json!({ "channel": channel.to_string() });
@@ -107,8 +107,8 @@ fn name(holder: Holder) -> String {
     }
 }
 
-fn mute(until: Option<String>) -> Change {
-    let text = until.as_ref().map_or("ends the silence".to_owned(), |until| format!("is silent until {until}"));
+fn mute(until: Option<&str>) -> Change {
+    let text = until.map_or_else(|| "ends the silence".to_owned(), |until| format!("is silent until {until}"));
     Change::new("mute", text, json!({ "until": until }))
 }
 
