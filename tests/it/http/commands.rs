@@ -13,7 +13,7 @@ use twitchy::transcript::Heard;
 
 use super::channels::shop;
 use super::harness::{Answer, Site};
-use crate::harness::{House, channel_id, chatter_id, login, message};
+use crate::harness::{House, channel_id, chatter_id, header, login, message, patient};
 
 struct Counter {
     site: Site,
@@ -245,6 +245,32 @@ async fn what_cannot_be_called_is_told_why() {
     assert_eq!((answer.status, answer.code().as_str()), (404, "unknown_channel"));
     let answer = counter.call_with(&counter.site.other, "balance", &[], &alice(json!([]))).await;
     assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden"));
+    counter.close().await;
+}
+
+#[tokio::test]
+async fn a_module_that_broke_too_often_is_shown_as_off_and_restored_by_enabling_it() {
+    let house = House::open(&[&header("shop", &[("configured", "traps")])], patient()).await;
+    let site = Site::of(house, HttpConfig::default()).await;
+    let own = site.make_key(&format!("channel:{}", channel_id(&login("shop"))), None).await;
+    let counter = Counter { site, own };
+    let path = format!("{}/modules/traps", shop());
+    for name in ["alice", "bob", "carol", "dan", "erin"] {
+        assert_eq!(counter.call("traps", &by(name, &json!([]))).await.status, 502);
+    }
+    assert_eq!(counter.call("traps", &by("frank", &json!([]))).await.code(), "unknown_command");
+    let off = counter.site.ask(&format!("GET {path}"), &counter.own).await.json();
+    assert_eq!(
+        (&off["enabled"], &off["running"], &off["blown"]["times"]),
+        (&json!(true), &json!(false), &json!(1)),
+        "{off}"
+    );
+    let (any, on) = ([("if-match", "*")], json!({ "enabled": true }).to_string());
+    let restored = counter.site.send(&format!("PUT {path}"), &counter.own, &any, &on).await.json();
+    assert_eq!((&restored["running"], &restored["blown"]), (&json!(true), &json!(null)), "{restored}");
+    assert_eq!(counter.call("traps", &by("frank", &json!([]))).await.status, 502);
+    let audit = counter.site.ask("GET /api/v1/audit?subject=traps&actor=host", &counter.own).await.json();
+    assert_eq!(audit["items"][0]["action"], "blow-fuse", "{audit}");
     counter.close().await;
 }
 
