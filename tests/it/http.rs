@@ -4,7 +4,7 @@ mod access;
 mod channel_modules;
 mod channels;
 mod events;
-mod harness;
+pub(crate) mod harness;
 mod idempotency;
 mod keys;
 mod limits;
