@@ -3,6 +3,7 @@
 mod access;
 mod channel_modules;
 mod channels;
+mod documented;
 mod events;
 pub(crate) mod harness;
 mod idempotency;

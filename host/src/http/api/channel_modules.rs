@@ -152,7 +152,8 @@ async fn put_module(
     ),
     responses(
         (status = 200, description = "The module, which is off now.", body = ChannelModule),
-        (status = 409, description = "The module is always on.")
+        (status = 409, description = "The module is always on."),
+        (status = 412, description = "Others changed the channel again and again meanwhile.")
     )
 )]
 async fn disable_module(
