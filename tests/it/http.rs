@@ -13,3 +13,4 @@ mod logs;
 mod metrics;
 mod modules;
 mod socket;
+mod strangers;
