@@ -9,6 +9,7 @@ mod http;
 mod load;
 mod manual_clock;
 mod sandbox;
+mod swaps;
 mod transcripts;
 mod web;
 mod workshop;

@@ -42,6 +42,8 @@ guests! {
     READS_STORAGE = "reads-storage";
     /// `!refuse`, `!usage`, `!unavailable`: each error once.
     REFUSES = "refuses";
+    /// Tells its version, and counts the calls of all its versions.
+    TELLS_VERSION = "tells-version";
     /// Tells which version wrote last, and writes.
     TELLS_WRITER = "tells-writer";
     /// `!pay @bob 5`, `!charge 5`, `!pay-out @bob 5`, `!award @bob 5`.

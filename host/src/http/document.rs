@@ -11,7 +11,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response as Described};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::access::find_row;
+use super::access::{Row, Standing, find_row};
 use super::error::{ApiError, Problem, WrongValue};
 use super::{Api, docs};
 
@@ -71,12 +71,15 @@ pub(super) fn method_name(method: &HttpMethod) -> &'static str {
 
 /// What can be answered follows from what is asked for: a key, a body, parameters.
 fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
-    let needs_key = find_row(method, path).is_some_and(super::access::Row::needs_key);
+    let row = find_row(method, path);
+    let needs_key = row.is_some_and(Row::needs_key);
     let parameters: Vec<&Parameter> = operation.parameters.iter().flatten().filter_map(in_place).collect();
     let has = |place: fn(&ParameterIn) -> bool| parameters.iter().any(|parameter| place(&parameter.parameter_in));
     let has_header = |wanted: &str| {
         parameters.iter().any(|parameter| parameter.parameter_in == ParameterIn::Header && parameter.name == wanted)
     };
+    let names_channel = parameters.iter().any(|parameter| parameter.name == "channel");
+    let may_be_closed = needs_key && (names_channel || row.is_some_and(|row| !row.is_open_to(Standing::OwnChannel)));
     let in_path = has(|place| *place == ParameterIn::Path);
     let in_query = has(|place| *place == ParameterIn::Query);
     let (is_idempotent, is_conditional) = (has_header("Idempotency-Key"), has_header("If-Match"));
@@ -84,7 +87,7 @@ fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
     let answers = [
         (in_path || in_query || has_body || is_idempotent || is_conditional, "400", "The request is not well-formed."),
         (needs_key, "401", "There is no API key, or no valid one."),
-        (needs_key, "403", "The API key does not open this."),
+        (may_be_closed, "403", "The API key does not open this."),
         (in_path, "404", "There is no such thing."),
         (has_body, "408", "The request was not read in time."),
         (is_idempotent, "409", "The first request with this Idempotency-Key is still under way."),

@@ -6,6 +6,7 @@ mod accounts;
 mod api_key;
 mod check_config;
 mod demo;
+mod killed;
 mod module;
 mod modules;
 mod process;

@@ -1,0 +1,293 @@
+//! `kill -9` at the worst moments: the next start finds the old state or the new one, and nothing beside it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, JoinHandle};
+
+use fake_twitch::{FakeTwitch, Settings};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tests::guests;
+use tokio::time::timeout;
+
+use crate::process::{Finished, PATIENCE, Running, twitchy};
+use crate::serve::{TOKEN, config};
+
+/// A folder in which one host after another lives.
+struct Grave {
+    twitch: FakeTwitch,
+    folder: TempDir,
+    config: PathBuf,
+    key: String,
+}
+
+/// A host that runs there.
+struct Life {
+    host: Running,
+    door: Door,
+}
+
+/// Where its API is, and by which key.
+#[derive(Clone)]
+struct Door {
+    address: String,
+    key: String,
+}
+
+impl Grave {
+    async fn dig() -> Grave {
+        let twitch = FakeTwitch::new(&Settings::default());
+        let address = twitch.listen().await.unwrap();
+        twitch.add_account("mybot", "1000", TOKEN);
+        twitch.add_channel("shop");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, format!("limits.enforce = false\n{}", config(&address.to_string()))).unwrap();
+        let line = ["api-key", "create", "--name", "first", "--scope", "operator", "--config", path.to_str().unwrap()];
+        let made = Finished::of(twitchy(&line).env("TWITCHY_DATA_DIR", folder.path()));
+        assert_eq!(made.code, Some(0), "{}", made.errors);
+        Grave { twitch, config: path, key: made.output.trim().to_owned(), folder }
+    }
+
+    /// The next host. Returns when the channel is known.
+    async fn rise(&self) -> Life {
+        let mut command = twitchy(&["serve", "--config", self.config.to_str().unwrap()]);
+        command.env("TWITCHY_DATA_DIR", self.folder.path()).env("TWITCHY_TEST_TOKEN", TOKEN);
+        let host = Running::start(command.env("TWITCHY_HTTP_LISTEN", "127.0.0.1:0"));
+        let told = host.wait_for_error("the API answers at http://");
+        let address = told.split_once("http://").unwrap().1.split(';').next().unwrap().to_owned();
+        timeout(PATIENCE, self.twitch.until_joined("mybot", "shop")).await.unwrap();
+        host.wait_for_error("online, 1 of 1 channel");
+        Life { host, door: Door { address, key: self.key.clone() } }
+    }
+
+    /// The files of components, finished or not.
+    fn list_files(&self) -> BTreeSet<String> {
+        let files = fs::read_dir(self.folder.path().join("modules")).unwrap();
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+impl Life {
+    fn kill(self) {
+        self.host.send_signal("KILL");
+        assert_eq!(self.host.finish().0.code(), None, "a signal has ended it");
+    }
+
+    fn end(self) {
+        self.host.send_signal("TERM");
+        assert_eq!(self.host.finish().0.code(), Some(0));
+    }
+}
+
+impl Door {
+    fn send(&self, line: &str, content_type: &str, body: &[u8]) -> std::io::Result<(u16, Value)> {
+        let mut stream = self.begin(line, content_type, body.len())?;
+        stream.write_all(body)?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let status = answer.get(9..12).and_then(|status| status.parse().ok());
+        let body = answer.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
+        // An answer that is cut short is none.
+        status.zip(body).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Sends the head of a request.
+    fn begin(&self, line: &str, content_type: &str, length: usize) -> std::io::Result<TcpStream> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        write!(
+            stream,
+            "{line} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nIf-Match: *\r\nConnection: close\r\n\
+             Content-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n",
+            self.address, self.key
+        )?;
+        Ok(stream)
+    }
+
+    fn ask(&self, line: &str) -> Value {
+        self.change(line, &Value::Null)
+    }
+
+    fn change(&self, line: &str, body: &Value) -> Value {
+        let (status, answer) = self.send(line, "application/json", body.to_string().as_bytes()).unwrap();
+        assert!(status < 300, "{line}: {status} {answer:#}");
+        answer
+    }
+
+    fn find_channel(&self) -> String {
+        format!("/api/v1/channels/{}", self.ask("GET /api/v1/channels")["items"][0]["id"].as_str().unwrap())
+    }
+
+    /// Each version of `echo` that the host knows, with its digest.
+    fn list_versions(&self) -> Vec<(String, String)> {
+        let (status, module) = self.send("GET /api/v1/modules/echo", "application/json", b"").unwrap();
+        if status == 404 {
+            return Vec::new();
+        }
+        let versions = module["versions"].as_array().unwrap().iter();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        versions.map(|version| (text(&version["version"]), text(&version["digest"]))).collect()
+    }
+}
+
+/// The guest under another version, of which there are ninety.
+fn echo(number: usize) -> (String, Vec<u8>) {
+    let version = format!("{}.{}.0", 1 + number / 10, number % 10);
+    let (mut bytes, old) = (guests::ECHO.to_vec(), b"0.1.0a guest");
+    let at = bytes.windows(old.len()).position(|window| window == old).unwrap();
+    bytes[at..at + version.len()].copy_from_slice(version.as_bytes());
+    (version, bytes)
+}
+
+const UPLOAD: &str = "POST /api/v1/modules";
+const WASM: &str = "application/wasm";
+
+/// When the host dies.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    HalfSent,
+    /// While the component is compiled, or just after.
+    Sent,
+    /// Something of it is on disk.
+    FileBegun,
+    /// All of it is on disk, and perhaps no row yet.
+    FileThere,
+    Answered,
+}
+
+/// Uploads one version until the moment has come. Whether it was answered.
+fn upload_until(grave: &Grave, door: &Door, moment: Moment, component: Vec<u8>) -> JoinHandle<bool> {
+    let before = grave.list_files();
+    if matches!(moment, Moment::HalfSent) {
+        let mut stream = door.begin(UPLOAD, WASM, component.len()).unwrap();
+        stream.write_all(&component[..component.len() / 2]).unwrap();
+        return thread::spawn(move || stream.read_to_end(&mut Vec::new()).is_ok_and(|length| length > 0));
+    }
+    let (door, (begun, begins)) = (door.clone(), channel());
+    let uploading = thread::spawn(move || {
+        begun.send(()).unwrap();
+        door.send(UPLOAD, WASM, &component).is_ok_and(|(status, _)| status == 201)
+    });
+    begins.recv().unwrap();
+    let has_come = || match moment {
+        Moment::FileBegun => grave.list_files() != before,
+        Moment::FileThere => grave.list_files().difference(&before).any(|file| file.ends_with(".wasm")),
+        Moment::Answered => uploading.is_finished(),
+        Moment::HalfSent | Moment::Sent => true,
+    };
+    while !has_come() && !uploading.is_finished() {
+        thread::yield_now();
+    }
+    uploading
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_an_upload_dies_of_the_version_is_there_whole_or_not_at_all() {
+    let grave = Grave::dig().await;
+    let moments = [Moment::FileThere, Moment::FileBegun, Moment::Sent, Moment::HalfSent, Moment::Answered];
+    let mut answered = BTreeSet::new();
+    let mut tried = BTreeSet::new();
+    for (number, moment) in moments.into_iter().cycle().take(3 * moments.len()).enumerate() {
+        let life = grave.rise().await;
+        let (version, component) = echo(number);
+        tried.insert(version.clone());
+        let uploading = upload_until(&grave, &life.door, moment, component);
+        life.kill();
+        if uploading.join().unwrap() {
+            answered.insert(version);
+        }
+        let life = grave.rise().await;
+        let versions = life.door.list_versions();
+        let names: BTreeSet<String> = versions.iter().map(|(version, _)| version.clone()).collect();
+        assert!(answered.is_subset(&names), "{moment:?}: what was answered is kept: {answered:?}, {names:?}");
+        assert!(names.is_subset(&tried), "{moment:?}: {names:?}");
+        let files: BTreeSet<String> = versions.iter().map(|(_, digest)| format!("{digest}.wasm")).collect();
+        assert_eq!(grave.list_files(), files, "{moment:?}: each version has its file, and no other file is there");
+        life.kill();
+    }
+    assert!(!answered.is_empty());
+    let life = grave.rise().await;
+    let channel = life.door.find_channel();
+    for (version, _) in life.door.list_versions() {
+        life.door.change(&format!("PUT {channel}/modules/echo"), &json!({ "enabled": true, "version": version }));
+        let call = json!({ "arguments": version, "chatter": { "id": "42", "login": "alice" } });
+        let answer = life.door.change(&format!("POST {channel}/commands/echo"), &call);
+        assert_eq!(answer["replies"][0]["text"], version);
+    }
+    life.end();
+}
+
+/// Two states of a module in a channel that differ in everything.
+fn states() -> [Value; 2] {
+    [
+        json!({ "enabled": true, "version": "1.0.0", "commands": {
+            "echo": { "role": "vip", "cooldown": "5s", "aliases": ["say"] }
+        } }),
+        json!({ "enabled": true, "version": "latest", "commands": {
+            "echo": { "role": "moderator", "chatter_cooldown": "7s", "aliases": ["tell", "speak"] },
+            "echo-args": { "cooldown": "9s" }
+        } }),
+    ]
+}
+
+/// What a state is shown as.
+fn shown(module: &Value) -> Value {
+    json!({ "enabled": module["enabled"], "version": module["version"], "commands": module["commands"] })
+}
+
+/// Puts one state after the other until the host is gone. Tells of each that was answered.
+fn put_on(door: &Door, line: String) -> (JoinHandle<()>, Receiver<usize>) {
+    let ((answered, answers), door) = (channel(), door.clone());
+    let putting = thread::spawn(move || {
+        for number in 0.. {
+            let body = states()[number % 2].to_string();
+            match door.send(&line, "application/json", body.as_bytes()) {
+                Ok((200, _)) => answered.send(number).unwrap(),
+                Ok((status, answer)) => panic!("{status} {answer:#}"),
+                Err(_) => return,
+            }
+        }
+    });
+    (putting, answers)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_an_enabling_dies_of_the_channel_has_the_old_state_or_the_new_one() {
+    let grave = Grave::dig().await;
+    let mut life = grave.rise().await;
+    for number in [0, 1] {
+        let (status, answer) = life.door.send(UPLOAD, WASM, &echo(number).1).unwrap();
+        assert_eq!(status, 201, "{answer:#}");
+    }
+    let path = format!("{}/modules/echo", life.door.find_channel());
+    for round in 0..8 {
+        let (putting, answers) = put_on(&life.door, format!("PUT {path}"));
+        // The next one is under way already, and further each time.
+        let mut last = 0;
+        (0..=round).for_each(|_| last = answers.recv_timeout(PATIENCE).unwrap());
+        (0..round * 50).for_each(|_| thread::yield_now());
+        life.kill();
+        putting.join().unwrap();
+        last = answers.try_iter().last().unwrap_or(last);
+        life = grave.rise().await;
+        let found = life.door.ask(&format!("GET {path}"));
+        let possible = [&states()[last % 2], &states()[(last + 1) % 2]];
+        assert!(possible.contains(&&shown(&found)), "round {round}: {found:#}");
+        let call = json!({ "arguments": "hi", "chatter": { "id": "42", "login": "alice" } });
+        for words in states().iter().map(|state| &state["commands"]["echo"]["aliases"]) {
+            for word in words.as_array().unwrap() {
+                let line =
+                    format!("POST {}", path.replace("modules/echo", &format!("commands/{}", word.as_str().unwrap())));
+                let (status, _) = life.door.send(&line, "application/json", call.to_string().as_bytes()).unwrap();
+                let is_word = found["commands"]["echo"]["aliases"] == *words;
+                // Everyone is not let in, and a word that is not there is unknown.
+                assert_eq!(status, if is_word { 403 } else { 404 }, "round {round}: {word}");
+            }
+        }
+    }
+    life.end();
+}

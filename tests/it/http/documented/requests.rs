@@ -1,0 +1,95 @@
+//! What each operation is asked, and how that is spoiled.
+
+use twitchy_commands::BUNDLED;
+
+/// What is changed of a request that succeeds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    /// A part of the path: its name, and what stands there.
+    Part(&'static str, &'static str),
+    /// `{channel}` by its login: `cafe` is muted.
+    Channel(&'static str),
+    Query(&'static str),
+    Body(&'static str),
+    /// A component of the host's own by its name.
+    Bundled(&'static str),
+}
+
+use Change::{Body, Bundled, Channel, Part, Query};
+
+const NO_PAGE: Change = Query("limit=0");
+const NO_JSON: Change = Body("{");
+const NO_NAME: Change = Part("name", "A!");
+const UNKNOWN_NAME: Change = Part("name", "nothing");
+const UNKNOWN_CHANNEL: Change = Part("channel", "999");
+const NO_CHANNEL: Change = Part("channel", "shop");
+const NO_VERSION: Change = Body(r#"{"to": "one"}"#);
+
+/// One row at least for each refusal of the document that is not reached in the same way everywhere: by whom it is asked,
+/// its headers, and a body that is too large, too late or of another kind.
+#[rustfmt::skip]
+pub(super) const REQUESTS: &[(&str, u16, &[Change])] = &[
+    ("GET /api/v1/audit", 400, &[NO_PAGE]),
+    ("GET /api/v1/channels", 400, &[NO_PAGE]),
+    ("GET /api/v1/channels/{channel}", 400, &[NO_CHANNEL]),
+    ("GET /api/v1/channels/{channel}", 404, &[UNKNOWN_CHANNEL]),
+    ("PATCH /api/v1/channels/{channel}", 400, &[NO_JSON]),
+    ("PATCH /api/v1/channels/{channel}", 404, &[UNKNOWN_CHANNEL]),
+    ("PATCH /api/v1/channels/{channel}", 422, &[Body(r#"{"prefix": "abc"}"#)]),
+    ("POST /api/v1/channels/{channel}/commands/{name}", 400, &[NO_JSON]),
+    ("POST /api/v1/channels/{channel}/commands/{name}", 404, &[UNKNOWN_NAME]),
+    ("POST /api/v1/channels/{channel}/commands/{name}", 404, &[UNKNOWN_CHANNEL]),
+    ("POST /api/v1/channels/{channel}/commands/{name}", 409, &[Channel("cafe"), Part("name", "help")]),
+    ("POST /api/v1/channels/{channel}/commands/{name}", 422, &[Body(r#"{"chatter": {"id": "x", "login": "alice"}}"#)]),
+    ("GET /api/v1/channels/{channel}/modules", 400, &[NO_PAGE]),
+    ("GET /api/v1/channels/{channel}/modules", 404, &[UNKNOWN_CHANNEL]),
+    ("GET /api/v1/channels/{channel}/modules/{name}", 400, &[NO_NAME]),
+    ("GET /api/v1/channels/{channel}/modules/{name}", 404, &[UNKNOWN_NAME]),
+    ("PUT /api/v1/channels/{channel}/modules/{name}", 400, &[NO_JSON]),
+    ("PUT /api/v1/channels/{channel}/modules/{name}", 404, &[UNKNOWN_NAME]),
+    ("PUT /api/v1/channels/{channel}/modules/{name}", 409, &[Part("name", "settings"), Body(r#"{"enabled": false}"#)]),
+    ("PUT /api/v1/channels/{channel}/modules/{name}", 422, &[Body(r#"{"enabled": true, "version": "one"}"#)]),
+    ("DELETE /api/v1/channels/{channel}/modules/{name}", 400, &[NO_NAME]),
+    ("DELETE /api/v1/channels/{channel}/modules/{name}", 404, &[UNKNOWN_NAME]),
+    ("DELETE /api/v1/channels/{channel}/modules/{name}", 409, &[Part("name", "settings")]),
+    ("POST /api/v1/channels/{channel}/modules/{name}/rollback", 400, &[NO_JSON]),
+    ("POST /api/v1/channels/{channel}/modules/{name}/rollback", 404, &[UNKNOWN_NAME]),
+    ("POST /api/v1/channels/{channel}/modules/{name}/rollback", 409, &[Part("name", "help"), Body("{}")]),
+    ("POST /api/v1/channels/{channel}/modules/{name}/rollback", 422, &[NO_VERSION]),
+    ("GET /api/v1/events", 400, &[Query("kind=nothing")]),
+    ("GET /api/v1/keys", 400, &[NO_PAGE]),
+    ("POST /api/v1/keys", 400, &[NO_JSON]),
+    ("POST /api/v1/keys", 422, &[Body(r#"{"name": "key", "scopes": []}"#)]),
+    ("DELETE /api/v1/keys/{id}", 400, &[Part("id", "key")]),
+    ("DELETE /api/v1/keys/{id}", 404, &[Part("id", "ffffffffffff")]),
+    ("GET /api/v1/modules", 400, &[NO_PAGE]),
+    ("POST /api/v1/modules", 400, &[Query("class=huge")]),
+    ("POST /api/v1/modules", 409, &[Bundled("help")]),
+    ("POST /api/v1/modules", 422, &[Body("hello")]),
+    ("GET /api/v1/modules/{name}", 400, &[NO_NAME]),
+    ("GET /api/v1/modules/{name}", 404, &[UNKNOWN_NAME]),
+    ("GET /api/v1/modules/{name}/logs", 400, &[NO_PAGE]),
+    ("GET /api/v1/modules/{name}/logs", 404, &[UNKNOWN_NAME]),
+    ("GET /api/v1/modules/{name}/versions/{version}", 400, &[Part("version", "one")]),
+    ("GET /api/v1/modules/{name}/versions/{version}", 404, &[Part("version", "9.9.9")]),
+];
+
+/// Bodies that succeed, of the operations that take JSON.
+const BODIES: &[(&str, &str)] = &[
+    ("PATCH /api/v1/channels/{channel}", r#"{"locale": "de"}"#),
+    ("POST /api/v1/channels/{channel}/commands/{name}", r#"{"chatter": {"id": "42", "login": "alice"}}"#),
+    ("PUT /api/v1/channels/{channel}/modules/{name}", r#"{"enabled": true}"#),
+    ("POST /api/v1/channels/{channel}/modules/{name}/rollback", r#"{"to": "0.1.0"}"#),
+    ("POST /api/v1/keys", r#"{"name": "key", "scopes": ["operator"]}"#),
+];
+
+pub(super) fn find_body(operation: &str) -> &'static str {
+    let body = BODIES.iter().find(|(name, _)| *name == operation).map(|(_, body)| *body);
+    body.unwrap_or_else(|| {
+        panic!("{operation} takes JSON: add a body that succeeds to BODIES in documented/requests.rs")
+    })
+}
+
+pub(super) fn find_bundled(name: &str) -> &'static [u8] {
+    BUNDLED.iter().find(|module| module.name == name).expect("it is a module of the host").component
+}
