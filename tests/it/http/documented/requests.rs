@@ -68,8 +68,31 @@ pub(super) const REQUESTS: &[(&str, u16, &[Change])] = &[
     ("POST /api/v1/modules", 422, &[Body("hello")]),
     ("GET /api/v1/modules/{name}", 400, &[NO_NAME]),
     ("GET /api/v1/modules/{name}", 404, &[UNKNOWN_NAME]),
+    ("DELETE /api/v1/modules/{name}", 400, &[NO_NAME]),
+    ("DELETE /api/v1/modules/{name}", 404, &[UNKNOWN_NAME]),
+    ("DELETE /api/v1/modules/{name}", 409, &[]),
+    ("PUT /api/v1/modules/{name}/canary", 400, &[NO_JSON]),
+    ("PUT /api/v1/modules/{name}/canary", 404, &[UNKNOWN_NAME]),
+    ("PUT /api/v1/modules/{name}/canary", 409, &[Part("name", "help")]),
+    ("PUT /api/v1/modules/{name}/canary", 422, &[Body(r#"{"version": "0.2.0", "channels": []}"#)]),
+    ("DELETE /api/v1/modules/{name}/canary", 400, &[NO_NAME]),
+    ("DELETE /api/v1/modules/{name}/canary", 404, &[UNKNOWN_NAME]),
+    ("DELETE /api/v1/modules/{name}/canary", 409, &[]),
+    ("POST /api/v1/modules/{name}/canary/promote", 400, &[NO_NAME]),
+    ("POST /api/v1/modules/{name}/canary/promote", 404, &[UNKNOWN_NAME]),
+    ("POST /api/v1/modules/{name}/canary/promote", 409, &[]),
     ("GET /api/v1/modules/{name}/logs", 400, &[NO_PAGE]),
     ("GET /api/v1/modules/{name}/logs", 404, &[UNKNOWN_NAME]),
+    ("POST /api/v1/modules/{name}/rollback", 400, &[NO_JSON]),
+    ("POST /api/v1/modules/{name}/rollback", 404, &[UNKNOWN_NAME]),
+    ("POST /api/v1/modules/{name}/rollback", 409, &[Part("name", "help")]),
+    ("POST /api/v1/modules/{name}/rollback", 422, &[NO_VERSION]),
+    ("DELETE /api/v1/modules/{name}/versions/{version}", 400, &[Part("version", "one")]),
+    ("DELETE /api/v1/modules/{name}/versions/{version}", 404, &[Part("version", "9.9.9")]),
+    ("DELETE /api/v1/modules/{name}/versions/{version}", 409, &[Part("version", "0.2.0")]),
+    ("POST /api/v1/modules/{name}/versions/{version}/restore", 400, &[Part("version", "one")]),
+    ("POST /api/v1/modules/{name}/versions/{version}/restore", 404, &[Part("version", "9.9.9")]),
+    ("POST /api/v1/modules/{name}/versions/{version}/restore", 409, &[Part("name", "help"), Part("version", "0.1.0")]),
     ("GET /api/v1/modules/{name}/versions/{version}", 400, &[Part("version", "one")]),
     ("GET /api/v1/modules/{name}/versions/{version}", 404, &[Part("version", "9.9.9")]),
 ];
@@ -81,7 +104,20 @@ const BODIES: &[(&str, &str)] = &[
     ("PUT /api/v1/channels/{channel}/modules/{name}", r#"{"enabled": true}"#),
     ("POST /api/v1/channels/{channel}/modules/{name}/rollback", r#"{"to": "0.1.0"}"#),
     ("POST /api/v1/keys", r#"{"name": "key", "scopes": ["operator"]}"#),
+    ("PUT /api/v1/modules/{name}/canary", r#"{"version": "0.2.0", "channels": ["{shop}"]}"#),
+    ("POST /api/v1/modules/{name}/rollback", "{}"),
 ];
+
+/// What succeeds only with this.
+const WISHES: &[(&str, &[Change])] = &[
+    ("DELETE /api/v1/modules/{name}", &[Query("force=true")]),
+    ("DELETE /api/v1/modules/{name}/canary", &[Part("name", "counter")]),
+    ("POST /api/v1/modules/{name}/canary/promote", &[Part("name", "counter")]),
+];
+
+pub(super) fn find_wish(operation: &str) -> &'static [Change] {
+    WISHES.iter().find(|(name, _)| *name == operation).map_or(&[], |(_, wish)| wish)
+}
 
 pub(super) fn find_body(operation: &str) -> &'static str {
     let body = BODIES.iter().find(|(name, _)| *name == operation).map(|(_, body)| *body);
