@@ -33,3 +33,43 @@ impl Withdrawals for CatalogueWithdrawals {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::manifest::{Manifest, ModuleSource};
+    use crate::domain::ports::SystemClock;
+    use crate::setup::NewChannelRules;
+    use crate::setup::sample::{command, manifest, name};
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn a_version_that_breaks_everywhere_is_withdrawn_and_the_one_before_is_the_latest() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let store = Arc::new(Store::open(&folder.path().join("db"), clock.clone()).unwrap());
+        let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Essentials));
+        let uploaded_at = SystemTime::UNIX_EPOCH + Duration::from_secs(7);
+        let version = |number: u8| Manifest {
+            digest: ModuleDigest([number; 32]),
+            source: ModuleSource::Uploaded,
+            version: semver::Version::new(number.into(), 0, 0),
+            ..manifest("dice", vec![command("roll")], Vec::new())
+        };
+        for number in [1, 2] {
+            let stamp = Stamp { by: Actor::CommandLine, at: uploaded_at, address: None };
+            setup.publish(Arc::new(version(number)), None, Powers::Operator, stamp).await.unwrap();
+        }
+        let withdrawals = CatalogueWithdrawals { setup: setup.clone(), clock };
+        assert_eq!(withdrawals.find_uploaded_at(&ModuleDigest([2; 32])), Some(uploaded_at));
+        assert_eq!(withdrawals.find_uploaded_at(&ModuleDigest([3; 32])), None);
+        withdrawals.withdraw(name("dice"), semver::Version::new(2, 0, 0)).await.unwrap();
+        let latest = setup.catalogue().find(&name("dice")).unwrap().latest().unwrap().version.clone();
+        assert_eq!(latest, semver::Version::new(1, 0, 0));
+        let unknown = withdrawals.withdraw(name("dice"), semver::Version::new(9, 0, 0)).await;
+        assert!(unknown.unwrap_err().contains("version"));
+        store.close().await.unwrap();
+    }
+}

@@ -18,8 +18,10 @@ use crate::harness::{House, channel_id, header, login, patient};
 use crate::sandbox::bytes;
 
 mod requests;
+mod snapshot;
 
 use requests::{Change, REQUESTS, find_body, find_bundled, find_wish};
+use snapshot::Snapshot;
 
 /// One more byte than an endpoint of JSON reads, and one more than an upload has.
 const TOO_LARGE: [usize; 2] = [(64 << 10) + 1, (16 << 20) + 1];
@@ -263,7 +265,7 @@ async fn every_refusal_of_the_document_can_be_reached_and_no_other() {
         assert!(is_there, "REQUESTS has a row for {name}, which the document has not: remove it");
         own.entry((name, *status)).or_default().push(changes);
     }
-    let mut missing = Vec::new();
+    let (mut missing, mut snapshot) = (Vec::new(), Snapshot::default());
     for operation in &operations {
         let name = operation.name.as_str();
         for status in operation.list_refusals() {
@@ -273,11 +275,16 @@ async fn every_refusal_of_the_document_can_be_reached_and_no_other() {
             }
             let rows = own.remove(&(name, status)).unwrap_or_default();
             for changes in &rows {
-                let answer = stage.send(&stage.changed(stage.good(operation), changes)).await;
+                let asked = stage.changed(stage.good(operation), changes);
+                let answer = stage.send(&asked).await;
                 operation.check(status, &answer);
+                snapshot.add(&asked.line, &answer);
             }
             match stage.refuse(operation, status).await {
-                Some(answer) => operation.check(status, &answer),
+                Some(answer) => {
+                    operation.check(status, &answer);
+                    snapshot.add(name, &answer);
+                }
                 None if rows.is_empty() => missing.push(format!("    (\"{name}\", {status}, &[...]),")),
                 None => {}
             }
@@ -292,6 +299,7 @@ async fn every_refusal_of_the_document_can_be_reached_and_no_other() {
     );
     let undocumented: Vec<_> = own.keys().collect();
     assert!(undocumented.is_empty(), "REQUESTS has rows that the document does not tell of: {undocumented:?}");
+    snapshot.check("refusals.txt");
     drop(operations);
     stage.site.close().await;
 }
@@ -299,18 +307,21 @@ async fn every_refusal_of_the_document_can_be_reached_and_no_other() {
 /// The requests that the refused ones are made of.
 #[tokio::test]
 async fn every_operation_of_the_document_succeeds() {
-    let stage = Stage::open().await;
+    let (stage, mut snapshot) = (Stage::open().await, Snapshot::default());
     for operation in stage.list_operations() {
         // What one changes, another one finds as it was.
         let changed = if operation.name.starts_with("GET") { None } else { Some(Stage::open().await) };
         let on = changed.as_ref().unwrap_or(&stage);
-        let answer = on.send(&on.changed(on.good(&operation), find_wish(&operation.name))).await;
+        let asked = on.changed(on.good(&operation), find_wish(&operation.name));
+        let answer = on.send(&asked).await;
         operation.check(answer.status, &answer);
+        snapshot.add(&asked.line, &answer);
         assert!((200..300).contains(&answer.status), "{}: {}", operation.name, answer.show());
         if let Some(changed) = changed {
             changed.site.close().await;
         }
     }
+    snapshot.check("successes.txt");
     stage.site.close().await;
 }
 
