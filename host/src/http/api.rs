@@ -11,7 +11,7 @@
 //!    the headers `Idempotency-Key` and `If-Match` as `params`, are added by `document`. A refusal of its own kind is a new
 //!    [`super::error::ApiError`].
 //! 5. A test in `tests/it/http` that shows a good and a bad answer; the tests of the table and the document find it by
-//!    themselves.
+//!    themselves, and say which rows `tests/it/http/documented/requests.rs` lacks: one for each 4xx that is its own.
 
 use std::sync::Arc;
 

@@ -46,14 +46,15 @@ impl Grave {
         twitch.add_channel("shop");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
-        fs::write(&path, format!("limits.enforce = false\n{}", config(&address.to_string()))).unwrap();
+        fs::write(&path, format!("http.burst = 100000\nlimits.enforce = false\n{}", config(&address.to_string())))
+            .unwrap();
         let line = ["api-key", "create", "--name", "first", "--scope", "operator", "--config", path.to_str().unwrap()];
         let made = Finished::of(twitchy(&line).env("TWITCHY_DATA_DIR", folder.path()));
         assert_eq!(made.code, Some(0), "{}", made.errors);
         Grave { twitch, config: path, key: made.output.trim().to_owned(), folder }
     }
 
-    /// The next host. Returns when the channel is known.
+    /// The next host. Returns when it answers, and has entered its channel or is about to.
     async fn rise(&self) -> Life {
         let mut command = twitchy(&["serve", "--config", self.config.to_str().unwrap()]);
         command.env("TWITCHY_DATA_DIR", self.folder.path()).env("TWITCHY_TEST_TOKEN", TOKEN);
@@ -61,7 +62,6 @@ impl Grave {
         let told = host.wait_for_error("the API answers at http://");
         let address = told.split_once("http://").unwrap().1.split(';').next().unwrap().to_owned();
         timeout(PATIENCE, self.twitch.until_joined("mybot", "shop")).await.unwrap();
-        host.wait_for_error("online, 1 of 1 channel");
         Life { host, door: Door { address, key: self.key.clone() } }
     }
 
@@ -119,7 +119,14 @@ impl Door {
     }
 
     fn find_channel(&self) -> String {
-        format!("/api/v1/channels/{}", self.ask("GET /api/v1/channels")["items"][0]["id"].as_str().unwrap())
+        // It is known a moment after the bot has entered it.
+        loop {
+            let channels = self.ask("GET /api/v1/channels");
+            match channels["items"][0]["id"].as_str() {
+                Some(id) => return format!("/api/v1/channels/{id}"),
+                None => thread::yield_now(),
+            }
+        }
     }
 
     /// Each version of `echo` that the host knows, with its digest.
