@@ -129,6 +129,13 @@ mod tests {
         };
         assert!(arguments.fresh && arguments.state.is_none());
         assert_eq!(arguments.script.as_deref(), Some(Path::new("a.txt")));
+        assert_eq!(arguments.api, None);
+        for (line, api) in [("--api", "127.0.0.1:8080"), ("--api=[::1]:0", "[::1]:0")] {
+            let Ok(Some(Subcommands::Demo(arguments))) = parse(&format!("twitchy demo {line}")) else {
+                panic!("{line}")
+            };
+            assert_eq!(arguments.api, api.parse().ok());
+        }
         let Ok(Some(Subcommands::CheckConfig(arguments))) = parse("twitchy check-config --config a.toml") else {
             panic!("check-config")
         };
@@ -152,6 +159,7 @@ mod tests {
         use clap::error::ErrorKind;
         assert!(matches!(parse("twitchy sing"), Err(ErrorKind::InvalidSubcommand)));
         assert!(matches!(parse("twitchy demo --fresh --state dir"), Err(ErrorKind::ArgumentConflict)));
+        assert!(matches!(parse("twitchy demo --api=192.0.2.1:80"), Err(ErrorKind::ValueValidation)));
         assert!(matches!(parse("twitchy check-config"), Err(ErrorKind::MissingRequiredArgument)));
         assert!(matches!(parse("twitchy status"), Err(ErrorKind::MissingRequiredArgument)));
     }

@@ -1,7 +1,7 @@
 //! THE path: from one call of a command, in chat or over HTTP, to what is sent because of it.
 //!
 //! Read [`accept`] downwards, then [`answer`]: each step before a call may refuse it, and none touches a disk or a sandbox.
-//! What is accepted has taken its cooldown, and is carried out. [`call`] is how HTTP comes in, and [`blame`] what follows
+//! What is accepted has taken its cooldown, and is carried out. [`call`] is how HTTP comes in, and `blame` what follows
 //! where a module breaks.
 
 use std::collections::BTreeMap;

@@ -80,7 +80,13 @@ impl Stage {
             twitch_counts_on: false,
             cache_dir: cache_dir.to_owned(),
         };
-        let app = App::start(demo_config(state_dir, address, api)?, surroundings).await?;
+        let app = App::start(demo_config(state_dir, address, api)?, surroundings).await;
+        let app = match api {
+            Some(api) => {
+                app.with_context(|| format!("with the API at {api}; --api=127.0.0.1:0 takes any free port"))?
+            }
+            None => app?,
+        };
         let stage = Stage { twitch, app, open: Mutex::new(open), started_at };
         stage.settle().await;
         stage.seed_balances().await?;
