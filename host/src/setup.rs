@@ -5,7 +5,7 @@
 //! (`change`, `words`); nothing here writes: a change is an effect, and takes place when its transaction commits.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tracing::warn;
 
@@ -67,6 +67,8 @@ pub struct Setup {
     channels: RwLock<HashMap<ChannelId, Arc<ChannelSetup>>>,
     /// What follows from `channels`; none until somebody asks.
     callings: RwLock<Option<Arc<Callings>>>,
+    /// What else does.
+    enabled: Mutex<EnabledCounts>,
     /// Held while the versions of a module change, in the store and here.
     changing: tokio::sync::Mutex<()>,
 }
@@ -79,6 +81,7 @@ impl Setup {
             catalogue: RwLock::default(),
             channels: RwLock::default(),
             callings: RwLock::default(),
+            enabled: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
         }
     }
@@ -142,7 +145,7 @@ impl Setup {
         let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
         channels.extend(loaded.map(|setup| (setup.channel.id, Arc::new(setup))));
         drop(channels);
-        self.forget_callings();
+        self.forget_what_follows();
         Ok(())
     }
 
@@ -161,13 +164,38 @@ impl Setup {
             channels.insert(channel, Arc::new(loaded));
         }
         drop(channels);
-        self.forget_callings();
+        self.forget_what_follows();
         Ok(())
     }
 
     /// After a change of the channels: whoever makes it anew meanwhile is overruled.
-    fn forget_callings(&self) {
+    fn forget_what_follows(&self) {
         *self.callings.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut enabled = self.enabled.lock().unwrap_or_else(PoisonError::into_inner);
+        enabled.changes += 1;
+        enabled.counts.clear();
+    }
+
+    /// In how many channels a module is switched on, whether or not it may run there.
+    pub fn count_enabled(&self, name: &ModuleName) -> usize {
+        let lock = || self.enabled.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = {
+            let enabled = lock();
+            if let Some(count) = enabled.counts.get(name) {
+                return *count;
+            }
+            enabled.changes
+        };
+        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+        let is_on = |setup: &&Arc<ChannelSetup>| setup.find_module(name).is_some_and(|module| module.is_enabled);
+        let count = channels.values().filter(is_on).count();
+        drop(channels);
+        let mut enabled = lock();
+        // Bounded by the modules that there are: a name without one is not asked for again and again.
+        if enabled.changes == changes && self.has_module(name) {
+            enabled.counts.insert(name.clone(), count);
+        }
+        count
     }
 
     /// None for a channel whose id the host never learned.
@@ -196,6 +224,13 @@ impl Setup {
         channels.sort_by_key(|setup| setup.channel.id);
         channels
     }
+}
+
+/// As counted since the last change of a channel: walking through all of them takes milliseconds.
+#[derive(Default)]
+struct EnabledCounts {
+    changes: u64,
+    counts: HashMap<ModuleName, usize>,
 }
 
 pub(crate) fn list_words(manifest: &Manifest) -> impl Iterator<Item = &Box<str>> {
@@ -334,6 +369,22 @@ mod tests {
         assert!(running(&setup).is_empty());
         let upload = Manifest { source: ModuleSource::Uploaded, ..bank };
         assert!(!setup.add_module(Arc::new(upload)), "the operator's module gives way to no upload");
+    }
+
+    #[tokio::test]
+    async fn the_channels_that_switched_a_module_on_are_counted_anew_after_each_change() {
+        let (store, _folder) = store().await;
+        let setup = Setup::new(store.clone(), NewChannelRules::Essentials);
+        ["settings", "balance"].into_iter().for_each(|name| assert!(setup.add_module(module(name))));
+        setup.load_all().unwrap();
+        let counts = || ["settings", "balance", "nothing"].map(|module| setup.count_enabled(&name(module)));
+        assert_eq!((counts(), counts()), ([1, 0, 0], [1, 0, 0]));
+        commit(&store, Effect::SwitchModule { module: name("balance"), enabled: true }).await;
+        setup.reload(SHOP).unwrap();
+        assert_eq!(counts(), [1, 1, 0]);
+        switch_off(&store, "balance").await;
+        setup.reload(SHOP).unwrap();
+        assert_eq!(counts(), [1, 0, 0]);
     }
 
     #[tokio::test]

@@ -86,9 +86,7 @@ fn revision_of(listed: &Listed) -> Revision {
 fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<impl IntoResponse + use<>, ApiError> {
     let catalogue = api.setup.catalogue();
     let listed = catalogue.find(name).ok_or(ApiError::NotFound("module"))?;
-    let channels = api.setup.list_channels();
-    let enabled = channels.iter().filter(|setup| setup.find_module(name).is_some_and(|module| module.is_enabled));
-    let detail = ModuleDetail::show(name, listed, enabled.count(), principal);
+    let detail = ModuleDetail::show(name, listed, api.setup.count_enabled(name), principal);
     Ok((etag(revision_of(listed)), Json(detail)))
 }
 
