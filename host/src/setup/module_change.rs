@@ -84,7 +84,8 @@ pub enum ModuleChangeError {
     FixedGrants(ModuleName),
     #[error("only the operator grants {}", .0.join(", "))]
     NeedsOperator(Vec<String>),
-    #[error("it does not run without a grant of {}", list(.0))]
+    /// None is missing where a version is due that asks for more than capabilities.
+    #[error("{}", tell_missing(.0))]
     NeedsGrant(Vec<Capability>),
     #[error("it does not ask for {}", .0.join(", "))]
     NotRequested(Vec<String>),
@@ -97,8 +98,12 @@ pub enum ModuleChangeError {
     Invalid(Vec<Problem>),
 }
 
-fn list(capabilities: &[Capability]) -> String {
-    capabilities.iter().map(|capability| capability.as_str()).collect::<Vec<_>>().join(", ")
+fn tell_missing(capabilities: &[Capability]) -> String {
+    if capabilities.is_empty() {
+        return "it does not run before the version that is due is accepted".to_owned();
+    }
+    let names: Vec<&str> = capabilities.iter().map(|capability| capability.as_str()).collect();
+    format!("it does not run without a grant of {}", names.join(", "))
 }
 
 fn show(problems: &[Problem]) -> String {
