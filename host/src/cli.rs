@@ -33,8 +33,10 @@ Run it on Twitch:
   3. Name the account under [[accounts]] and your channel in [channels] join; put the token into the environment
      variable that token_env names.
   4. Check the file:  twitchy check-config --config config.toml
-  5. Start the bot:   twitchy serve --config config.toml
-  6. Ask how it is:   twitchy status --config config.toml";
+  5. Make a key of its HTTP API, while it does not run:
+                      twitchy api-key create --config config.toml --name me --scope operator
+  6. Start the bot:   twitchy serve --config config.toml
+  7. Ask how it is:   twitchy status --config config.toml";
 
 /// A WebAssembly-scriptable command host for Twitch.
 #[derive(Debug, Parser)]
