@@ -32,6 +32,8 @@ pub mod sandbox;
 pub mod setup;
 pub mod store;
 pub mod telemetry;
+#[cfg(test)]
+mod test_log;
 pub mod transcript;
 pub mod twitch;
 pub mod vault;

@@ -38,21 +38,14 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
-    use std::io::{Read, Seek};
-    use std::sync::Arc;
-
     use super::*;
+    use crate::test_log::TestLog;
 
     /// What is logged under the filter by `log`.
     fn logged(filter: &str, log: impl FnOnce()) -> String {
-        let file: Arc<File> = Arc::new(tempfile::tempfile().unwrap());
-        let subscriber = subscriber(EnvFilter::new(filter), false, file.clone());
-        tracing::subscriber::with_default(subscriber, log);
-        let (mut file, mut text) = (&*file, String::new());
-        file.rewind().unwrap();
-        file.read_to_string(&mut text).unwrap();
-        text
+        let heard = TestLog::start(|file| subscriber(EnvFilter::new(filter), false, file));
+        log();
+        heard.text()
     }
 
     #[test]

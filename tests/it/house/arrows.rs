@@ -73,8 +73,9 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ),
 ];
 
-/// Sources that only join the parts.
-const OUTSIDE: [&str; 2] = ["main", "lib"];
+/// Sources that only join the parts, and one that tests of any part share.
+const OUTSIDE: [&str; 3] = ["main", "lib", SHARED_BY_TESTS];
+const SHARED_BY_TESTS: &str = "test_log";
 
 pub(super) fn imports_follow_the_arrows(source: &Source) -> Vec<Finding> {
     let Some(module) = module_of(source).filter(|module| source.is_host() && !OUTSIDE.contains(module)) else {
@@ -87,7 +88,9 @@ pub(super) fn imports_follow_the_arrows(source: &Source) -> Vec<Finding> {
     };
     let is_allowed = |import: &str| {
         let is_within = |arrow: &&str| import == *arrow || import.starts_with(&format!("{arrow}::"));
-        import == module || import.starts_with(&format!("{module}::")) || allowed.iter().any(is_within)
+        import == module
+            || import.starts_with(&format!("{module}::"))
+            || allowed.iter().chain([&SHARED_BY_TESTS]).any(is_within)
     };
     list_imports(source)
         .into_iter()

@@ -216,25 +216,12 @@ fn count(number: usize, one: &str, many: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::Mutex;
+    use tracing_subscriber::fmt;
 
     use super::*;
     use crate::domain::message::JoinFailure;
     use crate::telemetry::listening::Heard;
-
-    /// Keeps what is logged.
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::test_log::TestLog;
 
     fn online(wanted: usize, joined: usize, pending: usize, unreachable: &[(&str, JoinFailure)]) -> AccountState {
         let unreachable = unreachable.iter().map(|(login, reason)| (login.parse().unwrap(), *reason)).collect();
@@ -364,10 +351,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_last_state_is_told_before_the_end() {
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Log(writer.clone())).finish();
-        let _guard = tracing::subscriber::set_default(subscriber);
+        let log = TestLog::start(|file| fmt().with_ansi(false).with_writer(file).finish());
         let (state, states) = watch::channel(AccountState::default());
         let stop = CancellationToken::new();
         let telemetry = Arc::new(Telemetry::default());
@@ -386,7 +370,7 @@ mod tests {
             assert_eq!(listening.next().await, Some(Heard::Told(Arc::new(event))));
         }
         assert_eq!(listening.next().await, None);
-        let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+        let log = log.text();
         let lines: Vec<&str> = log.lines().collect();
         assert!(
             lines[0].contains("WARN") && lines[0].contains("no connection: connection refused, 0 of 3 channels"),

@@ -1,18 +1,7 @@
+use tracing_subscriber::fmt;
+
 use super::*;
-
-/// Keeps what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::test_log::TestLog;
 
 #[tokio::test(start_paused = true)]
 async fn an_account_comes_online_and_hears_chat() {
@@ -72,10 +61,7 @@ async fn a_server_that_does_not_answer_the_login_is_left() {
 
 #[tokio::test(start_paused = true)]
 async fn the_log_holds_neither_a_token_nor_what_was_said() {
-    let log = Log::default();
-    let (writer, level) = (log.clone(), tracing::Level::TRACE);
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(move || writer.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = TestLog::start(|file| fmt().with_max_level(tracing::Level::TRACE).with_writer(file).finish());
     let (twitch, mut bot) = start();
     bot.join("shop").await;
     twitch.say("shop", "alice", "confidential").unwrap();
@@ -85,7 +71,7 @@ async fn the_log_holds_neither_a_token_nor_what_was_said() {
     twitch.add_account("twitchy", "1000", "another");
     twitch.drop_connections();
     bot.until_phase(Phase::Refused).await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("Online") && log.contains("refuses"), "{log}");
     assert!(!log.contains("secret") && !log.contains("confidential"), "{log}");
 }
