@@ -1,6 +1,8 @@
 //! What ended a run, in our words, and who is to blame.
 
-use wasmtime::{Trap, WasmBacktrace};
+use std::fmt::{self, Write as _};
+
+use wasmtime::{FrameInfo, Trap, WasmBacktrace};
 
 use super::InvokeError;
 use super::guest_log::escape;
@@ -8,6 +10,8 @@ use super::run::EndRun;
 
 /// Frames of a trace that are kept.
 const MOST_FRAMES: usize = 16;
+/// Bytes of a frame before it is cut, and of a function's name that is made readable.
+const LONGEST_FUNCTION: usize = 1000;
 /// Characters of a frame: function names are the author's text, as long as the author likes.
 const LONGEST_FRAME: usize = 160;
 /// Characters of an error's text.
@@ -69,12 +73,103 @@ fn cut(error: &wasmtime::Error) -> String {
 
 /// Where in the guest it happened, innermost function first; of a panic, where its author's code ends.
 pub(super) fn backtrace(error: &wasmtime::Error) -> Option<String> {
-    let trace = error.downcast_ref::<WasmBacktrace>()?.to_string();
-    let frames: Vec<&str> = trace.lines().filter(|line| line.contains('!')).collect();
+    let frames: Vec<String> = error.downcast_ref::<WasmBacktrace>()?.frames().iter().map(show).collect();
     let own = frames.iter().rposition(|frame| frame.contains("panicking::")).map_or(0, |last| last + 1);
     // A guest may name all of its functions like that.
     let frames = frames.get(own..).filter(|own| !own.is_empty()).unwrap_or(&frames);
-    let frames: Vec<String> =
-        frames.iter().take(MOST_FRAMES).map(|frame| escape(frame.trim(), LONGEST_FRAME)).collect();
+    let frames: Vec<String> = frames.iter().take(MOST_FRAMES).map(|frame| escape(frame, LONGEST_FRAME)).collect();
     (!frames.is_empty()).then(|| frames.join(" < "))
+}
+
+fn show(frame: &FrameInfo) -> String {
+    let mut shown = Cut { text: String::new(), room: LONGEST_FUNCTION };
+    // What ends it is that there is no more room.
+    let _ = write_frame(&mut shown, frame);
+    shown.text
+}
+
+/// wasmtime could write all of this itself, with C++'s names in readable form. But a few hundred bytes of such a name can
+/// stand for gigabytes of text, and nothing would interrupt the thread that writes them. Rust's names are held to be no
+/// longer than there is room for.
+fn write_frame(out: &mut Cut, frame: &FrameInfo) -> fmt::Result {
+    let offset = frame.module_offset().unwrap_or_default();
+    write!(out, "{offset:#x} - {}!", frame.module().name().unwrap_or("<unknown>"))?;
+    match frame.func_name() {
+        Some(name) if name.len() <= LONGEST_FUNCTION => write!(out, "{:#}", rustc_demangle::demangle(name)),
+        Some(name) => out.write_str(name),
+        None => write!(out, "<function {}>", frame.func_index()),
+    }
+}
+
+/// Takes what there is room for, and ends whoever writes more.
+struct Cut {
+    text: String,
+    room: usize,
+}
+
+impl fmt::Write for Cut {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let taken = text.floor_char_boundary(self.room);
+        self.text.push_str(&text[..taken]);
+        self.room -= taken;
+        if taken == text.len() { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::{Engine, Instance, Module, Store};
+
+    use super::*;
+
+    fn section(id: u8, content: &[u8]) -> Vec<u8> {
+        // A length in two bytes of LEB128 will do for all.
+        let length = u16::try_from(content.len()).unwrap();
+        let low = u8::try_from(length & 0x7f).unwrap() | 0x80;
+        [&[id, low, u8::try_from(length >> 7).unwrap()], content].concat()
+    }
+
+    /// Where a module traps whose one function has this name.
+    fn trace_of(name: &str) -> String {
+        let names = section(1, &[&[1, 0][..], &section(0, name.as_bytes())[1..]].concat());
+        let sections = [
+            section(1, &[1, 0x60, 0, 0]),
+            section(3, &[1, 0]),
+            section(8, &[0]),
+            section(10, &[1, 3, 0, 0, 0x0b]),
+            section(0, &[b"\x04name", names.as_slice()].concat()),
+        ];
+        let engine = Engine::default();
+        let module = Module::new(&engine, [b"\0asm\x01\0\0\0", sections.concat().as_slice()].concat()).unwrap();
+        let error = Instance::new(&mut Store::new(&engine, ()), &module, &[]).unwrap_err();
+        assert!(error.is::<Trap>(), "{error:?}");
+        // With the trace in it.
+        assert!(cut(&error).len() < 10 * LONGEST_TEXT);
+        backtrace(&error).unwrap()
+    }
+
+    /// A C++ function whose argument's type has twice as many parts as that of the argument before: 2^55 in 600 bytes.
+    fn doubling_name() -> String {
+        let place = |number: usize| char::from_digit(u32::try_from(number % 36).unwrap(), 36).unwrap();
+        let place = |number: usize| {
+            let high = if number < 36 { String::new() } else { place(number / 36).to_string() };
+            format!("{high}{}", place(number)).to_uppercase()
+        };
+        let types = (0..55).map(|number| format!("S_IS{0}_S{0}_E", place(number)));
+        format!("_Z1f1AIiiE{}", types.collect::<String>())
+    }
+
+    #[test]
+    fn a_name_that_stands_for_gigabytes_of_text_is_not_written_out() {
+        let trace = trace_of(&doubling_name());
+        assert!(trace.contains("!_Z1f1AIiiES_IS0_S0_ES_IS1_S1_E"), "{trace}");
+        assert!(trace.chars().count() <= LONGEST_FRAME + 1, "{trace}");
+    }
+
+    #[test]
+    fn rusts_names_are_readable() {
+        assert!(trace_of("_ZN4dice4roll17h0123456789abcdefE").ends_with("!dice::roll"));
+        assert!(trace_of("_RNvC6_123foo3bar").ends_with("!123foo::bar"));
+        assert!(trace_of(&"é".repeat(400)).contains("!éé"));
+    }
 }
