@@ -5,34 +5,27 @@
 //! many wait for it, and let go when others were called later. So a thousand of them cost a start nothing.
 
 mod counts;
+mod make;
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
-use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 
 use self::counts::Counts;
-use super::artefact::{Artefact, ArtefactCache, load_own};
+use self::make::{Linked, block, examine, host};
+use super::artefact::ArtefactCache;
 use super::bindings::CommandModulePre;
-use super::capability::list_requested;
-use super::compiler::{Compiler, Order};
-use super::cpu::CpuMeter;
+use super::compiler::Compiler;
 use super::engine::ClassEngine;
-use super::failure::Failure;
-use super::guest_log::GuestLog;
-use super::info::{Brought, Origin, parse_info};
-use super::instance::Instance;
-use super::limits::{InfoLimits, Limiter};
 use super::loaded::Loaded;
 use super::run::Run;
 use super::{CompileError, InvokeError, SlotUse, StartSandboxError, Workshop, gate};
 use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
-use crate::domain::manifest::{Capability, Manifest, ModuleSource, SizeClass};
+use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::store::components::Components;
 
 pub use self::counts::RegistryCounts;
@@ -76,14 +69,6 @@ struct Offered {
     resident: Option<Arc<Module>>,
     /// Who has it loads; whoever waits finds it loaded.
     turn: tokio::sync::Mutex<()>,
-}
-
-/// A component with all its imports found, which has not run yet.
-struct Linked {
-    class: Arc<ClassEngine>,
-    pre: CommandModulePre<Run>,
-    capabilities: Vec<Capability>,
-    code_bytes: usize,
 }
 
 impl Registry {
@@ -239,82 +224,6 @@ impl Registry {
         self.counts.evictions.fetch_add(evicted as u64, Ordering::Relaxed);
     }
 
-    /// From the artefact, or through the child.
-    async fn prepare(
-        self: &Arc<Self>,
-        class: Arc<ClassEngine>,
-        digest: ModuleDigest,
-        bytes: Arc<Vec<u8>>,
-    ) -> Result<Linked, CompileError> {
-        match self.load_in_turn(&class, digest).await? {
-            Some(linked) => Ok(linked),
-            None => self.compile_apart(class, digest, bytes).await,
-        }
-    }
-
-    async fn load_in_turn(
-        self: &Arc<Self>,
-        class: &Arc<ClassEngine>,
-        digest: ModuleDigest,
-    ) -> Result<Option<Linked>, CompileError> {
-        let _turn = self.loads.acquire().await.map_err(host)?;
-        let (registry, class) = (Arc::clone(self), Arc::clone(class));
-        block(move || registry.load_artefact(&class, digest)).await
-    }
-
-    async fn compile_apart(
-        self: &Arc<Self>,
-        class: Arc<ClassEngine>,
-        digest: ModuleDigest,
-        bytes: Arc<Vec<u8>>,
-    ) -> Result<Linked, CompileError> {
-        let order = Order { bytes, size: class.size, plan: class.plan };
-        let started = Instant::now();
-        let code = self.compiler.compile(order).await?;
-        self.counts.note_compiled(started.elapsed());
-        let registry = Arc::clone(self);
-        block(move || registry.link_new(&class, digest, &code)).await
-    }
-
-    fn load_artefact(&self, class: &Arc<ClassEngine>, digest: ModuleDigest) -> Result<Option<Linked>, CompileError> {
-        let started = Instant::now();
-        let Some(artefact) = self.cache.load(&class.engine, class.size, digest) else { return Ok(None) };
-        let linked = link(class, artefact)?;
-        self.counts.note_load(started.elapsed());
-        Ok(Some(linked))
-    }
-
-    /// What cannot be linked leaves no file.
-    fn link_new(&self, class: &Arc<ClassEngine>, digest: ModuleDigest, code: &[u8]) -> Result<Linked, CompileError> {
-        let artefact = load_own(&class.engine, code).map_err(|error| CompileError::Invalid(reason(&error)))?;
-        let linked = link(class, artefact)?;
-        self.cache.save(&class.engine, class.size, digest, code);
-        Ok(linked)
-    }
-
-    /// Runs the module's `info`: its first instructions in this host, so with nothing in reach but the log, and with
-    /// less of everything than a call has.
-    async fn ask(&self, linked: Linked, brought: Brought) -> Result<(Arc<Module>, usize), CompileError> {
-        let Linked { class, pre, capabilities, code_bytes } = linked;
-        let _slot = Arc::clone(&class.slots).acquire_owned().await.map_err(host)?;
-        let InfoLimits { cpu_budget, deadline, log_lines, log_line_length } = InfoLimits::of(&self.config, class.size);
-        let run = Run::info(Limiter::new(class.walls), GuestLog::new(log_lines, log_line_length));
-        let meter = Arc::new(CpuMeter::new(self.config.tick, cpu_budget, Instant::now()));
-        let mut instance = Instance::new(&pre, run, &meter, class.ticker.watch(), self.config.host_call_bytes);
-        let told = async {
-            instance.start(&pre).await?;
-            instance.info().await
-        };
-        let told = tokio::time::timeout(deadline, meter.meter(told)).await;
-        let told = told.unwrap_or(Err(Failure::Final(InvokeError::Deadline)));
-        let (run, backtrace) = instance.into_parts();
-        run.into_parts().0.emit(&brought.digest.to_string(), None, backtrace.as_deref(), 0);
-        let info = told.map_err(|failure| CompileError::Run(failure.into()))?;
-        let manifest = parse_info(info, Origin { brought, capabilities });
-        let manifest = Arc::new(manifest.map_err(|error| CompileError::Info(error.to_string()))?);
-        Ok((Arc::new(Module { manifest, class, pre }), code_bytes))
-    }
-
     pub(super) fn list_slots(&self) -> Vec<SlotUse> {
         let slots = |size, class: &ClassEngine, total: usize| {
             let used = total.saturating_sub(class.slots.available_permits());
@@ -358,42 +267,4 @@ impl Offered {
     fn new(manifest: Arc<Manifest>, resident: Option<Arc<Module>>) -> Offered {
         Offered { manifest, resident, turn: tokio::sync::Mutex::default() }
     }
-}
-
-/// Looks at the first bytes, and names all of them.
-async fn examine(
-    bytes: Arc<Vec<u8>>,
-    source: ModuleSource,
-    size: SizeClass,
-) -> Result<(Arc<Vec<u8>>, Brought), CompileError> {
-    block(move || {
-        gate::check_head(&bytes, size)?;
-        let digest = ModuleDigest(Sha256::digest(bytes.as_slice()).into());
-        let component_bytes = bytes.len() as u64;
-        Ok((bytes, Brought { digest, source, size, component_bytes }))
-    })
-    .await
-}
-
-fn link(class: &Arc<ClassEngine>, artefact: Artefact) -> Result<Linked, CompileError> {
-    let Artefact { component, code_bytes } = artefact;
-    let capabilities = list_requested(&class.engine, &component)?;
-    let pre = class.linker.instantiate_pre(&component).and_then(CommandModulePre::new);
-    let pre = pre.map_err(|error| CompileError::Contract(reason(&error)))?;
-    Ok(Linked { class: Arc::clone(class), pre, capabilities, code_bytes })
-}
-
-/// On a thread that may be kept.
-async fn block<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, CompileError> + Send + 'static,
-) -> Result<T, CompileError> {
-    spawn_blocking(work).await.unwrap_or_else(|error| Err(host(error)))
-}
-
-fn host(error: impl std::fmt::Display) -> CompileError {
-    CompileError::Host(error.to_string())
-}
-
-fn reason(error: &wasmtime::Error) -> String {
-    gate::reason(format!("{error:#}"))
 }
