@@ -26,9 +26,7 @@ use crate::domain::manifest::SizeClass;
 
 pub use self::child::{ParseOrderError, run_child};
 
-/// Children at once. Each is at the lowest priority and has one thread, so what it costs all else is its memory.
-const CHILDREN: usize = 1;
-/// Those who wait for a child; the next ones are sent away. Each keeps its component's bytes in memory.
+/// Uploads that wait while another one is compiled; the next ones are sent away. Each keeps its component's bytes in memory.
 const MOST_WAITING: usize = 8;
 /// How much longer than it may compute a child may take: it gives way to all others on a busy machine.
 const WAIT_FACTOR: u32 = 2;
@@ -67,15 +65,18 @@ pub(super) struct Order {
 pub(super) struct Compiler {
     program: PathBuf,
     small: Limits,
-    places: Arc<Semaphore>,
-    /// Whoever has a place or waits for one.
+    /// One child at once for uploads, and one for calls, which so wait for no upload: each gives way to all else and has one
+    /// thread, so what it costs is its memory.
+    uploads: Arc<Semaphore>,
+    calls: Arc<Semaphore>,
+    /// Whichever upload has its place or waits for it.
     claims: Arc<Semaphore>,
 }
 
 /// Held by the thread that waits for the child, so that no next one starts before it has gone.
-struct Places {
+pub(super) struct CompilerPlace {
     _place: OwnedSemaphorePermit,
-    _claim: OwnedSemaphorePermit,
+    _claim: Option<OwnedSemaphorePermit>,
 }
 
 impl Compiler {
@@ -92,21 +93,32 @@ impl Compiler {
             wall: config.compile_time * WAIT_FACTOR,
             code_bytes: SizeClass::Small.walls().component_bytes * CODE_FACTOR,
         };
-        let claims = Arc::new(Semaphore::new(CHILDREN + MOST_WAITING));
-        Ok(Compiler { program, small, places: Arc::new(Semaphore::new(CHILDREN)), claims })
+        let [uploads, calls, claims] = [1, 1, 1 + MOST_WAITING].map(|places| Arc::new(Semaphore::new(places)));
+        Ok(Compiler { program, small, uploads, calls, claims })
+    }
+
+    /// Waits until an upload may be compiled, unless too many wait.
+    pub(super) async fn enter_for_upload(&self) -> Result<CompilerPlace, CompileError> {
+        let claim = Arc::clone(&self.claims).try_acquire_owned().map_err(|_| CompileError::Busy)?;
+        let place = Arc::clone(&self.uploads).acquire_owned().await;
+        let place = place.map_err(|error| CompileError::Host(error.to_string()))?;
+        Ok(CompilerPlace { _place: place, _claim: Some(claim) })
+    }
+
+    /// Waits until a module that is called may be compiled. As many wait as there are modules, in turn.
+    pub(super) async fn enter_for_call(&self) -> Result<CompilerPlace, CompileError> {
+        let place = Arc::clone(&self.calls).acquire_owned().await;
+        let place = place.map_err(|error| CompileError::Host(error.to_string()))?;
+        Ok(CompilerPlace { _place: place, _claim: None })
     }
 
     /// Machine code for a component that has passed the gate. Dropping the future kills the child.
-    pub(super) async fn compile(&self, order: Order) -> Result<Vec<u8>, CompileError> {
-        let claim = Arc::clone(&self.claims).try_acquire_owned().map_err(|_| CompileError::Busy)?;
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        let place = place.map_err(|error| CompileError::Host(error.to_string()))?;
-        let places = Places { _place: place, _claim: claim };
+    pub(super) async fn compile(&self, order: Order, place: CompilerPlace) -> Result<Vec<u8>, CompileError> {
         let limits = self.limits(order.size);
         let process = Process::new();
         // Kills it where the future is dropped.
         let _leash = process.leash();
-        let mut ended = self.start(&process, order, limits, places)?;
+        let mut ended = self.start(&process, order, limits, place)?;
         let (ended, is_late) = match tokio::time::timeout(limits.wall, &mut ended).await {
             Ok(ended) => (ended, false),
             Err(_) => {
@@ -136,14 +148,14 @@ impl Compiler {
         process: &Arc<Process>,
         order: Order,
         limits: Limits,
-        places: Places,
+        place: CompilerPlace,
     ) -> Result<oneshot::Receiver<io::Result<Ended>>, CompileError> {
         let (tell, ended) = oneshot::channel();
         let command = child::command(&self.program, &order, &limits);
         let process = Arc::clone(process);
         let waits = move || {
             let ended = process.run(command, &order.bytes, limits.code_bytes);
-            drop((order, places));
+            drop((order, place));
             // Nobody may wait for it any more.
             drop(tell.send(ended));
         };

@@ -10,12 +10,14 @@ mod make;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use self::counts::Counts;
-use self::make::{Linked, block, examine, host};
+use self::make::{Linked, block, examine, host, link_new};
 use super::artefact::ArtefactCache;
 use super::bindings::CommandModulePre;
 use super::compiler::Compiler;
@@ -36,6 +38,9 @@ const LARGE_SLOTS: usize = 8;
 const LARGE_SHARE: usize = 2;
 /// Artefacts that are read and linked at once: some milliseconds of a processor each.
 const LOADS: usize = 2;
+
+/// How long a module that could not be loaded is not tried again: however often it is called, it keeps no compiler busy.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// A module, linked and ready.
 pub(super) struct Module {
@@ -67,8 +72,8 @@ struct Offered {
     manifest: Arc<Manifest>,
     /// Of those that always stay.
     resident: Option<Arc<Module>>,
-    /// Who has it loads; whoever waits finds it loaded.
-    turn: tokio::sync::Mutex<()>,
+    /// Who has it loads; whoever waits finds what came of it.
+    turn: Arc<tokio::sync::Mutex<LastFailure>>,
 }
 
 impl Registry {
@@ -113,10 +118,10 @@ impl Registry {
         let linked = block(move || match registry.load_artefact(&class, brought.digest)? {
             Some(linked) => Ok(linked),
             None => {
-                let started = Instant::now();
+                let started = std::time::Instant::now();
                 let code = gate::compile(&class.engine, &bytes, size)?;
                 registry.counts.note_compiled(started.elapsed());
-                registry.link_new(&class, brought.digest, &code)
+                link_new(&class, code)
             }
         });
         let (module, _) = self.ask(linked.await?, brought).await?;
@@ -161,7 +166,7 @@ impl Registry {
     pub(super) fn forget(&self, digest: &ModuleDigest) {
         let offered = self.offered.write().unwrap_or_else(PoisonError::into_inner).remove(digest);
         // In this order: a load that has just ended looks whether the module is still offered.
-        drop(self.loaded().remove(digest));
+        self.let_go(digest);
         if let Some(class) = offered.and_then(|offered| self.class(offered.manifest.size).ok()) {
             self.cache.remove(&class.engine, class.size, *digest);
         }
@@ -176,13 +181,22 @@ impl Registry {
             return Ok(module);
         }
         self.counts.misses.fetch_add(1, Ordering::Relaxed);
+        let asked_at = Instant::now();
+        let mut turn = Arc::clone(&offered.turn).lock_owned().await;
+        if let Some(module) = self.loaded().find(digest) {
+            return Ok(module);
+        }
+        if let Some(error) = turn.find(asked_at, Instant::now()) {
+            return Err(unloaded(error));
+        }
         let registry = Arc::clone(self);
-        let loaded = tokio::spawn(async move { registry.load(&offered).await }).await;
-        let loaded = loaded.unwrap_or_else(|error| Err(CompileError::Host(format!("loader: {error}"))));
-        loaded.map_err(|error| match error {
-            CompileError::Busy => InvokeError::Busy,
-            error => InvokeError::Host(format!("the module could not be loaded: {error}")),
-        })
+        let loading = tokio::spawn(async move {
+            let loaded = registry.load(&offered).await;
+            turn.note(loaded.as_ref().err(), Instant::now());
+            loaded
+        });
+        let loaded = loading.await.unwrap_or_else(|error| Err(CompileError::Host(format!("loader: {error}"))));
+        loaded.map_err(unloaded)
     }
 
     fn find_ready(&self, offered: &Offered) -> Option<Arc<Module>> {
@@ -195,33 +209,31 @@ impl Registry {
     }
 
     async fn load(self: &Arc<Self>, offered: &Offered) -> Result<Arc<Module>, CompileError> {
-        let _turn = offered.turn.lock().await;
         let digest = offered.manifest.digest;
-        if let Some(module) = self.loaded().find(&digest) {
-            return Ok(module);
-        }
         let class = self.class(offered.manifest.size)?;
         let linked = match self.load_in_turn(&class, digest).await? {
             Some(linked) => linked,
-            None => {
-                let components = Arc::clone(&self.components);
-                let bytes = block(move || components.load(digest).map_err(host)).await?;
-                self.compile_apart(class, digest, Arc::new(bytes)).await?
-            }
+            None => self.compile_anew(class, digest).await?,
         };
         let Linked { class, pre, code_bytes, .. } = linked;
         let module = Arc::new(Module { manifest: Arc::clone(&offered.manifest), class, pre });
         self.keep(digest, Arc::clone(&module), code_bytes);
         if self.find_offered(&digest).is_none() {
-            drop(self.loaded().remove(&digest));
+            self.let_go(&digest);
         }
         Ok(module)
+    }
+
+    fn let_go(&self, digest: &ModuleDigest) {
+        let gone = self.loaded().remove(digest);
+        drop_apart(gone.into_iter().collect());
     }
 
     fn keep(&self, digest: ModuleDigest, module: Arc<Module>, code_bytes: usize) {
         let gone = self.loaded().insert(digest, module, code_bytes);
         let evicted = gone.iter().filter(|module| module.manifest.digest != digest).count();
         self.counts.evictions.fetch_add(evicted as u64, Ordering::Relaxed);
+        drop_apart(gone);
     }
 
     pub(super) fn list_slots(&self) -> Vec<SlotUse> {
@@ -263,8 +275,65 @@ impl Registry {
     }
 }
 
+/// Why a module could not be loaded when it was tried last.
+#[derive(Default)]
+struct LastFailure(Option<(Instant, CompileError)>);
+
+impl LastFailure {
+    /// What to tell whoever asked then: what came of the attempt that it waited for, or of one a moment ago.
+    fn find(&self, asked_at: Instant, now: Instant) -> Option<CompileError> {
+        let (failed_at, error) = self.0.as_ref()?;
+        // A full queue says nothing about the module.
+        let pause = if *error == CompileError::Busy { Duration::ZERO } else { TRY_AGAIN_AFTER };
+        (asked_at <= *failed_at || now < *failed_at + pause).then(|| error.clone())
+    }
+
+    fn note(&mut self, error: Option<&CompileError>, now: Instant) {
+        self.0 = error.map(|error| (now, error.clone()));
+    }
+}
+
 impl Offered {
     fn new(manifest: Arc<Manifest>, resident: Option<Arc<Module>>) -> Offered {
-        Offered { manifest, resident, turn: tokio::sync::Mutex::default() }
+        Offered { manifest, resident, turn: Arc::default() }
+    }
+}
+
+fn unloaded(error: CompileError) -> InvokeError {
+    match error {
+        CompileError::Busy => InvokeError::Busy,
+        error => InvokeError::Host(format!("the module could not be loaded: {error}")),
+    }
+}
+
+/// Where nobody waits for it: giving machine code back halts all threads of the process for a moment, and takes longer
+/// the more there is of it.
+fn drop_apart(modules: Vec<Arc<Module>>) {
+    match Handle::try_current() {
+        Ok(runtime) if !modules.is_empty() => drop(runtime.spawn_blocking(move || drop(modules))),
+        _ => drop(modules),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_stands_for_those_who_waited_and_for_a_while() {
+        let (before, failed_at) = (Instant::now(), Instant::now() + Duration::from_secs(5));
+        let second = Duration::from_secs(1);
+        let mut last = LastFailure::default();
+        assert_eq!(last.find(before, failed_at), None);
+        last.note(Some(&CompileError::CompileTime), failed_at);
+        let late = failed_at + TRY_AGAIN_AFTER;
+        assert_eq!(last.find(before, late), Some(CompileError::CompileTime), "it waited for that very attempt");
+        assert_eq!(last.find(late - second, late - second), Some(CompileError::CompileTime));
+        assert_eq!(last.find(late, late), None);
+        last.note(Some(&CompileError::Busy), failed_at);
+        assert_eq!(last.find(before, failed_at), Some(CompileError::Busy));
+        assert_eq!(last.find(failed_at + second, failed_at + second), None);
+        last.note(None, failed_at);
+        assert_eq!(last.find(before, failed_at), None);
     }
 }

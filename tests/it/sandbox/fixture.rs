@@ -113,8 +113,12 @@ impl Fixture {
 
     /// With a compiler that cannot be started.
     pub(super) fn restart_without_compiler(&self) -> Sandbox {
+        self.restart_with_compiler(self.artefacts.join("nothing"))
+    }
+
+    pub(super) fn restart_with_compiler(&self, program: PathBuf) -> Sandbox {
         let mut workshop = workshop(&self.artefacts, &self.components);
-        workshop.compiler = CompilerProgram::Program(self.artefacts.join("nothing"));
+        workshop.compiler = CompilerProgram::Program(program);
         Sandbox::start(&patient(), workshop, Arc::clone(&self.world)).unwrap()
     }
 

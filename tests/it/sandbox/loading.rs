@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tests::guests;
 use tokio::task::JoinSet;
-use twitchy::domain::manifest::Manifest;
-use twitchy::sandbox::{InvokeError, Sandbox};
+use twitchy::domain::manifest::{Manifest, SizeClass};
+use twitchy::sandbox::{InvokeError, Sandbox, Upload};
 
+use super::bytes;
 use super::fixture::{Fixture, Terms, text};
 use crate::harness::patient;
 
@@ -72,6 +74,59 @@ async fn without_its_artefact_it_is_compiled_again_and_without_its_bytes_it_is_m
     assert!(matches!(&error, InvokeError::Host(why) if why.contains("is not there")), "{error:?}");
     assert_eq!(text(sandbox.invoke(fixture.call(&counter)).await), "count is 2");
     fixture.answers_balance().await;
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn what_cannot_be_loaded_is_not_tried_again_at_once_however_many_ask() {
+    use std::os::unix::fs::PermissionsExt;
+    let fixture = Fixture::with(Terms { compiles: true, ..Terms::default() }).await;
+    let echo = fixture.add(guests::ECHO).await;
+    fixture.list_compiled().into_iter().for_each(|file| fs::remove_file(file).unwrap());
+    // A compiler that breaks each time, and says so in a file.
+    let (compiler, starts) = (fixture.components.join("compiler"), fixture.components.join("starts"));
+    fs::write(&compiler, format!("#!/bin/sh\necho start >> {}\n", starts.display())).unwrap();
+    fs::set_permissions(&compiler, fs::Permissions::from_mode(0o700)).unwrap();
+    let sandbox = Arc::new(fixture.restart_with_compiler(compiler));
+    sandbox.offer(Arc::clone(&echo));
+    let mut calls = JoinSet::new();
+    for _ in 0..20 {
+        let (sandbox, call) = (Arc::clone(&sandbox), fixture.call(&echo));
+        calls.spawn(async move { sandbox.invoke(call).await.unwrap_err() });
+    }
+    let mut errors = calls.join_all().await;
+    errors.push(sandbox.invoke(fixture.call(&echo)).await.unwrap_err());
+    for error in errors {
+        assert!(matches!(&error, InvokeError::Host(why) if why.contains("could not be loaded")), "{error:?}");
+    }
+    assert_eq!(fs::read_to_string(starts).unwrap(), "start\n");
+}
+
+#[tokio::test]
+async fn a_call_that_has_to_compile_waits_for_no_upload() {
+    let (fixture, _, manifests) = restarted(10).await;
+    fixture.list_compiled().into_iter().for_each(|file| fs::remove_file(file).unwrap());
+    let mut limits = patient();
+    limits.compile_time = Duration::from_secs(3600);
+    let sandbox = Arc::new(fixture.restart_with(&limits));
+    manifests.iter().for_each(|manifest| drop(sandbox.offer(Arc::clone(manifest))));
+    let uploads: Vec<_> = (0..12)
+        .map(|number| {
+            let (sandbox, mut bytes) = (Arc::clone(&sandbox), bytes::slow_to_compile(60));
+            bytes.extend([0, 2, 0, number]);
+            tokio::spawn(async move { sandbox.admit(Upload { bytes, size: SizeClass::Small }).await })
+        })
+        .collect();
+    // As many as may wait do: the others have been sent away.
+    while uploads.iter().filter(|upload| upload.is_finished()).count() < 3 {
+        tokio::task::yield_now().await;
+    }
+    let [echo, counter] = &manifests;
+    let (one, other) = tokio::join!(sandbox.invoke(fixture.call(echo)), sandbox.invoke(fixture.call(counter)));
+    one.unwrap();
+    assert_eq!(text(other), "count is 1");
+    assert_eq!(uploads.iter().filter(|upload| upload.is_finished()).count(), 3);
+    uploads.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]

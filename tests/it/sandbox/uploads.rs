@@ -121,6 +121,15 @@ async fn what_takes_much_memory_to_compile_runs_out_of_it() {
 }
 
 #[tokio::test]
+async fn what_cannot_say_what_it_offers_leaves_no_code() {
+    let fixture = fresh(|_| {}).await;
+    let error = refused(&fixture, guests::READS_IN_INFO).await;
+    assert!(matches!(error, CompileError::Run(_)), "{error:?}");
+    assert_eq!(fixture.sandbox.registry_counts().compiled, 1);
+    fixture.answers_balance().await;
+}
+
+#[tokio::test]
 async fn a_missing_compiler_is_the_hosts_fault() {
     let mut fixture = fresh(|_| {}).await;
     fixture.sandbox = Arc::new(fixture.restart_without_compiler());

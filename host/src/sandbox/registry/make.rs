@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use super::super::artefact::{Artefact, load_own};
 use super::super::bindings::CommandModulePre;
 use super::super::capability::list_requested;
-use super::super::compiler::Order;
+use super::super::compiler::{CompilerPlace, Order};
 use super::super::cpu::CpuMeter;
 use super::super::engine::ClassEngine;
 use super::super::failure::Failure;
@@ -29,19 +29,22 @@ pub(super) struct Linked {
     pub(super) pre: CommandModulePre<Run>,
     pub(super) capabilities: Vec<Capability>,
     pub(super) code_bytes: usize,
+    /// Of what was compiled just now, and is in no file yet.
+    new_code: Option<Vec<u8>>,
 }
 
 impl Registry {
-    /// From the artefact, or through the child.
+    /// A stranger's bytes: from the artefact, or through the child.
     pub(super) async fn prepare(
         self: &Arc<Self>,
         class: Arc<ClassEngine>,
         digest: ModuleDigest,
         bytes: Arc<Vec<u8>>,
     ) -> Result<Linked, CompileError> {
-        match self.load_in_turn(&class, digest).await? {
+        // Not in the turn of those whom calls wait for: this thread gives way to all others.
+        match self.load_apart(&class, digest).await? {
             Some(linked) => Ok(linked),
-            None => self.compile_apart(class, digest, bytes).await,
+            None => self.compile_apart(class, bytes, self.compiler.enter_for_upload().await?).await,
         }
     }
 
@@ -51,22 +54,44 @@ impl Registry {
         digest: ModuleDigest,
     ) -> Result<Option<Linked>, CompileError> {
         let _turn = self.loads.acquire().await.map_err(host)?;
+        self.load_apart(class, digest).await
+    }
+
+    async fn load_apart(
+        self: &Arc<Self>,
+        class: &Arc<ClassEngine>,
+        digest: ModuleDigest,
+    ) -> Result<Option<Linked>, CompileError> {
         let (registry, class) = (Arc::clone(self), Arc::clone(class));
         block(move || registry.load_artefact(&class, digest)).await
     }
 
-    pub(super) async fn compile_apart(
+    /// For a call: an uploaded module whose artefact has gone, or was made by an earlier release of the host.
+    pub(super) async fn compile_anew(
         self: &Arc<Self>,
         class: Arc<ClassEngine>,
         digest: ModuleDigest,
+    ) -> Result<Linked, CompileError> {
+        // First: however many modules wait, the bytes of one are in memory.
+        let place = self.compiler.enter_for_call().await?;
+        let components = Arc::clone(&self.components);
+        let bytes = block(move || components.load(digest).map_err(host)).await?;
+        let mut linked = self.compile_apart(class, Arc::new(bytes), place).await?;
+        self.keep_code(&linked.class, digest, linked.new_code.take()).await;
+        Ok(linked)
+    }
+
+    async fn compile_apart(
+        self: &Arc<Self>,
+        class: Arc<ClassEngine>,
         bytes: Arc<Vec<u8>>,
+        place: CompilerPlace,
     ) -> Result<Linked, CompileError> {
         let order = Order { bytes, size: class.size, plan: class.plan };
         let started = Instant::now();
-        let code = self.compiler.compile(order).await?;
+        let code = self.compiler.compile(order, place).await?;
         self.counts.note_compiled(started.elapsed());
-        let registry = Arc::clone(self);
-        block(move || registry.link_new(&class, digest, &code)).await
+        block(move || link_new(&class, code)).await
     }
 
     pub(super) fn load_artefact(
@@ -81,24 +106,25 @@ impl Registry {
         Ok(Some(linked))
     }
 
-    /// What cannot be linked leaves no file.
-    pub(super) fn link_new(
-        &self,
-        class: &Arc<ClassEngine>,
-        digest: ModuleDigest,
-        code: &[u8],
-    ) -> Result<Linked, CompileError> {
-        let artefact = load_own(&class.engine, code).map_err(|error| CompileError::Invalid(reason(&error)))?;
-        let linked = link(class, artefact)?;
-        self.cache.save(&class.engine, class.size, digest, code);
-        Ok(linked)
+    async fn keep_code(self: &Arc<Self>, class: &Arc<ClassEngine>, digest: ModuleDigest, code: Option<Vec<u8>>) {
+        let Some(code) = code else { return };
+        let (registry, class) = (Arc::clone(self), Arc::clone(class));
+        let kept = spawn_blocking(move || registry.cache.save(&class.engine, class.size, digest, &code)).await;
+        if let Err(error) = kept {
+            tracing::warn!(%error, "a compiled module was not kept");
+        }
     }
 
     /// Runs the module's `info`: its first instructions in this host, so with nothing in reach but the log, and with
-    /// less of everything than a call has.
-    pub(super) async fn ask(&self, linked: Linked, brought: Brought) -> Result<(Arc<Module>, usize), CompileError> {
-        let Linked { class, pre, capabilities, code_bytes } = linked;
-        let _slot = Arc::clone(&class.slots).acquire_owned().await.map_err(host)?;
+    /// less of everything than a call has. Of a component that is no module no code is kept: it would take the place of
+    /// another's.
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        linked: Linked,
+        brought: Brought,
+    ) -> Result<(Arc<Module>, usize), CompileError> {
+        let Linked { class, pre, capabilities, code_bytes, new_code } = linked;
+        let slot = Arc::clone(&class.slots).acquire_owned().await.map_err(host)?;
         let InfoLimits { cpu_budget, deadline, log_lines, log_line_length } = InfoLimits::of(&self.config, class.size);
         let run = Run::info(Limiter::new(class.walls), GuestLog::new(log_lines, log_line_length));
         let meter = Arc::new(CpuMeter::new(self.config.tick, cpu_budget, Instant::now()));
@@ -108,12 +134,18 @@ impl Registry {
             instance.info().await
         };
         let told = tokio::time::timeout(deadline, meter.meter(told)).await;
-        let told = told.unwrap_or(Err(Failure::Final(InvokeError::Deadline)));
+        let told = told.unwrap_or_else(|_| {
+            // There is nothing that it could have waited for but the processor.
+            let is_kept_waiting = instance.has_missed_ticks() || meter.waited() > deadline / 2;
+            Err(Failure::Final(if is_kept_waiting { InvokeError::Busy } else { InvokeError::Deadline }))
+        });
         let (run, backtrace) = instance.into_parts();
+        drop(slot);
         run.into_parts().0.emit(&brought.digest.to_string(), None, backtrace.as_deref(), 0);
         let info = told.map_err(|failure| CompileError::Run(failure.into()))?;
         let manifest = parse_info(info, Origin { brought, capabilities });
         let manifest = Arc::new(manifest.map_err(|error| CompileError::Info(error.to_string()))?);
+        self.keep_code(&class, brought.digest, new_code).await;
         Ok((Arc::new(Module { manifest, class, pre }), code_bytes))
     }
 }
@@ -133,12 +165,17 @@ pub(super) async fn examine(
     .await
 }
 
+pub(super) fn link_new(class: &Arc<ClassEngine>, code: Vec<u8>) -> Result<Linked, CompileError> {
+    let artefact = load_own(&class.engine, &code).map_err(|error| CompileError::Invalid(reason(&error)))?;
+    Ok(Linked { new_code: Some(code), ..link(class, artefact)? })
+}
+
 fn link(class: &Arc<ClassEngine>, artefact: Artefact) -> Result<Linked, CompileError> {
     let Artefact { component, code_bytes } = artefact;
     let capabilities = list_requested(&class.engine, &component)?;
     let pre = class.linker.instantiate_pre(&component).and_then(CommandModulePre::new);
     let pre = pre.map_err(|error| CompileError::Contract(reason(&error)))?;
-    Ok(Linked { class: Arc::clone(class), pre, capabilities, code_bytes })
+    Ok(Linked { class: Arc::clone(class), pre, capabilities, code_bytes, new_code: None })
 }
 
 /// On a thread that may be kept.
