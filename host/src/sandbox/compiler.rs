@@ -28,8 +28,10 @@ pub use self::child::{ParseOrderError, run_child};
 
 /// Uploads that wait while another one is compiled; the next ones are sent away. Each keeps its component's bytes in memory.
 const MOST_WAITING: usize = 8;
-/// How much longer than it may compute a child may take: it gives way to all others on a busy machine.
-const WAIT_FACTOR: u32 = 2;
+/// How much longer than it may compute a child may take. It gives way to all others: with two busy processes on two cores, 80
+/// ms of compiling took up to 5 s. So this is there for a child that hangs, and for the rest counts what it has computed.
+/// Where the system does not count that, it is all there is.
+const WAIT_FACTOR: u32 = if cfg!(target_os = "linux") { 20 } else { 2 };
 /// How much more than the small ones the modules of the size class `large` get: twice the time, twice the memory.
 const LARGE_FACTOR: u32 = 2;
 /// Machine code is three times as large as what it was compiled from, at most four.

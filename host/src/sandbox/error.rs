@@ -47,7 +47,7 @@ pub enum CompileError {
     #[error("what the module says about itself is wrong: {0}")]
     Info(String),
     /// Worth another try.
-    #[error("too many modules are being compiled")]
+    #[error("the host is too busy to compile the module now")]
     Busy,
     #[error("the host is at fault: {0}")]
     Host(String),

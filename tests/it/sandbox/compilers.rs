@@ -74,7 +74,7 @@ async fn it_has_given_up_all_that_it_does_not_need() {
     // The process's name is in brackets and may hold anything; niceness is the 17th field after it.
     let stat = fs::read_to_string(process.join("stat")).unwrap();
     let niceness = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().to_owned();
-    assert_eq!(niceness, "19");
+    assert_eq!(niceness, "10");
     // These are closed to all but the system's administrator, since the child is not dumpable.
     if let Some(environment) = unless_closed(fs::read(process.join("environ"))) {
         assert_eq!(environment, b"");

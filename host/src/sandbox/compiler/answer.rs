@@ -46,7 +46,7 @@ pub(super) fn write(mut out: impl Write, compiled: &Result<Vec<u8>, CompileError
     out.flush()
 }
 
-/// The parent's part. `is_late`: it was killed because its time was over.
+/// The parent's part. `is_late`: it was killed though it had not computed for as long as it may.
 pub(super) fn judge(ended: io::Result<Ended>, is_late: bool) -> Result<Vec<u8>, CompileError> {
     let mut ended = ended.map_err(|error| CompileError::Host(format!("compiler: {error}")))?;
     if ended.is_too_long {
@@ -88,8 +88,10 @@ fn cause_of_death(ended: &Ended, is_late: bool) -> CompileError {
     // What Rust says where an allocation fails; it aborts then.
     let is_out_of_memory = ended.last_words.contains("memory allocation of");
     match find_signal(ended.status) {
-        _ if is_late => CompileError::CompileTime,
         Some(Ending::OutOfTime) => CompileError::CompileTime,
+        // It had no processor to compute on: that says nothing about the module.
+        _ if is_late && cfg!(target_os = "linux") => CompileError::Busy,
+        _ if is_late => CompileError::CompileTime,
         Some(Ending::Aborted) if is_out_of_memory => CompileError::CompileMemory,
         // Not by us: by a system that is short of memory.
         Some(Ending::Killed) => CompileError::CompileMemory,
@@ -194,6 +196,7 @@ mod tests {
         assert!(matches!(died(6, "stack overflow"), CompileError::Compiler(_)));
         assert!(matches!(died(11, ""), CompileError::Compiler(_)));
         assert!(matches!(died(101 << 8, "panicked"), CompileError::Compiler(why) if why.contains("101")));
-        assert_eq!(judge(Ok(ended(Vec::new(), 9, "")), true), Err(CompileError::CompileTime));
+        let late = |signal| judge(Ok(ended(Vec::new(), signal, "")), true).unwrap_err();
+        assert_eq!((late(9), late(24)), (CompileError::Busy, CompileError::CompileTime));
     }
 }
