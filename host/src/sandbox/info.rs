@@ -8,7 +8,7 @@ use super::bindings::twitchy::command::types as wit;
 use crate::domain::id::{ModuleDigest, ModuleName};
 use crate::domain::manifest::{Capability, Command, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
 use crate::setup::value::check_value;
-use crate::setup::words::check_word;
+use crate::setup::words::{check_word, is_line};
 
 const MOST_COMMANDS: usize = 32;
 const MOST_ALIASES: usize = 8;
@@ -75,7 +75,7 @@ fn parse_version(text: &str) -> Parsed<semver::Version> {
 }
 
 fn line(what: &str, text: String) -> Parsed<String> {
-    if text.chars().count() > LONGEST_TEXT || text.chars().any(char::is_control) {
+    if !is_line(&text, LONGEST_TEXT) {
         return wrong(format!("a {what} is one line of at most {LONGEST_TEXT} characters"));
     }
     Ok(text)
@@ -262,6 +262,8 @@ mod tests {
         refuses(|info| info.version = format!("1.2.3-{}", "a".repeat(100)), "too long");
         refuses(|info| info.summary = "two\nlines".into(), "one line");
         refuses(|info| info.summary = "a".repeat(201), "one line");
+        refuses(|info| info.summary = "safe \u{202e}efas\u{202c}".into(), "one line");
+        refuses(|info| info.summary = "two\u{2028}lines".into(), "one line");
         refuses(|info| info.commands[0].usage = "\u{7}".into(), "one line");
     }
 

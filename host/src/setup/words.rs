@@ -152,7 +152,7 @@ pub(crate) fn check_word(word: Command) -> Result<Command, String> {
         }
     }
     for text in [&word.usage, &word.summary] {
-        if text.chars().count() > LONGEST_TEXT || text.chars().any(char::is_control) {
+        if !is_line(text, LONGEST_TEXT) {
             return Err(format!("a usage or a summary is one line of at most {LONGEST_TEXT} characters"));
         }
     }
@@ -163,6 +163,13 @@ pub(crate) fn check_word(word: Command) -> Result<Command, String> {
         chatter_cooldown: word.chatter_cooldown.min(LONGEST_COOLDOWN),
         ..word
     })
+}
+
+/// One line of at most so many characters, none of which ends a line or turns the order of those around it. Other invisible
+/// ones are parts of emoji.
+pub(crate) fn is_line(text: &str, longest: usize) -> bool {
+    let misleads = |character: char| matches!(character, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    text.chars().count() <= longest && !text.chars().any(|character| character.is_control() || misleads(character))
 }
 
 pub(super) fn check_text_of_word(text: &str) -> Result<Box<str>, String> {
@@ -233,6 +240,13 @@ mod tests {
         }
         let summary = Command { summary: "two\nlines".to_owned(), ..command("fine") };
         assert!(matches!(claim(&shop(), summary), Err(WordError::Invalid(_))));
+        let turned = Command { usage: "[\u{202e}amount]".to_owned(), ..command("fine") };
+        assert!(matches!(claim(&shop(), turned), Err(WordError::Invalid(_))));
+        let emoji = Command {
+            summary: "from the \u{2764}\u{fe0f} of \u{1f468}\u{200d}\u{1f469}".to_owned(),
+            ..command("fine")
+        };
+        assert!(claim(&shop(), emoji).is_ok());
     }
 
     #[test]
