@@ -7,25 +7,22 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
+use super::Setup;
 use super::catalogue::{Catalogue, Listed};
 use super::powers::Powers;
-use super::{Setup, is_always_on, list_words};
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
-use crate::domain::manifest::{Manifest, ModuleSource};
+use crate::domain::manifest::Manifest;
 use crate::domain::principal::KeyId;
 use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
 use crate::store::StoreError;
 use crate::store::modules::VersionChange;
 
+mod check;
 mod plan;
 
 use plan::{Plan, with_changes};
 
-/// Uploaded modules of a host.
-const MOST_MODULES: usize = 4096;
-/// Versions of one module, withdrawn ones included: these are kept, so that nobody brings other bytes under their number.
-const MOST_VERSIONS: usize = 256;
 /// Channels that a refusal names.
 const MOST_NAMED: usize = 5;
 /// Channels that are told of a change before others on the thread have a turn.
@@ -324,39 +321,6 @@ impl Setup {
             }
         }
     }
-
-    /// The version that is there already with these very bytes.
-    fn check_publish(
-        &self,
-        catalogue: &Catalogue,
-        manifest: &Manifest,
-        by: Powers,
-        key: Option<&KeyId>,
-    ) -> Result<Option<UploadedVersion>, PublishError> {
-        let Manifest { name, version, digest, .. } = manifest;
-        if is_always_on(name) || matches!(catalogue.find(name), Some(Listed::Fixed(_))) {
-            return Err(PublishError::NameReserved(name.clone()));
-        }
-        let Some(module) = catalogue.find_uploaded(name) else {
-            let uploads = catalogue.list().filter(|(_, listed)| matches!(listed, Listed::Uploaded(_))).count();
-            let is_full = uploads >= MOST_MODULES;
-            return if is_full { Err(PublishError::Full("4096 modules")) } else { check_words(catalogue, manifest) };
-        };
-        if !may_publish(module, by, key) {
-            return Err(PublishError::NotPublisher(name.clone()));
-        }
-        if let Some(there) = module.find_digest(*digest) {
-            return Ok(Some(there.clone()));
-        }
-        if let Some(there) = module.find_version(version) {
-            let there = there.manifest.digest;
-            return Err(PublishError::VersionTaken { version: version.clone(), there, brought: *digest });
-        }
-        if module.versions.len() >= MOST_VERSIONS {
-            return Err(PublishError::Full("256 versions of a module"));
-        }
-        check_words(catalogue, manifest)
-    }
 }
 
 fn require_unused(running: &[ChannelId]) -> Result<(), ChangeVersionsError> {
@@ -365,17 +329,6 @@ fn require_unused(running: &[ChannelId]) -> Result<(), ChangeVersionsError> {
     }
     let channels = running.iter().take(MOST_NAMED).copied().collect();
     Err(ChangeVersionsError::InUse { channels, count: running.len() })
-}
-
-/// A bundled module's words stay its own even where it is off: a chatter knows them.
-fn check_words(catalogue: &Catalogue, manifest: &Manifest) -> Result<Option<UploadedVersion>, PublishError> {
-    let bundled = catalogue.list_fixed().filter(|there| there.source == ModuleSource::Bundled);
-    for there in bundled {
-        if let Some(word) = list_words(manifest).find(|word| list_words(there).any(|reserved| reserved == *word)) {
-            return Err(PublishError::WordReserved { word: word.clone(), module: there.name.clone() });
-        }
-    }
-    Ok(None)
 }
 
 fn may_publish(module: &UploadedModule, by: Powers, key: Option<&KeyId>) -> bool {

@@ -6,7 +6,7 @@ use super::super::NewChannelRules;
 use super::super::sample::{command, manifest, name};
 use super::*;
 use crate::domain::effect::Effect;
-use crate::domain::manifest::{Capability, Grants};
+use crate::domain::manifest::{Capability, Grants, ModuleSource};
 use crate::store::fixture::{CHANNEL, Fixture};
 
 const OTHER: ChannelId = ChannelId(8);
@@ -118,6 +118,30 @@ async fn the_same_bytes_are_one_version_and_other_bytes_need_another() {
     let expected = (ModuleDigest([1; 32]), ModuleDigest([2; 32]));
     assert!(matches!(taken, PublishError::VersionTaken { there, brought, .. } if (there, brought) == expected));
     host.check();
+}
+
+#[tokio::test]
+async fn a_creators_key_has_room_for_so_many_names_and_bytes_and_leaves_the_rest_to_others() {
+    let host = Host::open().await;
+    let module = |number: u8, bytes: u64| Manifest {
+        digest: ModuleDigest([number; 32]),
+        component_bytes: bytes,
+        source: ModuleSource::Uploaded,
+        ..manifest(&format!("module{number}"), Vec::new(), Vec::new())
+    };
+    for number in 0..64 {
+        host.publish(module(number, 1 << 20), Powers::Creator, ANN).await.unwrap();
+    }
+    let full = host.publish(module(64, 1), Powers::Creator, ANN).await;
+    assert_eq!(refused(full), "the host has no room for more than 64 modules of one API key");
+    let next = |bytes| Manifest { version: version("9.0.0"), digest: ModuleDigest([99; 32]), ..module(0, bytes) };
+    let full = host.publish(next((448 << 20) + 1), Powers::Creator, ANN).await;
+    assert_eq!(refused(full), "the host has no room for more than 512 MiB of one API key");
+    host.publish(next(448 << 20), Powers::Creator, ANN).await.unwrap();
+    host.publish(module(65, 512 << 20), Powers::Creator, BEN).await.unwrap();
+    host.publish(module(66, 1 << 30), Powers::Operator, ANN).await.unwrap();
+    // What is there already needs no room.
+    assert!(!host.publish(next(448 << 20), Powers::Creator, ANN).await.unwrap().is_new);
 }
 
 #[tokio::test]
