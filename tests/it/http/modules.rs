@@ -146,6 +146,24 @@ async fn a_version_has_its_bytes_for_ever() {
 }
 
 #[tokio::test]
+async fn of_two_that_come_at_once_one_is_the_version() {
+    let site = Site::open().await;
+    let other = another(guests::ECHO);
+    let (one, two) = tokio::join!(push(&site, &site.own, guests::ECHO), push(&site, &site.own, &other));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409]);
+    let refused = if one.status == 409 { &one } else { &two };
+    assert_eq!(refused.code(), "version_exists");
+    let (one, two) = tokio::join!(push(&site, &site.own, guests::COUNTER), push(&site, &site.own, guests::COUNTER));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 201]);
+    assert_eq!(one.json()["digest"], two.json()["digest"]);
+    site.close().await;
+}
+
+#[tokio::test]
 async fn a_name_belongs_to_the_key_that_brought_it() {
     let site = Site::open().await;
     assert_eq!(push(&site, &site.own, guests::ECHO).await.status, 201);

@@ -1,9 +1,11 @@
 //! Components that no compiler makes: well-formed, and too much of something.
 
 use wasm_encoder::{
-    BlockType, CodeSection, Component, ComponentExportKind, ComponentExportSection, ComponentInstanceSection,
-    DataSection, Function, FunctionSection, InstanceSection, Instruction, MemorySection, MemoryType, Module,
-    ModuleSection, NestedComponentSection, TypeSection, ValType,
+    BlockType, CodeSection, Component, ComponentExportKind, ComponentExportSection, ComponentImportSection,
+    ComponentInstanceSection, ComponentSectionId, ComponentTypeRef, ComponentTypeSection, ComponentValType,
+    CustomSection, DataSection, Function, FunctionSection, InstanceSection, InstanceType, Instruction, MemorySection,
+    MemoryType, Module, ModuleSection, NestedComponentSection, PrimitiveValType, RawSection, TypeBounds, TypeSection,
+    ValType,
 };
 
 type Body = Function;
@@ -171,4 +173,66 @@ fn read_length(bytes: &[u8], mut at: usize) -> (usize, usize) {
             return (length, at);
         }
     }
+}
+
+/// With a comment of so many bytes.
+pub(crate) fn commented(bytes: usize) -> Vec<u8> {
+    let mut component = Component::new();
+    component.section(&CustomSection { name: "comment".into(), data: vec![0; bytes].into() });
+    component.finish()
+}
+
+/// Empty instances under so many names of a length of their own.
+pub(crate) fn many_exports(count: usize, length: usize) -> Vec<u8> {
+    let (mut instances, mut exports) = (ComponentInstanceSection::new(), ComponentExportSection::new());
+    instances.export_items::<&str, [(&str, ComponentExportKind, u32); 0]>([]);
+    for number in 0..count {
+        exports.export(format!("a{number}{}", "a".repeat(length)).as_str(), ComponentExportKind::Instance, 0, None);
+    }
+    let mut component = Component::new();
+    component.section(&instances).section(&exports);
+    exporting(component)
+}
+
+/// An import under this name, of an instance with so many types that are all different.
+pub(crate) fn many_imported_types(import: &str, count: u32) -> Vec<u8> {
+    let mut instance = InstanceType::new();
+    for number in 0..count {
+        let fields = (0..4).map(|field| (format!("f{number}-{field}"), PrimitiveValType::String));
+        let fields: Vec<_> = fields.collect();
+        let fields = fields.iter().map(|(name, ty)| (name.as_str(), ComponentValType::Primitive(*ty)));
+        instance.ty().defined_type().record(fields);
+        instance.export(format!("t{number}").as_str(), ComponentTypeRef::Type(TypeBounds::Eq(2 * number)));
+    }
+    let mut types = ComponentTypeSection::new();
+    types.instance(&instance);
+    let mut imports = ComponentImportSection::new();
+    imports.import(import, ComponentTypeRef::Instance(0));
+    let mut component = Component::new();
+    component.section(&types).section(&imports);
+    exporting(component)
+}
+
+/// Each type a pair of the one before.
+pub(crate) fn doubling_types(import: &str, count: u32) -> Vec<u8> {
+    let mut instance = InstanceType::new();
+    instance.ty().defined_type().tuple([ComponentValType::Primitive(PrimitiveValType::String)]);
+    for number in 1..count {
+        instance.ty().defined_type().tuple([ComponentValType::Type(number - 1), ComponentValType::Type(number - 1)]);
+    }
+    instance.export("last", ComponentTypeRef::Type(TypeBounds::Eq(count - 1)));
+    let mut types = ComponentTypeSection::new();
+    types.instance(&instance);
+    let mut imports = ComponentImportSection::new();
+    imports.import(import, ComponentTypeRef::Instance(0));
+    let mut component = Component::new();
+    component.section(&types).section(&imports);
+    exporting(component)
+}
+
+/// What is a whole module of the contract, inside a component that has nothing of it.
+pub(crate) fn wrapped(component: &[u8]) -> Vec<u8> {
+    let mut outer = Component::new();
+    outer.section(&RawSection { id: ComponentSectionId::Component.into(), data: component });
+    outer.finish()
 }

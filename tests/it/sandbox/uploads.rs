@@ -80,11 +80,13 @@ async fn too_much_of_anything_is_refused_by_name() {
         (bytes::many_instances(1_000_000), "instances"),
         (bytes::many_types(100_000), "more than 5000 types"),
         (bytes::many_segments(100_000), "more than 10000 segments"),
+        (bytes::many_exports(2_001, 1), "more than 2000 exports"),
+        (bytes::commented(15 << 20), "bytes of custom sections"),
     ] {
         let error = refused(&fixture, &hostile).await;
         assert!(matches!(&error, CompileError::TooComplex(why) if why.contains(what)), "{what}: {error:?}");
     }
-    assert_eq!(fixture.sandbox.registry_counts().refused, [("over_ceiling", 11)].into());
+    assert_eq!(fixture.sandbox.registry_counts().refused, [("over_ceiling", 13)].into());
     fixture.answers_balance().await;
 }
 
@@ -100,6 +102,36 @@ async fn what_does_not_fit_the_contract_is_told_apart() {
     // It is compiled, and has nothing of what it says it has.
     let empty = refused(&fixture, &bytes::slow_to_compile(0)).await;
     assert!(matches!(empty, CompileError::Contract(_)), "{empty:?}");
+    fixture.answers_balance().await;
+}
+
+/// What the ceilings let through, since a few bytes of it stand for much: it ends in the child, or as quickly here.
+#[tokio::test]
+async fn what_is_little_and_stands_for_much_is_refused_all_the_same() {
+    let fixture = fresh(|_| {}).await;
+    let types = "twitchy:command/types@0.1.0";
+    for endless in [
+        bytes::doubling_types(types, 60),
+        bytes::many_imported_types(types, 100_000),
+        bytes::many_exports(1_900, 1),
+        bytes::many_exports(1, 100_001),
+    ] {
+        let error = refused(&fixture, &endless).await;
+        assert!(matches!(error, CompileError::Invalid(_)), "{error:?}");
+    }
+    // These are compiled, and have nothing of what they say they have; what the one is wrapped in says nothing.
+    for within in [
+        bytes::doubling_types(types, 18),
+        bytes::many_imported_types(types, 20_000),
+        bytes::many_exports(150, 90_000),
+        bytes::wrapped(guests::ECHO),
+    ] {
+        let error = refused(&fixture, &within).await;
+        assert!(matches!(&error, CompileError::Contract(why) if why.len() < 400), "{error:?}");
+    }
+    let long = bytes::many_imported_types(&format!("tests:moon/{}@0.1.0", "a".repeat(90_000)), 1);
+    let error = refused(&fixture, &long).await;
+    assert!(matches!(&error, CompileError::UnknownImport(name) if name.len() == 120), "{error:?}");
     fixture.answers_balance().await;
 }
 
