@@ -34,6 +34,8 @@ guests! {
     LOOPS_AFTER_HOST_CALL = "loops-after-host-call";
     /// Never returns.
     LOOPS_FOREVER = "loops-forever";
+    /// Behaves, unless `misbehaves in info by way of 0` in its bytes ends in another number.
+    MISBEHAVES_IN_INFO = "misbehaves-in-info";
     /// Calls itself until the stack is full.
     OVERFLOWS_STACK = "overflows-stack";
     /// Asks for its storage while it should only tell what it offers.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tests::guests;
 use twitchy::config::SandboxConfig;
 use twitchy::domain::manifest::SizeClass;
-use twitchy::sandbox::{Admitted, CompileError, Sandbox, Upload};
+use twitchy::sandbox::{Admitted, CompileError, InvokeError, Sandbox, Upload};
 
 use super::bytes;
 use super::fixture::{Fixture, Terms};
@@ -158,6 +158,37 @@ async fn what_cannot_say_what_it_offers_leaves_no_code() {
     let error = refused(&fixture, guests::READS_IN_INFO).await;
     assert!(matches!(error, CompileError::Run(_)), "{error:?}");
     assert_eq!(fixture.sandbox.registry_counts().compiled, 1);
+    fixture.answers_balance().await;
+}
+
+#[tokio::test]
+async fn what_misbehaves_when_it_is_asked_what_it_offers_ends_at_its_limits() {
+    let fixture = fresh(|_| {}).await;
+    let misbehaving = |misdeed: u8| {
+        let mut by_way_of = b"misbehaves in info by way of 0".to_vec();
+        let last = by_way_of.len() - 1;
+        by_way_of[last] = misdeed;
+        bytes::replaced(guests::MISBEHAVES_IN_INFO, b"misbehaves in info by way of 0", &by_way_of)
+    };
+    assert_eq!(refused(&fixture, &misbehaving(b'1')).await, CompileError::Run(InvokeError::Cpu));
+    for misdeed in [b'2', b'4'] {
+        let error = refused(&fixture, &misbehaving(misdeed)).await;
+        assert!(matches!(error, CompileError::Run(InvokeError::Trap(_))), "{error:?}");
+    }
+    // Touching so much memory takes time as well: whichever ends first.
+    let error = refused(&fixture, &misbehaving(b'3')).await;
+    assert!(matches!(error, CompileError::Run(InvokeError::Memory | InvokeError::Cpu)), "{error:?}");
+    for (misdeed, why) in [
+        (b'5', "more than 32 commands"),
+        (b'6', "the word \"twice\" is there twice"),
+        (b'7', "a command word is"),
+        (b'8', "module's name"),
+        (b'9', "version \"latest\""),
+    ] {
+        let error = refused(&fixture, &misbehaving(misdeed)).await;
+        assert!(matches!(&error, CompileError::Info(told) if told.contains(why)), "{error:?}");
+    }
+    admit(&fixture.sandbox, guests::MISBEHAVES_IN_INFO).await.unwrap();
     fixture.answers_balance().await;
 }
 
