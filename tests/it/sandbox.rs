@@ -2,7 +2,7 @@
 
 mod artefacts;
 pub(crate) mod bytes;
-mod compilers;
+pub(crate) mod compilers;
 pub(crate) mod fixture;
 mod hostile;
 mod loading;

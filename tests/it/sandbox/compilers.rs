@@ -36,7 +36,7 @@ async fn compiling(memory: usize) -> (Fixture, Admitting, PathBuf) {
 }
 
 /// The folder in /proc of the child with that order.
-fn find_child(memory: usize) -> Option<PathBuf> {
+pub(crate) fn find_child(memory: usize) -> Option<PathBuf> {
     let is_it = |path: &PathBuf| {
         let line = fs::read(path.join("cmdline")).unwrap_or_default();
         let mut arguments = line.split(|byte| *byte == 0);
