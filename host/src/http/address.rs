@@ -7,6 +7,8 @@ use axum::http::{HeaderMap, Uri, header};
 use crate::config::HttpConfig;
 use crate::config::http::{HostName, Network};
 
+const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
 /// The other end of the connection; the server puts it into each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
@@ -44,13 +46,18 @@ pub(super) fn find_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network
 }
 
 /// Whether it is certain that a request comes from an address of `[http] metrics_from`. What a proxy passed on is its
-/// caller's; where the proxy does not say whose, or is not trusted, it may be anybody's.
-pub(super) fn is_known(peer: IpAddr, headers: &HeaderMap, config: &HttpConfig) -> bool {
+/// caller's; where the proxy does not say whose, or is not trusted, it may be anybody's. So may what is meant for
+/// `public_url`: that is where others come in.
+pub(super) fn is_known(peer: IpAddr, uri: &Uri, headers: &HeaderMap, config: &HttpConfig) -> bool {
     let contain = |networks: &[Network], address| networks.iter().any(|network| network.contains(address));
     let trusted = &config.trusted_proxies;
     let is_forwarded = ["forwarded", "via", "x-forwarded-for"].iter().any(|name| headers.contains_key(*name));
     let address = find_address(peer, headers, trusted);
-    let is_certain = !contain(trusted, address) && (!is_forwarded || contain(trusted, peer));
+    let public = config.public_url.as_ref().map(|url| &url.host);
+    let is_public = public.is_some_and(|public| {
+        !THIS_MACHINE.contains(&public.as_str()) && find_host(uri, headers).as_ref() == Some(public)
+    });
+    let is_certain = !contain(trusted, address) && (!is_forwarded && !is_public || contain(trusted, peer));
     is_certain && contain(&config.metrics_from, address)
 }
 
@@ -69,20 +76,24 @@ impl Hosts {
         let mut hosts = config.hosts.clone();
         hosts.extend(config.public_url.as_ref().map(|url| url.host.clone()));
         hosts.extend(config.listen.map(|listen| listen.ip().into()));
-        hosts.extend(["localhost", "127.0.0.1", "[::1]"].iter().filter_map(|name| name.parse().ok()));
+        hosts.extend(THIS_MACHINE.iter().filter_map(|name| name.parse().ok()));
         Hosts(hosts)
     }
 
     pub(super) fn contain(&self, uri: &Uri, headers: &HeaderMap) -> bool {
-        // Two of them would be read differently by us and by a proxy.
-        let mut values = headers.get_all(header::HOST).iter();
-        let host = match (uri.host(), values.next(), values.next()) {
-            (_, _, Some(_)) => None,
-            (Some(host), ..) => host.parse::<HostName>().ok(),
-            (None, Some(value), None) => value.to_str().ok().and_then(parse_host),
-            (None, None, None) => None,
-        };
-        host.is_some_and(|host| self.0.contains(&host))
+        find_host(uri, headers).is_some_and(|host| self.0.contains(&host))
+    }
+}
+
+/// The host that a request is meant for.
+fn find_host(uri: &Uri, headers: &HeaderMap) -> Option<HostName> {
+    // Two of them would be read differently by us and by a proxy.
+    let mut values = headers.get_all(header::HOST).iter();
+    match (uri.host(), values.next(), values.next()) {
+        (_, _, Some(_)) => None,
+        (Some(host), ..) => host.parse::<HostName>().ok(),
+        (None, Some(value), None) => value.to_str().ok().and_then(parse_host),
+        (None, None, None) => None,
     }
 }
 

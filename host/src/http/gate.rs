@@ -41,6 +41,9 @@ const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Gate {
     hosts: Hosts,
     wrong_keys: Mutex<Buckets<AddressGroup>>,
+    /// Right keys, and where from they were shown: others at that address who try keys, or one that was revoked and is
+    /// still asked with, do not lock these out.
+    right_keys: Mutex<LruCache<(KeyId, AddressGroup), ()>>,
     without_key: Mutex<Buckets<AddressGroup>>,
     with_key: Mutex<Buckets<KeyId>>,
     under_way: UnderWay<KeyId>,
@@ -54,6 +57,7 @@ impl Gate {
         Gate {
             hosts: Hosts::new(config),
             wrong_keys: Mutex::new(Buckets::new(WRONG_KEYS, WRONG_KEY_EVERY, CALLERS)),
+            right_keys: Mutex::new(LruCache::new(CALLERS)),
             without_key: Mutex::new(without_key),
             with_key: Mutex::new(Buckets::new(config.burst, every(config.rate), CALLERS)),
             under_way: UnderWay::new(config.concurrency),
@@ -115,7 +119,9 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
         let now = api.now().instant;
         lock(&api.gate.without_key).take(group, now).map_err(ApiError::RateLimited)?;
         return match row? {
-            Some(row) if row.is_metrics() && is_known(peer.ip(), request.headers(), &api.config) => Ok((request, None)),
+            Some(row) if row.is_metrics() && is_known(peer.ip(), request.uri(), request.headers(), &api.config) => {
+                Ok((request, None))
+            }
             Some(row) if row.needs_key() => Err(ApiError::KeyMissing),
             _ => Ok((request, None)),
         };
@@ -157,17 +163,21 @@ fn find_token(headers: &HeaderMap) -> Option<Result<KeySecret, ()>> {
 /// The key that is shown, if it is valid.
 fn identify(api: &Api, group: AddressGroup, token: &Result<KeySecret, ()>) -> Result<ApiKey, ApiError> {
     let now = api.now();
-    lock(&api.gate.wrong_keys).check(&group, now.instant).map_err(ApiError::RateLimited)?;
+    let slowed = lock(&api.gate.wrong_keys).check(&group, now.instant);
+    let shown = token.as_ref().ok().map(|secret| (secret.id().clone(), group));
+    let was_right = shown.is_some_and(|shown| lock(&api.gate.right_keys).contains(&shown));
+    slowed.or_else(|wait| if was_right { Ok(()) } else { Err(ApiError::RateLimited(wait)) })?;
     let found = match token {
         Ok(secret) => api.store.find_api_key(secret.id())?.filter(|key| secret.opens(&key.digest)),
         Err(()) => None,
     };
     let Some(key) = found.filter(|key| key.is_valid(now.wall)) else {
-        // It had one a moment ago.
-        lock(&api.gate.wrong_keys).take(group, now.instant).ok();
+        // None is left where only a right key was waited for.
+        lock(&api.gate.wrong_keys).take(group, now.instant).map_err(ApiError::RateLimited)?;
         debug!("a wrong key was shown");
         return Err(ApiError::KeyInvalid);
     };
+    lock(&api.gate.right_keys).put((key.id.clone(), group), ());
     Ok(key)
 }
 
@@ -190,9 +200,9 @@ fn note_use(api: &Arc<Api>, key: &ApiKey) {
     }
 }
 
-/// The channel in the path; `Err` where there is none of that name.
+/// The channel in the path; `Err` where there can be none of that name, or the path cannot be read.
 async fn find_channel(request: &mut Request) -> Option<Result<ChannelId, ()>> {
-    let params = request.extract_parts::<RawPathParams>().await.ok()?;
+    let Ok(params) = request.extract_parts::<RawPathParams>().await else { return Some(Err(())) };
     let (_, id) = params.iter().find(|(name, _)| *name == "channel")?;
     Some(id.parse().map_err(|_| ()))
 }

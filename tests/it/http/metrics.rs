@@ -46,6 +46,22 @@ async fn a_proxy_on_this_machine_does_not_lend_its_address_to_its_callers() {
     site.close().await;
 }
 
+/// nginx adds no header of its own where it is not told to: but it passes on, or is often told to, which host was meant.
+#[tokio::test]
+async fn what_was_meant_for_the_public_name_came_from_outside() {
+    let public_url = |url: &str| HttpConfig { public_url: Some(url.parse().unwrap()), ..HttpConfig::default() };
+    let ask =
+        async |site: &Site, host| site.send(METRICS, "", &[("x-peer", "127.0.0.1:9"), ("host", host)], "").await.status;
+    let site = Site::with(public_url("https://bot.example")).await;
+    assert_eq!(ask(&site, "bot.example").await, 401);
+    assert_eq!(ask(&site, "BOT.example:443").await, 401);
+    assert_eq!(ask(&site, "localhost:8080").await, 200);
+    site.close().await;
+    let site = Site::with(public_url("http://localhost:8080")).await;
+    assert_eq!(ask(&site, "localhost:8080").await, 200, "a public name that only this machine has");
+    site.close().await;
+}
+
 #[tokio::test]
 async fn requests_are_counted_by_the_template_of_their_route() {
     let site = Site::open().await;
