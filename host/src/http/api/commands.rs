@@ -68,8 +68,9 @@ struct ClaimedChatter {
     display_name: Option<String>,
 }
 
-/// What is done with the answer.
+/// What is done with the answer. A dry run that is misspelt must not be a real one.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct CallQuery {
     /// Also say the replies there.
