@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tower::ServiceExt;
 use twitchy::config::HttpConfig;
 use twitchy::domain::id::ChannelId;
 use twitchy::domain::role::Role;
+use twitchy::http::address::Peer;
 use twitchy::http::serve;
 use twitchy::telemetry::HostEvent;
 
@@ -242,4 +245,20 @@ async fn listening_ends_with_the_host() {
     let ear = served.listen("", &served.site.operator).await;
     served.close().await;
     assert_eq!(ear.rest().await, "0\r\n\r\n");
+}
+
+#[tokio::test]
+async fn a_quiet_listeners_answer_ends_with_its_key_too() {
+    let site = Site::open().await;
+    let mut request = axum::http::Request::get("/api/v1/events").header("host", "localhost");
+    request = request.header("authorization", format!("Bearer {}", site.own));
+    let mut request = request.body(axum::body::Body::empty()).unwrap();
+    request.extensions_mut().insert(Peer(([192, 0, 2, 1], 5000).into()));
+    let heard = site.router.clone().oneshot(request).await.unwrap();
+    site.ask(&format!("DELETE /api/v1/keys/{}", &site.own[4..16]), &site.operator).await;
+    site.house.clock.advance(Duration::from_secs(10));
+    tokio::time::pause();
+    let said = heard.into_body().collect().await.unwrap().to_bytes();
+    assert!(said.is_empty(), "{said:?}");
+    site.close().await;
 }

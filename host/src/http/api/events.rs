@@ -14,6 +14,7 @@ use axum::http::HeaderName;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use tokio::time::sleep;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
@@ -37,8 +38,9 @@ const LISTENERS_OF_KEY: usize = 4;
 const LISTENERS: usize = 64;
 /// A proxy takes a connection for dead on which nothing is said for a minute.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
-/// How long a key that was revoked may go on listening.
+/// How long a key that was revoked may go on listening, and how long it keeps its place where nothing happens.
 const KEY_CHECKED_EVERY: Duration = Duration::from_secs(1);
+const QUIET_KEY_CHECKED_EVERY: Duration = Duration::from_secs(10);
 
 const KINDS: [&str; 3] = ["invocation", "module", "connection"];
 
@@ -186,11 +188,12 @@ impl Listener {
                 () = self.stop.cancelled() => return None,
                 said = hear(&mut self.texts) => self.tell_text(said?),
                 heard = self.events.next() => self.tell_event(heard?),
+                () = sleep(QUIET_KEY_CHECKED_EVERY) => None,
             };
-            let Some(told) = told else { continue };
             if !self.may_listen() {
                 return None;
             }
+            let Some(told) = told else { continue };
             self.told += 1;
             let event = Event::default().id(self.told.to_string()).event(told.name).data(told.data);
             return Some((event, self));
