@@ -23,6 +23,7 @@ use crate::http::error::{ApiError, WrongValue};
 use crate::http::idempotency::{IdempotencyKey, answer_once};
 use crate::http::key::write_hex;
 use crate::http::principal::Principal;
+use crate::store::audit::CALL;
 
 mod change;
 
@@ -203,7 +204,7 @@ async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Ca
         Err(_) => return called,
     };
     let stamp = Stamp { by, ..stamp };
-    let noted = api.store.note_change(stamp, "call-command", Some(channel), word, None, Some(outcome.to_owned()));
+    let noted = api.store.note_change(stamp, CALL, Some(channel), word, None, Some(outcome.to_owned()));
     if let Err(error) = noted.await {
         error!(%error, %channel, "a call over HTTP is missing in the audit");
     }
