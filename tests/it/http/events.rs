@@ -250,15 +250,36 @@ async fn listening_ends_with_the_host() {
 #[tokio::test]
 async fn a_quiet_listeners_answer_ends_with_its_key_too() {
     let site = Site::open().await;
-    let mut request = axum::http::Request::get("/api/v1/events").header("host", "localhost");
-    request = request.header("authorization", format!("Bearer {}", site.own));
-    let mut request = request.body(axum::body::Body::empty()).unwrap();
-    request.extensions_mut().insert(Peer(([192, 0, 2, 1], 5000).into()));
-    let heard = site.router.clone().oneshot(request).await.unwrap();
+    let heard = listen(&site, &site.own).await;
     site.ask(&format!("DELETE /api/v1/keys/{}", &site.own[4..16]), &site.operator).await;
     site.house.clock.advance(Duration::from_secs(10));
     tokio::time::pause();
     let said = heard.into_body().collect().await.unwrap().to_bytes();
     assert!(said.is_empty(), "{said:?}");
     site.close().await;
+}
+
+#[tokio::test]
+async fn however_many_creators_listen_there_is_a_place_for_the_operator() {
+    let site = Site::open().await;
+    let mut ears = Vec::new();
+    for number in 0..17 {
+        let key = site.make_key(&format!("channel:{}", 1000 + number), None).await;
+        for _ in 0..4 {
+            ears.push(listen(&site, &key).await);
+        }
+    }
+    let statuses: Vec<u16> = ears.iter().map(|ear| ear.status().as_u16()).collect();
+    assert_eq!((statuses.iter().filter(|status| **status == 200).count(), statuses[67]), (64, 429));
+    assert_eq!(listen(&site, &site.operator).await.status(), 200);
+    site.close().await;
+}
+
+/// In memory; nothing is read of the answer.
+async fn listen(site: &Site, key: &str) -> axum::response::Response {
+    let request = axum::http::Request::get("/api/v1/events").header("host", "localhost");
+    let request = request.header("authorization", format!("Bearer {key}"));
+    let mut request = request.body(axum::body::Body::empty()).unwrap();
+    request.extensions_mut().insert(Peer(([192, 0, 2, 1], 5000).into()));
+    site.router.clone().oneshot(request).await.unwrap()
 }

@@ -36,11 +36,14 @@ use crate::setup::publishing::Published;
 const MOST: usize = 4;
 /// Of one key, so that no other has to wait for its slow connections.
 const MOST_OF_A_KEY: usize = 2;
+/// Of all keys of channels: whatever they do, there is a place for the operator.
+const MOST_OF_CREATORS: usize = MOST - 1;
 
 /// What holds uploads back.
 pub(in crate::http) struct Uploads {
     places: Arc<Semaphore>,
     of_key: UnderWay<KeyId>,
+    of_creators: UnderWay<()>,
     /// Held from the saved bytes to the version: who cleans up after a refusal takes away nothing of another upload.
     publishing: tokio::sync::Mutex<()>,
 }
@@ -48,7 +51,7 @@ pub(in crate::http) struct Uploads {
 /// The place of one upload, until the last copy is dropped.
 #[derive(Clone)]
 struct UploadPlace {
-    _held: Arc<(Place<KeyId>, OwnedSemaphorePermit)>,
+    _held: Arc<(Place<KeyId>, Option<Place<()>>, OwnedSemaphorePermit)>,
 }
 
 impl Default for Uploads {
@@ -56,6 +59,7 @@ impl Default for Uploads {
         Uploads {
             places: Arc::new(Semaphore::new(MOST)),
             of_key: UnderWay::new(MOST_OF_A_KEY),
+            of_creators: UnderWay::new(MOST_OF_CREATORS),
             publishing: tokio::sync::Mutex::default(),
         }
     }
@@ -75,8 +79,12 @@ pub(super) async fn hold_place(State(api): State<Arc<Api>>, mut request: Request
 fn enter(api: &Api, request: &Request) -> Result<UploadPlace, ApiError> {
     let principal: &Principal = request.extensions().get().ok_or(ApiError::KeyMissing)?;
     let of_key = api.uploads.of_key.enter(principal.key_id()).ok_or(ApiError::RateLimited(BUSY_FOR))?;
+    let of_creators = match principal.is_operator() {
+        true => None,
+        false => Some(api.uploads.of_creators.enter(&()).ok_or(ApiError::Busy(BUSY_FOR))?),
+    };
     let place = api.uploads.places.clone().try_acquire_owned().map_err(|_| ApiError::Busy(BUSY_FOR))?;
-    Ok(UploadPlace { _held: Arc::new((of_key, place)) })
+    Ok(UploadPlace { _held: Arc::new((of_key, of_creators, place)) })
 }
 
 /// The most that any upload may have here, in bytes.
