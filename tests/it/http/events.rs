@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_stream::StreamExt;
 use tower::ServiceExt;
 use twitchy::config::HttpConfig;
 use twitchy::domain::id::ChannelId;
@@ -272,6 +273,29 @@ async fn however_many_creators_listen_there_is_a_place_for_the_operator() {
     let statuses: Vec<u16> = ears.iter().map(|ear| ear.status().as_u16()).collect();
     assert_eq!((statuses.iter().filter(|status| **status == 200).count(), statuses[67]), (64, 429));
     assert_eq!(listen(&site, &site.operator).await.status(), 200);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn events_are_written_as_they_always_were() {
+    let site = Site::open().await;
+    let heard = listen(&site, &site.operator).await;
+    let (module, version) = ("dice".parse().unwrap(), semver::Version::new(1, 0, 0));
+    let blown = HostEvent::Module { module, version, channel: Some(ChannelId(100)), change: "blown" };
+    let telemetry = &site.house.telemetry;
+    telemetry.note(blown);
+    telemetry.note(HostEvent::Connection { account: "mybot".into(), state: "online" });
+    let mut frames = heard.into_body().into_data_stream();
+    let mut said = String::new();
+    for _ in 0..2 {
+        said += std::str::from_utf8(&frames.next().await.unwrap().unwrap()).unwrap();
+    }
+    assert_eq!(
+        said,
+        "id: 1\nevent: module\ndata: {\"at\":\"2026-09-21T12:00:00Z\",\"module\":\"dice\",\"version\":\"1.0.0\",\
+         \"channel\":\"100\",\"change\":\"blown\"}\n\n\
+         id: 2\nevent: connection\ndata: {\"at\":\"2026-09-21T12:00:00Z\",\"account\":\"mybot\",\"state\":\"online\"}\n\n"
+    );
     site.close().await;
 }
 
