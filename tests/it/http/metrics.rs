@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
+use tests::guests;
 use twitchy::config::HttpConfig;
 
 use super::harness::Site;
@@ -82,5 +84,21 @@ async fn requests_are_counted_by_the_template_of_their_route() {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
     assert!(!text.contains("ffffffffffff") && !text.contains("/no/such/path"));
+    site.close().await;
+}
+
+#[tokio::test]
+async fn uploads_are_counted_by_what_became_of_them() {
+    let site = Site::open().await;
+    let upload = async |bytes: &'static [u8]| {
+        let headers = [("content-type", "application/wasm")];
+        site.send_body("POST /api/v1/modules", &site.own, &headers, Body::from(bytes)).await.status
+    };
+    assert_eq!([upload(guests::ECHO).await, upload(guests::ECHO).await, upload(b"hello").await], [201, 200, 422]);
+    let text = site.ask(METRICS, &site.operator).await.body;
+    for result in ["accepted", "unchanged", "invalid_component"] {
+        let line = format!("twitchy_uploads_total{{result=\"{result}\"}} 1");
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
     site.close().await;
 }

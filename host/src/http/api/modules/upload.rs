@@ -123,24 +123,13 @@ pub(super) async fn upload_module(
     principal: Principal,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (mut parts, body) = request.into_parts();
-    let place = parts.extensions.get::<UploadPlace>().cloned().ok_or(ApiError::Internal)?;
-    let Query(UploadQuery { class }) = Query::from_request_parts(&mut parts, &api).await?;
-    if !has_content_type(&parts.headers, WASM) {
-        return Err(ApiError::UnsupportedMediaType(WASM));
-    }
-    let size = class.into();
-    let limit = api.sandbox.find_upload_limit(size).map_err(|error| refuse_component(&error))?;
-    let bytes = read(body, limit).await?;
-    let admitted = api.sandbox.admit(Upload { bytes, size }).await.map_err(|error| refuse_component(&error))?;
-    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
-    // What is begun here goes through even if the caller hangs up: a version that is known must be offered, too.
-    let publishing = tokio::spawn(async move {
-        let published = publish(&api, admitted, by, stamp).await;
-        drop(place);
-        published
+    let uploaded = upload(&api, &principal, request).await;
+    api.telemetry.note_upload(match &uploaded {
+        Ok(published) if published.is_new => "accepted",
+        Ok(_) => "unchanged",
+        Err(error) => error.code(),
     });
-    let Published { version, is_new } = publishing.await.map_err(|_| ApiError::Internal)??;
+    let Published { version, is_new } = uploaded?;
     let shown = Json(VersionDetail::show(&version));
     if !is_new {
         return Ok(shown.into_response());
@@ -148,6 +137,28 @@ pub(super) async fn upload_module(
     let manifest = &version.manifest;
     let location = format!("/api/v1/modules/{}/versions/{}", manifest.name, manifest.version);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], shown).into_response())
+}
+
+async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Result<Published, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let place = parts.extensions.get::<UploadPlace>().cloned().ok_or(ApiError::Internal)?;
+    let Query(UploadQuery { class }) = Query::from_request_parts(&mut parts, api).await?;
+    if !has_content_type(&parts.headers, WASM) {
+        return Err(ApiError::UnsupportedMediaType(WASM));
+    }
+    let size = class.into();
+    let limit = api.sandbox.find_upload_limit(size).map_err(|error| refuse_component(&error))?;
+    let bytes = read(body, limit).await?;
+    let admitted = api.sandbox.admit(Upload { bytes, size }).await.map_err(|error| refuse_component(&error))?;
+    let (by, stamp) = (powers_of(principal), principal.stamp(api.now().wall));
+    let api = api.clone();
+    // What is begun here goes through even if the caller hangs up: a version that is known must be offered, too.
+    let publishing = tokio::spawn(async move {
+        let published = publish(&api, admitted, by, stamp).await;
+        drop(place);
+        published
+    });
+    publishing.await.map_err(|_| ApiError::Internal)?
 }
 
 /// Counted as it arrives, and by what its head promises.
