@@ -61,6 +61,16 @@ pub(super) fn is_known(peer: IpAddr, uri: &Uri, headers: &HeaderMap, config: &Ht
     is_certain && contain(&config.metrics_from, address)
 }
 
+/// Whether it looks as if a proxy of ours were missing in `trusted_proxies`, so that all its callers count as one: then
+/// they share one rate, and the audit has the proxy's address. Strangers may write such a header themselves, but not from here.
+pub(super) fn is_unknown_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> bool {
+    let is_near = match peer.to_canonical() {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
+    };
+    is_near && headers.contains_key("x-forwarded-for") && !trusted.iter().any(|network| network.contains(peer))
+}
+
 /// Some proxies write the port, too.
 fn parse_forwarded(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
@@ -151,6 +161,19 @@ mod tests {
         assert_ne!(group("2001:db8::1"), group("2001:db8:0:1::1"));
         assert_eq!(group("1.2.3.4"), group("::ffff:1.2.3.4"));
         assert_ne!(group("1.2.3.4"), group("1.2.3.5"));
+    }
+
+    #[test]
+    fn a_proxy_that_nobody_named_is_noticed() {
+        let is_unknown = |peer: &str, name: &'static str| {
+            let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static("1.1.1.1"))]);
+            is_unknown_proxy(peer.parse().unwrap(), &headers, &["10.0.0.1".parse().unwrap()])
+        };
+        for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.2", "172.17.0.1", "fd00::1"] {
+            assert!(is_unknown(peer, "x-forwarded-for"), "{peer}");
+        }
+        assert!(!is_unknown("10.0.0.1", "x-forwarded-for") && !is_unknown("127.0.0.1", "accept"));
+        assert!(!is_unknown("9.9.9.9", "x-forwarded-for"), "a stranger's word");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
@@ -14,11 +14,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::body::{Frame, SizeHint};
 use lru::LruCache;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use super::Api;
 use super::access::{self, Row};
-use super::address::{AddressGroup, Hosts, Peer, find_address, is_known};
+use super::address::{AddressGroup, Hosts, Peer, find_address, is_known, is_unknown_proxy};
 use super::error::ApiError;
 use super::key::KeySecret;
 use super::principal::Principal;
@@ -48,6 +48,7 @@ pub(super) struct Gate {
     with_key: Mutex<Buckets<KeyId>>,
     under_way: UnderWay<KeyId>,
     uses: Mutex<LruCache<KeyId, SystemTime>>,
+    tell_of_proxy: Once,
 }
 
 impl Gate {
@@ -62,6 +63,7 @@ impl Gate {
             with_key: Mutex::new(Buckets::new(config.burst, every(config.rate), CALLERS)),
             under_way: UnderWay::new(config.concurrency),
             uses: Mutex::new(LruCache::new(CALLERS)),
+            tell_of_proxy: Once::new(),
         }
     }
 
@@ -109,6 +111,11 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
     };
     let address = find_address(peer.ip(), request.headers(), &api.config.trusted_proxies);
     let group = AddressGroup::from(address);
+    if is_unknown_proxy(peer.ip(), request.headers(), &api.config.trusted_proxies) {
+        api.gate.tell_of_proxy.call_once(|| {
+            warn!(peer = %peer.ip(), "a proxy is not in http.trusted_proxies: whoever comes through it counts as one caller");
+        });
+    }
     let row = find_row(&request);
     let token = match row {
         Ok(Some(row)) if row.needs_key() => find_token(request.headers()),
