@@ -19,8 +19,10 @@ use super::{Api, api, docs, document, gate, health};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What every answer says that does not say otherwise: nothing of the API is kept, guessed at, framed or run by a browser.
-const ALWAYS: [(HeaderName, &str); 4] = [
+/// What every answer says that does not say otherwise: nothing of the API is kept, guessed at, framed or run by a browser, or
+/// brought into the process of another site's page (the metrics need no key on this machine).
+const ALWAYS: [(HeaderName, &str); 5] = [
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (

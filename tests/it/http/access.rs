@@ -147,6 +147,7 @@ async fn every_answer_wears_its_headers() {
         assert_eq!(answer.header("cache-control"), "no-store", "{request}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{request}");
         assert_eq!(answer.header("referrer-policy"), "no-referrer", "{request}");
+        assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{request}");
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'"), "{request}");
         assert_eq!(answer.header("x-request-id").len(), 16, "{request}");
     }
