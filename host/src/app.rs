@@ -30,6 +30,7 @@ use crate::joining::JoinPolicy;
 use crate::sandbox::Sandbox;
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
+use crate::store::audit::AuditKept;
 use crate::telemetry::Telemetry;
 use crate::telemetry::reading::Readings;
 use crate::twitch::account::{Account, AccountState};
@@ -110,6 +111,7 @@ impl App {
     pub async fn start<C: Credentials>(config: Config, surroundings: Surroundings<C>) -> anyhow::Result<App> {
         let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir } = surroundings;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
+        store.limit_audit(AuditKept { changes: config.audit.keep, calls: config.audit.keep_calls });
         let listening = http::listen(&config.http).await?;
         let foundation =
             Foundation { store: store.clone(), clock: clock.clone(), new_channels, join_policy, cache_dir };

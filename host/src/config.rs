@@ -36,6 +36,7 @@ pub struct Config {
     pub modules: ModulesConfig,
     pub telemetry: TelemetryConfig,
     pub fuse: FuseConfig,
+    pub audit: AuditConfig,
     pub http: HttpConfig,
 }
 
@@ -89,6 +90,7 @@ impl Default for Config {
             modules: ModulesConfig::default(),
             telemetry: TelemetryConfig::default(),
             fuse: FuseConfig::default(),
+            audit: AuditConfig::default(),
             http: HttpConfig::default(),
         }
     }
@@ -321,6 +323,21 @@ pub struct FuseConfig {
     pub new_for: Duration,
     /// Whether a version that is broken everywhere is withdrawn.
     pub roll_back: bool,
+}
+
+/// For how long it is known who changed what; None: for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditConfig {
+    pub keep: Option<Duration>,
+    /// Calls of commands over HTTP, each of which is a line too.
+    pub keep_calls: Option<Duration>,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        let days = |days: u64| Some(Duration::from_secs(days * 24 * 60 * 60));
+        Self { keep: days(365), keep_calls: days(30) }
+    }
 }
 
 impl Default for FuseConfig {

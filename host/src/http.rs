@@ -37,6 +37,7 @@ pub mod precondition;
 pub mod principal;
 mod router;
 mod server;
+mod stall;
 mod throttle;
 pub mod timestamp;
 

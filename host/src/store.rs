@@ -6,7 +6,7 @@
 
 pub mod accounts;
 pub mod api_keys;
-mod audit;
+pub mod audit;
 mod changes;
 pub mod chatters;
 mod columns;
@@ -23,6 +23,7 @@ mod migrate;
 pub mod modules;
 mod open;
 mod outcomes;
+mod purge;
 mod readers;
 mod scopes;
 pub mod secrets;
@@ -34,10 +35,11 @@ pub mod wanted;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
+use self::audit::AuditKept;
 use self::open::Lock;
 use self::readers::Readers;
 use self::writer::Writer;
@@ -54,6 +56,7 @@ pub struct Store {
     writer: Writer,
     wanted_changes: watch::Sender<u64>,
     clock: Arc<dyn Clock>,
+    audit_kept: Arc<OnceLock<AuditKept>>,
     _lock: Lock,
 }
 

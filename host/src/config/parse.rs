@@ -1,6 +1,7 @@
 //! The file's text -> [`Config`]: every key that there is, table by table.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -8,14 +9,16 @@ use toml::de::{DeTable, DeValue};
 use super::section::{Problem, Problems, Section, find_nearest};
 use super::value::{CountOrAuto, Listen, Name, OrOff, PublicUrlOrAuto, Ratio, ReadValue, Size, VariableName};
 use super::{
-    AccountConfig, ChannelsConfig, Config, FuseConfig, HttpConfig, LimitsConfig, ModulesConfig, SandboxConfig,
-    SeedChannel, TelemetryConfig, TokenSource, TwitchConfig, WebConfig,
+    AccountConfig, AuditConfig, ChannelsConfig, Config, FuseConfig, HttpConfig, LimitsConfig, ModulesConfig,
+    SandboxConfig, SeedChannel, TelemetryConfig, TokenSource, TwitchConfig, WebConfig,
 };
 use crate::domain::id::Login;
 
 const ACCOUNTS: &str = "must be tables: write login and token_env below a line [[accounts]]";
 const UNLIMITED: &str = "may be false only where twitch.irc_server is a tcp:// server on this machine: speaking to Twitch without its \
                          limits earns the account a ban";
+/// A slip of the keyboard must not cost the whole audit.
+const LEAST_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// The fuse remembers as many: of faults in a channel, and of channels.
 const MOST_FAULTS: usize = 64;
 const JOIN: &str = "must be a list such as [\"shop\", { login = \"cafe\", account = \"otherbot\" }]";
@@ -52,9 +55,10 @@ fn read_file(mut file: Section<'_, '_>, folder: &Path) -> Config {
     let modules = read_modules(file.section("modules"), folder);
     let telemetry = read_telemetry(file.section("telemetry"), defaults.telemetry);
     let fuse = read_fuse(file.section("fuse"), &defaults.fuse);
+    let audit = read_audit(file.section("audit"), defaults.audit);
     let http = read_http(file.section("http"), defaults.http);
     file.finish();
-    Config { data_dir, twitch, accounts, channels, limits, sandbox, web, modules, telemetry, fuse, http }
+    Config { data_dir, twitch, accounts, channels, limits, sandbox, web, modules, telemetry, fuse, audit, http }
 }
 
 fn read_twitch(mut section: Section<'_, '_>, defaults: TwitchConfig) -> TwitchConfig {
@@ -254,6 +258,18 @@ fn read_fuse(mut section: Section<'_, '_>, defaults: &FuseConfig) -> FuseConfig 
     fuse
 }
 
+fn read_audit(mut section: Section<'_, '_>, defaults: AuditConfig) -> AuditConfig {
+    let audit = AuditConfig {
+        keep: section.take("keep", OrOff(defaults.keep)).0,
+        keep_calls: section.take("keep_calls", OrOff(defaults.keep_calls)).0,
+    };
+    let least = |kept: Option<Duration>| kept.is_none_or(|kept| kept >= LEAST_KEPT);
+    section.check("keep", least(audit.keep), "must not be less than \"1d\"");
+    section.check("keep_calls", least(audit.keep_calls), "must not be less than \"1d\"");
+    section.finish();
+    audit
+}
+
 fn read_http(mut section: Section<'_, '_>, defaults: HttpConfig) -> HttpConfig {
     let http = HttpConfig {
         listen: section.take("listen", Listen(defaults.listen)).0,
@@ -395,7 +411,7 @@ mod tests {
                 "1: data_dir must be a path in quotes",
                 "3: sandbox.slots must be a whole number from 1, not 0",
                 "5: limits.window must be a time with its unit, longer than nothing, such as \"50ms\", \"30s\", \
-                 \"10m\" or \"1h\", not \"30\"",
+                 \"10m\", \"1h\" or \"2d\", not \"30\"",
                 "6: unknown key \"mesages\" in [limits], did you mean \"messages\"?",
             ]
         );

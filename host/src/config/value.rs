@@ -85,7 +85,7 @@ impl ReadValue for Ratio {
 
 impl ReadValue for Duration {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let valid = "a time with its unit, longer than nothing, such as \"50ms\", \"30s\", \"10m\" or \"1h\"";
+        let valid = "a time with its unit, longer than nothing, such as \"50ms\", \"30s\", \"10m\", \"1h\" or \"2d\"";
         value.as_str().and_then(parse_duration).ok_or_else(|| must_be(valid, value))
     }
 }
@@ -97,6 +97,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
         "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
+        "d" => 24 * 3_600_000,
         _ => return None,
     };
     // A year is more than any of these times is good for, and adding it to a moment cannot overflow.
@@ -281,7 +282,10 @@ mod tests {
         assert_eq!(parse_duration("90 s"), Some(Duration::from_secs(90)));
         assert_eq!(parse_duration("10m"), Some(Duration::from_secs(600)));
         assert_eq!(parse_duration("1h"), Some(Duration::from_secs(3600)));
-        for bad in ["", "30", "s", "-1s", "1.5s", "30 sec", "30S", "0s", "99999999999999999999s", "9999999h", "1s2s"] {
+        assert_eq!(parse_duration("2d"), Some(Duration::from_secs(48 * 3600)));
+        for bad in
+            ["367d", "", "30", "s", "-1s", "1.5s", "30 sec", "30S", "0s", "99999999999999999999s", "9999999h", "1s2s"]
+        {
             assert_eq!(parse_duration(bad), None, "{bad:?}");
         }
     }

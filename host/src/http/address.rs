@@ -7,6 +7,8 @@ use axum::http::{HeaderMap, Uri, header};
 use crate::config::HttpConfig;
 use crate::config::http::{HostName, Network};
 
+const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
 /// The other end of the connection; the server puts it into each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
@@ -44,14 +46,29 @@ pub(super) fn find_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network
 }
 
 /// Whether it is certain that a request comes from an address of `[http] metrics_from`. What a proxy passed on is its
-/// caller's; where the proxy does not say whose, or is not trusted, it may be anybody's.
-pub(super) fn is_known(peer: IpAddr, headers: &HeaderMap, config: &HttpConfig) -> bool {
+/// caller's; where the proxy does not say whose, or is not trusted, it may be anybody's. So may what is meant for
+/// `public_url`: that is where others come in.
+pub(super) fn is_known(peer: IpAddr, uri: &Uri, headers: &HeaderMap, config: &HttpConfig) -> bool {
     let contain = |networks: &[Network], address| networks.iter().any(|network| network.contains(address));
     let trusted = &config.trusted_proxies;
     let is_forwarded = ["forwarded", "via", "x-forwarded-for"].iter().any(|name| headers.contains_key(*name));
     let address = find_address(peer, headers, trusted);
-    let is_certain = !contain(trusted, address) && (!is_forwarded || contain(trusted, peer));
+    let public = config.public_url.as_ref().map(|url| &url.host);
+    let is_public = public.is_some_and(|public| {
+        !THIS_MACHINE.contains(&public.as_str()) && find_host(uri, headers).as_ref() == Some(public)
+    });
+    let is_certain = !contain(trusted, address) && (!is_forwarded && !is_public || contain(trusted, peer));
     is_certain && contain(&config.metrics_from, address)
+}
+
+/// Whether it looks as if a proxy of ours were missing in `trusted_proxies`, so that all its callers count as one: then
+/// they share one rate, and the audit has the proxy's address. Strangers may write such a header themselves, but not from here.
+pub(super) fn is_unknown_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> bool {
+    let is_near = match peer.to_canonical() {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
+    };
+    is_near && headers.contains_key("x-forwarded-for") && !trusted.iter().any(|network| network.contains(peer))
 }
 
 /// Some proxies write the port, too.
@@ -69,20 +86,24 @@ impl Hosts {
         let mut hosts = config.hosts.clone();
         hosts.extend(config.public_url.as_ref().map(|url| url.host.clone()));
         hosts.extend(config.listen.map(|listen| listen.ip().into()));
-        hosts.extend(["localhost", "127.0.0.1", "[::1]"].iter().filter_map(|name| name.parse().ok()));
+        hosts.extend(THIS_MACHINE.iter().filter_map(|name| name.parse().ok()));
         Hosts(hosts)
     }
 
     pub(super) fn contain(&self, uri: &Uri, headers: &HeaderMap) -> bool {
-        // Two of them would be read differently by us and by a proxy.
-        let mut values = headers.get_all(header::HOST).iter();
-        let host = match (uri.host(), values.next(), values.next()) {
-            (_, _, Some(_)) => None,
-            (Some(host), ..) => host.parse::<HostName>().ok(),
-            (None, Some(value), None) => value.to_str().ok().and_then(parse_host),
-            (None, None, None) => None,
-        };
-        host.is_some_and(|host| self.0.contains(&host))
+        find_host(uri, headers).is_some_and(|host| self.0.contains(&host))
+    }
+}
+
+/// The host that a request is meant for.
+fn find_host(uri: &Uri, headers: &HeaderMap) -> Option<HostName> {
+    // Two of them would be read differently by us and by a proxy.
+    let mut values = headers.get_all(header::HOST).iter();
+    match (uri.host(), values.next(), values.next()) {
+        (_, _, Some(_)) => None,
+        (Some(host), ..) => host.parse::<HostName>().ok(),
+        (None, Some(value), None) => value.to_str().ok().and_then(parse_host),
+        (None, None, None) => None,
     }
 }
 
@@ -140,6 +161,19 @@ mod tests {
         assert_ne!(group("2001:db8::1"), group("2001:db8:0:1::1"));
         assert_eq!(group("1.2.3.4"), group("::ffff:1.2.3.4"));
         assert_ne!(group("1.2.3.4"), group("1.2.3.5"));
+    }
+
+    #[test]
+    fn a_proxy_that_nobody_named_is_noticed() {
+        let is_unknown = |peer: &str, name: &'static str| {
+            let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static("1.1.1.1"))]);
+            is_unknown_proxy(peer.parse().unwrap(), &headers, &["10.0.0.1".parse().unwrap()])
+        };
+        for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.2", "172.17.0.1", "fd00::1"] {
+            assert!(is_unknown(peer, "x-forwarded-for"), "{peer}");
+        }
+        assert!(!is_unknown("10.0.0.1", "x-forwarded-for") && !is_unknown("127.0.0.1", "accept"));
+        assert!(!is_unknown("9.9.9.9", "x-forwarded-for"), "a stranger's word");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
@@ -14,11 +14,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::body::{Frame, SizeHint};
 use lru::LruCache;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use super::Api;
 use super::access::{self, Row};
-use super::address::{AddressGroup, Hosts, Peer, find_address, is_known};
+use super::address::{AddressGroup, Hosts, Peer, find_address, is_known, is_unknown_proxy};
 use super::error::ApiError;
 use super::key::KeySecret;
 use super::principal::Principal;
@@ -41,10 +41,14 @@ const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Gate {
     hosts: Hosts,
     wrong_keys: Mutex<Buckets<AddressGroup>>,
+    /// Right keys, and where from they were shown: others at that address who try keys, or one that was revoked and is
+    /// still asked with, do not lock these out.
+    right_keys: Mutex<LruCache<(KeyId, AddressGroup), ()>>,
     without_key: Mutex<Buckets<AddressGroup>>,
     with_key: Mutex<Buckets<KeyId>>,
     under_way: UnderWay<KeyId>,
     uses: Mutex<LruCache<KeyId, SystemTime>>,
+    tell_of_proxy: Once,
 }
 
 impl Gate {
@@ -54,10 +58,12 @@ impl Gate {
         Gate {
             hosts: Hosts::new(config),
             wrong_keys: Mutex::new(Buckets::new(WRONG_KEYS, WRONG_KEY_EVERY, CALLERS)),
+            right_keys: Mutex::new(LruCache::new(CALLERS)),
             without_key: Mutex::new(without_key),
             with_key: Mutex::new(Buckets::new(config.burst, every(config.rate), CALLERS)),
             under_way: UnderWay::new(config.concurrency),
             uses: Mutex::new(LruCache::new(CALLERS)),
+            tell_of_proxy: Once::new(),
         }
     }
 
@@ -105,6 +111,11 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
     };
     let address = find_address(peer.ip(), request.headers(), &api.config.trusted_proxies);
     let group = AddressGroup::from(address);
+    if is_unknown_proxy(peer.ip(), request.headers(), &api.config.trusted_proxies) {
+        api.gate.tell_of_proxy.call_once(|| {
+            warn!(peer = %peer.ip(), "a proxy is not in http.trusted_proxies: whoever comes through it counts as one caller");
+        });
+    }
     let row = find_row(&request);
     let token = match row {
         Ok(Some(row)) if row.needs_key() => find_token(request.headers()),
@@ -115,7 +126,9 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
         let now = api.now().instant;
         lock(&api.gate.without_key).take(group, now).map_err(ApiError::RateLimited)?;
         return match row? {
-            Some(row) if row.is_metrics() && is_known(peer.ip(), request.headers(), &api.config) => Ok((request, None)),
+            Some(row) if row.is_metrics() && is_known(peer.ip(), request.uri(), request.headers(), &api.config) => {
+                Ok((request, None))
+            }
             Some(row) if row.needs_key() => Err(ApiError::KeyMissing),
             _ => Ok((request, None)),
         };
@@ -157,17 +170,21 @@ fn find_token(headers: &HeaderMap) -> Option<Result<KeySecret, ()>> {
 /// The key that is shown, if it is valid.
 fn identify(api: &Api, group: AddressGroup, token: &Result<KeySecret, ()>) -> Result<ApiKey, ApiError> {
     let now = api.now();
-    lock(&api.gate.wrong_keys).check(&group, now.instant).map_err(ApiError::RateLimited)?;
+    let slowed = lock(&api.gate.wrong_keys).check(&group, now.instant);
+    let shown = token.as_ref().ok().map(|secret| (secret.id().clone(), group));
+    let was_right = shown.is_some_and(|shown| lock(&api.gate.right_keys).contains(&shown));
+    slowed.or_else(|wait| if was_right { Ok(()) } else { Err(ApiError::RateLimited(wait)) })?;
     let found = match token {
         Ok(secret) => api.store.find_api_key(secret.id())?.filter(|key| secret.opens(&key.digest)),
         Err(()) => None,
     };
     let Some(key) = found.filter(|key| key.is_valid(now.wall)) else {
-        // It had one a moment ago.
-        lock(&api.gate.wrong_keys).take(group, now.instant).ok();
+        // None is left where only a right key was waited for.
+        lock(&api.gate.wrong_keys).take(group, now.instant).map_err(ApiError::RateLimited)?;
         debug!("a wrong key was shown");
         return Err(ApiError::KeyInvalid);
     };
+    lock(&api.gate.right_keys).put((key.id.clone(), group), ());
     Ok(key)
 }
 
@@ -190,9 +207,9 @@ fn note_use(api: &Arc<Api>, key: &ApiKey) {
     }
 }
 
-/// The channel in the path; `Err` where there is none of that name.
+/// The channel in the path; `Err` where there can be none of that name, or the path cannot be read.
 async fn find_channel(request: &mut Request) -> Option<Result<ChannelId, ()>> {
-    let params = request.extract_parts::<RawPathParams>().await.ok()?;
+    let Ok(params) = request.extract_parts::<RawPathParams>().await else { return Some(Err(())) };
     let (_, id) = params.iter().find(|(name, _)| *name == "channel")?;
     Some(id.parse().map_err(|_| ()))
 }

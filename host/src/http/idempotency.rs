@@ -119,6 +119,9 @@ fn find_key(headers: &HeaderMap) -> Result<Option<Box<str>>, ApiError> {
 }
 
 async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(ApiError::TooLarge);
+    }
     let collected = Limited::new(body, limit).collect().await;
     collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {
@@ -147,11 +150,12 @@ async fn keep(api: &Api, (caller, key): &Name, fingerprint: [u8; 32], response: 
     }
     let (parts, body) = response.into_parts();
     let Ok(body) = read(body, LARGEST_ANSWER).await else { return ApiError::Internal.into_response() };
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let find = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(Into::into);
     let answer = KeptAnswer {
         fingerprint,
         status: status.as_u16(),
-        content_type: content_type.map(Into::into),
+        content_type: find(header::CONTENT_TYPE),
+        location: find(header::LOCATION),
         body: body.to_vec().into(),
     };
     if let Err(error) = api.store.save_answer(caller.clone(), key.clone(), answer, api.now().wall).await {
@@ -166,8 +170,10 @@ fn replay(kept: KeptAnswer) -> Response {
     let mut response = (status, [(REPLAYED, "true")], kept.body.into_vec()).into_response();
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_TYPE);
-    if let Some(value) = kept.content_type.and_then(|text| HeaderValue::from_str(&text).ok()) {
-        headers.insert(header::CONTENT_TYPE, value);
+    for (name, kept) in [(header::CONTENT_TYPE, kept.content_type), (header::LOCATION, kept.location)] {
+        if let Some(value) = kept.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            headers.insert(name, value);
+        }
     }
     response
 }

@@ -14,13 +14,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::ApiError;
-use super::key::write_hex;
+use super::key::{PREFIX, write_hex};
 use super::{Api, api, docs, document, gate, health};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What every answer says that does not say otherwise: nothing of the API is kept, guessed at, framed or run by a browser.
-const ALWAYS: [(HeaderName, &str); 4] = [
+/// What every answer says that does not say otherwise: nothing of the API is kept, guessed at, framed or run by a browser, or
+/// brought into the process of another site's page (the metrics need no key on this machine).
+const ALWAYS: [(HeaderName, &str); 5] = [
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (
@@ -57,14 +59,19 @@ fn tell_panic(_: Box<dyn Any + Send>) -> Response {
     ApiError::Internal.into_response()
 }
 
+/// As the log may have it: without the query, and without a key that somebody took for its id.
+fn show_path(path: &str) -> &str {
+    // Percent signs could hide one.
+    path.find(PREFIX).or_else(|| path.find('%')).map_or(path, |at| &path[..at])
+}
+
 /// Gives the request an id of ours, by which its line in the log is found, and the answer its headers; counts it.
 async fn dress(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let mut id = [0; 8];
     api.entropy.fill(&mut id);
     let id = write_hex(&id);
     let method = request.method().clone();
-    // The path may name a channel, but never a secret; the query stays out of the log.
-    let path = request.uri().path().to_owned();
+    let path = show_path(request.uri().path()).to_owned();
     let (route, began) = (request.extensions().get::<MatchedPath>().cloned(), api.now().instant);
     let mut response = next.run(request).await;
     let took = api.now().instant.saturating_duration_since(began);
@@ -77,4 +84,16 @@ async fn dress(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
     }
     headers.insert(REQUEST_ID, HeaderValue::from_str(&id).expect("hexadecimal digits make a header"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_the_path_stays_out_of_the_log() {
+        assert_eq!(show_path("/api/v1/keys/0123456789ab"), "/api/v1/keys/0123456789ab");
+        assert_eq!(show_path("/api/v1/keys/twk_0123456789ab_00/x"), "/api/v1/keys/");
+        assert_eq!(show_path("/api/v1/keys/t%77k_0123456789ab_00"), "/api/v1/keys/t");
+    }
 }

@@ -21,11 +21,14 @@ use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use super::address::{AddressGroup, Peer};
+use super::stall::Impatient;
 use super::throttle::UnderWay;
 use crate::config::HttpConfig;
 
 /// Bytes of a request's head.
 const LARGEST_HEAD: usize = 32 << 10;
+/// For whoever asked to read some of the answer.
+const READS_WITHIN: Duration = Duration::from_secs(30);
 /// Requests that run may hold up the end.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// After a connection that could not be accepted, most likely for want of file descriptors.
@@ -96,7 +99,7 @@ async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, head_within
         .timer(TokioTimer::new())
         .header_read_timeout(head_within)
         .max_buf_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Impatient::new(stream, READS_WITHIN)), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

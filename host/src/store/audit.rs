@@ -1,12 +1,15 @@
-//! Who changed what, for ever: rows are added, and neither changed nor deleted, which the schema sees to itself.
+//! Who changed what: rows are added, and neither changed nor deleted before they are older than somebody said to keep them,
+//! which the schema sees to itself.
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 
 use super::columns::At;
+use super::purge::Purged;
 use super::{Store, StoreError};
 use crate::domain::audit::{Actor, ActorKind, AuditEntry, AuditFilter, Stamp};
 use crate::domain::id::ChannelId;
@@ -18,6 +21,20 @@ const MOST_ROWS: usize = 1000;
 const LONGEST_TEXT: usize = 2000;
 /// What stands for the rest.
 const CUT: char = '\u{2026}';
+
+/// Rows deleted at once: the writer does nothing else meanwhile.
+const MOST_PURGED: usize = 100;
+/// What a call over HTTP is noted as. The schema knows it, too.
+pub const CALL: &str = "call-command";
+
+/// For how long lines are kept; None: for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditKept {
+    pub changes: Option<Duration>,
+    /// Each call of a command over HTTP is a line, and whoever holds a key makes as many as its rate allows. At most as long
+    /// as the others.
+    pub calls: Option<Duration>,
+}
 
 impl Store {
     /// The newest first, by the moment of the change and then by the order of writing; only what comes after the line
@@ -93,6 +110,36 @@ pub(super) fn record(
             after.map(cut)
         ])
         .map(drop)
+}
+
+/// Deletes some of what is older than it is to be kept.
+pub(super) fn purge(connection: &Connection, kept: &AuditKept, now: SystemTime) -> rusqlite::Result<Purged> {
+    let of_calls = "SELECT audit_id FROM audit WHERE action = 'call-command' AND at < ?1 ORDER BY at LIMIT ?2";
+    let of_all = "SELECT audit_id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2";
+    let calls = kept.calls.or(kept.changes);
+    for (class, kept, old) in [("calls", calls, of_calls), ("changes", kept.changes, of_all)] {
+        let Some(before) = kept.and_then(|kept| now.checked_sub(kept)) else { continue };
+        if delete_before(connection, class, old, before)? == Purged::Some {
+            return Ok(Purged::Some);
+        }
+    }
+    Ok(Purged::All)
+}
+
+/// The horizon first, without which the schema lets nothing go.
+fn delete_before(connection: &Connection, class: &str, old: &str, before: SystemTime) -> rusqlite::Result<Purged> {
+    let transaction = connection.unchecked_transaction()?;
+    if !transaction.prepare_cached(old)?.exists(params![At(before), 1])? {
+        return Ok(Purged::All);
+    }
+    transaction
+        .prepare_cached("UPDATE audit_horizons SET at = max(at, ?2) WHERE class = ?1")?
+        .execute(params![class, At(before)])?;
+    let purged = transaction
+        .prepare_cached(&format!("DELETE FROM audit WHERE audit_id IN ({old})"))?
+        .execute(params![At(before), MOST_PURGED as i64])?;
+    transaction.commit()?;
+    Ok(if purged < MOST_PURGED { Purged::All } else { Purged::Some })
 }
 
 fn cut(text: &str) -> ToSqlOutput<'_> {
@@ -347,6 +394,63 @@ mod tests {
         }
         let after: String = connection.query_row("SELECT after FROM audit", [], |row| row.get(0)).unwrap();
         assert_eq!(after, "operator");
+    }
+
+    #[tokio::test]
+    async fn what_is_older_than_it_is_to_be_kept_goes_and_calls_sooner() {
+        let fixture = Fixture::empty();
+        let store = &fixture.store;
+        let day = Duration::from_secs(24 * 3600);
+        let list = || {
+            let entries = store.list_audit(&AuditFilter::default(), None, MOST_ROWS).unwrap();
+            entries.iter().map(|entry| entry.subject.to_string()).collect::<String>()
+        };
+        // The purge runs after the batch that it is due with, so the next write has seen it.
+        let write = async |seconds| {
+            for subject in ["", ""] {
+                store.note_change(stamp(Actor::Host, seconds), "mute", None, subject.into(), None, None).await.unwrap();
+            }
+        };
+        for (action, subject) in [(CALL, "a"), ("mute", "b")] {
+            store.note_change(stamp(Actor::Host, 0), action, None, subject.into(), None, None).await.unwrap();
+        }
+        for number in 0..2 * MOST_PURGED as u64 {
+            store.note_change(stamp(Actor::Host, number), CALL, None, "".into(), None, None).await.unwrap();
+        }
+        fixture.clock.advance(400 * day);
+        write(500).await;
+        assert_eq!(list(), "ba", "nobody said how long");
+        store.limit_audit(AuditKept { changes: Some(402 * day), calls: Some(390 * day) });
+        fixture.clock.advance(day);
+        for _ in 0..4 {
+            write(500).await;
+        }
+        assert_eq!(list(), "b");
+        let calls = AuditFilter { action: Some(CALL.into()), ..AuditFilter::default() };
+        assert!(subjects(&fixture, &calls).is_empty());
+        fixture.clock.advance(2 * day);
+        write(400 * 24 * 3600).await;
+        assert_eq!(list(), "");
+    }
+
+    #[test]
+    fn what_is_old_goes_only_behind_a_horizon_that_only_rises() {
+        let connection = in_memory();
+        for (second, action) in [(0, "mute"), (0, CALL), (9, CALL)] {
+            record(&connection, &stamp(Actor::Host, second), action, None, "", None, None).unwrap();
+        }
+        let raise = |class: &str, second| {
+            let raised = "UPDATE audit_horizons SET at = ?2 WHERE class = ?1";
+            connection.execute(raised, params![class, At(moment(second))])
+        };
+        raise("calls", 5).unwrap();
+        assert!(raise("calls", 4).is_err() && connection.execute("DELETE FROM audit_horizons", []).is_err());
+        assert!(connection.execute("DELETE FROM audit WHERE action = 'mute'", []).is_err());
+        assert!(connection.execute("DELETE FROM audit WHERE action = 'call-command'", []).is_err(), "one is too young");
+        let old = "DELETE FROM audit WHERE action = 'call-command' AND at < ?1";
+        assert_eq!(connection.execute(old, [At(moment(5))]).unwrap(), 1);
+        raise("changes", 1).unwrap();
+        assert_eq!(connection.execute("DELETE FROM audit WHERE action = 'mute'", []).unwrap(), 1);
     }
 
     #[tokio::test]

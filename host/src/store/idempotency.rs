@@ -20,6 +20,8 @@ pub struct KeptAnswer {
     pub fingerprint: [u8; 32],
     pub status: u16,
     pub content_type: Option<Box<str>>,
+    /// Of what was made.
+    pub location: Option<Box<str>>,
     pub body: Box<[u8]>,
 }
 
@@ -28,7 +30,7 @@ impl Store {
     pub fn find_answer(&self, caller: &KeyId, key: &str, now: SystemTime) -> Result<Option<KeptAnswer>, StoreError> {
         self.readers.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT fingerprint, status, content_type, body FROM idempotent_answers
+                "SELECT fingerprint, status, content_type, body, location FROM idempotent_answers
                  WHERE caller = ?1 AND idempotency_key = ?2 AND at > ?3",
             )?;
             let found = statement.query_row(params![caller.as_str(), key, At(now - KEPT_FOR)], |row| {
@@ -37,6 +39,7 @@ impl Store {
                     fingerprint: row.get(0)?,
                     status: row.get(1)?,
                     content_type: row.get(2)?,
+                    location: row.get(4)?,
                     body: body.into(),
                 })
             });
@@ -59,8 +62,8 @@ impl Store {
             connection
                 .prepare_cached(
                     "INSERT OR REPLACE INTO idempotent_answers
-                     (caller, idempotency_key, fingerprint, status, content_type, body, at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                     (caller, idempotency_key, fingerprint, status, content_type, body, at, location)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 )?
                 .execute(params![
                     caller.as_str(),
@@ -69,7 +72,8 @@ impl Store {
                     answer.status,
                     answer.content_type,
                     answer.body.as_ref(),
-                    At(now)
+                    At(now),
+                    answer.location
                 ])?;
             connection
                 .prepare_cached(
@@ -94,6 +98,7 @@ mod tests {
             fingerprint: [1; 32],
             status,
             content_type: Some("application/json".into()),
+            location: (status == 201).then(|| "/made/1".into()),
             body: b"{}".to_vec().into(),
         }
     }

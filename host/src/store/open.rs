@@ -19,10 +19,11 @@ impl Store {
         open_file(path)?;
         migrate::check_file(path)?;
         let connection = open_connection(path).map_err(|error| migrate::open_error(path, error))?;
-        let writer = Writer::start(connection, Arc::clone(&clock))
+        let audit_kept = Arc::default();
+        let writer = Writer::start(connection, Arc::clone(&clock), Arc::clone(&audit_kept))
             .map_err(|source| OpenStoreError::File { path: path.into(), source })?;
         let readers = Readers::open(path).map_err(|error| migrate::open_error(path, error))?;
-        Ok(Store { readers, writer, wanted_changes: watch::Sender::new(0), clock, _lock: lock })
+        Ok(Store { readers, writer, wanted_changes: watch::Sender::new(0), clock, audit_kept, _lock: lock })
     }
 
     /// Writes what is queued, folds the log into the file, and marks it as cleanly closed. Later writes are refused;

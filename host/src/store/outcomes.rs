@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::columns::{At, Json};
+use super::purge::Purged;
 use super::{Store, StoreError};
 use crate::domain::effect::Commit;
 use crate::domain::invocation::InvocationId;
@@ -37,12 +38,6 @@ pub(super) fn insert(connection: &Connection, commit: &Commit) -> rusqlite::Resu
         .prepare_cached("INSERT INTO outcomes (origin, invocation_id, replies, at) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![commit.invocation.origin.as_str(), commit.invocation.id, Json(replies), At(commit.at)])
         .map(drop)
-}
-
-/// How much of what is too old is gone.
-pub(super) enum Purged {
-    All,
-    Some,
 }
 
 pub(super) fn purge(connection: &Connection, now: SystemTime) -> rusqlite::Result<Purged> {

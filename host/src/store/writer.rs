@@ -3,23 +3,22 @@
 //! Whatever waits in the queue goes into one SQLite transaction, each job in a savepoint of its own, and is
 //! acknowledged after that transaction is on disk. The queue is bounded; who finds it full waits.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{StoreError, migrate, outcomes};
+use super::audit::AuditKept;
+use super::purge::Purge;
+use super::{StoreError, migrate};
 use crate::domain::ports::Clock;
 
 /// Jobs that wait at most.
 const QUEUE: usize = 1024;
 /// Jobs in one SQLite transaction at most: the first of them waits for the last.
 const MOST_IN_BATCH: usize = 256;
-/// Between two purges of old outcomes.
-const PURGE_EVERY: Duration = Duration::from_secs(600);
 
 /// Why a job's changes are undone.
 pub(super) enum Abort<T> {
@@ -60,12 +59,15 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread. It ends when it is asked to close, or when the `Writer` is dropped.
-    pub(super) fn start(connection: Connection, clock: Arc<dyn Clock>) -> std::io::Result<Writer> {
+    pub(super) fn start(
+        connection: Connection,
+        clock: Arc<dyn Clock>,
+        audit_kept: Arc<OnceLock<AuditKept>>,
+    ) -> std::io::Result<Writer> {
         let (queue, orders) = mpsc::channel(QUEUE);
         let batches = Arc::new(AtomicU64::new(0));
-        let purge_at = clock.now().instant;
-        let writing =
-            Writing { connection, orders, closing: Vec::new(), batches: Arc::clone(&batches), clock, purge_at };
+        let purge = Purge::new(clock.now().instant, audit_kept);
+        let writing = Writing { connection, orders, closing: Vec::new(), batches: Arc::clone(&batches), clock, purge };
         let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writing.run())?;
         Ok(Writer { queue: Some(queue), thread: Some(thread), batches })
     }
@@ -139,7 +141,7 @@ struct Writing {
     closing: Vec<oneshot::Sender<Result<(), StoreError>>>,
     batches: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
-    purge_at: Instant,
+    purge: Purge,
 }
 
 impl Writing {
@@ -147,7 +149,7 @@ impl Writing {
     fn run(mut self) {
         while let Some(batch) = self.next_batch() {
             self.write(batch);
-            self.purge();
+            self.purge.run(&self.connection, self.clock.now());
         }
         let closed = stop(&self.connection);
         for answer in self.closing {
@@ -189,22 +191,6 @@ impl Writing {
         }
         for acknowledge in acknowledgements {
             acknowledge(on_disk.clone());
-        }
-    }
-
-    fn purge(&mut self) {
-        let now = self.clock.now();
-        if now.instant < self.purge_at {
-            return;
-        }
-        match outcomes::purge(&self.connection, now.wall) {
-            // More may be left: the next batch sees to it.
-            Ok(outcomes::Purged::Some) => {}
-            Ok(outcomes::Purged::All) => self.purge_at = now.instant + PURGE_EVERY,
-            Err(error) => {
-                tracing::warn!(%error, "old outcomes cannot be deleted");
-                self.purge_at = now.instant + PURGE_EVERY;
-            }
         }
     }
 }

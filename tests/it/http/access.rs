@@ -65,6 +65,29 @@ async fn two_creators_reach_nothing_of_each_other() {
 }
 
 #[tokio::test]
+async fn a_path_that_cannot_be_read_is_in_nobodys_channel() {
+    let site = Site::open().await;
+    for path in [
+        "/api/v1/channels/100/modules/%ff",
+        "/api/v1/channels/%ff",
+        "/api/v1/channels/%31%30%30%00",
+        "/api/v1/channels/100%2F",
+        "/api/v1/channels/+100",
+        "/api/v1/channels/%F0%9D%9F%8F00",
+    ] {
+        let answer = site.ask(&format!("GET {path}"), &site.other).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden"), "{path}");
+    }
+    for path in
+        ["//api/v1/keys", "/api/v1/keys/", "/API/v1/keys", "/api/v1/./keys", "/api/v1/x/../keys", "/api/v1%2Fkeys"]
+    {
+        let answer = site.ask(&format!("GET {path}"), &site.other).await;
+        assert_eq!((answer.status, answer.code().as_str()), (404, "unknown_path"), "{path}");
+    }
+    site.close().await;
+}
+
+#[tokio::test]
 async fn every_route_of_the_document_has_a_row_and_every_row_a_route() {
     let site = Site::open().await;
     let document = site.ask("GET /api/v1/openapi.json", "").await.json();
@@ -124,6 +147,7 @@ async fn every_answer_wears_its_headers() {
         assert_eq!(answer.header("cache-control"), "no-store", "{request}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{request}");
         assert_eq!(answer.header("referrer-policy"), "no-referrer", "{request}");
+        assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{request}");
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'"), "{request}");
         assert_eq!(answer.header("x-request-id").len(), 16, "{request}");
     }

@@ -50,6 +50,17 @@ impl Counter {
 }
 
 #[tokio::test]
+async fn a_dry_run_that_is_misspelt_is_not_a_real_one() {
+    let counter = Counter::open(&["counter"]).await;
+    for query in ["dryrun=true", "dry-run=true", "dry_run=1", "dry_run", "DRY_RUN=true", "dry_run=true&deliver=tv"] {
+        let request = format!("POST {}/commands/count?{query}", shop());
+        let answer = counter.site.send(&request, &counter.own, &[], &by("alice", &json!("")).to_string()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_query"), "{query}");
+    }
+    counter.close().await;
+}
+
+#[tokio::test]
 async fn a_command_is_answered_noted_and_takes_its_cooldown() {
     let counter = Counter::open(&[]).await;
     let answer =

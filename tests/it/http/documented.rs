@@ -342,3 +342,37 @@ async fn every_operation_of_the_document_may_be_asked_too_often() {
     site.close().await;
     stage.site.close().await;
 }
+
+#[tokio::test]
+async fn the_document_says_what_it_said_before() {
+    let stage = Stage::open().await;
+    Snapshot::of(format!("{:#}\n", stage.document)).check("openapi.json");
+    stage.site.close().await;
+}
+
+/// Their names, what they mean, and the labels of each: dashboards and alerts are made of these.
+#[tokio::test]
+async fn the_metrics_are_those_that_there_were() {
+    let stage = Stage::open().await;
+    let call = format!("POST /api/v1/channels/{}/commands/echo", id_of("shop"));
+    let body = find_body("POST /api/v1/channels/{channel}/commands/{name}");
+    assert_eq!(stage.site.send(&call, &stage.site.operator, &[], body).await.status, 200);
+    let text = stage.site.ask("GET /metrics", &stage.site.operator).await.body;
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let line = if line.starts_with('#') { line.to_owned() } else { without_values(line) };
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    Snapshot::of(lines.join("\n") + "\n").check("metrics.txt");
+    stage.site.close().await;
+}
+
+/// `name{label="value"} 1` -> `name{label}`
+fn without_values(sample: &str) -> String {
+    let Some((name, rest)) = sample.split_once('{') else { return sample.split(' ').next().unwrap().to_owned() };
+    let names = rest.split("=\"").filter_map(|part| part.rsplit(['"', ',', '{']).next());
+    let names: Vec<&str> = names.take(rest.matches("=\"").count()).collect();
+    format!("{name}{{{}}}", names.join(","))
+}

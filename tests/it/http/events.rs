@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_stream::StreamExt;
+use tower::ServiceExt;
 use twitchy::config::HttpConfig;
 use twitchy::domain::id::ChannelId;
 use twitchy::domain::role::Role;
+use twitchy::http::address::Peer;
 use twitchy::http::serve;
 use twitchy::telemetry::HostEvent;
 
@@ -242,4 +246,64 @@ async fn listening_ends_with_the_host() {
     let ear = served.listen("", &served.site.operator).await;
     served.close().await;
     assert_eq!(ear.rest().await, "0\r\n\r\n");
+}
+
+#[tokio::test]
+async fn a_quiet_listeners_answer_ends_with_its_key_too() {
+    let site = Site::open().await;
+    let heard = listen(&site, &site.own).await;
+    site.ask(&format!("DELETE /api/v1/keys/{}", &site.own[4..16]), &site.operator).await;
+    site.house.clock.advance(Duration::from_secs(10));
+    tokio::time::pause();
+    let said = heard.into_body().collect().await.unwrap().to_bytes();
+    assert!(said.is_empty(), "{said:?}");
+    site.close().await;
+}
+
+#[tokio::test]
+async fn however_many_creators_listen_there_is_a_place_for_the_operator() {
+    let site = Site::open().await;
+    let mut ears = Vec::new();
+    for number in 0..17 {
+        let key = site.make_key(&format!("channel:{}", 1000 + number), None).await;
+        for _ in 0..4 {
+            ears.push(listen(&site, &key).await);
+        }
+    }
+    let statuses: Vec<u16> = ears.iter().map(|ear| ear.status().as_u16()).collect();
+    assert_eq!((statuses.iter().filter(|status| **status == 200).count(), statuses[67]), (64, 429));
+    assert_eq!(listen(&site, &site.operator).await.status(), 200);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn events_are_written_as_they_always_were() {
+    let site = Site::open().await;
+    let heard = listen(&site, &site.operator).await;
+    let (module, version) = ("dice".parse().unwrap(), semver::Version::new(1, 0, 0));
+    let blown = HostEvent::Module { module, version, channel: Some(ChannelId(100)), change: "blown" };
+    let telemetry = &site.house.telemetry;
+    telemetry.note(blown);
+    telemetry.note(HostEvent::Connection { account: "mybot".into(), state: "online" });
+    let mut frames = heard.into_body().into_data_stream();
+    let mut said = String::new();
+    for _ in 0..2 {
+        said += std::str::from_utf8(&frames.next().await.unwrap().unwrap()).unwrap();
+    }
+    assert_eq!(
+        said,
+        "id: 1\nevent: module\ndata: {\"at\":\"2026-09-21T12:00:00Z\",\"module\":\"dice\",\"version\":\"1.0.0\",\
+         \"channel\":\"100\",\"change\":\"blown\"}\n\n\
+         id: 2\nevent: connection\ndata: {\"at\":\"2026-09-21T12:00:00Z\",\"account\":\"mybot\",\"state\":\"online\"}\n\n"
+    );
+    site.close().await;
+}
+
+/// In memory; nothing is read of the answer.
+async fn listen(site: &Site, key: &str) -> axum::response::Response {
+    let request = axum::http::Request::get("/api/v1/events").header("host", "localhost");
+    let request = request.header("authorization", format!("Bearer {key}"));
+    let mut request = request.body(axum::body::Body::empty()).unwrap();
+    request.extensions_mut().insert(Peer(([192, 0, 2, 1], 5000).into()));
+    site.router.clone().oneshot(request).await.unwrap()
 }

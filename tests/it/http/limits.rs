@@ -65,3 +65,23 @@ async fn a_request_for_another_host_is_not_ours() {
     assert_eq!(site.send(OWN, &site.own, &[("host", "127.0.0.1:8080")], "").await.status, 200);
     site.close().await;
 }
+
+#[tokio::test]
+async fn who_showed_a_right_key_before_is_not_locked_out_by_others_at_its_address() {
+    let site = Site::open().await;
+    assert_eq!(site.ask(OWN, &site.own).await.status, 200);
+    // Such as a job that nobody told of its new key.
+    let spare = site.make_key("channel:100", None).await;
+    assert_eq!(site.ask(OWN, &spare).await.status, 200);
+    site.ask(&format!("DELETE /api/v1/keys/{}", &spare[4..16]), &site.operator).await;
+    for _ in 0..10 {
+        assert_eq!(site.ask(OWN, &spare).await.status, 401);
+    }
+    assert_eq!(site.ask(OWN, &spare).await.status, 429, "it was right once");
+    assert_eq!(site.ask(OWN, &site.own).await.status, 200);
+    let mut guessed = site.own.clone();
+    guessed.replace_range(guessed.len() - 1.., "0");
+    assert_eq!(site.ask(OWN, &guessed).await.status, 429, "nobody may guess faster for knowing a key's id");
+    assert_eq!(site.ask(OWN, &site.other).await.status, 429, "it was not shown from here before");
+    site.close().await;
+}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
+use tests::guests;
 use twitchy::config::HttpConfig;
 
 use super::harness::Site;
@@ -46,6 +48,22 @@ async fn a_proxy_on_this_machine_does_not_lend_its_address_to_its_callers() {
     site.close().await;
 }
 
+/// nginx adds no header of its own where it is not told to: but it passes on, or is often told to, which host was meant.
+#[tokio::test]
+async fn what_was_meant_for_the_public_name_came_from_outside() {
+    let public_url = |url: &str| HttpConfig { public_url: Some(url.parse().unwrap()), ..HttpConfig::default() };
+    let ask =
+        async |site: &Site, host| site.send(METRICS, "", &[("x-peer", "127.0.0.1:9"), ("host", host)], "").await.status;
+    let site = Site::with(public_url("https://bot.example")).await;
+    assert_eq!(ask(&site, "bot.example").await, 401);
+    assert_eq!(ask(&site, "BOT.example:443").await, 401);
+    assert_eq!(ask(&site, "localhost:8080").await, 200);
+    site.close().await;
+    let site = Site::with(public_url("http://localhost:8080")).await;
+    assert_eq!(ask(&site, "localhost:8080").await, 200, "a public name that only this machine has");
+    site.close().await;
+}
+
 #[tokio::test]
 async fn requests_are_counted_by_the_template_of_their_route() {
     let site = Site::open().await;
@@ -66,5 +84,21 @@ async fn requests_are_counted_by_the_template_of_their_route() {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
     assert!(!text.contains("ffffffffffff") && !text.contains("/no/such/path"));
+    site.close().await;
+}
+
+#[tokio::test]
+async fn uploads_are_counted_by_what_became_of_them() {
+    let site = Site::open().await;
+    let upload = async |bytes: &'static [u8]| {
+        let headers = [("content-type", "application/wasm")];
+        site.send_body("POST /api/v1/modules", &site.own, &headers, Body::from(bytes)).await.status
+    };
+    assert_eq!([upload(guests::ECHO).await, upload(guests::ECHO).await, upload(b"hello").await], [201, 200, 422]);
+    let text = site.ask(METRICS, &site.operator).await.body;
+    for result in ["accepted", "unchanged", "invalid_component"] {
+        let line = format!("twitchy_uploads_total{{result=\"{result}\"}} 1");
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
     site.close().await;
 }

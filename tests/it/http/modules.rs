@@ -251,6 +251,7 @@ async fn an_upload_under_a_key_is_answered_once() {
     let (first, again) = (send(guests::ECHO).await, send(guests::ECHO).await);
     assert_eq!((first.status, again.status, again.header("idempotency-replayed")), (201, 201, "true"));
     assert_eq!(first.json(), again.json());
+    assert_eq!([&first, &again].map(|answer| answer.header("location")), ["/api/v1/modules/echo/versions/0.1.0"; 2]);
     assert_eq!(send(guests::COUNTER).await.code(), "idempotency_key_reused");
     site.close().await;
 }

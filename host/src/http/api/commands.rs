@@ -23,6 +23,7 @@ use crate::http::error::{ApiError, WrongValue};
 use crate::http::idempotency::{IdempotencyKey, answer_once};
 use crate::http::key::write_hex;
 use crate::http::principal::Principal;
+use crate::store::audit::CALL;
 
 mod change;
 
@@ -68,8 +69,9 @@ struct ClaimedChatter {
     display_name: Option<String>,
 }
 
-/// What is done with the answer.
+/// What is done with the answer. A dry run that is misspelt must not be a real one.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct CallQuery {
     /// Also say the replies there.
@@ -202,7 +204,7 @@ async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Ca
         Err(_) => return called,
     };
     let stamp = Stamp { by, ..stamp };
-    let noted = api.store.note_change(stamp, "call-command", Some(channel), word, None, Some(outcome.to_owned()));
+    let noted = api.store.note_change(stamp, CALL, Some(channel), word, None, Some(outcome.to_owned()));
     if let Err(error) = noted.await {
         error!(%error, %channel, "a call over HTTP is missing in the audit");
     }

@@ -14,6 +14,7 @@ use axum::http::HeaderName;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use tokio::time::sleep;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
@@ -32,13 +33,14 @@ use crate::telemetry::HostEvent;
 use crate::telemetry::listening::{Heard, Listening};
 use crate::telemetry::texts::SaidText;
 
-/// Listeners of one key, and of all keys.
+/// Listeners of one key, and of all keys of channels: however many of those there are, the operator can listen.
 const LISTENERS_OF_KEY: usize = 4;
-const LISTENERS: usize = 64;
+const LISTENERS_OF_CREATORS: usize = 64;
 /// A proxy takes a connection for dead on which nothing is said for a minute.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
-/// How long a key that was revoked may go on listening.
+/// How long a key that was revoked may go on listening, and how long it keeps its place where nothing happens.
 const KEY_CHECKED_EVERY: Duration = Duration::from_secs(1);
+const QUIET_KEY_CHECKED_EVERY: Duration = Duration::from_secs(10);
 
 const KINDS: [&str; 3] = ["invocation", "module", "connection"];
 
@@ -52,23 +54,27 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 /// Who listens now.
 pub(in crate::http) struct Listeners {
     of_key: UnderWay<KeyId>,
-    all: UnderWay<()>,
+    of_creators: UnderWay<()>,
 }
 
 impl Default for Listeners {
     fn default() -> Listeners {
-        Listeners { of_key: UnderWay::new(LISTENERS_OF_KEY), all: UnderWay::new(LISTENERS) }
+        Listeners { of_key: UnderWay::new(LISTENERS_OF_KEY), of_creators: UnderWay::new(LISTENERS_OF_CREATORS) }
     }
 }
 
 impl Listeners {
-    fn enter(&self, key: &KeyId) -> Result<Places, ApiError> {
-        let places = self.of_key.enter(key).zip(self.all.enter(&()));
-        places.ok_or(ApiError::TooManyListeners)
+    fn enter(&self, principal: &Principal) -> Result<Places, ApiError> {
+        let of_key = self.of_key.enter(principal.key_id()).ok_or(ApiError::TooManyListeners)?;
+        let of_creators = match principal.is_operator() {
+            true => None,
+            false => Some(self.of_creators.enter(&()).ok_or(ApiError::TooManyListeners)?),
+        };
+        Ok((of_key, of_creators))
     }
 }
 
-type Places = (Place<KeyId>, Place<()>);
+type Places = (Place<KeyId>, Option<Place<()>>);
 
 /// Which events are wanted.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -106,7 +112,7 @@ async fn stream_events(
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, ApiError> {
     let wanted = Wanted::parse(&query, &principal)?;
-    let places = api.listeners.enter(principal.key_id())?;
+    let places = api.listeners.enter(&principal)?;
     let listener = Listener {
         events: api.telemetry.listen(),
         texts: wanted.texts_of.map(|channel| api.telemetry.listen_to_texts(channel)),
@@ -186,11 +192,12 @@ impl Listener {
                 () = self.stop.cancelled() => return None,
                 said = hear(&mut self.texts) => self.tell_text(said?),
                 heard = self.events.next() => self.tell_event(heard?),
+                () = sleep(QUIET_KEY_CHECKED_EVERY) => None,
             };
-            let Some(told) = told else { continue };
             if !self.may_listen() {
                 return None;
             }
+            let Some(told) = told else { continue };
             self.told += 1;
             let event = Event::default().id(self.told.to_string()).event(told.name).data(told.data);
             return Some((event, self));

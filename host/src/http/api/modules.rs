@@ -28,7 +28,7 @@ mod shape;
 mod upload;
 mod wish;
 
-use shape::{ModuleDetail, ModuleSummary, VersionDetail};
+use shape::{ModuleDetail, ModuleSummary, VersionDetail, list_seen};
 pub(in crate::http) use upload::Uploads;
 
 const WASM: &str = "application/wasm";
@@ -65,8 +65,9 @@ fn parse_version(text: &str) -> Result<semver::Version, ApiError> {
     text.parse().map_err(|_| ApiError::InvalidPath("A version is a semantic version such as 1.2.0.".to_owned()))
 }
 
-/// Another one after every change of the module's versions.
-fn revision_of(listed: &Listed) -> Revision {
+/// Another one after every change of the module's versions; of a canary's channels, those that `principal` may see: from
+/// all of them, whoever guesses could tell which they are.
+fn revision_of(listed: &Listed, principal: &Principal) -> Revision {
     // With its fixed keys: what was read before a restart is known after it.
     let mut hash = DefaultHasher::new();
     match listed {
@@ -75,8 +76,8 @@ fn revision_of(listed: &Listed) -> Revision {
             for version in &module.versions {
                 (version.manifest.digest.0, version.withdrawn_at).hash(&mut hash);
             }
-            let canary = module.canary.as_ref().map(|canary| (&canary.version, &canary.channels));
-            canary.hash(&mut hash);
+            let canary = module.canary.as_ref();
+            canary.map(|canary| (&canary.version, list_seen(canary, principal))).hash(&mut hash);
         }
     }
     Revision(hash.finish())
@@ -87,7 +88,7 @@ fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<impl Into
     let catalogue = api.setup.catalogue();
     let listed = catalogue.find(name).ok_or(ApiError::NotFound("module"))?;
     let detail = ModuleDetail::show(name, listed, api.setup.count_enabled(name), principal);
-    Ok((etag(revision_of(listed)), Json(detail)))
+    Ok((etag(revision_of(listed, principal)), Json(detail)))
 }
 
 /// List all modules

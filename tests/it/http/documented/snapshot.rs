@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Answer;
 
-/// Pages of their own, whose text other tests look at.
+/// Pages of their own: the document and the metrics have files of their own, and other tests look at the rest.
 const LONG: [&str; 4] = ["GET /api/docs", "GET /api/docs.css", "GET /api/v1/openapi.json", "GET /metrics"];
 /// Lines of a difference that are shown.
 const SHOWN: usize = 20;
@@ -20,6 +20,10 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
+    pub(super) fn of(text: String) -> Snapshot {
+        Snapshot { text }
+    }
+
     /// `line` is what was asked: method, path and query.
     pub(super) fn add(&mut self, line: &str, answer: &Answer) {
         let mut answer = answer.masked();

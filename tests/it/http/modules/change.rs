@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::guests;
+use twitchy::config::HttpConfig;
 use twitchy::domain::effect::{Commit, Committed, Effect, Revision, Scope};
 use twitchy::domain::id::{ChannelId, Login};
 use twitchy::domain::invocation::{InvocationId, Origin};
@@ -9,7 +10,7 @@ use twitchy::domain::manifest::Grants;
 use twitchy::domain::ports::Clock;
 
 use super::{push, with_version};
-use crate::harness::channel_id;
+use crate::harness::{House, channel_id, header, login, patient};
 use crate::http::harness::{Answer, Site};
 
 const ECHO: &str = "/api/v1/modules/echo";
@@ -180,6 +181,28 @@ async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
         assert_eq!(code(&site.ask(&request, &site.operator).await), "409 no_canary");
     }
     assert_eq!(code(&set("*", &body).await), "409 withdrawn");
+    site.close().await;
+}
+
+/// A digest of what may not be seen can be looked for until it fits.
+#[tokio::test]
+async fn a_canarys_channels_are_not_in_the_etag_of_whoever_may_not_see_them() {
+    let headers = ["shop", "cafe"].map(|channel| header(channel, &[]));
+    let site = Site::of(House::open(&headers.each_ref(), patient()).await, HttpConfig::default()).await;
+    for version in ["0.1.0", "0.2.0"] {
+        assert_eq!(push(&site, &site.own, &with_version(guests::ECHO, version)).await.status, 201);
+    }
+    let mut tags = Vec::new();
+    for channels in [vec!["shop"], vec!["shop", "cafe"]] {
+        let ids: Vec<_> = channels.iter().map(|channel| channel_id(&login(channel)).to_string()).collect();
+        let body = json!({ "version": "0.2.0", "channels": ids }).to_string();
+        let set = site.send(&format!("PUT {ECHO}/canary"), &site.operator, &[("if-match", "*")], &body).await;
+        assert_eq!(set.status, 200, "{}", set.show());
+        let of = async |key| site.ask(&format!("GET {ECHO}"), key).await.header("etag").to_owned();
+        tags.push((of(&site.operator).await, of(&site.other).await));
+    }
+    assert_ne!(tags[0].0, tags[1].0);
+    assert_eq!(tags[0].1, tags[1].1);
     site.close().await;
 }
 

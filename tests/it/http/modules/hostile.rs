@@ -125,13 +125,17 @@ async fn few_upload_at_once_and_the_others_are_told_when_to_come_back() {
     let site = Site::open().await;
     // Bodies that never arrive.
     let pending = || Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>());
-    let keys = [&site.own, &site.own, &site.other, &site.other];
+    let keys = [&site.own, &site.own, &site.other, &site.operator];
     let mut waiting = keys.map(|key| Box::pin(site.send_body(PUSH, key, &[WASM], pending())));
     let [first, second, third, fourth] = &mut waiting;
     assert!(is_waiting(first).await && is_waiting(second).await);
     let refused = push(&site, &site.own, guests::ECHO).await;
     assert_eq!((refused.status, refused.code().as_str(), refused.header("retry-after")), (429, "rate_limited", "5"));
-    assert!(is_waiting(third).await && is_waiting(fourth).await);
+    assert!(is_waiting(third).await);
+    let refused = push(&site, &site.other, guests::ECHO).await;
+    assert_eq!((refused.status, refused.code().as_str(), refused.header("retry-after")), (503, "busy", "5"));
+    assert_eq!(push(&site, &site.operator, guests::COUNTER).await.status, 201, "creators leave the operator a place");
+    assert!(is_waiting(fourth).await);
     let refused = push(&site, &site.operator, guests::ECHO).await;
     assert_eq!((refused.status, refused.code().as_str(), refused.header("retry-after")), (503, "busy", "5"));
     drop(waiting);

@@ -174,7 +174,7 @@ pub(super) async fn set_canary(
     let name = parse_name(&name)?;
     let canary = parse_canary(&wanted)?;
     let catalogue = api.setup.catalogue();
-    if_match.check(revision_of(catalogue.find(&name).ok_or(ApiError::NotFound("module"))?))?;
+    if_match.check(revision_of(catalogue.find(&name).ok_or(ApiError::NotFound("module"))?, &principal))?;
     let version = canary.version.clone();
     let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
     api.setup.set_canary(name.clone(), canary, by, stamp).await.map_err(refuse_change)?;

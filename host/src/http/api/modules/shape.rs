@@ -278,9 +278,14 @@ fn publisher_of(listed: &Listed) -> Option<String> {
 
 impl CanaryDetail {
     fn show(canary: &Canary, principal: &Principal) -> CanaryDetail {
-        let seen = canary.channels.iter().filter(|channel| principal.may_act_in(**channel));
-        CanaryDetail { version: canary.version.to_string(), channels: seen.map(ChannelId::to_string).collect() }
+        let seen = list_seen(canary, principal);
+        CanaryDetail { version: canary.version.to_string(), channels: seen.iter().map(ChannelId::to_string).collect() }
     }
+}
+
+/// The channels of a canary that `principal` may know of.
+pub(super) fn list_seen(canary: &Canary, principal: &Principal) -> Vec<ChannelId> {
+    canary.channels.iter().copied().filter(|channel| principal.may_act_in(*channel)).collect()
 }
 
 impl Life {

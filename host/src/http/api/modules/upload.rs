@@ -36,11 +36,14 @@ use crate::setup::publishing::Published;
 const MOST: usize = 4;
 /// Of one key, so that no other has to wait for its slow connections.
 const MOST_OF_A_KEY: usize = 2;
+/// Of all keys of channels: whatever they do, there is a place for the operator.
+const MOST_OF_CREATORS: usize = MOST - 1;
 
 /// What holds uploads back.
 pub(in crate::http) struct Uploads {
     places: Arc<Semaphore>,
     of_key: UnderWay<KeyId>,
+    of_creators: UnderWay<()>,
     /// Held from the saved bytes to the version: who cleans up after a refusal takes away nothing of another upload.
     publishing: tokio::sync::Mutex<()>,
 }
@@ -48,7 +51,7 @@ pub(in crate::http) struct Uploads {
 /// The place of one upload, until the last copy is dropped.
 #[derive(Clone)]
 struct UploadPlace {
-    _held: Arc<(Place<KeyId>, OwnedSemaphorePermit)>,
+    _held: Arc<(Place<KeyId>, Option<Place<()>>, OwnedSemaphorePermit)>,
 }
 
 impl Default for Uploads {
@@ -56,6 +59,7 @@ impl Default for Uploads {
         Uploads {
             places: Arc::new(Semaphore::new(MOST)),
             of_key: UnderWay::new(MOST_OF_A_KEY),
+            of_creators: UnderWay::new(MOST_OF_CREATORS),
             publishing: tokio::sync::Mutex::default(),
         }
     }
@@ -75,8 +79,12 @@ pub(super) async fn hold_place(State(api): State<Arc<Api>>, mut request: Request
 fn enter(api: &Api, request: &Request) -> Result<UploadPlace, ApiError> {
     let principal: &Principal = request.extensions().get().ok_or(ApiError::KeyMissing)?;
     let of_key = api.uploads.of_key.enter(principal.key_id()).ok_or(ApiError::RateLimited(BUSY_FOR))?;
+    let of_creators = match principal.is_operator() {
+        true => None,
+        false => Some(api.uploads.of_creators.enter(&()).ok_or(ApiError::Busy(BUSY_FOR))?),
+    };
     let place = api.uploads.places.clone().try_acquire_owned().map_err(|_| ApiError::Busy(BUSY_FOR))?;
-    Ok(UploadPlace { _held: Arc::new((of_key, place)) })
+    Ok(UploadPlace { _held: Arc::new((of_key, of_creators, place)) })
 }
 
 /// The most that any upload may have here, in bytes.
@@ -115,24 +123,13 @@ pub(super) async fn upload_module(
     principal: Principal,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (mut parts, body) = request.into_parts();
-    let place = parts.extensions.get::<UploadPlace>().cloned().ok_or(ApiError::Internal)?;
-    let Query(UploadQuery { class }) = Query::from_request_parts(&mut parts, &api).await?;
-    if !has_content_type(&parts.headers, WASM) {
-        return Err(ApiError::UnsupportedMediaType(WASM));
-    }
-    let size = class.into();
-    let limit = api.sandbox.find_upload_limit(size).map_err(|error| refuse_component(&error))?;
-    let bytes = read(body, limit).await?;
-    let admitted = api.sandbox.admit(Upload { bytes, size }).await.map_err(|error| refuse_component(&error))?;
-    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
-    // What is begun here goes through even if the caller hangs up: a version that is known must be offered, too.
-    let publishing = tokio::spawn(async move {
-        let published = publish(&api, admitted, by, stamp).await;
-        drop(place);
-        published
+    let uploaded = upload(&api, &principal, request).await;
+    api.telemetry.note_upload(match &uploaded {
+        Ok(published) if published.is_new => "accepted",
+        Ok(_) => "unchanged",
+        Err(error) => error.code(),
     });
-    let Published { version, is_new } = publishing.await.map_err(|_| ApiError::Internal)??;
+    let Published { version, is_new } = uploaded?;
     let shown = Json(VersionDetail::show(&version));
     if !is_new {
         return Ok(shown.into_response());
@@ -140,6 +137,28 @@ pub(super) async fn upload_module(
     let manifest = &version.manifest;
     let location = format!("/api/v1/modules/{}/versions/{}", manifest.name, manifest.version);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], shown).into_response())
+}
+
+async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Result<Published, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let place = parts.extensions.get::<UploadPlace>().cloned().ok_or(ApiError::Internal)?;
+    let Query(UploadQuery { class }) = Query::from_request_parts(&mut parts, api).await?;
+    if !has_content_type(&parts.headers, WASM) {
+        return Err(ApiError::UnsupportedMediaType(WASM));
+    }
+    let size = class.into();
+    let limit = api.sandbox.find_upload_limit(size).map_err(|error| refuse_component(&error))?;
+    let bytes = read(body, limit).await?;
+    let admitted = api.sandbox.admit(Upload { bytes, size }).await.map_err(|error| refuse_component(&error))?;
+    let (by, stamp) = (powers_of(principal), principal.stamp(api.now().wall));
+    let api = api.clone();
+    // What is begun here goes through even if the caller hangs up: a version that is known must be offered, too.
+    let publishing = tokio::spawn(async move {
+        let published = publish(&api, admitted, by, stamp).await;
+        drop(place);
+        published
+    });
+    publishing.await.map_err(|_| ApiError::Internal)?
 }
 
 /// Counted as it arrives, and by what its head promises.

@@ -7,6 +7,7 @@ use super::shape::Class;
 
 /// How a component is uploaded.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct UploadQuery {
     /// `large` is for components with a JavaScript or Python runtime.
@@ -17,6 +18,7 @@ pub(super) struct UploadQuery {
 
 /// How something is withdrawn.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ForceQuery {
     /// Even while channels run it; for the operator.
