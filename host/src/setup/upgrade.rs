@@ -52,6 +52,21 @@ pub enum Difference {
     LargeClass,
 }
 
+impl Difference {
+    /// Whether both tell the same of the same command or word, whatever it was before.
+    fn is_about(&self, other: &Difference) -> bool {
+        use Difference::{LowerRole, ShorterChatterCooldown, ShorterCooldown};
+        match (self, other) {
+            (LowerRole { command, .. }, LowerRole { command: there, .. })
+            | (ShorterCooldown { command, .. }, ShorterCooldown { command: there, .. })
+            | (ShorterChatterCooldown { command, .. }, ShorterChatterCooldown { command: there, .. }) => {
+                command == there
+            }
+            _ => self == other,
+        }
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -148,18 +163,53 @@ pub(super) fn differences(before: &Manifest, after: &Manifest, module: &ModuleSe
     if after.size == SizeClass::Large && before.size != SizeClass::Large {
         found.push(Difference::LargeClass);
     }
-    after.commands.iter().for_each(|command| compare_command(before, command, &mut found));
+    compare_commands(&list_declared(before), &list_declared(after), &mut found);
+    // A creator's role, cooldowns and words are those of one command, and do not go over to another that takes its place.
+    if !module.settings.is_empty() {
+        compare_commands(&list_here(before, module), &list_here(after, module), &mut found);
+    }
     let stored = module.settings.iter().filter(|(key, value)| is_rejected(before, after, key, value));
     found.extend(stored.map(|(key, _)| Difference::RejectsSetting { key: key.clone() }));
     found
 }
 
+/// A command, and the words that call it.
+struct Offer {
+    words: Vec<Box<str>>,
+    command: Arc<Command>,
+}
+
+fn list_declared(version: &Manifest) -> Vec<Offer> {
+    let offer =
+        |command: &Arc<Command>| Offer { words: words_of(command).cloned().collect(), command: command.clone() };
+    version.commands.iter().map(offer).collect()
+}
+
+/// With what was set for them in the channel.
+fn list_here(version: &Manifest, module: &ModuleSetup) -> Vec<Offer> {
+    let offer = |command: &Arc<Command>| {
+        let command = module.with_overrides(command);
+        Offer { words: module.words_here(&command).cloned().collect(), command }
+    };
+    version.commands.iter().map(offer).collect()
+}
+
+fn compare_commands(before: &[Offer], after: &[Offer], found: &mut Vec<Difference>) {
+    for offer in after {
+        for difference in compare_command(before, offer) {
+            if !found.iter().any(|there| there.is_about(&difference)) {
+                found.push(difference);
+            }
+        }
+    }
+}
+
 /// Compares a command with whatever its words called before.
-fn compare_command(before: &Manifest, command: &Command, found: &mut Vec<Difference>) {
-    let mut earlier: Vec<&Command> = Vec::new();
-    for word in words_of(command) {
-        match before.commands.iter().find(|command| words_of(command).any(|there| there == word)) {
-            Some(there) => earlier.push(there),
+fn compare_command(before: &[Offer], Offer { words, command }: &Offer) -> Vec<Difference> {
+    let (mut found, mut earlier) = (Vec::new(), Vec::new());
+    for word in words {
+        match before.iter().find(|offer| offer.words.contains(word)) {
+            Some(there) => earlier.push(&there.command),
             None => found.push(Difference::Word(word.clone())),
         }
     }
@@ -178,6 +228,7 @@ fn compare_command(before: &Manifest, command: &Command, found: &mut Vec<Differe
     if let Some(before) = cooldown.filter(|cooldown| *cooldown > after) {
         found.push(Difference::ShorterChatterCooldown { command: name(), before, after });
     }
+    found
 }
 
 /// Whether a stored value that meant something before means nothing any more.
@@ -339,5 +390,28 @@ mod tests {
         assert_eq!(ask(&|after| after.settings[0].kind = SettingKind::Secret), rejects);
         assert_eq!(ask(&|after| after.settings.push(setting("more", SettingKind::Text, ""))), "");
         assert_eq!(ask(&with(Command { role: Role::Moderator, ..slow })), "");
+    }
+
+    #[test]
+    fn what_a_creator_closed_is_not_opened_by_another_name_of_the_command() {
+        let seconds = Duration::from_secs;
+        let roll = Command { aliases: vec!["r".into()], ..command("roll") };
+        let before = manifest("dice", vec![roll], Vec::new());
+        let turned = Command { aliases: vec!["roll".into()], ..command("r") };
+        let after = Manifest { commands: vec![Arc::new(turned)], ..before.clone() };
+        let ask = |settings: &[(&str, &str)]| {
+            let mut here = ModuleSetup::new(Arc::new(before.clone()));
+            here.settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            differences(&before, &after, &here)
+        };
+        assert_eq!(ask(&[]), []);
+        let lower = Difference::LowerRole { command: "r".into(), before: Role::Moderator, after: Role::Everyone };
+        assert_eq!(ask(&[("roll.role", "moderator")]), [lower]);
+        let shorter = Difference::ShorterCooldown { command: "r".into(), before: seconds(60), after: seconds(0) };
+        assert_eq!(ask(&[("roll.cooldown", "1m")]), [shorter]);
+        // Here it left its words to another module.
+        let words = ["r", "roll"].map(|word| Difference::Word(word.into()));
+        assert_eq!(ask(&[("roll.aliases", "cube")]), words);
+        assert_eq!(ask(&[("roll.aliases", "roll r"), ("r.aliases", "r"), ("roll.role", "everyone")]), []);
     }
 }
