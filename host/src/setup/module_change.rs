@@ -12,7 +12,7 @@ use super::powers::Powers;
 use super::span::show_span;
 use super::value::check_value;
 use crate::domain::effect::Effect;
-use crate::domain::id::ModuleName;
+use crate::domain::id::{ModuleDigest, ModuleName};
 use crate::domain::manifest::{Capability, Command, Grants, Manifest, Setting, SettingKind, SizeClass};
 use crate::domain::role::Role;
 use crate::domain::version::{UploadedModule, UploadedVersion};
@@ -194,7 +194,9 @@ impl Draft<'_> {
         let target = if is_named || is_gone { due } else { module.manifest.clone() };
         let grants = match &change.grants {
             Some(grants) => grants.clone(),
-            None if is_named || change.enabled && module.accepted.is_none() => module.grants.clone(),
+            // It runs with what was granted to it in its time.
+            None if accepted.is_some() && module.may_run && module.manifest.digest == target.digest => return Ok(()),
+            None if is_named || change.enabled && module.accepted.is_none() => module.grants.asked_by(&target),
             None => return Ok(()),
         };
         let is_there = |grants: &Grants| match accepted {
@@ -216,7 +218,14 @@ impl Draft<'_> {
         if !beyond.is_empty() {
             return Err(ModuleChangeError::NeedsOperator(beyond));
         }
-        self.push(Effect::AcceptVersion { module: self.name.clone(), digest: target.digest, grants });
+        let is_other = |digest: &ModuleDigest| *digest != target.digest && !is_named && !is_gone;
+        let others = module.granted.iter().filter(|(digest, _)| is_other(digest));
+        // What is taken back is taken from each version: none brings it along again by being gone back to.
+        let others = others.map(|(digest, there)| (*digest, there, there.without_taken(&module.grants, &grants)));
+        let others = others.filter(|(_, there, left)| *there != left).map(|(digest, _, left)| (digest, left));
+        for (digest, grants) in others.collect::<Vec<_>>().into_iter().chain([(target.digest, grants)]) {
+            self.push(Effect::AcceptVersion { module: self.name.clone(), digest, grants });
+        }
         Ok(())
     }
 
@@ -338,10 +347,7 @@ fn in_order(version: &Manifest, grants: &Grants) -> Result<Grants, ModuleChangeE
     if !unasked.is_empty() {
         return Err(ModuleChangeError::NotRequested(unasked));
     }
-    let capabilities = version.capabilities.iter().filter(|capability| grants.capabilities.contains(capability));
-    let http_hosts = version.http_hosts.iter().filter(|host| grants.http_hosts.contains(host));
-    let (capabilities, http_hosts) = (capabilities.copied().collect(), http_hosts.cloned().collect());
-    Ok(Grants { capabilities, http_hosts, payments: grants.payments, treasury: grants.treasury })
+    Ok(grants.asked_by(version))
 }
 
 /// The value to store; None where it is the default.

@@ -96,7 +96,7 @@ impl ModuleSetup {
         let consent = accepted.and_then(|accepted| self.find_consent(accepted));
         let runs = consent.as_ref().and_then(|consent| {
             let mut candidates = wanted.into_iter().chain(module.list_offered(Some(channel)));
-            candidates.find_map(|version| Some((version, consent.grants_for(&version.manifest)?.clone())))
+            candidates.find_map(|version| Some((version, consent.grants_for(&version.manifest)?)))
         });
         let waiting = consent.as_ref().zip(wanted).and_then(|(consent, wanted)| {
             let is_running =
@@ -143,13 +143,15 @@ struct Consent<'a> {
     module: &'a ModuleSetup,
 }
 
-impl<'a> Consent<'a> {
-    /// With what another version may run here, if it may: it asks for no more, or it was accepted in its own time.
-    fn grants_for(&self, version: &Manifest) -> Option<&'a Grants> {
+impl Consent<'_> {
+    /// With what another version may run here, if it may: it asks for no more, or it was accepted in its own time. Caps that
+    /// were lowered since are lowered for that one too.
+    fn grants_for(&self, version: &Manifest) -> Option<Grants> {
         if version.digest == self.manifest.digest || differences(self.manifest, version, self.module).is_empty() {
-            return Some(self.grants);
+            return Some(self.grants.clone());
         }
-        self.module.granted.get(&version.digest).filter(|grants| grants.suffice_for(version))
+        let own = self.module.granted.get(&version.digest).filter(|grants| grants.suffice_for(version))?;
+        Some(own.within_caps_of(self.grants))
     }
 }
 
