@@ -46,6 +46,8 @@ pub enum PublishError {
     Full(&'static str),
     #[error("a canary needs at least one channel, and none that this host does not know")]
     NoChannels,
+    #[error("version {0} is being tried out: promote or drop it first")]
+    CanaryExists(semver::Version),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -72,6 +74,9 @@ pub enum ChangeVersionsError {
     NoCanary,
     #[error("a canary needs at least one channel, and none that this host does not know")]
     NoChannels,
+    /// In its place another one would become everybody's, although nobody promoted it.
+    #[error("version {0} is being tried out: promote or drop it first")]
+    CanaryExists(semver::Version),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -113,6 +118,10 @@ impl Setup {
             }
             if canary.as_ref().is_some_and(|channels| !setup.are_known(channels)) {
                 return Err(PublishError::NoChannels);
+            }
+            let there = catalogue.find_uploaded(&manifest.name).and_then(|module| module.canary.as_ref());
+            if let Some(there) = there.filter(|_| canary.is_some()) {
+                return Err(PublishError::CanaryExists(there.version.clone()));
             }
             let digest = manifest.digest;
             let canary = canary.map(|channels| Canary { version: manifest.version.clone(), channels });
@@ -192,7 +201,8 @@ impl Setup {
         self.change_uploaded(name, by, stamp, move |_, module| plan::roll_back(module, to)).await
     }
 
-    /// From now on only these channels have the version, and all others the highest one beside it.
+    /// From now on only these channels have the version, and all others the highest one beside it. One at a time is tried
+    /// out; its channels may change.
     pub async fn set_canary(
         self: &Arc<Self>,
         name: ModuleName,
@@ -207,6 +217,9 @@ impl Setup {
             }
             if !setup.are_known(&canary.channels) {
                 return Err(ChangeVersionsError::NoChannels);
+            }
+            if let Some(other) = module.canary.as_ref().filter(|there| there.version != canary.version) {
+                return Err(ChangeVersionsError::CanaryExists(other.version.clone()));
             }
             Ok(Plan { changes: vec![VersionChange::SetCanary(Some(canary))], answer: () })
         })

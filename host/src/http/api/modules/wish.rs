@@ -13,6 +13,10 @@ pub(super) struct UploadQuery {
     #[serde(default)]
     #[param(inline, default = "small")]
     pub(super) class: Class,
+    /// The ids of the channels, with commas between, that are to have the version before all others: its canary from the
+    /// first moment. For the operator.
+    #[param(example = "100,200")]
+    pub(super) canary: Option<String>,
 }
 
 /// How something is withdrawn.
