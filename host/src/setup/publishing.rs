@@ -1,26 +1,26 @@
 //! What versions of a module there are, and the one request by which a bad one is off the air.
 //!
-//! A change is checked against the catalogue, made in the store in one transaction, then in memory, and only then are the
-//! channels told: whatever the host dies of, it starts with the old state or with the new one. Calls in flight keep the
-//! version that they began with.
+//! A change is planned here and made by `making`. Calls in flight keep the version that they began with.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::catalogue::{Catalogue, Listed};
 use super::powers::Powers;
 use super::{Setup, is_always_on, list_words};
-use crate::domain::audit::{Actor, Stamp};
+use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::principal::KeyId;
-use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
+use crate::domain::version::{Canary, UploadedVersion};
 use crate::store::StoreError;
 use crate::store::modules::VersionChange;
 
+mod making;
 mod plan;
 
-use plan::{Plan, with_changes};
+use making::{key_of, may_publish};
+use plan::Plan;
 
 /// Uploaded modules of a host.
 const MOST_MODULES: usize = 4096;
@@ -28,8 +28,6 @@ const MOST_MODULES: usize = 4096;
 const MOST_VERSIONS: usize = 256;
 /// Channels that a refusal names.
 const MOST_NAMED: usize = 5;
-/// Channels that are told of a change before others on the thread have a turn.
-const CHANNELS_AT_ONCE: usize = 64;
 
 /// Why a module does not become one of the host's.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -269,75 +267,6 @@ impl Setup {
         !channels.is_empty() && channels.iter().all(|channel| self.find_channel(*channel).is_some())
     }
 
-    async fn change_uploaded<T: Send + 'static>(
-        self: &Arc<Self>,
-        name: ModuleName,
-        by: Powers,
-        stamp: Stamp,
-        plan: impl FnOnce(&Setup, &UploadedModule) -> Result<Plan<T>, ChangeVersionsError> + Send + 'static,
-    ) -> Result<T, ChangeVersionsError> {
-        let key = key_of(&stamp);
-        let checked = name.clone();
-        let check = move |setup: &Setup, catalogue: &Catalogue| match catalogue.find(&checked) {
-            None => Err(ChangeVersionsError::UnknownModule),
-            Some(Listed::Fixed(_)) => Err(ChangeVersionsError::NotUploaded(checked)),
-            Some(Listed::Uploaded(module)) if !may_publish(module, by, key.as_ref()) => {
-                Err(ChangeVersionsError::NotPublisher(checked))
-            }
-            Some(Listed::Uploaded(module)) => plan(setup, module),
-        };
-        self.change_versions(name, stamp, check).await.map(|(_, answer)| answer)
-    }
-
-    /// The one way by which versions change. Goes through even if its future is dropped, so that memory never stays behind
-    /// the disk.
-    async fn change_versions<T: Send + 'static, E: From<StoreError> + Send + 'static>(
-        self: &Arc<Self>,
-        name: ModuleName,
-        stamp: Stamp,
-        check: impl FnOnce(&Setup, &Catalogue) -> Result<Plan<T>, E> + Send + 'static,
-    ) -> Result<(Arc<UploadedModule>, T), E> {
-        let setup = self.clone();
-        let changing = tokio::spawn(async move {
-            let _turn = setup.changing.lock().await;
-            let catalogue = setup.catalogue();
-            let Plan { changes, answer } = check(&setup, &catalogue)?;
-            let before = catalogue.find_uploaded(&name);
-            if let Some(before) = before.filter(|_| changes.is_empty()) {
-                return Ok((before.clone(), answer));
-            }
-            let after = with_changes(before.map(|before| &**before), &name, &changes, stamp.at);
-            setup.store.change_versions(name.clone(), changes, stamp).await?;
-            setup.take_catalogue(catalogue.with_uploaded(after.clone()), &name).await;
-            Ok((Arc::new(after), answer))
-        });
-        // It panics where a lock is poisoned by a panic elsewhere, or ends with the host.
-        changing.await.map_err(|_| StoreError::Closed)?
-    }
-
-    /// Lets every channel see the change of one module: those that have said something of it settle anew, all others only
-    /// take note. A reload that began before sees it by itself.
-    async fn take_catalogue(&self, catalogue: Catalogue, changed: &ModuleName) {
-        let catalogue = Arc::new(catalogue);
-        *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = catalogue.clone();
-        for (number, before) in self.list_channels().into_iter().enumerate() {
-            if number % CHANNELS_AT_ONCE == 0 {
-                tokio::task::yield_now().await;
-            }
-            self.tell_channel(before.channel.id, &catalogue, changed);
-        }
-    }
-
-    fn tell_channel(&self, channel: ChannelId, catalogue: &Arc<Catalogue>, changed: &ModuleName) {
-        while let Some(before) = self.find_channel(channel).filter(|it| !Arc::ptr_eq(it.catalogue(), catalogue)) {
-            let after = Arc::new(before.with_catalogue(catalogue, Some(changed)));
-            let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
-            if channels.get(&channel).is_some_and(|there| Arc::ptr_eq(there, &before)) {
-                channels.insert(channel, after);
-            }
-        }
-    }
-
     /// The version that is there already with these very bytes.
     fn check_publish(
         &self,
@@ -389,17 +318,6 @@ fn check_words(catalogue: &Catalogue, manifest: &Manifest) -> Result<Option<Uplo
         }
     }
     Ok(None)
-}
-
-fn may_publish(module: &UploadedModule, by: Powers, key: Option<&KeyId>) -> bool {
-    by == Powers::Operator || key.is_some() && module.publisher.as_ref() == key
-}
-
-fn key_of(stamp: &Stamp) -> Option<KeyId> {
-    match &stamp.by {
-        Actor::Key { id, .. } => Some(id.clone()),
-        Actor::Claim { .. } | Actor::Chatter { .. } | Actor::CommandLine | Actor::Host => None,
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::super::NewChannelRules;
 use super::super::sample::{command, manifest, name};
 use super::*;
+use crate::domain::audit::Actor;
 use crate::domain::effect::Effect;
 use crate::domain::manifest::{Capability, Grants};
 use crate::store::fixture::{CHANNEL, Fixture};
