@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn pauses_grow_until_it_stays_off() {
         let (rules, now) = (FuseConfig { restore: true, ..FuseConfig::default() }, SystemTime::UNIX_EPOCH);
-        let blown = |times, until| BlownFuse { digest: DICE, until, times };
+        let blown = |times, until| BlownFuse { digest: DICE, until, times, is_over: false };
         let pause = |times| pause_after(Some(&blown(times, Some(now))), DICE, &rules, now).span;
         assert_eq!(pause_after(None, DICE, &rules, now).span, Some(PAUSES[0]));
         assert_eq!([1, 2, 3, 4].map(pause), [Some(PAUSES[1]), Some(PAUSES[2]), None, None]);

@@ -187,8 +187,8 @@ impl Setup {
         .await
     }
 
-    /// Withdraws all versions above `to`, or, where that is None, above the one before the latest: every channel is back
-    /// on it at once, unless it never accepted as much.
+    /// Withdraws all versions above `to`, or, where that is None, above the one that was the latest before: every channel is
+    /// back on it at once, unless it never accepted as much.
     pub async fn roll_back(
         self: &Arc<Self>,
         name: ModuleName,

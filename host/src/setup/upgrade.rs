@@ -93,7 +93,7 @@ impl ModuleSetup {
     pub(super) fn settle(&mut self, module: &UploadedModule, channel: ChannelId) {
         let accepted = self.accepted.and_then(|digest| module.find_digest(digest));
         let wanted = self.find_wanted(module, channel);
-        let consent = accepted.and_then(|accepted| self.find_consent(accepted));
+        let consent = accepted.and_then(|accepted| self.find_consent(module, accepted));
         let runs = consent.as_ref().and_then(|consent| {
             let mut candidates = wanted.into_iter().chain(module.list_offered(Some(channel)));
             candidates.find_map(|version| Some((version, consent.grants_for(&version.manifest)?)))
@@ -130,9 +130,9 @@ impl ModuleSetup {
     }
 
     /// None where the accepted version has lost a grant that it needs: then nothing runs, not even an older version.
-    fn find_consent<'a>(&'a self, accepted: &'a UploadedVersion) -> Option<Consent<'a>> {
-        let grants = self.granted.get(&accepted.manifest.digest)?;
-        grants.suffice_for(&accepted.manifest).then_some(Consent { manifest: &accepted.manifest, grants, module: self })
+    fn find_consent<'a>(&'a self, of: &'a UploadedModule, accepted: &'a UploadedVersion) -> Option<Consent<'a>> {
+        let (manifest, grants) = (&accepted.manifest, self.granted.get(&accepted.manifest.digest)?);
+        grants.suffice_for(manifest).then_some(Consent { manifest, grants, module: self, versions: &of.versions })
     }
 }
 
@@ -141,17 +141,35 @@ struct Consent<'a> {
     manifest: &'a Manifest,
     grants: &'a Grants,
     module: &'a ModuleSetup,
+    /// Ascending.
+    versions: &'a [UploadedVersion],
 }
 
 impl Consent<'_> {
-    /// With what another version may run here, if it may: it asks for no more, or it was accepted in its own time. Caps that
-    /// were lowered since are lowered for that one too.
+    /// With what another version may run here, if it may: it asks for no more, or it was accepted in its own time, or could
+    /// follow one that was. Caps that were lowered since are lowered for that one too.
     fn grants_for(&self, version: &Manifest) -> Option<Grants> {
         if version.digest == self.manifest.digest || differences(self.manifest, version, self.module).is_empty() {
             return Some(self.grants.clone());
         }
-        let own = self.module.granted.get(&version.digest).filter(|grants| grants.suffice_for(version))?;
+        let own = self.find_own(version).or_else(|| self.find_followed(version))?;
         Some(own.within_caps_of(self.grants))
+    }
+
+    fn find_own(&self, version: &Manifest) -> Option<&Grants> {
+        self.module.granted.get(&version.digest).filter(|grants| grants.suffice_for(version))
+    }
+
+    /// Only for a version before the accepted one: what is newer, and asks for what that one did without, is to be agreed to.
+    fn find_followed(&self, version: &Manifest) -> Option<&Grants> {
+        let earlier = self.versions.iter().rev().map(|there| &*there.manifest);
+        let mut earlier =
+            earlier.filter(|there| there.version < version.version && version.version < self.manifest.version);
+        earlier.find_map(|there| {
+            let grants = self.find_own(there)?;
+            let is_enough = grants.suffice_for(version) && differences(there, version, self.module).is_empty();
+            is_enough.then_some(grants)
+        })
     }
 }
 
@@ -275,7 +293,7 @@ mod tests {
     }
 
     fn dice(versions: Vec<UploadedVersion>, canary: Option<Canary>) -> UploadedModule {
-        UploadedModule { name: name("dice"), publisher: None, versions, canary }
+        UploadedModule { name: name("dice"), publisher: None, versions, canary, was_latest: None }
     }
 
     /// A channel that has accepted this version, and settled.
@@ -346,6 +364,27 @@ mod tests {
         setup.granted.insert(module.versions[1].manifest.digest, Grants::default());
         setup.settle(&module, SHOP);
         assert!(!setup.may_run);
+    }
+
+    #[test]
+    fn a_version_that_followed_in_its_time_is_one_to_go_back_to() {
+        let asking = |number, capabilities: &[Capability]| version(number, capabilities.to_vec(), false);
+        let (storage, http) = (Capability::Storage, Capability::Http);
+        // The first was accepted, the second followed it; the third asks for another thing, and was accepted.
+        let versions = vec![asking(1, &[storage]), asking(2, &[storage]), asking(3, &[http]), asking(4, &[storage])];
+        let module = dice(versions, None);
+        let mut setup = settled(&module, 2, None);
+        let first = &module.versions[0].manifest;
+        setup.granted.insert(first.digest, Grants::all(first));
+        for (pinned, expected) in [(1, 1), (2, 2), (3, 3), (4, 3)] {
+            setup.pinned = Some(semver::Version::new(pinned, 0, 0));
+            setup.settle(&module, SHOP);
+            assert_eq!(setup.manifest.version.major, expected, "what is new and asks again is asked about again");
+        }
+        setup.granted.insert(first.digest, Grants::default());
+        setup.pinned = Some(semver::Version::new(2, 0, 0));
+        setup.settle(&module, SHOP);
+        assert_eq!(setup.manifest.version.major, 3, "taken back from the first is taken back from the second");
     }
 
     #[test]

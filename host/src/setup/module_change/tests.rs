@@ -8,7 +8,7 @@ use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::ModuleSource;
 use crate::domain::version::UploadedVersion;
 
-fn dice(version: &str, digest: u8) -> Manifest {
+pub(super) fn dice(version: &str, digest: u8) -> Manifest {
     let sides = setting("sides", SettingKind::Integer { least: 2, most: 100 }, "6");
     let key = setting("key", SettingKind::Secret, "");
     Manifest {
@@ -24,7 +24,7 @@ fn asking(capabilities: &[Capability]) -> Manifest {
 }
 
 /// A channel of a host with these versions of `dice`, and the bundled `settings`, `other` (off) and `pay` (on).
-fn shop(versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup {
+pub(super) fn shop(versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup {
     let fixed = |name: &str, word: &str| Arc::new(manifest(name, vec![command(word)], Vec::new()));
     let catalogue = Catalogue::default()
         .with_fixed(fixed("settings", "settings"), true)
@@ -37,12 +37,12 @@ fn shop(versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup {
         withdrawn_at: None,
     };
     let versions = versions.into_iter().map(version).collect();
-    let uploaded = UploadedModule { name: name("dice"), publisher: None, versions, canary: None };
+    let uploaded = UploadedModule { name: name("dice"), publisher: None, versions, canary: None, was_latest: None };
     let empty = ChannelSetup::new(channel(), "twitchy".parse().unwrap(), []);
     empty.with_catalogue(&Arc::new(catalogue.with_uploaded(uploaded)), None)
 }
 
-fn on() -> ModuleChange {
+pub(super) fn on() -> ModuleChange {
     ModuleChange { enabled: true, ..ModuleChange::default() }
 }
 
@@ -196,7 +196,7 @@ fn a_blown_fuse_is_restored_by_enabling_again() {
     let until = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(60);
     let resting = on_it_is.apply(&Effect::BlowFuse { module: name("dice"), digest, until: Some(until) });
     let module = resting.find_word("roll").unwrap().module;
-    assert_eq!(module.blown, Some(BlownFuse { digest, until: Some(until), times: 1 }));
+    assert_eq!(module.blown, Some(BlownFuse { digest, until: Some(until), times: 1, is_over: false }));
     assert!(module.is_blown(until - Duration::from_secs(1)) && !module.is_blown(until));
 }
 
@@ -264,10 +264,10 @@ fn a_version_that_waits_runs_only_once_it_is_named() {
     assert_eq!(refused(&waits, Powers::Creator, &other), "version 3.0.0 is not the one that is due here");
     let agreed = after(&waits, Powers::Creator, &named);
     assert_eq!((running(&waits), running(&agreed)), (1, 2));
-    let back = agreed.check_step_back(Powers::Creator, &name("dice"), None).unwrap();
+    let back = agreed.check_step_back(Powers::Creator, &name("dice"), None, &[]).unwrap();
     let back = back.iter().fold(agreed, |setup, effect| setup.apply(effect));
     assert_eq!(running(&back), 1);
-    assert_eq!(back.check_step_back(Powers::Creator, &name("dice"), None), Err(ModuleChangeError::NothingBefore));
+    assert_eq!(back.check_step_back(Powers::Creator, &name("dice"), None, &[]), Err(ModuleChangeError::NothingBefore));
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn first(capabilities: &[Capability]) -> Manifest {
 }
 
 fn stepped_back(setup: &ChannelSetup, to: &str) -> ChannelSetup {
-    let effects = setup.check_step_back(Powers::Creator, &name("dice"), Some(&to.parse().unwrap())).unwrap();
+    let effects = setup.check_step_back(Powers::Creator, &name("dice"), Some(&to.parse().unwrap()), &[]).unwrap();
     effects.iter().fold(setup.clone(), |setup, effect| setup.apply(effect))
 }
 
@@ -341,7 +341,7 @@ fn what_was_taken_back_does_not_return_with_an_older_version() {
     assert_eq!(running(&two), Some(2), "it asks for no more");
     let taken = after(&two, Powers::Operator, &granting(&[Storage]));
     assert_eq!(running(&taken), Some(2));
-    let back = taken.check_step_back(Powers::Creator, &name("dice"), Some(&"1.0.0".parse().unwrap()));
+    let back = taken.check_step_back(Powers::Creator, &name("dice"), Some(&"1.0.0".parse().unwrap()), &[]);
     assert_eq!(back, Err(ModuleChangeError::NeedsGrant(vec![Http])));
     let pinned = ModuleChange { version: WantedVersion::Pinned("1.0.0".parse().unwrap()), ..on() };
     assert_eq!(refused(&taken, Powers::Creator, &pinned), "it does not run without a grant of http");

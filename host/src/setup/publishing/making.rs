@@ -3,12 +3,13 @@
 //! A change is checked against the catalogue, made in the store in one transaction, then in memory, and only then are the
 //! channels told: whatever the host dies of, it starts with the old state or with the new one.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use super::ChangeVersionsError;
-use super::plan::{Plan, with_changes};
+use super::plan::{Plan, leave_latest, with_changes};
 use crate::domain::audit::{Actor, Stamp};
-use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::principal::KeyId;
 use crate::domain::version::UploadedModule;
 use crate::setup::Setup;
@@ -52,18 +53,38 @@ impl Setup {
         let changing = tokio::spawn(async move {
             let _turn = setup.changing.lock().await;
             let catalogue = setup.catalogue();
-            let Plan { changes, answer } = check(&setup, &catalogue)?;
+            let Plan { mut changes, answer } = check(&setup, &catalogue)?;
             let before = catalogue.find_uploaded(&name);
             if let Some(before) = before.filter(|_| changes.is_empty()) {
                 return Ok((before.clone(), answer));
             }
-            let after = with_changes(before.map(|before| &**before), &name, &changes, stamp.at);
-            setup.store.change_versions(name.clone(), changes, stamp).await?;
+            let before = before.map(|before| &**before);
+            let mut after = with_changes(before, &name, &changes, stamp.at);
+            if let Some(leave) = leave_latest(before, &after) {
+                changes.push(leave);
+                after = with_changes(before, &name, &changes, stamp.at);
+            }
+            let left = setup.list_left_by(&after).await;
+            setup.store.change_versions(name.clone(), changes, left, stamp).await?;
             setup.take_catalogue(catalogue.with_uploaded(after.clone()), &name).await;
             Ok((Arc::new(after), answer))
         });
         // It panics where a lock is poisoned by a panic elsewhere, or ends with the host.
         changing.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// In which channels a version runs no more once the module's versions are these.
+    async fn list_left_by(&self, after: &UploadedModule) -> BTreeMap<ModuleDigest, Vec<ChannelId>> {
+        let mut left: BTreeMap<ModuleDigest, Vec<ChannelId>> = BTreeMap::new();
+        for (number, setup) in self.list_channels().into_iter().enumerate() {
+            if number % CHANNELS_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
+            if let Some((digest, channel)) = setup.find_left_by(after) {
+                left.entry(digest).or_default().push(channel);
+            }
+        }
+        left
     }
 
     /// Lets every channel see the change of one module: those that have said something of it settle anew, all others only

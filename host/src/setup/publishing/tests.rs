@@ -299,3 +299,28 @@ async fn a_promoted_canary_that_asks_for_more_waits_and_a_dropped_one_waits_no_l
     assert_eq!([CHANNEL, OTHER].map(|channel| host.running(channel).unwrap()), ["1.0.0", "1.0.0"]);
     host.check();
 }
+
+#[tokio::test]
+async fn a_roll_back_goes_to_what_was_the_latest_before_and_each_channel_knows_what_it_ran() {
+    let host = Host::open().await;
+    host.bring("1.0.0", 1).await;
+    host.accept(CHANNEL, &dice("1.0.0", 1)).await;
+    host.bring("2.0.0", 2).await;
+    // It never was the latest: nobody has run it.
+    host.bring("1.5.0", 3).await;
+    let left = |channel| host.fixture.store.list_left(channel, &name("dice")).unwrap();
+    assert_eq!((left(CHANNEL), left(OTHER)), (vec![ModuleDigest([1; 32])], Vec::new()));
+    host.check();
+    let roll_back = || host.setup.roll_back(name("dice"), None, Powers::Creator, stamp(ANN));
+    let back = roll_back().await.unwrap();
+    assert_eq!(back, RolledBack { to: version("1.0.0"), withdrawn: vec![version("1.5.0"), version("2.0.0")] });
+    assert_eq!(left(CHANNEL), [2, 1].map(|digest| ModuleDigest([digest; 32])));
+    assert_eq!(refused(roll_back().await), "there is no version before it");
+    host.check();
+    for number in ["1.5.0", "2.0.0"] {
+        host.setup.restore(name("dice"), version(number), Powers::Creator, stamp(ANN)).await.unwrap();
+    }
+    // Now it was, for a moment.
+    assert_eq!(roll_back().await.unwrap().to, version("1.5.0"));
+    host.check();
+}

@@ -194,7 +194,9 @@ async fn an_upload_is_a_canary_from_its_first_moment() {
     };
     let shop = shop().to_string();
     assert_eq!(code(&upload(&shop, &site.own, "0.2.0").await), "403 forbidden");
-    for (canary, expected) in [("shop", "422 invalid_values"), ("", "422 invalid_values"), ("7", "422 unknown_channels")] {
+    for (canary, expected) in
+        [("shop", "422 invalid_values"), ("", "422 invalid_values"), ("7", "422 unknown_channels")]
+    {
         assert_eq!(code(&upload(canary, &site.operator, "0.2.0").await), expected, "{canary}");
     }
     assert_eq!(upload(&shop, &site.operator, "0.2.0").await.status, 201);

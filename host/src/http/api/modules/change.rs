@@ -117,8 +117,9 @@ pub(super) async fn restore_version(
 
 /// Roll a module back
 ///
-/// Withdraws all versions above the one before the latest, or above another one: every channel that follows the latest is
-/// back on it at once.
+/// Withdraws all versions above the one named, or above the one that was the latest before: every channel that follows the
+/// latest is back on it at once, and the answer's `latest` says which it is. Where that one is not known or withdrawn, it is
+/// the highest below the latest. Asked again, it goes further back.
 #[utoipa::path(
     post,
     path = "/api/v1/modules/{name}/rollback",

@@ -33,7 +33,7 @@ pub(super) struct ForceQuery {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RollbackWish {
-    /// The version to go back to; without it, the one before the latest.
+    /// The version to go back to; without it, the one that was the latest before.
     #[schema(example = "1.1.0")]
     pub(super) to: Option<String>,
 }
