@@ -192,7 +192,7 @@ impl Draft<'_> {
         // What was accepted may be gone with nothing in its place that could be named.
         let is_gone = !module.may_run && module.waiting.is_none() && accepted.is_none_or(UploadedVersion::is_withdrawn);
         let target = if is_named || is_gone { due } else { module.manifest.clone() };
-        let grants = match &change.grants {
+        let sent = match &change.grants {
             Some(grants) => grants.clone(),
             // It runs with what was granted to it in its time.
             None if accepted.is_some() && module.may_run && module.manifest.digest == target.digest => return Ok(()),
@@ -207,10 +207,10 @@ impl Draft<'_> {
             None => !change.enabled && !is_named && *grants == Grants::default(),
         };
         // As they are shown, even where this version asks for less; then in order.
-        if is_there(&grants) {
+        if is_there(&sent) {
             return Ok(());
         }
-        let grants = in_order(&target, &grants)?;
+        let grants = in_order(&target, &sent, module)?;
         if is_there(&grants) {
             return Ok(());
         }
@@ -221,7 +221,7 @@ impl Draft<'_> {
         let is_other = |digest: &ModuleDigest| *digest != target.digest && !is_named && !is_gone;
         let others = module.granted.iter().filter(|(digest, _)| is_other(digest));
         // What is taken back is taken from each version: none brings it along again by being gone back to.
-        let others = others.map(|(digest, there)| (*digest, there, there.without_taken(&module.grants, &grants)));
+        let others = others.map(|(digest, there)| (*digest, there, there.without_taken(&module.grants, &sent)));
         let others = others.filter(|(_, there, left)| *there != left).map(|(digest, _, left)| (digest, left));
         for (digest, grants) in others.collect::<Vec<_>>().into_iter().chain([(target.digest, grants)]) {
             self.push(Effect::AcceptVersion { module: self.name.clone(), digest, grants });
@@ -338,11 +338,15 @@ impl Draft<'_> {
     }
 }
 
-/// In the order in which the version asks for it, so that equal grants are equal.
-fn in_order(version: &Manifest, grants: &Grants) -> Result<Grants, ModuleChangeError> {
+/// In the order in which the version asks for it, so that equal grants are equal. What is granted to another version here
+/// was shown, and may be sent back: it is left out.
+fn in_order(version: &Manifest, grants: &Grants, module: &ModuleSetup) -> Result<Grants, ModuleChangeError> {
+    let is_known = |is_in: &dyn Fn(&Grants) -> bool| module.granted.values().any(is_in);
     let unasked = grants.capabilities.iter().filter(|capability| !version.requests(**capability));
+    let unasked = unasked.filter(|capability| !is_known(&|there| there.capabilities.contains(capability)));
     let mut unasked: Vec<String> = unasked.map(ToString::to_string).collect();
     let hosts = grants.http_hosts.iter().filter(|host| !version.http_hosts.contains(host));
+    let hosts = hosts.filter(|host| !is_known(&|there| there.http_hosts.contains(host)));
     unasked.extend(hosts.map(|host| format!("the web host {host}")));
     if !unasked.is_empty() {
         return Err(ModuleChangeError::NotRequested(unasked));

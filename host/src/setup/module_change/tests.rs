@@ -339,6 +339,10 @@ fn what_was_taken_back_does_not_return_with_an_older_version() {
     let two = one.with_catalogue(shop([first(&[Http, Storage]), second(&[Storage])]).catalogue(), None);
     let running = |setup: &ChannelSetup| setup.find_word("roll").map(|word| word.module.manifest.version.major);
     assert_eq!(running(&two), Some(2), "it asks for no more");
+    // What is shown is no word about grants, even where this version asks for less.
+    let set = ModuleChange { settings: [("sides".to_owned(), "8".to_owned())].into(), ..granting(&[Http, Storage]) };
+    let kept = after(&after(&two, Powers::Creator, &set), Powers::Creator, &granting(&[Storage, Http]));
+    assert_eq!(running(&stepped_back(&kept, "1.0.0")), Some(1));
     let taken = after(&two, Powers::Operator, &granting(&[Storage]));
     assert_eq!(running(&taken), Some(2));
     let back = taken.check_step_back(Powers::Creator, &name("dice"), Some(&"1.0.0".parse().unwrap()), &[]);
@@ -360,6 +364,9 @@ fn a_version_that_asks_for_less_is_pinned_without_a_word_about_grants() {
     let one = after(&two, Powers::Creator, &pinned);
     let module = |setup: &ChannelSetup| setup.find_word("roll").unwrap().module.clone();
     assert_eq!(module(&one).manifest.version.major, 1);
+    // Whoever sends back what is shown, with another version in it, sends grants too.
+    let shown = ModuleChange { version: pinned.version.clone(), ..module(&two).as_change() };
+    assert_eq!(module(&after(&two, Powers::Creator, &shown)).manifest.version.major, 1);
     let again = after(&one, Powers::Creator, &on());
     assert_eq!((module(&again).manifest.version.major, module(&again).grants.capabilities), (2, vec![Storage, Words]));
     // Web hosts that a version no longer declares do not stand in the way of it.
