@@ -253,7 +253,8 @@ impl Grants {
     #[must_use]
     pub fn within_caps_of(&self, present: &Grants) -> Grants {
         let lowest = |capability, ours: &Caps, theirs: &Caps| {
-            if present.covers(capability) { ours.lowest(theirs) } else { *ours }
+            let is_of_both = self.covers(capability) && present.covers(capability);
+            if is_of_both { ours.lowest(theirs) } else { *ours }
         };
         Grants {
             payments: lowest(Capability::Payments, &self.payments, &present.payments),

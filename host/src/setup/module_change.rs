@@ -218,12 +218,17 @@ impl Draft<'_> {
         if !beyond.is_empty() {
             return Err(ModuleChangeError::NeedsOperator(beyond));
         }
-        let is_other = |digest: &ModuleDigest| *digest != target.digest && !is_named && !is_gone;
-        let others = module.granted.iter().filter(|(digest, _)| is_other(digest));
-        // What is taken back is taken from each version: none brings it along again by being gone back to.
-        let others = others.map(|(digest, there)| (*digest, there, there.without_taken(&module.grants, &sent)));
-        let others = others.filter(|(_, there, left)| *there != left).map(|(digest, _, left)| (digest, left));
-        for (digest, grants) in others.collect::<Vec<_>>().into_iter().chain([(target.digest, grants)]) {
+        // What is taken back is taken from each version, and lower caps hold for each: none brings more along by being gone
+        // back to.
+        let is_taken = !is_named && !is_gone;
+        let less = |there: &Grants| match there.within_caps_of(&grants) {
+            there if is_taken => there.without_taken(&module.grants, &sent),
+            there => there,
+        };
+        let others = module.granted.iter().filter(|(digest, _)| **digest != target.digest);
+        let others = others.map(|(digest, there)| (*digest, there, less(there)));
+        let others = others.filter(|(_, there, less)| *there != less).map(|(digest, _, less)| (digest, less));
+        for (digest, grants) in others.collect::<Vec<_>>().into_iter().chain([(target.digest, grants.clone())]) {
             self.push(Effect::AcceptVersion { module: self.name.clone(), digest, grants });
         }
         Ok(())

@@ -96,7 +96,7 @@ impl ModuleSetup {
         let consent = accepted.and_then(|accepted| self.find_consent(module, accepted));
         let runs = consent.as_ref().and_then(|consent| {
             let mut candidates = wanted.into_iter().chain(module.list_offered(Some(channel)));
-            candidates.find_map(|version| Some((version, consent.grants_for(&version.manifest)?)))
+            candidates.find_map(|version| Some((version, consent.grants_for(&version.manifest)?.clone())))
         });
         let waiting = consent.as_ref().zip(wanted).and_then(|(consent, wanted)| {
             let is_running =
@@ -147,13 +147,12 @@ struct Consent<'a> {
 
 impl Consent<'_> {
     /// With what another version may run here, if it may: it asks for no more, or it was accepted in its own time, or could
-    /// follow one that was. Caps that were lowered since are lowered for that one too.
-    fn grants_for(&self, version: &Manifest) -> Option<Grants> {
+    /// follow one that was.
+    fn grants_for(&self, version: &Manifest) -> Option<&Grants> {
         if version.digest == self.manifest.digest || differences(self.manifest, version, self.module).is_empty() {
-            return Some(self.grants.clone());
+            return Some(self.grants);
         }
-        let own = self.find_own(version).or_else(|| self.find_followed(version))?;
-        Some(own.within_caps_of(self.grants))
+        self.find_own(version).or_else(|| self.find_followed(version))
     }
 
     fn find_own(&self, version: &Manifest) -> Option<&Grants> {

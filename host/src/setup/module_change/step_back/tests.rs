@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::super::tests::{dice, on, shop};
 use super::super::{ModuleChange, ModuleChangeError, WantedVersion};
 use super::*;
-use crate::domain::manifest::Manifest;
-use crate::setup::sample::name;
+use crate::domain::manifest::{Capability, Caps, Grants, Manifest};
+use crate::setup::sample::{command, name};
 
 /// What the store remembers of the versions that were left.
 #[derive(Default)]
@@ -149,5 +149,86 @@ proptest! {
         prop_assert!(visited.windows(2).all(|two| two[1] < two[0]), "{:?}", visited);
         let is_up = visited.first().is_some_and(|first| *first > start);
         prop_assert!(!visited.contains(&start) || is_up && start == 1, "{} {:?}", start, visited);
+    }
+}
+
+/// What a creator may try.
+#[derive(Clone, Debug)]
+enum Try {
+    StepBack(Option<u64>),
+    /// To a version, or the latest where it is 0; with more than there is, or without a word about grants.
+    Put {
+        version: u64,
+        is_more: bool,
+    },
+}
+
+fn tries() -> impl Strategy<Value = Vec<Try>> {
+    let step = proptest::option::of(1_u64..5).prop_map(Try::StepBack);
+    let put = (0_u64..5, any::<bool>()).prop_map(|(version, is_more)| Try::Put { version, is_more });
+    proptest::collection::vec(prop_oneof![step, put], 1..8)
+}
+
+/// A version that asks for some of these, and answers to some words besides.
+fn arbitrary_version(number: u64) -> impl Strategy<Value = Manifest> {
+    let all = vec![Capability::Http, Capability::Storage, Capability::Treasury];
+    let asks = proptest::sample::subsequence(all, 0..=3);
+    (asks, any::<bool>()).prop_map(move |(capabilities, has_more_words)| {
+        let more = has_more_words.then(|| Arc::new(command(&format!("more{number}"))));
+        let commands = std::iter::once(Arc::new(command("roll"))).chain(more).collect();
+        Manifest { capabilities, commands, ..dice(&format!("{number}.0.0"), number.try_into().unwrap()) }
+    })
+}
+
+fn granting_all(module: &Manifest, treasury: &str) -> ModuleChange {
+    let day = Caps { per_day: Some(treasury.parse().unwrap()), ..Caps::unlimited() };
+    ModuleChange { grants: Some(Grants { treasury: day, ..Grants::all(module) }), ..on() }
+}
+
+proptest! {
+    /// The operator accepts all versions, then lowers what the last one may, and takes the web from it where it does without.
+    #[test]
+    fn what_the_operator_took_away_no_creator_brings_back(
+        versions in (1_u64..5).map(arbitrary_version).collect::<Vec<_>>(),
+        order in proptest::collection::vec(1_u64..5, 1..5),
+        tries in tries(),
+    ) {
+        let mut left = Left::default();
+        let mut setup = shop(versions.clone());
+        for version in order {
+            let manifest = &versions[version as usize - 1];
+            setup = left.wish(&setup, &ModuleChange { version: pinned_to(version).version, ..granting_all(manifest, "1000") });
+        }
+        let before = setup.find_word("roll").unwrap().module.clone();
+        let pinned = pinned_to(before.manifest.version.major).version;
+        setup = left.wish(&setup, &ModuleChange { version: pinned, ..granting_all(&before.manifest, "10") });
+        let is_capped = before.manifest.requests(Capability::Treasury);
+        let has_web = |module: &ModuleSetup| module.grants.capabilities.contains(&Capability::Http);
+        let is_web_gone = has_web(&before) && !before.manifest.requests(Capability::Http);
+        for attempt in tries {
+            let effects = match attempt {
+                Try::StepBack(to) => {
+                    let to = to.map(|to| semver::Version::new(to, 0, 0));
+                    setup.check_step_back(Powers::Creator, &name("dice"), to.as_ref(), &left.0)
+                }
+                Try::Put { version, is_more } => {
+                    let aim = versions.get((version as usize).wrapping_sub(1)).or(versions.last()).unwrap();
+                    let grants = granting_all(aim, "1000").grants.filter(|_| is_more);
+                    let version = if version == 0 { WantedVersion::Latest } else { pinned_to(version).version };
+                    let change = ModuleChange { version, grants, ..on() };
+                    setup.check_module_change(Powers::Creator, &name("dice"), &change)
+                }
+            };
+            let Ok(effects) = effects else { continue };
+            setup = left.commit(&setup, effects);
+            let module = setup.find_module(&name("dice")).unwrap();
+            if !module.is_running() {
+                continue;
+            }
+            if is_capped && module.manifest.requests(Capability::Treasury) {
+                prop_assert!(module.grants.treasury.per_day.is_some_and(|cap| cap <= "10".parse().unwrap()), "{module:?}");
+            }
+            prop_assert!(!is_web_gone || !module.manifest.requests(Capability::Http), "{module:?}");
+        }
     }
 }
