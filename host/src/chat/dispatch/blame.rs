@@ -41,8 +41,8 @@ impl Dispatch {
             return None;
         }
         let now = self.clock.now();
-        let (digest, chatter) = (manifest.digest, invocation.chatter.id);
-        let broken = Broken { channel, digest, chatter, asked_at: to.asked_at };
+        let (digest, chatter, is_proven) = (manifest.digest, invocation.chatter.id, invocation.is_proven);
+        let broken = Broken { channel, digest, chatter, is_proven, asked_at: to.asked_at };
         let blown = self.lock().fuses.note(broken, now.instant)?;
         if manifest.source == ModuleSource::Bundled {
             error!(%module, %channel, "a bundled module keeps failing; it stays on");
