@@ -12,7 +12,7 @@ use super::powers::Powers;
 use super::span::show_span;
 use super::value::check_value;
 use crate::domain::effect::Effect;
-use crate::domain::id::{ModuleDigest, ModuleName};
+use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Capability, Command, Grants, Manifest, Setting, SettingKind, SizeClass};
 use crate::domain::role::Role;
 use crate::domain::version::{UploadedModule, UploadedVersion};
