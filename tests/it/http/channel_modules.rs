@@ -14,6 +14,8 @@ use super::channels::shop;
 use super::harness::{Answer, Site};
 use crate::harness::{channel_id, login};
 
+mod steps;
+
 /// A module of two settings and one command, which nobody calls here.
 fn dice(version: &str, capabilities: &[Capability], word: &str) -> Manifest {
     let digest = version.bytes().fold(0_u8, |digest, byte| digest.wrapping_mul(31).wrapping_add(byte));

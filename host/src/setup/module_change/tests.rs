@@ -365,7 +365,7 @@ fn a_version_that_asks_for_less_is_pinned_without_a_word_about_grants() {
     let module = |setup: &ChannelSetup| setup.find_word("roll").unwrap().module.clone();
     assert_eq!(module(&one).manifest.version.major, 1);
     // Whoever sends back what is shown, with another version in it, sends grants too.
-    let shown = ModuleChange { version: pinned.version.clone(), ..module(&two).as_change() };
+    let shown = ModuleChange { version: pinned.version, ..module(&two).as_change() };
     assert_eq!(module(&after(&two, Powers::Creator, &shown)).manifest.version.major, 1);
     let again = after(&one, Powers::Creator, &on());
     assert_eq!((module(&again).manifest.version.major, module(&again).grants.capabilities), (2, vec![Storage, Words]));
