@@ -19,6 +19,7 @@ pub mod catalogue;
 pub mod change;
 pub mod channel;
 pub mod channel_change;
+mod left;
 pub mod listing;
 pub mod module_change;
 pub mod overrides;

@@ -19,6 +19,7 @@ mod grants;
 pub mod idempotency;
 #[cfg(test)]
 mod killed;
+mod left_versions;
 mod migrate;
 pub mod modules;
 mod open;

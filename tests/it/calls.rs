@@ -8,8 +8,8 @@ use twitchy::chat::dispatch::accept::Refusal;
 use twitchy::chat::dispatch::call::{Arguments, CallError, Called, HttpCall};
 use twitchy::config::FuseConfig;
 use twitchy::domain::effect::Effect;
-use twitchy::domain::id::{ModuleDigest, ModuleName};
-use twitchy::domain::message::{Chatter, Reply};
+use twitchy::domain::id::{MessageId, ModuleDigest, ModuleName};
+use twitchy::domain::message::{ChatMessage, Chatter, Reply};
 use twitchy::domain::ports::{Clock, Withdrawals, Withdrawing};
 use twitchy::domain::report::{Fault, Outcome};
 use twitchy::domain::role::Role;
@@ -171,15 +171,40 @@ async fn a_new_version_that_blows_in_three_channels_is_withdrawn_where_it_is_con
     );
     let rules = FuseConfig { roll_back: true, ..FuseConfig::default() };
     let dispatch = Arc::new(dispatch.with_fuse(rules).with_withdrawals(noting.clone()));
-    for channel in ["shop", "cafe", "market"] {
-        assert!(noting.withdrawn.lock().unwrap().is_empty());
-        for number in 0..5 {
-            let name = format!("{channel}{number}");
-            let call = HttpCall { channel: channel_id(&login(channel)), ..claiming(&name, call(&name, "traps", &[])) };
-            assert!(dispatch.call(call).await.is_err());
+    let mut events = house.telemetry.listen();
+    for is_claimed in [true, false] {
+        for channel in ["shop", "cafe", "market"] {
+            assert!(noting.withdrawn.lock().unwrap().is_empty());
+            for number in 0..5 {
+                let name = format!("{channel}{number}");
+                if is_claimed {
+                    let call = claiming(&name, call(&name, "traps", &[]));
+                    let call = HttpCall { channel: channel_id(&login(channel)), ..call };
+                    assert!(dispatch.call(call).await.is_err());
+                } else {
+                    let said = message(channel, Role::Everyone, &name, 0, "!traps");
+                    let said = ChatMessage { id: MessageId(name.into()), ..said };
+                    drop(dispatch.answer(said).await);
+                }
+            }
+            house.clock.advance(Duration::from_secs(1));
+            let enable = message(channel, Role::Broadcaster, channel, 0, "!settings enable traps");
+            let id = format!("{channel} {is_claimed}").into();
+            assert!(dispatch.answer(ChatMessage { id: MessageId(id), ..enable }).await.is_ok());
         }
     }
     assert_eq!(*noting.withdrawn.lock().unwrap(), ["traps 0.1.0"]);
+    let mut changes = Vec::new();
+    while changes.last() != Some(&"withdrawn") {
+        match events.next().await {
+            Some(Listened::Told(event)) => match &*event {
+                HostEvent::Module { change, .. } => changes.push(*change),
+                HostEvent::Invocation(_) | HostEvent::Connection { .. } => {}
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(changes[6..], ["blown_everywhere", "withdrawn"], "{changes:?}");
     house.close().await;
 }
 

@@ -8,6 +8,7 @@ mod house;
 mod http;
 mod load;
 mod manual_clock;
+mod returns;
 mod sandbox;
 mod swaps;
 mod transcripts;

@@ -32,10 +32,12 @@ pub mod accept;
 pub mod answer;
 mod blame;
 pub mod call;
+mod resting;
 mod seen;
 mod traced;
 
 use accept::Silence;
+use resting::Resting;
 
 /// Between two apologies in one channel, and between two warnings in the log: a broken module shall not fill the chat as
 /// well.
@@ -72,6 +74,8 @@ pub(super) struct Memory {
     apologies: Seldom,
     warnings: Seldom,
     notices: Seldom,
+    /// None until it is first looked for.
+    resting: Option<Resting>,
     /// Bounded by the modules that there are.
     faults: BTreeMap<ModuleName, u64>,
 }
@@ -102,6 +106,7 @@ impl Dispatch {
                 apologies: Seldom::new(APOLOGY_EVERY),
                 warnings: Seldom::new(APOLOGY_EVERY),
                 notices: Seldom::new(NOTICE_EVERY),
+                resting: None,
                 faults: BTreeMap::new(),
             }),
             progress: watch::Sender::default(),

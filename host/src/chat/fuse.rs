@@ -31,11 +31,13 @@ pub struct Broken {
     pub channel: ChannelId,
     pub digest: ModuleDigest,
     pub chatter: ChatterId,
+    /// False where an API key's holder only says that it was this chatter.
+    pub is_proven: bool,
     /// When the call was asked for.
     pub asked_at: Instant,
 }
 
-/// A version that broke too often in a channel, and who called it when it did.
+/// A version that broke too often in a channel, and who called it when it did: those alone of whom that is proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blown {
     pub chatters: BTreeSet<ChatterId>,
@@ -58,11 +60,19 @@ pub struct Fuses {
     everywhere: LruCache<ModuleDigest, Everywhere>,
 }
 
+/// A fault that is remembered.
+#[derive(Clone, Copy, Debug)]
+struct Noted {
+    at: Instant,
+    chatter: ChatterId,
+    is_proven: bool,
+}
+
 /// A version's faults in one channel.
 #[derive(Debug, Default)]
 struct Tally {
     /// Within the window, oldest first; [`MOST`] at most.
-    faults: VecDeque<(Instant, ChatterId)>,
+    faults: VecDeque<Noted>,
     /// Until when; [`MOST`] at most.
     ignored: HashMap<ChatterId, Instant>,
     blown_at: Option<Instant>,
@@ -106,15 +116,18 @@ impl Fuses {
             return None;
         }
         tally.forget_old(rules, now);
-        tally.faults.push_back((now, broken.chatter));
-        let chatters: BTreeSet<ChatterId> = tally.faults.iter().map(|(_, chatter)| *chatter).collect();
+        let Broken { chatter, is_proven, .. } = broken;
+        tally.faults.push_back(Noted { at: now, chatter, is_proven });
+        let chatters: BTreeSet<ChatterId> = tally.faults.iter().map(|fault| fault.chatter).collect();
         if tally.faults.len() >= rules.faults && chatters.len() >= rules.chatters {
+            let proven = tally.faults.iter().filter(|fault| fault.is_proven);
+            let chatters = proven.map(|fault| fault.chatter).collect();
             *tally = Tally { blown_at: Some(now), ..Tally::default() };
             return Some(Blown { chatters });
         }
-        let own = tally.faults.iter().filter(|(_, chatter)| *chatter == broken.chatter).count();
+        let own = tally.faults.iter().filter(|fault| fault.chatter == chatter).count();
         if own >= rules.ignore_after {
-            tally.ignore(broken.chatter, now + rules.ignore_for);
+            tally.ignore(chatter, now + rules.ignore_for);
         }
         None
     }
@@ -132,6 +145,10 @@ impl Fuses {
         if now.duration_since(uploaded_at).is_ok_and(|age| age > self.rules.new_for) {
             return false;
         }
+        // Names that one key's holder makes up, in a channel of their own, take nothing off the air elsewhere.
+        if blown.chatters.len() < self.rules.chatters {
+            return false;
+        }
         let everywhere = self.everywhere.get_or_insert_mut(digest, Everywhere::default);
         if everywhere.is_told {
             return false;
@@ -147,7 +164,7 @@ impl Fuses {
 
 impl Tally {
     fn forget_old(&mut self, rules: &FuseConfig, now: Instant) {
-        while self.faults.front().is_some_and(|(at, _)| *at + rules.window <= now) || self.faults.len() >= MOST {
+        while self.faults.front().is_some_and(|fault| fault.at + rules.window <= now) || self.faults.len() >= MOST {
             self.faults.pop_front();
         }
         self.ignored.retain(|_, until| *until > now);
@@ -200,7 +217,8 @@ mod tests {
 
         fn note(&mut self, channel: ChannelId, chatter: u64) -> bool {
             self.now += Duration::from_nanos(1);
-            let broken = Broken { channel, digest: DICE, chatter: ChatterId(chatter), asked_at: self.now };
+            let broken =
+                Broken { channel, digest: DICE, chatter: ChatterId(chatter), is_proven: true, asked_at: self.now };
             self.fuses.note(broken, self.now).is_some()
         }
 
@@ -256,7 +274,7 @@ mod tests {
         let asked_at = bench.now;
         assert!([1, 2, 3, 4, 5].map(|chatter| bench.note(SHOP, chatter))[4]);
         for chatter in 1..50 {
-            let broken = Broken { channel: SHOP, digest: DICE, chatter: ChatterId(chatter), asked_at };
+            let broken = Broken { channel: SHOP, digest: DICE, chatter: ChatterId(chatter), is_proven: true, asked_at };
             assert_eq!(bench.fuses.note(broken, bench.now), None);
         }
     }
@@ -279,9 +297,28 @@ mod tests {
     }
 
     #[test]
+    fn chatters_that_are_only_claimed_break_nothing_elsewhere() {
+        let (mut fuses, uploaded, now) = (Fuses::new(FuseConfig::default()), SystemTime::UNIX_EPOCH, Instant::now());
+        let mut blow = |channel: u64, proven: usize| {
+            let channel = ChannelId(channel);
+            let faults = (0..5).map(|number| {
+                let chatter = ChatterId(channel.0 * 10 + number as u64);
+                Broken { channel, digest: DICE, chatter, is_proven: number < proven, asked_at: now }
+            });
+            let blown: Vec<Blown> = faults.filter_map(|broken| fuses.note(broken, now)).collect();
+            assert_eq!(blown.len(), 1, "there it is off");
+            fuses.is_everywhere(channel, DICE, &blown[0], uploaded, uploaded)
+        };
+        assert_eq!(
+            [(1, 0), (2, 2), (3, 0), (4, 3), (5, 4), (6, 5)].map(|(channel, proven)| blow(channel, proven)),
+            [false, false, false, false, false, true]
+        );
+    }
+
+    #[test]
     fn pauses_grow_until_it_stays_off() {
         let (rules, now) = (FuseConfig { restore: true, ..FuseConfig::default() }, SystemTime::UNIX_EPOCH);
-        let blown = |times, until| BlownFuse { digest: DICE, until, times };
+        let blown = |times, until| BlownFuse { digest: DICE, until, times, is_over: false };
         let pause = |times| pause_after(Some(&blown(times, Some(now))), DICE, &rules, now).span;
         assert_eq!(pause_after(None, DICE, &rules, now).span, Some(PAUSES[0]));
         assert_eq!([1, 2, 3, 4].map(pause), [Some(PAUSES[1]), Some(PAUSES[2]), None, None]);

@@ -118,7 +118,10 @@ impl Dispatch {
                 () = shutdown.cancelled() => break,
                 _ = save_tally.tick() => {
                     let dispatch = self.clone();
-                    self.calls.spawn(async move { dispatch.save_tally().await });
+                    self.calls.spawn(async move {
+                        dispatch.save_tally().await;
+                        dispatch.tell_returned().await;
+                    });
                     continue;
                 }
                 event = events.recv() => event,

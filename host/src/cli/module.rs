@@ -108,7 +108,7 @@ struct Disable {
 #[derive(Debug, clap::Args)]
 struct Rollback {
     name: ModuleName,
-    /// The version to go back to, instead of the one before.
+    /// The version to go back to, instead of the one that ran before.
     #[arg(long, value_name = "VERSION")]
     to: Option<semver::Version>,
     /// Only in the channel with this Twitch id, instead of everywhere.

@@ -97,6 +97,16 @@ pub enum Effect {
         module: ModuleName,
         version: Option<semver::Version>,
     },
+    /// This version runs here no more: it is what a roll-back goes to.
+    LeaveVersion {
+        module: ModuleName,
+        digest: ModuleDigest,
+    },
+    /// The module was rolled back: of the versions that were left, this alone is one to go further back to.
+    KeepLeft {
+        module: ModuleName,
+        left: Option<ModuleDigest>,
+    },
     /// This version of a module broke too often: it is off in this channel, until then or until somebody restores it.
     BlowFuse {
         module: ModuleName,
@@ -105,6 +115,11 @@ pub enum Effect {
     },
     RestoreFuse {
         module: ModuleName,
+    },
+    /// The module came back by itself. How often it blew in a row is still known.
+    EndPause {
+        module: ModuleName,
+        digest: ModuleDigest,
     },
     /// None takes the setting back to its default.
     ChangeSetting {
@@ -161,6 +176,9 @@ impl Effect {
             | Effect::PinVersion { .. }
             | Effect::BlowFuse { .. }
             | Effect::RestoreFuse { .. }
+            | Effect::EndPause { .. }
+            | Effect::LeaveVersion { .. }
+            | Effect::KeepLeft { .. }
             | Effect::ChangeSetting { .. }
             | Effect::ChangeSecret { .. }
             | Effect::Mute { .. }

@@ -13,6 +13,8 @@ pub struct BlownFuse {
     pub until: Option<SystemTime>,
     /// In a row, without anybody restoring it: at least 1. The pauses grow with it.
     pub times: u32,
+    /// Whether everybody was told that it came back by itself.
+    pub is_over: bool,
 }
 
 impl BlownFuse {

@@ -191,6 +191,19 @@ impl Caps {
     }
 }
 
+impl Caps {
+    /// Each as low as in either.
+    #[must_use]
+    pub fn lowest(&self, others: &Caps) -> Caps {
+        let lowest = |ours: Option<Amount>, theirs: Option<Amount>| ours.into_iter().chain(theirs).min();
+        Caps {
+            per_invocation: lowest(self.per_invocation, others.per_invocation),
+            per_chatter: lowest(self.per_chatter, others.per_chatter),
+            per_day: lowest(self.per_day, others.per_day),
+        }
+    }
+}
+
 impl Default for Caps {
     fn default() -> Caps {
         Caps::nothing()
@@ -234,6 +247,40 @@ impl Grants {
 
     pub fn covers(&self, capability: Capability) -> bool {
         !capability.needs_grant() || self.capabilities.contains(&capability)
+    }
+
+    /// The same, with no cap higher than that of `present` on a capability that both have.
+    #[must_use]
+    pub fn within_caps_of(&self, present: &Grants) -> Grants {
+        let lowest = |capability, ours: &Caps, theirs: &Caps| {
+            let is_of_both = self.covers(capability) && present.covers(capability);
+            if is_of_both { ours.lowest(theirs) } else { *ours }
+        };
+        Grants {
+            payments: lowest(Capability::Payments, &self.payments, &present.payments),
+            treasury: lowest(Capability::Treasury, &self.treasury, &present.treasury),
+            ..self.clone()
+        }
+    }
+
+    /// What of it `asking` asks for, in the order in which it does: so equal grants are equal.
+    #[must_use]
+    pub fn asked_by(&self, asking: &Manifest) -> Grants {
+        let capabilities = asking.capabilities.iter().filter(|capability| self.capabilities.contains(capability));
+        let http_hosts = asking.http_hosts.iter().filter(|host| self.http_hosts.contains(host));
+        let (capabilities, http_hosts) = (capabilities.copied().collect(), http_hosts.cloned().collect());
+        Grants { capabilities, http_hosts, payments: self.payments, treasury: self.treasury }
+    }
+
+    /// Without what was taken from `before` to come to `after`.
+    #[must_use]
+    pub fn without_taken(&self, before: &Grants, after: &Grants) -> Grants {
+        let is_taken = |of: &Capability| before.capabilities.contains(of) && !after.capabilities.contains(of);
+        let is_host_taken = |host: &String| before.http_hosts.contains(host) && !after.http_hosts.contains(host);
+        let mut left = self.clone();
+        left.capabilities.retain(|capability| !is_taken(capability));
+        left.http_hosts.retain(|host| !is_host_taken(host));
+        left
     }
 
     /// A module runs with all that it asks for, or not at all.

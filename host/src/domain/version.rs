@@ -17,6 +17,8 @@ pub struct UploadedModule {
     /// Ascending; never empty.
     pub versions: Vec<UploadedVersion>,
     pub canary: Option<Canary>,
+    /// The latest version before the present one, withdrawn or not.
+    pub was_latest: Option<semver::Version>,
 }
 
 /// One of them.

@@ -100,6 +100,12 @@ impl ModuleSetup {
         self.find_blown().is_some_and(|blown| blown.is_blown(now))
     }
 
+    /// Whether it came back by itself, and nobody was told so.
+    pub fn has_returned(&self, now: SystemTime) -> bool {
+        let is_due = |blown: &&BlownFuse| !blown.is_over && !blown.is_blown(now);
+        self.is_running() && self.find_blown().filter(is_due).is_some()
+    }
+
     /// The fuse of the version that is here. A bundled module has none: there is nothing else to fall back to, and
     /// without some of them a creator is locked out.
     fn find_blown(&self) -> Option<&BlownFuse> {
@@ -222,7 +228,7 @@ impl ChannelSetup {
     }
 
     /// Those of which this channel has said something, by name.
-    pub(super) fn touched(&self) -> impl Iterator<Item = &ModuleSetup> {
+    pub fn touched(&self) -> impl Iterator<Item = &ModuleSetup> {
         self.touched.values().map(|module| &**module)
     }
 
@@ -243,10 +249,13 @@ impl ChannelSetup {
             | Effect::PinVersion { module, .. }
             | Effect::BlowFuse { module, .. }
             | Effect::RestoreFuse { module }
+            | Effect::EndPause { module, .. }
             | Effect::ChangeSetting { module, .. }
             | Effect::ClaimWord { module, .. }
             | Effect::ReleaseWord { module, .. } => next.change_module(module, |module| module.apply(effect)),
             Effect::SaveEntry { .. }
+            | Effect::LeaveVersion { .. }
+            | Effect::KeepLeft { .. }
             | Effect::ChangeSecret { .. }
             | Effect::DeleteEntry { .. }
             | Effect::Transfer { .. }
@@ -303,9 +312,13 @@ impl ModuleSetup {
             Effect::PinVersion { version, .. } => self.pinned.clone_from(version),
             Effect::BlowFuse { digest, until, .. } => {
                 let before = self.blown.filter(|blown| blown.digest == *digest).map_or(0, |blown| blown.times);
-                self.blown = Some(BlownFuse { digest: *digest, until: *until, times: before + 1 });
+                self.blown = Some(BlownFuse { digest: *digest, until: *until, times: before + 1, is_over: false });
             }
             Effect::RestoreFuse { .. } => self.blown = None,
+            Effect::EndPause { digest, .. } => {
+                let is_over = |blown: &BlownFuse| blown.digest == *digest && blown.until.is_some();
+                self.blown = self.blown.map(|blown| BlownFuse { is_over: blown.is_over || is_over(&blown), ..blown });
+            }
             Effect::ChangeSetting { key, value, .. } => match value {
                 Some(value) => drop(self.settings.insert(key.clone(), value.clone())),
                 None => drop(self.settings.remove(key)),

@@ -192,9 +192,11 @@ impl Draft<'_> {
         // What was accepted may be gone with nothing in its place that could be named.
         let is_gone = !module.may_run && module.waiting.is_none() && accepted.is_none_or(UploadedVersion::is_withdrawn);
         let target = if is_named || is_gone { due } else { module.manifest.clone() };
-        let grants = match &change.grants {
+        let sent = match &change.grants {
             Some(grants) => grants.clone(),
-            None if is_named || change.enabled && module.accepted.is_none() => module.grants.clone(),
+            // It runs with what was granted to it in its time.
+            None if accepted.is_some() && module.may_run && module.manifest.digest == target.digest => return Ok(()),
+            None if is_named || change.enabled && module.accepted.is_none() => module.grants.asked_by(&target),
             None => return Ok(()),
         };
         let is_there = |grants: &Grants| match accepted {
@@ -205,10 +207,10 @@ impl Draft<'_> {
             None => !change.enabled && !is_named && *grants == Grants::default(),
         };
         // As they are shown, even where this version asks for less; then in order.
-        if is_there(&grants) {
+        if is_there(&sent) {
             return Ok(());
         }
-        let grants = in_order(&target, &grants)?;
+        let grants = in_order(&target, &sent, module)?;
         if is_there(&grants) {
             return Ok(());
         }
@@ -216,7 +218,19 @@ impl Draft<'_> {
         if !beyond.is_empty() {
             return Err(ModuleChangeError::NeedsOperator(beyond));
         }
-        self.push(Effect::AcceptVersion { module: self.name.clone(), digest: target.digest, grants });
+        // What is taken back is taken from each version, and lower caps hold for each: none brings more along by being gone
+        // back to.
+        let is_taken = !is_named && !is_gone;
+        let less = |there: &Grants| match there.within_caps_of(&grants) {
+            there if is_taken => there.without_taken(&module.grants, &sent),
+            there => there,
+        };
+        let others = module.granted.iter().filter(|(digest, _)| **digest != target.digest);
+        let others = others.map(|(digest, there)| (*digest, there, less(there)));
+        let others = others.filter(|(_, there, less)| *there != less).map(|(digest, _, less)| (digest, less));
+        for (digest, grants) in others.collect::<Vec<_>>().into_iter().chain([(target.digest, grants.clone())]) {
+            self.push(Effect::AcceptVersion { module: self.name.clone(), digest, grants });
+        }
         Ok(())
     }
 
@@ -329,19 +343,20 @@ impl Draft<'_> {
     }
 }
 
-/// In the order in which the version asks for it, so that equal grants are equal.
-fn in_order(version: &Manifest, grants: &Grants) -> Result<Grants, ModuleChangeError> {
+/// In the order in which the version asks for it, so that equal grants are equal. What is granted to another version here
+/// was shown, and may be sent back: it is left out.
+fn in_order(version: &Manifest, grants: &Grants, module: &ModuleSetup) -> Result<Grants, ModuleChangeError> {
+    let is_known = |is_in: &dyn Fn(&Grants) -> bool| module.granted.values().any(is_in);
     let unasked = grants.capabilities.iter().filter(|capability| !version.requests(**capability));
+    let unasked = unasked.filter(|capability| !is_known(&|there| there.capabilities.contains(capability)));
     let mut unasked: Vec<String> = unasked.map(ToString::to_string).collect();
     let hosts = grants.http_hosts.iter().filter(|host| !version.http_hosts.contains(host));
+    let hosts = hosts.filter(|host| !is_known(&|there| there.http_hosts.contains(host)));
     unasked.extend(hosts.map(|host| format!("the web host {host}")));
     if !unasked.is_empty() {
         return Err(ModuleChangeError::NotRequested(unasked));
     }
-    let capabilities = version.capabilities.iter().filter(|capability| grants.capabilities.contains(capability));
-    let http_hosts = version.http_hosts.iter().filter(|host| grants.http_hosts.contains(host));
-    let (capabilities, http_hosts) = (capabilities.copied().collect(), http_hosts.cloned().collect());
-    Ok(Grants { capabilities, http_hosts, payments: grants.payments, treasury: grants.treasury })
+    Ok(grants.asked_by(version))
 }
 
 /// The value to store; None where it is the default.

@@ -1,32 +1,29 @@
 //! What versions of a module there are, and the one request by which a bad one is off the air.
 //!
-//! A change is checked against the catalogue, made in the store in one transaction, then in memory, and only then are the
-//! channels told: whatever the host dies of, it starts with the old state or with the new one. Calls in flight keep the
-//! version that they began with.
+//! A change is planned here and made by `making`. Calls in flight keep the version that they began with.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::Setup;
-use super::catalogue::{Catalogue, Listed};
+use super::catalogue::Catalogue;
 use super::powers::Powers;
-use crate::domain::audit::{Actor, Stamp};
+use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::Manifest;
-use crate::domain::principal::KeyId;
-use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
+use crate::domain::version::{Canary, UploadedVersion};
 use crate::store::StoreError;
 use crate::store::modules::VersionChange;
 
 mod check;
+mod making;
 mod plan;
 
-use plan::{Plan, with_changes};
+use making::key_of;
+use plan::Plan;
 
 /// Channels that a refusal names.
 const MOST_NAMED: usize = 5;
-/// Channels that are told of a change before others on the thread have a turn.
-const CHANNELS_AT_ONCE: usize = 64;
 
 /// Why a module does not become one of the host's.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -43,6 +40,8 @@ pub enum PublishError {
     Full(&'static str),
     #[error("a canary needs at least one channel, and none that this host does not know")]
     NoChannels,
+    #[error("version {0} is being tried out: promote or drop it first")]
+    CanaryExists(semver::Version),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -69,6 +68,9 @@ pub enum ChangeVersionsError {
     NoCanary,
     #[error("a canary needs at least one channel, and none that this host does not know")]
     NoChannels,
+    /// In its place another one would become everybody's, although nobody promoted it.
+    #[error("version {0} is being tried out: promote or drop it first")]
+    CanaryExists(semver::Version),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -110,6 +112,10 @@ impl Setup {
             }
             if canary.as_ref().is_some_and(|channels| !setup.are_known(channels)) {
                 return Err(PublishError::NoChannels);
+            }
+            let there = catalogue.find_uploaded(&manifest.name).and_then(|module| module.canary.as_ref());
+            if let Some(there) = there.filter(|_| canary.is_some()) {
+                return Err(PublishError::CanaryExists(there.version.clone()));
             }
             let digest = manifest.digest;
             let canary = canary.map(|channels| Canary { version: manifest.version.clone(), channels });
@@ -177,8 +183,8 @@ impl Setup {
         .await
     }
 
-    /// Withdraws all versions above `to`, or, where that is None, above the one before the latest: every channel is back
-    /// on it at once, unless it never accepted as much.
+    /// Withdraws all versions above `to`, or, where that is None, above the one that was the latest before: every channel is
+    /// back on it at once, unless it never accepted as much.
     pub async fn roll_back(
         self: &Arc<Self>,
         name: ModuleName,
@@ -189,7 +195,8 @@ impl Setup {
         self.change_uploaded(name, by, stamp, move |_, module| plan::roll_back(module, to)).await
     }
 
-    /// From now on only these channels have the version, and all others the highest one beside it.
+    /// From now on only these channels have the version, and all others the highest one beside it. One at a time is tried
+    /// out; its channels may change.
     pub async fn set_canary(
         self: &Arc<Self>,
         name: ModuleName,
@@ -204,6 +211,9 @@ impl Setup {
             }
             if !setup.are_known(&canary.channels) {
                 return Err(ChangeVersionsError::NoChannels);
+            }
+            if let Some(other) = module.canary.as_ref().filter(|there| there.version != canary.version) {
+                return Err(ChangeVersionsError::CanaryExists(other.version.clone()));
             }
             Ok(Plan { changes: vec![VersionChange::SetCanary(Some(canary))], answer: () })
         })
@@ -252,75 +262,6 @@ impl Setup {
     fn are_known(&self, channels: &BTreeSet<ChannelId>) -> bool {
         !channels.is_empty() && channels.iter().all(|channel| self.find_channel(*channel).is_some())
     }
-
-    async fn change_uploaded<T: Send + 'static>(
-        self: &Arc<Self>,
-        name: ModuleName,
-        by: Powers,
-        stamp: Stamp,
-        plan: impl FnOnce(&Setup, &UploadedModule) -> Result<Plan<T>, ChangeVersionsError> + Send + 'static,
-    ) -> Result<T, ChangeVersionsError> {
-        let key = key_of(&stamp);
-        let checked = name.clone();
-        let check = move |setup: &Setup, catalogue: &Catalogue| match catalogue.find(&checked) {
-            None => Err(ChangeVersionsError::UnknownModule),
-            Some(Listed::Fixed(_)) => Err(ChangeVersionsError::NotUploaded(checked)),
-            Some(Listed::Uploaded(module)) if !may_publish(module, by, key.as_ref()) => {
-                Err(ChangeVersionsError::NotPublisher(checked))
-            }
-            Some(Listed::Uploaded(module)) => plan(setup, module),
-        };
-        self.change_versions(name, stamp, check).await.map(|(_, answer)| answer)
-    }
-
-    /// The one way by which versions change. Goes through even if its future is dropped, so that memory never stays behind
-    /// the disk.
-    async fn change_versions<T: Send + 'static, E: From<StoreError> + Send + 'static>(
-        self: &Arc<Self>,
-        name: ModuleName,
-        stamp: Stamp,
-        check: impl FnOnce(&Setup, &Catalogue) -> Result<Plan<T>, E> + Send + 'static,
-    ) -> Result<(Arc<UploadedModule>, T), E> {
-        let setup = self.clone();
-        let changing = tokio::spawn(async move {
-            let _turn = setup.changing.lock().await;
-            let catalogue = setup.catalogue();
-            let Plan { changes, answer } = check(&setup, &catalogue)?;
-            let before = catalogue.find_uploaded(&name);
-            if let Some(before) = before.filter(|_| changes.is_empty()) {
-                return Ok((before.clone(), answer));
-            }
-            let after = with_changes(before.map(|before| &**before), &name, &changes, stamp.at);
-            setup.store.change_versions(name.clone(), changes, stamp).await?;
-            setup.take_catalogue(catalogue.with_uploaded(after.clone()), &name).await;
-            Ok((Arc::new(after), answer))
-        });
-        // It panics where a lock is poisoned by a panic elsewhere, or ends with the host.
-        changing.await.map_err(|_| StoreError::Closed)?
-    }
-
-    /// Lets every channel see the change of one module: those that have said something of it settle anew, all others only
-    /// take note. A reload that began before sees it by itself.
-    async fn take_catalogue(&self, catalogue: Catalogue, changed: &ModuleName) {
-        let catalogue = Arc::new(catalogue);
-        *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = catalogue.clone();
-        for (number, before) in self.list_channels().into_iter().enumerate() {
-            if number % CHANNELS_AT_ONCE == 0 {
-                tokio::task::yield_now().await;
-            }
-            self.tell_channel(before.channel.id, &catalogue, changed);
-        }
-    }
-
-    fn tell_channel(&self, channel: ChannelId, catalogue: &Arc<Catalogue>, changed: &ModuleName) {
-        while let Some(before) = self.find_channel(channel).filter(|it| !Arc::ptr_eq(it.catalogue(), catalogue)) {
-            let after = Arc::new(before.with_catalogue(catalogue, Some(changed)));
-            let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
-            if channels.get(&channel).is_some_and(|there| Arc::ptr_eq(there, &before)) {
-                channels.insert(channel, after);
-            }
-        }
-    }
 }
 
 fn require_unused(running: &[ChannelId]) -> Result<(), ChangeVersionsError> {
@@ -329,17 +270,6 @@ fn require_unused(running: &[ChannelId]) -> Result<(), ChangeVersionsError> {
     }
     let channels = running.iter().take(MOST_NAMED).copied().collect();
     Err(ChangeVersionsError::InUse { channels, count: running.len() })
-}
-
-fn may_publish(module: &UploadedModule, by: Powers, key: Option<&KeyId>) -> bool {
-    by == Powers::Operator || key.is_some() && module.publisher.as_ref() == key
-}
-
-fn key_of(stamp: &Stamp) -> Option<KeyId> {
-    match &stamp.by {
-        Actor::Key { id, .. } => Some(id.clone()),
-        Actor::Claim { .. } | Actor::Chatter { .. } | Actor::CommandLine | Actor::Host => None,
-    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,21 @@ pub enum Difference {
     LargeClass,
 }
 
+impl Difference {
+    /// Whether both tell the same of the same command or word, whatever it was before.
+    fn is_about(&self, other: &Difference) -> bool {
+        use Difference::{LowerRole, ShorterChatterCooldown, ShorterCooldown};
+        match (self, other) {
+            (LowerRole { command, .. }, LowerRole { command: there, .. })
+            | (ShorterCooldown { command, .. }, ShorterCooldown { command: there, .. })
+            | (ShorterChatterCooldown { command, .. }, ShorterChatterCooldown { command: there, .. }) => {
+                command == there
+            }
+            _ => self == other,
+        }
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -78,7 +93,7 @@ impl ModuleSetup {
     pub(super) fn settle(&mut self, module: &UploadedModule, channel: ChannelId) {
         let accepted = self.accepted.and_then(|digest| module.find_digest(digest));
         let wanted = self.find_wanted(module, channel);
-        let consent = accepted.and_then(|accepted| self.find_consent(accepted));
+        let consent = accepted.and_then(|accepted| self.find_consent(module, accepted));
         let runs = consent.as_ref().and_then(|consent| {
             let mut candidates = wanted.into_iter().chain(module.list_offered(Some(channel)));
             candidates.find_map(|version| Some((version, consent.grants_for(&version.manifest)?.clone())))
@@ -115,9 +130,9 @@ impl ModuleSetup {
     }
 
     /// None where the accepted version has lost a grant that it needs: then nothing runs, not even an older version.
-    fn find_consent<'a>(&'a self, accepted: &'a UploadedVersion) -> Option<Consent<'a>> {
-        let grants = self.granted.get(&accepted.manifest.digest)?;
-        grants.suffice_for(&accepted.manifest).then_some(Consent { manifest: &accepted.manifest, grants, module: self })
+    fn find_consent<'a>(&'a self, of: &'a UploadedModule, accepted: &'a UploadedVersion) -> Option<Consent<'a>> {
+        let (manifest, grants) = (&accepted.manifest, self.granted.get(&accepted.manifest.digest)?);
+        grants.suffice_for(manifest).then_some(Consent { manifest, grants, module: self, versions: &of.versions })
     }
 }
 
@@ -126,15 +141,34 @@ struct Consent<'a> {
     manifest: &'a Manifest,
     grants: &'a Grants,
     module: &'a ModuleSetup,
+    /// Ascending.
+    versions: &'a [UploadedVersion],
 }
 
-impl<'a> Consent<'a> {
-    /// With what another version may run here, if it may: it asks for no more, or it was accepted in its own time.
-    fn grants_for(&self, version: &Manifest) -> Option<&'a Grants> {
+impl Consent<'_> {
+    /// With what another version may run here, if it may: it asks for no more, or it was accepted in its own time, or could
+    /// follow one that was.
+    fn grants_for(&self, version: &Manifest) -> Option<&Grants> {
         if version.digest == self.manifest.digest || differences(self.manifest, version, self.module).is_empty() {
             return Some(self.grants);
         }
+        self.find_own(version).or_else(|| self.find_followed(version))
+    }
+
+    fn find_own(&self, version: &Manifest) -> Option<&Grants> {
         self.module.granted.get(&version.digest).filter(|grants| grants.suffice_for(version))
+    }
+
+    /// Only for a version before the accepted one: what is newer, and asks for what that one did without, is to be agreed to.
+    fn find_followed(&self, version: &Manifest) -> Option<&Grants> {
+        let earlier = self.versions.iter().rev().map(|there| &*there.manifest);
+        let mut earlier =
+            earlier.filter(|there| there.version < version.version && version.version < self.manifest.version);
+        earlier.find_map(|there| {
+            let grants = self.find_own(there)?;
+            let is_enough = grants.suffice_for(version) && differences(there, version, self.module).is_empty();
+            is_enough.then_some(grants)
+        })
     }
 }
 
@@ -148,18 +182,53 @@ pub(super) fn differences(before: &Manifest, after: &Manifest, module: &ModuleSe
     if after.size == SizeClass::Large && before.size != SizeClass::Large {
         found.push(Difference::LargeClass);
     }
-    after.commands.iter().for_each(|command| compare_command(before, command, &mut found));
+    compare_commands(&list_declared(before), &list_declared(after), &mut found);
+    // A creator's role, cooldowns and words are those of one command, and do not go over to another that takes its place.
+    if !module.settings.is_empty() {
+        compare_commands(&list_here(before, module), &list_here(after, module), &mut found);
+    }
     let stored = module.settings.iter().filter(|(key, value)| is_rejected(before, after, key, value));
     found.extend(stored.map(|(key, _)| Difference::RejectsSetting { key: key.clone() }));
     found
 }
 
+/// A command, and the words that call it.
+struct Offer {
+    words: Vec<Box<str>>,
+    command: Arc<Command>,
+}
+
+fn list_declared(version: &Manifest) -> Vec<Offer> {
+    let offer =
+        |command: &Arc<Command>| Offer { words: words_of(command).cloned().collect(), command: command.clone() };
+    version.commands.iter().map(offer).collect()
+}
+
+/// With what was set for them in the channel.
+fn list_here(version: &Manifest, module: &ModuleSetup) -> Vec<Offer> {
+    let offer = |command: &Arc<Command>| {
+        let command = module.with_overrides(command);
+        Offer { words: module.words_here(&command).cloned().collect(), command }
+    };
+    version.commands.iter().map(offer).collect()
+}
+
+fn compare_commands(before: &[Offer], after: &[Offer], found: &mut Vec<Difference>) {
+    for offer in after {
+        for difference in compare_command(before, offer) {
+            if !found.iter().any(|there| there.is_about(&difference)) {
+                found.push(difference);
+            }
+        }
+    }
+}
+
 /// Compares a command with whatever its words called before.
-fn compare_command(before: &Manifest, command: &Command, found: &mut Vec<Difference>) {
-    let mut earlier: Vec<&Command> = Vec::new();
-    for word in words_of(command) {
-        match before.commands.iter().find(|command| words_of(command).any(|there| there == word)) {
-            Some(there) => earlier.push(there),
+fn compare_command(before: &[Offer], Offer { words, command }: &Offer) -> Vec<Difference> {
+    let (mut found, mut earlier) = (Vec::new(), Vec::new());
+    for word in words {
+        match before.iter().find(|offer| offer.words.contains(word)) {
+            Some(there) => earlier.push(&there.command),
             None => found.push(Difference::Word(word.clone())),
         }
     }
@@ -178,6 +247,7 @@ fn compare_command(before: &Manifest, command: &Command, found: &mut Vec<Differe
     if let Some(before) = cooldown.filter(|cooldown| *cooldown > after) {
         found.push(Difference::ShorterChatterCooldown { command: name(), before, after });
     }
+    found
 }
 
 /// Whether a stored value that meant something before means nothing any more.
@@ -222,7 +292,7 @@ mod tests {
     }
 
     fn dice(versions: Vec<UploadedVersion>, canary: Option<Canary>) -> UploadedModule {
-        UploadedModule { name: name("dice"), publisher: None, versions, canary }
+        UploadedModule { name: name("dice"), publisher: None, versions, canary, was_latest: None }
     }
 
     /// A channel that has accepted this version, and settled.
@@ -296,6 +366,27 @@ mod tests {
     }
 
     #[test]
+    fn a_version_that_followed_in_its_time_is_one_to_go_back_to() {
+        let asking = |number, capabilities: &[Capability]| version(number, capabilities.to_vec(), false);
+        let (storage, http) = (Capability::Storage, Capability::Http);
+        // The first was accepted, the second followed it; the third asks for another thing, and was accepted.
+        let versions = vec![asking(1, &[storage]), asking(2, &[storage]), asking(3, &[http]), asking(4, &[storage])];
+        let module = dice(versions, None);
+        let mut setup = settled(&module, 2, None);
+        let first = &module.versions[0].manifest;
+        setup.granted.insert(first.digest, Grants::all(first));
+        for (pinned, expected) in [(1, 1), (2, 2), (3, 3), (4, 3)] {
+            setup.pinned = Some(semver::Version::new(pinned, 0, 0));
+            setup.settle(&module, SHOP);
+            assert_eq!(setup.manifest.version.major, expected, "what is new and asks again is asked about again");
+        }
+        setup.granted.insert(first.digest, Grants::default());
+        setup.pinned = Some(semver::Version::new(2, 0, 0));
+        setup.settle(&module, SHOP);
+        assert_eq!(setup.manifest.version.major, 3, "taken back from the first is taken back from the second");
+    }
+
+    #[test]
     fn each_way_of_asking_for_more_is_found() {
         let seconds = Duration::from_secs;
         let slow = Command {
@@ -339,5 +430,28 @@ mod tests {
         assert_eq!(ask(&|after| after.settings[0].kind = SettingKind::Secret), rejects);
         assert_eq!(ask(&|after| after.settings.push(setting("more", SettingKind::Text, ""))), "");
         assert_eq!(ask(&with(Command { role: Role::Moderator, ..slow })), "");
+    }
+
+    #[test]
+    fn what_a_creator_closed_is_not_opened_by_another_name_of_the_command() {
+        let seconds = Duration::from_secs;
+        let roll = Command { aliases: vec!["r".into()], ..command("roll") };
+        let before = manifest("dice", vec![roll], Vec::new());
+        let turned = Command { aliases: vec!["roll".into()], ..command("r") };
+        let after = Manifest { commands: vec![Arc::new(turned)], ..before.clone() };
+        let ask = |settings: &[(&str, &str)]| {
+            let mut here = ModuleSetup::new(Arc::new(before.clone()));
+            here.settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            differences(&before, &after, &here)
+        };
+        assert_eq!(ask(&[]), []);
+        let lower = Difference::LowerRole { command: "r".into(), before: Role::Moderator, after: Role::Everyone };
+        assert_eq!(ask(&[("roll.role", "moderator")]), [lower]);
+        let shorter = Difference::ShorterCooldown { command: "r".into(), before: seconds(60), after: seconds(0) };
+        assert_eq!(ask(&[("roll.cooldown", "1m")]), [shorter]);
+        // Here it left its words to another module.
+        let words = ["r", "roll"].map(|word| Difference::Word(word.into()));
+        assert_eq!(ask(&[("roll.aliases", "cube")]), words);
+        assert_eq!(ask(&[("roll.aliases", "roll r"), ("r.aliases", "r"), ("roll.role", "everyone")]), []);
     }
 }

@@ -52,6 +52,8 @@ impl<'a> Change<'a> {
 fn name(effect: &Effect) -> Option<(&'static str, String)> {
     Some(match effect {
         Effect::SaveEntry { .. } | Effect::DeleteEntry { .. } | Effect::Transfer { .. } => return None,
+        // What follows from a change that has its own line.
+        Effect::LeaveVersion { .. } | Effect::KeepLeft { .. } => return None,
         Effect::ChangePrefix(_) => ("change-prefix", String::new()),
         Effect::ChangeLocale(_) => ("change-locale", String::new()),
         Effect::Mute { .. } => ("mute", String::new()),
@@ -59,7 +61,7 @@ fn name(effect: &Effect) -> Option<(&'static str, String)> {
         Effect::AcceptVersion { module, .. } => ("accept-version", module.to_string()),
         Effect::PinVersion { module, .. } => ("pin-version", module.to_string()),
         Effect::BlowFuse { module, .. } => ("blow-fuse", module.to_string()),
-        Effect::RestoreFuse { module } => ("restore-fuse", module.to_string()),
+        Effect::RestoreFuse { module } | Effect::EndPause { module, .. } => ("restore-fuse", module.to_string()),
         Effect::ChangeSetting { module, key, .. } => ("change-setting", format!("{module}/{key}")),
         Effect::ChangeSecret { module, key, .. } => ("change-secret", format!("{module}/{key}")),
         Effect::ClaimWord { module, word } => ("claim-word", format!("{module}/{}", word.name)),
@@ -74,12 +76,14 @@ fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> rusqlit
     let text = |sql: &str, parameters: &[&dyn ToSql]| load_text(connection, sql, parameters);
     match effect {
         Effect::SaveEntry { .. } | Effect::DeleteEntry { .. } | Effect::Transfer { .. } => Ok(None),
+        Effect::LeaveVersion { .. } | Effect::KeepLeft { .. } => Ok(None),
         Effect::ChangePrefix(_) => text("SELECT prefix FROM channels WHERE channel_id = ?1", &[&channel]),
         Effect::ChangeLocale(_) => text("SELECT locale FROM channels WHERE channel_id = ?1", &[&channel]),
         Effect::Mute { .. } => text(MUTE, &[&channel]),
-        Effect::SwitchModule { module, .. } | Effect::BlowFuse { module, .. } | Effect::RestoreFuse { module } => {
-            text(SWITCH, &[&channel, module])
-        }
+        Effect::SwitchModule { module, .. }
+        | Effect::BlowFuse { module, .. }
+        | Effect::RestoreFuse { module }
+        | Effect::EndPause { module, .. } => text(SWITCH, &[&channel, module]),
         Effect::AcceptVersion { module, .. } => {
             let accepted = "SELECT accepted FROM channel_modules WHERE channel_id = ?1 AND module = ?2";
             let digest = connection
@@ -115,7 +119,8 @@ const MUTE: &str = "SELECT 'until ' || strftime('%Y-%m-%dT%H:%M:%fZ', muted_unti
 const SWITCH: &str = "SELECT nullif(concat_ws(', ',
      CASE enabled WHEN 1 THEN 'on' WHEN 0 THEN 'off' END,
      'fuse blown ' || CASE WHEN blown_digest IS NOT NULL THEN blown_times END || ' times by ' || lower(hex(blown_digest)),
-     'until ' || strftime('%Y-%m-%dT%H:%M:%fZ', blown_until / 1000.0, 'unixepoch')), '')
+     'until ' || strftime('%Y-%m-%dT%H:%M:%fZ', blown_until / 1000.0, 'unixepoch'),
+     CASE blown_is_over WHEN 1 THEN 'back by itself' END), '')
      FROM channel_modules WHERE channel_id = ?1 AND module = ?2";
 const SETTING: &str = "SELECT value FROM settings WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
 /// Never what it is: when it was entered, so that another one is another line.
@@ -263,18 +268,27 @@ mod tests {
             Effect::BlowFuse { module: dice(), digest, until: None },
             Effect::RestoreFuse { module: dice() },
             Effect::RestoreFuse { module: dice() },
+            Effect::BlowFuse { module: dice(), digest, until },
+            Effect::EndPause { module: dice(), digest: ModuleDigest([1; 32]) },
+            Effect::EndPause { module: dice(), digest },
+            Effect::EndPause { module: dice(), digest },
+            Effect::RestoreFuse { module: dice() },
             Effect::SwitchModule { module: dice(), enabled: true },
             Effect::BlowFuse { module: dice(), digest, until: None },
             Effect::SwitchModule { module: dice(), enabled: true },
         ])
         .await;
         let once = format!("fuse blown 1 times by {digest}");
+        let resting = format!("{once}, until 2027-01-15T08:00:00.000Z");
         assert_eq!(
             lines,
             [
                 format!("blow-fuse 7 dice: - -> {once}, until 2027-01-15T08:00:00.000Z"),
                 format!("blow-fuse 7 dice: {once}, until 2027-01-15T08:00:00.000Z -> fuse blown 2 times by {digest}"),
                 format!("restore-fuse 7 dice: fuse blown 2 times by {digest} -> -"),
+                format!("blow-fuse 7 dice: - -> {resting}"),
+                format!("restore-fuse 7 dice: {resting} -> {resting}, back by itself"),
+                format!("restore-fuse 7 dice: {resting}, back by itself -> -"),
                 "switch-module 7 dice: - -> on".to_owned(),
                 format!("blow-fuse 7 dice: on -> on, {once}"),
                 format!("switch-module 7 dice: on, {once} -> on"),

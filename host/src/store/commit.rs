@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::accounts::Transfer;
 use super::changes::Change;
 use super::writer::Abort;
-use super::{Store, StoreError, outcomes, scopes, secrets, setup, storage, wanted};
+use super::{Store, StoreError, left_versions, outcomes, scopes, secrets, setup, storage, wanted};
 use crate::domain::effect::{Commit, Committed, Effect, Scope};
 
 impl Store {
@@ -78,6 +78,9 @@ fn apply_effect(connection: &Connection, commit: &Commit, effect: &Effect) -> Re
             setup::save_blown(connection, channel, module, *digest, *until)?;
         }
         Effect::RestoreFuse { module } => setup::save_restored(connection, channel, module)?,
+        Effect::EndPause { module, digest } => setup::save_pause_over(connection, channel, module, *digest)?,
+        Effect::LeaveVersion { module, digest } => left_versions::save_left(connection, channel, module, *digest)?,
+        Effect::KeepLeft { module, left } => left_versions::keep_left(connection, channel, module, *left)?,
         Effect::ChangeSetting { module, key, value } => {
             setup::save_setting(connection, channel, module, key, value.as_deref())?;
         }

@@ -8,7 +8,7 @@ use super::OpenStoreError;
 
 /// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never
 /// changes.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     include_str!("../../migrations/0001_first_schema.sql"),
     include_str!("../../migrations/0002_busyness.sql"),
     include_str!("../../migrations/0003_used_limits.sql"),
@@ -17,6 +17,7 @@ const STEPS: [&str; 8] = [
     include_str!("../../migrations/0006_audit.sql"),
     include_str!("../../migrations/0007_secrets.sql"),
     include_str!("../../migrations/0008_what_gets_old.sql"),
+    include_str!("../../migrations/0009_left_versions.sql"),
 ];
 
 /// The newest schema that this program knows.

@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row, params};
 
 use self::manifest::StoredManifest;
 use super::columns::{At, Json, Version};
-use super::{Store, StoreError, audit};
+use super::{Store, StoreError, audit, left_versions};
 use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::Manifest;
@@ -36,6 +36,10 @@ pub enum VersionChange {
     },
     /// None ends the trial: every channel may have the version, unless it is withdrawn too.
     SetCanary(Option<Canary>),
+    /// Another one is the latest now.
+    LeaveLatest {
+        version: semver::Version,
+    },
 }
 
 impl Store {
@@ -48,16 +52,18 @@ impl Store {
         })
     }
 
-    /// Makes all changes of one module, or none.
+    /// Makes all changes of one module, or none. `left` are the channels in which a version runs no more because of them.
     pub async fn change_versions(
         &self,
         module: ModuleName,
         changes: Vec<VersionChange>,
+        left: BTreeMap<ModuleDigest, Vec<ChannelId>>,
         stamp: Stamp,
     ) -> Result<(), StoreError> {
         self.writer
             .write(move |connection| {
-                changes.iter().try_for_each(|change| apply(connection, &module, change, &stamp)).map_err(Into::into)
+                changes.iter().try_for_each(|change| apply(connection, &module, change, &stamp))?;
+                Ok(left_versions::save_left_in(connection, &module, &left)?)
             })
             .await
     }
@@ -65,7 +71,7 @@ impl Store {
 
 fn list_uploaded(connection: &Connection) -> rusqlite::Result<Vec<UploadedModule>> {
     let mut modules: BTreeMap<ModuleName, UploadedModule> = connection
-        .prepare_cached("SELECT name, publisher, canary, canary_channels FROM modules")?
+        .prepare_cached("SELECT name, publisher, canary, canary_channels, was_latest FROM modules")?
         .query_map([], read_module)?
         .map(|module| module.map(|module| (module.name.clone(), module)))
         .collect::<rusqlite::Result<_>>()?;
@@ -93,7 +99,8 @@ fn read_module(row: &Row<'_>) -> rusqlite::Result<UploadedModule> {
         }
         None => None,
     };
-    Ok(UploadedModule { name: row.get(0)?, publisher: row.get(1)?, versions: Vec::new(), canary })
+    let was_latest = row.get::<_, Option<Version>>(4)?.map(|Version(version)| version);
+    Ok(UploadedModule { name: row.get(0)?, publisher: row.get(1)?, versions: Vec::new(), canary, was_latest })
 }
 
 fn read_version(row: &Row<'_>) -> rusqlite::Result<UploadedVersion> {
@@ -149,6 +156,10 @@ fn apply(connection: &Connection, module: &ModuleName, change: &VersionChange, s
             audit::record(connection, stamp, "restore-version", None, &subject, Some("withdrawn"), Some("offered"))
         }
         VersionChange::SetCanary(canary) => save_canary(connection, module, canary.as_ref(), stamp),
+        VersionChange::LeaveLatest { version } => connection
+            .prepare_cached("UPDATE modules SET was_latest = ?2 WHERE name = ?1")?
+            .execute(params![module, Version(version.clone())])
+            .map(drop),
     }
 }
 
@@ -171,7 +182,7 @@ fn save_canary(
     stamp: &Stamp,
 ) -> rusqlite::Result<()> {
     let before: Option<Canary> = connection
-        .prepare_cached("SELECT name, publisher, canary, canary_channels FROM modules WHERE name = ?1")?
+        .prepare_cached("SELECT name, publisher, canary, canary_channels, was_latest FROM modules WHERE name = ?1")?
         .query_row(params![module], |row| read_module(row).map(|module| module.canary))?;
     let version = canary.map(|canary| Version(canary.version.clone()));
     let channels = canary.map(|canary| Json(canary.channels.iter().map(|channel| channel.0).collect::<Vec<_>>()));
@@ -255,7 +266,7 @@ mod tests {
     }
 
     async fn change(fixture: &Fixture, changes: Vec<VersionChange>) {
-        fixture.store.change_versions(module("dice"), changes, stamp()).await.unwrap();
+        fixture.store.change_versions(module("dice"), changes, BTreeMap::new(), stamp()).await.unwrap();
     }
 
     #[tokio::test]
@@ -277,6 +288,7 @@ mod tests {
             publisher: Some(key()),
             versions: [&all[1], &all[2], &all[0]].map(version).into(),
             canary: None,
+            was_latest: None,
         };
         assert_eq!(fixture.store.list_uploaded().unwrap(), [expected]);
     }
@@ -301,7 +313,7 @@ mod tests {
     async fn a_change_that_cannot_be_made_undoes_those_before_it() {
         let fixture = Fixture::empty();
         let changes = vec![publish(&manifest("dice", "1.0.0", 1)), publish(&manifest("dice", "2.0.0", 1))];
-        let changed = fixture.store.change_versions(module("dice"), changes, stamp()).await;
+        let changed = fixture.store.change_versions(module("dice"), changes, BTreeMap::new(), stamp()).await;
         assert!(changed.is_err(), "two versions with the same bytes");
         assert_eq!(fixture.store.list_uploaded().unwrap(), []);
     }

@@ -138,7 +138,8 @@ fn read_channel(row: &Row<'_>) -> rusqlite::Result<ChannelRecord> {
 const LIST_CHANNELS: &str =
     "SELECT login, display_name, bot, revision, prefix, locale, muted_until, channel_id FROM channels";
 const LIST_MODULES: &str =
-    "SELECT module, enabled, accepted, pinned, blown_digest, blown_until, blown_times, channel_id FROM channel_modules";
+    "SELECT module, enabled, accepted, pinned, blown_digest, blown_until, blown_times, blown_is_over, channel_id
+     FROM channel_modules";
 const LIST_SETTINGS: &str = "SELECT module, key, value, channel_id FROM settings";
 /// In the order of the table's key: by module and name.
 const LIST_WORDS: &str = "SELECT module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown,
@@ -147,7 +148,7 @@ fn read_module(row: &Row<'_>) -> rusqlite::Result<(ModuleName, ModuleRecord)> {
     let blown = match row.get(4)? {
         Some(digest) => {
             let until = row.get::<_, Option<At>>(5)?.map(|At(until)| until);
-            Some(BlownFuse { digest, until, times: row.get(6)? })
+            Some(BlownFuse { digest, until, times: row.get(6)?, is_over: row.get(7)? })
         }
         None => None,
     };
@@ -260,7 +261,7 @@ pub(super) fn save_blown(
         "INSERT INTO channel_modules (channel_id, module, blown_digest, blown_until, blown_times) VALUES (?1, ?2, ?3, ?4, 1)
          ON CONFLICT (channel_id, module) DO UPDATE SET
          blown_times = CASE WHEN blown_digest IS excluded.blown_digest THEN blown_times + 1 ELSE 1 END,
-         blown_digest = excluded.blown_digest, blown_until = excluded.blown_until",
+         blown_digest = excluded.blown_digest, blown_until = excluded.blown_until, blown_is_over = 0",
         &[&channel, module, &digest, &until.map(At)],
     )
 }
@@ -268,9 +269,23 @@ pub(super) fn save_blown(
 pub(super) fn save_restored(connection: &Connection, channel: ChannelId, module: &ModuleName) -> rusqlite::Result<()> {
     execute(
         connection,
-        "UPDATE channel_modules SET blown_digest = NULL, blown_until = NULL, blown_times = 0
+        "UPDATE channel_modules SET blown_digest = NULL, blown_until = NULL, blown_times = 0, blown_is_over = 0
          WHERE channel_id = ?1 AND module = ?2",
         &[&channel, module],
+    )
+}
+
+pub(super) fn save_pause_over(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    digest: ModuleDigest,
+) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "UPDATE channel_modules SET blown_is_over = 1
+         WHERE channel_id = ?1 AND module = ?2 AND blown_digest = ?3 AND blown_until IS NOT NULL",
+        &[&channel, module, &digest],
     )
 }
 
@@ -426,7 +441,7 @@ mod tests {
         ];
         fixture.commit("1", effects).await;
         let load = || fixture.store.load_channel(CHANNEL).unwrap().unwrap();
-        let blown = Some(BlownFuse { digest, until: Some(until), times: 2 });
+        let blown = Some(BlownFuse { digest, until: Some(until), times: 2, is_over: false });
         let expected = ModuleRecord { enabled: None, accepted: Some(digest), pinned: Some(version), blown };
         assert_eq!(load().modules, [(module("dice"), expected.clone())].into());
         assert_eq!(load().grants, [(digest, grants)].into());

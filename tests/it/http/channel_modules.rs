@@ -14,6 +14,8 @@ use super::channels::shop;
 use super::harness::{Answer, Site};
 use crate::harness::{channel_id, login};
 
+mod steps;
+
 /// A module of two settings and one command, which nobody calls here.
 fn dice(version: &str, capabilities: &[Capability], word: &str) -> Manifest {
     let digest = version.bytes().fold(0_u8, |digest, byte| digest.wrapping_mul(31).wrapping_add(byte));
@@ -306,15 +308,18 @@ async fn a_version_that_asks_for_more_waits_until_it_is_accepted_and_is_rolled_b
 
     let back =
         async |body: &str| table.site.send(&format!("POST {}/rollback", table.path), &table.own, &[], body).await;
-    let one = back("{}").await.json();
-    assert_eq!((&one["running_version"], &one["version"]), (&json!("1.0.0"), &json!("1.0.0")), "{one}");
+    // The one that ran before, then the one before that, and so on down.
+    for version in ["1.1.0", "1.0.0"] {
+        let before = back("{}").await.json();
+        assert_eq!((&before["running_version"], &before["version"]), (&json!(version), &json!(version)), "{before}");
+    }
     assert_eq!(back("{}").await.code(), "nothing_before");
     assert_eq!(back(r#"{"to": "3.0.0"}"#).await.code(), "unknown_version");
     assert_eq!(back(r#"{"to": "three"}"#).await.code(), "invalid_values");
     assert_eq!(back(r#"{"to": "2.0.0"}"#).await.json()["running_version"], "2.0.0");
     let audit = table.site.ask("GET /api/v1/audit?action=pin-version", &table.own).await.json();
     let changes: Vec<_> = audit["items"].as_array().unwrap().iter().map(|line| line["after"].clone()).collect();
-    assert_eq!(changes, [json!("2.0.0"), json!("1.0.0")]);
+    assert_eq!(changes, [json!("2.0.0"), json!("1.0.0"), json!("1.1.0")]);
     table.close().await;
 }
 

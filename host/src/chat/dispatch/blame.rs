@@ -41,8 +41,8 @@ impl Dispatch {
             return None;
         }
         let now = self.clock.now();
-        let (digest, chatter) = (manifest.digest, invocation.chatter.id);
-        let broken = Broken { channel, digest, chatter, asked_at: to.asked_at };
+        let (digest, chatter, is_proven) = (manifest.digest, invocation.chatter.id, invocation.is_proven);
+        let broken = Broken { channel, digest, chatter, is_proven, asked_at: to.asked_at };
         let blown = self.lock().fuses.note(broken, now.instant)?;
         if manifest.source == ModuleSource::Bundled {
             error!(%module, %channel, "a bundled module keeps failing; it stays on");
@@ -87,6 +87,9 @@ impl Dispatch {
             error!(%module, %channel, %error, "a module that keeps failing could not be switched off");
             return None;
         }
+        if let (Some(until), Some(resting)) = (until, &mut self.lock().resting) {
+            resting.add(until, channel, module.clone());
+        }
         warn!(%module, %version, %channel, back_in = ?pause.span, "a module kept failing and was switched off here");
         self.tell_of_module(manifest, Some(channel), "blown");
         self.look_everywhere(manifest, channel, blown, now).await;
@@ -98,7 +101,7 @@ impl Dispatch {
         })
     }
 
-    async fn commit_fuse(
+    pub(super) async fn commit_fuse(
         &self,
         manifest: &Manifest,
         channel: ChannelId,
@@ -140,12 +143,15 @@ impl Dispatch {
         let (module, version) = (&manifest.name, &manifest.version);
         error!(%module, %version, is_withdrawn, "a new version keeps failing, in channel after channel: look at it now");
         self.tell_of_module(manifest, None, "blown_everywhere");
-        if is_withdrawn && let Err(error) = withdrawals.withdraw(module.clone(), version.clone()).await {
-            error!(%module, %version, %error, "a version that keeps failing could not be withdrawn");
+        if is_withdrawn {
+            match withdrawals.withdraw(module.clone(), version.clone()).await {
+                Ok(()) => self.tell_of_module(manifest, None, "withdrawn"),
+                Err(error) => error!(%module, %version, %error, "a version that keeps failing could not be withdrawn"),
+            }
         }
     }
 
-    fn tell_of_module(&self, manifest: &Manifest, channel: Option<ChannelId>, change: &'static str) {
+    pub(super) fn tell_of_module(&self, manifest: &Manifest, channel: Option<ChannelId>, change: &'static str) {
         let (module, version) = (manifest.name.clone(), manifest.version.clone());
         self.telemetry.note(HostEvent::Module { module, version, channel, change });
     }

@@ -49,7 +49,7 @@ pub(super) async fn change_channel(
         if effects.is_empty() {
             return Ok(setup);
         }
-        if make(api, commit_of(api, principal, &setup, effects)).await? == Committed::Done {
+        if make(api, commit_of(api, principal, &setup, setup.note_left(effects))).await? == Committed::Done {
             return find_channel(api, channel);
         }
     }

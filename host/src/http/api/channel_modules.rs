@@ -178,8 +178,9 @@ async fn disable_module(
 
 /// Take a module back to an earlier version in a channel
 ///
-/// The channel stays on that version from now on: the one named, or the highest below the present one that may run with
-/// what is granted. Everywhere at once it is done by the module's own rollback.
+/// The channel stays on that version from now on: the answer's `version`. It is the one named, or the one that ran here
+/// before. Where that is not known, is withdrawn, or may not run with what is granted, it is the highest below the present
+/// one that may. Asked again, it goes further back; 409 says that there is nothing further back. Everywhere at once it is done by the module's own rollback.
 #[utoipa::path(
     post,
     path = "/api/v1/channels/{channel}/modules/{name}/rollback",
@@ -206,7 +207,10 @@ async fn roll_back(
     let to = wanted.parse()?;
     let before = find_channel(&api, channel)?;
     let by = powers_of(&principal);
-    let plan = |setup: &ChannelSetup| Ok(setup.check_step_back(by, &name, to.as_ref())?);
+    let plan = |setup: &ChannelSetup| {
+        let left = api.store.list_left(channel, &name)?;
+        Ok(setup.check_step_back(by, &name, to.as_ref(), &left)?)
+    };
     let setup = change_channel(&api, &principal, channel, plan).await?;
     tell(&api, &before, &setup, &name);
     answer(&api, &setup, &name)

@@ -81,7 +81,7 @@ impl Transaction {
     fn change(&mut self, check: impl FnOnce(&ChannelSetup, Role) -> Result<Vec<Effect>, SettingsError>) -> Changed {
         self.require(Capability::Settings)?;
         let setup = self.setup()?;
-        for effect in check(&setup, self.role())? {
+        for effect in setup.note_left(check(&setup, self.role())?) {
             let setup = self.setup()?;
             self.change_setup(&setup, effect);
         }

@@ -8,7 +8,7 @@ use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::ModuleSource;
 use crate::domain::version::UploadedVersion;
 
-fn dice(version: &str, digest: u8) -> Manifest {
+pub(super) fn dice(version: &str, digest: u8) -> Manifest {
     let sides = setting("sides", SettingKind::Integer { least: 2, most: 100 }, "6");
     let key = setting("key", SettingKind::Secret, "");
     Manifest {
@@ -24,7 +24,7 @@ fn asking(capabilities: &[Capability]) -> Manifest {
 }
 
 /// A channel of a host with these versions of `dice`, and the bundled `settings`, `other` (off) and `pay` (on).
-fn shop(versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup {
+pub(super) fn shop(versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup {
     let fixed = |name: &str, word: &str| Arc::new(manifest(name, vec![command(word)], Vec::new()));
     let catalogue = Catalogue::default()
         .with_fixed(fixed("settings", "settings"), true)
@@ -37,12 +37,12 @@ fn shop(versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup {
         withdrawn_at: None,
     };
     let versions = versions.into_iter().map(version).collect();
-    let uploaded = UploadedModule { name: name("dice"), publisher: None, versions, canary: None };
+    let uploaded = UploadedModule { name: name("dice"), publisher: None, versions, canary: None, was_latest: None };
     let empty = ChannelSetup::new(channel(), "twitchy".parse().unwrap(), []);
     empty.with_catalogue(&Arc::new(catalogue.with_uploaded(uploaded)), None)
 }
 
-fn on() -> ModuleChange {
+pub(super) fn on() -> ModuleChange {
     ModuleChange { enabled: true, ..ModuleChange::default() }
 }
 
@@ -196,7 +196,7 @@ fn a_blown_fuse_is_restored_by_enabling_again() {
     let until = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(60);
     let resting = on_it_is.apply(&Effect::BlowFuse { module: name("dice"), digest, until: Some(until) });
     let module = resting.find_word("roll").unwrap().module;
-    assert_eq!(module.blown, Some(BlownFuse { digest, until: Some(until), times: 1 }));
+    assert_eq!(module.blown, Some(BlownFuse { digest, until: Some(until), times: 1, is_over: false }));
     assert!(module.is_blown(until - Duration::from_secs(1)) && !module.is_blown(until));
 }
 
@@ -264,10 +264,10 @@ fn a_version_that_waits_runs_only_once_it_is_named() {
     assert_eq!(refused(&waits, Powers::Creator, &other), "version 3.0.0 is not the one that is due here");
     let agreed = after(&waits, Powers::Creator, &named);
     assert_eq!((running(&waits), running(&agreed)), (1, 2));
-    let back = agreed.check_step_back(Powers::Creator, &name("dice"), None).unwrap();
+    let back = agreed.check_step_back(Powers::Creator, &name("dice"), None, &[]).unwrap();
     let back = back.iter().fold(agreed, |setup, effect| setup.apply(effect));
     assert_eq!(running(&back), 1);
-    assert_eq!(back.check_step_back(Powers::Creator, &name("dice"), None), Err(ModuleChangeError::NothingBefore));
+    assert_eq!(back.check_step_back(Powers::Creator, &name("dice"), None, &[]), Err(ModuleChangeError::NothingBefore));
 }
 
 #[test]
@@ -284,4 +284,104 @@ fn caps_on_what_a_module_pays_out_are_the_operators_and_on_payments_the_creators
     assert_eq!(refused(&on, Powers::Creator, &more), "only the operator grants higher caps on treasury");
     after(&on, Powers::Creator, &with(Caps::unlimited(), five));
     after(&on, Powers::Creator, &with(five, Caps::nothing()));
+}
+
+/// A second version of `dice`, which answers to less: nobody agrees to the first one by agreeing to it.
+fn second(capabilities: &[Capability]) -> Manifest {
+    Manifest { capabilities: capabilities.to_vec(), ..dice("2.0.0", 2) }
+}
+
+/// The first version, with a word of its own besides.
+fn first(capabilities: &[Capability]) -> Manifest {
+    Manifest { commands: vec![Arc::new(command("roll")), Arc::new(command("throw"))], ..asking(capabilities) }
+}
+
+fn stepped_back(setup: &ChannelSetup, to: &str) -> ChannelSetup {
+    let effects = setup.check_step_back(Powers::Creator, &name("dice"), Some(&to.parse().unwrap()), &[]).unwrap();
+    effects.iter().fold(setup.clone(), |setup, effect| setup.apply(effect))
+}
+
+#[test]
+fn a_version_that_is_gone_back_to_has_no_higher_caps_than_there_are_now() {
+    use crate::domain::manifest::Caps;
+    let all = [Capability::Payments, Capability::Treasury];
+    let with = |payments: &str, treasury: &str| {
+        let day = |amount: &str| Caps { per_day: Some(amount.parse().unwrap()), ..Caps::unlimited() };
+        let (payments, treasury) = (day(payments), day(treasury));
+        ModuleChange {
+            grants: Some(Grants { capabilities: all.to_vec(), payments, treasury, http_hosts: Vec::new() }),
+            ..on()
+        }
+    };
+    let both = shop([first(&all), second(&all)]);
+    let one = ModuleChange { version: WantedVersion::Pinned("1.0.0".parse().unwrap()), ..with("100", "1000") };
+    let one = after(&both, Powers::Operator, &one);
+    // Both versions follow the first one's grants; the operator lowers those of the second.
+    let two = after(&one, Powers::Operator, &with("500", "10"));
+    let back = stepped_back(&two, "1.0.0");
+    let module = back.find_module(&name("dice")).unwrap();
+    assert!(module.may_run && module.manifest.version.major == 1);
+    assert_eq!(
+        [module.grants.payments.per_day, module.grants.treasury.per_day],
+        ["100", "10"].map(|cap| cap.parse().ok())
+    );
+    assert_eq!(back.check_module_change(Powers::Creator, &name("dice"), &module.as_change()), Ok(Vec::new()));
+    let higher =
+        ModuleChange { version: one.find_module(&name("dice")).unwrap().as_change().version, ..with("100", "1000") };
+    assert_eq!(refused(&back, Powers::Creator, &higher), "only the operator grants higher caps on treasury");
+}
+
+#[test]
+fn what_was_taken_back_does_not_return_with_an_older_version() {
+    use Capability::{Http, Storage};
+    let both = shop([first(&[Http, Storage])]);
+    let one = after(&both, Powers::Operator, &granting(&[Http, Storage]));
+    let two = one.with_catalogue(shop([first(&[Http, Storage]), second(&[Storage])]).catalogue(), None);
+    let running = |setup: &ChannelSetup| setup.find_word("roll").map(|word| word.module.manifest.version.major);
+    assert_eq!(running(&two), Some(2), "it asks for no more");
+    // What is shown is no word about grants, even where this version asks for less.
+    let set = ModuleChange { settings: [("sides".to_owned(), "8".to_owned())].into(), ..granting(&[Http, Storage]) };
+    let kept = after(&after(&two, Powers::Creator, &set), Powers::Creator, &granting(&[Storage, Http]));
+    assert_eq!(running(&stepped_back(&kept, "1.0.0")), Some(1));
+    let taken = after(&two, Powers::Operator, &granting(&[Storage]));
+    assert_eq!(running(&taken), Some(2));
+    let back = taken.check_step_back(Powers::Creator, &name("dice"), Some(&"1.0.0".parse().unwrap()), &[]);
+    assert_eq!(back, Err(ModuleChangeError::NeedsGrant(vec![Http])));
+    let pinned = ModuleChange { version: WantedVersion::Pinned("1.0.0".parse().unwrap()), ..on() };
+    assert_eq!(refused(&taken, Powers::Creator, &pinned), "it does not run without a grant of http");
+    // A version that asks for it again comes with nothing either.
+    let third = Manifest { capabilities: vec![Http, Storage], version: "3.0.0".parse().unwrap(), ..dice("3.0.0", 3) };
+    let three = taken.with_catalogue(shop([first(&[Http, Storage]), second(&[Storage]), third]).catalogue(), None);
+    assert_eq!(running(&three), Some(2));
+}
+
+#[test]
+fn a_version_that_asks_for_less_is_pinned_without_a_word_about_grants() {
+    use Capability::{Storage, Words};
+    let both = shop([asking(&[Storage]), second(&[Storage, Words])]);
+    let two = after(&both, Powers::Creator, &granting(&[Storage, Words]));
+    let pinned = ModuleChange { version: WantedVersion::Pinned("1.0.0".parse().unwrap()), ..on() };
+    let one = after(&two, Powers::Creator, &pinned);
+    let module = |setup: &ChannelSetup| setup.find_word("roll").unwrap().module.clone();
+    assert_eq!(module(&one).manifest.version.major, 1);
+    // Whoever sends back what is shown, with another version in it, sends grants too.
+    let shown = ModuleChange { version: pinned.version, ..module(&two).as_change() };
+    assert_eq!(module(&after(&two, Powers::Creator, &shown)).manifest.version.major, 1);
+    let again = after(&one, Powers::Creator, &on());
+    assert_eq!((module(&again).manifest.version.major, module(&again).grants.capabilities), (2, vec![Storage, Words]));
+    // Web hosts that a version no longer declares do not stand in the way of it.
+    let host = |hosts: &[&str], module: Manifest| Manifest {
+        http_hosts: hosts.iter().map(ToString::to_string).collect(),
+        ..module
+    };
+    let (wide, narrow) =
+        (host(&["a.example", "b.example"], asking(&[Storage])), host(&["a.example"], second(&[Storage, Words])));
+    let grants = Grants { http_hosts: wide.http_hosts.clone(), ..granting(&[Storage]).grants.unwrap() };
+    let wide_on = after(&shop([wide.clone()]), Powers::Operator, &ModuleChange { grants: Some(grants), ..on() });
+    let waits = wide_on.with_catalogue(shop([wide, narrow]).catalogue(), None);
+    let accept = Some("2.0.0".parse().unwrap());
+    assert_eq!(
+        refused(&waits, Powers::Creator, &ModuleChange { accept, ..on() }),
+        "it does not run without a grant of words"
+    );
 }

@@ -3,7 +3,8 @@
 use super::super::catalogue::{Catalogue, Listed};
 use super::super::powers::Powers;
 use super::super::{Setup, is_always_on, list_words};
-use super::{PublishError, may_publish};
+use super::PublishError;
+use super::making::may_publish;
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::principal::KeyId;
 use crate::domain::version::{UploadedModule, UploadedVersion};

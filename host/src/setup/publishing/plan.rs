@@ -32,10 +32,7 @@ pub(super) fn roll_back(
 ) -> Result<Plan<RolledBack>, ChangeVersionsError> {
     let to = match to {
         Some(to) => to,
-        None => {
-            let before = module.list_offered(None).nth(1).ok_or(ChangeVersionsError::NothingBefore)?;
-            before.manifest.version.clone()
-        }
+        None => find_before(module).ok_or(ChangeVersionsError::NothingBefore)?.manifest.version.clone(),
     };
     let there = module.find_version(&to).ok_or(ChangeVersionsError::UnknownVersion)?;
     if there.is_withdrawn() {
@@ -52,6 +49,21 @@ pub(super) fn roll_back(
     Ok(Plan { changes, answer: RolledBack { to, withdrawn } })
 }
 
+/// The version that was the latest before, or, where that is none any more, the highest below. A version that came later
+/// under a lower number has never been everybody's.
+fn find_before(module: &UploadedModule) -> Option<&UploadedVersion> {
+    let below = || module.list_offered(None).skip(1);
+    let was = below().find(|there| module.was_latest.as_ref() == Some(&there.manifest.version));
+    was.or_else(|| below().next())
+}
+
+/// What is noted of the change that leads to `after`, so that a roll-back finds its way.
+pub(super) fn leave_latest(before: Option<&UploadedModule>, after: &UploadedModule) -> Option<VersionChange> {
+    let was = before?.latest()?;
+    let is_latest = after.latest().is_some_and(|latest| latest.manifest.digest == was.manifest.digest);
+    (!is_latest).then(|| VersionChange::LeaveLatest { version: was.manifest.version.clone() })
+}
+
 /// The module as the store has it once the changes are made.
 pub(super) fn with_changes(
     module: Option<&UploadedModule>,
@@ -59,7 +71,8 @@ pub(super) fn with_changes(
     changes: &[VersionChange],
     at: SystemTime,
 ) -> UploadedModule {
-    let new = || UploadedModule { name: name.clone(), publisher: None, versions: Vec::new(), canary: None };
+    let new =
+        || UploadedModule { name: name.clone(), publisher: None, versions: Vec::new(), canary: None, was_latest: None };
     let mut next = module.cloned().unwrap_or_else(new);
     for change in changes {
         match change {
@@ -79,6 +92,7 @@ pub(super) fn with_changes(
             VersionChange::Withdraw { version } => mark(&mut next, version, Some(at)),
             VersionChange::Restore { version } => mark(&mut next, version, None),
             VersionChange::SetCanary(canary) => next.canary.clone_from(canary),
+            VersionChange::LeaveLatest { version } => next.was_latest = Some(version.clone()),
         }
     }
     next

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::super::NewChannelRules;
 use super::super::sample::{command, manifest, name};
 use super::*;
+use crate::domain::audit::Actor;
 use crate::domain::effect::Effect;
 use crate::domain::manifest::{Capability, Grants, ModuleSource};
 use crate::store::fixture::{CHANNEL, Fixture};
@@ -266,6 +267,12 @@ async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
     let canary = Canary { version: version("3.0.0"), channels: [OTHER].into() };
     host.setup.set_canary(name("dice"), canary, Powers::Creator, stamp(ANN)).await.unwrap();
     assert_eq!(running(), ["1.0.0", "3.0.0"]);
+    let instead = Canary { version: version("1.0.0"), channels: [OTHER].into() };
+    let instead = host.setup.set_canary(name("dice"), instead, Powers::Creator, stamp(ANN)).await;
+    assert_eq!(refused(instead), "version 3.0.0 is being tried out: promote or drop it first");
+    assert!(matches!(publish("4.0.0", 4, CHANNEL).await, Err(PublishError::CanaryExists(there)) if there.major == 3));
+    assert_eq!(running(), ["1.0.0", "3.0.0"], "nobody gets a trial by another one");
+    host.check();
     host.setup.promote_canary(name("dice"), Powers::Creator, stamp(ANN)).await.unwrap();
     assert_eq!(running(), ["3.0.0", "3.0.0"]);
     let promoted = host.setup.promote_canary(name("dice"), Powers::Creator, stamp(ANN)).await;
@@ -289,4 +296,55 @@ async fn a_change_goes_through_although_nobody_waits_for_it() {
 /// Polls once; whether it is pending.
 async fn is_pending<T>(mut future: std::pin::Pin<&mut impl Future<Output = T>>) -> bool {
     std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending())).await
+}
+
+#[tokio::test]
+async fn a_promoted_canary_that_asks_for_more_waits_and_a_dropped_one_waits_no_longer() {
+    let host = Host::open().await;
+    host.bring("1.0.0", 1).await;
+    host.accept(CHANNEL, &dice("1.0.0", 1)).await;
+    host.accept(OTHER, &dice("1.0.0", 1)).await;
+    let waiting = |channel| {
+        let setup = host.setup.find_channel(channel).unwrap();
+        let waiting = setup.find_module(&name("dice")).unwrap().waiting.clone();
+        waiting.map(|waiting| waiting.manifest.version.to_string())
+    };
+    let publish = |number, digest| {
+        let greedy = Manifest { capabilities: vec![Capability::Storage], ..dice(number, digest) };
+        host.setup.publish(Arc::new(greedy), Some([OTHER].into()), Powers::Creator, stamp(ANN))
+    };
+    publish("2.0.0", 2).await.unwrap();
+    assert_eq!([waiting(CHANNEL), waiting(OTHER)], [None, Some("2.0.0".to_owned())]);
+    host.setup.drop_canary(name("dice"), Powers::Creator, stamp(ANN)).await.unwrap();
+    assert_eq!([waiting(CHANNEL), waiting(OTHER)], [None, None]);
+    publish("3.0.0", 3).await.unwrap();
+    host.setup.promote_canary(name("dice"), Powers::Creator, stamp(ANN)).await.unwrap();
+    assert_eq!([waiting(CHANNEL), waiting(OTHER)], ["3.0.0", "3.0.0"].map(|version| Some(version.to_owned())));
+    assert_eq!([CHANNEL, OTHER].map(|channel| host.running(channel).unwrap()), ["1.0.0", "1.0.0"]);
+    host.check();
+}
+
+#[tokio::test]
+async fn a_roll_back_goes_to_what_was_the_latest_before_and_each_channel_knows_what_it_ran() {
+    let host = Host::open().await;
+    host.bring("1.0.0", 1).await;
+    host.accept(CHANNEL, &dice("1.0.0", 1)).await;
+    host.bring("2.0.0", 2).await;
+    // It never was the latest: nobody has run it.
+    host.bring("1.5.0", 3).await;
+    let left = |channel| host.fixture.store.list_left(channel, &name("dice")).unwrap();
+    assert_eq!((left(CHANNEL), left(OTHER)), (vec![ModuleDigest([1; 32])], Vec::new()));
+    host.check();
+    let roll_back = || host.setup.roll_back(name("dice"), None, Powers::Creator, stamp(ANN));
+    let back = roll_back().await.unwrap();
+    assert_eq!(back, RolledBack { to: version("1.0.0"), withdrawn: vec![version("1.5.0"), version("2.0.0")] });
+    assert_eq!(left(CHANNEL), [2, 1].map(|digest| ModuleDigest([digest; 32])));
+    assert_eq!(refused(roll_back().await), "there is no version before it");
+    host.check();
+    for number in ["1.5.0", "2.0.0"] {
+        host.setup.restore(name("dice"), version(number), Powers::Creator, stamp(ANN)).await.unwrap();
+    }
+    // Now it was, for a moment.
+    assert_eq!(roll_back().await.unwrap().to, version("1.5.0"));
+    host.check();
 }

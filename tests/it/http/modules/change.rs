@@ -207,6 +207,35 @@ async fn a_canarys_channels_are_not_in_the_etag_of_whoever_may_not_see_them() {
 }
 
 #[tokio::test]
+async fn an_upload_is_a_canary_from_its_first_moment() {
+    let site = with_versions(&["0.1.0"]).await;
+    let upload = async |canary: &str, key: &str, version: &str| {
+        let wasm = [("content-type", "application/wasm")];
+        let component = with_version(guests::ECHO, version);
+        let request = format!("POST /api/v1/modules?canary={canary}");
+        site.send_body(&request, key, &wasm, axum::body::Body::from(component)).await
+    };
+    let shop = shop().to_string();
+    assert_eq!(code(&upload(&shop, &site.own, "0.2.0").await), "403 forbidden");
+    for (canary, expected) in
+        [("shop", "422 invalid_values"), ("", "422 invalid_values"), ("7", "422 unknown_channels")]
+    {
+        assert_eq!(code(&upload(canary, &site.operator, "0.2.0").await), expected, "{canary}");
+    }
+    assert_eq!(upload(&shop, &site.operator, "0.2.0").await.status, 201);
+    let tried = site.ask(&format!("GET {ECHO}"), &site.operator).await;
+    assert_eq!(state(&tried).0, "0.1.0", "nobody else ever had it");
+    assert_eq!(tried.json()["canary"], json!({ "version": "0.2.0", "channels": [shop] }));
+    // Another one in its place would make it everybody's.
+    assert_eq!(code(&upload(&shop, &site.operator, "0.3.0").await), "409 canary_exists");
+    let other = format!(r#"{{"version": "0.1.0", "channels": ["{shop}"]}}"#);
+    let other = site.send(&format!("PUT {ECHO}/canary"), &site.operator, &[("if-match", "*")], &other).await;
+    assert_eq!(code(&other), "409 canary_exists");
+    assert_eq!(state(&site.ask(&format!("GET {ECHO}"), &site.operator).await).0, "0.1.0");
+    site.close().await;
+}
+
+#[tokio::test]
 async fn no_parameter_is_in_the_document_twice() {
     let site = Site::open().await;
     let document = site.ask("GET /api/v1/openapi.json", "").await.json();

@@ -104,7 +104,7 @@ pub(super) struct CommandTerms {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StepBack {
-    /// Left out: the one before.
+    /// Left out: the one that ran before.
     #[schema(example = "1.1.0")]
     to: Option<String>,
 }

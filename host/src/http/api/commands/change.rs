@@ -62,6 +62,12 @@ impl Change {
             Effect::RestoreFuse { module } => {
                 Change::new("restore-fuse", format!("restores the fuse of {module}"), of(module))
             }
+            Effect::EndPause { module, .. } => {
+                Change::new("restore-fuse", format!("tells that {module} is back"), of(module))
+            }
+            Effect::LeaveVersion { module, .. } | Effect::KeepLeft { module, .. } => {
+                Change::new("leave-version", format!("notes which version of {module} ran before"), of(module))
+            }
             Effect::ChangeSetting { module, key, value } => change_setting(module, key, value.as_deref()),
             Effect::ChangeSecret { module, key, .. } => {
                 Change::new("change-secret", format!("changes the secret {key} of {module}"), at(module, key))

@@ -10,7 +10,7 @@ use super::refusal::refuse_change;
 use super::shape::ModuleDetail;
 use super::wish::{ForceQuery, NewCanary, RollbackWish};
 use super::{parse_name, parse_version, powers_of, revision_of, show, tell};
-use crate::domain::id::ModuleName;
+use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::version::Canary;
 use crate::http::Api;
 use crate::http::body::{Json, Path, Query};
@@ -117,8 +117,9 @@ pub(super) async fn restore_version(
 
 /// Roll a module back
 ///
-/// Withdraws all versions above the one before the latest, or above another one: every channel that follows the latest is
-/// back on it at once.
+/// Withdraws all versions above the one named, or above the one that was the latest before: every channel that follows the
+/// latest is back on it at once, and the answer's `latest` says which it is. Where that one is not known or withdrawn, it is
+/// the highest below the latest. Asked again, it goes further back.
 #[utoipa::path(
     post,
     path = "/api/v1/modules/{name}/rollback",
@@ -148,7 +149,8 @@ pub(super) async fn roll_back(
 
 /// Try a version out
 ///
-/// From now on only these channels have it, and all others the highest one beside it.
+/// From now on only these channels have it, and all others the highest one beside it. One version at a time is tried out:
+/// another one is to be promoted or dropped first.
 #[utoipa::path(
     put,
     path = "/api/v1/modules/{name}/canary",
@@ -160,7 +162,7 @@ pub(super) async fn roll_back(
     request_body = NewCanary,
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
-        (status = 409, description = "The version is withdrawn, or the module is no upload."),
+        (status = 409, description = "The version is withdrawn, another one is tried out, or the module is no upload."),
         (status = 422, description = "Such a canary cannot be.")
     )
 )]
@@ -184,9 +186,15 @@ pub(super) async fn set_canary(
 
 fn parse_canary(wanted: &NewCanary) -> Result<Canary, ApiError> {
     let version = wanted.version.parse().map_err(|_| wrong("version", "must be a semantic version such as 1.2.0"))?;
-    let channels: Result<BTreeSet<_>, _> = wanted.channels.iter().map(|channel| channel.parse()).collect();
-    let channels = channels.map_err(|_| wrong("channels", "must be ids of channels"))?;
-    Ok(Canary { version, channels })
+    Ok(Canary { version, channels: parse_channels("channels", wanted.channels.iter().map(String::as_str))? })
+}
+
+pub(super) fn parse_channels<'a>(
+    field: &str,
+    ids: impl Iterator<Item = &'a str>,
+) -> Result<BTreeSet<ChannelId>, ApiError> {
+    let channels: Result<BTreeSet<_>, _> = ids.map(str::parse).collect();
+    channels.map_err(|_| wrong(field, "must be ids of channels"))
 }
 
 fn wrong(field: &str, detail: &str) -> ApiError {

@@ -42,6 +42,7 @@ pub(super) fn refuse_publishing(error: PublishError) -> ApiError {
         PublishError::VersionTaken { .. } => "version_exists",
         PublishError::Full(_) => "full",
         PublishError::NoChannels => "unknown_channels",
+        PublishError::CanaryExists(_) => "canary_exists",
         PublishError::Store(error) => return error.into(),
     };
     let status = match error {
@@ -63,6 +64,7 @@ pub(super) fn refuse_change(error: ChangeVersionsError) -> ApiError {
         ChangeVersionsError::NothingBefore => "nothing_before",
         ChangeVersionsError::NoCanary => "no_canary",
         ChangeVersionsError::NoChannels => "unknown_channels",
+        ChangeVersionsError::CanaryExists(_) => "canary_exists",
     };
     let status = match error {
         ChangeVersionsError::NoChannels => StatusCode::UNPROCESSABLE_ENTITY,

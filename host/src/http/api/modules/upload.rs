@@ -3,6 +3,7 @@
 //! Promised: whatever the host dies of meanwhile, it starts with the version or without it, never with half of one: the
 //! bytes are on disk before the row that names them, and bytes that no row names are removed at the next start.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -15,12 +16,13 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{error, warn};
 
+use super::change::parse_channels;
 use super::refusal::{BUSY_FOR, refuse_component, refuse_publishing};
 use super::shape::VersionDetail;
 use super::wish::UploadQuery;
 use super::{WASM, powers_of, tell};
 use crate::domain::audit::Stamp;
-use crate::domain::id::ModuleDigest;
+use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{ModuleSource, SizeClass};
 use crate::domain::principal::KeyId;
 use crate::http::Api;
@@ -96,7 +98,8 @@ pub(super) fn largest_upload(api: &Api) -> usize {
 /// Upload a component
 ///
 /// Its name and version are what it says about itself. A new name belongs to the key that brought it: only that key and
-/// the operator add versions. It is enabled nowhere by this. The same bytes again change nothing.
+/// the operator add versions. It is enabled nowhere by this; where the module is on, a version that asks for no more runs at
+/// once, unless it is tried out in some channels first. The same bytes again change nothing.
 #[utoipa::path(
     post,
     path = "/api/v1/modules",
@@ -114,8 +117,8 @@ pub(super) fn largest_upload(api: &Api) -> usize {
             body = VersionDetail,
             headers(("Location" = String, description = "The version's path."))
         ),
-        (status = 409, description = "Its name, its version or one of its words belongs to something else."),
-        (status = 422, description = "It is no component that could be a module here.")
+        (status = 409, description = "Its name, its version or one of its words belongs to something else, or there is a canary."),
+        (status = 422, description = "It is no component that could be a module here, or no such canary can be.")
     )
 )]
 pub(super) async fn upload_module(
@@ -142,7 +145,12 @@ pub(super) async fn upload_module(
 async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Result<Published, ApiError> {
     let (mut parts, body) = request.into_parts();
     let place = parts.extensions.get::<UploadPlace>().cloned().ok_or(ApiError::Internal)?;
-    let Query(UploadQuery { class }) = Query::from_request_parts(&mut parts, api).await?;
+    let Query(UploadQuery { class, canary }) = Query::from_request_parts(&mut parts, api).await?;
+    let canary = canary.map(|ids| parse_channels("canary", ids.split(','))).transpose()?;
+    if canary.is_some() {
+        // Of channels that are not the caller's.
+        principal.require_operator()?;
+    }
     if !has_content_type(&parts.headers, WASM) {
         return Err(ApiError::UnsupportedMediaType(WASM));
     }
@@ -154,7 +162,7 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
     let api = api.clone();
     // What is begun here goes through even if the caller hangs up: a version that is known must be offered, too.
     let publishing = tokio::spawn(async move {
-        let published = publish(&api, admitted, by, stamp).await;
+        let published = publish(&api, admitted, canary, by, stamp).await;
         drop(place);
         published
     });
@@ -174,7 +182,13 @@ async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
 }
 
 /// Bytes first, then callable, then a version: a channel that follows new versions calls it at once.
-async fn publish(api: &Arc<Api>, admitted: Admitted, by: Powers, stamp: Stamp) -> Result<Published, ApiError> {
+async fn publish(
+    api: &Arc<Api>,
+    admitted: Admitted,
+    canary: Option<BTreeSet<ChannelId>>,
+    by: Powers,
+    stamp: Stamp,
+) -> Result<Published, ApiError> {
     let Admitted { manifest, bytes } = admitted;
     let digest = manifest.digest;
     // These bytes may be a module of the host, of which nothing here is to be saved or taken away.
@@ -187,12 +201,16 @@ async fn publish(api: &Arc<Api>, admitted: Admitted, by: Powers, stamp: Stamp) -
         }
         false => manifest,
     };
-    let published = api.setup.publish(manifest, None, by, stamp).await;
+    let is_canary = canary.is_some();
+    let published = api.setup.publish(manifest, canary, by, stamp).await;
     match published {
         Ok(published) => {
             if published.is_new {
                 let manifest = &published.version.manifest;
                 tell(api, &manifest.name, &manifest.version, "uploaded");
+                if is_canary {
+                    tell(api, &manifest.name, &manifest.version, "canary");
+                }
             }
             Ok(published)
         }

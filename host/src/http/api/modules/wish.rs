@@ -14,6 +14,10 @@ pub(super) struct UploadQuery {
     #[serde(default)]
     #[param(inline, default = "small")]
     pub(super) class: Class,
+    /// The ids of the channels, with commas between, that are to have the version before all others: its canary from the
+    /// first moment. For the operator.
+    #[param(example = "100,200")]
+    pub(super) canary: Option<String>,
 }
 
 /// How something is withdrawn.
@@ -31,7 +35,7 @@ pub(super) struct ForceQuery {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RollbackWish {
-    /// The version to go back to; without it, the one before the latest.
+    /// The version to go back to; without it, the one that was the latest before.
     #[schema(example = "1.1.0")]
     pub(super) to: Option<String>,
 }

@@ -1,0 +1,50 @@
+//! Which versions run no more after a change: noted, so that a roll-back finds the one that ran before. Pure.
+
+use std::sync::Arc;
+
+use super::channel::{ChannelSetup, ModuleSetup};
+use crate::domain::effect::Effect;
+use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
+use crate::domain::manifest::{Manifest, ModuleSource};
+use crate::domain::version::UploadedModule;
+
+impl ModuleSetup {
+    /// The uploaded version that is here, even while its fuse has blown.
+    fn find_current(&self) -> Option<&Arc<Manifest>> {
+        let is_current = self.is_enabled && self.may_run && self.grants.suffice_for(&self.manifest);
+        Some(&self.manifest).filter(|manifest| is_current && manifest.source == ModuleSource::Uploaded)
+    }
+
+    fn is_current(&self, digest: ModuleDigest) -> bool {
+        self.find_current().is_some_and(|current| current.digest == digest)
+    }
+}
+
+impl ChannelSetup {
+    /// The effects, and which versions run here no more because of them. A step back notes by itself what is left.
+    #[must_use]
+    pub fn note_left(&self, mut effects: Vec<Effect>) -> Vec<Effect> {
+        let after = effects.iter().fold(self.clone(), |setup, effect| setup.apply(effect));
+        let has_noted = |name: &ModuleName| {
+            effects.iter().any(|effect| matches!(effect, Effect::KeepLeft { module, .. } if module == name))
+        };
+        let current = self.touched().filter_map(ModuleSetup::find_current);
+        let left = current.filter(|there| {
+            let stays = after.find_module(&there.name).is_some_and(|module| module.is_current(there.digest));
+            !stays && !has_noted(&there.name)
+        });
+        let left = left.map(|there| Effect::LeaveVersion { module: there.name.clone(), digest: there.digest });
+        let left: Vec<Effect> = left.collect();
+        effects.extend(left);
+        effects
+    }
+
+    /// The version that runs here no more once the module's versions are these.
+    pub(super) fn find_left_by(&self, module: &UploadedModule) -> Option<(ModuleDigest, ChannelId)> {
+        let (channel, here) = (self.channel.id, self.find_module(&module.name)?);
+        let digest = here.find_current()?.digest;
+        let mut after = here.clone();
+        after.settle(module, channel);
+        (!after.is_current(digest)).then_some((digest, channel))
+    }
+}

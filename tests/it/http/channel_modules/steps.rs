@@ -1,0 +1,42 @@
+//! Steps back over HTTP.
+
+use serde_json::json;
+use twitchy::domain::role::Role;
+use twitchy::transcript::Heard;
+
+use super::{Table, dice};
+use crate::harness::message;
+
+#[tokio::test]
+async fn what_was_switched_off_from_chat_is_what_a_roll_back_goes_to() {
+    let table = Table::with([dice("1.0.0", &[], "roll")]).await;
+    assert_eq!(table.put(&table.own, &json!({ "enabled": true })).await.status, 200);
+    let say = async |id, text| {
+        let said = message("shop", Role::Broadcaster, "shop", id, text);
+        assert!(matches!(table.site.house.hear(said).await, Heard::Replies(_)), "{text}");
+    };
+    say(1, "!settings disable dice").await;
+    for version in ["1.1.0", "1.2.0"] {
+        table.publish(dice(version, &[], "roll")).await;
+    }
+    say(2, "!settings enable dice").await;
+    assert_eq!(table.show().await["running_version"], "1.2.0");
+    let back = table.site.send(&format!("POST {}/rollback", table.path), &table.own, &[], "{}").await.json();
+    assert_eq!(back["running_version"], "1.0.0");
+    table.close().await;
+}
+
+#[tokio::test]
+async fn a_roll_back_goes_over_a_version_that_never_ran_here() {
+    let table = Table::with([dice("1.0.0", &[], "roll")]).await;
+    assert_eq!(table.put(&table.own, &json!({ "enabled": true })).await.status, 200);
+    for version in ["2.0.0", "1.5.0"] {
+        table.publish(dice(version, &[], "roll")).await;
+    }
+    assert_eq!(table.show().await["running_version"], "2.0.0");
+    let back = async |body| table.site.send(&format!("POST {}/rollback", table.path), &table.own, &[], body).await;
+    let one = back("{}").await.json();
+    assert_eq!((&one["running_version"], &one["version"]), (&json!("1.0.0"), &json!("1.0.0")));
+    assert_eq!(back("{}").await.code(), "nothing_before", "and not up again");
+    table.close().await;
+}

@@ -1,0 +1,94 @@
+//! Modules that come back by themselves after they were switched off.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use twitchy::chat::dispatch::Dispatch;
+use twitchy::chat::dispatch::call::HttpCall;
+use twitchy::domain::audit::{Actor, AuditFilter};
+use twitchy::telemetry::HostEvent;
+use twitchy::telemetry::listening::{Heard, Listening};
+
+use super::calls::{call, claiming};
+use super::harness::{House, channel_id, header, login, patient};
+
+/// A host that starts anew on what there is.
+fn restart(house: &House) -> Arc<Dispatch> {
+    let House { setup, sandbox, store, clock, telemetry, .. } = house;
+    Arc::new(Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone(), telemetry.clone()))
+}
+
+async fn break_it(house: &House, round: &str) {
+    for name in ["alice", "bob", "carol", "dan", "erin"] {
+        let id = format!("{name} {round}");
+        let broken = house.dispatch.call(HttpCall { ..claiming(name, call(&id, "traps", &[])) }).await;
+        assert!(broken.is_err(), "{broken:?}");
+    }
+}
+
+/// What was told of modules by now.
+async fn changes(house: &House, events: &mut Listening<HostEvent>) -> Vec<&'static str> {
+    // Whatever was told before is heard before this.
+    house.telemetry.note(HostEvent::Connection { account: "mybot".into(), state: "online" });
+    let mut changes = Vec::new();
+    loop {
+        match events.next().await {
+            Some(Heard::Told(event)) => match &*event {
+                HostEvent::Module { change, channel, .. } => {
+                    assert_eq!(*channel, Some(channel_id(&login("shop"))));
+                    changes.push(*change);
+                }
+                HostEvent::Invocation(_) => {}
+                HostEvent::Connection { .. } => return changes,
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_module_that_comes_back_by_itself_is_told_of_once_and_its_pauses_still_grow() {
+    let headers = header("shop", &[("configured", "traps"), ("fuse", "restores")]);
+    let house = House::open(&[&headers], patient()).await;
+    let mut events = house.telemetry.listen();
+    house.dispatch.tell_returned().await;
+    break_it(&house, "first").await;
+    for (passed, expected) in [(0, vec!["blown"]), (599, vec![]), (1, vec!["restored"]), (1, vec![]), (600, vec![])] {
+        house.clock.advance(Duration::from_secs(passed));
+        house.dispatch.tell_returned().await;
+        assert_eq!(changes(&house, &mut events).await, expected, "after {passed} s");
+    }
+    break_it(&house, "second").await;
+    house.clock.advance(Duration::from_secs(3599));
+    house.dispatch.tell_returned().await;
+    assert_eq!(changes(&house, &mut events).await, ["blown"]);
+    // It comes back while no host runs: the next one tells of it, and the one after that has nothing to tell.
+    house.clock.advance(Duration::from_secs(1));
+    for expected in [vec!["restored"], vec![]] {
+        restart(&house).tell_returned().await;
+        assert_eq!(changes(&house, &mut events).await, expected);
+    }
+    let filter = AuditFilter { action: Some("restore-fuse".into()), ..AuditFilter::default() };
+    let audited = house.store.list_audit(&filter, None, 10).unwrap();
+    let afters: Vec<_> = audited.iter().map(|entry| entry.after.as_deref().unwrap_or_default()).collect();
+    assert!(audited.iter().all(|entry| entry.stamp.by == Actor::Host), "{audited:?}");
+    assert!(afters.len() == 2 && afters.iter().all(|after| after.ends_with("back by itself")), "{afters:?}");
+    assert!(afters[0].contains("blown 2 times") && afters[1].contains("blown 1 times"), "{afters:?}");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_module_that_was_restored_by_hand_is_not_told_of_again() {
+    let headers = header("shop", &[("configured", "traps"), ("fuse", "restores")]);
+    let house = House::open(&[&headers], patient()).await;
+    house.dispatch.tell_returned().await;
+    break_it(&house, "first").await;
+    let shop =
+        super::harness::message("shop", twitchy::domain::role::Role::Broadcaster, "shop", 1, "!settings enable traps");
+    assert!(matches!(house.hear(shop).await, twitchy::transcript::Heard::Replies(_)));
+    let mut events = house.telemetry.listen();
+    house.clock.advance(Duration::from_secs(601));
+    house.dispatch.tell_returned().await;
+    assert_eq!(changes(&house, &mut events).await, [""; 0]);
+    house.close().await;
+}
