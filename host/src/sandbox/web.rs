@@ -10,6 +10,7 @@
 mod address;
 mod exchange;
 mod header;
+mod lookups;
 pub mod network;
 mod reach;
 mod redirect;
