@@ -4,10 +4,11 @@
 //! public, and to exactly the address that was checked; the same holds for each redirect. Each request has a connection of
 //! its own, a deadline, and an end to what is read of its answer. What a module may hold at once is bounded, and nobody waits
 //! for a place. Nothing is taken from the environment: no proxy, no credentials, no cookies. Secrets stand in headers
-//! only, and go to no other host than the one that the module named. Absent: what an invocation has sent so far, which is
-//! the transaction's, and where secrets are kept.
+//! only, go to no other host than the one that the module named, and do not come back as they were sent. Absent: what an
+//! invocation has sent so far, which is the transaction's, and where secrets are kept.
 
 mod address;
+mod echo;
 mod exchange;
 mod header;
 mod lookups;
@@ -28,6 +29,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::WebConfig;
 use address::{Address, parse_address};
+use echo::Told;
 use exchange::{Answer, Dialler};
 pub use header::{Header, PrepareHeadersError, prepare_headers};
 use network::{Network, SystemNetwork};
@@ -142,6 +144,7 @@ impl WebClient {
         check_granted(&address, &order.hosts)?;
         let body = Bytes::from(order.request.body.clone().unwrap_or_default());
         let idempotency_key = if order.request.method.is_safe() { None } else { Some(key(&order.idempotency_key)?) };
+        let told = Told::of(&order.headers);
         let hop = Hop { method: order.request.method, address, headers: order.headers, body, idempotency_key };
         let seat = self.seats.take(&order.sender);
         let seat = seat.ok_or_else(|| SendRequestError::Unreachable("too many requests at once".to_owned()))?;
@@ -151,9 +154,10 @@ impl WebClient {
         // A task of its own: what cryptography costs is no processor time of the guest's, which waits meanwhile.
         let sent = tokio::spawn(async move {
             let _seat = seat;
-            timeout_at(until, follow(&dialler, hop, &hosts, most_bytes))
-                .await
-                .unwrap_or(Err(SendRequestError::TimedOut))
+            let followed = timeout_at(until, follow(&dialler, hop, &hosts, &told, most_bytes)).await;
+            let mut response = followed.unwrap_or(Err(SendRequestError::TimedOut))?;
+            told.blot_out(&mut response);
+            Ok(response)
         });
         let broken = |_| Err(SendRequestError::Unreachable("the request was ended".to_owned()));
         AbortOnDropHandle::new(sent).await.unwrap_or_else(broken)
@@ -164,6 +168,7 @@ async fn follow(
     dialler: &Dialler,
     mut hop: Hop,
     hosts: &[String],
+    told: &Told,
     most_bytes: usize,
 ) -> Result<WebResponse, SendRequestError> {
     for _ in 0..=MOST_REDIRECTS {
@@ -172,6 +177,10 @@ async fn follow(
             Answer::Redirect { status, location } => (status, location),
         };
         hop = hop.follow(status, &location)?;
+        // Its name is the server's text.
+        if told.is_in_name(&hop.address.host) {
+            return Err(redirect::never_asked());
+        }
         check_granted(&hop.address, hosts)?;
     }
     Err(SendRequestError::Unreachable(format!("more than {MOST_REDIRECTS} redirects")))

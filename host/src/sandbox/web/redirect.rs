@@ -21,9 +21,7 @@ impl Hop {
     /// What to ask for after a redirect, as browsers do it. Another host is not told what was meant for the first, and
     /// neither is that one if it comes back to it.
     pub(super) fn follow(self, status: u16, location: &str) -> Result<Hop, SendRequestError> {
-        let address = self.address.join(location).map_err(|_| {
-            SendRequestError::Unreachable("the host redirects to an address that is never asked".to_owned())
-        })?;
+        let address = self.address.join(location).map_err(|_| never_asked())?;
         let becomes_get = match status {
             303 => self.method != Method::Head,
             301 | 302 => self.method == Method::Post,
@@ -40,6 +38,11 @@ impl Hop {
         }
         Ok(next)
     }
+}
+
+/// Says nothing of where.
+pub(super) fn never_asked() -> SendRequestError {
+    SendRequestError::Unreachable("the host redirects to an address that is never asked".to_owned())
 }
 
 #[cfg(test)]
