@@ -93,14 +93,20 @@ async fn an_invocation_asks_so_often_and_for_so_much() {
     let answer = text(fixture.sandbox.invoke(call(&fixture, &manifest, "fetch", &[URL; 5])).await);
     assert_eq!(answer, "200 hello, 200 hello, 200 hello, 200 hello, HttpError::OverBudget");
     assert_eq!(heard.list().len(), 4);
-    // Each is allowed by itself, and all of them together are not.
-    internet.answer(API, ok(&"a".repeat(200 << 10)));
-    let mut run = Transaction::new(Arc::clone(&fixture.world), Arc::new(call(&fixture, &manifest, "fetch", &[])));
-    for expected in [Ok(200), Ok(200), Err(SendRequestError::TooLarge)] {
-        let mut asked = request(Method::Get, URL);
-        asked.headers.clear();
-        let sent = run.send(asked).await.map(|response| response.status).map_err(told);
-        assert_eq!(sent, expected);
+    // Each is allowed by itself, and all of them together are not. What is too large was read in vain, and counts.
+    let (too_large, over) = (Err(SendRequestError::TooLarge), Err(SendRequestError::OverBudget));
+    for (kib, expected) in [
+        (200, [Ok(200), Ok(200), too_large.clone(), over.clone()]),
+        (300, [too_large.clone(), too_large, over.clone(), over]),
+    ] {
+        internet.answer(API, ok(&"a".repeat(kib << 10)));
+        let mut run = Transaction::new(Arc::clone(&fixture.world), Arc::new(call(&fixture, &manifest, "fetch", &[])));
+        for expected in expected {
+            let mut asked = request(Method::Get, URL);
+            asked.headers.clear();
+            let sent = run.send(asked).await.map(|response| response.status).map_err(told);
+            assert_eq!(sent, expected, "{kib} KiB");
+        }
     }
 }
 

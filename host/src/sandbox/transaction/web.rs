@@ -82,7 +82,13 @@ impl Transaction {
             None => (0, Err(SendRequestError::OverBudget)),
             Some(left) => {
                 let sent = self.send_now(&request, place, requests.deadline - TO_ANSWER, left).await?;
-                (request_bytes(&request) + sent.as_ref().map_or(0, response_bytes), sent)
+                let received = match &sent {
+                    Ok(response) => response_bytes(response),
+                    // Read as far as it was taken, and for nothing.
+                    Err(SendRequestError::TooLarge) => left.min(self.world.web.config().response_bytes),
+                    Err(_) => 0,
+                };
+                (request_bytes(&request) + received, sent)
             }
         };
         requests.recorded().push(Recorded { digest, bytes, sent: sent.clone() });
