@@ -18,6 +18,7 @@ mod redirect;
 mod seats;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::body::Bytes;
 use hyper::header::HeaderValue;
@@ -27,6 +28,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::cpu::Reading;
 use crate::config::WebConfig;
 use address::{Address, parse_address};
 use echo::Told;
@@ -101,6 +103,8 @@ pub struct Order<'a> {
     pub deadline: Instant,
     /// Bytes of body that the invocation has left for the answer.
     pub most_bytes: usize,
+    /// Nanoseconds of processor time that it takes are added here.
+    pub processor: Arc<AtomicU64>,
 }
 
 /// Sends requests. Shared by all modules.
@@ -148,13 +152,15 @@ impl WebClient {
         let hop = Hop { method: order.request.method, address, headers: order.headers, body, idempotency_key };
         let seat = self.seats.take(&order.sender);
         let seat = seat.ok_or_else(|| SendRequestError::Unreachable("too many requests at once".to_owned()))?;
-        let (dialler, hosts) = (Arc::clone(&self.dialler), order.hosts);
+        let (dialler, hosts, processor) = (Arc::clone(&self.dialler), order.hosts, order.processor);
         let most_bytes = order.most_bytes.min(self.config.response_bytes);
         let until = order.deadline.min(Instant::now() + self.config.answer_within);
-        // A task of its own: what cryptography costs is no processor time of the guest's, which waits meanwhile.
+        // A task of its own: what cryptography costs is no processor time of the guest's, which waits meanwhile. But it is
+        // used for this module in this channel, whose credit it counts against.
         let sent = tokio::spawn(async move {
             let _seat = seat;
-            let followed = timeout_at(until, follow(&dialler, hop, &hosts, &told, most_bytes)).await;
+            let follow = counted(&processor, follow(&dialler, hop, &hosts, &told, most_bytes));
+            let followed = timeout_at(until, follow).await;
             let mut response = followed.unwrap_or(Err(SendRequestError::TimedOut))?;
             told.blot_out(&mut response);
             Ok(response)
@@ -162,6 +168,19 @@ impl WebClient {
         let broken = |_| Err(SendRequestError::Unreachable("the request was ended".to_owned()));
         AbortOnDropHandle::new(sent).await.unwrap_or_else(broken)
     }
+}
+
+/// Notes what each step takes of the processor, whether or not there is a last one.
+async fn counted<F: Future>(processor: &AtomicU64, work: F) -> F::Output {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| {
+        let before = Reading::now();
+        let polled = work.as_mut().poll(context);
+        let took = Reading::now().since(before).as_nanos();
+        processor.fetch_add(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
+        polled
+    })
+    .await
 }
 
 async fn follow(

@@ -135,6 +135,27 @@ async fn a_secret_reaches_the_host_and_nobody_else() {
     assert!(asked.ends_with("\r\n\r\nhello"), "{asked}");
 }
 
+#[tokio::test]
+async fn what_its_requests_take_of_the_processor_is_the_modules_own() {
+    let internet = Internet::new();
+    let mut terms = Terms { web: Some(internet.patient_client()), ..Terms::default() };
+    (terms.limits.credit, terms.limits.credit_window) = (Duration::from_millis(40), Duration::from_secs(3600));
+    let fixture = Fixture::with(terms).await;
+    let manifest = fixture.add(guests::FETCHES).await;
+    internet.answer(API, redirect(302, "/again"));
+    // Four requests with four handshakes each; and as many that nobody has to be asked for.
+    let mut ended = Vec::new();
+    for url in ["http://api.example.com/", URL] {
+        for _ in 0..15 {
+            ended.push(fixture.sandbox.invoke(call(&fixture, &manifest, "fetch", &[url; 4])).await.err());
+        }
+    }
+    let refused = ended.iter().position(Option::is_some);
+    assert!(refused.is_some_and(|first| first >= 15), "{ended:?}");
+    assert_eq!(ended.last(), Some(&Some(InvokeError::Cpu)));
+    fixture.answers_balance().await;
+}
+
 /// Writes what the guest has read before it answers, so many times.
 fn serve_meddler(internet: &Internet, store: &Arc<Store>, times: usize) -> Arc<AtomicUsize> {
     let (store, asked) = (Arc::clone(store), Arc::new(AtomicUsize::new(0)));
