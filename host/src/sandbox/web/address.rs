@@ -229,7 +229,8 @@ mod tests {
             rest in "[/?#.:@%a-c\\\\\r\n\\x00 é{}]{0,12}",
             location in "(https:|HTTPS:|http:)?[/?#.:@a-c0-9%\\\\ ]{0,16}",
         ) {
-            for text in [format!("https://{authority}{rest}"), format!("https://{authority}"), format!("https://a.b{rest}")] {
+            let texts = [format!("https://{authority}{rest}"), format!("https://{authority}"), format!("https://a.b{rest}")];
+            for text in texts {
                 let Ok(address) = parse_address(&text) else { continue };
                 check(&address);
                 if let Ok(next) = address.join(&location) {

@@ -112,4 +112,23 @@ mod tests {
             assert!(error.contains("never asked") && !error.contains("hunter2"), "{error}");
         }
     }
+    proptest::proptest! {
+        #[test]
+        fn no_secret_is_told_to_any_but_the_host_that_was_named(
+            method in proptest::sample::select(vec![Method::Get, Method::Head, Method::Post, Method::Put, Method::Delete]),
+            statuses in proptest::collection::vec(proptest::sample::select(vec![301_u16, 302, 303, 307, 308]), 6),
+            locations in proptest::collection::vec("(|//|https://|HTTPS://)(api|API|a)[.]example[.]com[/a]?", 1..6),
+        ) {
+            let (mut hop, mut is_home) = (hop(method), true);
+            for (status, location) in statuses.into_iter().zip(locations) {
+                let Ok(next) = hop.clone().follow(status, &location) else { break };
+                is_home = is_home && next.address.host == "api.example.com";
+                assert_eq!(next.headers.iter().filter(|header| header.is_private).count(), if is_home { 2 } else { 0 });
+                // Nothing turns into what may change something.
+                assert!(next.method == hop.method || next.method == Method::Get);
+                assert!(next.body == hop.body || next.body.is_empty());
+                hop = next;
+            }
+        }
+    }
 }
