@@ -261,7 +261,7 @@ pub struct WebConfig {
     pub response_bytes: usize,
     /// Bytes that one call may send and receive.
     pub bytes: usize,
-    /// Requests at once.
+    /// Requests at once; one module, in all its channels, gets at most three in four of them.
     pub connections: usize,
     /// Requests at once of one module in one channel.
     pub connections_per_module: usize,

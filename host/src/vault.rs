@@ -2,8 +2,8 @@
 //!
 //! Promised: what was sealed is opened with the same key, for the same channel, module and setting, or not at all; the key
 //! is in a file of its own, closed to others, so that the database alone tells nothing; no error carries a secret; what
-//! was opened is zeroed when dropped. A key file that is missing or another one is told at use, and nothing is lost: with
-//! the right file back in its place everything can be read again. Absent: where the sealed bytes are kept (`store`), and
+//! was opened is zeroed when dropped. A key file that is missing or another one is told at use, however long the process has
+//! run, and nothing is lost: with the right file back in its place everything can be read again. Absent: where the sealed bytes are kept (`store`), and
 //! who may ask (`app` joins that).
 
 mod key;
@@ -25,7 +25,9 @@ const NONCE: usize = 24;
 /// Version, the key's fingerprint, nonce.
 const HEAD: usize = 1 + FINGERPRINT + NONCE;
 /// Bytes of a secret.
-pub const LONGEST_SECRET: usize = 4096;
+const LONGEST_SECRET: usize = 4096;
+/// What a secret is. It stands in headers: the line break that was copied with it would be found out only by whoever sends it.
+pub const SECRET_TEXT: &str = "1 to 4096 bytes without line breaks or other control characters";
 
 /// Why something could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +45,9 @@ pub enum SealError {
     /// Damaged, or moved here from another channel, module or setting.
     #[error("what was sealed does not open")]
     Damaged,
-    #[error("a secret is 1 to {LONGEST_SECRET} bytes")]
-    Length,
+    /// It is too long, nothing, or cannot be sent.
+    #[error("a secret is {SECRET_TEXT}")]
+    Secret,
     #[error("no randomness: {0}")]
     Random(String),
 }
@@ -57,38 +60,38 @@ pub struct SecretPlace<'a> {
     pub key: &'a str,
 }
 
-/// Seals and opens, with a key that is read or made when it is first needed.
+/// Seals and opens. The key is read each time: one that was kept would go on sealing after its file is lost, and nobody
+/// could open that after a restart.
 pub struct Sealer {
     path: PathBuf,
-    may_make_key: bool,
-    key: Mutex<Option<Key>>,
+    may_make_key: Mutex<bool>,
 }
 
 impl Sealer {
     /// With the key file in `data_dir`. `may_make_key` where nothing was ever sealed: beside older secrets a new key would
     /// stand in for the one that is missing.
     pub fn new(data_dir: &Path, may_make_key: bool) -> Sealer {
-        Sealer { path: data_dir.join("vault.key"), may_make_key, key: Mutex::new(None) }
+        Sealer { path: data_dir.join("vault.key"), may_make_key: Mutex::new(may_make_key) }
     }
 
     /// Each time with other bytes. They tell the secret's length.
     pub fn seal(&self, place: SecretPlace<'_>, secret: &SecretString) -> Result<Box<[u8]>, SealError> {
         let plain = secret.expose_secret().as_bytes();
-        if plain.is_empty() || plain.len() > LONGEST_SECRET {
-            return Err(SealError::Length);
+        let is_long = plain.len() > LONGEST_SECRET;
+        if plain.is_empty() || is_long || secret.expose_secret().contains(char::is_control) {
+            return Err(SealError::Secret);
         }
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|error| SealError::Random(error.to_string()))?;
-        self.with_key(self.may_make_key, |key| {
-            let mut sealed = Vec::with_capacity(HEAD + plain.len() + 16);
-            sealed.push(VERSION);
-            sealed.extend(key.fingerprint());
-            sealed.extend(nonce);
-            let payload = Payload { msg: plain, aad: &place.bound() };
-            let cipher = XChaCha20Poly1305::new(key.bytes().into());
-            sealed.extend(cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Length)?);
-            Ok(sealed.into())
-        })
+        let key = self.load_or_make_key()?;
+        let mut sealed = Vec::with_capacity(HEAD + plain.len() + 16);
+        sealed.push(VERSION);
+        sealed.extend(key.fingerprint());
+        sealed.extend(nonce);
+        let payload = Payload { msg: plain, aad: &place.bound() };
+        let cipher = XChaCha20Poly1305::new(key.bytes().into());
+        sealed.extend(cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Secret)?);
+        Ok(sealed.into())
     }
 
     pub fn open(&self, place: SecretPlace<'_>, sealed: &[u8]) -> Result<SecretString, SealError> {
@@ -98,31 +101,33 @@ impl Sealer {
         if head[0] != VERSION {
             return Err(SealError::Damaged);
         }
-        self.with_key(false, |key| {
-            if key.fingerprint() != print {
-                return Err(SealError::OtherKey { path: self.path.clone() });
-            }
-            let cipher = XChaCha20Poly1305::new(key.bytes().into());
-            let payload = Payload { msg: body, aad: &place.bound() };
-            let plain = cipher.decrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Damaged)?;
-            let plain = Zeroizing::new(plain);
-            // A copy of exactly its length: shrinking the first one would leave bytes behind that nobody zeroes.
-            Ok(SecretString::from(std::str::from_utf8(&plain).map_err(|_| SealError::Damaged)?))
-        })
+        let key = Key::load(&self.path)?.ok_or_else(|| self.missing())?;
+        if key.fingerprint() != print {
+            return Err(SealError::OtherKey { path: self.path.clone() });
+        }
+        let cipher = XChaCha20Poly1305::new(key.bytes().into());
+        let payload = Payload { msg: body, aad: &place.bound() };
+        let plain = cipher.decrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Damaged)?;
+        let plain = Zeroizing::new(plain);
+        // A copy of exactly its length: shrinking the first one would leave bytes behind that nobody zeroes.
+        Ok(SecretString::from(std::str::from_utf8(&plain).map_err(|_| SealError::Damaged)?))
     }
 
-    fn with_key<T>(&self, may_make: bool, work: impl FnOnce(&Key) -> Result<T, SealError>) -> Result<T, SealError> {
+    /// Made once at most: afterwards there is something that was sealed with it.
+    fn load_or_make_key(&self) -> Result<Key, SealError> {
         // A panic under the lock leaves it as it was: there is nothing half-done in it.
-        let mut held = self.key.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = &*held {
-            return work(key);
-        }
+        let mut may_make = self.may_make_key.lock().unwrap_or_else(PoisonError::into_inner);
         let key = match Key::load(&self.path)? {
             Some(key) => key,
-            None if may_make => Key::make(&self.path)?,
-            None => return Err(SealError::KeyMissing { path: self.path.clone() }),
+            None if *may_make => Key::make(&self.path)?,
+            None => return Err(self.missing()),
         };
-        work(held.insert(key))
+        *may_make = false;
+        Ok(key)
+    }
+
+    fn missing(&self) -> SealError {
+        SealError::KeyMissing { path: self.path.clone() }
     }
 }
 
@@ -226,6 +231,23 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_gets_lost_seals_no_more() {
+        let fixture = Fixture::new();
+        let (sealer, secret, aside) =
+            (fixture.sealer(true), SecretString::from("hunter2"), fixture.folder.path().join("aside"));
+        let sealed = sealer.seal(fixture.place(), &secret).unwrap();
+        fs::rename(fixture.path(), &aside).unwrap();
+        assert!(matches!(sealer.seal(fixture.place(), &secret), Err(SealError::KeyMissing { .. })));
+        assert!(matches!(sealer.open(fixture.place(), &sealed), Err(SealError::KeyMissing { .. })));
+        assert!(!fixture.path().exists(), "no new key takes its place");
+        // As where the files are a container's or a service's secrets: a link to them.
+        std::os::unix::fs::symlink(&aside, fixture.path()).unwrap();
+        assert_eq!(shown(sealer.open(fixture.place(), &sealed)), Ok("hunter2".to_owned()));
+        fs::set_permissions(&aside, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(sealer.open(fixture.place(), &sealed), Err(SealError::KeyOpen { .. })), "whatever the link's");
+    }
+
+    #[test]
     fn another_key_is_told_from_damage() {
         let (fixture, other) = (Fixture::new(), Fixture::new());
         let (sealed, _) = (fixture.seal(), other.seal());
@@ -261,11 +283,16 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_has_a_length() {
+    fn a_secret_can_be_sent() {
         let fixture = Fixture::new();
-        for text in [String::new(), "x".repeat(LONGEST_SECRET + 1)] {
+        for text in [String::new(), "x".repeat(LONGEST_SECRET + 1), "hunter2\n".to_owned(), "hunter\u{7f}2".to_owned()]
+        {
             let sealed = fixture.sealer(true).seal(fixture.place(), &SecretString::from(text));
-            assert!(matches!(sealed, Err(SealError::Length)));
+            assert!(matches!(sealed, Err(SealError::Secret)));
+        }
+        assert!(!fixture.path().exists());
+        for text in ["x".repeat(LONGEST_SECRET), "Basic \u{fc}".to_owned()] {
+            assert!(fixture.sealer(true).seal(fixture.place(), &SecretString::from(text)).is_ok());
         }
     }
 }

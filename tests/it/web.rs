@@ -2,6 +2,7 @@
 //! and behind each public address is a server in memory. So all of it is real, from the look-up to TLS, but for the wires.
 
 mod bodies;
+mod echoes;
 mod guests;
 mod internet;
 mod names;

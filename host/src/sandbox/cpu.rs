@@ -16,6 +16,15 @@ impl Reading {
         Reading { wall: Instant::now(), cpu: find_thread_time() }
     }
 
+    /// What the calling thread has had of the processor since an earlier reading on it; where the system does not tell,
+    /// what has passed.
+    pub(super) fn since(self, before: Reading) -> Duration {
+        match (self.cpu, before.cpu) {
+            (Some(cpu), Some(before)) => cpu.saturating_sub(before),
+            _ => self.wall.saturating_duration_since(before.wall),
+        }
+    }
+
     /// As where the system does not tell more.
     #[cfg(test)]
     pub(super) fn by_wall(wall: Instant) -> Reading {

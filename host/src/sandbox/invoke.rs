@@ -152,7 +152,8 @@ impl Invoker {
         let requests = Arc::new(Requests::new(deadline, call.is_dry_run));
         let attempt = Attempt { module: &module, call: &call, meter: &meter, deadline, requests: &requests };
         let settled = self.run_until_settled(&attempt, usage).await;
-        self.credit().spend(channel, &call.manifest.name, meter.used(), Instant::now());
+        let used = meter.used() + requests.processor();
+        self.credit().spend(channel, &call.manifest.name, used, Instant::now());
         let Settled { outcome, is_duplicate, changes } = settled?;
         Ok(Answer { outcome, is_duplicate, changes, took: asked_at.elapsed() })
     }

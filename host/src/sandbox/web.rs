@@ -4,18 +4,21 @@
 //! public, and to exactly the address that was checked; the same holds for each redirect. Each request has a connection of
 //! its own, a deadline, and an end to what is read of its answer. What a module may hold at once is bounded, and nobody waits
 //! for a place. Nothing is taken from the environment: no proxy, no credentials, no cookies. Secrets stand in headers
-//! only, and go to no other host than the one that the module named. Absent: what an invocation has sent so far, which is
-//! the transaction's, and where secrets are kept.
+//! only, go to no other host than the one that the module named, and do not come back as they were sent. Absent: what an
+//! invocation has sent so far, which is the transaction's, and where secrets are kept.
 
 mod address;
+mod echo;
 mod exchange;
 mod header;
+mod lookups;
 pub mod network;
 mod reach;
 mod redirect;
 mod seats;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::body::Bytes;
 use hyper::header::HeaderValue;
@@ -25,8 +28,10 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::cpu::Reading;
 use crate::config::WebConfig;
 use address::{Address, parse_address};
+use echo::Told;
 use exchange::{Answer, Dialler};
 pub use header::{Header, PrepareHeadersError, prepare_headers};
 use network::{Network, SystemNetwork};
@@ -98,6 +103,8 @@ pub struct Order<'a> {
     pub deadline: Instant,
     /// Bytes of body that the invocation has left for the answer.
     pub most_bytes: usize,
+    /// Nanoseconds of processor time that it takes are added here.
+    pub processor: Arc<AtomicU64>,
 }
 
 /// Sends requests. Shared by all modules.
@@ -141,28 +148,46 @@ impl WebClient {
         check_granted(&address, &order.hosts)?;
         let body = Bytes::from(order.request.body.clone().unwrap_or_default());
         let idempotency_key = if order.request.method.is_safe() { None } else { Some(key(&order.idempotency_key)?) };
+        let told = Told::of(&order.headers);
         let hop = Hop { method: order.request.method, address, headers: order.headers, body, idempotency_key };
         let seat = self.seats.take(&order.sender);
         let seat = seat.ok_or_else(|| SendRequestError::Unreachable("too many requests at once".to_owned()))?;
-        let (dialler, hosts) = (Arc::clone(&self.dialler), order.hosts);
+        let (dialler, hosts, processor) = (Arc::clone(&self.dialler), order.hosts, order.processor);
         let most_bytes = order.most_bytes.min(self.config.response_bytes);
         let until = order.deadline.min(Instant::now() + self.config.answer_within);
-        // A task of its own: what cryptography costs is no processor time of the guest's, which waits meanwhile.
+        // A task of its own: what cryptography costs is no processor time of the guest's, which waits meanwhile. But it is
+        // used for this module in this channel, whose credit it counts against.
         let sent = tokio::spawn(async move {
             let _seat = seat;
-            timeout_at(until, follow(&dialler, hop, &hosts, most_bytes))
-                .await
-                .unwrap_or(Err(SendRequestError::TimedOut))
+            let follow = counted(&processor, follow(&dialler, hop, &hosts, &told, most_bytes));
+            let followed = timeout_at(until, follow).await;
+            let mut response = followed.unwrap_or(Err(SendRequestError::TimedOut))?;
+            told.blot_out(&mut response);
+            Ok(response)
         });
         let broken = |_| Err(SendRequestError::Unreachable("the request was ended".to_owned()));
         AbortOnDropHandle::new(sent).await.unwrap_or_else(broken)
     }
 }
 
+/// Notes what each step takes of the processor, whether or not there is a last one.
+async fn counted<F: Future>(processor: &AtomicU64, work: F) -> F::Output {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| {
+        let before = Reading::now();
+        let polled = work.as_mut().poll(context);
+        let took = Reading::now().since(before).as_nanos();
+        processor.fetch_add(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
+        polled
+    })
+    .await
+}
+
 async fn follow(
     dialler: &Dialler,
     mut hop: Hop,
     hosts: &[String],
+    told: &Told,
     most_bytes: usize,
 ) -> Result<WebResponse, SendRequestError> {
     for _ in 0..=MOST_REDIRECTS {
@@ -171,6 +196,10 @@ async fn follow(
             Answer::Redirect { status, location } => (status, location),
         };
         hop = hop.follow(status, &location)?;
+        // Its name is the server's text.
+        if told.is_in_name(&hop.address.host) {
+            return Err(redirect::never_asked());
+        }
         check_granted(&hop.address, hosts)?;
     }
     Err(SendRequestError::Unreachable(format!("more than {MOST_REDIRECTS} redirects")))

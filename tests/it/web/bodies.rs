@@ -178,6 +178,36 @@ async fn an_answer_without_a_length_ends_with_its_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_protocol_is_not_begun() {
+    let internet = Internet::new();
+    internet.answer(API, "HTTP/1.1 101 Now\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nhello");
+    assert_eq!(ask(&internet).await, "101 ");
+    internet
+        .answer(API, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nand");
+    assert_eq!(ask(&internet).await, "200 ok", "what follows is nobody's answer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_may_come_before_the_question_ends() {
+    let internet = Internet::new();
+    // It reads the head at most, says no, and leaves.
+    internet.serve(API, |mut stream| async move {
+        say(&mut stream, b"HTTP/1.1 413 Large\r\ncontent-length: 8\r\nconnection: close\r\n\r\ntoo much").await;
+        stream.shutdown().await.ok();
+    });
+    let mut asked = request(Method::Post, URL);
+    asked.body = Some(vec![b'a'; 300 << 10]);
+    assert_eq!(shown(send(&internet.client(), &asked).await), "413 too much");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_lengths_are_none() {
+    let internet = Internet::new();
+    internet.answer(API, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nabc");
+    assert!(ask(&internet).await.starts_with("unreachable: "));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_longer_answer_than_promised_is_cut_there() {
     let internet = Internet::new();
     internet.answer(API, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabcdef");

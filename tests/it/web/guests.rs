@@ -93,14 +93,20 @@ async fn an_invocation_asks_so_often_and_for_so_much() {
     let answer = text(fixture.sandbox.invoke(call(&fixture, &manifest, "fetch", &[URL; 5])).await);
     assert_eq!(answer, "200 hello, 200 hello, 200 hello, 200 hello, HttpError::OverBudget");
     assert_eq!(heard.list().len(), 4);
-    // Each is allowed by itself, and all of them together are not.
-    internet.answer(API, ok(&"a".repeat(200 << 10)));
-    let mut run = Transaction::new(Arc::clone(&fixture.world), Arc::new(call(&fixture, &manifest, "fetch", &[])));
-    for expected in [Ok(200), Ok(200), Err(SendRequestError::TooLarge)] {
-        let mut asked = request(Method::Get, URL);
-        asked.headers.clear();
-        let sent = run.send(asked).await.map(|response| response.status).map_err(told);
-        assert_eq!(sent, expected);
+    // Each is allowed by itself, and all of them together are not. What is too large was read in vain, and counts.
+    let (too_large, over) = (Err(SendRequestError::TooLarge), Err(SendRequestError::OverBudget));
+    for (kib, expected) in [
+        (200, [Ok(200), Ok(200), too_large.clone(), over.clone()]),
+        (300, [too_large.clone(), too_large, over.clone(), over]),
+    ] {
+        internet.answer(API, ok(&"a".repeat(kib << 10)));
+        let mut run = Transaction::new(Arc::clone(&fixture.world), Arc::new(call(&fixture, &manifest, "fetch", &[])));
+        for expected in expected {
+            let mut asked = request(Method::Get, URL);
+            asked.headers.clear();
+            let sent = run.send(asked).await.map(|response| response.status).map_err(told);
+            assert_eq!(sent, expected, "{kib} KiB");
+        }
     }
 }
 
@@ -127,6 +133,27 @@ async fn a_secret_reaches_the_host_and_nobody_else() {
     assert!(asked.contains("authorization: Bearer hunter2\r\n"), "{asked}");
     assert!(asked.contains(&format!("idempotency-key: {id}-1\r\n")), "{asked}");
     assert!(asked.ends_with("\r\n\r\nhello"), "{asked}");
+}
+
+#[tokio::test]
+async fn what_its_requests_take_of_the_processor_is_the_modules_own() {
+    let internet = Internet::new();
+    let mut terms = Terms { web: Some(internet.patient_client()), ..Terms::default() };
+    (terms.limits.credit, terms.limits.credit_window) = (Duration::from_millis(40), Duration::from_secs(3600));
+    let fixture = Fixture::with(terms).await;
+    let manifest = fixture.add(guests::FETCHES).await;
+    internet.answer(API, redirect(302, "/again"));
+    // Four requests with four handshakes each; and as many that nobody has to be asked for.
+    let mut ended = Vec::new();
+    for url in ["http://api.example.com/", URL] {
+        for _ in 0..15 {
+            ended.push(fixture.sandbox.invoke(call(&fixture, &manifest, "fetch", &[url; 4])).await.err());
+        }
+    }
+    let refused = ended.iter().position(Option::is_some);
+    assert!(refused.is_some_and(|first| first >= 15), "{ended:?}");
+    assert_eq!(ended.last(), Some(&Some(InvokeError::Cpu)));
+    fixture.answers_balance().await;
 }
 
 /// Writes what the guest has read before it answers, so many times.

@@ -1,6 +1,7 @@
 //! Names that lead where nobody should go, and hosts that are not who they say.
 
 use super::internet::{API, Internet, PRETENDER, ok, request, send, shown};
+use tokio::time::Instant;
 use twitchy::sandbox::web::Method;
 
 const URL: &str = "https://api.example.com/";
@@ -55,6 +56,20 @@ async fn the_next_address_is_tried_where_nobody_answers() {
     assert_eq!(internet.ask(URL).await, "unreachable: no connection: connection refused", "the fifth is not tried");
     internet.name(API, &[&[]]);
     assert_eq!(internet.ask(URL).await, "unreachable: the host has no address");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_address_does_not_use_up_the_time_of_the_next() {
+    let internet = Internet::new();
+    internet.answer(API, ok("hello"));
+    internet.silence("2606:4700::1");
+    internet.name(API, &[&["2606:4700::1", "93.184.215.14"]]);
+    let asked_at = Instant::now();
+    assert_eq!(internet.ask(URL).await, "200 hello");
+    assert_eq!(asked_at.elapsed().as_millis(), 250);
+    // The last one has all the time that is left.
+    internet.name(API, &[&["2606:4700::1"]]);
+    assert_eq!(internet.ask(URL).await, "the host did not answer in time");
 }
 
 #[tokio::test(start_paused = true)]

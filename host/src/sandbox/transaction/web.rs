@@ -3,7 +3,8 @@
 //! What was sent stays sent, so this is no part of the transaction: a run after a conflict is told what the first one was
 //! told, as long as it asks the same.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -29,6 +30,8 @@ pub struct Requests {
     deadline: Instant,
     is_dry: bool,
     recorded: Mutex<Vec<Recorded>>,
+    /// Nanoseconds.
+    processor: Arc<AtomicU64>,
 }
 
 /// A request, and what the module was told.
@@ -43,7 +46,12 @@ struct Recorded {
 impl Requests {
     /// A dry run sends nothing, and is told so.
     pub fn new(deadline: Instant, is_dry: bool) -> Requests {
-        Requests { deadline, is_dry, recorded: Mutex::default() }
+        Requests { deadline, is_dry, recorded: Mutex::default(), processor: Arc::default() }
+    }
+
+    /// What they took of the processor, beside the guest.
+    pub fn processor(&self) -> Duration {
+        Duration::from_nanos(self.processor.load(Ordering::Relaxed))
     }
 
     /// Bytes that were sent and received.
@@ -82,7 +90,13 @@ impl Transaction {
             None => (0, Err(SendRequestError::OverBudget)),
             Some(left) => {
                 let sent = self.send_now(&request, place, requests.deadline - TO_ANSWER, left).await?;
-                (request_bytes(&request) + sent.as_ref().map_or(0, response_bytes), sent)
+                let received = match &sent {
+                    Ok(response) => response_bytes(response),
+                    // Read as far as it was taken, and for nothing.
+                    Err(SendRequestError::TooLarge) => left.min(self.world.web.config().response_bytes),
+                    Err(_) => 0,
+                };
+                (request_bytes(&request) + received, sent)
             }
         };
         requests.recorded().push(Recorded { digest, bytes, sent: sent.clone() });
@@ -110,6 +124,7 @@ impl Transaction {
             idempotency_key: format!("{}-{}", name(&self.invocation().id), place + 1),
             deadline,
             most_bytes,
+            processor: Arc::clone(&self.requests.processor),
         };
         Ok(self.world.web.send(order).await)
     }

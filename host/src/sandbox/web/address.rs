@@ -144,6 +144,23 @@ mod tests {
             "https://017700000001/",
             "https://[::1]/",
             "https://[::ffff:127.0.0.1]/",
+            "https://[fe80::1%25eth0]/",
+            "https://::1/",
+            "https://127.1/",
+            "https://0x7f.0.0.0x1/",
+            "https://0177.0.0.1/",
+            "https://api.example.com.0/",
+            "https://api%2eexample%2ecom/",
+            "https://api.example.com%00.evil.example/",
+            "https://*.example.com/",
+            "https://.example.com/",
+            "https://./",
+            "https://@api.example.com/",
+            "https://api.example.com;evil.example/",
+            "https://api.example.com,evil.example/",
+            "https://api.example.com/\0",
+            "https://api.example.com/\u{7f}",
+            "https://api.example.com\t/",
             "https://api..example.com/",
             "https://api.example.com./",
             "https://api.example.com/{secret:token}",
@@ -175,6 +192,53 @@ mod tests {
             ["http://api.example.com/", "file:///etc/passwd", "//127.0.0.1/", "//a@api.example.com", "javascript:a"]
         {
             assert!(here.join(bad).is_err(), "{bad}");
+        }
+    }
+    #[test]
+    fn a_name_is_as_long_as_names_are() {
+        let label = "a".repeat(63);
+        let name = |last: usize| format!("https://{label}.{label}.{label}.{}/", "a".repeat(last));
+        assert!(parse_address(&name(61)).is_ok());
+        for bad in [name(62), format!("https://{label}a.example/"), format!("https://{}/", "a.".repeat(127))] {
+            assert!(parse_address(&bad).is_err(), "{bad}");
+        }
+    }
+
+    /// Whatever was parsed can be read in one way only, and written as HTTP.
+    fn check(address: &Address) {
+        let Address { host, target } = address;
+        let text = format!("https://{host}{target}");
+        assert_eq!(parse_address(&text).as_ref(), Ok(address), "{text}");
+        assert!(host.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_')), "{text}");
+        assert!(host.parse::<std::net::IpAddr>().is_err(), "{text}");
+        assert!(target.starts_with('/') && !target.contains('#'), "{text}");
+        assert!(target.bytes().all(|byte| byte.is_ascii_graphic()), "{text}");
+        // Another reader of addresses finds the same host, and neither port nor name before it.
+        if let Ok(uri) = text.parse::<hyper::Uri>() {
+            assert_eq!(uri.authority().map(hyper::http::uri::Authority::as_str), Some(host.as_str()), "{text}");
+        }
+        if let Ok(uri) = target.parse::<hyper::Uri>() {
+            assert!(uri.host().is_none(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_parsed_can_be_read_in_one_way_only(
+            authority in "([a-cA-C0-9xX._-]|[:@/?#%\\\\\\[\\]*~;,\r\n\t\\x00 é]){1,20}",
+            rest in "[/?#.:@%a-c\\\\\r\n\\x00 é{}]{0,12}",
+            location in "(https:|HTTPS:|http:)?[/?#.:@a-c0-9%\\\\ ]{0,16}",
+        ) {
+            let texts = [format!("https://{authority}{rest}"), format!("https://{authority}"), format!("https://a.b{rest}")];
+            for text in texts {
+                let Ok(address) = parse_address(&text) else { continue };
+                check(&address);
+                if let Ok(next) = address.join(&location) {
+                    check(&next);
+                    let says_host = has_scheme(&location) || location.starts_with("//");
+                    assert!(says_host || next.host == address.host, "{text} {location}");
+                }
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
@@ -11,6 +12,7 @@ use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -24,6 +26,8 @@ use super::{SendRequestError, WebResponse, reach};
 const MOST_ADDRESSES: usize = 64;
 /// Addresses that are tried, one after another.
 const MOST_DIALLED: usize = 4;
+/// What an address gets to answer where there is another one: many a machine has an IPv6 that leads nowhere.
+const DIAL_WITHIN: Duration = Duration::from_millis(250);
 const MOST_HEADERS: usize = 64;
 const HEAD_BYTES: usize = 16 << 10;
 /// What a server may send besides head and body: certificates, and the frames around all of it.
@@ -52,6 +56,7 @@ impl Dialler {
     }
 
     pub(super) async fn exchange(&self, hop: &Hop, most_bytes: usize) -> Result<Answer, SendRequestError> {
+        let request = write_request(hop)?;
         let stream = self.connect(&hop.address.host, most_bytes).await?;
         let connected = http1::Builder::new()
             .max_headers(MOST_HEADERS)
@@ -60,7 +65,6 @@ impl Dialler {
             .handshake::<_, Full<Bytes>>(TokioIo::new(stream))
             .await;
         let (mut sender, connection) = connected.map_err(|error| broken(&error))?;
-        let request = write_request(hop)?;
         let asking = async {
             let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
             read_answer(response, most_bytes).await
@@ -82,8 +86,15 @@ impl Dialler {
     ) -> Result<TlsStream<Measured<Box<dyn Stream>>>, SendRequestError> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| unreachable("no host can be called that"))?;
         let mut last = unreachable("the host has no address");
-        for address in self.resolve(host).await?.into_iter().take(MOST_DIALLED) {
-            match self.network.dial(SocketAddr::new(address, 443)).await {
+        let mut addresses = self.resolve(host).await?.into_iter().take(MOST_DIALLED).peekable();
+        while let Some(address) = addresses.next() {
+            let dialling = self.network.dial(SocketAddr::new(address, 443));
+            // The last one has all the time that there is.
+            let dialled = match addresses.peek() {
+                Some(_) => timeout(DIAL_WITHIN, dialling).await.unwrap_or(Err(io::ErrorKind::TimedOut.into())),
+                None => dialling.await,
+            };
+            match dialled {
                 Ok(stream) => {
                     let stream = Measured::new(stream, most_bytes + HEAD_BYTES + WRAPPING_BYTES);
                     return self.tls.connect(name, stream).await.map_err(|error| untrusted(&error));

@@ -10,10 +10,12 @@ const MOST_HEADERS: usize = 32;
 /// Bytes of all names and values.
 const MOST_BYTES: usize = 8 << 10;
 const OPEN: &str = "{secret:";
+/// Places for secrets in all values: each is looked up, opened and written, and may be a thousand times as long as its key.
+const MOST_SECRETS: usize = 8;
 const LONGEST_KEY: usize = 64;
 
 /// What belongs to the connection, or what the host itself says.
-const RESERVED: [&str; 16] = [
+const RESERVED: [&str; 13] = [
     "connection",
     "content-length",
     "expect",
@@ -22,9 +24,6 @@ const RESERVED: [&str; 16] = [
     "http2-settings",
     "idempotency-key",
     "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
     "te",
     "trailer",
     "transfer-encoding",
@@ -37,6 +36,8 @@ const RESERVED: [&str; 16] = [
 pub struct Header {
     pub(super) name: HeaderName,
     pub(super) value: HeaderValue,
+    /// Those in the value.
+    pub(super) secrets: Vec<SecretString>,
     /// Not told to another host that the first one redirects to.
     pub(super) is_private: bool,
 }
@@ -65,6 +66,9 @@ pub fn prepare_headers<E>(
     if headers.len() > MOST_HEADERS || bytes > MOST_BYTES {
         return Err(invalid("more than 32 headers, or 8 KiB of them".to_owned()).into());
     }
+    if headers.iter().map(|(_, value)| value.matches(OPEN).count()).sum::<usize>() > MOST_SECRETS {
+        return Err(invalid("more than 8 secrets in its headers".to_owned()).into());
+    }
     headers.iter().map(|(name, value)| prepare_header(name, value, &find_secret)).collect()
 }
 
@@ -76,43 +80,44 @@ fn prepare_header<E>(
     let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
         return Err(invalid("a header's name is no name".to_owned()).into());
     };
-    if RESERVED.contains(&name.as_str()) {
+    if RESERVED.contains(&name.as_str()) || name.as_str().starts_with("proxy-") {
         return Err(invalid(format!("the header {name} is the host's own")).into());
     }
-    let (text, has_secret) = substitute(value, find_secret)?;
+    let (text, secrets) = substitute(value, find_secret)?;
     let is_plain = text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..));
     let parsed = HeaderValue::from_bytes(text.as_bytes()).ok().filter(|_| is_plain);
     // Says nothing about the value: a secret may be in it.
     let mut value = parsed.ok_or_else(|| invalid(format!("the value of the header {name} cannot be sent")))?;
-    value.set_sensitive(has_secret);
-    let is_private = has_secret || matches!(name.as_str(), "authorization" | "cookie");
-    Ok(Header { name, value, is_private })
+    value.set_sensitive(!secrets.is_empty());
+    let is_private = !secrets.is_empty() || matches!(name.as_str(), "authorization" | "cookie");
+    Ok(Header { name, value, secrets, is_private })
 }
 
-/// The value with its secrets, and whether there are any. What a secret holds is not looked at again.
+/// The value with its secrets in their places, and these. What a secret holds is not looked at again.
 fn substitute<E>(
     value: &str,
     find_secret: impl Fn(&str) -> Result<Option<SecretString>, E>,
-) -> Result<(Zeroizing<String>, bool), PrepareHeadersError<E>> {
+) -> Result<(Zeroizing<String>, Vec<SecretString>), PrepareHeadersError<E>> {
     let mut text = Zeroizing::new(String::with_capacity(value.len()));
-    let (mut rest, mut has_secret) = (value, false);
+    let (mut rest, mut secrets) = (value, Vec::new());
     while let Some((before, after)) = rest.split_once(OPEN) {
         let (key, after) = after.split_once('}').ok_or_else(|| invalid("a {secret: without its }".to_owned()))?;
         if key.is_empty() || key.len() > LONGEST_KEY {
             return Err(invalid("a {secret:} that names no setting".to_owned()).into());
         }
         let found = find_secret(key).map_err(PrepareHeadersError::Secret)?;
-        let secret = found.ok_or_else(|| invalid(format!("the secret setting {key:?} is not set")))?;
-        let secret = secret.expose_secret();
+        let found = found.ok_or_else(|| invalid(format!("the secret setting {key:?} is not set")))?;
+        let secret = found.expose_secret();
         // Once: growing would leave the old bytes behind.
         let mut grown = Zeroizing::new(String::with_capacity(text.len() + before.len() + secret.len() + after.len()));
         grown.push_str(&text);
         grown.push_str(before);
         grown.push_str(secret);
-        (text, rest, has_secret) = (grown, after, true);
+        (text, rest) = (grown, after);
+        secrets.push(found);
     }
     text.push_str(rest);
-    Ok((text, has_secret))
+    Ok((text, secrets))
 }
 
 fn invalid(why: String) -> SendRequestError {
@@ -155,6 +160,7 @@ mod tests {
         }
         let header = prepare("x-key", "{secret:token}").unwrap();
         assert!(header.is_private && !format!("{header:?}").contains("hunter2"));
+        assert_eq!(header.secrets[0].expose_secret(), "hunter2");
     }
 
     #[test]
@@ -168,7 +174,9 @@ mod tests {
 
     #[test]
     fn what_belongs_to_the_connection_is_the_hosts() {
-        for name in RESERVED.into_iter().chain(["Host", "Transfer-Encoding", "", "a b", "a:b", "a\r\nb", "\u{e9}"]) {
+        let proxies = ["proxy-authenticate", "proxy-authorization", "proxy-connection", "Proxy-Anything"];
+        let others = ["Host", "Transfer-Encoding", "", "a b", "a:b", "a\r\nb", "\u{e9}"];
+        for name in RESERVED.into_iter().chain(proxies).chain(others) {
             assert!(prepare(name, "x").is_err(), "{name:?}");
         }
         for value in ["a\r\nhost: b", "a\nb", "a\0b", "a\u{7f}b"] {
@@ -186,5 +194,25 @@ mod tests {
         };
         assert!(headers(MOST_HEADERS, 1) && headers(1, MOST_BYTES - 3));
         assert!(!headers(MOST_HEADERS + 1, 1) && !headers(1, MOST_BYTES - 2));
+    }
+
+    #[test]
+    fn few_words_do_not_make_megabytes_of_secrets() {
+        let asked = std::cell::Cell::new(0);
+        let find = |_: &str| {
+            asked.set(asked.get() + 1);
+            Ok::<_, Infallible>(Some(SecretString::from("s".repeat(4096))))
+        };
+        let prepare = |values: &[&str]| {
+            let headers: Vec<_> = values.iter().map(|value| ("x-a".to_owned(), (*value).to_owned())).collect();
+            prepare_headers(&headers, find).map(|headers| headers.len())
+        };
+        let most = "{secret:a}".repeat(MOST_SECRETS);
+        assert_eq!(prepare(&[&most, "b"]).unwrap(), 2);
+        assert_eq!(asked.replace(0), MOST_SECRETS);
+        for values in [&["{secret:a}", most.as_str()][..], &[&"{secret:a}".repeat(800)]] {
+            assert!(prepare(values).is_err());
+        }
+        assert_eq!(asked.get(), 0, "none is opened for what is not sent");
     }
 }

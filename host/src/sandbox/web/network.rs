@@ -3,15 +3,12 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 
-/// Look-ups at once. One that nobody waits for any more goes on for as long as the system lets it.
-const MOST_LOOKUPS: usize = 32;
+use super::lookups::Lookups;
 
 /// What comes later.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
@@ -33,28 +30,24 @@ pub trait Network: Send + Sync + 'static {
 
 /// That of the machine, without a proxy.
 pub struct SystemNetwork {
-    lookups: Arc<Semaphore>,
+    lookups: Lookups,
 }
 
 impl Default for SystemNetwork {
     fn default() -> SystemNetwork {
-        SystemNetwork { lookups: Arc::new(Semaphore::new(MOST_LOOKUPS)) }
+        SystemNetwork { lookups: Lookups::new(look_up) }
     }
+}
+
+fn look_up(host: &str) -> io::Result<Vec<IpAddr>> {
+    // With its last dot: no search list of the machine makes another name of it.
+    let name = format!("{host}.");
+    Ok((name.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect())
 }
 
 impl Network for SystemNetwork {
     fn resolve<'a>(&'a self, host: &'a str) -> Pending<'a, Vec<IpAddr>> {
-        Box::pin(async move {
-            let lookups = Arc::clone(&self.lookups);
-            let permit = lookups.try_acquire_owned().map_err(|_| io::Error::other("too many look-ups at once"))?;
-            // With its last dot: no search list of the machine makes another name of it.
-            let name = format!("{host}.");
-            let lookup = tokio::task::spawn_blocking(move || {
-                let _permit = permit;
-                Ok((name.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect())
-            });
-            lookup.await.map_err(io::Error::other)?
-        })
+        Box::pin(self.lookups.resolve(host))
     }
 
     fn dial(&self, address: SocketAddr) -> Pending<'_, Box<dyn Stream>> {
@@ -133,14 +126,6 @@ mod tests {
         drop(stream);
         dialled.unwrap().read_to_string(&mut heard).await.unwrap();
         assert_eq!(heard, "hello");
-    }
-
-    #[tokio::test]
-    async fn nobody_waits_for_a_lookup() {
-        let network = SystemNetwork::default();
-        let _all = Arc::clone(&network.lookups).try_acquire_many_owned(MOST_LOOKUPS as u32).unwrap();
-        let refused = network.resolve("api.example.com").await.unwrap_err();
-        assert_eq!(refused.to_string(), "too many look-ups at once");
     }
 
     #[tokio::test]

@@ -151,4 +151,44 @@ mod tests {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
     }
+    /// IANA's registries of special-purpose addresses (and of multicast, and old ones), as they are written there.
+    const SPECIAL: &str = "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 \
+        192.0.0.0/29 192.0.0.8/32 192.0.0.9/32 192.0.0.170/31 192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 \
+        198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 255.255.255.255/32 \
+        ::/128 ::1/128 ::/96 ::ffff:0:0/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001::/32 2001:2::/48 \
+        2001:3::/32 2001:10::/28 2001:20::/28 2001:30::/28 2001:db8::/32 2002::/16 3fff::/20 5f00::/16 fc00::/7 \
+        fe80::/10 fec0::/10 ff00::/8";
+
+    /// Of a network as it is written, the address with these host bits.
+    fn within(network: &str, host: u128) -> IpAddr {
+        let (address, bits) = network.split_once('/').unwrap();
+        let mask = |width: u32| u128::MAX.checked_shr(128 - width + bits.parse::<u32>().unwrap()).unwrap_or(0);
+        match address.parse().unwrap() {
+            IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() | (host & mask(32)) as u32).into(),
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() | host & mask(128)).into(),
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_of_a_special_network_is_public(host: u128) {
+            for network in SPECIAL.split_whitespace() {
+                for host in [0, host, u128::MAX] {
+                    let address = within(network, host);
+                    assert!(!is_public(address), "{address} of {network}");
+                }
+            }
+        }
+
+        #[test]
+        fn an_address_within_another_is_no_way_around(bits: u32, subnet: u16, interface: u64) {
+            let bits = u128::from(bits);
+            let translated = Ipv6Addr::from_bits(NAT64.0.to_bits() | bits);
+            assert_eq!(is_public(translated.into()), is_public_v4(Ipv4Addr::from_bits(bits as u32)), "{translated}");
+            let (six_to_four, site) = (0x2002 << 112 | bits << 80, u128::from(subnet) << 64 | u128::from(interface));
+            for embedded in [bits, 0xffff << 32 | bits, 0xffff << 48 | bits, six_to_four | site, 0x2001 << 112 | bits] {
+                assert!(!is_public(Ipv6Addr::from_bits(embedded).into()), "{}", Ipv6Addr::from_bits(embedded));
+            }
+        }
+    }
 }

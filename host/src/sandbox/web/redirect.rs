@@ -21,9 +21,7 @@ impl Hop {
     /// What to ask for after a redirect, as browsers do it. Another host is not told what was meant for the first, and
     /// neither is that one if it comes back to it.
     pub(super) fn follow(self, status: u16, location: &str) -> Result<Hop, SendRequestError> {
-        let address = self.address.join(location).map_err(|_| {
-            SendRequestError::Unreachable("the host redirects to an address that is never asked".to_owned())
-        })?;
+        let address = self.address.join(location).map_err(|_| never_asked())?;
         let becomes_get = match status {
             303 => self.method != Method::Head,
             301 | 302 => self.method == Method::Post,
@@ -40,6 +38,11 @@ impl Hop {
         }
         Ok(next)
     }
+}
+
+/// Says nothing of where.
+pub(super) fn never_asked() -> SendRequestError {
+    SendRequestError::Unreachable("the host redirects to an address that is never asked".to_owned())
 }
 
 #[cfg(test)]
@@ -107,6 +110,25 @@ mod tests {
         for location in ["http://api.example.com/", "https://127.0.0.1/", "https://api.example.com:8443/hunter2"] {
             let error = hop(Method::Get).follow(302, location).unwrap_err().to_string();
             assert!(error.contains("never asked") && !error.contains("hunter2"), "{error}");
+        }
+    }
+    proptest::proptest! {
+        #[test]
+        fn no_secret_is_told_to_any_but_the_host_that_was_named(
+            method in proptest::sample::select(vec![Method::Get, Method::Head, Method::Post, Method::Put, Method::Delete]),
+            statuses in proptest::collection::vec(proptest::sample::select(vec![301_u16, 302, 303, 307, 308]), 6),
+            locations in proptest::collection::vec("(|//|https://|HTTPS://)(api|API|a)[.]example[.]com[/a]?", 1..6),
+        ) {
+            let (mut hop, mut is_home) = (hop(method), true);
+            for (status, location) in statuses.into_iter().zip(locations) {
+                let Ok(next) = hop.clone().follow(status, &location) else { break };
+                is_home = is_home && next.address.host == "api.example.com";
+                assert_eq!(next.headers.iter().filter(|header| header.is_private).count(), if is_home { 2 } else { 0 });
+                // Nothing turns into what may change something.
+                assert!(next.method == hop.method || next.method == Method::Get);
+                assert!(next.body == hop.body || next.body.is_empty());
+                hop = next;
+            }
         }
     }
 }

@@ -1,9 +1,14 @@
-//! How many requests are under way at once: so many in all, and so many of one module in one channel.
+//! How many requests are under way at once: so many in all, so many of one module in one channel, and of one module
+//! in all channels fewer than would keep others from theirs: its server may be dead, and each of its requests last.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::id::{ChannelId, ModuleName};
+
+/// A module may have so many seats for each that is free. So alone it gets three in four; the next one gets three in four
+/// of the rest; and whoever comes then still finds some.
+const FOR_EACH_FREE: usize = 3;
 
 /// Whose requests they are.
 pub type Sender = (ChannelId, ModuleName);
@@ -23,14 +28,13 @@ impl Seats {
 
     pub(super) fn take(&self, sender: &Sender) -> Option<Seat> {
         let mut taken = lock(&self.taken);
-        if taken.values().sum::<usize>() >= self.in_all {
+        let free = self.in_all.saturating_sub(taken.values().sum());
+        let of_module = taken.iter().filter(|((_, module), _)| *module == sender.1).map(|(_, own)| own).sum::<usize>();
+        let own = taken.get(sender).copied().unwrap_or_default();
+        if of_module >= FOR_EACH_FREE * free || own >= self.each {
             return None;
         }
-        let own = taken.entry(sender.clone()).or_default();
-        if *own >= self.each {
-            return None;
-        }
-        *own += 1;
+        taken.insert(sender.clone(), own + 1);
         Some(Seat { sender: sender.clone(), taken: Arc::clone(&self.taken) })
     }
 }
@@ -63,7 +67,11 @@ mod tests {
     use super::*;
 
     fn sender(channel: u64) -> Sender {
-        (ChannelId(channel), "weather".parse().unwrap())
+        sender_of("weather", channel)
+    }
+
+    fn sender_of(module: &str, channel: u64) -> Sender {
+        (ChannelId(channel), module.parse().unwrap())
     }
 
     #[test]
@@ -78,5 +86,19 @@ mod tests {
         drop(second);
         assert!(seats.take(&sender(1)).is_some());
         assert_eq!(lock(&seats.taken).len(), 1, "who has none is forgotten");
+    }
+    #[test]
+    fn a_module_in_many_channels_leaves_seats_to_others() {
+        let seats = Seats::new(64, 4);
+        let mut held = Vec::new();
+        let mut take_all = |module: &str| {
+            let before = held.len();
+            held.extend((0..100).filter_map(|channel| seats.take(&sender_of(module, channel))));
+            held.len() - before
+        };
+        assert_eq!(["dead", "slow", "late", "weather"].map(&mut take_all), [48, 12, 3, 1]);
+        assert_eq!(take_all("dead"), 0);
+        held.truncate(47);
+        assert!(seats.take(&sender_of("dead", 200)).is_some(), "what was given back is there for all");
     }
 }

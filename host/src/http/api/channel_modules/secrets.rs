@@ -10,7 +10,7 @@ use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::setup::channel::ModuleSetup;
 use crate::setup::module_change::{ModuleChangeError, Problem};
-use crate::vault::{LONGEST_SECRET, SealError, SecretPlace};
+use crate::vault::{SECRET_TEXT, SealError, SecretPlace};
 
 /// The effects that enter and forget them. One of a setting that is there no more can still be forgotten.
 pub(super) fn seal_all(api: &Api, channel: ChannelId, module: &ModuleSetup, secrets: &Secrets) -> Effects {
@@ -34,8 +34,7 @@ pub(super) fn seal_all(api: &Api, channel: ChannelId, module: &ModuleSetup, secr
         let sealed = match secret {
             Some(secret) => {
                 let sealed = api.sealer.seal(SecretPlace { channel, module: name, key }, secret);
-                let length = format!("1 to {LONGEST_SECRET} bytes");
-                Some(sealed.map_err(|error| refuse(&error, problem(key, &length)))?)
+                Some(sealed.map_err(|error| refuse(&error, problem(key, SECRET_TEXT)))?)
             }
             None if stored.contains(key) => None,
             None => continue,
@@ -45,9 +44,9 @@ pub(super) fn seal_all(api: &Api, channel: ChannelId, module: &ModuleSetup, secr
     Ok(effects)
 }
 
-fn refuse(error: &SealError, of_length: Problem) -> ApiError {
+fn refuse(error: &SealError, of_text: Problem) -> ApiError {
     match error {
-        SealError::Length => ModuleChangeError::Invalid(vec![of_length]).into(),
+        SealError::Secret => ModuleChangeError::Invalid(vec![of_text]).into(),
         error => {
             error!(%error, "a secret cannot be sealed");
             ApiError::Internal

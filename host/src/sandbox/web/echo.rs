@@ -1,0 +1,88 @@
+//! What a request told of secrets, and whether it comes back: many an API repeats the key that it refuses, and a module
+//! would say that in chat, or log it.
+//!
+//! It finds a secret as it was sent, and in no other form: against accidents, not against a host that means to tell it.
+
+use memchr::memmem;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::WebResponse;
+use super::header::Header;
+
+/// Bytes of a secret that is looked for: a shorter one stands in answers by chance.
+const SHORTEST: usize = 6;
+
+/// The secrets of one request, longest first: so none is found in a part of another.
+pub(super) struct Told(Vec<SecretString>);
+
+impl Told {
+    pub(super) fn of(headers: &[Header]) -> Told {
+        let long = |secret: &&SecretString| secret.expose_secret().len() >= SHORTEST;
+        let mut secrets: Vec<_> = headers.iter().flat_map(|header| &header.secrets).filter(long).cloned().collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
+        Told(secrets)
+    }
+
+    /// As many stars in the place of each: so the answer stays as long as it says.
+    pub(super) fn blot_out(&self, response: &mut WebResponse) {
+        for secret in self.0.iter().map(ExposeSecret::expose_secret) {
+            for (_, value) in &mut response.headers {
+                if value.contains(secret) {
+                    *value = value.replace(secret, &"*".repeat(secret.len()));
+                }
+            }
+            let found: Vec<usize> = memmem::find_iter(&response.body, secret).collect();
+            for at in found {
+                response.body[at..at + secret.len()].fill(b'*');
+            }
+        }
+    }
+
+    /// Whether a host's name holds one: its letters are no longer what they were.
+    pub(super) fn is_in_name(&self, host: &str) -> bool {
+        self.0.iter().any(|secret| host.contains(&secret.expose_secret().to_ascii_lowercase()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::super::header::prepare_headers;
+    use super::*;
+
+    fn told(secrets: &[&str]) -> Told {
+        let find = |key: &str| Ok::<_, Infallible>(Some(SecretString::from(secrets[key.parse::<usize>().unwrap()])));
+        let header = |place| ("x-key".to_owned(), format!("{{secret:{place}}}"));
+        Told::of(&prepare_headers(&(0..secrets.len()).map(header).collect::<Vec<_>>(), find).unwrap())
+    }
+
+    fn blotted(secrets: &[&str], text: &str) -> String {
+        let headers = vec![("x-echo".to_owned(), text.to_owned())];
+        let mut response = WebResponse { status: 200, headers, body: text.as_bytes().to_vec() };
+        told(secrets).blot_out(&mut response);
+        let body = String::from_utf8(response.body).unwrap();
+        assert_eq!(response.headers, [("x-echo".to_owned(), body.clone())]);
+        body
+    }
+
+    #[test]
+    fn a_secret_that_comes_back_is_blotted_out() {
+        for (secrets, text, expected) in [
+            (&["hunter2"][..], "no such key: hunter2", "no such key: *******"),
+            (&["hunter2"], "hunter2hunter2 hunter hunter2", "************** hunter *******"),
+            (&["hunter2", "hunter2-secret"], "hunter2-secret hunter2", "************** *******"),
+            (&["schl\u{fc}ssel"], "der schl\u{fc}ssel", "der **********"),
+            (&["12345"], "112345", "112345"),
+            (&[], "hunter2", "hunter2"),
+        ] {
+            assert_eq!(blotted(secrets, text), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_is_lower_case() {
+        assert!(told(&["Hunter2"]).is_in_name("hunter2.example.com"));
+        assert!(!told(&["Hunter2"]).is_in_name("hunter.example.com"));
+    }
+}

@@ -1,0 +1,137 @@
+//! Names to addresses, by the system, which lets nobody stop what it was asked.
+//!
+//! A name whose servers are silent holds a thread for half a minute, long after whoever asked has left. So each name is
+//! looked up once at a time, however many ask: one dead name takes one place of those that all modules share.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+/// Names that are looked up at once.
+const MOST_LOOKUPS: usize = 32;
+
+/// Blocks.
+pub(super) type LookUp = fn(&str) -> io::Result<Vec<IpAddr>>;
+/// An error by its kind alone, as many are told it.
+type Found = Result<Vec<IpAddr>, io::ErrorKind>;
+type Running = Arc<Mutex<HashMap<Box<str>, watch::Receiver<Option<Found>>>>>;
+
+/// Those under way.
+pub(super) struct Lookups {
+    look_up: LookUp,
+    running: Running,
+}
+
+impl Lookups {
+    pub(super) fn new(look_up: LookUp) -> Lookups {
+        Lookups { look_up, running: Arc::default() }
+    }
+
+    /// Whoever asks while a name is looked up is told the same. Nobody waits for a place.
+    pub(super) async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        let mut asked = self.ask(name)?;
+        let found = asked.wait_for(Option::is_some).await.map_err(|_| io::Error::other("the look-up broke"))?;
+        found.clone().unwrap_or(Err(io::ErrorKind::Other)).map_err(io::Error::from)
+    }
+
+    fn ask(&self, name: &str) -> io::Result<watch::Receiver<Option<Found>>> {
+        let mut running = lock(&self.running);
+        if let Some(asked) = running.get(name) {
+            return Ok(asked.clone());
+        }
+        if running.len() >= MOST_LOOKUPS {
+            return Err(io::Error::other("too many look-ups at once"));
+        }
+        let (tell, asked) = watch::channel(None);
+        running.insert(name.into(), asked.clone());
+        let (name, look_up) = (Name { name: name.into(), running: Arc::clone(&self.running) }, self.look_up);
+        spawn_blocking(move || {
+            let found = look_up(&name.name).map_err(|error| error.kind());
+            // First it is gone, then told: who asks from now on is told what is true then.
+            drop(name);
+            tell.send_replace(Some(found));
+        });
+        Ok(asked)
+    }
+}
+
+/// Forgotten when dropped, even by a look-up that broke or was never begun.
+struct Name {
+    name: Box<str>,
+    running: Running,
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        lock(&self.running).remove(&self.name);
+    }
+}
+
+/// Nothing panics while it holds this lock.
+fn lock(running: &Running) -> MutexGuard<'_, HashMap<Box<str>, watch::Receiver<Option<Found>>>> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const FOUND: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(93, 184, 215, 14));
+
+    /// Whether it is there without waiting.
+    async fn is_ready<T>(future: impl Future<Output = T>) -> bool {
+        tokio::select! { biased; _ = future => true, () = std::future::ready(()) => false }
+    }
+
+    #[tokio::test]
+    async fn one_silent_name_takes_one_place() {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        static SILENCE: Barrier = Barrier::new(2);
+        let lookups = Lookups::new(|name| {
+            if name == "silent.example" {
+                ASKED.fetch_add(1, Ordering::SeqCst);
+                SILENCE.wait();
+            }
+            Ok(vec![FOUND])
+        });
+        // Each leaves before it is told, as at the end of its time.
+        for _ in 0..2 * MOST_LOOKUPS {
+            assert!(!is_ready(lookups.resolve("silent.example")).await);
+        }
+        assert_eq!(lookups.resolve("api.example.com").await.unwrap(), [FOUND]);
+        // It asks before the silence ends: first comes what is written first.
+        let (late, _) =
+            tokio::join!(lookups.resolve("silent.example"), async { spawn_blocking(|| SILENCE.wait()).await.is_ok() });
+        assert_eq!((late.unwrap(), ASKED.load(Ordering::SeqCst)), (vec![FOUND], 1));
+        assert!(lock(&lookups.running).is_empty());
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_lookup() {
+        let lookups = Lookups::new(|_| Ok(vec![FOUND]));
+        let silent = (0..MOST_LOOKUPS).map(|number| (number.to_string().into(), watch::channel(None).1));
+        lock(&lookups.running).extend(silent);
+        let refused = lookups.resolve("api.example.com").await.unwrap_err();
+        assert_eq!(refused.to_string(), "too many look-ups at once");
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_again_after_it_was_not_found_or_broke() {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let lookups = Lookups::new(|_| match ASKED.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(io::ErrorKind::NotFound.into()),
+            1 => panic!("a look-up broke, as a test wants it"),
+            _ => Ok(vec![FOUND]),
+        });
+        assert_eq!(lookups.resolve("api.example.com").await.unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(lookups.resolve("api.example.com").await.unwrap_err().to_string(), "the look-up broke");
+        assert_eq!(lookups.resolve("api.example.com").await.unwrap(), [FOUND]);
+    }
+}
