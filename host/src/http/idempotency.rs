@@ -122,7 +122,7 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let collected = Limited::new(body, limit).collect().await;
     collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {
-            return ApiError::TooLarge;
+            return ApiError::TooLarge(limit);
         }
         ApiError::InvalidBody("The body ended early.".to_owned())
     })

@@ -43,6 +43,7 @@ struct CommandCall {
     /// As a chatter would type it, or one by one.
     #[serde(default)]
     arguments: CallArguments,
+    /// Who is said to call it.
     chatter: ClaimedChatter,
 }
 
@@ -61,6 +62,7 @@ struct ClaimedChatter {
     /// A Twitch id.
     #[schema(example = "42")]
     id: String,
+    /// A name on Twitch.
     #[schema(example = "alice")]
     login: String,
     /// The login where it is left out.
@@ -89,10 +91,13 @@ enum Deliver {
 /// What a command answered.
 #[derive(Debug, Serialize, ToSchema)]
 struct CommandAnswer {
+    /// What the command answered.
     replies: Vec<CommandReply>,
     /// From the question to the answer, waiting included.
     #[schema(example = "0.004s")]
     duration: String,
+    /// Names the call, as in events and logs.
+    #[schema(example = "0123456789ab/100 7377a0450aade9f0047481e7d83c1862")]
     invocation_id: String,
     /// `answered`; `usage`, `refused` or `unavailable` where the command says so; `duplicate` where this is what a call with
     /// the same Idempotency-Key was answered before.
@@ -100,6 +105,7 @@ struct CommandAnswer {
     outcome: &'static str,
     /// Replies that are on their way to the chat.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1)]
     delivered: Option<usize>,
     /// What would change, in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,6 +117,8 @@ struct CommandReply {
     /// `answer` is meant for the chatter, `say` for all, and `action` is a /me.
     #[schema(example = "answer")]
     kind: &'static str,
+    /// As it would be said in chat.
+    #[schema(example = "rolled 4")]
     text: String,
 }
 

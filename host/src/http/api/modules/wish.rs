@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::shape::Class;
+use super::kinds::Class;
 
 /// How a component is uploaded.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -38,6 +38,7 @@ pub(super) struct RollbackWish {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewCanary {
+    /// Which to try out.
     #[schema(example = "1.3.0")]
     pub(super) version: String,
     /// The ids of the channels that are to have it.
