@@ -136,7 +136,7 @@ impl ApiClient {
         };
         let url = match (&host.url, environment::find_api_url()) {
             (Some(url), _) => url.clone(),
-            (None, Some(text)) => text.parse().context("TWITCHY_URL must be")?,
+            (None, Some(text)) => text.parse().context("TWITCHY_URL is no address of a host")?,
             (None, None) => USUAL_URL.parse().context("the usual address")?,
         };
         Ok(ApiClient { url, key })

@@ -96,7 +96,7 @@ struct CommandAnswer {
     /// From the question to the answer, waiting included.
     #[schema(example = "0.004s")]
     duration: String,
-    /// Names the call, as in events and logs.
+    /// Names the call; events and logs write `http:` before it.
     #[schema(example = "0123456789ab/100 7377a0450aade9f0047481e7d83c1862")]
     invocation_id: String,
     /// `answered`; `usage`, `refused` or `unavailable` where the command says so; `duplicate` where this is what a call with
