@@ -35,6 +35,7 @@ pub mod key;
 pub mod page;
 pub mod precondition;
 pub mod principal;
+mod query;
 mod router;
 mod server;
 mod stall;

@@ -4,7 +4,7 @@
 //! - [`toolchain`] finds a compiler with the guests' target, or gets one,
 //! - `debian` is the last of its ways: Debian's packages in the user's cache folder,
 //! - [`component`] runs cargo for guest crates and encodes what comes out,
-//! - [`script`] is the thin layer for build scripts.
+//! - [`script`] is the thin layer for build scripts; `main.rs` is the one for people.
 //!
 //! Promised: nothing is installed on the system, and a second caller waits for the first one instead of doing the work
 //! twice. Absent: any knowledge of what a module is; that is the SDK's and the host's.

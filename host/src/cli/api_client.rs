@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -128,11 +129,14 @@ impl ApiClient {
     /// Where no key is in the environment, or the address there is none.
     pub(super) fn new(host: &HostArguments) -> anyhow::Result<ApiClient> {
         let Some(key) = environment::find_api_key() else {
-            bail!("put an API key into the environment variable TWITCHY_API_KEY; `twitchy api-key create` makes one");
+            bail!(
+                "put an API key into the environment variable TWITCHY_API_KEY; `twitchy api-key create` makes one, and \
+                   `twitchy demo --api` shows its own"
+            );
         };
         let url = match (&host.url, environment::find_api_url()) {
             (Some(url), _) => url.clone(),
-            (None, Some(text)) => text.parse().context("TWITCHY_URL must be")?,
+            (None, Some(text)) => text.parse().context("TWITCHY_URL is no address of a host")?,
             (None, None) => USUAL_URL.parse().context("the usual address")?,
         };
         Ok(ApiClient { url, key })
@@ -163,7 +167,8 @@ impl ApiClient {
     }
 
     async fn send(&self, question: Question) -> anyhow::Result<Answer> {
-        let stream = Server::new(self.url.0.clone()).dial().await?;
+        let dialled = Server::new(self.url.0.clone()).dial().await;
+        let stream = dialled.map_err(|error| explain(&error, self.url.0.is_tls))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", self.key.expose_secret()))
@@ -190,6 +195,21 @@ impl ApiClient {
         let url = self.url.to_string();
         url.split_once("://").map_or(url.clone(), |(_, authority)| authority.to_owned())
     }
+}
+
+/// What the operating system and TLS say, and what to look at next.
+fn explain(error: &io::Error, is_tls: bool) -> anyhow::Error {
+    let hint = match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            "; nothing listens there: does the host run, and is this where its [http] listen is?"
+        }
+        // rustls tells so of bytes that are none of TLS.
+        io::ErrorKind::InvalidData if is_tls => {
+            "; a host on this machine is asked by http://, unless a proxy is before it"
+        }
+        _ => "",
+    };
+    anyhow::anyhow!("{error}{hint}")
 }
 
 fn is_plain(byte: u8) -> bool {

@@ -177,8 +177,11 @@ fn print_keys(keys: &[Key], as_json: bool) -> anyhow::Result<()> {
         println!("{keys:#}");
         return Ok(());
     }
+    let now = write_timestamp(SystemTime::now());
     let row = |key: &Key| {
         let state = match (&key.revoked_at, &key.expires_at) {
+            // Written like this, moments are in the order of their texts.
+            (None, Some(at)) if *at <= now => format!("expired {at}"),
             (Some(at), _) => format!("revoked {at}"),
             (None, Some(at)) => format!("expires {at}"),
             (None, None) => "open".to_owned(),

@@ -1,6 +1,7 @@
 //! `twitchy module`: the life of modules on a running host, over its API.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,14 +13,29 @@ use serde_json::{Value, json};
 use super::api_client::{ApiClient, HostArguments, Question};
 use crate::domain::id::{ChannelId, ModuleName};
 
+mod enable;
 mod report;
 mod upload;
 
+use enable::Enable;
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     action: Action,
 }
+
+/// Of a component, in bytes: more than the gate of any host lets in.
+const MOST_READ: u64 = 64 << 20;
+
+/// Shown below the list of subcommands.
+const EXAMPLES: &str = "\
+The key is read from TWITCHY_API_KEY, and the host's address from --url or TWITCHY_URL.
+
+  twitchy module push dice.wasm
+  twitchy module enable dice --channel 304492041 --grant storage --set sides=20
+  twitchy module rollback dice";
 
 #[derive(Debug, Subcommand)]
 enum Action {
@@ -31,9 +47,12 @@ enum Action {
     Show(Show),
     /// Let a module answer in a channel.
     Enable(Enable),
-    /// Switch a module off in a channel.
+    /// Switch a module off in a channel: what it keeps there, its grants and its settings stay.
     Disable(Disable),
     /// Take a bad version off the air.
+    ///
+    /// Everywhere, unless a channel is named: the versions above the one gone back to are withdrawn, and no channel runs
+    /// them before the API restores them. In a channel alone it stays on an earlier version until `enable --version latest`.
     Rollback(Rollback),
 }
 
@@ -48,9 +67,9 @@ struct Common {
 
 #[derive(Debug, clap::Args)]
 struct Push {
-    /// The component: WebAssembly, never machine code.
+    /// The component, such as `cargo run -p twitchy-build -- PACKAGE` makes: no core module, and no machine code.
     file: PathBuf,
-    /// It brings a JavaScript or Python runtime along.
+    /// It brings a JavaScript or Python runtime along; the host has to allow such modules.
     #[arg(long)]
     large: bool,
     #[command(flatten)]
@@ -65,38 +84,18 @@ struct List {
 
 #[derive(Debug, clap::Args)]
 struct Show {
+    /// The module's name, as `list` has it.
     name: ModuleName,
-    /// Show this version.
-    #[arg(long, value_name = "VERSION")]
+    /// Show this version, instead of the latest.
+    #[arg(long, value_name = "VERSION", value_parser = parse_version)]
     version: Option<semver::Version>,
     #[command(flatten)]
     common: Common,
 }
 
 #[derive(Debug, clap::Args)]
-struct Enable {
-    name: ModuleName,
-    /// The channel's Twitch id.
-    #[arg(long, value_name = "ID")]
-    channel: ChannelId,
-    /// Stay on this version; `latest` follows new ones.
-    #[arg(long, value_name = "VERSION")]
-    version: Option<String>,
-    /// Grant a capability that it requests, or `all` of them.
-    #[arg(long, value_name = "CAPABILITY")]
-    grant: Vec<String>,
-    /// Grant a web host that it may ask.
-    #[arg(long, value_name = "HOST")]
-    web_host: Vec<String>,
-    /// Accept all else that the version which waits asks for; a grant of what it asks for says so too.
-    #[arg(long)]
-    accept: bool,
-    #[command(flatten)]
-    common: Common,
-}
-
-#[derive(Debug, clap::Args)]
 struct Disable {
+    /// The module's name, as `list` has it.
     name: ModuleName,
     /// The channel's Twitch id.
     #[arg(long, value_name = "ID")]
@@ -107,9 +106,10 @@ struct Disable {
 
 #[derive(Debug, clap::Args)]
 struct Rollback {
+    /// The module's name, as `list` has it.
     name: ModuleName,
     /// The version to go back to, instead of the one that ran before.
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", value_parser = parse_version)]
     to: Option<semver::Version>,
     /// Only in the channel with this Twitch id, instead of everywhere.
     #[arg(long, value_name = "ID")]
@@ -147,13 +147,33 @@ impl Common {
 
 impl Push {
     async fn run(self) -> anyhow::Result<String> {
-        let bytes = std::fs::read(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
+        let bytes = read_component(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
         let client = self.common.client()?;
         let class = if self.large { "large" } else { "small" };
         let answer = upload::send(&client, &format!("/api/v1/modules?class={class}"), bytes).await?;
+        if self.common.json {
+            return Ok(self.common.show(&answer.body, |_| String::new()));
+        }
+        // It is uploaded whether or not this is answered.
+        let path = format!("/api/v1/modules/{}", answer.body["name"].as_str().unwrap_or_default());
+        let module = client.ask(Question::new(Method::GET, path)).await.map_or(Value::Null, |answer| answer.body);
         let is_new = answer.status == StatusCode::CREATED;
-        Ok(self.common.show(&answer.body, |version| report::pushed(version, is_new, &file_name(&self.file))))
+        Ok(report::pushed(&answer.body, &module, is_new, &file_name(&self.file)))
     }
+}
+
+/// Whole, as it is sent: so no more than any host could take.
+fn read_component(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(MOST_READ + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_READ {
+        bail!("it is larger than {} MiB, which no host takes", MOST_READ >> 20);
+    }
+    Ok(bytes)
+}
+
+fn parse_version(text: &str) -> Result<semver::Version, String> {
+    text.parse().map_err(|_| "a version has three numbers, such as 1.2.0".to_owned())
 }
 
 fn file_name(file: &Path) -> String {
@@ -179,57 +199,6 @@ impl Show {
         let detail = client.ask(Question::new(Method::GET, path)).await?.body;
         Ok(self.common.show(&json!({ "module": module, "version": detail }), |_| report::module(&module, &detail)))
     }
-}
-
-impl Enable {
-    async fn run(self) -> anyhow::Result<String> {
-        let client = self.common.client()?;
-        let path = path_in_channel(self.channel, &self.name);
-        let there = client.ask(Question::new(Method::GET, path.clone())).await?;
-        let wanted = self.wanted(&there.body)?;
-        let answer = client.ask(Question::new(Method::PUT, path).with_json(&wanted).if_match(there.etag)).await?;
-        Ok(self.common.show(&answer.body, |state| report::in_channel(state, self.channel)))
-    }
-
-    /// What is there, enabled and with these grants besides.
-    fn wanted(&self, there: &Value) -> anyhow::Result<Value> {
-        let missing: Vec<&str> = texts(&there["missing_grants"]).collect();
-        let is_granted = |name: &str| self.grant.iter().any(|granted| granted == name || granted == "all");
-        let unasked: Vec<&str> = missing.iter().copied().filter(|name| !is_granted(name)).collect();
-        if !unasked.is_empty() {
-            let flags: String = unasked.iter().map(|name| format!(" --grant {name}")).collect();
-            bail!("{} asks for {}; if you agree, say so:{flags}", self.name, unasked.join(", "));
-        }
-        let mut wanted = json!({ "enabled": true });
-        for field in ["version", "grants", "settings", "commands"] {
-            wanted[field] = there[field].clone();
-        }
-        if let Some(version) = &self.version {
-            wanted["version"] = json!(version);
-        }
-        let agrees = self.accept || !self.grant.is_empty();
-        if agrees && self.version.is_none() && there["waiting"].is_object() {
-            wanted["accept"] = there["waiting"]["version"].clone();
-        }
-        let grants = &mut wanted["grants"];
-        add_texts(&mut grants["capabilities"], &missing);
-        add_texts(&mut grants["http_hosts"], &self.web_host.iter().map(String::as_str).collect::<Vec<_>>());
-        Ok(wanted)
-    }
-}
-
-fn texts(list: &Value) -> impl Iterator<Item = &str> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str)
-}
-
-fn add_texts(list: &mut Value, added: &[&str]) {
-    let mut all: Vec<String> = texts(list).map(str::to_owned).collect();
-    for text in added {
-        if !all.iter().any(|there| there == text) {
-            all.push((*text).to_owned());
-        }
-    }
-    *list = json!(all);
 }
 
 impl Disable {
@@ -260,56 +229,4 @@ impl Rollback {
 
 fn path_in_channel(channel: ChannelId, name: &ModuleName) -> String {
     format!("/api/v1/channels/{channel}/modules/{name}")
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(clap::Parser)]
-    struct Line {
-        #[command(subcommand)]
-        action: Action,
-    }
-
-    fn enable(line: &str) -> Enable {
-        match Line::try_parse_from(line.split(' ')).map(|line| line.action) {
-            Ok(Action::Enable(enable)) => enable,
-            _ => panic!("{line}"),
-        }
-    }
-
-    #[test]
-    fn enabling_keeps_what_is_set_up_and_adds_the_grants() {
-        let there = json!({
-            "enabled": false, "version": "latest", "settings": { "sides": "8" }, "commands": { "roll": { "role": "vip" } },
-            "grants": { "capabilities": ["storage"], "http_hosts": [], "payments": { "per_day": "5" } },
-            "missing_grants": ["http"], "running": false,
-        });
-        let wanted = enable("twitchy enable dice --channel 100 --grant all --web-host a.example --version 1.2.0");
-        let expected = json!({
-            "enabled": true, "version": "1.2.0", "settings": { "sides": "8" }, "commands": { "roll": { "role": "vip" } },
-            "grants": { "capabilities": ["storage", "http"], "http_hosts": ["a.example"], "payments": { "per_day": "5" } },
-        });
-        assert_eq!(wanted.wanted(&there).unwrap(), expected);
-    }
-
-    #[test]
-    fn a_version_that_waits_is_accepted_by_whoever_says_so() {
-        let there = json!({ "missing_grants": [], "waiting": { "version": "2.0.0" } });
-        let accept = |line: &str| enable(line).wanted(&there).unwrap()["accept"].clone();
-        assert_eq!(accept("twitchy enable dice --channel 100"), json!(null));
-        assert_eq!(accept("twitchy enable dice --channel 100 --accept"), json!("2.0.0"));
-        assert_eq!(accept("twitchy enable dice --channel 100 --accept --version 2.0.0"), json!(null));
-        assert_eq!(accept("twitchy enable dice --channel 100 --grant all"), json!("2.0.0"));
-    }
-
-    #[test]
-    fn nothing_is_granted_that_nobody_agreed_to() {
-        let there = json!({ "missing_grants": ["storage", "http"] });
-        let error = enable("twitchy enable dice --channel 100 --grant storage").wanted(&there).unwrap_err();
-        assert_eq!(error.to_string(), "dice asks for http; if you agree, say so: --grant http");
-    }
 }

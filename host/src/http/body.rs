@@ -1,5 +1,7 @@
 //! What a request brings along: JSON, a query, the parts of a path. What does not fit is a problem like any other.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -9,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Api;
 use super::error::ApiError;
 
 /// A body of JSON, in a request and in an answer. In a request it must say so: a page in a browser cannot send this
@@ -23,16 +26,15 @@ pub struct Path<T>(pub T);
 
 const JSON: &str = "application/json";
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Json<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
         if !has_content_type(request.headers(), JSON) {
             return Err(ApiError::UnsupportedMediaType(JSON));
         }
-        let bytes = read_body(request, state).await?;
-        let value = serde_json::from_slice(&bytes).map_err(|error| ApiError::InvalidBody(sentence(&error)))?;
-        Ok(Json(value))
+        let bytes = read_body(request, api).await?;
+        parse_object(&bytes).map(Json).map_err(ApiError::InvalidBody)
     }
 }
 
@@ -42,10 +44,34 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// The whole body, within the limit of its route.
-pub async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
-    Bytes::from_request(request, state).await.map_err(|rejection: BytesRejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
+/// What a client's author can mend it by: the field, and what belongs there.
+fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    // serde would take a list of the fields' values, too.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err("The body must be a JSON object.".to_owned());
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let (path, text) = (error.path().to_string(), name_no_type(&error.inner().to_string()));
+        // A missing field has no path of its own, and an unknown one is named anyhow.
+        let is_of_field = error.inner().is_data() && path != "." && !text.starts_with("unknown field");
+        if is_of_field { format!("{path}: {text}.") } else { sentence(&text) }
+    })?;
+    reader.end().map_err(|error| sentence(&error))?;
+    Ok(value)
+}
+
+/// serde names our types, which tell nobody anything.
+fn name_no_type(text: &str) -> String {
+    let Some((before, named)) = text.split_once("expected struct ") else { return text.to_owned() };
+    let after = named.split_once(' ').map_or("", |(_, after)| after);
+    format!("{before}expected an object {after}").trim_end().to_owned()
+}
+
+/// The whole body, within the limit of all routes of JSON.
+async fn read_body(request: Request, api: &Arc<Api>) -> Result<Bytes, ApiError> {
+    Bytes::from_request(request, api).await.map_err(|rejection: BytesRejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge(api.config.body),
         _ => ApiError::InvalidBody("The body ended early.".to_owned()),
     })
 }
@@ -62,7 +88,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Query<T
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let query = axum::extract::Query::from_request_parts(parts, state).await;
         let axum::extract::Query(value) =
-            query.map_err(|error| ApiError::InvalidQuery(sentence(&source_of(&error))))?;
+            query.map_err(|error| ApiError::InvalidQuery(format!("{}.", source_of(&error))))?;
         Ok(Query(value))
     }
 }
@@ -95,4 +121,39 @@ pub(super) fn sentence(text: &impl ToString) -> String {
     let first = text.chars().next().map(|first| first.to_ascii_uppercase()).unwrap_or('.');
     text.replace_range(..text.chars().next().map_or(0, char::len_utf8), &first.to_string());
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "what is wrong is never read")]
+    struct Wish {
+        is_on: bool,
+        #[serde(default)]
+        settings: BTreeMap<String, String>,
+        inner: Option<Box<Wish>>,
+    }
+
+    #[test]
+    fn a_wrong_body_tells_the_field_and_what_belongs_there() {
+        let told = |body: &str| parse_object::<Wish>(body.as_bytes()).unwrap_err();
+        for none in ["", "  ", "[true]", "\"text\"", "null"] {
+            assert_eq!(told(none), "The body must be a JSON object.");
+        }
+        assert_eq!(told("{}"), "Missing field `is_on` at line 1 column 2.");
+        let wrong = r#"{"is_on": true, "settings": {"sides": 8}}"#;
+        assert_eq!(told(wrong), "settings.sides: invalid type: integer `8`, expected a string at line 1 column 39.");
+        let wrong = r#"{"is_on": true, "inner": 5}"#;
+        assert_eq!(told(wrong), "inner: invalid type: integer `5`, expected an object at line 1 column 26.");
+        assert_eq!(told("{"), "EOF while parsing an object at line 1 column 1.");
+        assert!(told(r#"{"is_off": true}"#).starts_with("Unknown field `is_off`, expected one of `is_on`"));
+        assert_eq!(told(r#"{"is_on": true} x"#), "Trailing characters at line 1 column 17.");
+    }
 }

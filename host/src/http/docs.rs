@@ -1,13 +1,18 @@
 //! The document as a page: no script, nothing from outside, readable on a phone and in the dark.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
+
+use super::error::codes::CODES;
+
+mod markup;
+mod shape;
+
+use markup::{add, add_table, anchor, code, escape, line, prose};
+use shape::{add_schema, name_schema, write_example};
 
 /// Its style is the only thing that it loads.
 const POLICY: &str =
@@ -18,6 +23,14 @@ const STYLE: &str = include_str!("docs.css");
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>twitchy: the API</title>\n\
     <link rel=\"stylesheet\" href=\"/api/docs.css\">\n</head>\n<body>\n";
+
+const INTRODUCTION: &str = include_str!("docs/introduction.html");
+
+/// In the order of what somebody does who meets this host for the first time; others follow.
+const TAGS: [&str; 6] = ["modules", "channels", "watch", "audit", "keys", "about"];
+
+/// Told once for all requests, and not with each.
+const EVERYWHERE: [&str; 9] = ["401", "408", "413", "415", "421", "428", "429", "500", "503"];
 
 pub(super) fn answer(page: Bytes) -> Response {
     ([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)], page).into_response()
@@ -37,19 +50,22 @@ pub(super) async fn show_style() -> Response {
 /// Of the very document that is served.
 pub(super) fn write_page(document: &OpenApi) -> String {
     let document = serde_json::to_value(document).expect("the document is made of texts and maps by text");
+    let groups = group(&document);
     let mut page = HEAD.to_owned();
     add(&mut page, "h1", &document["info"]["title"]);
     add(&mut page, "p", &document["info"]["description"]);
-    page.push_str("<p>A program reads <a href=\"/api/v1/openapi.json\">/api/v1/openapi.json</a>.</p>\n");
-    for (tag, operations) in group(&document) {
-        add(&mut page, "h2", &tag.into());
-        for (method, path, operation) in operations {
-            add_operation(&mut page, &method, path, operation);
+    page.push_str(INTRODUCTION);
+    add_contents(&mut page, &groups);
+    for (tag, operations) in &groups {
+        line(&mut page, &format!("<h2 id=\"{0}\">{0}</h2>", escape(tag)));
+        for operation in operations {
+            add_operation(&mut page, operation, &document);
         }
     }
-    add(&mut page, "h2", &"Shapes".into());
+    add_codes(&mut page);
+    line(&mut page, "<h2 id=\"shapes\">Shapes</h2>");
     for (name, schema) in document["components"]["schemas"].as_object().into_iter().flatten() {
-        writeln!(page, "<section id=\"{0}\">\n<h3>{0}</h3>", escape(name)).expect("a String takes all");
+        line(&mut page, &format!("<section id=\"{0}\">\n<h3>{0}</h3>", escape(name)));
         add(&mut page, "p", &schema["description"]);
         add_schema(&mut page, schema);
         page.push_str("</section>\n");
@@ -58,100 +74,100 @@ pub(super) fn write_page(document: &OpenApi) -> String {
     page
 }
 
-type Operations<'d> = Vec<(String, &'d str, &'d Value)>;
+struct Operation<'d> {
+    method: String,
+    path: &'d str,
+    value: &'d Value,
+}
+
+impl Operation<'_> {
+    fn anchor(&self) -> String {
+        anchor(self.value["operationId"].as_str().unwrap_or(self.path))
+    }
+}
 
 /// By tag.
-fn group(document: &Value) -> BTreeMap<&str, Operations<'_>> {
-    let mut groups: BTreeMap<&str, Operations<'_>> = BTreeMap::new();
+fn group(document: &Value) -> Vec<(&str, Vec<Operation<'_>>)> {
+    let mut groups: Vec<(&str, Vec<Operation<'_>>)> = TAGS.map(|tag| (tag, Vec::new())).into();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
-        for (method, operation) in item.as_object().into_iter().flatten() {
-            let tag = operation["tags"][0].as_str().unwrap_or("other");
-            groups.entry(tag).or_default().push((method.to_uppercase(), path, operation));
+        for (method, value) in item.as_object().into_iter().flatten() {
+            let tag = value["tags"][0].as_str().unwrap_or("other");
+            let operation = Operation { method: method.to_uppercase(), path, value };
+            match groups.iter_mut().find(|(known, _)| *known == tag) {
+                Some((_, operations)) => operations.push(operation),
+                None => groups.push((tag, vec![operation])),
+            }
         }
     }
+    groups.retain(|(_, operations)| !operations.is_empty());
     groups
 }
 
-fn add_operation(page: &mut String, method: &str, path: &str, operation: &Value) {
-    page.push_str("<section>\n");
-    writeln!(page, "<h3><b>{method}</b> <code>{}</code></h3>", escape(path)).expect("a String takes all");
-    add(page, "p", &operation["summary"]);
-    add(page, "p", &operation["description"]);
-    if operation["security"].is_array() {
-        add(page, "p", &"Needs an API key.".into());
+fn add_contents(page: &mut String, groups: &[(&str, Vec<Operation<'_>>)]) {
+    page.push_str("<nav>\n");
+    for (tag, operations) in groups {
+        line(page, &format!("<h2><a href=\"#{0}\">{0}</a></h2>\n<ul>", escape(tag)));
+        for operation in operations {
+            let Operation { method, path, value } = operation;
+            let summary = value["summary"].as_str().unwrap_or_default();
+            let (to, path, summary) = (operation.anchor(), escape(path), escape(summary.trim_end_matches('.')));
+            let link = format!("<a href=\"#{to}\"><b>{method}</b> <code>{path}</code></a>");
+            line(page, &format!("<li>{link} <span>{summary}</span></li>"));
+        }
+        page.push_str("</ul>\n");
     }
-    let parameters = operation["parameters"].as_array().into_iter().flatten();
-    let parameters = parameters.map(|parameter| {
-        let text = |key: &str| escape(parameter[key].as_str().unwrap_or_default());
-        [format!("<code>{}</code>", text("name")), text("in"), text("description")]
+    page.push_str("<p><a href=\"#codes\">Codes of refusals</a>, <a href=\"#shapes\">shapes</a></p>\n</nav>\n");
+}
+
+fn add_operation(page: &mut String, operation: &Operation<'_>, document: &Value) {
+    let (id, Operation { method, path, value }) = (operation.anchor(), operation);
+    line(page, &format!("<section id=\"{id}\">\n<h3><b>{method}</b> <code>{}</code></h3>", escape(path)));
+    if let Some(summary) = value["summary"].as_str() {
+        add(page, "p", &format!("{}.", summary.trim_end_matches('.')).into());
+    }
+    add(page, "p", &value["description"]);
+    if !value["security"].is_array() {
+        add(page, "p", &"Needs no API key.".into());
+    }
+    let parameters = value["parameters"].as_array().into_iter().flatten().map(|parameter| {
+        let text = |key: &str| parameter[key].as_str().unwrap_or_default();
+        let need = if parameter["required"] == true { "" } else { ", optional" };
+        [code(text("name")), format!("{}{need}", text("in")), prose(text("description"))]
     });
     add_table(page, ["Parameter", "Where", "What"], parameters);
-    for (kind, body) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
-        let shape = name_schema(&body["schema"]);
-        writeln!(page, "<p>Body: <code>{}</code> {shape}</p>", escape(kind)).expect("a String takes all");
+    for (kind, body) in value["requestBody"]["content"].as_object().into_iter().flatten() {
+        let shape = if body["schema"]["$ref"].is_string() { name_schema(&body["schema"]) } else { String::new() };
+        line(page, &format!("<p>Body: <code>{}</code> {shape}</p>", escape(kind)));
+        write_example(page, &body["schema"], document);
     }
-    let answers = operation["responses"].as_object().into_iter().flatten();
-    let answers = answers.map(|(status, answer)| {
-        let contents = answer["content"].as_object().into_iter().flatten();
-        let shapes: Vec<String> = contents.map(|(_, content)| name_schema(&content["schema"])).collect();
-        [escape(status), escape(answer["description"].as_str().unwrap_or_default()), shapes.join(" ")]
-    });
-    add_table(page, ["Status", "When", "Body"], answers);
+    add_answers(page, value);
     page.push_str("</section>\n");
 }
 
-fn add_schema(page: &mut String, schema: &Value) {
-    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    // A shape that takes in another one has its own fields in the last of its parts.
-    let parts = schema["allOf"].as_array().map_or(std::slice::from_ref(schema), Vec::as_slice);
-    for part in parts.iter().filter(|part| part["$ref"].is_string()) {
-        writeln!(page, "<p>All of {}, and:</p>", name_schema(part)).expect("a String takes all");
-    }
-    let fields = parts.iter().flat_map(|part| part["properties"].as_object().into_iter().flatten());
-    let fields = fields.map(|(name, field)| {
-        let need = if required.contains(&name.as_str()) { "" } else { " (may be absent)" };
-        let what = escape(field["description"].as_str().unwrap_or_default());
-        [format!("<code>{}</code>", escape(name)), format!("{}{need}", name_schema(field)), what]
+fn add_answers(page: &mut String, operation: &Value) {
+    let answers = || operation["responses"].as_object().into_iter().flatten();
+    let own = answers().filter(|(status, _)| !EVERYWHERE.contains(&status.as_str()));
+    let rows = own.map(|(status, answer)| {
+        let contents = answer["content"].as_object().into_iter().flatten();
+        let shapes: Vec<String> = contents.map(|(_, content)| name_schema(&content["schema"])).collect();
+        [escape(status), prose(answer["description"].as_str().unwrap_or_default()), shapes.join(" ")]
     });
-    add_table(page, ["Field", "Kind", "What"], fields);
-}
-
-fn name_schema(schema: &Value) -> String {
-    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
-        return format!("<a href=\"#{0}\">{0}</a>", escape(name));
-    }
-    match &schema["type"] {
-        Value::String(kind) if kind == "array" => format!("list of {}", name_schema(&schema["items"])),
-        Value::String(kind) => escape(kind),
-        Value::Array(kinds) => {
-            let kinds: Vec<&str> = kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect();
-            escape(&kinds.join(" or "))
-        }
-        _ => "any".to_owned(),
+    add_table(page, ["Status", "When", "Body"], rows);
+    let others = answers().map(|(status, _)| status.as_str()).filter(|status| EVERYWHERE.contains(status));
+    let others: Vec<&str> = others.collect();
+    if !others.is_empty() {
+        line(
+            page,
+            &format!("<p class=\"others\">And, as <a href=\"#codes\">everywhere</a>: {}.</p>", others.join(", ")),
+        );
     }
 }
 
-/// Nothing where there are no rows.
-fn add_table(page: &mut String, head: [&str; 3], rows: impl Iterator<Item = [String; 3]>) {
-    let mut rows = rows.peekable();
-    if rows.peek().is_none() {
-        return;
-    }
-    let [a, b, c] = head;
-    writeln!(page, "<table>\n<tr><th>{a}</th><th>{b}</th><th>{c}</th></tr>").expect("a String takes all");
-    for [a, b, c] in rows {
-        writeln!(page, "<tr><td>{a}</td><td>{b}</td><td>{c}</td></tr>").expect("a String takes all");
-    }
-    page.push_str("</table>\n");
-}
-
-/// Nothing where there is no text.
-fn add(page: &mut String, element: &str, text: &Value) {
-    if let Some(text) = text.as_str() {
-        writeln!(page, "<{element}>{}</{element}>", escape(text)).expect("a String takes all");
-    }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+fn add_codes(page: &mut String) {
+    line(page, "<h2 id=\"codes\">Codes of refusals</h2>");
+    let text =
+        "A code keeps its meaning for ever; others may be added, so treat one that you do not know by its status.";
+    add(page, "p", &text.into());
+    let rows = CODES.iter().map(|(status, name, meaning)| [status.to_string(), code(name), escape(meaning)]);
+    add_table(page, ["Status", "Code", "When"], rows);
 }

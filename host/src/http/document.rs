@@ -6,15 +6,22 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn};
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response as Described};
+use utoipa::openapi::{
+    Content, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response as Described, Schema,
+};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::access::{Row, Standing, find_row};
+use super::error::codes::CODES;
 use super::error::{ApiError, Problem, WrongValue};
+use super::query::Parameters;
 use super::{Api, docs};
 
+/// The shapes that are shown with their revision.
+const TAGGED: [&str; 3] = ["Channel", "ChannelModule", "ModuleDetail"];
 const SCHEME: &str = "api_key";
 const TEXT: &str = "Modules, channels and commands of this host. Every answer that says no is a problem document \
                     (RFC 9457) whose `code` never changes.";
@@ -23,6 +30,7 @@ const TEXT: &str = "Modules, channels and commands of this host. Every answer th
 pub(super) struct Served {
     json: Bytes,
     page: Bytes,
+    pub(super) parameters: Parameters,
 }
 
 /// To be filled by the endpoints.
@@ -34,26 +42,30 @@ pub(super) fn begin() -> OpenApi {
 /// Adds what holds for all endpoints, so that each says only what is its own.
 pub(super) fn complete(document: &mut OpenApi) -> Served {
     let components = document.components.get_or_insert_default();
-    components.schemas.insert("Problem".to_owned(), Problem::schema());
+    components.schemas.insert("Problem".to_owned(), describe_problem());
     components.schemas.insert(WrongValue::name().into_owned(), WrongValue::schema());
     let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key: `twk_...`")).build();
     components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
     for (path, item) in &mut document.paths.paths {
-        let operations = [
-            (HttpMethod::Get, &mut item.get),
-            (HttpMethod::Post, &mut item.post),
-            (HttpMethod::Put, &mut item.put),
-            (HttpMethod::Patch, &mut item.patch),
-            (HttpMethod::Delete, &mut item.delete),
-        ];
-        for (method, operation) in operations {
-            if let Some(operation) = operation {
-                complete_operation(method_name(&method), path, operation);
-            }
+        for (method, operation) in list_operations(item) {
+            complete_operation(method_name(&method), path, operation);
         }
     }
     let json = serde_json::to_vec(document).expect("the document is made of texts and maps by text");
-    Served { json: json.into(), page: docs::write_page(document).into() }
+    let page = docs::write_page(document).into();
+    Served { json: json.into(), page, parameters: Parameters::of(document) }
+}
+
+/// Of those methods that we answer.
+pub(super) fn list_operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
+    let operations = [
+        (HttpMethod::Get, &mut item.get),
+        (HttpMethod::Post, &mut item.post),
+        (HttpMethod::Put, &mut item.put),
+        (HttpMethod::Patch, &mut item.patch),
+        (HttpMethod::Delete, &mut item.delete),
+    ];
+    operations.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 pub(super) fn method_name(method: &HttpMethod) -> &'static str {
@@ -67,6 +79,44 @@ pub(super) fn method_name(method: &HttpMethod) -> &'static str {
         HttpMethod::Patch => "PATCH",
         HttpMethod::Trace => "TRACE",
     }
+}
+
+/// With all codes, so that an author of a client need not try them out.
+fn describe_problem() -> RefOr<Schema> {
+    let mut problem = Problem::schema();
+    if let RefOr::T(Schema::Object(object)) = &mut problem
+        && let Some(RefOr::T(Schema::Object(code))) = object.properties.get_mut("code")
+    {
+        let lines = CODES.iter().map(|(status, code, meaning)| format!("\n- `{code}` ({status}): {meaning}"));
+        let text = "For programs; it keeps its meaning for ever, and others may be added.\n";
+        code.description = Some(text.to_owned() + &lines.collect::<String>());
+    }
+    problem
+}
+
+/// Those of an answer that a program looks at.
+fn add_headers(status: &str, is_idempotent: bool, response: &mut Described) {
+    let headers = &mut response.headers;
+    match status {
+        "401" => drop(headers.insert("WWW-Authenticate".to_owned(), text("`Bearer`, and what is wrong with the key."))),
+        "429" => drop(headers.insert("Retry-After".to_owned(), text("Seconds after which it is worth another try."))),
+        _ => {}
+    }
+    if status.starts_with('2') && is_idempotent {
+        let replayed = "`true` where this is what the first request with this Idempotency-Key was answered.";
+        headers.insert("Idempotency-Replayed".to_owned(), text(replayed));
+    }
+    let is_tagged = response.content.values().any(|content| {
+        let RefOr::T(Content { schema: Some(RefOr::Ref(shape)), .. }) = content else { return false };
+        TAGGED.iter().any(|name| shape.ref_location.ends_with(&format!("/{name}")))
+    });
+    if status == "200" && is_tagged {
+        headers.insert("ETag".to_owned(), text("The revision of what is shown: a change sends it as If-Match."));
+    }
+}
+
+fn text(description: &str) -> RefOr<Header> {
+    RefOr::T(HeaderBuilder::new().schema(Some(String::schema())).description(Some(description)).build())
 }
 
 /// What can be answered follows from what is asked for: a key, a body, parameters.
@@ -108,6 +158,9 @@ fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
         }
     }
     for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response {
+            add_headers(status, is_idempotent, response);
+        }
         if status.starts_with(['4', '5'])
             && let RefOr::T(response) = response
             && response.content.is_empty()
@@ -122,7 +175,7 @@ fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
 }
 
 /// None of ours stands elsewhere in the document.
-fn in_place(parameter: &RefOr<Parameter>) -> Option<&Parameter> {
+pub(super) fn in_place(parameter: &RefOr<Parameter>) -> Option<&Parameter> {
     match parameter {
         RefOr::T(parameter) => Some(parameter),
         RefOr::Ref(_) => None,

@@ -9,12 +9,12 @@ use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
 
-use super::body::sentence;
 use crate::chat::dispatch::call::CallError;
 use crate::setup::module_change::ModuleChangeError;
 use crate::store::StoreError;
 
 mod call;
+pub mod codes;
 mod module_change;
 
 /// Why a request is not granted. Texts are for whoever wrote the client.
@@ -41,7 +41,8 @@ pub enum ApiError {
     ModuleChange(ModuleChangeError),
     /// A command was not called, or gave no answer.
     Call(CallError),
-    TooLarge,
+    /// How many bytes it may be.
+    TooLarge(usize),
     /// What would be right.
     UnsupportedMediaType(&'static str),
     UnknownHost,
@@ -76,7 +77,10 @@ pub struct Refusal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WrongValue {
     /// Where: a field such as `settings.limit`, or a part of the host.
+    #[schema(example = "settings.sides")]
     pub field: String,
+    /// What should be there.
+    #[schema(example = "should be a whole number from 2 to 100")]
     pub detail: String,
 }
 
@@ -89,9 +93,11 @@ pub struct Problem {
     /// What the status means.
     #[schema(example = "Not Found")]
     title: &'static str,
+    /// That of the answer.
     #[schema(example = 404)]
     status: u16,
     /// A sentence for people; it may change.
+    #[schema(example = "There is no such module.")]
     detail: String,
     /// For programs; it never changes.
     #[schema(example = "not_found")]
@@ -117,7 +123,7 @@ impl ApiError {
             ApiError::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             ApiError::ModuleChange(error) => module_change::status(error),
             ApiError::Call(error) => call::status(error),
-            ApiError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             ApiError::InvalidValues(_) | ApiError::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -146,7 +152,7 @@ impl ApiError {
             ApiError::PreconditionFailed => "precondition_failed",
             ApiError::ModuleChange(error) => module_change::code(error),
             ApiError::Call(error) => call::code(error),
-            ApiError::TooLarge => "too_large",
+            ApiError::TooLarge(_) => "too_large",
             ApiError::UnsupportedMediaType(_) => "unsupported_media_type",
             ApiError::UnknownHost => "unknown_host",
             ApiError::InvalidValues(_) => "invalid_values",
@@ -177,18 +183,22 @@ impl ApiError {
             ApiError::Busy(wait) => {
                 return format!("Too much is under way: try again in {} s.", whole_seconds(*wait));
             }
+            ApiError::TooLarge(most) => return format!("The body may be {} at the most here.", show_bytes(*most)),
             ApiError::Refused(refusal) => return refusal.detail.clone(),
-            ApiError::ModuleChange(error) => return sentence(error),
+            ApiError::ModuleChange(error) => return module_change::detail(error),
             ApiError::Call(error) => return call::detail(error),
             ApiError::KeyMissing => "This needs an API key: send the header Authorization: Bearer twk_...",
-            ApiError::KeyInvalid => "The API key is unknown, expired or revoked.",
-            ApiError::Forbidden => "The API key does not open this.",
-            ApiError::TooLarge => "The body is larger than it may be here.",
+            ApiError::KeyInvalid => {
+                "The API key is unknown, expired or revoked, or not sent as Authorization: Bearer twk_..."
+            }
+            ApiError::Forbidden => "The API key does not open this; GET /api/v1/keys/self says what it opens.",
             ApiError::UnknownPath => "There is nothing at this path; /api/docs lists what there is.",
             ApiError::RequestTimeout => "The request was not read and answered in time.",
             ApiError::InProgress => "The first request with this Idempotency-Key is still under way.",
             ApiError::PreconditionFailed => "It has changed since: read it again, and send its new ETag as If-Match.",
-            ApiError::UnknownHost => "The Host header names none of this server's names.",
+            ApiError::UnknownHost => {
+                "The Host header names none of this server's names; [http] hosts in its configuration adds one."
+            }
             ApiError::InvalidValues(_) => "Some of what the request says cannot be.",
             ApiError::IdempotencyKeyReused => "This Idempotency-Key was sent with another request before.",
             ApiError::PreconditionRequired => {
@@ -214,6 +224,14 @@ impl ApiError {
             ApiError::Call(error) => Some((RETRY_AFTER, whole_seconds(call::find_wait(error)?).into())),
             _ => None,
         }
+    }
+}
+
+fn show_bytes(bytes: usize) -> String {
+    match (bytes >> 20, bytes >> 10) {
+        (mebibytes, _) if mebibytes << 20 == bytes && bytes > 0 => format!("{mebibytes} MiB"),
+        (_, kibibytes) if kibibytes << 10 == bytes && bytes > 0 => format!("{kibibytes} KiB"),
+        _ => format!("{bytes} bytes"),
     }
 }
 

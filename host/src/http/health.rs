@@ -29,6 +29,7 @@ impl Readiness for AlwaysReady {
 /// How the host is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Health {
+    /// Always `ok`: what is not is a problem document.
     #[schema(example = "ok")]
     status: &'static str,
 }

@@ -120,12 +120,12 @@ fn find_key(headers: &HeaderMap) -> Result<Option<Box<str>>, ApiError> {
 
 async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     if body.size_hint().lower() > limit as u64 {
-        return Err(ApiError::TooLarge);
+        return Err(ApiError::TooLarge(limit));
     }
     let collected = Limited::new(body, limit).collect().await;
     collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {
-            return ApiError::TooLarge;
+            return ApiError::TooLarge(limit);
         }
         ApiError::InvalidBody("The body ended early.".to_owned())
     })

@@ -37,6 +37,7 @@ pub struct PageQuery {
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Listed<T: ToSchema> {
+    /// What is on this page.
     pub items: Vec<T>,
     /// Asks for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]

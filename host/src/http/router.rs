@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::key::{PREFIX, write_hex};
-use super::{Api, api, docs, document, gate, health};
+use super::{Api, api, docs, document, gate, health, query};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -46,6 +46,7 @@ pub fn build_router(api: Arc<Api>) -> Router {
     api.document.get_or_init(|| document::complete(&mut document));
     router
         .fallback(async || ApiError::UnknownPath)
+        .layer(from_fn_with_state(api.clone(), query::check))
         .layer(DefaultBodyLimit::max(api.config.body))
         .layer(from_fn_with_state(api.clone(), gate::admit))
         .layer(CatchPanicLayer::custom(tell_panic))

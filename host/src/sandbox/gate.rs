@@ -40,7 +40,11 @@ pub(super) fn check_head(bytes: &[u8], size: SizeClass) -> Result<(), CompileErr
     if Parser::is_component(bytes) {
         return Ok(());
     }
-    let what = if Parser::is_core_wasm(bytes) { "it is a core module" } else { "it is no WebAssembly" };
+    let what = if Parser::is_core_wasm(bytes) {
+        "it is a core module, of which twitchy-build or wasm-tools component new makes a component"
+    } else {
+        "it is no WebAssembly"
+    };
     Err(CompileError::Invalid(what.to_owned()))
 }
 

@@ -362,7 +362,7 @@ fn in_order(version: &Manifest, grants: &Grants, module: &ModuleSetup) -> Result
 /// The value to store; None where it is the default.
 fn check_setting(setting: &Setting, value: &str) -> Result<Option<String>, String> {
     match setting.kind {
-        SettingKind::Secret => Err("a secret, which is set on its own".to_owned()),
+        SettingKind::Secret => Err("left out here: it is a secret, and goes into secrets".to_owned()),
         _ if value == setting.default => Ok(None),
         _ => check_value(&setting.kind, value).map(|value| (value != setting.default).then_some(value)),
     }

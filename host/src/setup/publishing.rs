@@ -52,13 +52,13 @@ pub enum ChangeVersionsError {
     #[error("there is no such module")]
     UnknownModule,
     /// Bundled or configured.
-    #[error("{0} is no upload: it has one version")]
+    #[error("the module {0} is no upload: it has one version")]
     NotUploaded(ModuleName),
     #[error("there is no such version")]
     UnknownVersion,
     #[error("the name {0} belongs to another API key")]
     NotPublisher(ModuleName),
-    #[error("it runs in {count} of the host's channels")]
+    #[error("it runs in {count} of the host's channels; an operator says force=true to take it off the air there")]
     InUse { channels: Vec<ChannelId>, count: usize },
     #[error("version {0} is withdrawn")]
     Withdrawn(semver::Version),

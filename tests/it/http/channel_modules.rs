@@ -213,7 +213,7 @@ async fn settings_are_checked_against_the_modules_own_schema() {
         r#"422 application/problem+json
         {
           "code": "invalid_setting",
-          "detail": "Not valid: settings.no-such: one of its settings; settings.sides: a whole number from 2 to 100.",
+          "detail": "Not as the module has it: settings.no-such should be one of its settings; settings.sides should be a whole number from 2 to 100.",
           "errors": [
             {
               "detail": "should be one of its settings",
@@ -331,7 +331,8 @@ async fn a_word_of_two_modules_is_told_with_both_and_solved_by_another_word() {
     table.publish(other).await;
     assert_eq!(table.put(&table.own, &json!({ "enabled": true })).await.status, 200);
     let cubes = Table { path: format!("{}/modules/cubes", shop()), ..table };
-    let told = "409 word_taken: Cubes would answer to roll, which calls dice here.";
+    let told = "409 word_taken: The module cubes would answer to roll, which calls dice here: give one of the two commands other \
+                words, in its aliases.";
     assert_eq!(cubes.refused(&cubes.own, &json!({ "enabled": true })).await, told);
     let solved = json!({ "enabled": true, "commands": { "roll": { "aliases": ["cube"] } } });
     assert_eq!(cubes.put(&cubes.own, &solved).await.json()["running"], json!(true));

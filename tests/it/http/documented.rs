@@ -12,6 +12,7 @@ use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Effect};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::ports::Clock;
+use twitchy::http::error::codes::CODES;
 
 use super::harness::{Answer, Site};
 use crate::harness::{House, channel_id, header, login, patient};
@@ -69,6 +70,13 @@ impl Operation<'_> {
             "{name} answers {status} with {content_type}, and does not document it"
         );
         assert!(status < 400 || !answer.code().is_empty(), "{name}: {}", answer.show());
+        let is_listed = CODES.iter().any(|(of, code, _)| *of == status && *code == answer.code());
+        assert!(status < 400 || is_listed, "http/error/codes.rs lacks the code of {name}: {}", answer.show());
+        for header in ["ETag", "Retry-After", "WWW-Authenticate"] {
+            let is_told = self.value["responses"][status.to_string()]["headers"][header].is_object();
+            let is_there = !answer.header(&header.to_lowercase()).is_empty();
+            assert_eq!(is_told, is_there, "{name} answers {status}, and the document is wrong about its {header}");
+        }
     }
 }
 
@@ -301,6 +309,46 @@ async fn every_refusal_of_the_document_can_be_reached_and_no_other() {
     assert!(undocumented.is_empty(), "REQUESTS has rows that the document does not tell of: {undocumented:?}");
     snapshot.check("refusals.txt");
     drop(operations);
+    stage.site.close().await;
+}
+
+/// A client is generated from it: its methods are named by the operations, and each field says what it is.
+#[tokio::test]
+async fn a_client_can_be_generated_from_the_document() {
+    let stage = Stage::open().await;
+    let mut names: Vec<&str> =
+        stage.list_operations().iter().map(|operation| operation.value["operationId"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    let doubled: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+    assert!(doubled.is_empty(), "operations need operation_id = \"...\" of their own: {doubled:?}");
+    let mut silent = Vec::new();
+    for (name, schema) in stage.document["components"]["schemas"].as_object().unwrap() {
+        for (field, value) in schema["properties"].as_object().into_iter().flatten() {
+            let is_plain = ["string", "integer", "number"].iter().any(|kind| value["type"] == *kind);
+            let is_told = value["description"].is_string() || value["$ref"].is_string() || value["oneOf"].is_array();
+            let is_shown = ["example", "default", "enum"].iter().any(|key| !value[key].is_null());
+            if !is_told || is_plain && !is_shown {
+                silent.push(format!("{name}.{field}"));
+            }
+        }
+    }
+    assert!(
+        silent.is_empty(),
+        "these fields need a description, and an example where they are texts or numbers: {silent:?}"
+    );
+    stage.site.close().await;
+}
+
+/// Whoever mistypes `dry_run` does not mean to call the command.
+#[tokio::test]
+async fn no_operation_overlooks_a_parameter_that_it_does_not_know() {
+    let stage = Stage::open().await;
+    for operation in stage.list_operations().iter().filter(|operation| operation.list_refusals().contains(&400)) {
+        let asked = stage.changed(stage.good(operation), &[Change::Query("no-such=1")]);
+        let answer = stage.send(&asked).await;
+        operation.check(400, &answer);
+        assert_eq!(answer.code(), "invalid_query", "{}: {}", operation.name, answer.show());
+    }
     stage.site.close().await;
 }
 

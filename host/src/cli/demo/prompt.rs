@@ -55,12 +55,13 @@ pub(super) async fn chat(state: &State, cache_dir: &Path, api: Option<SocketAddr
     if let Some(door) = stage.open_api().await? {
         chat.terminal.show(format!(
             "The API is at http://{0}, and described at http://{0}/api/docs. For another terminal:\n  \
-             export TWITCHY_URL=http://{0} TWITCHY_API_KEY={1}\n  twitchy module list\n\
+             export TWITCHY_URL=http://{0} TWITCHY_API_KEY={1}\n  {4} module list\n\
              #shop is channel {2} there, and #cafe {3}. The key ends in a day.",
             door.address,
             door.key.expose_secret(),
             door.channels[0],
             door.channels[1],
+            std::env::args().next().unwrap_or_else(|| "twitchy".to_owned()),
         ));
     }
     loop {

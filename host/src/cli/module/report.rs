@@ -1,16 +1,37 @@
 //! Modules as people read them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::table::{Row, align};
 use crate::domain::id::ChannelId;
 
-pub(super) fn pushed(version: &Value, is_new: bool, file: &str) -> String {
+/// `module` is all of it after the upload; null where that is not told.
+pub(super) fn pushed(version: &Value, module: &Value, is_new: bool, file: &str) -> String {
     let (name, number) = (text(&version["name"]), text(&version["version"]));
     if !is_new {
-        return format!("{name} {number} is there already: these very bytes\n");
+        return match version["withdrawn_at"].is_string() {
+            true => format!(
+                "{name} {number} is there already, and withdrawn: these very bytes\n\
+                 POST /api/v1/modules/{name}/versions/{number}/restore puts it on the air again\n"
+            ),
+            false => format!("{name} {number} is there already: these very bytes\n"),
+        };
     }
-    format!("{file} is {name} {number} now, on in no channel\n{}", asks(version))
+    let latest = text(&module["latest"]);
+    let place = match module["enabled_in"].as_u64() {
+        Some(0) => ", on in no channel".to_owned(),
+        Some(channels) if latest == number => format!(
+            "\n{name} is on in {}: where this version asks for no more than was accepted, it answers from now on",
+            count_channels(channels)
+        ),
+        Some(channels) => format!("\n{name} is on in {}: they get {latest}", count_channels(channels)),
+        None => String::new(),
+    };
+    format!("{file} is {name} {number} now{place}\n{}", asks(version))
+}
+
+fn count_channels(count: u64) -> String {
+    if count == 1 { "1 channel".to_owned() } else { format!("{count} channels") }
 }
 
 pub(super) fn list(modules: &Value) -> String {
@@ -24,7 +45,13 @@ pub(super) fn list(modules: &Value) -> String {
 
 /// `version` is the version that is looked at; null where there is none.
 pub(super) fn module(module: &Value, version: &Value) -> String {
-    let mut report = format!("{}, {}\n", text(&module["name"]), text(&module["source"]));
+    let on_in =
+        module["enabled_in"].as_u64().map_or_else(String::new, |count| format!(", on in {}", count_channels(count)));
+    let mut report = format!("{}, {}{on_in}\n", text(&module["name"]), text(&module["source"]));
+    if module["canary"].is_object() {
+        let channels: Vec<String> = elements(&module["canary"]["channels"]).map(text).collect();
+        report += &format!("version {} is tried out in {}\n", text(&module["canary"]["version"]), channels.join(", "));
+    }
     if version.is_object() {
         report += &format!("version {}: {}\n", text(&version["version"]), text(&version["summary"]));
         report += &format!(
@@ -54,8 +81,20 @@ pub(super) fn in_channel(state: &Value, channel: ChannelId) -> String {
         let more: Vec<String> = elements(&waiting["asks_more"]).map(text).collect();
         report +=
             &format!("version {} waits, since it asks for more: {}\n", text(&waiting["version"]), more.join(", "));
+        report += &format!("if you agree: twitchy module enable {name} --channel {channel} --grant all --accept\n");
     }
     report
+}
+
+/// Hosts that are not granted, to a module that may use the web.
+pub(super) fn closed_hosts(hosts: &[String]) -> String {
+    match hosts {
+        [] => String::new(),
+        hosts => {
+            let flags: String = hosts.iter().map(|host| format!(" --web-host {}", text(&json!(host)))).collect();
+            format!("it may not ask all the web hosts that it names; if it is to, add:{flags}\n")
+        }
+    }
 }
 
 pub(super) fn rolled_back(module: &Value) -> String {
@@ -112,8 +151,6 @@ fn text(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -131,8 +168,21 @@ it asks for  to be granted by the
 http         operator
 and to reach dice.example
 ";
-        assert_eq!(pushed(&version, true, "dice.wasm"), expected);
-        assert_eq!(pushed(&version, false, "dice.wasm"), "dice 1.0.0 is there already: these very bytes\n");
+        let module = |latest: &str, enabled_in: u64| json!({ "latest": latest, "enabled_in": enabled_in });
+        assert_eq!(pushed(&version, &module("1.0.0", 0), true, "dice.wasm"), expected);
+        let expected = "dice 1.0.0 is there already: these very bytes\n";
+        assert_eq!(pushed(&version, &module("1.0.0", 0), false, "dice.wasm"), expected);
+        let told = |latest, enabled_in| pushed(&version, &module(latest, enabled_in), true, "dice.wasm");
+        let taken = "dice is on in 1 channel: where this version asks for no more than was accepted";
+        assert!(told("1.0.0", 1).contains(taken), "{}", told("1.0.0", 1));
+        assert!(told("1.2.0", 2).contains("dice is on in 2 channels: they get 1.2.0"), "{}", told("1.2.0", 2));
+    }
+
+    #[test]
+    fn a_withdrawn_version_that_is_pushed_again_stays_withdrawn_and_says_so() {
+        let version = json!({ "name": "dice", "version": "1.0.0", "withdrawn_at": "2026-11-24T12:00:00Z" });
+        let told = pushed(&version, &Value::Null, false, "dice.wasm");
+        assert!(told.contains("and withdrawn") && told.contains("/versions/1.0.0/restore"), "{told}");
     }
 
     #[test]
@@ -144,6 +194,7 @@ and to reach dice.example
         let expected = "\
 dice 1.0.0 answers in channel 100
 version 1.1.0 waits, since it asks for more: the capability http
+if you agree: twitchy module enable dice --channel 100 --grant all --accept
 ";
         assert_eq!(in_channel(&state, ChannelId(100)), expected);
     }

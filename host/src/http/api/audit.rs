@@ -28,21 +28,31 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 /// One change.
 #[derive(Debug, Serialize, ToSchema)]
 struct AuditLine {
+    /// A number that only grows.
+    #[schema(example = "26")]
     id: String,
+    /// When it was done.
     #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
     at: String,
+    /// Who did it.
     actor: AuditActor,
     /// Where the request came from; a channel's key is told only those of its own requests.
+    #[schema(example = "127.0.0.1")]
     address: Option<String>,
+    /// In kebab-case.
     #[schema(example = "change-setting")]
     action: String,
     /// Null where it is about the whole host.
+    #[schema(example = "100")]
     channel: Option<String>,
     /// What was changed; empty where it is the channel itself.
     #[schema(example = "dice/sides")]
     subject: String,
     /// What was, in words; null where it was the default, or not there.
+    #[schema(example = "off")]
     before: Option<String>,
+    /// What is now, in words; null where it is the default, or not there.
+    #[schema(example = "on")]
     after: Option<String>,
 }
 
@@ -52,14 +62,21 @@ struct AuditActor {
     /// `key`, `claim` (a key's holder in the name of a chatter), `chatter`, `command-line` or `host`.
     #[schema(example = "key")]
     kind: &'static str,
+    /// The id of a key.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "0123456789ab")]
     key: Option<String>,
+    /// What the key is for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "the portal")]
     key_name: Option<String>,
     /// A Twitch id.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "42")]
     chatter: Option<String>,
+    /// The chatter's name.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "alice")]
     login: Option<String>,
 }
 

@@ -58,6 +58,7 @@ fn answer(api: &Api, setup: &ChannelSetup, name: &ModuleName) -> Result<impl Int
 #[utoipa::path(
     get,
     path = "/api/v1/channels/{channel}/modules",
+    operation_id = "list_channel_modules",
     tag = "channels",
     params(("channel" = String, Path, description = "The channel's id.", example = "100"), PageQuery),
     responses((status = 200, description = "A page of modules.", body = Listed<ChannelModuleState>))
@@ -81,6 +82,7 @@ async fn list_modules(
 #[utoipa::path(
     get,
     path = "/api/v1/channels/{channel}/modules/{name}",
+    operation_id = "show_channel_module",
     tag = "channels",
     params(
         ("channel" = String, Path, description = "The channel's id.", example = "100"),
@@ -184,6 +186,7 @@ async fn disable_module(
 #[utoipa::path(
     post,
     path = "/api/v1/channels/{channel}/modules/{name}/rollback",
+    operation_id = "roll_back_channel_module",
     tag = "channels",
     params(
         ("channel" = String, Path, description = "The channel's id.", example = "100"),

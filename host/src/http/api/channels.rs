@@ -34,22 +34,28 @@ struct Channel {
     /// Its broadcaster's Twitch id.
     #[schema(example = "100")]
     id: String,
+    /// Its broadcaster's name, which may change.
     #[schema(example = "shop")]
     login: String,
+    /// As Twitch writes it.
+    #[schema(example = "Shop")]
     display_name: String,
     /// The bot account that sits there.
+    #[schema(example = "mybot")]
     account: String,
+    /// What a command begins with.
     #[schema(example = "!")]
     prefix: String,
     /// BCP 47.
     #[schema(example = "en")]
     locale: String,
     /// Until then the bot is silent; null where it is not.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
     muted_until: Option<String>,
     /// Whether moderators may change the set-up from chat.
     moderators_may_change: bool,
     /// Of all that is set up here, modules included: the ETag.
+    #[schema(example = 7)]
     revision: u64,
 }
 
@@ -58,13 +64,17 @@ struct Channel {
 #[serde(deny_unknown_fields)]
 struct ChannelPatch {
     /// 1 to 5 characters.
+    #[schema(example = "!")]
     prefix: Option<String>,
     /// BCP 47.
+    #[schema(example = "en")]
     locale: Option<String>,
     /// At most a day from now, in UTC; null ends the silence.
     #[serde(default, deserialize_with = "read_given")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-11-24T12:00:00Z")]
     muted_until: Option<Option<String>>,
+    /// Whether moderators may change the set-up from chat.
+    #[schema(example = false)]
     moderators_may_change: Option<bool>,
     /// By a word that calls the command here.
     #[serde(default)]

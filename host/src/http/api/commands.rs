@@ -44,6 +44,7 @@ struct CommandCall {
     /// As a chatter would type it, or one by one.
     #[serde(default)]
     arguments: CallArguments,
+    /// Who is said to call it.
     chatter: ClaimedChatter,
 }
 
@@ -62,6 +63,7 @@ struct ClaimedChatter {
     /// A Twitch id.
     #[schema(example = "42")]
     id: String,
+    /// A name on Twitch.
     #[schema(example = "alice")]
     login: String,
     /// The login where it is left out.
@@ -69,9 +71,8 @@ struct ClaimedChatter {
     display_name: Option<String>,
 }
 
-/// What is done with the answer. A dry run that is misspelt must not be a real one.
+/// What is done with the answer.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct CallQuery {
     /// Also say the replies there.
@@ -91,10 +92,13 @@ enum Deliver {
 /// What a command answered.
 #[derive(Debug, Serialize, ToSchema)]
 struct CommandAnswer {
+    /// What the command answered.
     replies: Vec<CommandReply>,
     /// From the question to the answer, waiting included.
     #[schema(example = "0.004s")]
     duration: String,
+    /// Names the call; events and logs write `http:` before it.
+    #[schema(example = "0123456789ab/100 7377a0450aade9f0047481e7d83c1862")]
     invocation_id: String,
     /// `answered`; `usage`, `refused` or `unavailable` where the command says so; `duplicate` where this is what a call with
     /// the same Idempotency-Key was answered before.
@@ -102,6 +106,7 @@ struct CommandAnswer {
     outcome: &'static str,
     /// Replies that are on their way to the chat.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1)]
     delivered: Option<usize>,
     /// What would change, in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,6 +118,8 @@ struct CommandReply {
     /// `answer` is meant for the chatter, `say` for all, and `action` is a /me.
     #[schema(example = "answer")]
     kind: &'static str,
+    /// As it would be said in chat.
+    #[schema(example = "rolled 4")]
     text: String,
 }
 

@@ -36,8 +36,10 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 /// A key, without its secret.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Key {
+    /// The 12 digits after `twk_`.
     #[schema(example = "0123456789ab")]
     pub id: String,
+    /// What it is for.
     #[schema(example = "the shop's site")]
     pub name: String,
     /// `operator`, or `channel:` and a channel's id.
@@ -47,18 +49,20 @@ pub struct Key {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "moderator")]
     pub role: Option<String>,
+    /// When it was made.
     #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
     pub created_at: String,
     /// Absent where it does not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2027-11-24T12:00:00Z")]
     pub expires_at: Option<String>,
+    /// Absent where it was not revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
     pub revoked_at: Option<String>,
     /// To the minute; absent where it was never used.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
     pub last_used_at: Option<String>,
 }
 
@@ -67,16 +71,17 @@ pub struct Key {
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     /// What it is for.
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(min_length = 1, max_length = 64, example = "the portal")]
     pub name: String,
     /// `operator`, or `channel:` and a channel's id.
     #[schema(min_items = 1, max_items = 32, example = json!(["channel:100"]))]
     pub scopes: Vec<String>,
     /// What chatters count as who call commands under this key: `everyone`, `subscriber`, `vip` or `moderator`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "moderator")]
     pub role: Option<String>,
     /// In the future, in UTC; absent for a key that does not expire.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2027-11-24T12:00:00Z")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
 }

@@ -51,15 +51,18 @@ struct LogLine {
     #[schema(example = "info")]
     level: &'static str,
     /// Without line breaks; what cannot be seen is escaped.
+    #[schema(example = "rolled 4")]
     text: String,
 }
 
 /// Lines that a module logged, the oldest first.
 #[derive(Debug, Serialize, ToSchema)]
 struct LogLines {
+    /// The lines of this page.
     items: Vec<LogLine>,
     /// Asks for the next page; absent where there is none yet.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "1790000000.7")]
     next_cursor: Option<String>,
     /// Asks for what is logged after these lines, whenever that is.
     #[schema(example = "1790000000.7")]

@@ -23,6 +23,7 @@ use crate::setup::powers::Powers;
 use crate::telemetry::HostEvent;
 
 mod change;
+mod kinds;
 mod refusal;
 mod shape;
 mod upload;

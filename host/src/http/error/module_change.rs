@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 
 use super::WrongValue;
+use crate::http::body::sentence;
 use crate::setup::module_change::{ModuleChangeError, Problem};
 
 pub(super) fn status(error: &ModuleChangeError) -> StatusCode {
@@ -40,6 +41,24 @@ pub(super) fn code(error: &ModuleChangeError) -> &'static str {
         ModuleChangeError::WordTaken { .. } => "word_taken",
         ModuleChangeError::Unknown(_) => "unknown_setting",
         ModuleChangeError::Invalid(_) => "invalid_setting",
+    }
+}
+
+/// Without our names at the start of a sentence, where they would look like words.
+pub(super) fn detail(error: &ModuleChangeError) -> String {
+    match error {
+        ModuleChangeError::UnknownModule => "There is no such module, or every version of it is withdrawn.".to_owned(),
+        ModuleChangeError::AlwaysOn(name) => format!("The module {name} is always on."),
+        ModuleChangeError::WordTaken { word, module, other } => format!(
+            "The module {module} would answer to {word}, which calls {other} here: give one of the two commands other words, \
+             in its aliases."
+        ),
+        ModuleChangeError::Unknown(_) | ModuleChangeError::Invalid(_) => {
+            let wrong = list_wrong(error);
+            let lines: Vec<String> = wrong.iter().map(|wrong| format!("{} {}", wrong.field, wrong.detail)).collect();
+            format!("Not as the module has it: {}.", lines.join("; "))
+        }
+        _ => sentence(error),
     }
 }
 

@@ -18,11 +18,13 @@ use crate::setup::upgrade::Waiting;
 /// How a module stands in a channel.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ChannelModuleState {
+    /// The module's name.
     #[schema(example = "dice")]
     name: String,
     /// `bundled`, `configured` or `uploaded`.
     #[schema(example = "uploaded")]
     source: &'static str,
+    /// Whether it is switched on here.
     enabled: bool,
     /// `latest`, or the version that the channel stays on.
     #[schema(example = "latest")]
@@ -44,6 +46,7 @@ pub(super) struct ChannelModuleState {
 /// A version that asks for more than was accepted.
 #[derive(Debug, Serialize, ToSchema)]
 struct WaitingVersion {
+    /// What to `accept`.
     #[schema(example = "2.0.0")]
     version: String,
     /// In words.
@@ -55,11 +58,13 @@ struct WaitingVersion {
 #[derive(Debug, Serialize, ToSchema)]
 struct Blown {
     /// Of the version that broke.
+    #[schema(example = "5053e528b77817de55337db1bf2ed3d01845246644d2d39654006cae016e176f")]
     digest: String,
     /// When it comes back by itself; null where somebody has to enable it.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
     until: Option<String>,
     /// In a row.
+    #[schema(example = 1)]
     times: u32,
 }
 
@@ -68,27 +73,36 @@ struct Blown {
 pub(super) struct ChannelModule {
     #[serde(flatten)]
     state: ChannelModuleState,
+    /// What it may do here.
     grants: ModuleGrants,
     /// What the version that would run asks for and has no grant of.
     #[schema(example = json!(["storage"]))]
     missing_grants: Vec<&'static str>,
     /// Those that were set.
+    #[schema(example = json!({ "sides": "20" }))]
     settings: BTreeMap<String, String>,
     /// Its secret settings, and whether each was entered.
+    #[schema(example = json!({ "token": true }))]
     secrets: BTreeMap<String, bool>,
     /// What was set of its commands, by name.
     commands: BTreeMap<String, CommandTerms>,
     storage: StorageUse,
     /// Of all that is set up in the channel: the ETag.
+    #[schema(example = 7)]
     revision: u64,
 }
 
 /// What the module keeps in this channel, all versions together.
 #[derive(Debug, Serialize, ToSchema)]
 struct StorageUse {
+    /// Keys and values together.
+    #[schema(example = 12)]
     bytes: u64,
+    /// How many there are.
+    #[schema(example = 1)]
     keys: u64,
     /// The version that wrote last; null where none has.
+    #[schema(example = "1.2.0")]
     written_by: Option<String>,
 }
 

@@ -33,6 +33,7 @@ pub(super) struct WantedModule {
     accept: Option<String>,
     /// By key; checked against the module's own declaration.
     #[serde(default)]
+    #[schema(example = json!({ "sides": "20" }))]
     settings: BTreeMap<String, String>,
     /// By key; null forgets it. Those that are not named stay.
     #[serde(default)]
@@ -47,6 +48,7 @@ pub(super) struct WantedModule {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ModuleGrants {
+    /// By name.
     #[schema(example = json!(["storage"]))]
     capabilities: Vec<String>,
     /// Of those that the module declares.
@@ -65,6 +67,7 @@ pub(super) struct ModuleGrants {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ModuleCaps {
+    /// In one call.
     #[serde(default = "nothing")]
     #[schema(example = "10")]
     per_invocation: Option<String>,

@@ -16,6 +16,7 @@ pub(super) struct Change {
     /// In kebab-case, as in the audit.
     #[schema(example = "save-entry")]
     kind: &'static str,
+    /// For people; it may change.
     #[schema(example = "writes 1 bytes to count")]
     text: String,
     /// What is in it depends on the kind.

@@ -15,7 +15,7 @@ pub(super) const BUSY_FOR: Duration = Duration::from_secs(5);
 pub(super) fn refuse_component(error: &CompileError) -> ApiError {
     let is_hosts_fault = |error: &InvokeError| error.blame() == Blame::Host;
     match error {
-        CompileError::TooLarge(_) => ApiError::TooLarge,
+        CompileError::TooLarge(mebibytes) => ApiError::TooLarge(*mebibytes << 20),
         CompileError::Busy | CompileError::Run(InvokeError::Busy) => ApiError::Busy(BUSY_FOR),
         CompileError::Run(fault) if is_hosts_fault(fault) => fail(error),
         CompileError::Host(_) => fail(error),

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::kinds::{Class, Granter, Source};
 use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::manifest::{Capability, Command, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
+use crate::domain::manifest::{Capability, Command, Manifest, Setting, SettingKind};
 use crate::domain::version::{Canary, UploadedVersion};
 use crate::http::principal::Principal;
 use crate::http::timestamp::write_timestamp;
@@ -14,39 +15,13 @@ use crate::setup::catalogue::Listed;
 use crate::setup::powers::Powers;
 use crate::setup::span::show_span;
 
-/// How much a module may be and use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Class {
-    #[default]
-    Small,
-    Large,
-}
-
-/// Where a module came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Source {
-    Bundled,
-    Configured,
-    Uploaded,
-}
-
-/// Who grants a capability.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Granter {
-    Creator,
-    Operator,
-    /// It needs no grant.
-    Nobody,
-}
-
 /// A module, in a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ModuleSummary {
+    /// The module's name.
     #[schema(example = "dice")]
     name: String,
+    /// Where it came from.
     source: Source,
     /// The id of the key that the name belongs to; absent where it came with the host or over the command line.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,15 +32,20 @@ pub(super) struct ModuleSummary {
     #[schema(example = "1.2.0")]
     latest: Option<String>,
     /// How many there are, withdrawn ones included.
+    #[schema(example = 2)]
     versions: usize,
+    /// What the latest version says of itself.
+    #[schema(example = "rolls dice")]
     summary: String,
 }
 
 /// A module, and its versions.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ModuleDetail {
+    /// The module's name.
     #[schema(example = "dice")]
     name: String,
+    /// Where it came from.
     source: Source,
     /// The id of the key that the name belongs to; absent where it came with the host or over the command line.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,12 +61,14 @@ pub(super) struct ModuleDetail {
     /// Ascending.
     versions: Vec<VersionSummary>,
     /// In how many channels.
+    #[schema(example = 3)]
     enabled_in: usize,
 }
 
 /// A version that is tried out.
 #[derive(Debug, Serialize, ToSchema)]
 struct CanaryDetail {
+    /// Which it is.
     #[schema(example = "1.3.0")]
     version: String,
     /// The ids of the channels that have it, of those that the caller may act in.
@@ -97,12 +79,16 @@ struct CanaryDetail {
 /// A version, in a list.
 #[derive(Debug, Serialize, ToSchema)]
 struct VersionSummary {
+    /// A semantic version.
     #[schema(example = "1.2.0")]
     version: String,
     /// SHA-256 of the component, in hexadecimal digits.
+    #[schema(example = "5053e528b77817de55337db1bf2ed3d01845246644d2d39654006cae016e176f")]
     digest: String,
+    /// How much it may be and use.
     class: Class,
     /// Of the component.
+    #[schema(example = 50459)]
     bytes: u64,
     #[serde(flatten)]
     life: Life,
@@ -111,6 +97,7 @@ struct VersionSummary {
 /// What became of a version; empty for one that came with the host.
 #[derive(Debug, Default, Serialize, ToSchema)]
 struct Life {
+    /// Absent where it came with the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
     uploaded_at: Option<String>,
@@ -120,27 +107,38 @@ struct Life {
     uploaded_by: Option<String>,
     /// Absent where it is on the air.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
     withdrawn_at: Option<String>,
 }
 
 /// A version: what it offers, and what it asks for.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct VersionDetail {
+    /// The module's name.
     #[schema(example = "dice")]
     name: String,
+    /// A semantic version.
     #[schema(example = "1.2.0")]
     version: String,
     /// SHA-256 of the component, in hexadecimal digits.
+    #[schema(example = "5053e528b77817de55337db1bf2ed3d01845246644d2d39654006cae016e176f")]
     digest: String,
+    /// How much it may be and use.
     class: Class,
     /// Of the component.
+    #[schema(example = 50459)]
     bytes: u64,
+    /// What it does, in its own words.
+    #[schema(example = "rolls dice")]
     summary: String,
+    /// What it answers to.
     commands: Vec<CommandDetail>,
+    /// What a channel may set.
     settings: Vec<SettingDetail>,
+    /// What it imports.
     capabilities: Vec<CapabilityDetail>,
     /// Names of web hosts that it wants to ask.
+    #[schema(example = json!(["api.example.com"]))]
     http_hosts: Vec<String>,
     #[serde(flatten)]
     life: Life,
@@ -149,13 +147,19 @@ pub(super) struct VersionDetail {
 /// A command that a module declares.
 #[derive(Debug, Serialize, ToSchema)]
 struct CommandDetail {
+    /// The word that calls it.
     #[schema(example = "roll")]
     name: String,
+    /// Other words that call it.
+    #[schema(example = json!(["dice"]))]
     aliases: Vec<String>,
     /// The arguments, as help shows them.
     #[schema(example = "[sides]")]
     usage: String,
+    /// What it does.
+    #[schema(example = "rolls a die")]
     summary: String,
+    /// Who may use it: `everyone`, `subscriber`, `vip`, `moderator` or `broadcaster`.
     #[schema(example = "everyone")]
     role: String,
     /// Between two uses in a channel.
@@ -169,59 +173,42 @@ struct CommandDetail {
 /// A setting that a module declares.
 #[derive(Debug, Serialize, ToSchema)]
 struct SettingDetail {
+    /// Its name.
     #[schema(example = "sides")]
     key: String,
+    /// What it is for.
+    #[schema(example = "sides of a die")]
     summary: String,
     /// `text`, `integer`, `number`, `boolean`, `choice`, `duration`, `chatter`, `secret`, or one of a later contract.
     #[schema(example = "integer")]
     kind: String,
     /// Of an `integer`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 2)]
     least: Option<i64>,
     /// Of an `integer`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 100)]
     most: Option<i64>,
     /// Of a `choice`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!(["red", "blue"]))]
     choices: Option<Vec<String>>,
+    /// The value where none is set.
+    #[schema(example = "6")]
     default: String,
 }
 
 /// A capability that a module requests.
 #[derive(Debug, Serialize, ToSchema)]
 struct CapabilityDetail {
+    /// Its name in the contract.
     #[schema(example = "storage")]
     name: String,
+    /// Whether somebody has to grant it in a channel.
     needs_grant: bool,
+    /// Who may.
     granted_by: Granter,
-}
-
-impl From<Class> for SizeClass {
-    fn from(class: Class) -> SizeClass {
-        match class {
-            Class::Small => SizeClass::Small,
-            Class::Large => SizeClass::Large,
-        }
-    }
-}
-
-impl From<SizeClass> for Class {
-    fn from(size: SizeClass) -> Class {
-        match size {
-            SizeClass::Small => Class::Small,
-            SizeClass::Large => Class::Large,
-        }
-    }
-}
-
-impl From<ModuleSource> for Source {
-    fn from(source: ModuleSource) -> Source {
-        match source {
-            ModuleSource::Bundled => Source::Bundled,
-            ModuleSource::Configured => Source::Configured,
-            ModuleSource::Uploaded => Source::Uploaded,
-        }
-    }
 }
 
 impl ModuleSummary {

@@ -172,11 +172,11 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
 /// Counted as it arrives, and by what its head promises.
 async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
     if body.size_hint().lower() > limit as u64 {
-        return Err(ApiError::TooLarge);
+        return Err(ApiError::TooLarge(limit));
     }
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes().into()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge),
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge(limit)),
         Err(_) => Err(ApiError::InvalidBody("The body ended early.".to_owned())),
     }
 }

@@ -3,11 +3,10 @@
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::shape::Class;
+use super::kinds::Class;
 
 /// How a component is uploaded.
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct UploadQuery {
     /// `large` is for components with a JavaScript or Python runtime.
@@ -22,7 +21,6 @@ pub(super) struct UploadQuery {
 
 /// How something is withdrawn.
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ForceQuery {
     /// Even while channels run it; for the operator.
@@ -44,6 +42,7 @@ pub(super) struct RollbackWish {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewCanary {
+    /// Which to try out.
     #[schema(example = "1.3.0")]
     pub(super) version: String,
     /// The ids of the channels that are to have it.

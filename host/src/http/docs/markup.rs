@@ -1,0 +1,60 @@
+//! Pieces of HTML. Whatever is a text of the document is escaped here.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+pub(super) fn line(page: &mut String, html: &str) {
+    writeln!(page, "{html}").expect("a String takes all");
+}
+
+/// Nothing where there is no text.
+pub(super) fn add(page: &mut String, element: &str, text: &Value) {
+    let Some(text) = text.as_str() else { return };
+    for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
+        match paragraph.strip_prefix("- ") {
+            Some(items) => {
+                let items = items.split("\n- ").map(|item| format!("<li>{}</li>\n", prose(item)));
+                line(page, &format!("<ul>\n{}</ul>", items.collect::<String>()));
+            }
+            None => line(page, &format!("<{element}>{}</{element}>", prose(paragraph))),
+        }
+    }
+}
+
+/// Nothing where there are no rows.
+pub(super) fn add_table(page: &mut String, head: [&str; 3], rows: impl Iterator<Item = [String; 3]>) {
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
+        return;
+    }
+    let [a, b, c] = head;
+    line(page, &format!("<table>\n<tr><th>{a}</th><th>{b}</th><th>{c}</th></tr>"));
+    for [a, b, c] in rows {
+        line(page, &format!("<tr><td>{a}</td><td>{b}</td><td>{c}</td></tr>"));
+    }
+    page.push_str("</table>\n");
+}
+
+/// What stands between `backticks` is code.
+pub(super) fn prose(text: &str) -> String {
+    let pieces = text.split('`').enumerate();
+    let pieces = pieces.map(|(number, piece)| match number % 2 {
+        0 => escape(piece),
+        _ => format!("<code>{}</code>", escape(piece)),
+    });
+    pieces.collect()
+}
+
+/// A name, which may be broken where a phone is narrow, but not within its words.
+pub(super) fn code(name: &str) -> String {
+    format!("<code>{}</code>", escape(name).replace('_', "_<wbr>"))
+}
+
+pub(super) fn anchor(name: &str) -> String {
+    name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '-' }).collect()
+}
+
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
