@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::Answer;
+use crate::http::harness::Answer;
 
 /// Pages of their own: the document and the metrics have files of their own, and other tests look at the rest.
 const LONG: [&str; 4] = ["GET /api/docs", "GET /api/docs.css", "GET /api/v1/openapi.json", "GET /metrics"];
