@@ -1,11 +1,13 @@
 //! Builds the bundled modules, one for each folder here that holds a crate, and lists them for `lib.rs`.
+//!
+//! A crate whose manifest says `bundled = false` is left out: its author uploads it.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
-use twitchy_build::script::{GuestCrate, build_into_out_dir};
+use twitchy_build::script::{GuestCrate, build_into_out_dir, is_bundled};
 
 fn main() -> ExitCode {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -18,10 +20,12 @@ fn main() -> ExitCode {
     build_into_out_dir(here.parent().expect("this crate lies in its workspace's folder"), &crates)
 }
 
-/// The folders that hold a crate, by name.
+/// The folders that hold a crate to be bundled, by name.
 fn list_crates(here: &Path) -> Vec<String> {
     let entries = fs::read_dir(here).expect("cargo runs this in the folder of the crate");
-    let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.join("Cargo.toml").exists());
+    let has_bundled =
+        |folder: &PathBuf| fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|manifest| is_bundled(&manifest));
+    let folders = entries.flatten().map(|entry| entry.path()).filter(has_bundled);
     let mut names: Vec<String> =
         folders.filter_map(|path| path.file_name().and_then(OsStr::to_str).map(str::to_owned)).collect();
     names.sort();

@@ -1,5 +1,5 @@
 //! The modules that come with the host, as components. Each is a guest crate in a folder of its own here; a
-//! new folder is a new module.
+//! new folder is a new module, unless its manifest says `bundled = false` (build.rs).
 
 /// A bundled module.
 #[derive(Debug, Clone, Copy)]

@@ -32,6 +32,14 @@ pub fn build_into_out_dir(workspace: &Path, crates: &[GuestCrate]) -> ExitCode {
     }
 }
 
+/// Whether the crate with this manifest belongs into the host: not where the line `bundled = false` stands below
+/// `[package.metadata.twitchy]`. Its author uploads that one; a host that has it built in would keep the name.
+pub fn is_bundled(manifest: &str) -> bool {
+    // cargo leaves this table to others.
+    let own = manifest.lines().map(str::trim).skip_while(|line| *line != "[package.metadata.twitchy]").skip(1);
+    !own.take_while(|line| !line.starts_with('[')).any(|line| line == "bundled = false")
+}
+
 fn try_build(workspace: &Path, crates: &[GuestCrate]) -> Result<()> {
     let own =
         ["Cargo.toml", "Cargo.lock", "guest-sdk/Cargo.toml", "guest-sdk/src", "wit"].map(|path| workspace.join(path));
@@ -66,4 +74,17 @@ fn tell(line: &str) {
 /// of a workspace share what they compile.
 fn outer_target_folder(out_dir: &Path) -> &Path {
     out_dir.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists()).unwrap_or(out_dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crate_is_bundled_unless_its_manifest_says_otherwise() {
+        assert!(is_bundled("[package]\nname = \"hug-module\"\n"));
+        assert!(!is_bundled("[package]\n\n[package.metadata.twitchy]\nbundled = false\n"));
+        assert!(is_bundled("[package.metadata.twitchy]\nbundled = true\n"));
+        assert!(is_bundled("[package.metadata.twitchy]\n[package.metadata.other]\nbundled = false\n"));
+    }
 }

@@ -29,10 +29,13 @@ const TOP_LEVEL: [&str; 21] = [
 
 /// What is there without being kept.
 const NOT_KEPT: [&str; 2] = [".git", "target"];
+/// What an author made with twitchy-build, as the README says.
+const COMPONENT: &str = ".wasm";
 
 /// The names at the top of the repository that do not belong there.
 pub(super) fn list_strangers(names: impl Iterator<Item = String>) -> Vec<String> {
-    names.filter(|name| !TOP_LEVEL.contains(&name.as_str()) && !NOT_KEPT.contains(&name.as_str())).collect()
+    let is_known = |name: &str| TOP_LEVEL.contains(&name) || NOT_KEPT.contains(&name) || name.ends_with(COMPONENT);
+    names.filter(|name| !is_known(name)).collect()
 }
 
 /// A file that holds the `mod` list of a folder says first what is in it.
@@ -64,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_stranger_at_the_top_is_found() {
-        let names = ["host", "scripts", "target", "notes.md"].map(str::to_owned).into_iter();
+        let names = ["host", "scripts", "target", "notes.md", "hug-module.wasm"].map(str::to_owned).into_iter();
         assert_eq!(list_strangers(names), ["scripts", "notes.md"]);
     }
 
