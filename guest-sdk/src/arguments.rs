@@ -12,6 +12,7 @@ pub struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
+    /// Of words that are no command's: a test's, say. A command's are [`crate::Invocation::arguments`].
     pub fn new(words: &'a [String]) -> Self {
         Self { words }
     }
@@ -125,6 +126,7 @@ impl Argument for Duration {
 pub struct Amount(String);
 
 impl Amount {
+    /// As it was typed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -155,6 +157,7 @@ impl fmt::Display for Amount {
 pub struct Mention(String);
 
 impl Mention {
+    /// The login.
     pub fn as_str(&self) -> &str {
         &self.0
     }

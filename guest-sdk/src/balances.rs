@@ -1,4 +1,17 @@
-//! Capability `balances`: what chatters own.
+//! Capability `balances`: what chatters own. It only reads: [`crate::payments`] and [`crate::treasury`] move.
+//!
+//! The creator of a channel grants it. A chatter is named by login, or by [`crate::Chatter::reference`]. The channel's own
+//! currency comes first, and is there even when it is 0.
+//!
+//! ```no_run
+//! use twitchy_sdk::{CommandError, Invocation, Replies, answer, balances};
+//!
+//! fn tell_balance(invocation: &Invocation) -> Result<Replies, CommandError> {
+//!     let owned = balances::find(&invocation.chatter.reference())?;
+//!     let owned: Vec<String> = owned.iter().map(|it| format!("{} {}", it.amount, it.currency)).collect();
+//!     Ok(answer(format!("you have {}", owned.join(", "))))
+//! }
+//! ```
 
 use crate::CommandError;
 pub use crate::bindings::twitchy::command::balances::{Balance, BalanceError, Standing, find, top};

@@ -1,4 +1,13 @@
 //! Capability `clock`: the time. Needs no grant.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use twitchy_sdk::{Invocation, clock};
+//!
+//! fn is_late(invocation: &Invocation) -> bool {
+//!     clock::now().duration_since(invocation.sent_at()).is_ok_and(|late| late > Duration::from_secs(1))
+//! }
+//! ```
 
 use std::time::{Duration, SystemTime};
 

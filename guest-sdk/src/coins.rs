@@ -1,4 +1,16 @@
 //! Capability `coins`: facts about a coin, from the operator's balance provider.
+//!
+//! The creator of a channel grants it. This host has no such provider yet: every answer is [`CoinError::Unavailable`], which
+//! `?` makes an apology in chat.
+//!
+//! ```no_run
+//! use twitchy_sdk::{CommandError, Replies, answer, coins};
+//!
+//! fn tell_price(symbol: &str) -> Result<Replies, CommandError> {
+//!     let price = coins::price(symbol)?;
+//!     Ok(answer(format!("one {} costs {} US dollars", price.symbol, price.in_usd)))
+//! }
+//! ```
 
 use crate::CommandError;
 pub use crate::bindings::twitchy::command::coins::{CoinError, CoinPrice, CoinSummary, price, summary};

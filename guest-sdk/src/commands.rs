@@ -1,3 +1,14 @@
 //! Capability `commands`: what may be typed here.
+//!
+//! The creator of a channel grants it. What the invoking chatter may not use is not listed.
+//!
+//! ```no_run
+//! use twitchy_sdk::{Invocation, Replies, answer, commands};
+//!
+//! fn list(invocation: &Invocation) -> Replies {
+//!     let names = commands::list_available().into_iter().map(|listing| format!("{}{}", invocation.prefix, listing.name));
+//!     answer(names.collect::<Vec<_>>().join(" "))
+//! }
+//! ```
 
 pub use crate::bindings::twitchy::command::commands::{Listing, find, list_available};

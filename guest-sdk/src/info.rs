@@ -21,25 +21,28 @@ impl ModuleInfo {
         }
     }
 
+    /// A word that chatters may type. A module has one or more; [`crate::Invocation::command`] says which was called.
     #[must_use]
     pub fn command(mut self, command: CommandInfo) -> Self {
         self.commands.push(command);
         self
     }
 
+    /// A call every so often. No host calls timers yet: a module that declares one is refused at its upload.
     #[must_use]
     pub fn timer(mut self, timer: TimerInfo) -> Self {
         self.timers.push(timer);
         self
     }
 
+    /// Something that a creator may change for their channel.
     #[must_use]
     pub fn setting(mut self, setting: SettingInfo) -> Self {
         self.settings.push(setting);
         self
     }
 
-    /// A host that [`crate::http`] shall reach: "api.example.com".
+    /// A host that [`crate::http`] shall reach: "api.example.com". An operator has to grant it.
     #[must_use]
     pub fn http_host(mut self, host: &str) -> Self {
         self.http_hosts.push(host.to_owned());
@@ -140,10 +143,12 @@ impl TimerInfo {
 
 /// A setting that a creator may change for their channel; the module reads it with [`crate::Invocation::setting`].
 impl SettingInfo {
+    /// Any text on one line.
     pub fn text(key: &str, default: &str, summary: &str) -> Self {
         Self::of_kind(SettingKind::Text, key, default.to_owned(), summary)
     }
 
+    /// A whole number from `least` to `most`.
     pub fn integer(key: &str, least: i64, most: i64, default: i64, summary: &str) -> Self {
         Self::of_kind(SettingKind::Integer(Range { least, most }), key, default.to_string(), summary)
     }
@@ -153,15 +158,18 @@ impl SettingInfo {
         Self::of_kind(SettingKind::Number, key, default.to_owned(), summary)
     }
 
+    /// On or off.
     pub fn boolean(key: &str, default: bool, summary: &str) -> Self {
         Self::of_kind(SettingKind::Boolean, key, default.to_string(), summary)
     }
 
+    /// One of `choices`.
     pub fn choice(key: &str, choices: &[&str], default: &str, summary: &str) -> Self {
         let choices = choices.iter().map(|&choice| choice.to_owned()).collect();
         Self::of_kind(SettingKind::Choice(choices), key, default.to_owned(), summary)
     }
 
+    /// A span of time, such as "90s"; whole seconds.
     pub fn duration(key: &str, default: Duration, summary: &str) -> Self {
         Self::of_kind(SettingKind::Duration, key, spans::show_span(default), summary)
     }

@@ -34,14 +34,21 @@
 //! # fn main() { assert_eq!(hug("bob", 2), "hugs bob, hug number 2 of this channel"); }
 //! ```
 //!
-//! Its manifest says `[lib] crate-type = ["cdylib", "rlib"]`: the first is the module, the second its tests.
+//! Its manifest says `[lib] crate-type = ["cdylib", "rlib"]`: the first is the module, the second its tests. The README's
+//! "Your first command" and "Modules over HTTP" take it from here to a channel.
 //!
 //! # Capabilities
 //!
-//! Each of the modules [`balances`], [`channels`], [`chatters`], [`clock`], [`coins`], [`commands`], [`http`], [`log`],
-//! [`payments`], [`random`], [`settings`], [`storage`], [`streams`], [`treasury`] and [`words`] is one capability. Using
-//! one requests it: it then stands among the component's imports, and somebody has to grant it (not [`clock`], [`log`] and
-//! [`random`]) before the module runs in a channel. What is not used is not requested.
+//! A capability is a module of this crate that reaches out of the sandbox. Using one requests it: it then stands among what
+//! the component imports, and has to be granted before the command runs in a channel. What is not used is not requested.
+//!
+//! | granted by | |
+//! |---|---|
+//! | nobody: always there | [`clock`], [`log`], [`random`] |
+//! | the creator of the channel | [`balances`], [`chatters`], [`coins`], [`commands`], [`payments`], [`storage`], [`streams`], [`words`] |
+//! | the operator of the host | [`channels`], [`http`], [`settings`], [`treasury`] |
+//!
+//! A chatter's name and role, the words typed and the module's own settings are in the [`Invocation`] and need none.
 //!
 //! # One call is one transaction
 //!
@@ -91,14 +98,17 @@ pub use bindings::twitchy::command::types::{
 pub use reply::{Replies, action, answer, say};
 
 /// What an author implements, once a component; [`export!`] makes it the component's.
+///
+/// The type holds nothing: it is a name for the two functions. What is to outlive a call goes into [`storage`].
 pub trait Module {
-    /// What this module offers. No capability answers here, except `log`.
+    /// What this module offers. Asked once, at the upload; no capability answers then, except [`log`].
     fn info() -> ModuleInfo;
 
-    /// Answers one call of one of its commands: which, is `invocation.command`.
+    /// Answers one call of one of its commands: `invocation.command` says which. An alias never stands there.
     ///
     /// # Errors
-    /// A sentence for the chatter; nothing that the call changed is kept then.
+    /// A sentence for the chatter, such as [`CommandError::refused`] makes; the errors of arguments and of most capabilities become
+    /// one by `?`. Nothing that the call changed is kept then.
     fn respond(invocation: &Invocation) -> Result<Replies, CommandError>;
 }
 

@@ -1,4 +1,19 @@
-//! Capability `payments`: moves the channel's own currency of whoever called.
+//! Capability `payments`: moves the channel's own currency of whoever called, and of nobody else.
+//!
+//! The creator of a channel grants it, and sets its caps: the most for one call, for one chatter in a day, and for a day. An
+//! upload moves nothing until they are set. Whoever is paid has to be named in the message, or be the one it replies to.
+//!
+//! ```no_run
+//! use twitchy_sdk::{Amount, CommandError, Invocation, Mention, Replies, answer, payments};
+//!
+//! fn give(invocation: &Invocation) -> Result<Replies, CommandError> {
+//!     let mut arguments = invocation.arguments();
+//!     let (whom, amount): (Mention, Amount) = (arguments.required("chatter")?, arguments.required("amount")?);
+//!     arguments.end()?;
+//!     let left = payments::transfer(&whom, &amount)?;
+//!     Ok(answer(format!("{whom} has it; you have {left} left")))
+//! }
+//! ```
 
 use crate::bindings::twitchy::command::payments;
 pub use crate::bindings::twitchy::command::types::PaymentError;

@@ -1,4 +1,11 @@
 //! Capability `random`: randomness that a replay can repeat. Needs no grant.
+//!
+//! ```no_run
+//! use twitchy_sdk::random;
+//!
+//! let pips = 1 + random::number(6);
+//! let side = random::choose(&["heads", "tails"]);
+//! ```
 
 pub use crate::bindings::twitchy::command::random::number;
 

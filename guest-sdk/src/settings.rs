@@ -1,5 +1,22 @@
-//! Capability `settings`: the channel's own set-up. A module reads its *own* settings without it, by
-//! [`crate::Invocation::setting`].
+//! Capability `settings`: the channel's own set-up: its prefix, its modules, and what is set for each of them.
+//!
+//! The operator grants it. For its *own* settings a module needs no capability: it declares them with
+//! [`crate::ModuleInfo::setting`], and reads them with [`crate::Invocation::setting`]. The host checks the role of the chatter
+//! who called again on every change.
+//!
+//! ```no_run
+//! use twitchy_sdk::settings::{self, SettingsError};
+//! use twitchy_sdk::{CommandError, Replies, answer};
+//!
+//! fn change_prefix(prefix: &str) -> Result<Replies, CommandError> {
+//!     match settings::set_prefix(prefix) {
+//!         Ok(()) => Ok(answer(format!("commands begin with {prefix} now"))),
+//!         Err(SettingsError::InvalidValue(valid)) => Err(CommandError::usage(format!("it should be {valid}"))),
+//!         Err(SettingsError::NotAllowed(who)) => Err(CommandError::refused(who)),
+//!         Err(error) => Err(CommandError::unavailable(error.to_string())),
+//!     }
+//! }
+//! ```
 
 use std::time::{Duration, SystemTime};
 

@@ -1,5 +1,20 @@
 //! Capability `storage`: a private key-value store, this module's in this channel.
 //!
+//! The creator of a channel grants it. A key is 1 to 256 bytes of visible text, a value at most 64 KiB. All of it together may
+//! be 256 KiB and 1,000 keys, unless the operator says otherwise.
+//!
+//! ```no_run
+//! use twitchy_sdk::{CommandError, Invocation, Replies, answer, storage};
+//!
+//! fn count_hugs(invocation: &Invocation) -> Result<Replies, CommandError> {
+//!     let own = storage::add(&format!("hugs/{}", invocation.chatter.id), 1)?;
+//!     storage::save("last", &invocation.chatter.login)?;
+//!     Ok(answer(format!("that was your hug number {own}")))
+//! }
+//! ```
+//!
+//! # When a new version stores something else
+//!
 //! All versions of a module share it, and any of them may be the next to run here: a channel may go back to an older one.
 //! So read what older versions wrote, keep what you do not know, and where a shape changes put its number into the keys
 //! (`2/score/...`). [`written_by`] says whether there is anything to bring over:
@@ -19,6 +34,8 @@ pub use crate::bindings::twitchy::command::storage::{
     Entry, StorageError, add, delete, list_entries, list_keys, load, written_by,
 };
 
+/// Keeps the value under the key, instead of what was there.
+///
 /// # Errors
 /// Where the key or the value cannot be kept.
 pub fn save(key: &str, value: impl AsRef<[u8]>) -> Result<(), StorageError> {

@@ -1,4 +1,18 @@
 //! Capability `streams`: the channel's live stream.
+//!
+//! The creator of a channel grants it. This host does not watch streams yet: every answer is [`StreamError::Unavailable`], which
+//! `?` makes an apology in chat.
+//!
+//! ```no_run
+//! use twitchy_sdk::{CommandError, Replies, answer, streams};
+//!
+//! fn tell_title() -> Result<Replies, CommandError> {
+//!     Ok(answer(match streams::find_current()? {
+//!         Some(stream) => stream.title,
+//!         None => "nobody is streaming".to_owned(),
+//!     }))
+//! }
+//! ```
 
 use std::time::SystemTime;
 
@@ -6,7 +20,7 @@ use crate::bindings::twitchy::command::streams;
 pub use crate::bindings::twitchy::command::streams::{LiveStream, StreamError};
 use crate::{CommandError, clock};
 
-/// None while the channel is offline.
+/// The stream that is running; none while the channel is offline.
 ///
 /// # Errors
 /// Where the host does not know.
@@ -15,6 +29,7 @@ pub fn find_current() -> Result<Option<LiveStream>, StreamError> {
 }
 
 impl LiveStream {
+    /// When it began.
     pub fn started_at(&self) -> SystemTime {
         clock::from_millis(self.started_at)
     }

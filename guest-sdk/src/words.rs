@@ -1,4 +1,19 @@
-//! Capability `words`: command words that this module adds to the channel.
+//! Capability `words`: command words that this module adds to the channel, such as a creator's own text commands.
+//!
+//! The creator of a channel grants it. The next call of such a word has it as its `command`. The chatter who called has to be
+//! allowed to change the channel's set-up.
+//!
+//! ```no_run
+//! use twitchy_sdk::{CommandError, CommandInfo, Invocation, Replies, answer, storage, words};
+//!
+//! fn add(invocation: &Invocation) -> Result<Replies, CommandError> {
+//!     let mut arguments = invocation.arguments();
+//!     let word: String = arguments.required("word")?;
+//!     words::claim(CommandInfo::new(&word, "says a text of this channel"))?;
+//!     storage::save(&format!("text/{word}"), arguments.rest("text")?)?;
+//!     Ok(answer(format!("{}{word} is a command now", invocation.prefix)))
+//! }
+//! ```
 
 use crate::bindings::twitchy::command::words;
 pub use crate::bindings::twitchy::command::words::{Word, WordError, list_claimed, release};
