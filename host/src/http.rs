@@ -25,14 +25,14 @@ pub mod address;
 pub mod api;
 pub mod body;
 mod docs;
-mod document;
 pub mod entropy;
 pub mod error;
 mod gate;
 pub mod health;
 pub mod idempotency;
 pub mod key;
-pub mod page;
+mod openapi;
+pub mod paging;
 pub mod precondition;
 pub mod principal;
 mod query;
@@ -77,7 +77,7 @@ pub struct Api {
     gate: gate::Gate,
     running: idempotency::Running,
     uploads: api::modules::Uploads,
-    document: OnceLock<document::Served>,
+    document: OnceLock<openapi::Served>,
     readings: Readings,
     listeners: api::events::Listeners,
     begun: SystemTime,

@@ -12,8 +12,8 @@ use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn};
 
 use super::Api;
-use super::document::{in_place, list_operations, method_name};
 use super::error::ApiError;
+use super::openapi::{in_place, list_operations, method_name};
 
 /// Characters of a stranger's text that is shown to them.
 const SHOWN: usize = 50;

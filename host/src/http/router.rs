@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::key::{PREFIX, write_hex};
-use super::{Api, api, docs, document, gate, health, query};
+use super::{Api, api, docs, gate, health, openapi, query};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -34,16 +34,16 @@ const ALWAYS: [(HeaderName, &str); 5] = [
 
 /// Everything that is served. Each request must carry its [`super::address::Peer`].
 pub fn build_router(api: Arc<Api>) -> Router {
-    let routes = OpenApiRouter::with_openapi(document::begin())
+    let routes = OpenApiRouter::with_openapi(openapi::begin())
         .routes(routes!(health::tell_health))
         .routes(routes!(health::tell_readiness))
-        .routes(routes!(document::show_document))
-        .routes(routes!(document::show_page))
+        .routes(routes!(openapi::show_document))
+        .routes(routes!(openapi::show_page))
         .routes(routes!(docs::show_style))
         .merge(api::routes(&api));
     let (router, mut document) = routes.split_for_parts();
     // A second router of the same API serves what the first one did.
-    api.document.get_or_init(|| document::complete(&mut document));
+    api.document.get_or_init(|| openapi::complete(&mut document));
     router
         .fallback(async || ApiError::UnknownPath)
         .layer(from_fn_with_state(api.clone(), query::check))

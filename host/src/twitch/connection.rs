@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::account::Phase;
 use super::command::{Command, pass_line};
 use super::event::{Heard, parse_line};
-use super::lines::Lines;
+use super::framing::Lines;
 use super::traffic::{MustReconnect, Traffic};
 use crate::domain::id::{ChatterId, Login};
 

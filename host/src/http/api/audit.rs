@@ -14,7 +14,7 @@ use crate::domain::principal::KeyId;
 use crate::http::Api;
 use crate::http::body::{Json, Query};
 use crate::http::error::ApiError;
-use crate::http::page::{Listed, Page, PageQuery};
+use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::principal::Principal;
 use crate::http::timestamp::{parse_timestamp, write_timestamp};
 

@@ -15,7 +15,7 @@ use crate::domain::role::Role;
 use crate::http::Api;
 use crate::http::body::{Json, Path};
 use crate::http::error::ApiError;
-use crate::http::page::{Listed, Page, PageQuery};
+use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::principal::Principal;
 use crate::setup::channel::{ChannelSetup, ModuleSetup};

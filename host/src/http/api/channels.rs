@@ -16,7 +16,7 @@ use crate::domain::role::Role;
 use crate::http::Api;
 use crate::http::body::{Json, Path};
 use crate::http::error::{ApiError, WrongValue};
-use crate::http::page::{Listed, Page, PageQuery};
+use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::principal::Principal;
 use crate::http::timestamp::{parse_timestamp, write_timestamp};

@@ -17,7 +17,7 @@ use crate::http::Api;
 use crate::http::body::{Json, Path};
 use crate::http::error::{ApiError, WrongValue};
 use crate::http::key::KeySecret;
-use crate::http::page::{Listed, Page, PageQuery};
+use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::principal::Principal;
 use crate::http::timestamp::{parse_timestamp, write_timestamp};
 use crate::store::api_keys::ApiKey;

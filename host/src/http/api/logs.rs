@@ -14,7 +14,7 @@ use crate::domain::id::{ChannelId, ModuleName};
 use crate::http::Api;
 use crate::http::body::{Json, Path, Query};
 use crate::http::error::ApiError;
-use crate::http::page::{Page, PageQuery};
+use crate::http::paging::{Page, PageQuery};
 use crate::http::principal::Principal;
 use crate::http::timestamp::write_timestamp;
 use crate::telemetry::lines::{Line, LinePage};

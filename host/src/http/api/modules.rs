@@ -15,7 +15,7 @@ use crate::http::Api;
 use crate::http::body::{Json, Path};
 use crate::http::error::ApiError;
 use crate::http::idempotency::answer_once;
-use crate::http::page::{Listed as Listing, Page, PageQuery};
+use crate::http::paging::{Listed as Listing, Page, PageQuery};
 use crate::http::precondition::etag;
 use crate::http::principal::Principal;
 use crate::setup::catalogue::Listed;
