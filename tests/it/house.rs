@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use source::{Finding, Source};
+use twitchy::domain::manifest::Capability;
+use twitchy::setup::powers::Powers;
 
 mod arrows;
 mod budgets;
@@ -50,6 +52,21 @@ fn nothing_strange_stands_at_the_top() {
     let entries = fs::read_dir(workspace()).expect("the workspace is a folder").flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     assert_eq!(layout::list_strangers(names), Vec::<String>::new());
+}
+
+#[test]
+fn the_sdk_tells_who_grants_each_capability() {
+    let page = fs::read_to_string(workspace().join("guest-sdk/src/lib.rs")).expect("sources are UTF-8");
+    for capability in Capability::ALL {
+        let who = match capability {
+            capability if !capability.needs_grant() => "nobody",
+            capability if Powers::Creator.may_grant(capability) => "the creator",
+            _ => "the operator",
+        };
+        let row = page.lines().find(|line| line.starts_with(&format!("//! | {who}")));
+        let is_told = row.is_some_and(|row| row.contains(&format!("[`{capability}`]")));
+        assert!(is_told, "{capability} is granted by {who}: say so in the table of guest-sdk/src/lib.rs");
+    }
 }
 
 /// Every Rust source and manifest of ours.
