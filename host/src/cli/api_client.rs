@@ -151,11 +151,12 @@ impl ApiClient {
         if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer)) }
     }
 
-    /// All pages of a list.
+    /// All pages of a list; `path` may have a query of its own.
     pub(super) async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
         let (mut items, mut cursor) = (Vec::new(), String::new());
+        let joint = if path.contains('?') { '&' } else { '?' };
         loop {
-            let page = self.ask(Question::new(Method::GET, format!("{path}?limit=100{cursor}"))).await?.body;
+            let page = self.ask(Question::new(Method::GET, format!("{path}{joint}limit=100{cursor}"))).await?.body;
             items.extend(page["items"].as_array().cloned().unwrap_or_default());
             match page["next_cursor"].as_str() {
                 // Ours need no escapes; what does would be another part of the request.
