@@ -228,7 +228,7 @@ fn is_plain(byte: u8) -> bool {
 
 /// What the host says is shown to a terminal, so without what moves its cursor.
 fn refusal(answer: &Answer, is_tls: bool) -> anyhow::Error {
-    let text = |key: &str| answer.body[key].as_str().map(|text| text.escape_debug().to_string());
+    let text = |key: &str| answer.body[key].as_str().map(escape);
     match (text("detail").or(text("title")), text("code")) {
         (Some(detail), Some(code)) => {
             anyhow::anyhow!("{detail} ({code}){}", list_errors(&answer.body["errors"])).context("the host refuses")
@@ -241,9 +241,18 @@ fn refusal(answer: &Answer, is_tls: bool) -> anyhow::Error {
     }
 }
 
+/// Quotes are prose here.
+fn escape(text: &str) -> String {
+    let show = |character: char| match character {
+        '\'' | '"' => String::from(character),
+        other => other.escape_debug().to_string(),
+    };
+    text.chars().map(show).collect()
+}
+
 /// All that is wrong, a line each.
 fn list_errors(errors: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().escape_debug().to_string();
+    let text = |value: &Value| escape(value.as_str().unwrap_or_default());
     let lines = errors.as_array().into_iter().flatten();
     lines.map(|error| format!("\n  {}: {}", text(&error["field"]), text(&error["detail"]))).collect()
 }
@@ -270,9 +279,9 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_the_hosts_words() {
-        let body = serde_json::json!({ "detail": "version 1.0.0 is there\u{1b}[2J", "code": "version_exists" });
+        let body = serde_json::json!({ "detail": "the host's 1.0.0 is there\u{1b}[2J", "code": "version_exists" });
         let answer = Answer { status: StatusCode::CONFLICT, etag: None, body };
-        let expected = r"the host refuses: version 1.0.0 is there\u{1b}[2J (version_exists)";
+        let expected = r"the host refuses: the host's 1.0.0 is there\u{1b}[2J (version_exists)";
         assert_eq!(format!("{:#}", refusal(&answer, true)), expected);
         let answer = Answer { status: StatusCode::BAD_GATEWAY, etag: None, body: Value::Null };
         assert!(refusal(&answer, true).to_string().contains("502 Bad Gateway, which is not this program's API"));

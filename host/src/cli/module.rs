@@ -79,6 +79,7 @@ struct Common {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  twitchy module push dice.wasm --canary shop,cafe")]
 struct Push {
     /// The component, such as `cargo run -p twitchy-build -- PACKAGE` makes: no core module, and no machine code.
     file: PathBuf,
@@ -111,6 +112,7 @@ struct Show {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  twitchy module disable dice --channel shop")]
 struct Disable {
     /// The module's name, as `list` has it.
     name: ModuleName,
@@ -122,6 +124,7 @@ struct Disable {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  twitchy module rollback dice --channel shop")]
 struct Rollback {
     /// The module's name, as `list` has it.
     name: ModuleName,

@@ -210,9 +210,10 @@ fn channels_are_named_by_login_and_versions_tried_out_withdrawn_and_restored() {
     assert!(demo.refuse("canary promote echo", 1).contains("(no_canary)"));
 
     assert_eq!(demo.ask("restore echo 0.2.0"), "echo 0.2.0 is on the air again; the latest is 0.2.0\n");
-    demo.ask("canary set echo 0.2.0 --channel shop");
+    demo.ask("canary set echo 0.2.0 --channel shop,cafe");
     assert_eq!(demo.ask("canary promote echo"), "the canary of echo is promoted; the latest is 0.2.0\n");
-    assert!(demo.refuse("withdraw echo 0.2.0", 1).contains("(in_use)"));
+    let told = demo.refuse("withdraw echo 0.2.0", 1);
+    assert!(told.contains("of the host's channels") && told.contains("(in_use)"), "{told}");
     assert_eq!(demo.ask("delete echo 0.2.0 --force"), "echo 0.2.0 is withdrawn; the latest is 0.1.0\n");
     let gone = demo.ask("withdraw echo --all --force --json");
     assert!(serde_json::from_str::<serde_json::Value>(&gone).unwrap()["latest"].is_null(), "{gone}");

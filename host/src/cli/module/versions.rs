@@ -1,7 +1,7 @@
 //! `twitchy module withdraw`, `restore` and `canary`: which versions are on the air.
 
 use anyhow::bail;
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use hyper::Method;
 use serde_json::json;
 
@@ -11,15 +11,15 @@ use crate::cli::api_client::Question;
 use crate::domain::id::ModuleName;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  twitchy module withdraw dice 1.2.0")]
+#[command(after_help = "Example:\n  twitchy module withdraw dice 1.2.0", group = ArgGroup::new("which").required(true).args(["version", "all"]))]
 pub(super) struct Withdraw {
     /// The module's name, as `list` has it.
     name: ModuleName,
     /// The version, as `show` lists it.
-    #[arg(value_parser = parse_version, required_unless_present = "all")]
+    #[arg(value_parser = parse_version)]
     version: Option<semver::Version>,
     /// All of its versions, at once.
-    #[arg(long, conflicts_with = "version")]
+    #[arg(long)]
     all: bool,
     /// Even while channels run it; for the operator.
     #[arg(long)]
@@ -70,9 +70,9 @@ struct SetCanary {
     /// The version, as `show` lists it.
     #[arg(value_parser = parse_version)]
     version: semver::Version,
-    /// A channel that is to have it: its login, or its Twitch id; more than once for several, which are all that have it
-    /// then.
-    #[arg(long, value_name = "CHANNEL", required = true)]
+    /// Whoever is to have it, and nobody else: a channel's login, or its Twitch id; more than once, or with commas, for
+    /// several.
+    #[arg(long, value_name = "CHANNEL", required = true, value_delimiter = ',')]
     channel: Vec<ChannelName>,
     #[command(flatten)]
     common: Common,
