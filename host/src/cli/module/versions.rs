@@ -143,7 +143,7 @@ impl SetCanary {
         let path = format!("/api/v1/modules/{}/canary", self.name);
         let question = Question::new(Method::PUT, path).with_json(&wanted).if_match(module.etag);
         let answer = client.ask(question).await?;
-        Ok(self.common.show(&answer.body, |module| report::tried_out(module)))
+        Ok(self.common.show(&answer.body, report::tried_out))
     }
 }
 
