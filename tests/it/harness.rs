@@ -377,9 +377,10 @@ fn parse_time_of_day(text: &str) -> Duration {
 }
 
 /// The guests that a header may name.
-const GUESTS: [(&str, &[u8]); 7] = [
+const GUESTS: [(&str, &[u8]); 8] = [
     ("claims-words", guests::CLAIMS_WORDS),
     ("counter", guests::COUNTER),
+    ("counts-slowly", guests::COUNTS_SLOWLY),
     ("echo", guests::ECHO),
     ("loops-forever", guests::LOOPS_FOREVER),
     ("refuses", guests::REFUSES),

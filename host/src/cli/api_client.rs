@@ -148,14 +148,15 @@ impl ApiClient {
         let asked = tokio::time::timeout(ANSWERED_WITHIN, self.send(question)).await;
         let answer = asked.with_context(|| format!("{} gives no answer", self.url))?;
         let answer = answer.with_context(|| format!("cannot ask the host at {}", self.url))?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer)) }
+        if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer, self.url.0.is_tls)) }
     }
 
-    /// All pages of a list.
+    /// All pages of a list; `path` may have a query of its own.
     pub(super) async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
         let (mut items, mut cursor) = (Vec::new(), String::new());
+        let joint = if path.contains('?') { '&' } else { '?' };
         loop {
-            let page = self.ask(Question::new(Method::GET, format!("{path}?limit=100{cursor}"))).await?.body;
+            let page = self.ask(Question::new(Method::GET, format!("{path}{joint}limit=100{cursor}"))).await?.body;
             items.extend(page["items"].as_array().cloned().unwrap_or_default());
             match page["next_cursor"].as_str() {
                 // Ours need no escapes; what does would be another part of the request.
@@ -182,7 +183,7 @@ impl ApiClient {
             .header(AUTHORIZATION, authorization)
             .body(question.body)?;
         request.headers_mut().extend(question.headers);
-        let response = sender.send_request(request).await?;
+        let response = sender.send_request(request).await.map_err(|error| explain_answer(&error, self.url.0.is_tls))?;
         let (status, etag) = (response.status(), response.headers().get(ETAG).cloned());
         let body = Limited::new(response.into_body(), MOST_ANSWERED).collect().await;
         let body = body.map_err(|error| anyhow::anyhow!("the answer: {error}"))?.to_bytes();
@@ -212,30 +213,55 @@ fn explain(error: &io::Error, is_tls: bool) -> anyhow::Error {
     anyhow::anyhow!("{error}{hint}")
 }
 
+/// What speaks TLS answers the clear with an alert, which is no HTTP, or hangs up.
+fn explain_answer(error: &hyper::Error, is_tls: bool) -> anyhow::Error {
+    let is_other = error.is_parse() || error.is_incomplete_message() || error.is_closed();
+    let hint = if is_other && !is_tls { TRY_TLS } else { "" };
+    anyhow::anyhow!("{error}{hint}")
+}
+
+const TRY_TLS: &str = "; where TLS is spoken at that port, it is asked by https://";
+
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
 /// What the host says is shown to a terminal, so without what moves its cursor.
-fn refusal(answer: &Answer) -> anyhow::Error {
-    let text = |key: &str| answer.body[key].as_str().map(|text| text.escape_debug().to_string());
+fn refusal(answer: &Answer, is_tls: bool) -> anyhow::Error {
+    let text = |key: &str| answer.body[key].as_str().map(escape);
     match (text("detail").or(text("title")), text("code")) {
         (Some(detail), Some(code)) => {
             anyhow::anyhow!("{detail} ({code}){}", list_errors(&answer.body["errors"])).context("the host refuses")
         }
-        _ => anyhow::anyhow!("the host answers {}, which is not this program's API", answer.status),
+        _ => {
+            // As proxies answer the clear at a port for TLS.
+            let hint = if answer.status == StatusCode::BAD_REQUEST && !is_tls { TRY_TLS } else { "" };
+            anyhow::anyhow!("the host answers {}, which is not this program's API{hint}", answer.status)
+        }
     }
+}
+
+/// Quotes are prose here.
+fn escape(text: &str) -> String {
+    let show = |character: char| match character {
+        '\'' | '"' => String::from(character),
+        other => other.escape_debug().to_string(),
+    };
+    text.chars().map(show).collect()
 }
 
 /// All that is wrong, a line each.
 fn list_errors(errors: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().escape_debug().to_string();
+    let text = |value: &Value| escape(value.as_str().unwrap_or_default());
     let lines = errors.as_array().into_iter().flatten();
     lines.map(|error| format!("\n  {}: {}", text(&error["field"]), text(&error["detail"]))).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -253,11 +279,38 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_the_hosts_words() {
-        let body = serde_json::json!({ "detail": "version 1.0.0 is there\u{1b}[2J", "code": "version_exists" });
+        let body = serde_json::json!({ "detail": "the host's 1.0.0 is there\u{1b}[2J", "code": "version_exists" });
         let answer = Answer { status: StatusCode::CONFLICT, etag: None, body };
-        let expected = r"the host refuses: version 1.0.0 is there\u{1b}[2J (version_exists)";
-        assert_eq!(format!("{:#}", refusal(&answer)), expected);
+        let expected = r"the host refuses: the host's 1.0.0 is there\u{1b}[2J (version_exists)";
+        assert_eq!(format!("{:#}", refusal(&answer, true)), expected);
         let answer = Answer { status: StatusCode::BAD_GATEWAY, etag: None, body: Value::Null };
-        assert!(refusal(&answer).to_string().contains("502 Bad Gateway, which is not this program's API"));
+        assert!(refusal(&answer, true).to_string().contains("502 Bad Gateway, which is not this program's API"));
+    }
+
+    /// The error of asking what `answer` says, whatever is asked.
+    async fn ask_one_that_says(answer: &'static [u8]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let client = ApiClient { url, key: SecretString::from("key") };
+        let question = Question::new(Method::GET, "/");
+        let say = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert_ne!(stream.read(&mut [0; 1024]).await.unwrap(), 0);
+            stream.write_all(answer).await.unwrap();
+        };
+        format!("{:#}", tokio::join!(client.ask(question), say).0.unwrap_err())
+    }
+
+    #[tokio::test]
+    async fn who_asks_a_port_for_tls_in_the_clear_is_told_so() {
+        // An alert, nothing at all, and the words of a proxy.
+        for answer in
+            [&b"\x15\x03\x03\x00\x02\x02\x32"[..], b"", b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"]
+        {
+            let told = ask_one_that_says(answer).await;
+            assert!(told.ends_with("where TLS is spoken at that port, it is asked by https://"), "{told}");
+        }
+        let told = ask_one_that_says(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n").await;
+        assert!(told.ends_with("which is not this program's API"), "{told}");
     }
 }

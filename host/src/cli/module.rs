@@ -13,11 +13,15 @@ use serde_json::{Value, json};
 use super::api_client::{ApiClient, HostArguments, Question};
 use crate::domain::id::{ChannelId, ModuleName};
 
+mod channel;
 mod enable;
 mod report;
 mod upload;
+mod versions;
 
+use channel::ChannelName;
 use enable::Enable;
+use versions::{Canary, Restore, Withdraw};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -34,8 +38,10 @@ const EXAMPLES: &str = "\
 The key is read from TWITCHY_API_KEY, and the host's address from --url or TWITCHY_URL.
 
   twitchy module push dice.wasm
-  twitchy module enable dice --channel 304492041 --grant storage --set sides=20
-  twitchy module rollback dice";
+  twitchy module enable dice --channel shop --grant storage --set sides=20
+  twitchy module rollback dice
+
+Exit code: 0 where it is done, 1 where the host refuses or is not reached, 2 where the line makes no sense.";
 
 #[derive(Debug, Subcommand)]
 enum Action {
@@ -52,8 +58,15 @@ enum Action {
     /// Take a bad version off the air.
     ///
     /// Everywhere, unless a channel is named: the versions above the one gone back to are withdrawn, and no channel runs
-    /// them before the API restores them. In a channel alone it stays on an earlier version until `enable --version latest`.
+    /// them before `restore`. In a channel alone it stays on an earlier version until `enable --version latest`.
     Rollback(Rollback),
+    /// Take a version off the air everywhere: its bytes and its number stay taken.
+    #[command(visible_alias = "delete")]
+    Withdraw(Withdraw),
+    /// Put a withdrawn version on the air again.
+    Restore(Restore),
+    /// Try a version out in some channels before all others.
+    Canary(Canary),
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,12 +79,17 @@ struct Common {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  twitchy module push dice.wasm --canary shop,cafe")]
 struct Push {
     /// The component, such as `cargo run -p twitchy-build -- PACKAGE` makes: no core module, and no machine code.
     file: PathBuf,
     /// It brings a JavaScript or Python runtime along; the host has to allow such modules.
     #[arg(long)]
     large: bool,
+    /// Only these channels have the version until `canary promote`: their logins or Twitch ids, with commas between; for
+    /// the operator.
+    #[arg(long, value_name = "CHANNEL,CHANNEL", value_delimiter = ',')]
+    canary: Vec<ChannelName>,
     #[command(flatten)]
     common: Common,
 }
@@ -94,26 +112,28 @@ struct Show {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  twitchy module disable dice --channel shop")]
 struct Disable {
     /// The module's name, as `list` has it.
     name: ModuleName,
-    /// The channel's Twitch id.
-    #[arg(long, value_name = "ID")]
-    channel: ChannelId,
+    /// The channel's login, or its Twitch id.
+    #[arg(long, value_name = "CHANNEL")]
+    channel: ChannelName,
     #[command(flatten)]
     common: Common,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  twitchy module rollback dice --channel shop")]
 struct Rollback {
     /// The module's name, as `list` has it.
     name: ModuleName,
     /// The version to go back to, instead of the one that ran before.
     #[arg(long, value_name = "VERSION", value_parser = parse_version)]
     to: Option<semver::Version>,
-    /// Only in the channel with this Twitch id, instead of everywhere.
-    #[arg(long, value_name = "ID")]
-    channel: Option<ChannelId>,
+    /// Only in this channel, instead of everywhere: its login, or its Twitch id.
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<ChannelName>,
     #[command(flatten)]
     common: Common,
 }
@@ -128,6 +148,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Action::Enable(enable) => enable.run().await,
             Action::Disable(disable) => disable.run().await,
             Action::Rollback(rollback) => rollback.run().await,
+            Action::Withdraw(withdraw) => withdraw.run().await,
+            Action::Restore(restore) => restore.run().await,
+            Action::Canary(canary) => canary.run().await,
         }
     })?;
     io::stdout().write_all(shown.as_bytes())?;
@@ -150,7 +173,13 @@ impl Push {
         let bytes = read_component(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
         let client = self.common.client()?;
         let class = if self.large { "large" } else { "small" };
-        let answer = upload::send(&client, &format!("/api/v1/modules?class={class}"), bytes).await?;
+        let mut path = format!("/api/v1/modules?class={class}");
+        if !self.canary.is_empty() {
+            let channels = ChannelName::find_ids(&self.canary, &client).await?;
+            let ids: Vec<String> = channels.iter().map(ToString::to_string).collect();
+            path += &format!("&canary={}", ids.join(","));
+        }
+        let answer = upload::send(&client, &path, bytes).await?;
         if self.common.json {
             return Ok(self.common.show(&answer.body, |_| String::new()));
         }
@@ -158,7 +187,8 @@ impl Push {
         let path = format!("/api/v1/modules/{}", answer.body["name"].as_str().unwrap_or_default());
         let module = client.ask(Question::new(Method::GET, path)).await.map_or(Value::Null, |answer| answer.body);
         let is_new = answer.status == StatusCode::CREATED;
-        Ok(report::pushed(&answer.body, &module, is_new, &file_name(&self.file)))
+        let report = report::pushed(&answer.body, &module, is_new, &file_name(&self.file));
+        Ok(if is_new { report } else { report + &report::no_canary(&answer.body, &self.canary) })
     }
 }
 
@@ -203,24 +233,26 @@ impl Show {
 
 impl Disable {
     async fn run(self) -> anyhow::Result<String> {
-        let path = path_in_channel(self.channel, &self.name);
-        let answer = self.common.client()?.ask(Question::new(Method::DELETE, path)).await?;
-        Ok(self.common.show(&answer.body, |_| format!("{} is off in channel {}\n", self.name, self.channel)))
+        let client = self.common.client()?;
+        let path = path_in_channel(self.channel.find_id(&client).await?, &self.name);
+        let answer = client.ask(Question::new(Method::DELETE, path)).await?;
+        Ok(self.common.show(&answer.body, |_| format!("{} is off in {}\n", self.name, self.channel.describe())))
     }
 }
 
 impl Rollback {
     async fn run(self) -> anyhow::Result<String> {
-        let path = match self.channel {
-            Some(channel) => format!("{}/rollback", path_in_channel(channel, &self.name)),
+        let client = self.common.client()?;
+        let path = match &self.channel {
+            Some(channel) => format!("{}/rollback", path_in_channel(channel.find_id(&client).await?, &self.name)),
             None => format!("/api/v1/modules/{}/rollback", self.name),
         };
         let body = match &self.to {
             Some(version) => json!({ "to": version.to_string() }),
             None => json!({}),
         };
-        let answer = self.common.client()?.ask(Question::new(Method::POST, path).with_json(&body)).await?;
-        Ok(self.common.show(&answer.body, |state| match self.channel {
+        let answer = client.ask(Question::new(Method::POST, path).with_json(&body)).await?;
+        Ok(self.common.show(&answer.body, |state| match &self.channel {
             Some(channel) => report::in_channel(state, channel),
             None => report::rolled_back(state),
         }))

@@ -1,5 +1,6 @@
 //! One call of a command.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use super::id::{Login, MessageId};
@@ -30,8 +31,15 @@ impl Origin {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InvocationId {
     pub origin: Origin,
-    /// Twitch's message id; for HTTP the key's id and the `Idempotency-Key`.
+    /// Twitch's message id; for HTTP a digest of the key's id, the channel and the `Idempotency-Key`.
     pub id: Box<str>,
+}
+
+/// As answers, events and the log write it: one text to search all of them for. `chat:` and Twitch's id, for example.
+impl fmt::Display for InvocationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.origin.as_str(), self.id)
+    }
 }
 
 /// One call of a command, as the module sees it.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -68,8 +68,11 @@ fn name_no_type(text: &str) -> String {
     format!("{before}expected an object {after}").trim_end().to_owned()
 }
 
-/// The whole body, within the limit of all routes of JSON.
+/// The whole body, within the limit of all routes of JSON. Of one whose head promises more nothing is waited for.
 async fn read_body(request: Request, api: &Arc<Api>) -> Result<Bytes, ApiError> {
+    if request.body().size_hint().lower() > api.config.body as u64 {
+        return Err(ApiError::TooLarge(api.config.body));
+    }
     Bytes::from_request(request, api).await.map_err(|rejection: BytesRejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge(api.config.body),
         _ => ApiError::InvalidBody("The body ended early.".to_owned()),

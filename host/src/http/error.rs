@@ -107,6 +107,9 @@ pub struct Problem {
     errors: Vec<WrongValue>,
 }
 
+/// Twitch tells the id of a channel to who sits in it: of a configured one it is not known before.
+const UNKNOWN_CHANNEL: &str = "There is no such channel, or the bot has not joined it yet: then its id is not known.";
+
 impl ApiError {
     pub fn status(&self) -> StatusCode {
         match self {
@@ -174,6 +177,7 @@ impl ApiError {
             | ApiError::InvalidQuery(detail)
             | ApiError::InvalidPath(detail)
             | ApiError::InvalidHeader(detail) => return detail.clone(),
+            ApiError::NotFound("channel") => UNKNOWN_CHANNEL,
             ApiError::NotFound(what) => return format!("There is no such {what}."),
             ApiError::MethodNotAllowed(allow) => return format!("This path takes only {allow}."),
             ApiError::UnsupportedMediaType(right) => return format!("The body's content type must be {right}."),

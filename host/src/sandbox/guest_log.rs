@@ -6,6 +6,7 @@ use std::time::Instant;
 use tracing::field::display;
 
 use crate::domain::id::ChannelId;
+use crate::domain::invocation::InvocationId;
 use crate::telemetry::Telemetry;
 use crate::telemetry::lines::{Admission, LineLevel, LineSource};
 
@@ -43,28 +44,34 @@ impl GuestLog {
         let lines = self.lines.iter().map(|(level, line)| (*level, line.as_str()));
         let lines = lines.chain(dropped.as_deref().map(|told| (LineLevel::Warn, told)));
         let lines: Vec<_> = lines.chain(backtrace.map(|trace| (LineLevel::Trap, trace))).collect();
-        let (module, channel) = (source.module.clone(), source.channel);
+        let (module, channel, invocation) = (source.module.clone(), source.channel, source.invocation.clone());
         if let Admission::Admitted { left_out } = telemetry.note_lines(source, &lines, Instant::now()) {
-            self.emit(module.as_str(), Some(channel), backtrace, left_out);
+            self.emit(module.as_str(), Some((channel, &invocation)), backtrace, left_out);
         }
     }
 
     /// Writes what was kept as one record, with the trace of the trap that ended the run, and how many records came before
     /// that nobody wrote.
-    pub(super) fn emit(&self, module: &str, channel: Option<ChannelId>, backtrace: Option<&str>, left_out: u64) {
+    pub(super) fn emit(
+        &self,
+        module: &str,
+        call: Option<(ChannelId, &InvocationId)>,
+        backtrace: Option<&str>,
+        left_out: u64,
+    ) {
         if self.lines.is_empty() && backtrace.is_none() {
             return;
         }
         // As they are: escaped once already.
         let (lines, backtrace) = (display(self.joined()), backtrace.map(display));
-        let channel = channel.map(|channel| channel.0);
+        let (channel, invocation) = (call.map(|(channel, _)| channel.0), call.map(|(_, id)| display(id)));
         let left_out = (left_out > 0).then_some(left_out);
         let is_serious = backtrace.is_some() || self.lines.iter().any(|(level, _)| *level >= LineLevel::Warn);
         // The level of an event is fixed where it is written.
         if is_serious {
-            tracing::warn!(module, channel, lines, backtrace, left_out, "a module has something to say");
+            tracing::warn!(module, channel, invocation, lines, backtrace, left_out, "a module has something to say");
         } else {
-            tracing::info!(module, channel, lines, left_out, "a module has something to say");
+            tracing::info!(module, channel, invocation, lines, left_out, "a module has something to say");
         }
     }
 

@@ -45,9 +45,7 @@ impl Stage {
     }
 
     fn module(&self, host: &Host, line: &str) -> Finished {
-        let arguments: Vec<&str> = line.split(' ').collect();
-        let mut command = twitchy(&["module"]);
-        Finished::of(command.args(arguments).args(["--url", &host.url]).env("TWITCHY_API_KEY", &self.key))
+        module(&host.url, &self.key, line)
     }
 
     /// Of one that works.
@@ -70,6 +68,12 @@ impl Stage {
         names.sort();
         names
     }
+}
+
+fn module(url: &str, key: &str, line: &str) -> Finished {
+    let arguments: Vec<&str> = line.split(' ').collect();
+    let mut command = twitchy(&["module"]);
+    Finished::of(command.args(arguments).args(["--url", url]).env("TWITCHY_API_KEY", key))
 }
 
 /// `echo` under another version.
@@ -150,5 +154,71 @@ fn wait_until(stage: &Stage, before: usize, moment: &str) {
     while !is_there() {
         assert!(Instant::now() < until, "the upload is never {moment}");
         std::thread::yield_now();
+    }
+}
+
+/// A demo's API, where the bot sits in `#shop` and `#cafe`.
+struct Demo {
+    _running: Running,
+    url: String,
+    key: String,
+}
+
+impl Demo {
+    fn start() -> Demo {
+        let running = Running::start(&mut twitchy(&["demo", "--fresh", "--api=127.0.0.1:0"]));
+        let told = running.wait_for_output("export TWITCHY_URL=");
+        let (url, key) = told.split_once("TWITCHY_URL=").unwrap().1.split_once(" TWITCHY_API_KEY=").unwrap();
+        Demo { url: url.to_owned(), key: key.to_owned(), _running: running }
+    }
+
+    fn ask(&self, line: &str) -> String {
+        let finished = module(&self.url, &self.key, line);
+        assert_eq!((finished.code, finished.errors.as_str()), (Some(0), ""), "{line}");
+        finished.output
+    }
+
+    /// What it says to a line that is refused, with this code.
+    fn refuse(&self, line: &str, code: i32) -> String {
+        let finished = module(&self.url, &self.key, line);
+        assert_eq!((finished.code, finished.output.as_str()), (Some(code), ""), "{line}");
+        finished.errors
+    }
+}
+
+#[test]
+fn channels_are_named_by_login_and_versions_tried_out_withdrawn_and_restored() {
+    let (demo, folder) = (Demo::start(), tempfile::tempdir().unwrap());
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (first, second) = (write("one.wasm", guests::ECHO), write("two.wasm", &echo("0.2.0")));
+    demo.ask(&format!("push {first}"));
+    assert_eq!(demo.ask("enable echo --channel #Cafe"), "echo 0.1.0 answers in #cafe\n");
+    let told = demo.refuse(&format!("push {second} --canary den"), 1);
+    assert!(told.contains("no channel #den") && told.contains("#shop ("), "{told}");
+
+    let pushed = demo.ask(&format!("push {second} --canary cafe,shop"));
+    assert!(pushed.starts_with("two.wasm is echo 0.2.0 now\necho 0.2.0 is tried out in "), "{pushed}");
+    let again = demo.ask(&format!("push {second} --canary cafe"));
+    assert!(again.ends_with("to try it out: twitchy module canary set echo 0.2.0 --channel cafe\n"), "{again}");
+    let set = demo.ask("canary set echo 0.2.0 --channel shop");
+    assert!(set.ends_with("; the latest of all others is 0.1.0\n") && !set.contains(','), "{set}");
+    assert_eq!(demo.ask("canary drop echo"), "the canary of echo is withdrawn; the latest is 0.1.0\n");
+    assert!(demo.refuse("canary promote echo", 1).contains("(no_canary)"));
+
+    assert_eq!(demo.ask("restore echo 0.2.0"), "echo 0.2.0 is on the air again; the latest is 0.2.0\n");
+    demo.ask("canary set echo 0.2.0 --channel shop,cafe");
+    assert_eq!(demo.ask("canary promote echo"), "the canary of echo is promoted; the latest is 0.2.0\n");
+    let told = demo.refuse("withdraw echo 0.2.0", 1);
+    assert!(told.contains("of the host's channels") && told.contains("(in_use)"), "{told}");
+    assert_eq!(demo.ask("delete echo 0.2.0 --force"), "echo 0.2.0 is withdrawn; the latest is 0.1.0\n");
+    let gone = demo.ask("withdraw echo --all --force --json");
+    assert!(serde_json::from_str::<serde_json::Value>(&gone).unwrap()["latest"].is_null(), "{gone}");
+    assert_eq!(demo.ask("disable echo --channel cafe"), "echo is off in #cafe\n");
+    for line in ["withdraw echo", "withdraw echo 0.2.0 --all", "canary set echo 0.2.0", "enable echo --channel a/b"] {
+        demo.refuse(line, 2);
     }
 }

@@ -124,3 +124,30 @@ async fn a_key_sees_its_own_channel_and_the_operator_all_page_by_page() {
     assert!(list(site.other.clone()).await.is_empty());
     site.close().await;
 }
+
+#[tokio::test]
+async fn a_channel_is_found_by_its_login_by_whoever_may_see_it() {
+    let headers = ["shop", "cafe"].map(|channel| crate::harness::header(channel, &[]));
+    let house = crate::harness::House::open(&headers.each_ref(), crate::harness::patient()).await;
+    let site = Site::of(house, twitchy::config::HttpConfig::default()).await;
+    let own = site.make_key(&format!("channel:{}", channel_id(&login("cafe"))), None).await;
+    let find = async |query: &str, key: &str| {
+        let page = site.ask(&format!("GET /api/v1/channels?{query}"), key).await.json();
+        assert_eq!(page["next_cursor"], json!(null));
+        let items = page["items"].as_array().unwrap_or_else(|| panic!("{page}")).clone();
+        items.iter().map(|channel| channel["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let shop = channel_id(&login("shop")).to_string();
+    for query in ["login=shop", "login=SHOP", "limit=1&login=shop"] {
+        assert_eq!(find(query, &site.operator).await, [shop.as_str()], "{query}");
+    }
+    assert!(find("login=den", &site.operator).await.is_empty());
+    assert!(find(&format!("login=shop&cursor={shop}"), &site.operator).await.is_empty());
+    assert_eq!(find("login=cafe", &own).await, [channel_id(&login("cafe")).to_string()]);
+    assert!(find("login=shop", &own).await.is_empty(), "not even that there is one");
+    for wrong in ["login=", "login=%23shop", "login=a&login=b"] {
+        let answer = site.ask(&format!("GET /api/v1/channels?{wrong}"), &site.operator).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_query"), "{wrong}");
+    }
+    site.close().await;
+}

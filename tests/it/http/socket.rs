@@ -91,3 +91,31 @@ async fn an_upload_whose_caller_hangs_up_is_not_compiled_to_its_end() {
     serving.await.unwrap();
     site.close().await;
 }
+
+/// The body never comes: it is not waited for.
+#[tokio::test]
+async fn a_body_that_is_promised_to_be_too_large_is_refused_at_once() {
+    let site = Site::open().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(serve(listener, site.router.clone(), HttpConfig::default(), stop.clone()));
+    for request in ["POST /api/v1/keys", "PATCH /api/v1/channels/100", "POST /api/v1/modules"] {
+        for more in ["", "Idempotency-Key: k\r\n"] {
+            let content = if request.ends_with("modules") { "wasm" } else { "json" };
+            let head = format!(
+                "{request} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\nIf-Match: *\r\n{more}\
+                 Content-Type: application/{content}\r\nContent-Length: 99999999999\r\n\r\n",
+                site.operator
+            );
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("too_large"), "{request}: {answer}");
+        }
+    }
+    stop.cancel();
+    serving.await.unwrap();
+    site.close().await;
+}

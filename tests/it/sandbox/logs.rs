@@ -91,4 +91,6 @@ async fn of_several_runs_only_the_last_ones_lines_are_kept() {
         .filter(|record| record.contains("counts-slowly"))
         .map(|record| record.matches("Info: counting").count());
     assert!(lines.max() == Some(1), "{records:?}");
+    let is_named = |record: &&String| record.contains("counts-slowly") && record.contains("invocation=chat:");
+    assert!(records.iter().any(|record| is_named(&record)), "{records:?}");
 }

@@ -36,7 +36,7 @@ impl Dispatch {
             debug!(%module, %channel, ?error, "a module broke in a dry run");
             return None;
         }
-        self.log_fault(module, channel, error);
+        self.log_fault(module, invocation, error);
         if error.blame() == Blame::Host {
             return None;
         }
@@ -54,19 +54,20 @@ impl Dispatch {
 
     /// Whoever floods a channel, or calls a broken module again and again, shall not fill the log too: aloud once in a
     /// while.
-    fn log_fault(&self, module: &ModuleName, channel: ChannelId, error: &InvokeError) {
+    fn log_fault(&self, module: &ModuleName, invocation: &Invocation, error: &InvokeError) {
+        let (channel, invocation) = (invocation.channel.id, &invocation.id);
         match error.blame() {
             _ if *error == InvokeError::Busy => debug!(%module, %channel, "too many calls at once"),
-            Blame::Host => error!(%module, %channel, ?error, "a call failed by our fault"),
+            Blame::Host => error!(%module, %channel, %invocation, ?error, "a call failed by our fault"),
             Blame::Guest => {
                 let mut memory = self.lock();
                 let is_aloud = memory.warnings.try_take(channel, self.clock.now().instant);
                 let faults = memory.faults.entry(module.clone()).or_default();
                 *faults += 1;
                 if is_aloud {
-                    warn!(%module, %channel, ?error, faults, "a module broke");
+                    warn!(%module, %channel, %invocation, ?error, faults, "a module broke");
                 } else {
-                    debug!(%module, %channel, ?error, faults, "a module broke again");
+                    debug!(%module, %channel, %invocation, ?error, faults, "a module broke again");
                 }
             }
         }

@@ -4,19 +4,26 @@ use anyhow::{Context, bail};
 use hyper::Method;
 use serde_json::{Value, json};
 
+use super::channel::ChannelName;
 use super::{Common, path_in_channel, report};
 use crate::cli::api_client::{ApiClient, Question};
-use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::id::ModuleName;
 
 const LATEST: &str = "latest";
 
+const EXAMPLE: &str = "\
+Example:
+  twitchy module enable dice --channel shop --grant storage --set sides=20
+  twitchy module enable dice --channel shop --version 1.2.0";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
 pub(super) struct Enable {
     /// The module's name, as `list` has it.
     name: ModuleName,
-    /// The channel's Twitch id, as `GET /api/v1/channels` lists it.
-    #[arg(long, value_name = "ID")]
-    channel: ChannelId,
+    /// The channel's login, or its Twitch id.
+    #[arg(long, value_name = "CHANNEL")]
+    channel: ChannelName,
     /// Stay on this version; `latest` follows new ones.
     #[arg(long, value_name = "VERSION", value_parser = parse_wanted_version)]
     version: Option<String>,
@@ -53,7 +60,7 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
 impl Enable {
     pub(super) async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
-        let path = path_in_channel(self.channel, &self.name);
+        let path = path_in_channel(self.channel.find_id(&client).await?, &self.name);
         let there = client.ask(Question::new(Method::GET, path.clone())).await?;
         let named = match self.find_named(&there.body) {
             Some(version) => Some(self.fetch_version(&client, &version).await?),
@@ -65,7 +72,7 @@ impl Enable {
             return Ok(self.common.show(&answer.body, |_| String::new()));
         }
         let closed = self.list_closed_hosts(&client, &answer.body).await;
-        Ok(report::in_channel(&answer.body, self.channel) + &report::closed_hosts(&closed))
+        Ok(report::in_channel(&answer.body, &self.channel) + &report::closed_hosts(&closed))
     }
 
     /// The version that the line names, where what is there says nothing of what that one lacks.

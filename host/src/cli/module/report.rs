@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::channel::ChannelName;
 use crate::cli::table::{Row, align};
-use crate::domain::id::ChannelId;
 
 /// `module` is all of it after the upload; null where that is not told.
 pub(super) fn pushed(version: &Value, module: &Value, is_new: bool, file: &str) -> String {
@@ -12,10 +12,13 @@ pub(super) fn pushed(version: &Value, module: &Value, is_new: bool, file: &str) 
         return match version["withdrawn_at"].is_string() {
             true => format!(
                 "{name} {number} is there already, and withdrawn: these very bytes\n\
-                 POST /api/v1/modules/{name}/versions/{number}/restore puts it on the air again\n"
+                 to put it on the air again: twitchy module restore {name} {number}\n"
             ),
             false => format!("{name} {number} is there already: these very bytes\n"),
         };
+    }
+    if module["canary"]["version"] == version["version"] {
+        return format!("{file} is {name} {number} now\n{}{}", tried_out(module), asks(version));
     }
     let latest = text(&module["latest"]);
     let place = match module["enabled_in"].as_u64() {
@@ -28,6 +31,34 @@ pub(super) fn pushed(version: &Value, module: &Value, is_new: bool, file: &str) 
         None => String::new(),
     };
     format!("{file} is {name} {number} now{place}\n{}", asks(version))
+}
+
+/// Where bytes that were there already were to be tried out.
+pub(super) fn no_canary(version: &Value, channels: &[ChannelName]) -> String {
+    if channels.is_empty() {
+        return String::new();
+    }
+    let flags: String = channels.iter().map(|channel| format!(" --channel {channel}")).collect();
+    let (name, number) = (text(&version["name"]), text(&version["version"]));
+    format!("nothing is changed; to try it out: twitchy module canary set {name} {number}{flags}\n")
+}
+
+/// Who has the version that is tried out, of the channels that the key opens.
+pub(super) fn tried_out(module: &Value) -> String {
+    let canary = &module["canary"];
+    let channels: Vec<String> = elements(&canary["channels"]).map(text).collect();
+    let place = if channels.is_empty() { "channels of others".to_owned() } else { channels.join(", ") };
+    let rest = module["latest"].as_str().unwrap_or("none");
+    let (name, version) = (text(&module["name"]), text(&canary["version"]));
+    format!("{name} {version} is tried out in {place}; the latest of all others is {rest}\n")
+}
+
+/// After a change of what is on the air.
+pub(super) fn on_air(what: &str, module: &Value) -> String {
+    match module["latest"].as_str() {
+        Some(latest) => format!("{what}; the latest is {latest}\n"),
+        None => format!("{what}; no version is left, and it is off everywhere\n"),
+    }
 }
 
 fn count_channels(count: u64) -> String {
@@ -70,11 +101,11 @@ pub(super) fn module(module: &Value, version: &Value) -> String {
 }
 
 /// What a module may do in a channel, after a change.
-pub(super) fn in_channel(state: &Value, channel: ChannelId) -> String {
-    let name = text(&state["name"]);
+pub(super) fn in_channel(state: &Value, channel: &ChannelName) -> String {
+    let (name, place) = (text(&state["name"]), channel.describe());
     let mut report = match state["running_version"].as_str() {
-        Some(version) if state["running"] == true => format!("{name} {version} answers in channel {channel}\n"),
-        _ => format!("{name} does not answer in channel {channel}\n"),
+        Some(version) if state["running"] == true => format!("{name} {version} answers in {place}\n"),
+        _ => format!("{name} does not answer in {place}\n"),
     };
     let waiting = &state["waiting"];
     if waiting.is_object() {
@@ -182,7 +213,7 @@ and to reach dice.example
     fn a_withdrawn_version_that_is_pushed_again_stays_withdrawn_and_says_so() {
         let version = json!({ "name": "dice", "version": "1.0.0", "withdrawn_at": "2026-11-24T12:00:00Z" });
         let told = pushed(&version, &Value::Null, false, "dice.wasm");
-        assert!(told.contains("and withdrawn") && told.contains("/versions/1.0.0/restore"), "{told}");
+        assert!(told.contains("and withdrawn") && told.contains("twitchy module restore dice 1.0.0"), "{told}");
     }
 
     #[test]
@@ -196,7 +227,32 @@ dice 1.0.0 answers in channel 100
 version 1.1.0 waits, since it asks for more: the capability http
 if you agree: twitchy module enable dice --channel 100 --grant all --accept
 ";
-        assert_eq!(in_channel(&state, ChannelId(100)), expected);
+        assert_eq!(in_channel(&state, &"100".parse().unwrap()), expected);
+    }
+
+    #[test]
+    fn a_canary_is_told_with_its_channels_and_what_all_others_have() {
+        let version = json!({ "name": "dice", "version": "1.1.0", "capabilities": [], "http_hosts": [] });
+        let module = json!({
+            "name": "dice", "latest": "1.0.0", "enabled_in": 3, "canary": { "version": "1.1.0", "channels": ["100", "200"] },
+        });
+        let expected = "\
+dice.wasm is dice 1.1.0 now
+dice 1.1.0 is tried out in 100, 200; the latest of all others is 1.0.0
+it asks for nothing that needs a grant
+";
+        assert_eq!(pushed(&version, &module, true, "dice.wasm"), expected);
+        let channels = ["shop".parse().unwrap(), "#7".parse().unwrap()];
+        let told = no_canary(&version, &channels);
+        assert!(told.ends_with("twitchy module canary set dice 1.1.0 --channel shop --channel '#7'\n"), "{told}");
+        assert_eq!(no_canary(&version, &[]), "");
+    }
+
+    #[test]
+    fn after_a_change_the_latest_is_told() {
+        let told = |latest: Value| on_air("dice 1.1.0 is withdrawn", &json!({ "latest": latest }));
+        assert_eq!(told(json!("1.0.0")), "dice 1.1.0 is withdrawn; the latest is 1.0.0\n");
+        assert!(told(Value::Null).ends_with("no version is left, and it is off everywhere\n"));
     }
 
     #[test]

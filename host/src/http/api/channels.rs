@@ -11,10 +11,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::change::{change_channel, find_channel, parse_channel};
-use crate::domain::id::ChannelId;
+use crate::domain::id::{ChannelId, Login, ParseIdError};
 use crate::domain::role::Role;
 use crate::http::Api;
-use crate::http::body::{Json, Path};
+use crate::http::body::{Json, Path, Query, sentence};
 use crate::http::error::{ApiError, WrongValue};
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::precondition::{IfMatch, etag};
@@ -96,6 +96,15 @@ struct TermsPatch {
     chatter_cooldown: Option<String>,
 }
 
+/// Which channels are asked for.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ChannelQuery {
+    /// Those whose broadcaster bears this login, as far as the host knows: one, unless Twitch gave it to somebody else.
+    #[param(max_length = 25, example = "shop")]
+    login: Option<String>,
+}
+
 /// Tells null from nothing.
 fn read_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
@@ -120,26 +129,32 @@ impl Channel {
 
 /// List channels
 ///
-/// All of them for the operator; for a channel's key those that it opens.
+/// All of them for the operator; for a channel's key those that it opens. The bot learns of a channel when it first joins it.
 #[utoipa::path(
     get,
     path = "/api/v1/channels",
     tag = "channels",
-    params(PageQuery),
+    params(ChannelQuery, PageQuery),
     responses((status = 200, description = "A page of channels, by id.", body = Listed<Channel>))
 )]
 async fn list_channels(
     State(api): State<Arc<Api>>,
     principal: Principal,
+    Query(query): Query<ChannelQuery>,
     page: Page,
 ) -> Result<Json<Listed<Channel>>, ApiError> {
     let after: Option<ChannelId> = page.parse_cursor()?;
+    let wrong = |error: ParseIdError| ApiError::InvalidQuery(sentence(&error));
+    let login: Option<Login> = query.login.map(|login| login.parse()).transpose().map_err(wrong)?;
+    let is_wanted = |setup: &Arc<ChannelSetup>| login.as_ref().is_none_or(|login| setup.channel.login == *login);
     let found = match principal.channels() {
-        None => api.setup.list_channels_after(after, page.limit + 1),
+        None if login.is_none() => api.setup.list_channels_after(after, page.limit + 1),
+        // One by one: only an operator asks so, and hardly ever.
+        None => api.setup.list_channels_after(after, usize::MAX).into_iter().filter(is_wanted).collect(),
         Some(mut own) => {
             own.sort_unstable();
             let own = own.into_iter().filter(|channel| after.is_none_or(|after| *channel > after));
-            own.filter_map(|channel| api.setup.find_channel(channel)).collect()
+            own.filter_map(|channel| api.setup.find_channel(channel)).filter(is_wanted).collect()
         }
     };
     let cursor = |setup: &Arc<ChannelSetup>| setup.channel.id.to_string();

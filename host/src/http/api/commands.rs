@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::{Extension, middleware};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tracing::error;
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -15,6 +16,7 @@ use crate::chat::dispatch::call::{Arguments, CallError, Called, HttpCall};
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::{ChannelId, ChatterId, Login};
 use crate::domain::message::{Chatter, Reply};
+use crate::domain::principal::KeyId;
 use crate::domain::report::Outcome;
 use crate::domain::role::Role;
 use crate::http::Api;
@@ -97,8 +99,8 @@ struct CommandAnswer {
     /// From the question to the answer, waiting included.
     #[schema(example = "0.004s")]
     duration: String,
-    /// Names the call; events and logs write `http:` before it.
-    #[schema(example = "0123456789ab/100 7377a0450aade9f0047481e7d83c1862")]
+    /// Names the call, as events and logs do.
+    #[schema(example = "http:7377a0450aade9f0047481e7d83c1862")]
     invocation_id: String,
     /// `answered`; `usage`, `refused` or `unavailable` where the command says so; `duplicate` where this is what a call with
     /// the same Idempotency-Key was answered before.
@@ -187,14 +189,23 @@ async fn call_command(
 
 /// An id that no other key and no other channel has. A call without Idempotency-Key is like no other.
 fn name_call(api: &Api, principal: &Principal, channel: ChannelId, once: Option<IdempotencyKey>) -> String {
-    let key = principal.key_id();
     if let Some(IdempotencyKey(text)) = once {
-        return format!("{key}/{channel}/{text}");
+        return digest_name(principal.key_id(), channel, &text);
     }
     let mut random = [0; 16];
     api.entropy.fill(&mut random);
-    // A space is in no Idempotency-Key.
-    format!("{key}/{channel} {}", write_hex(&random))
+    write_hex(&random)
+}
+
+/// The stored outcome is found again by it: so of these three alone, each told from the next by its length. Short, since
+/// whoever makes two names meet meets only their own call.
+fn digest_name(key: &KeyId, channel: ChannelId, text: &str) -> String {
+    let mut digest = Sha256::new();
+    for part in [key.as_str(), &channel.to_string(), text] {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    write_hex(&digest.finalize()[..16])
 }
 
 async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Called, CallError> {
@@ -251,7 +262,7 @@ impl CommandAnswer {
         CommandAnswer {
             replies: called.replies.into_iter().map(CommandReply::show).collect(),
             duration: format!("{:.3}s", called.took.as_secs_f64()),
-            invocation_id: called.invocation.id.into(),
+            invocation_id: called.invocation.to_string(),
             outcome: called.outcome.as_str(),
             delivered: query.deliver.map(|_| called.queued),
             changes: query.dry_run.then(|| called.changes.iter().map(Change::show).collect()),
@@ -267,5 +278,21 @@ impl CommandReply {
             Reply::Action(text) => ("action", text),
         };
         CommandReply { kind, text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_has_the_same_name_again_and_no_other_key_or_channel_has_it() {
+        let name = |key: &str, channel, text| digest_name(&key.parse().unwrap(), ChannelId(channel), text);
+        let first = name("0123456789ab", 1, "11");
+        assert_eq!((first.len(), first.as_str()), (32, name("0123456789ab", 1, "11").as_str()));
+        assert!(first.bytes().all(|byte| byte.is_ascii_hexdigit()), "{first}");
+        for other in [name("0123456789ac", 1, "11"), name("0123456789ab", 11, "1"), name("0123456789ab", 1, "1")] {
+            assert_ne!(first, other);
+        }
     }
 }

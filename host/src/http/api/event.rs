@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use crate::domain::id::ChannelId;
-use crate::domain::invocation::InvocationId;
 use crate::domain::report::Report;
 use crate::http::error::ApiError;
 use crate::http::timestamp::write_timestamp;
@@ -94,17 +93,12 @@ pub(super) fn write_told(event: &HostEvent, now: SystemTime) -> Told {
 }
 
 pub(super) fn write_text(said: &SaidText) -> Told {
-    let (invocation, channel) = (write_invocation(&said.invocation), said.channel.to_string());
+    let (invocation, channel) = (said.invocation.to_string(), said.channel.to_string());
     Told { name: "text", data: write(&Text { invocation, channel, text: &said.text }) }
 }
 
 pub(super) fn write_missed(count: u64) -> Told {
     Told { name: "missed", data: write(&Missed { count }) }
-}
-
-/// `chat:` and Twitch's id of the message, for example.
-pub(super) fn write_invocation(id: &InvocationId) -> String {
-    format!("{}:{}", id.origin.as_str(), id.id)
 }
 
 /// That of `?channel=`.
@@ -115,7 +109,7 @@ pub(super) fn parse_channel(text: &str) -> Result<ChannelId, ApiError> {
 fn show_report(report: &Report) -> Invocation<'_> {
     Invocation {
         at: write_timestamp(report.at),
-        invocation: write_invocation(&report.id),
+        invocation: report.id.to_string(),
         channel: report.channel.to_string(),
         chatter: report.chatter.to_string(),
         module: report.module.as_str(),

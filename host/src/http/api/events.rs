@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(super) use super::event::parse_channel;
 use super::event::{Told, kind_of, write_missed, write_text, write_told};
-pub(super) use super::event::{parse_channel, write_invocation};
 use crate::domain::id::ChannelId;
 use crate::domain::principal::KeyId;
 use crate::http::Api;

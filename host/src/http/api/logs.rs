@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::events::{parse_channel, write_invocation};
+use super::events::parse_channel;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::http::Api;
 use crate::http::body::{Json, Path, Query};
@@ -139,7 +139,7 @@ fn show(line: &Line) -> LogLine {
         at: write_timestamp(source.at),
         channel: channel.to_string(),
         version: source.version.to_string(),
-        invocation: write_invocation(&source.invocation),
+        invocation: source.invocation.to_string(),
         level: line.level.as_str(),
         text: line.text.to_string(),
     }

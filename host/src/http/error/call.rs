@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
-use super::whole_seconds;
+use super::{UNKNOWN_CHANNEL, whole_seconds};
 use crate::chat::dispatch::accept::Refusal;
 use crate::chat::dispatch::call::CallError;
 use crate::http::timestamp::write_timestamp;
@@ -61,7 +61,7 @@ pub(super) fn detail(error: &CallError) -> String {
         CallError::Refused(Refusal::Blown(None)) => {
             "The module broke too often: it is off here until somebody enables it again."
         }
-        CallError::UnknownChannel => "There is no such channel.",
+        CallError::UnknownChannel => UNKNOWN_CHANNEL,
         CallError::UnknownWord => "No module that runs in this channel answers to this word.",
         CallError::TooLong => "The arguments are longer than a chat message.",
         CallError::Refused(Refusal::Role) => "The command is not for chatters of this role.",

@@ -1,0 +1,156 @@
+//! `twitchy module withdraw`, `restore` and `canary`: which versions are on the air.
+
+use anyhow::bail;
+use clap::{ArgGroup, Subcommand};
+use hyper::Method;
+use serde_json::json;
+
+use super::channel::ChannelName;
+use super::{Common, parse_version, report};
+use crate::cli::api_client::Question;
+use crate::domain::id::ModuleName;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  twitchy module withdraw dice 1.2.0", group = ArgGroup::new("which").required(true).args(["version", "all"]))]
+pub(super) struct Withdraw {
+    /// The module's name, as `list` has it.
+    name: ModuleName,
+    /// The version, as `show` lists it.
+    #[arg(value_parser = parse_version)]
+    version: Option<semver::Version>,
+    /// All of its versions, at once.
+    #[arg(long)]
+    all: bool,
+    /// Even while channels run it; for the operator.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  twitchy module restore dice 1.2.0")]
+pub(super) struct Restore {
+    /// The module's name, as `list` has it.
+    name: ModuleName,
+    /// The version, as `show` lists it.
+    #[arg(value_parser = parse_version)]
+    version: semver::Version,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = CANARY)]
+pub(super) struct Canary {
+    #[command(subcommand)]
+    action: CanaryAction,
+}
+
+const CANARY: &str = "\
+Example:
+  twitchy module push dice.wasm --canary shop
+  twitchy module canary set dice 1.3.0 --channel shop --channel cafe
+  twitchy module canary promote dice";
+
+#[derive(Debug, Subcommand)]
+enum CanaryAction {
+    /// Give a version to these channels alone; all others have the highest one beside it.
+    Set(SetCanary),
+    /// Give the version that is tried out to all channels.
+    Promote(EndCanary),
+    /// Withdraw the version that is tried out.
+    Drop(EndCanary),
+}
+
+#[derive(Debug, clap::Args)]
+struct SetCanary {
+    /// The module's name, as `list` has it.
+    name: ModuleName,
+    /// The version, as `show` lists it.
+    #[arg(value_parser = parse_version)]
+    version: semver::Version,
+    /// Whoever is to have it, and nobody else: a channel's login, or its Twitch id; more than once, or with commas, for
+    /// several.
+    #[arg(long, value_name = "CHANNEL", required = true, value_delimiter = ',')]
+    channel: Vec<ChannelName>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct EndCanary {
+    /// The module's name, as `list` has it.
+    name: ModuleName,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Withdraw {
+    pub(super) async fn run(self) -> anyhow::Result<String> {
+        let mut path = match &self.version {
+            Some(version) => format!("/api/v1/modules/{}/versions/{version}", self.name),
+            None => format!("/api/v1/modules/{}", self.name),
+        };
+        if self.force {
+            path += "?force=true";
+        }
+        let answer = self.common.client()?.ask(Question::new(Method::DELETE, path)).await?;
+        let what = match &self.version {
+            Some(version) => format!("{} {version} is withdrawn", self.name),
+            None => format!("all versions of {} are withdrawn", self.name),
+        };
+        Ok(self.common.show(&answer.body, |module| report::on_air(&what, module)))
+    }
+}
+
+impl Restore {
+    pub(super) async fn run(self) -> anyhow::Result<String> {
+        let path = format!("/api/v1/modules/{}/versions/{}/restore", self.name, self.version);
+        let answer = self.common.client()?.ask(Question::new(Method::POST, path)).await?;
+        let what = format!("{} {} is on the air again", self.name, self.version);
+        Ok(self.common.show(&answer.body, |module| report::on_air(&what, module)))
+    }
+}
+
+impl Canary {
+    pub(super) async fn run(self) -> anyhow::Result<String> {
+        match self.action {
+            CanaryAction::Set(set) => set.run().await,
+            CanaryAction::Promote(end) => {
+                let what = format!("the canary of {} is promoted", end.name);
+                end.run(Method::POST, "/promote", &what).await
+            }
+            CanaryAction::Drop(end) => {
+                let what = format!("the canary of {} is withdrawn", end.name);
+                end.run(Method::DELETE, "", &what).await
+            }
+        }
+    }
+}
+
+impl SetCanary {
+    async fn run(self) -> anyhow::Result<String> {
+        let client = self.common.client()?;
+        let channels = ChannelName::find_ids(&self.channel, &client).await?;
+        let ids: Vec<String> = channels.iter().map(ToString::to_string).collect();
+        let module = client.ask(Question::new(Method::GET, format!("/api/v1/modules/{}", self.name))).await?;
+        if module.etag.is_none() {
+            // Without it, somebody else's change would be undone.
+            bail!("the host answers in another version's words");
+        }
+        let wanted = json!({ "version": self.version.to_string(), "channels": ids });
+        let path = format!("/api/v1/modules/{}/canary", self.name);
+        let question = Question::new(Method::PUT, path).with_json(&wanted).if_match(module.etag);
+        let answer = client.ask(question).await?;
+        Ok(self.common.show(&answer.body, report::tried_out))
+    }
+}
+
+impl EndCanary {
+    async fn run(self, method: Method, below: &str, what: &str) -> anyhow::Result<String> {
+        let path = format!("/api/v1/modules/{}/canary{below}", self.name);
+        let answer = self.common.client()?.ask(Question::new(method, path)).await?;
+        Ok(self.common.show(&answer.body, |module| report::on_air(what, module)))
+    }
+}
