@@ -42,6 +42,11 @@ pub enum PublishError {
     NoChannels,
     #[error("version {0} is being tried out: promote or drop it first")]
     CanaryExists(semver::Version),
+    /// No channel would get it by a promotion.
+    #[error(
+        "{older} is older than {latest}, which every channel has: pin it in those channels, or withdraw {latest} first"
+    )]
+    CanaryTooOld { older: semver::Version, latest: semver::Version },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -71,6 +76,11 @@ pub enum ChangeVersionsError {
     /// In its place another one would become everybody's, although nobody promoted it.
     #[error("version {0} is being tried out: promote or drop it first")]
     CanaryExists(semver::Version),
+    /// No channel would get it by a promotion.
+    #[error(
+        "{older} is older than {latest}, which every channel has: pin it in those channels, or withdraw {latest} first"
+    )]
+    CanaryTooOld { older: semver::Version, latest: semver::Version },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -116,6 +126,10 @@ impl Setup {
             let there = catalogue.find_uploaded(&manifest.name).and_then(|module| module.canary.as_ref());
             if let Some(there) = there.filter(|_| canary.is_some()) {
                 return Err(PublishError::CanaryExists(there.version.clone()));
+            }
+            let latest = catalogue.find_uploaded(&manifest.name).and_then(|it| plan::find_newer(it, &manifest.version));
+            if let Some(latest) = latest.filter(|_| canary.is_some()) {
+                return Err(PublishError::CanaryTooOld { older: manifest.version.clone(), latest: latest.clone() });
             }
             let digest = manifest.digest;
             let canary = canary.map(|channels| Canary { version: manifest.version.clone(), channels });
@@ -195,8 +209,8 @@ impl Setup {
         self.change_uploaded(name, by, stamp, move |_, module| plan::roll_back(module, to)).await
     }
 
-    /// From now on only these channels have the version, and all others the highest one beside it. One at a time is tried
-    /// out; its channels may change.
+    /// From now on only these channels have the version, and all others the highest one beside it, which is an older one:
+    /// otherwise nothing would come of promoting it. One at a time is tried out; its channels may change.
     pub async fn set_canary(
         self: &Arc<Self>,
         name: ModuleName,
@@ -214,6 +228,10 @@ impl Setup {
             }
             if let Some(other) = module.canary.as_ref().filter(|there| there.version != canary.version) {
                 return Err(ChangeVersionsError::CanaryExists(other.version.clone()));
+            }
+            if let Some(latest) = plan::find_newer(module, &canary.version) {
+                let latest = latest.clone();
+                return Err(ChangeVersionsError::CanaryTooOld { older: canary.version, latest });
             }
             Ok(Plan { changes: vec![VersionChange::SetCanary(Some(canary))], answer: () })
         })

@@ -22,6 +22,8 @@ pub const CODES: &[Code] = &[
     (405, "method_not_allowed", "The header Allow names the methods that there are."),
     (408, "request_timeout", "The request was not read and answered in time."),
     (409, "always_on", "The module cannot be switched off."),
+    (409, "canary_exists", "Another version is tried out: it is to be promoted or dropped first."),
+    (409, "canary_too_old", "Every channel has a newer version: that is pinned where it is wanted, not tried out."),
     (409, "fixed_grants", "The module came with the host, and has all that it asks for."),
     (409, "full", "The host keeps no more modules or versions."),
     (409, "fuse_blown", "The module broke too often, and is off here."),

@@ -281,6 +281,34 @@ async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
 }
 
 #[tokio::test]
+async fn what_is_older_than_everybodys_version_is_not_tried_out() {
+    let host = Host::open().await;
+    host.bring("1.0.0", 1).await;
+    host.bring("2.0.0", 2).await;
+    let publish = |number, digest| {
+        let canary = Some([CHANNEL].into());
+        host.setup.publish(Arc::new(dice(number, digest)), canary, Powers::Creator, stamp(ANN))
+    };
+    let set = |number| {
+        let canary = Canary { version: version(number), channels: [CHANNEL].into() };
+        host.setup.set_canary(name("dice"), canary, Powers::Creator, stamp(ANN))
+    };
+    let why = |older| {
+        format!(
+            "{older} is older than 2.0.0, which every channel has: pin it in those channels, or withdraw 2.0.0 first"
+        )
+    };
+    assert_eq!(refused(publish("1.5.0", 3).await), why("1.5.0"));
+    assert_eq!(refused(set("1.0.0").await), why("1.0.0"));
+    // The latest itself is then that of no other channel.
+    set("2.0.0").await.unwrap();
+    host.setup.drop_canary(name("dice"), Powers::Creator, stamp(ANN)).await.unwrap();
+    // What is withdrawn is nobody's.
+    publish("1.5.0", 3).await.unwrap();
+    host.check();
+}
+
+#[tokio::test]
 async fn a_change_goes_through_although_nobody_waits_for_it() {
     let host = Host::open().await;
     let publishing = host.setup.publish(Arc::new(dice("1.0.0", 1)), None, Powers::Creator, stamp(ANN));

@@ -98,7 +98,7 @@ impl Stage {
 
     /// Two versions of `echo`, on in `#shop`, and of `counter`, one of them a canary there; and a `#cafe` that is muted.
     async fn prepare(&self) {
-        let second = |first| bytes::replaced(first, b"0.1.0a guest", b"0.2.0a guest");
+        let second = |first| version_of(first, "0.2.0");
         let upload = Operation { name: "POST /api/v1/modules".to_owned(), value: &Value::Null };
         let (echo, counter) = (guests::ECHO, guests::COUNTER);
         for component in [echo.to_vec(), second(echo), counter.to_vec(), second(counter)] {
@@ -157,7 +157,8 @@ impl Stage {
                 Change::Part(name, value) => asked.line = asked.line.replace(&format!("{{{name}}}"), value),
                 Change::Channel(login) => asked.line = asked.line.replace("{channel}", &id_of(login)),
                 Change::Query(query) => asked.line += &format!("?{query}"),
-                Change::Body(body) => asked.body = body.into(),
+                Change::Body(body) => asked.body = body.replace("{shop}", &id_of("shop")).into(),
+                Change::Version(component, version) => asked.body = version_of(component, version).into(),
                 Change::Bundled(name) => asked.body = find_bundled(name).into(),
             }
         }
@@ -244,6 +245,10 @@ impl Stage {
         };
         self.site.house.store.commit(commit).await.unwrap();
     }
+}
+
+fn version_of(component: &[u8], version: &str) -> Vec<u8> {
+    bytes::replaced(component, b"0.1.0a guest", format!("{version}a guest").as_bytes())
 }
 
 fn with_header(mut asked: Asked, header: (&'static str, &'static str)) -> Asked {

@@ -149,8 +149,8 @@ pub(super) async fn roll_back(
 
 /// Try a version out
 ///
-/// From now on only these channels have it, and all others the highest one beside it. One version at a time is tried out:
-/// another one is to be promoted or dropped first.
+/// From now on only these channels have it, and all others the highest one beside it, which is to be an older one. One
+/// version at a time is tried out: another one is to be promoted or dropped first.
 #[utoipa::path(
     put,
     path = "/api/v1/modules/{name}/canary",
@@ -162,7 +162,7 @@ pub(super) async fn roll_back(
     request_body = NewCanary,
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
-        (status = 409, description = "The version is withdrawn, another one is tried out, or the module is no upload."),
+        (status = 409, description = "The version is withdrawn or too old, another one is tried out, or the module is no upload."),
         (status = 422, description = "Such a canary cannot be.")
     )
 )]

@@ -43,6 +43,7 @@ pub(super) fn refuse_publishing(error: PublishError) -> ApiError {
         PublishError::Full(_) => "full",
         PublishError::NoChannels => "unknown_channels",
         PublishError::CanaryExists(_) => "canary_exists",
+        PublishError::CanaryTooOld { .. } => "canary_too_old",
         PublishError::Store(error) => return error.into(),
     };
     let status = match error {
@@ -65,6 +66,7 @@ pub(super) fn refuse_change(error: ChangeVersionsError) -> ApiError {
         ChangeVersionsError::NoCanary => "no_canary",
         ChangeVersionsError::NoChannels => "unknown_channels",
         ChangeVersionsError::CanaryExists(_) => "canary_exists",
+        ChangeVersionsError::CanaryTooOld { .. } => "canary_too_old",
     };
     let status = match error {
         ChangeVersionsError::NoChannels => StatusCode::UNPROCESSABLE_ENTITY,
