@@ -15,7 +15,7 @@ use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, SettingKind};
 use crate::domain::message::Channel;
 use crate::domain::prefix::Prefix;
-use crate::domain::version::UploadedModule;
+use crate::domain::version::{UploadedModule, UploadedVersion};
 use crate::store::setup::ChannelRecord;
 
 /// How a channel is set up. A clone shares all but a few texts.
@@ -218,6 +218,11 @@ impl ChannelSetup {
 
     pub fn find_module(&self, name: &ModuleName) -> Option<&ModuleSetup> {
         self.touched.get(name).map(|module| &**module).or_else(|| self.catalogue.find_untouched(name))
+    }
+
+    /// Whether there is such a module, and no version of it on the air.
+    pub fn is_withdrawn(&self, name: &ModuleName) -> bool {
+        self.catalogue.find_uploaded(name).is_some_and(|it| it.versions.iter().all(UploadedVersion::is_withdrawn))
     }
 
     /// Every module that the host has, by name.

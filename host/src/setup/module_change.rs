@@ -71,7 +71,7 @@ pub enum ModuleChangeError {
     UnknownVersion(semver::Version),
     #[error("version {0} is withdrawn")]
     Withdrawn(semver::Version),
-    #[error("every version is withdrawn")]
+    #[error("every version of it is withdrawn: it is back when one is restored, or a new one is brought")]
     NoVersion,
     #[error("version {0} is not the one that is due here")]
     NotDue(semver::Version),
@@ -148,7 +148,7 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     fn module(&self) -> Result<&ModuleSetup, ModuleChangeError> {
-        self.setup.find_module(self.name).ok_or(ModuleChangeError::UnknownModule)
+        self.setup.require_module(self.name)
     }
 
     fn push(&mut self, effect: Effect) {
@@ -179,7 +179,7 @@ impl Draft<'_> {
 
     /// Grants what was sent to the version that was accepted, or to the one that is due where the wish names that one.
     fn accept(&mut self, uploaded: &UploadedModule, change: &ModuleChange, is_pinned_now: bool) -> Checked {
-        let module = self.module().map_err(|_| ModuleChangeError::NoVersion)?;
+        let module = self.module()?;
         let Some(due) = module.find_wanted(uploaded, self.setup.channel.id).map(|version| version.manifest.clone())
         else {
             return if change.enabled || change.grants.is_some() { Err(ModuleChangeError::NoVersion) } else { Ok(()) };

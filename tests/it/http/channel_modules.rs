@@ -15,6 +15,7 @@ use super::harness::{Answer, Site};
 use crate::harness::{channel_id, login};
 
 mod steps;
+mod withdrawn;
 
 /// A module of two settings and one command, which nobody calls here.
 fn dice(version: &str, capabilities: &[Capability], word: &str) -> Manifest {

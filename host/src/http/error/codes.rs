@@ -17,7 +17,7 @@ pub const CODES: &[Code] = &[
     (404, "not_found", "There is no such key, channel, module or version."),
     (404, "unknown_channel", "The bot is in no such channel."),
     (404, "unknown_command", "No module that runs in this channel answers to this word."),
-    (404, "unknown_module", "There is no such module, or every version of it is withdrawn."),
+    (404, "unknown_module", "There is no such module."),
     (404, "unknown_path", "There is nothing at this path."),
     (405, "method_not_allowed", "The header Allow names the methods that there are."),
     (408, "request_timeout", "The request was not read and answered in time."),

@@ -50,6 +50,7 @@ pub(super) const REQUESTS: &[(&str, u16, &[Change])] = &[
     ("GET /api/v1/channels/{channel}/modules", 404, &[UNKNOWN_CHANNEL]),
     ("GET /api/v1/channels/{channel}/modules/{name}", 400, &[NO_NAME]),
     ("GET /api/v1/channels/{channel}/modules/{name}", 404, &[UNKNOWN_NAME]),
+    ("GET /api/v1/channels/{channel}/modules/{name}", 409, &[Part("name", "transfers")]),
     ("PUT /api/v1/channels/{channel}/modules/{name}", 400, &[NO_JSON]),
     ("PUT /api/v1/channels/{channel}/modules/{name}", 404, &[UNKNOWN_NAME]),
     ("PUT /api/v1/channels/{channel}/modules/{name}", 409, &[Part("name", "settings"), Body(r#"{"enabled": false}"#)]),

@@ -96,12 +96,14 @@ impl Stage {
         stage
     }
 
-    /// Two versions of `echo`, on in `#shop`, and of `counter`, one of them a canary there; and a `#cafe` that is muted.
+    /// Two versions of `echo`, on in `#shop`, and of `counter`, one of them a canary there; `transfers`, which is withdrawn;
+    /// and a `#cafe` that is muted.
     async fn prepare(&self) {
         let second = |first| version_of(first, "0.2.0");
         let upload = Operation { name: "POST /api/v1/modules".to_owned(), value: &Value::Null };
         let (echo, counter) = (guests::ECHO, guests::COUNTER);
-        for component in [echo.to_vec(), second(echo), counter.to_vec(), second(counter)] {
+        let transfers = guests::TRANSFERS.to_vec();
+        for component in [echo.to_vec(), second(echo), counter.to_vec(), second(counter), transfers] {
             let asked = Asked {
                 headers: vec![("content-type", "application/wasm")],
                 body: component.into(),
@@ -115,6 +117,7 @@ impl Stage {
             (format!("PUT /api/v1/channels/{}/modules/echo", id_of("shop")), r#"{"enabled": true}"#),
             (format!("PATCH /api/v1/channels/{}", id_of("cafe")), r#"{"muted_until": "2026-09-21T13:00:00Z"}"#),
             ("PUT /api/v1/modules/counter/canary".to_owned(), &canary),
+            ("DELETE /api/v1/modules/transfers".to_owned(), ""),
         ] {
             let answer = self.site.send(&line, &self.site.operator, any, body).await;
             assert_eq!(answer.status, 200, "{}", answer.show());
