@@ -11,7 +11,7 @@ use super::powers::Powers;
 use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::Manifest;
-use crate::domain::version::{Canary, UploadedVersion};
+use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
 use crate::store::StoreError;
 use crate::store::modules::VersionChange;
 
@@ -81,6 +81,8 @@ pub enum ChangeVersionsError {
         "{older} is older than {latest}, which every channel has: pin it in those channels, or withdraw {latest} first"
     )]
     CanaryTooOld { older: semver::Version, latest: semver::Version },
+    #[error("it has changed since it was read")]
+    Overtaken,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -210,15 +212,20 @@ impl Setup {
     }
 
     /// From now on only these channels have the version, and all others the highest one beside it, which is an older one:
-    /// otherwise nothing would come of promoting it. One at a time is tried out; its channels may change.
+    /// otherwise nothing would come of promoting it. One at a time is tried out; its channels may change. `is_as_read` says
+    /// whether the module is still what its caller has seen.
     pub async fn set_canary(
         self: &Arc<Self>,
         name: ModuleName,
         canary: Canary,
+        is_as_read: impl FnOnce(&UploadedModule) -> bool + Send + 'static,
         by: Powers,
         stamp: Stamp,
     ) -> Result<(), ChangeVersionsError> {
         self.change_uploaded(name, by, stamp, move |setup, module| {
+            if !is_as_read(module) {
+                return Err(ChangeVersionsError::Overtaken);
+            }
             let there = module.find_version(&canary.version).ok_or(ChangeVersionsError::UnknownVersion)?;
             if there.is_withdrawn() {
                 return Err(ChangeVersionsError::Withdrawn(canary.version));

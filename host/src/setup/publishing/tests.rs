@@ -265,10 +265,10 @@ async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
     assert!(matches!(publish("3.0.0", 3, ChannelId(404)).await, Err(PublishError::NoChannels)));
     publish("3.0.0", 3, CHANNEL).await.unwrap();
     let canary = Canary { version: version("3.0.0"), channels: [OTHER].into() };
-    host.setup.set_canary(name("dice"), canary, Powers::Creator, stamp(ANN)).await.unwrap();
+    host.setup.set_canary(name("dice"), canary, |_| true, Powers::Creator, stamp(ANN)).await.unwrap();
     assert_eq!(running(), ["1.0.0", "3.0.0"]);
     let instead = Canary { version: version("1.0.0"), channels: [OTHER].into() };
-    let instead = host.setup.set_canary(name("dice"), instead, Powers::Creator, stamp(ANN)).await;
+    let instead = host.setup.set_canary(name("dice"), instead, |_| true, Powers::Creator, stamp(ANN)).await;
     assert_eq!(refused(instead), "version 3.0.0 is being tried out: promote or drop it first");
     assert!(matches!(publish("4.0.0", 4, CHANNEL).await, Err(PublishError::CanaryExists(there)) if there.major == 3));
     assert_eq!(running(), ["1.0.0", "3.0.0"], "nobody gets a trial by another one");
@@ -291,7 +291,7 @@ async fn what_is_older_than_everybodys_version_is_not_tried_out() {
     };
     let set = |number| {
         let canary = Canary { version: version(number), channels: [CHANNEL].into() };
-        host.setup.set_canary(name("dice"), canary, Powers::Creator, stamp(ANN))
+        host.setup.set_canary(name("dice"), canary, |_| true, Powers::Creator, stamp(ANN))
     };
     let why = |older| {
         format!(

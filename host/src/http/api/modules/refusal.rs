@@ -58,6 +58,7 @@ pub(super) fn refuse_change(error: ChangeVersionsError) -> ApiError {
         ChangeVersionsError::UnknownModule => return ApiError::NotFound("module"),
         ChangeVersionsError::UnknownVersion => return ApiError::NotFound("version"),
         ChangeVersionsError::NotPublisher(_) => return ApiError::Forbidden,
+        ChangeVersionsError::Overtaken => return ApiError::PreconditionFailed,
         ChangeVersionsError::Store(error) => return error.into(),
         ChangeVersionsError::NotUploaded(_) => "not_uploaded",
         ChangeVersionsError::InUse { .. } => "in_use",
