@@ -131,6 +131,7 @@ const SET_UP: &str = r#"200 application/json
           "latest": "1.0.0",
           "missing_grants": [],
           "name": "dice",
+          "note": null,
           "revision": 2,
           "running": true,
           "running_version": "1.0.0",
