@@ -251,6 +251,7 @@ impl ChannelSetup {
             Effect::Mute { until } => next.muted_until = *until,
             Effect::SwitchModule { module, .. }
             | Effect::AcceptVersion { module, .. }
+            | Effect::NarrowGrants { module, .. }
             | Effect::PinVersion { module, .. }
             | Effect::BlowFuse { module, .. }
             | Effect::RestoreFuse { module }
@@ -314,6 +315,7 @@ impl ModuleSetup {
                 self.accepted = Some(*digest);
                 self.granted.insert(*digest, grants.clone());
             }
+            Effect::NarrowGrants { grants, .. } => self.granted.extend(grants.iter().cloned()),
             Effect::PinVersion { version, .. } => self.pinned.clone_from(version),
             Effect::BlowFuse { digest, until, .. } => {
                 let before = self.blown.filter(|blown| blown.digest == *digest).map_or(0, |blown| blown.times);

@@ -225,12 +225,14 @@ impl Draft<'_> {
             there if is_taken => there.without_taken(&module.grants, &sent),
             there => there,
         };
-        let others = module.granted.iter().filter(|(digest, _)| **digest != target.digest);
-        let others = others.map(|(digest, there)| (*digest, there, less(there)));
+        let others = uploaded.versions.iter().map(|there| there.manifest.digest).filter(|it| *it != target.digest);
+        let others = others.filter_map(|digest| module.granted.get(&digest).map(|there| (digest, there, less(there))));
         let others = others.filter(|(_, there, less)| *there != less).map(|(digest, _, less)| (digest, less));
-        for (digest, grants) in others.collect::<Vec<_>>().into_iter().chain([(target.digest, grants.clone())]) {
-            self.push(Effect::AcceptVersion { module: self.name.clone(), digest, grants });
+        let others: Vec<_> = others.collect();
+        if !others.is_empty() {
+            self.push(Effect::NarrowGrants { module: self.name.clone(), grants: others });
         }
+        self.push(Effect::AcceptVersion { module: self.name.clone(), digest: target.digest, grants });
         Ok(())
     }
 
