@@ -217,7 +217,7 @@ impl ChannelSetup {
     }
 
     pub fn find_module(&self, name: &ModuleName) -> Option<&ModuleSetup> {
-        self.touched.get(name).map(|module| &**module).or_else(|| self.catalogue.find_untouched(name))
+        self.touched.get(name).map(|module| &**module).or_else(|| self.catalogue.find_untouched(name, self.channel.id))
     }
 
     /// Whether there is such a module, and no version of it on the air.
@@ -227,7 +227,7 @@ impl ChannelSetup {
 
     /// Every module that the host has, by name.
     pub fn modules(&self) -> impl Iterator<Item = &ModuleSetup> {
-        let mut modules: BTreeMap<&ModuleName, &ModuleSetup> = self.catalogue.list_untouched().collect();
+        let mut modules: BTreeMap<&ModuleName, &ModuleSetup> = self.catalogue.list_untouched(self.channel.id).collect();
         modules.extend(self.touched.iter().map(|(name, module)| (name, &**module)));
         modules.into_values()
     }

@@ -281,6 +281,22 @@ async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
 }
 
 #[tokio::test]
+async fn a_module_that_is_new_as_a_whole_is_tried_out_where_it_is_to_be() {
+    let host = Host::open().await;
+    let canary = Some([OTHER].into());
+    host.setup.publish(Arc::new(dice("1.0.0", 1)), canary, Powers::Operator, stamp(ANN)).await.unwrap();
+    let is_there = |channel| {
+        let setup = host.setup.find_channel(channel).unwrap();
+        let is_listed = setup.modules().any(|module| module.manifest.name == name("dice"));
+        (setup.find_module(&name("dice")).is_some(), is_listed)
+    };
+    assert_eq!([CHANNEL, OTHER].map(is_there), [(false, false), (true, true)]);
+    host.accept(OTHER, &dice("1.0.0", 1)).await;
+    assert_eq!(host.running(OTHER), Some("1.0.0".to_owned()));
+    host.check();
+}
+
+#[tokio::test]
 async fn what_is_older_than_everybodys_version_is_not_tried_out() {
     let host = Host::open().await;
     host.bring("1.0.0", 1).await;

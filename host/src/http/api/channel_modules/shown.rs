@@ -37,7 +37,7 @@ pub(super) struct ChannelModuleState {
     /// Why another version is here than the one that the channel stays on, or none, where versions are withdrawn: in words.
     #[schema(example = "version 1.2.0 is withdrawn: 1.1.0, the nearest one, takes its place until it is restored")]
     note: Option<String>,
-    /// The highest version that every channel may have; null where all are withdrawn.
+    /// The highest version that every channel may have; null where there is none.
     #[schema(example = "1.2.0")]
     latest: Option<String>,
     /// A version that would run, if somebody accepted what it asks for.
