@@ -92,6 +92,12 @@ pub enum Effect {
         digest: ModuleDigest,
         grants: Grants,
     },
+    /// What was taken back from the accepted version, or capped lower, holds for these other ones too: what each has from
+    /// now on.
+    NarrowGrants {
+        module: ModuleName,
+        grants: Vec<(ModuleDigest, Grants)>,
+    },
     /// The channel stays on this version; None: it follows the latest.
     PinVersion {
         module: ModuleName,
@@ -173,6 +179,7 @@ impl Effect {
             | Effect::ChangeLocale(_)
             | Effect::SwitchModule { .. }
             | Effect::AcceptVersion { .. }
+            | Effect::NarrowGrants { .. }
             | Effect::PinVersion { .. }
             | Effect::BlowFuse { .. }
             | Effect::RestoreFuse { .. }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::channel::ModuleSetup;
 use super::words::Words;
-use crate::domain::id::ModuleName;
+use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::manifest::{Grants, Manifest};
 use crate::domain::version::UploadedModule;
 
@@ -41,7 +41,19 @@ struct Entry {
     listed: Listed,
     /// As it is in a channel that has said nothing of it; shared by all of them.
     untouched: Arc<ModuleSetup>,
+    /// To every channel.
     is_offered: bool,
+}
+
+impl Entry {
+    /// Also where the only version is tried out in this channel.
+    fn is_offered_in(&self, channel: ChannelId) -> bool {
+        let is_tried_out = || match &self.listed {
+            Listed::Fixed(_) => false,
+            Listed::Uploaded(module) => module.list_offered(Some(channel)).next().is_some(),
+        };
+        self.is_offered || is_tried_out()
+    }
 }
 
 /// All modules, by name.
@@ -119,9 +131,9 @@ impl Catalogue {
         })
     }
 
-    /// As it is in a channel that has said nothing of it. None where there is nothing that a channel could take.
-    pub(super) fn find_untouched(&self, name: &ModuleName) -> Option<&ModuleSetup> {
-        self.entries.get(name).filter(|entry| entry.is_offered).map(|entry| &*entry.untouched)
+    /// As it is in a channel that has said nothing of it. None where there is nothing that this one could take.
+    pub(super) fn find_untouched(&self, name: &ModuleName, channel: ChannelId) -> Option<&ModuleSetup> {
+        self.entries.get(name).filter(|entry| entry.is_offered_in(channel)).map(|entry| &*entry.untouched)
     }
 
     /// What a channel that says something of it starts from.
@@ -129,8 +141,11 @@ impl Catalogue {
         self.entries.get(name).map(|entry| &entry.untouched)
     }
 
-    pub(super) fn list_untouched(&self) -> impl Iterator<Item = (&ModuleName, &ModuleSetup)> {
-        self.entries.iter().filter(|(_, entry)| entry.is_offered).map(|(name, entry)| (name, &*entry.untouched))
+    pub(super) fn list_untouched(&self, channel: ChannelId) -> impl Iterator<Item = (&ModuleName, &ModuleSetup)> {
+        self.entries
+            .iter()
+            .filter(move |(_, entry)| entry.is_offered_in(channel))
+            .map(|(name, entry)| (name, &*entry.untouched))
     }
 
     pub(super) fn list_running(&self) -> &[Arc<ModuleSetup>] {

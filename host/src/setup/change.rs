@@ -76,6 +76,9 @@ impl ChannelSetup {
     pub fn check_enable(&self, by: Role, name: &str) -> Result<Vec<Effect>, SettingsError> {
         self.require_change(by)?;
         let module = self.module_named(name)?;
+        if self.is_withdrawn(&module.manifest.name) {
+            return Err(SettingsError::NotAllowed(format!("every version of {name} is withdrawn")));
+        }
         let mut effects = Vec::new();
         let Manifest { name, source, digest, .. } = &*module.manifest;
         if *source == ModuleSource::Uploaded && module.accepted.is_none() {

@@ -15,7 +15,7 @@ use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, SettingKind};
 use crate::domain::message::Channel;
 use crate::domain::prefix::Prefix;
-use crate::domain::version::UploadedModule;
+use crate::domain::version::{UploadedModule, UploadedVersion};
 use crate::store::setup::ChannelRecord;
 
 /// How a channel is set up. A clone shares all but a few texts.
@@ -217,12 +217,17 @@ impl ChannelSetup {
     }
 
     pub fn find_module(&self, name: &ModuleName) -> Option<&ModuleSetup> {
-        self.touched.get(name).map(|module| &**module).or_else(|| self.catalogue.find_untouched(name))
+        self.touched.get(name).map(|module| &**module).or_else(|| self.catalogue.find_untouched(name, self.channel.id))
+    }
+
+    /// Whether there is such a module, and no version of it on the air.
+    pub fn is_withdrawn(&self, name: &ModuleName) -> bool {
+        self.catalogue.find_uploaded(name).is_some_and(|it| it.versions.iter().all(UploadedVersion::is_withdrawn))
     }
 
     /// Every module that the host has, by name.
     pub fn modules(&self) -> impl Iterator<Item = &ModuleSetup> {
-        let mut modules: BTreeMap<&ModuleName, &ModuleSetup> = self.catalogue.list_untouched().collect();
+        let mut modules: BTreeMap<&ModuleName, &ModuleSetup> = self.catalogue.list_untouched(self.channel.id).collect();
         modules.extend(self.touched.iter().map(|(name, module)| (name, &**module)));
         modules.into_values()
     }
@@ -246,6 +251,7 @@ impl ChannelSetup {
             Effect::Mute { until } => next.muted_until = *until,
             Effect::SwitchModule { module, .. }
             | Effect::AcceptVersion { module, .. }
+            | Effect::NarrowGrants { module, .. }
             | Effect::PinVersion { module, .. }
             | Effect::BlowFuse { module, .. }
             | Effect::RestoreFuse { module }
@@ -309,6 +315,7 @@ impl ModuleSetup {
                 self.accepted = Some(*digest);
                 self.granted.insert(*digest, grants.clone());
             }
+            Effect::NarrowGrants { grants, .. } => self.granted.extend(grants.iter().cloned()),
             Effect::PinVersion { version, .. } => self.pinned.clone_from(version),
             Effect::BlowFuse { digest, until, .. } => {
                 let before = self.blown.filter(|blown| blown.digest == *digest).map_or(0, |blown| blown.times);

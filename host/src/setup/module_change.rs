@@ -71,7 +71,7 @@ pub enum ModuleChangeError {
     UnknownVersion(semver::Version),
     #[error("version {0} is withdrawn")]
     Withdrawn(semver::Version),
-    #[error("every version is withdrawn")]
+    #[error("every version of it is withdrawn: it is back when one is restored, or a new one is brought")]
     NoVersion,
     #[error("version {0} is not the one that is due here")]
     NotDue(semver::Version),
@@ -148,7 +148,7 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     fn module(&self) -> Result<&ModuleSetup, ModuleChangeError> {
-        self.setup.find_module(self.name).ok_or(ModuleChangeError::UnknownModule)
+        self.setup.require_module(self.name)
     }
 
     fn push(&mut self, effect: Effect) {
@@ -179,7 +179,7 @@ impl Draft<'_> {
 
     /// Grants what was sent to the version that was accepted, or to the one that is due where the wish names that one.
     fn accept(&mut self, uploaded: &UploadedModule, change: &ModuleChange, is_pinned_now: bool) -> Checked {
-        let module = self.module().map_err(|_| ModuleChangeError::NoVersion)?;
+        let module = self.module()?;
         let Some(due) = module.find_wanted(uploaded, self.setup.channel.id).map(|version| version.manifest.clone())
         else {
             return if change.enabled || change.grants.is_some() { Err(ModuleChangeError::NoVersion) } else { Ok(()) };
@@ -225,12 +225,14 @@ impl Draft<'_> {
             there if is_taken => there.without_taken(&module.grants, &sent),
             there => there,
         };
-        let others = module.granted.iter().filter(|(digest, _)| **digest != target.digest);
-        let others = others.map(|(digest, there)| (*digest, there, less(there)));
+        let others = uploaded.versions.iter().map(|there| there.manifest.digest).filter(|it| *it != target.digest);
+        let others = others.filter_map(|digest| module.granted.get(&digest).map(|there| (digest, there, less(there))));
         let others = others.filter(|(_, there, less)| *there != less).map(|(digest, _, less)| (digest, less));
-        for (digest, grants) in others.collect::<Vec<_>>().into_iter().chain([(target.digest, grants.clone())]) {
-            self.push(Effect::AcceptVersion { module: self.name.clone(), digest, grants });
+        let others: Vec<_> = others.collect();
+        if !others.is_empty() {
+            self.push(Effect::NarrowGrants { module: self.name.clone(), grants: others });
         }
+        self.push(Effect::AcceptVersion { module: self.name.clone(), digest: target.digest, grants });
         Ok(())
     }
 

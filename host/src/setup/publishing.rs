@@ -11,7 +11,7 @@ use super::powers::Powers;
 use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::Manifest;
-use crate::domain::version::{Canary, UploadedVersion};
+use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
 use crate::store::StoreError;
 use crate::store::modules::VersionChange;
 
@@ -42,6 +42,11 @@ pub enum PublishError {
     NoChannels,
     #[error("version {0} is being tried out: promote or drop it first")]
     CanaryExists(semver::Version),
+    /// No channel would get it by a promotion.
+    #[error(
+        "{older} is older than {latest}, which every channel has: pin it in those channels, or withdraw {latest} first"
+    )]
+    CanaryTooOld { older: semver::Version, latest: semver::Version },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -71,6 +76,13 @@ pub enum ChangeVersionsError {
     /// In its place another one would become everybody's, although nobody promoted it.
     #[error("version {0} is being tried out: promote or drop it first")]
     CanaryExists(semver::Version),
+    /// No channel would get it by a promotion.
+    #[error(
+        "{older} is older than {latest}, which every channel has: pin it in those channels, or withdraw {latest} first"
+    )]
+    CanaryTooOld { older: semver::Version, latest: semver::Version },
+    #[error("it has changed since it was read")]
+    Overtaken,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -116,6 +128,10 @@ impl Setup {
             let there = catalogue.find_uploaded(&manifest.name).and_then(|module| module.canary.as_ref());
             if let Some(there) = there.filter(|_| canary.is_some()) {
                 return Err(PublishError::CanaryExists(there.version.clone()));
+            }
+            let latest = catalogue.find_uploaded(&manifest.name).and_then(|it| plan::find_newer(it, &manifest.version));
+            if let Some(latest) = latest.filter(|_| canary.is_some()) {
+                return Err(PublishError::CanaryTooOld { older: manifest.version.clone(), latest: latest.clone() });
             }
             let digest = manifest.digest;
             let canary = canary.map(|channels| Canary { version: manifest.version.clone(), channels });
@@ -195,16 +211,21 @@ impl Setup {
         self.change_uploaded(name, by, stamp, move |_, module| plan::roll_back(module, to)).await
     }
 
-    /// From now on only these channels have the version, and all others the highest one beside it. One at a time is tried
-    /// out; its channels may change.
+    /// From now on only these channels have the version, and all others the highest one beside it, which is an older one:
+    /// otherwise nothing would come of promoting it. One at a time is tried out; its channels may change. `is_as_read` says
+    /// whether the module is still what its caller has seen.
     pub async fn set_canary(
         self: &Arc<Self>,
         name: ModuleName,
         canary: Canary,
+        is_as_read: impl FnOnce(&UploadedModule) -> bool + Send + 'static,
         by: Powers,
         stamp: Stamp,
     ) -> Result<(), ChangeVersionsError> {
         self.change_uploaded(name, by, stamp, move |setup, module| {
+            if !is_as_read(module) {
+                return Err(ChangeVersionsError::Overtaken);
+            }
             let there = module.find_version(&canary.version).ok_or(ChangeVersionsError::UnknownVersion)?;
             if there.is_withdrawn() {
                 return Err(ChangeVersionsError::Withdrawn(canary.version));
@@ -214,6 +235,10 @@ impl Setup {
             }
             if let Some(other) = module.canary.as_ref().filter(|there| there.version != canary.version) {
                 return Err(ChangeVersionsError::CanaryExists(other.version.clone()));
+            }
+            if let Some(latest) = plan::find_newer(module, &canary.version) {
+                let latest = latest.clone();
+                return Err(ChangeVersionsError::CanaryTooOld { older: canary.version, latest });
             }
             Ok(Plan { changes: vec![VersionChange::SetCanary(Some(canary))], answer: () })
         })

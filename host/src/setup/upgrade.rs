@@ -92,10 +92,11 @@ impl ModuleSetup {
     /// Settles on the version that runs in `channel`, and on the one that waits.
     pub(super) fn settle(&mut self, module: &UploadedModule, channel: ChannelId) {
         let accepted = self.accepted.and_then(|digest| module.find_digest(digest));
-        let wanted = self.find_wanted(module, channel);
+        let candidates = self.list_candidates(module, channel);
+        let wanted = candidates.first().copied();
         let consent = accepted.and_then(|accepted| self.find_consent(module, accepted));
         let runs = consent.as_ref().and_then(|consent| {
-            let mut candidates = wanted.into_iter().chain(module.list_offered(Some(channel)));
+            let mut candidates = candidates.iter().copied();
             candidates.find_map(|version| Some((version, consent.grants_for(&version.manifest)?.clone())))
         });
         let waiting = consent.as_ref().zip(wanted).and_then(|(consent, wanted)| {
@@ -115,18 +116,46 @@ impl ModuleSetup {
         }
     }
 
-    /// The version that the channel would run if nothing had to be accepted: the pinned one, the canary where this is one
-    /// of its channels, the highest.
+    /// The version that the channel would run if nothing had to be accepted.
     pub(super) fn find_wanted<'a>(
         &self,
         module: &'a UploadedModule,
         channel: ChannelId,
     ) -> Option<&'a UploadedVersion> {
-        let pinned = self.pinned.as_ref().and_then(|version| module.find_version(version));
-        let canary = module.canary.as_ref().filter(|canary| canary.channels.contains(&channel));
-        let canary = canary.and_then(|canary| module.find_version(&canary.version));
-        let named = [pinned, canary].into_iter().flatten().find(|version| !version.is_withdrawn());
-        named.or_else(|| module.list_offered(Some(channel)).next())
+        self.list_candidates(module, channel).first().copied()
+    }
+
+    /// The versions that may be due here, the best one first: the canary where this is one of its channels, then the highest.
+    /// Of a pinned one, the nearest below and then the nearest above: whoever stays on 1.2 did not ask for 3.0, also not when
+    /// 1.2 is withdrawn.
+    fn list_candidates<'a>(&self, module: &'a UploadedModule, channel: ChannelId) -> Vec<&'a UploadedVersion> {
+        let offered = module.list_offered(Some(channel));
+        let Some(pinned) = &self.pinned else {
+            let canary = module.canary.as_ref().filter(|canary| canary.channels.contains(&channel));
+            let canary = canary.and_then(|canary| module.find_version(&canary.version));
+            return canary.filter(|version| !version.is_withdrawn()).into_iter().chain(offered).collect();
+        };
+        let (above, below): (Vec<_>, Vec<_>) = offered.partition(|version| version.manifest.version > *pinned);
+        let named = module.find_version(pinned).filter(|version| !version.is_withdrawn());
+        named.into_iter().chain(below).chain(above.into_iter().rev()).collect()
+    }
+
+    /// Why another version is here than the one that the channel stays on, or none, where versions are withdrawn: in words.
+    pub fn tell_withdrawn(&self, module: &UploadedModule) -> Option<String> {
+        if module.versions.iter().all(UploadedVersion::is_withdrawn) {
+            return Some(
+                "every version is withdrawn: it is back when one is restored, or a new one is brought".to_owned(),
+            );
+        }
+        let pinned = self.pinned.as_ref()?;
+        if module.find_version(pinned).is_some_and(|version| !version.is_withdrawn()) {
+            return None;
+        }
+        let instead = match self.may_run {
+            true => format!("{}, the nearest one, takes its place", self.manifest.version),
+            false => "no other one may run here".to_owned(),
+        };
+        Some(format!("version {pinned} is withdrawn: {instead} until it is restored"))
     }
 
     /// None where the accepted version has lost a grant that it needs: then nothing runs, not even an older version.
@@ -334,6 +363,27 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn what_runs_instead_of_a_pinned_version_is_the_nearest_that_was_granted(
+            versions in proptest::collection::vec((capabilities(), any::<bool>()), 1..6),
+            accepted in any::<prop::sample::Index>(),
+            pinned in 0_u64..6,
+        ) {
+            let versions = (0_u8..).zip(versions).map(|(number, (asks, is_off))| version(number, asks, is_off));
+            let module = dice(versions.collect(), None);
+            let accepted = accepted.index(module.versions.len());
+            let setup = settled(&module, accepted, Some(pinned));
+            let grants = Grants::all(&module.versions[accepted].manifest);
+            let on_air = module.versions.iter().filter(|version| !version.is_withdrawn());
+            let allowed = on_air.filter(|version| grants.suffice_for(&version.manifest));
+            let numbers: Vec<u64> = allowed.map(|version| version.manifest.version.major).collect();
+            let below = numbers.iter().rev().find(|number| **number <= pinned);
+            let expected = below.or_else(|| numbers.iter().find(|number| **number > pinned));
+            prop_assert_eq!(setup.may_run.then_some(&setup.manifest.version.major), expected);
+        }
+    }
+
     #[test]
     fn a_pin_and_a_canary_come_before_the_highest() {
         let versions = || (1..=3).map(|number| version(number, Vec::new(), false)).collect::<Vec<_>>();
@@ -344,9 +394,14 @@ mod tests {
         let here = dice(versions(), canary(SHOP));
         assert_eq!([running(&here, None), running(&here, Some(1))], [3, 1]);
         assert_eq!(running(&dice(versions(), canary(ChannelId(8))), None), 2);
-        let mut withdrawn = versions();
-        withdrawn[1].withdrawn_at = Some(SystemTime::UNIX_EPOCH);
-        assert_eq!(running(&dice(withdrawn, None), Some(2)), 3);
+        // Of a withdrawn pin, the nearest one below, and only then the nearest one above.
+        let without = |numbers: &[usize]| {
+            let mut versions = versions();
+            numbers.iter().for_each(|number| versions[number - 1].withdrawn_at = Some(SystemTime::UNIX_EPOCH));
+            dice(versions, None)
+        };
+        assert_eq!([running(&without(&[2]), Some(2)), running(&without(&[1]), Some(1))], [1, 2]);
+        assert_eq!(running(&without(&[1, 2]), Some(2)), 3);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, ToSql};
 use super::{audit, grants};
 use crate::domain::audit::Stamp;
 use crate::domain::effect::Effect;
-use crate::domain::id::ChannelId;
+use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{Caps, Grants};
 
 /// A change that is under way.
@@ -59,6 +59,7 @@ fn name(effect: &Effect) -> Option<(&'static str, String)> {
         Effect::Mute { .. } => ("mute", String::new()),
         Effect::SwitchModule { module, .. } => ("switch-module", module.to_string()),
         Effect::AcceptVersion { module, .. } => ("accept-version", module.to_string()),
+        Effect::NarrowGrants { module, .. } => ("narrow-grants", module.to_string()),
         Effect::PinVersion { module, .. } => ("pin-version", module.to_string()),
         Effect::BlowFuse { module, .. } => ("blow-fuse", module.to_string()),
         Effect::RestoreFuse { module } | Effect::EndPause { module, .. } => ("restore-fuse", module.to_string()),
@@ -93,6 +94,10 @@ fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> rusqlit
             let Some(digest) = digest.flatten() else { return Ok(None) };
             let grants = grants::find_grants(connection, channel, digest)?.unwrap_or_default();
             Ok(Some(format!("{digest}: {}", describe_grants(&grants))))
+        }
+        Effect::NarrowGrants { grants, .. } => {
+            let digests = grants.iter().map(|(digest, _)| describe_version(connection, channel, *digest));
+            Ok(Some(digests.collect::<rusqlite::Result<Vec<_>>>()?.join(" | ")))
         }
         Effect::PinVersion { module, .. } => {
             text("SELECT pinned FROM channel_modules WHERE channel_id = ?1 AND module = ?2", &[&channel, module])
@@ -132,6 +137,13 @@ const WORD: &str = "SELECT format('for %s, cooldowns %gs and %gs, aliases %s, us
 const WANTED: &str = "SELECT CASE wanted WHEN 1 THEN '#' || login || ' with ' || account ELSE 'left #' || login END
      FROM wanted WHERE channel_id = ?1";
 
+/// `1.0.0: storage`; by its digest where the version is not known any more.
+fn describe_version(connection: &Connection, channel: ChannelId, digest: ModuleDigest) -> rusqlite::Result<String> {
+    let version = load_text(connection, "SELECT version FROM module_versions WHERE digest = ?1", &[&digest])?;
+    let grants = grants::find_grants(connection, channel, digest)?.unwrap_or_default();
+    Ok(format!("{}: {}", version.unwrap_or_else(|| digest.to_string()), describe_grants(&grants)))
+}
+
 /// In words: `storage, payments; web: api.example.com; payments: at most 5 a call, 10 a chatter and day`.
 pub(super) fn describe_grants(grants: &Grants) -> String {
     let mut parts = Vec::new();
@@ -162,7 +174,7 @@ mod tests {
     use super::*;
     use crate::domain::audit::{Actor, AuditFilter};
     use crate::domain::effect::{Commit, Committed, Holder, Revision, Scope};
-    use crate::domain::id::{ChatterId, ModuleDigest, ModuleName};
+    use crate::domain::id::{ChatterId, ModuleName};
     use crate::domain::manifest::{Capability, Command};
     use crate::domain::role::Role;
     use crate::store::fixture::{ALICE, CHANNEL, Fixture, by_host, channel, commit, login, module, save, transfer};
@@ -257,6 +269,20 @@ mod tests {
             [format!("accept-version 7 dice: - -> {first}"), format!("accept-version 7 dice: {first} -> {second}")]
         );
         assert_eq!(describe_grants(&Grants::default()), "nothing");
+    }
+
+    #[tokio::test]
+    async fn what_is_taken_back_from_older_versions_is_one_line() {
+        let [one, two, three] = [1, 2, 3].map(|digest| ModuleDigest([digest; 32]));
+        let storage = Grants { capabilities: vec![Capability::Storage], ..Grants::default() };
+        let accept = |digest| Effect::AcceptVersion { module: dice(), digest, grants: storage.clone() };
+        let narrowed = vec![(one, Grants::default()), (two, Grants::default())];
+        let narrow = Effect::NarrowGrants { module: dice(), grants: narrowed };
+        let lines = lines_of(vec![accept(one), accept(two), accept(three), narrow.clone(), narrow]).await;
+        assert_eq!(
+            lines[3..],
+            [format!("narrow-grants 7 dice: {one}: storage | {two}: storage -> {one}: nothing | {two}: nothing")]
+        );
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::accounts::Transfer;
 use super::changes::Change;
+use super::grants::insert_grants;
 use super::writer::Abort;
 use super::{Store, StoreError, left_versions, outcomes, scopes, secrets, setup, storage, wanted};
 use crate::domain::effect::{Commit, Committed, Effect, Scope};
@@ -72,6 +73,10 @@ fn apply_effect(connection: &Connection, commit: &Commit, effect: &Effect) -> Re
         Effect::SwitchModule { module, enabled } => setup::save_switch(connection, channel, module, *enabled)?,
         Effect::AcceptVersion { module, digest, grants } => {
             setup::save_accepted(connection, channel, module, *digest, grants)?;
+        }
+        Effect::NarrowGrants { grants, .. } => {
+            let mut narrowed = grants.iter();
+            narrowed.try_for_each(|(digest, grants)| insert_grants(connection, channel, *digest, grants))?;
         }
         Effect::PinVersion { module, version } => setup::save_pin(connection, channel, module, version.as_ref())?,
         Effect::BlowFuse { module, digest, until } => {

@@ -30,6 +30,13 @@ impl StandingClock {
     }
 }
 
+impl StandingClock {
+    /// As an operator or a time server does: the monotonic one goes on as it was.
+    pub(crate) fn set_wall(&self, wall: SystemTime) {
+        self.0.lock().unwrap().wall = wall;
+    }
+}
+
 impl Default for StandingClock {
     fn default() -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);

@@ -18,6 +18,12 @@ const SEEN_FOR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Chatters looked at in one go.
 const MOST_CHATTERS: usize = 100;
 
+/// For so long the wall clock has to go along with the monotonic one before anything is deleted by it. One that jumps years
+/// ahead, and back, would take a year of the audit with it.
+const STEADY_FOR: Duration = Duration::from_secs(3600);
+/// What a clock that is set right now and then is off by.
+const OFF_BY: Duration = Duration::from_secs(60);
+
 /// How much of what is too old is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purged {
@@ -25,9 +31,32 @@ pub(super) enum Purged {
     Some,
 }
 
+/// Whether the wall clock is one to delete by. Pure.
+#[derive(Clone, Copy, Debug)]
+struct Steadiness {
+    /// Since when the two clocks have gone along with each other.
+    since: Moment,
+}
+
+impl Steadiness {
+    /// To be shown each moment at which something may be deleted.
+    fn note(&mut self, now: Moment) -> bool {
+        let passed = now.instant.saturating_duration_since(self.since.instant);
+        let off_by = match now.wall.duration_since(self.since.wall) {
+            Ok(walled) => walled.abs_diff(passed),
+            Err(back) => back.duration() + passed,
+        };
+        if off_by > OFF_BY {
+            self.since = now;
+        }
+        off_by <= OFF_BY && passed >= STEADY_FOR
+    }
+}
+
 /// When what is looked at next.
 pub(super) struct Purge {
     due_at: Instant,
+    steadiness: Steadiness,
     audit: Arc<OnceLock<AuditKept>>,
     /// The last chatter looked at: those before are gone, or hold an account and stay.
     looked_at: (i64, ChannelId, ChatterId),
@@ -41,13 +70,15 @@ impl Store {
 }
 
 impl Purge {
-    pub(super) fn new(due_at: Instant, audit: Arc<OnceLock<AuditKept>>) -> Purge {
-        Purge { due_at, audit, looked_at: (i64::MIN, ChannelId(0), ChatterId(0)) }
+    /// Due at once, once the clock has shown to be steady.
+    pub(super) fn new(begun_at: Moment, audit: Arc<OnceLock<AuditKept>>) -> Purge {
+        let steadiness = Steadiness { since: begun_at };
+        Purge { due_at: begun_at.instant, steadiness, audit, looked_at: (i64::MIN, ChannelId(0), ChatterId(0)) }
     }
 
     /// What is left over is seen to after the next batch.
     pub(super) fn run(&mut self, connection: &Connection, now: Moment) {
-        if now.instant < self.due_at {
+        if now.instant < self.due_at || !self.steadiness.note(now) {
             return;
         }
         match self.purge(connection, now.wall) {
@@ -107,6 +138,8 @@ fn list_old(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::domain::effect::Holder;
     use crate::domain::ports::Clock;
@@ -143,6 +176,58 @@ mod tests {
         purge(&fixture, "a day after").await;
         assert_eq!(ALICE, Holder::Chatter(ChatterId(1)));
         assert_eq!([find(1), find(2), find(3), find(200)], [Some(1), None, Some(3), None]);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_jumps_ahead_and_back_takes_nothing_along() {
+        let fixture = Fixture::with_channel().await;
+        let (store, begun) = (&fixture.store, fixture.clock.now().wall);
+        store.save_seen(CHANNEL, vec![chatter(2)], begun).await.unwrap();
+        let is_known = || store.find_chatter_by_id(CHANNEL, ChatterId(2)).unwrap().is_some();
+        fixture.clock.advance(2 * STEADY_FOR);
+        purge(&fixture, "before").await;
+        fixture.clock.set_wall(begun + 3 * SEEN_FOR);
+        fixture.clock.advance(PURGE_EVERY);
+        purge(&fixture, "ahead").await;
+        assert!(is_known());
+        fixture.clock.set_wall(begun + 2 * STEADY_FOR + PURGE_EVERY);
+        fixture.clock.advance(2 * STEADY_FOR);
+        purge(&fixture, "back").await;
+        assert!(is_known());
+        // Whoever sets it for good means it.
+        fixture.clock.set_wall(begun + 3 * SEEN_FOR);
+        purge(&fixture, "set").await;
+        fixture.clock.advance(STEADY_FOR);
+        purge(&fixture, "an hour later").await;
+        assert!(!is_known());
+    }
+
+    proptest! {
+        /// Steps of the monotonic clock, and by how much the wall clock is set beside its own going.
+        #[test]
+        fn nothing_is_deleted_within_an_hour_of_a_jump(
+            steps in proptest::collection::vec((0_u64..3000, prop_oneof![4 => Just(0_i64), 1 => -90_000_i64..90_000]), 1..40),
+        ) {
+            let begun = Moment { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH + 2 * SEEN_FOR };
+            let (mut now, mut steadiness, mut jumped_at) = (begun, Steadiness { since: begun }, begun.instant);
+            for (seconds, jump) in steps {
+                now.instant += Duration::from_secs(seconds);
+                now.wall += Duration::from_secs(seconds);
+                now.wall = match u64::try_from(jump) {
+                    Ok(ahead) => now.wall + Duration::from_secs(ahead),
+                    Err(_) => now.wall - Duration::from_secs(jump.unsigned_abs()),
+                };
+                // What is off by less does not matter, unless it adds up: then it counts as a jump, which is the safe side.
+                if jump.unsigned_abs() > 2 * OFF_BY.as_secs() {
+                    jumped_at = now.instant;
+                }
+                let is_steady = steadiness.note(now);
+                prop_assert!(!is_steady || now.instant - jumped_at >= STEADY_FOR);
+                let has_never_jumped = jumped_at == begun.instant && jump == 0 && steadiness.since.instant == begun.instant;
+                let is_old = now.instant - begun.instant >= STEADY_FOR;
+                prop_assert!(!has_never_jumped || is_steady == is_old);
+            }
+        }
     }
 
     #[test]

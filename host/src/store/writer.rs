@@ -66,7 +66,7 @@ impl Writer {
     ) -> std::io::Result<Writer> {
         let (queue, orders) = mpsc::channel(QUEUE);
         let batches = Arc::new(AtomicU64::new(0));
-        let purge = Purge::new(clock.now().instant, audit_kept);
+        let purge = Purge::new(clock.now(), audit_kept);
         let writing = Writing { connection, orders, closing: Vec::new(), batches: Arc::clone(&batches), clock, purge };
         let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writing.run())?;
         Ok(Writer { queue: Some(queue), thread: Some(thread), batches })

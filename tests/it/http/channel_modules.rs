@@ -15,6 +15,7 @@ use super::harness::{Answer, Site};
 use crate::harness::{channel_id, login};
 
 mod steps;
+mod withdrawn;
 
 /// A module of two settings and one command, which nobody calls here.
 fn dice(version: &str, capabilities: &[Capability], word: &str) -> Manifest {
@@ -130,6 +131,7 @@ const SET_UP: &str = r#"200 application/json
           "latest": "1.0.0",
           "missing_grants": [],
           "name": "dice",
+          "note": null,
           "revision": 2,
           "running": true,
           "running_version": "1.0.0",

@@ -107,6 +107,9 @@ pub(super) fn in_channel(state: &Value, channel: &ChannelName) -> String {
         Some(version) if state["running"] == true => format!("{name} {version} answers in {place}\n"),
         _ => format!("{name} does not answer in {place}\n"),
     };
+    if let Some(note) = state["note"].as_str() {
+        report += &format!("{}\n", text(&json!(note)));
+    }
     let waiting = &state["waiting"];
     if waiting.is_object() {
         let more: Vec<String> = elements(&waiting["asks_more"]).map(text).collect();

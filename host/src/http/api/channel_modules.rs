@@ -44,7 +44,7 @@ fn parse(Path((channel, name)): Named) -> Result<(ChannelId, ModuleName), ApiErr
 }
 
 fn find_module<'a>(setup: &'a ChannelSetup, name: &ModuleName) -> Result<&'a ModuleSetup, ApiError> {
-    setup.find_module(name).ok_or(ModuleChangeError::UnknownModule.into())
+    Ok(setup.require_module(name)?)
 }
 
 fn answer(api: &Api, setup: &ChannelSetup, name: &ModuleName) -> Result<impl IntoResponse + use<>, ApiError> {
@@ -88,7 +88,10 @@ async fn list_modules(
         ("channel" = String, Path, description = "The channel's id.", example = "100"),
         ("name" = String, Path, description = "The module's name.", example = "dice")
     ),
-    responses((status = 200, description = "The module; its ETag is for If-Match.", body = ChannelModule))
+    responses(
+        (status = 200, description = "The module; its ETag is for If-Match.", body = ChannelModule),
+        (status = 409, description = "Every version of it is withdrawn, and the channel has said nothing of it.")
+    )
 )]
 async fn show_module(State(api): State<Arc<Api>>, path: Named) -> Result<impl IntoResponse, ApiError> {
     let (channel, name) = parse(path)?;
@@ -154,7 +157,7 @@ async fn put_module(
     ),
     responses(
         (status = 200, description = "The module, which is off now.", body = ChannelModule),
-        (status = 409, description = "The module is always on."),
+        (status = 409, description = "The module is always on, or there is nothing of it to disable."),
         (status = 412, description = "Others changed the channel again and again meanwhile.")
     )
 )]

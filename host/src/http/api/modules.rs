@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use crate::domain::effect::Revision;
 use crate::domain::id::ModuleName;
+use crate::domain::version::UploadedModule;
 use crate::http::Api;
 use crate::http::body::{Json, Path};
 use crate::http::error::ApiError;
@@ -69,19 +70,23 @@ fn parse_version(text: &str) -> Result<semver::Version, ApiError> {
 /// Another one after every change of the module's versions; of a canary's channels, those that `principal` may see: from
 /// all of them, whoever guesses could tell which they are.
 fn revision_of(listed: &Listed, principal: &Principal) -> Revision {
-    // With its fixed keys: what was read before a restart is known after it.
-    let mut hash = DefaultHasher::new();
     match listed {
-        Listed::Fixed(manifest) => manifest.digest.0.hash(&mut hash),
-        Listed::Uploaded(module) => {
-            for version in &module.versions {
-                (version.manifest.digest.0, version.withdrawn_at).hash(&mut hash);
-            }
-            let canary = module.canary.as_ref();
-            canary.map(|canary| (&canary.version, list_seen(canary, principal))).hash(&mut hash);
-        }
+        Listed::Fixed(manifest) => hash(manifest.digest.0),
+        Listed::Uploaded(module) => revision_of_upload(module, principal),
     }
-    Revision(hash.finish())
+}
+
+fn revision_of_upload(module: &UploadedModule, principal: &Principal) -> Revision {
+    let versions = module.versions.iter().map(|version| (version.manifest.digest.0, version.withdrawn_at));
+    let canary = module.canary.as_ref().map(|canary| (&canary.version, list_seen(canary, principal)));
+    hash((versions.collect::<Vec<_>>(), canary))
+}
+
+/// With the hasher's fixed keys: what was read before a restart is known after it.
+fn hash(shown: impl Hash) -> Revision {
+    let mut hasher = DefaultHasher::new();
+    shown.hash(&mut hasher);
+    Revision(hasher.finish())
 }
 
 /// The module as it is now.

@@ -47,7 +47,7 @@ pub(super) fn code(error: &ModuleChangeError) -> &'static str {
 /// Without our names at the start of a sentence, where they would look like words.
 pub(super) fn detail(error: &ModuleChangeError) -> String {
     match error {
-        ModuleChangeError::UnknownModule => "There is no such module, or every version of it is withdrawn.".to_owned(),
+        ModuleChangeError::UnknownModule => "There is no such module.".to_owned(),
         ModuleChangeError::AlwaysOn(name) => format!("The module {name} is always on."),
         ModuleChangeError::WordTaken { word, module, other } => format!(
             "The module {module} would answer to {word}, which calls {other} here: give one of the two commands other words, \

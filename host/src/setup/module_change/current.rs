@@ -1,12 +1,24 @@
-//! How a module is in a channel, in the shape in which it may be wanted: wanting just that changes nothing.
+//! How a module is in a channel, also in the shape in which it may be wanted: wanting just that changes nothing.
 
 use std::collections::BTreeMap;
 
-use super::{CommandChange, ModuleChange, WantedVersion};
+use super::{CommandChange, ModuleChange, ModuleChangeError, WantedVersion};
+use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Capability, Command, SettingKind};
-use crate::setup::channel::ModuleSetup;
+use crate::setup::channel::{ChannelSetup, ModuleSetup};
 use crate::setup::overrides::CommandKey;
 use crate::setup::value::check_value;
+
+impl ChannelSetup {
+    /// # Errors
+    /// `NoVersion` where there is such a module, and nothing of it to take; `UnknownModule` where there is none.
+    pub fn require_module(&self, name: &ModuleName) -> Result<&ModuleSetup, ModuleChangeError> {
+        self.find_module(name).ok_or_else(|| match self.is_withdrawn(name) {
+            true => ModuleChangeError::NoVersion,
+            false => ModuleChangeError::UnknownModule,
+        })
+    }
+}
 
 impl ModuleSetup {
     pub fn as_change(&self) -> ModuleChange {

@@ -27,7 +27,7 @@ impl ChannelSetup {
         to: Option<&semver::Version>,
         left: &[ModuleDigest],
     ) -> Result<Vec<Effect>, ModuleChangeError> {
-        let module = self.find_module(name).ok_or(ModuleChangeError::UnknownModule)?;
+        let module = self.require_module(name)?;
         let Some(uploaded) = self.catalogue().find_uploaded(name).cloned() else {
             return to.map_or(Err(ModuleChangeError::NothingBefore), |to| {
                 let is_there = *to == module.manifest.version;

@@ -49,6 +49,12 @@ pub(super) fn roll_back(
     Ok(Plan { changes, answer: RolledBack { to, withdrawn } })
 }
 
+/// The version that all channels have, or would have if this one were a canary, where it is newer.
+pub(super) fn find_newer<'a>(module: &'a UploadedModule, version: &semver::Version) -> Option<&'a semver::Version> {
+    let on_air = module.versions.iter().rev().filter(|there| !there.is_withdrawn());
+    on_air.map(|there| &there.manifest.version).next().filter(|highest| *highest > version)
+}
+
 /// The version that was the latest before, or, where that is none any more, the highest below. A version that came later
 /// under a lower number has never been everybody's.
 fn find_before(module: &UploadedModule) -> Option<&UploadedVersion> {

@@ -265,10 +265,10 @@ async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
     assert!(matches!(publish("3.0.0", 3, ChannelId(404)).await, Err(PublishError::NoChannels)));
     publish("3.0.0", 3, CHANNEL).await.unwrap();
     let canary = Canary { version: version("3.0.0"), channels: [OTHER].into() };
-    host.setup.set_canary(name("dice"), canary, Powers::Creator, stamp(ANN)).await.unwrap();
+    host.setup.set_canary(name("dice"), canary, |_| true, Powers::Creator, stamp(ANN)).await.unwrap();
     assert_eq!(running(), ["1.0.0", "3.0.0"]);
     let instead = Canary { version: version("1.0.0"), channels: [OTHER].into() };
-    let instead = host.setup.set_canary(name("dice"), instead, Powers::Creator, stamp(ANN)).await;
+    let instead = host.setup.set_canary(name("dice"), instead, |_| true, Powers::Creator, stamp(ANN)).await;
     assert_eq!(refused(instead), "version 3.0.0 is being tried out: promote or drop it first");
     assert!(matches!(publish("4.0.0", 4, CHANNEL).await, Err(PublishError::CanaryExists(there)) if there.major == 3));
     assert_eq!(running(), ["1.0.0", "3.0.0"], "nobody gets a trial by another one");
@@ -277,6 +277,50 @@ async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
     assert_eq!(running(), ["3.0.0", "3.0.0"]);
     let promoted = host.setup.promote_canary(name("dice"), Powers::Creator, stamp(ANN)).await;
     assert_eq!(refused(promoted), "there is no canary");
+    host.check();
+}
+
+#[tokio::test]
+async fn a_module_that_is_new_as_a_whole_is_tried_out_where_it_is_to_be() {
+    let host = Host::open().await;
+    let canary = Some([OTHER].into());
+    host.setup.publish(Arc::new(dice("1.0.0", 1)), canary, Powers::Operator, stamp(ANN)).await.unwrap();
+    let is_there = |channel| {
+        let setup = host.setup.find_channel(channel).unwrap();
+        let is_listed = setup.modules().any(|module| module.manifest.name == name("dice"));
+        (setup.find_module(&name("dice")).is_some(), is_listed)
+    };
+    assert_eq!([CHANNEL, OTHER].map(is_there), [(false, false), (true, true)]);
+    host.accept(OTHER, &dice("1.0.0", 1)).await;
+    assert_eq!(host.running(OTHER), Some("1.0.0".to_owned()));
+    host.check();
+}
+
+#[tokio::test]
+async fn what_is_older_than_everybodys_version_is_not_tried_out() {
+    let host = Host::open().await;
+    host.bring("1.0.0", 1).await;
+    host.bring("2.0.0", 2).await;
+    let publish = |number, digest| {
+        let canary = Some([CHANNEL].into());
+        host.setup.publish(Arc::new(dice(number, digest)), canary, Powers::Creator, stamp(ANN))
+    };
+    let set = |number| {
+        let canary = Canary { version: version(number), channels: [CHANNEL].into() };
+        host.setup.set_canary(name("dice"), canary, |_| true, Powers::Creator, stamp(ANN))
+    };
+    let why = |older| {
+        format!(
+            "{older} is older than 2.0.0, which every channel has: pin it in those channels, or withdraw 2.0.0 first"
+        )
+    };
+    assert_eq!(refused(publish("1.5.0", 3).await), why("1.5.0"));
+    assert_eq!(refused(set("1.0.0").await), why("1.0.0"));
+    // The latest itself is then that of no other channel.
+    set("2.0.0").await.unwrap();
+    host.setup.drop_canary(name("dice"), Powers::Creator, stamp(ANN)).await.unwrap();
+    // What is withdrawn is nobody's.
+    publish("1.5.0", 3).await.unwrap();
     host.check();
 }
 

@@ -1,5 +1,6 @@
 //! What each operation is asked, and how that is spoiled.
 
+use tests::guests;
 use twitchy_commands::BUNDLED;
 
 /// What is changed of a request that succeeds.
@@ -13,9 +14,11 @@ pub(super) enum Change {
     Body(&'static str),
     /// A component of the host's own by its name.
     Bundled(&'static str),
+    /// A component, as another version of its module.
+    Version(&'static [u8], &'static str),
 }
 
-use Change::{Body, Bundled, Channel, Part, Query};
+use Change::{Body, Bundled, Channel, Part, Query, Version};
 
 const NO_PAGE: Change = Query("limit=0");
 const NO_JSON: Change = Body("{");
@@ -23,6 +26,8 @@ const NO_NAME: Change = Part("name", "A!");
 const UNKNOWN_NAME: Change = Part("name", "nothing");
 const UNKNOWN_CHANNEL: Change = Part("channel", "999");
 const NO_CHANNEL: Change = Part("channel", "shop");
+const CANARY: Change = Query("canary={channel}");
+const OLDER_CANARY: Change = Body(r#"{"version": "0.1.0", "channels": ["{shop}"]}"#);
 const NO_VERSION: Change = Body(r#"{"to": "one"}"#);
 
 /// One row at least for each refusal of the document that is not reached in the same way everywhere: by whom it is asked,
@@ -45,6 +50,7 @@ pub(super) const REQUESTS: &[(&str, u16, &[Change])] = &[
     ("GET /api/v1/channels/{channel}/modules", 404, &[UNKNOWN_CHANNEL]),
     ("GET /api/v1/channels/{channel}/modules/{name}", 400, &[NO_NAME]),
     ("GET /api/v1/channels/{channel}/modules/{name}", 404, &[UNKNOWN_NAME]),
+    ("GET /api/v1/channels/{channel}/modules/{name}", 409, &[Part("name", "transfers")]),
     ("PUT /api/v1/channels/{channel}/modules/{name}", 400, &[NO_JSON]),
     ("PUT /api/v1/channels/{channel}/modules/{name}", 404, &[UNKNOWN_NAME]),
     ("PUT /api/v1/channels/{channel}/modules/{name}", 409, &[Part("name", "settings"), Body(r#"{"enabled": false}"#)]),
@@ -65,7 +71,10 @@ pub(super) const REQUESTS: &[(&str, u16, &[Change])] = &[
     ("GET /api/v1/modules", 400, &[NO_PAGE]),
     ("POST /api/v1/modules", 400, &[Query("class=huge")]),
     ("POST /api/v1/modules", 409, &[Bundled("help")]),
+    ("POST /api/v1/modules", 409, &[CANARY, Version(guests::COUNTER, "0.3.0")]),
+    ("POST /api/v1/modules", 409, &[CANARY, Version(guests::ECHO, "0.0.1")]),
     ("POST /api/v1/modules", 422, &[Body("hello")]),
+    ("POST /api/v1/modules", 422, &[Query("canary=999"), Version(guests::ECHO, "0.3.0")]),
     ("GET /api/v1/modules/{name}", 400, &[NO_NAME]),
     ("GET /api/v1/modules/{name}", 404, &[UNKNOWN_NAME]),
     ("DELETE /api/v1/modules/{name}", 400, &[NO_NAME]),
@@ -74,6 +83,8 @@ pub(super) const REQUESTS: &[(&str, u16, &[Change])] = &[
     ("PUT /api/v1/modules/{name}/canary", 400, &[NO_JSON]),
     ("PUT /api/v1/modules/{name}/canary", 404, &[UNKNOWN_NAME]),
     ("PUT /api/v1/modules/{name}/canary", 409, &[Part("name", "help")]),
+    ("PUT /api/v1/modules/{name}/canary", 409, &[Part("name", "counter"), OLDER_CANARY]),
+    ("PUT /api/v1/modules/{name}/canary", 409, &[OLDER_CANARY]),
     ("PUT /api/v1/modules/{name}/canary", 422, &[Body(r#"{"version": "0.2.0", "channels": []}"#)]),
     ("DELETE /api/v1/modules/{name}/canary", 400, &[NO_NAME]),
     ("DELETE /api/v1/modules/{name}/canary", 404, &[UNKNOWN_NAME]),

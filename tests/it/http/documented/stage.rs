@@ -96,12 +96,14 @@ impl Stage {
         stage
     }
 
-    /// Two versions of `echo`, on in `#shop`, and of `counter`, one of them a canary there; and a `#cafe` that is muted.
+    /// Two versions of `echo`, on in `#shop`, and of `counter`, one of them a canary there; `transfers`, which is withdrawn;
+    /// and a `#cafe` that is muted.
     async fn prepare(&self) {
-        let second = |first| bytes::replaced(first, b"0.1.0a guest", b"0.2.0a guest");
+        let second = |first| version_of(first, "0.2.0");
         let upload = Operation { name: "POST /api/v1/modules".to_owned(), value: &Value::Null };
         let (echo, counter) = (guests::ECHO, guests::COUNTER);
-        for component in [echo.to_vec(), second(echo), counter.to_vec(), second(counter)] {
+        let transfers = guests::TRANSFERS.to_vec();
+        for component in [echo.to_vec(), second(echo), counter.to_vec(), second(counter), transfers] {
             let asked = Asked {
                 headers: vec![("content-type", "application/wasm")],
                 body: component.into(),
@@ -115,6 +117,7 @@ impl Stage {
             (format!("PUT /api/v1/channels/{}/modules/echo", id_of("shop")), r#"{"enabled": true}"#),
             (format!("PATCH /api/v1/channels/{}", id_of("cafe")), r#"{"muted_until": "2026-09-21T13:00:00Z"}"#),
             ("PUT /api/v1/modules/counter/canary".to_owned(), &canary),
+            ("DELETE /api/v1/modules/transfers".to_owned(), ""),
         ] {
             let answer = self.site.send(&line, &self.site.operator, any, body).await;
             assert_eq!(answer.status, 200, "{}", answer.show());
@@ -157,7 +160,8 @@ impl Stage {
                 Change::Part(name, value) => asked.line = asked.line.replace(&format!("{{{name}}}"), value),
                 Change::Channel(login) => asked.line = asked.line.replace("{channel}", &id_of(login)),
                 Change::Query(query) => asked.line += &format!("?{query}"),
-                Change::Body(body) => asked.body = body.into(),
+                Change::Body(body) => asked.body = body.replace("{shop}", &id_of("shop")).into(),
+                Change::Version(component, version) => asked.body = version_of(component, version).into(),
                 Change::Bundled(name) => asked.body = find_bundled(name).into(),
             }
         }
@@ -244,6 +248,10 @@ impl Stage {
         };
         self.site.house.store.commit(commit).await.unwrap();
     }
+}
+
+fn version_of(component: &[u8], version: &str) -> Vec<u8> {
+    bytes::replaced(component, b"0.1.0a guest", format!("{version}a guest").as_bytes())
 }
 
 fn with_header(mut asked: Asked, header: (&'static str, &'static str)) -> Asked {

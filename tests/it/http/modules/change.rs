@@ -184,6 +184,20 @@ async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
     site.close().await;
 }
 
+#[tokio::test]
+async fn of_two_who_read_the_same_one_sets_the_canary() {
+    let site = with_versions(&["0.1.0", "0.2.0"]).await;
+    let etag = site.ask(&format!("GET {ECHO}"), &site.operator).await.header("etag").to_owned();
+    let body = format!(r#"{{"version": "0.2.0", "channels": ["{}"]}}"#, shop());
+    let (request, read) = (format!("PUT {ECHO}/canary"), [("if-match", etag.as_str())]);
+    let set = || site.send(&request, &site.operator, &read, &body);
+    let (one, other) = tokio::join!(set(), set());
+    let mut answers = [code(&one), code(&other)];
+    answers.sort_unstable();
+    assert_eq!(answers, ["200 ", "412 precondition_failed"]);
+    site.close().await;
+}
+
 /// A digest of what may not be seen can be looked for until it fits.
 #[tokio::test]
 async fn a_canarys_channels_are_not_in_the_etag_of_whoever_may_not_see_them() {

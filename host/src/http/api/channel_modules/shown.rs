@@ -34,7 +34,10 @@ pub(super) struct ChannelModuleState {
     /// Null where it does not answer.
     #[schema(example = "1.2.0")]
     running_version: Option<String>,
-    /// The highest version that every channel may have; null where all are withdrawn.
+    /// Why another version is here than the one that the channel stays on, or none, where versions are withdrawn: in words.
+    #[schema(example = "version 1.2.0 is withdrawn: 1.1.0, the nearest one, takes its place until it is restored")]
+    note: Option<String>,
+    /// The highest version that every channel may have; null where there is none.
     #[schema(example = "1.2.0")]
     latest: Option<String>,
     /// A version that would run, if somebody accepted what it asks for.
@@ -110,6 +113,7 @@ impl ChannelModuleState {
     pub(super) fn show(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) -> ChannelModuleState {
         let manifest = &module.manifest;
         let running = module.is_running() && !module.is_blown(api.now().wall);
+        let uploaded = setup.catalogue().find_uploaded(&manifest.name);
         let latest = setup.catalogue().find(&manifest.name).and_then(|listed| listed.latest());
         ChannelModuleState {
             name: manifest.name.to_string(),
@@ -122,6 +126,7 @@ impl ChannelModuleState {
             version: module.pinned.as_ref().map_or_else(|| "latest".to_owned(), ToString::to_string),
             running,
             running_version: running.then(|| manifest.version.to_string()),
+            note: uploaded.and_then(|uploaded| module.tell_withdrawn(uploaded)),
             latest: latest.map(|latest| latest.version.to_string()),
             waiting: module.waiting.as_deref().map(WaitingVersion::show),
             blown: module.blown.as_ref().map(Blown::show),

@@ -22,7 +22,8 @@ const LATEST: &str = "latest";
 pub(super) struct WantedModule {
     /// Enabling also restores a fuse that has blown.
     enabled: bool,
-    /// `latest` follows new versions, as long as they ask for no more; another one is stayed on.
+    /// `latest` follows new versions, as long as they ask for no more; another one is stayed on. While that one is withdrawn,
+    /// the nearest one below it takes its place, or, where there is none, the nearest one above.
     #[serde(default = "latest")]
     #[schema(default = "latest", example = "1.2.0")]
     version: String,

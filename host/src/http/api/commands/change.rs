@@ -56,6 +56,9 @@ impl Change {
             Effect::AcceptVersion { module, .. } => {
                 Change::new("accept-version", format!("accepts what {module} asks for"), of(module))
             }
+            Effect::NarrowGrants { module, .. } => {
+                Change::new("narrow-grants", format!("takes grants back from older versions of {module}"), of(module))
+            }
             Effect::PinVersion { module, version } => pin_version(module, version.as_ref()),
             Effect::BlowFuse { module, .. } => {
                 Change::new("blow-fuse", format!("blows the fuse of {module}"), of(module))

@@ -9,9 +9,9 @@ use axum::response::IntoResponse;
 use super::refusal::refuse_change;
 use super::shape::ModuleDetail;
 use super::wish::{ForceQuery, NewCanary, RollbackWish};
-use super::{parse_name, parse_version, powers_of, revision_of, show, tell};
+use super::{parse_name, parse_version, powers_of, revision_of, revision_of_upload, show, tell};
 use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::version::Canary;
+use crate::domain::version::{Canary, UploadedModule};
 use crate::http::Api;
 use crate::http::body::{Json, Path, Query};
 use crate::http::error::{ApiError, WrongValue};
@@ -149,8 +149,8 @@ pub(super) async fn roll_back(
 
 /// Try a version out
 ///
-/// From now on only these channels have it, and all others the highest one beside it. One version at a time is tried out:
-/// another one is to be promoted or dropped first.
+/// From now on only these channels have it, and all others the highest one beside it, which is to be an older one. One
+/// version at a time is tried out: another one is to be promoted or dropped first.
 #[utoipa::path(
     put,
     path = "/api/v1/modules/{name}/canary",
@@ -162,7 +162,7 @@ pub(super) async fn roll_back(
     request_body = NewCanary,
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
-        (status = 409, description = "The version is withdrawn, another one is tried out, or the module is no upload."),
+        (status = 409, description = "The version is withdrawn or too old, another one is tried out, or the module is no upload."),
         (status = 422, description = "Such a canary cannot be.")
     )
 )]
@@ -179,7 +179,10 @@ pub(super) async fn set_canary(
     if_match.check(revision_of(catalogue.find(&name).ok_or(ApiError::NotFound("module"))?, &principal))?;
     let version = canary.version.clone();
     let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
-    api.setup.set_canary(name.clone(), canary, by, stamp).await.map_err(refuse_change)?;
+    let seen_by = principal.clone();
+    // Others may have been faster by the time that it is this one's turn.
+    let is_as_read = move |module: &UploadedModule| if_match.check(revision_of_upload(module, &seen_by)).is_ok();
+    api.setup.set_canary(name.clone(), canary, is_as_read, by, stamp).await.map_err(refuse_change)?;
     tell(&api, &name, &version, "canary");
     show(&api, &name, &principal)
 }

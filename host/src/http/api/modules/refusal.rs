@@ -43,6 +43,7 @@ pub(super) fn refuse_publishing(error: PublishError) -> ApiError {
         PublishError::Full(_) => "full",
         PublishError::NoChannels => "unknown_channels",
         PublishError::CanaryExists(_) => "canary_exists",
+        PublishError::CanaryTooOld { .. } => "canary_too_old",
         PublishError::Store(error) => return error.into(),
     };
     let status = match error {
@@ -57,6 +58,7 @@ pub(super) fn refuse_change(error: ChangeVersionsError) -> ApiError {
         ChangeVersionsError::UnknownModule => return ApiError::NotFound("module"),
         ChangeVersionsError::UnknownVersion => return ApiError::NotFound("version"),
         ChangeVersionsError::NotPublisher(_) => return ApiError::Forbidden,
+        ChangeVersionsError::Overtaken => return ApiError::PreconditionFailed,
         ChangeVersionsError::Store(error) => return error.into(),
         ChangeVersionsError::NotUploaded(_) => "not_uploaded",
         ChangeVersionsError::InUse { .. } => "in_use",
@@ -65,6 +67,7 @@ pub(super) fn refuse_change(error: ChangeVersionsError) -> ApiError {
         ChangeVersionsError::NoCanary => "no_canary",
         ChangeVersionsError::NoChannels => "unknown_channels",
         ChangeVersionsError::CanaryExists(_) => "canary_exists",
+        ChangeVersionsError::CanaryTooOld { .. } => "canary_too_old",
     };
     let status = match error {
         ChangeVersionsError::NoChannels => StatusCode::UNPROCESSABLE_ENTITY,

@@ -117,7 +117,7 @@ pub(super) fn largest_upload(api: &Api) -> usize {
             body = VersionDetail,
             headers(("Location" = String, description = "The version's path."))
         ),
-        (status = 409, description = "Its name, its version or one of its words belongs to something else, or there is a canary."),
+        (status = 409, description = "Its name, its version or one of its words belongs to something else, or it cannot be a canary."),
         (status = 422, description = "It is no component that could be a module here, or no such canary can be.")
     )
 )]
