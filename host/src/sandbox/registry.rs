@@ -78,7 +78,8 @@ struct Offered {
 
 impl Registry {
     pub(super) fn start(config: &SandboxConfig, workshop: Workshop) -> Result<Registry, StartSandboxError> {
-        let cache = ArtefactCache::open(&workshop.cache_dir).map_err(StartSandboxError::Cache)?;
+        let cache =
+            ArtefactCache::open(&workshop.cache_dir, config.compiled_bytes).map_err(StartSandboxError::Cache)?;
         let compiler = Compiler::new(workshop.compiler, config).map_err(StartSandboxError::Compiler)?;
         let small = ClassEngine::start(SizeClass::Small, config.slots, config.slots_per_channel, config.tick)?;
         Ok(Registry {
