@@ -149,7 +149,8 @@ impl WebClient {
         let body = Bytes::from(order.request.body.clone().unwrap_or_default());
         let idempotency_key = if order.request.method.is_safe() { None } else { Some(key(&order.idempotency_key)?) };
         let told = Told::of(&order.headers);
-        let hop = Hop { method: order.request.method, address, headers: order.headers, body, idempotency_key };
+        let (asker, method) = (order.sender.1.clone(), order.request.method);
+        let hop = Hop { asker, method, address, headers: order.headers, body, idempotency_key };
         let seat = self.seats.take(&order.sender);
         let seat = seat.ok_or_else(|| SendRequestError::Unreachable("too many requests at once".to_owned()))?;
         let (dialler, hosts, processor) = (Arc::clone(&self.dialler), order.hosts, order.processor);

@@ -21,6 +21,7 @@ use tokio_rustls::rustls::{self, ClientConfig};
 use super::network::{Measured, Network, Stream};
 use super::redirect::Hop;
 use super::{SendRequestError, WebResponse, reach};
+use crate::domain::id::ModuleName;
 
 /// What a name may lead to; a name with more is none of those that a module needs.
 const MOST_ADDRESSES: usize = 64;
@@ -57,7 +58,7 @@ impl Dialler {
 
     pub(super) async fn exchange(&self, hop: &Hop, most_bytes: usize) -> Result<Answer, SendRequestError> {
         let request = write_request(hop)?;
-        let stream = self.connect(&hop.address.host, most_bytes).await?;
+        let stream = self.connect(hop, most_bytes).await?;
         let connected = http1::Builder::new()
             .max_headers(MOST_HEADERS)
             .max_header_size(HEAD_BYTES)
@@ -81,12 +82,13 @@ impl Dialler {
     /// To an address that was checked: it is not looked up again.
     async fn connect(
         &self,
-        host: &str,
+        hop: &Hop,
         most_bytes: usize,
     ) -> Result<TlsStream<Measured<Box<dyn Stream>>>, SendRequestError> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| unreachable("no host can be called that"))?;
+        let host = &hop.address.host;
+        let name = ServerName::try_from(host.clone()).map_err(|_| unreachable("no host can be called that"))?;
         let mut last = unreachable("the host has no address");
-        let mut addresses = self.resolve(host).await?.into_iter().take(MOST_DIALLED).peekable();
+        let mut addresses = self.resolve(&hop.asker, host).await?.into_iter().take(MOST_DIALLED).peekable();
         while let Some(address) = addresses.next() {
             let dialling = self.network.dial(SocketAddr::new(address, 443));
             // The last one has all the time that there is.
@@ -106,8 +108,8 @@ impl Dialler {
     }
 
     /// All of them public, or none is used: a name that leads here and elsewhere means no good.
-    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, SendRequestError> {
-        let found = self.network.resolve(host).await;
+    async fn resolve(&self, asker: &ModuleName, host: &str) -> Result<Vec<IpAddr>, SendRequestError> {
+        let found = self.network.resolve(asker, host).await;
         let addresses = found.map_err(|_| unreachable("the host's name cannot be looked up"))?;
         if addresses.len() > MOST_ADDRESSES {
             return Err(unreachable("the host has too many addresses"));

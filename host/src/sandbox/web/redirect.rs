@@ -6,10 +6,13 @@ use hyper::header::HeaderValue;
 use super::address::Address;
 use super::header::Header;
 use super::{Method, SendRequestError};
+use crate::domain::id::ModuleName;
 
 /// One request on the way to an answer.
 #[derive(Clone, Debug)]
 pub(super) struct Hop {
+    /// The module that wants it.
+    pub(super) asker: ModuleName,
     pub(super) method: Method,
     pub(super) address: Address,
     pub(super) headers: Vec<Header>,
@@ -60,6 +63,7 @@ mod tests {
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let find = |_: &str| Ok::<_, Infallible>(Some(SecretString::from("hunter2")));
         Hop {
+            asker: "weather".parse().unwrap(),
             method,
             address: parse_address("https://api.example.com/a").unwrap(),
             headers: prepare_headers(&headers, find).unwrap(),
