@@ -34,20 +34,6 @@ pub(super) struct Linked {
 }
 
 impl Registry {
-    /// A stranger's bytes: from the artefact, or through the child.
-    pub(super) async fn prepare(
-        self: &Arc<Self>,
-        class: Arc<ClassEngine>,
-        digest: ModuleDigest,
-        bytes: Arc<Vec<u8>>,
-    ) -> Result<Linked, CompileError> {
-        // Not in the turn of those whom calls wait for: this thread gives way to all others.
-        match self.load_apart(&class, digest).await? {
-            Some(linked) => Ok(linked),
-            None => self.compile_apart(class, bytes, self.compiler.enter_for_upload().await?).await,
-        }
-    }
-
     pub(super) async fn load_in_turn(
         self: &Arc<Self>,
         class: &Arc<ClassEngine>,
@@ -57,7 +43,7 @@ impl Registry {
         self.load_apart(class, digest).await
     }
 
-    async fn load_apart(
+    pub(super) async fn load_apart(
         self: &Arc<Self>,
         class: &Arc<ClassEngine>,
         digest: ModuleDigest,
@@ -81,7 +67,7 @@ impl Registry {
         Ok(linked)
     }
 
-    async fn compile_apart(
+    pub(super) async fn compile_apart(
         self: &Arc<Self>,
         class: Arc<ClassEngine>,
         bytes: Arc<Vec<u8>>,
