@@ -89,6 +89,21 @@ pub enum SendRequestError {
     Unreachable(String),
 }
 
+impl SendRequestError {
+    /// One word, for whoever counts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            SendRequestError::InvalidRequest(_) => "invalid_request",
+            SendRequestError::NotGranted(_) => "not_granted",
+            SendRequestError::TimedOut => "timed_out",
+            SendRequestError::TooLarge => "too_large",
+            SendRequestError::OverBudget => "over_budget",
+            SendRequestError::NotSent => "not_sent",
+            SendRequestError::Unreachable(_) => "unreachable",
+        }
+    }
+}
+
 /// A request with all that decides whether and how it is sent.
 pub struct Order<'a> {
     pub request: &'a WebRequest,

@@ -69,6 +69,15 @@ async fn a_module_asks_within_its_grants_and_the_bot_lives_on() {
     let answer = text(fixture.sandbox.invoke(call(&fixture, &manifest, "fetch", &urls)).await);
     assert!(answer.starts_with("200 hello, HttpError::NotGranted(\"stranger.example.com\"), "), "{answer}");
     assert_eq!(answer.matches("HttpError::InvalidRequest").count(), 2, "{answer}");
+    let metrics = fixture.world.telemetry.render_metrics(Vec::new());
+    for counted in [
+        "twitchy_web_requests_total{outcome=\"answered\"} 1",
+        "twitchy_web_requests_total{outcome=\"not_granted\"} 1",
+        "twitchy_web_requests_total{outcome=\"invalid_request\"} 2",
+        "twitchy_web_request_seconds_count 1",
+    ] {
+        assert!(metrics.lines().any(|line| line == counted), "{counted}: {metrics}");
+    }
     fixture.answers_balance().await;
 }
 

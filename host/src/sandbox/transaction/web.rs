@@ -71,11 +71,11 @@ impl Transaction {
         self.require(Capability::Http)?;
         let requests = self.requests.clone();
         if requests.is_dry {
-            return Err(HostCallError::Told(SendRequestError::NotSent));
+            return Err(self.refuse(SendRequestError::NotSent));
         }
         let (place, digest) = (self.asked, digest(&request));
         if place >= self.world.web.config().requests {
-            return Err(HostCallError::Told(SendRequestError::OverBudget));
+            return Err(self.refuse(SendRequestError::OverBudget));
         }
         self.asked += 1;
         let before = requests.recorded().get(place).cloned();
@@ -86,6 +86,7 @@ impl Transaction {
         }
         let left = self.world.web.config().bytes.checked_sub(requests.bytes() + request_bytes(&request));
         let has_time = Instant::now() + TO_ANSWER < requests.deadline;
+        let asked_at = Instant::now();
         let (bytes, sent) = match left.filter(|_| has_time) {
             None => (0, Err(SendRequestError::OverBudget)),
             Some(left) => {
@@ -99,8 +100,17 @@ impl Transaction {
                 (request_bytes(&request) + received, sent)
             }
         };
+        self.world.telemetry.note_web_request(sent.as_ref().map_or_else(|error| error.code(), |_| "answered"));
+        if sent.is_ok() {
+            self.world.telemetry.note_web_answer(asked_at.elapsed());
+        }
         requests.recorded().push(Recorded { digest, bytes, sent: sent.clone() });
         sent.map_err(HostCallError::Told)
+    }
+
+    fn refuse(&self, error: SendRequestError) -> HostCallError<SendRequestError> {
+        self.world.telemetry.note_web_request(error.code());
+        HostCallError::Told(error)
     }
 
     async fn send_now(
