@@ -235,7 +235,7 @@ pub(super) async fn send_for(
         idempotency_key: "message-1".to_owned(),
         deadline: Instant::now() + Duration::from_secs(60),
         most_bytes: 100_000,
-        processor: Arc::default(),
+        spent: Arc::default(),
     };
     client.send(order).await
 }

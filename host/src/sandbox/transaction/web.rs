@@ -3,7 +3,7 @@
 //! What was sent stays sent, so this is no part of the transaction: a run after a conflict is told what the first one was
 //! told, as long as it asks the same.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,9 @@ use super::{Fault, HostCallError, Transaction};
 use crate::domain::invocation::InvocationId;
 use crate::domain::manifest::{Capability, SettingKind};
 use crate::domain::ports::FindSecretError;
-use crate::sandbox::web::{Order, PrepareHeadersError, SendRequestError, WebRequest, WebResponse, prepare_headers};
+use crate::sandbox::web::{
+    Order, PrepareHeadersError, SendRequestError, Spent, WebRequest, WebResponse, prepare_headers,
+};
 
 /// What a module has left of its deadline to say that nothing came back.
 const TO_ANSWER: Duration = Duration::from_millis(50);
@@ -30,8 +32,7 @@ pub struct Requests {
     deadline: Instant,
     is_dry: bool,
     recorded: Mutex<Vec<Recorded>>,
-    /// Nanoseconds.
-    processor: Arc<AtomicU64>,
+    spent: Arc<Spent>,
 }
 
 /// A request, and what the module was told.
@@ -46,17 +47,18 @@ struct Recorded {
 impl Requests {
     /// A dry run sends nothing, and is told so.
     pub fn new(deadline: Instant, is_dry: bool) -> Requests {
-        Requests { deadline, is_dry, recorded: Mutex::default(), processor: Arc::default() }
+        Requests { deadline, is_dry, recorded: Mutex::default(), spent: Arc::default() }
     }
 
     /// What they took of the processor, beside the guest.
     pub fn processor(&self) -> Duration {
-        Duration::from_nanos(self.processor.load(Ordering::Relaxed))
+        Duration::from_nanos(self.spent.processor.load(Ordering::Relaxed))
     }
 
     /// Bytes that were sent and received.
     fn bytes(&self) -> usize {
-        self.recorded().iter().map(|recorded| recorded.bytes).sum()
+        let asked_for = self.recorded().iter().map(|recorded| recorded.bytes).sum::<usize>();
+        asked_for + self.spent.bytes.load(Ordering::Relaxed)
     }
 
     fn recorded(&self) -> MutexGuard<'_, Vec<Recorded>> {
@@ -134,7 +136,7 @@ impl Transaction {
             idempotency_key: format!("{}-{}", name(&self.invocation().id), place + 1),
             deadline,
             most_bytes,
-            processor: Arc::clone(&self.requests.processor),
+            spent: Arc::clone(&self.requests.spent),
         };
         Ok(self.world.web.send(order).await)
     }

@@ -42,6 +42,8 @@ pub(super) enum Answer {
     Redirect {
         status: u16,
         location: String,
+        /// Of its head.
+        bytes: usize,
     },
 }
 
@@ -150,7 +152,8 @@ async fn read_answer(response: Response<Incoming>, most_bytes: usize) -> Result<
         && let Some(location) = response.headers().get(LOCATION)
     {
         let location = location.to_str().map_err(|_| unreachable("the host redirects to no address"))?;
-        return Ok(Answer::Redirect { status, location: location.to_owned() });
+        let bytes = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        return Ok(Answer::Redirect { status, location: location.to_owned(), bytes });
     }
     let headers = list_headers(response.headers());
     let mut incoming = response.into_body();

@@ -21,6 +21,12 @@ pub(super) struct Hop {
 }
 
 impl Hop {
+    /// What of it counts as sent.
+    pub(super) fn bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|header| header.name.as_str().len() + header.value.len()).sum::<usize>();
+        self.address.target.len() + headers + self.body.len()
+    }
+
     /// What to ask for after a redirect, as browsers do it. Another host is not told what was meant for the first, and
     /// neither is that one if it comes back to it.
     pub(super) fn follow(self, status: u16, location: &str) -> Result<Hop, SendRequestError> {
