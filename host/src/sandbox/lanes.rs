@@ -297,7 +297,7 @@ mod tests {
                     .meter(async {
                         burn_alone(&meter).await;
                         says.send(()).unwrap();
-                        web.await.unwrap()
+                        web.await.unwrap();
                     })
                     .await;
             };
