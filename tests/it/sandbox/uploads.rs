@@ -137,7 +137,9 @@ async fn what_is_little_and_stands_for_much_is_refused_all_the_same() {
 
 #[tokio::test]
 async fn what_is_slow_to_compile_runs_out_of_time() {
-    let fixture = fresh(|limits| limits.compile_time = Duration::from_secs(1)).await;
+    // With memory for much longer: in a second it takes about as much as it usually may.
+    let fixture =
+        fresh(|limits| (limits.compile_time, limits.compile_memory) = (Duration::from_secs(1), 4 << 30)).await;
     assert_eq!(refused(&fixture, &bytes::slow_to_compile(60)).await, CompileError::CompileTime);
     fixture.answers_balance().await;
 }
