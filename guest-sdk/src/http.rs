@@ -15,7 +15,14 @@
 //! # Secrets
 //!
 //! An API's key is a setting made by [`crate::SettingInfo::secret`]. The module never sees it: where a header's value says
-//! `{secret:KEY}`, the host puts it in. Only there; an address or a body with it is sent to nobody, or as it is written.
+//! `{secret:KEY}`, the host puts it in, in at most 8 places of a request. Only there; an address or a body with it is sent to
+//! nobody, or as it is written. An answer that repeats the secret as it was sent has stars in its place, as many as it is long
+//! (but for one shorter than 6 bytes): so it does not get into chat by accident.
+//!
+//! # Headers
+//!
+//! A request has at most 32, of 8 KiB in all. Those of the connection, such as `Host`, `Content-Length` and `Proxy-...`, and
+//! those that the host itself writes, `User-Agent` and `Idempotency-Key`, are refused as [`HttpError::InvalidRequest`].
 //!
 //! # Once
 //!
@@ -33,7 +40,8 @@ impl Request {
         Self { method, url: url.into(), headers: Vec::new(), body: None }
     }
 
-    /// `{secret:KEY}` in the value is replaced by the host with that secret setting.
+    /// `{secret:KEY}` in the value is replaced by the host with that secret setting. Some names are the host's own: see
+    /// [the module](self#headers).
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));

@@ -217,6 +217,8 @@ pub struct SandboxConfig {
     pub allow_large: bool,
     /// Uploaded modules whose machine code is kept in memory. One with more than 1 MiB of it counts for several.
     pub compiled_modules: usize,
+    /// Bytes of disk that the machine code of all modules may take up.
+    pub compiled_bytes: u64,
     /// Processor time that compiling an uploaded module may take.
     pub compile_time: Duration,
     /// Bytes that compiling an uploaded module may take up.
@@ -244,6 +246,7 @@ impl Default for SandboxConfig {
             storage_keys: 1000,
             allow_large: false,
             compiled_modules: 128,
+            compiled_bytes: 2 << 30,
             compile_time: Duration::from_secs(30),
             compile_memory: 512 << 20,
         }

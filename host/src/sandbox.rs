@@ -138,7 +138,8 @@ impl Sandbox {
     }
 
     /// Takes a stranger's component through the whole gate: size, form, contract, compiling in a child process, and what it
-    /// says about itself. It cannot be called before it is saved and offered. Dropping the future kills the child.
+    /// says about itself. It cannot be called before it is saved and offered. Dropping the future kills the child,
+    /// unless it compiles a large module: then whoever brings the same bytes again finds them made.
     pub async fn admit(&self, upload: Upload) -> Result<Admitted, CompileError> {
         let bytes = Arc::new(upload.bytes);
         let registry = Arc::clone(&self.invoker.registry);

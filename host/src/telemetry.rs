@@ -163,6 +163,16 @@ impl Telemetry {
         self.metrics.note_upload(result);
     }
 
+    /// What became of a module's request to the web: `answered`, or the code of its error.
+    pub fn note_web_request(&self, outcome: &'static str) {
+        self.metrics.note_web_request(outcome);
+    }
+
+    /// How long an answer from the web took.
+    pub fn note_web_answer(&self, took: Duration) {
+        self.metrics.note_web_answer(took);
+    }
+
     pub fn note_compilation(&self, took: Duration) {
         self.metrics.note_compilation(took);
     }

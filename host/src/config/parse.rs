@@ -190,6 +190,7 @@ fn read_sandbox(mut section: Section<'_, '_>, defaults: &SandboxConfig) -> Sandb
         storage_keys: section.take("storage_keys", defaults.storage_keys),
         allow_large: section.take("allow_large", defaults.allow_large),
         compiled_modules: section.take("compiled_modules", defaults.compiled_modules),
+        compiled_bytes: section.take("compiled_bytes", Size(defaults.compiled_bytes)).0,
         compile_time: section.take("compile_time", defaults.compile_time),
         compile_memory: take_length(&mut section, "compile_memory", defaults.compile_memory),
     };

@@ -25,18 +25,40 @@ const KEY_LENGTH: usize = 32;
 const MAC_LENGTH: usize = 32;
 const ENDING: &str = "cwasm";
 /// Files that are kept. Each version of a module leaves one, and nobody but us clears them away. Enough for a thousand
-/// modules, two versions of each and two releases of the host; small modules have a quarter of a megabyte, so that is a
-/// gigabyte of disk at most, but for those of the size class `large`, which the operator lets in.
+/// modules, two versions of each and two releases of the host: for the usual ones, of a quarter of a megabyte. How many
+/// bytes they may have is for the operator to say.
 const MOST_FILES: usize = 4096;
-/// Files that stay when there are too many: so the next thousand need no look at the folder.
-const KEPT_FILES: usize = 3072;
 
 /// The folder of compiled modules.
 pub(super) struct ArtefactCache {
     folder: PathBuf,
     key: [u8; KEY_LENGTH],
-    /// Files in the folder: at least so many. A look at each of them for each that is written would add up.
-    files: Mutex<usize>,
+    limit: Room,
+    /// What is in the folder: at most so much. A look at each file for each that is written would add up. Locked by who
+    /// writes: of what is half written, nothing is cleared away.
+    taken: Mutex<Room>,
+}
+
+/// Room on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Room {
+    files: usize,
+    bytes: u64,
+}
+
+impl Room {
+    fn fits(self, limit: Room) -> bool {
+        self.files <= limit.files && self.bytes <= limit.bytes
+    }
+
+    fn plus(self, bytes: u64) -> Room {
+        Room { files: self.files + 1, bytes: self.bytes.saturating_add(bytes) }
+    }
+
+    /// What is kept where there is too much: so the next ones need no look at the folder.
+    fn after_clearing(self) -> Room {
+        Room { files: self.files / 4 * 3, bytes: self.bytes / 4 * 3 }
+    }
 }
 
 /// A compiled module, and what its code takes up in memory.
@@ -46,11 +68,13 @@ pub(super) struct Artefact {
 }
 
 impl ArtefactCache {
-    pub(super) fn open(folder: &Path) -> io::Result<ArtefactCache> {
+    /// Of files with more than `most_bytes` those used last are kept.
+    pub(super) fn open(folder: &Path, most_bytes: u64) -> io::Result<ArtefactCache> {
         create_private_folder(folder)?;
         let key = load_or_make_key(&folder.join(KEY_FILE))?;
-        let files = Mutex::new(remove_oldest(folder, MOST_FILES, KEPT_FILES)?);
-        Ok(ArtefactCache { folder: folder.to_owned(), key, files })
+        let limit = Room { files: MOST_FILES, bytes: most_bytes };
+        let taken = Mutex::new(remove_oldest(folder, limit, None)?);
+        Ok(ArtefactCache { folder: folder.to_owned(), key, limit, taken })
     }
 
     /// The compiled module, where a file of ours has it.
@@ -71,8 +95,7 @@ impl ArtefactCache {
     /// Keeps a compiled module. Not being able to costs the next start some time, and nothing else.
     pub(super) fn save(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest, code: &[u8]) {
         let name = file_name(engine, size, digest);
-        let saved = self.write(&name, code).and_then(|()| self.make_room());
-        if let Err(error) = saved {
+        if let Err(error) = self.write(&name, code) {
             tracing::warn!(artefact = name, %error, "a compiled module was not kept");
         }
     }
@@ -85,14 +108,13 @@ impl ArtefactCache {
 
     fn write(&self, name: &str, code: &[u8]) -> io::Result<()> {
         let mac = self.mac(name, code).finalize().into_bytes();
-        write_whole(&self.folder.join(name), &[&mac, code], Durability::Lazy)
-    }
-
-    fn make_room(&self) -> io::Result<()> {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        *files += 1;
-        if *files > MOST_FILES {
-            *files = remove_oldest(&self.folder, MOST_FILES, KEPT_FILES)?;
+        let path = self.folder.join(name);
+        // A count that a panic left behind is too high at most.
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        write_whole(&path, &[&mac, code], Durability::Lazy)?;
+        *taken = taken.plus((mac.len() + code.len()) as u64);
+        if !taken.fits(self.limit) {
+            *taken = remove_oldest(&self.folder, self.limit, Some(&path))?;
         }
         Ok(())
     }
@@ -112,25 +134,33 @@ impl ArtefactCache {
     }
 }
 
-/// Where there are more than `most` files, only the `kept` ones stay that were used last. Returns how many are there.
-fn remove_oldest(folder: &Path, most: usize, kept: usize) -> io::Result<usize> {
+/// Where there is more than the limit, only what was used last stays, and in any case `kept`. Returns what is there.
+fn remove_oldest(folder: &Path, limit: Room, kept: Option<&Path>) -> io::Result<Room> {
     let is_ours = |path: &PathBuf| path.extension().is_some_and(|ending| ending == ENDING || ending == UNFINISHED);
-    let paths: Vec<PathBuf> = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(is_ours).collect();
-    if paths.len() <= most {
-        return Ok(paths.len());
-    }
+    let paths = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(is_ours);
     // One that has just gone needs no clearing away.
-    let age = |path: PathBuf| Some((fs::metadata(&path).ok()?.modified().ok()?, path));
-    let mut files: Vec<_> = paths.into_iter().filter_map(age).collect();
+    let look = |path: PathBuf| {
+        let file = fs::metadata(&path).ok()?;
+        Some((file.modified().ok()?, file.len(), path))
+    };
+    let mut files: Vec<_> = paths.filter_map(look).collect();
+    let all = files.iter().fold(Room::default(), |room, (_, bytes, _)| room.plus(*bytes));
+    if all.fits(limit) {
+        return Ok(all);
+    }
     files.sort();
-    let surplus = files.len().saturating_sub(kept);
-    for (_, path) in files.iter().take(surplus) {
+    let (mut room, limit) = (all, limit.after_clearing());
+    // Whatever the clock said when it was written.
+    for (_, bytes, path) in files.iter().filter(|(_, _, path)| kept != Some(path.as_path())) {
+        if room.fits(limit) {
+            break;
+        }
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+            _ => room = Room { files: room.files - 1, bytes: room.bytes - bytes },
         }
     }
-    Ok(files.len() - surplus)
+    Ok(room)
 }
 
 /// The file's time tells when it was last of use: so an old module that is called daily outlives a new one that is not.
@@ -204,11 +234,14 @@ fn is_private(_: &File) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// The smallest component there is: the header alone.
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
     const DIGEST: ModuleDigest = ModuleDigest([7; 32]);
+    const PLENTY: u64 = 1 << 30;
 
     fn compiled(engine: &Engine) -> Vec<u8> {
         engine.precompile_component(COMPONENT).unwrap()
@@ -225,13 +258,27 @@ mod tests {
         fn new() -> Fixture {
             let folder = tempfile::tempdir().unwrap();
             let engine = Engine::default();
-            let cache = ArtefactCache::open(&folder.path().join("artefacts")).unwrap();
+            let cache = ArtefactCache::open(&folder.path().join("artefacts"), PLENTY).unwrap();
             cache.save(&engine, SizeClass::Small, DIGEST, &compiled(&engine));
             Fixture { folder, engine, cache }
         }
 
         fn file(&self) -> PathBuf {
-            self.cache.folder.join(file_name(&self.engine, SizeClass::Small, DIGEST))
+            self.path(DIGEST)
+        }
+
+        fn path(&self, digest: ModuleDigest) -> PathBuf {
+            self.cache.folder.join(file_name(&self.engine, SizeClass::Small, digest))
+        }
+
+        fn save(&self, digest: ModuleDigest) {
+            self.cache.save(&self.engine, SizeClass::Small, digest, &compiled(&self.engine));
+        }
+
+        /// It was used so many seconds ago.
+        fn age(&self, digest: ModuleDigest, seconds: u64) {
+            let at = SystemTime::now() - Duration::from_secs(seconds);
+            File::options().write(true).open(self.path(digest)).unwrap().set_modified(at).unwrap();
         }
 
         fn loads(&self) -> bool {
@@ -239,7 +286,7 @@ mod tests {
         }
 
         fn reopen(&self) -> ArtefactCache {
-            ArtefactCache::open(&self.folder.path().join("artefacts")).unwrap()
+            ArtefactCache::open(&self.folder.path().join("artefacts"), PLENTY).unwrap()
         }
     }
 
@@ -312,7 +359,7 @@ mod tests {
     #[test]
     fn all_who_begin_at_once_have_the_same_key() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || ArtefactCache::open(folder.path()).unwrap().key;
+        let open = || ArtefactCache::open(folder.path(), PLENTY).unwrap().key;
         let keys: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..16).map(|_| scope.spawn(open)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -333,34 +380,65 @@ mod tests {
     #[test]
     fn a_host_that_never_restarts_does_not_fill_the_disk() {
         let fixture = Fixture::new();
-        *fixture.cache.files.lock().unwrap() = MOST_FILES;
+        fixture.cache.taken.lock().unwrap().files = MOST_FILES;
         for number in 0..MOST_FILES {
             let file = File::create(fixture.cache.folder.join(format!("{number}.{ENDING}"))).unwrap();
             file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
         }
-        fixture.cache.save(&fixture.engine, SizeClass::Small, DIGEST, &compiled(&fixture.engine));
+        fixture.save(DIGEST);
         assert!(fixture.loads());
+        let kept = MOST_FILES / 4 * 3;
         // And the key.
-        assert_eq!(fs::read_dir(&fixture.cache.folder).unwrap().count(), KEPT_FILES + 1);
-        assert_eq!(*fixture.cache.files.lock().unwrap(), KEPT_FILES);
+        assert_eq!(fs::read_dir(&fixture.cache.folder).unwrap().count(), kept + 1);
+        assert_eq!(fixture.cache.taken.lock().unwrap().files, kept);
     }
 
     #[test]
-    fn old_files_make_room_and_one_that_is_used_is_not_old() {
+    fn few_large_files_fill_no_disk_either_and_those_used_last_stay() {
+        let mut fixture = Fixture::new();
+        let size = fs::metadata(fixture.file()).unwrap().len();
+        // Room for four, so three are kept where there is a fifth.
+        fixture.cache.limit.bytes = 4 * size + size / 2;
+        for number in 0..3 {
+            fixture.save(ModuleDigest([number; 32]));
+            // Before the next one, whatever the file system's clock tells apart.
+            fixture.age(ModuleDigest([number; 32]), 10 - u64::from(number));
+        }
+        fixture.age(DIGEST, 20);
+        assert!(fixture.loads(), "and so it is the newest");
+        fixture.save(ModuleDigest([5; 32]));
+        let left = [0, 1, 2, 5, 7].map(|number| fixture.path(ModuleDigest([number; 32])).exists());
+        assert_eq!(left, [false, false, true, true, true]);
+        assert_eq!(*fixture.cache.taken.lock().unwrap(), Room { files: 3, bytes: 3 * size });
+        assert_eq!(remove_oldest(&fixture.cache.folder, fixture.cache.limit, None).unwrap().files, 3, "it fits");
+    }
+
+    #[test]
+    fn what_was_just_written_stays_however_large_it_is_and_whatever_the_clock_says() {
+        let mut fixture = Fixture::new();
+        let later = SystemTime::now() + Duration::from_secs(3600);
+        File::options().write(true).open(fixture.file()).unwrap().set_modified(later).unwrap();
+        fixture.cache.limit.bytes = 1;
+        fixture.save(ModuleDigest([8; 32]));
+        assert!(!fixture.loads());
+        assert!(fixture.path(ModuleDigest([8; 32])).exists());
+    }
+
+    #[test]
+    fn a_next_start_with_less_room_clears_up() {
         let fixture = Fixture::new();
-        let long_ago = |path: &Path| {
-            File::options().write(true).open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
-        };
-        let other = ModuleDigest([8; 32]);
-        fixture.cache.save(&fixture.engine, SizeClass::Small, other, &compiled(&fixture.engine));
-        let other = fixture.cache.folder.join(file_name(&fixture.engine, SizeClass::Small, other));
-        long_ago(&other);
-        long_ago(&fixture.file());
-        assert!(fixture.loads());
-        assert_eq!(remove_oldest(&fixture.cache.folder, 2, 1).unwrap(), 2, "not too many");
-        assert_eq!(remove_oldest(&fixture.cache.folder, 1, 1).unwrap(), 1);
-        assert!(fixture.loads() && !other.exists());
-        assert_eq!(remove_oldest(&fixture.cache.folder, 0, 0).unwrap(), 0);
+        fs::write(fixture.cache.folder.join(format!("half.{UNFINISHED}")), [0; 100]).unwrap();
+        let cache = ArtefactCache::open(&fixture.cache.folder, 10).unwrap();
+        assert_eq!(*cache.taken.lock().unwrap(), Room::default());
+        assert!(!fixture.loads());
+    }
+
+    #[test]
+    fn a_disk_without_room_is_nobodys_error() {
+        let fixture = Fixture::new();
+        // As good as full: nothing can be written here.
+        fs::remove_dir_all(&fixture.cache.folder).unwrap();
+        fixture.save(DIGEST);
         assert!(!fixture.loads());
     }
 

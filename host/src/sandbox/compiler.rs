@@ -75,10 +75,11 @@ pub(super) struct Compiler {
     claims: Arc<Semaphore>,
 }
 
-/// Held by the thread that waits for the child, so that no next one starts before it has gone.
+/// Held by the thread that waits for the child, so that no next one starts before it has gone, and by whoever looks at what
+/// it has made.
+#[derive(Clone)]
 pub(super) struct CompilerPlace {
-    _place: OwnedSemaphorePermit,
-    _claim: Option<OwnedSemaphorePermit>,
+    _held: Arc<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>)>,
 }
 
 impl Compiler {
@@ -104,14 +105,14 @@ impl Compiler {
         let claim = Arc::clone(&self.claims).try_acquire_owned().map_err(|_| CompileError::Busy)?;
         let place = Arc::clone(&self.uploads).acquire_owned().await;
         let place = place.map_err(|error| CompileError::Host(error.to_string()))?;
-        Ok(CompilerPlace { _place: place, _claim: Some(claim) })
+        Ok(CompilerPlace { _held: Arc::new((place, Some(claim))) })
     }
 
     /// Waits until a module that is called may be compiled. As many wait as there are modules, in turn.
     pub(super) async fn enter_for_call(&self) -> Result<CompilerPlace, CompileError> {
         let place = Arc::clone(&self.calls).acquire_owned().await;
         let place = place.map_err(|error| CompileError::Host(error.to_string()))?;
-        Ok(CompilerPlace { _place: place, _claim: None })
+        Ok(CompilerPlace { _held: Arc::new((place, None)) })
     }
 
     /// Machine code for a component that has passed the gate. Dropping the future kills the child.

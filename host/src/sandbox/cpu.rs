@@ -1,6 +1,8 @@
 //! How long a guest really ran.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 /// The time by both clocks that a call's use is measured by.
@@ -62,6 +64,10 @@ pub(super) struct CpuMeter {
     cpu_mark: AtomicU64,
     /// Whether the call could go on where it does not run: others have its place or its thread.
     is_ready: AtomicBool,
+    /// Whether a run is under way.
+    is_running: AtomicBool,
+    /// When it was woken up that waited for something else, in nanoseconds since `born`; zero while it was not.
+    woken: AtomicU64,
     /// Nanoseconds in which it was ready, or seemed to run, and did not run.
     waited: AtomicU64,
 }
@@ -69,18 +75,30 @@ pub(super) struct CpuMeter {
 impl CpuMeter {
     /// The call is ready from now on.
     pub(super) fn new(tick: Duration, budget: Duration, now: Instant) -> CpuMeter {
-        let [used, mark, cpu_mark, waited] = [const { AtomicU64::new(0) }; 4];
-        CpuMeter { tick, budget, born: now, used, mark, cpu_mark, is_ready: AtomicBool::new(true), waited }
+        let [used, mark, cpu_mark, woken, waited] = [const { AtomicU64::new(0) }; 5];
+        let (is_ready, is_running) = (AtomicBool::new(true), AtomicBool::new(false));
+        CpuMeter { tick, budget, born: now, used, mark, cpu_mark, is_ready, is_running, woken, waited }
     }
 
     /// A span begins.
     pub(super) fn start_span(&self, now: Reading) {
         self.cpu_mark.store(nanos(now.cpu.unwrap_or_default()), Ordering::Relaxed);
         let now = self.nanos_at(now.wall);
-        let pause = now.saturating_sub(self.mark.swap(now, Ordering::Relaxed));
-        if self.is_ready.swap(false, Ordering::Relaxed) {
-            self.waited.fetch_add(pause, Ordering::Relaxed);
-        }
+        let (mark, woken) = (self.mark.swap(now, Ordering::Relaxed), self.woken.swap(0, Ordering::Relaxed));
+        let ready_since = match (self.is_ready.swap(false, Ordering::Relaxed), woken) {
+            (true, _) => mark,
+            (false, 0) => now,
+            // Perhaps before the last span had ended.
+            (false, woken) => woken.max(mark),
+        };
+        self.waited.fetch_add(now.saturating_sub(ready_since), Ordering::Relaxed);
+    }
+
+    /// What the call waited for is there: from now on it waits for the processor.
+    fn wake(&self, now: Instant) {
+        // The first time counts.
+        let now = self.nanos_at(now).max(1);
+        self.woken.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed).ok();
     }
 
     /// The running span is about to end, and not because the call has to wait for anything: others shall run too.
@@ -109,6 +127,20 @@ impl CpuMeter {
         Duration::from_nanos(self.waited.load(Ordering::Relaxed))
     }
 
+    /// Whether a run waits for anything but the processor, such as the web.
+    pub(super) fn is_parked(&self) -> bool {
+        let is_ready = self.is_ready.load(Ordering::Relaxed) || self.woken.load(Ordering::Relaxed) > 0;
+        self.is_running.load(Ordering::Relaxed) && !is_ready
+    }
+
+    /// Whether it is not the guest's fault that a deadline has passed, so long after the call was asked for: it waited for
+    /// the processor for most of that, or, if it wants the processor still, for most of the time in which it wanted it.
+    /// What it waited for the web, and the like, is in neither.
+    pub(super) fn was_kept_waiting(&self, deadline: Duration) -> bool {
+        let waited = self.waited();
+        waited > deadline / 2 || !self.is_parked() && waited > self.used()
+    }
+
     /// Whether it has used up a tick, and so all that the fast lane allows. The clock's first tick tells nothing: it may
     /// come as soon as a call has begun.
     pub(super) fn is_slow(&self) -> bool {
@@ -127,16 +159,45 @@ impl CpuMeter {
         nanos(now.saturating_duration_since(self.born))
     }
 
-    /// Counts each poll of `future`.
-    pub(super) async fn meter<F: Future>(&self, future: F) -> F::Output {
+    /// Counts each poll of `future`, and notes when it is woken up.
+    pub(super) async fn meter<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
         let mut future = std::pin::pin!(future);
+        let mut alarm = None;
+        self.is_running.store(true, Ordering::Relaxed);
         std::future::poll_fn(|context| {
+            let alarm = match &mut alarm {
+                Some((task, alarm)) if context.waker().will_wake(task) => alarm,
+                // It is polled by another task from now on.
+                alarm => {
+                    let task = context.waker().clone();
+                    let woken = Arc::new(Alarm { meter: Arc::clone(self), task: task.clone() });
+                    &mut alarm.insert((task, Waker::from(woken))).1
+                }
+            };
             self.start_span(Reading::now());
-            let polled = future.as_mut().poll(context);
+            let polled = future.as_mut().poll(&mut Context::from_waker(alarm));
             self.count_span(Reading::now());
+            self.is_running.store(polled.is_pending(), Ordering::Relaxed);
             polled
         })
         .await
+    }
+}
+
+/// Wakes a call's task up, and tells its meter.
+struct Alarm {
+    meter: Arc<CpuMeter>,
+    task: Waker,
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.meter.wake(Instant::now());
+        self.task.wake_by_ref();
     }
 }
 
@@ -183,6 +244,60 @@ mod tests {
         // Parked in a host call.
         meter.start_span(Reading::by_wall(start + ms(1000)));
         assert_eq!((meter.waited(), meter.used()), (ms(130), ms(15)));
+    }
+
+    #[test]
+    fn whoever_was_woken_up_waits_for_the_processor() {
+        let start = Instant::now();
+        let meter = CpuMeter::new(TICK, ms(50), start);
+        meter.is_running.store(true, Ordering::Relaxed);
+        assert!(!meter.is_parked(), "it is in the queue");
+        meter.start_span(Reading::by_wall(start));
+        meter.count_span(Reading::by_wall(start + ms(5)));
+        assert!(meter.is_parked());
+        meter.wake(start + ms(1000));
+        meter.wake(start + ms(1020));
+        assert!(!meter.is_parked());
+        meter.start_span(Reading::by_wall(start + ms(1030)));
+        assert_eq!(meter.waited(), ms(30));
+        // What it waits for is there before it has said so.
+        meter.wake(start + ms(1031));
+        meter.count_span(Reading::by_wall(start + ms(1035)));
+        meter.start_span(Reading::by_wall(start + ms(1036)));
+        assert_eq!((meter.waited(), meter.used()), (ms(31), ms(10)));
+    }
+
+    #[test]
+    fn a_deadline_passes_by_the_guests_fault_or_by_that_of_others() {
+        let (start, deadline) = (Instant::now(), ms(2000));
+        let at = |wall| Reading::by_wall(start + ms(wall));
+        // What it does from its beginning on, until it waits for the web for a second and a half.
+        let meter = || {
+            let meter = CpuMeter::new(TICK, ms(5000), start);
+            meter.is_running.store(true, Ordering::Relaxed);
+            meter.start_span(at(1));
+            meter.count_span(at(5));
+            meter.wake(start + ms(1950));
+            meter
+        };
+        let starved = meter();
+        starved.start_span(at(1970));
+        starved.give_way();
+        starved.count_span(at(1975));
+        assert!(starved.was_kept_waiting(deadline), "it had 5 of its last 50 ms");
+        let busy = meter();
+        busy.start_span(at(1951));
+        busy.give_way();
+        busy.count_span(at(1961));
+        assert!(!busy.was_kept_waiting(deadline), "it had all of them");
+        let parked = meter();
+        parked.start_span(at(1970));
+        parked.count_span(at(1971));
+        assert!(!parked.was_kept_waiting(deadline), "it waits for something else");
+        let queued = CpuMeter::new(TICK, ms(5000), start);
+        queued.start_span(at(1001));
+        queued.count_span(at(1011));
+        assert!(queued.was_kept_waiting(deadline), "whatever it waits for now");
     }
 
     #[test]

@@ -240,7 +240,7 @@ impl Invoker {
         if instance.has_missed_ticks() {
             return InvokeError::Host("the machine stood still past the deadline".to_owned());
         }
-        if meter.waited() > self.config.deadline / 2 { InvokeError::Busy } else { InvokeError::Deadline }
+        if meter.was_kept_waiting(self.config.deadline) { InvokeError::Busy } else { InvokeError::Deadline }
     }
 
     /// A fresh instance for one run, with all of the call's powers and limits.

@@ -2,8 +2,9 @@
 //!
 //! Every call starts in the fast lane. One that has used up a tick of processor time goes on in the slow lane, whose
 //! threads are fewer and give way to all others; and the module's next calls in that channel start there, until one of
-//! them ends within a tick. In the slow lane a channel has one call at a time. So whoever burns its whole budget takes
-//! a tick of the fast lane once, and the slow lane's time is shared out between channels.
+//! them ends within a tick. In the slow lane a channel has one call at a time; one that waits for the web, or for anything
+//! else but the processor, is none. So whoever burns its whole budget takes a tick of the fast lane once, and the slow
+//! lane's time is shared out between channels.
 
 use std::num::NonZeroUsize;
 use std::pin::Pin;
@@ -59,7 +60,7 @@ impl Lanes {
             if lanes.slow_callers().contains(&passage.caller) {
                 return lanes.go_slowly(passage, call).await;
             }
-            match until_slow(&passage.meter, call).await {
+            match until(|| passage.meter.is_slow(), call).await {
                 Ok(ended) => Ok(ended),
                 Err(running) => {
                     lanes.slow_callers().put(passage.caller, ());
@@ -78,13 +79,20 @@ impl Lanes {
         self.threads.slow.spawn(task)
     }
 
-    fn go_slowly<T: Send + 'static>(self: &Arc<Self>, passage: Passage, call: Running<T>) -> JoinHandle<T> {
+    fn go_slowly<T: Send + 'static>(self: &Arc<Self>, passage: Passage, mut call: Running<T>) -> JoinHandle<T> {
         let lanes = Arc::clone(self);
         self.threads.slow.spawn(async move {
             let Passage { caller, meter, deadline } = passage;
-            // Without a turn by its deadline it goes on nevertheless: to find that out, and end.
-            let _turn = timeout_at(deadline, lanes.turns.acquire(caller.0)).await;
-            let ended = call.await;
+            let ended = loop {
+                // Without a turn by its deadline it goes on nevertheless: to find that out, and end.
+                let turn = timeout_at(deadline, lanes.turns.acquire(caller.0)).await;
+                match until(|| meter.is_parked(), call).await {
+                    Ok(ended) => break ended,
+                    Err(parked) => call = parked,
+                }
+                drop(turn);
+                wake_up().await;
+            };
             // One that was refused, or ran out of time before its turn, tells nothing.
             if meter.has_run() && !meter.is_slow() {
                 lanes.slow_callers().pop(&caller);
@@ -103,14 +111,21 @@ impl Lanes {
     }
 }
 
-/// Runs a call to its end, or gives it back once it has used up what the fast lane allows.
-async fn until_slow<T>(meter: &CpuMeter, mut call: Running<T>) -> Result<T, Running<T>> {
+/// Runs a call to its end, or gives it back once it has yielded and something is so.
+async fn until<T>(is_so: impl Fn() -> bool, mut call: Running<T>) -> Result<T, Running<T>> {
     let ended = std::future::poll_fn(|context| match call.as_mut().poll(context) {
         Poll::Ready(ended) => Poll::Ready(Some(ended)),
-        Poll::Pending if meter.is_slow() => Poll::Ready(None),
+        Poll::Pending if is_so() => Poll::Ready(None),
         Poll::Pending => Poll::Pending,
     });
     ended.await.ok_or(call)
+}
+
+/// Until the task is woken up by what it has polled last.
+async fn wake_up() {
+    let mut is_woken = false;
+    std::future::poll_fn(|_| if std::mem::replace(&mut is_woken, true) { Poll::Ready(()) } else { Poll::Pending })
+        .await;
 }
 
 #[cfg(test)]
@@ -151,6 +166,15 @@ mod tests {
 
     async fn burn(meter: &CpuMeter) {
         spend(meter, TICK).await;
+    }
+
+    /// In the middle of a metered run, as guests do it.
+    async fn burn_alone(meter: &CpuMeter) {
+        while !meter.is_slow() {
+            meter.count_span(Reading::now());
+        }
+        meter.give_way();
+        tokio::task::yield_now().await;
     }
 
     /// In which lane a call starts and ends that uses up so much.
@@ -233,6 +257,61 @@ mod tests {
         go_on.send(()).unwrap();
         first.await.unwrap().unwrap().unwrap();
         second.await;
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_the_web_lets_the_next_call_of_its_channel_run() {
+        let lanes = lanes(1);
+        let passage = passage(SHOP);
+        let (meter, (answers, web)) = (Arc::clone(&passage.meter), oneshot::channel::<()>());
+        let (says, is_asking) = oneshot::channel();
+        let first = {
+            let lanes = Arc::clone(&lanes);
+            let call = async move {
+                let run = async {
+                    burn_alone(&meter).await;
+                    says.send(lane()).unwrap();
+                    web.await.unwrap();
+                    lane()
+                };
+                meter.meter(run).await
+            };
+            tokio::spawn(async move { lanes.run(passage, call).await })
+        };
+        assert_eq!(is_asking.await.unwrap(), "guest-slow");
+        assert_eq!(run(&lanes, SHOP, TICK).await.1, "guest-slow");
+        answers.send(()).unwrap();
+        assert_eq!(first.await.unwrap().unwrap(), "guest-slow");
+    }
+
+    #[tokio::test]
+    async fn whoever_is_woken_up_waits_for_its_turn_again() {
+        let lanes = lanes(1);
+        let passage = passage(SHOP);
+        let (meter, (answers, web)) = (Arc::clone(&passage.meter), oneshot::channel::<()>());
+        let (says, is_asking) = oneshot::channel();
+        let (asks, ended) = {
+            let (lanes, meter) = (Arc::clone(&lanes), Arc::clone(&meter));
+            let call = async move {
+                meter
+                    .meter(async {
+                        burn_alone(&meter).await;
+                        says.send(()).unwrap();
+                        web.await.unwrap();
+                    })
+                    .await;
+            };
+            (is_asking, tokio::spawn(async move { lanes.run(passage, call).await }))
+        };
+        asks.await.unwrap();
+        let turn = lanes.turns.acquire(SHOP.0).await;
+        answers.send(()).unwrap();
+        // Its thread is the one that this comes after.
+        run(&lanes, ELSEWHERE, TICK).await;
+        assert!(!ended.is_finished(), "it is another's turn");
+        drop(turn);
+        ended.await.unwrap().unwrap();
+        assert!(meter.waited() > Duration::ZERO);
     }
 
     #[tokio::test]

@@ -20,8 +20,9 @@ use self::counts::Counts;
 use self::make::{Linked, block, examine, host, link_new};
 use super::artefact::ArtefactCache;
 use super::bindings::CommandModulePre;
-use super::compiler::Compiler;
+use super::compiler::{Compiler, CompilerPlace};
 use super::engine::ClassEngine;
+use super::info::Brought;
 use super::loaded::Loaded;
 use super::run::Run;
 use super::{CompileError, InvokeError, SlotUse, StartSandboxError, Workshop, gate};
@@ -78,7 +79,8 @@ struct Offered {
 
 impl Registry {
     pub(super) fn start(config: &SandboxConfig, workshop: Workshop) -> Result<Registry, StartSandboxError> {
-        let cache = ArtefactCache::open(&workshop.cache_dir).map_err(StartSandboxError::Cache)?;
+        let cache =
+            ArtefactCache::open(&workshop.cache_dir, config.compiled_bytes).map_err(StartSandboxError::Cache)?;
         let compiler = Compiler::new(workshop.compiler, config).map_err(StartSandboxError::Compiler)?;
         let small = ClassEngine::start(SizeClass::Small, config.slots, config.slots_per_channel, config.tick)?;
         Ok(Registry {
@@ -146,7 +148,38 @@ impl Registry {
         if let Some(offered) = self.find_offered(&brought.digest) {
             return Ok(Arc::clone(&offered.manifest));
         }
-        let linked = self.prepare(class, brought.digest, bytes).await?;
+        // Not in the turn of those whom calls wait for: this thread gives way to all others.
+        if let Some(linked) = self.load_apart(&class, brought.digest).await? {
+            return self.welcome(linked, brought).await;
+        }
+        let place = self.compiler.enter_for_upload().await?;
+        if size == SizeClass::Small {
+            return self.make(class, bytes, brought, place).await;
+        }
+        // On a busy machine it may take longer than a caller can wait. It goes on, and whoever asks again finds it made.
+        let registry = Arc::clone(self);
+        let made = tokio::spawn(async move { registry.make(class, bytes, brought, place).await });
+        made.await.map_err(host)?
+    }
+
+    async fn make(
+        self: &Arc<Self>,
+        class: Arc<ClassEngine>,
+        bytes: Arc<Vec<u8>>,
+        brought: Brought,
+        place: CompilerPlace,
+    ) -> Result<Arc<Manifest>, CompileError> {
+        // Again: it may be what was made before in the same place.
+        let linked = match self.load_apart(&class, brought.digest).await? {
+            Some(linked) => linked,
+            None => self.compile_apart(class, bytes, place.clone()).await?,
+        };
+        let welcomed = self.welcome(linked, brought).await;
+        drop(place);
+        welcomed
+    }
+
+    async fn welcome(self: &Arc<Self>, linked: Linked, brought: Brought) -> Result<Arc<Manifest>, CompileError> {
         let (module, code_bytes) = self.ask(linked, brought).await?;
         let manifest = Arc::clone(&module.manifest);
         // Whoever uploads it is about to try it.

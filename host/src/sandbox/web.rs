@@ -18,7 +18,7 @@ mod redirect;
 mod seats;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use hyper::body::Bytes;
 use hyper::header::HeaderValue;
@@ -89,6 +89,21 @@ pub enum SendRequestError {
     Unreachable(String),
 }
 
+impl SendRequestError {
+    /// One word, for whoever counts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            SendRequestError::InvalidRequest(_) => "invalid_request",
+            SendRequestError::NotGranted(_) => "not_granted",
+            SendRequestError::TimedOut => "timed_out",
+            SendRequestError::TooLarge => "too_large",
+            SendRequestError::OverBudget => "over_budget",
+            SendRequestError::NotSent => "not_sent",
+            SendRequestError::Unreachable(_) => "unreachable",
+        }
+    }
+}
+
 /// A request with all that decides whether and how it is sent.
 pub struct Order<'a> {
     pub request: &'a WebRequest,
@@ -103,8 +118,16 @@ pub struct Order<'a> {
     pub deadline: Instant,
     /// Bytes of body that the invocation has left for the answer.
     pub most_bytes: usize,
-    /// Nanoseconds of processor time that it takes are added here.
-    pub processor: Arc<AtomicU64>,
+    pub spent: Arc<Spent>,
+}
+
+/// What requests take besides what is asked for and answered. It is added here as they go.
+#[derive(Debug, Default)]
+pub struct Spent {
+    /// Nanoseconds of processor time.
+    pub processor: AtomicU64,
+    /// Bytes: the heads of redirects, and what is sent again because of them.
+    pub bytes: AtomicUsize,
 }
 
 /// Sends requests. Shared by all modules.
@@ -149,17 +172,18 @@ impl WebClient {
         let body = Bytes::from(order.request.body.clone().unwrap_or_default());
         let idempotency_key = if order.request.method.is_safe() { None } else { Some(key(&order.idempotency_key)?) };
         let told = Told::of(&order.headers);
-        let hop = Hop { method: order.request.method, address, headers: order.headers, body, idempotency_key };
+        let (asker, method) = (order.sender.1.clone(), order.request.method);
+        let hop = Hop { asker, method, address, headers: order.headers, body, idempotency_key };
         let seat = self.seats.take(&order.sender);
         let seat = seat.ok_or_else(|| SendRequestError::Unreachable("too many requests at once".to_owned()))?;
-        let (dialler, hosts, processor) = (Arc::clone(&self.dialler), order.hosts, order.processor);
-        let most_bytes = order.most_bytes.min(self.config.response_bytes);
+        let (dialler, hosts, spent) = (Arc::clone(&self.dialler), order.hosts, order.spent);
+        let most = Most { bytes: order.most_bytes, of_answer: self.config.response_bytes };
         let until = order.deadline.min(Instant::now() + self.config.answer_within);
         // A task of its own: what cryptography costs is no processor time of the guest's, which waits meanwhile. But it is
         // used for this module in this channel, whose credit it counts against.
         let sent = tokio::spawn(async move {
             let _seat = seat;
-            let follow = counted(&processor, follow(&dialler, hop, &hosts, &told, most_bytes));
+            let follow = counted(&spent.processor, follow(&dialler, hop, &hosts, &told, most, &spent.bytes));
             let followed = timeout_at(until, follow).await;
             let mut response = followed.unwrap_or(Err(SendRequestError::TimedOut))?;
             told.blot_out(&mut response);
@@ -183,17 +207,26 @@ async fn counted<F: Future>(processor: &AtomicU64, work: F) -> F::Output {
     .await
 }
 
+/// How far a request may go.
+#[derive(Clone, Copy)]
+struct Most {
+    /// On its whole way.
+    bytes: usize,
+    of_answer: usize,
+}
+
 async fn follow(
     dialler: &Dialler,
     mut hop: Hop,
     hosts: &[String],
     told: &Told,
-    most_bytes: usize,
+    mut most: Most,
+    spent: &AtomicUsize,
 ) -> Result<WebResponse, SendRequestError> {
     for _ in 0..=MOST_REDIRECTS {
-        let (status, location) = match dialler.exchange(&hop, most_bytes).await? {
+        let (status, location, head) = match dialler.exchange(&hop, most.bytes.min(most.of_answer)).await? {
             Answer::Response(response) => return Ok(response),
-            Answer::Redirect { status, location } => (status, location),
+            Answer::Redirect { status, location, bytes } => (status, location, bytes),
         };
         hop = hop.follow(status, &location)?;
         // Its name is the server's text.
@@ -201,6 +234,9 @@ async fn follow(
             return Err(redirect::never_asked());
         }
         check_granted(&hop.address, hosts)?;
+        let again = head + hop.bytes();
+        most.bytes = most.bytes.checked_sub(again).ok_or(SendRequestError::OverBudget)?;
+        spent.fetch_add(again, Ordering::Relaxed);
     }
     Err(SendRequestError::Unreachable(format!("more than {MOST_REDIRECTS} redirects")))
 }

@@ -64,6 +64,8 @@ struct Families {
     uploads: Family<Labels, Counter>,
     requests: Family<Labels, Counter>,
     request_spans: Histograms,
+    web_requests: Family<Labels, Counter>,
+    web_answers: Histogram,
     lines: Counter,
     records_left_out: Counter,
     traces: Family<Labels, Counter>,
@@ -90,6 +92,8 @@ impl Metrics {
     pub(super) fn new() -> Metrics {
         let mut registry = Registry::with_prefix("twitchy");
         let families = Families::register(&mut registry);
+        // There from the start, so that the first one is seen to come.
+        drop(families.web_requests.get_or_create(&vec![("outcome", "answered".to_owned())]));
         Metrics { registry, families, modules: Known::new(MODULES), routes: Known::new(ROUTES) }
     }
 
@@ -124,6 +128,14 @@ impl Metrics {
 
     pub(super) fn note_upload(&self, result: &'static str) {
         self.families.uploads.get_or_create(&vec![("result", result.to_owned())]).inc();
+    }
+
+    pub(super) fn note_web_request(&self, outcome: &'static str) {
+        self.families.web_requests.get_or_create(&vec![("outcome", outcome.to_owned())]).inc();
+    }
+
+    pub(super) fn note_web_answer(&self, took: Duration) {
+        self.families.web_answers.observe(took.as_secs_f64());
     }
 
     pub(super) fn note_compilation(&self, took: Duration) {
@@ -188,6 +200,18 @@ impl Families {
             uploads: add(registry, "uploads", "Uploaded modules, by what became of them", Family::default()),
             requests: add(registry, "http_requests", "Answered HTTP requests", Family::default()),
             request_spans: add(registry, "http_request_seconds", "From a request's head to its answer's", answers()),
+            web_requests: add(
+                registry,
+                "web_requests",
+                "Requests of modules to the web, by what became of them",
+                Family::default(),
+            ),
+            web_answers: add(
+                registry,
+                "web_request_seconds",
+                "Of requests to the web that were answered, redirects included",
+                Buckets(&ANSWERED_WITHIN).new_metric(),
+            ),
             lines: add(registry, "guest_lines", "Lines that guests logged, traps' traces included", Counter::default()),
             records_left_out: add(
                 registry,

@@ -58,6 +58,17 @@ async fn another_hosts_file_is_compiled_anew() {
 }
 
 #[tokio::test]
+async fn a_module_whose_code_cannot_be_kept_runs_from_memory() {
+    let (fixture, file) = compiled().await;
+    // As good as a full disk: nothing can be written there.
+    fs::remove_dir_all(file.parent().unwrap()).unwrap();
+    let echo = fixture.add(guests::ECHO).await;
+    fixture.invoke(&echo).await.unwrap();
+    fixture.invoke(&echo).await.unwrap();
+    assert_eq!(fixture.sandbox.registry_counts().compiled, 2);
+}
+
+#[tokio::test]
 async fn machine_code_is_no_upload() {
     let (fixture, file) = compiled().await;
     let code = &fs::read(file).unwrap()[MAC..];

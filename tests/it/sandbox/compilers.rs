@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tests::guests;
 use tokio::task::JoinHandle;
 use twitchy::domain::manifest::SizeClass;
 use twitchy::sandbox::{Admitted, CompileError, Upload};
@@ -117,4 +118,24 @@ async fn chat_is_answered_while_it_works() {
     }
     assert!(process.exists() && !admitting.is_finished());
     admitting.abort();
+}
+
+#[tokio::test]
+async fn what_it_makes_of_a_large_module_is_kept_though_the_caller_has_gone() {
+    let memory = (2 << 30) + 16384;
+    let mut terms = Terms { compiles: true, ..Terms::default() };
+    (terms.limits.allow_large, terms.limits.compile_memory) = (true, memory);
+    let fixture = Fixture::with(terms).await;
+    let upload = || Upload { bytes: guests::ECHO.to_vec(), size: SizeClass::Large };
+    let sandbox = Arc::clone(&fixture.sandbox);
+    let admitting = tokio::spawn(async move { sandbox.admit(upload()).await });
+    // Of the class large, which has twice the memory.
+    while find_child(2 * memory).is_none() && !admitting.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    admitting.abort();
+    // At once: it waits for the place of the first one, and for nothing more.
+    fixture.sandbox.admit(upload()).await.unwrap();
+    assert_eq!(fixture.sandbox.registry_counts().compiled, 1);
+    assert_eq!(fixture.list_compiled().len(), 1);
 }

@@ -69,6 +69,15 @@ async fn a_module_asks_within_its_grants_and_the_bot_lives_on() {
     let answer = text(fixture.sandbox.invoke(call(&fixture, &manifest, "fetch", &urls)).await);
     assert!(answer.starts_with("200 hello, HttpError::NotGranted(\"stranger.example.com\"), "), "{answer}");
     assert_eq!(answer.matches("HttpError::InvalidRequest").count(), 2, "{answer}");
+    let metrics = fixture.world.telemetry.render_metrics(Vec::new());
+    for counted in [
+        "twitchy_web_requests_total{outcome=\"answered\"} 1",
+        "twitchy_web_requests_total{outcome=\"not_granted\"} 1",
+        "twitchy_web_requests_total{outcome=\"invalid_request\"} 2",
+        "twitchy_web_request_seconds_count 1",
+    ] {
+        assert!(metrics.lines().any(|line| line == counted), "{counted}: {metrics}");
+    }
     fixture.answers_balance().await;
 }
 
@@ -107,6 +116,29 @@ async fn an_invocation_asks_so_often_and_for_so_much() {
             let sent = run.send(asked).await.map(|response| response.status).map_err(told);
             assert_eq!(sent, expected, "{kib} KiB");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_a_redirect_makes_the_host_send_again_counts() {
+    let internet = Internet::new();
+    let (fixture, manifest) = begin(&internet).await;
+    let heard = internet.answer(API, redirect(307, "https://other.example.com/"));
+    internet.answer(OTHER, ok("hello"));
+    for (kib, expected, times) in [
+        (100, [Ok(200), Ok(200), Err(SendRequestError::OverBudget)], 3),
+        (200, [Ok(200), Err(SendRequestError::OverBudget), Err(SendRequestError::OverBudget)], 4),
+        // Once, and then there is no room for it.
+        (300, [(); 3].map(|()| Err(SendRequestError::OverBudget)), 5),
+    ] {
+        let mut run = Transaction::new(Arc::clone(&fixture.world), Arc::new(call(&fixture, &manifest, "fetch", &[])));
+        for expected in expected {
+            let mut asked = request(Method::Post, URL);
+            (asked.headers, asked.body) = (Vec::new(), Some(vec![b'a'; kib << 10]));
+            let sent = run.send(asked).await.map(|response| response.status).map_err(told);
+            assert_eq!(sent, expected, "{kib} KiB");
+        }
+        assert_eq!(heard.list().len(), times, "{kib} KiB");
     }
 }
 

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 use twitchy::config::WebConfig;
-use twitchy::domain::id::ChannelId;
+use twitchy::domain::id::{ChannelId, ModuleName};
 use twitchy::sandbox::web::network::{Network, Pending, Stream};
 use twitchy::sandbox::web::{
     Method, Order, PrepareHeadersError, SendRequestError, WebClient, WebRequest, WebResponse, prepare_headers,
@@ -153,7 +153,7 @@ impl Internet {
 }
 
 impl Network for Internet {
-    fn resolve<'a>(&'a self, host: &'a str) -> Pending<'a, Vec<IpAddr>> {
+    fn resolve<'a>(&'a self, _: &'a ModuleName, host: &'a str) -> Pending<'a, Vec<IpAddr>> {
         let mut state = self.state.lock().unwrap();
         state.lookups += 1;
         let found = state.names.get_mut(host).map(|lookups| match lookups.len() {
@@ -235,7 +235,7 @@ pub(super) async fn send_for(
         idempotency_key: "message-1".to_owned(),
         deadline: Instant::now() + Duration::from_secs(60),
         most_bytes: 100_000,
-        processor: Arc::default(),
+        spent: Arc::default(),
     };
     client.send(order).await
 }

@@ -1,7 +1,7 @@
 //! From bytes or an artefact to a module that can run: compiled, linked, and asked what it offers.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
@@ -34,20 +34,6 @@ pub(super) struct Linked {
 }
 
 impl Registry {
-    /// A stranger's bytes: from the artefact, or through the child.
-    pub(super) async fn prepare(
-        self: &Arc<Self>,
-        class: Arc<ClassEngine>,
-        digest: ModuleDigest,
-        bytes: Arc<Vec<u8>>,
-    ) -> Result<Linked, CompileError> {
-        // Not in the turn of those whom calls wait for: this thread gives way to all others.
-        match self.load_apart(&class, digest).await? {
-            Some(linked) => Ok(linked),
-            None => self.compile_apart(class, bytes, self.compiler.enter_for_upload().await?).await,
-        }
-    }
-
     pub(super) async fn load_in_turn(
         self: &Arc<Self>,
         class: &Arc<ClassEngine>,
@@ -57,7 +43,7 @@ impl Registry {
         self.load_apart(class, digest).await
     }
 
-    async fn load_apart(
+    pub(super) async fn load_apart(
         self: &Arc<Self>,
         class: &Arc<ClassEngine>,
         digest: ModuleDigest,
@@ -81,7 +67,7 @@ impl Registry {
         Ok(linked)
     }
 
-    async fn compile_apart(
+    pub(super) async fn compile_apart(
         self: &Arc<Self>,
         class: Arc<ClassEngine>,
         bytes: Arc<Vec<u8>>,
@@ -134,11 +120,7 @@ impl Registry {
             instance.info().await
         };
         let told = tokio::time::timeout(deadline, meter.meter(told)).await;
-        let told = told.unwrap_or_else(|_| {
-            // There is nothing that it could have waited for but the processor.
-            let is_kept_waiting = instance.has_missed_ticks() || meter.waited() > deadline / 2;
-            Err(Failure::Final(if is_kept_waiting { InvokeError::Busy } else { InvokeError::Deadline }))
-        });
+        let told = told.unwrap_or_else(|_| Err(late_info(&meter, deadline, instance.has_missed_ticks())));
         let (run, backtrace) = instance.into_parts();
         drop(slot);
         run.into_parts().0.emit(&brought.digest.to_string(), None, backtrace.as_deref(), 0);
@@ -185,10 +167,38 @@ pub(super) async fn block<T: Send + 'static>(
     spawn_blocking(work).await.unwrap_or_else(|error| Err(host(error)))
 }
 
+/// There is nothing that it could have waited for but the processor: where it did, that is no fault of the module.
+fn late_info(meter: &CpuMeter, deadline: Duration, has_missed_ticks: bool) -> Failure {
+    let is_kept_waiting = has_missed_ticks || meter.was_kept_waiting(deadline);
+    Failure::Final(if is_kept_waiting { InvokeError::Busy } else { InvokeError::Deadline })
+}
+
 pub(super) fn host(error: impl std::fmt::Display) -> CompileError {
     CompileError::Host(error.to_string())
 }
 
 fn reason(error: &wasmtime::Error) -> String {
     gate::reason(format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::cpu::Reading;
+    use super::*;
+
+    #[test]
+    fn a_late_info_is_the_modules_fault_only_where_it_had_the_processor() {
+        let (asked_at, ms) = (Instant::now(), Duration::from_millis);
+        let meter = |ran| {
+            let meter = CpuMeter::new(ms(1000), ms(1000), asked_at);
+            meter.start_span(Reading::by_wall(asked_at + ms(100) - ran));
+            meter.give_way();
+            meter.count_span(Reading::by_wall(asked_at + ms(100)));
+            meter
+        };
+        let late = |ran, has_missed_ticks| late_info(&meter(ran), ms(100), has_missed_ticks);
+        assert_eq!(late(ms(90), false), Failure::Final(InvokeError::Deadline));
+        assert_eq!(late(ms(10), false), Failure::Final(InvokeError::Busy), "others had it");
+        assert_eq!(late(ms(90), true), Failure::Final(InvokeError::Busy), "the machine stood still");
+    }
 }

@@ -3,7 +3,7 @@
 //! What was sent stays sent, so this is no part of the transaction: a run after a conflict is told what the first one was
 //! told, as long as it asks the same.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,9 @@ use super::{Fault, HostCallError, Transaction};
 use crate::domain::invocation::InvocationId;
 use crate::domain::manifest::{Capability, SettingKind};
 use crate::domain::ports::FindSecretError;
-use crate::sandbox::web::{Order, PrepareHeadersError, SendRequestError, WebRequest, WebResponse, prepare_headers};
+use crate::sandbox::web::{
+    Order, PrepareHeadersError, SendRequestError, Spent, WebRequest, WebResponse, prepare_headers,
+};
 
 /// What a module has left of its deadline to say that nothing came back.
 const TO_ANSWER: Duration = Duration::from_millis(50);
@@ -30,8 +32,7 @@ pub struct Requests {
     deadline: Instant,
     is_dry: bool,
     recorded: Mutex<Vec<Recorded>>,
-    /// Nanoseconds.
-    processor: Arc<AtomicU64>,
+    spent: Arc<Spent>,
 }
 
 /// A request, and what the module was told.
@@ -46,17 +47,18 @@ struct Recorded {
 impl Requests {
     /// A dry run sends nothing, and is told so.
     pub fn new(deadline: Instant, is_dry: bool) -> Requests {
-        Requests { deadline, is_dry, recorded: Mutex::default(), processor: Arc::default() }
+        Requests { deadline, is_dry, recorded: Mutex::default(), spent: Arc::default() }
     }
 
     /// What they took of the processor, beside the guest.
     pub fn processor(&self) -> Duration {
-        Duration::from_nanos(self.processor.load(Ordering::Relaxed))
+        Duration::from_nanos(self.spent.processor.load(Ordering::Relaxed))
     }
 
     /// Bytes that were sent and received.
     fn bytes(&self) -> usize {
-        self.recorded().iter().map(|recorded| recorded.bytes).sum()
+        let asked_for = self.recorded().iter().map(|recorded| recorded.bytes).sum::<usize>();
+        asked_for + self.spent.bytes.load(Ordering::Relaxed)
     }
 
     fn recorded(&self) -> MutexGuard<'_, Vec<Recorded>> {
@@ -71,11 +73,11 @@ impl Transaction {
         self.require(Capability::Http)?;
         let requests = self.requests.clone();
         if requests.is_dry {
-            return Err(HostCallError::Told(SendRequestError::NotSent));
+            return Err(self.refuse(SendRequestError::NotSent));
         }
         let (place, digest) = (self.asked, digest(&request));
         if place >= self.world.web.config().requests {
-            return Err(HostCallError::Told(SendRequestError::OverBudget));
+            return Err(self.refuse(SendRequestError::OverBudget));
         }
         self.asked += 1;
         let before = requests.recorded().get(place).cloned();
@@ -86,6 +88,7 @@ impl Transaction {
         }
         let left = self.world.web.config().bytes.checked_sub(requests.bytes() + request_bytes(&request));
         let has_time = Instant::now() + TO_ANSWER < requests.deadline;
+        let asked_at = Instant::now();
         let (bytes, sent) = match left.filter(|_| has_time) {
             None => (0, Err(SendRequestError::OverBudget)),
             Some(left) => {
@@ -99,8 +102,17 @@ impl Transaction {
                 (request_bytes(&request) + received, sent)
             }
         };
+        self.world.telemetry.note_web_request(sent.as_ref().map_or_else(|error| error.code(), |_| "answered"));
+        if sent.is_ok() {
+            self.world.telemetry.note_web_answer(asked_at.elapsed());
+        }
         requests.recorded().push(Recorded { digest, bytes, sent: sent.clone() });
         sent.map_err(HostCallError::Told)
+    }
+
+    fn refuse(&self, error: SendRequestError) -> HostCallError<SendRequestError> {
+        self.world.telemetry.note_web_request(error.code());
+        HostCallError::Told(error)
     }
 
     async fn send_now(
@@ -124,7 +136,7 @@ impl Transaction {
             idempotency_key: format!("{}-{}", name(&self.invocation().id), place + 1),
             deadline,
             most_bytes,
-            processor: Arc::clone(&self.requests.processor),
+            spent: Arc::clone(&self.requests.spent),
         };
         Ok(self.world.web.send(order).await)
     }

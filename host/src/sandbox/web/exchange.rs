@@ -21,6 +21,7 @@ use tokio_rustls::rustls::{self, ClientConfig};
 use super::network::{Measured, Network, Stream};
 use super::redirect::Hop;
 use super::{SendRequestError, WebResponse, reach};
+use crate::domain::id::ModuleName;
 
 /// What a name may lead to; a name with more is none of those that a module needs.
 const MOST_ADDRESSES: usize = 64;
@@ -41,6 +42,8 @@ pub(super) enum Answer {
     Redirect {
         status: u16,
         location: String,
+        /// Of its head.
+        bytes: usize,
     },
 }
 
@@ -57,7 +60,7 @@ impl Dialler {
 
     pub(super) async fn exchange(&self, hop: &Hop, most_bytes: usize) -> Result<Answer, SendRequestError> {
         let request = write_request(hop)?;
-        let stream = self.connect(&hop.address.host, most_bytes).await?;
+        let stream = self.connect(hop, most_bytes).await?;
         let connected = http1::Builder::new()
             .max_headers(MOST_HEADERS)
             .max_header_size(HEAD_BYTES)
@@ -81,12 +84,13 @@ impl Dialler {
     /// To an address that was checked: it is not looked up again.
     async fn connect(
         &self,
-        host: &str,
+        hop: &Hop,
         most_bytes: usize,
     ) -> Result<TlsStream<Measured<Box<dyn Stream>>>, SendRequestError> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| unreachable("no host can be called that"))?;
+        let host = &hop.address.host;
+        let name = ServerName::try_from(host.clone()).map_err(|_| unreachable("no host can be called that"))?;
         let mut last = unreachable("the host has no address");
-        let mut addresses = self.resolve(host).await?.into_iter().take(MOST_DIALLED).peekable();
+        let mut addresses = self.resolve(&hop.asker, host).await?.into_iter().take(MOST_DIALLED).peekable();
         while let Some(address) = addresses.next() {
             let dialling = self.network.dial(SocketAddr::new(address, 443));
             // The last one has all the time that there is.
@@ -106,8 +110,8 @@ impl Dialler {
     }
 
     /// All of them public, or none is used: a name that leads here and elsewhere means no good.
-    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, SendRequestError> {
-        let found = self.network.resolve(host).await;
+    async fn resolve(&self, asker: &ModuleName, host: &str) -> Result<Vec<IpAddr>, SendRequestError> {
+        let found = self.network.resolve(asker, host).await;
         let addresses = found.map_err(|_| unreachable("the host's name cannot be looked up"))?;
         if addresses.len() > MOST_ADDRESSES {
             return Err(unreachable("the host has too many addresses"));
@@ -148,7 +152,8 @@ async fn read_answer(response: Response<Incoming>, most_bytes: usize) -> Result<
         && let Some(location) = response.headers().get(LOCATION)
     {
         let location = location.to_str().map_err(|_| unreachable("the host redirects to no address"))?;
-        return Ok(Answer::Redirect { status, location: location.to_owned() });
+        let bytes = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        return Ok(Answer::Redirect { status, location: location.to_owned(), bytes });
     }
     let headers = list_headers(response.headers());
     let mut incoming = response.into_body();

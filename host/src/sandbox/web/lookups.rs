@@ -1,7 +1,8 @@
 //! Names to addresses, by the system, which lets nobody stop what it was asked.
 //!
 //! A name whose servers are silent holds a thread for half a minute, long after whoever asked has left. So each name is
-//! looked up once at a time, however many ask: one dead name takes one place of those that all modules share.
+//! looked up once at a time, however many ask: one dead name takes one place of those that all modules share. And a module
+//! with many dead names has a share of them, as it has of the seats.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,6 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use super::seats::has_share;
+use crate::domain::id::ModuleName;
+
 /// Names that are looked up at once.
 const MOST_LOOKUPS: usize = 32;
 
@@ -18,7 +22,13 @@ const MOST_LOOKUPS: usize = 32;
 pub(super) type LookUp = fn(&str) -> io::Result<Vec<IpAddr>>;
 /// An error by its kind alone, as many are told it.
 type Found = Result<Vec<IpAddr>, io::ErrorKind>;
-type Running = Arc<Mutex<HashMap<Box<str>, watch::Receiver<Option<Found>>>>>;
+type Running = Arc<Mutex<HashMap<Box<str>, UnderWay>>>;
+
+/// One look-up, of the module that was the first to ask, whether it waits still or not.
+struct UnderWay {
+    asker: ModuleName,
+    asked: watch::Receiver<Option<Found>>,
+}
 
 /// Those under way.
 pub(super) struct Lookups {
@@ -32,22 +42,23 @@ impl Lookups {
     }
 
     /// Whoever asks while a name is looked up is told the same. Nobody waits for a place.
-    pub(super) async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        let mut asked = self.ask(name)?;
+    pub(super) async fn resolve(&self, asker: &ModuleName, name: &str) -> io::Result<Vec<IpAddr>> {
+        let mut asked = self.ask(asker, name)?;
         let found = asked.wait_for(Option::is_some).await.map_err(|_| io::Error::other("the look-up broke"))?;
         found.clone().unwrap_or(Err(io::ErrorKind::Other)).map_err(io::Error::from)
     }
 
-    fn ask(&self, name: &str) -> io::Result<watch::Receiver<Option<Found>>> {
+    fn ask(&self, asker: &ModuleName, name: &str) -> io::Result<watch::Receiver<Option<Found>>> {
         let mut running = lock(&self.running);
-        if let Some(asked) = running.get(name) {
-            return Ok(asked.clone());
+        if let Some(under_way) = running.get(name) {
+            return Ok(under_way.asked.clone());
         }
-        if running.len() >= MOST_LOOKUPS {
+        let own = running.values().filter(|under_way| under_way.asker == *asker).count();
+        if !has_share(own, MOST_LOOKUPS.saturating_sub(running.len())) {
             return Err(io::Error::other("too many look-ups at once"));
         }
         let (tell, asked) = watch::channel(None);
-        running.insert(name.into(), asked.clone());
+        running.insert(name.into(), UnderWay { asker: asker.clone(), asked: asked.clone() });
         let (name, look_up) = (Name { name: name.into(), running: Arc::clone(&self.running) }, self.look_up);
         spawn_blocking(move || {
             let found = look_up(&name.name).map_err(|error| error.kind());
@@ -72,7 +83,7 @@ impl Drop for Name {
 }
 
 /// Nothing panics while it holds this lock.
-fn lock(running: &Running) -> MutexGuard<'_, HashMap<Box<str>, watch::Receiver<Option<Found>>>> {
+fn lock(running: &Running) -> MutexGuard<'_, HashMap<Box<str>, UnderWay>> {
     running.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -84,6 +95,18 @@ mod tests {
     use super::*;
 
     const FOUND: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(93, 184, 215, 14));
+
+    fn module(name: &str) -> ModuleName {
+        name.parse().unwrap()
+    }
+
+    /// So many names that a module asked for, and whose servers are silent.
+    fn add_silent(lookups: &Lookups, asker: &str, count: usize) {
+        for number in 0..count {
+            let under_way = UnderWay { asker: module(asker), asked: watch::channel(None).1 };
+            lock(&lookups.running).insert(format!("{asker}{number}.example").into(), under_way);
+        }
+    }
 
     /// Whether it is there without waiting.
     async fn is_ready<T>(future: impl Future<Output = T>) -> bool {
@@ -103,12 +126,14 @@ mod tests {
         });
         // Each leaves before it is told, as at the end of its time.
         for _ in 0..2 * MOST_LOOKUPS {
-            assert!(!is_ready(lookups.resolve("silent.example")).await);
+            assert!(!is_ready(lookups.resolve(&module("weather"), "silent.example")).await);
         }
-        assert_eq!(lookups.resolve("api.example.com").await.unwrap(), [FOUND]);
+        assert_eq!(lookups.resolve(&module("weather"), "api.example.com").await.unwrap(), [FOUND]);
         // It asks before the silence ends: first comes what is written first.
-        let (late, _) =
-            tokio::join!(lookups.resolve("silent.example"), async { spawn_blocking(|| SILENCE.wait()).await.is_ok() });
+        let weather = module("weather");
+        let (late, _) = tokio::join!(lookups.resolve(&weather, "silent.example"), async {
+            spawn_blocking(|| SILENCE.wait()).await.is_ok()
+        });
         assert_eq!((late.unwrap(), ASKED.load(Ordering::SeqCst)), (vec![FOUND], 1));
         assert!(lock(&lookups.running).is_empty());
     }
@@ -116,10 +141,27 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_for_a_lookup() {
         let lookups = Lookups::new(|_| Ok(vec![FOUND]));
-        let silent = (0..MOST_LOOKUPS).map(|number| (number.to_string().into(), watch::channel(None).1));
-        lock(&lookups.running).extend(silent);
-        let refused = lookups.resolve("api.example.com").await.unwrap_err();
+        add_silent(&lookups, "weather", MOST_LOOKUPS);
+        let refused = lookups.resolve(&module("dice"), "api.example.com").await.unwrap_err();
         assert_eq!(refused.to_string(), "too many look-ups at once");
+    }
+
+    #[tokio::test]
+    async fn a_module_with_many_dead_names_leaves_places_to_others() {
+        let lookups = Lookups::new(|_| Ok(vec![FOUND]));
+        // As many as one may have, and half of what the next one may.
+        add_silent(&lookups, "dead", 24);
+        add_silent(&lookups, "late", 3);
+        let refused = lookups.resolve(&module("dead"), "api.example.com").await.unwrap_err();
+        assert_eq!(refused.to_string(), "too many look-ups at once");
+        assert_eq!(lookups.resolve(&module("late"), "api.example.com").await.unwrap(), [FOUND]);
+        assert_eq!(lookups.resolve(&module("weather"), "api.example.com").await.unwrap(), [FOUND]);
+        // What others ask already costs nothing.
+        let (tell, asked) = watch::channel(Some(Ok(vec![FOUND])));
+        let under_way = UnderWay { asker: module("late"), asked };
+        lock(&lookups.running).insert("slow.example".into(), under_way);
+        assert_eq!(lookups.resolve(&module("dead"), "slow.example").await.unwrap(), [FOUND]);
+        drop(tell);
     }
 
     #[tokio::test]
@@ -130,8 +172,14 @@ mod tests {
             1 => panic!("a look-up broke, as a test wants it"),
             _ => Ok(vec![FOUND]),
         });
-        assert_eq!(lookups.resolve("api.example.com").await.unwrap_err().kind(), io::ErrorKind::NotFound);
-        assert_eq!(lookups.resolve("api.example.com").await.unwrap_err().to_string(), "the look-up broke");
-        assert_eq!(lookups.resolve("api.example.com").await.unwrap(), [FOUND]);
+        assert_eq!(
+            lookups.resolve(&module("weather"), "api.example.com").await.unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+        assert_eq!(
+            lookups.resolve(&module("weather"), "api.example.com").await.unwrap_err().to_string(),
+            "the look-up broke"
+        );
+        assert_eq!(lookups.resolve(&module("weather"), "api.example.com").await.unwrap(), [FOUND]);
     }
 }

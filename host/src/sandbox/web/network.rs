@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::lookups::Lookups;
+use crate::domain::id::ModuleName;
 
 /// What comes later.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
@@ -21,8 +22,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// Tests pass one with names and servers of their own. It judges nothing: what it resolves is checked, and what it dials
 /// was.
 pub trait Network: Send + Sync + 'static {
-    /// All addresses of a name.
-    fn resolve<'a>(&'a self, host: &'a str) -> Pending<'a, Vec<IpAddr>>;
+    /// All addresses of a name, for a module: it has a share of the look-ups.
+    fn resolve<'a>(&'a self, asker: &'a ModuleName, host: &'a str) -> Pending<'a, Vec<IpAddr>>;
 
     /// A connection to this very address.
     fn dial(&self, address: SocketAddr) -> Pending<'_, Box<dyn Stream>>;
@@ -46,8 +47,8 @@ fn look_up(host: &str) -> io::Result<Vec<IpAddr>> {
 }
 
 impl Network for SystemNetwork {
-    fn resolve<'a>(&'a self, host: &'a str) -> Pending<'a, Vec<IpAddr>> {
-        Box::pin(self.lookups.resolve(host))
+    fn resolve<'a>(&'a self, asker: &'a ModuleName, host: &'a str) -> Pending<'a, Vec<IpAddr>> {
+        Box::pin(self.lookups.resolve(asker, host))
     }
 
     fn dial(&self, address: SocketAddr) -> Pending<'_, Box<dyn Stream>> {

@@ -6,10 +6,13 @@ use hyper::header::HeaderValue;
 use super::address::Address;
 use super::header::Header;
 use super::{Method, SendRequestError};
+use crate::domain::id::ModuleName;
 
 /// One request on the way to an answer.
 #[derive(Clone, Debug)]
 pub(super) struct Hop {
+    /// The module that wants it.
+    pub(super) asker: ModuleName,
     pub(super) method: Method,
     pub(super) address: Address,
     pub(super) headers: Vec<Header>,
@@ -18,6 +21,12 @@ pub(super) struct Hop {
 }
 
 impl Hop {
+    /// What of it counts as sent.
+    pub(super) fn bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|header| header.name.as_str().len() + header.value.len()).sum::<usize>();
+        self.address.target.len() + headers + self.body.len()
+    }
+
     /// What to ask for after a redirect, as browsers do it. Another host is not told what was meant for the first, and
     /// neither is that one if it comes back to it.
     pub(super) fn follow(self, status: u16, location: &str) -> Result<Hop, SendRequestError> {
@@ -60,6 +69,7 @@ mod tests {
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let find = |_: &str| Ok::<_, Infallible>(Some(SecretString::from("hunter2")));
         Hop {
+            asker: "weather".parse().unwrap(),
             method,
             address: parse_address("https://api.example.com/a").unwrap(),
             headers: prepare_headers(&headers, find).unwrap(),

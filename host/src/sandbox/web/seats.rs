@@ -6,9 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::id::{ChannelId, ModuleName};
 
-/// A module may have so many seats for each that is free. So alone it gets three in four; the next one gets three in four
+/// A module may have so many for each that is free. So alone it gets three in four; the next one gets three in four
 /// of the rest; and whoever comes then still finds some.
 const FOR_EACH_FREE: usize = 3;
+
+/// Whether a module that has so many may have another one of what all modules share.
+pub(super) fn has_share(own: usize, free: usize) -> bool {
+    own < FOR_EACH_FREE * free
+}
 
 /// Whose requests they are.
 pub type Sender = (ChannelId, ModuleName);
@@ -31,7 +36,7 @@ impl Seats {
         let free = self.in_all.saturating_sub(taken.values().sum());
         let of_module = taken.iter().filter(|((_, module), _)| *module == sender.1).map(|(_, own)| own).sum::<usize>();
         let own = taken.get(sender).copied().unwrap_or_default();
-        if of_module >= FOR_EACH_FREE * free || own >= self.each {
+        if !has_share(of_module, free) || own >= self.each {
             return None;
         }
         taken.insert(sender.clone(), own + 1);

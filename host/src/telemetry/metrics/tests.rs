@@ -46,6 +46,9 @@ fn everything_that_happened_is_in_the_text_once() {
     metrics.note_request(None, "BREW", 99, Duration::from_millis(2));
     metrics.note_upload("too_large");
     metrics.note_compilation(Duration::from_millis(200));
+    metrics.note_web_request("answered");
+    metrics.note_web_request("timed_out");
+    metrics.note_web_answer(Duration::from_millis(250));
     metrics.note_lines(3, true);
     metrics.note_traces("sent", 2);
     let readings = vec![
