@@ -10,7 +10,6 @@ mod artefact;
 mod bindings;
 mod capability;
 pub mod compiler;
-mod contract;
 mod cpu;
 mod credit;
 mod engine;
@@ -33,6 +32,7 @@ mod slots;
 mod threads;
 mod ticker;
 pub mod transaction;
+mod translate;
 pub mod web;
 pub mod world;
 

@@ -19,7 +19,7 @@ pub mod catalogue;
 pub mod change;
 pub mod channel;
 pub mod channel_change;
-mod left;
+mod left_versions;
 pub mod listing;
 pub mod module_change;
 pub mod overrides;

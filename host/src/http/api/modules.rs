@@ -26,11 +26,11 @@ use crate::telemetry::HostEvent;
 mod change;
 mod kinds;
 mod refusal;
-mod shape;
+mod shown;
 mod upload;
-mod wish;
+mod wanted;
 
-use shape::{ModuleDetail, ModuleSummary, VersionDetail, list_seen};
+use shown::{ModuleDetail, ModuleSummary, VersionDetail, list_seen};
 pub(in crate::http) use upload::Uploads;
 
 const WASM: &str = "application/wasm";

@@ -1,8 +1,8 @@
 //! `clock`: the invocation's one moment, whatever the machine's clock says by now.
 
 use crate::sandbox::bindings::twitchy::command::clock::Host;
-use crate::sandbox::contract::unix_millis;
 use crate::sandbox::run::Run;
+use crate::sandbox::translate::unix_millis;
 
 impl Host for Run {
     fn now(&mut self) -> wasmtime::Result<u64> {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::settings::{Host, ModuleState, Setting, SettingsError};
-use crate::sandbox::contract::unix_millis;
 use crate::sandbox::run::{EndRun, Run, answered, told};
 use crate::sandbox::transaction::Transaction;
+use crate::sandbox::translate::unix_millis;
 use crate::setup::{change, listing};
 
 type Changed = wasmtime::Result<Result<(), SettingsError>>;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::domain::manifest::{Capability, Command};
 use crate::sandbox::bindings::twitchy::command::words::{Host, Word, WordError};
-use crate::sandbox::contract::cooldown_millis;
 use crate::sandbox::run::{Run, answered, told};
+use crate::sandbox::translate::cooldown_millis;
 use crate::setup::words;
 
 impl Host for Run {

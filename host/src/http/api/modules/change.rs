@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 
 use super::refusal::refuse_change;
-use super::shape::ModuleDetail;
-use super::wish::{ForceQuery, NewCanary, RollbackWish};
+use super::shown::ModuleDetail;
+use super::wanted::{ForceQuery, NewCanary, RollbackWish};
 use super::{parse_name, parse_version, powers_of, revision_of, revision_of_upload, show, tell};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::version::{Canary, UploadedModule};

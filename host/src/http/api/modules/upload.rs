@@ -18,8 +18,8 @@ use tracing::{error, warn};
 
 use super::change::parse_channels;
 use super::refusal::{BUSY_FOR, refuse_component, refuse_publishing};
-use super::shape::VersionDetail;
-use super::wish::UploadQuery;
+use super::shown::VersionDetail;
+use super::wanted::UploadQuery;
 use super::{WASM, powers_of, tell};
 use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest};
