@@ -47,9 +47,9 @@ Exit code: 0 where it is done, 1 where the host refuses or is not reached, 2 whe
 enum Action {
     /// Upload a component: a new module, or a new version of one.
     Push(Push),
-    /// List the modules of the host.
+    /// List the modules of the host, or how they stand in a channel.
     List(List),
-    /// Show a module, or one version of it: what it offers, and what it asks for.
+    /// Show a module, or one version of it: what it offers, and what it asks for. In a channel: how it is set up there.
     Show(Show),
     /// Let a module answer in a channel.
     Enable(Enable),
@@ -96,6 +96,9 @@ struct Push {
 
 #[derive(Debug, clap::Args)]
 struct List {
+    /// How they stand in this channel: its login, or its Twitch id.
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<ChannelName>,
     #[command(flatten)]
     common: Common,
 }
@@ -107,6 +110,9 @@ struct Show {
     /// Show this version, instead of the latest.
     #[arg(long, value_name = "VERSION", value_parser = parse_version)]
     version: Option<semver::Version>,
+    /// How it is set up in this channel: its login, or its Twitch id.
+    #[arg(long, value_name = "CHANNEL", conflicts_with = "version")]
+    channel: Option<ChannelName>,
     #[command(flatten)]
     common: Common,
 }
@@ -212,14 +218,24 @@ fn file_name(file: &Path) -> String {
 
 impl List {
     async fn run(self) -> anyhow::Result<String> {
-        let modules = self.common.client()?.list("/api/v1/modules").await?;
-        Ok(self.common.show(&Value::Array(modules), report::list))
+        let client = self.common.client()?;
+        let Some(channel) = &self.channel else {
+            let modules = client.list("/api/v1/modules").await?;
+            return Ok(self.common.show(&Value::Array(modules), report::list));
+        };
+        let path = format!("/api/v1/channels/{}/modules", channel.find_id(&client).await?);
+        Ok(self.common.show(&Value::Array(client.list(&path).await?), report::list_in_channel))
     }
 }
 
 impl Show {
     async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
+        if let Some(channel) = &self.channel {
+            let path = path_in_channel(channel.find_id(&client).await?, &self.name);
+            let state = client.ask(Question::new(Method::GET, path)).await?.body;
+            return Ok(self.common.show(&state, |state| report::set_up(state, channel)));
+        }
         let module = client.ask(Question::new(Method::GET, format!("/api/v1/modules/{}", self.name))).await?.body;
         let version = self.version.map(|version| version.to_string());
         let Some(version) = version.as_deref().or(module["latest"].as_str()) else {

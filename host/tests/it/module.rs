@@ -197,6 +197,11 @@ fn channels_are_named_by_login_and_versions_tried_out_withdrawn_and_restored() {
     let (first, second) = (write("one.wasm", guests::ECHO), write("two.wasm", &echo("0.2.0")));
     demo.ask(&format!("push {first}"));
     assert_eq!(demo.ask("enable echo --channel #Cafe"), "echo 0.1.0 answers in #cafe\n");
+    let listed = demo.ask("list --channel cafe");
+    assert!(listed.lines().any(|line| line.split_whitespace().eq(["echo", "answers", "0.1.0"])), "{listed}");
+    let shown = demo.ask("show echo --channel cafe");
+    assert!(shown.starts_with("echo 0.1.0 answers in #cafe\n\nset up"), "{shown}");
+    demo.refuse("show echo --channel cafe --version 0.1.0", 2);
     let told = demo.refuse(&format!("push {second} --canary den"), 1);
     assert!(told.contains("no channel #den") && told.contains("#shop ("), "{told}");
 

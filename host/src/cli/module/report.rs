@@ -25,9 +25,9 @@ pub(super) fn pushed(version: &Value, module: &Value, is_new: bool, file: &str) 
         Some(0) => ", on in no channel".to_owned(),
         Some(channels) if latest == number => format!(
             "\n{name} is on in {}: where this version asks for no more than was accepted, it answers from now on",
-            count_channels(channels)
+            count_of(channels, "channel")
         ),
-        Some(channels) => format!("\n{name} is on in {}: they get {latest}", count_channels(channels)),
+        Some(channels) => format!("\n{name} is on in {}: they get {latest}", count_of(channels, "channel")),
         None => String::new(),
     };
     format!("{file} is {name} {number} now{place}\n{}", asks(version))
@@ -61,8 +61,8 @@ pub(super) fn on_air(what: &str, module: &Value) -> String {
     }
 }
 
-fn count_channels(count: u64) -> String {
-    if count == 1 { "1 channel".to_owned() } else { format!("{count} channels") }
+fn count_of(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 pub(super) fn list(modules: &Value) -> String {
@@ -76,8 +76,9 @@ pub(super) fn list(modules: &Value) -> String {
 
 /// `version` is the version that is looked at; null where there is none.
 pub(super) fn module(module: &Value, version: &Value) -> String {
-    let on_in =
-        module["enabled_in"].as_u64().map_or_else(String::new, |count| format!(", on in {}", count_channels(count)));
+    let on_in = module["enabled_in"]
+        .as_u64()
+        .map_or_else(String::new, |count| format!(", on in {}", count_of(count, "channel")));
     let mut report = format!("{}, {}{on_in}\n", text(&module["name"]), text(&module["source"]));
     if module["canary"].is_object() {
         let channels: Vec<String> = elements(&module["canary"]["channels"]).map(text).collect();
@@ -100,7 +101,47 @@ pub(super) fn module(module: &Value, version: &Value) -> String {
     report + &section(&["version", "uploaded", "by", "state"], elements(&module["versions"]).map(version_row))
 }
 
-/// What a module may do in a channel, after a change.
+/// A channel's modules.
+pub(super) fn list_in_channel(modules: &Value) -> String {
+    let row = |state: &Value| {
+        let stands = match (state["running"] == true, state["enabled"] == true) {
+            (true, _) => "answers",
+            (false, true) if state["blown"].is_object() => "broke too often",
+            (false, true) => "on, does not answer",
+            (false, false) => "off",
+        };
+        let waits = state["waiting"]["version"].as_str().unwrap_or_default();
+        vec![text(&state["name"]), stands.to_owned(), text(&state["running_version"]), waits.to_owned()]
+    };
+    align(&["module", "here", "version", "waits"], &elements(modules).map(row).collect::<Vec<Row>>())
+}
+
+/// All that was set up of a module in a channel.
+pub(super) fn set_up(state: &Value, channel: &ChannelName) -> String {
+    let grants = &state["grants"];
+    let listed = |list: &Value| match elements(list).map(text).collect::<Vec<_>>().join(", ") {
+        names if names.is_empty() => "nothing".to_owned(),
+        names => names,
+    };
+    let mut rows = vec![
+        vec!["version".to_owned(), text(&state["version"])],
+        vec!["granted".to_owned(), listed(&grants["capabilities"])],
+        vec!["not granted".to_owned(), listed(&state["missing_grants"])],
+        vec!["web hosts".to_owned(), listed(&grants["http_hosts"])],
+    ];
+    for (key, value) in state["settings"].as_object().into_iter().flatten() {
+        rows.push(vec![format!("setting {}", text(&json!(key))), text(value)]);
+    }
+    for (key, is_entered) in state["secrets"].as_object().into_iter().flatten() {
+        let entered = if *is_entered == true { "entered" } else { "not entered" };
+        rows.push(vec![format!("secret {}", text(&json!(key))), entered.to_owned()]);
+    }
+    let [keys, bytes] = ["keys", "bytes"].map(|field| state["storage"][field].as_u64().unwrap_or_default());
+    rows.push(vec!["keeps".to_owned(), format!("{} in {}", count_of(bytes, "byte"), count_of(keys, "key"))]);
+    format!("{}\n{}", in_channel(state, channel), align(&["set up", ""], &rows))
+}
+
+/// Whether and how a module answers in a channel.
 pub(super) fn in_channel(state: &Value, channel: &ChannelName) -> String {
     let (name, place) = (text(&state["name"]), channel.describe());
     let mut report = match state["running_version"].as_str() {
@@ -109,6 +150,13 @@ pub(super) fn in_channel(state: &Value, channel: &ChannelName) -> String {
     };
     if let Some(note) = state["note"].as_str() {
         report += &format!("{}\n", text(&json!(note)));
+    }
+    if state["running"] == false && state["blown"].is_object() {
+        let until = match state["blown"]["until"].as_str() {
+            Some(until) => format!("until {until}, or"),
+            None => "until".to_owned(),
+        };
+        report += &format!("it broke too often, and is off {until} somebody enables it again\n");
     }
     let waiting = &state["waiting"];
     if waiting.is_object() {
@@ -157,7 +205,12 @@ fn command_row(command: &Value) -> Row {
     let aliases: Vec<String> = elements(&command["aliases"]).map(text).collect();
     let words = std::iter::once(text(&command["name"])).chain(aliases).collect::<Vec<_>>().join(", ");
     let words = format!("{words} {}", text(&command["usage"])).trim_end().to_owned();
-    vec![words, text(&command["role"]), text(&command["cooldown"]), text(&command["summary"])]
+    let cooldowns = match (text(&command["cooldown"]).as_str(), text(&command["chatter_cooldown"]).as_str()) {
+        (all, "0s" | "") => all.to_owned(),
+        ("0s" | "", chatter) => format!("{chatter} a chatter"),
+        (all, chatter) => format!("{all}, {chatter} a chatter"),
+    };
+    vec![words, text(&command["role"]), cooldowns, text(&command["summary"])]
 }
 
 fn setting_row(setting: &Value) -> Row {
@@ -217,6 +270,57 @@ and to reach dice.example
         let version = json!({ "name": "dice", "version": "1.0.0", "withdrawn_at": "2026-11-24T12:00:00Z" });
         let told = pushed(&version, &Value::Null, false, "dice.wasm");
         assert!(told.contains("and withdrawn") && told.contains("twitchy module restore dice 1.0.0"), "{told}");
+    }
+
+    #[test]
+    fn a_cooldown_of_each_chatter_is_shown() {
+        let command = |all: &str, chatter: &str| {
+            command_row(&json!({ "name": "roll", "cooldown": all, "chatter_cooldown": chatter }))[2].clone()
+        };
+        let shown = [command("0s", "0s"), command("5s", "0s"), command("0s", "3s"), command("5s", "3s")];
+        assert_eq!(shown, ["0s", "5s", "3s a chatter", "5s, 3s a chatter"]);
+    }
+
+    #[test]
+    fn a_channels_modules_are_listed_by_how_they_stand() {
+        let modules = json!([
+            { "name": "bad", "enabled": true, "running": false, "blown": { "until": null }, "running_version": null },
+            { "name": "dice", "enabled": true, "running": true, "running_version": "1.0.0", "waiting": { "version": "1.1.0" } },
+            { "name": "hug", "enabled": false, "running": false, "running_version": null, "waiting": null },
+            { "name": "poll", "enabled": true, "running": false, "running_version": null, "blown": null },
+        ]);
+        let expected = "\
+module  here                 version  waits
+bad     broke too often
+dice    answers              1.0.0    1.1.0
+hug     off
+poll    on, does not answer
+";
+        assert_eq!(list_in_channel(&modules), expected);
+    }
+
+    #[test]
+    fn what_is_set_up_in_a_channel_is_shown() {
+        let state = json!({
+            "name": "dice", "enabled": true, "running": false, "running_version": null, "version": "latest",
+            "blown": { "until": "2026-11-24T12:00:00Z" }, "missing_grants": ["http"],
+            "grants": { "capabilities": ["storage"], "http_hosts": [] },
+            "settings": { "sides": "20" }, "secrets": { "token": true }, "storage": { "keys": 1, "bytes": 12 },
+        });
+        let expected = "\
+dice does not answer in #shop
+it broke too often, and is off until 2026-11-24T12:00:00Z, or somebody enables it again
+
+set up
+version        latest
+granted        storage
+not granted    http
+web hosts      nothing
+setting sides  20
+secret token   entered
+keeps          12 bytes in 1 key
+";
+        assert_eq!(set_up(&state, &"shop".parse().unwrap()), expected);
     }
 
     #[test]
