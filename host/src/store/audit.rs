@@ -116,7 +116,7 @@ pub(super) fn record(
 pub(super) fn purge(connection: &Connection, kept: &AuditKept, now: SystemTime) -> rusqlite::Result<Purged> {
     let of_calls = "SELECT audit_id FROM audit WHERE action = 'call-command' AND at < ?1 ORDER BY at LIMIT ?2";
     let of_all = "SELECT audit_id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2";
-    let calls = kept.calls.or(kept.changes);
+    let calls = [kept.calls, kept.changes].into_iter().flatten().min();
     for (class, kept, old) in [("calls", calls, of_calls), ("changes", kept.changes, of_all)] {
         let Some(before) = kept.and_then(|kept| now.checked_sub(kept)) else { continue };
         if delete_before(connection, class, old, before)? == Purged::Some {
@@ -431,6 +431,24 @@ mod tests {
         fixture.clock.advance(2 * day);
         write(400 * 24 * 3600).await;
         assert_eq!(list(), "");
+    }
+
+    #[test]
+    fn no_call_is_kept_longer_than_all_else() {
+        for (calls, day) in [(Some(30), 20), (Some(10), 10), (None, 20)] {
+            let connection = in_memory();
+            let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+            for (age, action) in [(25, CALL), (25, "mute"), (15, CALL), (15, "mute"), (5, CALL)] {
+                let stamp = Stamp { at: moment(0) - days(age), ..stamp(Actor::Host, 0) };
+                record(&connection, &stamp, action, None, "", None, None).unwrap();
+            }
+            let kept = AuditKept { changes: Some(days(20)), calls: calls.map(days) };
+            assert_eq!(purge(&connection, &kept, moment(0)).unwrap(), Purged::All);
+            let oldest = |sql| connection.query_row(sql, [], |row| Ok(At::column_result(row.get_ref(0)?)?.0)).unwrap();
+            let call = oldest("SELECT min(at) FROM audit WHERE action = 'call-command'");
+            assert_eq!(call, moment(0) - days(if day == 10 { 5 } else { 15 }));
+            assert_eq!(oldest("SELECT min(at) FROM audit WHERE action = 'mute'"), moment(0) - days(15));
+        }
     }
 
     #[test]

@@ -83,7 +83,9 @@ fn apply_effect(connection: &Connection, commit: &Commit, effect: &Effect) -> Re
             setup::save_blown(connection, channel, module, *digest, *until)?;
         }
         Effect::RestoreFuse { module } => setup::save_restored(connection, channel, module)?,
-        Effect::EndPause { module, digest } => setup::save_pause_over(connection, channel, module, *digest)?,
+        Effect::EndPause { module, digest } => {
+            setup::save_pause_over(connection, channel, module, *digest, commit.at)?;
+        }
         Effect::LeaveVersion { module, digest } => left_versions::save_left(connection, channel, module, *digest)?,
         Effect::KeepLeft { module, left } => left_versions::keep_left(connection, channel, module, *left)?,
         Effect::ChangeSetting { module, key, value } => {

@@ -78,10 +78,11 @@ impl Purge {
 
     /// What is left over is seen to after the next batch.
     pub(super) fn run(&mut self, connection: &Connection, now: Moment) {
-        if now.instant < self.due_at || !self.steadiness.note(now) {
+        let is_steady = self.steadiness.note(now);
+        if now.instant < self.due_at {
             return;
         }
-        match self.purge(connection, now.wall) {
+        match self.purge(connection, now.wall, is_steady) {
             Ok(Purged::Some) => {}
             Ok(Purged::All) => self.due_at = now.instant + PURGE_EVERY,
             Err(error) => {
@@ -91,10 +92,14 @@ impl Purge {
         }
     }
 
-    fn purge(&mut self, connection: &Connection, now: SystemTime) -> rusqlite::Result<Purged> {
-        let mut all = vec![outcomes::purge(connection, now)?, self.purge_chatters(connection, now)?];
-        if let Some(kept) = self.audit.get() {
-            all.push(audit::purge(connection, kept, now)?);
+    fn purge(&mut self, connection: &Connection, now: SystemTime, is_steady: bool) -> rusqlite::Result<Purged> {
+        // Outcomes grow fast and are kept for a day: a host that never runs for an hour lets go of them, too.
+        let mut all = vec![outcomes::purge(connection, now)?];
+        if is_steady {
+            all.push(self.purge_chatters(connection, now)?);
+            if let Some(kept) = self.audit.get() {
+                all.push(audit::purge(connection, kept, now)?);
+            }
         }
         Ok(if all.contains(&Purged::Some) { Purged::Some } else { Purged::All })
     }

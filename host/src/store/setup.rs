@@ -280,12 +280,14 @@ pub(super) fn save_pause_over(
     channel: ChannelId,
     module: &ModuleName,
     digest: ModuleDigest,
+    at: SystemTime,
 ) -> rusqlite::Result<()> {
+    // A pause that began meanwhile is not over.
     execute(
         connection,
         "UPDATE channel_modules SET blown_is_over = 1
-         WHERE channel_id = ?1 AND module = ?2 AND blown_digest = ?3 AND blown_until IS NOT NULL",
-        &[&channel, module, &digest],
+         WHERE channel_id = ?1 AND module = ?2 AND blown_digest = ?3 AND blown_until <= ?4",
+        &[&channel, module, &digest, &At(at)],
     )
 }
 

@@ -10,6 +10,7 @@ use crate::domain::effect::Effect;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::ports::Moment;
 use crate::setup::channel::{ChannelSetup, ModuleSetup};
+use crate::store::StoreError;
 
 /// Those that come back, the next one first. Bounded by the modules of the channels.
 #[derive(Debug, Default)]
@@ -20,9 +21,9 @@ impl Resting {
         self.0.insert((until, channel, module));
     }
 
-    fn take_due(&mut self, now: SystemTime) -> Option<(ChannelId, ModuleName)> {
+    fn take_due(&mut self, now: SystemTime) -> Option<(SystemTime, ChannelId, ModuleName)> {
         let (until, ..) = self.0.first()?;
-        if *until > now { None } else { self.0.pop_first().map(|(_, channel, module)| (channel, module)) }
+        if *until > now { None } else { self.0.pop_first() }
     }
 }
 
@@ -35,16 +36,21 @@ impl Dispatch {
     pub async fn tell_returned(&self) {
         let now = self.clock.now();
         self.find_resting();
-        while let Some((channel, module)) = self.take_due(now.wall) {
+        while let Some((until, channel, module)) = self.take_due(now.wall) {
             let Some(setup) = self.setup.find_channel(channel) else { continue };
             // Restored by hand, blown anew, another version: told already, or to be told later.
-            if let Some(module) = setup.find_module(&module).filter(|there| there.has_returned(now.wall)) {
-                self.end_pause(&setup, module, now).await;
+            let Some(returned) = setup.find_module(&module).filter(|there| there.has_returned(now.wall)) else {
+                continue;
+            };
+            if let Err(error) = self.end_pause(&setup, returned, now).await {
+                error!(%module, %channel, %error, "that a module came back could not be noted yet");
+                self.lock().resting.get_or_insert_default().add(until, channel, module);
+                return;
             }
         }
     }
 
-    fn take_due(&self, now: SystemTime) -> Option<(ChannelId, ModuleName)> {
+    fn take_due(&self, now: SystemTime) -> Option<(SystemTime, ChannelId, ModuleName)> {
         self.lock().resting.as_mut()?.take_due(now)
     }
 
@@ -68,15 +74,13 @@ impl Dispatch {
         self.lock().resting.get_or_insert_default().0.extend(found);
     }
 
-    async fn end_pause(&self, setup: &ChannelSetup, module: &ModuleSetup, now: Moment) {
+    async fn end_pause(&self, setup: &ChannelSetup, module: &ModuleSetup, now: Moment) -> Result<(), StoreError> {
         let (channel, manifest) = (setup.channel.id, &module.manifest);
         let (name, version) = (&manifest.name, &manifest.version);
         let over = Effect::EndPause { module: name.clone(), digest: manifest.digest };
-        if let Err(error) = self.commit_fuse(manifest, channel, vec![over], now).await {
-            error!(module = %name, %channel, %error, "that a module came back is not noted");
-            return;
-        }
+        self.commit_fuse(manifest, channel, vec![over], now).await?;
         info!(module = %name, %version, %channel, "a module that kept failing is back by itself");
         self.tell_of_module(manifest, Some(channel), "restored");
+        Ok(())
     }
 }
