@@ -85,7 +85,7 @@ impl Lanes {
             let Passage { caller, meter, deadline } = passage;
             let ended = loop {
                 // Without a turn by its deadline it goes on nevertheless: to find that out, and end.
-                let turn = timeout_at(deadline, lanes.turns.acquire(caller.0)).await;
+                let turn = timeout_at(deadline, lanes.turns.acquire_in_any_case(caller.0)).await;
                 match until(|| meter.is_parked(), call).await {
                     Ok(ended) => break ended,
                     Err(parked) => call = parked,
@@ -314,6 +314,29 @@ mod tests {
         first.await.unwrap().unwrap();
         others_answer.send(()).unwrap();
         second.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn nobody_overtakes_those_who_wait_however_many_they_are() {
+        let lanes = lanes(1);
+        run(&lanes, SHOP, TICK).await;
+        let turn = lanes.turns.acquire(SHOP.0).await;
+        let waiting: Vec<_> = (0..200)
+            .map(|_| {
+                let lanes = Arc::clone(&lanes);
+                tokio::spawn(async move { run(&lanes, SHOP, TICK).await })
+            })
+            .collect();
+        // They have been looked at in the fast lane by then, and in the slow one.
+        for _ in 0..2 {
+            tokio::task::yield_now().await;
+            run(&lanes, ELSEWHERE, TICK).await;
+        }
+        assert_eq!(waiting.iter().filter(|call| call.is_finished()).count(), 0, "it is another's turn");
+        drop(turn);
+        for call in waiting {
+            assert_eq!(call.await.unwrap().1, "guest-slow");
+        }
     }
 
     #[tokio::test]
