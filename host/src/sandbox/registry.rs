@@ -316,9 +316,8 @@ impl LastFailure {
     /// What to tell whoever asked then: what came of the attempt that it waited for, or of one a moment ago.
     fn find(&self, asked_at: Instant, now: Instant) -> Option<CompileError> {
         let (failed_at, error) = self.0.as_ref()?;
-        // A full queue says nothing about the module.
-        let pause = if *error == CompileError::Busy { Duration::ZERO } else { TRY_AGAIN_AFTER };
-        (asked_at <= *failed_at || now < *failed_at + pause).then(|| error.clone())
+        // Busy too: no queue of calls is ever full, so a compiler had too little of the processor, for as long as it may.
+        (asked_at <= *failed_at || now < *failed_at + TRY_AGAIN_AFTER).then(|| error.clone())
     }
 
     fn note(&mut self, error: Option<&CompileError>, now: Instant) {
@@ -358,14 +357,13 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut last = LastFailure::default();
         assert_eq!(last.find(before, failed_at), None);
-        last.note(Some(&CompileError::CompileTime), failed_at);
         let late = failed_at + TRY_AGAIN_AFTER;
-        assert_eq!(last.find(before, late), Some(CompileError::CompileTime), "it waited for that very attempt");
-        assert_eq!(last.find(late - second, late - second), Some(CompileError::CompileTime));
-        assert_eq!(last.find(late, late), None);
-        last.note(Some(&CompileError::Busy), failed_at);
-        assert_eq!(last.find(before, failed_at), Some(CompileError::Busy));
-        assert_eq!(last.find(failed_at + second, failed_at + second), None);
+        for error in [CompileError::CompileTime, CompileError::Busy] {
+            last.note(Some(&error), failed_at);
+            assert_eq!(last.find(before, late).as_ref(), Some(&error), "it waited for that very attempt");
+            assert_eq!(last.find(late - second, late - second), Some(error), "or it would keep the one compiler busy");
+            assert_eq!(last.find(late, late), None);
+        }
         last.note(None, failed_at);
         assert_eq!(last.find(before, failed_at), None);
     }
