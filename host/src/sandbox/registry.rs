@@ -77,6 +77,13 @@ struct Offered {
     turn: Arc<tokio::sync::Mutex<LastFailure>>,
 }
 
+/// How far a stranger's bytes have come.
+enum Passed {
+    Known(Arc<Manifest>),
+    /// To be compiled.
+    New(Arc<ClassEngine>, Arc<Vec<u8>>, Brought, CompilerPlace),
+}
+
 impl Registry {
     pub(super) fn start(config: &SandboxConfig, workshop: Workshop) -> Result<Registry, StartSandboxError> {
         let cache =
@@ -138,28 +145,36 @@ impl Registry {
         bytes: Arc<Vec<u8>>,
         size: SizeClass,
     ) -> Result<Arc<Manifest>, CompileError> {
-        let admitted = self.pass_gate(bytes, size).await;
-        admitted.inspect_err(|error| self.counts.note_refusal(error))
+        let note = |error: &CompileError| self.counts.note_refusal(error);
+        let (class, bytes, brought, place) = match self.pass_gate(bytes, size).await.inspect_err(note)? {
+            Passed::Known(manifest) => return Ok(manifest),
+            Passed::New(class, bytes, brought, place) => (class, bytes, brought, place),
+        };
+        let registry = Arc::clone(&self);
+        let made = async move {
+            let made = registry.make(class, bytes, brought, place).await;
+            made.inspect_err(|error| registry.counts.note_refusal(error))
+        };
+        if size == SizeClass::Small {
+            return made.await;
+        }
+        // On a busy machine it may take longer than a caller can wait. It goes on, and whoever asks again finds it made.
+        tokio::spawn(made).await.map_err(host).inspect_err(note)?
     }
 
-    async fn pass_gate(self: &Arc<Self>, bytes: Arc<Vec<u8>>, size: SizeClass) -> Result<Arc<Manifest>, CompileError> {
+    /// All of the gate but the compiler, for which it waits.
+    async fn pass_gate(self: &Arc<Self>, bytes: Arc<Vec<u8>>, size: SizeClass) -> Result<Passed, CompileError> {
         let class = self.class(size)?;
         let (bytes, brought) = examine(bytes, ModuleSource::Uploaded, size).await?;
         if let Some(offered) = self.find_offered(&brought.digest) {
-            return Ok(Arc::clone(&offered.manifest));
+            return Ok(Passed::Known(Arc::clone(&offered.manifest)));
         }
         // Not in the turn of those whom calls wait for: this thread gives way to all others.
         if let Some(linked) = self.load_apart(&class, brought.digest).await? {
-            return self.welcome(linked, brought).await;
+            return self.welcome(linked, brought).await.map(Passed::Known);
         }
         let place = self.compiler.enter_for_upload().await?;
-        if size == SizeClass::Small {
-            return self.make(class, bytes, brought, place).await;
-        }
-        // On a busy machine it may take longer than a caller can wait. It goes on, and whoever asks again finds it made.
-        let registry = Arc::clone(self);
-        let made = tokio::spawn(async move { registry.make(class, bytes, brought, place).await });
-        made.await.map_err(host)?
+        Ok(Passed::New(class, bytes, brought, place))
     }
 
     async fn make(
