@@ -284,6 +284,14 @@ impl Registry {
         drop_apart(gone);
     }
 
+    /// Those that were called last come last, but for those that always stay.
+    fn list_in_memory(&self) -> Vec<Arc<Module>> {
+        let mut modules: Vec<_> = self.loaded().list().cloned().collect();
+        let offered = self.offered.read().unwrap_or_else(PoisonError::into_inner);
+        modules.extend(offered.values().filter_map(|offered| offered.resident.clone()));
+        modules
+    }
+
     pub(super) fn list_slots(&self) -> Vec<SlotUse> {
         let slots = |size, class: &ClassEngine, total: usize| {
             let used = total.saturating_sub(class.slots.available_permits());
