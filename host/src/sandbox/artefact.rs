@@ -100,6 +100,17 @@ impl ArtefactCache {
         }
     }
 
+    /// Whether others have to go where this is kept.
+    pub(super) fn is_full_with(&self, code: &[u8]) -> bool {
+        let taken = *self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        !taken.plus((MAC_LENGTH + code.len()) as u64).fits(self.limit)
+    }
+
+    /// What is in memory is read once, however often it is called: before others have to go, it says that it is of use.
+    pub(super) fn touch(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest) {
+        mark_as_used(&self.folder.join(file_name(engine, size, digest)));
+    }
+
     /// Nothing happens where there is none.
     pub(super) fn remove(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest) {
         // What stays is cleared away with the old files.
@@ -406,11 +417,27 @@ mod tests {
         }
         fixture.age(DIGEST, 20);
         assert!(fixture.loads(), "and so it is the newest");
+        assert!(!fixture.cache.is_full_with(&[]), "there is room for half a one more");
+        assert!(fixture.cache.is_full_with(&compiled(&fixture.engine)));
         fixture.save(ModuleDigest([5; 32]));
         let left = [0, 1, 2, 5, 7].map(|number| fixture.path(ModuleDigest([number; 32])).exists());
         assert_eq!(left, [false, false, true, true, true]);
         assert_eq!(*fixture.cache.taken.lock().unwrap(), Room { files: 3, bytes: 3 * size });
         assert_eq!(remove_oldest(&fixture.cache.folder, fixture.cache.limit, None).unwrap().files, 3, "it fits");
+    }
+
+    #[test]
+    fn what_is_of_use_in_memory_stays() {
+        let mut fixture = Fixture::new();
+        fixture.save(ModuleDigest([1; 32]));
+        fixture.age(DIGEST, 20);
+        fixture.age(ModuleDigest([1; 32]), 10);
+        fixture.cache.touch(&fixture.engine, SizeClass::Small, DIGEST);
+        // Less than three, and two where there is a third.
+        fixture.cache.limit.bytes = fs::metadata(fixture.file()).unwrap().len() * 14 / 5;
+        fixture.save(ModuleDigest([2; 32]));
+        assert!(fixture.loads());
+        assert!(!fixture.path(ModuleDigest([1; 32])).exists());
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub(super) struct CpuMeter {
     is_ready: AtomicBool,
     /// Whether a run is under way.
     is_running: AtomicBool,
+    /// Whether it waits for a place to run in.
+    is_queued: AtomicBool,
     /// When it was woken up that waited for something else, in nanoseconds since `born`; zero while it was not.
     woken: AtomicU64,
     /// Nanoseconds in which it was ready, or seemed to run, and did not run.
@@ -76,8 +78,8 @@ impl CpuMeter {
     /// The call is ready from now on.
     pub(super) fn new(tick: Duration, budget: Duration, now: Instant) -> CpuMeter {
         let [used, mark, cpu_mark, woken, waited] = [const { AtomicU64::new(0) }; 5];
-        let (is_ready, is_running) = (AtomicBool::new(true), AtomicBool::new(false));
-        CpuMeter { tick, budget, born: now, used, mark, cpu_mark, is_ready, is_running, woken, waited }
+        let [is_ready, is_running, is_queued] = [true, false, false].map(AtomicBool::new);
+        CpuMeter { tick, budget, born: now, used, mark, cpu_mark, is_ready, is_running, is_queued, woken, waited }
     }
 
     /// A span begins.
@@ -127,10 +129,18 @@ impl CpuMeter {
         Duration::from_nanos(self.waited.load(Ordering::Relaxed))
     }
 
-    /// Whether a run waits for anything but the processor, such as the web.
+    /// Whether it waits for anything but the processor: a place to run in, or, as a run, such as the web.
     pub(super) fn is_parked(&self) -> bool {
         let is_ready = self.is_ready.load(Ordering::Relaxed) || self.woken.load(Ordering::Relaxed) > 0;
-        self.is_running.load(Ordering::Relaxed) && !is_ready
+        self.is_queued.load(Ordering::Relaxed) || self.is_running.load(Ordering::Relaxed) && !is_ready
+    }
+
+    /// Waits for a place to run in. The call counts as ready meanwhile: whoever has the place keeps it waiting.
+    pub(super) async fn queue<F: Future>(&self, place: F) -> F::Output {
+        self.is_queued.store(true, Ordering::Relaxed);
+        let place = place.await;
+        self.is_queued.store(false, Ordering::Relaxed);
+        place
     }
 
     /// Whether it is not the guest's fault that a deadline has passed, so long after the call was asked for: it waited for
@@ -265,6 +275,16 @@ mod tests {
         meter.count_span(Reading::by_wall(start + ms(1035)));
         meter.start_span(Reading::by_wall(start + ms(1036)));
         assert_eq!((meter.waited(), meter.used()), (ms(31), ms(10)));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_place_is_parked_and_kept_waiting() {
+        let start = Instant::now();
+        let meter = CpuMeter::new(TICK, ms(50), start);
+        meter.queue(async { assert!(meter.is_parked()) }).await;
+        assert!(!meter.is_parked());
+        meter.start_span(Reading::by_wall(start + ms(100)));
+        assert_eq!(meter.waited(), ms(100));
     }
 
     #[test]

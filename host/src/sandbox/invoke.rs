@@ -140,7 +140,8 @@ impl Invoker {
         let channel = call.invocation.channel.id;
         let _places = {
             let _waits = call.trace.enter(Step::Place);
-            until(deadline, self.places(&module, channel)).await?
+            // Without a turn in the slow lane: whoever has the place may need that to end.
+            meter.queue(until(deadline, self.places(&module, channel))).await?
         };
         // Again: those who ran while this one waited may have used up what there was.
         self.check_credit(channel, &call.manifest.name)?;

@@ -2,8 +2,8 @@
 //!
 //! Every call starts in the fast lane. One that has used up a tick of processor time goes on in the slow lane, whose
 //! threads are fewer and give way to all others; and the module's next calls in that channel start there, until one of
-//! them ends within a tick. In the slow lane a channel has one call at a time; one that waits for the web, or for anything
-//! else but the processor, is none. So whoever burns its whole budget takes a tick of the fast lane once, and the slow
+//! them ends within a tick. In the slow lane a channel has one call at a time; one that waits for the web, for its place, or
+//! for anything else but the processor, is none. So whoever burns its whole budget takes a tick of the fast lane once, and the slow
 //! lane's time is shared out between channels.
 
 use std::num::NonZeroUsize;
@@ -85,7 +85,7 @@ impl Lanes {
             let Passage { caller, meter, deadline } = passage;
             let ended = loop {
                 // Without a turn by its deadline it goes on nevertheless: to find that out, and end.
-                let turn = timeout_at(deadline, lanes.turns.acquire(caller.0)).await;
+                let turn = timeout_at(deadline, lanes.turns.acquire_in_any_case(caller.0)).await;
                 match until(|| meter.is_parked(), call).await {
                     Ok(ended) => break ended,
                     Err(parked) => call = parked,
@@ -282,6 +282,61 @@ mod tests {
         assert_eq!(run(&lanes, SHOP, TICK).await.1, "guest-slow");
         answers.send(()).unwrap();
         assert_eq!(first.await.unwrap().unwrap(), "guest-slow");
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_place_lets_the_call_that_has_it_take_its_turn() {
+        let lanes = lanes(1);
+        let share = Arc::new(PerChannel::new(1));
+        // Runs in its turn and its share, and parks there.
+        let start = |web: oneshot::Receiver<()>, says: oneshot::Sender<()>| {
+            let (lanes, share, passage) = (Arc::clone(&lanes), Arc::clone(&share), passage(SHOP));
+            let meter = Arc::clone(&passage.meter);
+            let call = async move {
+                burn(&meter).await;
+                let _share = meter.queue(share.acquire(SHOP.0)).await.unwrap();
+                let run = async {
+                    says.send(()).unwrap();
+                    web.await.unwrap();
+                };
+                meter.meter(run).await;
+            };
+            tokio::spawn(async move { lanes.run(passage, call).await })
+        };
+        let [(answers, web), (others_answer, other_web)] = [(); 2].map(|()| oneshot::channel());
+        let [(says, is_asking), (other_says, _told)] = [(); 2].map(|()| oneshot::channel());
+        let first = start(web, says);
+        is_asking.await.unwrap();
+        let second = start(other_web, other_says);
+        // Behind it on the one slow thread.
+        run(&lanes, ELSEWHERE, TICK).await;
+        answers.send(()).unwrap();
+        first.await.unwrap().unwrap();
+        others_answer.send(()).unwrap();
+        second.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn nobody_overtakes_those_who_wait_however_many_they_are() {
+        let lanes = lanes(1);
+        run(&lanes, SHOP, TICK).await;
+        let turn = lanes.turns.acquire(SHOP.0).await;
+        let waiting: Vec<_> = (0..200)
+            .map(|_| {
+                let lanes = Arc::clone(&lanes);
+                tokio::spawn(async move { run(&lanes, SHOP, TICK).await })
+            })
+            .collect();
+        // They have been looked at in the fast lane by then, and in the slow one.
+        for _ in 0..2 {
+            tokio::task::yield_now().await;
+            run(&lanes, ELSEWHERE, TICK).await;
+        }
+        assert_eq!(waiting.iter().filter(|call| call.is_finished()).count(), 0, "it is another's turn");
+        drop(turn);
+        for call in waiting {
+            assert_eq!(call.await.unwrap().1, "guest-slow");
+        }
     }
 
     #[tokio::test]

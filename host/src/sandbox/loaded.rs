@@ -52,6 +52,11 @@ impl<T> Loaded<T> {
         Some(entry.module)
     }
 
+    /// Those that were called last come last.
+    pub(super) fn list(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.modules.iter().rev().map(|(_, entry)| &entry.module)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.modules.len()
     }
@@ -77,6 +82,7 @@ mod tests {
             assert!(load(&mut loaded, number, 10).is_empty());
         }
         assert_eq!(loaded.find(&digest(1)).as_deref(), Some(&1));
+        assert_eq!(loaded.list().map(|number| **number).collect::<Vec<_>>(), [2, 3, 1]);
         assert_eq!(load(&mut loaded, 4, 10), [2]);
         assert_eq!(load(&mut loaded, 5, 10), [3]);
         assert_eq!((loaded.len(), loaded.find(&digest(2))), (3, None));

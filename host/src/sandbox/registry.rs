@@ -77,6 +77,13 @@ struct Offered {
     turn: Arc<tokio::sync::Mutex<LastFailure>>,
 }
 
+/// How far a stranger's bytes have come.
+enum Passed {
+    Known(Arc<Manifest>),
+    /// To be compiled.
+    New(Arc<ClassEngine>, Arc<Vec<u8>>, Brought, CompilerPlace),
+}
+
 impl Registry {
     pub(super) fn start(config: &SandboxConfig, workshop: Workshop) -> Result<Registry, StartSandboxError> {
         let cache =
@@ -138,28 +145,36 @@ impl Registry {
         bytes: Arc<Vec<u8>>,
         size: SizeClass,
     ) -> Result<Arc<Manifest>, CompileError> {
-        let admitted = self.pass_gate(bytes, size).await;
-        admitted.inspect_err(|error| self.counts.note_refusal(error))
+        let note = |error: &CompileError| self.counts.note_refusal(error);
+        let (class, bytes, brought, place) = match self.pass_gate(bytes, size).await.inspect_err(note)? {
+            Passed::Known(manifest) => return Ok(manifest),
+            Passed::New(class, bytes, brought, place) => (class, bytes, brought, place),
+        };
+        let registry = Arc::clone(&self);
+        let made = async move {
+            let made = registry.make(class, bytes, brought, place).await;
+            made.inspect_err(|error| registry.counts.note_refusal(error))
+        };
+        if size == SizeClass::Small {
+            return made.await;
+        }
+        // On a busy machine it may take longer than a caller can wait. It goes on, and whoever asks again finds it made.
+        tokio::spawn(made).await.map_err(host).inspect_err(note)?
     }
 
-    async fn pass_gate(self: &Arc<Self>, bytes: Arc<Vec<u8>>, size: SizeClass) -> Result<Arc<Manifest>, CompileError> {
+    /// All of the gate but the compiler, for which it waits.
+    async fn pass_gate(self: &Arc<Self>, bytes: Arc<Vec<u8>>, size: SizeClass) -> Result<Passed, CompileError> {
         let class = self.class(size)?;
         let (bytes, brought) = examine(bytes, ModuleSource::Uploaded, size).await?;
         if let Some(offered) = self.find_offered(&brought.digest) {
-            return Ok(Arc::clone(&offered.manifest));
+            return Ok(Passed::Known(Arc::clone(&offered.manifest)));
         }
         // Not in the turn of those whom calls wait for: this thread gives way to all others.
         if let Some(linked) = self.load_apart(&class, brought.digest).await? {
-            return self.welcome(linked, brought).await;
+            return self.welcome(linked, brought).await.map(Passed::Known);
         }
         let place = self.compiler.enter_for_upload().await?;
-        if size == SizeClass::Small {
-            return self.make(class, bytes, brought, place).await;
-        }
-        // On a busy machine it may take longer than a caller can wait. It goes on, and whoever asks again finds it made.
-        let registry = Arc::clone(self);
-        let made = tokio::spawn(async move { registry.make(class, bytes, brought, place).await });
-        made.await.map_err(host)?
+        Ok(Passed::New(class, bytes, brought, place))
     }
 
     async fn make(
@@ -269,6 +284,14 @@ impl Registry {
         drop_apart(gone);
     }
 
+    /// Those that were called last come last, but for those that always stay.
+    fn list_in_memory(&self) -> Vec<Arc<Module>> {
+        let mut modules: Vec<_> = self.loaded().list().cloned().collect();
+        let offered = self.offered.read().unwrap_or_else(PoisonError::into_inner);
+        modules.extend(offered.values().filter_map(|offered| offered.resident.clone()));
+        modules
+    }
+
     pub(super) fn list_slots(&self) -> Vec<SlotUse> {
         let slots = |size, class: &ClassEngine, total: usize| {
             let used = total.saturating_sub(class.slots.available_permits());
@@ -316,9 +339,8 @@ impl LastFailure {
     /// What to tell whoever asked then: what came of the attempt that it waited for, or of one a moment ago.
     fn find(&self, asked_at: Instant, now: Instant) -> Option<CompileError> {
         let (failed_at, error) = self.0.as_ref()?;
-        // A full queue says nothing about the module.
-        let pause = if *error == CompileError::Busy { Duration::ZERO } else { TRY_AGAIN_AFTER };
-        (asked_at <= *failed_at || now < *failed_at + pause).then(|| error.clone())
+        // Busy too: no queue of calls is ever full, so a compiler had too little of the processor, for as long as it may.
+        (asked_at <= *failed_at || now < *failed_at + TRY_AGAIN_AFTER).then(|| error.clone())
     }
 
     fn note(&mut self, error: Option<&CompileError>, now: Instant) {
@@ -358,14 +380,13 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut last = LastFailure::default();
         assert_eq!(last.find(before, failed_at), None);
-        last.note(Some(&CompileError::CompileTime), failed_at);
         let late = failed_at + TRY_AGAIN_AFTER;
-        assert_eq!(last.find(before, late), Some(CompileError::CompileTime), "it waited for that very attempt");
-        assert_eq!(last.find(late - second, late - second), Some(CompileError::CompileTime));
-        assert_eq!(last.find(late, late), None);
-        last.note(Some(&CompileError::Busy), failed_at);
-        assert_eq!(last.find(before, failed_at), Some(CompileError::Busy));
-        assert_eq!(last.find(failed_at + second, failed_at + second), None);
+        for error in [CompileError::CompileTime, CompileError::Busy] {
+            last.note(Some(&error), failed_at);
+            assert_eq!(last.find(before, late).as_ref(), Some(&error), "it waited for that very attempt");
+            assert_eq!(last.find(late - second, late - second), Some(error), "or it would keep the one compiler busy");
+            assert_eq!(last.find(late, late), None);
+        }
         last.note(None, failed_at);
         assert_eq!(last.find(before, failed_at), None);
     }

@@ -30,17 +30,26 @@ impl PerChannel {
 
     /// Waits for a place; None where too many wait already.
     pub(super) async fn acquire(&self, channel: ChannelId) -> Option<Place> {
-        let (claim, places) = self.enter(channel)?;
+        self.acquire_among(channel, self.places + MOST_WAITING).await
+    }
+
+    /// Waits for a place, however many wait already: for those who have been let in, and must not be sent away.
+    pub(super) async fn acquire_in_any_case(&self, channel: ChannelId) -> Option<Place> {
+        self.acquire_among(channel, usize::MAX).await
+    }
+
+    async fn acquire_among(&self, channel: ChannelId, most_claims: usize) -> Option<Place> {
+        let (claim, places) = self.enter(channel, most_claims)?;
         let permit = places.acquire_owned().await.ok()?;
         Some(Place { _permit: permit, _claim: claim })
     }
 
-    fn enter(&self, channel: ChannelId) -> Option<(Claim, Arc<Semaphore>)> {
+    fn enter(&self, channel: ChannelId, most_claims: usize) -> Option<(Claim, Arc<Semaphore>)> {
         let mut channels = lock(&self.channels);
         let entry = channels
             .entry(channel)
             .or_insert_with(|| Entry { places: Arc::new(Semaphore::new(self.places)), claims: 0 });
-        if entry.claims >= self.places + MOST_WAITING {
+        if entry.claims >= most_claims {
             return None;
         }
         entry.claims += 1;
@@ -133,6 +142,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(places.acquire(SHOP).await.is_none());
+        assert!(!is_ready(places.acquire_in_any_case(SHOP)).await, "it waits");
         drop(held);
         for task in waiting {
             assert!(task.await.unwrap());

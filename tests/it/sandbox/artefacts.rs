@@ -1,13 +1,16 @@
 //! Compiled modules on disk: believed only where they are our own.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use tests::guests;
+use twitchy::config::SandboxConfig;
 use twitchy::domain::manifest::{ModuleSource, SizeClass};
 use twitchy::sandbox::{CompileError, Sandbox};
 
 use super::fixture::{Fixture, Terms, text};
+use crate::harness::patient;
 
 /// Bytes of the keyed checksum that an artefact begins with.
 const MAC: usize = 32;
@@ -55,6 +58,21 @@ async fn another_hosts_file_is_compiled_anew() {
     fs::write(&file, &foreign).unwrap();
     works(&fixture, &fixture.restart()).await;
     assert_ne!(fs::read(&file).unwrap()[..MAC], foreign[..MAC]);
+}
+
+#[tokio::test]
+async fn what_stays_in_memory_is_not_the_first_to_go_from_the_disk() {
+    let (fixture, file) = compiled().await;
+    let compiled_bytes = fs::metadata(&file).unwrap().len() * 5 / 2;
+    let sandbox = fixture.restart_with(&SandboxConfig { compiled_bytes, ..patient() });
+    sandbox.add_module(guests::COUNTER, ModuleSource::Bundled, SizeClass::Small).await.unwrap();
+    // It was read once, long ago.
+    File::options().write(true).open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    for component in [guests::ECHO, guests::REFUSES, guests::TRAPS, guests::TELLS_VERSION] {
+        sandbox.add_module(component, ModuleSource::Uploaded, SizeClass::Small).await.unwrap();
+    }
+    assert!(file.exists());
+    assert!(fixture.list_compiled().len() < 5, "others had to go");
 }
 
 #[tokio::test]

@@ -139,3 +139,22 @@ async fn what_it_makes_of_a_large_module_is_kept_though_the_caller_has_gone() {
     assert_eq!(fixture.sandbox.registry_counts().compiled, 1);
     assert_eq!(fixture.list_compiled().len(), 1);
 }
+
+#[tokio::test]
+async fn a_large_module_is_refused_and_counted_though_the_caller_has_gone() {
+    let memory = (2 << 30) + 20480;
+    let mut terms = Terms { compiles: true, ..Terms::default() };
+    (terms.limits.allow_large, terms.limits.compile_memory) = (true, memory);
+    terms.limits.compile_time = Duration::from_secs(1);
+    let fixture = Fixture::with(terms).await;
+    let sandbox = Arc::clone(&fixture.sandbox);
+    let upload = Upload { bytes: bytes::slow_to_compile(60), size: SizeClass::Large };
+    let admitting = tokio::spawn(async move { sandbox.admit(upload).await });
+    while find_child(2 * memory).is_none() && !admitting.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    admitting.abort();
+    // In the same place, and so after it.
+    fixture.add(guests::ECHO).await;
+    assert_eq!(fixture.sandbox.registry_counts().refused, [("compile_out_of_time", 1)].into());
+}

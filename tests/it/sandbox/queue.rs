@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tests::guests;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use twitchy::balances::provider::{BalanceProvider, Found, Pending, Standing};
 use twitchy::config::SandboxConfig;
@@ -174,6 +175,58 @@ async fn a_channel_does_not_take_all_places() {
         assert!(fixture.sandbox.invoke(elsewhere).await.is_ok(), "{size:?}");
         assert_eq!(silent.asked.load(Ordering::SeqCst), share);
     }
+}
+
+/// Answers once it may.
+struct SlowProvider {
+    asked: AtomicUsize,
+    may_answer: Semaphore,
+}
+
+impl BalanceProvider for SlowProvider {
+    fn find(&self, _: ChannelId, _: ChatterId) -> Pending<'_, Found> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async {
+            self.may_answer.acquire().await.unwrap().forget();
+            Ok(Found { balances: Vec::new(), revision: None })
+        })
+    }
+
+    fn top<'a>(&'a self, _: ChannelId, _: &'a str, _: usize) -> Pending<'a, Vec<Standing>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_long_call_that_waits_for_a_place_lets_the_one_that_has_it_go_on() {
+    let provider = Arc::new(SlowProvider { asked: AtomicUsize::new(0), may_answer: Semaphore::new(0) });
+    let limits = SandboxConfig {
+        threads: 1,
+        slots_per_channel: 1,
+        // Every call is a long one.
+        tick: Duration::from_micros(10),
+        deadline: Duration::from_secs(20),
+        ..SandboxConfig::default()
+    };
+    let answers = Arc::clone(&provider) as Arc<dyn BalanceProvider>;
+    let fixture = Fixture::with(Terms { limits, provider: Some(answers), ..Terms::default() }).await;
+    let (parks, burner) = (fixture.add(bundled("balance")).await, fixture.add(guests::LOOPS_FOREVER).await);
+    let start = || {
+        let (call, sandbox) = (fixture.call(&parks), Arc::clone(&fixture.sandbox));
+        tokio::spawn(async move { sandbox.invoke(call).await })
+    };
+    let first = start();
+    while provider.asked.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let second = start();
+    // Behind it on the one slow thread: so by then it waits for the place.
+    let elsewhere = fixture.call_in(ChannelId(7), &burner);
+    assert_eq!(fixture.sandbox.invoke(elsewhere).await.unwrap_err(), InvokeError::Cpu);
+    assert_eq!(provider.asked.load(Ordering::SeqCst), 1);
+    provider.may_answer.add_permits(2);
+    assert!(first.await.unwrap().is_ok());
+    assert!(second.await.unwrap().is_ok());
 }
 
 #[tokio::test]

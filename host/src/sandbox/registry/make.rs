@@ -95,7 +95,15 @@ impl Registry {
     async fn keep_code(self: &Arc<Self>, class: &Arc<ClassEngine>, digest: ModuleDigest, code: Option<Vec<u8>>) {
         let Some(code) = code else { return };
         let (registry, class) = (Arc::clone(self), Arc::clone(class));
-        let kept = spawn_blocking(move || registry.cache.save(&class.engine, class.size, digest, &code)).await;
+        let keep = move || {
+            if registry.cache.is_full_with(&code) {
+                for module in registry.list_in_memory() {
+                    registry.cache.touch(&module.class.engine, module.class.size, module.manifest.digest);
+                }
+            }
+            registry.cache.save(&class.engine, class.size, digest, &code);
+        };
+        let kept = spawn_blocking(keep).await;
         if let Err(error) = kept {
             tracing::warn!(%error, "a compiled module was not kept");
         }
