@@ -79,7 +79,7 @@ impl Enable {
     fn find_named(&self, there: &Value) -> Option<String> {
         match self.version.as_deref()? {
             LATEST if there["version"] == LATEST => None,
-            LATEST => there["latest"].as_str().map(str::to_owned),
+            LATEST => there["latest_here"].as_str().map(str::to_owned),
             version => Some(version.to_owned()),
         }
     }
@@ -121,7 +121,7 @@ impl Enable {
             wanted["accept"] = there["waiting"]["version"].clone();
         }
         if agrees && self.version.as_deref() == Some(LATEST) && named.is_some() {
-            wanted["accept"] = there["latest"].clone();
+            wanted["accept"] = there["latest_here"].clone();
         }
         self.add_grants(&mut wanted, &missing, named);
         for (key, value) in &self.set {
@@ -269,6 +269,18 @@ mod tests {
         let wanted = enable("twitchy enable dice --channel 100 --version 1.1.0 --grant all");
         let wanted = wanted.wanted(&there, Some(&version(&["log", "storage"]))).unwrap();
         assert_eq!(wanted["grants"]["capabilities"], json!(["storage"]));
+    }
+
+    #[test]
+    fn the_latest_is_the_one_that_is_tried_out_here() {
+        let there = json!({
+            "enabled": true, "version": "1.0.0", "latest": "1.2.0", "latest_here": "1.1.0", "missing_grants": [],
+            "grants": { "capabilities": [], "http_hosts": [] },
+        });
+        let turned = enable("twitchy enable dice --channel 100 --version latest --grant all");
+        assert_eq!(turned.find_named(&there).as_deref(), Some("1.1.0"));
+        let wanted = turned.wanted(&there, Some(&version(&["storage"]))).unwrap();
+        assert_eq!((&wanted["accept"], &wanted["grants"]["capabilities"]), (&json!("1.1.0"), &json!(["storage"])));
     }
 
     #[test]
