@@ -36,8 +36,14 @@ pub fn build_into_out_dir(workspace: &Path, crates: &[GuestCrate]) -> ExitCode {
 /// `[package.metadata.twitchy]`. Its author uploads that one; a host that has it built in would keep the name.
 pub fn is_bundled(manifest: &str) -> bool {
     // cargo leaves this table to others.
-    let own = manifest.lines().map(str::trim).skip_while(|line| *line != "[package.metadata.twitchy]").skip(1);
-    !own.take_while(|line| !line.starts_with('[')).any(|line| line == "bundled = false")
+    let own = manifest.lines().map(without_blanks).skip_while(|line| line != "[package.metadata.twitchy]").skip(1);
+    !own.take_while(|line| !line.starts_with('[')).any(|line| line == "bundled=false")
+}
+
+/// And without a comment.
+fn without_blanks(line: &str) -> String {
+    let code = line.split('#').next().unwrap_or_default();
+    code.split_whitespace().collect()
 }
 
 fn try_build(workspace: &Path, crates: &[GuestCrate]) -> Result<()> {
@@ -85,6 +91,10 @@ mod tests {
         assert!(is_bundled("[package]\nname = \"hug-module\"\n"));
         assert!(!is_bundled("[package]\n\n[package.metadata.twitchy]\nbundled = false\n"));
         assert!(is_bundled("[package.metadata.twitchy]\nbundled = true\n"));
+        for line in ["bundled=false", "bundled = false # uploaded", "  bundled\t=  false"] {
+            assert!(!is_bundled(&format!("[package.metadata.twitchy] # ours\n# bundled = true\n{line}\n")), "{line}");
+        }
+        assert!(is_bundled("[package.metadata.twitchy]\n# bundled = false\n"));
         assert!(is_bundled("[package.metadata.twitchy]\n[package.metadata.other]\nbundled = false\n"));
     }
 }

@@ -62,6 +62,17 @@ impl UploadedModule {
         })
     }
 
+    /// The version that `channel` tries out, unless it is withdrawn.
+    pub fn find_canary(&self, channel: ChannelId) -> Option<&UploadedVersion> {
+        let canary = self.canary.as_ref().filter(|canary| canary.channels.contains(&channel))?;
+        self.find_version(&canary.version).filter(|version| !version.is_withdrawn())
+    }
+
+    /// What "latest" means in `channel`: what it tries out, also below a higher one; or the highest that it may have.
+    pub fn latest_in(&self, channel: ChannelId) -> Option<&UploadedVersion> {
+        self.find_canary(channel).or_else(|| self.list_offered(Some(channel)).next())
+    }
+
     /// The highest version that is neither withdrawn nor a canary.
     pub fn latest(&self) -> Option<&UploadedVersion> {
         self.list_offered(None).next()

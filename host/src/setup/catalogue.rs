@@ -26,7 +26,15 @@ impl Listed {
         }
     }
 
-    /// The same, or, where every version is withdrawn, the highest of them.
+    /// What this one gets that takes it now, and stays on no version.
+    pub fn latest_in(&self, channel: ChannelId) -> Option<&Arc<Manifest>> {
+        match self {
+            Listed::Fixed(manifest) => Some(manifest),
+            Listed::Uploaded(module) => module.latest_in(channel).map(|version| &version.manifest),
+        }
+    }
+
+    /// What everybody gets; or, where every version is withdrawn, the highest of them.
     pub fn shown(&self) -> Option<&Arc<Manifest>> {
         let highest = || match self {
             Listed::Fixed(_) => None,
@@ -39,20 +47,23 @@ impl Listed {
 #[derive(Clone, Debug)]
 struct Entry {
     listed: Listed,
-    /// As it is in a channel that has said nothing of it; shared by all of them.
+    /// As it is in a channel that has said nothing of it; shared by all of them but those that try out another version.
     untouched: Arc<ModuleSetup>,
+    /// As it is in these.
+    tried_out: Option<Arc<ModuleSetup>>,
     /// To every channel.
     is_offered: bool,
 }
 
 impl Entry {
-    /// Also where the only version is tried out in this channel.
-    fn is_offered_in(&self, channel: ChannelId) -> bool {
+    /// As it is in this channel, which has said nothing of it: with the version that it would get.
+    fn find_untouched(&self, channel: ChannelId) -> Option<&ModuleSetup> {
         let is_tried_out = || match &self.listed {
             Listed::Fixed(_) => false,
-            Listed::Uploaded(module) => module.list_offered(Some(channel)).next().is_some(),
+            Listed::Uploaded(module) => module.find_canary(channel).is_some(),
         };
-        self.is_offered || is_tried_out()
+        let tried_out = self.tried_out.as_ref().filter(|_| is_tried_out());
+        tried_out.or(self.is_offered.then_some(&self.untouched)).map(|module| &**module)
     }
 }
 
@@ -71,7 +82,8 @@ impl Catalogue {
     pub(super) fn with_fixed(&self, manifest: Arc<Manifest>, is_enabled: bool) -> Catalogue {
         let grants = Grants::all(&manifest);
         let untouched = ModuleSetup { is_enabled, grants, ..ModuleSetup::new(manifest.clone()) };
-        self.with(Entry { listed: Listed::Fixed(manifest), untouched: Arc::new(untouched), is_offered: true })
+        let (listed, untouched) = (Listed::Fixed(manifest), Arc::new(untouched));
+        self.with(Entry { listed, untouched, tried_out: None, is_offered: true })
     }
 
     fn with(&self, entry: Entry) -> Catalogue {
@@ -94,11 +106,15 @@ impl Catalogue {
             if matches!(next.find(&module.name), Some(Listed::Fixed(_))) {
                 continue;
             }
+            let blank = |manifest: &Arc<Manifest>| {
+                Arc::new(ModuleSetup { may_run: false, ..ModuleSetup::new(manifest.clone()) })
+            };
+            let canary = module.canary.as_ref().and_then(|canary| module.find_version(&canary.version));
+            let tried_out = canary.map(|canary| blank(&canary.manifest));
             let listed = Listed::Uploaded(Arc::new(module));
             let Some(shown) = listed.shown() else { continue };
-            let untouched = Arc::new(ModuleSetup { may_run: false, ..ModuleSetup::new(shown.clone()) });
-            let name = shown.name.clone();
-            next.entries.insert(name, Entry { is_offered: listed.latest().is_some(), untouched, listed });
+            let (name, untouched) = (shown.name.clone(), blank(shown));
+            next.entries.insert(name, Entry { is_offered: listed.latest().is_some(), untouched, tried_out, listed });
         }
         next
     }
@@ -133,7 +149,7 @@ impl Catalogue {
 
     /// As it is in a channel that has said nothing of it. None where there is nothing that this one could take.
     pub(super) fn find_untouched(&self, name: &ModuleName, channel: ChannelId) -> Option<&ModuleSetup> {
-        self.entries.get(name).filter(|entry| entry.is_offered_in(channel)).map(|entry| &*entry.untouched)
+        self.entries.get(name)?.find_untouched(channel)
     }
 
     /// What a channel that says something of it starts from.
@@ -142,10 +158,7 @@ impl Catalogue {
     }
 
     pub(super) fn list_untouched(&self, channel: ChannelId) -> impl Iterator<Item = (&ModuleName, &ModuleSetup)> {
-        self.entries
-            .iter()
-            .filter(move |(_, entry)| entry.is_offered_in(channel))
-            .map(|(name, entry)| (name, &*entry.untouched))
+        self.entries.iter().filter_map(move |(name, entry)| Some((name, entry.find_untouched(channel)?)))
     }
 
     pub(super) fn list_running(&self) -> &[Arc<ModuleSetup>] {

@@ -72,7 +72,8 @@ impl ChannelSetup {
         })
     }
 
-    /// Nothing where it is on already. An upload that asks for nothing that needs a grant is accepted with it.
+    /// Nothing where it is on already. An upload whose version that is due asks for nothing that needs a grant is accepted
+    /// with it.
     pub fn check_enable(&self, by: Role, name: &str) -> Result<Vec<Effect>, SettingsError> {
         self.require_change(by)?;
         let module = self.module_named(name)?;
@@ -80,13 +81,19 @@ impl ChannelSetup {
             return Err(SettingsError::NotAllowed(format!("every version of {name} is withdrawn")));
         }
         let mut effects = Vec::new();
-        let Manifest { name, source, digest, .. } = &*module.manifest;
+        let Manifest { name, source, .. } = &*module.manifest;
         if *source == ModuleSource::Uploaded && module.accepted.is_none() {
+            // What is shown where none is due is withdrawn, or tried out elsewhere.
+            let uploaded = self.catalogue().find_uploaded(name);
+            let due = uploaded.and_then(|uploaded| module.find_wanted(uploaded, self.channel.id));
+            let due = due
+                .map(|version| &version.manifest)
+                .ok_or_else(|| SettingsError::NotAllowed(format!("no version of {name} is on the air here")))?;
             let grants = Grants::default();
-            if !grants.suffice_for(&module.manifest) || module.manifest.size == SizeClass::Large {
+            if !grants.suffice_for(due) || due.size == SizeClass::Large {
                 return Err(SettingsError::NeedsGrant(WHERE_GRANTED.to_owned()));
             }
-            effects.push(Effect::AcceptVersion { module: name.clone(), digest: *digest, grants });
+            effects.push(Effect::AcceptVersion { module: name.clone(), digest: due.digest, grants });
         } else if !module.may_run || !module.grants.suffice_for(&module.manifest) {
             return Err(SettingsError::NeedsGrant(WHERE_GRANTED.to_owned()));
         }

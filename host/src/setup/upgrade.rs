@@ -131,9 +131,7 @@ impl ModuleSetup {
     fn list_candidates<'a>(&self, module: &'a UploadedModule, channel: ChannelId) -> Vec<&'a UploadedVersion> {
         let offered = module.list_offered(Some(channel));
         let Some(pinned) = &self.pinned else {
-            let canary = module.canary.as_ref().filter(|canary| canary.channels.contains(&channel));
-            let canary = canary.and_then(|canary| module.find_version(&canary.version));
-            return canary.filter(|version| !version.is_withdrawn()).into_iter().chain(offered).collect();
+            return module.find_canary(channel).into_iter().chain(offered).collect();
         };
         let (above, below): (Vec<_>, Vec<_>) = offered.partition(|version| version.manifest.version > *pinned);
         let named = module.find_version(pinned).filter(|version| !version.is_withdrawn());

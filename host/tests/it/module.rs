@@ -207,6 +207,10 @@ fn channels_are_named_by_login_and_versions_tried_out_withdrawn_and_restored() {
 
     let pushed = demo.ask(&format!("push {second} --canary cafe,shop"));
     assert!(pushed.starts_with("two.wasm is echo 0.2.0 now\necho 0.2.0 is tried out in "), "{pushed}");
+    // Whoever stays on a version and turns to the latest again gets the one that is tried out there.
+    assert_eq!(demo.ask("enable echo --channel cafe --version 0.1.0"), "echo 0.1.0 answers in #cafe\n");
+    let turned = demo.ask("enable echo --channel cafe --version latest --grant all");
+    assert_eq!(turned, "echo 0.2.0 answers in #cafe\n");
     let again = demo.ask(&format!("push {second} --canary cafe"));
     assert!(again.ends_with("to try it out: twitchy module canary set echo 0.2.0 --channel cafe\n"), "{again}");
     let set = demo.ask("canary set echo 0.2.0 --channel shop");

@@ -14,6 +14,7 @@ use super::channels::shop;
 use super::harness::{Answer, Site};
 use crate::harness::{channel_id, login};
 
+mod canary;
 mod steps;
 mod withdrawn;
 
@@ -62,7 +63,10 @@ struct Table {
 
 impl Table {
     async fn with(versions: impl IntoIterator<Item = Manifest>) -> Table {
-        let site = Site::open().await;
+        Table::of(Site::open().await, versions).await
+    }
+
+    async fn of(site: Site, versions: impl IntoIterator<Item = Manifest>) -> Table {
         let own = site.make_key(&format!("channel:{}", channel_id(&login("shop"))), None).await;
         let table = Table { site, own, path: format!("{}/modules/dice", shop()) };
         for version in versions {
@@ -129,6 +133,7 @@ const SET_UP: &str = r#"200 application/json
             }
           },
           "latest": "1.0.0",
+          "latest_here": "1.0.0",
           "missing_grants": [],
           "name": "dice",
           "note": null,

@@ -79,7 +79,7 @@ impl Enable {
     fn find_named(&self, there: &Value) -> Option<String> {
         match self.version.as_deref()? {
             LATEST if there["version"] == LATEST => None,
-            LATEST => there["latest"].as_str().map(str::to_owned),
+            LATEST => there["latest_here"].as_str().map(str::to_owned),
             version => Some(version.to_owned()),
         }
     }
@@ -108,7 +108,8 @@ impl Enable {
             Some(version) => list_requested(version).filter(|name| !granted.contains(name)).collect(),
             None => texts(&there["missing_grants"]).collect(),
         };
-        self.check_agreed(&granted, &missing)?;
+        let was_accepted = !granted.is_empty() || there["enabled"] == true;
+        self.check_agreed(&granted, &missing, was_accepted)?;
         let mut wanted = json!({ "enabled": true });
         for field in ["version", "grants", "settings", "commands"] {
             wanted[field] = there[field].clone();
@@ -121,7 +122,7 @@ impl Enable {
             wanted["accept"] = there["waiting"]["version"].clone();
         }
         if agrees && self.version.as_deref() == Some(LATEST) && named.is_some() {
-            wanted["accept"] = there["latest"].clone();
+            wanted["accept"] = there["latest_here"].clone();
         }
         self.add_grants(&mut wanted, &missing, named);
         for (key, value) in &self.set {
@@ -135,14 +136,15 @@ impl Enable {
     }
 
     /// Nothing is granted that nobody agreed to, and no typing error is taken for a grant.
-    fn check_agreed(&self, granted: &[&str], missing: &[&str]) -> anyhow::Result<()> {
+    fn check_agreed(&self, granted: &[&str], missing: &[&str], was_accepted: bool) -> anyhow::Result<()> {
         let is_asked = |name: &str| name == "all" || granted.contains(&name) || missing.contains(&name);
         if let Some(unknown) = self.grant.iter().find(|name| !is_asked(name)) {
             let asks = if missing.is_empty() { "nothing more".to_owned() } else { missing.join(", ") };
             bail!("{} does not ask for {unknown}; it asks for {asks}", self.name);
         }
         // Whoever turns to the latest version and does not agree to it stays on the one that is there.
-        if self.version.as_deref() == Some(LATEST) && self.grant.is_empty() && !granted.is_empty() {
+        let agrees = self.accept || !self.grant.is_empty();
+        if self.version.as_deref() == Some(LATEST) && was_accepted && !agrees {
             return Ok(());
         }
         let is_granted = |name: &str| self.grant.iter().any(|granted| granted == name || granted == "all");
@@ -269,6 +271,38 @@ mod tests {
         let wanted = enable("twitchy enable dice --channel 100 --version 1.1.0 --grant all");
         let wanted = wanted.wanted(&there, Some(&version(&["log", "storage"]))).unwrap();
         assert_eq!(wanted["grants"]["capabilities"], json!(["storage"]));
+    }
+
+    #[test]
+    fn the_latest_is_the_one_that_is_tried_out_here() {
+        let there = json!({
+            "enabled": true, "version": "1.0.0", "latest": "1.2.0", "latest_here": "1.1.0", "missing_grants": [],
+            "grants": { "capabilities": [], "http_hosts": [] },
+        });
+        let turned = enable("twitchy enable dice --channel 100 --version latest --grant all");
+        assert_eq!(turned.find_named(&there).as_deref(), Some("1.1.0"));
+        let wanted = turned.wanted(&there, Some(&version(&["storage"]))).unwrap();
+        assert_eq!((&wanted["accept"], &wanted["grants"]["capabilities"]), (&json!("1.1.0"), &json!(["storage"])));
+    }
+
+    #[test]
+    fn a_pin_is_let_go_without_agreeing_to_more_where_something_was_accepted() {
+        let there = |enabled: bool, granted: &[&str]| {
+            json!({
+                "enabled": enabled, "version": "1.0.0", "latest": "2.0.0", "latest_here": "2.0.0", "missing_grants": [],
+                "grants": { "capabilities": granted, "http_hosts": [] },
+            })
+        };
+        let turn = |line: &str, there: &Value| enable(line).wanted(there, Some(&version(&["http"])));
+        let line = "twitchy enable dice --channel 100 --version latest";
+        for there in [there(true, &[]), there(false, &["storage"])] {
+            let wanted = turn(line, &there).unwrap();
+            let fields = ["version", "accept", "grants"].map(|field| wanted[field].clone());
+            assert_eq!(fields, [json!("latest"), Value::Null, Value::Null]);
+            let half = turn(&format!("{line} --accept"), &there).unwrap_err().to_string();
+            assert_eq!(half, "dice asks for http; if you agree, say so: --grant http");
+        }
+        assert!(turn(line, &there(false, &[])).is_err(), "nothing was accepted yet");
     }
 
     #[test]

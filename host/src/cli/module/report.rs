@@ -45,18 +45,24 @@ pub(super) fn no_canary(version: &Value, channels: &[ChannelName]) -> String {
 
 /// Who has the version that is tried out, of the channels that the key opens.
 pub(super) fn tried_out(module: &Value) -> String {
+    let rest = module["latest"].as_str().unwrap_or("none");
+    format!("{} {}; the latest of all others is {rest}\n", text(&module["name"]), canary(module))
+}
+
+fn canary(module: &Value) -> String {
     let canary = &module["canary"];
     let channels: Vec<String> = elements(&canary["channels"]).map(text).collect();
     let place = if channels.is_empty() { "channels of others".to_owned() } else { channels.join(", ") };
-    let rest = module["latest"].as_str().unwrap_or("none");
-    let (name, version) = (text(&module["name"]), text(&canary["version"]));
-    format!("{name} {version} is tried out in {place}; the latest of all others is {rest}\n")
+    format!("{} is tried out in {place}", text(&canary["version"]))
 }
 
 /// After a change of what is on the air.
 pub(super) fn on_air(what: &str, module: &Value) -> String {
     match module["latest"].as_str() {
         Some(latest) => format!("{what}; the latest is {latest}\n"),
+        None if module["canary"].is_object() => {
+            format!("{what}; {}, and it is off everywhere else\n", canary(module))
+        }
         None => format!("{what}; no version is left, and it is off everywhere\n"),
     }
 }
@@ -81,8 +87,7 @@ pub(super) fn module(module: &Value, version: &Value) -> String {
         .map_or_else(String::new, |count| format!(", on in {}", count_of(count, "channel")));
     let mut report = format!("{}, {}{on_in}\n", text(&module["name"]), text(&module["source"]));
     if module["canary"].is_object() {
-        let channels: Vec<String> = elements(&module["canary"]["channels"]).map(text).collect();
-        report += &format!("version {} is tried out in {}\n", text(&module["canary"]["version"]), channels.join(", "));
+        report += &format!("version {}\n", canary(module));
     }
     if version.is_object() {
         report += &format!("version {}: {}\n", text(&version["version"]), text(&version["summary"]));
@@ -360,6 +365,9 @@ it asks for nothing that needs a grant
         let told = |latest: Value| on_air("dice 1.1.0 is withdrawn", &json!({ "latest": latest }));
         assert_eq!(told(json!("1.0.0")), "dice 1.1.0 is withdrawn; the latest is 1.0.0\n");
         assert!(told(Value::Null).ends_with("no version is left, and it is off everywhere\n"));
+        let canary = json!({ "version": "1.2.0", "channels": ["100"] });
+        let told = on_air("dice 1.1.0 is withdrawn", &json!({ "latest": null, "canary": canary }));
+        assert_eq!(told, "dice 1.1.0 is withdrawn; 1.2.0 is tried out in 100, and it is off everywhere else\n");
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! A channel's module, as it is shown.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::wanted::{CommandTerms, ModuleGrants};
 use crate::domain::fuse::BlownFuse;
-use crate::domain::manifest::{ModuleSource, SettingKind};
+use crate::domain::manifest::{Manifest, ModuleSource, SettingKind};
 use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::timestamp::write_timestamp;
@@ -40,6 +41,10 @@ pub(super) struct ChannelModuleState {
     /// The highest version that every channel may have; null where there is none.
     #[schema(example = "1.2.0")]
     latest: Option<String>,
+    /// The version that `latest` stands for in this channel, so what to `accept` with it: the one that is tried out here, or the
+    /// highest; null where there is none.
+    #[schema(example = "1.3.0")]
+    latest_here: Option<String>,
     /// A version that would run, if somebody accepted what it asks for.
     waiting: Option<WaitingVersion>,
     /// Set where the module broke too often.
@@ -114,7 +119,8 @@ impl ChannelModuleState {
         let manifest = &module.manifest;
         let running = module.is_running() && !module.is_blown(api.now().wall);
         let uploaded = setup.catalogue().find_uploaded(&manifest.name);
-        let latest = setup.catalogue().find(&manifest.name).and_then(|listed| listed.latest());
+        let listed = setup.catalogue().find(&manifest.name);
+        let number = |manifest: &Arc<Manifest>| manifest.version.to_string();
         ChannelModuleState {
             name: manifest.name.to_string(),
             source: match manifest.source {
@@ -127,7 +133,8 @@ impl ChannelModuleState {
             running,
             running_version: running.then(|| manifest.version.to_string()),
             note: uploaded.and_then(|uploaded| module.tell_withdrawn(uploaded)),
-            latest: latest.map(|latest| latest.version.to_string()),
+            latest: listed.and_then(|listed| listed.latest()).map(number),
+            latest_here: listed.and_then(|listed| listed.latest_in(setup.channel.id)).map(number),
             waiting: module.waiting.as_deref().map(WaitingVersion::show),
             blown: module.blown.as_ref().map(Blown::show),
         }
