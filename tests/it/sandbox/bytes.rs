@@ -204,8 +204,13 @@ pub(crate) fn many_imported_types(import: &str, count: u32) -> Vec<u8> {
         instance.ty().defined_type().record(fields);
         instance.export(format!("t{number}").as_str(), ComponentTypeRef::Type(TypeBounds::Eq(2 * number)));
     }
+    importing(import, &instance)
+}
+
+/// A module that imports such an interface.
+fn importing(import: &str, instance: &InstanceType) -> Vec<u8> {
     let mut types = ComponentTypeSection::new();
-    types.instance(&instance);
+    types.instance(instance);
     let mut imports = ComponentImportSection::new();
     imports.import(import, ComponentTypeRef::Instance(0));
     let mut component = Component::new();
@@ -221,13 +226,7 @@ pub(crate) fn doubling_types(import: &str, count: u32) -> Vec<u8> {
         instance.ty().defined_type().tuple([ComponentValType::Type(number - 1), ComponentValType::Type(number - 1)]);
     }
     instance.export("last", ComponentTypeRef::Type(TypeBounds::Eq(count - 1)));
-    let mut types = ComponentTypeSection::new();
-    types.instance(&instance);
-    let mut imports = ComponentImportSection::new();
-    imports.import(import, ComponentTypeRef::Instance(0));
-    let mut component = Component::new();
-    component.section(&types).section(&imports);
-    exporting(component)
+    importing(import, &instance)
 }
 
 /// What is a whole module of the contract, inside a component that has nothing of it.
