@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use tests::guests;
 
-use crate::process::{Finished, PATIENCE, Running, twitchy};
+use crate::process::{Finished, PATIENT, Running, twitchy};
 
 const CONFIG: &str =
     "[twitch]\nirc_server = \"tcp://127.0.0.1:1\"\n[[accounts]]\nlogin = \"mybot\"\ntoken_env = \"NO_TOKEN\"\n";
@@ -28,7 +27,7 @@ impl Stage {
     fn new() -> Stage {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("config.toml");
-        fs::write(&config, format!("data_dir = \"data\"\n{CONFIG}")).unwrap();
+        fs::write(&config, format!("data_dir = \"data\"\n{CONFIG}{PATIENT}")).unwrap();
         let made = Finished::of(
             twitchy(&["api-key", "create", "--name", "op", "--scope", "operator"]).arg("--config").arg(&config),
         );
@@ -150,9 +149,7 @@ fn wait_until(stage: &Stage, before: usize, moment: &str) {
         "half saved" => stage.list_components().len() > before,
         _ => stage.list_components().iter().filter(|name| name.ends_with(".wasm")).count() > before,
     };
-    let until = Instant::now() + PATIENCE;
     while !is_there() {
-        assert!(Instant::now() < until, "the upload is never {moment}");
         std::thread::yield_now();
     }
 }
