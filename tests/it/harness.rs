@@ -29,15 +29,16 @@ use twitchy::store::Store;
 use twitchy::store::chatters::KnownChatter;
 use twitchy::telemetry::Telemetry;
 use twitchy::transcript::{ChannelHeader, Heard, Said, Step, Transcript, show_reply};
-use twitchy_commands::BUNDLED;
 
 use crate::limits::NEVER;
 pub(crate) use crate::limits::patient;
 pub(crate) use crate::manual_clock::ManualClock;
 use crate::workshop::workshop;
 
+mod bundled;
 mod rich_provider;
 
+pub(crate) use bundled::{MODULES, find_bundled};
 use rich_provider::RichProvider;
 
 /// A folder in memory, where the system has such a place: waiting for the disk at each commit would be most of the
@@ -149,8 +150,8 @@ impl House {
     }
 
     async fn add_modules(&self, wishes: &Wishes) {
-        for bundled in BUNDLED {
-            self.add_module(bundled.component, ModuleSource::Bundled).await;
+        for name in MODULES {
+            self.add_module(find_bundled(name), ModuleSource::Bundled).await;
         }
         for (name, bytes) in GUESTS {
             if wishes.enabled.iter().any(|enabled| enabled == name) {

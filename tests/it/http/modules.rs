@@ -5,6 +5,7 @@ use tests::guests;
 use twitchy::domain::manifest::SizeClass;
 
 use super::harness::{Answer, Site};
+use crate::harness::{MODULES, find_bundled};
 use crate::sandbox::bytes;
 
 mod change;
@@ -189,8 +190,7 @@ async fn a_name_belongs_to_the_key_that_brought_it() {
 #[tokio::test]
 async fn bundled_names_and_words_are_reserved() {
     let site = Site::open().await;
-    let bundled = |name: &str| twitchy_commands::BUNDLED.iter().find(|module| module.name == name).unwrap().component;
-    for bytes in [bundled("help").to_vec(), another(bundled("help"))] {
+    for bytes in [find_bundled("help").to_vec(), another(find_bundled("help"))] {
         let refused = push(&site, &site.operator, &bytes).await;
         assert_eq!((refused.status, refused.code().as_str()), (409, "reserved_name"));
     }
@@ -220,7 +220,7 @@ async fn modules_are_listed_page_by_page() {
         path = format!("/api/v1/modules?limit=3&cursor={cursor}");
     }
     assert!(names.is_sorted() && names.contains(&"echo".to_owned()), "{names:?}");
-    assert_eq!(names.len(), twitchy_commands::BUNDLED.len() + 1);
+    assert_eq!(names.len(), MODULES.len() + 1);
     site.close().await;
 }
 

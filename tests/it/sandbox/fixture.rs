@@ -27,7 +27,7 @@ use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
 use twitchy::vault::Sealer;
 
-use crate::harness::{ManualClock, patient, quick_folder};
+use crate::harness::{ManualClock, find_bundled, patient, quick_folder};
 use crate::limits::NEVER;
 use crate::workshop::{compiler, workshop};
 
@@ -173,14 +173,10 @@ impl Fixture {
 
     /// The bot lives on: an ordinary `!balance` is answered.
     pub(crate) async fn answers_balance(&self) {
-        let balance = bundled("balance");
+        let balance = find_bundled("balance");
         let manifest = self.sandbox.add_module(balance, ModuleSource::Bundled, SizeClass::Small).await.unwrap();
         assert_eq!(text(self.invoke(&manifest).await), "you have 100 points");
     }
-}
-
-pub(crate) fn bundled(name: &str) -> &'static [u8] {
-    twitchy_commands::BUNDLED.iter().find(|module| module.name == name).unwrap().component
 }
 
 fn start(limits: &SandboxConfig, world: &Arc<World>, artefacts: &Path, components: &Path) -> Sandbox {

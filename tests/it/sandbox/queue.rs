@@ -13,7 +13,8 @@ use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::manifest::{ModuleSource, SizeClass};
 use twitchy::sandbox::{Answer, Blame, InvokeError, Invoked};
 
-use super::fixture::{Fixture, SHOP, Terms, bundled, text};
+use super::fixture::{Fixture, SHOP, Terms, text};
+use crate::harness::find_bundled;
 use crate::limits::{NEVER, patient};
 
 #[tokio::test]
@@ -157,7 +158,7 @@ async fn a_channel_does_not_take_all_places() {
         };
         let (fixture, silent) = with_silent_provider(limits).await;
         let add = async |component| fixture.sandbox.add_module(component, ModuleSource::Uploaded, size).await.unwrap();
-        let (parks, echo) = (add(bundled("balance")).await, add(guests::ECHO).await);
+        let (parks, echo) = (add(find_bundled("balance")).await, add(guests::ECHO).await);
         let mut parked = JoinSet::new();
         for _ in 0..20 {
             let (call, sandbox) = (fixture.call(&parks), Arc::clone(&fixture.sandbox));
@@ -204,7 +205,7 @@ async fn a_long_call_that_waits_for_a_place_lets_the_one_that_has_it_go_on() {
     };
     let answers = Arc::clone(&provider) as Arc<dyn BalanceProvider>;
     let fixture = Fixture::with(Terms { limits, provider: Some(answers), ..Terms::default() }).await;
-    let (parks, burner) = (fixture.add(bundled("balance")).await, fixture.add(guests::LOOPS_FOREVER).await);
+    let (parks, burner) = (fixture.add(find_bundled("balance")).await, fixture.add(guests::LOOPS_FOREVER).await);
     // Every call is a long one.
     fixture.clock.step_processor(patient().tick);
     let start = || {
