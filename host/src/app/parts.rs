@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use tracing::error;
 
 use super::modules;
 use super::secrets::StoredSecrets;
@@ -23,7 +24,7 @@ use crate::store::Store;
 use crate::store::components::Components;
 use crate::telemetry::Telemetry;
 use crate::telemetry::otlp::Exporter;
-use crate::vault::Sealer;
+use crate::vault::{self, Sealer};
 
 /// What the parts rest on.
 pub(super) struct Foundation {
@@ -56,9 +57,12 @@ impl Parts {
         let (telemetry, exporter) =
             Telemetry::open(&config.telemetry, headers.as_ref()).context("cannot send traces")?;
         let telemetry = Arc::new(telemetry);
-        // A new key beside older secrets would stand in for one that is missing.
-        let is_first = !store.has_secrets().context("cannot tell whether there are secrets")?;
-        let sealer = Arc::new(Sealer::new(&config.data_dir, is_first));
+        let marks = store.list_secret_marks(vault::MARK).context("cannot tell by which key secrets were sealed")?;
+        let sealer = Arc::new(Sealer::new(&config.data_dir, &marks));
+        if let Err(error) = sealer.check() {
+            // The bot does without: only modules with a secret setting need one.
+            error!(%error, "secret settings cannot be read or entered");
+        }
         let world = World {
             store: store.clone(),
             setup: setup.clone(),

@@ -81,7 +81,7 @@ impl Fixture {
         let clock = Arc::clone(&manual_clock) as Arc<dyn Clock>;
         let store = Arc::new(Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock)).unwrap());
         let setup = Arc::new(Setup::new(Arc::clone(&store), NewChannelRules::Everything));
-        let sealer = Arc::new(Sealer::new(folder.path(), true));
+        let sealer = Arc::new(Sealer::new(folder.path(), &[]));
         let outside: HashMap<_, _> = terms.provider.map(|provider| (SHOP, provider)).into_iter().collect();
         let world = Arc::new(World {
             joining: Joining::new(Arc::clone(&store), JoinPolicy::Open, 100),
