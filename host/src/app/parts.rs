@@ -8,6 +8,7 @@ use anyhow::Context;
 use tracing::error;
 
 use super::modules;
+use super::older_files;
 use super::secrets::StoredSecrets;
 use super::withdrawals::CatalogueWithdrawals;
 use crate::balances::Balances;
@@ -75,6 +76,9 @@ impl Parts {
             telemetry: telemetry.clone(),
         };
         let workshop = open_workshop(&config.data_dir, cache_dir)?;
+        if store.is_new() {
+            older_files::warn_of_older_files(&workshop.components, &config.data_dir);
+        }
         let sandbox = Sandbox::start(&config.sandbox, workshop, Arc::new(world)).context("cannot start the sandbox")?;
         let sandbox = Arc::new(sandbox);
         modules::add_bundled(&sandbox, &setup).await?;
@@ -82,7 +86,7 @@ impl Parts {
         // First, because a seed may give a channel to another account.
         seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
         setup.load_all().context("cannot load the channels")?;
-        modules::offer_uploaded(&sandbox, &store).context("cannot tell which modules were uploaded")?;
+        modules::offer_uploaded(&sandbox, &store).await.context("cannot tell which modules were uploaded")?;
         let withdrawals = CatalogueWithdrawals { setup: setup.clone(), clock: clock.clone() };
         let dispatch = Dispatch::new(setup.clone(), sandbox.clone(), store, clock, telemetry.clone())
             .with_fuse(config.fuse.clone())

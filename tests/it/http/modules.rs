@@ -3,6 +3,7 @@
 use axum::body::Body;
 use tests::guests;
 use twitchy::domain::manifest::SizeClass;
+use twitchy::sandbox::Upload;
 
 use super::harness::{Answer, Site};
 use crate::harness::{MODULES, find_bundled};
@@ -205,6 +206,23 @@ async fn bundled_names_and_words_are_reserved() {
           "type": "urn:twitchy:problem:reserved_word"
         }"#,
     );
+    site.close().await;
+}
+
+/// A database that was lost, or restored from an older copy, does not know whose it is.
+#[tokio::test]
+async fn a_refused_upload_takes_away_its_own_bytes_and_none_that_were_there_before() {
+    let site = Site::open().await;
+    let (bytes, components) = (another(find_bundled("help")), site.house.sandbox.components().clone());
+    let upload = Upload { bytes: bytes.clone(), size: SizeClass::Small };
+    let digest = site.house.sandbox.admit(upload).await.unwrap().manifest.digest;
+    components.save(digest, &bytes).unwrap();
+    assert_eq!(push(&site, &site.operator, &bytes).await.code(), "reserved_name");
+    assert!(components.has(digest));
+    components.delete(digest).unwrap();
+    assert_eq!(push(&site, &site.operator, &bytes).await.code(), "reserved_name");
+    assert!(!components.has(digest));
+    assert_eq!(site.house.store.list_begun_uploads().unwrap(), []);
     site.close().await;
 }
 
