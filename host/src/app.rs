@@ -42,6 +42,7 @@ pub mod credentials;
 mod http;
 mod learn;
 mod modules;
+mod older_files;
 mod parts;
 mod quiet;
 pub mod secrets;

@@ -108,7 +108,7 @@ impl Sandbox {
     /// Builds the engine of the small modules and the threads that guests run on.
     pub fn start(config: &SandboxConfig, workshop: Workshop, world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
         let components = Arc::clone(&workshop.components);
-        let registry = Arc::new(Registry::start(config, workshop)?);
+        let registry = Arc::new(Registry::start(config, workshop, Arc::clone(&world.clock))?);
         registry.counts.tell(world.telemetry.clone());
         let threads = GuestThreads::start(config.threads).map_err(StartSandboxError::Runtime)?;
         let lanes = Arc::new(Lanes::new(threads));

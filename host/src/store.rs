@@ -7,11 +7,13 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audit;
+mod begun_uploads;
 mod changes;
 pub mod chatters;
 mod columns;
 mod commit;
 pub mod components;
+mod create;
 pub mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -58,6 +60,7 @@ pub struct Store {
     wanted_changes: watch::Sender<u64>,
     clock: Arc<dyn Clock>,
     audit_kept: Arc<OnceLock<AuditKept>>,
+    is_new: bool,
     _lock: Lock,
 }
 
@@ -96,8 +99,28 @@ impl From<rusqlite::Error> for StoreError {
 pub enum OpenStoreError {
     #[error("{} is in use by another process", path.display())]
     InUse { path: PathBuf },
+    /// Whoever lost the file's contents must not be served a fresh start in silence.
+    #[error("{} is empty: restore it from a backup, or delete it to begin anew", path.display())]
+    Empty { path: PathBuf },
     #[error(
-        "{} was written by a newer version of this program: its schema is {found}, this version knows up to {known}",
+        "{} is missing, and its log {} is there: restore both from a backup, or delete the log too to begin anew",
+        path.display(), log.display()
+    )]
+    LogAlone { path: PathBuf, log: PathBuf },
+    #[error(
+        "{} is the database of another program, with the table {table}; nothing was changed: move it away, or name another data_dir",
+        path.display()
+    )]
+    Foreign { path: PathBuf, table: String },
+    #[error(
+        "{} does not say which schema it has, as after a restored dump; nothing was changed: set `PRAGMA user_version` to what \
+         it was in the database that was dumped, or restore a copy of that file",
+        path.display()
+    )]
+    NoVersion { path: PathBuf },
+    #[error(
+        "{} was written by a newer version of this program: its schema is {found}, this version knows up to {known}; nothing \
+         was changed: run the newer version, or restore a backup from before it",
         path.display()
     )]
     Newer { path: PathBuf, found: u32, known: u32 },

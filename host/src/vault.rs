@@ -2,14 +2,15 @@
 //!
 //! Promised: what was sealed is opened with the same key, for the same channel, module and setting, or not at all; the key
 //! is in a file of its own, closed to others, so that the database alone tells nothing; no error carries a secret; what
-//! was opened is zeroed when dropped. A key file that is missing or another one is told at use, however long the process has
-//! run, and nothing is lost: with the right file back in its place everything can be read again. Absent: where the sealed bytes are kept (`store`), and
+//! was opened is zeroed when dropped. A key file that is missing or another one is told at the start and at use, however long
+//! the process has run; nothing is sealed with it, and nothing is lost: with the right file back in its place everything can
+//! be read again. Absent: where the sealed bytes are kept (`store`), and
 //! who may ask (`app` joins that).
 
 mod key;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
@@ -24,17 +25,22 @@ const VERSION: u8 = 1;
 const NONCE: usize = 24;
 /// Version, the key's fingerprint, nonce.
 const HEAD: usize = 1 + FINGERPRINT + NONCE;
+/// Bytes at the beginning of what was sealed that tell by which key.
+pub const MARK: u32 = 1 + FINGERPRINT as u32;
 /// Bytes of a secret.
 const LONGEST_SECRET: usize = 4096;
 /// What a secret is. It stands in headers: the line break that was copied with it would be found out only by whoever sends it.
 pub const SECRET_TEXT: &str = "1 to 4096 bytes without line breaks or other control characters";
 
+/// The other way out of a missing key.
+const LOST: &str = "where it is lost, remove the secret settings by the API, start again, and enter them anew";
+
 /// Why something could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    #[error("{} is missing: restore it from the backup, what was sealed with it is still there", path.display())]
+    #[error("{} is missing: restore it from the backup, what was sealed with it is still there; {LOST}", path.display())]
     KeyMissing { path: PathBuf },
-    #[error("{} is not the key that this was sealed with: restore the right one", path.display())]
+    #[error("{} is not the key that the stored secrets were sealed with: restore that one from the backup; {LOST}", path.display())]
     OtherKey { path: PathBuf },
     #[error("{} may be read by others: close it with chmod 600", path.display())]
     KeyOpen { path: PathBuf },
@@ -64,14 +70,27 @@ pub struct SecretPlace<'a> {
 /// could open that after a restart.
 pub struct Sealer {
     path: PathBuf,
-    may_make_key: Mutex<bool>,
+    /// Fingerprints of the keys that the stored secrets were sealed with, in practice one. Where there is none, a key may be
+    /// made: beside older secrets it would stand in for the one that is missing.
+    used: Mutex<Vec<[u8; FINGERPRINT]>>,
 }
 
 impl Sealer {
-    /// With the key file in `data_dir`. `may_make_key` where nothing was ever sealed: beside older secrets a new key would
-    /// stand in for the one that is missing.
-    pub fn new(data_dir: &Path, may_make_key: bool) -> Sealer {
-        Sealer { path: data_dir.join("vault.key"), may_make_key: Mutex::new(may_make_key) }
+    /// With the key file in `data_dir`. `marks` are the first [`MARK`] bytes of each stored secret.
+    pub fn new(data_dir: &Path, marks: &[Vec<u8>]) -> Sealer {
+        let used = marks.iter().filter_map(|mark| mark.get(1..)?.try_into().ok()).collect();
+        Sealer { path: key_path(data_dir), used: Mutex::new(used) }
+    }
+
+    /// Whether all that was sealed can be opened, as far as the key tells. Without secrets there need be no key.
+    pub fn check(&self) -> Result<(), SealError> {
+        let used = self.used();
+        if used.is_empty() {
+            return Ok(());
+        }
+        let key = Key::load(&self.path)?.ok_or_else(|| self.missing())?;
+        let is_only_one = used.iter().all(|print| *print == key.fingerprint());
+        if is_only_one { Ok(()) } else { Err(self.other()) }
     }
 
     /// Each time with other bytes. They tell the secret's length.
@@ -103,7 +122,7 @@ impl Sealer {
         }
         let key = Key::load(&self.path)?.ok_or_else(|| self.missing())?;
         if key.fingerprint() != print {
-            return Err(SealError::OtherKey { path: self.path.clone() });
+            return Err(self.other());
         }
         let cipher = XChaCha20Poly1305::new(key.bytes().into());
         let payload = Payload { msg: body, aad: &place.bound() };
@@ -113,22 +132,38 @@ impl Sealer {
         Ok(SecretString::from(std::str::from_utf8(&plain).map_err(|_| SealError::Damaged)?))
     }
 
-    /// Made once at most: afterwards there is something that was sealed with it.
+    /// Made once at most: afterwards there is something that was sealed with it. A key that has sealed nothing yet seals
+    /// nothing beside another one that has: its secrets would be lost when that one comes back.
     fn load_or_make_key(&self) -> Result<Key, SealError> {
-        // A panic under the lock leaves it as it was: there is nothing half-done in it.
-        let mut may_make = self.may_make_key.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = self.used();
         let key = match Key::load(&self.path)? {
             Some(key) => key,
-            None if *may_make => Key::make(&self.path)?,
+            None if used.is_empty() => Key::make(&self.path)?,
             None => return Err(self.missing()),
         };
-        *may_make = false;
-        Ok(key)
+        if used.is_empty() {
+            used.push(key.fingerprint());
+        }
+        if used.contains(&key.fingerprint()) { Ok(key) } else { Err(self.other()) }
+    }
+
+    fn used(&self) -> MutexGuard<'_, Vec<[u8; FINGERPRINT]>> {
+        // A panic under the lock leaves it as it was: there is nothing half-done in it.
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn other(&self) -> SealError {
+        SealError::OtherKey { path: self.path.clone() }
     }
 
     fn missing(&self) -> SealError {
         SealError::KeyMissing { path: self.path.clone() }
     }
+}
+
+/// Where the key is kept.
+pub fn key_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("vault.key")
 }
 
 impl SecretPlace<'_> {
@@ -164,8 +199,14 @@ mod tests {
             Fixture { folder: tempfile::tempdir().unwrap(), module: "weather".parse().unwrap() }
         }
 
-        fn sealer(&self, may_make_key: bool) -> Sealer {
-            Sealer::new(self.folder.path(), may_make_key)
+        /// Where nothing was sealed yet.
+        fn new_sealer(&self) -> Sealer {
+            Sealer::new(self.folder.path(), &[])
+        }
+
+        /// Of the next process, where this is stored.
+        fn sealer(&self, sealed: &[u8]) -> Sealer {
+            Sealer::new(self.folder.path(), &[mark(sealed)])
         }
 
         fn path(&self) -> PathBuf {
@@ -177,8 +218,12 @@ mod tests {
         }
 
         fn seal(&self) -> Box<[u8]> {
-            self.sealer(true).seal(self.place(), &SecretString::from("hunter2")).unwrap()
+            self.new_sealer().seal(self.place(), &SecretString::from("hunter2")).unwrap()
         }
+    }
+
+    fn mark(sealed: &[u8]) -> Vec<u8> {
+        sealed[..MARK as usize].to_vec()
     }
 
     fn shown(opened: Result<SecretString, SealError>) -> Result<String, String> {
@@ -190,14 +235,15 @@ mod tests {
         let fixture = Fixture::new();
         let sealed = fixture.seal();
         assert!(!sealed.windows(7).any(|window| window == b"hunter2"));
-        assert_eq!(shown(fixture.sealer(false).open(fixture.place(), &sealed)), Ok("hunter2".to_owned()));
+        assert_eq!(shown(fixture.sealer(&sealed).open(fixture.place(), &sealed)), Ok("hunter2".to_owned()));
         assert_ne!(fixture.seal(), sealed, "each time with other bytes");
     }
 
     #[test]
     fn it_opens_nowhere_else_and_only_whole() {
         let fixture = Fixture::new();
-        let (sealed, sealer) = (fixture.seal(), fixture.sealer(false));
+        let sealed = fixture.seal();
+        let sealer = fixture.sealer(&sealed);
         let (place, other) = (fixture.place(), "weathe".parse().unwrap());
         for elsewhere in [
             SecretPlace { channel: ChannelId(8), ..place },
@@ -221,7 +267,7 @@ mod tests {
         let fixture = Fixture::new();
         let (sealed, aside) = (fixture.seal(), fixture.folder.path().join("aside"));
         fs::rename(fixture.path(), &aside).unwrap();
-        let sealer = fixture.sealer(false);
+        let sealer = fixture.sealer(&sealed);
         assert!(matches!(sealer.open(fixture.place(), &sealed), Err(SealError::KeyMissing { .. })));
         let secret = SecretString::from("other");
         assert!(matches!(sealer.seal(fixture.place(), &secret), Err(SealError::KeyMissing { .. })));
@@ -234,7 +280,7 @@ mod tests {
     fn a_key_that_gets_lost_seals_no_more() {
         let fixture = Fixture::new();
         let (sealer, secret, aside) =
-            (fixture.sealer(true), SecretString::from("hunter2"), fixture.folder.path().join("aside"));
+            (fixture.new_sealer(), SecretString::from("hunter2"), fixture.folder.path().join("aside"));
         let sealed = sealer.seal(fixture.place(), &secret).unwrap();
         fs::rename(fixture.path(), &aside).unwrap();
         assert!(matches!(sealer.seal(fixture.place(), &secret), Err(SealError::KeyMissing { .. })));
@@ -252,8 +298,39 @@ mod tests {
         let (fixture, other) = (Fixture::new(), Fixture::new());
         let (sealed, _) = (fixture.seal(), other.seal());
         fs::copy(other.path(), fixture.path()).unwrap();
-        let opened = fixture.sealer(false).open(fixture.place(), &sealed);
+        let opened = fixture.sealer(&sealed).open(fixture.place(), &sealed);
         assert!(matches!(opened, Err(SealError::OtherKey { .. })), "{opened:?}");
+    }
+
+    #[test]
+    fn another_key_seals_nothing_and_is_told_at_the_start() {
+        let (fixture, other) = (Fixture::new(), Fixture::new());
+        let (sealed, secret) = (fixture.seal(), SecretString::from("hunter3"));
+        let aside = fixture.folder.path().join("aside");
+        fs::rename(fixture.path(), &aside).unwrap();
+        let missing = fixture.sealer(&sealed).check().unwrap_err();
+        assert!(matches!(missing, SealError::KeyMissing { .. }), "{missing}");
+        let others = other.seal();
+        fs::copy(other.path(), fixture.path()).unwrap();
+        let sealer = fixture.sealer(&sealed);
+        for refused in [sealer.check().unwrap_err(), sealer.seal(fixture.place(), &secret).unwrap_err()] {
+            assert!(matches!(refused, SealError::OtherKey { .. }), "{refused}");
+            let text = refused.to_string();
+            assert!(text.contains("restore that one from the backup; where it is lost, remove the secret"), "{text}");
+        }
+        // As an earlier release left it: some are sealed with this one, some with that one.
+        let both = Sealer::new(fixture.folder.path(), &[mark(&sealed), mark(&others)]);
+        assert!(matches!(both.check(), Err(SealError::OtherKey { .. })));
+        assert!(both.seal(fixture.place(), &secret).is_ok(), "nothing more is lost by it");
+        fs::rename(&aside, fixture.path()).unwrap();
+        sealer.check().unwrap();
+        assert!(sealer.seal(fixture.place(), &secret).is_ok());
+        // A key that was exchanged while nothing was stored but what this process has sealed.
+        let sealer = fixture.new_sealer();
+        sealer.seal(fixture.place(), &secret).unwrap();
+        fs::copy(other.path(), fixture.path()).unwrap();
+        assert!(matches!(sealer.seal(fixture.place(), &secret), Err(SealError::OtherKey { .. })));
+        fixture.new_sealer().check().unwrap();
     }
 
     #[test]
@@ -262,11 +339,11 @@ mod tests {
         let sealed = fixture.seal();
         assert_eq!(fs::metadata(fixture.path()).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(fixture.path(), fs::Permissions::from_mode(0o640)).unwrap();
-        let opened = fixture.sealer(false).open(fixture.place(), &sealed);
+        let opened = fixture.sealer(&sealed).open(fixture.place(), &sealed);
         assert!(matches!(opened, Err(SealError::KeyOpen { .. })), "{opened:?}");
         fs::set_permissions(fixture.path(), fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(fixture.path(), "short").unwrap();
-        let opened = fixture.sealer(false).open(fixture.place(), &sealed);
+        let opened = fixture.sealer(&sealed).open(fixture.place(), &sealed);
         assert!(matches!(opened, Err(SealError::KeyDamaged { .. })), "{opened:?}");
     }
 
@@ -278,7 +355,7 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         for sealed in sealed {
-            assert_eq!(shown(fixture.sealer(false).open(fixture.place(), &sealed)), Ok("hunter2".to_owned()));
+            assert_eq!(shown(fixture.sealer(&sealed).open(fixture.place(), &sealed)), Ok("hunter2".to_owned()));
         }
     }
 
@@ -287,12 +364,12 @@ mod tests {
         let fixture = Fixture::new();
         for text in [String::new(), "x".repeat(LONGEST_SECRET + 1), "hunter2\n".to_owned(), "hunter\u{7f}2".to_owned()]
         {
-            let sealed = fixture.sealer(true).seal(fixture.place(), &SecretString::from(text));
+            let sealed = fixture.new_sealer().seal(fixture.place(), &SecretString::from(text));
             assert!(matches!(sealed, Err(SealError::Secret)));
         }
         assert!(!fixture.path().exists());
         for text in ["x".repeat(LONGEST_SECRET), "Basic \u{fc}".to_owned()] {
-            assert!(fixture.sealer(true).seal(fixture.place(), &SecretString::from(text)).is_ok());
+            assert!(fixture.new_sealer().seal(fixture.place(), &SecretString::from(text)).is_ok());
         }
     }
 }

@@ -83,7 +83,9 @@ async fn each_refusal_has_its_cause() {
     assert_eq!(dispatch.call(long).await, Err(CallError::TooLong));
     let refused = answered(dispatch.call(call("5", "balance", &["a", "b"])).await);
     assert_eq!(refused.0, Outcome::Usage);
+    house.clock.step_processor(patient().cpu_budget);
     let fault = dispatch.call(call("6", "loops-forever", &[])).await;
+    house.clock.stop_processor();
     assert_eq!(fault, Err(CallError::Broken { blame: Blame::Guest, fault: Fault::Processor }));
     house.hear(message("shop", Role::Broadcaster, "shop", 1, "!settings mute 10m")).await;
     assert_eq!(dispatch.call(call("7", "balance", &[])).await, Err(CallError::Refused(Refusal::Muted)));

@@ -29,25 +29,22 @@ use twitchy::store::Store;
 use twitchy::store::chatters::KnownChatter;
 use twitchy::telemetry::Telemetry;
 use twitchy::transcript::{ChannelHeader, Heard, Said, Step, Transcript, show_reply};
-use twitchy_commands::BUNDLED;
 
+use crate::limits::NEVER;
+pub(crate) use crate::limits::patient;
 pub(crate) use crate::manual_clock::ManualClock;
 use crate::workshop::workshop;
 
+mod bundled;
 mod rich_provider;
 
+pub(crate) use bundled::{MODULES, find_bundled};
 use rich_provider::RichProvider;
 
 /// A folder in memory, where the system has such a place: waiting for the disk at each commit would be most of the
 /// tests' time, and none of them pulls the plug.
 pub(crate) fn quick_folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("there is room for a folder")
-}
-
-/// The limits of production, but for the deadline: a busy machine is slow, and no test is about that. What a guest may
-/// compute is left as it is, since that is measured, not waited for.
-pub(crate) fn patient() -> SandboxConfig {
-    SandboxConfig { deadline: Duration::from_secs(60), ..SandboxConfig::default() }
 }
 
 /// How a transcript's first lines want the host to be.
@@ -133,7 +130,8 @@ impl House {
         let sandbox = Arc::new(Sandbox::start(&limits, workshop, Arc::new(world)).expect("the sandbox starts"));
         let dispatch = Arc::new(
             Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone(), telemetry.clone())
-                .with_fuse(wishes.fuse.clone()),
+                .with_fuse(wishes.fuse.clone())
+                .with_turn_within(NEVER),
         );
         let house = House { dispatch, store, setup, sandbox, clock, telemetry, is_closed: false, folder };
         house.add_modules(&wishes).await;
@@ -152,8 +150,8 @@ impl House {
     }
 
     async fn add_modules(&self, wishes: &Wishes) {
-        for bundled in BUNDLED {
-            self.add_module(bundled.component, ModuleSource::Bundled).await;
+        for name in MODULES {
+            self.add_module(find_bundled(name), ModuleSource::Bundled).await;
         }
         for (name, bytes) in GUESTS {
             if wishes.enabled.iter().any(|enabled| enabled == name) {
@@ -237,6 +235,15 @@ impl House {
         }
     }
 
+    /// [`House::hear`], where a guest that never ends is ended: nobody else's processor time passes.
+    pub(crate) async fn hear_alone(&self, message: ChatMessage) -> Heard {
+        let is_endless = message.text.contains(ENDLESS_WORD);
+        self.clock.step_processor(if is_endless { patient().cpu_budget } else { Duration::ZERO });
+        let heard = self.hear(message).await;
+        self.clock.stop_processor();
+        heard
+    }
+
     pub(crate) async fn close(mut self) {
         self.sandbox.shut_down().await;
         self.store.close().await.expect("nothing is left to be written");
@@ -271,7 +278,7 @@ pub(crate) async fn check(text: &str) {
     let mut heard = Vec::new();
     for turn in &transcript.turns {
         heard.push(match &turn.step {
-            Step::Said(said) => house.hear(stage.message(said, &house)).await,
+            Step::Said(said) => house.hear_alone(stage.message(said, &house)).await,
             Step::Pause(span) => {
                 house.clock.advance(*span);
                 Heard::Nothing(None)
@@ -376,13 +383,16 @@ fn parse_time_of_day(text: &str) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// The command that never ends by itself.
+const ENDLESS_WORD: &str = "loops-forever";
+
 /// The guests that a header may name.
 const GUESTS: [(&str, &[u8]); 8] = [
     ("claims-words", guests::CLAIMS_WORDS),
     ("counter", guests::COUNTER),
     ("counts-slowly", guests::COUNTS_SLOWLY),
     ("echo", guests::ECHO),
-    ("loops-forever", guests::LOOPS_FOREVER),
+    (ENDLESS_WORD, guests::LOOPS_FOREVER),
     ("refuses", guests::REFUSES),
     ("transfers", guests::TRANSFERS),
     ("traps", guests::TRAPS),

@@ -6,6 +6,7 @@ mod dispatch;
 mod harness;
 mod house;
 mod http;
+mod limits;
 mod load;
 mod manual_clock;
 mod resting;

@@ -2,16 +2,24 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use twitchy::sandbox::Workshop;
 use twitchy::sandbox::compiler::CompilerProgram;
 use twitchy::store::components::Components;
+
+use crate::limits::NEVER;
 
 /// Strangers' components are compiled by the program under test, since what runs here is the tests.
 pub(crate) fn workshop(artefacts: &Path, components: &Path) -> Workshop {
     Workshop {
         cache_dir: artefacts.to_owned(),
         components: Arc::new(Components::open(components).expect("there is room for a folder")),
-        compiler: CompilerProgram::Program(env!("CARGO_BIN_EXE_twitchy_under_test").into()),
+        compiler: compiler(Path::new(env!("CARGO_BIN_EXE_twitchy_under_test")), NEVER),
     }
+}
+
+/// A program that compiles, or does not, and how long it is waited for.
+pub(crate) fn compiler(program: &Path, wall: Duration) -> CompilerProgram {
+    CompilerProgram::Program { path: program.to_owned(), wall }
 }

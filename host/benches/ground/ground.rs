@@ -97,7 +97,10 @@ impl Ground {
         let workshop = Workshop {
             cache_dir: folder.path().join("artefacts"),
             components: Arc::new(Components::open(&folder.path().join("modules")).unwrap()),
-            compiler: CompilerProgram::Program(env!("CARGO_BIN_EXE_twitchy").into()),
+            compiler: CompilerProgram::Program {
+                path: env!("CARGO_BIN_EXE_twitchy").into(),
+                wall: Duration::from_secs(600),
+            },
         };
         let sandbox = Sandbox::start(&limits, workshop, world).unwrap();
         Ground { runtime, sandbox: Arc::new(sandbox), _folder: folder }

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use tracing::error;
 
 use super::modules;
+use super::older_files;
 use super::secrets::StoredSecrets;
 use super::withdrawals::CatalogueWithdrawals;
 use crate::balances::Balances;
@@ -23,7 +25,7 @@ use crate::store::Store;
 use crate::store::components::Components;
 use crate::telemetry::Telemetry;
 use crate::telemetry::otlp::Exporter;
-use crate::vault::Sealer;
+use crate::vault::{self, Sealer};
 
 /// What the parts rest on.
 pub(super) struct Foundation {
@@ -56,9 +58,12 @@ impl Parts {
         let (telemetry, exporter) =
             Telemetry::open(&config.telemetry, headers.as_ref()).context("cannot send traces")?;
         let telemetry = Arc::new(telemetry);
-        // A new key beside older secrets would stand in for one that is missing.
-        let is_first = !store.has_secrets().context("cannot tell whether there are secrets")?;
-        let sealer = Arc::new(Sealer::new(&config.data_dir, is_first));
+        let marks = store.list_secret_marks(vault::MARK).context("cannot tell by which key secrets were sealed")?;
+        let sealer = Arc::new(Sealer::new(&config.data_dir, &marks));
+        if let Err(error) = sealer.check() {
+            // The bot does without: only modules with a secret setting need one.
+            error!(%error, "secret settings cannot be read or entered");
+        }
         let world = World {
             store: store.clone(),
             setup: setup.clone(),
@@ -71,6 +76,9 @@ impl Parts {
             telemetry: telemetry.clone(),
         };
         let workshop = open_workshop(&config.data_dir, cache_dir)?;
+        if store.is_new() {
+            older_files::warn_of_older_files(&workshop.components, &config.data_dir);
+        }
         let sandbox = Sandbox::start(&config.sandbox, workshop, Arc::new(world)).context("cannot start the sandbox")?;
         let sandbox = Arc::new(sandbox);
         modules::add_bundled(&sandbox, &setup).await?;
@@ -78,7 +86,7 @@ impl Parts {
         // First, because a seed may give a channel to another account.
         seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
         setup.load_all().context("cannot load the channels")?;
-        modules::offer_uploaded(&sandbox, &store).context("cannot tell which modules were uploaded")?;
+        modules::offer_uploaded(&sandbox, &store).await.context("cannot tell which modules were uploaded")?;
         let withdrawals = CatalogueWithdrawals { setup: setup.clone(), clock: clock.clone() };
         let dispatch = Dispatch::new(setup.clone(), sandbox.clone(), store, clock, telemetry.clone())
             .with_fuse(config.fuse.clone())

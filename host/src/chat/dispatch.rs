@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::cooldown::Cooldowns;
 use super::duplicates::Duplicates;
 use super::fuse::Fuses;
-use super::inbox::{Outboxes, Progress};
+use super::inbox::{Outboxes, Progress, TURN_WITHIN};
 use super::seats::Seats;
 use super::seldom::Seldom;
 use super::turns::Turns;
@@ -53,6 +53,7 @@ pub struct Dispatch {
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
     withdrawals: Option<Arc<dyn Withdrawals>>,
+    pub(super) turn_within: Duration,
     tally: Arc<Tally>,
     /// Held while a tally is taken out and saved.
     saving: tokio::sync::Mutex<()>,
@@ -96,6 +97,7 @@ impl Dispatch {
             clock,
             telemetry,
             withdrawals: None,
+            turn_within: TURN_WITHIN,
             tally: Arc::default(),
             saving: tokio::sync::Mutex::default(),
             memory: Mutex::new(Memory {
@@ -119,6 +121,13 @@ impl Dispatch {
     #[must_use]
     pub fn with_fuse(mut self, rules: FuseConfig) -> Dispatch {
         self.memory.get_mut().unwrap_or_else(PoisonError::into_inner).fuses = Fuses::new(rules);
+        self
+    }
+
+    /// For tests on slow machines: how long a call waits for its channel's earlier ones.
+    #[must_use]
+    pub fn with_turn_within(mut self, span: Duration) -> Dispatch {
+        self.turn_within = span;
         self
     }
 

@@ -26,7 +26,7 @@ use crate::domain::message::{ChatMessage, Event, OutgoingMessage};
 const SAVE_TALLY_EVERY: Duration = Duration::from_secs(10);
 
 /// A call whose turn has not come by then is dropped: nobody waits for its answer any more, and it would hold up a stop.
-const TURN_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const TURN_WITHIN: Duration = Duration::from_secs(5);
 
 /// For an outbox to take a reply. The call keeps its seat meanwhile, so that a burst waits rather than lose replies.
 const REPLY_WITHIN: Duration = Duration::from_secs(1);
@@ -58,6 +58,7 @@ impl Progress {
 /// A call's place among those under way, given up at its end: first its turn, so that the next one may begin.
 pub(super) struct Place {
     turn: Option<Turn>,
+    turn_within: Duration,
     _seat: Seat,
 }
 
@@ -65,7 +66,7 @@ impl Place {
     /// Waits for the turn; false where it did not come in time.
     pub(super) async fn turn_comes(&mut self) -> bool {
         match &mut self.turn {
-            Some(turn) => timeout(TURN_WITHIN, turn.come()).await.is_ok(),
+            Some(turn) => timeout(self.turn_within, turn.come()).await.is_ok(),
             None => true,
         }
     }
@@ -154,7 +155,7 @@ impl Dispatch {
     /// To be called in the order of arrival.
     pub(super) fn stand_in_line(&self, accepted: &Accepted, seat: Seat) -> Place {
         let turn = accepted.is_serial().then(|| self.lock().turns.stand_in_line(accepted.channel()));
-        Place { turn, _seat: seat }
+        Place { turn, turn_within: self.turn_within, _seat: seat }
     }
 
     /// Whether the outbox of its account took the message; counted either way.

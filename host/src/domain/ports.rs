@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::calling::Calling;
 use super::id::{ChannelId, Login, ModuleDigest, ModuleName};
@@ -18,6 +18,10 @@ pub struct Moment {
 /// Where the time comes from. Tests pass one that stands still.
 pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Moment;
+
+    /// Processor time that the calling thread has used since it started; `None` where the system does not tell. Limits on
+    /// guests' processor time are checked against this reading, so that a test decides when one is reached.
+    fn thread_time(&self) -> Option<Duration>;
 }
 
 /// The machine's clocks.
@@ -27,6 +31,18 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Moment {
         Moment { instant: Instant::now(), wall: SystemTime::now() }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn thread_time(&self) -> Option<Duration> {
+        use rustix::time::{ClockId, clock_gettime};
+
+        clock_gettime(ClockId::ThreadCPUTime).try_into().ok()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn thread_time(&self) -> Option<Duration> {
+        None
     }
 }
 

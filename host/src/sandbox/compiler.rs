@@ -24,7 +24,7 @@ use super::engine::MemoryPlan;
 use crate::config::SandboxConfig;
 use crate::domain::manifest::SizeClass;
 
-pub use self::child::{ParseOrderError, run_child};
+pub use self::child::{ParseOrderError, run_child, run_child_with};
 
 /// Uploads that wait while another one is compiled; the next ones are sent away. Each keeps its component's bytes in memory.
 const MOST_WAITING: usize = 8;
@@ -42,8 +42,12 @@ const CODE_FACTOR: usize = 4;
 pub enum CompilerProgram {
     /// The one that runs here, even if its file has been replaced meanwhile.
     ThisProgram,
-    /// Another build of it: in tests, what runs is the tests.
-    Program(PathBuf),
+    /// Another build of it, for tests: what runs there is the tests.
+    Program {
+        path: PathBuf,
+        /// How long a child may take. A test that is not about this limit gives one that no machine is slow enough to reach.
+        wall: Duration,
+    },
 }
 
 /// What a child may use up.
@@ -84,16 +88,17 @@ pub(super) struct CompilerPlace {
 
 impl Compiler {
     pub(super) fn new(program: CompilerProgram, config: &SandboxConfig) -> io::Result<Compiler> {
-        let program = match program {
-            CompilerProgram::Program(path) => path,
+        let own_wall = config.compile_time * WAIT_FACTOR;
+        let (program, wall) = match program {
+            CompilerProgram::Program { path, wall } => (path, wall),
             // The very file that was started, whatever has its name by now.
-            CompilerProgram::ThisProgram if cfg!(target_os = "linux") => "/proc/self/exe".into(),
-            CompilerProgram::ThisProgram => std::env::current_exe()?,
+            CompilerProgram::ThisProgram if cfg!(target_os = "linux") => ("/proc/self/exe".into(), own_wall),
+            CompilerProgram::ThisProgram => (std::env::current_exe()?, own_wall),
         };
         let small = Limits {
             memory: config.compile_memory as u64,
             processor: config.compile_time,
-            wall: config.compile_time * WAIT_FACTOR,
+            wall,
             code_bytes: SizeClass::Small.walls().component_bytes * CODE_FACTOR,
         };
         let [uploads, calls, claims] = [1, 1, 1 + MOST_WAITING].map(|places| Arc::new(Semaphore::new(places)));

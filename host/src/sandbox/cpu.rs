@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use crate::domain::ports::Clock;
+
 /// The time by both clocks that a call's use is measured by.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
@@ -14,8 +16,8 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn now() -> Reading {
-        Reading { wall: Instant::now(), cpu: find_thread_time() }
+    pub(super) fn of(clock: &dyn Clock) -> Reading {
+        Reading { wall: Instant::now(), cpu: clock.thread_time() }
     }
 
     /// What the calling thread has had of the processor since an earlier reading on it; where the system does not tell,
@@ -34,18 +36,6 @@ impl Reading {
     }
 }
 
-#[cfg(target_os = "linux")]
-fn find_thread_time() -> Option<Duration> {
-    use rustix::time::{ClockId, clock_gettime};
-
-    clock_gettime(ClockId::ThreadCPUTime).try_into().ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn find_thread_time() -> Option<Duration> {
-    None
-}
-
 /// Adds up the processor time of the spans in which a call was polled. Time parked in a host call, or behind other
 /// guests, is between two polls and so never counted; what a span is longer than that, the call has waited for the
 /// machine. Where the system does not tell a thread's processor time, a span counts for a tick at most: a running guest is
@@ -53,6 +43,7 @@ fn find_thread_time() -> Option<Duration> {
 ///
 /// Shared by the call's future and the store's epoch callback, which run on one thread at a time.
 pub(super) struct CpuMeter {
+    clock: Arc<dyn Clock>,
     tick: Duration,
     budget: Duration,
     born: Instant,
@@ -76,10 +67,27 @@ pub(super) struct CpuMeter {
 
 impl CpuMeter {
     /// The call is ready from now on.
-    pub(super) fn new(tick: Duration, budget: Duration, now: Instant) -> CpuMeter {
+    pub(super) fn new(clock: Arc<dyn Clock>, tick: Duration, budget: Duration, now: Instant) -> CpuMeter {
         let [used, mark, cpu_mark, woken, waited] = [const { AtomicU64::new(0) }; 5];
         let [is_ready, is_running, is_queued] = [true, false, false].map(AtomicBool::new);
-        CpuMeter { tick, budget, born: now, used, mark, cpu_mark, is_ready, is_running, is_queued, woken, waited }
+        CpuMeter {
+            clock,
+            tick,
+            budget,
+            born: now,
+            used,
+            mark,
+            cpu_mark,
+            is_ready,
+            is_running,
+            is_queued,
+            woken,
+            waited,
+        }
+    }
+
+    pub(super) fn read(&self) -> Reading {
+        Reading::of(&*self.clock)
     }
 
     /// A span begins.
@@ -112,13 +120,12 @@ impl CpuMeter {
     pub(super) fn count_span(&self, now: Reading) {
         let wall = self.nanos_at(now.wall);
         let span = wall.saturating_sub(self.mark.swap(wall, Ordering::Relaxed));
-        let most = now.cpu.map_or(nanos(self.tick), |cpu| {
+        let ran = now.cpu.map_or(span.min(nanos(self.tick)), |cpu| {
             let cpu = nanos(cpu);
             cpu.saturating_sub(self.cpu_mark.swap(cpu, Ordering::Relaxed))
         });
-        let ran = span.min(most);
         self.used.fetch_add(ran, Ordering::Relaxed);
-        self.waited.fetch_add(span - ran, Ordering::Relaxed);
+        self.waited.fetch_add(span.saturating_sub(ran), Ordering::Relaxed);
     }
 
     pub(super) fn used(&self) -> Duration {
@@ -184,9 +191,9 @@ impl CpuMeter {
                     &mut alarm.insert((task, Waker::from(woken))).1
                 }
             };
-            self.start_span(Reading::now());
+            self.start_span(self.read());
             let polled = future.as_mut().poll(&mut Context::from_waker(alarm));
-            self.count_span(Reading::now());
+            self.count_span(self.read());
             self.is_running.store(polled.is_pending(), Ordering::Relaxed);
             polled
         })
@@ -218,6 +225,7 @@ fn nanos(span: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ports::SystemClock;
 
     const TICK: Duration = Duration::from_millis(10);
 
@@ -225,10 +233,14 @@ mod tests {
         Duration::from_millis(count)
     }
 
+    fn meter(budget: Duration, start: Instant) -> CpuMeter {
+        CpuMeter::new(Arc::new(SystemClock), TICK, budget, start)
+    }
+
     #[test]
     fn only_the_spans_count() {
         let start = Instant::now();
-        let meter = CpuMeter::new(TICK, ms(12), start);
+        let meter = meter(ms(12), start);
         meter.start_span(Reading::by_wall(start));
         meter.count_span(Reading::by_wall(start + ms(7)));
         // Parked for a second.
@@ -243,7 +255,7 @@ mod tests {
     #[test]
     fn waiting_for_others_is_told_from_being_parked() {
         let start = Instant::now();
-        let meter = CpuMeter::new(TICK, ms(50), start);
+        let meter = meter(ms(50), start);
         // In the queue.
         meter.start_span(Reading::by_wall(start + ms(100)));
         meter.give_way();
@@ -259,7 +271,7 @@ mod tests {
     #[test]
     fn whoever_was_woken_up_waits_for_the_processor() {
         let start = Instant::now();
-        let meter = CpuMeter::new(TICK, ms(50), start);
+        let meter = meter(ms(50), start);
         meter.is_running.store(true, Ordering::Relaxed);
         assert!(!meter.is_parked(), "it is in the queue");
         meter.start_span(Reading::by_wall(start));
@@ -280,7 +292,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_waits_for_a_place_is_parked_and_kept_waiting() {
         let start = Instant::now();
-        let meter = CpuMeter::new(TICK, ms(50), start);
+        let meter = meter(ms(50), start);
         meter.queue(async { assert!(meter.is_parked()) }).await;
         assert!(!meter.is_parked());
         meter.start_span(Reading::by_wall(start + ms(100)));
@@ -292,29 +304,29 @@ mod tests {
         let (start, deadline) = (Instant::now(), ms(2000));
         let at = |wall| Reading::by_wall(start + ms(wall));
         // What it does from its beginning on, until it waits for the web for a second and a half.
-        let meter = || {
-            let meter = CpuMeter::new(TICK, ms(5000), start);
+        let parked_meter = || {
+            let meter = meter(ms(5000), start);
             meter.is_running.store(true, Ordering::Relaxed);
             meter.start_span(at(1));
             meter.count_span(at(5));
             meter.wake(start + ms(1950));
             meter
         };
-        let starved = meter();
+        let starved = parked_meter();
         starved.start_span(at(1970));
         starved.give_way();
         starved.count_span(at(1975));
         assert!(starved.was_kept_waiting(deadline), "it had 5 of its last 50 ms");
-        let busy = meter();
+        let busy = parked_meter();
         busy.start_span(at(1951));
         busy.give_way();
         busy.count_span(at(1961));
         assert!(!busy.was_kept_waiting(deadline), "it had all of them");
-        let parked = meter();
+        let parked = parked_meter();
         parked.start_span(at(1970));
         parked.count_span(at(1971));
         assert!(!parked.was_kept_waiting(deadline), "it waits for something else");
-        let queued = CpuMeter::new(TICK, ms(5000), start);
+        let queued = meter(ms(5000), start);
         queued.start_span(at(1001));
         queued.count_span(at(1011));
         assert!(queued.was_kept_waiting(deadline), "whatever it waits for now");
@@ -323,7 +335,7 @@ mod tests {
     #[test]
     fn a_guest_does_not_pay_for_a_machine_that_stood_still() {
         let start = Instant::now();
-        let meter = CpuMeter::new(TICK, ms(50), start);
+        let meter = meter(ms(50), start);
         meter.start_span(Reading::by_wall(start));
         meter.count_span(Reading::by_wall(start + ms(5000)));
         assert_eq!((meter.used(), meter.waited()), (TICK, ms(4990)));
@@ -333,7 +345,7 @@ mod tests {
     fn only_what_the_thread_had_of_the_processor_counts() {
         let start = Instant::now();
         let at = |wall, cpu| Reading { wall: start + ms(wall), cpu: Some(ms(cpu)) };
-        let meter = CpuMeter::new(TICK, ms(50), start);
+        let meter = meter(ms(50), start);
         meter.start_span(at(0, 700));
         meter.count_span(at(30, 703));
         meter.count_span(at(50, 722));
@@ -346,15 +358,19 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_thread_that_waits_has_nothing_of_the_processor() {
-        let before = find_thread_time().unwrap();
-        let (says, told) = std::sync::mpsc::channel();
-        let other = std::thread::spawn(move || {
-            let start = find_thread_time().unwrap();
-            while find_thread_time().unwrap() < start + ms(20) {}
-            says.send(()).unwrap();
-        });
-        told.recv().unwrap();
-        other.join().unwrap();
-        assert!(find_thread_time().unwrap() < before + ms(20));
+        let thread_time = || SystemClock.thread_time().unwrap();
+        // What this thread uses while it waits for another one that computes for so long, and what that one used.
+        let wait_for = |span: Duration| {
+            let before = thread_time();
+            let compute = move || {
+                while SystemClock.thread_time().unwrap() < span {}
+                SystemClock.thread_time().unwrap()
+            };
+            let others = std::thread::spawn(compute).join().unwrap();
+            (thread_time() - before, others)
+        };
+        let (start_and_join, _) = wait_for(Duration::ZERO);
+        let (own, others) = wait_for(100 * start_and_join);
+        assert!(own < others, "{own:?}, and the other one {others:?}");
     }
 }

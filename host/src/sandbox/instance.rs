@@ -6,7 +6,7 @@ use wasmtime::{Store, UpdateDeadline};
 
 use super::bindings::exports::twitchy::command::module::{CommandError, Invocation, ModuleInfo, Reply};
 use super::bindings::{CommandModule, CommandModulePre};
-use super::cpu::{CpuMeter, Reading};
+use super::cpu::CpuMeter;
 use super::failure::{self, Failure};
 use super::run::Run;
 use super::ticker::TickerWatch;
@@ -42,7 +42,7 @@ impl Instance {
         // the instance: a module's start function may loop as well.
         let meter = Arc::clone(meter);
         store.epoch_deadline_callback(move |_| {
-            meter.count_span(Reading::now());
+            meter.count_span(meter.read());
             if meter.is_spent() {
                 return Ok(UpdateDeadline::Interrupt);
             }

@@ -170,7 +170,7 @@ impl Invoker {
     }
 
     pub(super) fn meter(&self, asked_at: Instant) -> CpuMeter {
-        CpuMeter::new(self.config.tick, self.config.cpu_budget, asked_at)
+        CpuMeter::new(Arc::clone(&self.world.clock), self.config.tick, self.config.cpu_budget, asked_at)
     }
 
     pub(super) fn deadline(&self, asked_at: Instant) -> tokio::time::Instant {

@@ -137,6 +137,7 @@ mod tests {
 
     use super::super::cpu::Reading;
     use super::*;
+    use crate::domain::ports::SystemClock;
 
     const TICK: Duration = Duration::from_millis(10);
     const SHORT: Duration = Duration::from_micros(50);
@@ -148,7 +149,8 @@ mod tests {
     }
 
     fn passage(caller: Caller) -> Passage {
-        let meter = Arc::new(CpuMeter::new(TICK, 5 * TICK, std::time::Instant::now()));
+        let meter = CpuMeter::new(Arc::new(SystemClock), TICK, 5 * TICK, std::time::Instant::now());
+        let meter = Arc::new(meter);
         Passage { caller, meter, deadline: Instant::now() + Duration::from_secs(3600) }
     }
 
@@ -171,7 +173,7 @@ mod tests {
     /// In the middle of a metered run, as guests do it.
     async fn burn_alone(meter: &CpuMeter) {
         while !meter.is_slow() {
-            meter.count_span(Reading::now());
+            meter.count_span(meter.read());
         }
         meter.give_way();
         tokio::task::yield_now().await;

@@ -29,6 +29,7 @@ use super::{CompileError, InvokeError, SlotUse, StartSandboxError, Workshop, gat
 use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
+use crate::domain::ports::Clock;
 use crate::store::components::Components;
 
 pub use self::counts::RegistryCounts;
@@ -53,6 +54,7 @@ pub(super) struct Module {
 /// All modules, and what makes them.
 pub(super) struct Registry {
     config: SandboxConfig,
+    clock: Arc<dyn Clock>,
     cache: ArtefactCache,
     compiler: Compiler,
     components: Arc<Components>,
@@ -85,7 +87,11 @@ enum Passed {
 }
 
 impl Registry {
-    pub(super) fn start(config: &SandboxConfig, workshop: Workshop) -> Result<Registry, StartSandboxError> {
+    pub(super) fn start(
+        config: &SandboxConfig,
+        workshop: Workshop,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Registry, StartSandboxError> {
         let cache =
             ArtefactCache::open(&workshop.cache_dir, config.compiled_bytes).map_err(StartSandboxError::Cache)?;
         let compiler = Compiler::new(workshop.compiler, config).map_err(StartSandboxError::Compiler)?;
@@ -102,6 +108,7 @@ impl Registry {
             compiling: tokio::sync::Mutex::default(),
             counts: Counts::default(),
             config: config.clone(),
+            clock,
         })
     }
 

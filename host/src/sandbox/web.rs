@@ -30,6 +30,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::cpu::Reading;
 use crate::config::WebConfig;
+use crate::domain::ports::Clock;
 use address::{Address, parse_address};
 use echo::Told;
 use exchange::{Answer, Dialler};
@@ -119,6 +120,7 @@ pub struct Order<'a> {
     /// Bytes of body that the invocation has left for the answer.
     pub most_bytes: usize,
     pub spent: Arc<Spent>,
+    pub clock: Arc<dyn Clock>,
 }
 
 /// What requests take besides what is asked for and answered. It is added here as they go.
@@ -176,14 +178,15 @@ impl WebClient {
         let hop = Hop { asker, method, address, headers: order.headers, body, idempotency_key };
         let seat = self.seats.take(&order.sender);
         let seat = seat.ok_or_else(|| SendRequestError::Unreachable("too many requests at once".to_owned()))?;
-        let (dialler, hosts, spent) = (Arc::clone(&self.dialler), order.hosts, order.spent);
+        let (dialler, hosts, spent, clock) = (Arc::clone(&self.dialler), order.hosts, order.spent, order.clock);
         let most = Most { bytes: order.most_bytes, of_answer: self.config.response_bytes };
         let until = order.deadline.min(Instant::now() + self.config.answer_within);
         // A task of its own: what cryptography costs is no processor time of the guest's, which waits meanwhile. But it is
         // used for this module in this channel, whose credit it counts against.
         let sent = tokio::spawn(async move {
             let _seat = seat;
-            let follow = counted(&spent.processor, follow(&dialler, hop, &hosts, &told, most, &spent.bytes));
+            let follow = follow(&dialler, hop, &hosts, &told, most, &spent.bytes);
+            let follow = counted(&*clock, &spent.processor, follow);
             let followed = timeout_at(until, follow).await;
             let mut response = followed.unwrap_or(Err(SendRequestError::TimedOut))?;
             told.blot_out(&mut response);
@@ -195,12 +198,12 @@ impl WebClient {
 }
 
 /// Notes what each step takes of the processor, whether or not there is a last one.
-async fn counted<F: Future>(processor: &AtomicU64, work: F) -> F::Output {
+async fn counted<F: Future>(clock: &dyn Clock, processor: &AtomicU64, work: F) -> F::Output {
     let mut work = std::pin::pin!(work);
     std::future::poll_fn(|context| {
-        let before = Reading::now();
+        let before = Reading::of(clock);
         let polled = work.as_mut().poll(context);
-        let took = Reading::now().since(before).as_nanos();
+        let took = Reading::of(clock).since(before).as_nanos();
         processor.fetch_add(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
         polled
     })

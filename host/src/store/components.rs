@@ -3,7 +3,6 @@
 //! They are files and no rows because they are large, never change and are read once in a while. Everything here blocks:
 //! async code asks from a thread that may wait.
 
-use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -65,13 +64,24 @@ impl Components {
         remove(&self.path(digest))
     }
 
-    /// Removes what nobody will ask for: files that a crash left half written, and components that were saved without
-    /// their version having been noted. Returns how many. To be called when no upload is under way.
-    pub fn remove_orphans(&self, known: &HashSet<ModuleDigest>) -> io::Result<usize> {
+    /// Whether there is a file for it, whatever is in it.
+    pub fn has(&self, digest: ModuleDigest) -> bool {
+        self.path(digest).exists()
+    }
+
+    /// The components that there are, in no order.
+    pub fn list(&self) -> io::Result<Vec<ModuleDigest>> {
+        let paths = fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+        let digest = |path: &PathBuf| path.file_stem()?.to_str()?.parse().ok();
+        Ok(paths.iter().filter(|path| has_ending(path, ENDING)).filter_map(digest).collect())
+    }
+
+    /// Removes files that a crash left half written. Returns how many. To be called when no upload is under way.
+    pub fn remove_unfinished(&self) -> io::Result<usize> {
         let mut removed = 0;
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            if is_orphan(&path, known) {
+            if has_ending(&path, UNFINISHED) {
                 remove(&path)?;
                 removed += 1;
             }
@@ -84,14 +94,8 @@ impl Components {
     }
 }
 
-/// Of what somebody else has put into the folder, nothing is.
-fn is_orphan(path: &Path, known: &HashSet<ModuleDigest>) -> bool {
-    let digest = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-    match path.extension().and_then(|ending| ending.to_str()) {
-        Some(ENDING) => digest.is_some_and(|digest| !known.contains(&digest)),
-        Some(UNFINISHED) => true,
-        _ => false,
-    }
+fn has_ending(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|found| found == ending)
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -139,18 +143,25 @@ mod tests {
     }
 
     #[test]
-    fn orphans_are_removed_and_nothing_else() {
+    fn half_written_files_are_removed_and_nothing_else() {
         let (_folder, components) = saved();
         let other = ModuleDigest([1; 32]);
         components.save(other, b"other").unwrap();
         for name in ["0123.new".to_owned(), "notes.txt".to_owned(), "mine.wasm".to_owned(), format!("{other}.0a.new")] {
             fs::write(components.folder.join(name), "").unwrap();
         }
-        assert_eq!(components.remove_orphans(&[digest()].into()).unwrap(), 3);
+        let mut listed = components.list().unwrap();
+        listed.sort();
+        let mut expected = [digest(), other];
+        expected.sort();
+        assert_eq!(listed, expected);
+        assert!(components.has(other) && !components.has(ModuleDigest([2; 32])));
+        assert_eq!(components.remove_unfinished().unwrap(), 2);
         let names = fs::read_dir(&components.folder).unwrap().map(|entry| entry.unwrap().file_name());
         let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
         names.sort();
-        let mut kept = [format!("{}.wasm", digest()), "mine.wasm".to_owned(), "notes.txt".to_owned()];
+        let [own, other] = [digest(), other].map(|digest| format!("{digest}.wasm"));
+        let mut kept = [own, other, "mine.wasm".to_owned(), "notes.txt".to_owned()];
         kept.sort();
         assert_eq!(names, kept);
     }

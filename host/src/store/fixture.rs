@@ -48,6 +48,10 @@ impl Clock for StandingClock {
     fn now(&self) -> Moment {
         *self.0.lock().unwrap()
     }
+
+    fn thread_time(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
 }
 
 /// A store in a folder that goes with it.

@@ -8,7 +8,7 @@ use super::OpenStoreError;
 
 /// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never
 /// changes.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("../../migrations/0001_first_schema.sql"),
     include_str!("../../migrations/0002_busyness.sql"),
     include_str!("../../migrations/0003_used_limits.sql"),
@@ -18,36 +18,77 @@ const STEPS: [&str; 9] = [
     include_str!("../../migrations/0007_secrets.sql"),
     include_str!("../../migrations/0008_what_gets_old.sql"),
     include_str!("../../migrations/0009_left_versions.sql"),
+    include_str!("../../migrations/0010_begun_uploads.sql"),
 ];
 
 /// The newest schema that this program knows.
 const KNOWN: u32 = STEPS.len() as u32;
 
-/// Refuses a file that is newer than this program, or damaged, without writing to it: the connection is read-only, so
-/// that not even a log left by a crash is folded in.
+/// The step that makes the table `schema_version`, which has the number of steps too from then on.
+const VERSION_IN_TABLE: u32 = 10;
+
+/// What every schema of this program has had, and hardly any other program's.
+const OWN_TABLES: &str = "SELECT count(*) = 3 FROM sqlite_schema
+    WHERE type = 'table' AND name IN ('last_stop', 'wanted', 'storage_entries')";
+
+/// Refuses a file that is no database of this program, newer than it, or damaged, without writing to it: the connection
+/// is read-only, so that not even a log left by a crash is folded in.
 pub(super) fn check_file(path: &Path) -> Result<(), OpenStoreError> {
-    let found = read_version(path).map_err(|error| open_error(path, error))?;
-    if found.version > KNOWN {
-        return Err(OpenStoreError::Newer { path: path.into(), found: found.version, known: KNOWN });
+    let metadata = path.metadata().map_err(|source| OpenStoreError::File { path: path.into(), source })?;
+    if metadata.len() == 0 {
+        return Err(OpenStoreError::Empty { path: path.into() });
     }
-    match found.damage {
-        Some(reason) => Err(OpenStoreError::Damaged { path: path.into(), reason }),
-        None => Ok(()),
+    let path_of = || path.to_path_buf();
+    match examine(path).map_err(|error| open_error(path, error))? {
+        Found::Sound => Ok(()),
+        Found::Empty => Err(OpenStoreError::Empty { path: path_of() }),
+        Found::Foreign { table } => Err(OpenStoreError::Foreign { path: path_of(), table }),
+        Found::NoVersion => Err(OpenStoreError::NoVersion { path: path_of() }),
+        Found::Newer(found) => Err(OpenStoreError::Newer { path: path_of(), found, known: KNOWN }),
+        Found::Damaged(reason) => Err(OpenStoreError::Damaged { path: path_of(), reason }),
     }
 }
 
-struct FoundFile {
-    version: u32,
-    damage: Option<String>,
+/// What a file turns out to be.
+enum Found {
+    Sound,
+    /// A database without any table.
+    Empty,
+    Foreign {
+        table: String,
+    },
+    NoVersion,
+    Newer(u32),
+    Damaged(String),
 }
 
-fn read_version(path: &Path) -> rusqlite::Result<FoundFile> {
+fn examine(path: &Path) -> rusqlite::Result<Found> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let is_known = (1..=KNOWN).contains(&version);
-    let damage = if is_known && !was_stopped_cleanly(&connection)? { find_damage(&connection)? } else { None };
-    Ok(FoundFile { version, damage })
+    let is_ours: bool = connection.query_row(OWN_TABLES, [], |row| row.get(0))?;
+    if !is_ours {
+        let first = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name LIMIT 1";
+        let first = connection.query_row(first, [], |row| row.get(0)).optional()?;
+        return Ok(first.map_or(Found::Empty, |table| Found::Foreign { table }));
+    }
+    Ok(match read_version(&connection)? {
+        None => Found::NoVersion,
+        Some(version) if version > KNOWN => Found::Newer(version),
+        Some(_) if was_stopped_cleanly(&connection)? => Found::Sound,
+        Some(_) => find_damage(&connection)?.map_or(Found::Sound, Found::Damaged),
+    })
+}
+
+/// The steps that a file has taken. Where a restored dump has lost the pragma, the table has it.
+fn read_version(connection: &Connection) -> rusqlite::Result<Option<u32>> {
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > 0 {
+        return Ok(Some(version));
+    }
+    match connection.table_exists(None, "schema_version")? {
+        true => connection.query_row("SELECT version FROM schema_version", [], |row| row.get(0)).optional(),
+        false => Ok(None),
+    }
 }
 
 /// A file without the row was cut off while it was made: checked like any other unclean one.
@@ -64,11 +105,15 @@ fn find_damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
 
 /// Takes the steps that the file has not taken, each in a transaction of its own.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    let taken: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let taken = read_version(connection)?.unwrap_or(0);
+    connection.pragma_update(None, "user_version", taken)?;
     for (version, step) in (1_u32..).zip(STEPS).skip(taken as usize) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;
         transaction.pragma_update(None, "user_version", version)?;
+        if version >= VERSION_IN_TABLE {
+            transaction.execute("UPDATE schema_version SET version = ?1", [version])?;
+        }
         transaction.commit()?;
     }
     Ok(())
@@ -95,6 +140,8 @@ pub(super) fn open_error(path: &Path, error: rusqlite::Error) -> OpenStoreError 
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::functions::FunctionFlags;
+
     use super::*;
 
     /// A file as it was before the step that makes what `made` says, with `rows` in it, and then up to date.
@@ -106,6 +153,87 @@ mod tests {
         connection.execute_batch(rows).unwrap();
         migrate(&mut connection).unwrap();
         connection
+    }
+
+    /// As SQLite was in Debian 12: there `json_valid(NULL)` is false.
+    fn with_older_json(connection: &Connection) {
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+        let replaced = connection.create_scalar_function("json_valid", 1, flags, |context| {
+            let text: Option<String> = context.get(0)?;
+            Ok(text.is_some_and(|text| serde_json::from_str::<serde_json::Value>(&text).is_ok()))
+        });
+        replaced.unwrap();
+    }
+
+    fn check_integrity(connection: &Connection) -> String {
+        connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap()
+    }
+
+    /// One with a canary, and one without; each has a version.
+    const MODULES: &str = "INSERT INTO modules (name) VALUES ('dice');
+        INSERT INTO modules (name, canary, canary_channels) VALUES ('echo', '1.0.0', '[7]');
+        INSERT INTO module_versions (module, version, digest, manifest, uploaded_at) VALUES
+        ('dice', '1.0.0', randomblob(32), '{}', 1), ('echo', '1.0.0', randomblob(32), '{}', 2)";
+
+    #[test]
+    fn no_check_depends_on_what_an_older_sqlite_says_of_null() {
+        let connection = migrated("CREATE TABLE begun_uploads", MODULES);
+        with_older_json(&connection);
+        assert_eq!(check_integrity(&connection), "ok");
+        // The tables that have such a check, each with all that may be NULL.
+        connection.execute_batch("INSERT INTO modules (name) VALUES ('quotes')").unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO channels (channel_id, login, display_name, bot) VALUES (7, 'shop', 'Shop', 'bot');
+                 INSERT INTO channel_modules (channel_id, module) VALUES (7, 'dice');
+                 INSERT INTO grants (channel_id, digest, capabilities) VALUES (7, zeroblob(32), '[]');
+                 INSERT INTO outcomes VALUES ('chat', '1', '[]', 1)",
+            )
+            .unwrap();
+        assert_eq!(check_integrity(&connection), "ok");
+    }
+
+    #[test]
+    fn the_schema_before_was_one_that_an_older_sqlite_does_not_pass() {
+        let connection = Connection::open_in_memory().unwrap();
+        STEPS[..9].iter().for_each(|step| connection.execute_batch(step).unwrap());
+        connection.execute_batch(MODULES).unwrap();
+        with_older_json(&connection);
+        assert_eq!(check_integrity(&connection), "CHECK constraint failed in modules");
+    }
+
+    #[test]
+    fn modules_and_their_versions_outlive_the_step_that_makes_their_table_anew() {
+        let connection = migrated("CREATE TABLE begun_uploads", MODULES);
+        let sql = "SELECT name, canary, canary_channels, version FROM modules JOIN module_versions ON module = name
+                   ORDER BY name";
+        let rows: Vec<[Option<String>; 4]> = connection
+            .prepare(sql)
+            .unwrap()
+            .query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))
+            .unwrap()
+            .collect::<rusqlite::Result<_>>()
+            .unwrap();
+        let text = |text: &str| Some(text.to_owned());
+        let echo = [text("echo"), text("1.0.0"), text("[7]"), text("1.0.0")];
+        assert_eq!(rows, [[text("dice"), None, None, text("1.0.0")], echo]);
+        let violations: Option<String> =
+            connection.query_row("PRAGMA foreign_key_check", [], |row| row.get(0)).optional().unwrap();
+        assert_eq!(violations, None);
+        let refers = "INSERT INTO module_versions (module, version, digest, manifest, uploaded_at)
+                      VALUES ('nothing', '1.0.0', randomblob(32), '{}', 1)";
+        connection.execute_batch(refers).unwrap_err();
+    }
+
+    #[test]
+    fn a_version_that_only_the_table_has_is_found() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        connection.pragma_update(None, "user_version", 0).unwrap();
+        assert_eq!(read_version(&connection).unwrap(), Some(KNOWN));
+        migrate(&mut connection).unwrap();
+        let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(version, KNOWN);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row, params};
 
 use self::manifest::StoredManifest;
 use super::columns::{At, Json, Version};
-use super::{Store, StoreError, audit, left_versions};
+use super::{Store, StoreError, audit, begun_uploads, left_versions};
 use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::Manifest;
@@ -134,6 +134,7 @@ fn apply(connection: &Connection, module: &ModuleName, change: &VersionChange, s
                     At(stamp.at),
                     by
                 ])?;
+            begun_uploads::forget(connection, manifest.digest)?;
             let subject = name_version(module, &manifest.version);
             audit::record(
                 connection,

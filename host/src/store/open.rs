@@ -9,21 +9,29 @@ use tokio::sync::watch;
 
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{OpenStoreError, Store, StoreError, migrate, readers};
+use super::{OpenStoreError, Store, StoreError, create, migrate, readers};
 use crate::domain::ports::Clock;
 
 impl Store {
     /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenStoreError> {
         let lock = lock(path)?;
-        open_file(path)?;
+        let is_new = !path.try_exists().map_err(|source| OpenStoreError::File { path: path.into(), source })?;
+        if is_new {
+            create::create(path)?;
+        }
         migrate::check_file(path)?;
         let connection = open_connection(path).map_err(|error| migrate::open_error(path, error))?;
         let audit_kept = Arc::default();
         let writer = Writer::start(connection, Arc::clone(&clock), Arc::clone(&audit_kept))
             .map_err(|source| OpenStoreError::File { path: path.into(), source })?;
         let readers = Readers::open(path).map_err(|error| migrate::open_error(path, error))?;
-        Ok(Store { readers, writer, wanted_changes: watch::Sender::new(0), clock, audit_kept, _lock: lock })
+        Ok(Store { readers, writer, wanted_changes: watch::Sender::new(0), clock, audit_kept, is_new, _lock: lock })
+    }
+
+    /// Whether there was no database before: whatever lies beside it, it knows nothing of.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Writes what is queued, folds the log into the file, and marks it as cleanly closed. Later writes are refused;
@@ -63,8 +71,8 @@ fn lock(path: &Path) -> Result<Lock, OpenStoreError> {
     Ok(Lock(file))
 }
 
-/// SQLite gives its log the same permissions as the database's file.
-fn open_file(path: &Path) -> Result<File, OpenStoreError> {
+/// Closed to others where it is new. SQLite gives its log the same permissions as the database's file.
+pub(super) fn open_file(path: &Path) -> Result<File, OpenStoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -167,6 +175,72 @@ mod tests {
             error.contains("written by a newer version of this program: its schema is 99, this version knows up to "),
             "{error}"
         );
+    }
+
+    #[test]
+    fn an_empty_file_is_no_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("twitchy.db");
+        File::create(&path).unwrap();
+        let error = refuse(&path);
+        assert!(error.ends_with("is empty: restore it from a backup, or delete it to begin anew"), "{error}");
+        // A database that was never filled, as some program may make it.
+        fs::remove_file(&path).unwrap();
+        Connection::open(&path).unwrap().pragma_update(None, "application_id", 7).unwrap();
+        assert!(fs::metadata(&path).unwrap().len() > 0);
+        assert!(refuse(&path).contains("is empty: "));
+    }
+
+    #[test]
+    fn another_programs_database_is_refused_whatever_its_version() {
+        for version in [0, 3, 99] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("twitchy.db");
+            let connection = Connection::open(&path).unwrap();
+            connection.execute_batch("CREATE TABLE moz_places (id); CREATE TABLE wanted (id)").unwrap();
+            connection.pragma_update(None, "user_version", version).unwrap();
+            drop(connection);
+            let error = refuse(&path);
+            assert!(error.contains("is the database of another program, with the table moz_places"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_knows_whether_it_is_new_and_one_is_made_whole_or_not_at_all() {
+        let fixture = Fixture::empty();
+        assert!(fixture.store.is_new());
+        fixture.store.close().await.unwrap();
+        let Fixture { store, path, folder: _folder, .. } = fixture;
+        drop(store);
+        assert!(!open(&path).unwrap().is_new());
+        // A process that died before it had made all of it.
+        fs::remove_file(&path).unwrap();
+        fs::write(path.with_added_extension("new"), "half of it").unwrap();
+        assert!(open(&path).unwrap().is_new());
+        assert!(!path.with_added_extension("new").exists());
+    }
+
+    #[tokio::test]
+    async fn the_log_of_a_lost_database_is_played_into_no_other() {
+        let fixture = Fixture::with_channel().await;
+        fixture.commit("1", vec![save("key", "value")]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("twitchy.db");
+        fs::copy(fixture.path.with_file_name("twitchy.db-wal"), folder.path().join("twitchy.db-wal")).unwrap();
+        let error = open(&path).err().unwrap().to_string();
+        assert!(error.contains("is missing, and its log ") && error.contains("to begin anew"), "{error}");
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_restored_dump_of_an_older_schema_is_told_what_it_lacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("twitchy.db");
+        filled(&path).await;
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("DROP TABLE schema_version; PRAGMA user_version = 0").unwrap();
+        drop(connection);
+        assert!(refuse(&path).contains("does not say which schema it has, as after a restored dump"));
     }
 
     #[test]

@@ -34,10 +34,14 @@ impl Store {
         })
     }
 
-    /// Whether there is any, of any channel.
-    pub fn has_secrets(&self) -> Result<bool, StoreError> {
-        self.readers
-            .read(|connection| connection.query_row("SELECT EXISTS (SELECT 1 FROM secrets)", [], |row| row.get(0)))
+    /// The first bytes of the secrets of all channels, each once: so many of each secret as tell by which key it was sealed.
+    pub fn list_secret_marks(&self, length: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.readers.read(|connection| {
+            connection
+                .prepare("SELECT DISTINCT substr(sealed, 1, ?1) FROM secrets ORDER BY 1")?
+                .query_map([length], |row| row.get(0))?
+                .collect()
+        })
     }
 }
 
@@ -78,13 +82,15 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let store = &fixture.store;
         let load = |key| store.load_secret(CHANNEL, &module("weather"), key).unwrap();
-        assert!(!store.has_secrets().unwrap());
+        let marks = |length| store.list_secret_marks(length).unwrap();
+        assert_eq!(marks(1), Vec::<Vec<u8>>::new());
         fixture.commit("1", vec![change("token", Some(b"1")), change("key", Some(b"2"))]).await;
         assert_eq!((load("token"), load("key"), load("other")), (Some(b"1".to_vec()), Some(b"2".to_vec()), None));
         fixture.commit("2", vec![change("token", Some(b"3"))]).await;
         assert_eq!(load("token"), Some(b"3".to_vec()));
         assert_eq!(store.list_secret_keys(CHANNEL, &module("weather")).unwrap(), ["key", "token"]);
-        assert!(store.has_secrets().unwrap());
+        fixture.commit("mark", vec![change("key", Some(b"34"))]).await;
+        assert_eq!((marks(1), marks(2)), (vec![b"3".to_vec()], vec![b"3".to_vec(), b"34".to_vec()]));
         fixture.commit("3", vec![change("token", None), change("never-there", None)]).await;
         assert_eq!(store.list_secret_keys(CHANNEL, &module("weather")).unwrap(), ["key"]);
     }

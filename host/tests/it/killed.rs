@@ -12,9 +12,8 @@ use fake_twitch::{FakeTwitch, Settings};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::guests;
-use tokio::time::timeout;
 
-use crate::process::{Finished, PATIENCE, Running, twitchy};
+use crate::process::{Finished, Running, twitchy};
 use crate::serve::{TOKEN, config};
 
 /// A folder in which one host after another lives.
@@ -58,10 +57,10 @@ impl Grave {
     async fn rise(&self) -> Life {
         let mut command = twitchy(&["serve", "--config", self.config.to_str().unwrap()]);
         command.env("TWITCHY_DATA_DIR", self.folder.path()).env("TWITCHY_TEST_TOKEN", TOKEN);
-        let host = Running::start(command.env("TWITCHY_HTTP_LISTEN", "127.0.0.1:0"));
+        let mut host = Running::start(command.env("TWITCHY_HTTP_LISTEN", "127.0.0.1:0"));
         let told = host.wait_for_error("the API answers at http://");
         let address = told.split_once("http://").unwrap().1.split(';').next().unwrap().to_owned();
-        timeout(PATIENCE, self.twitch.until_joined("mybot", "shop")).await.unwrap();
+        host.meanwhile(self.twitch.until_joined("mybot", "shop")).await;
         Life { host, door: Door { address, key: self.key.clone() } }
     }
 
@@ -275,7 +274,7 @@ async fn whatever_an_enabling_dies_of_the_channel_has_the_old_state_or_the_new_o
         let (putting, answers) = put_on(&life.door, format!("PUT {path}"));
         // The next one is under way already, and further each time.
         let mut last = 0;
-        (0..=round).for_each(|_| last = answers.recv_timeout(PATIENCE).unwrap());
+        (0..=round).for_each(|_| last = answers.recv().unwrap());
         (0..round * 50).for_each(|_| thread::yield_now());
         life.kill();
         putting.join().unwrap();

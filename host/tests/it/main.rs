@@ -5,6 +5,7 @@
 mod accounts;
 mod api_key;
 mod check_config;
+mod database;
 mod demo;
 mod killed;
 mod module;

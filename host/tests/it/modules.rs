@@ -4,9 +4,7 @@ use std::fs;
 
 use fake_twitch::{FakeTwitch, Settings};
 use tests::guests;
-use tokio::time::timeout;
 
-use crate::process::PATIENCE;
 use crate::serve::{TOKEN, config, start_bot};
 
 /// What the bot says of a module that it cannot load, and its exit code.
@@ -33,11 +31,11 @@ async fn a_configured_module_answers_in_every_channel() {
     let path = folder.path().join("config.toml");
     let text = format!("limits.enforce = false\nmodules.load = [\"echo.wasm\"]\n{}", config(&address.to_string()));
     fs::write(&path, text).unwrap();
-    let bot = start_bot(&path);
+    let mut bot = start_bot(&path);
     bot.wait_for_error("limits.enforce is false");
     let loaded = bot.wait_for_error("loaded a module");
     assert!(loaded.contains("echo") && loaded.contains("granted=log") && loaded.contains("0.1.0"), "{loaded}");
-    timeout(PATIENCE, twitch.until_joined("mybot", "shop")).await.unwrap();
+    bot.meanwhile(twitch.until_joined("mybot", "shop")).await;
     bot.wait_for_error("joined");
     let mut heard = twitch.subscribe();
     twitch.say("shop", "alice", "!echo hello").unwrap();
@@ -49,7 +47,7 @@ async fn a_configured_module_answers_in_every_channel() {
             }
         }
     };
-    assert_eq!(timeout(PATIENCE, answer).await.unwrap(), "hello");
+    assert_eq!(bot.meanwhile(answer).await, "hello");
     bot.send_signal("TERM");
     assert_eq!(bot.finish().0.code(), Some(0));
 }

@@ -2,12 +2,15 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::{Duration, Instant};
 
-/// Far more than anything here takes on a slow machine; a test that hangs fails instead.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+use tokio::sync::oneshot;
+
+/// Limits that no machine is slow enough to reach, as a section of a configuration file: no test of the whole program is
+/// about them.
+pub(crate) const PATIENT: &str = "[sandbox]\ncpu_budget = \"1h\"\ndeadline = \"1d\"\ncredit = \"1h\"\n\
+                                  credit_window = \"1d\"\ncompile_time = \"1h\"\n";
 
 /// The program, with compiled modules kept from test to test and nothing of the user's own.
 pub(crate) fn twitchy(arguments: &[&str]) -> Command {
@@ -37,27 +40,37 @@ impl Finished {
     pub(crate) fn of(command: &mut Command) -> Finished {
         let mut running = Running::start(command);
         drop(running.child.stdin.take());
-        let output = read_to_end(&running.output, "standard output");
+        let output = running.output.iter().collect();
         let (status, errors) = running.finish();
         let text = |lines: Vec<String>| lines.into_iter().map(|line| line + "\n").collect();
         Finished { code: status.code(), output: text(output), errors: text(errors) }
     }
 }
 
-/// A running program; killed if a test leaves it behind.
+/// A running program; killed if a test leaves it behind. Whoever waits for something of it waits until the program ends: how
+/// long that takes is the machine's affair.
 pub(crate) struct Running {
     child: Child,
     output: Receiver<String>,
     errors: Receiver<String>,
+    ended: oneshot::Receiver<()>,
 }
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Running {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
-        let output = read_lines(child.stdout.take().unwrap());
-        let errors = read_lines(child.stderr.take().unwrap());
-        Running { child, output, errors }
+        let (output, _) = read_lines(child.stdout.take().unwrap());
+        let (errors, ended) = read_lines(child.stderr.take().unwrap());
+        Running { child, output, errors, ended }
+    }
+
+    /// Waits for what should happen before the program ends.
+    pub(crate) async fn meanwhile<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        tokio::select! {
+            came = wait => came,
+            _ = &mut self.ended => panic!("the program ended: {:#?}", self.errors.try_iter().collect::<Vec<_>>()),
+        }
     }
 
     pub(crate) fn type_line(&mut self, line: &str) {
@@ -82,7 +95,8 @@ impl Running {
 
     /// Waits for the end; what was not yet read of standard error comes with it.
     pub(crate) fn finish(mut self) -> (ExitStatus, Vec<String>) {
-        let errors = read_to_end(&self.errors, "standard error");
+        // The program closes the stream by ending.
+        let errors = self.errors.iter().collect();
         (self.child.wait().unwrap(), errors)
     }
 }
@@ -95,37 +109,27 @@ impl Drop for Running {
     }
 }
 
-fn read_lines(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
-    let (lines_in, lines) = channel();
+/// The lines of a stream, and what ends with it.
+fn read_lines(stream: impl std::io::Read + Send + 'static) -> (Receiver<String>, oneshot::Receiver<()>) {
+    let ((lines_in, lines), (end, ended)) = (channel(), oneshot::channel());
     thread::spawn(move || {
+        let _end: oneshot::Sender<()> = end;
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             if lines_in.send(line).is_err() {
                 return;
             }
         }
     });
-    lines
-}
-
-/// All lines that are left, up to where the program closes the stream, which it does by ending.
-fn read_to_end(lines: &Receiver<String>, stream: &str) -> Vec<String> {
-    let (until, mut read) = (Instant::now() + PATIENCE, Vec::new());
-    loop {
-        match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(line) => read.push(line),
-            Err(RecvTimeoutError::Disconnected) => return read,
-            Err(RecvTimeoutError::Timeout) => panic!("the program does not end; its {stream} was {read:#?}"),
-        }
-    }
+    (lines, ended)
 }
 
 fn wait_for(lines: &Receiver<String>, part: &str) -> String {
     let mut before = Vec::new();
     loop {
-        match lines.recv_timeout(PATIENCE) {
+        match lines.recv() {
             Ok(line) if line.contains(part) => return line,
             Ok(line) => before.push(line),
-            Err(error) => panic!("no line holds {part:?} ({error}); there were {before:#?}"),
+            Err(_) => panic!("the program ended, and no line holds {part:?}; there were {before:#?}"),
         }
     }
 }

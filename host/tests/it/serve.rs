@@ -5,14 +5,14 @@ use std::path::Path;
 
 use fake_twitch::{FakeTwitch, Observed, Settings};
 use tempfile::TempDir;
+use tests::guests;
 use tokio::sync::broadcast::Receiver;
-use tokio::time::timeout;
 
-use crate::process::{PATIENCE, Running, twitchy};
+use crate::process::{PATIENT, Running, twitchy};
 
 pub(crate) const TOKEN: &str = "abcdefghij0123456789";
 
-/// A bot that sits in `#shop`, without privileges: it may say one thing a second.
+/// A bot that sits in `#shop`, without privileges: it may say one thing a second. It has a module that never ends.
 struct Stage {
     twitch: FakeTwitch,
     heard: Receiver<Observed>,
@@ -28,9 +28,11 @@ impl Stage {
         twitch.add_channel("shop");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
-        fs::write(&path, config(&address.to_string())).unwrap();
-        let bot = start_bot(&path);
-        timeout(PATIENCE, twitch.until_joined("mybot", "shop")).await.unwrap();
+        fs::write(folder.path().join("endless.wasm"), guests::LOOPS_FOREVER).unwrap();
+        let load = "[modules]\nload = [\"endless.wasm\"]\n";
+        fs::write(&path, config(&address.to_string()) + load).unwrap();
+        let mut bot = start_bot(&path);
+        bot.meanwhile(twitch.until_joined("mybot", "shop")).await;
         bot.wait_for_error("online, 1 of 1 channel");
         let heard = twitch.subscribe();
         Stage { twitch, heard, bot, _folder: folder }
@@ -39,7 +41,7 @@ impl Stage {
     /// The next thing that the bot says.
     async fn hear(&mut self) -> String {
         loop {
-            let message = timeout(PATIENCE, self.heard.recv()).await.unwrap().unwrap();
+            let message = self.bot.meanwhile(self.heard.recv()).await.unwrap();
             if message.from == "mybot" {
                 return message.text;
             }
@@ -54,7 +56,7 @@ impl Stage {
 pub(crate) fn config(address: &str) -> String {
     format!(
         "[twitch]\nirc_server = \"tcp://{address}\"\n[channels]\njoin = [\"shop\"]\n\
-         [[accounts]]\nlogin = \"mybot\"\ntoken_env = \"TWITCHY_TEST_TOKEN\"\n"
+         [[accounts]]\nlogin = \"mybot\"\ntoken_env = \"TWITCHY_TEST_TOKEN\"\n{PATIENT}"
     )
 }
 
@@ -86,9 +88,9 @@ async fn a_signal_lets_what_waits_be_said_and_neither_token_nor_talk_is_logged()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_does_not_wait() {
     let mut stage = Stage::start().await;
-    for _ in 0..5 {
-        stage.ask();
-    }
+    stage.twitch.say("shop", "shop", "!loops-forever").unwrap();
+    stage.ask();
+    // Messages are taken in order: the command that never ends runs by now, and the first signal would wait for it.
     stage.hear().await;
     stage.bot.send_signal("INT");
     stage.bot.wait_for_error("a second signal stops at once");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use fake_twitch::{FakeTwitch, Settings};
 use tempfile::TempDir;
 
-use crate::process::{Finished, Running, twitchy};
+use crate::process::{Finished, PATIENT, Running, twitchy};
 
 const TOKEN: &str = "abcdefghij0123456789";
 
@@ -27,7 +27,7 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
             "[twitch]\nirc_server = \"tcp://{address}\"\n[channels]\njoin = [\"shop\", \"cafe\"]\n\
-             [[accounts]]\nlogin = \"mybot\"\ntoken_env = \"TWITCHY_TEST_TOKEN\"\n"
+             [[accounts]]\nlogin = \"mybot\"\ntoken_env = \"TWITCHY_TEST_TOKEN\"\n{PATIENT}"
         );
         fs::write(folder.path().join("config.toml"), text).unwrap();
         Place { twitch, folder }

@@ -13,9 +13,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
 
-use crate::process::PATIENCE;
 use crate::serve::{TOKEN, config, start_bot};
 
 /// A collector on this machine: its port, and the bodies that it was sent.
@@ -77,13 +75,13 @@ async fn each_call_is_one_trace_from_its_line_to_its_reply_and_tells_nothing_of_
     let path = folder.path().join("config.toml");
     let telemetry = format!("[telemetry]\notlp_endpoint = \"http://127.0.0.1:{port}\"\nservice_name = \"botty\"\n");
     fs::write(&path, config(&address.to_string()) + &telemetry).unwrap();
-    let bot = start_bot(&path);
-    timeout(PATIENCE, twitch.until_joined("mybot", "shop")).await.unwrap();
+    let mut bot = start_bot(&path);
+    bot.meanwhile(twitch.until_joined("mybot", "shop")).await;
     bot.wait_for_error("online, 1 of 1 channel");
     let mut heard = twitch.subscribe();
     for (chatter, text) in [("alice", "!help confidential"), ("shop", "!settings prefix ?")] {
         twitch.say("shop", chatter, text).unwrap();
-        while timeout(PATIENCE, heard.recv()).await.unwrap().unwrap().from != "mybot" {}
+        while bot.meanwhile(heard.recv()).await.unwrap().from != "mybot" {}
     }
     twitch.say("shop", "alice", "nothing but talk").unwrap();
     bot.send_signal("TERM");

@@ -233,7 +233,10 @@ async fn what_cannot_be_called_is_told_why() {
         (answer.status, fields),
         (422, vec![json!("chatter.id"), json!("chatter.login"), json!("chatter.display_name")])
     );
-    counter.call("loops-forever", &alice(json!([]))).await.check(
+    counter.site.house.clock.step_processor(patient().cpu_budget);
+    let broken = counter.call("loops-forever", &alice(json!([]))).await;
+    counter.site.house.clock.stop_processor();
+    broken.check(
         r#"502 application/problem+json
         {
           "code": "module_broke",

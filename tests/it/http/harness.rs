@@ -88,7 +88,7 @@ impl Site {
             sandbox: house.sandbox.clone(),
             dispatch: house.dispatch.clone(),
             telemetry: house.telemetry.clone(),
-            sealer: Arc::new(Sealer::new(house.folder.path(), true)),
+            sealer: Arc::new(Sealer::new(house.folder.path(), &[])),
             clock: house.clock.clone(),
             config,
             readiness: Box::new(Unready(Arc::clone(&unready))),

@@ -3,8 +3,10 @@
 use axum::body::Body;
 use tests::guests;
 use twitchy::domain::manifest::SizeClass;
+use twitchy::sandbox::Upload;
 
 use super::harness::{Answer, Site};
+use crate::harness::{MODULES, find_bundled};
 use crate::sandbox::bytes;
 
 mod change;
@@ -189,8 +191,7 @@ async fn a_name_belongs_to_the_key_that_brought_it() {
 #[tokio::test]
 async fn bundled_names_and_words_are_reserved() {
     let site = Site::open().await;
-    let bundled = |name: &str| twitchy_commands::BUNDLED.iter().find(|module| module.name == name).unwrap().component;
-    for bytes in [bundled("help").to_vec(), another(bundled("help"))] {
+    for bytes in [find_bundled("help").to_vec(), another(find_bundled("help"))] {
         let refused = push(&site, &site.operator, &bytes).await;
         assert_eq!((refused.status, refused.code().as_str()), (409, "reserved_name"));
     }
@@ -208,6 +209,23 @@ async fn bundled_names_and_words_are_reserved() {
     site.close().await;
 }
 
+/// A database that was lost, or restored from an older copy, does not know whose it is.
+#[tokio::test]
+async fn a_refused_upload_takes_away_its_own_bytes_and_none_that_were_there_before() {
+    let site = Site::open().await;
+    let (bytes, components) = (another(find_bundled("help")), site.house.sandbox.components().clone());
+    let upload = Upload { bytes: bytes.clone(), size: SizeClass::Small };
+    let digest = site.house.sandbox.admit(upload).await.unwrap().manifest.digest;
+    components.save(digest, &bytes).unwrap();
+    assert_eq!(push(&site, &site.operator, &bytes).await.code(), "reserved_name");
+    assert!(components.has(digest));
+    components.delete(digest).unwrap();
+    assert_eq!(push(&site, &site.operator, &bytes).await.code(), "reserved_name");
+    assert!(!components.has(digest));
+    assert_eq!(site.house.store.list_begun_uploads().unwrap(), []);
+    site.close().await;
+}
+
 #[tokio::test]
 async fn modules_are_listed_page_by_page() {
     let site = Site::open().await;
@@ -220,7 +238,7 @@ async fn modules_are_listed_page_by_page() {
         path = format!("/api/v1/modules?limit=3&cursor={cursor}");
     }
     assert!(names.is_sorted() && names.contains(&"echo".to_owned()), "{names:?}");
-    assert_eq!(names.len(), twitchy_commands::BUNDLED.len() + 1);
+    assert_eq!(names.len(), MODULES.len() + 1);
     site.close().await;
 }
 

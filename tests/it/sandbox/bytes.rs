@@ -1,5 +1,6 @@
 //! Components that no compiler makes: well-formed, and too much of something.
 
+use tests::ENDLESS;
 use wasm_encoder::{
     BlockType, CodeSection, Component, ComponentExportKind, ComponentExportSection, ComponentImportSection,
     ComponentInstanceSection, ComponentSectionId, ComponentTypeRef, ComponentTypeSection, ComponentValType,
@@ -135,6 +136,16 @@ pub(crate) fn slow_to_compile(count: usize) -> Vec<u8> {
         }
     };
     exporting(holding([functions((0..count).map(|_| body(LOCALS, mixing)))]))
+}
+
+/// What the compiler of the tests never ends with, each time another one.
+pub(crate) fn endless_to_compile(number: u8) -> Vec<u8> {
+    let mut bytes = slow_to_compile(1);
+    let comment = [&[number], ENDLESS].concat();
+    // A custom section with an empty name.
+    bytes.extend([0, u8::try_from(1 + comment.len()).unwrap(), 0]);
+    bytes.extend(comment);
+    bytes
 }
 
 /// With `new`, which is as long, in all places of `old`.

@@ -20,7 +20,6 @@ use twitchy::domain::ports::Clock;
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
-use twitchy::sandbox::compiler::CompilerProgram;
 use twitchy::sandbox::web::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::sandbox::{Answer, Call, InvokeError, Sandbox};
@@ -28,8 +27,9 @@ use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
 use twitchy::vault::Sealer;
 
-use crate::harness::{ManualClock, patient, quick_folder};
-use crate::workshop::workshop;
+use crate::harness::{ManualClock, find_bundled, patient, quick_folder};
+use crate::limits::NEVER;
+use crate::workshop::{compiler, workshop};
 
 pub(crate) const SHOP: ChannelId = ChannelId(100);
 /// Called in each invocation that says nothing else.
@@ -39,6 +39,7 @@ pub(crate) struct Fixture {
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) world: Arc<World>,
     pub(crate) sealer: Arc<Sealer>,
+    pub(crate) clock: Arc<ManualClock>,
     artefacts: PathBuf,
     pub(super) components: PathBuf,
     _folder: TempDir,
@@ -76,10 +77,11 @@ impl Fixture {
     /// With the channel [`SHOP`], where alice has 100 points.
     pub(crate) async fn with(terms: Terms) -> Fixture {
         let folder = quick_folder();
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Duration::from_secs(12 * 3600)));
+        let manual_clock = Arc::new(ManualClock::at(Duration::from_secs(12 * 3600)));
+        let clock = Arc::clone(&manual_clock) as Arc<dyn Clock>;
         let store = Arc::new(Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock)).unwrap());
         let setup = Arc::new(Setup::new(Arc::clone(&store), NewChannelRules::Everything));
-        let sealer = Arc::new(Sealer::new(folder.path(), true));
+        let sealer = Arc::new(Sealer::new(folder.path(), &[]));
         let outside: HashMap<_, _> = terms.provider.map(|provider| (SHOP, provider)).into_iter().collect();
         let world = Arc::new(World {
             joining: Joining::new(Arc::clone(&store), JoinPolicy::Open, 100),
@@ -96,8 +98,8 @@ impl Fixture {
         let artefacts = if terms.compiles { folder.path().join("artefacts") } else { shared() };
         let components = folder.path().join("modules");
         let sandbox = Arc::new(start(&world.limits, &world, &artefacts, &components));
-        let fixture =
-            Fixture { sandbox, world, sealer, artefacts, components, _folder: folder, calls: AtomicU64::new(0) };
+        let (clock, calls) = (manual_clock, AtomicU64::new(0));
+        let fixture = Fixture { sandbox, world, sealer, clock, artefacts, components, _folder: folder, calls };
         fixture.add_channel(SHOP).await;
         fixture
     }
@@ -113,12 +115,13 @@ impl Fixture {
 
     /// With a compiler that cannot be started.
     pub(super) fn restart_without_compiler(&self) -> Sandbox {
-        self.restart_with_compiler(self.artefacts.join("nothing"))
+        self.restart_with_compiler(&self.artefacts.join("nothing"), NEVER)
     }
 
-    pub(super) fn restart_with_compiler(&self, program: PathBuf) -> Sandbox {
+    /// With a compiler that is waited for so long.
+    pub(super) fn restart_with_compiler(&self, program: &Path, wall: Duration) -> Sandbox {
         let mut workshop = workshop(&self.artefacts, &self.components);
-        workshop.compiler = CompilerProgram::Program(program);
+        workshop.compiler = compiler(program, wall);
         Sandbox::start(&patient(), workshop, Arc::clone(&self.world)).unwrap()
     }
 
@@ -170,14 +173,10 @@ impl Fixture {
 
     /// The bot lives on: an ordinary `!balance` is answered.
     pub(crate) async fn answers_balance(&self) {
-        let balance = bundled("balance");
+        let balance = find_bundled("balance");
         let manifest = self.sandbox.add_module(balance, ModuleSource::Bundled, SizeClass::Small).await.unwrap();
         assert_eq!(text(self.invoke(&manifest).await), "you have 100 points");
     }
-}
-
-pub(crate) fn bundled(name: &str) -> &'static [u8] {
-    twitchy_commands::BUNDLED.iter().find(|module| module.name == name).unwrap().component
 }
 
 fn start(limits: &SandboxConfig, world: &Arc<World>, artefacts: &Path, components: &Path) -> Sandbox {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tests::guests;
 use tokio::task::JoinSet;
@@ -11,7 +10,7 @@ use twitchy::sandbox::{InvokeError, Sandbox, Upload};
 
 use super::bytes;
 use super::fixture::{Fixture, Terms, text};
-use crate::harness::patient;
+use crate::limits::{NEVER, patient};
 
 /// A host with two uploaded modules, and the next process, where they are offered.
 async fn restarted(compiled_modules: usize) -> (Fixture, Arc<Sandbox>, [Arc<Manifest>; 2]) {
@@ -87,7 +86,7 @@ async fn what_cannot_be_loaded_is_not_tried_again_at_once_however_many_ask() {
     let (compiler, starts) = (fixture.components.join("compiler"), fixture.components.join("starts"));
     fs::write(&compiler, format!("#!/bin/sh\necho start >> {}\n", starts.display())).unwrap();
     fs::set_permissions(&compiler, fs::Permissions::from_mode(0o700)).unwrap();
-    let sandbox = Arc::new(fixture.restart_with_compiler(compiler));
+    let sandbox = Arc::new(fixture.restart_with_compiler(&compiler, NEVER));
     sandbox.offer(Arc::clone(&echo));
     let mut calls = JoinSet::new();
     for _ in 0..20 {
@@ -106,14 +105,11 @@ async fn what_cannot_be_loaded_is_not_tried_again_at_once_however_many_ask() {
 async fn a_call_that_has_to_compile_waits_for_no_upload() {
     let (fixture, _, manifests) = restarted(10).await;
     fixture.list_compiled().into_iter().for_each(|file| fs::remove_file(file).unwrap());
-    let mut limits = patient();
-    limits.compile_time = Duration::from_secs(3600);
-    let sandbox = Arc::new(fixture.restart_with(&limits));
+    let sandbox = Arc::new(fixture.restart());
     manifests.iter().for_each(|manifest| drop(sandbox.offer(Arc::clone(manifest))));
     let uploads: Vec<_> = (0..12)
         .map(|number| {
-            let (sandbox, mut bytes) = (Arc::clone(&sandbox), bytes::slow_to_compile(60));
-            bytes.extend([0, 2, 0, number]);
+            let (sandbox, bytes) = (Arc::clone(&sandbox), bytes::endless_to_compile(number));
             tokio::spawn(async move { sandbox.admit(Upload { bytes, size: SizeClass::Small }).await })
         })
         .collect();

@@ -17,6 +17,7 @@ use twitchy::sandbox::{Blame, InvokeError};
 use twitchy::store::Store;
 
 use super::fixture::{Fixture, SHOP, Terms, text};
+use crate::limits::{NEVER, patient};
 
 /// Writes the very entry that the asking guest has just read, so many times, as the API could.
 #[derive(Default)]
@@ -28,7 +29,7 @@ pub(super) struct Meddler {
 
 impl Meddler {
     pub(super) async fn fixture(times: usize) -> (Fixture, Arc<Meddler>) {
-        Meddler::fixture_with(times, SandboxConfig::default()).await
+        Meddler::fixture_with(times, patient()).await
     }
 
     async fn fixture_with(times: usize, limits: SandboxConfig) -> (Fixture, Arc<Meddler>) {
@@ -128,13 +129,10 @@ async fn what_cannot_be_written_is_the_hosts_fault() {
 #[tokio::test]
 async fn all_runs_share_one_budget() {
     // Without ticks, a run that is under way is never interrupted: only whether another one begins is looked at.
-    let limits = SandboxConfig {
-        cpu_budget: Duration::from_nanos(1),
-        tick: Duration::from_secs(60),
-        ..SandboxConfig::default()
-    };
+    let limits = SandboxConfig { cpu_budget: Duration::from_nanos(1), tick: NEVER, ..patient() };
     let (fixture, meddler) = Meddler::fixture_with(1, limits).await;
     let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
+    fixture.clock.step_processor(Duration::from_nanos(1));
     assert_eq!(fixture.invoke(&manifest).await.unwrap_err(), InvokeError::Conflict);
     assert_eq!(meddler.asked(), 1);
 }

@@ -11,6 +11,7 @@ use twitchy::sandbox::{Admitted, CompileError, InvokeError, Sandbox, Upload};
 
 use super::bytes;
 use super::fixture::{Fixture, Terms};
+use crate::limits::{patient, scaled, scaled_bytes};
 
 async fn admit(sandbox: &Sandbox, bytes: &[u8]) -> Result<Admitted, CompileError> {
     sandbox.admit(Upload { bytes: bytes.to_vec(), size: SizeClass::Small }).await
@@ -137,10 +138,9 @@ async fn what_is_little_and_stands_for_much_is_refused_all_the_same() {
 
 #[tokio::test]
 async fn what_is_slow_to_compile_runs_out_of_time() {
-    // So much memory that it is never what ends first: half a gibibyte is nearly used up after a second.
-    let (time, memory) = (Duration::from_secs(1), 2 << 30);
-    let fixture = fresh(|limits| (limits.compile_time, limits.compile_memory) = (time, memory)).await;
-    assert_eq!(refused(&fixture, &bytes::slow_to_compile(60)).await, CompileError::CompileTime);
+    // What never ends, and takes no more memory the longer it takes: no other limit ends it.
+    let fixture = fresh(|limits| limits.compile_time = scaled(Duration::from_secs(1))).await;
+    assert_eq!(refused(&fixture, &bytes::endless_to_compile(0)).await, CompileError::CompileTime);
     fixture.answers_balance().await;
 }
 
@@ -148,7 +148,7 @@ async fn what_is_slow_to_compile_runs_out_of_time() {
 async fn what_takes_much_memory_to_compile_runs_out_of_it() {
     // Too little to read it, and too little to compile it.
     for memory in [1 << 20, 16 << 20] {
-        let fixture = fresh(|limits| limits.compile_memory = memory).await;
+        let fixture = fresh(|limits| limits.compile_memory = scaled_bytes(memory)).await;
         assert_eq!(refused(&fixture, &bytes::slow_to_compile(60)).await, CompileError::CompileMemory, "{memory}");
         fixture.answers_balance().await;
     }
@@ -172,14 +172,14 @@ async fn what_misbehaves_when_it_is_asked_what_it_offers_ends_at_its_limits() {
         by_way_of[last] = misdeed;
         bytes::replaced(guests::MISBEHAVES_IN_INFO, b"misbehaves in info by way of 0", &by_way_of)
     };
+    fixture.clock.step_processor(patient().tick);
     assert_eq!(refused(&fixture, &misbehaving(b'1')).await, CompileError::Run(InvokeError::Cpu));
+    fixture.clock.stop_processor();
     for misdeed in [b'2', b'4'] {
         let error = refused(&fixture, &misbehaving(misdeed)).await;
         assert!(matches!(error, CompileError::Run(InvokeError::Trap(_))), "{error:?}");
     }
-    // Touching so much memory takes time as well: whichever ends first.
-    let error = refused(&fixture, &misbehaving(b'3')).await;
-    assert!(matches!(error, CompileError::Run(InvokeError::Memory | InvokeError::Cpu)), "{error:?}");
+    assert_eq!(refused(&fixture, &misbehaving(b'3')).await, CompileError::Run(InvokeError::Memory));
     for (misdeed, why) in [
         (b'5', "more than 32 commands"),
         (b'6', "the word \"twice\" is there twice"),
@@ -203,16 +203,29 @@ async fn a_missing_compiler_is_the_hosts_fault() {
     fixture.answers_balance().await;
 }
 
+/// It computes nothing, so that the limit on its processor time never ends it.
+#[tokio::test]
+#[cfg(unix)]
+async fn a_compiler_that_hangs_is_killed_and_nobody_is_blamed() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut fixture = fresh(|_| {}).await;
+    let hanging = fixture.components.join("compiler");
+    std::fs::write(&hanging, "#!/bin/sh\nexec sleep 1000000\n").unwrap();
+    std::fs::set_permissions(&hanging, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let sandbox = fixture.restart_with_compiler(&hanging, Duration::from_millis(1));
+    let ordinary = std::mem::replace(&mut fixture.sandbox, Arc::new(sandbox));
+    assert_eq!(refused(&fixture, guests::ECHO).await, CompileError::Busy);
+    fixture.sandbox = ordinary;
+    fixture.answers_balance().await;
+}
+
 #[tokio::test]
 async fn those_who_wait_are_few() {
-    let fixture = fresh(|limits| limits.compile_time = Duration::from_secs(3600)).await;
-    let slow = Arc::new(bytes::slow_to_compile(60));
+    let fixture = fresh(|_| {}).await;
     // Each another module, so that none is spared by what another has made.
     let uploads: Vec<_> = (0..12)
         .map(|number| {
-            let (sandbox, mut bytes) = (Arc::clone(&fixture.sandbox), slow.to_vec());
-            // A custom section with an empty name, and one byte.
-            bytes.extend([0, 2, 0, number]);
+            let (sandbox, bytes) = (Arc::clone(&fixture.sandbox), bytes::endless_to_compile(number));
             tokio::spawn(async move { admit(&sandbox, &bytes).await.unwrap_err() })
         })
         .collect();

@@ -23,6 +23,9 @@ use twitchy::sandbox::web::{
     Method, Order, PrepareHeadersError, SendRequestError, WebClient, WebRequest, WebResponse, prepare_headers,
 };
 
+use crate::limits::NEVER;
+use crate::manual_clock::{ManualClock, use_processor};
+
 pub(super) const API: &str = "api.example.com";
 pub(super) const OTHER: &str = "other.example.com";
 /// Leads somewhere, but was granted to nobody.
@@ -50,6 +53,8 @@ struct State {
     silent: Vec<IpAddr>,
     dialled: Vec<SocketAddr>,
     lookups: usize,
+    /// Processor time that dialling takes of the thread that dials.
+    dial_cost: Duration,
 }
 
 impl Internet {
@@ -123,7 +128,12 @@ impl Internet {
 
     /// For tests in real time, none of which is about a slow machine.
     pub(super) fn patient_client(self: &Arc<Self>) -> WebClient {
-        self.client_with(&WebConfig { answer_within: Duration::from_secs(60), ..WebConfig::default() })
+        self.client_with(&WebConfig { answer_within: NEVER, ..WebConfig::default() })
+    }
+
+    /// Whoever dials uses so much processor time.
+    pub(super) fn charge_for_dialling(&self, cost: Duration) {
+        self.state.lock().unwrap().dial_cost = cost;
     }
 
     pub(super) fn client_with(self: &Arc<Self>, config: &WebConfig) -> WebClient {
@@ -169,7 +179,9 @@ impl Network for Internet {
         let server = state.servers.get(&address.ip()).cloned();
         let acceptor = self.acceptor.clone();
         let is_silent = state.silent.contains(&address.ip());
+        let cost = state.dial_cost;
         Box::pin(async move {
+            use_processor(cost);
             if is_silent {
                 std::future::pending::<()>().await;
             }
@@ -236,6 +248,7 @@ pub(super) async fn send_for(
         deadline: Instant::now() + Duration::from_secs(60),
         most_bytes: 100_000,
         spent: Arc::default(),
+        clock: Arc::new(ManualClock::at(Duration::ZERO)),
     };
     client.send(order).await
 }

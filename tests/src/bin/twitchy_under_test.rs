@@ -1,7 +1,21 @@
-//! The whole program once more, where the tests can start it: cargo tells tests of one package of no other's programs.
+//! The whole program once more, where the tests can start it: cargo tells tests of one package of no other's programs. Its
+//! compiler never stops with a component that [`ENDLESS`] ends.
 
 use std::process::ExitCode;
 
+use tests::ENDLESS;
+use twitchy::sandbox::compiler::run_child_with;
+
 fn main() -> ExitCode {
-    twitchy::cli::run(std::env::args_os())
+    let arguments: Vec<String> = std::env::args_os().map(|text| text.to_string_lossy().into_owned()).collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("compile-module") => match run_child_with(&arguments[2..], |component| component.ends_with(ENDLESS)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
+        _ => twitchy::cli::run(std::env::args_os()),
+    }
 }

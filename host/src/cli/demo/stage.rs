@@ -41,6 +41,10 @@ const ACCESS_TOKEN: &str = "demo";
 /// How long the bot may take to get where it is wanted before the demo goes on without it.
 const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 
+/// Ten times what a call gets on Twitch.
+const DEMO_CPU_BUDGET: Duration = Duration::from_millis(500);
+const DEMO_DEADLINE: Duration = Duration::from_secs(30);
+
 /// Requests in a second, of the demo's key.
 const DEMO_RATE: u32 = 100_000;
 const KEY_ENDS_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -224,6 +228,9 @@ fn demo_config(state_dir: &Path, address: SocketAddr, api: Option<SocketAddr>) -
     config.http.listen = api;
     // Who tries it out, by hand or with a fuzzer, is on this machine and alone.
     (config.http.rate, config.http.burst) = (DEMO_RATE, DEMO_RATE);
+    // The demo is built without optimisation, and runs on any machine beside whatever else that does.
+    (config.sandbox.cpu_budget, config.sandbox.credit) = (DEMO_CPU_BUDGET, config.sandbox.credit_window);
+    config.sandbox.deadline = DEMO_DEADLINE;
     for channel in CHANNELS {
         config.channels.join.push(SeedChannel { login: channel.parse()?, account: bot.clone() });
     }

@@ -53,6 +53,15 @@ pub enum RunChildError {
 /// # Errors
 /// Where it cannot be confined or read: then nothing was compiled. What is wrong with the component is an answer.
 pub fn run_child(arguments: &[String]) -> Result<(), RunChildError> {
+    run_child_with(arguments, |_| false)
+}
+
+/// [`run_child`] for the program that tests start: it never stops compiling a component of which `is_endless` holds. A
+/// compilation that is merely long would end before its limit on a fast enough machine.
+///
+/// # Errors
+/// As [`run_child`].
+pub fn run_child_with(arguments: &[String], is_endless: fn(&[u8]) -> bool) -> Result<(), RunChildError> {
     let Allowance { size, plan, memory, processor } = parse_order(arguments)?;
     confine::give_up_powers(processor).map_err(RunChildError::Confine)?;
     let engine = build_compiler(size, plan).map_err(|error| RunChildError::Engine(format!("{error:#}")))?;
@@ -60,7 +69,12 @@ pub fn run_child(arguments: &[String]) -> Result<(), RunChildError> {
     let most = size.walls().component_bytes as u64;
     let mut bytes = Vec::new();
     let compiled = match io::stdin().lock().take(most + 1).read_to_end(&mut bytes) {
-        Ok(_) => gate::compile(&engine, &bytes, size),
+        Ok(_) => {
+            while is_endless(&bytes) {
+                drop(gate::compile(&engine, &bytes, size));
+            }
+            gate::compile(&engine, &bytes, size)
+        }
         Err(error) if error.kind() == io::ErrorKind::OutOfMemory => Err(CompileError::CompileMemory),
         Err(error) => return Err(RunChildError::Pipe(error)),
     };

@@ -121,7 +121,8 @@ impl Registry {
         let slot = Arc::clone(&class.slots).acquire_owned().await.map_err(host)?;
         let InfoLimits { cpu_budget, deadline, log_lines, log_line_length } = InfoLimits::of(&self.config, class.size);
         let run = Run::info(Limiter::new(class.walls), GuestLog::new(log_lines, log_line_length));
-        let meter = Arc::new(CpuMeter::new(self.config.tick, cpu_budget, Instant::now()));
+        let meter = CpuMeter::new(Arc::clone(&self.clock), self.config.tick, cpu_budget, Instant::now());
+        let meter = Arc::new(meter);
         let mut instance = Instance::new(&pre, run, &meter, class.ticker.watch(), self.config.host_call_bytes);
         let told = async {
             instance.start(&pre).await?;
@@ -193,12 +194,13 @@ fn reason(error: &wasmtime::Error) -> String {
 mod tests {
     use super::super::super::cpu::Reading;
     use super::*;
+    use crate::domain::ports::SystemClock;
 
     #[test]
     fn a_late_info_is_the_modules_fault_only_where_it_had_the_processor() {
         let (asked_at, ms) = (Instant::now(), Duration::from_millis);
         let meter = |ran| {
-            let meter = CpuMeter::new(ms(1000), ms(1000), asked_at);
+            let meter = CpuMeter::new(Arc::new(SystemClock), ms(1000), ms(1000), asked_at);
             meter.start_span(Reading::by_wall(asked_at + ms(100) - ran));
             meter.give_way();
             meter.count_span(Reading::by_wall(asked_at + ms(100)));

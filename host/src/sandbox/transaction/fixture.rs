@@ -36,6 +36,10 @@ impl Clock for StoppedClock {
     fn now(&self) -> Moment {
         self.0
     }
+
+    fn thread_time(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
 }
 
 pub(super) struct Bench {

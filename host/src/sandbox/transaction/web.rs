@@ -137,6 +137,7 @@ impl Transaction {
             deadline,
             most_bytes,
             spent: Arc::clone(&self.requests.spent),
+            clock: Arc::clone(&self.world.clock),
         };
         Ok(self.world.web.send(order).await)
     }

@@ -1,7 +1,6 @@
 //! What each operation is asked, and how that is spoiled.
 
 use tests::guests;
-use twitchy_commands::BUNDLED;
 
 /// What is changed of a request that succeeds.
 #[derive(Clone, Copy, Debug)]
@@ -135,8 +134,4 @@ pub(super) fn find_body(operation: &str) -> &'static str {
     body.unwrap_or_else(|| {
         panic!("{operation} takes JSON: add a body that succeeds to BODIES in documented/requests.rs")
     })
-}
-
-pub(super) fn find_bundled(name: &str) -> &'static [u8] {
-    BUNDLED.iter().find(|module| module.name == name).expect("it is a module of the host").component
 }

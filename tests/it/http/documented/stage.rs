@@ -12,8 +12,8 @@ use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::ports::Clock;
 use twitchy::http::error::codes::CODES;
 
-use super::requests::{Change, find_body, find_bundled};
-use crate::harness::{House, channel_id, header, login, patient};
+use super::requests::{Change, find_body};
+use crate::harness::{House, channel_id, find_bundled, header, login, patient};
 use crate::http::harness::{Answer, Site};
 use crate::sandbox::bytes;
 

@@ -6,8 +6,8 @@ use tokio_stream::StreamExt;
 use twitchy::config::SandboxConfig;
 
 use super::{PUSH, WASM, push};
-use crate::harness::patient;
 use crate::http::harness::{Answer, Site};
+use crate::limits::{patient, scaled, scaled_bytes};
 use crate::sandbox::bytes;
 
 const MIB: usize = 1 << 20;
@@ -71,12 +71,15 @@ async fn an_unknown_import_is_named() {
 
 #[tokio::test]
 async fn what_compiles_too_long_or_too_large_is_told_so() {
-    for (limits, expected) in [
-        (SandboxConfig { compile_time: std::time::Duration::from_secs(1), ..patient() }, "422 compile_out_of_time"),
-        (SandboxConfig { compile_memory: 16 << 20, ..patient() }, "422 compile_out_of_memory"),
+    // Of each, no limit but the one can be reached: the first takes no more memory the longer it takes.
+    let out_of_time = SandboxConfig { compile_time: scaled(std::time::Duration::from_secs(1)), ..patient() };
+    let out_of_memory = SandboxConfig { compile_memory: scaled_bytes(16 << 20), ..patient() };
+    for (limits, component, expected) in [
+        (out_of_time, bytes::endless_to_compile(0), "422 compile_out_of_time"),
+        (out_of_memory, bytes::slow_to_compile(60), "422 compile_out_of_memory"),
     ] {
         let site = Site::with_limits(Default::default(), limits).await;
-        assert_eq!(refuse(&site, &bytes::slow_to_compile(60)).await, expected);
+        assert_eq!(refuse(&site, &component).await, expected);
         site.close().await;
     }
 }

@@ -223,8 +223,12 @@ async fn publish(
     }
 }
 
+/// What was on disk before is not noted, and so never deleted as what this upload left behind.
 async fn save(api: &Api, digest: ModuleDigest, bytes: Vec<u8>) -> Result<(), ApiError> {
     let components = api.sandbox.components().clone();
+    if !components.has(digest) {
+        api.store.begin_upload(digest).await?;
+    }
     block(move || components.save(digest, &bytes)).await.map_err(|error| {
         error!(%error, %digest, "a component is not saved");
         ApiError::Internal
@@ -240,13 +244,22 @@ async fn take_back(api: &Api, digest: ModuleDigest) {
         Ok(true) => {}
         Ok(false) => {
             api.sandbox.forget(&digest);
-            let components = api.sandbox.components().clone();
-            if let Err(error) = block(move || components.delete(digest)).await {
+            if let Err(error) = delete_begun(api, digest).await {
                 warn!(%error, %digest, "a refused component stays until the next start");
             }
         }
         Err(error) => warn!(%error, %digest, "a refused component stays until the next start"),
     }
+}
+
+/// Nothing happens to bytes that no upload of this database has saved.
+async fn delete_begun(api: &Api, digest: ModuleDigest) -> io::Result<()> {
+    if api.store.list_begun_uploads().map_err(io::Error::other)?.contains(&digest) {
+        let components = api.sandbox.components().clone();
+        block(move || components.delete(digest)).await?;
+        api.store.end_upload(digest).await.map_err(io::Error::other)?;
+    }
+    Ok(())
 }
 
 async fn block<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {

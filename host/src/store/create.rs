@@ -1,0 +1,55 @@
+//! A database that was not there before.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::files::UNFINISHED;
+use super::open::open_file;
+use super::{OpenStoreError, migrate};
+
+/// Makes the database beside `path`, and gives it that name once all of it is on disk. So whatever interrupts this, an empty
+/// file under that name is no beginning of a database but the end of one.
+///
+/// # Errors
+/// Also where the log of a lost database is there: SQLite would play it into the new one.
+pub(super) fn create(path: &Path) -> Result<(), OpenStoreError> {
+    let failed = |source| OpenStoreError::File { path: path.into(), source };
+    let log = with_suffix(path, "-wal");
+    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        return Err(OpenStoreError::LogAlone { path: path.into(), log });
+    }
+    let beside = path.with_added_extension(UNFINISHED);
+    remove(&beside).map_err(failed)?;
+    drop(open_file(&beside)?);
+    fill(&beside).map_err(|source| OpenStoreError::Database { path: beside.clone(), source })?;
+    File::open(&beside).and_then(|file| file.sync_all()).map_err(failed)?;
+    fs::rename(&beside, path).map_err(failed)?;
+    // The new name is the folder's to keep.
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// Without a journal of its own: nobody reads what this leaves half made.
+fn fill(path: &Path) -> rusqlite::Result<()> {
+    let mut connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "memory")?;
+    connection.pragma_update(None, "synchronous", "off")?;
+    migrate::migrate(&mut connection)?;
+    connection.close().map_err(|(_, error)| error)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
