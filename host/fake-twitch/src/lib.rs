@@ -39,18 +39,11 @@
 //! (push one with [`FakeTwitch::raw`]), TLS, WebSocket, and the scopes of tokens.
 
 mod clock;
-mod delivery;
-mod joining;
-mod line;
-mod moderation;
-mod notice;
+mod irc;
 mod observed;
 mod refusal;
-mod registration;
 mod rules;
-mod sending;
 mod server;
-mod session;
 mod setup;
 mod speech;
 mod state;

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::clock::Clock;
-use crate::session::run_session;
+use crate::irc::session::run_session;
 use crate::state::State;
 
 /// Bytes that the in-memory connection holds in each direction, about what a socket would.

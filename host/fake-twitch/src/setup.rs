@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::joining::{followers_tag, room_state_line, slow_tag};
-use crate::line::Tags;
-use crate::notice::Notice;
+use crate::irc::joining::{followers_tag, room_state_line, slow_tag};
+use crate::irc::line::Tags;
+use crate::irc::notice::Notice;
 use crate::refusal::Refusal;
 use crate::server::FakeTwitch;
 use crate::world::{Barred, Channel, Chatter, FindChannelError, Role};

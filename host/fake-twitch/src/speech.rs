@@ -3,7 +3,7 @@
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use crate::delivery::Delivery;
+use crate::irc::delivery::Delivery;
 use crate::observed::{Kind, Observed, Violation};
 use crate::server::FakeTwitch;
 use crate::world::{FindChannelError, Role};

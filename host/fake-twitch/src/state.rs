@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::line::{Capabilities, ClientLine, Line};
+use crate::irc::line::{Capabilities, ClientLine, Line};
 use crate::observed::Log;
 use crate::rules::{AccountRecord, Rule};
 use crate::world::World;

@@ -1,6 +1,6 @@
 //! Connections: waiting for them, and making trouble with them.
 
-use crate::line::Line;
+use crate::irc::line::Line;
 use crate::server::FakeTwitch;
 use crate::state::State;
 

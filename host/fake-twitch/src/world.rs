@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::line::Tags;
+use crate::irc::line::Tags;
 use crate::observed::Observed;
 use crate::refusal::Refusal;
 

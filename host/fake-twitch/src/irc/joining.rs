@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::line::{ClientLine, Line, Tags};
-use crate::notice::Notice;
+use crate::irc::line::{ClientLine, Line, Tags};
+use crate::irc::notice::Notice;
 use crate::rules::{self, Rule};
 use crate::state::{Identity, SessionId, State};
 use crate::world::{Barred, Channel, Chatter, prefix_of};

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::line::{ClientLine, Line, Tags};
+use crate::irc::line::{ClientLine, Line, Tags};
 use crate::rules::{self, Rule};
 use crate::state::{Identity, SessionId, State};
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::delivery::Delivery;
-use crate::line::ClientLine;
-use crate::notice::Notice;
+use crate::irc::delivery::Delivery;
+use crate::irc::line::ClientLine;
+use crate::irc::notice::Notice;
 use crate::observed::Kind;
 use crate::rules::{Rule, Verdict};
 use crate::state::{Identity, SessionId, State};
