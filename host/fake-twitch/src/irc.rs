@@ -7,6 +7,7 @@
 pub(crate) mod delivery;
 pub(crate) mod joining;
 pub(crate) mod line;
+mod membership;
 mod moderation;
 pub(crate) mod notice;
 mod registration;

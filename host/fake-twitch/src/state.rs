@@ -254,6 +254,7 @@ impl State {
             ("PASS" | "NICK" | "USER", _) | (_, false) => {}
             ("JOIN", true) => self.join(id, &line, now),
             ("PART", true) => self.part(id, &line),
+            ("NAMES", true) => self.list_names(id, &line),
             ("PRIVMSG", true) => self.take_message(id, &line, now),
             (unknown, true) => {
                 let login = self.sessions.get(&id).map_or("", |session| session.identity.login());
@@ -263,9 +264,14 @@ impl State {
         }
     }
 
+    /// The text of a PING comes back with a prefix. A bare PING is answered without one: tmi.js looks for PONG only among
+    /// lines that have none, and takes the connection for lost otherwise.
     fn pong(&mut self, id: SessionId, line: &ClientLine<'_>) {
-        let text = line.params.last().copied().unwrap_or_default();
-        self.send(id, &Line::new(format!(":tmi.twitch.tv PONG tmi.twitch.tv :{text}")));
+        let answer = match line.params.last().copied().unwrap_or_default() {
+            "" => "PONG :tmi.twitch.tv".to_owned(),
+            text => format!(":tmi.twitch.tv PONG tmi.twitch.tv :{text}"),
+        };
+        self.send(id, &Line::new(answer));
     }
 
     fn note_pong(&mut self, id: SessionId, line: &ClientLine<'_>) {

@@ -72,8 +72,7 @@ impl State {
         let echo = Line::new(format!(":{} JOIN #{channel}", prefix_of(&login)));
         self.send(id, &echo);
         self.tell_others(id, channel, &echo);
-        self.send(id, &Line::new(format!(":{login}.tmi.twitch.tv 353 {login} = #{channel} :{login}")));
-        self.send(id, &Line::new(format!(":{login}.tmi.twitch.tv 366 {login} #{channel} :End of /NAMES list")));
+        self.send_names(id, channel);
         self.send_user_state(id, channel, None);
         if let Some(channel) = self.world.find_channel(channel) {
             let state = room_state(channel);
@@ -97,11 +96,6 @@ impl State {
         }
     }
 
-    fn tell_others(&mut self, id: SessionId, channel: &str, line: &Line) {
-        let others: Vec<_> = self.members(channel).into_iter().filter(|&other| other != id).collect();
-        self.send_all(&others, &line.clone().for_membership());
-    }
-
     /// `message_id` is that of the connection's own message, which is all the receipt it gets.
     pub(crate) fn send_user_state(&mut self, id: SessionId, channel: &str, message_id: Option<&str>) {
         let Some(Identity::Account(login)) = self.find_session(id).map(|session| session.identity.clone()) else {
@@ -120,7 +114,7 @@ impl State {
     }
 }
 
-fn channel_names(line: &ClientLine<'_>) -> Vec<String> {
+pub(super) fn channel_names(line: &ClientLine<'_>) -> Vec<String> {
     let names = line.params.first().copied().unwrap_or_default();
     names.split(',').filter_map(|name| name.strip_prefix('#')).map(str::to_ascii_lowercase).collect()
 }

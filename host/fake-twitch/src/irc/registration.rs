@@ -55,7 +55,8 @@ impl State {
         let login = word.to_ascii_lowercase();
         let pass = session.pass.take();
         let identity = match pass.as_deref() {
-            None if is_anonymous(&login) => Ok(Identity::Anonymous(login)),
+            // Clients pass something all the same, each something else, and Twitch does not look at it.
+            _ if is_anonymous(&login) => Ok(Identity::Anonymous(login)),
             None => Err("Improperly formatted auth"),
             Some(pass) => self.check_pass(login, pass, now),
         };
