@@ -13,3 +13,5 @@ pub(crate) mod notice;
 mod registration;
 mod sending;
 pub(crate) mod session;
+#[cfg(feature = "server")]
+pub(crate) mod websocket;

@@ -101,4 +101,10 @@ impl FakeTwitch {
     pub fn violations(&self) -> Vec<Violation> {
         self.shared.lock().log.list_violations().to_vec()
     }
+
+    /// Every rule that is broken from now on, beyond the first 1,000 too.
+    #[must_use]
+    pub fn subscribe_violations(&self) -> broadcast::Receiver<Violation> {
+        self.shared.lock().log.subscribe_violations()
+    }
 }

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::irc::line::{Capabilities, ClientLine, Line};
 use crate::observed::Log;
 use crate::rules::{AccountRecord, Rule};
+use crate::server::Policy;
 use crate::world::World;
 
 /// Lines that a connection may be behind in reading before it is closed. Twitch closes slow readers too; it does
@@ -73,6 +74,7 @@ pub(crate) struct Opened {
 pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) clock: Clock,
+    pub(crate) policy: Policy,
     pub(crate) log: Log,
     pub(crate) refuses_connections: bool,
     sessions: BTreeMap<SessionId, Session>,
@@ -82,10 +84,11 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock, policy: Policy) -> Self {
         Self {
             world: World::default(),
             clock,
+            policy,
             log: Log::default(),
             refuses_connections: false,
             sessions: BTreeMap::new(),

@@ -12,6 +12,12 @@ impl FakeTwitch {
         self.shared.lock().list_sessions().map(|(_, session)| session.identity.login().to_owned()).collect()
     }
 
+    /// Whether some connection of the account is in the channel.
+    #[must_use]
+    pub fn is_joined(&self, login: &str, channel: &str) -> bool {
+        self.shared.lock().is_joined(&login.to_ascii_lowercase(), &channel.to_ascii_lowercase())
+    }
+
     /// Resolves when some connection of the account is in the channel.
     pub async fn until_joined(&self, login: &str, channel: &str) {
         let (login, channel) = (login.to_ascii_lowercase(), channel.to_ascii_lowercase());

@@ -32,10 +32,15 @@ impl State {
 
     fn check_join(&mut self, id: SessionId, name: &str, now: Instant) -> Result<(), Refusal> {
         let identity = self.find_session(id).map(|session| session.identity.clone()).ok_or(Refusal::Silent)?;
+        let has_limits = self.policy.has_limits;
         if let Identity::Account(login) = &identity
+            && has_limits
             && !self.record(login).joins.admit(rules::JOINS, now)
         {
             return Err(Refusal::Broken(Rule::Joins));
+        }
+        if self.policy.has_any_channel {
+            self.world.open_channel(name);
         }
         let channel = self.world.find_channel(name).ok_or(Refusal::Silent)?;
         if channel.is_suspended {
@@ -46,7 +51,8 @@ impl State {
         if channel.find_barred(chatter, now) == Some(Barred::Banned) {
             return Err(Refusal::Told(Notice::Banned));
         }
-        let is_one_too_many = !channel.roles_of(chatter).moderates()
+        let is_one_too_many = has_limits
+            && !channel.roles_of(chatter).moderates()
             && !self.is_joined(login, name)
             && self.count_unmoderated(chatter) >= rules::CHANNELS;
         if is_one_too_many { Err(Refusal::Broken(Rule::Channels)) } else { Ok(()) }
