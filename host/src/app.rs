@@ -50,6 +50,7 @@ pub mod status;
 mod tasks;
 mod used_limits;
 mod wanted;
+mod watching;
 mod withdrawals;
 
 use parts::{Foundation, Parts};

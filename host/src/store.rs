@@ -44,6 +44,7 @@ use tokio::sync::watch;
 
 use self::audit::AuditKept;
 use self::open::Lock;
+pub use self::open::lock_database;
 use self::readers::Readers;
 use self::writer::Writer;
 use crate::domain::ports::Clock;

@@ -36,21 +36,17 @@
 //!
 //! Each rule is enforced as Twitch documents it, and at its strictest where it does not. What is sent over a limit
 //! is noted as a [`Violation`], also where Twitch says nothing. Absent: whispers, USERNOTICE of its own making
-//! (push one with [`FakeTwitch::raw`]), TLS, WebSocket, and the scopes of tokens.
+//! (push one with [`FakeTwitch::raw`]), TLS, and the scopes of tokens.
+//!
+//! Each service of Twitch has a folder: `irc` is chat. With the feature `server` there is IRC over WebSocket too, and the
+//! program `fake-twitch`, which serves all of it on chosen ports for any bot.
 
 mod clock;
-mod delivery;
-mod joining;
-mod line;
-mod moderation;
-mod notice;
+mod irc;
 mod observed;
 mod refusal;
-mod registration;
 mod rules;
-mod sending;
 mod server;
-mod session;
 mod setup;
 mod speech;
 mod state;
@@ -61,7 +57,7 @@ mod world;
 pub use observed::{Kind, Observed, Violation};
 pub use refusal::Refusal;
 pub use rules::Rule;
-pub use server::{FakeTwitch, Settings};
+pub use server::{FakeTwitch, Policy, Settings};
 pub use setup::RoomChange;
 pub use speech::{Say, SharedFrom};
 pub use world::{FindChannelError, Role};

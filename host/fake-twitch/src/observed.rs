@@ -47,11 +47,16 @@ pub struct Violation {
 pub(crate) struct Log {
     subscribers: broadcast::Sender<Observed>,
     violations: Vec<Violation>,
+    violation_subscribers: broadcast::Sender<Violation>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { subscribers: broadcast::Sender::new(SUBSCRIBER_LAG), violations: Vec::new() }
+        Self {
+            subscribers: broadcast::Sender::new(SUBSCRIBER_LAG),
+            violations: Vec::new(),
+            violation_subscribers: broadcast::Sender::new(SUBSCRIBER_LAG),
+        }
     }
 }
 
@@ -60,15 +65,22 @@ impl Log {
         self.subscribers.subscribe()
     }
 
+    pub(crate) fn subscribe_violations(&self) -> broadcast::Receiver<Violation> {
+        self.violation_subscribers.subscribe()
+    }
+
     pub(crate) fn publish(&self, message: Observed) {
         // That nobody listens is no failure.
         let _unheard = self.subscribers.send(message);
     }
 
     pub(crate) fn note_violation(&mut self, rule: Rule, account: &str, at: Instant) {
+        let violation = Violation { rule, account: account.to_owned(), at };
         if self.violations.len() < VIOLATIONS_KEPT {
-            self.violations.push(Violation { rule, account: account.to_owned(), at });
+            self.violations.push(violation.clone());
         }
+        // That nobody listens is no failure.
+        let _unheard = self.violation_subscribers.send(violation);
     }
 
     pub(crate) fn list_violations(&self) -> &[Violation] {

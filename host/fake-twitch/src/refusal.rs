@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::notice::Notice;
+use crate::irc::notice::Notice;
 
 /// How a message is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

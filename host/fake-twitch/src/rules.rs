@@ -4,6 +4,7 @@
 //! client cannot know, so a sliding window is the only thing that is safe for any of them; this one slides.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -53,6 +54,32 @@ pub enum Rule {
     SlowReader,
     /// A PING that was not answered in time; the connection is closed.
     UnansweredPing,
+}
+
+/// What was done wrong, in words that follow a login and a colon.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Logins => "more than 20 log-ins in 10 s; this one was refused",
+            Self::Joins => "more than 20 joins in 10 s; this one was ignored",
+            Self::Channels => "more than 100 channels without being moderator there; this one was not joined",
+            Self::Messages => {
+                "more than 20 messages in 30 s (100 where broadcaster, moderator or VIP); from now on its messages \
+                 vanish for an hour where it is none of these"
+            }
+            Self::MessagesInChannel => {
+                "more than one message in a second to a channel where it is neither broadcaster, moderator nor VIP; \
+                 this one was refused"
+            }
+            Self::Duplicate => "the message that it sent last, again within 30 s; it was refused",
+            Self::OverLength => "a message of more than 500 characters; its end was cut off",
+            Self::ForbiddenBytes => "a line with a carriage return, a control character or bytes that are not UTF-8",
+            Self::LeadingCommand => "a message that begins with / or . and is no /me; its first word was taken away",
+            Self::LineTooLong => "a line of more than 8 KiB; the connection was closed",
+            Self::SlowReader => "a connection that does not read what it is sent; it was closed",
+            Self::UnansweredPing => "a PING without an answer for 10 s; the connection was closed",
+        })
+    }
 }
 
 /// When things happened within a span that ends now.

@@ -6,34 +6,53 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::io::DuplexStream;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::clock::Clock;
-use crate::session::run_session;
+use crate::irc::session::run_session;
 use crate::state::State;
 
 /// Bytes that the in-memory connection holds in each direction, about what a socket would.
-const PIPE: usize = 64 * 1024;
+pub(crate) const PIPE: usize = 64 * 1024;
 /// The pause after a connection could not be accepted, for want of file handles mostly.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Midnight of 1 January 2026, UTC.
 const DEFAULT_BASE: Duration = Duration::from_secs(1_767_225_600);
 
-/// What makes two runs the same.
+/// How a server differs from another one. The default is for tests: two runs of one script are the same, and only what
+/// was added exists.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Message ids come from it.
     pub seed: u64,
     /// The wall clock's time when the server is made, for `tmi-sent-ts`; from then on tokio's clock is added.
     pub base_time: SystemTime,
+    pub policy: Policy,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { seed: 0, base_time: UNIX_EPOCH + DEFAULT_BASE }
+        Self { seed: 0, base_time: UNIX_EPOCH + DEFAULT_BASE, policy: Policy::default() }
+    }
+}
+
+/// What the server lets its clients do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether Twitch's limits hold: on log-ins, joins, channels and messages, and against the same message twice.
+    pub has_limits: bool,
+    /// Whether any login may log in, with any token. An account that was added logs in with any token too.
+    pub takes_any_account: bool,
+    /// Whether a channel exists as soon as somebody joins it or talks there.
+    pub has_any_channel: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { has_limits: true, takes_any_account: false, has_any_channel: false }
     }
 }
 
@@ -63,7 +82,7 @@ impl FakeTwitch {
     /// To be called within the runtime whose clock the server shall follow.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        let state = State::new(Clock::new(settings.base_time, settings.seed));
+        let state = State::new(Clock::new(settings.base_time, settings.seed), settings.policy);
         let shared = Shared { state: Mutex::new(state), changed: Notify::new() };
         Self { shared: Arc::new(shared), tasks: Arc::default() }
     }
@@ -73,9 +92,35 @@ impl FakeTwitch {
     /// # Errors
     /// When no port can be had.
     pub async fn listen(&self) -> io::Result<SocketAddr> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        self.listen_at((Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    /// Serves IRC over TCP at `address`, and returns the address with the port that was chosen where it is 0.
+    ///
+    /// # Errors
+    /// When the port is taken, or is not for this process.
+    pub async fn listen_at(&self, address: SocketAddr) -> io::Result<SocketAddr> {
+        self.serve(address, |shared, stream| run_session(shared, stream)).await
+    }
+
+    /// The same over WebSocket, without TLS, at any path.
+    #[cfg(feature = "server")]
+    pub async fn listen_websocket_at(&self, address: SocketAddr) -> io::Result<SocketAddr> {
+        self.serve(address, |shared, stream| crate::irc::websocket::run_websocket_session(shared, stream)).await
+    }
+
+    async fn serve<F>(
+        &self,
+        address: SocketAddr,
+        run: impl Fn(Arc<Shared>, TcpStream) -> F + Send + 'static,
+    ) -> io::Result<SocketAddr>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        self.tasks().spawn(accept_connections(listener, self.shared.clone()));
+        let shared = self.shared.clone();
+        self.tasks().spawn(accept_connections(listener, move |stream| run(shared.clone(), stream)));
         Ok(address)
     }
 
@@ -101,14 +146,17 @@ impl FakeTwitch {
 }
 
 /// Runs until it is aborted; the connections that it accepted end with it.
-async fn accept_connections(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept_connections<F>(listener: TcpListener, run: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let mut sessions = JoinSet::new();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 // Latency is measured through this socket; a kernel that refuses costs only accuracy.
                 let _unset = stream.set_nodelay(true);
-                sessions.spawn(run_session(shared.clone(), stream));
+                sessions.spawn(run(stream));
             }
             Err(_) => sleep(ACCEPT_AGAIN_AFTER).await,
         }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::joining::{followers_tag, room_state_line, slow_tag};
-use crate::line::Tags;
-use crate::notice::Notice;
+use crate::irc::joining::{followers_tag, room_state_line, slow_tag};
+use crate::irc::line::Tags;
+use crate::irc::notice::Notice;
 use crate::refusal::Refusal;
 use crate::server::FakeTwitch;
 use crate::world::{Barred, Channel, Chatter, FindChannelError, Role};
@@ -48,6 +48,11 @@ impl FakeTwitch {
         broadcaster.id
     }
 
+    #[must_use]
+    pub fn has_channel(&self, login: &str) -> bool {
+        self.shared.lock().world.find_channel(&login.to_ascii_lowercase()).is_some()
+    }
+
     /// The user id of a chatter.
     pub fn user_id(&self, login: &str) -> String {
         self.shared.lock().world.chatter(login).id
@@ -72,6 +77,11 @@ impl FakeTwitch {
     pub fn set_roles(&self, channel: &str, login: &str, roles: &[Role]) -> Result<(), FindChannelError> {
         let roles = roles.iter().copied().collect();
         self.with_chatter(channel, login, |channel, chatter| channel.set_roles(chatter, roles))
+    }
+
+    /// Adds a role to those that the chatter has in the channel.
+    pub fn add_role(&self, channel: &str, login: &str, role: Role) -> Result<(), FindChannelError> {
+        self.with_chatter(channel, login, |channel, chatter| channel.add_role(chatter, role))
     }
 
     /// The chatter follows the channel from now on.

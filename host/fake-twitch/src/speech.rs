@@ -3,7 +3,7 @@
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use crate::delivery::Delivery;
+use crate::irc::delivery::Delivery;
 use crate::observed::{Kind, Observed, Violation};
 use crate::server::FakeTwitch;
 use crate::world::{FindChannelError, Role};
@@ -100,5 +100,11 @@ impl FakeTwitch {
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
         self.shared.lock().log.list_violations().to_vec()
+    }
+
+    /// Every rule that is broken from now on, beyond the first 1,000 too.
+    #[must_use]
+    pub fn subscribe_violations(&self) -> broadcast::Receiver<Violation> {
+        self.shared.lock().log.subscribe_violations()
     }
 }

@@ -6,9 +6,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::line::{Capabilities, ClientLine, Line};
+use crate::irc::line::{Capabilities, ClientLine, Line};
 use crate::observed::Log;
 use crate::rules::{AccountRecord, Rule};
+use crate::server::Policy;
 use crate::world::World;
 
 /// Lines that a connection may be behind in reading before it is closed. Twitch closes slow readers too; it does
@@ -73,6 +74,7 @@ pub(crate) struct Opened {
 pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) clock: Clock,
+    pub(crate) policy: Policy,
     pub(crate) log: Log,
     pub(crate) refuses_connections: bool,
     sessions: BTreeMap<SessionId, Session>,
@@ -82,10 +84,11 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock, policy: Policy) -> Self {
         Self {
             world: World::default(),
             clock,
+            policy,
             log: Log::default(),
             refuses_connections: false,
             sessions: BTreeMap::new(),
@@ -254,6 +257,7 @@ impl State {
             ("PASS" | "NICK" | "USER", _) | (_, false) => {}
             ("JOIN", true) => self.join(id, &line, now),
             ("PART", true) => self.part(id, &line),
+            ("NAMES", true) => self.list_names(id, &line),
             ("PRIVMSG", true) => self.take_message(id, &line, now),
             (unknown, true) => {
                 let login = self.sessions.get(&id).map_or("", |session| session.identity.login());
@@ -263,9 +267,14 @@ impl State {
         }
     }
 
+    /// The text of a PING comes back with a prefix. A bare PING is answered without one: tmi.js looks for PONG only among
+    /// lines that have none, and takes the connection for lost otherwise.
     fn pong(&mut self, id: SessionId, line: &ClientLine<'_>) {
-        let text = line.params.last().copied().unwrap_or_default();
-        self.send(id, &Line::new(format!(":tmi.twitch.tv PONG tmi.twitch.tv :{text}")));
+        let answer = match line.params.last().copied().unwrap_or_default() {
+            "" => "PONG :tmi.twitch.tv".to_owned(),
+            text => format!(":tmi.twitch.tv PONG tmi.twitch.tv :{text}"),
+        };
+        self.send(id, &Line::new(answer));
     }
 
     fn note_pong(&mut self, id: SessionId, line: &ClientLine<'_>) {

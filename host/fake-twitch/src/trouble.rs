@@ -1,6 +1,6 @@
 //! Connections: waiting for them, and making trouble with them.
 
-use crate::line::Line;
+use crate::irc::line::Line;
 use crate::server::FakeTwitch;
 use crate::state::State;
 
@@ -10,6 +10,12 @@ impl FakeTwitch {
     #[must_use]
     pub fn connected(&self) -> Vec<String> {
         self.shared.lock().list_sessions().map(|(_, session)| session.identity.login().to_owned()).collect()
+    }
+
+    /// Whether some connection of the account is in the channel.
+    #[must_use]
+    pub fn is_joined(&self, login: &str, channel: &str) -> bool {
+        self.shared.lock().is_joined(&login.to_ascii_lowercase(), &channel.to_ascii_lowercase())
     }
 
     /// Resolves when some connection of the account is in the channel.

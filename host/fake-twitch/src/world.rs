@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::line::Tags;
+use crate::irc::line::Tags;
 use crate::observed::Observed;
 use crate::refusal::Refusal;
 
@@ -13,6 +13,10 @@ use crate::refusal::Refusal;
 const TRANSCRIPT_KEEPS: usize = 10_000;
 /// Messages of a thread that are followed back to find its first one.
 const THREAD_LONGEST: usize = 100;
+
+/// Chatters and channels that clients can bring into being by naming them; tests and scripts may add more.
+const MADE_BY_CLIENTS: usize = 10_000;
+const LONGEST_LOGIN: usize = 25;
 
 /// No channel has that login.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -190,6 +194,10 @@ impl Channel {
         self.roles.insert(chatter.id.clone(), roles);
     }
 
+    pub(crate) fn add_role(&mut self, chatter: &Chatter, role: Role) {
+        self.roles.entry(chatter.id.clone()).or_default().0.insert(role);
+    }
+
     /// `None` lifts a ban or timeout.
     pub(crate) fn bar(&mut self, chatter: &Chatter, barred: Option<Barred>) {
         match barred {
@@ -252,6 +260,8 @@ impl Channel {
 #[derive(Debug, Default)]
 pub(crate) struct World {
     chatters: HashMap<String, Chatter>,
+    /// Those of `chatters`.
+    ids: HashSet<String>,
     access_tokens: HashMap<String, String>,
     channels: HashMap<String, Channel>,
 }
@@ -269,14 +279,17 @@ impl World {
 
     pub(crate) fn add_chatter(&mut self, login: &str, id: &str, display_name: &str) -> Chatter {
         let chatter = Chatter::new(login, id, display_name);
-        self.chatters.insert(login.to_owned(), chatter.clone());
+        if let Some(replaced) = self.chatters.insert(login.to_owned(), chatter.clone()) {
+            self.ids.remove(&replaced.id);
+        }
+        self.ids.insert(id.to_owned());
         chatter
     }
 
     /// An id that depends on the login alone (as long as no two collide), so that it is the same in every run.
     fn unused_id(&self, login: &str) -> String {
         let mut id = 100_000_000 + stable_number(login) % 900_000_000;
-        while self.chatters.values().any(|chatter| chatter.id == id.to_string()) {
+        while self.ids.contains(&id.to_string()) {
             id += 1;
         }
         id.to_string()
@@ -298,6 +311,24 @@ impl World {
         self.access_tokens.get(login).is_some_and(|held| held == access_token)
     }
 
+    /// Makes a chatter for somebody who logs in, unless there is one. False for what is no login, and where there are too
+    /// many.
+    pub(crate) fn open_account(&mut self, login: &str) -> bool {
+        if is_login(login) && self.chatters.len() < MADE_BY_CLIENTS {
+            self.chatter(login);
+        }
+        self.chatters.contains_key(login)
+    }
+
+    /// Makes a channel that a client names, and its broadcaster; not for what is no login, nor where there are too many.
+    pub(crate) fn open_channel(&mut self, login: &str) {
+        let has_room = self.channels.len() < MADE_BY_CLIENTS && self.chatters.len() < 2 * MADE_BY_CLIENTS;
+        if is_login(login) && has_room && !self.channels.contains_key(login) {
+            let broadcaster = self.chatter(login);
+            self.add_channel(&broadcaster.login, &broadcaster.id);
+        }
+    }
+
     pub(crate) fn add_channel(&mut self, login: &str, room_id: &str) {
         self.channels.insert(login.to_owned(), Channel::new(login, room_id));
     }
@@ -309,6 +340,11 @@ impl World {
     pub(crate) fn find_channel_mut(&mut self, login: &str) -> Option<&mut Channel> {
         self.channels.get_mut(login)
     }
+}
+
+fn is_login(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=LONGEST_LOGIN).contains(&text.len()) && text.bytes().all(is_part)
 }
 
 /// FNV-1a: stable between runs and platforms, which the standard hasher does not promise.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
 
 use super::cooldown::Cooldowns;
@@ -35,9 +35,11 @@ pub mod call;
 mod resting;
 mod seen;
 mod traced;
+pub mod unanswered;
 
 use accept::Silence;
 use resting::Resting;
+use unanswered::Unanswered;
 
 /// Between two apologies in one channel, and between two warnings in the log: a broken module shall not fill the chat as
 /// well.
@@ -59,6 +61,7 @@ pub struct Dispatch {
     saving: tokio::sync::Mutex<()>,
     memory: Mutex<Memory>,
     pub(super) progress: watch::Sender<Progress>,
+    unanswered: broadcast::Sender<Unanswered>,
     pub(super) seats: Seats,
     /// Calls under way.
     pub(super) calls: TaskTracker,
@@ -112,6 +115,7 @@ impl Dispatch {
                 faults: BTreeMap::new(),
             }),
             progress: watch::Sender::default(),
+            unanswered: unanswered::open(),
             seats: Seats::default(),
             calls: TaskTracker::new(),
             outboxes: Mutex::default(),

@@ -17,6 +17,7 @@ use tracing::debug;
 
 use super::dispatch::Dispatch;
 use super::dispatch::accept::Accepted;
+use super::dispatch::unanswered::NoAnswer;
 use super::seats::Seat;
 use super::turns::Turn;
 use crate::domain::id::Login;
@@ -173,19 +174,26 @@ impl Dispatch {
     }
 
     async fn admit(&self, message: ChatMessage) -> Option<(Accepted, Seat)> {
-        let accepted = self.accept(message).ok()?;
-        match self.seats.take(accepted.channel()).await {
-            Some(seat) => Some((accepted, seat)),
-            None => {
-                self.drop_call(accepted);
+        let listened = self.find_listened(&message);
+        match self.accept(message) {
+            Err(silence) => {
+                self.report_unanswered(listened, silence);
                 None
             }
+            Ok(accepted) => match self.seats.take(accepted.channel()).await {
+                Some(seat) => Some((accepted, seat)),
+                None => {
+                    self.drop_call(accepted);
+                    None
+                }
+            },
         }
     }
 
     fn drop_call(&self, accepted: Accepted) {
         debug!(channel = %accepted.channel(), "too many calls at once: one is dropped");
         self.progress.send_modify(|progress| progress.calls_dropped += 1);
+        self.report_unanswered(self.find_listened_call(&accepted), NoAnswer::Dropped);
         self.decline(accepted);
     }
 }
@@ -196,8 +204,15 @@ impl UnderWay {
         if !self.place.turn_comes().await {
             return dispatch.drop_call(accepted);
         }
-        for message in dispatch.carry_out(accepted).await.unwrap_or_default() {
-            dispatch.send(message).await;
+        let listened = dispatch.find_listened_call(&accepted);
+        match dispatch.carry_out(accepted).await {
+            Ok(replies) if replies.is_empty() => dispatch.report_unanswered(listened, NoAnswer::NoReply),
+            Ok(replies) => {
+                for message in replies {
+                    dispatch.send(message).await;
+                }
+            }
+            Err(silence) => dispatch.report_unanswered(listened, silence),
         }
     }
 }

@@ -1,33 +1,43 @@
 //! `twitchy demo`: the host and a Twitch in a box in one process, to chat with.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-
-use anyhow::Context;
-use tempfile::TempDir;
 
 use super::logging;
 use crate::config::environment;
+use state::State;
 
+mod moderators;
 mod prompt;
 mod script;
+mod silence;
 mod speech;
 mod stage;
+mod state;
 mod terminal;
+mod welcome;
+
+/// The bot's login, and the name of its lines.
+const BOT: &str = "twitchy";
+/// The channels that the bot sits in from the start; the first is where one begins.
+const CHANNELS: [&str; 2] = ["shop", "cafe"];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Forget everything at the end, instead of keeping it for the next time.
+    /// Begin anew for this run only: what is kept is neither used nor changed.
     #[arg(long, conflicts_with = "state")]
     pub(super) fresh: bool,
-    /// Play the lines of this file, and print the whole chat.
+    /// Delete for good what earlier runs have kept in the demo's own folder, and begin anew.
+    #[arg(long, conflicts_with_all = ["fresh", "script", "state"])]
+    pub(super) reset: bool,
+    /// Play the lines of this file, and print the whole chat. It begins anew, unless --state names a folder.
     #[arg(long, value_name = "FILE")]
     pub(super) script: Option<PathBuf>,
     /// Answer the HTTP API too, on this machine: at port 8080, or at the address given; 127.0.0.1:0 takes any free port.
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:8080", value_parser = parse_loopback, conflicts_with = "script")]
     pub(super) api: Option<SocketAddr>,
-    /// The folder that keeps the demo's state.
+    /// The folder that keeps the demo's state, in place of the demo's own.
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
 }
@@ -41,7 +51,10 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(Ok(script)) => Some(script),
         None => None,
     };
-    let state = State::choose(arguments.fresh, arguments.state)?;
+    let state = State::choose(&arguments)?;
+    if arguments.reset {
+        println!("{}", state.reset()?);
+    }
     logging::start_logging("warn")?;
     let cache_dir = environment::find_artefact_dir().unwrap_or_else(|| state.path().join("cache"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -55,29 +68,4 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
     let address = text.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback());
     address.ok_or_else(|| "an address of this machine, such as 127.0.0.1:8080".to_owned())
-}
-
-/// The folder of the demo's state.
-enum State {
-    Kept(PathBuf),
-    /// Removed on drop.
-    Fresh(TempDir),
-}
-
-impl State {
-    fn choose(fresh: bool, folder: Option<PathBuf>) -> anyhow::Result<State> {
-        if fresh {
-            let folder = tempfile::Builder::new().prefix("twitchy-demo-").tempdir();
-            return Ok(State::Fresh(folder.context("cannot make a folder for the demo")?));
-        }
-        let kept = folder.or_else(environment::find_demo_state_dir);
-        kept.map(State::Kept).context("there is no home folder to keep the state in: say --state DIR or --fresh")
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            State::Kept(path) => path,
-            State::Fresh(folder) => folder.path(),
-        }
-    }
 }

@@ -15,7 +15,7 @@ use crate::domain::ports::Clock;
 impl Store {
     /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenStoreError> {
-        let lock = lock(path)?;
+        let lock = lock_database(path)?;
         let is_new = !path.try_exists().map_err(|source| OpenStoreError::File { path: path.into(), source })?;
         if is_new {
             create::create(path)?;
@@ -53,7 +53,7 @@ impl Store {
 
 /// The lock is a file of its own: whoever opens the database's file beside SQLite, and closes it again, drops SQLite's
 /// own locks (sqlite.org/howtocorrupt.html, section 2.2). The system drops this one with the process, however it ends.
-pub(super) struct Lock(File);
+pub struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
@@ -62,7 +62,8 @@ impl Drop for Lock {
     }
 }
 
-fn lock(path: &Path) -> Result<Lock, OpenStoreError> {
+/// Keeps every process from opening the database file `path`, until the lock is dropped.
+pub fn lock_database(path: &Path) -> Result<Lock, OpenStoreError> {
     let file = open_file(&path.with_added_extension("lock"))?;
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => OpenStoreError::InUse { path: path.into() },

@@ -124,3 +124,65 @@ async fn a_ban_takes_the_account_out_of_the_channel() {
     assert!(lines[0].ends_with(":tmi.twitch.tv CLEARCHAT #shop :bot"));
     assert_eq!(lines[1..], [":bot!bot@bot.tmi.twitch.tv PART #shop"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn those_with_the_membership_capability_are_told_who_is_there() {
+    let twitch = world();
+    let _bot = Client::join(&twitch, "bot", "shop").await;
+    let mut other = Client::log_in(&twitch, "other").await;
+    assert_eq!(
+        other.ask("NAMES #shop").await,
+        [":other.tmi.twitch.tv 353 other = #shop :bot", ":other.tmi.twitch.tv 366 other #shop :End of /NAMES list"]
+    );
+    let joined = other.ask("JOIN #shop").await;
+    assert_eq!(joined[1], ":other.tmi.twitch.tv 353 other = #shop :bot other");
+    let mut plain = Client::connect(&twitch);
+    plain.ask("NICK justinfan1").await;
+    assert_eq!(plain.ask("JOIN #shop").await[1], ":justinfan1.tmi.twitch.tv 353 justinfan1 = #shop :justinfan1");
+    assert_eq!(other.lines().await, [":justinfan1!justinfan1@justinfan1.tmi.twitch.tv JOIN #shop"]);
+    let names = other.ask("NAMES #Shop,#den,#nowhere").await;
+    assert_eq!(
+        names,
+        [
+            ":other.tmi.twitch.tv 353 other = #shop :bot justinfan1 other",
+            ":other.tmi.twitch.tv 366 other #shop :End of /NAMES list",
+            ":other.tmi.twitch.tv 366 other #den :End of /NAMES list",
+            ":other.tmi.twitch.tv 366 other #nowhere :End of /NAMES list",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_list_of_names_comes_in_several_lines() {
+    let twitch = world();
+    let mut readers = Vec::new();
+    for n in 0..100 {
+        let mut reader = Client::connect(&twitch);
+        reader.send(&format!("NICK justinfan{n}\r\nJOIN #shop")).await;
+        reader.lines().await;
+        readers.push(reader);
+    }
+    let mut bot = Client::log_in(&twitch, "bot").await;
+    let names = bot.ask("NAMES #shop").await;
+    let lists = names.iter().filter_map(|line| line.strip_prefix(":bot.tmi.twitch.tv 353 bot = #shop :"));
+    assert_eq!(lists.flat_map(|list| list.split(' ')).count(), 100);
+    assert!(names.len() > 2 && names.iter().all(|line| line.len() <= 510), "{names:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_of_more_than_1000_lists_its_moderators_and_does_not_tell_who_comes() {
+    let twitch = world();
+    twitch.set_roles("shop", "bot", &[Role::Moderator]).unwrap();
+    let mut bot = Client::join(&twitch, "bot", "shop").await;
+    let mut readers = Vec::new();
+    for n in 0..999 {
+        let mut reader = Client::connect(&twitch);
+        reader.send(&format!("NICK justinfan{n}\r\nJOIN #shop")).await;
+        reader.lines().await;
+        readers.push(reader);
+    }
+    assert_eq!(bot.lines().await.len(), 999);
+    let mut other = Client::join(&twitch, "other", "shop").await;
+    assert!(bot.lines().await.is_empty());
+    assert_eq!(other.ask("NAMES #shop").await[0], ":other.tmi.twitch.tv 353 other = #shop :bot");
+}

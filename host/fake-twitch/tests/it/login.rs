@@ -100,3 +100,28 @@ async fn nothing_works_before_the_login_and_unknown_words_are_named_after_it() {
     let mut bot = Client::log_in(&twitch, "bot").await;
     assert_eq!(bot.ask("WHO #shop").await, [":tmi.twitch.tv 421 bot WHO :Unknown command"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whatever_an_anonymous_connection_passes_is_ignored() {
+    let twitch = world();
+    // What tmi.js sends, what go-twitch-irc sends, an account's own token, and nothing at all.
+    for pass in ["PASS SCHMOOPIIE", "PASS oauth:59301", "PASS oauth:token-of-bot", "PASS", "PASS :"] {
+        let mut reader = Client::connect(&twitch);
+        let answer = reader.ask(&format!("{pass}\r\nNICK justinfan23875")).await;
+        assert!(answer.iter().any(|line| line.contains(" 376 justinfan23875 ")), "{pass}: {answer:?}");
+    }
+    let mut bot = Client::connect(&twitch);
+    bot.send("PASS SCHMOOPIIE\r\nNICK justinfan").await;
+    assert_eq!(bot.rest().await, [":tmi.twitch.tv NOTICE * :Improperly formatted auth"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bare_ping_is_answered_without_a_prefix() {
+    let twitch = world();
+    let mut bot = Client::log_in(&twitch, "bot").await;
+    assert_eq!(bot.ask("PING").await, ["PONG :tmi.twitch.tv"]);
+    assert_eq!(bot.ask("PING :").await, ["PONG :tmi.twitch.tv"]);
+    assert_eq!(bot.ask("PING :a b").await, [":tmi.twitch.tv PONG tmi.twitch.tv :a b"]);
+    let mut stranger = Client::connect(&twitch);
+    assert_eq!(stranger.ask("PING").await, ["PONG :tmi.twitch.tv"]);
+}

@@ -1,9 +1,12 @@
-//! Every rule, watched being broken over the in-memory connection with a paused clock.
+//! Every rule, watched being broken over the in-memory connection with a paused clock; and the program.
 
 mod client;
 mod joining;
 mod login;
 mod modes;
+mod policy;
+#[cfg(feature = "server")]
+mod program;
 mod sending;
 mod speech;
 mod trouble;

@@ -5,7 +5,6 @@ use std::io::{IsTerminal, stdout};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use fake_twitch::Observed;
 use secrecy::ExposeSecret;
@@ -13,45 +12,28 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::Instant;
 
-use super::State;
+use super::BOT;
 use super::script::first_channel;
-use super::speech::{Cue, Display, PlayLineError, Speech, parse_cue};
-use super::stage::{BOT, Stage};
+use super::silence::Reasons;
+use super::speech::{Cue, Display, PlayLineError, PromptCommand, Speech, parse_cue, show_span};
+use super::stage::{Said, Stage};
+use super::state::State;
 use super::terminal::{Terminal, Typed};
+use super::welcome::{help, welcome};
 use crate::cli::signals::Signals;
 use crate::config::environment;
 use crate::domain::id::Login;
+use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
-
-const BANNER: &str = "\
-This is Twitch in a box, with the real bot in it. It sits in #shop, where you are, and in #cafe.
-  alice> !balance        somebody says something; without a name, whoever spoke last
-  mod carol> !settings   the same as a moderator; so too vip, sub, and broadcaster shop>
-  #cafe                  go to another channel
-  /help                  more of this; /quit or Ctrl-D ends it
-Try !balance, then bob> !balance @alice, then !help, then !join and #bob.";
-
-const HELP: &str = "\
-What can be typed:
-  alice> !balance        what alice owns; bob and carol own something too
-  alice> !help           what alice may use here; !help COMMAND explains one
-  alice> !join           calls the bot to #alice, where alice is the broadcaster
-  #alice                 go there; every chatter has a channel
-  alice> /mod twitchy    there: the bot need not wait a second between answers any more
-  mod carol> !settings   the set-up of the channel; !settings show MODULE tells more
-  shop> !settings prefix ?
-  alice> /me waves       as at Twitch
-  // anything            a remark
-  /quit                  the end
-A chatter waits a few seconds between commands, and is not answered before; moderators need not wait.";
 
 /// Until /quit, the end of the input, or a signal.
 pub(super) async fn chat(state: &State, cache_dir: &Path, api: Option<SocketAddr>) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let stage = Stage::start(state.path(), cache_dir, api).await?;
-    let mut heard = stage.subscribe();
+    let mut news = News { heard: stage.subscribe(), reasons: Reasons::listen(&stage) };
     let mut chat = Chat::new(Terminal::open(prompt_of(&first_channel(), "alice"))?);
-    chat.welcome(state);
+    chat.terminal.show(welcome(&chat.channel, &stage.list_joined(), &prefix_in(&stage, &chat.channel)));
+    chat.terminal.show(format!("{}\n", state.describe()));
     if let Some(door) = stage.open_api().await? {
         chat.terminal.show(format!(
             "The API is at http://{0}, and described at http://{0}/api/docs. For another terminal:\n  \
@@ -66,25 +48,24 @@ pub(super) async fn chat(state: &State, cache_dir: &Path, api: Option<SocketAddr
     }
     loop {
         tokio::select! {
-            message = heard.recv() => match message {
+            message = news.heard.recv() => match message {
                 Ok(message) => chat.show(&message),
                 Err(RecvError::Lagged(missed)) => chat.terminal.show(format!("({missed} messages were not shown)")),
                 Err(RecvError::Closed) => break,
             },
             typed = chat.terminal.typed.recv() => {
                 let Some(Typed { line, next_prompt }) = typed else { break };
-                if line.trim() == "/quit" {
+                if PromptCommand::find(&line) == Some(PromptCommand::Quit) {
                     break;
                 }
-                chat.take(&stage, line.trim()).await;
-                chat.show_waiting(&mut heard);
+                chat.take(&stage, &mut news, line.trim()).await;
                 // Gone only when the terminal is.
                 next_prompt.send(prompt_of(&chat.channel, chat.speaker.as_str())).ok();
             }
             _ = signals.next() => break,
         }
     }
-    chat.show_waiting(&mut heard);
+    chat.show_waiting(&mut news.heard);
     chat.terminal.finish();
     stop(stage, signals).await
 }
@@ -99,6 +80,16 @@ async fn stop(stage: Stage, mut signals: Signals) -> anyhow::Result<ExitCode> {
 
 fn prompt_of(channel: &Login, speaker: &str) -> String {
     format!("#{channel} {speaker}> ")
+}
+
+fn prefix_in(stage: &Stage, channel: &Login) -> Prefix {
+    stage.find_setup(channel).map(|setup| setup.prefix.clone()).unwrap_or_default()
+}
+
+/// What happens on the stage, for whoever types.
+struct News {
+    heard: Receiver<Observed>,
+    reasons: Reasons,
 }
 
 /// The conversation, as whoever types sees it.
@@ -126,32 +117,40 @@ impl Chat {
         }
     }
 
-    fn welcome(&self, state: &State) {
-        self.terminal.show(BANNER);
-        self.terminal.show(match state {
-            State::Kept(folder) => format!("All of it is kept in {}; --fresh starts anew.\n", folder.display()),
-            State::Fresh(_) => "All of it is forgotten at the end.\n".to_owned(),
-        });
-    }
-
-    /// Returns when the bot has answered.
-    async fn take(&mut self, stage: &Stage, line: &str) {
-        if line == "/help" {
-            return self.terminal.show(HELP);
+    /// Returns when the bot has answered, or it is known why not.
+    async fn take(&mut self, stage: &Stage, news: &mut News, line: &str) {
+        if PromptCommand::find(line) == Some(PromptCommand::Help) {
+            return self.terminal.show(help(&self.channel, &prefix_in(stage, &self.channel)));
         }
         match self.read(line) {
             Ok(Cue::Nothing) => {}
             Ok(Cue::Channel(channel)) => self.channel = channel,
             Ok(Cue::Pause(pause)) => tokio::time::sleep(pause).await,
-            Ok(Cue::Speech(speech)) => {
-                self.speaker = speech.name.clone();
-                self.role = speech.role;
-                if let Err(error) = stage.say(&self.channel, &speech) {
-                    self.terminal.show(format!("({error})"));
-                }
-                stage.settle().await;
-            }
+            Ok(Cue::Speech(speech)) => return self.speak(stage, news, speech).await,
+            // That one says itself what there is.
+            Err(error @ PlayLineError::NoSuchCommand { .. }) => self.terminal.show(format!("({error})")),
             Err(error) => self.terminal.show(format!("({error}; /help says more)")),
+        }
+        self.show_waiting(&mut news.heard);
+    }
+
+    async fn speak(&mut self, stage: &Stage, news: &mut News, speech: Speech) {
+        self.speaker = speech.name.clone();
+        self.role = speech.role;
+        let said = stage.say(&self.channel, speech);
+        let is_settled = stage.settle().await;
+        let is_answered = self.show_waiting(&mut news.heard);
+        let told = match said {
+            Ok(Said::Message(spoken)) => news
+                .reasons
+                .find(stage, &spoken, is_settled)
+                .filter(|_| !is_answered)
+                .map(|reason| reason.show_with_time()),
+            Ok(Said::Appointment(told)) => Some(told),
+            Err(error) => Some(format!("{error:#}")),
+        };
+        if let Some(told) = told {
+            self.terminal.show(self.paint("2", &format!("({told})")));
         }
     }
 
@@ -165,15 +164,20 @@ impl Chat {
         }
         // Whoever was the broadcaster is not elsewhere, and is anyway at home.
         let role = if self.role == Role::Broadcaster { Role::Everyone } else { self.role };
-        Speech::check(self.speaker.clone(), role, line).map(Cue::Speech)
+        Speech::check(self.speaker.clone(), role, line, &self.channel).map(Cue::Speech)
     }
 
-    fn show_waiting(&mut self, heard: &mut Receiver<Observed>) {
+    /// Whether the bot said something in the channel.
+    fn show_waiting(&mut self, heard: &mut Receiver<Observed>) -> bool {
+        let mut is_answered = false;
         loop {
             match heard.try_recv() {
-                Ok(message) => self.show(&message),
+                Ok(message) => {
+                    is_answered |= message.from == BOT && message.channel == self.channel.as_str();
+                    self.show(&message);
+                }
                 Err(TryRecvError::Lagged(_)) => {}
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return is_answered,
             }
         }
     }
@@ -196,16 +200,6 @@ impl Chat {
 
     fn paint(&self, color: &str, text: &str) -> String {
         if self.has_colors { format!("\x1b[{color}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-}
-
-/// `0.9 ms`, `12 ms`, `1.5 s`
-fn show_span(span: Duration) -> String {
-    let milliseconds = span.as_secs_f64() * 1000.0;
-    match milliseconds {
-        ..10.0 => format!("{milliseconds:.1} ms"),
-        10.0..1000.0 => format!("{milliseconds:.0} ms"),
-        _ => format!("{:.1} s", milliseconds / 1000.0),
     }
 }
 
@@ -239,11 +233,5 @@ mod tests {
         let mut chat = chat();
         (chat.speaker, chat.role) = ("shop".parse().unwrap(), Role::Broadcaster);
         assert!(matches!(chat.read("hi"), Ok(Cue::Speech(speech)) if speech.role == Role::Everyone));
-    }
-
-    #[test]
-    fn a_span_has_two_digits_or_so() {
-        let shown = [850, 9_949, 12_300, 999_000, 1_540_000].map(|micros| show_span(Duration::from_micros(micros)));
-        assert_eq!(shown, ["0.8 ms", "9.9 ms", "12 ms", "999 ms", "1.5 s"]);
     }
 }

@@ -8,8 +8,10 @@ use fake_twitch::Observed;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 
-use super::speech::{Cue, Display, PlayLineError, parse_cue};
-use super::stage::{CHANNELS, Stage};
+use super::silence::Reasons;
+use super::speech::{Cue, Display, PlayLineError, PromptCommand, parse_cue};
+use super::stage::{Said, Stage};
+use super::{BOT, CHANNELS};
 use crate::cli::signals::Signals;
 use crate::domain::id::Login;
 
@@ -36,16 +38,17 @@ impl Script {
     }
 }
 
-/// The error has its line, from 1.
+/// The error has its line, from 1. Some editors begin a file with a byte order mark, which is no part of its text.
 fn parse(text: &str) -> Result<Script, (usize, PlayLineError)> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut channel = first_channel();
     let mut cues = Vec::new();
     for (index, line) in text.lines().enumerate() {
         // What was typed at the prompt can be played: there is nobody here to read the help.
-        match line.trim() {
-            "/help" => continue,
-            "/quit" => break,
-            _ => {}
+        match PromptCommand::find(line) {
+            Some(PromptCommand::Help) => continue,
+            Some(PromptCommand::Quit) => break,
+            None => {}
         }
         let cue = parse_cue(line, &channel).map_err(|reason| (index + 1, reason))?;
         if let Cue::Channel(next) = &cue {
@@ -74,31 +77,53 @@ pub(super) async fn play(script: &Script, state_dir: &Path, cache_dir: &Path) ->
 
 /// Waits after each line until the bot has nothing more to do, so that two runs print the same.
 async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
-    let mut heard = stage.subscribe();
+    let (mut heard, mut reasons) = (stage.subscribe(), Reasons::listen(stage));
     let mut display = Display::default();
     let mut channel = first_channel();
     for cue in &script.cues {
-        match cue {
+        let said = match cue {
             Cue::Nothing => continue,
-            Cue::Channel(next) => channel = next.clone(),
-            Cue::Pause(pause) => tokio::time::sleep(*pause).await,
-            Cue::Speech(speech) => stage.say(&channel, speech)?,
+            Cue::Channel(next) => {
+                channel = next.clone();
+                None
+            }
+            Cue::Pause(pause) => {
+                tokio::time::sleep(*pause).await;
+                None
+            }
+            Cue::Speech(speech) => Some(stage.say(&channel, speech.clone())?),
+        };
+        let is_settled = stage.settle().await;
+        let is_answered = print_heard(&mut heard, &mut display, &channel)?;
+        let told = match said {
+            None => None,
+            Some(Said::Appointment(told)) => Some(told),
+            Some(Said::Message(spoken)) => {
+                reasons.find(stage, &spoken, is_settled).filter(|_| !is_answered).map(|reason| reason.to_string())
+            }
+        };
+        if let Some(told) = told {
+            writeln!(io::stdout(), "({told})")?;
         }
-        stage.settle().await;
-        print_heard(&mut heard, &mut display)?;
     }
     Ok(())
 }
 
-fn print_heard(heard: &mut Receiver<Observed>, display: &mut Display) -> anyhow::Result<()> {
+/// Whether the bot said something in the channel.
+fn print_heard(heard: &mut Receiver<Observed>, display: &mut Display, channel: &Login) -> anyhow::Result<bool> {
     let mut output = io::stdout().lock();
+    let mut is_answered = false;
     loop {
         match heard.try_recv() {
             Ok(message) => {
+                is_answered |= message.from == BOT && message.channel == channel.as_str();
                 let (name, text) = display.show(&message);
                 writeln!(output, "{name}> {text}")?;
             }
-            Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(output.flush()?),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => {
+                output.flush()?;
+                return Ok(is_answered);
+            }
             Err(TryRecvError::Lagged(missed)) => anyhow::bail!("{missed} messages came too fast to be printed"),
         }
     }
@@ -119,6 +144,14 @@ mod tests {
     fn what_was_typed_at_the_prompt_can_be_played() {
         let script = parse("/help\nmoderator carol> hi\n/quit\nno line at all").unwrap();
         assert_eq!(script.cues, [parse_cue("mod carol> hi", &first_channel()).unwrap()]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_at_the_start_is_skipped() {
+        for text in ["\u{feff}alice> hi", "\u{feff}#cafe\nbroadcaster cafe> hi", "\u{feff}// remark", "\u{feff}"] {
+            assert!(parse(text).is_ok(), "{text:?}");
+        }
+        assert!(parse("alice> hi\n\u{feff}bob> hi").is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fake_twitch::{Kind, Observed};
 
-use super::stage::BOT;
+use super::BOT;
 use crate::domain::id::Login;
 use crate::domain::role::Role;
 use crate::transcript::{ParseLineError, Said, Step, parse_step};
@@ -28,10 +28,53 @@ pub(super) enum PlayLineError {
     TestsOnly,
     #[error("a channel's line is #name and nothing else")]
     Header,
-    #[error("of Twitch's own commands there are only /me, /mod NAME and /unmod NAME")]
-    Command,
+    #[error("there is no /{word} here; {}", suggest(*.nearest))]
+    NoSuchCommand { word: String, nearest: Option<&'static str> },
+    #[error("/{0} needs more: {1}")]
+    Incomplete(&'static str, &'static str),
+    #[error("/{0} is typed without a name before it")]
+    PromptCommand(&'static str),
+    #[error("only {0} appoints moderators in #{0}: {0}> {1}")]
+    Appoint(Login, String),
     #[error("there is nothing to say")]
     Empty,
+}
+
+/// What begins with `/`: of Twitch's own commands those that the demo's Twitch knows, and the prompt's.
+const COMMANDS: [&str; 5] = ["me", "mod", "unmod", "help", "quit"];
+/// Typing errors up to which a command is suggested.
+const MOST_ERRORS: usize = 2;
+
+fn suggest(nearest: Option<&'static str>) -> String {
+    match nearest {
+        Some(command) => format!("did you mean /{command}?"),
+        None => "there are only /me TEXT, /mod NAME, /unmod NAME, /help and /quit".to_owned(),
+    }
+}
+
+fn find_nearest(word: &str) -> Option<&'static str> {
+    let distances = COMMANDS.map(|command| (strsim::osa_distance(word, command), command));
+    let nearest = distances.into_iter().min_by_key(|(distance, _)| *distance);
+    // What shares no letter with a command is as far from it as its own length.
+    nearest.filter(|(distance, _)| *distance <= MOST_ERRORS && *distance < word.len()).map(|(_, command)| command)
+}
+
+/// A line for the prompt itself, which nobody says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PromptCommand {
+    Help,
+    Quit,
+}
+
+impl PromptCommand {
+    /// Whatever follows the word.
+    pub(super) fn find(line: &str) -> Option<PromptCommand> {
+        match line.split_whitespace().next()?.to_ascii_lowercase().as_str() {
+            "/help" => Some(PromptCommand::Help),
+            "/quit" => Some(PromptCommand::Quit),
+            _ => None,
+        }
+    }
 }
 
 /// A line that can be played.
@@ -49,6 +92,14 @@ pub(super) struct Speech {
     pub(super) name: Login,
     pub(super) role: Role,
     pub(super) words: Words,
+}
+
+/// A message that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Spoken {
+    pub(super) message_id: String,
+    pub(super) channel: Login,
+    pub(super) speech: Speech,
 }
 
 /// What is said.
@@ -92,16 +143,20 @@ fn check_said(said: Said, channel: &Login) -> Result<Speech, PlayLineError> {
         return Err(PlayLineError::Broadcaster(channel.clone()));
     }
     let text = if said.is_action { format!("/me {}", said.text) } else { said.text };
-    Speech::check(said.name, said.role, &text)
+    Speech::check(said.name, said.role, &text, channel)
 }
 
 impl Speech {
-    /// Whether somebody may say a text here.
-    pub(super) fn check(name: Login, role: Role, text: &str) -> Result<Speech, PlayLineError> {
+    /// Whether somebody may say a text in `channel`.
+    pub(super) fn check(name: Login, role: Role, text: &str, channel: &Login) -> Result<Speech, PlayLineError> {
         if name.as_str() == BOT {
             return Err(PlayLineError::Bot);
         }
-        Ok(Speech { name, role, words: Words::parse(text)? })
+        let words = Words::parse(text)?;
+        if matches!(words, Words::Appoint { .. }) && name != *channel {
+            return Err(PlayLineError::Appoint(channel.clone(), text.to_owned()));
+        }
+        Ok(Speech { name, role, words })
     }
 }
 
@@ -111,15 +166,20 @@ impl Words {
             return if text.is_empty() { Err(PlayLineError::Empty) } else { Ok(Words::Message(text.to_owned())) };
         };
         let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
-        let appoint = |is_moderator| {
-            let login = rest.trim().trim_start_matches('@').parse();
-            login.map(|login| Words::Appoint { login, is_moderator }).map_err(|_| PlayLineError::Command)
+        let (word, rest) = (word.to_ascii_lowercase(), rest.trim());
+        let appoint = |word, is_moderator| {
+            let login = rest.trim_start_matches('@').parse();
+            let incomplete = PlayLineError::Incomplete(word, "a name, such as twitchy");
+            login.map(|login| Words::Appoint { login, is_moderator }).map_err(|_| incomplete)
         };
-        match word {
-            "me" if !rest.trim().is_empty() => Ok(Words::Action(rest.trim().to_owned())),
-            "mod" => appoint(true),
-            "unmod" => appoint(false),
-            _ => Err(PlayLineError::Command),
+        match word.as_str() {
+            "me" if rest.is_empty() => Err(PlayLineError::Incomplete("me", "what you do, such as waves")),
+            "me" => Ok(Words::Action(rest.to_owned())),
+            "mod" => appoint("mod", true),
+            "unmod" => appoint("unmod", false),
+            "help" => Err(PlayLineError::PromptCommand("help")),
+            "quit" => Err(PlayLineError::PromptCommand("quit")),
+            _ => Err(PlayLineError::NoSuchCommand { nearest: find_nearest(&word), word }),
         }
     }
 }
@@ -142,6 +202,16 @@ impl Display {
         self.authors.insert(message.id.clone(), message.from.clone());
         let text: String = message.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         (message.from.clone(), format!("{action}{mention}{text}"))
+    }
+}
+
+/// `0.9 ms`, `12 ms`, `1.5 s`
+pub(super) fn show_span(span: Duration) -> String {
+    let milliseconds = span.as_secs_f64() * 1000.0;
+    match milliseconds {
+        ..10.0 => format!("{milliseconds:.1} ms"),
+        10.0..1000.0 => format!("{milliseconds:.0} ms"),
+        _ => format!("{:.1} s", milliseconds / 1000.0),
     }
 }
 
@@ -177,6 +247,27 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_command_gets_a_suggestion_where_one_is_near() {
+        for (line, told) in [
+            ("alice> /hlep", "there is no /hlep here; did you mean /help?"),
+            ("alice> /Qiut now", "there is no /qiut here; did you mean /quit?"),
+            ("shop> /unmood twitchy", "there is no /unmood here; did you mean /unmod?"),
+            ("alice> /ban bob", "there is no /ban here; there are only /me TEXT, /mod NAME, /unmod NAME, /help and /quit"),
+            ("alice> /", "there is no / here; there are only /me TEXT, /mod NAME, /unmod NAME, /help and /quit"),
+            ("alice> /x", "there is no /x here; there are only /me TEXT, /mod NAME, /unmod NAME, /help and /quit"),
+        ] {
+            assert_eq!(parse(line).unwrap_err().to_string(), told);
+        }
+    }
+
+    #[test]
+    fn the_prompts_own_commands_are_found_in_any_case_and_with_more_behind_them() {
+        assert_eq!(PromptCommand::find("/help balance"), Some(PromptCommand::Help));
+        assert_eq!(PromptCommand::find(" /QUIT"), Some(PromptCommand::Quit));
+        assert_eq!(PromptCommand::find("/helpless"), None);
+    }
+
+    #[test]
     fn what_cannot_be_is_refused_with_the_reason() {
         for (line, error) in [
             ("hello", PlayLineError::Parse(ParseLineError::Line)),
@@ -185,11 +276,19 @@ mod tests {
             ("twitchy> hi", PlayLineError::Bot),
             ("reply alice> hi", PlayLineError::TestsOnly),
             ("#shop  enabled: balance", PlayLineError::Header),
-            ("alice> /ban bob", PlayLineError::Command),
-            ("alice> /mod", PlayLineError::Command),
+            ("shop> /mod", PlayLineError::Incomplete("mod", "a name, such as twitchy")),
+            ("alice> /me ", PlayLineError::Incomplete("me", "what you do, such as waves")),
+            ("alice> /help", PlayLineError::PromptCommand("help")),
+            ("alice> /mod twitchy", PlayLineError::Appoint("shop".parse().unwrap(), "/mod twitchy".to_owned())),
             ("alice>", PlayLineError::Empty),
         ] {
             assert_eq!(parse(line), Err(error), "{line:?}");
         }
+    }
+
+    #[test]
+    fn a_span_has_two_digits_or_so() {
+        let shown = [850, 9_949, 12_300, 999_000, 1_540_000].map(|micros| show_span(Duration::from_micros(micros)));
+        assert_eq!(shown, ["0.8 ms", "9.9 ms", "12 ms", "999 ms", "1.5 s"]);
     }
 }

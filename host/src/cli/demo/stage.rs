@@ -1,9 +1,9 @@
 //! The demo's world: a Twitch in a box with its channels and chatters, and the host that sits in it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -13,8 +13,11 @@ use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
-use super::speech::{Speech, Words};
+use super::moderators::Moderators;
+use super::speech::{Speech, Spoken, Words};
+use super::{BOT, CHANNELS};
 use crate::app::{App, Surroundings, database_path, open_store};
+use crate::chat::dispatch::unanswered::Unanswered;
 use crate::config::{AccountConfig, Config, SeedChannel, ServerAddress, TokenSource};
 use crate::domain::amount::Amount;
 use crate::domain::audit::{Actor, Stamp};
@@ -28,12 +31,9 @@ use crate::http::key::KeySecret;
 use crate::http::timestamp::write_timestamp;
 use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
+use crate::setup::channel::ChannelSetup;
 use crate::store::chatters::KnownChatter;
 
-/// The bot's login, and the name of its lines.
-pub(super) const BOT: &str = "twitchy";
-/// The channels that the bot sits in from the start; the first is where one begins.
-pub(super) const CHANNELS: [&str; 2] = ["shop", "cafe"];
 /// What there is to see.
 const BALANCES: [(&str, i64); 3] = [("alice", 120), ("bob", 45), ("carol", 7)];
 /// A token that opens nothing but the Twitch in this process.
@@ -57,10 +57,19 @@ pub(super) struct Door {
     pub(super) channels: [String; 2],
 }
 
+/// What came of a line that somebody said.
+#[derive(Debug)]
+pub(super) enum Said {
+    Message(Spoken),
+    /// What to tell whoever typed it.
+    Appointment(String),
+}
+
 /// Host and Twitch, running.
 pub(super) struct Stage {
     twitch: FakeTwitch,
     app: App,
+    moderators: Moderators,
     /// Channels that there are.
     open: Mutex<HashSet<Login>>,
     started_at: Instant,
@@ -71,11 +80,16 @@ impl Stage {
     /// With the HTTP API at `api`, where there is to be one.
     pub(super) async fn start(state_dir: &Path, cache_dir: &Path, api: Option<SocketAddr>) -> anyhow::Result<Stage> {
         let started_at = Instant::now();
-        let twitch = FakeTwitch::new(&Settings { seed: fresh_seed(), base_time: SystemTime::now() });
+        let twitch = FakeTwitch::new(&Settings {
+            seed: fresh_seed(),
+            base_time: SystemTime::now(),
+            ..Settings::default()
+        });
         let address = twitch.listen().await.context("cannot listen on this machine's loopback interface")?;
         let mut open = CHANNELS.iter().map(|channel| channel.parse()).collect::<Result<HashSet<Login>, _>>()?;
         open.extend(list_kept_channels(state_dir).await?);
-        set_up_twitch(&twitch, &open)?;
+        let moderators = Moderators::load(state_dir)?;
+        set_up_twitch(&twitch, &mut open, &moderators)?;
         let surroundings = Surroundings {
             clock: Arc::new(SystemClock),
             credentials: Arc::new(DemoToken),
@@ -91,7 +105,7 @@ impl Stage {
             }
             None => app?,
         };
-        let stage = Stage { twitch, app, open: Mutex::new(open), started_at };
+        let stage = Stage { twitch, app, moderators, open: Mutex::new(open), started_at };
         stage.settle().await;
         stage.seed_balances().await?;
         debug!(took = ?started_at.elapsed(), "the stage is set");
@@ -120,46 +134,80 @@ impl Stage {
     }
 
     /// Says a line in a channel. Whoever speaks has a channel of their own from then on, and so has whoever is visited.
-    pub(super) fn say(&self, channel: &Login, speech: &Speech) -> anyhow::Result<()> {
-        let Speech { name, role, words } = speech;
-        self.open_channel(name);
+    pub(super) fn say(&self, channel: &Login, speech: Speech) -> anyhow::Result<Said> {
+        self.open_channel(&speech.name);
         self.open_channel(channel);
-        let (text, is_action) = match words {
+        let (text, is_action) = match &speech.words {
             Words::Message(text) => (text, false),
             Words::Action(text) => (text, true),
-            Words::Appoint { .. } if name != channel => {
-                anyhow::bail!("only {channel} appoints moderators in #{channel}")
-            }
-            Words::Appoint { login, is_moderator } => {
-                let roles: &[_] = if *is_moderator { &[fake_twitch::Role::Moderator] } else { &[] };
-                return Ok(self.twitch.set_roles(channel.as_str(), login.as_str(), roles)?);
-            }
+            Words::Appoint { login, is_moderator } => return self.appoint(channel, login, *is_moderator),
         };
-        let how = Say { roles: list_roles(*role), is_action, ..Say::default() };
-        self.twitch.say_with(channel.as_str(), name.as_str(), text, how)?;
-        Ok(())
+        let how = Say { roles: list_roles(speech.role), is_action, ..Say::default() };
+        let message_id = self.twitch.say_with(channel.as_str(), speech.name.as_str(), text, how)?;
+        Ok(Said::Message(Spoken { message_id, channel: channel.clone(), speech }))
+    }
+
+    fn appoint(&self, channel: &Login, login: &Login, is_moderator: bool) -> anyhow::Result<Said> {
+        let is_changed = self.moderators.appoint(channel, login, is_moderator)?;
+        let roles: &[_] = if is_moderator { &[fake_twitch::Role::Moderator] } else { &[] };
+        self.twitch.set_roles(channel.as_str(), login.as_str(), roles)?;
+        Ok(Said::Appointment(match (is_moderator, is_changed) {
+            (true, true) => format!("{login} is a moderator of #{channel} now"),
+            (true, false) => format!("{login} is a moderator of #{channel} already"),
+            (false, true) => format!("{login} is no moderator of #{channel} any more"),
+            (false, false) => format!("{login} is no moderator of #{channel}"),
+        }))
+    }
+
+    pub(super) fn is_bot_in(&self, channel: &Login) -> bool {
+        self.twitch.is_joined(BOT, channel.as_str())
+    }
+
+    /// Where the bot sits: first where one begins, then in the order of names.
+    pub(super) fn list_joined(&self) -> Vec<Login> {
+        let mut joined: Vec<Login> = self.lock_open().iter().filter(|login| self.is_bot_in(login)).cloned().collect();
+        let rank = |login: &Login| CHANNELS.iter().position(|channel| *channel == login.as_str());
+        joined.sort_by_key(|login| (rank(login).unwrap_or(CHANNELS.len()), login.to_string()));
+        joined
+    }
+
+    pub(super) fn find_setup(&self, channel: &Login) -> Option<Arc<ChannelSetup>> {
+        self.app.find_channel(ChannelId(self.twitch.user_id(channel.as_str()).parse().ok()?))
+    }
+
+    pub(super) fn listen_to_unanswered(&self) -> broadcast::Receiver<Unanswered> {
+        self.app.listen_to_unanswered()
+    }
+
+    pub(super) fn list_losses(&self) -> BTreeMap<&'static str, u64> {
+        self.app.list_losses()
     }
 
     /// A channel must not be made twice: it would forget who is in it.
     fn open_channel(&self, login: &Login) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.insert(login.clone()) {
+        if self.lock_open().insert(login.clone()) {
             self.twitch.add_channel(login.as_str());
         }
     }
 
-    /// Returns when the bot has answered all that was said, and sits where it is wanted; or after a while.
-    pub(super) async fn settle(&self) {
+    fn lock_open(&self) -> MutexGuard<'_, HashSet<Login>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when the bot has answered all that was said, and sits where it is wanted; or, with false, after a while.
+    pub(super) async fn settle(&self) -> bool {
         let settled = async {
             // First the bot has read it, then it has done it, then Twitch has read what it sent.
             self.twitch.ping_and_wait().await;
             self.app.quiet().await;
             self.twitch.ping_and_wait().await;
         };
-        match timeout(SETTLE_WITHIN, settled).await {
-            Ok(()) => debug!(since_start = ?self.started_at.elapsed(), "quiet"),
-            Err(_) => warn!("the bot is busy for long; going on without waiting"),
+        let is_settled = timeout(SETTLE_WITHIN, settled).await.is_ok();
+        match is_settled {
+            true => debug!(since_start = ?self.started_at.elapsed(), "quiet"),
+            false => warn!("the bot is busy for long; going on without waiting"),
         }
+        is_settled
     }
 
     pub(super) async fn stop(self) -> anyhow::Result<()> {
@@ -209,13 +257,20 @@ async fn list_kept_channels(state_dir: &Path) -> anyhow::Result<Vec<Login>> {
     Ok(wanted.into_iter().map(|channel| channel.login).collect())
 }
 
-fn set_up_twitch(twitch: &FakeTwitch, open: &HashSet<Login>) -> anyhow::Result<()> {
+/// The channels of `open`, and those that have moderators, which are put into it.
+fn set_up_twitch(twitch: &FakeTwitch, open: &mut HashSet<Login>, moderators: &Moderators) -> anyhow::Result<()> {
     twitch.add_account(BOT, "1000", ACCESS_TOKEN);
-    for channel in open {
+    let appointed = moderators.list();
+    for channel in appointed.keys() {
+        open.insert(channel.parse()?);
+    }
+    for channel in &*open {
         twitch.add_channel(channel.as_str());
     }
-    for channel in CHANNELS {
-        twitch.set_roles(channel, BOT, &[fake_twitch::Role::Moderator])?;
+    for (channel, logins) in &appointed {
+        for login in logins {
+            twitch.set_roles(channel, login, &[fake_twitch::Role::Moderator])?;
+        }
     }
     Ok(())
 }

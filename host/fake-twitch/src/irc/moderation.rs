@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::line::{Line, Tags};
+use crate::irc::line::{Line, Tags};
 use crate::state::State;
 
 impl State {

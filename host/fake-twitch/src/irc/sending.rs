@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::delivery::Delivery;
-use crate::line::ClientLine;
-use crate::notice::Notice;
+use crate::irc::delivery::Delivery;
+use crate::irc::line::ClientLine;
+use crate::irc::notice::Notice;
 use crate::observed::Kind;
 use crate::rules::{Rule, Verdict};
 use crate::state::{Identity, SessionId, State};
@@ -40,6 +40,9 @@ impl State {
         let [target, text, ..] = line.params.as_slice() else { return };
         let name = target.strip_prefix('#').unwrap_or_default().to_ascii_lowercase();
         let from = self.world.chatter(&login);
+        if self.policy.has_any_channel {
+            self.world.open_channel(&name);
+        }
         let Some(channel) = self.world.find_channel(&name) else { return };
         let (roles, room_id) = (channel.roles_of(&from), channel.room_id.clone());
         let attempt = Attempt { id, from, roles, room_id, channel: &name, text, now };
@@ -62,6 +65,9 @@ impl State {
     /// Counts the message, and says what going over a limit brings.
     fn is_admitted(&mut self, attempt: &Attempt<'_>) -> bool {
         let Attempt { id, now, .. } = *attempt;
+        if !self.policy.has_limits {
+            return true;
+        }
         let record = self.record(&attempt.from.login);
         match record.admit_message(&attempt.room_id, attempt.roles.is_privileged(), now) {
             Verdict::Admitted => return true,
@@ -154,7 +160,7 @@ impl State {
         }
         let collapsed = text::collapse(text);
         let is_duplicate = self.record(&attempt.from.login).is_duplicate(&attempt.room_id, &collapsed, *now);
-        if is_duplicate && !roles.is_privileged() {
+        if is_duplicate && !roles.is_privileged() && self.policy.has_limits {
             self.note_violation(*id, Rule::Duplicate, *now);
             return Some(Notice::Duplicate);
         }

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::line::{Line, Tags};
+use crate::irc::line::{Line, Tags};
 use crate::observed::{Kind, Observed};
 use crate::state::{SessionId, State};
 use crate::text::emotes_tag;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::line::{Line, Tags};
+use crate::irc::line::{Line, Tags};
 
 const UNVERIFIED_EMAIL: &str = "This room requires a verified account to chat. Please verify your account at \
                                 https://www.twitch.tv/settings/security.";

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::line::{ClientLine, Line, Tags};
-use crate::notice::Notice;
+use crate::irc::line::{ClientLine, Line, Tags};
+use crate::irc::notice::Notice;
 use crate::rules::{self, Rule};
 use crate::state::{Identity, SessionId, State};
 use crate::world::{Barred, Channel, Chatter, prefix_of};
@@ -32,10 +32,15 @@ impl State {
 
     fn check_join(&mut self, id: SessionId, name: &str, now: Instant) -> Result<(), Refusal> {
         let identity = self.find_session(id).map(|session| session.identity.clone()).ok_or(Refusal::Silent)?;
+        let has_limits = self.policy.has_limits;
         if let Identity::Account(login) = &identity
+            && has_limits
             && !self.record(login).joins.admit(rules::JOINS, now)
         {
             return Err(Refusal::Broken(Rule::Joins));
+        }
+        if self.policy.has_any_channel {
+            self.world.open_channel(name);
         }
         let channel = self.world.find_channel(name).ok_or(Refusal::Silent)?;
         if channel.is_suspended {
@@ -46,7 +51,8 @@ impl State {
         if channel.find_barred(chatter, now) == Some(Barred::Banned) {
             return Err(Refusal::Told(Notice::Banned));
         }
-        let is_one_too_many = !channel.roles_of(chatter).moderates()
+        let is_one_too_many = has_limits
+            && !channel.roles_of(chatter).moderates()
             && !self.is_joined(login, name)
             && self.count_unmoderated(chatter) >= rules::CHANNELS;
         if is_one_too_many { Err(Refusal::Broken(Rule::Channels)) } else { Ok(()) }
@@ -72,8 +78,7 @@ impl State {
         let echo = Line::new(format!(":{} JOIN #{channel}", prefix_of(&login)));
         self.send(id, &echo);
         self.tell_others(id, channel, &echo);
-        self.send(id, &Line::new(format!(":{login}.tmi.twitch.tv 353 {login} = #{channel} :{login}")));
-        self.send(id, &Line::new(format!(":{login}.tmi.twitch.tv 366 {login} #{channel} :End of /NAMES list")));
+        self.send_names(id, channel);
         self.send_user_state(id, channel, None);
         if let Some(channel) = self.world.find_channel(channel) {
             let state = room_state(channel);
@@ -97,11 +102,6 @@ impl State {
         }
     }
 
-    fn tell_others(&mut self, id: SessionId, channel: &str, line: &Line) {
-        let others: Vec<_> = self.members(channel).into_iter().filter(|&other| other != id).collect();
-        self.send_all(&others, &line.clone().for_membership());
-    }
-
     /// `message_id` is that of the connection's own message, which is all the receipt it gets.
     pub(crate) fn send_user_state(&mut self, id: SessionId, channel: &str, message_id: Option<&str>) {
         let Some(Identity::Account(login)) = self.find_session(id).map(|session| session.identity.clone()) else {
@@ -120,7 +120,7 @@ impl State {
     }
 }
 
-fn channel_names(line: &ClientLine<'_>) -> Vec<String> {
+pub(super) fn channel_names(line: &ClientLine<'_>) -> Vec<String> {
     let names = line.params.first().copied().unwrap_or_default();
     names.split(',').filter_map(|name| name.strip_prefix('#')).map(str::to_ascii_lowercase).collect()
 }

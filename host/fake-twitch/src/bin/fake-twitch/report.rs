@@ -1,0 +1,40 @@
+//! What happens on the server, line by line on standard error.
+
+use std::io::{Write, stderr};
+
+use fake_twitch::{Kind, Observed, Violation};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+/// Until the server ends.
+pub(crate) async fn run(mut messages: Receiver<Observed>, mut violations: Receiver<Violation>, is_quiet: bool) {
+    loop {
+        let line = tokio::select! {
+            message = messages.recv() => match message {
+                Ok(message) if !is_quiet => show_message(&message),
+                Ok(_) => continue,
+                Err(RecvError::Lagged(missed)) => format!("({missed} messages are not shown)"),
+                Err(RecvError::Closed) => return,
+            },
+            violation = violations.recv() => match violation {
+                Ok(violation) => show_violation(&violation),
+                Err(RecvError::Lagged(missed)) => format!("({missed} broken rules are not shown)"),
+                Err(RecvError::Closed) => return,
+            },
+        };
+        // Nobody is left to hear that standard error is closed, and the server serves on.
+        writeln!(stderr(), "{line}").ok();
+    }
+}
+
+fn show_message(message: &Observed) -> String {
+    let action = if message.kind == Kind::Action { "/me " } else { "" };
+    // A client chooses the text, and a terminal would obey it.
+    let text: String = message.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!("#{} {}> {action}{text}", message.channel, message.from)
+}
+
+/// A connection that is not logged in has no name but `*`.
+fn show_violation(violation: &Violation) -> String {
+    format!("RULE BROKEN by {}: {}", violation.account, violation.rule)
+}

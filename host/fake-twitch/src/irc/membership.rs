@@ -1,0 +1,72 @@
+//! Who is in a room, for connections with the `membership` capability.
+
+use std::collections::BTreeSet;
+
+use crate::irc::joining::channel_names;
+use crate::irc::line::{ClientLine, Line};
+use crate::state::{SessionId, State};
+
+/// Connections in a room up to which everybody is listed, and told who comes and goes; a larger room lists its moderators
+/// (dev.twitch.tv/docs/irc/membership, as of 2018; the page in force does not say).
+const SMALL_ROOM: usize = 1_000;
+/// Bytes of logins in one line: with what stands before them it stays below the 512 of RFC 1459.
+const NAMES_LINE: usize = 400;
+
+impl State {
+    /// `NAMES #a,#b`
+    pub(crate) fn list_names(&mut self, id: SessionId, line: &ClientLine<'_>) {
+        for channel in channel_names(line) {
+            self.send_names(id, &channel);
+        }
+    }
+
+    /// 353 with the logins, in as many lines as they need, and 366.
+    pub(crate) fn send_names(&mut self, id: SessionId, channel: &str) {
+        let Some(session) = self.find_session(id) else { return };
+        let login = session.identity.login().to_owned();
+        let names = match session.capabilities.membership {
+            true => self.list_members(channel),
+            false if session.joined.contains(channel) => BTreeSet::from([login.clone()]),
+            false => BTreeSet::new(),
+        };
+        for names in fill_lines(&names) {
+            self.send(id, &Line::new(format!(":{login}.tmi.twitch.tv 353 {login} = #{channel} :{names}")));
+        }
+        self.send(id, &Line::new(format!(":{login}.tmi.twitch.tv 366 {login} #{channel} :End of /NAMES list")));
+    }
+
+    /// JOIN and PART of one connection to the others in the room.
+    pub(crate) fn tell_others(&mut self, id: SessionId, channel: &str, line: &Line) {
+        let mut others = self.members(channel);
+        if others.len() <= SMALL_ROOM {
+            others.retain(|&other| other != id);
+            self.send_all(&others, &line.clone().for_membership());
+        }
+    }
+
+    /// By login: several connections of one account are listed once.
+    fn list_members(&self, channel: &str) -> BTreeSet<String> {
+        let here = self.list_sessions().filter(|(_, session)| session.joined.contains(channel));
+        let mut logins: BTreeSet<String> = here.map(|(_, session)| session.identity.login().to_owned()).collect();
+        if self.members(channel).len() > SMALL_ROOM {
+            let room = self.world.find_channel(channel);
+            let moderates = |login: &String| {
+                let roles = room.zip(self.world.find_chatter(login)).map(|(room, chatter)| room.roles_of(chatter));
+                roles.is_some_and(|roles| roles.moderates())
+            };
+            logins.retain(moderates);
+        }
+        logins
+    }
+}
+
+fn fill_lines(names: &BTreeSet<String>) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for name in names {
+        match lines.last_mut().filter(|line| line.len() + 1 + name.len() <= NAMES_LINE) {
+            Some(line) => line.extend([" ", name]),
+            None => lines.push(name.clone()),
+        }
+    }
+    lines
+}
