@@ -47,6 +47,7 @@ mod quiet;
 pub mod secrets;
 pub mod status;
 mod tasks;
+mod trials;
 mod used_limits;
 mod wanted;
 mod withdrawals;
@@ -172,6 +173,7 @@ impl App {
         self.keeping.start("wanted channels", wanted::run_wanted(store, setup, changes, publish));
         let store = self.store.clone();
         self.keeping.start("store", async move { store.stopped().await });
+        self.keeping.start("trials", trials::run_trials(self.store.clone(), self.sandbox.clone()));
     }
 
     fn start_accounts<C: Credentials>(
@@ -244,6 +246,7 @@ impl App {
             dispatch: self.dispatch.clone(),
             setup: self.setup.clone(),
             sandbox: self.sandbox.clone(),
+            store: self.store.clone(),
             events_capacity: EVENTS,
         }
     }
@@ -257,7 +260,7 @@ impl App {
             telemetry: self.telemetry.clone(),
             sealer: self.sealer.clone(),
             clock: self.clock.clone(),
-            accounts: self.accounts.clone(),
+            observer: self.observer(),
             readings: self.readings(),
             stop: self.stop_serving.clone(),
         };

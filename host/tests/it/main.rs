@@ -13,3 +13,5 @@ mod process;
 mod serve;
 mod status;
 mod traces;
+#[cfg(target_os = "linux")]
+mod unwritable;
