@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{CommandError, spans};
+use crate::{Chatter, CommandError, spans};
 
 /// The words after a command, taken from the front.
 #[derive(Debug, Clone)]
@@ -62,13 +62,12 @@ fn missing(name: &str) -> CommandError {
     CommandError::usage([name, " is missing"].concat())
 }
 
-/// A chatter's word in quotation marks, cut where it is long.
-fn quote(word: &str) -> String {
+/// A chatter's word in quotation marks, cut where it is long. One that holds such a mark stands between others.
+pub fn quote(word: &str) -> String {
     const LONGEST: usize = 30;
-    match word.char_indices().nth(LONGEST) {
-        None => ["\"", word, "\""].concat(),
-        Some((end, _)) => ["\"", &word[..end], "...\""].concat(),
-    }
+    let (shown, more) = word.char_indices().nth(LONGEST).map_or((word, ""), |(end, _)| (&word[..end], "..."));
+    let mark = if shown.contains('"') { "'" } else { "\"" };
+    [mark, shown, more, mark].concat()
 }
 
 /// What one word of a command can mean.
@@ -150,30 +149,37 @@ impl fmt::Display for Amount {
     }
 }
 
-/// A chatter as somebody else names them: "@Bob", "bob". Kept as the login, in lower case and without the "@".
+/// A chatter as somebody else names them: "@Bob", "bob", "@アリス". A login is kept in lower case, a display name in other
+/// letters as it was typed, both without the "@".
 ///
-/// Only the spelling is checked; whether there is such a chatter, the capabilities say.
+/// Only the spelling is checked; whether there is such a chatter, the capabilities say. They find a chatter by a display
+/// name too, where one alone bears it in the channel; where several do, the host answers the chatter with their logins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention(String);
 
 impl Mention {
-    /// The login.
+    /// The login, or the display name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is this chatter's login, or their display name.
+    pub fn means(&self, chatter: &Chatter) -> bool {
+        self.0 == chatter.login || self.0 == chatter.display_name
     }
 }
 
 impl Argument for Mention {
     const EXPECTED: &'static str = "a name like @bob";
 
-    /// A Twitch login has at most 25 letters, digits and underscores.
+    /// A Twitch login has at most 25 letters, digits and underscores; a display name may have letters beyond ASCII.
     fn parse(word: &str) -> Option<Self> {
-        let login = word.strip_prefix('@').unwrap_or(word);
+        let name = word.strip_prefix('@').unwrap_or(word);
         // Clients that complete a name may put a comma after it.
-        let login = login.strip_suffix(',').unwrap_or(login);
-        let is_login =
-            (1..=25).contains(&login.len()) && login.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        is_login.then(|| Self(login.to_ascii_lowercase()))
+        let name = name.strip_suffix(',').unwrap_or(name);
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii();
+        let is_name = (1..=25).contains(&name.chars().count()) && name.chars().all(is_part);
+        is_name.then(|| Self(name.to_ascii_lowercase()))
     }
 }
 
@@ -216,6 +222,13 @@ mod tests {
     }
 
     #[test]
+    fn a_word_with_a_quotation_mark_is_told_between_others() {
+        let said = "it should be a name like @bob, not '\"alice'";
+        assert_eq!(refusal::<Mention>("\"alice"), CommandError::usage(said));
+        assert_eq!(refusal::<u64>("5\""), CommandError::usage("it should be a whole number, not '5\"'"));
+    }
+
+    #[test]
     fn a_word_too_many_is_refused() {
         let words = words("one two");
         let mut arguments = Arguments::new(&words);
@@ -242,11 +255,14 @@ mod tests {
     }
 
     #[test]
-    fn a_mention_is_a_login() {
+    fn a_mention_is_a_login_or_a_display_name() {
         for (text, login) in [("@Bob", "bob"), ("bob_2", "bob_2"), ("@bob,", "bob"), ("bob,", "bob")] {
             assert_eq!(Mention::parse(text).unwrap().as_str(), login);
         }
-        for bad in ["", "@", ",", "b b", "@@bob", "böb", "id:1", &"b".repeat(26)] {
+        for (text, name) in [("@アリス", "アリス"), ("аня,", "аня"), ("@Böb", "böb")] {
+            assert_eq!(Mention::parse(text).unwrap().as_str(), name);
+        }
+        for bad in ["", "@", ",", "b b", "@@bob", "@b.b", "ア/", "id:1", &"b".repeat(26), &"ア".repeat(26)] {
             assert_eq!(Mention::parse(bad), None, "{bad}");
         }
     }

@@ -1,6 +1,7 @@
 //! Capability `chatters`: who has been seen in this channel.
 //!
-//! The creator of a channel grants it. A chatter is named by login, or by [`crate::Chatter::reference`]. Remember chatters by
+//! The creator of a channel grants it. A chatter is named by login, by a display name that one chatter alone bears, or by
+//! [`crate::Chatter::reference`]. Remember chatters by
 //! their id: a login changes hands.
 //!
 //! ```no_run

@@ -48,6 +48,7 @@ mod quiet;
 pub mod secrets;
 pub mod status;
 mod tasks;
+mod trials;
 mod used_limits;
 mod wanted;
 mod watching;
@@ -174,6 +175,7 @@ impl App {
         self.keeping.start("wanted channels", wanted::run_wanted(store, setup, changes, publish));
         let store = self.store.clone();
         self.keeping.start("store", async move { store.stopped().await });
+        self.keeping.start("trials", trials::run_trials(self.store.clone(), self.sandbox.clone()));
     }
 
     fn start_accounts<C: Credentials>(
@@ -246,6 +248,7 @@ impl App {
             dispatch: self.dispatch.clone(),
             setup: self.setup.clone(),
             sandbox: self.sandbox.clone(),
+            store: self.store.clone(),
             events_capacity: EVENTS,
         }
     }
@@ -259,7 +262,7 @@ impl App {
             telemetry: self.telemetry.clone(),
             sealer: self.sealer.clone(),
             clock: self.clock.clone(),
-            accounts: self.accounts.clone(),
+            observer: self.observer(),
             readings: self.readings(),
             stop: self.stop_serving.clone(),
         };

@@ -21,5 +21,6 @@ pub mod report;
 pub mod role;
 pub mod tally;
 pub mod trace;
+pub mod trouble;
 pub mod used_limits;
 pub mod version;

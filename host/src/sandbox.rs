@@ -59,7 +59,7 @@ use crate::store::components::Components;
 use compiler::CompilerProgram;
 use invoke::Invoker;
 use lanes::Lanes;
-use registry::{Registry, RegistryCounts};
+use registry::{Registry, RegistryCounts, UnloadableModule};
 use threads::GuestThreads;
 use world::World;
 
@@ -200,6 +200,16 @@ impl Sandbox {
             let unfinished = InvokeError::Host(unfinished(&error));
             Invoked { answer: Err(unfinished), usage: Usage::default() }
         })
+    }
+
+    /// Modules that could not be loaded when they were called last.
+    pub fn list_unloadable(&self) -> Vec<UnloadableModule> {
+        self.invoker.registry.list_unloadable()
+    }
+
+    /// Why the last compiled module was not kept; nothing once one was.
+    pub fn artefact_trouble(&self) -> Option<Arc<str>> {
+        self.invoker.registry.artefact_trouble()
     }
 
     /// How many calls run in each size class that is in use.

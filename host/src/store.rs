@@ -40,6 +40,7 @@ mod writer;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use rusqlite::ErrorCode;
 use tokio::sync::watch;
 
 use self::audit::AuditKept;
@@ -75,13 +76,37 @@ pub enum StoreError {
     #[error("rolled back together with another change")]
     RolledBack,
     /// Not positive, finer than the currency, or more than an account can hold.
-    #[error("an amount that the ledger cannot hold")]
+    #[error("that is an amount which no account here can hold")]
     Amount,
     #[error("no such channel")]
     UnknownChannel,
     /// The writer has stopped: the host shuts down, or the writer broke.
     #[error("the store is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// What is wrong with the machine or the file: no change, whatever it is, can be kept until that is mended.
+    fn find_machine_fault(&self) -> Option<&rusqlite::Error> {
+        let StoreError::Database(error) = self else { return None };
+        let is_machines = error.sqlite_error_code().is_some_and(|code| {
+            matches!(
+                code,
+                ErrorCode::DiskFull
+                    | ErrorCode::SystemIoFailure
+                    | ErrorCode::ReadOnly
+                    | ErrorCode::CannotOpen
+                    | ErrorCode::PermissionDenied
+                    | ErrorCode::OutOfMemory
+                    | ErrorCode::DatabaseBusy
+                    | ErrorCode::DatabaseLocked
+                    | ErrorCode::DatabaseCorrupt
+                    | ErrorCode::NotADatabase
+                    | ErrorCode::FileLockingProtocolFailed
+            )
+        });
+        is_machines.then_some(error)
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {

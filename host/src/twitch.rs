@@ -18,6 +18,7 @@
 pub mod account;
 mod batch;
 mod command;
+mod complaint;
 mod connection;
 pub mod counts;
 mod event;

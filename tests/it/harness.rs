@@ -220,8 +220,9 @@ impl House {
     }
 
     async fn save_seen(&self, channel: ChannelId, name: &str) {
+        let (name, shown) = name.split_once(' ').unwrap_or((name, name));
         let login = login(name);
-        let chatter = KnownChatter { id: chatter_id(&login), display_name: login.as_str().into(), login };
+        let chatter = KnownChatter { id: chatter_id(&login), display_name: shown.into(), login };
         self.store.save_seen(channel, vec![chatter], self.clock.now().wall).await.expect("the store is open");
     }
 
@@ -262,7 +263,7 @@ impl Drop for House {
 ///
 /// Keys of a channel's first line, all optional: `enabled: balance, echo` (also the tests' guests), `uploaded: counter`
 /// (a guest without grants), `configured: traps` (the operator's own, on everywhere), `prefix: ?`, `bot: robot` (`absent`: the bot is not there yet), `balances: alice 5, bob 7`,
-/// `seen: bob`, `provider: down` or `rich`, `time: 12:00:00`, and for the host `join: open`, `room: 2` and `fuse: restores`.
+/// `seen: bob, arisu アリス` (with a display name), `provider: down` or `rich`, `time: 12:00:00`, and for the host `join: open`, `room: 2` and `fuse: restores`.
 pub(crate) async fn check(text: &str) {
     let transcript = Transcript::parse(text).unwrap_or_else(|error| panic!("{error} of\n{text}"));
     let mut headers: Vec<&ChannelHeader> = Vec::new();

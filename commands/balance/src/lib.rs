@@ -20,7 +20,7 @@ impl Module for BalanceModule {
         let mut arguments = invocation.arguments();
         let other: Option<Mention> = arguments.optional("chatter")?;
         arguments.end()?;
-        let other = other.filter(|mention| mention.as_str() != invocation.chatter.login);
+        let other = other.filter(|mention| !mention.means(&invocation.chatter));
         let found = match &other {
             Some(mention) => balances::find(mention.as_str()),
             None => balances::find(&invocation.chatter.reference()),

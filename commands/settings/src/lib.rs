@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use twitchy_sdk::arguments::quote;
 use twitchy_sdk::lists::join_within;
 use twitchy_sdk::settings::{self, ModuleState, Setting, SettingsError};
 use twitchy_sdk::spans::show_span;
@@ -14,7 +15,7 @@ pub struct SettingsModule;
 impl Module for SettingsModule {
     fn info() -> ModuleInfo {
         let command = CommandInfo::new("settings", "shows and changes how I am set up here")
-            .usage("[prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]")
+            .usage("[prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m | mute off]")
             .role(Role::Moderator);
         let moderators = SettingInfo::boolean("moderators", false, "whether moderators may change settings");
         ModuleInfo::new("settings", env!("CARGO_PKG_VERSION"), "shows and changes a channel's set-up")
@@ -74,7 +75,7 @@ fn parse_request(mut arguments: Arguments) -> Result<Request, CommandError> {
             Silence::Off => Change::Unmute,
             Silence::For(span) => Change::Mute { span },
         }),
-        other => return Err(CommandError::usage(["I don't know \"", &cut(other), "\""].concat())),
+        other => return Err(CommandError::usage(["I don't know ", &quote(other)].concat())),
     };
     arguments.end()?;
     Ok(request)
@@ -182,10 +183,6 @@ fn explain(error: SettingsError, prefix: &str) -> CommandError {
     }
 }
 
-fn cut(word: &str) -> String {
-    word.chars().take(30).collect()
-}
-
 /// A value in a list of values.
 fn cut_value(value: &str) -> String {
     match value.char_indices().nth(60) {
@@ -231,6 +228,7 @@ mod tests {
     fn a_wrong_request_is_explained() {
         for (text, said) in [
             ("foo", "I don't know \"foo\""),
+            ("\"foo", "I don't know '\"foo'"),
             ("enable", "MODULE is missing"),
             ("set balance a", "VALUE is missing"),
             ("enable balance now", "I don't know what to do with \"now\""),

@@ -307,8 +307,10 @@ impl World {
         self.access_tokens.contains_key(login)
     }
 
-    pub(crate) fn is_access_token(&self, login: &str, access_token: &str) -> bool {
-        self.access_tokens.get(login).is_some_and(|held| held == access_token)
+    /// The login of the account that the token is for. Where a test gave several accounts one token, the nick decides.
+    pub(crate) fn find_token_owner(&self, access_token: &str, nick: &str) -> Option<String> {
+        let owners = || self.access_tokens.iter().filter(|(_, held)| *held == access_token).map(|(login, _)| login);
+        owners().find(|login| *login == nick).or_else(|| owners().min()).cloned()
     }
 
     /// Makes a chatter for somebody who logs in, unless there is one. False for what is no login, and where there are too

@@ -27,9 +27,23 @@ impl Credentials for ConfiguredTokens {
             .sources
             .get(account)
             .ok_or_else(|| FetchTokenError::Missing("this account is not configured".to_owned()))?;
-        load_access_token(source).map_err(|error| match error {
-            LoadTokenError::NotSet(_) => FetchTokenError::Missing(error.to_string()),
-            LoadTokenError::Read { .. } | LoadTokenError::NoToken => FetchTokenError::Unavailable(error.to_string()),
+        load_access_token(source).map_err(|error| {
+            let told = format!("{error}; {}", self.describe_renewal(account));
+            match error {
+                LoadTokenError::NotSet(_) => FetchTokenError::Missing(told),
+                LoadTokenError::Read { .. } | LoadTokenError::NoToken => FetchTokenError::Unavailable(told),
+            }
         })
+    }
+
+    /// A process cannot be given another environment; a file is read again every few minutes while its token is of no use.
+    fn describe_renewal(&self, account: &Login) -> String {
+        match self.sources.get(account) {
+            Some(TokenSource::Environment(variable)) => format!("put a token into {variable} and restart twitchy"),
+            Some(TokenSource::File(path)) => {
+                format!("write a token to {}: twitchy looks there again within five minutes", path.display())
+            }
+            None => "name this account in the configuration".to_owned(),
+        }
     }
 }

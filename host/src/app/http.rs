@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::status::Observer;
 use crate::chat::dispatch::Dispatch;
 use crate::config::HttpConfig;
-use crate::domain::id::Login;
 use crate::domain::ports::Clock;
 use crate::http::entropy::SystemEntropy;
 use crate::http::health::Readiness;
@@ -20,7 +19,6 @@ use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::telemetry::reading::Readings;
-use crate::twitch::account::{AccountState, Phase};
 use crate::vault::Sealer;
 
 /// Listens, where there is to be an API.
@@ -44,13 +42,13 @@ pub(super) struct Surroundings {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) sealer: Arc<Sealer>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) accounts: Vec<(Login, watch::Receiver<AccountState>)>,
+    pub(super) observer: Observer,
     pub(super) readings: Readings,
     pub(super) stop: CancellationToken,
 }
 
 pub(super) fn join_api(config: HttpConfig, surroundings: Surroundings) -> Arc<Api> {
-    let Surroundings { store, setup, sandbox, dispatch, telemetry, sealer, clock, accounts, readings, stop } =
+    let Surroundings { store, setup, sandbox, dispatch, telemetry, sealer, clock, observer, readings, stop } =
         surroundings;
     Api::new(Parts {
         store,
@@ -61,28 +59,19 @@ pub(super) fn join_api(config: HttpConfig, surroundings: Surroundings) -> Arc<Ap
         sealer,
         clock,
         config,
-        readiness: Box::new(Connections(accounts)),
+        readiness: Box::new(Health(observer)),
         entropy: Box::new(SystemEntropy),
         readings,
         stop,
     })
 }
 
-/// Ready is who is connected.
-struct Connections(Vec<(Login, watch::Receiver<AccountState>)>);
+/// Ready is a host without a problem that keeps it from its work.
+struct Health(Observer);
 
-impl Readiness for Connections {
+impl Readiness for Health {
     fn list_unready(&self) -> Vec<(String, String)> {
-        let unready = self.0.iter().filter_map(|(login, state)| {
-            let detail = match state.borrow().phase {
-                Phase::Online => return None,
-                Phase::Connecting => "It is connecting to Twitch.",
-                Phase::NoToken => "It has no token.",
-                Phase::Refused => "Twitch refuses its token.",
-                Phase::Stopped => "It has stopped.",
-            };
-            Some((format!("account {login}"), detail.to_owned()))
-        });
-        unready.collect()
+        let problems = self.0.observe().list_problems().into_iter();
+        problems.filter_map(|problem| Some((problem.subject, problem.unready?))).collect()
     }
 }

@@ -17,10 +17,13 @@ use crate::domain::id::Login;
 use crate::domain::manifest::Manifest;
 use crate::domain::message::JoinFailure;
 use crate::sandbox::Sandbox;
+use crate::sandbox::registry::UnloadableModule;
 use crate::setup::Setup;
+use crate::store::Store;
 use crate::twitch::account::{AccountState, Phase};
 
 pub(super) mod line;
+pub mod problems;
 mod readings;
 mod seconds;
 pub mod socket;
@@ -34,6 +37,8 @@ pub struct Status {
     pub accounts: Vec<AccountStatus>,
     pub queues: QueueStatus,
     pub modules: Vec<ModuleStatus>,
+    pub unloadable: Vec<UnloadableStatus>,
+    pub storage: StorageStatus,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +51,9 @@ pub struct AccountStatus {
     /// Why the phase is not a better one.
     pub trouble: Option<String>,
     pub channels: ChannelsStatus,
+    /// No channel is joined for so long, because of Twitch's limit on joins. Zero where none waits for that.
+    #[serde(rename = "joins_held_seconds", with = "seconds")]
+    pub joins_held_for: Duration,
     pub replies_waiting: usize,
     /// Nothing is sent for so long, because Twitch said that the account sends too much. Zero where it may send.
     #[serde(rename = "held_seconds", with = "seconds")]
@@ -99,6 +107,24 @@ pub struct ModuleStatus {
     pub faults: u64,
 }
 
+/// A module that could not be loaded when it was called last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UnloadableStatus {
+    pub name: String,
+    pub version: String,
+    pub reason: String,
+}
+
+/// Why the last thing of each kind could not be kept on the disk; null once one could.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StorageStatus {
+    /// Changes.
+    pub database: Option<String>,
+    /// What was uploaded.
+    pub components: Option<String>,
+    pub artefacts: Option<String>,
+}
+
 /// How long something took, so often; quantiles are exact to a factor of two.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SpanStatus {
@@ -131,6 +157,7 @@ pub(super) struct Observer {
     pub(super) dispatch: Arc<Dispatch>,
     pub(super) setup: Arc<Setup>,
     pub(super) sandbox: Arc<Sandbox>,
+    pub(super) store: Arc<Store>,
     pub(super) events_capacity: usize,
 }
 
@@ -142,6 +169,8 @@ impl Observer {
             accounts: self.accounts.iter().map(|(login, state)| AccountStatus::of(login, &state.borrow())).collect(),
             queues: self.observe_queues(),
             modules: self.observe_modules(),
+            unloadable: self.observe_unloadable(),
+            storage: self.observe_storage(),
         }
     }
 
@@ -170,17 +199,24 @@ impl Observer {
         };
         self.setup.list_manifests().into_iter().map(module).collect()
     }
-}
 
-impl Status {
-    /// What is not as it should be, for people to read. A channel that the account cannot sit in by Twitch's word is none
-    /// of it.
-    pub fn list_problems(&self) -> Vec<String> {
-        let told = |account: &AccountStatus| {
-            let problems = account.list_problems().into_iter();
-            problems.map(|problem| format!("account {}: {problem}", account.login)).collect::<Vec<_>>()
-        };
-        self.accounts.iter().flat_map(told).collect()
+    fn observe_unloadable(&self) -> Vec<UnloadableStatus> {
+        let unloadable = self.sandbox.list_unloadable().into_iter();
+        let status = unloadable.map(|UnloadableModule { manifest, reason }| UnloadableStatus {
+            name: manifest.name.to_string(),
+            version: manifest.version.to_string(),
+            reason: reason.as_ref().to_owned(),
+        });
+        status.collect()
+    }
+
+    fn observe_storage(&self) -> StorageStatus {
+        let owned = |reason: Option<Arc<str>>| reason.as_deref().map(str::to_owned);
+        StorageStatus {
+            database: owned(self.store.write_trouble()),
+            components: owned(self.sandbox.components().save_trouble()),
+            artefacts: owned(self.sandbox.artefact_trouble()),
+        }
     }
 }
 
@@ -193,22 +229,13 @@ impl AccountStatus {
             phase_for: state.phase_since.map(|since| since.elapsed()).unwrap_or_default(),
             trouble: state.trouble.as_deref().map(str::to_owned),
             channels: ChannelsStatus::of(state),
+            joins_held_for: span_until(state.joins_held_until),
             replies_waiting: state.waiting,
-            held_for: state.held_until.map(|until| until.duration_since(Instant::now())).unwrap_or_default(),
+            held_for: span_until(state.held_until),
             dropped: dropped.collect(),
             waits: SpanStatus::of(&state.waits),
             deliveries: SpanStatus::of(&state.deliveries),
         }
-    }
-
-    fn list_problems(&self) -> Vec<String> {
-        if self.phase != Phase::Online {
-            return vec![self.describe_phase()];
-        }
-        let ChannelsStatus { pending, without_place, .. } = self.channels;
-        let pending = (pending > 0).then(|| format!("still joining {}", line::channels(pending)));
-        let without_place = (without_place > 0).then(|| format!("no place for {}", line::channels(without_place)));
-        [pending, without_place, self.describe_hold()].into_iter().flatten().collect()
     }
 }
 
@@ -241,6 +268,10 @@ impl SpanStatus {
             max: spans.longest(),
         }
     }
+}
+
+fn span_until(moment: Option<Instant>) -> Duration {
+    moment.map(|moment| moment.saturating_duration_since(Instant::now())).unwrap_or_default()
 }
 
 pub(super) fn describe_failure(reason: JoinFailure) -> &'static str {

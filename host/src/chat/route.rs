@@ -1,6 +1,6 @@
 //! From a text to the command word and its arguments. Pure.
 
-use crate::domain::calling::find_call;
+use crate::domain::calling::{find_call, skip_filler, skip_marks, trim_filler};
 use crate::domain::id::Login;
 use crate::domain::prefix::Prefix;
 
@@ -24,41 +24,66 @@ pub fn route(text: &str, prefix: &Prefix, bot: &Login, is_reply: bool) -> Option
 
 /// A call of `word` with what stands after it.
 pub fn route_rest(word: &str, rest: &str) -> Routed {
-    let text = rest.trim_start();
-    Routed { word: word.to_lowercase().into(), arguments: split_arguments(text), text: text.into() }
+    let text = skip_filler(rest);
+    Routed { word: trim_filler(word).to_lowercase().into(), arguments: split_arguments(text), text: text.into() }
 }
 
 /// As a chatter would type these arguments: in quotes where they would fall apart without.
 pub fn join_arguments(arguments: &[String]) -> String {
-    let typed = arguments.iter().map(|argument| {
-        let needs_quotes = argument.is_empty() || argument.contains(char::is_whitespace);
-        if needs_quotes { format!("\"{argument}\"") } else { argument.clone() }
-    });
-    typed.collect::<Vec<_>>().join(" ")
+    let quote = |argument: &String| if needs_quotes(argument) { format!("\"{argument}\"") } else { argument.clone() };
+    arguments.iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
-/// Splits at white space, but not within `"..."`: a quote opens where an argument starts, and the quote that closes it
-/// stands where an argument ends. Any other quote is a character as good as an apostrophe.
+/// Whether an argument would fall apart without quotes, or lose its beginning or its end.
+fn needs_quotes(argument: &str) -> bool {
+    let is_whole = skip_filler(argument) == argument && trim_filler(argument) == argument;
+    let begins_quote = argument.chars().next().and_then(find_closing).is_some();
+    argument.is_empty() || argument.contains(char::is_whitespace) || !is_whole || begins_quote
+}
+
+/// Splits at white space, but not within quotes: a quote opens where an argument starts, and the quote that closes it
+/// stands where an argument ends. Any other quote is a character as good as an apostrophe. Invisible marks around an
+/// argument are no part of it, unless they are quoted.
 fn split_arguments(text: &str) -> Vec<String> {
     let mut arguments = Vec::new();
-    let mut rest = text.trim_start();
+    let mut rest = skip_filler(text);
     while !rest.is_empty() {
-        let (argument, after) = match split_quoted(rest) {
-            Some(split) => split,
-            None => rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len())),
-        };
+        let (argument, after) = split_quoted(rest).unwrap_or_else(|| {
+            let (word, after) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
+            (trim_filler(word), after)
+        });
         arguments.push(argument.into());
-        rest = after.trim_start();
+        rest = skip_filler(after);
     }
     arguments
 }
 
 /// The text between a leading quote and its closing one, and what follows.
 fn split_quoted(text: &str) -> Option<(&str, &str)> {
-    let quoted = text.strip_prefix('"')?;
-    quoted.match_indices('"').find_map(|(end, _)| {
-        let after = &quoted[end + 1..];
+    let opening = text.chars().next()?;
+    let closing = find_closing(opening)?;
+    let quoted = &text[opening.len_utf8()..];
+    quoted.match_indices(closing).find_map(|(end, quote)| {
+        let after = skip_marks(&quoted[end + quote.len()..]);
         (after.is_empty() || after.starts_with(char::is_whitespace)).then(|| (&quoted[..end], after))
+    })
+}
+
+/// The quotes that close what `opening` opens: the straight one, and what keyboards and languages make of it (Unicode's
+/// Standard, chapter 6.2, "Language-based usage of quotation marks").
+fn find_closing(opening: char) -> Option<&'static [char]> {
+    Some(match opening {
+        '"' => &['"'],
+        // English, and what closes it in German; in Swedish one mark is both.
+        '\u{201C}' | '\u{201D}' => &['\u{201C}', '\u{201D}'],
+        // Polish, and German.
+        '\u{201E}' => &['\u{201D}', '\u{201C}'],
+        '«' => &['»'],
+        '»' => &['«', '»'],
+        '「' => &['」'],
+        '『' => &['』'],
+        '\u{FF02}' => &['\u{FF02}'],
+        _ => return None,
     })
 }
 
@@ -67,7 +92,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::calling::trim_filler;
 
     fn bot() -> Login {
         "twitchy".parse().unwrap()
@@ -176,11 +200,58 @@ mod tests {
         }
     }
 
-    /// As a chatter would type it: in quotes where it would fall apart, or lose its end, without them.
+    #[test]
+    fn quotes_as_keyboards_type_them_are_quotes() {
+        for typed in ["“b c”", "„b c“", "„b c”", "”b c”", "«b c»", "»b c«", "「b c」", "『b c』", "＂b c＂", "“b c“"]
+        {
+            check(&format!("!echo-args a {typed} d"), routed("echo-args", &["a", "b c", "d"], &format!("a {typed} d")));
+            let rest = format!("prefix {}", typed.replace("b c", "?"));
+            check(&format!("!settings {rest}"), routed("settings", &["prefix", "?"], &rest));
+        }
+        // One alone, or in a word, is a character like any other.
+        for (typed, arguments) in [
+            ("a “b c", &["a", "“b", "c"][..]),
+            ("prefix «", &["prefix", "«"]),
+            ("5” tall”", &["5”", "tall”"]),
+            ("it’s ‘so’", &["it’s", "‘so’"]),
+            ("“say “no” now” x", &["say “no", "now”", "x"]),
+        ] {
+            check(&format!("!say {typed}"), routed("say", arguments, typed));
+        }
+    }
+
+    #[test]
+    fn invisible_marks_around_a_word_are_no_part_of_it() {
+        for mark in ["\u{200E}", "\u{200F}", "\u{200B}", "\u{FEFF}", "\u{2068}", "\u{202B}", "\u{2060}", "\u{061C}"] {
+            for text in [
+                format!("{mark}!balance"),
+                format!("!{mark}balance"),
+                format!("!balance{mark}"),
+                format!(" {mark} !balance"),
+            ] {
+                check(&text, routed("balance", &[], ""));
+            }
+            for text in [
+                format!("@twitchy {mark}balance"),
+                format!("{mark}@twitchy{mark} balance"),
+                format!("@{mark}twitchy, {mark}!balance"),
+            ] {
+                check(&text, routed("balance", &[], ""));
+            }
+            let arguments = |text: &str| route_under("!", text, false).unwrap().arguments;
+            assert_eq!(arguments(&format!("!balance {mark}@bob")), ["@bob"]);
+            assert_eq!(arguments(&format!("!give{mark} {mark}@bob{mark} {mark}5 x")), ["@bob", "5", "x"]);
+            assert_eq!(arguments(&format!("!say {mark}“a b”{mark} c")), ["a b", "c"]);
+            // Inside it stays: it may be what the chatter means.
+            assert_eq!(arguments(&format!("!say a{mark}b \"{mark}c\"")), [format!("a{mark}b"), format!("{mark}c")]);
+            check_reply(&format!("@alice {mark}!balance"), routed("balance", &[], ""));
+            check(&format!("!{mark} balance"), None);
+            check(&format!("bal{mark}!balance"), None);
+        }
+    }
+
     fn render_argument(argument: &str) -> String {
-        let needs_quotes =
-            argument.is_empty() || argument.contains(char::is_whitespace) || trim_filler(argument) != argument;
-        if needs_quotes { format!("\"{argument}\"") } else { argument.into() }
+        if needs_quotes(argument) { format!("\"{argument}\"") } else { argument.into() }
     }
 
     proptest! {

@@ -35,6 +35,11 @@ impl Amount {
         i64::try_from(scaled.trunc().mantissa() / 10_i128.pow(scaled.trunc().scale())).ok()
     }
 
+    /// The same for a sum of many; what a decimal cannot hold becomes the greatest that it can.
+    pub fn from_wide_units(units: i128, decimals: u8) -> Amount {
+        Amount(Decimal::try_from_i128_with_scale(units, decimals.into()).unwrap_or(Decimal::MAX).normalize())
+    }
+
     /// The inverse of [`Amount::units`].
     pub fn from_units(units: i64, decimals: u8) -> Amount {
         Amount(Decimal::new(units, decimals.into()).normalize())
@@ -92,6 +97,14 @@ mod tests {
         assert_eq!(amount("2.50").units(1), Some(25));
         assert_eq!(amount("2.55").units(1), None);
         assert_eq!(amount("9223372036854775808").units(0), None);
+    }
+
+    #[test]
+    fn a_sum_may_be_more_than_an_account_holds() {
+        let sum = 4 * i128::from(i64::MAX);
+        assert_eq!(Amount::from_wide_units(sum, 2).to_string(), "368934881474191032.28");
+        assert_eq!(Amount::from_wide_units(i128::MAX, 0), Amount(Decimal::MAX));
+        assert_eq!(Amount::from_wide_units(250, 2), Amount::from_units(250, 2));
     }
 
     proptest! {

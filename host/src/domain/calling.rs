@@ -11,13 +11,14 @@ pub struct Calling {
     pub bot: Login,
 }
 
-/// The call in `text`: the command's word and what follows it, without filler at the end; never empty.
+/// The call in `text`: the command's word and what follows it, without filler at the end; never empty. Invisible marks
+/// before the prefix, the mention and the word are passed over: dictation and right-to-left keyboards put them there.
 ///
 /// `!word ...` under the channel's prefix, or `@bot word ...` under any. The word follows the prefix at once: `! no way`
 /// is talk. After a mention there is a space, a comma or a colon, and the prefix may be typed too. In a threaded reply
 /// (`is_reply`) clients put `@someone ` before what was typed, and so the text after it may be the call.
 pub fn find_call<'a>(text: &'a str, prefix: &Prefix, bot: &Login, is_reply: bool) -> Option<&'a str> {
-    let text = text.trim_start();
+    let text = skip_filler(text);
     // Nearly all talk ends here.
     if !text.starts_with('@') && !text.starts_with(prefix.as_str()) {
         return None;
@@ -37,22 +38,34 @@ fn strip_calling<'a>(text: &'a str, prefix: &Prefix, bot: &Login) -> Option<&'a 
             call.strip_prefix(prefix.as_str()).unwrap_or(call)
         }
     };
+    let call = skip_marks(call);
     (!call.is_empty() && !call.starts_with(char::is_whitespace)).then_some(call)
 }
 
 /// What follows `@bot` and the space, comma or colon that ends the mention.
 fn strip_mention<'a>(text: &'a str, bot: &Login) -> Option<&'a str> {
-    let mention = text.strip_prefix('@')?;
+    let mention = skip_marks(text.strip_prefix('@')?);
     let (name, rest) = mention.split_at_checked(bot.as_str().len())?;
+    let rest = skip_marks(rest);
     let ends_mention = |c: char| c.is_whitespace() || matches!(c, ',' | ':');
     let is_mention = name.eq_ignore_ascii_case(bot.as_str()) && rest.starts_with(ends_mention);
-    is_mention.then(|| rest.strip_prefix([',', ':']).unwrap_or(rest).trim_start())
+    is_mention.then(|| skip_filler(rest.strip_prefix([',', ':']).unwrap_or(rest)))
 }
 
 /// What follows a leading mention of anybody.
 fn skip_mention(text: &str) -> Option<&str> {
     let (_, rest) = text.strip_prefix('@')?.split_once(char::is_whitespace)?;
-    Some(rest.trim_start())
+    Some(skip_filler(rest))
+}
+
+/// What follows the white space and the invisible marks at the start.
+pub fn skip_filler(text: &str) -> &str {
+    text.trim_start_matches(|c: char| c.is_whitespace() || is_invisible(c))
+}
+
+/// What follows the invisible marks at the start.
+pub fn skip_marks(text: &str) -> &str {
+    text.trim_start_matches(is_invisible)
 }
 
 /// Clients append invisible characters, so that Twitch does not take a text for a repetition of the last one.

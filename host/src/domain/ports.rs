@@ -63,6 +63,9 @@ pub trait Credentials: Send + Sync + 'static {
         &self,
         account: &Login,
     ) -> impl Future<Output = Result<secrecy::SecretString, FetchTokenError>> + Send;
+
+    /// How a new token is handed over, as the operator is told: `write a new one to /etc/twitchy/token`.
+    fn describe_renewal(&self, account: &Login) -> String;
 }
 
 /// What calls the bot, by channel.

@@ -40,7 +40,7 @@ pub(super) async fn tell_health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Whether the host can work: its database answers, and its accounts are connected to Twitch.
+/// Whether the host can work: its database answers and takes changes, its modules can be loaded, and its accounts are connected to Twitch.
 #[utoipa::path(
     get,
     path = "/readyz",

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -18,6 +18,7 @@ use wasmtime::component::Component;
 
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::SizeClass;
+use crate::domain::trouble::Trouble;
 use crate::store::files::{Durability, UNFINISHED, create_private_folder, private_options, write_whole};
 
 const KEY_FILE: &str = "artefact.key";
@@ -37,6 +38,7 @@ pub(super) struct ArtefactCache {
     /// What is in the folder: at most so much. A look at each file for each that is written would add up. Locked by who
     /// writes: of what is half written, nothing is cleared away.
     taken: Mutex<Room>,
+    trouble: Trouble,
 }
 
 /// Room on the disk.
@@ -74,7 +76,7 @@ impl ArtefactCache {
         let key = load_or_make_key(&folder.join(KEY_FILE))?;
         let limit = Room { files: MOST_FILES, bytes: most_bytes };
         let taken = Mutex::new(remove_oldest(folder, limit, None)?);
-        Ok(ArtefactCache { folder: folder.to_owned(), key, limit, taken })
+        Ok(ArtefactCache { folder: folder.to_owned(), key, limit, taken, trouble: Trouble::default() })
     }
 
     /// The compiled module, where a file of ours has it.
@@ -95,9 +97,14 @@ impl ArtefactCache {
     /// Keeps a compiled module. Not being able to costs the next start some time, and nothing else.
     pub(super) fn save(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest, code: &[u8]) {
         let name = file_name(engine, size, digest);
-        if let Err(error) = self.write(&name, code) {
+        if let Err(error) = self.trouble.note(self.write(&name, code)) {
             tracing::warn!(artefact = name, %error, "a compiled module was not kept");
         }
+    }
+
+    /// Why the last compiled module was not kept; nothing once one was.
+    pub(super) fn save_trouble(&self) -> Option<Arc<str>> {
+        self.trouble.reason()
     }
 
     /// Whether others have to go where this is kept.

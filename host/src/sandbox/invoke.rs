@@ -27,6 +27,7 @@ use crate::domain::invocation::{CommandError, Invocation, Origin};
 use crate::domain::message::Reply;
 use crate::domain::report::Usage;
 use crate::domain::trace::Step;
+use crate::store::StoreError;
 use crate::telemetry::lines::LineSource;
 
 /// The first run, and three more after conflicts.
@@ -291,7 +292,11 @@ impl Invoker {
             let _commits = call.trace.enter(Step::Commit);
             self.world.store.commit(commit.clone()).await
         };
-        let committed = committed.map_err(|error| Failure::Final(InvokeError::Host(error.to_string())))?;
+        let committed = match committed {
+            // Another payment came first, and what was seen to fit no longer does.
+            Err(error @ StoreError::Amount) => return unchanged(Err(CommandError::Refused(error.to_string()))),
+            committed => committed.map_err(|error| Failure::Final(InvokeError::Host(error.to_string())))?,
+        };
         // The change is made, so the answer stands; a channel that shows its old set-up is ours to look into.
         if let Err(error) = self.world.reload_setups(&commit) {
             tracing::error!(channel = commit.channel.0, %error, "a changed set-up could not be read back");

@@ -5,18 +5,19 @@
 //! many wait for it, and let go when others were called later. So a thousand of them cost a start nothing.
 
 mod counts;
+mod last_failure;
 mod make;
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use self::counts::Counts;
+use self::last_failure::LastFailure;
 use self::make::{Linked, block, examine, host, link_new};
 use super::artefact::ArtefactCache;
 use super::bindings::CommandModulePre;
@@ -30,6 +31,7 @@ use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::domain::ports::Clock;
+use crate::domain::trouble::Trouble;
 use crate::store::components::Components;
 
 pub use self::counts::RegistryCounts;
@@ -40,9 +42,6 @@ const LARGE_SLOTS: usize = 8;
 const LARGE_SHARE: usize = 2;
 /// Artefacts that are read and linked at once: some milliseconds of a processor each.
 const LOADS: usize = 2;
-
-/// How long a module that could not be loaded is not tried again: however often it is called, it keeps no compiler busy.
-const TRY_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// A module, linked and ready.
 pub(super) struct Module {
@@ -77,6 +76,15 @@ struct Offered {
     resident: Option<Arc<Module>>,
     /// Who has it loads; whoever waits finds what came of it.
     turn: Arc<tokio::sync::Mutex<LastFailure>>,
+    /// Why it could not be loaded when that was tried last, for whoever watches.
+    trouble: Trouble,
+}
+
+/// A module that is offered and cannot be called.
+#[derive(Clone, Debug)]
+pub struct UnloadableModule {
+    pub manifest: Arc<Manifest>,
+    pub reason: Arc<str>,
 }
 
 /// How far a stranger's bytes have come.
@@ -248,6 +256,7 @@ impl Registry {
         let loading = tokio::spawn(async move {
             let loaded = registry.load(&offered).await;
             turn.note(loaded.as_ref().err(), Instant::now());
+            offered.note_loaded(loaded.as_ref().err());
             loaded
         });
         let loaded = loading.await.unwrap_or_else(|error| Err(CompileError::Host(format!("loader: {error}"))));
@@ -299,6 +308,25 @@ impl Registry {
         modules
     }
 
+    /// Modules that could not be loaded when that was tried last, in the order of their names.
+    pub(super) fn list_unloadable(&self) -> Vec<UnloadableModule> {
+        let offered = self.offered.read().unwrap_or_else(PoisonError::into_inner);
+        let unloadable = offered.values().filter_map(|offered| {
+            let manifest = Arc::clone(&offered.manifest);
+            offered.trouble.reason().map(|reason| UnloadableModule { manifest, reason })
+        });
+        let mut unloadable: Vec<_> = unloadable.collect();
+        unloadable.sort_by(|one, other| {
+            let key = |module: &UnloadableModule| (module.manifest.name.clone(), module.manifest.version.clone());
+            key(one).cmp(&key(other))
+        });
+        unloadable
+    }
+
+    pub(super) fn artefact_trouble(&self) -> Option<Arc<str>> {
+        self.cache.save_trouble()
+    }
+
     pub(super) fn list_slots(&self) -> Vec<SlotUse> {
         let slots = |size, class: &ClassEngine, total: usize| {
             let used = total.saturating_sub(class.slots.available_permits());
@@ -338,26 +366,20 @@ impl Registry {
     }
 }
 
-/// Why a module could not be loaded when it was tried last.
-#[derive(Default)]
-struct LastFailure(Option<(Instant, CompileError)>);
-
-impl LastFailure {
-    /// What to tell whoever asked then: what came of the attempt that it waited for, or of one a moment ago.
-    fn find(&self, asked_at: Instant, now: Instant) -> Option<CompileError> {
-        let (failed_at, error) = self.0.as_ref()?;
-        // Busy too: no queue of calls is ever full, so a compiler had too little of the processor, for as long as it may.
-        (asked_at <= *failed_at || now < *failed_at + TRY_AGAIN_AFTER).then(|| error.clone())
-    }
-
-    fn note(&mut self, error: Option<&CompileError>, now: Instant) {
-        self.0 = error.map(|error| (now, error.clone()));
-    }
-}
-
 impl Offered {
     fn new(manifest: Arc<Manifest>, resident: Option<Arc<Module>>) -> Offered {
-        Offered { manifest, resident, turn: Arc::default() }
+        Offered { manifest, resident, turn: Arc::default(), trouble: Trouble::default() }
+    }
+
+    /// A compiler that is too busy is no trouble of this module.
+    fn note_loaded(&self, error: Option<&CompileError>) {
+        match error {
+            None => self.trouble.note_success(),
+            Some(CompileError::Busy) => {}
+            // Its text begins with whose fault it is, which is clear here.
+            Some(CompileError::Host(why)) => self.trouble.note_failure(why),
+            Some(error) => self.trouble.note_failure(error),
+        }
     }
 }
 
@@ -374,27 +396,5 @@ fn drop_apart(modules: Vec<Arc<Module>>) {
     match Handle::try_current() {
         Ok(runtime) if !modules.is_empty() => drop(runtime.spawn_blocking(move || drop(modules))),
         _ => drop(modules),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failure_stands_for_those_who_waited_and_for_a_while() {
-        let (before, failed_at) = (Instant::now(), Instant::now() + Duration::from_secs(5));
-        let second = Duration::from_secs(1);
-        let mut last = LastFailure::default();
-        assert_eq!(last.find(before, failed_at), None);
-        let late = failed_at + TRY_AGAIN_AFTER;
-        for error in [CompileError::CompileTime, CompileError::Busy] {
-            last.note(Some(&error), failed_at);
-            assert_eq!(last.find(before, late).as_ref(), Some(&error), "it waited for that very attempt");
-            assert_eq!(last.find(late - second, late - second), Some(error), "or it would keep the one compiler busy");
-            assert_eq!(last.find(late, late), None);
-        }
-        last.note(None, failed_at);
-        assert_eq!(last.find(before, failed_at), None);
     }
 }

@@ -52,6 +52,7 @@ impl From<Fault> for EndRun {
         match fault {
             Fault::Conflict => EndRun::Conflict,
             Fault::NotProven => EndRun::Refused(NOT_PROVEN.to_owned()),
+            Fault::Ambiguous(sentence) => EndRun::Refused(sentence),
             fault => EndRun::Host(fault.to_string()),
         }
     }

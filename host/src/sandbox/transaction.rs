@@ -52,6 +52,9 @@ pub enum Fault {
     /// The caller only claims to be the chatter, and the contract has no error that could say so.
     #[error("the chatter is not proven to ask for this")]
     NotProven,
+    /// The chatter typed what may mean several chatters; this sentence tells them what to type.
+    #[error("{0}")]
+    Ambiguous(String),
     /// An invocation of a channel that has no set-up.
     #[error("no set-up of channel {0}")]
     NoSetup(ChannelId),

@@ -95,6 +95,11 @@ impl ModuleSetup {
         self.is_enabled && self.may_run && self.grants.suffice_for(&self.manifest) && !is_off
     }
 
+    /// Whether it answers to its words at this moment.
+    pub fn is_answering(&self, now: SystemTime) -> bool {
+        self.is_running() && !self.is_blown(now)
+    }
+
     /// Whether it is off because it broke too often.
     pub fn is_blown(&self, now: SystemTime) -> bool {
         self.find_blown().is_some_and(|blown| blown.is_blown(now))

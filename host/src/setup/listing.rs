@@ -60,9 +60,10 @@ impl ChannelSetup {
         (role >= target.command.role && !target.module.is_blown(now)).then(|| self.listing(first, &target))
     }
 
-    /// Every module that the host has, by name.
-    pub fn list_modules(&self) -> Vec<ModuleState> {
-        self.modules().map(ModuleSetup::state).collect()
+    /// Every module that the host has, by name. One that was switched on and does not answer, as it broke too often or
+    /// asks for more than was granted, is not told as on.
+    pub fn list_modules(&self, now: SystemTime) -> Vec<ModuleState> {
+        self.modules().map(|module| module.state(now)).collect()
     }
 
     /// The declared settings of a module, then the host's own keys of each of its commands.
@@ -87,11 +88,11 @@ impl ChannelSetup {
 }
 
 impl ModuleSetup {
-    fn state(&self) -> ModuleState {
+    fn state(&self, now: SystemTime) -> ModuleState {
         ModuleState {
             name: self.manifest.name.clone(),
             version: self.manifest.version.clone(),
-            enabled: self.is_enabled,
+            enabled: self.is_answering(now),
             commands: self.manifest.commands.iter().map(|command| command.name.clone()).collect(),
         }
     }
@@ -128,9 +129,12 @@ fn show_switch(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::sample::{channel_setup, command, manifest, module, running, setting, settings_module};
     use super::*;
-    use crate::domain::manifest::Capability;
+    use crate::domain::fuse::BlownFuse;
+    use crate::domain::manifest::{Capability, Manifest, ModuleSource};
 
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
@@ -159,6 +163,30 @@ mod tests {
         asking.capabilities = vec![Capability::Payments];
         bank.manifest = asking.into();
         assert!(channel_setup([off, bank]).list_available(Role::Broadcaster, NOW).is_empty());
+    }
+
+    #[test]
+    fn a_module_is_on_where_it_answers() {
+        let uploaded = |name: &str| {
+            let mut module = module(name, &[name]);
+            module.manifest = Manifest { source: ModuleSource::Uploaded, ..(*module.manifest).clone() }.into();
+            module
+        };
+        let blown = |name: &str, until: Option<SystemTime>| {
+            let module = uploaded(name);
+            let blown = BlownFuse { digest: module.manifest.digest, until, times: 1, is_over: false };
+            ModuleSetup { blown: Some(blown), ..module }
+        };
+        let later = NOW + Duration::from_secs(600);
+        let mut asking = uploaded("asking");
+        asking.manifest = Manifest { capabilities: vec![Capability::Payments], ..(*asking.manifest).clone() }.into();
+        let off = ModuleSetup { is_enabled: false, ..uploaded("off") };
+        let setup = channel_setup([uploaded("on"), off, blown("broke", None), blown("pausing", Some(later)), asking]);
+        let on = |now| {
+            let modules = setup.list_modules(now).into_iter().filter(|module| module.enabled);
+            modules.map(|module| module.name.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!((on(NOW), on(later)), (vec!["on".to_owned()], vec!["on".to_owned(), "pausing".to_owned()]));
     }
 
     #[test]

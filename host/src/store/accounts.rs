@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{At, holder_columns};
@@ -93,16 +94,17 @@ impl Store {
             let found = connection
                 .prepare_cached(
                     "SELECT b.revision, c.decimals,
-                     (SELECT coalesce(sum(units), 0) FROM transfers AS t
-                      WHERE t.budget_id = b.budget_id AND t.caller_id = ?4 AND t.at >= ?5),
-                     (SELECT coalesce(sum(units), 0) FROM transfers AS t
-                      WHERE t.budget_id = b.budget_id AND t.at >= ?5)
+                     (SELECT coalesce(sum(units >> 32), 0) || ' ' || coalesce(sum(units & 0xffffffff), 0)
+                      FROM transfers AS t WHERE t.budget_id = b.budget_id AND t.caller_id = ?4 AND t.at >= ?5),
+                     (SELECT coalesce(sum(units >> 32), 0) || ' ' || coalesce(sum(units & 0xffffffff), 0)
+                      FROM transfers AS t WHERE t.budget_id = b.budget_id AND t.at >= ?5)
                      FROM budgets AS b JOIN channels AS c USING (channel_id)
                      WHERE b.channel_id = ?1 AND b.module = ?2 AND b.budget = ?3",
                 )?
                 .query_row(params![channel, module, budget.as_str(), caller, At(since)], |row| {
-                    let (decimals, by_caller, by_all) = (row.get(1)?, row.get(2)?, row.get(3)?);
-                    let amount = |units| Amount::from_units(units, decimals);
+                    let decimals = row.get(1)?;
+                    let (WideSum(by_caller), WideSum(by_all)) = (row.get(2)?, row.get(3)?);
+                    let amount = |units| Amount::from_wide_units(units, decimals);
                     Ok(Spending { revision: row.get(0)?, by_caller: amount(by_caller), by_all: amount(by_all) })
                 })
                 .optional()?;
@@ -130,6 +132,18 @@ impl Store {
             }
         };
         self.writer.write(seed).await
+    }
+}
+
+/// A sum of units in two halves, `high low`: what is moved to and fro in a day may be more than 64 bits hold, and
+/// SQLite's own sum fails then.
+struct WideSum(i128);
+
+impl FromSql for WideSum {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let parse = |half: &str| half.parse::<i128>().map_err(|error| FromSqlError::Other(Box::new(error)));
+        let (high, low) = value.as_str()?.split_once(' ').ok_or(FromSqlError::InvalidType)?;
+        Ok(WideSum((parse(high)? << 32) + parse(low)?))
     }
 }
 

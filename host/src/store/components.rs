@@ -6,13 +6,17 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::files::{Durability, UNFINISHED, create_private_folder, write_whole};
 use crate::domain::id::ModuleDigest;
+use crate::domain::trouble::Trouble;
 
 const ENDING: &str = "wasm";
+/// The file that says whether others could be written.
+const TRIAL: &str = "trial";
 /// More than any component has. What is larger was not written here.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -20,6 +24,7 @@ const MOST_BYTES: u64 = 64 << 20;
 #[derive(Debug)]
 pub struct Components {
     folder: PathBuf,
+    trouble: Trouble,
 }
 
 /// Why a component's bytes are not to be had.
@@ -38,13 +43,24 @@ impl Components {
     /// Makes the folder where it is missing, and closes it to others.
     pub fn open(folder: &Path) -> io::Result<Components> {
         create_private_folder(folder)?;
-        Ok(Components { folder: folder.to_owned() })
+        Ok(Components { folder: folder.to_owned(), trouble: Trouble::default() })
     }
 
     /// Keeps `bytes`, whose digest is `digest`. When this returns they are on disk; after a crash they are there whole or
     /// not at all.
     pub fn save(&self, digest: ModuleDigest, bytes: &[u8]) -> io::Result<()> {
-        write_whole(&self.path(digest), &[bytes], Durability::Synced)
+        self.trouble.note(write_whole(&self.path(digest), &[bytes], Durability::Synced))
+    }
+
+    /// Why the last component could not be kept; nothing once one could.
+    pub fn save_trouble(&self) -> Option<Arc<str>> {
+        self.trouble.reason()
+    }
+
+    /// Writes a file and removes it: says whether the folder takes components again.
+    pub fn try_to_save(&self) -> io::Result<()> {
+        let path = self.folder.join(TRIAL);
+        self.trouble.note(write_whole(&path, &[TRIAL.as_bytes()], Durability::Synced).and_then(|()| remove(&path)))
     }
 
     /// The component's bytes, which have that digest still.
@@ -164,6 +180,21 @@ mod tests {
         let mut kept = [own, other, "mine.wasm".to_owned(), "notes.txt".to_owned()];
         kept.sort();
         assert_eq!(names, kept);
+    }
+
+    #[test]
+    fn a_folder_that_takes_nothing_is_told_until_it_takes_something() {
+        let (folder, components) = saved();
+        assert_eq!(components.save_trouble(), None);
+        let (path, aside) = (&components.folder, folder.path().join("aside"));
+        fs::rename(path, &aside).unwrap();
+        assert!(components.save(ModuleDigest([1; 32]), b"other").is_err());
+        assert!(components.try_to_save().is_err());
+        assert!(components.save_trouble().unwrap().contains("No such file or directory"));
+        fs::rename(&aside, path).unwrap();
+        components.try_to_save().unwrap();
+        assert_eq!(components.save_trouble(), None);
+        assert_eq!(fs::read_dir(path).unwrap().count(), 1, "nothing is left of the trial");
     }
 
     #[test]

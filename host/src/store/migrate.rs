@@ -8,7 +8,7 @@ use super::OpenStoreError;
 
 /// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never
 /// changes.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("../../migrations/0001_first_schema.sql"),
     include_str!("../../migrations/0002_busyness.sql"),
     include_str!("../../migrations/0003_used_limits.sql"),
@@ -19,6 +19,7 @@ const STEPS: [&str; 10] = [
     include_str!("../../migrations/0008_what_gets_old.sql"),
     include_str!("../../migrations/0009_left_versions.sql"),
     include_str!("../../migrations/0010_begun_uploads.sql"),
+    include_str!("../../migrations/0011_display_names.sql"),
 ];
 
 /// The newest schema that this program knows.
@@ -251,5 +252,17 @@ mod tests {
             .unwrap();
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(texts, [text("2.5"), None, None, text("2.5"), None, text("10")]);
+    }
+
+    #[test]
+    fn whoever_was_seen_before_is_found_by_display_name() {
+        let rows = "INSERT INTO channels (channel_id, login, display_name, bot) VALUES (7, 'shop', 'Shop', 'bot');
+            INSERT INTO seen_chatters VALUES (7, 1, 'arisu', 'アリス', 0), (7, 2, 'bob', 'Bob', 0)";
+        let connection = migrated("ADD COLUMN name_key", rows);
+        let key = |chatter: u64| -> Option<String> {
+            let sql = "SELECT name_key FROM seen_chatters WHERE chatter_id = ?1";
+            connection.query_row(sql, [chatter as i64], |row| row.get(0)).unwrap()
+        };
+        assert_eq!((key(1).as_deref(), key(2)), (Some("アリス"), None));
     }
 }

@@ -45,6 +45,17 @@ impl Store {
         self.writer.stopped().await;
     }
 
+    /// Why the last change was not kept, where that was the machine's fault (the disk is full or broken, the file cannot
+    /// be written); nothing once a change was kept.
+    pub fn write_trouble(&self) -> Option<Arc<str>> {
+        self.writer.trouble()
+    }
+
+    /// Writes what is written already: says whether the machine takes changes again.
+    pub async fn try_to_write(&self) -> Result<(), StoreError> {
+        self.writer.write(|connection| Ok(migrate::mark_started(connection)?)).await
+    }
+
     /// SQLite transactions that were committed: fewer than writes where many came at once.
     pub fn batches(&self) -> u64 {
         self.writer.batches()

@@ -14,6 +14,7 @@ use super::audit::AuditKept;
 use super::purge::Purge;
 use super::{StoreError, migrate};
 use crate::domain::ports::Clock;
+use crate::domain::trouble::Trouble;
 
 /// Jobs that wait at most.
 const QUEUE: usize = 1024;
@@ -39,10 +40,17 @@ impl<T> From<rusqlite::Error> for Abort<T> {
     }
 }
 
-/// Runs in the batch's transaction, and returns how to tell who asked for it.
-type Job = Box<dyn FnOnce(&Connection) -> Acknowledge + Send>;
+/// Runs in the batch's transaction.
+type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
 /// Told whether the batch is on disk.
 type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>)>;
+
+/// What came of a job before its batch was on disk.
+struct Done {
+    /// Why the machine did not take the job's changes.
+    machine_fault: Option<String>,
+    acknowledge: Acknowledge,
+}
 
 enum Order {
     Write(Job),
@@ -55,6 +63,7 @@ pub(super) struct Writer {
     queue: Option<mpsc::Sender<Order>>,
     thread: Option<JoinHandle<()>>,
     batches: Arc<AtomicU64>,
+    trouble: Arc<Trouble>,
 }
 
 impl Writer {
@@ -66,10 +75,19 @@ impl Writer {
     ) -> std::io::Result<Writer> {
         let (queue, orders) = mpsc::channel(QUEUE);
         let batches = Arc::new(AtomicU64::new(0));
+        let trouble = Arc::<Trouble>::default();
         let purge = Purge::new(clock.now(), audit_kept);
-        let writing = Writing { connection, orders, closing: Vec::new(), batches: Arc::clone(&batches), clock, purge };
+        let writing = Writing {
+            connection,
+            orders,
+            closing: Vec::new(),
+            batches: Arc::clone(&batches),
+            trouble: Arc::clone(&trouble),
+            clock,
+            purge,
+        };
         let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writing.run())?;
-        Ok(Writer { queue: Some(queue), thread: Some(thread), batches })
+        Ok(Writer { queue: Some(queue), thread: Some(thread), batches, trouble })
     }
 
     /// Runs `job` in a savepoint, undoes it where it aborts, and answers when all is on disk.
@@ -89,14 +107,16 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let job = Box::new(move |connection: &Connection| {
             let outcome = run_in_savepoint(connection, job);
-            Box::new(move |on_disk: Result<(), StoreError>| {
+            let machine_fault = outcome.as_ref().err().and_then(describe_machine_fault);
+            let acknowledge = Box::new(move |on_disk: Result<(), StoreError>| {
                 let outcome = outcome.and_then(|value| on_disk.map(|()| value));
                 if let Ok(value) = &outcome {
                     then(value);
                 }
                 // Nobody may wait any more; the change is made all the same.
                 drop(answer.send(outcome));
-            }) as Acknowledge
+            });
+            Done { machine_fault, acknowledge }
         });
         self.order(Order::Write(job)).await?;
         answered.await.map_err(|_| StoreError::Closed)?
@@ -116,6 +136,11 @@ impl Writer {
 
     pub(super) fn batches(&self) -> u64 {
         self.batches.load(Ordering::Relaxed)
+    }
+
+    /// Why the machine did not take the last change; nothing once it has taken one again.
+    pub(super) fn trouble(&self) -> Option<Arc<str>> {
+        self.trouble.reason()
     }
 
     async fn order(&self, order: Order) -> Result<(), StoreError> {
@@ -140,6 +165,7 @@ struct Writing {
     orders: mpsc::Receiver<Order>,
     closing: Vec<oneshot::Sender<Result<(), StoreError>>>,
     batches: Arc<AtomicU64>,
+    trouble: Arc<Trouble>,
     clock: Arc<dyn Clock>,
     purge: Purge,
 }
@@ -183,16 +209,34 @@ impl Writing {
     }
 
     fn write(&mut self, batch: Vec<Job>) {
+        let changes_before = self.connection.total_changes();
         let begun = run(&self.connection, "BEGIN IMMEDIATE");
-        let acknowledgements: Vec<_> = batch.into_iter().map(|job| job(&self.connection)).collect();
+        let done: Vec<Done> = batch.into_iter().map(|job| job(&self.connection)).collect();
         let on_disk = begun.and_then(|()| commit(&self.connection));
         if on_disk.is_ok() {
             self.batches.fetch_add(1, Ordering::Relaxed);
         }
-        for acknowledge in acknowledgements {
+        // Before anybody is told: whoever is told of a failure finds the reason.
+        self.note_trouble(&done, &on_disk, changes_before);
+        for Done { acknowledge, .. } in done {
             acknowledge(on_disk.clone());
         }
     }
+
+    /// A batch that changed nothing says nothing: SQLite commits it without a byte for the disk.
+    fn note_trouble(&self, done: &[Done], on_disk: &Result<(), StoreError>, changes_before: u64) {
+        let of_batch = on_disk.as_ref().err().and_then(describe_machine_fault);
+        let fault = of_batch.or_else(|| done.iter().find_map(|done| done.machine_fault.clone()));
+        match fault {
+            Some(fault) => self.trouble.note_failure(&fault),
+            None if on_disk.is_ok() && self.connection.total_changes() > changes_before => self.trouble.note_success(),
+            None => {}
+        }
+    }
+}
+
+fn describe_machine_fault(error: &StoreError) -> Option<String> {
+    error.find_machine_fault().map(ToString::to_string)
 }
 
 /// Statements without parameters and rows; prepared once.
@@ -374,6 +418,7 @@ mod tests {
             move |c: &Connection| Ok(c.pragma_update_and_check(None, "max_page_count", most, |_| Ok(()))?)
         };
         spawn_job(&fixture, pages(1)).await.unwrap().unwrap();
+        assert_eq!(fixture.store.write_trouble(), None);
         let gate = hold(&fixture).await;
         let before = spawn_commit(&fixture, "before", vec![save("before", "")]);
         let fills = spawn_commit(&fixture, "fills", vec![save("fills", &"x".repeat(1 << 20))]);
@@ -385,8 +430,39 @@ mod tests {
         assert_eq!(before.await.unwrap().is_ok(), is_saved(&fixture, "before"));
         assert_eq!(after.await.unwrap().is_ok(), is_saved(&fixture, "after"));
         assert!(!is_saved(&fixture, "fills"));
+        assert_eq!(fixture.store.write_trouble().as_deref(), Some("database or disk is full"));
         spawn_job(&fixture, pages(1 << 30)).await.unwrap().unwrap();
+        assert!(fixture.store.write_trouble().is_some(), "what changes nothing needs no room");
         assert_eq!(fixture.commit("fills", vec![save("fills", &"x".repeat(1 << 20))]).await, Committed::Done);
+        assert_eq!(fixture.store.write_trouble(), None);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_written_is_told_until_it_can() {
+        let fixture = Fixture::with_channel().await;
+        let refused = spawn_job(&fixture, |connection| {
+            connection.pragma_update(None, "query_only", true)?;
+            let written = migrate::mark_started(connection);
+            connection.pragma_update(None, "query_only", false)?;
+            Ok(written?)
+        });
+        assert!(refused.await.unwrap().is_err());
+        assert_eq!(fixture.store.write_trouble().as_deref(), Some("attempt to write a readonly database"));
+        spawn_job(&fixture, |_| Ok(())).await.unwrap().unwrap();
+        assert!(fixture.store.write_trouble().is_some(), "nothing was written");
+        fixture.store.try_to_write().await.unwrap();
+        assert_eq!(fixture.store.write_trouble(), None);
+    }
+
+    #[tokio::test]
+    async fn a_change_that_is_wrong_in_itself_is_no_fault_of_the_machine() {
+        let fixture = Fixture::with_channel().await;
+        let wrong = spawn_job(&fixture, |connection| {
+            connection.execute("INSERT INTO settings VALUES (404, 'module', 'key', 'value')", [])?;
+            Ok(())
+        });
+        assert!(wrong.await.unwrap().is_err());
+        assert_eq!(fixture.store.write_trouble(), None);
     }
 
     #[tokio::test]

@@ -37,8 +37,6 @@ const STEADY_AFTER: Duration = Duration::from_secs(60);
 const FIRST_TOKEN_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_TOKEN_PAUSE: Duration = Duration::from_secs(5 * 60);
 
-const REFUSED: &str = "Twitch refuses this account's token, and it is not used again";
-
 /// What an account needs to live.
 pub struct Account<C, D> {
     pub login: Login,
@@ -79,6 +77,8 @@ pub struct AccountState {
     /// Those in which it cannot sit, in no order. Whatever is left of the wanted ones finds no place: the account sits in
     /// as many channels as it may.
     pub unreachable: Arc<[(Login, JoinFailure)]>,
+    /// Until when no channel is joined, because Twitch's limit on joins is used up. None where none waits for that.
+    pub joins_held_until: Option<Instant>,
     /// Events put into the queue so far. Whoever has had an answer to a PING sees all that was read before it counted.
     pub events: u64,
     /// Messages that the outbox holds.
@@ -106,7 +106,7 @@ pub enum Phase {
     Online,
     /// There is no token to log in with at the moment, and it asks for one now and then.
     NoToken,
-    /// Twitch refused the token, and it waits for another one.
+    /// Twitch refused the token, or it is another account's, and it waits for another one.
     Refused,
     /// Over for good.
     Stopped,
@@ -177,8 +177,14 @@ struct Connecting<C, D> {
     credentials: Arc<C>,
     logins: RateWindow,
     pauses: Pauses,
-    /// The token that Twitch refused last: of no use any more.
-    refused: Option<SecretString>,
+    /// The token that was of no use last.
+    refused: Option<RefusedToken>,
+}
+
+/// A token that is not tried again.
+struct RefusedToken {
+    token: SecretString,
+    why: String,
 }
 
 impl<C: Credentials, D: Dial> Connecting<C, D> {
@@ -198,9 +204,9 @@ impl<C: Credentials, D: Dial> Connecting<C, D> {
             }
             Err(error) => error,
         };
-        if matches!(error, KeepConnectionError::Refused) {
-            self.refused = Some(token);
-            traffic.enter_bad_phase(Phase::Refused, &REFUSED);
+        if let Some(why) = self.find_refusal(&error) {
+            traffic.enter_bad_phase(Phase::Refused, &why);
+            self.refused = Some(RefusedToken { token, why });
             return Some(());
         }
         if opened_at.elapsed() >= STEADY_AFTER {
@@ -222,21 +228,42 @@ impl<C: Credentials, D: Dial> Connecting<C, D> {
         let mut pauses = Pauses::new(FIRST_TOKEN_PAUSE, LONGEST_TOKEN_PAUSE);
         loop {
             match traffic.meanwhile(self.credentials.fetch_access_token(&self.login), stop).await? {
-                Ok(token) if !self.is_refused(&token) => {
-                    // What went wrong with the last connection stands until there is one again.
-                    if traffic.phase != Phase::Connecting {
-                        traffic.enter_phase(Phase::Connecting);
+                Ok(token) => match self.refused.as_ref().filter(|refused| refused.is(&token)) {
+                    Some(refused) => traffic.enter_bad_phase(Phase::Refused, &refused.why),
+                    None => {
+                        // What went wrong with the last connection stands until there is one again.
+                        if traffic.phase != Phase::Connecting {
+                            traffic.enter_phase(Phase::Connecting);
+                        }
+                        return Some(token);
                     }
-                    return Some(token);
-                }
-                Ok(_) => traffic.enter_bad_phase(Phase::Refused, &REFUSED),
+                },
                 Err(error) => traffic.enter_bad_phase(Phase::NoToken, &error),
             }
             traffic.meanwhile(sleep(pauses.next_pause()), stop).await?;
         }
     }
 
-    fn is_refused(&self, token: &SecretString) -> bool {
-        self.refused.as_ref().is_some_and(|refused| refused.expose_secret() == token.expose_secret())
+    /// Why the token is of no use, and what to do; None where the connection failed for another reason.
+    fn find_refusal(&self, error: &KeepConnectionError) -> Option<String> {
+        let login = &self.login;
+        let renewal = self.credentials.describe_renewal(login);
+        match error {
+            KeepConnectionError::Refused => Some(format!(
+                "Twitch refuses the token of {login}, and it is not used again: it has expired, was revoked, or lacks the \
+                 scopes chat:read and chat:edit; {renewal}"
+            )),
+            KeepConnectionError::OtherAccount(owner) => Some(format!(
+                "the token is {owner}'s, not {login}'s: make one while logged in to Twitch as {login}, and {renewal}; or \
+                 write login = \"{owner}\" in the configuration"
+            )),
+            _ => None,
+        }
+    }
+}
+
+impl RefusedToken {
+    fn is(&self, token: &SecretString) -> bool {
+        self.token.expose_secret() == token.expose_secret()
     }
 }

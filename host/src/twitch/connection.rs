@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::account::Phase;
 use super::command::{Command, pass_line};
+use super::complaint::find_complaint;
 use super::event::{Heard, parse_line};
 use super::framing::Lines;
 use super::traffic::{MustReconnect, Traffic};
@@ -29,6 +30,9 @@ pub(crate) enum KeepConnectionError {
     /// Asking again with the same token is of no use.
     #[error("the login was refused")]
     Refused,
+    /// Twitch logs in the token's owner, whatever name it is told (TwitchLib/TwitchLib#1121).
+    #[error("the token is {0}'s")]
+    OtherAccount(Login),
     #[error("tags and commands are not to be had from this server")]
     CapabilityRefused,
     #[error("the server asked for a new connection")]
@@ -39,6 +43,9 @@ pub(crate) enum KeepConnectionError {
     Silent(Duration),
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// Before anybody was logged in.
+    #[error("{error}; the server said {said:?}")]
+    AfterComplaint { error: Box<KeepConnectionError>, said: String },
 }
 
 /// A stream on which the login was accepted.
@@ -58,13 +65,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         access_token: &SecretString,
     ) -> Result<(Self, ChatterId), KeepConnectionError> {
         let mut connection = Self { stream, lines: Lines::default(), heard_at: Instant::now(), pinged_at: None };
-        let id = timeout(LOGGED_IN_WITHIN, connection.introduce(account, access_token)).await;
-        let id = id.map_err(|_| KeepConnectionError::Silent(LOGGED_IN_WITHIN))??;
-        Ok((connection, id))
+        let mut said = None;
+        let id = timeout(LOGGED_IN_WITHIN, connection.introduce(account, access_token, &mut said)).await;
+        match (id.unwrap_or(Err(KeepConnectionError::Silent(LOGGED_IN_WITHIN))), said) {
+            (Ok(id), _) => Ok((connection, id)),
+            (Err(error), None) => Err(error),
+            // These two say all that there is to say.
+            (Err(error @ (KeepConnectionError::Refused | KeepConnectionError::OtherAccount(_))), _) => Err(error),
+            (Err(error), Some(said)) => Err(KeepConnectionError::AfterComplaint { error: Box::new(error), said }),
+        }
     }
 
-    /// Twitch welcomes first and then says who one is, which own messages are recognised by.
-    async fn introduce(&mut self, account: &Login, token: &SecretString) -> Result<ChatterId, KeepConnectionError> {
+    /// Twitch welcomes first and then says who one is, which own messages are recognised by. The first complaint of the
+    /// server goes into `said`.
+    async fn introduce(
+        &mut self,
+        account: &Login,
+        token: &SecretString,
+        said: &mut Option<String>,
+    ) -> Result<ChatterId, KeepConnectionError> {
         self.say(&Command::RequestCapabilities).await?;
         let pass = pass_line(token).ok_or(KeepConnectionError::Refused)?;
         self.write(&pass).await?;
@@ -73,11 +92,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             self.read().await?;
             while let Some(line) = self.lines.next_line() {
-                match parse_line(&String::from_utf8_lossy(line), account) {
-                    Ok(Heard::Welcome) => is_welcome = true,
+                let line = String::from_utf8_lossy(line);
+                match parse_line(&line, account) {
+                    Ok(Heard::Welcome(Some(owner))) if owner != *account => {
+                        return Err(KeepConnectionError::OtherAccount(owner));
+                    }
+                    Ok(Heard::Welcome(_)) => is_welcome = true,
                     Ok(Heard::Identity(id)) if is_welcome => return Ok(id),
                     Ok(Heard::LoginRefused) => return Err(KeepConnectionError::Refused),
                     Ok(Heard::CapabilityRefused) => return Err(KeepConnectionError::CapabilityRefused),
+                    _ if said.is_none() => *said = find_complaint(&line, token),
                     _ => {}
                 }
             }

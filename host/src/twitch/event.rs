@@ -18,8 +18,9 @@ use crate::domain::role::Role;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     Message(Box<ChatMessage>),
-    /// The login was accepted.
-    Welcome,
+    /// The login was accepted, and this is the login of the account that it is for. None where the server says nobody
+    /// in particular.
+    Welcome(Option<Login>),
     /// Who we are.
     Identity(ChatterId),
     /// The login was not accepted.
@@ -90,7 +91,7 @@ pub(crate) fn parse_line(line: &str, account: &Login) -> Result<Heard, ParseLine
     Ok(match line.command.as_str() {
         "PRIVMSG" => Heard::Message(Box::new(parse_message(&line, account)?)),
         "PING" => Heard::Ping(line.params.into_iter().next().unwrap_or_default()),
-        "001" => Heard::Welcome,
+        "001" => Heard::Welcome(line.params.first().and_then(|nick| nick.parse().ok())),
         "GLOBALUSERSTATE" => Heard::Identity(parse_tag(&line, "user-id")?),
         "CAP" if line.params.iter().any(|word| word == "NAK") => Heard::CapabilityRefused,
         "USERSTATE" => Heard::Standing {
@@ -167,8 +168,10 @@ fn role_of(line: &IRCMessage, badges: &[Badge]) -> Role {
         "subscriber" | "founder" => Role::Subscriber,
         _ => Role::Everyone,
     };
-    let highest = badges.iter().map(of_badge).max().unwrap_or(Role::Everyone);
-    if has_flag(line, "mod") { highest.max(Role::Moderator) } else { highest }
+    // A chatter may choose not to show a badge, and the flag is there all the same.
+    let flags = [("mod", Role::Moderator), ("vip", Role::Vip), ("subscriber", Role::Subscriber)];
+    let of_flags = flags.into_iter().filter(|(flag, _)| has_flag(line, flag)).map(|(_, role)| role);
+    badges.iter().map(of_badge).chain(of_flags).max().unwrap_or(Role::Everyone)
 }
 
 fn has_flag(line: &IRCMessage, key: &str) -> bool {

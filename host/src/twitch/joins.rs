@@ -206,6 +206,13 @@ impl Joins {
         self.rooms.values().filter_map(moment).min()
     }
 
+    /// When a room can be asked for that only the window keeps out; None where there is none.
+    pub(crate) fn held_until(&self, now: Instant) -> Option<Instant> {
+        let (free_at, has_place) = (self.window.free_at(now), self.places_left() > 0);
+        let is_held = |room: &Room| room.is_due(now) && (has_place || room.standing.is_moderator);
+        (now < free_at && self.rooms.values().any(is_held)).then_some(free_at)
+    }
+
     /// Twitch allows an account 100 channels, not counting those where it is moderator or broadcaster.
     fn places_left(&self) -> usize {
         let taken = self.rooms.values().filter(|room| room.may_be_in() && !room.standing.is_moderator).count();

@@ -53,6 +53,10 @@ impl Credentials for Token {
     async fn fetch_access_token(&self, _: &Login) -> Result<SecretString, FetchTokenError> {
         self.0.lock().unwrap().clone().map(SecretString::from)
     }
+
+    fn describe_renewal(&self, _: &Login) -> String {
+        "set another one".to_owned()
+    }
 }
 
 /// The prefixes by channel, which a test can change. Without one every message of a channel is passed on.

@@ -64,6 +64,7 @@ pub(crate) struct Seats {
     joined: usize,
     pending: usize,
     unreachable: Arc<[(Login, JoinFailure)]>,
+    joins_held_until: Option<Instant>,
 }
 
 /// The connection cannot go on.
@@ -181,15 +182,16 @@ impl Traffic {
     /// Something changed that decides what is to be said, or which rooms the account sits in.
     fn look_again(&mut self, now: Instant) {
         (self.quiet_until, self.joins_at) = (now, now);
-        self.count_seats();
+        self.count_seats(now);
     }
 
-    fn count_seats(&mut self) {
+    fn count_seats(&mut self, now: Instant) {
         self.seats = Seats {
             wanted: self.joins.count_wanted(),
             joined: self.joins.count_joined(),
             pending: self.joins.count_pending(),
             unreachable: self.joins.list_failed().map(|(login, reason)| (login.clone(), reason)).collect(),
+            joins_held_until: self.joins.held_until(now),
         };
     }
 
@@ -202,7 +204,7 @@ impl Traffic {
         if self.joins_at <= now {
             self.fill_with_joins(&mut batch, now);
             self.joins_at = self.joins.next_at(now).unwrap_or(now + FAR_AWAY);
-            self.count_seats();
+            self.count_seats(now);
         }
         let wake_at = self.fill_with_messages(&mut batch, now);
         if !batch.is_empty() {
@@ -293,6 +295,7 @@ impl Traffic {
             joined: self.seats.joined,
             pending: self.seats.pending,
             unreachable: self.seats.unreachable.clone(),
+            joins_held_until: self.seats.joins_held_until,
             events: self.inbox.passed,
             waiting: self.outbox.waiting(),
             settled: self.outbox.settled(),

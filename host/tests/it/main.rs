@@ -14,3 +14,5 @@ mod process;
 mod serve;
 mod status;
 mod traces;
+#[cfg(target_os = "linux")]
+mod unwritable;

@@ -87,6 +87,11 @@ impl Running {
         wait_for(&self.errors, part)
     }
 
+    #[cfg(target_os = "linux")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `INT` or `TERM`.
     pub(crate) fn send_signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();

@@ -10,16 +10,16 @@ use tempfile::TempDir;
 
 use crate::process::{Finished, PATIENT, Running, twitchy};
 
-const TOKEN: &str = "abcdefghij0123456789";
+pub(crate) const TOKEN: &str = "abcdefghij0123456789";
 
 /// A Twitch, and a configuration for a bot that is to sit in two channels.
-struct Place {
-    twitch: FakeTwitch,
+pub(crate) struct Place {
+    pub(crate) twitch: FakeTwitch,
     folder: TempDir,
 }
 
 impl Place {
-    async fn new() -> Place {
+    pub(crate) async fn new() -> Place {
         let twitch = FakeTwitch::new(&Settings::default());
         let address = twitch.listen().await.unwrap();
         twitch.add_account("mybot", "1000", TOKEN);
@@ -33,7 +33,7 @@ impl Place {
         Place { twitch, folder }
     }
 
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("config.toml")
     }
 
@@ -46,7 +46,7 @@ impl Place {
         Running::start(command.env("TWITCHY_TEST_TOKEN", token))
     }
 
-    fn ask(&self) -> Finished {
+    pub(crate) fn ask(&self) -> Finished {
         ask(&self.config(), &[])
     }
 }
@@ -55,7 +55,7 @@ fn ask(config: &Path, more: &[&str]) -> Finished {
     Finished::of(&mut twitchy(&[&["status", "--config", config.to_str().unwrap()], more].concat()))
 }
 
-fn stop(bot: Running) {
+pub(crate) fn stop(bot: Running) {
     bot.send_signal("TERM");
     let (status, errors) = bot.finish();
     assert_eq!(status.code(), Some(0), "{errors:#?}");
@@ -95,11 +95,29 @@ async fn what_is_not_well_is_named() {
     bot.wait_for_error("cannot log in");
     let finished = place.ask();
     assert_eq!(finished.code, Some(1));
-    let expected =
-        "not well:\n  account mybot: cannot log in: Twitch refuses this account's token, and it is not used again\n";
+    let expected = "not well:\n  account mybot: cannot log in: Twitch refuses the token of mybot, and it is not used again: it has \
+         expired, was revoked, or lacks the scopes chat:read and chat:edit; put a token into TWITCHY_TEST_TOKEN and \
+         restart twitchy\n";
     assert!(finished.output.ends_with(expected), "{}", finished.output);
     assert!(!finished.output.contains("wrongtoken"), "{}", finished.output);
     stop(bot);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_of_another_account_is_not_well() {
+    let place = Place::new().await;
+    place.twitch.add_account("streamer", "2000", "streamerstoken");
+    let bot = place.start_bot("streamerstoken");
+    let told = bot.wait_for_error("cannot log in");
+    assert!(told.contains("WARN") && told.contains("the token is streamer's, not mybot's"), "{told}");
+    let finished = place.ask();
+    assert_eq!(finished.code, Some(1), "{}", finished.output);
+    let last = finished.output.lines().last().unwrap();
+    assert!(last.starts_with("  account mybot: cannot log in: the token is streamer's, not mybot's: "), "{last}");
+    assert!(last.contains("put a token into TWITCHY_TEST_TOKEN and restart"), "{last}");
+    assert!(!finished.output.contains("streamerstoken"), "{}", finished.output);
+    stop(bot);
+    assert_eq!(place.twitch.messages("shop").len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,6 +130,7 @@ async fn a_channel_that_bars_the_bot_is_listed_and_no_fault() {
     let finished = place.ask();
     assert_eq!(finished.code, Some(0), "{}", finished.output);
     assert!(finished.output.contains("cafe              mybot    banned there\n"), "{}", finished.output);
+    assert!(finished.output.ends_with("all is well, but 1 channel cannot be joined\n"), "{}", finished.output);
     stop(bot);
 }
 

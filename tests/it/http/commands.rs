@@ -164,7 +164,7 @@ async fn a_dry_run_shows_what_would_change_and_changes_nothing() {
                     "value": "1"
                   },
                   "kind": "save-entry",
-                  "text": "writes 1 bytes to count"
+                  "text": "writes 1 byte to count"
                 }
               ],
               "delivered": 0,

@@ -69,9 +69,18 @@ async fn without_its_artefact_it_is_compiled_again_and_without_its_bytes_it_is_m
     assert_eq!(sandbox.registry_counts().compiled, 1);
     remove();
     fs::remove_file(fixture.components.join(format!("{}.wasm", echo.digest))).unwrap();
+    assert!(sandbox.list_unloadable().is_empty());
     let error = sandbox.invoke(fixture.call(&echo)).await.unwrap_err();
     assert!(matches!(&error, InvokeError::Host(why) if why.contains("is not there")), "{error:?}");
     assert_eq!(text(sandbox.invoke(fixture.call(&counter)).await), "count is 2");
+    let unloadable = sandbox.list_unloadable();
+    let [unloadable] = unloadable.as_slice() else { panic!("{unloadable:?}") };
+    assert_eq!(
+        (unloadable.manifest.digest, &*unloadable.reason),
+        (echo.digest, &*format!("component {} is not there", echo.digest))
+    );
+    sandbox.forget(&echo.digest);
+    assert!(sandbox.list_unloadable().is_empty(), "a module that is withdrawn concerns nobody");
     fixture.answers_balance().await;
 }
 
@@ -99,6 +108,7 @@ async fn what_cannot_be_loaded_is_not_tried_again_at_once_however_many_ask() {
         assert!(matches!(&error, InvokeError::Host(why) if why.contains("could not be loaded")), "{error:?}");
     }
     assert_eq!(fs::read_to_string(starts).unwrap(), "start\n");
+    assert_eq!(sandbox.list_unloadable().len(), 1);
 }
 
 #[tokio::test]

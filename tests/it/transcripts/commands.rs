@@ -30,6 +30,76 @@ bot>        @gina chatter should be a name like @bob, not "not/a/name"; usage: !
 }
 
 #[tokio::test]
+async fn a_display_name_finds_whoever_alone_bears_it() {
+    check(
+        r#"
+#shop   enabled: balance   balances: arisu 7   seen: arisu アリス, hana はな, hana_two はな
+alice>      !balance @アリス
+bot>        @alice アリス has 7 points
+bob>        !balance アリス,
+bot>        @bob アリス has 7 points
+carol>      !balance @はな
+bot>        @carol several chatters here are called はな: type @hana or @hana_two
+dan>        !balance @别名
+bot>        @dan I haven't seen 别名 here yet
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_payment_by_a_display_name_reaches_the_one_who_bears_it() {
+    check(
+        r#"
+#shop   enabled: transfers, balance   balances: alice 9   seen: arisu アリス, hana はな, hana_two はな
+alice>      !pay @アリス 5
+bot>        @alice left: 4
+alice>      !pay @はな 2
+bot>        @alice several chatters here are called はな: type @hana or @hana_two
+bob>        !balance @arisu
+bot>        @bob arisu has 5 points
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_amount_that_no_account_holds_is_told_as_such() {
+    check(
+        r#"
+#shop   enabled: transfers   balances: bob 5, carol 7
+alice>      !award @bob 9223372036854775807
+bot>        @alice that amount cannot be paid; usage: !award @chatter AMOUNT
+alice>      !award @bob 9223372036854775796
+bot>        @alice left: 9223372036854775801
+alice>      !award @carol 1
+bot>        @alice that amount cannot be paid; usage: !award @chatter AMOUNT
+carol>      !pay @bob 7
+bot>        @carol that amount cannot be paid; usage: !pay @chatter AMOUNT
+carol>      !pay @bob 6
+bot>        @carol left: 1
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn quotes_and_marks_as_keyboards_type_them() {
+    check(
+        r#"
+#shop   enabled: echo   seen: bob
+broadcaster shop>  !settings prefix “?”
+bot>        @shop prefix is now ?
+broadcaster shop>  \u{200f}?settings prefix \u{2068}«!»\u{2069}
+bot>        @shop prefix is now !
+broadcaster shop>  @twitchy \u{200b}settings prefix “
+bot>        @shop prefix is now “
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn whoever_has_just_spoken_is_known() {
     check(
         r#"
@@ -121,7 +191,7 @@ bot>        @bob usage: ?balance [@chatter] - shows what you own, or what somebo
 alice>      ?help settings
 bot>        @alice there is no ?settings that you can use here; ?help lists what there is
 mod carol>  ?help settings
-bot>        @carol usage: ?settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m] - shows and changes how I am set up here
+bot>        @carol usage: ?settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m | mute off] - shows and changes how I am set up here
 ... 3s
 alice>      ?commands
 bot>        @alice you can use ?balance, ?help, ?join, ?leave; ?help COMMAND tells more

@@ -43,6 +43,8 @@ bot>        @shop traps keeps failing and was switched off here; !settings enabl
 dan>        !traps                      (nothing: unknown word)
 dan>        !balance
 bot>        @dan you have 0 points
+broadcaster shop>  !settings
+bot>        @shop prefix: ! | on: balance, help, settings | off: join, traps
 #other
 dan>        !traps
 bot>        @dan sorry, something went wrong with this command
@@ -51,6 +53,8 @@ bot>        @dan sorry, something went wrong with this command
 dan>        !traps                      (nothing: unknown word)
 broadcaster shop>  !settings enable traps
 bot>        @shop traps is now on
+broadcaster shop>  !settings
+bot>        @shop prefix: ! | on: balance, help, settings, traps | off: join
 alice>      !traps
 bot>        @alice sorry, something went wrong with this command
 "#,
@@ -71,9 +75,13 @@ dan>        !traps                      (nothing: apologised lately)
 erin>       !traps
 bot>        @shop traps keeps failing and was switched off here; !settings enable traps brings it back before it comes back by itself in 10m
 alice>      !traps                      (nothing: fuse)
+broadcaster shop>  !settings
+bot>        @shop prefix: ! | on: balance, help, settings | off: join, traps
 ... 599s
 alice>      !traps                      (nothing: fuse)
 ... 1s
+broadcaster shop>  !settings
+bot>        @shop prefix: ! | on: balance, help, settings, traps | off: join
 alice>      !traps
 bot>        @alice sorry, something went wrong with this command
 bob>        !traps                      (nothing: apologised lately)

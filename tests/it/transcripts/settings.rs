@@ -91,15 +91,15 @@ async fn wrong_values_are_explained() {
         r#"
 #shop   enabled: balance   uploaded: counter
 broadcaster shop>  !settings foo
-bot>        @shop I don't know "foo"; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+bot>        @shop I don't know "foo"; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m | mute off]
 broadcaster shop>  !settings prefix
-bot>        @shop the prefix is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+bot>        @shop the prefix is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m | mute off]
 broadcaster shop>  !settings prefix abc
 bot>        @shop it should be 1 to 5 visible characters without letters, digits, @, / or .
 broadcaster shop>  !settings prefix /
 bot>        @shop it should be 1 to 5 visible characters without letters, digits, @, / or .
 broadcaster shop>  !settings enable
-bot>        @shop MODULE is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+bot>        @shop MODULE is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m | mute off]
 broadcaster shop>  !settings enable nothing
 bot>        @shop there is no such module; !settings lists them
 broadcaster shop>  !settings enable "two words"
@@ -121,11 +121,11 @@ bot>        @shop it should be a time such as 30s or 5m, at most a day
 broadcaster shop>  !settings set settings moderators perhaps
 bot>        @shop it should be on or off
 broadcaster shop>  !settings set balance
-bot>        @shop KEY is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+bot>        @shop KEY is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m | mute off]
 broadcaster shop>  !settings mute
-bot>        @shop the time is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+bot>        @shop the time is missing; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m | mute off]
 broadcaster shop>  !settings mute forever
-bot>        @shop the time should be like 90s, 10m or 1h, or off, not "forever"; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m]
+bot>        @shop the time should be like 90s, 10m or 1h, or off, not "forever"; usage: !settings [prefix X | enable MODULE | disable MODULE | show MODULE | set MODULE KEY VALUE | mute 10m | mute off]
 broadcaster shop>  !settings mute 2d
 bot>        @shop it should be at most a day
 broadcaster shop>  !settings set settings settings.role broadcaster

@@ -58,7 +58,7 @@ impl State {
             // Clients pass something all the same, each something else, and Twitch does not look at it.
             _ if is_anonymous(&login) => Ok(Identity::Anonymous(login)),
             None => Err("Improperly formatted auth"),
-            Some(pass) => self.check_pass(login, pass, now),
+            Some(pass) => self.check_pass(&login, pass, now),
         };
         match identity {
             Ok(identity) => self.welcome(id, &identity),
@@ -69,10 +69,15 @@ impl State {
         }
     }
 
+    /// Logs in the token's owner: Twitch pays no heed to the NICK (seen by authors of bots: TwitchLib/TwitchLib#1121,
+    /// museun/twitchchat#115). A login with a token that is nobody's counts for the NICK.
+    ///
     /// The text of the refusal is the error. What Twitch answers to the 21st login in 10 s is not documented;
     /// "Error logging in" has been seen by authors of clients.
-    fn check_pass(&mut self, login: String, pass: &str, now: Instant) -> Result<Identity, &'static str> {
+    fn check_pass(&mut self, nick: &str, pass: &str, now: Instant) -> Result<Identity, &'static str> {
         let access_token = pass.strip_prefix("oauth:").ok_or("Improperly formatted auth")?;
+        let owner = self.world.find_token_owner(access_token, nick);
+        let login = owner.clone().unwrap_or_else(|| nick.to_owned());
         let is_anybody_let_in = self.policy.takes_any_account && self.world.open_account(&login);
         if !is_anybody_let_in && !self.world.has_account(&login) {
             return Err("Login authentication failed");
@@ -81,7 +86,7 @@ impl State {
             self.log.note_violation(Rule::Logins, &login, now);
             return Err("Error logging in");
         }
-        if !is_anybody_let_in && !self.world.is_access_token(&login, access_token) {
+        if owner.is_none() && !is_anybody_let_in {
             return Err("Login authentication failed");
         }
         Ok(Identity::Account(login))

@@ -45,13 +45,26 @@ async fn a_wrong_token_ends_the_connection() {
     let twitch = world();
     for (lines, text) in [
         ("PASS oauth:wrong\r\nNICK bot", "Login authentication failed"),
-        ("PASS oauth:token-of-bot\r\nNICK nobody", "Login authentication failed"),
+        ("PASS oauth:wrong\r\nNICK nobody", "Login authentication failed"),
         ("PASS token-of-bot\r\nNICK bot", "Improperly formatted auth"),
         ("NICK bot\r\nPASS oauth:token-of-bot", "Improperly formatted auth"),
     ] {
         let mut bot = Client::connect(&twitch);
         bot.send(lines).await;
         assert_eq!(bot.rest().await, [format!(":tmi.twitch.tv NOTICE * :{text}")], "{lines}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_logs_in_its_owner_whatever_the_nick() {
+    let twitch = world();
+    for nick in ["other", "nobody"] {
+        let mut bot = Client::connect(&twitch);
+        let answer = bot.ask(&format!("PASS oauth:token-of-bot\r\nNICK {nick}")).await;
+        assert_eq!(answer.first().map(String::as_str), Some(":tmi.twitch.tv 001 bot :Welcome, GLHF!"), "{nick}");
+        assert_eq!(twitch.connected(), ["bot"]);
+        drop(bot);
+        twitch.drop_connections();
     }
 }
 

@@ -68,8 +68,10 @@ pub(in crate::app) async fn run_status_line(
 struct Told {
     phase: Phase,
     trouble: Option<String>,
-    /// As they were when they were settled.
+    /// As the last line had them.
     channels: ChannelsStatus,
+    /// As they were when they were settled: fewer than then is bad news.
+    settled: ChannelsStatus,
     seen: ChannelsStatus,
     moved_at: Instant,
 }
@@ -84,7 +86,8 @@ enum News {
 impl Told {
     fn new(now: Instant) -> Told {
         let channels = ChannelsStatus::default();
-        Told { phase: Phase::default(), trouble: None, seen: channels.clone(), channels, moved_at: now }
+        let (settled, seen) = (channels.clone(), channels.clone());
+        Told { phase: Phase::default(), trouble: None, channels, settled, seen, moved_at: now }
     }
 
     /// Whether there is something to tell; it counts as told.
@@ -101,12 +104,15 @@ impl Told {
         let is_worse = match status.phase {
             Phase::Connecting => status.trouble.is_some(),
             Phase::NoToken | Phase::Refused => true,
-            Phase::Online => is_settled && missing(channels) > missing(&self.channels),
+            Phase::Online => is_settled && missing(channels) > missing(&self.settled),
             Phase::Stopped => false,
         };
         self.phase = status.phase;
         self.trouble.clone_from(&status.trouble);
         if is_settled {
+            self.settled.clone_from(channels);
+        }
+        if is_news {
             self.channels.clone_from(channels);
         }
         is_news.then_some(if is_worse { News::Bad } else { News::Good })
@@ -125,6 +131,9 @@ fn describe(status: &AccountStatus) -> String {
     }
     // Without a connection it sits nowhere, and no more is known.
     if status.phase == Phase::Online {
+        if status.channels.pending > 0 {
+            parts.push(format!("{} to go{}", status.channels.pending, status.describe_joins_hold()));
+        }
         parts.extend(describe_missing(&status.channels));
     }
     if status.replies_waiting > 0 {
@@ -158,6 +167,15 @@ impl AccountStatus {
         self.trouble.as_ref().map_or(name.to_owned(), |trouble| format!("{name}: {trouble}"))
     }
 
+    /// ` (in 10s: ...)` where Twitch's limit keeps channels waiting; else empty.
+    pub(super) fn describe_joins_hold(&self) -> String {
+        if self.joins_held_for.is_zero() {
+            return String::new();
+        }
+        let seconds = self.joins_held_for.as_secs_f64().ceil();
+        format!(" (in {seconds}s: Twitch limits how fast channels are joined, and counts an earlier run too)")
+    }
+
     pub(super) fn describe_hold(&self) -> Option<String> {
         let is_held = !self.held_for.is_zero();
         is_held.then(|| format!("held by Twitch for {}s as it sent too much", self.held_for.as_secs_f64().ceil()))
@@ -180,9 +198,6 @@ fn describe_joined(status: &ChannelsStatus) -> String {
 
 fn describe_missing(status: &ChannelsStatus) -> Vec<String> {
     let mut parts = Vec::new();
-    if status.pending > 0 {
-        parts.push(format!("{} to go", status.pending));
-    }
     if !status.unreachable.is_empty() {
         parts.push(format!("{} cannot be joined ({})", status.unreachable.len(), describe_unreachable(status)));
     }
@@ -262,6 +277,44 @@ mod tests {
         ];
         let expected = ["online, 0 of 40 channels, 40 to go", "online, 40 of 40 channels", "online, 41 of 41 channels"];
         assert_eq!(lines(&states), expected);
+    }
+
+    #[test]
+    fn a_reconnect_ends_with_what_is_so_in_the_end() {
+        let lost = bad(Phase::Connecting, "the server asked for a new connection");
+        let states = [
+            online(2, 0, 2, &[]),
+            online(2, 2, 0, &[]),
+            AccountState { wanted: 2, ..lost.clone() },
+            online(2, 0, 2, &[]),
+            online(2, 1, 1, &[]),
+            online(2, 2, 0, &[]),
+            online(2, 2, 0, &[]),
+        ];
+        let expected = [
+            "online, 0 of 2 channels, 2 to go",
+            "online, 2 of 2 channels",
+            "!no connection: the server asked for a new connection, 0 of 2 channels",
+            "online, 0 of 2 channels, 2 to go",
+            "online, 2 of 2 channels",
+        ];
+        assert_eq!(lines(&states), expected);
+        // The same where one of them cannot be joined, before and after.
+        let barred = online(2, 1, 0, &[("cafe", JoinFailure::Banned)]);
+        let joining = online(2, 0, 1, &[("cafe", JoinFailure::Banned)]);
+        let lines = lines(&[barred.clone(), AccountState { wanted: 2, ..lost }, joining, barred]);
+        assert_eq!(lines.last().unwrap(), "online, 1 of 2 channels, 1 cannot be joined (banned there: cafe)");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn channels_that_wait_for_twitchs_limit_say_so_and_for_how_long() {
+        let held = |seconds| Some(Instant::now() + Duration::from_secs(seconds));
+        let state = AccountState { joins_held_until: held(10), ..online(3, 0, 3, &[]) };
+        let expected = "online, 0 of 3 channels, 3 to go (in 10s: Twitch limits how fast channels are joined, and counts an \
+                        earlier run too)";
+        assert_eq!(describe(&status(&state)), expected);
+        let state = AccountState { joins_held_until: held(0), ..state };
+        assert_eq!(describe(&status(&state)), "online, 0 of 3 channels, 3 to go");
     }
 
     #[test]

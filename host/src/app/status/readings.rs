@@ -164,6 +164,8 @@ mod tests {
             accounts: vec![AccountStatus::of(&"mybot".parse().unwrap(), &state)],
             queues: super::super::QueueStatus { events_waiting: 5, ..Default::default() },
             modules: Vec::new(),
+            unloadable: Vec::new(),
+            storage: super::super::StorageStatus::default(),
         };
         let mut readings = status.list_readings();
         let refused = [("module_invalid", 2)].into();

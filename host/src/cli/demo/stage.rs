@@ -304,4 +304,8 @@ impl Credentials for DemoToken {
     async fn fetch_access_token(&self, _: &Login) -> Result<SecretString, FetchTokenError> {
         Ok(SecretString::from(ACCESS_TOKEN))
     }
+
+    fn describe_renewal(&self, _: &Login) -> String {
+        "start the demo again".to_owned()
+    }
 }

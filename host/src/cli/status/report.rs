@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::app::status::problems::Problem;
 use crate::app::status::{AccountStatus, ModuleStatus, SpanStatus, Status};
 use crate::cli::table::{Row, align};
 use crate::setup::span::show_span;
 
-pub(super) fn write_report(status: &Status, problems: &[String]) -> String {
+pub(super) fn write_report(status: &Status, problems: &[Problem]) -> String {
     let mut report = format!("twitchy {}, up for {}\n", status.version, show_uptime(status.uptime));
     let mut add = |heading: &[&str], rows: Vec<Row>| {
         if !rows.is_empty() {
@@ -21,7 +22,8 @@ pub(super) fn write_report(status: &Status, problems: &[String]) -> String {
     add(&["dropped", "since the start"], accounts().filter_map(dropped_row).collect());
     add(&["time taken", "count", "p50", "p99", "longest"], accounts().flat_map(span_rows).collect());
     add(&["module", "version", "broke"], status.modules.iter().map(module_row).collect());
-    report + &conclude(problems)
+    let unreachable = accounts().map(|account| account.channels.unreachable.len()).sum();
+    report + &conclude(problems, unreachable)
 }
 
 fn account_row(account: &AccountStatus) -> Row {
@@ -66,13 +68,21 @@ fn span_row(name: String, spans: &SpanStatus) -> Row {
 }
 
 fn module_row(module: &ModuleStatus) -> Row {
-    let faults = if module.faults == 0 { "never".to_owned() } else { format!("{} times", module.faults) };
+    let faults = match module.faults {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        faults => format!("{faults} times"),
+    };
     vec![module.name.clone(), module.version.clone(), faults]
 }
 
-fn conclude(problems: &[String]) -> String {
-    if problems.is_empty() {
-        return "\nall is well\n".to_owned();
+/// What cannot be joined is for the channels' broadcasters to change, and named all the same.
+fn conclude(problems: &[Problem], unreachable: usize) -> String {
+    match (problems.is_empty(), unreachable) {
+        (true, 0) => return "\nall is well\n".to_owned(),
+        (true, 1) => return "\nall is well, but 1 channel cannot be joined\n".to_owned(),
+        (true, _) => return format!("\nall is well, but {unreachable} channels cannot be joined\n"),
+        (false, _) => {}
     }
     let lines: String = problems.iter().map(|problem| format!("  {problem}\n")).collect();
     format!("\nnot well:\n{lines}")
@@ -104,7 +114,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::app::status::{ChannelsStatus, QueueStatus, UnreachableChannel};
+    use crate::app::status::{ChannelsStatus, QueueStatus, StorageStatus, UnloadableStatus, UnreachableChannel};
     use crate::twitch::account::Phase;
 
     fn account(login: &str) -> AccountStatus {
@@ -114,6 +124,7 @@ mod tests {
             phase_for: Duration::from_secs(3 * 3_600 + 12 * 60 + 5),
             trouble: None,
             channels: ChannelsStatus { wanted: 1, joined: 1, ..ChannelsStatus::default() },
+            joins_held_for: Duration::ZERO,
             replies_waiting: 0,
             held_for: Duration::ZERO,
             dropped: BTreeMap::from([("stale".to_owned(), 0)]),
@@ -129,6 +140,8 @@ mod tests {
             accounts,
             queues: QueueStatus { events_capacity: 4096, ..QueueStatus::default() },
             modules: vec![ModuleStatus { name: "help".to_owned(), version: "0.1.0".to_owned(), faults: 0 }],
+            unloadable: Vec::new(),
+            storage: StorageStatus::default(),
         }
     }
 
@@ -177,6 +190,7 @@ all is well
         let otherbot = AccountStatus { phase: Phase::NoToken, trouble, phase_for: ms(12_000), ..account("otherbot") };
         let mut status = status(vec![mybot, otherbot]);
         (status.modules[0].faults, status.queues.replies_waiting) = (4, 2);
+        status.modules.push(ModuleStatus { name: "join".to_owned(), version: "0.1.0".to_owned(), faults: 1 });
         let expected = "\
 twitchy 1.2.3, up for 3d4h
 
@@ -200,6 +214,7 @@ mybot: until a reply leaves  20     50 us  820 ms  2.5 s
 
 module  version  broke
 help    0.1.0    4 times
+join    0.1.0    once
 
 not well:
   account mybot: still joining 2 channels
@@ -207,6 +222,54 @@ not well:
   account otherbot: cannot log in: no token: the environment variable TOKEN is not set
 ";
         assert_eq!(report(&status), expected);
+    }
+
+    #[test]
+    fn a_channel_that_cannot_be_joined_is_named_and_no_problem() {
+        let unreachable = |names: &[&str]| {
+            let channel =
+                |name: &&str| UnreachableChannel { login: (*name).to_owned(), reason: "suspended".to_owned() };
+            let unreachable = names.iter().map(channel).collect();
+            let channels =
+                ChannelsStatus { wanted: 3, joined: 3 - names.len(), unreachable, ..ChannelsStatus::default() };
+            status(vec![AccountStatus { channels, ..account("mybot") }])
+        };
+        let one = unreachable(&["cafe"]);
+        assert!(report(&one).ends_with("\nall is well, but 1 channel cannot be joined\n"), "{}", report(&one));
+        let two = unreachable(&["cafe", "den"]);
+        assert!(report(&two).ends_with("\nall is well, but 2 channels cannot be joined\n"), "{}", report(&two));
+        assert_eq!(two.list_problems(), []);
+    }
+
+    #[test]
+    fn what_cannot_be_written_or_loaded_is_a_problem_and_says_so_to_probes() {
+        let mut status = status(vec![account("mybot")]);
+        let reason = |text: &str| Some(text.to_owned());
+        status.storage = StorageStatus {
+            database: reason("database or disk is full"),
+            components: reason("Read-only file system (os error 30)"),
+            artefacts: reason("No space left on device (os error 28)"),
+        };
+        let dice = ("dice".to_owned(), "1.0.0".to_owned(), "component 0a is not there".to_owned());
+        status.unloadable = vec![UnloadableStatus { name: dice.0, version: dice.1, reason: dice.2 }];
+        let problems = status.list_problems();
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let advice = "make room on the disk of data_dir, or make it writable: the host tries again by itself";
+        let expected = [
+            format!("database: changes cannot be written: database or disk is full; {advice}"),
+            format!("modules: uploads cannot be kept: Read-only file system (os error 30); {advice}"),
+            "compiled modules: they cannot be kept: No space left on device (os error 28); modules run all the same, and \
+             are compiled anew by the next start"
+                .to_owned(),
+            "module dice 1.0.0: cannot be loaded: component 0a is not there; upload this version again, or withdraw it"
+                .to_owned(),
+        ];
+        assert_eq!(shown, expected);
+        let unready: Vec<_> = problems.iter().map(|problem| problem.unready.as_deref()).collect();
+        let sentences =
+            [Some("Changes cannot be written."), Some("Uploads cannot be kept."), None, Some("It cannot be loaded.")];
+        assert_eq!(unready, sentences);
+        assert!(report(&status).contains("\nnot well:\n  database: changes cannot be written"), "{}", report(&status));
     }
 
     #[test]

@@ -5,14 +5,22 @@ use std::fmt;
 use super::{Fault, Transaction};
 use crate::domain::id::{ChatterId, Login};
 use crate::domain::manifest::Capability;
+use crate::domain::prefix::is_invisible;
 use crate::setup::value::ID_MARK;
 use crate::store::chatters::KnownChatter;
+
+/// Characters of a display name.
+const LONGEST_NAME: usize = 25;
+/// Chatters of one name among whom somebody is told to choose.
+const MOST_CHOICES: usize = 3;
 
 /// How a module names a chatter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reference {
     Login(Login),
     Id(ChatterId),
+    /// A display name that can be no login: where the chatter's language has other letters, clients mention by it.
+    Name(Box<str>),
 }
 
 impl Reference {
@@ -20,6 +28,7 @@ impl Reference {
         match self {
             Reference::Login(login) => chatter.login == *login,
             Reference::Id(id) => chatter.id == *id,
+            Reference::Name(name) => chatter.is_called(name),
         }
     }
 
@@ -27,9 +36,22 @@ impl Reference {
     pub(super) fn parse(text: &str) -> Option<Reference> {
         match text.strip_prefix(ID_MARK) {
             Some(id) => id.parse().ok().map(Reference::Id),
-            None => text.strip_prefix('@').unwrap_or(text).parse().ok().map(Reference::Login),
+            None => {
+                let name = text.strip_prefix('@').unwrap_or(text);
+                let login = name.parse().ok().map(Reference::Login);
+                login.or_else(|| is_display_name(name).then(|| Reference::Name(name.into())))
+            }
         }
     }
+}
+
+/// Of a name that is no login.
+fn is_display_name(text: &str) -> bool {
+    let is_part = |character: char| {
+        let is_foreign = !character.is_ascii() && !character.is_whitespace() && !character.is_control();
+        character.is_ascii_alphanumeric() || character == '_' || is_foreign && !is_invisible(character)
+    };
+    (1..=LONGEST_NAME).contains(&text.chars().count()) && !text.is_ascii() && text.chars().all(is_part)
 }
 
 impl fmt::Display for Reference {
@@ -37,12 +59,13 @@ impl fmt::Display for Reference {
         match self {
             Reference::Login(login) => write!(f, "@{login}"),
             Reference::Id(id) => write!(f, "{ID_MARK}{id}"),
+            Reference::Name(name) => write!(f, "@{name}"),
         }
     }
 }
 
 impl Transaction {
-    /// By `@login`, login, or `id:` and the Twitch id.
+    /// By `@login`, login, `id:` and the Twitch id, or a display name that one chatter alone bears here.
     pub fn find_chatter(&self, who: &str) -> Result<Option<KnownChatter>, Fault> {
         self.require(Capability::Chatters)?;
         self.resolve(who)
@@ -52,13 +75,35 @@ impl Transaction {
     /// first time, and what they were seen with last may not be stored yet.
     pub(super) fn resolve(&self, who: &str) -> Result<Option<KnownChatter>, Fault> {
         let Some(reference) = Reference::parse(who) else { return Ok(None) };
+        if let Reference::Name(name) = &reference {
+            return self.resolve_name(name);
+        }
         if let Some(shown) = self.shown().into_iter().flatten().find(|shown| reference.means(shown)) {
             return Ok(Some(shown));
         }
         Ok(match &reference {
             Reference::Login(login) => self.world.store.find_chatter(self.channel(), login)?,
             Reference::Id(id) => self.world.store.find_chatter_by_id(self.channel(), *id)?,
+            Reference::Name(_) => None,
         })
+    }
+
+    /// Display names are not unique, and nobody is guessed: where several bear the name, the chatter who typed it is told
+    /// their logins, and the run ends.
+    fn resolve_name(&self, name: &str) -> Result<Option<KnownChatter>, Fault> {
+        let mut found = self.world.store.list_chatters_by_name(self.channel(), name, MOST_CHOICES + 1)?;
+        // Under the name of this moment.
+        let [caller, _] = self.shown();
+        if let Some(caller) = caller {
+            found.retain(|known| known.id != caller.id);
+            found.extend(Some(caller).filter(|caller| caller.is_called(name)));
+        }
+        if found.len() < 2 {
+            return Ok(found.pop());
+        }
+        let logins: Vec<String> = found.iter().take(MOST_CHOICES).map(|known| format!("@{}", known.login)).collect();
+        let others = if found.len() > MOST_CHOICES { " or another" } else { "" };
+        Err(Fault::Ambiguous(format!("several chatters here are called {name}: type {}{others}", logins.join(" or "))))
     }
 
     /// Who called, and who wrote the message that is replied to.
@@ -92,6 +137,49 @@ mod tests {
         for text in ["", "@", "id:", "id:bob", "nobody", "id:99", "@@bob", "two words", "#bob"] {
             assert_eq!(run.find_chatter(text).unwrap(), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_display_name_means_the_one_chatter_who_bears_it() {
+        let bench = Bench::new(Terms::default());
+        let known = |id, login: &str, name: &str| KnownChatter {
+            id: ChatterId(id),
+            login: login.parse().unwrap(),
+            display_name: name.into(),
+        };
+        let see = |chatter| bench.wait(bench.world.store.save_seen(SHOP, vec![chatter], now())).unwrap();
+        see(known(21, "arisu", "アリス"));
+        let find = |text: &str| bench.run("alice", "").find_chatter(text);
+        for text in ["アリス", "@アリス"] {
+            assert_eq!(find(text).unwrap().map(|chatter| chatter.id), Some(ChatterId(21)), "{text}");
+        }
+        for text in ["@アリ", "アリス アリス", "ア\u{200B}リス", "アリス!", &"ア".repeat(26)] {
+            assert_eq!(find(text).unwrap(), None, "{text}");
+        }
+        see(known(22, "alice_22", "アリス"));
+        let told = find("@アリス").unwrap_err().to_string();
+        assert_eq!(told, "several chatters here are called アリス: type @arisu or @alice_22");
+        (23..30).for_each(|id| see(known(id, &format!("alice_{id}"), "アリス")));
+        assert!(find("アリス").unwrap_err().to_string().ends_with(" or another"));
+        assert_eq!(find("@arisu").unwrap().map(|chatter| chatter.id), Some(ChatterId(21)), "a login is certain");
+    }
+
+    #[test]
+    fn the_caller_counts_under_the_name_of_this_moment() {
+        let bench = Bench::new(Terms::default());
+        let mut invocation = bench.invocation("alice", "");
+        invocation.chatter.display_name = "アリス".into();
+        let caller = invocation.chatter.id;
+        let run = bench.begin(invocation);
+        assert_eq!(run.find_chatter("@アリス").unwrap().map(|chatter| chatter.id), Some(caller));
+        let other =
+            KnownChatter { id: ChatterId(21), login: "arisu".parse().unwrap(), display_name: "アリス".into() };
+        bench.wait(bench.world.store.save_seen(SHOP, vec![other], now())).unwrap();
+        assert!(run.find_chatter("@アリス").is_err(), "there are two");
+        assert_eq!(
+            bench.run("alice", "").find_chatter("@アリス").unwrap().map(|chatter| chatter.id),
+            Some(ChatterId(21))
+        );
     }
 
     #[test]

@@ -163,7 +163,14 @@ impl Transaction {
         let moved = self.moved(budget)?;
         check_caps(self.call.grants.caps(budget), budget, &moved, amount)?;
         let left = self.held_by(from)?.checked_sub(amount).filter(|left| from == Holder::Mint || *left >= Amount::ZERO);
-        left.ok_or(PaymentError::NotEnough)?;
+        let left = left.ok_or(PaymentError::NotEnough)?;
+        // Seen without being noted: a blind addition conflicts with nothing, and the commit looks at it again.
+        let (_, held) = self.world.store.load_account(self.channel(), to)?;
+        let has = self.ledger.applied_to(to, held).and_then(|held| held.checked_add(amount));
+        let fits = |amount: Amount| amount.units(currency.decimals).is_some();
+        if !fits(left) || !has.is_some_and(fits) {
+            return Err(PaymentError::InvalidAmount.into());
+        }
         self.ledger.add(from, to, amount).ok_or(PaymentError::InvalidAmount)?;
         self.effects.push(Effect::Transfer { module: self.module().clone(), from, to, amount });
         Ok(())
@@ -211,9 +218,12 @@ impl Transaction {
     /// known login, and the one that the module gave, may be somebody else's by now.
     fn is_named(&self, payee: &KnownChatter, given: &str) -> Result<bool, Fault> {
         let given = Reference::parse(given);
-        let is_mark = |character: char| !character.is_ascii_alphanumeric() && character != '_';
-        for word in self.invocation().text.split_whitespace() {
-            let Some(reference) = Reference::parse(word.trim_matches(is_mark)) else { continue };
+        // "@bob!" is bob, and so is "@bobさん"; a name in other letters than a login's goes to where the marks begin.
+        let is_mark = |character: char| !character.is_alphanumeric() && character != '_';
+        let is_no_login = |character: char| !character.is_ascii_alphanumeric() && character != '_';
+        let words = self.invocation().text.split_whitespace();
+        for name in words.flat_map(|word| [word.trim_matches(is_no_login), word.trim_matches(is_mark)]) {
+            let Some(reference) = Reference::parse(name) else { continue };
             let may_mean = reference.means(payee) || Some(&reference) == given.as_ref();
             if may_mean && self.resolve(&reference.to_string())?.is_some_and(|chatter| chatter.id == payee.id) {
                 return Ok(true);
@@ -318,12 +328,78 @@ mod tests {
                 assert!(bench.run("alice", text).transfer(to, "1").is_ok(), "{text} {to}");
             }
         }
+        for text in ["@bobさん", "「@bob」", "“@bob”"] {
+            assert!(bench.run("alice", text).transfer("bob", "1").is_ok(), "{text}");
+        }
         for text in ["", "@carol", "bobby", "bob's", "@bob_", "2", "id:22"] {
             let why = why_not(bench.run("alice", text).transfer("bob", "1"));
             assert_eq!(why, "bob is not named in the message", "{text}");
         }
         assert_eq!(told(bench.run("alice", "@nobody").transfer("nobody", "1")), PaymentError::UnknownChatter);
         assert_eq!(why_not(bench.run("alice", "@alice").transfer("alice", "1")), "nobody pays themselves");
+    }
+
+    #[test]
+    fn a_payee_may_be_named_by_a_display_name_that_one_chatter_bears() {
+        let bench = bench();
+        let see = |id, login: &str| {
+            let chatter =
+                KnownChatter { id: ChatterId(id), login: login.parse().unwrap(), display_name: "アリス".into() };
+            bench.wait(bench.world.store.save_seen(SHOP, vec![chatter], now())).unwrap();
+        };
+        see(21, "arisu");
+        for (text, to) in
+            [("@アリス 1", "アリス"), ("（アリス）", "@アリス"), ("アリス, 1", "arisu"), ("@arisu", "アリス")]
+        {
+            assert!(bench.run("alice", text).transfer(to, "1").is_ok(), "{text} {to}");
+        }
+        assert_eq!(why_not(bench.run("alice", "@bob").transfer("アリス", "1")), "arisu is not named in the message");
+        assert_eq!(told(bench.run("alice", "@別名").transfer("別名", "1")), PaymentError::UnknownChatter);
+        // Once there are two, nobody is paid, whomever the module means.
+        see(22, "alice_22");
+        for to in ["アリス", "arisu"] {
+            let error = bench.run("alice", "@アリス 1").transfer(to, "1").unwrap_err();
+            assert!(matches!(&error, HostCallError::Fault(Fault::Ambiguous(_))), "{to}: {error:?}");
+        }
+        assert!(bench.run("alice", "@arisu 1").transfer("arisu", "1").is_ok());
+    }
+
+    #[test]
+    fn what_an_account_cannot_hold_is_an_invalid_amount() {
+        let bench = bench();
+        let mut run = bench.run("alice", "@bob @carol");
+        assert_eq!(told(run.award("bob", &i64::MAX.to_string())), PaymentError::InvalidAmount);
+        // Three chatters have 100 each, and the mint can owe 2^63 in all.
+        run.award("bob", &(i64::MAX - 299).to_string()).unwrap();
+        assert_eq!(told(run.award("carol", "1")), PaymentError::InvalidAmount);
+        run.transfer("bob", "100").unwrap();
+        assert_eq!(bench.commit(run), Committed::Done);
+        let mut run = bench.run("carol", "@bob");
+        assert_eq!(told(run.transfer("bob", "100")), PaymentError::InvalidAmount, "one more than bob can have");
+        run.transfer("bob", "99").unwrap();
+        assert_eq!(bench.commit(run), Committed::Done);
+        assert_eq!(bench.balance(2), i64::MAX.to_string());
+    }
+
+    #[test]
+    fn what_was_moved_in_a_day_may_be_more_than_an_account_holds() {
+        let bench = bench();
+        let grants = Grants {
+            treasury: Caps { per_day: Some(amount("60000000000000000000")), ..Caps::unlimited() },
+            ..Grants::all(&bank())
+        };
+        let most = (i64::MAX - 1000).to_string();
+        let begin = || bench.begin_with(bench.invocation("alice", "@alice"), grants.clone());
+        let mut first = begin();
+        first.award("alice", &most).unwrap();
+        assert_eq!(bench.commit(first), Committed::Done);
+        for _ in 0..3 {
+            let mut round = begin();
+            round.charge(&most).unwrap();
+            round.pay("alice", &most).unwrap();
+            assert_eq!(bench.commit(round), Committed::Done);
+        }
+        assert!(begin().award("alice", "1").is_ok());
     }
 
     #[test]

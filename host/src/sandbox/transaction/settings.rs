@@ -32,7 +32,8 @@ impl Transaction {
 
     pub fn list_modules(&mut self) -> Result<Vec<ModuleState>, Fault> {
         self.require(Capability::Settings)?;
-        Ok(self.setup()?.list_modules())
+        let now = self.invocation().now;
+        Ok(self.setup()?.list_modules(now))
     }
 
     pub fn enable_module(&mut self, name: &str) -> Changed {

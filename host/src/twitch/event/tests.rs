@@ -155,7 +155,7 @@ fn the_servers_own_lines_are_understood() {
         is_receipt: true,
     };
     for (line, heard) in [
-        (":tmi.twitch.tv 001 twitchy :Welcome, GLHF!", Heard::Welcome),
+        (":tmi.twitch.tv 001 twitchy :Welcome, GLHF!", Heard::Welcome(Some("twitchy".parse().unwrap()))),
         ("@user-id=42;user-type= :tmi.twitch.tv GLOBALUSERSTATE", Heard::Identity(ChatterId(42))),
         (":tmi.twitch.tv NOTICE * :Login authentication failed", Heard::LoginRefused),
         (":tmi.twitch.tv NOTICE * :Improperly formatted AUTH", Heard::LoginRefused),
@@ -239,4 +239,22 @@ proptest! {
         let _any = parse(&line);
         let _any = parse(line.get(..cut).unwrap_or(&line));
     }
+}
+
+#[test]
+fn a_flag_without_its_badge_gives_the_role() {
+    let line = |tags: &str| with_tags("badges=;badge-info=").replace("subscriber=0", tags);
+    for (tags, role) in [
+        ("subscriber=0", Role::Everyone),
+        ("subscriber=1", Role::Subscriber),
+        ("subscriber=0;vip=1", Role::Vip),
+        ("subscriber=1;vip=1", Role::Vip),
+        ("mod=1;subscriber=1", Role::Moderator),
+        ("subscriber=0;vip=0", Role::Everyone),
+    ] {
+        assert_eq!(message(&line(tags)).chatter.role, role, "{tags}");
+    }
+    // The higher of the two counts.
+    let line = with_tags("badges=vip/1").replace("subscriber=0", "subscriber=1");
+    assert_eq!(message(&line).chatter.role, Role::Vip);
 }

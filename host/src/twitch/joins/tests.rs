@@ -183,3 +183,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn rooms_that_wait_for_the_window_alone_are_held() {
+    let (mut joins, now) = (joins(100), Instant::now());
+    joins.set_wanted(&[wanted("shop", Some(10))], now);
+    assert_eq!(joins.held_until(now), None);
+    joins.assume(20, now);
+    let until = joins.held_until(now).unwrap();
+    assert!(until > now + seconds(10) && joins.take_due(now).is_empty());
+    assert_eq!(joins.held_until(until), None);
+    assert_eq!(joins.take_due(until), [login("shop")]);
+    // One that pauses after a failure, or has no place, waits for something else.
+    joins.assume(20, until);
+    drop(joins.note_failure(&login("shop"), JoinFailure::Banned, until));
+    assert_eq!(joins.held_until(until), None);
+    let mut full = Joins::new(login("twitchy"), &LimitsConfig { channels: 0, ..LimitsConfig::default() });
+    full.set_wanted(&[wanted("shop", Some(10))], now);
+    full.assume(20, now);
+    assert_eq!(full.held_until(now), None);
+}

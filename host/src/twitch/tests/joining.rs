@@ -22,6 +22,28 @@ async fn a_hundred_channels_are_joined_within_the_limits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn channels_that_wait_for_the_limit_are_told_to_wait() {
+    let twitch = FakeTwitch::new(&Settings::default());
+    twitch.add_account("twitchy", "1000", "secret");
+    let used = UsedLimits { joins: 20, ..UsedLimits::default() };
+    let mut bot = Bot::start_again(&twitch, "twitchy", &Arc::default(), LimitsConfig::default(), used);
+    twitch.add_channel("shop");
+    bot.want(&["shop"]);
+    let state = bot.until(|state| state.phase == Phase::Online && state.pending == 1).await;
+    let until = state.joins_held_until.expect("the run before has used up the window");
+    let state = bot.until(|state| state.joined == 1).await;
+    assert_eq!((state.joins_held_until, Instant::now() >= until), (None, true));
+    // More than one window holds, by this run alone.
+    let names: Vec<String> = (0..25).map(|n| format!("channel_{n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.iter().for_each(|name| drop(twitch.add_channel(name)));
+    bot.want(&names);
+    bot.until(|state| state.joins_held_until.is_some()).await;
+    let state = bot.until(|state| state.joined == 25).await;
+    assert_eq!(state.joins_held_until, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn joins_keep_their_limit_across_reconnects() {
     let (twitch, mut bot) = start();
     let names: Vec<String> = (0..40).map(|n| format!("channel_{n:03}")).collect();

@@ -1,7 +1,9 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tracing_subscriber::fmt;
 
 use super::*;
 use crate::test_log::TestLog;
+use crate::twitch::connection::Connection;
 
 #[tokio::test(start_paused = true)]
 async fn an_account_comes_online_and_hears_chat() {
@@ -25,6 +27,71 @@ async fn a_refused_token_is_not_tried_again_and_a_new_one_is() {
     bot.token.set(Ok("another"));
     bot.until_phase(Phase::Online).await;
     assert_eq!(*bot.dialled.borrow(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_of_another_account_is_not_talked_with() {
+    let (twitch, mut bot) = start();
+    twitch.add_account("streamer", "2000", "streamers");
+    twitch.add_channel("shop");
+    bot.token.set(Ok("streamers"));
+    twitch.drop_connections();
+    bot.until_phase(Phase::Refused).await;
+    bot.want(&["shop"]);
+    let told = "the token is streamer's, not twitchy's: make one while logged in to Twitch as twitchy, and set another \
+                one; or write login = \"streamer\" in the configuration";
+    assert_eq!(bot.state.borrow().trouble.as_deref(), Some(told));
+    let dialled = *bot.dialled.borrow();
+    tokio::time::sleep(Duration::from_secs(60 * 60)).await;
+    assert_eq!((*bot.dialled.borrow(), twitch.connected().len()), (dialled, 0), "it is not tried again");
+    assert_eq!(bot.state.borrow().trouble.as_deref(), Some(told));
+    assert_eq!(bot.state.borrow().joined, 0);
+    bot.token.set(Ok("secret"));
+    bot.until(|state| state.joined == 1).await;
+    assert_eq!(twitch.connected(), ["twitchy"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_accounts_with_each_others_tokens_both_say_so() {
+    let twitch = FakeTwitch::new(&Settings::default());
+    twitch.add_account("first", "1", "firsts");
+    twitch.add_account("second", "2", "seconds");
+    for (name, token, owner) in [("first", "seconds", "second"), ("second", "firsts", "first")] {
+        let mut bot = Bot::start(&twitch, name);
+        bot.token.set(Ok(token));
+        bot.until_phase(Phase::Refused).await;
+        let trouble = bot.state.borrow().trouble.clone().unwrap();
+        assert!(trouble.starts_with(&format!("the token is {owner}'s, not {name}'s: ")), "{trouble}");
+    }
+}
+
+/// What the account says of a server that answers with these lines and closes.
+async fn trouble_with(answer: &'static str) -> String {
+    let (ours, theirs) = tokio::io::duplex(4096);
+    let serve = async move {
+        let (mut reader, mut writer) = tokio::io::split(theirs);
+        let mut line = [0; 512];
+        let _read = reader.read(&mut line).await;
+        writer.write_all(answer.as_bytes()).await.unwrap();
+        writer.shutdown().await.unwrap();
+        let _rest = tokio::io::copy(&mut reader, &mut tokio::io::sink()).await;
+    };
+    let (account, token) = (login("twitchy"), SecretString::from("secret"));
+    let (opened, ()) = tokio::join!(Connection::log_in(ours, &account, &token), serve);
+    opened.unwrap_err().to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_says_at_its_refusal_is_told_and_the_token_is_not() {
+    for (answer, said) in [
+        (":irc.example 433 * twitchy :Nickname is already in use\r\n", "433 * twitchy Nickname is already in use"),
+        (":irc.example 464 twitchy :Password incorrect: secret\r\n", "464 twitchy Password incorrect: ***"),
+        ("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\r\n", "HTTP/1.1 400 Bad Request"),
+    ] {
+        let expected = format!("the server closed the connection; the server said {said:?}");
+        assert_eq!(trouble_with(answer).await, expected);
+    }
+    assert_eq!(trouble_with("").await, "the server closed the connection");
 }
 
 #[tokio::test(start_paused = true)]

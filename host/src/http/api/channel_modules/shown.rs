@@ -117,7 +117,7 @@ struct StorageUse {
 impl ChannelModuleState {
     pub(super) fn show(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) -> ChannelModuleState {
         let manifest = &module.manifest;
-        let running = module.is_running() && !module.is_blown(api.now().wall);
+        let running = module.is_answering(api.now().wall);
         let uploaded = setup.catalogue().find_uploaded(&manifest.name);
         let listed = setup.catalogue().find(&manifest.name);
         let number = |manifest: &Arc<Manifest>| manifest.version.to_string();

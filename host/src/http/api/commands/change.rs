@@ -17,7 +17,7 @@ pub(super) struct Change {
     #[schema(example = "save-entry")]
     kind: &'static str,
     /// For people; it may change.
-    #[schema(example = "writes 1 bytes to count")]
+    #[schema(example = "writes 1 byte to count")]
     text: String,
     /// What is in it depends on the kind.
     #[schema(value_type = Object)]
@@ -99,7 +99,8 @@ fn save_entry(module: &ModuleName, key: &str, value: &[u8]) -> Change {
     let bytes = value.len();
     let text = str::from_utf8(value).ok();
     let data = json!({ "module": module.as_str(), "key": key, "bytes": bytes, "value": text });
-    Change::new("save-entry", format!("writes {bytes} bytes to {key}"), data)
+    let size = if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
+    Change::new("save-entry", format!("writes {size} to {key}"), data)
 }
 
 fn transfer(module: &ModuleName, from: Holder, to: Holder, amount: Amount) -> Change {
