@@ -292,7 +292,9 @@ impl Outbox {
         }
         let may_pass_again = matches!(refusal, Refusal::SlowMode(_) | Refusal::Duplicate);
         if may_pass_again && !sent.entry.is_again {
-            self.enqueue(sent.entry, now, Queue::push_again);
+            let mut entry = sent.entry;
+            entry.is_duplicate = refusal == Refusal::Duplicate;
+            self.enqueue(entry, now, Queue::push_again);
         }
         // That slow mode makes us wait is nothing special.
         let is_news = was_free && !matches!(refusal, Refusal::SlowMode(_));

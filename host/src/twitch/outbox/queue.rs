@@ -46,6 +46,8 @@ pub(super) struct Entry {
     pieces: VecDeque<Piece>,
     is_urgent: bool,
     pub(super) is_again: bool,
+    /// Refused once as a repetition.
+    pub(super) is_duplicate: bool,
     /// None once its first piece has left.
     taken_at: Option<Instant>,
     stale_at: Instant,
@@ -78,6 +80,7 @@ impl Entry {
             pieces,
             is_urgent: message.role >= Role::Moderator,
             is_again: false,
+            is_duplicate: false,
             taken_at: Some(now),
             stale_at,
             trace: message.trace,
@@ -181,6 +184,8 @@ impl Queue {
             let text = hasher.hash_one(&piece.text);
             // Those with privileges may repeat themselves, but may lose them, so what they say is remembered as well.
             let variant = if is_privileged && !entry.is_again { 0 } else { self.find_variant(text, now) };
+            // Twitch may have compared a duplicate with the plain text.
+            let variant = if entry.is_duplicate { variant.max(1) } else { variant };
             Said { at: now, text, variant }
         });
         if let Some(taken_at) = entry.taken_at {

@@ -82,8 +82,24 @@ async fn repetitions_are_varied_invisibly_where_twitch_would_refuse_them() {
     twitch.ping_and_wait().await;
     let said = texts(&twitch, "shop");
     assert_eq!(said.len(), 6);
-    assert!(said.iter().all(|text| text.trim_end_matches(['\u{e0000}', ' ']) == "same"));
+    assert!(said.iter().all(|text| text.trim_end_matches(['\u{34f}', '\u{2800}', ' ']) == "same"));
     assert_eq!(twitch.violations(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_people_who_ask_the_same_within_eight_seconds_are_all_answered() {
+    for text in ["type !help WORD for more", "pong"] {
+        let (twitch, mut bot) = start();
+        bot.join("shop").await;
+        for _ in 0..5 {
+            bot.say("shop", text);
+            tokio::time::sleep(Duration::from_millis(1_600)).await;
+        }
+        let state = bot.until_settled(5).await;
+        twitch.ping_and_wait().await;
+        assert_eq!(texts(&twitch, "shop").len(), 5, "{:?}", state.counts);
+        assert_eq!((state.counts.refused_duplicate, twitch.violations()), (0, Vec::new()));
+    }
 }
 
 #[tokio::test(start_paused = true)]
