@@ -150,7 +150,7 @@ fn cut(text: &str, room: usize) -> (&str, &str) {
         boundary => text.split_at(find_gap(text, boundary).unwrap_or(boundary)),
     };
     // A joiner at the end would join nothing.
-    (head.trim_end_matches('\u{200D}'), tail)
+    (head.trim_end_matches(|character: char| character.is_whitespace() || character == '\u{200D}'), tail)
 }
 
 /// The last place at or before `end` that is between two characters as people see them (grapheme clusters).
