@@ -157,7 +157,10 @@ pub struct LimitsConfig {
     pub login_window: Duration,
     /// Channels that one account may sit in.
     pub channels: usize,
-    /// A reply older than this is dropped.
+    /// How long a message to an unprivileged channel that is below its share may have to wait beside privileged ones. Those
+    /// are capped for it: fewer than `messages` in any `window` less this.
+    pub unprivileged_within: Duration,
+    /// A reply older than this is dropped; within its channel's share it may wait for a whole `window`.
     pub stale_after: Duration,
     /// A leading `!`, `$` or the like, which would call other bots, is left as it is in these channels.
     pub allow_bot_prefixes_in: Vec<Login>,
@@ -175,6 +178,7 @@ impl Default for LimitsConfig {
             logins: 20,
             login_window: Duration::from_secs(10),
             channels: 100,
+            unprivileged_within: Duration::from_secs(15),
             stale_after: Duration::from_secs(20),
             allow_bot_prefixes_in: Vec::new(),
         }

@@ -33,6 +33,7 @@ pub mod rate_window;
 mod refusal;
 mod room_modes;
 pub mod server;
+pub mod shortage;
 mod traffic;
 
 /// The log target of the library behind the parser. Below info it logs what is sent, the account's token included.

@@ -30,6 +30,12 @@ pub(crate) fn cut(text: &str) -> &str {
     text.char_indices().nth(MAX_CHARS).map_or(text, |(end, _)| &text[..end])
 }
 
+/// Without the block of tags, which Twitch drops from what is sent: a text varied with those is the same text again
+/// (Chatterino/chatterino2#6417).
+pub(crate) fn without_tags(text: &str) -> String {
+    text.chars().filter(|character| !matches!(character, '\u{E0000}'..='\u{E0FFF}')).collect()
+}
+
 /// The form in which two messages are compared: outer spaces gone, inner ones single.
 pub(crate) fn collapse(text: &str) -> String {
     text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")

@@ -26,6 +26,7 @@ pub(super) mod line;
 pub mod problems;
 mod readings;
 mod seconds;
+mod shortage;
 pub mod socket;
 
 /// The host at one moment. The fields' names are those of the JSON; all numbers count from the start of the host.
@@ -58,6 +59,12 @@ pub struct AccountStatus {
     /// Nothing is sent for so long, because Twitch said that the account sends too much. Zero where it may send.
     #[serde(rename = "held_seconds", with = "seconds")]
     pub held_for: Duration,
+    /// Channels that lost replies in the last minutes because Twitch's limits left no room for them in time.
+    pub lost_to_limits: Vec<LostStatus>,
+    /// How many replies were lost so since the start.
+    pub lost_to_limits_in_all: u64,
+    /// The channels without privileges for which messages to privileged ones are slowed now.
+    pub slowed_for: Vec<String>,
     /// By reason; those that never happened are there too.
     pub dropped: BTreeMap<String, u64>,
     /// How long replies waited for their first piece to leave.
@@ -83,6 +90,15 @@ pub struct ChannelsStatus {
 pub struct UnreachableChannel {
     pub login: String,
     pub reason: String,
+}
+
+/// What a channel lost to Twitch's limits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LostStatus {
+    pub channel: String,
+    /// Whether the account is moderator, VIP or broadcaster there.
+    pub is_privileged: bool,
+    pub replies: u64,
 }
 
 /// Between the connections and the modules.
@@ -232,6 +248,9 @@ impl AccountStatus {
             joins_held_for: span_until(state.joins_held_until),
             replies_waiting: state.waiting,
             held_for: span_until(state.held_until),
+            lost_to_limits: shortage::list_lost(&state.shortage, Instant::now()),
+            lost_to_limits_in_all: state.shortage.lost_in_all,
+            slowed_for: state.shortage.slowed_for.iter().map(Login::to_string).collect(),
             dropped: dropped.collect(),
             waits: SpanStatus::of(&state.waits),
             deliveries: SpanStatus::of(&state.deliveries),

@@ -159,12 +159,15 @@ fn read_limits(mut section: Section<'_, '_>, defaults: LimitsConfig, twitch: &Tw
         logins: section.take("logins", defaults.logins),
         login_window: section.take("login_window", defaults.login_window),
         channels: section.take("channels", defaults.channels),
+        unprivileged_within: section.take("unprivileged_within", defaults.unprivileged_within),
         stale_after: section.take("stale_after", defaults.stale_after),
         allow_bot_prefixes_in: section.take("allow_bot_prefixes_in", defaults.allow_bot_prefixes_in),
     };
     // Without encryption, so it is on this machine: the address was checked when it was read.
     section.check("enforce", limits.enforce || !twitch.irc_server.is_tls, UNLIMITED);
     let is_ordered = limits.messages <= limits.privileged_messages;
+    let is_within = limits.unprivileged_within <= limits.window;
+    section.check("unprivileged_within", is_within, "must not be longer than limits.window: no message waits longer");
     section.check("messages", is_ordered, "must not be more than limits.privileged_messages, which counts them too");
     section.finish();
     limits
@@ -447,6 +450,10 @@ mod tests {
             ("[sandbox]\ncredit = \"11s\"", "sandbox.credit must not be longer than sandbox.credit_window"),
             ("[sandbox]\nslots = 7", "sandbox.slots_per_channel must not be more than sandbox.slots"),
             ("[limits]\nmessages = 101", "limits.messages must not be more than limits.privileged_messages"),
+            (
+                "[limits]\nunprivileged_within = \"31s\"",
+                "limits.unprivileged_within must not be longer than limits.window",
+            ),
             ("[web]\nresponse_bytes = \"1 MiB\"", "web.response_bytes must not be more than web.bytes"),
             ("[web]\nconnections = 3", "web.connections_per_module must not be more than web.connections"),
         ];

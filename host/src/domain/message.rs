@@ -2,7 +2,8 @@
 
 use std::time::{Instant, SystemTime};
 
-use super::id::{ChannelId, ChatterId, Login, MessageId};
+use super::id::{ChannelId, ChatterId, Login, MessageId, ModuleName};
+use super::principal::KeyId;
 use super::role::Role;
 use super::trace::Trace;
 
@@ -113,6 +114,16 @@ pub enum Reply {
     Action(String),
 }
 
+/// What a reply comes from. Each has a part of its channel's share of Twitch's limits, so that one module or one API key
+/// does not use up what the channel has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ReplySource {
+    /// A module that a chatter called.
+    Module(ModuleName),
+    /// The API key by which a command was called over HTTP.
+    Key(KeyId),
+}
+
 /// A message on its way to the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingMessage {
@@ -120,6 +131,7 @@ pub struct OutgoingMessage {
     pub channel_id: ChannelId,
     pub channel_login: Login,
     pub reply: Reply,
+    pub source: ReplySource,
     /// What an `Answer` is threaded under.
     pub reply_to: Option<MessageId>,
     /// The role of whoever is answered: the outbox serves the broadcaster and moderators first.

@@ -47,7 +47,7 @@ fn may_stand_in_prefix(character: char) -> bool {
 }
 
 /// Accents that are drawn upon the character before: nobody can see or type one that stands alone.
-fn is_combining(character: char) -> bool {
+pub fn is_combining(character: char) -> bool {
     matches!(character,
         '\u{0300}'..='\u{036F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}'
         | '\u{20D0}'..='\u{20FF}' | '\u{FE20}'..='\u{FE2F}')

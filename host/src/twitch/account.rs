@@ -18,6 +18,7 @@ use super::own_messages::OwnMessages;
 use super::pauses::Pauses;
 use super::rate_window::RateWindow;
 use super::server::Dial;
+use super::shortage::Shortage;
 use super::traffic::{Seats, Traffic};
 use crate::config::LimitsConfig;
 use crate::domain::histogram::Histogram;
@@ -91,6 +92,7 @@ pub struct AccountState {
     pub waits: Histogram,
     /// From the departure of a message to Twitch's receipt.
     pub deliveries: Histogram,
+    pub shortage: Shortage,
     /// Until when nothing is sent at all, because Twitch said that this account sends too much. May be over already.
     pub held_until: Option<Instant>,
     /// What the next process has to know. Told at the end.

@@ -120,6 +120,11 @@ impl Joins {
         self.find_room(login, id).is_some()
     }
 
+    /// The id of a room, where it is known.
+    pub(crate) fn find_id(&self, login: &Login) -> Option<ChannelId> {
+        self.rooms.get(login)?.id
+    }
+
     fn find_room(&self, login: &Login, id: ChannelId) -> Option<&Room> {
         self.rooms.get(login).filter(|room| room.presence == Presence::In && room.id == Some(id))
     }

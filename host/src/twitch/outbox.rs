@@ -1,64 +1,69 @@
 //! The only way out into chat: messages wait here until Twitch's limits and the room let them go, and are watched
 //! until Twitch has said what became of them.
 //!
-//! Channels take turns. Within a channel the broadcaster's and moderators' answers go first, otherwise the order is
-//! kept, and the pieces of one message stay together. What has waited too long is dropped, because an answer that comes
-//! late answers nothing; so is what finds no room, and what is for a room that Twitch has closed to us, as every attempt
-//! counts against the limits. What was refused for its timing or its wording is tried once more. All is counted.
+//! Each channel has a share of the account's windows, and each module and API key a part of its channel's; see
+//! [`Shares`]. Of the channels whose turn it may be, the one that was served longest ago is next. Within a channel the
+//! broadcaster's and moderators' answers go first, modules and keys take turns, otherwise the order is kept, and the pieces of
+//! one message stay together. What has waited too long is dropped, because an answer that comes late answers nothing; so is
+//! what finds no room, and what is for a room that Twitch has closed to us, as every attempt counts against the limits. What
+//! was refused for its timing or its wording is tried once more. All is counted.
 
 mod in_flight;
+mod lines;
 mod piece;
 mod queue;
+mod shares;
+mod waiting;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::hash::RandomState;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use self::in_flight::InFlight;
-use self::queue::{Entry, Queue};
-use super::command::Command;
+pub(crate) use self::queue::Departure;
+use self::queue::{Entry, Patience, Queue};
+use self::shares::Shares;
+use self::waiting::{Place, Rank, Waiting};
 use super::counts::Counts;
 use super::joins::Joins;
-use super::rate_window::{MessageWindows, SLOW_MARGIN, WINDOW_MARGIN};
+use super::rate_window::{MessageWindows, WINDOW_MARGIN};
 use super::refusal::Refusal;
 use super::room_modes::ModeChange;
+use super::shortage::{Lost, Shortage};
 use crate::config::LimitsConfig;
 use crate::domain::histogram::Histogram;
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::OutgoingMessage;
 
-/// Messages that wait, in all and for one channel. What is beyond the windows of `stale_after` is stale before its turn.
+/// Messages that wait. What is beyond the windows of `stale_after` is stale before its turn.
 const CAPACITY: usize = 500;
-const CAPACITY_PER_CHANNEL: usize = 50;
+/// The first messages of a channel that find room even so: other channels may have filled the outbox.
+const ALWAYS_TAKEN: usize = 4;
 /// Messages taken in before those that may leave do; fewer than what one channel has room for.
 const TAKEN_AT_ONCE: usize = 32;
 /// Channels kept before those without anything to remember are swept out.
 const CHANNELS_UNSWEPT: usize = 256;
-/// The longest time for which a timeout is believed: it may be lifted, and nobody would tell.
-const LONGEST_HOLD: Duration = Duration::from_secs(10 * 60);
-/// How long a room is left alone that refused us for a mode, as a mode may change unheard and a bot may begin to
-/// follow.
-const CLOSED_BY_MODE_FOR: Duration = Duration::from_secs(10 * 60);
-/// The same where somebody has to do something about the account.
-const CLOSED_FOR: Duration = Duration::from_secs(60 * 60);
-
 /// The messages of one account on their way out.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     is_enforced: bool,
     windows: MessageWindows,
+    shares: Shares,
     window: Duration,
     stale_after: Duration,
+    message_every: Duration,
     may_call_bots_in: HashSet<Login>,
     queues: HashMap<ChannelId, Queue>,
     /// Beyond so many queues those without anything to remember are swept out.
     sweep_beyond: usize,
-    /// Channels with messages; the first is asked first.
-    turns: VecDeque<ChannelId>,
-    waiting: usize,
+    /// Channels with messages.
+    waiting: Waiting,
+    messages_waiting: usize,
     taken: u64,
+    sent: u64,
+    lost: Lost,
     in_flight: InFlight,
     /// Twitch said that this account sends too much.
     held_until: Option<Instant>,
@@ -79,30 +84,23 @@ pub(crate) enum Next {
     Empty,
 }
 
-/// A message on the doorstep. It counts as sent; [`Outbox::note_written`] corrects the moment.
-#[derive(Debug)]
-pub(crate) struct Departure {
-    pub(crate) channel: ChannelId,
-    /// What others will read.
-    pub(crate) text: String,
-    pub(crate) command: Command,
-    /// How long it did; only with the first piece of a message.
-    waited: Option<Duration>,
-}
-
 impl Outbox {
     pub(crate) fn new(limits: &LimitsConfig) -> Self {
         Self {
             is_enforced: limits.enforce,
             windows: MessageWindows::new(limits),
+            shares: Shares::new(limits),
             window: limits.window,
             stale_after: limits.stale_after,
+            message_every: limits.message_every,
             may_call_bots_in: limits.allow_bot_prefixes_in.iter().cloned().collect(),
             queues: HashMap::new(),
             sweep_beyond: CHANNELS_UNSWEPT,
-            turns: VecDeque::new(),
-            waiting: 0,
+            waiting: Waiting::default(),
+            messages_waiting: 0,
             taken: 0,
+            sent: 0,
+            lost: Lost::default(),
             in_flight: InFlight::default(),
             held_until: None,
             hasher: RandomState::new(),
@@ -114,6 +112,7 @@ impl Outbox {
     /// Counts what another process sent with this account.
     pub(crate) fn assume(&mut self, messages: usize, at: Instant) {
         self.windows.assume(messages, at);
+        self.shares.note_foreign(messages, at);
     }
 
     /// Messages that count in the window.
@@ -123,23 +122,28 @@ impl Outbox {
 
     /// Messages that wait, for their first attempt or another one.
     pub(crate) fn waiting(&self) -> usize {
-        self.waiting
+        self.messages_waiting
     }
 
     /// Messages that came and were sent in full or dropped.
     pub(crate) fn settled(&self) -> u64 {
-        self.taken.saturating_sub(self.waiting as u64)
+        self.taken.saturating_sub(self.messages_waiting as u64)
     }
 
     /// How many messages to take in before the next departure. With limits what finds no room would be stale before its
     /// turn, and may as well be dropped; without them nothing is taken that would be lost.
     pub(crate) fn room(&self) -> usize {
-        if self.is_enforced { TAKEN_AT_ONCE } else { CAPACITY.saturating_sub(self.waiting) }
+        if self.is_enforced { TAKEN_AT_ONCE } else { CAPACITY.saturating_sub(self.messages_waiting) }
     }
 
     /// Until when nothing is sent at all, where Twitch has asked for that.
     pub(crate) fn held_until(&self, now: Instant) -> Option<Instant> {
         self.held_until.filter(|until| now < *until)
+    }
+
+    /// What the limits cost the account's channels.
+    pub(crate) fn shortage(&mut self) -> Shortage {
+        Shortage { lost: self.lost.list(), lost_in_all: self.lost.in_all, slowed_for: self.shares.slowed_for() }
     }
 
     /// Takes a message in, or drops it and counts why.
@@ -149,19 +153,29 @@ impl Outbox {
         // Without limits whoever asked is made to wait in front of the outbox, and that costs no message.
         let asked_at = if self.is_enforced { Instant::from_std(message.asked_at) } else { now };
         let stale_at = asked_at + self.stale_after;
-        let has_room = || {
-            let waiting_there = self.queues.get(&message.channel_id).map_or(0, Queue::len);
-            self.waiting < CAPACITY && waiting_there < CAPACITY_PER_CHANNEL
-        };
+        let channel = message.channel_id;
         if pieces.is_empty() {
             counts.empty += 1;
         } else if stale_at <= now {
             counts.stale += 1;
-        } else if self.is_enforced && !has_room() {
+        } else if self.is_enforced && !self.has_room(&message) {
             counts.no_room += 1;
+            let is_held = self.queues.get(&channel).is_some_and(|queue| queue.free_at(now) > now);
+            let (login, is_privileged) = (&message.channel_login, self.shares.is_privileged(channel));
+            self.lost.note(channel, login, is_privileged, u64::from(!is_held), now);
         } else {
-            self.enqueue(Entry::new(message, pieces, now, stale_at), now, Queue::push);
+            self.shares.note_active(channel, &message.channel_login, &message.source, now);
+            let ahead = self.queues.get(&channel).map_or(0, Queue::len);
+            let is_own = ahead < self.shares.own_room(channel, &message.source, now);
+            let kept_until = if is_own { stale_at.max(asked_at + self.window + 2 * WINDOW_MARGIN) } else { stale_at };
+            self.enqueue(Entry::new(message, pieces, now, (stale_at, kept_until)), now, Queue::push);
         }
+    }
+
+    fn has_room(&self, message: &OutgoingMessage) -> bool {
+        let queue = self.queues.get(&message.channel_id);
+        let has_room = self.messages_waiting < CAPACITY || queue.is_none_or(|queue| queue.len() < ALWAYS_TAKEN);
+        has_room && queue.is_none_or(|queue| queue.has_room(&message.source))
     }
 
     fn enqueue(&mut self, entry: Entry, now: Instant, push: fn(&mut Queue, Entry)) {
@@ -170,72 +184,107 @@ impl Outbox {
             self.sweep_beyond = CHANNELS_UNSWEPT.max(2 * self.queues.len());
         }
         let channel = entry.channel;
-        let queue = self.queues.entry(channel).or_default();
-        if queue.len() == 0 {
-            self.turns.push_back(channel);
+        push(self.queues.entry(channel).or_default(), entry);
+        self.messages_waiting += 1;
+        self.look_again(channel, now);
+    }
+
+    /// Something about a channel changed that may let its messages leave or keep them.
+    fn look_again(&mut self, channel: ChannelId, now: Instant) {
+        if self.queues.get(&channel).is_some_and(|queue| queue.len() > 0) {
+            self.waiting.put(channel, Place { look_at: now, rank: None, served: 0 });
         }
-        push(queue, entry);
-        self.waiting += 1;
+    }
+
+    /// Something changed that may concern every channel.
+    pub(crate) fn look_at_all(&mut self, now: Instant) {
+        self.waiting.look_at_all(now);
     }
 
     /// What may leave at `now`: a message to a channel that is joined under the id that the message was meant for, or was
     /// until just now, and within the limits.
     pub(crate) fn next(&mut self, joins: &Joins, now: Instant, counts: &mut Counts) -> Next {
-        let mut wake = None;
-        for _ in 0..self.turns.len() {
-            let Some(channel) = self.turns.pop_front() else { break };
-            let Some(opening) = self.look_at(channel, joins, now, counts) else { continue };
-            if opening.at > now {
-                wake = Some(wake.map_or(opening.at, |wake: Instant| wake.min(opening.at)));
-                self.turns.push_back(channel);
-            } else if let Some(departure) = self.depart(channel, opening.is_privileged, now, counts) {
-                return Next::Send(departure);
+        loop {
+            if self.shares.refresh(now) {
+                self.waiting.look_at_all(now);
+            }
+            while let Some(channel) = self.waiting.take_due(now) {
+                if let Some(place) = self.look_at(channel, joins, now, counts) {
+                    self.waiting.put(channel, place);
+                }
+            }
+            // To look may have shown what the account is in a channel, and so have changed the shares.
+            if self.shares.has_changed() {
+                continue;
+            }
+            let (channel, rank) = match self.waiting.find_turn(&self.shares, &self.windows, now) {
+                Ok(turn) => turn,
+                Err(wake_at) => return wake_at.map_or(Next::Empty, Next::WaitUntil),
+            };
+            self.waiting.remove(channel);
+            // The room may be another one than when the channel began to wait.
+            match self.look_at(channel, joins, now, counts) {
+                Some(place) if place.rank == Some(rank) => {
+                    if let Some(departure) = self.depart(channel, rank, now, counts) {
+                        return Next::Send(departure);
+                    }
+                }
+                Some(place) => self.waiting.put(channel, place),
+                None => {}
             }
         }
-        wake.map_or(Next::Empty, Next::WaitUntil)
     }
 
-    /// Drops what cannot be said in a channel, and tells when to look at the rest; `None` if there is none.
-    fn look_at(&mut self, channel: ChannelId, joins: &Joins, now: Instant, counts: &mut Counts) -> Option<Opening> {
+    /// Drops what cannot be said in a channel, and tells where the rest waits; `None` if there is none.
+    fn look_at(&mut self, channel: ChannelId, joins: &Joins, now: Instant, counts: &mut Counts) -> Option<Place> {
         let queue = self.queues.get_mut(&channel)?;
         let held_until = queue.free_at(now).max(self.held_until.unwrap_or(now));
-        // What would be stale by then need not wait for it.
-        let dropped = queue.drop_stale(held_until);
-        counts.stale += dropped as u64;
-        self.waiting -= dropped;
         let footing = joins.find_footing(&queue.head()?.login, channel, now);
         if queue.is_closed(now) || footing.is_some_and(|footing| !footing.may_talk()) {
             let dropped = queue.drop_all();
             counts.closed += dropped as u64;
-            self.waiting -= dropped;
+            self.messages_waiting -= dropped;
             return None;
         }
-        let stale_at = queue.stale_at()?;
-        let Some(footing) = footing else { return Some(Opening { at: stale_at, is_privileged: false }) };
-        let is_privileged = footing.standing.is_privileged;
-        let free_at = self.windows.free_at(channel, is_privileged, footing.slow(), now).max(held_until);
-        Some(Opening { at: if free_at > now { free_at.min(stale_at) } else { now }, is_privileged })
+        let is_for_limits = held_until <= now && footing.is_some_and(|footing| footing.slow() <= self.message_every);
+        let patience = if is_for_limits { Patience::Window } else { Patience::Usual };
+        // What would be stale by then need not wait for it.
+        let is_privileged = footing.is_some_and(|footing| footing.standing.is_privileged);
+        if queue.stale_at(patience)? <= held_until {
+            let login = queue.head()?.login.clone();
+            let dropped = queue.drop_stale(held_until, patience);
+            counts.stale += dropped as u64;
+            self.messages_waiting -= dropped;
+            self.lost.note(channel, &login, is_privileged, u64::from(is_for_limits) * dropped as u64, now);
+        }
+        let (stale_at, served) = (queue.stale_at(patience)?, queue.served);
+        let Some(footing) = footing else { return Some(Place { look_at: stale_at, rank: None, served }) };
+        self.shares.note_standing(channel, is_privileged);
+        let free_at = self.windows.pause_ends_at(channel, is_privileged, footing.slow(), now).max(held_until);
+        if free_at > now {
+            return Some(Place { look_at: free_at.min(stale_at), rank: None, served });
+        }
+        let is_own = queue.find_turn(|source| self.shares.own_room(channel, source, now))?.is_own;
+        let again_at = self.shares.own_again_at(channel).filter(|_| !is_own);
+        let look_at = again_at.map_or(stale_at, |at| at.min(stale_at));
+        Some(Place { look_at, rank: Some(Rank { is_own, is_privileged }), served })
     }
 
-    fn depart(
-        &mut self,
-        channel: ChannelId,
-        is_privileged: bool,
-        now: Instant,
-        counts: &mut Counts,
-    ) -> Option<Departure> {
+    fn depart(&mut self, channel: ChannelId, rank: Rank, now: Instant, counts: &mut Counts) -> Option<Departure> {
         let queue = self.queues.get_mut(&channel)?;
+        let turn = queue.find_turn(|source| self.shares.own_room(channel, source, now))?;
         let hasher = self.is_enforced.then_some(&self.hasher);
-        let (departure, sent, is_last) = queue.depart(is_privileged, hasher, now)?;
-        if queue.len() > 0 {
-            self.turns.push_back(channel);
-        }
-        self.waiting -= usize::from(is_last);
+        let (departure, sent, is_last) = queue.depart(turn, rank.is_privileged, hasher, now)?;
+        self.sent += 1;
+        queue.served = self.sent;
+        self.messages_waiting -= usize::from(is_last);
+        self.shares.note_sent(&sent.entry, turn.is_own, now);
         self.windows.note(channel, now);
         if let Some(waited) = departure.waited {
             self.waits.note(waited);
         }
         counts.unconfirmed += u64::from(!self.in_flight.watch(sent));
+        self.look_again(channel, now);
         Some(departure)
     }
 
@@ -245,16 +294,25 @@ impl Outbox {
             return;
         }
         self.windows.defer(channels, now);
+        self.shares.defer(channels, picked_at, now);
         for channel in channels {
             if let Some(queue) = self.queues.get_mut(channel) {
                 queue.defer(picked_at, now);
             }
+            self.look_again(*channel, now);
         }
     }
 
     /// Somebody typed with the account's login, which Twitch counts as well.
     pub(crate) fn note_typed(&mut self, channel: ChannelId, now: Instant) {
         self.windows.note(channel, now);
+        self.shares.note_foreign(1, now);
+        self.look_again(channel, now);
+    }
+
+    /// What the account is in a channel.
+    pub(crate) fn note_standing(&mut self, channel: ChannelId, is_privileged: bool) {
+        self.shares.note_standing(channel, is_privileged);
     }
 
     /// Twitch has delivered the message that it was given first of those in flight to this room.
@@ -277,33 +335,39 @@ impl Outbox {
         *counts.refused(refusal) += 1;
         if refusal == Refusal::RateLimited {
             let pause = self.window + WINDOW_MARGIN;
+            self.waiting.look_at_all(now);
             return self.held_until.replace(now + pause).is_none_or(|until| until <= now).then_some(pause);
         }
-        let queue = self.queues.entry(sent.entry.channel).or_default();
+        let channel = sent.entry.channel;
+        let queue = self.queues.entry(channel).or_default();
         if let Some(said) = sent.said.filter(|_| refusal != Refusal::Duplicate) {
             queue.forget(said);
         }
         let was_free = queue.free_at(now) == now && !queue.is_closed(now);
-        if let Some(span) = held_for(refusal) {
+        if let Some(span) = refusal.held_for() {
             queue.hold(now + span);
         }
-        if let Some(span) = closed_for(refusal) {
+        if let Some(span) = refusal.closed_for() {
             queue.close(refusal, now + span);
         }
         let may_pass_again = matches!(refusal, Refusal::SlowMode(_) | Refusal::Duplicate);
         if may_pass_again && !sent.entry.is_again {
-            self.enqueue(sent.entry, now, Queue::push_again);
+            let mut entry = sent.entry;
+            entry.is_duplicate = refusal == Refusal::Duplicate;
+            self.enqueue(entry, now, Queue::push_again);
         }
+        self.look_again(channel, now);
         // That slow mode makes us wait is nothing special.
         let is_news = was_free && !matches!(refusal, Refusal::SlowMode(_));
-        held_for(refusal).or(closed_for(refusal)).filter(|_| is_news)
+        refusal.held_for().or(refusal.closed_for()).filter(|_| is_news)
     }
 
     /// A mode of the room changed, and it may have been this that kept us out.
-    pub(crate) fn note_modes(&mut self, channel: ChannelId, change: ModeChange) {
+    pub(crate) fn note_modes(&mut self, channel: ChannelId, change: ModeChange, now: Instant) {
         if let Some(queue) = self.queues.get_mut(&channel) {
             queue.open_if(|refusal| change.lifts(refusal));
         }
+        self.look_again(channel, now);
     }
 
     /// Counts what Twitch has left unanswered for too long; when there may be more of that.
@@ -317,44 +381,22 @@ impl Outbox {
         counts.unconfirmed += self.in_flight.clear();
     }
 
-    /// Drops what has waited too long, and tells when the next will have.
+    /// Drops what has waited too long without a connection, and tells when the next will have.
     pub(crate) fn drop_stale(&mut self, now: Instant, counts: &mut Counts) -> Option<Instant> {
-        let Outbox { queues, turns, .. } = self;
-        let mut dropped = 0;
-        turns.retain(|channel| {
-            let Some(queue) = queues.get_mut(channel) else { return false };
-            dropped += queue.drop_stale(now);
-            queue.len() > 0
-        });
-        counts.stale += dropped as u64;
-        self.waiting -= dropped;
-        self.turns.iter().filter_map(|channel| self.queues.get(channel)?.stale_at()).min()
+        while let Some(channel) = self.waiting.take_due(now) {
+            let Some(queue) = self.queues.get_mut(&channel) else { continue };
+            let dropped = queue.drop_stale(now, Patience::Usual);
+            counts.stale += dropped as u64;
+            self.messages_waiting -= dropped;
+            if let Some(look_at) = queue.stale_at(Patience::Usual) {
+                self.waiting.put(channel, Place { look_at, rank: None, served: queue.served });
+            }
+        }
+        self.waiting.next_look()
     }
 }
 
-/// When a channel is to be looked at again, or can be spoken to.
-#[derive(Clone, Copy, Debug)]
-struct Opening {
-    at: Instant,
-    is_privileged: bool,
-}
-
-/// How long what is for the room has to wait, and may.
-fn held_for(refusal: Refusal) -> Option<Duration> {
-    match refusal {
-        Refusal::TimedOut(span) | Refusal::SlowMode(span) => Some(span.min(LONGEST_HOLD) + SLOW_MARGIN),
-        _ => None,
-    }
-}
-
-/// How long a room is believed to refuse everything from us, where that is how it refused.
-fn closed_for(refusal: Refusal) -> Option<Duration> {
-    match refusal {
-        Refusal::EmoteOnly | Refusal::SubscribersOnly | Refusal::FollowersOnly => Some(CLOSED_BY_MODE_FOR),
-        Refusal::Unverified | Refusal::Blocked | Refusal::Banned | Refusal::Suspended => Some(CLOSED_FOR),
-        _ => None,
-    }
-}
-
+#[cfg(test)]
+mod demand;
 #[cfg(test)]
 mod tests;

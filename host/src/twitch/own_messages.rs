@@ -138,9 +138,10 @@ mod tests {
     #[test]
     fn what_we_sent_is_ours_and_what_the_account_types_is_not() {
         let (own, now) = (OwnMessages::default(), Instant::now());
-        own.note(BOT, SHOP, "you have  5 points \u{e0000}", now);
+        own.note(BOT, SHOP, "you have  5 points \u{34f}", now);
         assert!(own.is_own(&heard(BOT, "you have 5 points", false), now));
-        assert!(own.is_own(&heard(BOT, "@Alice you have 5 points \u{e0000}", true), now));
+        assert!(own.is_own(&heard(BOT, "you have 5\u{a0}points \u{2800}", false), now));
+        assert!(own.is_own(&heard(BOT, "@Alice you have 5 points \u{34f}", true), now));
         assert!(!own.is_own(&heard(BOT, "@Alice you have 5 points", false), now));
         assert!(!own.is_own(&heard(BOT, "!balance", false), now));
         assert!(!own.is_own(&heard(ChatterId(2), "you have 5 points", false), now));

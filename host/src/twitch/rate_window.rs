@@ -113,15 +113,25 @@ impl MessageWindows {
     /// `slow`. Messages to channels where the account is broadcaster, moderator or VIP use up the lower limit but are
     /// not held back by it, nor by a pause (dev.twitch.tv/docs/chat, "Rate limits").
     pub fn free_at(&self, channel: ChannelId, is_privileged: bool, slow: Duration, now: Instant) -> Instant {
-        if !self.is_enforced {
+        self.opens_at(is_privileged, now).max(self.pause_ends_at(channel, is_privileged, slow, now))
+    }
+
+    /// The first moment, `now` or later, at which the window has room.
+    pub fn opens_at(&self, is_privileged: bool, now: Instant) -> Instant {
+        match is_privileged {
+            _ if !self.is_enforced => now,
+            true => self.sent.free_at(now),
+            false => self.sent.free_below(self.unprivileged_limit, now),
+        }
+    }
+
+    /// The first moment, `now` or later, at which the channel itself takes another message.
+    pub fn pause_ends_at(&self, channel: ChannelId, is_privileged: bool, slow: Duration, now: Instant) -> Instant {
+        if !self.is_enforced || is_privileged {
             return now;
         }
-        if is_privileged {
-            return self.sent.free_at(now);
-        }
         let pause = if slow.is_zero() { self.every } else { self.every.max(slow + SLOW_MARGIN) };
-        let pause_ends = self.last.get(&channel).map_or(now, |&at| at + pause);
-        self.sent.free_below(self.unprivileged_limit, now).max(pause_ends)
+        self.last.get(&channel).map_or(now, |&at| now.max(at + pause))
     }
 
     /// Counts a message that left at `now`.

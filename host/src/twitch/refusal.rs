@@ -2,10 +2,18 @@
 
 use std::time::Duration;
 
+use super::rate_window::SLOW_MARGIN;
 use crate::domain::message::JoinFailure;
 
 /// Where Twitch does not say how long.
 const UNTOLD_PAUSE: Duration = Duration::from_secs(30);
+/// The longest time for which a timeout is believed: it may be lifted, and nobody would tell.
+const LONGEST_HOLD: Duration = Duration::from_secs(10 * 60);
+/// How long a room is left alone that refused us for a mode, as a mode may change unheard and a bot may begin to
+/// follow.
+const CLOSED_BY_MODE_FOR: Duration = Duration::from_secs(10 * 60);
+/// The same where somebody has to do something about the account.
+pub(crate) const CLOSED_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// Each is one or several of Twitch's msg-ids (dev.twitch.tv/docs/chat/irc, "NOTICE message IDs").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +74,23 @@ fn parse_span(text: &str) -> Duration {
 }
 
 impl Refusal {
+    /// How long what is for the room has to wait, and may.
+    pub(crate) fn held_for(self) -> Option<Duration> {
+        match self {
+            Refusal::TimedOut(span) | Refusal::SlowMode(span) => Some(span.min(LONGEST_HOLD) + SLOW_MARGIN),
+            _ => None,
+        }
+    }
+
+    /// How long a room is believed to refuse everything from us, where that is how it refused.
+    pub(crate) fn closed_for(self) -> Option<Duration> {
+        match self {
+            Refusal::EmoteOnly | Refusal::SubscribersOnly | Refusal::FollowersOnly => Some(CLOSED_BY_MODE_FOR),
+            Refusal::Unverified | Refusal::Blocked | Refusal::Banned | Refusal::Suspended => Some(CLOSED_FOR),
+            _ => None,
+        }
+    }
+
     /// We cannot sit in that room at all.
     pub(crate) fn find_join_failure(self) -> Option<JoinFailure> {
         match self {

@@ -1,6 +1,7 @@
 //! Accounts against Twitch in a box, over memory and with a clock that stands still while anything is left to do.
 
 mod counted;
+mod fairness;
 mod filtering;
 mod joining;
 mod logging_in;
@@ -28,7 +29,7 @@ use super::own_messages::OwnMessages;
 use crate::config::LimitsConfig;
 use crate::domain::calling::Calling;
 use crate::domain::id::{ChannelId, Login, MessageId};
-use crate::domain::message::{ChatMessage, Event, JoinFailure, OutgoingMessage, Reply, WantedChannel};
+use crate::domain::message::{ChatMessage, Event, JoinFailure, OutgoingMessage, Reply, ReplySource, WantedChannel};
 use crate::domain::ports::{Callings, Credentials, FetchTokenError, Prefixes};
 use crate::domain::role::Role;
 use crate::domain::tally::Tally;
@@ -231,6 +232,7 @@ impl Bot {
             channel_id: self.twitch.user_id(channel).parse().unwrap(),
             channel_login: login(channel),
             reply,
+            source: ReplySource::Module("help".parse().unwrap()),
             reply_to: None,
             role: Role::Everyone,
             asked_at: Instant::now().into_std(),

@@ -120,13 +120,16 @@ impl Traffic {
             Heard::Reconnect => return Err(MustReconnect),
             Heard::Room { channel, id, change } => {
                 if let Some(known) = self.joins.note_modes(&channel, change) {
-                    self.outbox.note_modes(known, change);
+                    self.outbox.note_modes(known, change, now);
                 }
                 id.map_or_else(Outcome::default, |id| self.joins.note_room(&channel, id, now))
             }
             Heard::Refused { channel, refusal } => self.take_refusal(&channel, refusal, now),
             Heard::Standing { channel, standing, is_receipt } => {
                 let is_news = self.joins.note_standing(&channel, standing);
+                if let Some(id) = self.joins.find_id(&channel).filter(|_| is_news) {
+                    self.outbox.note_standing(id, standing.is_privileged);
+                }
                 if is_receipt {
                     self.outbox.note_delivered(&channel, now);
                 }
@@ -182,6 +185,7 @@ impl Traffic {
     /// Something changed that decides what is to be said, or which rooms the account sits in.
     fn look_again(&mut self, now: Instant) {
         (self.quiet_until, self.joins_at) = (now, now);
+        self.outbox.look_at_all(now);
         self.count_seats(now);
     }
 
@@ -302,6 +306,7 @@ impl Traffic {
             counts: self.counts,
             waits: self.outbox.waits,
             deliveries: self.outbox.deliveries,
+            shortage: self.outbox.shortage(),
             held_until: self.outbox.held_until(Instant::now()),
             used: UsedLimits::default(),
         };

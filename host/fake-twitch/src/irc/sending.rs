@@ -114,7 +114,8 @@ impl State {
         if text.len() < attempt.text.len() {
             self.note_violation(id, Rule::OverLength, now);
         }
-        let (kind, text) = match text::parse_leading(text) {
+        let text = text::without_tags(text);
+        let (kind, text) = match text::parse_leading(&text) {
             Leading::Plain(text) => (Kind::Message, text),
             Leading::Action(text) => (Kind::Action, text),
             Leading::Eaten(rest) => {

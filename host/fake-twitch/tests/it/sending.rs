@@ -142,11 +142,14 @@ async fn the_same_text_within_30_s_is_a_duplicate() {
     );
     assert_eq!(broken(&twitch), [Rule::Duplicate]);
     advance(Duration::from_secs(1)).await;
-    bot.ask("PRIVMSG #shop :hi there \u{e0000}").await;
+    bot.ask("PRIVMSG #shop :hi there \u{34f}").await;
+    advance(Duration::from_secs(1)).await;
+    bot.ask("PRIVMSG #shop :hi there \u{34f} \u{e0000}").await;
+    assert_eq!(broken(&twitch), [Rule::Duplicate; 2], "the block of tags is dropped before texts are compared");
     advance(Duration::from_secs(30)).await;
-    bot.ask("PRIVMSG #shop :hi there \u{e0000}").await;
-    assert_eq!(said(&twitch, "shop").len(), 3);
-    assert_eq!(broken(&twitch), [Rule::Duplicate]);
+    bot.ask("PRIVMSG #shop :hi \u{e0041}there \u{34f}").await;
+    assert_eq!(said(&twitch, "shop")[1..], ["hi there \u{34f}"; 2]);
+    assert_eq!(broken(&twitch), [Rule::Duplicate; 2]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{AccountStatus, ChannelsStatus};
+use super::{AccountStatus, ChannelsStatus, shortage};
 use crate::domain::id::Login;
 use crate::telemetry::{HostEvent, Telemetry};
 use crate::twitch::account::{AccountState, Phase};
@@ -74,6 +74,9 @@ struct Told {
     settled: ChannelsStatus,
     seen: ChannelsStatus,
     moved_at: Instant,
+    /// The channels that were losing replies to the limits.
+    lost_by: Vec<String>,
+    is_slowed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +89,16 @@ enum News {
 impl Told {
     fn new(now: Instant) -> Told {
         let channels = ChannelsStatus::default();
-        let (settled, seen) = (channels.clone(), channels.clone());
-        Told { phase: Phase::default(), trouble: None, channels, settled, seen, moved_at: now }
+        Told {
+            phase: Phase::default(),
+            trouble: None,
+            settled: channels.clone(),
+            seen: channels.clone(),
+            channels,
+            moved_at: now,
+            lost_by: Vec::new(),
+            is_slowed: false,
+        }
     }
 
     /// Whether there is something to tell; it counts as told.
@@ -100,11 +111,12 @@ impl Told {
         }
         let has_rested = channels.pending == 0 || self.moved_at + RESTED_AFTER <= now;
         let is_settled = status.phase == Phase::Online && has_rested;
-        let is_news = is_new_phase || is_settled && self.channels != *channels;
+        let (loses_more, is_short_news) = self.find_shortage(status);
+        let is_news = is_new_phase || is_settled && self.channels != *channels || is_short_news;
         let is_worse = match status.phase {
             Phase::Connecting => status.trouble.is_some(),
             Phase::NoToken | Phase::Refused => true,
-            Phase::Online => is_settled && missing(channels) > missing(&self.settled),
+            Phase::Online => loses_more || is_settled && missing(channels) > missing(&self.settled),
             Phase::Stopped => false,
         };
         self.phase = status.phase;
@@ -116,6 +128,20 @@ impl Told {
             self.channels.clone_from(channels);
         }
         is_news.then_some(if is_worse { News::Bad } else { News::Good })
+    }
+
+    /// Whether one more channel loses replies to the limits, and whether that or a change of what is slowed is to be told. A
+    /// channel that loses no more is told of with the last of them.
+    fn find_shortage(&mut self, status: &AccountStatus) -> (bool, bool) {
+        let lost_by: Vec<String> = status.lost_to_limits.iter().map(|lost| lost.channel.clone()).collect();
+        let loses_more = lost_by.iter().any(|channel| !self.lost_by.contains(channel));
+        let is_over = lost_by.is_empty() && !self.lost_by.is_empty();
+        let is_slowed = !status.slowed_for.is_empty();
+        let is_slowing_news = std::mem::replace(&mut self.is_slowed, is_slowed) != is_slowed;
+        if loses_more || is_over {
+            self.lost_by = lost_by;
+        }
+        (loses_more, loses_more || is_over || is_slowing_news)
     }
 }
 
@@ -145,6 +171,10 @@ fn describe(status: &AccountStatus) -> String {
         });
     }
     parts.extend(status.describe_hold());
+    if status.phase == Phase::Online {
+        parts.extend(status.describe_slowing());
+        parts.extend(shortage::describe_lost(&status.lost_to_limits));
+    }
     if let Some(dropped) = status.describe_dropped() {
         parts.push(format!("dropped: {dropped}"));
     }
@@ -237,6 +267,7 @@ mod tests {
     use crate::domain::message::JoinFailure;
     use crate::telemetry::listening::Heard;
     use crate::test_log::TestLog;
+    use crate::twitch::shortage::{LostReplies, Shortage};
 
     fn online(wanted: usize, joined: usize, pending: usize, unreachable: &[(&str, JoinFailure)]) -> AccountState {
         let unreachable = unreachable.iter().map(|(login, reason)| (login.parse().unwrap(), *reason)).collect();
@@ -385,6 +416,47 @@ mod tests {
             "!no connection: connection refused, 0 of 3 channels",
             "!cannot log in: no token: TOKEN is not set, 0 of 3 channels",
             "connecting, 0 of 3 channels",
+        ];
+        assert_eq!(lines(&states), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn channels_that_lose_replies_to_the_limits_are_told_of_once_and_so_is_the_end() {
+        let lost = |replies: u64, channels: &[&str]| {
+            let lost = channels.iter().map(|channel| LostReplies {
+                channel: channel.parse().unwrap(),
+                is_privileged: false,
+                replies,
+                last_at: Instant::now(),
+            });
+            let shortage = Shortage { lost: lost.collect(), lost_in_all: 9, slowed_for: Arc::default() };
+            AccountState { shortage, ..online(2, 2, 0, &[]) }
+        };
+        let slowed_for = ["cafe".parse().unwrap()].into();
+        let slowed = AccountState { shortage: Shortage { slowed_for, ..Shortage::default() }, ..online(2, 2, 0, &[]) };
+        let states = [
+            online(2, 2, 0, &[]),
+            slowed.clone(),
+            slowed,
+            lost(1, &["cafe"]),
+            lost(7, &["cafe"]),
+            lost(8, &["cafe", "shop"]),
+            lost(8, &["shop"]),
+            online(2, 2, 0, &[]),
+        ];
+        let cure = "make the bot a moderator there, or let another bot account sit there";
+        let told = |replies: &str, channels: &str| {
+            format!(
+                "!online, 2 of 2 channels, {replies} lost to Twitch's limits in the last 5 minutes, in {channels}: {cure}"
+            )
+        };
+        let expected = [
+            "online, 2 of 2 channels".to_owned(),
+            "online, 2 of 2 channels, channels where the bot is moderator or VIP are slowed, as it is neither in cafe"
+                .to_owned(),
+            told("1 reply was", "cafe"),
+            told("16 replies were", "cafe, shop"),
+            "online, 2 of 2 channels".to_owned(),
         ];
         assert_eq!(lines(&states), expected);
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountStatus, ChannelsStatus, Status, StorageStatus, UnloadableStatus, line};
+use super::{AccountStatus, ChannelsStatus, Status, StorageStatus, UnloadableStatus, line, shortage};
 use crate::twitch::account::Phase;
 
 /// Something that is not as it should be.
@@ -47,7 +47,8 @@ impl AccountStatus {
         let hold = self.describe_joins_hold();
         let pending = (pending > 0).then(|| format!("still joining {}{hold}", line::channels(pending)));
         let without_place = (without_place > 0).then(|| format!("no place for {}", line::channels(without_place)));
-        let details = [pending, without_place, self.describe_hold()].into_iter().flatten();
+        let others = [pending, without_place, self.describe_hold()].into_iter().flatten();
+        let details = others.chain(shortage::describe_lost(&self.lost_to_limits));
         details.map(|detail| problem(detail, None)).collect()
     }
 }

@@ -62,6 +62,16 @@ impl Status {
                 one(seconds(account.held_for))
             }),
             count("account_dropped", "Lines, events and replies that were lost or refused", &dropped),
+            count(
+                "account_replies_lost_to_limits",
+                "Replies that Twitch's limits left no room for in time: make the bot a moderator there, or let another account sit there",
+                &|account| one(account.lost_to_limits_in_all as f64),
+            ),
+            level(
+                "account_slowed_for_channels",
+                "Channels without privileges for which messages to privileged ones are slowed; being a moderator there ends it",
+                &|account| one(account.slowed_for.len() as f64),
+            ),
             count("account_replies_departed", "Replies that left", &|account| one(number(&account.waits))),
             count("account_reply_wait_seconds", "How long they waited for it", &|account| one(total(&account.waits))),
             count("account_deliveries", "Replies that Twitch acknowledged", &|account| {
@@ -157,6 +167,8 @@ mod tests {
         let mut state =
             AccountState { phase: Phase::Online, wanted: 3, joined: 2, pending: 1, ..AccountState::default() };
         state.counts.stale = 4;
+        state.shortage.lost_in_all = 3;
+        state.shortage.slowed_for = ["cafe".parse().unwrap()].into();
         state.waits.note(Duration::from_millis(1_500));
         let status = Status {
             version: "1.2.3".to_owned(),
@@ -179,6 +191,8 @@ mod tests {
             "twitchy_account_phase{account=\"mybot\",phase=\"connecting\"} 0.0",
             "twitchy_account_channels{account=\"mybot\",state=\"pending\"} 1.0",
             "twitchy_account_dropped_total{account=\"mybot\",reason=\"stale\"} 4.0",
+            "twitchy_account_replies_lost_to_limits_total{account=\"mybot\"} 3.0",
+            "twitchy_account_slowed_for_channels{account=\"mybot\"} 1.0",
             "twitchy_account_replies_departed_total{account=\"mybot\"} 1.0",
             "twitchy_account_reply_wait_seconds_total{account=\"mybot\"} 1.5",
             "twitchy_events_waiting 5.0",

@@ -12,10 +12,10 @@ use super::answer::{Address, Ending};
 use super::traced::{arrival, subject_of, typed};
 use super::{Dispatch, Memory};
 use crate::domain::audit::Actor;
-use crate::domain::id::ChannelId;
+use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::{Invocation, InvocationId, Origin};
 use crate::domain::manifest::{Capability, Command, ModuleSource};
-use crate::domain::message::{ChatMessage, Chatter, QuotedMessage};
+use crate::domain::message::{ChatMessage, Chatter, QuotedMessage, ReplySource};
 use crate::domain::ports::Moment;
 use crate::domain::report::{Fault, Outcome, Usage};
 use crate::domain::role::Role;
@@ -129,7 +129,7 @@ impl Dispatch {
         if memory.duplicates.is_repeated(&message.id) {
             return Err(Silence::Duplicate);
         }
-        let ask = Ask::of(message, routed, now.instant);
+        let ask = Ask::of(message, routed, &target.module.manifest.name, now.instant);
         Ok(self.check(&mut memory, ask, &setup, &target, now)?)
     }
 
@@ -190,7 +190,7 @@ impl Dispatch {
 }
 
 impl Ask {
-    fn of(message: ChatMessage, routed: Routed, asked_at: Instant) -> Ask {
+    fn of(message: ChatMessage, routed: Routed, module: &ModuleName, asked_at: Instant) -> Ask {
         let chatter = message.chatter;
         Ask {
             id: InvocationId { origin: Origin::Chat, id: message.id.0.clone() },
@@ -208,6 +208,7 @@ impl Ask {
                 channel_login: message.channel_login,
                 message_id: Some(message.id),
                 role: chatter.role,
+                source: ReplySource::Module(module.clone()),
                 asked_at,
                 trace: Trace::default(),
             },
@@ -278,7 +279,7 @@ mod tests {
         let target = setup.find_word(&routed.word).unwrap();
         let now = SystemTime::UNIX_EPOCH;
 
-        let ask = Ask::of(message.clone(), routed, Instant::now());
+        let ask = Ask::of(message.clone(), routed, &target.module.manifest.name, Instant::now());
         let call = call_of(ask, &setup, &target, now);
 
         let expected = Invocation {

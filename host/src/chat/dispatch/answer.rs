@@ -11,7 +11,7 @@ use crate::domain::effect::Effect;
 use crate::domain::id::{ChannelId, Login, MessageId};
 use crate::domain::invocation::{CommandError, Invocation};
 use crate::domain::manifest::{Command, Manifest};
-use crate::domain::message::{OutgoingMessage, Reply};
+use crate::domain::message::{OutgoingMessage, Reply, ReplySource};
 use crate::domain::report::{Outcome, Report, Usage};
 use crate::domain::role::Role;
 use crate::domain::trace::{Step, Trace};
@@ -27,6 +27,7 @@ pub(super) struct Address {
     /// None where no message called.
     pub(super) message_id: Option<MessageId>,
     pub(super) role: Role,
+    pub(super) source: ReplySource,
     pub(super) asked_at: Instant,
     pub(super) trace: Trace,
 }
@@ -133,6 +134,7 @@ impl Address {
             channel_id: self.channel_id,
             channel_login: self.channel_login.clone(),
             reply,
+            source: self.source.clone(),
             reply_to: self.message_id.clone(),
             role: self.role,
             asked_at: self.asked_at,

@@ -14,7 +14,7 @@ use crate::domain::audit::Actor;
 use crate::domain::effect::Effect;
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::invocation::{InvocationId, Origin};
-use crate::domain::message::{Chatter, Reply};
+use crate::domain::message::{Chatter, Reply, ReplySource};
 use crate::domain::principal::KeyId;
 use crate::domain::report::{Fault, Outcome};
 use crate::domain::trace::Trace;
@@ -155,7 +155,12 @@ impl Dispatch {
         let ask = Ask {
             id,
             is_proven: call.is_proven,
-            by: Actor::Claim { key: call.key, name: call.key_name, chatter: chatter.id, login: chatter.login.clone() },
+            by: Actor::Claim {
+                key: call.key.clone(),
+                name: call.key_name,
+                chatter: chatter.id,
+                login: chatter.login.clone(),
+            },
             from: call.address,
             routed,
             reply_to: None,
@@ -168,6 +173,7 @@ impl Dispatch {
                 channel_login: setup.channel.login.clone(),
                 message_id: None,
                 role: chatter.role,
+                source: ReplySource::Key(call.key),
                 asked_at: now.instant,
                 trace: Trace::default(),
             },

@@ -18,6 +18,7 @@ pub(super) fn write_report(status: &Status, problems: &[Problem]) -> String {
     let accounts = || status.accounts.iter();
     add(&["account", "state", "for", "channels", "replies waiting"], accounts().map(account_row).collect());
     add(&["cannot be joined", "account", "reason"], accounts().flat_map(unreachable_rows).collect());
+    add(&["slowed by Twitch's limits", "why"], accounts().filter_map(slowed_row).collect());
     add(&["queue", "now", "dropped"], queue_rows(status));
     add(&["dropped", "since the start"], accounts().filter_map(dropped_row).collect());
     add(&["time taken", "count", "p50", "p99", "longest"], accounts().flat_map(span_rows).collect());
@@ -39,6 +40,10 @@ fn account_row(account: &AccountStatus) -> Row {
 fn unreachable_rows(account: &AccountStatus) -> impl Iterator<Item = Row> {
     let channels = account.channels.unreachable.iter();
     channels.map(|channel| vec![channel.login.clone(), account.login.clone(), channel.reason.clone()])
+}
+
+fn slowed_row(account: &AccountStatus) -> Option<Row> {
+    Some(vec![account.login.clone(), account.describe_slowing()?])
 }
 
 fn queue_rows(status: &Status) -> Vec<Row> {
@@ -114,7 +119,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::app::status::{ChannelsStatus, QueueStatus, StorageStatus, UnloadableStatus, UnreachableChannel};
+    use crate::app::status::{
+        ChannelsStatus, LostStatus, QueueStatus, StorageStatus, UnloadableStatus, UnreachableChannel,
+    };
     use crate::twitch::account::Phase;
 
     fn account(login: &str) -> AccountStatus {
@@ -127,6 +134,9 @@ mod tests {
             joins_held_for: Duration::ZERO,
             replies_waiting: 0,
             held_for: Duration::ZERO,
+            lost_to_limits: Vec::new(),
+            lost_to_limits_in_all: 0,
+            slowed_for: Vec::new(),
             dropped: BTreeMap::from([("stale".to_owned(), 0)]),
             waits: SpanStatus::default(),
             deliveries: SpanStatus::default(),
@@ -270,6 +280,29 @@ not well:
             [Some("Changes cannot be written."), Some("Uploads cannot be kept."), None, Some("It cannot be loaded.")];
         assert_eq!(unready, sentences);
         assert!(report(&status).contains("\nnot well:\n  database: changes cannot be written"), "{}", report(&status));
+    }
+
+    #[test]
+    fn what_was_lost_to_the_limits_is_not_well_and_the_cure_is_told() {
+        let lost =
+            |channel: &str, is_privileged, replies| LostStatus { channel: channel.to_owned(), is_privileged, replies };
+        let mybot = AccountStatus {
+            lost_to_limits: vec![lost("cafe", false, 3), lost("shop", true, 60), lost("bakery", false, 1)],
+            lost_to_limits_in_all: 64,
+            slowed_for: vec!["cafe".to_owned(), "bakery".to_owned()],
+            ..account("mybot")
+        };
+        let report = report(&status(vec![mybot]));
+        for line in [
+            "mybot                      channels where the bot is moderator or VIP are slowed, as it is neither in cafe, bakery",
+            "  account mybot: 4 replies were lost to Twitch's limits in the last 5 minutes, in cafe, bakery: make the bot a \
+             moderator there, or let another bot account sit there",
+            "  account mybot: 60 replies were lost to Twitch's limits in the last 5 minutes, in shop: let another bot account \
+             sit there",
+        ] {
+            assert!(report.lines().any(|found| found == line), "{line} is not in\n{report}");
+        }
+        assert!(!report.contains("all is well"));
     }
 
     #[test]

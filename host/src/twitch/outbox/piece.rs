@@ -6,8 +6,10 @@
 
 use std::collections::VecDeque;
 
+use unicode_segmentation::GraphemeCursor;
+
 use crate::domain::message::Reply;
-use crate::domain::prefix::is_invisible;
+use crate::domain::prefix::{is_combining, is_invisible};
 
 /// Characters of a message; Twitch cuts off the rest without a word (tmi-rate-limits; the reference of Send Chat
 /// Message). Code points, not bytes.
@@ -19,15 +21,23 @@ const ACTION_CHARS: usize = "\u{1}ACTION \u{1}".len();
 /// Put before what would be a command. It can be seen on purpose: an invisible character could be stripped on the way
 /// by Twitch or by the bot that must not be called, and the command would be back.
 const MARK: char = '·';
-/// Begins no word of a sentence, and calls one bot or another.
+/// Call one bot or another, and begin no word of a sentence.
 const BOT_PREFIXES: [char; 16] = ['!', '$', '?', '%', '&', '*', '+', '-', '=', '~', '^', '|', '\\', ';', ',', '>'];
-/// Appended to vary a text: drawn as nothing by Twitch's clients, and what people have long used for this
-/// (tmi-rate-limits).
-const FILLER: char = '\u{E0000}';
-/// Stand in for a space in a text that has no room for the filler.
-const WIDE_SPACES: [char; 2] = ['\u{A0}', '\u{2002}'];
+/// Call a bot only with a letter behind them: "#1", "<3", ":)" and "£5" are talk. Quotes and brackets are in neither list,
+/// because a sentence may begin with one.
+const BOT_PREFIXES_BEFORE_LETTERS: [char; 13] = ['#', '<', ':', '_', '`', '§', '£', '€', '¥', '¢', '¬', '¦', '°'];
+/// From a character of ASCII to its full-width form, which keyboards of East Asia type in its place.
+const TO_FULL_WIDTH: u32 = '！' as u32 - '!' as u32;
+/// COMBINING GRAPHEME JOINER, which is drawn as nothing. Twitch keeps it, whereas it drops the block that begins with U+E0000, so
+/// that a text varied with that block is a duplicate again (Chatterino/chatterino2#6417).
+const JOINER: char = '\u{34F}';
+/// BRAILLE PATTERN BLANK: a symbol that is drawn as a space, so that whatever drops joiners or trims spaces keeps it.
+const BLANK: char = '\u{2800}';
+/// Stand in for a space.
+const WIDE_SPACES: [char; 3] = ['\u{A0}', '\u{2002}', '\u{2003}'];
 
-/// How many ways there are to send one text.
+/// How many ways there are to send one text. Two that follow each other vary it by different means: a server that undoes one
+/// of them takes the next.
 pub(super) const VARIANTS: usize = 1 + WIDE_SPACES.len();
 
 /// One message, ready but for its variation.
@@ -51,18 +61,21 @@ pub(super) fn render(reply: &Reply, may_call_bots: bool) -> VecDeque<Piece> {
 impl Piece {
     /// The text in one of its [`VARIANTS`], which look the same and are not; 0 is the plain one.
     pub(super) fn vary(&self, variant: usize) -> String {
+        let Some(change) = variant.checked_sub(1) else { return self.text.clone() };
+        let wide = WIDE_SPACES[change % WIDE_SPACES.len()];
+        let varied = match (change, self.text.rsplit_once(' ')) {
+            (0, _) => format!("{} {JOINER}", self.text),
+            (1, Some((before, after))) => format!("{before}  {after}"),
+            (1, None) => format!("{} {BLANK}", self.text),
+            (_, Some(_)) => self.with_wide_space(wide),
+            (_, None) => format!("{} {JOINER}{JOINER}", self.text),
+        };
         let frame = if self.is_action { ACTION_CHARS } else { 0 };
-        let is_long = self.text.chars().count() + frame + 1 + variant > MAX_CHARS;
-        match (variant, is_long) {
-            (0, _) => self.text.clone(),
-            (_, false) => format!("{} {}", self.text, FILLER.to_string().repeat(variant)),
-            (_, true) => self.with_wide_space(variant),
-        }
+        if varied.chars().count() + frame > MAX_CHARS { self.with_wide_space(wide) } else { varied }
     }
 
     /// A single word that fills the message stays as it is: a repetition of that is no loss.
-    fn with_wide_space(&self, variant: usize) -> String {
-        let wide = WIDE_SPACES[(variant - 1) % WIDE_SPACES.len()];
+    fn with_wide_space(&self, wide: char) -> String {
         match self.text.rsplit_once(' ') {
             Some((before, after)) => format!("{before}{wide}{after}"),
             None => self.text.clone(),
@@ -98,22 +111,77 @@ fn split(text: &str, room: usize, may_call_bots: bool) -> Vec<String> {
     pieces
 }
 
-/// What cannot be seen at the start would hide the character behind it from us, and not from others.
+/// What cannot be seen at the start would hide the character behind it from us, and not from others. An accent there would be
+/// drawn upon whatever stands before the message.
 fn skip_unseen(text: &str) -> &str {
-    text.trim_start_matches(|character: char| character.is_whitespace() || is_invisible(character))
+    text.trim_start_matches(|character: char| {
+        character.is_whitespace() || is_invisible(character) || is_combining(character)
+    })
 }
 
 /// Twitch reads `/` and `.` as its own whatever follows (`.foo bar` is delivered as `bar`, twitchdev/issues#1019), in
 /// every channel.
 fn needs_mark(text: &str, may_call_bots: bool) -> bool {
-    text.starts_with(['/', '.']) || (!may_call_bots && text.starts_with(BOT_PREFIXES))
+    let mut characters = text.chars().map(to_ascii_width);
+    let (first, second) = (characters.next(), characters.next());
+    let calls_bot = |first: char| {
+        let is_before_letter = second.is_some_and(char::is_alphabetic);
+        BOT_PREFIXES.contains(&first) || is_before_letter && BOT_PREFIXES_BEFORE_LETTERS.contains(&first)
+    };
+    text.starts_with(['/', '.']) || !may_call_bots && first.is_some_and(calls_bot)
 }
 
-/// Splits between words so that the head has at most `room` characters; a word longer than that is cut.
+/// A full-width character's form in ASCII; any other character stays.
+fn to_ascii_width(character: char) -> char {
+    match character {
+        '！'..='～' => char::from_u32(character as u32 - TO_FULL_WIDTH).unwrap_or(character),
+        _ => character,
+    }
+}
+
+/// Splits so that the head has at most `room` characters: between words, but not between a name and what follows it; else
+/// between characters as people see them (an emoji or a letter with its accents is one); and only where a single one of those
+/// is longer than a message, within it.
 fn cut(text: &str, room: usize) -> (&str, &str) {
-    let Some((end, next)) = text.char_indices().nth(room) else { return (text, "") };
-    let space = if next == ' ' { Some(end) } else { text[..end].rfind(' ') };
-    text.split_at(space.filter(|&at| at > 0).unwrap_or(end))
+    let Some((end, _)) = text.char_indices().nth(room) else { return (text, "") };
+    let (head, tail) = match find_boundary(text, end) {
+        // The rest of such a character is accents, or joins on: it would be drawn upon something else.
+        0 => (&text[..end], &text[find_next_boundary(text, end)..]),
+        boundary => text.split_at(find_gap(text, boundary).unwrap_or(boundary)),
+    };
+    // A joiner at the end would join nothing.
+    (head.trim_end_matches(|character: char| character.is_whitespace() || character == '\u{200D}'), tail)
+}
+
+/// The last place at or before `end` that is between two characters as people see them (grapheme clusters).
+fn find_boundary(text: &str, end: usize) -> usize {
+    let mut cursor = GraphemeCursor::new(end, text.len(), true);
+    let is_boundary = cursor.is_boundary(text, 0).unwrap_or(true);
+    if is_boundary { end } else { cursor.prev_boundary(text, 0).ok().flatten().unwrap_or(0) }
+}
+
+fn find_next_boundary(text: &str, after: usize) -> usize {
+    let next = GraphemeCursor::new(after, text.len(), true).next_boundary(text, 0).ok().flatten();
+    next.unwrap_or(text.len())
+}
+
+/// The last space in reach, or the one before the name (`@bob`) that stands before it. None where the head would be nothing but
+/// a name.
+fn find_gap(text: &str, end: usize) -> Option<usize> {
+    let reach = text[end..].chars().next().map_or(end, |next| end + next.len_utf8());
+    let is_whole = |&at: &usize| at > 0 && find_boundary(text, at + 1) == at + 1;
+    let last = text[..reach].rmatch_indices(' ').map(|(at, _)| at).find(is_whole)?;
+    let word_begins = |end: usize| text[..end].rfind(' ').map(|space| space + 1);
+    let begins_with_name = |at: usize| text[at..].starts_with('@');
+    match word_begins(last) {
+        None => Some(last).filter(|_| !begins_with_name(0)),
+        Some(name) if begins_with_name(name) => {
+            let before = name - 1;
+            let is_list = begins_with_name(word_begins(before).unwrap_or(0));
+            Some(if is_list || before == 0 { last } else { before })
+        }
+        Some(_) => Some(last),
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +220,19 @@ mod tests {
             ("$buy", "·$buy"),
             ("?help", "·?help"),
             ("...", "·..."),
+            ("#clear", "·#clear"),
+            ("<song", "·<song"),
+            (":wave", "·:wave"),
+            ("_play", "·_play"),
+            ("`bal", "·`bal"),
+            ("£daily", "·£daily"),
+            ("！give", "·！give"),
+            ("／ban", "／ban"),
+            ("#1 is alice", "#1 is alice"),
+            ("<3 alice", "<3 alice"),
+            (":) hi", ":) hi"),
+            ("£5 left", "£5 left"),
+            ("\"so\" he said", "\"so\" he said"),
             ("@bob !give", "@bob !give"),
             ("(psst)", "(psst)"),
         ] {
@@ -165,6 +246,7 @@ mod tests {
         assert_eq!(allowed("!give bob 5"), "!give bob 5");
         assert_eq!(allowed("/ban alice"), "·/ban alice");
         assert_eq!(allowed(".ban alice"), "·.ban alice");
+        assert_eq!(allowed("#clear"), "#clear");
     }
 
     #[test]
@@ -190,12 +272,79 @@ mod tests {
     }
 
     #[test]
+    fn what_people_see_as_one_character_is_never_cut() {
+        for character in [
+            "👨\u{200d}👩\u{200d}👧\u{200d}👦",
+            "e\u{301}",
+            "🇩🇪",
+            "👍🏽",
+            "नि",
+            "1\u{fe0f}\u{20e3}",
+            "\u{1100}\u{1161}\u{11a8}",
+        ] {
+            for (before, after) in [("", ""), ("x", ""), ("@dora ", "")] {
+                let text = format!("{before}{}{after}", character.repeat(700));
+                for piece in &say(&text)[..2] {
+                    let ends_whole = piece.ends_with(character);
+                    let begins_whole = piece.trim_start_matches(before).starts_with(character);
+                    let is_even = piece.trim_start_matches(before).chars().count() % character.chars().count() == 0;
+                    assert!(ends_whole && begins_whole && is_even, "{piece:?}");
+                    assert!((491..=MAX_CHARS).contains(&piece.chars().count()), "{piece:?}");
+                }
+            }
+        }
+        let accented = format!("{} \u{301}x {}", "a".repeat(498), "b".repeat(30));
+        assert!(say(&accented).iter().all(|piece| !piece.starts_with('\u{301}')), "the accent is on the space");
+    }
+
+    #[test]
+    fn a_character_longer_than_a_message_ends() {
+        let piled = |count| format!("a{}b", "\u{301}".repeat(count));
+        assert_eq!(say(&piled(900)), [piled(499).trim_end_matches('b'), "b"]);
+        let chain = "👩\u{200d}".repeat(400) + "👩 end";
+        assert_eq!(say(&chain), ["👩\u{200d}".repeat(250).trim_end_matches('\u{200d}'), "end"]);
+    }
+
+    #[test]
+    fn a_name_stays_with_what_follows_it() {
+        let long = "x".repeat(600);
+        assert_eq!(say(&format!("@dora {long}")), [format!("@dora {}", "x".repeat(494)), "x".repeat(106)]);
+        let sentence = format!("{} for @dora {}", "a".repeat(480), "b".repeat(20));
+        assert_eq!(say(&sentence), [format!("{} for", "a".repeat(480)), format!("@dora {}", "b".repeat(20))]);
+        let names = (0..100).map(|n| format!("@name{n}")).collect::<Vec<_>>().join(" ");
+        let pieces = say(&names);
+        assert!(pieces.len() == 2 && pieces.join(" ") == names && pieces[0].chars().count() > 490, "{pieces:?}");
+    }
+
+    #[test]
     fn the_variants_of_a_text_differ_and_none_is_too_long() {
-        for text in ["hi".to_owned(), format!("{} {}", "a".repeat(250), "b".repeat(249)), "a b".repeat(166)] {
+        for text in [
+            "hi".to_owned(),
+            "hi you".to_owned(),
+            format!("{} {}", "a".repeat(250), "b".repeat(249)),
+            "a b".repeat(166),
+        ] {
             let piece = Piece { text, is_action: false };
-            let variants: std::collections::HashSet<_> = (0..VARIANTS).map(|n| piece.vary(n)).collect();
-            assert_eq!(variants.len(), VARIANTS);
+            let variants: Vec<_> = (0..VARIANTS).map(|n| piece.vary(n)).collect();
+            let distinct: std::collections::HashSet<_> = variants.iter().collect();
+            assert_eq!(distinct.len(), VARIANTS);
             assert!(variants.iter().all(|text| text.chars().count() <= MAX_CHARS));
+        }
+    }
+
+    /// Twitch compares what is left of a text once invisible tags and repeated spaces are gone; a stricter server might drop the
+    /// joiner as well.
+    #[test]
+    fn variants_that_follow_each_other_differ_for_whoever_undoes_one_means() {
+        let single_spaced = |text: &str| text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        let without_joiner = |text: &str| text.replace(JOINER, "").trim().to_owned();
+        for text in ["hi", "hi you"] {
+            let piece = Piece { text: text.to_owned(), is_action: false };
+            let variant = |n: usize| piece.vary(n % VARIANTS);
+            for n in 0..VARIANTS {
+                assert_ne!(single_spaced(&variant(n)), single_spaced(&variant(n + 1)), "{n}");
+            }
+            assert_ne!(without_joiner(&variant(1)), without_joiner(&variant(2)), "the second attempt passes there");
         }
     }
 
@@ -218,6 +367,23 @@ mod tests {
                     prop_assert!(!seen.is_empty());
                     prop_assert!(!seen.starts_with(['/', '.', '!']));
                 }
+            }
+        }
+
+        #[test]
+        fn no_piece_of_any_text_begins_or_ends_within_a_character(
+            text in prop::collection::vec(
+                prop::sample::select(vec!["a", " ", "e\u{301}", "\u{301}", "👨\u{200d}👩", "\u{200d}", "🇩", "🇪", "@b", "\u{200b}", "नि"]),
+                0..1_500,
+            ),
+        ) {
+            let text = text.concat();
+            for piece in say(&text) {
+                prop_assert!(piece.chars().count() <= MAX_CHARS);
+                prop_assert!(!piece.starts_with(['\u{301}', '\u{200d}', 'ि']), "{:?}", piece);
+            }
+            for piece in say(&text).iter().rev().skip(1) {
+                prop_assert!(!piece.ends_with('\u{200d}'), "{:?}", piece);
             }
         }
 

@@ -6,16 +6,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Departure;
+use super::lines::Lines;
 use super::piece::{self, Piece};
 use crate::domain::id::{ChannelId, Login, MessageId};
-use crate::domain::message::{OutgoingMessage, Reply};
+use crate::domain::message::{OutgoingMessage, Reply, ReplySource};
 use crate::domain::role::Role;
 use crate::domain::trace::{Step, Trace};
 use crate::twitch::command::Command;
 use crate::twitch::rate_window::WINDOW_MARGIN;
 use crate::twitch::refusal::Refusal;
 
+/// Messages that wait for one channel.
+pub(super) const CAPACITY: usize = 50;
+/// The first messages of a module or key that find room even so, and places kept for them: others may have filled the queue.
+const ALWAYS_TAKEN: usize = 2;
+const CAPACITY_WITH_KEPT: usize = CAPACITY + 16;
 /// How long a text may not be repeated to an unprivileged channel (`msg_duplicate`).
 const NO_REPEAT_WITHIN: Duration = Duration::from_secs(30);
 /// Texts remembered of a channel; one a second is said there at most, and repetitions come close together.
@@ -27,14 +32,52 @@ pub(super) struct Queue {
     again: VecDeque<Entry>,
     /// Begun, and to be finished first.
     current: Option<Entry>,
-    urgent: VecDeque<Entry>,
-    ordinary: VecDeque<Entry>,
+    urgent: Lines,
+    ordinary: Lines,
     /// What was said lately, and in which variant, the oldest first.
     said: VecDeque<Said>,
     /// Until then Twitch takes nothing from us here.
     held_until: Option<Instant>,
     /// Twitch refused us for something that does not pass by waiting a little, and until when that is believed.
     closed: Option<(Refusal, Instant)>,
+    /// How many messages the account had sent when it last sent one here.
+    pub(super) served: u64,
+}
+
+/// A message on the doorstep. It counts as sent; [`super::Outbox::note_written`] corrects the moment.
+#[derive(Debug)]
+pub(crate) struct Departure {
+    pub(crate) channel: ChannelId,
+    /// What others will read.
+    pub(crate) text: String,
+    pub(crate) command: Command,
+    /// How long it did; only with the first piece of a message.
+    pub(super) waited: Option<Duration>,
+}
+
+/// Which of a channel's messages is next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    slot: Slot,
+    /// Whether it is within the channel's share of the account's window.
+    pub(super) is_own: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    Again,
+    Current,
+    Urgent(usize),
+    Ordinary(usize),
+}
+
+/// How long a message may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Until it is stale.
+    Usual,
+    /// Only the account's limits hold it back: within its channel's share it is kept for a whole window.
+    Window,
 }
 
 /// One message, or what is left of it.
@@ -42,13 +85,18 @@ pub(super) struct Queue {
 pub(super) struct Entry {
     pub(super) channel: ChannelId,
     pub(super) login: Login,
+    pub(super) source: ReplySource,
     reply_to: Option<MessageId>,
     pieces: VecDeque<Piece>,
     is_urgent: bool,
     pub(super) is_again: bool,
+    /// Refused once as a repetition.
+    pub(super) is_duplicate: bool,
     /// None once its first piece has left.
     taken_at: Option<Instant>,
     stale_at: Instant,
+    /// The same where nothing but the account's limits holds it back.
+    kept_until: Instant,
     /// Let go of when the first piece leaves.
     trace: Trace,
 }
@@ -70,17 +118,33 @@ pub(super) struct Sent {
 }
 
 impl Entry {
-    pub(super) fn new(message: OutgoingMessage, pieces: VecDeque<Piece>, now: Instant, stale_at: Instant) -> Self {
+    /// Stale at the first of `stale_at`, or at the second where nothing but the account's limits holds it back.
+    pub(super) fn new(
+        message: OutgoingMessage,
+        pieces: VecDeque<Piece>,
+        now: Instant,
+        (stale_at, kept_until): (Instant, Instant),
+    ) -> Self {
         Self {
             channel: message.channel_id,
             login: message.channel_login,
+            source: message.source,
             reply_to: message.reply_to.filter(|_| matches!(message.reply, Reply::Answer(_))),
             pieces,
             is_urgent: message.role >= Role::Moderator,
             is_again: false,
+            is_duplicate: false,
             taken_at: Some(now),
             stale_at,
+            kept_until,
             trace: message.trace,
+        }
+    }
+
+    fn stale_at(&self, patience: Patience) -> Instant {
+        match patience {
+            Patience::Usual => self.stale_at,
+            Patience::Window => self.kept_until,
         }
     }
 
@@ -88,6 +152,7 @@ impl Entry {
     fn split_off(&self, piece: Piece) -> Entry {
         Entry {
             login: self.login.clone(),
+            source: self.source.clone(),
             reply_to: self.reply_to.clone(),
             pieces: VecDeque::from([piece]),
             taken_at: None,
@@ -103,7 +168,14 @@ impl Queue {
     }
 
     pub(super) fn push(&mut self, entry: Entry) {
-        if entry.is_urgent { &mut self.urgent } else { &mut self.ordinary }.push_back(entry);
+        if entry.is_urgent { &mut self.urgent } else { &mut self.ordinary }.push(entry);
+    }
+
+    /// Whether one more message of a module or key may wait here.
+    pub(super) fn has_room(&self, source: &ReplySource) -> bool {
+        let waiting = self.len();
+        let is_among_first = || self.urgent.count_of(source) + self.ordinary.count_of(source) < ALWAYS_TAKEN;
+        waiting < CAPACITY || waiting < CAPACITY_WITH_KEPT && is_among_first()
     }
 
     /// Takes back what was refused, for one more attempt.
@@ -115,32 +187,62 @@ impl Queue {
         self.fronts().next()
     }
 
-    /// The first of each kind, in the order in which they leave.
+    /// The first of each kind and of each module or key.
     fn fronts(&self) -> impl Iterator<Item = &Entry> {
-        [self.again.front(), self.current.as_ref(), self.urgent.front(), self.ordinary.front()].into_iter().flatten()
+        let begun = self.again.front().into_iter().chain(&self.current);
+        begun.chain(self.urgent.fronts()).chain(self.ordinary.fronts())
+    }
+
+    /// The message whose turn it is. `own_room` tells how many more of a module's or key's messages are within its share: those
+    /// that have room there go first, moderators' before others'.
+    pub(super) fn find_turn(&self, mut own_room: impl FnMut(&ReplySource) -> usize) -> Option<Turn> {
+        let mut is_own = |entry: &Entry| own_room(&entry.source) > 0;
+        if let Some(entry) = self.again.front() {
+            return Some(Turn { slot: Slot::Again, is_own: is_own(entry) });
+        }
+        if let Some(entry) = &self.current {
+            return Some(Turn { slot: Slot::Current, is_own: is_own(entry) });
+        }
+        let own = self.urgent.fronts().position(&mut is_own).map(Slot::Urgent);
+        if let Some(slot) = own.or_else(|| self.ordinary.fronts().position(is_own).map(Slot::Ordinary)) {
+            return Some(Turn { slot, is_own: true });
+        }
+        let slot = if self.urgent.len() > 0 { Slot::Urgent(0) } else { Slot::Ordinary(0) };
+        (self.len() > 0).then_some(Turn { slot, is_own: false })
+    }
+
+    fn take(&mut self, slot: Slot) -> Option<Entry> {
+        match slot {
+            Slot::Again => self.again.pop_front(),
+            Slot::Current => self.current.take(),
+            Slot::Urgent(index) => self.urgent.take(index),
+            Slot::Ordinary(index) => self.ordinary.take(index),
+        }
     }
 
     /// Drops what is too old at `now`. Looks only at the first of each kind: those behind came later.
-    pub(super) fn drop_stale(&mut self, now: Instant) -> usize {
+    pub(super) fn drop_stale(&mut self, now: Instant, patience: Patience) -> usize {
         let before = self.len();
-        let is_stale = |entry: &mut Entry| entry.stale_at <= now;
+        let is_stale = |entry: &mut Entry| entry.stale_at(patience) <= now;
         self.current.take_if(is_stale);
-        for entries in [&mut self.again, &mut self.urgent, &mut self.ordinary] {
-            while entries.pop_front_if(is_stale).is_some() {}
-        }
+        while self.again.pop_front_if(is_stale).is_some() {}
+        self.urgent.drop_stale(is_stale);
+        self.ordinary.drop_stale(is_stale);
         before - self.len()
     }
 
     pub(super) fn drop_all(&mut self) -> usize {
         let before = self.len();
         self.current = None;
-        [&mut self.again, &mut self.urgent, &mut self.ordinary].into_iter().for_each(VecDeque::clear);
+        self.again.clear();
+        self.urgent.clear();
+        self.ordinary.clear();
         before
     }
 
     /// When the first of what waits will be stale.
-    pub(super) fn stale_at(&self) -> Option<Instant> {
-        self.fronts().map(|entry| entry.stale_at).min()
+    pub(super) fn stale_at(&self, patience: Patience) -> Option<Instant> {
+        self.fronts().map(|entry| entry.stale_at(patience)).min()
     }
 
     /// Nothing leaves before; `now` where nothing holds it.
@@ -165,22 +267,23 @@ impl Queue {
         self.closed.take_if(|(refusal, _)| is_lifted(*refusal));
     }
 
-    /// The next piece of the message whose turn it is, and whether that was its last one. Without a `hasher` texts are
-    /// neither remembered nor varied.
+    /// The next piece of a message, and whether that was its last one. Without a `hasher` texts are neither remembered nor
+    /// varied.
     pub(super) fn depart(
         &mut self,
+        turn: Turn,
         is_privileged: bool,
         hasher: Option<&RandomState>,
         now: Instant,
     ) -> Option<(Departure, Sent, bool)> {
-        let next = self.again.pop_front().or_else(|| self.current.take());
-        let next = next.or_else(|| self.urgent.pop_front()).or_else(|| self.ordinary.pop_front());
-        let mut entry = next?;
+        let mut entry = self.take(turn.slot)?;
         let piece = entry.pieces.pop_front()?;
         let said = hasher.map(|hasher| {
             let text = hasher.hash_one(&piece.text);
             // Those with privileges may repeat themselves, but may lose them, so what they say is remembered as well.
             let variant = if is_privileged && !entry.is_again { 0 } else { self.find_variant(text, now) };
+            // Twitch may have compared a duplicate with the plain text.
+            let variant = if entry.is_duplicate { variant.max(1) } else { variant };
             Said { at: now, text, variant }
         });
         if let Some(taken_at) = entry.taken_at {

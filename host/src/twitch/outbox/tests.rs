@@ -1,8 +1,9 @@
 use super::*;
-use crate::domain::message::{Reply, WantedChannel};
+use crate::domain::message::{Reply, ReplySource, WantedChannel};
 use crate::domain::role::Role;
 use crate::domain::trace::Trace;
 use crate::twitch::event::Standing;
+use crate::twitch::refusal::CLOSED_FOR;
 
 /// An outbox, and rooms in which the account sits: `shop` (id 1) and `bakery` (id 2), without privileges.
 fn start() -> (Outbox, Joins, Counts, Instant) {
@@ -32,6 +33,7 @@ fn message(channel: (&str, u64), text: &str, role: Role, now: Instant) -> Outgoi
         channel_id: ChannelId(channel.1),
         channel_login: login(channel.0),
         reply: Reply::Say(text.into()),
+        source: ReplySource::Module("help".parse().unwrap()),
         reply_to: None,
         role,
         asked_at: now.into_std(),
@@ -108,18 +110,41 @@ fn a_channel_under_another_id_gets_nothing() {
 fn full_queues_and_empty_texts_are_counted() {
     let (mut outbox, joins, mut counts, now) = start();
     outbox.push(message(("shop", 1), "\r\n", Role::Everyone, now), now, &mut counts);
-    for _ in 0..=CAPACITY_PER_CHANNEL {
+    for _ in 0..=queue::CAPACITY {
         outbox.push(message(("shop", 1), "hi", Role::Everyone, now), now, &mut counts);
     }
-    assert_eq!((counts.empty, counts.no_room, outbox.waiting()), (1, 1, CAPACITY_PER_CHANNEL));
-    for id in 10..1_000 {
-        outbox.push(message(("market", id), "hi", Role::Everyone, now), now, &mut counts);
+    assert_eq!((counts.empty, counts.no_room, outbox.waiting()), (1, 1, queue::CAPACITY));
+    for id in 10..110 {
+        for _ in 0..5 {
+            outbox.push(message(("market", id), "hi", Role::Everyone, now), now, &mut counts);
+        }
     }
-    assert_eq!(outbox.waiting(), CAPACITY);
+    assert_eq!(outbox.waiting(), CAPACITY + 40, "of the last channels their first ones only");
     leave_all(&mut outbox, &joins, &mut counts, now);
-    outbox.push(message(("shop", 1), "hi", Role::Everyone, now), now, &mut counts);
+    for id in 1_000..2_000 {
+        let now = now + Duration::from_secs(60 * id);
+        outbox.push(message(("market", id), "hi", Role::Everyone, now), now, &mut counts);
+        leave_all(&mut outbox, &joins, &mut counts, now);
+    }
     assert!(outbox.queues.len() < CAPACITY, "channels are forgotten");
-    assert_eq!(outbox.settled() + 1, 1 + 51 + 990 + 1, "all but the one that waits");
+    assert_eq!((outbox.settled(), outbox.waiting()), (1 + 51 + 500 + 1_000, 0));
+}
+
+#[test]
+fn one_module_does_not_fill_a_channels_queue_for_another() {
+    let (mut outbox, joins, mut counts, now) = start();
+    for n in 0..100 {
+        outbox.push(message(("shop", 1), &n.to_string(), Role::Moderator, now), now, &mut counts);
+    }
+    let other = ReplySource::Module("balance".parse().unwrap());
+    for text in ["one", "two", "three"] {
+        let message = OutgoingMessage { source: other.clone(), ..message(("shop", 1), text, Role::Everyone, now) };
+        outbox.push(message, now, &mut counts);
+    }
+    assert_eq!((counts.no_room, outbox.waiting()), (51, queue::CAPACITY + 2));
+    let texts: Vec<_> = leave_all(&mut outbox, &joins, &mut counts, now).into_iter().map(|(_, text)| text).collect();
+    let places = ["one", "two"].map(|text| texts.iter().position(|said| said == text));
+    assert_eq!(places, [Some(7), Some(8)], "as soon as the first module has had its half of the channel's share");
 }
 
 #[test]
@@ -130,16 +155,13 @@ fn a_repetition_is_varied_without_privileges_only_and_for_a_while_only() {
         outbox.push(message(("shop", 1), "same", Role::Everyone, now), now, &mut counts);
         leave_all(&mut outbox, joins, &mut counts, now).remove(0).1
     };
-    let filled = |n| format!("same {}", "\u{e0000}".repeat(n));
-    assert_eq!(
-        [say(&joins, 0), say(&joins, 2), say(&joins, 4), say(&joins, 6)],
-        ["same".into(), filled(1), filled(2), "same".into()]
-    );
+    let said: Vec<_> = (0..5).map(|n| say(&joins, 2 * n)).collect();
+    assert_eq!(said, ["same", "same \u{34f}", "same \u{2800}", "same \u{34f}\u{34f}", "same"]);
     assert_eq!(say(&joins, 60), "same");
     joins.note_standing(&login("shop"), Standing { is_privileged: true, ..Standing::default() });
     assert_eq!(say(&joins, 62), "same");
     joins.note_standing(&login("shop"), Standing::default());
-    assert_eq!(say(&joins, 64), filled(1), "privileges may go, what was said stays");
+    assert_eq!(say(&joins, 64), "same \u{34f}", "privileges may go, what was said stays");
 }
 
 #[test]
@@ -162,7 +184,7 @@ fn without_limits_every_message_of_a_burst_leaves_at_once_and_unvaried() {
 #[test]
 fn a_noisy_channel_does_not_starve_the_others() {
     let (mut outbox, joins, mut counts, now) = start();
-    for n in 0..CAPACITY_PER_CHANNEL {
+    for n in 0..queue::CAPACITY {
         outbox.push(message(("shop", 1), &n.to_string(), Role::Everyone, now), now, &mut counts);
     }
     let mut calm = 0;
@@ -206,7 +228,7 @@ fn what_was_refused_is_not_held_against_the_next_attempt() {
         departure.text
     };
     let texts = [say(Some(Refusal::Rejected), 0), say(Some(Refusal::Other), 2), say(None, 4), say(None, 6)];
-    assert_eq!(texts, ["same", "same", "same", "same \u{e0000}"]);
+    assert_eq!(texts, ["same", "same", "same", "same \u{34f}"]);
     assert_eq!((counts.refused_by_automod, counts.refused_otherwise), (1, 1));
 }
 
@@ -267,9 +289,9 @@ fn what_takes_long_to_be_written_counts_from_then() {
     outbox.note_written(&[ChannelId(1)], now, written_at);
     outbox.push(message(("shop", 1), "same", Role::Everyone, written_at), written_at, &mut counts);
     let left = leave_all(&mut outbox, &joins, &mut counts, written_at);
-    assert_eq!(left, [(1_200, "same \u{e0000}".into())]);
+    assert_eq!(left, [(1_200, "same \u{34f}".into())]);
     let later = now + Duration::from_secs(40);
     outbox.push(message(("shop", 1), "same", Role::Everyone, later), later, &mut counts);
     let left = leave_all(&mut outbox, &joins, &mut counts, later);
-    assert_eq!(left, [(0, "same \u{e0000}\u{e0000}".into())], "half a minute after it was written, not begun");
+    assert_eq!(left, [(0, "same \u{2800}".into())], "half a minute after it was written, not begun");
 }

@@ -91,7 +91,7 @@ async fn a_duplicate_is_varied_and_tried_once_more() {
     let (twitch, mut bot) = start_refused(&[Refusal::Duplicate]).await;
     bot.say("shop", "same");
     let state = until_answered(&mut bot, 1).await;
-    assert_eq!(texts(&twitch, "shop"), ["same \u{e0000}"]);
+    assert_eq!(texts(&twitch, "shop"), ["same \u{34f}"]);
     assert_eq!(state.counts, Counts { refused_duplicate: 1, ..Counts::default() });
     twitch.refuse_next("shop", "twitchy", &[Refusal::Duplicate; 2]).unwrap();
     bot.say("shop", "other");

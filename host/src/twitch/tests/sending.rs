@@ -82,8 +82,24 @@ async fn repetitions_are_varied_invisibly_where_twitch_would_refuse_them() {
     twitch.ping_and_wait().await;
     let said = texts(&twitch, "shop");
     assert_eq!(said.len(), 6);
-    assert!(said.iter().all(|text| text.trim_end_matches(['\u{e0000}', ' ']) == "same"));
+    assert!(said.iter().all(|text| text.trim_end_matches(['\u{34f}', '\u{2800}', ' ']) == "same"));
     assert_eq!(twitch.violations(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_people_who_ask_the_same_within_eight_seconds_are_all_answered() {
+    for text in ["type !help WORD for more", "pong"] {
+        let (twitch, mut bot) = start();
+        bot.join("shop").await;
+        for _ in 0..5 {
+            bot.say("shop", text);
+            tokio::time::sleep(Duration::from_millis(1_600)).await;
+        }
+        let state = bot.until_settled(5).await;
+        twitch.ping_and_wait().await;
+        assert_eq!(texts(&twitch, "shop").len(), 5, "{:?}", state.counts);
+        assert_eq!((state.counts.refused_duplicate, twitch.violations()), (0, Vec::new()));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,13 +149,13 @@ async fn an_hour_of_far_too_many_replies_breaks_no_limit() {
     twitch.ping_and_wait().await;
     assert_eq!(twitch.violations(), []);
     assert!(state.counts.stale > 0 && state.waiting == 0);
-    // 20 in 32.5 s are 2,215 an hour; reconnects cost a few.
+    // 20 in 32.5 s are 2,215 an hour; reconnects cost a few, and so do the shares that the privileged ones do not use.
     let delivered: Vec<usize> = names.iter().map(|name| texts(&twitch, name).len()).collect();
     let unprivileged: usize = delivered[..5].iter().sum();
-    assert!((1_700..2_216).contains(&unprivileged), "{delivered:?}");
+    assert!((1_500..2_216).contains(&unprivileged), "{delivered:?}");
     let fairness = delivered[..5].iter().max().unwrap() - delivered[..5].iter().min().unwrap();
     assert!(fairness < 100, "{delivered:?}");
-    assert!(delivered[5..].iter().all(|&count| count > 300), "{delivered:?}");
+    assert!(delivered[5..].iter().all(|&count| count > 60), "{delivered:?}");
     // One connection, however much there was to say, and one more after each of the four losses.
     assert_eq!(*bot.dialled.borrow(), 5);
 }

@@ -1,0 +1,54 @@
+//! What Twitch's limits cost channels, in words, and the cure.
+
+use tokio::time::Instant;
+
+use super::{AccountStatus, LostStatus};
+use crate::twitch::shortage::{LOST_TOLD_FOR, Shortage};
+
+/// Names that a line has room for.
+const NAMES: usize = 5;
+
+pub(super) fn list_lost(shortage: &Shortage, now: Instant) -> Vec<LostStatus> {
+    let recent = shortage.lost.iter().filter(|lost| lost.is_recent(now));
+    let lost = recent.map(|lost| LostStatus {
+        channel: lost.channel.to_string(),
+        is_privileged: lost.is_privileged,
+        replies: lost.replies,
+    });
+    lost.collect()
+}
+
+/// One sentence for channels where the bot has no privileges, and one for those where it has.
+pub(super) fn describe_lost(lost: &[LostStatus]) -> impl Iterator<Item = String> {
+    [false, true].into_iter().filter_map(|is_privileged| {
+        let there: Vec<_> = lost.iter().filter(|lost| lost.is_privileged == is_privileged).collect();
+        let replies: u64 = there.iter().map(|lost| lost.replies).sum();
+        let channels = list_names(there.iter().map(|lost| lost.channel.as_str()));
+        let minutes = LOST_TOLD_FOR.as_secs() / 60;
+        let cure = if is_privileged { "" } else { "make the bot a moderator there, or " };
+        let noun = if replies == 1 { "reply was" } else { "replies were" };
+        (!there.is_empty()).then(|| {
+            format!(
+                "{replies} {noun} lost to Twitch's limits in the last {minutes} minutes, in {channels}: {cure}let another \
+                 bot account sit there"
+            )
+        })
+    })
+}
+
+impl AccountStatus {
+    /// Nothing is wrong then, but the operator may wonder.
+    pub fn describe_slowing(&self) -> Option<String> {
+        (!self.slowed_for.is_empty()).then(|| {
+            let channels = list_names(self.slowed_for.iter().map(String::as_str));
+            format!("channels where the bot is moderator or VIP are slowed, as it is neither in {channels}")
+        })
+    }
+}
+
+fn list_names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let count = names.len();
+    let named: Vec<&str> = names.take(NAMES).collect();
+    let more = if count > NAMES { format!(" and {} more", count - NAMES) } else { String::new() };
+    named.join(", ") + &more
+}

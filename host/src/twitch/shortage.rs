@@ -1,0 +1,73 @@
+//! Replies that were lost because Twitch's limits left no room for them in time, for the operator to see.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::id::{ChannelId, Login};
+
+/// How long after the last loss a channel is named.
+pub const LOST_TOLD_FOR: Duration = Duration::from_secs(5 * 60);
+/// Channels that are named; what others lose is in the total.
+const CHANNELS: usize = 100;
+
+/// What one channel lost lately.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostReplies {
+    pub channel: Login,
+    /// Whether the account is moderator, VIP or broadcaster there already.
+    pub is_privileged: bool,
+    /// Since the channel is named.
+    pub replies: u64,
+    pub last_at: Instant,
+}
+
+impl LostReplies {
+    pub fn is_recent(&self, now: Instant) -> bool {
+        now < self.last_at + LOST_TOLD_FOR
+    }
+}
+
+/// What Twitch's limits cost an account's channels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shortage {
+    /// Channels that lost replies lately, because the limits left no room for them in time. Some may be long ago.
+    pub lost: Arc<[LostReplies]>,
+    /// Replies that were lost so since the start.
+    pub lost_in_all: u64,
+    /// The channels without privileges for which messages to privileged ones are slowed now, so that both are answered.
+    pub slowed_for: Arc<[Login]>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Lost {
+    channels: BTreeMap<ChannelId, LostReplies>,
+    /// Copy of `channels` for readers; `None` means stale.
+    snapshot: Option<Arc<[LostReplies]>>,
+    /// Since the start.
+    pub(crate) in_all: u64,
+}
+
+impl Lost {
+    pub(crate) fn note(&mut self, id: ChannelId, channel: &Login, is_privileged: bool, replies: u64, now: Instant) {
+        if replies == 0 {
+            return;
+        }
+        self.in_all += replies;
+        self.snapshot = None;
+        self.channels.retain(|_, lost| lost.is_recent(now));
+        let known = self.channels.get(&id).map(|lost| lost.replies);
+        if known.is_some() || self.channels.len() < CHANNELS {
+            let replies = known.unwrap_or_default() + replies;
+            let lost = LostReplies { channel: channel.clone(), is_privileged, replies, last_at: now };
+            self.channels.insert(id, lost);
+        }
+    }
+
+    /// In the order of the channels' ids; some may not be recent any more.
+    pub(crate) fn list(&mut self) -> Arc<[LostReplies]> {
+        self.snapshot.get_or_insert_with(|| self.channels.values().cloned().collect()).clone()
+    }
+}
