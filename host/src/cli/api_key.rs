@@ -107,7 +107,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 async fn change_store(store: &Store, action: &Action) -> anyhow::Result<()> {
     let now = SystemTime::now();
-    let stamp = Stamp { by: Actor::CommandLine, at: now, address: None };
+    let stamp = Stamp { by: Actor::CommandLine { system_user: None }, at: now, address: None };
     match action {
         Action::Create { name, scope, expires, role, .. } => {
             let wanted = new_key(name, scope, *expires, role.as_deref(), now);
