@@ -45,6 +45,9 @@ pub struct AccountStatus {
     pub phase_for: Duration,
     /// Why the phase is not a better one.
     pub trouble: Option<String>,
+    /// Until the next connection is tried. Zero where there is one, or one is tried now.
+    #[serde(rename = "retry_seconds", with = "seconds")]
+    pub retry_in: Duration,
     pub channels: ChannelsStatus,
     pub replies_waiting: usize,
     /// Nothing is sent for so long, because Twitch said that the account sends too much. Zero where it may send.
@@ -192,6 +195,7 @@ impl AccountStatus {
             phase: state.phase,
             phase_for: state.phase_since.map(|since| since.elapsed()).unwrap_or_default(),
             trouble: state.trouble.as_deref().map(str::to_owned),
+            retry_in: state.retry_at.map(|at| at.saturating_duration_since(Instant::now())).unwrap_or_default(),
             channels: ChannelsStatus::of(state),
             replies_waiting: state.waiting,
             held_for: state.held_until.map(|until| until.duration_since(Instant::now())).unwrap_or_default(),
