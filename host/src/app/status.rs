@@ -23,7 +23,6 @@ use crate::twitch::account::{AccountState, Phase};
 pub(super) mod line;
 mod readings;
 mod seconds;
-pub mod socket;
 
 /// The host at one moment. The fields' names are those of the JSON; all numbers count from the start of the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -73,7 +73,8 @@ fn a_channel_that_was_left_stays_left_although_it_is_configured() {
     let folder = tempfile::tempdir().unwrap();
     let first = play(folder.path(), "#cafe\nbroadcaster cafe> !leave\nalice> !balance\n");
     let silence = "alice> !balance\n(no answer: twitchy is not here; go to #shop, where cafe> !join calls it here)\n";
-    let left = "cafe> !leave\ntwitchy> @cafe I'm leaving your channel; to have me back, type !join in a channel where I am\n";
+    let left =
+        "cafe> !leave\ntwitchy> @cafe I'm leaving your channel; to have me back, type !join in a channel where I am\n";
     assert_eq!(first, [left, silence].concat());
     let state = folder.path().join("state");
     let demo = Running::start(&mut twitchy(&["demo", "--state", state.to_str().unwrap()]));
@@ -151,7 +152,8 @@ alice> !help
 #[test]
 fn moderators_are_appointed_with_an_answer_and_remembered() {
     let folder = tempfile::tempdir().unwrap();
-    let first = play(folder.path(), "#alice\nalice> /mod @twitchy\n#shop\nshop> /unmod twitchy\nshop> /unmod twitchy\n");
+    let first =
+        play(folder.path(), "#alice\nalice> /mod @twitchy\n#shop\nshop> /unmod twitchy\nshop> /unmod twitchy\n");
     let told = "(twitchy is a moderator of #alice now)\n(twitchy is no moderator of #shop any more)\n\
                 (twitchy is no moderator of #shop)\n";
     assert_eq!(first, told);
@@ -188,7 +190,10 @@ fn a_reset_deletes_what_was_kept_and_says_so_and_scripts_and_fresh_runs_leave_it
     let played = Finished::of(&mut demo_at(home.path(), &["--script", script.to_str().unwrap()]));
     assert!(played.output.ends_with("alice> $balance\ntwitchy> @alice you have 120 points\n"), "{played:?}");
     let fresh = Finished::of(&mut demo_at(home.path(), &["--fresh"]));
-    assert!(fresh.output.contains("\nTry !balance,") && fresh.output.contains("Nothing of this run is kept."), "{fresh:?}");
+    assert!(
+        fresh.output.contains("\nTry !balance,") && fresh.output.contains("Nothing of this run is kept."),
+        "{fresh:?}"
+    );
     let kept = Finished::of(&mut demo_at(home.path(), &[]));
     assert!(kept.output.contains("\nTry ?balance,"), "{kept:?}");
 

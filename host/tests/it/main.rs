@@ -4,6 +4,7 @@
 
 mod accounts;
 mod api_key;
+mod call;
 mod check_config;
 mod database;
 mod demo;
@@ -13,4 +14,6 @@ mod modules;
 mod process;
 mod serve;
 mod status;
+mod status_socket;
 mod traces;
+mod unread;

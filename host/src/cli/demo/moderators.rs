@@ -27,8 +27,9 @@ impl Moderators {
     pub(super) fn load(state_dir: &Path) -> anyhow::Result<Moderators> {
         let path = state_dir.join(FILE);
         let appointed = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .with_context(|| format!("{} is damaged: delete it, and appoint the moderators anew", path.display()))?,
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| {
+                format!("{} is damaged: delete it, and appoint the moderators anew", path.display())
+            })?,
             Err(error) if error.kind() == ErrorKind::NotFound => begin(),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };

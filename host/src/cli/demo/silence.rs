@@ -264,7 +264,9 @@ mod tests {
             let told = "no answer: talk; commands begin with ? here, such as ?help";
             assert_eq!(explained(text).as_deref(), Some(told), "{text}");
         }
-        for text in ["hello everybody", ":D", "<3", "(balance)", "@bob hi", "balance is what I lack", "...", "!", "5 > 3"] {
+        for text in
+            ["hello everybody", ":D", "<3", "(balance)", "@bob hi", "balance is what I lack", "...", "!", "5 > 3"]
+        {
             assert_eq!(explained(text), None, "{text}");
         }
         let action = Speech { words: Words::Action("?balance".to_owned()), ..says("") };

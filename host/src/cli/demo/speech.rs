@@ -252,7 +252,10 @@ mod tests {
             ("alice> /hlep", "there is no /hlep here; did you mean /help?"),
             ("alice> /Qiut now", "there is no /qiut here; did you mean /quit?"),
             ("shop> /unmood twitchy", "there is no /unmood here; did you mean /unmod?"),
-            ("alice> /ban bob", "there is no /ban here; there are only /me TEXT, /mod NAME, /unmod NAME, /help and /quit"),
+            (
+                "alice> /ban bob",
+                "there is no /ban here; there are only /me TEXT, /mod NAME, /unmod NAME, /help and /quit",
+            ),
             ("alice> /", "there is no / here; there are only /me TEXT, /mod NAME, /unmod NAME, /help and /quit"),
             ("alice> /x", "there is no /x here; there are only /me TEXT, /mod NAME, /unmod NAME, /help and /quit"),
         ] {

@@ -80,11 +80,8 @@ impl Stage {
     /// With the HTTP API at `api`, where there is to be one.
     pub(super) async fn start(state_dir: &Path, cache_dir: &Path, api: Option<SocketAddr>) -> anyhow::Result<Stage> {
         let started_at = Instant::now();
-        let twitch = FakeTwitch::new(&Settings {
-            seed: fresh_seed(),
-            base_time: SystemTime::now(),
-            ..Settings::default()
-        });
+        let twitch =
+            FakeTwitch::new(&Settings { seed: fresh_seed(), base_time: SystemTime::now(), ..Settings::default() });
         let address = twitch.listen().await.context("cannot listen on this machine's loopback interface")?;
         let mut open = CHANNELS.iter().map(|channel| channel.parse()).collect::<Result<HashSet<Login>, _>>()?;
         open.extend(list_kept_channels(state_dir).await?);

@@ -12,7 +12,9 @@ pub(super) fn welcome(channel: &Login, joined: &[Login], prefix: &Prefix) -> Str
     let first_steps = match joined {
         [] => format!("{BOT} was sent away everywhere, and nobody can call it: twitchy demo --reset begins anew."),
         _ if joined.contains(channel) => {
-            format!("Try {prefix}balance, then bob> {prefix}balance @alice, then {prefix}help, then {prefix}join and #bob.")
+            format!(
+                "Try {prefix}balance, then bob> {prefix}balance @alice, then {prefix}help, then {prefix}join and #bob."
+            )
         }
         [first, ..] => format!("{BOT} was sent away from #{channel}: begin with #{first}."),
     };

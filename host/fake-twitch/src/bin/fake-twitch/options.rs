@@ -75,9 +75,14 @@ pub(crate) struct Appointment {
 
 impl Options {
     pub(crate) fn list_appointments(&self) -> impl Iterator<Item = Appointment> {
-        let named = [(Role::Moderator, &self.moderators), (Role::Vip, &self.vips), (Role::Subscriber, &self.subscribers)];
+        let named =
+            [(Role::Moderator, &self.moderators), (Role::Vip, &self.vips), (Role::Subscriber, &self.subscribers)];
         named.into_iter().flat_map(|(role, pairs)| {
-            pairs.iter().map(move |(channel, login)| Appointment { channel: channel.clone(), login: login.clone(), role })
+            pairs.iter().map(move |(channel, login)| Appointment {
+                channel: channel.clone(),
+                login: login.clone(),
+                role,
+            })
         })
     }
 }
@@ -122,12 +127,14 @@ mod tests {
 
     #[test]
     fn roles_accounts_and_channels_are_read() {
-        let line = "fake-twitch --account MyBot=oauth:a=b --channel #Shop --mod #shop:mybot --vip shop:vera --sub den:sue";
+        let line =
+            "fake-twitch --account MyBot=oauth:a=b --channel #Shop --mod #shop:mybot --vip shop:vera --sub den:sue";
         let options = Options::try_parse_from(line.split(' ')).unwrap();
         assert_eq!(options.accounts, [Account { login: "mybot".to_owned(), token: "a=b".to_owned() }]);
         assert_eq!(options.channels, ["shop"]);
         let appointed: Vec<_> = options.list_appointments().map(|a| (a.channel, a.login, a.role)).collect();
-        let expected = [("shop", "mybot", Role::Moderator), ("shop", "vera", Role::Vip), ("den", "sue", Role::Subscriber)];
+        let expected =
+            [("shop", "mybot", Role::Moderator), ("shop", "vera", Role::Vip), ("den", "sue", Role::Subscriber)];
         assert_eq!(appointed, expected.map(|(channel, login, role)| (channel.to_owned(), login.to_owned(), role)));
     }
 
