@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_hosts_own_system_user_and_root_are_trusted() {
+    fn only_the_hosts_own_uid_and_root_are_trusted() {
         assert_eq!([1000, 0, 1001].map(|uid| is_trusted(uid, 1000)), [true, true, false]);
         assert_eq!([0, 1000].map(|uid| is_trusted(uid, 0)), [true, false]);
     }

@@ -159,8 +159,10 @@ async fn channels_are_listed_with_where_the_bot_stands() {
     let absent = list(&[]);
     assert_eq!((absent.code, absent.output.as_str()), (Some(1), ""));
     assert!(absent.errors.contains("start it with: twitchy serve --config"), "{}", absent.errors);
-    let bot = place.start_bot(TOKEN);
-    bot.wait_for_error("1 of 2 channels, 1 cannot be joined");
+    let mut command = twitchy(&["serve", "--config", place.config().to_str().unwrap()]);
+    command.env("TWITCHY_TEST_TOKEN", TOKEN).env("TWITCHY_LOG", "info,twitchy::app=debug");
+    let bot = Running::start(&mut command);
+    bot.wait_for_errors(["1 of 2 channels, 1 cannot be joined", "joined channel=shop"]);
     let id = place.twitch.user_id("shop");
     let expected = format!(
         "channel  id             name  account  state                           modules\n\

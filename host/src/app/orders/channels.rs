@@ -59,20 +59,28 @@ pub(super) fn list_channels(
 
 /// By login; the id tells channels of one login apart.
 fn list_entries(setup: &Setup, wanted: &[WantedChannel]) -> BTreeMap<String, Entry> {
-    let known = setup.list_channels().into_iter().map(|setup| {
+    let known = setup.list_channels();
+    // The id of a configured channel becomes known a moment before it stands beside the channel that is wanted.
+    let by_login: HashMap<Login, Arc<ChannelSetup>> =
+        known.iter().map(|setup| (setup.channel.login.clone(), setup.clone())).collect();
+    let known = known.into_iter().map(|setup| {
         let (login, account) = (setup.channel.login.clone(), setup.bot.clone());
         let key = key_of(&login, Some(setup.channel.id));
         (key, Entry { login, account, is_wanted: false, setup: Some(setup) })
     });
     let mut entries: BTreeMap<String, Entry> = known.collect();
     for WantedChannel { id, login, account } in wanted {
-        let setup = id.and_then(|id| setup.find_channel(id));
+        let setup = match id {
+            Some(id) => setup.find_channel(*id),
+            None => by_login.get(login).cloned(),
+        };
         // The bot may know the channel under an older login.
         if let Some(setup) = &setup {
             entries.remove(&key_of(&setup.channel.login, Some(setup.channel.id)));
         }
+        let id = setup.as_ref().map(|setup| setup.channel.id).or(*id);
         let entry = Entry { login: login.clone(), account: account.clone(), is_wanted: true, setup };
-        entries.insert(key_of(login, *id), entry);
+        entries.insert(key_of(login, id), entry);
     }
     entries
 }
