@@ -43,20 +43,24 @@ mod http;
 mod learn;
 mod modules;
 mod older_files;
+pub mod orders;
 mod parts;
 mod quiet;
 pub mod secrets;
 pub mod status;
+pub mod status_socket;
 mod tasks;
 mod trials;
+pub mod uid;
 mod used_limits;
 mod wanted;
 mod watching;
 mod withdrawals;
 
+use orders::Orders;
 use parts::{Foundation, Parts};
 use status::Observer;
-use status::socket::StatusSocket;
+use status_socket::StatusSocket;
 use tasks::Tasks;
 
 /// Events that wait for dispatch. Full, it holds up the connections, and they drop what is newest.
@@ -155,15 +159,19 @@ impl App {
             }
             false => HashMap::new(),
         };
+        // Before the accounts log anything: whoever waits for their lines may ask at once.
+        let socket = open_status_socket(&data_dir);
         let (events, outboxes) = app.start_accounts(config, &used, &credentials);
         app.start_answering(events, outboxes);
-        app.start_status_socket(&data_dir);
         if let Some(exporter) = exporter {
             let (telemetry, stop) = (app.telemetry.clone(), app.stop_telling.clone());
             app.telling.start("traces", exporter.run(telemetry, stop));
         }
         if let Some(listening) = listening {
             app.start_serving(http, listening);
+        }
+        if let Some(socket) = socket {
+            app.start_status_socket(socket);
         }
         let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
         info!(accounts, channels, modules = app.setup.count_modules(), "ready; now the accounts connect");
@@ -226,13 +234,16 @@ impl App {
         self.answering.start("dispatch", answering);
     }
 
-    /// A host that cannot be asked how it is answers chat all the same.
-    fn start_status_socket(&mut self, data_dir: &Path) {
-        let observer = self.observer();
-        match StatusSocket::open(data_dir) {
-            Ok(socket) => self.telling.start("status socket", socket.run(observer, self.stop_telling.clone())),
-            Err(error) => warn!(%error, "`twitchy status` will not find this host"),
-        }
+    fn start_status_socket(&mut self, socket: StatusSocket) {
+        let orders = Orders {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            observer: self.observer(),
+            wanted: self.wanted.clone(),
+            api: self.address,
+        };
+        let answering = socket.run(Arc::new(orders), self.stop_telling.clone());
+        self.telling.start("status socket", answering);
     }
 
     /// What the metrics of this host are read with, whenever somebody asks for them.
@@ -308,6 +319,12 @@ impl App {
         info!("stopped");
         Ok(())
     }
+}
+
+/// None where it cannot be: a host that cannot be asked how it is answers chat all the same.
+fn open_status_socket(data_dir: &Path) -> Option<StatusSocket> {
+    let opened = StatusSocket::open(data_dir);
+    opened.inspect_err(|error| warn!(%error, "`twitchy status` will not find this host")).ok()
 }
 
 /// The database, in a folder that is made where it is missing, and closed to others.

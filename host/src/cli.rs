@@ -13,11 +13,16 @@ use crate::config::Config;
 
 mod api_client;
 mod api_key;
+mod channel;
+mod channel_name;
 mod check_config;
 mod compile_module;
 mod demo;
+mod event_stream;
+mod local_host;
 mod logging;
 mod module;
+mod output;
 mod serve;
 mod signals;
 mod status;
@@ -33,9 +38,9 @@ Run it on Twitch:
   3. Name the account under [[accounts]] and your channel in [channels] join; put the token into the environment
      variable that token_env names.
   4. Check the file:  twitchy check-config --config config.toml
-  5. Make a key of its HTTP API, while it does not run:
+  5. Start the bot:   twitchy serve --config config.toml
+  6. Make a key of its HTTP API:
                       twitchy api-key create --config config.toml --name me --scope operator
-  6. Start the bot:   twitchy serve --config config.toml
   7. Ask how it is:   twitchy status --config config.toml";
 
 /// A WebAssembly-scriptable command host for Twitch.
@@ -58,11 +63,15 @@ enum Subcommands {
     Status(status::Arguments),
     /// Upload modules to a running bot, and say where they answer.
     Module(module::Arguments),
+    /// Call a command of a running bot as a chatter would: the same as `module call`.
+    Call(Box<module::call::Call>),
     /// What the host starts for itself.
     #[command(hide = true)]
     CompileModule(compile_module::Arguments),
     /// Make, list and revoke the keys of the API.
     ApiKey(api_key::Arguments),
+    /// List the channels of a running bot, and how it stands in each.
+    Channel(channel::Arguments),
 }
 
 /// The whole program: `arguments` start with the program's name.
@@ -81,25 +90,29 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Subcommands::CheckConfig(arguments)) => check_config::run(&arguments),
         Some(Subcommands::Status(arguments)) => status::run(&arguments),
         Some(Subcommands::Module(arguments)) => module::run(arguments),
+        Some(Subcommands::Call(call)) => module::run(module::Arguments::of_call(call)),
         Some(Subcommands::CompileModule(arguments)) => compile_module::run(&arguments),
         Some(Subcommands::ApiKey(arguments)) => api_key::run(&arguments),
+        Some(Subcommands::Channel(arguments)) => channel::run(&arguments),
         None => Ok(show_first_steps()),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("twitchy: {error:#}");
+        output::report(format_args!("twitchy: {error:#}"));
         ExitCode::FAILURE
     })
 }
 
 /// Says how to begin, to whoever started without saying what to do.
 fn show_first_steps() -> ExitCode {
-    eprintln!("twitchy answers commands in Twitch chat, each in a sandbox of its own.\n\n{FIRST_STEPS}");
+    output::report(format_args!(
+        "twitchy answers commands in Twitch chat, each in a sandbox of its own.\n\n{FIRST_STEPS}"
+    ));
     ExitCode::from(2)
 }
 
 /// None where it is wrong; what is, was said.
 fn load_config(path: &Path) -> Option<Config> {
-    Config::load(path).inspect_err(|error| eprintln!("{error}")).ok()
+    Config::load(path).inspect_err(|error| output::report(error)).ok()
 }
 
 fn exit_code(code: i32) -> ExitCode {

@@ -7,6 +7,7 @@
 pub mod amount;
 pub mod audit;
 pub mod calling;
+pub mod channel_name;
 pub mod effect;
 pub mod fuse;
 pub mod histogram;
@@ -14,6 +15,7 @@ pub mod id;
 pub mod invocation;
 pub mod manifest;
 pub mod message;
+pub mod nearest;
 pub mod ports;
 pub mod prefix;
 pub mod principal;

@@ -329,7 +329,7 @@ mod tests {
         let (digest, grants) = (uploaded.digest, Grants::all(&uploaded));
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
         setup.load_all().unwrap();
-        let stamp = Stamp { by: Actor::CommandLine, at: SystemTime::UNIX_EPOCH, address: None };
+        let stamp = Stamp { by: Actor::CommandLine { system_user: None }, at: SystemTime::UNIX_EPOCH, address: None };
         setup.publish(Arc::new(uploaded), None, Powers::Operator, stamp).await.unwrap();
         assert!(running(&setup).is_empty());
         let module = name("bank");

@@ -169,7 +169,8 @@ impl House {
         match source {
             ModuleSource::Bundled | ModuleSource::Configured => assert!(self.setup.add_module(manifest)),
             ModuleSource::Uploaded => {
-                let stamp = Stamp { by: Actor::CommandLine, at: self.clock.now().wall, address: None };
+                let stamp =
+                    Stamp { by: Actor::CommandLine { system_user: None }, at: self.clock.now().wall, address: None };
                 self.setup.publish(manifest, None, Powers::Operator, stamp).await.expect("its name is free");
             }
         }

@@ -94,7 +94,7 @@ async fn open() -> Site {
 
 /// The second version is taken off the air, and put on it again. Answers which one is current now.
 async fn swap(house: &House, number: usize) -> Version {
-    let stamp = Stamp { by: Actor::CommandLine, at: house.clock.now().wall, address: None };
+    let stamp = Stamp { by: Actor::CommandLine { system_user: None }, at: house.clock.now().wall, address: None };
     let (name, second) = (MODULE.parse().unwrap(), Version::new(0, 2, 0));
     if number.is_multiple_of(2) {
         house.setup.withdraw(name, second, true, Powers::Operator, stamp).await.unwrap();

@@ -27,7 +27,6 @@ pub mod problems;
 mod readings;
 mod seconds;
 mod shortage;
-pub mod socket;
 
 /// The host at one moment. The fields' names are those of the JSON; all numbers count from the start of the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +50,9 @@ pub struct AccountStatus {
     pub phase_for: Duration,
     /// Why the phase is not a better one.
     pub trouble: Option<String>,
+    /// Until the next connection is tried. Zero where there is one, or one is tried now.
+    #[serde(rename = "retry_seconds", with = "seconds")]
+    pub retry_in: Duration,
     pub channels: ChannelsStatus,
     /// No channel is joined for so long, because of Twitch's limit on joins. Zero where none waits for that.
     #[serde(rename = "joins_held_seconds", with = "seconds")]
@@ -244,6 +246,7 @@ impl AccountStatus {
             phase: state.phase,
             phase_for: state.phase_since.map(|since| since.elapsed()).unwrap_or_default(),
             trouble: state.trouble.as_deref().map(str::to_owned),
+            retry_in: state.retry_at.map(|at| at.saturating_duration_since(Instant::now())).unwrap_or_default(),
             channels: ChannelsStatus::of(state),
             joins_held_for: span_until(state.joins_held_until),
             replies_waiting: state.waiting,

@@ -59,7 +59,7 @@ mod tests {
             ..manifest("dice", vec![command("roll")], Vec::new())
         };
         for number in [1, 2] {
-            let stamp = Stamp { by: Actor::CommandLine, at: uploaded_at, address: None };
+            let stamp = Stamp { by: Actor::CommandLine { system_user: None }, at: uploaded_at, address: None };
             setup.publish(Arc::new(version(number)), None, Powers::Operator, stamp).await.unwrap();
         }
         let withdrawals = CatalogueWithdrawals { setup: setup.clone(), clock };

@@ -12,13 +12,15 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full, Limited};
-use hyper::body::Bytes;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, IF_MATCH};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, IF_MATCH, SERVER};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::event_stream::EventStream;
 use crate::config::{ServerAddress, environment};
 use crate::twitch::server::{Dial, Server};
 
@@ -29,10 +31,15 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(180);
 /// Of an answer. Pages are bounded, so nothing comes near.
 const MOST_ANSWERED: usize = 16 << 20;
 
+/// The answer has not the shape that this program knows.
+pub(super) const ANOTHER_VERSION: &str = "the host answers in another version's words";
+
+const EVENT_STREAM: &[u8] = b"text/event-stream";
+
 pub(super) type Body = BoxBody<Bytes, Infallible>;
 
 /// Which host is meant.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct HostArguments {
     /// Where the host's API is [default: $TWITCHY_URL, or http://127.0.0.1:8080]
     #[arg(long, value_name = "URL")]
@@ -89,7 +96,22 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// The revision of what was asked for.
     pub(super) etag: Option<HeaderValue>,
+    /// The name of the server's program, where it tells one: the host does not.
+    server: Option<String>,
     pub(super) body: Value,
+    /// Whether the body, if there is one, is JSON: that of a proxy's own page is not.
+    is_json: bool,
+}
+
+/// The host's own no.
+#[derive(Debug, thiserror::Error)]
+#[error("the host refuses: {detail} ({code}){errors}")]
+pub(super) struct HostRefusal {
+    /// For programs; it never changes.
+    code: String,
+    pub(super) detail: String,
+    /// All that is wrong, a line each.
+    errors: String,
 }
 
 /// A request of the API.
@@ -148,7 +170,25 @@ impl ApiClient {
         let asked = tokio::time::timeout(ANSWERED_WITHIN, self.send(question)).await;
         let answer = asked.with_context(|| format!("{} gives no answer", self.url))?;
         let answer = answer.with_context(|| format!("cannot ask the host at {}", self.url))?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer, self.url.0.is_tls)) }
+        if answer.status.is_success() && answer.is_json { Ok(answer) } else { Err(refusal(&answer, &self.url)) }
+    }
+
+    /// The host's server-sent events at a path, until one side ends it.
+    ///
+    /// # Errors
+    /// As with [`ApiClient::ask`].
+    pub(super) async fn listen(&self, path: &str) -> anyhow::Result<EventStream> {
+        let question = Question::new(Method::GET, path);
+        let exchanged = tokio::time::timeout(ANSWERED_WITHIN, self.exchange(question)).await;
+        let exchange = exchanged.with_context(|| format!("{} gives no answer", self.url))?;
+        let Exchange { response, connection } =
+            exchange.with_context(|| format!("cannot ask the host at {}", self.url))?;
+        let is_stream =
+            response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(EVENT_STREAM));
+        if response.status().is_success() && is_stream {
+            return Ok(EventStream::new(response.into_body(), connection));
+        }
+        Err(refusal(&read_answer(response).await?, &self.url))
     }
 
     /// All pages of a list; `path` may have a query of its own.
@@ -161,17 +201,25 @@ impl ApiClient {
             match page["next_cursor"].as_str() {
                 // Ours need no escapes; what does would be another part of the request.
                 Some(next) if next.bytes().all(is_plain) => cursor = format!("&cursor={next}"),
-                Some(_) => bail!("the host answers in another version's words"),
+                Some(_) => bail!(ANOTHER_VERSION),
                 None => return Ok(items),
             }
         }
     }
 
     async fn send(&self, question: Question) -> anyhow::Result<Answer> {
+        let Exchange { response, connection } = self.exchange(question).await?;
+        let answer = read_answer(response).await;
+        drop(connection);
+        answer
+    }
+
+    /// Sends a request; the head of what is answered.
+    async fn exchange(&self, question: Question) -> anyhow::Result<Exchange> {
         let dialled = Server::new(self.url.0.clone()).dial().await;
         let stream = dialled.map_err(|error| explain(&error, self.url.0.is_tls))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection);
+        let connection = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", self.key.expose_secret()))
             .map_err(|_| anyhow::anyhow!("what is in TWITCHY_API_KEY is no key"))?;
         authorization.set_sensitive(true);
@@ -179,23 +227,35 @@ impl ApiClient {
             .method(question.method)
             .uri(question.path)
             .header(HOST, self.authority())
-            .header(ACCEPT, "application/json, application/problem+json")
+            .header(ACCEPT, "application/json, application/problem+json, text/event-stream")
             .header(AUTHORIZATION, authorization)
             .body(question.body)?;
         request.headers_mut().extend(question.headers);
         let response = sender.send_request(request).await.map_err(|error| explain_answer(&error, self.url.0.is_tls))?;
-        let (status, etag) = (response.status(), response.headers().get(ETAG).cloned());
-        let body = Limited::new(response.into_body(), MOST_ANSWERED).collect().await;
-        let body = body.map_err(|error| anyhow::anyhow!("the answer: {error}"))?.to_bytes();
-        connection.abort();
-        let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap_or(Value::Null) };
-        Ok(Answer { status, etag, body })
+        Ok(Exchange { response, connection })
     }
 
     fn authority(&self) -> String {
         let url = self.url.to_string();
         url.split_once("://").map_or(url.clone(), |(_, authority)| authority.to_owned())
     }
+}
+
+/// A request that was sent, and the head of its answer.
+struct Exchange {
+    response: Response<Incoming>,
+    /// Ends with its handle.
+    connection: AbortOnDropHandle<()>,
+}
+
+async fn read_answer(response: Response<Incoming>) -> anyhow::Result<Answer> {
+    let header = |name| response.headers().get(name).cloned();
+    let (status, etag) = (response.status(), header(ETAG));
+    let server = header(SERVER).and_then(|server| server.to_str().map(escape).ok());
+    let body = Limited::new(response.into_body(), MOST_ANSWERED).collect().await;
+    let body = body.map_err(|error| anyhow::anyhow!("the answer: {error}"))?.to_bytes();
+    let read = if body.is_empty() { Some(Value::Null) } else { serde_json::from_slice(&body).ok() };
+    Ok(Answer { status, etag, server, is_json: read.is_some(), body: read.unwrap_or(Value::Null) })
 }
 
 /// What the operating system and TLS say, and what to look at next.
@@ -222,23 +282,48 @@ fn explain_answer(error: &hyper::Error, is_tls: bool) -> anyhow::Error {
 
 const TRY_TLS: &str = "; where TLS is spoken at that port, it is asked by https://";
 
-fn is_plain(byte: u8) -> bool {
+/// Whether a byte stands for itself in any part of an address.
+pub(super) fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
+/// A text as a part of a path.
+pub(super) fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 /// What the host says is shown to a terminal, so without what moves its cursor.
-fn refusal(answer: &Answer, is_tls: bool) -> anyhow::Error {
+fn refusal(answer: &Answer, url: &ApiUrl) -> anyhow::Error {
     let text = |key: &str| answer.body[key].as_str().map(escape);
     match (text("detail").or(text("title")), text("code")) {
-        (Some(detail), Some(code)) => {
-            anyhow::anyhow!("{detail} ({code}){}", list_errors(&answer.body["errors"])).context("the host refuses")
-        }
-        _ => {
-            // As proxies answer the clear at a port for TLS.
-            let hint = if answer.status == StatusCode::BAD_REQUEST && !is_tls { TRY_TLS } else { "" };
-            anyhow::anyhow!("the host answers {}, which is not this program's API{hint}", answer.status)
-        }
+        (Some(detail), Some(code)) => HostRefusal { code, detail, errors: list_errors(&answer.body["errors"]) }.into(),
+        _ => anyhow::anyhow!("{}", explain_stranger(answer, url)),
     }
+}
+
+/// The answer is not this program's: a proxy made it, or another server.
+fn explain_stranger(answer: &Answer, url: &ApiUrl) -> String {
+    let server = answer.server.as_ref().map(|server| format!(" (server: {server})")).unwrap_or_default();
+    let hint = match answer.status.as_u16() {
+        // As proxies answer the clear at a port for TLS.
+        400 if !url.0.is_tls => TRY_TLS,
+        401 | 403 | 407 => "; it lets this request through to nobody: it wants a login of its own, or forbids it",
+        413 => {
+            "; it takes smaller bodies than the host does: raise its limit, such as nginx's client_max_body_size or \
+             caddy's request_body max_size"
+        }
+        429 => "; it holds back requests by a limit of its own",
+        502..=504 => {
+            "; it does not reach the host: does the host run, and does it listen where requests are handed on to?"
+        }
+        _ => "; is this the address of a host, and are all paths below it handed on as they are?",
+    };
+    format!(
+        "not the host, but something in front of it or in its place answers at {url}: {}{server}{hint}",
+        answer.status
+    )
 }
 
 /// Quotes are prose here.
@@ -280,11 +365,40 @@ mod tests {
     #[test]
     fn a_refusal_is_told_in_the_hosts_words() {
         let body = serde_json::json!({ "detail": "the host's 1.0.0 is there\u{1b}[2J", "code": "version_exists" });
-        let answer = Answer { status: StatusCode::CONFLICT, etag: None, body };
+        let url = "https://bot.example.com".parse().unwrap();
+        let answer = Answer { status: StatusCode::CONFLICT, etag: None, server: None, body, is_json: true };
         let expected = r"the host refuses: the host's 1.0.0 is there\u{1b}[2J (version_exists)";
-        assert_eq!(format!("{:#}", refusal(&answer, true)), expected);
-        let answer = Answer { status: StatusCode::BAD_GATEWAY, etag: None, body: Value::Null };
-        assert!(refusal(&answer, true).to_string().contains("502 Bad Gateway, which is not this program's API"));
+        assert_eq!(format!("{:#}", refusal(&answer, &url)), expected);
+    }
+
+    #[tokio::test]
+    async fn what_a_proxy_answers_is_not_taken_for_the_hosts() {
+        let proxy = |status: &str, body: &str| -> &'static [u8] {
+            let head = format!("HTTP/1.1 {status}\r\nserver: nginx/1.22.1\r\ncontent-length: {}\r\n\r\n", body.len());
+            (head + body).into_bytes().leak()
+        };
+        for (status, hint) in [
+            ("413 Request Entity Too Large", "raise its limit, such as nginx's client_max_body_size"),
+            ("502 Bad Gateway", "it does not reach the host: does the host run"),
+            ("504 Gateway Time-out", "it does not reach the host"),
+            ("401 Unauthorized", "it wants a login of its own"),
+            ("301 Moved Permanently", "is this the address of a host"),
+            ("200 OK", "is this the address of a host"),
+        ] {
+            for body in ["<html><center>nginx</center></html>", "{not JSON"] {
+                let told = ask_one_that_says(proxy(status, body)).await;
+                assert!(
+                    told.starts_with("not the host, but something in front of it or in its place answers"),
+                    "{told}"
+                );
+                let code = &status[..3];
+                assert!(told.contains(code) && told.contains("(server: nginx/1.22.1)"), "{told}");
+                assert!(told.contains(hint), "{told}");
+            }
+        }
+        // JSON of another program is no problem document of ours.
+        let told = ask_one_that_says(proxy("404 Not Found", r#"{"error": "no route"}"#)).await;
+        assert!(told.contains("404 Not Found (server: nginx/1.22.1); is this the address of a host"), "{told}");
     }
 
     /// The error of asking what `answer` says, whatever is asked.
@@ -310,7 +424,5 @@ mod tests {
             let told = ask_one_that_says(answer).await;
             assert!(told.ends_with("where TLS is spoken at that port, it is asked by https://"), "{told}");
         }
-        let told = ask_one_that_says(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n").await;
-        assert!(told.ends_with("which is not this program's API"), "{told}");
     }
 }

@@ -1,36 +1,36 @@
 //! `twitchy api-key`: makes, lists and revokes the keys of the API.
 //!
-//! Without a running host it works on the database, which is how the first key is made; one process holds the database, so
-//! a running host is asked over its API.
+//! With a configuration, the host that runs with it is asked over its socket, without a key: this is how the first key is
+//! made. Where no host runs, the keys are changed in the database, which one process at a time holds. With an address, a
+//! host anywhere is asked over its API, with an operator's key.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use hyper::Method;
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::api_client::{ApiClient, ApiUrl, HostArguments, Question};
-use super::load_config;
+use super::api_client::{ANOTHER_VERSION, ApiClient, ApiUrl, HostArguments, Question};
+use super::channel_name::find_channel_id;
+use super::local_host::{AskHostError, LocalHost};
 use super::table::{Row, align};
+use super::{load_config, output};
 use crate::app::open_store;
+use crate::app::orders::{Answer, Order, keys};
+use crate::app::status_socket::socket_path;
+use crate::app::uid::describe_own_uid;
+use crate::config::Config;
 use crate::domain::audit::{Actor, Stamp};
+use crate::domain::channel_name::ChannelName;
 use crate::domain::ports::SystemClock;
 use crate::domain::principal::KeyId;
-use crate::http::api::keys::{Key, NewKey, make_key};
-use crate::http::entropy::SystemEntropy;
-use crate::http::key::KeySecret;
+use crate::http::api::keys::{Key, NewKey};
 use crate::http::timestamp::write_timestamp;
 use crate::store::{OpenStoreError, Store};
-
-const IN_USE: &str = "a host is running with this configuration and holds the database. Ask it instead, with an operator's \
-                      key in TWITCHY_API_KEY and --url, such as --url http://127.0.0.1:8080; the very first key is made \
-                      while the host is stopped";
-/// Keys of one page.
-const PAGE: usize = 100;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -47,7 +47,7 @@ enum Action {
         /// What the key is for.
         #[arg(long)]
         name: String,
-        /// `operator`, or `channel:` and a channel's id; more than once for several.
+        /// `operator`, or `channel:` and a channel's login or Twitch id; more than once for several.
         #[arg(long, required = true)]
         scope: Vec<String>,
         /// After how long it ends, such as 12h or 90d; never unless it is said.
@@ -78,10 +78,10 @@ enum Action {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Place {
-    /// The configuration file of a host that is not running.
+    /// The configuration file of a host on this machine, whether it runs or not; no key is needed.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A running host, asked with the key in TWITCHY_API_KEY.
+    /// A running host anywhere, asked with the operator's key in TWITCHY_API_KEY.
     #[arg(long)]
     url: Option<ApiUrl>,
 }
@@ -94,77 +94,177 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             let client = ApiClient::new(&HostArguments { url: Some(url.clone()) })?;
             return ask_host(&client, &arguments.action).await.map(|()| ExitCode::SUCCESS);
         }
-        let Some(config) = place.config.as_deref().and_then(load_config) else { return Ok(ExitCode::from(2)) };
-        let store = open_store(&config.data_dir, Arc::new(SystemClock)).map_err(|error| {
-            let is_held = matches!(error.downcast_ref(), Some(OpenStoreError::InUse { .. }));
-            if is_held { error.context(IN_USE) } else { error }
-        })?;
-        let done = change_store(&store, &arguments.action).await;
-        store.close().await.context("cannot close the database")?;
+        let Some(path) = place.config.as_deref() else { return Ok(ExitCode::from(2)) };
+        let Some(config) = load_config(path) else { return Ok(ExitCode::from(2)) };
+        let mut keys = Keys { host: LocalHost::new(&config.data_dir, path), config: &config, store: None };
+        let done = change_keys(&mut keys, &arguments.action).await;
+        keys.close().await?;
         done.map(|()| ExitCode::SUCCESS)
     })
 }
 
-async fn change_store(store: &Store, action: &Action) -> anyhow::Result<()> {
-    let now = SystemTime::now();
-    let stamp = Stamp { by: Actor::CommandLine, at: now, address: None };
+/// The keys of a host on this machine.
+struct Keys<'c> {
+    host: LocalHost<'c>,
+    config: &'c Config,
+    /// Open where no host runs.
+    store: Option<Store>,
+}
+
+impl Keys<'_> {
+    /// Has the order carried out by the host that runs; where none does, on its database.
+    async fn order(&mut self, order: Order) -> anyhow::Result<Answer> {
+        if self.store.is_none() {
+            match self.host.order(&order) {
+                Err(error) if matches!(error.downcast_ref(), Some(AskHostError::Absent(_))) => {
+                    self.store = Some(self.open_store()?);
+                }
+                answered => return answered,
+            }
+        }
+        let store = self.store.as_ref().context("the database is open")?;
+        let by = Actor::CommandLine { system_user: Some(describe_own_uid().into()) };
+        let stamp = Stamp { by, at: SystemTime::now(), address: None };
+        Ok(match order {
+            Order::CreateKey(wanted) => {
+                let (secret, key) = keys::create_key(store, wanted, stamp).await?;
+                Answer::KeyCreated { secret, key, api: None }
+            }
+            Order::ListKeys { after } => {
+                let (items, next) = keys::list_keys(store, after.as_deref())?;
+                Answer::Keys { items, next }
+            }
+            Order::RevokeKey { id } => Answer::KeyRevoked { key: keys::revoke_key(store, &id, stamp).await? },
+            Order::ListChannels { .. } => bail!("channels are listed by a running host"),
+        })
+    }
+
+    fn open_store(&self) -> anyhow::Result<Store> {
+        open_store(&self.config.data_dir, Arc::new(SystemClock)).map_err(|error| {
+            let is_held = matches!(error.downcast_ref(), Some(OpenStoreError::InUse { .. }));
+            if is_held { anyhow::anyhow!("{}", explain_held(self.config)) } else { error }
+        })
+    }
+
+    async fn close(self) -> anyhow::Result<()> {
+        match self.store {
+            Some(store) => store.close().await.context("cannot close the database"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A host holds the database, and cannot be asked at its socket.
+fn explain_held(config: &Config) -> String {
+    let ask_api = config
+        .http
+        .listen
+        .map(|listen| format!("; or ask its API, with an operator's key in TWITCHY_API_KEY: --url {}", url_of(listen)));
+    format!(
+        "a host holds the database, and nobody answers at {}: it may be starting or stopping, so try again in a moment{}",
+        socket_path(&config.data_dir).display(),
+        ask_api.unwrap_or_default()
+    )
+}
+
+async fn change_keys(keys: &mut Keys<'_>, action: &Action) -> anyhow::Result<()> {
     match action {
         Action::Create { name, scope, expires, role, .. } => {
-            let wanted = new_key(name, scope, *expires, role.as_deref(), now);
-            let secret = KeySecret::make(&SystemEntropy);
-            let key = make_key(&secret, &wanted, now).map_err(|wrong| {
-                let lines: Vec<String> =
-                    wrong.iter().map(|wrong| format!("{} {}", wrong.field, wrong.detail)).collect();
-                anyhow::anyhow!("{}", lines.join("; "))
-            })?;
-            store.save_api_key(key, stamp).await?;
-            println!("{}", secret.reveal().expose_secret());
+            let wanted = new_key(name, scope.clone(), *expires, role.as_deref(), SystemTime::now());
+            let Answer::KeyCreated { secret, api, .. } = keys.order(Order::CreateKey(wanted)).await? else {
+                bail!(ANOTHER_VERSION)
+            };
+            output::print(format!("{secret}\n"))?;
+            output::report(where_it_opens(keys, api));
         }
         Action::List { json, .. } => {
-            let mut keys = Vec::new();
-            let mut last: Option<KeyId> = None;
+            let (mut all, mut after) = (Vec::new(), None);
             loop {
-                let page = store.list_api_keys(last.as_ref(), PAGE)?;
-                let Some(end) = page.last() else { break };
-                last = Some(end.id.clone());
-                keys.extend(page.iter().map(|key| Key::show(key, None)));
+                let Answer::Keys { items, next } = keys.order(Order::ListKeys { after }).await? else {
+                    bail!(ANOTHER_VERSION)
+                };
+                all.extend(items);
+                after = next;
+                if after.is_none() {
+                    break;
+                }
             }
-            print_keys(&keys, *json)?;
+            print_keys(&all, *json)?;
         }
         Action::Revoke { id, .. } => {
-            store.revoke_api_key(id.clone(), stamp).await?.with_context(|| format!("there is no key {id}"))?;
-            println!("{id} is revoked");
+            keys.order(Order::RevokeKey { id: id.to_string() }).await?;
+            output::print(format!("{id} is revoked\n"))?;
         }
     }
     Ok(())
+}
+
+/// `api` is where the API of the host that made the key really answers.
+fn where_it_opens(keys: &Keys<'_>, api: Option<SocketAddr>) -> String {
+    let once = "this key is shown this once";
+    match (api, keys.config.http.listen) {
+        (Some(api), _) => format!("{once}; the API answers at {}", url_of(api)),
+        (None, None) => format!("{once}; it opens the API, which http.listen switches off here"),
+        (None, Some(_)) if keys.store.is_none() => {
+            format!("{once}; it opens the API, which was off when the running host started")
+        }
+        (None, Some(listen)) if listen.port() == 0 => {
+            format!("{once}; the API answers at a free port of {}, which the host logs when it starts", listen.ip())
+        }
+        (None, Some(listen)) => format!("{once}; the API answers at {} once the host runs", url_of(listen)),
+    }
+}
+
+/// As it is reached from this machine.
+fn url_of(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
 }
 
 async fn ask_host(client: &ApiClient, action: &Action) -> anyhow::Result<()> {
     match action {
         Action::Create { name, scope, expires, role, .. } => {
-            let wanted = new_key(name, scope, *expires, role.as_deref(), SystemTime::now());
+            let scopes = find_scopes(client, scope).await?;
+            let wanted = new_key(name, scopes, *expires, role.as_deref(), SystemTime::now());
             let create = Question::new(Method::POST, "/api/v1/keys").with_json(&serde_json::to_value(wanted)?);
             let made = client.ask(create).await?.body;
-            println!("{}", made["secret"].as_str().context("the host made a key and does not show it")?);
+            let secret = made["secret"].as_str().context("the host made a key and does not show it")?;
+            output::print(format!("{secret}\n"))?;
         }
         Action::List { json, .. } => {
             let keys = client.list("/api/v1/keys").await?;
             let keys = keys.into_iter().map(serde_json::from_value).collect::<Result<Vec<Key>, _>>();
-            let keys = keys.context("the host answers in another version's words")?;
+            let keys = keys.context(ANOTHER_VERSION)?;
             print_keys(&keys, *json)?;
         }
         Action::Revoke { id, .. } => {
             client.ask(Question::new(Method::DELETE, format!("/api/v1/keys/{id}"))).await?;
-            println!("{id} is revoked");
+            output::print(format!("{id} is revoked\n"))?;
         }
     }
     Ok(())
 }
 
-fn new_key(name: &str, scopes: &[String], expires: Option<Duration>, role: Option<&str>, now: SystemTime) -> NewKey {
+/// With the ids of the channels that are named by their logins.
+async fn find_scopes(client: &ApiClient, scopes: &[String]) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for scope in scopes {
+        found.push(match scope.strip_prefix("channel:").map(str::parse::<ChannelName>) {
+            Some(Ok(channel)) => format!("channel:{}", find_channel_id(&channel, client).await?),
+            _ => scope.clone(),
+        });
+    }
+    Ok(found)
+}
+
+fn new_key(name: &str, scopes: Vec<String>, expires: Option<Duration>, role: Option<&str>, now: SystemTime) -> NewKey {
     NewKey {
         name: name.to_owned(),
-        scopes: scopes.to_vec(),
+        scopes,
         role: role.map(str::to_owned),
         expires_at: expires.map(|after| write_timestamp(now + after)),
     }
@@ -174,7 +274,7 @@ fn new_key(name: &str, scopes: &[String], expires: Option<Duration>, role: Optio
 fn print_keys(keys: &[Key], as_json: bool) -> anyhow::Result<()> {
     if as_json {
         let keys: Value = json!({ "items": keys });
-        println!("{keys:#}");
+        output::print(format!("{keys:#}\n"))?;
         return Ok(());
     }
     let now = write_timestamp(SystemTime::now());
@@ -190,7 +290,7 @@ fn print_keys(keys: &[Key], as_json: bool) -> anyhow::Result<()> {
         vec![key.id.clone(), key.name.clone(), key.scopes.join(", "), key.created_at.clone(), used, state]
     };
     let rows: Vec<Row> = keys.iter().map(row).collect();
-    print!("{}", align(&["key", "name", "opens", "made", "last used", "state"], &rows));
+    output::print(align(&["key", "name", "opens", "made", "last used", "state"], &rows))?;
     Ok(())
 }
 
@@ -213,6 +313,13 @@ fn parse_span(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_told_as_it_is_reached_from_this_machine() {
+        let urls =
+            ["127.0.0.1:80", "0.0.0.0:8080", "[::]:8080", "192.0.2.1:1"].map(|text| url_of(text.parse().unwrap()));
+        assert_eq!(urls, ["http://127.0.0.1:80", "http://127.0.0.1:8080", "http://[::1]:8080", "http://192.0.2.1:1"]);
+    }
 
     #[test]
     fn a_time_is_hours_or_days() {

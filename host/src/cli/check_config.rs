@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::load_config;
+use super::{load_config, output};
 use crate::config::token::{is_readable_by_others, load_access_token};
 use crate::config::{AccountConfig, Config, TokenSource};
 
@@ -26,15 +26,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let unreadable = config.modules.load.iter().filter_map(|path| find_unreadable(path));
     let problems: Vec<String> = config.accounts.iter().filter_map(find_problem).chain(unreadable).collect();
     for problem in &problems {
-        eprintln!("{problem}");
+        output::report(problem);
     }
     for warning in list_warnings(&config) {
-        eprintln!("{warning}");
+        output::report(warning);
     }
     if !problems.is_empty() {
         return Ok(ExitCode::from(2));
     }
-    println!("{} is fine: {}", arguments.config.display(), summary(&config));
+    output::print(format!("{} is fine: {}\n", arguments.config.display(), summary(&config)))?;
     Ok(ExitCode::SUCCESS)
 }
 

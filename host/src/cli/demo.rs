@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::logging;
+use super::{logging, output};
 use crate::config::environment;
 use state::State;
 
@@ -45,7 +45,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let script = match arguments.script.as_deref().map(script::Script::load) {
         Some(Err(error)) => {
-            eprintln!("{error}");
+            output::report(error);
             return Ok(ExitCode::from(2));
         }
         Some(Ok(script)) => Some(script),
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     let state = State::choose(&arguments)?;
     if arguments.reset {
-        println!("{}", state.reset()?);
+        output::print(format!("{}\n", state.reset()?))?;
     }
     logging::start_logging("warn")?;
     let cache_dir = environment::find_artefact_dir().unwrap_or_else(|| state.path().join("cache"));

@@ -1,7 +1,7 @@
 //! `twitchy module`: the life of modules on a running host, over its API.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,17 +10,23 @@ use clap::Subcommand;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::api_client::{ApiClient, HostArguments, Question};
+use super::api_client::{ApiClient, HostArguments, HostRefusal, Question};
+use super::channel_name::{find_channel_id, find_channel_ids};
+use super::output;
+use crate::domain::channel_name::ChannelName;
 use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::nearest::find_nearest;
 
-mod channel;
+pub(super) mod call;
 mod enable;
+mod logs;
 mod report;
 mod upload;
 mod versions;
 
-use channel::ChannelName;
+use call::Call;
 use enable::Enable;
+use logs::Logs;
 use versions::{Canary, Restore, Withdraw};
 
 #[derive(Debug, clap::Args)]
@@ -32,6 +38,9 @@ pub(super) struct Arguments {
 
 /// Of a component, in bytes: more than the gate of any host lets in.
 const MOST_READ: u64 = 64 << 20;
+
+/// What a host says of a module that it does not have.
+const NO_MODULE: &str = "There is no such module";
 
 /// Shown below the list of subcommands.
 const EXAMPLES: &str = "\
@@ -61,15 +70,47 @@ enum Action {
     /// them before `restore`. In a channel alone it stays on an earlier version until `enable --version latest`.
     Rollback(Rollback),
     /// Take a version off the air everywhere: its bytes and its number stay taken.
+    ///
+    /// No channel runs a withdrawn version, not even one that chose it, until `restore`. Nothing that the module stored is
+    /// deleted. The same number cannot be uploaded again with other bytes.
     #[command(visible_alias = "delete")]
     Withdraw(Withdraw),
     /// Put a withdrawn version on the air again.
     Restore(Restore),
     /// Try a version out in some channels before all others.
     Canary(Canary),
+    /// Show what a module logged since the host started, and where it broke.
+    ///
+    /// One line for each: when, where, by which version, how serious, and what. `--json` prints each as one line of JSON.
+    Logs(Logs),
+    /// Call a command as a chatter would, or see what it would do.
+    Call(Box<Call>),
 }
 
-#[derive(Debug, clap::Args)]
+impl Arguments {
+    pub(super) fn of_call(call: Box<Call>) -> Arguments {
+        Arguments { action: Action::Call(call) }
+    }
+}
+
+impl Action {
+    /// The module that the line names, and the host that is to know it.
+    fn find_named(&self) -> Option<(&ModuleName, &Common)> {
+        match self {
+            Action::Show(Show { name, common, .. })
+            | Action::Enable(Enable { name, common, .. })
+            | Action::Disable(Disable { name, common, .. })
+            | Action::Rollback(Rollback { name, common, .. })
+            | Action::Withdraw(Withdraw { name, common, .. })
+            | Action::Restore(Restore { name, common, .. })
+            | Action::Logs(Logs { name, common, .. }) => Some((name, common)),
+            Action::Canary(canary) => Some(canary.named()),
+            Action::Push(_) | Action::List(_) | Action::Call(_) => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, clap::Args)]
 struct Common {
     #[command(flatten)]
     host: HostArguments,
@@ -146,8 +187,9 @@ struct Rollback {
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let named = arguments.action.find_named().map(|(name, common)| (name.clone(), common.clone()));
     let shown = runtime.block_on(async {
-        match arguments.action {
+        let done = match arguments.action {
             Action::Push(push) => push.run().await,
             Action::List(list) => list.run().await,
             Action::Show(show) => show.run().await,
@@ -157,10 +199,32 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Action::Withdraw(withdraw) => withdraw.run().await,
             Action::Restore(restore) => restore.run().await,
             Action::Canary(canary) => canary.run().await,
+            Action::Logs(logs) => logs.run().await,
+            Action::Call(call) => call.run().await,
+        };
+        match (done, named) {
+            (Err(error), Some((name, common))) => Err(advise(error, &name, &common).await),
+            (done, _) => done,
         }
     })?;
-    io::stdout().write_all(shown.as_bytes())?;
+    output::print(shown)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The error, with the name that was most likely meant where it is that there is no such module.
+async fn advise(error: anyhow::Error, name: &ModuleName, common: &Common) -> anyhow::Error {
+    let is_unknown = |refusal: &HostRefusal| refusal.detail.starts_with(NO_MODULE);
+    if !error.downcast_ref().is_some_and(is_unknown) {
+        return error;
+    }
+    let Ok(client) = common.client() else { return error };
+    let Ok(modules) = client.list("/api/v1/modules").await else { return error };
+    let names = modules.iter().filter_map(|module| module["name"].as_str());
+    let advice = match find_nearest(name.as_str(), names) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => "`twitchy module list` lists all".to_owned(),
+    };
+    anyhow::anyhow!("there is no module {name}; {advice}")
 }
 
 impl Common {
@@ -181,7 +245,7 @@ impl Push {
         let class = if self.large { "large" } else { "small" };
         let mut path = format!("/api/v1/modules?class={class}");
         if !self.canary.is_empty() {
-            let channels = ChannelName::find_ids(&self.canary, &client).await?;
+            let channels = find_channel_ids(&self.canary, &client).await?;
             let ids: Vec<String> = channels.iter().map(ToString::to_string).collect();
             path += &format!("&canary={}", ids.join(","));
         }
@@ -223,7 +287,7 @@ impl List {
             let modules = client.list("/api/v1/modules").await?;
             return Ok(self.common.show(&Value::Array(modules), report::list));
         };
-        let path = format!("/api/v1/channels/{}/modules", channel.find_id(&client).await?);
+        let path = format!("/api/v1/channels/{}/modules", find_channel_id(channel, &client).await?);
         Ok(self.common.show(&Value::Array(client.list(&path).await?), report::list_in_channel))
     }
 }
@@ -232,7 +296,7 @@ impl Show {
     async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
         if let Some(channel) = &self.channel {
-            let path = path_in_channel(channel.find_id(&client).await?, &self.name);
+            let path = path_in_channel(find_channel_id(channel, &client).await?, &self.name);
             let state = client.ask(Question::new(Method::GET, path)).await?.body;
             return Ok(self.common.show(&state, |state| report::set_up(state, channel)));
         }
@@ -250,7 +314,7 @@ impl Show {
 impl Disable {
     async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
-        let path = path_in_channel(self.channel.find_id(&client).await?, &self.name);
+        let path = path_in_channel(find_channel_id(&self.channel, &client).await?, &self.name);
         let answer = client.ask(Question::new(Method::DELETE, path)).await?;
         Ok(self.common.show(&answer.body, |_| format!("{} is off in {}\n", self.name, self.channel.describe())))
     }
@@ -260,7 +324,9 @@ impl Rollback {
     async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
         let path = match &self.channel {
-            Some(channel) => format!("{}/rollback", path_in_channel(channel.find_id(&client).await?, &self.name)),
+            Some(channel) => {
+                format!("{}/rollback", path_in_channel(find_channel_id(channel, &client).await?, &self.name))
+            }
             None => format!("/api/v1/modules/{}/rollback", self.name),
         };
         let body = match &self.to {

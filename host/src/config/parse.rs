@@ -6,13 +6,14 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::section::{Problem, Problems, Section, find_nearest};
+use super::section::{Problem, Problems, Section};
 use super::value::{CountOrAuto, Listen, Name, OrOff, PublicUrlOrAuto, Ratio, ReadValue, Size, VariableName};
 use super::{
     AccountConfig, AuditConfig, ChannelsConfig, Config, FuseConfig, HttpConfig, LimitsConfig, ModulesConfig,
     SandboxConfig, SeedChannel, TelemetryConfig, TokenSource, TwitchConfig, WebConfig,
 };
 use crate::domain::id::Login;
+use crate::domain::nearest::find_nearest;
 
 const ACCOUNTS: &str = "must be tables: write login and token_env below a line [[accounts]]";
 const UNLIMITED: &str = "may be false only where twitch.irc_server is a tcp:// server on this machine: speaking to Twitch without its \
@@ -141,7 +142,7 @@ fn read_seed<'t>(
 
 fn unknown_account(account: &Login, accounts: &[AccountConfig]) -> String {
     let known: Vec<&str> = accounts.iter().map(|account| account.login.as_str()).collect();
-    let advice = find_nearest(account.as_str(), &known).map_or_else(
+    let advice = find_nearest(account.as_str(), known.iter().copied()).map_or_else(
         || format!("the accounts are {}", known.join(", ")),
         |nearest| format!("did you mean \"{nearest}\"?"),
     );

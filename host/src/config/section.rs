@@ -5,6 +5,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::value::ReadValue;
+use crate::domain::nearest::find_nearest;
 
 /// A mistake in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,7 +146,7 @@ impl<'t, 'p> Section<'t, 'p> {
         let Some(table) = self.table else { return };
         let place = if self.name.is_empty() { String::new() } else { format!(" in [{}]", self.name) };
         for key in table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
-            let advice = find_nearest(key.get_ref(), &self.known).map_or_else(
+            let advice = find_nearest(key.get_ref(), self.known.iter().copied()).map_or_else(
                 || format!("; known are {}", self.known.join(", ")),
                 |nearest| format!(", did you mean \"{nearest}\"?"),
             );
@@ -170,15 +171,4 @@ impl<'t, 'p> Section<'t, 'p> {
             (name, Some(key)) => format!("{name}.{key}"),
         }
     }
-}
-
-/// The one of `known` that `typed` is most likely a slip of; None where it resembles none.
-pub(super) fn find_nearest<'k>(typed: &str, known: &[&'k str]) -> Option<&'k str> {
-    let most = 2.max(typed.chars().count() / 3);
-    known
-        .iter()
-        .map(|known| (strsim::osa_distance(typed, known), *known))
-        .filter(|(distance, _)| *distance <= most)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
 }

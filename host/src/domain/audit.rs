@@ -18,7 +18,10 @@ pub enum Actor {
     /// Whoever called a command in chat.
     Chatter { id: ChatterId, login: Login },
     /// Whoever has a shell on the host's machine.
-    CommandLine,
+    CommandLine {
+        /// The name and number of the system user who asked, such as `root (uid 0)`; None where that was not noted.
+        system_user: Option<Box<str>>,
+    },
     /// The host itself: a fuse, a seed of the configuration, an event of Twitch.
     Host,
 }
@@ -29,7 +32,7 @@ impl Actor {
             Actor::Key { .. } => ActorKind::Key,
             Actor::Claim { .. } => ActorKind::Claim,
             Actor::Chatter { .. } => ActorKind::Chatter,
-            Actor::CommandLine => ActorKind::CommandLine,
+            Actor::CommandLine { .. } => ActorKind::CommandLine,
             Actor::Host => ActorKind::Host,
         }
     }

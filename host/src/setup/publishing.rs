@@ -63,7 +63,9 @@ pub enum ChangeVersionsError {
     UnknownVersion,
     #[error("the name {0} belongs to another API key")]
     NotPublisher(ModuleName),
-    #[error("it runs in {count} of the host's channels; an operator says force=true to take it off the air there")]
+    #[error(
+        "it runs in {count} of the host's channels; an operator takes it off the air there all the same with force=true, which is --force on the command line"
+    )]
     InUse { channels: Vec<ChannelId>, count: usize },
     #[error("version {0} is withdrawn")]
     Withdrawn(semver::Version),

@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn stamp(fixture: &Fixture) -> Stamp {
-        Stamp { by: Actor::CommandLine, at: fixture.clock.now().wall, address: None }
+        Stamp { by: Actor::CommandLine { system_user: None }, at: fixture.clock.now().wall, address: None }
     }
 
     #[tokio::test]

@@ -85,9 +85,10 @@ pub(super) fn record(
 ) -> rusqlite::Result<()> {
     let (key, key_name, chatter, login) = match &stamp.by {
         Actor::Key { id, name } => (Some(id), Some(name), None, None),
-        Actor::Claim { key, name, chatter, login } => (Some(key), Some(name), Some(chatter), Some(login)),
-        Actor::Chatter { id, login } => (None, None, Some(id), Some(login)),
-        Actor::CommandLine | Actor::Host => (None, None, None, None),
+        Actor::Claim { key, name, chatter, login } => (Some(key), Some(name), Some(chatter), Some(login.as_str())),
+        Actor::Chatter { id, login } => (None, None, Some(id), Some(login.as_str())),
+        Actor::CommandLine { system_user } => (None, None, None, system_user.as_deref()),
+        Actor::Host => (None, None, None, None),
     };
     connection
         .prepare_cached(
@@ -101,7 +102,7 @@ pub(super) fn record(
             key.map(KeyId::as_str),
             key_name.map(|name| cut(name)),
             chatter,
-            login,
+            login.map(cut),
             stamp.address.map(|address| address.to_string()),
             action,
             channel,
@@ -218,7 +219,7 @@ fn read_actor(row: &Row<'_>) -> rusqlite::Result<Actor> {
         ActorKind::Key => Actor::Key { id: key()?, name: row.get(4)? },
         ActorKind::Claim => Actor::Claim { key: key()?, name: row.get(4)?, chatter: row.get(5)?, login: row.get(6)? },
         ActorKind::Chatter => Actor::Chatter { id: row.get(5)?, login: row.get(6)? },
-        ActorKind::CommandLine => Actor::CommandLine,
+        ActorKind::CommandLine => Actor::CommandLine { system_user: row.get(6)? },
         ActorKind::Host => Actor::Host,
     })
 }
@@ -262,7 +263,7 @@ mod tests {
                 login: login("bob"),
             },
             Actor::Chatter { id: ChatterId(1), login: login("alice") },
-            Actor::CommandLine,
+            Actor::CommandLine { system_user: Some("root (uid 0)".into()) },
             Actor::Host,
         ]
     }
@@ -382,8 +383,16 @@ mod tests {
     #[test]
     fn what_was_written_stays() {
         let connection = in_memory();
-        record(&connection, &stamp(Actor::CommandLine, 0), "create-key", None, "first", None, Some("operator"))
-            .unwrap();
+        record(
+            &connection,
+            &stamp(Actor::CommandLine { system_user: None }, 0),
+            "create-key",
+            None,
+            "first",
+            None,
+            Some("operator"),
+        )
+        .unwrap();
         for sql in [
             "UPDATE audit SET after = 'nothing'",
             "DELETE FROM audit",

@@ -214,7 +214,7 @@ mod tests {
     use crate::store::fixture::{Fixture, commit, module};
 
     fn stamp() -> Stamp {
-        Stamp { by: Actor::CommandLine, at: commit("", Vec::new()).at, address: None }
+        Stamp { by: Actor::CommandLine { system_user: None }, at: commit("", Vec::new()).at, address: None }
     }
 
     fn key() -> KeyId {

@@ -56,6 +56,16 @@ impl Store {
         self.readers.read(|connection| load_records(connection, None))
     }
 
+    /// Every channel that was ever sat in, by id, with the names that it bore then.
+    pub fn list_known_channels(&self) -> Result<Vec<Channel>, StoreError> {
+        self.readers.read(|connection| {
+            connection
+                .prepare_cached("SELECT channel_id, login, display_name FROM channels ORDER BY channel_id")?
+                .query_map([], |row| Ok(Channel { id: row.get(0)?, login: row.get(1)?, display_name: row.get(2)? }))?
+                .collect()
+        })
+    }
+
     /// Every channel that was ever sat in, wanted or not.
     pub fn list_channels(&self) -> Result<Vec<ChannelId>, StoreError> {
         self.readers.read(|connection| {

@@ -1,5 +1,6 @@
 //! One bot account: connected for as long as the host runs, whatever happens to its sockets.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,12 +70,16 @@ pub struct AccountState {
     pub phase_since: Option<Instant>,
     /// Why the phase is not a better one, for the operator to read.
     pub trouble: Option<Arc<str>>,
+    /// When the next connection is tried, where there is none. May be over already.
+    pub retry_at: Option<Instant>,
     /// Channels in which this account is to sit.
     pub wanted: usize,
     /// Those that Twitch has confirmed.
     pub joined: usize,
     /// Those of which it is not known yet whether the account can sit there.
     pub pending: usize,
+    /// Those in which it does not sit, without a reason so far, in no order: the pending ones, and those without a place.
+    pub outside: Arc<[Login]>,
     /// Those in which it cannot sit, in no order. Whatever is left of the wanted ones finds no place: the account sits in
     /// as many channels as it may.
     pub unreachable: Arc<[(Login, JoinFailure)]>,
@@ -158,6 +163,7 @@ impl<C: Credentials, D: Dial> Account<C, D> {
             phase: Phase::Connecting,
             phase_since: Instant::now(),
             trouble: None,
+            retry_at: None,
             state: self.state,
             quiet_until: Instant::now(),
             joins_at: Instant::now(),
@@ -214,9 +220,21 @@ impl<C: Credentials, D: Dial> Connecting<C, D> {
         if opened_at.elapsed() >= STEADY_AFTER {
             self.pauses.start_over();
         }
-        let pause = self.pauses.next_pause();
-        traffic.enter_bad_phase(Phase::Connecting, &error);
-        traffic.meanwhile(sleep(pause), stop).await
+        let retry_at = Instant::now() + self.pauses.next_pause();
+        traffic.lose_connection(&self.describe_loss(&error), retry_at);
+        traffic.meanwhile(sleep_until(retry_at), stop).await
+    }
+
+    /// Which server it was, what went wrong, and what to look at.
+    fn describe_loss(&self, error: &KeepConnectionError) -> String {
+        let hint = match error {
+            KeepConnectionError::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                "; nothing listens there: look at twitch.irc_server in the configuration"
+            }
+            _ => "",
+        };
+        let server = self.server.name().map(|name| format!("{name}: ")).unwrap_or_default();
+        format!("{server}{error}{hint}")
     }
 
     async fn open(&self, token: &SecretString) -> Result<(Connection<D::Stream>, ChatterId), KeepConnectionError> {

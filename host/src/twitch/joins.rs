@@ -109,6 +109,12 @@ impl Joins {
         self.rooms.values().filter(|room| is_pending(room)).count()
     }
 
+    /// Rooms in which the account does not sit, and of which nothing was reported, in no order.
+    pub(crate) fn list_outside(&self) -> impl Iterator<Item = &Login> {
+        let outside = |room: &Room| room.presence != Presence::In && room.reported.is_none();
+        self.rooms.iter().filter(move |(_, room)| outside(room)).map(|(login, _)| login)
+    }
+
     /// Rooms in which the account cannot sit, as was reported, in no order.
     pub(crate) fn list_failed(&self) -> impl Iterator<Item = (&Login, JoinFailure)> {
         let out = self.rooms.iter().filter(|(_, room)| room.presence != Presence::In);

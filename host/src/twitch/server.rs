@@ -19,6 +19,11 @@ pub trait Dial: Send + Sync {
     /// # Errors
     /// Whatever keeps a connection from being made; it is tried again later.
     fn dial(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// What is dialled, for people to read; None where that is no server.
+    fn name(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<F, Made, Stream> Dial for F
@@ -79,6 +84,10 @@ impl Dial for Server {
             return Err(io::Error::other("a connection without TLS must stay on this machine"));
         }
         Ok(Box::new(stream))
+    }
+
+    fn name(&self) -> Option<String> {
+        Some(format!("{}:{}", self.address.host, self.address.port))
     }
 }
 

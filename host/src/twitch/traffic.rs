@@ -49,6 +49,8 @@ pub(crate) struct Traffic {
     pub(crate) phase_since: Instant,
     /// Why the phase is not a better one.
     pub(crate) trouble: Option<Arc<str>>,
+    /// When the next connection is tried, where there is none.
+    pub(crate) retry_at: Option<Instant>,
     pub(crate) state: watch::Sender<AccountState>,
     /// Nothing is to be said before this moment, unless a message comes in or something changes about a room.
     pub(crate) quiet_until: Instant,
@@ -63,6 +65,7 @@ pub(crate) struct Seats {
     wanted: usize,
     joined: usize,
     pending: usize,
+    outside: Arc<[Login]>,
     unreachable: Arc<[(Login, JoinFailure)]>,
     joins_held_until: Option<Instant>,
 }
@@ -194,6 +197,7 @@ impl Traffic {
             wanted: self.joins.count_wanted(),
             joined: self.joins.count_joined(),
             pending: self.joins.count_pending(),
+            outside: self.joins.list_outside().cloned().collect(),
             unreachable: self.joins.list_failed().map(|(login, reason)| (login.clone(), reason)).collect(),
             joins_held_until: self.joins.held_until(now),
         };
@@ -295,9 +299,11 @@ impl Traffic {
             phase: self.phase,
             phase_since: Some(self.phase_since),
             trouble: self.trouble.clone(),
+            retry_at: self.retry_at,
             wanted: self.seats.wanted,
             joined: self.seats.joined,
             pending: self.seats.pending,
+            outside: self.seats.outside.clone(),
             unreachable: self.seats.unreachable.clone(),
             joins_held_until: self.seats.joins_held_until,
             events: self.inbox.passed,
@@ -318,21 +324,26 @@ impl Traffic {
     }
 
     pub(crate) fn enter_phase(&mut self, phase: Phase) {
-        self.change_phase(phase, None);
+        self.change_phase(phase, None, None);
     }
 
     /// For a phase that nobody wants: with what is wrong.
     pub(crate) fn enter_bad_phase(&mut self, phase: Phase, trouble: &dyn Display) {
-        self.change_phase(phase, Some(trouble.to_string().into()));
+        self.change_phase(phase, Some(trouble.to_string().into()), None);
+    }
+
+    /// For a connection that could not be had, or not be kept.
+    pub(crate) fn lose_connection(&mut self, trouble: &str, retry_at: Instant) {
+        self.change_phase(Phase::Connecting, Some(trouble.into()), Some(retry_at));
     }
 
     /// Whoever looks at the state tells the operator; here it is for whoever looks for a mistake of ours.
-    fn change_phase(&mut self, phase: Phase, trouble: Option<Arc<str>>) {
+    fn change_phase(&mut self, phase: Phase, trouble: Option<Arc<str>>, retry_at: Option<Instant>) {
         tracing::debug!(account = %self.login, ?phase, trouble = trouble.as_deref(), "this phase begins, or goes on");
         if self.phase != phase {
             self.phase_since = Instant::now();
         }
-        (self.phase, self.trouble) = (phase, trouble);
+        (self.phase, self.trouble, self.retry_at) = (phase, trouble, retry_at);
         self.publish();
     }
 

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod api_key;
+mod call;
 mod check_config;
 mod database;
 mod demo;
@@ -13,6 +14,8 @@ mod modules;
 mod process;
 mod serve;
 mod status;
+mod status_socket;
 mod traces;
+mod unread;
 #[cfg(target_os = "linux")]
 mod unwritable;

@@ -31,7 +31,7 @@ impl Stage {
         let made = Finished::of(
             twitchy(&["api-key", "create", "--name", "op", "--scope", "operator"]).arg("--config").arg(&config),
         );
-        assert_eq!((made.code, made.errors.as_str()), (Some(0), ""));
+        assert_eq!(made.code, Some(0), "{}", made.errors);
         Stage { folder, config, key: made.output.trim().to_owned() }
     }
 
@@ -163,21 +163,21 @@ fn wait_until(stage: &Stage, before: usize, moment: &str) {
 }
 
 /// A demo's API, where the bot sits in `#shop` and `#cafe`.
-struct Demo {
-    _running: Running,
-    url: String,
-    key: String,
+pub(crate) struct Demo {
+    pub(crate) running: Running,
+    pub(crate) url: String,
+    pub(crate) key: String,
 }
 
 impl Demo {
-    fn start() -> Demo {
+    pub(crate) fn start() -> Demo {
         let running = Running::start(&mut twitchy(&["demo", "--fresh", "--api=127.0.0.1:0"]));
         let told = running.wait_for_output("export TWITCHY_URL=");
         let (url, key) = told.split_once("TWITCHY_URL=").unwrap().1.split_once(" TWITCHY_API_KEY=").unwrap();
-        Demo { url: url.to_owned(), key: key.to_owned(), _running: running }
+        Demo { url: url.to_owned(), key: key.to_owned(), running }
     }
 
-    fn ask(&self, line: &str) -> String {
+    pub(crate) fn ask(&self, line: &str) -> String {
         let finished = module(&self.url, &self.key, line);
         assert_eq!((finished.code, finished.errors.as_str()), (Some(0), ""), "{line}");
         finished.output
@@ -187,6 +187,32 @@ impl Demo {
     fn refuse(&self, line: &str, code: i32) -> String {
         let finished = module(&self.url, &self.key, line);
         assert_eq!((finished.code, finished.output.as_str()), (Some(code), ""), "{line}");
+        finished.errors
+    }
+
+    /// Uploads a guest and lets it answer in `#shop`.
+    pub(crate) fn enable(&self, name: &str, bytes: &[u8], flags: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("guest.wasm");
+        fs::write(&path, bytes).unwrap();
+        self.ask(&format!("push {}", path.to_str().unwrap()));
+        self.ask(&format!("enable {name} --channel shop{flags}"));
+    }
+
+    pub(crate) fn command(&self, line: &[&str]) -> std::process::Command {
+        let mut command = twitchy(line);
+        command.env("TWITCHY_URL", &self.url).env("TWITCHY_API_KEY", &self.key);
+        command
+    }
+
+    pub(crate) fn run(&self, line: &[&str]) -> Finished {
+        Finished::of(&mut self.command(line))
+    }
+
+    /// What it says of a line that fails.
+    pub(crate) fn fail(&self, line: &[&str]) -> String {
+        let finished = self.run(line);
+        assert_eq!((finished.code, finished.output.as_str()), (Some(1), ""), "{line:?}: {}", finished.errors);
         finished.errors
     }
 }
@@ -228,11 +254,26 @@ fn channels_are_named_by_login_and_versions_tried_out_withdrawn_and_restored() {
     assert_eq!(demo.ask("canary promote echo"), "the canary of echo is promoted; the latest is 0.2.0\n");
     let told = demo.refuse("withdraw echo 0.2.0", 1);
     assert!(told.contains("of the host's channels") && told.contains("(in_use)"), "{told}");
+    assert!(told.contains("--force on the command line"), "{told}");
     assert_eq!(demo.ask("delete echo 0.2.0 --force"), "echo 0.2.0 is withdrawn; the latest is 0.1.0\n");
     let gone = demo.ask("withdraw echo --all --force --json");
     assert!(serde_json::from_str::<serde_json::Value>(&gone).unwrap()["latest"].is_null(), "{gone}");
     assert_eq!(demo.ask("disable echo --channel cafe"), "echo is off in #cafe\n");
     for line in ["withdraw echo", "withdraw echo 0.2.0 --all", "canary set echo 0.2.0", "enable echo --channel a/b"] {
         demo.refuse(line, 2);
+    }
+}
+
+#[test]
+fn what_withdrawing_does_is_explained() {
+    let help = Finished::of(&mut twitchy(&["module", "withdraw", "--help"]));
+    assert_eq!(help.code, Some(0));
+    for part in [
+        "until `restore`",
+        "each falls back to the nearest version",
+        "module rollback NAME",
+        "Refused while a channel runs",
+    ] {
+        assert!(help.output.contains(part), "{part}: {}", help.output);
     }
 }

@@ -92,6 +92,18 @@ impl Running {
         self.child.id()
     }
 
+    /// The next lines on standard error that hold `parts`, in whichever order they come.
+    pub(crate) fn wait_for_errors<const N: usize>(&self, parts: [&str; N]) -> [String; N] {
+        let mut found = [const { None }; N];
+        while found.iter().any(Option::is_none) {
+            let line = wait_for(&self.errors, "");
+            for (_, found) in parts.iter().zip(&mut found).filter(|(part, _)| line.contains(**part)) {
+                found.get_or_insert_with(|| line.clone());
+            }
+        }
+        found.map(Option::unwrap)
+    }
+
     /// `INT` or `TERM`.
     pub(crate) fn send_signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();

@@ -166,3 +166,51 @@ fn a_file_with_a_mistake_is_asked_nothing() {
     assert_eq!(finished.code, Some(2));
     assert!(finished.errors.contains("config.toml:2: unknown key"), "{}", finished.errors);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_are_listed_with_where_the_bot_stands() {
+    let place = Place::new().await;
+    place.twitch.ban("cafe", "mybot").unwrap();
+    let list = |more: &[&str]| {
+        let config = place.config();
+        Finished::of(&mut twitchy(&[&["channel", "list", "--config", config.to_str().unwrap()], more].concat()))
+    };
+    let absent = list(&[]);
+    assert_eq!((absent.code, absent.output.as_str()), (Some(1), ""));
+    assert!(absent.errors.contains("start it with: twitchy serve --config"), "{}", absent.errors);
+    let mut command = twitchy(&["serve", "--config", place.config().to_str().unwrap()]);
+    command.env("TWITCHY_TEST_TOKEN", TOKEN).env("TWITCHY_LOG", "info,twitchy::app=debug");
+    let bot = Running::start(&mut command);
+    bot.wait_for_errors(["1 of 2 channels, 1 cannot be joined", "joined channel=shop"]);
+    let id = place.twitch.user_id("shop");
+    let expected = format!(
+        "channel  id             name  account  state                           modules\n\
+         cafe     not known yet        mybot    cannot be joined: banned there\n\
+         shop     {id:<13}  shop  mybot    joined                          help, settings\n"
+    );
+    let listed = list(&[]);
+    assert_eq!((listed.code, listed.output, listed.errors), (Some(0), expected, String::new()));
+    let json: serde_json::Value = serde_json::from_str(&list(&["--json"]).output).unwrap();
+    assert_eq!((&json["items"][1]["login"], &json["items"][1]["id"]), (&"shop".into(), &id.into()));
+    stop(bot);
+}
+
+#[test]
+fn a_server_that_refuses_connections_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    let address = "127.0.0.1:1";
+    let text = format!(
+        "[twitch]\nirc_server = \"tcp://{address}\"\n[[accounts]]\nlogin = \"mybot\"\ntoken_env = \"TWITCHY_TEST_TOKEN\"\n"
+    );
+    fs::write(&path, text).unwrap();
+    let mut command = twitchy(&["serve", "--config", path.to_str().unwrap()]);
+    let bot = Running::start(command.env("TWITCHY_TEST_TOKEN", TOKEN));
+    let told = bot.wait_for_error("no connection");
+    assert!(told.contains(&format!("{address}: Connection refused")), "{told}");
+    assert!(told.contains("nothing listens there: look at twitch.irc_server in the configuration"), "{told}");
+    let finished = ask(&path, &[]);
+    assert_eq!(finished.code, Some(1));
+    assert!(finished.output.contains(&format!("no connection: {address}: Connection refused")), "{}", finished.output);
+    stop(bot);
+}

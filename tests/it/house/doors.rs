@@ -20,6 +20,17 @@ pub(super) fn only_config_reads_the_environment(source: &Source) -> Vec<Finding>
     })
 }
 
+/// A closed pipe would panic in one subcommand and be an error of another.
+pub(super) fn only_the_output_prints(source: &Source) -> Vec<Finding> {
+    if !source.is_host() || is_part(source, "cli/output") {
+        return Vec::new();
+    }
+    object(source, "only `cli/output` prints", |line| {
+        ["print!(", "println!(", "writeln!(stdout", "write!(stdout"].iter().any(|call| line.bare.contains(call))
+            || is_part(source, "cli") && line.bare.contains("io::stdout()")
+    })
+}
+
 /// And in `twitch`, only the outbox says anything: `command` merely writes it down.
 pub(super) fn only_twitch_knows_irc(source: &Source) -> Vec<Finding> {
     if !source.is_host() || is_part(source, "twitch/outbox") || is_part(source, "twitch/command") {
@@ -122,6 +133,15 @@ mod tests {
         let wrong = ["host/src/app.rs"];
         check(only_config_reads_the_environment, "std::env::var(\"A\")", &wrong, &["host/src/config/environment.rs"]);
         check(only_config_reads_the_environment, "env!(\"CARGO_PKG_VERSION\")", &[], &wrong);
+    }
+
+    #[test]
+    fn printing_past_the_output_is_found() {
+        let wrong = ["host/src/cli/status.rs", "host/src/app.rs"];
+        for text in ["println!(\"hello\");", "eprint!(\"hello\");", "writeln!(stdout(), \"hello\")"] {
+            check(only_the_output_prints, text, &wrong, &["host/src/cli/output.rs", "tests/src/load.rs"]);
+        }
+        check(only_the_output_prints, "io::stdout().write_all(b)", &["host/src/cli/module.rs"], &["host/src/app.rs"]);
     }
 
     #[test]

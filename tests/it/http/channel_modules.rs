@@ -77,7 +77,7 @@ impl Table {
 
     async fn publish(&self, manifest: Manifest) {
         let house = &self.site.house;
-        let stamp = Stamp { by: Actor::CommandLine, at: house.clock.now().wall, address: None };
+        let stamp = Stamp { by: Actor::CommandLine { system_user: None }, at: house.clock.now().wall, address: None };
         house.setup.publish(Arc::new(manifest), None, Powers::Operator, stamp).await.unwrap();
     }
 

@@ -8,7 +8,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use twitchy::config::HttpConfig;
 use twitchy::domain::message::{Event, OutgoingMessage, Reply};
+use twitchy::domain::ports::Clock;
 use twitchy::domain::role::Role;
+use twitchy::store::chatters::KnownChatter;
 use twitchy::telemetry::{HostEvent, listening};
 use twitchy::transcript::Heard;
 
@@ -57,6 +59,40 @@ async fn a_dry_run_that_is_misspelt_is_not_a_real_one() {
         let request = format!("POST {}/commands/count?{query}", shop());
         let answer = counter.site.send(&request, &counter.own, &[], &by("alice", &json!("")).to_string()).await;
         assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_query"), "{query}");
+    }
+    counter.close().await;
+}
+
+#[tokio::test]
+async fn a_chatters_id_may_be_left_out_where_the_host_knows_it() {
+    let counter = Counter::open(&["echo"]).await;
+    let without_id = |name: &str| json!({ "arguments": ["hello"], "chatter": { "login": name } });
+    assert_eq!(counter.call("echo", &without_id("shop")).await.status, 200);
+    let unseen = counter.call("echo", &without_id("zoe")).await;
+    assert_eq!((unseen.status, unseen.code().as_str()), (422, "invalid_values"));
+    assert!(unseen.body.contains("nobody was seen in this channel under this login"), "{}", unseen.body);
+    let zoe = KnownChatter { id: chatter_id(&login("zoe")), login: login("zoe"), display_name: "Zoe".into() };
+    let (store, now) = (&counter.site.house.store, counter.site.house.clock.now().wall);
+    store.save_seen(channel_id(&login("shop")), vec![zoe], now).await.unwrap();
+    let answer = counter.call("echo", &without_id("zoe")).await;
+    assert_eq!(answer.json()["replies"][0]["text"], "hello", "{}", answer.body);
+    // What is wrong with the login is not told of the id as well.
+    let wrong = counter.call("echo", &without_id("z o e")).await;
+    assert!(wrong.body.contains("chatter.login") && !wrong.body.contains("chatter.id"), "{}", wrong.body);
+    counter.close().await;
+}
+
+#[tokio::test]
+async fn a_mistyped_command_is_answered_with_the_one_that_was_meant() {
+    let counter = Counter::open(&["echo"]).await;
+    for (typed, meant) in [("ehco", Some("echo")), ("BALANCES", Some("balance")), ("nothing-like-it", None)] {
+        let answer = counter.call(typed, &by("alice", &json!([]))).await;
+        assert_eq!((answer.status, answer.code().as_str()), (404, "unknown_command"), "{typed}");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        match meant {
+            Some(meant) => assert!(detail.ends_with(&format!("Did you mean {meant}?")), "{detail}"),
+            None => assert!(!detail.contains("mean"), "{detail}"),
+        }
     }
     counter.close().await;
 }

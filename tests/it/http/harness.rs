@@ -183,7 +183,14 @@ async fn save_key(house: &House, name: &str, scope: &str) -> String {
         revoked_at: None,
         last_used_at: None,
     };
-    house.store.save_api_key(key, Stamp { by: Actor::CommandLine, at: now, address: None }).await.unwrap();
+    house
+        .store
+        .save_api_key(
+            key,
+            Stamp { by: Actor::CommandLine { system_user: Some("root (uid 0)".into()) }, at: now, address: None },
+        )
+        .await
+        .unwrap();
     reveal(&secret)
 }
 

@@ -194,7 +194,11 @@ impl AccountStatus {
 
     pub(super) fn describe_phase(&self) -> String {
         let name = self.name_phase();
-        self.trouble.as_ref().map_or(name.to_owned(), |trouble| format!("{name}: {trouble}"))
+        let Some(trouble) = &self.trouble else { return name.to_owned() };
+        match self.retry_in.as_secs_f64().ceil() {
+            0.0 => format!("{name}: {trouble}"),
+            seconds => format!("{name}: {trouble}; the next try is in {seconds}s"),
+        }
     }
 
     /// ` (in 10s: ...)` where Twitch's limit keeps channels waiting; else empty.
@@ -308,6 +312,16 @@ mod tests {
         ];
         let expected = ["online, 0 of 40 channels, 40 to go", "online, 40 of 40 channels", "online, 41 of 41 channels"];
         assert_eq!(lines(&states), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_connection_says_when_the_next_one_is_tried() {
+        let lost = |seconds| {
+            let retry_at = Some(Instant::now() + Duration::from_secs(seconds));
+            describe(&status(&AccountState { retry_at, ..bad(Phase::Connecting, "irc.example:6697: gone") }))
+        };
+        assert_eq!(lost(3), "no connection: irc.example:6697: gone; the next try is in 3s, 0 of 3 channels");
+        assert_eq!(lost(0), "no connection: irc.example:6697: gone, 0 of 3 channels");
     }
 
     #[test]

@@ -63,6 +63,7 @@ pub(super) async fn chat(state: &State, cache_dir: &Path, api: Option<SocketAddr
                 next_prompt.send(prompt_of(&chat.channel, chat.speaker.as_str())).ok();
             }
             _ = signals.next() => break,
+            _ = &mut chat.terminal.closed => break,
         }
     }
     chat.show_waiting(&mut news.heard);

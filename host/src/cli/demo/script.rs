@@ -1,6 +1,6 @@
 //! `twitchy demo --script FILE`: plays a file, line by line, and prints the chat.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,6 +12,7 @@ use super::silence::Reasons;
 use super::speech::{Cue, Display, PlayLineError, PromptCommand, parse_cue};
 use super::stage::{Said, Stage};
 use super::{BOT, CHANNELS};
+use crate::cli::output::{self, Reader};
 use crate::cli::signals::Signals;
 use crate::domain::id::Login;
 
@@ -75,7 +76,8 @@ pub(super) async fn play(script: &Script, state_dir: &Path, cache_dir: &Path) ->
     exit_code
 }
 
-/// Waits after each line until the bot has nothing more to do, so that two runs print the same.
+/// Waits after each line until the bot has nothing more to do, so that two runs print the same. Ends early where nobody
+/// reads what is printed.
 async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
     let (mut heard, mut reasons) = (stage.subscribe(), Reasons::listen(stage));
     let mut display = Display::default();
@@ -94,7 +96,7 @@ async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
             Cue::Speech(speech) => Some(stage.say(&channel, speech.clone())?),
         };
         let is_settled = stage.settle().await;
-        let is_answered = print_heard(&mut heard, &mut display, &channel)?;
+        let (mut lines, is_answered) = write_heard(&mut heard, &mut display, &channel)?;
         let told = match said {
             None => None,
             Some(Said::Appointment(told)) => Some(told),
@@ -103,27 +105,30 @@ async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
             }
         };
         if let Some(told) = told {
-            writeln!(io::stdout(), "({told})")?;
+            lines += &format!("({told})\n");
+        }
+        if output::print(lines)? == Reader::Closed {
+            return Ok(());
         }
     }
     Ok(())
 }
 
-/// Whether the bot said something in the channel.
-fn print_heard(heard: &mut Receiver<Observed>, display: &mut Display, channel: &Login) -> anyhow::Result<bool> {
-    let mut output = io::stdout().lock();
-    let mut is_answered = false;
+/// What was heard, line by line, and whether the bot said something in the channel.
+fn write_heard(
+    heard: &mut Receiver<Observed>,
+    display: &mut Display,
+    channel: &Login,
+) -> anyhow::Result<(String, bool)> {
+    let (mut lines, mut is_answered) = (String::new(), false);
     loop {
         match heard.try_recv() {
             Ok(message) => {
                 is_answered |= message.from == BOT && message.channel == channel.as_str();
                 let (name, text) = display.show(&message);
-                writeln!(output, "{name}> {text}")?;
+                lines += &format!("{name}> {text}\n");
             }
-            Err(TryRecvError::Empty | TryRecvError::Closed) => {
-                output.flush()?;
-                return Ok(is_answered);
-            }
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok((lines, is_answered)),
             Err(TryRecvError::Lagged(missed)) => anyhow::bail!("{missed} messages came too fast to be printed"),
         }
     }

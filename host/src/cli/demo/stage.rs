@@ -121,7 +121,10 @@ impl Stage {
         };
         let secret = KeySecret::make(&SystemEntropy);
         let key = make_key(&secret, &wanted, now).map_err(|wrong| anyhow::anyhow!("the demo's key: {wrong:?}"))?;
-        self.app.store.save_api_key(key, Stamp { by: Actor::CommandLine, at: now, address: None }).await?;
+        self.app
+            .store
+            .save_api_key(key, Stamp { by: Actor::CommandLine { system_user: None }, at: now, address: None })
+            .await?;
         Ok(Some(Door { address, key: secret.reveal(), channels: CHANNELS.map(|channel| self.twitch.user_id(channel)) }))
     }
 

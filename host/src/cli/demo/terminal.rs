@@ -1,12 +1,14 @@
 //! The two ways to type and to be shown: a terminal with line editing, or plain lines.
 
-use std::io::{IsTerminal, Write, stdin, stdout};
+use std::io::{IsTerminal, stdin, stdout};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use rustyline::error::ReadlineError;
 use rustyline::{DefaultEditor, ExternalPrinter};
 use tokio::sync::{mpsc, oneshot};
+
+use crate::cli::output::{self, Reader};
 
 /// Lines that wait to be shown while somebody presses Return.
 const LINES: usize = 1024;
@@ -22,6 +24,8 @@ pub(super) struct Terminal {
     /// Ends when the typing does.
     pub(super) typed: mpsc::Receiver<Typed>,
     screen: SyncSender<String>,
+    /// Resolves when lines can no longer be shown, because the pipe or the terminal was closed.
+    pub(super) closed: oneshot::Receiver<()>,
     /// Of the thread that shows lines.
     shown: Option<JoinHandle<()>>,
     /// Whether what is typed is seen as it is typed, so that it needs no echo.
@@ -33,17 +37,25 @@ impl Terminal {
     pub(super) fn open(first_prompt: String) -> anyhow::Result<Terminal> {
         let (typed_in, typed) = mpsc::channel(1);
         let (screen, lines) = sync_channel::<String>(LINES);
+        // Dropped with the thread that shows lines.
+        let (showing, closed) = oneshot::channel::<()>();
         let has_echo = stdin().is_terminal() && stdout().is_terminal();
         let shown = if has_echo {
             let mut editor = DefaultEditor::new()?;
             let mut printer = editor.create_external_printer()?;
             thread::spawn(move || read_edited(&mut editor, first_prompt, &typed_in));
-            thread::spawn(move || drop(lines.iter().try_for_each(|line| printer.print(format!("{line}\n")))))
+            thread::spawn(move || {
+                let _showing = showing;
+                lines.iter().all(|line| printer.print(format!("{line}\n")).is_ok());
+            })
         } else {
             thread::spawn(move || read_plain(&typed_in));
-            thread::spawn(move || drop(lines.iter().try_for_each(|line| writeln!(stdout(), "{line}"))))
+            thread::spawn(move || {
+                let _showing = showing;
+                lines.iter().all(|line| matches!(output::print(line + "\n"), Ok(Reader::Open)));
+            })
         };
-        Ok(Terminal { typed, screen, shown: Some(shown), has_echo })
+        Ok(Terminal { typed, screen, closed, shown: Some(shown), has_echo })
     }
 
     /// Returns when everything is shown.
@@ -59,7 +71,8 @@ impl Terminal {
     /// One at which nobody types.
     #[cfg(test)]
     pub(super) fn closed() -> Terminal {
-        Terminal { typed: mpsc::channel(1).1, screen: sync_channel(1).0, shown: None, has_echo: true }
+        let closed = oneshot::channel().1;
+        Terminal { typed: mpsc::channel(1).1, screen: sync_channel(1).0, closed, shown: None, has_echo: true }
     }
 
     /// Above the prompt, where there is one.

@@ -4,9 +4,10 @@ use anyhow::{Context, bail};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::channel::ChannelName;
 use super::{Common, path_in_channel, report};
 use crate::cli::api_client::{ApiClient, Question};
+use crate::cli::channel_name::find_channel_id;
+use crate::domain::channel_name::ChannelName;
 use crate::domain::id::ModuleName;
 
 const LATEST: &str = "latest";
@@ -20,7 +21,7 @@ Example:
 #[command(after_help = EXAMPLE)]
 pub(super) struct Enable {
     /// The module's name, as `list` has it.
-    name: ModuleName,
+    pub(super) name: ModuleName,
     /// The channel's login, or its Twitch id.
     #[arg(long, value_name = "CHANNEL")]
     channel: ChannelName,
@@ -43,7 +44,7 @@ pub(super) struct Enable {
     #[arg(long)]
     accept: bool,
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 fn parse_wanted_version(text: &str) -> Result<String, String> {
@@ -60,7 +61,7 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
 impl Enable {
     pub(super) async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
-        let path = path_in_channel(self.channel.find_id(&client).await?, &self.name);
+        let path = path_in_channel(find_channel_id(&self.channel, &client).await?, &self.name);
         let there = client.ask(Question::new(Method::GET, path.clone())).await?;
         let named = match self.find_named(&there.body) {
             Some(version) => Some(self.fetch_version(&client, &version).await?),

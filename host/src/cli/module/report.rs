@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::channel::ChannelName;
 use crate::cli::table::{Row, align};
+use crate::domain::channel_name::ChannelName;
 
 /// `module` is all of it after the upload; null where that is not told.
 pub(super) fn pushed(version: &Value, module: &Value, is_new: bool, file: &str) -> String {
@@ -232,12 +232,12 @@ fn section(heading: &[&str], rows: impl Iterator<Item = Row>) -> String {
     if rows.is_empty() { String::new() } else { format!("\n{}", align(heading, &rows)) }
 }
 
-fn elements(list: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn elements(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().into_iter().flatten()
 }
 
 /// An author's text, on a terminal: without what moves the cursor.
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().chars().filter(|character| !character.is_control()).collect()
 }
 

@@ -5,39 +5,41 @@ use clap::{ArgGroup, Subcommand};
 use hyper::Method;
 use serde_json::json;
 
-use super::channel::ChannelName;
 use super::{Common, parse_version, report};
 use crate::cli::api_client::Question;
+use crate::cli::channel_name::find_channel_ids;
+use crate::domain::channel_name::ChannelName;
 use crate::domain::id::ModuleName;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  twitchy module withdraw dice 1.2.0", group = ArgGroup::new("which").required(true).args(["version", "all"]))]
+#[command(after_help = WITHDRAW, group = ArgGroup::new("which").required(true).args(["version", "all"]))]
 pub(super) struct Withdraw {
     /// The module's name, as `list` has it.
-    name: ModuleName,
+    pub(super) name: ModuleName,
     /// The version, as `show` lists it.
     #[arg(value_parser = parse_version)]
     version: Option<semver::Version>,
-    /// All of its versions, at once.
+    /// Withdraw all of its versions at once, instead of one.
     #[arg(long)]
     all: bool,
-    /// Even while channels run it; for the operator.
+    /// Withdraw it even while channels run it: each falls back to the nearest version that may run there, or stops
+    /// answering. For the operator.
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  twitchy module restore dice 1.2.0")]
 pub(super) struct Restore {
     /// The module's name, as `list` has it.
-    name: ModuleName,
+    pub(super) name: ModuleName,
     /// The version, as `show` lists it.
     #[arg(value_parser = parse_version)]
     version: semver::Version,
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 #[derive(Debug, clap::Args)]
@@ -46,6 +48,14 @@ pub(super) struct Canary {
     #[command(subcommand)]
     action: CanaryAction,
 }
+
+const WITHDRAW: &str = "\
+Refused while a channel runs the version, because it would stop answering there or fall back to an older one: `twitchy
+module rollback NAME` takes all channels back first. An operator's --force withdraws it all the same.
+
+Examples:
+  twitchy module withdraw dice 1.2.0
+  twitchy module withdraw dice --all --force";
 
 const CANARY: &str = "\
 Example:
@@ -114,6 +124,14 @@ impl Restore {
 }
 
 impl Canary {
+    pub(super) fn named(&self) -> (&ModuleName, &Common) {
+        match &self.action {
+            CanaryAction::Set(SetCanary { name, common, .. })
+            | CanaryAction::Promote(EndCanary { name, common })
+            | CanaryAction::Drop(EndCanary { name, common }) => (name, common),
+        }
+    }
+
     pub(super) async fn run(self) -> anyhow::Result<String> {
         match self.action {
             CanaryAction::Set(set) => set.run().await,
@@ -132,7 +150,7 @@ impl Canary {
 impl SetCanary {
     async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
-        let channels = ChannelName::find_ids(&self.channel, &client).await?;
+        let channels = find_channel_ids(&self.channel, &client).await?;
         let ids: Vec<String> = channels.iter().map(ToString::to_string).collect();
         let module = client.ask(Question::new(Method::GET, format!("/api/v1/modules/{}", self.name))).await?;
         if module.etag.is_none() {

@@ -130,6 +130,7 @@ mod tests {
             phase: Phase::Online,
             phase_for: Duration::from_secs(3 * 3_600 + 12 * 60 + 5),
             trouble: None,
+            retry_in: Duration::ZERO,
             channels: ChannelsStatus { wanted: 1, joined: 1, ..ChannelsStatus::default() },
             joins_held_for: Duration::ZERO,
             replies_waiting: 0,

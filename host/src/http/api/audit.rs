@@ -78,6 +78,10 @@ struct AuditActor {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "alice")]
     login: Option<String>,
+    /// The user of the host's machine who ran the command line, with its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "root (uid 0)")]
+    system_user: Option<String>,
 }
 
 /// Which changes are asked for.
@@ -121,7 +125,7 @@ impl AuditLine {
 impl AuditActor {
     fn show(actor: &Actor) -> AuditActor {
         let kind = actor.kind().as_str();
-        let nobody = AuditActor { kind, key: None, key_name: None, chatter: None, login: None };
+        let nobody = AuditActor { kind, key: None, key_name: None, chatter: None, login: None, system_user: None };
         let key_of = |id: &KeyId, name: &str| (Some(id.to_string()), Some(name.to_owned()));
         match actor {
             Actor::Key { id, name } => {
@@ -131,12 +135,15 @@ impl AuditActor {
             Actor::Claim { key, name, chatter, login } => {
                 let (key, key_name) = key_of(key, name);
                 let (chatter, login) = (Some(chatter.to_string()), Some(login.to_string()));
-                AuditActor { kind, key, key_name, chatter, login }
+                AuditActor { key, key_name, chatter, login, ..nobody }
             }
             Actor::Chatter { id, login } => {
                 AuditActor { chatter: Some(id.to_string()), login: Some(login.to_string()), ..nobody }
             }
-            Actor::CommandLine | Actor::Host => nobody,
+            Actor::CommandLine { system_user } => {
+                AuditActor { system_user: system_user.as_deref().map(str::to_owned), ..nobody }
+            }
+            Actor::Host => nobody,
         }
     }
 }

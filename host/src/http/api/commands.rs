@@ -16,12 +16,13 @@ use crate::chat::dispatch::call::{Arguments, CallError, Called, HttpCall};
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::{ChannelId, ChatterId, Login};
 use crate::domain::message::{Chatter, Reply};
+use crate::domain::nearest::find_nearest;
 use crate::domain::principal::KeyId;
 use crate::domain::report::Outcome;
 use crate::domain::role::Role;
 use crate::http::Api;
 use crate::http::body::{Json, Path, Query};
-use crate::http::error::{ApiError, WrongValue};
+use crate::http::error::{ApiError, Refusal, WrongValue};
 use crate::http::idempotency::{IdempotencyKey, answer_once};
 use crate::http::key::write_hex;
 use crate::http::principal::Principal;
@@ -31,6 +32,7 @@ mod change;
 
 use change::Change;
 
+const UNSEEN: &str = "is needed: nobody was seen in this channel under this login";
 /// Characters.
 const LONGEST_NAME: usize = 50;
 
@@ -62,9 +64,9 @@ enum CallArguments {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ClaimedChatter {
-    /// A Twitch id.
+    /// A Twitch id. May be left out for the broadcaster, and for whoever was last seen in the channel under the login.
     #[schema(example = "42")]
-    id: String,
+    id: Option<String>,
     /// A name on Twitch.
     #[schema(example = "alice")]
     login: String,
@@ -167,8 +169,8 @@ async fn call_command(
     let call = HttpCall {
         id: name_call(&api, &principal, channel, once.map(|Extension(key)| key)).into(),
         channel,
-        word: word.into(),
-        chatter: body.chatter.parse(&principal, channel)?,
+        word: word.as_str().into(),
+        chatter: body.chatter.parse(&api, &principal, channel)?,
         arguments: match body.arguments {
             CallArguments::Text(text) => Arguments::Text(text),
             CallArguments::List(list) => Arguments::List(list),
@@ -182,8 +184,9 @@ async fn call_command(
         is_delivered: query.deliver == Some(Deliver::Chat),
     };
     // Whoever hangs up does not keep the call out of the audit.
-    let called = tokio::spawn(call_and_note(api, call, stamp)).await;
-    let called = called.map_err(|_| ApiError::Internal)?.map_err(ApiError::Call)?;
+    let called = tokio::spawn(call_and_note(api.clone(), call, stamp)).await;
+    let called = called.map_err(|_| ApiError::Internal)?;
+    let called = called.map_err(|error| refuse_call(&api, channel, &word, error))?;
     Ok(Json(CommandAnswer::show(called, &query)))
 }
 
@@ -230,8 +233,14 @@ async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Ca
 }
 
 impl ClaimedChatter {
-    fn parse(self, principal: &Principal, channel: ChannelId) -> Result<Chatter, ApiError> {
-        let (id, login) = (self.id.parse::<ChatterId>(), self.login.parse::<Login>());
+    fn parse(self, api: &Api, principal: &Principal, channel: ChannelId) -> Result<Chatter, ApiError> {
+        let login = self.login.parse::<Login>();
+        let id = match (&self.id, &login) {
+            (Some(id), _) => id.parse::<ChatterId>().map_err(|_| "should be a Twitch id"),
+            (None, Ok(login)) => find_chatter(api, channel, login)?.ok_or(UNSEEN),
+            // The login is what is wrong.
+            (None, Err(_)) => Ok(channel.broadcaster()),
+        };
         let is_name =
             |name: &String| (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
         let mut wrong = Vec::new();
@@ -240,7 +249,7 @@ impl ClaimedChatter {
                 wrong.push(WrongValue { field: format!("chatter.{field}"), detail: detail.to_owned() });
             }
         };
-        check(id.is_ok(), "id", "should be a Twitch id");
+        check(id.is_ok(), "id", id.err().unwrap_or_default());
         check(login.is_ok(), "login", "should be 1 to 25 letters, digits or underscores");
         check(self.display_name.as_ref().is_none_or(is_name), "display_name", "should be 1 to 50 characters");
         let (Ok(id), Ok(login), true) = (id, login, wrong.is_empty()) else {
@@ -254,6 +263,31 @@ impl ClaimedChatter {
             role: if is_broadcaster { Role::Broadcaster } else { principal.role().unwrap_or(Role::Everyone) },
             badges: Vec::new(),
         })
+    }
+}
+
+/// The broadcaster, or whoever was last seen in the channel under the login.
+fn find_chatter(api: &Api, channel: ChannelId, login: &Login) -> Result<Option<ChatterId>, ApiError> {
+    // That there is no such channel is for the call to say.
+    if api.setup.find_channel(channel).is_none_or(|setup| setup.channel.login == *login) {
+        return Ok(Some(channel.broadcaster()));
+    }
+    Ok(api.store.find_chatter(channel, login)?.map(|chatter| chatter.id))
+}
+
+/// A refusal that also names the command that was most likely meant.
+fn refuse_call(api: &Api, channel: ChannelId, word: &str, error: CallError) -> ApiError {
+    let setup = api.setup.find_channel(channel).filter(|_| error == CallError::UnknownWord);
+    let Some(setup) = setup else { return ApiError::Call(error) };
+    let known = setup.list_available(Role::Broadcaster, api.now().wall);
+    let words = known.iter().flat_map(|listing| std::iter::once(&listing.name).chain(&listing.aliases));
+    match find_nearest(&word.to_lowercase(), words.map(|word| &**word)) {
+        Some(nearest) => {
+            let refusal = ApiError::Call(error);
+            let detail = format!("{} Did you mean {nearest}?", refusal.detail());
+            ApiError::Refused(Refusal { status: refusal.status(), code: refusal.code(), detail })
+        }
+        None => ApiError::Call(error),
     }
 }
 

@@ -117,6 +117,6 @@ pub(super) fn may_publish(module: &UploadedModule, by: Powers, key: Option<&KeyI
 pub(super) fn key_of(stamp: &Stamp) -> Option<KeyId> {
     match &stamp.by {
         Actor::Key { id, .. } => Some(id.clone()),
-        Actor::Claim { .. } | Actor::Chatter { .. } | Actor::CommandLine | Actor::Host => None,
+        Actor::Claim { .. } | Actor::Chatter { .. } | Actor::CommandLine { .. } | Actor::Host => None,
     }
 }

@@ -89,7 +89,7 @@ async fn what_runs_somewhere_is_withdrawn_only_by_force_and_that_is_the_operator
             r#"409 application/problem+json
             {
               "code": "in_use",
-              "detail": "It runs in 1 of the host's channels; an operator says force=true to take it off the air there.",
+              "detail": "It runs in 1 of the host's channels; an operator takes it off the air there all the same with force=true, which is --force on the command line.",
               "status": 409,
               "title": "Conflict",
               "type": "urn:twitchy:problem:in_use"

@@ -1,0 +1,147 @@
+//! The channels of a host, and how the bot stands in each: for `twitchy channel list`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::status::{AccountStatus, Observer, describe_failure};
+use crate::domain::id::{ChannelId, Login};
+use crate::domain::message::WantedChannel;
+use crate::http::timestamp::write_timestamp;
+use crate::setup::Setup;
+use crate::setup::channel::ChannelSetup;
+use crate::twitch::account::{AccountState, Phase};
+
+/// Channels of one page.
+const PAGE: usize = 100;
+
+/// A channel. Without a Twitch id it is one of the configuration that the bot has never joined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelStatus {
+    pub id: Option<String>,
+    pub login: String,
+    pub display_name: Option<String>,
+    /// The bot account that is to sit there.
+    pub account: String,
+    /// Where the account stands, for people: `joined`, or why not.
+    pub state: String,
+    /// The modules that answer there, by name.
+    pub modules: Vec<String>,
+}
+
+/// A channel that is wanted, or was once.
+struct Entry {
+    login: Login,
+    account: Login,
+    is_wanted: bool,
+    /// None before the first join.
+    setup: Option<Arc<ChannelSetup>>,
+}
+
+/// The page of channels that begins behind `after`, by login, and what asks for the next one.
+pub(super) fn list_channels(
+    observer: &Observer,
+    wanted: &[WantedChannel],
+    after: Option<&str>,
+    now: SystemTime,
+) -> (Vec<ChannelStatus>, Option<String>) {
+    let entries = list_entries(&observer.setup, wanted);
+    let after = after.unwrap_or_default();
+    let mut left = entries.iter().filter(|(key, _)| key.as_str() > after);
+    let page: Vec<_> = left.by_ref().take(PAGE).collect();
+    let next = page.last().filter(|_| left.next().is_some()).map(|(key, _)| (*key).clone());
+    let accounts: HashMap<&Login, Footing> =
+        observer.accounts.iter().map(|(login, state)| (login, Footing::of(login, &state.borrow()))).collect();
+    (page.into_iter().map(|(_, entry)| entry.show(&accounts, now)).collect(), next)
+}
+
+/// By login; the id tells channels of one login apart.
+fn list_entries(setup: &Setup, wanted: &[WantedChannel]) -> BTreeMap<String, Entry> {
+    let known = setup.list_channels();
+    // The id of a configured channel becomes known a moment before it stands beside the channel that is wanted.
+    let by_login: HashMap<Login, Arc<ChannelSetup>> =
+        known.iter().map(|setup| (setup.channel.login.clone(), setup.clone())).collect();
+    let known = known.into_iter().map(|setup| {
+        let (login, account) = (setup.channel.login.clone(), setup.bot.clone());
+        let key = key_of(&login, Some(setup.channel.id));
+        (key, Entry { login, account, is_wanted: false, setup: Some(setup) })
+    });
+    let mut entries: BTreeMap<String, Entry> = known.collect();
+    for WantedChannel { id, login, account } in wanted {
+        let setup = match id {
+            Some(id) => setup.find_channel(*id),
+            None => by_login.get(login).cloned(),
+        };
+        // The bot may know the channel under an older login.
+        if let Some(setup) = &setup {
+            entries.remove(&key_of(&setup.channel.login, Some(setup.channel.id)));
+        }
+        let id = setup.as_ref().map(|setup| setup.channel.id).or(*id);
+        let entry = Entry { login: login.clone(), account: account.clone(), is_wanted: true, setup };
+        entries.insert(key_of(login, id), entry);
+    }
+    entries
+}
+
+fn key_of(login: &Login, id: Option<ChannelId>) -> String {
+    format!("{login} {}", id.map(|id| id.to_string()).unwrap_or_default())
+}
+
+/// Where an account stands, looked up by channel.
+struct Footing {
+    /// None while it is online.
+    trouble: Option<String>,
+    outside: HashSet<Login>,
+    unreachable: HashMap<Login, &'static str>,
+}
+
+impl Footing {
+    fn of(login: &Login, state: &AccountState) -> Footing {
+        let unreachable = state.unreachable.iter().map(|(login, reason)| (login.clone(), describe_failure(*reason)));
+        let is_online = state.phase == Phase::Online;
+        Footing {
+            trouble: (!is_online).then(|| AccountStatus::of(login, state).name_phase().to_owned()),
+            outside: state.outside.iter().cloned().collect(),
+            unreachable: unreachable.collect(),
+        }
+    }
+}
+
+impl Entry {
+    fn show(&self, accounts: &HashMap<&Login, Footing>, now: SystemTime) -> ChannelStatus {
+        let setup = self.setup.as_deref();
+        let modules = setup.into_iter().flat_map(ChannelSetup::modules);
+        let running = modules.filter(|module| module.is_running() && !module.is_blown(now));
+        ChannelStatus {
+            id: setup.map(|setup| setup.channel.id.to_string()),
+            login: self.login.to_string(),
+            display_name: setup.map(|setup| setup.channel.display_name.to_string()),
+            account: self.account.to_string(),
+            state: self.describe_state(accounts.get(&self.account), now),
+            modules: running.map(|module| module.manifest.name.to_string()).collect(),
+        }
+    }
+
+    fn describe_state(&self, account: Option<&Footing>, now: SystemTime) -> String {
+        let Some(account) = account else { return "its account is not configured".to_owned() };
+        if !self.is_wanted {
+            return "left".to_owned();
+        }
+        if let Some(reason) = account.unreachable.get(&self.login) {
+            return format!("cannot be joined: {reason}");
+        }
+        if let Some(trouble) = &account.trouble {
+            return format!("its account: {trouble}");
+        }
+        if account.outside.contains(&self.login) {
+            return "not joined yet".to_owned();
+        }
+        let setup = self.setup.as_deref().filter(|setup| setup.is_muted(now));
+        match setup.and_then(|setup| setup.muted_until) {
+            Some(until) => format!("joined, muted until {}", write_timestamp(until)),
+            None => "joined".to_owned(),
+        }
+    }
+}

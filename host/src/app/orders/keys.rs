@@ -1,0 +1,136 @@
+//! API keys without the API: made, listed and revoked in the store, by a running host or by the command line itself.
+
+use std::str::FromStr;
+
+use secrecy::ExposeSecret;
+
+use crate::domain::audit::Stamp;
+use crate::domain::channel_name::{ChannelName, FindChannelError, find_by_login};
+use crate::domain::principal::{KeyId, KeyScope, ParsePrincipalError};
+use crate::http::api::keys::{Key, NewKey, make_key};
+use crate::http::entropy::SystemEntropy;
+use crate::http::error::WrongValue;
+use crate::http::key::KeySecret;
+use crate::store::{Store, StoreError};
+
+/// Keys of one page.
+const PAGE: usize = 100;
+/// Why a channel may be missing from those that are known.
+const REASON: &str = "the host learns of a channel when the bot first joins it; before that, its Twitch id names it";
+
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderKeysError {
+    #[error("{}", list_wrong(.0))]
+    Invalid(Vec<WrongValue>),
+    #[error(transparent)]
+    Channel(#[from] FindChannelError),
+    #[error(transparent)]
+    Id(#[from] ParsePrincipalError),
+    #[error("there is no key {0}; `twitchy api-key list` lists all")]
+    UnknownKey(KeyId),
+    #[error("cannot use the database: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// The secret of the new key, and the key.
+pub async fn create_key(store: &Store, mut wanted: NewKey, stamp: Stamp) -> Result<(String, Key), OrderKeysError> {
+    for scope in &mut wanted.scopes {
+        if let Some(id) = find_scope(store, scope)? {
+            *scope = id.to_string();
+        }
+    }
+    let secret = KeySecret::make(&SystemEntropy);
+    let key = make_key(&secret, &wanted, stamp.at).map_err(OrderKeysError::Invalid)?;
+    store.save_api_key(key.clone(), stamp).await?;
+    Ok((secret.reveal().expose_secret().to_owned(), Key::show(&key, None)))
+}
+
+/// The scope by the channel's id, where the text names the channel by its login.
+fn find_scope(store: &Store, text: &str) -> Result<Option<KeyScope>, OrderKeysError> {
+    match text.strip_prefix("channel:").map(ChannelName::from_str) {
+        Some(Ok(ChannelName::Login(login))) => {
+            let channel = find_by_login(&login, REASON, &store.list_known_channels()?)?;
+            Ok(Some(KeyScope::Channel(channel)))
+        }
+        // Whatever is wrong with it is told together with all else that is.
+        _ => Ok(None),
+    }
+}
+
+/// A page of keys, the oldest first, and what asks for the next page.
+pub fn list_keys(store: &Store, after: Option<&str>) -> Result<(Vec<Key>, Option<String>), OrderKeysError> {
+    let after: Option<KeyId> = after.map(str::parse).transpose()?;
+    let keys = store.list_api_keys(after.as_ref(), PAGE)?;
+    let next = keys.last().filter(|_| keys.len() == PAGE).map(|key| key.id.to_string());
+    Ok((keys.iter().map(|key| Key::show(key, None)).collect(), next))
+}
+
+pub async fn revoke_key(store: &Store, id: &str, stamp: Stamp) -> Result<Key, OrderKeysError> {
+    let id: KeyId = id.parse()?;
+    let revoked = store.revoke_api_key(id.clone(), stamp).await?;
+    revoked.map(|key| Key::show(&key, None)).ok_or(OrderKeysError::UnknownKey(id))
+}
+
+fn list_wrong(wrong: &[WrongValue]) -> String {
+    let lines: Vec<String> = wrong.iter().map(|wrong| format!("{} {}", wrong.field, wrong.detail)).collect();
+    lines.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::domain::audit::Actor;
+    use crate::domain::ports::Clock;
+    use crate::store::fixture::{CHANNEL, Fixture};
+
+    fn wanted(scopes: &[&str]) -> NewKey {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        NewKey { name: "shop".to_owned(), scopes, role: None, expires_at: None }
+    }
+
+    fn stamp(at: SystemTime) -> Stamp {
+        Stamp { by: Actor::CommandLine { system_user: Some("root (uid 0)".into()) }, at, address: None }
+    }
+
+    #[tokio::test]
+    async fn a_scope_names_its_channel_by_id_or_by_login() {
+        let fixture = Fixture::with_channel().await;
+        let stamp = stamp(fixture.clock.now().wall);
+        let id = format!("channel:{CHANNEL}");
+        let login = fixture.store.list_known_channels().unwrap()[0].login.to_string();
+        for scopes in [
+            &[format!("channel:{login}").as_str(), "operator"][..],
+            &[format!("channel:#{login}").as_str(), "operator"],
+            &[&id, "operator"],
+        ] {
+            let (_, key) = create_key(&fixture.store, wanted(scopes), stamp.clone()).await.unwrap();
+            assert_eq!(key.scopes, ["operator", &id], "{scopes:?}");
+        }
+        let refuse = async |scope: &str| create_key(&fixture.store, wanted(&[scope]), stamp.clone()).await.unwrap_err();
+        let told = refuse("channel:nowhere").await.to_string();
+        assert!(told.starts_with("there is no channel #nowhere: the host learns of a channel"), "{told}");
+        assert!(told.contains(&format!("#{login} ({CHANNEL})")), "{told}");
+        let told = refuse("chanel:1").await.to_string();
+        assert!(told.starts_with("scopes must be") && !told.contains("; "), "{told}");
+    }
+
+    #[tokio::test]
+    async fn keys_are_listed_page_by_page_and_revoked_by_their_id() {
+        let fixture = Fixture::empty();
+        let stamp = stamp(fixture.clock.now().wall);
+        for _ in 0..=PAGE {
+            create_key(&fixture.store, wanted(&["operator"]), stamp.clone()).await.unwrap();
+        }
+        let (first, next) = list_keys(&fixture.store, None).unwrap();
+        let (second, end) = list_keys(&fixture.store, next.as_deref()).unwrap();
+        assert_eq!((first.len(), second.len(), end), (PAGE, 1, None));
+        let revoked = revoke_key(&fixture.store, &second[0].id, stamp.clone()).await.unwrap();
+        assert!(revoked.revoked_at.is_some());
+        let unknown = revoke_key(&fixture.store, "ffffffffffff", stamp.clone()).await.unwrap_err();
+        assert!(unknown.to_string().starts_with("there is no key ffffffffffff"), "{unknown}");
+        assert!(matches!(revoke_key(&fixture.store, "x", stamp).await, Err(OrderKeysError::Id(_))));
+    }
+}

@@ -1,0 +1,299 @@
+//! The door for the operator's command line: the Unix socket `status.sock` in the data folder.
+//!
+//! A client that closes its sending side, or sends nothing for a moment, is told the status. One that sends a line gives an
+//! order (see `orders`). Either way it gets one line of JSON back.
+//!
+//! Promised: only the host's own system user and root are answered, by the socket's mode and again by the number that the
+//! system tells of the client. Whatever a client sends or fails to read, it costs a bounded amount of memory and time, and
+//! keeps neither the host nor other clients waiting for long. Two hosts never share the folder, as its database is locked;
+//! so a socket that lies there is a dead host's.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::orders::{Answer, Orders};
+use super::uid::describe_uid;
+
+/// Clients that are served at once; further ones wait in the system's queue.
+const CLIENTS: usize = 64;
+/// A client that sent nothing for so long wants the status. One that gives an order and was slower is told the status too,
+/// sees so, and asks again.
+const SILENT_FOR: Duration = Duration::from_millis(500);
+/// For an order's whole line.
+const ORDERED_WITHIN: Duration = Duration::from_secs(2);
+/// Bytes of an order.
+const LONGEST_ORDER: usize = 16 << 10;
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
+/// After a connection that could not be accepted, most likely for want of file descriptors.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Where the host that keeps its data in `data_dir` listens.
+pub fn socket_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("status.sock")
+}
+
+/// Why nobody can ask this host anything.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {}: {}", path.display(), tell_why(source))]
+pub struct OpenSocketError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+fn tell_why(error: &io::Error) -> String {
+    match error.kind() {
+        // The system's text is about a C header.
+        io::ErrorKind::InvalidInput => "the path is too long for a socket, a shorter data_dir would do".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Listens; the file is removed on drop.
+pub(super) struct StatusSocket {
+    listener: UnixListener,
+    path: PathBuf,
+    /// The number of the system user that this host runs as.
+    own_uid: u32,
+}
+
+impl StatusSocket {
+    /// Takes the place of a dead host's socket.
+    pub(super) fn open(data_dir: &Path) -> Result<StatusSocket, OpenSocketError> {
+        let path = socket_path(data_dir);
+        let opened = listen(&path, &data_dir.join(".sock")).and_then(|listener| Ok((listener, fs::metadata(&path)?)));
+        match opened {
+            Ok((listener, metadata)) => Ok(StatusSocket { listener, path, own_uid: metadata.uid() }),
+            Err(source) => Err(OpenSocketError { path, source }),
+        }
+    }
+
+    /// Until `stop`; orders that were read by then are carried out and answered.
+    pub(super) async fn run(self, orders: Arc<Orders>, stop: CancellationToken) {
+        let places = Arc::new(Semaphore::new(CLIENTS));
+        let mut clients = JoinSet::new();
+        loop {
+            while clients.try_join_next().is_some() {}
+            let accepted = tokio::select! {
+                accepted = self.accept(&places) => accepted,
+                () = stop.cancelled() => break,
+            };
+            let Some((stream, uid, place)) = accepted else { continue };
+            let (orders, stop) = (orders.clone(), stop.clone());
+            clients.spawn(async move {
+                serve(stream, uid, &orders, &stop).await;
+                drop(place);
+            });
+        }
+        while clients.join_next().await.is_some() {}
+    }
+
+    /// A client that may ask, and the number of its system user.
+    async fn accept(&self, places: &Arc<Semaphore>) -> Option<(UnixStream, u32, OwnedSemaphorePermit)> {
+        let place = places.clone().acquire_owned().await.ok()?;
+        let accepted = self.listener.accept().await.and_then(|(stream, _)| {
+            let uid = stream.peer_cred()?.uid();
+            Ok((stream, uid))
+        });
+        match accepted {
+            Ok((stream, uid)) if is_trusted(uid, self.own_uid) => Some((stream, uid, place)),
+            Ok((_, uid)) => {
+                warn!(uid, "a system user who is neither the host's nor root is not answered at the status socket");
+                None
+            }
+            Err(error) => {
+                warn!(%error, "cannot accept a connection to the status socket");
+                sleep(PAUSE).await;
+                None
+            }
+        }
+    }
+}
+
+impl Drop for StatusSocket {
+    fn drop(&mut self) {
+        // Left behind, it would be replaced by the next host.
+        fs::remove_file(&self.path).ok();
+    }
+}
+
+/// Root reads the data folder anyway: to refuse it would protect nothing, and keep `sudo twitchy` out.
+fn is_trusted(uid: u32, own_uid: u32) -> bool {
+    uid == own_uid || uid == 0
+}
+
+/// The socket is made in a folder that is closed to others from its creation, and moved to its place once it is closed
+/// itself: under a wide umask, others could connect in the moment between a bind and a chmod.
+fn listen(path: &Path, closed: &Path) -> io::Result<UnixListener> {
+    // No longer than the socket's own path, which the system limits.
+    let unready = closed.join("s");
+    for left in [fs::remove_file(&unready), fs::remove_dir(closed)] {
+        match left {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    DirBuilder::new().mode(0o700).create(closed)?;
+    let listener = UnixListener::bind(&unready)?;
+    fs::set_permissions(&unready, Permissions::from_mode(0o600))?;
+    fs::rename(&unready, path)?;
+    fs::remove_dir(closed)?;
+    Ok(listener)
+}
+
+/// What a client wants.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    Status,
+    /// The line of an order, without its end.
+    Order(Vec<u8>),
+    /// A line that is longer or slower than an order may be.
+    Nonsense(&'static str),
+}
+
+async fn serve(mut stream: UnixStream, uid: u32, orders: &Orders, stop: &CancellationToken) {
+    let wanted = tokio::select! {
+        wanted = read_wanted(&mut stream) => wanted,
+        () = stop.cancelled() => return,
+    };
+    let sent = match wanted {
+        Ok(Wanted::Status) => send(&mut stream, &orders.observer.observe()).await,
+        Ok(Wanted::Order(line)) => {
+            let name = spawn_blocking(move || describe_uid(uid)).await.unwrap_or_else(|_| format!("uid {uid}"));
+            send(&mut stream, &orders.carry_out(&line, &name).await).await
+        }
+        Ok(Wanted::Nonsense(detail)) => send(&mut stream, &Answer::Refused { detail: detail.to_owned() }).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = sent {
+        debug!(%error, "a client of the status socket does not get its answer");
+    }
+}
+
+async fn read_wanted(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Wanted> {
+    let mut line = Vec::new();
+    match timeout(SILENT_FOR, stream.read_buf(&mut line)).await {
+        Err(_) => return Ok(Wanted::Status),
+        Ok(read) => read?,
+    };
+    let whole = timeout(ORDERED_WITHIN, async {
+        while !line.contains(&b'\n') && line.len() <= LONGEST_ORDER {
+            if stream.read_buf(&mut line).await? == 0 {
+                break;
+            }
+        }
+        Ok::<_, io::Error>(())
+    });
+    match whole.await {
+        Err(_) => return Ok(Wanted::Nonsense("an order is one line of JSON, sent at once")),
+        Ok(read) => read?,
+    }
+    line.truncate(line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len()));
+    Ok(match line.as_slice() {
+        line if line.len() > LONGEST_ORDER => Wanted::Nonsense("an order is at most 16 KiB of JSON in one line"),
+        line if line.trim_ascii().is_empty() => Wanted::Status,
+        _ => Wanted::Order(line),
+    })
+}
+
+async fn send(stream: &mut (impl AsyncWrite + Unpin), answer: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer).expect("texts and numbers can be written as JSON");
+    line.push(b'\n');
+    let written = timeout(WRITTEN_WITHIN, async {
+        stream.write_all(&line).await?;
+        stream.shutdown().await
+    });
+    written.await.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "it does not read its answer")))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    /// What a client wants that sends these parts, each as soon as the one before was read, and then closes or stays.
+    async fn wanted(parts: &[&[u8]], closes: bool) -> Wanted {
+        let (mut client, mut stream) = duplex(64);
+        let send = async {
+            for part in parts {
+                // Whoever is not read any more has sent enough.
+                client.write_all(part).await.ok();
+            }
+            if closes {
+                client.shutdown().await.unwrap();
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            wanted = read_wanted(&mut stream) => wanted.unwrap(),
+            () = send => unreachable!("it stays"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_without_an_order_wants_the_status() {
+        for (parts, closes) in [(&[][..], true), (&[][..], false), (&[&b"\n"[..]][..], false), (&[&b" \r\n"[..]], true)]
+        {
+            assert_eq!(wanted(parts, closes).await, Wanted::Status, "{parts:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_is_one_line_however_it_arrives() {
+        let order = Wanted::Order(b"{}".to_vec());
+        assert_eq!(wanted(&[b"{}\n"], false).await, order);
+        assert_eq!(wanted(&[b"{", b"}", b"\n"], false).await, order);
+        assert_eq!(wanted(&[b"{}"], true).await, order);
+        assert_eq!(wanted(&[b"{}\n{\"order\": \"again\"}\n"], false).await, order);
+        let longest = vec![b'x'; LONGEST_ORDER];
+        assert_eq!(wanted(&[&longest, b"\n"], false).await, Wanted::Order(longest));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_without_an_end_is_given_up() {
+        let begun = tokio::time::Instant::now();
+        assert!(matches!(wanted(&[b"{"], false).await, Wanted::Nonsense(detail) if detail.contains("sent at once")));
+        assert_eq!(begun.elapsed(), ORDERED_WITHIN);
+        let endless = vec![b'x'; 1 << 20];
+        assert!(matches!(wanted(&[&endless], false).await, Wanted::Nonsense(detail) if detail.contains("16 KiB")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_left() {
+        let (_client, mut stream) = duplex(8);
+        let error = send(&mut stream, &"a text that is longer than what fits").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn only_the_hosts_own_uid_and_root_are_trusted() {
+        assert_eq!([1000, 0, 1001].map(|uid| is_trusted(uid, 1000)), [true, true, false]);
+        assert_eq!([0, 1000].map(|uid| is_trusted(uid, 0)), [true, false]);
+    }
+
+    #[tokio::test]
+    async fn the_socket_is_closed_to_others_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        // As a host leaves them that dies while it starts.
+        fs::create_dir(folder.path().join(".sock")).unwrap();
+        fs::write(folder.path().join(".sock/s"), "").unwrap();
+        let socket = StatusSocket::open(folder.path()).unwrap();
+        assert_eq!(fs::metadata(&socket.path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        drop(socket);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

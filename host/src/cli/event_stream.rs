@@ -1,0 +1,128 @@
+//! Server-sent events, as a host sends them: read off an answer that does not end.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio_util::task::AbortOnDropHandle;
+
+/// A host says something every 15 seconds, if only that it is there.
+const SILENT_FOR: Duration = Duration::from_secs(60);
+/// Bytes of one event.
+const LONGEST_EVENT: usize = 1 << 20;
+
+/// One event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct SentEvent {
+    pub(super) name: String,
+    pub(super) data: String,
+}
+
+/// The events of one answer.
+pub(super) struct EventStream {
+    body: Incoming,
+    parser: Parser,
+    /// Ends with the stream.
+    _connection: AbortOnDropHandle<()>,
+}
+
+impl EventStream {
+    pub(super) fn new(body: Incoming, connection: AbortOnDropHandle<()>) -> EventStream {
+        EventStream { body, parser: Parser::default(), _connection: connection }
+    }
+
+    /// The next event; None where the host has ended the stream. Loses nothing when it is dropped halfway.
+    ///
+    /// # Errors
+    /// The connection broke, or what arrives are no events.
+    pub(super) async fn next(&mut self) -> anyhow::Result<Option<SentEvent>> {
+        loop {
+            if let Some(event) = self.parser.events.pop_front() {
+                return Ok(Some(event));
+            }
+            let frame = tokio::time::timeout(SILENT_FOR, self.body.frame()).await;
+            match frame.with_context(|| format!("the host is silent for {} s", SILENT_FOR.as_secs()))? {
+                None => return Ok(None),
+                Some(frame) => {
+                    if let Ok(data) = frame.context("the connection to the host broke")?.into_data() {
+                        self.parser.push(&data)?;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// From bytes, however they are cut, to events.
+#[derive(Debug, Default)]
+struct Parser {
+    /// The begun line.
+    line: Vec<u8>,
+    /// The begun event.
+    event: SentEvent,
+    events: VecDeque<SentEvent>,
+}
+
+impl Parser {
+    fn push(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        for byte in bytes {
+            match byte {
+                b'\n' => self.end_line(),
+                b'\r' => {}
+                byte => self.line.push(*byte),
+            }
+            if self.line.len() + self.event.data.len() > LONGEST_EVENT {
+                bail!("the host sends an event that is longer than 1 MiB");
+            }
+        }
+        Ok(())
+    }
+
+    fn end_line(&mut self) {
+        let line = String::from_utf8_lossy(&self.line).into_owned();
+        self.line.clear();
+        if line.is_empty() {
+            // Comments alone are no event.
+            if self.event != SentEvent::default() {
+                self.events.push_back(std::mem::take(&mut self.event));
+            }
+            return;
+        }
+        let (field, value) = line.split_once(':').unwrap_or((&line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "event" => value.clone_into(&mut self.event.name),
+            "data" if self.event.data.is_empty() => value.clone_into(&mut self.event.data),
+            "data" => self.event.data += &format!("\n{value}"),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &[u8] =
+        b": hello\n\nid: 1\nevent: invocation\ndata: {\"a\": 1}\n\n:\n\ndata: one\r\ndata:two\r\n\r\nevent: begun";
+
+    #[test]
+    fn events_are_read_however_they_are_cut() {
+        let event = |name: &str, data: &str| SentEvent { name: name.to_owned(), data: data.to_owned() };
+        for length in [1, 7, TEXT.len()] {
+            let mut parser = Parser::default();
+            TEXT.chunks(length).for_each(|part| parser.push(part).unwrap());
+            assert_eq!(parser.events, [event("invocation", "{\"a\": 1}"), event("", "one\ntwo")], "{length}");
+        }
+    }
+
+    #[test]
+    fn an_event_without_an_end_is_given_up() {
+        let mut parser = Parser::default();
+        let line = format!("data: {}\n", "x".repeat(1000));
+        let given_up = (0..2000).find(|_| parser.push(line.as_bytes()).is_err());
+        assert!(given_up.is_some_and(|lines| lines < LONGEST_EVENT / 1000 + 1), "{given_up:?}");
+    }
+}

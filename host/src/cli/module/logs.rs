@@ -1,0 +1,180 @@
+//! `twitchy module logs`: what a module logged, and on and on what it logs.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use hyper::Method;
+use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
+
+use super::Common;
+use crate::cli::api_client::{ANOTHER_VERSION, ApiClient, Question, is_plain};
+use crate::cli::channel_name::find_channel_id;
+use crate::cli::event_stream::SentEvent;
+use crate::cli::output::{self, Reader};
+use crate::domain::channel_name::ChannelName;
+use crate::domain::id::{ChannelId, ModuleName};
+
+/// Between two requests for what was logged since: a busy module would use up what a key may ask in a second.
+const ASKED_EVERY: Duration = Duration::from_millis(250);
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  twitchy module logs dice --channel shop --follow")]
+pub(super) struct Logs {
+    /// The module's name, as `list` has it.
+    pub(super) name: ModuleName,
+    /// Only what it logged in this channel: its login, or its Twitch id.
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<ChannelName>,
+    /// Go on, and show each line when it is logged, until Ctrl-C.
+    #[arg(long, short)]
+    follow: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// Where lines are read, and how far.
+struct Reading<'c> {
+    client: &'c ApiClient,
+    path: String,
+    /// Asks for what was logged after the last line that was read.
+    cursor: Option<String>,
+    is_json: bool,
+    /// The channels that were met, by id, as they are shown.
+    channels: HashMap<String, String>,
+}
+
+impl Logs {
+    /// Prints as it goes.
+    pub(super) async fn run(self) -> anyhow::Result<String> {
+        let client = self.common.client()?;
+        let channel = match &self.channel {
+            Some(channel) => Some(find_channel_id(channel, &client).await?),
+            None => None,
+        };
+        let of_channel = channel.map(|id| format!("&channel={id}")).unwrap_or_default();
+        let mut reading = Reading {
+            client: &client,
+            path: format!("/api/v1/modules/{}/logs?limit=100{of_channel}", self.name),
+            cursor: None,
+            is_json: self.common.json,
+            channels: HashMap::new(),
+        };
+        if self.follow {
+            return self.follow(&client, channel, reading).await;
+        }
+        let (count, _) = reading.print_new().await?;
+        if count > 0 || self.common.json {
+            return Ok(String::new());
+        }
+        Ok(format!("{} has logged nothing{} since the host started\n", self.name, self.describe_place()))
+    }
+
+    async fn follow(
+        &self,
+        client: &ApiClient,
+        channel: Option<ChannelId>,
+        mut reading: Reading<'_>,
+    ) -> anyhow::Result<String> {
+        let of_channel = channel.map(|id| format!("&channel={id}")).unwrap_or_default();
+        // Listens before it reads, so that no line is logged in between unheard.
+        let mut events = client.listen(&format!("/api/v1/events?kind=invocation{of_channel}")).await?;
+        let (mut is_due, mut due_at) = (true, Instant::now());
+        loop {
+            tokio::select! {
+                event = events.next() => match event? {
+                    Some(event) => is_due |= concerns(&event, &self.name),
+                    None => bail!("the host has ended this: it stops, or the key is not valid any more"),
+                },
+                () = sleep_until(due_at), if is_due => {
+                    if reading.print_new().await?.1 == Reader::Closed {
+                        return Ok(String::new());
+                    }
+                    (is_due, due_at) = (false, Instant::now() + ASKED_EVERY);
+                }
+            }
+        }
+    }
+
+    fn describe_place(&self) -> String {
+        self.channel.as_ref().map(|channel| format!(" in {}", channel.describe())).unwrap_or_default()
+    }
+}
+
+/// Whether the module may have logged something: it was called, or events were missed.
+fn concerns(event: &SentEvent, module: &ModuleName) -> bool {
+    let is_about = |data: Value| data["module"].as_str() == Some(module.as_str());
+    event.name != "invocation" || serde_json::from_str(&event.data).is_ok_and(is_about)
+}
+
+impl Reading<'_> {
+    /// Prints what was logged since the last time: how many lines, and whether they are read.
+    async fn print_new(&mut self) -> anyhow::Result<(usize, Reader)> {
+        let mut count = 0;
+        loop {
+            let (lines, is_last) = self.read_page().await?;
+            count += lines.len();
+            let reader = self.print(&lines).await?;
+            if reader == Reader::Closed || is_last {
+                return Ok((count, reader));
+            }
+        }
+    }
+
+    /// The next lines, and whether there are no more yet.
+    async fn read_page(&mut self) -> anyhow::Result<(Vec<Value>, bool)> {
+        let cursor = self.cursor.as_ref().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let page = self.client.ask(Question::new(Method::GET, format!("{}{cursor}", self.path))).await?.body;
+        let later = page["later_cursor"].as_str().filter(|later| later.bytes().all(is_plain));
+        self.cursor = Some(later.context(ANOTHER_VERSION)?.to_owned());
+        let lines = page["items"].as_array().cloned().context(ANOTHER_VERSION)?;
+        Ok((lines, page["next_cursor"].is_null()))
+    }
+
+    async fn print(&mut self, lines: &[Value]) -> anyhow::Result<Reader> {
+        let mut text = String::new();
+        for line in lines {
+            text += &if self.is_json { format!("{line}\n") } else { self.show(line).await };
+        }
+        output::print(text)
+    }
+
+    /// `2026-11-24T12:00:00Z #shop 1.0.0 info: rolled 4`
+    async fn show(&mut self, line: &Value) -> String {
+        let field = |name: &str| -> String {
+            line[name].as_str().unwrap_or_default().chars().filter(|character| !character.is_control()).collect()
+        };
+        let channel = self.name_channel(&field("channel")).await;
+        format!("{} {channel} {} {}: {}\n", field("at"), field("version"), field("level"), field("text"))
+    }
+
+    /// By its login, where the host tells it.
+    async fn name_channel(&mut self, id: &str) -> String {
+        if let Some(name) = self.channels.get(id) {
+            return name.clone();
+        }
+        let known = match id.parse::<ChannelId>() {
+            Ok(id) => self.client.ask(Question::new(Method::GET, format!("/api/v1/channels/{id}"))).await.ok(),
+            Err(_) => None,
+        };
+        let login = known.and_then(|answer| answer.body["login"].as_str().map(|login| format!("#{login}")));
+        let name = login.unwrap_or_else(|| id.to_owned());
+        self.channels.insert(id.to_owned(), name.clone());
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_of_the_module_and_missed_events_are_worth_a_look() {
+        let event = |name: &str, data: &str| SentEvent { name: name.to_owned(), data: data.to_owned() };
+        let dice = "dice".parse().unwrap();
+        assert!(concerns(&event("invocation", r#"{"module": "dice"}"#), &dice));
+        assert!(concerns(&event("missed", r#"{"count": 3}"#), &dice));
+        assert!(!concerns(&event("invocation", r#"{"module": "help"}"#), &dice));
+    }
+}

@@ -1,0 +1,53 @@
+//! Standard output and standard error: whatever a subcommand answers is printed here.
+//!
+//! Promised: a reader that closes the pipe early, as `| head -1` does, is no error: the rest of the text is dropped, and the
+//! exit code stays that of the work which was done. Any other failure to print, such as a full disk, is an error.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+
+use anyhow::Context;
+
+/// Whether anything that is printed after this can still be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    Open,
+    /// The pipe is closed at its other end: a subcommand that prints on and on ends here.
+    Closed,
+}
+
+/// Prints a text, which brings its own line breaks.
+///
+/// # Errors
+/// Standard output takes no more, for another reason than that its reader has gone.
+pub(super) fn print(text: impl AsRef<[u8]>) -> anyhow::Result<Reader> {
+    write(&mut io::stdout().lock(), text.as_ref()).context("cannot write to standard output")
+}
+
+/// Prints a line to standard error. Whatever goes wrong there has nobody left to be told.
+pub(super) fn report(line: impl Display) {
+    writeln!(io::stderr(), "{line}").ok();
+}
+
+fn write(output: &mut impl Write, text: &[u8]) -> io::Result<Reader> {
+    match output.write_all(text).and_then(|()| output.flush()) {
+        Ok(()) => Ok(Reader::Open),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Closed),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_is_told_apart_from_a_full_disk() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        assert_eq!(write(&mut writer, b"read").unwrap(), Reader::Open);
+        drop(reader);
+        assert_eq!(write(&mut writer, b"not read").unwrap(), Reader::Closed);
+        let error = write(&mut [0; 2].as_mut_slice(), b"too long").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WriteZero);
+    }
+}

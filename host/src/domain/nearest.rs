@@ -1,0 +1,32 @@
+//! The known name that a mistyped one was most likely meant to be.
+
+/// The one of `known` that `typed` is most likely a slip of; None where it resembles none.
+pub fn find_nearest<'k>(typed: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let most = 2.max(typed.chars().count() / 3);
+    known
+        .into_iter()
+        .map(|known| (strsim::osa_distance(typed, known), known))
+        // A name of one or two letters would resemble every other one.
+        .filter(|(distance, known)| *distance <= most && *distance < known.chars().count())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_finds_the_name_that_was_meant() {
+        let known = ["balance", "help", "hug", "me"];
+        for (typed, nearest) in [
+            ("balnce", Some("balance")),
+            ("hgu", Some("hug")),
+            ("halp", Some("help")),
+            ("xy", None),
+            ("settings", None),
+        ] {
+            assert_eq!(find_nearest(typed, known), nearest, "{typed}");
+        }
+    }
+}
