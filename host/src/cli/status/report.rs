@@ -128,7 +128,12 @@ mod tests {
             uptime: Duration::from_secs(3 * 86_400 + 4 * 3_600 + 100),
             accounts,
             queues: QueueStatus { events_capacity: 4096, ..QueueStatus::default() },
-            modules: vec![ModuleStatus { name: "help".to_owned(), version: "0.1.0".to_owned(), faults: 0 }],
+            modules: vec![ModuleStatus {
+                name: "help".to_owned(),
+                version: "0.1.0".to_owned(),
+                faults: 0,
+                trouble: None,
+            }],
         }
     }
 
@@ -177,6 +182,7 @@ all is well
         let otherbot = AccountStatus { phase: Phase::NoToken, trouble, phase_for: ms(12_000), ..account("otherbot") };
         let mut status = status(vec![mybot, otherbot]);
         (status.modules[0].faults, status.queues.replies_waiting) = (4, 2);
+        status.modules[0].trouble = Some("it does not run".to_owned());
         let expected = "\
 twitchy 1.2.3, up for 3d4h
 
@@ -205,6 +211,7 @@ not well:
   account mybot: still joining 2 channels
   account mybot: held by Twitch for 30s as it sent too much
   account otherbot: cannot log in: no token: the environment variable TOKEN is not set
+  module help: it does not run
 ";
         assert_eq!(report(&status), expected);
     }
