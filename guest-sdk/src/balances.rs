@@ -14,7 +14,8 @@
 //! ```
 
 use crate::CommandError;
-pub use crate::bindings::twitchy::command::balances::{Balance, BalanceError, Standing, find, top};
+pub use crate::bindings::twitchy::command::balances::{Balance, BalanceError, Standing};
+pub use crate::host::balances::{find, top};
 
 impl From<BalanceError> for CommandError {
     fn from(error: BalanceError) -> Self {

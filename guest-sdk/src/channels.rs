@@ -19,4 +19,5 @@
 //! }
 //! ```
 
-pub use crate::bindings::twitchy::command::channels::{JoinError, request_join, request_leave};
+pub use crate::bindings::twitchy::command::channels::JoinError;
+pub use crate::host::channels::{request_join, request_leave};

@@ -16,4 +16,5 @@
 //! }
 //! ```
 
-pub use crate::bindings::twitchy::command::chatters::{KnownChatter, find};
+pub use crate::bindings::twitchy::command::chatters::KnownChatter;
+pub use crate::host::chatters::find;

@@ -11,7 +11,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::bindings::twitchy::command::clock;
+use crate::host::clock;
 
 /// The same for the whole invocation. (`SystemTime::now` panics in a sandbox.)
 pub fn now() -> SystemTime {

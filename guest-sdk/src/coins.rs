@@ -13,7 +13,8 @@
 //! ```
 
 use crate::CommandError;
-pub use crate::bindings::twitchy::command::coins::{CoinError, CoinPrice, CoinSummary, price, summary};
+pub use crate::bindings::twitchy::command::coins::{CoinError, CoinPrice, CoinSummary};
+pub use crate::host::coins::{price, summary};
 
 impl From<CoinError> for CommandError {
     fn from(error: CoinError) -> Self {

@@ -11,4 +11,5 @@
 //! }
 //! ```
 
-pub use crate::bindings::twitchy::command::commands::{Listing, find, list_available};
+pub use crate::bindings::twitchy::command::commands::Listing;
+pub use crate::host::commands::{find, list_available};

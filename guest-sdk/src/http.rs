@@ -31,8 +31,8 @@
 //! for what depends on storage before you send anything that changes something elsewhere.
 
 use crate::CommandError;
-use crate::bindings::twitchy::command::http;
 pub use crate::bindings::twitchy::command::http::{HttpError, Method, Request, Response};
+use crate::host::http;
 
 /// A request without headers and body.
 impl Request {

@@ -57,8 +57,8 @@
 //!
 //! # Tests
 //!
-//! `cargo test` runs on your machine, without a host: functions of the capabilities panic there. So put what is worth a
-//! test into functions that take what they need, and call the capabilities from `respond`.
+//! `cargo test` runs on your machine, without a host: a function of a capability panics there, and names itself. So put what
+//! is worth a test into functions that take what they need, and call the capabilities from `respond`.
 
 // Tested where the author works, used in the module.
 #[cfg(any(target_arch = "wasm32", test))]
@@ -66,6 +66,8 @@ mod arena;
 pub mod arguments;
 #[doc(hidden)]
 pub mod bindings;
+#[doc(hidden)]
+pub mod host;
 pub mod info;
 pub mod invocation;
 pub mod lists;

@@ -7,7 +7,8 @@
 //! twitchy_sdk::log::info("the dice were empty");
 //! ```
 
-pub use crate::bindings::twitchy::command::log::{Level, write};
+pub use crate::bindings::twitchy::command::log::Level;
+pub use crate::host::log::write;
 
 /// What helps to find a mistake.
 pub fn debug(line: &str) {

@@ -15,8 +15,8 @@
 //! }
 //! ```
 
-use crate::bindings::twitchy::command::payments;
 pub use crate::bindings::twitchy::command::types::PaymentError;
+use crate::host::payments;
 use crate::{Amount, CommandError, Mention};
 
 /// From the invoking chatter to another. Returns what the payer has left.

@@ -7,7 +7,7 @@
 //! let side = random::choose(&["heads", "tails"]);
 //! ```
 
-pub use crate::bindings::twitchy::command::random::number;
+pub use crate::host::random::number;
 
 /// One of them, each as likely as the next; none where there are none.
 pub fn choose<T>(items: &[T]) -> Option<&T> {

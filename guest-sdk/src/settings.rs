@@ -20,12 +20,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::bindings::twitchy::command::settings;
-pub use crate::bindings::twitchy::command::settings::{
-    ModuleState, Setting, SettingsError, change_setting, disable_module, enable_module, list_modules, list_settings,
-    prefix, set_prefix,
-};
+pub use crate::bindings::twitchy::command::settings::{ModuleState, Setting, SettingsError};
 use crate::clock;
+use crate::host::settings;
+pub use crate::host::settings::{
+    change_setting, disable_module, enable_module, list_modules, list_settings, prefix, set_prefix,
+};
 
 /// Silences the bot in this channel for a time, at most a day.
 ///

@@ -29,10 +29,9 @@
 //! ```
 
 use crate::CommandError;
-use crate::bindings::twitchy::command::storage;
-pub use crate::bindings::twitchy::command::storage::{
-    Entry, StorageError, add, delete, list_entries, list_keys, load, written_by,
-};
+pub use crate::bindings::twitchy::command::storage::{Entry, StorageError};
+use crate::host::storage;
+pub use crate::host::storage::{add, delete, list_entries, list_keys, load, written_by};
 
 /// Keeps the value under the key, instead of what was there.
 ///

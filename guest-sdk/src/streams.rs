@@ -16,8 +16,8 @@
 
 use std::time::SystemTime;
 
-use crate::bindings::twitchy::command::streams;
 pub use crate::bindings::twitchy::command::streams::{LiveStream, StreamError};
+use crate::host::streams;
 use crate::{CommandError, clock};
 
 /// The stream that is running; none while the channel is offline.

@@ -15,7 +15,7 @@
 //! }
 //! ```
 
-use crate::bindings::twitchy::command::treasury;
+use crate::host::treasury;
 use crate::payments::PaymentError;
 use crate::{Amount, Mention};
 

@@ -15,8 +15,9 @@
 //! }
 //! ```
 
-use crate::bindings::twitchy::command::words;
-pub use crate::bindings::twitchy::command::words::{Word, WordError, list_claimed, release};
+pub use crate::bindings::twitchy::command::words::{Word, WordError};
+use crate::host::words;
+pub use crate::host::words::{list_claimed, release};
 use crate::{CommandError, CommandInfo};
 
 /// Adds a word, or replaces this module's own of that name; described as a command is.

@@ -227,6 +227,8 @@ pub struct SandboxConfig {
     pub compile_time: Duration,
     /// Bytes that compiling an uploaded module may take up.
     pub compile_memory: usize,
+    /// Processor time that compiling the uploads of one creator's API key may take within ten minutes.
+    pub compile_budget: Duration,
 }
 
 impl Default for SandboxConfig {
@@ -253,6 +255,7 @@ impl Default for SandboxConfig {
             compiled_bytes: 2 << 30,
             compile_time: Duration::from_secs(30),
             compile_memory: 512 << 20,
+            compile_budget: Duration::from_secs(120),
         }
     }
 }

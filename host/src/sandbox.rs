@@ -56,7 +56,7 @@ use crate::domain::message::Reply;
 use crate::domain::report::Usage;
 use crate::domain::trace::Trace;
 use crate::store::components::Components;
-use compiler::CompilerProgram;
+use compiler::{CompilerProgram, Uploader};
 use invoke::Invoker;
 use lanes::Lanes;
 use registry::{Registry, RegistryCounts, UnloadableModule};
@@ -79,6 +79,7 @@ pub struct Workshop {
 pub struct Upload {
     pub bytes: Vec<u8>,
     pub size: SizeClass,
+    pub by: Uploader,
 }
 
 /// A component that has passed the gate, and cannot be called yet.
@@ -125,7 +126,8 @@ impl Sandbox {
         size: SizeClass,
     ) -> Result<Arc<Manifest>, CompileError> {
         if source == ModuleSource::Uploaded {
-            let Admitted { manifest, bytes } = self.admit(Upload { bytes: bytes.to_vec(), size }).await?;
+            let Admitted { manifest, bytes } =
+                self.admit(Upload { bytes: bytes.to_vec(), size, by: Uploader::Operator }).await?;
             let (components, digest) = (Arc::clone(&self.components), manifest.digest);
             let saved = tokio::task::spawn_blocking(move || components.save(digest, &bytes)).await;
             let saved = saved.unwrap_or_else(|error| Err(std::io::Error::other(error)));
@@ -143,7 +145,7 @@ impl Sandbox {
     pub async fn admit(&self, upload: Upload) -> Result<Admitted, CompileError> {
         let bytes = Arc::new(upload.bytes);
         let registry = Arc::clone(&self.invoker.registry);
-        let admitted = self.lanes.run_slowly(registry.admit(Arc::clone(&bytes), upload.size));
+        let admitted = self.lanes.run_slowly(registry.admit(Arc::clone(&bytes), upload.size, upload.by));
         let admitted = AbortOnDropHandle::new(admitted).await;
         let manifest = admitted.map_err(|error| CompileError::Host(unfinished(&error)))??;
         Ok(Admitted { manifest, bytes: Arc::unwrap_or_clone(bytes) })

@@ -87,6 +87,31 @@ impl Setup {
         }
     }
 
+    /// On a host that does not allow the size class `large` (any more): uploads of it are kept, and do not run.
+    #[must_use]
+    pub fn without_large(mut self) -> Setup {
+        let catalogue = self.catalogue.get_mut().unwrap_or_else(PoisonError::into_inner);
+        *catalogue = Arc::new(catalogue.without_large());
+        self
+    }
+
+    /// The uploads that are enabled somewhere and do not run there, since their size class is not allowed; with the number of
+    /// those channels.
+    pub fn list_barred(&self) -> Vec<(ModuleName, usize)> {
+        let catalogue = self.catalogue();
+        let is_suspect = |listed: &Listed| match listed {
+            Listed::Fixed(_) => false,
+            Listed::Uploaded(module) => module.versions.iter().any(|version| catalogue.bars(&version.manifest)),
+        };
+        let suspects = catalogue.list().filter(|(_, listed)| is_suspect(listed)).map(|(name, _)| name);
+        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+        let count = |name: &ModuleName| {
+            let modules = channels.values().filter_map(|setup| setup.find_module(name));
+            modules.filter(|module| module.is_enabled && module.is_barred).count()
+        };
+        suspects.map(|name| (name.clone(), count(name))).filter(|(_, count)| *count > 0).collect()
+    }
+
     /// Adds a bundled or configured module: before the channels are loaded, and before any upload. It takes the place of an
     /// earlier version of the same name. False, and nothing changed, under the name of a module from a more trusted source:
     /// it would inherit what that one is trusted with. An upload is published instead ([`Setup::publish`]).

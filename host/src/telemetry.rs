@@ -135,9 +135,15 @@ impl Telemetry {
     /// Keeps what a guest logged in one call, escaped already, and says whether the process's log may have it too.
     pub fn note_lines(&self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
         let count = lines.len() as u64;
-        let admission = self.lines.keep(source, lines, now);
+        let admission = self.lines.keep_and_admit(source, lines, now);
         self.metrics.note_lines(count, admission == Admission::LeftOut);
         admission
+    }
+
+    /// Keeps what a guest logged in one call, without asking for the process's log to have it.
+    pub fn keep_lines(&self, source: LineSource, lines: &[(LineLevel, &str)]) {
+        self.lines.keep(source, lines);
+        self.metrics.note_lines(lines.len() as u64, false);
     }
 
     /// A module's lines in some channels, or in all of them, that came after the one numbered `after`: the oldest of them

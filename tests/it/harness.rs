@@ -389,11 +389,13 @@ fn parse_time_of_day(text: &str) -> Duration {
 const ENDLESS_WORD: &str = "loops-forever";
 
 /// The guests that a header may name.
-const GUESTS: [(&str, &[u8]); 8] = [
+const GUESTS: [(&str, &[u8]); 10] = [
     ("claims-words", guests::CLAIMS_WORDS),
     ("counter", guests::COUNTER),
     ("counts-slowly", guests::COUNTS_SLOWLY),
     ("echo", guests::ECHO),
+    ("grabs-memory", guests::GRABS_MEMORY),
+    ("huge-reply", guests::HUGE_REPLY),
     (ENDLESS_WORD, guests::LOOPS_FOREVER),
     ("refuses", guests::REFUSES),
     ("transfers", guests::TRANSFERS),

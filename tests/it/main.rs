@@ -1,6 +1,7 @@
 //! The tests of the whole, in one binary: no outside network, no sleeping.
 #![allow(clippy::unwrap_used, reason = "a test that panics is a test that fails")]
 
+mod broken;
 mod calls;
 mod dispatch;
 mod harness;

@@ -3,11 +3,13 @@
 mod artefacts;
 pub(crate) mod bytes;
 pub(crate) mod compilers;
+mod contract;
 pub(crate) mod fixture;
 mod hostile;
 mod loading;
-mod logs;
+pub(crate) mod logs;
 mod powers;
 mod queue;
 mod runs;
+mod turns;
 mod uploads;

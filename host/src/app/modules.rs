@@ -21,6 +21,9 @@ use crate::store::components::Components;
 /// More of a file than any module has; the sandbox says how much one may have.
 const MOST_READ: u64 = 64 << 20;
 
+/// Why a module does not run, to the operator.
+pub(super) const BARRED: &str = "it does not run: it is of the size class large, and [sandbox] allow_large is off";
+
 /// All at once: compiled for the first time, they take a second each.
 pub(super) async fn add_bundled(sandbox: &Arc<Sandbox>, setup: &Setup) -> anyhow::Result<()> {
     let start = |bundled: &Bundled| {
@@ -30,7 +33,7 @@ pub(super) async fn add_bundled(sandbox: &Arc<Sandbox>, setup: &Setup) -> anyhow
     };
     let started: Vec<_> = BUNDLED.iter().map(start).collect();
     for (name, added) in started {
-        let manifest = added.await?.with_context(|| format!("the bundled module {name} is broken"))?;
+        let manifest = added.await?.with_context(|| format!("cannot load the bundled module {name}"))?;
         setup.add_module(manifest);
     }
     Ok(())
@@ -112,6 +115,13 @@ fn warn_of_unknown(count: usize, store: &Store) {
             "the folder `modules` holds components that the database knows nothing of, as after an older backup was \
              restored; they are kept: restore the database that knows them, or upload them again"
         );
+    }
+}
+
+/// Channels whose module stopped running because of a change of the configuration.
+pub(super) fn warn_of_barred(setup: &Setup) {
+    for (module, channels) in setup.list_barred() {
+        warn!(%module, channels, "{BARRED}");
     }
 }
 

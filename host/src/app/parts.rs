@@ -53,7 +53,8 @@ impl Parts {
     /// For the operator to read: the engine, a bundled or configured module, or what the store holds.
     pub(super) async fn join(config: &Config, foundation: Foundation) -> anyhow::Result<Parts> {
         let Foundation { store, clock, new_channels, join_policy, cache_dir } = foundation;
-        let setup = Arc::new(Setup::new(store.clone(), new_channels));
+        let setup = Setup::new(store.clone(), new_channels);
+        let setup = Arc::new(if config.sandbox.allow_large { setup } else { setup.without_large() });
         let headers = config.telemetry.otlp_headers_env.as_deref().and_then(environment::find_collector_headers);
         let (telemetry, exporter) =
             Telemetry::open(&config.telemetry, headers.as_ref()).context("cannot send traces")?;
@@ -86,6 +87,7 @@ impl Parts {
         // First, because a seed may give a channel to another account.
         seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
         setup.load_all().context("cannot load the channels")?;
+        modules::warn_of_barred(&setup);
         modules::offer_uploaded(&sandbox, &store).await.context("cannot tell which modules were uploaded")?;
         let withdrawals = CatalogueWithdrawals { setup: setup.clone(), clock: clock.clone() };
         let dispatch = Dispatch::new(setup.clone(), sandbox.clone(), store, clock, telemetry.clone())

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::modules::BARRED;
 use crate::chat::dispatch::Dispatch;
 use crate::domain::histogram::Histogram;
 use crate::domain::id::Login;
@@ -123,6 +124,9 @@ pub struct ModuleStatus {
     pub version: String,
     /// How often it broke.
     pub faults: u64,
+    /// Why it does not run where it is enabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// A module that could not be loaded when it was called last.
@@ -210,10 +214,12 @@ impl Observer {
 
     fn observe_modules(&self) -> Vec<ModuleStatus> {
         let faults = self.dispatch.list_faults();
+        let barred = self.setup.list_barred();
         let module = |manifest: Arc<Manifest>| ModuleStatus {
             name: manifest.name.to_string(),
             version: manifest.version.to_string(),
             faults: faults.get(&manifest.name).copied().unwrap_or_default(),
+            trouble: barred.iter().any(|(name, _)| *name == manifest.name).then(|| BARRED.to_owned()),
         };
         self.setup.list_manifests().into_iter().map(module).collect()
     }

@@ -19,9 +19,10 @@ use super::seats::Seats;
 use super::seldom::Seldom;
 use super::turns::Turns;
 use crate::config::FuseConfig;
-use crate::domain::id::ModuleName;
+use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::message::{ChatMessage, OutgoingMessage};
 use crate::domain::ports::{Clock, Withdrawals};
+use crate::domain::report::Fault;
 use crate::domain::tally::Tally;
 use crate::sandbox::Sandbox;
 use crate::setup::Setup;
@@ -41,8 +42,8 @@ use accept::Silence;
 use resting::Resting;
 use unanswered::Unanswered;
 
-/// Between two apologies in one channel, and between two warnings in the log: a broken module shall not fill the chat as
-/// well.
+/// Between two apologies for one module in one channel, and between two warnings in the log about one kind of fault of it: a
+/// broken module must not fill chat and log, and must not hide the first fault of another module.
 const APOLOGY_EVERY: Duration = Duration::from_secs(60);
 /// Between two lines in one channel that tell of a module that was switched off.
 const NOTICE_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -75,9 +76,10 @@ pub(super) struct Memory {
     duplicates: Duplicates,
     cooldowns: Cooldowns,
     fuses: Fuses,
-    apologies: Seldom,
-    warnings: Seldom,
-    notices: Seldom,
+    /// By module; without one where the host was at fault, which is the same fault for all modules.
+    apologies: Seldom<(ChannelId, Option<ModuleDigest>)>,
+    warnings: Seldom<(ChannelId, ModuleDigest, Fault)>,
+    notices: Seldom<ChannelId>,
     /// None until it is first looked for.
     resting: Option<Resting>,
     /// Bounded by the modules that there are.

@@ -1,27 +1,31 @@
-//! What a channel shall hear only every so often. Pure; `now` is a parameter.
+//! What is said only once in a while. Pure; `now` is a parameter.
 
-use std::collections::HashMap;
+use std::hash::Hash;
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use crate::domain::id::ChannelId;
+use lru::LruCache;
 
-/// When each channel last heard it. Bounded by the channels that the bot sits in.
+/// Keys that are remembered. Beyond that the key that was unused for longest is forgotten, and may be said again too early.
+const MOST_KEYS: NonZeroUsize = NonZeroUsize::new(8192).expect("8192 is not zero");
+
+/// When each key was last said.
 #[derive(Debug)]
-pub struct Seldom {
+pub struct Seldom<K: Hash + Eq> {
     every: Duration,
-    last_at: HashMap<ChannelId, Instant>,
+    last_at: LruCache<K, Instant>,
 }
 
-impl Seldom {
-    pub fn new(every: Duration) -> Seldom {
-        Seldom { every, last_at: HashMap::new() }
+impl<K: Hash + Eq> Seldom<K> {
+    pub fn new(every: Duration) -> Seldom<K> {
+        Seldom { every, last_at: LruCache::new(MOST_KEYS) }
     }
 
-    /// Whether it may be said now; if so, it counts as said.
-    pub fn try_take(&mut self, channel: ChannelId, now: Instant) -> bool {
-        let is_due = self.last_at.get(&channel).is_none_or(|last_at| now >= *last_at + self.every);
+    /// Whether `key` may be said now; if so, it counts as said.
+    pub fn try_take(&mut self, key: K, now: Instant) -> bool {
+        let is_due = self.last_at.get(&key).is_none_or(|last_at| now >= *last_at + self.every);
         if is_due {
-            self.last_at.insert(channel, now);
+            self.last_at.put(key, now);
         }
         is_due
     }
@@ -32,15 +36,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_channel_hears_it_once_in_a_while() {
+    fn each_key_is_said_once_in_a_while() {
         let (mut apologies, now) = (Seldom::new(Duration::from_secs(60)), Instant::now());
-        let mut apologise =
-            |channel, seconds| apologies.try_take(ChannelId(channel), now + Duration::from_secs(seconds));
+        let mut apologise = |channel: u64, seconds| apologies.try_take(channel, now + Duration::from_secs(seconds));
         assert!(apologise(1, 0));
         assert!(!apologise(1, 1));
         assert!(apologise(2, 1));
         assert!(!apologise(1, 59));
         assert!(apologise(1, 60));
         assert!(!apologise(1, 119));
+    }
+
+    #[test]
+    fn remembered_keys_are_bounded() {
+        let (mut seldom, now) = (Seldom::new(Duration::from_secs(60)), Instant::now());
+        for key in 0..=MOST_KEYS.get() {
+            assert!(seldom.try_take(key, now));
+        }
+        assert_eq!(seldom.last_at.len(), MOST_KEYS.get());
+        assert!(!seldom.try_take(MOST_KEYS.get(), now));
     }
 }

@@ -197,6 +197,7 @@ fn read_sandbox(mut section: Section<'_, '_>, defaults: &SandboxConfig) -> Sandb
         compiled_bytes: section.take("compiled_bytes", Size(defaults.compiled_bytes)).0,
         compile_time: section.take("compile_time", defaults.compile_time),
         compile_memory: take_length(&mut section, "compile_memory", defaults.compile_memory),
+        compile_budget: section.take("compile_budget", defaults.compile_budget),
     };
     section.check("tick", sandbox.tick <= sandbox.cpu_budget, "must not be longer than sandbox.cpu_budget");
     section.check("cpu_budget", sandbox.cpu_budget <= sandbox.deadline, "must not be longer than sandbox.deadline");

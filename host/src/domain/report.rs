@@ -17,6 +17,8 @@ pub struct Report {
     /// The declared name, or the claimed word.
     pub command: Box<str>,
     pub outcome: Outcome,
+    /// Why there is no answer, in words for the module's author; None where there is one.
+    pub reason: Option<Box<str>>,
     pub replies: usize,
     pub usage: Usage,
     /// From the question to the answer, waiting included.

@@ -29,6 +29,8 @@ pub enum Step {
     Seat,
     /// In the sandbox, from asking for a place to what it changed being on disk.
     Invoke,
+    /// For a module that is not in memory: its machine code is read, or compiled anew.
+    Load,
     /// For a lane, a share and a slot.
     Place,
     /// One run of the guest.
@@ -46,7 +48,7 @@ impl Step {
     pub fn parent(self) -> Option<Step> {
         match self {
             Step::Queue | Step::Seat | Step::Invoke | Step::Reply => None,
-            Step::Place | Step::Run | Step::Request | Step::Commit => Some(Step::Invoke),
+            Step::Load | Step::Place | Step::Run | Step::Request | Step::Commit => Some(Step::Invoke),
         }
     }
 
@@ -55,6 +57,7 @@ impl Step {
             Step::Queue => "queue",
             Step::Seat => "seat",
             Step::Invoke => "invoke",
+            Step::Load => "load",
             Step::Place => "place",
             Step::Run => "run",
             Step::Request => "request",

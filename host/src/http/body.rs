@@ -1,5 +1,6 @@
 //! What a request brings along: JSON, a query, the parts of a path. What does not fit is a problem like any other.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::body::{Bytes, HttpBody};
@@ -8,6 +9,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use http_body_util::LengthLimitError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -79,6 +81,26 @@ async fn read_body(request: Request, api: &Arc<Api>) -> Result<Bytes, ApiError> 
     })
 }
 
+/// Why reading a body failed: it came more slowly than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("the body comes too slowly")]
+pub struct BodyTooSlow;
+
+/// Why a body of at most `limit` bytes was not read, from what reading it failed with.
+pub fn refuse_body(error: &(dyn Error + 'static), limit: usize) -> ApiError {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return ApiError::TooLarge(limit);
+        }
+        if error.is::<BodyTooSlow>() {
+            return ApiError::RequestTimeout;
+        }
+        cause = error.source();
+    }
+    ApiError::InvalidBody("The body ended early.".to_owned())
+}
+
 /// Whether the content type is `wanted`, whatever its parameters.
 pub fn has_content_type(headers: &HeaderMap, wanted: &str) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -107,7 +129,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 }
 
 /// axum's own words around an error are about types.
-fn source_of(error: &dyn std::error::Error) -> String {
+fn source_of(error: &dyn Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

@@ -43,6 +43,11 @@ pub enum ApiError {
     Call(CallError),
     /// How many bytes it may be.
     TooLarge(usize),
+    /// How many bytes it may be in its size class, and what may be done about it, as a part of the sentence.
+    ComponentTooLarge {
+        most: usize,
+        hint: &'static str,
+    },
     /// What would be right.
     UnsupportedMediaType(&'static str),
     UnknownHost,
@@ -71,6 +76,8 @@ pub struct Refusal {
     pub code: &'static str,
     /// A sentence for people.
     pub detail: String,
+    /// After which it is worth another try; None where waiting does not help.
+    pub retry_after: Option<Duration>,
 }
 
 /// One thing that is wrong.
@@ -126,7 +133,7 @@ impl ApiError {
             ApiError::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             ApiError::ModuleChange(error) => module_change::status(error),
             ApiError::Call(error) => call::status(error),
-            ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::TooLarge(_) | ApiError::ComponentTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             ApiError::InvalidValues(_) | ApiError::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -155,7 +162,7 @@ impl ApiError {
             ApiError::PreconditionFailed => "precondition_failed",
             ApiError::ModuleChange(error) => module_change::code(error),
             ApiError::Call(error) => call::code(error),
-            ApiError::TooLarge(_) => "too_large",
+            ApiError::TooLarge(_) | ApiError::ComponentTooLarge { .. } => "too_large",
             ApiError::UnsupportedMediaType(_) => "unsupported_media_type",
             ApiError::UnknownHost => "unknown_host",
             ApiError::InvalidValues(_) => "invalid_values",
@@ -188,6 +195,9 @@ impl ApiError {
                 return format!("Too much is under way: try again in {} s.", whole_seconds(*wait));
             }
             ApiError::TooLarge(most) => return format!("The body may be {} at the most here.", show_bytes(*most)),
+            ApiError::ComponentTooLarge { most, hint } => {
+                return format!("The component may be {} at the most{hint}.", show_bytes(*most));
+            }
             ApiError::Refused(refusal) => return refusal.detail.clone(),
             ApiError::ModuleChange(error) => return module_change::detail(error),
             ApiError::Call(error) => return call::detail(error),
@@ -226,6 +236,7 @@ impl ApiError {
             ApiError::RateLimited(wait) | ApiError::Busy(wait) => Some((RETRY_AFTER, whole_seconds(*wait).into())),
             ApiError::TooManyListeners => Some((RETRY_AFTER, HeaderValue::from_static("60"))),
             ApiError::Call(error) => Some((RETRY_AFTER, whole_seconds(call::find_wait(error)?).into())),
+            ApiError::Refused(refusal) => Some((RETRY_AFTER, whole_seconds(refusal.retry_after?).into())),
             _ => None,
         }
     }

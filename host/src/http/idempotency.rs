@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use super::Api;
+use super::body::refuse_body;
 use super::error::ApiError;
 use super::principal::Principal;
 use crate::domain::principal::KeyId;
@@ -123,12 +124,7 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
         return Err(ApiError::TooLarge(limit));
     }
     let collected = Limited::new(body, limit).collect().await;
-    collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
-        if error.is::<http_body_util::LengthLimitError>() {
-            return ApiError::TooLarge(limit);
-        }
-        ApiError::InvalidBody("The body ended early.".to_owned())
-    })
+    collected.map(http_body_util::Collected::to_bytes).map_err(|error| refuse_body(&*error, limit))
 }
 
 /// Of what is asked: each part is told from the next by its length.

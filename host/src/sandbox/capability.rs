@@ -6,18 +6,22 @@ use wasmtime::component::Component;
 use super::CompileError;
 use crate::domain::manifest::Capability;
 
+/// Names in one refusal, and characters of each: together they are shorter than a reason that the compiler's child may give.
+const MOST_NAMES: usize = 5;
+const LONGEST_NAME: usize = 100;
+
 pub(super) const PACKAGE: &str = "twitchy:command/";
 /// Versions of one 0.x line differ only in what was added, so the linker takes any of them.
 pub(super) const LINE: &str = "0.1.";
 
-/// The capabilities that a component imports, in the contract's order; the first import that is none is an error.
+/// The capabilities that a component imports, in the contract's order; an import that is none is an error.
 pub(super) fn list_requested(engine: &Engine, component: &Component) -> Result<Vec<Capability>, CompileError> {
     let mut requested = Vec::new();
     for (name, _) in component.component_type().imports(engine) {
         match parse_import(name) {
             Some(Import::Types) => {}
             Some(Import::Capability(capability)) => requested.push(capability),
-            None => return Err(CompileError::UnknownImport(cut(name))),
+            None => return Err(CompileError::UnknownImports(quote_names(&[name]))),
         }
     }
     requested.sort_unstable();
@@ -41,9 +45,21 @@ pub(super) fn parse_import(name: &str) -> Option<Import> {
     found.map(Import::Capability).or((interface == "types").then_some(Import::Types))
 }
 
-/// An import's name is the author's text, as long as the author likes.
+/// A name of an import or a version is the author's text, as long as the author likes.
 pub(super) fn cut(name: &str) -> String {
-    name.chars().take(120).collect()
+    name.chars().take(LONGEST_NAME).collect()
+}
+
+/// `"a", "b" and 3 more`.
+pub(super) fn quote_names(names: &[&str]) -> String {
+    let mut shown: Vec<String> = names.iter().take(MOST_NAMES).map(|name| format!("{:?}", cut(name))).collect();
+    if names.len() > MOST_NAMES {
+        shown.push(format!("{} more", names.len() - MOST_NAMES));
+    }
+    let last = shown.pop().unwrap_or_default();
+    let list = if shown.is_empty() { last } else { format!("{} and {last}", shown.join(", ")) };
+    let is_wasi = names.iter().any(|name| name.starts_with("wasi:"));
+    if is_wasi { format!("{list} (modules are built without WASI)") } else { list }
 }
 
 #[cfg(test)]

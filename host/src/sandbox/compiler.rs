@@ -10,6 +10,7 @@ mod answer;
 mod child;
 mod confine;
 mod process;
+mod queue;
 
 use std::io;
 use std::path::PathBuf;
@@ -19,15 +20,15 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use self::process::{Ended, Process};
+use self::queue::{Turn, UploadQueue};
 use super::CompileError;
 use super::engine::MemoryPlan;
 use crate::config::SandboxConfig;
 use crate::domain::manifest::SizeClass;
 
 pub use self::child::{ParseOrderError, run_child, run_child_with};
+pub use self::queue::Uploader;
 
-/// Uploads that wait while another one is compiled; the next ones are sent away. Each keeps its component's bytes in memory.
-const MOST_WAITING: usize = 8;
 /// How much longer than it may compute a child may take. It gives way to all others: with two busy processes on two cores, 80
 /// ms of compiling took up to 5 s. So this is there for a child that hangs, and for the rest counts what it has computed.
 /// Where the system does not count that, it is all there is.
@@ -71,19 +72,21 @@ pub(super) struct Order {
 pub(super) struct Compiler {
     program: PathBuf,
     small: Limits,
-    /// One child at once for uploads, and one for calls, which so wait for no upload: each gives way to all else and has one
-    /// thread, so what it costs is its memory.
-    uploads: Arc<Semaphore>,
+    /// One child at once for the operator's uploads, and one for creators'.
+    uploads: UploadQueue,
+    /// One child at once for calls, which so wait for no upload. Each child gives way to all else and has one thread, so what it
+    /// costs is its memory.
     calls: Arc<Semaphore>,
-    /// Whichever upload has its place or waits for it.
-    claims: Arc<Semaphore>,
 }
 
 /// Held by the thread that waits for the child, so that no next one starts before it has gone, and by whoever looks at what
 /// it has made.
 #[derive(Clone)]
-pub(super) struct CompilerPlace {
-    _held: Arc<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>)>,
+pub(super) struct CompilerPlace(Arc<Held>);
+
+enum Held {
+    Upload(Turn),
+    Call(#[expect(dead_code, reason = "given back when it is dropped")] OwnedSemaphorePermit),
 }
 
 impl Compiler {
@@ -101,23 +104,21 @@ impl Compiler {
             wall,
             code_bytes: SizeClass::Small.walls().component_bytes * CODE_FACTOR,
         };
-        let [uploads, calls, claims] = [1, 1, 1 + MOST_WAITING].map(|places| Arc::new(Semaphore::new(places)));
-        Ok(Compiler { program, small, uploads, calls, claims })
+        let (uploads, calls) = (UploadQueue::new(config.compile_budget), Arc::new(Semaphore::new(1)));
+        Ok(Compiler { program, small, uploads, calls })
     }
 
-    /// Waits until an upload may be compiled, unless too many wait.
-    pub(super) async fn enter_for_upload(&self) -> Result<CompilerPlace, CompileError> {
-        let claim = Arc::clone(&self.claims).try_acquire_owned().map_err(|_| CompileError::Busy)?;
-        let place = Arc::clone(&self.uploads).acquire_owned().await;
-        let place = place.map_err(|error| CompileError::Host(error.to_string()))?;
-        Ok(CompilerPlace { _held: Arc::new((place, Some(claim))) })
+    /// Waits until an upload may be compiled, unless too many wait or the uploader's budget is spent.
+    pub(super) async fn enter_for_upload(&self, uploader: &Uploader) -> Result<CompilerPlace, CompileError> {
+        let turn = self.uploads.enter(uploader).await?;
+        Ok(CompilerPlace(Arc::new(Held::Upload(turn))))
     }
 
     /// Waits until a module that is called may be compiled. As many wait as there are modules, in turn.
     pub(super) async fn enter_for_call(&self) -> Result<CompilerPlace, CompileError> {
         let place = Arc::clone(&self.calls).acquire_owned().await;
         let place = place.map_err(|error| CompileError::Host(error.to_string()))?;
-        Ok(CompilerPlace { _held: Arc::new((place, None)) })
+        Ok(CompilerPlace(Arc::new(Held::Call(place))))
     }
 
     /// Machine code for a component that has passed the gate. Dropping the future kills the child.
@@ -163,6 +164,10 @@ impl Compiler {
         let process = Arc::clone(process);
         let waits = move || {
             let ended = process.run(command, &order.bytes, limits.code_bytes);
+            if let (Ok(Ended { processor, .. }), Held::Upload(turn)) = (&ended, &*place.0) {
+                // Also where nobody waits for it any more: it was computed for the uploader.
+                turn.charge(*processor);
+            }
             drop((order, place));
             // Nobody may wait for it any more.
             drop(tell.send(ended));

@@ -1,5 +1,7 @@
 //! Why there is no sandbox, no module or no answer, and whose fault that is.
 
+use std::time::Duration;
+
 use crate::domain::report::Fault;
 
 /// Why the sandbox could not be built: the machine's fault or the operator's.
@@ -33,12 +35,19 @@ pub enum CompileError {
     Contract(String),
     #[error("the module is made for version {0:?} of the contract, which this host does not know")]
     ContractVersion(String),
-    #[error("the module imports {0:?}, which this host does not offer")]
-    UnknownImport(String),
+    /// The names, quoted.
+    #[error("the module imports {0}, which this host does not offer")]
+    UnknownImports(String),
     #[error("compiling the module takes too long")]
     CompileTime,
     #[error("compiling the module takes too much memory")]
     CompileMemory,
+    /// The compiler was ended by somebody else: worth another try.
+    #[error("the compiler was ended from outside, perhaps because the machine is short of memory: try again later")]
+    Killed,
+    /// For so long.
+    #[error("this API key has used up its processor time for compiling: try again in {} s", .0.as_secs() + 1)]
+    BudgetSpent(Duration),
     /// The compiler's fault, or that of bytes that are made to break it.
     #[error("the compiler broke over the module: {0}")]
     Compiler(String),
@@ -64,9 +73,11 @@ impl CompileError {
             CompileError::TooComplex(_) => "over_ceiling",
             CompileError::Contract(_) => "contract_mismatch",
             CompileError::ContractVersion(_) => "unsupported_contract",
-            CompileError::UnknownImport(_) => "unknown_import",
+            CompileError::UnknownImports(_) => "unknown_import",
             CompileError::CompileTime => "compile_out_of_time",
             CompileError::CompileMemory => "compile_out_of_memory",
+            CompileError::Killed => "compile_interrupted",
+            CompileError::BudgetSpent(_) => "compile_budget_spent",
             CompileError::Compiler(_) => "compile_failed",
             CompileError::Run(_) => "info_failed",
             CompileError::Info(_) => "invalid_info",
@@ -108,6 +119,14 @@ impl InvokeError {
         match self {
             InvokeError::Deadline | InvokeError::Cpu | InvokeError::Memory | InvokeError::Trap(_) => Blame::Guest,
             InvokeError::Conflict | InvokeError::Busy | InvokeError::Host(_) => Blame::Host,
+        }
+    }
+
+    /// Why there is no answer, in words for the module's author. What was wrong in the host is for its operator's log.
+    pub fn reason(&self) -> String {
+        match self {
+            InvokeError::Host(_) => "the host is at fault; its log says why".to_owned(),
+            error => error.to_string(),
         }
     }
 

@@ -63,8 +63,25 @@ pub(super) fn of_call(error: &wasmtime::Error, has_denied_memory: bool) -> Failu
         // An allocator that is refused memory has no other way to say so.
         Some(Trap::UnreachableCodeReached) if has_denied_memory => InvokeError::Memory,
         Some(trap) => InvokeError::Trap(trap.to_string()),
+        None if is_of_system(error) => InvokeError::Host(cut(error)),
         None => InvokeError::Trap(cut(error)),
     })
+}
+
+/// Whether the system refused something (memory, permission) on the way: that is never the guest's fault.
+pub(super) fn is_of_system(error: &wasmtime::Error) -> bool {
+    error.chain().any(|cause| cause.is::<std::io::Error>() || is_errno(cause))
+}
+
+/// What wasmtime has of the system's own error numbers.
+#[cfg(target_os = "linux")]
+fn is_errno(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.is::<rustix::io::Errno>()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_errno(_: &(dyn std::error::Error + 'static)) -> bool {
+    false
 }
 
 fn cut(error: &wasmtime::Error) -> String {
@@ -164,6 +181,17 @@ mod tests {
         let trace = trace_of(&doubling_name());
         assert!(trace.contains("!_Z1f1AIiiES_IS0_S0_ES_IS1_S1_E"), "{trace}");
         assert!(trace.chars().count() <= LONGEST_FRAME + 1, "{trace}");
+    }
+
+    #[test]
+    fn what_the_system_refuses_is_no_fault_of_the_guest() {
+        let refused = |error: std::io::Error| wasmtime::Error::from(error).context("unable to allocate a stack");
+        let denied = refused(std::io::Error::from_raw_os_error(12));
+        assert!(matches!(of_call(&denied, false), Failure::Final(InvokeError::Host(why)) if why.contains("stack")));
+        #[cfg(target_os = "linux")]
+        assert!(is_of_system(&wasmtime::Error::from(rustix::io::Errno::NOMEM).context("mprotect")));
+        let of_guest = wasmtime::Error::msg("a list is out of bounds");
+        assert!(matches!(of_call(&of_guest, false), Failure::Final(InvokeError::Trap(_))));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod ceilings;
 mod contract;
+mod type_depth;
 
 use wasmparser::{
     ComponentExternName, FuncToValidate, FuncValidatorAllocations, FunctionBody, Parser, Payload, ValidPayload,
@@ -56,7 +57,12 @@ pub(super) fn reason(text: impl AsRef<str>) -> String {
 fn check(bytes: &[u8], ceilings: &Ceilings) -> Result<(), CompileError> {
     let mut walk = Walk::new(ceilings);
     for payload in Parser::new(0).parse_all(bytes) {
-        walk.take(&payload.map_err(|error| invalid(&error))?)?;
+        let payload = payload.map_err(|error| invalid(&error))?;
+        if let Payload::ComponentTypeSection(section) = &payload {
+            // Before anything reads it: see there.
+            ceilings.check_type_depth(bytes.get(section.range()).unwrap_or_default())?;
+        }
+        walk.take(&payload)?;
     }
     contract::check_exports(&walk.exports)?;
     contract::check_imports(&walk.imports)

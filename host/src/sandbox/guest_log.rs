@@ -1,6 +1,6 @@
 //! What a guest says to its author: few lines, short ones, in one record that they cannot break out of.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::Instant;
 
 use tracing::field::display;
@@ -20,6 +20,22 @@ pub(super) struct GuestLog {
     dropped: u64,
 }
 
+/// How a run broke off.
+#[derive(Debug)]
+pub(super) struct BrokeOff {
+    /// In words for the module's author.
+    pub(super) reason: String,
+    /// Where the guest was, of a trap.
+    pub(super) backtrace: Option<String>,
+}
+
+impl fmt::Display for BrokeOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)?;
+        self.backtrace.as_ref().map_or(Ok(()), |backtrace| write!(f, ", at {backtrace}"))
+    }
+}
+
 impl GuestLog {
     pub(super) fn new(most_lines: usize, longest_line: usize) -> GuestLog {
         GuestLog { most_lines, longest_line, lines: Vec::new(), dropped: 0 }
@@ -34,19 +50,26 @@ impl GuestLog {
         self.lines.push((level, escape(line, self.longest_line)));
     }
 
-    /// What was logged in a call, and the trace of the trap that ended it: kept for the module's author, and written as one
-    /// record, unless there are too many of those already.
-    pub(super) fn tell(&self, source: LineSource, backtrace: Option<&str>, telemetry: &Telemetry) {
+    /// What was logged in a call, and how it broke off if it did: kept for the module's author, and written as one record,
+    /// unless there are too many of those already.
+    pub(super) fn tell(&self, source: LineSource, broke_off: Option<&BrokeOff>, telemetry: &Telemetry) {
+        let backtrace = broke_off.and_then(|broke_off| broke_off.backtrace.as_deref());
+        let ending = broke_off.map(BrokeOff::to_string);
         if self.lines.is_empty() && backtrace.is_none() {
+            // Whoever asked for the call logs a bare reason.
+            if let Some(ending) = &ending {
+                telemetry.keep_lines(source, &[(LineLevel::Trap, ending)]);
+            }
             return;
         }
         let dropped = (self.dropped > 0).then(|| format!("and {} lines more", self.dropped));
         let lines = self.lines.iter().map(|(level, line)| (*level, line.as_str()));
         let lines = lines.chain(dropped.as_deref().map(|told| (LineLevel::Warn, told)));
-        let lines: Vec<_> = lines.chain(backtrace.map(|trace| (LineLevel::Trap, trace))).collect();
+        let lines: Vec<_> = lines.chain(ending.as_deref().map(|ending| (LineLevel::Trap, ending))).collect();
         let (module, channel, invocation) = (source.module.clone(), source.channel, source.invocation.clone());
         if let Admission::Admitted { left_out } = telemetry.note_lines(source, &lines, Instant::now()) {
-            self.emit(module.as_str(), Some((channel, &invocation)), backtrace, left_out);
+            let reason = broke_off.map(|broke_off| broke_off.reason.as_str());
+            self.emit(module.as_str(), Some((channel, &invocation)), reason, backtrace, left_out);
         }
     }
 
@@ -56,6 +79,7 @@ impl GuestLog {
         &self,
         module: &str,
         call: Option<(ChannelId, &InvocationId)>,
+        reason: Option<&str>,
         backtrace: Option<&str>,
         left_out: u64,
     ) {
@@ -69,7 +93,17 @@ impl GuestLog {
         let is_serious = backtrace.is_some() || self.lines.iter().any(|(level, _)| *level >= LineLevel::Warn);
         // The level of an event is fixed where it is written.
         if is_serious {
-            tracing::warn!(module, channel, invocation, lines, backtrace, left_out, "a module has something to say");
+            let reason = reason.map(display);
+            tracing::warn!(
+                module,
+                channel,
+                invocation,
+                lines,
+                reason,
+                backtrace,
+                left_out,
+                "a module has something to say"
+            );
         } else {
             tracing::info!(module, channel, invocation, lines, left_out, "a module has something to say");
         }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use wasmtime::{Store, UpdateDeadline};
 
+use super::CompileError;
 use super::bindings::exports::twitchy::command::module::{CommandError, Invocation, ModuleInfo, Reply};
 use super::bindings::{CommandModule, CommandModulePre};
 use super::cpu::CpuMeter;
 use super::failure::{self, Failure};
+use super::gate::reason;
 use super::run::Run;
 use super::ticker::TickerWatch;
 
@@ -64,6 +66,16 @@ impl Instance {
             }
             Err(error) => Err(self.failed(&error, failure::of_start)),
         }
+    }
+
+    /// [`Instance::start`] for a component that has never run. An export with other types than the contract's is seen here:
+    /// wasmtime compares the types of exports only in an instance. What is missing was refused when it was linked.
+    pub(super) async fn start_first(&mut self, module: &CommandModulePre<Run>) -> Result<(), CompileError> {
+        let instance = module.instance_pre().instantiate_async(&mut self.store).await;
+        let instance = instance.map_err(|error| CompileError::Run(self.failed(&error, failure::of_start).into()))?;
+        let bindings = CommandModule::new(&mut self.store, &instance);
+        self.bindings = Some(bindings.map_err(|error| CompileError::Contract(reason(format!("{error:#}"))))?);
+        Ok(())
     }
 
     /// What the module says about itself.

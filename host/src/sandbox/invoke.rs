@@ -9,7 +9,7 @@ use super::bindings::twitchy::command::types as wit;
 use super::cpu::CpuMeter;
 use super::credit::CpuCredit;
 use super::failure::Failure;
-use super::guest_log::GuestLog;
+use super::guest_log::{BrokeOff, GuestLog};
 use super::instance::Instance;
 use super::lanes::Passage;
 use super::limits::Limiter;
@@ -40,7 +40,7 @@ pub(super) struct Invoker {
     pub(super) registry: Arc<Registry>,
     world: Arc<World>,
     config: SandboxConfig,
-    credit: Mutex<CpuCredit>,
+    credit: Mutex<CpuCredit<(ChannelId, ModuleName)>>,
     /// One place a channel, for the modules that may write there.
     lanes: PerChannel,
 }
@@ -113,8 +113,8 @@ impl Invoker {
     /// caller's own thread, since the guests' threads take up what they are given in any order.
     pub(super) async fn queue(&self, call: Call) -> Result<Queued, InvokeError> {
         let asked_at = Instant::now();
-        let (channel, name) = (call.invocation.channel.id, &call.manifest.name);
-        self.check_credit(channel, name)?;
+        let channel = call.invocation.channel.id;
+        self.check_credit(&call)?;
         let deadline = self.deadline(asked_at);
         let lane = match call.manifest.is_serial() {
             true => {
@@ -145,7 +145,7 @@ impl Invoker {
             meter.queue(until(deadline, self.places(&module, channel))).await?
         };
         // Again: those who ran while this one waited may have used up what there was.
-        self.check_credit(channel, &call.manifest.name)?;
+        self.check_credit(&call)?;
         if let Some(replies) = self.find_outcome(&call)? {
             let (outcome, changes) = (Ok(replies), Vec::new());
             return Ok(Answer { outcome, is_duplicate: true, changes, took: asked_at.elapsed() });
@@ -155,19 +155,25 @@ impl Invoker {
         let attempt = Attempt { module: &module, call: &call, meter: &meter, deadline, requests: &requests };
         let settled = self.run_until_settled(&attempt, usage).await;
         let used = meter.used() + requests.processor();
-        self.credit().spend(channel, &call.manifest.name, used, Instant::now());
+        self.credit().spend((channel, call.manifest.name.clone()), used, Instant::now());
         let Settled { outcome, is_duplicate, changes } = settled?;
         Ok(Answer { outcome, is_duplicate, changes, took: asked_at.elapsed() })
     }
 
-    fn check_credit(&self, channel: ChannelId, module: &ModuleName) -> Result<(), InvokeError> {
-        let may_run = self.credit().may_run(channel, module, Instant::now());
-        may_run.then_some(()).ok_or(InvokeError::Cpu)
+    fn check_credit(&self, call: &Call) -> Result<(), InvokeError> {
+        let key = (call.invocation.channel.id, call.manifest.name.clone());
+        if self.credit().may_run(&key, Instant::now()) {
+            return Ok(());
+        }
+        let reason = "the module has used up its share of processor time in this channel for now, and was not run";
+        let broke_off = BrokeOff { reason: reason.to_owned(), backtrace: None };
+        GuestLog::new(0, 0).tell(line_source(call), Some(&broke_off), &self.world.telemetry);
+        Err(InvokeError::Cpu)
     }
 
     /// Loads it where it has to be. Where that takes longer than the call may, the next one finds it.
     pub(super) async fn find_module(&self, call: &Call) -> Result<Arc<Module>, InvokeError> {
-        self.registry.find(&call.manifest.digest).await
+        self.registry.find(&call.manifest.digest, &call.trace).await
     }
 
     pub(super) fn meter(&self, asked_at: Instant) -> CpuMeter {
@@ -210,8 +216,10 @@ impl Invoker {
             if settled == Err(Failure::Conflict) && may_run_again {
                 continue;
             }
-            log.tell(line_source(call), backtrace.as_deref(), &self.world.telemetry);
-            return settled.map_err(InvokeError::from);
+            let settled = settled.map_err(InvokeError::from);
+            let broke_off = settled.as_ref().err().map(|error| BrokeOff { reason: error.reason(), backtrace });
+            log.tell(line_source(call), broke_off.as_ref(), &self.world.telemetry);
+            return settled;
         }
     }
 
@@ -310,7 +318,7 @@ impl Invoker {
         }
     }
 
-    fn credit(&self) -> MutexGuard<'_, CpuCredit> {
+    fn credit(&self) -> MutexGuard<'_, CpuCredit<(ChannelId, ModuleName)>> {
         self.credit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

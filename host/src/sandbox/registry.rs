@@ -7,6 +7,7 @@
 mod counts;
 mod last_failure;
 mod make;
+mod over_limits;
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -19,9 +20,10 @@ use tokio::time::Instant;
 use self::counts::Counts;
 use self::last_failure::LastFailure;
 use self::make::{Linked, block, examine, host, link_new};
+use self::over_limits::OverLimits;
 use super::artefact::ArtefactCache;
 use super::bindings::CommandModulePre;
-use super::compiler::{Compiler, CompilerPlace};
+use super::compiler::{Compiler, CompilerPlace, Uploader};
 use super::engine::ClassEngine;
 use super::info::Brought;
 use super::loaded::Loaded;
@@ -31,6 +33,7 @@ use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::domain::ports::Clock;
+use crate::domain::trace::{Step, Trace};
 use crate::domain::trouble::Trouble;
 use crate::store::components::Components;
 
@@ -66,6 +69,7 @@ pub(super) struct Registry {
     /// One compilation in this process at a time: it takes all cores and much memory. Whoever brings the same bytes
     /// meanwhile finds them made.
     compiling: tokio::sync::Mutex<()>,
+    over_limits: OverLimits,
     pub(super) counts: Counts,
 }
 
@@ -114,6 +118,7 @@ impl Registry {
             loaded: Mutex::new(Loaded::new(config.compiled_modules)),
             loads: Semaphore::new(LOADS),
             compiling: tokio::sync::Mutex::default(),
+            over_limits: OverLimits::new(),
             counts: Counts::default(),
             config: config.clone(),
             clock,
@@ -159,9 +164,10 @@ impl Registry {
         self: Arc<Self>,
         bytes: Arc<Vec<u8>>,
         size: SizeClass,
+        by: Uploader,
     ) -> Result<Arc<Manifest>, CompileError> {
         let note = |error: &CompileError| self.counts.note_refusal(error);
-        let (class, bytes, brought, place) = match self.pass_gate(bytes, size).await.inspect_err(note)? {
+        let (class, bytes, brought, place) = match self.pass_gate(bytes, size, &by).await.inspect_err(note)? {
             Passed::Known(manifest) => return Ok(manifest),
             Passed::New(class, bytes, brought, place) => (class, bytes, brought, place),
         };
@@ -178,7 +184,12 @@ impl Registry {
     }
 
     /// All of the gate but the compiler, for which it waits.
-    async fn pass_gate(self: &Arc<Self>, bytes: Arc<Vec<u8>>, size: SizeClass) -> Result<Passed, CompileError> {
+    async fn pass_gate(
+        self: &Arc<Self>,
+        bytes: Arc<Vec<u8>>,
+        size: SizeClass,
+        by: &Uploader,
+    ) -> Result<Passed, CompileError> {
         let class = self.class(size)?;
         let (bytes, brought) = examine(bytes, ModuleSource::Uploaded, size).await?;
         if let Some(offered) = self.find_offered(&brought.digest) {
@@ -188,7 +199,10 @@ impl Registry {
         if let Some(linked) = self.load_apart(&class, brought.digest).await? {
             return self.welcome(linked, brought).await.map(Passed::Known);
         }
-        let place = self.compiler.enter_for_upload().await?;
+        self.over_limits.check(brought.digest, size, Instant::now())?;
+        let place = self.compiler.enter_for_upload(by).await?;
+        // The same bytes may have been compiled in an earlier turn.
+        self.over_limits.check(brought.digest, size, Instant::now())?;
         Ok(Passed::New(class, bytes, brought, place))
     }
 
@@ -202,7 +216,11 @@ impl Registry {
         // Again: it may be what was made before in the same place.
         let linked = match self.load_apart(&class, brought.digest).await? {
             Some(linked) => linked,
-            None => self.compile_apart(class, bytes, place.clone()).await?,
+            None => {
+                let linked = self.compile_apart(class, bytes, place.clone()).await;
+                linked
+                    .inspect_err(|error| self.over_limits.note(brought.digest, brought.size, error, Instant::now()))?
+            }
         };
         let welcomed = self.welcome(linked, brought).await;
         drop(place);
@@ -236,7 +254,11 @@ impl Registry {
     }
 
     /// The module, loaded where it has to be. The load goes on where the future is dropped.
-    pub(super) async fn find(self: &Arc<Self>, digest: &ModuleDigest) -> Result<Arc<Module>, InvokeError> {
+    pub(super) async fn find(
+        self: &Arc<Self>,
+        digest: &ModuleDigest,
+        trace: &Trace,
+    ) -> Result<Arc<Module>, InvokeError> {
         let Some(offered) = self.find_offered(digest) else {
             return Err(InvokeError::Host("the module is not offered".to_owned()));
         };
@@ -244,6 +266,7 @@ impl Registry {
             return Ok(module);
         }
         self.counts.misses.fetch_add(1, Ordering::Relaxed);
+        let _loads = trace.enter(Step::Load);
         let asked_at = Instant::now();
         let mut turn = Arc::clone(&offered.turn).lock_owned().await;
         if let Some(module) = self.loaded().find(digest) {

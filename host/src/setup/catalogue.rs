@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::channel::ModuleSetup;
 use super::words::Words;
 use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::manifest::{Grants, Manifest};
+use crate::domain::manifest::{Grants, Manifest, SizeClass};
 use crate::domain::version::UploadedModule;
 
 /// A module of the host.
@@ -75,6 +75,8 @@ pub struct Catalogue {
     running: Vec<Arc<ModuleSetup>>,
     /// What follows from `running`.
     words: Arc<Words>,
+    /// Uploads of the size class `large` stay, and do not run.
+    bars_large: bool,
 }
 
 impl Catalogue {
@@ -86,12 +88,22 @@ impl Catalogue {
         self.with(Entry { listed, untouched, tried_out: None, is_offered: true })
     }
 
+    /// Whether an upload is of a size class that this host does not allow.
+    pub fn bars(&self, manifest: &Manifest) -> bool {
+        self.bars_large && manifest.size == SizeClass::Large
+    }
+
+    /// Before any upload is added.
+    pub(super) fn without_large(&self) -> Catalogue {
+        Catalogue { bars_large: true, ..self.clone() }
+    }
+
     fn with(&self, entry: Entry) -> Catalogue {
         let mut entries = self.entries.clone();
         entries.insert(entry.untouched.manifest.name.clone(), entry);
         let running = entries.values().map(|entry| &entry.untouched).filter(|module| module.is_running());
         let running: Vec<_> = running.cloned().collect();
-        Catalogue { words: Arc::new(Words::of(running.clone())), running, entries }
+        Catalogue { words: Arc::new(Words::of(running.clone())), running, entries, ..*self }
     }
 
     /// With an uploaded module, in place of what is known of it by now. Nothing changes where the name is not an upload's.

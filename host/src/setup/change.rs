@@ -80,6 +80,10 @@ impl ChannelSetup {
         if self.is_withdrawn(&module.manifest.name) {
             return Err(SettingsError::NotAllowed(format!("every version of {name} is withdrawn")));
         }
+        if module.is_barred {
+            let reason = format!("{name} is of the size class large, which this host does not allow");
+            return Err(SettingsError::NotAllowed(reason));
+        }
         let mut effects = Vec::new();
         let Manifest { name, source, .. } = &*module.manifest;
         if *source == ModuleSource::Uploaded && module.accepted.is_none() {

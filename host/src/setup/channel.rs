@@ -59,6 +59,8 @@ pub struct ModuleSetup {
     pub waiting: Option<Arc<Waiting>>,
     /// Whether there is a version that was accepted, or asks for no more than that one, and is not withdrawn.
     pub may_run: bool,
+    /// Whether the version is of a size class that this host does not allow (any more).
+    pub is_barred: bool,
     pub blown: Option<BlownFuse>,
 }
 
@@ -84,15 +86,16 @@ impl ModuleSetup {
             pinned: None,
             waiting: None,
             may_run: true,
+            is_barred: false,
             blown: None,
         }
     }
 
-    /// Whether it has words here: enabled, granted all that it asks for, and not off until somebody restores its fuse. One
-    /// that comes back by itself keeps its words (see [`ModuleSetup::is_blown`]).
+    /// Whether it has words here: enabled, granted all that it asks for, of a size class that the host allows, and not off
+    /// until somebody restores its fuse. One that comes back by itself keeps its words (see [`ModuleSetup::is_blown`]).
     pub fn is_running(&self) -> bool {
         let is_off = self.find_blown().is_some_and(|blown| blown.until.is_none());
-        self.is_enabled && self.may_run && self.grants.suffice_for(&self.manifest) && !is_off
+        self.is_enabled && self.may_run && !self.is_barred && self.grants.suffice_for(&self.manifest) && !is_off
     }
 
     /// Whether it answers to its words at this moment.
@@ -176,7 +179,7 @@ impl ChannelSetup {
                 blown: said.blown,
                 ..(**blank).clone()
             };
-            module.follow(catalogue.find(&name), record.channel.id);
+            module.follow(&catalogue, &name, record.channel.id);
             touched.insert(name, Arc::new(module));
         }
         let mut setup = ChannelSetup {
@@ -280,7 +283,7 @@ impl ChannelSetup {
         let Some(module) = self.touched.get(name).or_else(|| self.catalogue.find_blank(name)) else { return };
         let mut module = (**module).clone();
         change(&mut module);
-        module.follow(self.catalogue.find(name), self.channel.id);
+        module.follow(&self.catalogue, name, self.channel.id);
         Arc::make_mut(&mut self.touched).insert(name.clone(), Arc::new(module));
         self.find_words();
     }
@@ -299,13 +302,16 @@ impl ChannelSetup {
 
 impl ModuleSetup {
     /// Takes the version that is due in `channel`; one that the host does not have stays as it is.
-    fn follow(&mut self, listed: Option<&Listed>, channel: ChannelId) {
-        match listed {
+    fn follow(&mut self, catalogue: &Catalogue, name: &ModuleName, channel: ChannelId) {
+        match catalogue.find(name) {
             Some(Listed::Fixed(manifest)) => {
                 self.manifest = manifest.clone();
                 self.grants = Grants::all(manifest);
             }
-            Some(Listed::Uploaded(uploaded)) => self.settle(uploaded, channel),
+            Some(Listed::Uploaded(uploaded)) => {
+                self.settle(uploaded, channel);
+                self.is_barred = catalogue.bars(&self.manifest);
+            }
             None => {}
         }
     }

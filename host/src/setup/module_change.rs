@@ -87,6 +87,10 @@ pub enum ModuleChangeError {
     /// None is missing where a version is due that asks for more than capabilities.
     #[error("{}", tell_missing(.0))]
     NeedsGrant(Vec<Capability>),
+    #[error(
+        "the module is of the size class large, which this host does not allow: its operator's [sandbox] allow_large does"
+    )]
+    SizeClass,
     #[error("it does not ask for {}", .0.join(", "))]
     NotRequested(Vec<String>),
     #[error("{module} would answer to {word}, which calls {other} here")]
@@ -322,11 +326,11 @@ impl Draft<'_> {
 
     fn switch(&mut self, enabled: bool) -> Checked {
         let module = self.module()?;
-        if enabled {
-            let missing = module.list_missing_grants();
-            if !module.grants.suffice_for(&module.manifest) || !module.may_run {
-                return Err(ModuleChangeError::NeedsGrant(missing));
-            }
+        if enabled && (!module.grants.suffice_for(&module.manifest) || !module.may_run) {
+            return Err(ModuleChangeError::NeedsGrant(module.list_missing_grants()));
+        }
+        if enabled && module.is_barred && !module.is_enabled {
+            return Err(ModuleChangeError::SizeClass);
         }
         if module.is_enabled != enabled || enabled && module.blown.is_some() {
             self.push(Effect::SwitchModule { module: self.name.clone(), enabled });

@@ -37,7 +37,7 @@ pub enum LineLevel {
     Info,
     Warn,
     Error,
-    /// The text is where the guest trapped.
+    /// The text is why the call broke off, and where the guest was then.
     Trap,
 }
 
@@ -141,8 +141,19 @@ impl Lines {
     }
 
     /// Keeps the lines of one call.
-    pub(super) fn keep(&self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
-        self.lock().keep(source, lines, now)
+    pub(super) fn keep(&self, source: LineSource, lines: &[(LineLevel, &str)]) {
+        let mut shelf = self.lock();
+        shelf.keep(source, lines);
+        shelf.make_room();
+    }
+
+    /// [`Lines::keep`], and whether the process's log gets them too.
+    pub(super) fn keep_and_admit(&self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
+        let mut shelf = self.lock();
+        let key = shelf.keep(source, lines);
+        let admission = shelf.admit(&key, now);
+        shelf.make_room();
+        admission
     }
 
     pub(super) fn list(
@@ -176,7 +187,7 @@ impl Lines {
 }
 
 impl Shelf {
-    fn keep(&mut self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
+    fn keep(&mut self, source: LineSource, lines: &[(LineLevel, &str)]) -> (ModuleName, ChannelId) {
         let source = Arc::new(source);
         let key = (source.module.clone(), source.channel);
         if !self.rings.contains(&key)
@@ -191,9 +202,12 @@ impl Shelf {
             ring.push(Line { number: self.number, source: Arc::clone(&source), level: *level, text: (*text).into() });
         }
         self.bytes = self.bytes - before + ring.bytes;
-        let admission = ring.admit(&mut self.records, now);
-        self.make_room();
-        admission
+        key
+    }
+
+    fn admit(&mut self, key: &(ModuleName, ChannelId), now: Instant) -> Admission {
+        let ring = self.rings.get_mut(key);
+        ring.map_or(Admission::LeftOut, |ring| ring.admit(&mut self.records, now))
     }
 
     /// A ring alone is far smaller than all may be, so the one just used stays.
@@ -272,7 +286,7 @@ mod tests {
     fn lines_are_read_page_by_page_of_one_channel_or_of_all() {
         let (lines, now) = (Lines::new(), Instant::now());
         for (module, channel, text) in [("dice", 1, "a"), ("dice", 2, "b"), ("quotes", 1, "c"), ("dice", 1, "d")] {
-            lines.keep(source(module, channel), &info(text), now);
+            lines.keep_and_admit(source(module, channel), &info(text), now);
         }
         assert_eq!(list(&lines, Some(1), 0, 10), (texts(&["a", "d"]), 4, false));
         assert_eq!(list(&lines, None, 0, 2), (texts(&["a", "b"]), 2, true));
@@ -285,13 +299,13 @@ mod tests {
     fn a_ring_keeps_its_newest_lines_within_its_number_and_bytes() {
         let (lines, now) = (Lines::new(), Instant::now());
         for n in 0..LINES + 5 {
-            lines.keep(source("dice", 1), &info(&n.to_string()), now);
+            lines.keep_and_admit(source("dice", 1), &info(&n.to_string()), now);
         }
         let (kept, cursor, _) = list(&lines, Some(1), 0, 1_000);
         assert_eq!((kept.len(), kept[0].as_str(), cursor), (LINES, "5", LINES as u64 + 5));
         let long = "x".repeat(5_000);
         for _ in 0..100 {
-            lines.keep(source("dice", 1), &info(&long), now);
+            lines.keep_and_admit(source("dice", 1), &info(&long), now);
         }
         assert_eq!(list(&lines, Some(1), 0, 1_000).0.len(), BYTES / (5_000 + 9 + LINE_OVERHEAD + CALL_OVERHEAD));
     }
@@ -300,15 +314,15 @@ mod tests {
     fn all_rings_together_are_bounded_and_the_one_that_was_silent_longest_goes_first() {
         let (lines, now) = (Lines::new(), Instant::now());
         for channel in 0..RINGS.get() as u64 {
-            lines.keep(source("dice", channel), &info("a"), now);
+            lines.keep_and_admit(source("dice", channel), &info("a"), now);
         }
-        lines.keep(source("dice", 0), &info("b"), now);
-        lines.keep(source("dice", 1_000_000), &info("a"), now);
+        lines.keep_and_admit(source("dice", 0), &info("b"), now);
+        lines.keep_and_admit(source("dice", 1_000_000), &info("a"), now);
         assert_eq!(list(&lines, Some(0), 0, 9).0, ["a", "b"]);
         assert_eq!(list(&lines, Some(1), 0, 9).0, texts(&[]));
         let long = "x".repeat(BYTES - 1_000);
         for channel in 0..1_000 {
-            lines.keep(source("dice", channel), &info(&long), now);
+            lines.keep_and_admit(source("dice", channel), &info(&long), now);
             let shelf = lines.lock();
             assert!(shelf.bytes <= BYTES_IN_ALL);
             assert_eq!(shelf.bytes, shelf.rings.iter().map(|(_, ring)| ring.bytes).sum::<usize>());
@@ -318,8 +332,9 @@ mod tests {
     #[test]
     fn the_log_gets_so_many_records_a_minute_and_the_number_of_the_rest() {
         let (lines, start) = (Lines::new(), Instant::now());
-        let keep =
-            |channel, seconds| lines.keep(source("dice", channel), &info("a"), start + Duration::from_secs(seconds));
+        let keep = |channel, seconds| {
+            lines.keep_and_admit(source("dice", channel), &info("a"), start + Duration::from_secs(seconds))
+        };
         for second in 0..10 {
             let expected =
                 if second < RECORDS.into() { Admission::Admitted { left_out: 0 } } else { Admission::LeftOut };
@@ -335,8 +350,8 @@ mod tests {
     #[test]
     fn many_channels_together_do_not_fill_the_log_either() {
         let (lines, now) = (Lines::new(), Instant::now());
-        let admitted =
-            (0..1_000).filter(|channel| lines.keep(source("dice", *channel), &info("a"), now) != Admission::LeftOut);
+        let admitted = (0..1_000)
+            .filter(|channel| lines.keep_and_admit(source("dice", *channel), &info("a"), now) != Admission::LeftOut);
         assert_eq!(admitted.count(), RECORDS_IN_ALL as usize);
     }
 }

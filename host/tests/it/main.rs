@@ -9,6 +9,7 @@ mod check_config;
 mod database;
 mod demo;
 mod killed;
+mod large;
 mod module;
 mod modules;
 mod process;

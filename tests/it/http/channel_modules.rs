@@ -137,6 +137,7 @@ const SET_UP: &str = r#"200 application/json
           "missing_grants": [],
           "name": "dice",
           "note": null,
+          "reason": null,
           "revision": 2,
           "running": true,
           "running_version": "1.0.0",

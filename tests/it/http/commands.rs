@@ -276,7 +276,7 @@ async fn what_cannot_be_called_is_told_why() {
         r#"502 application/problem+json
         {
           "code": "module_broke",
-          "detail": "The module broke, and changed nothing: processor.",
+          "detail": "Nothing was changed: the module used up its processor time. The module's own log says more.",
           "status": 502,
           "title": "Bad Gateway",
           "type": "urn:twitchy:problem:module_broke"

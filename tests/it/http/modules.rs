@@ -8,6 +8,7 @@ use twitchy::sandbox::Upload;
 use super::harness::{Answer, Site};
 use crate::harness::{MODULES, find_bundled};
 use crate::sandbox::bytes;
+use crate::sandbox::fixture::UPLOADER;
 
 mod change;
 mod hostile;
@@ -214,7 +215,7 @@ async fn bundled_names_and_words_are_reserved() {
 async fn a_refused_upload_takes_away_its_own_bytes_and_none_that_were_there_before() {
     let site = Site::open().await;
     let (bytes, components) = (another(find_bundled("help")), site.house.sandbox.components().clone());
-    let upload = Upload { bytes: bytes.clone(), size: SizeClass::Small };
+    let upload = Upload { bytes: bytes.clone(), size: SizeClass::Small, by: UPLOADER };
     let digest = site.house.sandbox.admit(upload).await.unwrap().manifest.digest;
     components.save(digest, &bytes).unwrap();
     assert_eq!(push(&site, &site.operator, &bytes).await.code(), "reserved_name");

@@ -83,6 +83,14 @@ pub(crate) fn deep_components(depth: usize) -> Vec<u8> {
     (1..depth).fold(Component::new(), nest).finish()
 }
 
+/// Types in one another, each of a component (0x41) or of an instance (0x42), as no encoder writes them: it would recurse.
+pub(crate) fn nested_types(depth: usize, kind: u8) -> Vec<u8> {
+    let data = [&[1][..], &[kind, 1, 1].repeat(depth - 1), &[kind, 0]].concat();
+    let mut component = Component::new();
+    component.section(&RawSection { id: ComponentSectionId::Type.into(), data: &data });
+    component.finish()
+}
+
 pub(crate) fn memory(pages: u64) -> Vec<u8> {
     let (mut memories, mut module) = (MemorySection::new(), Module::new());
     memories.memory(MemoryType { minimum: pages, maximum: None, memory64: false, shared: false, page_size_log2: None });
@@ -235,6 +243,17 @@ pub(crate) fn doubling_types(import: &str, count: u32) -> Vec<u8> {
     instance.ty().defined_type().tuple([ComponentValType::Primitive(PrimitiveValType::String)]);
     for number in 1..count {
         instance.ty().defined_type().tuple([ComponentValType::Type(number - 1), ComponentValType::Type(number - 1)]);
+    }
+    instance.export("last", ComponentTypeRef::Type(TypeBounds::Eq(count - 1)));
+    importing(import, &instance)
+}
+
+/// Each type a list of the one before.
+pub(crate) fn lists_of_lists(import: &str, count: u32) -> Vec<u8> {
+    let mut instance = InstanceType::new();
+    instance.ty().defined_type().list(ComponentValType::Primitive(PrimitiveValType::String));
+    for number in 1..count {
+        instance.ty().defined_type().list(ComponentValType::Type(number - 1));
     }
     instance.export("last", ComponentTypeRef::Type(TypeBounds::Eq(count - 1)));
     importing(import, &instance)

@@ -13,7 +13,7 @@ use twitchy::domain::manifest::SizeClass;
 use twitchy::sandbox::{Admitted, CompileError, Upload};
 
 use super::bytes;
-use super::fixture::{Fixture, Terms};
+use super::fixture::{Fixture, Terms, UPLOADER};
 use crate::limits::{NEVER, scaled};
 
 type Admitting = JoinHandle<Result<Admitted, CompileError>>;
@@ -24,7 +24,7 @@ async fn compiling(memory: usize) -> (Fixture, Admitting, PathBuf) {
     terms.limits.compile_memory = memory;
     let fixture = Fixture::with(terms).await;
     let sandbox = Arc::clone(&fixture.sandbox);
-    let upload = Upload { bytes: bytes::endless_to_compile(0), size: SizeClass::Small };
+    let upload = Upload { bytes: bytes::endless_to_compile(0), size: SizeClass::Small, by: UPLOADER };
     let admitting = tokio::spawn(async move { sandbox.admit(upload).await });
     let process = loop {
         match find_child(memory).filter(|process| is_confined(process)) {
@@ -72,6 +72,7 @@ async fn it_has_given_up_all_that_it_does_not_need() {
     let status = fs::read_to_string(process.join("status")).unwrap();
     assert!(status.contains("NoNewPrivs:\t1"), "{status}");
     assert!(status.contains("Threads:\t1\n"), "{status}");
+    assert_eq!(fs::read_to_string(process.join("oom_score_adj")).unwrap(), "1000\n");
     // The process's name is in brackets and may hold anything; niceness is the 17th field after it.
     let stat = fs::read_to_string(process.join("stat")).unwrap();
     let niceness = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().to_owned();
@@ -126,7 +127,7 @@ async fn what_it_makes_of_a_large_module_is_kept_though_the_caller_has_gone() {
     let mut terms = Terms { compiles: true, ..Terms::default() };
     (terms.limits.allow_large, terms.limits.compile_memory) = (true, memory);
     let fixture = Fixture::with(terms).await;
-    let upload = || Upload { bytes: guests::ECHO.to_vec(), size: SizeClass::Large };
+    let upload = || Upload { bytes: guests::ECHO.to_vec(), size: SizeClass::Large, by: UPLOADER };
     let sandbox = Arc::clone(&fixture.sandbox);
     let admitting = tokio::spawn(async move { sandbox.admit(upload()).await });
     // Of the class large, which has twice the memory.
@@ -148,7 +149,7 @@ async fn a_large_module_is_refused_and_counted_though_the_caller_has_gone() {
     terms.limits.compile_time = scaled(Duration::from_secs(1));
     let fixture = Fixture::with(terms).await;
     let sandbox = Arc::clone(&fixture.sandbox);
-    let upload = Upload { bytes: bytes::endless_to_compile(0), size: SizeClass::Large };
+    let upload = Upload { bytes: bytes::endless_to_compile(0), size: SizeClass::Large, by: UPLOADER };
     let admitting = tokio::spawn(async move { sandbox.admit(upload).await });
     while find_child(2 * memory).is_none() && !admitting.is_finished() {
         tokio::task::yield_now().await;

@@ -20,6 +20,7 @@ use twitchy::domain::ports::Clock;
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
+use twitchy::sandbox::compiler::Uploader;
 use twitchy::sandbox::web::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::sandbox::{Answer, Call, InvokeError, Sandbox};
@@ -32,6 +33,8 @@ use crate::limits::NEVER;
 use crate::workshop::{compiler, workshop};
 
 pub(crate) const SHOP: ChannelId = ChannelId(100);
+/// Of uploads where it does not matter who uploads.
+pub(crate) const UPLOADER: Uploader = Uploader::Operator;
 /// Called in each invocation that says nothing else.
 const ALICE: u64 = 1;
 

@@ -119,7 +119,7 @@ async fn a_full_storage_is_no_fault_and_keeps_to_its_quota() {
 async fn an_unknown_import_is_refused_by_name() {
     let fixture = Fixture::with(Terms { compiles: true, ..Terms::default() }).await;
     let added = fixture.sandbox.add_module(guests::WANTS_UNKNOWN, ModuleSource::Uploaded, SizeClass::Small).await;
-    assert_eq!(added, Err(CompileError::UnknownImport("tests:moon/tides@0.1.0".into())));
+    assert_eq!(added, Err(CompileError::UnknownImports("\"tests:moon/tides@0.1.0\"".into())));
     assert_eq!(fixture.list_compiled(), Vec::<PathBuf>::new(), "nothing is kept of what was refused");
     fixture.answers_balance().await;
 }

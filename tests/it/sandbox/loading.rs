@@ -1,15 +1,17 @@
 //! Uploaded modules whose code is not in memory: loaded when they are called, once, and let go for others.
 
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tests::guests;
 use tokio::task::JoinSet;
+use twitchy::domain::invocation::Origin;
 use twitchy::domain::manifest::{Manifest, SizeClass};
+use twitchy::domain::trace::{FinishedTrace, Step, TakeTrace, Trace, TraceSubject};
 use twitchy::sandbox::{InvokeError, Sandbox, Upload};
 
 use super::bytes;
-use super::fixture::{Fixture, Terms, text};
+use super::fixture::{Fixture, Terms, UPLOADER, text};
 use crate::limits::{NEVER, patient};
 
 /// A host with two uploaded modules, and the next process, where they are offered.
@@ -120,7 +122,7 @@ async fn a_call_that_has_to_compile_waits_for_no_upload() {
     let uploads: Vec<_> = (0..12)
         .map(|number| {
             let (sandbox, bytes) = (Arc::clone(&sandbox), bytes::endless_to_compile(number));
-            tokio::spawn(async move { sandbox.admit(Upload { bytes, size: SizeClass::Small }).await })
+            tokio::spawn(async move { sandbox.admit(Upload { bytes, size: SizeClass::Small, by: UPLOADER }).await })
         })
         .collect();
     // As many as may wait do: the others have been sent away.
@@ -133,6 +135,37 @@ async fn a_call_that_has_to_compile_waits_for_no_upload() {
     assert_eq!(text(other), "count is 1");
     assert_eq!(uploads.iter().filter(|upload| upload.is_finished()).count(), 3);
     uploads.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[derive(Default)]
+struct Traces(Mutex<Vec<Vec<Step>>>);
+
+impl TakeTrace for Traces {
+    fn take_trace(&self, trace: FinishedTrace) {
+        self.0.lock().unwrap().push(trace.steps.iter().map(|taken| taken.step).collect());
+    }
+}
+
+#[tokio::test]
+async fn a_trace_shows_that_a_module_had_to_be_loaded() {
+    let (fixture, sandbox, [echo, _]) = restarted(10).await;
+    let traces = Arc::new(Traces::default());
+    for _ in 0..2 {
+        let mut call = fixture.call(&echo);
+        let subject = TraceSubject {
+            channel: call.invocation.channel.id,
+            module: echo.name.clone(),
+            version: echo.version.clone(),
+            command: call.invocation.command.clone(),
+            origin: Origin::Chat,
+        };
+        call.trace = Trace::begin(subject, fixture.world.clock.now(), traces.clone());
+        sandbox.invoke(call).await.unwrap();
+    }
+    let steps = std::mem::take(&mut *traces.0.lock().unwrap());
+    let [cold, warm] = steps.as_slice() else { panic!("{steps:?}") };
+    assert!(cold.contains(&Step::Load) && !warm.contains(&Step::Load), "{steps:?}");
+    assert_eq!(Step::Load.parent(), Some(Step::Invoke));
 }
 
 #[tokio::test]

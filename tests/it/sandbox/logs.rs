@@ -27,12 +27,12 @@ impl io::Write for Capture {
 }
 
 /// Guests run on threads of their own, so the whole process is listened to.
-fn capture() {
+pub(crate) fn capture() {
     CAPTURE.call_once(|| tracing_subscriber::fmt().with_ansi(false).with_writer(|| Capture).init());
 }
 
 /// The records about one channel; each test has one of its own.
-fn records_of(channel: ChannelId) -> Vec<String> {
+pub(crate) fn records_of(channel: ChannelId) -> Vec<String> {
     let records = String::from_utf8(RECORDS.lock().unwrap().clone()).unwrap();
     records.lines().filter(|record| record.contains(&format!("channel={channel} "))).map(str::to_owned).collect()
 }
@@ -46,7 +46,9 @@ async fn a_trap_is_logged_with_the_guests_own_words_and_functions() {
     assert!(fixture.sandbox.invoke(fixture.call_in(channel, &manifest)).await.is_err());
     let records = records_of(channel);
     let [record] = records.as_slice() else { panic!("{records:?}") };
-    for part in ["WARN", r#"module="traps""#, "Error: ", "panicked", "backtrace=", "::respond"] {
+    for part in
+        ["WARN", r#"module="traps""#, "Error: ", "panicked", "reason=the module trapped: ", "backtrace=", "::respond"]
+    {
         assert!(record.contains(part), "{part:?} is not in {record}");
     }
     // What every panic has in common tells nobody anything, and what is escaped twice is not to be read.

@@ -10,11 +10,11 @@ use twitchy::domain::manifest::SizeClass;
 use twitchy::sandbox::{Admitted, CompileError, InvokeError, Sandbox, Upload};
 
 use super::bytes;
-use super::fixture::{Fixture, Terms};
+use super::fixture::{Fixture, Terms, UPLOADER};
 use crate::limits::{patient, scaled, scaled_bytes};
 
 async fn admit(sandbox: &Sandbox, bytes: &[u8]) -> Result<Admitted, CompileError> {
-    sandbox.admit(Upload { bytes: bytes.to_vec(), size: SizeClass::Small }).await
+    sandbox.admit(Upload { bytes: bytes.to_vec(), size: SizeClass::Small, by: UPLOADER }).await
 }
 
 /// A host that has compiled nothing yet.
@@ -75,6 +75,8 @@ async fn too_much_of_anything_is_refused_by_name() {
         (bytes::many_locals(40_000), "more than 4000 variables"),
         (bytes::deep_blocks(50_000), "more than 2000 blocks"),
         (bytes::deep_components(50), "more than 8 components one inside the other"),
+        (bytes::nested_types(20_000, 0x41), "more than 16 component types one inside the other"),
+        (bytes::nested_types(1_000_000, 0x42), "more than 16 component types one inside the other"),
         (bytes::memory(1 << 16), "bytes of memory at the start"),
         (bytes::many_modules(1_000), "more than 16 core modules"),
         (bytes::many_instances(100), "more than 16 instances of core modules"),
@@ -87,19 +89,22 @@ async fn too_much_of_anything_is_refused_by_name() {
         let error = refused(&fixture, &hostile).await;
         assert!(matches!(&error, CompileError::TooComplex(why) if why.contains(what)), "{what}: {error:?}");
     }
-    assert_eq!(fixture.sandbox.registry_counts().refused, [("over_ceiling", 13)].into());
+    assert_eq!(fixture.sandbox.registry_counts().refused, [("over_ceiling", 15)].into());
     fixture.answers_balance().await;
 }
 
 #[tokio::test]
 async fn what_does_not_fit_the_contract_is_told_apart() {
     let fixture = fresh(|_| {}).await;
-    let unknown = CompileError::UnknownImport("tests:moon/tides@0.1.0".into());
+    let unknown = CompileError::UnknownImports("\"tests:moon/tides@0.1.0\"".into());
     assert_eq!(refused(&fixture, guests::WANTS_UNKNOWN).await, unknown);
     let later = bytes::replaced(guests::ECHO, b"twitchy:command/module@0.1.0", b"twitchy:command/module@0.2.0");
     assert_eq!(refused(&fixture, &later).await, CompileError::ContractVersion("0.2.0".into()));
     let missing = refused(&fixture, b"\0asm\x0d\0\x01\0").await;
-    assert!(matches!(&missing, CompileError::Contract(why) if why.contains("does not export")), "{missing:?}");
+    assert!(
+        matches!(&missing, CompileError::Contract(why) if why.contains("did you forget twitchy_sdk::export!")),
+        "{missing:?}"
+    );
     // It is compiled, and has nothing of what it says it has.
     let empty = refused(&fixture, &bytes::slow_to_compile(0)).await;
     assert!(matches!(empty, CompileError::Contract(_)), "{empty:?}");
@@ -130,9 +135,14 @@ async fn what_is_little_and_stands_for_much_is_refused_all_the_same() {
         let error = refused(&fixture, &within).await;
         assert!(matches!(&error, CompileError::Contract(why) if why.len() < 400), "{error:?}");
     }
+    // A type by its number lies as deep as one inside it, and takes no bytes: the validator counts these levels.
+    for depth in [50, 50_000] {
+        let error = refused(&fixture, &bytes::lists_of_lists(types, depth)).await;
+        assert!(matches!(error, CompileError::Contract(_) | CompileError::Invalid(_)), "{depth}: {error:?}");
+    }
     let long = bytes::many_imported_types(&format!("tests:moon/{}@0.1.0", "a".repeat(90_000)), 1);
     let error = refused(&fixture, &long).await;
-    assert!(matches!(&error, CompileError::UnknownImport(name) if name.len() == 120), "{error:?}");
+    assert!(matches!(&error, CompileError::UnknownImports(name) if name.len() == 102), "{error:?}");
     fixture.answers_balance().await;
 }
 

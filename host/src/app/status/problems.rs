@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountStatus, ChannelsStatus, Status, StorageStatus, UnloadableStatus, line, shortage};
+use super::{AccountStatus, ChannelsStatus, ModuleStatus, Status, StorageStatus, UnloadableStatus, line, shortage};
 use crate::twitch::account::Phase;
 
 /// Something that is not as it should be.
@@ -29,7 +29,8 @@ impl Status {
     pub fn list_problems(&self) -> Vec<Problem> {
         let accounts = self.accounts.iter().flat_map(AccountStatus::list_problems);
         let unloadable = self.unloadable.iter().map(UnloadableStatus::problem);
-        accounts.chain(self.storage.list_problems()).chain(unloadable).collect()
+        let modules = self.modules.iter().filter_map(ModuleStatus::problem);
+        accounts.chain(self.storage.list_problems()).chain(unloadable).chain(modules).collect()
     }
 }
 
@@ -76,6 +77,14 @@ impl StorageStatus {
         let without = "modules run all the same, and are compiled anew by the next start";
         let artefacts = problem("compiled modules", "they cannot be kept", &self.artefacts, without, false);
         [database, components, artefacts].into_iter().flatten().collect()
+    }
+}
+
+impl ModuleStatus {
+    /// What the operator's configuration keeps from running is no reason to call the host unready.
+    fn problem(&self) -> Option<Problem> {
+        let detail = self.trouble.clone()?;
+        Some(Problem { subject: format!("module {}", self.name), detail, unready: None })
     }
 }
 

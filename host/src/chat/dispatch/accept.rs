@@ -17,10 +17,10 @@ use crate::domain::invocation::{Invocation, InvocationId, Origin};
 use crate::domain::manifest::{Capability, Command, ModuleSource};
 use crate::domain::message::{ChatMessage, Chatter, QuotedMessage, ReplySource};
 use crate::domain::ports::Moment;
-use crate::domain::report::{Fault, Outcome, Usage};
+use crate::domain::report::{Outcome, Usage};
 use crate::domain::role::Role;
 use crate::domain::trace::{Step, Trace};
-use crate::sandbox::Call;
+use crate::sandbox::{Call, InvokeError};
 use crate::setup::channel::{ChannelSetup, Target};
 
 /// Why a message gets no answer. Chat shows nothing of it.
@@ -43,7 +43,7 @@ pub enum Silence {
     Duplicate,
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// It broke, and the channel heard an apology less than a minute ago.
+    /// It broke, and the channel heard an apology for this module less than a minute ago.
     #[error("apologised lately")]
     ApologisedLately,
 }
@@ -184,8 +184,10 @@ impl Dispatch {
     pub fn decline(&self, accepted: Accepted) {
         let Accepted { call, taken, to, .. } = accepted;
         self.lock().cooldowns.give_back(taken);
-        let outcome = Outcome::Failed(Fault::Busy);
-        self.report(&call.manifest, &call.invocation, &to, Ending { outcome, replies: 0, usage: Usage::default() });
+        let busy = InvokeError::Busy;
+        let (outcome, reason) = (Outcome::Failed(busy.fault()), Some(busy.reason()));
+        let ending = Ending { outcome, reason, replies: 0, usage: Usage::default() };
+        self.report(&call.manifest, &call.invocation, &to, ending);
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::wording;
 use super::Dispatch;
 use super::accept::{Accepted, Silence};
 use crate::domain::effect::Effect;
-use crate::domain::id::{ChannelId, Login, MessageId};
+use crate::domain::id::{ChannelId, Login, MessageId, ModuleDigest};
 use crate::domain::invocation::{CommandError, Invocation};
 use crate::domain::manifest::{Command, Manifest};
 use crate::domain::message::{OutgoingMessage, Reply, ReplySource};
@@ -49,9 +49,10 @@ pub(super) struct Answered {
 }
 
 /// What a report tells besides what was asked.
-#[derive(Clone, Copy)]
 pub(super) struct Ending {
     pub(super) outcome: Outcome,
+    /// Why there is no answer, in words.
+    pub(super) reason: Option<String>,
     pub(super) replies: usize,
     pub(super) usage: Usage,
 }
@@ -59,11 +60,12 @@ pub(super) struct Ending {
 impl Dispatch {
     /// Runs the module, and puts what came of it into words for the chat.
     pub async fn carry_out(&self, accepted: Accepted) -> Result<Vec<OutgoingMessage>, Silence> {
+        let digest = accepted.call.manifest.digest;
         let Concluded { answer, to, notice } = self.conclude(accepted).await;
         let said = match answer {
             Ok(Answered { outcome: Outcome::Duplicate, .. }) => Err(Silence::Duplicate),
             Ok(answered) => Ok(answered.replies),
-            Err(error) => self.apologise(to.channel_id, error.blame()),
+            Err(error) => self.apologise(to.channel_id, digest, error.blame()),
         };
         match (said, notice) {
             (Err(silence), None) => Err(silence),
@@ -85,15 +87,15 @@ impl Dispatch {
             self.sandbox.invoke_metered(call).await
         };
         let answer = answer.map(|answer| put_into_words(answer, &manifest, &invocation, &command));
-        let (outcome, replies) = match &answer {
-            Ok(answered) => (answered.outcome, answered.replies.len()),
-            Err(error) if error.blame() == Blame::Guest => (Outcome::Broke(error.fault()), 0),
-            Err(error) => (Outcome::Failed(error.fault()), 0),
+        let (outcome, replies, reason) = match &answer {
+            Ok(answered) => (answered.outcome, answered.replies.len(), None),
+            Err(error) if error.blame() == Blame::Guest => (Outcome::Broke(error.fault()), 0, Some(error.reason())),
+            Err(error) => (Outcome::Failed(error.fault()), 0, Some(error.reason())),
         };
         if matches!(outcome, Outcome::Usage | Outcome::Failed(_)) {
             self.lock().cooldowns.give_back(taken);
         }
-        self.report(&manifest, &invocation, &to, Ending { outcome, replies, usage });
+        self.report(&manifest, &invocation, &to, Ending { outcome, reason, replies, usage });
         let notice = match &answer {
             Err(error) => self.note_fault(error, &manifest, &invocation, &to, is_dry_run).await,
             Ok(_) => None,
@@ -103,7 +105,7 @@ impl Dispatch {
 
     pub(super) fn report(&self, manifest: &Manifest, invocation: &Invocation, to: &Address, ending: Ending) {
         let now = self.clock.now();
-        let Ending { outcome, replies, usage } = ending;
+        let Ending { outcome, reason, replies, usage } = ending;
         to.trace.note_outcome(outcome.as_str(), outcome.blame() != "none");
         self.telemetry.note(HostEvent::Invocation(Report {
             id: invocation.id.clone(),
@@ -114,6 +116,7 @@ impl Dispatch {
             digest: manifest.digest,
             command: invocation.command.clone(),
             outcome,
+            reason: reason.map(Into::into),
             replies,
             usage,
             took: now.instant.saturating_duration_since(to.asked_at),
@@ -121,8 +124,9 @@ impl Dispatch {
         }));
     }
 
-    fn apologise(&self, channel: ChannelId, blame: Blame) -> Result<Vec<Reply>, Silence> {
-        let is_due = self.lock().apologies.try_take(channel, self.clock.now().instant);
+    fn apologise(&self, channel: ChannelId, digest: ModuleDigest, blame: Blame) -> Result<Vec<Reply>, Silence> {
+        let module = (blame == Blame::Guest).then_some(digest);
+        let is_due = self.lock().apologies.try_take((channel, module), self.clock.now().instant);
         if is_due { Ok(vec![Reply::Answer(wording::apologise(blame))]) } else { Err(Silence::ApologisedLately) }
     }
 }

@@ -10,7 +10,7 @@ use super::Dispatch;
 use super::answer::Address;
 use crate::domain::audit::Actor;
 use crate::domain::effect::{Commit, Effect};
-use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::id::ChannelId;
 use crate::domain::invocation::{Invocation, InvocationId, Origin};
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::message::{OutgoingMessage, Reply};
@@ -36,7 +36,7 @@ impl Dispatch {
             debug!(%module, %channel, ?error, "a module broke in a dry run");
             return None;
         }
-        self.log_fault(module, invocation, error);
+        self.log_fault(manifest, invocation, error);
         if error.blame() == Blame::Host {
             return None;
         }
@@ -52,16 +52,17 @@ impl Dispatch {
         self.blow(manifest, to, &blown, now).await
     }
 
-    /// Whoever floods a channel, or calls a broken module again and again, shall not fill the log too: aloud once in a
-    /// while.
-    fn log_fault(&self, module: &ModuleName, invocation: &Invocation, error: &InvokeError) {
-        let (channel, invocation) = (invocation.channel.id, &invocation.id);
+    /// Aloud once in a while for each module and kind of fault in a channel: calling a broken module again and again must
+    /// not fill the log, and must not hide that another module broke.
+    fn log_fault(&self, manifest: &Manifest, invocation: &Invocation, error: &InvokeError) {
+        let (module, channel, invocation) = (&manifest.name, invocation.channel.id, &invocation.id);
         match error.blame() {
             _ if *error == InvokeError::Busy => debug!(%module, %channel, "too many calls at once"),
             Blame::Host => error!(%module, %channel, %invocation, ?error, "a call failed by our fault"),
             Blame::Guest => {
                 let mut memory = self.lock();
-                let is_aloud = memory.warnings.try_take(channel, self.clock.now().instant);
+                let is_aloud =
+                    memory.warnings.try_take((channel, manifest.digest, error.fault()), self.clock.now().instant);
                 let faults = memory.faults.entry(module.clone()).or_default();
                 *faults += 1;
                 if is_aloud {

@@ -16,9 +16,9 @@ use crate::domain::id::{ChannelId, Login};
 use crate::domain::invocation::{InvocationId, Origin};
 use crate::domain::message::{Chatter, Reply, ReplySource};
 use crate::domain::principal::KeyId;
-use crate::domain::report::{Fault, Outcome};
+use crate::domain::report::Outcome;
 use crate::domain::trace::Trace;
-use crate::sandbox::{Blame, InvokeError};
+use crate::sandbox::InvokeError;
 
 /// Characters of a chat message: no command ever met more.
 const LONGEST_TEXT: usize = 500;
@@ -71,7 +71,7 @@ pub struct Called {
 }
 
 /// Why a call was not made, or gave no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     #[error("no such channel")]
     UnknownChannel,
@@ -86,15 +86,15 @@ pub enum CallError {
     #[error("too many calls at once")]
     Busy,
     /// By the fault of the module, or ours.
-    #[error("the call broke off")]
-    Broken { blame: Blame, fault: Fault },
+    #[error("the call broke off: {0}")]
+    Broken(InvokeError),
 }
 
 impl CallError {
-    fn of(error: &InvokeError) -> CallError {
-        match error.fault() {
-            Fault::Busy => CallError::Busy,
-            fault => CallError::Broken { blame: error.blame(), fault },
+    fn of(error: InvokeError) -> CallError {
+        match error {
+            InvokeError::Busy => CallError::Busy,
+            error => CallError::Broken(error),
         }
     }
 }
@@ -133,13 +133,13 @@ impl Dispatch {
                 queued,
             })
         });
-        called.await.unwrap_or(Err(CallError::Broken { blame: Blame::Host, fault: Fault::Host }))
+        called.await.unwrap_or_else(|_| Err(CallError::Broken(InvokeError::Host("the call's task ended".to_owned()))))
     }
 
     fn find_answer(&self, id: &InvocationId) -> Result<Option<Vec<Reply>>, CallError> {
         self.store.find_outcome(id).map_err(|error| {
             tracing::error!(%error, "cannot tell whether a call was made before");
-            CallError::Broken { blame: Blame::Host, fault: Fault::Host }
+            CallError::Broken(InvokeError::Host(error.to_string()))
         })
     }
 
@@ -205,7 +205,7 @@ impl Dispatch {
         if let Some(notice) = notice {
             self.send(notice).await;
         }
-        answer.map(|answered| (answered, queued)).map_err(|error| CallError::of(&error))
+        answer.map(|answered| (answered, queued)).map_err(CallError::of)
     }
 }
 

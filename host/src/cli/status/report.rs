@@ -144,13 +144,17 @@ mod tests {
         }
     }
 
+    fn module(name: &str, faults: u64) -> ModuleStatus {
+        ModuleStatus { name: name.to_owned(), version: "0.1.0".to_owned(), faults, trouble: None }
+    }
+
     fn status(accounts: Vec<AccountStatus>) -> Status {
         Status {
             version: "1.2.3".to_owned(),
             uptime: Duration::from_secs(3 * 86_400 + 4 * 3_600 + 100),
             accounts,
             queues: QueueStatus { events_capacity: 4096, ..QueueStatus::default() },
-            modules: vec![ModuleStatus { name: "help".to_owned(), version: "0.1.0".to_owned(), faults: 0 }],
+            modules: vec![module("help", 0)],
             unloadable: Vec::new(),
             storage: StorageStatus::default(),
         }
@@ -201,7 +205,8 @@ all is well
         let otherbot = AccountStatus { phase: Phase::NoToken, trouble, phase_for: ms(12_000), ..account("otherbot") };
         let mut status = status(vec![mybot, otherbot]);
         (status.modules[0].faults, status.queues.replies_waiting) = (4, 2);
-        status.modules.push(ModuleStatus { name: "join".to_owned(), version: "0.1.0".to_owned(), faults: 1 });
+        status.modules[0].trouble = Some("it does not run".to_owned());
+        status.modules.push(module("join", 1));
         let expected = "\
 twitchy 1.2.3, up for 3d4h
 
@@ -231,6 +236,7 @@ not well:
   account mybot: still joining 2 channels
   account mybot: held by Twitch for 30s as it sent too much
   account otherbot: cannot log in: no token: the environment variable TOKEN is not set
+  module help: it does not run
 ";
         assert_eq!(report(&status), expected);
     }

@@ -220,7 +220,7 @@ async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Ca
     let outcome = match &called {
         Ok(called) if is_dry_run || called.outcome == Outcome::Duplicate => return Ok(called.clone()),
         Ok(called) => called.outcome.as_str(),
-        Err(CallError::Broken { fault, .. }) if !is_dry_run => fault.as_str(),
+        Err(CallError::Broken(error)) if !is_dry_run => error.fault().as_str(),
         // Nothing was called.
         Err(_) => return called,
     };
@@ -285,7 +285,7 @@ fn refuse_call(api: &Api, channel: ChannelId, word: &str, error: CallError) -> A
         Some(nearest) => {
             let refusal = ApiError::Call(error);
             let detail = format!("{} Did you mean {nearest}?", refusal.detail());
-            ApiError::Refused(Refusal { status: refusal.status(), code: refusal.code(), detail })
+            ApiError::Refused(Refusal { status: refusal.status(), code: refusal.code(), detail, retry_after: None })
         }
         None => ApiError::Call(error),
     }

@@ -29,6 +29,9 @@ struct Invocation<'e> {
     command: &'e str,
     outcome: &'static str,
     blame: &'static str,
+    /// Why there is no answer, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'e str>,
     replies: usize,
     /// From the question to the answer, in seconds.
     duration: f64,
@@ -117,6 +120,7 @@ fn show_report(report: &Report) -> Invocation<'_> {
         command: &report.command,
         outcome: report.outcome.as_str(),
         blame: report.outcome.blame(),
+        reason: report.reason.as_deref(),
         replies: report.replies,
         duration: seconds(report.took),
         processor: seconds(report.usage.processor),

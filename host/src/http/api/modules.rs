@@ -25,6 +25,7 @@ use crate::telemetry::HostEvent;
 
 mod change;
 mod kinds;
+mod places;
 mod refusal;
 mod shown;
 mod upload;
@@ -37,7 +38,7 @@ const WASM: &str = "application/wasm";
 
 pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
     let once = from_fn_with_state((api.clone(), upload::largest_upload(api)), answer_once);
-    let few = from_fn_with_state(api.clone(), upload::hold_place);
+    let few = from_fn_with_state(api.clone(), upload::pace_body);
     OpenApiRouter::default()
         .routes(routes!(list_modules))
         .routes(routes!(upload::upload_module).layer(once).layer(few))

@@ -22,8 +22,10 @@ pub(super) fn status(error: &CallError) -> StatusCode {
         CallError::Refused(Refusal::Cooldown(_) | Refusal::Ignored(_)) => StatusCode::TOO_MANY_REQUESTS,
         CallError::Busy => StatusCode::SERVICE_UNAVAILABLE,
         // The module is what we stand in front of.
-        CallError::Broken { blame: Blame::Guest, .. } => StatusCode::BAD_GATEWAY,
-        CallError::Broken { blame: Blame::Host, .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        CallError::Broken(error) => match error.blame() {
+            Blame::Guest => StatusCode::BAD_GATEWAY,
+            Blame::Host => StatusCode::INTERNAL_SERVER_ERROR,
+        },
     }
 }
 
@@ -38,8 +40,10 @@ pub(super) fn code(error: &CallError) -> &'static str {
         CallError::Refused(Refusal::Cooldown(_)) => "cooldown",
         CallError::Refused(Refusal::Ignored(_)) => "chatter_ignored",
         CallError::Busy => "busy",
-        CallError::Broken { blame: Blame::Guest, .. } => "module_broke",
-        CallError::Broken { blame: Blame::Host, .. } => "internal",
+        CallError::Broken(error) => match error.blame() {
+            Blame::Guest => "module_broke",
+            Blame::Host => "internal",
+        },
     }
 }
 
@@ -55,8 +59,8 @@ pub(super) fn detail(error: &CallError) -> String {
         CallError::Refused(Refusal::Blown(Some(until))) => {
             return format!("The module broke too often: it is off here until {}.", write_timestamp(*until));
         }
-        CallError::Broken { blame: Blame::Guest, fault } => {
-            return format!("The module broke, and changed nothing: {}.", fault.as_str());
+        CallError::Broken(error) if error.blame() == Blame::Guest => {
+            return format!("Nothing was changed: {}. The module's own log says more.", error.reason());
         }
         CallError::Refused(Refusal::Blown(None)) => {
             "The module broke too often: it is off here until somebody enables it again."
@@ -67,7 +71,7 @@ pub(super) fn detail(error: &CallError) -> String {
         CallError::Refused(Refusal::Role) => "The command is not for chatters of this role.",
         CallError::Refused(Refusal::Muted) => "The bot is muted in this channel.",
         CallError::Busy => "Too many calls at once.",
-        CallError::Broken { blame: Blame::Host, .. } => "Something went wrong here; the host's log says what.",
+        CallError::Broken(_) => "Something went wrong here; the host's log says what.",
     };
     fixed.to_owned()
 }

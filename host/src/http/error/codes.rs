@@ -69,11 +69,13 @@ pub const CODES: &[Code] = &[
     (422, "unsupported_contract", "The component is of a contract's version that the host does not know."),
     (428, "precondition_required", "The header If-Match is missing."),
     (429, "chatter_ignored", "The module broke at this chatter's calls, and ignores them."),
+    (429, "compile_budget_spent", "The key has used up its processor time for compiling uploads."),
     (429, "cooldown", "The command was used a moment ago."),
     (429, "rate_limited", "Too many requests."),
     (429, "too_many_listeners", "Too many listen to events."),
     (500, "internal", "Something went wrong in the host, whose log says what."),
     (502, "module_broke", "The module broke, and changed nothing."),
     (503, "busy", "Too much of this kind is under way."),
+    (503, "compile_interrupted", "The compiler was ended from outside."),
     (503, "not_ready", "The host starts, stops, or is not connected."),
 ];

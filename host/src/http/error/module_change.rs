@@ -19,6 +19,7 @@ pub(super) fn status(error: &ModuleChangeError) -> StatusCode {
         | ModuleChangeError::NeedsGrant(_)
         | ModuleChangeError::WordTaken { .. } => StatusCode::CONFLICT,
         ModuleChangeError::UnknownVersion(_)
+        | ModuleChangeError::SizeClass
         | ModuleChangeError::NotRequested(_)
         | ModuleChangeError::Unknown(_)
         | ModuleChangeError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -37,6 +38,7 @@ pub(super) fn code(error: &ModuleChangeError) -> &'static str {
         ModuleChangeError::FixedGrants(_) => "fixed_grants",
         ModuleChangeError::NeedsOperator(_) => "needs_operator",
         ModuleChangeError::NeedsGrant(_) => "needs_grant",
+        ModuleChangeError::SizeClass => "size_class_not_allowed",
         ModuleChangeError::NotRequested(_) => "not_requested",
         ModuleChangeError::WordTaken { .. } => "word_taken",
         ModuleChangeError::Unknown(_) => "unknown_setting",

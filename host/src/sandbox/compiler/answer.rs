@@ -8,6 +8,7 @@ use std::process::ExitStatus;
 
 use super::super::CompileError;
 use super::super::guest_log::escape;
+use super::child;
 use super::process::Ended;
 
 /// Characters of a reason that are passed on.
@@ -33,7 +34,7 @@ pub(super) fn write(mut out: impl Write, compiled: &Result<Vec<u8>, CompileError
         Err(CompileError::TooComplex(why)) => (TOO_COMPLEX, why.as_bytes()),
         Err(CompileError::Contract(why)) => (CONTRACT, why.as_bytes()),
         Err(CompileError::ContractVersion(version)) => (CONTRACT_VERSION, version.as_bytes()),
-        Err(CompileError::UnknownImport(name)) => (UNKNOWN_IMPORT, name.as_bytes()),
+        Err(CompileError::UnknownImports(name)) => (UNKNOWN_IMPORT, name.as_bytes()),
         Err(CompileError::CompileMemory) => (MEMORY, &[][..]),
         Err(other) => {
             text = other.to_string();
@@ -67,7 +68,7 @@ pub(super) fn judge(ended: io::Result<Ended>, is_late: bool) -> Result<Vec<u8>, 
         TOO_COMPLEX => CompileError::TooComplex(why),
         CONTRACT => CompileError::Contract(why),
         CONTRACT_VERSION => CompileError::ContractVersion(why),
-        UNKNOWN_IMPORT => CompileError::UnknownImport(why),
+        UNKNOWN_IMPORT => CompileError::UnknownImports(why),
         MEMORY => CompileError::CompileMemory,
         _ => CompileError::Compiler(why),
     })
@@ -93,8 +94,15 @@ fn cause_of_death(ended: &Ended, is_late: bool) -> CompileError {
         _ if is_late && cfg!(target_os = "linux") => CompileError::Busy,
         _ if is_late => CompileError::CompileTime,
         Some(Ending::Aborted) if is_out_of_memory => CompileError::CompileMemory,
-        // Not by us: by a system that is short of memory.
-        Some(Ending::Killed) => CompileError::CompileMemory,
+        // Not by us. That says nothing about the module: the same bytes may pass another time.
+        Some(Ending::Killed) => {
+            tracing::warn!(status = %ended.status, "a compiler was killed from outside, perhaps for want of memory");
+            CompileError::Killed
+        }
+        _ if ended.status.code() == Some(child::FAILED) => {
+            let last_words = escape(ended.last_words.trim(), LONGEST_REASON);
+            CompileError::Host(format!("the compiler could not work: {last_words}"))
+        }
         _ => {
             // A panic's words may quote the component.
             let last_words = escape(ended.last_words.trim(), LONGEST_REASON);
@@ -107,6 +115,7 @@ fn cause_of_death(ended: &Ended, is_late: bool) -> CompileError {
 enum Ending {
     OutOfTime,
     Aborted,
+    /// By a signal that a process gets from others alone: from the system, or from somebody with power over it.
     Killed,
 }
 
@@ -114,13 +123,17 @@ enum Ending {
 fn find_signal(status: ExitStatus) -> Option<Ending> {
     use std::os::unix::process::ExitStatusExt;
     // As in signal(7), and the same on all Linux machines that wasmtime compiles for.
+    const HANG_UP: i32 = 1;
+    const INTERRUPT: i32 = 2;
+    const QUIT: i32 = 3;
     const ABORT: i32 = 6;
     const KILL: i32 = 9;
+    const TERMINATE: i32 = 15;
     const PROCESSOR_TIME: i32 = 24;
     match status.signal()? {
         PROCESSOR_TIME => Some(Ending::OutOfTime),
         ABORT => Some(Ending::Aborted),
-        KILL => Some(Ending::Killed),
+        HANG_UP | INTERRUPT | QUIT | KILL | TERMINATE => Some(Ending::Killed),
         _ => None,
     }
 }
@@ -133,11 +146,18 @@ fn find_signal(_: ExitStatus) -> Option<Ending> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt;
+    use std::time::Duration;
 
     use super::*;
 
     fn ended(answer: Vec<u8>, signal: i32, last_words: &str) -> Ended {
-        Ended { answer, last_words: last_words.into(), status: ExitStatus::from_raw(signal), is_too_long: false }
+        Ended {
+            answer,
+            last_words: last_words.into(),
+            status: ExitStatus::from_raw(signal),
+            processor: Duration::ZERO,
+            is_too_long: false,
+        }
     }
 
     fn written(compiled: &Result<Vec<u8>, CompileError>) -> Vec<u8> {
@@ -155,7 +175,7 @@ mod tests {
             Err(CompileError::TooComplex("more than 5 functions".into())),
             Err(CompileError::Contract("nothing".into())),
             Err(CompileError::ContractVersion("0.2.0".into())),
-            Err(CompileError::UnknownImport("moon".into())),
+            Err(CompileError::UnknownImports("moon".into())),
             Err(CompileError::CompileMemory),
         ] {
             // Killed after it had answered: the answer stands.
@@ -192,7 +212,11 @@ mod tests {
         let died = |signal, last_words| judge(Ok(ended(Vec::new(), signal, last_words)), false).unwrap_err();
         assert_eq!(died(24, ""), CompileError::CompileTime);
         assert_eq!(died(6, "memory allocation of 1024 bytes failed"), CompileError::CompileMemory);
-        assert_eq!(died(9, ""), CompileError::CompileMemory);
+        for from_outside in [1, 2, 3, 9, 15] {
+            assert_eq!(died(from_outside, ""), CompileError::Killed);
+        }
+        let unable = died(child::FAILED << 8, "twitchy: limits: Operation not permitted");
+        assert!(matches!(&unable, CompileError::Host(why) if why.ends_with("not permitted")), "{unable:?}");
         assert!(matches!(died(6, "stack overflow"), CompileError::Compiler(_)));
         assert!(matches!(died(11, ""), CompileError::Compiler(_)));
         assert!(matches!(died(101 << 8, "panicked"), CompileError::Compiler(why) if why.contains("101")));

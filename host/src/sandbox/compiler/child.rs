@@ -14,6 +14,9 @@ use crate::domain::manifest::SizeClass;
 /// The subcommand by which the program becomes a child.
 const SUBCOMMAND: &str = "compile-module";
 
+/// The program's exit code where [`run_child`] gives an error: nothing was compiled.
+pub(super) const FAILED: i32 = 1;
+
 /// Why the arguments are no order: they come from the parent, so somebody else has called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an order for a compiler: this is for twitchy itself to call")]

@@ -10,6 +10,10 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
+/// proc_pid_oom_score_adj(5): 1000 is "always this one first".
+#[cfg(target_os = "linux")]
+const HIGHEST_OOM_SCORE: &str = "1000";
+
 /// First: priority, privileges, and how long it may live.
 #[cfg(target_os = "linux")]
 pub(super) fn give_up_powers(processor: Duration) -> io::Result<()> {
@@ -18,6 +22,8 @@ pub(super) fn give_up_powers(processor: Duration) -> io::Result<()> {
     };
 
     setpriority_process(None, NICENESS)?;
+    // Where memory is short, the system ends a compiler first, and not the host. Without that file the system decides by size.
+    std::fs::write("/proc/self/oom_score_adj", HIGHEST_OOM_SCORE).ok();
     rustix::thread::set_no_new_privs(true)?;
     // A parent that has gone before this line has closed the input, and there is nothing to compile.
     set_parent_process_death_signal(Some(Signal::KILL))?;

@@ -7,6 +7,7 @@
 use wasmparser::{Instance, Payload, SectionLimited};
 
 use super::super::CompileError;
+use super::type_depth::is_deeper_than;
 use crate::domain::manifest::SizeClass;
 
 const WASM_PAGE: u64 = 64 << 10;
@@ -40,6 +41,8 @@ pub(super) struct Ceilings {
     pub(super) instances: u64,
     /// Components and modules one inside the other, the outermost included.
     pub(super) depth: u64,
+    /// Component and instance types one inside the other. A type that describes a whole world has three levels.
+    pub(super) type_depth: usize,
     /// Aliases and canonical functions: what joins the parts.
     pub(super) joints: u64,
     pub(super) custom_bytes: u64,
@@ -68,6 +71,7 @@ impl SizeClass {
             core_instances: walls.core_instances as u64,
             instances: 200,
             depth: 8,
+            type_depth: 16,
             joints: 2_000,
             custom_bytes: 8 * MIB,
         };
@@ -95,6 +99,15 @@ impl SizeClass {
 impl Ceilings {
     pub(super) fn check_locals(&self, locals: u32) -> Result<(), CompileError> {
         at_most(locals.into(), self.locals, "variables in a function")
+    }
+
+    /// Of a section of component types as it stands in the file.
+    pub(super) fn check_type_depth(&self, section: &[u8]) -> Result<(), CompileError> {
+        let most = self.type_depth;
+        match is_deeper_than(section, most) {
+            true => Err(CompileError::TooComplex(format!("more than {most} component types one inside the other"))),
+            false => Ok(()),
+        }
     }
 
     pub(super) fn check_blocks(&self, blocks: u32) -> Result<(), CompileError> {

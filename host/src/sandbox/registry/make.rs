@@ -12,7 +12,7 @@ use super::super::capability::list_requested;
 use super::super::compiler::{CompilerPlace, Order};
 use super::super::cpu::CpuMeter;
 use super::super::engine::ClassEngine;
-use super::super::failure::Failure;
+use super::super::failure::is_of_system;
 use super::super::guest_log::GuestLog;
 use super::super::info::{Brought, Origin, parse_info};
 use super::super::instance::Instance;
@@ -22,6 +22,10 @@ use super::super::{CompileError, InvokeError, gate};
 use super::{Module, Registry};
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Capability, ModuleSource, SizeClass};
+
+/// What an operator can do where the system does not let a process run what it has compiled.
+const NOT_EXECUTABLE: &str = "the system forbids this process executable memory, without which no module runs: take \
+    MemoryDenyWriteExecute out of its systemd unit, or allow it execmem (SELinux)";
 
 /// A component with all its imports found, which has not run yet.
 pub(super) struct Linked {
@@ -125,15 +129,17 @@ impl Registry {
         let meter = Arc::new(meter);
         let mut instance = Instance::new(&pre, run, &meter, class.ticker.watch(), self.config.host_call_bytes);
         let told = async {
-            instance.start(&pre).await?;
-            instance.info().await
+            instance.start_first(&pre).await?;
+            instance.info().await.map_err(|failure| CompileError::Run(failure.into()))
         };
         let told = tokio::time::timeout(deadline, meter.meter(told)).await;
-        let told = told.unwrap_or_else(|_| Err(late_info(&meter, deadline, instance.has_missed_ticks())));
+        let late = || CompileError::Run(late_info(&meter, deadline, instance.has_missed_ticks()));
+        let told = told.unwrap_or_else(|_| Err(late()));
         let (run, backtrace) = instance.into_parts();
         drop(slot);
-        run.into_parts().0.emit(&brought.digest.to_string(), None, backtrace.as_deref(), 0);
-        let info = told.map_err(|failure| CompileError::Run(failure.into()))?;
+        let reason = told.as_ref().err().map(CompileError::to_string);
+        run.into_parts().0.emit(&brought.digest.to_string(), None, reason.as_deref(), backtrace.as_deref(), 0);
+        let info = told?;
         let manifest = parse_info(info, Origin { brought, capabilities });
         let manifest = Arc::new(manifest.map_err(|error| CompileError::Info(error.to_string()))?);
         self.keep_code(&class, brought.digest, new_code).await;
@@ -157,8 +163,18 @@ pub(super) async fn examine(
 }
 
 pub(super) fn link_new(class: &Arc<ClassEngine>, code: Vec<u8>) -> Result<Linked, CompileError> {
-    let artefact = load_own(&class.engine, &code).map_err(|error| CompileError::Invalid(reason(&error)))?;
+    let artefact = load_own(&class.engine, &code).map_err(|error| judge_load(&error))?;
     Ok(Linked { new_code: Some(code), ..link(class, artefact)? })
+}
+
+/// Why code that was compiled just now does not load. Where no system call failed it wants more than an engine has.
+fn judge_load(error: &wasmtime::Error) -> CompileError {
+    let is_of_code = error.chain().any(|cause| cause.to_string().contains("memory executable"));
+    match (is_of_system(error), is_of_code) {
+        (true, true) => CompileError::Host(format!("{NOT_EXECUTABLE}: {error:#}")),
+        (true, false) => CompileError::Host(format!("{error:#}")),
+        (false, _) => CompileError::Invalid(reason(error)),
+    }
 }
 
 fn link(class: &Arc<ClassEngine>, artefact: Artefact) -> Result<Linked, CompileError> {
@@ -177,9 +193,9 @@ pub(super) async fn block<T: Send + 'static>(
 }
 
 /// There is nothing that it could have waited for but the processor: where it did, that is no fault of the module.
-fn late_info(meter: &CpuMeter, deadline: Duration, has_missed_ticks: bool) -> Failure {
+fn late_info(meter: &CpuMeter, deadline: Duration, has_missed_ticks: bool) -> InvokeError {
     let is_kept_waiting = has_missed_ticks || meter.was_kept_waiting(deadline);
-    Failure::Final(if is_kept_waiting { InvokeError::Busy } else { InvokeError::Deadline })
+    if is_kept_waiting { InvokeError::Busy } else { InvokeError::Deadline }
 }
 
 pub(super) fn host(error: impl std::fmt::Display) -> CompileError {
@@ -197,6 +213,18 @@ mod tests {
     use crate::domain::ports::SystemClock;
 
     #[test]
+    fn a_system_that_forbids_executable_memory_is_named_and_not_the_module() {
+        let denied = || wasmtime::Error::from(std::io::Error::from_raw_os_error(13));
+        let told = judge_load(&denied().context("failed to make memory executable").context("loading"));
+        let CompileError::Host(why) = told else { panic!("{told:?}") };
+        assert!(why.contains("MemoryDenyWriteExecute") && why.contains("os error 13"), "{why}");
+        let other = judge_load(&denied().context("cannot map a file"));
+        assert!(matches!(&other, CompileError::Host(why) if !why.contains("Execute")), "{other:?}");
+        let too_much = judge_load(&wasmtime::Error::msg("memory index 0 is too large"));
+        assert!(matches!(too_much, CompileError::Invalid(_)));
+    }
+
+    #[test]
     fn a_late_info_is_the_modules_fault_only_where_it_had_the_processor() {
         let (asked_at, ms) = (Instant::now(), Duration::from_millis);
         let meter = |ran| {
@@ -207,8 +235,8 @@ mod tests {
             meter
         };
         let late = |ran, has_missed_ticks| late_info(&meter(ran), ms(100), has_missed_ticks);
-        assert_eq!(late(ms(90), false), Failure::Final(InvokeError::Deadline));
-        assert_eq!(late(ms(10), false), Failure::Final(InvokeError::Busy), "others had it");
-        assert_eq!(late(ms(90), true), Failure::Final(InvokeError::Busy), "the machine stood still");
+        assert_eq!(late(ms(90), false), InvokeError::Deadline);
+        assert_eq!(late(ms(10), false), InvokeError::Busy, "others had it");
+        assert_eq!(late(ms(90), true), InvokeError::Busy, "the machine stood still");
     }
 }

@@ -9,6 +9,8 @@ use super::{PUSH, WASM, push};
 use crate::http::harness::{Answer, Site};
 use crate::limits::{patient, scaled, scaled_bytes};
 use crate::sandbox::bytes;
+#[cfg(target_os = "linux")]
+use crate::sandbox::compilers::find_child;
 
 const MIB: usize = 1 << 20;
 
@@ -124,24 +126,89 @@ async fn is_waiting(upload: &mut (impl Future<Output = Answer> + Unpin)) -> bool
 }
 
 #[tokio::test]
-async fn few_upload_at_once_and_the_others_are_told_when_to_come_back() {
+async fn bodies_that_never_arrive_hold_up_only_their_own_key() {
     let site = Site::open().await;
-    // Bodies that never arrive.
     let pending = || Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>());
-    let keys = [&site.own, &site.own, &site.other, &site.operator];
-    let mut waiting = keys.map(|key| Box::pin(site.send_body(PUSH, key, &[WASM], pending())));
-    let [first, second, third, fourth] = &mut waiting;
-    assert!(is_waiting(first).await && is_waiting(second).await);
+    let mut keys = vec![site.own.clone(), site.own.clone()];
+    for _ in 0..4 {
+        let key = site.make_key("channel:200", None).await;
+        keys.extend([key.clone(), key]);
+    }
+    let mut waiting: Vec<_> = keys.iter().map(|key| Box::pin(site.send_body(PUSH, key, &[WASM], pending()))).collect();
+    for one in &mut waiting[..2] {
+        assert!(is_waiting(one).await);
+    }
     let refused = push(&site, &site.own, guests::ECHO).await;
     assert_eq!((refused.status, refused.code().as_str(), refused.header("retry-after")), (429, "rate_limited", "5"));
-    assert!(is_waiting(third).await);
-    let refused = push(&site, &site.other, guests::ECHO).await;
+    for one in &mut waiting[2..9] {
+        assert!(is_waiting(one).await);
+    }
+    assert_eq!(push(&site, &site.other, guests::ECHO).await.status, 201, "nine slow bodies keep no creator out");
+    assert!(is_waiting(&mut waiting[9]).await);
+    let refused = push(&site, &site.other, guests::COUNTER).await;
     assert_eq!((refused.status, refused.code().as_str(), refused.header("retry-after")), (503, "busy", "5"));
-    assert_eq!(push(&site, &site.operator, guests::COUNTER).await.status, 201, "creators leave the operator a place");
-    assert!(is_waiting(fourth).await);
-    let refused = push(&site, &site.operator, guests::ECHO).await;
-    assert_eq!((refused.status, refused.code().as_str(), refused.header("retry-after")), (503, "busy", "5"));
+    assert_eq!(push(&site, &site.operator, guests::COUNTER).await.status, 201, "creators leave the operator room");
     drop(waiting);
-    assert_eq!(push(&site, &site.operator, guests::ECHO).await.status, 201);
+    assert_eq!(push(&site, &site.own, guests::REFUSES).await.status, 201);
     site.close().await;
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_is_given_up() {
+    let site = Site::open().await;
+    tokio::time::pause();
+    for headers in [&[WASM][..], &[WASM, ("idempotency-key", "slow")]] {
+        let bytes = tokio_stream::iter(guests::ECHO).then(async |byte| {
+            tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+            Ok::<_, std::io::Error>(Bytes::copy_from_slice(&[*byte]))
+        });
+        let began = tokio::time::Instant::now();
+        let answer = site.send_body(PUSH, &site.own, headers, Body::from_stream(bytes)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (408, "request_timeout"));
+        assert_eq!(began.elapsed().as_secs(), 10);
+    }
+    tokio::time::resume();
+    site.close().await;
+}
+
+/// A child of the compiler that was killed is no verdict on the module, and so no answer to repeat.
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_compiler_killed_from_outside_is_worth_another_try() {
+    let memory = (2 << 30) + 36864;
+    let limits = SandboxConfig { compile_memory: memory, ..patient() };
+    let site = Site::with_limits(Default::default(), limits).await;
+    let component = bytes::endless_to_compile(0);
+    for signal in ["-KILL", "-TERM"] {
+        let headers = [WASM, ("idempotency-key", "once")];
+        let killed = async {
+            let child = loop {
+                match find_child(memory) {
+                    Some(child) => break child,
+                    None => tokio::task::yield_now().await,
+                }
+            };
+            let id = child.file_name().unwrap().to_owned();
+            assert!(std::process::Command::new("kill").arg(signal).arg(id).status().unwrap().success());
+        };
+        let upload = site.send_body(PUSH, &site.own, &headers, Body::from(component.clone()));
+        let (answer, ()) = tokio::join!(upload, killed);
+        assert_eq!((answer.status, answer.code().as_str()), (503, "compile_interrupted"), "{signal}");
+        assert_eq!((answer.header("retry-after"), answer.header("idempotency-replayed")), ("30", ""), "{signal}");
+    }
+    assert_eq!(push(&site, &site.own, guests::ECHO).await.status, 201);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn what_is_too_much_for_its_size_class_names_the_other_one() {
+    for (allow_large, hint) in [(true, "push it with --large"), (false, "[sandbox] allow_large")] {
+        let site = Site::with_limits(Default::default(), SandboxConfig { allow_large, ..patient() }).await;
+        for component in [bytes::many_functions(1_000_000), vec![0; 17 * MIB]] {
+            let refused = push(&site, &site.own, &component).await;
+            let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains("size class large") && detail.contains(hint), "{} {detail}", refused.status);
+        }
+        site.close().await;
+    }
 }

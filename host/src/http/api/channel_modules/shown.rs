@@ -16,6 +16,10 @@ use crate::setup::channel::{ChannelSetup, ModuleSetup};
 use crate::setup::module_change::ModuleChange;
 use crate::setup::upgrade::Waiting;
 
+/// What is true of a module that is enabled and whose size class the host does not allow.
+const BARRED: &str =
+    "it is of the size class large, which this host does not allow: its operator can set [sandbox] allow_large";
+
 /// How a module stands in a channel.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ChannelModuleState {
@@ -35,7 +39,12 @@ pub(super) struct ChannelModuleState {
     /// Null where it does not answer.
     #[schema(example = "1.2.0")]
     running_version: Option<String>,
-    /// Why another version is here than the one that the channel stays on, or none, where versions are withdrawn: in words.
+    /// Why a module that is enabled does not answer: `size_class_not_allowed`, `fuse_blown`, `needs_grant`, `withdrawn`, or
+    /// `waiting` for somebody to accept a version. Null where it answers or is off.
+    #[schema(example = "size_class_not_allowed")]
+    reason: Option<&'static str>,
+    /// In words: why the size class keeps it from running, or why another version is here than the one that the channel stays
+    /// on, or none, where versions are withdrawn.
     #[schema(example = "version 1.2.0 is withdrawn: 1.1.0, the nearest one, takes its place until it is restored")]
     note: Option<String>,
     /// The highest version that every channel may have; null where there is none.
@@ -132,12 +141,31 @@ impl ChannelModuleState {
             version: module.pinned.as_ref().map_or_else(|| "latest".to_owned(), ToString::to_string),
             running,
             running_version: running.then(|| manifest.version.to_string()),
-            note: uploaded.and_then(|uploaded| module.tell_withdrawn(uploaded)),
+            reason: (module.is_enabled && !running).then(|| find_reason(api, setup, module)),
+            note: match module.is_barred {
+                true => Some(BARRED.to_owned()),
+                false => uploaded.and_then(|uploaded| module.tell_withdrawn(uploaded)),
+            },
             latest: listed.and_then(|listed| listed.latest()).map(number),
             latest_here: listed.and_then(|listed| listed.latest_in(setup.channel.id)).map(number),
             waiting: module.waiting.as_deref().map(WaitingVersion::show),
             blown: module.blown.as_ref().map(Blown::show),
         }
+    }
+}
+
+/// Why an enabled module does not run.
+fn find_reason(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) -> &'static str {
+    if module.is_barred {
+        "size_class_not_allowed"
+    } else if module.is_blown(api.now().wall) {
+        "fuse_blown"
+    } else if setup.is_withdrawn(&module.manifest.name) {
+        "withdrawn"
+    } else if module.waiting.is_some() {
+        "waiting"
+    } else {
+        "needs_grant"
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use tracing::error;
 
+use crate::domain::manifest::SizeClass;
 use crate::http::error::{ApiError, Refusal};
 use crate::sandbox::{Blame, CompileError, InvokeError};
 use crate::setup::publishing::{ChangeVersionsError, PublishError};
@@ -12,22 +13,43 @@ use crate::setup::publishing::{ChangeVersionsError, PublishError};
 /// After which an upload is worth another try.
 pub(super) const BUSY_FOR: Duration = Duration::from_secs(5);
 
-pub(super) fn refuse_component(error: &CompileError) -> ApiError {
+/// What to do about a component that is too much for its size class, as the end of a sentence.
+pub(super) fn find_hint(size: SizeClass, is_large_allowed: bool) -> &'static str {
+    match (size, is_large_allowed) {
+        (SizeClass::Large, _) => "",
+        (SizeClass::Small, true) => {
+            "; one of the size class large may be and take more: push it with --large (?class=large)"
+        }
+        (SizeClass::Small, false) => {
+            "; one of the size class large may be and take more, where the operator allows it ([sandbox] allow_large)"
+        }
+    }
+}
+
+/// After which the machine may have memory again.
+const KILLED_FOR: Duration = Duration::from_secs(30);
+
+/// `hint` is [`find_hint`]'s.
+pub(super) fn refuse_component(error: &CompileError, hint: &'static str) -> ApiError {
     let is_hosts_fault = |error: &InvokeError| error.blame() == Blame::Host;
     match error {
-        CompileError::TooLarge(mebibytes) => ApiError::TooLarge(*mebibytes << 20),
+        CompileError::TooLarge(mebibytes) => ApiError::ComponentTooLarge { most: *mebibytes << 20, hint },
         CompileError::Busy | CompileError::Run(InvokeError::Busy) => ApiError::Busy(BUSY_FOR),
         CompileError::Run(fault) if is_hosts_fault(fault) => fail(error),
         CompileError::Host(_) => fail(error),
+        CompileError::TooComplex(_) | CompileError::CompileTime | CompileError::CompileMemory => {
+            let detail = write_sentence(&format!("{error}{hint}"));
+            let (status, code) = (StatusCode::UNPROCESSABLE_ENTITY, error.code());
+            ApiError::Refused(Refusal { status, code, detail, retry_after: None })
+        }
+        CompileError::Killed => refuse_for(StatusCode::SERVICE_UNAVAILABLE, KILLED_FOR, error),
+        CompileError::BudgetSpent(wait) => refuse_for(StatusCode::TOO_MANY_REQUESTS, *wait, error),
         CompileError::SizeClass
         | CompileError::Precompiled
         | CompileError::Invalid(_)
-        | CompileError::TooComplex(_)
         | CompileError::Contract(_)
         | CompileError::ContractVersion(_)
-        | CompileError::UnknownImport(_)
-        | CompileError::CompileTime
-        | CompileError::CompileMemory
+        | CompileError::UnknownImports(_)
         | CompileError::Compiler(_)
         | CompileError::Run(_)
         | CompileError::Info(_) => refuse(StatusCode::UNPROCESSABLE_ENTITY, error.code(), error),
@@ -82,7 +104,12 @@ fn fail(error: &CompileError) -> ApiError {
 }
 
 fn refuse(status: StatusCode, code: &'static str, error: &dyn std::error::Error) -> ApiError {
-    ApiError::Refused(Refusal { status, code, detail: write_sentence(&error.to_string()) })
+    ApiError::Refused(Refusal { status, code, detail: write_sentence(&error.to_string()), retry_after: None })
+}
+
+fn refuse_for(status: StatusCode, wait: Duration, error: &CompileError) -> ApiError {
+    let detail = write_sentence(&error.to_string());
+    ApiError::Refused(Refusal { status, code: error.code(), detail, retry_after: Some(wait) })
 }
 
 /// `the name dice is taken` -> `The name dice is taken.`
@@ -90,4 +117,21 @@ fn write_sentence(text: &str) -> String {
     let mut characters = text.chars();
     let first = characters.next().into_iter().flat_map(char::to_uppercase);
     first.chain(characters).chain(std::iter::once('.')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_worth_another_try_is_told_so_and_not_kept() {
+        let told = |error: &CompileError| match refuse_component(error, "") {
+            ApiError::Refused(Refusal { status, code, retry_after, .. }) => (status.as_u16(), code, retry_after),
+            other => panic!("{other:?}"),
+        };
+        let wait = Duration::from_secs(42);
+        assert_eq!(told(&CompileError::BudgetSpent(wait)), (429, "compile_budget_spent", Some(wait)));
+        assert_eq!(told(&CompileError::Killed), (503, "compile_interrupted", Some(KILLED_FOR)));
+        assert_eq!(told(&CompileError::CompileTime), (422, "compile_out_of_time", None));
+    }
 }

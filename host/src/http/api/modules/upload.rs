@@ -12,81 +12,62 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use http_body_util::{BodyExt, Limited};
 use tracing::{error, warn};
 
 use super::change::parse_channels;
-use super::refusal::{BUSY_FOR, refuse_component, refuse_publishing};
+use super::places::{PacedBody, Places};
+use super::refusal::{find_hint, refuse_component, refuse_publishing};
 use super::shown::VersionDetail;
 use super::wanted::UploadQuery;
 use super::{WASM, powers_of, tell};
 use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{ModuleSource, SizeClass};
-use crate::domain::principal::KeyId;
 use crate::http::Api;
-use crate::http::body::{Json, Query, has_content_type};
+use crate::http::body::{Json, Query, has_content_type, refuse_body};
 use crate::http::error::ApiError;
 use crate::http::principal::Principal;
-use crate::http::throttle::{Place, UnderWay};
+use crate::sandbox::compiler::Uploader;
 use crate::sandbox::{Admitted, Upload};
 use crate::setup::powers::Powers;
 use crate::setup::publishing::Published;
 
-/// Uploads that are under way at once. Each is in memory as a whole.
-const MOST: usize = 4;
-/// Of one key, so that no other has to wait for its slow connections.
+/// Bodies that are read at once. Each is in memory as far as it has come.
+const MOST_READ: usize = 12;
+/// Uploads that are worked on at once. Each is in memory as a whole.
+const MOST_WORKED_ON: usize = 8;
+/// Of one key, in both states.
 const MOST_OF_A_KEY: usize = 2;
-/// Of all keys of channels: whatever they do, there is a place for the operator.
-const MOST_OF_CREATORS: usize = MOST - 1;
+/// For the operator alone, in both states: whatever creators do.
+const OF_OPERATOR: usize = 2;
 
 /// What holds uploads back.
 pub(in crate::http) struct Uploads {
-    places: Arc<Semaphore>,
-    of_key: UnderWay<KeyId>,
-    of_creators: UnderWay<()>,
+    read: Places,
+    worked_on: Places,
     /// Held from the saved bytes to the version: who cleans up after a refusal takes away nothing of another upload.
     publishing: tokio::sync::Mutex<()>,
 }
 
-/// The place of one upload, until the last copy is dropped.
-#[derive(Clone)]
-struct UploadPlace {
-    _held: Arc<(Place<KeyId>, Option<Place<()>>, OwnedSemaphorePermit)>,
-}
-
 impl Default for Uploads {
     fn default() -> Uploads {
+        let places = |most| Places::new(most, most - OF_OPERATOR, MOST_OF_A_KEY);
         Uploads {
-            places: Arc::new(Semaphore::new(MOST)),
-            of_key: UnderWay::new(MOST_OF_A_KEY),
-            of_creators: UnderWay::new(MOST_OF_CREATORS),
+            read: places(MOST_READ),
+            worked_on: places(MOST_WORKED_ON),
             publishing: tokio::sync::Mutex::default(),
         }
     }
 }
 
-/// The middleware: nothing of a body is read before its upload has a place, which lasts as long as what was begun.
-pub(super) async fn hold_place(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
-    match enter(&api, &request) {
-        Ok(place) => {
-            request.extensions_mut().insert(place);
-            next.run(request).await
-        }
+/// The middleware: bounds how many bodies are read at once, and how slowly each may come.
+pub(super) async fn pace_body(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let principal = request.extensions().get::<Principal>().ok_or(ApiError::KeyMissing);
+    match principal.and_then(|principal| api.uploads.read.enter(principal)) {
+        Ok(place) => next.run(request.map(|body| Body::new(PacedBody::new(body, place)))).await,
         Err(error) => error.into_response(),
     }
-}
-
-fn enter(api: &Api, request: &Request) -> Result<UploadPlace, ApiError> {
-    let principal: &Principal = request.extensions().get().ok_or(ApiError::KeyMissing)?;
-    let of_key = api.uploads.of_key.enter(principal.key_id()).ok_or(ApiError::RateLimited(BUSY_FOR))?;
-    let of_creators = match principal.is_operator() {
-        true => None,
-        false => Some(api.uploads.of_creators.enter(&()).ok_or(ApiError::Busy(BUSY_FOR))?),
-    };
-    let place = api.uploads.places.clone().try_acquire_owned().map_err(|_| ApiError::Busy(BUSY_FOR))?;
-    Ok(UploadPlace { _held: Arc::new((of_key, of_creators, place)) })
 }
 
 /// The most that any upload may have here, in bytes.
@@ -144,7 +125,6 @@ pub(super) async fn upload_module(
 
 async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Result<Published, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let place = parts.extensions.get::<UploadPlace>().cloned().ok_or(ApiError::Internal)?;
     let Query(UploadQuery { class, canary }) = Query::from_request_parts(&mut parts, api).await?;
     let canary = canary.map(|ids| parse_channels("canary", ids.split(','))).transpose()?;
     if canary.is_some() {
@@ -155,9 +135,15 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
         return Err(ApiError::UnsupportedMediaType(WASM));
     }
     let size = class.into();
-    let limit = api.sandbox.find_upload_limit(size).map_err(|error| refuse_component(&error))?;
-    let bytes = read(body, limit).await?;
-    let admitted = api.sandbox.admit(Upload { bytes, size }).await.map_err(|error| refuse_component(&error))?;
+    let hint = find_hint(size, api.sandbox.find_upload_limit(SizeClass::Large).is_ok());
+    let limit = api.sandbox.find_upload_limit(size).map_err(|error| refuse_component(&error, hint))?;
+    let bytes = read(body, limit).await.map_err(|error| match error {
+        ApiError::TooLarge(most) => ApiError::ComponentTooLarge { most, hint },
+        error => error,
+    })?;
+    let place = api.uploads.worked_on.enter(principal)?;
+    let admitted = api.sandbox.admit(Upload { bytes, size, by: uploader_of(principal) }).await;
+    let admitted = admitted.map_err(|error| refuse_component(&error, hint))?;
     let (by, stamp) = (powers_of(principal), principal.stamp(api.now().wall));
     let api = api.clone();
     // What is begun here goes through even if the caller hangs up: a version that is known must be offered, too.
@@ -169,16 +155,17 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
     publishing.await.map_err(|_| ApiError::Internal)?
 }
 
+fn uploader_of(principal: &Principal) -> Uploader {
+    if principal.is_operator() { Uploader::Operator } else { Uploader::Creator(principal.key_id().clone()) }
+}
+
 /// Counted as it arrives, and by what its head promises.
 async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
     if body.size_hint().lower() > limit as u64 {
         return Err(ApiError::TooLarge(limit));
     }
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes().into()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge(limit)),
-        Err(_) => Err(ApiError::InvalidBody("The body ended early.".to_owned())),
-    }
+    let collected = Limited::new(body, limit).collect().await.map_err(|error| refuse_body(&*error, limit))?;
+    Ok(collected.to_bytes().into())
 }
 
 /// Bytes first, then callable, then a version: a channel that follows new versions calls it at once.
