@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
 use semver::Version;
 use serde_json::json;
 use tests::guests;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use twitchy::chat::dispatch::call::HttpCall;
 use twitchy::config::HttpConfig;
@@ -108,7 +109,7 @@ async fn swap(house: &House, number: usize) -> Version {
 async fn a_thousand_changes_of_version_lose_no_call_and_answer_none_twice() {
     let site = Arc::new(open().await);
     let is_over = Arc::new(AtomicBool::new(false));
-    let answered = Arc::new(CHANNELS.map(|_| AtomicUsize::new(0)));
+    let answered = Arc::new(CHANNELS.map(|_| watch::Sender::new(0_usize)));
     let mut load = JoinSet::new();
     for number in 0..CHANNELS.len() * CALLERS_OF_CHANNEL {
         let (site, is_over, answered) = (site.clone(), is_over.clone(), answered.clone());
@@ -117,7 +118,7 @@ async fn a_thousand_changes_of_version_lose_no_call_and_answer_none_twice() {
             let mut caller = Caller::new(channel, format!("caller{number}"), number.is_multiple_of(2));
             while !is_over.load(Ordering::Relaxed) {
                 caller.ask(&site.house).await;
-                answered[number % CHANNELS.len()].fetch_add(1, Ordering::Relaxed);
+                answered[number % CHANNELS.len()].send_modify(|count| *count += 1);
             }
             caller
         });
@@ -125,10 +126,9 @@ async fn a_thousand_changes_of_version_lose_no_call_and_answer_none_twice() {
     let mut callers = CHANNELS.map(|channel| Caller::new(channel, format!("swapper_{channel}"), true));
     for number in 0..SWAPS {
         // However little the machine does at once, two others ask before the next change.
-        let others = &answered[number % CHANNELS.len()];
-        while others.load(Ordering::Relaxed) < 2 * (number / CHANNELS.len() + 1) {
-            tokio::task::yield_now().await;
-        }
+        let needed = 2 * (number / CHANNELS.len() + 1);
+        let mut others = answered[number % CHANNELS.len()].subscribe();
+        others.wait_for(|count| *count >= needed).await.unwrap();
         let current = swap(&site.house, number).await;
         // In its turn among the calls of the channel: so each version has been called by others too.
         let caller = &mut callers[number % CHANNELS.len()];
