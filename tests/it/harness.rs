@@ -67,6 +67,7 @@ impl Wishes {
     fn of(headers: &[&ChannelHeader]) -> Wishes {
         let mut wishes = Wishes { time_of_day: Duration::from_secs(12 * 3600), ..Wishes::default() };
         for header in headers {
+            let id = channel_id(&header.login);
             for (key, value) in &header.pairs {
                 match (key.as_str(), value.as_str()) {
                     ("time", time) => wishes.time_of_day = parse_time_of_day(time),
@@ -76,12 +77,8 @@ impl Wishes {
                     ("uploaded", names) => wishes.uploaded.extend(list(names)),
                     ("configured", names) => wishes.configured.extend(list(names)),
                     ("fuse", restores) => wishes.fuse.restore = restores == "restores",
-                    ("provider", "down") => {
-                        wishes.outside.insert(channel_id(&header.login), Arc::new(FailingProvider));
-                    }
-                    ("provider", "rich") => {
-                        wishes.outside.insert(channel_id(&header.login), Arc::new(RichProvider));
-                    }
+                    ("provider", "down") => drop(wishes.outside.insert(id, Arc::new(FailingProvider))),
+                    ("provider", "rich") => drop(wishes.outside.insert(id, Arc::new(RichProvider))),
                     ("prefix" | "bot" | "balances" | "seen", _) => {}
                     _ => panic!("no such key in a header: `{key}: {value}`"),
                 }

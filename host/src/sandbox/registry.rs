@@ -8,6 +8,7 @@ mod counts;
 mod last_failure;
 mod make;
 mod over_limits;
+mod unloadable;
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -38,6 +39,7 @@ use crate::domain::trouble::Trouble;
 use crate::store::components::Components;
 
 pub use self::counts::RegistryCounts;
+pub use self::unloadable::UnloadableModule;
 
 /// Calls of modules of the size class `large` at once: each may take 128 MiB.
 const LARGE_SLOTS: usize = 8;
@@ -82,13 +84,6 @@ struct Offered {
     turn: Arc<tokio::sync::Mutex<LastFailure>>,
     /// Why it could not be loaded when that was tried last, for whoever watches.
     trouble: Trouble,
-}
-
-/// A module that is offered and cannot be called.
-#[derive(Clone, Debug)]
-pub struct UnloadableModule {
-    pub manifest: Arc<Manifest>,
-    pub reason: Arc<str>,
 }
 
 /// How far a stranger's bytes have come.
@@ -329,25 +324,6 @@ impl Registry {
         let offered = self.offered.read().unwrap_or_else(PoisonError::into_inner);
         modules.extend(offered.values().filter_map(|offered| offered.resident.clone()));
         modules
-    }
-
-    /// Modules that could not be loaded when that was tried last, in the order of their names.
-    pub(super) fn list_unloadable(&self) -> Vec<UnloadableModule> {
-        let offered = self.offered.read().unwrap_or_else(PoisonError::into_inner);
-        let unloadable = offered.values().filter_map(|offered| {
-            let manifest = Arc::clone(&offered.manifest);
-            offered.trouble.reason().map(|reason| UnloadableModule { manifest, reason })
-        });
-        let mut unloadable: Vec<_> = unloadable.collect();
-        unloadable.sort_by(|one, other| {
-            let key = |module: &UnloadableModule| (module.manifest.name.clone(), module.manifest.version.clone());
-            key(one).cmp(&key(other))
-        });
-        unloadable
-    }
-
-    pub(super) fn artefact_trouble(&self) -> Option<Arc<str>> {
-        self.cache.save_trouble()
     }
 
     pub(super) fn list_slots(&self) -> Vec<SlotUse> {
