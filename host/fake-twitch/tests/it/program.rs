@@ -1,5 +1,7 @@
 //! The program, started on free ports, with clients over TCP and over WebSocket.
 
+#![expect(clippy::unwrap_used, reason = "what cannot go on has failed, and says where")]
+
 use std::io::{BufRead, BufReader, Lines};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, ChildStderr, Command, Stdio};
