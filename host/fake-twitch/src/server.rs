@@ -100,13 +100,13 @@ impl FakeTwitch {
     /// # Errors
     /// When the port is taken, or is not for this process.
     pub async fn listen_at(&self, address: SocketAddr) -> io::Result<SocketAddr> {
-        self.serve(address, |shared, stream| run_session(shared, stream)).await
+        self.serve(address, run_session).await
     }
 
     /// The same over WebSocket, without TLS, at any path.
     #[cfg(feature = "server")]
     pub async fn listen_websocket_at(&self, address: SocketAddr) -> io::Result<SocketAddr> {
-        self.serve(address, |shared, stream| crate::irc::websocket::run_websocket_session(shared, stream)).await
+        self.serve(address, crate::irc::websocket::run_websocket_session).await
     }
 
     async fn serve<F>(

@@ -125,6 +125,9 @@ alice> /me !balance
 alice> good morning
 bob> !balance
 #shop
+alice> twitchy
+shop> !settings disable balance
+alice> !balance
 shop> !settings mute 10m
 alice> !help
 ";
@@ -141,6 +144,12 @@ alice> /me !balance
 alice> good morning
 bob> !balance
 (no answer: twitchy is not here; go to #shop, where bob> !join calls it here)
+alice> twitchy
+(no answer: talk; commands begin with ! here, such as !help)
+shop> !settings disable balance
+twitchy> @shop balance is now off
+alice> !balance
+(no answer: unknown word; the module balance has it, but is off here; shop> !settings enable balance turns it on)
 shop> !settings mute 10m
 twitchy> @shop silent for 10m; !settings mute off ends it
 alice> !help

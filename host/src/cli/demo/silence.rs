@@ -13,6 +13,7 @@ use crate::chat::dispatch::accept::{Refusal, Silence};
 use crate::chat::dispatch::unanswered::{NoAnswer, Unanswered};
 use crate::chat::route::{Routed, route};
 use crate::domain::id::Login;
+use crate::domain::manifest::Command;
 use crate::domain::role::Role;
 use crate::setup::channel::ChannelSetup;
 
@@ -71,7 +72,7 @@ impl Reasons {
             return is_call(speech, setup.as_deref()).then(|| explain_absence(stage, channel));
         }
         let setup = setup?;
-        if let Some(reason) = unanswered {
+        if let Some(reason) = unanswered.filter(|reason| *reason != NoAnswer::Silence(Silence::Talk)) {
             return Some(explain(reason, &setup, speech));
         }
         if let Some(loss) = lost {
@@ -153,10 +154,7 @@ fn explain(reason: NoAnswer, setup: &ChannelSetup, speech: &Speech) -> Reason {
     let target = setup.find_word(word);
     let refusal = match reason {
         NoAnswer::Silence(Silence::Refused(refusal)) => refusal,
-        NoAnswer::Silence(Silence::UnknownWord) => {
-            let advice = format!("nothing here answers to {prefix}{word}, and {prefix}help lists what does");
-            return Reason::new(reason, advice);
-        }
+        NoAnswer::Silence(Silence::UnknownWord) => return Reason::new(reason, explain_word(word, setup)),
         NoAnswer::Silence(Silence::ApologisedLately) => {
             return Reason::new(reason, "the module broke again, and the log says why");
         }
@@ -178,6 +176,19 @@ fn explain(reason: NoAnswer, setup: &ChannelSetup, speech: &Speech) -> Reason {
     Reason { left, ..Reason::new(reason, advice) }
 }
 
+/// A module that is off, or broke too often, has no words in the channel.
+fn explain_word(word: &str, setup: &ChannelSetup) -> String {
+    let (prefix, channel) = (&setup.prefix, &setup.channel.login);
+    let offers = |command: &Command| *command.name == *word || command.aliases.iter().any(|alias| **alias == *word);
+    let Some(module) = setup.modules().find(|module| module.manifest.commands.iter().any(|command| offers(command)))
+    else {
+        return format!("nothing here answers to {prefix}{word}, and {prefix}help lists what does");
+    };
+    let name = &module.manifest.name;
+    let why = if module.blown.is_some() { "broke too often, and" } else { "has it, but" };
+    format!("the module {name} {why} is off here; {channel}> {prefix}settings enable {name} turns it on")
+}
+
 fn explain_role(role: Role, word: &str, setup: &ChannelSetup, name: &Login) -> String {
     let (prefix, channel) = (&setup.prefix, &setup.channel.login);
     match role {
@@ -193,20 +204,22 @@ fn explain_role(role: Role, word: &str, setup: &ChannelSetup, name: &Login) -> S
 mod tests {
     use super::*;
     use crate::domain::id::ChannelId;
-    use crate::domain::manifest::Command;
     use crate::domain::message::Channel;
+    use crate::setup::channel::ModuleSetup;
     use crate::setup::sample::{command, manifest, running};
 
     fn login(name: &str) -> Login {
         name.parse().unwrap()
     }
 
-    /// `#shop` with the prefix `?` and the commands `balance` and `settings`, the second one for moderators.
+    /// `#shop` with the prefix `?` and the commands `balance` and `settings`, the second one for moderators; `hug` is off.
     fn shop() -> ChannelSetup {
         let settings = Command { role: Role::Moderator, ..command("settings") };
         let module = running(manifest("bank", vec![command("balance"), settings], Vec::new()));
         let channel = Channel { id: ChannelId(1), login: login("shop"), display_name: "Shop".into() };
-        let mut shop = ChannelSetup::new(channel, login(BOT), [module]);
+        let hug = Command { aliases: vec!["cuddle".into()], ..command("hug") };
+        let off = ModuleSetup { is_enabled: false, ..running(manifest("hugs", vec![hug], Vec::new())) };
+        let mut shop = ChannelSetup::new(channel, login(BOT), [module, off]);
         shop.prefix = "?".parse().unwrap();
         shop
     }
@@ -241,6 +254,11 @@ mod tests {
                 NoAnswer::Silence(Silence::UnknownWord),
                 "?Foo bar",
                 "no answer: unknown word; nothing here answers to ?foo, and ?help lists what does",
+            ),
+            (
+                NoAnswer::Silence(Silence::UnknownWord),
+                "?cuddle",
+                "no answer: unknown word; the module hugs has it, but is off here; shop> ?settings enable hugs turns it on",
             ),
             (NoAnswer::Silence(Silence::Duplicate), "?balance", "no answer: duplicate"),
             (NoAnswer::Dropped, "?balance", "no answer: too many calls at once"),

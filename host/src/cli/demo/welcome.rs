@@ -4,51 +4,66 @@ use super::BOT;
 use crate::domain::id::Login;
 use crate::domain::prefix::Prefix;
 
-/// Where the explanations of the help begin, so that most channels' names find room before them.
-const HELP_COLUMN: usize = 28;
+/// Where the explanations begin, so that the names of most channels find room before them.
+const COLUMN: usize = 28;
 
 /// What greets whoever starts the demo in `channel`; `joined` is where the bot sits.
 pub(super) fn welcome(channel: &Login, joined: &[Login], prefix: &Prefix) -> String {
     let first_steps = match joined {
         [] => format!("{BOT} was sent away everywhere, and nobody can call it: twitchy demo --reset begins anew."),
-        _ if joined.contains(channel) => {
-            format!(
-                "Try {prefix}balance, then bob> {prefix}balance @alice, then {prefix}help, then {prefix}join and #bob."
-            )
-        }
+        _ if joined.contains(channel) => format!(
+            "Try {prefix}balance, then bob> {prefix}balance @alice, then {prefix}help, then {prefix}join and #bob."
+        ),
         [first, ..] => format!("{BOT} was sent away from #{channel}: begin with #{first}."),
     };
-    format!(
-        "\
-This is Twitch in a box, with the real bot in it. You are in #{channel}{sits}.
-  alice> {balance}somebody says something; without a name, whoever spoke last
-  mod carol> {settings}the same as a moderator; so too vip, sub, and broadcaster {channel}>
-  #cafe                  go to another channel
-  /help                  more of this; /quit or Ctrl-D ends it
-{first_steps}",
-        sits = show_joined(joined),
-        balance = column(16, &format!("{prefix}balance")),
-        settings = column(12, &format!("{prefix}settings")),
-    )
+    let sits = show_joined(joined);
+    [
+        format!("This is Twitch in a box, with the real bot in it. You are in #{channel}{sits}.\n"),
+        line(&format!("alice> {prefix}balance"), "somebody says something; without a name, whoever spoke last"),
+        line(
+            &format!("mod carol> {prefix}settings"),
+            &format!("the same as a moderator; so too vip, sub, and broadcaster {channel}>"),
+        ),
+        line("#cafe", "go to another channel"),
+        line("/help", "more of this; /quit or Ctrl-D ends it"),
+        first_steps,
+    ]
+    .concat()
 }
 
 /// What can be typed in `channel`.
 pub(super) fn help(channel: &Login, prefix: &Prefix) -> String {
-    let line = |typed: String, what: &str| format!("  {}{what}\n", column(HELP_COLUMN, &typed));
     [
         "What can be typed:\n".to_owned(),
-        line(format!("alice> {prefix}balance"), "what alice owns here; in #shop and #cafe, bob and carol own something too"),
-        line(format!("alice> {prefix}help"), &format!("what alice may use here; {prefix}help COMMAND explains one")),
-        line(format!("alice> {prefix}join"), "calls the bot to #alice, where alice is the broadcaster"),
-        line("#alice".to_owned(), "go there; every chatter has a channel"),
-        line(format!("{channel}> /mod {BOT}"), "the bot need not wait a second between answers here; /unmod NAME undoes it"),
-        line(format!("mod carol> {prefix}settings"), &format!("the set-up of this channel; {prefix}settings show MODULE tells more")),
-        line(format!("{channel}> {prefix}settings prefix ?"), &format!("{channel} is the broadcaster here, and may change it")),
-        line("alice> /me waves".to_owned(), "as at Twitch"),
-        line("... 5s".to_owned(), "lets five seconds pass"),
-        line("// anything".to_owned(), "a remark"),
-        line("/quit".to_owned(), "the end"),
-        "A chatter waits a few seconds between two calls of a command, and is not answered before; moderators need not wait.".to_owned(),
+        line(
+            &format!("alice> {prefix}balance"),
+            "what alice owns here; in #shop and #cafe, bob and carol own something too",
+        ),
+        line(
+            &format!("alice> {prefix}help"),
+            &format!("what alice may use here; {prefix}help COMMAND explains one"),
+        ),
+        line(&format!("alice> {prefix}join"), "calls the bot to #alice, where alice is the broadcaster"),
+        line("#alice", "go there; every chatter has a channel"),
+        line(
+            &format!("{channel}> /mod {BOT}"),
+            "the bot need not wait a second between answers here; /unmod NAME undoes it",
+        ),
+        line(
+            &format!("mod carol> {prefix}settings"),
+            &format!("the set-up of this channel; {prefix}settings show MODULE tells more"),
+        ),
+        line(
+            &format!("{channel}> {prefix}settings prefix ?"),
+            &format!("{channel} is the broadcaster here, and may change it"),
+        ),
+        line("alice> /me waves", "as at Twitch"),
+        line("... 5s", "lets five seconds pass"),
+        line("// anything", "a remark"),
+        line("/quit", "the end"),
+        "A chatter waits a few seconds between two calls of a command, and is not answered before; moderators need not \
+         wait."
+            .to_owned(),
     ]
     .concat()
 }
@@ -63,9 +78,9 @@ fn show_joined(joined: &[Login]) -> String {
     }
 }
 
-/// A blank at least, however long the text is.
-fn column(width: usize, text: &str) -> String {
-    format!("{text:<0$} ", width - 1)
+/// What is typed, and what it does; one blank at least between the two.
+fn line(typed: &str, what: &str) -> String {
+    format!("  {typed:<0$} {what}\n", COLUMN - 1)
 }
 
 #[cfg(test)]
@@ -90,10 +105,10 @@ mod tests {
 
     #[test]
     fn what_is_typed_stands_in_one_column() {
-        let banner = welcome(&login("shop"), &[], &"?!?!?".parse().unwrap());
-        for (page, column) in [(banner, 25), (help(&login("coffee"), &Prefix::default()), 2 + HELP_COLUMN)] {
+        let prefix = "?!?".parse().unwrap();
+        for page in [welcome(&login("shop"), &[], &prefix), help(&login("cafe"), &prefix)] {
             let mut lines = page.lines().filter(|line| line.starts_with("  ")).map(str::as_bytes);
-            assert!(lines.all(|line| line[column - 1] == b' ' && line[column] != b' '), "{page}");
+            assert!(lines.all(|line| line[1 + COLUMN] == b' ' && line[2 + COLUMN] != b' '), "{page}");
         }
     }
 
