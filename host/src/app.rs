@@ -31,6 +31,7 @@ use crate::sandbox::Sandbox;
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
 use crate::store::audit::AuditKept;
+use crate::telemetry::log_queue::LostLines;
 use crate::telemetry::Telemetry;
 use crate::telemetry::reading::Readings;
 use crate::twitch::account::{Account, AccountState};
@@ -75,6 +76,8 @@ pub struct Surroundings<C> {
     pub cache_dir: PathBuf,
 }
 
+    /// Of the process's log.
+    pub lost_log_lines: LostLines,
 /// The running host.
 pub struct App {
     pub store: Arc<Store>,
@@ -89,6 +92,7 @@ pub struct App {
     wanted: watch::Receiver<Arc<[WantedChannel]>>,
     /// Answers requests; ends first.
     serving: Tasks,
+    lost_log_lines: LostLines,
     stop_serving: CancellationToken,
     /// Where requests are answered.
     address: Option<SocketAddr>,
@@ -109,7 +113,8 @@ impl App {
     /// # Errors
     /// For the operator to read: the folder, the database, the engine or a bundled module.
     pub async fn start<C: Credentials>(config: Config, surroundings: Surroundings<C>) -> anyhow::Result<App> {
-        let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir } = surroundings;
+        let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir, lost_log_lines } =
+            surroundings;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         store.limit_audit(AuditKept { changes: config.audit.keep, calls: config.audit.keep_calls });
         let listening = http::listen(&config.http).await?;
@@ -136,6 +141,7 @@ impl App {
             stop_serving: CancellationToken::new(),
             address: None,
             answering: Tasks::default(),
+            lost_log_lines,
             stop_answering: CancellationToken::new(),
             connected: Tasks::default(),
             stop_connections: CancellationToken::new(),
@@ -250,6 +256,7 @@ impl App {
 
     fn start_serving(&mut self, config: HttpConfig, (listener, address): (TcpListener, SocketAddr)) {
         let surroundings = http::Surroundings {
+            lost_log_lines: self.lost_log_lines.clone(),
             store: self.store.clone(),
             setup: self.setup.clone(),
             sandbox: self.sandbox.clone(),

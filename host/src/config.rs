@@ -38,6 +38,7 @@ pub struct Config {
     pub fuse: FuseConfig,
     pub audit: AuditConfig,
     pub http: HttpConfig,
+    pub log: LogConfig,
 }
 
 /// Why there is no configuration.
@@ -59,6 +60,7 @@ fn list_problems(path: &Path, problems: &[Problem]) -> String {
 
 impl Config {
     /// Reads the file at `path`. Relative paths in it start at the file's own folder. What the environment says
+            log: LogConfig::default(),
     /// (`TWITCHY_DATA_DIR`, `TWITCHY_HTTP_LISTEN`) wins over the file.
     pub fn load(path: &Path) -> Result<Config, LoadConfigError> {
         let text =
@@ -303,6 +305,22 @@ pub struct TelemetryConfig {
 }
 
 impl Default for TelemetryConfig {
+/// The process's own log, on standard error. What is logged is said by `TWITCHY_LOG`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogConfig {
+    pub format: LogFormat,
+}
+
+/// How a record of the log is written; one line each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: a JSON object with `timestamp`, `level`, `target`, `message` and the record's own fields.
+    Json,
+}
+
     fn default() -> Self {
         Self { otlp_endpoint: None, otlp_headers_env: None, service_name: "twitchy".to_owned(), sample_ratio: 1.0 }
     }

@@ -18,6 +18,7 @@ use crate::domain::manifest::Manifest;
 use crate::domain::message::JoinFailure;
 use crate::sandbox::Sandbox;
 use crate::setup::Setup;
+use crate::telemetry::log_queue::LostLines;
 use crate::twitch::account::{AccountState, Phase};
 
 pub(super) mod line;
@@ -33,6 +34,7 @@ pub struct Status {
     pub uptime: Duration,
     pub accounts: Vec<AccountStatus>,
     pub queues: QueueStatus,
+    pub log: LogStatus,
     pub modules: Vec<ModuleStatus>,
 }
 
@@ -91,6 +93,13 @@ pub struct QueueStatus {
     pub replies_dropped: u64,
 }
 
+/// The process's own log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogStatus {
+    /// Standard error was not read fast enough, or was closed.
+    pub lines_lost: u64,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModuleStatus {
     pub name: String,
@@ -132,6 +141,7 @@ pub(super) struct Observer {
     pub(super) setup: Arc<Setup>,
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) events_capacity: usize,
+    pub(super) lost_log_lines: LostLines,
 }
 
 impl Observer {
@@ -141,6 +151,7 @@ impl Observer {
             uptime: self.started_at.elapsed(),
             accounts: self.accounts.iter().map(|(login, state)| AccountStatus::of(login, &state.borrow())).collect(),
             queues: self.observe_queues(),
+            log: LogStatus { lines_lost: self.lost_log_lines.count() },
             modules: self.observe_modules(),
         }
     }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use tempfile::TempDir;
 
-use super::logging;
-use crate::config::environment;
+use super::logging::Logging;
+use crate::config::{LogFormat, environment};
 
 mod prompt;
 mod script;
@@ -42,13 +42,16 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let state = State::choose(arguments.fresh, arguments.state)?;
-    logging::start_logging("warn")?;
+    let logging = Logging::start("warn", LogFormat::Text)?;
     let cache_dir = environment::find_artefact_dir().unwrap_or_else(|| state.path().join("cache"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    match script {
+    let ended = match script {
         Some(script) => runtime.block_on(script::play(&script, state.path(), &cache_dir)),
         None => runtime.block_on(prompt::chat(&state, &cache_dir, arguments.api)),
-    }
+    };
+    // What is still to be printed may wait for a reader that never comes.
+    runtime.shutdown_background();
+    Ok(ended.unwrap_or_else(|error| logging.report(&error)))
 }
 
 /// The demo's key is shown on the screen: nobody else's machine may use it.

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::section::{Problem, Problems, Section, find_nearest};
 use super::value::{CountOrAuto, Listen, Name, OrOff, PublicUrlOrAuto, Ratio, ReadValue, Size, VariableName};
 use super::{
-    AccountConfig, AuditConfig, ChannelsConfig, Config, FuseConfig, HttpConfig, LimitsConfig, ModulesConfig,
+    AccountConfig, AuditConfig, ChannelsConfig, Config, FuseConfig, HttpConfig, LimitsConfig, LogConfig, ModulesConfig,
     SandboxConfig, SeedChannel, TelemetryConfig, TokenSource, TwitchConfig, WebConfig,
 };
 use crate::domain::id::Login;
@@ -58,7 +58,8 @@ fn read_file(mut file: Section<'_, '_>, folder: &Path) -> Config {
     let audit = read_audit(file.section("audit"), defaults.audit);
     let http = read_http(file.section("http"), defaults.http);
     file.finish();
-    Config { data_dir, twitch, accounts, channels, limits, sandbox, web, modules, telemetry, fuse, audit, http }
+    let log = read_log(file.section("log"), defaults.log);
+    Config { data_dir, twitch, accounts, channels, limits, sandbox, web, modules, telemetry, fuse, audit, http, log }
 }
 
 fn read_twitch(mut section: Section<'_, '_>, defaults: TwitchConfig) -> TwitchConfig {
@@ -297,6 +298,12 @@ fn take_length(section: &mut Section<'_, '_>, key: &'static str, default: usize)
 }
 
 #[cfg(test)]
+fn read_log(mut section: Section<'_, '_>, defaults: LogConfig) -> LogConfig {
+    let log = LogConfig { format: section.take("format", defaults.format) };
+    section.finish();
+    log
+}
+
 mod tests {
     use std::time::Duration;
 
@@ -338,7 +345,9 @@ mod tests {
     #[test]
     fn the_example_has_every_key() {
         let example = uncommented_example();
-        for table in ["twitch", "channels", "limits", "sandbox", "web", "modules", "telemetry", "fuse", "http"] {
+        for table in
+            ["twitch", "channels", "limits", "sandbox", "web", "modules", "telemetry", "fuse", "audit", "http", "log"]
+        {
             let header = format!("[{table}]\n");
             let text = example.replace(&header, &format!("{header}zzzzzzzzzzzzzzzz = 1\n"));
             let problems = parse(&text, Path::new("")).unwrap_err();
@@ -429,6 +438,7 @@ mod tests {
             ("twitch = 1", "twitch must be a table: write its keys below a line [twitch]"),
             ("[channels]\njoin = \"shop\"", "channels.join must be a list such as"),
             ("[channels]\njoin = [1]", "channels.join[0] must be a list such as"),
+            ("[log]\nformat = \"xml\"", "log.format must be \"text\" or \"json\", not \"xml\""),
             ("[channels]\njoin = [\"#shop\"]", "channels.join holds what is no login"),
             ("[channels]\njoin = [\"shop\", \"Shop\"]", "channels.join names the channel shop twice"),
             ("[limits]\nallow_bot_prefixes_in = [\"a b\"]", "limits.allow_bot_prefixes_in is no login"),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::ServerAddress;
 use super::http::{HostName, Network, ParseHttpError, PublicUrl, parse_listen};
+use super::{LogFormat, ServerAddress};
 use crate::domain::id::Login;
 
 /// Reads a value; the error follows the key in a sentence: "must be ...".
@@ -52,6 +52,16 @@ impl ReadValue for CountOrAuto {
 }
 
 /// Something, or nothing for `"off"`.
+impl ReadValue for LogFormat {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        match value.as_str() {
+            Some("text") => Ok(LogFormat::Text),
+            Some("json") => Ok(LogFormat::Json),
+            _ => Err(must_be("\"text\" or \"json\"", value)),
+        }
+    }
+}
+
 pub(super) struct OrOff<T>(pub(super) Option<T>);
 
 impl<T: ReadValue> ReadValue for OrOff<T> {

@@ -7,6 +7,7 @@ mod api_key;
 mod check_config;
 mod demo;
 mod killed;
+mod log;
 mod module;
 mod modules;
 mod process;

@@ -11,7 +11,8 @@ use fake_twitch::Observed;
 use secrecy::ExposeSecret;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::time::Instant;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
 
 use super::State;
 use super::script::first_channel;
@@ -22,6 +23,9 @@ use crate::cli::signals::Signals;
 use crate::config::environment;
 use crate::domain::id::Login;
 use crate::domain::role::Role;
+
+/// What the end waits for lines to be shown.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
 
 const BANNER: &str = "\
 This is Twitch in a box, with the real bot in it. It sits in #shop, where you are, and in #cafe.
@@ -85,7 +89,9 @@ pub(super) async fn chat(state: &State, cache_dir: &Path, api: Option<SocketAddr
         }
     }
     chat.show_waiting(&mut heard);
-    chat.terminal.finish();
+    let shown = spawn_blocking(|| chat.terminal.finish());
+    // Where nobody reads, it never will be.
+    drop(timeout(SHOWN_WITHIN, shown).await);
     stop(stage, signals).await
 }
 

@@ -85,23 +85,29 @@ async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
             Cue::Speech(speech) => stage.say(&channel, speech)?,
         }
         stage.settle().await;
-        print_heard(&mut heard, &mut display)?;
+        print_heard(&mut heard, &mut display).await?;
     }
     Ok(())
 }
 
-fn print_heard(heard: &mut Receiver<Observed>, display: &mut Display) -> anyhow::Result<()> {
-    let mut output = io::stdout().lock();
+/// Standard output may block for as long as nobody reads it; meanwhile a signal is heard.
+async fn print_heard(heard: &mut Receiver<Observed>, display: &mut Display) -> anyhow::Result<()> {
+    let mut lines = String::new();
     loop {
         match heard.try_recv() {
             Ok(message) => {
                 let (name, text) = display.show(&message);
-                writeln!(output, "{name}> {text}")?;
+                lines += &format!("{name}> {text}\n");
             }
-            Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(output.flush()?),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             Err(TryRecvError::Lagged(missed)) => anyhow::bail!("{missed} messages came too fast to be printed"),
         }
     }
+    let print = move || {
+        let mut output = io::stdout().lock();
+        output.write_all(lines.as_bytes()).and_then(|()| output.flush())
+    };
+    Ok(tokio::task::spawn_blocking(print).await??)
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
 use crate::store::chatters::KnownChatter;
 
+use crate::telemetry::log_queue::LostLines;
 /// The bot's login, and the name of its lines.
 pub(super) const BOT: &str = "twitchy";
 /// The channels that the bot sits in from the start; the first is where one begins.
@@ -80,6 +81,7 @@ impl Stage {
             twitch_counts_on: false,
             cache_dir: cache_dir.to_owned(),
         };
+            lost_log_lines: LostLines::default(),
         let app = App::start(demo_config(state_dir, address, api)?, surroundings).await;
         let app = match api {
             Some(api) => {
