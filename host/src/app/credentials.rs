@@ -29,7 +29,9 @@ impl Credentials for ConfiguredTokens {
             .ok_or_else(|| FetchTokenError::Missing("this account is not configured".to_owned()))?;
         load_access_token(source).map_err(|error| match error {
             LoadTokenError::NotSet(_) => FetchTokenError::Missing(error.to_string()),
-            LoadTokenError::Read { .. } | LoadTokenError::NoToken => FetchTokenError::Unavailable(error.to_string()),
+            LoadTokenError::Read { .. } | LoadTokenError::NoToken { .. } => {
+                FetchTokenError::Unavailable(error.to_string())
+            }
         })
     }
 }

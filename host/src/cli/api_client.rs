@@ -134,6 +134,9 @@ impl ApiClient {
                    `twitchy demo --api` shows its own"
             );
         };
+        if environment::is_quoted(key.expose_secret()) {
+            bail!("TWITCHY_API_KEY: write the key {}", environment::WITHOUT_QUOTES);
+        }
         let url = match (&host.url, environment::find_api_url()) {
             (Some(url), _) => url.clone(),
             (None, Some(text)) => text.parse().context("TWITCHY_URL is no address of a host")?,

@@ -11,6 +11,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 use super::speech::{Cue, Display, PlayLineError, parse_cue};
 use super::stage::{CHANNELS, Stage};
 use crate::cli::signals::Signals;
+use crate::config::text::read_text;
 use crate::domain::id::Login;
 
 /// A script that makes sense, from its first line to its last.
@@ -22,16 +23,15 @@ pub(super) struct Script {
 /// Why a script is not played; no line of it is.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LoadScriptError {
-    #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: io::Error },
+    #[error("cannot read {}: {error}", path.display())]
+    Read { path: PathBuf, error: io::Error },
     #[error("{}:{line}: {reason}", path.display())]
     Line { path: PathBuf, line: usize, reason: PlayLineError },
 }
 
 impl Script {
     pub(super) fn load(path: &Path) -> Result<Script, LoadScriptError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| LoadScriptError::Read { path: path.to_owned(), source })?;
+        let text = read_text(path).map_err(|error| LoadScriptError::Read { path: path.to_owned(), error })?;
         parse(&text).map_err(|(line, reason)| LoadScriptError::Line { path: path.to_owned(), line, reason })
     }
 }
@@ -119,6 +119,13 @@ mod tests {
         let error = |text| parse(text).unwrap_err();
         assert_eq!(error("alice> hi\n\n// remark\nhello\n").0, 4);
         assert_eq!(error("#cafe\nbroadcaster shop> hi\n"), (2, PlayLineError::Broadcaster("cafe".parse().unwrap())));
+    }
+
+    #[test]
+    fn a_script_may_be_written_with_notepad() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "\u{feff}alice> !help\r\n").unwrap();
+        assert_eq!(Script::load(file.path()).unwrap().cues, parse("alice> !help").unwrap().cues);
     }
 
     #[test]
