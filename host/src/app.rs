@@ -117,6 +117,7 @@ impl App {
             surroundings;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         store.limit_audit(AuditKept { changes: config.audit.keep, calls: config.audit.keep_calls });
+        let server = Server::new(config.twitch.irc_server.clone()).context("cannot speak TLS")?;
         let listening = http::listen(&config.http).await?;
         let foundation =
             Foundation { store: store.clone(), clock: clock.clone(), new_channels, join_policy, cache_dir };
@@ -158,7 +159,7 @@ impl App {
             }
             false => HashMap::new(),
         };
-        let (events, outboxes) = app.start_accounts(config, &used, &credentials);
+        let (events, outboxes) = app.start_accounts(config, &server, &used, &credentials);
         app.start_answering(events, outboxes);
         app.start_status_socket(&data_dir);
         if let Some(exporter) = exporter {
@@ -185,6 +186,7 @@ impl App {
         config: Config,
         used: &HashMap<Login, UsedLimits>,
         credentials: &Arc<C>,
+        server: &Server,
     ) -> (mpsc::Receiver<Event>, Outboxes) {
         let (events_in, events) = mpsc::channel(EVENTS);
         let own_messages = Arc::new(OwnMessages::default());
@@ -194,7 +196,7 @@ impl App {
             let (state, states) = watch::channel(AccountState::default());
             let account = Account {
                 login: login.clone(),
-                server: Server::new(config.twitch.irc_server.clone()),
+                server: server.clone(),
                 credentials: credentials.clone(),
                 wanted: self.wanted.clone(),
                 prefixes: self.setup.clone(),

@@ -14,6 +14,7 @@ pub mod environment;
 pub mod http;
 mod load;
 mod parse;
+pub mod roots;
 mod section;
 pub mod text;
 pub mod token;

@@ -171,7 +171,7 @@ impl ApiClient {
     }
 
     async fn send(&self, question: Question) -> anyhow::Result<Answer> {
-        let dialled = Server::new(self.url.0.clone()).dial().await;
+        let dialled = Server::new(self.url.0.clone())?.dial().await;
         let stream = dialled.map_err(|error| explain(&error, self.url.0.is_tls))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);

@@ -13,4 +13,5 @@ mod modules;
 mod process;
 mod serve;
 mod status;
+mod tls;
 mod traces;
