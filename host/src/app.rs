@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,15 +30,17 @@ use crate::sandbox::Sandbox;
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
 use crate::store::audit::AuditKept;
-use crate::telemetry::log_queue::LostLines;
 use crate::telemetry::Telemetry;
+use crate::telemetry::log_queue::LostLines;
 use crate::telemetry::reading::Readings;
 use crate::twitch::account::{Account, AccountState};
 use crate::twitch::own_messages::OwnMessages;
 use crate::twitch::server::Server;
 use crate::vault::Sealer;
 
+pub mod check;
 pub mod credentials;
+pub mod data_dir;
 mod http;
 mod learn;
 mod modules;
@@ -52,6 +53,7 @@ mod used_limits;
 mod wanted;
 mod withdrawals;
 
+use data_dir::open_store;
 use parts::{Foundation, Parts};
 use status::Observer;
 use status::socket::StatusSocket;
@@ -74,10 +76,10 @@ pub struct Surroundings<C> {
     pub twitch_counts_on: bool,
     /// For what can be made anew.
     pub cache_dir: PathBuf,
-}
-
     /// Of the process's log.
     pub lost_log_lines: LostLines,
+}
+
 /// The running host.
 pub struct App {
     pub store: Arc<Store>,
@@ -90,9 +92,9 @@ pub struct App {
     clock: Arc<dyn Clock>,
     accounts: Vec<(Login, watch::Receiver<AccountState>)>,
     wanted: watch::Receiver<Arc<[WantedChannel]>>,
+    lost_log_lines: LostLines,
     /// Answers requests; ends first.
     serving: Tasks,
-    lost_log_lines: LostLines,
     stop_serving: CancellationToken,
     /// Where requests are answered.
     address: Option<SocketAddr>,
@@ -115,9 +117,9 @@ impl App {
     pub async fn start<C: Credentials>(config: Config, surroundings: Surroundings<C>) -> anyhow::Result<App> {
         let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir, lost_log_lines } =
             surroundings;
+        let server = Server::new(config.twitch.irc_server.clone()).context("cannot speak TLS")?;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         store.limit_audit(AuditKept { changes: config.audit.keep, calls: config.audit.keep_calls });
-        let server = Server::new(config.twitch.irc_server.clone()).context("cannot speak TLS")?;
         let listening = http::listen(&config.http).await?;
         let foundation =
             Foundation { store: store.clone(), clock: clock.clone(), new_channels, join_policy, cache_dir };
@@ -138,11 +140,11 @@ impl App {
             clock,
             accounts: Vec::new(),
             wanted,
+            lost_log_lines,
             serving: Tasks::default(),
             stop_serving: CancellationToken::new(),
             address: None,
             answering: Tasks::default(),
-            lost_log_lines,
             stop_answering: CancellationToken::new(),
             connected: Tasks::default(),
             stop_connections: CancellationToken::new(),
@@ -184,9 +186,9 @@ impl App {
     fn start_accounts<C: Credentials>(
         &mut self,
         config: Config,
+        server: &Server,
         used: &HashMap<Login, UsedLimits>,
         credentials: &Arc<C>,
-        server: &Server,
     ) -> (mpsc::Receiver<Event>, Outboxes) {
         let (events_in, events) = mpsc::channel(EVENTS);
         let own_messages = Arc::new(OwnMessages::default());
@@ -253,12 +255,12 @@ impl App {
             setup: self.setup.clone(),
             sandbox: self.sandbox.clone(),
             events_capacity: EVENTS,
+            lost_log_lines: self.lost_log_lines.clone(),
         }
     }
 
     fn start_serving(&mut self, config: HttpConfig, (listener, address): (TcpListener, SocketAddr)) {
         let surroundings = http::Surroundings {
-            lost_log_lines: self.lost_log_lines.clone(),
             store: self.store.clone(),
             setup: self.setup.clone(),
             sandbox: self.sandbox.clone(),
@@ -312,20 +314,6 @@ impl App {
         info!("stopped");
         Ok(())
     }
-}
-
-/// The database, in a folder that is made where it is missing, and closed to others.
-pub fn open_store(data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data_dir)
-        .with_context(|| format!("cannot make the folder {}", data_dir.display()))?;
-    Store::open(&database_path(data_dir), clock).context("cannot open the database")
-}
-
-pub fn database_path(data_dir: &Path) -> PathBuf {
-    data_dir.join("twitchy.sqlite")
 }
 
 /// Tells of configured channels where the bot does not sit: somebody would look for the mistake in the file.

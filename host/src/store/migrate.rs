@@ -1,6 +1,7 @@
 //! The schema's steps, and what is checked before a file is written to.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
@@ -26,7 +27,46 @@ const KNOWN: u32 = STEPS.len() as u32;
 /// Refuses a file that is newer than this program, or damaged, without writing to it: the connection is read-only, so
 /// that not even a log left by a crash is folded in.
 pub(super) fn check_file(path: &Path) -> Result<(), OpenStoreError> {
-    let found = read_version(path).map_err(|error| open_error(path, error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    check_connection(path, Connection::open_with_flags(path, flags))
+}
+
+/// The same, and leaves no file beside it: even a read-only connection makes SQLite's log and its index, which are then those
+/// of whoever made them.
+pub(super) fn check_untouched(path: &Path) -> Result<(), OpenStoreError> {
+    let log = beside(path, "-wal");
+    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        // The file alone is only a part of what it holds.
+        let failed = |error| OpenStoreError::File { path: path.into(), error };
+        let folder = tempfile::tempdir().map_err(failed)?;
+        let copy = folder.path().join("copy");
+        fs::copy(path, &copy).map_err(failed)?;
+        fs::copy(&log, beside(&copy, "-wal")).map_err(failed)?;
+        return check_connection(path, Connection::open(&copy));
+    }
+    // sqlite.org/uri.html: without a log, and with a lock that nobody holds, nothing changes the file meanwhile.
+    let uri = format!("file:{}?immutable=1", escape_path(path));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    check_connection(path, Connection::open_with_flags(uri, flags))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn escape_path(path: &Path) -> String {
+    let escape = |byte: &u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => char::from(*byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    path.as_os_str().as_encoded_bytes().iter().map(escape).collect()
+}
+
+fn check_connection(path: &Path, connection: rusqlite::Result<Connection>) -> Result<(), OpenStoreError> {
+    let found = connection.and_then(|connection| read_version(&connection));
+    let found = found.map_err(|error| open_error(path, error))?;
     if found.version > KNOWN {
         return Err(OpenStoreError::Newer { path: path.into(), found: found.version, known: KNOWN });
     }
@@ -41,12 +81,10 @@ struct FoundFile {
     damage: Option<String>,
 }
 
-fn read_version(path: &Path) -> rusqlite::Result<FoundFile> {
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+fn read_version(connection: &Connection) -> rusqlite::Result<FoundFile> {
     let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let is_known = (1..=KNOWN).contains(&version);
-    let damage = if is_known && !was_stopped_cleanly(&connection)? { find_damage(&connection)? } else { None };
+    let damage = if is_known && !was_stopped_cleanly(connection)? { find_damage(connection)? } else { None };
     Ok(FoundFile { version, damage })
 }
 
@@ -89,7 +127,7 @@ pub(super) fn open_error(path: &Path, error: rusqlite::Error) -> OpenStoreError 
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             OpenStoreError::Damaged { path: path.into(), reason: error.to_string() }
         }
-        _ => OpenStoreError::Database { path: path.into(), source: error },
+        _ => OpenStoreError::Database { path: path.into(), error },
     }
 }
 

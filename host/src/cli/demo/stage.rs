@@ -14,7 +14,8 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
 use super::speech::{Speech, Words};
-use crate::app::{App, Surroundings, database_path, open_store};
+use crate::app::data_dir::{database_path, open_store};
+use crate::app::{App, Surroundings};
 use crate::config::{AccountConfig, Config, SeedChannel, ServerAddress, TokenSource};
 use crate::domain::amount::Amount;
 use crate::domain::audit::{Actor, Stamp};
@@ -29,8 +30,8 @@ use crate::http::timestamp::write_timestamp;
 use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
 use crate::store::chatters::KnownChatter;
-
 use crate::telemetry::log_queue::LostLines;
+
 /// The bot's login, and the name of its lines.
 pub(super) const BOT: &str = "twitchy";
 /// The channels that the bot sits in from the start; the first is where one begins.
@@ -80,8 +81,8 @@ impl Stage {
             join_policy: JoinPolicy::Open,
             twitch_counts_on: false,
             cache_dir: cache_dir.to_owned(),
-        };
             lost_log_lines: LostLines::default(),
+        };
         let app = App::start(demo_config(state_dir, address, api)?, surroundings).await;
         let app = match api {
             Some(api) => {
