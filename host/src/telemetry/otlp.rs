@@ -58,13 +58,25 @@ pub enum OpenExporterError {
 #[derive(Debug, thiserror::Error)]
 enum SendTracesError {
     #[error("no connection: {0}")]
-    Connect(#[from] std::io::Error),
+    Connect(std::io::Error),
     #[error("the connection broke: {0}")]
-    Http(#[from] hyper::Error),
+    Http(hyper::Error),
     #[error("the collector answered {0}")]
     Status(StatusCode),
     #[error("no answer in time")]
     Late,
+}
+
+impl From<std::io::Error> for SendTracesError {
+    fn from(error: std::io::Error) -> Self {
+        SendTracesError::Connect(error)
+    }
+}
+
+impl From<hyper::Error> for SendTracesError {
+    fn from(error: hyper::Error) -> Self {
+        SendTracesError::Http(error)
+    }
 }
 
 /// Where traces are handed in.
