@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::load_config;
+use super::{USUAL_CONFIG, load_config};
 use crate::app::check::list_obstacles;
 use crate::config::token::{is_readable_by_others, load_access_token};
 use crate::config::{AccountConfig, Config, TokenSource};
@@ -17,7 +17,7 @@ const OPEN: &str =
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The configuration file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value = USUAL_CONFIG)]
     pub(super) config: PathBuf,
 }
 

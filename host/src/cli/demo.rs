@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(super) script: Option<PathBuf>,
     /// Answer the HTTP API too, on this machine: at port 8080, or at the address given; 127.0.0.1:0 takes any free port.
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:8080", value_parser = parse_loopback, conflicts_with = "script")]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8080", value_parser = parse_loopback, conflicts_with = "script")]
     pub(super) api: Option<SocketAddr>,
     /// The folder that keeps the demo's state.
     #[arg(long, value_name = "DIR")]

@@ -8,25 +8,24 @@ use tracing::{error, info, warn};
 
 use super::logging::Logging;
 use super::signals::Signals;
-use super::{check_config, load_config, show_first_steps};
+use super::{USUAL_CONFIG, check_config, load_config};
 use crate::app::credentials::ConfiguredTokens;
 use crate::app::{App, Surroundings};
 use crate::config::Config;
 use crate::domain::ports::SystemClock;
 use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
-
 use crate::telemetry::log_queue::LostLines;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The configuration file; host/config.example.toml explains every key.
-    #[arg(long, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", default_value = USUAL_CONFIG)]
+    pub(super) config: PathBuf,
 }
 
-pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Some(path) = arguments.config else { return Ok(show_first_steps()) };
-    let Some(config) = load_config(&path) else { return Ok(ExitCode::from(2)) };
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let Some(config) = load_config(&arguments.config) else { return Ok(ExitCode::from(2)) };
     let logging = Logging::start("info", config.log.format)?;
     for warning in check_config::list_warnings(&config) {
         warn!("{warning}");
