@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::api_client::{ApiClient, ApiUrl, HostArguments, Question};
 use super::load_config;
 use super::table::{Row, align};
-use crate::app::open_store;
+use crate::app::data_dir::open_store;
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::ports::SystemClock;
 use crate::domain::principal::KeyId;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::load_config;
+use super::{USUAL_CONFIG, load_config};
 use crate::app::status::Status;
 use crate::app::status::socket::socket_path;
 
@@ -20,7 +20,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The configuration file of the host.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value = USUAL_CONFIG)]
     pub(super) config: PathBuf,
     /// Print the answer as JSON.
     #[arg(long)]

@@ -8,11 +8,13 @@ mod check_config;
 mod database;
 mod demo;
 mod killed;
+mod log;
 mod module;
 mod modules;
 mod process;
 mod serve;
 mod status;
+mod tls;
 mod traces;
 #[cfg(target_os = "linux")]
 mod unwritable;

@@ -29,10 +29,10 @@ pub fn socket_path(data_dir: &Path) -> PathBuf {
 
 /// Why nobody can ask this host how it is.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {}: {}", path.display(), tell_why(source))]
+#[error("cannot listen on {}: {}", path.display(), tell_why(error))]
 pub struct OpenSocketError {
     path: PathBuf,
-    source: io::Error,
+    error: io::Error,
 }
 
 fn tell_why(error: &io::Error) -> String {
@@ -55,7 +55,7 @@ impl StatusSocket {
         let path = socket_path(data_dir);
         match listen(&path, &data_dir.join("status.new")) {
             Ok(listener) => Ok(StatusSocket { listener, path }),
-            Err(source) => Err(OpenSocketError { path, source }),
+            Err(error) => Err(OpenSocketError { path, error }),
         }
     }
 

@@ -13,6 +13,7 @@ use super::speech::{Cue, Display, PlayLineError, PromptCommand, parse_cue};
 use super::stage::{Said, Stage};
 use super::{BOT, CHANNELS};
 use crate::cli::signals::Signals;
+use crate::config::text::read_text;
 use crate::domain::id::Login;
 
 /// A script that makes sense, from its first line to its last.
@@ -24,16 +25,15 @@ pub(super) struct Script {
 /// Why a script is not played; no line of it is.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LoadScriptError {
-    #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: io::Error },
+    #[error("cannot read {}: {error}", path.display())]
+    Read { path: PathBuf, error: io::Error },
     #[error("{}:{line}: {reason}", path.display())]
     Line { path: PathBuf, line: usize, reason: PlayLineError },
 }
 
 impl Script {
     pub(super) fn load(path: &Path) -> Result<Script, LoadScriptError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| LoadScriptError::Read { path: path.to_owned(), source })?;
+        let text = read_text(path).map_err(|error| LoadScriptError::Read { path: path.to_owned(), error })?;
         parse(&text).map_err(|(line, reason)| LoadScriptError::Line { path: path.to_owned(), line, reason })
     }
 }
@@ -94,7 +94,7 @@ async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
             Cue::Speech(speech) => Some(stage.say(&channel, speech.clone())?),
         };
         let is_settled = stage.settle().await;
-        let is_answered = print_heard(&mut heard, &mut display, &channel)?;
+        let is_answered = print_heard(&mut heard, &mut display, &channel).await?;
         let told = match said {
             None => None,
             Some(Said::Appointment(told)) => Some(told),
@@ -103,30 +103,38 @@ async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
             }
         };
         if let Some(told) = told {
-            writeln!(io::stdout(), "({told})")?;
+            print(format!("({told})\n")).await?;
         }
     }
     Ok(())
 }
 
-/// Whether the bot said something in the channel.
-fn print_heard(heard: &mut Receiver<Observed>, display: &mut Display, channel: &Login) -> anyhow::Result<bool> {
-    let mut output = io::stdout().lock();
+/// Prints what was said, and returns whether the bot said something in the channel.
+async fn print_heard(heard: &mut Receiver<Observed>, display: &mut Display, channel: &Login) -> anyhow::Result<bool> {
+    let mut lines = String::new();
     let mut is_answered = false;
     loop {
         match heard.try_recv() {
             Ok(message) => {
                 is_answered |= message.from == BOT && message.channel == channel.as_str();
                 let (name, text) = display.show(&message);
-                writeln!(output, "{name}> {text}")?;
+                lines += &format!("{name}> {text}\n");
             }
-            Err(TryRecvError::Empty | TryRecvError::Closed) => {
-                output.flush()?;
-                return Ok(is_answered);
-            }
+            Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             Err(TryRecvError::Lagged(missed)) => anyhow::bail!("{missed} messages came too fast to be printed"),
         }
     }
+    print(lines).await?;
+    Ok(is_answered)
+}
+
+/// Standard output may block for as long as nobody reads it; meanwhile a signal is heard.
+async fn print(text: String) -> anyhow::Result<()> {
+    let print = move || {
+        let mut output = io::stdout().lock();
+        output.write_all(text.as_bytes()).and_then(|()| output.flush())
+    };
+    Ok(tokio::task::spawn_blocking(print).await??)
 }
 
 #[cfg(test)]
@@ -138,6 +146,13 @@ mod tests {
         let error = |text| parse(text).unwrap_err();
         assert_eq!(error("alice> hi\n\n// remark\nhello\n").0, 4);
         assert_eq!(error("#cafe\nbroadcaster shop> hi\n"), (2, PlayLineError::Broadcaster("cafe".parse().unwrap())));
+    }
+
+    #[test]
+    fn a_script_may_be_written_with_notepad() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "\u{feff}alice> !help\r\n").unwrap();
+        assert_eq!(Script::load(file.path()).unwrap().cues, parse("alice> !help").unwrap().cues);
     }
 
     #[test]
