@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,13 +31,16 @@ use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
 use crate::store::audit::AuditKept;
 use crate::telemetry::Telemetry;
+use crate::telemetry::log_queue::LostLines;
 use crate::telemetry::reading::Readings;
 use crate::twitch::account::{Account, AccountState};
 use crate::twitch::own_messages::OwnMessages;
 use crate::twitch::server::Server;
 use crate::vault::Sealer;
 
+pub mod check;
 pub mod credentials;
+pub mod data_dir;
 mod http;
 mod learn;
 mod modules;
@@ -57,6 +59,7 @@ mod wanted;
 mod watching;
 mod withdrawals;
 
+use data_dir::open_store;
 use orders::Orders;
 use parts::{Foundation, Parts};
 use status::Observer;
@@ -80,6 +83,8 @@ pub struct Surroundings<C> {
     pub twitch_counts_on: bool,
     /// For what can be made anew.
     pub cache_dir: PathBuf,
+    /// Of the process's log.
+    pub lost_log_lines: LostLines,
 }
 
 /// The running host.
@@ -94,6 +99,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     accounts: Vec<(Login, watch::Receiver<AccountState>)>,
     wanted: watch::Receiver<Arc<[WantedChannel]>>,
+    lost_log_lines: LostLines,
     /// Answers requests; ends first.
     serving: Tasks,
     stop_serving: CancellationToken,
@@ -116,7 +122,9 @@ impl App {
     /// # Errors
     /// For the operator to read: the folder, the database, the engine or a bundled module.
     pub async fn start<C: Credentials>(config: Config, surroundings: Surroundings<C>) -> anyhow::Result<App> {
-        let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir } = surroundings;
+        let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir, lost_log_lines } =
+            surroundings;
+        let server = Server::new(config.twitch.irc_server.clone()).context("cannot speak TLS")?;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         store.limit_audit(AuditKept { changes: config.audit.keep, calls: config.audit.keep_calls });
         let listening = http::listen(&config.http).await?;
@@ -139,6 +147,7 @@ impl App {
             clock,
             accounts: Vec::new(),
             wanted,
+            lost_log_lines,
             serving: Tasks::default(),
             stop_serving: CancellationToken::new(),
             address: None,
@@ -161,7 +170,7 @@ impl App {
         };
         // Before the accounts log anything: whoever waits for their lines may ask at once.
         let socket = open_status_socket(&data_dir);
-        let (events, outboxes) = app.start_accounts(config, &used, &credentials);
+        let (events, outboxes) = app.start_accounts(config, &server, &used, &credentials);
         app.start_answering(events, outboxes);
         if let Some(exporter) = exporter {
             let (telemetry, stop) = (app.telemetry.clone(), app.stop_telling.clone());
@@ -189,6 +198,7 @@ impl App {
     fn start_accounts<C: Credentials>(
         &mut self,
         config: Config,
+        server: &Server,
         used: &HashMap<Login, UsedLimits>,
         credentials: &Arc<C>,
     ) -> (mpsc::Receiver<Event>, Outboxes) {
@@ -200,7 +210,7 @@ impl App {
             let (state, states) = watch::channel(AccountState::default());
             let account = Account {
                 login: login.clone(),
-                server: Server::new(config.twitch.irc_server.clone()),
+                server: server.clone(),
                 credentials: credentials.clone(),
                 wanted: self.wanted.clone(),
                 prefixes: self.setup.clone(),
@@ -261,6 +271,7 @@ impl App {
             sandbox: self.sandbox.clone(),
             store: self.store.clone(),
             events_capacity: EVENTS,
+            lost_log_lines: self.lost_log_lines.clone(),
         }
     }
 
@@ -325,20 +336,6 @@ impl App {
 fn open_status_socket(data_dir: &Path) -> Option<StatusSocket> {
     let opened = StatusSocket::open(data_dir);
     opened.inspect_err(|error| warn!(%error, "`twitchy status` will not find this host")).ok()
-}
-
-/// The database, in a folder that is made where it is missing, and closed to others.
-pub fn open_store(data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data_dir)
-        .with_context(|| format!("cannot make the folder {}", data_dir.display()))?;
-    Store::open(&database_path(data_dir), clock).context("cannot open the database")
-}
-
-pub fn database_path(data_dir: &Path) -> PathBuf {
-    data_dir.join("twitchy.sqlite")
 }
 
 /// Tells of configured channels where the bot does not sit: somebody would look for the mistake in the file.

@@ -4,12 +4,13 @@
 //! once by a second SIGINT or SIGTERM.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, LoadConfigError};
 
 mod api_client;
 mod api_key;
@@ -27,6 +28,9 @@ mod serve;
 mod signals;
 mod status;
 mod table;
+
+/// The configuration, where none is named.
+const USUAL_CONFIG: &str = "config.toml";
 
 const FIRST_STEPS: &str = "\
 Try it without a Twitch account, in a chat on this machine:
@@ -85,7 +89,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let outcome = match command {
-        Some(Subcommands::Serve(arguments)) => serve::run(arguments),
+        Some(Subcommands::Serve(arguments)) => serve::run(&arguments),
         Some(Subcommands::Demo(arguments)) => demo::run(arguments),
         Some(Subcommands::CheckConfig(arguments)) => check_config::run(&arguments),
         Some(Subcommands::Status(arguments)) => status::run(&arguments),
@@ -112,7 +116,17 @@ fn show_first_steps() -> ExitCode {
 
 /// None where it is wrong; what is, was said.
 fn load_config(path: &Path) -> Option<Config> {
-    Config::load(path).inspect_err(|error| output::report(error)).ok()
+    match Config::load(path) {
+        Ok(config) => return Some(config),
+        Err(LoadConfigError::Read { error, .. }) if error.kind() == ErrorKind::NotFound => {
+            let shown = path.display();
+            output::report(format_args!(
+                "there is no {shown}: name your configuration with --config FILE, or make one as follows.\n\n{FIRST_STEPS}"
+            ));
+        }
+        Err(error) => output::report(error),
+    }
+    None
 }
 
 fn exit_code(code: i32) -> ExitCode {
@@ -138,14 +152,14 @@ mod tests {
     #[test]
     fn each_subcommand_takes_its_arguments() {
         let Ok(Some(Subcommands::Serve(arguments))) = parse("twitchy serve --config a.toml") else { panic!("serve") };
-        assert_eq!(arguments.config.as_deref(), Some(Path::new("a.toml")));
+        assert_eq!(arguments.config, Path::new("a.toml"));
         let Ok(Some(Subcommands::Demo(arguments))) = parse("twitchy demo --fresh --script a.txt") else {
             panic!("demo")
         };
         assert!(arguments.fresh && arguments.state.is_none());
         assert_eq!(arguments.script.as_deref(), Some(Path::new("a.txt")));
         assert_eq!(arguments.api, None);
-        for (line, api) in [("--api", "127.0.0.1:8080"), ("--api=[::1]:0", "[::1]:0")] {
+        for (line, api) in [("--api", "127.0.0.1:8080"), ("--api=[::1]:0", "[::1]:0"), ("--api [::1]:0", "[::1]:0")] {
             let Ok(Some(Subcommands::Demo(arguments))) = parse(&format!("twitchy demo {line}")) else {
                 panic!("{line}")
             };
@@ -164,9 +178,11 @@ mod tests {
     #[test]
     fn nothing_to_do_and_no_file_are_no_parse_errors() {
         assert!(matches!(parse("twitchy"), Ok(None)));
-        assert!(
-            matches!(parse("twitchy serve"), Ok(Some(Subcommands::Serve(arguments))) if arguments.config.is_none())
-        );
+        let is_usual = |config: &Path| config == Path::new("config.toml");
+        assert!(matches!(parse("twitchy serve"), Ok(Some(Subcommands::Serve(serve))) if is_usual(&serve.config)));
+        assert!(matches!(parse("twitchy status"), Ok(Some(Subcommands::Status(status))) if is_usual(&status.config)));
+        let Ok(Some(Subcommands::CheckConfig(check))) = parse("twitchy check-config") else { panic!("check-config") };
+        assert!(is_usual(&check.config));
     }
 
     #[test]
@@ -175,7 +191,5 @@ mod tests {
         assert!(matches!(parse("twitchy sing"), Err(ErrorKind::InvalidSubcommand)));
         assert!(matches!(parse("twitchy demo --fresh --state dir"), Err(ErrorKind::ArgumentConflict)));
         assert!(matches!(parse("twitchy demo --api=192.0.2.1:80"), Err(ErrorKind::ValueValidation)));
-        assert!(matches!(parse("twitchy check-config"), Err(ErrorKind::MissingRequiredArgument)));
-        assert!(matches!(parse("twitchy status"), Err(ErrorKind::MissingRequiredArgument)));
     }
 }

@@ -4,8 +4,7 @@
 //! is ignored; no token is ever part of a [`Config`], an error or a log line. Nothing else in the host reads the
 //! environment, and nothing here changes after the start.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::id::Login;
@@ -13,13 +12,17 @@ use crate::domain::id::Login;
 mod collector;
 pub mod environment;
 pub mod http;
+mod load;
 mod parse;
+pub mod roots;
 mod section;
+pub mod text;
 pub mod token;
 mod value;
 
 pub use collector::CollectorAddress;
 pub use http::HttpConfig;
+pub use load::LoadConfigError;
 pub use section::Problem;
 
 /// Everything an operator can set.
@@ -38,43 +41,7 @@ pub struct Config {
     pub fuse: FuseConfig,
     pub audit: AuditConfig,
     pub http: HttpConfig,
-}
-
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadConfigError {
-    #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("{}", list_problems(path, problems))]
-    Invalid { path: PathBuf, problems: Vec<Problem> },
-    #[error("the environment variable {variable} must be {right}")]
-    Environment { variable: &'static str, right: http::ParseHttpError },
-}
-
-fn list_problems(path: &Path, problems: &[Problem]) -> String {
-    let lines: Vec<String> =
-        problems.iter().map(|problem| format!("{}:{}: {}", path.display(), problem.line, problem.text)).collect();
-    lines.join("\n")
-}
-
-impl Config {
-    /// Reads the file at `path`. Relative paths in it start at the file's own folder. What the environment says
-    /// (`TWITCHY_DATA_DIR`, `TWITCHY_HTTP_LISTEN`) wins over the file.
-    pub fn load(path: &Path) -> Result<Config, LoadConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| LoadConfigError::Read { path: path.to_owned(), source })?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let mut config = parse::parse(&text, folder)
-            .map_err(|problems| LoadConfigError::Invalid { path: path.to_owned(), problems })?;
-        if let Some(data_dir) = environment::find_data_dir() {
-            config.data_dir = data_dir;
-        }
-        if let Some(text) = environment::find_http_listen() {
-            let wrong = |right| LoadConfigError::Environment { variable: environment::HTTP_LISTEN, right };
-            config.http.listen = http::parse_listen(&text).map_err(wrong)?;
-        }
-        Ok(config)
-    }
+    pub log: LogConfig,
 }
 
 impl Default for Config {
@@ -92,6 +59,7 @@ impl Default for Config {
             fuse: FuseConfig::default(),
             audit: AuditConfig::default(),
             http: HttpConfig::default(),
+            log: LogConfig::default(),
         }
     }
 }
@@ -341,6 +309,22 @@ pub struct AuditConfig {
     pub keep: Option<Duration>,
     /// Calls of commands over HTTP, each of which is a line too.
     pub keep_calls: Option<Duration>,
+}
+
+/// The process's own log, on standard error. What is logged is said by `TWITCHY_LOG`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogConfig {
+    pub format: LogFormat,
+}
+
+/// How a record of the log is written; one line each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: a JSON object with `timestamp`, `level`, `target`, `message` and the record's own fields.
+    Json,
 }
 
 impl Default for AuditConfig {

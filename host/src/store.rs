@@ -152,8 +152,8 @@ pub enum OpenStoreError {
     Newer { path: PathBuf, found: u32, known: u32 },
     #[error("{} is damaged ({reason}); nothing was changed: restore it from a backup", path.display())]
     Damaged { path: PathBuf, reason: String },
-    #[error("{}: {source}", path.display())]
-    File { path: PathBuf, source: std::io::Error },
-    #[error("{}: {source}", path.display())]
-    Database { path: PathBuf, source: rusqlite::Error },
+    #[error("{}: {error}", path.display())]
+    File { path: PathBuf, error: std::io::Error },
+    #[error("{}: {error}", path.display())]
+    Database { path: PathBuf, error: rusqlite::Error },
 }

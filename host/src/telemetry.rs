@@ -20,6 +20,7 @@ use crate::domain::trace::{Trace, TraceSubject};
 mod known;
 pub mod lines;
 pub mod listening;
+pub mod log_queue;
 mod metrics;
 pub mod otlp;
 pub mod reading;

@@ -46,8 +46,8 @@ pub enum SealError {
     KeyOpen { path: PathBuf },
     #[error("{} is no key: restore it from the backup", path.display())]
     KeyDamaged { path: PathBuf },
-    #[error("{}: {source}", path.display())]
-    File { path: PathBuf, source: std::io::Error },
+    #[error("{}: {error}", path.display())]
+    File { path: PathBuf, error: std::io::Error },
     /// Damaged, or moved here from another channel, module or setting.
     #[error("what was sealed does not open")]
     Damaged,

@@ -13,11 +13,12 @@ use twitchy::setup::powers::Powers;
 mod arrows;
 mod budgets;
 mod doors;
+mod errors;
 mod layout;
 mod names;
 mod source;
 
-const RULES: [fn(&Source) -> Vec<Finding>; 17] = [
+const RULES: [fn(&Source) -> Vec<Finding>; 18] = [
     arrows::imports_follow_the_arrows,
     arrows::commands_import_only_the_sdk,
     arrows::the_sdk_and_the_guests_stay_outside_the_host,
@@ -32,6 +33,7 @@ const RULES: [fn(&Source) -> Vec<Finding>; 17] = [
     doors::only_the_artefact_is_unsafe,
     doors::only_an_instance_makes_stores,
     doors::only_the_web_client_reaches_the_network,
+    errors::an_error_tells_its_cause_once,
     layout::a_parent_file_tells_what_it_promises,
     names::names_say_what_they_mean,
     names::errors_read_as_parts_of_sentences,

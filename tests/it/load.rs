@@ -16,6 +16,7 @@ use twitchy::config::Config;
 use twitchy::domain::ports::SystemClock;
 use twitchy::joining::JoinPolicy;
 use twitchy::setup::NewChannelRules;
+use twitchy::telemetry::log_queue::LostLines;
 
 use crate::harness::{patient, quick_folder};
 
@@ -61,5 +62,6 @@ fn surroundings(config: &Config) -> Surroundings<ConfiguredTokens> {
         join_policy: JoinPolicy::Closed,
         twitch_counts_on: true,
         cache_dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts"),
+        lost_log_lines: LostLines::default(),
     }
 }

@@ -31,7 +31,7 @@ impl Credentials for ConfiguredTokens {
             let told = format!("{error}; {}", self.describe_renewal(account));
             match error {
                 LoadTokenError::NotSet(_) => FetchTokenError::Missing(told),
-                LoadTokenError::Read { .. } | LoadTokenError::NoToken => FetchTokenError::Unavailable(told),
+                LoadTokenError::Read { .. } | LoadTokenError::NoToken { .. } => FetchTokenError::Unavailable(told),
             }
         })
     }

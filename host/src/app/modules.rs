@@ -10,7 +10,6 @@ use anyhow::{Context, bail};
 use tracing::{info, warn};
 use twitchy_commands::{BUNDLED, Bundled};
 
-use crate::config::ModulesConfig;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::sandbox::Sandbox;
@@ -39,19 +38,17 @@ pub(super) async fn add_bundled(sandbox: &Arc<Sandbox>, setup: &Setup) -> anyhow
     Ok(())
 }
 
-/// After the bundled ones, which none of these may stand in for.
+/// Loads a module of the configuration: after the bundled ones, which it may not stand in for.
 ///
 /// # Errors
 /// Names the file that cannot be a module, and why.
-pub(super) async fn add_configured(sandbox: &Sandbox, setup: &Setup, modules: &ModulesConfig) -> anyhow::Result<()> {
-    for path in &modules.load {
-        let added = add_file(sandbox, setup, path).await;
-        let manifest = added.with_context(|| format!("cannot load the module {}", path.display()))?;
-        let capabilities: Vec<&str> = manifest.capabilities.iter().map(|capability| capability.as_str()).collect();
-        let granted = if capabilities.is_empty() { "none".to_owned() } else { capabilities.join(", ") };
-        let Manifest { name, version, .. } = &*manifest;
-        info!(module = %name, %version, %granted, file = %path.display(), "loaded a module");
-    }
+pub(super) async fn add_configured(sandbox: &Sandbox, setup: &Setup, path: &Path) -> anyhow::Result<()> {
+    let added = add_file(sandbox, setup, path).await;
+    let manifest = added.with_context(|| format!("cannot load the module {}", path.display()))?;
+    let capabilities: Vec<&str> = manifest.capabilities.iter().map(|capability| capability.as_str()).collect();
+    let granted = if capabilities.is_empty() { "none".to_owned() } else { capabilities.join(", ") };
+    let Manifest { name, version, .. } = &*manifest;
+    info!(module = %name, %version, %granted, file = %path.display(), "loaded a module");
     Ok(())
 }
 

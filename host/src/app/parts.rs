@@ -83,7 +83,9 @@ impl Parts {
         let sandbox = Sandbox::start(&config.sandbox, workshop, Arc::new(world)).context("cannot start the sandbox")?;
         let sandbox = Arc::new(sandbox);
         modules::add_bundled(&sandbox, &setup).await?;
-        modules::add_configured(&sandbox, &setup, &config.modules).await?;
+        for path in &config.modules.load {
+            modules::add_configured(&sandbox, &setup, path).await?;
+        }
         // First, because a seed may give a channel to another account.
         seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
         setup.load_all().context("cannot load the channels")?;

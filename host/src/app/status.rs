@@ -21,6 +21,7 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::registry::UnloadableModule;
 use crate::setup::Setup;
 use crate::store::Store;
+use crate::telemetry::log_queue::LostLines;
 use crate::twitch::account::{AccountState, Phase};
 
 pub(super) mod line;
@@ -37,6 +38,7 @@ pub struct Status {
     pub uptime: Duration,
     pub accounts: Vec<AccountStatus>,
     pub queues: QueueStatus,
+    pub log: LogStatus,
     pub modules: Vec<ModuleStatus>,
     pub unloadable: Vec<UnloadableStatus>,
     pub storage: StorageStatus,
@@ -118,6 +120,13 @@ pub struct QueueStatus {
     pub replies_dropped: u64,
 }
 
+/// The process's own log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogStatus {
+    /// Standard error was not read fast enough, or was closed.
+    pub lines_lost: u64,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModuleStatus {
     pub name: String,
@@ -181,6 +190,7 @@ pub(super) struct Observer {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) store: Arc<Store>,
     pub(super) events_capacity: usize,
+    pub(super) lost_log_lines: LostLines,
 }
 
 impl Observer {
@@ -190,6 +200,7 @@ impl Observer {
             uptime: self.started_at.elapsed(),
             accounts: self.accounts.iter().map(|(login, state)| AccountStatus::of(login, &state.borrow())).collect(),
             queues: self.observe_queues(),
+            log: LogStatus { lines_lost: self.lost_log_lines.count() },
             modules: self.observe_modules(),
             unloadable: self.observe_unloadable(),
             storage: self.observe_storage(),

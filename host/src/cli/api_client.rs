@@ -156,6 +156,9 @@ impl ApiClient {
                    `twitchy demo --api` shows its own"
             );
         };
+        if environment::is_quoted(key.expose_secret()) {
+            bail!("TWITCHY_API_KEY: write the key {}", environment::WITHOUT_QUOTES);
+        }
         let url = match (&host.url, environment::find_api_url()) {
             (Some(url), _) => url.clone(),
             (None, Some(text)) => text.parse().context("TWITCHY_URL is no address of a host")?,
@@ -216,7 +219,7 @@ impl ApiClient {
 
     /// Sends a request; the head of what is answered.
     async fn exchange(&self, question: Question) -> anyhow::Result<Exchange> {
-        let dialled = Server::new(self.url.0.clone()).dial().await;
+        let dialled = Server::new(self.url.0.clone())?.dial().await;
         let stream = dialled.map_err(|error| explain(&error, self.url.0.is_tls))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let connection = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));

@@ -19,7 +19,7 @@ use super::channel_name::find_channel_id;
 use super::local_host::{AskHostError, LocalHost};
 use super::table::{Row, align};
 use super::{load_config, output};
-use crate::app::open_store;
+use crate::app::data_dir::open_store;
 use crate::app::orders::{Answer, Order, keys};
 use crate::app::status_socket::socket_path;
 use crate::app::uid::describe_own_uid;

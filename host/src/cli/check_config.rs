@@ -1,10 +1,11 @@
-//! `twitchy check-config`: reads the file and the tokens as `serve` would, and starts nothing.
+//! `twitchy check-config`: reads the file and the tokens as `serve` would, does all that `serve` does before it connects,
+//! and starts nothing.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{load_config, output};
+use super::{USUAL_CONFIG, load_config, output};
+use crate::app::check::list_obstacles;
 use crate::config::token::{is_readable_by_others, load_access_token};
 use crate::config::{AccountConfig, Config, TokenSource};
 
@@ -16,15 +17,17 @@ const OPEN: &str =
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The configuration file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value = USUAL_CONFIG)]
     pub(super) config: PathBuf,
 }
 
 /// Exit code 2 where something must be mended.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Some(config) = load_config(&arguments.config) else { return Ok(ExitCode::from(2)) };
-    let unreadable = config.modules.load.iter().filter_map(|path| find_unreadable(path));
-    let problems: Vec<String> = config.accounts.iter().filter_map(find_problem).chain(unreadable).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let obstacles = runtime.block_on(list_obstacles(&config));
+    let obstacles = obstacles.iter().map(|obstacle| format!("{obstacle:#}"));
+    let problems: Vec<String> = config.accounts.iter().filter_map(find_problem).chain(obstacles).collect();
     for problem in &problems {
         output::report(problem);
     }
@@ -41,11 +44,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn find_problem(account: &AccountConfig) -> Option<String> {
     let error = load_access_token(&account.token).err()?;
     Some(format!("account {}: {error}", account.login))
-}
-
-fn find_unreadable(module: &Path) -> Option<String> {
-    let error = File::open(module).err()?;
-    Some(format!("module {}: {error}", module.display()))
 }
 
 /// What works, and should not stay as it is.

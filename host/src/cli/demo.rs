@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{logging, output};
-use crate::config::environment;
+use super::logging::Logging;
+use super::output;
+use crate::config::{LogFormat, environment};
 use state::State;
 
 mod moderators;
@@ -35,7 +36,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(super) script: Option<PathBuf>,
     /// Answer the HTTP API too, on this machine: at port 8080, or at the address given; 127.0.0.1:0 takes any free port.
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:8080", value_parser = parse_loopback, conflicts_with = "script")]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8080", value_parser = parse_loopback, conflicts_with = "script")]
     pub(super) api: Option<SocketAddr>,
     /// The folder that keeps the demo's state, in place of the demo's own.
     #[arg(long, value_name = "DIR")]
@@ -55,13 +56,16 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if arguments.reset {
         output::print(format!("{}\n", state.reset()?))?;
     }
-    logging::start_logging("warn")?;
+    let logging = Logging::start("warn", LogFormat::Text)?;
     let cache_dir = environment::find_artefact_dir().unwrap_or_else(|| state.path().join("cache"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    match script {
+    let ended = match script {
         Some(script) => runtime.block_on(script::play(&script, state.path(), &cache_dir)),
         None => runtime.block_on(prompt::chat(&state, &cache_dir, arguments.api)),
-    }
+    };
+    // What is still to be printed may wait for a reader that never comes.
+    runtime.shutdown_background();
+    Ok(ended.unwrap_or_else(|error| logging.report(&error)))
 }
 
 /// The demo's key is shown on the screen: nobody else's machine may use it.

@@ -6,34 +6,36 @@ use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
+use super::logging::Logging;
 use super::signals::Signals;
-use super::{check_config, load_config, logging, show_first_steps};
+use super::{USUAL_CONFIG, check_config, load_config};
 use crate::app::credentials::ConfiguredTokens;
 use crate::app::{App, Surroundings};
 use crate::config::Config;
 use crate::domain::ports::SystemClock;
 use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
+use crate::telemetry::log_queue::LostLines;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The configuration file; host/config.example.toml explains every key.
-    #[arg(long, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", default_value = USUAL_CONFIG)]
+    pub(super) config: PathBuf,
 }
 
-pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Some(path) = arguments.config else { return Ok(show_first_steps()) };
-    let Some(config) = load_config(&path) else { return Ok(ExitCode::from(2)) };
-    logging::start_logging("info")?;
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let Some(config) = load_config(&arguments.config) else { return Ok(ExitCode::from(2)) };
+    let logging = Logging::start("info", config.log.format)?;
     for warning in check_config::list_warnings(&config) {
         warn!("{warning}");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(config))
+    let served = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from);
+    let served = served.and_then(|runtime| runtime.block_on(serve(config, logging.lost_lines())));
+    Ok(served.unwrap_or_else(|error| logging.report(&error)))
 }
 
-async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+async fn serve(config: Config, lost_log_lines: LostLines) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let surroundings = Surroundings {
         clock: Arc::new(SystemClock),
@@ -43,6 +45,7 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         join_policy: JoinPolicy::Closed,
         twitch_counts_on: true,
         cache_dir: config.data_dir.join("cache"),
+        lost_log_lines,
     };
     let mut app = App::start(config, surroundings).await?;
     let exit_code = tokio::select! {

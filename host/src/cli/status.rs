@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::api_client::ANOTHER_VERSION;
 use super::local_host::LocalHost;
-use super::{load_config, output};
+use super::{USUAL_CONFIG, load_config, output};
 use crate::app::status::Status;
 
 mod report;
@@ -15,7 +15,7 @@ mod report;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The configuration file of the host.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value = USUAL_CONFIG)]
     pub(super) config: PathBuf,
     /// Print the answer as JSON.
     #[arg(long)]

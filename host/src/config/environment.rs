@@ -1,36 +1,53 @@
 //! The only reader of the environment.
 //!
-//! `TWITCHY_DATA_DIR` overrides the file's `data_dir`, `TWITCHY_HTTP_LISTEN` its `http.listen`, `TWITCHY_API_KEY` is the key
-//! with which the command line asks a running host, `TWITCHY_LOG` says what is logged (`info`,
-//! `twitchy=debug,warn`), and `NO_COLOR` asks for plain text. An account's token is in the variable that its
+//! `TWITCHY_DATA_DIR` overrides the file's `data_dir`, `TWITCHY_HTTP_LISTEN` its `http.listen`, `TWITCHY_LOG` says what is
+//! logged (`info`, `twitchy=debug,warn`), and `NO_COLOR` asks for plain text. An account's token is in the variable that its
 //! `token_env` names, and what goes with traces in that of `otlp_headers_env`. Subcommands that ask a running host find
-//! it by `TWITCHY_URL` and `TWITCHY_API_KEY`.
+//! it by `TWITCHY_URL`, and open it with the key in `TWITCHY_API_KEY`.
+//! `SSL_CERT_FILE` and `SSL_CERT_DIR` say whom TLS trusts ([`roots`](super::roots)).
+//!
+//! White space around a value is no part of it: a line end gets into a variable that is set from a file.
 
 use std::env;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+pub(super) const DATA_DIR: &str = "TWITCHY_DATA_DIR";
+pub(super) const CERT_DIR: &str = "SSL_CERT_DIR";
+pub(super) const CERT_FILE: &str = "SSL_CERT_FILE";
 pub(super) const HTTP_LISTEN: &str = "TWITCHY_HTTP_LISTEN";
 
+/// What to say of a value that begins with a quote.
+pub const WITHOUT_QUOTES: &str = "without quotes around it, which docker's --env-file and others hand over as they are";
+
 /// None where the variable is not set, or empty.
-pub fn find_data_dir() -> Option<PathBuf> {
-    env::var_os("TWITCHY_DATA_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+fn find(variable: &str) -> Option<String> {
+    env::var(variable).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
-/// An address and a port, or `off`; None where the variable is not set, or empty.
+/// Whether a value has kept quotes that were meant for a shell.
+pub fn is_quoted(value: &str) -> bool {
+    value.starts_with(['"', '\''])
+}
+
+pub(super) fn find_data_dir() -> Option<String> {
+    find(DATA_DIR)
+}
+
+/// An address and a port, or `off`.
 pub(super) fn find_http_listen() -> Option<String> {
-    env::var(HTTP_LISTEN).ok().filter(|address| !address.is_empty())
+    find(HTTP_LISTEN)
 }
 
 /// The key with which the command line asks a running host. Not an argument: those are seen by everybody on the machine.
 pub fn find_api_key() -> Option<SecretString> {
-    env::var("TWITCHY_API_KEY").ok().filter(|key| !key.is_empty()).map(SecretString::from)
+    find("TWITCHY_API_KEY").map(SecretString::from)
 }
 
 /// Which log lines are wanted, in the notation of tracing-subscriber's `EnvFilter`.
 pub fn find_log_filter() -> Option<String> {
-    env::var("TWITCHY_LOG").ok().filter(|filter| !filter.is_empty())
+    find("TWITCHY_LOG")
 }
 
 /// Whether colours are unwanted everywhere (no-color.org).
@@ -50,14 +67,24 @@ pub fn find_artefact_dir() -> Option<PathBuf> {
 
 /// Where the API of the host is that a subcommand asks.
 pub fn find_api_url() -> Option<String> {
-    env::var("TWITCHY_URL").ok().filter(|url| !url.is_empty())
+    find("TWITCHY_URL")
 }
 
 /// The headers that go with traces, from the variable that the configuration names.
 pub fn find_collector_headers(variable: &str) -> Option<SecretString> {
-    env::var(variable).ok().map(SecretString::from)
+    find(variable).map(SecretString::from)
+}
+
+/// As OpenSSL knows it: the certificate authorities to trust, in one file.
+pub(super) fn find_cert_file() -> Option<PathBuf> {
+    find(CERT_FILE).map(PathBuf::from)
+}
+
+/// The same in the files of a folder.
+pub(super) fn find_cert_dir() -> Option<PathBuf> {
+    find(CERT_DIR).map(PathBuf::from)
 }
 
 pub(super) fn find_token(variable: &str) -> Option<SecretString> {
-    env::var(variable).ok().map(SecretString::from)
+    find(variable).map(SecretString::from)
 }

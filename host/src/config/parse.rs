@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::section::{Problem, Problems, Section};
 use super::value::{CountOrAuto, Listen, Name, OrOff, PublicUrlOrAuto, Ratio, ReadValue, Size, VariableName};
 use super::{
-    AccountConfig, AuditConfig, ChannelsConfig, Config, FuseConfig, HttpConfig, LimitsConfig, ModulesConfig,
+    AccountConfig, AuditConfig, ChannelsConfig, Config, FuseConfig, HttpConfig, LimitsConfig, LogConfig, ModulesConfig,
     SandboxConfig, SeedChannel, TelemetryConfig, TokenSource, TwitchConfig, WebConfig,
 };
 use crate::domain::id::Login;
@@ -24,6 +24,7 @@ const LEAST_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 const MOST_FAULTS: usize = 64;
 const JOIN: &str = "must be a list such as [\"shop\", { login = \"cafe\", account = \"otherbot\" }]";
 
+const NETWORKS: &str = "[\"127.0.0.1\", \"10.0.0.0/8\"]";
 const PLAIN_HEADERS: &str = "needs an otlp_endpoint that begins with https:// or is on this machine: the headers are most likely a key, and \
                              http:// is not encrypted";
 
@@ -58,8 +59,9 @@ fn read_file(mut file: Section<'_, '_>, folder: &Path) -> Config {
     let fuse = read_fuse(file.section("fuse"), &defaults.fuse);
     let audit = read_audit(file.section("audit"), defaults.audit);
     let http = read_http(file.section("http"), defaults.http);
+    let log = read_log(file.section("log"), defaults.log);
     file.finish();
-    Config { data_dir, twitch, accounts, channels, limits, sandbox, web, modules, telemetry, fuse, audit, http }
+    Config { data_dir, twitch, accounts, channels, limits, sandbox, web, modules, telemetry, fuse, audit, http, log }
 }
 
 fn read_twitch(mut section: Section<'_, '_>, defaults: TwitchConfig) -> TwitchConfig {
@@ -125,7 +127,7 @@ fn read_seed<'t>(
     let first = accounts.first()?.login.clone();
     if element.get_ref().is_str() {
         let login = Login::read(element.get_ref());
-        section.check("join", login.is_ok(), &format!("holds what {}", login.as_ref().err().map_or("", |text| text)));
+        let login = login.map_err(|text| section.reject_element("join", index, element, &text));
         return Some(SeedChannel { login: login.ok()?, account: first });
     }
     let mut table = section.element("join", index, element, JOIN)?;
@@ -162,7 +164,11 @@ fn read_limits(mut section: Section<'_, '_>, defaults: LimitsConfig, twitch: &Tw
         channels: section.take("channels", defaults.channels),
         unprivileged_within: section.take("unprivileged_within", defaults.unprivileged_within),
         stale_after: section.take("stale_after", defaults.stale_after),
-        allow_bot_prefixes_in: section.take("allow_bot_prefixes_in", defaults.allow_bot_prefixes_in),
+        allow_bot_prefixes_in: section.take_list(
+            "allow_bot_prefixes_in",
+            defaults.allow_bot_prefixes_in,
+            "[\"shop\", \"cafe\"]",
+        ),
     };
     // Without encryption, so it is on this machine: the address was checked when it was read.
     section.check("enforce", limits.enforce || !twitch.irc_server.is_tls, UNLIMITED);
@@ -225,7 +231,7 @@ fn read_web(mut section: Section<'_, '_>, defaults: &WebConfig) -> WebConfig {
 }
 
 fn read_modules(mut section: Section<'_, '_>, folder: &Path) -> ModulesConfig {
-    let load: Vec<PathBuf> = section.take("load", Vec::new());
+    let load: Vec<PathBuf> = section.take_list("load", Vec::new(), "[\"dice.wasm\"]");
     section.finish();
     ModulesConfig { load: load.into_iter().map(|path| folder.join(path)).collect() }
 }
@@ -280,9 +286,9 @@ fn read_http(mut section: Section<'_, '_>, defaults: HttpConfig) -> HttpConfig {
     let http = HttpConfig {
         listen: section.take("listen", Listen(defaults.listen)).0,
         public_url: section.take("public_url", PublicUrlOrAuto(defaults.public_url)).0,
-        hosts: section.take("hosts", defaults.hosts),
-        trusted_proxies: section.take("trusted_proxies", defaults.trusted_proxies),
-        metrics_from: section.take("metrics_from", defaults.metrics_from),
+        hosts: section.take_list("hosts", defaults.hosts, "[\"bot.example\"]"),
+        trusted_proxies: section.take_list("trusted_proxies", defaults.trusted_proxies, NETWORKS),
+        metrics_from: section.take_list("metrics_from", defaults.metrics_from, NETWORKS),
         rate: section.take("rate", defaults.rate),
         burst: section.take("burst", defaults.burst),
         concurrency: section.take("concurrency", defaults.concurrency),
@@ -295,6 +301,12 @@ fn read_http(mut section: Section<'_, '_>, defaults: HttpConfig) -> HttpConfig {
     };
     section.finish();
     http
+}
+
+fn read_log(mut section: Section<'_, '_>, defaults: LogConfig) -> LogConfig {
+    let log = LogConfig { format: section.take("format", defaults.format) };
+    section.finish();
+    log
 }
 
 fn take_length(section: &mut Section<'_, '_>, key: &'static str, default: usize) -> usize {
@@ -343,7 +355,9 @@ mod tests {
     #[test]
     fn the_example_has_every_key() {
         let example = uncommented_example();
-        for table in ["twitch", "channels", "limits", "sandbox", "web", "modules", "telemetry", "fuse", "http"] {
+        for table in
+            ["twitch", "channels", "limits", "sandbox", "web", "modules", "telemetry", "fuse", "audit", "http", "log"]
+        {
             let header = format!("[{table}]\n");
             let text = example.replace(&header, &format!("{header}zzzzzzzzzzzzzzzz = 1\n"));
             let problems = parse(&text, Path::new("")).unwrap_err();
@@ -429,14 +443,18 @@ mod tests {
             ("[sandbox]\nallow_large = \"yes\"", "sandbox.allow_large must be true or false, not \"yes\""),
             ("[limits]\nmessages = -1", "limits.messages must be a whole number from 1, not -1"),
             ("[limits]\nwindow = 30", "limits.window must be a time with its unit"),
+            ("[log]\nformat = \"xml\"", "log.format must be \"text\" or \"json\", not \"xml\""),
             ("[sandbox]\nstorage_bytes = \"1 MB\"", "sandbox.storage_bytes must be a number of bytes, or a size"),
             ("[sandbox]\nthreads = 0", "sandbox.threads must be a whole number from 1, or \"auto\", not 0"),
             ("twitch = 1", "twitch must be a table: write its keys below a line [twitch]"),
             ("[channels]\njoin = \"shop\"", "channels.join must be a list such as"),
             ("[channels]\njoin = [1]", "channels.join[0] must be a list such as"),
-            ("[channels]\njoin = [\"#shop\"]", "channels.join holds what is no login"),
+            (
+                "[channels]\njoin = [\"#shop\"]",
+                "channels.join[0] must be a login of 1 to 25 letters, digits or underscores, such as \"shop\", not \"#shop\"",
+            ),
             ("[channels]\njoin = [\"shop\", \"Shop\"]", "channels.join names the channel shop twice"),
-            ("[limits]\nallow_bot_prefixes_in = [\"a b\"]", "limits.allow_bot_prefixes_in is no login"),
+            ("[limits]\nallow_bot_prefixes_in = [\"a b\"]", "limits.allow_bot_prefixes_in[0] must be a login"),
         ];
         for (text, expected) in cases {
             let problems = problems(text);
@@ -529,8 +547,11 @@ mod tests {
             ("listen = \"8080\"", "http.listen must be an address of this machine and a port"),
             ("listen = false", "http.listen must be an address of this machine and a port"),
             ("public_url = \"bot.example\"", "http.public_url must be \"https://\" or \"http://\" and a host"),
-            ("hosts = [\"a:1\"]", "http.hosts must be a list of which each is a host's name"),
-            ("trusted_proxies = [\"10.0.0.0/99\"]", "http.trusted_proxies must be a list of which each is an address"),
+            (
+                "hosts = [\"a:1\"]",
+                "http.hosts[0] must be a host's name without scheme and port, such as \"bot.example\", not \"a:1\"",
+            ),
+            ("trusted_proxies = [\"10.0.0.0/99\"]", "http.trusted_proxies[0] must be an address"),
         ] {
             let problems = problems(&format!("[http]\n{text}\n"));
             assert!(problems.len() == 1 && problems[0].contains(expected), "{text}: {problems:?}");
@@ -542,10 +563,18 @@ mod tests {
         let text = format!("[modules]\nload = [\"dice.wasm\", \"/opt/hug.wasm\"]\n{ACCOUNT}");
         let load = parse(&text, Path::new("/etc/twitchy")).unwrap().modules.load;
         assert_eq!(load, [Path::new("/etc/twitchy/dice.wasm"), Path::new("/opt/hug.wasm")]);
-        for load in ["\"dice.wasm\"", "[1]", "[\"\"]"] {
+        for (load, told) in [
+            ("\"dice.wasm\"", "modules.load must be a list such as [\"dice.wasm\"], not \"dice.wasm\""),
+            ("[1]", "modules.load[0] must be a path in quotes"),
+            ("[\"a.wasm\", \"~/b.wasm\"]", "modules.load[1] must be a path that is written out"),
+        ] {
             let problems = problems(&format!("[modules]\nload = {load}\n"));
-            assert!(problems.len() == 1 && problems[0].contains("modules.load must be a"), "{problems:?}");
+            assert!(problems.len() == 1 && problems[0].contains(told), "{problems:?}");
         }
+        let each = problems("[limits]\nallow_bot_prefixes_in = [\n\"#shop\",\n\"cafe\",\n\"a b\"]\n");
+        let told = |index: usize| format!("limits.allow_bot_prefixes_in[{index}] must be a login of 1 to 25");
+        assert!(each[0].starts_with("3: ") && each[0].contains(&told(0)), "{each:?}");
+        assert!(each[1].starts_with("5: ") && each[1].contains(&told(2)) && each.len() == 2, "{each:?}");
     }
 
     #[test]
@@ -570,7 +599,7 @@ mod tests {
             ("[[accounts]]\nlogin = \"a\"", "accounts[0] needs token_env = \"NAME\" or token_file"),
             ("[[accounts]]\nlogin = \"a\"\ntoken_env = \"A\"\ntoken_file = \"a\"", "accounts[0] needs one token_env"),
             ("[[accounts]]\nlogin = \"MyBot\"\ntoken_env = \"A\"", "accounts[1].login is the login of another"),
-            ("[[accounts]]\nlogin = \"a b\"\ntoken_env = \"A\"", "accounts[0].login is no login"),
+            ("[[accounts]]\nlogin = \"a b\"\ntoken_env = \"A\"", "accounts[0].login must be a login"),
         ];
         for (text, expected) in cases {
             let problems = problems(text);

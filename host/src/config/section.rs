@@ -4,7 +4,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::value::ReadValue;
+use super::value::{ReadValue, must_be};
 use crate::domain::nearest::find_nearest;
 
 /// A mistake in the file.
@@ -102,6 +102,30 @@ impl<'t, 'p> Section<'t, 'p> {
         }
     }
 
+    /// The list `key`, which looks like `example`; each element that is wrong is reported by its index.
+    pub(super) fn take_list<T: ReadValue>(&mut self, key: &'static str, default: Vec<T>, example: &str) -> Vec<T> {
+        let Some(value) = self.find_raw(key) else { return default };
+        let Some(elements) = value.get_ref().as_array() else {
+            let text = must_be(&format!("a list such as {example}"), value.get_ref());
+            self.reject(value.span().start, Some(key), &text);
+            return default;
+        };
+        let mut read = Vec::new();
+        for (index, element) in elements.iter().enumerate() {
+            match T::read(element.get_ref()) {
+                Ok(value) => read.push(value),
+                Err(text) => self.reject_element(key, index, element, &text),
+            }
+        }
+        read
+    }
+
+    /// Reports what is wrong with the `index`-th element of the list `key`.
+    pub(super) fn reject_element(&mut self, key: &str, index: usize, element: &Spanned<DeValue<'_>>, text: &str) {
+        let path = self.path(Some(key));
+        self.problems.add(element.span().start, format!("{path}[{index}] {text}"));
+    }
+
     /// The table that is the `index`-th element of the list `key`; `valid` is said where it is none.
     pub(super) fn element(
         &mut self,
@@ -110,13 +134,18 @@ impl<'t, 'p> Section<'t, 'p> {
         value: &'t Spanned<DeValue<'t>>,
         valid: &str,
     ) -> Option<Section<'t, '_>> {
-        let name = format!("{}[{index}]", self.path(Some(key)));
-        let offset = value.span().start;
         let Some(table) = value.get_ref().as_table() else {
-            self.problems.add(offset, format!("{name} {valid}"));
+            self.reject_element(key, index, value, valid);
             return None;
         };
-        Some(Section { name, table: Some(table), offset, known: Vec::new(), problems: &mut *self.problems })
+        let name = format!("{}[{index}]", self.path(Some(key)));
+        Some(Section {
+            name,
+            table: Some(table),
+            offset: value.span().start,
+            known: Vec::new(),
+            problems: &mut *self.problems,
+        })
     }
 
     /// Reports that the value of `key` does not fit the rest.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::text::read_text;
 use super::{TokenSource, environment};
 
 /// Why a token could not be read. Carries nothing of its text.
@@ -12,33 +13,57 @@ use super::{TokenSource, environment};
 pub enum LoadTokenError {
     #[error("the environment variable {0} is not set")]
     NotSet(String),
-    #[error("cannot read the token file {}: {source}", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error(
-        "what stands there is no access token: one word of letters and digits, with or without \"oauth:\" before it"
-    )]
-    NoToken,
+    #[error("cannot read the token file {}: {error}", path.display())]
+    Read { path: PathBuf, error: io::Error },
+    /// `place` names the variable or the file.
+    #[error("{place} holds no access token: {why}")]
+    NoToken { place: String, why: ParseTokenError },
+}
+
+/// What is wrong with a token's text, and what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseTokenError {
+    #[error("it is empty")]
+    Empty,
+    #[error("write it {}", environment::WITHOUT_QUOTES)]
+    Quoted,
+    #[error("write the token alone, without a name and \"=\" before it")]
+    Named,
+    #[error("a token is up to 512 letters, digits, \"_\" and \"-\", with or without \"oauth:\" before them")]
+    Characters,
 }
 
 /// Without `oauth:`.
 pub fn load_access_token(source: &TokenSource) -> Result<SecretString, LoadTokenError> {
-    let text = match source {
+    let (place, text) = match source {
         TokenSource::Environment(variable) => {
-            environment::find_token(variable).ok_or_else(|| LoadTokenError::NotSet(variable.clone()))?
+            let text = environment::find_token(variable).ok_or_else(|| LoadTokenError::NotSet(variable.clone()))?;
+            (format!("the environment variable {variable}"), text)
         }
-        TokenSource::File(path) => std::fs::read_to_string(path)
-            .map(SecretString::from)
-            .map_err(|source| LoadTokenError::Read { path: path.clone(), source })?,
+        TokenSource::File(path) => {
+            let text = read_text(path).map_err(|error| LoadTokenError::Read { path: path.clone(), error })?;
+            (format!("the token file {}", path.display()), SecretString::from(text))
+        }
     };
-    parse_access_token(&text)
+    parse_access_token(&text).map_err(|why| LoadTokenError::NoToken { place, why })
 }
 
-fn parse_access_token(text: &SecretString) -> Result<SecretString, LoadTokenError> {
-    let token = text.expose_secret().trim();
-    let token = token.strip_prefix("oauth:").unwrap_or(token);
+fn parse_access_token(text: &SecretString) -> Result<SecretString, ParseTokenError> {
+    let text = text.expose_secret().trim();
+    let token = text.strip_prefix("oauth:").unwrap_or(text);
+    if token.is_empty() {
+        return Err(ParseTokenError::Empty);
+    }
+    if environment::is_quoted(text) || environment::is_quoted(token) {
+        return Err(ParseTokenError::Quoted);
+    }
+    if token.contains('=') {
+        return Err(ParseTokenError::Named);
+    }
     // It is sent in an IRC line: a blank or a line end in it would start another command.
-    let is_token = (1..=512).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_token { Ok(SecretString::from(token)) } else { Err(LoadTokenError::NoToken) }
+    let is_token =
+        token.len() <= 512 && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    if is_token { Ok(SecretString::from(token)) } else { Err(ParseTokenError::Characters) }
 }
 
 /// Whether anybody else on this machine may read the file. False where it cannot be told.
@@ -54,17 +79,46 @@ mod tests {
 
     use super::*;
 
-    fn parse(text: &str) -> Option<String> {
-        parse_access_token(&SecretString::from(text)).ok().map(|token| token.expose_secret().to_owned())
+    fn parse(text: &str) -> Result<String, ParseTokenError> {
+        parse_access_token(&SecretString::from(text)).map(|token| token.expose_secret().to_owned())
     }
 
     #[test]
     fn a_token_is_one_word() {
-        assert_eq!(parse("abc123").as_deref(), Some("abc123"));
-        assert_eq!(parse("oauth:abc123\n").as_deref(), Some("abc123"));
-        for bad in ["", "oauth:", "two words", "a\r\nQUIT", "a\0b", &"a".repeat(513)] {
-            assert_eq!(parse(bad), None, "{bad:?}");
+        assert_eq!(parse("abc123").as_deref(), Ok("abc123"));
+        assert_eq!(parse("oauth:abc_1-23\r\n").as_deref(), Ok("abc_1-23"));
+        for bad in ["two words", "a\r\nQUIT", "a\0b", "abc\u{200b}", "a;b", "ab\"", "oauth:oauth:abc", &"a".repeat(513)]
+        {
+            assert_eq!(parse(bad), Err(ParseTokenError::Characters), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn what_was_taken_for_a_token_is_told() {
+        for (text, why) in [
+            ("", ParseTokenError::Empty),
+            (" \n", ParseTokenError::Empty),
+            ("oauth:", ParseTokenError::Empty),
+            ("\"oauth:abc\"", ParseTokenError::Quoted),
+            ("'abc'", ParseTokenError::Quoted),
+            ("oauth:\"abc\"", ParseTokenError::Quoted),
+            ("TWITCHY_TOKEN=abc", ParseTokenError::Named),
+            ("export TOKEN='oauth:abc'", ParseTokenError::Named),
+        ] {
+            assert_eq!(parse(text), Err(why), "{text:?}");
+            assert!(!why.to_string().contains("abc"));
+        }
+    }
+
+    #[test]
+    fn a_token_file_may_be_written_with_notepad() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "\u{feff}oauth:abc\r\n").unwrap();
+        let source = TokenSource::File(file.path().to_owned());
+        assert_eq!(load_access_token(&source).unwrap().expose_secret(), "abc");
+        fs::write(file.path(), b"\xff\xfeo\0").unwrap();
+        let error = load_access_token(&source).unwrap_err().to_string();
+        assert!(error.starts_with("cannot read the token file ") && error.ends_with("save it as UTF-8"), "{error}");
     }
 
     #[test]

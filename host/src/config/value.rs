@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::ServerAddress;
+use super::environment::{WITHOUT_QUOTES, is_quoted};
 use super::http::{HostName, Network, ParseHttpError, PublicUrl, parse_listen};
+use super::{LogFormat, ServerAddress};
 use crate::domain::id::Login;
 
 /// Reads a value; the error follows the key in a sentence: "must be ...".
@@ -48,6 +49,16 @@ impl ReadValue for CountOrAuto {
         }
         let count = read_integer(value).filter(|count| *count > 0);
         count.map(Self).ok_or_else(|| must_be("a whole number from 1, or \"auto\"", value))
+    }
+}
+
+impl ReadValue for LogFormat {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        match value.as_str() {
+            Some("text") => Ok(LogFormat::Text),
+            Some("json") => Ok(LogFormat::Json),
+            _ => Err(must_be("\"text\" or \"json\"", value)),
+        }
     }
 }
 
@@ -139,34 +150,44 @@ fn split_number(text: &str) -> Option<(u64, &str)> {
 
 impl ReadValue for PathBuf {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let path = value.as_str().filter(|path| !path.is_empty());
         // Not shown: a token may stand where a path should.
-        path.map(PathBuf::from).ok_or_else(|| "must be a path in quotes".to_owned())
+        let text = value.as_str().ok_or("must be a path in quotes")?;
+        parse_path(text).map_err(|right| format!("must be {right}"))
     }
 }
 
-impl ReadValue for Vec<PathBuf> {
-    fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let elements = value.as_array().ok_or_else(|| must_be("a list such as [\"dice.wasm\"]", value))?;
-        let path = |element: &toml::Spanned<DeValue<'_>>| PathBuf::read(element.get_ref()).ok();
-        let paths: Option<Vec<PathBuf>> = elements.iter().map(path).collect();
-        paths.ok_or_else(|| "must be a list of paths in quotes, such as [\"dice.wasm\"]".to_owned())
+/// The error says what would be right.
+pub(super) fn parse_path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("a path in quotes".to_owned());
     }
+    if is_quoted(text) {
+        return Err(format!("a path {WITHOUT_QUOTES}"));
+    }
+    if text.starts_with(['~', '$']) {
+        return Err("a path that is written out: no shell reads it, which would replace ~ and $".to_owned());
+    }
+    Ok(text.into())
 }
 
 impl ReadValue for Login {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let text = value.as_str().ok_or_else(|| must_be("a login in quotes", value))?;
-        text.parse().map_err(|error| format!("is no login: {error}"))
+        let login = value.as_str().and_then(|text| text.parse().ok());
+        login.ok_or_else(|| must_be("a login of 1 to 25 letters, digits or underscores, such as \"shop\"", value))
     }
 }
 
-impl ReadValue for Vec<Login> {
-    fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let elements = value.as_array().ok_or_else(|| must_be("a list such as [\"shop\", \"cafe\"]", value))?;
-        elements.iter().map(|element| Login::read(element.get_ref())).collect()
-    }
+macro_rules! read_text {
+    ($($value:ty: $valid:expr),*) => {$(
+        impl ReadValue for $value {
+            fn read(value: &DeValue<'_>) -> Result<Self, String> {
+                let read = value.as_str().and_then(|text| text.parse().ok());
+                read.ok_or_else(|| must_be(&$valid.to_string(), value))
+            }
+        }
+    )*};
 }
+read_text!(HostName: ParseHttpError::HostName, Network: ParseHttpError::Network);
 
 /// An address and a port, or none for `"off"`.
 pub(super) struct Listen(pub(super) Option<SocketAddr>);
@@ -191,20 +212,6 @@ impl ReadValue for PublicUrlOrAuto {
         url.map(|url| Self(Some(url))).ok_or_else(|| must_be(&ParseHttpError::PublicUrl.to_string(), value))
     }
 }
-
-macro_rules! read_list {
-    ($($element:ty: $valid:expr),*) => {$(
-        impl ReadValue for Vec<$element> {
-            fn read(value: &DeValue<'_>) -> Result<Self, String> {
-                let wrong = || must_be(&format!("a list of which each is {}", $valid), value);
-                let elements = value.as_array().ok_or_else(wrong)?;
-                let read = |element: &toml::Spanned<DeValue<'_>>| element.get_ref().as_str()?.parse().ok();
-                elements.iter().map(read).collect::<Option<_>>().ok_or_else(wrong)
-            }
-        }
-    )*};
-}
-read_list!(HostName: ParseHttpError::HostName, Network: ParseHttpError::Network);
 
 /// The name of an environment variable. Lower case is refused, as a token pasted in its place would be lower case.
 pub(super) struct VariableName(pub(super) String);
@@ -258,9 +265,10 @@ pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn must_be(valid: &str, found: &DeValue<'_>) -> String {
-    // Long texts are cut: a whole paragraph in an error hides the error.
+pub(super) fn must_be(valid: &str, found: &DeValue<'_>) -> String {
     let found = match found {
+        DeValue::String(text) if may_be_secret(text) => "what looks like a token".to_owned(),
+        // Long texts are cut: a whole paragraph in an error hides the error.
         DeValue::String(text) => format!("{:?}", text.chars().take(60).collect::<String>()),
         DeValue::Integer(integer) => integer.to_string(),
         DeValue::Float(float) => float.to_string(),
@@ -272,9 +280,36 @@ fn must_be(valid: &str, found: &DeValue<'_>) -> String {
     format!("must be {valid}, not {found}")
 }
 
+/// Twitch's access tokens are 30 letters and digits, with or without `oauth:` before them; ours begin with `twk_`.
+fn may_be_secret(text: &str) -> bool {
+    let is_one_word = text.len() > 25 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_one_word || ["oauth:", "twk_"].iter().any(|mark| text.trim_start().starts_with(mark))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_in_the_wrong_place_is_not_repeated() {
+        for secret in ["oauth:abc", " oauth:abc", "twk_0123", &"a1".repeat(15)] {
+            let text = must_be("a login", &DeValue::String(secret.into()));
+            assert_eq!(text, "must be a login, not what looks like a token");
+        }
+        for plain in ["", "#shop", "tls://irc.chat.twitch.tv", "a login that is far too long for one"] {
+            assert!(!may_be_secret(plain), "{plain}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_one_that_no_shell_has_to_read() {
+        for bad in ["", "~", "~/bot", "~bot/data", "$HOME/x", "${HOME}/x", "\"/data\"", "'/data'"] {
+            assert!(parse_path(bad).is_err(), "{bad:?}");
+        }
+        for good in ["data", "./~", "/srv/bot", "a$b", "../x"] {
+            assert_eq!(parse_path(good), Ok(good.into()));
+        }
+    }
 
     #[test]
     fn a_time_has_a_unit() {

@@ -10,11 +10,11 @@ pub enum StartSandboxError {
     #[error("engine: {0}")]
     Engine(String),
     #[error("artefact cache: {0}")]
-    Cache(#[source] std::io::Error),
+    Cache(std::io::Error),
     #[error("compiler: {0}")]
-    Compiler(#[source] std::io::Error),
+    Compiler(std::io::Error),
     #[error("guest threads: {0}")]
-    Runtime(#[source] std::io::Error),
+    Runtime(std::io::Error),
 }
 
 /// Why bytes did not become a module; shown to whoever brought them. In the order of the gate.
@@ -52,7 +52,7 @@ pub enum CompileError {
     #[error("the compiler broke over the module: {0}")]
     Compiler(String),
     #[error("the module could not say what it offers: {0}")]
-    Run(#[from] InvokeError),
+    Run(InvokeError),
     #[error("what the module says about itself is wrong: {0}")]
     Info(String),
     /// Worth another try.

@@ -34,7 +34,15 @@ impl GuestThreads {
             .thread_name("guest-slow")
             .on_thread_start(give_way_to_others)
             .enable_all()
-            .build()?;
+            .build();
+        let slow = match slow {
+            Ok(slow) => slow,
+            Err(error) => {
+                // Dropped here, where a task starts the host, it would panic.
+                fast.shutdown_background();
+                return Err(error);
+            }
+        };
         let (fast_handle, slow_handle) = (fast.handle().clone(), slow.handle().clone());
         Ok(GuestThreads { fast: fast_handle, slow: slow_handle, runtimes: Mutex::new(vec![fast, slow]) })
     }

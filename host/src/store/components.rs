@@ -35,8 +35,8 @@ pub enum LoadComponentError {
     /// The disk, or whoever else writes there, has changed it.
     #[error("component {0} is damaged")]
     Damaged(ModuleDigest),
-    #[error("component {digest}: {source}")]
-    File { digest: ModuleDigest, source: io::Error },
+    #[error("component {digest}: {error}")]
+    File { digest: ModuleDigest, error: io::Error },
 }
 
 impl Components {
@@ -69,7 +69,7 @@ impl Components {
         let read = File::open(self.path(digest)).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes));
         match read {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(LoadComponentError::Missing(digest)),
-            Err(source) => Err(LoadComponentError::File { digest, source }),
+            Err(error) => Err(LoadComponentError::File { digest, error }),
             Ok(_) if ModuleDigest(Sha256::digest(&bytes).into()) != digest => Err(LoadComponentError::Damaged(digest)),
             Ok(_) => Ok(bytes),
         }

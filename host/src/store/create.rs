@@ -16,20 +16,24 @@ use super::{OpenStoreError, migrate};
 /// # Errors
 /// Also where the log of a lost database is there: SQLite would play it into the new one.
 pub(super) fn create(path: &Path) -> Result<(), OpenStoreError> {
-    let failed = |source| OpenStoreError::File { path: path.into(), source };
-    let log = with_suffix(path, "-wal");
-    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
-        return Err(OpenStoreError::LogAlone { path: path.into(), log });
-    }
+    refuse_lone_log(path)?;
+    let failed = |error| OpenStoreError::File { path: path.into(), error };
     let beside = path.with_added_extension(UNFINISHED);
     remove(&beside).map_err(failed)?;
     drop(open_file(&beside)?);
-    fill(&beside).map_err(|source| OpenStoreError::Database { path: beside.clone(), source })?;
+    fill(&beside).map_err(|error| OpenStoreError::Database { path: beside.clone(), error })?;
     File::open(&beside).and_then(|file| file.sync_all()).map_err(failed)?;
     fs::rename(&beside, path).map_err(failed)?;
     // The new name is the folder's to keep.
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// Where there is no database, whether there is the log of one that was lost.
+pub(super) fn refuse_lone_log(path: &Path) -> Result<(), OpenStoreError> {
+    let log = with_suffix(path, "-wal");
+    let is_there = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    if is_there { Err(OpenStoreError::LogAlone { path: path.into(), log }) } else { Ok(()) }
 }
 
 /// Without a journal of its own: nobody reads what this leaves half made.

@@ -1,6 +1,7 @@
 //! The schema's steps, and what is checked before a file is written to.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
@@ -35,12 +36,54 @@ const OWN_TABLES: &str = "SELECT count(*) = 3 FROM sqlite_schema
 /// Refuses a file that is no database of this program, newer than it, or damaged, without writing to it: the connection
 /// is read-only, so that not even a log left by a crash is folded in.
 pub(super) fn check_file(path: &Path) -> Result<(), OpenStoreError> {
-    let metadata = path.metadata().map_err(|source| OpenStoreError::File { path: path.into(), source })?;
-    if metadata.len() == 0 {
-        return Err(OpenStoreError::Empty { path: path.into() });
+    refuse_empty(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    check_connection(path, Connection::open_with_flags(path, flags))
+}
+
+fn refuse_empty(path: &Path) -> Result<(), OpenStoreError> {
+    let metadata = path.metadata().map_err(|error| OpenStoreError::File { path: path.into(), error })?;
+    if metadata.len() == 0 { Err(OpenStoreError::Empty { path: path.into() }) } else { Ok(()) }
+}
+
+/// The same, and leaves no file beside it: even a read-only connection makes SQLite's log and its index, which are then those
+/// of whoever made them.
+pub(super) fn check_untouched(path: &Path) -> Result<(), OpenStoreError> {
+    refuse_empty(path)?;
+    let log = beside(path, "-wal");
+    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        // The file alone is only a part of what it holds.
+        let failed = |error| OpenStoreError::File { path: path.into(), error };
+        let folder = tempfile::tempdir().map_err(failed)?;
+        let copy = folder.path().join("copy");
+        fs::copy(path, &copy).map_err(failed)?;
+        fs::copy(&log, beside(&copy, "-wal")).map_err(failed)?;
+        return check_connection(path, Connection::open(&copy));
     }
+    // sqlite.org/uri.html: without a log, and with a lock that nobody holds, nothing changes the file meanwhile.
+    let uri = format!("file:{}?immutable=1", escape_path(path));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    check_connection(path, Connection::open_with_flags(uri, flags))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn escape_path(path: &Path) -> String {
+    let escape = |byte: &u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => char::from(*byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    path.as_os_str().as_encoded_bytes().iter().map(escape).collect()
+}
+
+fn check_connection(path: &Path, connection: rusqlite::Result<Connection>) -> Result<(), OpenStoreError> {
     let path_of = || path.to_path_buf();
-    match examine(path).map_err(|error| open_error(path, error))? {
+    let found = connection.and_then(|connection| examine(&connection));
+    match found.map_err(|error| open_error(path, error))? {
         Found::Sound => Ok(()),
         Found::Empty => Err(OpenStoreError::Empty { path: path_of() }),
         Found::Foreign { table } => Err(OpenStoreError::Foreign { path: path_of(), table }),
@@ -63,20 +106,18 @@ enum Found {
     Damaged(String),
 }
 
-fn examine(path: &Path) -> rusqlite::Result<Found> {
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+fn examine(connection: &Connection) -> rusqlite::Result<Found> {
     let is_ours: bool = connection.query_row(OWN_TABLES, [], |row| row.get(0))?;
     if !is_ours {
         let first = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name LIMIT 1";
         let first = connection.query_row(first, [], |row| row.get(0)).optional()?;
         return Ok(first.map_or(Found::Empty, |table| Found::Foreign { table }));
     }
-    Ok(match read_version(&connection)? {
+    Ok(match read_version(connection)? {
         None => Found::NoVersion,
         Some(version) if version > KNOWN => Found::Newer(version),
-        Some(_) if was_stopped_cleanly(&connection)? => Found::Sound,
-        Some(_) => find_damage(&connection)?.map_or(Found::Sound, Found::Damaged),
+        Some(_) if was_stopped_cleanly(connection)? => Found::Sound,
+        Some(_) => find_damage(connection)?.map_or(Found::Sound, Found::Damaged),
     })
 }
 
@@ -135,7 +176,7 @@ pub(super) fn open_error(path: &Path, error: rusqlite::Error) -> OpenStoreError 
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             OpenStoreError::Damaged { path: path.into(), reason: error.to_string() }
         }
-        _ => OpenStoreError::Database { path: path.into(), source: error },
+        _ => OpenStoreError::Database { path: path.into(), error },
     }
 }
 

@@ -1,6 +1,7 @@
 //! Opening and closing the database.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ impl Store {
     /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenStoreError> {
         let lock = lock_database(path)?;
-        let is_new = !path.try_exists().map_err(|source| OpenStoreError::File { path: path.into(), source })?;
+        let is_new = !path.try_exists().map_err(|error| OpenStoreError::File { path: path.into(), error })?;
         if is_new {
             create::create(path)?;
         }
@@ -24,7 +25,7 @@ impl Store {
         let connection = open_connection(path).map_err(|error| migrate::open_error(path, error))?;
         let audit_kept = Arc::default();
         let writer = Writer::start(connection, Arc::clone(&clock), Arc::clone(&audit_kept))
-            .map_err(|source| OpenStoreError::File { path: path.into(), source })?;
+            .map_err(|error| file_error(path, error))?;
         let readers = Readers::open(path).map_err(|error| migrate::open_error(path, error))?;
         Ok(Store { readers, writer, wanted_changes: watch::Sender::new(0), clock, audit_kept, is_new, _lock: lock })
     }
@@ -32,6 +33,20 @@ impl Store {
     /// Whether there was no database before: whatever lies beside it, it knows nothing of.
     pub fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// Whether [`Store::open`] would take the file at `path`. Changes nothing: no file is made, no step of the schema is taken.
+    /// A file that is not there yet is fine, and so is one that a running host has open.
+    pub fn check(path: &Path) -> Result<(), OpenStoreError> {
+        if !path.try_exists().map_err(|error| file_error(path, error))? {
+            return create::refuse_lone_log(path);
+        }
+        if is_in_use(path)? {
+            return Ok(());
+        }
+        let opened = OpenOptions::new().read(true).write(true).open(path);
+        opened.map_err(|error| file_error(path, error))?;
+        migrate::check_untouched(path)
     }
 
     /// Writes what is queued, folds the log into the file, and marks it as cleanly closed. Later writes are refused;
@@ -78,9 +93,22 @@ pub fn lock_database(path: &Path) -> Result<Lock, OpenStoreError> {
     let file = open_file(&path.with_added_extension("lock"))?;
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => OpenStoreError::InUse { path: path.into() },
-        TryLockError::Error(source) => OpenStoreError::File { path: path.into(), source },
+        TryLockError::Error(error) => file_error(path, error),
     })?;
     Ok(Lock(file))
+}
+
+fn is_in_use(path: &Path) -> Result<bool, OpenStoreError> {
+    match File::open(path.with_added_extension("lock")).and_then(|file| Ok(file.try_lock_shared())) {
+        Ok(Ok(())) => Ok(false),
+        Ok(Err(TryLockError::WouldBlock)) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(Err(TryLockError::Error(error))) | Err(error) => Err(file_error(path, error)),
+    }
+}
+
+fn file_error(path: &Path, error: io::Error) -> OpenStoreError {
+    OpenStoreError::File { path: path.into(), error }
 }
 
 /// Closed to others where it is new. SQLite gives its log the same permissions as the database's file.
@@ -89,7 +117,7 @@ pub(super) fn open_file(path: &Path) -> Result<File, OpenStoreError> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|source| OpenStoreError::File { path: path.into(), source })
+    options.open(path).map_err(|error| file_error(path, error))
 }
 
 fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
@@ -119,9 +147,20 @@ mod tests {
 
     fn refuse(path: &Path) -> String {
         let before = fs::read(path).unwrap();
+        let files = list_files(path);
+        let checked = Store::check(path).unwrap_err().to_string();
+        assert_eq!(list_files(path), files, "to check leaves nothing behind");
         let error = open(path).err().expect("the file is refused").to_string();
         assert_eq!(fs::read(path).unwrap(), before, "a refused file is left as it was");
+        assert_eq!(checked, error, "a check says what an opening would");
         error
+    }
+
+    fn list_files(path: &Path) -> Vec<String> {
+        let entries = fs::read_dir(path.parent().unwrap()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
     }
 
     fn was_clean(path: &Path) -> bool {
@@ -275,6 +314,29 @@ mod tests {
         damage(&path);
         let error = refuse(&path);
         assert!(error.contains("is damaged (") && error.contains("restore it from a backup"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_can_be_opened_passes_the_check_and_is_left_as_it_is() {
+        let fixture = Fixture::with_channel().await;
+        assert!(Store::check(&fixture.path).is_ok(), "a host has it open");
+        let folder = tempfile::tempdir().unwrap();
+        // With a blank and a `?`, which mean something in a URI.
+        let path = folder.path().join("is it there?.db");
+        assert!(Store::check(&path).is_ok(), "there is none yet");
+        // As a host leaves it that was killed: what was written last is in the log only.
+        fs::copy(&fixture.path, &path).unwrap();
+        let log = path.with_file_name("is it there?.db-wal");
+        fs::copy(fixture.path.with_file_name("twitchy.db-wal"), &log).unwrap();
+        let (files, before) = (list_files(&path), (fs::read(&path).unwrap(), fs::read(&log).unwrap()));
+        assert!(!before.1.is_empty(), "there is something in the log");
+        Store::check(&path).unwrap();
+        assert_eq!((list_files(&path), (fs::read(&path).unwrap(), fs::read(&log).unwrap())), (files, before));
+        fs::remove_file(&log).unwrap();
+        fixture.store.close().await.unwrap();
+        fs::copy(&fixture.path, &path).unwrap();
+        Store::check(&path).unwrap();
+        assert_eq!(list_files(&path), ["is it there?.db"]);
     }
 
     #[tokio::test]

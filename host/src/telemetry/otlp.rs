@@ -20,13 +20,14 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Telemetry;
+use crate::config::roots::{LoadRootsError, explain_tls, load_roots};
 use crate::config::{CollectorAddress, TelemetryConfig};
 use crate::domain::trace::{FinishedTrace, TakeTrace};
 
@@ -43,25 +44,39 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(3);
 const WARNED_EVERY: Duration = Duration::from_secs(60);
 
 /// Why traces cannot be sent, whatever the collector says. Quotes no header: it is most likely a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum OpenExporterError {
     #[error("the variable that telemetry.otlp_headers_env names is not set")]
     NoHeaders,
     #[error("the variable that telemetry.otlp_headers_env names must hold name=value,name=value")]
     Headers,
+    #[error(transparent)]
+    Roots(#[from] LoadRootsError),
 }
 
 /// Why a batch was lost.
 #[derive(Debug, thiserror::Error)]
 enum SendTracesError {
     #[error("no connection: {0}")]
-    Connect(#[from] std::io::Error),
+    Connect(std::io::Error),
     #[error("the connection broke: {0}")]
-    Http(#[from] hyper::Error),
+    Http(hyper::Error),
     #[error("the collector answered {0}")]
     Status(StatusCode),
     #[error("no answer in time")]
     Late,
+}
+
+impl From<std::io::Error> for SendTracesError {
+    fn from(error: std::io::Error) -> Self {
+        SendTracesError::Connect(error)
+    }
+}
+
+impl From<hyper::Error> for SendTracesError {
+    fn from(error: hyper::Error) -> Self {
+        SendTracesError::Http(error)
+    }
 }
 
 /// Where traces are handed in.
@@ -248,7 +263,8 @@ impl Collector {
         parsed.insert(HOST, host.expect("a host is letters, digits, dots, hyphens and colons"));
         parsed.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         parsed.insert(USER_AGENT, HeaderValue::from_static(concat!("twitchy/", env!("CARGO_PKG_VERSION"))));
-        Ok(Collector { tls: address.is_tls.then(tls), address: address.clone(), headers: parsed })
+        let tls = if address.is_tls { Some(tls()?) } else { None };
+        Ok(Collector { tls, address: address.clone(), headers: parsed })
     }
 
     /// Over a connection of its own: there is one a second at most.
@@ -258,7 +274,7 @@ impl Collector {
             None => self.post(stream, body).await,
             Some(tls) => {
                 let name = ServerName::try_from(self.address.host.clone()).map_err(std::io::Error::other)?;
-                self.post(tls.connect(name, stream).await?, body).await
+                self.post(tls.connect(name, stream).await.map_err(explain_tls)?, body).await
             }
         }
     }
@@ -283,15 +299,14 @@ impl Collector {
     }
 }
 
-/// Trusts the certificate authorities that Mozilla does.
-fn tls() -> TlsConnector {
-    let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+fn tls() -> Result<TlsConnector, LoadRootsError> {
+    let roots = load_roots()?;
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring offers all that the protocol versions ask for")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    TlsConnector::from(Arc::new(config))
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 /// `name=value,name=value`

@@ -20,7 +20,7 @@ pub(super) struct Key {
 impl Key {
     /// None where there is no file.
     pub(super) fn load(path: &Path) -> Result<Option<Key>, SealError> {
-        let failed = |source| SealError::File { path: path.to_owned(), source };
+        let failed = |error| SealError::File { path: path.to_owned(), error };
         let mut file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -44,7 +44,7 @@ impl Key {
     /// Written beside, and named when it is on disk: a crash leaves a whole key or none. Who makes one at the same time
     /// gets the one that was first.
     pub(super) fn make(path: &Path) -> Result<Key, SealError> {
-        let failed = |source| SealError::File { path: path.to_owned(), source };
+        let failed = |error| SealError::File { path: path.to_owned(), error };
         let mut bytes = KeyBytes::default();
         getrandom::fill(bytes.expose_secret_mut()).map_err(|error| SealError::Random(error.to_string()))?;
         let folder = path.parent().unwrap_or(Path::new("."));

@@ -10,12 +10,14 @@ mod database;
 mod demo;
 mod killed;
 mod large;
+mod log;
 mod module;
 mod modules;
 mod process;
 mod serve;
 mod status;
 mod status_socket;
+mod tls;
 mod traces;
 mod unread;
 #[cfg(target_os = "linux")]

@@ -12,15 +12,21 @@ use tokio::sync::oneshot;
 pub(crate) const PATIENT: &str = "[sandbox]\ncpu_budget = \"1h\"\ndeadline = \"1d\"\ncredit = \"1h\"\n\
                                   credit_window = \"1d\"\ncompile_time = \"1h\"\n";
 
-/// The program, with compiled modules kept from test to test and nothing of the user's own.
+/// The program, [`apart`] from the user's own.
 pub(crate) fn twitchy(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_twitchy"));
-    command.args(arguments).env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
+    apart(command.args(arguments));
+    command
+}
+
+/// With compiled modules kept from test to test, and nothing of the user's own.
+pub(crate) fn apart(command: &mut Command) -> &mut Command {
+    command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     command.env("HOME", env!("CARGO_TARGET_TMPDIR")).env_remove("XDG_DATA_HOME");
     command.env_remove("TWITCHY_LOG").env_remove("TWITCHY_DATA_DIR");
+    command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
     // Tests run side by side, and there is one port 8080.
-    command.env("TWITCHY_HTTP_LISTEN", "off").env_remove("TWITCHY_API_KEY");
-    command
+    command.env("TWITCHY_HTTP_LISTEN", "off").env_remove("TWITCHY_API_KEY").env_remove("TWITCHY_URL")
 }
 
 /// Runs it to its end, without anything to read.

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use fake_twitch::{FakeTwitch, Observed, Settings};
 use tempfile::TempDir;
 use tests::guests;
 use tokio::sync::broadcast::Receiver;
 
-use crate::process::{PATIENT, Running, twitchy};
+use crate::process::{PATIENT, Running, apart, twitchy};
 
 pub(crate) const TOKEN: &str = "abcdefghij0123456789";
 
@@ -17,11 +18,15 @@ struct Stage {
     twitch: FakeTwitch,
     heard: Receiver<Observed>,
     bot: Running,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Stage {
     async fn start() -> Stage {
+        Stage::start_by(start_bot).await
+    }
+
+    async fn start_by(start_bot: fn(&Path) -> Running) -> Stage {
         let twitch = FakeTwitch::new(&Settings::default());
         let address = twitch.listen().await.unwrap();
         twitch.add_account("mybot", "1000", TOKEN);
@@ -35,7 +40,7 @@ impl Stage {
         bot.meanwhile(twitch.until_joined("mybot", "shop")).await;
         bot.wait_for_error("online, 1 of 1 channel");
         let heard = twitch.subscribe();
-        Stage { twitch, heard, bot, _folder: folder }
+        Stage { twitch, heard, bot, folder }
     }
 
     /// The next thing that the bot says.
@@ -97,6 +102,41 @@ async fn a_second_signal_does_not_wait() {
     stage.bot.send_signal("TERM");
     let (status, errors) = stage.bot.finish();
     assert_eq!(status.code(), Some(143), "{errors:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_terminal_ends_the_bot_in_order() {
+    let mut stage = Stage::start().await;
+    let socket = stage.folder.path().join("data/status.sock");
+    assert!(socket.exists());
+    stage.ask();
+    stage.ask();
+    stage.hear().await;
+    stage.bot.send_signal("HUP");
+    // What waited is still said.
+    stage.hear().await;
+    let (status, errors) = stage.bot.finish();
+    assert_eq!(status.code(), Some(0), "{errors:#?}");
+    assert!(errors.iter().any(|line| line.contains("signal=Hangup")), "{errors:#?}");
+    assert!(errors.iter().any(|line| line.ends_with(" stopped")), "{errors:#?}");
+    assert!(!socket.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_under_nohup_does_not_hear_that_the_terminal_was_closed() {
+    let mut stage = Stage::start_by(|config| {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' HUP; exec \"$0\" serve --config \"$1\"", env!("CARGO_BIN_EXE_twitchy")]);
+        Running::start(apart(command.arg(config)).env("TWITCHY_TEST_TOKEN", TOKEN))
+    })
+    .await;
+    stage.bot.send_signal("HUP");
+    stage.ask();
+    stage.hear().await;
+    stage.bot.send_signal("TERM");
+    let (status, errors) = stage.bot.finish();
+    assert_eq!(status.code(), Some(0), "{errors:#?}");
+    assert!(errors.iter().any(|line| line.contains("signal=Terminate")), "{errors:#?}");
 }
 
 #[test]

@@ -28,6 +28,8 @@ impl Status {
             vec![version.with(&[("version", &self.version)], 1.0), uptime.with(&[], self.uptime.as_secs_f64())];
         readings.extend(self.read_accounts());
         readings.extend(self.read_queues());
+        let lost = Reading::count("log_lines_lost", "Lines of the process's log that standard error did not take");
+        readings.push(lost.with(&[], self.log.lines_lost as f64));
         readings
     }
 
@@ -175,6 +177,7 @@ mod tests {
             uptime: Duration::from_secs(90),
             accounts: vec![AccountStatus::of(&"mybot".parse().unwrap(), &state)],
             queues: super::super::QueueStatus { events_waiting: 5, ..Default::default() },
+            log: super::super::LogStatus { lines_lost: 6 },
             modules: Vec::new(),
             unloadable: Vec::new(),
             storage: super::super::StorageStatus::default(),
@@ -196,6 +199,7 @@ mod tests {
             "twitchy_account_replies_departed_total{account=\"mybot\"} 1.0",
             "twitchy_account_reply_wait_seconds_total{account=\"mybot\"} 1.5",
             "twitchy_events_waiting 5.0",
+            "twitchy_log_lines_lost_total 6.0",
             "twitchy_modules_offered 7.0",
             "twitchy_module_misses_total 8.0",
             "twitchy_modules_refused_total{code=\"module_invalid\"} 2.0",

@@ -5,12 +5,14 @@ use std::io::{IsTerminal, stdout};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use fake_twitch::Observed;
 use secrecy::ExposeSecret;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::time::Instant;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
 
 use super::BOT;
 use super::script::first_channel;
@@ -25,6 +27,9 @@ use crate::config::environment;
 use crate::domain::id::Login;
 use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
+
+/// What the end waits for lines to be shown.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
 
 /// Until /quit, the end of the input, or a signal.
 pub(super) async fn chat(state: &State, cache_dir: &Path, api: Option<SocketAddr>) -> anyhow::Result<ExitCode> {
@@ -67,7 +72,9 @@ pub(super) async fn chat(state: &State, cache_dir: &Path, api: Option<SocketAddr
         }
     }
     chat.show_waiting(&mut news.heard);
-    chat.terminal.finish();
+    let shown = spawn_blocking(|| chat.terminal.finish());
+    // Where nobody reads, it never will be.
+    drop(timeout(SHOWN_WITHIN, shown).await);
     stop(stage, signals).await
 }
 

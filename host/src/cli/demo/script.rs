@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use fake_twitch::Observed;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
+use tokio::task::spawn_blocking;
 
 use super::silence::Reasons;
 use super::speech::{Cue, Display, PlayLineError, PromptCommand, parse_cue};
@@ -14,6 +15,7 @@ use super::stage::{Said, Stage};
 use super::{BOT, CHANNELS};
 use crate::cli::output::{self, Reader};
 use crate::cli::signals::Signals;
+use crate::config::text::read_text;
 use crate::domain::id::Login;
 
 /// A script that makes sense, from its first line to its last.
@@ -25,16 +27,15 @@ pub(super) struct Script {
 /// Why a script is not played; no line of it is.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LoadScriptError {
-    #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: io::Error },
+    #[error("cannot read {}: {error}", path.display())]
+    Read { path: PathBuf, error: io::Error },
     #[error("{}:{line}: {reason}", path.display())]
     Line { path: PathBuf, line: usize, reason: PlayLineError },
 }
 
 impl Script {
     pub(super) fn load(path: &Path) -> Result<Script, LoadScriptError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| LoadScriptError::Read { path: path.to_owned(), source })?;
+        let text = read_text(path).map_err(|error| LoadScriptError::Read { path: path.to_owned(), error })?;
         parse(&text).map_err(|(line, reason)| LoadScriptError::Line { path: path.to_owned(), line, reason })
     }
 }
@@ -107,11 +108,16 @@ async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
         if let Some(told) = told {
             lines += &format!("({told})\n");
         }
-        if output::print(lines)? == Reader::Closed {
+        if print(lines).await? == Reader::Closed {
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// Standard output may block for as long as nobody reads it; meanwhile a signal is heard.
+async fn print(text: String) -> anyhow::Result<Reader> {
+    spawn_blocking(move || output::print(text)).await?
 }
 
 /// What was heard, line by line, and whether the bot said something in the channel.
@@ -143,6 +149,13 @@ mod tests {
         let error = |text| parse(text).unwrap_err();
         assert_eq!(error("alice> hi\n\n// remark\nhello\n").0, 4);
         assert_eq!(error("#cafe\nbroadcaster shop> hi\n"), (2, PlayLineError::Broadcaster("cafe".parse().unwrap())));
+    }
+
+    #[test]
+    fn a_script_may_be_written_with_notepad() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "\u{feff}alice> !help\r\n").unwrap();
+        assert_eq!(Script::load(file.path()).unwrap().cues, parse("alice> !help").unwrap().cues);
     }
 
     #[test]

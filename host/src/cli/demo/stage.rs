@@ -16,7 +16,8 @@ use tracing::{debug, warn};
 use super::moderators::Moderators;
 use super::speech::{Speech, Spoken, Words};
 use super::{BOT, CHANNELS};
-use crate::app::{App, Surroundings, database_path, open_store};
+use crate::app::data_dir::{database_path, open_store};
+use crate::app::{App, Surroundings};
 use crate::chat::dispatch::unanswered::Unanswered;
 use crate::config::{AccountConfig, Config, SeedChannel, ServerAddress, TokenSource};
 use crate::domain::amount::Amount;
@@ -33,6 +34,7 @@ use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
 use crate::setup::channel::ChannelSetup;
 use crate::store::chatters::KnownChatter;
+use crate::telemetry::log_queue::LostLines;
 
 /// What there is to see.
 const BALANCES: [(&str, i64); 3] = [("alice", 120), ("bob", 45), ("carol", 7)];
@@ -94,6 +96,7 @@ impl Stage {
             join_policy: JoinPolicy::Open,
             twitch_counts_on: false,
             cache_dir: cache_dir.to_owned(),
+            lost_log_lines: LostLines::default(),
         };
         let app = App::start(demo_config(state_dir, address, api)?, surroundings).await;
         let app = match api {

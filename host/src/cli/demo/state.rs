@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use tempfile::TempDir;
 
 use super::Arguments;
-use crate::app::database_path;
+use crate::app::data_dir::database_path;
 use crate::config::environment;
 use crate::store::lock_database;
 

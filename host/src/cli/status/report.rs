@@ -51,11 +51,14 @@ fn queue_rows(status: &Status) -> Vec<Row> {
     let row = |name: &str, now: String, dropped: Option<u64>| {
         vec![name.to_owned(), now, dropped.map(|count| count.to_string()).unwrap_or_default()]
     };
-    vec![
+    let log = &status.log;
+    let lost = (log.lines_lost > 0).then(|| row("log lines", String::new(), Some(log.lines_lost)));
+    let rows = vec![
         row("events waiting", format!("{} of {}", queues.events_waiting, queues.events_capacity), None),
         row("calls under way", queues.calls_under_way.to_string(), Some(queues.calls_dropped)),
         row("replies waiting", queues.replies_waiting.to_string(), Some(queues.replies_dropped)),
-    ]
+    ];
+    rows.into_iter().chain(lost).collect()
 }
 
 fn dropped_row(account: &AccountStatus) -> Option<Row> {
@@ -120,7 +123,7 @@ mod tests {
 
     use super::*;
     use crate::app::status::{
-        ChannelsStatus, LostStatus, QueueStatus, StorageStatus, UnloadableStatus, UnreachableChannel,
+        ChannelsStatus, LogStatus, LostStatus, QueueStatus, StorageStatus, UnloadableStatus, UnreachableChannel,
     };
     use crate::twitch::account::Phase;
 
@@ -154,6 +157,7 @@ mod tests {
             uptime: Duration::from_secs(3 * 86_400 + 4 * 3_600 + 100),
             accounts,
             queues: QueueStatus { events_capacity: 4096, ..QueueStatus::default() },
+            log: LogStatus::default(),
             modules: vec![module("help", 0)],
             unloadable: Vec::new(),
             storage: StorageStatus::default(),
@@ -204,7 +208,7 @@ all is well
         let trouble = Some("no token: the environment variable TOKEN is not set".to_owned());
         let otherbot = AccountStatus { phase: Phase::NoToken, trouble, phase_for: ms(12_000), ..account("otherbot") };
         let mut status = status(vec![mybot, otherbot]);
-        (status.modules[0].faults, status.queues.replies_waiting) = (4, 2);
+        (status.modules[0].faults, status.queues.replies_waiting, status.log.lines_lost) = (4, 2, 5);
         status.modules[0].trouble = Some("it does not run".to_owned());
         status.modules.push(module("join", 1));
         let expected = "\
@@ -221,6 +225,7 @@ queue            now        dropped
 events waiting   0 of 4096
 calls under way  0          0
 replies waiting  2          0
+log lines                   5
 
 dropped   since the start
 by mybot  1 no room, 3 stale

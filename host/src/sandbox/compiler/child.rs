@@ -44,11 +44,11 @@ pub enum RunChildError {
     #[error(transparent)]
     Order(#[from] ParseOrderError),
     #[error("limits: {0}")]
-    Confine(#[source] io::Error),
+    Confine(io::Error),
     #[error("engine: {0}")]
     Engine(String),
     #[error("pipe: {0}")]
-    Pipe(#[source] io::Error),
+    Pipe(io::Error),
 }
 
 /// The whole child: confines itself, reads a component from its standard input, and writes its answer.

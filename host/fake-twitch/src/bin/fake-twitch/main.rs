@@ -19,8 +19,8 @@ use options::{Appointment, Options};
 enum ServeError {
     #[error("{address} is taken by another program: choose another port with {option}, where 0 takes any free one")]
     PortTaken { address: SocketAddr, option: &'static str },
-    #[error("cannot listen at {address}: {source} (the port is chosen with {option})")]
-    Listen { address: SocketAddr, option: &'static str, source: io::Error },
+    #[error("cannot listen at {address}: {error} (the port is chosen with {option})")]
+    Listen { address: SocketAddr, option: &'static str, error: io::Error },
     #[error(transparent)]
     Channel(#[from] FindChannelError),
     #[error("cannot say where it listens: {0}")]
@@ -90,7 +90,7 @@ fn announce(tcp: SocketAddr, websocket: SocketAddr) -> io::Result<()> {
 fn explain(source: io::Error, address: SocketAddr, option: &'static str) -> ServeError {
     match source.kind() {
         io::ErrorKind::AddrInUse => ServeError::PortTaken { address, option },
-        _ => ServeError::Listen { address, option, source },
+        _ => ServeError::Listen { address, option, error: source },
     }
 }
 

@@ -1,0 +1,61 @@
+//! What a start does before it connects, for whoever wants to know beforehand.
+//!
+//! Promised: whatever keeps [`App::start`](super::App::start) from getting as far as the connections is found by the same code,
+//! on a store of its own, which is thrown away. Nothing that the configuration names is changed, and nothing is listened on.
+//! Absent: what a database holds, and whether the address of the API is free, which may be another one by the time of the start.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::data_dir::{check_data_dir, check_folder, database_path};
+use super::modules;
+use super::parts::{Foundation, Parts};
+use crate::config::{Config, ModulesConfig, environment};
+use crate::domain::ports::SystemClock;
+use crate::joining::JoinPolicy;
+use crate::setup::NewChannelRules;
+use crate::store::Store;
+use crate::twitch::server::Server;
+
+/// All that is found, for the operator to read.
+pub async fn list_obstacles(config: &Config) -> Vec<anyhow::Error> {
+    let mut obstacles: Vec<anyhow::Error> = check_data_dir(&config.data_dir).err().into_iter().collect();
+    match rehearse(config).await {
+        Ok(modules) => obstacles.extend(modules),
+        Err(error) => obstacles.push(error),
+    }
+    obstacles
+}
+
+/// Returns why configured modules cannot be loaded.
+async fn rehearse(config: &Config) -> anyhow::Result<Vec<anyhow::Error>> {
+    Server::new(config.twitch.irc_server.clone()).context("cannot speak TLS")?;
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let store = Arc::new(Store::open(&database_path(folder.path()), Arc::new(SystemClock))?);
+    let rehearsed = rehearse_in(folder.path(), config, store.clone()).await;
+    store.close().await?;
+    rehearsed
+}
+
+async fn rehearse_in(folder: &Path, config: &Config, store: Arc<Store>) -> anyhow::Result<Vec<anyhow::Error>> {
+    let foundation = Foundation {
+        store,
+        clock: Arc::new(SystemClock),
+        new_channels: NewChannelRules::Essentials,
+        join_policy: JoinPolicy::Closed,
+        // Compiling the bundled modules takes seconds: once is enough.
+        cache_dir: environment::find_artefact_dir()
+            .filter(|cache| check_folder(cache).is_ok())
+            .unwrap_or_else(|| folder.join("cache")),
+    };
+    let without_modules = Config { data_dir: folder.to_owned(), modules: ModulesConfig::default(), ..config.clone() };
+    let parts = Parts::join(&without_modules, foundation).await?;
+    let mut obstacles = Vec::new();
+    for path in &config.modules.load {
+        obstacles.extend(modules::add_configured(&parts.sandbox, &parts.setup, path).await.err());
+    }
+    parts.sandbox.shut_down().await;
+    Ok(obstacles)
+}

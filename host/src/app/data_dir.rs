@@ -1,0 +1,93 @@
+//! The folder that keeps the database and the modules.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use crate::domain::ports::Clock;
+use crate::store::Store;
+
+/// The database, in a folder that is made where it is missing, and closed to others.
+pub fn open_store(data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
+    check_folder(data_dir)?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)
+        .with_context(|| format!("cannot make the folder {}", data_dir.display()))?;
+    Store::open(&database_path(data_dir), clock).context("cannot open the database")
+}
+
+pub fn database_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("twitchy.sqlite")
+}
+
+/// Whether [`open_store`] would open the store, and what is beside it; changes nothing.
+///
+/// # Errors
+/// For the operator to read.
+pub(super) fn check_data_dir(data_dir: &Path) -> anyhow::Result<()> {
+    // The others are made below it.
+    for folder in [data_dir, &data_dir.join("modules"), &data_dir.join("cache")] {
+        check_folder(folder)?;
+    }
+    Store::check(&database_path(data_dir)).context("cannot open the database")
+}
+
+/// Whether there is a folder that can be written to, or one can be made.
+pub(super) fn check_folder(folder: &Path) -> anyhow::Result<()> {
+    let shown = folder.display();
+    match fs::metadata(folder) {
+        Ok(found) if !found.is_dir() => bail!("{shown} is no folder"),
+        // A file without a name: the one way to tell that works for every system user and file system, and leaves nothing.
+        Ok(_) => match tempfile::tempfile_in(folder) {
+            Ok(_) => Ok(()),
+            Err(error) => bail!("cannot write to the folder {shown}: {}", error.kind()),
+        },
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).context(format!("cannot use {shown}")),
+        Err(_) if folder.is_symlink() => bail!("{shown} is a link to a place that is not there"),
+        Err(_) => {
+            let parent = folder.parent().with_context(|| format!("there is no folder {shown}"))?;
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            check_folder(parent).with_context(|| format!("cannot make the folder {shown}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(folder: &Path) -> String {
+        check_folder(folder).map_or_else(|error| format!("{error:#}"), |()| "fine".to_owned())
+    }
+
+    #[test]
+    fn a_folder_is_there_or_can_be_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = |name: &str| folder.path().join(name);
+        assert_eq!(told(folder.path()), "fine");
+        assert_eq!(told(&below("data/of/the/bot")), "fine");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is made");
+        fs::write(below("file"), "").unwrap();
+        assert!(told(&below("file")).ends_with("file is no folder"));
+        let told_below = told(&below("file/data"));
+        assert!(told_below.starts_with("cannot use ") && told_below.contains("ot a directory"), "{told_below}");
+        std::os::unix::fs::symlink(below("gone"), below("link")).unwrap();
+        assert!(told(&below("link")).ends_with("link is a link to a place that is not there"));
+        assert!(told(&below("link/data")).contains("link is a link to a place"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn where_the_kernel_keeps_folders_none_can_be_made() {
+        for folder in ["/proc/twitchy", "/sys/twitchy/data", "/proc"] {
+            let told = told(Path::new(folder));
+            assert!(told.contains("cannot write to the folder /"), "{told}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The certificate authorities that the host's own TLS connections trust: to Twitch, to a collector, and to another host's API.
+//!
+//! They are those that Mozilla trusts. Where `SSL_CERT_FILE` or `SSL_CERT_DIR` is set, they are those in there instead, as with
+//! OpenSSL: for a server with a private authority, or a network that inspects connections. Requests of modules go by Mozilla's
+//! always.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{CertificateError, Error, RootCertStore};
+
+use super::environment::{self, CERT_DIR, CERT_FILE};
+
+/// Why it is not known whom to trust.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadRootsError {
+    #[error("the environment variable {variable} names {}, which cannot be read: {error}", path.display())]
+    Read { variable: &'static str, path: PathBuf, error: io::Error },
+    #[error("the environment variable {variable} names {}, which holds no certificate in the PEM format", path.display())]
+    NoCertificate { variable: &'static str, path: PathBuf },
+}
+
+/// Read anew each time.
+pub fn load_roots() -> Result<RootCertStore, LoadRootsError> {
+    let (file, folder) = (environment::find_cert_file(), environment::find_cert_dir());
+    if file.is_none() && folder.is_none() {
+        return Ok(RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()));
+    }
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = file {
+        add_all(&mut roots, CERT_FILE, path, |path| Ok(vec![path.to_owned()]))?;
+    }
+    if let Some(path) = folder {
+        add_all(&mut roots, CERT_DIR, path, list_files)?;
+    }
+    Ok(roots)
+}
+
+fn add_all(
+    roots: &mut RootCertStore,
+    variable: &'static str,
+    path: PathBuf,
+    list: impl Fn(&Path) -> io::Result<Vec<PathBuf>>,
+) -> Result<(), LoadRootsError> {
+    let read = list(&path).and_then(|files| files.iter().map(fs::read).collect::<io::Result<Vec<_>>>());
+    let texts = match read {
+        Ok(texts) => texts,
+        Err(error) => return Err(LoadRootsError::Read { variable, path, error }),
+    };
+    let certificates = texts.iter().flat_map(|text| CertificateDer::pem_slice_iter(text).flatten());
+    match roots.add_parsable_certificates(certificates) {
+        (0, _) => Err(LoadRootsError::NoCertificate { variable, path }),
+        _ => Ok(()),
+    }
+}
+
+fn list_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+    Ok(entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_file()).collect())
+}
+
+/// Says of a certificate of an unknown authority who would be known.
+pub fn explain_tls(error: io::Error) -> io::Error {
+    let unknown = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+    let is_unknown = error.get_ref().and_then(|error| error.downcast_ref::<Error>()) == Some(&unknown);
+    if !is_unknown {
+        return error;
+    }
+    let is_set = environment::find_cert_file().is_some() || environment::find_cert_dir().is_some();
+    let advice = if is_set {
+        "only the certificate authorities in SSL_CERT_FILE and SSL_CERT_DIR are trusted"
+    } else {
+        "only public certificate authorities are trusted, unless SSL_CERT_FILE names a file with others"
+    };
+    io::Error::new(error.kind(), format!("{error}; {advice}"))
+}
