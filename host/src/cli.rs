@@ -18,6 +18,7 @@ mod compile_module;
 mod demo;
 mod logging;
 mod module;
+mod read_on;
 mod serve;
 mod signals;
 mod status;
