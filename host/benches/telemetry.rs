@@ -21,6 +21,7 @@ fn report() -> Report {
         digest: ModuleDigest([7; 32]),
         command: "roll".into(),
         outcome: Outcome::Answered,
+        is_dry_run: false,
         replies: 1,
         usage: Usage { processor: Duration::from_micros(20), memory: 1 << 20, runs: 1 },
         took: Duration::from_micros(300),

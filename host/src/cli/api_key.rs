@@ -24,6 +24,7 @@ use crate::http::api::keys::{Key, NewKey, make_key};
 use crate::http::entropy::SystemEntropy;
 use crate::http::key::KeySecret;
 use crate::http::timestamp::write_timestamp;
+use crate::store::api_keys::{Revoked, Spare};
 use crate::store::{OpenStoreError, Store};
 
 const IN_USE: &str = "a host is running with this configuration and holds the database. Ask it instead, with an operator's \
@@ -132,7 +133,8 @@ async fn change_store(store: &Store, action: &Action) -> anyhow::Result<()> {
             print_keys(&keys, *json)?;
         }
         Action::Revoke { id, .. } => {
-            store.revoke_api_key(id.clone(), stamp).await?.with_context(|| format!("there is no key {id}"))?;
+            let revoked = store.revoke_api_key(id.clone(), Spare::Nothing, stamp).await?;
+            anyhow::ensure!(revoked != Revoked::Unknown, "there is no key {id}");
             println!("{id} is revoked");
         }
     }

@@ -17,6 +17,8 @@ pub struct Report {
     /// The declared name, or the claimed word.
     pub command: Box<str>,
     pub outcome: Outcome,
+    /// The module ran in full, and nothing of what it did was kept.
+    pub is_dry_run: bool,
     pub replies: usize,
     pub usage: Usage,
     /// From the question to the answer, waiting included.

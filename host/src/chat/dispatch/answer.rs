@@ -51,6 +51,7 @@ pub(super) struct Answered {
 #[derive(Clone, Copy)]
 pub(super) struct Ending {
     pub(super) outcome: Outcome,
+    pub(super) is_dry_run: bool,
     pub(super) replies: usize,
     pub(super) usage: Usage,
 }
@@ -92,7 +93,7 @@ impl Dispatch {
         if matches!(outcome, Outcome::Usage | Outcome::Failed(_)) {
             self.lock().cooldowns.give_back(taken);
         }
-        self.report(&manifest, &invocation, &to, Ending { outcome, replies, usage });
+        self.report(&manifest, &invocation, &to, Ending { outcome, is_dry_run, replies, usage });
         let notice = match &answer {
             Err(error) => self.note_fault(error, &manifest, &invocation, &to, is_dry_run).await,
             Ok(_) => None,
@@ -102,7 +103,7 @@ impl Dispatch {
 
     pub(super) fn report(&self, manifest: &Manifest, invocation: &Invocation, to: &Address, ending: Ending) {
         let now = self.clock.now();
-        let Ending { outcome, replies, usage } = ending;
+        let Ending { outcome, is_dry_run, replies, usage } = ending;
         to.trace.note_outcome(outcome.as_str(), outcome.blame() != "none");
         self.telemetry.note(HostEvent::Invocation(Report {
             id: invocation.id.clone(),
@@ -113,6 +114,7 @@ impl Dispatch {
             digest: manifest.digest,
             command: invocation.command.clone(),
             outcome,
+            is_dry_run,
             replies,
             usage,
             took: now.instant.saturating_duration_since(to.asked_at),

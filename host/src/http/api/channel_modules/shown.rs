@@ -20,7 +20,7 @@ use crate::setup::upgrade::Waiting;
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ChannelModuleState {
     /// The module's name.
-    #[schema(example = "dice")]
+    #[schema(format = "module-name", example = "dice")]
     name: String,
     /// `bundled`, `configured` or `uploaded`.
     #[schema(example = "uploaded")]

@@ -20,19 +20,24 @@ use super::change::parse_channels;
 use super::refusal::{BUSY_FOR, refuse_component, refuse_publishing};
 use super::shown::VersionDetail;
 use super::wanted::UploadQuery;
-use super::{WASM, powers_of, tell};
+use super::{powers_of, tell};
 use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{ModuleSource, SizeClass};
 use crate::domain::principal::KeyId;
 use crate::http::Api;
-use crate::http::body::{Json, Query, has_content_type};
+use crate::http::body::{Json, Query, check_encoding, has_content_type};
 use crate::http::error::ApiError;
+use crate::http::formats::Binary;
 use crate::http::principal::Principal;
 use crate::http::throttle::{Place, UnderWay};
 use crate::sandbox::{Admitted, Upload};
 use crate::setup::powers::Powers;
 use crate::setup::publishing::Published;
+
+const WASM: &str = "application/wasm";
+/// What clients send that were generated for bytes of any kind.
+const BYTES: &str = "application/octet-stream";
 
 /// Uploads that are under way at once. Each is in memory as a whole.
 const MOST: usize = 4;
@@ -106,9 +111,12 @@ pub(super) fn largest_upload(api: &Api) -> usize {
     tag = "modules",
     params(
         UploadQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key again gets the same answer, for a day.")
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, pattern = "^[!-~]{1,128}$", description = "The same key again gets the same answer, for a day.")
     ),
-    request_body(content = Vec<u8>, content_type = "application/wasm", description = "The component."),
+    request_body(
+        description = "The component.",
+        content((inline(Binary) = "application/wasm"), (inline(Binary) = "application/octet-stream"))
+    ),
     responses(
         (status = 200, description = "These very bytes were there already.", body = VersionDetail),
         (
@@ -117,6 +125,7 @@ pub(super) fn largest_upload(api: &Api) -> usize {
             body = VersionDetail,
             headers(("Location" = String, description = "The version's path."))
         ),
+        (status = 403, description = "Only the operator brings a canary."),
         (status = 409, description = "Its name, its version or one of its words belongs to something else, or it cannot be a canary."),
         (status = 422, description = "It is no component that could be a module here, or no such canary can be.")
     )
@@ -151,8 +160,9 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
         // Of channels that are not the caller's.
         principal.require_operator()?;
     }
-    if !has_content_type(&parts.headers, WASM) {
-        return Err(ApiError::UnsupportedMediaType(WASM));
+    check_encoding(&parts.headers)?;
+    if ![WASM, BYTES].iter().any(|taken| has_content_type(&parts.headers, taken)) {
+        return Err(ApiError::UnsupportedMediaType("application/wasm or application/octet-stream"));
     }
     let size = class.into();
     let limit = api.sandbox.find_upload_limit(size).map_err(|error| refuse_component(&error))?;
