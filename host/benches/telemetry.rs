@@ -22,6 +22,7 @@ fn report() -> Report {
         command: "roll".into(),
         outcome: Outcome::Answered,
         reason: None,
+        is_dry_run: false,
         replies: 1,
         usage: Usage { processor: Duration::from_micros(20), memory: 1 << 20, runs: 1 },
         took: Duration::from_micros(300),
@@ -38,7 +39,7 @@ fn telemetry(criterion: &mut Criterion) {
     let at = Moment { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
     criterion.bench_function("telemetry/a trace that nobody wants", |bencher| {
         bencher.iter(|| {
-            let trace = telemetry.begin_trace(black_box(at), || unreachable!("nobody wants it"));
+            let trace = telemetry.begin_trace(black_box(at), None, || unreachable!("nobody wants it"));
             drop(trace.enter(Step::Run));
             trace.note(Step::Queue, at.instant, at.instant);
         });

@@ -24,6 +24,7 @@ mod local_host;
 mod logging;
 mod module;
 mod output;
+mod read_on;
 mod serve;
 mod signals;
 mod status;

@@ -13,6 +13,7 @@ pub mod fuse;
 pub mod histogram;
 pub mod id;
 pub mod invocation;
+pub mod label;
 pub mod manifest;
 pub mod message;
 pub mod nearest;

@@ -25,12 +25,16 @@ pub mod address;
 pub mod api;
 pub mod body;
 mod docs;
+mod echo;
 pub mod entropy;
 pub mod error;
+mod formats;
 mod gate;
 pub mod health;
 pub mod idempotency;
 pub mod key;
+mod linger;
+mod objects;
 mod openapi;
 pub mod paging;
 pub mod precondition;
@@ -77,6 +81,7 @@ pub struct Api {
     gate: gate::Gate,
     running: idempotency::Running,
     uploads: api::modules::Uploads,
+    changes: api::change::ChangeQueues,
     document: OnceLock<openapi::Served>,
     readings: Readings,
     listeners: api::events::Listeners,
@@ -116,6 +121,7 @@ impl Api {
             gate,
             running: idempotency::Running::default(),
             uploads: api::modules::Uploads::default(),
+            changes: api::change::ChangeQueues::default(),
             document: OnceLock::new(),
             readings,
             listeners: api::events::Listeners::default(),

@@ -15,7 +15,7 @@ use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::InvocationId;
 use crate::domain::ports::Moment;
 use crate::domain::report::Report;
-use crate::domain::trace::{Trace, TraceSubject};
+use crate::domain::trace::{Trace, TraceParent, TraceSubject};
 
 mod known;
 pub mod lines;
@@ -100,9 +100,16 @@ impl Telemetry {
     }
 
     /// Begins the trace of an invocation whose line arrived at `at`; most likely an empty one, and then `subject` is not asked.
-    pub fn begin_trace(&self, at: Moment, subject: impl FnOnce() -> TraceSubject) -> Trace {
+    /// Whether a call is traced that continues `parent` was decided by its caller.
+    pub fn begin_trace(
+        &self,
+        at: Moment,
+        parent: Option<TraceParent>,
+        subject: impl FnOnce() -> TraceSubject,
+    ) -> Trace {
+        let is_chosen = |tracer: &Tracer| parent.map_or_else(|| tracer.is_chosen(), |parent| parent.is_sampled);
         match &self.tracer {
-            Some(tracer) if tracer.is_chosen() => Trace::begin(subject(), at, tracer.clone()),
+            Some(tracer) if is_chosen(tracer) => Trace::begin(subject(), at, tracer.clone()),
             _ => Trace::default(),
         }
     }

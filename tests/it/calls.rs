@@ -39,6 +39,7 @@ pub(crate) fn call(id: &str, word: &str, arguments: &[&str]) -> HttpCall {
         key_name: "overlay".into(),
         address: None,
         is_dry_run: false,
+        traced_below: None,
         is_delivered: false,
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod bodies;
 mod channel_modules;
 mod channels;
 mod commands;
@@ -14,5 +15,6 @@ mod limits;
 mod logs;
 mod metrics;
 mod modules;
+mod moments;
 mod socket;
 mod strangers;

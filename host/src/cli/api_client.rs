@@ -21,6 +21,7 @@ use serde_json::Value;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::event_stream::EventStream;
+use super::read_on::ReadOn;
 use crate::config::{ServerAddress, environment};
 use crate::twitch::server::{Dial, Server};
 
@@ -221,7 +222,7 @@ impl ApiClient {
     async fn exchange(&self, question: Question) -> anyhow::Result<Exchange> {
         let dialled = Server::new(self.url.0.clone())?.dial().await;
         let stream = dialled.map_err(|error| explain(&error, self.url.0.is_tls))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ReadOn::new(stream))).await?;
         let connection = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", self.key.expose_secret()))
             .map_err(|_| anyhow::anyhow!("what is in TWITCHY_API_KEY is no key"))?;
@@ -416,6 +417,31 @@ mod tests {
             stream.write_all(answer).await.unwrap();
         };
         format!("{:#}", tokio::join!(client.ask(question), say).0.unwrap_err())
+    }
+
+    /// A proxy that has its own limit answers the head and hangs up; what it has not read resets the connection.
+    #[tokio::test]
+    async fn a_refusal_is_read_though_the_rest_of_the_request_is_not_taken() {
+        for answer in [
+            &b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 49\r\n\r\n\
+               {\"detail\": \"It is too large.\", \"code\": \"too_big\"}"[..],
+            b"HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\n\r\n\
+              {\"detail\": \"It is too large.\", \"code\": \"too_big\"}",
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+            let client = ApiClient { url, key: SecretString::from("key") };
+            // More than the system keeps of what nobody reads.
+            let body = Full::from(vec![0; 32 << 20]).boxed();
+            let question = Question::new(Method::POST, "/").with_body("application/wasm", body);
+            let refuse = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                assert_ne!(stream.read(&mut [0; 1024]).await.unwrap(), 0);
+                stream.write_all(answer).await.unwrap();
+            };
+            let told = tokio::join!(client.ask(question), refuse).0.unwrap_err();
+            assert_eq!(format!("{told:#}"), "the host refuses: It is too large. (too_big)");
+        }
     }
 
     #[tokio::test]

@@ -19,6 +19,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// Why there is no answer, in words for the module's author; None where there is one.
     pub reason: Option<Box<str>>,
+    /// The module ran in full, and nothing of what it did was kept.
+    pub is_dry_run: bool,
     pub replies: usize,
     pub usage: Usage,
     /// From the question to the answer, waiting included.

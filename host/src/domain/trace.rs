@@ -84,6 +84,52 @@ pub struct TraceSubject {
     /// The declared name, or the claimed word.
     pub command: Box<str>,
     pub origin: Origin,
+    /// Where the call is a part of something that its caller traces.
+    pub parent: Option<TraceParent>,
+}
+
+/// A step in somebody else's trace, by the names that W3C's Trace Context gives it in the header `traceparent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceParent {
+    pub trace_id: [u8; 16],
+    pub span_id: [u8; 8],
+    /// Whether the caller records its part.
+    pub is_sampled: bool,
+}
+
+/// The text is no `traceparent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a traceparent is a version, a trace's id, a span's id and flags, in hexadecimal digits with hyphens between")]
+pub struct ParseTraceParentError;
+
+impl std::str::FromStr for TraceParent {
+    type Err = ParseTraceParentError;
+
+    /// Of a later version than 00, what follows the four parts is left to it.
+    fn from_str(text: &str) -> Result<TraceParent, ParseTraceParentError> {
+        let read = || {
+            let (known, rest) = text.split_at_checked(55)?;
+            let mut parts = known.split('-');
+            let [version] = parse_hex::<1>(parts.next()?)?;
+            let (trace_id, span_id) = (parse_hex(parts.next()?)?, parse_hex(parts.next()?)?);
+            let [flags] = parse_hex::<1>(parts.next()?)?;
+            let may_follow = version != 0 && rest.starts_with('-') || rest.is_empty();
+            let is_named = trace_id != [0; 16] && span_id != [0; 8];
+            let is_right = version != 0xff && may_follow && is_named && parts.next().is_none();
+            is_right.then_some(TraceParent { trace_id, span_id, is_sampled: flags & 1 == 1 })
+        };
+        read().ok_or(ParseTraceParentError)
+    }
+}
+
+/// Of lower-case digits.
+fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let is_hex = text.len() == 2 * N && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let mut bytes = [0; N];
+    for (place, byte) in bytes.iter_mut().enumerate().filter(|_| is_hex) {
+        *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()?;
+    }
+    is_hex.then_some(bytes)
 }
 
 /// Everything that is known of an invocation at its end.
@@ -241,6 +287,32 @@ mod tests {
             version: semver::Version::new(1, 0, 0),
             command: "roll".into(),
             origin: Origin::Chat,
+            parent: None,
+        }
+    }
+
+    #[test]
+    fn a_traceparent_is_four_parts() {
+        let parse = |text: &str| text.parse::<TraceParent>().ok();
+        let right = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let parent = parse(right).unwrap();
+        assert_eq!((parent.trace_id[0], parent.span_id[7], parent.is_sampled), (0x0a, 0x31, true));
+        assert!(!parse(&right.replace("-01", "-00")).unwrap().is_sampled);
+        assert!(parse(&(right.replace("00-0af", "cc-0af") + "-what-comes-later")).is_some());
+        for bad in [
+            "",
+            &right[1..],
+            &(right.to_owned() + "-more"),
+            &right.replace("00-0af", "ff-0af"),
+            &right.replace("00-0af", "cc-0af").replace("-01", "-01x"),
+            &right.to_uppercase(),
+            &right.replace("b7ad6b7169203331", "0000000000000000"),
+            &right.replace("0af7651916cd43dd8448eb211c80319c", "00000000000000000000000000000000"),
+            &right.replace("-b7", "-+7"),
+            &right.replace("-b7", "b-7"),
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333é-01",
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
         }
     }
 

@@ -26,7 +26,13 @@ pub enum Standing {
 }
 
 /// The one path that needs no key either where the request comes from an address of `[http] metrics_from`.
-const METRICS: &str = "/metrics";
+pub(super) const METRICS: &str = "/metrics";
+/// Leads a browser to the documentation.
+pub(super) const ROOT: &str = "/";
+/// Asked by load balancers and container platforms, which name the machine's address as the Host, or send none.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+/// Not in the OpenAPI document, which describes an API of JSON: one is a page for people, the other is Prometheus'.
+pub const UNDOCUMENTED: [&str; 2] = [METRICS, ROOT];
 
 const YES: bool = true;
 const NO_: bool = false;
@@ -36,6 +42,7 @@ const NO_: bool = false;
 #[rustfmt::skip]
 pub const TABLE: &[Row] = &[
     //                                              nobody operator own  other channel
+    row("GET",    ROOT,                             [YES,  YES,     YES, YES]),
     row("GET",    "/api/docs",                      [YES,  YES,     YES, YES]),
     row("GET",    "/api/docs.css",                  [YES,  YES,     YES, YES]),
     row("GET",    "/api/v1/audit",                  [NO_,  YES,     YES, YES]),
@@ -88,6 +95,12 @@ impl Row {
     /// Whether an address of `[http] metrics_from` needs no key for it.
     pub(super) fn is_metrics(&self) -> bool {
         self.path == METRICS
+    }
+
+    /// Whether it is answered whatever Host the request names. A page that reaches it by DNS rebinding learns what
+    /// anybody on the network may know: whether the host is ready, and why not.
+    pub(super) fn is_probe(&self) -> bool {
+        PROBES.contains(&self.path)
     }
 
     /// Whether it asks for a key.

@@ -2,12 +2,27 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::http::{HeaderMap, Uri, header};
+use axum::extract::Request;
+use axum::http::{HeaderMap, Uri, Version, header};
 
 use crate::config::HttpConfig;
 use crate::config::http::{HostName, Network};
 
 const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+/// Headers that proxies, load balancers and content networks add to what they pass on.
+const FORWARDED: [&str; 9] = [
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "true-client-ip",
+    "client-ip",
+    "cdn-loop",
+    "fastly-client-ip",
+];
+const FORWARDED_PREFIXES: [&str; 4] = ["forwarded", "x-forwarded-", "x-original-", "cf-"];
 
 /// The other end of the connection; the server puts it into each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,19 +61,29 @@ pub(super) fn find_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network
 }
 
 /// Whether it is certain that a request comes from an address of `[http] metrics_from`. What a proxy passed on is its
-/// caller's; where the proxy does not say whose, or is not trusted, it may be anybody's. So may what is meant for
-/// `public_url`: that is where others come in.
-pub(super) fn is_known(peer: IpAddr, uri: &Uri, headers: &HeaderMap, config: &HttpConfig) -> bool {
+/// caller's; where the proxy does not say whose, or is not trusted, it may be anybody's.
+pub(super) fn is_known(peer: IpAddr, request: &Request, config: &HttpConfig) -> bool {
     let contain = |networks: &[Network], address| networks.iter().any(|network| network.contains(address));
     let trusted = &config.trusted_proxies;
-    let is_forwarded = ["forwarded", "via", "x-forwarded-for"].iter().any(|name| headers.contains_key(*name));
-    let address = find_address(peer, headers, trusted);
-    let public = config.public_url.as_ref().map(|url| &url.host);
-    let is_public = public.is_some_and(|public| {
-        !THIS_MACHINE.contains(&public.as_str()) && find_host(uri, headers).as_ref() == Some(public)
-    });
-    let is_certain = !contain(trusted, address) && (!is_forwarded && !is_public || contain(trusted, peer));
+    let address = find_address(peer, request.headers(), trusted);
+    let is_certain = !contain(trusted, address) && (is_direct(peer, request, config) || contain(trusted, peer));
     is_certain && contain(&config.metrics_from, address)
+}
+
+/// Whether nothing tells of a proxy between the caller and this host. What nginx sends where it is told only
+/// `proxy_pass` differs from a request made on this machine in its version alone, HTTP/1.0, which no scraper speaks.
+fn is_direct(peer: IpAddr, request: &Request, config: &HttpConfig) -> bool {
+    let names_proxy = request.headers().keys().any(|name| {
+        FORWARDED.contains(&name.as_str()) || FORWARDED_PREFIXES.iter().any(|start| name.as_str().starts_with(start))
+    });
+    let is_meant_for_here = find_host(request.uri(), request.headers()).is_some_and(|host| {
+        let is_here = THIS_MACHINE.contains(&host.as_str())
+            || config.listen.is_some_and(|listen| HostName::from(listen.ip()) == host);
+        // Somebody else on the network names this host by another of its names, but not by the public one.
+        let is_public = config.public_url.as_ref().is_some_and(|url| url.host == host);
+        is_here || !is_public && !peer.to_canonical().is_loopback()
+    });
+    request.version() >= Version::HTTP_11 && !names_proxy && is_meant_for_here
 }
 
 /// Whether it looks as if a proxy of ours were missing in `trusted_proxies`, so that all its callers count as one: then

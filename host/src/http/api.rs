@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::Api;
 
 mod audit;
-mod change;
+pub mod change;
 mod channel_modules;
 mod channels;
 mod commands;

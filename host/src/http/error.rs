@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -50,6 +50,8 @@ pub enum ApiError {
     },
     /// What would be right.
     UnsupportedMediaType(&'static str),
+    /// The body is compressed, or encoded in another way.
+    UnsupportedEncoding,
     UnknownHost,
     /// What the request says is well-formed and cannot be: one line for each thing that is wrong.
     InvalidValues(Vec<WrongValue>),
@@ -134,7 +136,7 @@ impl ApiError {
             ApiError::ModuleChange(error) => module_change::status(error),
             ApiError::Call(error) => call::status(error),
             ApiError::TooLarge(_) | ApiError::ComponentTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            ApiError::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ApiError::UnsupportedMediaType(_) | ApiError::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             ApiError::InvalidValues(_) | ApiError::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             ApiError::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
@@ -164,6 +166,7 @@ impl ApiError {
             ApiError::Call(error) => call::code(error),
             ApiError::TooLarge(_) | ApiError::ComponentTooLarge { .. } => "too_large",
             ApiError::UnsupportedMediaType(_) => "unsupported_media_type",
+            ApiError::UnsupportedEncoding => "unsupported_encoding",
             ApiError::UnknownHost => "unknown_host",
             ApiError::InvalidValues(_) => "invalid_values",
             ApiError::IdempotencyKeyReused => "idempotency_key_reused",
@@ -201,6 +204,7 @@ impl ApiError {
             ApiError::Refused(refusal) => return refusal.detail.clone(),
             ApiError::ModuleChange(error) => return module_change::detail(error),
             ApiError::Call(error) => return call::detail(error),
+            ApiError::UnsupportedEncoding => "The body must be sent as it is, without Content-Encoding.",
             ApiError::KeyMissing => "This needs an API key: send the header Authorization: Bearer twk_...",
             ApiError::KeyInvalid => {
                 "The API key is unknown, expired or revoked, or not sent as Authorization: Bearer twk_..."
@@ -232,6 +236,7 @@ impl ApiError {
                 let challenge = "Bearer realm=\"twitchy\", error=\"invalid_token\"";
                 Some((WWW_AUTHENTICATE, HeaderValue::from_static(challenge)))
             }
+            ApiError::UnsupportedEncoding => Some((ACCEPT_ENCODING, HeaderValue::from_static("identity"))),
             ApiError::MethodNotAllowed(allow) => Some((ALLOW, HeaderValue::from_str(allow).ok()?)),
             ApiError::RateLimited(wait) | ApiError::Busy(wait) => Some((RETRY_AFTER, whole_seconds(*wait).into())),
             ApiError::TooManyListeners => Some((RETRY_AFTER, HeaderValue::from_static("60"))),

@@ -102,7 +102,9 @@ pub(super) async fn admit(State(api): State<Arc<Api>>, request: Request, next: N
 }
 
 async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<Place<KeyId>>), ApiError> {
-    if !api.gate.hosts.contain(request.uri(), request.headers()) {
+    let row = find_row(&request);
+    let is_probe = matches!(row, Ok(Some(row)) if row.is_probe());
+    if !is_probe && !api.gate.hosts.contain(request.uri(), request.headers()) {
         return Err(ApiError::UnknownHost);
     }
     let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() else {
@@ -116,7 +118,6 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
             warn!(peer = %peer.ip(), "a proxy is not in http.trusted_proxies: whoever comes through it counts as one caller");
         });
     }
-    let row = find_row(&request);
     let token = match row {
         Ok(Some(row)) if row.needs_key() => find_token(request.headers()),
         // Whoever needs no key is not asked whose it is.
@@ -126,9 +127,7 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
         let now = api.now().instant;
         lock(&api.gate.without_key).take(group, now).map_err(ApiError::RateLimited)?;
         return match row? {
-            Some(row) if row.is_metrics() && is_known(peer.ip(), request.uri(), request.headers(), &api.config) => {
-                Ok((request, None))
-            }
+            Some(row) if row.is_metrics() && is_known(peer.ip(), &request, &api.config) => Ok((request, None)),
             Some(row) if row.needs_key() => Err(ApiError::KeyMissing),
             _ => Ok((request, None)),
         };

@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use super::Api;
-use super::body::refuse_body;
+use super::body::{check_encoding, refuse_body};
 use super::error::ApiError;
 use super::principal::Principal;
 use crate::domain::principal::KeyId;
@@ -82,6 +82,8 @@ pub async fn answer_once(State((api, limit)): State<(Arc<Api>, usize)>, request:
 
 async fn answer(api: Arc<Api>, limit: usize, request: Request, next: Next) -> Result<Response, ApiError> {
     let Some(key) = find_key(request.headers())? else { return Ok(next.run(request).await) };
+    // Not kept: the same body, sent as it is, is another request.
+    check_encoding(request.headers())?;
     let principal = request.extensions().get::<Principal>().cloned().ok_or(ApiError::KeyMissing)?;
     let (mut parts, body) = request.into_parts();
     let body = read(body, limit).await?;

@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 use super::entropy::Entropy;
 use crate::domain::principal::KeyId;
 
-pub(super) const PREFIX: &str = "twk_";
+const PREFIX: &str = "twk_";
 /// Bytes: 256 random bits, so that a fast hash of them is as good as a slow one.
 const SECRET: usize = 32;
 

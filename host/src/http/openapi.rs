@@ -10,19 +10,23 @@ use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Content, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response as Described, Schema,
+    Content, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response as Described,
+    Schema, Server,
 };
 use utoipa::{PartialSchema, ToSchema};
 
 use super::access::{Row, Standing, find_row};
 use super::error::codes::CODES;
 use super::error::{ApiError, Problem, WrongValue};
+use super::formats::add_patterns;
 use super::query::Parameters;
 use super::{Api, docs};
 
 /// The shapes that are shown with their revision.
 const TAGGED: [&str; 3] = ["Channel", "ChannelModule", "ModuleDetail"];
 const SCHEME: &str = "api_key";
+/// In the words of SPDX.
+const LICENSE: &str = env!("CARGO_PKG_LICENSE");
 const TEXT: &str = "Modules, channels and commands of this host. Every answer that says no is a problem document \
                     (RFC 9457) whose `code` never changes.";
 
@@ -35,8 +39,12 @@ pub(super) struct Served {
 
 /// To be filled by the endpoints.
 pub(super) fn begin() -> OpenApi {
-    let info = InfoBuilder::new().title("twitchy").version(env!("CARGO_PKG_VERSION")).description(Some(TEXT)).build();
-    OpenApiBuilder::new().info(info).build()
+    let license = LicenseBuilder::new().name(LICENSE).identifier(Some(LICENSE)).build();
+    let info = InfoBuilder::new().title("twitchy").version(env!("CARGO_PKG_VERSION")).description(Some(TEXT));
+    let info = info.license(Some(license)).build();
+    // Wherever the document was read from.
+    let server = Server::new("/");
+    OpenApiBuilder::new().info(info).servers(Some([server])).build()
 }
 
 /// Adds what holds for all endpoints, so that each says only what is its own.
@@ -51,9 +59,11 @@ pub(super) fn complete(document: &mut OpenApi) -> Served {
             complete_operation(method_name(&method), path, operation);
         }
     }
-    let json = serde_json::to_vec(document).expect("the document is made of texts and maps by text");
-    let page = docs::write_page(document).into();
-    Served { json: json.into(), page, parameters: Parameters::of(document) }
+    let parameters = Parameters::of(document);
+    let mut document = serde_json::to_value(document).expect("the document is made of texts and maps by text");
+    add_patterns(&mut document);
+    let page = docs::write_page(&document).into();
+    Served { json: document.to_string().into(), page, parameters }
 }
 
 /// Of those methods that we answer.
@@ -122,7 +132,7 @@ fn text(description: &str) -> RefOr<Header> {
 /// What can be answered follows from what is asked for: a key, a body, parameters.
 fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
     let row = find_row(method, path);
-    let needs_key = row.is_some_and(Row::needs_key);
+    let (needs_key, is_probe) = (row.is_some_and(Row::needs_key), row.is_some_and(Row::is_probe));
     let parameters: Vec<&Parameter> = operation.parameters.iter().flatten().filter_map(in_place).collect();
     let has = |place: fn(&ParameterIn) -> bool| parameters.iter().any(|parameter| place(&parameter.parameter_in));
     let has_header = |wanted: &str| {
@@ -143,13 +153,13 @@ fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
         (is_idempotent, "409", "The first request with this Idempotency-Key is still under way."),
         (is_conditional, "412", "It has changed since it was read."),
         (has_body, "413", "The body is too large."),
-        (has_body, "415", "The body is of another content type."),
-        (true, "421", "The Host header names none of this server's names."),
+        (has_body, "415", "The body is of another content type, or encoded."),
+        (!is_probe, "421", "The Host header names none of this server's names."),
         (is_idempotent, "422", "The Idempotency-Key was sent with another request before."),
         (is_conditional, "428", "The header If-Match is missing."),
         (true, "429", "Too many requests: Retry-After says when to try again."),
         (true, "500", "Something went wrong here."),
-        (needs_key, "503", "The host is not ready."),
+        (needs_key, "503", "The host is not ready, or too busy: Retry-After says when to try again."),
     ];
     for (applies, status, description) in answers {
         if applies {
@@ -169,9 +179,9 @@ fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
             response.content.insert("application/problem+json".to_owned(), RefOr::T(problem));
         }
     }
-    if needs_key {
-        operation.security = Some(vec![SecurityRequirement::new(SCHEME, [] as [&str; 0])]);
-    }
+    let scheme = || SecurityRequirement::new(SCHEME, [] as [&str; 0]);
+    // An empty list says that no key is needed; without one, nothing would be said.
+    operation.security = Some(needs_key.then(scheme).into_iter().collect());
 }
 
 /// None of ours stands elsewhere in the document.

@@ -12,11 +12,9 @@ use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn};
 
 use super::Api;
+use super::echo::find_name;
 use super::error::ApiError;
 use super::openapi::{in_place, list_operations, method_name};
-
-/// Characters of a stranger's text that is shown to them.
-const SHOWN: usize = 50;
 
 /// The parameters of each endpoint whose document tells that a request may be malformed; a probe of `/healthz?now=1` is
 /// none of them.
@@ -58,7 +56,7 @@ fn find_unknown(api: &Api, request: &Request) -> Option<ApiError> {
     // What cannot be read is told by the endpoint.
     let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(request.uri()).ok()?;
     let (unknown, _) = query.into_iter().find(|(name, _)| !names.contains(name))?;
-    let unknown: String = unknown.escape_debug().take(SHOWN).collect();
+    let unknown = find_name(&unknown).map_or_else(|| "of that name".to_owned(), ToOwned::to_owned);
     let there = if names.is_empty() { "it takes none".to_owned() } else { format!("it takes {}", names.join(", ")) };
     Some(ApiError::InvalidQuery(format!("The query has no parameter {unknown} here; {there}.")))
 }

@@ -21,6 +21,7 @@ use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use super::address::{AddressGroup, Peer};
+use super::linger::{LeftUnread, Lingering, Watched};
 use super::stall::Impatient;
 use super::throttle::UnderWay;
 use crate::config::HttpConfig;
@@ -87,10 +88,12 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accep
 async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, head_within: Duration, stop: CancellationToken) {
     // An answer is small, and should not wait for a second one.
     stream.set_nodelay(true).ok();
+    let left = LeftUnread::default();
+    let stream = Lingering::new(Impatient::new(stream, READS_WITHIN), left.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let router = router.clone();
+        let (router, left) = (router.clone(), left.clone());
         async move {
-            let mut request = request.map(Body::new);
+            let mut request = request.map(|body| Body::new(Watched::new(body, left)));
             request.extensions_mut().insert(Peer(peer));
             Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|error| match error {}))
         }
@@ -99,7 +102,7 @@ async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, head_within
         .timer(TokioTimer::new())
         .header_read_timeout(head_within)
         .max_buf_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(Impatient::new(stream, READS_WITHIN)), service);
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -34,7 +34,10 @@ pub enum PublishError {
     WordReserved { word: Box<str>, module: ModuleName },
     #[error("the name {0} belongs to another API key")]
     NotPublisher(ModuleName),
-    #[error("there is a version {version} with other bytes: {there} is there, {brought} was brought")]
+    #[error(
+        "version {version} is there already, with other bytes: raise the version in the module's Cargo.toml, build it again, \
+         and upload that"
+    )]
     VersionTaken { version: semver::Version, there: ModuleDigest, brought: ModuleDigest },
     #[error("the host has no room for more than {0}")]
     Full(&'static str),

@@ -35,6 +35,23 @@ impl ApiKey {
     }
 }
 
+/// Which key is not revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spare {
+    /// The only valid one with the scope `operator`: over the API, nobody could make another.
+    LastOperator,
+    Nothing,
+}
+
+/// What became of a key that was to be revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// The key as it is now. One that was revoked before is as it was.
+    Done(Box<ApiKey>),
+    Unknown,
+    Spared,
+}
+
 const COLUMNS: &str = "id, name, digest, scopes, role, created_at, expires_at, revoked_at, last_used_at";
 
 impl Store {
@@ -77,10 +94,10 @@ impl Store {
         self.writer.write(save).await
     }
 
-    /// From now on it opens nothing; the key as it is now, None where there is none. Revoking again changes nothing.
-    pub async fn revoke_api_key(&self, id: KeyId, stamp: Stamp) -> Result<Option<ApiKey>, StoreError> {
-        let revoke = move |connection: &Connection| revoke(connection, &id, &stamp).map_err(Abort::from);
-        Ok(self.writer.write(revoke).await?.map(|key| *key))
+    /// From now on it opens nothing. Revoking again changes nothing.
+    pub async fn revoke_api_key(&self, id: KeyId, spare: Spare, stamp: Stamp) -> Result<Revoked, StoreError> {
+        let revoke = move |connection: &Connection| revoke(connection, &id, spare, &stamp).map_err(Abort::from);
+        self.writer.write(revoke).await
     }
 
     pub async fn save_key_use(&self, id: KeyId, at: SystemTime) -> Result<(), StoreError> {
@@ -94,7 +111,10 @@ impl Store {
     }
 }
 
-fn revoke(connection: &Connection, id: &KeyId, stamp: &Stamp) -> rusqlite::Result<Option<Box<ApiKey>>> {
+fn revoke(connection: &Connection, id: &KeyId, spare: Spare, stamp: &Stamp) -> rusqlite::Result<Revoked> {
+    if spare == Spare::LastOperator && is_last_operator(connection, id, stamp.at)? {
+        return Ok(Revoked::Spared);
+    }
     let changed = connection
         .prepare_cached("UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?
         .execute(params![id.as_str(), At(stamp.at)])?;
@@ -102,7 +122,15 @@ fn revoke(connection: &Connection, id: &KeyId, stamp: &Stamp) -> rusqlite::Resul
     if let Some(key) = key.as_ref().filter(|_| changed > 0) {
         audit::record(connection, stamp, "revoke-key", None, id.as_str(), Some(&describe(key)), None)?;
     }
-    Ok(key.map(Box::new))
+    Ok(key.map_or(Revoked::Unknown, |key| Revoked::Done(Box::new(key))))
+}
+
+fn is_last_operator(connection: &Connection, id: &KeyId, now: SystemTime) -> rusqlite::Result<bool> {
+    let query = format!("SELECT {COLUMNS} FROM api_keys WHERE revoked_at IS NULL");
+    let mut statement = connection.prepare_cached(&query)?;
+    let keys = statement.query_map([], read_key)?.collect::<rusqlite::Result<Vec<ApiKey>>>()?;
+    let mut operators = keys.iter().filter(|key| key.is_valid(now) && key.scopes.contains(&KeyScope::Operator));
+    Ok(operators.next().is_some_and(|key| key.id == *id) && operators.next().is_none())
 }
 
 fn find(connection: &Connection, id: &KeyId) -> rusqlite::Result<Option<ApiKey>> {
@@ -192,12 +220,37 @@ mod tests {
         assert_eq!(fixture.store.find_api_key(&made.id).unwrap(), Some(made.clone()));
         assert!(made.is_valid(fixture.clock.now().wall));
 
-        let first = fixture.store.revoke_api_key(made.id.clone(), stamp(&fixture)).await.unwrap().unwrap();
+        let revoke =
+            async |id: &KeyId| fixture.store.revoke_api_key(id.clone(), Spare::Nothing, stamp(&fixture)).await.unwrap();
+        let first = revoke(&made.id).await;
         fixture.clock.advance(Duration::from_secs(5));
-        let again = fixture.store.revoke_api_key(made.id.clone(), stamp(&fixture)).await.unwrap().unwrap();
-        assert!(first.revoked_at.is_some() && first == again && !first.is_valid(made.created_at));
-        let nobody = "ffffffffffff".parse().unwrap();
-        assert_eq!(fixture.store.revoke_api_key(nobody, stamp(&fixture)).await.unwrap(), None);
+        assert_eq!(first, revoke(&made.id).await);
+        let Revoked::Done(revoked) = first else { panic!("{first:?}") };
+        assert!(revoked.revoked_at.is_some() && !revoked.is_valid(made.created_at));
+        assert_eq!(revoke(&"ffffffffffff".parse().unwrap()).await, Revoked::Unknown);
+    }
+
+    #[tokio::test]
+    async fn the_last_valid_operator_key_is_spared() {
+        let fixture = Fixture::empty();
+        let [last, expired, channels] = ["aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"].map(|id| key(&fixture, id));
+        let now = fixture.clock.now().wall;
+        let keys = [
+            ApiKey { expires_at: None, ..last.clone() },
+            ApiKey { expires_at: Some(now), ..expired },
+            ApiKey { scopes: [KeyScope::Channel(ChannelId(7))].into(), ..channels.clone() },
+        ];
+        for key in keys {
+            fixture.store.save_api_key(key, stamp(&fixture)).await.unwrap();
+        }
+        let revoke =
+            async |id: &KeyId, spare| fixture.store.revoke_api_key(id.clone(), spare, stamp(&fixture)).await.unwrap();
+        assert_eq!(revoke(&last.id, Spare::LastOperator).await, Revoked::Spared);
+        assert!(matches!(revoke(&channels.id, Spare::LastOperator).await, Revoked::Done(_)));
+        fixture.store.save_api_key(key(&fixture, "dddddddddddd"), stamp(&fixture)).await.unwrap();
+        assert!(matches!(revoke(&last.id, Spare::LastOperator).await, Revoked::Done(_)));
+        assert_eq!(revoke(&"dddddddddddd".parse().unwrap(), Spare::LastOperator).await, Revoked::Spared);
+        assert!(matches!(revoke(&"dddddddddddd".parse().unwrap(), Spare::Nothing).await, Revoked::Done(_)));
     }
 
     #[tokio::test]

@@ -1,9 +1,14 @@
 //! The table, row by row, and the document beside it.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::sync::{Arc, Mutex};
 
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt;
+use tracing_subscriber::util::SubscriberInitExt;
 use twitchy::config::HttpConfig;
-use twitchy::http::access::{Standing, TABLE, find_row};
+use twitchy::http::access::{Standing, TABLE, UNDOCUMENTED, find_row};
 
 use super::harness::{CHANNEL, OTHER_CHANNEL, Site};
 use crate::harness::{House, channel_id, header, login, patient};
@@ -96,12 +101,15 @@ async fn every_route_of_the_document_has_a_row_and_every_row_a_route() {
         for (method, operation) in item.as_object().unwrap() {
             let method = method.to_uppercase();
             let row = find_row(&method, path).unwrap_or_else(|| panic!("{method} {path} has no row"));
-            assert_eq!(operation["security"].is_array(), row.needs_key(), "{method} {path}");
+            // An empty list says that nothing is needed; without one, a client does not know.
+            let schemes = operation["security"].as_array().unwrap_or_else(|| panic!("{method} {path} says nothing"));
+            assert_eq!(!schemes.is_empty(), row.needs_key(), "{method} {path}");
             assert!(operation["responses"]["429"].is_object(), "{method} {path}");
             routes.insert((method, path.clone()));
         }
     }
-    let rows: BTreeSet<_> = TABLE.iter().map(|row| (row.method.to_owned(), row.path.to_owned())).collect();
+    let documented = TABLE.iter().filter(|row| !UNDOCUMENTED.contains(&row.path));
+    let rows: BTreeSet<_> = documented.map(|row| (row.method.to_owned(), row.path.to_owned())).collect();
     assert_eq!(routes, rows);
     site.close().await;
 }
@@ -192,5 +200,70 @@ async fn a_host_that_is_not_ready_says_what_is_not() {
         }"#,
     );
     assert_eq!(site.ask("GET /healthz", "").await.status, 200);
+    site.close().await;
+}
+
+/// As container platforms and load balancers ask: by an address that no configuration names.
+#[tokio::test]
+async fn a_probe_is_answered_whatever_host_it_names() {
+    let site = Site::open().await;
+    for host in ["10.244.0.5:8080", "evil.example", "", "not a host"] {
+        for path in ["/healthz", "/readyz"] {
+            let answer = site.send(&format!("GET {path}"), "", &[("host", host)], "").await;
+            assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("ok")), "{path} {host}");
+            let head = site.send(&format!("HEAD {path}"), "", &[("host", host)], "").await;
+            assert_eq!(head.status, 200, "{path} {host}");
+        }
+        for path in ["/metrics", "/api/docs", "/api/v1/openapi.json", "/", "/nowhere", "/healthz/", "/api/v1/keys"] {
+            let answer = site.send(&format!("GET {path}"), &site.operator, &[("host", host)], "").await;
+            assert_eq!((answer.status, answer.code().as_str()), (421, "unknown_host"), "{path} {host}");
+        }
+    }
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_browser_that_knows_only_the_address_finds_the_documentation() {
+    let site = Site::open().await;
+    let answer = site.ask("GET /", "").await;
+    assert_eq!((answer.status, answer.header("location")), (303, "/api/docs"));
+    assert_eq!(site.ask(&format!("GET {}", answer.header("location")), "").await.status, 200);
+    site.close().await;
+}
+
+/// What a test's own thread logs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_the_route_of_a_request_and_nothing_of_its_path() {
+    let log = Log::default();
+    let listen = |log: Log| fmt().with_max_level(LevelFilter::TRACE).with_writer(move || log.clone()).finish();
+    // Where there is but one subscriber, `tracing` lets the first thread that reaches a line close it for all others.
+    let _guards = (listen(Log::default()).set_default(), listen(log.clone()).set_default());
+    let site = Site::open().await;
+    let secret = &site.own[17..];
+    for path in [
+        format!("/api/v1/keys/{}", site.own),
+        format!("/x/{secret}"),
+        format!("/api/v1/channels/{secret}/modules/{secret}?{secret}={secret}"),
+        format!("/api/v1/keys/t%77k_0123456789ab_{secret}"),
+    ] {
+        assert!(site.ask(&format!("GET {path}"), &site.operator).await.status >= 400, "{path}");
+    }
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("/api/v1/channels/{channel}/modules/{name}"), "{text}");
+    assert!(!text.contains(secret), "{text}");
     site.close().await;
 }

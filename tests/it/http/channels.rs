@@ -1,6 +1,10 @@
 //! Channels over HTTP.
 
+use std::sync::Arc;
+
 use serde_json::json;
+use tokio::task::JoinSet;
+use twitchy::config::HttpConfig;
 
 use super::harness::Site;
 use crate::harness::{channel_id, login};
@@ -102,7 +106,7 @@ async fn a_change_that_cannot_be_changes_nothing() {
 async fn a_key_sees_its_own_channel_and_the_operator_all_page_by_page() {
     let headers = ["shop", "cafe", "market"].map(|channel| crate::harness::header(channel, &[]));
     let house = crate::harness::House::open(&headers.each_ref(), crate::harness::patient()).await;
-    let site = Site::of(house, twitchy::config::HttpConfig::default()).await;
+    let site = Site::of(house, HttpConfig::default()).await;
     let own = site.make_key(&format!("channel:{}", channel_id(&login("cafe"))), None).await;
     let list = |key: String| {
         let site = &site;
@@ -129,7 +133,7 @@ async fn a_key_sees_its_own_channel_and_the_operator_all_page_by_page() {
 async fn a_channel_is_found_by_its_login_by_whoever_may_see_it() {
     let headers = ["shop", "cafe"].map(|channel| crate::harness::header(channel, &[]));
     let house = crate::harness::House::open(&headers.each_ref(), crate::harness::patient()).await;
-    let site = Site::of(house, twitchy::config::HttpConfig::default()).await;
+    let site = Site::of(house, HttpConfig::default()).await;
     let own = site.make_key(&format!("channel:{}", channel_id(&login("cafe"))), None).await;
     let find = async |query: &str, key: &str| {
         let page = site.ask(&format!("GET /api/v1/channels?{query}"), key).await.json();
@@ -150,4 +154,28 @@ async fn a_channel_is_found_by_its_login_by_whoever_may_see_it() {
         assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_query"), "{wrong}");
     }
     site.close().await;
+}
+
+/// `*` says to change it anyway: being overtaken is no reason not to.
+#[tokio::test]
+async fn a_hundred_changes_at_once_are_all_made() {
+    let config = HttpConfig { burst: 1000, concurrency: 200, ..HttpConfig::default() };
+    let site = Arc::new(Site::with(config).await);
+    let mut changes = JoinSet::new();
+    for number in 0..100 {
+        let (site, path) = (site.clone(), shop());
+        let (request, body) = match number % 4 {
+            0 => (format!("DELETE {path}/modules/balance"), String::new()),
+            1 => (format!("PUT {path}/modules/balance"), r#"{"enabled": true}"#.to_owned()),
+            _ => (format!("PATCH {path}"), format!(r#"{{"prefix": "{}"}}"#, ["$", "%", "&", "?", "~"][number % 5])),
+        };
+        changes.spawn(async move {
+            let answer = site.send(&request, &site.operator, &[("if-match", "*")], &body).await;
+            (answer.status, answer.show())
+        });
+    }
+    let answers = changes.join_all().await;
+    let refused: Vec<_> = answers.iter().filter(|(status, _)| *status != 200).collect();
+    assert!(refused.is_empty(), "{} of 100 are refused: {:?}", refused.len(), refused[0]);
+    Arc::into_inner(site).unwrap().close().await;
 }

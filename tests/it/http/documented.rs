@@ -91,6 +91,95 @@ async fn a_client_can_be_generated_from_the_document() {
     stage.site.close().await;
 }
 
+/// What is said once for all of them.
+#[tokio::test]
+async fn the_document_tells_its_licence_its_server_and_what_needs_no_key() {
+    let stage = Stage::open().await;
+    let document = &stage.document;
+    assert_eq!(document["info"]["license"]["identifier"], env!("CARGO_PKG_LICENSE"));
+    assert_eq!(document["servers"], serde_json::json!([{ "url": "/" }]));
+    let mut open: Vec<_> = stage.list_operations().into_iter().filter(|operation| !operation.needs_key()).collect();
+    for operation in open.drain(..) {
+        assert_eq!(operation.value["security"], serde_json::json!([]), "{}", operation.name);
+    }
+    stage.site.close().await;
+}
+
+/// A generated client writes what a schema says: so it has to be something that can be, and that is taken.
+#[tokio::test]
+async fn every_parameter_has_one_schema_that_can_be_met() {
+    let stage = Stage::open().await;
+    for operation in stage.list_operations() {
+        for parameter in operation.value["parameters"].as_array().into_iter().flatten() {
+            let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
+            let told = format!("{} {name}: {schema}", operation.name);
+            assert!(schema["type"].is_string(), "{told}: a parameter has one type, and is left out rather than null");
+            for mixed in ["allOf", "anyOf", "oneOf", "not"] {
+                assert!(schema[mixed].is_null(), "{told}");
+            }
+            let is_limited =
+                ["pattern", "enum", "format", "maximum", "maxLength"].iter().any(|key| !schema[key].is_null());
+            let is_free = schema["type"] == "boolean"
+                || name == "If-Match"
+                || name == "name" && operation.name.contains("commands");
+            assert!(is_limited || is_free, "{told}: a text needs a format or a pattern");
+            if let Some(values) = schema["enum"].as_array().filter(|_| !schema["default"].is_null()) {
+                assert!(values.contains(&schema["default"]), "{told}");
+            }
+        }
+        for (content, body) in operation.value["requestBody"]["content"].as_object().into_iter().flatten() {
+            let is_binary = body["schema"] == serde_json::json!({ "type": "string", "format": "binary" });
+            assert_eq!(is_binary, content != "application/json", "{} {content}: {body}", operation.name);
+        }
+    }
+    let class = &stage.document["paths"]["/api/v1/modules"]["post"]["parameters"][0]["schema"];
+    assert_eq!((&class["type"], &class["default"]), (&"string".into(), &"small".into()), "{class}");
+    stage.site.close().await;
+}
+
+/// By whichever key it is asked: a status that the document does not tell of is one that no client expects.
+#[tokio::test]
+async fn no_operation_answers_what_the_document_does_not_tell_of() {
+    let stage = Stage::open().await;
+    let canary = [Change::Query("canary={channel}")];
+    let force = [Change::Query("force=true")];
+    for operation in stage.list_operations() {
+        let wishes: [&[Change]; 4] = [&[], find_wish(&operation.name), &canary, &force];
+        for wish in wishes {
+            for key in [&stage.site.own, &stage.site.other, ""] {
+                let asked = stage::Asked { key: key.to_owned(), ..stage.changed(stage.good(&operation), wish) };
+                let answer = stage.send(&asked).await;
+                operation.check(answer.status, &answer);
+            }
+        }
+    }
+    stage.site.close().await;
+}
+
+/// Chat changes the channel each time that the request has looked at it.
+#[tokio::test]
+async fn a_change_that_is_overtaken_again_and_again_may_be_asked_again() {
+    let stage = Stage::open().await;
+    for name in [
+        "PATCH /api/v1/channels/{channel}",
+        "PUT /api/v1/channels/{channel}/modules/{name}",
+        "DELETE /api/v1/channels/{channel}/modules/{name}",
+        "POST /api/v1/channels/{channel}/modules/{name}/rollback",
+    ] {
+        let operations = stage.list_operations();
+        let operation = operations.iter().find(|operation| operation.name == name).unwrap();
+        let asked = stage::Asked { key: stage.site.operator.clone(), ..stage.good(operation) };
+        let asked = match name.starts_with("PUT") {
+            true => stage.changed(asked, &[Change::Body(r#"{"enabled": true, "version": "0.1.0"}"#)]),
+            false => asked,
+        };
+        let answer = stage.overtake(&asked).await;
+        let found = (answer.status, answer.code(), answer.header("retry-after").to_owned());
+        assert_eq!(found, (503, "busy".to_owned(), "1".to_owned()), "{name}: {}", answer.show());
+    }
+    stage.site.close().await;
+}
+
 /// Whoever mistypes `dry_run` does not mean to call the command.
 #[tokio::test]
 async fn no_operation_overlooks_a_parameter_that_it_does_not_know() {
@@ -135,7 +224,7 @@ async fn every_operation_of_the_document_may_be_asked_too_often() {
         assert!(site.ask("GET /api/v1/keys/self", key).await.status != 429);
     }
     for operation in stage.list_operations() {
-        let key = if operation.value["security"].is_array() { &site.operator } else { "" };
+        let key = if operation.needs_key() { &site.operator } else { "" };
         let answer = site.ask(&operation.name.replace(['{', '}'], ""), key).await;
         operation.check(429, &answer);
     }

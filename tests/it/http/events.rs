@@ -142,13 +142,29 @@ async fn a_call_is_told_with_its_outcome_and_what_was_typed_only_to_whoever_aske
         "at": "2026-09-21T12:00:00Z", "invocation": "chat:message-1", "channel": shop.to_string(),
         "chatter": crate::harness::chatter_id(&login("alice")).to_string(), "module": "balance",
         "version": served_version(&served), "command": "balance", "outcome": data["outcome"].as_str().unwrap(),
-        "blame": "none", "replies": 1, "runs": 1,
+        "blame": "none", "dry_run": false, "replies": 1, "runs": 1,
     });
     assert_eq!((name.as_str(), id.as_str(), data), ("invocation", "2", expected));
     for ear in [&mut without, &mut operator] {
         let (name, id, data) = ear.next().await;
         assert_eq!((name.as_str(), id.as_str()), ("invocation", "1"));
         assert!(!data.to_string().contains("confidential"), "{data}");
+    }
+    served.close().await;
+}
+
+/// It looks like any other call, and changed nothing.
+#[tokio::test]
+async fn a_dry_run_is_told_as_one() {
+    let served = Served::open().await;
+    let mut ear = served.listen("", &served.site.operator).await;
+    let path = format!("POST /api/v1/channels/{}/commands/help", channel_id(&login("shop")));
+    let body = r#"{"chatter": {"id": "42", "login": "dora"}}"#;
+    for (query, is_dry_run) in [("?dry_run=true", true), ("", false)] {
+        let called = served.site.send(&format!("{path}{query}"), &served.site.operator, &[], body).await;
+        assert_eq!(called.status, 200, "{}", called.show());
+        let (name, _, data) = ear.next().await;
+        assert_eq!((name.as_str(), &data["dry_run"]), ("invocation", &is_dry_run.into()), "{data}");
     }
     served.close().await;
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderMap, Request};
+use axum::http::{HeaderMap, Request, Version};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -116,26 +116,25 @@ impl Site {
         self.send_body(request, key, headers, Body::from(body.to_owned())).await
     }
 
+    /// Without a body, in another version of HTTP.
+    pub(crate) async fn send_version(
+        &self,
+        version: Version,
+        request: &str,
+        key: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = prepare(request, key, headers, Body::empty());
+        *request.version_mut() = version;
+        self.answer(request).await
+    }
+
     /// The same, with a body of any kind.
     pub(crate) async fn send_body(&self, request: &str, key: &str, headers: &[(&str, &str)], body: Body) -> Answer {
-        let (method, path) = request.split_once(' ').unwrap();
-        let mut builder = Request::builder().method(method).uri(path);
-        let has = |wanted: &str| headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        if !has("host") {
-            builder = builder.header("host", "localhost");
-        }
-        if !has("content-type") && !body.is_end_stream() {
-            builder = builder.header("content-type", "application/json");
-        }
-        if !key.is_empty() {
-            builder = builder.header("authorization", format!("Bearer {key}"));
-        }
-        for (name, value) in headers.iter().filter(|(name, _)| *name != "x-peer") {
-            builder = builder.header(*name, *value);
-        }
-        let peer = headers.iter().find(|(name, _)| *name == "x-peer").map_or("192.0.2.1:5000", |(_, peer)| peer);
-        let mut request = builder.body(body).unwrap();
-        request.extensions_mut().insert(Peer(peer.parse::<SocketAddr>().unwrap()));
+        self.answer(prepare(request, key, headers, body)).await
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let is_endless = parts.headers.get("content-type").is_some_and(|value| value == "text/event-stream");
@@ -154,6 +153,29 @@ impl Site {
     pub(crate) async fn close(self) {
         self.house.close().await;
     }
+}
+
+/// The request, with what a client would add. `x-peer` is whom it comes from.
+fn prepare(request: &str, key: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
+    let (method, path) = request.split_once(' ').unwrap();
+    let mut builder = Request::builder().method(method).uri(path);
+    let has = |wanted: &str| headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    if !has("host") {
+        builder = builder.header("host", "localhost");
+    }
+    if !has("content-type") && !body.is_end_stream() {
+        builder = builder.header("content-type", "application/json");
+    }
+    if !key.is_empty() {
+        builder = builder.header("authorization", format!("Bearer {key}"));
+    }
+    for (name, value) in headers.iter().filter(|(name, _)| *name != "x-peer") {
+        builder = builder.header(*name, *value);
+    }
+    let peer = headers.iter().find(|(name, _)| *name == "x-peer").map_or("192.0.2.1:5000", |(_, peer)| peer);
+    let mut request = builder.body(body).unwrap();
+    request.extensions_mut().insert(Peer(peer.parse::<SocketAddr>().unwrap()));
+    request
 }
 
 /// Returns its text.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::channels::shop;
 use super::harness::Site;
 
 const NEW: &str = r#"{"name": "shop", "scopes": ["channel:100"], "role": "vip", "expires_at": "2026-12-01T00:00:00Z"}"#;
@@ -115,5 +116,50 @@ async fn keys_are_listed_page_by_page() {
         path = format!("/api/v1/keys?limit=2&cursor={cursor}");
     }
     assert_eq!(names, ["op", "own", "other"]);
+    site.close().await;
+}
+
+/// A key's name is read by people, in lists and in the audit.
+#[tokio::test]
+async fn a_name_that_looks_like_another_one_is_refused() {
+    let site = Site::open().await;
+    for name in ["\u{202e}golive", "a\u{2066}b", "shop\u{200b}", "\u{feff}", "a\u{2028}b", "a\u{e0041}", "\u{7}"] {
+        let key = serde_json::json!({ "name": name, "scopes": ["channel:100"] }).to_string();
+        let made = site.send("POST /api/v1/keys", &site.operator, &[], &key).await;
+        assert_eq!((made.status, made.code().as_str()), (422, "invalid_values"), "{name:?}: {}", made.show());
+        let chatter =
+            serde_json::json!({ "chatter": { "id": "42", "login": "dora", "display_name": name } }).to_string();
+        let called = site.send(&format!("POST {}/commands/help", shop()), &site.operator, &[], &chatter).await;
+        assert_eq!((called.status, called.code().as_str()), (422, "invalid_values"), "{name:?}: {}", called.show());
+    }
+    for name in ["\u{5D7}\u{5E0}\u{5D5}\u{5EA}", "the \u{2764}\u{fe0f} shop", "\u{65e5}\u{672c}"] {
+        let key = serde_json::json!({ "name": name, "scopes": ["channel:100"] }).to_string();
+        assert_eq!(site.send("POST /api/v1/keys", &site.operator, &[], &key).await.status, 201, "{name:?}");
+    }
+    site.close().await;
+}
+
+/// Over the API, nobody could make another one.
+#[tokio::test]
+async fn the_last_key_that_opens_everything_is_not_revoked() {
+    let site = Site::open().await;
+    let revoke = async |key: &str| {
+        let answer = site.ask(&format!("DELETE /api/v1/keys/{}", &key[4..16]), &site.operator).await;
+        (answer.status, answer.code())
+    };
+    let refused = (409, "last_operator_key".to_owned());
+    assert_eq!(revoke(&site.operator).await, refused);
+    let soon = r#"{"name": "soon over", "scopes": ["operator"], "expires_at": "2026-09-21T12:01:00Z"}"#;
+    assert_eq!(site.send("POST /api/v1/keys", &site.operator, &[], soon).await.status, 201);
+    site.house.clock.advance(Duration::from_secs(60));
+    assert_eq!(revoke(&site.operator).await, refused, "the other one has expired");
+    assert_eq!(revoke(&site.own).await.0, 200, "a channel's");
+    let second = site.make_key("operator", None).await;
+    assert_eq!(revoke(&second).await.0, 200);
+    assert_eq!(revoke(&second).await.0, 200, "again: nothing is changed");
+    assert_eq!(revoke(&site.operator).await, refused);
+    let third = site.make_key("operator", None).await;
+    assert_eq!(revoke(&site.operator).await.0, 200);
+    assert_eq!(site.ask("GET /api/v1/keys/self", &third).await.status, 200);
     site.close().await;
 }

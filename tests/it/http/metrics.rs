@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::Version;
 use tests::guests;
 use twitchy::config::HttpConfig;
 
@@ -64,6 +65,46 @@ async fn what_was_meant_for_the_public_name_came_from_outside() {
     site.close().await;
 }
 
+/// nginx that is told no more than `proxy_pass http://127.0.0.1:8080` sends HTTP/1.0 and that address as the Host. Others
+/// name whom they pass on in headers of their own.
+#[tokio::test]
+async fn what_looks_as_if_a_proxy_had_passed_it_on_is_asked_for_a_key() {
+    let hosts = vec!["bot.example".parse().unwrap(), "bot".parse().unwrap()];
+    let metrics_from = ["127.0.0.0/8", "::1", "10.0.0.7"].map(|network| network.parse().unwrap()).into();
+    let site = Site::with(HttpConfig { hosts, metrics_from, burst_without_key: 1000, ..HttpConfig::default() }).await;
+    let ask = async |peer, version, headers: &[(&str, &str)]| {
+        let peer = ("x-peer", peer);
+        site.send_version(version, METRICS, "", &[headers, &[peer]].concat()).await.status
+    };
+    let (here, old, new) = ("127.0.0.1:9", Version::HTTP_10, Version::HTTP_11);
+    for host in ["127.0.0.1:8080", "localhost", "[::1]:8080"] {
+        assert_eq!(ask(here, new, &[("host", host)]).await, 200, "{host}");
+        assert_eq!(ask(here, old, &[("host", host)]).await, 401, "{host}");
+        assert_eq!(ask("[::1]:9", old, &[("host", host)]).await, 401, "{host}");
+    }
+    assert_eq!(ask(here, new, &[("host", "bot.example")]).await, 401, "who is here says so");
+    assert_eq!(ask("10.0.0.7:9", new, &[("host", "bot:8080")]).await, 200, "a scraper on another machine");
+    assert_eq!(ask("10.0.0.7:9", old, &[("host", "bot:8080")]).await, 401);
+    for name in [
+        "forwarded",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-real-ip",
+        "x-client-ip",
+        "x-original-forwarded-for",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "cf-ray",
+        "cdn-loop",
+    ] {
+        assert_eq!(ask(here, new, &[(name, "127.0.0.1")]).await, 401, "{name}");
+        assert_eq!(ask("10.0.0.7:9", new, &[("host", "bot"), (name, "10.0.0.7")]).await, 401, "{name}");
+    }
+    site.close().await;
+}
+
 #[tokio::test]
 async fn requests_are_counted_by_the_template_of_their_route() {
     let site = Site::open().await;
@@ -99,6 +140,25 @@ async fn uploads_are_counted_by_what_became_of_them() {
     for result in ["accepted", "unchanged", "invalid_component"] {
         let line = format!("twitchy_uploads_total{{result=\"{result}\"}} 1");
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    site.close().await;
+}
+
+#[tokio::test]
+async fn the_older_format_is_given_to_whoever_asks_for_it() {
+    let site = Site::open().await;
+    let ask = async |accept| site.send(METRICS, &site.operator, &[("accept", accept)], "").await;
+    for accept in ["text/plain;version=0.0.4", "text/plain", "application/openmetrics-text;q=0.1, text/plain"] {
+        let answer = ask(accept).await;
+        let found = (answer.status, answer.header("content-type"), answer.header("vary"));
+        assert_eq!(found, (200, "text/plain; version=0.0.4; charset=utf-8", "accept"), "{accept}");
+        assert!(answer.body.contains("\n# TYPE twitchy_web_requests_total counter\n"), "{}", answer.body);
+        assert!(answer.body.contains("\ntwitchy_answer 42.0\n") && !answer.body.contains("# EOF"), "{}", answer.body);
+    }
+    for accept in ["*/*", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"] {
+        let answer = ask(accept).await;
+        assert!(answer.header("content-type").starts_with("application/openmetrics-text"), "{accept}");
+        assert!(answer.body.ends_with("# EOF\n"), "{accept}");
     }
     site.close().await;
 }

@@ -139,7 +139,7 @@ async fn a_version_has_its_bytes_for_ever() {
         r#"409 application/problem+json
         {
           "code": "version_exists",
-          "detail": "There is a version 0.1.0 with other bytes: SHA256 is there, SHA256 was brought.",
+          "detail": "Version 0.1.0 is there already, with other bytes: raise the version in the module's Cargo.toml, build it again, and upload that.",
           "status": 409,
           "title": "Conflict",
           "type": "urn:twitchy:problem:version_exists"

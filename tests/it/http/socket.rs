@@ -118,3 +118,62 @@ async fn a_body_that_is_promised_to_be_too_large_is_refused_at_once() {
     serving.await.unwrap();
     site.close().await;
 }
+
+/// Some write all of their request before they read; a reset would take the answer from them.
+#[tokio::test]
+async fn who_sends_on_after_a_refusal_still_reads_it() {
+    let site = Site::open().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(serve(listener, site.router.clone(), HttpConfig::default(), stop.clone()));
+    // More than the system keeps of what nobody reads.
+    let body = vec![b' '; 24 << 20];
+    for (request, key, refusal) in [
+        ("POST /api/v1/modules", &site.operator, " 415 "),
+        ("POST /api/v1/modules?class=large", &site.operator, " 415 "),
+        ("POST /api/v1/keys", &"nonsense".to_owned(), " 401 "),
+        ("PATCH /api/v1/channels/100", &site.other, " 403 "),
+        ("POST /no/such/path", &site.operator, " 404 "),
+    ] {
+        for length in [format!("Content-Length: {}", body.len()), "Transfer-Encoding: chunked".to_owned()] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let head = format!(
+                "{request} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\nContent-Type: text/plain\r\n\
+                 {length}\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            if length.starts_with('T') {
+                stream.write_all(format!("{:x}\r\n", body.len()).as_bytes()).await.unwrap();
+            }
+            stream.write_all(&body).await.unwrap_or_else(|error| panic!("{request} {length}: {error}"));
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap_or_else(|error| panic!("{request} {length}: {error}"));
+            let (line, _) = answer.split_once("\r\n").unwrap();
+            assert!(line.contains(refusal) && answer.ends_with('}'), "{request} {length}: {answer}");
+        }
+    }
+    stop.cancel();
+    serving.await.unwrap();
+    site.close().await;
+}
+
+/// Without a Host, as load balancers ask that are older than it.
+#[tokio::test]
+async fn a_probe_may_be_of_the_oldest_version() {
+    let site = Site::open().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(serve(listener, site.router.clone(), HttpConfig::default(), stop.clone()));
+    for (path, status) in [("/healthz", " 200 "), ("/readyz", " 200 "), ("/metrics", " 421 ")] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.lines().next().unwrap().contains(status), "{path}: {answer}");
+    }
+    stop.cancel();
+    serving.await.unwrap();
+    site.close().await;
+}

@@ -153,6 +153,7 @@ async fn a_trace_shows_that_a_module_had_to_be_loaded() {
     for _ in 0..2 {
         let mut call = fixture.call(&echo);
         let subject = TraceSubject {
+            parent: None,
             channel: call.invocation.channel.id,
             module: echo.name.clone(),
             version: echo.version.clone(),

@@ -11,6 +11,7 @@ use crate::http::api::keys::{Key, NewKey, make_key};
 use crate::http::entropy::SystemEntropy;
 use crate::http::error::WrongValue;
 use crate::http::key::KeySecret;
+use crate::store::api_keys::{Revoked, Spare};
 use crate::store::{Store, StoreError};
 
 /// Keys of one page.
@@ -68,8 +69,11 @@ pub fn list_keys(store: &Store, after: Option<&str>) -> Result<(Vec<Key>, Option
 
 pub async fn revoke_key(store: &Store, id: &str, stamp: Stamp) -> Result<Key, OrderKeysError> {
     let id: KeyId = id.parse()?;
-    let revoked = store.revoke_api_key(id.clone(), stamp).await?;
-    revoked.map(|key| Key::show(&key, None)).ok_or(OrderKeysError::UnknownKey(id))
+    // The last operator's key may go: whoever is on this machine can make another.
+    match store.revoke_api_key(id.clone(), Spare::Nothing, stamp).await? {
+        Revoked::Done(key) => Ok(Key::show(&key, None)),
+        Revoked::Unknown | Revoked::Spared => Err(OrderKeysError::UnknownKey(id)),
+    }
 }
 
 fn list_wrong(wrong: &[WrongValue]) -> String {

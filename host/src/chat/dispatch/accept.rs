@@ -19,7 +19,7 @@ use crate::domain::message::{ChatMessage, Chatter, QuotedMessage, ReplySource};
 use crate::domain::ports::Moment;
 use crate::domain::report::{Outcome, Usage};
 use crate::domain::role::Role;
-use crate::domain::trace::{Step, Trace};
+use crate::domain::trace::{Step, Trace, TraceParent};
 use crate::sandbox::{Call, InvokeError};
 use crate::setup::channel::{ChannelSetup, Target};
 
@@ -80,6 +80,8 @@ pub(super) struct Ask {
     /// When its line was read; None where it came over no connection.
     pub(super) received_at: Option<Instant>,
     pub(super) is_dry_run: bool,
+    /// The caller's own step in a trace.
+    pub(super) traced_below: Option<TraceParent>,
     pub(super) to: Address,
 }
 
@@ -173,7 +175,8 @@ impl Dispatch {
     }
 
     fn begin_trace(&self, ask: &Ask, target: &Target<'_>, now: Moment) -> Trace {
-        let trace = self.telemetry.begin_trace(arrival(ask.received_at, now), || subject_of(ask, target));
+        let at = arrival(ask.received_at, now);
+        let trace = self.telemetry.begin_trace(at, ask.traced_below, || subject_of(ask, target));
         if let Some(received_at) = ask.received_at {
             trace.note(Step::Queue, received_at, now.instant);
         }
@@ -186,7 +189,8 @@ impl Dispatch {
         self.lock().cooldowns.give_back(taken);
         let busy = InvokeError::Busy;
         let (outcome, reason) = (Outcome::Failed(busy.fault()), Some(busy.reason()));
-        let ending = Ending { outcome, reason, replies: 0, usage: Usage::default() };
+        let is_dry_run = call.is_dry_run;
+        let ending = Ending { outcome, is_dry_run, reason, replies: 0, usage: Usage::default() };
         self.report(&call.manifest, &call.invocation, &to, ending);
     }
 }
@@ -204,6 +208,7 @@ impl Ask {
             sent_at: message.sent_at,
             received_at: message.received_at,
             is_dry_run: false,
+            traced_below: None,
             to: Address {
                 account: message.account,
                 channel_id: message.channel_id,

@@ -53,6 +53,7 @@ pub(super) struct Ending {
     pub(super) outcome: Outcome,
     /// Why there is no answer, in words.
     pub(super) reason: Option<String>,
+    pub(super) is_dry_run: bool,
     pub(super) replies: usize,
     pub(super) usage: Usage,
 }
@@ -95,7 +96,8 @@ impl Dispatch {
         if matches!(outcome, Outcome::Usage | Outcome::Failed(_)) {
             self.lock().cooldowns.give_back(taken);
         }
-        self.report(&manifest, &invocation, &to, Ending { outcome, reason, replies, usage });
+        let ending = Ending { outcome, is_dry_run, reason, replies, usage };
+        self.report(&manifest, &invocation, &to, ending);
         let notice = match &answer {
             Err(error) => self.note_fault(error, &manifest, &invocation, &to, is_dry_run).await,
             Ok(_) => None,
@@ -105,7 +107,7 @@ impl Dispatch {
 
     pub(super) fn report(&self, manifest: &Manifest, invocation: &Invocation, to: &Address, ending: Ending) {
         let now = self.clock.now();
-        let Ending { outcome, reason, replies, usage } = ending;
+        let Ending { outcome, is_dry_run, reason, replies, usage } = ending;
         to.trace.note_outcome(outcome.as_str(), outcome.blame() != "none");
         self.telemetry.note(HostEvent::Invocation(Report {
             id: invocation.id.clone(),
@@ -117,6 +119,7 @@ impl Dispatch {
             command: invocation.command.clone(),
             outcome,
             reason: reason.map(Into::into),
+            is_dry_run,
             replies,
             usage,
             took: now.instant.saturating_duration_since(to.asked_at),

@@ -17,7 +17,7 @@ use crate::domain::invocation::{InvocationId, Origin};
 use crate::domain::message::{Chatter, Reply, ReplySource};
 use crate::domain::principal::KeyId;
 use crate::domain::report::Outcome;
-use crate::domain::trace::Trace;
+use crate::domain::trace::{Trace, TraceParent};
 use crate::sandbox::InvokeError;
 
 /// Characters of a chat message: no command ever met more.
@@ -42,6 +42,8 @@ pub struct HttpCall {
     pub address: Option<IpAddr>,
     /// Runs the module in full, and changes nothing.
     pub is_dry_run: bool,
+    /// The caller's own step in a trace.
+    pub traced_below: Option<TraceParent>,
     /// Whether the replies are said in the channel too. A dry run says nothing.
     pub is_delivered: bool,
 }
@@ -167,6 +169,7 @@ impl Dispatch {
             sent_at: now.wall,
             received_at: None,
             is_dry_run: call.is_dry_run,
+            traced_below: call.traced_below,
             to: Address {
                 account: setup.bot.clone(),
                 channel_id: setup.channel.id,

@@ -23,6 +23,7 @@ pub(super) fn subject_of(ask: &Ask, target: &Target<'_>) -> TraceSubject {
         version: manifest.version.clone(),
         command: target.command.name.clone(),
         origin: ask.id.origin,
+        parent: ask.traced_below,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::http::body::{Json, Query};
 use crate::http::error::ApiError;
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::principal::Principal;
-use crate::http::timestamp::{parse_timestamp, write_timestamp};
+use crate::http::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 
 /// Characters of an action or a subject that is looked for.
 const LONGEST_TEXT: usize = 2000;
@@ -89,8 +89,10 @@ struct AuditActor {
 #[into_params(parameter_in = Query)]
 struct AuditQuery {
     /// A channel's id. A key of one channel may leave it out, and gets that one's.
+    #[param(format = "twitch-id")]
     channel: Option<String>,
     /// `key`, `claim`, `chatter`, `command-line` or `host`; or one of them: `key:0123456789ab`, `chatter:100`.
+    #[param(pattern = "^(key|claim|chatter|command-line|host|key:[0-9a-f]{12}|chatter:(0|[1-9][0-9]{0,18}))$")]
     actor: Option<String>,
     #[param(max_length = 2000)]
     action: Option<String>,
@@ -187,8 +189,10 @@ fn find_channel(query: &AuditQuery, principal: &Principal) -> Result<Option<Chan
 impl AuditQuery {
     /// But for the channel.
     fn into_filter(self) -> Result<AuditFilter, ApiError> {
-        let moment = |text: Option<String>, detail: &str| {
-            text.map(|text| parse_timestamp(&text).ok_or_else(|| wrong(detail))).transpose()
+        let moment = |name: &str, text: Option<String>| {
+            // An offset's plus sign that was not escaped arrives as a blank.
+            let detail = format!("{name} is {MOMENT}; in a query, a + is written %2B.");
+            text.map(|text| parse_timestamp(&text).ok_or_else(|| wrong(&detail))).transpose()
         };
         let text = |text: Option<String>, detail: &str| match text {
             Some(text) if text.chars().count() > LONGEST_TEXT => Err(wrong(detail)),
@@ -197,8 +201,8 @@ impl AuditQuery {
         let filter = AuditFilter {
             action: text(self.action, "action is at most 2000 characters.")?,
             subject: text(self.subject, "subject is at most 2000 characters.")?,
-            since: moment(self.since, "since is a moment such as 2026-01-01T00:00:00Z.")?,
-            until: moment(self.until, "until is a moment such as 2026-01-01T00:00:00Z.")?,
+            since: moment("since", self.since)?,
+            until: moment("until", self.until)?,
             ..AuditFilter::default()
         };
         self.actor.map_or(Ok(filter.clone()), |actor| with_actor(filter, &actor))

@@ -1,6 +1,9 @@
 //! Changes of a channel's set-up at a request's wish: all that one request wants in one commit, or nothing of it.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::domain::effect::{Commit, Committed, Effect, Scope};
 use crate::domain::id::{ChannelId, ModuleName};
@@ -12,8 +15,28 @@ use crate::setup::channel::ChannelSetup;
 use crate::setup::powers::Powers;
 use crate::store::StoreError;
 
-/// Somebody else may change the same channel in between, so often.
+/// Chat and other modules' versions may change the same channel in between, so often.
 const MOST_TRIES: usize = 3;
+/// Who loses to those each time may try again after so long.
+const BUSY_FOR: Duration = Duration::from_secs(1);
+/// Changes of different channels that wait for each other are rare with so many.
+const QUEUES: usize = 64;
+
+/// The queues in which requests wait to change a channel. Without them, of a hundred at once one would be done and all
+/// others be tried again, each time.
+pub(in crate::http) struct ChangeQueues([Mutex<()>; QUEUES]);
+
+impl Default for ChangeQueues {
+    fn default() -> ChangeQueues {
+        ChangeQueues(std::array::from_fn(|_| Mutex::default()))
+    }
+}
+
+impl ChangeQueues {
+    async fn wait(&self, ChannelId(channel): ChannelId) -> MutexGuard<'_, ()> {
+        self.0[(channel % QUEUES as u64) as usize].lock().await
+    }
+}
 
 pub(super) fn find_channel(api: &Api, channel: ChannelId) -> Result<Arc<ChannelSetup>, ApiError> {
     api.setup.find_channel(channel).ok_or(ApiError::NotFound("channel"))
@@ -36,13 +59,14 @@ pub(super) fn powers_of(principal: &Principal) -> Powers {
 /// that one was out of date; a plan that depends on what its caller has read checks the revision itself.
 ///
 /// # Errors
-/// What `plan` answers, and `precondition_failed` where others were always faster.
+/// What `plan` answers, and `busy` where others were always faster.
 pub(super) async fn change_channel(
     api: &Arc<Api>,
     principal: &Principal,
     channel: ChannelId,
     plan: impl Fn(&ChannelSetup) -> Result<Vec<Effect>, ApiError>,
 ) -> Result<Arc<ChannelSetup>, ApiError> {
+    let _turn = api.changes.wait(channel).await;
     for _ in 0..MOST_TRIES {
         let setup = find_channel(api, channel)?;
         let effects = plan(&setup)?;
@@ -53,7 +77,7 @@ pub(super) async fn change_channel(
             return find_channel(api, channel);
         }
     }
-    Err(ApiError::PreconditionFailed)
+    Err(ApiError::Busy(BUSY_FOR))
 }
 
 fn commit_of(api: &Api, principal: &Principal, setup: &ChannelSetup, effects: Vec<Effect>) -> Commit {

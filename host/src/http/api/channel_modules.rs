@@ -60,7 +60,7 @@ fn answer(api: &Api, setup: &ChannelSetup, name: &ModuleName) -> Result<impl Int
     path = "/api/v1/channels/{channel}/modules",
     operation_id = "list_channel_modules",
     tag = "channels",
-    params(("channel" = String, Path, description = "The channel's id.", example = "100"), PageQuery),
+    params(("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100"), PageQuery),
     responses((status = 200, description = "A page of modules.", body = Listed<ChannelModuleState>))
 )]
 async fn list_modules(
@@ -85,8 +85,8 @@ async fn list_modules(
     operation_id = "show_channel_module",
     tag = "channels",
     params(
-        ("channel" = String, Path, description = "The channel's id.", example = "100"),
-        ("name" = String, Path, description = "The module's name.", example = "dice")
+        ("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100"),
+        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")
     ),
     responses(
         (status = 200, description = "The module; its ETag is for If-Match.", body = ChannelModule),
@@ -107,8 +107,8 @@ async fn show_module(State(api): State<Arc<Api>>, path: Named) -> Result<impl In
     path = "/api/v1/channels/{channel}/modules/{name}",
     tag = "channels",
     params(
-        ("channel" = String, Path, description = "The channel's id.", example = "100"),
-        ("name" = String, Path, description = "The module's name.", example = "dice"),
+        ("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100"),
+        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice"),
         ("If-Match" = String, Header, description = "The ETag that was read, or *.")
     ),
     request_body = WantedModule,
@@ -152,13 +152,12 @@ async fn put_module(
     path = "/api/v1/channels/{channel}/modules/{name}",
     tag = "channels",
     params(
-        ("channel" = String, Path, description = "The channel's id.", example = "100"),
-        ("name" = String, Path, description = "The module's name.", example = "dice")
+        ("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100"),
+        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")
     ),
     responses(
         (status = 200, description = "The module, which is off now.", body = ChannelModule),
-        (status = 409, description = "The module is always on, or there is nothing of it to disable."),
-        (status = 412, description = "Others changed the channel again and again meanwhile.")
+        (status = 409, description = "The module is always on, or there is nothing of it to disable.")
     )
 )]
 async fn disable_module(
@@ -192,14 +191,13 @@ async fn disable_module(
     operation_id = "roll_back_channel_module",
     tag = "channels",
     params(
-        ("channel" = String, Path, description = "The channel's id.", example = "100"),
-        ("name" = String, Path, description = "The module's name.", example = "dice")
+        ("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100"),
+        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")
     ),
     request_body = StepBack,
     responses(
         (status = 200, description = "The module, pinned to that version.", body = ChannelModule),
         (status = 409, description = "There is no such version that may run here."),
-        (status = 412, description = "Others changed the channel again and again meanwhile."),
         (status = 422, description = "There is no such version.")
     )
 )]

@@ -19,7 +19,7 @@ use crate::http::error::{ApiError, WrongValue};
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::principal::Principal;
-use crate::http::timestamp::{parse_timestamp, write_timestamp};
+use crate::http::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 use crate::setup::change::may_change;
 use crate::setup::channel::ChannelSetup;
 use crate::setup::channel_change::{ChannelChange, CommandTerms};
@@ -32,7 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 #[derive(Debug, Serialize, ToSchema)]
 struct Channel {
     /// Its broadcaster's Twitch id.
-    #[schema(example = "100")]
+    #[schema(format = "twitch-id", example = "100")]
     id: String,
     /// Its broadcaster's name, which may change.
     #[schema(example = "shop")]
@@ -64,12 +64,12 @@ struct Channel {
 #[serde(deny_unknown_fields)]
 struct ChannelPatch {
     /// 1 to 5 characters.
-    #[schema(example = "!")]
+    #[schema(min_length = 1, max_length = 5, example = "!")]
     prefix: Option<String>,
     /// BCP 47.
     #[schema(example = "en")]
     locale: Option<String>,
-    /// At most a day from now, in UTC; null ends the silence.
+    /// At most a day from now; null ends the silence.
     #[serde(default, deserialize_with = "read_given")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-11-24T12:00:00Z")]
     muted_until: Option<Option<String>>,
@@ -86,13 +86,13 @@ struct ChannelPatch {
 #[serde(deny_unknown_fields)]
 struct TermsPatch {
     /// `everyone`, `subscriber`, `vip`, `moderator` or `broadcaster`.
-    #[schema(example = "vip")]
+    #[schema(format = "chatter-role", example = "vip")]
     role: Option<String>,
     /// Between two uses in the channel.
-    #[schema(example = "5s")]
+    #[schema(format = "span", example = "5s")]
     cooldown: Option<String>,
     /// Between two uses by one chatter.
-    #[schema(example = "1m30s")]
+    #[schema(format = "span", example = "1m30s")]
     chatter_cooldown: Option<String>,
 }
 
@@ -101,7 +101,7 @@ struct TermsPatch {
 #[into_params(parameter_in = Query)]
 struct ChannelQuery {
     /// Those whose broadcaster bears this login, as far as the host knows: one, unless Twitch gave it to somebody else.
-    #[param(max_length = 25, example = "shop")]
+    #[param(format = "login", example = "shop")]
     login: Option<String>,
 }
 
@@ -166,7 +166,7 @@ async fn list_channels(
     get,
     path = "/api/v1/channels/{channel}",
     tag = "channels",
-    params(("channel" = String, Path, description = "The channel's id.", example = "100")),
+    params(("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100")),
     responses((status = 200, description = "The channel; its ETag is for If-Match.", body = Channel))
 )]
 async fn show_channel(State(api): State<Arc<Api>>, Path(channel): Path<String>) -> Result<impl IntoResponse, ApiError> {
@@ -182,7 +182,7 @@ async fn show_channel(State(api): State<Arc<Api>>, Path(channel): Path<String>) 
     path = "/api/v1/channels/{channel}",
     tag = "channels",
     params(
-        ("channel" = String, Path, description = "The channel's id.", example = "100"),
+        ("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100"),
         ("If-Match" = String, Header, description = "The ETag that was read, or *.")
     ),
     request_body = ChannelPatch,
@@ -214,7 +214,7 @@ impl ChannelPatch {
         let muted_until = match self.muted_until {
             Some(Some(text)) => {
                 let wrong = || {
-                    let detail = "should be a moment such as 2030-01-01T00:00:00Z, or null".to_owned();
+                    let detail = format!("should be {MOMENT}, or null");
                     ApiError::InvalidValues(vec![WrongValue { field: "muted_until".to_owned(), detail }])
                 };
                 Some(Some(parse_timestamp(&text).ok_or_else(wrong)?))

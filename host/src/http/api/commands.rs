@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::{Extension, middleware};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,11 +16,13 @@ use super::change::parse_channel;
 use crate::chat::dispatch::call::{Arguments, CallError, Called, HttpCall};
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::{ChannelId, ChatterId, Login};
+use crate::domain::label::is_label;
 use crate::domain::message::{Chatter, Reply};
 use crate::domain::nearest::find_nearest;
 use crate::domain::principal::KeyId;
 use crate::domain::report::Outcome;
 use crate::domain::role::Role;
+use crate::domain::trace::TraceParent;
 use crate::http::Api;
 use crate::http::body::{Json, Path, Query};
 use crate::http::error::{ApiError, Refusal, WrongValue};
@@ -65,13 +68,13 @@ enum CallArguments {
 #[serde(deny_unknown_fields)]
 struct ClaimedChatter {
     /// A Twitch id. May be left out for the broadcaster, and for whoever was last seen in the channel under the login.
-    #[schema(example = "42")]
+    #[schema(format = "twitch-id", example = "42")]
     id: Option<String>,
     /// A name on Twitch.
-    #[schema(example = "alice")]
+    #[schema(format = "login", example = "alice")]
     login: String,
     /// The login where it is left out.
-    #[schema(max_length = 50, example = "Alice")]
+    #[schema(min_length = 1, max_length = 50, example = "Alice")]
     display_name: Option<String>,
 }
 
@@ -142,10 +145,10 @@ impl Default for CallArguments {
     path = "/api/v1/channels/{channel}/commands/{name}",
     tag = "channels",
     params(
-        ("channel" = String, Path, description = "The channel's id.", example = "100"),
+        ("channel" = String, Path, format = "twitch-id", description = "The channel's id.", example = "100"),
         ("name" = String, Path, description = "A word that calls the command, without prefix.", example = "roll"),
         CallQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "The same call again gets the same answer, for a day.")
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, pattern = "^[!-~]{1,128}$", description = "The same call again gets the same answer, for a day.")
     ),
     request_body = CommandCall,
     responses(
@@ -162,6 +165,7 @@ async fn call_command(
     Path((channel, word)): Path<(String, String)>,
     Query(query): Query<CallQuery>,
     once: Option<Extension<IdempotencyKey>>,
+    headers: HeaderMap,
     Json(body): Json<CommandCall>,
 ) -> Result<Json<CommandAnswer>, ApiError> {
     let channel = parse_channel(&channel)?;
@@ -181,6 +185,7 @@ async fn call_command(
         key_name: principal.key().name.clone(),
         address: stamp.address,
         is_dry_run: query.dry_run,
+        traced_below: find_parent(&headers),
         is_delivered: query.deliver == Some(Deliver::Chat),
     };
     // Whoever hangs up does not keep the call out of the audit.
@@ -188,6 +193,14 @@ async fn call_command(
     let called = called.map_err(|_| ApiError::Internal)?;
     let called = called.map_err(|error| refuse_call(&api, channel, &word, error))?;
     Ok(Json(CommandAnswer::show(called, &query)))
+}
+
+/// The caller's step that the call is a part of. What is no `traceparent`, or is there twice, is passed over: W3C's Trace
+/// Context asks for that, since proxies write the header, too.
+fn find_parent(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut values = headers.get_all("traceparent").iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    value.to_str().ok()?.parse().ok()
 }
 
 /// An id that no other key and no other channel has. A call without Idempotency-Key is like no other.
@@ -241,8 +254,6 @@ impl ClaimedChatter {
             // The login is what is wrong.
             (None, Err(_)) => Ok(channel.broadcaster()),
         };
-        let is_name =
-            |name: &String| (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
         let mut wrong = Vec::new();
         let mut check = |is_right: bool, field: &str, detail: &str| {
             if !is_right {
@@ -251,7 +262,8 @@ impl ClaimedChatter {
         };
         check(id.is_ok(), "id", id.err().unwrap_or_default());
         check(login.is_ok(), "login", "should be 1 to 25 letters, digits or underscores");
-        check(self.display_name.as_ref().is_none_or(is_name), "display_name", "should be 1 to 50 characters");
+        let is_name = self.display_name.as_ref().is_none_or(|name| is_label(name, LONGEST_NAME));
+        check(is_name, "display_name", "should be 1 to 50 characters that can be seen");
         let (Ok(id), Ok(login), true) = (id, login, wrong.is_empty()) else {
             return Err(ApiError::InvalidValues(wrong));
         };

@@ -28,6 +28,8 @@ struct Invocation<'e> {
     version: String,
     command: &'e str,
     outcome: &'static str,
+    /// Nothing of what the module did was kept.
+    dry_run: bool,
     blame: &'static str,
     /// Why there is no answer, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,6 +121,7 @@ fn show_report(report: &Report) -> Invocation<'_> {
         version: report.version.to_string(),
         command: &report.command,
         outcome: report.outcome.as_str(),
+        dry_run: report.is_dry_run,
         blame: report.outcome.blame(),
         reason: report.reason.as_deref(),
         replies: report.replies,

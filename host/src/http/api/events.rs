@@ -81,10 +81,13 @@ type Places = (Place<KeyId>, Option<Place<()>>);
 #[into_params(parameter_in = Query)]
 struct EventsQuery {
     /// A channel's id: only what is about that channel.
-    #[param(example = "100")]
+    #[param(format = "twitch-id", example = "100")]
     channel: Option<String>,
     /// One or more of `invocation`, `module` and `connection`, with commas between them; absent for all.
-    #[param(example = "invocation,module")]
+    #[param(
+        pattern = "^(invocation|module|connection)(,(invocation|module|connection))*$",
+        example = "invocation,module"
+    )]
     kind: Option<String>,
     /// Also tell what chatters typed, as events `text`: only with a `channel`.
     #[param(default = false)]

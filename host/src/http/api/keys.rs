@@ -11,16 +11,17 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::domain::label::is_label;
 use crate::domain::principal::{KeyId, KeyScope};
 use crate::domain::role::Role;
 use crate::http::Api;
 use crate::http::body::{Json, Path};
-use crate::http::error::{ApiError, WrongValue};
+use crate::http::error::{ApiError, Refusal, WrongValue};
 use crate::http::key::KeySecret;
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::principal::Principal;
-use crate::http::timestamp::{parse_timestamp, write_timestamp};
-use crate::store::api_keys::ApiKey;
+use crate::http::timestamp::{MOMENT, parse_timestamp, write_timestamp};
+use crate::store::api_keys::{ApiKey, Revoked, Spare};
 
 /// Characters.
 const LONGEST_NAME: usize = 64;
@@ -37,7 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Key {
     /// The 12 digits after `twk_`.
-    #[schema(example = "0123456789ab")]
+    #[schema(format = "key-id", example = "0123456789ab")]
     pub id: String,
     /// What it is for.
     #[schema(example = "the shop's site")]
@@ -74,13 +75,13 @@ pub struct NewKey {
     #[schema(min_length = 1, max_length = 64, example = "the portal")]
     pub name: String,
     /// `operator`, or `channel:` and a channel's id.
-    #[schema(min_items = 1, max_items = 32, example = json!(["channel:100"]))]
+    #[schema(min_items = 1, max_items = 32, format = "key-scope", example = json!(["channel:100"]))]
     pub scopes: Vec<String>,
     /// What chatters count as who call commands under this key: `everyone`, `subscriber`, `vip` or `moderator`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "moderator")]
+    #[schema(format = "key-role", example = "moderator")]
     pub role: Option<String>,
-    /// In the future, in UTC; absent for a key that does not expire.
+    /// In the future; absent for a key that does not expire.
     #[schema(format = DateTime, example = "2027-11-24T12:00:00Z")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
@@ -169,8 +170,7 @@ pub fn make_key(secret: &KeySecret, wanted: &NewKey, now: SystemTime) -> Result<
         }
     };
     let name = wanted.name.trim();
-    let is_name = (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
-    check(is_name, "name", "must be 1 to 64 characters");
+    check(is_label(name, LONGEST_NAME), "name", "must be 1 to 64 characters that can be seen");
     let scopes: Result<Vec<KeyScope>, _> = wanted.scopes.iter().map(|scope| scope.parse()).collect();
     let is_scoped = scopes.as_ref().is_ok_and(|scopes| (1..=MOST_SCOPES).contains(&scopes.len()));
     check(is_scoped, "scopes", "must be 1 to 32 of \"operator\" and \"channel:\" with a channel's id");
@@ -178,8 +178,7 @@ pub fn make_key(secret: &KeySecret, wanted: &NewKey, now: SystemTime) -> Result<
     let is_role = role.as_ref().is_ok_and(|role| role.is_none_or(|role| role <= Role::Moderator));
     check(is_role, "role", "must be everyone, subscriber, vip or moderator");
     let expires_at = wanted.expires_at.as_deref().map(|text| parse_timestamp(text).filter(|at| *at > now));
-    let in_future = "must be a moment in the future such as 2030-01-01T00:00:00Z";
-    check(expires_at != Some(None), "expires_at", in_future);
+    check(expires_at != Some(None), "expires_at", &format!("must be {MOMENT}, in the future"));
     let (Ok(mut scopes), Ok(role), true) = (scopes, role, errors.is_empty()) else { return Err(errors) };
     scopes.sort_unstable();
     scopes.dedup();
@@ -209,13 +208,17 @@ async fn show_own_key(State(api): State<Arc<Api>>, principal: Principal) -> Json
 
 /// Revoke a key
 ///
-/// It opens nothing from now on; revoking it again changes nothing.
+/// It opens nothing from now on; revoking it again changes nothing. The last one that opens everything stays: whoever
+/// wants to be rid of it makes another one first.
 #[utoipa::path(
     delete,
     path = "/api/v1/keys/{id}",
     tag = "keys",
-    params(("id" = String, Path, description = "The key's id.", example = "0123456789ab")),
-    responses((status = 200, description = "It is revoked.", body = Key))
+    params(("id" = String, Path, format = "key-id", description = "The key's id.", example = "0123456789ab")),
+    responses(
+        (status = 200, description = "It is revoked.", body = Key),
+        (status = 409, description = "No other key opens everything.")
+    )
 )]
 async fn revoke_key(
     State(api): State<Arc<Api>>,
@@ -223,7 +226,14 @@ async fn revoke_key(
     Path(id): Path<String>,
 ) -> Result<Json<Key>, ApiError> {
     let id: KeyId = id.parse().map_err(|_| ApiError::InvalidPath("A key's id is 12 hexadecimal digits.".to_owned()))?;
-    let revoked = api.store.revoke_api_key(id, principal.stamp(api.now().wall)).await?;
-    let key = revoked.ok_or(ApiError::NotFound("key"))?;
-    Ok(Json(show(&api, &key)))
+    match api.store.revoke_api_key(id, Spare::LastOperator, principal.stamp(api.now().wall)).await? {
+        Revoked::Done(key) => Ok(Json(show(&api, &key))),
+        Revoked::Unknown => Err(ApiError::NotFound("key")),
+        Revoked::Spared => Err(ApiError::Refused(Refusal {
+            status: StatusCode::CONFLICT,
+            code: "last_operator_key",
+            detail: "No other key opens everything: make one with the scope operator first.".to_owned(),
+            retry_after: None,
+        })),
+    }
 }

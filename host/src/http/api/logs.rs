@@ -28,7 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 #[into_params(parameter_in = Query)]
 struct LogQuery {
     /// A channel's id; absent for all channels that the key opens.
-    #[param(example = "100")]
+    #[param(format = "twitch-id", example = "100")]
     channel: Option<String>,
 }
 
@@ -99,7 +99,7 @@ impl std::fmt::Display for Cursor {
     get,
     path = "/api/v1/modules/{name}/logs",
     tag = "watch",
-    params(("name" = String, Path, description = "The module's name.", example = "balance"), LogQuery, PageQuery),
+    params(("name" = String, Path, format = "module-name", description = "The module's name.", example = "balance"), LogQuery, PageQuery),
     responses((status = 200, description = "Some lines.", body = LogLines))
 )]
 async fn list_lines(

@@ -34,8 +34,6 @@ mod wanted;
 use shown::{ModuleDetail, ModuleSummary, VersionDetail, list_seen};
 pub(in crate::http) use upload::Uploads;
 
-const WASM: &str = "application/wasm";
-
 pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
     let once = from_fn_with_state((api.clone(), upload::largest_upload(api)), answer_once);
     let few = from_fn_with_state(api.clone(), upload::pace_body);
@@ -124,7 +122,7 @@ async fn list_modules(State(api): State<Arc<Api>>, page: Page) -> Result<Json<Li
     get,
     path = "/api/v1/modules/{name}",
     tag = "modules",
-    params(("name" = String, Path, description = "The module's name.", example = "dice")),
+    params(("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")),
     responses((status = 200, description = "The module, and its versions.", body = ModuleDetail))
 )]
 async fn show_module(
@@ -143,8 +141,8 @@ async fn show_module(
     path = "/api/v1/modules/{name}/versions/{version}",
     tag = "modules",
     params(
-        ("name" = String, Path, description = "The module's name.", example = "dice"),
-        ("version" = String, Path, description = "A semantic version.", example = "1.2.0")
+        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice"),
+        ("version" = String, Path, format = "version", description = "A semantic version.", example = "1.2.0")
     ),
     responses((status = 200, description = "The version.", body = VersionDetail))
 )]

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 
 use super::WrongValue;
 use crate::http::body::sentence;
+use crate::http::echo::show_field;
 use crate::setup::module_change::{ModuleChangeError, Problem};
 
 pub(super) fn status(error: &ModuleChangeError) -> StatusCode {
@@ -75,6 +76,6 @@ pub(super) fn list_wrong(error: &ModuleChangeError) -> Vec<WrongValue> {
 
 impl WrongValue {
     pub fn of(problem: &Problem) -> WrongValue {
-        WrongValue { field: problem.key.clone(), detail: format!("should be {}", problem.expected) }
+        WrongValue { field: show_field(&problem.key), detail: format!("should be {}", problem.expected) }
     }
 }

@@ -19,6 +19,7 @@ fn report(module: &str, digest: u16, outcome: Outcome) -> Report {
         command: "roll".into(),
         outcome,
         reason: None,
+        is_dry_run: false,
         replies: 1,
         usage: Usage { processor: Duration::from_micros(1_500), memory: 1 << 20, runs: 1 },
         took: Duration::from_millis(3),

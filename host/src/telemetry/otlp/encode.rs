@@ -36,6 +36,7 @@ fn list_spans(waiting: &Waiting) -> Vec<Span> {
     let root = Span {
         trace_id: waiting.trace_id.to_vec(),
         span_id: root_id.clone(),
+        parent_span_id: waiting.trace.subject.parent.map(|parent| parent.span_id.to_vec()).unwrap_or_default(),
         name: "invocation".to_owned(),
         kind: SpanKind::Server.into(),
         start_time_unix_nano: unix_nanos(begun, begun.instant),

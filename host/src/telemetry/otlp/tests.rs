@@ -13,7 +13,7 @@ use super::*;
 use crate::domain::id::ChannelId;
 use crate::domain::invocation::Origin;
 use crate::domain::ports::Moment;
-use crate::domain::trace::{Step, Trace, TraceSubject};
+use crate::domain::trace::{Step, Trace, TraceParent, TraceSubject};
 
 /// A collector on this machine: what it was sent, and its path and headers.
 struct Receiver {
@@ -65,6 +65,10 @@ fn start(receiver: &Receiver, headers: Option<&str>) -> (Arc<Telemetry>, Exporte
 }
 
 fn begin(telemetry: &Telemetry) -> (Trace, std::time::Instant) {
+    begin_below(telemetry, None)
+}
+
+fn begin_below(telemetry: &Telemetry, parent: Option<TraceParent>) -> (Trace, std::time::Instant) {
     let at = Moment { instant: std::time::Instant::now(), wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000) };
     let subject = || TraceSubject {
         channel: ChannelId(100),
@@ -72,8 +76,28 @@ fn begin(telemetry: &Telemetry) -> (Trace, std::time::Instant) {
         version: semver::Version::new(1, 0, 0),
         command: "roll".into(),
         origin: Origin::Chat,
+        parent,
     };
-    (telemetry.begin_trace(at, subject), at.instant)
+    (telemetry.begin_trace(at, parent, subject), at.instant)
+}
+
+#[tokio::test]
+async fn a_call_that_its_caller_traces_is_a_step_of_that_trace() {
+    let receiver = Receiver::start(StatusCode::OK).await;
+    let (telemetry, exporter) = start(&receiver, None);
+    let parent = |is_sampled| Some(TraceParent { trace_id: [7; 16], span_id: [9; 8], is_sampled });
+    let (trace, begun) = begin_below(&telemetry, parent(true));
+    trace.note(Step::Queue, begun, begun + Duration::from_millis(1));
+    drop(trace);
+    assert!(!begin_below(&telemetry, parent(false)).0.is_on(), "its caller does not record it");
+    let stop = CancellationToken::new();
+    stop.cancel();
+    exporter.run(telemetry.clone(), stop).await;
+
+    let spans = receiver.spans();
+    let [root, step] = spans.as_slice() else { panic!("{spans:?}") };
+    assert_eq!((&root.trace_id, &root.parent_span_id), (&vec![7; 16], &vec![9; 8]));
+    assert_eq!((&step.trace_id, &step.parent_span_id), (&vec![7; 16], &root.span_id));
 }
 
 #[tokio::test]

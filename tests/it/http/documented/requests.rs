@@ -9,6 +9,8 @@ pub(super) enum Change {
     Part(&'static str, &'static str),
     /// `{channel}` by its login: `cafe` is muted.
     Channel(&'static str),
+    /// `{id}` is that of the operator's only key.
+    Key,
     Query(&'static str),
     Body(&'static str),
     /// A component of the host's own by its name.
@@ -17,7 +19,7 @@ pub(super) enum Change {
     Version(&'static [u8], &'static str),
 }
 
-use Change::{Body, Bundled, Channel, Part, Query, Version};
+use Change::{Body, Bundled, Channel, Key, Part, Query, Version};
 
 const NO_PAGE: Change = Query("limit=0");
 const NO_JSON: Change = Body("{");
@@ -67,6 +69,7 @@ pub(super) const REQUESTS: &[(&str, u16, &[Change])] = &[
     ("POST /api/v1/keys", 422, &[Body(r#"{"name": "key", "scopes": []}"#)]),
     ("DELETE /api/v1/keys/{id}", 400, &[Part("id", "key")]),
     ("DELETE /api/v1/keys/{id}", 404, &[Part("id", "ffffffffffff")]),
+    ("DELETE /api/v1/keys/{id}", 409, &[Key]),
     ("GET /api/v1/modules", 400, &[NO_PAGE]),
     ("POST /api/v1/modules", 400, &[Query("class=huge")]),
     ("POST /api/v1/modules", 409, &[Bundled("help")]),

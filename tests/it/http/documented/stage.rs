@@ -42,6 +42,10 @@ impl Operation<'_> {
         parameters.iter().any(|parameter| parameter["in"] == place && parameter["name"] == name)
     }
 
+    pub(super) fn needs_key(&self) -> bool {
+        self.value["security"].as_array().is_some_and(|schemes| !schemes.is_empty())
+    }
+
     fn takes(&self, content_type: &str) -> bool {
         self.value["requestBody"]["content"][content_type].is_object()
     }
@@ -159,6 +163,7 @@ impl Stage {
             match *change {
                 Change::Part(name, value) => asked.line = asked.line.replace(&format!("{{{name}}}"), value),
                 Change::Channel(login) => asked.line = asked.line.replace("{channel}", &id_of(login)),
+                Change::Key => asked.line = asked.line.replace("{id}", &self.site.operator[4..16]),
                 Change::Query(query) => asked.line += &format!("?{query}"),
                 Change::Body(body) => asked.body = body.replace("{shop}", &id_of("shop")).into(),
                 Change::Version(component, version) => asked.body = version_of(component, version).into(),
@@ -192,10 +197,13 @@ impl Stage {
                 let line = format!("{}?channel={}", asked.line, id_of("shop"));
                 Asked { key: self.site.other.clone(), line, ..asked }
             }
+            403 if operation.has_parameter("query", "canary") => {
+                let line = format!("{}?canary={}", asked.line, id_of("shop"));
+                Asked { key: self.site.other.clone(), line, ..asked }
+            }
             403 => Asked { key: self.site.other.clone(), ..asked },
             408 => return Some(self.send_without_end(&asked).await),
-            412 if operation.has_parameter("header", "If-Match") => with_header(asked, ("if-match", "\"r0\"")),
-            412 => return Some(self.overtake(&asked).await),
+            412 => with_header(asked, ("if-match", "\"r0\"")),
             413 => {
                 let size = TOO_LARGE[usize::from(operation.takes("application/wasm"))];
                 Asked { body: vec![b' '; size].into(), ..asked }
@@ -218,7 +226,7 @@ impl Stage {
     }
 
     /// Whenever the request has looked at the channel, somebody else changes it.
-    async fn overtake(&self, asked: &Asked) -> Answer {
+    pub(super) async fn overtake(&self, asked: &Asked) -> Answer {
         let mut request = Box::pin(self.send(asked));
         loop {
             tokio::select! {

@@ -24,7 +24,7 @@ const BARRED: &str =
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ChannelModuleState {
     /// The module's name.
-    #[schema(example = "dice")]
+    #[schema(format = "module-name", example = "dice")]
     name: String,
     /// `bundled`, `configured` or `uploaded`.
     #[schema(example = "uploaded")]

@@ -10,6 +10,7 @@ use super::Secrets;
 use crate::domain::amount::Amount;
 use crate::domain::manifest::{Capability, Caps, Grants};
 use crate::domain::role::Role;
+use crate::http::echo::{find_name, show_field};
 use crate::http::error::{ApiError, WrongValue};
 use crate::setup::module_change::{CommandChange, ModuleChange, WantedVersion};
 use crate::setup::span::{parse_span, show_span};
@@ -25,12 +26,12 @@ pub(super) struct WantedModule {
     /// `latest` follows new versions, as long as they ask for no more; another one is stayed on. While that one is withdrawn,
     /// the nearest one below it takes its place, or, where there is none, the nearest one above.
     #[serde(default = "latest")]
-    #[schema(default = "latest", example = "1.2.0")]
+    #[schema(default = "latest", format = "pinned-version", example = "1.2.0")]
     version: String,
     /// All that it may do here; what is granted stays where this is left out.
     grants: Option<ModuleGrants>,
     /// The version that waits: all that it asks for is accepted, with the grants above.
-    #[schema(example = "2.0.0")]
+    #[schema(format = "version", example = "2.0.0")]
     accept: Option<String>,
     /// By key; checked against the module's own declaration.
     #[serde(default)]
@@ -50,7 +51,7 @@ pub(super) struct WantedModule {
 #[serde(deny_unknown_fields)]
 pub(super) struct ModuleGrants {
     /// By name.
-    #[schema(example = json!(["storage"]))]
+    #[schema(format = "capability", example = json!(["storage"]))]
     capabilities: Vec<String>,
     /// Of those that the module declares.
     #[serde(default)]
@@ -70,15 +71,15 @@ pub(super) struct ModuleGrants {
 struct ModuleCaps {
     /// In one call.
     #[serde(default = "nothing")]
-    #[schema(example = "10")]
+    #[schema(format = "amount", example = "10")]
     per_invocation: Option<String>,
     /// In any 24 hours.
     #[serde(default = "nothing")]
-    #[schema(example = "50")]
+    #[schema(format = "amount", example = "50")]
     per_chatter: Option<String>,
     /// In any 24 hours, by all calls together.
     #[serde(default = "nothing")]
-    #[schema(example = "1000")]
+    #[schema(format = "amount", example = "1000")]
     per_day: Option<String>,
 }
 
@@ -88,15 +89,15 @@ struct ModuleCaps {
 pub(super) struct CommandTerms {
     /// `everyone`, `subscriber`, `vip`, `moderator` or `broadcaster`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "vip")]
+    #[schema(format = "chatter-role", example = "vip")]
     role: Option<String>,
     /// Between two uses in the channel.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "5s")]
+    #[schema(format = "span", example = "5s")]
     cooldown: Option<String>,
     /// Between two uses by one chatter.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "1m30s")]
+    #[schema(format = "span", example = "1m30s")]
     chatter_cooldown: Option<String>,
     /// All the words that call it here, in place of its name and its author's aliases.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,7 +110,7 @@ pub(super) struct CommandTerms {
 #[serde(deny_unknown_fields)]
 pub(super) struct StepBack {
     /// Left out: the one that ran before.
-    #[schema(example = "1.1.0")]
+    #[schema(format = "version", example = "1.1.0")]
     to: Option<String>,
 }
 
@@ -144,7 +145,7 @@ struct Wrong(Vec<WrongValue>);
 
 impl Wrong {
     fn note(&mut self, field: String, detail: &str) {
-        self.0.push(WrongValue { field, detail: detail.to_owned() });
+        self.0.push(WrongValue { field: show_field(&field), detail: detail.to_owned() });
     }
 
     /// None, and noted, where it is nothing.
@@ -194,7 +195,7 @@ impl ModuleGrants {
     fn parse(self, wrong: &mut Wrong) -> Grants {
         let find = |name: &String| Capability::ALL.into_iter().find(|capability| capability.as_str() == name);
         let capabilities = self.capabilities.iter().filter_map(|name| {
-            let detail = format!("{} is no capability", name.escape_debug());
+            let detail = format!("{} is no capability", find_name(name).unwrap_or("one of them"));
             wrong.expect(find(name), "grants.capabilities", &detail)
         });
         Grants {

@@ -27,12 +27,13 @@ use crate::http::principal::Principal;
     path = "/api/v1/modules/{name}/versions/{version}",
     tag = "modules",
     params(
-        ("name" = String, Path, description = "The module's name.", example = "dice"),
-        ("version" = String, Path, description = "A semantic version.", example = "1.2.0"),
+        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice"),
+        ("version" = String, Path, format = "version", description = "A semantic version.", example = "1.2.0"),
         ForceQuery
     ),
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
+        (status = 403, description = "The name belongs to another key, or only the operator forces that."),
         (status = 409, description = "Channels run it, or it is no upload.")
     )
 )]
@@ -58,9 +59,10 @@ pub(super) async fn withdraw_version(
     delete,
     path = "/api/v1/modules/{name}",
     tag = "modules",
-    params(("name" = String, Path, description = "The module's name.", example = "dice"), ForceQuery),
+    params(("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice"), ForceQuery),
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
+        (status = 403, description = "The name belongs to another key, or only the operator forces that."),
         (status = 409, description = "Channels run it, or it is no upload.")
     )
 )]
@@ -95,11 +97,12 @@ fn tell_all(api: &Api, name: &ModuleName, withdrawn: &[semver::Version]) {
     path = "/api/v1/modules/{name}/versions/{version}/restore",
     tag = "modules",
     params(
-        ("name" = String, Path, description = "The module's name.", example = "dice"),
-        ("version" = String, Path, description = "A semantic version.", example = "1.2.0")
+        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice"),
+        ("version" = String, Path, format = "version", description = "A semantic version.", example = "1.2.0")
     ),
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
+        (status = 403, description = "The name belongs to another key."),
         (status = 409, description = "It is no upload.")
     )
 )]
@@ -124,7 +127,7 @@ pub(super) async fn restore_version(
     post,
     path = "/api/v1/modules/{name}/rollback",
     tag = "modules",
-    params(("name" = String, Path, description = "The module's name.", example = "dice")),
+    params(("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")),
     request_body = RollbackWish,
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
@@ -156,7 +159,7 @@ pub(super) async fn roll_back(
     path = "/api/v1/modules/{name}/canary",
     tag = "modules",
     params(
-        ("name" = String, Path, description = "The module's name.", example = "dice"),
+        ("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice"),
         ("If-Match" = String, Header, description = "The ETag of the module that was read, or *.")
     ),
     request_body = NewCanary,
@@ -211,7 +214,7 @@ fn wrong(field: &str, detail: &str) -> ApiError {
     post,
     path = "/api/v1/modules/{name}/canary/promote",
     tag = "modules",
-    params(("name" = String, Path, description = "The module's name.", example = "dice")),
+    params(("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")),
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
         (status = 409, description = "There is no canary, or the module is no upload.")
@@ -236,7 +239,7 @@ pub(super) async fn promote_canary(
     delete,
     path = "/api/v1/modules/{name}/canary",
     tag = "modules",
-    params(("name" = String, Path, description = "The module's name.", example = "dice")),
+    params(("name" = String, Path, format = "module-name", description = "The module's name.", example = "dice")),
     responses(
         (status = 200, description = "The module, as it is now.", body = ModuleDetail),
         (status = 409, description = "There is no canary, or the module is no upload.")

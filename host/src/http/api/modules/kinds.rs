@@ -7,6 +7,7 @@ use crate::domain::manifest::{ModuleSource, SizeClass};
 
 /// How much a module may be and use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(default = "small")]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Class {
     #[default]

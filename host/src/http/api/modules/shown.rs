@@ -19,7 +19,7 @@ use crate::setup::span::show_span;
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ModuleSummary {
     /// The module's name.
-    #[schema(example = "dice")]
+    #[schema(format = "module-name", example = "dice")]
     name: String,
     /// Where it came from.
     source: Source,
@@ -43,7 +43,7 @@ pub(super) struct ModuleSummary {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ModuleDetail {
     /// The module's name.
-    #[schema(example = "dice")]
+    #[schema(format = "module-name", example = "dice")]
     name: String,
     /// Where it came from.
     source: Source,
@@ -80,7 +80,7 @@ struct CanaryDetail {
 #[derive(Debug, Serialize, ToSchema)]
 struct VersionSummary {
     /// A semantic version.
-    #[schema(example = "1.2.0")]
+    #[schema(format = "version", example = "1.2.0")]
     version: String,
     /// SHA-256 of the component, in hexadecimal digits.
     #[schema(example = "5053e528b77817de55337db1bf2ed3d01845246644d2d39654006cae016e176f")]
@@ -115,10 +115,10 @@ struct Life {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct VersionDetail {
     /// The module's name.
-    #[schema(example = "dice")]
+    #[schema(format = "module-name", example = "dice")]
     name: String,
     /// A semantic version.
-    #[schema(example = "1.2.0")]
+    #[schema(format = "version", example = "1.2.0")]
     version: String,
     /// SHA-256 of the component, in hexadecimal digits.
     #[schema(example = "5053e528b77817de55337db1bf2ed3d01845246644d2d39654006cae016e176f")]

@@ -20,18 +20,23 @@ use super::places::{PacedBody, Places};
 use super::refusal::{find_hint, refuse_component, refuse_publishing};
 use super::shown::VersionDetail;
 use super::wanted::UploadQuery;
-use super::{WASM, powers_of, tell};
+use super::{powers_of, tell};
 use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{ModuleSource, SizeClass};
 use crate::http::Api;
-use crate::http::body::{Json, Query, has_content_type, refuse_body};
+use crate::http::body::{Json, Query, check_encoding, has_content_type, refuse_body};
 use crate::http::error::ApiError;
+use crate::http::formats::Binary;
 use crate::http::principal::Principal;
 use crate::sandbox::compiler::Uploader;
 use crate::sandbox::{Admitted, Upload};
 use crate::setup::powers::Powers;
 use crate::setup::publishing::Published;
+
+const WASM: &str = "application/wasm";
+/// What clients send that were generated for bytes of any kind.
+const BYTES: &str = "application/octet-stream";
 
 /// Bodies that are read at once. Each is in memory as far as it has come.
 const MOST_READ: usize = 12;
@@ -87,9 +92,12 @@ pub(super) fn largest_upload(api: &Api) -> usize {
     tag = "modules",
     params(
         UploadQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key again gets the same answer, for a day.")
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, pattern = "^[!-~]{1,128}$", description = "The same key again gets the same answer, for a day.")
     ),
-    request_body(content = Vec<u8>, content_type = "application/wasm", description = "The component."),
+    request_body(
+        description = "The component.",
+        content((inline(Binary) = "application/wasm"), (inline(Binary) = "application/octet-stream"))
+    ),
     responses(
         (status = 200, description = "These very bytes were there already.", body = VersionDetail),
         (
@@ -98,6 +106,7 @@ pub(super) fn largest_upload(api: &Api) -> usize {
             body = VersionDetail,
             headers(("Location" = String, description = "The version's path."))
         ),
+        (status = 403, description = "Only the operator brings a canary."),
         (status = 409, description = "Its name, its version or one of its words belongs to something else, or it cannot be a canary."),
         (status = 422, description = "It is no component that could be a module here, or no such canary can be.")
     )
@@ -131,8 +140,9 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
         // Of channels that are not the caller's.
         principal.require_operator()?;
     }
-    if !has_content_type(&parts.headers, WASM) {
-        return Err(ApiError::UnsupportedMediaType(WASM));
+    check_encoding(&parts.headers)?;
+    if ![WASM, BYTES].iter().any(|taken| has_content_type(&parts.headers, taken)) {
+        return Err(ApiError::UnsupportedMediaType("application/wasm or application/octet-stream"));
     }
     let size = class.into();
     let hint = find_hint(size, api.sandbox.find_upload_limit(SizeClass::Large).is_ok());

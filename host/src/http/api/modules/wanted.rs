@@ -11,11 +11,11 @@ use super::kinds::Class;
 pub(super) struct UploadQuery {
     /// `large` is for components with a JavaScript or Python runtime.
     #[serde(default)]
-    #[param(inline, default = "small")]
+    #[param(inline)]
     pub(super) class: Class,
     /// The ids of the channels, with commas between, that are to have the version before all others: its canary from the
     /// first moment. For the operator.
-    #[param(example = "100,200")]
+    #[param(format = "twitch-ids", example = "100,200")]
     pub(super) canary: Option<String>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct ForceQuery {
 #[serde(deny_unknown_fields)]
 pub(super) struct RollbackWish {
     /// The version to go back to; without it, the one that was the latest before.
-    #[schema(example = "1.1.0")]
+    #[schema(format = "version", example = "1.1.0")]
     pub(super) to: Option<String>,
 }
 
@@ -43,9 +43,9 @@ pub(super) struct RollbackWish {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewCanary {
     /// Which to try out.
-    #[schema(example = "1.3.0")]
+    #[schema(format = "version", example = "1.3.0")]
     pub(super) version: String,
     /// The ids of the channels that are to have it.
-    #[schema(min_items = 1, example = json!(["100"]))]
+    #[schema(min_items = 1, format = "twitch-id", example = json!(["100"]))]
     pub(super) channels: Vec<String>,
 }

@@ -1,0 +1,11 @@
+// Writes the types of the API's document. Bytes are a Blob, as fetch takes them.
+import { readFile, writeFile } from "node:fs/promises";
+import openapiTS, { astToString } from "openapi-typescript";
+import ts from "typescript";
+
+const BLOB = ts.factory.createTypeReferenceNode(ts.factory.createIdentifier("Blob"));
+const document = JSON.parse(await readFile("openapi.json", "utf8"));
+const types = await openapiTS(document, {
+  transform: (schema) => (schema.format === "binary" ? BLOB : undefined),
+});
+await writeFile("api.d.ts", astToString(types));

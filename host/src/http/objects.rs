@@ -1,0 +1,208 @@
+//! Reads JSON so that an object is an object: serde would also take a list of a struct's fields in their order, at any
+//! depth. Such a list means something else as soon as a field is added, and no document tells of it.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::forward_to_deserialize_any;
+
+/// A deserializer, and around each value in it: whatever reads a struct from it finds an object, or an error.
+///
+/// Made for formats that tell what each value is, such as JSON. An enum is passed on as it is: ours have no data.
+pub(super) struct Objects<T>(pub(super) T);
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
+    type Error = D::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.0.deserialize_map(Objects(visitor))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_any(Objects(visitor))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_option(Objects(visitor))
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_newtype_struct(name, Objects(visitor))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.0.deserialize_enum(name, variants, visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map identifier ignored_any
+    }
+}
+
+/// Hands on what a JSON value can be.
+impl<'de, V: Visitor<'de>> Visitor<'de> for Objects<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<V::Value, E> {
+        self.0.visit_bool(value)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<V::Value, E> {
+        self.0.visit_i64(value)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<V::Value, E> {
+        self.0.visit_u64(value)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<V::Value, E> {
+        self.0.visit_f64(value)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<V::Value, E> {
+        self.0.visit_str(value)
+    }
+
+    fn visit_borrowed_str<E: serde::de::Error>(self, value: &'de str) -> Result<V::Value, E> {
+        self.0.visit_borrowed_str(value)
+    }
+
+    fn visit_string<E: serde::de::Error>(self, value: String) -> Result<V::Value, E> {
+        self.0.visit_string(value)
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<V::Value, E> {
+        self.0.visit_unit()
+    }
+
+    fn visit_none<E: serde::de::Error>(self) -> Result<V::Value, E> {
+        self.0.visit_none()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<V::Value, D::Error> {
+        self.0.visit_some(Objects(value))
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, value: D) -> Result<V::Value, D::Error> {
+        self.0.visit_newtype_struct(Objects(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
+        self.0.visit_seq(Objects(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<V::Value, A::Error> {
+        self.0.visit_map(Objects(fields))
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Objects<A> {
+    type Error = A::Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
+        self.0.next_element_seed(Objects(seed))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.0.size_hint()
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Objects<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        self.0.next_key_seed(seed)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
+        self.0.next_value_seed(Objects(seed))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.0.size_hint()
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Objects<S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
+        self.0.deserialize(Objects(deserializer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Outer {
+        one: Inner,
+        #[serde(default)]
+        maybe: Option<Box<Inner>>,
+        #[serde(default)]
+        many: Vec<Inner>,
+        #[serde(default)]
+        named: BTreeMap<String, Inner>,
+        #[serde(default)]
+        pair: Option<(u8, Inner)>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Inner {
+        number: u8,
+    }
+
+    fn read(text: &str) -> Result<Outer, String> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        Outer::deserialize(Objects(&mut reader)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_list_is_no_object_at_any_depth() {
+        let inner = || Inner { number: 1 };
+        let whole = r#"{"one": {"number": 1}, "maybe": {"number": 1}, "many": [{"number": 1}],
+                        "named": {"a": {"number": 1}}, "pair": [2, {"number": 1}]}"#;
+        let (named, pair) = (BTreeMap::from([("a".to_owned(), inner())]), Some((2, inner())));
+        let expected = Outer { one: inner(), maybe: Some(Box::new(inner())), many: vec![inner()], named, pair };
+        assert_eq!(read(whole), Ok(expected));
+        for list in [
+            r#"[{"number": 1}]"#,
+            r#"{"one": [1]}"#,
+            r#"{"one": {"number": 1}, "maybe": [1]}"#,
+            r#"{"one": {"number": 1}, "many": [[1]]}"#,
+            r#"{"one": {"number": 1}, "named": {"a": [1]}}"#,
+            r#"{"one": {"number": 1}, "pair": [2, [1]]}"#,
+        ] {
+            let told = read(list).unwrap_err();
+            assert!(told.starts_with("invalid type: sequence, expected struct "), "{list}: {told}");
+        }
+    }
+
+    #[test]
+    fn all_else_is_read_as_before() {
+        assert_eq!(read(r#"{"one": {"number": 1}, "maybe": null}"#).unwrap().maybe, None);
+        assert!(read(r#"{"one": {"number": 1}, "one": {"number": 2}}"#).unwrap_err().contains("duplicate field `one`"));
+        assert!(read(r#"{"one": {"number": "x"}}"#).unwrap_err().contains("invalid type: string \"x\", expected u8"));
+    }
+}
