@@ -160,13 +160,11 @@ impl App {
             keeping: Tasks::default(),
         };
         app.start_keeping(changes, publish_wanted);
-        let data_dir = config.data_dir.clone();
-        let http = config.http.clone();
-        let used = match twitch_counts_on {
-            true => {
-                used_limits::begin_use(&app.store, &config).await.context("cannot read what is used of the limits")?
-            }
-            false => HashMap::new(),
+        let (data_dir, http) = (config.data_dir.clone(), config.http.clone());
+        let used = if twitch_counts_on {
+            used_limits::begin_use(&app.store, &config).await.context("cannot read what is used of the limits")?
+        } else {
+            HashMap::new()
         };
         // Before the accounts log anything: whoever waits for their lines may ask at once.
         let socket = open_status_socket(&data_dir);

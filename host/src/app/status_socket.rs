@@ -47,10 +47,10 @@ pub fn socket_path(data_dir: &Path) -> PathBuf {
 
 /// Why nobody can ask this host anything.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {}: {}", path.display(), tell_why(source))]
+#[error("cannot listen on {}: {}", path.display(), tell_why(error))]
 pub struct OpenSocketError {
     path: PathBuf,
-    source: io::Error,
+    error: io::Error,
 }
 
 fn tell_why(error: &io::Error) -> String {
@@ -76,7 +76,7 @@ impl StatusSocket {
         let opened = listen(&path, &data_dir.join(".sock")).and_then(|listener| Ok((listener, fs::metadata(&path)?)));
         match opened {
             Ok((listener, metadata)) => Ok(StatusSocket { listener, path, own_uid: metadata.uid() }),
-            Err(source) => Err(OpenSocketError { path, source }),
+            Err(error) => Err(OpenSocketError { path, error }),
         }
     }
 

@@ -30,7 +30,7 @@ pub enum OrderKeysError {
     Id(#[from] ParsePrincipalError),
     #[error("there is no key {0}; `twitchy api-key list` lists all")]
     UnknownKey(KeyId),
-    #[error("cannot use the database: {0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
