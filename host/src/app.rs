@@ -32,6 +32,7 @@ use crate::store::Store;
 use crate::store::audit::AuditKept;
 use crate::telemetry::Telemetry;
 use crate::telemetry::log_queue::LostLines;
+use crate::telemetry::otlp::Exporter;
 use crate::telemetry::reading::Readings;
 use crate::twitch::account::{Account, AccountState};
 use crate::twitch::own_messages::OwnMessages;
@@ -170,16 +171,11 @@ impl App {
         let socket = open_status_socket(&data_dir);
         let (events, outboxes) = app.start_accounts(config, &server, &used, &credentials);
         app.start_answering(events, outboxes);
-        if let Some(exporter) = exporter {
-            let (telemetry, stop) = (app.telemetry.clone(), app.stop_telling.clone());
-            app.telling.start("traces", exporter.run(telemetry, stop));
-        }
+        app.start_exporting(exporter);
         if let Some(listening) = listening {
             app.start_serving(http, listening);
         }
-        if let Some(socket) = socket {
-            app.start_status_socket(socket);
-        }
+        app.start_status_socket(socket);
         let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
         info!(accounts, channels, modules = app.setup.count_modules(), "ready; now the accounts connect");
         Ok(app)
@@ -242,7 +238,13 @@ impl App {
         self.answering.start("dispatch", answering);
     }
 
-    fn start_status_socket(&mut self, socket: StatusSocket) {
+    fn start_exporting(&mut self, exporter: Option<Exporter>) {
+        let Some(exporter) = exporter else { return };
+        self.telling.start("traces", exporter.run(self.telemetry.clone(), self.stop_telling.clone()));
+    }
+
+    fn start_status_socket(&mut self, socket: Option<StatusSocket>) {
+        let Some(socket) = socket else { return };
         let orders = Orders {
             store: self.store.clone(),
             clock: self.clock.clone(),

@@ -91,7 +91,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let outcome = match command {
         Some(Subcommands::Serve(arguments)) => serve::run(&arguments),
-        Some(Subcommands::Demo(arguments)) => demo::run(arguments),
+        Some(Subcommands::Demo(arguments)) => demo::run(&arguments),
         Some(Subcommands::CheckConfig(arguments)) => check_config::run(&arguments),
         Some(Subcommands::Status(arguments)) => status::run(&arguments),
         Some(Subcommands::Module(arguments)) => module::run(arguments),

@@ -60,8 +60,8 @@ async fn next_reason(events: &mut Listening<HostEvent>) -> Option<String> {
 fn last_trap(house: &House, name: &str) -> String {
     let name: ModuleName = name.parse().unwrap();
     let page = house.telemetry.list_lines(&name, None, 0, 100);
-    let traps = page.lines.iter().filter(|line| line.level == LineLevel::Trap);
-    traps.map(|line| line.text.to_string()).last().unwrap()
+    let last = page.lines.iter().rfind(|line| line.level == LineLevel::Trap).unwrap();
+    last.text.to_string()
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ pub(super) struct Arguments {
     pub(super) state: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let script = match arguments.script.as_deref().map(script::Script::load) {
         Some(Err(error)) => {
             output::report(error);
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(Ok(script)) => Some(script),
         None => None,
     };
-    let state = State::choose(&arguments)?;
+    let state = State::choose(arguments)?;
     if arguments.reset {
         output::print(format!("{}\n", state.reset()?))?;
     }

@@ -32,7 +32,7 @@ fn list_problems(path: &Path, problems: &[Problem]) -> String {
     lines.join("\n")
 }
 
-fn wrong(variable: &'static str, right: impl ToString) -> LoadConfigError {
+fn wrong(variable: &'static str, right: &dyn ToString) -> LoadConfigError {
     LoadConfigError::Environment { variable, right: right.to_string() }
 }
 
@@ -59,10 +59,10 @@ impl Config {
             return Err(LoadConfigError::NoFolder { path: path.to_owned(), keys });
         }
         if let Some(text) = data_dir {
-            config.data_dir = parse_path(&text).map_err(|right| wrong(environment::DATA_DIR, right))?;
+            config.data_dir = parse_path(&text).map_err(|right| wrong(environment::DATA_DIR, &right))?;
         }
         if let Some(text) = environment::find_http_listen() {
-            config.http.listen = parse_listen(&text).map_err(|right| wrong(environment::HTTP_LISTEN, right))?;
+            config.http.listen = parse_listen(&text).map_err(|right| wrong(environment::HTTP_LISTEN, &right))?;
         }
         Ok(config)
     }

@@ -99,7 +99,7 @@ pub fn lock_database(path: &Path) -> Result<Lock, OpenStoreError> {
 }
 
 fn is_in_use(path: &Path) -> Result<bool, OpenStoreError> {
-    match File::open(path.with_added_extension("lock")).and_then(|file| Ok(file.try_lock_shared())) {
+    match File::open(path.with_added_extension("lock")).map(|file| file.try_lock_shared()) {
         Ok(Ok(())) => Ok(false),
         Ok(Err(TryLockError::WouldBlock)) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -61,7 +61,7 @@ impl Place {
             let message = self.heard.recv().await.unwrap();
             if message.channel == channel && message.text != text {
                 // A repetition is varied by what cannot be seen.
-                return (message.from, message.text.trim_end_matches(" \u{e0000}").to_owned());
+                return (message.from, message.text.trim_end_matches([' ', '\u{34f}']).to_owned());
             }
         }
     }

@@ -143,7 +143,7 @@ async fn a_slow_reader_gets_what_waited() {
     });
     assert_eq!(stage.bot.terminate().code(), Some(0));
     let text = reading.join().unwrap().unwrap();
-    assert!(text.contains("online, 1 of 1 channel") && text.ends_with(" stopped\n"), "{text}");
+    assert!(text.contains("ready; now the accounts connect") && text.ends_with(" stopped\n"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

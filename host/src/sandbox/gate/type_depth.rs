@@ -50,10 +50,16 @@ fn read_depth(reader: &mut BinaryReader<'_>, most: usize) -> Option<usize> {
 /// Reads a declaration up to its end, or only its head where it declares a type; returns whether it does.
 fn read_declaration(reader: &mut BinaryReader<'_>) -> Option<bool> {
     match reader.read_u8().ok()? {
-        0x00 => drop(reader.read::<CoreType<'_>>().ok()?),
+        0x00 => {
+            reader.read::<CoreType<'_>>().ok()?;
+        }
         0x01 => return Some(true),
-        0x02 => drop(reader.read::<ComponentAlias<'_>>().ok()?),
-        0x03 => drop(reader.read::<ComponentImport<'_>>().ok()?),
+        0x02 => {
+            reader.read::<ComponentAlias<'_>>().ok()?;
+        }
+        0x03 => {
+            reader.read::<ComponentImport<'_>>().ok()?;
+        }
         0x04 => {
             reader.read::<ComponentExternName<'_>>().ok()?;
             reader.read::<ComponentTypeRef>().ok()?;

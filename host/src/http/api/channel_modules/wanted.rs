@@ -144,14 +144,14 @@ impl Default for ModuleCaps {
 struct Wrong(Vec<WrongValue>);
 
 impl Wrong {
-    fn note(&mut self, field: String, detail: &str) {
-        self.0.push(WrongValue { field: show_field(&field), detail: detail.to_owned() });
+    fn note(&mut self, field: &str, detail: &str) {
+        self.0.push(WrongValue { field: show_field(field), detail: detail.to_owned() });
     }
 
     /// None, and noted, where it is nothing.
     fn expect<T>(&mut self, found: Option<T>, field: &str, detail: &str) -> Option<T> {
         if found.is_none() {
-            self.note(field.to_owned(), detail);
+            self.note(field, detail);
         }
         found
     }
