@@ -7,8 +7,7 @@ demo=$!
 exec 3>"$work/typed"
 trap 'exec 3>&-; wait "$demo" || true; rm -rf "$work"' EXIT
 
-for _ in $(seq 300); do
-    grep -q TWITCHY_API_KEY "$work/said" && break
+until grep -qs TWITCHY_API_KEY "$work/said"; do
     kill -0 "$demo" || { cat "$work/said"; exit 1; }
     sleep 0.1
 done

@@ -150,7 +150,7 @@ impl fmt::Display for Amount {
 }
 
 /// A chatter as somebody else names them: "@Bob", "bob", "@アリス". A login is kept in lower case, a display name in other
-/// letters as it was typed, both without the "@".
+/// letters with its ASCII letters in lower case, both without the "@".
 ///
 /// Only the spelling is checked; whether there is such a chatter, the capabilities say. They find a chatter by a display
 /// name too, where one alone bears it in the channel; where several do, the host answers the chatter with their logins.
@@ -165,7 +165,7 @@ impl Mention {
 
     /// Whether it is this chatter's login, or their display name.
     pub fn means(&self, chatter: &Chatter) -> bool {
-        self.0 == chatter.login || self.0 == chatter.display_name
+        self.0 == chatter.login || self.0.to_lowercase() == chatter.display_name.to_lowercase()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The command line: one file a subcommand.
 //!
-//! Exit codes: 0 done, 1 it went wrong while running, 2 what was asked for makes no sense, 130 and 143 stopped at
-//! once by a second SIGINT or SIGTERM.
+//! Exit codes: 0 done, 1 it went wrong while running, 2 what was asked for makes no sense, 129, 130 and 143 stopped at
+//! once by a second SIGHUP, SIGINT or SIGTERM.
 
 use std::ffi::OsString;
 use std::io::ErrorKind;

@@ -236,7 +236,14 @@ impl Observer {
     }
 
     fn observe_unloadable(&self) -> Vec<UnloadableStatus> {
-        let unloadable = self.sandbox.list_unloadable().into_iter();
+        let catalogue = self.setup.catalogue();
+        // A withdrawn version concerns nobody.
+        let is_offered = |module: &UnloadableModule| {
+            let uploaded = catalogue.find_uploaded(&module.manifest.name);
+            let version = uploaded.and_then(|uploaded| uploaded.find_version(&module.manifest.version));
+            version.is_none_or(|version| version.withdrawn_at.is_none())
+        };
+        let unloadable = self.sandbox.list_unloadable().into_iter().filter(is_offered);
         let status = unloadable.map(|UnloadableModule { manifest, reason }| UnloadableStatus {
             name: manifest.name.to_string(),
             version: manifest.version.to_string(),

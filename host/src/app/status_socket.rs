@@ -10,7 +10,8 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::orders::{Answer, Orders};
-use super::uid::describe_uid;
+use super::uid::{describe_uid, own_uid};
 
 /// Clients that are served at once; further ones wait in the system's queue.
 const CLIENTS: usize = 64;
@@ -73,9 +74,9 @@ impl StatusSocket {
     /// Takes the place of a dead host's socket.
     pub(super) fn open(data_dir: &Path) -> Result<StatusSocket, OpenSocketError> {
         let path = socket_path(data_dir);
-        let opened = listen(&path, &data_dir.join(".sock")).and_then(|listener| Ok((listener, fs::metadata(&path)?)));
-        match opened {
-            Ok((listener, metadata)) => Ok(StatusSocket { listener, path, own_uid: metadata.uid() }),
+        match listen(&path, &data_dir.join(".sock")) {
+            // Not the owner of the file: a network file system may give every file to one user of its own.
+            Ok(listener) => Ok(StatusSocket { listener, path, own_uid: own_uid() }),
             Err(error) => Err(OpenSocketError { path, error }),
         }
     }
@@ -137,7 +138,8 @@ fn is_trusted(uid: u32, own_uid: u32) -> bool {
 /// The socket is made in a folder that is closed to others from its creation, and moved to its place once it is closed
 /// itself: under a wide umask, others could connect in the moment between a bind and a chmod.
 fn listen(path: &Path, closed: &Path) -> io::Result<UnixListener> {
-    // No longer than the socket's own path, which the system limits.
+    // The name by which clients connect is the longer one, and the system limits its length.
+    SocketAddr::from_pathname(path)?;
     let unready = closed.join("s");
     for left in [fs::remove_file(&unready), fs::remove_dir(closed)] {
         match left {

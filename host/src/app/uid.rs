@@ -12,7 +12,12 @@ pub fn describe_uid(uid: u32) -> String {
 
 /// The system user that this process runs as.
 pub fn describe_own_uid() -> String {
-    describe_uid(geteuid().as_raw())
+    describe_uid(own_uid())
+}
+
+/// The number of the system user that this process runs as.
+pub(super) fn own_uid() -> u32 {
+    geteuid().as_raw()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! host anywhere is asked over its API, with an operator's key.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,7 +18,7 @@ use super::api_client::{ANOTHER_VERSION, ApiClient, ApiUrl, HostArguments, Quest
 use super::channel_name::find_channel_id;
 use super::local_host::{AskHostError, LocalHost};
 use super::table::{Row, align};
-use super::{load_config, output};
+use super::{USUAL_CONFIG, load_config, output};
 use crate::app::data_dir::open_store;
 use crate::app::orders::{Answer, Order, keys};
 use crate::app::status_socket::socket_path;
@@ -76,9 +76,10 @@ enum Action {
 
 /// Where the keys are.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct Place {
-    /// The configuration file of a host on this machine, whether it runs or not; no key is needed.
+    /// The configuration file of a host on this machine, whether it runs or not; no key is needed. config.toml where neither
+    /// is given.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// A running host anywhere, asked with the operator's key in TWITCHY_API_KEY.
@@ -94,7 +95,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             let client = ApiClient::new(&HostArguments { url: Some(url.clone()) })?;
             return ask_host(&client, &arguments.action).await.map(|()| ExitCode::SUCCESS);
         }
-        let Some(path) = place.config.as_deref() else { return Ok(ExitCode::from(2)) };
+        let path = place.config.as_deref().unwrap_or(Path::new(USUAL_CONFIG));
         let Some(config) = load_config(path) else { return Ok(ExitCode::from(2)) };
         let mut keys = Keys { host: LocalHost::new(&config.data_dir, path), config: &config, store: None };
         let done = change_keys(&mut keys, &arguments.action).await;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::api_client::ANOTHER_VERSION;
 use super::local_host::LocalHost;
 use super::table::{Row, align};
-use super::{load_config, output};
+use super::{USUAL_CONFIG, load_config, output};
 use crate::app::orders::channels::ChannelStatus;
 use crate::app::orders::{Answer, Order};
 
@@ -29,7 +29,7 @@ enum Action {
 #[command(after_help = "Example:\n  twitchy channel list --config config.toml")]
 struct List {
     /// The configuration file of a running host on this machine; no key is needed.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value = USUAL_CONFIG)]
     config: PathBuf,
     /// Print JSON.
     #[arg(long)]

@@ -31,7 +31,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         warn!("{warning}");
     }
     let served = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from);
-    let served = served.and_then(|runtime| runtime.block_on(serve(config, logging.lost_lines())));
+    let served = served.and_then(|runtime| {
+        let served = runtime.block_on(serve(config, logging.lost_lines()));
+        // A thread that still waits for a disk or a directory service must not hold up the end.
+        runtime.shutdown_background();
+        served
+    });
     Ok(served.unwrap_or_else(|error| logging.report(&error)))
 }
 

@@ -21,9 +21,11 @@ pub(super) const HTTP_LISTEN: &str = "TWITCHY_HTTP_LISTEN";
 /// What to say of a value that begins with a quote.
 pub const WITHOUT_QUOTES: &str = "without quotes around it, which docker's --env-file and others hand over as they are";
 
-/// None where the variable is not set, or empty.
+/// None where the variable is not set, or empty. Bytes that are not UTF-8 become U+FFFD, which every reader refuses: a value
+/// that is passed over would be taken for one that is not set.
 fn find(variable: &str) -> Option<String> {
-    env::var(variable).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    let value = env::var_os(variable)?.to_string_lossy().trim().to_owned();
+    Some(value).filter(|value| !value.is_empty())
 }
 
 /// Whether a value has kept quotes that were meant for a shell.

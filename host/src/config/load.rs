@@ -59,6 +59,9 @@ impl Config {
             return Err(LoadConfigError::NoFolder { path: path.to_owned(), keys });
         }
         if let Some(text) = data_dir {
+            if text.contains(char::REPLACEMENT_CHARACTER) {
+                return Err(wrong(environment::DATA_DIR, &"a path in UTF-8"));
+            }
             config.data_dir = parse_path(&text).map_err(|right| wrong(environment::DATA_DIR, &right))?;
         }
         if let Some(text) = environment::find_http_listen() {

@@ -57,9 +57,16 @@ fn add_all(
     }
 }
 
-fn list_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-    Ok(entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_file()).collect())
+fn list_files(folders: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    // A list, as OpenSSL takes it.
+    for folder in std::env::split_paths(folders) {
+        for entry in fs::read_dir(folder)? {
+            files.push(entry?.path());
+        }
+    }
+    files.retain(|path| path.is_file());
+    Ok(files)
 }
 
 /// Says of a certificate of an unknown authority who would be known.

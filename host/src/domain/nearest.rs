@@ -2,9 +2,12 @@
 
 /// The one of `known` that `typed` is most likely a slip of; None where it resembles none.
 pub fn find_nearest<'k>(typed: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let most = 2.max(typed.chars().count() / 3);
+    let length = typed.chars().count();
+    let most = 2.max(length / 3);
     known
         .into_iter()
+        // A distance is never less than the difference in length; a stranger's long word costs nothing.
+        .filter(|known| known.chars().count().abs_diff(length) <= most)
         .map(|known| (strsim::osa_distance(typed, known), known))
         // A name of one or two letters would resemble every other one.
         .filter(|(distance, known)| *distance <= most && *distance < known.chars().count())

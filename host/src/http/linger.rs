@@ -29,6 +29,11 @@ impl LeftUnread {
     pub(super) fn is_so(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// What was left is over: a later request arrived behind it, or its answer has been read.
+    pub(super) fn reset(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 /// A request's body that notes whether it was read to its end.
@@ -135,7 +140,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncWrite for Lingerin
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.left.is_so() {
+        // Once lingering has begun, it goes on.
+        if self.end.is_none() && !self.left.is_so() {
             return self.open()?.poll_shutdown(context);
         }
         if let Some(stream) = self.stream.take() {

@@ -90,7 +90,10 @@ async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, head_within
     stream.set_nodelay(true).ok();
     let left = LeftUnread::default();
     let stream = Lingering::new(Impatient::new(stream, READS_WITHIN), left.clone());
+    let at_stop = left.clone();
     let service = service_fn(move |request: Request<Incoming>| {
+        // The request before was read to its end: there would be no next one otherwise.
+        left.reset();
         let (router, left) = (router.clone(), left.clone());
         async move {
             let mut request = request.map(|body| Body::new(Watched::new(body, left)));
@@ -107,6 +110,8 @@ async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, head_within
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
+            // An idle connection has nothing to read on.
+            at_stop.reset();
             connection.as_mut().graceful_shutdown();
             connection.await
         }

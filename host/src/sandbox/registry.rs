@@ -235,6 +235,7 @@ impl Registry {
     pub(super) fn offer(&self, manifest: Arc<Manifest>) -> Arc<Manifest> {
         let mut offered = self.offered.write().unwrap_or_else(PoisonError::into_inner);
         let entry = offered.entry(manifest.digest).or_insert_with(|| Arc::new(Offered::new(manifest, None)));
+        entry.trouble.note_success();
         Arc::clone(&entry.manifest)
     }
 
@@ -370,11 +371,11 @@ impl Offered {
         Offered { manifest, resident, turn: Arc::default(), trouble: Trouble::default() }
     }
 
-    /// A compiler that is too busy is no trouble of this module.
+    /// A compiler that is too busy, or was ended from outside, is no trouble of this module.
     fn note_loaded(&self, error: Option<&CompileError>) {
         match error {
             None => self.trouble.note_success(),
-            Some(CompileError::Busy) => {}
+            Some(CompileError::Busy | CompileError::Killed) => {}
             // Its text begins with whose fault it is, which is clear here.
             Some(CompileError::Host(why)) => self.trouble.note_failure(why),
             Some(error) => self.trouble.note_failure(error),

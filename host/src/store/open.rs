@@ -17,7 +17,7 @@ impl Store {
     /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenStoreError> {
         let lock = lock_database(path)?;
-        let is_new = !path.try_exists().map_err(|error| OpenStoreError::File { path: path.into(), error })?;
+        let is_new = is_missing(path)?;
         if is_new {
             create::create(path)?;
         }
@@ -38,7 +38,7 @@ impl Store {
     /// Whether [`Store::open`] would take the file at `path`. Changes nothing: no file is made, no step of the schema is taken.
     /// A file that is not there yet is fine, and so is one that a running host has open.
     pub fn check(path: &Path) -> Result<(), OpenStoreError> {
-        if !path.try_exists().map_err(|error| file_error(path, error))? {
+        if is_missing(path)? {
             return create::refuse_lone_log(path);
         }
         if is_in_use(path)? {
@@ -96,6 +96,17 @@ pub fn lock_database(path: &Path) -> Result<Lock, OpenStoreError> {
         TryLockError::Error(error) => file_error(path, error),
     })?;
     Ok(Lock(file))
+}
+
+/// Whether there is no file yet. A link to a place that is not there, such as a disk that is not mounted, is an error: a new
+/// database would take the place of the link.
+fn is_missing(path: &Path) -> Result<bool, OpenStoreError> {
+    let is_there = path.try_exists().map_err(|error| file_error(path, error))?;
+    if !is_there && path.is_symlink() {
+        let why = "it is a link to a place that is not there: mount the disk, or remove the link to begin anew";
+        return Err(file_error(path, io::Error::new(io::ErrorKind::NotFound, why)));
+    }
+    Ok(!is_there)
 }
 
 fn is_in_use(path: &Path) -> Result<bool, OpenStoreError> {

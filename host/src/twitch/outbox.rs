@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use self::in_flight::InFlight;
 pub(crate) use self::queue::Departure;
 use self::queue::{Entry, Patience, Queue};
-use self::shares::Shares;
+use self::shares::{Part, Shares};
 use self::waiting::{Place, Rank, Waiting};
 use super::counts::Counts;
 use super::joins::Joins;
@@ -152,8 +152,7 @@ impl Outbox {
         let pieces = piece::render(&message.reply, self.may_call_bots_in.contains(&message.channel_login));
         // Without limits whoever asked is made to wait in front of the outbox, and that costs no message.
         let asked_at = if self.is_enforced { Instant::from_std(message.asked_at) } else { now };
-        let stale_at = asked_at + self.stale_after;
-        let channel = message.channel_id;
+        let (channel, stale_at) = (message.channel_id, asked_at + self.stale_after);
         if pieces.is_empty() {
             counts.empty += 1;
         } else if stale_at <= now {
@@ -166,7 +165,7 @@ impl Outbox {
         } else {
             self.shares.note_active(channel, &message.channel_login, &message.source, now);
             let ahead = self.queues.get(&channel).map_or(0, Queue::len);
-            let is_own = ahead < self.shares.own_room(channel, &message.source, now);
+            let is_own = ahead < self.shares.own_room(channel, &message.source, Part::Quota, now);
             let kept_until = if is_own { stale_at.max(asked_at + self.window + 2 * WINDOW_MARGIN) } else { stale_at };
             self.enqueue(Entry::new(message, pieces, now, (stale_at, kept_until)), now, Queue::push);
         }
@@ -244,12 +243,14 @@ impl Outbox {
             let dropped = queue.drop_all();
             counts.closed += dropped as u64;
             self.messages_waiting -= dropped;
+            self.shares.forget(channel); // Nobody is slowed for a room that takes nothing.
             return None;
         }
-        let is_for_limits = held_until <= now && footing.is_some_and(|footing| footing.slow() <= self.message_every);
+        let is_privileged = footing.is_some_and(|footing| footing.standing.is_privileged);
+        let is_slowed = footing.is_none_or(|it| !is_privileged && it.slow() > self.message_every);
+        let is_for_limits = held_until <= now && !is_slowed;
         let patience = if is_for_limits { Patience::Window } else { Patience::Usual };
         // What would be stale by then need not wait for it.
-        let is_privileged = footing.is_some_and(|footing| footing.standing.is_privileged);
         if queue.stale_at(patience)? <= held_until {
             let login = queue.head()?.login.clone();
             let dropped = queue.drop_stale(held_until, patience);
@@ -264,15 +265,14 @@ impl Outbox {
         if free_at > now {
             return Some(Place { look_at: free_at.min(stale_at), rank: None, served });
         }
-        let is_own = queue.find_turn(|source| self.shares.own_room(channel, source, now))?.is_own;
-        let again_at = self.shares.own_again_at(channel).filter(|_| !is_own);
-        let look_at = again_at.map_or(stale_at, |at| at.min(stale_at));
+        let is_own = queue.find_turn(|source, part| self.shares.own_room(channel, source, part, now))?.is_own;
+        let look_at = self.shares.own_again_at(channel).filter(|_| !is_own).map_or(stale_at, |at| at.min(stale_at));
         Some(Place { look_at, rank: Some(Rank { is_own, is_privileged }), served })
     }
 
     fn depart(&mut self, channel: ChannelId, rank: Rank, now: Instant, counts: &mut Counts) -> Option<Departure> {
         let queue = self.queues.get_mut(&channel)?;
-        let turn = queue.find_turn(|source| self.shares.own_room(channel, source, now))?;
+        let turn = queue.find_turn(|source, part| self.shares.own_room(channel, source, part, now))?;
         let hasher = self.is_enforced.then_some(&self.hasher);
         let (departure, sent, is_last) = queue.depart(turn, rank.is_privileged, hasher, now)?;
         self.sent += 1;

@@ -113,7 +113,8 @@ fn clients_that_dawdle_keep_nobody_out_for_long() {
     for number in 0..80 {
         let mut stream = stage.connect();
         if number % 2 == 0 {
-            stream.write_all(b"{\"order\":").unwrap();
+            // The host may have answered and left already.
+            stream.write_all(b"{\"order\":").ok();
         }
         dawdling.push(stream);
     }

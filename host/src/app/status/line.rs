@@ -461,7 +461,7 @@ mod tests {
         let cure = "make the bot a moderator there, or let another bot account sit there";
         let told = |replies: &str, channels: &str| {
             format!(
-                "!online, 2 of 2 channels, {replies} lost to Twitch's limits in the last 5 minutes, in {channels}: {cure}"
+                "!online, 2 of 2 channels, {replies} lost to Twitch's limits, the last one within 5 minutes, in {channels}: {cure}"
             )
         };
         let expected = [

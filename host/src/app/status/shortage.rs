@@ -29,8 +29,8 @@ pub(super) fn describe_lost(lost: &[LostStatus]) -> impl Iterator<Item = String>
         let noun = if replies == 1 { "reply was" } else { "replies were" };
         (!there.is_empty()).then(|| {
             format!(
-                "{replies} {noun} lost to Twitch's limits in the last {minutes} minutes, in {channels}: {cure}let another \
-                 bot account sit there"
+                "{replies} {noun} lost to Twitch's limits, the last one within {minutes} minutes, in {channels}: {cure}let \
+                 another bot account sit there"
             )
         })
     })

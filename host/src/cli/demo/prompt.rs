@@ -18,7 +18,7 @@ use super::BOT;
 use super::script::first_channel;
 use super::silence::Reasons;
 use super::speech::{Cue, Display, PlayLineError, PromptCommand, Speech, parse_cue, show_span};
-use super::stage::{Said, Stage};
+use super::stage::{SETTLE_WITHIN, Said, Stage};
 use super::state::State;
 use super::terminal::{Terminal, Typed};
 use super::welcome::{help, welcome};
@@ -146,7 +146,7 @@ impl Chat {
         self.speaker = speech.name.clone();
         self.role = speech.role;
         let said = stage.say(&self.channel, speech);
-        let is_settled = stage.settle().await;
+        let is_settled = stage.settle(SETTLE_WITHIN).await;
         let is_answered = self.show_waiting(&mut news.heard);
         let told = match said {
             Ok(Said::Message(spoken)) => news

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 
 use super::silence::Reasons;
 use super::speech::{Cue, Display, PlayLineError, PromptCommand, parse_cue};
-use super::stage::{Said, Stage};
+use super::stage::{SCRIPT_SETTLES_WITHIN, Said, Stage};
 use super::{BOT, CHANNELS};
 use crate::cli::output::{self, Reader};
 use crate::cli::signals::Signals;
@@ -96,7 +96,7 @@ async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
             }
             Cue::Speech(speech) => Some(stage.say(&channel, speech.clone())?),
         };
-        let is_settled = stage.settle().await;
+        let is_settled = stage.settle(SCRIPT_SETTLES_WITHIN).await;
         let (mut lines, is_answered) = write_heard(&mut heard, &mut display, &channel)?;
         let told = match said {
             None => None,

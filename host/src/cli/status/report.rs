@@ -307,9 +307,9 @@ not well:
         let report = report(&status(vec![mybot]));
         for line in [
             "mybot                      channels where the bot is moderator or VIP are slowed, as it is neither in cafe, bakery",
-            "  account mybot: 4 replies were lost to Twitch's limits in the last 5 minutes, in cafe, bakery: make the bot a \
+            "  account mybot: 4 replies were lost to Twitch's limits, the last one within 5 minutes, in cafe, bakery: make the bot a \
              moderator there, or let another bot account sit there",
-            "  account mybot: 60 replies were lost to Twitch's limits in the last 5 minutes, in shop: let another bot account \
+            "  account mybot: 60 replies were lost to Twitch's limits, the last one within 5 minutes, in shop: let another bot account \
              sit there",
         ] {
             assert!(report.lines().any(|found| found == line), "{line} is not in\n{report}");

@@ -93,10 +93,9 @@ impl Transaction {
     fn resolve_name(&self, name: &str) -> Result<Option<KnownChatter>, Fault> {
         let mut found = self.world.store.list_chatters_by_name(self.channel(), name, MOST_CHOICES + 1)?;
         // Under the name of this moment.
-        let [caller, _] = self.shown();
-        if let Some(caller) = caller {
-            found.retain(|known| known.id != caller.id);
-            found.extend(Some(caller).filter(|caller| caller.is_called(name)));
+        for shown in self.shown().into_iter().flatten() {
+            found.retain(|known| known.id != shown.id);
+            found.extend(Some(shown).filter(|shown| shown.is_called(name)));
         }
         if found.len() < 2 {
             return Ok(found.pop());

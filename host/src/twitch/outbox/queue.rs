@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::lines::Lines;
 use super::piece::{self, Piece};
+use super::shares::Part;
 use crate::domain::id::{ChannelId, Login, MessageId};
 use crate::domain::message::{OutgoingMessage, Reply, ReplySource};
 use crate::domain::role::Role;
@@ -193,19 +194,22 @@ impl Queue {
         begun.chain(self.urgent.fronts()).chain(self.ordinary.fronts())
     }
 
-    /// The message whose turn it is. `own_room` tells how many more of a module's or key's messages are within its share: those
+    /// The message whose turn it is. `own_room` tells how many more of a module's or key's messages are within its part: those
     /// that have room there go first, moderators' before others'.
-    pub(super) fn find_turn(&self, mut own_room: impl FnMut(&ReplySource) -> usize) -> Option<Turn> {
-        let mut is_own = |entry: &Entry| own_room(&entry.source) > 0;
+    pub(super) fn find_turn(&self, mut own_room: impl FnMut(&ReplySource, Part) -> usize) -> Option<Turn> {
+        let mut is_own = |entry: &Entry, part| own_room(&entry.source, part) > 0;
         if let Some(entry) = self.again.front() {
-            return Some(Turn { slot: Slot::Again, is_own: is_own(entry) });
+            return Some(Turn { slot: Slot::Again, is_own: is_own(entry, Part::Rest) });
         }
         if let Some(entry) = &self.current {
-            return Some(Turn { slot: Slot::Current, is_own: is_own(entry) });
+            return Some(Turn { slot: Slot::Current, is_own: is_own(entry, Part::Rest) });
         }
-        let own = self.urgent.fronts().position(&mut is_own).map(Slot::Urgent);
-        if let Some(slot) = own.or_else(|| self.ordinary.fronts().position(is_own).map(Slot::Ordinary)) {
-            return Some(Turn { slot, is_own: true });
+        for part in [Part::Quota, Part::Spare] {
+            let own = self.urgent.fronts().position(|entry| is_own(entry, part)).map(Slot::Urgent);
+            let own = own.or_else(|| self.ordinary.fronts().position(|entry| is_own(entry, part)).map(Slot::Ordinary));
+            if let Some(slot) = own {
+                return Some(Turn { slot, is_own: true });
+            }
         }
         let slot = if self.urgent.len() > 0 { Slot::Urgent(0) } else { Slot::Ordinary(0) };
         (self.len() > 0).then_some(Turn { slot, is_own: false })

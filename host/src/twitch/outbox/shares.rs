@@ -55,6 +55,17 @@ struct Terms {
     is_crowded: bool,
 }
 
+/// What a message of a module or key may use of its channel's share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The equal part of each module and key that was active: those within it go first.
+    Quota,
+    /// What the others leave of the share; up to a third of the share is kept for them.
+    Spare,
+    /// All that is left of the share: for a reply that has begun to leave, as the others wait behind it.
+    Rest,
+}
+
 /// A channel that was active lately.
 #[derive(Debug)]
 struct Active {
@@ -120,7 +131,7 @@ impl Shares {
         if is_privileged { &mut self.privileged } else { &mut self.unprivileged }
     }
 
-    fn forget(&mut self, channel: ChannelId) {
+    pub(super) fn forget(&mut self, channel: ChannelId) {
         let Some(active) = self.active.remove(&channel) else { return };
         self.by_age.remove(&(active.at, channel));
         if let Some(is_privileged) = active.is_privileged {
@@ -183,7 +194,7 @@ impl Shares {
     }
 
     /// How many more own messages of a module or key a channel may send at `now`.
-    pub(super) fn own_room(&mut self, channel: ChannelId, source: &ReplySource, now: Instant) -> usize {
+    pub(super) fn own_room(&mut self, channel: ChannelId, source: &ReplySource, part: Part, now: Instant) -> usize {
         if !self.is_enforced {
             return usize::MAX;
         }
@@ -194,8 +205,12 @@ impl Shares {
         let share = if active.is_privileged.is_none() { share.min(among_unprivileged) } else { share };
         active.forget_before(now, window);
         let quota = (share / active.count_sources(now)).max(1);
-        let sent_by_it = active.own.iter().filter(|(_, other)| other == source).count();
-        share.saturating_sub(active.own.len()).min(quota.saturating_sub(sent_by_it))
+        let left = share.saturating_sub(active.own.len());
+        match part {
+            Part::Quota => left.min(quota.saturating_sub(active.count_own(source))),
+            Part::Spare => left.saturating_sub(active.kept_for_others(source, quota, now).min(share / 3)),
+            Part::Rest => left,
+        }
     }
 
     /// When a channel that has used up its share may have an own message again, at the soonest.
@@ -280,6 +295,17 @@ impl Active {
 
     fn count_sources(&self, now: Instant) -> usize {
         self.sources.iter().filter(|(_, at)| now < *at + ACTIVE_FOR).count().max(1)
+    }
+
+    /// Own messages of a module or key that are in the window.
+    fn count_own(&self, source: &ReplySource) -> usize {
+        self.own.iter().filter(|(_, other)| other == source).count()
+    }
+
+    /// Half of the quota of each other module and key, as far as they have not used it.
+    fn kept_for_others(&self, source: &ReplySource, quota: usize, now: Instant) -> usize {
+        let others = self.sources.iter().filter(|(other, at)| other != source && now < *at + ACTIVE_FOR);
+        others.map(|(other, _)| quota.div_ceil(2).saturating_sub(self.count_own(other))).sum()
     }
 
     fn forget_before(&mut self, now: Instant, window: Duration) {

@@ -9,6 +9,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Twitch's window and our margin.
 const WINDOW: Duration = Duration::from_millis(32_500);
 
+const OTHER_MODULES: [&str; 3] = ["balance", "join", "settings"];
+
 /// What floods a channel.
 #[derive(Clone, Copy, Debug)]
 enum Flood {
@@ -83,11 +85,22 @@ impl Asked {
 /// The first of these channels is flooded every half minute, the others ask once in ten seconds for three minutes; they have asked
 /// once before.
 async fn expect_calm_within(channels: &[&str], flood: Flood, longest: Duration) {
+    expect_calm_beside(channels, flood, 0, longest).await;
+}
+
+/// The same, where so many other modules answered in the calm channels a while before.
+async fn expect_calm_beside(channels: &[&str], flood: Flood, others: usize, longest: Duration) {
     let (twitch, bot) = start_in(channels).await;
     let mut calm: Vec<_> = channels[1..].iter().map(|channel| (*channel, Asked::default())).collect();
     for (channel, asked) in &mut calm {
         asked.ask(&bot, channel);
+        // As many modules as a channel commonly has: each was asked once, and the rest of the share is anybody's.
+        for module in &OTHER_MODULES[..others] {
+            let source = ReplySource::Module(module.parse().unwrap());
+            bot.send(OutgoingMessage { source, ..bot.message(channel, Reply::Say(format!("{module} answers"))) });
+        }
     }
+    tokio::time::sleep(WINDOW).await;
     for round in 0..18 {
         if round % 3 == 0 {
             flood.pour(&bot, channels[0]);
@@ -126,6 +139,14 @@ async fn an_unprivileged_channel_is_answered_in_fifteen_seconds_beside_a_flooded
         expect_calm_within(&["modded", "cafe", "m2"], flood, 15 * SECOND).await;
         expect_calm_within(&["modded", "cafe", "bakery"], flood, 15 * SECOND).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_calm_channel_that_has_used_several_modules_is_answered_as_soon() {
+    for channels in [["shop", "cafe"], ["modded", "m2"], ["shop", "modded"]] {
+        expect_calm_beside(&channels, Flood::Chatters, 3, 5 * SECOND).await;
+    }
+    expect_calm_beside(&["modded", "cafe"], Flood::Chatters, 3, 15 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
