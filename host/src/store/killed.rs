@@ -84,9 +84,10 @@ fn read_ids(child: &mut Killed) -> Receiver<String> {
     let (ids_in, ids) = channel();
     thread::spawn(move || {
         let mut line = String::new();
-        // The last line may be cut off. The first one shares its beginning with the test runner's own words.
+        // The last line may be cut off. The first one begins with the name of this test, which holds the word too, where the
+        // test runner has one thread.
         while output.read_line(&mut line).is_ok() && line.ends_with('\n') {
-            if let Some((_, id)) = line.split_once(ACKNOWLEDGED)
+            if let Some((_, id)) = line.rsplit_once(ACKNOWLEDGED)
                 && ids_in.send(id.trim().to_owned()).is_err()
             {
                 return;
