@@ -144,6 +144,9 @@ pub struct UnloadableStatus {
     pub name: String,
     pub version: String,
     pub reason: String,
+    /// Otherwise the module itself is to blame, such as one that takes too long to compile.
+    #[serde(default)]
+    pub is_hosts_fault: bool,
 }
 
 /// Why the last thing of each kind could not be kept on the disk; null once one could.
@@ -244,10 +247,11 @@ impl Observer {
             version.is_none_or(|version| version.withdrawn_at.is_none())
         };
         let unloadable = self.sandbox.list_unloadable().into_iter().filter(is_offered);
-        let status = unloadable.map(|UnloadableModule { manifest, reason }| UnloadableStatus {
+        let status = unloadable.map(|UnloadableModule { manifest, reason, is_hosts_fault }| UnloadableStatus {
             name: manifest.name.to_string(),
             version: manifest.version.to_string(),
-            reason: reason.as_ref().to_owned(),
+            reason,
+            is_hosts_fault,
         });
         status.collect()
     }

@@ -84,3 +84,24 @@ pub fn explain_tls(error: io::Error) -> io::Error {
     };
     io::Error::new(error.kind(), format!("{error}; {advice}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_each_folder_in_a_list_are_found_and_a_missing_folder_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = |name: &str| folder.path().join(name);
+        for name in ["one", "two"] {
+            fs::create_dir_all(below(name).join("folder")).unwrap();
+            fs::write(below(name).join("authority.pem"), "").unwrap();
+        }
+        let list = |names: &[&str]| {
+            list_files(Path::new(&std::env::join_paths(names.iter().map(|name| below(name))).unwrap()))
+        };
+        let expected = ["one", "two"].map(|name| below(name).join("authority.pem"));
+        assert_eq!(list(&["one", "two"]).unwrap(), expected);
+        assert_eq!(list(&["one", "three"]).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -35,7 +35,6 @@ use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::domain::ports::Clock;
 use crate::domain::trace::{Step, Trace};
-use crate::domain::trouble::Trouble;
 use crate::store::components::Components;
 
 pub use self::counts::RegistryCounts;
@@ -82,8 +81,8 @@ struct Offered {
     resident: Option<Arc<Module>>,
     /// Who has it loads; whoever waits finds what came of it.
     turn: Arc<tokio::sync::Mutex<LastFailure>>,
-    /// Why it could not be loaded when that was tried last, for whoever watches.
-    trouble: Trouble,
+    /// Why the last attempt to load the module failed; `None` once one succeeded.
+    failure: Mutex<Option<CompileError>>,
 }
 
 /// How far a stranger's bytes have come.
@@ -235,7 +234,7 @@ impl Registry {
     pub(super) fn offer(&self, manifest: Arc<Manifest>) -> Arc<Manifest> {
         let mut offered = self.offered.write().unwrap_or_else(PoisonError::into_inner);
         let entry = offered.entry(manifest.digest).or_insert_with(|| Arc::new(Offered::new(manifest, None)));
-        entry.trouble.note_success();
+        entry.note_loaded(None);
         Arc::clone(&entry.manifest)
     }
 
@@ -368,17 +367,13 @@ impl Registry {
 
 impl Offered {
     fn new(manifest: Arc<Manifest>, resident: Option<Arc<Module>>) -> Offered {
-        Offered { manifest, resident, turn: Arc::default(), trouble: Trouble::default() }
+        Offered { manifest, resident, turn: Arc::default(), failure: Mutex::default() }
     }
 
-    /// A compiler that is too busy, or was ended from outside, is no trouble of this module.
+    /// A busy compiler, or one that was ended from outside, is not reported as a failure of this module.
     fn note_loaded(&self, error: Option<&CompileError>) {
-        match error {
-            None => self.trouble.note_success(),
-            Some(CompileError::Busy | CompileError::Killed) => {}
-            // Its text begins with whose fault it is, which is clear here.
-            Some(CompileError::Host(why)) => self.trouble.note_failure(why),
-            Some(error) => self.trouble.note_failure(error),
+        if !matches!(error, Some(CompileError::Busy | CompileError::Killed)) {
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = error.cloned();
         }
     }
 }

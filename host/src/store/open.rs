@@ -206,6 +206,18 @@ mod tests {
         drop(folder);
     }
 
+    #[test]
+    fn a_link_to_a_place_that_is_not_there_is_refused_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, gone) = (folder.path().join("twitchy.db"), folder.path().join("disk/twitchy.db"));
+        std::os::unix::fs::symlink(&gone, &link).unwrap();
+        let errors = [Store::check(&link).err(), open(&link).err()].map(|error| error.unwrap().to_string());
+        assert!(errors.iter().all(|error| error.contains("mount the disk, or remove the link")), "{errors:?}");
+        assert!(link.is_symlink() && !gone.exists());
+        fs::create_dir(folder.path().join("disk")).unwrap();
+        assert!(open(&link).is_err(), "the disk's folder without the file is no database either");
+    }
+
     #[tokio::test]
     async fn a_second_store_on_the_same_file_is_refused() {
         let fixture = Fixture::with_channel().await;

@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::in_flight::InFlight;
-pub(crate) use self::queue::Departure;
+pub(crate) use self::queue::{Departure, Next};
 use self::queue::{Entry, Patience, Queue};
 use self::shares::{Part, Shares};
 use self::waiting::{Place, Rank, Waiting};
@@ -45,6 +45,7 @@ const ALWAYS_TAKEN: usize = 4;
 const TAKEN_AT_ONCE: usize = 32;
 /// Channels kept before those without anything to remember are swept out.
 const CHANNELS_UNSWEPT: usize = 256;
+
 /// The messages of one account on their way out.
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -65,6 +66,8 @@ pub(crate) struct Outbox {
     sent: u64,
     lost: Lost,
     in_flight: InFlight,
+    /// Without a connection nothing leaves, whatever the limits allow.
+    is_connected: bool,
     /// Twitch said that this account sends too much.
     held_until: Option<Instant>,
     hasher: RandomState,
@@ -72,16 +75,6 @@ pub(crate) struct Outbox {
     pub(crate) waits: Histogram,
     /// From the departure to Twitch's receipt.
     pub(crate) deliveries: Histogram,
-}
-
-/// What the outbox has to say now.
-#[derive(Debug)]
-pub(crate) enum Next {
-    Send(Departure),
-    /// Nothing before this moment.
-    WaitUntil(Instant),
-    /// Nothing at all.
-    Empty,
 }
 
 impl Outbox {
@@ -102,6 +95,7 @@ impl Outbox {
             sent: 0,
             lost: Lost::default(),
             in_flight: InFlight::default(),
+            is_connected: false,
             held_until: None,
             hasher: RandomState::new(),
             waits: Histogram::default(),
@@ -160,11 +154,12 @@ impl Outbox {
         } else if self.is_enforced && !self.has_room(&message) {
             counts.no_room += 1;
             let is_held = self.queues.get(&channel).is_some_and(|queue| queue.free_at(now) > now);
+            let is_for_limits = self.is_connected && !is_held;
             let (login, is_privileged) = (&message.channel_login, self.shares.is_privileged(channel));
-            self.lost.note(channel, login, is_privileged, u64::from(!is_held), now);
+            self.lost.note(channel, login, is_privileged, u64::from(is_for_limits), now);
         } else {
             self.shares.note_active(channel, &message.channel_login, &message.source, now);
-            let ahead = self.queues.get(&channel).map_or(0, Queue::len);
+            let ahead = self.queues.get(&channel).map_or(0, |queue| queue.count_of(&message.source));
             let is_own = ahead < self.shares.own_room(channel, &message.source, Part::Quota, now);
             let kept_until = if is_own { stale_at.max(asked_at + self.window + 2 * WINDOW_MARGIN) } else { stale_at };
             self.enqueue(Entry::new(message, pieces, now, (stale_at, kept_until)), now, Queue::push);
@@ -191,7 +186,7 @@ impl Outbox {
     /// Something about a channel changed that may let its messages leave or keep them.
     fn look_again(&mut self, channel: ChannelId, now: Instant) {
         if self.queues.get(&channel).is_some_and(|queue| queue.len() > 0) {
-            self.waiting.put(channel, Place { look_at: now, rank: None, served: 0 });
+            self.waiting.put(channel, Place::unknown(now));
         }
     }
 
@@ -203,6 +198,7 @@ impl Outbox {
     /// What may leave at `now`: a message to a channel that is joined under the id that the message was meant for, or was
     /// until just now, and within the limits.
     pub(crate) fn next(&mut self, joins: &Joins, now: Instant, counts: &mut Counts) -> Next {
+        self.is_connected = true;
         loop {
             if self.shares.refresh(now) {
                 self.waiting.look_at_all(now);
@@ -220,9 +216,8 @@ impl Outbox {
                 Ok(turn) => turn,
                 Err(wake_at) => return wake_at.map_or(Next::Empty, Next::WaitUntil),
             };
-            self.waiting.remove(channel);
-            // The room may be another one than when the channel began to wait.
-            match self.look_at(channel, joins, now, counts) {
+            let found_now = self.waiting.remove(channel).filter(|place| place.found_at == now);
+            match found_now.or_else(|| self.look_at(channel, joins, now, counts)) {
                 Some(place) if place.rank == Some(rank) => {
                     if let Some(departure) = self.depart(channel, rank, now, counts) {
                         return Next::Send(departure);
@@ -237,7 +232,8 @@ impl Outbox {
     /// Drops what cannot be said in a channel, and tells where the rest waits; `None` if there is none.
     fn look_at(&mut self, channel: ChannelId, joins: &Joins, now: Instant, counts: &mut Counts) -> Option<Place> {
         let queue = self.queues.get_mut(&channel)?;
-        let held_until = queue.free_at(now).max(self.held_until.unwrap_or(now));
+        let free_at = queue.free_at(now);
+        let held_until = free_at.max(self.held_until.unwrap_or(now));
         let footing = joins.find_footing(&queue.head()?.login, channel, now);
         if queue.is_closed(now) || footing.is_some_and(|footing| !footing.may_talk()) {
             let dropped = queue.drop_all();
@@ -248,8 +244,8 @@ impl Outbox {
         }
         let is_privileged = footing.is_some_and(|footing| footing.standing.is_privileged);
         let is_slowed = footing.is_none_or(|it| !is_privileged && it.slow() > self.message_every);
-        let is_for_limits = held_until <= now && !is_slowed;
-        let patience = if is_for_limits { Patience::Window } else { Patience::Usual };
+        let is_for_limits = free_at <= now && !is_slowed;
+        let patience = if is_for_limits && held_until <= now { Patience::Window } else { Patience::Usual };
         // What would be stale by then need not wait for it.
         if queue.stale_at(patience)? <= held_until {
             let login = queue.head()?.login.clone();
@@ -259,15 +255,16 @@ impl Outbox {
             self.lost.note(channel, &login, is_privileged, u64::from(is_for_limits) * dropped as u64, now);
         }
         let (stale_at, served) = (queue.stale_at(patience)?, queue.served);
-        let Some(footing) = footing else { return Some(Place { look_at: stale_at, rank: None, served }) };
+        let held = |look_at| Place { look_at, rank: None, served, found_at: now };
+        let Some(footing) = footing else { return Some(held(stale_at)) };
         self.shares.note_standing(channel, is_privileged);
         let free_at = self.windows.pause_ends_at(channel, is_privileged, footing.slow(), now).max(held_until);
         if free_at > now {
-            return Some(Place { look_at: free_at.min(stale_at), rank: None, served });
+            return Some(held(free_at.min(stale_at)));
         }
         let is_own = queue.find_turn(|source, part| self.shares.own_room(channel, source, part, now))?.is_own;
         let look_at = self.shares.own_again_at(channel).filter(|_| !is_own).map_or(stale_at, |at| at.min(stale_at));
-        Some(Place { look_at, rank: Some(Rank { is_own, is_privileged }), served })
+        Some(Place { look_at, rank: Some(Rank { is_own, is_privileged }), served, found_at: now })
     }
 
     fn depart(&mut self, channel: ChannelId, rank: Rank, now: Instant, counts: &mut Counts) -> Option<Departure> {
@@ -378,6 +375,7 @@ impl Outbox {
 
     /// Without a connection nothing is answered any more.
     pub(crate) fn start_over(&mut self, counts: &mut Counts) {
+        self.is_connected = false;
         counts.unconfirmed += self.in_flight.clear();
     }
 
@@ -389,7 +387,7 @@ impl Outbox {
             counts.stale += dropped as u64;
             self.messages_waiting -= dropped;
             if let Some(look_at) = queue.stale_at(Patience::Usual) {
-                self.waiting.put(channel, Place { look_at, rank: None, served: queue.served });
+                self.waiting.put(channel, Place { look_at, ..Place::unknown(now) });
             }
         }
         self.waiting.next_look()

@@ -139,6 +139,21 @@ impl WebSocketClient {
     }
 }
 
+#[tokio::test]
+async fn a_reader_of_standard_error_that_stalls_holds_up_no_client() {
+    let program = Program::start(&["--no-limits"]);
+    let mut alice = TcpClient::connect(&program).await;
+    alice.send("PASS oauth:any\r\nNICK alice\r\nJOIN #shop").await;
+    alice.find("JOIN #shop").await.unwrap();
+    // More than a pipe holds, and nobody reads it.
+    for n in 0..400 {
+        alice.send(&format!("PRIVMSG #shop :{n} {}", "x".repeat(480))).await;
+    }
+    alice.send("PING :still there").await;
+    alice.find("PONG").await.unwrap();
+    assert!(program.end().len() > 1, "the report was written as far as the pipe took it");
+}
+
 const CAPABILITIES: &str = "CAP REQ :twitch.tv/tags twitch.tv/commands twitch.tv/membership";
 
 #[tokio::test]

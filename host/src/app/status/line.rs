@@ -133,6 +133,10 @@ impl Told {
     /// Whether one more channel loses replies to the limits, and whether that or a change of what is slowed is to be told. A
     /// channel that loses no more is told of with the last of them.
     fn find_shortage(&mut self, status: &AccountStatus) -> (bool, bool) {
+        // Without a connection the limits cost nothing, and the line would only repeat that there is none.
+        if status.phase != Phase::Online {
+            return (false, false);
+        }
         let lost_by: Vec<String> = status.lost_to_limits.iter().map(|lost| lost.channel.clone()).collect();
         let loses_more = lost_by.iter().any(|channel| !self.lost_by.contains(channel));
         let is_over = lost_by.is_empty() && !self.lost_by.is_empty();
@@ -473,6 +477,22 @@ mod tests {
             "online, 2 of 2 channels".to_owned(),
         ];
         assert_eq!(lines(&states), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_told_once_whatever_the_limits_cost_before() {
+        let lost = |channels: &[&str]| {
+            let lost = channels.iter().map(|channel| LostReplies {
+                channel: channel.parse().unwrap(),
+                is_privileged: false,
+                replies: 1,
+                last_at: Instant::now(),
+            });
+            let shortage = Shortage { lost: lost.collect(), ..Shortage::default() };
+            AccountState { shortage, ..bad(Phase::Connecting, "connection refused") }
+        };
+        let states = [lost(&["cafe"]), lost(&["cafe", "shop"]), lost(&[])];
+        assert_eq!(lines(&states), ["!no connection: connection refused, 0 of 3 channels"]);
     }
 
     #[tokio::test(start_paused = true)]

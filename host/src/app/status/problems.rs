@@ -89,11 +89,12 @@ impl ModuleStatus {
 }
 
 impl UnloadableStatus {
+    /// A module that is itself to blame harms only the channels that enabled it, so the host stays ready.
     fn problem(&self) -> Problem {
         Problem {
             subject: format!("module {} {}", self.name, self.version),
             detail: format!("cannot be loaded: {}; upload this version again, or withdraw it", self.reason),
-            unready: Some("It cannot be loaded.".to_owned()),
+            unready: self.is_hosts_fault.then(|| "It cannot be loaded.".to_owned()),
         }
     }
 }

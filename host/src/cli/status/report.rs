@@ -272,8 +272,16 @@ not well:
             components: reason("Read-only file system (os error 30)"),
             artefacts: reason("No space left on device (os error 28)"),
         };
-        let dice = ("dice".to_owned(), "1.0.0".to_owned(), "component 0a is not there".to_owned());
-        status.unloadable = vec![UnloadableStatus { name: dice.0, version: dice.1, reason: dice.2 }];
+        let unloadable = |name: &str, reason: &str, is_hosts_fault| UnloadableStatus {
+            name: name.to_owned(),
+            version: "1.0.0".to_owned(),
+            reason: reason.to_owned(),
+            is_hosts_fault,
+        };
+        status.unloadable = vec![
+            unloadable("dice", "component 0a is not there", true),
+            unloadable("slow", "compiling the module takes too long", false),
+        ];
         let problems = status.list_problems();
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let advice = "make room on the disk of data_dir, or make it writable: the host tries again by itself";
@@ -285,11 +293,19 @@ not well:
                 .to_owned(),
             "module dice 1.0.0: cannot be loaded: component 0a is not there; upload this version again, or withdraw it"
                 .to_owned(),
+            "module slow 1.0.0: cannot be loaded: compiling the module takes too long; upload this version again, or \
+             withdraw it"
+                .to_owned(),
         ];
         assert_eq!(shown, expected);
         let unready: Vec<_> = problems.iter().map(|problem| problem.unready.as_deref()).collect();
-        let sentences =
-            [Some("Changes cannot be written."), Some("Uploads cannot be kept."), None, Some("It cannot be loaded.")];
+        let sentences = [
+            Some("Changes cannot be written."),
+            Some("Uploads cannot be kept."),
+            None,
+            Some("It cannot be loaded."),
+            None,
+        ];
         assert_eq!(unready, sentences);
         assert!(report(&status).contains("\nnot well:\n  database: changes cannot be written"), "{}", report(&status));
     }

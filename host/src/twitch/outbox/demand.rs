@@ -12,6 +12,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const WINDOW: Duration = Duration::from_millis(32_500);
 /// Our pause between two messages to one unprivileged channel.
 const PAUSE: Duration = Duration::from_millis(1_200);
+/// How long a reply within its channel's share is kept.
+const KEPT_FOR: Duration = Duration::from_secs(35);
 /// The channel that asks for little.
 const CALM: usize = 0;
 
@@ -124,6 +126,11 @@ impl World {
         its.map(|((_, asked_at), left_at)| Some(left_at.as_ref()?.duration_since(*asked_at))).collect()
     }
 
+    fn expect_no_silent_loss(&mut self) {
+        let unanswered = self.left.iter().filter(|left_at| left_at.is_none()).count() as u64;
+        assert_eq!(self.outbox.shortage().lost_in_all, unanswered);
+    }
+
     /// Twitch's own rule: at most 20 messages in 30 s before one to an unprivileged channel, at most 100 in all.
     fn expect_within_twitch_limits(&self) {
         for (index, (at, channel)) in self.departed.iter().enumerate() {
@@ -205,6 +212,23 @@ proptest! {
             prop_assert!(wait.is_some_and(|wait| wait <= longest), "{wait:?}");
         }
     }
+
+    /// Shares cannot bound what unprivileged channels wait for then; the longest time that a reply is kept does.
+    #[test]
+    fn of_twenty_channels_of_both_kinds_one_below_its_share_is_answered_while_its_reply_is_kept_or_the_loss_is_named(
+        is_privileged in any::<bool>(),
+        demand in bursts(20),
+        gaps in prop::collection::vec(1_200u64..20_000, 1..60),
+    ) {
+        let standings: Vec<bool> = (0..20).map(|channel| (channel % 2 == CALM) == is_privileged).collect();
+        let mut world = World::new(&standings);
+        world.play(script(demand, &gaps, 20, 1, 2 * WINDOW));
+        world.expect_within_twitch_limits();
+        for wait in world.list_waits(CALM).into_iter().skip(1).flatten() {
+            prop_assert!(wait <= KEPT_FOR, "{wait:?}");
+        }
+        world.expect_no_silent_loss();
+    }
 }
 
 #[test]
@@ -229,6 +253,20 @@ fn of_a_hundred_unprivileged_channels_twenty_are_answered_in_each_window_by_turn
     let answered: Vec<_> = (0..100).map(|channel| world.list_waits(channel).into_iter().flatten().count()).collect();
     assert!(answered.iter().all(|count| (2..=3).contains(count)), "{answered:?}");
     assert!(world.counts.stale + world.counts.no_room > 3_000 && world.outbox.waiting() == 0);
-    let lost: u64 = world.outbox.shortage().lost_in_all;
-    assert_eq!(lost, world.counts.stale + world.counts.no_room, "none is lost silently");
+    world.expect_no_silent_loss();
+}
+
+#[test]
+fn of_a_hundred_channels_of_both_kinds_each_is_answered_in_turn() {
+    let standings: Vec<bool> = (0..100).map(|channel| channel % 2 == 0).collect();
+    let mut world = World::new(&standings);
+    // All ask every ten seconds for ten windows.
+    world.play((0..33).flat_map(|round| (0..100).map(move |channel| (round * 10_000, channel))));
+    world.expect_within_twitch_limits();
+    for channel in 0..100 {
+        let waits = world.list_waits(channel);
+        let answered = waits.iter().flatten();
+        assert!(answered.clone().all(|wait| *wait <= KEPT_FOR) && answered.count() >= 2, "{channel}: {waits:?}");
+    }
+    world.expect_no_silent_loss();
 }

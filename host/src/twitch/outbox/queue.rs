@@ -56,6 +56,16 @@ pub(crate) struct Departure {
     pub(super) waited: Option<Duration>,
 }
 
+/// What the outbox has to say now.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Send(Departure),
+    /// Nothing before this moment.
+    WaitUntil(Instant),
+    /// Nothing at all.
+    Empty,
+}
+
 /// Which of a channel's messages is next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Turn {
@@ -175,8 +185,12 @@ impl Queue {
     /// Whether one more message of a module or key may wait here.
     pub(super) fn has_room(&self, source: &ReplySource) -> bool {
         let waiting = self.len();
-        let is_among_first = || self.urgent.count_of(source) + self.ordinary.count_of(source) < ALWAYS_TAKEN;
-        waiting < CAPACITY || waiting < CAPACITY_WITH_KEPT && is_among_first()
+        waiting < CAPACITY || waiting < CAPACITY_WITH_KEPT && self.count_of(source) < ALWAYS_TAKEN
+    }
+
+    /// Messages of a module or key that wait here and have not begun to leave.
+    pub(super) fn count_of(&self, source: &ReplySource) -> usize {
+        self.urgent.count_of(source) + self.ordinary.count_of(source)
     }
 
     /// Takes back what was refused, for one more attempt.

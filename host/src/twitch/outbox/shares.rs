@@ -175,6 +175,12 @@ impl Shares {
         self.slowed_for.clone()
     }
 
+    /// When the slowing may end without a message. The outbox has to be asked then, so that readers of
+    /// [`Shares::slowed_for`] see the end.
+    pub(super) fn slowing_ends_at(&self) -> Option<Instant> {
+        self.by_age.first().map(|(at, _)| *at + ACTIVE_FOR).filter(|_| !self.slowed_for.is_empty())
+    }
+
     /// How many messages of the window are divided into shares and lent.
     fn limit(&self) -> usize {
         if self.unprivileged > 0 { self.messages } else { self.privileged_messages }

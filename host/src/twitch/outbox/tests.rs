@@ -148,6 +148,71 @@ fn one_module_does_not_fill_a_channels_queue_for_another() {
 }
 
 #[test]
+fn a_module_s_reply_within_its_part_is_kept_for_a_window_whatever_others_have_waiting() {
+    let (mut outbox, joins, mut counts, now) = start();
+    outbox.assume(20, now);
+    for n in 0..20 {
+        outbox.push(message(("shop", 1), &n.to_string(), Role::Everyone, now), now, &mut counts);
+    }
+    let other = ReplySource::Module("balance".parse().unwrap());
+    outbox.push(
+        OutgoingMessage { source: other, ..message(("shop", 1), "calm", Role::Everyone, now) },
+        now,
+        &mut counts,
+    );
+    let left = leave_all(&mut outbox, &joins, &mut counts, now);
+    assert!(left.iter().any(|(at, text)| *at > 32_000 && text == "calm"), "{left:?}");
+}
+
+#[test]
+fn what_is_dropped_without_a_connection_is_not_blamed_on_the_limits() {
+    let (mut outbox, joins, mut counts, now) = start();
+    let fill = |outbox: &mut Outbox, counts: &mut Counts| {
+        for n in 0..=queue::CAPACITY {
+            outbox.push(message(("shop", 1), &n.to_string(), Role::Everyone, now), now, counts);
+        }
+    };
+    fill(&mut outbox, &mut counts);
+    assert_eq!((counts.no_room, outbox.shortage().lost_in_all), (1, 0), "not connected yet");
+    assert!(matches!(outbox.next(&joins, now, &mut counts), Next::Send(_)));
+    fill(&mut outbox, &mut counts);
+    let lost = outbox.shortage().lost_in_all;
+    assert_eq!((counts.no_room, lost), (51, 50));
+    outbox.start_over(&mut counts);
+    fill(&mut outbox, &mut counts);
+    let stale_at = outbox.drop_stale(now, &mut counts).unwrap();
+    outbox.drop_stale(stale_at, &mut counts);
+    assert_eq!((counts.no_room, counts.stale, outbox.shortage().lost_in_all), (102, 50, lost));
+}
+
+#[test]
+fn what_is_lost_while_twitch_holds_the_account_is_named() {
+    let (mut outbox, joins, mut counts, now) = start();
+    for n in 0..9 {
+        outbox.push(message(("shop", 1), &n.to_string(), Role::Everyone, now), now, &mut counts);
+    }
+    assert!(matches!(outbox.next(&joins, now, &mut counts), Next::Send(_)));
+    outbox.note_refused(&login("shop"), Refusal::RateLimited, now, &mut counts);
+    assert_eq!(leave_all(&mut outbox, &joins, &mut counts, now), []);
+    let shortage = outbox.shortage();
+    assert_eq!((shortage.lost_in_all, &shortage.lost[0].channel), (8, &login("shop")));
+}
+
+#[test]
+fn slowing_ends_without_any_message() {
+    let (mut outbox, mut joins, mut counts, now) = start();
+    joins.note_standing(&login("shop"), Standing { is_privileged: true, ..Standing::default() });
+    outbox.push(message(("shop", 1), "a", Role::Everyone, now), now, &mut counts);
+    outbox.push(message(("bakery", 2), "b", Role::Everyone, now), now, &mut counts);
+    assert!(matches!(outbox.next(&joins, now, &mut counts), Next::Send(_)));
+    assert!(matches!(outbox.next(&joins, now, &mut counts), Next::Send(_)));
+    let Next::WaitUntil(ends_at) = outbox.next(&joins, now, &mut counts) else { panic!("nothing ends it") };
+    assert_eq!(*outbox.shortage().slowed_for, [login("bakery")]);
+    assert!(matches!(outbox.next(&joins, ends_at, &mut counts), Next::Empty));
+    assert_eq!(*outbox.shortage().slowed_for, []);
+}
+
+#[test]
 fn a_repetition_is_varied_without_privileges_only_and_for_a_while_only() {
     let (mut outbox, mut joins, mut counts, now) = start();
     let mut say = |joins: &Joins, seconds: u64| {

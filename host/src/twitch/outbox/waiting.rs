@@ -25,6 +25,8 @@ pub(super) struct Place {
     pub(super) rank: Option<Rank>,
     /// How many messages the account had sent when it last sent one there: of one rank the lowest is first.
     pub(super) served: u64,
+    /// When the rank was found. Whatever changes it has the channel looked at again, but for the passing of time.
+    pub(super) found_at: Instant,
 }
 
 /// A channel that may leave as far as it is concerned.
@@ -52,12 +54,13 @@ impl Waiting {
         self.places.insert(channel, place);
     }
 
-    pub(super) fn remove(&mut self, channel: ChannelId) {
-        let Some(place) = self.places.remove(&channel) else { return };
+    pub(super) fn remove(&mut self, channel: ChannelId) -> Option<Place> {
+        let place = self.places.remove(&channel)?;
         self.looks.remove(&(place.look_at, channel));
         if let Some(rank) = place.rank {
             self.ready[rank.index()].remove(&(place.served, channel));
         }
+        Some(place)
     }
 
     /// Takes out a channel that is to be looked at by `now`.
@@ -94,7 +97,7 @@ impl Waiting {
         ];
         let turns = || turns.iter().flatten();
         let open = turns().find(|(_, at)| *at <= now);
-        let wake_at = || turns().map(|(_, at)| *at).chain(self.next_look()).min();
+        let wake_at = || turns().map(|(_, at)| *at).chain(self.next_look()).chain(shares.slowing_ends_at()).min();
         open.map(|(turn, _)| (turn.channel, turn.rank)).ok_or_else(wake_at)
     }
 
@@ -107,8 +110,15 @@ impl Waiting {
     pub(super) fn look_at_all(&mut self, now: Instant) {
         let channels: Vec<ChannelId> = self.places.keys().copied().collect();
         for channel in channels {
-            self.put(channel, Place { look_at: now, rank: None, served: 0 });
+            self.put(channel, Place::unknown(now));
         }
+    }
+}
+
+impl Place {
+    /// To be looked at `now`.
+    pub(super) fn unknown(now: Instant) -> Place {
+        Place { look_at: now, rank: None, served: 0, found_at: now }
     }
 }
 

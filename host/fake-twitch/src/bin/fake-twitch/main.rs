@@ -8,6 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use fake_twitch::{FakeTwitch, FindChannelError, Policy, Settings};
+use tokio::runtime::Handle;
+use tokio::task;
 
 mod options;
 mod report;
@@ -25,6 +27,8 @@ enum ServeError {
     Channel(#[from] FindChannelError),
     #[error("cannot say where it listens: {0}")]
     Output(io::Error),
+    #[error("cannot report what happens: {0}")]
+    Report(String),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -59,8 +63,10 @@ async fn serve(options: &Options) -> Result<(), ServeError> {
     let websocket =
         websocket.map_err(|source| explain(source, SocketAddr::new(options.host, options.ws_port), "--ws-port"))?;
     announce(tcp, websocket).map_err(ServeError::Output)?;
-    report::run(messages, violations, options.quiet).await;
-    Ok(())
+    // On a thread of its own: when the reader of standard error stalls, writing blocks, and clients must be served all the same.
+    let report = report::run(messages, violations, options.quiet);
+    let runtime = Handle::current();
+    task::spawn_blocking(move || runtime.block_on(report)).await.map_err(|error| ServeError::Report(error.to_string()))
 }
 
 fn set_up(twitch: &FakeTwitch, options: &Options) -> Result<(), FindChannelError> {
