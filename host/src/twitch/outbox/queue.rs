@@ -323,9 +323,15 @@ impl Queue {
             self.said.pop_front();
         }
         let is_last = entry.pieces.is_empty();
-        let sent = Sent { entry: entry.split_off(piece), said, at: now };
-        self.current = self.current.take().or((!is_last).then_some(entry));
-        Some((departure, sent, is_last))
+        let sent = if is_last {
+            entry.pieces.push_back(piece);
+            entry
+        } else {
+            let sent = entry.split_off(piece);
+            self.current = self.current.take().or(Some(entry));
+            sent
+        };
+        Some((departure, Sent { entry: sent, said, at: now }, is_last))
     }
 
     /// A variant other than the one last sent. Twitch compares with the last message that it delivered, which may be
