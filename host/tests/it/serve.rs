@@ -106,7 +106,13 @@ async fn a_second_signal_does_not_wait() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_terminal_ends_the_bot_in_order() {
-    let mut stage = Stage::start().await;
+    // Whoever runs the tests may ignore the signal, as `nohup` does, and their children would as well.
+    let mut stage = Stage::start_by(|config| {
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_twitchy"), "serve", "--config"]);
+        Running::start(apart(command.arg(config)).env("TWITCHY_TEST_TOKEN", TOKEN))
+    })
+    .await;
     let socket = stage.folder.path().join("data/status.sock");
     assert!(socket.exists());
     stage.ask();
