@@ -310,7 +310,7 @@ mod tests {
 
     async fn commit(store: &Store, effect: Effect) {
         let commit = Commit {
-            invocation: InvocationId { origin: Origin::Event, id: format!("{effect:?}").into() },
+            invocation: InvocationId { origin: Origin::Host, id: format!("{effect:?}").into() },
             channel: SHOP,
             by: Actor::Host,
             address: None,

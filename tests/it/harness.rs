@@ -203,7 +203,7 @@ impl House {
 
     async fn commit(&self, channel: ChannelId, effects: Vec<Effect>) {
         let commit = Commit {
-            invocation: InvocationId { origin: Origin::Event, id: format!("opens-{channel}").into() },
+            invocation: InvocationId { origin: Origin::Host, id: format!("opens-{channel}").into() },
             channel,
             by: Actor::Host,
             address: None,

@@ -114,7 +114,7 @@ impl Dispatch {
         let id = format!("fuse-{channel}-{}-{nanos}", manifest.name);
         self.store
             .commit(Commit {
-                invocation: InvocationId { origin: Origin::Event, id: id.into() },
+                invocation: InvocationId { origin: Origin::Host, id: id.into() },
                 channel,
                 by: Actor::Host,
                 address: None,

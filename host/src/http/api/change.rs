@@ -84,8 +84,8 @@ fn commit_of(api: &Api, principal: &Principal, setup: &ChannelSetup, effects: Ve
     let (channel, revision) = (setup.channel.id, setup.revision);
     let stamp = principal.stamp(api.now().wall);
     Commit {
-        // Only one change is ever made of a revision. No key's id begins like this.
-        invocation: InvocationId { origin: Origin::Http, id: format!("change-{channel}-{}", revision.0).into() },
+        // Only one change is ever made of a revision.
+        invocation: InvocationId { origin: Origin::Host, id: format!("change-{channel}-{}", revision.0).into() },
         channel,
         by: stamp.by,
         address: stamp.address,

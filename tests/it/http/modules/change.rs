@@ -37,7 +37,7 @@ async fn enable(site: &Site) {
     let accept =
         Effect::AcceptVersion { module: module.clone(), digest: manifest.digest, grants: Grants::all(&manifest) };
     let commit = Commit {
-        invocation: InvocationId { origin: Origin::Event, id: "enables".into() },
+        invocation: InvocationId { origin: Origin::Host, id: "enables".into() },
         channel: shop(),
         by: twitchy::domain::audit::Actor::Host,
         address: None,
