@@ -24,8 +24,11 @@ use crate::domain::id::Login;
 use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
 use crate::domain::used_limits::UsedLimits;
-use crate::http::{build_router, serve};
+use crate::http::entropy::SystemEntropy;
+use crate::http::{Api, build_router, serve};
 use crate::joining::JoinPolicy;
+use crate::modules::publish::Publisher;
+use crate::modules::versions::Versions;
 use crate::sandbox::Sandbox;
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
@@ -58,7 +61,6 @@ pub mod uid;
 mod used_limits;
 mod wanted;
 mod watching;
-mod withdrawals;
 
 use data_dir::open_store;
 use orders::Orders;
@@ -95,7 +97,9 @@ pub struct App {
     sealer: Arc<Sealer>,
     started_at: Instant,
     setup: Arc<Setup>,
+    versions: Arc<Versions>,
     sandbox: Arc<Sandbox>,
+    publisher: Arc<Publisher>,
     dispatch: Arc<Dispatch>,
     clock: Arc<dyn Clock>,
     accounts: Vec<(Login, watch::Receiver<AccountState>)>,
@@ -131,7 +135,8 @@ impl App {
         let listening = http::listen(&config.http).await?;
         let foundation =
             Foundation { store: store.clone(), clock: clock.clone(), new_channels, join_policy, cache_dir };
-        let Parts { setup, sandbox, dispatch, telemetry, exporter, sealer } = Parts::join(&config, foundation).await?;
+        let parts = Parts::join(&config, foundation).await?;
+        let Parts { setup, versions, sandbox, publisher, dispatch, telemetry, exporter, sealer } = parts;
         let changes = store.wanted_changes();
         let listed = wanted::load_wanted(&store).context("cannot tell which channels are wanted")?;
         warn_of_orphans(&listed, &config.accounts);
@@ -143,7 +148,9 @@ impl App {
             sealer,
             started_at: Instant::now(),
             setup,
+            versions,
             sandbox,
+            publisher,
             dispatch,
             clock,
             accounts: Vec::new(),
@@ -177,7 +184,7 @@ impl App {
         }
         app.start_status_socket(socket);
         let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
-        info!(accounts, channels, modules = app.setup.count_modules(), "ready; now the accounts connect");
+        info!(accounts, channels, modules = app.setup.catalogue().count(), "ready; now the accounts connect");
         Ok(app)
     }
 
@@ -232,8 +239,8 @@ impl App {
     }
 
     fn start_answering(&mut self, events: mpsc::Receiver<Event>, outboxes: Outboxes) {
-        let (store, setup) = (self.store.clone(), self.setup.clone());
-        let learn = move |event| learn::learn(store.clone(), setup.clone(), event);
+        let setup = self.setup.clone();
+        let learn = move |event| learn::learn(setup.clone(), event);
         let answering = self.dispatch.clone().run(events, Arc::new(outboxes), learn, self.stop_answering.clone());
         self.answering.start("dispatch", answering);
     }
@@ -276,19 +283,23 @@ impl App {
     }
 
     fn start_serving(&mut self, config: HttpConfig, (listener, address): (TcpListener, SocketAddr)) {
-        let surroundings = http::Surroundings {
+        let api = Api::new(crate::http::Parts {
             store: self.store.clone(),
             setup: self.setup.clone(),
+            versions: self.versions.clone(),
             sandbox: self.sandbox.clone(),
+            publisher: self.publisher.clone(),
             dispatch: self.dispatch.clone(),
             telemetry: self.telemetry.clone(),
             sealer: self.sealer.clone(),
             clock: self.clock.clone(),
-            observer: self.observer(),
+            config: config.clone(),
+            readiness: Box::new(http::Health(self.observer())),
+            entropy: Box::new(SystemEntropy),
             readings: self.readings(),
             stop: self.stop_serving.clone(),
-        };
-        let router = build_router(http::join_api(config.clone(), surroundings));
+        });
+        let router = build_router(api);
         self.serving.start("http", serve(listener, router, config, self.stop_serving.clone()));
         self.address = Some(address);
         info!("the API answers at http://{address}; its documentation is at http://{address}/api/docs");

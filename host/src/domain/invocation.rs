@@ -14,6 +14,8 @@ pub enum Origin {
     Http,
     Timer,
     Event,
+    /// The host itself, which changes a set-up without a call: a request's change, a fuse.
+    Host,
 }
 
 impl Origin {
@@ -23,6 +25,7 @@ impl Origin {
             Origin::Http => "http",
             Origin::Timer => "timer",
             Origin::Event => "event",
+            Origin::Host => "host",
         }
     }
 }
@@ -31,7 +34,8 @@ impl Origin {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InvocationId {
     pub origin: Origin,
-    /// Twitch's message id; for HTTP a digest of the key's id, the channel and the `Idempotency-Key`.
+    /// Twitch's message id; for HTTP a digest of the key's id, the channel and the `Idempotency-Key`; for the host the channel
+    /// and the revision of its set-up that was changed.
     pub id: Box<str>,
 }
 

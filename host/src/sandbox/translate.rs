@@ -48,7 +48,8 @@ impl From<Origin> for wit::Origin {
             Origin::Chat => wit::Origin::Chat,
             Origin::Http => wit::Origin::Http,
             Origin::Timer => wit::Origin::Timer,
-            Origin::Event => wit::Origin::Event,
+            // No module is called for what the host itself changes.
+            Origin::Event | Origin::Host => wit::Origin::Event,
         }
     }
 }

@@ -30,7 +30,7 @@ use twitchy::vault::Sealer;
 
 use crate::harness::{ManualClock, find_bundled, patient, quick_folder};
 use crate::limits::NEVER;
-use crate::workshop::{compiler, workshop};
+use crate::workshop::{compiler, upload, workshop};
 
 pub(crate) const SHOP: ChannelId = ChannelId(100);
 /// Of uploads where it does not matter who uploads.
@@ -138,13 +138,12 @@ impl Fixture {
         let store = &self.world.store;
         let login = channel(id).login;
         store.save_seed(login.clone(), "twitchy".parse().unwrap()).await.unwrap();
-        store.save_channel_id(login, id).await.unwrap();
+        self.world.setup.learn_channel(id, &login).await.unwrap();
         store.seed_balance(id, ChatterId(ALICE), "100".parse().unwrap()).await.unwrap();
-        self.world.setup.reload(id).unwrap();
     }
 
     pub(crate) async fn add(&self, component: &[u8]) -> Arc<Manifest> {
-        self.sandbox.add_module(component, ModuleSource::Uploaded, SizeClass::Small).await.unwrap()
+        upload(&self.sandbox, component, SizeClass::Small).await.unwrap()
     }
 
     /// A call of the module's first command, with all that it asks for, under an id of its own.

@@ -38,7 +38,7 @@ fn call(fixture: &Fixture, manifest: &Arc<Manifest>, command: &str, arguments: &
 
 async fn commit(store: &Store, id: &str, effect: Effect) {
     let commit = Commit {
-        invocation: InvocationId { origin: Origin::Event, id: id.into() },
+        invocation: InvocationId { origin: Origin::Host, id: id.into() },
         channel: SHOP,
         by: Actor::Host,
         address: None,

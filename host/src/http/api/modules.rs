@@ -19,8 +19,8 @@ use crate::http::idempotency::answer_once;
 use crate::http::paging::{Listed as Listing, Page, PageQuery};
 use crate::http::precondition::etag;
 use crate::http::principal::Principal;
-use crate::setup::catalogue::Listed;
-use crate::setup::powers::Powers;
+use crate::modules::catalogue::Listed;
+use crate::modules::plan::Fates;
 use crate::telemetry::HostEvent;
 
 mod change;
@@ -48,14 +48,12 @@ pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(change::promote_canary))
 }
 
-fn powers_of(principal: &Principal) -> Powers {
-    if principal.is_operator() { Powers::Operator } else { Powers::Creator }
-}
-
-/// For whoever watches: a change of a version, everywhere.
-fn tell(api: &Api, name: &ModuleName, version: &semver::Version, change: &'static str) {
-    let event = HostEvent::Module { module: name.clone(), version: version.clone(), channel: None, change };
-    api.telemetry.note(event);
+/// Reports to listeners what became of versions, everywhere.
+fn report(api: &Api, name: &ModuleName, fates: &Fates) {
+    for (version, fate) in fates {
+        let (module, version, change) = (name.clone(), version.clone(), fate.as_str());
+        api.telemetry.note(HostEvent::Module { module, version, channel: None, change });
+    }
 }
 
 fn parse_name(text: &str) -> Result<ModuleName, ApiError> {

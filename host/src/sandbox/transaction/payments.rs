@@ -437,7 +437,7 @@ mod tests {
     #[test]
     fn timers_and_events_pay_nobody() {
         let bench = bench();
-        for origin in [Origin::Timer, Origin::Event] {
+        for origin in [Origin::Timer, Origin::Event, Origin::Host] {
             let mut invocation = bench.invocation("alice", "@bob");
             invocation.id.origin = origin;
             let mut run = bench.begin(invocation);

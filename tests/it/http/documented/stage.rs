@@ -243,7 +243,7 @@ impl Stage {
         let number = self.overtaken.fetch_add(1, Ordering::Relaxed);
         let prefix = if number.is_multiple_of(2) { "?" } else { "!" };
         let commit = Commit {
-            invocation: InvocationId { origin: Origin::Event, id: format!("overtakes-{number}").into() },
+            invocation: InvocationId { origin: Origin::Host, id: format!("overtakes-{number}").into() },
             channel: channel_id(&login("shop")),
             by: Actor::Host,
             address: None,

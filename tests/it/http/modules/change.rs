@@ -37,7 +37,7 @@ async fn enable(site: &Site) {
     let accept =
         Effect::AcceptVersion { module: module.clone(), digest: manifest.digest, grants: Grants::all(&manifest) };
     let commit = Commit {
-        invocation: InvocationId { origin: Origin::Event, id: "enables".into() },
+        invocation: InvocationId { origin: Origin::Host, id: "enables".into() },
         channel: shop(),
         by: twitchy::domain::audit::Actor::Host,
         address: None,
@@ -48,8 +48,7 @@ async fn enable(site: &Site) {
         replies: Vec::new(),
         at: site.house.clock.now().wall,
     };
-    assert_eq!(site.house.store.commit(commit).await.unwrap(), Committed::Done);
-    site.house.setup.reload(shop()).unwrap();
+    assert_eq!(site.house.setup.commit(commit).await.unwrap(), Committed::Done);
 }
 
 fn code(answer: &Answer) -> String {

@@ -1,0 +1,103 @@
+//! Whether an admitted component may become a version of a module: its name, its version, its words, its canary, and
+//! whether there is room. Pure.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::catalogue::{Catalogue, Listed};
+use super::channels::Channels;
+use super::is_always_on;
+use super::plan::{Fate, Plan, Planned, check_canary};
+use super::powers::Powers;
+use super::refusal::ChangeVersionsError;
+use crate::domain::id::ChannelId;
+use crate::domain::manifest::{Manifest, ModuleSource};
+use crate::domain::principal::KeyId;
+use crate::domain::version::{Canary, UploadedModule};
+use crate::store::modules::VersionChange;
+
+/// Uploaded modules of a host.
+const MOST_MODULES: usize = 4096;
+/// Versions of one module, withdrawn ones included: these are kept, so that nobody brings other bytes under their number.
+const MOST_VERSIONS: usize = 256;
+/// Modules that one key may bring, unless it is the operator's: so that no creator takes all the names there are.
+const MOST_MODULES_OF_A_KEY: usize = 64;
+/// Bytes of all versions that one key brought, unless it is the operator's. They stay on the disk for ever.
+const MOST_BYTES_OF_A_KEY: u64 = 512 << 20;
+
+/// A component that is to become a version.
+#[derive(Clone, Debug)]
+pub(super) struct NewVersion {
+    pub(super) manifest: Arc<Manifest>,
+    /// Only these channels have the version, until it is promoted.
+    pub(super) canary: Option<BTreeSet<ChannelId>>,
+    pub(super) by: Powers,
+    pub(super) key: Option<KeyId>,
+}
+
+impl NewVersion {
+    /// Bytes that are a version already change nothing.
+    pub(super) fn plan(self, catalogue: &Catalogue, channels: &dyn Channels) -> Planned {
+        let Manifest { name, version, digest, .. } = &*self.manifest;
+        if is_always_on(name) || matches!(catalogue.find(name), Some(Listed::Fixed(_))) {
+            return Err(ChangeVersionsError::NameReserved(name.clone()));
+        }
+        let module = catalogue.find_uploaded(name);
+        if let Some(module) = module {
+            if !self.by.may_change_versions(module, self.key.as_ref()) {
+                return Err(ChangeVersionsError::NameTaken(name.clone()));
+            }
+            if module.find_digest(*digest).is_some() {
+                return Ok(Plan::default());
+            }
+            if let Some(there) = module.find_version(version) {
+                let there = there.manifest.digest;
+                return Err(ChangeVersionsError::VersionTaken { version: version.clone(), there, brought: *digest });
+            }
+            if module.versions.len() >= MOST_VERSIONS {
+                return Err(ChangeVersionsError::Full("256 versions of a module"));
+            }
+        }
+        self.check_room(catalogue, module.is_none())?;
+        check_words(catalogue, &self.manifest)?;
+        let canary = self.canary.map(|channels| Canary { version: version.clone(), channels });
+        if let Some(canary) = &canary {
+            check_canary(module.map(|module| &**module), canary, channels)?;
+        }
+        let mut changes = vec![VersionChange::Publish { manifest: self.manifest.clone(), by: self.key }];
+        let mut fates = vec![(version.clone(), Fate::Uploaded)];
+        fates.extend(canary.as_ref().map(|canary| (canary.version.clone(), Fate::Canary)));
+        changes.extend(canary.map(|canary| VersionChange::SetCanary(Some(canary))));
+        Ok(Plan { changes, fates })
+    }
+
+    fn check_room(&self, catalogue: &Catalogue, is_new: bool) -> Result<(), ChangeVersionsError> {
+        if is_new && catalogue.list_uploaded().count() >= MOST_MODULES {
+            return Err(ChangeVersionsError::Full("4096 modules"));
+        }
+        if self.by == Powers::Operator {
+            return Ok(());
+        }
+        let key = self.key.as_ref();
+        let is_own = |module: &&Arc<UploadedModule>| module.publisher.as_ref() == key;
+        if is_new && catalogue.list_uploaded().filter(is_own).count() >= MOST_MODULES_OF_A_KEY {
+            return Err(ChangeVersionsError::Full("64 modules of one API key"));
+        }
+        let versions = catalogue.list_uploaded().flat_map(|module| &module.versions);
+        let brought = versions.filter(|version| version.uploaded_by.as_ref() == key);
+        let bytes: u64 = brought.map(|version| version.manifest.component_bytes).sum();
+        let is_full = bytes.saturating_add(self.manifest.component_bytes) > MOST_BYTES_OF_A_KEY;
+        if is_full { Err(ChangeVersionsError::Full("512 MiB of one API key")) } else { Ok(()) }
+    }
+}
+
+/// A bundled module's words stay its own even where it is off: a chatter knows them.
+fn check_words(catalogue: &Catalogue, manifest: &Manifest) -> Result<(), ChangeVersionsError> {
+    let bundled = catalogue.list_fixed().filter(|there| there.source == ModuleSource::Bundled);
+    for there in bundled {
+        if let Some(word) = manifest.words().find(|word| there.words().any(|reserved| reserved == *word)) {
+            return Err(ChangeVersionsError::WordReserved { word: word.clone(), module: there.name.clone() });
+        }
+    }
+    Ok(())
+}
