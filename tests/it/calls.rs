@@ -7,7 +7,7 @@ use twitchy::chat::dispatch::Dispatch;
 use twitchy::chat::dispatch::accept::Refusal;
 use twitchy::chat::dispatch::call::{Arguments, CallError, Called, HttpCall};
 use twitchy::config::FuseConfig;
-use twitchy::domain::effect::Effect;
+use twitchy::domain::effect::{Effect, StorageEffect};
 use twitchy::domain::id::{MessageId, ModuleDigest, ModuleName};
 use twitchy::domain::message::{ChatMessage, Chatter, Reply};
 use twitchy::domain::ports::{Clock, Withdrawals, Withdrawing};
@@ -110,7 +110,10 @@ async fn a_dry_run_tells_what_would_change_and_changes_nothing() {
         let called = house.dispatch.call(HttpCall { is_dry_run: true, ..call(id, "count", &[]) }).await;
         let called = called.expect("it is answered");
         assert_eq!(called.replies, [Reply::Answer("count is 1".to_owned())]);
-        assert!(matches!(&called.changes[..], [Effect::SaveEntry { key, .. }] if key == "count"), "{called:?}");
+        assert!(
+            matches!(&called.changes[..], [Effect::Storage(_, StorageEffect::Save { key, .. })] if key == "count"),
+            "{called:?}"
+        );
     }
     let called = house.dispatch.call(call("a", "count", &[])).await.expect("it is answered");
     assert_eq!((called.outcome, called.changes), (Outcome::Answered, Vec::new()));

@@ -11,7 +11,7 @@ use super::overrides::CommandKey;
 use super::powers::Powers;
 use super::span::show_span;
 use super::value::check_value;
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Capability, Command, Grants, Manifest, Setting, SettingKind, SizeClass};
 use crate::domain::role::Role;
@@ -177,7 +177,7 @@ impl Draft<'_> {
             }
         }
         let is_pinned_now = version.is_some();
-        self.push(Effect::PinVersion { module: self.name.clone(), version });
+        self.push(Effect::Module(self.name.clone(), ModuleEffect::PinVersion { version }));
         Ok(is_pinned_now)
     }
 
@@ -234,9 +234,9 @@ impl Draft<'_> {
         let others = others.filter(|(_, there, less)| *there != less).map(|(digest, _, less)| (digest, less));
         let others: Vec<_> = others.collect();
         if !others.is_empty() {
-            self.push(Effect::NarrowGrants { module: self.name.clone(), grants: others });
+            self.push(Effect::Module(self.name.clone(), ModuleEffect::NarrowGrants { grants: others }));
         }
-        self.push(Effect::AcceptVersion { module: self.name.clone(), digest: target.digest, grants });
+        self.push(Effect::Module(self.name.clone(), ModuleEffect::AcceptVersion { digest: target.digest, grants }));
         Ok(())
     }
 
@@ -319,7 +319,7 @@ impl Draft<'_> {
         let dropped: Vec<_> = dropped.map(|key| (key.clone(), None)).collect();
         let set = wanted.into_iter().filter(|(key, value)| module.settings.get(key) != Some(value));
         for (key, value) in dropped.into_iter().chain(set.map(|(key, value)| (key, Some(value)))) {
-            self.push(Effect::ChangeSetting { module: self.name.clone(), key, value });
+            self.push(Effect::Module(self.name.clone(), ModuleEffect::ChangeSetting { key, value }));
         }
         Ok(())
     }
@@ -333,13 +333,13 @@ impl Draft<'_> {
             return Err(ModuleChangeError::SizeClass);
         }
         if module.is_enabled != enabled || enabled && module.blown.is_some() {
-            self.push(Effect::SwitchModule { module: self.name.clone(), enabled });
+            self.push(Effect::Module(self.name.clone(), ModuleEffect::Switch { enabled }));
         }
         if enabled { self.require_own_words() } else { Ok(()) }
     }
 
     fn require_own_words(&self) -> Checked {
-        let without = self.setup.apply(&Effect::SwitchModule { module: self.name.clone(), enabled: false });
+        let without = self.setup.apply(&Effect::Module(self.name.clone(), ModuleEffect::Switch { enabled: false }));
         match without.find_taken_word(self.module()?) {
             Some((word, other)) => {
                 Err(ModuleChangeError::WordTaken { word, module: self.name.clone(), other: other.clone() })

@@ -5,15 +5,13 @@ use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use super::{audit, grants};
 use crate::domain::audit::Stamp;
-use crate::domain::effect::Effect;
-use crate::domain::id::{ChannelId, ModuleDigest};
+use crate::domain::effect::{Effect, ModuleEffect, SecretEffect, SetupEffect};
+use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Caps, Grants};
 
 /// A change that is under way.
 pub(super) struct Change<'a> {
     effect: &'a Effect,
-    action: &'static str,
-    /// Whose set-up it is: with a wish to join that is not the one where it was said.
     channel: ChannelId,
     subject: String,
     before: Option<String>,
@@ -27,14 +25,10 @@ impl<'a> Change<'a> {
         channel: ChannelId,
         effect: &'a Effect,
     ) -> rusqlite::Result<Option<Change<'a>>> {
-        let Some((action, subject)) = name(effect) else { return Ok(None) };
-        let channel = match effect {
-            Effect::WantChannel { channel, .. } => channel.id,
-            Effect::UnwantChannel { channel } => *channel,
-            _ => channel,
-        };
+        let Some(subject) = find_subject(effect) else { return Ok(None) };
+        let channel = effect.channel(channel);
         let before = load(connection, channel, effect)?;
-        Ok(Some(Change { effect, action, channel, subject, before }))
+        Ok(Some(Change { effect, channel, subject, before }))
     }
 
     /// After it was applied.
@@ -44,48 +38,64 @@ impl<'a> Change<'a> {
             return Ok(());
         }
         let (channel, before) = (Some(self.channel), self.before.as_deref());
-        audit::record(connection, stamp, self.action, channel, &self.subject, before, after.as_deref())
+        audit::record(connection, stamp, self.effect.action(), channel, &self.subject, before, after.as_deref())
     }
 }
 
-/// The action, and what it is done to.
-fn name(effect: &Effect) -> Option<(&'static str, String)> {
-    Some(match effect {
-        Effect::SaveEntry { .. } | Effect::DeleteEntry { .. } | Effect::Transfer { .. } => return None,
-        // What follows from a change that has its own line.
-        Effect::LeaveVersion { .. } | Effect::KeepLeft { .. } => return None,
-        Effect::ChangePrefix(_) => ("change-prefix", String::new()),
-        Effect::ChangeLocale(_) => ("change-locale", String::new()),
-        Effect::Mute { .. } => ("mute", String::new()),
-        Effect::SwitchModule { module, .. } => ("switch-module", module.to_string()),
-        Effect::AcceptVersion { module, .. } => ("accept-version", module.to_string()),
-        Effect::NarrowGrants { module, .. } => ("narrow-grants", module.to_string()),
-        Effect::PinVersion { module, .. } => ("pin-version", module.to_string()),
-        Effect::BlowFuse { module, .. } => ("blow-fuse", module.to_string()),
-        Effect::RestoreFuse { module } | Effect::EndPause { module, .. } => ("restore-fuse", module.to_string()),
-        Effect::ChangeSetting { module, key, .. } => ("change-setting", format!("{module}/{key}")),
-        Effect::ChangeSecret { module, key, .. } => ("change-secret", format!("{module}/{key}")),
-        Effect::ClaimWord { module, word } => ("claim-word", format!("{module}/{}", word.name)),
-        Effect::ReleaseWord { module, name } => ("release-word", format!("{module}/{name}")),
-        Effect::WantChannel { .. } => ("want-channel", String::new()),
-        Effect::UnwantChannel { .. } => ("unwant-channel", String::new()),
-    })
+/// What the effect is done to; empty where that is the channel itself. None where the audit has no line of it.
+fn find_subject(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::Storage(..) | Effect::Ledger(..) => None,
+        // Follows from a change that has its own line.
+        Effect::Left(..) => None,
+        Effect::Setup(_) | Effect::Presence(_) => Some(String::new()),
+        Effect::Module(module, effect) => Some(match effect {
+            ModuleEffect::Switch { .. }
+            | ModuleEffect::AcceptVersion { .. }
+            | ModuleEffect::NarrowGrants { .. }
+            | ModuleEffect::PinVersion { .. }
+            | ModuleEffect::BlowFuse { .. }
+            | ModuleEffect::RestoreFuse
+            | ModuleEffect::EndPause { .. } => module.to_string(),
+            ModuleEffect::ChangeSetting { key, .. } => format!("{module}/{key}"),
+            ModuleEffect::ClaimWord { word } => format!("{module}/{}", word.name),
+            ModuleEffect::ReleaseWord { name } => format!("{module}/{name}"),
+        }),
+        Effect::Secret(module, SecretEffect::Change { key, .. }) => Some(format!("{module}/{key}")),
+    }
 }
 
 /// What the effect changes, as it is now; None where it is the default or not there.
 fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> rusqlite::Result<Option<String>> {
     let text = |sql: &str, parameters: &[&dyn ToSql]| load_text(connection, sql, parameters);
     match effect {
-        Effect::SaveEntry { .. } | Effect::DeleteEntry { .. } | Effect::Transfer { .. } => Ok(None),
-        Effect::LeaveVersion { .. } | Effect::KeepLeft { .. } => Ok(None),
-        Effect::ChangePrefix(_) => text("SELECT prefix FROM channels WHERE channel_id = ?1", &[&channel]),
-        Effect::ChangeLocale(_) => text("SELECT locale FROM channels WHERE channel_id = ?1", &[&channel]),
-        Effect::Mute { .. } => text(MUTE, &[&channel]),
-        Effect::SwitchModule { module, .. }
-        | Effect::BlowFuse { module, .. }
-        | Effect::RestoreFuse { module }
-        | Effect::EndPause { module, .. } => text(SWITCH, &[&channel, module]),
-        Effect::AcceptVersion { module, .. } => {
+        Effect::Storage(..) | Effect::Ledger(..) | Effect::Left(..) => Ok(None),
+        Effect::Setup(SetupEffect::ChangePrefix(_)) => {
+            text("SELECT prefix FROM channels WHERE channel_id = ?1", &[&channel])
+        }
+        Effect::Setup(SetupEffect::ChangeLocale(_)) => {
+            text("SELECT locale FROM channels WHERE channel_id = ?1", &[&channel])
+        }
+        Effect::Setup(SetupEffect::Mute { .. }) => text(MUTE, &[&channel]),
+        Effect::Module(module, effect) => load_of_module(connection, channel, module, effect),
+        Effect::Secret(module, SecretEffect::Change { key, .. }) => text(SECRET, &[&channel, module, key]),
+        Effect::Presence(_) => load_wanted(connection, channel),
+    }
+}
+
+fn load_of_module(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    effect: &ModuleEffect,
+) -> rusqlite::Result<Option<String>> {
+    let text = |sql: &str, parameters: &[&dyn ToSql]| load_text(connection, sql, parameters);
+    match effect {
+        ModuleEffect::Switch { .. }
+        | ModuleEffect::BlowFuse { .. }
+        | ModuleEffect::RestoreFuse
+        | ModuleEffect::EndPause { .. } => text(SWITCH, &[&channel, module]),
+        ModuleEffect::AcceptVersion { .. } => {
             let accepted = "SELECT accepted FROM channel_modules WHERE channel_id = ?1 AND module = ?2";
             let digest = connection
                 .prepare_cached(accepted)?
@@ -95,18 +105,16 @@ fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> rusqlit
             let grants = grants::find_grants(connection, channel, digest)?.unwrap_or_default();
             Ok(Some(format!("{digest}: {}", describe_grants(&grants))))
         }
-        Effect::NarrowGrants { grants, .. } => {
+        ModuleEffect::NarrowGrants { grants } => {
             let digests = grants.iter().map(|(digest, _)| describe_version(connection, channel, *digest));
             Ok(Some(digests.collect::<rusqlite::Result<Vec<_>>>()?.join(" | ")))
         }
-        Effect::PinVersion { module, .. } => {
+        ModuleEffect::PinVersion { .. } => {
             text("SELECT pinned FROM channel_modules WHERE channel_id = ?1 AND module = ?2", &[&channel, module])
         }
-        Effect::ChangeSetting { module, key, .. } => text(SETTING, &[&channel, module, key]),
-        Effect::ChangeSecret { module, key, .. } => text(SECRET, &[&channel, module, key]),
-        Effect::ClaimWord { module, word } => text(WORD, &[&channel, module, &word.name]),
-        Effect::ReleaseWord { module, name } => text(WORD, &[&channel, module, name]),
-        Effect::WantChannel { .. } | Effect::UnwantChannel { .. } => load_wanted(connection, channel),
+        ModuleEffect::ChangeSetting { key, .. } => text(SETTING, &[&channel, module, key]),
+        ModuleEffect::ClaimWord { word } => text(WORD, &[&channel, module, &word.name]),
+        ModuleEffect::ReleaseWord { name } => text(WORD, &[&channel, module, name]),
     }
 }
 
@@ -173,8 +181,8 @@ mod tests {
 
     use super::*;
     use crate::domain::audit::{Actor, AuditFilter};
-    use crate::domain::effect::{Commit, Committed, Holder, Revision, Scope};
-    use crate::domain::id::{ChatterId, ModuleName};
+    use crate::domain::effect::{Commit, Committed, Holder, PresenceEffect, Revision, Scope};
+    use crate::domain::id::ChatterId;
     use crate::domain::manifest::{Capability, Command};
     use crate::domain::role::Role;
     use crate::store::fixture::{ALICE, CHANNEL, Fixture, by_host, channel, commit, login, module, save, transfer};
@@ -184,7 +192,7 @@ mod tests {
     }
 
     fn set(value: Option<&str>) -> Effect {
-        Effect::ChangeSetting { module: dice(), key: "sides".into(), value: value.map(str::to_owned) }
+        Effect::Module(dice(), ModuleEffect::ChangeSetting { key: "sides".into(), value: value.map(str::to_owned) })
     }
 
     fn word() -> Command {
@@ -213,18 +221,18 @@ mod tests {
     async fn each_change_of_a_set_up_is_a_line_with_what_was_and_what_is() {
         let until = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_250);
         let lines = lines_of(vec![
-            Effect::ChangePrefix("?".parse().unwrap()),
-            Effect::ChangeLocale("de".into()),
-            Effect::Mute { until: Some(until) },
-            Effect::SwitchModule { module: dice(), enabled: true },
+            Effect::Setup(SetupEffect::ChangePrefix("?".parse().unwrap())),
+            Effect::Setup(SetupEffect::ChangeLocale("de".into())),
+            Effect::Setup(SetupEffect::Mute { until: Some(until) }),
+            Effect::Module(dice(), ModuleEffect::Switch { enabled: true }),
             set(Some("20")),
             set(Some("6")),
             set(None),
-            Effect::ClaimWord { module: dice(), word: word() },
-            Effect::ReleaseWord { module: dice(), name: "roll".into() },
-            Effect::PinVersion { module: dice(), version: Some(semver::Version::new(1, 2, 3)) },
-            Effect::WantChannel { channel: channel(8, "alice"), account: login("bot") },
-            Effect::UnwantChannel { channel: ChannelId(8) },
+            Effect::Module(dice(), ModuleEffect::ClaimWord { word: word() }),
+            Effect::Module(dice(), ModuleEffect::ReleaseWord { name: "roll".into() }),
+            Effect::Module(dice(), ModuleEffect::PinVersion { version: Some(semver::Version::new(1, 2, 3)) }),
+            Effect::Presence(PresenceEffect::Want { channel: channel(8, "alice"), account: login("bot") }),
+            Effect::Presence(PresenceEffect::Unwant { channel: ChannelId(8) }),
         ])
         .await;
         assert_eq!(
@@ -258,7 +266,8 @@ mod tests {
         };
         let more =
             Grants { payments: Caps { per_day: Some("5".parse().unwrap()), ..Caps::unlimited() }, ..grants.clone() };
-        let accept = |grants: &Grants| Effect::AcceptVersion { module: dice(), digest, grants: grants.clone() };
+        let accept =
+            |grants: &Grants| Effect::Module(dice(), ModuleEffect::AcceptVersion { digest, grants: grants.clone() });
         let lines = lines_of(vec![accept(&grants), accept(&grants), accept(&more)]).await;
         let first = format!(
             "{digest}: storage, payments; web: api.example.com; payments: at most 0 a call, 0 a chatter and day, 0 a day"
@@ -275,9 +284,9 @@ mod tests {
     async fn what_is_taken_back_from_older_versions_is_one_line() {
         let [one, two, three] = [1, 2, 3].map(|digest| ModuleDigest([digest; 32]));
         let storage = Grants { capabilities: vec![Capability::Storage], ..Grants::default() };
-        let accept = |digest| Effect::AcceptVersion { module: dice(), digest, grants: storage.clone() };
+        let accept = |digest| Effect::Module(dice(), ModuleEffect::AcceptVersion { digest, grants: storage.clone() });
         let narrowed = vec![(one, Grants::default()), (two, Grants::default())];
-        let narrow = Effect::NarrowGrants { module: dice(), grants: narrowed };
+        let narrow = Effect::Module(dice(), ModuleEffect::NarrowGrants { grants: narrowed });
         let lines = lines_of(vec![accept(one), accept(two), accept(three), narrow.clone(), narrow]).await;
         assert_eq!(
             lines[3..],
@@ -290,18 +299,18 @@ mod tests {
         let digest = ModuleDigest([0xab; 32]);
         let until = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
         let lines = lines_of(vec![
-            Effect::BlowFuse { module: dice(), digest, until },
-            Effect::BlowFuse { module: dice(), digest, until: None },
-            Effect::RestoreFuse { module: dice() },
-            Effect::RestoreFuse { module: dice() },
-            Effect::BlowFuse { module: dice(), digest, until },
-            Effect::EndPause { module: dice(), digest: ModuleDigest([1; 32]) },
-            Effect::EndPause { module: dice(), digest },
-            Effect::EndPause { module: dice(), digest },
-            Effect::RestoreFuse { module: dice() },
-            Effect::SwitchModule { module: dice(), enabled: true },
-            Effect::BlowFuse { module: dice(), digest, until: None },
-            Effect::SwitchModule { module: dice(), enabled: true },
+            Effect::Module(dice(), ModuleEffect::BlowFuse { digest, until }),
+            Effect::Module(dice(), ModuleEffect::BlowFuse { digest, until: None }),
+            Effect::Module(dice(), ModuleEffect::RestoreFuse),
+            Effect::Module(dice(), ModuleEffect::RestoreFuse),
+            Effect::Module(dice(), ModuleEffect::BlowFuse { digest, until }),
+            Effect::Module(dice(), ModuleEffect::EndPause { digest: ModuleDigest([1; 32]) }),
+            Effect::Module(dice(), ModuleEffect::EndPause { digest }),
+            Effect::Module(dice(), ModuleEffect::EndPause { digest }),
+            Effect::Module(dice(), ModuleEffect::RestoreFuse),
+            Effect::Module(dice(), ModuleEffect::Switch { enabled: true }),
+            Effect::Module(dice(), ModuleEffect::BlowFuse { digest, until: None }),
+            Effect::Module(dice(), ModuleEffect::Switch { enabled: true }),
         ])
         .await;
         let once = format!("fuse blown 1 times by {digest}");
@@ -325,13 +334,13 @@ mod tests {
     #[tokio::test]
     async fn what_changes_nothing_and_what_is_no_set_up_has_no_line() {
         let lines = lines_of(vec![
-            Effect::ChangePrefix("!".parse().unwrap()),
-            Effect::ChangeLocale("en".into()),
-            Effect::Mute { until: None },
+            Effect::Setup(SetupEffect::ChangePrefix("!".parse().unwrap())),
+            Effect::Setup(SetupEffect::ChangeLocale("en".into())),
+            Effect::Setup(SetupEffect::Mute { until: None }),
             set(None),
-            Effect::ReleaseWord { module: dice(), name: "roll".into() },
-            Effect::PinVersion { module: dice(), version: None },
-            Effect::UnwantChannel { channel: ChannelId(8) },
+            Effect::Module(dice(), ModuleEffect::ReleaseWord { name: "roll".into() }),
+            Effect::Module(dice(), ModuleEffect::PinVersion { version: None }),
+            Effect::Presence(PresenceEffect::Unwant { channel: ChannelId(8) }),
             save("key", "value"),
             transfer(Holder::Mint, ALICE, "5"),
         ])

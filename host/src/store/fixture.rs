@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{Store, migrate};
 use crate::domain::audit::{Actor, AuditEntry, AuditFilter, Stamp};
-use crate::domain::effect::{Commit, Committed, Effect, Holder};
+use crate::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};
 use crate::domain::id::{ChannelId, ChatterId, Login, ModuleName};
 use crate::domain::invocation::{InvocationId, Origin};
 use crate::domain::message::{Channel, Reply};
@@ -150,11 +150,11 @@ pub(crate) fn by_host() -> Stamp {
 }
 
 pub(crate) fn save(key: &str, value: &str) -> Effect {
-    Effect::SaveEntry { module: module("counter"), key: key.into(), value: value.into() }
+    Effect::Storage(module("counter"), StorageEffect::Save { key: key.into(), value: value.into() })
 }
 
 pub(crate) fn transfer(from: Holder, to: Holder, amount: &str) -> Effect {
-    Effect::Transfer { module: module("bank"), from, to, amount: amount.parse().unwrap() }
+    Effect::Ledger(module("bank"), LedgerEffect::Transfer { from, to, amount: amount.parse().unwrap() })
 }
 
 /// Every channel's accounts sum to zero, each is what its transfers sum to, and only mints are below zero.

@@ -12,7 +12,7 @@ use super::columns::At;
 use super::writer::Abort;
 use super::{Store, StoreError, audit, changes, scopes, setup};
 use crate::domain::audit::{Actor, Stamp};
-use crate::domain::effect::Scope;
+use crate::domain::effect::{PresenceEffect, Scope};
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Channel, WantedChannel};
 
@@ -91,12 +91,14 @@ fn save_id(connection: &Connection, login: &Login, channel: ChannelId, at: Syste
     Ok(true)
 }
 
-pub(super) fn want(
-    connection: &Connection,
-    channel: &Channel,
-    account: &Login,
-    at: SystemTime,
-) -> rusqlite::Result<()> {
+pub(super) fn apply(connection: &Connection, effect: &PresenceEffect, at: SystemTime) -> rusqlite::Result<()> {
+    match effect {
+        PresenceEffect::Want { channel, account } => want(connection, channel, account, at),
+        PresenceEffect::Unwant { channel } => unwant(connection, *channel, at),
+    }
+}
+
+fn want(connection: &Connection, channel: &Channel, account: &Login, at: SystemTime) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM wanted WHERE login = ?1 OR channel_id = ?2")?
         .execute(params![channel.login, channel.id])?;
@@ -141,7 +143,7 @@ fn by_host(at: SystemTime) -> Stamp {
 }
 
 /// The row stays, so that the configuration's seed does not want the channel again.
-pub(super) fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime) -> rusqlite::Result<()> {
+fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE wanted SET wanted = 0, changed_at = ?2 WHERE channel_id = ?1")?
         .execute(params![channel, At(at)])
@@ -155,11 +157,11 @@ mod tests {
     use crate::store::fixture::{CHANNEL, Fixture, channel, commit, login, save};
 
     fn want(id: u64, name: &str) -> Effect {
-        Effect::WantChannel { channel: channel(id, name), account: login("bot") }
+        Effect::Presence(PresenceEffect::Want { channel: channel(id, name), account: login("bot") })
     }
 
     fn unwant(id: u64) -> Effect {
-        Effect::UnwantChannel { channel: ChannelId(id) }
+        Effect::Presence(PresenceEffect::Unwant { channel: ChannelId(id) })
     }
 
     fn wanted(store: &Store) -> Vec<(Option<u64>, String)> {

@@ -9,7 +9,7 @@ use super::super::wording;
 use super::Dispatch;
 use super::answer::Address;
 use crate::domain::audit::Actor;
-use crate::domain::effect::{Commit, Effect};
+use crate::domain::effect::{Commit, Effect, ModuleEffect};
 use crate::domain::id::ChannelId;
 use crate::domain::invocation::{Invocation, InvocationId, Origin};
 use crate::domain::manifest::{Manifest, ModuleSource};
@@ -81,9 +81,9 @@ impl Dispatch {
         // A version that is here no more has nothing to be switched off.
         let before = setup.find_module(module).filter(|there| there.manifest.digest == manifest.digest)?.blown;
         let pause = pause_after(before.as_ref(), manifest.digest, self.lock().fuses.rules(), now.wall);
-        let forgive = pause.begins_anew.then(|| Effect::RestoreFuse { module: module.clone() });
+        let forgive = pause.begins_anew.then(|| Effect::Module(module.clone(), ModuleEffect::RestoreFuse));
         let until = pause.span.map(|span| now.wall + span);
-        let blow = Effect::BlowFuse { module: module.clone(), digest: manifest.digest, until };
+        let blow = Effect::Module(module.clone(), ModuleEffect::BlowFuse { digest: manifest.digest, until });
         let effects = forgive.into_iter().chain([blow]).collect();
         if let Err(error) = self.commit_fuse(manifest, channel, effects, now).await {
             error!(%module, %channel, %error, "a module that keeps failing could not be switched off");

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use tracing::{error, info};
 
 use super::Dispatch;
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::ports::Moment;
 use crate::setup::channel::{ChannelSetup, ModuleSetup};
@@ -77,7 +77,7 @@ impl Dispatch {
     async fn end_pause(&self, setup: &ChannelSetup, module: &ModuleSetup, now: Moment) -> Result<(), StoreError> {
         let (channel, manifest) = (setup.channel.id, &module.manifest);
         let (name, version) = (&manifest.name, &manifest.version);
-        let over = Effect::EndPause { module: name.clone(), digest: manifest.digest };
+        let over = Effect::Module(name.clone(), ModuleEffect::EndPause { digest: manifest.digest });
         self.commit_fuse(manifest, channel, vec![over], now).await?;
         info!(module = %name, %version, %channel, "a module that kept failing is back by itself");
         self.tell_of_module(manifest, Some(channel), "restored");

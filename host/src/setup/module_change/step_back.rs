@@ -1,7 +1,7 @@
 //! Back to a version that ran before, in one channel.
 
 use super::{Draft, ModuleChangeError, WantedVersion};
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, LeftEffect, ModuleEffect};
 use crate::domain::id::{ModuleDigest, ModuleName};
 use crate::domain::version::UploadedModule;
 use crate::setup::channel::{ChannelSetup, ModuleSetup};
@@ -53,7 +53,7 @@ impl ChannelSetup {
         // Up by name is a change like any other, which may be taken back.
         if !draft.effects.is_empty() && !is_named_above {
             let further = find_further(&uploaded, &left, here, &to);
-            draft.push(Effect::KeepLeft { module: name.clone(), left: further });
+            draft.push(Effect::Left(name.clone(), LeftEffect::KeepLeft { left: further }));
         }
         Ok(draft.effects)
     }
@@ -73,7 +73,8 @@ impl ChannelSetup {
 
     /// One whose fuse has blown here is no way out.
     fn may_step_to(&self, name: &ModuleName, version: &semver::Version) -> bool {
-        let pinned = self.apply(&Effect::PinVersion { module: name.clone(), version: Some(version.clone()) });
+        let pinned =
+            self.apply(&Effect::Module(name.clone(), ModuleEffect::PinVersion { version: Some(version.clone()) }));
         pinned.find_module(name).is_some_and(|module| {
             let answers = module.is_running() || !module.is_enabled;
             module.may_run && module.manifest.version == *version && answers

@@ -6,7 +6,7 @@ use super::super::NewChannelRules;
 use super::super::sample::{command, manifest, name};
 use super::*;
 use crate::domain::audit::Actor;
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::manifest::{Capability, Grants, ModuleSource};
 use crate::store::fixture::{CHANNEL, Fixture};
 
@@ -39,8 +39,8 @@ impl Host {
     async fn accept(&self, channel: ChannelId, manifest: &Manifest) {
         let module = manifest.name.clone();
         let (digest, grants) = (manifest.digest, Grants::all(manifest));
-        let accept = Effect::AcceptVersion { module: module.clone(), digest, grants };
-        let switch = Effect::SwitchModule { module, enabled: true };
+        let accept = Effect::Module(module.clone(), ModuleEffect::AcceptVersion { digest, grants });
+        let switch = Effect::Module(module, ModuleEffect::Switch { enabled: true });
         let id = format!("{channel} {digest}");
         let commit =
             crate::domain::effect::Commit { channel, ..crate::store::fixture::commit(&id, vec![accept, switch]) };
