@@ -23,6 +23,7 @@ pub mod principal;
 pub mod report;
 pub mod role;
 pub mod tally;
+pub mod timestamp;
 pub mod trace;
 pub mod trouble;
 pub mod used_limits;

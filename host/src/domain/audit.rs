@@ -2,11 +2,18 @@
 
 // `core` has addresses, and no sockets.
 use core::net::IpAddr;
+use std::borrow::Cow;
+use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use super::id::{ChannelId, ChatterId, Login};
-use super::principal::KeyId;
+use super::fuse::BlownFuse;
+use super::id::{ChannelId, ChatterId, Login, ModuleDigest};
+use super::manifest::{Capability, Caps, Command, Grants};
+use super::principal::{KeyId, KeyScope};
+use super::role::Role;
+use super::timestamp::write_milliseconds;
+use super::version::Canary;
 
 /// Who asked for a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,19 +93,152 @@ pub struct Stamp {
     pub address: Option<IpAddr>,
 }
 
-/// One line of the audit. Values are texts for people, and never secrets.
+/// One line of the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     /// In the order in which changes were made.
     pub id: u64,
     pub stamp: Stamp,
+    pub change: Change,
+}
+
+/// What was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
     /// What was done, in kebab-case: `switch-module`, `create-key`.
-    pub action: Box<str>,
+    pub action: Cow<'static, str>,
+    /// None where it is about the whole host.
     pub channel: Option<ChannelId>,
     /// What it was done to: a module's name, `dice/sides`, a key's id. Empty where the channel itself is meant.
     pub subject: Box<str>,
-    pub before: Option<Box<str>>,
-    pub after: Option<Box<str>>,
+    /// None where it was the default, or not there; `after` likewise.
+    pub before: Option<AuditValue>,
+    pub after: Option<AuditValue>,
+}
+
+/// What was, or is, of something that changes; never a secret. It is data, so that a person in it can be replaced, and becomes
+/// words for people by its `Display`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditValue {
+    /// Written by an older version, which stored words alone.
+    Worded(Box<str>),
+    /// A prefix, a language, a setting's value, how a call ended.
+    Text(Box<str>),
+    MutedUntil(SystemTime),
+    /// Whether a module is on.
+    Switch(bool),
+    /// The module's fuse has blown; whether it is on, where somebody said so.
+    Fuse {
+        enabled: Option<bool>,
+        blown: BlownFuse,
+    },
+    /// The version that is accepted.
+    Accepted {
+        digest: ModuleDigest,
+        grants: Grants,
+    },
+    /// What other versions may do: each by its number, or by its digest where the number is not known any more.
+    Narrowed(Vec<(Box<str>, Grants)>),
+    /// The version that the channel stays on.
+    Pinned(semver::Version),
+    /// A version's bytes.
+    Published(ModuleDigest),
+    Withdrawn(bool),
+    Canary(Canary),
+    /// When a secret was entered: never what it is.
+    SecretEntered(SystemTime),
+    Word(Command),
+    /// The bot is wanted in the channel of this login.
+    Joined {
+        login: Login,
+        account: Login,
+    },
+    /// It was sent away from there.
+    Left {
+        login: Login,
+    },
+    /// The bot account that the configuration names.
+    Account(Login),
+    Key {
+        name: Box<str>,
+        scopes: Vec<KeyScope>,
+        role: Option<Role>,
+    },
+}
+
+impl fmt::Display for AuditValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AuditValue::Worded(text) | AuditValue::Text(text) => f.write_str(text),
+            AuditValue::MutedUntil(until) => write!(f, "until {}", write_milliseconds(*until)),
+            AuditValue::Switch(enabled) => f.write_str(show_switch(*enabled)),
+            AuditValue::Fuse { enabled, blown } => f.write_str(&describe_fuse(*enabled, blown)),
+            AuditValue::Accepted { digest, grants } => write!(f, "{digest}: {}", describe_grants(grants)),
+            AuditValue::Narrowed(versions) => {
+                let versions =
+                    versions.iter().map(|(version, grants)| format!("{version}: {}", describe_grants(grants)));
+                f.write_str(&join(versions, " | "))
+            }
+            AuditValue::Pinned(version) => version.fmt(f),
+            AuditValue::Published(digest) => digest.fmt(f),
+            AuditValue::Withdrawn(is_withdrawn) => f.write_str(if *is_withdrawn { "withdrawn" } else { "offered" }),
+            AuditValue::Canary(canary) => write!(f, "{} in {}", canary.version, join(&canary.channels, ", ")),
+            AuditValue::SecretEntered(at) => write!(f, "(secret), entered {}", write_milliseconds(*at)),
+            AuditValue::Word(word) => f.write_str(&describe_word(word)),
+            AuditValue::Joined { login, account } => write!(f, "#{login} with {account}"),
+            AuditValue::Left { login } => write!(f, "left #{login}"),
+            AuditValue::Account(login) => login.fmt(f),
+            AuditValue::Key { name, scopes, role } => {
+                let role = role.map_or_else(String::new, |role| format!(" as {role}"));
+                write!(f, "{name}: {}{role}", join(scopes, ", "))
+            }
+        }
+    }
+}
+
+fn show_switch(enabled: bool) -> &'static str {
+    if enabled { "on" } else { "off" }
+}
+
+fn describe_fuse(enabled: Option<bool>, blown: &BlownFuse) -> String {
+    let mut parts: Vec<String> = enabled.map(|enabled| show_switch(enabled).to_owned()).into_iter().collect();
+    parts.push(format!("fuse blown {} times by {}", blown.times, blown.digest));
+    parts.extend(blown.until.map(|until| format!("until {}", write_milliseconds(until))));
+    parts.extend(blown.is_over.then(|| "back by itself".to_owned()));
+    parts.join(", ")
+}
+
+fn describe_word(word: &Command) -> String {
+    let Command { role, usage, summary, .. } = word;
+    let [between, each] = [word.channel_cooldown, word.chatter_cooldown].map(|span| span.as_secs_f64());
+    let aliases = join(word.aliases.iter().map(|alias| format!("{alias:?}")), ",");
+    format!("for {role}, cooldowns {between}s and {each}s, aliases [{aliases}], usage {usage:?}, summary {summary:?}")
+}
+
+/// `storage, payments; web: api.example.com; payments: at most 5 a call, 10 a chatter and day`.
+fn describe_grants(grants: &Grants) -> String {
+    let capabilities = join(&grants.capabilities, ", ");
+    let mut parts = vec![if capabilities.is_empty() { "nothing".to_owned() } else { capabilities }];
+    if !grants.http_hosts.is_empty() {
+        parts.push(format!("web: {}", grants.http_hosts.join(", ")));
+    }
+    for (capability, caps) in [(Capability::Payments, &grants.payments), (Capability::Treasury, &grants.treasury)] {
+        if grants.capabilities.contains(&capability) {
+            parts.push(format!("{capability}: {}", describe_caps(caps)));
+        }
+    }
+    parts.join("; ")
+}
+
+fn describe_caps(caps: &Caps) -> String {
+    let caps = [(caps.per_invocation, "a call"), (caps.per_chatter, "a chatter and day"), (caps.per_day, "a day")];
+    let set = caps.iter().filter_map(|(most, of)| most.map(|most| format!("{most} {of}")));
+    let set = join(set, ", ");
+    if set.is_empty() { "no cap".to_owned() } else { format!("at most {set}") }
+}
+
+fn join<T: ToString>(all: impl IntoIterator<Item = T>, separator: &str) -> String {
+    all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(separator)
 }
 
 /// Which lines of the audit are asked for; None lets all through.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use super::columns::{At, Json};
 use super::writer::Abort;
 use super::{Store, StoreError, audit};
-use crate::domain::audit::Stamp;
+use crate::domain::audit::{AuditValue, Change, Stamp};
 use crate::domain::principal::{KeyId, KeyScope};
 use crate::domain::role::Role;
 
@@ -88,8 +88,8 @@ impl Store {
                 key.revoked_at.map(At),
                 key.last_used_at.map(At),
             ])?;
-            audit::record(connection, &stamp, "create-key", None, key.id.as_str(), None, Some(&describe(&key)))?;
-            Ok(())
+            let after = Some(describe(&key));
+            Ok(audit::record(connection, &stamp, &Change { after, ..change_of(&key.id, "create-key") })?)
         };
         self.writer.write(save).await
     }
@@ -120,7 +120,8 @@ fn revoke(connection: &Connection, id: &KeyId, spare: Spare, stamp: &Stamp) -> r
         .execute(params![id.as_str(), At(stamp.at)])?;
     let key = find(connection, id)?;
     if let Some(key) = key.as_ref().filter(|_| changed > 0) {
-        audit::record(connection, stamp, "revoke-key", None, id.as_str(), Some(&describe(key)), None)?;
+        let before = Some(describe(key));
+        audit::record(connection, stamp, &Change { before, ..change_of(id, "revoke-key") })?;
     }
     Ok(key.map_or(Revoked::Unknown, |key| Revoked::Done(Box::new(key))))
 }
@@ -177,11 +178,12 @@ impl ToSql for ScopesColumn<'_> {
     }
 }
 
-/// For the audit.
-fn describe(key: &ApiKey) -> String {
-    let scopes: Vec<String> = key.scopes.iter().map(KeyScope::to_string).collect();
-    let role = key.role.map_or_else(String::new, |role| format!(" as {role}"));
-    format!("{}: {}{role}", key.name, scopes.join(", "))
+fn change_of(key: &KeyId, action: &'static str) -> Change {
+    Change { action: action.into(), channel: None, subject: key.as_str().into(), before: None, after: None }
+}
+
+fn describe(key: &ApiKey) -> AuditValue {
+    AuditValue::Key { name: key.name.clone(), scopes: key.scopes.to_vec(), role: key.role }
 }
 
 #[cfg(test)]

@@ -1,18 +1,21 @@
 //! Who changed what: rows are added, and neither changed nor deleted before they are older than somebody said to keep them,
 //! which the schema sees to itself.
 
+mod value;
+
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 
-use super::columns::At;
+use self::value::Stored;
+use super::columns::{At, Json};
 use super::purge::Purged;
 use super::{Store, StoreError};
-use crate::domain::audit::{Actor, ActorKind, AuditEntry, AuditFilter, Stamp};
-use crate::domain::id::ChannelId;
+use crate::domain::audit::{Actor, ActorKind, AuditEntry, AuditFilter, AuditValue, Change, Stamp};
 use crate::domain::principal::KeyId;
 
 /// A page ends here, whatever was asked for.
@@ -57,32 +60,13 @@ impl Store {
     }
 
     /// Writes down a change that no other row tells of.
-    pub async fn note_change(
-        &self,
-        stamp: Stamp,
-        action: &'static str,
-        channel: Option<ChannelId>,
-        subject: String,
-        before: Option<String>,
-        after: Option<String>,
-    ) -> Result<(), StoreError> {
-        let note = move |connection: &Connection| {
-            Ok(record(connection, &stamp, action, channel, &subject, before.as_deref(), after.as_deref())?)
-        };
-        self.writer.write(note).await
+    pub async fn note_change(&self, stamp: Stamp, change: Change) -> Result<(), StoreError> {
+        self.writer.write(move |connection| Ok(record(connection, &stamp, &change)?)).await
     }
 }
 
 /// Adds a line; called in the transaction that makes the change.
-pub(super) fn record(
-    connection: &Connection,
-    stamp: &Stamp,
-    action: &str,
-    channel: Option<ChannelId>,
-    subject: &str,
-    before: Option<&str>,
-    after: Option<&str>,
-) -> rusqlite::Result<()> {
+pub(super) fn record(connection: &Connection, stamp: &Stamp, change: &Change) -> rusqlite::Result<()> {
     let (key, key_name, chatter, login) = match &stamp.by {
         Actor::Key { id, name } => (Some(id), Some(name), None, None),
         Actor::Claim { key, name, chatter, login } => (Some(key), Some(name), Some(chatter), Some(login.as_str())),
@@ -93,7 +77,7 @@ pub(super) fn record(
     connection
         .prepare_cached(
             "INSERT INTO audit
-             (at, actor, key_id, key_name, chatter_id, login, address, action, channel_id, subject, before, after)
+             (at, actor, caller, caller_name, chatter_id, login, address, action, channel_id, subject, before, after)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
@@ -104,11 +88,11 @@ pub(super) fn record(
             chatter,
             login.map(cut),
             stamp.address.map(|address| address.to_string()),
-            action,
-            channel,
-            cut(subject),
-            before.map(cut),
-            after.map(cut)
+            change.action,
+            change.channel,
+            cut(&change.subject),
+            change.before.as_ref().map(store_value),
+            change.after.as_ref().map(store_value)
         ])
         .map(drop)
 }
@@ -143,11 +127,18 @@ fn delete_before(connection: &Connection, class: &str, old: &str, before: System
     Ok(if purged < MOST_PURGED { Purged::All } else { Purged::Some })
 }
 
-fn cut(text: &str) -> ToSqlOutput<'_> {
+fn cut(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(LONGEST_TEXT) {
         Some((end, _)) => (text[..end].to_owned() + CUT.encode_utf8(&mut [0; 4])).into(),
         None => text.into(),
     }
+}
+
+fn store_value(value: &AuditValue) -> Json<Stored> {
+    Json(Stored(match value {
+        AuditValue::Text(text) => AuditValue::Text(cut(text).into()),
+        value => value.clone(),
+    }))
 }
 
 type Parameters<'a> = Vec<Box<dyn ToSql + 'a>>;
@@ -160,7 +151,7 @@ fn query<'a>(filter: &'a AuditFilter, before: Option<u64>, limit: usize) -> (Str
         ("chatter_id", filter.chatter.map(|chatter| Box::new(chatter) as _)),
         ("channel_id", filter.channel.map(|channel| Box::new(channel) as _)),
         ("subject", filter.subject.as_deref().map(|subject| Box::new(subject) as _)),
-        ("key_id", filter.key.as_ref().map(|key| Box::new(key.as_str()) as _)),
+        ("caller", filter.key.as_ref().map(|key| Box::new(key.as_str()) as _)),
         ("action", filter.action.as_deref().map(|action| Box::new(action) as _)),
         ("actor", filter.kind.map(|kind| Box::new(kind) as _)),
     ];
@@ -193,8 +184,8 @@ fn query<'a>(filter: &'a AuditFilter, before: Option<u64>, limit: usize) -> (Str
 
 /// What every filter narrows.
 const LIST: &str =
-    "SELECT audit_id, at, actor, key_id, key_name, chatter_id, login, address, action, channel_id, subject,
-     before, after FROM audit WHERE true";
+    "SELECT audit_id, at, actor, caller, caller_name, chatter_id, login, address, action, channel_id, subject,
+     before, after, is_worded FROM audit WHERE true";
 /// Nothing comes after a line that is not there.
 const AFTER_LINE: &str = " AND at <= (SELECT at FROM audit WHERE audit_id = ?)
      AND (at, audit_id) < ((SELECT at FROM audit WHERE audit_id = ?), ?)";
@@ -205,12 +196,21 @@ fn read_entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     Ok(AuditEntry {
         id: row.get::<_, i64>(0)?.cast_unsigned(),
         stamp: Stamp { by: read_actor(row)?, at, address },
-        action: row.get(8)?,
-        channel: row.get(9)?,
-        subject: row.get(10)?,
-        before: row.get(11)?,
-        after: row.get(12)?,
+        change: Change {
+            action: Cow::Owned(row.get(8)?),
+            channel: row.get(9)?,
+            subject: row.get(10)?,
+            before: read_value(row, 11)?,
+            after: read_value(row, 12)?,
+        },
     })
+}
+
+fn read_value(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<AuditValue>> {
+    if row.get(13)? {
+        return Ok(row.get::<_, Option<Box<str>>>(column)?.map(AuditValue::Worded));
+    }
+    Ok(row.get::<_, Option<Json<Stored>>>(column)?.map(|Json(Stored(value))| value))
 }
 
 fn read_actor(row: &Row<'_>) -> rusqlite::Result<Actor> {
@@ -238,7 +238,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::domain::id::ChatterId;
+    use crate::domain::id::{ChannelId, ChatterId};
     use crate::store::fixture::{CHANNEL, Fixture, in_memory, login};
 
     fn moment(second: u64) -> SystemTime {
@@ -268,13 +268,22 @@ mod tests {
         ]
     }
 
+    fn change(action: &'static str, subject: &str) -> Change {
+        Change { action: action.into(), channel: None, subject: subject.into(), before: None, after: None }
+    }
+
+    fn text(text: &str) -> Option<AuditValue> {
+        Some(AuditValue::Text(text.into()))
+    }
+
     async fn note(fixture: &Fixture, stamp: Stamp, channel: Option<ChannelId>, subject: &str) {
-        fixture.store.note_change(stamp, "create-key", channel, subject.into(), None, None).await.unwrap();
+        let change = Change { channel, ..change("create-key", subject) };
+        fixture.store.note_change(stamp, change).await.unwrap();
     }
 
     fn subjects(fixture: &Fixture, filter: &AuditFilter) -> Vec<String> {
         let entries = fixture.store.list_audit(filter, None, 100).unwrap();
-        entries.into_iter().map(|entry| entry.subject.into()).collect()
+        entries.into_iter().map(|entry| entry.change.subject.into()).collect()
     }
 
     #[tokio::test]
@@ -283,19 +292,15 @@ mod tests {
         for (second, by) in (0..).zip(one_of_each_actor()) {
             let address = ["127.0.0.1", "2001:db8::1"].get(second).map(|address| address.parse().unwrap());
             let stamp = Stamp { by, at: moment(0), address };
-            let (before, after) = (Some(String::new()), Some("é".to_owned()));
-            let (action, subject) = ("change-setting", "dice/sides".to_owned());
-            fixture.store.note_change(stamp.clone(), action, Some(CHANNEL), subject, before, after).await.unwrap();
-            let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap();
-            let expected = AuditEntry {
-                id: second as u64 + 1,
-                stamp,
-                action: "change-setting".into(),
+            let change = Change {
                 channel: Some(CHANNEL),
-                subject: "dice/sides".into(),
-                before: Some("".into()),
-                after: Some("é".into()),
+                before: text(""),
+                after: text("é"),
+                ..change("change-setting", "dice/sides")
             };
+            fixture.store.note_change(stamp.clone(), change.clone()).await.unwrap();
+            let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap();
+            let expected = AuditEntry { id: second as u64 + 1, stamp, change };
             assert_eq!(read, [expected]);
         }
     }
@@ -341,7 +346,7 @@ mod tests {
             let mut listed = String::new();
             while let Some(entry) = fixture.store.list_audit(&filter, before, 1).unwrap().pop() {
                 before = Some(entry.id);
-                listed += &entry.subject;
+                listed += &entry.change.subject;
             }
             assert_eq!(listed, "dbca");
             assert!(fixture.store.list_audit(&filter, Some(99), 10).unwrap().is_empty(), "no such line");
@@ -368,7 +373,7 @@ mod tests {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let lines = statement.query_map(params_from_iter(parameters), |row| row.get::<_, String>(3)).unwrap();
             let plan: Vec<String> = lines.map(Result::unwrap).collect();
-            let first = ["chatter", "channel", "subject", "key", "action", "actor"]
+            let first = ["chatter", "channel", "subject", "caller", "action", "actor"]
                 .into_iter()
                 .zip([3, 0, 5, 2, 4, 1])
                 .find(|(_, bit)| is_set(*bit))
@@ -383,16 +388,8 @@ mod tests {
     #[test]
     fn what_was_written_stays() {
         let connection = in_memory();
-        record(
-            &connection,
-            &stamp(Actor::CommandLine { system_user: None }, 0),
-            "create-key",
-            None,
-            "first",
-            None,
-            Some("operator"),
-        )
-        .unwrap();
+        let by = stamp(Actor::CommandLine { system_user: None }, 0);
+        record(&connection, &by, &Change { after: text("operator"), ..change("create-key", "first") }).unwrap();
         for sql in [
             "UPDATE audit SET after = 'nothing'",
             "DELETE FROM audit",
@@ -402,7 +399,7 @@ mod tests {
             assert!(error.to_string().contains("append-only"), "{sql}: {error}");
         }
         let after: String = connection.query_row("SELECT after FROM audit", [], |row| row.get(0)).unwrap();
-        assert_eq!(after, "operator");
+        assert_eq!(after, r#"{"text":"operator"}"#);
     }
 
     #[tokio::test]
@@ -412,19 +409,19 @@ mod tests {
         let day = Duration::from_secs(24 * 3600);
         let list = || {
             let entries = store.list_audit(&AuditFilter::default(), None, MOST_ROWS).unwrap();
-            entries.iter().map(|entry| entry.subject.to_string()).collect::<String>()
+            entries.iter().map(|entry| entry.change.subject.to_string()).collect::<String>()
         };
         // The purge runs after the batch that it is due with, so the next write has seen it.
         let write = async |seconds| {
             for subject in ["", ""] {
-                store.note_change(stamp(Actor::Host, seconds), "mute", None, subject.into(), None, None).await.unwrap();
+                store.note_change(stamp(Actor::Host, seconds), change("mute", subject)).await.unwrap();
             }
         };
         for (action, subject) in [(CALL, "a"), ("mute", "b")] {
-            store.note_change(stamp(Actor::Host, 0), action, None, subject.into(), None, None).await.unwrap();
+            store.note_change(stamp(Actor::Host, 0), change(action, subject)).await.unwrap();
         }
         for number in 0..2 * MOST_PURGED as u64 {
-            store.note_change(stamp(Actor::Host, number), CALL, None, "".into(), None, None).await.unwrap();
+            store.note_change(stamp(Actor::Host, number), change(CALL, "")).await.unwrap();
         }
         fixture.clock.advance(400 * day);
         write(500).await;
@@ -449,7 +446,7 @@ mod tests {
             let days = |days: u64| Duration::from_secs(days * 24 * 3600);
             for (age, action) in [(25, CALL), (25, "mute"), (15, CALL), (15, "mute"), (5, CALL)] {
                 let stamp = Stamp { at: moment(0) - days(age), ..stamp(Actor::Host, 0) };
-                record(&connection, &stamp, action, None, "", None, None).unwrap();
+                record(&connection, &stamp, &change(action, "")).unwrap();
             }
             let kept = AuditKept { changes: Some(days(20)), calls: calls.map(days) };
             assert_eq!(purge(&connection, &kept, moment(0)).unwrap(), Purged::All);
@@ -464,7 +461,7 @@ mod tests {
     fn what_is_old_goes_only_behind_a_horizon_that_only_rises() {
         let connection = in_memory();
         for (second, action) in [(0, "mute"), (0, CALL), (9, CALL)] {
-            record(&connection, &stamp(Actor::Host, second), action, None, "", None, None).unwrap();
+            record(&connection, &stamp(Actor::Host, second), &change(action, "")).unwrap();
         }
         let raise = |class: &str, second| {
             let raised = "UPDATE audit_horizons SET at = ?2 WHERE class = ?1";
@@ -484,12 +481,11 @@ mod tests {
     async fn a_long_text_is_cut_with_a_mark() {
         let fixture = Fixture::empty();
         let exact = "é".repeat(LONGEST_TEXT);
-        let (before, after) = (Some(exact.clone()), Some(exact.clone() + "!"));
-        let subject = "s".repeat(3000);
-        fixture.store.note_change(stamp(Actor::Host, 0), "mute", None, subject, before, after).await.unwrap();
-        let entry = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap().remove(0);
-        assert_eq!(entry.before.as_deref(), Some(&*exact));
-        assert_eq!(entry.after.as_deref(), Some(&*(exact + "…")));
-        assert_eq!(entry.subject.chars().count(), LONGEST_TEXT + 1);
+        let longest =
+            Change { before: text(&exact), after: text(&(exact.clone() + "!")), ..change("mute", &"s".repeat(3000)) };
+        fixture.store.note_change(stamp(Actor::Host, 0), longest).await.unwrap();
+        let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap().remove(0).change;
+        assert_eq!((read.before, read.after), (text(&exact), text(&(exact + "…"))));
+        assert_eq!(read.subject.chars().count(), LONGEST_TEXT + 1);
     }
 }

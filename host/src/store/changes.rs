@@ -1,44 +1,45 @@
 //! What a commit changes of a set-up, for the audit: read before and after, so that a line says what was, what is, and
 //! nothing where both are the same.
 
-use rusqlite::{Connection, OptionalExtension, ToSql};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 
-use super::{audit, grants};
-use crate::domain::audit::Stamp;
+use super::columns::At;
+use super::{audit, grants, setup, wanted};
+use crate::domain::audit::{AuditValue, Change, Stamp};
 use crate::domain::effect::{Effect, ModuleEffect, SecretEffect, SetupEffect};
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
-use crate::domain::manifest::{Caps, Grants};
+use crate::domain::manifest::Grants;
 
-/// A change that is under way.
-pub(super) struct Change<'a> {
+/// A change whose effect is being applied.
+pub(super) struct Begun<'a> {
     effect: &'a Effect,
     channel: ChannelId,
-    subject: String,
-    before: Option<String>,
+    change: Change,
 }
 
-impl<'a> Change<'a> {
+impl<'a> Begun<'a> {
     /// Before the effect is applied. None for what is no set-up: a module's storage, and the ledger, which is its own
     /// journal.
-    pub(super) fn begin(
+    pub(super) fn read(
         connection: &Connection,
         channel: ChannelId,
         effect: &'a Effect,
-    ) -> rusqlite::Result<Option<Change<'a>>> {
+    ) -> rusqlite::Result<Option<Begun<'a>>> {
         let Some(subject) = find_subject(effect) else { return Ok(None) };
         let channel = effect.channel(channel);
         let before = load(connection, channel, effect)?;
-        Ok(Some(Change { effect, channel, subject, before }))
+        let (action, subject) = (effect.action().into(), subject.into());
+        let change = Change { action, channel: Some(channel), subject, before, after: None };
+        Ok(Some(Begun { effect, channel, change }))
     }
 
     /// After it was applied.
-    pub(super) fn end(self, connection: &Connection, stamp: &Stamp) -> rusqlite::Result<()> {
+    pub(super) fn record(self, connection: &Connection, stamp: &Stamp) -> rusqlite::Result<()> {
         let after = load(connection, self.channel, self.effect)?;
-        if after == self.before {
+        if after == self.change.before {
             return Ok(());
         }
-        let (channel, before) = (Some(self.channel), self.before.as_deref());
-        audit::record(connection, stamp, self.effect.action(), channel, &self.subject, before, after.as_deref())
+        audit::record(connection, stamp, &Change { after, ..self.change })
     }
 }
 
@@ -65,113 +66,85 @@ fn find_subject(effect: &Effect) -> Option<String> {
     }
 }
 
+type Found = rusqlite::Result<Option<AuditValue>>;
+
 /// What the effect changes, as it is now; None where it is the default or not there.
-fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> rusqlite::Result<Option<String>> {
-    let text = |sql: &str, parameters: &[&dyn ToSql]| load_text(connection, sql, parameters);
+fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> Found {
     match effect {
         Effect::Storage(..) | Effect::Ledger(..) | Effect::Left(..) => Ok(None),
         Effect::Setup(SetupEffect::ChangePrefix(_)) => {
-            text("SELECT prefix FROM channels WHERE channel_id = ?1", &[&channel])
+            find(connection, "SELECT prefix FROM channels WHERE channel_id = ?1", &[&channel], text)
         }
         Effect::Setup(SetupEffect::ChangeLocale(_)) => {
-            text("SELECT locale FROM channels WHERE channel_id = ?1", &[&channel])
+            find(connection, "SELECT locale FROM channels WHERE channel_id = ?1", &[&channel], text)
         }
-        Effect::Setup(SetupEffect::Mute { .. }) => text(MUTE, &[&channel]),
+        Effect::Setup(SetupEffect::Mute { .. }) => {
+            let until = |row: &Row<'_>| Ok(row.get::<_, Option<At>>(0)?.map(|At(until)| AuditValue::MutedUntil(until)));
+            find(connection, "SELECT muted_until FROM channels WHERE channel_id = ?1", &[&channel], until)
+        }
         Effect::Module(module, effect) => load_of_module(connection, channel, module, effect),
-        Effect::Secret(module, SecretEffect::Change { key, .. }) => text(SECRET, &[&channel, module, key]),
-        Effect::Presence(_) => load_wanted(connection, channel),
+        Effect::Secret(module, SecretEffect::Change { key, .. }) => {
+            let entered = |row: &Row<'_>| row.get(0).map(|At(at)| Some(AuditValue::SecretEntered(at)));
+            find(connection, SECRET, &[&channel, module, key], entered)
+        }
+        Effect::Presence(_) => wanted::find_presence(connection, channel),
     }
 }
 
-fn load_of_module(
-    connection: &Connection,
-    channel: ChannelId,
-    module: &ModuleName,
-    effect: &ModuleEffect,
-) -> rusqlite::Result<Option<String>> {
-    let text = |sql: &str, parameters: &[&dyn ToSql]| load_text(connection, sql, parameters);
+fn load_of_module(connection: &Connection, channel: ChannelId, module: &ModuleName, effect: &ModuleEffect) -> Found {
+    let record = || setup::find_module(connection, channel, module);
+    let word = |name: &str| Ok(setup::find_word(connection, channel, module, name)?.map(AuditValue::Word));
     match effect {
         ModuleEffect::Switch { .. }
         | ModuleEffect::BlowFuse { .. }
         | ModuleEffect::RestoreFuse
-        | ModuleEffect::EndPause { .. } => text(SWITCH, &[&channel, module]),
+        | ModuleEffect::EndPause { .. } => Ok(record()?.and_then(|record| match record.blown {
+            Some(blown) => Some(AuditValue::Fuse { enabled: record.enabled, blown }),
+            None => record.enabled.map(AuditValue::Switch),
+        })),
         ModuleEffect::AcceptVersion { .. } => {
-            let accepted = "SELECT accepted FROM channel_modules WHERE channel_id = ?1 AND module = ?2";
-            let digest = connection
-                .prepare_cached(accepted)?
-                .query_row([&channel as &dyn ToSql, module], |row| row.get(0))
-                .optional()?;
-            let Some(digest) = digest.flatten() else { return Ok(None) };
+            let Some(digest) = record()?.and_then(|record| record.accepted) else { return Ok(None) };
             let grants = grants::find_grants(connection, channel, digest)?.unwrap_or_default();
-            Ok(Some(format!("{digest}: {}", describe_grants(&grants))))
+            Ok(Some(AuditValue::Accepted { digest, grants }))
         }
         ModuleEffect::NarrowGrants { grants } => {
-            let digests = grants.iter().map(|(digest, _)| describe_version(connection, channel, *digest));
-            Ok(Some(digests.collect::<rusqlite::Result<Vec<_>>>()?.join(" | ")))
+            let versions = grants.iter().map(|(digest, _)| load_version(connection, channel, *digest));
+            versions.collect::<rusqlite::Result<_>>().map(|versions| Some(AuditValue::Narrowed(versions)))
         }
-        ModuleEffect::PinVersion { .. } => {
-            text("SELECT pinned FROM channel_modules WHERE channel_id = ?1 AND module = ?2", &[&channel, module])
-        }
-        ModuleEffect::ChangeSetting { key, .. } => text(SETTING, &[&channel, module, key]),
-        ModuleEffect::ClaimWord { word } => text(WORD, &[&channel, module, &word.name]),
-        ModuleEffect::ReleaseWord { name } => text(WORD, &[&channel, module, name]),
+        ModuleEffect::PinVersion { .. } => Ok(record()?.and_then(|record| record.pinned).map(AuditValue::Pinned)),
+        ModuleEffect::ChangeSetting { key, .. } => find(connection, SETTING, &[&channel, module, key], text),
+        ModuleEffect::ClaimWord { word: claimed } => word(&claimed.name),
+        ModuleEffect::ReleaseWord { name } => word(name),
     }
 }
 
-/// Where the bot sits, or that it was sent away.
-pub(super) fn load_wanted(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<String>> {
-    load_text(connection, WANTED, &[&channel])
+fn find<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[&dyn ToSql],
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<Option<T>>,
+) -> rusqlite::Result<Option<T>> {
+    Ok(connection.prepare_cached(sql)?.query_row(parameters, read).optional()?.flatten())
 }
 
-fn load_text(connection: &Connection, sql: &str, parameters: &[&dyn ToSql]) -> rusqlite::Result<Option<String>> {
-    Ok(connection.prepare_cached(sql)?.query_row(parameters, |row| row.get(0)).optional()?.flatten())
+fn text(row: &Row<'_>) -> Found {
+    row.get(0).map(|text| Some(AuditValue::Text(text)))
 }
 
-const MUTE: &str = "SELECT 'until ' || strftime('%Y-%m-%dT%H:%M:%fZ', muted_until / 1000.0, 'unixepoch')
-     FROM channels WHERE channel_id = ?1";
-const SWITCH: &str = "SELECT nullif(concat_ws(', ',
-     CASE enabled WHEN 1 THEN 'on' WHEN 0 THEN 'off' END,
-     'fuse blown ' || CASE WHEN blown_digest IS NOT NULL THEN blown_times END || ' times by ' || lower(hex(blown_digest)),
-     'until ' || strftime('%Y-%m-%dT%H:%M:%fZ', blown_until / 1000.0, 'unixepoch'),
-     CASE blown_is_over WHEN 1 THEN 'back by itself' END), '')
-     FROM channel_modules WHERE channel_id = ?1 AND module = ?2";
 const SETTING: &str = "SELECT value FROM settings WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
-/// Never what it is: when it was entered, so that another one is another line.
-const SECRET: &str = "SELECT '(secret), entered ' || strftime('%Y-%m-%dT%H:%M:%fZ', changed_at / 1000.0, 'unixepoch')
-     FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
-const WORD: &str = "SELECT format('for %s, cooldowns %gs and %gs, aliases %s, usage %s, summary %s', role,
-     channel_cooldown / 1000.0, chatter_cooldown / 1000.0, aliases, json_quote(usage), json_quote(summary))
-     FROM words WHERE channel_id = ?1 AND module = ?2 AND name = ?3";
-const WANTED: &str = "SELECT CASE wanted WHEN 1 THEN '#' || login || ' with ' || account ELSE 'left #' || login END
-     FROM wanted WHERE channel_id = ?1";
+/// When it was entered: so another one is another line.
+const SECRET: &str = "SELECT changed_at FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
 
-/// `1.0.0: storage`; by its digest where the version is not known any more.
-fn describe_version(connection: &Connection, channel: ChannelId, digest: ModuleDigest) -> rusqlite::Result<String> {
-    let version = load_text(connection, "SELECT version FROM module_versions WHERE digest = ?1", &[&digest])?;
+/// By its digest where the version is not known any more.
+fn load_version(
+    connection: &Connection,
+    channel: ChannelId,
+    digest: ModuleDigest,
+) -> rusqlite::Result<(Box<str>, Grants)> {
+    let version = "SELECT version FROM module_versions WHERE digest = ?1";
+    let version = find(connection, version, &[&digest], |row| row.get(0).map(Some))?;
     let grants = grants::find_grants(connection, channel, digest)?.unwrap_or_default();
-    Ok(format!("{}: {}", version.unwrap_or_else(|| digest.to_string()), describe_grants(&grants)))
-}
-
-/// In words: `storage, payments; web: api.example.com; payments: at most 5 a call, 10 a chatter and day`.
-pub(super) fn describe_grants(grants: &Grants) -> String {
-    let mut parts = Vec::new();
-    let capabilities: Vec<_> = grants.capabilities.iter().map(|capability| capability.as_str()).collect();
-    parts.push(if capabilities.is_empty() { "nothing".to_owned() } else { capabilities.join(", ") });
-    if !grants.http_hosts.is_empty() {
-        parts.push(format!("web: {}", grants.http_hosts.join(", ")));
-    }
-    for (name, caps) in [("payments", &grants.payments), ("treasury", &grants.treasury)] {
-        if capabilities.contains(&name) {
-            parts.push(format!("{name}: {}", describe_caps(caps)));
-        }
-    }
-    parts.join("; ")
-}
-
-fn describe_caps(caps: &Caps) -> String {
-    let caps = [(caps.per_invocation, "a call"), (caps.per_chatter, "a chatter and day"), (caps.per_day, "a day")];
-    let set: Vec<_> = caps.iter().filter_map(|(most, of)| most.map(|most| format!("{most} {of}"))).collect();
-    if set.is_empty() { "no cap".to_owned() } else { format!("at most {}", set.join(", ")) }
+    Ok((version.unwrap_or_else(|| digest.to_string().into()), grants))
 }
 
 #[cfg(test)]
@@ -183,9 +156,9 @@ mod tests {
     use crate::domain::audit::{Actor, AuditFilter};
     use crate::domain::effect::{Commit, Committed, Holder, PresenceEffect, Revision, Scope};
     use crate::domain::id::ChatterId;
-    use crate::domain::manifest::{Capability, Command};
+    use crate::domain::manifest::{Capability, Caps, Command};
     use crate::domain::role::Role;
-    use crate::store::fixture::{ALICE, CHANNEL, Fixture, by_host, channel, commit, login, module, save, transfer};
+    use crate::store::fixture::{ALICE, CHANNEL, Fixture, channel, commit, login, module, save, transfer};
 
     fn dice() -> ModuleName {
         module("dice")
@@ -277,7 +250,6 @@ mod tests {
             lines,
             [format!("accept-version 7 dice: - -> {first}"), format!("accept-version 7 dice: {first} -> {second}")]
         );
-        assert_eq!(describe_grants(&Grants::default()), "nothing");
     }
 
     #[tokio::test]
@@ -374,23 +346,5 @@ mod tests {
         let too_much = vec![set(Some("20")), transfer(ALICE, Holder::Till, "1")];
         assert_eq!(fixture.commit("2", too_much).await, Committed::Conflict);
         assert_eq!(fixture.audited(), before);
-    }
-
-    #[tokio::test]
-    async fn grants_are_in_the_audit() {
-        let fixture = Fixture::with_channel().await;
-        let before = fixture.audited().len();
-        let digest = ModuleDigest([1; 32]);
-        let grants = Grants { capabilities: vec![Capability::Storage], ..Grants::default() };
-        for grants in [grants.clone(), grants, Grants::default()] {
-            fixture.store.save_grants(by_host(), CHANNEL, digest, grants).await.unwrap();
-        }
-        assert_eq!(
-            fixture.audited().split_off(before),
-            [
-                format!("change-grants 7 {digest}: - -> storage"),
-                format!("change-grants 7 {digest}: storage -> nothing"),
-            ]
-        );
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::accounts::Transfer;
-use super::changes::Change;
+use super::changes::Begun;
 use super::writer::Abort;
 use super::{Store, StoreError, left_versions, outcomes, scopes, secrets, setup, storage, wanted};
 use crate::domain::effect::{Commit, Committed, Effect, LedgerEffect, Scope};
@@ -44,10 +44,10 @@ fn apply(connection: &Connection, commit: &Commit) -> Result<Committed, Abort<Co
         }
     }
     for effect in &commit.effects {
-        let change = Change::begin(connection, commit.channel, effect)?;
+        let begun = Begun::read(connection, commit.channel, effect)?;
         apply_effect(connection, commit, effect)?;
-        if let Some(change) = change {
-            change.end(connection, &commit.stamp())?;
+        if let Some(begun) = begun {
+            begun.record(connection, &commit.stamp())?;
         }
     }
     Ok(Committed::Done)

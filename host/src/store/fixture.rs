@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{Store, migrate};
-use crate::domain::audit::{Actor, AuditEntry, AuditFilter, Stamp};
+use crate::domain::audit::{Actor, AuditEntry, AuditFilter, AuditValue, Stamp};
 use crate::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};
 use crate::domain::id::{ChannelId, ChatterId, Login, ModuleName};
 use crate::domain::invocation::{InvocationId, Origin};
@@ -81,11 +81,11 @@ impl Fixture {
 
     /// The whole audit, the oldest line first: `action channel subject: before -> after`.
     pub(crate) fn audited(&self) -> Vec<String> {
-        let text = |text: &Option<Box<str>>| text.as_deref().unwrap_or("-").to_owned();
-        let line = |entry: AuditEntry| {
-            let channel = entry.channel.map_or_else(|| "-".to_owned(), |channel| channel.to_string());
-            let (before, after) = (text(&entry.before), text(&entry.after));
-            format!("{} {channel} {}: {before} -> {after}", entry.action, entry.subject)
+        let text = |value: Option<AuditValue>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+        let line = |AuditEntry { change, .. }: AuditEntry| {
+            let channel = change.channel.map_or_else(|| "-".to_owned(), |channel| channel.to_string());
+            let (before, after) = (text(change.before), text(change.after));
+            format!("{} {channel} {}: {before} -> {after}", change.action, change.subject)
         };
         let mut entries = self.store.list_audit(&AuditFilter::default(), None, 1000).unwrap();
         entries.sort_by_key(|entry| entry.id);

@@ -2,40 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::changes::describe_grants;
 use super::columns::Json;
 use super::setup::execute;
-use super::{Store, StoreError, audit, scopes};
-use crate::domain::audit::Stamp;
-use crate::domain::effect::Scope;
 use crate::domain::id::{ChannelId, ModuleDigest};
-use crate::domain::manifest::{Capability, Caps, Grants};
-
-impl Store {
-    /// Replaces what one version of a module may do in a channel, and raises the set-up's revision. Same grants again
-    /// change nothing.
-    pub async fn save_grants(
-        &self,
-        stamp: Stamp,
-        channel: ChannelId,
-        digest: ModuleDigest,
-        grants: Grants,
-    ) -> Result<(), StoreError> {
-        let save = move |connection: &Connection| {
-            let before = find_grants(connection, channel, digest)?;
-            if before.as_ref() == Some(&grants) {
-                return Ok(());
-            }
-            insert_grants(connection, channel, digest, &grants)?;
-            let (before, after) = (before.map(|before| describe_grants(&before)), describe_grants(&grants));
-            let subject = digest.to_string();
-            let (before, after) = (before.as_deref(), Some(&*after));
-            audit::record(connection, &stamp, "change-grants", Some(channel), &subject, before, after)?;
-            Ok(scopes::raise_revision(connection, &Scope::Setup { channel })?)
-        };
-        self.writer.write(save).await
-    }
-}
+use crate::domain::manifest::{Caps, Grants};
 
 /// None where nothing was ever said of that version here.
 pub(super) fn find_grants(
@@ -85,10 +55,9 @@ pub(super) const LIST_GRANTS: &str = "SELECT digest, capabilities, http_hosts,
 pub(super) fn read_grants(row: &Row<'_>) -> rusqlite::Result<(ModuleDigest, Grants)> {
     let Json::<Vec<String>>(names) = row.get(1)?;
     // A capability that this binary does not know is a power that it cannot give: left out, it is simply not granted.
-    let find = |name: &String| Capability::ALL.into_iter().find(|capability| capability.as_str() == name);
     let Json(http_hosts) = row.get(2)?;
     let grants = Grants {
-        capabilities: names.iter().filter_map(find).collect(),
+        capabilities: names.iter().filter_map(|name| name.parse().ok()).collect(),
         http_hosts,
         payments: read_caps(row, 3)?,
         treasury: read_caps(row, 6)?,
@@ -103,11 +72,12 @@ fn read_caps(row: &Row<'_>, first: usize) -> rusqlite::Result<Caps> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::effect::Revision;
-    use crate::store::fixture::{CHANNEL, Fixture, by_host};
+    use crate::domain::effect::{Effect, ModuleEffect};
+    use crate::domain::manifest::Capability;
+    use crate::store::fixture::{CHANNEL, Fixture, module};
 
     #[tokio::test]
-    async fn grants_belong_to_one_version_of_a_module_and_raise_the_revision() {
+    async fn grants_belong_to_one_version_of_a_module() {
         let fixture = Fixture::with_channel().await;
         let (one, two) = (ModuleDigest([1; 32]), ModuleDigest([2; 32]));
         let grants = Grants {
@@ -116,13 +86,12 @@ mod tests {
             payments: Caps { per_invocation: Some("2.50".parse().unwrap()), ..Caps::unlimited() },
             treasury: Caps { per_chatter: None, ..Caps::nothing() },
         };
-        fixture.store.save_grants(by_host(), CHANNEL, one, Grants::default()).await.unwrap();
-        fixture.store.save_grants(by_host(), CHANNEL, one, grants.clone()).await.unwrap();
+        for grants in [Grants::default(), grants.clone()] {
+            let narrow = ModuleEffect::NarrowGrants { grants: vec![(one, grants.clone())] };
+            fixture.commit(&format!("{grants:?}"), vec![Effect::Module(module("bank"), narrow)]).await;
+        }
         let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
         assert_eq!((record.grants.get(&one), record.grants.get(&two)), (Some(&grants), None));
-        assert_eq!(record.revision, Revision(3));
-        let elsewhere = fixture.store.save_grants(by_host(), ChannelId(8), one, grants).await;
-        assert!(matches!(elsewhere, Err(StoreError::UnknownChannel)));
     }
 
     #[tokio::test]

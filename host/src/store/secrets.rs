@@ -54,7 +54,7 @@ pub(super) fn apply(
     at: SystemTime,
 ) -> rusqlite::Result<()> {
     let SecretEffect::Change { key, sealed } = effect;
-    let Some(sealed) = sealed else {
+    let Some(sealed) = sealed.as_deref() else {
         return connection
             .prepare_cached("DELETE FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3")?
             .execute(params![channel, module, key])

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use rusqlite::{Connection, Row, ToSql, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 
 use super::columns::{At, Json, Span, Version};
 use super::grants::{LIST_GRANTS, insert_grants, read_grants};
@@ -154,6 +154,26 @@ const LIST_SETTINGS: &str = "SELECT module, key, value, channel_id FROM settings
 /// In the order of the table's key: by module and name.
 const LIST_WORDS: &str = "SELECT module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown,
      channel_id FROM words";
+
+pub(super) fn find_module(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+) -> rusqlite::Result<Option<ModuleRecord>> {
+    let sql = format!("{LIST_MODULES} WHERE channel_id = ?1 AND module = ?2");
+    connection.prepare_cached(&sql)?.query_row(params![channel, module], |row| Ok(read_module(row)?.1)).optional()
+}
+
+pub(super) fn find_word(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    name: &str,
+) -> rusqlite::Result<Option<Command>> {
+    let sql = format!("{LIST_WORDS} WHERE channel_id = ?1 AND module = ?2 AND name = ?3");
+    connection.prepare_cached(&sql)?.query_row(params![channel, module, name], |row| Ok(read_word(row)?.1)).optional()
+}
+
 fn read_module(row: &Row<'_>) -> rusqlite::Result<(ModuleName, ModuleRecord)> {
     let blown = match row.get(4)? {
         Some(digest) => {

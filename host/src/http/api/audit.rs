@@ -11,12 +11,12 @@ use utoipa_axum::routes;
 use crate::domain::audit::{Actor, AuditEntry, AuditFilter};
 use crate::domain::id::ChannelId;
 use crate::domain::principal::KeyId;
+use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 use crate::http::Api;
 use crate::http::body::{Json, Query};
 use crate::http::error::ApiError;
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::principal::Principal;
-use crate::http::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 
 /// Characters of an action or a subject that is looked for.
 const LONGEST_TEXT: usize = 2000;
@@ -115,11 +115,11 @@ impl AuditLine {
             at: write_timestamp(entry.stamp.at),
             address: entry.stamp.address.filter(|_| is_own || principal.is_operator()).map(|it| it.to_string()),
             actor,
-            action: entry.action.into(),
-            channel: entry.channel.map(|channel| channel.to_string()),
-            subject: entry.subject.into(),
-            before: entry.before.map(Into::into),
-            after: entry.after.map(Into::into),
+            action: entry.change.action.into(),
+            channel: entry.change.channel.map(|channel| channel.to_string()),
+            subject: entry.change.subject.into(),
+            before: entry.change.before.map(|value| value.to_string()),
+            after: entry.change.after.map(|value| value.to_string()),
         }
     }
 }

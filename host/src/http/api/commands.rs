@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::change::parse_channel;
 use crate::chat::dispatch::call::{Arguments, CallError, Called, HttpCall};
-use crate::domain::audit::{Actor, Stamp};
+use crate::domain::audit::{self, Actor, AuditValue, Stamp};
 use crate::domain::id::{ChannelId, ChatterId, Login};
 use crate::domain::label::is_label;
 use crate::domain::message::{Chatter, Reply};
@@ -228,7 +228,7 @@ async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Ca
     let HttpCall { channel, is_dry_run, .. } = call;
     let (key, name) = (call.key.clone(), call.key_name.clone());
     let by = Actor::Claim { key, name, chatter: call.chatter.id, login: call.chatter.login.clone() };
-    let word = call.word.to_string();
+    let word = call.word.clone();
     let called = api.dispatch.call(call).await;
     let outcome = match &called {
         Ok(called) if is_dry_run || called.outcome == Outcome::Duplicate => return Ok(called.clone()),
@@ -238,8 +238,9 @@ async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Ca
         Err(_) => return called,
     };
     let stamp = Stamp { by, ..stamp };
-    let noted = api.store.note_change(stamp, CALL, Some(channel), word, None, Some(outcome.to_owned()));
-    if let Err(error) = noted.await {
+    let after = Some(AuditValue::Text(outcome.into()));
+    let change = audit::Change { action: CALL.into(), channel: Some(channel), subject: word, before: None, after };
+    if let Err(error) = api.store.note_change(stamp, change).await {
         error!(%error, %channel, "a call over HTTP is missing in the audit");
     }
     called

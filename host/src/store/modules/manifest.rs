@@ -8,36 +8,18 @@ use serde::{Deserialize, Serialize};
 use crate::domain::id::{ModuleDigest, ModuleName};
 use crate::domain::manifest::{Capability, Command, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
 use crate::domain::role::Role;
+use crate::store::json_text::texts;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredManifest {
     is_large: bool,
     component_bytes: u64,
     summary: String,
-    capabilities: Vec<StoredCapability>,
+    #[serde(with = "texts")]
+    capabilities: Vec<Capability>,
     commands: Vec<StoredCommand>,
     settings: Vec<StoredSetting>,
     http_hosts: Vec<String>,
-}
-
-/// By its name in the contract.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-struct StoredCapability(Capability);
-
-impl From<StoredCapability> for String {
-    fn from(capability: StoredCapability) -> String {
-        capability.0.as_str().to_owned()
-    }
-}
-
-impl TryFrom<String> for StoredCapability {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        let found = Capability::ALL.into_iter().find(|capability| capability.as_str() == name);
-        found.map(StoredCapability).ok_or_else(|| format!("no such capability: {name}"))
-    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -80,7 +62,7 @@ impl StoredManifest {
             is_large: manifest.size == SizeClass::Large,
             component_bytes: manifest.component_bytes,
             summary: manifest.summary.clone(),
-            capabilities: manifest.capabilities.iter().copied().map(StoredCapability).collect(),
+            capabilities: manifest.capabilities.clone(),
             commands: manifest.commands.iter().map(|command| StoredCommand::of(command)).collect(),
             settings: manifest.settings.iter().map(StoredSetting::of).collect(),
             http_hosts: manifest.http_hosts.clone(),
@@ -96,7 +78,7 @@ impl StoredManifest {
             name,
             version,
             summary: self.summary,
-            capabilities: self.capabilities.into_iter().map(|capability| capability.0).collect(),
+            capabilities: self.capabilities,
             commands: self.commands.into_iter().map(|command| Arc::new(command.into_command())).collect(),
             settings: self.settings.into_iter().map(StoredSetting::into_setting).collect(),
             http_hosts: self.http_hosts,

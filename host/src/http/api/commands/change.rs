@@ -10,7 +10,7 @@ use crate::domain::effect::{
 };
 use crate::domain::id::{Login, ModuleName};
 use crate::domain::message::Channel;
-use crate::http::timestamp::write_timestamp;
+use crate::domain::timestamp::write_timestamp;
 
 /// One change that would be made.
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
