@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use super::fuse::BlownFuse;
 use super::id::{ChannelId, ChatterId, Login, ModuleDigest};
 use super::manifest::{Capability, Caps, Command, Grants};
-use super::principal::{KeyId, KeyScope};
+use super::principal::{CallerId, KeyScope};
 use super::role::Role;
 use super::timestamp::write_milliseconds;
 use super::version::Canary;
@@ -18,10 +18,10 @@ use super::version::Canary;
 /// Who asked for a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// The holder of an API key.
-    Key { id: KeyId, name: Box<str> },
-    /// The holder of an API key, who says that this chatter asked for it.
-    Claim { key: KeyId, name: Box<str>, chatter: ChatterId, login: Login },
+    /// Over HTTP. The name is the key's, or the login of the person.
+    Caller { id: CallerId, name: Box<str> },
+    /// Over HTTP, where the caller says that this chatter asked for it.
+    Claim { caller: CallerId, name: Box<str>, chatter: ChatterId, login: Login },
     /// Whoever called a command in chat.
     Chatter { id: ChatterId, login: Login },
     /// Whoever has a shell on the host's machine.
@@ -34,9 +34,31 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// Who asked over HTTP, and what they are called, whomever they spoke for.
+    pub fn caller(&self) -> Option<(&CallerId, &str)> {
+        match self {
+            Actor::Caller { id: caller, name } | Actor::Claim { caller, name, .. } => Some((caller, name)),
+            Actor::Chatter { .. } | Actor::CommandLine { .. } | Actor::Host => None,
+        }
+    }
+
+    /// The chatter who asked, or for whom a caller says to speak.
+    pub fn chatter(&self) -> Option<(ChatterId, &Login)> {
+        match self {
+            Actor::Claim { chatter: id, login, .. } | Actor::Chatter { id, login } => Some((*id, login)),
+            Actor::Caller { .. } | Actor::CommandLine { .. } | Actor::Host => None,
+        }
+    }
+
+    /// The user of the machine who ran the command line, where that was noted.
+    pub fn shell(&self) -> Option<&str> {
+        if let Actor::CommandLine { system_user } = self { system_user.as_deref() } else { None }
+    }
+
     pub fn kind(&self) -> ActorKind {
         match self {
-            Actor::Key { .. } => ActorKind::Key,
+            Actor::Caller { id: CallerId::Key(_), .. } => ActorKind::Key,
+            Actor::Caller { id: CallerId::Person(_), .. } => ActorKind::Person,
             Actor::Claim { .. } => ActorKind::Claim,
             Actor::Chatter { .. } => ActorKind::Chatter,
             Actor::CommandLine { .. } => ActorKind::CommandLine,
@@ -49,6 +71,7 @@ impl Actor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActorKind {
     Key,
+    Person,
     Claim,
     Chatter,
     CommandLine,
@@ -56,13 +79,20 @@ pub enum ActorKind {
 }
 
 impl ActorKind {
-    pub const ALL: [ActorKind; 5] =
-        [ActorKind::Key, ActorKind::Claim, ActorKind::Chatter, ActorKind::CommandLine, ActorKind::Host];
+    pub const ALL: [ActorKind; 6] = [
+        ActorKind::Key,
+        ActorKind::Person,
+        ActorKind::Claim,
+        ActorKind::Chatter,
+        ActorKind::CommandLine,
+        ActorKind::Host,
+    ];
 
     /// In kebab-case.
     pub fn as_str(self) -> &'static str {
         match self {
             ActorKind::Key => "key",
+            ActorKind::Person => "person",
             ActorKind::Claim => "claim",
             ActorKind::Chatter => "chatter",
             ActorKind::CommandLine => "command-line",
@@ -73,7 +103,7 @@ impl ActorKind {
 
 /// The text names no kind of actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an actor is key, claim, chatter, command-line or host")]
+#[error("an actor is key, person, claim, chatter, command-line or host")]
 pub struct ParseActorKindError;
 
 impl FromStr for ActorKind {
@@ -246,8 +276,8 @@ fn join<T: ToString>(all: impl IntoIterator<Item = T>, separator: &str) -> Strin
 pub struct AuditFilter {
     pub channel: Option<ChannelId>,
     pub kind: Option<ActorKind>,
-    /// The key that asked, whomever its holder spoke for.
-    pub key: Option<KeyId>,
+    /// Who asked over HTTP, whomever they spoke for.
+    pub caller: Option<CallerId>,
     /// The chatter who asked, or for whom a key's holder spoke.
     pub chatter: Option<ChatterId>,
     pub action: Option<Box<str>>,

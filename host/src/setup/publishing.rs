@@ -19,7 +19,7 @@ mod check;
 mod making;
 mod plan;
 
-use making::key_of;
+use making::caller_of;
 use plan::Plan;
 
 /// Channels that a refusal names.
@@ -112,7 +112,7 @@ impl Setup {
     /// Makes an uploaded module known, or a new version of it: current at once where a channel has accepted as much, and
     /// enabled nowhere else. With channels for a canary, only these have it until it is promoted.
     ///
-    /// A name belongs to the key that brought it first. That key and the operator may add versions.
+    /// A name belongs to the caller who uploaded it first. That caller and the operator may add versions.
     pub async fn publish(
         self: &Arc<Self>,
         manifest: Arc<Manifest>,
@@ -121,9 +121,9 @@ impl Setup {
         stamp: Stamp,
     ) -> Result<Published, PublishError> {
         let name = manifest.name.clone();
-        let key = key_of(&stamp);
+        let caller = caller_of(&stamp);
         let check = move |setup: &Setup, catalogue: &Catalogue| {
-            let there = setup.check_publish(catalogue, &manifest, by, key.as_ref())?;
+            let there = setup.check_publish(catalogue, &manifest, by, caller.as_ref())?;
             if let Some(version) = there {
                 return Ok::<_, PublishError>(Plan { changes: Vec::new(), answer: (version.manifest.digest, false) });
             }
@@ -140,7 +140,7 @@ impl Setup {
             }
             let digest = manifest.digest;
             let canary = canary.map(|channels| Canary { version: manifest.version.clone(), channels });
-            let mut changes = vec![VersionChange::Publish { manifest, by: key }];
+            let mut changes = vec![VersionChange::Publish { manifest, by: caller }];
             changes.extend(canary.map(|canary| VersionChange::SetCanary(Some(canary))));
             Ok(Plan { changes, answer: (digest, true) })
         };

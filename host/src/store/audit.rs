@@ -16,7 +16,8 @@ use super::columns::{At, Json};
 use super::purge::Purged;
 use super::{Store, StoreError};
 use crate::domain::audit::{Actor, ActorKind, AuditEntry, AuditFilter, AuditValue, Change, Stamp};
-use crate::domain::principal::KeyId;
+use crate::domain::id::Login;
+use crate::domain::principal::CallerId;
 
 /// A page ends here, whatever was asked for.
 const MOST_ROWS: usize = 1000;
@@ -44,7 +45,7 @@ impl Store {
     /// `before` in that order, and at most `limit` or 1,000.
     ///
     /// One filter, with or without a span of time, takes the time of the page, whatever else is there: 0.3 ms for 100 of a
-    /// million lines. Of several, the one that lets the least through is looked up (a chatter, a channel, a subject, a key,
+    /// million lines. Of several, the one that lets the least through is looked up (a chatter, a channel, a subject, a caller,
     /// an action, a kind, in this order), and the others are compared with what that one finds: 14 ms where a channel has
     /// 100,000 lines and nearly none of them fit.
     pub fn list_audit(
@@ -67,13 +68,10 @@ impl Store {
 
 /// Adds a line; called in the transaction that makes the change.
 pub(super) fn record(connection: &Connection, stamp: &Stamp, change: &Change) -> rusqlite::Result<()> {
-    let (key, key_name, chatter, login) = match &stamp.by {
-        Actor::Key { id, name } => (Some(id), Some(name), None, None),
-        Actor::Claim { key, name, chatter, login } => (Some(key), Some(name), Some(chatter), Some(login.as_str())),
-        Actor::Chatter { id, login } => (None, None, Some(id), Some(login.as_str())),
-        Actor::CommandLine { system_user } => (None, None, None, system_user.as_deref()),
-        Actor::Host => (None, None, None, None),
-    };
+    let (caller, caller_name) = stamp.by.caller().unzip();
+    let (chatter, login) = stamp.by.chatter().unzip();
+    // Found by their Twitch id, whatever they did it with.
+    let person = if let Some(CallerId::Person(person)) = caller { Some(*person) } else { None };
     connection
         .prepare_cached(
             "INSERT INTO audit
@@ -83,10 +81,10 @@ pub(super) fn record(connection: &Connection, stamp: &Stamp, change: &Change) ->
         .execute(params![
             At(stamp.at),
             stamp.by.kind(),
-            key.map(KeyId::as_str),
-            key_name.map(|name| cut(name)),
-            chatter,
-            login.map(cut),
+            caller,
+            caller_name.map(cut),
+            chatter.or(person),
+            login.map(Login::as_str).or(stamp.by.shell()).map(cut),
             stamp.address.map(|address| address.to_string()),
             change.action,
             change.channel,
@@ -151,7 +149,7 @@ fn query<'a>(filter: &'a AuditFilter, before: Option<u64>, limit: usize) -> (Str
         ("chatter_id", filter.chatter.map(|chatter| Box::new(chatter) as _)),
         ("channel_id", filter.channel.map(|channel| Box::new(channel) as _)),
         ("subject", filter.subject.as_deref().map(|subject| Box::new(subject) as _)),
-        ("caller", filter.key.as_ref().map(|key| Box::new(key.as_str()) as _)),
+        ("caller", filter.caller.as_ref().map(|caller| Box::new(caller) as _)),
         ("action", filter.action.as_deref().map(|action| Box::new(action) as _)),
         ("actor", filter.kind.map(|kind| Box::new(kind) as _)),
     ];
@@ -214,10 +212,11 @@ fn read_value(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<AuditValu
 }
 
 fn read_actor(row: &Row<'_>) -> rusqlite::Result<Actor> {
-    let key = || row.get::<_, Parsed<KeyId>>(3).map(|Parsed(key)| key);
     Ok(match row.get(2)? {
-        ActorKind::Key => Actor::Key { id: key()?, name: row.get(4)? },
-        ActorKind::Claim => Actor::Claim { key: key()?, name: row.get(4)?, chatter: row.get(5)?, login: row.get(6)? },
+        ActorKind::Key | ActorKind::Person => Actor::Caller { id: row.get(3)?, name: row.get(4)? },
+        ActorKind::Claim => {
+            Actor::Claim { caller: row.get(3)?, name: row.get(4)?, chatter: row.get(5)?, login: row.get(6)? }
+        }
         ActorKind::Chatter => Actor::Chatter { id: row.get(5)?, login: row.get(6)? },
         ActorKind::CommandLine => Actor::CommandLine { system_user: row.get(6)? },
         ActorKind::Host => Actor::Host,
@@ -249,15 +248,16 @@ mod tests {
         Stamp { by, at: moment(second), address: None }
     }
 
-    fn key(id: &str) -> KeyId {
+    fn caller(id: &str) -> CallerId {
         id.parse().unwrap()
     }
 
-    fn one_of_each_actor() -> [Actor; 5] {
+    fn one_of_each_actor() -> [Actor; 6] {
         [
-            Actor::Key { id: key("0123456789ab"), name: "deploy".into() },
+            Actor::Caller { id: caller("0123456789ab"), name: "deploy".into() },
+            Actor::Caller { id: caller("person:1"), name: "alice".into() },
             Actor::Claim {
-                key: key("0123456789ab"),
+                caller: caller("0123456789ab"),
                 name: "deploy".into(),
                 chatter: ChatterId(u64::MAX >> 1),
                 login: login("bob"),
@@ -309,25 +309,26 @@ mod tests {
     async fn a_filter_lets_through_what_it_names() {
         let fixture = Fixture::empty();
         for (second, by) in (0..).zip(one_of_each_actor()) {
-            let channel = (second != 3).then_some(CHANNEL);
-            note(&fixture, stamp(by, second), channel, ["a", "b", "c", "d", "e"][second as usize]).await;
+            let channel = (second != 4).then_some(CHANNEL);
+            note(&fixture, stamp(by, second), channel, ["a", "p", "b", "c", "d", "e"][second as usize]).await;
         }
         let all = AuditFilter::default();
         let list = |filter: AuditFilter| subjects(&fixture, &filter).concat();
-        assert_eq!(list(all.clone()), "edcba");
-        assert_eq!(list(AuditFilter { channel: Some(CHANNEL), ..all.clone() }), "ecba");
+        assert_eq!(list(all.clone()), "edcbpa");
+        assert_eq!(list(AuditFilter { channel: Some(CHANNEL), ..all.clone() }), "ecbpa");
         assert_eq!(list(AuditFilter { channel: Some(ChannelId(8)), ..all.clone() }), "");
-        assert_eq!(list(AuditFilter { key: Some(key("0123456789ab")), ..all.clone() }), "ba");
-        assert_eq!(list(AuditFilter { chatter: Some(ChatterId(1)), ..all.clone() }), "c");
+        assert_eq!(list(AuditFilter { caller: Some(caller("0123456789ab")), ..all.clone() }), "ba");
+        assert_eq!(list(AuditFilter { caller: Some(caller("person:1")), ..all.clone() }), "p");
+        assert_eq!(list(AuditFilter { chatter: Some(ChatterId(1)), ..all.clone() }), "cp");
         assert_eq!(list(AuditFilter { subject: Some("d".into()), ..all.clone() }), "d");
-        assert_eq!(list(AuditFilter { action: Some("create-key".into()), ..all.clone() }), "edcba");
+        assert_eq!(list(AuditFilter { action: Some("create-key".into()), ..all.clone() }), "edcbpa");
         assert_eq!(list(AuditFilter { action: Some("mute".into()), ..all.clone() }), "");
-        for (kind, found) in ActorKind::ALL.into_iter().zip(["a", "b", "c", "d", "e"]) {
+        for (kind, found) in ActorKind::ALL.into_iter().zip(["a", "p", "b", "c", "d", "e"]) {
             assert_eq!(list(AuditFilter { kind: Some(kind), ..all.clone() }), found);
         }
-        assert_eq!(list(AuditFilter { since: Some(moment(1)), until: Some(moment(4)), ..all.clone() }), "dcb");
+        assert_eq!(list(AuditFilter { since: Some(moment(1)), until: Some(moment(4)), ..all.clone() }), "cbp");
         let kind = Some(ActorKind::Claim);
-        let both = AuditFilter { channel: Some(CHANNEL), key: Some(key("0123456789ab")), kind, ..all };
+        let both = AuditFilter { channel: Some(CHANNEL), caller: Some(caller("0123456789ab")), kind, ..all };
         assert_eq!(list(both), "b");
     }
 
@@ -362,7 +363,7 @@ mod tests {
             let filter = AuditFilter {
                 channel: is_set(0).then_some(CHANNEL),
                 kind: is_set(1).then_some(ActorKind::Host),
-                key: is_set(2).then(|| key("0123456789ab")),
+                caller: is_set(2).then(|| caller("0123456789ab")),
                 chatter: is_set(3).then_some(ChatterId(1)),
                 action: is_set(4).then(|| "mute".into()),
                 subject: is_set(5).then(|| "".into()),

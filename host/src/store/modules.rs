@@ -17,7 +17,7 @@ use super::{Store, StoreError, audit, begun_uploads, left_versions};
 use crate::domain::audit::{AuditValue, Change, Stamp};
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::Manifest;
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
 
 /// A change of what versions of a module there are, and who has them.
@@ -26,7 +26,7 @@ pub enum VersionChange {
     /// A new version, of a new module perhaps, which then is its publisher's.
     Publish {
         manifest: Arc<Manifest>,
-        by: Option<KeyId>,
+        by: Option<CallerId>,
     },
     Withdraw {
         version: semver::Version,
@@ -216,7 +216,7 @@ mod tests {
         Stamp { by: Actor::CommandLine { system_user: None }, at: commit("", Vec::new()).at, address: None }
     }
 
-    fn key() -> KeyId {
+    fn key() -> CallerId {
         "0123456789ab".parse().unwrap()
     }
 

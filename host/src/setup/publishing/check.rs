@@ -6,17 +6,17 @@ use super::super::{Setup, is_always_on, list_words};
 use super::PublishError;
 use super::making::may_publish;
 use crate::domain::manifest::{Manifest, ModuleSource};
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 use crate::domain::version::{UploadedModule, UploadedVersion};
 
 /// Uploaded modules of a host.
 const MOST_MODULES: usize = 4096;
 /// Versions of one module, withdrawn ones included: these are kept, so that nobody brings other bytes under their number.
 const MOST_VERSIONS: usize = 256;
-/// Modules that one key may bring, unless it is the operator's: so that no creator takes all the names there are.
-const MOST_MODULES_OF_A_KEY: usize = 64;
-/// Bytes of all versions that one key brought, unless it is the operator's. They stay on the disk for ever.
-const MOST_BYTES_OF_A_KEY: u64 = 512 << 20;
+/// Modules that one caller may upload, unless it is the operator: so that no creator takes all the names there are.
+const MOST_MODULES_OF_A_CALLER: usize = 64;
+/// Bytes of all versions that one caller uploaded, unless it is the operator. They stay on the disk for ever.
+const MOST_BYTES_OF_A_CALLER: u64 = 512 << 20;
 
 impl Setup {
     /// The version that is there already with these very bytes.
@@ -25,17 +25,17 @@ impl Setup {
         catalogue: &Catalogue,
         manifest: &Manifest,
         by: Powers,
-        key: Option<&KeyId>,
+        caller: Option<&CallerId>,
     ) -> Result<Option<UploadedVersion>, PublishError> {
         let Manifest { name, version, digest, .. } = manifest;
         if is_always_on(name) || matches!(catalogue.find(name), Some(Listed::Fixed(_))) {
             return Err(PublishError::NameReserved(name.clone()));
         }
         let Some(module) = catalogue.find_uploaded(name) else {
-            check_room(catalogue, manifest, by, key, true)?;
+            check_room(catalogue, manifest, by, caller, true)?;
             return check_words(catalogue, manifest);
         };
-        if !may_publish(module, by, key) {
+        if !may_publish(module, by, caller) {
             return Err(PublishError::NotPublisher(name.clone()));
         }
         if let Some(there) = module.find_digest(*digest) {
@@ -48,7 +48,7 @@ impl Setup {
         if module.versions.len() >= MOST_VERSIONS {
             return Err(PublishError::Full("256 versions of a module"));
         }
-        check_room(catalogue, manifest, by, key, false)?;
+        check_room(catalogue, manifest, by, caller, false)?;
         check_words(catalogue, manifest)
     }
 }
@@ -57,7 +57,7 @@ fn check_room(
     catalogue: &Catalogue,
     manifest: &Manifest,
     by: Powers,
-    key: Option<&KeyId>,
+    caller: Option<&CallerId>,
     is_new: bool,
 ) -> Result<(), PublishError> {
     let uploads = || {
@@ -72,13 +72,14 @@ fn check_room(
     if by == Powers::Operator {
         return Ok(());
     }
-    let is_own = |module: &UploadedModule| module.publisher.as_ref() == key;
-    if is_new && uploads().filter(|module| is_own(module)).count() >= MOST_MODULES_OF_A_KEY {
+    let is_own = |module: &UploadedModule| module.publisher.as_ref() == caller;
+    if is_new && uploads().filter(|module| is_own(module)).count() >= MOST_MODULES_OF_A_CALLER {
         return Err(PublishError::Full("64 modules of one API key"));
     }
-    let brought = uploads().flat_map(|module| &module.versions).filter(|version| version.uploaded_by.as_ref() == key);
+    let brought =
+        uploads().flat_map(|module| &module.versions).filter(|version| version.uploaded_by.as_ref() == caller);
     let bytes: u64 = brought.map(|version| version.manifest.component_bytes).sum();
-    let is_full = bytes.saturating_add(manifest.component_bytes) > MOST_BYTES_OF_A_KEY;
+    let is_full = bytes.saturating_add(manifest.component_bytes) > MOST_BYTES_OF_A_CALLER;
     if is_full { Err(PublishError::Full("512 MiB of one API key")) } else { Ok(()) }
 }
 

@@ -10,7 +10,7 @@ use super::ChangeVersionsError;
 use super::plan::{Plan, leave_latest, with_changes};
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 use crate::domain::version::UploadedModule;
 use crate::setup::Setup;
 use crate::setup::catalogue::{Catalogue, Listed};
@@ -28,12 +28,12 @@ impl Setup {
         stamp: Stamp,
         plan: impl FnOnce(&Setup, &UploadedModule) -> Result<Plan<T>, ChangeVersionsError> + Send + 'static,
     ) -> Result<T, ChangeVersionsError> {
-        let key = key_of(&stamp);
+        let caller = caller_of(&stamp);
         let checked = name.clone();
         let check = move |setup: &Setup, catalogue: &Catalogue| match catalogue.find(&checked) {
             None => Err(ChangeVersionsError::UnknownModule),
             Some(Listed::Fixed(_)) => Err(ChangeVersionsError::NotUploaded(checked)),
-            Some(Listed::Uploaded(module)) if !may_publish(module, by, key.as_ref()) => {
+            Some(Listed::Uploaded(module)) if !may_publish(module, by, caller.as_ref()) => {
                 Err(ChangeVersionsError::NotPublisher(checked))
             }
             Some(Listed::Uploaded(module)) => plan(setup, module),
@@ -110,13 +110,13 @@ impl Setup {
     }
 }
 
-pub(super) fn may_publish(module: &UploadedModule, by: Powers, key: Option<&KeyId>) -> bool {
-    by == Powers::Operator || key.is_some() && module.publisher.as_ref() == key
+pub(super) fn may_publish(module: &UploadedModule, by: Powers, caller: Option<&CallerId>) -> bool {
+    by == Powers::Operator || caller.is_some() && module.publisher.as_ref() == caller
 }
 
-pub(super) fn key_of(stamp: &Stamp) -> Option<KeyId> {
+pub(super) fn caller_of(stamp: &Stamp) -> Option<CallerId> {
     match &stamp.by {
-        Actor::Key { id, .. } => Some(id.clone()),
+        Actor::Caller { id, .. } => Some(id.clone()),
         Actor::Claim { .. } | Actor::Chatter { .. } | Actor::CommandLine { .. } | Actor::Host => None,
     }
 }

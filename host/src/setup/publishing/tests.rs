@@ -88,7 +88,7 @@ const ANN: &str = "aaaaaaaaaaaa";
 const BEN: &str = "bbbbbbbbbbbb";
 
 fn stamp(key: &str) -> Stamp {
-    let by = Actor::Key { id: key.parse().unwrap(), name: "a key".into() };
+    let by = Actor::Caller { id: key.parse().unwrap(), name: "a key".into() };
     Stamp { by, at: SystemTime::UNIX_EPOCH, address: None }
 }
 
