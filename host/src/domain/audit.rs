@@ -191,7 +191,7 @@ pub enum AuditValue {
     Account(Login),
     Key {
         name: Box<str>,
-        scopes: Vec<KeyScope>,
+        scopes: Box<[KeyScope]>,
         role: Option<Role>,
     },
 }
@@ -220,7 +220,7 @@ impl fmt::Display for AuditValue {
             AuditValue::Account(login) => login.fmt(f),
             AuditValue::Key { name, scopes, role } => {
                 let role = role.map_or_else(String::new, |role| format!(" as {role}"));
-                write!(f, "{name}: {}{role}", join(scopes, ", "))
+                write!(f, "{name}: {}{role}", join(scopes.iter(), ", "))
             }
         }
     }

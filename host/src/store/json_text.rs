@@ -1,7 +1,9 @@
-//! How the domain's types stand in JSON where each has one spelling: as a text. For serde's `with`.
+//! How the domain's types stand in JSON: as the text of which each value has one, and spans in milliseconds. For serde's
+//! `with`.
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -72,5 +74,17 @@ pub(super) mod texts {
         D: Deserializer<'de>,
     {
         Ok(Vec::<Text<T>>::deserialize(from)?.into_iter().map(|Text(value)| value).collect())
+    }
+}
+
+pub(super) mod milliseconds {
+    use super::*;
+
+    pub(in crate::store) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(in crate::store) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_millis)
     }
 }

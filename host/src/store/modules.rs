@@ -3,7 +3,7 @@
 //! What a component says about itself is kept as text beside its digest, so that a start reads a thousand of them without
 //! opening one. The components are files and not here.
 
-mod manifest;
+pub(super) mod manifest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! How a value of the audit stands in its column: as JSON, in which a person can be found and replaced.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -14,6 +14,7 @@ use crate::domain::principal::KeyScope;
 use crate::domain::role::Role;
 use crate::domain::version::Canary;
 use crate::store::json_text::{optional_text, text, texts};
+use crate::store::modules::manifest::StoredCommand;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Stored(#[serde(with = "StoredValue")] pub(super) AuditValue);
@@ -43,7 +44,7 @@ enum StoredValue {
     Withdrawn(bool),
     Canary(#[serde(with = "StoredCanary")] Canary),
     SecretEntered(SystemTime),
-    Word(#[serde(with = "StoredWord")] Command),
+    Word(#[serde(with = "StoredCommand")] Command),
     Joined {
         #[serde(with = "text")]
         login: Login,
@@ -58,7 +59,7 @@ enum StoredValue {
     Key {
         name: Box<str>,
         #[serde(with = "texts")]
-        scopes: Vec<KeyScope>,
+        scopes: Box<[KeyScope]>,
         #[serde(with = "optional_text")]
         role: Option<Role>,
     },
@@ -106,19 +107,6 @@ struct StoredCanary {
     channels: BTreeSet<ChannelId>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Command")]
-struct StoredWord {
-    name: Box<str>,
-    aliases: Vec<Box<str>>,
-    usage: String,
-    summary: String,
-    #[serde(with = "text")]
-    role: Role,
-    channel_cooldown: Duration,
-    chatter_cooldown: Duration,
-}
-
 mod narrowed {
     use super::*;
 
@@ -136,6 +124,8 @@ mod narrowed {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn grants() -> Grants {
@@ -166,7 +156,7 @@ mod tests {
         let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_250);
         let version = semver::Version::new(1, 2, 3);
         let canary = Canary { version: version.clone(), channels: [ChannelId(7), ChannelId(8)].into() };
-        let scopes = vec![KeyScope::Operator, KeyScope::Channel(ChannelId(7))];
+        let scopes = [KeyScope::Operator, KeyScope::Channel(ChannelId(7))].into();
         vec![
             (AuditValue::Text("«".into()), r#"{"text":"«"}"#, "«"),
             (
@@ -204,7 +194,7 @@ mod tests {
             ),
             (
                 AuditValue::Word(word()),
-                r#"{"word":{"name":"roll","aliases":["r","würfel"],"usage":"[\"N\"]","summary":"","role":"vip","channel_cooldown":{"secs":1,"nanos":500000000},"chatter_cooldown":{"secs":0,"nanos":0}}}"#,
+                r#"{"word":{"name":"roll","aliases":["r","würfel"],"usage":"[\"N\"]","summary":"","role":"vip","channel_cooldown":1500,"chatter_cooldown":0}}"#,
                 r#"for vip, cooldowns 1.5s and 0s, aliases ["r","würfel"], usage "[\"N\"]", summary """#,
             ),
             (
