@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use twitchy::domain::audit::Actor;
-use twitchy::domain::effect::{Commit, Committed, Effect, Holder};
+use twitchy::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::ports::SystemClock;
@@ -19,17 +19,18 @@ const AT_ONCE: u64 = 64;
 
 /// An invocation's usual changes: one entry saved, one amount moved.
 fn commit(number: u64) -> Commit {
-    let save = Effect::SaveEntry {
-        module: "counter".parse().expect("a module's name"),
-        key: format!("key{}", number % 500),
-        value: number.to_string().into_bytes(),
-    };
-    let award = Effect::Transfer {
-        module: "counter".parse().expect("a module's name"),
-        from: Holder::Mint,
-        to: Holder::Chatter(ChatterId(number % 500)),
-        amount: "1".parse().expect("an amount"),
-    };
+    let save = Effect::Storage(
+        "counter".parse().expect("a module's name"),
+        StorageEffect::Save { key: format!("key{}", number % 500), value: number.to_string().into_bytes() },
+    );
+    let award = Effect::Ledger(
+        "counter".parse().expect("a module's name"),
+        LedgerEffect::Transfer {
+            from: Holder::Mint,
+            to: Holder::Chatter(ChatterId(number % 500)),
+            amount: "1".parse().expect("an amount"),
+        },
+    );
     Commit {
         invocation: InvocationId { origin: Origin::Chat, id: number.to_string().into() },
         channel: CHANNEL,

@@ -24,6 +24,7 @@ pub mod report;
 pub mod role;
 pub mod span;
 pub mod tally;
+pub mod timestamp;
 pub mod trace;
 pub mod trouble;
 pub mod used_limits;

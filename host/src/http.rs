@@ -47,7 +47,6 @@ mod router;
 mod server;
 mod stall;
 mod throttle;
-pub mod timestamp;
 
 pub use router::build_router;
 pub use server::serve;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::effect::{Effect, Revision};
+use crate::domain::effect::{Effect, PresenceEffect, Revision};
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Channel, Chatter};
 use crate::store::{Store, StoreError};
@@ -91,11 +91,11 @@ impl Joining {
             login: chatter.login.clone(),
             display_name: chatter.display_name.clone(),
         };
-        Ok(Effect::WantChannel { channel, account: account.clone() })
+        Ok(Effect::Presence(PresenceEffect::Want { channel, account: account.clone() }))
     }
 
     /// None where the bot is not in the chatter's own channel.
     pub fn check_leave(&self, chatter: &Chatter, presence: Presence) -> Option<Effect> {
-        presence.is_wanted.then(|| Effect::UnwantChannel { channel: chatter.id.own_channel() })
+        presence.is_wanted.then(|| Effect::Presence(PresenceEffect::Unwant { channel: chatter.id.own_channel() }))
     }
 }

@@ -383,6 +383,7 @@ mod tests {
     use super::sample::{command, manifest, name};
     use super::*;
     use crate::domain::audit::Actor;
+    use crate::domain::effect::{ModuleEffect, SetupEffect};
     use crate::domain::invocation::{InvocationId, Origin};
     use crate::domain::manifest::{Capability, Grants};
     use crate::domain::ports::SystemClock;
@@ -406,7 +407,7 @@ mod tests {
     }
 
     async fn switch_off(store: &Store, module: &str) {
-        commit(store, Effect::SwitchModule { module: name(module), enabled: false }).await;
+        commit(store, Effect::Module(name(module), ModuleEffect::Switch { enabled: false })).await;
     }
 
     async fn commit(store: &Store, effect: Effect) {
@@ -460,8 +461,10 @@ mod tests {
         versions.add(Arc::new(uploaded), None, Powers::Operator, stamp).await.unwrap();
         assert!(running(&setup).is_empty());
         let module = name("bank");
-        let switch = Effect::SwitchModule { module: module.clone(), enabled: true };
-        for (effect, expected) in [(switch, &[][..]), (Effect::AcceptVersion { module, digest, grants }, &["bank"])] {
+        let switch = Effect::Module(module.clone(), ModuleEffect::Switch { enabled: true });
+        for (effect, expected) in
+            [(switch, &[][..]), (Effect::Module(module, ModuleEffect::AcceptVersion { digest, grants }), &["bank"])]
+        {
             commit(&store, effect).await;
             setup.reload(SHOP).unwrap();
             assert_eq!(running(&setup), expected);
@@ -507,7 +510,7 @@ mod tests {
         setup.load_all().unwrap();
         let counts = || ["settings", "balance", "nothing"].map(|module| setup.count_enabled(&name(module)));
         assert_eq!((counts(), counts()), ([1, 0, 0], [1, 0, 0]));
-        commit(&store, Effect::SwitchModule { module: name("balance"), enabled: true }).await;
+        commit(&store, Effect::Module(name("balance"), ModuleEffect::Switch { enabled: true })).await;
         setup.reload(SHOP).unwrap();
         assert_eq!(counts(), [1, 1, 0]);
         switch_off(&store, "balance").await;
@@ -570,7 +573,7 @@ mod tests {
     }
 
     fn mute(_: &ChannelSetup) -> Result<Vec<Effect>, ChangeSetupError> {
-        Ok(vec![Effect::Mute { until: Some(SystemTime::UNIX_EPOCH) }])
+        Ok(vec![Effect::Setup(SetupEffect::Mute { until: Some(SystemTime::UNIX_EPOCH) })])
     }
 
     #[tokio::test]
@@ -578,7 +581,7 @@ mod tests {
         let (store, _folder) = store().await;
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
         setup.load_all().unwrap();
-        commit(&store, Effect::ChangePrefix("?".parse().unwrap())).await;
+        commit(&store, Effect::Setup(SetupEffect::ChangePrefix("?".parse().unwrap()))).await;
         let seen = Mutex::new(Vec::new());
         let plan = |before: &ChannelSetup| {
             seen.lock().unwrap().push(before.prefix.to_string());

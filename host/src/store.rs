@@ -19,6 +19,7 @@ pub mod files;
 pub(crate) mod fixture;
 mod grants;
 pub mod idempotency;
+mod json_text;
 #[cfg(test)]
 mod killed;
 mod left_versions;

@@ -7,7 +7,7 @@ use twitchy::chat::dispatch::Dispatch;
 use twitchy::chat::dispatch::accept::Refusal;
 use twitchy::chat::dispatch::call::{Arguments, CallError, Called, HttpCall};
 use twitchy::config::FuseConfig;
-use twitchy::domain::effect::Effect;
+use twitchy::domain::effect::{Effect, ModuleEffect, StorageEffect};
 use twitchy::domain::id::{ChannelId, MessageId, ModuleName};
 use twitchy::domain::manifest::Grants;
 use twitchy::domain::message::{ChatMessage, Chatter, Reply};
@@ -37,8 +37,8 @@ pub(crate) fn call(id: &str, word: &str, arguments: &[&str]) -> HttpCall {
             badges: Vec::new(),
         },
         is_proven: false,
-        key: "0123456789ab".parse().expect("it is 12 digits"),
-        key_name: "overlay".into(),
+        caller: "0123456789ab".parse().expect("it is 12 digits"),
+        caller_name: "overlay".into(),
         address: None,
         is_dry_run: false,
         traced_below: None,
@@ -112,7 +112,10 @@ async fn a_dry_run_tells_what_would_change_and_changes_nothing() {
         let called = house.dispatch.call(HttpCall { is_dry_run: true, ..call(id, "count", &[]) }).await;
         let called = called.expect("it is answered");
         assert_eq!(called.replies, [Reply::Answer("count is 1".to_owned())]);
-        assert!(matches!(&called.changes[..], [Effect::SaveEntry { key, .. }] if key == "count"), "{called:?}");
+        assert!(
+            matches!(&called.changes[..], [Effect::Storage(_, StorageEffect::Save { key, .. })] if key == "count"),
+            "{called:?}"
+        );
     }
     let called = house.dispatch.call(call("a", "count", &[])).await.expect("it is answered");
     assert_eq!((called.outcome, called.changes), (Outcome::Answered, Vec::new()));
@@ -149,8 +152,8 @@ async fn enable_traps(house: &House, channel: ChannelId) {
     let enable = |setup: &ChannelSetup| -> Result<Vec<Effect>, ChangeSetupError> {
         let module: ModuleName = "traps".parse().unwrap();
         let digest = setup.catalogue().find(&module).unwrap().latest().unwrap().digest;
-        let accept = Effect::AcceptVersion { module: module.clone(), digest, grants: Grants::default() };
-        Ok(vec![accept, Effect::SwitchModule { module, enabled: true }])
+        let accept = Effect::Module(module.clone(), ModuleEffect::AcceptVersion { digest, grants: Grants::default() });
+        Ok(vec![accept, Effect::Module(module, ModuleEffect::Switch { enabled: true })])
     };
     house.setup.change(channel, house.stamp(), enable).await.unwrap();
 }

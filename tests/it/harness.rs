@@ -11,7 +11,7 @@ use twitchy::balances::Balances;
 use twitchy::chat::dispatch::Dispatch;
 use twitchy::config::{SandboxConfig, WebConfig};
 use twitchy::domain::audit::{Actor, Stamp};
-use twitchy::domain::effect::{Commit, Committed, Effect, Revision, Scope};
+use twitchy::domain::effect::{Commit, Committed, Effect, ModuleEffect, PresenceEffect, Revision, Scope, SetupEffect};
 use twitchy::domain::id::{ChannelId, ChatterId, Login, MessageId};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::manifest::{ModuleSource, SizeClass};
@@ -151,13 +151,12 @@ impl House {
         }
         let id = channel_id(&header.login);
         let channel = Channel { id, login: header.login.clone(), display_name: header.login.as_str().into() };
-        let mut effects = vec![Effect::WantChannel { channel, account: login(bot) }];
-        effects.extend(
-            find("prefix").map(|prefix| Effect::ChangePrefix(prefix.parse().expect("prefix: 1 to 5 characters"))),
-        );
-        effects.extend(find("enabled").into_iter().flat_map(list).map(|name| Effect::SwitchModule {
-            module: name.parse().expect("enabled: names of modules"),
-            enabled: true,
+        let mut effects = vec![Effect::Presence(PresenceEffect::Want { channel, account: login(bot) })];
+        effects.extend(find("prefix").map(|prefix| {
+            Effect::Setup(SetupEffect::ChangePrefix(prefix.parse().expect("prefix: 1 to 5 characters")))
+        }));
+        effects.extend(find("enabled").into_iter().flat_map(list).map(|name| {
+            Effect::Module(name.parse().expect("enabled: names of modules"), ModuleEffect::Switch { enabled: true })
         }));
         self.commit(id, effects).await;
         for pair in find("balances").into_iter().flat_map(list) {

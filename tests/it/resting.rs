@@ -70,7 +70,7 @@ async fn a_module_that_comes_back_by_itself_is_told_of_once_and_its_pauses_still
     }
     let filter = AuditFilter { action: Some("restore-fuse".into()), ..AuditFilter::default() };
     let audited = house.store.list_audit(&filter, None, 10).unwrap();
-    let afters: Vec<_> = audited.iter().map(|entry| entry.after.as_deref().unwrap_or_default()).collect();
+    let afters: Vec<_> = audited.iter().filter_map(|entry| Some(entry.change.after.as_ref()?.to_string())).collect();
     assert!(audited.iter().all(|entry| entry.stamp.by == Actor::Host), "{audited:?}");
     assert!(afters.len() == 2 && afters.iter().all(|after| after.ends_with("back by itself")), "{afters:?}");
     assert!(afters[0].contains("blown 2 times") && afters[1].contains("blown 1 times"), "{afters:?}");

@@ -28,8 +28,8 @@ use crate::domain::audit::{Actor, Stamp};
 use crate::domain::channel_name::ChannelName;
 use crate::domain::ports::SystemClock;
 use crate::domain::principal::KeyId;
+use crate::domain::timestamp::write_timestamp;
 use crate::http::api::keys::{Key, NewKey};
-use crate::http::timestamp::write_timestamp;
 use crate::store::{OpenStoreError, Store};
 
 #[derive(Debug, clap::Args)]

@@ -21,7 +21,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::config::{LogFormat, environment};
-use crate::http::timestamp::write_timestamp;
+use crate::domain::timestamp::write_timestamp;
 use crate::telemetry::log_queue::{LogQueue, LostLines};
 use crate::twitch::INDISCREET_TARGET;
 

@@ -2,19 +2,26 @@
 
 // `core` has addresses, and no sockets.
 use core::net::IpAddr;
+use std::borrow::Cow;
+use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use super::id::{ChannelId, ChatterId, Login};
-use super::principal::KeyId;
+use super::fuse::BlownFuse;
+use super::id::{ChannelId, ChatterId, Login, ModuleDigest};
+use super::manifest::{Capability, Caps, Command, Grants};
+use super::principal::{CallerId, KeyScope};
+use super::role::Role;
+use super::timestamp::write_milliseconds;
+use super::version::Canary;
 
 /// Who asked for a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// The holder of an API key.
-    Key { id: KeyId, name: Box<str> },
-    /// The holder of an API key, who says that this chatter asked for it.
-    Claim { key: KeyId, name: Box<str>, chatter: ChatterId, login: Login },
+    /// Over HTTP. The name is the key's, or the login of the person.
+    Caller { id: CallerId, name: Box<str> },
+    /// Over HTTP, where the caller says that this chatter asked for it.
+    Claim { caller: CallerId, name: Box<str>, chatter: ChatterId, login: Login },
     /// Whoever called a command in chat.
     Chatter { id: ChatterId, login: Login },
     /// Whoever has a shell on the host's machine.
@@ -27,9 +34,31 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// Who asked over HTTP, and what they are called, whomever they spoke for.
+    pub fn caller(&self) -> Option<(&CallerId, &str)> {
+        match self {
+            Actor::Caller { id: caller, name } | Actor::Claim { caller, name, .. } => Some((caller, name)),
+            Actor::Chatter { .. } | Actor::CommandLine { .. } | Actor::Host => None,
+        }
+    }
+
+    /// The chatter who asked, or for whom a caller says to speak.
+    pub fn chatter(&self) -> Option<(ChatterId, &Login)> {
+        match self {
+            Actor::Claim { chatter: id, login, .. } | Actor::Chatter { id, login } => Some((*id, login)),
+            Actor::Caller { .. } | Actor::CommandLine { .. } | Actor::Host => None,
+        }
+    }
+
+    /// The user of the machine who ran the command line, where that was noted.
+    pub fn shell(&self) -> Option<&str> {
+        if let Actor::CommandLine { system_user } = self { system_user.as_deref() } else { None }
+    }
+
     pub fn kind(&self) -> ActorKind {
         match self {
-            Actor::Key { .. } => ActorKind::Key,
+            Actor::Caller { id: CallerId::Key(_), .. } => ActorKind::Key,
+            Actor::Caller { id: CallerId::Person(_), .. } => ActorKind::Person,
             Actor::Claim { .. } => ActorKind::Claim,
             Actor::Chatter { .. } => ActorKind::Chatter,
             Actor::CommandLine { .. } => ActorKind::CommandLine,
@@ -42,6 +71,7 @@ impl Actor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActorKind {
     Key,
+    Person,
     Claim,
     Chatter,
     CommandLine,
@@ -49,13 +79,20 @@ pub enum ActorKind {
 }
 
 impl ActorKind {
-    pub const ALL: [ActorKind; 5] =
-        [ActorKind::Key, ActorKind::Claim, ActorKind::Chatter, ActorKind::CommandLine, ActorKind::Host];
+    pub const ALL: [ActorKind; 6] = [
+        ActorKind::Key,
+        ActorKind::Person,
+        ActorKind::Claim,
+        ActorKind::Chatter,
+        ActorKind::CommandLine,
+        ActorKind::Host,
+    ];
 
     /// In kebab-case.
     pub fn as_str(self) -> &'static str {
         match self {
             ActorKind::Key => "key",
+            ActorKind::Person => "person",
             ActorKind::Claim => "claim",
             ActorKind::Chatter => "chatter",
             ActorKind::CommandLine => "command-line",
@@ -66,7 +103,7 @@ impl ActorKind {
 
 /// The text names no kind of actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an actor is key, claim, chatter, command-line or host")]
+#[error("an actor is key, person, claim, chatter, command-line or host")]
 pub struct ParseActorKindError;
 
 impl FromStr for ActorKind {
@@ -86,19 +123,152 @@ pub struct Stamp {
     pub address: Option<IpAddr>,
 }
 
-/// One line of the audit. Values are texts for people, and never secrets.
+/// One line of the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     /// In the order in which changes were made.
     pub id: u64,
     pub stamp: Stamp,
+    pub change: Change,
+}
+
+/// What was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
     /// What was done, in kebab-case: `switch-module`, `create-key`.
-    pub action: Box<str>,
+    pub action: Cow<'static, str>,
+    /// None where it is about the whole host.
     pub channel: Option<ChannelId>,
     /// What it was done to: a module's name, `dice/sides`, a key's id. Empty where the channel itself is meant.
     pub subject: Box<str>,
-    pub before: Option<Box<str>>,
-    pub after: Option<Box<str>>,
+    /// None where it was the default, or not there; `after` likewise.
+    pub before: Option<AuditValue>,
+    pub after: Option<AuditValue>,
+}
+
+/// What was, or is, of something that changes; never a secret. It is data, so that a person in it can be replaced, and becomes
+/// words for people by its `Display`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditValue {
+    /// Written by an older version, which stored words alone.
+    Worded(Box<str>),
+    /// A prefix, a language, a setting's value, how a call ended.
+    Text(Box<str>),
+    MutedUntil(SystemTime),
+    /// Whether a module is on.
+    Switch(bool),
+    /// The module's fuse has blown; whether it is on, where somebody said so.
+    Fuse {
+        enabled: Option<bool>,
+        blown: BlownFuse,
+    },
+    /// The version that is accepted.
+    Accepted {
+        digest: ModuleDigest,
+        grants: Grants,
+    },
+    /// What other versions may do: each by its number, or by its digest where the number is not known any more.
+    Narrowed(Vec<(Box<str>, Grants)>),
+    /// The version that the channel stays on.
+    Pinned(semver::Version),
+    /// A version's bytes.
+    Published(ModuleDigest),
+    Withdrawn(bool),
+    Canary(Canary),
+    /// When a secret was entered: never what it is.
+    SecretEntered(SystemTime),
+    Word(Command),
+    /// The bot is wanted in the channel of this login.
+    Joined {
+        login: Login,
+        account: Login,
+    },
+    /// It was sent away from there.
+    Left {
+        login: Login,
+    },
+    /// The bot account that the configuration names.
+    Account(Login),
+    Key {
+        name: Box<str>,
+        scopes: Box<[KeyScope]>,
+        role: Option<Role>,
+    },
+}
+
+impl fmt::Display for AuditValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AuditValue::Worded(text) | AuditValue::Text(text) => f.write_str(text),
+            AuditValue::MutedUntil(until) => write!(f, "until {}", write_milliseconds(*until)),
+            AuditValue::Switch(enabled) => f.write_str(show_switch(*enabled)),
+            AuditValue::Fuse { enabled, blown } => f.write_str(&describe_fuse(*enabled, blown)),
+            AuditValue::Accepted { digest, grants } => write!(f, "{digest}: {}", describe_grants(grants)),
+            AuditValue::Narrowed(versions) => {
+                let versions =
+                    versions.iter().map(|(version, grants)| format!("{version}: {}", describe_grants(grants)));
+                f.write_str(&join(versions, " | "))
+            }
+            AuditValue::Pinned(version) => version.fmt(f),
+            AuditValue::Published(digest) => digest.fmt(f),
+            AuditValue::Withdrawn(is_withdrawn) => f.write_str(if *is_withdrawn { "withdrawn" } else { "offered" }),
+            AuditValue::Canary(canary) => write!(f, "{} in {}", canary.version, join(&canary.channels, ", ")),
+            AuditValue::SecretEntered(at) => write!(f, "(secret), entered {}", write_milliseconds(*at)),
+            AuditValue::Word(word) => f.write_str(&describe_word(word)),
+            AuditValue::Joined { login, account } => write!(f, "#{login} with {account}"),
+            AuditValue::Left { login } => write!(f, "left #{login}"),
+            AuditValue::Account(login) => login.fmt(f),
+            AuditValue::Key { name, scopes, role } => {
+                let role = role.map_or_else(String::new, |role| format!(" as {role}"));
+                write!(f, "{name}: {}{role}", join(scopes.iter(), ", "))
+            }
+        }
+    }
+}
+
+fn show_switch(enabled: bool) -> &'static str {
+    if enabled { "on" } else { "off" }
+}
+
+fn describe_fuse(enabled: Option<bool>, blown: &BlownFuse) -> String {
+    let mut parts: Vec<String> = enabled.map(|enabled| show_switch(enabled).to_owned()).into_iter().collect();
+    parts.push(format!("fuse blown {} times by {}", blown.times, blown.digest));
+    parts.extend(blown.until.map(|until| format!("until {}", write_milliseconds(until))));
+    parts.extend(blown.is_over.then(|| "back by itself".to_owned()));
+    parts.join(", ")
+}
+
+fn describe_word(word: &Command) -> String {
+    let Command { role, usage, summary, .. } = word;
+    let [between, each] = [word.channel_cooldown, word.chatter_cooldown].map(|span| span.as_secs_f64());
+    let aliases = join(word.aliases.iter().map(|alias| format!("{alias:?}")), ",");
+    format!("for {role}, cooldowns {between}s and {each}s, aliases [{aliases}], usage {usage:?}, summary {summary:?}")
+}
+
+/// `storage, payments; web: api.example.com; payments: at most 5 a call, 10 a chatter and day`.
+fn describe_grants(grants: &Grants) -> String {
+    let capabilities = join(&grants.capabilities, ", ");
+    let mut parts = vec![if capabilities.is_empty() { "nothing".to_owned() } else { capabilities }];
+    if !grants.http_hosts.is_empty() {
+        parts.push(format!("web: {}", grants.http_hosts.join(", ")));
+    }
+    for (capability, caps) in [(Capability::Payments, &grants.payments), (Capability::Treasury, &grants.treasury)] {
+        if grants.capabilities.contains(&capability) {
+            parts.push(format!("{capability}: {}", describe_caps(caps)));
+        }
+    }
+    parts.join("; ")
+}
+
+fn describe_caps(caps: &Caps) -> String {
+    let caps = [(caps.per_invocation, "a call"), (caps.per_chatter, "a chatter and day"), (caps.per_day, "a day")];
+    let set = caps.iter().filter_map(|(most, of)| most.map(|most| format!("{most} {of}")));
+    let set = join(set, ", ");
+    if set.is_empty() { "no cap".to_owned() } else { format!("at most {set}") }
+}
+
+fn join<T: ToString>(all: impl IntoIterator<Item = T>, separator: &str) -> String {
+    all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(separator)
 }
 
 /// Which lines of the audit are asked for; None lets all through.
@@ -106,8 +276,8 @@ pub struct AuditEntry {
 pub struct AuditFilter {
     pub channel: Option<ChannelId>,
     pub kind: Option<ActorKind>,
-    /// The key that asked, whomever its holder spoke for.
-    pub key: Option<KeyId>,
+    /// Who asked over HTTP, whomever they spoke for.
+    pub caller: Option<CallerId>,
     /// The chatter who asked, or for whom a key's holder spoke.
     pub chatter: Option<ChatterId>,
     pub action: Option<Box<str>>,

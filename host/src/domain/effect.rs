@@ -59,138 +59,166 @@ impl Holder {
     }
 }
 
-/// One change, buffered while the module runs.
+/// One change, buffered while the module runs. A group for each part of the host that carries effects out; the module is the
+/// one that is changed, or whose entries they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    SaveEntry {
-        module: ModuleName,
-        key: String,
-        value: Vec<u8>,
-    },
-    DeleteEntry {
-        module: ModuleName,
-        key: String,
-    },
-    /// Moves a positive amount of the channel's own currency. It counts against the module's caps.
-    Transfer {
-        module: ModuleName,
-        from: Holder,
-        to: Holder,
-        amount: Amount,
-    },
+    Storage(ModuleName, StorageEffect),
+    /// The module is the one whose caps count it.
+    Ledger(ModuleName, LedgerEffect),
+    Setup(SetupEffect),
+    Module(ModuleName, ModuleEffect),
+    Secret(ModuleName, SecretEffect),
+    Left(ModuleName, LeftEffect),
+    Presence(PresenceEffect),
+}
+
+/// Of a module's entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StorageEffect {
+    Save { key: String, value: Vec<u8> },
+    Delete { key: String },
+}
+
+/// Of the channel's own currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LedgerEffect {
+    /// Moves a positive amount.
+    Transfer { from: Holder, to: Holder, amount: Amount },
+}
+
+/// Of a channel's set-up, whatever module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetupEffect {
     ChangePrefix(Prefix),
     /// BCP 47.
     ChangeLocale(Box<str>),
-    /// Switching a module on restores its fuse too.
-    SwitchModule {
-        module: ModuleName,
+    Mute {
+        until: Option<SystemTime>,
+    },
+}
+
+/// Of a module's part in a channel's set-up: what is held in memory, and decides what runs there and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModuleEffect {
+    /// Switching it on restores its fuse too.
+    Switch {
         enabled: bool,
     },
     /// The channel takes this version with all that it asks for: what asks for no more follows by itself.
     AcceptVersion {
-        module: ModuleName,
         digest: ModuleDigest,
         grants: Grants,
     },
     /// What was taken back from the accepted version, or capped lower, holds for these other ones too: what each has from
     /// now on.
     NarrowGrants {
-        module: ModuleName,
         grants: Vec<(ModuleDigest, Grants)>,
     },
     /// The channel stays on this version; None: it follows the latest.
     PinVersion {
-        module: ModuleName,
         version: Option<semver::Version>,
     },
-    /// This version runs here no more: it is what a roll-back goes to.
-    LeaveVersion {
-        module: ModuleName,
-        digest: ModuleDigest,
-    },
-    /// The module was rolled back: of the versions that were left, this alone is one to go further back to.
-    KeepLeft {
-        module: ModuleName,
-        left: Option<ModuleDigest>,
-    },
-    /// This version of a module broke too often: it is off in this channel, until then or until somebody restores it.
+    /// This version broke too often: it is off in this channel, until then or until somebody restores it.
     BlowFuse {
-        module: ModuleName,
         digest: ModuleDigest,
         until: Option<SystemTime>,
     },
-    RestoreFuse {
-        module: ModuleName,
-    },
+    RestoreFuse,
     /// The module came back by itself. How often it blew in a row is still known.
     EndPause {
-        module: ModuleName,
         digest: ModuleDigest,
     },
     /// None takes the setting back to its default.
     ChangeSetting {
-        module: ModuleName,
         key: String,
         value: Option<String>,
     },
-    /// What the vault sealed; None forgets it.
-    ChangeSecret {
-        module: ModuleName,
-        key: String,
-        sealed: Option<Box<[u8]>>,
-    },
-    Mute {
-        until: Option<SystemTime>,
-    },
     ClaimWord {
-        module: ModuleName,
         word: Command,
     },
     ReleaseWord {
-        module: ModuleName,
         name: Box<str>,
-    },
-    /// The bot shall sit in this channel, which is the invoking chatter's own and not the invocation's.
-    WantChannel {
-        channel: Channel,
-        account: Login,
-    },
-    /// The bot shall leave this channel, likewise.
-    UnwantChannel {
-        channel: ChannelId,
     },
 }
 
+/// Of a module's secret settings, which only the store holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretEffect {
+    /// What the vault sealed; None forgets it.
+    Change { key: String, sealed: Option<Box<[u8]>> },
+}
+
+/// Of the versions that ran in the channel before, which only the store holds: a roll-back goes to one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeftEffect {
+    /// This version runs here no more.
+    LeaveVersion { digest: ModuleDigest },
+    /// The module was rolled back: of the versions that were left, this alone is one to go further back to.
+    KeepLeft { left: Option<ModuleDigest> },
+}
+
+/// Of the channels that the bot sits in. The channel is the invoking chatter's own and not the invocation's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PresenceEffect {
+    /// The bot shall sit in this channel.
+    Want { channel: Channel, account: Login },
+    /// The bot shall leave this channel.
+    Unwant { channel: ChannelId },
+}
+
 impl Effect {
+    /// What is done, in kebab-case: the audit and a dry run over HTTP call it that.
+    pub fn action(&self) -> &'static str {
+        match self {
+            Effect::Storage(_, StorageEffect::Save { .. }) => "save-entry",
+            Effect::Storage(_, StorageEffect::Delete { .. }) => "delete-entry",
+            Effect::Ledger(_, LedgerEffect::Transfer { .. }) => "transfer",
+            Effect::Setup(SetupEffect::ChangePrefix(_)) => "change-prefix",
+            Effect::Setup(SetupEffect::ChangeLocale(_)) => "change-locale",
+            Effect::Setup(SetupEffect::Mute { .. }) => "mute",
+            Effect::Module(_, ModuleEffect::Switch { .. }) => "switch-module",
+            Effect::Module(_, ModuleEffect::AcceptVersion { .. }) => "accept-version",
+            Effect::Module(_, ModuleEffect::NarrowGrants { .. }) => "narrow-grants",
+            Effect::Module(_, ModuleEffect::PinVersion { .. }) => "pin-version",
+            Effect::Module(_, ModuleEffect::BlowFuse { .. }) => "blow-fuse",
+            Effect::Module(_, ModuleEffect::RestoreFuse | ModuleEffect::EndPause { .. }) => "restore-fuse",
+            Effect::Module(_, ModuleEffect::ChangeSetting { .. }) => "change-setting",
+            Effect::Module(_, ModuleEffect::ClaimWord { .. }) => "claim-word",
+            Effect::Module(_, ModuleEffect::ReleaseWord { .. }) => "release-word",
+            Effect::Secret(_, SecretEffect::Change { .. }) => "change-secret",
+            Effect::Left(_, LeftEffect::LeaveVersion { .. } | LeftEffect::KeepLeft { .. }) => "leave-version",
+            Effect::Presence(PresenceEffect::Want { .. }) => "want-channel",
+            Effect::Presence(PresenceEffect::Unwant { .. }) => "unwant-channel",
+        }
+    }
+
+    /// The channel that changes, in an invocation of `channel`.
+    pub fn channel(&self, channel: ChannelId) -> ChannelId {
+        match self {
+            Effect::Presence(PresenceEffect::Want { channel, .. }) => channel.id,
+            Effect::Presence(PresenceEffect::Unwant { channel }) => *channel,
+            Effect::Storage(..)
+            | Effect::Ledger(..)
+            | Effect::Setup(_)
+            | Effect::Module(..)
+            | Effect::Secret(..)
+            | Effect::Left(..) => channel,
+        }
+    }
+
     /// The scopes that this effect writes, in an invocation of `channel`.
     pub fn scopes(&self, channel: ChannelId) -> Vec<Scope> {
         match self {
-            Effect::SaveEntry { module, .. } | Effect::DeleteEntry { module, .. } => {
-                vec![Scope::Storage { channel, module: module.clone() }]
-            }
-            Effect::Transfer { module, from, to, .. } => vec![
+            Effect::Storage(module, _) => vec![Scope::Storage { channel, module: module.clone() }],
+            Effect::Ledger(module, LedgerEffect::Transfer { from, to, .. }) => vec![
                 Scope::Account { channel, holder: *from },
                 Scope::Account { channel, holder: *to },
                 Scope::Budget { channel, module: module.clone(), budget: from.budget() },
             ],
-            Effect::WantChannel { channel, .. } => vec![Scope::Setup { channel: channel.id }],
-            Effect::UnwantChannel { channel } => vec![Scope::Setup { channel: *channel }],
-            Effect::ChangePrefix(_)
-            | Effect::ChangeLocale(_)
-            | Effect::SwitchModule { .. }
-            | Effect::AcceptVersion { .. }
-            | Effect::NarrowGrants { .. }
-            | Effect::PinVersion { .. }
-            | Effect::BlowFuse { .. }
-            | Effect::RestoreFuse { .. }
-            | Effect::EndPause { .. }
-            | Effect::LeaveVersion { .. }
-            | Effect::KeepLeft { .. }
-            | Effect::ChangeSetting { .. }
-            | Effect::ChangeSecret { .. }
-            | Effect::Mute { .. }
-            | Effect::ClaimWord { .. }
-            | Effect::ReleaseWord { .. } => vec![Scope::Setup { channel }],
+            Effect::Setup(_) | Effect::Module(..) | Effect::Secret(..) | Effect::Left(..) | Effect::Presence(_) => {
+                vec![Scope::Setup { channel: self.channel(channel) }]
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a module says about itself, and what it asks for.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,6 +91,19 @@ impl Capability {
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// The text names no capability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such capability")]
+pub struct ParseCapabilityError;
+
+impl FromStr for Capability {
+    type Err = ParseCapabilityError;
+
+    fn from_str(text: &str) -> Result<Self, ParseCapabilityError> {
+        Capability::ALL.into_iter().find(|capability| capability.as_str() == text).ok_or(ParseCapabilityError)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use super::id::{ChannelId, ChatterId, Login, MessageId, ModuleName};
-use super::principal::KeyId;
+use super::principal::CallerId;
 use super::role::Role;
 use super::trace::Trace;
 
@@ -114,14 +114,14 @@ pub enum Reply {
     Action(String),
 }
 
-/// What a reply comes from. Each has a part of its channel's share of Twitch's limits, so that one module or one API key
+/// What a reply comes from. Each has a part of its channel's share of Twitch's limits, so that one module or one caller
 /// does not use up what the channel has.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ReplySource {
     /// A module that a chatter called.
     Module(ModuleName),
-    /// The API key by which a command was called over HTTP.
-    Key(KeyId),
+    /// Whoever called a command over HTTP.
+    Caller(CallerId),
 }
 
 /// A message on its way to the outbox.

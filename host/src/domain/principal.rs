@@ -1,13 +1,23 @@
-//! Who calls our API: the holder of an API key.
+//! Who calls our API: the holder of an API key, or a person who is logged in.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::id::ChannelId;
+use super::id::{ChannelId, ChatterId};
 
 /// What an API key is known by; no secret. 12 lower-case hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(Box<str>);
+
+/// Who asks over HTTP: what is counted, limited, owned and remembered of a caller is under this.
+///
+/// As text, and so where it is stored, a key is its id alone, and a person `person:` and a Twitch id. The two never meet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CallerId {
+    Key(KeyId),
+    /// Whoever is logged in with this Twitch account.
+    Person(ChatterId),
+}
 
 /// What a key opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +33,8 @@ pub enum KeyScope {
 pub enum ParsePrincipalError {
     #[error("a key's id is 12 lower-case hexadecimal digits")]
     KeyId,
+    #[error("a person is \"person:\" and a Twitch id")]
+    Person,
     #[error("a scope is \"operator\", or \"channel:\" and the channel's id")]
     KeyScope,
 }
@@ -45,6 +57,28 @@ impl FromStr for KeyId {
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+const PERSON: &str = "person:";
+
+impl FromStr for CallerId {
+    type Err = ParsePrincipalError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePrincipalError> {
+        match text.strip_prefix(PERSON) {
+            Some(id) => id.parse().map(CallerId::Person).map_err(|_| ParsePrincipalError::Person),
+            None => text.parse().map(CallerId::Key),
+        }
+    }
+}
+
+impl fmt::Display for CallerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallerId::Key(key) => key.fmt(f),
+            CallerId::Person(person) => write!(f, "{PERSON}{person}"),
+        }
     }
 }
 
@@ -80,6 +114,22 @@ mod tests {
         }
         for bad in ["", "Operator", "channel", "channel:", "channel:shop", "channel:007", "operator "] {
             assert_eq!(bad.parse::<KeyScope>(), Err(ParsePrincipalError::KeyScope), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_caller_has_one_spelling_and_no_key_is_a_person() {
+        let key = "123456789012".parse().unwrap();
+        let callers = [
+            ("123456789012", CallerId::Key(key)),
+            ("person:123456789012", CallerId::Person(ChatterId(123_456_789_012))),
+        ];
+        for (text, caller) in callers {
+            assert_eq!(text.parse(), Ok(caller.clone()));
+            assert_eq!(caller.to_string(), text);
+        }
+        for bad in ["", "person:", "person:007", "person:0123456789ab", "Person:1", "1"] {
+            assert!(bad.parse::<CallerId>().is_err(), "{bad:?}");
         }
     }
 

@@ -6,14 +6,14 @@ use std::time::SystemTime;
 
 use super::id::{ChannelId, ModuleDigest, ModuleName};
 use super::manifest::Manifest;
-use super::principal::KeyId;
+use super::principal::CallerId;
 
 /// An uploaded module: all of its versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadedModule {
     pub name: ModuleName,
-    /// The key that brought it first: the name belongs to it. None where it came over the command line.
-    pub publisher: Option<KeyId>,
+    /// The caller who uploaded it first: the name belongs to it. None where it came over the command line.
+    pub publisher: Option<CallerId>,
     /// Ascending; never empty.
     pub versions: Vec<UploadedVersion>,
     pub canary: Option<Canary>,
@@ -26,7 +26,7 @@ pub struct UploadedModule {
 pub struct UploadedVersion {
     pub manifest: Arc<Manifest>,
     pub uploaded_at: SystemTime,
-    pub uploaded_by: Option<KeyId>,
+    pub uploaded_by: Option<CallerId>,
     /// Set where it is off the air: no channel runs it.
     pub withdrawn_at: Option<SystemTime>,
 }

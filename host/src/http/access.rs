@@ -10,7 +10,7 @@ pub struct Row {
     pub method: &'static str,
     /// As the router has it; `{channel}` is a channel's id.
     pub path: &'static str,
-    open_to: [bool; 4],
+    open_to: [bool; 5],
 }
 
 /// As whom a request comes, in the order of the table's columns.
@@ -21,8 +21,11 @@ pub enum Standing {
     Operator,
     /// With a key of the channel in the path, or, where no channel is in it, of any channel.
     OwnChannel,
-    /// With a key of another channel.
+    /// With a key of another channel, or logged in as the creator of another one.
     OtherChannel,
+    /// Logged in as the creator of the channel in the path, or, where no channel is in it, of any. Nobody is the operator by
+    /// a session.
+    Session,
 }
 
 /// The one path that needs no key either where the request comes from an address of `[http] metrics_from`.
@@ -41,49 +44,49 @@ const NO_: bool = false;
 /// [`Principal::require_channel`] for the channels that its query or body names.
 #[rustfmt::skip]
 pub const TABLE: &[Row] = &[
-    //                                              nobody operator own  other channel
-    row("GET",    ROOT,                             [YES,  YES,     YES, YES]),
-    row("GET",    "/api/docs",                      [YES,  YES,     YES, YES]),
-    row("GET",    "/api/docs.css",                  [YES,  YES,     YES, YES]),
-    row("GET",    "/api/v1/audit",                  [NO_,  YES,     YES, YES]),
-    row("GET",    "/api/v1/channels",               [NO_,  YES,     YES, YES]),
-    row("GET",    "/api/v1/channels/{channel}",     [NO_,  YES,     YES, NO_]),
-    row("PATCH",  "/api/v1/channels/{channel}",     [NO_,  YES,     YES, NO_]),
-    row("POST",   "/api/v1/channels/{channel}/commands/{name}", [NO_, YES, YES, NO_]),
-    row("GET",    "/api/v1/channels/{channel}/modules", [NO_, YES,   YES, NO_]),
-    row("GET",    "/api/v1/channels/{channel}/modules/{name}", [NO_, YES, YES, NO_]),
-    row("PUT",    "/api/v1/channels/{channel}/modules/{name}", [NO_, YES, YES, NO_]),
-    row("DELETE", "/api/v1/channels/{channel}/modules/{name}", [NO_, YES, YES, NO_]),
-    row("POST",   "/api/v1/channels/{channel}/modules/{name}/rollback", [NO_, YES, YES, NO_]),
-    row("GET",    "/api/v1/events",                 [NO_,  YES,     YES, YES]),
-    row("GET",    "/api/v1/keys",                   [NO_,  YES,     NO_, NO_]),
-    row("POST",   "/api/v1/keys",                   [NO_,  YES,     NO_, NO_]),
-    row("DELETE", "/api/v1/keys/{id}",              [NO_,  YES,     NO_, NO_]),
-    row("GET",    "/api/v1/keys/self",              [NO_,  YES,     YES, YES]),
-    row("GET",    "/api/v1/modules/{name}/logs",    [NO_,  YES,     YES, YES]),
-    row("GET",    "/api/v1/modules",                [NO_,  YES,     YES, YES]),
-    row("POST",   "/api/v1/modules",                [NO_,  YES,     YES, YES]),
-    row("GET",    "/api/v1/modules/{name}",         [NO_,  YES,     YES, YES]),
-    row("DELETE", "/api/v1/modules/{name}",         [NO_,  YES,     YES, YES]),
-    row("PUT",    "/api/v1/modules/{name}/canary",  [NO_,  YES,     NO_, NO_]),
-    row("DELETE", "/api/v1/modules/{name}/canary",  [NO_,  YES,     NO_, NO_]),
+    //                                              nobody operator own  other channel, session
+    row("GET",    ROOT,                             [YES,  YES,     YES, YES, YES]),
+    row("GET",    "/api/docs",                      [YES,  YES,     YES, YES, YES]),
+    row("GET",    "/api/docs.css",                  [YES,  YES,     YES, YES, YES]),
+    row("GET",    "/api/v1/audit",                  [NO_,  YES,     YES, YES, YES]),
+    row("GET",    "/api/v1/channels",               [NO_,  YES,     YES, YES, YES]),
+    row("GET",    "/api/v1/channels/{channel}",     [NO_,  YES,     YES, NO_, YES]),
+    row("PATCH",  "/api/v1/channels/{channel}",     [NO_,  YES,     YES, NO_, YES]),
+    row("POST",   "/api/v1/channels/{channel}/commands/{name}", [NO_, YES, YES, NO_, YES]),
+    row("GET",    "/api/v1/channels/{channel}/modules", [NO_, YES,   YES, NO_, YES]),
+    row("GET",    "/api/v1/channels/{channel}/modules/{name}", [NO_, YES, YES, NO_, YES]),
+    row("PUT",    "/api/v1/channels/{channel}/modules/{name}", [NO_, YES, YES, NO_, YES]),
+    row("DELETE", "/api/v1/channels/{channel}/modules/{name}", [NO_, YES, YES, NO_, YES]),
+    row("POST",   "/api/v1/channels/{channel}/modules/{name}/rollback", [NO_, YES, YES, NO_, YES]),
+    row("GET",    "/api/v1/events",                 [NO_,  YES,     YES, YES, YES]),
+    row("GET",    "/api/v1/keys",                   [NO_,  YES,     NO_, NO_, NO_]),
+    row("POST",   "/api/v1/keys",                   [NO_,  YES,     NO_, NO_, NO_]),
+    row("DELETE", "/api/v1/keys/{id}",              [NO_,  YES,     NO_, NO_, NO_]),
+    row("GET",    "/api/v1/keys/self",              [NO_,  YES,     YES, YES, NO_]),
+    row("GET",    "/api/v1/modules/{name}/logs",    [NO_,  YES,     YES, YES, YES]),
+    row("GET",    "/api/v1/modules",                [NO_,  YES,     YES, YES, YES]),
+    row("POST",   "/api/v1/modules",                [NO_,  YES,     YES, YES, YES]),
+    row("GET",    "/api/v1/modules/{name}",         [NO_,  YES,     YES, YES, YES]),
+    row("DELETE", "/api/v1/modules/{name}",         [NO_,  YES,     YES, YES, YES]),
+    row("PUT",    "/api/v1/modules/{name}/canary",  [NO_,  YES,     NO_, NO_, NO_]),
+    row("DELETE", "/api/v1/modules/{name}/canary",  [NO_,  YES,     NO_, NO_, NO_]),
     row("POST",   "/api/v1/modules/{name}/canary/promote",
-                                                    [NO_,  YES,     NO_, NO_]),
+                                                    [NO_,  YES,     NO_, NO_, NO_]),
     row("POST",   "/api/v1/modules/{name}/rollback",
-                                                    [NO_,  YES,     NO_, NO_]),
+                                                    [NO_,  YES,     NO_, NO_, NO_]),
     row("GET",    "/api/v1/modules/{name}/versions/{version}",
-                                                    [NO_,  YES,     YES, YES]),
+                                                    [NO_,  YES,     YES, YES, YES]),
     row("DELETE", "/api/v1/modules/{name}/versions/{version}",
-                                                    [NO_,  YES,     YES, YES]),
+                                                    [NO_,  YES,     YES, YES, YES]),
     row("POST",   "/api/v1/modules/{name}/versions/{version}/restore",
-                                                    [NO_,  YES,     YES, YES]),
-    row("GET",    "/api/v1/openapi.json",           [YES,  YES,     YES, YES]),
-    row("GET",    "/healthz",                       [YES,  YES,     YES, YES]),
-    row("GET",    METRICS,                          [NO_,  YES,     NO_, NO_]),
-    row("GET",    "/readyz",                        [YES,  YES,     YES, YES]),
+                                                    [NO_,  YES,     YES, YES, YES]),
+    row("GET",    "/api/v1/openapi.json",           [YES,  YES,     YES, YES, YES]),
+    row("GET",    "/healthz",                       [YES,  YES,     YES, YES, YES]),
+    row("GET",    METRICS,                          [NO_,  YES,     NO_, NO_, NO_]),
+    row("GET",    "/readyz",                        [YES,  YES,     YES, YES, YES]),
 ];
 
-const fn row(method: &'static str, path: &'static str, open_to: [bool; 4]) -> Row {
+const fn row(method: &'static str, path: &'static str, open_to: [bool; 5]) -> Row {
     Row { method, path, open_to }
 }
 
@@ -154,10 +157,12 @@ mod tests {
     #[test]
     fn no_row_contradicts_itself() {
         for row in TABLE {
-            let [nobody, operator, own, other] = row.open_to;
+            let [nobody, operator, own, other, session] = row.open_to;
             assert!(operator, "the operator may do everything: {row:?}");
             assert!(!nobody || own && other, "whoever has a key may do what others may: {row:?}");
             assert!(!other || own, "a channel's key opens at least what others' do: {row:?}");
+            assert!(!nobody || session, "whoever is logged in may do what others may: {row:?}");
+            assert!(!session || own, "a session opens at most what a key of its channel does: {row:?}");
             assert!(own == other || row.path.contains("{channel}"), "no channel tells them apart: {row:?}");
         }
     }

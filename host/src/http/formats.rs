@@ -97,7 +97,7 @@ mod tests {
     fn is_taken(format: &str, text: &str) -> bool {
         match format {
             "amount" => text.parse::<Amount>().is_ok_and(|amount| amount >= Amount::ZERO),
-            "capability" => Capability::ALL.iter().any(|capability| capability.as_str() == text),
+            "capability" => text.parse::<Capability>().is_ok(),
             "chatter-role" => text.parse::<Role>().is_ok(),
             "key-id" => text.parse::<KeyId>().is_ok(),
             "key-role" => text.parse::<Role>().is_ok_and(|role| role <= Role::Moderator),

@@ -25,7 +25,7 @@ use super::principal::Principal;
 use super::throttle::{Buckets, Place, UnderWay};
 use crate::config::HttpConfig;
 use crate::domain::id::ChannelId;
-use crate::domain::principal::KeyId;
+use crate::domain::principal::{CallerId, KeyId};
 use crate::store::api_keys::ApiKey;
 
 /// Callers that are remembered; whoever has not asked for longest is forgotten first.
@@ -45,8 +45,8 @@ pub(super) struct Gate {
     /// still asked with, do not lock these out.
     right_keys: Mutex<LruCache<(KeyId, AddressGroup), ()>>,
     without_key: Mutex<Buckets<AddressGroup>>,
-    with_key: Mutex<Buckets<KeyId>>,
-    under_way: UnderWay<KeyId>,
+    of_callers: Mutex<Buckets<CallerId>>,
+    under_way: UnderWay<CallerId>,
     uses: Mutex<LruCache<KeyId, SystemTime>>,
     tell_of_proxy: Once,
 }
@@ -60,7 +60,7 @@ impl Gate {
             wrong_keys: Mutex::new(Buckets::new(WRONG_KEYS, WRONG_KEY_EVERY, CALLERS)),
             right_keys: Mutex::new(LruCache::new(CALLERS)),
             without_key: Mutex::new(without_key),
-            with_key: Mutex::new(Buckets::new(config.burst, every(config.rate), CALLERS)),
+            of_callers: Mutex::new(Buckets::new(config.burst, every(config.rate), CALLERS)),
             under_way: UnderWay::new(config.concurrency),
             uses: Mutex::new(LruCache::new(CALLERS)),
             tell_of_proxy: Once::new(),
@@ -101,7 +101,7 @@ pub(super) async fn admit(State(api): State<Arc<Api>>, request: Request, next: N
     }
 }
 
-async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<Place<KeyId>>), ApiError> {
+async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<Place<CallerId>>), ApiError> {
     let row = find_row(&request);
     let is_probe = matches!(row, Ok(Some(row)) if row.is_probe());
     if !is_probe && !api.gate.hosts.contain(request.uri(), request.headers()) {
@@ -133,9 +133,9 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
         };
     };
     let key = identify(api, group, &token)?;
-    let place = hold_back(api, &key)?;
-    note_use(api, &key);
     let principal = Principal::new(key, address);
+    let place = hold_back(api, principal.caller())?;
+    note_use(api, principal.key());
     let standing = access::stand(&principal, find_channel(&mut request).await);
     if !row?.is_some_and(|row| row.is_open_to(standing)) {
         return Err(ApiError::Forbidden);
@@ -187,10 +187,10 @@ fn identify(api: &Api, group: AddressGroup, token: &Result<KeySecret, ()>) -> Re
     Ok(key)
 }
 
-fn hold_back(api: &Api, key: &ApiKey) -> Result<Place<KeyId>, ApiError> {
-    lock(&api.gate.with_key).take(key.id.clone(), api.now().instant).map_err(ApiError::RateLimited)?;
+fn hold_back(api: &Api, caller: &CallerId) -> Result<Place<CallerId>, ApiError> {
+    lock(&api.gate.of_callers).take(caller.clone(), api.now().instant).map_err(ApiError::RateLimited)?;
     // When one of the others ends nobody knows.
-    api.gate.under_way.enter(&key.id).ok_or(ApiError::RateLimited(Duration::from_secs(1)))
+    api.gate.under_way.enter(caller).ok_or(ApiError::RateLimited(Duration::from_secs(1)))
 }
 
 /// Off the request's path, and at most once a minute.
@@ -216,7 +216,7 @@ async fn find_channel(request: &mut Request) -> Option<Result<ChannelId, ()>> {
 /// A body that keeps its caller's place until it is sent.
 struct Held {
     body: Body,
-    _place: Option<Place<KeyId>>,
+    _place: Option<Place<CallerId>>,
 }
 
 impl HttpBody for Held {

@@ -28,7 +28,7 @@ use super::Api;
 use super::body::{check_encoding, refuse_body};
 use super::error::ApiError;
 use super::principal::Principal;
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 use crate::store::idempotency::KeptAnswer;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -39,9 +39,9 @@ const LONGEST_KEY: usize = 128;
 const LARGEST_ANSWER: usize = 64 << 10;
 
 /// A request's name: who sent it, and what they call it.
-type Name = (KeyId, Box<str>);
+type Name = (CallerId, Box<str>);
 
-/// Requests under way, with what each asks for. Bounded by the requests of each key that may be under way at once.
+/// Requests under way, with what each asks for. Bounded by the requests of each caller that may be under way at once.
 #[derive(Default)]
 pub(super) struct Running(Arc<Mutex<HashMap<Name, [u8; 32]>>>);
 
@@ -89,7 +89,7 @@ async fn answer(api: Arc<Api>, limit: usize, request: Request, next: Next) -> Re
     let body = read(body, limit).await?;
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let fingerprint = fingerprint(parts.method.as_str(), target, &parts.headers, &body);
-    let name: Name = (principal.key_id().clone(), key.clone());
+    let name: Name = (principal.caller().clone(), key.clone());
     // First it is running, then one looks: so no answer is missed between the two.
     let run = api.running.begin(&name, fingerprint)?;
     if let Some(kept) = api.store.find_answer(&name.0, &name.1, api.now().wall)? {

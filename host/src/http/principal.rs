@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use super::error::ApiError;
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::ChannelId;
-use crate::domain::principal::{KeyId, KeyScope};
+use crate::domain::principal::{CallerId, KeyScope};
 use crate::domain::role::Role;
 use crate::modules::powers::Powers;
 use crate::store::api_keys::ApiKey;
@@ -19,20 +19,22 @@ use crate::store::api_keys::ApiKey;
 #[derive(Clone, Debug)]
 pub struct Principal {
     key: Arc<ApiKey>,
+    caller: CallerId,
     address: IpAddr,
 }
 
 impl Principal {
     pub fn new(key: ApiKey, address: IpAddr) -> Principal {
-        Principal { key: Arc::new(key), address }
+        Principal { caller: CallerId::Key(key.id.clone()), key: Arc::new(key), address }
     }
 
     pub fn key(&self) -> &ApiKey {
         &self.key
     }
 
-    pub fn key_id(&self) -> &KeyId {
-        &self.key.id
+    /// Under which the caller is counted, limited and remembered.
+    pub fn caller(&self) -> &CallerId {
+        &self.caller
     }
 
     /// What chatters count as under this key; None where the key says nothing of it.
@@ -72,7 +74,7 @@ impl Principal {
     }
 
     pub fn actor(&self) -> Actor {
-        Actor::Key { id: self.key.id.clone(), name: self.key.name.clone() }
+        Actor::Caller { id: self.caller.clone(), name: self.key.name.clone() }
     }
 
     /// For what is changed at its wish.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{Capability, Grants, Manifest};
 use crate::domain::role::Role;
@@ -144,7 +144,7 @@ impl Consent {
                 return Err(ConsentError::Withdrawn(version.clone()));
             }
         }
-        Ok(Some(Effect::PinVersion { module: module.name.clone(), version: wanted.cloned() }))
+        Ok(Some(Effect::Module(module.name.clone(), ModuleEffect::PinVersion { version: wanted.cloned() })))
     }
 
     fn find_accepted<'a>(&self, module: &'a UploadedModule) -> Option<&'a UploadedVersion> {

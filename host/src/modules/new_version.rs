@@ -12,7 +12,7 @@ use super::powers::Powers;
 use super::refusal::ChangeVersionsError;
 use crate::domain::id::ChannelId;
 use crate::domain::manifest::{Manifest, ModuleSource};
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 use crate::domain::version::{Canary, UploadedModule};
 use crate::store::modules::VersionChange;
 
@@ -20,10 +20,10 @@ use crate::store::modules::VersionChange;
 const MOST_MODULES: usize = 4096;
 /// Versions of one module, withdrawn ones included: these are kept, so that nobody brings other bytes under their number.
 const MOST_VERSIONS: usize = 256;
-/// Modules that one key may bring, unless it is the operator's: so that no creator takes all the names there are.
-const MOST_MODULES_OF_A_KEY: usize = 64;
-/// Bytes of all versions that one key brought, unless it is the operator's. They stay on the disk for ever.
-const MOST_BYTES_OF_A_KEY: u64 = 512 << 20;
+/// Modules that one caller may upload, unless it is the operator: so that no creator takes all the names there are.
+const MOST_MODULES_OF_A_CALLER: usize = 64;
+/// Bytes of all versions that one caller uploaded, unless it is the operator. They stay on the disk for ever.
+const MOST_BYTES_OF_A_CALLER: u64 = 512 << 20;
 
 /// A component that is to become a version.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub(super) struct NewVersion {
     /// Only these channels have the version, until it is promoted.
     pub(super) canary: Option<BTreeSet<ChannelId>>,
     pub(super) by: Powers,
-    pub(super) key: Option<KeyId>,
+    pub(super) caller: Option<CallerId>,
 }
 
 impl NewVersion {
@@ -44,7 +44,7 @@ impl NewVersion {
         }
         let module = catalogue.find_uploaded(name);
         if let Some(module) = module {
-            if !self.by.may_change_versions(module, self.key.as_ref()) {
+            if !self.by.may_change_versions(module, self.caller.as_ref()) {
                 return Err(ChangeVersionsError::NameTaken(name.clone()));
             }
             if module.find_digest(*digest).is_some() {
@@ -64,7 +64,7 @@ impl NewVersion {
         if let Some(canary) = &canary {
             check_canary(module.map(|module| &**module), canary, channels)?;
         }
-        let mut changes = vec![VersionChange::Publish { manifest: self.manifest.clone(), by: self.key }];
+        let mut changes = vec![VersionChange::Publish { manifest: self.manifest.clone(), by: self.caller }];
         let mut fates = vec![(version.clone(), Fate::Uploaded)];
         fates.extend(canary.as_ref().map(|canary| (canary.version.clone(), Fate::Canary)));
         changes.extend(canary.map(|canary| VersionChange::SetCanary(Some(canary))));
@@ -78,15 +78,15 @@ impl NewVersion {
         if self.by == Powers::Operator {
             return Ok(());
         }
-        let key = self.key.as_ref();
-        let is_own = |module: &&Arc<UploadedModule>| module.publisher.as_ref() == key;
-        if is_new && catalogue.list_uploaded().filter(is_own).count() >= MOST_MODULES_OF_A_KEY {
+        let caller = self.caller.as_ref();
+        let is_own = |module: &&Arc<UploadedModule>| module.publisher.as_ref() == caller;
+        if is_new && catalogue.list_uploaded().filter(is_own).count() >= MOST_MODULES_OF_A_CALLER {
             return Err(ChangeVersionsError::Full("64 modules of one API key"));
         }
         let versions = catalogue.list_uploaded().flat_map(|module| &module.versions);
-        let brought = versions.filter(|version| version.uploaded_by.as_ref() == key);
+        let brought = versions.filter(|version| version.uploaded_by.as_ref() == caller);
         let bytes: u64 = brought.map(|version| version.manifest.component_bytes).sum();
-        let is_full = bytes.saturating_add(self.manifest.component_bytes) > MOST_BYTES_OF_A_KEY;
+        let is_full = bytes.saturating_add(self.manifest.component_bytes) > MOST_BYTES_OF_A_CALLER;
         if is_full { Err(ChangeVersionsError::Full("512 MiB of one API key")) } else { Ok(()) }
     }
 }

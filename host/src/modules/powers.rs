@@ -1,7 +1,7 @@
 //! What whoever asks over the API may allow.
 
 use crate::domain::manifest::Capability;
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 use crate::domain::version::UploadedModule;
 
 /// Who asks. Neither is a chatter, and both act with the role of the broadcaster.
@@ -19,9 +19,9 @@ impl Powers {
             matches!(capability, Capability::Channels | Capability::Settings | Capability::Treasury | Capability::Http);
         self == Powers::Operator || !needs_operator
     }
-    /// Whether the caller with this key may change the versions of the module: its name belongs to the key that published it
-    /// first.
-    pub(super) fn may_change_versions(self, module: &UploadedModule, key: Option<&KeyId>) -> bool {
-        self == Powers::Operator || key.is_some() && module.publisher.as_ref() == key
+
+    /// Whether a caller may change the versions of the module: its name belongs to the caller who published it first.
+    pub(super) fn may_change_versions(self, module: &UploadedModule, caller: Option<&CallerId>) -> bool {
+        self == Powers::Operator || caller.is_some() && module.publisher.as_ref() == caller
     }
 }

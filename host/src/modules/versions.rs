@@ -15,7 +15,7 @@ use super::refusal::ChangeVersionsError;
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::manifest::Manifest;
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 use crate::domain::version::{UploadedModule, UploadedVersion};
 use crate::store::{Store, StoreError};
 
@@ -43,7 +43,7 @@ impl Versions {
     /// Makes a callable module known, or a new version of it: current at once where a channel has accepted as much, and
     /// enabled nowhere else. With channels for a canary, only these have it until it is promoted.
     ///
-    /// A name belongs to the key that published it first. That key and the operator may add versions.
+    /// A name belongs to the caller who published it first. That caller and the operator may add versions.
     pub async fn add(
         self: &Arc<Self>,
         manifest: Arc<Manifest>,
@@ -52,7 +52,7 @@ impl Versions {
         stamp: Stamp,
     ) -> Result<Published, ChangeVersionsError> {
         let (name, digest) = (manifest.name.clone(), manifest.digest);
-        let new = NewVersion { manifest, canary, by, key: key_of(&stamp) };
+        let new = NewVersion { manifest, canary, by, caller: caller_of(&stamp) };
         let plan = move |catalogue: &Catalogue, channels: &dyn Channels| new.plan(catalogue, channels);
         let (module, fates) = self.make(name, stamp, plan).await?;
         let version = module.find_digest(digest).cloned();
@@ -69,11 +69,11 @@ impl Versions {
         by: Powers,
         stamp: Stamp,
     ) -> Result<Fates, ChangeVersionsError> {
-        let (checked, key) = (name.clone(), key_of(&stamp));
+        let (checked, caller) = (name.clone(), caller_of(&stamp));
         let plan = move |catalogue: &Catalogue, channels: &dyn Channels| match catalogue.find(&checked) {
             None => Err(ChangeVersionsError::UnknownModule),
             Some(Listed::Fixed(_)) => Err(ChangeVersionsError::NotUploaded(checked)),
-            Some(Listed::Uploaded(module)) if !by.may_change_versions(module, key.as_ref()) => {
+            Some(Listed::Uploaded(module)) if !by.may_change_versions(module, caller.as_ref()) => {
                 Err(ChangeVersionsError::NotPublisher(checked))
             }
             Some(Listed::Uploaded(module)) if !is_as_read(module) => Err(ChangeVersionsError::Overtaken),
@@ -115,9 +115,9 @@ impl Versions {
     }
 }
 
-fn key_of(stamp: &Stamp) -> Option<KeyId> {
+fn caller_of(stamp: &Stamp) -> Option<CallerId> {
     match &stamp.by {
-        Actor::Key { id, .. } => Some(id.clone()),
+        Actor::Caller { id, .. } => Some(id.clone()),
         Actor::Claim { .. } | Actor::Chatter { .. } | Actor::CommandLine { .. } | Actor::Host => None,
     }
 }

@@ -41,8 +41,7 @@ pub(super) fn parse_import(name: &str) -> Option<Import> {
     if !version.starts_with(LINE) {
         return None;
     }
-    let found = Capability::ALL.into_iter().find(|capability| capability.as_str() == interface);
-    found.map(Import::Capability).or((interface == "types").then_some(Import::Types))
+    interface.parse().ok().map(Import::Capability).or((interface == "types").then_some(Import::Types))
 }
 
 /// A name of an import or a version is the author's text, as long as the author likes.

@@ -8,7 +8,7 @@ use super::channel::{ChannelSetup, ModuleSetup, Target};
 use super::module_change::{ModuleChange, ModuleChangeError};
 use super::overrides::CommandKey;
 use super::value::check_value;
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, ModuleEffect, SetupEffect};
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Command, Setting, SettingKind};
 use crate::domain::prefix::Prefix;
@@ -70,7 +70,7 @@ impl ChannelSetup {
     pub fn check_prefix(&self, by: Role, prefix: &str) -> Result<Effect, SettingsError> {
         self.require_change(by)?;
         let prefix = prefix.parse::<Prefix>();
-        prefix.map(Effect::ChangePrefix).map_err(|_| {
+        prefix.map(|prefix| Effect::Setup(SetupEffect::ChangePrefix(prefix))).map_err(|_| {
             SettingsError::InvalidValue("1 to 5 visible characters without letters, digits, @, / or .".to_owned())
         })
     }
@@ -107,7 +107,7 @@ impl ChannelSetup {
         if let Some((_, other)) = self.find_taken_word(module) {
             return Err(SettingsError::WordTaken(other.to_string()));
         }
-        effects.push(Effect::SwitchModule { module: name.clone(), enabled: true });
+        effects.push(Effect::Module(name.clone(), ModuleEffect::Switch { enabled: true }));
         Ok(effects)
     }
 
@@ -128,7 +128,7 @@ impl ChannelSetup {
         if is_always_on(name) {
             return Err(SettingsError::NotAllowed(format!("{name} is always on")));
         }
-        Ok(module.is_enabled.then(|| Effect::SwitchModule { module: name.clone(), enabled: false }))
+        Ok(module.is_enabled.then(|| Effect::Module(name.clone(), ModuleEffect::Switch { enabled: false })))
     }
 
     /// A chatter's value comes as `id:` and the Twitch id: see [`ChannelSetup::is_chatter_setting`].
@@ -140,7 +140,7 @@ impl ChannelSetup {
             Some((command, command_key)) => module.check_override(by, command, command_key, value)?,
             None => module.check_declared(by, key, value)?,
         };
-        Ok(Effect::ChangeSetting { module: module.manifest.name.clone(), key, value })
+        Ok(Effect::Module(module.manifest.name.clone(), ModuleEffect::ChangeSetting { key, value }))
     }
 
     /// No words at all are those of the author again.
@@ -183,7 +183,7 @@ impl ChannelSetup {
         if span > LONGEST_MUTE {
             return Err(SettingsError::InvalidValue("at most a day".to_owned()));
         }
-        Ok(Effect::Mute { until: (!span.is_zero()).then(|| now + span) })
+        Ok(Effect::Setup(SetupEffect::Mute { until: (!span.is_zero()).then(|| now + span) }))
     }
 
     pub(super) fn module_named(&self, name: &str) -> Result<&ModuleSetup, SettingsError> {
@@ -312,7 +312,7 @@ mod tests {
         let change = |key: &str, value: &str| shop.check_setting(Role::Broadcaster, "Dice", key, value);
         let set = |key: &str, value: Option<&str>| {
             let value = value.map(str::to_owned);
-            Ok(Effect::ChangeSetting { module: name("dice"), key: key.to_owned(), value })
+            Ok(Effect::Module(name("dice"), ModuleEffect::ChangeSetting { key: key.to_owned(), value }))
         };
         assert_eq!(change("SIDES", "020"), set("sides", Some("20")));
         assert_eq!(change("sides", "06"), set("sides", None));
@@ -368,8 +368,8 @@ mod tests {
     fn a_mute_ends_within_a_day() {
         let now = SystemTime::UNIX_EPOCH;
         let mute = |span| shop().check_mute(Role::Broadcaster, span, now);
-        assert_eq!(mute(DAY), Ok(Effect::Mute { until: Some(now + DAY) }));
-        assert_eq!(mute(Duration::ZERO), Ok(Effect::Mute { until: None }));
+        assert_eq!(mute(DAY), Ok(Effect::Setup(SetupEffect::Mute { until: Some(now + DAY) })));
+        assert_eq!(mute(Duration::ZERO), Ok(Effect::Setup(SetupEffect::Mute { until: None })));
         assert_eq!(mute(DAY + Duration::from_millis(1)), Err(SettingsError::InvalidValue("at most a day".to_owned())));
         let muted = shop().apply(&mute(DAY).unwrap());
         assert!(muted.is_muted(now) && !muted.is_muted(now + DAY));

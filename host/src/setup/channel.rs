@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::defaults::Defaults;
 use super::value::check_value;
 use super::words::Words;
-use crate::domain::effect::{Effect, Revision};
+use crate::domain::effect::{Effect, ModuleEffect, Revision, SetupEffect};
 use crate::domain::fuse::BlownFuse;
 use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, SettingKind};
@@ -251,32 +251,16 @@ impl ChannelSetup {
         self.muted_until.is_some_and(|until| now < until)
     }
 
-    /// The set-up as it will be once `effect` is committed; the revision stays. Effects that do not touch the set-up
-    /// change nothing.
+    /// The set-up as it will be once `effect` is committed; the revision stays.
     pub fn apply(&self, effect: &Effect) -> ChannelSetup {
         let mut next = self.clone();
         match effect {
-            Effect::ChangePrefix(prefix) => next.prefix = prefix.clone(),
-            Effect::ChangeLocale(locale) => next.locale = locale.clone(),
-            Effect::Mute { until } => next.muted_until = *until,
-            Effect::SwitchModule { module, .. }
-            | Effect::AcceptVersion { module, .. }
-            | Effect::NarrowGrants { module, .. }
-            | Effect::PinVersion { module, .. }
-            | Effect::BlowFuse { module, .. }
-            | Effect::RestoreFuse { module }
-            | Effect::EndPause { module, .. }
-            | Effect::ChangeSetting { module, .. }
-            | Effect::ClaimWord { module, .. }
-            | Effect::ReleaseWord { module, .. } => next.change_module(module, |module| module.apply(effect)),
-            Effect::SaveEntry { .. }
-            | Effect::LeaveVersion { .. }
-            | Effect::KeepLeft { .. }
-            | Effect::ChangeSecret { .. }
-            | Effect::DeleteEntry { .. }
-            | Effect::Transfer { .. }
-            | Effect::WantChannel { .. }
-            | Effect::UnwantChannel { .. } => {}
+            Effect::Setup(SetupEffect::ChangePrefix(prefix)) => next.prefix = prefix.clone(),
+            Effect::Setup(SetupEffect::ChangeLocale(locale)) => next.locale = locale.clone(),
+            Effect::Setup(SetupEffect::Mute { until }) => next.muted_until = *until,
+            Effect::Module(module, effect) => next.change_module(module, |module| module.apply(effect)),
+            // No part of the set-up that is held in memory.
+            Effect::Storage(..) | Effect::Ledger(..) | Effect::Secret(..) | Effect::Left(..) | Effect::Presence(_) => {}
         }
         next
     }
@@ -324,37 +308,36 @@ impl ModuleSetup {
         }
     }
 
-    fn apply(&mut self, effect: &Effect) {
+    fn apply(&mut self, effect: &ModuleEffect) {
         match effect {
-            Effect::SwitchModule { enabled, .. } => {
+            ModuleEffect::Switch { enabled } => {
                 self.is_enabled = *enabled;
                 self.blown = self.blown.filter(|_| !enabled);
             }
-            Effect::AcceptVersion { digest, grants, .. } => {
+            ModuleEffect::AcceptVersion { digest, grants } => {
                 self.consent.accepted = Some(*digest);
                 self.consent.granted.insert(*digest, grants.clone());
             }
-            Effect::NarrowGrants { grants, .. } => self.consent.granted.extend(grants.iter().cloned()),
-            Effect::PinVersion { version, .. } => self.consent.pinned.clone_from(version),
-            Effect::BlowFuse { digest, until, .. } => {
+            ModuleEffect::NarrowGrants { grants } => self.consent.granted.extend(grants.iter().cloned()),
+            ModuleEffect::PinVersion { version } => self.consent.pinned.clone_from(version),
+            ModuleEffect::BlowFuse { digest, until } => {
                 let before = self.blown.filter(|blown| blown.digest == *digest).map_or(0, |blown| blown.times);
                 self.blown = Some(BlownFuse { digest: *digest, until: *until, times: before + 1, is_over: false });
             }
-            Effect::RestoreFuse { .. } => self.blown = None,
-            Effect::EndPause { digest, .. } => {
+            ModuleEffect::RestoreFuse => self.blown = None,
+            ModuleEffect::EndPause { digest } => {
                 let is_over = |blown: &BlownFuse| blown.digest == *digest && blown.until.is_some();
                 self.blown = self.blown.map(|blown| BlownFuse { is_over: blown.is_over || is_over(&blown), ..blown });
             }
-            Effect::ChangeSetting { key, value, .. } => match value {
+            ModuleEffect::ChangeSetting { key, value } => match value {
                 Some(value) => drop(self.settings.insert(key.clone(), value.clone())),
                 None => drop(self.settings.remove(key)),
             },
-            Effect::ClaimWord { word, .. } => {
+            ModuleEffect::ClaimWord { word } => {
                 self.claimed.retain(|claimed| claimed.name != word.name);
                 self.claimed.push(Arc::new(word.clone()));
             }
-            Effect::ReleaseWord { name, .. } => self.claimed.retain(|claimed| claimed.name != *name),
-            _ => {}
+            ModuleEffect::ReleaseWord { name } => self.claimed.retain(|claimed| claimed.name != *name),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::change::{MODERATORS, SettingsError};
 use super::channel::ChannelSetup;
 use super::module_change::Problem;
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, SetupEffect};
 use crate::domain::role::Role;
 
 /// What of a channel is to be otherwise; what is None stays as it is.
@@ -55,7 +55,7 @@ impl ChannelSetup {
             add("prefix", self.check_prefix(by, prefix));
         }
         if let Some(locale) = &change.locale {
-            let effect = is_locale(locale).then(|| Effect::ChangeLocale(locale.as_str().into()));
+            let effect = is_locale(locale).then(|| Effect::Setup(SetupEffect::ChangeLocale(locale.as_str().into())));
             let wrong = || SettingsError::InvalidValue("a language such as en or pt-BR".to_owned());
             add("locale", effect.ok_or_else(wrong));
         }
@@ -149,7 +149,10 @@ mod tests {
         let roll = after.find_word("roll").unwrap().command.clone();
         assert_eq!((roll.role, roll.channel_cooldown), (Role::Vip, Duration::from_secs(90)));
         let loud = ChannelChange { muted_until: Some(None), ..ChannelChange::default() };
-        assert_eq!(after.check_channel_change(&loud, now()).unwrap(), [Effect::Mute { until: None }]);
+        assert_eq!(
+            after.check_channel_change(&loud, now()).unwrap(),
+            [Effect::Setup(SetupEffect::Mute { until: None })]
+        );
         assert_eq!(after.check_channel_change(&ChannelChange::default(), now()), Ok(Vec::new()));
     }
 

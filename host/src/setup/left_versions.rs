@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::channel::{ChannelSetup, ModuleSetup};
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, LeftEffect};
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::version::UploadedModule;
@@ -26,14 +26,17 @@ impl ChannelSetup {
     pub fn note_left(&self, mut effects: Vec<Effect>) -> Vec<Effect> {
         let after = self.apply_all(&effects);
         let has_noted = |name: &ModuleName| {
-            effects.iter().any(|effect| matches!(effect, Effect::KeepLeft { module, .. } if module == name))
+            effects
+                .iter()
+                .any(|effect| matches!(effect, Effect::Left(module, LeftEffect::KeepLeft { .. }) if module == name))
         };
         let current = self.touched().filter_map(ModuleSetup::find_current);
         let left = current.filter(|there| {
             let stays = after.find_module(&there.name).is_some_and(|module| module.is_current(there.digest));
             !stays && !has_noted(&there.name)
         });
-        let left = left.map(|there| Effect::LeaveVersion { module: there.name.clone(), digest: there.digest });
+        let left =
+            left.map(|there| Effect::Left(there.name.clone(), LeftEffect::LeaveVersion { digest: there.digest }));
         let left: Vec<Effect> = left.collect();
         effects.extend(left);
         effects

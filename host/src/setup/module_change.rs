@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::channel::{ChannelSetup, ModuleSetup};
 use super::overrides::CommandKey;
 use super::value::check_value;
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Command, Grants, Setting, SettingKind};
 use crate::domain::role::Role;
@@ -151,7 +151,7 @@ impl ChannelSetup {
             self.check_own_words(module)?;
         }
         let is_switched = module.is_enabled != enabled || enabled && module.blown.is_some();
-        let switch = is_switched.then(|| Effect::SwitchModule { module: name.clone(), enabled });
+        let switch = is_switched.then(|| Effect::Module(name.clone(), ModuleEffect::Switch { enabled }));
         Ok(switch.into_iter().collect())
     }
 
@@ -167,7 +167,7 @@ impl ChannelSetup {
 
     fn check_own_words(&self, module: &ModuleSetup) -> Checked {
         let name = &module.manifest.name;
-        let without = self.apply(&Effect::SwitchModule { module: name.clone(), enabled: false });
+        let without = self.apply(&Effect::Module(name.clone(), ModuleEffect::Switch { enabled: false }));
         match without.find_taken_word(module) {
             Some((word, other)) => {
                 Err(ModuleChangeError::WordTaken { word, module: name.clone(), other: other.clone() })
@@ -215,7 +215,8 @@ impl ModuleSetup {
         let dropped: Vec<_> = dropped.map(|key| (key.clone(), None)).collect();
         let set = wanted.into_iter().filter(|(key, value)| self.settings.get(key) != Some(value));
         let set = set.map(|(key, value)| (key, Some(value)));
-        let change = |(key, value)| Effect::ChangeSetting { module: self.manifest.name.clone(), key, value };
+        let change =
+            |(key, value)| Effect::Module(self.manifest.name.clone(), ModuleEffect::ChangeSetting { key, value });
         Ok(dropped.into_iter().chain(set).map(change).collect())
     }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::sample::{command, manifest, name};
 use super::{NewChannelRules, Setup};
 use crate::domain::audit::{Actor, Stamp};
-use crate::domain::effect::{Commit, Effect};
+use crate::domain::effect::{Commit, Effect, ModuleEffect};
 use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{Capability, Grants, Manifest, ModuleSource};
 use crate::domain::version::Canary;
@@ -47,8 +47,8 @@ impl Host {
     async fn accept(&self, channel: ChannelId, manifest: &Manifest) {
         let module = manifest.name.clone();
         let (digest, grants) = (manifest.digest, Grants::all(manifest));
-        let accept = Effect::AcceptVersion { module: module.clone(), digest, grants };
-        let switch = Effect::SwitchModule { module, enabled: true };
+        let accept = Effect::Module(module.clone(), ModuleEffect::AcceptVersion { digest, grants });
+        let switch = Effect::Module(module, ModuleEffect::Switch { enabled: true });
         let id = format!("{channel} {digest}");
         self.setup.commit(Commit { channel, ..commit(&id, vec![accept, switch]) }).await.unwrap();
     }
@@ -99,7 +99,7 @@ const ANN: &str = "aaaaaaaaaaaa";
 const BEN: &str = "bbbbbbbbbbbb";
 
 fn stamp(key: &str) -> Stamp {
-    let by = Actor::Key { id: key.parse().unwrap(), name: "a key".into() };
+    let by = Actor::Caller { id: key.parse().unwrap(), name: "a key".into() };
     Stamp { by, at: SystemTime::UNIX_EPOCH, address: None }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::change::{may_change, who_may_change};
 use super::channel::{ChannelSetup, ModuleSetup, Target};
 use super::overrides::LONGEST_COOLDOWN;
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Command, Manifest, ModuleSource};
 use crate::domain::prefix::is_invisible;
@@ -110,7 +110,7 @@ impl ChannelSetup {
         if count + 1 + word.aliases.len() > MOST_WORDS {
             return Err(WordError::Full);
         }
-        Ok(Effect::ClaimWord { module: module.clone(), word })
+        Ok(Effect::Module(module.clone(), ModuleEffect::ClaimWord { word }))
     }
 
     /// Free, or one of the claimed word `name` of this very module, which is replaced.
@@ -133,7 +133,7 @@ impl ChannelSetup {
         let claimed = &self.find_module(module)?.claimed;
         let is_there = claimed.iter().any(|command| *command.name == *name);
         (is_there && may_change(self, by))
-            .then(|| Effect::ReleaseWord { module: module.clone(), name: name.into_boxed_str() })
+            .then(|| Effect::Module(module.clone(), ModuleEffect::ReleaseWord { name: name.into_boxed_str() }))
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
 
 use super::columns::{At, Json};
+use super::json_text::texts;
 use super::writer::Abort;
 use super::{Store, StoreError, audit};
-use crate::domain::audit::Stamp;
+use crate::domain::audit::{AuditValue, Change, Stamp};
 use crate::domain::principal::{KeyId, KeyScope};
 use crate::domain::role::Role;
 
@@ -70,7 +72,7 @@ impl Store {
             let otherwise = if after.is_some() { i64::MAX } else { 0 };
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let mut statement = connection.prepare_cached(&query)?;
-            statement.query_map(params![after.map(KeyId::as_str), otherwise, limit], read_key)?.collect()
+            statement.query_map(params![after, otherwise, limit], read_key)?.collect()
         })
     }
 
@@ -78,18 +80,18 @@ impl Store {
         let save = move |connection: &Connection| {
             let insert = format!("INSERT INTO api_keys ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
             connection.prepare_cached(&insert)?.execute(params![
-                key.id.as_str(),
+                key.id,
                 key.name,
                 key.digest,
-                ScopesColumn(&key.scopes),
+                Json(Scopes(key.scopes.clone())),
                 key.role,
                 At(key.created_at),
                 key.expires_at.map(At),
                 key.revoked_at.map(At),
                 key.last_used_at.map(At),
             ])?;
-            audit::record(connection, &stamp, "create-key", None, key.id.as_str(), None, Some(&describe(&key)))?;
-            Ok(())
+            let after = Some(describe(&key));
+            Ok(audit::record(connection, &stamp, &Change { after, ..change_of(&key.id, "create-key") })?)
         };
         self.writer.write(save).await
     }
@@ -104,7 +106,7 @@ impl Store {
         let save = move |connection: &Connection| {
             connection
                 .prepare_cached("UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?2) WHERE id = ?1")?
-                .execute(params![id.as_str(), At(at)])?;
+                .execute(params![id, At(at)])?;
             Ok(())
         };
         self.writer.write(save).await
@@ -117,10 +119,11 @@ fn revoke(connection: &Connection, id: &KeyId, spare: Spare, stamp: &Stamp) -> r
     }
     let changed = connection
         .prepare_cached("UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?
-        .execute(params![id.as_str(), At(stamp.at)])?;
+        .execute(params![id, At(stamp.at)])?;
     let key = find(connection, id)?;
     if let Some(key) = key.as_ref().filter(|_| changed > 0) {
-        audit::record(connection, stamp, "revoke-key", None, id.as_str(), Some(&describe(key)), None)?;
+        let before = Some(describe(key));
+        audit::record(connection, stamp, &Change { before, ..change_of(id, "revoke-key") })?;
     }
     Ok(key.map_or(Revoked::Unknown, |key| Revoked::Done(Box::new(key))))
 }
@@ -135,18 +138,17 @@ fn is_last_operator(connection: &Connection, id: &KeyId, now: SystemTime) -> rus
 
 fn find(connection: &Connection, id: &KeyId) -> rusqlite::Result<Option<ApiKey>> {
     let query = format!("SELECT {COLUMNS} FROM api_keys WHERE id = ?1");
-    connection.prepare_cached(&query)?.query_row([id.as_str()], read_key).optional()
+    connection.prepare_cached(&query)?.query_row([id], read_key).optional()
 }
 
 fn read_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
-    let Json(scopes) = row.get::<_, Json<Vec<String>>>(3)?;
-    let parsed = scopes.iter().map(|scope| scope.parse()).collect::<Result<Box<[KeyScope]>, _>>();
+    let Json(Scopes(scopes)) = row.get(3)?;
     let at = |index| Ok::<_, rusqlite::Error>(row.get::<_, Option<At>>(index)?.map(|At(at)| at));
     Ok(ApiKey {
-        id: parse_column(0, &row.get::<_, Box<str>>(0)?)?,
+        id: row.get(0)?,
         name: row.get(1)?,
         digest: row.get(2)?,
-        scopes: parsed.map_err(|error| unreadable(3, error))?,
+        scopes,
         role: row.get(4)?,
         created_at: row.get::<_, At>(5)?.0,
         expires_at: at(6)?,
@@ -155,33 +157,15 @@ fn read_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
     })
 }
 
-fn parse_column<T>(index: usize, text: &str) -> rusqlite::Result<T>
-where
-    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
-{
-    text.parse().map_err(|error| unreadable(index, error))
+#[derive(Serialize, Deserialize)]
+struct Scopes(#[serde(with = "texts")] Box<[KeyScope]>);
+
+fn change_of(key: &KeyId, action: &'static str) -> Change {
+    Change { action: action.into(), channel: None, subject: key.as_str().into(), before: None, after: None }
 }
 
-fn unreadable(index: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
-}
-
-struct ScopesColumn<'k>(&'k [KeyScope]);
-
-impl ToSql for ScopesColumn<'_> {
-    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
-        let texts: Vec<String> = self.0.iter().map(KeyScope::to_string).collect();
-        serde_json::to_string(&texts)
-            .map(Into::into)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
-    }
-}
-
-/// For the audit.
-fn describe(key: &ApiKey) -> String {
-    let scopes: Vec<String> = key.scopes.iter().map(KeyScope::to_string).collect();
-    let role = key.role.map_or_else(String::new, |role| format!(" as {role}"));
-    format!("{}: {}{role}", key.name, scopes.join(", "))
+fn describe(key: &ApiKey) -> AuditValue {
+    AuditValue::Key { name: key.name.clone(), scopes: key.scopes.clone(), role: key.role }
 }
 
 #[cfg(test)]

@@ -1,19 +1,23 @@
 //! Who changed what: rows are added, and neither changed nor deleted before they are older than somebody said to keep them,
 //! which the schema sees to itself.
 
+mod value;
+
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 
-use super::columns::At;
+use self::value::Stored;
+use super::columns::{At, Json};
 use super::purge::Purged;
 use super::{Store, StoreError};
-use crate::domain::audit::{Actor, ActorKind, AuditEntry, AuditFilter, Stamp};
-use crate::domain::id::ChannelId;
-use crate::domain::principal::KeyId;
+use crate::domain::audit::{Actor, ActorKind, AuditEntry, AuditFilter, AuditValue, Change, Stamp};
+use crate::domain::id::Login;
+use crate::domain::principal::CallerId;
 
 /// A page ends here, whatever was asked for.
 const MOST_ROWS: usize = 1000;
@@ -41,7 +45,7 @@ impl Store {
     /// `before` in that order, and at most `limit` or 1,000.
     ///
     /// One filter, with or without a span of time, takes the time of the page, whatever else is there: 0.3 ms for 100 of a
-    /// million lines. Of several, the one that lets the least through is looked up (a chatter, a channel, a subject, a key,
+    /// million lines. Of several, the one that lets the least through is looked up (a chatter, a channel, a subject, a caller,
     /// an action, a kind, in this order), and the others are compared with what that one finds: 14 ms where a channel has
     /// 100,000 lines and nearly none of them fit.
     pub fn list_audit(
@@ -57,58 +61,36 @@ impl Store {
     }
 
     /// Writes down a change that no other row tells of.
-    pub async fn note_change(
-        &self,
-        stamp: Stamp,
-        action: &'static str,
-        channel: Option<ChannelId>,
-        subject: String,
-        before: Option<String>,
-        after: Option<String>,
-    ) -> Result<(), StoreError> {
-        let note = move |connection: &Connection| {
-            Ok(record(connection, &stamp, action, channel, &subject, before.as_deref(), after.as_deref())?)
-        };
-        self.writer.write(note).await
+    pub async fn note_change(&self, stamp: Stamp, change: Change) -> Result<(), StoreError> {
+        self.writer.write(move |connection| Ok(record(connection, &stamp, &change)?)).await
     }
 }
 
 /// Adds a line; called in the transaction that makes the change.
-pub(super) fn record(
-    connection: &Connection,
-    stamp: &Stamp,
-    action: &str,
-    channel: Option<ChannelId>,
-    subject: &str,
-    before: Option<&str>,
-    after: Option<&str>,
-) -> rusqlite::Result<()> {
-    let (key, key_name, chatter, login) = match &stamp.by {
-        Actor::Key { id, name } => (Some(id), Some(name), None, None),
-        Actor::Claim { key, name, chatter, login } => (Some(key), Some(name), Some(chatter), Some(login.as_str())),
-        Actor::Chatter { id, login } => (None, None, Some(id), Some(login.as_str())),
-        Actor::CommandLine { system_user } => (None, None, None, system_user.as_deref()),
-        Actor::Host => (None, None, None, None),
-    };
+pub(super) fn record(connection: &Connection, stamp: &Stamp, change: &Change) -> rusqlite::Result<()> {
+    let (caller, caller_name) = stamp.by.caller().unzip();
+    let (chatter, login) = stamp.by.chatter().unzip();
+    // Found by their Twitch id, whatever they did it with.
+    let person = if let Some(CallerId::Person(person)) = caller { Some(*person) } else { None };
     connection
         .prepare_cached(
             "INSERT INTO audit
-             (at, actor, key_id, key_name, chatter_id, login, address, action, channel_id, subject, before, after)
+             (at, actor, caller, caller_name, chatter_id, login, address, action, channel_id, subject, before, after)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             At(stamp.at),
             stamp.by.kind(),
-            key.map(KeyId::as_str),
-            key_name.map(|name| cut(name)),
-            chatter,
-            login.map(cut),
+            caller,
+            caller_name.map(cut),
+            chatter.or(person),
+            login.map(Login::as_str).or(stamp.by.shell()).map(cut),
             stamp.address.map(|address| address.to_string()),
-            action,
-            channel,
-            cut(subject),
-            before.map(cut),
-            after.map(cut)
+            change.action,
+            change.channel,
+            cut(&change.subject),
+            change.before.as_ref().map(store_value),
+            change.after.as_ref().map(store_value)
         ])
         .map(drop)
 }
@@ -143,11 +125,18 @@ fn delete_before(connection: &Connection, class: &str, old: &str, before: System
     Ok(if purged < MOST_PURGED { Purged::All } else { Purged::Some })
 }
 
-fn cut(text: &str) -> ToSqlOutput<'_> {
+fn cut(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(LONGEST_TEXT) {
         Some((end, _)) => (text[..end].to_owned() + CUT.encode_utf8(&mut [0; 4])).into(),
         None => text.into(),
     }
+}
+
+fn store_value(value: &AuditValue) -> Json<Stored> {
+    Json(Stored(match value {
+        AuditValue::Text(text) => AuditValue::Text(cut(text).into()),
+        value => value.clone(),
+    }))
 }
 
 type Parameters<'a> = Vec<Box<dyn ToSql + 'a>>;
@@ -160,7 +149,7 @@ fn query<'a>(filter: &'a AuditFilter, before: Option<u64>, limit: usize) -> (Str
         ("chatter_id", filter.chatter.map(|chatter| Box::new(chatter) as _)),
         ("channel_id", filter.channel.map(|channel| Box::new(channel) as _)),
         ("subject", filter.subject.as_deref().map(|subject| Box::new(subject) as _)),
-        ("key_id", filter.key.as_ref().map(|key| Box::new(key.as_str()) as _)),
+        ("caller", filter.caller.as_ref().map(|caller| Box::new(caller) as _)),
         ("action", filter.action.as_deref().map(|action| Box::new(action) as _)),
         ("actor", filter.kind.map(|kind| Box::new(kind) as _)),
     ];
@@ -193,8 +182,8 @@ fn query<'a>(filter: &'a AuditFilter, before: Option<u64>, limit: usize) -> (Str
 
 /// What every filter narrows.
 const LIST: &str =
-    "SELECT audit_id, at, actor, key_id, key_name, chatter_id, login, address, action, channel_id, subject,
-     before, after FROM audit WHERE true";
+    "SELECT audit_id, at, actor, caller, caller_name, chatter_id, login, address, action, channel_id, subject,
+     before, after, is_worded FROM audit WHERE true";
 /// Nothing comes after a line that is not there.
 const AFTER_LINE: &str = " AND at <= (SELECT at FROM audit WHERE audit_id = ?)
      AND (at, audit_id) < ((SELECT at FROM audit WHERE audit_id = ?), ?)";
@@ -205,19 +194,29 @@ fn read_entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     Ok(AuditEntry {
         id: row.get::<_, i64>(0)?.cast_unsigned(),
         stamp: Stamp { by: read_actor(row)?, at, address },
-        action: row.get(8)?,
-        channel: row.get(9)?,
-        subject: row.get(10)?,
-        before: row.get(11)?,
-        after: row.get(12)?,
+        change: Change {
+            action: Cow::Owned(row.get(8)?),
+            channel: row.get(9)?,
+            subject: row.get(10)?,
+            before: read_value(row, 11)?,
+            after: read_value(row, 12)?,
+        },
     })
 }
 
+fn read_value(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<AuditValue>> {
+    if row.get(13)? {
+        return Ok(row.get::<_, Option<Box<str>>>(column)?.map(AuditValue::Worded));
+    }
+    Ok(row.get::<_, Option<Json<Stored>>>(column)?.map(|Json(Stored(value))| value))
+}
+
 fn read_actor(row: &Row<'_>) -> rusqlite::Result<Actor> {
-    let key = || row.get::<_, Parsed<KeyId>>(3).map(|Parsed(key)| key);
     Ok(match row.get(2)? {
-        ActorKind::Key => Actor::Key { id: key()?, name: row.get(4)? },
-        ActorKind::Claim => Actor::Claim { key: key()?, name: row.get(4)?, chatter: row.get(5)?, login: row.get(6)? },
+        ActorKind::Key | ActorKind::Person => Actor::Caller { id: row.get(3)?, name: row.get(4)? },
+        ActorKind::Claim => {
+            Actor::Claim { caller: row.get(3)?, name: row.get(4)?, chatter: row.get(5)?, login: row.get(6)? }
+        }
         ActorKind::Chatter => Actor::Chatter { id: row.get(5)?, login: row.get(6)? },
         ActorKind::CommandLine => Actor::CommandLine { system_user: row.get(6)? },
         ActorKind::Host => Actor::Host,
@@ -238,7 +237,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::domain::id::ChatterId;
+    use crate::domain::id::{ChannelId, ChatterId};
     use crate::store::fixture::{CHANNEL, Fixture, in_memory, login};
 
     fn moment(second: u64) -> SystemTime {
@@ -249,15 +248,16 @@ mod tests {
         Stamp { by, at: moment(second), address: None }
     }
 
-    fn key(id: &str) -> KeyId {
+    fn caller(id: &str) -> CallerId {
         id.parse().unwrap()
     }
 
-    fn one_of_each_actor() -> [Actor; 5] {
+    fn one_of_each_actor() -> [Actor; 6] {
         [
-            Actor::Key { id: key("0123456789ab"), name: "deploy".into() },
+            Actor::Caller { id: caller("0123456789ab"), name: "deploy".into() },
+            Actor::Caller { id: caller("person:1"), name: "alice".into() },
             Actor::Claim {
-                key: key("0123456789ab"),
+                caller: caller("0123456789ab"),
                 name: "deploy".into(),
                 chatter: ChatterId(u64::MAX >> 1),
                 login: login("bob"),
@@ -268,13 +268,22 @@ mod tests {
         ]
     }
 
+    fn change(action: &'static str, subject: &str) -> Change {
+        Change { action: action.into(), channel: None, subject: subject.into(), before: None, after: None }
+    }
+
+    fn text(text: &str) -> Option<AuditValue> {
+        Some(AuditValue::Text(text.into()))
+    }
+
     async fn note(fixture: &Fixture, stamp: Stamp, channel: Option<ChannelId>, subject: &str) {
-        fixture.store.note_change(stamp, "create-key", channel, subject.into(), None, None).await.unwrap();
+        let change = Change { channel, ..change("create-key", subject) };
+        fixture.store.note_change(stamp, change).await.unwrap();
     }
 
     fn subjects(fixture: &Fixture, filter: &AuditFilter) -> Vec<String> {
         let entries = fixture.store.list_audit(filter, None, 100).unwrap();
-        entries.into_iter().map(|entry| entry.subject.into()).collect()
+        entries.into_iter().map(|entry| entry.change.subject.into()).collect()
     }
 
     #[tokio::test]
@@ -283,19 +292,15 @@ mod tests {
         for (second, by) in (0..).zip(one_of_each_actor()) {
             let address = ["127.0.0.1", "2001:db8::1"].get(second).map(|address| address.parse().unwrap());
             let stamp = Stamp { by, at: moment(0), address };
-            let (before, after) = (Some(String::new()), Some("é".to_owned()));
-            let (action, subject) = ("change-setting", "dice/sides".to_owned());
-            fixture.store.note_change(stamp.clone(), action, Some(CHANNEL), subject, before, after).await.unwrap();
-            let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap();
-            let expected = AuditEntry {
-                id: second as u64 + 1,
-                stamp,
-                action: "change-setting".into(),
+            let change = Change {
                 channel: Some(CHANNEL),
-                subject: "dice/sides".into(),
-                before: Some("".into()),
-                after: Some("é".into()),
+                before: text(""),
+                after: text("é"),
+                ..change("change-setting", "dice/sides")
             };
+            fixture.store.note_change(stamp.clone(), change.clone()).await.unwrap();
+            let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap();
+            let expected = AuditEntry { id: second as u64 + 1, stamp, change };
             assert_eq!(read, [expected]);
         }
     }
@@ -304,25 +309,26 @@ mod tests {
     async fn a_filter_lets_through_what_it_names() {
         let fixture = Fixture::empty();
         for (second, by) in (0..).zip(one_of_each_actor()) {
-            let channel = (second != 3).then_some(CHANNEL);
-            note(&fixture, stamp(by, second), channel, ["a", "b", "c", "d", "e"][second as usize]).await;
+            let channel = (second != 4).then_some(CHANNEL);
+            note(&fixture, stamp(by, second), channel, ["a", "p", "b", "c", "d", "e"][second as usize]).await;
         }
         let all = AuditFilter::default();
         let list = |filter: AuditFilter| subjects(&fixture, &filter).concat();
-        assert_eq!(list(all.clone()), "edcba");
-        assert_eq!(list(AuditFilter { channel: Some(CHANNEL), ..all.clone() }), "ecba");
+        assert_eq!(list(all.clone()), "edcbpa");
+        assert_eq!(list(AuditFilter { channel: Some(CHANNEL), ..all.clone() }), "ecbpa");
         assert_eq!(list(AuditFilter { channel: Some(ChannelId(8)), ..all.clone() }), "");
-        assert_eq!(list(AuditFilter { key: Some(key("0123456789ab")), ..all.clone() }), "ba");
-        assert_eq!(list(AuditFilter { chatter: Some(ChatterId(1)), ..all.clone() }), "c");
+        assert_eq!(list(AuditFilter { caller: Some(caller("0123456789ab")), ..all.clone() }), "ba");
+        assert_eq!(list(AuditFilter { caller: Some(caller("person:1")), ..all.clone() }), "p");
+        assert_eq!(list(AuditFilter { chatter: Some(ChatterId(1)), ..all.clone() }), "cp");
         assert_eq!(list(AuditFilter { subject: Some("d".into()), ..all.clone() }), "d");
-        assert_eq!(list(AuditFilter { action: Some("create-key".into()), ..all.clone() }), "edcba");
+        assert_eq!(list(AuditFilter { action: Some("create-key".into()), ..all.clone() }), "edcbpa");
         assert_eq!(list(AuditFilter { action: Some("mute".into()), ..all.clone() }), "");
-        for (kind, found) in ActorKind::ALL.into_iter().zip(["a", "b", "c", "d", "e"]) {
+        for (kind, found) in ActorKind::ALL.into_iter().zip(["a", "p", "b", "c", "d", "e"]) {
             assert_eq!(list(AuditFilter { kind: Some(kind), ..all.clone() }), found);
         }
-        assert_eq!(list(AuditFilter { since: Some(moment(1)), until: Some(moment(4)), ..all.clone() }), "dcb");
+        assert_eq!(list(AuditFilter { since: Some(moment(1)), until: Some(moment(4)), ..all.clone() }), "cbp");
         let kind = Some(ActorKind::Claim);
-        let both = AuditFilter { channel: Some(CHANNEL), key: Some(key("0123456789ab")), kind, ..all };
+        let both = AuditFilter { channel: Some(CHANNEL), caller: Some(caller("0123456789ab")), kind, ..all };
         assert_eq!(list(both), "b");
     }
 
@@ -341,7 +347,7 @@ mod tests {
             let mut listed = String::new();
             while let Some(entry) = fixture.store.list_audit(&filter, before, 1).unwrap().pop() {
                 before = Some(entry.id);
-                listed += &entry.subject;
+                listed += &entry.change.subject;
             }
             assert_eq!(listed, "dbca");
             assert!(fixture.store.list_audit(&filter, Some(99), 10).unwrap().is_empty(), "no such line");
@@ -357,7 +363,7 @@ mod tests {
             let filter = AuditFilter {
                 channel: is_set(0).then_some(CHANNEL),
                 kind: is_set(1).then_some(ActorKind::Host),
-                key: is_set(2).then(|| key("0123456789ab")),
+                caller: is_set(2).then(|| caller("0123456789ab")),
                 chatter: is_set(3).then_some(ChatterId(1)),
                 action: is_set(4).then(|| "mute".into()),
                 subject: is_set(5).then(|| "".into()),
@@ -368,7 +374,7 @@ mod tests {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let lines = statement.query_map(params_from_iter(parameters), |row| row.get::<_, String>(3)).unwrap();
             let plan: Vec<String> = lines.map(Result::unwrap).collect();
-            let first = ["chatter", "channel", "subject", "key", "action", "actor"]
+            let first = ["chatter", "channel", "subject", "caller", "action", "actor"]
                 .into_iter()
                 .zip([3, 0, 5, 2, 4, 1])
                 .find(|(_, bit)| is_set(*bit))
@@ -383,16 +389,8 @@ mod tests {
     #[test]
     fn what_was_written_stays() {
         let connection = in_memory();
-        record(
-            &connection,
-            &stamp(Actor::CommandLine { system_user: None }, 0),
-            "create-key",
-            None,
-            "first",
-            None,
-            Some("operator"),
-        )
-        .unwrap();
+        let by = stamp(Actor::CommandLine { system_user: None }, 0);
+        record(&connection, &by, &Change { after: text("operator"), ..change("create-key", "first") }).unwrap();
         for sql in [
             "UPDATE audit SET after = 'nothing'",
             "DELETE FROM audit",
@@ -402,7 +400,7 @@ mod tests {
             assert!(error.to_string().contains("append-only"), "{sql}: {error}");
         }
         let after: String = connection.query_row("SELECT after FROM audit", [], |row| row.get(0)).unwrap();
-        assert_eq!(after, "operator");
+        assert_eq!(after, r#"{"text":"operator"}"#);
     }
 
     #[tokio::test]
@@ -412,19 +410,19 @@ mod tests {
         let day = Duration::from_secs(24 * 3600);
         let list = || {
             let entries = store.list_audit(&AuditFilter::default(), None, MOST_ROWS).unwrap();
-            entries.iter().map(|entry| entry.subject.to_string()).collect::<String>()
+            entries.iter().map(|entry| entry.change.subject.to_string()).collect::<String>()
         };
         // The purge runs after the batch that it is due with, so the next write has seen it.
         let write = async |seconds| {
             for subject in ["", ""] {
-                store.note_change(stamp(Actor::Host, seconds), "mute", None, subject.into(), None, None).await.unwrap();
+                store.note_change(stamp(Actor::Host, seconds), change("mute", subject)).await.unwrap();
             }
         };
         for (action, subject) in [(CALL, "a"), ("mute", "b")] {
-            store.note_change(stamp(Actor::Host, 0), action, None, subject.into(), None, None).await.unwrap();
+            store.note_change(stamp(Actor::Host, 0), change(action, subject)).await.unwrap();
         }
         for number in 0..2 * MOST_PURGED as u64 {
-            store.note_change(stamp(Actor::Host, number), CALL, None, "".into(), None, None).await.unwrap();
+            store.note_change(stamp(Actor::Host, number), change(CALL, "")).await.unwrap();
         }
         fixture.clock.advance(400 * day);
         write(500).await;
@@ -449,7 +447,7 @@ mod tests {
             let days = |days: u64| Duration::from_secs(days * 24 * 3600);
             for (age, action) in [(25, CALL), (25, "mute"), (15, CALL), (15, "mute"), (5, CALL)] {
                 let stamp = Stamp { at: moment(0) - days(age), ..stamp(Actor::Host, 0) };
-                record(&connection, &stamp, action, None, "", None, None).unwrap();
+                record(&connection, &stamp, &change(action, "")).unwrap();
             }
             let kept = AuditKept { changes: Some(days(20)), calls: calls.map(days) };
             assert_eq!(purge(&connection, &kept, moment(0)).unwrap(), Purged::All);
@@ -464,7 +462,7 @@ mod tests {
     fn what_is_old_goes_only_behind_a_horizon_that_only_rises() {
         let connection = in_memory();
         for (second, action) in [(0, "mute"), (0, CALL), (9, CALL)] {
-            record(&connection, &stamp(Actor::Host, second), action, None, "", None, None).unwrap();
+            record(&connection, &stamp(Actor::Host, second), &change(action, "")).unwrap();
         }
         let raise = |class: &str, second| {
             let raised = "UPDATE audit_horizons SET at = ?2 WHERE class = ?1";
@@ -484,12 +482,11 @@ mod tests {
     async fn a_long_text_is_cut_with_a_mark() {
         let fixture = Fixture::empty();
         let exact = "é".repeat(LONGEST_TEXT);
-        let (before, after) = (Some(exact.clone()), Some(exact.clone() + "!"));
-        let subject = "s".repeat(3000);
-        fixture.store.note_change(stamp(Actor::Host, 0), "mute", None, subject, before, after).await.unwrap();
-        let entry = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap().remove(0);
-        assert_eq!(entry.before.as_deref(), Some(&*exact));
-        assert_eq!(entry.after.as_deref(), Some(&*(exact + "…")));
-        assert_eq!(entry.subject.chars().count(), LONGEST_TEXT + 1);
+        let longest =
+            Change { before: text(&exact), after: text(&(exact.clone() + "!")), ..change("mute", &"s".repeat(3000)) };
+        fixture.store.note_change(stamp(Actor::Host, 0), longest).await.unwrap();
+        let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap().remove(0).change;
+        assert_eq!((read.before, read.after), (text(&exact), text(&(exact + "…"))));
+        assert_eq!(read.subject.chars().count(), LONGEST_TEXT + 1);
     }
 }

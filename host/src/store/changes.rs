@@ -1,169 +1,150 @@
 //! What a commit changes of a set-up, for the audit: read before and after, so that a line says what was, what is, and
 //! nothing where both are the same.
 
-use rusqlite::{Connection, OptionalExtension, ToSql};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 
-use super::{audit, grants};
-use crate::domain::audit::Stamp;
-use crate::domain::effect::Effect;
-use crate::domain::id::{ChannelId, ModuleDigest};
-use crate::domain::manifest::{Caps, Grants};
+use super::columns::At;
+use super::{audit, grants, setup, wanted};
+use crate::domain::audit::{AuditValue, Change, Stamp};
+use crate::domain::effect::{Effect, ModuleEffect, SecretEffect, SetupEffect};
+use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
+use crate::domain::manifest::Grants;
 
-/// A change that is under way.
-pub(super) struct Change<'a> {
+/// A change whose effect is being applied.
+pub(super) struct Begun<'a> {
     effect: &'a Effect,
-    action: &'static str,
-    /// Whose set-up it is: with a wish to join that is not the one where it was said.
     channel: ChannelId,
-    subject: String,
-    before: Option<String>,
+    change: Change,
 }
 
-impl<'a> Change<'a> {
+impl<'a> Begun<'a> {
     /// Before the effect is applied. None for what is no set-up: a module's storage, and the ledger, which is its own
     /// journal.
-    pub(super) fn begin(
+    pub(super) fn read(
         connection: &Connection,
         channel: ChannelId,
         effect: &'a Effect,
-    ) -> rusqlite::Result<Option<Change<'a>>> {
-        let Some((action, subject)) = name(effect) else { return Ok(None) };
-        let channel = match effect {
-            Effect::WantChannel { channel, .. } => channel.id,
-            Effect::UnwantChannel { channel } => *channel,
-            _ => channel,
-        };
+    ) -> rusqlite::Result<Option<Begun<'a>>> {
+        let Some(subject) = find_subject(effect) else { return Ok(None) };
+        let channel = effect.channel(channel);
         let before = load(connection, channel, effect)?;
-        Ok(Some(Change { effect, action, channel, subject, before }))
+        let (action, subject) = (effect.action().into(), subject.into());
+        let change = Change { action, channel: Some(channel), subject, before, after: None };
+        Ok(Some(Begun { effect, channel, change }))
     }
 
     /// After it was applied.
-    pub(super) fn end(self, connection: &Connection, stamp: &Stamp) -> rusqlite::Result<()> {
+    pub(super) fn record(self, connection: &Connection, stamp: &Stamp) -> rusqlite::Result<()> {
         let after = load(connection, self.channel, self.effect)?;
-        if after == self.before {
+        if after == self.change.before {
             return Ok(());
         }
-        let (channel, before) = (Some(self.channel), self.before.as_deref());
-        audit::record(connection, stamp, self.action, channel, &self.subject, before, after.as_deref())
+        audit::record(connection, stamp, &Change { after, ..self.change })
     }
 }
 
-/// The action, and what it is done to.
-fn name(effect: &Effect) -> Option<(&'static str, String)> {
-    Some(match effect {
-        Effect::SaveEntry { .. } | Effect::DeleteEntry { .. } | Effect::Transfer { .. } => return None,
-        // What follows from a change that has its own line.
-        Effect::LeaveVersion { .. } | Effect::KeepLeft { .. } => return None,
-        Effect::ChangePrefix(_) => ("change-prefix", String::new()),
-        Effect::ChangeLocale(_) => ("change-locale", String::new()),
-        Effect::Mute { .. } => ("mute", String::new()),
-        Effect::SwitchModule { module, .. } => ("switch-module", module.to_string()),
-        Effect::AcceptVersion { module, .. } => ("accept-version", module.to_string()),
-        Effect::NarrowGrants { module, .. } => ("narrow-grants", module.to_string()),
-        Effect::PinVersion { module, .. } => ("pin-version", module.to_string()),
-        Effect::BlowFuse { module, .. } => ("blow-fuse", module.to_string()),
-        Effect::RestoreFuse { module } | Effect::EndPause { module, .. } => ("restore-fuse", module.to_string()),
-        Effect::ChangeSetting { module, key, .. } => ("change-setting", format!("{module}/{key}")),
-        Effect::ChangeSecret { module, key, .. } => ("change-secret", format!("{module}/{key}")),
-        Effect::ClaimWord { module, word } => ("claim-word", format!("{module}/{}", word.name)),
-        Effect::ReleaseWord { module, name } => ("release-word", format!("{module}/{name}")),
-        Effect::WantChannel { .. } => ("want-channel", String::new()),
-        Effect::UnwantChannel { .. } => ("unwant-channel", String::new()),
-    })
+/// What the effect is done to; empty where that is the channel itself. None where the audit has no line of it.
+fn find_subject(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::Storage(..) | Effect::Ledger(..) => None,
+        // Follows from a change that has its own line.
+        Effect::Left(..) => None,
+        Effect::Setup(_) | Effect::Presence(_) => Some(String::new()),
+        Effect::Module(module, effect) => Some(match effect {
+            ModuleEffect::Switch { .. }
+            | ModuleEffect::AcceptVersion { .. }
+            | ModuleEffect::NarrowGrants { .. }
+            | ModuleEffect::PinVersion { .. }
+            | ModuleEffect::BlowFuse { .. }
+            | ModuleEffect::RestoreFuse
+            | ModuleEffect::EndPause { .. } => module.to_string(),
+            ModuleEffect::ChangeSetting { key, .. } => format!("{module}/{key}"),
+            ModuleEffect::ClaimWord { word } => format!("{module}/{}", word.name),
+            ModuleEffect::ReleaseWord { name } => format!("{module}/{name}"),
+        }),
+        Effect::Secret(module, SecretEffect::Change { key, .. }) => Some(format!("{module}/{key}")),
+    }
 }
+
+type Found = rusqlite::Result<Option<AuditValue>>;
 
 /// What the effect changes, as it is now; None where it is the default or not there.
-fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> rusqlite::Result<Option<String>> {
-    let text = |sql: &str, parameters: &[&dyn ToSql]| load_text(connection, sql, parameters);
+fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> Found {
     match effect {
-        Effect::SaveEntry { .. } | Effect::DeleteEntry { .. } | Effect::Transfer { .. } => Ok(None),
-        Effect::LeaveVersion { .. } | Effect::KeepLeft { .. } => Ok(None),
-        Effect::ChangePrefix(_) => text("SELECT prefix FROM channels WHERE channel_id = ?1", &[&channel]),
-        Effect::ChangeLocale(_) => text("SELECT locale FROM channels WHERE channel_id = ?1", &[&channel]),
-        Effect::Mute { .. } => text(MUTE, &[&channel]),
-        Effect::SwitchModule { module, .. }
-        | Effect::BlowFuse { module, .. }
-        | Effect::RestoreFuse { module }
-        | Effect::EndPause { module, .. } => text(SWITCH, &[&channel, module]),
-        Effect::AcceptVersion { module, .. } => {
-            let accepted = "SELECT accepted FROM channel_modules WHERE channel_id = ?1 AND module = ?2";
-            let digest = connection
-                .prepare_cached(accepted)?
-                .query_row([&channel as &dyn ToSql, module], |row| row.get(0))
-                .optional()?;
-            let Some(digest) = digest.flatten() else { return Ok(None) };
+        Effect::Storage(..) | Effect::Ledger(..) | Effect::Left(..) => Ok(None),
+        Effect::Setup(SetupEffect::ChangePrefix(_)) => {
+            find(connection, "SELECT prefix FROM channels WHERE channel_id = ?1", &[&channel], text)
+        }
+        Effect::Setup(SetupEffect::ChangeLocale(_)) => {
+            find(connection, "SELECT locale FROM channels WHERE channel_id = ?1", &[&channel], text)
+        }
+        Effect::Setup(SetupEffect::Mute { .. }) => {
+            let until = |row: &Row<'_>| Ok(row.get::<_, Option<At>>(0)?.map(|At(until)| AuditValue::MutedUntil(until)));
+            find(connection, "SELECT muted_until FROM channels WHERE channel_id = ?1", &[&channel], until)
+        }
+        Effect::Module(module, effect) => load_of_module(connection, channel, module, effect),
+        Effect::Secret(module, SecretEffect::Change { key, .. }) => {
+            let entered = |row: &Row<'_>| row.get(0).map(|At(at)| Some(AuditValue::SecretEntered(at)));
+            find(connection, SECRET, &[&channel, module, key], entered)
+        }
+        Effect::Presence(_) => wanted::find_presence(connection, channel),
+    }
+}
+
+fn load_of_module(connection: &Connection, channel: ChannelId, module: &ModuleName, effect: &ModuleEffect) -> Found {
+    let record = || setup::find_module(connection, channel, module);
+    let word = |name: &str| Ok(setup::find_word(connection, channel, module, name)?.map(AuditValue::Word));
+    match effect {
+        ModuleEffect::Switch { .. }
+        | ModuleEffect::BlowFuse { .. }
+        | ModuleEffect::RestoreFuse
+        | ModuleEffect::EndPause { .. } => Ok(record()?.and_then(|record| match record.blown {
+            Some(blown) => Some(AuditValue::Fuse { enabled: record.enabled, blown }),
+            None => record.enabled.map(AuditValue::Switch),
+        })),
+        ModuleEffect::AcceptVersion { .. } => {
+            let Some(digest) = record()?.and_then(|record| record.accepted) else { return Ok(None) };
             let grants = grants::find_grants(connection, channel, digest)?.unwrap_or_default();
-            Ok(Some(format!("{digest}: {}", describe_grants(&grants))))
+            Ok(Some(AuditValue::Accepted { digest, grants }))
         }
-        Effect::NarrowGrants { grants, .. } => {
-            let digests = grants.iter().map(|(digest, _)| describe_version(connection, channel, *digest));
-            Ok(Some(digests.collect::<rusqlite::Result<Vec<_>>>()?.join(" | ")))
+        ModuleEffect::NarrowGrants { grants } => {
+            let versions = grants.iter().map(|(digest, _)| load_version(connection, channel, *digest));
+            versions.collect::<rusqlite::Result<_>>().map(|versions| Some(AuditValue::Narrowed(versions)))
         }
-        Effect::PinVersion { module, .. } => {
-            text("SELECT pinned FROM channel_modules WHERE channel_id = ?1 AND module = ?2", &[&channel, module])
-        }
-        Effect::ChangeSetting { module, key, .. } => text(SETTING, &[&channel, module, key]),
-        Effect::ChangeSecret { module, key, .. } => text(SECRET, &[&channel, module, key]),
-        Effect::ClaimWord { module, word } => text(WORD, &[&channel, module, &word.name]),
-        Effect::ReleaseWord { module, name } => text(WORD, &[&channel, module, name]),
-        Effect::WantChannel { .. } | Effect::UnwantChannel { .. } => load_wanted(connection, channel),
+        ModuleEffect::PinVersion { .. } => Ok(record()?.and_then(|record| record.pinned).map(AuditValue::Pinned)),
+        ModuleEffect::ChangeSetting { key, .. } => find(connection, SETTING, &[&channel, module, key], text),
+        ModuleEffect::ClaimWord { word: claimed } => word(&claimed.name),
+        ModuleEffect::ReleaseWord { name } => word(name),
     }
 }
 
-/// Where the bot sits, or that it was sent away.
-pub(super) fn load_wanted(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<String>> {
-    load_text(connection, WANTED, &[&channel])
+fn find<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[&dyn ToSql],
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<Option<T>>,
+) -> rusqlite::Result<Option<T>> {
+    Ok(connection.prepare_cached(sql)?.query_row(parameters, read).optional()?.flatten())
 }
 
-fn load_text(connection: &Connection, sql: &str, parameters: &[&dyn ToSql]) -> rusqlite::Result<Option<String>> {
-    Ok(connection.prepare_cached(sql)?.query_row(parameters, |row| row.get(0)).optional()?.flatten())
+fn text(row: &Row<'_>) -> Found {
+    row.get(0).map(|text| Some(AuditValue::Text(text)))
 }
 
-const MUTE: &str = "SELECT 'until ' || strftime('%Y-%m-%dT%H:%M:%fZ', muted_until / 1000.0, 'unixepoch')
-     FROM channels WHERE channel_id = ?1";
-const SWITCH: &str = "SELECT nullif(concat_ws(', ',
-     CASE enabled WHEN 1 THEN 'on' WHEN 0 THEN 'off' END,
-     'fuse blown ' || CASE WHEN blown_digest IS NOT NULL THEN blown_times END || ' times by ' || lower(hex(blown_digest)),
-     'until ' || strftime('%Y-%m-%dT%H:%M:%fZ', blown_until / 1000.0, 'unixepoch'),
-     CASE blown_is_over WHEN 1 THEN 'back by itself' END), '')
-     FROM channel_modules WHERE channel_id = ?1 AND module = ?2";
 const SETTING: &str = "SELECT value FROM settings WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
-/// Never what it is: when it was entered, so that another one is another line.
-const SECRET: &str = "SELECT '(secret), entered ' || strftime('%Y-%m-%dT%H:%M:%fZ', changed_at / 1000.0, 'unixepoch')
-     FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
-const WORD: &str = "SELECT format('for %s, cooldowns %gs and %gs, aliases %s, usage %s, summary %s', role,
-     channel_cooldown / 1000.0, chatter_cooldown / 1000.0, aliases, json_quote(usage), json_quote(summary))
-     FROM words WHERE channel_id = ?1 AND module = ?2 AND name = ?3";
-const WANTED: &str = "SELECT CASE wanted WHEN 1 THEN '#' || login || ' with ' || account ELSE 'left #' || login END
-     FROM wanted WHERE channel_id = ?1";
+/// When it was entered: so another one is another line.
+const SECRET: &str = "SELECT changed_at FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
 
-/// `1.0.0: storage`; by its digest where the version is not known any more.
-fn describe_version(connection: &Connection, channel: ChannelId, digest: ModuleDigest) -> rusqlite::Result<String> {
-    let version = load_text(connection, "SELECT version FROM module_versions WHERE digest = ?1", &[&digest])?;
+/// By its digest where the version is not known any more.
+fn load_version(
+    connection: &Connection,
+    channel: ChannelId,
+    digest: ModuleDigest,
+) -> rusqlite::Result<(Box<str>, Grants)> {
+    let version = "SELECT version FROM module_versions WHERE digest = ?1";
+    let version = find(connection, version, &[&digest], |row| row.get(0).map(Some))?;
     let grants = grants::find_grants(connection, channel, digest)?.unwrap_or_default();
-    Ok(format!("{}: {}", version.unwrap_or_else(|| digest.to_string()), describe_grants(&grants)))
-}
-
-/// In words: `storage, payments; web: api.example.com; payments: at most 5 a call, 10 a chatter and day`.
-pub(super) fn describe_grants(grants: &Grants) -> String {
-    let mut parts = Vec::new();
-    let capabilities: Vec<_> = grants.capabilities.iter().map(|capability| capability.as_str()).collect();
-    parts.push(if capabilities.is_empty() { "nothing".to_owned() } else { capabilities.join(", ") });
-    if !grants.http_hosts.is_empty() {
-        parts.push(format!("web: {}", grants.http_hosts.join(", ")));
-    }
-    for (name, caps) in [("payments", &grants.payments), ("treasury", &grants.treasury)] {
-        if capabilities.contains(&name) {
-            parts.push(format!("{name}: {}", describe_caps(caps)));
-        }
-    }
-    parts.join("; ")
-}
-
-fn describe_caps(caps: &Caps) -> String {
-    let caps = [(caps.per_invocation, "a call"), (caps.per_chatter, "a chatter and day"), (caps.per_day, "a day")];
-    let set: Vec<_> = caps.iter().filter_map(|(most, of)| most.map(|most| format!("{most} {of}"))).collect();
-    if set.is_empty() { "no cap".to_owned() } else { format!("at most {}", set.join(", ")) }
+    Ok((version.unwrap_or_else(|| digest.to_string().into()), grants))
 }
 
 #[cfg(test)]
@@ -173,9 +154,9 @@ mod tests {
 
     use super::*;
     use crate::domain::audit::{Actor, AuditFilter};
-    use crate::domain::effect::{Commit, Committed, Holder, Revision, Scope};
-    use crate::domain::id::{ChatterId, ModuleName};
-    use crate::domain::manifest::{Capability, Command};
+    use crate::domain::effect::{Commit, Committed, Holder, PresenceEffect, Revision, Scope};
+    use crate::domain::id::ChatterId;
+    use crate::domain::manifest::{Capability, Caps, Command};
     use crate::domain::role::Role;
     use crate::store::fixture::{ALICE, CHANNEL, Fixture, channel, commit, login, module, save, transfer};
 
@@ -184,7 +165,7 @@ mod tests {
     }
 
     fn set(value: Option<&str>) -> Effect {
-        Effect::ChangeSetting { module: dice(), key: "sides".into(), value: value.map(str::to_owned) }
+        Effect::Module(dice(), ModuleEffect::ChangeSetting { key: "sides".into(), value: value.map(str::to_owned) })
     }
 
     fn word() -> Command {
@@ -213,18 +194,18 @@ mod tests {
     async fn each_change_of_a_set_up_is_a_line_with_what_was_and_what_is() {
         let until = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_250);
         let lines = lines_of(vec![
-            Effect::ChangePrefix("?".parse().unwrap()),
-            Effect::ChangeLocale("de".into()),
-            Effect::Mute { until: Some(until) },
-            Effect::SwitchModule { module: dice(), enabled: true },
+            Effect::Setup(SetupEffect::ChangePrefix("?".parse().unwrap())),
+            Effect::Setup(SetupEffect::ChangeLocale("de".into())),
+            Effect::Setup(SetupEffect::Mute { until: Some(until) }),
+            Effect::Module(dice(), ModuleEffect::Switch { enabled: true }),
             set(Some("20")),
             set(Some("6")),
             set(None),
-            Effect::ClaimWord { module: dice(), word: word() },
-            Effect::ReleaseWord { module: dice(), name: "roll".into() },
-            Effect::PinVersion { module: dice(), version: Some(semver::Version::new(1, 2, 3)) },
-            Effect::WantChannel { channel: channel(8, "alice"), account: login("bot") },
-            Effect::UnwantChannel { channel: ChannelId(8) },
+            Effect::Module(dice(), ModuleEffect::ClaimWord { word: word() }),
+            Effect::Module(dice(), ModuleEffect::ReleaseWord { name: "roll".into() }),
+            Effect::Module(dice(), ModuleEffect::PinVersion { version: Some(semver::Version::new(1, 2, 3)) }),
+            Effect::Presence(PresenceEffect::Want { channel: channel(8, "alice"), account: login("bot") }),
+            Effect::Presence(PresenceEffect::Unwant { channel: ChannelId(8) }),
         ])
         .await;
         assert_eq!(
@@ -258,7 +239,8 @@ mod tests {
         };
         let more =
             Grants { payments: Caps { per_day: Some("5".parse().unwrap()), ..Caps::unlimited() }, ..grants.clone() };
-        let accept = |grants: &Grants| Effect::AcceptVersion { module: dice(), digest, grants: grants.clone() };
+        let accept =
+            |grants: &Grants| Effect::Module(dice(), ModuleEffect::AcceptVersion { digest, grants: grants.clone() });
         let lines = lines_of(vec![accept(&grants), accept(&grants), accept(&more)]).await;
         let first = format!(
             "{digest}: storage, payments; web: api.example.com; payments: at most 0 a call, 0 a chatter and day, 0 a day"
@@ -268,16 +250,15 @@ mod tests {
             lines,
             [format!("accept-version 7 dice: - -> {first}"), format!("accept-version 7 dice: {first} -> {second}")]
         );
-        assert_eq!(describe_grants(&Grants::default()), "nothing");
     }
 
     #[tokio::test]
     async fn what_is_taken_back_from_older_versions_is_one_line() {
         let [one, two, three] = [1, 2, 3].map(|digest| ModuleDigest([digest; 32]));
         let storage = Grants { capabilities: vec![Capability::Storage], ..Grants::default() };
-        let accept = |digest| Effect::AcceptVersion { module: dice(), digest, grants: storage.clone() };
+        let accept = |digest| Effect::Module(dice(), ModuleEffect::AcceptVersion { digest, grants: storage.clone() });
         let narrowed = vec![(one, Grants::default()), (two, Grants::default())];
-        let narrow = Effect::NarrowGrants { module: dice(), grants: narrowed };
+        let narrow = Effect::Module(dice(), ModuleEffect::NarrowGrants { grants: narrowed });
         let lines = lines_of(vec![accept(one), accept(two), accept(three), narrow.clone(), narrow]).await;
         assert_eq!(
             lines[3..],
@@ -290,18 +271,18 @@ mod tests {
         let digest = ModuleDigest([0xab; 32]);
         let until = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
         let lines = lines_of(vec![
-            Effect::BlowFuse { module: dice(), digest, until },
-            Effect::BlowFuse { module: dice(), digest, until: None },
-            Effect::RestoreFuse { module: dice() },
-            Effect::RestoreFuse { module: dice() },
-            Effect::BlowFuse { module: dice(), digest, until },
-            Effect::EndPause { module: dice(), digest: ModuleDigest([1; 32]) },
-            Effect::EndPause { module: dice(), digest },
-            Effect::EndPause { module: dice(), digest },
-            Effect::RestoreFuse { module: dice() },
-            Effect::SwitchModule { module: dice(), enabled: true },
-            Effect::BlowFuse { module: dice(), digest, until: None },
-            Effect::SwitchModule { module: dice(), enabled: true },
+            Effect::Module(dice(), ModuleEffect::BlowFuse { digest, until }),
+            Effect::Module(dice(), ModuleEffect::BlowFuse { digest, until: None }),
+            Effect::Module(dice(), ModuleEffect::RestoreFuse),
+            Effect::Module(dice(), ModuleEffect::RestoreFuse),
+            Effect::Module(dice(), ModuleEffect::BlowFuse { digest, until }),
+            Effect::Module(dice(), ModuleEffect::EndPause { digest: ModuleDigest([1; 32]) }),
+            Effect::Module(dice(), ModuleEffect::EndPause { digest }),
+            Effect::Module(dice(), ModuleEffect::EndPause { digest }),
+            Effect::Module(dice(), ModuleEffect::RestoreFuse),
+            Effect::Module(dice(), ModuleEffect::Switch { enabled: true }),
+            Effect::Module(dice(), ModuleEffect::BlowFuse { digest, until: None }),
+            Effect::Module(dice(), ModuleEffect::Switch { enabled: true }),
         ])
         .await;
         let once = format!("fuse blown 1 times by {digest}");
@@ -325,13 +306,13 @@ mod tests {
     #[tokio::test]
     async fn what_changes_nothing_and_what_is_no_set_up_has_no_line() {
         let lines = lines_of(vec![
-            Effect::ChangePrefix("!".parse().unwrap()),
-            Effect::ChangeLocale("en".into()),
-            Effect::Mute { until: None },
+            Effect::Setup(SetupEffect::ChangePrefix("!".parse().unwrap())),
+            Effect::Setup(SetupEffect::ChangeLocale("en".into())),
+            Effect::Setup(SetupEffect::Mute { until: None }),
             set(None),
-            Effect::ReleaseWord { module: dice(), name: "roll".into() },
-            Effect::PinVersion { module: dice(), version: None },
-            Effect::UnwantChannel { channel: ChannelId(8) },
+            Effect::Module(dice(), ModuleEffect::ReleaseWord { name: "roll".into() }),
+            Effect::Module(dice(), ModuleEffect::PinVersion { version: None }),
+            Effect::Presence(PresenceEffect::Unwant { channel: ChannelId(8) }),
             save("key", "value"),
             transfer(Holder::Mint, ALICE, "5"),
         ])

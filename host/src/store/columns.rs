@@ -12,7 +12,7 @@ use crate::domain::audit::ActorKind;
 use crate::domain::effect::{Holder, Revision};
 use crate::domain::id::{ChannelId, ChatterId, Login, ModuleDigest, ModuleName};
 use crate::domain::prefix::Prefix;
-use crate::domain::principal::KeyId;
+use crate::domain::principal::{CallerId, KeyId};
 use crate::domain::role::Role;
 
 macro_rules! number_column {
@@ -49,6 +49,18 @@ macro_rules! text_column {
     )+};
 }
 text_column!(ActorKind, KeyId, Login, ModuleName, Prefix, Role);
+
+impl ToSql for CallerId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.to_string().into())
+    }
+}
+
+impl FromSql for CallerId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map_err(FromSqlError::other)
+    }
+}
 
 impl ToSql for ModuleDigest {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

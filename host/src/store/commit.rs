@@ -5,19 +5,15 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::accounts::Transfer;
-use super::changes::Change;
-use super::grants::insert_grants;
+use super::changes::Begun;
 use super::writer::Abort;
 use super::{Store, StoreError, left_versions, outcomes, scopes, secrets, setup, storage, wanted};
-use crate::domain::effect::{Commit, Committed, Effect, Scope};
+use crate::domain::effect::{Commit, Committed, Effect, LedgerEffect, Scope};
 
 impl Store {
     /// Makes all changes of an invocation, once, or none.
     pub async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        let changes_wanted = commit
-            .effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::WantChannel { .. } | Effect::UnwantChannel { .. }));
+        let changes_wanted = commit.effects.iter().any(|effect| matches!(effect, Effect::Presence(_)));
         let wanted_changes = self.wanted_changes.clone();
         let raise = move |committed: &Committed| {
             if changes_wanted && *committed == Committed::Done {
@@ -48,56 +44,29 @@ fn apply(connection: &Connection, commit: &Commit) -> Result<Committed, Abort<Co
         }
     }
     for effect in &commit.effects {
-        let change = Change::begin(connection, commit.channel, effect)?;
+        let begun = Begun::read(connection, commit.channel, effect)?;
         apply_effect(connection, commit, effect)?;
-        if let Some(change) = change {
-            change.end(connection, &commit.stamp())?;
+        if let Some(begun) = begun {
+            begun.record(connection, &commit.stamp())?;
         }
     }
     Ok(Committed::Done)
 }
 
 fn apply_effect(connection: &Connection, commit: &Commit, effect: &Effect) -> Result<(), Abort<Committed>> {
-    let channel = commit.channel;
+    let (channel, at) = (commit.channel, commit.at);
     match effect {
-        Effect::SaveEntry { module, key, value } => storage::save_entry(connection, channel, module, key, value)?,
-        Effect::DeleteEntry { module, key } => storage::delete_entry(connection, channel, module, key)?,
-        Effect::Transfer { module, from, to, amount } => {
+        Effect::Storage(module, effect) => storage::apply(connection, channel, module, effect)?,
+        Effect::Ledger(module, LedgerEffect::Transfer { from, to, amount }) => {
             let reason = Some((module, &commit.invocation));
-            let (amount, caller, at) = (*amount, commit.caller, commit.at);
+            let (amount, caller) = (*amount, commit.caller);
             Transfer { channel, from: *from, to: *to, amount, reason, caller, at }.apply(connection)?;
         }
-        Effect::ChangePrefix(prefix) => setup::save_prefix(connection, channel, prefix)?,
-        Effect::ChangeLocale(locale) => setup::save_locale(connection, channel, locale)?,
-        Effect::Mute { until } => setup::save_mute(connection, channel, *until)?,
-        Effect::SwitchModule { module, enabled } => setup::save_switch(connection, channel, module, *enabled)?,
-        Effect::AcceptVersion { module, digest, grants } => {
-            setup::save_accepted(connection, channel, module, *digest, grants)?;
-        }
-        Effect::NarrowGrants { grants, .. } => {
-            let mut narrowed = grants.iter();
-            narrowed.try_for_each(|(digest, grants)| insert_grants(connection, channel, *digest, grants))?;
-        }
-        Effect::PinVersion { module, version } => setup::save_pin(connection, channel, module, version.as_ref())?,
-        Effect::BlowFuse { module, digest, until } => {
-            setup::save_blown(connection, channel, module, *digest, *until)?;
-        }
-        Effect::RestoreFuse { module } => setup::save_restored(connection, channel, module)?,
-        Effect::EndPause { module, digest } => {
-            setup::save_pause_over(connection, channel, module, *digest, commit.at)?;
-        }
-        Effect::LeaveVersion { module, digest } => left_versions::save_left(connection, channel, module, *digest)?,
-        Effect::KeepLeft { module, left } => left_versions::keep_left(connection, channel, module, *left)?,
-        Effect::ChangeSetting { module, key, value } => {
-            setup::save_setting(connection, channel, module, key, value.as_deref())?;
-        }
-        Effect::ChangeSecret { module, key, sealed } => {
-            secrets::save_secret(connection, channel, module, key, sealed.as_deref(), commit.at)?;
-        }
-        Effect::ClaimWord { module, word } => setup::save_word(connection, channel, module, word)?,
-        Effect::ReleaseWord { module, name } => setup::delete_word(connection, channel, module, name)?,
-        Effect::WantChannel { channel, account } => wanted::want(connection, channel, account, commit.at)?,
-        Effect::UnwantChannel { channel } => wanted::unwant(connection, *channel, commit.at)?,
+        Effect::Setup(effect) => setup::apply(connection, channel, effect)?,
+        Effect::Module(module, effect) => setup::apply_to_module(connection, channel, module, effect, at)?,
+        Effect::Secret(module, effect) => secrets::apply(connection, channel, module, effect, at)?,
+        Effect::Left(module, effect) => left_versions::apply(connection, channel, module, effect)?,
+        Effect::Presence(effect) => wanted::apply(connection, effect, at)?,
     }
     Ok(())
 }
@@ -106,7 +75,7 @@ fn apply_effect(connection: &Connection, commit: &Commit, effect: &Effect) -> Re
 mod tests {
     use super::*;
     use crate::domain::amount::Amount;
-    use crate::domain::effect::{Holder, Revision};
+    use crate::domain::effect::{Holder, Revision, SetupEffect, StorageEffect};
     use crate::domain::id::ChannelId;
     use crate::domain::message::Reply;
     use crate::store::fixture::{ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, commit, module, save, transfer};
@@ -175,10 +144,10 @@ mod tests {
         let effects = vec![
             save("a", ""),
             save("b", ""),
-            Effect::DeleteEntry { module: module("counter"), key: "a".into() },
+            Effect::Storage(module("counter"), StorageEffect::Delete { key: "a".into() }),
             transfer(Holder::Mint, ALICE, "5"),
             transfer(ALICE, Holder::Till, "2"),
-            Effect::ChangePrefix("?".parse().unwrap()),
+            Effect::Setup(SetupEffect::ChangePrefix("?".parse().unwrap())),
         ];
         let before = revision(&fixture, &Scope::Setup { channel: CHANNEL });
         fixture.commit("1", effects).await;

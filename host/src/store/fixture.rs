@@ -8,8 +8,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{Store, migrate};
-use crate::domain::audit::{Actor, AuditEntry, AuditFilter, Stamp};
-use crate::domain::effect::{Commit, Committed, Effect, Holder};
+use crate::domain::audit::{Actor, AuditEntry, AuditFilter, AuditValue, Stamp};
+use crate::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};
 use crate::domain::id::{ChannelId, ChatterId, Login, ModuleName};
 use crate::domain::invocation::{InvocationId, Origin};
 use crate::domain::message::{Channel, Reply};
@@ -81,11 +81,11 @@ impl Fixture {
 
     /// The whole audit, the oldest line first: `action channel subject: before -> after`.
     pub(crate) fn audited(&self) -> Vec<String> {
-        let text = |text: &Option<Box<str>>| text.as_deref().unwrap_or("-").to_owned();
-        let line = |entry: AuditEntry| {
-            let channel = entry.channel.map_or_else(|| "-".to_owned(), |channel| channel.to_string());
-            let (before, after) = (text(&entry.before), text(&entry.after));
-            format!("{} {channel} {}: {before} -> {after}", entry.action, entry.subject)
+        let text = |value: Option<AuditValue>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+        let line = |AuditEntry { change, .. }: AuditEntry| {
+            let channel = change.channel.map_or_else(|| "-".to_owned(), |channel| channel.to_string());
+            let (before, after) = (text(change.before), text(change.after));
+            format!("{} {channel} {}: {before} -> {after}", change.action, change.subject)
         };
         let mut entries = self.store.list_audit(&AuditFilter::default(), None, 1000).unwrap();
         entries.sort_by_key(|entry| entry.id);
@@ -150,11 +150,11 @@ pub(crate) fn by_host() -> Stamp {
 }
 
 pub(crate) fn save(key: &str, value: &str) -> Effect {
-    Effect::SaveEntry { module: module("counter"), key: key.into(), value: value.into() }
+    Effect::Storage(module("counter"), StorageEffect::Save { key: key.into(), value: value.into() })
 }
 
 pub(crate) fn transfer(from: Holder, to: Holder, amount: &str) -> Effect {
-    Effect::Transfer { module: module("bank"), from, to, amount: amount.parse().unwrap() }
+    Effect::Ledger(module("bank"), LedgerEffect::Transfer { from, to, amount: amount.parse().unwrap() })
 }
 
 /// Every channel's accounts sum to zero, each is what its transfers sum to, and only mints are below zero.

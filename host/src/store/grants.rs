@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::columns::Json;
 use super::setup::execute;
 use crate::domain::id::{ChannelId, ModuleDigest};
-use crate::domain::manifest::{Capability, Caps, Grants};
+use crate::domain::manifest::{Caps, Grants};
 
 /// None where nothing was ever said of that version here.
 pub(super) fn find_grants(
@@ -55,10 +55,9 @@ pub(super) const LIST_GRANTS: &str = "SELECT digest, capabilities, http_hosts,
 pub(super) fn read_grants(row: &Row<'_>) -> rusqlite::Result<(ModuleDigest, Grants)> {
     let Json::<Vec<String>>(names) = row.get(1)?;
     // A capability that this binary does not know is a power that it cannot give: left out, it is simply not granted.
-    let find = |name: &String| Capability::ALL.into_iter().find(|capability| capability.as_str() == name);
     let Json(http_hosts) = row.get(2)?;
     let grants = Grants {
-        capabilities: names.iter().filter_map(find).collect(),
+        capabilities: names.iter().filter_map(|name| name.parse().ok()).collect(),
         http_hosts,
         payments: read_caps(row, 3)?,
         treasury: read_caps(row, 6)?,
@@ -73,11 +72,12 @@ fn read_caps(row: &Row<'_>, first: usize) -> rusqlite::Result<Caps> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::effect::{Effect, Revision};
+    use crate::domain::effect::{Effect, ModuleEffect, Revision};
+    use crate::domain::manifest::Capability;
     use crate::store::fixture::{CHANNEL, Fixture, module};
 
     #[tokio::test]
-    async fn grants_belong_to_one_version_of_a_module_and_raise_the_revision() {
+    async fn grants_belong_to_one_version_of_a_module() {
         let fixture = Fixture::with_channel().await;
         let (one, two) = (ModuleDigest([1; 32]), ModuleDigest([2; 32]));
         let grants = Grants {
@@ -87,7 +87,7 @@ mod tests {
             treasury: Caps { per_chatter: None, ..Caps::nothing() },
         };
         let accept = |grants: &Grants| {
-            vec![Effect::AcceptVersion { module: module("dice"), digest: one, grants: grants.clone() }]
+            vec![Effect::Module(module("dice"), ModuleEffect::AcceptVersion { digest: one, grants: grants.clone() })]
         };
         fixture.commit("1", accept(&Grants::default())).await;
         fixture.commit("2", accept(&grants)).await;

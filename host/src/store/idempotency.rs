@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::At;
 use super::{Store, StoreError};
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 
 /// An answer is given again for so long.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -27,13 +27,13 @@ pub struct KeptAnswer {
 
 impl Store {
     /// What was answered to `caller` under a key, if that was within a day of `now`.
-    pub fn find_answer(&self, caller: &KeyId, key: &str, now: SystemTime) -> Result<Option<KeptAnswer>, StoreError> {
+    pub fn find_answer(&self, caller: &CallerId, key: &str, now: SystemTime) -> Result<Option<KeptAnswer>, StoreError> {
         self.readers.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT fingerprint, status, content_type, body, location FROM idempotent_answers
                  WHERE caller = ?1 AND idempotency_key = ?2 AND at > ?3",
             )?;
-            let found = statement.query_row(params![caller.as_str(), key, At(now - KEPT_FOR)], |row| {
+            let found = statement.query_row(params![caller, key, At(now - KEPT_FOR)], |row| {
                 let body: Vec<u8> = row.get(3)?;
                 Ok(KeptAnswer {
                     fingerprint: row.get(0)?,
@@ -50,7 +50,7 @@ impl Store {
     /// Keeps an answer, and lets go of those that are too old or too many.
     pub async fn save_answer(
         &self,
-        caller: KeyId,
+        caller: CallerId,
         key: Box<str>,
         answer: KeptAnswer,
         now: SystemTime,
@@ -66,7 +66,7 @@ impl Store {
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 )?
                 .execute(params![
-                    caller.as_str(),
+                    caller,
                     key,
                     answer.fingerprint,
                     answer.status,
@@ -80,7 +80,7 @@ impl Store {
                     "DELETE FROM idempotent_answers WHERE number IN (SELECT number FROM idempotent_answers
                      WHERE caller = ?1 ORDER BY number DESC LIMIT -1 OFFSET ?2)",
                 )?
-                .execute(params![caller.as_str(), MOST_OF_A_CALLER])?;
+                .execute(params![caller, MOST_OF_A_CALLER])?;
             Ok(())
         };
         self.writer.write(save).await
@@ -103,7 +103,7 @@ mod tests {
         }
     }
 
-    fn caller(id: &str) -> KeyId {
+    fn caller(id: &str) -> CallerId {
         id.parse().unwrap()
     }
 

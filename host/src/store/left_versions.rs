@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::columns::Json;
 use super::setup::execute;
 use super::{Store, StoreError};
+use crate::domain::effect::LeftEffect;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 
 impl Store {
@@ -23,22 +24,27 @@ impl Store {
     }
 }
 
-/// The same one again changes nothing.
-pub(super) fn save_left(
+pub(super) fn apply(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
-    digest: ModuleDigest,
+    effect: &LeftEffect,
 ) -> rusqlite::Result<()> {
-    execute(
-        connection,
-        "UPDATE channel_modules SET left_before = left_last, left_last = ?3
-         WHERE channel_id = ?1 AND module = ?2 AND left_last IS NOT ?3",
-        &[&channel, module, &digest],
-    )
+    let (sql, digest) = match effect {
+        LeftEffect::LeaveVersion { digest } => (LEAVE, Some(digest)),
+        LeftEffect::KeepLeft { left } => (KEEP, left.as_ref()),
+    };
+    execute(connection, sql, &[&channel, module, &digest])
 }
 
-/// The same in many channels, by the version that each left.
+/// The same one again changes nothing.
+const LEAVE: &str = "UPDATE channel_modules SET left_before = left_last, left_last = ?3
+     WHERE channel_id = ?1 AND module = ?2 AND left_last IS NOT ?3";
+/// Forgets all others.
+const KEEP: &str =
+    "UPDATE channel_modules SET left_last = ?3, left_before = NULL WHERE channel_id = ?1 AND module = ?2";
+
+/// A version is left in many channels, by the version that each left.
 pub(super) fn save_left_in(
     connection: &Connection,
     module: &ModuleName,
@@ -56,24 +62,10 @@ pub(super) fn save_left_in(
     Ok(())
 }
 
-/// Forgets all others.
-pub(super) fn keep_left(
-    connection: &Connection,
-    channel: ChannelId,
-    module: &ModuleName,
-    left: Option<ModuleDigest>,
-) -> rusqlite::Result<()> {
-    execute(
-        connection,
-        "UPDATE channel_modules SET left_last = ?3, left_before = NULL WHERE channel_id = ?1 AND module = ?2",
-        &[&channel, module, &left],
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::effect::Effect;
+    use crate::domain::effect::{Effect, ModuleEffect};
     use crate::store::fixture::{CHANNEL, Fixture, by_host, module};
 
     #[tokio::test]
@@ -81,8 +73,8 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let [one, two, three] = [1, 2, 3].map(|digest| ModuleDigest([digest; 32]));
         let left = || fixture.store.list_left(CHANNEL, &module("dice")).unwrap();
-        let switch = Effect::SwitchModule { module: module("dice"), enabled: true };
-        let leave = |digest| Effect::LeaveVersion { module: module("dice"), digest };
+        let switch = Effect::Module(module("dice"), ModuleEffect::Switch { enabled: true });
+        let leave = |digest| Effect::Left(module("dice"), LeftEffect::LeaveVersion { digest });
         fixture.commit("1", vec![switch]).await;
         assert_eq!(left(), []);
         let audited = fixture.audited();
@@ -95,9 +87,9 @@ mod tests {
         let everywhere = BTreeMap::from([(one, vec![CHANNEL, ChannelId(8)]), (two, Vec::new())]);
         fixture.store.change_versions(module("dice"), Vec::new(), everywhere, by_host()).await.unwrap();
         assert_eq!(left(), [one, three]);
-        fixture.commit("6", vec![Effect::KeepLeft { module: module("dice"), left: Some(two) }]).await;
+        fixture.commit("6", vec![Effect::Left(module("dice"), LeftEffect::KeepLeft { left: Some(two) })]).await;
         assert_eq!(left(), [two]);
-        fixture.commit("7", vec![Effect::KeepLeft { module: module("dice"), left: None }]).await;
+        fixture.commit("7", vec![Effect::Left(module("dice"), LeftEffect::KeepLeft { left: None })]).await;
         assert_eq!(left(), []);
         assert_eq!(fixture.audited(), audited, "the change that led to it has its line");
     }

@@ -9,7 +9,7 @@ use super::OpenStoreError;
 
 /// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never
 /// changes.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     include_str!("../../migrations/0001_first_schema.sql"),
     include_str!("../../migrations/0002_busyness.sql"),
     include_str!("../../migrations/0003_used_limits.sql"),
@@ -21,6 +21,7 @@ const STEPS: [&str; 11] = [
     include_str!("../../migrations/0009_left_versions.sql"),
     include_str!("../../migrations/0010_begun_uploads.sql"),
     include_str!("../../migrations/0011_display_names.sql"),
+    include_str!("../../migrations/0013_audit_values.sql"),
 ];
 
 /// The newest schema that this program knows.

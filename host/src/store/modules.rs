@@ -3,7 +3,7 @@
 //! What a component says about itself is kept as text beside its digest, so that a start reads a thousand of them without
 //! opening one. The components are files and not here.
 
-mod manifest;
+pub(super) mod manifest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use rusqlite::{Connection, Row, params};
 use self::manifest::StoredManifest;
 use super::columns::{At, Json, Version};
 use super::{Store, StoreError, audit, begun_uploads, left_versions};
-use crate::domain::audit::Stamp;
+use crate::domain::audit::{AuditValue, Change, Stamp};
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::Manifest;
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
 
 /// A change of what versions of a module there are, and who has them.
@@ -26,7 +26,7 @@ pub enum VersionChange {
     /// A new version, of a new module perhaps, which then is its publisher's.
     Publish {
         manifest: Arc<Manifest>,
-        by: Option<KeyId>,
+        by: Option<CallerId>,
     },
     Withdraw {
         version: semver::Version,
@@ -135,26 +135,18 @@ fn apply(connection: &Connection, module: &ModuleName, change: &VersionChange, s
                     by
                 ])?;
             begun_uploads::forget(connection, manifest.digest)?;
-            let subject = name_version(module, &manifest.version);
-            audit::record(
-                connection,
-                stamp,
-                "publish-version",
-                None,
-                &subject,
-                None,
-                Some(&manifest.digest.to_string()),
-            )
+            let after = Some(AuditValue::Published(manifest.digest));
+            record(connection, stamp, "publish-version", name_version(module, &manifest.version), None, after)
         }
         VersionChange::Withdraw { version } => {
             save_withdrawn(connection, module, version, Some(stamp.at))?;
-            let subject = name_version(module, version);
-            audit::record(connection, stamp, "withdraw-version", None, &subject, Some("offered"), Some("withdrawn"))
+            let [before, after] = [false, true].map(|is_withdrawn| Some(AuditValue::Withdrawn(is_withdrawn)));
+            record(connection, stamp, "withdraw-version", name_version(module, version), before, after)
         }
         VersionChange::Restore { version } => {
             save_withdrawn(connection, module, version, None)?;
-            let subject = name_version(module, version);
-            audit::record(connection, stamp, "restore-version", None, &subject, Some("withdrawn"), Some("offered"))
+            let [before, after] = [true, false].map(|is_withdrawn| Some(AuditValue::Withdrawn(is_withdrawn)));
+            record(connection, stamp, "restore-version", name_version(module, version), before, after)
         }
         VersionChange::SetCanary(canary) => save_canary(connection, module, canary.as_ref(), stamp),
         VersionChange::LeaveLatest { version } => connection
@@ -190,17 +182,24 @@ fn save_canary(
     connection
         .prepare_cached("UPDATE modules SET canary = ?2, canary_channels = ?3 WHERE name = ?1")?
         .execute(params![module, version, channels])?;
-    let (before, after) = (before.as_ref().map(show_canary), canary.map(show_canary));
-    audit::record(connection, stamp, "set-canary", None, module.as_str(), before.as_deref(), after.as_deref())
+    let (before, after) = (before.map(AuditValue::Canary), canary.cloned().map(AuditValue::Canary));
+    record(connection, stamp, "set-canary", module.to_string(), before, after)
+}
+
+fn record(
+    connection: &Connection,
+    stamp: &Stamp,
+    action: &'static str,
+    subject: String,
+    before: Option<AuditValue>,
+    after: Option<AuditValue>,
+) -> rusqlite::Result<()> {
+    let change = Change { action: action.into(), channel: None, subject: subject.into(), before, after };
+    audit::record(connection, stamp, &change)
 }
 
 fn name_version(module: &ModuleName, version: &semver::Version) -> String {
     format!("{module}/{version}")
-}
-
-fn show_canary(canary: &Canary) -> String {
-    let channels: Vec<String> = canary.channels.iter().map(ChannelId::to_string).collect();
-    format!("{} in {}", canary.version, channels.join(", "))
 }
 
 #[cfg(test)]
@@ -217,7 +216,7 @@ mod tests {
         Stamp { by: Actor::CommandLine { system_user: None }, at: commit("", Vec::new()).at, address: None }
     }
 
-    fn key() -> KeyId {
+    fn key() -> CallerId {
         "0123456789ab".parse().unwrap()
     }
 

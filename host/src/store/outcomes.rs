@@ -24,16 +24,16 @@ impl Store {
 }
 
 pub(super) fn find(connection: &Connection, invocation: &InvocationId) -> rusqlite::Result<Option<Vec<Reply>>> {
-    let replies: Option<Json<Vec<StoredReply>>> = connection
+    let replies: Option<Json<Vec<Stored>>> = connection
         .prepare_cached("SELECT replies FROM outcomes WHERE origin = ?1 AND invocation_id = ?2")?
         .query_row(params![invocation.origin.as_str(), invocation.id], |row| row.get(0))
         .optional()?;
-    Ok(replies.map(|Json(replies)| replies.into_iter().map(Reply::from).collect()))
+    Ok(replies.map(|Json(replies)| replies.into_iter().map(|Stored(reply)| reply).collect()))
 }
 
 /// Fails where the id was committed before: its key is unique.
 pub(super) fn insert(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
-    let replies: Vec<StoredReply> = commit.replies.iter().cloned().map(StoredReply::from).collect();
+    let replies: Vec<Stored> = commit.replies.iter().cloned().map(Stored).collect();
     connection
         .prepare_cached("INSERT INTO outcomes (origin, invocation_id, replies, at) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![commit.invocation.origin.as_str(), commit.invocation.id, Json(replies), At(commit.at)])
@@ -50,33 +50,15 @@ pub(super) fn purge(connection: &Connection, now: SystemTime) -> rusqlite::Resul
     Ok(if purged < MOST_PURGED { Purged::All } else { Purged::Some })
 }
 
-/// A reply as it is stored; the domain's own has no such shape.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+struct Stored(#[serde(with = "StoredReply")] Reply);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Reply", rename_all = "kebab-case")]
 enum StoredReply {
     Say(String),
     Answer(String),
     Action(String),
-}
-
-impl From<Reply> for StoredReply {
-    fn from(reply: Reply) -> Self {
-        match reply {
-            Reply::Say(text) => StoredReply::Say(text),
-            Reply::Answer(text) => StoredReply::Answer(text),
-            Reply::Action(text) => StoredReply::Action(text),
-        }
-    }
-}
-
-impl From<StoredReply> for Reply {
-    fn from(reply: StoredReply) -> Self {
-        match reply {
-            StoredReply::Say(text) => Reply::Say(text),
-            StoredReply::Answer(text) => Reply::Answer(text),
-            StoredReply::Action(text) => Reply::Action(text),
-        }
-    }
 }
 
 #[cfg(test)]

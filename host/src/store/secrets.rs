@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::At;
 use super::{Store, StoreError};
+use crate::domain::effect::SecretEffect;
 use crate::domain::id::{ChannelId, ModuleName};
 
 impl Store {
@@ -45,15 +46,15 @@ impl Store {
     }
 }
 
-pub(super) fn save_secret(
+pub(super) fn apply(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
-    key: &str,
-    sealed: Option<&[u8]>,
+    effect: &SecretEffect,
     at: SystemTime,
 ) -> rusqlite::Result<()> {
-    let Some(sealed) = sealed else {
+    let SecretEffect::Change { key, sealed } = effect;
+    let Some(sealed) = sealed.as_deref() else {
         return connection
             .prepare_cached("DELETE FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3")?
             .execute(params![channel, module, key])
@@ -69,12 +70,12 @@ pub(super) fn save_secret(
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::effect::Effect;
+    use crate::domain::effect::{Effect, SecretEffect};
     use crate::domain::id::ChannelId;
     use crate::store::fixture::{CHANNEL, Fixture, module};
 
     fn change(key: &str, sealed: Option<&[u8]>) -> Effect {
-        Effect::ChangeSecret { module: module("weather"), key: key.to_owned(), sealed: sealed.map(Into::into) }
+        Effect::Secret(module("weather"), SecretEffect::Change { key: key.to_owned(), sealed: sealed.map(Into::into) })
     }
 
     #[tokio::test]

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use rusqlite::{Connection, Row, ToSql, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 
 use super::columns::{At, Json, Span, Version};
 use super::grants::{LIST_GRANTS, insert_grants, read_grants};
 use super::{Store, StoreError};
-use crate::domain::effect::Revision;
+use crate::domain::effect::{ModuleEffect, Revision, SetupEffect};
 use crate::domain::fuse::BlownFuse;
 use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Command, Grants};
@@ -154,6 +154,26 @@ const LIST_SETTINGS: &str = "SELECT module, key, value, channel_id FROM settings
 /// In the order of the table's key: by module and name.
 const LIST_WORDS: &str = "SELECT module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown,
      channel_id FROM words";
+
+pub(super) fn find_module(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+) -> rusqlite::Result<Option<ModuleRecord>> {
+    let sql = format!("{LIST_MODULES} WHERE channel_id = ?1 AND module = ?2");
+    connection.prepare_cached(&sql)?.query_row(params![channel, module], |row| Ok(read_module(row)?.1)).optional()
+}
+
+pub(super) fn find_word(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    name: &str,
+) -> rusqlite::Result<Option<Command>> {
+    let sql = format!("{LIST_WORDS} WHERE channel_id = ?1 AND module = ?2 AND name = ?3");
+    connection.prepare_cached(&sql)?.query_row(params![channel, module, name], |row| Ok(read_word(row)?.1)).optional()
+}
+
 fn read_module(row: &Row<'_>) -> rusqlite::Result<(ModuleName, ModuleRecord)> {
     let blown = match row.get(4)? {
         Some(digest) => {
@@ -196,170 +216,83 @@ pub(super) fn save_channel(connection: &Connection, channel: &Channel, bot: &Log
     )
 }
 
-pub(super) fn save_prefix(connection: &Connection, channel: ChannelId, prefix: &Prefix) -> rusqlite::Result<()> {
-    execute(connection, "UPDATE channels SET prefix = ?2 WHERE channel_id = ?1", &[&channel, prefix])
+pub(super) fn apply(connection: &Connection, channel: ChannelId, effect: &SetupEffect) -> rusqlite::Result<()> {
+    let save = |column: &str, value: &dyn ToSql| {
+        execute(connection, &format!("UPDATE channels SET {column} = ?2 WHERE channel_id = ?1"), &[&channel, value])
+    };
+    match effect {
+        SetupEffect::ChangePrefix(prefix) => save("prefix", prefix),
+        SetupEffect::ChangeLocale(locale) => save("locale", locale),
+        SetupEffect::Mute { until } => save("muted_until", &until.map(At)),
+    }
 }
 
-pub(super) fn save_locale(connection: &Connection, channel: ChannelId, locale: &str) -> rusqlite::Result<()> {
-    execute(connection, "UPDATE channels SET locale = ?2 WHERE channel_id = ?1", &[&channel, &locale])
-}
-
-pub(super) fn save_mute(
-    connection: &Connection,
-    channel: ChannelId,
-    until: Option<SystemTime>,
-) -> rusqlite::Result<()> {
-    execute(connection, "UPDATE channels SET muted_until = ?2 WHERE channel_id = ?1", &[&channel, &until.map(At)])
-}
-
-/// Switching it on restores the fuse.
-pub(super) fn save_switch(
+pub(super) fn apply_to_module(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
-    enabled: bool,
+    effect: &ModuleEffect,
+    at: SystemTime,
 ) -> rusqlite::Result<()> {
-    execute(
-        connection,
-        "INSERT INTO channel_modules (channel_id, module, enabled) VALUES (?1, ?2, ?3)
-         ON CONFLICT (channel_id, module) DO UPDATE SET enabled = excluded.enabled",
-        &[&channel, module, &enabled],
-    )?;
-    if enabled { save_restored(connection, channel, module) } else { Ok(()) }
-}
-
-pub(super) fn save_accepted(
-    connection: &Connection,
-    channel: ChannelId,
-    module: &ModuleName,
-    digest: ModuleDigest,
-    grants: &Grants,
-) -> rusqlite::Result<()> {
-    insert_grants(connection, channel, digest, grants)?;
-    execute(
-        connection,
-        "INSERT INTO channel_modules (channel_id, module, accepted) VALUES (?1, ?2, ?3)
-         ON CONFLICT (channel_id, module) DO UPDATE SET accepted = excluded.accepted",
-        &[&channel, module, &digest],
-    )
-}
-
-pub(super) fn save_pin(
-    connection: &Connection,
-    channel: ChannelId,
-    module: &ModuleName,
-    version: Option<&semver::Version>,
-) -> rusqlite::Result<()> {
-    execute(
-        connection,
-        "INSERT INTO channel_modules (channel_id, module, pinned) VALUES (?1, ?2, ?3)
-         ON CONFLICT (channel_id, module) DO UPDATE SET pinned = excluded.pinned",
-        &[&channel, module, &version.cloned().map(Version)],
-    )
+    let run = |sql: &str, more: &[&dyn ToSql]| {
+        let parameters: Vec<&dyn ToSql> = [&channel as &dyn ToSql, module].iter().chain(more).copied().collect();
+        execute(connection, sql, &parameters)
+    };
+    let save = |column: &str, value: &dyn ToSql| {
+        let sql = format!(
+            "INSERT INTO channel_modules (channel_id, module, {column}) VALUES (?1, ?2, ?3)
+             ON CONFLICT (channel_id, module) DO UPDATE SET {column} = excluded.{column}"
+        );
+        run(&sql, &[value])
+    };
+    match effect {
+        ModuleEffect::Switch { enabled } => {
+            save("enabled", enabled)?;
+            if *enabled { run(RESTORE, &[]) } else { Ok(()) }
+        }
+        ModuleEffect::AcceptVersion { digest, grants } => {
+            insert_grants(connection, channel, *digest, grants)?;
+            save("accepted", digest)
+        }
+        ModuleEffect::NarrowGrants { grants } => {
+            grants.iter().try_for_each(|(digest, grants)| insert_grants(connection, channel, *digest, grants))
+        }
+        ModuleEffect::PinVersion { version } => save("pinned", &version.clone().map(Version)),
+        ModuleEffect::BlowFuse { digest, until } => run(BLOW, &[digest, &until.map(At)]),
+        ModuleEffect::RestoreFuse => run(RESTORE, &[]),
+        ModuleEffect::EndPause { digest } => run(END_PAUSE, &[digest, &At(at)]),
+        ModuleEffect::ChangeSetting { key, value: Some(value) } => run(SET, &[key, value]),
+        ModuleEffect::ChangeSetting { key, value: None } => run(UNSET, &[key]),
+        ModuleEffect::ClaimWord { word } => {
+            let spans = [word.channel_cooldown, word.chatter_cooldown].map(Span);
+            let (name, aliases) = (&word.name, Json(&word.aliases));
+            run(CLAIM, &[name, &aliases, &word.usage, &word.summary, &word.role, &spans[0], &spans[1]])
+        }
+        ModuleEffect::ReleaseWord { name } => run(RELEASE, &[name]),
+    }
 }
 
 /// Counts on where the same version had blown before and nobody restored it.
-pub(super) fn save_blown(
-    connection: &Connection,
-    channel: ChannelId,
-    module: &ModuleName,
-    digest: ModuleDigest,
-    until: Option<SystemTime>,
-) -> rusqlite::Result<()> {
-    execute(
-        connection,
-        "INSERT INTO channel_modules (channel_id, module, blown_digest, blown_until, blown_times) VALUES (?1, ?2, ?3, ?4, 1)
-         ON CONFLICT (channel_id, module) DO UPDATE SET
-         blown_times = CASE WHEN blown_digest IS excluded.blown_digest THEN blown_times + 1 ELSE 1 END,
-         blown_digest = excluded.blown_digest, blown_until = excluded.blown_until, blown_is_over = 0",
-        &[&channel, module, &digest, &until.map(At)],
-    )
-}
-
-pub(super) fn save_restored(connection: &Connection, channel: ChannelId, module: &ModuleName) -> rusqlite::Result<()> {
-    execute(
-        connection,
-        "UPDATE channel_modules SET blown_digest = NULL, blown_until = NULL, blown_times = 0, blown_is_over = 0
-         WHERE channel_id = ?1 AND module = ?2",
-        &[&channel, module],
-    )
-}
-
-pub(super) fn save_pause_over(
-    connection: &Connection,
-    channel: ChannelId,
-    module: &ModuleName,
-    digest: ModuleDigest,
-    at: SystemTime,
-) -> rusqlite::Result<()> {
-    // A pause that began meanwhile is not over.
-    execute(
-        connection,
-        "UPDATE channel_modules SET blown_is_over = 1
-         WHERE channel_id = ?1 AND module = ?2 AND blown_digest = ?3 AND blown_until <= ?4",
-        &[&channel, module, &digest, &At(at)],
-    )
-}
-
-/// No value: back to the default.
-pub(super) fn save_setting(
-    connection: &Connection,
-    channel: ChannelId,
-    module: &ModuleName,
-    key: &str,
-    value: Option<&str>,
-) -> rusqlite::Result<()> {
-    let Some(value) = value else {
-        let sql = "DELETE FROM settings WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
-        return execute(connection, sql, &[&channel, module, &key]);
-    };
-    execute(
-        connection,
-        "INSERT INTO settings (channel_id, module, key, value) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (channel_id, module, key) DO UPDATE SET value = excluded.value",
-        &[&channel, module, &key, &value],
-    )
-}
-
-/// Adds a word, or replaces the module's own of that name. Two modules may have claimed the same one while only one of
-/// them was on: who answers is `setup`'s to say.
-pub(super) fn save_word(
-    connection: &Connection,
-    channel: ChannelId,
-    module: &ModuleName,
-    word: &Command,
-) -> rusqlite::Result<()> {
-    execute(
-        connection,
-        "INSERT OR REPLACE INTO words
-         (channel_id, module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        &[
-            &channel,
-            module,
-            &word.name,
-            &Json(&word.aliases),
-            &word.usage,
-            &word.summary,
-            &word.role,
-            &Span(word.channel_cooldown),
-            &Span(word.chatter_cooldown),
-        ],
-    )
-}
-
-pub(super) fn delete_word(
-    connection: &Connection,
-    channel: ChannelId,
-    module: &ModuleName,
-    name: &str,
-) -> rusqlite::Result<()> {
-    execute(
-        connection,
-        "DELETE FROM words WHERE channel_id = ?1 AND module = ?2 AND name = ?3",
-        &[&channel, module, &name],
-    )
-}
+const BLOW: &str =
+    "INSERT INTO channel_modules (channel_id, module, blown_digest, blown_until, blown_times) VALUES (?1, ?2, ?3, ?4, 1)
+     ON CONFLICT (channel_id, module) DO UPDATE SET
+     blown_times = CASE WHEN blown_digest IS excluded.blown_digest THEN blown_times + 1 ELSE 1 END,
+     blown_digest = excluded.blown_digest, blown_until = excluded.blown_until, blown_is_over = 0";
+const RESTORE: &str =
+    "UPDATE channel_modules SET blown_digest = NULL, blown_until = NULL, blown_times = 0, blown_is_over = 0
+     WHERE channel_id = ?1 AND module = ?2";
+/// A pause that began meanwhile is not over.
+const END_PAUSE: &str = "UPDATE channel_modules SET blown_is_over = 1
+     WHERE channel_id = ?1 AND module = ?2 AND blown_digest = ?3 AND blown_until <= ?4";
+const SET: &str = "INSERT INTO settings (channel_id, module, key, value) VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT (channel_id, module, key) DO UPDATE SET value = excluded.value";
+const UNSET: &str = "DELETE FROM settings WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
+/// Adds a word, or replaces the module's own of that name. Two modules may have claimed the same word while only one of
+/// them was on: `setup` decides which of them answers.
+const CLAIM: &str = "INSERT OR REPLACE INTO words
+     (channel_id, module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const RELEASE: &str = "DELETE FROM words WHERE channel_id = ?1 AND module = ?2 AND name = ?3";
 
 pub(super) fn execute(connection: &Connection, sql: &str, parameters: &[&dyn ToSql]) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute(parameters).map(drop)
@@ -388,11 +321,11 @@ mod tests {
     }
 
     fn set(key: &str, value: Option<&str>) -> Effect {
-        Effect::ChangeSetting { module: module("help"), key: key.into(), value: value.map(Into::into) }
+        Effect::Module(module("help"), ModuleEffect::ChangeSetting { key: key.into(), value: value.map(Into::into) })
     }
 
     fn claim(word: Command) -> Effect {
-        Effect::ClaimWord { module: module("quotes"), word }
+        Effect::Module(module("quotes"), ModuleEffect::ClaimWord { word })
     }
 
     #[tokio::test]
@@ -413,15 +346,15 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let until = commit("", Vec::new()).at + Duration::from_millis(1);
         let effects = vec![
-            Effect::ChangePrefix("«".parse().unwrap()),
-            Effect::ChangeLocale("pt-BR".into()),
-            Effect::SwitchModule { module: module("join"), enabled: false },
-            Effect::SwitchModule { module: module("balance"), enabled: false },
-            Effect::SwitchModule { module: module("balance"), enabled: true },
+            Effect::Setup(SetupEffect::ChangePrefix("«".parse().unwrap())),
+            Effect::Setup(SetupEffect::ChangeLocale("pt-BR".into())),
+            Effect::Module(module("join"), ModuleEffect::Switch { enabled: false }),
+            Effect::Module(module("balance"), ModuleEffect::Switch { enabled: false }),
+            Effect::Module(module("balance"), ModuleEffect::Switch { enabled: true }),
             set("b", Some("2")),
             set("a", Some("1")),
             set("a", Some("")),
-            Effect::Mute { until: Some(until) },
+            Effect::Setup(SetupEffect::Mute { until: Some(until) }),
             claim(word("one", "old")),
             claim(word("one", "new")),
             claim(word("two", "")),
@@ -443,10 +376,10 @@ mod tests {
         let (digest, version) = (ModuleDigest([1; 32]), semver::Version::new(1, 2, 3));
         let grants = Grants { capabilities: vec![Capability::Storage], ..Grants::default() };
         let until = commit("", Vec::new()).at;
-        let blow = |digest| Effect::BlowFuse { module: module("dice"), digest, until: Some(until) };
+        let blow = |digest| Effect::Module(module("dice"), ModuleEffect::BlowFuse { digest, until: Some(until) });
         let effects = vec![
-            Effect::AcceptVersion { module: module("dice"), digest, grants: grants.clone() },
-            Effect::PinVersion { module: module("dice"), version: Some(version.clone()) },
+            Effect::Module(module("dice"), ModuleEffect::AcceptVersion { digest, grants: grants.clone() }),
+            Effect::Module(module("dice"), ModuleEffect::PinVersion { version: Some(version.clone()) }),
             blow(ModuleDigest([2; 32])),
             blow(digest),
             blow(digest),
@@ -457,12 +390,14 @@ mod tests {
         let expected = ModuleRecord { enabled: None, accepted: Some(digest), pinned: Some(version), blown };
         assert_eq!(load().modules, [(module("dice"), expected.clone())].into());
         assert_eq!(load().grants, [(digest, grants)].into());
-        let switch = Effect::SwitchModule { module: module("dice"), enabled: true };
-        fixture.commit("2", vec![switch, Effect::PinVersion { module: module("dice"), version: None }]).await;
+        let switch = Effect::Module(module("dice"), ModuleEffect::Switch { enabled: true });
+        fixture
+            .commit("2", vec![switch, Effect::Module(module("dice"), ModuleEffect::PinVersion { version: None })])
+            .await;
         let restored = ModuleRecord { enabled: Some(true), pinned: None, blown: None, ..expected };
         assert_eq!(load().modules[&module("dice")], restored);
-        let blow = Effect::BlowFuse { module: module("dice"), digest, until: None };
-        fixture.commit("3", vec![blow, Effect::RestoreFuse { module: module("dice") }]).await;
+        let blow = Effect::Module(module("dice"), ModuleEffect::BlowFuse { digest, until: None });
+        fixture.commit("3", vec![blow, Effect::Module(module("dice"), ModuleEffect::RestoreFuse)]).await;
         assert_eq!(load().modules[&module("dice")], restored);
     }
 
@@ -472,13 +407,20 @@ mod tests {
         fixture
             .commit(
                 "1",
-                vec![set("a", Some("1")), claim(word("one", "")), Effect::Mute { until: Some(SystemTime::UNIX_EPOCH) }],
+                vec![
+                    set("a", Some("1")),
+                    claim(word("one", "")),
+                    Effect::Setup(SetupEffect::Mute { until: Some(SystemTime::UNIX_EPOCH) }),
+                ],
             )
             .await;
-        let release = |module_name| Effect::ReleaseWord { module: module(module_name), name: "one".into() };
+        let release =
+            |module_name| Effect::Module(module(module_name), ModuleEffect::ReleaseWord { name: "one".into() });
         fixture.commit("2", vec![release("somebody-else")]).await;
         assert_eq!(fixture.store.load_channel(CHANNEL).unwrap().unwrap().claimed.len(), 1);
-        fixture.commit("3", vec![set("a", None), release("quotes"), Effect::Mute { until: None }]).await;
+        fixture
+            .commit("3", vec![set("a", None), release("quotes"), Effect::Setup(SetupEffect::Mute { until: None })])
+            .await;
         let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
         assert!(record.settings.is_empty() && record.claimed.is_empty() && record.muted_until.is_none());
     }

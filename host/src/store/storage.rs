@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::Version;
 use super::{Store, StoreError};
-use crate::domain::effect::Revision;
+use crate::domain::effect::{Revision, StorageEffect};
 use crate::domain::id::{ChannelId, ModuleName};
 
 /// A listing ends here, whatever was asked for: a scan is part of somebody's 50 milliseconds.
@@ -145,7 +145,19 @@ pub(super) fn save_written_by(
 }
 
 /// The storage has its row by now: the commit raised its revision first.
-pub(super) fn save_entry(
+pub(super) fn apply(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    effect: &StorageEffect,
+) -> rusqlite::Result<()> {
+    match effect {
+        StorageEffect::Save { key, value } => save_entry(connection, channel, module, key, value),
+        StorageEffect::Delete { key } => delete_entry(connection, channel, module, key),
+    }
+}
+
+fn save_entry(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -163,12 +175,7 @@ pub(super) fn save_entry(
     count(connection, channel, module, before, Some(size(key.len(), value.len())))
 }
 
-pub(super) fn delete_entry(
-    connection: &Connection,
-    channel: ChannelId,
-    module: &ModuleName,
-    key: &str,
-) -> rusqlite::Result<()> {
+fn delete_entry(connection: &Connection, channel: ChannelId, module: &ModuleName, key: &str) -> rusqlite::Result<()> {
     let before = find_size(connection, channel, module, key)?;
     connection
         .prepare_cached(
@@ -241,7 +248,7 @@ mod tests {
         assert_eq!(state(), StorageState { revision: Revision(1), bytes: 2 + 4 + 1, keys: 2 });
         fixture.commit("2", vec![save("é", "1")]).await;
         assert_eq!(state(), StorageState { revision: Revision(2), bytes: 2 + 1 + 1, keys: 2 });
-        let delete = |key: &str| Effect::DeleteEntry { module: module("counter"), key: key.into() };
+        let delete = |key: &str| Effect::Storage(module("counter"), StorageEffect::Delete { key: key.into() });
         fixture.commit("3", vec![delete("é"), delete("never there")]).await;
         assert_eq!(state(), StorageState { revision: Revision(3), bytes: 1, keys: 1 });
     }

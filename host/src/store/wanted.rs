@@ -5,14 +5,14 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::watch;
 
 use super::columns::At;
 use super::writer::Abort;
-use super::{Store, StoreError, audit, changes, scopes, setup};
-use crate::domain::audit::{Actor, Stamp};
-use crate::domain::effect::Scope;
+use super::{Store, StoreError, audit, scopes, setup};
+use crate::domain::audit::{Actor, AuditValue, Change, Stamp};
+use crate::domain::effect::{PresenceEffect, Scope};
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Channel, WantedChannel};
 
@@ -70,7 +70,7 @@ fn save_id(connection: &Connection, login: &Login, channel: ChannelId, at: Syste
         .query_row(params![login], |row| row.get(0))
         .optional()?;
     let Some(account) = account else { return Ok(false) };
-    let before = changes::load_wanted(connection, channel)?;
+    let before = find_presence(connection, channel)?;
     let older: Option<bool> = connection
         .prepare_cached("DELETE FROM wanted WHERE channel_id = ?1 RETURNING wanted")?
         .query_row(params![channel], |row| row.get(0))
@@ -82,21 +82,34 @@ fn save_id(connection: &Connection, login: &Login, channel: ChannelId, at: Syste
     let channel = Channel { id: channel, login: login.clone(), display_name: login.as_str().into() };
     // The seed's own line tells of a channel that is new. This one has another name by now, or was left.
     if before.is_some() {
-        let after = changes::load_wanted(connection, channel.id)?;
-        let (before, after) = (before.as_deref(), after.as_deref());
-        audit::record(connection, &by_host(at), "rename-channel", Some(channel.id), login.as_str(), before, after)?;
+        let after = find_presence(connection, channel.id)?;
+        let (action, subject) = ("rename-channel".into(), login.as_str().into());
+        let change = Change { action, channel: Some(channel.id), subject, before, after };
+        audit::record(connection, &by_host(at), &change)?;
     }
     scopes::raise_revision(connection, &Scope::Setup { channel: channel.id })?;
     setup::save_channel(connection, &channel, &account)?;
     Ok(true)
 }
 
-pub(super) fn want(
-    connection: &Connection,
-    channel: &Channel,
-    account: &Login,
-    at: SystemTime,
-) -> rusqlite::Result<()> {
+/// Where the bot is wanted, or that it was sent away; None where nobody ever said so.
+pub(super) fn find_presence(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<AuditValue>> {
+    let read = |row: &Row<'_>| {
+        let (login, account) = (row.get(0)?, row.get(1)?);
+        Ok(if row.get(2)? { AuditValue::Joined { login, account } } else { AuditValue::Left { login } })
+    };
+    let sql = "SELECT login, account, wanted FROM wanted WHERE channel_id = ?1";
+    connection.prepare_cached(sql)?.query_row(params![channel], read).optional()
+}
+
+pub(super) fn apply(connection: &Connection, effect: &PresenceEffect, at: SystemTime) -> rusqlite::Result<()> {
+    match effect {
+        PresenceEffect::Want { channel, account } => want(connection, channel, account, at),
+        PresenceEffect::Unwant { channel } => unwant(connection, *channel, at),
+    }
+}
+
+fn want(connection: &Connection, channel: &Channel, account: &Login, at: SystemTime) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM wanted WHERE login = ?1 OR channel_id = ?2")?
         .execute(params![channel.login, channel.id])?;
@@ -128,9 +141,10 @@ fn save_seed(connection: &Connection, login: &Login, account: &Login, at: System
         .execute(params![login, account])?;
     if changed > 0 {
         let (channel, before) = before.unzip();
-        let (channel, before) = (channel.flatten(), before.as_ref().map(Login::as_str));
-        let after = Some(account.as_str());
-        audit::record(connection, &by_host(at), "seed-channel", channel, login.as_str(), before, after)?;
+        let (before, after) = (before.map(AuditValue::Account), Some(AuditValue::Account(account.clone())));
+        let (action, subject) = ("seed-channel".into(), login.as_str().into());
+        let change = Change { action, channel: channel.flatten(), subject, before, after };
+        audit::record(connection, &by_host(at), &change)?;
     }
     Ok(changed > 0)
 }
@@ -141,7 +155,7 @@ fn by_host(at: SystemTime) -> Stamp {
 }
 
 /// The row stays, so that the configuration's seed does not want the channel again.
-pub(super) fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime) -> rusqlite::Result<()> {
+fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE wanted SET wanted = 0, changed_at = ?2 WHERE channel_id = ?1")?
         .execute(params![channel, At(at)])
@@ -155,11 +169,11 @@ mod tests {
     use crate::store::fixture::{CHANNEL, Fixture, channel, commit, login, save};
 
     fn want(id: u64, name: &str) -> Effect {
-        Effect::WantChannel { channel: channel(id, name), account: login("bot") }
+        Effect::Presence(PresenceEffect::Want { channel: channel(id, name), account: login("bot") })
     }
 
     fn unwant(id: u64) -> Effect {
-        Effect::UnwantChannel { channel: ChannelId(id) }
+        Effect::Presence(PresenceEffect::Unwant { channel: ChannelId(id) })
     }
 
     fn wanted(store: &Store) -> Vec<(Option<u64>, String)> {

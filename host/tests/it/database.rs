@@ -7,7 +7,24 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 use tests::guests;
 
+use crate::killed::Door;
 use crate::module::{Host, Stage};
+use crate::process::{Finished, twitchy};
+
+/// The schema as it was when the audit kept words alone.
+const WITH_WORDS_ALONE: [&str; 11] = [
+    include_str!("../../migrations/0001_first_schema.sql"),
+    include_str!("../../migrations/0002_busyness.sql"),
+    include_str!("../../migrations/0003_used_limits.sql"),
+    include_str!("../../migrations/0004_api_keys.sql"),
+    include_str!("../../migrations/0005_module_versions.sql"),
+    include_str!("../../migrations/0006_audit.sql"),
+    include_str!("../../migrations/0007_secrets.sql"),
+    include_str!("../../migrations/0008_what_gets_old.sql"),
+    include_str!("../../migrations/0009_left_versions.sql"),
+    include_str!("../../migrations/0010_begun_uploads.sql"),
+    include_str!("../../migrations/0011_display_names.sql"),
+];
 
 /// A host with one uploaded module, which has ended in order.
 fn with_module() -> (Stage, Vec<String>) {
@@ -114,4 +131,58 @@ fn another_vault_key_and_a_missing_one_are_told_at_the_start() {
     fs::write(&key, [3; 32]).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     told("vault.key is not the key that the stored secrets were sealed with: restore that one");
+}
+
+/// One line by each kind of actor. The last one's text would be data if it were not known to be words.
+const LINES: &str = "INSERT INTO audit VALUES
+    (1, unixepoch() * 1000 - 8000, 'command-line', NULL, NULL, NULL, 'root (uid 0)', NULL, 'create-key', NULL, '0123456789ab', NULL, 'op: operator'),
+    (2, unixepoch() * 1000 - 7000, 'host', NULL, NULL, NULL, NULL, NULL, 'blow-fuse', 7, 'dice', 'on', 'on, fuse blown 1 times by ab'),
+    (3, unixepoch() * 1000 - 6000, 'chatter', NULL, NULL, 7, 'shop', NULL, 'want-channel', 7, '', NULL, '#shop with mybot'),
+    (4, unixepoch() * 1000 - 5000, 'claim', '0123456789ab', 'op', 8, 'alice', '::1', 'call-command', 7, 'roll', NULL, 'answered'),
+    (5, unixepoch() * 1000 - 4000, 'key', '0123456789ab', 'op', NULL, NULL, '::1', 'change-setting', 7, 'dice/note', NULL, '{\"text\":\"x\"}')";
+
+#[test]
+fn a_line_of_the_audit_that_is_words_alone_stays_beside_one_that_is_data() {
+    let stage = Stage::new();
+    let newer = stage.folder.path().join("newer.sqlite");
+    fs::rename(database(&stage), &newer).unwrap();
+    let connection = Connection::open(database(&stage)).unwrap();
+    WITH_WORDS_ALONE.iter().for_each(|step| connection.execute_batch(step).unwrap());
+    connection.pragma_update(None, "user_version", 11).unwrap();
+    connection.execute("UPDATE schema_version SET version = 11", []).unwrap();
+    connection.execute(&format!("ATTACH '{}' AS newer", newer.display()), []).unwrap();
+    connection.execute("INSERT INTO api_keys SELECT * FROM newer.api_keys", []).unwrap();
+    connection.execute(LINES, []).unwrap();
+    drop(connection);
+    let host = stage.start();
+    let create = ["api-key", "create", "--name", "second", "--scope", "channel:7", "--role", "vip", "--config"];
+    let made = Finished::of(twitchy(&create).arg(&stage.config));
+    assert_eq!(made.code, Some(0), "{}", made.errors);
+    let address = host.url.strip_prefix("http://").unwrap().to_owned();
+    let door = Door { address, key: stage.key.clone() };
+    let list = |query: &str| {
+        let listed = door.ask(&format!("GET /api/v1/audit?{query}"));
+        let text = |line: &serde_json::Value, key: &str| line[key].as_str().unwrap_or("-").to_owned();
+        let show = |line| ["action", "subject", "before", "after"].map(|key| text(line, key)).join(" | ");
+        listed["items"].as_array().unwrap().iter().map(show).collect::<Vec<String>>()
+    };
+    let all = list("");
+    let created = all.first().unwrap();
+    assert!(created.starts_with("create-key | ") && created.ends_with(" | - | second: channel:7 as vip"), "{created}");
+    let older = [
+        r#"change-setting | dice/note | - | {"text":"x"}"#,
+        "call-command | roll | - | answered",
+        "want-channel |  | - | #shop with mybot",
+        "blow-fuse | dice | on | on, fuse blown 1 times by ab",
+        "create-key | 0123456789ab | - | op: operator",
+    ];
+    assert_eq!(all[1..], older);
+    assert_eq!(list("actor=key:0123456789ab"), older[..2]);
+    assert_eq!((list("actor=chatter:8"), list("actor=host")), (vec![older[1].to_owned()], vec![older[3].to_owned()]));
+    stop(host);
+    // Still no line changes, and none goes before its time.
+    let connection = Connection::open(database(&stage)).unwrap();
+    for sql in ["UPDATE audit SET after = ''", "DELETE FROM audit"] {
+        assert!(connection.execute(sql, []).unwrap_err().to_string().contains("append-only"));
+    }
 }

@@ -32,9 +32,9 @@ struct Life {
 
 /// Where its API is, and by which key.
 #[derive(Clone)]
-struct Door {
-    address: String,
-    key: String,
+pub(crate) struct Door {
+    pub(crate) address: String,
+    pub(crate) key: String,
 }
 
 impl Grave {
@@ -107,7 +107,7 @@ impl Door {
         Ok(stream)
     }
 
-    fn ask(&self, line: &str) -> Value {
+    pub(crate) fn ask(&self, line: &str) -> Value {
         self.change(line, &Value::Null)
     }
 

@@ -13,14 +13,14 @@ const CONFIG: &str =
 /// A host of its own, and its operator's key.
 pub(crate) struct Stage {
     pub(crate) folder: tempfile::TempDir,
-    config: PathBuf,
-    key: String,
+    pub(crate) config: PathBuf,
+    pub(crate) key: String,
 }
 
 /// While it runs.
 pub(crate) struct Host {
     pub(crate) running: Running,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Stage {

@@ -13,7 +13,7 @@ use twitchy::http::access::{Standing, TABLE, UNDOCUMENTED, find_row};
 use super::harness::{CHANNEL, OTHER_CHANNEL, Site};
 use crate::harness::{House, channel_id, header, login, patient};
 
-/// Every row with each of the four principals: who is let in gets no 401 and no 403, and who is not gets one.
+/// Every row with each of the four principals that there are: who is let in gets no 401 and no 403, and who is not gets one.
 #[tokio::test]
 async fn every_row_of_the_table_is_kept() {
     let site = Site::open().await;

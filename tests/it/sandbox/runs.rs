@@ -9,7 +9,7 @@ use tests::guests;
 use twitchy::balances::provider::{BalanceProvider, FindBalanceError, Found, Pending, Standing};
 use twitchy::config::SandboxConfig;
 use twitchy::domain::audit::Actor;
-use twitchy::domain::effect::{Commit, Committed, Effect};
+use twitchy::domain::effect::{Commit, Committed, Effect, StorageEffect};
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::manifest::Manifest;
@@ -60,7 +60,7 @@ impl BalanceProvider for Meddler {
                     caller: None,
                     version: None,
                     noted: Vec::new(),
-                    effects: vec![Effect::SaveEntry { module, key: "count".into(), value }],
+                    effects: vec![Effect::Storage(module, StorageEffect::Save { key: "count".into(), value })],
                     replies: Vec::new(),
                     at: SystemTime::UNIX_EPOCH,
                 };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tests::guests;
 use twitchy::domain::audit::Actor;
-use twitchy::domain::effect::{Commit, Committed, Effect};
+use twitchy::domain::effect::{Commit, Committed, Effect, SecretEffect, StorageEffect};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::manifest::Manifest;
 use twitchy::sandbox::transaction::web::Requests;
@@ -56,7 +56,7 @@ async fn enter_token(fixture: &Fixture, token: &str) {
     let module = "fetches".parse().unwrap();
     let place = SecretPlace { channel: SHOP, module: &module, key: "token" };
     let sealed = fixture.sealer.seal(place, &SecretString::from(token)).unwrap();
-    let effect = Effect::ChangeSecret { module: module.clone(), key: "token".to_owned(), sealed: Some(sealed) };
+    let effect = Effect::Secret(module.clone(), SecretEffect::Change { key: "token".to_owned(), sealed: Some(sealed) });
     commit(&fixture.world.store, "enters the token", effect).await;
 }
 
@@ -199,7 +199,7 @@ fn serve_meddler(internet: &Internet, store: &Arc<Store>, times: usize) -> Arc<A
             read_request(&mut stream).await;
             if asked < times {
                 let (module, value) = ("fetches".parse().unwrap(), (10 * (asked + 1)).to_string().into_bytes());
-                let effect = Effect::SaveEntry { module, key: "count".to_owned(), value };
+                let effect = Effect::Storage(module, StorageEffect::Save { key: "count".to_owned(), value });
                 commit(&store, &format!("meddler {asked}"), effect).await;
             }
             say(&mut stream, ok("done").as_bytes()).await;

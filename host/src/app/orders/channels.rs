@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::status::{AccountStatus, Observer, describe_failure};
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::WantedChannel;
-use crate::http::timestamp::write_timestamp;
+use crate::domain::timestamp::write_timestamp;
 use crate::setup::Setup;
 use crate::setup::channel::ChannelSetup;
 use crate::twitch::account::{AccountState, Phase};

@@ -9,7 +9,7 @@ use super::super::wording;
 use super::Dispatch;
 use super::answer::Address;
 use crate::domain::audit::{Actor, Stamp};
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::ChannelId;
 use crate::domain::invocation::Invocation;
 use crate::domain::manifest::{Manifest, ModuleSource};
@@ -89,9 +89,9 @@ impl Dispatch {
         };
         let plan = |setup: &ChannelSetup| -> Result<Vec<Effect>, ChangeSetupError> {
             let Some(pause) = pause_in(setup) else { return Ok(Vec::new()) };
-            let forgive = pause.begins_anew.then(|| Effect::RestoreFuse { module: module.clone() });
+            let forgive = pause.begins_anew.then(|| Effect::Module(module.clone(), ModuleEffect::RestoreFuse));
             let until = pause.span.map(|span| now.wall + span);
-            let blow = Effect::BlowFuse { module: module.clone(), digest: *digest, until };
+            let blow = Effect::Module(module.clone(), ModuleEffect::BlowFuse { digest: *digest, until });
             Ok(forgive.into_iter().chain([blow]).collect())
         };
         let setup = match self.setup.change(channel, by_host(now), plan).await {

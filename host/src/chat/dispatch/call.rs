@@ -15,7 +15,7 @@ use crate::domain::effect::Effect;
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::invocation::{InvocationId, Origin};
 use crate::domain::message::{Chatter, Reply, ReplySource};
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 use crate::domain::report::Outcome;
 use crate::domain::trace::{Trace, TraceParent};
 use crate::sandbox::InvokeError;
@@ -23,21 +23,21 @@ use crate::sandbox::InvokeError;
 /// Characters of a chat message: no command ever met more.
 const LONGEST_TEXT: usize = 500;
 
-/// A call of a command in the name of a chatter. Its caller is known by a key; the chatter is the caller's claim.
+/// A call of a command in the name of a chatter. The chatter is the caller's claim.
 #[derive(Clone, Debug)]
 pub struct HttpCall {
-    /// Of the key and the request: a second call under it gets the first one's answer.
+    /// Of the caller and the request: a second call under it gets the first one's answer.
     pub id: Box<str>,
     pub channel: ChannelId,
     /// A command's name, an alias or a claimed word, without a prefix.
     pub word: Box<str>,
     pub arguments: Arguments,
-    /// With the role to act with, which is for the caller's key to decide.
+    /// With the role to act with, which the caller's scopes decide.
     pub chatter: Chatter,
     /// Whether it is certain that the chatter asked for this. Without, no money is spent and the bot is sent nowhere.
     pub is_proven: bool,
-    pub key: KeyId,
-    pub key_name: Box<str>,
+    pub caller: CallerId,
+    pub caller_name: Box<str>,
     /// Of the caller, for the audit.
     pub address: Option<IpAddr>,
     /// Runs the module in full, and changes nothing.
@@ -158,8 +158,8 @@ impl Dispatch {
             id,
             is_proven: call.is_proven,
             by: Actor::Claim {
-                key: call.key.clone(),
-                name: call.key_name,
+                caller: call.caller.clone(),
+                name: call.caller_name,
                 chatter: chatter.id,
                 login: chatter.login.clone(),
             },
@@ -176,7 +176,7 @@ impl Dispatch {
                 channel_login: setup.channel.login.clone(),
                 message_id: None,
                 role: chatter.role,
-                source: ReplySource::Key(call.key),
+                source: ReplySource::Caller(call.caller),
                 asked_at: now.instant,
                 trace: Trace::default(),
             },

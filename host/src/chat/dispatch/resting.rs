@@ -7,7 +7,7 @@ use tracing::{error, info};
 
 use super::Dispatch;
 use super::blame::by_host;
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::setup::changing::ChangeSetupError;
 use crate::setup::channel::{ChannelSetup, ModuleSetup};
@@ -41,7 +41,10 @@ impl Dispatch {
             let end = |setup: &ChannelSetup| -> Result<Vec<Effect>, ChangeSetupError> {
                 let returned = setup.find_module(&module).filter(|there| there.has_returned(now.wall));
                 let digest = returned.map(|there| there.manifest.digest);
-                Ok(digest.map(|digest| Effect::EndPause { module: module.clone(), digest }).into_iter().collect())
+                Ok(digest
+                    .map(|digest| Effect::Module(module.clone(), ModuleEffect::EndPause { digest }))
+                    .into_iter()
+                    .collect())
             };
             match self.setup.change(channel, by_host(now), end).await {
                 Ok(changed) if changed.is_changed() => self.report_return(&changed.before, &module),

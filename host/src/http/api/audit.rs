@@ -9,14 +9,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::domain::audit::{Actor, AuditEntry, AuditFilter};
-use crate::domain::id::ChannelId;
-use crate::domain::principal::KeyId;
+use crate::domain::id::{ChannelId, Login};
+use crate::domain::principal::CallerId;
+use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 use crate::http::Api;
 use crate::http::body::{Json, Query};
 use crate::http::error::ApiError;
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::principal::Principal;
-use crate::http::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 
 /// Characters of an action or a subject that is looked for.
 const LONGEST_TEXT: usize = 2000;
@@ -109,43 +109,32 @@ struct AuditQuery {
 impl AuditLine {
     fn show(entry: AuditEntry, principal: &Principal) -> AuditLine {
         let actor = AuditActor::show(&entry.stamp.by);
-        let is_own = actor.key.as_deref() == Some(principal.key_id().as_str());
+        let is_own = entry.stamp.by.caller().is_some_and(|(caller, _)| caller == principal.caller());
         AuditLine {
             id: entry.id.to_string(),
             at: write_timestamp(entry.stamp.at),
             address: entry.stamp.address.filter(|_| is_own || principal.is_operator()).map(|it| it.to_string()),
             actor,
-            action: entry.action.into(),
-            channel: entry.channel.map(|channel| channel.to_string()),
-            subject: entry.subject.into(),
-            before: entry.before.map(Into::into),
-            after: entry.after.map(Into::into),
+            action: entry.change.action.into(),
+            channel: entry.change.channel.map(|channel| channel.to_string()),
+            subject: entry.change.subject.into(),
+            before: entry.change.before.map(|value| value.to_string()),
+            after: entry.change.after.map(|value| value.to_string()),
         }
     }
 }
 
 impl AuditActor {
     fn show(actor: &Actor) -> AuditActor {
-        let kind = actor.kind().as_str();
-        let nobody = AuditActor { kind, key: None, key_name: None, chatter: None, login: None, system_user: None };
-        let key_of = |id: &KeyId, name: &str| (Some(id.to_string()), Some(name.to_owned()));
-        match actor {
-            Actor::Key { id, name } => {
-                let (key, key_name) = key_of(id, name);
-                AuditActor { key, key_name, ..nobody }
-            }
-            Actor::Claim { key, name, chatter, login } => {
-                let (key, key_name) = key_of(key, name);
-                let (chatter, login) = (Some(chatter.to_string()), Some(login.to_string()));
-                AuditActor { key, key_name, chatter, login, ..nobody }
-            }
-            Actor::Chatter { id, login } => {
-                AuditActor { chatter: Some(id.to_string()), login: Some(login.to_string()), ..nobody }
-            }
-            Actor::CommandLine { system_user } => {
-                AuditActor { system_user: system_user.as_deref().map(str::to_owned), ..nobody }
-            }
-            Actor::Host => nobody,
+        let (key, key_name) = actor.caller().unzip();
+        let (chatter, login) = actor.chatter().unzip();
+        AuditActor {
+            kind: actor.kind().as_str(),
+            key: key.map(CallerId::to_string),
+            key_name: key_name.map(str::to_owned),
+            chatter: chatter.map(|chatter| chatter.to_string()),
+            login: login.map(Login::to_string),
+            system_user: actor.shell().map(str::to_owned),
         }
     }
 }
@@ -211,7 +200,7 @@ impl AuditQuery {
 
 fn with_actor(filter: AuditFilter, actor: &str) -> Result<AuditFilter, ApiError> {
     let found = match actor.split_once(':') {
-        Some(("key", id)) => id.parse().ok().map(|id| AuditFilter { key: Some(id), ..filter }),
+        Some(("key", id)) => id.parse().ok().map(|id| AuditFilter { caller: Some(CallerId::Key(id)), ..filter }),
         Some(("chatter", id)) => id.parse().ok().map(|id| AuditFilter { chatter: Some(id), ..filter }),
         Some(_) => None,
         None => actor.parse().ok().map(|kind| AuditFilter { kind: Some(kind), ..filter }),

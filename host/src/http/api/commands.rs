@@ -14,12 +14,12 @@ use utoipa_axum::routes;
 
 use super::change::parse_channel;
 use crate::chat::dispatch::call::{Arguments, CallError, Called, HttpCall};
-use crate::domain::audit::{Actor, Stamp};
+use crate::domain::audit::{self, Actor, AuditValue, Stamp};
 use crate::domain::id::{ChannelId, ChatterId, Login};
 use crate::domain::label::is_label;
 use crate::domain::message::{Chatter, Reply};
 use crate::domain::nearest::find_nearest;
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 use crate::domain::report::Outcome;
 use crate::domain::role::Role;
 use crate::domain::trace::TraceParent;
@@ -181,8 +181,8 @@ async fn call_command(
         },
         // A key is no proof of who sits behind it.
         is_proven: false,
-        key: principal.key_id().clone(),
-        key_name: principal.key().name.clone(),
+        caller: principal.caller().clone(),
+        caller_name: principal.key().name.clone(),
         address: stamp.address,
         is_dry_run: query.dry_run,
         traced_below: find_parent(&headers),
@@ -203,10 +203,10 @@ fn find_parent(headers: &HeaderMap) -> Option<TraceParent> {
     value.to_str().ok()?.parse().ok()
 }
 
-/// An id that no other key and no other channel has. A call without Idempotency-Key is like no other.
+/// An id that no other caller and no other channel has. A call without Idempotency-Key is like no other.
 fn name_call(api: &Api, principal: &Principal, channel: ChannelId, once: Option<IdempotencyKey>) -> String {
     if let Some(IdempotencyKey(text)) = once {
-        return digest_name(principal.key_id(), channel, &text);
+        return digest_name(principal.caller(), channel, &text);
     }
     let mut random = [0; 16];
     api.entropy.fill(&mut random);
@@ -215,9 +215,9 @@ fn name_call(api: &Api, principal: &Principal, channel: ChannelId, once: Option<
 
 /// The stored outcome is found again by it: so of these three alone, each told from the next by its length. Short, since
 /// whoever makes two names meet meets only their own call.
-fn digest_name(key: &KeyId, channel: ChannelId, text: &str) -> String {
+fn digest_name(caller: &CallerId, channel: ChannelId, text: &str) -> String {
     let mut digest = Sha256::new();
-    for part in [key.as_str(), &channel.to_string(), text] {
+    for part in [&caller.to_string(), &channel.to_string(), text] {
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }
@@ -226,9 +226,9 @@ fn digest_name(key: &KeyId, channel: ChannelId, text: &str) -> String {
 
 async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Called, CallError> {
     let HttpCall { channel, is_dry_run, .. } = call;
-    let (key, name) = (call.key.clone(), call.key_name.clone());
-    let by = Actor::Claim { key, name, chatter: call.chatter.id, login: call.chatter.login.clone() };
-    let word = call.word.to_string();
+    let (caller, name) = (call.caller.clone(), call.caller_name.clone());
+    let by = Actor::Claim { caller, name, chatter: call.chatter.id, login: call.chatter.login.clone() };
+    let word = call.word.clone();
     let called = api.dispatch.call(call).await;
     let outcome = match &called {
         Ok(called) if is_dry_run || called.outcome == Outcome::Duplicate => return Ok(called.clone()),
@@ -238,8 +238,9 @@ async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Ca
         Err(_) => return called,
     };
     let stamp = Stamp { by, ..stamp };
-    let noted = api.store.note_change(stamp, CALL, Some(channel), word, None, Some(outcome.to_owned()));
-    if let Err(error) = noted.await {
+    let after = Some(AuditValue::Text(outcome.into()));
+    let change = audit::Change { action: CALL.into(), channel: Some(channel), subject: word, before: None, after };
+    if let Err(error) = api.store.note_change(stamp, change).await {
         error!(%error, %channel, "a call over HTTP is missing in the audit");
     }
     called

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::domain::id::ChannelId;
 use crate::domain::report::Report;
+use crate::domain::timestamp::write_timestamp;
 use crate::http::error::ApiError;
-use crate::http::timestamp::write_timestamp;
 use crate::telemetry::HostEvent;
 use crate::telemetry::texts::SaidText;
 

@@ -23,7 +23,7 @@ use utoipa_axum::routes;
 pub(super) use super::event::parse_channel;
 use super::event::{Told, kind_of, write_missed, write_text, write_told};
 use crate::domain::id::ChannelId;
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 use crate::http::Api;
 use crate::http::body::Query;
 use crate::http::error::ApiError;
@@ -34,7 +34,7 @@ use crate::telemetry::listening::{Heard, Listening};
 use crate::telemetry::texts::SaidText;
 
 /// Listeners of one key, and of all keys of channels: however many of those there are, the operator can listen.
-const LISTENERS_OF_KEY: usize = 4;
+const LISTENERS_OF_CALLER: usize = 4;
 const LISTENERS_OF_CREATORS: usize = 64;
 /// A proxy takes a connection for dead on which nothing is said for a minute.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
@@ -53,28 +53,28 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// Who listens now.
 pub(in crate::http) struct Listeners {
-    of_key: UnderWay<KeyId>,
+    of_caller: UnderWay<CallerId>,
     of_creators: UnderWay<()>,
 }
 
 impl Default for Listeners {
     fn default() -> Listeners {
-        Listeners { of_key: UnderWay::new(LISTENERS_OF_KEY), of_creators: UnderWay::new(LISTENERS_OF_CREATORS) }
+        Listeners { of_caller: UnderWay::new(LISTENERS_OF_CALLER), of_creators: UnderWay::new(LISTENERS_OF_CREATORS) }
     }
 }
 
 impl Listeners {
     fn enter(&self, principal: &Principal) -> Result<Places, ApiError> {
-        let of_key = self.of_key.enter(principal.key_id()).ok_or(ApiError::TooManyListeners)?;
+        let of_caller = self.of_caller.enter(principal.caller()).ok_or(ApiError::TooManyListeners)?;
         let of_creators = match principal.is_operator() {
             true => None,
             false => Some(self.of_creators.enter(&()).ok_or(ApiError::TooManyListeners)?),
         };
-        Ok((of_key, of_creators))
+        Ok((of_caller, of_creators))
     }
 }
 
-type Places = (Place<KeyId>, Option<Place<()>>);
+type Places = (Place<CallerId>, Option<Place<()>>);
 
 /// Which events are wanted.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -228,7 +228,7 @@ impl Listener {
             return true;
         }
         self.checked_at = now.instant;
-        let key = self.api.store.find_api_key(self.principal.key_id());
+        let key = self.api.store.find_api_key(&self.principal.key().id);
         key.is_ok_and(|key| key.is_some_and(|key| key.is_valid(now.wall)))
     }
 }

@@ -14,13 +14,13 @@ use utoipa_axum::routes;
 use crate::domain::label::is_label;
 use crate::domain::principal::{KeyId, KeyScope};
 use crate::domain::role::Role;
+use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 use crate::http::Api;
 use crate::http::body::{Json, Path};
 use crate::http::error::{ApiError, Refusal, WrongValue};
 use crate::http::key::KeySecret;
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::principal::Principal;
-use crate::http::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 use crate::store::api_keys::{ApiKey, Revoked, Spare};
 
 /// Characters.

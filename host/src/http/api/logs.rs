@@ -11,12 +11,12 @@ use utoipa_axum::routes;
 
 use super::events::parse_channel;
 use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::timestamp::write_timestamp;
 use crate::http::Api;
 use crate::http::body::{Json, Path, Query};
 use crate::http::error::ApiError;
 use crate::http::paging::{Page, PageQuery};
 use crate::http::principal::Principal;
-use crate::http::timestamp::write_timestamp;
 use crate::telemetry::lines::{Line, LinePage};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {

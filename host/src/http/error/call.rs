@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{UNKNOWN_CHANNEL, whole_seconds};
 use crate::chat::dispatch::accept::Refusal;
 use crate::chat::dispatch::call::CallError;
-use crate::http::timestamp::write_timestamp;
+use crate::domain::timestamp::write_timestamp;
 use crate::sandbox::Blame;
 
 /// How soon it is worth another try.

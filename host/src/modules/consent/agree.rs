@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Consent, ConsentError, InChannel, Settled};
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Grants, Manifest, SizeClass};
 use crate::domain::version::{UploadedModule, UploadedVersion};
@@ -104,8 +104,9 @@ impl<'a> Subject<'a> {
         }
         let name = &self.module.name;
         let others = self.narrow_others(&sent, &grants);
-        let narrow = (!others.is_empty()).then(|| Effect::NarrowGrants { module: name.clone(), grants: others });
-        let accept = Effect::AcceptVersion { module: name.clone(), digest: self.target.digest, grants };
+        let narrow =
+            (!others.is_empty()).then(|| Effect::Module(name.clone(), ModuleEffect::NarrowGrants { grants: others }));
+        let accept = Effect::Module(name.clone(), ModuleEffect::AcceptVersion { digest: self.target.digest, grants });
         Ok(narrow.into_iter().chain([accept]).collect())
     }
 

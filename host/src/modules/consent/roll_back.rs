@@ -1,7 +1,7 @@
 //! Back to a version that ran before, in one channel. Pure.
 
 use super::{Consent, ConsentError, InChannel, Settled, list_missing};
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, LeftEffect};
 use crate::domain::id::ModuleDigest;
 use crate::domain::version::UploadedModule;
 
@@ -44,7 +44,7 @@ pub fn plan_roll_back(
     // Up by name is a change like any other, which may be taken back.
     let keep = (pin.is_some() && !is_named_above).then(|| {
         let further = find_further(at.module, &left, here, &to);
-        Effect::KeepLeft { module: at.module.name.clone(), left: further }
+        Effect::Left(at.module.name.clone(), LeftEffect::KeepLeft { left: further })
     });
     Ok(pin.into_iter().chain(keep).collect())
 }

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::super::CompileError;
 use super::super::credit::CpuCredit;
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 
 /// Uploads that wait for one place; the next ones are refused. Each keeps its component's bytes in memory.
 const MOST_WAITING: usize = 8;
@@ -23,7 +23,7 @@ const BUDGET_WINDOW: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Uploader {
     Operator,
-    Creator(KeyId),
+    Creator(CallerId),
 }
 
 /// Where uploads wait for a place in the compiler.
@@ -33,7 +33,7 @@ pub(super) struct UploadQueue(Arc<Mutex<State>>);
 struct State {
     operator: Line,
     creators: Line,
-    budget: CpuCredit<KeyId>,
+    budget: CpuCredit<CallerId>,
 }
 
 /// One place, and the uploads that wait for it.
@@ -56,17 +56,17 @@ pub(super) struct Turn {
 }
 
 impl UploadQueue {
-    /// Each key may use `budget` of processor time within ten minutes.
+    /// Each caller may use `budget` of processor time within ten minutes.
     pub(super) fn new(budget: Duration) -> UploadQueue {
         let (operator, creators) = (Line::default(), Line::default());
         UploadQueue(Arc::new(Mutex::new(State { operator, creators, budget: CpuCredit::new(budget, BUDGET_WINDOW) })))
     }
 
-    /// Waits for a place, unless too many wait or the key's budget is spent.
+    /// Waits for a place, unless too many wait or the caller's budget is spent.
     pub(super) async fn enter(&self, uploader: &Uploader) -> Result<Turn, CompileError> {
         let turn = self.stand_in_line(uploader)?;
         let turn = turn.await.map_err(|error| CompileError::Host(error.to_string()))?;
-        // Again: uploads of the same key that were compiled meanwhile may have used up what there was.
+        // Again: uploads of the same caller that were compiled meanwhile may have used up what there was.
         self.lock().check_budget(uploader)?;
         Ok(turn)
     }
@@ -116,17 +116,17 @@ impl State {
     }
 
     fn check_budget(&mut self, uploader: &Uploader) -> Result<(), CompileError> {
-        let Uploader::Creator(key) = uploader else { return Ok(()) };
-        self.budget.find_wait(key, Instant::now()).map_or(Ok(()), |wait| Err(CompileError::BudgetSpent(wait)))
+        let Uploader::Creator(caller) = uploader else { return Ok(()) };
+        self.budget.find_wait(caller, Instant::now()).map_or(Ok(()), |wait| Err(CompileError::BudgetSpent(wait)))
     }
 
     /// Of several with the same use, the one that has waited longest.
     fn take_next(&mut self, of: &Uploader) -> Option<Waiter> {
         let now = Instant::now();
         let mut waiting = std::mem::take(&mut self.line(of).waiting);
-        let use_of = |budget: &mut CpuCredit<KeyId>, waiter: &Waiter| match &waiter.uploader {
+        let use_of = |budget: &mut CpuCredit<CallerId>, waiter: &Waiter| match &waiter.uploader {
             Uploader::Operator => Duration::ZERO,
-            Uploader::Creator(key) => budget.find_spent(key, now),
+            Uploader::Creator(caller) => budget.find_spent(caller, now),
         };
         let next = (0..waiting.len()).min_by_key(|at| use_of(&mut self.budget, &waiting[*at]));
         let next = next.map(|at| waiting.remove(at));
@@ -138,8 +138,8 @@ impl State {
 impl Turn {
     /// Counts processor time that was used in this turn.
     pub(super) fn charge(&self, used: Duration) {
-        if let Uploader::Creator(key) = &self.uploader {
-            self.queue.lock().budget.spend(key.clone(), used, Instant::now());
+        if let Uploader::Creator(caller) = &self.uploader {
+            self.queue.lock().budget.spend(caller.clone(), used, Instant::now());
         }
     }
 }

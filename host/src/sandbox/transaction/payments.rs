@@ -7,7 +7,7 @@ use super::chatters::Reference;
 use super::{Fault, HostCallError, NOT_PROVEN, Transaction};
 use crate::balances::payment::{CheckPaymentError, Moved, check_caps, parse_payment};
 use crate::domain::amount::Amount;
-use crate::domain::effect::{Effect, Holder, Scope};
+use crate::domain::effect::{Effect, Holder, LedgerEffect, Scope};
 use crate::domain::id::ChatterId;
 use crate::domain::manifest::{Budget, Capability};
 use crate::store::chatters::KnownChatter;
@@ -172,7 +172,7 @@ impl Transaction {
             return Err(PaymentError::InvalidAmount.into());
         }
         self.ledger.add(from, to, amount).ok_or(PaymentError::InvalidAmount)?;
-        self.effects.push(Effect::Transfer { module: self.module().clone(), from, to, amount });
+        self.effects.push(Effect::Ledger(self.module().clone(), LedgerEffect::Transfer { from, to, amount }));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Fault, HostCallError, Transaction};
-use crate::domain::effect::{Effect, Scope};
+use crate::domain::effect::{Effect, Scope, StorageEffect};
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::Capability;
 use crate::domain::prefix::is_invisible;
@@ -63,8 +63,8 @@ impl Usage {
 impl Overlay {
     pub(super) fn into_effects(self, module: &ModuleName) -> Vec<Effect> {
         let effect = |(key, value)| match value {
-            Some(value) => Effect::SaveEntry { module: module.clone(), key, value },
-            None => Effect::DeleteEntry { module: module.clone(), key },
+            Some(value) => Effect::Storage(module.clone(), StorageEffect::Save { key, value }),
+            None => Effect::Storage(module.clone(), StorageEffect::Delete { key }),
         };
         self.entries.into_iter().map(effect).collect()
     }

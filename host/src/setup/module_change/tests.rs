@@ -196,11 +196,11 @@ fn a_version_is_pinned_and_followed_again() {
 fn a_blown_fuse_is_restored_by_enabling_again() {
     let on_it_is = after(&shop([dice("1.0.0", 1)]), Powers::Creator, &on());
     let digest = ModuleDigest([1; 32]);
-    let blown = on_it_is.apply(&Effect::BlowFuse { module: name("dice"), digest, until: None });
+    let blown = on_it_is.apply(&Effect::Module(name("dice"), ModuleEffect::BlowFuse { digest, until: None }));
     assert!(blown.find_word("roll").is_none());
     assert!(after(&blown, Powers::Creator, &on()).find_word("roll").is_some());
     let until = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(60);
-    let resting = on_it_is.apply(&Effect::BlowFuse { module: name("dice"), digest, until: Some(until) });
+    let resting = on_it_is.apply(&Effect::Module(name("dice"), ModuleEffect::BlowFuse { digest, until: Some(until) }));
     let module = resting.find_word("roll").unwrap().module;
     assert_eq!(module.blown, Some(BlownFuse { digest, until: Some(until), times: 1, is_over: false }));
     assert!(module.is_blown(until - Duration::from_secs(1)) && !module.is_blown(until));

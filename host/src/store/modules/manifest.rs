@@ -3,65 +3,63 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::id::{ModuleDigest, ModuleName};
 use crate::domain::manifest::{Capability, Command, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
 use crate::domain::role::Role;
+use crate::store::json_text::{milliseconds, text, texts};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredManifest {
     is_large: bool,
     component_bytes: u64,
     summary: String,
-    capabilities: Vec<StoredCapability>,
-    commands: Vec<StoredCommand>,
-    settings: Vec<StoredSetting>,
+    #[serde(with = "texts")]
+    capabilities: Vec<Capability>,
+    commands: Vec<OneCommand>,
+    settings: Vec<OneSetting>,
     http_hosts: Vec<String>,
 }
 
-/// By its name in the contract.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-struct StoredCapability(Capability);
-
-impl From<StoredCapability> for String {
-    fn from(capability: StoredCapability) -> String {
-        capability.0.as_str().to_owned()
-    }
-}
-
-impl TryFrom<String> for StoredCapability {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        let found = Capability::ALL.into_iter().find(|capability| capability.as_str() == name);
-        found.map(StoredCapability).ok_or_else(|| format!("no such capability: {name}"))
-    }
-}
+#[derive(Serialize, Deserialize)]
+struct OneCommand(#[serde(with = "StoredCommand")] Command);
 
 #[derive(Serialize, Deserialize)]
-struct StoredCommand {
+struct OneSetting(#[serde(with = "StoredSetting")] Setting);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Command")]
+pub(in crate::store) struct StoredCommand {
     name: Box<str>,
     aliases: Vec<Box<str>>,
     usage: String,
     summary: String,
-    role: String,
-    /// Milliseconds.
-    channel_cooldown: u64,
-    chatter_cooldown: u64,
+    #[serde(serialize_with = "text::serialize", deserialize_with = "read_role")]
+    role: Role,
+    #[serde(with = "milliseconds")]
+    channel_cooldown: Duration,
+    #[serde(with = "milliseconds")]
+    chatter_cooldown: Duration,
+}
+
+/// Of a role that this binary does not know, nobody but the broadcaster is sure to be meant.
+fn read_role<'de, D: Deserializer<'de>>(from: D) -> Result<Role, D::Error> {
+    Ok(String::deserialize(from)?.parse().unwrap_or(Role::Broadcaster))
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(remote = "Setting")]
 struct StoredSetting {
     key: String,
     summary: String,
-    kind: StoredKind,
+    #[serde(with = "StoredKind")]
+    kind: SettingKind,
     default: String,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(remote = "SettingKind", rename_all = "kebab-case")]
 enum StoredKind {
     Text,
     Integer { least: i64, most: i64 },
@@ -80,9 +78,9 @@ impl StoredManifest {
             is_large: manifest.size == SizeClass::Large,
             component_bytes: manifest.component_bytes,
             summary: manifest.summary.clone(),
-            capabilities: manifest.capabilities.iter().copied().map(StoredCapability).collect(),
-            commands: manifest.commands.iter().map(|command| StoredCommand::of(command)).collect(),
-            settings: manifest.settings.iter().map(StoredSetting::of).collect(),
+            capabilities: manifest.capabilities.clone(),
+            commands: manifest.commands.iter().map(|command| OneCommand((**command).clone())).collect(),
+            settings: manifest.settings.iter().cloned().map(OneSetting).collect(),
             http_hosts: manifest.http_hosts.clone(),
         }
     }
@@ -96,71 +94,10 @@ impl StoredManifest {
             name,
             version,
             summary: self.summary,
-            capabilities: self.capabilities.into_iter().map(|capability| capability.0).collect(),
-            commands: self.commands.into_iter().map(|command| Arc::new(command.into_command())).collect(),
-            settings: self.settings.into_iter().map(StoredSetting::into_setting).collect(),
+            capabilities: self.capabilities,
+            commands: self.commands.into_iter().map(|OneCommand(command)| Arc::new(command)).collect(),
+            settings: self.settings.into_iter().map(|OneSetting(setting)| setting).collect(),
             http_hosts: self.http_hosts,
         }
-    }
-}
-
-impl StoredCommand {
-    fn of(command: &Command) -> StoredCommand {
-        let milliseconds = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        StoredCommand {
-            name: command.name.clone(),
-            aliases: command.aliases.clone(),
-            usage: command.usage.clone(),
-            summary: command.summary.clone(),
-            role: command.role.as_str().to_owned(),
-            channel_cooldown: milliseconds(command.channel_cooldown),
-            chatter_cooldown: milliseconds(command.chatter_cooldown),
-        }
-    }
-
-    fn into_command(self) -> Command {
-        Command {
-            name: self.name,
-            aliases: self.aliases,
-            usage: self.usage,
-            summary: self.summary,
-            // Of a role that this binary does not know, nobody but the broadcaster is sure to be meant.
-            role: self.role.parse().unwrap_or(Role::Broadcaster),
-            channel_cooldown: Duration::from_millis(self.channel_cooldown),
-            chatter_cooldown: Duration::from_millis(self.chatter_cooldown),
-        }
-    }
-}
-
-impl StoredSetting {
-    fn of(setting: &Setting) -> StoredSetting {
-        let Setting { key, summary, kind, default } = setting.clone();
-        let kind = match kind {
-            SettingKind::Text => StoredKind::Text,
-            SettingKind::Integer { least, most } => StoredKind::Integer { least, most },
-            SettingKind::Number => StoredKind::Number,
-            SettingKind::Boolean => StoredKind::Boolean,
-            SettingKind::Choice(choices) => StoredKind::Choice(choices),
-            SettingKind::Duration => StoredKind::Duration,
-            SettingKind::Chatter => StoredKind::Chatter,
-            SettingKind::Secret => StoredKind::Secret,
-            SettingKind::Other(name) => StoredKind::Other(name),
-        };
-        StoredSetting { key, summary, kind, default }
-    }
-
-    fn into_setting(self) -> Setting {
-        let kind = match self.kind {
-            StoredKind::Text => SettingKind::Text,
-            StoredKind::Integer { least, most } => SettingKind::Integer { least, most },
-            StoredKind::Number => SettingKind::Number,
-            StoredKind::Boolean => SettingKind::Boolean,
-            StoredKind::Choice(choices) => SettingKind::Choice(choices),
-            StoredKind::Duration => SettingKind::Duration,
-            StoredKind::Chatter => SettingKind::Chatter,
-            StoredKind::Secret => SettingKind::Secret,
-            StoredKind::Other(name) => SettingKind::Other(name),
-        };
-        Setting { key: self.key, summary: self.summary, kind, default: self.default }
     }
 }

@@ -30,7 +30,7 @@ impl Flood {
                 _ => format!("answer {n}"),
             };
             let source = match self {
-                Flood::Key => ReplySource::Key("0123456789ab".parse().unwrap()),
+                Flood::Key => ReplySource::Caller("0123456789ab".parse().unwrap()),
                 _ => ReplySource::Module("noisy".parse().unwrap()),
             };
             bot.send(OutgoingMessage { source, ..bot.message(channel, Reply::Say(text)) });

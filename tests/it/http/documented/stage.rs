@@ -7,7 +7,7 @@ use serde_json::Value;
 use tests::guests;
 use twitchy::config::HttpConfig;
 use twitchy::domain::audit::Actor;
-use twitchy::domain::effect::{Commit, Effect};
+use twitchy::domain::effect::{Commit, Effect, SetupEffect};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::ports::Clock;
 use twitchy::http::error::codes::CODES;
@@ -250,7 +250,7 @@ impl Stage {
             caller: None,
             version: None,
             noted: Vec::new(),
-            effects: vec![Effect::ChangePrefix(prefix.parse().unwrap())],
+            effects: vec![Effect::Setup(SetupEffect::ChangePrefix(prefix.parse().unwrap()))],
             replies: Vec::new(),
             at: self.site.house.clock.now().wall,
         };

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::guests;
 use twitchy::config::HttpConfig;
-use twitchy::domain::effect::{Commit, Committed, Effect, Revision, Scope};
+use twitchy::domain::effect::{Commit, Committed, Effect, ModuleEffect, Revision, Scope};
 use twitchy::domain::id::{ChannelId, Login};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::manifest::Grants;
@@ -34,8 +34,10 @@ async fn enable(site: &Site) {
     let manifest = catalogue.find(&"echo".parse().unwrap()).unwrap().latest().unwrap().clone();
     let before = site.house.setup.find_channel(shop()).unwrap();
     let module = manifest.name.clone();
-    let accept =
-        Effect::AcceptVersion { module: module.clone(), digest: manifest.digest, grants: Grants::all(&manifest) };
+    let accept = Effect::Module(
+        module.clone(),
+        ModuleEffect::AcceptVersion { digest: manifest.digest, grants: Grants::all(&manifest) },
+    );
     let commit = Commit {
         invocation: InvocationId { origin: Origin::Host, id: "enables".into() },
         channel: shop(),
@@ -44,7 +46,7 @@ async fn enable(site: &Site) {
         caller: None,
         version: None,
         noted: vec![(Scope::Setup { channel: shop() }, Revision(before.revision.0))],
-        effects: vec![accept, Effect::SwitchModule { module, enabled: true }],
+        effects: vec![accept, Effect::Module(module, ModuleEffect::Switch { enabled: true })],
         replies: Vec::new(),
         at: site.house.clock.now().wall,
     };

@@ -3,7 +3,7 @@
 use tracing::error;
 
 use super::{Effects, Secrets};
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Effect, SecretEffect};
 use crate::domain::id::ChannelId;
 use crate::domain::manifest::SettingKind;
 use crate::http::Api;
@@ -39,7 +39,7 @@ pub(super) fn seal_all(api: &Api, channel: ChannelId, module: &ModuleSetup, secr
             None if stored.contains(key) => None,
             None => continue,
         };
-        effects.push(Effect::ChangeSecret { module: name.clone(), key: key.clone(), sealed });
+        effects.push(Effect::Secret(name.clone(), SecretEffect::Change { key: key.clone(), sealed }));
     }
     Ok(effects)
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::Secrets;
 use crate::domain::amount::Amount;
-use crate::domain::manifest::{Capability, Caps, Grants};
+use crate::domain::manifest::{Caps, Grants};
 use crate::domain::role::Role;
 use crate::domain::span::{parse_span, show_span};
 use crate::http::echo::{find_name, show_field};
@@ -193,10 +193,9 @@ impl ModuleGrants {
     }
 
     fn parse(self, wrong: &mut Wrong) -> Grants {
-        let find = |name: &String| Capability::ALL.into_iter().find(|capability| capability.as_str() == name);
         let capabilities = self.capabilities.iter().filter_map(|name| {
             let detail = format!("{} is no capability", find_name(name).unwrap_or("one of them"));
-            wrong.expect(find(name), "grants.capabilities", &detail)
+            wrong.expect(name.parse().ok(), "grants.capabilities", &detail)
         });
         Grants {
             capabilities: capabilities.collect(),

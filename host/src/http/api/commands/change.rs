@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::domain::amount::Amount;
-use crate::domain::effect::{Effect, Holder};
+use crate::domain::effect::{
+    Effect, Holder, LedgerEffect, LeftEffect, ModuleEffect, PresenceEffect, SecretEffect, SetupEffect, StorageEffect,
+};
 use crate::domain::id::{Login, ModuleName};
 use crate::domain::message::Channel;
-use crate::http::timestamp::write_timestamp;
+use crate::domain::timestamp::write_timestamp;
 
 /// One change that would be made.
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
@@ -25,64 +27,73 @@ pub(super) struct Change {
 }
 
 impl Change {
-    fn new(kind: &'static str, text: impl Into<String>, data: Value) -> Change {
-        Change { kind, text: text.into(), data }
-    }
-
     pub(super) fn show(effect: &Effect) -> Change {
-        match effect {
-            Effect::SaveEntry { module, key, value } => save_entry(module, key, value),
-            Effect::DeleteEntry { module, key } => {
-                Change::new("delete-entry", format!("deletes {key}"), at(module, key))
+        let (text, data) = match effect {
+            Effect::Storage(module, StorageEffect::Save { key, value }) => save_entry(module, key, value),
+            Effect::Storage(module, StorageEffect::Delete { key }) => (format!("deletes {key}"), at(module, key)),
+            Effect::Ledger(module, LedgerEffect::Transfer { from, to, amount }) => {
+                transfer(module, *from, *to, *amount)
             }
-            Effect::Transfer { module, from, to, amount } => transfer(module, *from, *to, *amount),
-            Effect::ChangePrefix(prefix) => {
-                let prefix = prefix.as_str();
-                Change::new("change-prefix", format!("changes the prefix to {prefix}"), json!({ "prefix": prefix }))
+            Effect::Setup(effect) => show_setup(effect),
+            Effect::Module(module, effect) => show_module(module, effect),
+            Effect::Secret(module, SecretEffect::Change { key, .. }) => {
+                (format!("changes the secret {key} of {module}"), at(module, key))
             }
-            Effect::ChangeLocale(locale) => {
-                Change::new("change-locale", format!("changes the language to {locale}"), json!({ "locale": locale }))
+            Effect::Left(module, LeftEffect::LeaveVersion { .. } | LeftEffect::KeepLeft { .. }) => {
+                (format!("notes which version of {module} ran before"), of(module))
             }
-            Effect::Mute { until } => mute(until.map(write_timestamp).as_deref()),
-            Effect::WantChannel { channel, account } => want_channel(channel, account),
-            Effect::UnwantChannel { channel } => {
-                let data = json!({ "channel": channel.to_string() });
-                Change::new("unwant-channel", format!("leaves channel {channel}"), data)
+            Effect::Presence(PresenceEffect::Want { channel, account }) => want_channel(channel, account),
+            Effect::Presence(PresenceEffect::Unwant { channel }) => {
+                (format!("leaves channel {channel}"), json!({ "channel": channel.to_string() }))
             }
-            Effect::SwitchModule { module, enabled } => {
-                let text = format!("switches {module} {}", if *enabled { "on" } else { "off" });
-                Change::new("switch-module", text, json!({ "module": module.as_str(), "enabled": enabled }))
-            }
-            Effect::AcceptVersion { module, .. } => {
-                Change::new("accept-version", format!("accepts what {module} asks for"), of(module))
-            }
-            Effect::NarrowGrants { module, .. } => {
-                Change::new("narrow-grants", format!("takes grants back from older versions of {module}"), of(module))
-            }
-            Effect::PinVersion { module, version } => pin_version(module, version.as_ref()),
-            Effect::BlowFuse { module, .. } => {
-                Change::new("blow-fuse", format!("blows the fuse of {module}"), of(module))
-            }
-            Effect::RestoreFuse { module } => {
-                Change::new("restore-fuse", format!("restores the fuse of {module}"), of(module))
-            }
-            Effect::EndPause { module, .. } => {
-                Change::new("restore-fuse", format!("tells that {module} is back"), of(module))
-            }
-            Effect::LeaveVersion { module, .. } | Effect::KeepLeft { module, .. } => {
-                Change::new("leave-version", format!("notes which version of {module} ran before"), of(module))
-            }
-            Effect::ChangeSetting { module, key, value } => change_setting(module, key, value.as_deref()),
-            Effect::ChangeSecret { module, key, .. } => {
-                Change::new("change-secret", format!("changes the secret {key} of {module}"), at(module, key))
-            }
-            Effect::ClaimWord { module, word } => {
-                Change::new("claim-word", format!("claims the word {}", word.name), at(module, &word.name))
-            }
-            Effect::ReleaseWord { module, name } => {
-                Change::new("release-word", format!("releases the word {name}"), at(module, name))
-            }
+        };
+        Change { kind: effect.action(), text, data }
+    }
+}
+
+/// A change in words, and its data.
+type Shown = (String, Value);
+
+fn show_setup(effect: &SetupEffect) -> Shown {
+    match effect {
+        SetupEffect::ChangePrefix(prefix) => {
+            let prefix = prefix.as_str();
+            (format!("changes the prefix to {prefix}"), json!({ "prefix": prefix }))
         }
+        SetupEffect::ChangeLocale(locale) => (format!("changes the language to {locale}"), json!({ "locale": locale })),
+        SetupEffect::Mute { until } => {
+            let until = until.map(write_timestamp);
+            let silent = until.as_ref().map(|until| format!("is silent until {until}"));
+            (silent.unwrap_or_else(|| "ends the silence".to_owned()), json!({ "until": until }))
+        }
+    }
+}
+
+fn show_module(module: &ModuleName, effect: &ModuleEffect) -> Shown {
+    match effect {
+        ModuleEffect::Switch { enabled } => {
+            let text = format!("switches {module} {}", if *enabled { "on" } else { "off" });
+            (text, json!({ "module": module.as_str(), "enabled": enabled }))
+        }
+        ModuleEffect::AcceptVersion { .. } => (format!("accepts what {module} asks for"), of(module)),
+        ModuleEffect::NarrowGrants { .. } => (format!("takes grants back from older versions of {module}"), of(module)),
+        ModuleEffect::PinVersion { version } => {
+            let version = version.as_ref().map_or_else(|| "latest".to_owned(), ToString::to_string);
+            let data = json!({ "module": module.as_str(), "version": version });
+            (format!("takes {module} in version {version}"), data)
+        }
+        ModuleEffect::BlowFuse { .. } => (format!("blows the fuse of {module}"), of(module)),
+        ModuleEffect::RestoreFuse => (format!("restores the fuse of {module}"), of(module)),
+        ModuleEffect::EndPause { .. } => (format!("tells that {module} is back"), of(module)),
+        ModuleEffect::ChangeSetting { key, value } => {
+            let text = match value {
+                Some(value) => format!("sets {key} of {module} to {value}"),
+                None => format!("takes {key} of {module} back to its default"),
+            };
+            (text, json!({ "module": module.as_str(), "key": key, "value": value }))
+        }
+        ModuleEffect::ClaimWord { word } => (format!("claims the word {}", word.name), at(module, &word.name)),
+        ModuleEffect::ReleaseWord { name } => (format!("releases the word {name}"), at(module, name)),
     }
 }
 
@@ -95,19 +106,18 @@ fn at(module: &ModuleName, key: &str) -> Value {
 }
 
 /// What is no text is shown by its length alone.
-fn save_entry(module: &ModuleName, key: &str, value: &[u8]) -> Change {
+fn save_entry(module: &ModuleName, key: &str, value: &[u8]) -> Shown {
     let bytes = value.len();
     let text = str::from_utf8(value).ok();
     let data = json!({ "module": module.as_str(), "key": key, "bytes": bytes, "value": text });
     let size = if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
-    Change::new("save-entry", format!("writes {size} to {key}"), data)
+    (format!("writes {size} to {key}"), data)
 }
 
-fn transfer(module: &ModuleName, from: Holder, to: Holder, amount: Amount) -> Change {
+fn transfer(module: &ModuleName, from: Holder, to: Holder, amount: Amount) -> Shown {
     let (from, to) = (name(from), name(to));
-    let text = format!("moves {amount} from {from} to {to}");
     let data = json!({ "module": module.as_str(), "from": from, "to": to, "amount": amount.to_string() });
-    Change::new("transfer", text, data)
+    (format!("moves {amount} from {from} to {to}"), data)
 }
 
 fn name(holder: Holder) -> String {
@@ -118,27 +128,8 @@ fn name(holder: Holder) -> String {
     }
 }
 
-fn mute(until: Option<&str>) -> Change {
-    let text = until.map_or_else(|| "ends the silence".to_owned(), |until| format!("is silent until {until}"));
-    Change::new("mute", text, json!({ "until": until }))
-}
-
-fn want_channel(channel: &Channel, account: &Login) -> Change {
+fn want_channel(channel: &Channel, account: &Login) -> Shown {
     let (id, login) = (channel.id.to_string(), channel.login.as_str());
     let data = json!({ "channel": id, "login": login, "account": account.as_str() });
-    Change::new("want-channel", format!("joins #{login}"), data)
-}
-
-fn pin_version(module: &ModuleName, version: Option<&semver::Version>) -> Change {
-    let version = version.map_or_else(|| "latest".to_owned(), ToString::to_string);
-    let data = json!({ "module": module.as_str(), "version": version });
-    Change::new("pin-version", format!("takes {module} in version {version}"), data)
-}
-
-fn change_setting(module: &ModuleName, key: &str, value: Option<&str>) -> Change {
-    let text = match value {
-        Some(value) => format!("sets {key} of {module} to {value}"),
-        None => format!("takes {key} of {module} back to its default"),
-    };
-    Change::new("change-setting", text, json!({ "module": module.as_str(), "key": key, "value": value }))
+    (format!("joins #{login}"), data)
 }

@@ -2,7 +2,7 @@
 //!
 //! Promised: an upload whose body trickles in holds up no other. It counts against those that are read, of which there are
 //! many, and takes a place among those that are worked on once it is there as a whole; and a body that comes too slowly is
-//! given up. In both, no key alone keeps others out, and creators together leave the operator room.
+//! given up. In both, no caller alone keeps others out, and creators together leave the operator room.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::refusal::BUSY_FOR;
-use crate::domain::principal::KeyId;
+use crate::domain::principal::CallerId;
 use crate::http::body::BodyTooSlow;
 use crate::http::error::ApiError;
 use crate::http::principal::Principal;
@@ -30,33 +30,33 @@ pub(super) struct Places {
     all: Arc<Semaphore>,
     /// Of all keys of channels.
     of_creators: UnderWay<()>,
-    of_key: UnderWay<KeyId>,
+    of_caller: UnderWay<CallerId>,
 }
 
 /// The place of one upload, given back when it is dropped.
 pub(super) struct HeldPlace {
-    _of_key: Place<KeyId>,
+    _of_caller: Place<CallerId>,
     _of_creators: Option<Place<()>>,
     _of_all: OwnedSemaphorePermit,
 }
 
 impl Places {
-    pub(super) fn new(most: usize, most_of_creators: usize, most_of_a_key: usize) -> Places {
+    pub(super) fn new(most: usize, most_of_creators: usize, most_of_a_caller: usize) -> Places {
         Places {
             all: Arc::new(Semaphore::new(most)),
             of_creators: UnderWay::new(most_of_creators),
-            of_key: UnderWay::new(most_of_a_key),
+            of_caller: UnderWay::new(most_of_a_caller),
         }
     }
 
     pub(super) fn enter(&self, principal: &Principal) -> Result<HeldPlace, ApiError> {
-        let of_key = self.of_key.enter(principal.key_id()).ok_or(ApiError::RateLimited(BUSY_FOR))?;
+        let of_caller = self.of_caller.enter(principal.caller()).ok_or(ApiError::RateLimited(BUSY_FOR))?;
         let of_creators = match principal.is_operator() {
             true => None,
             false => Some(self.of_creators.enter(&()).ok_or(ApiError::Busy(BUSY_FOR))?),
         };
         let of_all = self.all.clone().try_acquire_owned().map_err(|_| ApiError::Busy(BUSY_FOR))?;
-        Ok(HeldPlace { _of_key: of_key, _of_creators: of_creators, _of_all: of_all })
+        Ok(HeldPlace { _of_caller: of_caller, _of_creators: of_creators, _of_all: of_all })
     }
 }
 

@@ -9,9 +9,9 @@ use super::kinds::{Class, Granter, Source};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::manifest::{Capability, Command, Manifest, Setting, SettingKind};
 use crate::domain::span::show_span;
+use crate::domain::timestamp::write_timestamp;
 use crate::domain::version::{Canary, UploadedVersion};
 use crate::http::principal::Principal;
-use crate::http::timestamp::write_timestamp;
 use crate::modules::catalogue::Listed;
 use crate::modules::powers::Powers;
 

@@ -152,7 +152,7 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
 }
 
 fn uploader_of(principal: &Principal) -> Uploader {
-    if principal.is_operator() { Uploader::Operator } else { Uploader::Creator(principal.key_id().clone()) }
+    if principal.is_operator() { Uploader::Operator } else { Uploader::Creator(principal.caller().clone()) }
 }
 
 /// Counted as it arrives, and by what its head promises.

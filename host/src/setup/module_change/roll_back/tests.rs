@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::super::tests::{dice, on, shop, with};
 use super::super::{ModuleChange, ModuleChangeError};
 use super::*;
+use crate::domain::effect::{LeftEffect, ModuleEffect};
 use crate::domain::manifest::{Capability, Caps, Grants, Manifest};
 use crate::modules::powers::Powers;
 use crate::setup::sample::{command, name};
@@ -20,10 +21,10 @@ impl Left {
     fn commit(&mut self, setup: &ChannelSetup, effects: Vec<Effect>) -> ChannelSetup {
         let effects = setup.note_left(effects);
         for effect in &effects {
+            let Effect::Left(_, effect) = effect else { continue };
             match effect {
-                Effect::LeaveVersion { digest, .. } => self.leave(*digest),
-                Effect::KeepLeft { left, .. } => self.0 = left.iter().copied().collect(),
-                _ => {}
+                LeftEffect::LeaveVersion { digest } => self.leave(*digest),
+                LeftEffect::KeepLeft { left } => self.0 = left.iter().copied().collect(),
             }
         }
         effects.iter().fold(setup.clone(), |setup, effect| setup.apply(effect))
@@ -118,7 +119,7 @@ fn a_version_that_is_gone_is_stepped_over() {
     };
     assert_eq!(here(&Left(left.0.clone()).step_back(&without(&three, 2)).unwrap()), 1, "withdrawn");
     let digest = ModuleDigest([2; 32]);
-    let blown = three.apply(&Effect::BlowFuse { module: name("dice"), digest, until: None });
+    let blown = three.apply(&Effect::Module(name("dice"), ModuleEffect::BlowFuse { digest, until: None }));
     assert_eq!(here(&Left(left.0.clone()).step_back(&blown).unwrap()), 1, "it broke here");
     let unknown = Left(vec![ModuleDigest([9; 32])]).step_back(&three).unwrap();
     assert_eq!(here(&unknown), 2, "where nothing is known: the highest below");

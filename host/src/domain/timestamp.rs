@@ -18,6 +18,13 @@ pub fn write_timestamp(at: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", time / 3600, time / 60 % 60, time % 60)
 }
 
+/// The same to the millisecond: `2026-11-24T12:00:00.250Z`.
+pub fn write_milliseconds(at: SystemTime) -> String {
+    let whole = write_timestamp(at);
+    let milliseconds = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_millis());
+    format!("{}.{milliseconds:03}Z", whole.trim_end_matches('Z'))
+}
+
 /// Any date-time of RFC 3339, section 5.6: with a fraction of a second or without, in UTC or at another offset, in upper or
 /// lower case. One outside of the years 1970 to 9999 becomes the nearest moment inside. None where it is no such text.
 pub fn parse_timestamp(text: &str) -> Option<SystemTime> {
