@@ -70,7 +70,7 @@ impl Store {
 pub(super) fn record(connection: &Connection, stamp: &Stamp, change: &Change) -> rusqlite::Result<()> {
     let (caller, caller_name) = stamp.by.caller().unzip();
     let (chatter, login) = stamp.by.chatter().unzip();
-    // Found by their Twitch id, whatever they did it with.
+    // A search by Twitch id finds what a person did while logged in, too.
     let person = if let Some(CallerId::Person(person)) = caller { Some(*person) } else { None };
     connection
         .prepare_cached(
