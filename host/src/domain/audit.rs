@@ -150,7 +150,7 @@ pub struct Change {
 /// `Display` words it for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditValue {
-    /// Written by an older version, which stored words alone.
+    /// As it is stored: words of an older version, which had nothing else, or data of a later one.
     Worded(Box<str>),
     /// A prefix, a language, a setting's value, how a call ended.
     Text(Box<str>),
