@@ -20,7 +20,7 @@ use super::version::Canary;
 pub enum Actor {
     /// Over HTTP. The name is the key's, or the login of the person.
     Caller { id: CallerId, name: Box<str> },
-    /// Over HTTP, where the caller says that this chatter asked for it.
+    /// Over HTTP, in the name of a chatter. The chatter is the caller's claim.
     Claim { caller: CallerId, name: Box<str>, chatter: ChatterId, login: Login },
     /// Whoever called a command in chat.
     Chatter { id: ChatterId, login: Login },
@@ -34,7 +34,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// Who asked over HTTP, and what they are called, whomever they spoke for.
+    /// The caller over HTTP with the name, also of a claim.
     pub fn caller(&self) -> Option<(&CallerId, &str)> {
         match self {
             Actor::Caller { id: caller, name } | Actor::Claim { caller, name, .. } => Some((caller, name)),
@@ -42,7 +42,7 @@ impl Actor {
         }
     }
 
-    /// The chatter who asked, or for whom a caller says to speak.
+    /// The chatter who asked, or in whose name a caller claims to ask.
     pub fn chatter(&self) -> Option<(ChatterId, &Login)> {
         match self {
             Actor::Claim { chatter: id, login, .. } | Actor::Chatter { id, login } => Some((*id, login)),
@@ -146,18 +146,18 @@ pub struct Change {
     pub after: Option<AuditValue>,
 }
 
-/// What was, or is, of something that changes; never a secret. It is data, so that a person in it can be replaced, and becomes
-/// words for people by its `Display`.
+/// The state of something before or after a change; never a secret. It is data, so that a person in it can be replaced. Its
+/// `Display` words it for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditValue {
-    /// Written by an older version, which stored words alone.
+    /// As it is stored: words of an older version, which had nothing else, or data of a later one.
     Worded(Box<str>),
     /// A prefix, a language, a setting's value, how a call ended.
     Text(Box<str>),
     MutedUntil(SystemTime),
     /// Whether a module is on.
     Switch(bool),
-    /// The module's fuse has blown; whether it is on, where somebody said so.
+    /// The module's fuse has blown. `enabled` is None where the module was never switched.
     Fuse {
         enabled: Option<bool>,
         blown: BlownFuse,
@@ -167,7 +167,7 @@ pub enum AuditValue {
         digest: ModuleDigest,
         grants: Grants,
     },
-    /// What other versions may do: each by its number, or by its digest where the number is not known any more.
+    /// The grants of other versions, each by its number, or by its digest where no version with it is known any more.
     Narrowed(Vec<(Box<str>, Grants)>),
     /// The version that the channel stays on.
     Pinned(semver::Version),
@@ -183,7 +183,7 @@ pub enum AuditValue {
         login: Login,
         account: Login,
     },
-    /// It was sent away from there.
+    /// The bot was sent away from the channel of this login.
     Left {
         login: Login,
     },
@@ -276,7 +276,7 @@ fn join<T: ToString>(all: impl IntoIterator<Item = T>, separator: &str) -> Strin
 pub struct AuditFilter {
     pub channel: Option<ChannelId>,
     pub kind: Option<ActorKind>,
-    /// Who asked over HTTP, whomever they spoke for.
+    /// The caller over HTTP, also of a claim.
     pub caller: Option<CallerId>,
     /// The chatter who asked, or for whom a key's holder spoke.
     pub chatter: Option<ChatterId>,

@@ -59,12 +59,11 @@ impl Holder {
     }
 }
 
-/// One change, buffered while the module runs. A group for each part of the host that carries effects out; the module is the
-/// one that is changed, or whose entries they are.
+/// One change, buffered while the module runs. Each group is carried out by one part of the store. The module of a group is
+/// the one whose entries, caps or set-up the effect changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     Storage(ModuleName, StorageEffect),
-    /// The module is the one whose caps count it.
     Ledger(ModuleName, LedgerEffect),
     Setup(SetupEffect),
     Module(ModuleName, ModuleEffect),
@@ -87,7 +86,7 @@ pub enum LedgerEffect {
     Transfer { from: Holder, to: Holder, amount: Amount },
 }
 
-/// Of a channel's set-up, whatever module.
+/// Of a channel's set-up, but for its modules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetupEffect {
     ChangePrefix(Prefix),
@@ -98,20 +97,20 @@ pub enum SetupEffect {
     },
 }
 
-/// Of a module's part in a channel's set-up: what is held in memory, and decides what runs there and how.
+/// Of a module's part in a channel's set-up, which is also held in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModuleEffect {
     /// Switching it on restores its fuse too.
     Switch {
         enabled: bool,
     },
-    /// The channel takes this version with all that it asks for: what asks for no more follows by itself.
+    /// The channel accepts this version with these grants. A later version that requests no more needs no consent.
     AcceptVersion {
         digest: ModuleDigest,
         grants: Grants,
     },
-    /// What was taken back from the accepted version, or capped lower, holds for these other ones too: what each has from
-    /// now on.
+    /// What other versions have from now on. A grant that is revoked from the accepted version, or capped lower, is
+    /// revoked from them too, so that rolling back does not restore it.
     NarrowGrants {
         grants: Vec<(ModuleDigest, Grants)>,
     },
@@ -119,7 +118,7 @@ pub enum ModuleEffect {
     PinVersion {
         version: Option<semver::Version>,
     },
-    /// This version broke too often: it is off in this channel, until then or until somebody restores it.
+    /// This version broke too often: it is off in this channel until then, or until its fuse is restored.
     BlowFuse {
         digest: ModuleDigest,
         until: Option<SystemTime>,
@@ -149,26 +148,26 @@ pub enum SecretEffect {
     Change { key: String, sealed: Option<Box<[u8]>> },
 }
 
-/// Of the versions that ran in the channel before, which only the store holds: a roll-back goes to one of them.
+/// Of the versions that ran in the channel before, which only the store holds. A roll-back goes to one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeftEffect {
-    /// This version runs here no more.
+    /// This version does not run here any more.
     LeaveVersion { digest: ModuleDigest },
-    /// The module was rolled back: of the versions that were left, this alone is one to go further back to.
+    /// The module was rolled back. Of the versions that were left, a second roll-back may go to this one only.
     KeepLeft { left: Option<ModuleDigest> },
 }
 
-/// Of the channels that the bot sits in. The channel is the invoking chatter's own and not the invocation's.
+/// Of the channels that the bot joins. The channel is the invoking chatter's own, not the invocation's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PresenceEffect {
-    /// The bot shall sit in this channel.
+    /// The bot joins this channel.
     Want { channel: Channel, account: Login },
-    /// The bot shall leave this channel.
+    /// The bot leaves this channel.
     Unwant { channel: ChannelId },
 }
 
 impl Effect {
-    /// What is done, in kebab-case: the audit and a dry run over HTTP call it that.
+    /// The name of what is done, in kebab-case, in the audit and in a dry run over HTTP.
     pub fn action(&self) -> &'static str {
         match self {
             Effect::Storage(_, StorageEffect::Save { .. }) => "save-entry",

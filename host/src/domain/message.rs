@@ -120,7 +120,7 @@ pub enum Reply {
 pub enum ReplySource {
     /// A module that a chatter called.
     Module(ModuleName),
-    /// Whoever called a command over HTTP.
+    /// The caller of a command over HTTP.
     Caller(CallerId),
 }
 

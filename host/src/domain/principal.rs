@@ -9,13 +9,13 @@ use super::id::{ChannelId, ChatterId};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(Box<str>);
 
-/// Who asks over HTTP: what is counted, limited, owned and remembered of a caller is under this.
+/// Who makes a request over HTTP. Limits, quotas, ownership and the audit know a caller by this id.
 ///
-/// As text, and so where it is stored, a key is its id alone, and a person `person:` and a Twitch id. The two never meet.
+/// Its text is also its stored form: a key's id alone, or `person:` and a Twitch id. No key has the text of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CallerId {
     Key(KeyId),
-    /// Whoever is logged in with this Twitch account.
+    /// A person who is logged in, by Twitch id.
     Person(ChatterId),
 }
 

@@ -12,7 +12,7 @@ use super::principal::CallerId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadedModule {
     pub name: ModuleName,
-    /// The caller who uploaded it first: the name belongs to it. None where it came over the command line.
+    /// The caller who uploaded it first: the name belongs to that caller. None: it came over the command line.
     pub publisher: Option<CallerId>,
     /// Ascending; never empty.
     pub versions: Vec<UploadedVersion>,

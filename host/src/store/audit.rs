@@ -70,7 +70,7 @@ impl Store {
 pub(super) fn record(connection: &Connection, stamp: &Stamp, change: &Change) -> rusqlite::Result<()> {
     let (caller, caller_name) = stamp.by.caller().unzip();
     let (chatter, login) = stamp.by.chatter().unzip();
-    // Found by their Twitch id, whatever they did it with.
+    // A search by Twitch id finds what a person did while logged in, too.
     let person = if let Some(CallerId::Person(person)) = caller { Some(*person) } else { None };
     connection
         .prepare_cached(
@@ -204,11 +204,13 @@ fn read_entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     })
 }
 
+/// Words of an older version, and data of a later one, are shown as they are stored.
 fn read_value(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<AuditValue>> {
-    if row.get(13)? {
-        return Ok(row.get::<_, Option<Box<str>>>(column)?.map(AuditValue::Worded));
-    }
-    Ok(row.get::<_, Option<Json<Stored>>>(column)?.map(|Json(Stored(value))| value))
+    let (text, is_worded): (Option<Box<str>>, bool) = (row.get(column)?, row.get(13)?);
+    Ok(text.map(|text| match serde_json::from_str(&text) {
+        Ok(Stored(value)) if !is_worded => value,
+        _ => AuditValue::Worded(text),
+    }))
 }
 
 fn read_actor(row: &Row<'_>) -> rusqlite::Result<Actor> {
@@ -401,6 +403,20 @@ mod tests {
         }
         let after: String = connection.query_row("SELECT after FROM audit", [], |row| row.get(0)).unwrap();
         assert_eq!(after, r#"{"text":"operator"}"#);
+    }
+
+    #[tokio::test]
+    async fn a_value_of_a_later_version_is_shown_as_it_is_stored() {
+        let fixture = Fixture::empty();
+        let insert = |connection: &Connection| {
+            let sql = "INSERT INTO audit (at, actor, action, subject, before, after)
+                       VALUES (0, 'host', 'mute', '', '{\"later\":1}', '{\"switch\":true}')";
+            Ok(connection.execute(sql, []).map(drop)?)
+        };
+        fixture.store.writer.write(insert).await.unwrap();
+        let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap().remove(0).change;
+        let later = AuditValue::Worded("{\"later\":1}".into());
+        assert_eq!((read.before, read.after), (Some(later), Some(AuditValue::Switch(true))));
     }
 
     #[tokio::test]

@@ -132,7 +132,7 @@ fn text(row: &Row<'_>) -> Found {
 }
 
 const SETTING: &str = "SELECT value FROM settings WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
-/// When it was entered: so another one is another line.
+/// When it was entered, so that another secret is another line.
 const SECRET: &str = "SELECT changed_at FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
 
 /// By its digest where the version is not known any more.
