@@ -3,7 +3,7 @@
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use crate::rules::Rule;
+use crate::world::rules::Rule;
 
 /// Messages that a slow subscriber may be behind before it is told that it missed some.
 const SUBSCRIBER_LAG: usize = 4_096;
