@@ -8,7 +8,7 @@ use twitchy::domain::calling::Calling;
 use twitchy::domain::id::{ChannelId, Login};
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::tally::Tally;
-use twitchy::twitch::line::Filter;
+use twitchy::twitch::irc::line::Filter;
 
 const TALK: &str = "@badge-info=subscriber/14;badges=subscriber/12,bits/100;color=#19E6E6;display-name=Alice;emotes=25:9-13;\
     first-msg=0;flags=;id=6e2ccb1f-01ed-44d0-85b6-edf762524475;mod=0;returning-chatter=0;room-id=1000;subscriber=1;\

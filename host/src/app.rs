@@ -34,8 +34,11 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::log_queue::LostLines;
 use crate::telemetry::otlp::Exporter;
 use crate::telemetry::reading::Readings;
-use crate::twitch::account::{Account, AccountState};
-use crate::twitch::own_messages::OwnMessages;
+use crate::twitch::account::connecting::Connecting;
+use crate::twitch::account::own_messages::OwnMessages;
+use crate::twitch::account::state::AccountState;
+use crate::twitch::account::{Account, Ends};
+use crate::twitch::irc::session::Session;
 use crate::twitch::server::Server;
 use crate::vault::Sealer;
 
@@ -75,9 +78,9 @@ const OUTGOING: usize = 1024;
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is not for the operator to set, and differs between the bot, the demo and tests.
-pub struct Surroundings<C> {
+pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
-    pub credentials: Arc<C>,
+    pub credentials: Arc<dyn Credentials>,
     pub new_channels: NewChannelRules,
     pub join_policy: JoinPolicy,
     /// Whether Twitch counts on over a restart of the host. The demo's begins anew with it.
@@ -122,7 +125,7 @@ pub struct App {
 impl App {
     /// # Errors
     /// For the operator to read: the folder, the database, the engine or a bundled module.
-    pub async fn start<C: Credentials>(config: Config, surroundings: Surroundings<C>) -> anyhow::Result<App> {
+    pub async fn start(config: Config, surroundings: Surroundings) -> anyhow::Result<App> {
         let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir, lost_log_lines } =
             surroundings;
         let server = Server::new(config.twitch.irc_server.clone()).context("cannot speak TLS")?;
@@ -189,12 +192,12 @@ impl App {
         self.keeping.start("trials", trials::run_trials(self.store.clone(), self.sandbox.clone()));
     }
 
-    fn start_accounts<C: Credentials>(
+    fn start_accounts(
         &mut self,
         config: Config,
         server: &Server,
         used: &HashMap<Login, UsedLimits>,
-        credentials: &Arc<C>,
+        credentials: &Arc<dyn Credentials>,
     ) -> (mpsc::Receiver<Event>, Outboxes) {
         let (events_in, events) = mpsc::channel(EVENTS);
         let own_messages = Arc::new(OwnMessages::default());
@@ -202,22 +205,14 @@ impl App {
         for AccountConfig { login, .. } in config.accounts {
             let (outbox, outgoing) = mpsc::channel::<OutgoingMessage>(OUTGOING);
             let (state, states) = watch::channel(AccountState::default());
-            let account = Account {
-                login: login.clone(),
-                server: server.clone(),
-                credentials: credentials.clone(),
-                wanted: self.wanted.clone(),
-                prefixes: self.setup.clone(),
-                tally: self.dispatch.tally(),
-                events: events_in.clone(),
-                outgoing,
-                limits: config.limits.clone(),
-                used: used.get(&login).copied().unwrap_or_default(),
-                own_messages: own_messages.clone(),
-                state,
-                drain_within: DRAIN_WITHIN,
-            };
-            self.connected.start(format!("account {login}"), account.run(self.stop_connections.clone()));
+            let (prefixes, tally) = (self.setup.clone(), self.dispatch.tally());
+            let session = Session::new(login.clone(), server.clone(), prefixes, tally, &config.limits);
+            let (wanted, events, own_messages) = (self.wanted.clone(), events_in.clone(), own_messages.clone());
+            let ends = Ends { wanted, events, outgoing, own_messages, state };
+            let used = used.get(&login).copied().unwrap_or_default();
+            let account = Account::new(login.clone(), &config.limits, used, ends, DRAIN_WITHIN);
+            let connecting = Connecting::new(account, Box::new(session), credentials.clone());
+            self.connected.start(format!("account {login}"), connecting.run(self.stop_connections.clone()));
             let line = status::line::run_status_line(
                 login.clone(),
                 states.clone(),

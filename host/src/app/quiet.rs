@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::App;
 use crate::domain::message::WantedChannel;
-use crate::twitch::account::AccountState;
+use crate::twitch::account::state::AccountState;
 
 impl App {
     /// Returns when every event that the accounts have read is handled, every reply is sent or dropped, and the accounts

@@ -22,7 +22,7 @@ use crate::sandbox::registry::UnloadableModule;
 use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::log_queue::LostLines;
-use crate::twitch::account::{AccountState, Phase};
+use crate::twitch::account::state::{AccountState, Phase};
 
 pub(super) mod line;
 pub mod problems;

@@ -11,7 +11,7 @@ use crate::domain::id::Login;
 use crate::domain::used_limits::UsedLimits;
 use crate::store::used_limits::LastUse;
 use crate::store::{Store, StoreError};
-use crate::twitch::account::AccountState;
+use crate::twitch::account::state::AccountState;
 
 /// What each account begins with.
 pub(super) async fn begin_use(store: &Store, config: &Config) -> Result<HashMap<Login, UsedLimits>, StoreError> {

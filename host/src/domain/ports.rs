@@ -57,16 +57,18 @@ pub enum FetchTokenError {
     Unavailable(String),
 }
 
-/// The connection asks for a bot account's access token each time that it logs in.
+/// An account asks for its access token each time that it logs in.
 pub trait Credentials: Send + Sync + 'static {
-    fn fetch_access_token(
-        &self,
-        account: &Login,
-    ) -> impl Future<Output = Result<secrecy::SecretString, FetchTokenError>> + Send;
+    fn fetch_access_token<'a>(&'a self, account: &'a Login) -> FetchingToken<'a>;
+
+    /// Twitch refused a token that was fetched here. An account does not try it again.
+    fn report_refused(&self, account: &Login, token: &secrecy::SecretString);
 
     /// How a new token is handed over, as the operator is told: `write a new one to /etc/twitchy/token`.
     fn describe_renewal(&self, account: &Login) -> String;
 }
+
+pub type FetchingToken<'a> = Pin<Box<dyn Future<Output = Result<secrecy::SecretString, FetchTokenError>> + Send + 'a>>;
 
 /// What calls the bot, by channel.
 pub type Callings = HashMap<ChannelId, Calling>;

@@ -17,20 +17,23 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fake_twitch::{FakeTwitch, Settings};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::counted::{Counted, Meter};
-use super::account::{Account, AccountState, Phase};
-use super::own_messages::OwnMessages;
+use super::account::connecting::Connecting;
+use super::account::own_messages::OwnMessages;
+use super::account::state::{AccountState, Phase};
+use super::account::{Account, Ends};
+use super::irc::session::Session;
 use crate::config::LimitsConfig;
 use crate::domain::calling::Calling;
 use crate::domain::id::{ChannelId, Login, MessageId};
 use crate::domain::message::{ChatMessage, Event, JoinFailure, OutgoingMessage, Reply, ReplySource, WantedChannel};
-use crate::domain::ports::{Callings, Credentials, FetchTokenError, Prefixes};
+use crate::domain::ports::{Callings, Credentials, FetchTokenError, FetchingToken, Prefixes};
 use crate::domain::role::Role;
 use crate::domain::tally::Tally;
 use crate::domain::trace::Trace;
@@ -40,9 +43,9 @@ fn login(text: &str) -> Login {
     text.parse().unwrap()
 }
 
-/// A token that the test can change.
+/// A token that the test can change, and the tokens that were reported as refused.
 #[derive(Clone)]
-struct Token(Arc<Mutex<Result<String, FetchTokenError>>>);
+struct Token(Arc<Mutex<Result<String, FetchTokenError>>>, Arc<Mutex<Vec<String>>>);
 
 impl Token {
     fn set(&self, token: Result<&str, FetchTokenError>) {
@@ -51,8 +54,13 @@ impl Token {
 }
 
 impl Credentials for Token {
-    async fn fetch_access_token(&self, _: &Login) -> Result<SecretString, FetchTokenError> {
-        self.0.lock().unwrap().clone().map(SecretString::from)
+    fn fetch_access_token<'a>(&'a self, _: &'a Login) -> FetchingToken<'a> {
+        let token = self.0.lock().unwrap().clone().map(SecretString::from);
+        Box::pin(async { token })
+    }
+
+    fn report_refused(&self, _: &Login, token: &SecretString) {
+        self.1.lock().unwrap().push(token.expose_secret().to_owned());
     }
 
     fn describe_renewal(&self, _: &Login) -> String {
@@ -121,7 +129,7 @@ impl Bot {
         limits: LimitsConfig,
         used: UsedLimits,
     ) -> Self {
-        let token = Token(Arc::new(Mutex::new(Ok("secret".to_owned()))));
+        let token = Token(Arc::new(Mutex::new(Ok("secret".to_owned()))), Arc::default());
         let (wanted, wanted_receiver) = watch::channel(Vec::new().into());
         let (event_sender, events) = mpsc::channel(1_000);
         let (outgoing, outgoing_receiver) = mpsc::channel(1_000);
@@ -132,28 +140,24 @@ impl Bot {
         let failing = Arc::new(Mutex::new(None));
         let fails = failing.clone();
         let of_streams = meter.clone();
-        let account = Account {
-            login: login(name),
-            server: move || {
-                dialled_sender.send_modify(|count| *count += 1);
-                let counted = Counted { stream: server.connect(), meter: of_streams.clone() };
-                let failure = *fails.lock().unwrap();
-                async move { failure.map_or(Ok(counted), |kind: io::ErrorKind| Err(io::Error::from(kind))) }
-            },
-            credentials: Arc::new(token.clone()),
+        let dial = move || {
+            dialled_sender.send_modify(|count| *count += 1);
+            let counted = Counted { stream: server.connect(), meter: of_streams.clone() };
+            let failure = *fails.lock().unwrap();
+            async move { failure.map_or(Ok(counted), |kind: io::ErrorKind| Err(io::Error::from(kind))) }
+        };
+        let session = Session::new(login(name), dial, Arc::new(prefixes.clone()), tally.clone(), &limits);
+        let ends = Ends {
             wanted: wanted_receiver,
-            prefixes: Arc::new(prefixes.clone()),
-            tally: tally.clone(),
             events: event_sender,
             outgoing: outgoing_receiver,
-            limits,
-            used,
             own_messages: own_messages.clone(),
             state: state_sender,
-            drain_within: Duration::from_secs(10),
         };
+        let account = Account::new(login(name), &limits, used, ends, Duration::from_secs(10));
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(account.run(shutdown.clone()));
+        let connecting = Connecting::new(account, Box::new(session), Arc::new(token.clone()));
+        let task = tokio::spawn(connecting.run(shutdown.clone()));
         let twitch = twitch.clone();
         Self {
             name,

@@ -12,7 +12,7 @@ use crate::domain::message::WantedChannel;
 use crate::http::timestamp::write_timestamp;
 use crate::setup::Setup;
 use crate::setup::channel::ChannelSetup;
-use crate::twitch::account::{AccountState, Phase};
+use crate::twitch::account::state::{AccountState, Phase};
 
 /// Channels of one page.
 const PAGE: usize = 100;

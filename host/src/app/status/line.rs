@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::{AccountStatus, ChannelsStatus, shortage};
 use crate::domain::id::Login;
 use crate::telemetry::{HostEvent, Telemetry};
-use crate::twitch::account::{AccountState, Phase};
+use crate::twitch::account::state::{AccountState, Phase};
 
 /// The state moves with every line from Twitch. Nobody reads so fast, and what happens in one moment is one line.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
@@ -271,7 +271,7 @@ mod tests {
     use crate::domain::message::JoinFailure;
     use crate::telemetry::listening::Heard;
     use crate::test_log::TestLog;
-    use crate::twitch::shortage::{LostReplies, Shortage};
+    use crate::twitch::account::shortage::{LostReplies, Shortage};
 
     fn online(wanted: usize, joined: usize, pending: usize, unreachable: &[(&str, JoinFailure)]) -> AccountState {
         let unreachable = unreachable.iter().map(|(login, reason)| (login.parse().unwrap(), *reason)).collect();

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{AccountStatus, ChannelsStatus, ModuleStatus, Status, StorageStatus, UnloadableStatus, line, shortage};
-use crate::twitch::account::Phase;
+use crate::twitch::account::state::Phase;
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,7 +23,7 @@ use crate::config::{AccountConfig, Config, SeedChannel, ServerAddress, TokenSour
 use crate::domain::amount::Amount;
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::{ChannelId, ChatterId, Login};
-use crate::domain::ports::{Credentials, FetchTokenError, SystemClock};
+use crate::domain::ports::{Credentials, FetchingToken, SystemClock};
 use crate::domain::principal::KeyScope;
 use crate::domain::role::Role;
 use crate::http::api::keys::{NewKey, make_key};
@@ -306,9 +306,11 @@ fn fresh_seed() -> u64 {
 struct DemoToken;
 
 impl Credentials for DemoToken {
-    async fn fetch_access_token(&self, _: &Login) -> Result<SecretString, FetchTokenError> {
-        Ok(SecretString::from(ACCESS_TOKEN))
+    fn fetch_access_token<'a>(&'a self, _: &'a Login) -> FetchingToken<'a> {
+        Box::pin(async { Ok(SecretString::from(ACCESS_TOKEN)) })
     }
+
+    fn report_refused(&self, _: &Login, _: &SecretString) {}
 
     fn describe_renewal(&self, _: &Login) -> String {
         "start the demo again".to_owned()

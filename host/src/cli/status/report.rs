@@ -125,7 +125,7 @@ mod tests {
     use crate::app::status::{
         ChannelsStatus, LogStatus, LostStatus, QueueStatus, StorageStatus, UnloadableStatus, UnreachableChannel,
     };
-    use crate::twitch::account::Phase;
+    use crate::twitch::account::state::Phase;
 
     fn account(login: &str) -> AccountStatus {
         AccountStatus {

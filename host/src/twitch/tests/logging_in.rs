@@ -3,7 +3,7 @@ use tracing_subscriber::fmt;
 
 use super::*;
 use crate::test_log::TestLog;
-use crate::twitch::connection::Connection;
+use crate::twitch::irc::connection::Connection;
 
 #[tokio::test(start_paused = true)]
 async fn an_account_comes_online_and_hears_chat() {
@@ -23,7 +23,7 @@ async fn a_refused_token_is_not_tried_again_and_a_new_one_is() {
     twitch.add_account("twitchy", "1000", "another");
     bot.until_phase(Phase::Refused).await;
     tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
-    assert_eq!(*bot.dialled.borrow(), 1);
+    assert_eq!((*bot.dialled.borrow(), bot.token.1.lock().unwrap().clone()), (1, vec!["secret".to_owned()]));
     bot.token.set(Ok("another"));
     bot.until_phase(Phase::Online).await;
     assert_eq!(*bot.dialled.borrow(), 2);

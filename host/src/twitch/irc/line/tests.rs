@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::calling::Calling;
 use crate::domain::message::ChatMessage;
-use crate::twitch::event::{Heard, parse_line};
+use crate::twitch::irc::event::{Heard, parse_line};
 
 const ACCOUNT: &str = "twitchy";
 

@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use twitch_irc::message::{IRCMessage, IRCPrefix};
 
 use super::line::is_message_id;
-use super::refusal::{self, Refusal};
-use super::room_modes::ModeChange;
+use super::refusal;
 use crate::domain::id::{ChannelId, ChatterId, Login, MessageId};
 use crate::domain::message::{Badge, ChatMessage, Chatter, QuotedMessage};
 use crate::domain::role::Role;
+use crate::twitch::account::footing::{ModeChange, Standing};
+use crate::twitch::account::refusal::Refusal;
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,16 +56,6 @@ pub(crate) enum Heard {
     Reconnect,
     /// Anything else that is well formed.
     Other,
-}
-
-/// What an account is in a channel, as far as Twitch's limits ask.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Standing {
-    /// Broadcaster, moderator or VIP: hardly held back.
-    pub(crate) is_privileged: bool,
-    /// Broadcaster or moderator: the channel does not count among the 100 (dev.twitch.tv/docs/chat).
-    pub(crate) is_moderator: bool,
-    pub(crate) is_subscriber: bool,
 }
 
 /// The line is not what Twitch sends. Names the part, and never holds what was in it.

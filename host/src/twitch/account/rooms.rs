@@ -1,18 +1,17 @@
 //! Which channels an account is to sit in, and where it sits. Pure: every moment is a parameter.
 //!
-//! Twitch confirms a JOIN by telling the room's id, says no to some, and is silent about channels that do not exist. So
-//! a room counts as joined once its id is known, and as the right one if that is the id that was stored: a login that
-//! was given to somebody else leads into a stranger's room.
+//! Over IRC, Twitch confirms a JOIN by the room's id, refuses some, and does not answer for channels that do not exist. So a
+//! room counts as joined once its id is known, and as the right one if that is the id that was stored: a login that was given to
+//! another channel leads into a stranger's room.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::command::JOINS_PER_LINE;
-use super::event::Standing;
+use super::footing::{Footing, ModeChange, RoomModes, Standing};
 use super::rate_window::RateWindow;
-use super::room_modes::{Footing, ModeChange, RoomModes};
+use super::state::AccountState;
 use crate::config::LimitsConfig;
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Event, JoinFailure, WantedChannel};
@@ -31,7 +30,7 @@ const FAREWELL_WITHIN: Duration = Duration::from_secs(5);
 
 /// The rooms of one account.
 #[derive(Debug)]
-pub(crate) struct Joins {
+pub(crate) struct Rooms {
     account: Login,
     rooms: HashMap<Login, Room>,
     /// The rooms that ceased to be wanted lately, and until when a farewell may be said there.
@@ -69,7 +68,7 @@ pub(crate) struct Outcome {
     pub(crate) event: Option<Event>,
 }
 
-impl Joins {
+impl Rooms {
     pub(crate) fn new(account: Login, limits: &LimitsConfig) -> Self {
         let (window, capacity) = if limits.enforce {
             (RateWindow::new(limits.joins, limits.login_window), limits.channels)
@@ -89,17 +88,23 @@ impl Joins {
         self.window.used(now)
     }
 
-    pub(crate) fn count_wanted(&self) -> usize {
-        self.rooms.len()
+    /// Writes down in how many of the wanted rooms the account sits, and how it is with the others.
+    pub(crate) fn describe(&self, state: &mut AccountState, now: Instant) {
+        state.wanted = self.rooms.len();
+        state.joined = self.count_joined();
+        state.pending = self.count_pending();
+        state.outside = self.list_outside().cloned().collect();
+        state.unreachable = self.list_failed().map(|(login, reason)| (login.clone(), reason)).collect();
+        state.joins_held_until = self.held_until(now);
     }
 
     /// Rooms that Twitch has confirmed.
-    pub(crate) fn count_joined(&self) -> usize {
+    fn count_joined(&self) -> usize {
         self.rooms.values().filter(|room| room.presence == Presence::In).count()
     }
 
     /// Rooms of which it is not known yet whether the account can sit there. One for which there is no place is none.
-    pub(crate) fn count_pending(&self) -> usize {
+    fn count_pending(&self) -> usize {
         let has_place = self.places_left() > 0;
         let is_pending = |room: &Room| match room.presence {
             Presence::In => false,
@@ -110,13 +115,13 @@ impl Joins {
     }
 
     /// Rooms in which the account does not sit, and of which nothing was reported, in no order.
-    pub(crate) fn list_outside(&self) -> impl Iterator<Item = &Login> {
+    fn list_outside(&self) -> impl Iterator<Item = &Login> {
         let outside = |room: &Room| room.presence != Presence::In && room.reported.is_none();
         self.rooms.iter().filter(move |(_, room)| outside(room)).map(|(login, _)| login)
     }
 
     /// Rooms in which the account cannot sit, as was reported, in no order.
-    pub(crate) fn list_failed(&self) -> impl Iterator<Item = (&Login, JoinFailure)> {
+    fn list_failed(&self) -> impl Iterator<Item = (&Login, JoinFailure)> {
         let out = self.rooms.iter().filter(|(_, room)| room.presence != Presence::In);
         out.filter_map(|(login, room)| room.reported.map(|reason| (login, reason)))
     }
@@ -186,9 +191,9 @@ impl Joins {
         late.into_iter().map(|login| self.note_failure(&login, JoinFailure::Unconfirmed, now)).collect()
     }
 
-    /// The channels to ask for at `now`, which count as asked for: as many as one line and the limits have room for.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<Login> {
-        let room_left = self.window.room(now).min(JOINS_PER_LINE);
+    /// The channels to ask for at `now`, which count as asked for: as many as the limits have room for, and `at_most` so many.
+    pub(crate) fn take_due(&mut self, at_most: usize, now: Instant) -> Vec<Login> {
+        let room_left = self.window.room(now).min(at_most);
         let mut places_left = self.places_left();
         let mut due: Vec<_> = self.rooms.iter_mut().filter(|(_, room)| room.is_due(now)).collect();
         due.sort_by_key(|(_, room)| room.place);
@@ -218,7 +223,7 @@ impl Joins {
     }
 
     /// When a room can be asked for that only the window keeps out; None where there is none.
-    pub(crate) fn held_until(&self, now: Instant) -> Option<Instant> {
+    fn held_until(&self, now: Instant) -> Option<Instant> {
         let (free_at, has_place) = (self.window.free_at(now), self.places_left() > 0);
         let is_held = |room: &Room| room.is_due(now) && (has_place || room.standing.is_moderator);
         (now < free_at && self.rooms.values().any(is_held)).then_some(free_at)

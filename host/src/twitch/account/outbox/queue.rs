@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::entry::{Entry, Patience, Said, Sent};
 use super::lines::Lines;
-use super::piece::{self, Piece};
+use super::piece;
 use super::shares::Part;
-use crate::domain::id::{ChannelId, Login, MessageId};
-use crate::domain::message::{OutgoingMessage, Reply, ReplySource};
-use crate::domain::role::Role;
-use crate::domain::trace::{Step, Trace};
-use crate::twitch::command::Command;
-use crate::twitch::rate_window::WINDOW_MARGIN;
-use crate::twitch::refusal::Refusal;
+use crate::domain::message::ReplySource;
+use crate::domain::trace::Step;
+use crate::twitch::account::departure::{Departure, Ticket};
+use crate::twitch::account::rate_window::WINDOW_MARGIN;
+use crate::twitch::account::refusal::Refusal;
 
 /// Messages that wait for one channel.
 pub(super) const CAPACITY: usize = 50;
@@ -45,17 +44,6 @@ pub(super) struct Queue {
     pub(super) served: u64,
 }
 
-/// A message on the doorstep. It counts as sent; [`super::Outbox::note_written`] corrects the moment.
-#[derive(Debug)]
-pub(crate) struct Departure {
-    pub(crate) channel: ChannelId,
-    /// What others will read.
-    pub(crate) text: String,
-    pub(crate) command: Command,
-    /// How long it did; only with the first piece of a message.
-    pub(super) waited: Option<Duration>,
-}
-
 /// Which of a channel's messages is next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Turn {
@@ -70,97 +58,6 @@ enum Slot {
     Current,
     Urgent(usize),
     Ordinary(usize),
-}
-
-/// How long a message may wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// Until it is stale.
-    Usual,
-    /// Only the account's limits hold it back: within its channel's share it is kept for a whole window.
-    Window,
-}
-
-/// One message, or what is left of it.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) channel: ChannelId,
-    pub(super) login: Login,
-    pub(super) source: ReplySource,
-    reply_to: Option<MessageId>,
-    pieces: VecDeque<Piece>,
-    is_urgent: bool,
-    pub(super) is_again: bool,
-    /// Refused once as a repetition.
-    pub(super) is_duplicate: bool,
-    /// None once its first piece has left.
-    taken_at: Option<Instant>,
-    stale_at: Instant,
-    /// The same where nothing but the account's limits holds it back.
-    kept_until: Instant,
-    /// Let go of when the first piece leaves.
-    trace: Trace,
-}
-
-/// A text in one of its variants.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Said {
-    at: Instant,
-    text: u64,
-    variant: usize,
-}
-
-/// A piece that left, kept until Twitch has answered.
-#[derive(Debug)]
-pub(super) struct Sent {
-    pub(super) entry: Entry,
-    pub(super) said: Option<Said>,
-    pub(super) at: Instant,
-}
-
-impl Entry {
-    /// Stale at the first of `stale_at`, or at the second where nothing but the account's limits holds it back.
-    pub(super) fn new(
-        message: OutgoingMessage,
-        pieces: VecDeque<Piece>,
-        now: Instant,
-        (stale_at, kept_until): (Instant, Instant),
-    ) -> Self {
-        Self {
-            channel: message.channel_id,
-            login: message.channel_login,
-            source: message.source,
-            reply_to: message.reply_to.filter(|_| matches!(message.reply, Reply::Answer(_))),
-            pieces,
-            is_urgent: message.role >= Role::Moderator,
-            is_again: false,
-            is_duplicate: false,
-            taken_at: Some(now),
-            stale_at,
-            kept_until,
-            trace: message.trace,
-        }
-    }
-
-    fn stale_at(&self, patience: Patience) -> Instant {
-        match patience {
-            Patience::Usual => self.stale_at,
-            Patience::Window => self.kept_until,
-        }
-    }
-
-    /// One piece of it, by itself.
-    fn split_off(&self, piece: Piece) -> Entry {
-        Entry {
-            login: self.login.clone(),
-            source: self.source.clone(),
-            reply_to: self.reply_to.clone(),
-            pieces: VecDeque::from([piece]),
-            taken_at: None,
-            trace: Trace::default(),
-            ..*self
-        }
-    }
 }
 
 impl Queue {
@@ -278,6 +175,7 @@ impl Queue {
         turn: Turn,
         is_privileged: bool,
         hasher: Option<&RandomState>,
+        ticket: Ticket,
         now: Instant,
     ) -> Option<(Departure, Sent, bool)> {
         let mut entry = self.take(turn.slot)?;
@@ -293,16 +191,14 @@ impl Queue {
         if let Some(taken_at) = entry.taken_at {
             std::mem::take(&mut entry.trace).note(Step::Reply, taken_at.into_std(), now.into_std());
         }
-        let text = piece.vary(said.map_or(0, |said| said.variant));
         let departure = Departure {
             channel: entry.channel,
+            login: entry.login.clone(),
+            reply_to: entry.reply_to.clone(),
+            text: piece.vary(said.map_or(0, |said| said.variant)),
+            is_action: piece.is_action,
+            ticket,
             waited: entry.taken_at.take().map(|at| now.saturating_duration_since(at)),
-            command: Command::Message {
-                channel: entry.login.clone(),
-                reply_to: entry.reply_to.clone(),
-                text: if piece.is_action { format!("\u{1}ACTION {text}\u{1}") } else { text.clone() },
-            },
-            text,
         };
         self.said.extend(said);
         if self.said.len() > TEXTS_REMEMBERED {

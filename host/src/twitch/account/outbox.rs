@@ -1,5 +1,5 @@
 //! The only way out into chat: messages wait here until Twitch's limits and the room let them go, and are watched
-//! until Twitch has said what became of them.
+//! until the session has reported what became of them.
 //!
 //! Each channel has a share of the account's windows, and each module and API key a part of its channel's; see
 //! [`Shares`]. Of the channels whose turn it may be, the one that was served longest ago is next. Within a channel the
@@ -8,6 +8,7 @@
 //! what finds no room, and what is for a room that Twitch has closed to us, as every attempt counts against the limits. What
 //! was refused for its timing or its wording is tried once more. All is counted.
 
+mod entry;
 mod in_flight;
 mod lines;
 mod piece;
@@ -21,16 +22,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::entry::{Entry, Patience};
 use self::in_flight::InFlight;
-pub(crate) use self::queue::Departure;
-use self::queue::{Entry, Patience, Queue};
+use self::queue::Queue;
 use self::shares::{Part, Shares};
 use self::waiting::{Place, Rank, Waiting};
 use super::counts::Counts;
-use super::joins::Joins;
+use super::departure::{Departure, Ticket};
+use super::footing::ModeChange;
 use super::rate_window::{MessageWindows, WINDOW_MARGIN};
 use super::refusal::Refusal;
-use super::room_modes::ModeChange;
+use super::rooms::Rooms;
 use super::shortage::{Lost, Shortage};
 use crate::config::LimitsConfig;
 use crate::domain::histogram::Histogram;
@@ -202,13 +204,13 @@ impl Outbox {
 
     /// What may leave at `now`: a message to a channel that is joined under the id that the message was meant for, or was
     /// until just now, and within the limits.
-    pub(crate) fn next(&mut self, joins: &Joins, now: Instant, counts: &mut Counts) -> Next {
+    pub(crate) fn next(&mut self, rooms: &Rooms, now: Instant, counts: &mut Counts) -> Next {
         loop {
             if self.shares.refresh(now) {
                 self.waiting.look_at_all(now);
             }
             while let Some(channel) = self.waiting.take_due(now) {
-                if let Some(place) = self.look_at(channel, joins, now, counts) {
+                if let Some(place) = self.look_at(channel, rooms, now, counts) {
                     self.waiting.put(channel, place);
                 }
             }
@@ -222,7 +224,7 @@ impl Outbox {
             };
             self.waiting.remove(channel);
             // The room may be another one than when the channel began to wait.
-            match self.look_at(channel, joins, now, counts) {
+            match self.look_at(channel, rooms, now, counts) {
                 Some(place) if place.rank == Some(rank) => {
                     if let Some(departure) = self.depart(channel, rank, now, counts) {
                         return Next::Send(departure);
@@ -235,10 +237,10 @@ impl Outbox {
     }
 
     /// Drops what cannot be said in a channel, and tells where the rest waits; `None` if there is none.
-    fn look_at(&mut self, channel: ChannelId, joins: &Joins, now: Instant, counts: &mut Counts) -> Option<Place> {
+    fn look_at(&mut self, channel: ChannelId, rooms: &Rooms, now: Instant, counts: &mut Counts) -> Option<Place> {
         let queue = self.queues.get_mut(&channel)?;
         let held_until = queue.free_at(now).max(self.held_until.unwrap_or(now));
-        let footing = joins.find_footing(&queue.head()?.login, channel, now);
+        let footing = rooms.find_footing(&queue.head()?.login, channel, now);
         if queue.is_closed(now) || footing.is_some_and(|footing| !footing.may_talk()) {
             let dropped = queue.drop_all();
             counts.closed += dropped as u64;
@@ -274,7 +276,8 @@ impl Outbox {
         let queue = self.queues.get_mut(&channel)?;
         let turn = queue.find_turn(|source, part| self.shares.own_room(channel, source, part, now))?;
         let hasher = self.is_enforced.then_some(&self.hasher);
-        let (departure, sent, is_last) = queue.depart(turn, rank.is_privileged, hasher, now)?;
+        let ticket = self.in_flight.next_ticket();
+        let (departure, sent, is_last) = queue.depart(turn, rank.is_privileged, hasher, ticket, now)?;
         self.sent += 1;
         queue.served = self.sent;
         self.messages_waiting -= usize::from(is_last);
@@ -283,7 +286,7 @@ impl Outbox {
         if let Some(waited) = departure.waited {
             self.waits.note(waited);
         }
-        counts.unconfirmed += u64::from(!self.in_flight.watch(sent));
+        counts.unconfirmed += u64::from(!self.in_flight.watch(ticket, sent));
         self.look_again(channel, now);
         Some(departure)
     }
@@ -315,23 +318,26 @@ impl Outbox {
         self.shares.note_standing(channel, is_privileged);
     }
 
-    /// Twitch has delivered the message that it was given first of those in flight to this room.
-    pub(crate) fn note_delivered(&mut self, room: &Login, now: Instant) {
-        if let Some(sent) = self.in_flight.take_answered(room) {
+    pub(crate) fn delivered(&mut self, ticket: Ticket, now: Instant) {
+        if let Some(sent) = self.in_flight.take(ticket) {
             self.deliveries.note(now.saturating_duration_since(sent.at));
         }
     }
 
-    /// Twitch has not delivered that message. For how long nothing is sent there, where that is news.
-    pub(crate) fn note_refused(
+    /// Twitch never said what became of it.
+    pub(crate) fn lost(&mut self, ticket: Ticket, counts: &mut Counts) {
+        counts.unconfirmed += u64::from(self.in_flight.take(ticket).is_some());
+    }
+
+    /// Twitch has not delivered it. For how long nothing is sent there, where that is news.
+    pub(crate) fn refused(
         &mut self,
-        room: &Login,
+        ticket: Ticket,
         refusal: Refusal,
         now: Instant,
         counts: &mut Counts,
     ) -> Option<Duration> {
-        // A JOIN is refused by the same words.
-        let sent = self.in_flight.take_answered(room)?;
+        let sent = self.in_flight.take(ticket)?;
         *counts.refused(refusal) += 1;
         if refusal == Refusal::RateLimited {
             let pause = self.window + WINDOW_MARGIN;
@@ -370,13 +376,7 @@ impl Outbox {
         self.look_again(channel, now);
     }
 
-    /// Counts what Twitch has left unanswered for too long; when there may be more of that.
-    pub(crate) fn give_up_unanswered(&mut self, now: Instant, counts: &mut Counts) -> Option<Instant> {
-        counts.unconfirmed += self.in_flight.give_up(now);
-        self.in_flight.due_at()
-    }
-
-    /// Without a connection nothing is answered any more.
+    /// The session is gone, and reports nothing more.
     pub(crate) fn start_over(&mut self, counts: &mut Counts) {
         counts.unconfirmed += self.in_flight.clear();
     }

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::account::Phase;
-use super::command::{Command, pass_line};
+use super::answers::Answers;
+use super::batch::Batch;
+use super::command::{Command, JOINS_PER_LINE, pass_line};
 use super::complaint::find_complaint;
 use super::event::{Heard, parse_line};
 use super::framing::Lines;
-use super::traffic::{MustReconnect, Traffic};
+use super::hearing::{Hearing, MustReconnect};
 use crate::domain::id::{ChatterId, Login};
+use crate::twitch::account::{Account, Work};
 
 /// From the first byte to knowing who we are.
 const LOGGED_IN_WITHIN: Duration = Duration::from_secs(15);
@@ -53,6 +55,7 @@ pub(crate) enum KeepConnectionError {
 pub(crate) struct Connection<S> {
     stream: S,
     lines: Lines,
+    answers: Answers,
     heard_at: Instant,
     pinged_at: Option<Instant>,
 }
@@ -64,7 +67,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         account: &Login,
         access_token: &SecretString,
     ) -> Result<(Self, ChatterId), KeepConnectionError> {
-        let mut connection = Self { stream, lines: Lines::default(), heard_at: Instant::now(), pinged_at: None };
+        let (lines, answers) = (Lines::default(), Answers::default());
+        let mut connection = Self { stream, lines, answers, heard_at: Instant::now(), pinged_at: None };
         let mut said = None;
         let id = timeout(LOGGED_IN_WITHIN, connection.introduce(account, access_token, &mut said)).await;
         match (id.unwrap_or(Err(KeepConnectionError::Silent(LOGGED_IN_WITHIN))), said) {
@@ -112,70 +116,81 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ///
     /// # Errors
     /// Why the connection was lost.
-    pub(crate) async fn serve(
+    pub(super) async fn serve(
         &mut self,
-        traffic: &mut Traffic,
+        account: &mut Account,
+        hearing: &mut Hearing,
         stop: &CancellationToken,
     ) -> Result<(), KeepConnectionError> {
-        let mut drain_until = None;
-        self.say_all(traffic.take_wanted(Instant::now())).await?;
-        traffic.enter_phase(Phase::Online);
         loop {
-            self.listen(traffic).await?;
-            let wake_at = self.speak(traffic).await?.min(self.next_check());
-            traffic.publish();
-            if drain_until.is_some_and(|until| traffic.is_idle() || until <= Instant::now()) {
+            self.listen(account, hearing).await?;
+            let wake_at = self.speak(account).await?.min(self.next_check());
+            account.publish();
+            if account.is_drained(Instant::now()) {
                 self.close().await;
                 return Ok(());
             }
-            let wake_at = drain_until.map_or(wake_at, |until| wake_at.min(until));
-            let may_read = !traffic.inbox.is_full();
+            let may_read = account.may_read();
             tokio::select! {
                 read = self.lines.fill(&mut self.stream), if may_read => self.note_read(read?)?,
-                () = traffic.inbox.settle(), if !may_read => {}
-                Some(message) = traffic.outgoing.recv(), if traffic.has_room() => traffic.take_outgoing(message, Instant::now()),
-                Ok(()) = traffic.wanted.changed() => {
-                    let leave = traffic.take_wanted(Instant::now());
-                    self.say_all(leave).await?;
-                }
-                () = sleep_until(wake_at) => {}
-                () = stop.cancelled(), if drain_until.is_none() => {
-                    traffic.inbox.close();
-                    drain_until = Some(Instant::now() + traffic.drain_within);
-                }
+                () = account.wait(wake_at, stop) => {}
             }
         }
     }
 
     /// Takes in all whole lines that are there, as long as there is room for what they say.
-    async fn listen(&mut self, traffic: &mut Traffic) -> Result<(), KeepConnectionError> {
+    async fn listen(&mut self, account: &mut Account, hearing: &mut Hearing) -> Result<(), KeepConnectionError> {
         let now = Instant::now();
         let mut answers = Vec::new();
-        traffic.refresh_filter();
-        while !traffic.inbox.is_full() {
+        hearing.refresh();
+        while account.may_read() {
             let Some(line) = self.lines.next_line() else { break };
-            let answer = traffic.hear(line, now).map_err(|MustReconnect| KeepConnectionError::Reconnect)?;
-            answers.extend(answer);
+            let answer = hearing.hear(line, account, &mut self.answers, now);
+            answers.extend(answer.map_err(|MustReconnect| KeepConnectionError::Reconnect)?);
         }
-        traffic.counts.long_lines += std::mem::take(&mut self.lines.skipped);
+        account.count_long_lines(std::mem::take(&mut self.lines.skipped));
         // Before a PONG goes out: what came before its PING is to be seen by then.
-        traffic.publish();
-        self.say_all(answers).await
+        account.publish();
+        for answer in answers {
+            self.say(&answer).await?;
+        }
+        Ok(())
     }
 
     /// Says all that may be said now; when there will be more.
-    async fn speak(&mut self, traffic: &mut Traffic) -> Result<Instant, KeepConnectionError> {
+    async fn speak(&mut self, account: &mut Account) -> Result<Instant, KeepConnectionError> {
         self.check().await?;
         loop {
-            let batch = match traffic.next_batch(Instant::now()) {
-                Ok(batch) => batch,
-                Err(wake_at) => return Ok(wake_at),
-            };
+            let mut batch = Batch::new(Instant::now());
+            let wake_at = self.fill(&mut batch, account);
+            if batch.is_empty() {
+                let overdue = self.answers.take_overdue(batch.picked_at);
+                overdue.into_iter().for_each(|ticket| account.note_lost(ticket));
+                return Ok(self.answers.due_at().map_or(wake_at, |due_at| due_at.min(wake_at)));
+            }
             let written = self.write(&batch.bytes).await;
             // Part of it may have got through, and the time that counts is when it was written, not begun.
-            traffic.outbox.note_written(&batch.channels, batch.picked_at, Instant::now());
+            account.note_written(&batch.channels, batch.picked_at, Instant::now());
             written?;
         }
+    }
+
+    /// Adds what is to be said now, as far as the batch has room; when there will be more.
+    fn fill(&mut self, batch: &mut Batch, account: &mut Account) -> Instant {
+        while !batch.is_full() {
+            match account.next_work(JOINS_PER_LINE, batch.picked_at) {
+                Ok(Work::Leave(room)) => batch.push(&Command::Part(room)),
+                Ok(Work::Join(rooms)) => batch.push(&Command::Join(rooms)),
+                Ok(Work::Send(departure)) => {
+                    batch.push_message(&departure);
+                    if !self.answers.watch(&departure.login, departure.ticket, batch.picked_at) {
+                        account.note_lost(departure.ticket);
+                    }
+                }
+                Err(wake_at) => return wake_at,
+            }
+        }
+        batch.picked_at
     }
 
     /// Asks a server that has been quiet for long whether it is there.
@@ -203,13 +218,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.heard_at = Instant::now();
         self.pinged_at = None;
         if is_open { Ok(()) } else { Err(KeepConnectionError::Closed) }
-    }
-
-    async fn say_all(&mut self, commands: Vec<Command>) -> Result<(), KeepConnectionError> {
-        for command in commands {
-            self.say(&command).await?;
-        }
-        Ok(())
     }
 
     async fn say(&mut self, command: &Command) -> Result<(), KeepConnectionError> {

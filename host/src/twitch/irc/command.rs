@@ -4,11 +4,13 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::id::{Login, MessageId};
+use crate::twitch::account::departure::Departure;
 
 /// Channels named by one JOIN: 12 logins of 25 characters stay below the 512 bytes of an IRC line.
 pub(crate) const JOINS_PER_LINE: usize = 12;
 
-/// A line for the server. Logins cannot hold anything harmful; all other fields are cleaned when they are written.
+/// A line for the server that sends no message. Logins cannot hold anything harmful; all other fields are cleaned when they are
+/// written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     RequestCapabilities,
@@ -17,13 +19,12 @@ pub(crate) enum Command {
     Part(Login),
     Ping,
     Pong(String),
-    Message { channel: Login, reply_to: Option<MessageId>, text: String },
 }
 
 impl Command {
     /// The line with its ending.
     pub(crate) fn to_line(&self) -> String {
-        let body = match self {
+        end_line(match self {
             Command::RequestCapabilities => "CAP REQ :twitch.tv/tags twitch.tv/commands".to_owned(),
             Command::Nick(login) => format!("NICK {login}"),
             Command::Join(channels) => {
@@ -33,16 +34,25 @@ impl Command {
             Command::Part(channel) => format!("PART #{channel}"),
             Command::Ping => "PING :twitchy".to_owned(),
             Command::Pong(text) => format!("PONG :{text}"),
-            Command::Message { channel, reply_to, text } => {
-                let threading = reply_to.as_ref().and_then(threading_tag).unwrap_or_default();
-                format!("{threading}PRIVMSG #{channel} :{text}")
-            }
-        };
-        // The last gate: whatever got this far, it is one line.
-        let mut line: String = body.chars().filter(|c| !matches!(c, '\r' | '\n' | '\0')).collect();
-        line.push_str("\r\n");
-        line
+        })
     }
+}
+
+/// The line that sends a message, with its ending. Only the outbox makes departures.
+pub(crate) fn write_message(departure: &Departure) -> String {
+    let Departure { login, text, .. } = departure;
+    let threading = departure.reply_to.as_ref().and_then(threading_tag).unwrap_or_default();
+    end_line(match departure.is_action {
+        true => format!("{threading}PRIVMSG #{login} :\u{1}ACTION {text}\u{1}"),
+        false => format!("{threading}PRIVMSG #{login} :{text}"),
+    })
+}
+
+/// The last gate: whatever got this far, it is one line.
+fn end_line(mut body: String) -> String {
+    body.retain(|character| !matches!(character, '\r' | '\n' | '\0'));
+    body.push_str("\r\n");
+    body
 }
 
 /// An id that would have to be escaped is none of Twitch's, and the message goes without it.
@@ -70,30 +80,42 @@ pub(crate) fn pass_line(access_token: &SecretString) -> Option<Zeroizing<Vec<u8>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::id::ChannelId;
+    use crate::twitch::account::departure::Ticket;
     use proptest::prelude::*;
 
     fn login(text: &str) -> Login {
         text.parse().unwrap()
     }
 
+    fn departure(text: &str, reply_to: Option<&str>, is_action: bool) -> Departure {
+        let reply_to = reply_to.map(|id| MessageId(id.into()));
+        let (channel, login, text) = (ChannelId(1), login("shop"), text.to_owned());
+        Departure { channel, login, text, reply_to, is_action, ticket: Ticket(1), waited: None }
+    }
+
     #[test]
     fn commands_are_written_as_twitch_reads_them() {
-        let message = |reply_to: Option<&str>| Command::Message {
-            channel: login("shop"),
-            reply_to: reply_to.map(|id| MessageId(id.into())),
-            text: "hello you".into(),
-        };
         for (command, line) in [
             (Command::RequestCapabilities, "CAP REQ :twitch.tv/tags twitch.tv/commands\r\n"),
             (Command::Nick(login("twitchy")), "NICK twitchy\r\n"),
             (Command::Join(vec![login("a"), login("b")]), "JOIN #a,#b\r\n"),
             (Command::Part(login("a")), "PART #a\r\n"),
             (Command::Pong("tmi.twitch.tv".into()), "PONG :tmi.twitch.tv\r\n"),
-            (message(None), "PRIVMSG #shop :hello you\r\n"),
-            (message(Some("ab-12")), "@reply-parent-msg-id=ab-12 PRIVMSG #shop :hello you\r\n"),
-            (message(Some("a b")), "PRIVMSG #shop :hello you\r\n"),
         ] {
             assert_eq!(command.to_line(), line);
+        }
+    }
+
+    #[test]
+    fn messages_are_written_as_twitch_reads_them() {
+        for (reply_to, is_action, line) in [
+            (None, false, "PRIVMSG #shop :hello you\r\n"),
+            (None, true, "PRIVMSG #shop :\u{1}ACTION hello you\u{1}\r\n"),
+            (Some("ab-12"), false, "@reply-parent-msg-id=ab-12 PRIVMSG #shop :hello you\r\n"),
+            (Some("a b"), false, "PRIVMSG #shop :hello you\r\n"),
+        ] {
+            assert_eq!(write_message(&departure("hello you", reply_to, is_action)), line);
         }
     }
 
@@ -118,12 +140,11 @@ mod tests {
         fn no_field_can_make_a_second_line(text in any::<String>(), id in any::<String>()) {
             let poisoned = [format!("{text}\r\nPRIVMSG #victim :pwned\n\0"), text];
             for text in poisoned {
-                let reply_to = Some(MessageId(id.clone().into()));
-                for command in [
-                    Command::Pong(text.clone()),
-                    Command::Message { channel: login("shop"), reply_to, text: text.clone() },
+                for line in [
+                    Command::Pong(text.clone()).to_line(),
+                    write_message(&departure(&text, Some(&id), false)),
+                    write_message(&departure(&text, Some(&id), true)),
                 ] {
-                    let line = command.to_line();
                     let body = line.strip_suffix("\r\n").unwrap();
                     prop_assert!(!body.contains(['\r', '\n', '\0']));
                 }

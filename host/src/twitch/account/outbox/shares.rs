@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::queue::Entry;
+use super::entry::Entry;
 use crate::config::LimitsConfig;
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::ReplySource;
-use crate::twitch::rate_window::WINDOW_MARGIN;
+use crate::twitch::account::rate_window::WINDOW_MARGIN;
 
 /// How long after its last message a channel, or a module or key in it, still has its share.
 pub(super) const ACTIVE_FOR: Duration = Duration::from_secs(10 * 60);

@@ -2,9 +2,9 @@
 
 use tokio::time::Instant;
 
-use super::command::Command;
-use super::outbox::Departure;
+use super::command::{Command, write_message};
 use crate::domain::id::ChannelId;
+use crate::twitch::account::departure::Departure;
 
 /// From so many bytes on it leaves as it is.
 const FULL_FROM: usize = 64 * 1024;
@@ -27,7 +27,7 @@ impl Batch {
     }
 
     pub(crate) fn push_message(&mut self, departure: &Departure) {
-        self.push(&departure.command);
+        self.bytes.extend_from_slice(write_message(departure).as_bytes());
         self.channels.push(departure.channel);
     }
 

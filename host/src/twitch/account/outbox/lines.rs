@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::queue::Entry;
+use super::entry::Entry;
 use crate::domain::message::ReplySource;
 
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::message::{Reply, ReplySource, WantedChannel};
 use crate::domain::role::Role;
 use crate::domain::trace::Trace;
-use crate::twitch::event::Standing;
+use crate::twitch::account::footing::Standing;
 
 const SECOND: Duration = Duration::from_secs(1);
 const WINDOW: Duration = Duration::from_millis(32_500);
@@ -18,7 +18,7 @@ const CALM: usize = 0;
 /// An account in as many rooms as there are standings; true is privileged.
 struct World {
     outbox: Outbox,
-    joins: Joins,
+    rooms: Rooms,
     counts: Counts,
     standings: Vec<bool>,
     start: Instant,
@@ -42,20 +42,20 @@ impl World {
     fn new(standings: &[bool]) -> World {
         let (limits, start) = (LimitsConfig::default(), Instant::now());
         let account: Login = "twitchy".parse().unwrap();
-        let mut joins = Joins::new(account.clone(), &LimitsConfig { enforce: false, ..limits.clone() });
+        let mut rooms = Rooms::new(account.clone(), &LimitsConfig { enforce: false, ..limits.clone() });
         let channels = 0..standings.len();
         let wanted =
             channels.clone().map(|n| WantedChannel { id: Some(id(n)), login: room(n), account: account.clone() });
-        joins.set_wanted(&wanted.collect::<Vec<_>>(), start);
-        while !joins.take_due(start).is_empty() {}
+        rooms.set_wanted(&wanted.collect::<Vec<_>>(), start);
+        while !rooms.take_due(usize::MAX, start).is_empty() {}
         for n in channels {
-            joins.note_standing(&room(n), Standing { is_privileged: standings[n], ..Standing::default() });
-            drop(joins.note_room(&room(n), id(n), start));
+            rooms.note_standing(&room(n), Standing { is_privileged: standings[n], ..Standing::default() });
+            drop(rooms.note_room(&room(n), id(n), start));
         }
         let (outbox, counts) = (Outbox::new(&limits), Counts::default());
         World {
             outbox,
-            joins,
+            rooms,
             counts,
             standings: standings.to_vec(),
             start,
@@ -103,7 +103,7 @@ impl World {
     /// Lets go what may leave; when there will be more.
     fn leave(&mut self, now: Instant) -> Option<Instant> {
         loop {
-            match self.outbox.next(&self.joins, now, &mut self.counts) {
+            match self.outbox.next(&self.rooms, now, &mut self.counts) {
                 Next::Send(departure) => {
                     let number: usize = departure.text.split(' ').next().unwrap().parse().unwrap();
                     self.left[number] = Some(now);

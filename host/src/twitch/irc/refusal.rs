@@ -1,48 +1,11 @@
-//! Why Twitch did not deliver a message of ours: the `msg-id` of a NOTICE. Pure.
+//! The `msg-id` of a NOTICE (dev.twitch.tv/docs/chat/irc, "NOTICE message IDs") as a [`Refusal`]. Pure.
 
 use std::time::Duration;
 
-use super::rate_window::SLOW_MARGIN;
-use crate::domain::message::JoinFailure;
+use crate::twitch::account::refusal::Refusal;
 
 /// Where Twitch does not say how long.
 const UNTOLD_PAUSE: Duration = Duration::from_secs(30);
-/// The longest time for which a timeout is believed: it may be lifted, and nobody would tell.
-const LONGEST_HOLD: Duration = Duration::from_secs(10 * 60);
-/// How long a room is left alone that refused us for a mode, as a mode may change unheard and a bot may begin to
-/// follow.
-const CLOSED_BY_MODE_FOR: Duration = Duration::from_secs(10 * 60);
-/// The same where somebody has to do something about the account.
-pub(crate) const CLOSED_FOR: Duration = Duration::from_secs(60 * 60);
-
-/// Each is one or several of Twitch's msg-ids (dev.twitch.tv/docs/chat/irc, "NOTICE message IDs").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    Banned,
-    /// The channel is, not our account.
-    Suspended,
-    TimedOut(Duration),
-    SlowMode(Duration),
-    EmoteOnly,
-    SubscribersOnly,
-    FollowersOnly,
-    /// Unique-chat mode: somebody has said that before.
-    NotUnique,
-    /// We have said that just now.
-    Duplicate,
-    /// The channel asks for a verified phone number or e-mail address.
-    Unverified,
-    /// The channel, or Twitch, does not want to hear this account.
-    Blocked,
-    RateLimited,
-    /// AutoMod holds the message back, or the channel's settings do.
-    Rejected,
-    BadCharacters,
-    /// Twitch took the message for a command.
-    UnknownCommand,
-    /// None that was known when this was written.
-    Other,
-}
 
 /// `None` for a NOTICE that refuses nothing. Only the two spans are read from the text.
 pub(crate) fn parse_refusal(msg_id: &str, text: &str) -> Option<Refusal> {
@@ -71,34 +34,6 @@ pub(crate) fn parse_refusal(msg_id: &str, text: &str) -> Option<Refusal> {
 fn parse_span(text: &str) -> Duration {
     let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
     numbers.next().and_then(|digits| digits.parse().ok()).map_or(UNTOLD_PAUSE, Duration::from_secs)
-}
-
-impl Refusal {
-    /// How long what is for the room has to wait, and may.
-    pub(crate) fn held_for(self) -> Option<Duration> {
-        match self {
-            Refusal::TimedOut(span) | Refusal::SlowMode(span) => Some(span.min(LONGEST_HOLD) + SLOW_MARGIN),
-            _ => None,
-        }
-    }
-
-    /// How long a room is believed to refuse everything from us, where that is how it refused.
-    pub(crate) fn closed_for(self) -> Option<Duration> {
-        match self {
-            Refusal::EmoteOnly | Refusal::SubscribersOnly | Refusal::FollowersOnly => Some(CLOSED_BY_MODE_FOR),
-            Refusal::Unverified | Refusal::Blocked | Refusal::Banned | Refusal::Suspended => Some(CLOSED_FOR),
-            _ => None,
-        }
-    }
-
-    /// We cannot sit in that room at all.
-    pub(crate) fn find_join_failure(self) -> Option<JoinFailure> {
-        match self {
-            Refusal::Banned => Some(JoinFailure::Banned),
-            Refusal::Suspended => Some(JoinFailure::Suspended),
-            _ => None,
-        }
-    }
 }
 
 #[cfg(test)]

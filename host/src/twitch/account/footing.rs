@@ -1,11 +1,20 @@
-//! What a room asks of those who talk there. Pure.
+//! What an account is in a room, and what the room asks of those who talk there. Pure.
 //!
 //! Absent: unique chat (`r9k`), because whether a text is unique shows only when it is sent.
 
 use std::time::Duration;
 
-use super::event::Standing;
 use super::refusal::Refusal;
+
+/// What an account is in a channel, as far as Twitch's limits ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Broadcaster, moderator or VIP: hardly held back.
+    pub(crate) is_privileged: bool,
+    /// Broadcaster or moderator: the channel does not count among the 100 (dev.twitch.tv/docs/chat).
+    pub(crate) is_moderator: bool,
+    pub(crate) is_subscriber: bool,
+}
 
 /// The modes that decide beforehand. Whether we follow is unknown, so followers-only is not among them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,7 +25,7 @@ pub(crate) struct RoomModes {
     subscribers_only: bool,
 }
 
-/// What one ROOMSTATE says of the modes.
+/// The modes that Twitch reports as new.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ModeChange {
     pub(crate) slow: Option<Duration>,

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::shares::Shares;
 use crate::domain::id::ChannelId;
-use crate::twitch::rate_window::MessageWindows;
+use crate::twitch::account::rate_window::MessageWindows;
 
 /// What a channel's next message waits for: it is within the channel's share or not, and to a privileged channel or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
