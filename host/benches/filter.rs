@@ -4,8 +4,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use twitchy::domain::account::BotAccount;
 use twitchy::domain::calling::Calling;
-use twitchy::domain::id::{ChannelId, Login};
+use twitchy::domain::id::{AccountId, ChannelId};
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::tally::Tally;
 use twitchy::twitch::irc::line::Filter;
@@ -16,7 +17,7 @@ const TALK: &str = "@badge-info=subscriber/14;badges=subscriber/12,bits/100;colo
     :that was a good one, I did not see it coming at all Kappa";
 
 fn filter(criterion: &mut Criterion) {
-    let bot: Login = "twitchy".parse().expect("a login");
+    let bot = BotAccount { login: "twitchy".parse().expect("a login"), id: Some(AccountId(1)) };
     let calling = Calling { prefix: Prefix::default(), bot: bot.clone() };
     let filter = Filter::new(bot, Arc::new([(ChannelId(1000), calling)].into()));
     let call = TALK.replace(":that", ":!that");

@@ -4,7 +4,6 @@
 //! loses nothing that was acknowledged and no reply that could still be sent. Absent: what any part does, and where
 //! configuration and signals come from.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,12 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::chat::dispatch::Dispatch;
-use crate::chat::inbox::Outboxes;
 use crate::config::{AccountConfig, ChannelsConfig, Config, HttpConfig};
 use crate::domain::id::Login;
-use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
+use crate::domain::message::{Event, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
-use crate::domain::used_limits::UsedLimits;
 use crate::http::{build_router, serve};
 use crate::joining::JoinPolicy;
 use crate::sandbox::Sandbox;
@@ -34,14 +31,11 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::log_queue::LostLines;
 use crate::telemetry::otlp::Exporter;
 use crate::telemetry::reading::Readings;
-use crate::twitch::account::connecting::Connecting;
-use crate::twitch::account::own_messages::OwnMessages;
-use crate::twitch::account::state::AccountState;
-use crate::twitch::account::{Account, Ends};
-use crate::twitch::irc::session::Session;
+use crate::twitch::accounts::{Accounts, Shared};
 use crate::twitch::server::Server;
 use crate::vault::Sealer;
 
+mod accounts;
 pub mod check;
 pub mod credentials;
 pub mod data_dir;
@@ -63,6 +57,7 @@ mod wanted;
 mod watching;
 mod withdrawals;
 
+use accounts::{KeptIds, Roster, run_status_lines};
 use data_dir::open_store;
 use orders::Orders;
 use parts::{Foundation, Parts};
@@ -72,8 +67,6 @@ use tasks::Tasks;
 
 /// Events that wait for dispatch. Full, it holds up the connections, and they drop what is newest.
 const EVENTS: usize = 4096;
-/// Replies that wait to be taken by one account's outbox.
-const OUTGOING: usize = 1024;
 /// How long replies that wait may hold up the end.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
@@ -101,7 +94,8 @@ pub struct App {
     sandbox: Arc<Sandbox>,
     dispatch: Arc<Dispatch>,
     clock: Arc<dyn Clock>,
-    accounts: Vec<(Login, watch::Receiver<AccountState>)>,
+    accounts: Arc<Accounts>,
+    roster: Roster,
     wanted: watch::Receiver<Arc<[WantedChannel]>>,
     lost_log_lines: LostLines,
     /// Answers requests; ends first.
@@ -140,6 +134,13 @@ impl App {
         warn_of_orphans(&listed, &config.accounts);
         warn_of_left(&listed, &config.channels);
         let (publish_wanted, wanted) = watch::channel(listed);
+        let (events_in, events) = mpsc::channel(EVENTS);
+        let (ids, limits) = (Arc::new(KeptIds { store: store.clone(), setup: setup.clone() }), config.limits.clone());
+        let shared =
+            Shared { credentials, ids, wanted: wanted.clone(), events: events_in, limits, drain_within: DRAIN_WITHIN };
+        let accounts = Arc::new(Accounts::new(shared));
+        let (prefixes, tally, limits) = (setup.clone(), dispatch.tally(), config.limits.clone());
+        let roster = Roster { store: store.clone(), prefixes, tally, server, limits, twitch_counts_on };
         let mut app = App {
             store,
             telemetry,
@@ -149,7 +150,8 @@ impl App {
             sandbox,
             dispatch,
             clock,
-            accounts: Vec::new(),
+            accounts,
+            roster,
             wanted,
             lost_log_lines,
             serving: Tasks::default(),
@@ -164,22 +166,16 @@ impl App {
             keeping: Tasks::default(),
         };
         app.start_keeping(changes, publish_wanted);
-        let (data_dir, http) = (config.data_dir.clone(), config.http.clone());
-        let used = if twitch_counts_on {
-            used_limits::begin_use(&app.store, &config).await.context("cannot read what is used of the limits")?
-        } else {
-            HashMap::new()
-        };
         // Before the accounts log anything: whoever waits for their lines may ask at once.
-        let socket = open_status_socket(&data_dir);
-        let (events, outboxes) = app.start_accounts(config, &server, &used, &credentials);
-        app.start_answering(events, outboxes);
+        let socket = open_status_socket(&config.data_dir);
+        app.start_accounts(&config.accounts).await.context("cannot add the accounts")?;
+        app.start_answering(events);
         app.start_exporting(exporter);
         if let Some(listening) = listening {
-            app.start_serving(http, listening);
+            app.start_serving(config.http, listening);
         }
         app.start_status_socket(socket);
-        let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
+        let (accounts, channels) = (app.accounts.list().len(), app.wanted.borrow().len());
         info!(accounts, channels, modules = app.setup.count_modules(), "ready; now the accounts connect");
         Ok(app)
     }
@@ -192,44 +188,18 @@ impl App {
         self.keeping.start("trials", trials::run_trials(self.store.clone(), self.sandbox.clone()));
     }
 
-    fn start_accounts(
-        &mut self,
-        config: Config,
-        server: &Server,
-        used: &HashMap<Login, UsedLimits>,
-        credentials: &Arc<dyn Credentials>,
-    ) -> (mpsc::Receiver<Event>, Outboxes) {
-        let (events_in, events) = mpsc::channel(EVENTS);
-        let own_messages = Arc::new(OwnMessages::default());
-        let mut outboxes = HashMap::new();
-        for AccountConfig { login, .. } in config.accounts {
-            let (outbox, outgoing) = mpsc::channel::<OutgoingMessage>(OUTGOING);
-            let (state, states) = watch::channel(AccountState::default());
-            let (prefixes, tally) = (self.setup.clone(), self.dispatch.tally());
-            let session = Session::new(login.clone(), server.clone(), prefixes, tally, &config.limits);
-            let (wanted, events, own_messages) = (self.wanted.clone(), events_in.clone(), own_messages.clone());
-            let ends = Ends { wanted, events, outgoing, own_messages, state };
-            let used = used.get(&login).copied().unwrap_or_default();
-            let account = Account::new(login.clone(), &config.limits, used, ends, DRAIN_WITHIN);
-            let connecting = Connecting::new(account, Box::new(session), credentials.clone());
-            self.connected.start(format!("account {login}"), connecting.run(self.stop_connections.clone()));
-            let line = status::line::run_status_line(
-                login.clone(),
-                states.clone(),
-                self.telemetry.clone(),
-                self.stop_telling.clone(),
-            );
-            self.telling.start(format!("status line of {login}"), line);
-            self.accounts.push((login.clone(), states));
-            outboxes.insert(login, outbox);
-        }
-        (events, outboxes)
+    async fn start_accounts(&mut self, accounts: &[AccountConfig]) -> anyhow::Result<()> {
+        self.roster.add(&self.accounts, accounts).await?;
+        self.connected.start("accounts", self.accounts.clone().run(self.stop_connections.clone()));
+        let lines = run_status_lines(self.accounts.clone(), self.telemetry.clone(), self.stop_telling.clone());
+        self.telling.start("status lines", lines);
+        Ok(())
     }
 
-    fn start_answering(&mut self, events: mpsc::Receiver<Event>, outboxes: Outboxes) {
+    fn start_answering(&mut self, events: mpsc::Receiver<Event>) {
         let (store, setup) = (self.store.clone(), self.setup.clone());
         let learn = move |event| learn::learn(store.clone(), setup.clone(), event);
-        let answering = self.dispatch.clone().run(events, Arc::new(outboxes), learn, self.stop_answering.clone());
+        let answering = self.dispatch.clone().run(events, self.accounts.clone(), learn, self.stop_answering.clone());
         self.answering.start("dispatch", answering);
     }
 
@@ -315,7 +285,8 @@ impl App {
         info!("all commands have ended; sending what waits");
         self.stop_connections.cancel();
         self.connected.finish().await;
-        used_limits::save_use(&self.store, &self.accounts).await;
+        self.accounts.finish().await;
+        self.roster.save_uses(&self.accounts).await;
         self.stop_telling.cancel();
         self.telling.finish().await;
         self.sandbox.shut_down().await;
@@ -344,7 +315,7 @@ fn warn_of_left(wanted: &[WantedChannel], channels: &ChannelsConfig) {
 /// Tells of channels whose account is no longer in the configuration: nobody sits there.
 fn warn_of_orphans(wanted: &[WantedChannel], accounts: &[AccountConfig]) {
     let is_ours = |login: &Login| accounts.iter().any(|account| account.login == *login);
-    for channel in wanted.iter().filter(|channel| !is_ours(&channel.account)) {
-        warn!(channel = %channel.login, account = %channel.account, "the account of a channel is not configured");
+    for channel in wanted.iter().filter(|channel| !is_ours(&channel.account.login)) {
+        warn!(channel = %channel.login, account = %channel.account.login, "the account of a channel is not configured");
     }
 }

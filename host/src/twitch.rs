@@ -1,6 +1,6 @@
 //! Twitch's chat: the bot accounts, what comes in for them, and what may go out.
 //!
-//! An [`account`] is everything that belongs to one bot account and outlives its connections: the wanted rooms, the queues, Twitch's
+//! The [`accounts`] of a host come and go while it runs. An [`account`] is everything that belongs to one bot account and outlives its connections: the wanted rooms, the queues, Twitch's
 //! limits. A transport, such as [`irc`], is a [`Session`](account::session::Session) of it: it dials, logs in, joins the wanted channels,
 //! turns what Twitch says into [`Event`]s, and [`OutgoingMessage`]s into what Twitch reads.
 //!
@@ -14,6 +14,7 @@
 //! [`OutgoingMessage`]: crate::domain::message::OutgoingMessage
 
 pub mod account;
+pub mod accounts;
 mod backoff;
 pub mod irc;
 pub mod server;

@@ -4,9 +4,10 @@
 use core::net::IpAddr;
 use std::time::SystemTime;
 
+use super::account::BotAccount;
 use super::amount::Amount;
 use super::audit::{Actor, Stamp};
-use super::id::{ChannelId, ChatterId, Login, ModuleDigest, ModuleName};
+use super::id::{ChannelId, ChatterId, ModuleDigest, ModuleName};
 use super::invocation::InvocationId;
 use super::manifest::{Budget, Command, Grants};
 use super::message::{Channel, Reply};
@@ -153,7 +154,7 @@ pub enum Effect {
     /// The bot shall sit in this channel, which is the invoking chatter's own and not the invocation's.
     WantChannel {
         channel: Channel,
-        account: Login,
+        account: BotAccount,
     },
     /// The bot shall leave this channel, likewise.
     UnwantChannel {

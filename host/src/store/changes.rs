@@ -134,8 +134,8 @@ const SECRET: &str = "SELECT '(secret), entered ' || strftime('%Y-%m-%dT%H:%M:%f
 const WORD: &str = "SELECT format('for %s, cooldowns %gs and %gs, aliases %s, usage %s, summary %s', role,
      channel_cooldown / 1000.0, chatter_cooldown / 1000.0, aliases, json_quote(usage), json_quote(summary))
      FROM words WHERE channel_id = ?1 AND module = ?2 AND name = ?3";
-const WANTED: &str = "SELECT CASE wanted WHEN 1 THEN '#' || login || ' with ' || account ELSE 'left #' || login END
-     FROM wanted WHERE channel_id = ?1";
+const WANTED: &str = "SELECT CASE wanted WHEN 1 THEN '#' || wanted.login || ' with ' || bots.login
+     ELSE 'left #' || wanted.login END FROM wanted JOIN bots USING (bot) WHERE channel_id = ?1";
 
 /// `1.0.0: storage`; by its digest where the version is not known any more.
 fn describe_version(connection: &Connection, channel: ChannelId, digest: ModuleDigest) -> rusqlite::Result<String> {
@@ -177,7 +177,9 @@ mod tests {
     use crate::domain::id::{ChatterId, ModuleName};
     use crate::domain::manifest::{Capability, Command};
     use crate::domain::role::Role;
-    use crate::store::fixture::{ALICE, CHANNEL, Fixture, by_host, channel, commit, login, module, save, transfer};
+    use crate::store::fixture::{
+        ALICE, CHANNEL, Fixture, bot, by_host, channel, commit, login, module, save, transfer,
+    };
 
     fn dice() -> ModuleName {
         module("dice")
@@ -223,7 +225,7 @@ mod tests {
             Effect::ClaimWord { module: dice(), word: word() },
             Effect::ReleaseWord { module: dice(), name: "roll".into() },
             Effect::PinVersion { module: dice(), version: Some(semver::Version::new(1, 2, 3)) },
-            Effect::WantChannel { channel: channel(8, "alice"), account: login("bot") },
+            Effect::WantChannel { channel: channel(8, "alice"), account: bot("bot") },
             Effect::UnwantChannel { channel: ChannelId(8) },
         ])
         .await;

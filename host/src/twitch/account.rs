@@ -28,7 +28,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use self::departure::{Departure, Ticket};
+use self::counts::Counts;
+use self::departure::{Ticket, Work};
 use self::footing::{ModeChange, Standing};
 use self::inbox::Inbox;
 use self::outbox::{Next, Outbox};
@@ -37,8 +38,10 @@ use self::refusal::Refusal;
 use self::rooms::{Outcome, Rooms};
 use self::state::{AccountState, Phase};
 use crate::config::LimitsConfig;
-use crate::domain::id::{ChannelId, ChatterId, Login};
+use crate::domain::account::BotAccount;
+use crate::domain::id::{AccountId, ChannelId, Login};
 use crate::domain::message::{ChatMessage, Event, OutgoingMessage, WantedChannel};
+use crate::domain::ports::AccountIds;
 use crate::domain::used_limits::UsedLimits;
 
 /// Only to be looked at again when something else happens.
@@ -52,15 +55,17 @@ pub(crate) struct Ends {
     /// Messages of this account only.
     pub(crate) outgoing: mpsc::Receiver<OutgoingMessage>,
     pub(crate) own_messages: Arc<OwnMessages>,
+    pub(crate) ids: Arc<dyn AccountIds>,
     /// Kept up to date for readers.
     pub(crate) state: watch::Sender<AccountState>,
 }
 
 /// What outlives an account's sessions. Every moment but those of `meanwhile` and `wait` is a parameter.
 pub struct Account {
-    login: Login,
-    /// None until the first log-in has told it.
-    id: Option<ChatterId>,
+    bot: BotAccount,
+    /// Whether this process has reported who the account is.
+    is_known: bool,
+    ids: Arc<dyn AccountIds>,
     rooms: Rooms,
     /// Rooms that the session is to leave.
     leaving: VecDeque<Login>,
@@ -82,19 +87,10 @@ pub struct Account {
     published: watch::Sender<AccountState>,
 }
 
-/// The next thing that a session is to do.
-#[derive(Debug)]
-pub(crate) enum Work {
-    Leave(Login),
-    /// Never empty.
-    Join(Vec<Login>),
-    Send(Departure),
-}
-
 impl Account {
     /// `used` is what the process before this one used of the limits: Twitch counts on over a restart.
     pub(crate) fn new(
-        login: Login,
+        bot: BotAccount,
         limits: &LimitsConfig,
         used: UsedLimits,
         ends: Ends,
@@ -102,11 +98,11 @@ impl Account {
     ) -> Account {
         let now = Instant::now();
         let mut account = Account {
-            rooms: Rooms::new(login.clone(), limits),
+            rooms: Rooms::new(limits),
             outbox: Outbox::new(limits),
             inbox: Inbox::new(ends.events),
-            login,
-            id: None,
+            is_known: false,
+            ids: ends.ids,
             leaving: VecDeque::new(),
             own_messages: ends.own_messages,
             outgoing: ends.outgoing,
@@ -115,7 +111,8 @@ impl Account {
             drain_until: None,
             quiet_until: now,
             joins_at: now,
-            state: AccountState { phase_since: Some(now), ..AccountState::default() },
+            state: AccountState { id: bot.id, phase_since: Some(now), ..AccountState::default() },
+            bot,
             published: ends.state,
         };
         account.take_wanted(now);
@@ -126,8 +123,8 @@ impl Account {
         account
     }
 
-    pub(crate) fn login(&self) -> &Login {
-        &self.login
+    pub(crate) fn bot(&self) -> &BotAccount {
+        &self.bot
     }
 
     /// The last report: what the next process has to know.
@@ -135,14 +132,31 @@ impl Account {
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let (messages, joins) = (number(self.outbox.used(now)), number(self.rooms.used(now)));
         self.state.used = UsedLimits { messages, joins, ago: Duration::ZERO };
-        self.enter_phase(Phase::Stopped);
+        self.change_phase(Phase::Stopped, None, None);
     }
 
-    /// A session is logged in, and this is the account's Twitch id.
-    pub(crate) fn begin(&mut self, id: ChatterId, now: Instant) {
-        self.id = Some(id);
-        self.take_wanted(now);
-        self.enter_phase(Phase::Online);
+    /// A session is logged in, and this is the account's Twitch id. Who the account is has been reported before it joins anything:
+    /// messages from its rooms find set-ups that name it. `None`: the host is stopping.
+    pub(crate) async fn begin(&mut self, id: AccountId, stop: &CancellationToken) -> Option<Result<(), String>> {
+        if !self.is_known || self.bot.id != Some(id) {
+            let (ids, login) = (self.ids.clone(), self.bot.login.clone());
+            match self.meanwhile(ids.learn_account(login, id), stop).await? {
+                Ok(former) => {
+                    self.state.former = former;
+                    self.is_known = true;
+                }
+                // Nothing new would have been kept.
+                Err(error) if self.bot.id == Some(id) => {
+                    tracing::warn!(account = %self.bot.login, %error, "that the account logged in is not kept");
+                }
+                Err(error) => return Some(Err(format!("cannot keep who the account is: {error}"))),
+            }
+            self.bot.id = Some(id);
+            self.state.id = Some(id);
+        }
+        self.take_wanted(Instant::now());
+        self.change_phase(Phase::Online, None, None);
+        Some(Ok(()))
     }
 
     /// The session is gone, and all that it was in the middle of.
@@ -159,7 +173,7 @@ impl Account {
         // Until it is known whose room it is, nothing that is said there counts.
         let sits_there = self.rooms.is_in(&message.channel_login, message.channel_id);
         let is_own = self.own_messages.is_own(&message, now);
-        if !is_own && !message.is_shared_copy && self.id == Some(message.chatter.id) {
+        if !is_own && !message.is_shared_copy && self.bot.id.is_some_and(|id| id.chatter() == message.chatter.id) {
             self.outbox.note_typed(message.channel_id, now);
         }
         if sits_there && !is_own {
@@ -212,24 +226,20 @@ impl Account {
                 let outcome = self.rooms.note_failure(room, reason, now);
                 self.apply(outcome, now);
             }
-            (None, Some(pause)) => refusal.log_pause(&self.login, room, pause),
+            (None, Some(pause)) => refusal.log_pause(&self.bot.login, room, pause),
             (None, None) => {}
         }
         self.look_again(now);
     }
 
-    /// A line that is not what Twitch sends.
-    pub(crate) fn count_malformed_line(&mut self) {
-        self.state.counts.malformed_lines += 1;
-    }
-
-    pub(crate) fn count_long_lines(&mut self, lines: u64) {
-        self.state.counts.long_lines += lines;
+    /// For what only the session sees.
+    pub(crate) fn counts(&mut self) -> &mut Counts {
+        &mut self.state.counts
     }
 
     fn apply(&mut self, outcome: Outcome, now: Instant) {
-        if let Some(event) = outcome.event {
-            self.inbox.offer(event, now);
+        if let Some(news) = outcome.news {
+            self.inbox.offer(news.into_event(self.bot.clone()), now);
         }
         self.leaving.extend(outcome.leave);
     }
@@ -266,7 +276,7 @@ impl Account {
         }
         let wake_at = match self.outbox.next(&self.rooms, now, &mut self.state.counts) {
             Next::Send(departure) => {
-                if let Some(id) = self.id {
+                if let Some(id) = self.bot.id {
                     self.own_messages.note(id, departure.channel, &departure.text, now);
                 }
                 return Ok(Work::Send(departure));
@@ -286,7 +296,7 @@ impl Account {
     /// Looks at what is wanted now.
     fn take_wanted(&mut self, now: Instant) {
         let wanted = self.wanted.borrow_and_update().clone();
-        self.leaving.extend(self.rooms.set_wanted(&wanted, now));
+        self.leaving.extend(self.rooms.set_wanted(&wanted, &self.bot, now));
         self.look_again(now);
     }
 
@@ -376,13 +386,9 @@ impl Account {
         });
     }
 
-    fn enter_phase(&mut self, phase: Phase) {
-        self.change_phase(phase, None, None);
-    }
-
     /// Status and the status line report it to the operator; the log line is for somebody who looks for a mistake of ours.
     fn change_phase(&mut self, phase: Phase, trouble: Option<Arc<str>>, retry_at: Option<Instant>) {
-        tracing::debug!(account = %self.login, ?phase, trouble = trouble.as_deref(), "this phase begins, or goes on");
+        tracing::debug!(account = %self.bot.login, ?phase, trouble = trouble.as_deref(), "this phase begins, or goes on");
         let state = &mut self.state;
         if state.phase != phase {
             state.phase_since = Some(Instant::now());

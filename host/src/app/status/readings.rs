@@ -9,7 +9,8 @@ use crate::sandbox::registry::RegistryCounts;
 use crate::telemetry::reading::Reading;
 use crate::twitch::account::state::Phase;
 
-const PHASES: [Phase; 5] = [Phase::Connecting, Phase::Online, Phase::NoToken, Phase::Refused, Phase::Stopped];
+const PHASES: [Phase; 6] =
+    [Phase::Connecting, Phase::Online, Phase::NoToken, Phase::Refused, Phase::Paused, Phase::Stopped];
 
 impl Observer {
     pub(in crate::app) fn list_readings(&self) -> Vec<Reading> {

@@ -100,7 +100,7 @@ impl Dispatch {
             let broadcaster = broadcaster_of(&setup, to, now);
             let told = wording::tell_blown(&to.channel_login, module, &setup.prefix, pause.span);
             broadcaster.outgoing(Reply::Say(told))
-        })
+        })?
     }
 
     pub(super) async fn commit_fuse(
@@ -160,11 +160,5 @@ impl Dispatch {
 }
 
 fn broadcaster_of(setup: &ChannelSetup, to: &Address, now: Moment) -> Address {
-    Address {
-        account: setup.bot.clone(),
-        message_id: None,
-        role: Role::Broadcaster,
-        asked_at: now.instant,
-        ..to.clone()
-    }
+    Address { account: setup.bot.id, message_id: None, role: Role::Broadcaster, asked_at: now.instant, ..to.clone() }
 }

@@ -20,6 +20,7 @@ use crate::app::data_dir::{database_path, open_store};
 use crate::app::{App, Surroundings};
 use crate::chat::dispatch::unanswered::Unanswered;
 use crate::config::{AccountConfig, Config, SeedChannel, ServerAddress, TokenSource};
+use crate::domain::account::BotAccount;
 use crate::domain::amount::Amount;
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::{ChannelId, ChatterId, Login};
@@ -306,13 +307,13 @@ fn fresh_seed() -> u64 {
 struct DemoToken;
 
 impl Credentials for DemoToken {
-    fn fetch_access_token<'a>(&'a self, _: &'a Login) -> FetchingToken<'a> {
+    fn fetch_access_token<'a>(&'a self, _: &'a BotAccount) -> FetchingToken<'a> {
         Box::pin(async { Ok(SecretString::from(ACCESS_TOKEN)) })
     }
 
-    fn report_refused(&self, _: &Login, _: &SecretString) {}
+    fn report_refused(&self, _: &BotAccount, _: &SecretString) {}
 
-    fn describe_renewal(&self, _: &Login) -> String {
+    fn describe_renewal(&self, _: &BotAccount) -> String {
         "start the demo again".to_owned()
     }
 }

@@ -130,6 +130,8 @@ mod tests {
     fn account(login: &str) -> AccountStatus {
         AccountStatus {
             login: login.to_owned(),
+            id: Some("1000".to_owned()),
+            former: None,
             phase: Phase::Online,
             phase_for: Duration::from_secs(3 * 3_600 + 12 * 60 + 5),
             trouble: None,

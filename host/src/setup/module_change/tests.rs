@@ -1,7 +1,7 @@
 //! Wanted states of modules against a catalogue.
 
 use super::super::catalogue::Catalogue;
-use super::super::sample::{channel, command, manifest, name, setting};
+use super::super::sample::{bot, channel, command, manifest, name, setting};
 use super::*;
 use crate::domain::fuse::BlownFuse;
 use crate::domain::id::ModuleDigest;
@@ -38,7 +38,7 @@ pub(super) fn shop(versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup
     };
     let versions = versions.into_iter().map(version).collect();
     let uploaded = UploadedModule { name: name("dice"), publisher: None, versions, canary: None, was_latest: None };
-    let empty = ChannelSetup::new(channel(), "twitchy".parse().unwrap(), []);
+    let empty = ChannelSetup::new(channel(), bot(), []);
     empty.with_catalogue(&Arc::new(catalogue.with_uploaded(uploaded)), None)
 }
 

@@ -1,10 +1,12 @@
 //! An account's life: session after session, as long as the host runs, whatever happens to each of them.
 
 use std::fmt::Display;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +33,7 @@ pub(crate) struct Connecting {
     backoff: Backoff,
     /// The token that was of no use last.
     refused: Option<RefusedToken>,
+    paused: watch::Receiver<bool>,
 }
 
 /// A token that is not tried again.
@@ -40,15 +43,37 @@ struct RefusedToken {
 }
 
 impl Connecting {
-    pub(crate) fn new(account: Account, session: Box<dyn Session>, credentials: Arc<dyn Credentials>) -> Connecting {
+    /// While `paused` is true the account has no session.
+    pub(crate) fn new(
+        account: Account,
+        session: Box<dyn Session>,
+        credentials: Arc<dyn Credentials>,
+        paused: watch::Receiver<bool>,
+    ) -> Connecting {
         let backoff = Backoff::new(FIRST_DELAY, LONGEST_DELAY);
-        Connecting { account, session, credentials, backoff, refused: None }
+        Connecting { account, session, credentials, backoff, refused: None, paused }
     }
 
     /// Runs until `stop`; then sends what waits, for a while, and closes.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        while self.live_once(&stop).await.is_some() {}
+        while self.live_unpaused(&stop).await.is_some() {}
         self.account.end(Instant::now());
+    }
+
+    /// Once the account is not paused, one session, or its part until the next pause. `None`: the host is stopping.
+    async fn live_unpaused(&mut self, stop: &CancellationToken) -> Option<()> {
+        let mut paused = self.paused.clone();
+        if *paused.borrow_and_update() {
+            self.account.change_phase(Phase::Paused, None, None);
+            self.account.meanwhile(until(&mut paused, false), stop).await?;
+        }
+        tokio::select! {
+            biased;
+            () = until(&mut paused, true) => {}
+            lived = self.live_once(stop) => return lived,
+        }
+        self.account.start_over(Instant::now());
+        Some(())
     }
 
     /// One session from the token to its loss, and the delay after it. `None`: the host is stopping.
@@ -59,7 +84,7 @@ impl Connecting {
         self.account.start_over(now);
         if let Some(why) = self.find_refusal(&lost) {
             self.enter_bad_phase(Phase::Refused, &why);
-            self.credentials.report_refused(&self.account.login, &token);
+            self.credentials.report_refused(&self.account.bot, &token);
             self.refused = Some(RefusedToken { token, why });
             return Some(());
         }
@@ -78,8 +103,8 @@ impl Connecting {
     async fn find_token(&mut self, stop: &CancellationToken) -> Option<SecretString> {
         let mut backoff = Backoff::new(FIRST_TOKEN_DELAY, LONGEST_TOKEN_DELAY);
         loop {
-            let login = self.account.login.clone();
-            match self.account.meanwhile(self.credentials.fetch_access_token(&login), stop).await? {
+            let bot = self.account.bot.clone();
+            match self.account.meanwhile(self.credentials.fetch_access_token(&bot), stop).await? {
                 Ok(token) => match self.refused.take_if(|refused| refused.is(&token)) {
                     Some(refused) => {
                         self.enter_bad_phase(Phase::Refused, &refused.why);
@@ -88,7 +113,7 @@ impl Connecting {
                     None => {
                         // What went wrong with the last connection stands until there is one again.
                         if self.account.state.phase != Phase::Connecting {
-                            self.account.enter_phase(Phase::Connecting);
+                            self.account.change_phase(Phase::Connecting, None, None);
                         }
                         return Some(token);
                     }
@@ -106,8 +131,8 @@ impl Connecting {
 
     /// Why the token is of no use, and what to do; None where the connection failed for another reason.
     fn find_refusal(&self, lost: &Lost) -> Option<String> {
-        let login = &self.account.login;
-        let renewal = self.credentials.describe_renewal(login);
+        let login = &self.account.bot.login;
+        let renewal = self.credentials.describe_renewal(&self.account.bot);
         match lost {
             Lost::TokenRefused => Some(format!(
                 "Twitch refuses the token of {login}, and it is not used again: it has expired, was revoked, or lacks the \
@@ -120,6 +145,13 @@ impl Connecting {
             )),
             Lost::Connection(_) => None,
         }
+    }
+}
+
+/// Waits for ever where nobody can change it any more.
+async fn until(paused: &mut watch::Receiver<bool>, wanted: bool) {
+    if paused.wait_for(|is_paused| *is_paused == wanted).await.is_err() {
+        pending::<()>().await;
     }
 }
 

@@ -1,10 +1,19 @@
-//! A message as a session gets it, and by which it reports what became of it.
+//! What a session is to do, and by what it reports what became of a message.
 
 use std::time::Duration;
 
 use crate::domain::id::{ChannelId, Login, MessageId};
 
-/// A message that leaves. It counts as sent; [`Account::note_written`](super::Account::note_written) corrects the moment.
+/// The next thing that a session is to do.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Leave(Login),
+    /// Never empty.
+    Join(Vec<Login>),
+    Send(Departure),
+}
+
+/// A message that leaves. It counts as sent; once it is written, the session corrects the moment.
 #[derive(Debug)]
 pub(crate) struct Departure {
     pub(crate) channel: ChannelId,

@@ -85,11 +85,12 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::BotAccount;
     use crate::domain::message::JoinFailure;
 
     fn event(n: u64) -> Event {
         Event::JoinFailed {
-            account: "twitchy".parse().unwrap(),
+            account: BotAccount { login: "twitchy".parse().unwrap(), id: None },
             channel_login: format!("channel_{n}").parse().unwrap(),
             reason: JoinFailure::Banned,
         }

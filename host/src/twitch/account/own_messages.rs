@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::id::{ChannelId, ChatterId};
+use crate::domain::id::{AccountId, ChannelId, ChatterId};
 use crate::domain::message::ChatMessage;
 use crate::domain::prefix::is_invisible;
 
@@ -38,10 +38,10 @@ struct Memory {
 
 impl OwnMessages {
     /// Remembers that `account` sends `text`. To be called before it is sent: the echo is fast.
-    pub(super) fn note(&self, account: ChatterId, channel: ChannelId, text: &str, now: Instant) {
-        let print = self.fingerprint(account, channel, text);
+    pub(super) fn note(&self, account: AccountId, channel: ChannelId, text: &str, now: Instant) {
+        let print = self.fingerprint(account.chatter(), channel, text);
         let mut memory = self.lock();
-        memory.accounts.insert(account);
+        memory.accounts.insert(account.chatter());
         memory.forget(now);
         memory.sent.push_back((now, print));
         memory.last.insert(print, now);
@@ -104,7 +104,7 @@ mod tests {
     use crate::domain::message::{Chatter, QuotedMessage};
     use crate::domain::role::Role;
 
-    const BOT: ChatterId = ChatterId(1);
+    const BOT: AccountId = AccountId(1);
     const SHOP: ChannelId = ChannelId(10);
 
     fn heard(from: ChatterId, text: &str, is_reply: bool) -> ChatMessage {
@@ -116,7 +116,7 @@ mod tests {
         };
         ChatMessage {
             id: MessageId("b".into()),
-            account: "second".parse().unwrap(),
+            account: AccountId(2),
             channel_id: SHOP,
             channel_login: "shop".parse().unwrap(),
             chatter: Chatter {
@@ -139,11 +139,11 @@ mod tests {
     fn what_we_sent_is_ours_and_what_the_account_types_is_not() {
         let (own, now) = (OwnMessages::default(), Instant::now());
         own.note(BOT, SHOP, "you have  5 points \u{34f}", now);
-        assert!(own.is_own(&heard(BOT, "you have 5 points", false), now));
-        assert!(own.is_own(&heard(BOT, "you have 5\u{a0}points \u{2800}", false), now));
-        assert!(own.is_own(&heard(BOT, "@Alice you have 5 points \u{34f}", true), now));
-        assert!(!own.is_own(&heard(BOT, "@Alice you have 5 points", false), now));
-        assert!(!own.is_own(&heard(BOT, "!balance", false), now));
+        assert!(own.is_own(&heard(BOT.chatter(), "you have 5 points", false), now));
+        assert!(own.is_own(&heard(BOT.chatter(), "you have 5\u{a0}points \u{2800}", false), now));
+        assert!(own.is_own(&heard(BOT.chatter(), "@Alice you have 5 points \u{34f}", true), now));
+        assert!(!own.is_own(&heard(BOT.chatter(), "@Alice you have 5 points", false), now));
+        assert!(!own.is_own(&heard(BOT.chatter(), "!balance", false), now));
         assert!(!own.is_own(&heard(ChatterId(2), "you have 5 points", false), now));
     }
 
@@ -151,11 +151,14 @@ mod tests {
     fn it_forgets_after_a_while_and_never_remembers_too_much() {
         let (own, now) = (OwnMessages::default(), Instant::now());
         own.note(BOT, SHOP, "old", now);
-        assert!(!own.is_own(&heard(BOT, "old", false), now + REMEMBERED_FOR * 2));
+        assert!(!own.is_own(&heard(BOT.chatter(), "old", false), now + REMEMBERED_FOR * 2));
         for n in 0..2 * REMEMBERED {
             own.note(BOT, SHOP, &n.to_string(), now);
         }
         assert_eq!(own.lock().sent.len(), REMEMBERED);
-        assert!(!own.is_own(&heard(BOT, "0", false), now) && own.is_own(&heard(BOT, "5000", false), now));
+        assert!(
+            !own.is_own(&heard(BOT.chatter(), "0", false), now)
+                && own.is_own(&heard(BOT.chatter(), "5000", false), now)
+        );
     }
 }

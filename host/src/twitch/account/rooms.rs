@@ -13,6 +13,7 @@ use super::footing::{Footing, ModeChange, RoomModes, Standing};
 use super::rate_window::RateWindow;
 use super::state::AccountState;
 use crate::config::LimitsConfig;
+use crate::domain::account::BotAccount;
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Event, JoinFailure, WantedChannel};
 
@@ -31,7 +32,6 @@ const FAREWELL_WITHIN: Duration = Duration::from_secs(5);
 /// The rooms of one account.
 #[derive(Debug)]
 pub(crate) struct Rooms {
-    account: Login,
     rooms: HashMap<Login, Room>,
     /// The rooms that ceased to be wanted lately, and until when a farewell may be said there.
     farewells: HashMap<ChannelId, (Footing, Instant)>,
@@ -65,17 +65,33 @@ pub(crate) struct Outcome {
     /// A room to leave.
     pub(crate) leave: Option<Login>,
     /// Something to report.
-    pub(crate) event: Option<Event>,
+    pub(crate) news: Option<RoomNews>,
+}
+
+/// What became of a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RoomNews {
+    Joined(ChannelId, Login),
+    Failed(Login, JoinFailure),
+}
+
+impl RoomNews {
+    pub(crate) fn into_event(self, account: BotAccount) -> Event {
+        match self {
+            RoomNews::Joined(channel_id, channel_login) => Event::Joined { account, channel_id, channel_login },
+            RoomNews::Failed(channel_login, reason) => Event::JoinFailed { account, channel_login, reason },
+        }
+    }
 }
 
 impl Rooms {
-    pub(crate) fn new(account: Login, limits: &LimitsConfig) -> Self {
+    pub(crate) fn new(limits: &LimitsConfig) -> Self {
         let (window, capacity) = if limits.enforce {
             (RateWindow::new(limits.joins, limits.login_window), limits.channels)
         } else {
             (RateWindow::unlimited(), usize::MAX)
         };
-        Self { account, rooms: HashMap::new(), farewells: HashMap::new(), window, capacity }
+        Self { rooms: HashMap::new(), farewells: HashMap::new(), window, capacity }
     }
 
     /// Counts what another process asked for with this account.
@@ -146,9 +162,9 @@ impl Rooms {
         self.find_room(login, id).map(Room::footing).or_else(|| farewell().map(|(footing, _)| *footing))
     }
 
-    /// Replaces what is wanted; the rooms to leave. Channels of other accounts are passed over.
-    pub(crate) fn set_wanted(&mut self, wanted: &[WantedChannel], now: Instant) -> Vec<Login> {
-        let own = || wanted.iter().filter(|channel| channel.account == self.account);
+    /// Replaces what is wanted; the rooms to leave. Channels of accounts other than `account` are passed over.
+    pub(crate) fn set_wanted(&mut self, wanted: &[WantedChannel], account: &BotAccount, now: Instant) -> Vec<Login> {
+        let own = || wanted.iter().filter(|channel| channel.account.is(account));
         let logins: HashSet<&Login> = own().map(|channel| &channel.login).collect();
         let is_unwanted = |login: &Login, _: &mut Room| !logins.contains(login);
         self.farewells.retain(|_, (_, until)| now < *until);
@@ -159,7 +175,7 @@ impl Rooms {
             }
             leave.push(login);
         }
-        for (place, channel) in wanted.iter().filter(|channel| channel.account == self.account).enumerate() {
+        for (place, channel) in own().enumerate() {
             let room = self.rooms.entry(channel.login.clone()).or_insert_with(|| Room::new(now));
             room.place = place;
             if room.id.is_some() && channel.id.is_some() && room.id != channel.id {
@@ -266,8 +282,7 @@ impl Rooms {
         room.presence = Presence::In;
         room.failures = 0;
         room.reported = None;
-        let event = Event::Joined { account: self.account.clone(), channel_id: id, channel_login: login.clone() };
-        Outcome { leave: None, event: Some(event) }
+        Outcome { leave: None, news: Some(RoomNews::Joined(id, login.clone())) }
     }
 
     /// The room cannot be sat in: leave it, say so once, and try again after a pause.
@@ -277,7 +292,7 @@ impl Rooms {
         let leave = room.may_be_in().then(|| login.clone());
         room.pause(now);
         let is_news = room.is_news(reason);
-        Outcome { leave, event: is_news.then(|| self.failure(login.clone(), reason)) }
+        Outcome { leave, news: is_news.then(|| RoomNews::Failed(login.clone(), reason)) }
     }
 
     /// We are out of a room, and Twitch did not say why. The next attempt will tell.
@@ -286,10 +301,6 @@ impl Rooms {
         if let Some(room) = self.rooms.get_mut(login).filter(|room| room.presence == Presence::In) {
             room.pause(now);
         }
-    }
-
-    fn failure(&self, channel_login: Login, reason: JoinFailure) -> Event {
-        Event::JoinFailed { account: self.account.clone(), channel_login, reason }
     }
 }
 

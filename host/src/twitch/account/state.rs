@@ -7,13 +7,17 @@ use tokio::time::Instant;
 use super::counts::Counts;
 use super::shortage::Shortage;
 use crate::domain::histogram::Histogram;
-use crate::domain::id::Login;
+use crate::domain::id::{AccountId, Login};
 use crate::domain::message::JoinFailure;
 use crate::domain::used_limits::UsedLimits;
 
 /// How an account is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountState {
+    /// None until a log-in has told it, now or in an earlier process.
+    pub id: Option<AccountId>,
+    /// Another account that had the login before, and whose channels are not this one's: Twitch has recycled the login.
+    pub former: Option<AccountId>,
     pub phase: Phase,
     /// None until it runs.
     pub phase_since: Option<Instant>,
@@ -64,6 +68,8 @@ pub enum Phase {
     NoToken,
     /// Twitch refused the token, or it is another account's, and it waits for another one.
     Refused,
+    /// The operator has paused it: it has no connection.
+    Paused,
     /// Over for good.
     Stopped,
 }
@@ -76,6 +82,7 @@ impl Phase {
             Phase::Online => "online",
             Phase::NoToken => "no_token",
             Phase::Refused => "refused",
+            Phase::Paused => "paused",
             Phase::Stopped => "stopped",
         }
     }

@@ -15,8 +15,10 @@ use super::complaint::find_complaint;
 use super::event::{Heard, parse_line};
 use super::framing::Lines;
 use super::hearing::{Hearing, MustReconnect};
-use crate::domain::id::{ChatterId, Login};
-use crate::twitch::account::{Account, Work};
+use crate::domain::account::BotAccount;
+use crate::domain::id::{AccountId, Login};
+use crate::twitch::account::Account;
+use crate::twitch::account::departure::Work;
 
 /// From the first byte to knowing who we are.
 const LOGGED_IN_WITHIN: Duration = Duration::from_secs(15);
@@ -64,9 +66,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Logs in; the connection, and who the account is.
     pub(crate) async fn log_in(
         stream: S,
-        account: &Login,
+        account: &BotAccount,
         access_token: &SecretString,
-    ) -> Result<(Self, ChatterId), KeepConnectionError> {
+    ) -> Result<(Self, AccountId), KeepConnectionError> {
         let (lines, answers) = (Lines::default(), Answers::default());
         let mut connection = Self { stream, lines, answers, heard_at: Instant::now(), pinged_at: None };
         let mut said = None;
@@ -84,21 +86,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// server goes into `said`.
     async fn introduce(
         &mut self,
-        account: &Login,
+        account: &BotAccount,
         token: &SecretString,
         said: &mut Option<String>,
-    ) -> Result<ChatterId, KeepConnectionError> {
+    ) -> Result<AccountId, KeepConnectionError> {
         self.say(&Command::RequestCapabilities).await?;
         let pass = pass_line(token).ok_or(KeepConnectionError::Refused)?;
         self.write(&pass).await?;
-        self.say(&Command::Nick(account.clone())).await?;
+        self.say(&Command::Nick(account.login.clone())).await?;
         let mut is_welcome = false;
         loop {
             self.read().await?;
             while let Some(line) = self.lines.next_line() {
                 let line = String::from_utf8_lossy(line);
                 match parse_line(&line, account) {
-                    Ok(Heard::Welcome(Some(owner))) if owner != *account => {
+                    Ok(Heard::Welcome(Some(owner))) if owner != account.login => {
                         return Err(KeepConnectionError::OtherAccount(owner));
                     }
                     Ok(Heard::Welcome(_)) => is_welcome = true,
@@ -119,7 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) async fn serve(
         &mut self,
         account: &mut Account,
-        hearing: &mut Hearing,
+        hearing: &mut Hearing<'_>,
         stop: &CancellationToken,
     ) -> Result<(), KeepConnectionError> {
         loop {
@@ -139,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Takes in all whole lines that are there, as long as there is room for what they say.
-    async fn listen(&mut self, account: &mut Account, hearing: &mut Hearing) -> Result<(), KeepConnectionError> {
+    async fn listen(&mut self, account: &mut Account, hearing: &mut Hearing<'_>) -> Result<(), KeepConnectionError> {
         let now = Instant::now();
         let mut answers = Vec::new();
         hearing.refresh();
@@ -148,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let answer = hearing.hear(line, account, &mut self.answers, now);
             answers.extend(answer.map_err(|MustReconnect| KeepConnectionError::Reconnect)?);
         }
-        account.count_long_lines(std::mem::take(&mut self.lines.skipped));
+        account.counts().long_lines += std::mem::take(&mut self.lines.skipped);
         // Before a PONG goes out: what came before its PING is to be seen by then.
         account.publish();
         for answer in answers {

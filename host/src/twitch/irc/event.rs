@@ -9,7 +9,8 @@ use twitch_irc::message::{IRCMessage, IRCPrefix};
 
 use super::line::is_message_id;
 use super::refusal;
-use crate::domain::id::{ChannelId, ChatterId, Login, MessageId};
+use crate::domain::account::BotAccount;
+use crate::domain::id::{AccountId, ChannelId, ChatterId, Login, MessageId};
 use crate::domain::message::{Badge, ChatMessage, Chatter, QuotedMessage};
 use crate::domain::role::Role;
 use crate::twitch::account::footing::{ModeChange, Standing};
@@ -23,7 +24,7 @@ pub(crate) enum Heard {
     /// in particular.
     Welcome(Option<Login>),
     /// Who we are.
-    Identity(ChatterId),
+    Identity(AccountId),
     /// The login was not accepted.
     LoginRefused,
     /// A capability that we cannot do without is not to be had.
@@ -77,10 +78,14 @@ pub(crate) enum ParseLineError {
 ///
 /// # Errors
 /// When the line is malformed, or lacks something that its command needs.
-pub(crate) fn parse_line(line: &str, account: &Login) -> Result<Heard, ParseLineError> {
+pub(crate) fn parse_line(line: &str, account: &BotAccount) -> Result<Heard, ParseLineError> {
     let line = IRCMessage::parse(line).map_err(|_| ParseLineError::Irc)?;
     Ok(match line.command.as_str() {
-        "PRIVMSG" => Heard::Message(Box::new(parse_message(&line, account)?)),
+        // Before the log-in nobody listens.
+        "PRIVMSG" => match account.id {
+            Some(account) => Heard::Message(Box::new(parse_message(&line, account)?)),
+            None => Heard::Other,
+        },
         "PING" => Heard::Ping(line.params.into_iter().next().unwrap_or_default()),
         "001" => Heard::Welcome(line.params.first().and_then(|nick| nick.parse().ok())),
         "GLOBALUSERSTATE" => Heard::Identity(parse_tag(&line, "user-id")?),
@@ -91,7 +96,7 @@ pub(crate) fn parse_line(line: &str, account: &Login) -> Result<Heard, ParseLine
             is_receipt: find_tag(&line, "id").is_some(),
         },
         "ROOMSTATE" => parse_room(&line)?,
-        "PART" if parse_sender(&line)? == *account => Heard::Left { channel: parse_channel(&line)? },
+        "PART" if parse_sender(&line)? == account.login => Heard::Left { channel: parse_channel(&line)? },
         "NOTICE" => parse_notice(&line)?,
         "RECONNECT" => Heard::Reconnect,
         _ => Heard::Other,
@@ -123,13 +128,13 @@ fn parse_message_id(line: &IRCMessage, key: &'static str) -> Result<MessageId, P
     is_message_id(id).then(|| MessageId(id.into())).ok_or(ParseLineError::Tag(key))
 }
 
-fn parse_message(line: &IRCMessage, account: &Login) -> Result<ChatMessage, ParseLineError> {
+fn parse_message(line: &IRCMessage, account: AccountId) -> Result<ChatMessage, ParseLineError> {
     let channel_id = parse_tag(line, "room-id")?;
     let text = line.params.get(1).ok_or(ParseLineError::Text)?;
     let action = text.strip_prefix("\u{1}ACTION ").map(|rest| rest.strip_suffix('\u{1}').unwrap_or(rest));
     Ok(ChatMessage {
         id: parse_message_id(line, "id")?,
-        account: account.clone(),
+        account,
         channel_id,
         channel_login: parse_channel(line)?,
         chatter: parse_chatter(line, channel_id)?,

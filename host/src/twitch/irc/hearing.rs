@@ -1,7 +1,6 @@
 //! What lines say, reported to the account.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use tokio::time::Instant;
 
@@ -9,28 +8,28 @@ use super::answers::Answers;
 use super::command::Command;
 use super::event::{self, Heard};
 use super::line::{Filter, Talk};
-use crate::domain::id::Login;
+use crate::domain::account::BotAccount;
 use crate::domain::ports::Prefixes;
 use crate::domain::tally::Tally;
 use crate::twitch::account::Account;
 
-/// Reads the lines of one account.
-pub(super) struct Hearing {
-    login: Login,
-    /// What calls the bot where: other messages are only counted, in `tally`.
-    prefixes: Arc<dyn Prefixes>,
+/// Reads the lines of one connection.
+pub(super) struct Hearing<'s> {
+    bot: BotAccount,
     filter: Filter,
-    tally: Arc<Tally>,
+    /// What calls the bot where: other messages are only counted, in `tally`.
+    prefixes: &'s dyn Prefixes,
+    tally: &'s Tally,
 }
 
 /// The connection cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MustReconnect;
 
-impl Hearing {
-    pub(super) fn new(login: Login, prefixes: Arc<dyn Prefixes>, tally: Arc<Tally>) -> Hearing {
-        let filter = Filter::new(login.clone(), prefixes.snapshot());
-        Hearing { login, prefixes, filter, tally }
+impl<'s> Hearing<'s> {
+    pub(super) fn new(bot: BotAccount, prefixes: &'s dyn Prefixes, tally: &'s Tally) -> Hearing<'s> {
+        let filter = Filter::new(bot.clone(), prefixes.snapshot());
+        Hearing { bot, filter, prefixes, tally }
     }
 
     /// Looks at what calls the bot now; to be called once a batch of lines.
@@ -51,8 +50,8 @@ impl Hearing {
             self.count_talk(talk);
             return Ok(None);
         }
-        let Ok(heard) = event::parse_line(&text, &self.login) else {
-            account.count_malformed_line();
+        let Ok(heard) = event::parse_line(&text, &self.bot) else {
+            account.counts().malformed_lines += 1;
             return Ok(None);
         };
         match heard {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use memchr::{memchr, memchr_iter, memchr2};
 
+use crate::domain::account::BotAccount;
 use crate::domain::calling::find_call;
 use crate::domain::id::{ChannelId, ChatterId, Login};
 use crate::domain::ports::Callings;
@@ -30,12 +31,12 @@ pub struct Talk<'a> {
 /// What one account passes over.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    account: Login,
+    account: BotAccount,
     callings: Arc<Callings>,
 }
 
 impl Filter {
-    pub fn new(account: Login, callings: Arc<Callings>) -> Self {
+    pub fn new(account: BotAccount, callings: Arc<Callings>) -> Self {
         Self { account, callings }
     }
 
@@ -52,18 +53,18 @@ impl Filter {
         let (channel, text) = rest.strip_prefix("PRIVMSG ")?.strip_prefix('#')?.split_once(" :")?;
         let (nick, host) = sender.split_once('!')?;
         // What is typed with the account's own login counts in its limits: never mere talk.
-        let is_ours = nick == self.account.as_str();
+        let is_ours = nick == self.account.login.as_str();
         let is_ordinary = is_login(nick) && is_login(channel) && host.contains('@') && !tags.is_empty() && !is_ours;
         if !is_ordinary || memchr2(b'\r', b'\n', line.as_bytes()).is_some() {
             return None;
         }
         let tags = Tags::read(tags)?;
         let channel: ChannelId = tags.room_id.parse().ok()?;
-        let calling = self.callings.get(&channel).filter(|calling| calling.bot == self.account)?;
+        let calling = self.callings.get(&channel).filter(|calling| calling.bot.is(&self.account))?;
         let is_shared_copy = tags.source_room_id.is_some_and(|id| id != tags.room_id);
         let is_talk = is_shared_copy
             || text.starts_with("\u{1}ACTION ")
-            || find_call(text, &calling.prefix, &calling.bot, tags.is_reply()).is_none();
+            || find_call(text, &calling.prefix, &calling.bot.login, tags.is_reply()).is_none();
         let chatter = tags.user_id.parse().ok()?;
         is_talk.then_some(Talk { channel, chatter, login: nick, display_name: tags.display_name, is_shared_copy })
     }

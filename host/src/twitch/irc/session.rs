@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::connection::{Connection, KeepConnectionError};
 use super::hearing::Hearing;
 use crate::config::LimitsConfig;
-use crate::domain::id::{ChatterId, Login};
+use crate::domain::account::BotAccount;
+use crate::domain::id::AccountId;
 use crate::domain::ports::Prefixes;
 use crate::domain::tally::Tally;
 use crate::twitch::account::Account;
@@ -24,62 +25,62 @@ const DIALLED_WITHIN: Duration = Duration::from_secs(15);
 /// IRC for one account.
 pub struct Session<D> {
     server: D,
-    hearing: Hearing,
+    prefixes: Arc<dyn Prefixes>,
+    tally: Arc<Tally>,
     logins: RateWindow,
 }
 
 impl<D: Dial> Session<D> {
     /// Messages that call the bot by none of `prefixes` are only counted, in `tally`.
-    pub fn new(
-        login: Login,
-        server: D,
-        prefixes: Arc<dyn Prefixes>,
-        tally: Arc<Tally>,
-        limits: &LimitsConfig,
-    ) -> Session<D> {
+    pub fn new(server: D, prefixes: Arc<dyn Prefixes>, tally: Arc<Tally>, limits: &LimitsConfig) -> Session<D> {
         let logins =
             if limits.enforce { RateWindow::new(limits.logins, limits.login_window) } else { RateWindow::unlimited() };
-        Session { server, hearing: Hearing::new(login, prefixes, tally), logins }
+        Session { server, prefixes, tally, logins }
     }
 
-    async fn serve(
+    async fn connect(
         &mut self,
         account: &mut Account,
         token: &SecretString,
         stop: &CancellationToken,
-    ) -> Result<(), KeepConnectionError> {
-        let free_at = self.logins.free_at(Instant::now());
-        if account.meanwhile(sleep_until(free_at), stop).await.is_none() {
-            return Ok(());
-        }
+    ) -> Option<Result<(), Lost>> {
+        account.meanwhile(sleep_until(self.logins.free_at(Instant::now())), stop).await?;
         self.logins.note(Instant::now());
-        let login = account.login().clone();
-        let Some(opened) = account.meanwhile(self.open(&login, token), stop).await else { return Ok(()) };
-        let (mut connection, id) = opened?;
-        account.begin(id, Instant::now());
-        connection.serve(account, &mut self.hearing, stop).await
+        let bot = account.bot().clone();
+        let (mut connection, id) = match account.meanwhile(self.open(&bot, token), stop).await? {
+            Ok(opened) => opened,
+            Err(error) => return Some(Err(self.describe(error))),
+        };
+        if let Err(error) = account.begin(id, stop).await? {
+            return Some(Err(Lost::Connection(error)));
+        }
+        let mut hearing = Hearing::new(account.bot().clone(), &*self.prefixes, &self.tally);
+        let served = connection.serve(account, &mut hearing, stop).await;
+        Some(served.map_err(|error| self.describe(error)))
     }
 
     async fn open(
         &self,
-        login: &Login,
+        bot: &BotAccount,
         token: &SecretString,
-    ) -> Result<(Connection<D::Stream>, ChatterId), KeepConnectionError> {
+    ) -> Result<(Connection<D::Stream>, AccountId), KeepConnectionError> {
         let dialled = timeout(DIALLED_WITHIN, self.server.dial()).await;
         let stream = dialled.map_err(|_| KeepConnectionError::Silent(DIALLED_WITHIN))??;
-        Connection::log_in(stream, login, token).await
+        Connection::log_in(stream, bot, token).await
     }
 
     /// Which server it was, what went wrong, and what to look at.
-    fn describe_loss(&self, error: &KeepConnectionError) -> String {
-        let hint = match error {
+    fn describe(&self, error: KeepConnectionError) -> Lost {
+        let hint = match &error {
+            KeepConnectionError::Refused => return Lost::TokenRefused,
+            KeepConnectionError::OtherAccount(owner) => return Lost::OtherAccount(owner.clone()),
             KeepConnectionError::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 "; nothing listens there: look at twitch.irc_server in the configuration"
             }
             _ => "",
         };
         let server = self.server.name().map(|name| format!("{name}: ")).unwrap_or_default();
-        format!("{server}{error}{hint}")
+        Lost::Connection(format!("{server}{error}{hint}"))
     }
 }
 
@@ -94,12 +95,7 @@ impl<D: Dial> session::Session for Session<D> {
         token: &'a SecretString,
         stop: &'a CancellationToken,
     ) -> Serving<'a> {
-        Box::pin(async move {
-            Session::serve(self, account, token, stop).await.map_err(|error| match error {
-                KeepConnectionError::Refused => Lost::TokenRefused,
-                KeepConnectionError::OtherAccount(owner) => Lost::OtherAccount(owner),
-                error => Lost::Connection(self.describe_loss(&error)),
-            })
-        })
+        // None: the host stops before there is anything to send.
+        Box::pin(async move { self.connect(account, token, stop).await.unwrap_or(Ok(())) })
     }
 }

@@ -12,7 +12,7 @@ async fn an_account_comes_online_and_hears_chat() {
     let id = twitch.say("shop", "alice", "!balance").unwrap();
     let message = bot.next_message().await;
     assert_eq!((message.id, message.channel_id, &*message.text), (MessageId(id.into()), shop, "!balance"));
-    assert_eq!((message.account, message.chatter.login), (login("twitchy"), login("alice")));
+    assert_eq!((message.account, message.chatter.login), (AccountId(1000), login("alice")));
     assert_eq!(bot.state.borrow().phase, Phase::Online);
     assert_eq!(twitch.violations(), []);
 }
@@ -76,7 +76,7 @@ async fn trouble_with(answer: &'static str) -> String {
         writer.shutdown().await.unwrap();
         let _rest = tokio::io::copy(&mut reader, &mut tokio::io::sink()).await;
     };
-    let (account, token) = (login("twitchy"), SecretString::from("secret"));
+    let (account, token) = (bot_named("twitchy", 1000), SecretString::from("secret"));
     let (opened, ()) = tokio::join!(Connection::log_in(ours, &account, &token), serve);
     opened.unwrap_err().to_string()
 }

@@ -4,9 +4,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::domain::account::BotAccount;
 use crate::domain::amount::Amount;
 use crate::domain::effect::{Effect, Holder};
-use crate::domain::id::{Login, ModuleName};
+use crate::domain::id::ModuleName;
 use crate::domain::message::Channel;
 use crate::http::timestamp::write_timestamp;
 
@@ -123,9 +124,9 @@ fn mute(until: Option<&str>) -> Change {
     Change::new("mute", text, json!({ "until": until }))
 }
 
-fn want_channel(channel: &Channel, account: &Login) -> Change {
+fn want_channel(channel: &Channel, account: &BotAccount) -> Change {
     let (id, login) = (channel.id.to_string(), channel.login.as_str());
-    let data = json!({ "channel": id, "login": login, "account": account.as_str() });
+    let data = json!({ "channel": id, "login": login, "account": account.login.as_str() });
     Change::new("want-channel", format!("joins #{login}"), data)
 }
 

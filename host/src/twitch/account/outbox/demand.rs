@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::account::BotAccount;
+use crate::domain::id::AccountId;
 use crate::domain::message::{Reply, ReplySource, WantedChannel};
 use crate::domain::role::Role;
 use crate::domain::trace::Trace;
@@ -41,12 +43,12 @@ fn id(index: usize) -> ChannelId {
 impl World {
     fn new(standings: &[bool]) -> World {
         let (limits, start) = (LimitsConfig::default(), Instant::now());
-        let account: Login = "twitchy".parse().unwrap();
-        let mut rooms = Rooms::new(account.clone(), &LimitsConfig { enforce: false, ..limits.clone() });
+        let account = BotAccount { login: "twitchy".parse().unwrap(), id: None };
+        let mut rooms = Rooms::new(&LimitsConfig { enforce: false, ..limits.clone() });
         let channels = 0..standings.len();
         let wanted =
             channels.clone().map(|n| WantedChannel { id: Some(id(n)), login: room(n), account: account.clone() });
-        rooms.set_wanted(&wanted.collect::<Vec<_>>(), start);
+        rooms.set_wanted(&wanted.collect::<Vec<_>>(), &account, start);
         while !rooms.take_due(usize::MAX, start).is_empty() {}
         for n in channels {
             rooms.note_standing(&room(n), Standing { is_privileged: standings[n], ..Standing::default() });
@@ -85,7 +87,7 @@ impl World {
 
     fn ask(&mut self, channel: usize, now: Instant) {
         let message = OutgoingMessage {
-            account: "twitchy".parse().unwrap(),
+            account: AccountId(1000),
             channel_id: id(channel),
             channel_login: room(channel),
             reply: Reply::Say(format!("{} asked", self.asked.len())),

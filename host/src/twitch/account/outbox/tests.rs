@@ -1,4 +1,6 @@
 use super::*;
+use crate::domain::account::BotAccount;
+use crate::domain::id::AccountId;
 use crate::domain::message::{Reply, ReplySource, WantedChannel};
 use crate::domain::role::Role;
 use crate::domain::trace::Trace;
@@ -8,19 +10,19 @@ use crate::twitch::account::refusal::CLOSED_FOR;
 /// An outbox, and rooms in which the account sits: `shop` (id 1) and `bakery` (id 2), without privileges.
 fn start() -> (Outbox, Rooms, Counts, Instant) {
     let (limits, now) = (LimitsConfig::default(), Instant::now());
-    let mut rooms = Rooms::new(login("twitchy"), &limits);
+    let mut rooms = Rooms::new(&limits);
     let named = [("shop", 1), ("bakery", 2)];
-    let wanted = named.map(|(name, id)| WantedChannel {
-        id: Some(ChannelId(id)),
-        login: login(name),
-        account: login("twitchy"),
-    });
-    rooms.set_wanted(&wanted, now);
+    let wanted = named.map(|(name, id)| WantedChannel { id: Some(ChannelId(id)), login: login(name), account: bot() });
+    rooms.set_wanted(&wanted, &bot(), now);
     rooms.take_due(usize::MAX, now);
     for (name, id) in named {
         drop(rooms.note_room(&login(name), ChannelId(id), now));
     }
     (Outbox::new(&limits), rooms, Counts::default(), now)
+}
+
+fn bot() -> BotAccount {
+    BotAccount { login: login("twitchy"), id: Some(AccountId(1000)) }
 }
 
 fn login(text: &str) -> Login {
@@ -29,7 +31,7 @@ fn login(text: &str) -> Login {
 
 fn message(channel: (&str, u64), text: &str, role: Role, now: Instant) -> OutgoingMessage {
     OutgoingMessage {
-        account: login("twitchy"),
+        account: AccountId(1000),
         channel_id: ChannelId(channel.1),
         channel_login: login(channel.0),
         reply: Reply::Say(text.into()),

@@ -7,12 +7,16 @@ fn login(text: &str) -> Login {
     text.parse().unwrap()
 }
 
+fn bot(name: &str) -> BotAccount {
+    BotAccount { login: login(name), id: None }
+}
+
 fn wanted(name: &str, id: Option<u64>) -> WantedChannel {
-    WantedChannel { id: id.map(ChannelId), login: login(name), account: login("twitchy") }
+    WantedChannel { id: id.map(ChannelId), login: login(name), account: bot("twitchy") }
 }
 
 fn rooms(channels: usize) -> Rooms {
-    Rooms::new(login("twitchy"), &LimitsConfig { channels, ..LimitsConfig::default() })
+    Rooms::new(&LimitsConfig { channels, ..LimitsConfig::default() })
 }
 
 fn seconds(count: u64) -> Duration {
@@ -22,8 +26,8 @@ fn seconds(count: u64) -> Duration {
 #[test]
 fn channels_are_asked_for_in_the_order_in_which_they_are_wanted() {
     let (mut rooms, now) = (rooms(100), Instant::now());
-    let other = WantedChannel { account: login("another"), ..wanted("not_ours", None) };
-    rooms.set_wanted(&[wanted("c", None), other, wanted("a", None), wanted("b", None)], now);
+    let other = WantedChannel { account: bot("another"), ..wanted("not_ours", None) };
+    rooms.set_wanted(&[wanted("c", None), other, wanted("a", None), wanted("b", None)], &bot("twitchy"), now);
     assert_eq!(rooms.take_due(12, now), [login("c"), login("a"), login("b")]);
     assert!(rooms.take_due(12, now).is_empty());
 }
@@ -31,17 +35,17 @@ fn channels_are_asked_for_in_the_order_in_which_they_are_wanted() {
 #[test]
 fn only_a_room_with_the_stored_id_counts_as_joined() {
     let (mut rooms, now) = (rooms(100), Instant::now());
-    rooms.set_wanted(&[wanted("shop", Some(10))], now);
+    rooms.set_wanted(&[wanted("shop", Some(10))], &bot("twitchy"), now);
     rooms.take_due(12, now);
     assert!(!rooms.is_in(&login("shop"), SHOP));
     let found = JoinFailure::Recycled { found: ChannelId(11) };
     let outcome = rooms.note_room(&login("shop"), ChannelId(11), now);
     assert_eq!(outcome.leave, Some(login("shop")));
-    assert!(matches!(outcome.event, Some(Event::JoinFailed { reason, .. }) if reason == found));
+    assert!(matches!(outcome.news, Some(RoomNews::Failed(_, reason)) if reason == found));
     assert_eq!(rooms.next_at(now), Some(now + seconds(30)));
     rooms.take_due(12, now + seconds(30));
     let joined = rooms.note_room(&login("shop"), SHOP, now + seconds(30));
-    assert!(matches!(joined.event, Some(Event::Joined { channel_id: SHOP, .. })));
+    assert_eq!(joined.news, Some(RoomNews::Joined(SHOP, login("shop"))));
     assert!(rooms.is_in(&login("shop"), SHOP));
     assert_eq!(rooms.find_footing(&login("shop"), SHOP, now), Some(Footing::default()));
     assert!(!rooms.is_in(&login("shop"), ChannelId(11)));
@@ -50,10 +54,10 @@ fn only_a_room_with_the_stored_id_counts_as_joined() {
 #[test]
 fn a_farewell_may_be_said_where_the_account_sat() {
     let (mut rooms, now) = (rooms(100), Instant::now());
-    rooms.set_wanted(&[wanted("shop", Some(10)), wanted("cafe", Some(20))], now);
+    rooms.set_wanted(&[wanted("shop", Some(10)), wanted("cafe", Some(20))], &bot("twitchy"), now);
     rooms.take_due(12, now);
     drop(rooms.note_room(&login("shop"), SHOP, now));
-    assert_eq!(rooms.set_wanted(&[], now).len(), 2);
+    assert_eq!(rooms.set_wanted(&[], &bot("twitchy"), now).len(), 2);
     assert!(!rooms.is_in(&login("shop"), SHOP));
     let speaks = |rooms: &Rooms, name, id, at| rooms.find_footing(&login(name), ChannelId(id), at).is_some();
     assert!(speaks(&rooms, "shop", 10, now + FAREWELL_WITHIN - seconds(1)));
@@ -66,24 +70,24 @@ fn a_farewell_may_be_said_where_the_account_sat() {
 #[test]
 fn a_login_that_is_wanted_for_another_channel_is_left_and_asked_for_again() {
     let (mut rooms, now) = (rooms(100), Instant::now());
-    rooms.set_wanted(&[wanted("shop", Some(10))], now);
+    rooms.set_wanted(&[wanted("shop", Some(10))], &bot("twitchy"), now);
     rooms.take_due(12, now);
     drop(rooms.note_room(&login("shop"), SHOP, now));
-    assert_eq!(rooms.set_wanted(&[wanted("shop", Some(11))], now), [login("shop")]);
+    assert_eq!(rooms.set_wanted(&[wanted("shop", Some(11))], &bot("twitchy"), now), [login("shop")]);
     assert_eq!(rooms.take_due(12, now), [login("shop")]);
 }
 
 #[test]
 fn pauses_after_unconfirmed_joins_grow_and_only_one_is_reported() {
     let (mut rooms, mut now) = (rooms(100), Instant::now());
-    rooms.set_wanted(&[wanted("nowhere", None)], now);
+    rooms.set_wanted(&[wanted("nowhere", None)], &bot("twitchy"), now);
     let (mut pauses, mut reports) = (Vec::new(), Vec::new());
     for attempt in 0..10 {
         assert_eq!(rooms.take_due(12, now), [login("nowhere")]);
         now += CONFIRMED_WITHIN;
         for outcome in rooms.give_up_unconfirmed(now) {
             assert_eq!(outcome.leave, Some(login("nowhere")));
-            reports.extend(outcome.event.map(|_| attempt));
+            reports.extend(outcome.news.map(|_| attempt));
         }
         let next_at = rooms.next_at(now).unwrap();
         pauses.push((next_at - now).as_secs());
@@ -96,7 +100,7 @@ fn pauses_after_unconfirmed_joins_grow_and_only_one_is_reported() {
 #[test]
 fn a_hundred_channels_are_not_exceeded_unless_the_account_moderates_there() {
     let (mut rooms, now) = (rooms(2), Instant::now());
-    rooms.set_wanted(&[wanted("a", Some(1)), wanted("b", Some(2)), wanted("c", Some(3))], now);
+    rooms.set_wanted(&[wanted("a", Some(1)), wanted("b", Some(2)), wanted("c", Some(3))], &bot("twitchy"), now);
     assert_eq!(rooms.take_due(12, now), [login("a"), login("b")]);
     drop(rooms.note_room(&login("a"), ChannelId(1), now));
     drop(rooms.note_room(&login("b"), ChannelId(2), now));
@@ -116,7 +120,7 @@ fn told(rooms: &Rooms) -> (usize, usize, Vec<(String, JoinFailure)>) {
 #[test]
 fn a_room_is_pending_until_it_is_joined_or_reported_and_only_where_there_is_a_place() {
     let (mut rooms, now) = (rooms(2), Instant::now());
-    rooms.set_wanted(&[wanted("a", Some(1)), wanted("b", Some(2)), wanted("c", Some(3))], now);
+    rooms.set_wanted(&[wanted("a", Some(1)), wanted("b", Some(2)), wanted("c", Some(3))], &bot("twitchy"), now);
     rooms.take_due(12, now);
     assert_eq!(told(&rooms), (0, 2, vec![]), "the third finds no place");
     drop(rooms.note_room(&login("a"), ChannelId(1), now));
@@ -126,7 +130,7 @@ fn a_room_is_pending_until_it_is_joined_or_reported_and_only_where_there_is_a_pl
     assert_eq!(rooms.take_due(12, now), [login("c")]);
     drop(rooms.note_room(&login("c"), ChannelId(3), now));
     assert_eq!(told(&rooms), (2, 0, banned));
-    rooms.set_wanted(&[wanted("a", Some(1)), wanted("b", Some(2))], now);
+    rooms.set_wanted(&[wanted("a", Some(1)), wanted("b", Some(2))], &bot("twitchy"), now);
     rooms.take_due(12, now + FIRST_PAUSE);
     drop(rooms.note_room(&login("b"), ChannelId(2), now + FIRST_PAUSE));
     assert_eq!(told(&rooms), (2, 0, vec![]));
@@ -135,7 +139,7 @@ fn a_room_is_pending_until_it_is_joined_or_reported_and_only_where_there_is_a_pl
 #[test]
 fn privileges_are_forgotten_with_the_connection() {
     let (mut rooms, now) = (rooms(100), Instant::now());
-    rooms.set_wanted(&[wanted("shop", Some(10))], now);
+    rooms.set_wanted(&[wanted("shop", Some(10))], &bot("twitchy"), now);
     for is_privileged in [true, false] {
         rooms.take_due(12, now);
         drop(rooms.note_room(&login("shop"), SHOP, now));
@@ -163,8 +167,8 @@ proptest! {
             now += seconds(wait);
             let name = login(names[index]);
             match step {
-                0 => drop(rooms.set_wanted(&[wanted(names[index], Some(id)), wanted("a", Some(1))], now)),
-                1 => drop(rooms.set_wanted(&names.map(|name| wanted(name, None)), now)),
+                0 => drop(rooms.set_wanted(&[wanted(names[index], Some(id)), wanted("a", Some(1))], &bot("twitchy"), now)),
+                1 => drop(rooms.set_wanted(&names.map(|name| wanted(name, None)), &bot("twitchy"), now)),
                 2 => drop(rooms.note_room(&name, ChannelId(id), now)),
                 3 => drop(rooms.note_failure(&name, JoinFailure::Banned, now)),
                 4 => rooms.note_left(&name, now),
@@ -187,7 +191,7 @@ proptest! {
 #[test]
 fn rooms_that_wait_for_the_window_alone_are_held() {
     let (mut rooms, now) = (rooms(100), Instant::now());
-    rooms.set_wanted(&[wanted("shop", Some(10))], now);
+    rooms.set_wanted(&[wanted("shop", Some(10))], &bot("twitchy"), now);
     assert_eq!(rooms.held_until(now), None);
     rooms.assume(20, now);
     let until = rooms.held_until(now).unwrap();
@@ -198,8 +202,8 @@ fn rooms_that_wait_for_the_window_alone_are_held() {
     rooms.assume(20, until);
     drop(rooms.note_failure(&login("shop"), JoinFailure::Banned, until));
     assert_eq!(rooms.held_until(until), None);
-    let mut full = Rooms::new(login("twitchy"), &LimitsConfig { channels: 0, ..LimitsConfig::default() });
-    full.set_wanted(&[wanted("shop", Some(10))], now);
+    let mut full = Rooms::new(&LimitsConfig { channels: 0, ..LimitsConfig::default() });
+    full.set_wanted(&[wanted("shop", Some(10))], &bot("twitchy"), now);
     full.assume(20, now);
     assert_eq!(full.held_until(now), None);
 }

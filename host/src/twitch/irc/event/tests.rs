@@ -5,8 +5,12 @@ fn login(text: &str) -> Login {
     text.parse().unwrap()
 }
 
+fn bot() -> BotAccount {
+    BotAccount { login: login("twitchy"), id: Some(AccountId(1000)) }
+}
+
 fn parse(line: &str) -> Result<Heard, ParseLineError> {
-    parse_line(line, &login("twitchy"))
+    parse_line(line, &bot())
 }
 
 fn message(line: &str) -> ChatMessage {
@@ -39,7 +43,7 @@ fn a_message_is_read_whole() {
         message(line),
         ChatMessage {
             id: MessageId("6e2ccb1f-01ed-44d0-85b6-edf762524475".into()),
-            account: login("twitchy"),
+            account: AccountId(1000),
             channel_id: ChannelId(11_148_817),
             channel_login: login("shop"),
             chatter: Chatter {
@@ -156,7 +160,7 @@ fn the_servers_own_lines_are_understood() {
     };
     for (line, heard) in [
         (":tmi.twitch.tv 001 twitchy :Welcome, GLHF!", Heard::Welcome(Some("twitchy".parse().unwrap()))),
-        ("@user-id=42;user-type= :tmi.twitch.tv GLOBALUSERSTATE", Heard::Identity(ChatterId(42))),
+        ("@user-id=42;user-type= :tmi.twitch.tv GLOBALUSERSTATE", Heard::Identity(AccountId(42))),
         (":tmi.twitch.tv NOTICE * :Login authentication failed", Heard::LoginRefused),
         (":tmi.twitch.tv NOTICE * :Improperly formatted AUTH", Heard::LoginRefused),
         (":tmi.twitch.tv NOTICE * :Error logging in", Heard::Other),

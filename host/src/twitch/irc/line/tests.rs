@@ -2,20 +2,21 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::calling::Calling;
+use crate::domain::id::AccountId;
 use crate::domain::message::ChatMessage;
 use crate::twitch::irc::event::{Heard, parse_line};
 
 const ACCOUNT: &str = "twitchy";
 
-fn login(text: &str) -> Login {
-    text.parse().unwrap()
+fn bot_named(login: &str) -> BotAccount {
+    BotAccount { login: login.parse().unwrap(), id: Some(AccountId(login.len() as u64)) }
 }
 
 /// Room 1000 listens to `!`, room 1001 to `~>`, and in room 1002 another account answers.
 fn filter() -> Filter {
-    let calling = |prefix: &str, bot: &str| Calling { prefix: prefix.parse().unwrap(), bot: login(bot) };
+    let calling = |prefix: &str, bot: &str| Calling { prefix: prefix.parse().unwrap(), bot: bot_named(bot) };
     let callings = [(1000, calling("!", ACCOUNT)), (1001, calling("~>", ACCOUNT)), (1002, calling("!", "other"))];
-    Filter::new(login(ACCOUNT), Arc::new(callings.map(|(id, calling)| (ChannelId(id), calling)).into()))
+    Filter::new(bot_named(ACCOUNT), Arc::new(callings.map(|(id, calling)| (ChannelId(id), calling)).into()))
 }
 
 /// Whether dispatch would look for a command, going by the full parser alone.
@@ -23,8 +24,8 @@ fn is_call(message: &ChatMessage) -> bool {
     let filter = filter();
     let Some(calling) = filter.callings.get(&message.channel_id) else { return false };
     let is_reply = message.reply_to.is_some();
-    let is_found = find_call(&message.text, &calling.prefix, &calling.bot, is_reply).is_some();
-    !message.is_shared_copy && !message.is_action && calling.bot == login(ACCOUNT) && is_found
+    let is_found = find_call(&message.text, &calling.prefix, &calling.bot.login, is_reply).is_some();
+    !message.is_shared_copy && !message.is_action && calling.bot == bot_named(ACCOUNT) && is_found
 }
 
 /// Talk is what the full parser takes for a message that calls nothing, and the same message at that.
@@ -32,7 +33,9 @@ fn is_call(message: &ChatMessage) -> bool {
 fn check(line: &str) -> Option<bool> {
     let filter = filter();
     let talk = filter.find_talk(line)?;
-    let Ok(Heard::Message(message)) = parse_line(line, &login(ACCOUNT)) else { panic!("talk, and no message: {line}") };
+    let Ok(Heard::Message(message)) = parse_line(line, &bot_named(ACCOUNT)) else {
+        panic!("talk, and no message: {line}")
+    };
     assert!(!is_call(&message), "a call is passed over: {line}");
     let shown = if talk.display_name.trim().is_empty() { talk.login } else { talk.display_name };
     let kept = (talk.channel, talk.chatter, talk.login, shown, talk.is_shared_copy);
@@ -184,7 +187,7 @@ proptest! {
     #[test]
     fn talk_does_not_reach_the_parser(text in text(), is_reply: bool) {
         let line = line(if is_reply { REPLY } else { "" }, 1000, &text);
-        if let Ok(Heard::Message(message)) = parse_line(&line, &login(ACCOUNT)) {
+        if let Ok(Heard::Message(message)) = parse_line(&line, &bot_named(ACCOUNT)) {
             prop_assert_eq!(check(&line).is_some(), !is_call(&message));
         }
     }
