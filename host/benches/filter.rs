@@ -4,11 +4,12 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use twitchy::domain::account::BotAccount;
 use twitchy::domain::calling::Calling;
-use twitchy::domain::id::{ChannelId, Login};
+use twitchy::domain::id::{AccountId, ChannelId};
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::tally::Tally;
-use twitchy::twitch::line::Filter;
+use twitchy::twitch::irc::line::Filter;
 
 const TALK: &str = "@badge-info=subscriber/14;badges=subscriber/12,bits/100;color=#19E6E6;display-name=Alice;emotes=25:9-13;\
     first-msg=0;flags=;id=6e2ccb1f-01ed-44d0-85b6-edf762524475;mod=0;returning-chatter=0;room-id=1000;subscriber=1;\
@@ -16,7 +17,7 @@ const TALK: &str = "@badge-info=subscriber/14;badges=subscriber/12,bits/100;colo
     :that was a good one, I did not see it coming at all Kappa";
 
 fn filter(criterion: &mut Criterion) {
-    let bot: Login = "twitchy".parse().expect("a login");
+    let bot = BotAccount { login: "twitchy".parse().expect("a login"), id: Some(AccountId(1)) };
     let calling = Calling { prefix: Prefix::default(), bot: bot.clone() };
     let filter = Filter::new(bot, Arc::new([(ChannelId(1000), calling)].into()));
     let call = TALK.replace(":that", ":!that");

@@ -7,7 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::time::Instant;
 use twitchy::config::LimitsConfig;
 use twitchy::domain::id::ChannelId;
-use twitchy::twitch::rate_window::MessageWindows;
+use twitchy::twitch::account::rate_window::MessageWindows;
 
 fn windows(criterion: &mut Criterion) {
     let (mut windows, mut now, mut turn) = (MessageWindows::new(&LimitsConfig::default()), Instant::now(), 0u64);

@@ -4,7 +4,6 @@
 //! loses nothing that was acknowledged and no reply that could still be sent. Absent: what any part does, and where
 //! configuration and signals come from.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,12 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::chat::dispatch::Dispatch;
-use crate::chat::inbox::Outboxes;
 use crate::config::{AccountConfig, ChannelsConfig, Config, HttpConfig};
 use crate::domain::id::Login;
-use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
+use crate::domain::message::{Event, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
-use crate::domain::used_limits::UsedLimits;
 use crate::http::entropy::SystemEntropy;
 use crate::http::{Api, build_router, serve};
 use crate::joining::JoinPolicy;
@@ -37,11 +34,11 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::log_queue::LostLines;
 use crate::telemetry::otlp::Exporter;
 use crate::telemetry::reading::Readings;
-use crate::twitch::account::{Account, AccountState};
-use crate::twitch::own_messages::OwnMessages;
+use crate::twitch::accounts::{Accounts, Shared};
 use crate::twitch::server::Server;
 use crate::vault::Sealer;
 
+mod accounts;
 pub mod check;
 pub mod credentials;
 pub mod data_dir;
@@ -62,6 +59,7 @@ mod used_limits;
 mod wanted;
 mod watching;
 
+use accounts::{KeptIds, Roster, run_status_lines};
 use data_dir::open_store;
 use orders::Orders;
 use parts::{Foundation, Parts};
@@ -71,15 +69,13 @@ use tasks::Tasks;
 
 /// Events that wait for dispatch. Full, it holds up the connections, and they drop what is newest.
 const EVENTS: usize = 4096;
-/// Replies that wait to be taken by one account's outbox.
-const OUTGOING: usize = 1024;
 /// How long replies that wait may hold up the end.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is not for the operator to set, and differs between the bot, the demo and tests.
-pub struct Surroundings<C> {
+pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
-    pub credentials: Arc<C>,
+    pub credentials: Arc<dyn Credentials>,
     pub new_channels: NewChannelRules,
     pub join_policy: JoinPolicy,
     /// Whether Twitch counts on over a restart of the host. The demo's begins anew with it.
@@ -102,7 +98,8 @@ pub struct App {
     publisher: Arc<Publisher>,
     dispatch: Arc<Dispatch>,
     clock: Arc<dyn Clock>,
-    accounts: Vec<(Login, watch::Receiver<AccountState>)>,
+    accounts: Arc<Accounts>,
+    roster: Roster,
     wanted: watch::Receiver<Arc<[WantedChannel]>>,
     lost_log_lines: LostLines,
     /// Answers requests; ends first.
@@ -126,7 +123,7 @@ pub struct App {
 impl App {
     /// # Errors
     /// For the operator to read: the folder, the database, the engine or a bundled module.
-    pub async fn start<C: Credentials>(config: Config, surroundings: Surroundings<C>) -> anyhow::Result<App> {
+    pub async fn start(config: Config, surroundings: Surroundings) -> anyhow::Result<App> {
         let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir, lost_log_lines } =
             surroundings;
         let server = Server::new(config.twitch.irc_server.clone()).context("cannot speak TLS")?;
@@ -142,6 +139,13 @@ impl App {
         warn_of_orphans(&listed, &config.accounts);
         warn_of_left(&listed, &config.channels);
         let (publish_wanted, wanted) = watch::channel(listed);
+        let (events_in, events) = mpsc::channel(EVENTS);
+        let (ids, limits) = (Arc::new(KeptIds { store: store.clone(), setup: setup.clone() }), config.limits.clone());
+        let shared =
+            Shared { credentials, ids, wanted: wanted.clone(), events: events_in, limits, drain_within: DRAIN_WITHIN };
+        let accounts = Arc::new(Accounts::new(shared));
+        let (prefixes, tally, limits) = (setup.clone(), dispatch.tally(), config.limits.clone());
+        let roster = Roster { store: store.clone(), prefixes, tally, server, limits, twitch_counts_on };
         let mut app = App {
             store,
             telemetry,
@@ -153,7 +157,8 @@ impl App {
             publisher,
             dispatch,
             clock,
-            accounts: Vec::new(),
+            accounts,
+            roster,
             wanted,
             lost_log_lines,
             serving: Tasks::default(),
@@ -168,22 +173,16 @@ impl App {
             keeping: Tasks::default(),
         };
         app.start_keeping(changes, publish_wanted);
-        let (data_dir, http) = (config.data_dir.clone(), config.http.clone());
-        let used = if twitch_counts_on {
-            used_limits::begin_use(&app.store, &config).await.context("cannot read what is used of the limits")?
-        } else {
-            HashMap::new()
-        };
         // Before the accounts log anything: whoever waits for their lines may ask at once.
-        let socket = open_status_socket(&data_dir);
-        let (events, outboxes) = app.start_accounts(config, &server, &used, &credentials);
-        app.start_answering(events, outboxes);
+        let socket = open_status_socket(&config.data_dir);
+        app.start_accounts(&config.accounts).await.context("cannot add the accounts")?;
+        app.start_answering(events);
         app.start_exporting(exporter);
         if let Some(listening) = listening {
-            app.start_serving(http, listening);
+            app.start_serving(config.http, listening);
         }
         app.start_status_socket(socket);
-        let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
+        let (accounts, channels) = (app.accounts.list().len(), app.wanted.borrow().len());
         info!(accounts, channels, modules = app.setup.catalogue().count(), "ready; now the accounts connect");
         Ok(app)
     }
@@ -196,52 +195,18 @@ impl App {
         self.keeping.start("trials", trials::run_trials(self.store.clone(), self.sandbox.clone()));
     }
 
-    fn start_accounts<C: Credentials>(
-        &mut self,
-        config: Config,
-        server: &Server,
-        used: &HashMap<Login, UsedLimits>,
-        credentials: &Arc<C>,
-    ) -> (mpsc::Receiver<Event>, Outboxes) {
-        let (events_in, events) = mpsc::channel(EVENTS);
-        let own_messages = Arc::new(OwnMessages::default());
-        let mut outboxes = HashMap::new();
-        for AccountConfig { login, .. } in config.accounts {
-            let (outbox, outgoing) = mpsc::channel::<OutgoingMessage>(OUTGOING);
-            let (state, states) = watch::channel(AccountState::default());
-            let account = Account {
-                login: login.clone(),
-                server: server.clone(),
-                credentials: credentials.clone(),
-                wanted: self.wanted.clone(),
-                prefixes: self.setup.clone(),
-                tally: self.dispatch.tally(),
-                events: events_in.clone(),
-                outgoing,
-                limits: config.limits.clone(),
-                used: used.get(&login).copied().unwrap_or_default(),
-                own_messages: own_messages.clone(),
-                state,
-                drain_within: DRAIN_WITHIN,
-            };
-            self.connected.start(format!("account {login}"), account.run(self.stop_connections.clone()));
-            let line = status::line::run_status_line(
-                login.clone(),
-                states.clone(),
-                self.telemetry.clone(),
-                self.stop_telling.clone(),
-            );
-            self.telling.start(format!("status line of {login}"), line);
-            self.accounts.push((login.clone(), states));
-            outboxes.insert(login, outbox);
-        }
-        (events, outboxes)
+    async fn start_accounts(&mut self, accounts: &[AccountConfig]) -> anyhow::Result<()> {
+        self.roster.add(&self.accounts, accounts).await?;
+        self.connected.start("accounts", self.accounts.clone().run(self.stop_connections.clone()));
+        let lines = run_status_lines(self.accounts.clone(), self.telemetry.clone(), self.stop_telling.clone());
+        self.telling.start("status lines", lines);
+        Ok(())
     }
 
-    fn start_answering(&mut self, events: mpsc::Receiver<Event>, outboxes: Outboxes) {
+    fn start_answering(&mut self, events: mpsc::Receiver<Event>) {
         let setup = self.setup.clone();
         let learn = move |event| learn::learn(setup.clone(), event);
-        let answering = self.dispatch.clone().run(events, Arc::new(outboxes), learn, self.stop_answering.clone());
+        let answering = self.dispatch.clone().run(events, self.accounts.clone(), learn, self.stop_answering.clone());
         self.answering.start("dispatch", answering);
     }
 
@@ -331,7 +296,8 @@ impl App {
         info!("all commands have ended; sending what waits");
         self.stop_connections.cancel();
         self.connected.finish().await;
-        used_limits::save_use(&self.store, &self.accounts).await;
+        self.accounts.finish().await;
+        self.roster.save_uses(&self.accounts).await;
         self.stop_telling.cancel();
         self.telling.finish().await;
         self.sandbox.shut_down().await;
@@ -360,7 +326,7 @@ fn warn_of_left(wanted: &[WantedChannel], channels: &ChannelsConfig) {
 /// Tells of channels whose account is no longer in the configuration: nobody sits there.
 fn warn_of_orphans(wanted: &[WantedChannel], accounts: &[AccountConfig]) {
     let is_ours = |login: &Login| accounts.iter().any(|account| account.login == *login);
-    for channel in wanted.iter().filter(|channel| !is_ours(&channel.account)) {
-        warn!(channel = %channel.login, account = %channel.account, "the account of a channel is not configured");
+    for channel in wanted.iter().filter(|channel| !is_ours(&channel.account.login)) {
+        warn!(channel = %channel.login, account = %channel.account.login, "the account of a channel is not configured");
     }
 }

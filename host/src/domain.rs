@@ -4,6 +4,7 @@
 //! another module of ours, or can be serialized: the wire's and the database's shapes belong to `twitch`, `http` and
 //! `store`.
 
+pub mod account;
 pub mod amount;
 pub mod audit;
 pub mod calling;

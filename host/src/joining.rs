@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::account::BotAccount;
 use crate::domain::effect::{Effect, PresenceEffect, Revision};
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Channel, Chatter};
@@ -61,7 +62,7 @@ impl Joining {
     }
 
     /// Whether the bot sits in a chatter's own channel, and whether `account` could.
-    pub fn load_presence(&self, chatter: &Chatter, account: &Login) -> Result<Presence, StoreError> {
+    pub fn load_presence(&self, chatter: &Chatter, account: &BotAccount) -> Result<Presence, StoreError> {
         let own = chatter.id.own_channel();
         // First, so that a change made between the two reads is a conflict and not overlooked.
         let record = self.store.load_channel(own)?;
@@ -71,12 +72,12 @@ impl Joining {
             revision: record.as_ref().map_or(Revision::default(), |record| record.revision),
             is_known: record.is_some(),
             is_wanted: wanted.iter().any(|channel| is_own(channel.id, &channel.login)),
-            has_room: wanted.iter().filter(|channel| channel.account == *account).count() < self.capacity,
+            has_room: wanted.iter().filter(|channel| channel.account.is(account)).count() < self.capacity,
         })
     }
 
     /// The effect by which `account` comes into the chatter's own channel.
-    pub fn check_join(&self, chatter: &Chatter, account: &Login, presence: Presence) -> Result<Effect, JoinError> {
+    pub fn check_join(&self, chatter: &Chatter, account: &BotAccount, presence: Presence) -> Result<Effect, JoinError> {
         if presence.is_wanted {
             return Err(JoinError::JoinedAlready);
         }

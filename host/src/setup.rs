@@ -651,6 +651,6 @@ mod tests {
         setup.load_all().unwrap();
         let channel = setup.find_channel(SHOP).unwrap();
         assert_eq!(channel.find_module(&name("dice")).unwrap().manifest.version.major, 2);
-        assert_eq!((channel.prefix.clone(), channel.bot.as_str()), (Prefix::default(), "twitchy"));
+        assert_eq!((channel.prefix.clone(), channel.bot.login.as_str()), (Prefix::default(), "twitchy"));
     }
 }

@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod audit;
 mod begun_uploads;
+pub mod bots;
 mod changes;
 pub mod chatters;
 mod columns;

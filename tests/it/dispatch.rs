@@ -14,6 +14,7 @@ use twitchy::domain::role::Role;
 use twitchy::transcript::Heard;
 
 use super::calls::{call, claiming};
+use super::harness::bots::bot;
 use super::harness::{House, channel_id, login, message, patient};
 
 /// A house whose loop runs.
@@ -38,7 +39,7 @@ impl Running {
                 setup.learn_channel(channel_id, &channel_login).await.expect("the store is sound");
             }
         };
-        let outboxes = Arc::new(HashMap::from([(login("twitchy"), outgoing)]));
+        let outboxes = Arc::new(HashMap::from([(bot("twitchy").id.unwrap(), outgoing)]));
         let task = tokio::spawn(house.dispatch.clone().run(taken, outboxes, learn, shutdown.clone()));
         Running { house, events, outbox, shutdown, task }
     }
@@ -110,7 +111,7 @@ async fn a_channel_just_entered_is_known_to_its_first_message() {
     let running = Running::start(House::with_guests(&[]).await, 100);
     running.house.store.save_seed(login("newcomer"), login("twitchy")).await.expect("the store is open");
     let joined = Event::Joined {
-        account: login("twitchy"),
+        account: bot("twitchy"),
         channel_id: channel_id(&login("newcomer")),
         channel_login: login("newcomer"),
     };
@@ -192,7 +193,7 @@ async fn a_full_house_is_busy_for_http_at_once() {
 #[tokio::test]
 async fn an_account_that_only_listens_here_is_silent() {
     let house = House::with_guests(&["echo"]).await;
-    let overheard = ChatMessage { account: login("other_bot"), ..moderator(1, "!echo hi") };
+    let overheard = ChatMessage { account: bot("other_bot").id.unwrap(), ..moderator(1, "!echo hi") };
     assert_eq!(house.hear(overheard).await, Heard::Nothing(Some("other account".to_owned())));
     // And what it heard is no reason for the channel's own bot not to answer.
     assert_eq!(house.hear(moderator(1, "!echo hi")).await, Heard::Replies(vec!["@carol hi".to_owned()]));

@@ -12,7 +12,7 @@ use twitchy::chat::dispatch::Dispatch;
 use twitchy::config::{SandboxConfig, WebConfig};
 use twitchy::domain::audit::{Actor, Stamp};
 use twitchy::domain::effect::{Commit, Committed, Effect, ModuleEffect, PresenceEffect, Revision, Scope, SetupEffect};
-use twitchy::domain::id::{ChannelId, ChatterId, Login, MessageId};
+use twitchy::domain::id::{AccountId, ChannelId, ChatterId, Login, MessageId};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::manifest::{ModuleSource, SizeClass};
 use twitchy::domain::message::{Channel, ChatMessage, Chatter, QuotedMessage};
@@ -35,6 +35,7 @@ pub(crate) use crate::limits::patient;
 pub(crate) use crate::manual_clock::ManualClock;
 use crate::workshop::{upload, workshop};
 
+pub(crate) mod bots;
 mod bundled;
 mod rich_provider;
 mod wishes;
@@ -151,7 +152,7 @@ impl House {
         }
         let id = channel_id(&header.login);
         let channel = Channel { id, login: header.login.clone(), display_name: header.login.as_str().into() };
-        let mut effects = vec![Effect::Presence(PresenceEffect::Want { channel, account: login(bot) })];
+        let mut effects = vec![Effect::Presence(PresenceEffect::Want { channel, account: bots::bot(bot) })];
         effects.extend(find("prefix").map(|prefix| {
             Effect::Setup(SetupEffect::ChangePrefix(prefix.parse().expect("prefix: 1 to 5 characters")))
         }));
@@ -242,7 +243,7 @@ pub(crate) async fn check(text: &str) {
         }
     }
     let house = House::open(&headers, patient()).await;
-    let mut stage = Stage { channel: None, bots: bots(&headers), spoken: 0 };
+    let mut stage = Stage { channel: None, bots: bots::bots_of(&headers), spoken: 0 };
     let mut heard = Vec::new();
     for turn in &transcript.turns {
         heard.push(match &turn.step {
@@ -267,7 +268,7 @@ pub(crate) async fn check(text: &str) {
 /// Where the next line is spoken.
 struct Stage {
     channel: Option<Login>,
-    bots: HashMap<Login, Login>,
+    bots: HashMap<Login, AccountId>,
     spoken: usize,
 }
 
@@ -284,7 +285,7 @@ impl Stage {
             text: "what was said".into(),
         });
         ChatMessage {
-            account: self.bots.get(&channel).cloned().unwrap_or_else(|| login("twitchy")),
+            account: self.bots.get(&channel).copied().or(bots::bot("twitchy").id).unwrap(),
             is_action: said.is_action,
             reply_to,
             sent_at: house.clock.now().wall,
@@ -299,7 +300,7 @@ pub(crate) fn message(channel: &str, role: Role, name: &str, id: usize, text: &s
     let (channel, name) = (login(channel), login(name));
     ChatMessage {
         id: MessageId(format!("message-{id}").into()),
-        account: login("twitchy"),
+        account: bots::bot("twitchy").id.unwrap(),
         channel_id: channel_id(&channel),
         channel_login: channel,
         chatter: Chatter {
@@ -316,12 +317,6 @@ pub(crate) fn message(channel: &str, role: Role, name: &str, id: usize, text: &s
         received_at: None,
         is_shared_copy: false,
     }
-}
-
-fn bots(headers: &[&ChannelHeader]) -> HashMap<Login, Login> {
-    let pairs = headers.iter().flat_map(|header| header.pairs.iter().map(|pair| (&header.login, pair)));
-    let bots = pairs.filter(|(_, (key, value))| key == "bot" && value != "absent");
-    bots.map(|(channel, (_, bot))| (channel.clone(), login(bot))).collect()
 }
 
 pub(crate) fn header(channel: &str, pairs: &[(&str, &str)]) -> ChannelHeader {

@@ -54,7 +54,7 @@ async fn the_host_answers_each_call_of_a_blast_and_of_a_pace() {
     assert_eq!((paced.calls, paced.lost, paced.wrong, paced.unasked, paced.burns), (10, 0, 0, 0, 1));
 }
 
-fn surroundings(config: &Config) -> Surroundings<ConfiguredTokens> {
+fn surroundings(config: &Config) -> Surroundings {
     Surroundings {
         clock: Arc::new(SystemClock),
         credentials: Arc::new(ConfiguredTokens::new(&config.accounts)),

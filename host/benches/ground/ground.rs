@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::runtime::{Builder, Runtime};
 use twitchy::balances::Balances;
 use twitchy::config::{SandboxConfig, WebConfig};
+use twitchy::domain::account::BotAccount;
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{Invocation, InvocationId, Origin};
 use twitchy::domain::manifest::{Grants, Manifest};
@@ -50,7 +51,7 @@ pub(crate) fn call(manifest: Arc<Manifest>, channel: ChannelId) -> Call {
             role: Role::Everyone,
             badges: Vec::new(),
         },
-        bot: "twitchy".parse().unwrap(),
+        bot: BotAccount { login: "twitchy".parse().unwrap(), id: None },
         prefix: Prefix::default(),
         locale: "en".into(),
         command: manifest.commands[0].name.clone(),

@@ -38,26 +38,24 @@
 //! is noted as a [`Violation`], also where Twitch says nothing. Absent: whispers, USERNOTICE of its own making
 //! (push one with [`FakeTwitch::raw`]), TLS, and the scopes of tokens.
 //!
-//! Each service of Twitch has a folder: `irc` is chat. With the feature `server` there is IRC over WebSocket too, and the
+//! `world` is Twitch however it is reached: who and what exists, what is counted, what becomes of a message. Each protocol has a folder
+//! over it: `irc` is chat. With the feature `server` there is IRC over WebSocket too, and the
 //! program `fake-twitch`, which serves all of it on chosen ports for any bot.
 
-mod clock;
 mod irc;
-mod observed;
-mod refusal;
-mod rules;
 mod server;
 mod setup;
 mod speech;
 mod state;
-mod text;
 mod trouble;
 mod world;
 
-pub use observed::{Kind, Observed, Violation};
-pub use refusal::Refusal;
-pub use rules::Rule;
-pub use server::{FakeTwitch, Policy, Settings};
-pub use setup::RoomChange;
-pub use speech::{Say, SharedFrom};
-pub use world::{FindChannelError, Role};
+pub use server::{FakeTwitch, Settings};
+pub use speech::Say;
+pub use world::channel::RoomChange;
+pub use world::chatter::Role;
+pub use world::happening::SharedFrom;
+pub use world::observed::{Kind, Observed, Violation};
+pub use world::refusal::Refusal;
+pub use world::rules::Rule;
+pub use world::{FindChannelError, Policy};

@@ -11,9 +11,10 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::clock::Clock;
 use crate::irc::session::run_session;
 use crate::state::State;
+use crate::world::clock::Clock;
+use crate::world::{Policy, World};
 
 /// Bytes that the in-memory connection holds in each direction, about what a socket would.
 pub(crate) const PIPE: usize = 64 * 1024;
@@ -36,23 +37,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self { seed: 0, base_time: UNIX_EPOCH + DEFAULT_BASE, policy: Policy::default() }
-    }
-}
-
-/// What the server lets its clients do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    /// Whether Twitch's limits hold: on log-ins, joins, channels and messages, and against the same message twice.
-    pub has_limits: bool,
-    /// Whether any login may log in, with any token. An account that was added logs in with any token too.
-    pub takes_any_account: bool,
-    /// Whether a channel exists as soon as somebody joins it or talks there.
-    pub has_any_channel: bool,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self { has_limits: true, takes_any_account: false, has_any_channel: false }
     }
 }
 
@@ -82,7 +66,7 @@ impl FakeTwitch {
     /// To be called within the runtime whose clock the server shall follow.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        let state = State::new(Clock::new(settings.base_time, settings.seed), settings.policy);
+        let state = State::new(World::new(Clock::new(settings.base_time, settings.seed), settings.policy));
         let shared = Shared { state: Mutex::new(state), changed: Notify::new() };
         Self { shared: Arc::new(shared), tasks: Arc::default() }
     }

@@ -4,25 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::irc::joining::{followers_tag, room_state_line, slow_tag};
-use crate::irc::line::Tags;
-use crate::irc::notice::Notice;
-use crate::refusal::Refusal;
 use crate::server::FakeTwitch;
-use crate::world::{Barred, Channel, Chatter, FindChannelError, Role};
-
-/// A change of a room's modes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RoomChange {
-    /// The pause between two messages of one chatter; whole seconds on the wire.
-    Slow(Option<Duration>),
-    EmoteOnly(bool),
-    SubscribersOnly(bool),
-    /// For how long one must have followed, in whole minutes on the wire; `Some(ZERO)` lets in every follower.
-    FollowersOnly(Option<Duration>),
-    /// Unique chat, `r9k` on the wire.
-    Unique(bool),
-}
+use crate::world::FindChannelError;
+use crate::world::channel::{Barred, Channel, RoomChange};
+use crate::world::chatter::{Chatter, Role};
+use crate::world::happening::Happening;
+use crate::world::refusal::Refusal;
 
 /// The world. Logins are case-insensitive; chatters that do not exist yet are made, with an id that
 /// depends on the login alone.
@@ -66,7 +53,7 @@ impl FakeTwitch {
         state.world.add_chatter(&login, new_id, &login);
         if state.world.find_channel(&login).is_some() {
             state.world.add_channel(&login, new_id);
-            state.forget_members(&login);
+            state.irc.forget_members(&login);
         }
     }
 
@@ -97,24 +84,27 @@ impl FakeTwitch {
 
     /// Bans a chatter: CLEARCHAT for the room, PART for the banned, and no JOIN from now on.
     pub fn ban(&self, channel: &str, login: &str) -> Result<(), FindChannelError> {
-        self.with_chatter(channel, login, |channel, chatter| channel.bar(chatter, Some(Barred::Banned)))?;
-        let (channel, login) = (channel.to_ascii_lowercase(), login.to_ascii_lowercase());
-        let mut state = self.shared.lock();
-        state.clear_chat(&channel, Some((&login, None)));
-        for id in state.members(&channel) {
-            if state.find_session(id).is_some_and(|session| session.identity.login() == login) {
-                state.leave(id, &channel);
-            }
-        }
-        Ok(())
+        self.bar(channel, login, Barred::Banned, Happening::Banned)
     }
 
     /// Keeps a chatter from talking for a while. The channel stays joined.
     pub fn time_out(&self, channel: &str, login: &str, span: Duration) -> Result<(), FindChannelError> {
         let barred = Barred::TimedOutUntil(Instant::now() + span);
+        self.bar(channel, login, barred, |chatter| Happening::TimedOut(chatter, span))
+    }
+
+    fn bar(
+        &self,
+        channel: &str,
+        login: &str,
+        barred: Barred,
+        happening: impl FnOnce(Chatter) -> Happening,
+    ) -> Result<(), FindChannelError> {
         self.with_chatter(channel, login, |channel, chatter| channel.bar(chatter, Some(barred)))?;
-        let (channel, login) = (channel.to_ascii_lowercase(), login.to_ascii_lowercase());
-        self.shared.lock().clear_chat(&channel, Some((&login, Some(span))));
+        let mut state = self.shared.lock();
+        let chatter = state.world.chatter(login);
+        state.world.announce(&channel.to_ascii_lowercase(), happening(chatter));
+        state.report();
         Ok(())
     }
 
@@ -134,15 +124,9 @@ impl FakeTwitch {
         let login = channel.to_ascii_lowercase();
         let mut state = self.shared.lock();
         let Some(room) = state.world.find_channel_mut(&login) else { return Err(FindChannelError(login)) };
-        let mut tags = Tags::default();
-        tags.set("room-id", &room.room_id);
-        let notice = apply(room, change, &mut tags);
-        let line = room_state_line(room, &tags);
-        let members = state.members(&login);
-        state.send_all(&members, &line);
-        if let Some(notice) = notice {
-            state.send_all(&members, &notice.line(&login, ""));
-        }
+        room.modes.apply(change);
+        state.world.announce(&login, Happening::ModeChanged(change));
+        state.report();
         Ok(())
     }
 
@@ -161,41 +145,5 @@ impl FakeTwitch {
     ) -> Result<(), FindChannelError> {
         let chatter = self.shared.lock().world.chatter(login);
         self.with_channel(channel, |channel| change(channel, &chatter))
-    }
-}
-
-/// Changes the room, adds the tag that tells, and names the NOTICE that goes with it (unique chat has none).
-fn apply(room: &mut Channel, change: RoomChange, tags: &mut Tags) -> Option<Notice> {
-    let modes = &mut room.modes;
-    match change {
-        RoomChange::Slow(slow) => {
-            modes.slow = slow;
-            tags.set("slow", slow_tag(slow));
-            Some(slow.map_or(Notice::SlowOff, Notice::SlowOn))
-        }
-        RoomChange::EmoteOnly(on) => {
-            modes.emote_only = on;
-            tags.set_flag("emote-only", on);
-            Some(if on { Notice::EmoteOnlyOn } else { Notice::EmoteOnlyOff })
-        }
-        RoomChange::SubscribersOnly(on) => {
-            modes.subscribers_only = on;
-            tags.set_flag("subs-only", on);
-            Some(if on { Notice::SubscribersOn } else { Notice::SubscribersOff })
-        }
-        RoomChange::FollowersOnly(asked) => {
-            modes.followers_only = asked;
-            tags.set("followers-only", followers_tag(asked));
-            Some(match asked {
-                None => Notice::FollowersOff,
-                Some(Duration::ZERO) => Notice::FollowersOnZero,
-                Some(asked) => Notice::FollowersOn(asked),
-            })
-        }
-        RoomChange::Unique(on) => {
-            modes.unique = on;
-            tags.set_flag("r9k", on);
-            None
-        }
     }
 }

@@ -3,10 +3,11 @@
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use crate::irc::delivery::Delivery;
-use crate::observed::{Kind, Observed, Violation};
 use crate::server::FakeTwitch;
-use crate::world::{FindChannelError, Role};
+use crate::world::FindChannelError;
+use crate::world::chatter::Role;
+use crate::world::happening::{Happening, Message, SharedFrom};
+use crate::world::observed::{Kind, Observed, Violation};
 
 /// How a chatter says something; `Say::default()` is an ordinary message in the chatter's roles.
 #[derive(Debug, Clone, Default)]
@@ -21,15 +22,8 @@ pub struct Say {
     pub shared_from: Option<SharedFrom>,
     /// In place of a generated one.
     pub id: Option<String>,
-    /// Tags to add, or to put in the place of others; unescaped.
+    /// Over IRC: tags to add, or to put in the place of others; unescaped.
     pub tags: Vec<(String, String)>,
-}
-
-/// Where a message of a shared chat was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SharedFrom {
-    pub room_id: String,
-    pub message_id: String,
 }
 
 /// Talking, and looking at what was said.
@@ -46,46 +40,40 @@ impl FakeTwitch {
         let from = state.world.chatter(chatter);
         let Some(room) = state.world.find_channel(&login) else { return Err(FindChannelError(login)) };
         let roles = how.roles.map_or_else(|| room.roles_of(&from), |roles| roles.into_iter().collect());
-        let mut tags = how.tags;
-        if let Some(source) = how.shared_from {
-            let shared = [
-                ("source-badge-info", roles.badge_info().to_owned()),
-                ("source-badges", roles.badges()),
-                ("source-id", source.message_id),
-                ("source-only", "0".to_owned()),
-                ("source-room-id", source.room_id),
-            ];
-            tags.extend(shared.map(|(key, value)| (key.to_owned(), value)));
-        }
-        let id = how.id.unwrap_or_else(|| state.clock.next_id());
-        let delivery = Delivery {
-            channel: login,
-            from,
-            roles,
+        let id = how.id.unwrap_or_else(|| state.world.clock.next_id());
+        let message = Message {
             text: text.to_owned(),
             kind: if how.is_action { Kind::Action } else { Kind::Message },
-            reply_to: how.reply_to,
-            id: id.clone(),
-            tags,
+            shared_from: how.shared_from,
+            irc_tags: how.tags,
+            ..Message::new(from, roles, id.clone(), Instant::now())
         };
-        state.deliver(delivery, None, Instant::now());
+        state.world.deliver(&login, message, how.reply_to.as_deref());
+        state.report();
         Ok(id)
     }
 
     /// A moderator clears the whole chat.
     pub fn clear_chat(&self, channel: &str) {
-        self.shared.lock().clear_chat(&channel.to_ascii_lowercase(), None);
+        let mut state = self.shared.lock();
+        state.world.announce(&channel.to_ascii_lowercase(), Happening::Cleared);
+        state.report();
     }
 
     /// A moderator deletes one message.
     pub fn delete_message(&self, channel: &str, id: &str) {
-        self.shared.lock().delete_message(&channel.to_ascii_lowercase(), id);
+        let (mut state, login) = (self.shared.lock(), channel.to_ascii_lowercase());
+        let message = state.world.find_channel(&login).and_then(|channel| channel.find_message(id)).cloned();
+        if let Some(message) = message {
+            state.world.announce(&login, Happening::Deleted(message));
+            state.report();
+        }
     }
 
     /// Every message that is delivered from now on. Whoever lags 4,096 behind is told how many it missed.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Observed> {
-        self.shared.lock().log.subscribe()
+        self.shared.lock().world.log.subscribe()
     }
 
     /// What was delivered in a channel so far, up to the newest 10,000.
@@ -99,12 +87,12 @@ impl FakeTwitch {
     /// The rules that were broken so far, up to the first 1,000. A good bot leaves it empty.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
-        self.shared.lock().log.list_violations().to_vec()
+        self.shared.lock().world.log.list_violations().to_vec()
     }
 
     /// Every rule that is broken from now on, beyond the first 1,000 too.
     #[must_use]
     pub fn subscribe_violations(&self) -> broadcast::Receiver<Violation> {
-        self.shared.lock().log.subscribe_violations()
+        self.shared.lock().world.log.subscribe_violations()
     }
 }

@@ -9,24 +9,24 @@ impl FakeTwitch {
     /// The logins of the connections, in the order in which they came.
     #[must_use]
     pub fn connected(&self) -> Vec<String> {
-        self.shared.lock().list_sessions().map(|(_, session)| session.identity.login().to_owned()).collect()
+        self.shared.lock().irc.list().map(|(_, session)| session.identity.login().to_owned()).collect()
     }
 
     /// Whether some connection of the account is in the channel.
     #[must_use]
     pub fn is_joined(&self, login: &str, channel: &str) -> bool {
-        self.shared.lock().is_joined(&login.to_ascii_lowercase(), &channel.to_ascii_lowercase())
+        self.shared.lock().irc.is_joined(&login.to_ascii_lowercase(), &channel.to_ascii_lowercase())
     }
 
     /// Resolves when some connection of the account is in the channel.
     pub async fn until_joined(&self, login: &str, channel: &str) {
         let (login, channel) = (login.to_ascii_lowercase(), channel.to_ascii_lowercase());
-        self.until(|state| state.is_joined(&login, &channel)).await;
+        self.until(|state| state.irc.is_joined(&login, &channel)).await;
     }
 
     /// Resolves when this many connections are logged in.
     pub async fn until_connected(&self, count: usize) {
-        self.until(|state| state.ids().len() == count).await;
+        self.until(|state| state.irc.ids().len() == count).await;
     }
 
     async fn until(&self, holds: impl Fn(&State) -> bool) {
@@ -45,8 +45,8 @@ impl FakeTwitch {
     pub async fn ping_and_wait(&self) {
         let answers: Vec<_> = {
             let mut state = self.shared.lock();
-            let text = state.next_ping_text();
-            state.ids().into_iter().filter_map(|id| state.ping(id, &text)).collect()
+            let text = state.irc.next_ping_text();
+            state.irc.ids().into_iter().filter_map(|id| state.irc().ping(id, &text)).collect()
         };
         for answer in answers {
             // A connection that ended has read all that it will.
@@ -57,34 +57,34 @@ impl FakeTwitch {
     /// Pushes a line to all, byte for byte; the line ending is added.
     pub fn raw(&self, line: impl AsRef<[u8]>) {
         let mut state = self.shared.lock();
-        for id in state.ids() {
-            state.send_bytes(id, [line.as_ref(), b"\r\n"].concat());
+        for id in state.irc.ids() {
+            state.irc().send_bytes(id, [line.as_ref(), b"\r\n"].concat());
         }
     }
 
     /// RECONNECT to all, and then the end of their connections.
     pub fn reconnect(&self) {
         let mut state = self.shared.lock();
-        let ids = state.ids();
-        state.send_all(&ids, &Line::new(":tmi.twitch.tv RECONNECT").for_commands());
+        let ids = state.irc.ids();
+        state.irc().send_all(&ids, &Line::new(":tmi.twitch.tv RECONNECT").for_commands());
         for id in ids {
-            state.close_session(id);
+            state.irc.close(id);
         }
     }
 
     /// All connections end without a word, those that are not logged in too.
     pub fn drop_connections(&self) {
-        self.shared.lock().drop_sessions();
+        self.shared.lock().irc.drop_all();
     }
 
     /// All connections stay open, those that are not logged in too, but nothing comes from them and nothing is
     /// heard of what they say: half-open. New connections work.
     pub fn stop_answering(&self) {
-        self.shared.lock().mute_sessions();
+        self.shared.lock().irc.mute_all();
     }
 
     /// New connections are ended as soon as they are made.
     pub fn refuse_connections(&self, refuse: bool) {
-        self.shared.lock().refuses_connections = refuse;
+        self.shared.lock().irc.are_refused = refuse;
     }
 }

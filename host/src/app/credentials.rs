@@ -6,8 +6,9 @@ use secrecy::SecretString;
 
 use crate::config::token::{LoadTokenError, load_access_token};
 use crate::config::{AccountConfig, TokenSource};
+use crate::domain::account::BotAccount;
 use crate::domain::id::Login;
-use crate::domain::ports::{Credentials, FetchTokenError};
+use crate::domain::ports::{Credentials, FetchTokenError, FetchingToken};
 
 /// Reads a token anew each time, so that a new one takes effect at the next login.
 pub struct ConfiguredTokens {
@@ -19,15 +20,10 @@ impl ConfiguredTokens {
         let sources = accounts.iter().map(|account| (account.login.clone(), account.token.clone())).collect();
         ConfiguredTokens { sources }
     }
-}
 
-impl Credentials for ConfiguredTokens {
-    async fn fetch_access_token(&self, account: &Login) -> Result<SecretString, FetchTokenError> {
-        let source = self
-            .sources
-            .get(account)
-            .ok_or_else(|| FetchTokenError::Missing("this account is not configured".to_owned()))?;
-        load_access_token(source).map_err(|error| {
+    fn load(&self, account: &BotAccount) -> Result<SecretString, FetchTokenError> {
+        let missing = || FetchTokenError::Missing("this account is not configured".to_owned());
+        load_access_token(self.sources.get(&account.login).ok_or_else(missing)?).map_err(|error| {
             let told = format!("{error}; {}", self.describe_renewal(account));
             match error {
                 LoadTokenError::NotSet(_) => FetchTokenError::Missing(told),
@@ -35,10 +31,19 @@ impl Credentials for ConfiguredTokens {
             }
         })
     }
+}
+
+impl Credentials for ConfiguredTokens {
+    fn fetch_access_token<'a>(&'a self, account: &'a BotAccount) -> FetchingToken<'a> {
+        Box::pin(async { self.load(account) })
+    }
+
+    /// Only the operator can replace it, and reads of the refusal in the account's status.
+    fn report_refused(&self, _: &BotAccount, _: &SecretString) {}
 
     /// A process cannot be given another environment; a file is read again every few minutes while its token is of no use.
-    fn describe_renewal(&self, account: &Login) -> String {
-        match self.sources.get(account) {
+    fn describe_renewal(&self, account: &BotAccount) -> String {
+        match self.sources.get(&account.login) {
             Some(TokenSource::Environment(variable)) => format!("put a token into {variable} and restart twitchy"),
             Some(TokenSource::File(path)) => {
                 format!("write a token to {}: twitchy looks there again within five minutes", path.display())

@@ -8,14 +8,14 @@ use tokio::sync::watch;
 
 use super::App;
 use crate::domain::message::WantedChannel;
-use crate::twitch::account::AccountState;
+use crate::twitch::account::state::AccountState;
 
 impl App {
     /// Returns when every event that the accounts have read is handled, every reply is sent or dropped, and the accounts
     /// sit where they are wanted. What Twitch has sent and nobody has read yet is not seen from here.
     pub async fn quiet(&self) {
         let (mut progress, mut wanted) = (self.dispatch.progress(), self.wanted.clone());
-        let mut accounts: Vec<_> = self.accounts.iter().map(|(_, state)| state.clone()).collect();
+        let mut accounts: Vec<_> = self.accounts.list().iter().map(|account| account.states.clone()).collect();
         while !self.is_quiet() {
             // None of them ends before the app does, and the app is borrowed here.
             tokio::select! {
@@ -29,7 +29,8 @@ impl App {
     /// Each number is raised before what it is compared with, so that a moment between the two does not look quiet.
     fn is_quiet(&self) -> bool {
         let wanted = self.store.list_wanted().unwrap_or_default();
-        let states: Vec<AccountState> = self.accounts.iter().map(|(_, state)| state.borrow().clone()).collect();
+        let states: Vec<AccountState> =
+            self.accounts.list().iter().map(|account| account.states.borrow().clone()).collect();
         let sum = |number: fn(&AccountState) -> u64| states.iter().map(number).sum::<u64>();
         let progress = *self.dispatch.progress().borrow();
         let joined: usize = states.iter().map(|state| state.joined).sum();

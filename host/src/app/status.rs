@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::modules::BARRED;
@@ -22,7 +21,8 @@ use crate::sandbox::registry::UnloadableModule;
 use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::log_queue::LostLines;
-use crate::twitch::account::{AccountState, Phase};
+use crate::twitch::account::state::{AccountState, Phase};
+use crate::twitch::accounts::Accounts;
 
 pub(super) mod line;
 pub mod problems;
@@ -47,6 +47,12 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccountStatus {
     pub login: String,
+    /// The Twitch id; null until the account has logged in.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// The id of another account that had the login before. Its channels are still wanted, and not this account's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<String>,
     #[serde(with = "PhaseName")]
     pub phase: Phase,
     #[serde(rename = "phase_seconds", with = "seconds")]
@@ -181,13 +187,14 @@ enum PhaseName {
     Online,
     NoToken,
     Refused,
+    Paused,
     Stopped,
 }
 
 /// What a snapshot is taken of.
 pub(super) struct Observer {
     pub(super) started_at: Instant,
-    pub(super) accounts: Vec<(Login, watch::Receiver<AccountState>)>,
+    pub(super) accounts: Arc<Accounts>,
     pub(super) dispatch: Arc<Dispatch>,
     pub(super) setup: Arc<Setup>,
     pub(super) sandbox: Arc<Sandbox>,
@@ -201,7 +208,7 @@ impl Observer {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime: self.started_at.elapsed(),
-            accounts: self.accounts.iter().map(|(login, state)| AccountStatus::of(login, &state.borrow())).collect(),
+            accounts: self.list_states(AccountStatus::of),
             queues: self.observe_queues(),
             log: LogStatus { lines_lost: self.lost_log_lines.count() },
             modules: self.observe_modules(),
@@ -210,11 +217,14 @@ impl Observer {
         }
     }
 
+    pub(super) fn list_states<T>(&self, read: impl Fn(&Login, &AccountState) -> T) -> Vec<T> {
+        self.accounts.list().iter().map(|account| read(&account.login, &account.states.borrow())).collect()
+    }
+
     fn observe_queues(&self) -> QueueStatus {
         let progress = *self.dispatch.progress().borrow();
-        let sum = |number: fn(&AccountState) -> u64| -> u64 {
-            self.accounts.iter().map(|(_, state)| number(&state.borrow())).sum()
-        };
+        let sum =
+            |number: fn(&AccountState) -> u64| -> u64 { self.list_states(|_, state| number(state)).into_iter().sum() };
         QueueStatus {
             // An account tells of its events a moment after they are in the queue.
             events_waiting: sum(|state| state.events).saturating_sub(progress.taken),
@@ -271,6 +281,8 @@ impl AccountStatus {
         let dropped = state.counts.list().into_iter().map(|(reason, count)| (reason.to_owned(), count));
         AccountStatus {
             login: login.to_string(),
+            id: state.id.map(|id| id.to_string()),
+            former: state.former.map(|id| id.to_string()),
             phase: state.phase,
             phase_for: state.phase_since.map(|since| since.elapsed()).unwrap_or_default(),
             trouble: state.trouble.as_deref().map(str::to_owned),

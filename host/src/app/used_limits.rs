@@ -1,30 +1,23 @@
 //! Twitch's limits over a restart: what one process has used is not free for the next one.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tracing::{error, info};
 
-use crate::config::{Config, LimitsConfig};
+use crate::config::LimitsConfig;
+use crate::domain::account::BotAccount;
 use crate::domain::id::Login;
 use crate::domain::used_limits::UsedLimits;
 use crate::store::used_limits::LastUse;
 use crate::store::{Store, StoreError};
-use crate::twitch::account::AccountState;
 
-/// What each account begins with.
-pub(super) async fn begin_use(store: &Store, config: &Config) -> Result<HashMap<Login, UsedLimits>, StoreError> {
-    let mut used = HashMap::new();
-    for account in &config.accounts {
-        let last = store.begin_use(account.login.clone()).await?;
-        if last == LastUse::Unknown && config.limits.enforce {
-            let account = &account.login;
-            info!(%account, "the last process ended without a word: its limits are taken to be used up for some seconds");
-        }
-        used.insert(account.login.clone(), assume(last, &config.limits));
+/// What an account begins with.
+pub(super) async fn begin_use(store: &Store, account: &Login, limits: &LimitsConfig) -> Result<UsedLimits, StoreError> {
+    let last = store.begin_use(account.clone()).await?;
+    if last == LastUse::Unknown && limits.enforce {
+        info!(%account, "the last process ended without a word: its limits are taken to be used up for some seconds");
     }
-    Ok(used)
+    Ok(assume(last, limits))
 }
 
 /// A process that broke may have said and joined all that it was allowed to, a moment ago. Going over the limit of
@@ -40,13 +33,11 @@ fn assume(last: LastUse, limits: &LimitsConfig) -> UsedLimits {
     }
 }
 
-/// After the accounts have stopped. Where it fails, the stop goes on, and the next process takes the limits to be used up.
-pub(super) async fn save_use(store: &Store, accounts: &[(Login, watch::Receiver<AccountState>)]) {
-    for (login, state) in accounts {
-        let used = state.borrow().used;
-        if let Err(error) = store.save_use(login.clone(), used).await {
-            error!(account = %login, %error, "what is used of the limits is not saved");
-        }
+/// After an account has stopped. Where it fails, the next process takes the limits to be used up.
+pub(super) async fn save_use(store: &Store, account: BotAccount, used: UsedLimits) {
+    let login = account.login.clone();
+    if let Err(error) = store.save_use(account, used).await {
+        error!(account = %login, %error, "what is used of the limits is not saved");
     }
 }
 

@@ -24,8 +24,8 @@ impl App {
     /// How many lines, events and replies were lost or refused since the start, by reason, over all accounts.
     pub fn list_losses(&self) -> BTreeMap<&'static str, u64> {
         let mut losses = BTreeMap::new();
-        for (_, state) in &self.accounts {
-            for (reason, count) in state.borrow().counts.list() {
+        for account in self.accounts.list().iter() {
+            for (reason, count) in account.states.borrow().counts.list() {
                 *losses.entry(reason).or_default() += count;
             }
         }

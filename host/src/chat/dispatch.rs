@@ -68,7 +68,7 @@ pub struct Dispatch {
     /// Calls under way.
     pub(super) calls: TaskTracker,
     /// None before the loop begins and after it has ended.
-    pub(super) outboxes: Mutex<Option<Arc<Outboxes>>>,
+    pub(super) outboxes: Mutex<Option<Arc<dyn Outboxes>>>,
 }
 
 /// What is remembered from call to call.

@@ -20,7 +20,7 @@ use super::dispatch::accept::Accepted;
 use super::dispatch::unanswered::NoAnswer;
 use super::seats::Seat;
 use super::turns::Turn;
-use crate::domain::id::Login;
+use crate::domain::id::AccountId;
 use crate::domain::message::{ChatMessage, Event, OutgoingMessage};
 
 /// How often it is saved who talked.
@@ -32,8 +32,17 @@ pub(super) const TURN_WITHIN: Duration = Duration::from_secs(5);
 /// For an outbox to take a reply. The call keeps its seat meanwhile, so that a burst waits rather than lose replies.
 const REPLY_WITHIN: Duration = Duration::from_secs(1);
 
-/// Each bot account's queue of messages to send.
-pub type Outboxes = HashMap<Login, mpsc::Sender<OutgoingMessage>>;
+/// The bot accounts' queues of messages to send. Accounts come and go while the host runs.
+pub trait Outboxes: Send + Sync {
+    /// None where the account is not there any more.
+    fn find_outbox(&self, account: AccountId) -> Option<mpsc::Sender<OutgoingMessage>>;
+}
+
+impl Outboxes for HashMap<AccountId, mpsc::Sender<OutgoingMessage>> {
+    fn find_outbox(&self, account: AccountId) -> Option<mpsc::Sender<OutgoingMessage>> {
+        self.get(&account).cloned()
+    }
+}
 
 /// How far the loop is; since the start. Idle is: as many settled as were put into the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,7 +113,7 @@ impl Dispatch {
     pub async fn run<L, F>(
         self: Arc<Self>,
         mut events: mpsc::Receiver<Event>,
-        outboxes: Arc<Outboxes>,
+        outboxes: Arc<dyn Outboxes>,
         mut learn: L,
         shutdown: CancellationToken,
     ) where
@@ -149,7 +158,7 @@ impl Dispatch {
         self.save_tally().await;
     }
 
-    fn replace_outboxes(&self, outboxes: Option<Arc<Outboxes>>) {
+    fn replace_outboxes(&self, outboxes: Option<Arc<dyn Outboxes>>) {
         *self.outboxes.lock().unwrap_or_else(PoisonError::into_inner) = outboxes;
     }
 
@@ -162,7 +171,7 @@ impl Dispatch {
     /// Whether the outbox of its account took the message; counted either way.
     pub(super) async fn send(&self, message: OutgoingMessage) -> bool {
         let outboxes = self.outboxes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let is_sent = match outboxes.as_ref().and_then(|outboxes| outboxes.get(&message.account)) {
+        let is_sent = match outboxes.and_then(|outboxes| outboxes.find_outbox(message.account)) {
             Some(outbox) => outbox.send_timeout(message, REPLY_WITHIN).await.is_ok(),
             None => false,
         };

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::domain::id::{ChannelId, ChatterId, Login, MessageId};
+use crate::domain::id::{AccountId, ChannelId, ChatterId, Login, MessageId};
 use crate::domain::message::{ChatMessage, Chatter};
 use crate::domain::role::Role;
 
@@ -13,7 +13,7 @@ pub(crate) fn message(id: u64, login: &str, text: &str) -> ChatMessage {
     let login: Login = login.parse().unwrap();
     ChatMessage {
         id: MessageId("message-1".into()),
-        account: "twitchy".parse().unwrap(),
+        account: AccountId(1000),
         channel_id: SHOP,
         channel_login: "shop".parse().unwrap(),
         chatter: Chatter {

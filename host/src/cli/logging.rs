@@ -23,7 +23,7 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 use crate::config::{LogFormat, environment};
 use crate::domain::timestamp::write_timestamp;
 use crate::telemetry::log_queue::{LogQueue, LostLines};
-use crate::twitch::INDISCREET_TARGET;
+use crate::twitch::irc::INDISCREET_TARGET;
 
 /// What the end of the process waits for a reader that has stopped reading.
 const WRITTEN_WITHIN: Duration = Duration::from_millis(500);

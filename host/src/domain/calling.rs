@@ -1,5 +1,6 @@
 //! What makes a text a call of a command. Asked of each line of chat, most of which are none: cheap, and pure.
 
+use super::account::BotAccount;
 use super::id::Login;
 use super::prefix::{Prefix, is_invisible};
 
@@ -7,8 +8,8 @@ use super::prefix::{Prefix, is_invisible};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calling {
     pub prefix: Prefix,
-    /// Whose mention calls as well, whatever the prefix.
-    pub bot: Login,
+    /// The account that answers there. Its mention calls as well, whatever the prefix.
+    pub bot: BotAccount,
 }
 
 /// The call in `text`: the command's word and what follows it, without filler at the end; never empty. Invisible marks

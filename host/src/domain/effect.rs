@@ -4,9 +4,10 @@
 use core::net::IpAddr;
 use std::time::SystemTime;
 
+use super::account::BotAccount;
 use super::amount::Amount;
 use super::audit::{Actor, Stamp};
-use super::id::{ChannelId, ChatterId, Login, ModuleDigest, ModuleName};
+use super::id::{ChannelId, ChatterId, ModuleDigest, ModuleName};
 use super::invocation::InvocationId;
 use super::manifest::{Budget, Command, Grants};
 use super::message::{Channel, Reply};
@@ -161,7 +162,7 @@ pub enum LeftEffect {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PresenceEffect {
     /// The bot joins this channel.
-    Want { channel: Channel, account: Login },
+    Want { channel: Channel, account: BotAccount },
     /// The bot leaves this channel.
     Unwant { channel: ChannelId },
 }

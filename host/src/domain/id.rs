@@ -43,6 +43,17 @@ impl ChannelId {
     }
 }
 
+/// A bot account's Twitch user id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountId(pub u64);
+
+impl AccountId {
+    /// The account as an author of messages.
+    pub fn chatter(self) -> ChatterId {
+        ChatterId(self.0)
+    }
+}
+
 impl ChatterId {
     /// The channel that this chatter owns.
     pub fn own_channel(self) -> ChannelId {
@@ -67,6 +78,7 @@ macro_rules! twitch_id {
         }
     };
 }
+twitch_id!(AccountId);
 twitch_id!(ChatterId);
 twitch_id!(ChannelId);
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use super::id::{Login, MessageId};
+use super::account::BotAccount;
+use super::id::MessageId;
 use super::message::{Channel, Chatter, QuotedMessage};
 use super::prefix::Prefix;
 
@@ -55,7 +56,7 @@ pub struct Invocation {
     /// Whether it is certain that the chatter asked for this: Twitch said so, or the caller is logged in as that chatter.
     pub is_proven: bool,
     /// The bot account that sits in the channel.
-    pub bot: Login,
+    pub bot: BotAccount,
     pub prefix: Prefix,
     /// BCP 47: `en`, `pt-BR`.
     pub locale: Box<str>,

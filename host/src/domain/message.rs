@@ -2,7 +2,8 @@
 
 use std::time::{Instant, SystemTime};
 
-use super::id::{ChannelId, ChatterId, Login, MessageId, ModuleName};
+use super::account::BotAccount;
+use super::id::{AccountId, ChannelId, ChatterId, Login, MessageId, ModuleName};
 use super::principal::CallerId;
 use super::role::Role;
 use super::trace::Trace;
@@ -48,7 +49,7 @@ pub struct QuotedMessage {
 pub struct ChatMessage {
     pub id: MessageId,
     /// The bot account whose connection brought it.
-    pub account: Login,
+    pub account: AccountId,
     pub channel_id: ChannelId,
     pub channel_login: Login,
     pub chatter: Chatter,
@@ -69,7 +70,7 @@ pub struct ChatMessage {
 pub struct WantedChannel {
     pub id: Option<ChannelId>,
     pub login: Login,
-    pub account: Login,
+    pub account: BotAccount,
 }
 
 /// Anything that Twitch told us and that somebody outside `twitch` acts on.
@@ -78,13 +79,13 @@ pub enum Event {
     Message(Box<ChatMessage>),
     /// The account sits in the room now, and Twitch said which channel it is.
     Joined {
-        account: Login,
+        account: BotAccount,
         channel_id: ChannelId,
         channel_login: Login,
     },
     /// The account could not enter, was sent away, or left by itself a room that is not the channel we stored.
     JoinFailed {
-        account: Login,
+        account: BotAccount,
         channel_login: Login,
         reason: JoinFailure,
     },
@@ -127,7 +128,7 @@ pub enum ReplySource {
 /// A message on its way to the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingMessage {
-    pub account: Login,
+    pub account: AccountId,
     pub channel_id: ChannelId,
     pub channel_login: Login,
     pub reply: Reply,

@@ -1,11 +1,13 @@
 //! The traits by which a lower part asks a higher one; `app` joins them.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::account::BotAccount;
 use super::calling::Calling;
-use super::id::{ChannelId, Login, ModuleName};
+use super::id::{AccountId, ChannelId, Login, ModuleName};
 
 /// The time, in both its kinds: spans are measured on the one that never jumps.
 #[derive(Clone, Copy, Debug)]
@@ -56,16 +58,28 @@ pub enum FetchTokenError {
     Unavailable(String),
 }
 
-/// The connection asks for a bot account's access token each time that it logs in.
+/// An account asks for its access token each time that it logs in.
 pub trait Credentials: Send + Sync + 'static {
-    fn fetch_access_token(
-        &self,
-        account: &Login,
-    ) -> impl Future<Output = Result<secrecy::SecretString, FetchTokenError>> + Send;
+    fn fetch_access_token<'a>(&'a self, account: &'a BotAccount) -> FetchingToken<'a>;
+
+    /// Twitch refused a token that was fetched here. An account does not try it again.
+    fn report_refused(&self, account: &BotAccount, token: &secrecy::SecretString);
 
     /// How a new token is handed over, as the operator is told: `write a new one to /etc/twitchy/token`.
-    fn describe_renewal(&self, account: &Login) -> String;
+    fn describe_renewal(&self, account: &BotAccount) -> String;
 }
+
+pub type FetchingToken<'a> = Pin<Box<dyn Future<Output = Result<secrecy::SecretString, FetchTokenError>> + Send + 'a>>;
+
+/// An account reports here who it is, once it is logged in and before it joins anything.
+pub trait AccountIds: Send + Sync + 'static {
+    /// Keeps the id of the account that logged in under `login`, and all that was noted for that login follows. Returns the id of
+    /// another account that had the login before, and whose channels this one therefore does not get.
+    fn learn_account(&self, login: Login, id: AccountId) -> LearningAccount<'_>;
+}
+
+/// The error is for the operator to read.
+pub type LearningAccount<'a> = Pin<Box<dyn Future<Output = Result<Option<AccountId>, String>> + Send + 'a>>;
 
 /// What calls the bot, by channel.
 pub type Callings = HashMap<ChannelId, Calling>;

@@ -28,7 +28,7 @@ impl From<&Invocation> for wit::Invocation {
             origin: invocation.id.origin.into(),
             channel: (&invocation.channel).into(),
             chatter: (&invocation.chatter).into(),
-            bot: invocation.bot.to_string(),
+            bot: invocation.bot.login.to_string(),
             prefix: invocation.prefix.to_string(),
             locale: invocation.locale.to_string(),
             command: invocation.command.to_string(),

@@ -7,9 +7,10 @@ use std::time::SystemTime;
 use super::defaults::Defaults;
 use super::value::check_value;
 use super::words::Words;
+use crate::domain::account::BotAccount;
 use crate::domain::effect::{Effect, ModuleEffect, Revision, SetupEffect};
 use crate::domain::fuse::BlownFuse;
-use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
+use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, SettingKind};
 use crate::domain::message::Channel;
 use crate::domain::prefix::Prefix;
@@ -24,7 +25,7 @@ use crate::store::setup::ChannelRecord;
 pub struct ChannelSetup {
     pub channel: Channel,
     /// The bot account that sits here.
-    pub bot: Login,
+    pub bot: BotAccount,
     pub revision: Revision,
     pub prefix: Prefix,
     /// BCP 47.
@@ -137,7 +138,7 @@ impl ModuleSetup {
 
 impl ChannelSetup {
     /// With the prefix `!`, the locale `en` and revision 0, and no other modules than these.
-    pub fn new(channel: Channel, bot: Login, modules: impl IntoIterator<Item = ModuleSetup>) -> ChannelSetup {
+    pub fn new(channel: Channel, bot: BotAccount, modules: impl IntoIterator<Item = ModuleSetup>) -> ChannelSetup {
         let touched = modules.into_iter().map(|module| (module.manifest.name.clone(), Arc::new(module))).collect();
         let mut setup = ChannelSetup {
             channel,

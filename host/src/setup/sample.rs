@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::channel::{ChannelSetup, ModuleSetup};
+use crate::domain::account::BotAccount;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
 use crate::domain::message::Channel;
@@ -70,6 +71,10 @@ pub(crate) fn channel() -> Channel {
     Channel { id: ChannelId(100), login: "shop".parse().unwrap(), display_name: "Shop".into() }
 }
 
+pub(crate) fn bot() -> BotAccount {
+    BotAccount { login: "twitchy".parse().unwrap(), id: None }
+}
+
 pub(crate) fn channel_setup(modules: impl IntoIterator<Item = ModuleSetup>) -> ChannelSetup {
-    ChannelSetup::new(channel(), "twitchy".parse().unwrap(), modules)
+    ChannelSetup::new(channel(), bot(), modules)
 }

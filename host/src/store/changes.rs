@@ -158,7 +158,7 @@ mod tests {
     use crate::domain::id::ChatterId;
     use crate::domain::manifest::{Capability, Caps, Command};
     use crate::domain::role::Role;
-    use crate::store::fixture::{ALICE, CHANNEL, Fixture, channel, commit, login, module, save, transfer};
+    use crate::store::fixture::{ALICE, CHANNEL, Fixture, bot, channel, commit, login, module, save, transfer};
 
     fn dice() -> ModuleName {
         module("dice")
@@ -204,7 +204,7 @@ mod tests {
             Effect::Module(dice(), ModuleEffect::ClaimWord { word: word() }),
             Effect::Module(dice(), ModuleEffect::ReleaseWord { name: "roll".into() }),
             Effect::Module(dice(), ModuleEffect::PinVersion { version: Some(semver::Version::new(1, 2, 3)) }),
-            Effect::Presence(PresenceEffect::Want { channel: channel(8, "alice"), account: login("bot") }),
+            Effect::Presence(PresenceEffect::Want { channel: channel(8, "alice"), account: bot("bot") }),
             Effect::Presence(PresenceEffect::Unwant { channel: ChannelId(8) }),
         ])
         .await;

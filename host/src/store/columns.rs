@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::domain::amount::Amount;
 use crate::domain::audit::ActorKind;
 use crate::domain::effect::{Holder, Revision};
-use crate::domain::id::{ChannelId, ChatterId, Login, ModuleDigest, ModuleName};
+use crate::domain::id::{AccountId, ChannelId, ChatterId, Login, ModuleDigest, ModuleName};
 use crate::domain::prefix::Prefix;
 use crate::domain::principal::{CallerId, KeyId};
 use crate::domain::role::Role;
@@ -31,7 +31,7 @@ macro_rules! number_column {
         }
     )+};
 }
-number_column!(ChannelId, ChatterId, Revision);
+number_column!(AccountId, ChannelId, ChatterId, Revision);
 
 macro_rules! text_column {
     ($($name:ty),+) => {$(

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{Store, migrate};
+use crate::domain::account::BotAccount;
 use crate::domain::audit::{Actor, AuditEntry, AuditFilter, AuditValue, Stamp};
 use crate::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};
 use crate::domain::id::{ChannelId, ChatterId, Login, ModuleName};
@@ -108,14 +109,19 @@ pub(crate) fn quick_folder() -> TempDir {
 pub(super) fn in_memory() -> Connection {
     let mut connection = Connection::open_in_memory().unwrap();
     migrate::migrate(&mut connection).unwrap();
-    let insert =
-        "INSERT INTO channels (channel_id, login, display_name, bot, decimals) VALUES (7, 'shop', 'Shop', 'bot', 2)";
-    connection.execute(insert, []).unwrap();
+    let insert = "INSERT INTO bots (bot, login) VALUES (1, 'bot');
+         INSERT INTO channels (channel_id, login, display_name, bot, decimals) VALUES (7, 'shop', 'Shop', 1, 2)";
+    connection.execute_batch(insert).unwrap();
     connection
 }
 
 pub(crate) fn login(text: &str) -> Login {
     text.parse().unwrap()
+}
+
+/// A bot account whose id is not known.
+pub(crate) fn bot(text: &str) -> BotAccount {
+    BotAccount { login: login(text), id: None }
 }
 
 pub(crate) fn module(text: &str) -> ModuleName {

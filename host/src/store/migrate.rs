@@ -9,7 +9,7 @@ use super::OpenStoreError;
 
 /// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never
 /// changes.
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 13] = [
     include_str!("../../migrations/0001_first_schema.sql"),
     include_str!("../../migrations/0002_busyness.sql"),
     include_str!("../../migrations/0003_used_limits.sql"),
@@ -21,7 +21,8 @@ const STEPS: [&str; 12] = [
     include_str!("../../migrations/0009_left_versions.sql"),
     include_str!("../../migrations/0010_begun_uploads.sql"),
     include_str!("../../migrations/0011_display_names.sql"),
-    include_str!("../../migrations/0013_audit_values.sql"),
+    include_str!("../../migrations/0012_audit_values.sql"),
+    include_str!("../../migrations/0013_bots.sql"),
 ];
 
 /// The newest schema that this program knows.
@@ -186,6 +187,16 @@ pub(super) fn open_error(path: &Path, error: rusqlite::Error) -> OpenStoreError 
     }
 }
 
+/// Makes the file as it was before the step that makes what `made` says.
+#[cfg(test)]
+pub(super) fn take_steps_before(connection: &Connection, made: &str) {
+    let before = STEPS.iter().position(|step| step.contains(made)).expect("a step makes it");
+    for step in &STEPS[..before] {
+        connection.execute_batch(step).expect("the step was published");
+    }
+    connection.pragma_update(None, "user_version", before as u32).expect("the file can be written to");
+}
+
 #[cfg(test)]
 mod tests {
     use rusqlite::functions::FunctionFlags;
@@ -195,9 +206,7 @@ mod tests {
     /// A file as it was before the step that makes what `made` says, with `rows` in it, and then up to date.
     fn migrated(made: &str, rows: &str) -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
-        let before = STEPS.iter().position(|step| step.contains(made)).unwrap();
-        STEPS[..before].iter().for_each(|step| connection.execute_batch(step).unwrap());
-        connection.pragma_update(None, "user_version", before as u32).unwrap();
+        take_steps_before(&connection, made);
         connection.execute_batch(rows).unwrap();
         migrate(&mut connection).unwrap();
         connection
@@ -232,7 +241,8 @@ mod tests {
         connection.execute_batch("INSERT INTO modules (name) VALUES ('quotes')").unwrap();
         connection
             .execute_batch(
-                "INSERT INTO channels (channel_id, login, display_name, bot) VALUES (7, 'shop', 'Shop', 'bot');
+                "INSERT INTO bots (bot, login) VALUES (1, 'bot');
+                 INSERT INTO channels (channel_id, login, display_name, bot) VALUES (7, 'shop', 'Shop', 1);
                  INSERT INTO channel_modules (channel_id, module) VALUES (7, 'dice');
                  INSERT INTO grants (channel_id, digest, capabilities) VALUES (7, zeroblob(32), '[]');
                  INSERT INTO outcomes VALUES ('chat', '1', '[]', 1)",

@@ -5,12 +5,14 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 
+use super::bots::{self, BotKey};
 use super::columns::{At, Json, Span, Version};
 use super::grants::{LIST_GRANTS, insert_grants, read_grants};
 use super::{Store, StoreError};
+use crate::domain::account::BotAccount;
 use crate::domain::effect::{ModuleEffect, Revision, SetupEffect};
 use crate::domain::fuse::BlownFuse;
-use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
+use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Command, Grants};
 use crate::domain::message::Channel;
 use crate::domain::prefix::Prefix;
@@ -20,7 +22,7 @@ use crate::domain::prefix::Prefix;
 pub struct ChannelRecord {
     pub channel: Channel,
     /// The bot account that sits here.
-    pub bot: Login,
+    pub bot: BotAccount,
     pub revision: Revision,
     pub prefix: Prefix,
     /// BCP 47.
@@ -133,11 +135,11 @@ fn for_each_row(
 fn read_channel(row: &Row<'_>) -> rusqlite::Result<ChannelRecord> {
     Ok(ChannelRecord {
         channel: Channel { id: row.get("channel_id")?, login: row.get(0)?, display_name: row.get(1)? },
-        bot: row.get(2)?,
-        revision: row.get(3)?,
-        prefix: row.get(4)?,
-        locale: row.get(5)?,
-        muted_until: row.get::<_, Option<At>>(6)?.map(|At(until)| until),
+        bot: bots::read_bot(row, 2, 3)?,
+        revision: row.get(4)?,
+        prefix: row.get(5)?,
+        locale: row.get(6)?,
+        muted_until: row.get::<_, Option<At>>(7)?.map(|At(until)| until),
         modules: BTreeMap::new(),
         settings: BTreeMap::new(),
         claimed: BTreeMap::new(),
@@ -146,7 +148,8 @@ fn read_channel(row: &Row<'_>) -> rusqlite::Result<ChannelRecord> {
 }
 
 const LIST_CHANNELS: &str =
-    "SELECT login, display_name, bot, revision, prefix, locale, muted_until, channel_id FROM channels";
+    "SELECT channels.login, display_name, bots.login, twitch_id, revision, prefix, locale, muted_until, channel_id
+     FROM channels JOIN bots USING (bot)";
 const LIST_MODULES: &str =
     "SELECT module, enabled, accepted, pinned, blown_digest, blown_until, blown_times, blown_is_over, channel_id
      FROM channel_modules";
@@ -206,13 +209,13 @@ fn read_word(row: &Row<'_>) -> rusqlite::Result<(ModuleName, Command)> {
 }
 
 /// Makes a channel known with revision 1, or corrects what it is called and who sits there.
-pub(super) fn save_channel(connection: &Connection, channel: &Channel, bot: &Login) -> rusqlite::Result<()> {
+pub(super) fn save_channel(connection: &Connection, channel: &Channel, bot: BotKey) -> rusqlite::Result<()> {
     execute(
         connection,
         "INSERT INTO channels (channel_id, login, display_name, bot) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (channel_id) DO UPDATE
          SET login = excluded.login, display_name = excluded.display_name, bot = excluded.bot",
-        &[&channel.id, &channel.login, &channel.display_name, bot],
+        &[&channel.id, &channel.login, &channel.display_name, &bot],
     )
 }
 
@@ -306,7 +309,7 @@ mod tests {
     use crate::domain::effect::Effect;
     use crate::domain::manifest::Capability;
     use crate::domain::role::Role;
-    use crate::store::fixture::{CHANNEL, Fixture, commit, login, module, save};
+    use crate::store::fixture::{CHANNEL, Fixture, bot, commit, login, module, save};
 
     fn word(name: &str, usage: &str) -> Command {
         Command {
@@ -332,7 +335,7 @@ mod tests {
     async fn a_new_channel_has_the_defaults() {
         let fixture = Fixture::with_channel().await;
         let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
-        assert_eq!((record.channel.id, record.channel.login, record.bot), (CHANNEL, login("shop"), login("bot")));
+        assert_eq!((record.channel.id, record.channel.login, record.bot), (CHANNEL, login("shop"), bot("bot")));
         assert_eq!((record.revision, record.prefix, &*record.locale), (Revision(1), Prefix::default(), "en"));
         assert_eq!(record.muted_until, None);
         assert!(record.modules.is_empty() && record.settings.is_empty());

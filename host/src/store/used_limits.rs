@@ -4,8 +4,10 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::bots;
 use super::columns::At;
 use super::{Store, StoreError};
+use crate::domain::account::BotAccount;
 use crate::domain::id::Login;
 use crate::domain::used_limits::UsedLimits;
 
@@ -27,12 +29,15 @@ impl Store {
     }
 
     /// Notes what this process has used; the time since is told by [`Store::begin_use`].
-    pub async fn save_use(&self, account: Login, used: UsedLimits) -> Result<(), StoreError> {
+    pub async fn save_use(&self, account: BotAccount, used: UsedLimits) -> Result<(), StoreError> {
         let now = self.clock.now().wall;
         let save = move |connection: &Connection| {
+            let bot = bots::key_of(connection, &account)?;
             connection
-                .prepare_cached("UPDATE used_limits SET messages = ?2, joins = ?3, at = ?4 WHERE account = ?1")?
-                .execute(params![account, used.messages, used.joins, At(now)])?;
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO used_limits (bot, messages, joins, at) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![bot, used.messages, used.joins, At(now)])?;
             Ok(())
         };
         self.writer.write(save).await
@@ -40,13 +45,14 @@ impl Store {
 }
 
 fn begin_use(connection: &Connection, account: &Login, now: SystemTime) -> rusqlite::Result<LastUse> {
+    let bot = bots::key_of_login(connection, account)?;
     let last: Option<(Option<u32>, Option<u32>, At)> = connection
-        .prepare_cached("SELECT messages, joins, at FROM used_limits WHERE account = ?1")?
-        .query_row(params![account], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .prepare_cached("SELECT messages, joins, at FROM used_limits WHERE bot = ?1")?
+        .query_row(params![bot], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     connection
-        .prepare_cached("INSERT OR REPLACE INTO used_limits (account, at) VALUES (?1, ?2)")?
-        .execute(params![account, At(now)])?;
+        .prepare_cached("INSERT OR REPLACE INTO used_limits (bot, at) VALUES (?1, ?2)")?
+        .execute(params![bot, At(now)])?;
     Ok(match last {
         None => LastUse::Never,
         // A clock that went back says nothing about how long ago it was.
@@ -60,7 +66,7 @@ fn begin_use(connection: &Connection, account: &Login, now: SystemTime) -> rusql
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::fixture::{Fixture, login};
+    use crate::store::fixture::{Fixture, bot, login};
 
     #[tokio::test]
     async fn what_was_used_is_known_to_the_next_process_unless_this_one_breaks() {
@@ -68,7 +74,7 @@ mod tests {
         let store = &fixture.store;
         assert_eq!(store.begin_use(login("bot")).await.unwrap(), LastUse::Never);
         let used = UsedLimits { messages: 5, joins: 2, ..UsedLimits::default() };
-        store.save_use(login("bot"), used).await.unwrap();
+        store.save_use(bot("bot"), used).await.unwrap();
         let LastUse::Known(found) = store.begin_use(login("bot")).await.unwrap() else { panic!("it is known") };
         assert_eq!((found.messages, found.joins), (5, 2));
         assert_eq!(store.begin_use(login("bot")).await.unwrap(), LastUse::Unknown);

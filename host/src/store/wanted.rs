@@ -8,9 +8,11 @@ use std::time::SystemTime;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::watch;
 
+use super::bots::{self, BotKey};
 use super::columns::At;
 use super::writer::Abort;
 use super::{Store, StoreError, audit, scopes, setup};
+use crate::domain::account::BotAccount;
 use crate::domain::audit::{Actor, AuditValue, Change, Stamp};
 use crate::domain::effect::{PresenceEffect, Scope};
 use crate::domain::id::{ChannelId, Login};
@@ -22,10 +24,13 @@ impl Store {
         self.readers.read(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT wanted.channel_id, wanted.login, account FROM wanted LEFT JOIN channels USING (channel_id)
+                    "SELECT wanted.channel_id, wanted.login, bots.login, twitch_id
+                     FROM wanted JOIN bots USING (bot) LEFT JOIN channels USING (channel_id)
                      WHERE wanted ORDER BY coalesce(busyness, 0) DESC, wanted.login",
                 )?
-                .query_map([], |row| Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: row.get(2)? }))?
+                .query_map([], |row| {
+                    Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: bots::read_bot(row, 2, 3)? })
+                })?
                 .collect()
         })
     }
@@ -65,11 +70,11 @@ impl Store {
 }
 
 fn save_id(connection: &Connection, login: &Login, channel: ChannelId, at: SystemTime) -> Result<bool, Abort<bool>> {
-    let account: Option<Login> = connection
-        .prepare_cached("SELECT account FROM wanted WHERE login = ?1 AND channel_id IS NULL")?
+    let bot: Option<BotKey> = connection
+        .prepare_cached("SELECT bot FROM wanted WHERE login = ?1 AND channel_id IS NULL")?
         .query_row(params![login], |row| row.get(0))
         .optional()?;
-    let Some(account) = account else { return Ok(false) };
+    let Some(bot) = bot else { return Ok(false) };
     let before = find_presence(connection, channel)?;
     let older: Option<bool> = connection
         .prepare_cached("DELETE FROM wanted WHERE channel_id = ?1 RETURNING wanted")?
@@ -88,7 +93,7 @@ fn save_id(connection: &Connection, login: &Login, channel: ChannelId, at: Syste
         audit::record(connection, &by_host(at), &change)?;
     }
     scopes::raise_revision(connection, &Scope::Setup { channel: channel.id })?;
-    setup::save_channel(connection, &channel, &account)?;
+    setup::save_channel(connection, &channel, bot)?;
     Ok(true)
 }
 
@@ -98,7 +103,7 @@ pub(super) fn find_presence(connection: &Connection, channel: ChannelId) -> rusq
         let (login, account) = (row.get(0)?, row.get(1)?);
         Ok(if row.get(2)? { AuditValue::Joined { login, account } } else { AuditValue::Left { login } })
     };
-    let sql = "SELECT login, account, wanted FROM wanted WHERE channel_id = ?1";
+    let sql = "SELECT wanted.login, bots.login, wanted FROM wanted JOIN bots USING (bot) WHERE channel_id = ?1";
     connection.prepare_cached(sql)?.query_row(params![channel], read).optional()
 }
 
@@ -109,36 +114,36 @@ pub(super) fn apply(connection: &Connection, effect: &PresenceEffect, at: System
     }
 }
 
-fn want(connection: &Connection, channel: &Channel, account: &Login, at: SystemTime) -> rusqlite::Result<()> {
+fn want(connection: &Connection, channel: &Channel, account: &BotAccount, at: SystemTime) -> rusqlite::Result<()> {
+    let bot = bots::key_of(connection, account)?;
     connection
         .prepare_cached("DELETE FROM wanted WHERE login = ?1 OR channel_id = ?2")?
         .execute(params![channel.login, channel.id])?;
     connection
-        .prepare_cached(
-            "INSERT INTO wanted (login, channel_id, account, wanted, changed_at) VALUES (?1, ?2, ?3, 1, ?4)",
-        )?
-        .execute(params![channel.login, channel.id, account, At(at)])?;
-    setup::save_channel(connection, channel, account)
+        .prepare_cached("INSERT INTO wanted (login, channel_id, bot, wanted, changed_at) VALUES (?1, ?2, ?3, 1, ?4)")?
+        .execute(params![channel.login, channel.id, bot, At(at)])?;
+    setup::save_channel(connection, channel, bot)
 }
 
 /// Returns whether anything changed.
 fn save_seed(connection: &Connection, login: &Login, account: &Login, at: SystemTime) -> Result<bool, Abort<bool>> {
+    let bot = bots::key_of_login(connection, account)?;
     let before: Option<(Option<ChannelId>, Login)> = connection
-        .prepare_cached("SELECT channel_id, account FROM wanted WHERE login = ?1")?
+        .prepare_cached("SELECT channel_id, bots.login FROM wanted JOIN bots USING (bot) WHERE wanted.login = ?1")?
         .query_row(params![login], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let changed = connection
         .prepare_cached(
-            "INSERT INTO wanted (login, account, wanted, changed_at) VALUES (?1, ?2, 1, ?3)
-             ON CONFLICT (login) DO UPDATE SET account = ?2, changed_at = ?3 WHERE wanted AND account <> ?2",
+            "INSERT INTO wanted (login, bot, wanted, changed_at) VALUES (?1, ?2, 1, ?3)
+             ON CONFLICT (login) DO UPDATE SET bot = ?2, changed_at = ?3 WHERE wanted AND bot <> ?2",
         )?
-        .execute(params![login, account, At(at)])?;
+        .execute(params![login, bot, At(at)])?;
     connection
         .prepare_cached(
             "UPDATE channels SET bot = ?2, revision = revision + 1
              WHERE bot <> ?2 AND channel_id = (SELECT channel_id FROM wanted WHERE login = ?1 AND wanted)",
         )?
-        .execute(params![login, account])?;
+        .execute(params![login, bot])?;
     if changed > 0 {
         let (channel, before) = before.unzip();
         let (before, after) = (before.map(AuditValue::Account), Some(AuditValue::Account(account.clone())));
@@ -166,10 +171,10 @@ fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime) -> rusqli
 mod tests {
     use super::*;
     use crate::domain::effect::{Commit, Committed, Effect, Revision};
-    use crate::store::fixture::{CHANNEL, Fixture, channel, commit, login, save};
+    use crate::store::fixture::{CHANNEL, Fixture, bot, channel, commit, login, save};
 
     fn want(id: u64, name: &str) -> Effect {
-        Effect::Presence(PresenceEffect::Want { channel: channel(id, name), account: login("bot") })
+        Effect::Presence(PresenceEffect::Want { channel: channel(id, name), account: bot("bot") })
     }
 
     fn unwant(id: u64) -> Effect {
@@ -202,12 +207,12 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let store = &fixture.store;
         store.save_seed(login("shop"), login("other_bot")).await.unwrap();
-        assert_eq!(store.list_wanted().unwrap()[0].account, login("other_bot"));
+        assert_eq!(store.list_wanted().unwrap()[0].account, bot("other_bot"));
         let record = store.load_channel(CHANNEL).unwrap().unwrap();
-        assert_eq!((record.bot, record.revision), (login("other_bot"), Revision(2)));
+        assert_eq!((record.bot, record.revision), (bot("other_bot"), Revision(2)));
         fixture.commit("1", vec![unwant(7)]).await;
         store.save_seed(login("shop"), login("bot")).await.unwrap();
-        assert_eq!((wanted(store), store.load_channel(CHANNEL).unwrap().unwrap().bot), (vec![], login("other_bot")));
+        assert_eq!((wanted(store), store.load_channel(CHANNEL).unwrap().unwrap().bot), (vec![], bot("other_bot")));
     }
 
     #[tokio::test]
@@ -276,7 +281,7 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         fixture.commit("1", vec![want(8, "alice")]).await;
         let record = fixture.store.load_channel(ChannelId(8)).unwrap().unwrap();
-        assert_eq!((record.channel, record.bot, record.revision), (channel(8, "alice"), login("bot"), Revision(1)));
+        assert_eq!((record.channel, record.bot, record.revision), (channel(8, "alice"), bot("bot"), Revision(1)));
     }
 
     #[tokio::test]

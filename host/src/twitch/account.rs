@@ -1,289 +1,399 @@
-//! One bot account: connected for as long as the host runs, whatever happens to its sockets.
+//! One bot account: its rooms, its queues, its limits and its counts, whatever it reaches Twitch by.
+//!
+//! A [`Session`](session::Session) is the account's way to Twitch. It reports to the [`Account`] what Twitch said, asks it for the next
+//! [`Work`], and reports each [`Departure`] as delivered, refused or lost, by the departure's ticket. The account outlives its
+//! sessions: what Twitch counts against it is counted on, and what waits is sent by the next session.
+//!
+//! Absent: every protocol. Nothing here knows how Twitch is spoken to.
 
-use std::io::ErrorKind;
+pub mod connecting;
+pub mod counts;
+pub(super) mod departure;
+pub(super) mod footing;
+mod inbox;
+mod outbox;
+pub mod own_messages;
+pub mod rate_window;
+pub(super) mod refusal;
+mod rooms;
+pub mod session;
+pub mod shortage;
+pub mod state;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{Connection, KeepConnectionError};
-use super::counts::Counts;
-use super::inbox::Inbox;
-use super::joins::Joins;
-use super::line::Filter;
-use super::outbox::Outbox;
-use super::own_messages::OwnMessages;
-use super::pauses::Pauses;
-use super::rate_window::RateWindow;
-use super::server::Dial;
-use super::shortage::Shortage;
-use super::traffic::{Seats, Traffic};
+use self::counts::Counts;
+use self::departure::{Next, Ticket, Work};
+use self::footing::{ModeChange, Standing};
+use self::inbox::Inbox;
+use self::outbox::Outbox;
+use self::own_messages::OwnMessages;
+use self::refusal::Refusal;
+use self::rooms::{Outcome, Rooms};
+use self::state::{AccountState, Phase};
 use crate::config::LimitsConfig;
-use crate::domain::histogram::Histogram;
-use crate::domain::id::{ChatterId, Login};
-use crate::domain::message::{Event, JoinFailure, OutgoingMessage, WantedChannel};
-use crate::domain::ports::{Credentials, Prefixes};
-use crate::domain::tally::Tally;
+use crate::domain::account::BotAccount;
+use crate::domain::id::{AccountId, ChannelId, Login};
+use crate::domain::message::{ChatMessage, Event, OutgoingMessage, WantedChannel};
+use crate::domain::ports::AccountIds;
 use crate::domain::used_limits::UsedLimits;
 
-const DIALLED_WITHIN: Duration = Duration::from_secs(15);
-/// Between two connections.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 60);
-/// A connection that held this long was a good one, and the next pause is short again.
-const STEADY_AFTER: Duration = Duration::from_secs(60);
-/// Between two questions for a token, which cost Twitch nothing.
-const FIRST_TOKEN_PAUSE: Duration = Duration::from_secs(10);
-const LONGEST_TOKEN_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// Only to be looked at again when something else happens.
+const FAR_AWAY: Duration = Duration::from_secs(60 * 60);
 
-/// What an account needs to live.
-pub struct Account<C, D> {
-    pub login: Login,
-    pub server: D,
-    pub credentials: Arc<C>,
+/// What joins an account to the rest of the host.
+pub(crate) struct Ends {
     /// All wanted channels; those of other accounts are passed over.
-    pub wanted: watch::Receiver<Arc<[WantedChannel]>>,
-    /// What calls the bot where: other messages are only counted, in `tally`.
-    pub prefixes: Arc<dyn Prefixes>,
-    pub tally: Arc<Tally>,
-    pub events: mpsc::Sender<Event>,
+    pub(crate) wanted: watch::Receiver<Arc<[WantedChannel]>>,
+    pub(crate) events: mpsc::Sender<Event>,
     /// Messages of this account only.
-    pub outgoing: mpsc::Receiver<OutgoingMessage>,
-    pub limits: LimitsConfig,
-    /// By the process before this one.
-    pub used: UsedLimits,
-    pub own_messages: Arc<OwnMessages>,
-    /// Kept up to date for whoever looks.
-    pub state: watch::Sender<AccountState>,
+    pub(crate) outgoing: mpsc::Receiver<OutgoingMessage>,
+    pub(crate) own_messages: Arc<OwnMessages>,
+    pub(crate) ids: Arc<dyn AccountIds>,
+    /// Kept up to date for readers.
+    pub(crate) state: watch::Sender<AccountState>,
+}
+
+/// What outlives an account's sessions. Every moment but those of `meanwhile` and `wait` is a parameter.
+pub struct Account {
+    bot: BotAccount,
+    /// Whether this process has reported who the account is.
+    is_known: bool,
+    ids: Arc<dyn AccountIds>,
+    rooms: Rooms,
+    /// Rooms that the session is to leave.
+    leaving: VecDeque<Login>,
+    outbox: Outbox,
+    inbox: Inbox,
+    own_messages: Arc<OwnMessages>,
+    outgoing: mpsc::Receiver<OutgoingMessage>,
+    wanted: watch::Receiver<Arc<[WantedChannel]>>,
     /// How long messages that wait may hold up the end.
-    pub drain_within: Duration,
+    drain_within: Duration,
+    /// Set once the host stops.
+    drain_until: Option<Instant>,
+    /// There is no work before this moment, unless a message comes in or something changes about a room.
+    quiet_until: Instant,
+    /// There is nothing to join or to give up before this one, unless something changes about a room.
+    joins_at: Instant,
+    /// Published where it differs from what readers know.
+    state: AccountState,
+    published: watch::Sender<AccountState>,
 }
 
-/// How an account is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AccountState {
-    pub phase: Phase,
-    /// None until it runs.
-    pub phase_since: Option<Instant>,
-    /// Why the phase is not a better one, for the operator to read.
-    pub trouble: Option<Arc<str>>,
-    /// When the next connection is tried, where there is none. May be over already.
-    pub retry_at: Option<Instant>,
-    /// Channels in which this account is to sit.
-    pub wanted: usize,
-    /// Those that Twitch has confirmed.
-    pub joined: usize,
-    /// Those of which it is not known yet whether the account can sit there.
-    pub pending: usize,
-    /// Those in which it does not sit, without a reason so far, in no order: the pending ones, and those without a place.
-    pub outside: Arc<[Login]>,
-    /// Those in which it cannot sit, in no order. Whatever is left of the wanted ones finds no place: the account sits in
-    /// as many channels as it may.
-    pub unreachable: Arc<[(Login, JoinFailure)]>,
-    /// Until when no channel is joined, because Twitch's limit on joins is used up. None where none waits for that.
-    pub joins_held_until: Option<Instant>,
-    /// Events put into the queue so far. Whoever has had an answer to a PING sees all that was read before it counted.
-    pub events: u64,
-    /// Messages that the outbox holds.
-    pub waiting: usize,
-    /// Messages taken from `outgoing` so far and then sent in full, or dropped. An account is idle when this is as many
-    /// as were put in.
-    pub settled: u64,
-    pub counts: Counts,
-    /// How long messages waited for their first piece to leave.
-    pub waits: Histogram,
-    /// From the departure of a message to Twitch's receipt.
-    pub deliveries: Histogram,
-    pub shortage: Shortage,
-    /// Until when nothing is sent at all, because Twitch said that this account sends too much. May be over already.
-    pub held_until: Option<Instant>,
-    /// What the next process has to know. Told at the end.
-    pub used: UsedLimits,
-}
-
-/// What an account is doing about its connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
-    /// Dialling or logging in, or pausing before that.
-    #[default]
-    Connecting,
-    Online,
-    /// There is no token to log in with at the moment, and it asks for one now and then.
-    NoToken,
-    /// Twitch refused the token, or it is another account's, and it waits for another one.
-    Refused,
-    /// Over for good.
-    Stopped,
-}
-
-impl Phase {
-    /// In snake_case, as JSON and metrics have it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Phase::Connecting => "connecting",
-            Phase::Online => "online",
-            Phase::NoToken => "no_token",
-            Phase::Refused => "refused",
-            Phase::Stopped => "stopped",
+impl Account {
+    /// `used` is what the process before this one used of the limits: Twitch counts on over a restart.
+    pub(crate) fn new(
+        bot: BotAccount,
+        limits: &LimitsConfig,
+        used: UsedLimits,
+        ends: Ends,
+        drain_within: Duration,
+    ) -> Account {
+        let now = Instant::now();
+        let mut account = Account {
+            rooms: Rooms::new(limits),
+            outbox: Outbox::new(limits),
+            inbox: Inbox::new(ends.events),
+            is_known: false,
+            ids: ends.ids,
+            leaving: VecDeque::new(),
+            own_messages: ends.own_messages,
+            outgoing: ends.outgoing,
+            wanted: ends.wanted,
+            drain_within,
+            drain_until: None,
+            quiet_until: now,
+            joins_at: now,
+            state: AccountState { id: bot.id, phase_since: Some(now), ..AccountState::default() },
+            bot,
+            published: ends.state,
+        };
+        account.take_wanted(now);
+        if let Some(at) = now.checked_sub(used.ago) {
+            account.outbox.assume(used.messages as usize, at);
+            account.rooms.assume(used.joins as usize, at);
         }
+        account
     }
-}
 
-impl<C: Credentials, D: Dial> Account<C, D> {
-    /// Runs until `shutdown`; then sends what waits, for at most `drain_within`, and closes.
-    pub async fn run(self, shutdown: CancellationToken) {
-        let limits = &self.limits;
-        let logins =
-            if limits.enforce { RateWindow::new(limits.logins, limits.login_window) } else { RateWindow::unlimited() };
-        let mut connecting = Connecting {
-            login: self.login.clone(),
-            server: self.server,
-            credentials: self.credentials,
-            logins,
-            pauses: Pauses::new(FIRST_PAUSE, LONGEST_PAUSE),
-            refused: None,
-        };
-        let mut traffic = Traffic {
-            joins: Joins::new(self.login.clone(), &self.limits),
-            outbox: Outbox::new(&self.limits),
-            inbox: Inbox::new(self.events),
-            filter: Filter::new(self.login.clone(), self.prefixes.snapshot()),
-            prefixes: self.prefixes,
-            tally: self.tally,
-            login: self.login,
-            id: None,
-            own_messages: self.own_messages,
-            outgoing: self.outgoing,
-            wanted: self.wanted,
-            drain_within: self.drain_within,
-            counts: Counts::default(),
-            phase: Phase::Connecting,
-            phase_since: Instant::now(),
-            trouble: None,
-            retry_at: None,
-            state: self.state,
-            quiet_until: Instant::now(),
-            joins_at: Instant::now(),
-            seats: Seats::default(),
-        };
-        // Nothing to leave yet; until it is online, so many channels are wanted.
-        drop(traffic.take_wanted(Instant::now()));
-        traffic.assume(self.used, Instant::now());
-        while connecting.live_once(&mut traffic, &shutdown).await.is_some() {}
-        traffic.enter_phase(Phase::Stopped);
-        traffic.tell_used(Instant::now());
+    pub(crate) fn bot(&self) -> &BotAccount {
+        &self.bot
     }
-}
 
-/// What it takes to come online, again and again.
-struct Connecting<C, D> {
-    login: Login,
-    server: D,
-    credentials: Arc<C>,
-    logins: RateWindow,
-    pauses: Pauses,
-    /// The token that was of no use last.
-    refused: Option<RefusedToken>,
-}
+    /// The last report: what the next process has to know.
+    fn end(&mut self, now: Instant) {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let (messages, joins) = (number(self.outbox.used(now)), number(self.rooms.used(now)));
+        self.state.used = UsedLimits { messages, joins, ago: Duration::ZERO };
+        self.change_phase(Phase::Stopped, None, None);
+    }
 
-/// A token that is not tried again.
-struct RefusedToken {
-    token: SecretString,
-    why: String,
-}
-
-impl<C: Credentials, D: Dial> Connecting<C, D> {
-    /// One connection from the token to the end, and the pause after it. `None`: the host is stopping.
-    async fn live_once(&mut self, traffic: &mut Traffic, stop: &CancellationToken) -> Option<()> {
-        let token = self.find_token(traffic, stop).await?;
-        traffic.meanwhile(sleep_until(self.logins.free_at(Instant::now())), stop).await?;
-        self.logins.note(Instant::now());
-        let opened = traffic.meanwhile(self.open(&token), stop).await?;
-        let opened_at = Instant::now();
-        let error = match opened {
-            Ok((mut connection, id)) => {
-                traffic.id = Some(id);
-                let error = connection.serve(traffic, stop).await.err()?;
-                traffic.start_over(Instant::now());
-                error
+    /// A session is logged in, and this is the account's Twitch id. Who the account is has been reported before it joins anything:
+    /// messages from its rooms find set-ups that name it. `None`: the host is stopping.
+    pub(crate) async fn begin(&mut self, id: AccountId, stop: &CancellationToken) -> Option<Result<(), String>> {
+        if !self.is_known || self.bot.id != Some(id) {
+            let (ids, login) = (self.ids.clone(), self.bot.login.clone());
+            match self.meanwhile(ids.learn_account(login, id), stop).await? {
+                Ok(former) => {
+                    self.state.former = former;
+                    self.is_known = true;
+                }
+                // Nothing new would have been kept.
+                Err(error) if self.bot.id == Some(id) => {
+                    tracing::warn!(account = %self.bot.login, %error, "that the account logged in is not kept");
+                }
+                Err(error) => return Some(Err(format!("cannot keep who the account is: {error}"))),
             }
-            Err(error) => error,
-        };
-        if let Some(why) = self.find_refusal(&error) {
-            traffic.enter_bad_phase(Phase::Refused, &why);
-            self.refused = Some(RefusedToken { token, why });
-            return Some(());
+            self.bot.id = Some(id);
+            self.state.id = Some(id);
         }
-        if opened_at.elapsed() >= STEADY_AFTER {
-            self.pauses.start_over();
-        }
-        let retry_at = Instant::now() + self.pauses.next_pause();
-        traffic.lose_connection(&self.describe_loss(&error), retry_at);
-        traffic.meanwhile(sleep_until(retry_at), stop).await
+        self.take_wanted(Instant::now());
+        self.change_phase(Phase::Online, None, None);
+        Some(Ok(()))
     }
 
-    /// Which server it was, what went wrong, and what to look at.
-    fn describe_loss(&self, error: &KeepConnectionError) -> String {
-        let hint = match error {
-            KeepConnectionError::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                "; nothing listens there: look at twitch.irc_server in the configuration"
+    /// The session is gone, and all that it was in the middle of.
+    fn start_over(&mut self, now: Instant) {
+        self.leaving.clear();
+        self.rooms.start_over(now);
+        self.outbox.start_over(&mut self.state.counts);
+        self.look_again(now);
+    }
+
+    /// Takes in a message that somebody wrote in a room.
+    pub(crate) fn hear(&mut self, mut message: Box<ChatMessage>, now: Instant) {
+        message.received_at = Some(now.into_std());
+        // Until it is known whose room it is, nothing that is said there counts.
+        let sits_there = self.rooms.is_in(&message.channel_login, message.channel_id);
+        let is_own = self.own_messages.is_own(&message, now);
+        if !is_own && !message.is_shared_copy && self.bot.id.is_some_and(|id| id.chatter() == message.chatter.id) {
+            self.outbox.note_typed(message.channel_id, now);
+        }
+        if sits_there && !is_own {
+            self.inbox.offer(Event::Message(message), now);
+        }
+    }
+
+    /// The modes of a room, or what changed of them, and which channel it is. Tells of a room that was asked for that it is joined.
+    pub(crate) fn note_room(&mut self, room: &Login, id: Option<ChannelId>, change: ModeChange, now: Instant) {
+        if let Some(known) = self.rooms.note_modes(room, change) {
+            self.outbox.note_modes(known, change, now);
+        }
+        let outcome = id.map_or_else(Outcome::default, |id| self.rooms.note_room(room, id, now));
+        self.apply(outcome, now);
+        self.look_again(now);
+    }
+
+    /// What the account is in a room. Reported with every message of ours, and hardly ever news.
+    pub(crate) fn note_standing(&mut self, room: &Login, standing: Standing, now: Instant) {
+        if !self.rooms.note_standing(room, standing) {
+            return;
+        }
+        if let Some(id) = self.rooms.find_id(room) {
+            self.outbox.note_standing(id, standing.is_privileged);
+        }
+        self.look_again(now);
+    }
+
+    /// The account is out of a room, and Twitch did not say why.
+    pub(crate) fn note_left(&mut self, room: &Login, now: Instant) {
+        self.rooms.note_left(room, now);
+        self.look_again(now);
+    }
+
+    pub(crate) fn note_delivered(&mut self, ticket: Ticket, now: Instant) {
+        self.outbox.delivered(ticket, now);
+    }
+
+    /// Twitch never said what became of it.
+    pub(crate) fn note_lost(&mut self, ticket: Ticket) {
+        self.outbox.lost(ticket, &mut self.state.counts);
+    }
+
+    /// Twitch refuses a message, or without a ticket the account itself. Logs once per pause that sending has stopped; a failed
+    /// join is for readers of the events to report.
+    pub(crate) fn note_refused(&mut self, room: &Login, ticket: Option<Ticket>, refusal: Refusal, now: Instant) {
+        let pause = ticket.and_then(|ticket| self.outbox.refused(ticket, refusal, now, &mut self.state.counts));
+        match (refusal.find_join_failure(), pause) {
+            (Some(reason), _) => {
+                let outcome = self.rooms.note_failure(room, reason, now);
+                self.apply(outcome, now);
             }
-            _ => "",
+            (None, Some(pause)) => refusal.log_pause(&self.bot.login, room, pause),
+            (None, None) => {}
+        }
+        self.look_again(now);
+    }
+
+    /// For what only the session sees.
+    pub(crate) fn counts(&mut self) -> &mut Counts {
+        &mut self.state.counts
+    }
+
+    fn apply(&mut self, outcome: Outcome, now: Instant) {
+        if let Some(news) = outcome.news {
+            self.inbox.offer(news.into_event(self.bot.clone()), now);
+        }
+        self.leaving.extend(outcome.leave);
+    }
+
+    /// Something changed that decides what there is to do, or which rooms the account sits in.
+    fn look_again(&mut self, now: Instant) {
+        (self.quiet_until, self.joins_at) = (now, now);
+        self.outbox.look_at_all(now);
+        self.rooms.describe(&mut self.state, now);
+    }
+
+    /// What the session is to do at `now`, with so many rooms in one [`Work::Join`] at most; or when to ask again. Asking while
+    /// there is nothing to do costs nothing. A departure counts as sent; [`Account::note_written`] corrects the moment.
+    pub(crate) fn next_work(&mut self, rooms_at_once: usize, now: Instant) -> Result<Work, Instant> {
+        if now < self.quiet_until {
+            return Err(self.quiet_until);
+        }
+        let is_time_to_join = self.joins_at <= now;
+        if is_time_to_join {
+            for outcome in self.rooms.give_up_unconfirmed(now) {
+                self.apply(outcome, now);
+            }
+        }
+        if let Some(room) = self.leaving.pop_front() {
+            return Ok(Work::Leave(room));
+        }
+        if is_time_to_join {
+            let due = self.rooms.take_due(rooms_at_once, now);
+            if !due.is_empty() {
+                return Ok(Work::Join(due));
+            }
+            self.joins_at = self.rooms.next_at(now).unwrap_or(now + FAR_AWAY);
+            self.rooms.describe(&mut self.state, now);
+        }
+        let wake_at = match self.outbox.next(&self.rooms, now, &mut self.state.counts) {
+            Next::Send(departure) => {
+                if let Some(id) = self.bot.id {
+                    self.own_messages.note(id, departure.channel, &departure.text, now);
+                }
+                return Ok(Work::Send(departure));
+            }
+            Next::WaitUntil(wake_at) => wake_at.min(self.joins_at),
+            Next::Empty => self.joins_at,
         };
-        let server = self.server.name().map(|name| format!("{name}: ")).unwrap_or_default();
-        format!("{server}{error}{hint}")
+        self.quiet_until = wake_at;
+        Err(wake_at)
     }
 
-    async fn open(&self, token: &SecretString) -> Result<(Connection<D::Stream>, ChatterId), KeepConnectionError> {
-        let dialled = timeout(DIALLED_WITHIN, self.server.dial()).await;
-        let stream = dialled.map_err(|_| KeepConnectionError::Silent(DIALLED_WITHIN))??;
-        Connection::log_in(stream, &self.login, token).await
+    /// The messages that left last, to `channels`, since `picked_at`, were not gone before `now`.
+    pub(crate) fn note_written(&mut self, channels: &[ChannelId], picked_at: Instant, now: Instant) {
+        self.outbox.note_written(channels, picked_at, now);
     }
 
-    /// Asks for a token until there is one that Twitch has not refused.
-    async fn find_token(&mut self, traffic: &mut Traffic, stop: &CancellationToken) -> Option<SecretString> {
-        let mut pauses = Pauses::new(FIRST_TOKEN_PAUSE, LONGEST_TOKEN_PAUSE);
+    /// Looks at what is wanted now.
+    fn take_wanted(&mut self, now: Instant) {
+        let wanted = self.wanted.borrow_and_update().clone();
+        self.leaving.extend(self.rooms.set_wanted(&wanted, &self.bot, now));
+        self.look_again(now);
+    }
+
+    /// Whether another message would be taken in.
+    fn has_room(&self) -> bool {
+        self.outbox.room() > 0
+    }
+
+    /// Takes in a message, and those behind it for which there is room.
+    fn take_outgoing(&mut self, first: OutgoingMessage, now: Instant) {
+        let more = self.outbox.room().saturating_sub(1);
+        self.outbox.push(first, now, &mut self.state.counts);
+        for _ in 0..more {
+            let Ok(message) = self.outgoing.try_recv() else { break };
+            self.outbox.push(message, now, &mut self.state.counts);
+        }
+        self.quiet_until = now;
+    }
+
+    /// Whether the session may read on: an event that found no room holds it up.
+    pub(crate) fn may_read(&self) -> bool {
+        !self.inbox.is_full()
+    }
+
+    /// Whether the host stops, and nothing that waits may hold that up any longer.
+    pub(crate) fn is_drained(&self, now: Instant) -> bool {
+        let is_idle = self.outbox.waiting() == 0 && self.outgoing.is_empty();
+        self.drain_until.is_some_and(|until| is_idle || until <= now)
+    }
+
+    /// Waits until the session may have something to do: at `wake_at` at the latest. To be waited for beside the session's own
+    /// sources; dropping the future loses nothing.
+    pub(crate) async fn wait(&mut self, wake_at: Instant, stop: &CancellationToken) {
+        let wake_at = self.drain_until.map_or(wake_at, |until| wake_at.min(until));
+        let (may_read, has_room) = (self.may_read(), self.has_room());
+        tokio::select! {
+            () = self.inbox.settle(), if !may_read => {}
+            Some(message) = self.outgoing.recv(), if has_room => self.take_outgoing(message, Instant::now()),
+            Ok(()) = self.wanted.changed() => self.take_wanted(Instant::now()),
+            () = sleep_until(wake_at) => {}
+            () = stop.cancelled(), if self.drain_until.is_none() => {
+                self.inbox.close();
+                self.drain_until = Some(Instant::now() + self.drain_within);
+            }
+        }
+    }
+
+    /// Waits for something without a session. What is to be sent is taken in all the same, and what gets stale is dropped.
+    /// `None`: the host is stopping.
+    pub(crate) async fn meanwhile<T>(
+        &mut self,
+        future: impl Future<Output = T>,
+        stop: &CancellationToken,
+    ) -> Option<T> {
+        let mut future = std::pin::pin!(future);
         loop {
-            match traffic.meanwhile(self.credentials.fetch_access_token(&self.login), stop).await? {
-                Ok(token) => match self.refused.as_ref().filter(|refused| refused.is(&token)) {
-                    Some(refused) => traffic.enter_bad_phase(Phase::Refused, &refused.why),
-                    None => {
-                        // What went wrong with the last connection stands until there is one again.
-                        if traffic.phase != Phase::Connecting {
-                            traffic.enter_phase(Phase::Connecting);
-                        }
-                        return Some(token);
-                    }
-                },
-                Err(error) => traffic.enter_bad_phase(Phase::NoToken, &error),
+            let now = Instant::now();
+            let stale_at = self.outbox.drop_stale(now, &mut self.state.counts).unwrap_or(now + FAR_AWAY);
+            self.publish();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return None,
+                output = &mut future => return Some(output),
+                Some(message) = self.outgoing.recv(), if self.has_room() => self.take_outgoing(message, Instant::now()),
+                () = sleep_until(stale_at) => {}
             }
-            traffic.meanwhile(sleep(pauses.next_pause()), stop).await?;
         }
     }
 
-    /// Why the token is of no use, and what to do; None where the connection failed for another reason.
-    fn find_refusal(&self, error: &KeepConnectionError) -> Option<String> {
-        let login = &self.login;
-        let renewal = self.credentials.describe_renewal(login);
-        match error {
-            KeepConnectionError::Refused => Some(format!(
-                "Twitch refuses the token of {login}, and it is not used again: it has expired, was revoked, or lacks the \
-                 scopes chat:read and chat:edit; {renewal}"
-            )),
-            KeepConnectionError::OtherAccount(owner) => Some(format!(
-                "the token is {owner}'s, not {login}'s: make one while logged in to Twitch as {login}, and {renewal}; or \
-                 write login = \"{owner}\" in the configuration"
-            )),
-            _ => None,
-        }
+    /// Shows readers what changed.
+    pub(crate) fn publish(&mut self) {
+        let state = &mut self.state;
+        state.counts.events_dropped = self.inbox.dropped;
+        state.events = self.inbox.passed;
+        state.waiting = self.outbox.waiting();
+        state.settled = self.outbox.settled();
+        state.waits = self.outbox.waits;
+        state.deliveries = self.outbox.deliveries;
+        state.shortage = self.outbox.shortage();
+        state.held_until = self.outbox.held_until(Instant::now());
+        self.published.send_if_modified(|known| {
+            let is_news = known != state;
+            if is_news {
+                known.clone_from(state);
+            }
+            is_news
+        });
     }
-}
 
-impl RefusedToken {
-    fn is(&self, token: &SecretString) -> bool {
-        self.token.expose_secret() == token.expose_secret()
+    /// Status and the status line report it to the operator; the log line is for somebody who looks for a mistake of ours.
+    fn change_phase(&mut self, phase: Phase, trouble: Option<Arc<str>>, retry_at: Option<Instant>) {
+        tracing::debug!(account = %self.bot.login, ?phase, trouble = trouble.as_deref(), "this phase begins, or goes on");
+        let state = &mut self.state;
+        if state.phase != phase {
+            state.phase_since = Some(Instant::now());
+        }
+        (state.phase, state.trouble, state.retry_at) = (phase, trouble, retry_at);
+        self.publish();
     }
 }

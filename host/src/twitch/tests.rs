@@ -1,5 +1,6 @@
 //! Accounts against Twitch in a box, over memory and with a clock that stands still while anything is left to do.
 
+mod accounts;
 mod counted;
 mod fairness;
 mod filtering;
@@ -17,32 +18,57 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fake_twitch::{FakeTwitch, Settings};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::counted::{Counted, Meter};
-use super::account::{Account, AccountState, Phase};
-use super::own_messages::OwnMessages;
+use super::account::connecting::Connecting;
+use super::account::own_messages::OwnMessages;
+use super::account::state::{AccountState, Phase};
+use super::account::{Account, Ends};
+use super::irc::session::Session;
 use crate::config::LimitsConfig;
+use crate::domain::account::BotAccount;
 use crate::domain::calling::Calling;
-use crate::domain::id::{ChannelId, Login, MessageId};
+use crate::domain::id::{AccountId, ChannelId, Login, MessageId};
 use crate::domain::message::{ChatMessage, Event, JoinFailure, OutgoingMessage, Reply, ReplySource, WantedChannel};
-use crate::domain::ports::{Callings, Credentials, FetchTokenError, Prefixes};
+use crate::domain::ports::{
+    AccountIds, Callings, Credentials, FetchTokenError, FetchingToken, LearningAccount, Prefixes,
+};
 use crate::domain::role::Role;
 use crate::domain::tally::Tally;
 use crate::domain::trace::Trace;
 use crate::domain::used_limits::UsedLimits;
 
+fn bot_named(text: &str, id: u64) -> BotAccount {
+    BotAccount { login: login(text), id: Some(AccountId(id)) }
+}
+
+/// Who logged in under which login, in their order, and what a log-in is answered with.
+#[derive(Clone, Default)]
+struct Ids {
+    learned: Arc<Mutex<Vec<BotAccount>>>,
+    answer: Arc<Mutex<Option<Result<Option<AccountId>, String>>>>,
+}
+
+impl AccountIds for Ids {
+    fn learn_account(&self, login: Login, id: AccountId) -> LearningAccount<'_> {
+        self.learned.lock().unwrap().push(BotAccount { login, id: Some(id) });
+        let answer = self.answer.lock().unwrap().clone();
+        Box::pin(async { answer.unwrap_or(Ok(None)) })
+    }
+}
+
 fn login(text: &str) -> Login {
     text.parse().unwrap()
 }
 
-/// A token that the test can change.
+/// A token that the test can change, and the tokens that were reported as refused.
 #[derive(Clone)]
-struct Token(Arc<Mutex<Result<String, FetchTokenError>>>);
+struct Token(Arc<Mutex<Result<String, FetchTokenError>>>, Arc<Mutex<Vec<String>>>);
 
 impl Token {
     fn set(&self, token: Result<&str, FetchTokenError>) {
@@ -51,11 +77,16 @@ impl Token {
 }
 
 impl Credentials for Token {
-    async fn fetch_access_token(&self, _: &Login) -> Result<SecretString, FetchTokenError> {
-        self.0.lock().unwrap().clone().map(SecretString::from)
+    fn fetch_access_token<'a>(&'a self, _: &'a BotAccount) -> FetchingToken<'a> {
+        let token = self.0.lock().unwrap().clone().map(SecretString::from);
+        Box::pin(async { token })
     }
 
-    fn describe_renewal(&self, _: &Login) -> String {
+    fn report_refused(&self, _: &BotAccount, token: &SecretString) {
+        self.1.lock().unwrap().push(token.expose_secret().to_owned());
+    }
+
+    fn describe_renewal(&self, _: &BotAccount) -> String {
         "set another one".to_owned()
     }
 }
@@ -66,7 +97,8 @@ struct KnownPrefixes(Arc<Mutex<Arc<Callings>>>);
 
 impl KnownPrefixes {
     fn set(&self, bot: &str, channel: ChannelId, prefix: &str) {
-        let calling = Calling { prefix: prefix.parse().unwrap(), bot: login(bot) };
+        let bot = BotAccount { login: login(bot), id: None };
+        let calling = Calling { prefix: prefix.parse().unwrap(), bot };
         *self.0.lock().unwrap() = Arc::new(HashMap::from([(channel, calling)]));
     }
 }
@@ -82,6 +114,8 @@ struct Bot {
     name: &'static str,
     twitch: FakeTwitch,
     token: Token,
+    /// Dropped, nobody could pause it any more.
+    _pause: watch::Sender<bool>,
     wanted: watch::Sender<Arc<[WantedChannel]>>,
     prefixes: KnownPrefixes,
     tally: Arc<Tally>,
@@ -121,7 +155,7 @@ impl Bot {
         limits: LimitsConfig,
         used: UsedLimits,
     ) -> Self {
-        let token = Token(Arc::new(Mutex::new(Ok("secret".to_owned()))));
+        let token = Token(Arc::new(Mutex::new(Ok("secret".to_owned()))), Arc::default());
         let (wanted, wanted_receiver) = watch::channel(Vec::new().into());
         let (event_sender, events) = mpsc::channel(1_000);
         let (outgoing, outgoing_receiver) = mpsc::channel(1_000);
@@ -132,34 +166,34 @@ impl Bot {
         let failing = Arc::new(Mutex::new(None));
         let fails = failing.clone();
         let of_streams = meter.clone();
-        let account = Account {
-            login: login(name),
-            server: move || {
-                dialled_sender.send_modify(|count| *count += 1);
-                let counted = Counted { stream: server.connect(), meter: of_streams.clone() };
-                let failure = *fails.lock().unwrap();
-                async move { failure.map_or(Ok(counted), |kind: io::ErrorKind| Err(io::Error::from(kind))) }
-            },
-            credentials: Arc::new(token.clone()),
+        let dial = move || {
+            dialled_sender.send_modify(|count| *count += 1);
+            let counted = Counted { stream: server.connect(), meter: of_streams.clone() };
+            let failure = *fails.lock().unwrap();
+            async move { failure.map_or(Ok(counted), |kind: io::ErrorKind| Err(io::Error::from(kind))) }
+        };
+        let session = Session::new(dial, Arc::new(prefixes.clone()), tally.clone(), &limits);
+        let (pause, paused) = watch::channel(false);
+        let ends = Ends {
             wanted: wanted_receiver,
-            prefixes: Arc::new(prefixes.clone()),
-            tally: tally.clone(),
             events: event_sender,
             outgoing: outgoing_receiver,
-            limits,
-            used,
             own_messages: own_messages.clone(),
+            ids: Arc::new(Ids::default()),
             state: state_sender,
-            drain_within: Duration::from_secs(10),
         };
+        let account =
+            Account::new(BotAccount { login: login(name), id: None }, &limits, used, ends, Duration::from_secs(10));
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(account.run(shutdown.clone()));
+        let connecting = Connecting::new(account, Box::new(session), Arc::new(token.clone()), paused);
+        let task = tokio::spawn(connecting.run(shutdown.clone()));
         let twitch = twitch.clone();
         Self {
             name,
             twitch,
             token,
             wanted,
+            _pause: pause,
             prefixes,
             tally,
             events,
@@ -180,7 +214,8 @@ impl Bot {
     }
 
     fn want_with_ids(&self, channels: &[(&str, Option<ChannelId>)]) {
-        let wanted = |(name, id): &(&str, _)| WantedChannel { id: *id, login: login(name), account: login(self.name) };
+        let account = BotAccount { login: login(self.name), id: None };
+        let wanted = |(name, id): &(&str, _)| WantedChannel { id: *id, login: login(name), account: account.clone() };
         self.wanted.send_replace(channels.iter().map(wanted).collect());
     }
 
@@ -228,7 +263,7 @@ impl Bot {
 
     fn message(&self, channel: &str, reply: Reply) -> OutgoingMessage {
         OutgoingMessage {
-            account: login(self.name),
+            account: AccountId(1000),
             channel_id: self.twitch.user_id(channel).parse().unwrap(),
             channel_login: login(channel),
             reply,

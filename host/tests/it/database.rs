@@ -113,8 +113,8 @@ fn another_vault_key_and_a_missing_one_are_told_at_the_start() {
     // Sealed by a key with this fingerprint, which no key file here has.
     let sealed = [&[1][..], &[7; 8], &[0; 40]].concat();
     let connection = Connection::open(database(&stage)).unwrap();
-    let channel = "INSERT INTO channels (channel_id, login, display_name, bot) VALUES (7, 'shop', 'Shop', 'mybot')";
-    connection.execute(channel, []).unwrap();
+    let channel = "INSERT INTO channels (channel_id, login, display_name, bot) SELECT 7, 'shop', 'Shop', bot FROM bots";
+    assert_eq!(connection.execute(channel, []).unwrap(), 1);
     let secret = "INSERT INTO secrets (channel_id, module, key, sealed, changed_at) VALUES (7, 'echo', 'token', ?1, 0)";
     connection.execute(secret, [sealed]).unwrap();
     drop(connection);

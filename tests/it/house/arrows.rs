@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(check("host/src/sandbox/invoke.rs", "use super::super::chat::route;"), to_chat);
         assert_eq!(check("host/src/sandbox/invoke.rs", "use crate::{domain, chat::route};"), to_chat);
         assert_eq!(check("host/src/domain.rs", "use super::config;").len(), 1);
-        assert_eq!(check("host/src/vault.rs", "use crate::twitch::outbox;").len(), 1);
+        assert_eq!(check("host/src/vault.rs", "use crate::twitch::account;").len(), 1);
         assert_eq!(check("host/src/misplaced.rs", "").len(), 1);
     }
 

@@ -39,15 +39,20 @@ pub(super) fn only_the_setup_commits(source: &Source) -> Vec<Finding> {
     object(source, "only `setup.rs` commits: it reloads what was changed", |line| line.bare.contains("store.commit("))
 }
 
-/// And in `twitch`, only the outbox says anything: `command` merely writes it down.
+/// And in `twitch`, only the outbox makes a message leave: `irc/command` merely writes it down.
 pub(super) fn only_twitch_knows_irc(source: &Source) -> Vec<Finding> {
-    if !source.is_host() || is_part(source, "twitch/outbox") || is_part(source, "twitch/command") {
+    if !source.is_host() || is_part(source, "twitch/irc/command") {
         return Vec::new();
     }
     if is_part(source, "twitch") {
-        return object(source, "only `twitch/outbox.rs` sends messages", |line| {
-            line.code.contains("PRIVMSG #") || line.code.contains("Command::Message {")
+        let mut findings = object(source, "only `twitch/account/outbox.rs` sends messages", |line| {
+            let is_made = line.bare.contains("Departure {") && !line.bare.contains("struct ");
+            line.code.contains("PRIVMSG #") || is_made && !is_part(source, "twitch/account/outbox")
         });
+        if is_part(source, "twitch/account") {
+            findings.extend(object(source, "an account knows no transport", |line| line.bare.contains("irc::")));
+        }
+        return findings;
     }
     object(source, "only `twitch` knows IRC", |line| {
         line.bare.contains("twitch_irc")
@@ -165,13 +170,14 @@ mod tests {
             only_twitch_knows_irc,
             "use twitch_irc::message;",
             &["host/src/chat/route.rs"],
-            &["host/src/twitch/line.rs"],
+            &["host/src/twitch/irc/line.rs"],
         );
-        let sends = "format!(\"PRIVMSG #{channel} :{text}\")";
-        for sends in [sends, "send(Command::Message { channel, text })"] {
-            check(only_twitch_knows_irc, sends, &["host/src/twitch/line.rs"], &["host/src/twitch/outbox.rs"]);
-        }
-        check(only_twitch_knows_irc, "\"PRIVMSG\" => read(line)", &[], &["host/src/twitch/line.rs"]);
+        let (line, command) = ("host/src/twitch/irc/line.rs", "host/src/twitch/irc/command.rs");
+        let outbox = "host/src/twitch/account/outbox/queue.rs";
+        check(only_twitch_knows_irc, "format!(\"PRIVMSG #{channel} :{text}\")", &[line, outbox], &[command]);
+        check(only_twitch_knows_irc, "send(Departure { channel, text })", &[line], &[outbox]);
+        check(only_twitch_knows_irc, "\"PRIVMSG\" => read(line)", &[], &[line]);
+        check(only_twitch_knows_irc, "use crate::twitch::irc::line;", &[outbox], &["host/src/twitch/tests.rs"]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use twitchy::transcript::Heard;
 
 use super::channels::shop;
 use super::harness::{Answer, Site};
+use crate::harness::bots::bot;
 use crate::harness::{House, channel_id, chatter_id, header, login, message, patient};
 
 struct Counter {
@@ -331,7 +332,7 @@ async fn replies_are_said_in_the_channel_where_the_caller_wants_it() {
     let (events, taken) = mpsc::channel::<Event>(16);
     let (outgoing, mut outbox) = mpsc::channel::<OutgoingMessage>(16);
     let shutdown = CancellationToken::new();
-    let outboxes = Arc::new(HashMap::from([(login("twitchy"), outgoing)]));
+    let outboxes = Arc::new(HashMap::from([(bot("twitchy").id.unwrap(), outgoing)]));
     let dispatch = counter.site.house.dispatch.clone();
     let task = tokio::spawn(dispatch.clone().run(taken, outboxes, |_| async {}, shutdown.clone()));
     // Once a message has gone through it, the loop has its outboxes.

@@ -12,6 +12,7 @@ use twitchy::app::secrets::StoredSecrets;
 use twitchy::balances::Balances;
 use twitchy::balances::provider::BalanceProvider;
 use twitchy::config::{SandboxConfig, WebConfig};
+use twitchy::domain::account::BotAccount;
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{Invocation, InvocationId, Origin};
 use twitchy::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
@@ -213,7 +214,7 @@ fn invocation(command: Box<str>, number: u64) -> Invocation {
             role: Role::Everyone,
             badges: Vec::new(),
         },
-        bot: "twitchy".parse().unwrap(),
+        bot: BotAccount { login: "twitchy".parse().unwrap(), id: None },
         prefix: Prefix::default(),
         locale: "en".into(),
         command,

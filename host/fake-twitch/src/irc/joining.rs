@@ -4,63 +4,66 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::irc::line::{ClientLine, Line, Tags};
+use crate::irc::Irc;
+use crate::irc::line::{ClientLine, Line, Tags, prefix_of};
 use crate::irc::notice::Notice;
-use crate::rules::{self, Rule};
-use crate::state::{Identity, SessionId, State};
-use crate::world::{Barred, Channel, Chatter, prefix_of};
+use crate::irc::sessions::{Identity, SessionId};
+use crate::world::channel::{Barred, Channel};
+use crate::world::chatter::{Chatter, Role, Roles};
+use crate::world::refusal::Refused;
+use crate::world::rules::{self, Rule};
 
 /// Why a JOIN comes to nothing.
 enum Refusal {
     Silent,
-    Told(Notice),
+    Told(Refused),
     Broken(Rule),
 }
 
-impl State {
+impl Irc<'_> {
     /// `JOIN #a,#b`: each name counts, those of channels that do not exist too.
     pub(crate) fn join(&mut self, id: SessionId, line: &ClientLine<'_>, now: Instant) {
         for channel in channel_names(line) {
             match self.check_join(id, &channel, now) {
                 Ok(()) => self.enter(id, &channel),
                 Err(Refusal::Silent) => {}
-                Err(Refusal::Told(notice)) => self.send(id, &notice.line(&channel, "")),
+                Err(Refusal::Told(refused)) => self.send(id, &Notice::Refused(refused).line(&channel, "")),
                 Err(Refusal::Broken(rule)) => self.note_violation(id, rule, now),
             }
         }
     }
 
     fn check_join(&mut self, id: SessionId, name: &str, now: Instant) -> Result<(), Refusal> {
-        let identity = self.find_session(id).map(|session| session.identity.clone()).ok_or(Refusal::Silent)?;
-        let has_limits = self.policy.has_limits;
+        let identity = self.sessions.find(id).map(|session| session.identity.clone()).ok_or(Refusal::Silent)?;
+        let has_limits = self.world.policy.has_limits;
         if let Identity::Account(login) = &identity
             && has_limits
-            && !self.record(login).joins.admit(rules::JOINS, now)
+            && !self.world.record(login).joins.admit(rules::JOINS, now)
         {
             return Err(Refusal::Broken(Rule::Joins));
         }
-        if self.policy.has_any_channel {
+        if self.world.policy.has_any_channel {
             self.world.open_channel(name);
         }
         let channel = self.world.find_channel(name).ok_or(Refusal::Silent)?;
         if channel.is_suspended {
-            return Err(Refusal::Told(Notice::ChannelSuspended));
+            return Err(Refusal::Told(Refused::ChannelSuspended));
         }
         let Identity::Account(login) = &identity else { return Ok(()) };
         let chatter = self.world.find_chatter(login).ok_or(Refusal::Silent)?;
         if channel.find_barred(chatter, now) == Some(Barred::Banned) {
-            return Err(Refusal::Told(Notice::Banned));
+            return Err(Refusal::Told(Refused::Banned));
         }
         let is_one_too_many = has_limits
             && !channel.roles_of(chatter).moderates()
-            && !self.is_joined(login, name)
+            && !self.sessions.is_joined(login, name)
             && self.count_unmoderated(chatter) >= rules::CHANNELS;
         if is_one_too_many { Err(Refusal::Broken(Rule::Channels)) } else { Ok(()) }
     }
 
     /// Channels that count among the account's 100.
     fn count_unmoderated(&self, chatter: &Chatter) -> usize {
-        let own = self.list_sessions().filter(|(_, session)| session.identity.login() == chatter.login);
+        let own = self.sessions.list().filter(|(_, session)| session.identity.login() == chatter.login);
         let mut channels: Vec<&str> = own.flat_map(|(_, session)| session.joined.iter().map(String::as_str)).collect();
         channels.sort_unstable();
         channels.dedup();
@@ -70,7 +73,7 @@ impl State {
 
     /// A channel joined already is not announced again.
     fn enter(&mut self, id: SessionId, channel: &str) {
-        let Some(session) = self.find_session_mut(id) else { return };
+        let Some(session) = self.sessions.find_mut(id) else { return };
         if !session.joined.insert(channel.to_owned()) {
             return;
         }
@@ -94,7 +97,7 @@ impl State {
 
     /// Takes a connection out of a channel, with the PART that says so.
     pub(crate) fn leave(&mut self, id: SessionId, channel: &str) {
-        let Some(session) = self.find_session_mut(id) else { return };
+        let Some(session) = self.sessions.find_mut(id) else { return };
         if session.joined.remove(channel) {
             let echo = Line::new(format!(":{} PART #{channel}", prefix_of(session.identity.login())));
             self.send(id, &echo);
@@ -104,13 +107,13 @@ impl State {
 
     /// `message_id` is that of the connection's own message, which is all the receipt it gets.
     pub(crate) fn send_user_state(&mut self, id: SessionId, channel: &str, message_id: Option<&str>) {
-        let Some(Identity::Account(login)) = self.find_session(id).map(|session| session.identity.clone()) else {
+        let Some(Identity::Account(login)) = self.sessions.find(id).map(|session| session.identity.clone()) else {
             return;
         };
         let chatter = self.world.chatter(&login);
         let Some(channel) = self.world.find_channel(channel) else { return };
         let mut tags = Tags::default();
-        channel.roles_of(&chatter).write_tags(&mut tags);
+        write_roles(&channel.roles_of(&chatter), &mut tags);
         tags.set("color", chatter.color).set("display-name", chatter.display_name).set("emote-sets", "0");
         if let Some(message_id) = message_id {
             tags.set("id", message_id);
@@ -123,6 +126,16 @@ impl State {
 pub(super) fn channel_names(line: &ClientLine<'_>) -> Vec<String> {
     let names = line.params.first().copied().unwrap_or_default();
     names.split(',').filter_map(|name| name.strip_prefix('#')).map(str::to_ascii_lowercase).collect()
+}
+
+/// The tags that PRIVMSG and USERSTATE share.
+pub(super) fn write_roles(roles: &Roles, tags: &mut Tags) {
+    let is_moderator = roles.has(Role::Moderator);
+    tags.set("badges", roles.badges())
+        .set("badge-info", roles.badge_info())
+        .set_flag("mod", is_moderator)
+        .set_flag("subscriber", roles.has(Role::Subscriber))
+        .set("user-type", if is_moderator { "mod" } else { "" });
 }
 
 /// Everything about a room, as one is told on joining.

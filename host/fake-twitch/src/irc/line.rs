@@ -126,6 +126,11 @@ impl Line {
     }
 }
 
+/// `login!login@login.tmi.twitch.tv`
+pub(crate) fn prefix_of(login: &str) -> String {
+    format!("{login}!{login}@{login}.tmi.twitch.tv")
+}
+
 /// A tag value as IRCv3's message-tags writes it.
 fn escape(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());

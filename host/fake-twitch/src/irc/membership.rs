@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::irc::Irc;
 use crate::irc::joining::channel_names;
 use crate::irc::line::{ClientLine, Line};
-use crate::state::{SessionId, State};
+use crate::irc::sessions::SessionId;
 
 /// Connections in a room up to which everybody is listed, and told who comes and goes; a larger room lists its moderators
 /// (dev.twitch.tv/docs/irc/membership, as of 2018; the page in force does not say).
@@ -12,7 +13,7 @@ const SMALL_ROOM: usize = 1_000;
 /// Bytes of logins in one line: with what stands before them it stays below the 512 of RFC 1459.
 const NAMES_LINE: usize = 400;
 
-impl State {
+impl Irc<'_> {
     /// `NAMES #a,#b`
     pub(crate) fn list_names(&mut self, id: SessionId, line: &ClientLine<'_>) {
         for channel in channel_names(line) {
@@ -22,7 +23,7 @@ impl State {
 
     /// 353 with the logins, in as many lines as they need, and 366.
     pub(crate) fn send_names(&mut self, id: SessionId, channel: &str) {
-        let Some(session) = self.find_session(id) else { return };
+        let Some(session) = self.sessions.find(id) else { return };
         let login = session.identity.login().to_owned();
         let names = match session.capabilities.membership {
             true => self.list_members(channel),
@@ -37,7 +38,7 @@ impl State {
 
     /// JOIN and PART of one connection to the others in the room.
     pub(crate) fn tell_others(&mut self, id: SessionId, channel: &str, line: &Line) {
-        let mut others = self.members(channel);
+        let mut others = self.sessions.members(channel);
         if others.len() <= SMALL_ROOM {
             others.retain(|&other| other != id);
             self.send_all(&others, &line.clone().for_membership());
@@ -46,9 +47,9 @@ impl State {
 
     /// By login: several connections of one account are listed once.
     fn list_members(&self, channel: &str) -> BTreeSet<String> {
-        let here = self.list_sessions().filter(|(_, session)| session.joined.contains(channel));
+        let here = self.sessions.list().filter(|(_, session)| session.joined.contains(channel));
         let mut logins: BTreeSet<String> = here.map(|(_, session)| session.identity.login().to_owned()).collect();
-        if self.members(channel).len() > SMALL_ROOM {
+        if self.sessions.members(channel).len() > SMALL_ROOM {
             let room = self.world.find_channel(channel);
             let moderates = |login: &String| {
                 let roles = room.zip(self.world.find_chatter(login)).map(|(room, chatter)| room.roles_of(chatter));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::irc::line::{Line, Tags};
+use crate::world::refusal::Refused;
 
 const UNVERIFIED_EMAIL: &str = "This room requires a verified account to chat. Please verify your account at \
                                 https://www.twitch.tv/settings/security.";
@@ -12,29 +13,7 @@ const UNVERIFIED_PHONE: &str = "A verified phone number is required to chat in t
 /// Why something was refused, or what changed in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notice {
-    AccountSuspended,
-    BadCharacters,
-    Banned,
-    ChannelBlocked,
-    ChannelSuspended,
-    Duplicate,
-    EmoteOnly,
-    FollowersOnly(Duration),
-    /// Follows, but not for long enough: asked for, reached.
-    FollowersOnlyFollowed(Duration, Duration),
-    FollowersOnlyZero,
-    NotUnique,
-    RateLimit,
-    /// AutoMod holds it until a moderator has looked.
-    Rejected,
-    /// The channel's own settings do not let it pass.
-    RejectedMandatory,
-    SlowMode(Duration),
-    SubscribersOnly,
-    TimedOut(Duration),
-    UnrecognizedCommand,
-    UnverifiedEmail,
-    UnverifiedPhone,
+    Refused(Refused),
     SlowOn(Duration),
     SlowOff,
     EmoteOnlyOn,
@@ -57,26 +36,7 @@ impl Notice {
 
     fn msg_id(self) -> &'static str {
         match self {
-            Self::AccountSuspended => "msg_suspended",
-            Self::BadCharacters => "msg_bad_characters",
-            Self::Banned => "msg_banned",
-            Self::ChannelBlocked => "msg_channel_blocked",
-            Self::ChannelSuspended => "msg_channel_suspended",
-            Self::Duplicate => "msg_duplicate",
-            Self::EmoteOnly => "msg_emoteonly",
-            Self::FollowersOnly(_) => "msg_followersonly",
-            Self::FollowersOnlyFollowed(..) => "msg_followersonly_followed",
-            Self::FollowersOnlyZero => "msg_followersonly_zero",
-            Self::NotUnique => "msg_r9k",
-            Self::RateLimit => "msg_ratelimit",
-            Self::Rejected => "msg_rejected",
-            Self::RejectedMandatory => "msg_rejected_mandatory",
-            Self::SlowMode(_) => "msg_slowmode",
-            Self::SubscribersOnly => "msg_subsonly",
-            Self::TimedOut(_) => "msg_timedout",
-            Self::UnrecognizedCommand => "unrecognized_cmd",
-            Self::UnverifiedEmail => "msg_verified_email",
-            Self::UnverifiedPhone => "msg_requires_verified_phone_number",
+            Self::Refused(refused) => refusal_id(refused),
             Self::SlowOn(_) => "slow_on",
             Self::SlowOff => "slow_off",
             Self::EmoteOnlyOn => "emote_only_on",
@@ -91,51 +51,7 @@ impl Notice {
 
     fn text(self, channel: &str, word: &str) -> String {
         match self {
-            Self::AccountSuspended => "You don't have permission to perform that action.".to_owned(),
-            Self::BadCharacters => "Your message was not sent because it contained too many unprocessable characters. \
-                If you believe this is an error, please rephrase and try again."
-                .to_owned(),
-            Self::Banned => format!("You are permanently banned from talking in {channel}."),
-            Self::ChannelBlocked => "Your account is not in good standing in this channel.".to_owned(),
-            Self::ChannelSuspended => "This channel does not exist or has been suspended.".to_owned(),
-            Self::Duplicate => "Your message was not sent because it is identical to the previous one you sent, \
-                less than 30 seconds ago."
-                .to_owned(),
-            Self::EmoteOnly => "This room is in emote-only mode. You can find your currently available emoticons \
-                using the smiley in the chat text area."
-                .to_owned(),
-            Self::FollowersOnly(asked) => {
-                format!("This room is in {} followers-only mode. Follow {channel} to join the community!", span(asked))
-            }
-            Self::FollowersOnlyFollowed(asked, reached) => format!(
-                "This room is in {} followers-only mode. You have been following for {}. Continue following to chat!",
-                span(asked),
-                span(reached)
-            ),
-            Self::FollowersOnlyZero => {
-                format!("This room is in followers-only mode. Follow {channel} to join the community!")
-            }
-            Self::NotUnique => {
-                "This room is in unique-chat mode and the message you attempted to send is not unique.".to_owned()
-            }
-            Self::RateLimit => "Your message was not sent because you are sending messages too quickly.".to_owned(),
-            Self::Rejected => "Your message is being checked by mods and has not been posted.".to_owned(),
-            Self::RejectedMandatory => {
-                "Your message wasn't posted due to conflicts with the channel's moderation settings.".to_owned()
-            }
-            Self::SlowMode(wait) => format!(
-                "This room is in slow mode and you are sending messages too quickly. \
-                You will be able to talk again in {} seconds.",
-                whole_seconds(wait)
-            ),
-            Self::SubscribersOnly => format!(
-                "This room is in subscribers only mode. To talk, purchase a channel subscription at \
-                https://www.twitch.tv/products/{channel}/ticket?ref=subscriber_only_mode_chat."
-            ),
-            Self::TimedOut(left) => format!("You are timed out for {} more seconds.", whole_seconds(left)),
-            Self::UnverifiedEmail => UNVERIFIED_EMAIL.to_owned(),
-            Self::UnverifiedPhone => UNVERIFIED_PHONE.to_owned(),
-            Self::UnrecognizedCommand => format!("Unrecognized command: /{word}"),
+            Self::Refused(refused) => refusal_text(refused, channel, word),
             Self::SlowOn(every) => {
                 format!("This room is now in slow mode. You may send messages every {} seconds.", whole_seconds(every))
             }
@@ -148,6 +64,81 @@ impl Notice {
             Self::FollowersOnZero => "This room is now in followers-only mode.".to_owned(),
             Self::FollowersOff => "This room is no longer in followers-only mode.".to_owned(),
         }
+    }
+}
+
+fn refusal_id(refused: Refused) -> &'static str {
+    match refused {
+        Refused::AccountSuspended => "msg_suspended",
+        Refused::BadCharacters => "msg_bad_characters",
+        Refused::Banned => "msg_banned",
+        Refused::ChannelBlocked => "msg_channel_blocked",
+        Refused::ChannelSuspended => "msg_channel_suspended",
+        Refused::Duplicate => "msg_duplicate",
+        Refused::EmoteOnly => "msg_emoteonly",
+        Refused::FollowersOnly(_) => "msg_followersonly",
+        Refused::FollowersOnlyFollowed(..) => "msg_followersonly_followed",
+        Refused::FollowersOnlyZero => "msg_followersonly_zero",
+        Refused::NotUnique => "msg_r9k",
+        Refused::RateLimit => "msg_ratelimit",
+        Refused::Rejected => "msg_rejected",
+        Refused::RejectedMandatory => "msg_rejected_mandatory",
+        Refused::SlowMode(_) => "msg_slowmode",
+        Refused::SubscribersOnly => "msg_subsonly",
+        Refused::TimedOut(_) => "msg_timedout",
+        Refused::UnrecognizedCommand => "unrecognized_cmd",
+        Refused::UnverifiedEmail => "msg_verified_email",
+        Refused::UnverifiedPhone => "msg_requires_verified_phone_number",
+    }
+}
+
+fn refusal_text(refused: Refused, channel: &str, word: &str) -> String {
+    match refused {
+        Refused::AccountSuspended => "You don't have permission to perform that action.".to_owned(),
+        Refused::BadCharacters => "Your message was not sent because it contained too many unprocessable characters. \
+            If you believe this is an error, please rephrase and try again."
+            .to_owned(),
+        Refused::Banned => format!("You are permanently banned from talking in {channel}."),
+        Refused::ChannelBlocked => "Your account is not in good standing in this channel.".to_owned(),
+        Refused::ChannelSuspended => "This channel does not exist or has been suspended.".to_owned(),
+        Refused::Duplicate => "Your message was not sent because it is identical to the previous one you sent, \
+            less than 30 seconds ago."
+            .to_owned(),
+        Refused::EmoteOnly => "This room is in emote-only mode. You can find your currently available emoticons \
+            using the smiley in the chat text area."
+            .to_owned(),
+        Refused::FollowersOnly(asked) => {
+            format!("This room is in {} followers-only mode. Follow {channel} to join the community!", span(asked))
+        }
+        Refused::FollowersOnlyFollowed(asked, reached) => format!(
+            "This room is in {} followers-only mode. You have been following for {}. Continue following to chat!",
+            span(asked),
+            span(reached)
+        ),
+        Refused::FollowersOnlyZero => {
+            format!("This room is in followers-only mode. Follow {channel} to join the community!")
+        }
+        Refused::NotUnique => {
+            "This room is in unique-chat mode and the message you attempted to send is not unique.".to_owned()
+        }
+        Refused::RateLimit => "Your message was not sent because you are sending messages too quickly.".to_owned(),
+        Refused::Rejected => "Your message is being checked by mods and has not been posted.".to_owned(),
+        Refused::RejectedMandatory => {
+            "Your message wasn't posted due to conflicts with the channel's moderation settings.".to_owned()
+        }
+        Refused::SlowMode(wait) => format!(
+            "This room is in slow mode and you are sending messages too quickly. \
+            You will be able to talk again in {} seconds.",
+            whole_seconds(wait)
+        ),
+        Refused::SubscribersOnly => format!(
+            "This room is in subscribers only mode. To talk, purchase a channel subscription at \
+            https://www.twitch.tv/products/{channel}/ticket?ref=subscriber_only_mode_chat."
+        ),
+        Refused::TimedOut(left) => format!("You are timed out for {} more seconds.", whole_seconds(left)),
+        Refused::UnverifiedEmail => UNVERIFIED_EMAIL.to_owned(),
+        Refused::UnverifiedPhone => UNVERIFIED_PHONE.to_owned(),
+        Refused::UnrecognizedCommand => format!("Unrecognized command: /{word}"),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use tokio::time::Instant;
 
+use crate::irc::Irc;
 use crate::irc::line::{ClientLine, Line, Tags};
-use crate::rules::{self, Rule};
-use crate::state::{Identity, SessionId, State};
+use crate::irc::sessions::{Identity, SessionId};
+use crate::world::rules::{self, Rule};
 
 const OFFERED: &str = "twitch.tv/commands twitch.tv/membership twitch.tv/tags";
 
-impl State {
+impl Irc<'_> {
     pub(crate) fn negotiate(&mut self, id: SessionId, line: &ClientLine<'_>) {
         match line.params.as_slice() {
             [word, ..] if word.eq_ignore_ascii_case("LS") => {
@@ -22,7 +23,7 @@ impl State {
     /// Grants what exists and refuses the rest by name. `tags` without `commands`, now or before, is refused: "to
     /// request the tags capability, you must also request the commands capability" (dev.twitch.tv/docs/chat/irc).
     fn request(&mut self, id: SessionId, wanted: &str) {
-        let Some(session) = self.find_session_mut(id) else { return };
+        let Some(session) = self.sessions.find_mut(id) else { return };
         let wanted: Vec<&str> = wanted.split(' ').filter(|name| !name.is_empty()).collect();
         let with_commands = session.capabilities.commands || wanted.contains(&"twitch.tv/commands");
         let (mut granted, mut refused) = (Vec::new(), Vec::new());
@@ -47,7 +48,7 @@ impl State {
 
     pub(crate) fn log_in(&mut self, id: SessionId, line: &ClientLine<'_>, now: Instant) {
         let word = line.params.first().copied().unwrap_or_default();
-        let Some(session) = self.find_session_mut(id) else { return };
+        let Some(session) = self.sessions.find_mut(id) else { return };
         if line.command == "PASS" {
             session.pass = Some(word.to_owned());
             return;
@@ -64,7 +65,7 @@ impl State {
             Ok(identity) => self.welcome(id, &identity),
             Err(text) => {
                 self.send(id, &Line::new(format!(":tmi.twitch.tv NOTICE * :{text}")));
-                self.close_session(id);
+                self.sessions.close(id);
             }
         }
     }
@@ -78,12 +79,12 @@ impl State {
         let access_token = pass.strip_prefix("oauth:").ok_or("Improperly formatted auth")?;
         let owner = self.world.find_token_owner(access_token, nick);
         let login = owner.clone().unwrap_or_else(|| nick.to_owned());
-        let is_anybody_let_in = self.policy.takes_any_account && self.world.open_account(&login);
+        let is_anybody_let_in = self.world.policy.takes_any_account && self.world.open_account(&login);
         if !is_anybody_let_in && !self.world.has_account(&login) {
             return Err("Login authentication failed");
         }
-        if self.policy.has_limits && !self.record(&login).logins.admit(rules::LOGINS, now) {
-            self.log.note_violation(Rule::Logins, &login, now);
+        if self.world.policy.has_limits && !self.world.record(&login).logins.admit(rules::LOGINS, now) {
+            self.world.log.note_violation(Rule::Logins, &login, now);
             return Err("Error logging in");
         }
         if owner.is_none() && !is_anybody_let_in {
@@ -93,7 +94,7 @@ impl State {
     }
 
     fn welcome(&mut self, id: SessionId, identity: &Identity) {
-        let Some(session) = self.find_session_mut(id) else { return };
+        let Some(session) = self.sessions.find_mut(id) else { return };
         session.identity = identity.clone();
         let login = identity.login();
         for (number, text) in [

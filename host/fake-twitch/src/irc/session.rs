@@ -7,9 +7,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::rules::Rule;
+use crate::irc::sessions::{Opened, Outgoing, SessionId};
 use crate::server::Shared;
-use crate::state::{Opened, Outgoing, SessionId};
+use crate::world::rules::Rule;
 
 /// The longest line that is read. Twitch publishes no number; IRCv3 allows 4,094 bytes of tags from a client, and
 /// 500 characters take 2,000 bytes at most.
@@ -28,14 +28,14 @@ struct Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.shared.lock().drop_session(self.id);
+        self.shared.lock().irc.drop_one(self.id);
         self.shared.changed.notify_waiters();
     }
 }
 
 /// Serves `stream` until either side ends it.
 pub(crate) async fn run_session(shared: Arc<Shared>, stream: impl AsyncRead + AsyncWrite) {
-    let opened = shared.lock().open_session();
+    let opened = shared.lock().irc().open();
     let Some(Opened { id, outgoing, dropped }) = opened else { return };
     let entry = Entry { shared, id };
     let (reader, writer) = tokio::io::split(stream);
@@ -76,14 +76,14 @@ async fn read_lines(mut reader: impl AsyncBufReadExt + Unpin, entry: &Entry) {
         match read_line(&mut reader, &mut line).await {
             Some(true) => receive(entry, &line),
             Some(false) => {
-                shared.lock().note_violation(*id, Rule::LineTooLong, Instant::now());
+                shared.lock().irc().note_violation(*id, Rule::LineTooLong, Instant::now());
                 break;
             }
             None => break,
         }
         line.clear();
     }
-    shared.lock().close_session(*id);
+    shared.lock().irc.close(*id);
     std::future::pending::<()>().await;
 }
 
@@ -117,7 +117,8 @@ fn receive(entry: &Entry, bytes: &[u8]) {
     let mut state = entry.shared.lock();
     for (n, command) in text.split('\r').enumerate() {
         // One violation a line is enough.
-        state.receive(entry.id, command, is_clean || n > 0, now);
+        state.irc().receive(entry.id, command, is_clean || n > 0, now);
+        state.report();
     }
     drop(state);
     entry.shared.changed.notify_waiters();
@@ -128,10 +129,10 @@ async fn keep_alive(entry: &Entry) {
     let Entry { shared, id } = entry;
     loop {
         sleep(PING_EVERY).await;
-        let answer = shared.lock().ping(*id, "tmi.twitch.tv");
+        let answer = shared.lock().irc().ping(*id, "tmi.twitch.tv");
         let Some(answer) = answer else { continue };
         if timeout(PONG_WITHIN, answer).await.is_err() {
-            shared.lock().note_violation(*id, Rule::UnansweredPing, Instant::now());
+            shared.lock().irc().note_violation(*id, Rule::UnansweredPing, Instant::now());
             return;
         }
     }

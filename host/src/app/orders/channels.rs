@@ -7,12 +7,13 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::app::status::{AccountStatus, Observer, describe_failure};
+use crate::domain::account::BotAccount;
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::WantedChannel;
 use crate::domain::timestamp::write_timestamp;
 use crate::setup::Setup;
 use crate::setup::channel::ChannelSetup;
-use crate::twitch::account::{AccountState, Phase};
+use crate::twitch::account::state::{AccountState, Phase};
 
 /// Channels of one page.
 const PAGE: usize = 100;
@@ -34,7 +35,7 @@ pub struct ChannelStatus {
 /// A channel that is wanted, or was once.
 struct Entry {
     login: Login,
-    account: Login,
+    account: BotAccount,
     is_wanted: bool,
     /// None before the first join.
     setup: Option<Arc<ChannelSetup>>,
@@ -52,8 +53,8 @@ pub(super) fn list_channels(
     let mut left = entries.iter().filter(|(key, _)| key.as_str() > after);
     let page: Vec<_> = left.by_ref().take(PAGE).collect();
     let next = page.last().filter(|_| left.next().is_some()).map(|(key, _)| (*key).clone());
-    let accounts: HashMap<&Login, Footing> =
-        observer.accounts.iter().map(|(login, state)| (login, Footing::of(login, &state.borrow()))).collect();
+    let accounts = observer
+        .list_states(|login, state| (BotAccount { login: login.clone(), id: state.id }, Footing::of(login, state)));
     (page.into_iter().map(|(_, entry)| entry.show(&accounts, now)).collect(), next)
 }
 
@@ -110,7 +111,7 @@ impl Footing {
 }
 
 impl Entry {
-    fn show(&self, accounts: &HashMap<&Login, Footing>, now: SystemTime) -> ChannelStatus {
+    fn show(&self, accounts: &[(BotAccount, Footing)], now: SystemTime) -> ChannelStatus {
         let setup = self.setup.as_deref();
         let modules = setup.into_iter().flat_map(ChannelSetup::modules);
         let running = modules.filter(|module| module.is_running() && !module.is_blown(now));
@@ -118,8 +119,11 @@ impl Entry {
             id: setup.map(|setup| setup.channel.id.to_string()),
             login: self.login.to_string(),
             display_name: setup.map(|setup| setup.channel.display_name.to_string()),
-            account: self.account.to_string(),
-            state: self.describe_state(accounts.get(&self.account), now),
+            account: self.account.login.to_string(),
+            state: self.describe_state(
+                accounts.iter().find(|(account, _)| account.is(&self.account)).map(|(_, footing)| footing),
+                now,
+            ),
             modules: running.map(|module| module.manifest.name.to_string()).collect(),
         }
     }

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::{AccountStatus, ChannelsStatus, shortage};
 use crate::domain::id::Login;
 use crate::telemetry::{HostEvent, Telemetry};
-use crate::twitch::account::{AccountState, Phase};
+use crate::twitch::account::state::{AccountState, Phase};
 
 /// The state moves with every line from Twitch. Nobody reads so fast, and what happens in one moment is one line.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
@@ -28,7 +28,7 @@ const RESTED_AFTER: Duration = Duration::from_secs(20);
 /// Names that a line has room for, of the channels that cannot be joined for one reason.
 const NAMES: usize = 5;
 
-/// Until `stop`; then tells how it ended. Whoever listens to events is told of each phase too.
+/// Until `stop`, or until the account is gone; then tells how it ended. Whoever listens to events is told of each phase too.
 pub(in crate::app) async fn run_status_line(
     login: Login,
     mut states: watch::Receiver<AccountState>,
@@ -43,7 +43,8 @@ pub(in crate::app) async fn run_status_line(
             () = sleep(RESTED_AFTER) => {}
             () = stop.cancelled() => {}
         }
-        let is_last = stop.is_cancelled();
+        // Before the state is read, which then is the last one.
+        let is_last = stop.is_cancelled() || states.has_changed().is_err();
         let status = AccountStatus::of(&login, &states.borrow_and_update());
         if noted.replace(status.phase) != Some(status.phase) {
             telemetry.note(HostEvent::Connection { account: login.as_str().into(), state: status.phase.as_str() });
@@ -117,7 +118,7 @@ impl Told {
             Phase::Connecting => status.trouble.is_some(),
             Phase::NoToken | Phase::Refused => true,
             Phase::Online => loses_more || is_settled && missing(channels) > missing(&self.settled),
-            Phase::Stopped => false,
+            Phase::Paused | Phase::Stopped => false,
         };
         self.phase = status.phase;
         self.trouble.clone_from(&status.trouble);
@@ -192,6 +193,7 @@ impl AccountStatus {
             Phase::Connecting => "connecting",
             Phase::Online => "online",
             Phase::NoToken | Phase::Refused => "cannot log in",
+            Phase::Paused => "paused",
             Phase::Stopped => "stopped",
         }
     }
@@ -275,7 +277,7 @@ mod tests {
     use crate::domain::message::JoinFailure;
     use crate::telemetry::listening::Heard;
     use crate::test_log::TestLog;
-    use crate::twitch::shortage::{LostReplies, Shortage};
+    use crate::twitch::account::shortage::{LostReplies, Shortage};
 
     fn online(wanted: usize, joined: usize, pending: usize, unreachable: &[(&str, JoinFailure)]) -> AccountState {
         let unreachable = unreachable.iter().map(|(login, reason)| (login.parse().unwrap(), *reason)).collect();

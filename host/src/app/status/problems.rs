@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{AccountStatus, ChannelsStatus, ModuleStatus, Status, StorageStatus, UnloadableStatus, line, shortage};
-use crate::twitch::account::Phase;
+use crate::twitch::account::state::Phase;
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,10 @@ impl AccountStatus {
             detail,
             unready: unready.map(str::to_owned),
         };
+        // Nothing is wrong with an account that the operator has paused.
+        if self.phase == Phase::Paused {
+            return Vec::new();
+        }
         if self.phase != Phase::Online {
             return vec![problem(self.describe_phase(), describe_offline(self.phase))];
         }
@@ -48,15 +52,23 @@ impl AccountStatus {
         let hold = self.describe_joins_hold();
         let pending = (pending > 0).then(|| format!("still joining {}{hold}", line::channels(pending)));
         let without_place = (without_place > 0).then(|| format!("no place for {}", line::channels(without_place)));
-        let others = [pending, without_place, self.describe_hold()].into_iter().flatten();
+        let former = self.former.as_ref().map(|former| describe_former(&self.login, former));
+        let others = [former, pending, without_place, self.describe_hold()].into_iter().flatten();
         let details = others.chain(shortage::describe_lost(&self.lost_to_limits));
         details.map(|detail| problem(detail, None)).collect()
     }
 }
 
+fn describe_former(login: &str, former: &str) -> String {
+    format!(
+        "Twitch has given the login {login} to another account: the channels of the former one (id {former}) are kept, and not \
+         joined by this one; those that it is to join belong into channels.join of the configuration"
+    )
+}
+
 fn describe_offline(phase: Phase) -> Option<&'static str> {
     match phase {
-        Phase::Online => None,
+        Phase::Online | Phase::Paused => None,
         Phase::Connecting => Some("It is connecting to Twitch."),
         Phase::NoToken => Some("It has no token."),
         Phase::Refused => Some("It cannot log in with its token."),

@@ -7,9 +7,10 @@ use crate::domain::manifest::SizeClass;
 use crate::sandbox::SlotUse;
 use crate::sandbox::registry::RegistryCounts;
 use crate::telemetry::reading::Reading;
-use crate::twitch::account::Phase;
+use crate::twitch::account::state::Phase;
 
-const PHASES: [Phase; 5] = [Phase::Connecting, Phase::Online, Phase::NoToken, Phase::Refused, Phase::Stopped];
+const PHASES: [Phase; 6] =
+    [Phase::Connecting, Phase::Online, Phase::NoToken, Phase::Refused, Phase::Paused, Phase::Stopped];
 
 impl Observer {
     pub(in crate::app) fn list_readings(&self) -> Vec<Reading> {
@@ -162,7 +163,7 @@ fn read_registry(counts: &RegistryCounts) -> [Reading; 6] {
 mod tests {
     use super::*;
     use crate::telemetry::Telemetry;
-    use crate::twitch::account::AccountState;
+    use crate::twitch::account::state::AccountState;
 
     #[test]
     fn an_account_is_read_with_its_phase_its_channels_and_what_it_lost() {

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::{AccountStatus, LostStatus};
-use crate::twitch::shortage::{LOST_TOLD_FOR, Shortage};
+use crate::twitch::account::shortage::{LOST_TOLD_FOR, Shortage};
 
 /// Names that a line has room for.
 const NAMES: usize = 5;

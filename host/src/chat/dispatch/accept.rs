@@ -115,7 +115,7 @@ impl Dispatch {
         }
         let setup = self.setup.find_channel(message.channel_id).ok_or(Silence::UnknownChannel)?;
         // One voice in a channel: so no two bots of ours ever answer the same message, or each other.
-        if setup.bot != message.account {
+        if setup.bot.id != Some(message.account) {
             return Err(Silence::OtherAccount);
         }
         let chatter = &message.chatter;
@@ -125,7 +125,7 @@ impl Dispatch {
             return Err(Silence::Talk);
         }
         let is_reply = message.reply_to.is_some();
-        let routed = route(&message.text, &setup.prefix, &setup.bot, is_reply).ok_or(Silence::Talk)?;
+        let routed = route(&message.text, &setup.prefix, &setup.bot.login, is_reply).ok_or(Silence::Talk)?;
         let target = setup.find_word(&routed.word).ok_or(Silence::UnknownWord)?;
         let mut memory = self.lock();
         if memory.duplicates.is_repeated(&message.id) {
@@ -210,7 +210,7 @@ impl Ask {
             is_dry_run: false,
             traced_below: None,
             to: Address {
-                account: message.account,
+                account: Some(message.account),
                 channel_id: message.channel_id,
                 channel_login: message.channel_login,
                 message_id: Some(message.id),
@@ -269,6 +269,8 @@ fn random_seed() -> u64 {
 mod tests {
     use super::super::super::sample::message;
     use super::*;
+    use crate::domain::account::BotAccount;
+    use crate::domain::id::AccountId;
     use crate::domain::manifest::SettingKind;
     use crate::domain::message::Channel;
     use crate::domain::prefix::Prefix;
@@ -280,9 +282,10 @@ mod tests {
         let settings = vec![setting("tax", SettingKind::Number, "0.5")];
         let module = running(manifest("market", vec![pay], settings));
         let channel = Channel { id: ChannelId(1), login: "shop".parse().unwrap(), display_name: "Shop".into() };
-        let setup = ChannelSetup::new(channel.clone(), "twitchy".parse().unwrap(), [module]);
+        let bot = BotAccount { login: "twitchy".parse().unwrap(), id: Some(AccountId(1000)) };
+        let setup = ChannelSetup::new(channel.clone(), bot, [module]);
         let message = message(7, "alice", "!Give @bob  \"a lot\"");
-        let routed = route(&message.text, &setup.prefix, &setup.bot, false).unwrap();
+        let routed = route(&message.text, &setup.prefix, &setup.bot.login, false).unwrap();
         let target = setup.find_word(&routed.word).unwrap();
         let now = SystemTime::UNIX_EPOCH;
 

@@ -8,7 +8,7 @@ use super::super::wording;
 use super::Dispatch;
 use super::accept::{Accepted, Silence};
 use crate::domain::effect::Effect;
-use crate::domain::id::{ChannelId, Login, MessageId, ModuleDigest};
+use crate::domain::id::{AccountId, ChannelId, Login, MessageId, ModuleDigest};
 use crate::domain::invocation::{CommandError, Invocation};
 use crate::domain::manifest::{Command, Manifest};
 use crate::domain::message::{OutgoingMessage, Reply, ReplySource};
@@ -21,7 +21,8 @@ use crate::telemetry::HostEvent;
 /// Where the answer goes.
 #[derive(Clone, Debug)]
 pub(super) struct Address {
-    pub(super) account: Login,
+    /// None where the account has never logged in, and so cannot answer in chat yet.
+    pub(super) account: Option<AccountId>,
     pub(super) channel_id: ChannelId,
     pub(super) channel_login: Login,
     /// None where no message called.
@@ -71,7 +72,7 @@ impl Dispatch {
         match (said, notice) {
             (Err(silence), None) => Err(silence),
             (said, notice) => {
-                let replies = said.unwrap_or_default().into_iter().map(|reply| to.outgoing(reply));
+                let replies = said.unwrap_or_default().into_iter().filter_map(|reply| to.outgoing(reply));
                 Ok(replies.chain(notice).collect())
             }
         }
@@ -135,9 +136,9 @@ impl Dispatch {
 }
 
 impl Address {
-    pub(super) fn outgoing(&self, reply: Reply) -> OutgoingMessage {
-        OutgoingMessage {
-            account: self.account.clone(),
+    pub(super) fn outgoing(&self, reply: Reply) -> Option<OutgoingMessage> {
+        Some(OutgoingMessage {
+            account: self.account?,
             channel_id: self.channel_id,
             channel_login: self.channel_login.clone(),
             reply,
@@ -146,7 +147,7 @@ impl Address {
             role: self.role,
             asked_at: self.asked_at,
             trace: self.trace.clone(),
-        }
+        })
     }
 }
 

@@ -114,7 +114,7 @@ impl Dispatch {
             let broadcaster = broadcaster_of(&setup, to, now);
             let told = wording::tell_blown(&to.channel_login, module, &setup.prefix, back_in);
             broadcaster.outgoing(Reply::Say(told))
-        })
+        })?
     }
 
     /// A new version that breaks in several channels is most likely broken in all of them.
@@ -153,11 +153,5 @@ pub(super) fn by_host(now: Moment) -> Stamp {
 }
 
 fn broadcaster_of(setup: &ChannelSetup, to: &Address, now: Moment) -> Address {
-    Address {
-        account: setup.bot.clone(),
-        message_id: None,
-        role: Role::Broadcaster,
-        asked_at: now.instant,
-        ..to.clone()
-    }
+    Address { account: setup.bot.id, message_id: None, role: Role::Broadcaster, asked_at: now.instant, ..to.clone() }
 }

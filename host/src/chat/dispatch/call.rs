@@ -171,7 +171,7 @@ impl Dispatch {
             is_dry_run: call.is_dry_run,
             traced_below: call.traced_below,
             to: Address {
-                account: setup.bot.clone(),
+                account: setup.bot.id,
                 channel_id: setup.channel.id,
                 channel_login: setup.channel.login.clone(),
                 message_id: None,
@@ -202,7 +202,9 @@ impl Dispatch {
             && answered.outcome != Outcome::Duplicate
         {
             for reply in &answered.replies {
-                queued += usize::from(self.send(to.outgoing(mention(reply, &login))).await);
+                if let Some(message) = to.outgoing(mention(reply, &login)) {
+                    queued += usize::from(self.send(message).await);
+                }
             }
         }
         if let Some(notice) = notice {

@@ -146,7 +146,7 @@ fn explain_absence(stage: &Stage, channel: &Login) -> Reason {
 
 fn explain(reason: NoAnswer, setup: &ChannelSetup, speech: &Speech) -> Reason {
     let routed = match &speech.words {
-        Words::Message(text) => route(text, &setup.prefix, &setup.bot, false),
+        Words::Message(text) => route(text, &setup.prefix, &setup.bot.login, false),
         _ => None,
     };
     let word = routed.as_ref().map_or("", |Routed { word, .. }| word);
@@ -203,6 +203,7 @@ fn explain_role(role: Role, word: &str, setup: &ChannelSetup, name: &Login) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::BotAccount;
     use crate::domain::id::ChannelId;
     use crate::domain::message::Channel;
     use crate::setup::channel::ModuleSetup;
@@ -219,7 +220,7 @@ mod tests {
         let channel = Channel { id: ChannelId(1), login: login("shop"), display_name: "Shop".into() };
         let hug = Command { aliases: vec!["cuddle".into()], ..command("hug") };
         let off = ModuleSetup { is_enabled: false, ..running(manifest("hugs", vec![hug], Vec::new())) };
-        let mut shop = ChannelSetup::new(channel, login(BOT), [module, off]);
+        let mut shop = ChannelSetup::new(channel, BotAccount { login: login(BOT), id: None }, [module, off]);
         shop.prefix = "?".parse().unwrap();
         shop
     }

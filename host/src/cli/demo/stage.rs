@@ -20,10 +20,11 @@ use crate::app::data_dir::{database_path, open_store};
 use crate::app::{App, Surroundings};
 use crate::chat::dispatch::unanswered::Unanswered;
 use crate::config::{AccountConfig, Config, SeedChannel, ServerAddress, TokenSource};
+use crate::domain::account::BotAccount;
 use crate::domain::amount::Amount;
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::{ChannelId, ChatterId, Login};
-use crate::domain::ports::{Credentials, FetchTokenError, SystemClock};
+use crate::domain::ports::{Credentials, FetchingToken, SystemClock};
 use crate::domain::principal::KeyScope;
 use crate::domain::role::Role;
 use crate::domain::timestamp::write_timestamp;
@@ -306,11 +307,13 @@ fn fresh_seed() -> u64 {
 struct DemoToken;
 
 impl Credentials for DemoToken {
-    async fn fetch_access_token(&self, _: &Login) -> Result<SecretString, FetchTokenError> {
-        Ok(SecretString::from(ACCESS_TOKEN))
+    fn fetch_access_token<'a>(&'a self, _: &'a BotAccount) -> FetchingToken<'a> {
+        Box::pin(async { Ok(SecretString::from(ACCESS_TOKEN)) })
     }
 
-    fn describe_renewal(&self, _: &Login) -> String {
+    fn report_refused(&self, _: &BotAccount, _: &SecretString) {}
+
+    fn describe_renewal(&self, _: &BotAccount) -> String {
         "start the demo again".to_owned()
     }
 }

@@ -125,11 +125,13 @@ mod tests {
     use crate::app::status::{
         ChannelsStatus, LogStatus, LostStatus, QueueStatus, StorageStatus, UnloadableStatus, UnreachableChannel,
     };
-    use crate::twitch::account::Phase;
+    use crate::twitch::account::state::Phase;
 
     fn account(login: &str) -> AccountStatus {
         AccountStatus {
             login: login.to_owned(),
+            id: Some("1000".to_owned()),
+            former: None,
             phase: Phase::Online,
             phase_for: Duration::from_secs(3 * 3_600 + 12 * 60 + 5),
             trouble: None,

@@ -117,7 +117,7 @@ impl Channel {
             id: setup.channel.id.to_string(),
             login: setup.channel.login.to_string(),
             display_name: setup.channel.display_name.to_string(),
-            account: setup.bot.to_string(),
+            account: setup.bot.login.to_string(),
             prefix: setup.prefix.as_str().to_owned(),
             locale: setup.locale.to_string(),
             muted_until: setup.muted_until.filter(|_| setup.is_muted(now)).map(write_timestamp),

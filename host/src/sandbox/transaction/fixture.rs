@@ -9,6 +9,7 @@ use super::{Call, HostCallError, Transaction, World};
 use crate::balances::Balances;
 use crate::balances::provider::BalanceProvider;
 use crate::config::{SandboxConfig, WebConfig};
+use crate::domain::account::BotAccount;
 use crate::domain::effect::{Commit, Committed, Holder};
 use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::invocation::{Invocation, InvocationId, Origin};
@@ -185,7 +186,7 @@ pub(super) fn invocation(channel: ChannelId, caller: &str, text: &str, id: &str)
             role,
             badges: Vec::new(),
         },
-        bot: "twitchy".parse().unwrap(),
+        bot: BotAccount { login: "twitchy".parse().unwrap(), id: None },
         prefix: Prefix::default(),
         locale: "en".into(),
         command: "bank".into(),

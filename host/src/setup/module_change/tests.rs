@@ -2,7 +2,7 @@
 
 use super::super::NewChannelRules;
 use super::super::defaults::Defaults;
-use super::super::sample::{channel, command, manifest, name, setting};
+use super::super::sample::{bot, channel, command, manifest, name, setting};
 use super::*;
 use crate::domain::fuse::BlownFuse;
 use crate::domain::id::ModuleDigest;
@@ -40,7 +40,7 @@ pub(super) fn shop(versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup
     };
     let versions = versions.into_iter().map(version).collect();
     let uploaded = UploadedModule { name: name("dice"), publisher: None, versions, canary: None, was_latest: None };
-    let empty = ChannelSetup::new(channel(), "twitchy".parse().unwrap(), []);
+    let empty = ChannelSetup::new(channel(), bot(), []);
     with(&empty, catalogue.with_uploaded([uploaded]))
 }
 

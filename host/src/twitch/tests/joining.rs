@@ -1,7 +1,7 @@
 use super::*;
 
 fn failed(channel: &str, reason: JoinFailure) -> Event {
-    Event::JoinFailed { account: login("twitchy"), channel_login: login(channel), reason }
+    Event::JoinFailed { account: bot_named("twitchy", 1000), channel_login: login(channel), reason }
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,7 +64,7 @@ async fn a_seed_tells_the_id_that_it_learned() {
     let (twitch, mut bot) = start();
     let id: ChannelId = twitch.add_channel("shop").parse().unwrap();
     bot.want_with_ids(&[("shop", None)]);
-    let joined = Event::Joined { account: login("twitchy"), channel_id: id, channel_login: login("shop") };
+    let joined = Event::Joined { account: bot_named("twitchy", 1000), channel_id: id, channel_login: login("shop") };
     assert_eq!(bot.next_event().await, joined);
     bot.want(&["shop"]);
     bot.expect_no_event().await;

@@ -3,7 +3,7 @@ use tracing_subscriber::fmt;
 
 use super::*;
 use crate::test_log::TestLog;
-use crate::twitch::connection::Connection;
+use crate::twitch::irc::connection::Connection;
 
 #[tokio::test(start_paused = true)]
 async fn an_account_comes_online_and_hears_chat() {
@@ -12,7 +12,7 @@ async fn an_account_comes_online_and_hears_chat() {
     let id = twitch.say("shop", "alice", "!balance").unwrap();
     let message = bot.next_message().await;
     assert_eq!((message.id, message.channel_id, &*message.text), (MessageId(id.into()), shop, "!balance"));
-    assert_eq!((message.account, message.chatter.login), (login("twitchy"), login("alice")));
+    assert_eq!((message.account, message.chatter.login), (AccountId(1000), login("alice")));
     assert_eq!(bot.state.borrow().phase, Phase::Online);
     assert_eq!(twitch.violations(), []);
 }
@@ -23,7 +23,7 @@ async fn a_refused_token_is_not_tried_again_and_a_new_one_is() {
     twitch.add_account("twitchy", "1000", "another");
     bot.until_phase(Phase::Refused).await;
     tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
-    assert_eq!(*bot.dialled.borrow(), 1);
+    assert_eq!((*bot.dialled.borrow(), bot.token.1.lock().unwrap().clone()), (1, vec!["secret".to_owned()]));
     bot.token.set(Ok("another"));
     bot.until_phase(Phase::Online).await;
     assert_eq!(*bot.dialled.borrow(), 2);
@@ -76,7 +76,7 @@ async fn trouble_with(answer: &'static str) -> String {
         writer.shutdown().await.unwrap();
         let _rest = tokio::io::copy(&mut reader, &mut tokio::io::sink()).await;
     };
-    let (account, token) = (login("twitchy"), SecretString::from("secret"));
+    let (account, token) = (bot_named("twitchy", 1000), SecretString::from("secret"));
     let (opened, ()) = tokio::join!(Connection::log_in(ours, &account, &token), serve);
     opened.unwrap_err().to_string()
 }

@@ -3,7 +3,7 @@
 use fake_twitch::{Refusal, Role as TwitchRole, RoomChange};
 
 use super::*;
-use crate::twitch::counts::Counts;
+use crate::twitch::account::counts::Counts;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -4,11 +4,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::domain::account::BotAccount;
 use crate::domain::amount::Amount;
 use crate::domain::effect::{
     Effect, Holder, LedgerEffect, LeftEffect, ModuleEffect, PresenceEffect, SecretEffect, SetupEffect, StorageEffect,
 };
-use crate::domain::id::{Login, ModuleName};
+use crate::domain::id::ModuleName;
 use crate::domain::message::Channel;
 use crate::domain::timestamp::write_timestamp;
 
@@ -128,8 +129,8 @@ fn name(holder: Holder) -> String {
     }
 }
 
-fn want_channel(channel: &Channel, account: &Login) -> Shown {
+fn want_channel(channel: &Channel, account: &BotAccount) -> Shown {
     let (id, login) = (channel.id.to_string(), channel.login.as_str());
-    let data = json!({ "channel": id, "login": login, "account": account.as_str() });
+    let data = json!({ "channel": id, "login": login, "account": account.login.as_str() });
     (format!("joins #{login}"), data)
 }

@@ -1,0 +1,170 @@
+//! What happened in the world, as the connections in the room read it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::irc::Irc;
+use crate::irc::joining::{followers_tag, room_state_line, slow_tag, write_roles};
+use crate::irc::line::{Line, Tags, prefix_of};
+use crate::irc::notice::Notice;
+use crate::world::channel::RoomChange;
+use crate::world::happening::{Happening, Message, News};
+use crate::world::observed::{Kind, Observed};
+use crate::world::text::emotes_tag;
+
+impl Irc<'_> {
+    pub(crate) fn report(&mut self, news: &News) {
+        let channel = &news.channel;
+        match &news.happening {
+            Happening::Message(message) => self.report_message(channel, message),
+            Happening::ModeChanged(change) => self.report_mode(channel, *change),
+            Happening::Cleared => self.report_cleared(channel, None),
+            Happening::TimedOut(chatter, span) => {
+                self.report_cleared(channel, Some((&chatter.login, &chatter.id, Some(*span))));
+            }
+            Happening::Banned(chatter) => {
+                self.report_cleared(channel, Some((&chatter.login, &chatter.id, None)));
+                let is_banned = |id| self.sessions.find(id).is_some_and(|it| it.identity.login() == chatter.login);
+                let banned: Vec<_> = self.sessions.members(channel).into_iter().filter(|id| is_banned(*id)).collect();
+                banned.into_iter().for_each(|id| self.leave(id, channel));
+            }
+            Happening::Deleted(message) => self.report_deleted(channel, message),
+        }
+    }
+
+    /// PRIVMSG to every connection in the channel but the one that sent it, with all its tags.
+    fn report_message(&mut self, channel: &str, message: &Message) {
+        let Some(room) = self.world.find_channel(channel) else { return };
+        let Message { from, roles, .. } = message;
+        let mut tags = Tags::default();
+        write_roles(roles, &mut tags);
+        tags.set("color", &from.color)
+            .set("display-name", &from.display_name)
+            .set_flag("first-msg", message.is_first)
+            .set("flags", "")
+            .set("id", &message.id)
+            .set("returning-chatter", "0")
+            .set("room-id", &room.room_id)
+            .set("tmi-sent-ts", self.world.clock.sent_ts(message.at))
+            .set("turbo", "0")
+            .set("user-id", &from.id);
+        if roles.is_vip() {
+            tags.set("vip", "1");
+        }
+        let text = match &message.parent {
+            Some(parent) => self.write_reply(&mut tags, parent, &message.text),
+            None => message.text.clone(),
+        };
+        tags.set("emotes", emotes_tag(&text));
+        if let Some(source) = &message.shared_from {
+            tags.set("source-badge-info", roles.badge_info())
+                .set("source-badges", roles.badges())
+                .set("source-id", &source.message_id)
+                .set("source-only", "0")
+                .set("source-room-id", &source.room_id);
+        }
+        for (key, value) in &message.irc_tags {
+            tags.set(key, value);
+        }
+        let text = match message.kind {
+            Kind::Message => text,
+            Kind::Action => format!("\u{1}ACTION {text}\u{1}"),
+        };
+        let line = Line::tagged(&tags, format!(":{} PRIVMSG #{channel} :{text}", prefix_of(&from.login)));
+        let mut readers = self.sessions.members(channel);
+        readers.retain(|id| Some(*id) != message.sent_by);
+        self.send_all(&readers, &line);
+    }
+
+    /// Adds the tags of a reply. Its text on the wire starts with a mention of whom it answers, put there by
+    /// Twitch (mrphlip/lrrbot#974, and every captured line).
+    fn write_reply(&self, tags: &mut Tags, parent: &Observed, text: &str) -> String {
+        let find = |login: &str| self.world.find_chatter(login).cloned();
+        let Some((channel, author)) = self.world.find_channel(&parent.channel).zip(find(&parent.from)) else {
+            return text.to_owned();
+        };
+        tags.set("reply-parent-msg-id", &parent.id)
+            .set("reply-parent-user-id", &author.id)
+            .set("reply-parent-user-login", &author.login)
+            .set("reply-parent-display-name", &author.display_name)
+            .set("reply-parent-msg-body", &parent.text);
+        let start = channel.find_thread_start(parent);
+        tags.set("reply-thread-parent-msg-id", &start.id).set("reply-thread-parent-user-login", &start.from);
+        format!("@{} {text}", author.display_name)
+    }
+
+    /// A partial ROOMSTATE, and the NOTICE that Twitch sends with it.
+    fn report_mode(&mut self, channel: &str, change: RoomChange) {
+        let Some(room) = self.world.find_channel(channel) else { return };
+        let mut tags = Tags::default();
+        tags.set("room-id", &room.room_id);
+        let notice = write_change(change, &mut tags);
+        let line = room_state_line(room, &tags);
+        let members = self.sessions.members(channel);
+        self.send_all(&members, &line);
+        if let Some(notice) = notice {
+            self.send_all(&members, &notice.line(channel, ""));
+        }
+    }
+
+    /// CLEARCHAT. The target is a login, an id, and for a timeout its span.
+    fn report_cleared(&mut self, channel: &str, target: Option<(&str, &str, Option<Duration>)>) {
+        let Some(room) = self.world.find_channel(channel) else { return };
+        let mut tags = Tags::default();
+        tags.set("room-id", &room.room_id).set("tmi-sent-ts", self.world.clock.sent_ts(Instant::now()));
+        let mut body = format!(":tmi.twitch.tv CLEARCHAT #{channel}");
+        if let Some((login, id, span)) = target {
+            body.push_str(&format!(" :{login}"));
+            tags.set("target-user-id", id);
+            if let Some(span) = span {
+                tags.set("ban-duration", span.as_secs().to_string());
+            }
+        }
+        let members = self.sessions.members(channel);
+        self.send_all(&members, &Line::tagged(&tags, body).for_commands());
+    }
+
+    /// CLEARMSG
+    fn report_deleted(&mut self, channel: &str, message: &Observed) {
+        let Some(room) = self.world.find_channel(channel) else { return };
+        let mut tags = Tags::default();
+        tags.set("login", &message.from)
+            .set("room-id", &room.room_id)
+            .set("target-msg-id", &message.id)
+            .set("tmi-sent-ts", self.world.clock.sent_ts(Instant::now()));
+        let line = Line::tagged(&tags, format!(":tmi.twitch.tv CLEARMSG #{channel} :{}", message.text)).for_commands();
+        let members = self.sessions.members(channel);
+        self.send_all(&members, &line);
+    }
+}
+
+/// Adds the tag that tells the change, and names the NOTICE that goes with it (unique chat has none).
+fn write_change(change: RoomChange, tags: &mut Tags) -> Option<Notice> {
+    match change {
+        RoomChange::Slow(slow) => {
+            tags.set("slow", slow_tag(slow));
+            Some(slow.map_or(Notice::SlowOff, Notice::SlowOn))
+        }
+        RoomChange::EmoteOnly(on) => {
+            tags.set_flag("emote-only", on);
+            Some(if on { Notice::EmoteOnlyOn } else { Notice::EmoteOnlyOff })
+        }
+        RoomChange::SubscribersOnly(on) => {
+            tags.set_flag("subs-only", on);
+            Some(if on { Notice::SubscribersOn } else { Notice::SubscribersOff })
+        }
+        RoomChange::FollowersOnly(asked) => {
+            tags.set("followers-only", followers_tag(asked));
+            Some(match asked {
+                None => Notice::FollowersOff,
+                Some(Duration::ZERO) => Notice::FollowersOnZero,
+                Some(asked) => Notice::FollowersOn(asked),
+            })
+        }
+        RoomChange::Unique(on) => {
+            tags.set_flag("r9k", on);
+            None
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Channels: their modes, who is what there, and what was said.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::chatter::{Chatter, Role, Roles};
+use super::observed::Observed;
+use super::refusal::Refusal;
+
+/// Messages that a channel's transcript keeps; the oldest are forgotten.
+const TRANSCRIPT_KEEPS: usize = 10_000;
+/// Messages of a thread that are followed back to find its first one.
+const THREAD_LONGEST: usize = 100;
+
+/// Why a chatter may not talk in a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Barred {
+    Banned,
+    TimedOutUntil(Instant),
+}
+
+/// What the room asks of those who talk.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RoomModes {
+    pub(crate) slow: Option<Duration>,
+    pub(crate) emote_only: bool,
+    pub(crate) subscribers_only: bool,
+    /// For how long one must have followed; `Some(ZERO)` lets in every follower.
+    pub(crate) followers_only: Option<Duration>,
+    pub(crate) unique: bool,
+}
+
+/// A change of a room's modes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomChange {
+    /// The pause between two messages of one chatter; whole seconds on the wire.
+    Slow(Option<Duration>),
+    EmoteOnly(bool),
+    SubscribersOnly(bool),
+    /// For how long one must have followed, in whole minutes on the wire; `Some(ZERO)` lets in every follower.
+    FollowersOnly(Option<Duration>),
+    /// Unique chat, `r9k` on the wire.
+    Unique(bool),
+}
+
+impl RoomModes {
+    pub(crate) fn apply(&mut self, change: RoomChange) {
+        match change {
+            RoomChange::Slow(slow) => self.slow = slow,
+            RoomChange::EmoteOnly(on) => self.emote_only = on,
+            RoomChange::SubscribersOnly(on) => self.subscribers_only = on,
+            RoomChange::FollowersOnly(asked) => self.followers_only = asked,
+            RoomChange::Unique(on) => self.unique = on,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) login: String,
+    pub(crate) room_id: String,
+    pub(crate) is_suspended: bool,
+    pub(crate) modes: RoomModes,
+    // The following by user id: a login that changes hands takes nothing with it.
+    roles: HashMap<String, Roles>,
+    barred: HashMap<String, Barred>,
+    followers: HashMap<String, Instant>,
+    /// What the next messages meet, one each.
+    refusals: HashMap<String, VecDeque<Refusal>>,
+    spoke: HashSet<String>,
+    transcript: VecDeque<Observed>,
+}
+
+impl Channel {
+    pub(super) fn new(login: &str, room_id: &str) -> Self {
+        Self {
+            login: login.to_owned(),
+            room_id: room_id.to_owned(),
+            is_suspended: false,
+            modes: RoomModes::default(),
+            roles: HashMap::new(),
+            barred: HashMap::new(),
+            followers: HashMap::new(),
+            refusals: HashMap::new(),
+            spoke: HashSet::new(),
+            transcript: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn roles_of(&self, chatter: &Chatter) -> Roles {
+        let mut roles = self.roles.get(&chatter.id).cloned().unwrap_or_default();
+        if chatter.id == self.room_id {
+            roles.0.insert(Role::Broadcaster);
+        }
+        roles
+    }
+
+    pub(crate) fn set_roles(&mut self, chatter: &Chatter, roles: Roles) {
+        self.roles.insert(chatter.id.clone(), roles);
+    }
+
+    pub(crate) fn add_role(&mut self, chatter: &Chatter, role: Role) {
+        self.roles.entry(chatter.id.clone()).or_default().0.insert(role);
+    }
+
+    /// `None` lifts a ban or timeout.
+    pub(crate) fn bar(&mut self, chatter: &Chatter, barred: Option<Barred>) {
+        match barred {
+            Some(barred) => self.barred.insert(chatter.id.clone(), barred),
+            None => self.barred.remove(&chatter.id),
+        };
+    }
+
+    pub(crate) fn find_barred(&self, chatter: &Chatter, now: Instant) -> Option<Barred> {
+        let barred = self.barred.get(&chatter.id).copied();
+        barred.filter(|barred| !matches!(barred, Barred::TimedOutUntil(until) if *until <= now))
+    }
+
+    pub(crate) fn note_follower(&mut self, chatter: &Chatter, now: Instant) {
+        self.followers.entry(chatter.id.clone()).or_insert(now);
+    }
+
+    pub(crate) fn find_followed_at(&self, chatter: &Chatter) -> Option<Instant> {
+        self.followers.get(&chatter.id).copied()
+    }
+
+    pub(crate) fn refuse_next(&mut self, chatter: &Chatter, refusals: &[Refusal]) {
+        self.refusals.entry(chatter.id.clone()).or_default().extend(refusals);
+    }
+
+    /// What the chatter's next message is to meet; then it is used up.
+    pub(crate) fn take_refusal(&mut self, chatter: &Chatter) -> Option<Refusal> {
+        self.refusals.get_mut(&chatter.id)?.pop_front()
+    }
+
+    /// Whether this is the chatter's first message here; from now on it is not.
+    pub(crate) fn note_spoke(&mut self, chatter: &Chatter) -> bool {
+        self.spoke.insert(chatter.id.clone())
+    }
+
+    pub(crate) fn note_message(&mut self, message: Observed) {
+        if self.transcript.len() == TRANSCRIPT_KEEPS {
+            self.transcript.pop_front();
+        }
+        self.transcript.push_back(message);
+    }
+
+    pub(crate) fn list_messages(&self) -> impl Iterator<Item = &Observed> {
+        self.transcript.iter()
+    }
+
+    pub(crate) fn find_message(&self, id: &str) -> Option<&Observed> {
+        self.transcript.iter().rev().find(|message| message.id == id)
+    }
+
+    /// The first message of the thread that `message` is in.
+    pub(crate) fn find_thread_start<'a>(&'a self, message: &'a Observed) -> &'a Observed {
+        let parent_of = |message: &&'a Observed| self.find_message(message.reply_to.as_deref()?);
+        // A script chooses ids and may make a circle of them.
+        std::iter::successors(Some(message), parent_of).take(THREAD_LONGEST).last().unwrap_or(message)
+    }
+}

@@ -1,0 +1,162 @@
+//! An account's life: session after session, as long as the host runs, whatever happens to each of them.
+
+use std::fmt::Display;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::Account;
+use super::session::{Lost, Session};
+use super::state::Phase;
+use crate::domain::ports::Credentials;
+use crate::twitch::backoff::Backoff;
+
+/// Between two connections.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_DELAY: Duration = Duration::from_secs(2 * 60);
+/// A session that held this long was a good one, and the next delay is short again.
+const STEADY_AFTER: Duration = Duration::from_secs(60);
+/// Between two questions for a token, which cost Twitch nothing.
+const FIRST_TOKEN_DELAY: Duration = Duration::from_secs(10);
+const LONGEST_TOKEN_DELAY: Duration = Duration::from_secs(5 * 60);
+
+/// What it takes to come online, again and again.
+pub(crate) struct Connecting {
+    account: Account,
+    session: Box<dyn Session>,
+    credentials: Arc<dyn Credentials>,
+    backoff: Backoff,
+    /// The token that was of no use last.
+    refused: Option<RefusedToken>,
+    paused: watch::Receiver<bool>,
+}
+
+/// A token that is not tried again.
+struct RefusedToken {
+    token: SecretString,
+    why: String,
+}
+
+impl Connecting {
+    /// While `paused` is true the account has no session.
+    pub(crate) fn new(
+        account: Account,
+        session: Box<dyn Session>,
+        credentials: Arc<dyn Credentials>,
+        paused: watch::Receiver<bool>,
+    ) -> Connecting {
+        let backoff = Backoff::new(FIRST_DELAY, LONGEST_DELAY);
+        Connecting { account, session, credentials, backoff, refused: None, paused }
+    }
+
+    /// Runs until `stop`; then sends what waits, for a while, and closes.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        while self.live_unpaused(&stop).await.is_some() {}
+        self.account.end(Instant::now());
+    }
+
+    /// Once the account is not paused, one session, or its part until the next pause. `None`: the host is stopping.
+    async fn live_unpaused(&mut self, stop: &CancellationToken) -> Option<()> {
+        let mut paused = self.paused.clone();
+        if *paused.borrow_and_update() {
+            self.account.change_phase(Phase::Paused, None, None);
+            self.account.meanwhile(until(&mut paused, false), stop).await?;
+        }
+        tokio::select! {
+            biased;
+            () = until(&mut paused, true) => {}
+            lived = self.live_once(stop) => return lived,
+        }
+        self.account.start_over(Instant::now());
+        Some(())
+    }
+
+    /// One session from the token to its loss, and the delay after it. `None`: the host is stopping.
+    async fn live_once(&mut self, stop: &CancellationToken) -> Option<()> {
+        let token = self.find_token(stop).await?;
+        let lost = self.session.serve(&mut self.account, &token, stop).await.err()?;
+        let now = Instant::now();
+        self.account.start_over(now);
+        if let Some(why) = self.find_refusal(&lost) {
+            self.enter_bad_phase(Phase::Refused, &why);
+            self.credentials.report_refused(&self.account.bot, &token);
+            self.refused = Some(RefusedToken { token, why });
+            return Some(());
+        }
+        let state = &self.account.state;
+        if state.phase == Phase::Online && state.phase_since.is_some_and(|since| now - since >= STEADY_AFTER) {
+            self.backoff.reset();
+        }
+        let retry_at = now + self.backoff.next_delay();
+        if let Lost::Connection(why) = lost {
+            self.account.change_phase(Phase::Connecting, Some(why.into()), Some(retry_at));
+        }
+        self.account.meanwhile(sleep_until(retry_at), stop).await
+    }
+
+    /// Asks for a token until there is one that Twitch has not refused.
+    async fn find_token(&mut self, stop: &CancellationToken) -> Option<SecretString> {
+        let mut backoff = Backoff::new(FIRST_TOKEN_DELAY, LONGEST_TOKEN_DELAY);
+        loop {
+            let bot = self.account.bot.clone();
+            match self.account.meanwhile(self.credentials.fetch_access_token(&bot), stop).await? {
+                Ok(token) => match self.refused.take_if(|refused| refused.is(&token)) {
+                    Some(refused) => {
+                        self.enter_bad_phase(Phase::Refused, &refused.why);
+                        self.refused = Some(refused);
+                    }
+                    None => {
+                        // What went wrong with the last connection stands until there is one again.
+                        if self.account.state.phase != Phase::Connecting {
+                            self.account.change_phase(Phase::Connecting, None, None);
+                        }
+                        return Some(token);
+                    }
+                },
+                Err(error) => self.enter_bad_phase(Phase::NoToken, &error),
+            }
+            self.account.meanwhile(sleep(backoff.next_delay()), stop).await?;
+        }
+    }
+
+    /// For a phase that nobody wants: with what is wrong.
+    fn enter_bad_phase(&mut self, phase: Phase, trouble: &dyn Display) {
+        self.account.change_phase(phase, Some(trouble.to_string().into()), None);
+    }
+
+    /// Why the token is of no use, and what to do; None where the connection failed for another reason.
+    fn find_refusal(&self, lost: &Lost) -> Option<String> {
+        let login = &self.account.bot.login;
+        let renewal = self.credentials.describe_renewal(&self.account.bot);
+        match lost {
+            Lost::TokenRefused => Some(format!(
+                "Twitch refuses the token of {login}, and it is not used again: it has expired, was revoked, or lacks the \
+                 scopes {}; {renewal}",
+                self.session.scopes()
+            )),
+            Lost::OtherAccount(owner) => Some(format!(
+                "the token is {owner}'s, not {login}'s: make one while logged in to Twitch as {login}, and {renewal}; or \
+                 write login = \"{owner}\" in the configuration"
+            )),
+            Lost::Connection(_) => None,
+        }
+    }
+}
+
+/// Waits for ever where nobody can change it any more.
+async fn until(paused: &mut watch::Receiver<bool>, wanted: bool) {
+    if paused.wait_for(|is_paused| *is_paused == wanted).await.is_err() {
+        pending::<()>().await;
+    }
+}
+
+impl RefusedToken {
+    fn is(&self, token: &SecretString) -> bool {
+        self.token.expose_secret() == token.expose_secret()
+    }
+}

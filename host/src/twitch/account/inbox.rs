@@ -1,0 +1,119 @@
+//! Events on their way in, and what happens when nobody takes them.
+//!
+//! A full queue holds the reading of the socket, which passes the pressure on to Twitch, but for a second at most: a
+//! connection that is not read is soon no connection. Then the newest events are dropped and counted, until the queue
+//! has moved; each stall begins anew.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::time::{Instant, timeout_at};
+
+use crate::domain::message::Event;
+
+const STALLED_FOR: Duration = Duration::from_secs(1);
+
+/// The sending side of the events' queue.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    events: mpsc::Sender<Event>,
+    /// Found no room, and until when it may wait for some.
+    held: Option<(Event, Instant)>,
+    /// The last event that was held was dropped, and none has passed since.
+    is_stalled: bool,
+    /// Nobody is to hear any more.
+    is_closed: bool,
+    pub(crate) dropped: u64,
+    /// Events that are in the queue, or were.
+    pub(crate) passed: u64,
+}
+
+impl Inbox {
+    pub(crate) fn new(events: mpsc::Sender<Event>) -> Self {
+        Self { events, held: None, is_stalled: false, is_closed: false, dropped: 0, passed: 0 }
+    }
+
+    /// Passes an event on, holds it, or drops it. There is one place to hold: whoever reads stops while it is taken.
+    pub(crate) fn offer(&mut self, event: Event, now: Instant) {
+        if self.is_closed {
+            return;
+        }
+        match self.events.try_send(event) {
+            Ok(()) => {
+                self.passed += 1;
+                self.is_stalled = false;
+            }
+            Err(TrySendError::Full(event)) if !self.is_stalled && self.held.is_none() => {
+                self.held = Some((event, now + STALLED_FOR));
+            }
+            Err(TrySendError::Full(_)) => self.dropped += 1,
+            // The dispatch is gone, so the host is about to end.
+            Err(TrySendError::Closed(_)) => self.is_closed = true,
+        }
+    }
+
+    /// Whether an event is held, and nothing may be read.
+    pub(crate) fn is_full(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// From now on events are thrown away, and do not count as dropped.
+    pub(crate) fn close(&mut self) {
+        self.is_closed = true;
+        self.held = None;
+    }
+
+    /// Waits until nothing is held any more. Dropping the future loses nothing.
+    pub(crate) async fn settle(&mut self) {
+        let Some(&(_, until)) = self.held.as_ref() else { return };
+        let permit = timeout_at(until, self.events.reserve()).await;
+        let Some((event, _)) = self.held.take() else { return };
+        match permit {
+            Ok(Ok(permit)) => {
+                self.passed += 1;
+                permit.send(event);
+            }
+            Ok(Err(_)) => self.is_closed = true,
+            Err(_) => {
+                self.is_stalled = true;
+                self.dropped += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::BotAccount;
+    use crate::domain::message::JoinFailure;
+
+    fn event(n: u64) -> Event {
+        Event::JoinFailed {
+            account: BotAccount { login: "twitchy".parse().unwrap(), id: None },
+            channel_login: format!("channel_{n}").parse().unwrap(),
+            reason: JoinFailure::Banned,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stall_holds_for_a_second_and_then_drops_until_the_queue_moves() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let (mut inbox, start) = (Inbox::new(sender), Instant::now());
+        inbox.offer(event(1), start);
+        inbox.offer(event(2), start);
+        assert!(inbox.is_full());
+        inbox.settle().await;
+        assert_eq!((start.elapsed(), inbox.dropped, inbox.is_full()), (STALLED_FOR, 1, false));
+        inbox.offer(event(3), Instant::now());
+        assert_eq!((inbox.dropped, inbox.is_full()), (2, false), "a stalled queue holds nobody up a second time");
+        assert_eq!(receiver.recv().await, Some(event(1)));
+        inbox.offer(event(4), Instant::now());
+        inbox.offer(event(5), Instant::now());
+        assert!(inbox.is_full(), "it moved, and the next stall is a new one");
+        assert_eq!(receiver.recv().await, Some(event(4)));
+        inbox.settle().await;
+        assert_eq!(receiver.recv().await, Some(event(5)));
+        assert_eq!(inbox.dropped, 2);
+    }
+}

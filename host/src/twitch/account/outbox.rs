@@ -1,0 +1,400 @@
+//! The only way out into chat: messages wait here until Twitch's limits and the room let them go, and are watched
+//! until the session has reported what became of them.
+//!
+//! Each channel has a share of the account's windows, and each module and API key a part of its channel's; see
+//! [`Shares`]. Of the channels whose turn it may be, the one that was served longest ago is next. Within a channel the
+//! broadcaster's and moderators' answers go first, modules and keys take turns, otherwise the order is kept, and the pieces of
+//! one message stay together. What has waited too long is dropped, because an answer that comes late answers nothing; so is
+//! what finds no room, and what is for a room that Twitch has closed to us, as every attempt counts against the limits. What
+//! was refused for its timing or its wording is tried once more. All is counted.
+
+mod entry;
+mod in_flight;
+mod lines;
+mod piece;
+mod queue;
+mod shares;
+mod waiting;
+
+use std::collections::{HashMap, HashSet};
+use std::hash::RandomState;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use self::entry::{Entry, Patience};
+use self::in_flight::InFlight;
+use self::queue::Queue;
+use self::shares::{Part, Shares};
+use self::waiting::{Place, Rank, Waiting};
+use super::counts::Counts;
+use super::departure::{Departure, Next, Ticket};
+use super::footing::ModeChange;
+use super::rate_window::{MessageWindows, WINDOW_MARGIN};
+use super::refusal::Refusal;
+use super::rooms::Rooms;
+use super::shortage::{Lost, Shortage};
+use crate::config::LimitsConfig;
+use crate::domain::histogram::Histogram;
+use crate::domain::id::{ChannelId, Login};
+use crate::domain::message::OutgoingMessage;
+
+/// Messages that wait. What is beyond the windows of `stale_after` is stale before its turn.
+const CAPACITY: usize = 500;
+/// The first messages of a channel that find room even so: other channels may have filled the outbox.
+const ALWAYS_TAKEN: usize = 4;
+/// Messages taken in before those that may leave do; fewer than what one channel has room for.
+const TAKEN_AT_ONCE: usize = 32;
+/// Channels kept before those without anything to remember are swept out.
+const CHANNELS_UNSWEPT: usize = 256;
+
+/// The messages of one account on their way out.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    is_enforced: bool,
+    windows: MessageWindows,
+    shares: Shares,
+    window: Duration,
+    stale_after: Duration,
+    message_every: Duration,
+    may_call_bots_in: HashSet<Login>,
+    queues: HashMap<ChannelId, Queue>,
+    /// Beyond so many queues those without anything to remember are swept out.
+    sweep_beyond: usize,
+    /// Channels with messages.
+    waiting: Waiting,
+    messages_waiting: usize,
+    taken: u64,
+    sent: u64,
+    lost: Lost,
+    in_flight: InFlight,
+    /// Without a connection nothing leaves, whatever the limits allow.
+    is_connected: bool,
+    /// Twitch said that this account sends too much.
+    held_until: Option<Instant>,
+    hasher: RandomState,
+    /// From being taken to the departure of the first piece.
+    pub(crate) waits: Histogram,
+    /// From the departure to Twitch's receipt.
+    pub(crate) deliveries: Histogram,
+}
+
+impl Outbox {
+    pub(crate) fn new(limits: &LimitsConfig) -> Self {
+        Self {
+            is_enforced: limits.enforce,
+            windows: MessageWindows::new(limits),
+            shares: Shares::new(limits),
+            window: limits.window,
+            stale_after: limits.stale_after,
+            message_every: limits.message_every,
+            may_call_bots_in: limits.allow_bot_prefixes_in.iter().cloned().collect(),
+            queues: HashMap::new(),
+            sweep_beyond: CHANNELS_UNSWEPT,
+            waiting: Waiting::default(),
+            messages_waiting: 0,
+            taken: 0,
+            sent: 0,
+            lost: Lost::default(),
+            in_flight: InFlight::default(),
+            is_connected: false,
+            held_until: None,
+            hasher: RandomState::new(),
+            waits: Histogram::default(),
+            deliveries: Histogram::default(),
+        }
+    }
+
+    /// Counts what another process sent with this account.
+    pub(crate) fn assume(&mut self, messages: usize, at: Instant) {
+        self.windows.assume(messages, at);
+        self.shares.note_foreign(messages, at);
+    }
+
+    /// Messages that count in the window.
+    pub(crate) fn used(&self, now: Instant) -> usize {
+        self.windows.used(now)
+    }
+
+    /// Messages that wait, for their first attempt or another one.
+    pub(crate) fn waiting(&self) -> usize {
+        self.messages_waiting
+    }
+
+    /// Messages that came and were sent in full or dropped.
+    pub(crate) fn settled(&self) -> u64 {
+        self.taken.saturating_sub(self.messages_waiting as u64)
+    }
+
+    /// How many messages to take in before the next departure. With limits what finds no room would be stale before its
+    /// turn, and may as well be dropped; without them nothing is taken that would be lost.
+    pub(crate) fn room(&self) -> usize {
+        if self.is_enforced { TAKEN_AT_ONCE } else { CAPACITY.saturating_sub(self.messages_waiting) }
+    }
+
+    /// Until when nothing is sent at all, where Twitch has asked for that.
+    pub(crate) fn held_until(&self, now: Instant) -> Option<Instant> {
+        self.held_until.filter(|until| now < *until)
+    }
+
+    /// What the limits cost the account's channels.
+    pub(crate) fn shortage(&mut self) -> Shortage {
+        Shortage { lost: self.lost.list(), lost_in_all: self.lost.in_all, slowed_for: self.shares.slowed_for() }
+    }
+
+    /// Takes a message in, or drops it and counts why.
+    pub(crate) fn push(&mut self, message: OutgoingMessage, now: Instant, counts: &mut Counts) {
+        self.taken += 1;
+        let pieces = piece::render(&message.reply, self.may_call_bots_in.contains(&message.channel_login));
+        // Without limits whoever asked is made to wait in front of the outbox, and that costs no message.
+        let asked_at = if self.is_enforced { Instant::from_std(message.asked_at) } else { now };
+        let (channel, stale_at) = (message.channel_id, asked_at + self.stale_after);
+        if pieces.is_empty() {
+            counts.empty += 1;
+        } else if stale_at <= now {
+            counts.stale += 1;
+        } else if self.is_enforced && !self.has_room(&message) {
+            counts.no_room += 1;
+            let is_held = self.queues.get(&channel).is_some_and(|queue| queue.free_at(now) > now);
+            let is_for_limits = self.is_connected && !is_held;
+            let (login, is_privileged) = (&message.channel_login, self.shares.is_privileged(channel));
+            self.lost.note(channel, login, is_privileged, u64::from(is_for_limits), now);
+        } else {
+            self.shares.note_active(channel, &message.channel_login, &message.source, now);
+            let ahead = self.queues.get(&channel).map_or(0, |queue| queue.count_of(&message.source));
+            let is_own = ahead < self.shares.own_room(channel, &message.source, Part::Quota, now);
+            let kept_until = if is_own { stale_at.max(asked_at + self.window + 2 * WINDOW_MARGIN) } else { stale_at };
+            self.enqueue(Entry::new(message, pieces, now, (stale_at, kept_until)), now, Queue::push);
+        }
+    }
+
+    fn has_room(&self, message: &OutgoingMessage) -> bool {
+        let queue = self.queues.get(&message.channel_id);
+        let has_room = self.messages_waiting < CAPACITY || queue.is_none_or(|queue| queue.len() < ALWAYS_TAKEN);
+        has_room && queue.is_none_or(|queue| queue.has_room(&message.source))
+    }
+
+    fn enqueue(&mut self, entry: Entry, now: Instant, push: fn(&mut Queue, Entry)) {
+        if self.queues.len() >= self.sweep_beyond {
+            self.queues.retain(|_, queue| queue.len() > 0 || queue.remembers(now));
+            self.sweep_beyond = CHANNELS_UNSWEPT.max(2 * self.queues.len());
+        }
+        let channel = entry.channel;
+        push(self.queues.entry(channel).or_default(), entry);
+        self.messages_waiting += 1;
+        self.look_again(channel, now);
+    }
+
+    /// Something about a channel changed that may let its messages leave or keep them.
+    fn look_again(&mut self, channel: ChannelId, now: Instant) {
+        if self.queues.get(&channel).is_some_and(|queue| queue.len() > 0) {
+            self.waiting.put(channel, Place::unknown(now));
+        }
+    }
+
+    /// Something changed that may concern every channel.
+    pub(crate) fn look_at_all(&mut self, now: Instant) {
+        self.waiting.look_at_all(now);
+    }
+
+    /// What may leave at `now`: a message to a channel that is joined under the id that the message was meant for, or was
+    /// until just now, and within the limits.
+    pub(crate) fn next(&mut self, rooms: &Rooms, now: Instant, counts: &mut Counts) -> Next {
+        self.is_connected = true;
+        loop {
+            if self.shares.refresh(now) {
+                self.waiting.look_at_all(now);
+            }
+            while let Some(channel) = self.waiting.take_due(now) {
+                if let Some(place) = self.look_at(channel, rooms, now, counts) {
+                    self.waiting.put(channel, place);
+                }
+            }
+            // To look may have shown what the account is in a channel, and so have changed the shares.
+            if self.shares.has_changed() {
+                continue;
+            }
+            let (channel, rank) = match self.waiting.find_turn(&self.shares, &self.windows, now) {
+                Ok(turn) => turn,
+                Err(wake_at) => return wake_at.map_or(Next::Empty, Next::WaitUntil),
+            };
+            let found_now = self.waiting.remove(channel).filter(|place| place.found_at == now);
+            match found_now.or_else(|| self.look_at(channel, rooms, now, counts)) {
+                Some(place) if place.rank == Some(rank) => {
+                    if let Some(departure) = self.depart(channel, rank, now, counts) {
+                        return Next::Send(departure);
+                    }
+                }
+                Some(place) => self.waiting.put(channel, place),
+                None => {}
+            }
+        }
+    }
+
+    /// Drops what cannot be said in a channel, and tells where the rest waits; `None` if there is none.
+    fn look_at(&mut self, channel: ChannelId, rooms: &Rooms, now: Instant, counts: &mut Counts) -> Option<Place> {
+        let queue = self.queues.get_mut(&channel)?;
+        let free_at = queue.free_at(now);
+        let held_until = free_at.max(self.held_until.unwrap_or(now));
+        let footing = rooms.find_footing(&queue.head()?.login, channel, now);
+        if queue.is_closed(now) || footing.is_some_and(|footing| !footing.may_talk()) {
+            let dropped = queue.drop_all();
+            counts.closed += dropped as u64;
+            self.messages_waiting -= dropped;
+            self.shares.forget(channel); // Nobody is slowed for a room that takes nothing.
+            return None;
+        }
+        let is_privileged = footing.is_some_and(|footing| footing.standing.is_privileged);
+        let is_slowed = footing.is_none_or(|it| !is_privileged && it.slow() > self.message_every);
+        let is_for_limits = free_at <= now && !is_slowed;
+        let patience = if is_for_limits && held_until <= now { Patience::Window } else { Patience::Usual };
+        // What would be stale by then need not wait for it.
+        if queue.stale_at(patience)? <= held_until {
+            let login = queue.head()?.login.clone();
+            let dropped = queue.drop_stale(held_until, patience);
+            counts.stale += dropped as u64;
+            self.messages_waiting -= dropped;
+            self.lost.note(channel, &login, is_privileged, u64::from(is_for_limits) * dropped as u64, now);
+        }
+        let (stale_at, served) = (queue.stale_at(patience)?, queue.served);
+        let held = |look_at| Place { look_at, rank: None, served, found_at: now };
+        let Some(footing) = footing else { return Some(held(stale_at)) };
+        self.shares.note_standing(channel, is_privileged);
+        let free_at = self.windows.pause_ends_at(channel, is_privileged, footing.slow(), now).max(held_until);
+        if free_at > now {
+            return Some(held(free_at.min(stale_at)));
+        }
+        let is_own = queue.find_turn(|source, part| self.shares.own_room(channel, source, part, now))?.is_own;
+        let look_at = self.shares.own_again_at(channel).filter(|_| !is_own).map_or(stale_at, |at| at.min(stale_at));
+        Some(Place { look_at, rank: Some(Rank { is_own, is_privileged }), served, found_at: now })
+    }
+
+    fn depart(&mut self, channel: ChannelId, rank: Rank, now: Instant, counts: &mut Counts) -> Option<Departure> {
+        let queue = self.queues.get_mut(&channel)?;
+        let turn = queue.find_turn(|source, part| self.shares.own_room(channel, source, part, now))?;
+        let hasher = self.is_enforced.then_some(&self.hasher);
+        let ticket = self.in_flight.next_ticket();
+        let (departure, sent, is_last) = queue.depart(turn, rank.is_privileged, hasher, ticket, now)?;
+        self.sent += 1;
+        queue.served = self.sent;
+        self.messages_waiting -= usize::from(is_last);
+        self.shares.note_sent(&sent.entry, turn.is_own, now);
+        self.windows.note(channel, now);
+        if let Some(waited) = departure.waited {
+            self.waits.note(waited);
+        }
+        counts.unconfirmed += u64::from(!self.in_flight.watch(ticket, sent));
+        self.look_again(channel, now);
+        Some(departure)
+    }
+
+    /// The messages that left last, to `channels`, since `picked_at`, were not gone before `now`.
+    pub(crate) fn note_written(&mut self, channels: &[ChannelId], picked_at: Instant, now: Instant) {
+        if !self.is_enforced || picked_at == now {
+            return;
+        }
+        self.windows.defer(channels, now);
+        self.shares.defer(channels, picked_at, now);
+        for channel in channels {
+            if let Some(queue) = self.queues.get_mut(channel) {
+                queue.defer(picked_at, now);
+            }
+            self.look_again(*channel, now);
+        }
+    }
+
+    /// Somebody typed with the account's login, which Twitch counts as well.
+    pub(crate) fn note_typed(&mut self, channel: ChannelId, now: Instant) {
+        self.windows.note(channel, now);
+        self.shares.note_foreign(1, now);
+        self.look_again(channel, now);
+    }
+
+    /// What the account is in a channel.
+    pub(crate) fn note_standing(&mut self, channel: ChannelId, is_privileged: bool) {
+        self.shares.note_standing(channel, is_privileged);
+    }
+
+    pub(crate) fn delivered(&mut self, ticket: Ticket, now: Instant) {
+        if let Some(sent) = self.in_flight.take(ticket) {
+            self.deliveries.note(now.saturating_duration_since(sent.at));
+        }
+    }
+
+    /// Twitch never said what became of it.
+    pub(crate) fn lost(&mut self, ticket: Ticket, counts: &mut Counts) {
+        counts.unconfirmed += u64::from(self.in_flight.take(ticket).is_some());
+    }
+
+    /// Twitch has not delivered it. For how long nothing is sent there, where that is news.
+    pub(crate) fn refused(
+        &mut self,
+        ticket: Ticket,
+        refusal: Refusal,
+        now: Instant,
+        counts: &mut Counts,
+    ) -> Option<Duration> {
+        let sent = self.in_flight.take(ticket)?;
+        *counts.refused(refusal) += 1;
+        if refusal == Refusal::RateLimited {
+            let pause = self.window + WINDOW_MARGIN;
+            self.waiting.look_at_all(now);
+            return self.held_until.replace(now + pause).is_none_or(|until| until <= now).then_some(pause);
+        }
+        let channel = sent.entry.channel;
+        let queue = self.queues.entry(channel).or_default();
+        if let Some(said) = sent.said.filter(|_| refusal != Refusal::Duplicate) {
+            queue.forget(said);
+        }
+        let was_free = queue.free_at(now) == now && !queue.is_closed(now);
+        if let Some(span) = refusal.held_for() {
+            queue.hold(now + span);
+        }
+        if let Some(span) = refusal.closed_for() {
+            queue.close(refusal, now + span);
+        }
+        let may_pass_again = matches!(refusal, Refusal::SlowMode(_) | Refusal::Duplicate);
+        if may_pass_again && !sent.entry.is_again {
+            let mut entry = sent.entry;
+            entry.is_duplicate = refusal == Refusal::Duplicate;
+            self.enqueue(entry, now, Queue::push_again);
+        }
+        self.look_again(channel, now);
+        // That slow mode makes us wait is nothing special.
+        let is_news = was_free && !matches!(refusal, Refusal::SlowMode(_));
+        refusal.held_for().or(refusal.closed_for()).filter(|_| is_news)
+    }
+
+    /// A mode of the room changed, and it may have been this that kept us out.
+    pub(crate) fn note_modes(&mut self, channel: ChannelId, change: ModeChange, now: Instant) {
+        if let Some(queue) = self.queues.get_mut(&channel) {
+            queue.open_if(|refusal| change.lifts(refusal));
+        }
+        self.look_again(channel, now);
+    }
+
+    /// The session is gone, and reports nothing more.
+    pub(crate) fn start_over(&mut self, counts: &mut Counts) {
+        self.is_connected = false;
+        counts.unconfirmed += self.in_flight.clear();
+    }
+
+    /// Drops what has waited too long without a connection, and tells when the next will have.
+    pub(crate) fn drop_stale(&mut self, now: Instant, counts: &mut Counts) -> Option<Instant> {
+        while let Some(channel) = self.waiting.take_due(now) {
+            let Some(queue) = self.queues.get_mut(&channel) else { continue };
+            let dropped = queue.drop_stale(now, Patience::Usual);
+            counts.stale += dropped as u64;
+            self.messages_waiting -= dropped;
+            if let Some(look_at) = queue.stale_at(Patience::Usual) {
+                self.waiting.put(channel, Place { look_at, ..Place::unknown(now) });
+            }
+        }
+        self.waiting.next_look()
+    }
+}
+
+#[cfg(test)]
+mod demand;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! A message that waits, and a piece of it that left.
+
+use std::collections::VecDeque;
+
+use tokio::time::Instant;
+
+use super::piece::Piece;
+use crate::domain::id::{ChannelId, Login, MessageId};
+use crate::domain::message::{OutgoingMessage, Reply, ReplySource};
+use crate::domain::role::Role;
+use crate::domain::trace::Trace;
+
+/// How long a message may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Until it is stale.
+    Usual,
+    /// Only the account's limits hold it back: within its channel's share it is kept for a whole window.
+    Window,
+}
+
+/// One message, or what is left of it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) channel: ChannelId,
+    pub(super) login: Login,
+    pub(super) source: ReplySource,
+    pub(super) reply_to: Option<MessageId>,
+    pub(super) pieces: VecDeque<Piece>,
+    pub(super) is_urgent: bool,
+    pub(super) is_again: bool,
+    /// Refused once as a repetition.
+    pub(super) is_duplicate: bool,
+    /// None once its first piece has left.
+    pub(super) taken_at: Option<Instant>,
+    pub(super) stale_at: Instant,
+    /// The same where nothing but the account's limits holds it back.
+    pub(super) kept_until: Instant,
+    /// Let go of when the first piece leaves.
+    pub(super) trace: Trace,
+}
+
+/// A text in one of its variants.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    pub(super) at: Instant,
+    pub(super) text: u64,
+    pub(super) variant: usize,
+}
+
+/// A piece that left, kept until it is known what became of it.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) entry: Entry,
+    pub(super) said: Option<Said>,
+    pub(super) at: Instant,
+}
+
+impl Entry {
+    /// Stale at the first of `stale_at`, or at the second where nothing but the account's limits holds it back.
+    pub(super) fn new(
+        message: OutgoingMessage,
+        pieces: VecDeque<Piece>,
+        now: Instant,
+        (stale_at, kept_until): (Instant, Instant),
+    ) -> Self {
+        Self {
+            channel: message.channel_id,
+            login: message.channel_login,
+            source: message.source,
+            reply_to: message.reply_to.filter(|_| matches!(message.reply, Reply::Answer(_))),
+            pieces,
+            is_urgent: message.role >= Role::Moderator,
+            is_again: false,
+            is_duplicate: false,
+            taken_at: Some(now),
+            stale_at,
+            kept_until,
+            trace: message.trace,
+        }
+    }
+
+    pub(super) fn stale_at(&self, patience: Patience) -> Instant {
+        match patience {
+            Patience::Usual => self.stale_at,
+            Patience::Window => self.kept_until,
+        }
+    }
+
+    /// One piece of it, by itself.
+    pub(super) fn split_off(&self, piece: Piece) -> Entry {
+        Entry {
+            login: self.login.clone(),
+            source: self.source.clone(),
+            reply_to: self.reply_to.clone(),
+            pieces: VecDeque::from([piece]),
+            taken_at: None,
+            trace: Trace::default(),
+            ..*self
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Which channels an account is to sit in, and where it sits. Pure: every moment is a parameter.
+//!
+//! Over IRC, Twitch confirms a JOIN by the room's id, refuses some, and does not answer for channels that do not exist. So a
+//! room counts as joined once its id is known, and as the right one if that is the id that was stored: a login that was given to
+//! another channel leads into a stranger's room.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::footing::{Footing, ModeChange, RoomModes, Standing};
+use super::rate_window::RateWindow;
+use super::state::AccountState;
+use crate::config::LimitsConfig;
+use crate::domain::account::BotAccount;
+use crate::domain::id::{ChannelId, Login};
+use crate::domain::message::{Event, JoinFailure, WantedChannel};
+
+/// How long Twitch may take to confirm. It answers within a second or not at all.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(15);
+/// Unconfirmed attempts before that is reported; a single one may just have been slow.
+const ATTEMPTS_UNREPORTED: u32 = 2;
+/// Before the second attempt, and twice as long before each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// How long a room that is no longer wanted may still be spoken to: `!leave` is answered, too. Twitch takes messages to
+/// channels that were not joined.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(5);
+
+/// The rooms of one account.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    rooms: HashMap<Login, Room>,
+    /// The rooms that ceased to be wanted lately, and until when a farewell may be said there.
+    farewells: HashMap<ChannelId, (Footing, Instant)>,
+    window: RateWindow,
+    capacity: usize,
+}
+
+#[derive(Debug)]
+struct Room {
+    /// Its place among the wanted ones: the first are joined first.
+    place: usize,
+    /// Stored, or learned from a seed's room.
+    id: Option<ChannelId>,
+    presence: Presence,
+    standing: Standing,
+    modes: RoomModes,
+    failures: u32,
+    reported: Option<JoinFailure>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Out { ask_at: Instant },
+    Asked { until: Instant },
+    In,
+}
+
+/// What a change of the world asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// A room to leave.
+    pub(crate) leave: Option<Login>,
+    /// Something to report.
+    pub(crate) news: Option<RoomNews>,
+}
+
+/// What became of a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RoomNews {
+    Joined(ChannelId, Login),
+    Failed(Login, JoinFailure),
+}
+
+impl RoomNews {
+    pub(crate) fn into_event(self, account: BotAccount) -> Event {
+        match self {
+            RoomNews::Joined(channel_id, channel_login) => Event::Joined { account, channel_id, channel_login },
+            RoomNews::Failed(channel_login, reason) => Event::JoinFailed { account, channel_login, reason },
+        }
+    }
+}
+
+impl Rooms {
+    pub(crate) fn new(limits: &LimitsConfig) -> Self {
+        let (window, capacity) = if limits.enforce {
+            (RateWindow::new(limits.joins, limits.login_window), limits.channels)
+        } else {
+            (RateWindow::unlimited(), usize::MAX)
+        };
+        Self { rooms: HashMap::new(), farewells: HashMap::new(), window, capacity }
+    }
+
+    /// Counts what another process asked for with this account.
+    pub(crate) fn assume(&mut self, joins: usize, at: Instant) {
+        self.window.assume(joins, at);
+    }
+
+    /// JOINs that count in the window.
+    pub(crate) fn used(&self, now: Instant) -> usize {
+        self.window.used(now)
+    }
+
+    /// Writes down in how many of the wanted rooms the account sits, and how it is with the others.
+    pub(crate) fn describe(&self, state: &mut AccountState, now: Instant) {
+        state.wanted = self.rooms.len();
+        state.joined = self.count_joined();
+        state.pending = self.count_pending();
+        state.outside = self.list_outside().cloned().collect();
+        state.unreachable = self.list_failed().map(|(login, reason)| (login.clone(), reason)).collect();
+        state.joins_held_until = self.held_until(now);
+    }
+
+    /// Rooms that Twitch has confirmed.
+    fn count_joined(&self) -> usize {
+        self.rooms.values().filter(|room| room.presence == Presence::In).count()
+    }
+
+    /// Rooms of which it is not known yet whether the account can sit there. One for which there is no place is none.
+    fn count_pending(&self) -> usize {
+        let has_place = self.places_left() > 0;
+        let is_pending = |room: &Room| match room.presence {
+            Presence::In => false,
+            Presence::Asked { .. } => room.reported.is_none(),
+            Presence::Out { .. } => room.reported.is_none() && (has_place || room.standing.is_moderator),
+        };
+        self.rooms.values().filter(|room| is_pending(room)).count()
+    }
+
+    /// Rooms in which the account does not sit, and of which nothing was reported, in no order.
+    fn list_outside(&self) -> impl Iterator<Item = &Login> {
+        let outside = |room: &Room| room.presence != Presence::In && room.reported.is_none();
+        self.rooms.iter().filter(move |(_, room)| outside(room)).map(|(login, _)| login)
+    }
+
+    /// Rooms in which the account cannot sit, as was reported, in no order.
+    fn list_failed(&self) -> impl Iterator<Item = (&Login, JoinFailure)> {
+        let out = self.rooms.iter().filter(|(_, room)| room.presence != Presence::In);
+        out.filter_map(|(login, room)| room.reported.map(|reason| (login, reason)))
+    }
+
+    /// Whether the account sits in a channel: in a room of that login, which is that very channel.
+    pub(crate) fn is_in(&self, login: &Login, id: ChannelId) -> bool {
+        self.find_room(login, id).is_some()
+    }
+
+    /// The id of a room, where it is known.
+    pub(crate) fn find_id(&self, login: &Login) -> Option<ChannelId> {
+        self.rooms.get(login)?.id
+    }
+
+    fn find_room(&self, login: &Login, id: ChannelId) -> Option<&Room> {
+        self.rooms.get(login).filter(|room| room.presence == Presence::In && room.id == Some(id))
+    }
+
+    /// The account's footing where it may speak: where it sits, and for a while where it is no longer wanted.
+    pub(crate) fn find_footing(&self, login: &Login, id: ChannelId, now: Instant) -> Option<Footing> {
+        let farewell = || self.farewells.get(&id).filter(|(_, until)| now < *until);
+        self.find_room(login, id).map(Room::footing).or_else(|| farewell().map(|(footing, _)| *footing))
+    }
+
+    /// Replaces what is wanted; the rooms to leave. Channels of accounts other than `account` are passed over.
+    pub(crate) fn set_wanted(&mut self, wanted: &[WantedChannel], account: &BotAccount, now: Instant) -> Vec<Login> {
+        let own = || wanted.iter().filter(|channel| channel.account.is(account));
+        let logins: HashSet<&Login> = own().map(|channel| &channel.login).collect();
+        let is_unwanted = |login: &Login, _: &mut Room| !logins.contains(login);
+        self.farewells.retain(|_, (_, until)| now < *until);
+        let mut leave = Vec::new();
+        for (login, room) in self.rooms.extract_if(is_unwanted).filter(|(_, room)| room.may_be_in()) {
+            if let (Presence::In, Some(id)) = (room.presence, room.id) {
+                self.farewells.insert(id, (room.footing(), now + FAREWELL_WITHIN));
+            }
+            leave.push(login);
+        }
+        for (place, channel) in own().enumerate() {
+            let room = self.rooms.entry(channel.login.clone()).or_insert_with(|| Room::new(now));
+            room.place = place;
+            if room.id.is_some() && channel.id.is_some() && room.id != channel.id {
+                // Another channel is wanted under this login: whatever is known is of the old one.
+                leave.extend(room.may_be_in().then(|| channel.login.clone()));
+                *room = Room { place, ..Room::new(now) };
+            }
+            room.id = channel.id.or(room.id);
+        }
+        leave
+    }
+
+    /// Without a connection it sits nowhere. Pauses go on. Privileges may be gone, and Twitch tells anew; that the account
+    /// was moderator is kept, as it only decides how many channels are asked for.
+    pub(crate) fn start_over(&mut self, now: Instant) {
+        self.farewells.clear();
+        for room in self.rooms.values_mut().filter(|room| room.may_be_in()) {
+            room.presence = Presence::Out { ask_at: now };
+            room.standing.is_privileged = false;
+        }
+    }
+
+    /// Ends the attempts that Twitch left unanswered. The rooms are left, too: should the answer only be late, the next
+    /// JOIN would get none.
+    pub(crate) fn give_up_unconfirmed(&mut self, now: Instant) -> Vec<Outcome> {
+        let is_late = |room: &Room| matches!(room.presence, Presence::Asked { until } if until <= now);
+        let late: Vec<Login> =
+            self.rooms.iter().filter(|(_, room)| is_late(room)).map(|(login, _)| login.clone()).collect();
+        late.into_iter().map(|login| self.note_failure(&login, JoinFailure::Unconfirmed, now)).collect()
+    }
+
+    /// The channels to ask for at `now`, which count as asked for: as many as the limits have room for, and `at_most` so many.
+    pub(crate) fn take_due(&mut self, at_most: usize, now: Instant) -> Vec<Login> {
+        let room_left = self.window.room(now).min(at_most);
+        let mut places_left = self.places_left();
+        let mut due: Vec<_> = self.rooms.iter_mut().filter(|(_, room)| room.is_due(now)).collect();
+        due.sort_by_key(|(_, room)| room.place);
+        let mut asked = Vec::new();
+        for (login, room) in due {
+            let needs_place = !room.standing.is_moderator;
+            if asked.len() < room_left && (!needs_place || places_left > 0) {
+                places_left -= usize::from(needs_place);
+                room.presence = Presence::Asked { until: now + CONFIRMED_WITHIN };
+                self.window.note(now);
+                asked.push(login.clone());
+            }
+        }
+        asked
+    }
+
+    /// When there will be something to do; `None` while nothing is.
+    pub(crate) fn next_at(&self, now: Instant) -> Option<Instant> {
+        let free_at = self.window.free_at(now);
+        let has_place = self.places_left() > 0;
+        let moment = |room: &Room| match room.presence {
+            Presence::Out { ask_at } => (has_place || room.standing.is_moderator).then(|| ask_at.max(free_at)),
+            Presence::Asked { until } => Some(until),
+            Presence::In => None,
+        };
+        self.rooms.values().filter_map(moment).min()
+    }
+
+    /// When a room can be asked for that only the window keeps out; None where there is none.
+    fn held_until(&self, now: Instant) -> Option<Instant> {
+        let (free_at, has_place) = (self.window.free_at(now), self.places_left() > 0);
+        let is_held = |room: &Room| room.is_due(now) && (has_place || room.standing.is_moderator);
+        (now < free_at && self.rooms.values().any(is_held)).then_some(free_at)
+    }
+
+    /// Twitch allows an account 100 channels, not counting those where it is moderator or broadcaster.
+    fn places_left(&self) -> usize {
+        let taken = self.rooms.values().filter(|room| room.may_be_in() && !room.standing.is_moderator).count();
+        self.capacity.saturating_sub(taken)
+    }
+
+    /// Whether that is news.
+    pub(crate) fn note_standing(&mut self, login: &Login, standing: Standing) -> bool {
+        let room = self.rooms.get_mut(login);
+        room.is_some_and(|room| std::mem::replace(&mut room.standing, standing) != standing)
+    }
+
+    /// The modes of a room, or what changed of them; the room's id where it is known.
+    pub(crate) fn note_modes(&mut self, login: &Login, change: ModeChange) -> Option<ChannelId> {
+        let room = self.rooms.get_mut(login)?;
+        if room.presence != Presence::In {
+            // All of them are told to whoever enters.
+            room.modes = RoomModes::default();
+        }
+        room.modes.apply(change);
+        room.id
+    }
+
+    /// Twitch told which channel the room is.
+    pub(crate) fn note_room(&mut self, login: &Login, id: ChannelId, now: Instant) -> Outcome {
+        let Some(room) = self.rooms.get_mut(login) else { return Outcome::default() };
+        if room.id.is_some_and(|stored| stored != id) {
+            return self.note_failure(login, JoinFailure::Recycled { found: id }, now);
+        }
+        // Anything but an answer to our question: a mode changed, or the room was left in the meantime.
+        if !matches!(room.presence, Presence::Asked { .. }) {
+            return Outcome::default();
+        }
+        room.id = Some(id);
+        room.presence = Presence::In;
+        room.failures = 0;
+        room.reported = None;
+        Outcome { leave: None, news: Some(RoomNews::Joined(id, login.clone())) }
+    }
+
+    /// The room cannot be sat in: leave it, say so once, and try again after a pause.
+    pub(crate) fn note_failure(&mut self, login: &Login, reason: JoinFailure, now: Instant) -> Outcome {
+        let Some(room) = self.rooms.get_mut(login) else { return Outcome::default() };
+        // Left even where Twitch has most likely done it: a JOIN for a room that one is in is never answered.
+        let leave = room.may_be_in().then(|| login.clone());
+        room.pause(now);
+        let is_news = room.is_news(reason);
+        Outcome { leave, news: is_news.then(|| RoomNews::Failed(login.clone(), reason)) }
+    }
+
+    /// We are out of a room, and Twitch did not say why. The next attempt will tell.
+    pub(crate) fn note_left(&mut self, login: &Login, now: Instant) {
+        // A PART of our own may be confirmed when the room has been asked for again already.
+        if let Some(room) = self.rooms.get_mut(login).filter(|room| room.presence == Presence::In) {
+            room.pause(now);
+        }
+    }
+}
+
+impl Room {
+    fn new(now: Instant) -> Self {
+        Self {
+            place: 0,
+            id: None,
+            presence: Presence::Out { ask_at: now },
+            standing: Standing::default(),
+            modes: RoomModes::default(),
+            failures: 0,
+            reported: None,
+        }
+    }
+
+    fn footing(&self) -> Footing {
+        Footing { standing: self.standing, modes: self.modes }
+    }
+
+    fn may_be_in(&self) -> bool {
+        !matches!(self.presence, Presence::Out { .. })
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        matches!(self.presence, Presence::Out { ask_at } if ask_at <= now)
+    }
+
+    fn pause(&mut self, now: Instant) {
+        let doubled = FIRST_PAUSE * 2u32.pow(self.failures.min(10));
+        self.failures = self.failures.saturating_add(1);
+        self.presence = Presence::Out { ask_at: now + doubled.min(LONGEST_PAUSE) };
+    }
+
+    /// Whether this reason is not the one reported last; from now on it is.
+    fn is_news(&mut self, reason: JoinFailure) -> bool {
+        let is_early = reason == JoinFailure::Unconfirmed && self.failures < ATTEMPTS_UNREPORTED;
+        !is_early && self.reported.replace(reason) != Some(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! One connection, from the login to its end. Knows nothing of sockets: the stream is a parameter, and time is tokio's.
+
+use std::io;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::answers::Answers;
+use super::batch::Batch;
+use super::command::{Command, JOINS_PER_LINE, pass_line};
+use super::complaint::find_complaint;
+use super::event::{Heard, parse_line};
+use super::framing::Lines;
+use super::hearing::{Hearing, MustReconnect};
+use crate::domain::account::BotAccount;
+use crate::domain::id::{AccountId, Login};
+use crate::twitch::account::Account;
+use crate::twitch::account::departure::Work;
+
+/// From the first byte to knowing who we are.
+const LOGGED_IN_WITHIN: Duration = Duration::from_secs(15);
+/// Twitch says something every five minutes at least; a quiet connection is asked sooner.
+const ASKED_AFTER: Duration = Duration::from_secs(60);
+/// For anything at all to come in after our PING: else the connection is half-open.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why a connection could not be had or kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeepConnectionError {
+    /// Asking again with the same token is of no use.
+    #[error("the login was refused")]
+    Refused,
+    /// Twitch logs in the token's owner, whatever name it is told (TwitchLib/TwitchLib#1121).
+    #[error("the token is {0}'s")]
+    OtherAccount(Login),
+    #[error("tags and commands are not to be had from this server")]
+    CapabilityRefused,
+    #[error("the server asked for a new connection")]
+    Reconnect,
+    #[error("the server closed the connection")]
+    Closed,
+    #[error("no answer within {0:?}")]
+    Silent(Duration),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Before anybody was logged in.
+    #[error("{error}; the server said {said:?}")]
+    AfterComplaint { error: Box<KeepConnectionError>, said: String },
+}
+
+/// A stream on which the login was accepted.
+#[derive(Debug)]
+pub(crate) struct Connection<S> {
+    stream: S,
+    lines: Lines,
+    answers: Answers,
+    heard_at: Instant,
+    pinged_at: Option<Instant>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Logs in; the connection, and who the account is.
+    pub(crate) async fn log_in(
+        stream: S,
+        account: &BotAccount,
+        access_token: &SecretString,
+    ) -> Result<(Self, AccountId), KeepConnectionError> {
+        let (lines, answers) = (Lines::default(), Answers::default());
+        let mut connection = Self { stream, lines, answers, heard_at: Instant::now(), pinged_at: None };
+        let mut said = None;
+        let id = timeout(LOGGED_IN_WITHIN, connection.introduce(account, access_token, &mut said)).await;
+        match (id.unwrap_or(Err(KeepConnectionError::Silent(LOGGED_IN_WITHIN))), said) {
+            (Ok(id), _) => Ok((connection, id)),
+            (Err(error), None) => Err(error),
+            // These two say all that there is to say.
+            (Err(error @ (KeepConnectionError::Refused | KeepConnectionError::OtherAccount(_))), _) => Err(error),
+            (Err(error), Some(said)) => Err(KeepConnectionError::AfterComplaint { error: Box::new(error), said }),
+        }
+    }
+
+    /// Twitch welcomes first and then says who one is, which own messages are recognised by. The first complaint of the
+    /// server goes into `said`.
+    async fn introduce(
+        &mut self,
+        account: &BotAccount,
+        token: &SecretString,
+        said: &mut Option<String>,
+    ) -> Result<AccountId, KeepConnectionError> {
+        self.say(&Command::RequestCapabilities).await?;
+        let pass = pass_line(token).ok_or(KeepConnectionError::Refused)?;
+        self.write(&pass).await?;
+        self.say(&Command::Nick(account.login.clone())).await?;
+        let mut is_welcome = false;
+        loop {
+            self.read().await?;
+            while let Some(line) = self.lines.next_line() {
+                let line = String::from_utf8_lossy(line);
+                match parse_line(&line, account) {
+                    Ok(Heard::Welcome(Some(owner))) if owner != account.login => {
+                        return Err(KeepConnectionError::OtherAccount(owner));
+                    }
+                    Ok(Heard::Welcome(_)) => is_welcome = true,
+                    Ok(Heard::Identity(id)) if is_welcome => return Ok(id),
+                    Ok(Heard::LoginRefused) => return Err(KeepConnectionError::Refused),
+                    Ok(Heard::CapabilityRefused) => return Err(KeepConnectionError::CapabilityRefused),
+                    _ if said.is_none() => *said = find_complaint(&line, token),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Serves until the connection is lost, or `stop`; then sends what waits, for a while, and closes.
+    ///
+    /// # Errors
+    /// Why the connection was lost.
+    pub(super) async fn serve(
+        &mut self,
+        account: &mut Account,
+        hearing: &mut Hearing<'_>,
+        stop: &CancellationToken,
+    ) -> Result<(), KeepConnectionError> {
+        loop {
+            self.listen(account, hearing).await?;
+            let wake_at = self.speak(account).await?.min(self.next_check());
+            account.publish();
+            if account.is_drained(Instant::now()) {
+                self.close().await;
+                return Ok(());
+            }
+            let may_read = account.may_read();
+            tokio::select! {
+                read = self.lines.fill(&mut self.stream), if may_read => self.note_read(read?)?,
+                () = account.wait(wake_at, stop) => {}
+            }
+        }
+    }
+
+    /// Takes in all whole lines that are there, as long as there is room for what they say.
+    async fn listen(&mut self, account: &mut Account, hearing: &mut Hearing<'_>) -> Result<(), KeepConnectionError> {
+        let now = Instant::now();
+        let mut answers = Vec::new();
+        hearing.refresh();
+        while account.may_read() {
+            let Some(line) = self.lines.next_line() else { break };
+            let answer = hearing.hear(line, account, &mut self.answers, now);
+            answers.extend(answer.map_err(|MustReconnect| KeepConnectionError::Reconnect)?);
+        }
+        account.counts().long_lines += std::mem::take(&mut self.lines.skipped);
+        // Before a PONG goes out: what came before its PING is to be seen by then.
+        account.publish();
+        for answer in answers {
+            self.say(&answer).await?;
+        }
+        Ok(())
+    }
+
+    /// Says all that may be said now; when there will be more.
+    async fn speak(&mut self, account: &mut Account) -> Result<Instant, KeepConnectionError> {
+        self.check().await?;
+        loop {
+            let mut batch = Batch::new(Instant::now());
+            let wake_at = self.fill(&mut batch, account);
+            if batch.is_empty() {
+                let overdue = self.answers.take_overdue(batch.picked_at);
+                overdue.into_iter().for_each(|ticket| account.note_lost(ticket));
+                return Ok(self.answers.due_at().map_or(wake_at, |due_at| due_at.min(wake_at)));
+            }
+            let written = self.write(&batch.bytes).await;
+            // Part of it may have got through, and the time that counts is when it was written, not begun.
+            account.note_written(&batch.channels, batch.picked_at, Instant::now());
+            written?;
+        }
+    }
+
+    /// Adds what is to be said now, as far as the batch has room; when there will be more.
+    fn fill(&mut self, batch: &mut Batch, account: &mut Account) -> Instant {
+        while !batch.is_full() {
+            match account.next_work(JOINS_PER_LINE, batch.picked_at) {
+                Ok(Work::Leave(room)) => batch.push(&Command::Part(room)),
+                Ok(Work::Join(rooms)) => batch.push(&Command::Join(rooms)),
+                Ok(Work::Send(departure)) => {
+                    batch.push_message(&departure);
+                    if !self.answers.watch(&departure.login, departure.ticket, batch.picked_at) {
+                        account.note_lost(departure.ticket);
+                    }
+                }
+                Err(wake_at) => return wake_at,
+            }
+        }
+        batch.picked_at
+    }
+
+    /// Asks a server that has been quiet for long whether it is there.
+    async fn check(&mut self) -> Result<(), KeepConnectionError> {
+        if Instant::now() < self.next_check() {
+            return Ok(());
+        }
+        if self.pinged_at.is_some() {
+            return Err(KeepConnectionError::Silent(ANSWERED_WITHIN));
+        }
+        self.pinged_at = Some(Instant::now());
+        self.say(&Command::Ping).await
+    }
+
+    fn next_check(&self) -> Instant {
+        self.pinged_at.map_or(self.heard_at + ASKED_AFTER, |at| at + ANSWERED_WITHIN)
+    }
+
+    async fn read(&mut self) -> Result<(), KeepConnectionError> {
+        let is_open = self.lines.fill(&mut self.stream).await?;
+        self.note_read(is_open)
+    }
+
+    fn note_read(&mut self, is_open: bool) -> Result<(), KeepConnectionError> {
+        self.heard_at = Instant::now();
+        self.pinged_at = None;
+        if is_open { Ok(()) } else { Err(KeepConnectionError::Closed) }
+    }
+
+    async fn say(&mut self, command: &Command) -> Result<(), KeepConnectionError> {
+        self.write(command.to_line().as_bytes()).await
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), KeepConnectionError> {
+        let written = timeout(WRITTEN_WITHIN, async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        });
+        written.await.map_err(|_| KeepConnectionError::Silent(WRITTEN_WITHIN))??;
+        Ok(())
+    }
+
+    /// The other side may be gone already, and nothing depends on it.
+    async fn close(&mut self) {
+        let _closed = timeout(ANSWERED_WITHIN, self.stream.shutdown()).await;
+    }
+}

@@ -1,0 +1,250 @@
+//! From a line to what it says. Pure, and total: a line that says nothing we can use is an error, never a panic.
+//!
+//! Only the crate's line parser is used. Its typed messages would panic on a mangled `emotes` tag (an emote that ends
+//! before it begins), carry the text of a message in their errors, and refuse messages for tags that no command needs.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use twitch_irc::message::{IRCMessage, IRCPrefix};
+
+use super::line::is_message_id;
+use super::refusal;
+use crate::domain::account::BotAccount;
+use crate::domain::id::{AccountId, ChannelId, ChatterId, Login, MessageId};
+use crate::domain::message::{Badge, ChatMessage, Chatter, QuotedMessage};
+use crate::domain::role::Role;
+use crate::twitch::account::footing::{ModeChange, Standing};
+use crate::twitch::account::refusal::Refusal;
+
+/// What a line says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Message(Box<ChatMessage>),
+    /// The login was accepted, and this is the login of the account that it is for. None where the server says nobody
+    /// in particular.
+    Welcome(Option<Login>),
+    /// Who we are.
+    Identity(AccountId),
+    /// The login was not accepted.
+    LoginRefused,
+    /// A capability that we cannot do without is not to be had.
+    CapabilityRefused,
+    /// Our own standing in a channel; comes on joining and after each message of ours.
+    Standing {
+        channel: Login,
+        standing: Standing,
+        /// It is the receipt of a message of ours, the only one there is.
+        is_receipt: bool,
+    },
+    /// Which channel a room is, and its modes: all of them on joining, later the one that changed.
+    Room {
+        channel: Login,
+        /// Twitch always tells it; the examples in its documentation do not.
+        id: Option<ChannelId>,
+        change: ModeChange,
+    },
+    /// We left a room, or were sent away.
+    Left {
+        channel: Login,
+    },
+    /// A room in which we were not let in, or a message of ours was not delivered.
+    Refused {
+        channel: Login,
+        refusal: Refusal,
+    },
+    Ping(String),
+    /// The server is about to close the connection.
+    Reconnect,
+    /// Anything else that is well formed.
+    Other,
+}
+
+/// The line is not what Twitch sends. Names the part, and never holds what was in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ParseLineError {
+    #[error("not an IRC line")]
+    Irc,
+    #[error("no channel where one belongs")]
+    Channel,
+    #[error("no sender")]
+    Sender,
+    #[error("no text")]
+    Text,
+    #[error("the tag {0} is missing or odd")]
+    Tag(&'static str),
+}
+
+/// Reads one line without its ending. `account` is who listens.
+///
+/// # Errors
+/// When the line is malformed, or lacks something that its command needs.
+pub(crate) fn parse_line(line: &str, account: &BotAccount) -> Result<Heard, ParseLineError> {
+    let line = IRCMessage::parse(line).map_err(|_| ParseLineError::Irc)?;
+    Ok(match line.command.as_str() {
+        // Before the log-in nobody listens.
+        "PRIVMSG" => match account.id {
+            Some(account) => Heard::Message(Box::new(parse_message(&line, account)?)),
+            None => Heard::Other,
+        },
+        "PING" => Heard::Ping(line.params.into_iter().next().unwrap_or_default()),
+        "001" => Heard::Welcome(line.params.first().and_then(|nick| nick.parse().ok())),
+        "GLOBALUSERSTATE" => Heard::Identity(parse_tag(&line, "user-id")?),
+        "CAP" if line.params.iter().any(|word| word == "NAK") => Heard::CapabilityRefused,
+        "USERSTATE" => Heard::Standing {
+            channel: parse_channel(&line)?,
+            standing: parse_standing(&line),
+            is_receipt: find_tag(&line, "id").is_some(),
+        },
+        "ROOMSTATE" => parse_room(&line)?,
+        "PART" if parse_sender(&line)? == account.login => Heard::Left { channel: parse_channel(&line)? },
+        "NOTICE" => parse_notice(&line)?,
+        "RECONNECT" => Heard::Reconnect,
+        _ => Heard::Other,
+    })
+}
+
+fn find_tag<'a>(line: &'a IRCMessage, key: &str) -> Option<&'a str> {
+    line.tags.0.get(key).map(String::as_str)
+}
+
+fn parse_tag<T: std::str::FromStr>(line: &IRCMessage, key: &'static str) -> Result<T, ParseLineError> {
+    find_tag(line, key).and_then(|value| value.parse().ok()).ok_or(ParseLineError::Tag(key))
+}
+
+fn parse_channel(line: &IRCMessage) -> Result<Login, ParseLineError> {
+    let name = line.params.first().and_then(|name| name.strip_prefix('#'));
+    name.and_then(|name| name.parse().ok()).ok_or(ParseLineError::Channel)
+}
+
+fn parse_sender(line: &IRCMessage) -> Result<Login, ParseLineError> {
+    match &line.prefix {
+        Some(IRCPrefix::Full { nick, .. }) => nick.parse().map_err(|_| ParseLineError::Sender),
+        _ => Err(ParseLineError::Sender),
+    }
+}
+
+fn parse_message_id(line: &IRCMessage, key: &'static str) -> Result<MessageId, ParseLineError> {
+    let id = find_tag(line, key).unwrap_or_default();
+    is_message_id(id).then(|| MessageId(id.into())).ok_or(ParseLineError::Tag(key))
+}
+
+fn parse_message(line: &IRCMessage, account: AccountId) -> Result<ChatMessage, ParseLineError> {
+    let channel_id = parse_tag(line, "room-id")?;
+    let text = line.params.get(1).ok_or(ParseLineError::Text)?;
+    let action = text.strip_prefix("\u{1}ACTION ").map(|rest| rest.strip_suffix('\u{1}').unwrap_or(rest));
+    Ok(ChatMessage {
+        id: parse_message_id(line, "id")?,
+        account,
+        channel_id,
+        channel_login: parse_channel(line)?,
+        chatter: parse_chatter(line, channel_id)?,
+        text: action.unwrap_or(text).into(),
+        is_action: action.is_some(),
+        reply_to: parse_quoted(line)?,
+        sent_at: parse_sent_at(line)?,
+        received_at: None,
+        is_shared_copy: find_tag(line, "source-room-id").is_some_and(|id| Some(id) != find_tag(line, "room-id")),
+    })
+}
+
+fn parse_chatter(line: &IRCMessage, channel: ChannelId) -> Result<Chatter, ParseLineError> {
+    let id: ChatterId = parse_tag(line, "user-id")?;
+    let login = parse_sender(line)?;
+    let display_name = find_tag(line, "display-name").filter(|name| !name.trim().is_empty());
+    let badges = parse_badges(line);
+    let role = if id == channel.broadcaster() { Role::Broadcaster } else { role_of(line, &badges) };
+    Ok(Chatter { id, display_name: display_name.unwrap_or(login.as_str()).into(), login, role, badges })
+}
+
+/// The highest role that badges and flags give to somebody other than the broadcaster.
+fn role_of(line: &IRCMessage, badges: &[Badge]) -> Role {
+    let of_badge = |badge: &Badge| match &*badge.name {
+        "moderator" | "lead_moderator" => Role::Moderator,
+        "vip" => Role::Vip,
+        "subscriber" | "founder" => Role::Subscriber,
+        _ => Role::Everyone,
+    };
+    // A chatter may choose not to show a badge, and the flag is there all the same.
+    let flags = [("mod", Role::Moderator), ("vip", Role::Vip), ("subscriber", Role::Subscriber)];
+    let of_flags = flags.into_iter().filter(|(flag, _)| has_flag(line, flag)).map(|(_, role)| role);
+    badges.iter().map(of_badge).chain(of_flags).max().unwrap_or(Role::Everyone)
+}
+
+fn has_flag(line: &IRCMessage, key: &str) -> bool {
+    find_tag(line, key) == Some("1")
+}
+
+/// `badges=subscriber/12,vip/1` with `badge-info=subscriber/14`.
+fn parse_badges(line: &IRCMessage) -> Vec<Badge> {
+    let badge = |(name, version): (&str, &str)| {
+        let info = list_pairs(line, "badge-info").find(|(known, _)| *known == name);
+        Badge { name: name.into(), version: version.into(), info: info.map_or("", |(_, info)| info).into() }
+    };
+    list_pairs(line, "badges").map(badge).collect()
+}
+
+fn list_pairs<'a>(line: &'a IRCMessage, key: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    find_tag(line, key).unwrap_or_default().split(',').filter_map(|pair| pair.split_once('/'))
+}
+
+fn parse_quoted(line: &IRCMessage) -> Result<Option<QuotedMessage>, ParseLineError> {
+    if find_tag(line, "reply-parent-msg-id").is_none() {
+        return Ok(None);
+    }
+    Ok(Some(QuotedMessage {
+        id: parse_message_id(line, "reply-parent-msg-id")?,
+        chatter_id: parse_tag(line, "reply-parent-user-id")?,
+        chatter_login: parse_tag(line, "reply-parent-user-login")?,
+        text: find_tag(line, "reply-parent-msg-body").unwrap_or_default().into(),
+    }))
+}
+
+fn parse_sent_at(line: &IRCMessage) -> Result<SystemTime, ParseLineError> {
+    let since_epoch = Duration::from_millis(parse_tag(line, "tmi-sent-ts")?);
+    UNIX_EPOCH.checked_add(since_epoch).ok_or(ParseLineError::Tag("tmi-sent-ts"))
+}
+
+fn parse_standing(line: &IRCMessage) -> Standing {
+    let badges = parse_badges(line);
+    let has_badge = |names: &[&str]| badges.iter().any(|badge| names.contains(&&*badge.name));
+    let is_broadcaster = has_badge(&["broadcaster"]);
+    let role = role_of(line, &badges);
+    Standing {
+        is_privileged: is_broadcaster || role >= Role::Vip,
+        is_moderator: is_broadcaster || role >= Role::Moderator,
+        is_subscriber: has_badge(&["subscriber", "founder"]) || has_flag(line, "subscriber"),
+    }
+}
+
+/// A mode that is told in an odd way is as good as untold.
+fn parse_room(line: &IRCMessage) -> Result<Heard, ParseLineError> {
+    let id = find_tag(line, "room-id").map(|_| parse_tag(line, "room-id")).transpose()?;
+    let find_number = |key| find_tag(line, key).and_then(|value| value.parse::<i64>().ok());
+    let find_flag = |key| find_number(key).map(|number| number != 0);
+    let change = ModeChange {
+        slow: find_number("slow").map(|seconds| Duration::from_secs(seconds.try_into().unwrap_or_default())),
+        emote_only: find_flag("emote-only"),
+        subscribers_only: find_flag("subs-only"),
+        // Minutes; -1 is off, and 0 lets in whoever follows at all.
+        followers_only: find_number("followers-only").map(|minutes| minutes >= 0),
+    };
+    Ok(Heard::Room { channel: parse_channel(line)?, id, change })
+}
+
+/// The refusals of a login have no msg-id; their texts are all there is to go by, and writers of clients have seen
+/// them in either case. "Error logging in" is not among them: it also tells of too many logins, and passes.
+fn parse_notice(line: &IRCMessage) -> Result<Heard, ParseLineError> {
+    if line.params.first().is_some_and(|target| target == "*") {
+        let text = line.params.get(1).ok_or(ParseLineError::Text)?.to_ascii_lowercase();
+        let refusals = ["login authentication failed", "improperly formatted auth", "invalid nick"];
+        return Ok(if refusals.contains(&text.as_str()) { Heard::LoginRefused } else { Heard::Other });
+    }
+    let text = line.params.get(1).map_or("", String::as_str);
+    let Some(refusal) = find_tag(line, "msg-id").and_then(|id| refusal::parse_refusal(id, text)) else {
+        return Ok(Heard::Other);
+    };
+    Ok(Heard::Refused { channel: parse_channel(line)?, refusal })
+}
+
+#[cfg(test)]
+mod tests;

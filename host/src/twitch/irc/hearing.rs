@@ -1,0 +1,82 @@
+//! What lines say, reported to the account.
+
+use std::borrow::Cow;
+
+use tokio::time::Instant;
+
+use super::answers::Answers;
+use super::command::Command;
+use super::event::{self, Heard};
+use super::line::{Filter, Talk};
+use crate::domain::account::BotAccount;
+use crate::domain::ports::Prefixes;
+use crate::domain::tally::Tally;
+use crate::twitch::account::Account;
+
+/// Reads the lines of one connection.
+pub(super) struct Hearing<'s> {
+    bot: BotAccount,
+    filter: Filter,
+    /// What calls the bot where: other messages are only counted, in `tally`.
+    prefixes: &'s dyn Prefixes,
+    tally: &'s Tally,
+}
+
+/// The connection cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MustReconnect;
+
+impl<'s> Hearing<'s> {
+    pub(super) fn new(bot: BotAccount, prefixes: &'s dyn Prefixes, tally: &'s Tally) -> Hearing<'s> {
+        let filter = Filter::new(bot.clone(), prefixes.snapshot());
+        Hearing { bot, filter, prefixes, tally }
+    }
+
+    /// Looks at what calls the bot now; to be called once a batch of lines.
+    pub(super) fn refresh(&mut self) {
+        self.filter.refresh(self.prefixes.snapshot());
+    }
+
+    /// Takes in what a line says; what is to be answered. Bytes that are not UTF-8 become U+FFFD.
+    pub(super) fn hear(
+        &self,
+        line: &[u8],
+        account: &mut Account,
+        answers: &mut Answers,
+        now: Instant,
+    ) -> Result<Option<Command>, MustReconnect> {
+        let text = std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
+        if let Some(talk) = self.filter.find_talk(&text) {
+            self.count_talk(talk);
+            return Ok(None);
+        }
+        let Ok(heard) = event::parse_line(&text, &self.bot) else {
+            account.counts().malformed_lines += 1;
+            return Ok(None);
+        };
+        match heard {
+            Heard::Message(message) => account.hear(message, now),
+            Heard::Ping(text) => return Ok(Some(Command::Pong(text))),
+            Heard::Reconnect => return Err(MustReconnect),
+            Heard::Room { channel, id, change } => account.note_room(&channel, id, change, now),
+            // A JOIN is refused by the same words, and then no message of ours is in flight to the room.
+            Heard::Refused { channel, refusal } => account.note_refused(&channel, answers.take(&channel), refusal, now),
+            Heard::Standing { channel, standing, is_receipt } => {
+                account.note_standing(&channel, standing, now);
+                if let Some(ticket) = is_receipt.then(|| answers.take(&channel)).flatten() {
+                    account.note_delivered(ticket, now);
+                }
+            }
+            Heard::Left { channel } => account.note_left(&channel, now),
+            Heard::Welcome(_) | Heard::Identity(_) | Heard::LoginRefused | Heard::CapabilityRefused | Heard::Other => {}
+        }
+        Ok(None)
+    }
+
+    fn count_talk(&self, talk: Talk<'_>) {
+        if !talk.is_shared_copy {
+            let display_name = || if talk.display_name.trim().is_empty() { talk.login } else { talk.display_name };
+            self.tally.lock().note(talk.channel, talk.chatter, talk.login, || display_name().into());
+        }
+    }
+}

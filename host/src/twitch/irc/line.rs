@@ -1,0 +1,152 @@
+//! The wire filter: most lines are chatter that calls no command, and that is told from their bytes.
+//!
+//! It is sure or it says nothing: whatever looks in any way unlike an ordinary chat line is left to the full parser,
+//! which alone decides what is malformed and what is a call. A test holds the two against each other.
+
+use std::sync::Arc;
+
+use memchr::{memchr, memchr_iter, memchr2};
+
+use crate::domain::account::BotAccount;
+use crate::domain::calling::find_call;
+use crate::domain::id::{ChannelId, ChatterId, Login};
+use crate::domain::ports::Callings;
+
+/// Twitch's are UUIDs; the bound is for whoever keeps them.
+const LONGEST_MESSAGE_ID: usize = 64;
+
+/// A message that calls nothing, as far as anybody cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Talk<'a> {
+    pub channel: ChannelId,
+    pub chatter: ChatterId,
+    /// In lower case.
+    pub login: &'a str,
+    /// Empty where Twitch gave none.
+    pub display_name: &'a str,
+    /// Brought here from another room of a shared chat, and counted there.
+    pub is_shared_copy: bool,
+}
+
+/// What one account passes over.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    account: BotAccount,
+    callings: Arc<Callings>,
+}
+
+impl Filter {
+    pub fn new(account: BotAccount, callings: Arc<Callings>) -> Self {
+        Self { account, callings }
+    }
+
+    /// From now on this calls the bot.
+    pub fn refresh(&mut self, callings: Arc<Callings>) {
+        self.callings = callings;
+    }
+
+    /// The talk that a line is. `None`: it is not, or it may not be, or the channel is not known (yet) as one where this
+    /// account answers: to be parsed in full.
+    pub fn find_talk<'a>(&self, line: &'a str) -> Option<Talk<'a>> {
+        let (tags, rest) = split_once(line.strip_prefix('@')?, b' ')?;
+        let (sender, rest) = rest.strip_prefix(':')?.split_once(' ')?;
+        let (channel, text) = rest.strip_prefix("PRIVMSG ")?.strip_prefix('#')?.split_once(" :")?;
+        let (nick, host) = sender.split_once('!')?;
+        // What is typed with the account's own login counts in its limits: never mere talk.
+        let is_ours = nick == self.account.login.as_str();
+        let is_ordinary = is_login(nick) && is_login(channel) && host.contains('@') && !tags.is_empty() && !is_ours;
+        if !is_ordinary || memchr2(b'\r', b'\n', line.as_bytes()).is_some() {
+            return None;
+        }
+        let tags = Tags::read(tags)?;
+        let channel: ChannelId = tags.room_id.parse().ok()?;
+        let calling = self.callings.get(&channel).filter(|calling| calling.bot.is(&self.account))?;
+        let is_shared_copy = tags.source_room_id.is_some_and(|id| id != tags.room_id);
+        let is_talk = is_shared_copy
+            || text.starts_with("\u{1}ACTION ")
+            || find_call(text, &calling.prefix, &calling.bot.login, tags.is_reply()).is_none();
+        let chatter = tags.user_id.parse().ok()?;
+        is_talk.then_some(Talk { channel, chatter, login: nick, display_name: tags.display_name, is_shared_copy })
+    }
+}
+
+/// The tags that decide, as they are on the wire. Of two with one key the last one counts, as in the full parser.
+#[derive(Debug, Default)]
+struct Tags<'a> {
+    room_id: &'a str,
+    user_id: &'a str,
+    display_name: &'a str,
+    message_id: &'a str,
+    sent_ts: &'a str,
+    source_room_id: Option<&'a str>,
+    parent_message_id: Option<&'a str>,
+    parent_user_id: &'a str,
+    parent_user_login: &'a str,
+}
+
+impl<'a> Tags<'a> {
+    /// `None` where one of them is not as Twitch sends it, or escaped: the full parser knows what to think of that.
+    fn read(raw: &'a str) -> Option<Self> {
+        let (mut tags, mut start) = (Self::default(), 0);
+        for end in memchr_iter(b';', raw.as_bytes()).chain([raw.len()]) {
+            let tag = &raw[start..end];
+            start = end + 1;
+            // Most tags need no closer look.
+            if !tag.starts_with(['r', 'u', 'i', 't', 'd', 's']) {
+                continue;
+            }
+            let (key, value) = split_once(tag, b'=').unwrap_or((tag, ""));
+            let kept = match key {
+                "room-id" => &mut tags.room_id,
+                "user-id" => &mut tags.user_id,
+                "id" => &mut tags.message_id,
+                "tmi-sent-ts" => &mut tags.sent_ts,
+                "display-name" => &mut tags.display_name,
+                "source-room-id" => tags.source_room_id.insert(""),
+                "reply-parent-msg-id" => tags.parent_message_id.insert(""),
+                "reply-parent-user-id" => &mut tags.parent_user_id,
+                "reply-parent-user-login" => &mut tags.parent_user_login,
+                _ => continue,
+            };
+            if memchr(b'\\', value.as_bytes()).is_some() {
+                return None;
+            }
+            *kept = value;
+        }
+        tags.is_sound().then_some(tags)
+    }
+
+    fn is_sound(&self) -> bool {
+        let is_parent_sound = self.parent_message_id.is_none_or(|id| {
+            is_message_id(id)
+                && self.parent_user_id.parse::<ChatterId>().is_ok()
+                && self.parent_user_login.parse::<Login>().is_ok()
+        });
+        is_message_id(self.message_id) && self.sent_ts.parse::<u64>().is_ok() && is_parent_sound
+    }
+
+    fn is_reply(&self) -> bool {
+        self.parent_message_id.is_some()
+    }
+}
+
+/// The same as the standard library's, for a byte of ASCII, and some times as fast on a long text.
+fn split_once(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr(byte, text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+/// A login as it is kept: one with capitals is for the full parser to lower.
+fn is_login(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=25).contains(&text.len()) && text.bytes().all(is_part)
+}
+
+/// Decoded tags can hold spaces and line ends, and ids go back onto the wire: only what an id is made of passes.
+pub(super) fn is_message_id(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=LONGEST_MESSAGE_ID).contains(&text.len()) && text.bytes().all(is_part)
+}
+
+#[cfg(test)]
+mod tests;
