@@ -4,12 +4,12 @@
 use core::net::IpAddr;
 use std::borrow::Cow;
 use std::fmt;
-use std::str::FromStr;
 use std::time::SystemTime;
 
 use super::fuse::BlownFuse;
 use super::id::{ChannelId, ChatterId, Login, ModuleDigest};
 use super::manifest::{Capability, Caps, Command, Grants};
+use super::named::named;
 use super::principal::{CallerId, KeyScope};
 use super::role::Role;
 use super::timestamp::write_milliseconds;
@@ -67,50 +67,15 @@ impl Actor {
     }
 }
 
-/// Which kind of [`Actor`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ActorKind {
-    Key,
-    Person,
-    Claim,
-    Chatter,
-    CommandLine,
-    Host,
-}
-
-impl ActorKind {
-    pub const ALL: [ActorKind; 6] = [
-        ActorKind::Key,
-        ActorKind::Person,
-        ActorKind::Claim,
-        ActorKind::Chatter,
-        ActorKind::CommandLine,
-        ActorKind::Host,
-    ];
-
-    /// In kebab-case.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ActorKind::Key => "key",
-            ActorKind::Person => "person",
-            ActorKind::Claim => "claim",
-            ActorKind::Chatter => "chatter",
-            ActorKind::CommandLine => "command-line",
-            ActorKind::Host => "host",
-        }
-    }
-}
-
-/// The text names no kind of actor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an actor is key, person, claim, chatter, command-line or host")]
-pub struct ParseActorKindError;
-
-impl FromStr for ActorKind {
-    type Err = ParseActorKindError;
-
-    fn from_str(text: &str) -> Result<Self, ParseActorKindError> {
-        ActorKind::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(ParseActorKindError)
+named! {
+    /// Which kind of [`Actor`].
+    pub enum ActorKind, ParseActorKindError "an actor is key, person, claim, chatter, command-line or host" {
+        Key "key",
+        Person "person",
+        Claim "claim",
+        Chatter "chatter",
+        CommandLine "command-line",
+        Host "host",
     }
 }
 

@@ -1,74 +1,35 @@
 //! What a module says about itself, and what it asks for.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::amount::Amount;
 use super::id::{ModuleDigest, ModuleName};
+use super::named::named;
 use super::role::Role;
 
-/// One interface of the contract: a power that a module requests by importing it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Capability {
-    Balances,
-    Channels,
-    Chatters,
-    Clock,
-    Coins,
-    Commands,
-    Http,
-    Log,
-    Payments,
-    Random,
-    Settings,
-    Storage,
-    Streams,
-    Treasury,
-    Words,
+named! {
+    /// One interface of the contract, by its name there: a power that a module requests by importing it.
+    pub enum Capability, ParseCapabilityError "there is no such capability" {
+        Balances "balances",
+        Channels "channels",
+        Chatters "chatters",
+        Clock "clock",
+        Coins "coins",
+        Commands "commands",
+        Http "http",
+        Log "log",
+        Payments "payments",
+        Random "random",
+        Settings "settings",
+        Storage "storage",
+        Streams "streams",
+        Treasury "treasury",
+        Words "words",
+    }
 }
 
 impl Capability {
-    pub const ALL: [Capability; 15] = [
-        Capability::Balances,
-        Capability::Channels,
-        Capability::Chatters,
-        Capability::Clock,
-        Capability::Coins,
-        Capability::Commands,
-        Capability::Http,
-        Capability::Log,
-        Capability::Payments,
-        Capability::Random,
-        Capability::Settings,
-        Capability::Storage,
-        Capability::Streams,
-        Capability::Treasury,
-        Capability::Words,
-    ];
-
-    /// The interface's name in the contract.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Capability::Balances => "balances",
-            Capability::Channels => "channels",
-            Capability::Chatters => "chatters",
-            Capability::Clock => "clock",
-            Capability::Coins => "coins",
-            Capability::Commands => "commands",
-            Capability::Http => "http",
-            Capability::Log => "log",
-            Capability::Payments => "payments",
-            Capability::Random => "random",
-            Capability::Settings => "settings",
-            Capability::Storage => "storage",
-            Capability::Streams => "streams",
-            Capability::Treasury => "treasury",
-            Capability::Words => "words",
-        }
-    }
-
     /// Whether somebody must grant it. The log, the time and randomness reach nobody.
     pub fn needs_grant(self) -> bool {
         !matches!(self, Capability::Log | Capability::Clock | Capability::Random)
@@ -85,25 +46,6 @@ impl Capability {
                 | Capability::Treasury
                 | Capability::Words
         )
-    }
-}
-
-impl fmt::Display for Capability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// The text names no capability.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such capability")]
-pub struct ParseCapabilityError;
-
-impl FromStr for Capability {
-    type Err = ParseCapabilityError;
-
-    fn from_str(text: &str) -> Result<Self, ParseCapabilityError> {
-        Capability::ALL.into_iter().find(|capability| capability.as_str() == text).ok_or(ParseCapabilityError)
     }
 }
 

@@ -1,0 +1,42 @@
+//! Enums whose cases each have one name: the enum, the list of its cases, their names and the parser come from one table, so
+//! that none of them can lack a case.
+
+macro_rules! named {
+    ($(#[$about:meta])* pub enum $name:ident, $error:ident $message:literal { $($(#[$of_case:meta])* $case:ident $text:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$of_case])* $case,)+
+        }
+
+        impl $name {
+            pub const ALL: [$name; [$($text,)+].len()] = [$($name::$case,)+];
+
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $($name::$case => $text,)+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        #[doc = concat!("The text is none of the names of [`", stringify!($name), "`].")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+        #[error($message)]
+        pub struct $error;
+
+        impl std::str::FromStr for $name {
+            type Err = $error;
+
+            fn from_str(text: &str) -> Result<Self, $error> {
+                $name::ALL.into_iter().find(|case| case.as_str() == text).ok_or($error)
+            }
+        }
+    };
+}
+pub(super) use named;
