@@ -232,8 +232,8 @@ impl App {
     }
 
     fn start_answering(&mut self, events: mpsc::Receiver<Event>, outboxes: Outboxes) {
-        let (store, setup) = (self.store.clone(), self.setup.clone());
-        let learn = move |event| learn::learn(store.clone(), setup.clone(), event);
+        let setup = self.setup.clone();
+        let learn = move |event| learn::learn(setup.clone(), event);
         let answering = self.dispatch.clone().run(events, Arc::new(outboxes), learn, self.stop_answering.clone());
         self.answering.start("dispatch", answering);
     }

@@ -2,21 +2,25 @@
 //!
 //! SQLite holds the truth; a snapshot here is replaced whole after each commit that wrote it, so the hot path reads it
 //! without a disk, and never sees half a change. Who may change what is decided by pure functions over a snapshot
-//! (`change`, `words`); nothing here writes: a change is an effect, and takes place when its transaction commits.
+//! (`change`, `words`), which answer with effects. [`Setup::change`] and [`Setup::commit`] are the only ways by which such
+//! effects take place, and both reload what they changed: memory never stays behind the disk.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use tracing::warn;
+use tracing::{error, warn};
 
+use crate::domain::audit::Stamp;
 use crate::domain::calling::Calling;
-use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::effect::{Commit, Committed, Effect};
+use crate::domain::id::{ChannelId, Login, ModuleName};
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::ports::{Callings, Prefixes};
 use crate::store::{Store, StoreError};
 
 pub mod catalogue;
 pub mod change;
+pub mod changing;
 pub mod channel;
 pub mod channel_change;
 mod left_versions;
@@ -34,11 +38,15 @@ pub mod words;
 pub(crate) mod sample;
 
 use catalogue::{Catalogue, Listed};
+use changing::{ChangeQueues, ChangeSetupError, Changed, commit_of, list_set_up};
 use channel::ChannelSetup;
 use words::words_of;
 
 /// The modules that answer in every channel and cannot be disabled: without them a creator could be locked out.
 pub const ALWAYS_ON: [&str; 2] = ["settings", "help"];
+
+/// How often one change is planned and committed: chat may change the same channel in between.
+const MOST_TRIES: usize = 3;
 
 /// Which modules are on where a channel has not said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +80,7 @@ pub struct Setup {
     enabled: Mutex<EnabledCounts>,
     /// Held while the versions of a module change, in the store and here.
     changing: tokio::sync::Mutex<()>,
+    queues: ChangeQueues,
 }
 
 impl Setup {
@@ -84,6 +93,7 @@ impl Setup {
             callings: RwLock::default(),
             enabled: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
+            queues: ChangeQueues::default(),
         }
     }
 
@@ -175,9 +185,73 @@ impl Setup {
         Ok(())
     }
 
+    /// Changes a channel's set-up, all that `plan` answers in one commit, or nothing of it.
+    ///
+    /// `plan` is pure: from the set-up that it is shown to the effects that lead to the wanted one, or to a refusal. It is
+    /// called again where another commit was faster; a plan that depends on what its caller has read before compares the
+    /// revision itself. Changes of one channel that come in this way wait for each other. Dropping the future does not stop
+    /// a commit that has begun, nor the reload after it.
+    ///
+    /// # Errors
+    /// The refusal of `plan`, or [`ChangeSetupError`].
+    pub async fn change<E: From<ChangeSetupError>>(
+        self: &Arc<Self>,
+        channel: ChannelId,
+        stamp: Stamp,
+        plan: impl Fn(&ChannelSetup) -> Result<Vec<Effect>, E>,
+    ) -> Result<Changed, E> {
+        let _queue = self.queues.wait(channel).await;
+        for _ in 0..MOST_TRIES {
+            let before = self.find_channel(channel).ok_or(ChangeSetupError::UnknownChannel)?;
+            let effects = plan(&before)?;
+            if effects.is_empty() {
+                return Ok(Changed { after: before.clone(), before });
+            }
+            let (setup, commit) = (self.clone(), commit_of(&before, before.note_left(effects), &stamp));
+            let committed = tokio::spawn(async move { setup.commit(commit).await });
+            // Nobody aborts the task: it ends early only with the host.
+            let committed = committed.await.unwrap_or(Err(StoreError::Closed)).map_err(ChangeSetupError::Store)?;
+            if committed == Committed::Done {
+                let after = self.find_channel(channel).filter(|after| after.revision > before.revision);
+                return Ok(Changed { before, after: after.ok_or(ChangeSetupError::NotReloaded)? });
+            }
+        }
+        Err(ChangeSetupError::Busy.into())
+    }
+
+    /// Commits, then reloads each channel whose set-up the commit read or wrote: after a success, so that the next message
+    /// sees the change, and after a conflict, so that the next run or plan reads what is true by now. A reload that fails is
+    /// logged, and undoes nothing.
+    pub async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        let channels = list_set_up(&commit);
+        let committed = self.store.commit(commit).await?;
+        for channel in channels {
+            if let Err(error) = self.reload(channel) {
+                error!(%channel, %error, "a changed set-up could not be read back");
+            }
+        }
+        Ok(committed)
+    }
+
+    /// Notes the id of a channel that an account has joined, or its new login.
+    pub async fn learn_channel(&self, channel: ChannelId, login: &Login) -> Result<(), StoreError> {
+        // Each reconnection reports every room again.
+        if self.find_channel(channel).is_some_and(|known| known.channel.login == *login) {
+            return Ok(());
+        }
+        self.store.save_channel_id(login.clone(), channel).await?;
+        self.reload(channel)
+    }
+
+    /// Loads those of the channels that are not here yet, such as one that `!join` made known.
+    pub fn load_new(&self, channels: impl IntoIterator<Item = ChannelId>) -> Result<(), StoreError> {
+        let mut new = channels.into_iter().filter(|channel| self.find_channel(*channel).is_none());
+        new.try_for_each(|channel| self.reload(channel))
+    }
+
     /// Loads one channel, unless what is here is of a later revision: two reloads may overtake each other. A channel
     /// that the store does not know stays unknown.
-    pub fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
+    pub(crate) fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
         let Some(record) = self.store.load_channel(channel)? else { return Ok(()) };
         let mut loaded = ChannelSetup::assemble(record, self.catalogue());
         let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
@@ -282,8 +356,7 @@ mod tests {
     use super::powers::Powers;
     use super::sample::{command, manifest, name};
     use super::*;
-    use crate::domain::audit::{Actor, Stamp};
-    use crate::domain::effect::{Commit, Committed, Effect};
+    use crate::domain::audit::Actor;
     use crate::domain::invocation::{InvocationId, Origin};
     use crate::domain::manifest::{Capability, Grants};
     use crate::domain::ports::SystemClock;
@@ -460,6 +533,56 @@ mod tests {
         setup.reload(SHOP).unwrap();
         assert!(is_shared() && setup.find_channel(SHOP).unwrap().touched().count() == 1);
         assert_eq!((find(SHOP, "balance"), find(ChannelId(200), "balance").is_some()), (None, true));
+    }
+
+    fn by_host() -> Stamp {
+        Stamp { by: Actor::Host, at: SystemTime::UNIX_EPOCH, address: None }
+    }
+
+    fn mute(_: &ChannelSetup) -> Result<Vec<Effect>, ChangeSetupError> {
+        Ok(vec![Effect::Mute { until: Some(SystemTime::UNIX_EPOCH) }])
+    }
+
+    #[tokio::test]
+    async fn a_change_that_lost_a_race_is_planned_again() {
+        let (store, _folder) = store().await;
+        let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
+        setup.load_all().unwrap();
+        commit(&store, Effect::ChangePrefix("?".parse().unwrap())).await;
+        let seen = Mutex::new(Vec::new());
+        let plan = |before: &ChannelSetup| {
+            seen.lock().unwrap().push(before.prefix.to_string());
+            mute(before)
+        };
+        let changed = setup.change(SHOP, by_host(), plan).await.unwrap();
+        assert_eq!(*seen.lock().unwrap(), ["!", "?"], "the second plan reads what was committed meanwhile");
+        assert!(changed.is_changed() && changed.before.muted_until.is_none() && changed.after.muted_until.is_some());
+        assert!(Arc::ptr_eq(&changed.after, &setup.find_channel(SHOP).unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_plan_without_effects_commits_nothing_and_a_refusal_is_handed_back() {
+        let (store, _folder) = store().await;
+        let setup = Arc::new(Setup::new(store, NewChannelRules::Everything));
+        setup.load_all().unwrap();
+        let before = setup.find_channel(SHOP).unwrap();
+        let kept = setup.change(SHOP, by_host(), |_| Ok::<_, ChangeSetupError>(Vec::new())).await.unwrap();
+        assert!(!kept.is_changed() && Arc::ptr_eq(&kept.after, &before));
+        let refused = setup.change(SHOP, by_host(), |_| Err(ChangeSetupError::Busy)).await;
+        assert!(matches!(refused, Err(ChangeSetupError::Busy)));
+        let unknown = setup.change(ChannelId(404), by_host(), mute).await;
+        assert!(matches!(unknown, Err(ChangeSetupError::UnknownChannel)));
+    }
+
+    #[tokio::test]
+    async fn a_change_whose_caller_hangs_up_is_committed_and_seen() {
+        let (store, _folder) = store().await;
+        let setup = Arc::new(Setup::new(store, NewChannelRules::Everything));
+        setup.load_all().unwrap();
+        assert!(tokio::time::timeout(std::time::Duration::ZERO, setup.change(SHOP, by_host(), mute)).await.is_err());
+        while setup.find_channel(SHOP).unwrap().muted_until.is_none() {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]

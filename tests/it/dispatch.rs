@@ -30,13 +30,12 @@ impl Running {
         let (events, taken) = mpsc::channel(1024);
         let (outgoing, outbox) = mpsc::channel(room);
         let shutdown = CancellationToken::new();
-        let (store, setup) = (house.store.clone(), house.setup.clone());
+        let setup = house.setup.clone();
         let learn = move |event| {
-            let (store, setup) = (store.clone(), setup.clone());
+            let setup = setup.clone();
             async move {
                 let Event::Joined { channel_id, channel_login, .. } = event else { return };
-                store.save_channel_id(channel_login, channel_id).await.expect("the store is open");
-                setup.reload(channel_id).expect("the store is sound");
+                setup.learn_channel(channel_id, &channel_login).await.expect("the store is sound");
             }
         };
         let outboxes = Arc::new(HashMap::from([(login("twitchy"), outgoing)]));

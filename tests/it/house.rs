@@ -18,7 +18,7 @@ mod layout;
 mod names;
 mod source;
 
-const RULES: [fn(&Source) -> Vec<Finding>; 18] = [
+const RULES: [fn(&Source) -> Vec<Finding>; 19] = [
     arrows::imports_follow_the_arrows,
     arrows::commands_import_only_the_sdk,
     arrows::the_sdk_and_the_guests_stay_outside_the_host,
@@ -27,6 +27,7 @@ const RULES: [fn(&Source) -> Vec<Finding>; 18] = [
     doors::only_the_store_has_sql,
     doors::only_config_reads_the_environment,
     doors::only_the_output_prints,
+    doors::only_the_setup_commits,
     doors::only_twitch_knows_irc,
     doors::the_domain_does_no_io,
     doors::nothing_unwraps_outside_tests,

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use tracing::{debug, error};
 
 use super::status::describe_failure;
-use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::Event;
 use crate::setup::Setup;
-use crate::store::{Store, StoreError};
 
 /// Makes a channel that an account entered known to the store and the set-up; logs the rest.
-pub(super) async fn learn(store: Arc<Store>, setup: Arc<Setup>, event: Event) {
+pub(super) async fn learn(setup: Arc<Setup>, event: Event) {
     match event {
         Event::Joined { account, channel_id, channel_login } => {
-            match learn_channel(&store, &setup, channel_id, &channel_login).await {
+            match setup.learn_channel(channel_id, &channel_login).await {
                 Ok(()) => debug!(channel = %channel_login, id = %channel_id, %account, "joined"),
                 Err(error) => error!(channel = %channel_login, id = %channel_id, %error, "cannot set a channel up"),
             }
@@ -26,13 +24,4 @@ pub(super) async fn learn(store: Arc<Store>, setup: Arc<Setup>, event: Event) {
         // Dispatch keeps them to itself.
         Event::Message(_) => {}
     }
-}
-
-async fn learn_channel(store: &Store, setup: &Setup, id: ChannelId, login: &Login) -> Result<(), StoreError> {
-    // Each reconnection tells it again.
-    if setup.find_channel(id).is_some_and(|known| known.channel.login == *login) {
-        return Ok(());
-    }
-    store.save_channel_id(login.clone(), id).await?;
-    setup.reload(id)
 }

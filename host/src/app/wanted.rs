@@ -21,15 +21,13 @@ pub(super) async fn run_wanted(
     wanted: watch::Sender<Arc<[WantedChannel]>>,
 ) {
     while changes.changed().await.is_ok() {
-        match load_wanted(&store).and_then(|channels| load_new(&setup, &channels).map(|()| channels)) {
+        let loaded = load_wanted(&store).and_then(|channels| {
+            // A channel that `!join` made known has its set-up before the account gets there.
+            setup.load_new(channels.iter().filter_map(|channel| channel.id)).map(|()| channels)
+        });
+        match loaded {
             Ok(channels) => drop(wanted.send_replace(channels)),
             Err(error) => error!(%error, "cannot tell which channels are wanted"),
         }
     }
-}
-
-/// A channel that `!join` made known has its set-up before the account gets there.
-fn load_new(setup: &Setup, channels: &[WantedChannel]) -> Result<(), StoreError> {
-    let ids = channels.iter().filter_map(|channel| channel.id);
-    ids.filter(|id| setup.find_channel(*id).is_none()).try_for_each(|id| setup.reload(id))
 }

@@ -10,6 +10,7 @@ use tracing::error;
 use utoipa::ToSchema;
 
 use crate::chat::dispatch::call::CallError;
+use crate::setup::changing::ChangeSetupError;
 use crate::setup::module_change::ModuleChangeError;
 use crate::store::StoreError;
 
@@ -287,6 +288,21 @@ impl IntoResponse for ApiError {
 impl From<ModuleChangeError> for ApiError {
     fn from(error: ModuleChangeError) -> Self {
         ApiError::ModuleChange(error)
+    }
+}
+
+/// After which whoever lost to other changes of the channel may try again.
+const CHANGE_BUSY_FOR: Duration = Duration::from_secs(1);
+
+impl From<ChangeSetupError> for ApiError {
+    fn from(error: ChangeSetupError) -> Self {
+        match error {
+            ChangeSetupError::UnknownChannel => ApiError::NotFound("channel"),
+            ChangeSetupError::Busy => ApiError::Busy(CHANGE_BUSY_FOR),
+            // Logged where it was reloaded.
+            ChangeSetupError::NotReloaded => ApiError::Internal,
+            ChangeSetupError::Store(error) => error.into(),
+        }
     }
 }
 

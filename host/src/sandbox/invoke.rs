@@ -298,17 +298,13 @@ impl Invoker {
         }
         let committed = {
             let _commits = call.trace.enter(Step::Commit);
-            self.world.store.commit(commit.clone()).await
+            self.world.setup.commit(commit).await
         };
         let committed = match committed {
             // Another payment came first, and what was seen to fit no longer does.
             Err(error @ StoreError::Amount) => return unchanged(Err(CommandError::Refused(error.to_string()))),
             committed => committed.map_err(|error| Failure::Final(InvokeError::Host(error.to_string())))?,
         };
-        // The change is made, so the answer stands; a channel that shows its old set-up is ours to look into.
-        if let Err(error) = self.world.reload_setups(&commit) {
-            tracing::error!(channel = commit.channel.0, %error, "a changed set-up could not be read back");
-        }
         match committed {
             Committed::Done => unchanged(outcome),
             Committed::Conflict => Err(Failure::Conflict),

@@ -31,6 +31,14 @@ pub(super) fn only_the_output_prints(source: &Source) -> Vec<Finding> {
     })
 }
 
+/// A commit elsewhere would leave the set-up in memory as it was.
+pub(super) fn only_the_setup_commits(source: &Source) -> Vec<Finding> {
+    if !source.is_host() || is_part(source, "setup") || is_part(source, "store") {
+        return Vec::new();
+    }
+    object(source, "only `setup.rs` commits: it reloads what was changed", |line| line.bare.contains("store.commit("))
+}
+
 /// And in `twitch`, only the outbox says anything: `command` merely writes it down.
 pub(super) fn only_twitch_knows_irc(source: &Source) -> Vec<Finding> {
     if !source.is_host() || is_part(source, "twitch/outbox") || is_part(source, "twitch/command") {
@@ -142,6 +150,13 @@ mod tests {
             check(only_the_output_prints, text, &wrong, &["host/src/cli/output.rs", "tests/src/load.rs"]);
         }
         check(only_the_output_prints, "io::stdout().write_all(b)", &["host/src/cli/module.rs"], &["host/src/app.rs"]);
+    }
+
+    #[test]
+    fn a_commit_past_the_setup_is_found() {
+        let wrong = ["host/src/chat/dispatch.rs", "host/src/http/api/change.rs", "host/src/sandbox/invoke.rs"];
+        check(only_the_setup_commits, "self.store.commit(commit).await", &wrong, &["host/src/setup.rs"]);
+        check(only_the_setup_commits, "self.setup.commit(commit).await", &[], &wrong);
     }
 
     #[test]

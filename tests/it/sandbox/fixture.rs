@@ -138,9 +138,8 @@ impl Fixture {
         let store = &self.world.store;
         let login = channel(id).login;
         store.save_seed(login.clone(), "twitchy".parse().unwrap()).await.unwrap();
-        store.save_channel_id(login, id).await.unwrap();
+        self.world.setup.learn_channel(id, &login).await.unwrap();
         store.seed_balance(id, ChatterId(ALICE), "100".parse().unwrap()).await.unwrap();
-        self.world.setup.reload(id).unwrap();
     }
 
     pub(crate) async fn add(&self, component: &[u8]) -> Arc<Manifest> {

@@ -8,17 +8,17 @@ use super::super::fuse::{Blown, Broken, pause_after};
 use super::super::wording;
 use super::Dispatch;
 use super::answer::Address;
-use crate::domain::audit::Actor;
-use crate::domain::effect::{Commit, Effect};
+use crate::domain::audit::{Actor, Stamp};
+use crate::domain::effect::Effect;
 use crate::domain::id::ChannelId;
-use crate::domain::invocation::{Invocation, InvocationId, Origin};
+use crate::domain::invocation::Invocation;
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::message::{OutgoingMessage, Reply};
 use crate::domain::ports::Moment;
 use crate::domain::role::Role;
 use crate::sandbox::{Blame, InvokeError};
+use crate::setup::changing::ChangeSetupError;
 use crate::setup::channel::ChannelSetup;
-use crate::store::StoreError;
 use crate::telemetry::HostEvent;
 
 impl Dispatch {
@@ -76,58 +76,42 @@ impl Dispatch {
 
     /// Switches the version off in this channel.
     async fn blow(&self, manifest: &Manifest, to: &Address, blown: &Blown, now: Moment) -> Option<OutgoingMessage> {
-        let (module, version, channel) = (&manifest.name, &manifest.version, to.channel_id);
-        let setup = self.setup.find_channel(channel)?;
-        // A version that is here no more has nothing to be switched off.
-        let before = setup.find_module(module).filter(|there| there.manifest.digest == manifest.digest)?.blown;
-        let pause = pause_after(before.as_ref(), manifest.digest, self.lock().fuses.rules(), now.wall);
-        let forgive = pause.begins_anew.then(|| Effect::RestoreFuse { module: module.clone() });
-        let until = pause.span.map(|span| now.wall + span);
-        let blow = Effect::BlowFuse { module: module.clone(), digest: manifest.digest, until };
-        let effects = forgive.into_iter().chain([blow]).collect();
-        if let Err(error) = self.commit_fuse(manifest, channel, effects, now).await {
-            error!(%module, %channel, %error, "a module that keeps failing could not be switched off");
-            return None;
+        let Manifest { name: module, version, digest, .. } = manifest;
+        let channel = to.channel_id;
+        let rules = self.lock().fuses.rules().clone();
+        let pause_in = |setup: &ChannelSetup| {
+            // A version that is here no more has nothing to be switched off.
+            let here = setup.find_module(module).filter(|there| there.manifest.digest == *digest)?;
+            Some(pause_after(here.blown.as_ref(), *digest, &rules, now.wall))
+        };
+        let plan = |setup: &ChannelSetup| -> Result<Vec<Effect>, ChangeSetupError> {
+            let Some(pause) = pause_in(setup) else { return Ok(Vec::new()) };
+            let forgive = pause.begins_anew.then(|| Effect::RestoreFuse { module: module.clone() });
+            let until = pause.span.map(|span| now.wall + span);
+            let blow = Effect::BlowFuse { module: module.clone(), digest: *digest, until };
+            Ok(forgive.into_iter().chain([blow]).collect())
+        };
+        let setup = match self.setup.change(channel, by_host(now), plan).await {
+            Ok(changed) => changed.before,
+            Err(ChangeSetupError::UnknownChannel) => return None,
+            Err(error) => {
+                error!(%module, %channel, %error, "a module that keeps failing could not be switched off");
+                return None;
+            }
+        };
+        let back_in = pause_in(&setup)?.span;
+        if let (Some(back_in), Some(resting)) = (back_in, &mut self.lock().resting) {
+            resting.add(now.wall + back_in, channel, module.clone());
         }
-        if let (Some(until), Some(resting)) = (until, &mut self.lock().resting) {
-            resting.add(until, channel, module.clone());
-        }
-        warn!(%module, %version, %channel, back_in = ?pause.span, "a module kept failing and was switched off here");
+        warn!(%module, %version, %channel, ?back_in, "a module kept failing and was switched off here");
         self.tell_of_module(manifest, Some(channel), "blown");
         self.look_everywhere(manifest, channel, blown, now).await;
         let is_due = self.lock().notices.try_take(channel, now.instant);
         is_due.then(|| {
             let broadcaster = broadcaster_of(&setup, to, now);
-            let told = wording::tell_blown(&to.channel_login, module, &setup.prefix, pause.span);
+            let told = wording::tell_blown(&to.channel_login, module, &setup.prefix, back_in);
             broadcaster.outgoing(Reply::Say(told))
         })
-    }
-
-    pub(super) async fn commit_fuse(
-        &self,
-        manifest: &Manifest,
-        channel: ChannelId,
-        effects: Vec<Effect>,
-        now: Moment,
-    ) -> Result<(), StoreError> {
-        let nanos = now.wall.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let id = format!("fuse-{channel}-{}-{nanos}", manifest.name);
-        self.store
-            .commit(Commit {
-                invocation: InvocationId { origin: Origin::Host, id: id.into() },
-                channel,
-                by: Actor::Host,
-                address: None,
-                caller: None,
-                version: Some(manifest.version.clone()),
-                // Whatever else was changed meanwhile, the module is off now.
-                noted: Vec::new(),
-                effects,
-                replies: Vec::new(),
-                at: now.wall,
-            })
-            .await?;
-        self.setup.reload(channel)
     }
 
     /// A new version that breaks in several channels is most likely broken in all of them.
@@ -157,6 +141,10 @@ impl Dispatch {
         let (module, version) = (manifest.name.clone(), manifest.version.clone());
         self.telemetry.note(HostEvent::Module { module, version, channel, change });
     }
+}
+
+pub(super) fn by_host(now: Moment) -> Stamp {
+    Stamp { by: Actor::Host, at: now.wall, address: None }
 }
 
 fn broadcaster_of(setup: &ChannelSetup, to: &Address, now: Moment) -> Address {

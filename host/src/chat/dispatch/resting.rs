@@ -6,11 +6,11 @@ use std::time::SystemTime;
 use tracing::{error, info};
 
 use super::Dispatch;
+use super::blame::by_host;
 use crate::domain::effect::Effect;
 use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::ports::Moment;
+use crate::setup::changing::ChangeSetupError;
 use crate::setup::channel::{ChannelSetup, ModuleSetup};
-use crate::store::StoreError;
 
 /// Those that come back, the next one first. Bounded by the modules of the channels.
 #[derive(Debug, Default)]
@@ -37,15 +37,20 @@ impl Dispatch {
         let now = self.clock.now();
         self.find_resting();
         while let Some((until, channel, module)) = self.take_due(now.wall) {
-            let Some(setup) = self.setup.find_channel(channel) else { continue };
             // Restored by hand, blown anew, another version: told already, or to be told later.
-            let Some(returned) = setup.find_module(&module).filter(|there| there.has_returned(now.wall)) else {
-                continue;
+            let end = |setup: &ChannelSetup| -> Result<Vec<Effect>, ChangeSetupError> {
+                let returned = setup.find_module(&module).filter(|there| there.has_returned(now.wall));
+                let digest = returned.map(|there| there.manifest.digest);
+                Ok(digest.map(|digest| Effect::EndPause { module: module.clone(), digest }).into_iter().collect())
             };
-            if let Err(error) = self.end_pause(&setup, returned, now).await {
-                error!(%module, %channel, %error, "that a module came back could not be noted yet");
-                self.lock().resting.get_or_insert_default().add(until, channel, module);
-                return;
+            match self.setup.change(channel, by_host(now), end).await {
+                Ok(changed) if changed.is_changed() => self.tell_of_return(&changed.before, &module),
+                Ok(_) | Err(ChangeSetupError::UnknownChannel) => {}
+                Err(error) => {
+                    error!(%module, %channel, %error, "that a module came back could not be noted yet");
+                    self.lock().resting.get_or_insert_default().add(until, channel, module);
+                    return;
+                }
             }
         }
     }
@@ -74,13 +79,10 @@ impl Dispatch {
         self.lock().resting.get_or_insert_default().0.extend(found);
     }
 
-    async fn end_pause(&self, setup: &ChannelSetup, module: &ModuleSetup, now: Moment) -> Result<(), StoreError> {
-        let (channel, manifest) = (setup.channel.id, &module.manifest);
-        let (name, version) = (&manifest.name, &manifest.version);
-        let over = Effect::EndPause { module: name.clone(), digest: manifest.digest };
-        self.commit_fuse(manifest, channel, vec![over], now).await?;
-        info!(module = %name, %version, %channel, "a module that kept failing is back by itself");
+    fn tell_of_return(&self, setup: &ChannelSetup, module: &ModuleName) {
+        let Some(ModuleSetup { manifest, .. }) = setup.find_module(module) else { return };
+        let (version, channel) = (&manifest.version, setup.channel.id);
+        info!(%module, %version, %channel, "a module that kept failing is back by itself");
         self.tell_of_module(manifest, Some(channel), "restored");
-        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::change::{change_channel, find_channel, parse_channel, parse_module, powers_of};
+use super::change::{find_channel, parse_channel, parse_module, powers_of};
 use crate::domain::effect::Effect;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::role::Role;
@@ -18,6 +18,7 @@ use crate::http::error::ApiError;
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::principal::Principal;
+use crate::setup::changing::Changed;
 use crate::setup::channel::{ChannelSetup, ModuleSetup};
 use crate::setup::is_always_on;
 use crate::setup::module_change::ModuleChangeError;
@@ -130,17 +131,16 @@ async fn put_module(
     let before = find_channel(&api, channel)?;
     if_match.check(before.revision)?;
     find_module(&before, &name)?;
-    let (change, secrets) = wanted.into_change()?;
+    let (wanted, secrets) = wanted.into_change()?;
     let by = powers_of(&principal);
-    let setup = change_channel(&api, &principal, channel, |setup| {
+    let plan = |setup: &ChannelSetup| {
         if_match.check(setup.revision)?;
-        let mut effects = setup.check_module_change(by, &name, &change)?;
+        let mut effects = setup.check_module_change(by, &name, &wanted)?;
         let after = effects.iter().fold(setup.clone(), |setup, effect| setup.apply(effect));
         effects.extend(secrets::seal_all(&api, channel, find_module(&after, &name)?, &secrets)?);
         Ok(effects)
-    })
-    .await?;
-    tell(&api, &before, &setup, &name);
+    };
+    let setup = change(&api, &principal, channel, &name, plan).await?;
     answer(&api, &setup, &name)
 }
 
@@ -166,17 +166,15 @@ async fn disable_module(
     path: Named,
 ) -> Result<impl IntoResponse, ApiError> {
     let (channel, name) = parse(path)?;
-    let before = find_channel(&api, channel)?;
-    let setup = change_channel(&api, &principal, channel, |setup| {
+    let plan = |setup: &ChannelSetup| {
         find_module(setup, &name)?;
         if is_always_on(&name) {
             return Err(ModuleChangeError::AlwaysOn(name.clone()).into());
         }
         let effect = setup.check_disable(Role::Broadcaster, name.as_str());
         Ok(effect.map_err(|_| ModuleChangeError::UnknownModule)?.into_iter().collect())
-    })
-    .await?;
-    tell(&api, &before, &setup, &name);
+    };
+    let setup = change(&api, &principal, channel, &name, plan).await?;
     answer(&api, &setup, &name)
 }
 
@@ -209,19 +207,30 @@ async fn roll_back(
 ) -> Result<impl IntoResponse, ApiError> {
     let (channel, name) = parse(path)?;
     let to = wanted.parse()?;
-    let before = find_channel(&api, channel)?;
     let by = powers_of(&principal);
     let plan = |setup: &ChannelSetup| {
         let left = api.store.list_left(channel, &name)?;
         Ok(setup.check_step_back(by, &name, to.as_ref(), &left)?)
     };
-    let setup = change_channel(&api, &principal, channel, plan).await?;
-    tell(&api, &before, &setup, &name);
+    let setup = change(&api, &principal, channel, &name, plan).await?;
     answer(&api, &setup, &name)
 }
 
-/// Tells whoever watches what became of the module.
-fn tell(api: &Api, before: &ChannelSetup, after: &ChannelSetup, name: &ModuleName) {
+/// Changes the channel as planned, and reports what became of the module.
+async fn change(
+    api: &Arc<Api>,
+    principal: &Principal,
+    channel: ChannelId,
+    name: &ModuleName,
+    plan: impl Fn(&ChannelSetup) -> Result<Vec<Effect>, ApiError>,
+) -> Result<Arc<ChannelSetup>, ApiError> {
+    let changed = api.setup.change(channel, principal.stamp(api.now().wall), plan).await?;
+    report(api, &changed, name);
+    Ok(changed.after)
+}
+
+/// Reports to listeners what became of the module.
+fn report(api: &Api, Changed { before, after }: &Changed, name: &ModuleName) {
     let now = api.now().wall;
     let (Some(was), Some(is)) = (before.find_module(name), after.find_module(name)) else { return };
     let runs = |module: &ModuleSetup| module.is_running() && !module.is_blown(now);

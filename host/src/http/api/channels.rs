@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::change::{change_channel, find_channel, parse_channel};
+use super::change::{find_channel, parse_channel};
 use crate::domain::id::{ChannelId, Login, ParseIdError};
 use crate::domain::role::Role;
 use crate::http::Api;
@@ -200,12 +200,12 @@ async fn change_one(
 ) -> Result<impl IntoResponse, ApiError> {
     let (channel, now) = (parse_channel(&channel)?, api.now().wall);
     let change = patch.into_change()?;
-    let setup = change_channel(&api, &principal, channel, |setup| {
+    let plan = |setup: &ChannelSetup| {
         if_match.check(setup.revision)?;
         let wrong = |problems: &[_]| ApiError::InvalidValues(problems.iter().map(WrongValue::of).collect());
         setup.check_channel_change(&change, now).map_err(|error| wrong(&error.0))
-    })
-    .await?;
+    };
+    let setup = api.setup.change(channel, principal.stamp(now), plan).await?.after;
     Ok((etag(setup.revision), Json(Channel::show(&api, &setup))))
 }
 

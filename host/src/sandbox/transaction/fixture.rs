@@ -98,13 +98,12 @@ impl Bench {
         let (store, channel) = (&self.world.store, ChannelId(id));
         self.wait(async {
             store.save_seed(login.parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
-            store.save_channel_id(login.parse().unwrap(), channel).await.unwrap();
+            self.world.setup.learn_channel(channel, &login.parse().unwrap()).await.unwrap();
             store.save_seen(channel, CHATTERS.map(known).to_vec(), now()).await.unwrap();
             for (_, chatter) in CHATTERS {
                 store.seed_balance(channel, ChatterId(chatter), "100".parse().unwrap()).await.unwrap();
             }
         });
-        self.world.setup.reload(channel).unwrap();
     }
 
     pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
@@ -136,9 +135,7 @@ impl Bench {
     }
 
     pub(super) fn commit_data(&self, commit: &Commit) -> Committed {
-        let committed = self.wait(self.world.store.commit(commit.clone())).unwrap();
-        self.world.reload_setups(commit).unwrap();
-        committed
+        self.wait(self.world.setup.commit(commit.clone())).unwrap()
     }
 
     pub(super) fn balance(&self, chatter: u64) -> String {

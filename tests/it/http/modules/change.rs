@@ -48,8 +48,7 @@ async fn enable(site: &Site) {
         replies: Vec::new(),
         at: site.house.clock.now().wall,
     };
-    assert_eq!(site.house.store.commit(commit).await.unwrap(), Committed::Done);
-    site.house.setup.reload(shop()).unwrap();
+    assert_eq!(site.house.setup.commit(commit).await.unwrap(), Committed::Done);
 }
 
 fn code(answer: &Answer) -> String {

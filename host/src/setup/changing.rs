@@ -1,0 +1,88 @@
+//! What a change of a channel's set-up is made of: its outcome, its commit, and the queue in which it waits.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::channel::ChannelSetup;
+use crate::domain::audit::Stamp;
+use crate::domain::effect::{Commit, Effect, Scope};
+use crate::domain::id::ChannelId;
+use crate::domain::invocation::{InvocationId, Origin};
+use crate::store::StoreError;
+
+/// With so many, changes of different channels rarely wait for each other.
+const QUEUES: usize = 64;
+
+/// A channel's set-up before and after a change. Where the plan had no effects, both are the same snapshot.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    pub before: Arc<ChannelSetup>,
+    pub after: Arc<ChannelSetup>,
+}
+
+impl Changed {
+    pub fn is_changed(&self) -> bool {
+        !Arc::ptr_eq(&self.before, &self.after)
+    }
+}
+
+/// Why a planned change of a channel was not made, or cannot be seen.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ChangeSetupError {
+    #[error("there is no such channel")]
+    UnknownChannel,
+    /// Another change came first, each time.
+    #[error("the channel is being changed by others")]
+    Busy,
+    /// The change is on disk.
+    #[error("the changed set-up could not be read back")]
+    NotReloaded,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Without a queue, of a hundred changes at once one would be committed and all others planned again, each time.
+pub(super) struct ChangeQueues([Mutex<()>; QUEUES]);
+
+impl Default for ChangeQueues {
+    fn default() -> ChangeQueues {
+        ChangeQueues(std::array::from_fn(|_| Mutex::default()))
+    }
+}
+
+impl ChangeQueues {
+    pub(super) async fn wait(&self, ChannelId(channel): ChannelId) -> MutexGuard<'_, ()> {
+        self.0[(channel % QUEUES as u64) as usize].lock().await
+    }
+}
+
+/// The commit of a change that was planned on `setup`.
+pub(super) fn commit_of(setup: &ChannelSetup, effects: Vec<Effect>, Stamp { by, at, address }: &Stamp) -> Commit {
+    let (channel, revision) = (setup.channel.id, setup.revision);
+    Commit {
+        // Only one change is ever made of a revision.
+        invocation: InvocationId { origin: Origin::Host, id: format!("change-{channel}-{}", revision.0).into() },
+        channel,
+        by: by.clone(),
+        address: *address,
+        caller: None,
+        version: None,
+        noted: vec![(Scope::Setup { channel }, revision)],
+        effects,
+        replies: Vec::new(),
+        at: *at,
+    }
+}
+
+/// The channels whose set-up a commit read or writes.
+pub(super) fn list_set_up(commit: &Commit) -> BTreeSet<ChannelId> {
+    let noted = commit.noted.iter().map(|(scope, _)| scope.clone());
+    let written = commit.effects.iter().flat_map(|effect| effect.scopes(commit.channel));
+    let set_up = noted.chain(written).filter_map(|scope| match scope {
+        Scope::Setup { channel } => Some(channel),
+        Scope::Storage { .. } | Scope::Account { .. } | Scope::Budget { .. } => None,
+    });
+    set_up.collect()
+}
