@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ground::{Ground, SHOP, call};
 use tests::guests;
-use twitchy::domain::manifest::{Manifest, ModuleSource, SizeClass};
+use twitchy::domain::manifest::{Manifest, SizeClass};
+use twitchy::modules::publish::{Admitted, Runtime};
+use twitchy::sandbox::Upload;
+use twitchy::sandbox::compiler::Uploader;
 
 /// The component with a comment that makes it another one.
 fn another(component: &[u8], number: u32) -> Vec<u8> {
@@ -24,8 +27,10 @@ fn another(component: &[u8], number: u32) -> Vec<u8> {
 
 /// The whole gate, and the bytes on disk.
 fn upload(ground: &Ground, bytes: &[u8]) -> Arc<Manifest> {
-    let added = ground.sandbox.add_module(bytes, ModuleSource::Uploaded, SizeClass::Small);
-    ground.runtime.block_on(added).unwrap()
+    let upload = Upload { bytes: bytes.to_vec(), size: SizeClass::Small, by: Uploader::Operator };
+    let Admitted { manifest, bytes } = ground.runtime.block_on(ground.sandbox.admit(upload)).unwrap();
+    ground.sandbox.components().save(manifest.digest, &bytes).unwrap();
+    ground.sandbox.offer(manifest)
 }
 
 fn uploads(criterion: &mut Criterion) {

@@ -26,6 +26,8 @@ use crate::domain::ports::{Clock, Credentials};
 use crate::domain::used_limits::UsedLimits;
 use crate::http::{build_router, serve};
 use crate::joining::JoinPolicy;
+use crate::modules::publish::Publisher;
+use crate::modules::versions::Versions;
 use crate::sandbox::Sandbox;
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
@@ -58,7 +60,6 @@ pub mod uid;
 mod used_limits;
 mod wanted;
 mod watching;
-mod withdrawals;
 
 use data_dir::open_store;
 use orders::Orders;
@@ -95,7 +96,9 @@ pub struct App {
     sealer: Arc<Sealer>,
     started_at: Instant,
     setup: Arc<Setup>,
+    versions: Arc<Versions>,
     sandbox: Arc<Sandbox>,
+    publisher: Arc<Publisher>,
     dispatch: Arc<Dispatch>,
     clock: Arc<dyn Clock>,
     accounts: Vec<(Login, watch::Receiver<AccountState>)>,
@@ -131,7 +134,8 @@ impl App {
         let listening = http::listen(&config.http).await?;
         let foundation =
             Foundation { store: store.clone(), clock: clock.clone(), new_channels, join_policy, cache_dir };
-        let Parts { setup, sandbox, dispatch, telemetry, exporter, sealer } = Parts::join(&config, foundation).await?;
+        let parts = Parts::join(&config, foundation).await?;
+        let Parts { setup, versions, sandbox, publisher, dispatch, telemetry, exporter, sealer } = parts;
         let changes = store.wanted_changes();
         let listed = wanted::load_wanted(&store).context("cannot tell which channels are wanted")?;
         warn_of_orphans(&listed, &config.accounts);
@@ -143,7 +147,9 @@ impl App {
             sealer,
             started_at: Instant::now(),
             setup,
+            versions,
             sandbox,
+            publisher,
             dispatch,
             clock,
             accounts: Vec::new(),
@@ -177,7 +183,7 @@ impl App {
         }
         app.start_status_socket(socket);
         let (accounts, channels) = (app.accounts.len(), app.wanted.borrow().len());
-        info!(accounts, channels, modules = app.setup.count_modules(), "ready; now the accounts connect");
+        info!(accounts, channels, modules = app.setup.catalogue().count(), "ready; now the accounts connect");
         Ok(app)
     }
 
@@ -279,7 +285,9 @@ impl App {
         let surroundings = http::Surroundings {
             store: self.store.clone(),
             setup: self.setup.clone(),
+            versions: self.versions.clone(),
             sandbox: self.sandbox.clone(),
+            publisher: self.publisher.clone(),
             dispatch: self.dispatch.clone(),
             telemetry: self.telemetry.clone(),
             sealer: self.sealer.clone(),

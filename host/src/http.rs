@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::chat::dispatch::Dispatch;
 use crate::config::HttpConfig;
 use crate::domain::ports::{Clock, Moment};
+use crate::modules::publish::Publisher;
+use crate::modules::versions::Versions;
 use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 use crate::store::Store;
@@ -53,7 +55,9 @@ pub use server::serve;
 pub struct Parts {
     pub store: Arc<Store>,
     pub setup: Arc<Setup>,
+    pub versions: Arc<Versions>,
     pub sandbox: Arc<Sandbox>,
+    pub publisher: Arc<Publisher>,
     pub dispatch: Arc<Dispatch>,
     pub telemetry: Arc<Telemetry>,
     pub sealer: Arc<Sealer>,
@@ -70,7 +74,9 @@ pub struct Parts {
 pub struct Api {
     pub store: Arc<Store>,
     pub setup: Arc<Setup>,
+    pub versions: Arc<Versions>,
     pub sandbox: Arc<Sandbox>,
+    pub publisher: Arc<Publisher>,
     pub dispatch: Arc<Dispatch>,
     pub telemetry: Arc<Telemetry>,
     pub sealer: Arc<Sealer>,
@@ -93,7 +99,9 @@ impl Api {
         let Parts {
             store,
             setup,
+            versions,
             sandbox,
+            publisher,
             dispatch,
             telemetry,
             sealer,
@@ -109,7 +117,9 @@ impl Api {
         Arc::new(Api {
             store,
             setup,
+            versions,
             sandbox,
+            publisher,
             dispatch,
             telemetry,
             sealer,

@@ -11,6 +11,7 @@
 //! | [`twitch`] | connections: lines in, events out; replies in, lines out, within Twitch's limits |
 //! | [`chat`] | THE path from a message to its replies |
 //! | [`setup`], [`joining`], [`balances`] | how a channel is set up, who may call the bot, what chatters own |
+//! | [`modules`] | which modules and versions there are, and how they come and go |
 //! | [`sandbox`] | runs a module in a fresh instance, as a transaction |
 //! | [`store`] | everything that outlives the process; the only SQL |
 //! | [`http`] | the API: who may ask for what, and how the answers look |
@@ -28,6 +29,7 @@ pub mod config;
 pub mod domain;
 pub mod http;
 pub mod joining;
+pub mod modules;
 pub mod sandbox;
 pub mod setup;
 pub mod store;

@@ -36,7 +36,6 @@ mod translate;
 pub mod web;
 pub mod world;
 
-use std::fmt;
 use std::path::PathBuf;
 // `core` has addresses, and no sockets.
 use core::net::IpAddr;
@@ -55,6 +54,7 @@ use crate::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
 use crate::domain::message::Reply;
 use crate::domain::report::Usage;
 use crate::domain::trace::Trace;
+use crate::modules::publish::{Admitted, Runtime};
 use crate::store::components::Components;
 use compiler::{CompilerProgram, Uploader};
 use invoke::Invoker;
@@ -82,21 +82,6 @@ pub struct Upload {
     pub by: Uploader,
 }
 
-/// A component that has passed the gate, and cannot be called yet.
-#[derive(Clone)]
-pub struct Admitted {
-    pub manifest: Arc<Manifest>,
-    /// As they were brought.
-    pub bytes: Vec<u8>,
-}
-
-/// Without the bytes: nobody wants to read those.
-impl fmt::Debug for Admitted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admitted").field("manifest", &self.manifest).finish_non_exhaustive()
-    }
-}
-
 /// Everything that runs guests.
 pub struct Sandbox {
     invoker: Arc<Invoker>,
@@ -117,8 +102,11 @@ impl Sandbox {
         Ok(Sandbox { invoker, lanes, components, allows_large: config.allow_large })
     }
 
-    /// Makes a component callable, whoever brought it. What the operator or this binary brings is compiled here, or loaded
-    /// from the cache, and stays in memory; what is uploaded goes through [`Sandbox::admit`], and its bytes are kept.
+    /// Makes a component of this binary or of the operator callable: it is compiled here, or loaded from the cache, and stays
+    /// in memory.
+    ///
+    /// # Errors
+    /// Also for an upload, which is admitted ([`Sandbox::admit`]) and published instead.
     pub async fn add_module(
         &self,
         bytes: &[u8],
@@ -126,13 +114,7 @@ impl Sandbox {
         size: SizeClass,
     ) -> Result<Arc<Manifest>, CompileError> {
         if source == ModuleSource::Uploaded {
-            let Admitted { manifest, bytes } =
-                self.admit(Upload { bytes: bytes.to_vec(), size, by: Uploader::Operator }).await?;
-            let (components, digest) = (Arc::clone(&self.components), manifest.digest);
-            let saved = tokio::task::spawn_blocking(move || components.save(digest, &bytes)).await;
-            let saved = saved.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-            saved.map_err(|error| CompileError::Host(format!("component: {error}")))?;
-            return Ok(self.offer(manifest));
+            return Err(CompileError::Host("an upload is admitted, and then published".to_owned()));
         }
         let registry = Arc::clone(&self.invoker.registry);
         let added = self.lanes.run_slowly(registry.add_trusted(bytes.to_vec(), source, size));
@@ -140,7 +122,7 @@ impl Sandbox {
     }
 
     /// Takes a stranger's component through the whole gate: size, form, contract, compiling in a child process, and what it
-    /// says about itself. It cannot be called before it is saved and offered. Dropping the future kills the child,
+    /// says about itself. It cannot be called before it is published. Dropping the future kills the child,
     /// unless it compiles a large module: then whoever brings the same bytes again finds them made.
     pub async fn admit(&self, upload: Upload) -> Result<Admitted, CompileError> {
         let bytes = Arc::new(upload.bytes);
@@ -149,19 +131,6 @@ impl Sandbox {
         let admitted = AbortOnDropHandle::new(admitted).await;
         let manifest = admitted.map_err(|error| CompileError::Host(unfinished(&error)))??;
         Ok(Admitted { manifest, bytes: Arc::unwrap_or_clone(bytes) })
-    }
-
-    /// Makes a module callable that was admitted, now or before a restart, and whose bytes are saved. Nothing is compiled
-    /// or loaded before it is called. Returns the manifest that it is offered with: the first one, where the same bytes
-    /// were offered before.
-    pub fn offer(&self, manifest: Arc<Manifest>) -> Arc<Manifest> {
-        self.invoker.registry.offer(manifest)
-    }
-
-    /// Takes a module away, and its machine code; its component's bytes are the caller's to delete. Calls that run end as
-    /// they would have.
-    pub fn forget(&self, digest: &ModuleDigest) {
-        self.invoker.registry.forget(digest);
     }
 
     /// Bytes that a component of this class may have.
@@ -222,6 +191,16 @@ impl Sandbox {
     /// Ends the guests' threads; calls that still run are cut off.
     pub async fn shut_down(&self) {
         self.lanes.shut_down().await;
+    }
+}
+
+impl Runtime for Sandbox {
+    fn offer(&self, manifest: Arc<Manifest>) -> Arc<Manifest> {
+        self.invoker.registry.offer(manifest)
+    }
+
+    fn forget(&self, digest: &ModuleDigest) {
+        self.invoker.registry.forget(digest);
     }
 }
 

@@ -5,7 +5,7 @@
 //! (`change`, `words`), which answer with effects. [`Setup::change`] and [`Setup::commit`] are the only ways by which such
 //! effects take place, and both reload what they changed: memory never stays behind the disk.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tracing::{error, warn};
@@ -13,22 +13,24 @@ use tracing::{error, warn};
 use crate::domain::audit::Stamp;
 use crate::domain::calling::Calling;
 use crate::domain::effect::{Commit, Committed, Effect};
-use crate::domain::id::{ChannelId, Login, ModuleName};
+use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::ports::{Callings, Prefixes};
+use crate::domain::version::UploadedModule;
+use crate::modules::catalogue::{Catalogue, Listed};
+use crate::modules::channels::{Channels, Pending};
+use crate::modules::is_always_on;
 use crate::store::{Store, StoreError};
 
-pub mod catalogue;
 pub mod change;
 pub mod changing;
 pub mod channel;
 pub mod channel_change;
+pub mod defaults;
 mod left_versions;
 pub mod listing;
 pub mod module_change;
 pub mod overrides;
-pub mod powers;
-pub mod publishing;
 pub mod span;
 pub mod upgrade;
 pub mod value;
@@ -36,14 +38,15 @@ pub mod words;
 
 #[cfg(test)]
 pub(crate) mod sample;
+#[cfg(test)]
+mod version_changes;
 
-use catalogue::{Catalogue, Listed};
 use changing::{ChangeQueues, ChangeSetupError, Changed, commit_of, list_set_up};
-use channel::ChannelSetup;
-use words::words_of;
+use channel::{ChannelSetup, ModuleSetup};
+use defaults::Defaults;
 
-/// The modules that answer in every channel and cannot be disabled: without them a creator could be locked out.
-pub const ALWAYS_ON: [&str; 2] = ["settings", "help"];
+/// Channels that see a change of the catalogue before other tasks on the thread have a turn.
+const CHANNELS_AT_ONCE: usize = 64;
 
 /// How often one change is planned and committed: chat may change the same channel in between.
 const MOST_TRIES: usize = 3;
@@ -51,7 +54,7 @@ const MOST_TRIES: usize = 3;
 /// Which modules are on where a channel has not said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewChannelRules {
-    /// Those of [`ALWAYS_ON`], and what the operator's configuration names.
+    /// Those of [`crate::modules::ALWAYS_ON`], and what the operator's configuration names.
     Essentials,
     /// All that the host has: the demo.
     Everything,
@@ -64,22 +67,16 @@ impl NewChannelRules {
     }
 }
 
-pub(crate) fn is_always_on(module: &ModuleName) -> bool {
-    ALWAYS_ON.contains(&module.as_str())
-}
-
 /// The snapshots of all channels, and the modules that there are.
 pub struct Setup {
     store: Arc<Store>,
     rules: NewChannelRules,
-    catalogue: RwLock<Arc<Catalogue>>,
+    defaults: RwLock<Arc<Defaults>>,
     channels: RwLock<HashMap<ChannelId, Arc<ChannelSetup>>>,
     /// What follows from `channels`; none until somebody asks.
     callings: RwLock<Option<Arc<Callings>>>,
     /// What else does.
     enabled: Mutex<EnabledCounts>,
-    /// Held while the versions of a module change, in the store and here.
-    changing: tokio::sync::Mutex<()>,
     queues: ChangeQueues,
 }
 
@@ -88,20 +85,18 @@ impl Setup {
         Setup {
             store,
             rules,
-            catalogue: RwLock::default(),
+            defaults: RwLock::default(),
             channels: RwLock::default(),
             callings: RwLock::default(),
             enabled: Mutex::default(),
-            changing: tokio::sync::Mutex::default(),
             queues: ChangeQueues::default(),
         }
     }
 
     /// On a host that does not allow the size class `large` (any more): uploads of it are kept, and do not run.
     #[must_use]
-    pub fn without_large(mut self) -> Setup {
-        let catalogue = self.catalogue.get_mut().unwrap_or_else(PoisonError::into_inner);
-        *catalogue = Arc::new(catalogue.without_large());
+    pub fn without_large(self) -> Setup {
+        self.set_catalogue(self.catalogue().without_large());
         self
     }
 
@@ -109,11 +104,8 @@ impl Setup {
     /// those channels.
     pub fn list_barred(&self) -> Vec<(ModuleName, usize)> {
         let catalogue = self.catalogue();
-        let is_suspect = |listed: &Listed| match listed {
-            Listed::Fixed(_) => false,
-            Listed::Uploaded(module) => module.versions.iter().any(|version| catalogue.bars(&version.manifest)),
-        };
-        let suspects = catalogue.list().filter(|(_, listed)| is_suspect(listed)).map(|(name, _)| name);
+        let is_suspect = |module: &UploadedModule| module.versions.iter().any(|there| catalogue.bars(&there.manifest));
+        let suspects = catalogue.list_uploaded().filter(|module| is_suspect(module)).map(|module| &module.name);
         let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
         let count = |name: &ModuleName| {
             let modules = channels.values().filter_map(|setup| setup.find_module(name));
@@ -123,61 +115,42 @@ impl Setup {
     }
 
     /// Adds a bundled or configured module: before the channels are loaded, and before any upload. It takes the place of an
-    /// earlier version of the same name. False, and nothing changed, under the name of a module from a more trusted source:
-    /// it would inherit what that one is trusted with. An upload is published instead ([`Setup::publish`]).
+    /// earlier version of the same name. False, and nothing changed, under the name of a module from a more trusted source.
     pub fn add_module(&self, manifest: Arc<Manifest>) -> bool {
-        let is_reserved = is_always_on(&manifest.name) && manifest.source != ModuleSource::Bundled;
-        let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
-        let source = catalogue.find(&manifest.name).and_then(Listed::latest).map(|there| there.source);
-        let is_trusted = source.is_none_or(|source| source <= manifest.source);
-        let may_add = !is_reserved && is_trusted && manifest.source != ModuleSource::Uploaded;
-        if may_add {
-            let is_on = self.rules.is_on(&manifest);
-            *catalogue = Arc::new(catalogue.with_fixed(manifest, is_on));
+        let next = self.catalogue().with_fixed(manifest);
+        let is_added = next.is_some();
+        if let Some(next) = next {
+            self.set_catalogue(next);
         }
-        may_add
+        is_added
     }
 
     /// The modules that there are, and all of their versions, as of now.
     pub fn catalogue(&self) -> Arc<Catalogue> {
-        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.defaults().catalogue().clone()
     }
 
-    pub fn count_modules(&self) -> usize {
-        self.catalogue().count()
+    fn defaults(&self) -> Arc<Defaults> {
+        self.defaults.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn has_module(&self, name: &ModuleName) -> bool {
-        is_always_on(name) || self.catalogue().find(name).is_some()
-    }
-
-    /// A word that the module offers although it is one of those that nobody may be locked out of.
-    pub fn find_reserved_word(&self, module: &Manifest) -> Option<Box<str>> {
-        let catalogue = self.catalogue();
-        let essential = catalogue.list_fixed().filter(|manifest| is_always_on(&manifest.name));
-        let reserved: Vec<&Box<str>> = essential.flat_map(|manifest| list_words(manifest)).collect();
-        list_words(module).find(|word| reserved.contains(word)).cloned()
-    }
-
-    /// The modules that a channel could take, in the version that it would get, by name.
-    pub fn list_manifests(&self) -> Vec<Arc<Manifest>> {
-        self.catalogue().list().filter_map(|(_, listed)| listed.latest().cloned()).collect()
+    fn set_catalogue(&self, catalogue: Catalogue) -> Arc<Defaults> {
+        let defaults = Arc::new(Defaults::new(Arc::new(catalogue), self.rules));
+        *self.defaults.write().unwrap_or_else(PoisonError::into_inner) = defaults.clone();
+        defaults
     }
 
     /// Loads every upload and every channel that the store knows.
     pub fn load_all(&self) -> Result<(), StoreError> {
-        let uploaded = self.store.list_uploaded()?;
-        let mut held = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
+        let (catalogue, uploaded) = (self.catalogue(), self.store.list_uploaded()?);
         for module in &uploaded {
-            if matches!(held.find(&module.name), Some(Listed::Fixed(_))) {
+            if matches!(catalogue.find(&module.name), Some(Listed::Fixed(_))) {
                 warn!(module = %module.name, "an upload is out of reach: a module of the host has its name");
             }
         }
-        let catalogue = Arc::new(held.with_all_uploaded(uploaded));
-        *held = catalogue.clone();
-        drop(held);
+        let defaults = self.set_catalogue(catalogue.with_uploaded(uploaded));
         let records = self.store.load_channels()?;
-        let loaded = records.into_iter().map(|record| ChannelSetup::assemble(record, catalogue.clone()));
+        let loaded = records.into_iter().map(|record| ChannelSetup::assemble(record, defaults.clone()));
         let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
         channels.extend(loaded.map(|setup| (setup.channel.id, Arc::new(setup))));
         drop(channels);
@@ -253,12 +226,12 @@ impl Setup {
     /// that the store does not know stays unknown.
     pub(crate) fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
         let Some(record) = self.store.load_channel(channel)? else { return Ok(()) };
-        let mut loaded = ChannelSetup::assemble(record, self.catalogue());
+        let mut loaded = ChannelSetup::assemble(record, self.defaults());
         let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
         // A change of the modules meanwhile has not seen this one, or will not see it again.
-        let catalogue = self.catalogue();
-        if !Arc::ptr_eq(loaded.catalogue(), &catalogue) {
-            loaded = loaded.with_catalogue(&catalogue, None);
+        let defaults = self.defaults();
+        if !Arc::ptr_eq(loaded.defaults(), &defaults) {
+            loaded = loaded.with_defaults(&defaults, None);
         }
         if channels.get(&channel).is_none_or(|present| present.revision <= loaded.revision) {
             channels.insert(channel, Arc::new(loaded));
@@ -274,6 +247,16 @@ impl Setup {
         let mut enabled = self.enabled.lock().unwrap_or_else(PoisonError::into_inner);
         enabled.changes += 1;
         enabled.counts.clear();
+    }
+
+    fn show_defaults(&self, channel: ChannelId, defaults: &Arc<Defaults>, changed: &ModuleName) {
+        while let Some(before) = self.find_channel(channel).filter(|it| !Arc::ptr_eq(it.defaults(), defaults)) {
+            let after = Arc::new(before.with_defaults(defaults, Some(changed)));
+            let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
+            if channels.get(&channel).is_some_and(|there| Arc::ptr_eq(there, &before)) {
+                channels.insert(channel, after);
+            }
+        }
     }
 
     /// In how many channels a module is switched on, whether or not it may run there.
@@ -292,7 +275,7 @@ impl Setup {
         drop(channels);
         let mut enabled = lock();
         // Bounded by the modules that there are: a name without one is not asked for again and again.
-        if enabled.changes == changes && self.has_module(name) {
+        if enabled.changes == changes && self.catalogue().has(name) {
             enabled.counts.insert(name.clone(), count);
         }
         count
@@ -333,8 +316,49 @@ struct EnabledCounts {
     counts: HashMap<ModuleName, usize>,
 }
 
-pub(crate) fn list_words(manifest: &Manifest) -> impl Iterator<Item = &Box<str>> {
-    manifest.commands.iter().flat_map(|command| words_of(command))
+impl Channels for Setup {
+    fn catalogue(&self) -> Arc<Catalogue> {
+        self.catalogue()
+    }
+
+    fn are_known(&self, channels: &BTreeSet<ChannelId>) -> bool {
+        !channels.is_empty() && channels.iter().all(|channel| self.find_channel(*channel).is_some())
+    }
+
+    fn list_running(&self, manifest: &Manifest) -> Vec<ChannelId> {
+        let runs = |module: &ModuleSetup| module.is_running() && module.manifest.digest == manifest.digest;
+        let channels = self.list_channels();
+        let running = channels.iter().filter(|setup| setup.find_module(&manifest.name).is_some_and(runs));
+        running.map(|setup| setup.channel.id).collect()
+    }
+
+    fn list_left_by<'a>(&'a self, after: &'a UploadedModule) -> Pending<'a, BTreeMap<ModuleDigest, Vec<ChannelId>>> {
+        Box::pin(async move {
+            let mut left: BTreeMap<ModuleDigest, Vec<ChannelId>> = BTreeMap::new();
+            for (number, setup) in self.list_channels().into_iter().enumerate() {
+                if number % CHANNELS_AT_ONCE == 0 {
+                    tokio::task::yield_now().await;
+                }
+                if let Some((digest, channel)) = setup.find_left_by(after) {
+                    left.entry(digest).or_default().push(channel);
+                }
+            }
+            left
+        })
+    }
+
+    /// A reload that began before sees the change by itself.
+    fn take_catalogue<'a>(&'a self, catalogue: Catalogue, changed: &'a ModuleName) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let defaults = self.set_catalogue(catalogue);
+            for (number, before) in self.list_channels().into_iter().enumerate() {
+                if number % CHANNELS_AT_ONCE == 0 {
+                    tokio::task::yield_now().await;
+                }
+                self.show_defaults(before.channel.id, &defaults, changed);
+            }
+        })
+    }
 }
 
 impl Prefixes for Setup {
@@ -353,7 +377,6 @@ impl Prefixes for Setup {
 mod tests {
     use std::time::SystemTime;
 
-    use super::powers::Powers;
     use super::sample::{command, manifest, name};
     use super::*;
     use crate::domain::audit::Actor;
@@ -361,6 +384,8 @@ mod tests {
     use crate::domain::manifest::{Capability, Grants};
     use crate::domain::ports::SystemClock;
     use crate::domain::prefix::Prefix;
+    use crate::modules::powers::Powers;
+    use crate::modules::versions::Versions;
 
     const SHOP: ChannelId = ChannelId(100);
 
@@ -428,7 +453,8 @@ mod tests {
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
         setup.load_all().unwrap();
         let stamp = Stamp { by: Actor::CommandLine { system_user: None }, at: SystemTime::UNIX_EPOCH, address: None };
-        setup.publish(Arc::new(uploaded), None, Powers::Operator, stamp).await.unwrap();
+        let versions = Arc::new(Versions::new(store.clone(), setup.clone()));
+        versions.add(Arc::new(uploaded), None, Powers::Operator, stamp).await.unwrap();
         assert!(running(&setup).is_empty());
         let module = name("bank");
         let switch = Effect::SwitchModule { module: module.clone(), enabled: true };
@@ -462,7 +488,7 @@ mod tests {
         assert!(setup.add_module(Arc::new(bank.clone())));
         setup.load_all().unwrap();
         assert_eq!(running(&setup), ["bank"]);
-        assert!(setup.has_module(&name("bank")) && setup.has_module(&name("help")) && !setup.has_module(&name("dice")));
+        assert_eq!(["bank", "help", "dice"].map(|module| setup.catalogue().has(&name(module))), [true, true, false]);
         switch_off(&store, "bank").await;
         setup.reload(SHOP).unwrap();
         assert!(running(&setup).is_empty());
@@ -491,7 +517,8 @@ mod tests {
         let (store, _folder) = store().await;
         let setup = Setup::new(store, NewChannelRules::Essentials);
         ["settings", "balance"].into_iter().for_each(|name| assert!(setup.add_module(module(name))));
-        let find = |word: &str| setup.find_reserved_word(&manifest("dice", vec![command(word)], Vec::new()));
+        let find =
+            |word: &str| setup.catalogue().find_reserved_word(&manifest("dice", vec![command(word)], Vec::new()));
         assert_eq!((find("settings").as_deref(), find("balance"), find("roll")), (Some("settings"), None, None));
     }
 

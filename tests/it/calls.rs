@@ -1,19 +1,21 @@
 //! Calls over HTTP: the same path as chat, with an answer for each refusal.
 
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
 use twitchy::chat::dispatch::Dispatch;
 use twitchy::chat::dispatch::accept::Refusal;
 use twitchy::chat::dispatch::call::{Arguments, CallError, Called, HttpCall};
 use twitchy::config::FuseConfig;
 use twitchy::domain::effect::Effect;
-use twitchy::domain::id::{MessageId, ModuleDigest, ModuleName};
+use twitchy::domain::id::{ChannelId, MessageId, ModuleName};
+use twitchy::domain::manifest::Grants;
 use twitchy::domain::message::{ChatMessage, Chatter, Reply};
-use twitchy::domain::ports::{Clock, Withdrawals, Withdrawing};
 use twitchy::domain::report::{Fault, Outcome};
 use twitchy::domain::role::Role;
 use twitchy::sandbox::InvokeError;
+use twitchy::setup::changing::ChangeSetupError;
+use twitchy::setup::channel::ChannelSetup;
 use twitchy::telemetry::HostEvent;
 use twitchy::telemetry::listening::Heard as Listened;
 
@@ -142,29 +144,24 @@ async fn a_claim_spends_no_money_and_the_proven_chatter_does() {
     house.close().await;
 }
 
-/// Every version was uploaded an hour ago, and withdrawing one is noted.
-struct Noting {
-    uploaded_at: SystemTime,
-    withdrawn: Mutex<Vec<String>>,
-}
-
-impl Withdrawals for Noting {
-    fn find_uploaded_at(&self, _: &ModuleDigest) -> Option<SystemTime> {
-        Some(self.uploaded_at)
-    }
-
-    fn withdraw(&self, name: ModuleName, version: semver::Version) -> Withdrawing<'_> {
-        self.withdrawn.lock().unwrap().push(format!("{name} {version}"));
-        Box::pin(async { Ok(()) })
-    }
+/// The uploaded module `traps`, accepted and on.
+async fn enable_traps(house: &House, channel: ChannelId) {
+    let enable = |setup: &ChannelSetup| -> Result<Vec<Effect>, ChangeSetupError> {
+        let module: ModuleName = "traps".parse().unwrap();
+        let digest = setup.catalogue().find(&module).unwrap().latest().unwrap().digest;
+        let accept = Effect::AcceptVersion { module: module.clone(), digest, grants: Grants::default() };
+        Ok(vec![accept, Effect::SwitchModule { module, enabled: true }])
+    };
+    house.setup.change(channel, house.stamp(), enable).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_new_version_that_blows_in_three_channels_is_withdrawn_where_it_is_configured_so() {
-    let headers = ["shop", "cafe", "market"].map(|channel| header(channel, &[("configured", "traps")]));
+    let headers = ["shop", "cafe", "market"].map(|channel| header(channel, &[("uploaded", "traps")]));
     let house = House::open(&headers.each_ref(), patient()).await;
-    let uploaded_at = house.clock.now().wall - Duration::from_secs(3600);
-    let noting = Arc::new(Noting { uploaded_at, withdrawn: Mutex::default() });
+    for channel in ["shop", "cafe", "market"] {
+        enable_traps(&house, channel_id(&login(channel))).await;
+    }
     let dispatch = Dispatch::new(
         house.setup.clone(),
         house.sandbox.clone(),
@@ -173,11 +170,12 @@ async fn a_new_version_that_blows_in_three_channels_is_withdrawn_where_it_is_con
         house.telemetry.clone(),
     );
     let rules = FuseConfig { roll_back: true, ..FuseConfig::default() };
-    let dispatch = Arc::new(dispatch.with_fuse(rules).with_withdrawals(noting.clone()));
+    let dispatch = Arc::new(dispatch.with_fuse(rules).with_versions(house.versions.clone()));
+    let is_on_air = || house.versions.catalogue().find(&"traps".parse().unwrap()).unwrap().latest().is_some();
     let mut events = house.telemetry.listen();
     for is_claimed in [true, false] {
         for channel in ["shop", "cafe", "market"] {
-            assert!(noting.withdrawn.lock().unwrap().is_empty());
+            assert!(is_on_air());
             for number in 0..5 {
                 let name = format!("{channel}{number}");
                 if is_claimed {
@@ -196,7 +194,7 @@ async fn a_new_version_that_blows_in_three_channels_is_withdrawn_where_it_is_con
             assert!(dispatch.answer(ChatMessage { id: MessageId(id), ..enable }).await.is_ok());
         }
     }
-    assert_eq!(*noting.withdrawn.lock().unwrap(), ["traps 0.1.0"]);
+    assert!(!is_on_air());
     let mut changes = Vec::new();
     while changes.last() != Some(&"withdrawn") {
         match events.next().await {

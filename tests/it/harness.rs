@@ -8,9 +8,8 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tests::guests;
 use twitchy::balances::Balances;
-use twitchy::balances::provider::{BalanceProvider, FailingProvider};
 use twitchy::chat::dispatch::Dispatch;
-use twitchy::config::{FuseConfig, SandboxConfig, WebConfig};
+use twitchy::config::{SandboxConfig, WebConfig};
 use twitchy::domain::audit::{Actor, Stamp};
 use twitchy::domain::effect::{Commit, Committed, Effect, Revision, Scope};
 use twitchy::domain::id::{ChannelId, ChatterId, Login, MessageId};
@@ -20,10 +19,11 @@ use twitchy::domain::message::{Channel, ChatMessage, Chatter, QuotedMessage};
 use twitchy::domain::ports::{Clock, NoSecrets};
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
+use twitchy::modules::powers::Powers;
+use twitchy::modules::versions::Versions;
 use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::web::WebClient;
 use twitchy::sandbox::world::World;
-use twitchy::setup::powers::Powers;
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
 use twitchy::store::chatters::KnownChatter;
@@ -33,13 +33,14 @@ use twitchy::transcript::{ChannelHeader, Heard, Said, Step, Transcript, show_rep
 use crate::limits::NEVER;
 pub(crate) use crate::limits::patient;
 pub(crate) use crate::manual_clock::ManualClock;
-use crate::workshop::workshop;
+use crate::workshop::{upload, workshop};
 
 mod bundled;
 mod rich_provider;
+mod wishes;
 
 pub(crate) use bundled::{MODULES, find_bundled};
-use rich_provider::RichProvider;
+use wishes::Wishes;
 
 /// A folder in memory, where the system has such a place: waiting for the disk at each commit would be most of the
 /// tests' time, and none of them pulls the plug.
@@ -47,52 +48,12 @@ pub(crate) fn quick_folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("there is room for a folder")
 }
 
-/// How a transcript's first lines want the host to be.
-#[derive(Default)]
-struct Wishes {
-    time_of_day: Duration,
-    is_join_open: bool,
-    /// Channels that the bot may sit in.
-    room: Option<usize>,
-    enabled: Vec<String>,
-    /// Guests that somebody uploaded and nobody granted anything.
-    uploaded: Vec<String>,
-    /// Guests of the operator's own, on everywhere.
-    configured: Vec<String>,
-    fuse: FuseConfig,
-    outside: HashMap<ChannelId, Arc<dyn BalanceProvider>>,
-}
-
-impl Wishes {
-    fn of(headers: &[&ChannelHeader]) -> Wishes {
-        let mut wishes = Wishes { time_of_day: Duration::from_secs(12 * 3600), ..Wishes::default() };
-        for header in headers {
-            let id = channel_id(&header.login);
-            for (key, value) in &header.pairs {
-                match (key.as_str(), value.as_str()) {
-                    ("time", time) => wishes.time_of_day = parse_time_of_day(time),
-                    ("join", policy) => wishes.is_join_open = policy == "open",
-                    ("room", room) => wishes.room = Some(room.parse().expect("room: a number of channels")),
-                    ("enabled", names) => wishes.enabled.extend(list(names)),
-                    ("uploaded", names) => wishes.uploaded.extend(list(names)),
-                    ("configured", names) => wishes.configured.extend(list(names)),
-                    ("fuse", restores) => wishes.fuse.restore = restores == "restores",
-                    ("provider", "down") => drop(wishes.outside.insert(id, Arc::new(FailingProvider))),
-                    ("provider", "rich") => drop(wishes.outside.insert(id, Arc::new(RichProvider))),
-                    ("prefix" | "bot" | "balances" | "seen", _) => {}
-                    _ => panic!("no such key in a header: `{key}: {value}`"),
-                }
-            }
-        }
-        wishes
-    }
-}
-
 /// The host, from the store to dispatch.
 pub(crate) struct House {
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) store: Arc<Store>,
     pub(crate) setup: Arc<Setup>,
+    pub(crate) versions: Arc<Versions>,
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) telemetry: Arc<Telemetry>,
@@ -130,7 +91,8 @@ impl House {
                 .with_fuse(wishes.fuse.clone())
                 .with_turn_within(NEVER),
         );
-        let house = House { dispatch, store, setup, sandbox, clock, telemetry, is_closed: false, folder };
+        let versions = Arc::new(Versions::new(store.clone(), setup.clone()));
+        let house = House { dispatch, store, setup, versions, sandbox, clock, telemetry, is_closed: false, folder };
         house.add_modules(&wishes).await;
         for header in headers {
             house.open_channel(header).await;
@@ -162,15 +124,23 @@ impl House {
     }
 
     async fn add_module(&self, bytes: &[u8], source: ModuleSource) {
-        let manifest = self.sandbox.add_module(bytes, source, SizeClass::Small).await.expect("the module is sound");
+        let small = SizeClass::Small;
         match source {
-            ModuleSource::Bundled | ModuleSource::Configured => assert!(self.setup.add_module(manifest)),
+            ModuleSource::Bundled | ModuleSource::Configured => {
+                let added = self.sandbox.add_module(bytes, source, small).await;
+                assert!(self.setup.add_module(added.expect("the module is sound")));
+            }
             ModuleSource::Uploaded => {
-                let stamp =
-                    Stamp { by: Actor::CommandLine { system_user: None }, at: self.clock.now().wall, address: None };
-                self.setup.publish(manifest, None, Powers::Operator, stamp).await.expect("its name is free");
+                let manifest = upload(&self.sandbox, bytes, small).await.expect("the module is sound");
+                let added = self.versions.add(manifest, None, Powers::Operator, self.stamp()).await;
+                added.expect("its name is free");
             }
         }
+    }
+
+    /// Of the command line, now.
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp { by: Actor::CommandLine { system_user: None }, at: self.clock.now().wall, address: None }
     }
 
     async fn open_channel(&self, header: &ChannelHeader) {
@@ -375,11 +345,6 @@ pub(crate) fn channel_id(login: &Login) -> ChannelId {
 
 fn list(names: &str) -> impl Iterator<Item = String> {
     names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
-}
-
-fn parse_time_of_day(text: &str) -> Duration {
-    let seconds = text.split(':').fold(0, |seconds, part| seconds * 60 + part.parse::<u64>().expect("time: 12:00:00"));
-    Duration::from_secs(seconds)
 }
 
 /// The command that never ends by itself.

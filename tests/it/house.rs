@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use source::{Finding, Source};
 use twitchy::domain::manifest::Capability;
-use twitchy::setup::powers::Powers;
+use twitchy::modules::powers::Powers;
 
 mod arrows;
 mod budgets;

@@ -12,13 +12,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use twitchy::chat::dispatch::call::HttpCall;
 use twitchy::config::HttpConfig;
-use twitchy::domain::audit::{Actor, Stamp};
 use twitchy::domain::id::MessageId;
 use twitchy::domain::message::{ChatMessage, Reply};
-use twitchy::domain::ports::Clock;
 use twitchy::domain::report::Outcome;
 use twitchy::domain::role::Role;
-use twitchy::setup::powers::Powers;
+use twitchy::modules::plan::Action;
+use twitchy::modules::powers::Powers;
 use twitchy::transcript::Heard;
 
 use super::calls::{call, claiming};
@@ -95,14 +94,14 @@ async fn open() -> Site {
 
 /// The second version is taken off the air, and put on it again. Answers which one is current now.
 async fn swap(house: &House, number: usize) -> Version {
-    let stamp = Stamp { by: Actor::CommandLine { system_user: None }, at: house.clock.now().wall, address: None };
-    let (name, second) = (MODULE.parse().unwrap(), Version::new(0, 2, 0));
-    if number.is_multiple_of(2) {
-        house.setup.withdraw(name, second, true, Powers::Operator, stamp).await.unwrap();
-        return Version::new(0, 1, 0);
-    }
-    house.setup.restore(name, second.clone(), Powers::Operator, stamp).await.unwrap();
-    second
+    let (first, second) = (Version::new(0, 1, 0), Version::new(0, 2, 0));
+    let (current, action) = match number.is_multiple_of(2) {
+        true => (first, Action::Withdraw { version: second, is_forced: true }),
+        false => (second.clone(), Action::Restore { version: second }),
+    };
+    let changed = house.versions.change(MODULE.parse().unwrap(), action, |_| true, Powers::Operator, house.stamp());
+    changed.await.unwrap();
+    current
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use twitchy::sandbox::Workshop;
-use twitchy::sandbox::compiler::CompilerProgram;
+use twitchy::domain::manifest::{Manifest, SizeClass};
+use twitchy::modules::publish::Runtime;
+use twitchy::sandbox::compiler::{CompilerProgram, Uploader};
+use twitchy::sandbox::{CompileError, Sandbox, Upload, Workshop};
 use twitchy::store::components::Components;
 
 use crate::limits::NEVER;
@@ -22,4 +24,11 @@ pub(crate) fn workshop(artefacts: &Path, components: &Path) -> Workshop {
 /// A program that compiles, or does not, and how long it is waited for.
 pub(crate) fn compiler(program: &Path, wall: Duration) -> CompilerProgram {
     CompilerProgram::Program { path: program.to_owned(), wall }
+}
+
+/// An upload of the operator's, as far as it can be called: it is admitted and saved, and no version of a module.
+pub(crate) async fn upload(sandbox: &Sandbox, bytes: &[u8], size: SizeClass) -> Result<Arc<Manifest>, CompileError> {
+    let admitted = sandbox.admit(Upload { bytes: bytes.to_vec(), size, by: Uploader::Operator }).await?;
+    sandbox.components().save(admitted.manifest.digest, &admitted.bytes).expect("there is room for a component");
+    Ok(sandbox.offer(admitted.manifest))
 }

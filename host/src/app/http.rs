@@ -14,6 +14,8 @@ use crate::domain::ports::Clock;
 use crate::http::entropy::SystemEntropy;
 use crate::http::health::Readiness;
 use crate::http::{Api, Parts};
+use crate::modules::publish::Publisher;
+use crate::modules::versions::Versions;
 use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 use crate::store::Store;
@@ -37,7 +39,9 @@ pub(super) async fn listen(config: &HttpConfig) -> anyhow::Result<Option<(TcpLis
 pub(super) struct Surroundings {
     pub(super) store: Arc<Store>,
     pub(super) setup: Arc<Setup>,
+    pub(super) versions: Arc<Versions>,
     pub(super) sandbox: Arc<Sandbox>,
+    pub(super) publisher: Arc<Publisher>,
     pub(super) dispatch: Arc<Dispatch>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) sealer: Arc<Sealer>,
@@ -48,12 +52,26 @@ pub(super) struct Surroundings {
 }
 
 pub(super) fn join_api(config: HttpConfig, surroundings: Surroundings) -> Arc<Api> {
-    let Surroundings { store, setup, sandbox, dispatch, telemetry, sealer, clock, observer, readings, stop } =
-        surroundings;
+    let Surroundings {
+        store,
+        setup,
+        versions,
+        sandbox,
+        publisher,
+        dispatch,
+        telemetry,
+        sealer,
+        clock,
+        observer,
+        readings,
+        stop,
+    } = surroundings;
     Api::new(Parts {
         store,
         setup,
+        versions,
         sandbox,
+        publisher,
         dispatch,
         telemetry,
         sealer,

@@ -1,6 +1,5 @@
 //! Which modules there are from the start: those of this binary, and those that the operator's configuration names.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -10,12 +9,9 @@ use anyhow::{Context, bail};
 use tracing::{info, warn};
 use twitchy_commands::{BUNDLED, Bundled};
 
-use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::sandbox::Sandbox;
 use crate::setup::Setup;
-use crate::store::Store;
-use crate::store::components::Components;
 
 /// More of a file than any module has; the sandbox says how much one may have.
 const MOST_READ: u64 = 64 << 20;
@@ -59,60 +55,15 @@ async fn add_file(sandbox: &Sandbox, setup: &Setup, path: &Path) -> anyhow::Resu
     if manifest.source != ModuleSource::Configured {
         bail!("it is the bundled module {name}, which is there already");
     }
-    if setup.has_module(name) {
+    let catalogue = setup.catalogue();
+    if catalogue.has(name) {
         bail!("there is another module with the name {name}");
     }
-    if let Some(word) = setup.find_reserved_word(&manifest) {
+    if let Some(word) = catalogue.find_reserved_word(&manifest) {
         bail!("it offers !{word}, which belongs to a module that is always on");
     }
     setup.add_module(manifest.clone());
     Ok(manifest)
-}
-
-/// Makes callable what was uploaded before, and removes what a crash left of an upload: before the API takes new ones.
-pub(super) async fn offer_uploaded(sandbox: &Sandbox, store: &Store) -> anyhow::Result<()> {
-    let uploaded = store.list_uploaded()?;
-    let manifests = uploaded.iter().flat_map(|module| &module.versions).map(|version| &version.manifest);
-    // A version that is out of reach or withdrawn may be on the air again.
-    let known: HashSet<_> = manifests.clone().map(|manifest| manifest.digest).collect();
-    match remove_left_behind(sandbox.components(), store, &known).await {
-        Ok(0) => {}
-        Ok(count) => info!(count, "removed what unfinished uploads left behind"),
-        Err(error) => warn!(%error, "what unfinished uploads left behind stays"),
-    }
-    match sandbox.components().list() {
-        Ok(there) => warn_of_unknown(there.iter().filter(|digest| !known.contains(digest)).count(), store),
-        Err(error) => warn!(%error, "cannot tell which components there are"),
-    }
-    manifests.for_each(|manifest| drop(sandbox.offer(manifest.clone())));
-    Ok(())
-}
-
-/// Only what this very database began: another copy of it may know what it does not.
-async fn remove_left_behind(
-    components: &Components,
-    store: &Store,
-    known: &HashSet<ModuleDigest>,
-) -> anyhow::Result<usize> {
-    let mut removed = components.remove_unfinished()?;
-    for digest in store.list_begun_uploads()? {
-        if !known.contains(&digest) && components.has(digest) {
-            components.delete(digest)?;
-            removed += 1;
-        }
-        store.end_upload(digest).await?;
-    }
-    Ok(removed)
-}
-
-fn warn_of_unknown(count: usize, store: &Store) {
-    if count > 0 && !store.is_new() {
-        warn!(
-            count,
-            "the folder `modules` holds components that the database knows nothing of, as after an older backup was \
-             restored; they are kept: restore the database that knows them, or upload them again"
-        );
-    }
 }
 
 /// Channels whose module stopped running because of a change of the configuration.

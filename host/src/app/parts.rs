@@ -10,12 +10,13 @@ use tracing::error;
 use super::modules;
 use super::older_files;
 use super::secrets::StoredSecrets;
-use super::withdrawals::CatalogueWithdrawals;
 use crate::balances::Balances;
 use crate::chat::dispatch::Dispatch;
 use crate::config::{ChannelsConfig, Config, environment};
 use crate::domain::ports::Clock;
 use crate::joining::{JoinPolicy, Joining};
+use crate::modules::publish::Publisher;
+use crate::modules::versions::Versions;
 use crate::sandbox::compiler::CompilerProgram;
 use crate::sandbox::web::WebClient;
 use crate::sandbox::world::World;
@@ -38,7 +39,9 @@ pub(super) struct Foundation {
 
 pub(super) struct Parts {
     pub(super) setup: Arc<Setup>,
+    pub(super) versions: Arc<Versions>,
     pub(super) sandbox: Arc<Sandbox>,
+    pub(super) publisher: Arc<Publisher>,
     pub(super) dispatch: Arc<Dispatch>,
     pub(super) telemetry: Arc<Telemetry>,
     /// Where traces are sent.
@@ -90,12 +93,15 @@ impl Parts {
         seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
         setup.load_all().context("cannot load the channels")?;
         modules::warn_of_barred(&setup);
-        modules::offer_uploaded(&sandbox, &store).await.context("cannot tell which modules were uploaded")?;
-        let withdrawals = CatalogueWithdrawals { setup: setup.clone(), clock: clock.clone() };
+        let versions = Arc::new(Versions::new(store.clone(), setup.clone()));
+        let components = sandbox.components().clone();
+        let publisher = Publisher::new(store.clone(), versions.clone(), components, sandbox.clone());
+        publisher.resume().await.context("cannot tell which modules were uploaded")?;
         let dispatch = Dispatch::new(setup.clone(), sandbox.clone(), store, clock, telemetry.clone())
             .with_fuse(config.fuse.clone())
-            .with_withdrawals(Arc::new(withdrawals));
-        Ok(Parts { setup, sandbox, dispatch: Arc::new(dispatch), telemetry, exporter, sealer })
+            .with_versions(versions.clone());
+        let (publisher, dispatch) = (Arc::new(publisher), Arc::new(dispatch));
+        Ok(Parts { setup, versions, sandbox, publisher, dispatch, telemetry, exporter, sealer })
     }
 }
 

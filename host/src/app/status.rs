@@ -226,13 +226,13 @@ impl Observer {
     fn observe_modules(&self) -> Vec<ModuleStatus> {
         let faults = self.dispatch.list_faults();
         let barred = self.setup.list_barred();
-        let module = |manifest: Arc<Manifest>| ModuleStatus {
+        let module = |manifest: &Arc<Manifest>| ModuleStatus {
             name: manifest.name.to_string(),
             version: manifest.version.to_string(),
             faults: faults.get(&manifest.name).copied().unwrap_or_default(),
             trouble: barred.iter().any(|(name, _)| *name == manifest.name).then(|| BARRED.to_owned()),
         };
-        self.setup.list_manifests().into_iter().map(module).collect()
+        self.setup.catalogue().list_latest().map(module).collect()
     }
 
     fn observe_unloadable(&self) -> Vec<UnloadableStatus> {

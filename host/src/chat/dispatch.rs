@@ -21,9 +21,10 @@ use super::turns::Turns;
 use crate::config::FuseConfig;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::message::{ChatMessage, OutgoingMessage};
-use crate::domain::ports::{Clock, Withdrawals};
+use crate::domain::ports::Clock;
 use crate::domain::report::Fault;
 use crate::domain::tally::Tally;
+use crate::modules::versions::Versions;
 use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 use crate::store::Store;
@@ -55,7 +56,7 @@ pub struct Dispatch {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
-    withdrawals: Option<Arc<dyn Withdrawals>>,
+    versions: Option<Arc<Versions>>,
     pub(super) turn_within: Duration,
     tally: Arc<Tally>,
     /// Held while a tally is taken out and saved.
@@ -101,7 +102,7 @@ impl Dispatch {
             store,
             clock,
             telemetry,
-            withdrawals: None,
+            versions: None,
             turn_within: TURN_WITHIN,
             tally: Arc::default(),
             saving: tokio::sync::Mutex::default(),
@@ -137,10 +138,10 @@ impl Dispatch {
         self
     }
 
-    /// Without it no version is ever taken for broken everywhere.
+    /// Without them no version is ever taken for broken everywhere.
     #[must_use]
-    pub fn with_withdrawals(mut self, withdrawals: Arc<dyn Withdrawals>) -> Dispatch {
-        self.withdrawals = Some(withdrawals);
+    pub fn with_versions(mut self, versions: Arc<Versions>) -> Dispatch {
+        self.versions = Some(versions);
         self
     }
 

@@ -133,6 +133,11 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The words that its commands declare.
+    pub fn words(&self) -> impl Iterator<Item = &Box<str>> {
+        self.commands.iter().flat_map(|command| command.words())
+    }
+
     pub fn requests(&self, capability: Capability) -> bool {
         self.capabilities.contains(&capability)
     }
@@ -301,6 +306,13 @@ pub struct Command {
     pub role: Role,
     pub channel_cooldown: Duration,
     pub chatter_cooldown: Duration,
+}
+
+impl Command {
+    /// Its name and its aliases.
+    pub fn words(&self) -> impl Iterator<Item = &Box<str>> {
+        std::iter::once(&self.name).chain(&self.aliases)
+    }
 }
 
 /// A setting that a module declares.

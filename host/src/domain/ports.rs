@@ -1,12 +1,11 @@
 //! The traits by which a lower part asks a higher one; `app` joins them.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::calling::Calling;
-use super::id::{ChannelId, Login, ModuleDigest, ModuleName};
+use super::id::{ChannelId, Login, ModuleName};
 
 /// The time, in both its kinds: spans are measured on the one that never jumps.
 #[derive(Clone, Copy, Debug)]
@@ -76,20 +75,6 @@ pub trait Prefixes: Send + Sync + 'static {
     /// As of now; cheap while nothing changes.
     fn snapshot(&self) -> Arc<Callings>;
 }
-
-/// The fuse asks how new a version is, and has it withdrawn where it breaks everywhere.
-pub trait Withdrawals: Send + Sync + 'static {
-    /// When this version was uploaded; None where it is no upload.
-    fn find_uploaded_at(&self, digest: &ModuleDigest) -> Option<SystemTime>;
-
-    /// Takes the version off the air: every channel is back on the one before.
-    ///
-    /// # Errors
-    /// For the operator's log: why it is still on the air.
-    fn withdraw(&self, name: ModuleName, version: semver::Version) -> Withdrawing<'_>;
-}
-
-pub type Withdrawing<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 
 /// Why a secret cannot be told although there is one. Carries nothing of its text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::channel::{ChannelSetup, ModuleSetup, Target};
-use super::is_always_on;
 use super::overrides::CommandKey;
 use super::value::check_value;
 use crate::domain::effect::Effect;
@@ -13,6 +12,7 @@ use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
 use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
+use crate::modules::is_always_on;
 
 /// The setting of the module `settings` by which a broadcaster lets moderators change the set-up.
 pub const MODERATORS: (&str, &str) = ("settings", "moderators");

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::catalogue::{Catalogue, Listed};
-use super::is_always_on;
+use super::defaults::Defaults;
 use super::upgrade::Waiting;
 use super::value::check_value;
 use super::words::Words;
@@ -16,6 +15,8 @@ use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, 
 use crate::domain::message::Channel;
 use crate::domain::prefix::Prefix;
 use crate::domain::version::{UploadedModule, UploadedVersion};
+use crate::modules::catalogue::{Catalogue, Listed};
+use crate::modules::is_always_on;
 use crate::store::setup::ChannelRecord;
 
 /// How a channel is set up. A clone shares all but a few texts.
@@ -32,8 +33,8 @@ pub struct ChannelSetup {
     /// The modules of which this channel has said something: few, however many the host has.
     touched: Arc<BTreeMap<ModuleName, Arc<ModuleSetup>>>,
     /// What all others are.
-    catalogue: Arc<Catalogue>,
-    /// Follows from the two above, which is why they are private.
+    defaults: Arc<Defaults>,
+    /// Computed from the two above, which is why they are private.
     words: Arc<Words>,
 }
 
@@ -152,7 +153,7 @@ impl ChannelSetup {
             locale: "en".into(),
             muted_until: None,
             touched: Arc::new(touched),
-            catalogue: Arc::default(),
+            defaults: Arc::default(),
             words: Arc::default(),
         };
         setup.find_words();
@@ -161,14 +162,15 @@ impl ChannelSetup {
 
     /// A channel's record together with the modules that there are. What is stored of a module that is gone waits for
     /// its return.
-    pub(super) fn assemble(mut record: ChannelRecord, catalogue: Arc<Catalogue>) -> ChannelSetup {
+    pub(super) fn assemble(mut record: ChannelRecord, defaults: Arc<Defaults>) -> ChannelSetup {
         let names = record.modules.keys().chain(record.settings.keys()).chain(record.claimed.keys());
         let names: BTreeSet<ModuleName> = names.cloned().collect();
         let mut touched = BTreeMap::new();
         for name in names {
-            let Some(blank) = catalogue.find_blank(&name) else { continue };
+            let Some(blank) = defaults.find_blank(&name) else { continue };
             let said = record.modules.remove(&name).unwrap_or_default();
-            let uploaded = catalogue.find_uploaded(&name).map(|uploaded| take_granted(&mut record.grants, uploaded));
+            let uploaded =
+                defaults.catalogue().find_uploaded(&name).map(|uploaded| take_granted(&mut record.grants, uploaded));
             let mut module = ModuleSetup {
                 is_enabled: is_always_on(&name) || said.enabled.unwrap_or(blank.is_enabled),
                 settings: record.settings.remove(&name).unwrap_or_default(),
@@ -179,7 +181,7 @@ impl ChannelSetup {
                 blown: said.blown,
                 ..(**blank).clone()
             };
-            module.follow(&catalogue, &name, record.channel.id);
+            module.follow(defaults.catalogue(), &name, record.channel.id);
             touched.insert(name, Arc::new(module));
         }
         let mut setup = ChannelSetup {
@@ -191,15 +193,15 @@ impl ChannelSetup {
             muted_until: record.muted_until,
             touched: Arc::new(touched),
             words: Arc::default(),
-            catalogue,
+            defaults,
         };
         setup.find_words();
         setup
     }
 
     /// The same channel after a change of the modules that there are: of `changed`, or, where that is None, of any.
-    pub(super) fn with_catalogue(&self, catalogue: &Arc<Catalogue>, changed: Option<&ModuleName>) -> ChannelSetup {
-        let mut next = ChannelSetup { catalogue: catalogue.clone(), ..self.clone() };
+    pub(super) fn with_defaults(&self, defaults: &Arc<Defaults>, changed: Option<&ModuleName>) -> ChannelSetup {
+        let mut next = ChannelSetup { defaults: defaults.clone(), ..self.clone() };
         let is_changed = |name: &ModuleName| changed.is_none_or(|changed| changed == name);
         let names: Vec<ModuleName> = self.touched.keys().filter(|name| is_changed(name)).cloned().collect();
         for name in &names {
@@ -211,8 +213,12 @@ impl ChannelSetup {
         next
     }
 
-    pub fn catalogue(&self) -> &Arc<Catalogue> {
-        &self.catalogue
+    pub fn catalogue(&self) -> &Catalogue {
+        self.defaults.catalogue()
+    }
+
+    pub(super) fn defaults(&self) -> &Arc<Defaults> {
+        &self.defaults
     }
 
     /// What `word`, in lower case and without the prefix, calls here.
@@ -225,17 +231,17 @@ impl ChannelSetup {
     }
 
     pub fn find_module(&self, name: &ModuleName) -> Option<&ModuleSetup> {
-        self.touched.get(name).map(|module| &**module).or_else(|| self.catalogue.find_untouched(name, self.channel.id))
+        self.touched.get(name).map(|module| &**module).or_else(|| self.defaults.find_untouched(name, self.channel.id))
     }
 
     /// Whether there is such a module, and no version of it on the air.
     pub fn is_withdrawn(&self, name: &ModuleName) -> bool {
-        self.catalogue.find_uploaded(name).is_some_and(|it| it.versions.iter().all(UploadedVersion::is_withdrawn))
+        self.catalogue().find_uploaded(name).is_some_and(|it| it.versions.iter().all(UploadedVersion::is_withdrawn))
     }
 
     /// Every module that the host has, by name.
     pub fn modules(&self) -> impl Iterator<Item = &ModuleSetup> {
-        let mut modules: BTreeMap<&ModuleName, &ModuleSetup> = self.catalogue.list_untouched(self.channel.id).collect();
+        let mut modules: BTreeMap<&ModuleName, &ModuleSetup> = self.defaults.list_untouched(self.channel.id).collect();
         modules.extend(self.touched.iter().map(|(name, module)| (name, &**module)));
         modules.into_values()
     }
@@ -280,21 +286,21 @@ impl ChannelSetup {
     }
 
     fn change_module(&mut self, name: &ModuleName, change: impl FnOnce(&mut ModuleSetup)) {
-        let Some(module) = self.touched.get(name).or_else(|| self.catalogue.find_blank(name)) else { return };
+        let Some(module) = self.touched.get(name).or_else(|| self.defaults.find_blank(name)) else { return };
         let mut module = (**module).clone();
         change(&mut module);
-        module.follow(&self.catalogue, name, self.channel.id);
+        module.follow(self.defaults.catalogue(), name, self.channel.id);
         Arc::make_mut(&mut self.touched).insert(name.clone(), Arc::new(module));
         self.find_words();
     }
 
     fn find_words(&mut self) {
         if self.touched.is_empty() {
-            self.words = self.catalogue.words().clone();
+            self.words = self.defaults.words().clone();
             return;
         }
         let is_touched = |module: &&Arc<ModuleSetup>| self.touched.contains_key(&module.manifest.name);
-        let others = self.catalogue.list_running().iter().filter(|module| !is_touched(module));
+        let others = self.defaults.list_running().iter().filter(|module| !is_touched(module));
         let running = self.touched.values().filter(|module| module.is_running()).chain(others);
         self.words = Arc::new(Words::of(running.cloned().collect()));
     }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::channel::{ChannelSetup, ModuleSetup};
-use super::is_always_on;
 use super::overrides::CommandKey;
-use super::powers::Powers;
 use super::span::show_span;
 use super::value::check_value;
 use crate::domain::effect::Effect;
@@ -16,6 +14,8 @@ use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Capability, Command, Grants, Manifest, Setting, SettingKind, SizeClass};
 use crate::domain::role::Role;
 use crate::domain::version::{UploadedModule, UploadedVersion};
+use crate::modules::is_always_on;
+use crate::modules::powers::Powers;
 
 /// How a module is to be in a channel. What is left out is as its author made it, but for the grants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

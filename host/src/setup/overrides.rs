@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::channel::ModuleSetup;
 use super::span::{parse_span, show_span};
-use super::words::{check_text_of_word, words_of};
+use super::words::check_text_of_word;
 use crate::domain::manifest::Command;
 use crate::domain::role::Role;
 
@@ -110,7 +110,7 @@ impl ModuleSetup {
     pub(super) fn words_here<'a>(&self, command: &'a Command) -> impl Iterator<Item = &'a Box<str>> {
         let find_own = || self.settings.get(&CommandKey::Aliases.of(&command.name));
         let own = if self.settings.is_empty() { None } else { find_own() };
-        words_of(command).skip(usize::from(own.is_some_and(|words| parse_aliases(words).is_ok())))
+        command.words().skip(usize::from(own.is_some_and(|words| parse_aliases(words).is_ok())))
     }
 
     /// `command` with what the creator set for it; shared where that is nothing.

@@ -10,7 +10,6 @@ use std::time::Duration;
 use super::channel::ModuleSetup;
 use super::span::show_span;
 use super::value::check_value;
-use super::words::words_of;
 use crate::domain::id::ChannelId;
 use crate::domain::manifest::{Capability, Command, Grants, Manifest, SettingKind, SizeClass};
 use crate::domain::role::Role;
@@ -226,8 +225,7 @@ struct Offer {
 }
 
 fn list_declared(version: &Manifest) -> Vec<Offer> {
-    let offer =
-        |command: &Arc<Command>| Offer { words: words_of(command).cloned().collect(), command: command.clone() };
+    let offer = |command: &Arc<Command>| Offer { words: command.words().cloned().collect(), command: command.clone() };
     version.commands.iter().map(offer).collect()
 }
 

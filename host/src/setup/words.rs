@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::change::{may_change, who_may_change};
 use super::channel::{ChannelSetup, ModuleSetup, Target};
-use super::is_always_on;
 use super::overrides::LONGEST_COOLDOWN;
 use crate::domain::effect::Effect;
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Command, Manifest, ModuleSource};
 use crate::domain::prefix::is_invisible;
 use crate::domain::role::Role;
+use crate::modules::is_always_on;
 
 /// Claimed words of a channel, all modules and aliases together.
 const MOST_WORDS: usize = 200;
@@ -91,10 +91,6 @@ fn order(module: &ModuleSetup) -> (bool, Reverse<ModuleSource>, &ModuleName) {
     (!is_always_on(name), Reverse(*source), name)
 }
 
-pub(super) fn words_of(command: &Command) -> impl Iterator<Item = &Box<str>> {
-    std::iter::once(&command.name).chain(&command.aliases)
-}
-
 impl ChannelSetup {
     /// Whether `by` may add `word` for the module, or replace the module's own of that name.
     pub fn check_claim(&self, by: Role, module: &ModuleName, word: Command) -> Result<Effect, WordError> {
@@ -102,7 +98,7 @@ impl ChannelSetup {
             return Err(WordError::NotAllowed(who_may_change(self).to_owned()));
         }
         let word = check_word(word).map_err(WordError::Invalid)?;
-        for text in words_of(&word) {
+        for text in word.words() {
             self.check_free(module, &word.name, text)?;
         }
         let others = self.touched().flat_map(|module| {

@@ -5,19 +5,20 @@ use super::source::{Finding, Source};
 /// What each part of the host may import, besides itself. `a::b` allows only that file of `a`.
 ///
 /// An arrow never goes up and never sideways: a part may import only parts that stand above it here.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("store", &["domain"]),
     ("transcript", &["domain"]),
     ("telemetry", &["domain", "config"]),
     ("twitch", &["domain", "config"]),
-    ("setup", &["domain", "config", "store"]),
+    ("modules", &["domain", "config", "store"]),
+    ("setup", &["domain", "config", "store", "modules"]),
     ("joining", &["domain", "config", "store"]),
     ("balances", &["domain", "config", "store"]),
     ("vault", &["domain", "config", "store", "twitch::oauth"]),
-    ("sandbox", &["domain", "config", "store", "telemetry", "setup", "joining", "balances"]),
-    ("chat", &["domain", "config", "store", "telemetry", "setup", "sandbox"]),
+    ("sandbox", &["domain", "config", "store", "telemetry", "modules", "setup", "joining", "balances"]),
+    ("chat", &["domain", "config", "store", "telemetry", "modules", "setup", "sandbox"]),
     (
         "http",
         &[
@@ -27,6 +28,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "telemetry",
             "twitch::oauth",
             "twitch::helix",
+            "modules",
             "setup",
             "joining",
             "balances",
@@ -43,6 +45,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "store",
             "telemetry",
             "twitch",
+            "modules",
             "setup",
             "joining",
             "balances",
@@ -60,6 +63,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "store",
             "telemetry",
             "twitch",
+            "modules",
             "setup",
             "joining",
             "balances",

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use twitchy::domain::audit::{Actor, Stamp};
 use twitchy::domain::id::ModuleDigest;
 use twitchy::domain::manifest::{Capability, Command, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
-use twitchy::domain::ports::Clock;
 use twitchy::domain::role::Role;
-use twitchy::setup::powers::Powers;
+use twitchy::modules::powers::Powers;
 
 use super::channels::shop;
 use super::harness::{Answer, Site};
@@ -77,8 +75,7 @@ impl Table {
 
     async fn publish(&self, manifest: Manifest) {
         let house = &self.site.house;
-        let stamp = Stamp { by: Actor::CommandLine { system_user: None }, at: house.clock.now().wall, address: None };
-        house.setup.publish(Arc::new(manifest), None, Powers::Operator, stamp).await.unwrap();
+        house.versions.add(Arc::new(manifest), None, Powers::Operator, house.stamp()).await.unwrap();
     }
 
     async fn show(&self) -> Value {

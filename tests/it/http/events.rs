@@ -170,8 +170,8 @@ async fn a_dry_run_is_told_as_one() {
 }
 
 fn served_version(served: &Served) -> String {
-    let manifests = served.site.house.setup.list_manifests();
-    manifests.iter().find(|manifest| manifest.name.as_str() == "balance").unwrap().version.to_string()
+    let catalogue = served.site.house.setup.catalogue();
+    catalogue.find(&"balance".parse().unwrap()).unwrap().latest().unwrap().version.to_string()
 }
 
 #[tokio::test]

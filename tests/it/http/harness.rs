@@ -16,6 +16,7 @@ use twitchy::http::address::Peer;
 use twitchy::http::entropy::Entropy;
 use twitchy::http::health::Readiness;
 use twitchy::http::{Api, Parts, build_router};
+use twitchy::modules::publish::Publisher;
 use twitchy::telemetry::reading::Reading;
 use twitchy::transcript::ChannelHeader;
 use twitchy::vault::Sealer;
@@ -85,7 +86,14 @@ impl Site {
         let parts = Parts {
             store: house.store.clone(),
             setup: house.setup.clone(),
+            versions: house.versions.clone(),
             sandbox: house.sandbox.clone(),
+            publisher: Arc::new(Publisher::new(
+                house.store.clone(),
+                house.versions.clone(),
+                house.sandbox.components().clone(),
+                house.sandbox.clone(),
+            )),
             dispatch: house.dispatch.clone(),
             telemetry: house.telemetry.clone(),
             sealer: Arc::new(Sealer::new(house.folder.path(), &[])),

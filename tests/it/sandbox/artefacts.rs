@@ -11,6 +11,7 @@ use twitchy::sandbox::{CompileError, Sandbox};
 
 use super::fixture::{Fixture, Terms, text};
 use crate::harness::patient;
+use crate::workshop::upload;
 
 /// Bytes of the keyed checksum that an artefact begins with.
 const MAC: usize = 32;
@@ -25,7 +26,7 @@ async fn compiled() -> (Fixture, PathBuf) {
 
 /// The next process has the module, and it works.
 async fn works(fixture: &Fixture, sandbox: &Sandbox) {
-    let manifest = sandbox.add_module(guests::COUNTER, ModuleSource::Uploaded, SizeClass::Small).await.unwrap();
+    let manifest = upload(sandbox, guests::COUNTER, SizeClass::Small).await.unwrap();
     let answer = text(sandbox.invoke(fixture.call(&manifest)).await);
     assert!(answer.starts_with("count is "), "{answer}");
 }
@@ -69,7 +70,7 @@ async fn what_stays_in_memory_is_not_the_first_to_go_from_the_disk() {
     // It was read once, long ago.
     File::options().write(true).open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
     for component in [guests::ECHO, guests::REFUSES, guests::TRAPS, guests::TELLS_VERSION] {
-        sandbox.add_module(component, ModuleSource::Uploaded, SizeClass::Small).await.unwrap();
+        upload(&sandbox, component, SizeClass::Small).await.unwrap();
     }
     assert!(file.exists());
     assert!(fixture.list_compiled().len() < 5, "others had to go");
@@ -90,7 +91,7 @@ async fn a_module_whose_code_cannot_be_kept_runs_from_memory() {
 async fn machine_code_is_no_upload() {
     let (fixture, file) = compiled().await;
     let code = &fs::read(file).unwrap()[MAC..];
-    let added = fixture.sandbox.add_module(code, ModuleSource::Uploaded, SizeClass::Small).await;
+    let added = upload(&fixture.sandbox, code, SizeClass::Small).await;
     assert_eq!(added, Err(CompileError::Precompiled));
 }
 
@@ -101,13 +102,13 @@ async fn what_is_no_component_is_refused() {
     for (bytes, what) in
         [(&b""[..], "nothing"), (b"hello", "text"), (half, "half"), (b"\0asm\x01\0\0\0", "a core module")]
     {
-        let added = fixture.sandbox.add_module(bytes, ModuleSource::Uploaded, SizeClass::Small).await;
+        let added = upload(&fixture.sandbox, bytes, SizeClass::Small).await;
         assert!(matches!(added, Err(CompileError::Invalid(_))), "{what}: {added:?}");
     }
     let empty = b"\0asm\x0d\0\x01\0";
-    let added = fixture.sandbox.add_module(empty, ModuleSource::Uploaded, SizeClass::Small).await;
+    let added = upload(&fixture.sandbox, empty, SizeClass::Small).await;
     assert!(matches!(added, Err(CompileError::Contract(_))), "{added:?}");
     let huge = vec![0; (16 << 20) + 1];
-    let added = fixture.sandbox.add_module(&huge, ModuleSource::Uploaded, SizeClass::Small).await;
+    let added = upload(&fixture.sandbox, &huge, SizeClass::Small).await;
     assert_eq!(added, Err(CompileError::TooLarge(16)));
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tests::guests;
 use tokio::task::JoinHandle;
 use twitchy::domain::manifest::SizeClass;
-use twitchy::sandbox::{Admitted, CompileError, Upload};
+use twitchy::modules::publish::Admitted;
+use twitchy::sandbox::{CompileError, Upload};
 
 use super::bytes;
 use super::fixture::{Fixture, Terms, UPLOADER};

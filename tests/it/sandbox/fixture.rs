@@ -30,7 +30,7 @@ use twitchy::vault::Sealer;
 
 use crate::harness::{ManualClock, find_bundled, patient, quick_folder};
 use crate::limits::NEVER;
-use crate::workshop::{compiler, workshop};
+use crate::workshop::{compiler, upload, workshop};
 
 pub(crate) const SHOP: ChannelId = ChannelId(100);
 /// Of uploads where it does not matter who uploads.
@@ -143,7 +143,7 @@ impl Fixture {
     }
 
     pub(crate) async fn add(&self, component: &[u8]) -> Arc<Manifest> {
-        self.sandbox.add_module(component, ModuleSource::Uploaded, SizeClass::Small).await.unwrap()
+        upload(&self.sandbox, component, SizeClass::Small).await.unwrap()
     }
 
     /// A call of the module's first command, with all that it asks for, under an id of its own.

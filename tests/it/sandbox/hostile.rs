@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use tests::guests;
 use twitchy::config::SandboxConfig;
-use twitchy::domain::manifest::{ModuleSource, SizeClass};
+use twitchy::domain::manifest::SizeClass;
+use twitchy::modules::publish::Runtime;
 use twitchy::sandbox::{Blame, CompileError, InvokeError};
 
 use super::fixture::{Fixture, Terms, text};
 use crate::limits::{NEVER, patient};
+use crate::workshop::upload;
 
 /// Runs a guest that does its worst, checks that it is to blame, and that the next call is answered.
 async fn fault_of(fixture: &Fixture, component: &[u8]) -> InvokeError {
@@ -118,7 +120,7 @@ async fn a_full_storage_is_no_fault_and_keeps_to_its_quota() {
 #[tokio::test]
 async fn an_unknown_import_is_refused_by_name() {
     let fixture = Fixture::with(Terms { compiles: true, ..Terms::default() }).await;
-    let added = fixture.sandbox.add_module(guests::WANTS_UNKNOWN, ModuleSource::Uploaded, SizeClass::Small).await;
+    let added = upload(&fixture.sandbox, guests::WANTS_UNKNOWN, SizeClass::Small).await;
     assert_eq!(added, Err(CompileError::UnknownImports("\"tests:moon/tides@0.1.0\"".into())));
     assert_eq!(fixture.list_compiled(), Vec::<PathBuf>::new(), "nothing is kept of what was refused");
     fixture.answers_balance().await;

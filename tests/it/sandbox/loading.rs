@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use twitchy::domain::invocation::Origin;
 use twitchy::domain::manifest::{Manifest, SizeClass};
 use twitchy::domain::trace::{FinishedTrace, Step, TakeTrace, Trace, TraceSubject};
+use twitchy::modules::publish::Runtime;
 use twitchy::sandbox::{InvokeError, Sandbox, Upload};
 
 use super::bytes;

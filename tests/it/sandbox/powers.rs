@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tests::guests;
 use twitchy::domain::invocation::CommandError;
-use twitchy::domain::manifest::{Capability, Grants, ModuleSource, SizeClass};
+use twitchy::domain::manifest::{Capability, Grants, SizeClass};
 use twitchy::sandbox::{Blame, CompileError, InvokeError};
 
 use super::fixture::{Fixture, text};
+use crate::workshop::upload;
 
 #[tokio::test]
 async fn a_module_is_what_it_says_and_imports() {
@@ -42,7 +43,7 @@ async fn a_host_call_without_its_grant_is_the_hosts_fault() {
 #[tokio::test]
 async fn telling_what_it_offers_reaches_nothing() {
     let fixture = Fixture::new().await;
-    let added = fixture.sandbox.add_module(guests::READS_IN_INFO, ModuleSource::Uploaded, SizeClass::Small).await;
+    let added = upload(&fixture.sandbox, guests::READS_IN_INFO, SizeClass::Small).await;
     let Err(CompileError::Run(InvokeError::Trap(why))) = added else { panic!("{added:?}") };
     assert_eq!(why, "called storage while it should only tell what it offers");
 }
@@ -78,7 +79,7 @@ async fn large_modules_run_where_the_operator_allows_them() {
     let fixture = Fixture::new().await;
     let add = |fixture: &Fixture| {
         let sandbox = Arc::clone(&fixture.sandbox);
-        async move { sandbox.add_module(guests::COUNTER, ModuleSource::Uploaded, SizeClass::Large).await }
+        async move { upload(&sandbox, guests::COUNTER, SizeClass::Large).await }
     };
     assert_eq!(add(&fixture).await, Err(CompileError::SizeClass));
     let fixture = Fixture::with_limits(|limits| limits.allow_large = true).await;

@@ -10,12 +10,14 @@ use tokio::task::JoinSet;
 use twitchy::balances::provider::{BalanceProvider, Found, Pending, Standing};
 use twitchy::config::SandboxConfig;
 use twitchy::domain::id::{ChannelId, ChatterId};
-use twitchy::domain::manifest::{ModuleSource, SizeClass};
+use twitchy::domain::manifest::SizeClass;
+use twitchy::modules::publish::Runtime;
 use twitchy::sandbox::{Answer, Blame, InvokeError, Invoked};
 
 use super::fixture::{Fixture, SHOP, Terms, text};
 use crate::harness::find_bundled;
 use crate::limits::{NEVER, patient};
+use crate::workshop::upload;
 
 #[tokio::test]
 async fn an_exhausted_pool_is_waited_for() {
@@ -157,7 +159,7 @@ async fn a_channel_does_not_take_all_places() {
             ..patient()
         };
         let (fixture, silent) = with_silent_provider(limits).await;
-        let add = async |component| fixture.sandbox.add_module(component, ModuleSource::Uploaded, size).await.unwrap();
+        let add = async |component| upload(&fixture.sandbox, component, size).await.unwrap();
         let (parks, echo) = (add(find_bundled("balance")).await, add(guests::ECHO).await);
         let mut parked = JoinSet::new();
         for _ in 0..20 {

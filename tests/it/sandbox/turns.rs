@@ -10,8 +10,9 @@ use std::time::Duration;
 use tests::guests;
 use tokio::task::JoinHandle;
 use twitchy::domain::manifest::SizeClass;
+use twitchy::modules::publish::Admitted;
 use twitchy::sandbox::compiler::Uploader;
-use twitchy::sandbox::{Admitted, CompileError, Sandbox, Upload};
+use twitchy::sandbox::{CompileError, Sandbox, Upload};
 
 use super::bytes;
 use super::fixture::{Fixture, Terms};

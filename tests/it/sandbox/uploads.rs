@@ -7,7 +7,8 @@ use std::time::Duration;
 use tests::guests;
 use twitchy::config::SandboxConfig;
 use twitchy::domain::manifest::SizeClass;
-use twitchy::sandbox::{Admitted, CompileError, InvokeError, Sandbox, Upload};
+use twitchy::modules::publish::{Admitted, Runtime};
+use twitchy::sandbox::{CompileError, InvokeError, Sandbox, Upload};
 
 use super::bytes;
 use super::fixture::{Fixture, Terms, UPLOADER};

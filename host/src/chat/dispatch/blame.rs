@@ -16,6 +16,9 @@ use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::message::{OutgoingMessage, Reply};
 use crate::domain::ports::Moment;
 use crate::domain::role::Role;
+use crate::domain::version::UploadedVersion;
+use crate::modules::plan::Action;
+use crate::modules::powers::Powers;
 use crate::sandbox::{Blame, InvokeError};
 use crate::setup::changing::ChangeSetupError;
 use crate::setup::channel::ChannelSetup;
@@ -116,11 +119,12 @@ impl Dispatch {
 
     /// A new version that breaks in several channels is most likely broken in all of them.
     async fn look_everywhere(&self, manifest: &Manifest, channel: ChannelId, blown: &Blown, now: Moment) {
-        let Some(withdrawals) = &self.withdrawals else { return };
-        let Some(uploaded_at) = withdrawals.find_uploaded_at(&manifest.digest) else { return };
+        let Some(versions) = &self.versions else { return };
+        let catalogue = versions.catalogue();
+        let Some(UploadedVersion { uploaded_at, .. }) = catalogue.find_digest(manifest.digest) else { return };
         let (is_everywhere, is_withdrawn) = {
             let fuses = &mut self.lock().fuses;
-            let is_everywhere = fuses.is_everywhere(channel, manifest.digest, blown, uploaded_at, now.wall);
+            let is_everywhere = fuses.is_everywhere(channel, manifest.digest, blown, *uploaded_at, now.wall);
             (is_everywhere, fuses.rules().roll_back)
         };
         if !is_everywhere {
@@ -130,8 +134,9 @@ impl Dispatch {
         error!(%module, %version, is_withdrawn, "a new version keeps failing, in channel after channel: look at it now");
         self.tell_of_module(manifest, None, "blown_everywhere");
         if is_withdrawn {
-            match withdrawals.withdraw(module.clone(), version.clone()).await {
-                Ok(()) => self.tell_of_module(manifest, None, "withdrawn"),
+            let action = Action::Withdraw { version: version.clone(), is_forced: true };
+            match versions.change(module.clone(), action, |_| true, Powers::Operator, by_host(now)).await {
+                Ok(_) => self.tell_of_module(manifest, None, "withdrawn"),
                 Err(error) => error!(%module, %version, %error, "a version that keeps failing could not be withdrawn"),
             }
         }

@@ -6,8 +6,8 @@ use crate::domain::id::{ChannelId, ModuleName};
 use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::principal::Principal;
+use crate::modules::powers::Powers;
 use crate::setup::channel::ChannelSetup;
-use crate::setup::powers::Powers;
 
 pub(super) fn find_channel(api: &Api, channel: ChannelId) -> Result<Arc<ChannelSetup>, ApiError> {
     api.setup.find_channel(channel).ok_or(ApiError::NotFound("channel"))

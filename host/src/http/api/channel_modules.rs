@@ -18,9 +18,9 @@ use crate::http::error::ApiError;
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::principal::Principal;
+use crate::modules::is_always_on;
 use crate::setup::changing::Changed;
 use crate::setup::channel::{ChannelSetup, ModuleSetup};
-use crate::setup::is_always_on;
 use crate::setup::module_change::ModuleChangeError;
 use crate::telemetry::HostEvent;
 

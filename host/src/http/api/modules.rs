@@ -19,8 +19,8 @@ use crate::http::idempotency::answer_once;
 use crate::http::paging::{Listed as Listing, Page, PageQuery};
 use crate::http::precondition::etag;
 use crate::http::principal::Principal;
-use crate::setup::catalogue::Listed;
-use crate::setup::powers::Powers;
+use crate::modules::catalogue::Listed;
+use crate::modules::powers::Powers;
 use crate::telemetry::HostEvent;
 
 mod change;
@@ -52,8 +52,8 @@ fn powers_of(principal: &Principal) -> Powers {
     if principal.is_operator() { Powers::Operator } else { Powers::Creator }
 }
 
-/// For whoever watches: a change of a version, everywhere.
-fn tell(api: &Api, name: &ModuleName, version: &semver::Version, change: &'static str) {
+/// Reports to listeners what became of a version, everywhere.
+fn report(api: &Api, name: &ModuleName, version: &semver::Version, change: &'static str) {
     let event = HostEvent::Module { module: name.clone(), version: version.clone(), channel: None, change };
     api.telemetry.note(event);
 }
@@ -90,7 +90,7 @@ fn hash(shown: impl Hash) -> Revision {
 
 /// The module as it is now.
 fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<impl IntoResponse + use<>, ApiError> {
-    let catalogue = api.setup.catalogue();
+    let catalogue = api.versions.catalogue();
     let listed = catalogue.find(name).ok_or(ApiError::NotFound("module"))?;
     let detail = ModuleDetail::show(name, listed, api.setup.count_enabled(name), principal);
     Ok((etag(revision_of(listed, principal)), Json(detail)))
@@ -108,7 +108,7 @@ fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<impl Into
 )]
 async fn list_modules(State(api): State<Arc<Api>>, page: Page) -> Result<Json<Listing<ModuleSummary>>, ApiError> {
     let after: Option<ModuleName> = page.parse_cursor()?;
-    let catalogue = api.setup.catalogue();
+    let catalogue = api.versions.catalogue();
     let rest = catalogue.list().filter(|(name, _)| after.as_ref().is_none_or(|after| *name > after));
     let found = rest.take(page.limit + 1).collect();
     let cursor = |(name, _): &(&ModuleName, &Listed)| name.to_string();
@@ -151,7 +151,7 @@ async fn show_version(
     Path((name, version)): Path<(String, String)>,
 ) -> Result<Json<VersionDetail>, ApiError> {
     let (name, version) = (parse_name(&name)?, parse_version(&version)?);
-    let catalogue = api.setup.catalogue();
+    let catalogue = api.versions.catalogue();
     let shown = match catalogue.find(&name).ok_or(ApiError::NotFound("module"))? {
         Listed::Fixed(manifest) => (manifest.version == version).then(|| VersionDetail::show_fixed(manifest)),
         Listed::Uploaded(module) => module.find_version(&version).map(VersionDetail::show),

@@ -4,8 +4,8 @@ use super::{Draft, ModuleChangeError, WantedVersion};
 use crate::domain::effect::Effect;
 use crate::domain::id::{ModuleDigest, ModuleName};
 use crate::domain::version::UploadedModule;
+use crate::modules::powers::Powers;
 use crate::setup::channel::{ChannelSetup, ModuleSetup};
-use crate::setup::powers::Powers;
 
 impl ChannelSetup {
     /// Pins the module to a version that may run with what is granted by now. Nothing is accepted by it. Which one it is:

@@ -1,12 +1,14 @@
 //! Wanted states of modules against a catalogue.
 
-use super::super::catalogue::Catalogue;
+use super::super::NewChannelRules;
+use super::super::defaults::Defaults;
 use super::super::sample::{channel, command, manifest, name, setting};
 use super::*;
 use crate::domain::fuse::BlownFuse;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::ModuleSource;
 use crate::domain::version::UploadedVersion;
+use crate::modules::catalogue::Catalogue;
 
 pub(super) fn dice(version: &str, digest: u8) -> Manifest {
     let sides = setting("sides", SettingKind::Integer { least: 2, most: 100 }, "6");
@@ -25,11 +27,11 @@ fn asking(capabilities: &[Capability]) -> Manifest {
 
 /// A channel of a host with these versions of `dice`, and the bundled `settings`, `other` (off) and `pay` (on).
 pub(super) fn shop(versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup {
-    let fixed = |name: &str, word: &str| Arc::new(manifest(name, vec![command(word)], Vec::new()));
-    let catalogue = Catalogue::default()
-        .with_fixed(fixed("settings", "settings"), true)
-        .with_fixed(fixed("other", "other"), false)
-        .with_fixed(fixed("pay", "pay"), true);
+    let bundled = |name: &str| manifest(name, vec![command(name)], Vec::new());
+    let configured = Manifest { source: ModuleSource::Configured, ..bundled("pay") };
+    let fixed = [bundled("settings"), bundled("other"), configured];
+    let add = |catalogue: Catalogue, manifest| catalogue.with_fixed(Arc::new(manifest)).unwrap();
+    let catalogue = fixed.into_iter().fold(Catalogue::default(), add);
     let version = |manifest| UploadedVersion {
         manifest: Arc::new(manifest),
         uploaded_at: std::time::SystemTime::UNIX_EPOCH,
@@ -39,7 +41,12 @@ pub(super) fn shop(versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup
     let versions = versions.into_iter().map(version).collect();
     let uploaded = UploadedModule { name: name("dice"), publisher: None, versions, canary: None, was_latest: None };
     let empty = ChannelSetup::new(channel(), "twitchy".parse().unwrap(), []);
-    empty.with_catalogue(&Arc::new(catalogue.with_uploaded(uploaded)), None)
+    with(&empty, catalogue.with_uploaded([uploaded]))
+}
+
+/// The channel on a host with other modules.
+pub(super) fn with(setup: &ChannelSetup, catalogue: Catalogue) -> ChannelSetup {
+    setup.with_defaults(&Arc::new(Defaults::new(Arc::new(catalogue), NewChannelRules::Essentials)), None)
 }
 
 pub(super) fn on() -> ModuleChange {
@@ -242,7 +249,7 @@ fn what_is_shown_may_be_wanted_and_changes_nothing() {
     for next in [later, asks_less] {
         let untouched = shop([host.clone()]);
         let set = after(&untouched, Powers::Operator, &full);
-        let grown = set.with_catalogue(shop([host.clone(), next]).catalogue(), None);
+        let grown = set.with_defaults(shop([host.clone(), next]).defaults(), None);
         for setup in [untouched, set, grown] {
             let shown = setup.find_module(&name("dice")).unwrap().as_change();
             assert_eq!(setup.check_module_change(Powers::Creator, &name("dice"), &shown), Ok(Vec::new()));
@@ -254,7 +261,7 @@ fn what_is_shown_may_be_wanted_and_changes_nothing() {
 fn a_version_that_waits_runs_only_once_it_is_named() {
     let before = after(&shop([dice("1.0.0", 1)]), Powers::Creator, &on());
     let later = Manifest { capabilities: vec![Capability::Storage], ..dice("2.0.0", 2) };
-    let waits = before.with_catalogue(shop([dice("1.0.0", 1), later]).catalogue(), None);
+    let waits = before.with_defaults(shop([dice("1.0.0", 1), later]).defaults(), None);
     let running = |setup: &ChannelSetup| setup.find_word("roll").unwrap().module.manifest.version.major;
     assert_eq!(waits.find_module(&name("dice")).unwrap().list_missing_grants(), [Capability::Storage]);
     assert_eq!(refused(&waits, Powers::Creator, &granting(&[Capability::Storage])), "it does not ask for storage");
@@ -336,7 +343,7 @@ fn what_was_taken_back_does_not_return_with_an_older_version() {
     use Capability::{Http, Storage};
     let both = shop([first(&[Http, Storage])]);
     let one = after(&both, Powers::Operator, &granting(&[Http, Storage]));
-    let two = one.with_catalogue(shop([first(&[Http, Storage]), second(&[Storage])]).catalogue(), None);
+    let two = one.with_defaults(shop([first(&[Http, Storage]), second(&[Storage])]).defaults(), None);
     let running = |setup: &ChannelSetup| setup.find_word("roll").map(|word| word.module.manifest.version.major);
     assert_eq!(running(&two), Some(2), "it asks for no more");
     // What is shown is no word about grants, even where this version asks for less.
@@ -351,7 +358,7 @@ fn what_was_taken_back_does_not_return_with_an_older_version() {
     assert_eq!(refused(&taken, Powers::Creator, &pinned), "it does not run without a grant of http");
     // A version that asks for it again comes with nothing either.
     let third = Manifest { capabilities: vec![Http, Storage], version: "3.0.0".parse().unwrap(), ..dice("3.0.0", 3) };
-    let three = taken.with_catalogue(shop([first(&[Http, Storage]), second(&[Storage]), third]).catalogue(), None);
+    let three = taken.with_defaults(shop([first(&[Http, Storage]), second(&[Storage]), third]).defaults(), None);
     assert_eq!(running(&three), Some(2));
 }
 
@@ -378,7 +385,7 @@ fn a_version_that_asks_for_less_is_pinned_without_a_word_about_grants() {
         (host(&["a.example", "b.example"], asking(&[Storage])), host(&["a.example"], second(&[Storage, Words])));
     let grants = Grants { http_hosts: wide.http_hosts.clone(), ..granting(&[Storage]).grants.unwrap() };
     let wide_on = after(&shop([wide.clone()]), Powers::Operator, &ModuleChange { grants: Some(grants), ..on() });
-    let waits = wide_on.with_catalogue(shop([wide, narrow]).catalogue(), None);
+    let waits = wide_on.with_defaults(shop([wide, narrow]).defaults(), None);
     let accept = Some("2.0.0".parse().unwrap());
     assert_eq!(
         refused(&waits, Powers::Creator, &ModuleChange { accept, ..on() }),

@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use super::refusal::refuse_change;
 use super::shown::ModuleDetail;
 use super::wanted::{ForceQuery, NewCanary, RollbackWish};
-use super::{parse_name, parse_version, powers_of, revision_of, revision_of_upload, show, tell};
+use super::{parse_name, parse_version, powers_of, report, revision_of, revision_of_upload, show};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::version::{Canary, UploadedModule};
 use crate::http::Api;
@@ -17,6 +17,7 @@ use crate::http::body::{Json, Path, Query};
 use crate::http::error::{ApiError, WrongValue};
 use crate::http::precondition::IfMatch;
 use crate::http::principal::Principal;
+use crate::modules::plan::Action;
 
 /// Withdraw a version
 ///
@@ -45,10 +46,7 @@ pub(super) async fn withdraw_version(
 ) -> Result<impl IntoResponse, ApiError> {
     let (name, version) = (parse_name(&name)?, parse_version(&version)?);
     require_force(force, &principal)?;
-    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
-    let withdrawn = api.setup.withdraw(name.clone(), version.clone(), force, by, stamp).await;
-    withdrawn.map_err(refuse_change)?;
-    tell(&api, &name, &version, "withdrawn");
+    change(&api, &principal, &name, Action::Withdraw { version, is_forced: force }).await?;
     show(&api, &name, &principal)
 }
 
@@ -74,9 +72,7 @@ pub(super) async fn withdraw_module(
 ) -> Result<impl IntoResponse, ApiError> {
     let name = parse_name(&name)?;
     require_force(force, &principal)?;
-    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
-    let withdrawn = api.setup.withdraw_all(name.clone(), force, by, stamp).await.map_err(refuse_change)?;
-    tell_all(&api, &name, &withdrawn);
+    change(&api, &principal, &name, Action::WithdrawAll { is_forced: force }).await?;
     show(&api, &name, &principal)
 }
 
@@ -85,8 +81,22 @@ fn require_force(force: bool, principal: &Principal) -> Result<(), ApiError> {
     if force { principal.require_operator() } else { Ok(()) }
 }
 
-fn tell_all(api: &Api, name: &ModuleName, withdrawn: &[semver::Version]) {
-    withdrawn.iter().for_each(|version| tell(api, name, version, "withdrawn"));
+async fn change(api: &Api, principal: &Principal, name: &ModuleName, action: Action) -> Result<(), ApiError> {
+    change_as_read(api, principal, name, action, |_| true).await
+}
+
+/// Changes the versions of the module, and reports to listeners what became of them.
+async fn change_as_read(
+    api: &Api,
+    principal: &Principal,
+    name: &ModuleName,
+    action: Action,
+    is_as_read: impl FnOnce(&UploadedModule) -> bool + Send + 'static,
+) -> Result<(), ApiError> {
+    let (by, stamp) = (powers_of(principal), principal.stamp(api.now().wall));
+    let fates = api.versions.change(name.clone(), action, is_as_read, by, stamp).await.map_err(refuse_change)?;
+    fates.iter().for_each(|(version, fate)| report(api, name, version, fate.as_str()));
+    Ok(())
 }
 
 /// Restore a version
@@ -112,9 +122,7 @@ pub(super) async fn restore_version(
     Path((name, version)): Path<(String, String)>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (name, version) = (parse_name(&name)?, parse_version(&version)?);
-    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
-    api.setup.restore(name.clone(), version.clone(), by, stamp).await.map_err(refuse_change)?;
-    tell(&api, &name, &version, "restored");
+    change(&api, &principal, &name, Action::Restore { version }).await?;
     show(&api, &name, &principal)
 }
 
@@ -144,9 +152,7 @@ pub(super) async fn roll_back(
     let name = parse_name(&name)?;
     let to = wish.to.map(|to| to.parse()).transpose();
     let to = to.map_err(|_| wrong("to", "must be a semantic version such as 1.2.0"))?;
-    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
-    let rolled = api.setup.roll_back(name.clone(), to, by, stamp).await.map_err(refuse_change)?;
-    tell_all(&api, &name, &rolled.withdrawn);
+    change(&api, &principal, &name, Action::RollBack { to }).await?;
     show(&api, &name, &principal)
 }
 
@@ -178,15 +184,12 @@ pub(super) async fn set_canary(
 ) -> Result<impl IntoResponse, ApiError> {
     let name = parse_name(&name)?;
     let canary = parse_canary(&wanted)?;
-    let catalogue = api.setup.catalogue();
+    let catalogue = api.versions.catalogue();
     if_match.check(revision_of(catalogue.find(&name).ok_or(ApiError::NotFound("module"))?, &principal))?;
-    let version = canary.version.clone();
-    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
     let seen_by = principal.clone();
     // Others may have been faster by the time that it is this one's turn.
     let is_as_read = move |module: &UploadedModule| if_match.check(revision_of_upload(module, &seen_by)).is_ok();
-    api.setup.set_canary(name.clone(), canary, is_as_read, by, stamp).await.map_err(refuse_change)?;
-    tell(&api, &name, &version, "canary");
+    change_as_read(&api, &principal, &name, Action::SetCanary(canary), is_as_read).await?;
     show(&api, &name, &principal)
 }
 
@@ -226,9 +229,7 @@ pub(super) async fn promote_canary(
     Path(name): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let name = parse_name(&name)?;
-    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
-    let version = api.setup.promote_canary(name.clone(), by, stamp).await.map_err(refuse_change)?;
-    tell(&api, &name, &version, "promoted");
+    change(&api, &principal, &name, Action::PromoteCanary).await?;
     show(&api, &name, &principal)
 }
 
@@ -251,8 +252,6 @@ pub(super) async fn drop_canary(
     Path(name): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let name = parse_name(&name)?;
-    let (by, stamp) = (powers_of(&principal), principal.stamp(api.now().wall));
-    let version = api.setup.drop_canary(name.clone(), by, stamp).await.map_err(refuse_change)?;
-    tell(&api, &name, &version, "withdrawn");
+    change(&api, &principal, &name, Action::DropCanary).await?;
     show(&api, &name, &principal)
 }

@@ -7,8 +7,8 @@ use tracing::error;
 
 use crate::domain::manifest::SizeClass;
 use crate::http::error::{ApiError, Refusal};
+use crate::modules::refusal::{ChangeVersionsError, PublishError};
 use crate::sandbox::{Blame, CompileError, InvokeError};
-use crate::setup::publishing::{ChangeVersionsError, PublishError};
 
 /// After which an upload is worth another try.
 pub(super) const BUSY_FOR: Duration = Duration::from_secs(5);
@@ -66,6 +66,10 @@ pub(super) fn refuse_publishing(error: PublishError) -> ApiError {
         PublishError::NoChannels => "unknown_channels",
         PublishError::CanaryExists(_) => "canary_exists",
         PublishError::CanaryTooOld { .. } => "canary_too_old",
+        PublishError::Save(_) => {
+            error!(%error, "an upload fails");
+            return ApiError::Internal;
+        }
         PublishError::Store(error) => return error.into(),
     };
     let status = match error {

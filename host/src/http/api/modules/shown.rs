@@ -11,8 +11,8 @@ use crate::domain::manifest::{Capability, Command, Manifest, Setting, SettingKin
 use crate::domain::version::{Canary, UploadedVersion};
 use crate::http::principal::Principal;
 use crate::http::timestamp::write_timestamp;
-use crate::setup::catalogue::Listed;
-use crate::setup::powers::Powers;
+use crate::modules::catalogue::Listed;
+use crate::modules::powers::Powers;
 use crate::setup::span::show_span;
 
 /// A module, in a list.

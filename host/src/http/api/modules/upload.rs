@@ -1,10 +1,5 @@
-//! Uploads: bytes of strangers, few at once, through the whole gate, and from then on a version.
-//!
-//! Promised: whatever the host dies of meanwhile, it starts with the version or without it, never with half of one: the
-//! bytes are on disk before the row that names them, and bytes that no row names are removed at the next start.
+//! Uploads: bytes of strangers, few at once, are read, go through the whole gate, and are published.
 
-use std::collections::BTreeSet;
-use std::io;
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody};
@@ -13,26 +8,23 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
-use tracing::{error, warn};
 
 use super::change::parse_channels;
 use super::places::{PacedBody, Places};
 use super::refusal::{find_hint, refuse_component, refuse_publishing};
 use super::shown::VersionDetail;
 use super::wanted::UploadQuery;
-use super::{powers_of, tell};
-use crate::domain::audit::Stamp;
-use crate::domain::id::{ChannelId, ModuleDigest};
-use crate::domain::manifest::{ModuleSource, SizeClass};
+use super::{powers_of, report};
+use crate::domain::manifest::{Manifest, SizeClass};
 use crate::http::Api;
 use crate::http::body::{Json, Query, check_encoding, has_content_type, refuse_body};
 use crate::http::error::ApiError;
 use crate::http::formats::Binary;
 use crate::http::principal::Principal;
+use crate::modules::plan::Fate;
+use crate::modules::versions::Published;
+use crate::sandbox::Upload;
 use crate::sandbox::compiler::Uploader;
-use crate::sandbox::{Admitted, Upload};
-use crate::setup::powers::Powers;
-use crate::setup::publishing::Published;
 
 const WASM: &str = "application/wasm";
 /// What clients send that were generated for bytes of any kind.
@@ -51,18 +43,12 @@ const OF_OPERATOR: usize = 2;
 pub(in crate::http) struct Uploads {
     read: Places,
     worked_on: Places,
-    /// Held from the saved bytes to the version: who cleans up after a refusal takes away nothing of another upload.
-    publishing: tokio::sync::Mutex<()>,
 }
 
 impl Default for Uploads {
     fn default() -> Uploads {
         let places = |most| Places::new(most, most - OF_OPERATOR, MOST_OF_A_KEY);
-        Uploads {
-            read: places(MOST_READ),
-            worked_on: places(MOST_WORKED_ON),
-            publishing: tokio::sync::Mutex::default(),
-        }
+        Uploads { read: places(MOST_READ), worked_on: places(MOST_WORKED_ON) }
     }
 }
 
@@ -156,13 +142,25 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
     let admitted = admitted.map_err(|error| refuse_component(&error, hint))?;
     let (by, stamp) = (powers_of(principal), principal.stamp(api.now().wall));
     let api = api.clone();
-    // What is begun here goes through even if the caller hangs up: a version that is known must be offered, too.
+    // Goes through even if the caller hangs up, so that listeners hear of it, and the place is held as long as the bytes are.
     let publishing = tokio::spawn(async move {
-        let published = publish(&api, admitted, canary, by, stamp).await;
+        let is_canary = canary.is_some();
+        let published = api.publisher.publish(admitted, canary, by, stamp).await.map_err(refuse_publishing)?;
+        report_published(&api, &published, is_canary);
         drop(place);
-        published
+        Ok(published)
     });
     publishing.await.map_err(|_| ApiError::Internal)?
+}
+
+fn report_published(api: &Api, Published { version, is_new }: &Published, is_canary: bool) {
+    let Manifest { name, version, .. } = &*version.manifest;
+    if *is_new {
+        report(api, name, version, "uploaded");
+        if is_canary {
+            report(api, name, version, Fate::Canary.as_str());
+        }
+    }
 }
 
 fn uploader_of(principal: &Principal) -> Uploader {
@@ -176,89 +174,4 @@ async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
     }
     let collected = Limited::new(body, limit).collect().await.map_err(|error| refuse_body(&*error, limit))?;
     Ok(collected.to_bytes().into())
-}
-
-/// Bytes first, then callable, then a version: a channel that follows new versions calls it at once.
-async fn publish(
-    api: &Arc<Api>,
-    admitted: Admitted,
-    canary: Option<BTreeSet<ChannelId>>,
-    by: Powers,
-    stamp: Stamp,
-) -> Result<Published, ApiError> {
-    let Admitted { manifest, bytes } = admitted;
-    let digest = manifest.digest;
-    // These bytes may be a module of the host, of which nothing here is to be saved or taken away.
-    let is_strangers = manifest.source == ModuleSource::Uploaded;
-    let _turn = api.uploads.publishing.lock().await;
-    let manifest = match is_strangers {
-        true => {
-            save(api, digest, bytes).await?;
-            api.sandbox.offer(manifest)
-        }
-        false => manifest,
-    };
-    let is_canary = canary.is_some();
-    let published = api.setup.publish(manifest, canary, by, stamp).await;
-    match published {
-        Ok(published) => {
-            if published.is_new {
-                let manifest = &published.version.manifest;
-                tell(api, &manifest.name, &manifest.version, "uploaded");
-                if is_canary {
-                    tell(api, &manifest.name, &manifest.version, "canary");
-                }
-            }
-            Ok(published)
-        }
-        Err(error) => {
-            if is_strangers {
-                take_back(api, digest).await;
-            }
-            Err(refuse_publishing(error))
-        }
-    }
-}
-
-/// What was on disk before is not noted, and so never deleted as what this upload left behind.
-async fn save(api: &Api, digest: ModuleDigest, bytes: Vec<u8>) -> Result<(), ApiError> {
-    let components = api.sandbox.components().clone();
-    if !components.has(digest) {
-        api.store.begin_upload(digest).await?;
-    }
-    block(move || components.save(digest, &bytes)).await.map_err(|error| {
-        error!(%error, %digest, "a component is not saved");
-        ApiError::Internal
-    })
-}
-
-/// Leaves nothing of what is no version, neither of this upload nor of an earlier one with the same bytes.
-async fn take_back(api: &Api, digest: ModuleDigest) {
-    // The catalogue does not know of versions that a module of the host stands in front of.
-    let stored = api.store.list_uploaded();
-    let is_version = stored.map(|modules| modules.iter().any(|module| module.find_digest(digest).is_some()));
-    match is_version {
-        Ok(true) => {}
-        Ok(false) => {
-            api.sandbox.forget(&digest);
-            if let Err(error) = delete_begun(api, digest).await {
-                warn!(%error, %digest, "a refused component stays until the next start");
-            }
-        }
-        Err(error) => warn!(%error, %digest, "a refused component stays until the next start"),
-    }
-}
-
-/// Nothing happens to bytes that no upload of this database has saved.
-async fn delete_begun(api: &Api, digest: ModuleDigest) -> io::Result<()> {
-    if api.store.list_begun_uploads().map_err(io::Error::other)?.contains(&digest) {
-        let components = api.sandbox.components().clone();
-        block(move || components.delete(digest)).await?;
-        api.store.end_upload(digest).await.map_err(io::Error::other)?;
-    }
-    Ok(())
-}
-
-async fn block<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }

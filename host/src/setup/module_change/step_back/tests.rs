@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::tests::{dice, on, shop};
+use super::super::tests::{dice, on, shop, with};
 use super::super::{ModuleChange, ModuleChangeError, WantedVersion};
 use super::*;
 use crate::domain::manifest::{Capability, Caps, Grants, Manifest};
@@ -42,7 +42,7 @@ impl Left {
         if let Some((digest, _)) = setup.find_left_by(module) {
             self.leave(digest);
         }
-        setup.with_catalogue(host.catalogue(), None)
+        setup.with_defaults(host.defaults(), None)
     }
 
     fn step_back(&mut self, setup: &ChannelSetup) -> Result<ChannelSetup, ModuleChangeError> {
@@ -113,7 +113,7 @@ fn a_version_that_is_gone_is_stepped_over() {
         let mut module = (**module).clone();
         let there = module.versions.iter_mut().find(|there| there.manifest.digest == ModuleDigest([withdrawn; 32]));
         there.unwrap().withdrawn_at = Some(std::time::SystemTime::UNIX_EPOCH);
-        setup.with_catalogue(&Arc::new(setup.catalogue().with_uploaded(module)), None)
+        with(setup, setup.catalogue().with_uploaded([module]))
     };
     assert_eq!(here(&Left(left.0.clone()).step_back(&without(&three, 2)).unwrap()), 1, "withdrawn");
     let digest = ModuleDigest([2; 32]);

@@ -1,20 +1,27 @@
-//! Publishing against a store.
+//! Changes of versions, and what channels run because of them.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::super::NewChannelRules;
-use super::super::sample::{command, manifest, name};
-use super::*;
-use crate::domain::audit::Actor;
-use crate::domain::effect::Effect;
-use crate::domain::manifest::{Capability, Grants, ModuleSource};
-use crate::store::fixture::{CHANNEL, Fixture};
+use super::sample::{command, manifest, name};
+use super::{NewChannelRules, Setup};
+use crate::domain::audit::{Actor, Stamp};
+use crate::domain::effect::{Commit, Effect};
+use crate::domain::id::{ChannelId, ModuleDigest};
+use crate::domain::manifest::{Capability, Grants, Manifest, ModuleSource};
+use crate::domain::version::Canary;
+use crate::modules::plan::{Action, Fate, Fates};
+use crate::modules::powers::Powers;
+use crate::modules::refusal::{ChangeVersionsError, PublishError};
+use crate::modules::versions::{Published, Versions};
+use crate::store::fixture::{CHANNEL, Fixture, commit};
 
 const OTHER: ChannelId = ChannelId(8);
 
 struct Host {
     fixture: Fixture,
     setup: Arc<Setup>,
+    versions: Arc<Versions>,
 }
 
 impl Host {
@@ -24,11 +31,12 @@ impl Host {
         fixture.store.save_seed("other".parse().unwrap(), "bot".parse().unwrap()).await.unwrap();
         fixture.store.save_channel_id("other".parse().unwrap(), OTHER).await.unwrap();
         let setup = start(&fixture);
-        Host { fixture, setup }
+        let versions = Arc::new(Versions::new(fixture.store.clone(), setup.clone()));
+        Host { fixture, setup, versions }
     }
 
     async fn publish(&self, manifest: Manifest, by: Powers, key: &str) -> Result<Published, PublishError> {
-        self.setup.publish(Arc::new(manifest), None, by, stamp(key)).await
+        self.versions.add(Arc::new(manifest), None, by, stamp(key)).await
     }
 
     async fn bring(&self, version: &str, digest: u8) {
@@ -42,10 +50,16 @@ impl Host {
         let accept = Effect::AcceptVersion { module: module.clone(), digest, grants };
         let switch = Effect::SwitchModule { module, enabled: true };
         let id = format!("{channel} {digest}");
-        let commit =
-            crate::domain::effect::Commit { channel, ..crate::store::fixture::commit(&id, vec![accept, switch]) };
-        self.fixture.store.commit(commit).await.unwrap();
-        self.setup.reload(channel).unwrap();
+        self.setup.commit(Commit { channel, ..commit(&id, vec![accept, switch]) }).await.unwrap();
+    }
+
+    /// What a holder of the key [`ANN`] does to the versions of `dice`.
+    async fn change(&self, action: Action) -> Result<Fates, ChangeVersionsError> {
+        self.versions.change(name("dice"), action, |_| true, Powers::Creator, stamp(ANN)).await
+    }
+
+    async fn withdraw(&self, number: &str, is_forced: bool) -> Result<Fates, ChangeVersionsError> {
+        self.change(Action::Withdraw { version: version(number), is_forced }).await
     }
 
     /// The version of `dice` that runs in a channel.
@@ -58,10 +72,7 @@ impl Host {
     /// What memory has is what a host that starts now would have.
     fn check(&self) {
         let (here, anew) = (&self.setup, start(&self.fixture));
-        let list = |setup: &Setup| {
-            let catalogue = setup.catalogue();
-            catalogue.list().filter_map(|(name, _)| catalogue.find_uploaded(name).cloned()).collect::<Vec<_>>()
-        };
+        let list = |setup: &Setup| setup.catalogue().list_uploaded().cloned().collect::<Vec<_>>();
         assert_eq!(list(here), list(&anew));
         for channel in [CHANNEL, OTHER] {
             let running = |setup: &Setup| {
@@ -154,11 +165,10 @@ async fn a_name_belongs_to_its_first_key_and_to_the_operator() {
         assert_eq!(refused(other), "the name dice belongs to another API key");
     }
     assert!(host.publish(dice("2.0.0", 2), Powers::Operator, BEN).await.unwrap().is_new);
-    assert!(
-        host.publish(dice("3.0.0", 3), Powers::Creator, BEN).await.is_err(),
-        "the operator's help gives nothing away"
-    );
-    let withdrawn = host.setup.withdraw(name("dice"), version("2.0.0"), false, Powers::Creator, stamp(BEN)).await;
+    let third = host.publish(dice("3.0.0", 3), Powers::Creator, BEN).await;
+    assert!(third.is_err(), "the operator's help gives nothing away");
+    let withdraw = Action::Withdraw { version: version("2.0.0"), is_forced: false };
+    let withdrawn = host.versions.change(name("dice"), withdraw, |_| true, Powers::Creator, stamp(BEN)).await;
     assert_eq!(refused(withdrawn), "the name dice belongs to another API key");
     host.check();
 }
@@ -194,10 +204,8 @@ async fn a_version_is_current_at_once_where_it_asks_for_no_more() {
     let setup = host.setup.find_channel(CHANNEL).unwrap();
     let waiting = setup.find_module(&name("dice")).unwrap().waiting.clone().unwrap();
     let asks: Vec<String> = waiting.asks.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        (waiting.manifest.version.to_string(), asks.join("; ")),
-        ("2.0.0".to_owned(), "it asks for the capability storage".to_owned())
-    );
+    assert_eq!(waiting.manifest.version, version("2.0.0"));
+    assert_eq!(asks, ["it asks for the capability storage"]);
     host.check();
     host.accept(CHANNEL, &greedy).await;
     assert_eq!(host.running(CHANNEL), Some("2.0.0".to_owned()));
@@ -210,17 +218,17 @@ async fn a_version_that_runs_somewhere_is_withdrawn_by_force_alone() {
     host.bring("1.0.0", 1).await;
     host.bring("2.0.0", 2).await;
     host.accept(CHANNEL, &dice("1.0.0", 1)).await;
-    let withdraw = |forced| host.setup.withdraw(name("dice"), version("2.0.0"), forced, Powers::Creator, stamp(ANN));
+    let withdraw = |is_forced| host.withdraw("2.0.0", is_forced);
     let in_use = withdraw(false).await.unwrap_err();
     assert!(matches!(in_use, ChangeVersionsError::InUse { channels, count: 1 } if channels == [CHANNEL]));
     withdraw(true).await.unwrap();
     withdraw(false).await.unwrap();
     assert_eq!(host.running(CHANNEL), Some("1.0.0".to_owned()));
     host.check();
-    host.setup.restore(name("dice"), version("2.0.0"), Powers::Creator, stamp(ANN)).await.unwrap();
+    host.change(Action::Restore { version: version("2.0.0") }).await.unwrap();
     assert_eq!(host.running(CHANNEL), Some("2.0.0".to_owned()));
-    host.setup.withdraw(name("dice"), version("2.0.0"), true, Powers::Creator, stamp(ANN)).await.unwrap();
-    host.setup.withdraw(name("dice"), version("1.0.0"), true, Powers::Creator, stamp(ANN)).await.unwrap();
+    host.withdraw("2.0.0", true).await.unwrap();
+    host.withdraw("1.0.0", true).await.unwrap();
     assert_eq!(host.running(CHANNEL), None);
     host.check();
 }
@@ -233,15 +241,15 @@ async fn one_request_takes_every_channel_back() {
     }
     host.accept(CHANNEL, &dice("1.0.0", 1)).await;
     host.accept(OTHER, &dice("1.2.0", 3)).await;
-    let roll_back = |to| host.setup.roll_back(name("dice"), to, Powers::Creator, stamp(ANN));
+    let roll_back = |to| host.change(Action::RollBack { to });
     let back = roll_back(None).await.unwrap();
-    assert_eq!(back, RolledBack { to: version("1.1.0"), withdrawn: vec![version("1.2.0")] });
+    assert_eq!(back, [(version("1.2.0"), Fate::Withdrawn)]);
     for channel in [CHANNEL, OTHER] {
         assert_eq!(host.running(channel), Some("1.1.0".to_owned()));
     }
     assert_eq!(refused(roll_back(Some(version("1.2.0"))).await), "version 1.2.0 is withdrawn");
     assert_eq!(refused(roll_back(Some(version("9.0.0"))).await), "there is no such version");
-    assert_eq!(roll_back(Some(version("1.0.0"))).await.unwrap().withdrawn, [version("1.1.0")]);
+    assert_eq!(roll_back(Some(version("1.0.0"))).await.unwrap(), [(version("1.1.0"), Fate::Withdrawn)]);
     assert_eq!(refused(roll_back(None).await), "there is no version before it");
     host.check();
 }
@@ -255,27 +263,28 @@ async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
     let running = || [CHANNEL, OTHER].map(|channel| host.running(channel).unwrap());
     let publish = |number, digest, channel| {
         let canary = Some([channel].into());
-        host.setup.publish(Arc::new(dice(number, digest)), canary, Powers::Creator, stamp(ANN))
+        host.versions.add(Arc::new(dice(number, digest)), canary, Powers::Creator, stamp(ANN))
     };
     publish("2.0.0", 2, OTHER).await.unwrap();
     assert_eq!(running(), ["1.0.0", "2.0.0"]);
     host.check();
-    let dropped = host.setup.drop_canary(name("dice"), Powers::Creator, stamp(ANN)).await.unwrap();
-    assert_eq!((dropped, running()), (version("2.0.0"), ["1.0.0", "1.0.0"].map(str::to_owned)));
+    let dropped = host.change(Action::DropCanary).await.unwrap();
+    assert_eq!(dropped, [(version("2.0.0"), Fate::Withdrawn)]);
+    assert_eq!(running(), ["1.0.0", "1.0.0"]);
     assert!(matches!(publish("3.0.0", 3, ChannelId(404)).await, Err(PublishError::NoChannels)));
     publish("3.0.0", 3, CHANNEL).await.unwrap();
     let canary = Canary { version: version("3.0.0"), channels: [OTHER].into() };
-    host.setup.set_canary(name("dice"), canary, |_| true, Powers::Creator, stamp(ANN)).await.unwrap();
+    host.change(Action::SetCanary(canary)).await.unwrap();
     assert_eq!(running(), ["1.0.0", "3.0.0"]);
     let instead = Canary { version: version("1.0.0"), channels: [OTHER].into() };
-    let instead = host.setup.set_canary(name("dice"), instead, |_| true, Powers::Creator, stamp(ANN)).await;
+    let instead = host.change(Action::SetCanary(instead)).await;
     assert_eq!(refused(instead), "version 3.0.0 is being tried out: promote or drop it first");
     assert!(matches!(publish("4.0.0", 4, CHANNEL).await, Err(PublishError::CanaryExists(there)) if there.major == 3));
     assert_eq!(running(), ["1.0.0", "3.0.0"], "nobody gets a trial by another one");
     host.check();
-    host.setup.promote_canary(name("dice"), Powers::Creator, stamp(ANN)).await.unwrap();
+    host.change(Action::PromoteCanary).await.unwrap();
     assert_eq!(running(), ["3.0.0", "3.0.0"]);
-    let promoted = host.setup.promote_canary(name("dice"), Powers::Creator, stamp(ANN)).await;
+    let promoted = host.change(Action::PromoteCanary).await;
     assert_eq!(refused(promoted), "there is no canary");
     host.check();
 }
@@ -284,7 +293,7 @@ async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
 async fn a_module_that_is_new_as_a_whole_is_tried_out_where_it_is_to_be() {
     let host = Host::open().await;
     let canary = Some([OTHER].into());
-    host.setup.publish(Arc::new(dice("1.0.0", 1)), canary, Powers::Operator, stamp(ANN)).await.unwrap();
+    host.versions.add(Arc::new(dice("1.0.0", 1)), canary, Powers::Operator, stamp(ANN)).await.unwrap();
     let is_there = |channel| {
         let setup = host.setup.find_channel(channel).unwrap();
         let is_listed = setup.modules().any(|module| module.manifest.name == name("dice"));
@@ -303,11 +312,11 @@ async fn what_is_older_than_everybodys_version_is_not_tried_out() {
     host.bring("2.0.0", 2).await;
     let publish = |number, digest| {
         let canary = Some([CHANNEL].into());
-        host.setup.publish(Arc::new(dice(number, digest)), canary, Powers::Creator, stamp(ANN))
+        host.versions.add(Arc::new(dice(number, digest)), canary, Powers::Creator, stamp(ANN))
     };
     let set = |number| {
         let canary = Canary { version: version(number), channels: [CHANNEL].into() };
-        host.setup.set_canary(name("dice"), canary, |_| true, Powers::Creator, stamp(ANN))
+        host.change(Action::SetCanary(canary))
     };
     let why = |older| {
         format!(
@@ -318,7 +327,7 @@ async fn what_is_older_than_everybodys_version_is_not_tried_out() {
     assert_eq!(refused(set("1.0.0").await), why("1.0.0"));
     // The latest itself is then that of no other channel.
     set("2.0.0").await.unwrap();
-    host.setup.drop_canary(name("dice"), Powers::Creator, stamp(ANN)).await.unwrap();
+    host.change(Action::DropCanary).await.unwrap();
     // What is withdrawn is nobody's.
     publish("1.5.0", 3).await.unwrap();
     host.check();
@@ -327,19 +336,14 @@ async fn what_is_older_than_everybodys_version_is_not_tried_out() {
 #[tokio::test]
 async fn a_change_goes_through_although_nobody_waits_for_it() {
     let host = Host::open().await;
-    let publishing = host.setup.publish(Arc::new(dice("1.0.0", 1)), None, Powers::Creator, stamp(ANN));
+    let publishing = host.versions.add(Arc::new(dice("1.0.0", 1)), None, Powers::Creator, stamp(ANN));
     let mut publishing = std::pin::pin!(publishing);
     // Begun, and given up at its first pause.
-    let begun = is_pending(publishing.as_mut());
-    assert!(begun.await);
+    let begin = |context: &mut std::task::Context<'_>| std::task::Poll::Ready(publishing.as_mut().poll(context));
+    assert!(std::future::poll_fn(begin).await.is_pending());
     // Whoever asks next finds it made.
     assert!(!host.publish(dice("1.0.0", 1), Powers::Creator, ANN).await.unwrap().is_new);
     host.check();
-}
-
-/// Polls once; whether it is pending.
-async fn is_pending<T>(mut future: std::pin::Pin<&mut impl Future<Output = T>>) -> bool {
-    std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending())).await
 }
 
 #[tokio::test]
@@ -355,14 +359,14 @@ async fn a_promoted_canary_that_asks_for_more_waits_and_a_dropped_one_waits_no_l
     };
     let publish = |number, digest| {
         let greedy = Manifest { capabilities: vec![Capability::Storage], ..dice(number, digest) };
-        host.setup.publish(Arc::new(greedy), Some([OTHER].into()), Powers::Creator, stamp(ANN))
+        host.versions.add(Arc::new(greedy), Some([OTHER].into()), Powers::Creator, stamp(ANN))
     };
     publish("2.0.0", 2).await.unwrap();
     assert_eq!([waiting(CHANNEL), waiting(OTHER)], [None, Some("2.0.0".to_owned())]);
-    host.setup.drop_canary(name("dice"), Powers::Creator, stamp(ANN)).await.unwrap();
+    host.change(Action::DropCanary).await.unwrap();
     assert_eq!([waiting(CHANNEL), waiting(OTHER)], [None, None]);
     publish("3.0.0", 3).await.unwrap();
-    host.setup.promote_canary(name("dice"), Powers::Creator, stamp(ANN)).await.unwrap();
+    host.change(Action::PromoteCanary).await.unwrap();
     assert_eq!([waiting(CHANNEL), waiting(OTHER)], ["3.0.0", "3.0.0"].map(|version| Some(version.to_owned())));
     assert_eq!([CHANNEL, OTHER].map(|channel| host.running(channel).unwrap()), ["1.0.0", "1.0.0"]);
     host.check();
@@ -379,16 +383,16 @@ async fn a_roll_back_goes_to_what_was_the_latest_before_and_each_channel_knows_w
     let left = |channel| host.fixture.store.list_left(channel, &name("dice")).unwrap();
     assert_eq!((left(CHANNEL), left(OTHER)), (vec![ModuleDigest([1; 32])], Vec::new()));
     host.check();
-    let roll_back = || host.setup.roll_back(name("dice"), None, Powers::Creator, stamp(ANN));
+    let roll_back = || host.change(Action::RollBack { to: None });
     let back = roll_back().await.unwrap();
-    assert_eq!(back, RolledBack { to: version("1.0.0"), withdrawn: vec![version("1.5.0"), version("2.0.0")] });
+    assert_eq!(back, ["1.5.0", "2.0.0"].map(|number| (version(number), Fate::Withdrawn)));
     assert_eq!(left(CHANNEL), [2, 1].map(|digest| ModuleDigest([digest; 32])));
     assert_eq!(refused(roll_back().await), "there is no version before it");
     host.check();
     for number in ["1.5.0", "2.0.0"] {
-        host.setup.restore(name("dice"), version(number), Powers::Creator, stamp(ANN)).await.unwrap();
+        host.change(Action::Restore { version: version(number) }).await.unwrap();
     }
     // Now it was, for a moment.
-    assert_eq!(roll_back().await.unwrap().to, version("1.5.0"));
+    assert_eq!(roll_back().await.unwrap(), [(version("2.0.0"), Fate::Withdrawn)]);
     host.check();
 }

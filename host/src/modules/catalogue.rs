@@ -1,0 +1,148 @@
+//! Every module that the host has: an immutable snapshot.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::is_always_on;
+use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
+use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
+use crate::domain::version::{UploadedModule, UploadedVersion};
+
+/// A module of the host.
+#[derive(Clone, Debug)]
+pub enum Listed {
+    /// Bundled or configured: one version, granted all that it asks for.
+    Fixed(Arc<Manifest>),
+    Uploaded(Arc<UploadedModule>),
+}
+
+impl Listed {
+    /// What a channel gets that takes the module now; None where every version is withdrawn.
+    pub fn latest(&self) -> Option<&Arc<Manifest>> {
+        match self {
+            Listed::Fixed(manifest) => Some(manifest),
+            Listed::Uploaded(module) => module.latest().map(|version| &version.manifest),
+        }
+    }
+
+    /// What this one gets that takes it now, and stays on no version.
+    pub fn latest_in(&self, channel: ChannelId) -> Option<&Arc<Manifest>> {
+        match self {
+            Listed::Fixed(manifest) => Some(manifest),
+            Listed::Uploaded(module) => module.latest_in(channel).map(|version| &version.manifest),
+        }
+    }
+
+    /// What everybody gets; or, where every version is withdrawn, the highest of them.
+    pub fn shown(&self) -> Option<&Arc<Manifest>> {
+        let highest = || match self {
+            Listed::Fixed(_) => None,
+            Listed::Uploaded(module) => module.versions.last().map(|version| &version.manifest),
+        };
+        self.latest().or_else(highest)
+    }
+}
+
+/// All modules, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    modules: BTreeMap<ModuleName, Listed>,
+    /// Uploads of the size class `large` stay, and do not run.
+    bars_large: bool,
+}
+
+impl Catalogue {
+    /// With a bundled or configured module, in place of an earlier version of the same name. None under the name of a
+    /// module from a more trusted source: it would inherit what that one is trusted with.
+    pub fn with_fixed(&self, manifest: Arc<Manifest>) -> Option<Catalogue> {
+        let is_reserved = is_always_on(&manifest.name) && manifest.source != ModuleSource::Bundled;
+        let source = self.find(&manifest.name).and_then(Listed::latest).map(|there| there.source);
+        let is_trusted = source.is_none_or(|source| source <= manifest.source);
+        if is_reserved || !is_trusted || manifest.source == ModuleSource::Uploaded {
+            return None;
+        }
+        let mut next = self.clone();
+        next.modules.insert(manifest.name.clone(), Listed::Fixed(manifest));
+        Some(next)
+    }
+
+    /// With uploaded modules, in place of what is known of them by now. A module of the host keeps its name.
+    pub fn with_uploaded(&self, modules: impl IntoIterator<Item = UploadedModule>) -> Catalogue {
+        let mut next = self.clone();
+        for module in modules {
+            let is_fixed = matches!(next.find(&module.name), Some(Listed::Fixed(_)));
+            if !is_fixed && !module.versions.is_empty() {
+                next.modules.insert(module.name.clone(), Listed::Uploaded(Arc::new(module)));
+            }
+        }
+        next
+    }
+
+    /// On a host that does not allow the size class `large` (any more).
+    #[must_use]
+    pub fn without_large(&self) -> Catalogue {
+        Catalogue { bars_large: true, ..self.clone() }
+    }
+
+    /// Whether an upload is of a size class that this host does not allow.
+    pub fn bars(&self, manifest: &Manifest) -> bool {
+        self.bars_large && manifest.size == SizeClass::Large
+    }
+
+    pub fn find(&self, name: &ModuleName) -> Option<&Listed> {
+        self.modules.get(name)
+    }
+
+    pub fn find_uploaded(&self, name: &ModuleName) -> Option<&Arc<UploadedModule>> {
+        match self.find(name)? {
+            Listed::Uploaded(module) => Some(module),
+            Listed::Fixed(_) => None,
+        }
+    }
+
+    /// The uploaded version with these bytes.
+    pub fn find_digest(&self, digest: ModuleDigest) -> Option<&UploadedVersion> {
+        self.list_uploaded().find_map(|module| module.find_digest(digest))
+    }
+
+    /// Whether the name is a module's, or kept for one that is always on.
+    pub fn has(&self, name: &ModuleName) -> bool {
+        is_always_on(name) || self.find(name).is_some()
+    }
+
+    /// A word that the module offers although it is one of those that nobody may be locked out of.
+    pub fn find_reserved_word(&self, module: &Manifest) -> Option<Box<str>> {
+        let essential = self.list_fixed().filter(|manifest| is_always_on(&manifest.name));
+        let reserved: Vec<&Box<str>> = essential.flat_map(|manifest| manifest.words()).collect();
+        module.words().find(|word| reserved.contains(word)).cloned()
+    }
+
+    /// By name.
+    pub fn list(&self) -> impl Iterator<Item = (&ModuleName, &Listed)> {
+        self.modules.iter()
+    }
+
+    /// The manifests of bundled and configured modules.
+    pub fn list_fixed(&self) -> impl Iterator<Item = &Arc<Manifest>> {
+        self.modules.values().filter_map(|listed| match listed {
+            Listed::Fixed(manifest) => Some(manifest),
+            Listed::Uploaded(_) => None,
+        })
+    }
+
+    pub fn list_uploaded(&self) -> impl Iterator<Item = &Arc<UploadedModule>> {
+        self.modules.values().filter_map(|listed| match listed {
+            Listed::Uploaded(module) => Some(module),
+            Listed::Fixed(_) => None,
+        })
+    }
+
+    /// The modules that a channel could take, in the version that it would get, by name.
+    pub fn list_latest(&self) -> impl Iterator<Item = &Arc<Manifest>> {
+        self.modules.values().filter_map(Listed::latest)
+    }
+
+    pub fn count(&self) -> usize {
+        self.modules.len()
+    }
+}

@@ -1,0 +1,235 @@
+//! What a change of a module's versions comes to. Pure.
+
+use std::time::SystemTime;
+
+use super::channels::Channels;
+use super::refusal::ChangeVersionsError;
+use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
+use crate::store::modules::VersionChange;
+
+/// Channels that a refusal names.
+const MOST_NAMED: usize = 5;
+
+/// What is to be changed, and what is answered once it is.
+pub(super) struct Plan<T> {
+    pub(super) changes: Vec<VersionChange>,
+    pub(super) answer: T,
+}
+
+/// What is done to the versions of an uploaded module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Takes a version off the air everywhere. Refused while a channel runs it, unless it is forced.
+    Withdraw { version: semver::Version, is_forced: bool },
+    /// The same for all versions of the module, or none.
+    WithdrawAll { is_forced: bool },
+    /// Puts a withdrawn version on the air again.
+    Restore { version: semver::Version },
+    /// Withdraws all versions above `to`, or, where that is None, above the one that was the latest before: every channel is
+    /// back on it at once, unless it never accepted as much.
+    RollBack { to: Option<semver::Version> },
+    /// From now on only these channels have the version, and all others the highest one beside it, which is an older one:
+    /// otherwise promoting it would change nothing. There is one canary at a time; its channels may change.
+    SetCanary(Canary),
+    /// The canary becomes a version like any other: the latest, where it is the highest.
+    PromoteCanary,
+    /// Withdraws the canary.
+    DropCanary,
+}
+
+/// What became of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Withdrawn,
+    Restored,
+    Canary,
+    Promoted,
+}
+
+impl Fate {
+    /// As events name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Fate::Withdrawn => "withdrawn",
+            Fate::Restored => "restored",
+            Fate::Canary => "canary",
+            Fate::Promoted => "promoted",
+        }
+    }
+}
+
+/// The versions that an action was about or has changed, ascending, and what became of them.
+pub type Fates = Vec<(semver::Version, Fate)>;
+
+type Planned = Result<Plan<Fates>, ChangeVersionsError>;
+
+impl Action {
+    pub(super) fn plan(self, module: &UploadedModule, channels: &dyn Channels) -> Planned {
+        match self {
+            Action::Withdraw { version, is_forced } => {
+                let there = find_version(module, &version)?;
+                let versions = std::slice::from_ref(there);
+                require_unused(versions, is_forced, channels)?;
+                Ok(Plan { answer: vec![(version, Fate::Withdrawn)], ..withdraw(module, versions.iter()) })
+            }
+            Action::WithdrawAll { is_forced } => {
+                require_unused(&module.versions, is_forced, channels)?;
+                Ok(withdraw(module, module.versions.iter()))
+            }
+            Action::Restore { version } => {
+                let is_withdrawn = find_version(module, &version)?.is_withdrawn();
+                let restore = is_withdrawn.then(|| VersionChange::Restore { version: version.clone() });
+                Ok(Plan { changes: restore.into_iter().collect(), answer: vec![(version, Fate::Restored)] })
+            }
+            Action::RollBack { to } => roll_back(module, to),
+            Action::SetCanary(canary) => set_canary(module, canary, channels),
+            Action::PromoteCanary => {
+                let answer = vec![(find_canary(module)?.version.clone(), Fate::Promoted)];
+                Ok(Plan { changes: vec![VersionChange::SetCanary(None)], answer })
+            }
+            Action::DropCanary => {
+                let version = find_canary(module)?.version.clone();
+                let withdraw = VersionChange::Withdraw { version: version.clone() };
+                let changes = vec![withdraw, VersionChange::SetCanary(None)];
+                Ok(Plan { changes, answer: vec![(version, Fate::Withdrawn)] })
+            }
+        }
+    }
+}
+
+fn find_version<'a>(
+    module: &'a UploadedModule,
+    version: &semver::Version,
+) -> Result<&'a UploadedVersion, ChangeVersionsError> {
+    module.find_version(version).ok_or(ChangeVersionsError::UnknownVersion)
+}
+
+fn find_canary(module: &UploadedModule) -> Result<&Canary, ChangeVersionsError> {
+    module.canary.as_ref().ok_or(ChangeVersionsError::NoCanary)
+}
+
+fn require_unused(
+    versions: &[UploadedVersion],
+    is_forced: bool,
+    channels: &dyn Channels,
+) -> Result<(), ChangeVersionsError> {
+    if is_forced {
+        return Ok(());
+    }
+    let running = versions.iter().flat_map(|there| channels.list_running(&there.manifest));
+    let running: Vec<ChannelId> = running.collect();
+    if running.is_empty() {
+        return Ok(());
+    }
+    let channels = running.iter().take(MOST_NAMED).copied().collect();
+    Err(ChangeVersionsError::InUse { channels, count: running.len() })
+}
+
+/// Answers with those of the versions that were on the air. A canary among the versions is one no longer.
+fn withdraw<'a>(module: &UploadedModule, versions: impl Iterator<Item = &'a UploadedVersion> + Clone) -> Plan<Fates> {
+    let on_air = versions.clone().filter(|there| !there.is_withdrawn());
+    let withdrawn: Vec<semver::Version> = on_air.map(|there| there.manifest.version.clone()).collect();
+    let mut changes: Vec<_> =
+        withdrawn.iter().map(|version| VersionChange::Withdraw { version: version.clone() }).collect();
+    let mut all = versions.map(|there| &there.manifest.version);
+    if module.canary.as_ref().is_some_and(|canary| all.any(|version| *version == canary.version)) {
+        changes.push(VersionChange::SetCanary(None));
+    }
+    Plan { changes, answer: withdrawn.into_iter().map(|version| (version, Fate::Withdrawn)).collect() }
+}
+
+fn roll_back(module: &UploadedModule, to: Option<semver::Version>) -> Planned {
+    let to = match to {
+        Some(to) => to,
+        None => find_before(module).ok_or(ChangeVersionsError::NothingBefore)?.manifest.version.clone(),
+    };
+    if find_version(module, &to)?.is_withdrawn() {
+        return Err(ChangeVersionsError::Withdrawn(to));
+    }
+    let mut plan = withdraw(module, module.versions.iter().filter(|there| there.manifest.version > to));
+    // What everybody is to have is no canary.
+    if module.canary.as_ref().is_some_and(|canary| canary.version == to) {
+        plan.changes.push(VersionChange::SetCanary(None));
+    }
+    Ok(plan)
+}
+
+fn set_canary(module: &UploadedModule, canary: Canary, channels: &dyn Channels) -> Planned {
+    if find_version(module, &canary.version)?.is_withdrawn() {
+        return Err(ChangeVersionsError::Withdrawn(canary.version));
+    }
+    if !channels.are_known(&canary.channels) {
+        return Err(ChangeVersionsError::NoChannels);
+    }
+    if let Some(other) = module.canary.as_ref().filter(|there| there.version != canary.version) {
+        return Err(ChangeVersionsError::CanaryExists(other.version.clone()));
+    }
+    if let Some(latest) = find_newer(module, &canary.version) {
+        let latest = latest.clone();
+        return Err(ChangeVersionsError::CanaryTooOld { older: canary.version, latest });
+    }
+    let answer = vec![(canary.version.clone(), Fate::Canary)];
+    Ok(Plan { changes: vec![VersionChange::SetCanary(Some(canary))], answer })
+}
+
+/// The version that all channels have, or would have if this one were a canary, where it is newer.
+pub(super) fn find_newer<'a>(module: &'a UploadedModule, version: &semver::Version) -> Option<&'a semver::Version> {
+    let on_air = module.versions.iter().rev().filter(|there| !there.is_withdrawn());
+    on_air.map(|there| &there.manifest.version).next().filter(|highest| *highest > version)
+}
+
+/// The version that was the latest before, or, where that is none any more, the highest below. A version that came later
+/// under a lower number has never been everybody's.
+fn find_before(module: &UploadedModule) -> Option<&UploadedVersion> {
+    let below = || module.list_offered(None).skip(1);
+    let was = below().find(|there| module.was_latest.as_ref() == Some(&there.manifest.version));
+    was.or_else(|| below().next())
+}
+
+/// What is noted of the change that leads to `after`, so that a roll-back finds its way.
+pub(super) fn leave_latest(before: Option<&UploadedModule>, after: &UploadedModule) -> Option<VersionChange> {
+    let was = before?.latest()?;
+    let is_latest = after.latest().is_some_and(|latest| latest.manifest.digest == was.manifest.digest);
+    (!is_latest).then(|| VersionChange::LeaveLatest { version: was.manifest.version.clone() })
+}
+
+/// The module as the store has it once the changes are made.
+pub(super) fn with_changes(
+    module: Option<&UploadedModule>,
+    name: &ModuleName,
+    changes: &[VersionChange],
+    at: SystemTime,
+) -> UploadedModule {
+    let new =
+        || UploadedModule { name: name.clone(), publisher: None, versions: Vec::new(), canary: None, was_latest: None };
+    let mut next = module.cloned().unwrap_or_else(new);
+    for change in changes {
+        match change {
+            VersionChange::Publish { manifest, by } => {
+                if next.versions.is_empty() {
+                    next.publisher.clone_from(by);
+                }
+                let place = next.versions.partition_point(|there| there.manifest.version < manifest.version);
+                let version = UploadedVersion {
+                    manifest: manifest.clone(),
+                    uploaded_at: at,
+                    uploaded_by: by.clone(),
+                    withdrawn_at: None,
+                };
+                next.versions.insert(place, version);
+            }
+            VersionChange::Withdraw { version } => mark(&mut next, version, Some(at)),
+            VersionChange::Restore { version } => mark(&mut next, version, None),
+            VersionChange::SetCanary(canary) => next.canary.clone_from(canary),
+            VersionChange::LeaveLatest { version } => next.was_latest = Some(version.clone()),
+        }
+    }
+    next
+}
+
+fn mark(module: &mut UploadedModule, version: &semver::Version, withdrawn_at: Option<SystemTime>) {
+    if let Some(there) = module.versions.iter_mut().find(|there| there.manifest.version == *version) {
+        there.withdrawn_at = withdrawn_at;
+    }
+}

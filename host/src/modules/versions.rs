@@ -1,0 +1,128 @@
+//! The versions of uploaded modules, and the one way by which they change.
+//!
+//! A change is planned on the catalogue (`plan`, `new_version`: pure), made in the store in one transaction, then in memory,
+//! and only then do the channels see it. Calls in flight keep the version that they began with.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::catalogue::{Catalogue, Listed};
+use super::channels::Channels;
+use super::new_version::NewVersion;
+use super::plan::{Action, Fates, Plan, leave_latest, with_changes};
+use super::powers::Powers;
+use super::refusal::{ChangeVersionsError, PublishError};
+use crate::domain::audit::{Actor, Stamp};
+use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::manifest::Manifest;
+use crate::domain::principal::KeyId;
+use crate::domain::version::{UploadedModule, UploadedVersion};
+use crate::store::{Store, StoreError};
+
+/// A version that was published.
+#[derive(Clone, Debug)]
+pub struct Published {
+    pub version: UploadedVersion,
+    /// False where the same bytes had been published before.
+    pub is_new: bool,
+}
+
+/// Changes the versions of uploaded modules.
+pub struct Versions {
+    store: Arc<Store>,
+    channels: Arc<dyn Channels>,
+    /// Held while the versions of a module change, in the store and in memory.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl Versions {
+    pub fn new(store: Arc<Store>, channels: Arc<dyn Channels>) -> Versions {
+        Versions { store, channels, changing: tokio::sync::Mutex::default() }
+    }
+
+    /// The modules that there are, and all of their versions, as of now.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.channels.catalogue()
+    }
+
+    /// Makes a callable module known, or a new version of it: current at once where a channel has accepted as much, and
+    /// enabled nowhere else. With channels for a canary, only these have it until it is promoted.
+    ///
+    /// A name belongs to the key that published it first. That key and the operator may add versions.
+    pub async fn add(
+        self: &Arc<Self>,
+        manifest: Arc<Manifest>,
+        canary: Option<BTreeSet<ChannelId>>,
+        by: Powers,
+        stamp: Stamp,
+    ) -> Result<Published, PublishError> {
+        let name = manifest.name.clone();
+        let new = NewVersion { manifest, canary, by, key: key_of(&stamp) };
+        let plan = move |catalogue: &Catalogue, channels: &dyn Channels| new.plan(catalogue, channels);
+        let (module, (digest, is_new)) = self.make(name, stamp, plan).await?;
+        let version = module.find_digest(digest).cloned();
+        let version = version.expect("what was published, or found to be there, is a version of its module");
+        Ok(Published { version, is_new })
+    }
+
+    /// Changes the versions of an uploaded module. `is_as_read` says whether the module is still what its caller has seen.
+    pub async fn change(
+        self: &Arc<Self>,
+        name: ModuleName,
+        action: Action,
+        is_as_read: impl FnOnce(&UploadedModule) -> bool + Send + 'static,
+        by: Powers,
+        stamp: Stamp,
+    ) -> Result<Fates, ChangeVersionsError> {
+        let (checked, key) = (name.clone(), key_of(&stamp));
+        let plan = move |catalogue: &Catalogue, channels: &dyn Channels| match catalogue.find(&checked) {
+            None => Err(ChangeVersionsError::UnknownModule),
+            Some(Listed::Fixed(_)) => Err(ChangeVersionsError::NotUploaded(checked)),
+            Some(Listed::Uploaded(module)) if !by.may_change_versions(module, key.as_ref()) => {
+                Err(ChangeVersionsError::NotPublisher(checked))
+            }
+            Some(Listed::Uploaded(module)) if !is_as_read(module) => Err(ChangeVersionsError::Overtaken),
+            Some(Listed::Uploaded(module)) => action.plan(module, channels),
+        };
+        self.make(name, stamp, plan).await.map(|(_, fates)| fates)
+    }
+
+    /// Goes through even if its future is dropped, so that memory never stays behind the disk.
+    async fn make<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        self: &Arc<Self>,
+        name: ModuleName,
+        stamp: Stamp,
+        plan: impl FnOnce(&Catalogue, &dyn Channels) -> Result<Plan<T>, E> + Send + 'static,
+    ) -> Result<(Arc<UploadedModule>, T), E> {
+        let versions = self.clone();
+        let changing = tokio::spawn(async move {
+            let Versions { store, channels, changing } = &*versions;
+            let _changing = changing.lock().await;
+            let catalogue = channels.catalogue();
+            let Plan { mut changes, answer } = plan(&catalogue, &**channels)?;
+            let before = catalogue.find_uploaded(&name);
+            if let Some(before) = before.filter(|_| changes.is_empty()) {
+                return Ok((before.clone(), answer));
+            }
+            let before = before.map(|before| &**before);
+            let mut after = with_changes(before, &name, &changes, stamp.at);
+            if let Some(leave) = leave_latest(before, &after) {
+                changes.push(leave);
+                after = with_changes(before, &name, &changes, stamp.at);
+            }
+            let left = channels.list_left_by(&after).await;
+            store.change_versions(name.clone(), changes, left, stamp).await?;
+            channels.take_catalogue(catalogue.with_uploaded([after.clone()]), &name).await;
+            Ok((Arc::new(after), answer))
+        });
+        // The task panics where a lock is poisoned by a panic elsewhere, or ends with the host.
+        changing.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+fn key_of(stamp: &Stamp) -> Option<KeyId> {
+    match &stamp.by {
+        Actor::Key { id, .. } => Some(id.clone()),
+        Actor::Claim { .. } | Actor::Chatter { .. } | Actor::CommandLine { .. } | Actor::Host => None,
+    }
+}

@@ -1,0 +1,99 @@
+//! What every module is in a channel that has said nothing of it: derived from the catalogue, and shared by all channels.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::NewChannelRules;
+use super::channel::ModuleSetup;
+use super::words::Words;
+use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::manifest::{Grants, Manifest};
+use crate::domain::version::UploadedModule;
+use crate::modules::catalogue::{Catalogue, Listed};
+
+#[derive(Clone, Debug)]
+struct Entry {
+    /// In all channels but those of a canary.
+    untouched: Arc<ModuleSetup>,
+    /// In the channels of the canary of this module.
+    canary: Option<(Arc<UploadedModule>, Arc<ModuleSetup>)>,
+    /// Whether a channel outside the canary could take the module.
+    is_offered: bool,
+}
+
+/// An immutable snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Defaults {
+    catalogue: Arc<Catalogue>,
+    entries: BTreeMap<ModuleName, Entry>,
+    /// Modules that run where a channel has said nothing: never an upload.
+    running: Vec<Arc<ModuleSetup>>,
+    /// The words of `running`.
+    words: Arc<Words>,
+}
+
+impl Defaults {
+    pub fn new(catalogue: Arc<Catalogue>, rules: NewChannelRules) -> Defaults {
+        let entries = catalogue.list().filter_map(|(name, listed)| Some((name.clone(), Entry::new(listed, rules)?)));
+        let entries: BTreeMap<ModuleName, Entry> = entries.collect();
+        let running = entries.values().map(|entry| &entry.untouched).filter(|module| module.is_running());
+        let running: Vec<_> = running.cloned().collect();
+        Defaults { words: Arc::new(Words::of(running.clone())), running, entries, catalogue }
+    }
+
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// The module as it is in this channel, in the version that the channel would get. None where there is nothing of it
+    /// that the channel could take.
+    pub(super) fn find_untouched(&self, name: &ModuleName, channel: ChannelId) -> Option<&ModuleSetup> {
+        self.entries.get(name)?.find_in(channel)
+    }
+
+    pub(super) fn list_untouched(&self, channel: ChannelId) -> impl Iterator<Item = (&ModuleName, &ModuleSetup)> {
+        self.entries.iter().filter_map(move |(name, entry)| Some((name, entry.find_in(channel)?)))
+    }
+
+    /// What a channel that says something of the module starts from.
+    pub(super) fn find_blank(&self, name: &ModuleName) -> Option<&Arc<ModuleSetup>> {
+        self.entries.get(name).map(|entry| &entry.untouched)
+    }
+
+    pub(super) fn list_running(&self) -> &[Arc<ModuleSetup>] {
+        &self.running
+    }
+
+    pub(super) fn words(&self) -> &Arc<Words> {
+        &self.words
+    }
+}
+
+impl Entry {
+    fn new(listed: &Listed, rules: NewChannelRules) -> Option<Entry> {
+        let untouched = Arc::new(match listed {
+            Listed::Fixed(manifest) => {
+                let (is_enabled, grants) = (rules.is_on(manifest), Grants::all(manifest));
+                ModuleSetup { is_enabled, grants, ..ModuleSetup::new(manifest.clone()) }
+            }
+            Listed::Uploaded(_) => blank(listed.shown()?),
+        });
+        let canary = match listed {
+            Listed::Fixed(_) => None,
+            Listed::Uploaded(module) => {
+                let canary = module.canary.as_ref().and_then(|canary| module.find_version(&canary.version));
+                canary.map(|canary| (module.clone(), Arc::new(blank(&canary.manifest))))
+            }
+        };
+        Some(Entry { untouched, canary, is_offered: listed.latest().is_some() })
+    }
+
+    fn find_in(&self, channel: ChannelId) -> Option<&ModuleSetup> {
+        let canary = self.canary.as_ref().filter(|(module, _)| module.find_canary(channel).is_some());
+        canary.map(|(_, setup)| setup).or(self.is_offered.then_some(&self.untouched)).map(|module| &**module)
+    }
+}
+
+fn blank(manifest: &Arc<Manifest>) -> ModuleSetup {
+    ModuleSetup { may_run: false, ..ModuleSetup::new(manifest.clone()) }
+}
