@@ -75,7 +75,6 @@ pub enum ApiError {
 /// What an endpoint says no to for reasons that no other has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    pub status: StatusCode,
     pub code: &'static str,
     /// A sentence for people.
     pub detail: String,
@@ -122,30 +121,7 @@ const UNKNOWN_CHANNEL: &str = "There is no such channel, or the bot has not join
 
 impl ApiError {
     pub fn status(&self) -> StatusCode {
-        match self {
-            ApiError::InvalidBody(_)
-            | ApiError::InvalidQuery(_)
-            | ApiError::InvalidPath(_)
-            | ApiError::InvalidHeader(_) => StatusCode::BAD_REQUEST,
-            ApiError::KeyMissing | ApiError::KeyInvalid => StatusCode::UNAUTHORIZED,
-            ApiError::Forbidden => StatusCode::FORBIDDEN,
-            ApiError::NotFound(_) | ApiError::UnknownPath => StatusCode::NOT_FOUND,
-            ApiError::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            ApiError::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            ApiError::InProgress => StatusCode::CONFLICT,
-            ApiError::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-            ApiError::ModuleChange(error) => module_change::status(error),
-            ApiError::Call(error) => call::status(error),
-            ApiError::TooLarge(_) | ApiError::ComponentTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            ApiError::UnsupportedMediaType(_) | ApiError::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            ApiError::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
-            ApiError::InvalidValues(_) | ApiError::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            ApiError::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
-            ApiError::RateLimited(_) | ApiError::TooManyListeners => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            ApiError::Refused(refusal) => refusal.status,
-            ApiError::Busy(_) | ApiError::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
-        }
+        codes::find_status(self.code())
     }
 
     pub fn code(&self) -> &'static str {

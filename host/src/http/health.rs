@@ -16,16 +16,6 @@ pub trait Readiness: Send + Sync + 'static {
     fn list_unready(&self) -> Vec<(String, String)>;
 }
 
-/// Where nothing has to be ready.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AlwaysReady;
-
-impl Readiness for AlwaysReady {
-    fn list_unready(&self) -> Vec<(String, String)> {
-        Vec::new()
-    }
-}
-
 /// How the host is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Health {

@@ -34,15 +34,6 @@ impl IfMatch {
         let is_met = wanted.split(',').map(str::trim).any(|tag| tag == "*" || tag == ours);
         if is_met { Ok(()) } else { Err(ApiError::PreconditionFailed) }
     }
-
-    /// For what may not be there yet: the header may be absent then.
-    pub fn check_existing(&self, revision: Option<Revision>) -> Result<(), ApiError> {
-        match revision {
-            Some(revision) => self.check(revision),
-            None if self.0.is_some() => Err(ApiError::PreconditionFailed),
-            None => Ok(()),
-        }
-    }
 }
 
 impl<S: Sync> FromRequestParts<S> for IfMatch {
@@ -70,12 +61,5 @@ mod tests {
             assert_eq!(check(Some(unmet)), Err(ApiError::PreconditionFailed), "{unmet}");
         }
         assert_eq!(check(None), Err(ApiError::PreconditionRequired));
-    }
-
-    #[test]
-    fn what_is_not_there_yet_needs_no_revision() {
-        assert_eq!(IfMatch(None).check_existing(None), Ok(()));
-        assert_eq!(IfMatch(None).check_existing(Some(Revision(1))), Err(ApiError::PreconditionRequired));
-        assert_eq!(IfMatch(Some("*".to_owned())).check_existing(None), Err(ApiError::PreconditionFailed));
     }
 }

@@ -297,7 +297,7 @@ fn refuse_call(api: &Api, channel: ChannelId, word: &str, error: CallError) -> A
         Some(nearest) => {
             let refusal = ApiError::Call(error);
             let detail = format!("{} Did you mean {nearest}?", refusal.detail());
-            ApiError::Refused(Refusal { status: refusal.status(), code: refusal.code(), detail, retry_after: None })
+            ApiError::Refused(Refusal { code: refusal.code(), detail, retry_after: None })
         }
         None => ApiError::Call(error),
     }

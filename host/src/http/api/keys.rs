@@ -230,7 +230,6 @@ async fn revoke_key(
         Revoked::Done(key) => Ok(Json(show(&api, &key))),
         Revoked::Unknown => Err(ApiError::NotFound("key")),
         Revoked::Spared => Err(ApiError::Refused(Refusal {
-            status: StatusCode::CONFLICT,
             code: "last_operator_key",
             detail: "No other key opens everything: make one with the scope operator first.".to_owned(),
             retry_after: None,

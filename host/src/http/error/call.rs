@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
-
 use super::{UNKNOWN_CHANNEL, whole_seconds};
 use crate::chat::dispatch::accept::Refusal;
 use crate::chat::dispatch::call::CallError;
@@ -12,22 +10,6 @@ use crate::sandbox::Blame;
 
 /// How soon it is worth another try.
 const BUSY_FOR: Duration = Duration::from_secs(1);
-
-pub(super) fn status(error: &CallError) -> StatusCode {
-    match error {
-        CallError::UnknownChannel | CallError::UnknownWord => StatusCode::NOT_FOUND,
-        CallError::TooLong => StatusCode::UNPROCESSABLE_ENTITY,
-        CallError::Refused(Refusal::Role) => StatusCode::FORBIDDEN,
-        CallError::Refused(Refusal::Muted | Refusal::Blown(_)) => StatusCode::CONFLICT,
-        CallError::Refused(Refusal::Cooldown(_) | Refusal::Ignored(_)) => StatusCode::TOO_MANY_REQUESTS,
-        CallError::Busy => StatusCode::SERVICE_UNAVAILABLE,
-        // The module is what we stand in front of.
-        CallError::Broken(error) => match error.blame() {
-            Blame::Guest => StatusCode::BAD_GATEWAY,
-            Blame::Host => StatusCode::INTERNAL_SERVER_ERROR,
-        },
-    }
-}
 
 pub(super) fn code(error: &CallError) -> &'static str {
     match error {

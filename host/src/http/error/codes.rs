@@ -1,5 +1,7 @@
 //! All codes, as the document tells of them. A code keeps its meaning for ever; others may be added.
 
+use axum::http::StatusCode;
+
 /// A status, a code, and when it is answered.
 pub type Code = (u16, &'static str, &'static str);
 
@@ -81,3 +83,10 @@ pub const CODES: &[Code] = &[
     (503, "compile_interrupted", "The compiler was ended from outside."),
     (503, "not_ready", "The host starts, stops, or is not connected."),
 ];
+
+/// The status of answers with this code.
+pub fn find_status(code: &str) -> StatusCode {
+    let listed = CODES.iter().find(|(_, listed, _)| *listed == code);
+    let status = listed.and_then(|(status, ..)| StatusCode::from_u16(*status).ok());
+    status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

@@ -1,31 +1,9 @@
 //! Why a module cannot be as it was wanted, to a client.
 
-use axum::http::StatusCode;
-
 use super::WrongValue;
 use crate::http::body::sentence;
 use crate::http::echo::show_field;
 use crate::setup::module_change::{ModuleChangeError, Problem};
-
-pub(super) fn status(error: &ModuleChangeError) -> StatusCode {
-    match error {
-        ModuleChangeError::UnknownModule => StatusCode::NOT_FOUND,
-        ModuleChangeError::NeedsOperator(_) => StatusCode::FORBIDDEN,
-        ModuleChangeError::Withdrawn(_)
-        | ModuleChangeError::NoVersion
-        | ModuleChangeError::NotDue(_)
-        | ModuleChangeError::NothingBefore
-        | ModuleChangeError::AlwaysOn(_)
-        | ModuleChangeError::FixedGrants(_)
-        | ModuleChangeError::NeedsGrant(_)
-        | ModuleChangeError::WordTaken { .. } => StatusCode::CONFLICT,
-        ModuleChangeError::UnknownVersion(_)
-        | ModuleChangeError::SizeClass
-        | ModuleChangeError::NotRequested(_)
-        | ModuleChangeError::Unknown(_)
-        | ModuleChangeError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-    }
-}
 
 pub(super) fn code(error: &ModuleChangeError) -> &'static str {
     match error {

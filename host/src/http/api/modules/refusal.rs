@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use tracing::error;
 
 use crate::domain::manifest::SizeClass;
@@ -39,11 +38,10 @@ pub(super) fn refuse_component(error: &CompileError, hint: &'static str) -> ApiE
         CompileError::Host(_) => fail(error),
         CompileError::TooComplex(_) | CompileError::CompileTime | CompileError::CompileMemory => {
             let detail = write_sentence(&format!("{error}{hint}"));
-            let (status, code) = (StatusCode::UNPROCESSABLE_ENTITY, error.code());
-            ApiError::Refused(Refusal { status, code, detail, retry_after: None })
+            ApiError::Refused(Refusal { code: error.code(), detail, retry_after: None })
         }
-        CompileError::Killed => refuse_for(StatusCode::SERVICE_UNAVAILABLE, KILLED_FOR, error),
-        CompileError::BudgetSpent(wait) => refuse_for(StatusCode::TOO_MANY_REQUESTS, *wait, error),
+        CompileError::Killed => refuse(error.code(), error, Some(KILLED_FOR)),
+        CompileError::BudgetSpent(wait) => refuse(error.code(), error, Some(*wait)),
         CompileError::SizeClass
         | CompileError::Precompiled
         | CompileError::Invalid(_)
@@ -52,7 +50,7 @@ pub(super) fn refuse_component(error: &CompileError, hint: &'static str) -> ApiE
         | CompileError::UnknownImports(_)
         | CompileError::Compiler(_)
         | CompileError::Run(_)
-        | CompileError::Info(_) => refuse(StatusCode::UNPROCESSABLE_ENTITY, error.code(), error),
+        | CompileError::Info(_) => refuse(error.code(), error, None),
     }
 }
 
@@ -72,11 +70,7 @@ pub(super) fn refuse_publishing(error: PublishError) -> ApiError {
         }
         PublishError::Store(error) => return error.into(),
     };
-    let status = match error {
-        PublishError::NoChannels => StatusCode::UNPROCESSABLE_ENTITY,
-        _ => StatusCode::CONFLICT,
-    };
-    refuse(status, code, &error)
+    refuse(code, &error, None)
 }
 
 pub(super) fn refuse_change(error: ChangeVersionsError) -> ApiError {
@@ -95,11 +89,7 @@ pub(super) fn refuse_change(error: ChangeVersionsError) -> ApiError {
         ChangeVersionsError::CanaryExists(_) => "canary_exists",
         ChangeVersionsError::CanaryTooOld { .. } => "canary_too_old",
     };
-    let status = match error {
-        ChangeVersionsError::NoChannels => StatusCode::UNPROCESSABLE_ENTITY,
-        _ => StatusCode::CONFLICT,
-    };
-    refuse(status, code, &error)
+    refuse(code, &error, None)
 }
 
 fn fail(error: &CompileError) -> ApiError {
@@ -107,13 +97,8 @@ fn fail(error: &CompileError) -> ApiError {
     ApiError::Internal
 }
 
-fn refuse(status: StatusCode, code: &'static str, error: &dyn std::error::Error) -> ApiError {
-    ApiError::Refused(Refusal { status, code, detail: write_sentence(&error.to_string()), retry_after: None })
-}
-
-fn refuse_for(status: StatusCode, wait: Duration, error: &CompileError) -> ApiError {
-    let detail = write_sentence(&error.to_string());
-    ApiError::Refused(Refusal { status, code: error.code(), detail, retry_after: Some(wait) })
+fn refuse(code: &'static str, error: &dyn std::error::Error, retry_after: Option<Duration>) -> ApiError {
+    ApiError::Refused(Refusal { code, detail: write_sentence(&error.to_string()), retry_after })
 }
 
 /// `the name dice is taken` -> `The name dice is taken.`
@@ -126,11 +111,12 @@ fn write_sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::error::codes::find_status;
 
     #[test]
     fn what_is_worth_another_try_is_told_so_and_not_kept() {
         let told = |error: &CompileError| match refuse_component(error, "") {
-            ApiError::Refused(Refusal { status, code, retry_after, .. }) => (status.as_u16(), code, retry_after),
+            ApiError::Refused(Refusal { code, retry_after, .. }) => (find_status(code).as_u16(), code, retry_after),
             other => panic!("{other:?}"),
         };
         let wait = Duration::from_secs(42);
