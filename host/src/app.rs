@@ -24,7 +24,8 @@ use crate::domain::id::Login;
 use crate::domain::message::{Event, OutgoingMessage, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
 use crate::domain::used_limits::UsedLimits;
-use crate::http::{build_router, serve};
+use crate::http::entropy::SystemEntropy;
+use crate::http::{Api, build_router, serve};
 use crate::joining::JoinPolicy;
 use crate::modules::publish::Publisher;
 use crate::modules::versions::Versions;
@@ -282,7 +283,7 @@ impl App {
     }
 
     fn start_serving(&mut self, config: HttpConfig, (listener, address): (TcpListener, SocketAddr)) {
-        let surroundings = http::Surroundings {
+        let api = Api::new(crate::http::Parts {
             store: self.store.clone(),
             setup: self.setup.clone(),
             versions: self.versions.clone(),
@@ -292,11 +293,13 @@ impl App {
             telemetry: self.telemetry.clone(),
             sealer: self.sealer.clone(),
             clock: self.clock.clone(),
-            observer: self.observer(),
+            config: config.clone(),
+            readiness: Box::new(http::Health(self.observer())),
+            entropy: Box::new(SystemEntropy),
             readings: self.readings(),
             stop: self.stop_serving.clone(),
-        };
-        let router = build_router(http::join_api(config.clone(), surroundings));
+        });
+        let router = build_router(api);
         self.serving.start("http", serve(listener, router, config, self.stop_serving.clone()));
         self.address = Some(address);
         info!("the API answers at http://{address}; its documentation is at http://{address}/api/docs");

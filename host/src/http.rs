@@ -5,6 +5,7 @@
 //! for, how often and how large, is bounded. Absent: what the host does when it is asked, which the parts below know, and
 //! how the process listens and ends, which is `app`'s.
 
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -72,69 +73,33 @@ pub struct Parts {
 
 /// What endpoints work with. They take it as `State<Arc<Api>>`.
 pub struct Api {
-    pub store: Arc<Store>,
-    pub setup: Arc<Setup>,
-    pub versions: Arc<Versions>,
-    pub sandbox: Arc<Sandbox>,
-    pub publisher: Arc<Publisher>,
-    pub dispatch: Arc<Dispatch>,
-    pub telemetry: Arc<Telemetry>,
-    pub sealer: Arc<Sealer>,
-    pub config: HttpConfig,
-    clock: Arc<dyn Clock>,
-    readiness: Box<dyn health::Readiness>,
-    entropy: Box<dyn entropy::Entropy>,
+    parts: Parts,
     gate: gate::Gate,
     running: idempotency::Running,
     uploads: api::modules::Uploads,
     document: OnceLock<openapi::Served>,
-    readings: Readings,
     listeners: api::events::Listeners,
     begun: SystemTime,
-    stop: CancellationToken,
+}
+
+impl Deref for Api {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 impl Api {
     pub fn new(parts: Parts) -> Arc<Api> {
-        let Parts {
-            store,
-            setup,
-            versions,
-            sandbox,
-            publisher,
-            dispatch,
-            telemetry,
-            sealer,
-            clock,
-            config,
-            readiness,
-            entropy,
-            readings,
-            stop,
-        } = parts;
-        let gate = gate::Gate::new(&config);
-        let begun = clock.now().wall;
         Arc::new(Api {
-            store,
-            setup,
-            versions,
-            sandbox,
-            publisher,
-            dispatch,
-            telemetry,
-            sealer,
-            config,
-            clock,
-            readiness,
-            entropy,
-            gate,
+            gate: gate::Gate::new(&parts.config),
+            begun: parts.clock.now().wall,
+            parts,
             running: idempotency::Running::default(),
             uploads: api::modules::Uploads::default(),
             document: OnceLock::new(),
-            readings,
             listeners: api::events::Listeners::default(),
-            begun,
-            stop,
         })
     }
 
