@@ -177,7 +177,7 @@ mod tests {
     use crate::domain::id::{ChatterId, ModuleName};
     use crate::domain::manifest::{Capability, Command};
     use crate::domain::role::Role;
-    use crate::store::fixture::{ALICE, CHANNEL, Fixture, by_host, channel, commit, login, module, save, transfer};
+    use crate::store::fixture::{ALICE, CHANNEL, Fixture, channel, commit, login, module, save, transfer};
 
     fn dice() -> ModuleName {
         module("dice")
@@ -365,23 +365,5 @@ mod tests {
         let too_much = vec![set(Some("20")), transfer(ALICE, Holder::Till, "1")];
         assert_eq!(fixture.commit("2", too_much).await, Committed::Conflict);
         assert_eq!(fixture.audited(), before);
-    }
-
-    #[tokio::test]
-    async fn grants_are_in_the_audit() {
-        let fixture = Fixture::with_channel().await;
-        let before = fixture.audited().len();
-        let digest = ModuleDigest([1; 32]);
-        let grants = Grants { capabilities: vec![Capability::Storage], ..Grants::default() };
-        for grants in [grants.clone(), grants, Grants::default()] {
-            fixture.store.save_grants(by_host(), CHANNEL, digest, grants).await.unwrap();
-        }
-        assert_eq!(
-            fixture.audited().split_off(before),
-            [
-                format!("change-grants 7 {digest}: - -> storage"),
-                format!("change-grants 7 {digest}: storage -> nothing"),
-            ]
-        );
     }
 }

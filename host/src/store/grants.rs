@@ -2,40 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::changes::describe_grants;
 use super::columns::Json;
 use super::setup::execute;
-use super::{Store, StoreError, audit, scopes};
-use crate::domain::audit::Stamp;
-use crate::domain::effect::Scope;
 use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{Capability, Caps, Grants};
-
-impl Store {
-    /// Replaces what one version of a module may do in a channel, and raises the set-up's revision. Same grants again
-    /// change nothing.
-    pub async fn save_grants(
-        &self,
-        stamp: Stamp,
-        channel: ChannelId,
-        digest: ModuleDigest,
-        grants: Grants,
-    ) -> Result<(), StoreError> {
-        let save = move |connection: &Connection| {
-            let before = find_grants(connection, channel, digest)?;
-            if before.as_ref() == Some(&grants) {
-                return Ok(());
-            }
-            insert_grants(connection, channel, digest, &grants)?;
-            let (before, after) = (before.map(|before| describe_grants(&before)), describe_grants(&grants));
-            let subject = digest.to_string();
-            let (before, after) = (before.as_deref(), Some(&*after));
-            audit::record(connection, &stamp, "change-grants", Some(channel), &subject, before, after)?;
-            Ok(scopes::raise_revision(connection, &Scope::Setup { channel })?)
-        };
-        self.writer.write(save).await
-    }
-}
 
 /// None where nothing was ever said of that version here.
 pub(super) fn find_grants(
@@ -103,8 +73,8 @@ fn read_caps(row: &Row<'_>, first: usize) -> rusqlite::Result<Caps> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::effect::Revision;
-    use crate::store::fixture::{CHANNEL, Fixture, by_host};
+    use crate::domain::effect::{Effect, Revision};
+    use crate::store::fixture::{CHANNEL, Fixture, module};
 
     #[tokio::test]
     async fn grants_belong_to_one_version_of_a_module_and_raise_the_revision() {
@@ -116,13 +86,14 @@ mod tests {
             payments: Caps { per_invocation: Some("2.50".parse().unwrap()), ..Caps::unlimited() },
             treasury: Caps { per_chatter: None, ..Caps::nothing() },
         };
-        fixture.store.save_grants(by_host(), CHANNEL, one, Grants::default()).await.unwrap();
-        fixture.store.save_grants(by_host(), CHANNEL, one, grants.clone()).await.unwrap();
+        let accept = |grants: &Grants| {
+            vec![Effect::AcceptVersion { module: module("dice"), digest: one, grants: grants.clone() }]
+        };
+        fixture.commit("1", accept(&Grants::default())).await;
+        fixture.commit("2", accept(&grants)).await;
         let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
         assert_eq!((record.grants.get(&one), record.grants.get(&two)), (Some(&grants), None));
         assert_eq!(record.revision, Revision(3));
-        let elsewhere = fixture.store.save_grants(by_host(), ChannelId(8), one, grants).await;
-        assert!(matches!(elsewhere, Err(StoreError::UnknownChannel)));
     }
 
     #[tokio::test]
