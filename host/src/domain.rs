@@ -22,6 +22,7 @@ pub mod prefix;
 pub mod principal;
 pub mod report;
 pub mod role;
+pub mod span;
 pub mod tally;
 pub mod trace;
 pub mod trouble;

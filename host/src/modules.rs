@@ -9,6 +9,7 @@ use crate::domain::id::ModuleName;
 
 pub mod catalogue;
 pub mod channels;
+pub mod consent;
 mod new_version;
 pub mod plan;
 pub mod powers;

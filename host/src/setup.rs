@@ -31,7 +31,6 @@ mod left_versions;
 pub mod listing;
 pub mod module_change;
 pub mod overrides;
-pub mod span;
 pub mod upgrade;
 pub mod value;
 pub mod words;

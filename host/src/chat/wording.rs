@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::domain::id::{Login, ModuleName};
 use crate::domain::manifest::Command;
 use crate::domain::prefix::Prefix;
+use crate::domain::span::show_span;
 use crate::sandbox::Blame;
-use crate::setup::span::show_span;
 
 /// `usage: !pay @chatter AMOUNT`, after the module's own words if it has any.
 pub fn tell_usage(words: &str, prefix: &Prefix, command: &Command) -> String {

@@ -92,7 +92,7 @@ mod tests {
     use crate::domain::manifest::Capability;
     use crate::domain::principal::{KeyId, KeyScope};
     use crate::domain::role::Role;
-    use crate::setup::span::parse_span;
+    use crate::domain::span::parse_span;
 
     fn is_taken(format: &str, text: &str) -> bool {
         match format {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::catalogue::{Catalogue, Listed};
 use super::channels::Channels;
 use super::is_always_on;
-use super::plan::{Plan, find_newer};
+use super::plan::{Plan, check_canary};
 use super::powers::Powers;
-use super::refusal::PublishError;
+use super::refusal::ChangeVersionsError;
 use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::principal::KeyId;
@@ -41,42 +41,42 @@ impl NewVersion {
         self,
         catalogue: &Catalogue,
         channels: &dyn Channels,
-    ) -> Result<Plan<(ModuleDigest, bool)>, PublishError> {
+    ) -> Result<Plan<(ModuleDigest, bool)>, ChangeVersionsError> {
         let Manifest { name, version, digest, .. } = &*self.manifest;
         if is_always_on(name) || matches!(catalogue.find(name), Some(Listed::Fixed(_))) {
-            return Err(PublishError::NameReserved(name.clone()));
+            return Err(ChangeVersionsError::NameReserved(name.clone()));
         }
         let module = catalogue.find_uploaded(name);
         if let Some(module) = module {
             if !self.by.may_change_versions(module, self.key.as_ref()) {
-                return Err(PublishError::NotPublisher(name.clone()));
+                return Err(ChangeVersionsError::NameTaken(name.clone()));
             }
             if module.find_digest(*digest).is_some() {
                 return Ok(Plan { changes: Vec::new(), answer: (*digest, false) });
             }
             if let Some(there) = module.find_version(version) {
                 let there = there.manifest.digest;
-                return Err(PublishError::VersionTaken { version: version.clone(), there, brought: *digest });
+                return Err(ChangeVersionsError::VersionTaken { version: version.clone(), there, brought: *digest });
             }
             if module.versions.len() >= MOST_VERSIONS {
-                return Err(PublishError::Full("256 versions of a module"));
+                return Err(ChangeVersionsError::Full("256 versions of a module"));
             }
         }
         self.check_room(catalogue, module.is_none())?;
         check_words(catalogue, &self.manifest)?;
-        if let Some(in_channels) = &self.canary {
-            check_canary(module.map(|module| &**module), version, in_channels, channels)?;
+        let canary = self.canary.map(|channels| Canary { version: version.clone(), channels });
+        if let Some(canary) = &canary {
+            check_canary(module.map(|module| &**module), canary, channels)?;
         }
         let digest = *digest;
-        let canary = self.canary.map(|channels| Canary { version: version.clone(), channels });
         let mut changes = vec![VersionChange::Publish { manifest: self.manifest.clone(), by: self.key }];
         changes.extend(canary.map(|canary| VersionChange::SetCanary(Some(canary))));
         Ok(Plan { changes, answer: (digest, true) })
     }
 
-    fn check_room(&self, catalogue: &Catalogue, is_new: bool) -> Result<(), PublishError> {
+    fn check_room(&self, catalogue: &Catalogue, is_new: bool) -> Result<(), ChangeVersionsError> {
         if is_new && catalogue.list_uploaded().count() >= MOST_MODULES {
-            return Err(PublishError::Full("4096 modules"));
+            return Err(ChangeVersionsError::Full("4096 modules"));
         }
         if self.by == Powers::Operator {
             return Ok(());
@@ -84,41 +84,23 @@ impl NewVersion {
         let key = self.key.as_ref();
         let is_own = |module: &&Arc<UploadedModule>| module.publisher.as_ref() == key;
         if is_new && catalogue.list_uploaded().filter(is_own).count() >= MOST_MODULES_OF_A_KEY {
-            return Err(PublishError::Full("64 modules of one API key"));
+            return Err(ChangeVersionsError::Full("64 modules of one API key"));
         }
         let versions = catalogue.list_uploaded().flat_map(|module| &module.versions);
         let brought = versions.filter(|version| version.uploaded_by.as_ref() == key);
         let bytes: u64 = brought.map(|version| version.manifest.component_bytes).sum();
         let is_full = bytes.saturating_add(self.manifest.component_bytes) > MOST_BYTES_OF_A_KEY;
-        if is_full { Err(PublishError::Full("512 MiB of one API key")) } else { Ok(()) }
+        if is_full { Err(ChangeVersionsError::Full("512 MiB of one API key")) } else { Ok(()) }
     }
 }
 
 /// A bundled module's words stay its own even where it is off: a chatter knows them.
-fn check_words(catalogue: &Catalogue, manifest: &Manifest) -> Result<(), PublishError> {
+fn check_words(catalogue: &Catalogue, manifest: &Manifest) -> Result<(), ChangeVersionsError> {
     let bundled = catalogue.list_fixed().filter(|there| there.source == ModuleSource::Bundled);
     for there in bundled {
         if let Some(word) = manifest.words().find(|word| there.words().any(|reserved| reserved == *word)) {
-            return Err(PublishError::WordReserved { word: word.clone(), module: there.name.clone() });
+            return Err(ChangeVersionsError::WordReserved { word: word.clone(), module: there.name.clone() });
         }
     }
     Ok(())
-}
-
-fn check_canary(
-    module: Option<&UploadedModule>,
-    version: &semver::Version,
-    in_channels: &BTreeSet<ChannelId>,
-    channels: &dyn Channels,
-) -> Result<(), PublishError> {
-    if !channels.are_known(in_channels) {
-        return Err(PublishError::NoChannels);
-    }
-    if let Some(there) = module.and_then(|module| module.canary.as_ref()) {
-        return Err(PublishError::CanaryExists(there.version.clone()));
-    }
-    match module.and_then(|module| find_newer(module, version)) {
-        Some(latest) => Err(PublishError::CanaryTooOld { older: version.clone(), latest: latest.clone() }),
-        None => Ok(()),
-    }
 }

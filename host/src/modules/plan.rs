@@ -83,7 +83,14 @@ impl Action {
                 Ok(Plan { changes: restore.into_iter().collect(), answer: vec![(version, Fate::Restored)] })
             }
             Action::RollBack { to } => roll_back(module, to),
-            Action::SetCanary(canary) => set_canary(module, canary, channels),
+            Action::SetCanary(canary) => {
+                if find_version(module, &canary.version)?.is_withdrawn() {
+                    return Err(ChangeVersionsError::Withdrawn(canary.version));
+                }
+                check_canary(Some(module), &canary, channels)?;
+                let answer = vec![(canary.version.clone(), Fate::Canary)];
+                Ok(Plan { changes: vec![VersionChange::SetCanary(Some(canary))], answer })
+            }
             Action::PromoteCanary => {
                 let answer = vec![(find_canary(module)?.version.clone(), Fate::Promoted)];
                 Ok(Plan { changes: vec![VersionChange::SetCanary(None)], answer })
@@ -155,26 +162,27 @@ fn roll_back(module: &UploadedModule, to: Option<semver::Version>) -> Planned {
     Ok(plan)
 }
 
-fn set_canary(module: &UploadedModule, canary: Canary, channels: &dyn Channels) -> Planned {
-    if find_version(module, &canary.version)?.is_withdrawn() {
-        return Err(ChangeVersionsError::Withdrawn(canary.version));
-    }
-    if !channels.are_known(&canary.channels) {
+/// The channels of a canary may change, and its version may not.
+pub(super) fn check_canary(
+    module: Option<&UploadedModule>,
+    Canary { version, channels: wanted }: &Canary,
+    channels: &dyn Channels,
+) -> Result<(), ChangeVersionsError> {
+    if !channels.are_known(wanted) {
         return Err(ChangeVersionsError::NoChannels);
     }
-    if let Some(other) = module.canary.as_ref().filter(|there| there.version != canary.version) {
+    let other = module.and_then(|module| module.canary.as_ref()).filter(|there| there.version != *version);
+    if let Some(other) = other {
         return Err(ChangeVersionsError::CanaryExists(other.version.clone()));
     }
-    if let Some(latest) = find_newer(module, &canary.version) {
-        let latest = latest.clone();
-        return Err(ChangeVersionsError::CanaryTooOld { older: canary.version, latest });
+    match module.and_then(|module| find_newer(module, version)) {
+        Some(latest) => Err(ChangeVersionsError::CanaryTooOld { older: version.clone(), latest: latest.clone() }),
+        None => Ok(()),
     }
-    let answer = vec![(canary.version.clone(), Fate::Canary)];
-    Ok(Plan { changes: vec![VersionChange::SetCanary(Some(canary))], answer })
 }
 
 /// The version that all channels have, or would have if this one were a canary, where it is newer.
-pub(super) fn find_newer<'a>(module: &'a UploadedModule, version: &semver::Version) -> Option<&'a semver::Version> {
+fn find_newer<'a>(module: &'a UploadedModule, version: &semver::Version) -> Option<&'a semver::Version> {
     let on_air = module.versions.iter().rev().filter(|there| !there.is_withdrawn());
     on_air.map(|there| &there.manifest.version).next().filter(|highest| *highest > version)
 }

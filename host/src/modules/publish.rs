@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use super::powers::Powers;
-use super::refusal::PublishError;
+use super::refusal::ChangeVersionsError;
 use super::versions::{Published, Versions};
 use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest};
@@ -76,7 +76,7 @@ impl Publisher {
         canary: Option<BTreeSet<ChannelId>>,
         by: Powers,
         stamp: Stamp,
-    ) -> Result<Published, PublishError> {
+    ) -> Result<Published, ChangeVersionsError> {
         let digest = manifest.digest;
         // These bytes may be a module of the host, of which nothing is saved or deleted here.
         let is_upload = manifest.source == ModuleSource::Uploaded;
@@ -115,13 +115,13 @@ impl Publisher {
     }
 
     /// Bytes that were on disk before are not noted, and so never deleted as what this upload left behind.
-    async fn save(&self, digest: ModuleDigest, bytes: Vec<u8>) -> Result<(), PublishError> {
+    async fn save(&self, digest: ModuleDigest, bytes: Vec<u8>) -> Result<(), ChangeVersionsError> {
         let components = self.components.clone();
         if !components.has(digest) {
             self.store.begin_upload(digest).await?;
         }
         let saved = block(move || components.save(digest, &bytes)).await;
-        saved.map_err(|error| PublishError::Save(error.to_string()))
+        saved.map_err(|error| ChangeVersionsError::Save(error.to_string()))
     }
 
     /// Leaves nothing of what is no version, neither of this upload nor of an earlier one with the same bytes.

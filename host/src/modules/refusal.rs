@@ -3,37 +3,6 @@
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::store::StoreError;
 
-/// Why a module does not become one of the host's.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum PublishError {
-    #[error("the name {0} belongs to a module of this host")]
-    NameReserved(ModuleName),
-    #[error("the word {word} belongs to the module {module} of this host")]
-    WordReserved { word: Box<str>, module: ModuleName },
-    #[error("the name {0} belongs to another API key")]
-    NotPublisher(ModuleName),
-    #[error(
-        "version {version} is there already, with other bytes: raise the version in the module's Cargo.toml, build it again, \
-         and upload that"
-    )]
-    VersionTaken { version: semver::Version, there: ModuleDigest, brought: ModuleDigest },
-    #[error("the host has no room for more than {0}")]
-    Full(&'static str),
-    #[error("a canary needs at least one channel, and none that this host does not know")]
-    NoChannels,
-    #[error("version {0} is being tried out: promote or drop it first")]
-    CanaryExists(semver::Version),
-    /// No channel would get it by a promotion.
-    #[error(
-        "{older} is older than {latest}, which every channel has: pin it in those channels, or withdraw {latest} first"
-    )]
-    CanaryTooOld { older: semver::Version, latest: semver::Version },
-    #[error("the component is not saved: {0}")]
-    Save(String),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// Why the versions of a module stay as they are.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ChangeVersionsError {
@@ -68,6 +37,22 @@ pub enum ChangeVersionsError {
     CanaryTooOld { older: semver::Version, latest: semver::Version },
     #[error("it has changed since it was read")]
     Overtaken,
+    #[error("the name {0} belongs to a module of this host")]
+    NameReserved(ModuleName),
+    #[error("the word {word} belongs to the module {module} of this host")]
+    WordReserved { word: Box<str>, module: ModuleName },
+    /// Of an upload; [`ChangeVersionsError::NotPublisher`] is any other change.
+    #[error("the name {0} belongs to another API key")]
+    NameTaken(ModuleName),
+    #[error(
+        "version {version} is there already, with other bytes: raise the version in the module's Cargo.toml, build it again, \
+         and upload that"
+    )]
+    VersionTaken { version: semver::Version, there: ModuleDigest, brought: ModuleDigest },
+    #[error("the host has no room for more than {0}")]
+    Full(&'static str),
+    #[error("the component is not saved: {0}")]
+    Save(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -11,7 +11,7 @@ use super::channels::Channels;
 use super::new_version::NewVersion;
 use super::plan::{Action, Fates, Plan, leave_latest, with_changes};
 use super::powers::Powers;
-use super::refusal::{ChangeVersionsError, PublishError};
+use super::refusal::ChangeVersionsError;
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::manifest::Manifest;
@@ -55,7 +55,7 @@ impl Versions {
         canary: Option<BTreeSet<ChannelId>>,
         by: Powers,
         stamp: Stamp,
-    ) -> Result<Published, PublishError> {
+    ) -> Result<Published, ChangeVersionsError> {
         let name = manifest.name.clone();
         let new = NewVersion { manifest, canary, by, key: key_of(&stamp) };
         let plan = move |catalogue: &Catalogue, channels: &dyn Channels| new.plan(catalogue, channels);

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::channel::{ChannelSetup, ModuleSetup, Target};
+use super::module_change::{ModuleChange, ModuleChangeError};
 use super::overrides::CommandKey;
 use super::value::check_value;
 use crate::domain::effect::Effect;
 use crate::domain::id::ModuleName;
-use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
+use crate::domain::manifest::{Command, Setting, SettingKind};
 use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
+use crate::modules::consent::ConsentError;
 use crate::modules::is_always_on;
+use crate::modules::powers::Powers;
 
 /// The setting of the module `settings` by which a broadcaster lets moderators change the set-up.
 pub const MODERATORS: (&str, &str) = ("settings", "moderators");
@@ -84,21 +87,18 @@ impl ChannelSetup {
             let reason = format!("{name} is of the size class large, which this host does not allow");
             return Err(SettingsError::NotAllowed(reason));
         }
-        let mut effects = Vec::new();
-        let Manifest { name, source, .. } = &*module.manifest;
-        if *source == ModuleSource::Uploaded && module.accepted.is_none() {
-            // What is shown where none is due is withdrawn, or tried out elsewhere.
-            let uploaded = self.catalogue().find_uploaded(name);
-            let due = uploaded.and_then(|uploaded| module.find_wanted(uploaded, self.channel.id));
-            let due = due
-                .map(|version| &version.manifest)
-                .ok_or_else(|| SettingsError::NotAllowed(format!("no version of {name} is on the air here")))?;
-            let grants = Grants::default();
-            if !grants.suffice_for(due) || due.size == SizeClass::Large {
-                return Err(SettingsError::NeedsGrant(WHERE_GRANTED.to_owned()));
+        let name = &module.manifest.name;
+        let wish = ModuleChange { enabled: true, pinned: module.consent.pinned.clone(), ..ModuleChange::default() };
+        let mut effects = self.plan_consent(Powers::Creator, name, &wish).map_err(|error| match error {
+            // What is shown where no version is due is withdrawn, or tried out elsewhere.
+            ModuleChangeError::Consent(ConsentError::NoVersion) if module.consent.accepted.is_none() => {
+                SettingsError::NotAllowed(format!("no version of {name} is on the air here"))
             }
-            effects.push(Effect::AcceptVersion { module: name.clone(), digest: due.digest, grants });
-        } else if !module.may_run || !module.grants.suffice_for(&module.manifest) {
+            _ => SettingsError::NeedsGrant(WHERE_GRANTED.to_owned()),
+        })?;
+        let agreed = self.apply_all(&effects);
+        let module = agreed.module_named(name.as_str())?;
+        if !module.may_run || !module.grants.suffice_for(&module.manifest) {
             return Err(SettingsError::NeedsGrant(WHERE_GRANTED.to_owned()));
         }
         if module.is_enabled && module.blown.is_none() && effects.is_empty() {
@@ -238,7 +238,7 @@ impl ModuleSetup {
 mod tests {
     use super::super::sample::{channel_setup, command, manifest, module, name, running, setting, settings_module};
     use super::*;
-    use crate::domain::manifest::Capability;
+    use crate::domain::manifest::{Capability, Grants};
 
     const DAY: Duration = Duration::from_secs(86_400);
 

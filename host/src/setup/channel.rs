@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::defaults::Defaults;
-use super::upgrade::Waiting;
 use super::value::check_value;
 use super::words::Words;
 use crate::domain::effect::{Effect, Revision};
@@ -16,6 +15,7 @@ use crate::domain::message::Channel;
 use crate::domain::prefix::Prefix;
 use crate::domain::version::{UploadedModule, UploadedVersion};
 use crate::modules::catalogue::{Catalogue, Listed};
+use crate::modules::consent::{Consent, Waiting};
 use crate::modules::is_always_on;
 use crate::store::setup::ChannelRecord;
 
@@ -50,12 +50,8 @@ pub struct ModuleSetup {
     pub settings: BTreeMap<String, String>,
     /// The words claimed here, besides the declared ones.
     pub claimed: Vec<Arc<Command>>,
-    /// The version whose requests were granted here.
-    pub accepted: Option<ModuleDigest>,
-    /// What each version was granted that was ever accepted here.
-    pub granted: BTreeMap<ModuleDigest, Grants>,
-    /// The version that the channel stays on; None: it follows the latest.
-    pub pinned: Option<semver::Version>,
+    /// What the channel has said of an uploaded module's versions.
+    pub consent: Consent,
     /// The version that would run if what it asks for were accepted.
     pub waiting: Option<Arc<Waiting>>,
     /// Whether there is a version that was accepted, or asks for no more than that one, and is not withdrawn.
@@ -82,9 +78,7 @@ impl ModuleSetup {
             grants: Grants::default(),
             settings: BTreeMap::new(),
             claimed: Vec::new(),
-            accepted: None,
-            granted: BTreeMap::new(),
-            pinned: None,
+            consent: Consent::default(),
             waiting: None,
             may_run: true,
             is_barred: false,
@@ -175,9 +169,11 @@ impl ChannelSetup {
                 is_enabled: is_always_on(&name) || said.enabled.unwrap_or(blank.is_enabled),
                 settings: record.settings.remove(&name).unwrap_or_default(),
                 claimed: record.claimed.remove(&name).unwrap_or_default().into_iter().map(Arc::new).collect(),
-                accepted: said.accepted,
-                granted: uploaded.unwrap_or_default(),
-                pinned: said.pinned,
+                consent: Consent {
+                    accepted: said.accepted,
+                    granted: uploaded.unwrap_or_default(),
+                    pinned: said.pinned,
+                },
                 blown: said.blown,
                 ..(**blank).clone()
             };
@@ -285,6 +281,12 @@ impl ChannelSetup {
         next
     }
 
+    /// [`ChannelSetup::apply`], of one effect after another.
+    #[must_use]
+    pub fn apply_all(&self, effects: &[Effect]) -> ChannelSetup {
+        effects.iter().fold(self.clone(), |setup, effect| setup.apply(effect))
+    }
+
     fn change_module(&mut self, name: &ModuleName, change: impl FnOnce(&mut ModuleSetup)) {
         let Some(module) = self.touched.get(name).or_else(|| self.defaults.find_blank(name)) else { return };
         let mut module = (**module).clone();
@@ -329,11 +331,11 @@ impl ModuleSetup {
                 self.blown = self.blown.filter(|_| !enabled);
             }
             Effect::AcceptVersion { digest, grants, .. } => {
-                self.accepted = Some(*digest);
-                self.granted.insert(*digest, grants.clone());
+                self.consent.accepted = Some(*digest);
+                self.consent.granted.insert(*digest, grants.clone());
             }
-            Effect::NarrowGrants { grants, .. } => self.granted.extend(grants.iter().cloned()),
-            Effect::PinVersion { version, .. } => self.pinned.clone_from(version),
+            Effect::NarrowGrants { grants, .. } => self.consent.granted.extend(grants.iter().cloned()),
+            Effect::PinVersion { version, .. } => self.consent.pinned.clone_from(version),
             Effect::BlowFuse { digest, until, .. } => {
                 let before = self.blown.filter(|blown| blown.digest == *digest).map_or(0, |blown| blown.times);
                 self.blown = Some(BlownFuse { digest: *digest, until: *until, times: before + 1, is_over: false });

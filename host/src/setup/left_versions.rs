@@ -24,7 +24,7 @@ impl ChannelSetup {
     /// The effects, and which versions run here no more because of them. A step back notes by itself what is left.
     #[must_use]
     pub fn note_left(&self, mut effects: Vec<Effect>) -> Vec<Effect> {
-        let after = effects.iter().fold(self.clone(), |setup, effect| setup.apply(effect));
+        let after = self.apply_all(&effects);
         let has_noted = |name: &ModuleName| {
             effects.iter().any(|effect| matches!(effect, Effect::KeepLeft { module, .. } if module == name))
         };

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use super::channel::{ChannelSetup, ModuleSetup};
 use super::overrides::CommandKey;
-use super::span::show_span;
 use super::value::check_value;
 use crate::domain::effect::Effect;
 use crate::domain::id::ModuleName;
-use crate::domain::manifest::{Capability, Command, Grants, Manifest, Setting, SettingKind, SizeClass};
+use crate::domain::manifest::{Command, Grants, Setting, SettingKind};
 use crate::domain::role::Role;
-use crate::domain::version::{UploadedModule, UploadedVersion};
+use crate::domain::span::show_span;
+use crate::modules::consent::agree::{Wish, plan_consent};
+use crate::modules::consent::{Consent, ConsentError, InChannel};
 use crate::modules::is_always_on;
 use crate::modules::powers::Powers;
 
@@ -27,18 +28,11 @@ pub struct ModuleChange {
     /// The version that waits, where all that it asks for is agreed to: whoever names it has seen that. A version that is
     /// newly pinned is named by that, and the first one by being granted or enabled.
     pub accept: Option<semver::Version>,
-    pub version: WantedVersion,
+    /// The version that the channel stays on. None follows the latest.
+    pub pinned: Option<semver::Version>,
     pub settings: BTreeMap<String, String>,
     /// By declared name or claimed word.
     pub commands: BTreeMap<String, CommandChange>,
-}
-
-/// Which version a channel wants.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum WantedVersion {
-    #[default]
-    Latest,
-    Pinned(semver::Version),
 }
 
 /// What a creator sets of one command.
@@ -67,32 +61,13 @@ pub struct Problem {
 pub enum ModuleChangeError {
     #[error("there is no such module")]
     UnknownModule,
-    #[error("there is no version {0}")]
-    UnknownVersion(semver::Version),
-    #[error("version {0} is withdrawn")]
-    Withdrawn(semver::Version),
-    #[error("every version of it is withdrawn: it is back when one is restored, or a new one is brought")]
-    NoVersion,
-    #[error("version {0} is not the one that is due here")]
-    NotDue(semver::Version),
-    #[error("there is no earlier version that may run here")]
-    NothingBefore,
+    #[error(transparent)]
+    Consent(#[from] ConsentError),
     #[error("{0} is always on")]
     AlwaysOn(ModuleName),
     /// A bundled or configured module has all that it asks for.
     #[error("the grants of {0} cannot be changed")]
     FixedGrants(ModuleName),
-    #[error("only the operator grants {}", .0.join(", "))]
-    NeedsOperator(Vec<String>),
-    /// None is missing where a version is due that asks for more than capabilities.
-    #[error("{}", tell_missing(.0))]
-    NeedsGrant(Vec<Capability>),
-    #[error(
-        "the module is of the size class large, which this host does not allow: its operator's [sandbox] allow_large does"
-    )]
-    SizeClass,
-    #[error("it does not ask for {}", .0.join(", "))]
-    NotRequested(Vec<String>),
     #[error("{module} would answer to {word}, which calls {other} here")]
     WordTaken { word: Box<str>, module: ModuleName, other: ModuleName },
     /// Everything that is wrong is of this kind.
@@ -100,14 +75,6 @@ pub enum ModuleChangeError {
     Unknown(Vec<Problem>),
     #[error("not valid: {}", show(.0))]
     Invalid(Vec<Problem>),
-}
-
-fn tell_missing(capabilities: &[Capability]) -> String {
-    if capabilities.is_empty() {
-        return "it does not run before the version that is due is accepted".to_owned();
-    }
-    let names: Vec<&str> = capabilities.iter().map(|capability| capability.as_str()).collect();
-    format!("it does not run without a grant of {}", names.join(", "))
 }
 
 fn show(problems: &[Problem]) -> String {
@@ -125,169 +92,98 @@ impl ChannelSetup {
         name: &ModuleName,
         change: &ModuleChange,
     ) -> Result<Vec<Effect>, ModuleChangeError> {
-        let mut draft = Draft { by, name, setup: self.clone(), effects: Vec::new() };
         if !change.enabled && is_always_on(name) {
             return Err(ModuleChangeError::AlwaysOn(name.clone()));
         }
-        match self.catalogue().find_uploaded(name).cloned() {
-            Some(uploaded) => {
-                let is_pinned_now = draft.pin(&uploaded, &change.version)?;
-                draft.accept(&uploaded, change, is_pinned_now)?;
-            }
-            None => draft.keep_fixed(change)?,
-        }
-        draft.set(change)?;
-        draft.switch(change.enabled)?;
-        Ok(draft.effects)
-    }
-}
-
-/// The state on the way to the wanted one.
-struct Draft<'a> {
-    by: Powers,
-    name: &'a ModuleName,
-    setup: ChannelSetup,
-    effects: Vec<Effect>,
-}
-
-impl Draft<'_> {
-    fn module(&self) -> Result<&ModuleSetup, ModuleChangeError> {
-        self.setup.require_module(self.name)
+        let mut effects = self.plan_consent(by, name, change)?;
+        let agreed = self.apply_all(&effects);
+        let settings = agreed.require_module(name)?.plan_settings(change)?;
+        let set = agreed.apply_all(&settings);
+        effects.extend(settings);
+        effects.extend(set.plan_switch(self, name, change.enabled)?);
+        Ok(effects)
     }
 
-    fn push(&mut self, effect: Effect) {
-        self.setup = self.setup.apply(&effect);
-        self.effects.push(effect);
-    }
-
-    /// Whether it was not pinned to that version before.
-    fn pin(&mut self, uploaded: &UploadedModule, wanted: &WantedVersion) -> Result<bool, ModuleChangeError> {
-        let version = match wanted {
-            WantedVersion::Latest => None,
-            WantedVersion::Pinned(version) => Some(version.clone()),
-        };
-        if self.module().map_or(version.is_none(), |module| module.pinned == version) {
-            return Ok(false);
-        }
-        if let Some(version) = &version {
-            let there = uploaded.find_version(version);
-            let there = there.ok_or_else(|| ModuleChangeError::UnknownVersion(version.clone()))?;
-            if there.is_withdrawn() {
-                return Err(ModuleChangeError::Withdrawn(version.clone()));
-            }
-        }
-        let is_pinned_now = version.is_some();
-        self.push(Effect::PinVersion { module: self.name.clone(), version });
-        Ok(is_pinned_now)
-    }
-
-    /// Grants what was sent to the version that was accepted, or to the one that is due where the wish names that one.
-    fn accept(&mut self, uploaded: &UploadedModule, change: &ModuleChange, is_pinned_now: bool) -> Checked {
-        let module = self.module()?;
-        let Some(due) = module.find_wanted(uploaded, self.setup.channel.id).map(|version| version.manifest.clone())
-        else {
-            return if change.enabled || change.grants.is_some() { Err(ModuleChangeError::NoVersion) } else { Ok(()) };
-        };
-        if let Some(other) = change.accept.as_ref().filter(|version| **version != due.version) {
-            return Err(ModuleChangeError::NotDue(other.clone()));
-        }
-        let is_named = change.accept.is_some() || is_pinned_now;
-        let accepted = module.accepted.and_then(|digest| uploaded.find_digest(digest));
-        // What was accepted may be gone with nothing in its place that could be named.
-        let is_gone = !module.may_run && module.waiting.is_none() && accepted.is_none_or(UploadedVersion::is_withdrawn);
-        let target = if is_named || is_gone { due } else { module.manifest.clone() };
-        let sent = match &change.grants {
-            Some(grants) => grants.clone(),
-            // It runs with what was granted to it in its time.
-            None if accepted.is_some() && module.may_run && module.manifest.digest == target.digest => return Ok(()),
-            None if is_named || change.enabled && module.accepted.is_none() => module.grants.asked_by(&target),
-            None => return Ok(()),
-        };
-        let is_there = |grants: &Grants| match accepted {
-            Some(accepted) => {
-                let runs = module.may_run || accepted.manifest.digest == target.digest;
-                runs && target.digest == module.manifest.digest && *grants == module.grants
-            }
-            None => !change.enabled && !is_named && *grants == Grants::default(),
-        };
-        // As they are shown, even where this version asks for less; then in order.
-        if is_there(&sent) {
-            return Ok(());
-        }
-        let grants = in_order(&target, &sent, module)?;
-        if is_there(&grants) {
-            return Ok(());
-        }
-        let beyond = self.list_beyond(module, accepted, &target, &grants);
-        if !beyond.is_empty() {
-            return Err(ModuleChangeError::NeedsOperator(beyond));
-        }
-        // What is taken back is taken from each version, and lower caps hold for each: none brings more along by being gone
-        // back to.
-        let is_taken = !is_named && !is_gone;
-        let less = |there: &Grants| match there.within_caps_of(&grants) {
-            there if is_taken => there.without_taken(&module.grants, &sent),
-            there => there,
-        };
-        let others = uploaded.versions.iter().map(|there| there.manifest.digest).filter(|it| *it != target.digest);
-        let others = others.filter_map(|digest| module.granted.get(&digest).map(|there| (digest, there, less(there))));
-        let others = others.filter(|(_, there, less)| *there != less).map(|(digest, _, less)| (digest, less));
-        let others: Vec<_> = others.collect();
-        if !others.is_empty() {
-            self.push(Effect::NarrowGrants { module: self.name.clone(), grants: others });
-        }
-        self.push(Effect::AcceptVersion { module: self.name.clone(), digest: target.digest, grants });
-        Ok(())
-    }
-
-    /// What of it is more than there was, and not the creator's to allow.
-    fn list_beyond(
+    /// What leads to the wanted version and grants.
+    pub(super) fn plan_consent(
         &self,
-        module: &ModuleSetup,
-        accepted: Option<&UploadedVersion>,
-        target: &Manifest,
-        grants: &Grants,
-    ) -> Vec<String> {
-        if self.by == Powers::Operator {
-            return Vec::new();
-        }
-        let before = &module.grants;
-        let new = grants.capabilities.iter().filter(|capability| !before.capabilities.contains(capability));
-        let mut beyond: Vec<String> =
-            new.filter(|capability| !self.by.may_grant(**capability)).map(ToString::to_string).collect();
-        let hosts = grants.http_hosts.iter().filter(|host| !before.http_hosts.contains(host));
-        beyond.extend(hosts.map(|host| format!("the web host {host}")));
-        if grants.treasury.allow_more_than(&before.treasury) {
-            beyond.push("higher caps on treasury".to_owned());
-        }
-        let was_large = accepted.is_some_and(|accepted| accepted.manifest.size == SizeClass::Large);
-        if target.size == SizeClass::Large && !was_large {
-            beyond.push("the size class large".to_owned());
-        }
-        beyond
+        by: Powers,
+        name: &ModuleName,
+        change: &ModuleChange,
+    ) -> Result<Vec<Effect>, ModuleChangeError> {
+        let Some(uploaded) = self.catalogue().find_uploaded(name) else {
+            return self.check_fixed(name, change).map(|()| Vec::new());
+        };
+        let ModuleChange { enabled: is_enabled, grants, accept, pinned, .. } = change;
+        let (grants, accept, pinned) = (grants.as_ref(), accept.as_ref(), pinned.as_ref());
+        let wish = Wish { is_enabled: *is_enabled, grants, accept, pinned };
+        // A channel to which no version is offered may pin one all the same.
+        let blank = pinned.and_then(|_| self.defaults().find_blank(name)).map(|module| &**module);
+        let Some(module) = self.find_module(name).or(blank) else {
+            return self.require_module(name).map(|_| Vec::new());
+        };
+        let plan = |consent: &Consent, at: InChannel<'_>| plan_consent(consent, at, by, wish);
+        Ok(module.consult(uploaded, self.channel.id, plan)?)
     }
 
-    fn keep_fixed(&self, change: &ModuleChange) -> Checked {
-        let module = self.module()?;
-        if let WantedVersion::Pinned(version) = &change.version
-            && *version != module.manifest.version
-        {
-            return Err(ModuleChangeError::UnknownVersion(version.clone()));
+    /// A bundled or configured module has one version, and all that it asks for.
+    fn check_fixed(&self, name: &ModuleName, change: &ModuleChange) -> Checked {
+        let module = self.require_module(name)?;
+        if let Some(other) = change.pinned.as_ref().filter(|version| **version != module.manifest.version) {
+            return Err(ConsentError::UnknownVersion(other.clone()).into());
         }
         match &change.grants {
-            Some(grants) if *grants != module.grants => Err(ModuleChangeError::FixedGrants(self.name.clone())),
-            _ if change.accept.is_some() => Err(ModuleChangeError::NotDue(module.manifest.version.clone())),
+            Some(grants) if *grants != module.grants => Err(ModuleChangeError::FixedGrants(name.clone())),
+            _ if change.accept.is_some() => Err(ConsentError::NotDue(module.manifest.version.clone()).into()),
             _ => Ok(()),
         }
     }
 
-    fn set(&mut self, change: &ModuleChange) -> Checked {
-        let module = self.module()?.clone();
+    fn plan_switch(
+        &self,
+        before: &ChannelSetup,
+        name: &ModuleName,
+        enabled: bool,
+    ) -> Result<Vec<Effect>, ModuleChangeError> {
+        let module = self.require_module(name)?;
+        if enabled {
+            self.check_running(before, module)?;
+            self.check_own_words(module)?;
+        }
+        let is_switched = module.is_enabled != enabled || enabled && module.blown.is_some();
+        let switch = is_switched.then(|| Effect::SwitchModule { module: name.clone(), enabled });
+        Ok(switch.into_iter().collect())
+    }
+
+    /// A version that the host bars stays where it is, and no channel is moved onto it.
+    fn check_running(&self, before: &ChannelSetup, module: &ModuleSetup) -> Checked {
+        if !module.grants.suffice_for(&module.manifest) || !module.may_run {
+            return Err(ConsentError::NeedsGrant(module.list_missing_grants()).into());
+        }
+        let was_here = |there: &ModuleSetup| there.is_enabled && there.manifest.digest == module.manifest.digest;
+        let is_new = !before.find_module(&module.manifest.name).is_some_and(was_here);
+        if module.is_barred && is_new { Err(ConsentError::SizeClass.into()) } else { Ok(()) }
+    }
+
+    fn check_own_words(&self, module: &ModuleSetup) -> Checked {
+        let name = &module.manifest.name;
+        let without = self.apply(&Effect::SwitchModule { module: name.clone(), enabled: false });
+        match without.find_taken_word(module) {
+            Some((word, other)) => {
+                Err(ModuleChangeError::WordTaken { word, module: name.clone(), other: other.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl ModuleSetup {
+    fn plan_settings(&self, change: &ModuleChange) -> Result<Vec<Effect>, ModuleChangeError> {
         let (mut problems, mut unknown) = (Vec::new(), 0);
         let mut wanted = BTreeMap::new();
         for (key, value) in &change.settings {
             let path = || format!("settings.{key}");
-            match module.manifest.settings.iter().find(|setting| setting.key == *key) {
+            match self.manifest.settings.iter().find(|setting| setting.key == *key) {
                 None => {
                     unknown += 1;
                     problems.push(Problem { key: path(), expected: "one of its settings".to_owned() });
@@ -300,7 +196,7 @@ impl Draft<'_> {
             }
         }
         for (name, of_it) in &change.commands {
-            match module.commands().find(|command| *command.name == **name) {
+            match self.commands().find(|command| *command.name == **name) {
                 Some(command) => wanted.extend(check_command(command, of_it, &mut problems)),
                 None => {
                     unknown += 1;
@@ -315,54 +211,13 @@ impl Draft<'_> {
             _ => return Err(ModuleChangeError::Invalid(problems)),
         }
         // What is stored and means nothing in this version stays, for the version in which it does.
-        let dropped = module.list_effective().map(|(key, _)| key).filter(|key| !wanted.contains_key(*key));
+        let dropped = self.list_effective().map(|(key, _)| key).filter(|key| !wanted.contains_key(*key));
         let dropped: Vec<_> = dropped.map(|key| (key.clone(), None)).collect();
-        let set = wanted.into_iter().filter(|(key, value)| module.settings.get(key) != Some(value));
-        for (key, value) in dropped.into_iter().chain(set.map(|(key, value)| (key, Some(value)))) {
-            self.push(Effect::ChangeSetting { module: self.name.clone(), key, value });
-        }
-        Ok(())
+        let set = wanted.into_iter().filter(|(key, value)| self.settings.get(key) != Some(value));
+        let set = set.map(|(key, value)| (key, Some(value)));
+        let change = |(key, value)| Effect::ChangeSetting { module: self.manifest.name.clone(), key, value };
+        Ok(dropped.into_iter().chain(set).map(change).collect())
     }
-
-    fn switch(&mut self, enabled: bool) -> Checked {
-        let module = self.module()?;
-        if enabled && (!module.grants.suffice_for(&module.manifest) || !module.may_run) {
-            return Err(ModuleChangeError::NeedsGrant(module.list_missing_grants()));
-        }
-        if enabled && module.is_barred && !module.is_enabled {
-            return Err(ModuleChangeError::SizeClass);
-        }
-        if module.is_enabled != enabled || enabled && module.blown.is_some() {
-            self.push(Effect::SwitchModule { module: self.name.clone(), enabled });
-        }
-        if enabled { self.require_own_words() } else { Ok(()) }
-    }
-
-    fn require_own_words(&self) -> Checked {
-        let without = self.setup.apply(&Effect::SwitchModule { module: self.name.clone(), enabled: false });
-        match without.find_taken_word(self.module()?) {
-            Some((word, other)) => {
-                Err(ModuleChangeError::WordTaken { word, module: self.name.clone(), other: other.clone() })
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-/// In the order in which the version asks for it, so that equal grants are equal. What is granted to another version here
-/// was shown, and may be sent back: it is left out.
-fn in_order(version: &Manifest, grants: &Grants, module: &ModuleSetup) -> Result<Grants, ModuleChangeError> {
-    let is_known = |is_in: &dyn Fn(&Grants) -> bool| module.granted.values().any(is_in);
-    let unasked = grants.capabilities.iter().filter(|capability| !version.requests(**capability));
-    let unasked = unasked.filter(|capability| !is_known(&|there| there.capabilities.contains(capability)));
-    let mut unasked: Vec<String> = unasked.map(ToString::to_string).collect();
-    let hosts = grants.http_hosts.iter().filter(|host| !version.http_hosts.contains(host));
-    let hosts = hosts.filter(|host| !is_known(&|there| there.http_hosts.contains(host)));
-    unasked.extend(hosts.map(|host| format!("the web host {host}")));
-    if !unasked.is_empty() {
-        return Err(ModuleChangeError::NotRequested(unasked));
-    }
-    Ok(grants.asked_by(version))
 }
 
 /// The value to store; None where it is the default.
@@ -395,7 +250,9 @@ fn check_command(command: &Arc<Command>, wanted: &CommandChange, problems: &mut 
 }
 
 mod current;
-mod step_back;
+mod roll_back;
 
+#[cfg(test)]
+mod barred;
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::channel::ModuleSetup;
-use super::span::{parse_span, show_span};
 use super::words::check_text_of_word;
 use crate::domain::manifest::Command;
 use crate::domain::role::Role;
+use crate::domain::span::{parse_span, show_span};
 
 /// What of a command a creator may override.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

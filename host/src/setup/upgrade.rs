@@ -1,140 +1,36 @@
-//! Which version of an uploaded module runs in a channel. Pure.
-//!
-//! A channel accepts one version with all that it asks for. From then on it follows the latest one as long as that asks
-//! for no more; what asks for more waits, and the channel is shown the difference, until somebody accepts it.
+//! The versions of an uploaded module, with what a channel has set of it: which one the channel's consent settles on, and
+//! what one asks for that another does not. Pure.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::channel::ModuleSetup;
-use super::span::show_span;
 use super::value::check_value;
 use crate::domain::id::ChannelId;
-use crate::domain::manifest::{Capability, Command, Grants, Manifest, SettingKind, SizeClass};
-use crate::domain::role::Role;
+use crate::domain::manifest::{Capability, Command, Manifest, SettingKind, SizeClass};
 use crate::domain::version::{UploadedModule, UploadedVersion};
-
-/// A version that a channel would run, if somebody accepted what it asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    pub manifest: Arc<Manifest>,
-    /// Never empty.
-    pub asks: Vec<Difference>,
-}
-
-/// One thing that a version asks for, and the accepted one does not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Difference {
-    Capability(Capability),
-    WebHost(String),
-    Word(Box<str>),
-    LowerRole {
-        command: Box<str>,
-        before: Role,
-        after: Role,
-    },
-    ShorterCooldown {
-        command: Box<str>,
-        before: Duration,
-        after: Duration,
-    },
-    ShorterChatterCooldown {
-        command: Box<str>,
-        before: Duration,
-        after: Duration,
-    },
-    /// What is set here is none of its settings, or no valid value of it.
-    RejectsSetting {
-        key: String,
-    },
-    LargeClass,
-}
-
-impl Difference {
-    /// Whether both tell the same of the same command or word, whatever it was before.
-    fn is_about(&self, other: &Difference) -> bool {
-        use Difference::{LowerRole, ShorterChatterCooldown, ShorterCooldown};
-        match (self, other) {
-            (LowerRole { command, .. }, LowerRole { command: there, .. })
-            | (ShorterCooldown { command, .. }, ShorterCooldown { command: there, .. })
-            | (ShorterChatterCooldown { command, .. }, ShorterChatterCooldown { command: there, .. }) => {
-                command == there
-            }
-            _ => self == other,
-        }
-    }
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Difference::Capability(capability) => write!(f, "it asks for the capability {capability}"),
-            Difference::WebHost(host) => write!(f, "it asks for the web host {host}"),
-            Difference::Word(word) => write!(f, "it answers to the word {word}"),
-            Difference::LowerRole { command, before, after } => {
-                write!(f, "{command} is for {after}, and was for {before}")
-            }
-            Difference::ShorterCooldown { command, before, after } => {
-                write!(f, "the cooldown of {command} is {}, and was {}", show_span(*after), show_span(*before))
-            }
-            Difference::ShorterChatterCooldown { command, before, after } => {
-                write!(f, "a chatter's cooldown of {command} is {}, and was {}", show_span(*after), show_span(*before))
-            }
-            Difference::RejectsSetting { key } => write!(f, "it does not take the value that {key} has here"),
-            Difference::LargeClass => f.write_str("it is of the size class large"),
-        }
-    }
-}
+use crate::modules::consent::{Consent, Difference, InChannel, Settled};
 
 impl ModuleSetup {
+    /// Asks what follows from the channel's consent.
+    pub(super) fn consult<T>(
+        &self,
+        module: &UploadedModule,
+        channel: ChannelId,
+        ask: impl FnOnce(&Consent, InChannel<'_>) -> T,
+    ) -> T {
+        let compare = |before: &Manifest, after: &Manifest| differences(before, after, self);
+        ask(&self.consent, InChannel { module, channel, compare: &compare })
+    }
+
     /// Settles on the version that runs in `channel`, and on the one that waits.
     pub(super) fn settle(&mut self, module: &UploadedModule, channel: ChannelId) {
-        let accepted = self.accepted.and_then(|digest| module.find_digest(digest));
-        let candidates = self.list_candidates(module, channel);
-        let wanted = candidates.first().copied();
-        let consent = accepted.and_then(|accepted| self.find_consent(module, accepted));
-        let runs = consent.as_ref().and_then(|consent| {
-            let mut candidates = candidates.iter().copied();
-            candidates.find_map(|version| Some((version, consent.grants_for(&version.manifest)?.clone())))
-        });
-        let waiting = consent.as_ref().zip(wanted).and_then(|(consent, wanted)| {
-            let is_running =
-                runs.as_ref().is_some_and(|(running, _)| running.manifest.digest == wanted.manifest.digest);
-            let asks = || differences(consent.manifest, &wanted.manifest, consent.module);
-            (!is_running).then(|| Arc::new(Waiting { manifest: wanted.manifest.clone(), asks: asks() }))
-        });
-        let shown = runs.as_ref().map(|(version, _)| *version).or(accepted).or(wanted);
-        let shown = shown.or(module.versions.last()).map(|version| version.manifest.clone());
-        self.may_run = runs.is_some();
-        let granted = accepted.and_then(|accepted| self.granted.get(&accepted.manifest.digest).cloned());
-        self.grants = runs.map(|(_, grants)| grants).or(granted).unwrap_or_default();
-        self.waiting = waiting;
-        if let Some(shown) = shown {
-            self.manifest = shown;
+        if let Some(settled) = self.consult(module, channel, |consent, at| consent.settle(at)) {
+            self.take(settled);
         }
     }
 
-    /// The version that the channel would run if nothing had to be accepted.
-    pub(super) fn find_wanted<'a>(
-        &self,
-        module: &'a UploadedModule,
-        channel: ChannelId,
-    ) -> Option<&'a UploadedVersion> {
-        self.list_candidates(module, channel).first().copied()
-    }
-
-    /// The versions that may be due here, the best one first: the canary where this is one of its channels, then the highest.
-    /// Of a pinned one, the nearest below and then the nearest above: whoever stays on 1.2 did not ask for 3.0, also not when
-    /// 1.2 is withdrawn.
-    fn list_candidates<'a>(&self, module: &'a UploadedModule, channel: ChannelId) -> Vec<&'a UploadedVersion> {
-        let offered = module.list_offered(Some(channel));
-        let Some(pinned) = &self.pinned else {
-            return module.find_canary(channel).into_iter().chain(offered).collect();
-        };
-        let (above, below): (Vec<_>, Vec<_>) = offered.partition(|version| version.manifest.version > *pinned);
-        let named = module.find_version(pinned).filter(|version| !version.is_withdrawn());
-        named.into_iter().chain(below).chain(above.into_iter().rev()).collect()
+    pub(super) fn take(&mut self, Settled { manifest, may_run, grants, waiting }: Settled) {
+        (self.manifest, self.may_run, self.grants, self.waiting) = (manifest, may_run, grants, waiting);
     }
 
     /// Why another version is here than the one that the channel stays on, or none, where versions are withdrawn: in words.
@@ -144,7 +40,7 @@ impl ModuleSetup {
                 "every version is withdrawn: it is back when one is restored, or a new one is brought".to_owned(),
             );
         }
-        let pinned = self.pinned.as_ref()?;
+        let pinned = self.consent.pinned.as_ref()?;
         if module.find_version(pinned).is_some_and(|version| !version.is_withdrawn()) {
             return None;
         }
@@ -153,48 +49,6 @@ impl ModuleSetup {
             false => "no other one may run here".to_owned(),
         };
         Some(format!("version {pinned} is withdrawn: {instead} until it is restored"))
-    }
-
-    /// None where the accepted version has lost a grant that it needs: then nothing runs, not even an older version.
-    fn find_consent<'a>(&'a self, of: &'a UploadedModule, accepted: &'a UploadedVersion) -> Option<Consent<'a>> {
-        let (manifest, grants) = (&accepted.manifest, self.granted.get(&accepted.manifest.digest)?);
-        grants.suffice_for(manifest).then_some(Consent { manifest, grants, module: self, versions: &of.versions })
-    }
-}
-
-/// What a channel has said yes to.
-struct Consent<'a> {
-    manifest: &'a Manifest,
-    grants: &'a Grants,
-    module: &'a ModuleSetup,
-    /// Ascending.
-    versions: &'a [UploadedVersion],
-}
-
-impl Consent<'_> {
-    /// With what another version may run here, if it may: it asks for no more, or it was accepted in its own time, or could
-    /// follow one that was.
-    fn grants_for(&self, version: &Manifest) -> Option<&Grants> {
-        if version.digest == self.manifest.digest || differences(self.manifest, version, self.module).is_empty() {
-            return Some(self.grants);
-        }
-        self.find_own(version).or_else(|| self.find_followed(version))
-    }
-
-    fn find_own(&self, version: &Manifest) -> Option<&Grants> {
-        self.module.granted.get(&version.digest).filter(|grants| grants.suffice_for(version))
-    }
-
-    /// Only for a version before the accepted one: what is newer, and asks for what that one did without, is to be agreed to.
-    fn find_followed(&self, version: &Manifest) -> Option<&Grants> {
-        let earlier = self.versions.iter().rev().map(|there| &*there.manifest);
-        let mut earlier =
-            earlier.filter(|there| there.version < version.version && version.version < self.manifest.version);
-        earlier.find_map(|there| {
-            let grants = self.find_own(there)?;
-            let is_enough = grants.suffice_for(version) && differences(there, version, self.module).is_empty();
-            is_enough.then_some(grants)
-        })
     }
 }
 
@@ -291,14 +145,15 @@ fn is_rejected(before: &Manifest, after: &Manifest, key: &str, value: &str) -> b
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
+    use std::time::{Duration, SystemTime};
 
     use proptest::prelude::*;
 
     use super::super::sample::{command, manifest, name, setting};
     use super::*;
     use crate::domain::id::ModuleDigest;
-    use crate::domain::manifest::ModuleSource;
+    use crate::domain::manifest::{Grants, ModuleSource};
+    use crate::domain::role::Role;
     use crate::domain::version::Canary;
 
     const SHOP: ChannelId = ChannelId(100);
@@ -324,9 +179,9 @@ mod tests {
     fn settled(module: &UploadedModule, accepted: usize, pinned: Option<u64>) -> ModuleSetup {
         let accepted = &module.versions[accepted].manifest;
         let mut setup = ModuleSetup::new(accepted.clone());
-        setup.accepted = Some(accepted.digest);
-        setup.granted.insert(accepted.digest, Grants::all(accepted));
-        setup.pinned = pinned.map(|major| semver::Version::new(major, 0, 0));
+        setup.consent.accepted = Some(accepted.digest);
+        setup.consent.granted.insert(accepted.digest, Grants::all(accepted));
+        setup.consent.pinned = pinned.map(|major| semver::Version::new(major, 0, 0));
         setup.settle(module, SHOP);
         setup
     }
@@ -406,12 +261,12 @@ mod tests {
         let mut setup = settled(&module, 1, None);
         assert!(!setup.may_run, "it never had the grant of storage");
         let first = &module.versions[0].manifest;
-        setup.granted.insert(first.digest, Grants::all(first));
+        setup.consent.granted.insert(first.digest, Grants::all(first));
         setup.settle(&module, SHOP);
         assert_eq!((setup.may_run, &setup.manifest), (true, first));
         // Whoever takes a grant back from the accepted version gets no older one instead.
         let module = dice(vec![module.versions[0].clone(), version(2, vec![Capability::Http], false)], None);
-        setup.granted.insert(module.versions[1].manifest.digest, Grants::default());
+        setup.consent.granted.insert(module.versions[1].manifest.digest, Grants::default());
         setup.settle(&module, SHOP);
         assert!(!setup.may_run);
     }
@@ -425,14 +280,14 @@ mod tests {
         let module = dice(versions, None);
         let mut setup = settled(&module, 2, None);
         let first = &module.versions[0].manifest;
-        setup.granted.insert(first.digest, Grants::all(first));
+        setup.consent.granted.insert(first.digest, Grants::all(first));
         for (pinned, expected) in [(1, 1), (2, 2), (3, 3), (4, 3)] {
-            setup.pinned = Some(semver::Version::new(pinned, 0, 0));
+            setup.consent.pinned = Some(semver::Version::new(pinned, 0, 0));
             setup.settle(&module, SHOP);
             assert_eq!(setup.manifest.version.major, expected, "what is new and asks again is asked about again");
         }
-        setup.granted.insert(first.digest, Grants::default());
-        setup.pinned = Some(semver::Version::new(2, 0, 0));
+        setup.consent.granted.insert(first.digest, Grants::default());
+        setup.consent.pinned = Some(semver::Version::new(2, 0, 0));
         setup.settle(&module, SHOP);
         assert_eq!(setup.manifest.version.major, 3, "taken back from the first is taken back from the second");
     }

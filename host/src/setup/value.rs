@@ -1,9 +1,9 @@
 //! What a setting's value may be, kind by kind.
 
-use super::span::{parse_span, show_span};
 use crate::domain::amount::Amount;
 use crate::domain::id::ChatterId;
 use crate::domain::manifest::SettingKind;
+use crate::domain::span::{parse_span, show_span};
 
 /// Characters; the value of a setting fits into a chat message.
 const LONGEST_TEXT: usize = 400;

@@ -12,7 +12,7 @@ use crate::domain::manifest::{Capability, Grants, Manifest, ModuleSource};
 use crate::domain::version::Canary;
 use crate::modules::plan::{Action, Fate, Fates};
 use crate::modules::powers::Powers;
-use crate::modules::refusal::{ChangeVersionsError, PublishError};
+use crate::modules::refusal::ChangeVersionsError;
 use crate::modules::versions::{Published, Versions};
 use crate::store::fixture::{CHANNEL, Fixture, commit};
 
@@ -35,7 +35,7 @@ impl Host {
         Host { fixture, setup, versions }
     }
 
-    async fn publish(&self, manifest: Manifest, by: Powers, key: &str) -> Result<Published, PublishError> {
+    async fn publish(&self, manifest: Manifest, by: Powers, key: &str) -> Result<Published, ChangeVersionsError> {
         self.versions.add(Arc::new(manifest), None, by, stamp(key)).await
     }
 
@@ -128,7 +128,7 @@ async fn the_same_bytes_are_one_version_and_other_bytes_need_another() {
     assert_eq!((first.is_new, again.is_new, first.version), (true, false, again.version));
     let taken = host.publish(dice("1.0.0", 2), Powers::Creator, ANN).await.unwrap_err();
     let expected = (ModuleDigest([1; 32]), ModuleDigest([2; 32]));
-    assert!(matches!(taken, PublishError::VersionTaken { there, brought, .. } if (there, brought) == expected));
+    assert!(matches!(taken, ChangeVersionsError::VersionTaken { there, brought, .. } if (there, brought) == expected));
     host.check();
 }
 
@@ -271,7 +271,7 @@ async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
     let dropped = host.change(Action::DropCanary).await.unwrap();
     assert_eq!(dropped, [(version("2.0.0"), Fate::Withdrawn)]);
     assert_eq!(running(), ["1.0.0", "1.0.0"]);
-    assert!(matches!(publish("3.0.0", 3, ChannelId(404)).await, Err(PublishError::NoChannels)));
+    assert!(matches!(publish("3.0.0", 3, ChannelId(404)).await, Err(ChangeVersionsError::NoChannels)));
     publish("3.0.0", 3, CHANNEL).await.unwrap();
     let canary = Canary { version: version("3.0.0"), channels: [OTHER].into() };
     host.change(Action::SetCanary(canary)).await.unwrap();
@@ -279,7 +279,9 @@ async fn a_canary_is_for_its_channels_until_it_is_promoted_or_dropped() {
     let instead = Canary { version: version("1.0.0"), channels: [OTHER].into() };
     let instead = host.change(Action::SetCanary(instead)).await;
     assert_eq!(refused(instead), "version 3.0.0 is being tried out: promote or drop it first");
-    assert!(matches!(publish("4.0.0", 4, CHANNEL).await, Err(PublishError::CanaryExists(there)) if there.major == 3));
+    assert!(
+        matches!(publish("4.0.0", 4, CHANNEL).await, Err(ChangeVersionsError::CanaryExists(there)) if there.major == 3)
+    );
     assert_eq!(running(), ["1.0.0", "3.0.0"], "nobody gets a trial by another one");
     host.check();
     host.change(Action::PromoteCanary).await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::app::status::problems::Problem;
 use crate::app::status::{AccountStatus, ModuleStatus, SpanStatus, Status};
 use crate::cli::table::{Row, align};
-use crate::setup::span::show_span;
+use crate::domain::span::show_span;
 
 pub(super) fn write_report(status: &Status, problems: &[Problem]) -> String {
     let mut report = format!("twitchy {}, up for {}\n", status.version, show_uptime(status.uptime));

@@ -136,7 +136,7 @@ async fn put_module(
     let plan = |setup: &ChannelSetup| {
         if_match.check(setup.revision)?;
         let mut effects = setup.check_module_change(by, &name, &wanted)?;
-        let after = effects.iter().fold(setup.clone(), |setup, effect| setup.apply(effect));
+        let after = setup.apply_all(&effects);
         effects.extend(secrets::seal_all(&api, channel, find_module(&after, &name)?, &secrets)?);
         Ok(effects)
     };
@@ -207,10 +207,9 @@ async fn roll_back(
 ) -> Result<impl IntoResponse, ApiError> {
     let (channel, name) = parse(path)?;
     let to = wanted.parse()?;
-    let by = powers_of(&principal);
     let plan = |setup: &ChannelSetup| {
         let left = api.store.list_left(channel, &name)?;
-        Ok(setup.check_step_back(by, &name, to.as_ref(), &left)?)
+        Ok(setup.check_roll_back(&name, to.as_ref(), &left)?)
     };
     let setup = change(&api, &principal, channel, &name, plan).await?;
     answer(&api, &setup, &name)

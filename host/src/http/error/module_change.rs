@@ -3,25 +3,32 @@
 use super::WrongValue;
 use crate::http::body::sentence;
 use crate::http::echo::show_field;
+use crate::modules::consent::ConsentError;
 use crate::setup::module_change::{ModuleChangeError, Problem};
 
 pub(super) fn code(error: &ModuleChangeError) -> &'static str {
     match error {
+        ModuleChangeError::Consent(error) => code_of_consent(error),
         ModuleChangeError::UnknownModule => "unknown_module",
-        ModuleChangeError::UnknownVersion(_) => "unknown_version",
-        ModuleChangeError::Withdrawn(_) => "version_withdrawn",
-        ModuleChangeError::NoVersion => "no_version",
-        ModuleChangeError::NotDue(_) => "version_not_due",
-        ModuleChangeError::NothingBefore => "nothing_before",
         ModuleChangeError::AlwaysOn(_) => "always_on",
         ModuleChangeError::FixedGrants(_) => "fixed_grants",
-        ModuleChangeError::NeedsOperator(_) => "needs_operator",
-        ModuleChangeError::NeedsGrant(_) => "needs_grant",
-        ModuleChangeError::SizeClass => "size_class_not_allowed",
-        ModuleChangeError::NotRequested(_) => "not_requested",
         ModuleChangeError::WordTaken { .. } => "word_taken",
         ModuleChangeError::Unknown(_) => "unknown_setting",
         ModuleChangeError::Invalid(_) => "invalid_setting",
+    }
+}
+
+fn code_of_consent(error: &ConsentError) -> &'static str {
+    match error {
+        ConsentError::UnknownVersion(_) => "unknown_version",
+        ConsentError::Withdrawn(_) => "version_withdrawn",
+        ConsentError::NoVersion => "no_version",
+        ConsentError::NotDue(_) => "version_not_due",
+        ConsentError::NothingBefore => "nothing_before",
+        ConsentError::NeedsOperator(_) => "needs_operator",
+        ConsentError::NeedsGrant(_) => "needs_grant",
+        ConsentError::SizeClass => "size_class_not_allowed",
+        ConsentError::NotRequested(_) => "not_requested",
     }
 }
 

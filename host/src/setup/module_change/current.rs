@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{CommandChange, ModuleChange, ModuleChangeError, WantedVersion};
+use super::{CommandChange, ModuleChange, ModuleChangeError};
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Capability, Command, SettingKind};
+use crate::modules::consent::{ConsentError, list_missing};
 use crate::setup::channel::{ChannelSetup, ModuleSetup};
 use crate::setup::overrides::CommandKey;
 use crate::setup::value::check_value;
@@ -14,7 +15,7 @@ impl ChannelSetup {
     /// `NoVersion` where there is such a module, and nothing of it to take; `UnknownModule` where there is none.
     pub fn require_module(&self, name: &ModuleName) -> Result<&ModuleSetup, ModuleChangeError> {
         self.find_module(name).ok_or_else(|| match self.is_withdrawn(name) {
-            true => ModuleChangeError::NoVersion,
+            true => ConsentError::NoVersion.into(),
             false => ModuleChangeError::UnknownModule,
         })
     }
@@ -34,16 +35,13 @@ impl ModuleSetup {
                 None => drop(settings.insert(key.clone(), value.clone())),
             }
         }
-        let version = self.pinned.clone().map_or(WantedVersion::Latest, WantedVersion::Pinned);
         let (enabled, grants) = (self.is_enabled, Some(self.grants.clone()));
-        ModuleChange { enabled, grants, accept: None, version, settings, commands }
+        ModuleChange { enabled, grants, accept: None, pinned: self.consent.pinned.clone(), settings, commands }
     }
 
     /// What the version that would run here asks for and has no grant of.
     pub fn list_missing_grants(&self) -> Vec<Capability> {
-        let asking = self.waiting.as_ref().map_or(&self.manifest, |waiting| &waiting.manifest);
-        let is_missing = |capability: &&Capability| !self.grants.covers(**capability);
-        asking.capabilities.iter().filter(is_missing).copied().collect()
+        list_missing(&self.manifest, self.waiting.as_deref(), &self.grants)
     }
 
     /// What is set and means something in this version, secrets apart.

@@ -6,8 +6,8 @@ use super::super::sample::{channel, command, manifest, name, setting};
 use super::*;
 use crate::domain::fuse::BlownFuse;
 use crate::domain::id::ModuleDigest;
-use crate::domain::manifest::ModuleSource;
-use crate::domain::version::UploadedVersion;
+use crate::domain::manifest::{Capability, Manifest, ModuleSource, SizeClass};
+use crate::domain::version::{UploadedModule, UploadedVersion};
 use crate::modules::catalogue::Catalogue;
 
 pub(super) fn dice(version: &str, digest: u8) -> Manifest {
@@ -59,7 +59,7 @@ fn granting(capabilities: &[Capability]) -> ModuleChange {
 
 /// The channel once it is as wanted, where the same wish again changes nothing.
 #[track_caller]
-fn after(setup: &ChannelSetup, by: Powers, change: &ModuleChange) -> ChannelSetup {
+pub(super) fn after(setup: &ChannelSetup, by: Powers, change: &ModuleChange) -> ChannelSetup {
     let effects = setup.check_module_change(by, &name("dice"), change).unwrap();
     let after = effects.iter().fold(setup.clone(), |setup, effect| setup.apply(effect));
     assert_eq!(after.check_module_change(by, &name("dice"), change), Ok(Vec::new()));
@@ -115,8 +115,7 @@ fn the_large_class_and_web_hosts_are_the_operators() {
         let http_hosts = vec![host.to_owned()];
         Some(Grants { capabilities: vec![Capability::Http], http_hosts, ..Grants::default() })
     };
-    let pinned =
-        ModuleChange { version: WantedVersion::Pinned("1.0.0".parse().unwrap()), grants: web("a.example.com"), ..on() };
+    let pinned = ModuleChange { pinned: Some("1.0.0".parse().unwrap()), grants: web("a.example.com"), ..on() };
     let pinned = after(&shop, Powers::Operator, &pinned);
     let accept = Some("2.0.0".parse().unwrap());
     let upgrade = ModuleChange { accept: accept.clone(), grants: web("b.example.com"), ..on() };
@@ -185,11 +184,11 @@ fn a_word_that_is_taken_names_both_modules_and_another_word_solves_it() {
 fn a_version_is_pinned_and_followed_again() {
     let shop = shop([dice("1.0.0", 1), dice("2.0.0", 2)]);
     let running = |setup: &ChannelSetup| setup.find_word("roll").unwrap().module.manifest.version.major;
-    let pinned = ModuleChange { version: WantedVersion::Pinned("1.0.0".parse().unwrap()), ..on() };
+    let pinned = ModuleChange { pinned: Some("1.0.0".parse().unwrap()), ..on() };
     let pinned = after(&shop, Powers::Creator, &pinned);
     assert_eq!(running(&pinned), 1);
     assert_eq!(running(&after(&pinned, Powers::Creator, &on())), 2);
-    let unknown = ModuleChange { version: WantedVersion::Pinned("3.0.0".parse().unwrap()), ..on() };
+    let unknown = ModuleChange { pinned: Some("3.0.0".parse().unwrap()), ..on() };
     assert_eq!(refused(&shop, Powers::Creator, &unknown), "there is no version 3.0.0");
 }
 
@@ -271,10 +270,10 @@ fn a_version_that_waits_runs_only_once_it_is_named() {
     assert_eq!(refused(&waits, Powers::Creator, &other), "version 3.0.0 is not the one that is due here");
     let agreed = after(&waits, Powers::Creator, &named);
     assert_eq!((running(&waits), running(&agreed)), (1, 2));
-    let back = agreed.check_step_back(Powers::Creator, &name("dice"), None, &[]).unwrap();
+    let back = agreed.check_roll_back(&name("dice"), None, &[]).unwrap();
     let back = back.iter().fold(agreed, |setup, effect| setup.apply(effect));
     assert_eq!(running(&back), 1);
-    assert_eq!(back.check_step_back(Powers::Creator, &name("dice"), None, &[]), Err(ModuleChangeError::NothingBefore));
+    assert_eq!(back.check_roll_back(&name("dice"), None, &[]), Err(ConsentError::NothingBefore.into()));
 }
 
 #[test]
@@ -304,7 +303,7 @@ fn first(capabilities: &[Capability]) -> Manifest {
 }
 
 fn stepped_back(setup: &ChannelSetup, to: &str) -> ChannelSetup {
-    let effects = setup.check_step_back(Powers::Creator, &name("dice"), Some(&to.parse().unwrap()), &[]).unwrap();
+    let effects = setup.check_roll_back(&name("dice"), Some(&to.parse().unwrap()), &[]).unwrap();
     effects.iter().fold(setup.clone(), |setup, effect| setup.apply(effect))
 }
 
@@ -321,7 +320,7 @@ fn a_version_that_is_gone_back_to_has_no_higher_caps_than_there_are_now() {
         }
     };
     let both = shop([first(&all), second(&all)]);
-    let one = ModuleChange { version: WantedVersion::Pinned("1.0.0".parse().unwrap()), ..with("100", "1000") };
+    let one = ModuleChange { pinned: Some("1.0.0".parse().unwrap()), ..with("100", "1000") };
     let one = after(&both, Powers::Operator, &one);
     // Both versions follow the first one's grants; the operator lowers those of the second.
     let two = after(&one, Powers::Operator, &with("500", "10"));
@@ -334,7 +333,7 @@ fn a_version_that_is_gone_back_to_has_no_higher_caps_than_there_are_now() {
     );
     assert_eq!(back.check_module_change(Powers::Creator, &name("dice"), &module.as_change()), Ok(Vec::new()));
     let higher =
-        ModuleChange { version: one.find_module(&name("dice")).unwrap().as_change().version, ..with("100", "1000") };
+        ModuleChange { pinned: one.find_module(&name("dice")).unwrap().as_change().pinned, ..with("100", "1000") };
     assert_eq!(refused(&back, Powers::Creator, &higher), "only the operator grants higher caps on treasury");
 }
 
@@ -352,9 +351,9 @@ fn what_was_taken_back_does_not_return_with_an_older_version() {
     assert_eq!(running(&stepped_back(&kept, "1.0.0")), Some(1));
     let taken = after(&two, Powers::Operator, &granting(&[Storage]));
     assert_eq!(running(&taken), Some(2));
-    let back = taken.check_step_back(Powers::Creator, &name("dice"), Some(&"1.0.0".parse().unwrap()), &[]);
-    assert_eq!(back, Err(ModuleChangeError::NeedsGrant(vec![Http])));
-    let pinned = ModuleChange { version: WantedVersion::Pinned("1.0.0".parse().unwrap()), ..on() };
+    let back = taken.check_roll_back(&name("dice"), Some(&"1.0.0".parse().unwrap()), &[]);
+    assert_eq!(back, Err(ConsentError::NeedsGrant(vec![Http]).into()));
+    let pinned = ModuleChange { pinned: Some("1.0.0".parse().unwrap()), ..on() };
     assert_eq!(refused(&taken, Powers::Creator, &pinned), "it does not run without a grant of http");
     // A version that asks for it again comes with nothing either.
     let third = Manifest { capabilities: vec![Http, Storage], version: "3.0.0".parse().unwrap(), ..dice("3.0.0", 3) };
@@ -367,12 +366,12 @@ fn a_version_that_asks_for_less_is_pinned_without_a_word_about_grants() {
     use Capability::{Storage, Words};
     let both = shop([asking(&[Storage]), second(&[Storage, Words])]);
     let two = after(&both, Powers::Creator, &granting(&[Storage, Words]));
-    let pinned = ModuleChange { version: WantedVersion::Pinned("1.0.0".parse().unwrap()), ..on() };
+    let pinned = ModuleChange { pinned: Some("1.0.0".parse().unwrap()), ..on() };
     let one = after(&two, Powers::Creator, &pinned);
     let module = |setup: &ChannelSetup| setup.find_word("roll").unwrap().module.clone();
     assert_eq!(module(&one).manifest.version.major, 1);
     // Whoever sends back what is shown, with another version in it, sends grants too.
-    let shown = ModuleChange { version: pinned.version, ..module(&two).as_change() };
+    let shown = ModuleChange { pinned: pinned.pinned, ..module(&two).as_change() };
     assert_eq!(module(&after(&two, Powers::Creator, &shown)).manifest.version.major, 1);
     let again = after(&one, Powers::Creator, &on());
     assert_eq!((module(&again).manifest.version.major, module(&again).grants.capabilities), (2, vec![Storage, Words]));

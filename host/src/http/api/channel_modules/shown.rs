@@ -12,9 +12,9 @@ use crate::domain::manifest::{Manifest, ModuleSource, SettingKind};
 use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::timestamp::write_timestamp;
+use crate::modules::consent::Waiting;
 use crate::setup::channel::{ChannelSetup, ModuleSetup};
 use crate::setup::module_change::ModuleChange;
-use crate::setup::upgrade::Waiting;
 
 /// What is true of a module that is enabled and whose size class the host does not allow.
 const BARRED: &str =
@@ -138,7 +138,7 @@ impl ChannelModuleState {
                 ModuleSource::Uploaded => "uploaded",
             },
             enabled: module.is_enabled,
-            version: module.pinned.as_ref().map_or_else(|| "latest".to_owned(), ToString::to_string),
+            version: module.consent.pinned.as_ref().map_or_else(|| "latest".to_owned(), ToString::to_string),
             running,
             running_version: running.then(|| manifest.version.to_string()),
             reason: (module.is_enabled && !running).then(|| find_reason(api, setup, module)),

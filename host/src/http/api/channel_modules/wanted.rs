@@ -10,10 +10,10 @@ use super::Secrets;
 use crate::domain::amount::Amount;
 use crate::domain::manifest::{Capability, Caps, Grants};
 use crate::domain::role::Role;
+use crate::domain::span::{parse_span, show_span};
 use crate::http::echo::{find_name, show_field};
 use crate::http::error::{ApiError, WrongValue};
-use crate::setup::module_change::{CommandChange, ModuleChange, WantedVersion};
-use crate::setup::span::{parse_span, show_span};
+use crate::setup::module_change::{CommandChange, ModuleChange};
 
 const LATEST: &str = "latest";
 
@@ -162,11 +162,9 @@ const VERSION: &str = "should be a version such as 1.2.0";
 impl WantedModule {
     pub(super) fn into_change(self) -> Result<(ModuleChange, Secrets), ApiError> {
         let mut wrong = Wrong::default();
-        let version = match self.version.as_str() {
-            LATEST => Some(WantedVersion::Latest),
-            text => wrong
-                .expect(text.parse().ok(), "version", "should be latest, or a version such as 1.2.0")
-                .map(WantedVersion::Pinned),
+        let pinned = match self.version.as_str() {
+            LATEST => None,
+            text => wrong.expect(text.parse().ok(), "version", "should be latest, or a version such as 1.2.0"),
         };
         let accept = self.accept.and_then(|text| wrong.expect(text.parse().ok(), "accept", VERSION));
         let grants = self.grants.map(|grants| grants.parse(&mut wrong));
@@ -175,8 +173,10 @@ impl WantedModule {
             (name, terms)
         });
         let commands = commands.collect();
-        let (Some(version), true) = (version, wrong.0.is_empty()) else { return Err(ApiError::InvalidValues(wrong.0)) };
-        let change = ModuleChange { enabled: self.enabled, grants, accept, version, settings: self.settings, commands };
+        if !wrong.0.is_empty() {
+            return Err(ApiError::InvalidValues(wrong.0));
+        }
+        let change = ModuleChange { enabled: self.enabled, grants, accept, pinned, settings: self.settings, commands };
         let secrets = self.secrets.into_iter().map(|(key, secret)| (key, secret.map(|Secret(secret)| secret)));
         Ok((change, secrets.collect()))
     }

@@ -6,7 +6,7 @@ use tracing::error;
 
 use crate::domain::manifest::SizeClass;
 use crate::http::error::{ApiError, Refusal};
-use crate::modules::refusal::{ChangeVersionsError, PublishError};
+use crate::modules::refusal::ChangeVersionsError;
 use crate::sandbox::{Blame, CompileError, InvokeError};
 
 /// After which an upload is worth another try.
@@ -54,25 +54,6 @@ pub(super) fn refuse_component(error: &CompileError, hint: &'static str) -> ApiE
     }
 }
 
-pub(super) fn refuse_publishing(error: PublishError) -> ApiError {
-    let code = match error {
-        PublishError::NameReserved(_) => "reserved_name",
-        PublishError::WordReserved { .. } => "reserved_word",
-        PublishError::NotPublisher(_) => "name_taken",
-        PublishError::VersionTaken { .. } => "version_exists",
-        PublishError::Full(_) => "full",
-        PublishError::NoChannels => "unknown_channels",
-        PublishError::CanaryExists(_) => "canary_exists",
-        PublishError::CanaryTooOld { .. } => "canary_too_old",
-        PublishError::Save(_) => {
-            error!(%error, "an upload fails");
-            return ApiError::Internal;
-        }
-        PublishError::Store(error) => return error.into(),
-    };
-    refuse(code, &error, None)
-}
-
 pub(super) fn refuse_change(error: ChangeVersionsError) -> ApiError {
     let code = match error {
         ChangeVersionsError::UnknownModule => return ApiError::NotFound("module"),
@@ -80,6 +61,15 @@ pub(super) fn refuse_change(error: ChangeVersionsError) -> ApiError {
         ChangeVersionsError::NotPublisher(_) => return ApiError::Forbidden,
         ChangeVersionsError::Overtaken => return ApiError::PreconditionFailed,
         ChangeVersionsError::Store(error) => return error.into(),
+        ChangeVersionsError::Save(_) => {
+            error!(%error, "an upload fails");
+            return ApiError::Internal;
+        }
+        ChangeVersionsError::NameReserved(_) => "reserved_name",
+        ChangeVersionsError::WordReserved { .. } => "reserved_word",
+        ChangeVersionsError::NameTaken(_) => "name_taken",
+        ChangeVersionsError::VersionTaken { .. } => "version_exists",
+        ChangeVersionsError::Full(_) => "full",
         ChangeVersionsError::NotUploaded(_) => "not_uploaded",
         ChangeVersionsError::InUse { .. } => "in_use",
         ChangeVersionsError::Withdrawn(_) => "withdrawn",

@@ -8,12 +8,12 @@ use utoipa::ToSchema;
 use super::kinds::{Class, Granter, Source};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::manifest::{Capability, Command, Manifest, Setting, SettingKind};
+use crate::domain::span::show_span;
 use crate::domain::version::{Canary, UploadedVersion};
 use crate::http::principal::Principal;
 use crate::http::timestamp::write_timestamp;
 use crate::modules::catalogue::Listed;
 use crate::modules::powers::Powers;
-use crate::setup::span::show_span;
 
 /// A module, in a list.
 #[derive(Debug, Serialize, ToSchema)]

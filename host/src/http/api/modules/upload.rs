@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Limited};
 
 use super::change::parse_channels;
 use super::places::{PacedBody, Places};
-use super::refusal::{find_hint, refuse_component, refuse_publishing};
+use super::refusal::{find_hint, refuse_change, refuse_component};
 use super::shown::VersionDetail;
 use super::wanted::UploadQuery;
 use super::{powers_of, report};
@@ -145,7 +145,7 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
     // Goes through even if the caller hangs up, so that listeners hear of it, and the place is held as long as the bytes are.
     let publishing = tokio::spawn(async move {
         let is_canary = canary.is_some();
-        let published = api.publisher.publish(admitted, canary, by, stamp).await.map_err(refuse_publishing)?;
+        let published = api.publisher.publish(admitted, canary, by, stamp).await.map_err(refuse_change)?;
         report_published(&api, &published, is_canary);
         drop(place);
         Ok(published)

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::super::tests::{dice, on, shop, with};
-use super::super::{ModuleChange, ModuleChangeError, WantedVersion};
+use super::super::{ModuleChange, ModuleChangeError};
 use super::*;
 use crate::domain::manifest::{Capability, Caps, Grants, Manifest};
+use crate::modules::powers::Powers;
 use crate::setup::sample::{command, name};
 
 /// What the store remembers of the versions that were left.
@@ -46,7 +47,7 @@ impl Left {
     }
 
     fn step_back(&mut self, setup: &ChannelSetup) -> Result<ChannelSetup, ModuleChangeError> {
-        let effects = setup.check_step_back(Powers::Creator, &name("dice"), None, &self.0)?;
+        let effects = setup.check_roll_back(&name("dice"), None, &self.0)?;
         Ok(self.commit(setup, effects))
     }
 
@@ -61,7 +62,7 @@ fn number(version: u64) -> Manifest {
 }
 
 fn pinned_to(version: u64) -> ModuleChange {
-    ModuleChange { version: WantedVersion::Pinned(semver::Version::new(version, 0, 0)), ..on() }
+    ModuleChange { pinned: Some(semver::Version::new(version, 0, 0)), ..on() }
 }
 
 fn here(setup: &ChannelSetup) -> u64 {
@@ -81,9 +82,9 @@ fn a_step_back_goes_to_the_version_that_ran_before_and_the_next_one_further() {
     assert_eq!(here(&back), 3);
     let further = left.step_back(&back).unwrap();
     assert_eq!(here(&further), 1, "not up again, and not to what never ran here");
-    assert_eq!(left.step_back(&further).unwrap_err(), ModuleChangeError::NothingBefore);
+    assert_eq!(left.step_back(&further).unwrap_err(), ConsentError::NothingBefore.into());
     // A step up by name is a change like any other.
-    let up = further.check_step_back(Powers::Creator, &name("dice"), Some(&semver::Version::new(4, 0, 0)), &left.0);
+    let up = further.check_roll_back(&name("dice"), Some(&semver::Version::new(4, 0, 0)), &left.0);
     let up = left.commit(&further, up.unwrap());
     assert_eq!((here(&up), here(&left.step_back(&up).unwrap())), (4, 1));
 }
@@ -197,11 +198,11 @@ proptest! {
         let mut setup = shop(versions.clone());
         for version in order {
             let manifest = &versions[version as usize - 1];
-            setup = left.wish(&setup, &ModuleChange { version: pinned_to(version).version, ..granting_all(manifest, "1000") });
+            setup = left.wish(&setup, &ModuleChange { pinned: pinned_to(version).pinned, ..granting_all(manifest, "1000") });
         }
         let before = setup.find_word("roll").unwrap().module.clone();
-        let pinned = pinned_to(before.manifest.version.major).version;
-        setup = left.wish(&setup, &ModuleChange { version: pinned, ..granting_all(&before.manifest, "10") });
+        let pinned = pinned_to(before.manifest.version.major).pinned;
+        setup = left.wish(&setup, &ModuleChange { pinned, ..granting_all(&before.manifest, "10") });
         let is_capped = before.manifest.requests(Capability::Treasury);
         let has_web = |module: &ModuleSetup| module.grants.capabilities.contains(&Capability::Http);
         let is_web_gone = has_web(&before) && !before.manifest.requests(Capability::Http);
@@ -209,13 +210,13 @@ proptest! {
             let effects = match attempt {
                 Try::StepBack(to) => {
                     let to = to.map(|to| semver::Version::new(to, 0, 0));
-                    setup.check_step_back(Powers::Creator, &name("dice"), to.as_ref(), &left.0)
+                    setup.check_roll_back(&name("dice"), to.as_ref(), &left.0)
                 }
                 Try::Put { version, is_more } => {
                     let aim = versions.get((version as usize).wrapping_sub(1)).or(versions.last()).unwrap();
                     let grants = granting_all(aim, "1000").grants.filter(|_| is_more);
-                    let version = if version == 0 { WantedVersion::Latest } else { pinned_to(version).version };
-                    let change = ModuleChange { version, grants, ..on() };
+                    let pinned = if version == 0 { None } else { pinned_to(version).pinned };
+                    let change = ModuleChange { pinned, grants, ..on() };
                     setup.check_module_change(Powers::Creator, &name("dice"), &change)
                 }
             };

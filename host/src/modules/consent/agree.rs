@@ -1,0 +1,186 @@
+//! From a channel's consent to the one that somebody wants: the effects that lead there, or why it may not be. Pure.
+
+use std::sync::Arc;
+
+use super::{Consent, ConsentError, InChannel, Settled};
+use crate::domain::effect::Effect;
+use crate::domain::id::ModuleDigest;
+use crate::domain::manifest::{Grants, Manifest, SizeClass};
+use crate::domain::version::{UploadedModule, UploadedVersion};
+use crate::modules::powers::Powers;
+
+/// How a channel's consent is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// Whether the module is to be on.
+    pub is_enabled: bool,
+    /// What the module may do from now on. None keeps what is granted.
+    pub grants: Option<&'a Grants>,
+    /// The version that waits, where all that it asks for is agreed to: whoever names it has seen that.
+    pub accept: Option<&'a semver::Version>,
+    /// None follows the latest version.
+    pub pinned: Option<&'a semver::Version>,
+}
+
+/// The effects that lead to the wanted consent; none where it is as wanted. A version that is newly pinned is accepted by
+/// that, and the first one by being granted or enabled.
+pub fn plan_consent(
+    consent: &Consent,
+    at: InChannel<'_>,
+    by: Powers,
+    wish: Wish<'_>,
+) -> Result<Vec<Effect>, ConsentError> {
+    let pin = consent.plan_pin(at.module, wish.pinned)?;
+    let is_pinned_now = pin.is_some() && wish.pinned.is_some();
+    let pinned = Consent { pinned: wish.pinned.cloned(), ..consent.clone() };
+    let mut effects: Vec<Effect> = pin.into_iter().collect();
+    if let Some(subject) = Subject::find(&pinned, at, wish, is_pinned_now)? {
+        effects.extend(subject.plan_grants(by, wish)?);
+    }
+    Ok(effects)
+}
+
+/// Why a wish is about a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    /// The wish names the version that is due.
+    Named,
+    /// The accepted version is gone, and the version that is due takes its place.
+    Replaced,
+    /// It is the version that is here.
+    Kept,
+}
+
+/// The version that a wish is about.
+struct Subject<'a> {
+    consent: &'a Consent,
+    module: &'a UploadedModule,
+    here: Settled,
+    accepted: Option<&'a UploadedVersion>,
+    target: Arc<Manifest>,
+    choice: Choice,
+}
+
+impl<'a> Subject<'a> {
+    /// None where no version is due, and none is wanted.
+    fn find(
+        consent: &'a Consent,
+        at: InChannel<'a>,
+        wish: Wish<'_>,
+        is_pinned_now: bool,
+    ) -> Result<Option<Subject<'a>>, ConsentError> {
+        let due = consent.find_due(at).map(|version| version.manifest.clone());
+        let (Some(due), Some(here)) = (due, consent.settle(at)) else {
+            let is_wanted = wish.is_enabled || wish.grants.is_some();
+            return if is_wanted { Err(ConsentError::NoVersion) } else { Ok(None) };
+        };
+        if let Some(other) = wish.accept.filter(|version| **version != due.version) {
+            return Err(ConsentError::NotDue(other.clone()));
+        }
+        let accepted = consent.find_accepted(at.module);
+        // What was accepted may be gone with nothing in its place that could be named.
+        let is_gone = !here.may_run && here.waiting.is_none() && accepted.is_none_or(UploadedVersion::is_withdrawn);
+        let (target, choice) = match wish.accept.is_some() || is_pinned_now {
+            true => (due, Choice::Named),
+            false if is_gone => (due, Choice::Replaced),
+            false => (here.manifest.clone(), Choice::Kept),
+        };
+        Ok(Some(Subject { consent, module: at.module, here, accepted, target, choice }))
+    }
+
+    fn plan_grants(&self, by: Powers, wish: Wish<'_>) -> Result<Vec<Effect>, ConsentError> {
+        let Some(sent) = self.find_sent(wish) else { return Ok(Vec::new()) };
+        // As they are shown, even where this version asks for less; then in order.
+        if self.is_there(&sent, wish) {
+            return Ok(Vec::new());
+        }
+        let grants = self.in_order(&sent)?;
+        if self.is_there(&grants, wish) {
+            return Ok(Vec::new());
+        }
+        let beyond = self.list_beyond(by, &grants);
+        if !beyond.is_empty() {
+            return Err(ConsentError::NeedsOperator(beyond));
+        }
+        let name = &self.module.name;
+        let others = self.narrow_others(&sent, &grants);
+        let narrow = (!others.is_empty()).then(|| Effect::NarrowGrants { module: name.clone(), grants: others });
+        let accept = Effect::AcceptVersion { module: name.clone(), digest: self.target.digest, grants };
+        Ok(narrow.into_iter().chain([accept]).collect())
+    }
+
+    fn is_here(&self) -> bool {
+        self.target.digest == self.here.manifest.digest
+    }
+
+    /// The grants that the wish amounts to; None where it leaves them as they are.
+    fn find_sent(&self, wish: Wish<'_>) -> Option<Grants> {
+        if let Some(grants) = wish.grants {
+            return Some(grants.clone());
+        }
+        // The version runs with what was granted to it in its time.
+        let runs_already = self.accepted.is_some() && self.here.may_run && self.is_here();
+        let is_first = wish.is_enabled && self.consent.accepted.is_none();
+        let is_agreed_to = self.choice == Choice::Named || is_first;
+        (!runs_already && is_agreed_to).then(|| self.here.grants.asked_by(&self.target))
+    }
+
+    /// Whether the channel has agreed to exactly that.
+    fn is_there(&self, grants: &Grants, wish: Wish<'_>) -> bool {
+        match self.accepted {
+            Some(accepted) => {
+                let runs = self.here.may_run || accepted.manifest.digest == self.target.digest;
+                runs && self.is_here() && *grants == self.here.grants
+            }
+            None => !wish.is_enabled && self.choice != Choice::Named && *grants == Grants::default(),
+        }
+    }
+
+    /// In the order in which the version asks for them, so that equal grants are equal. What is granted to another version
+    /// was shown, and may be sent back: it is left out.
+    fn in_order(&self, grants: &Grants) -> Result<Grants, ConsentError> {
+        let is_known = |is_in: &dyn Fn(&Grants) -> bool| self.consent.granted.values().any(is_in);
+        let unasked = grants.capabilities.iter().filter(|capability| !self.target.requests(**capability));
+        let unasked = unasked.filter(|capability| !is_known(&|there| there.capabilities.contains(capability)));
+        let mut unasked: Vec<String> = unasked.map(ToString::to_string).collect();
+        let hosts = grants.http_hosts.iter().filter(|host| !self.target.http_hosts.contains(host));
+        let hosts = hosts.filter(|host| !is_known(&|there| there.http_hosts.contains(host)));
+        unasked.extend(hosts.map(|host| format!("the web host {host}")));
+        if unasked.is_empty() { Ok(grants.asked_by(&self.target)) } else { Err(ConsentError::NotRequested(unasked)) }
+    }
+
+    /// What of the grants is more than there was, and not the creator's to allow.
+    fn list_beyond(&self, by: Powers, grants: &Grants) -> Vec<String> {
+        if by == Powers::Operator {
+            return Vec::new();
+        }
+        let before = &self.here.grants;
+        let new = grants.capabilities.iter().filter(|capability| !before.capabilities.contains(capability));
+        let mut beyond: Vec<String> =
+            new.filter(|capability| !by.may_grant(**capability)).map(ToString::to_string).collect();
+        let hosts = grants.http_hosts.iter().filter(|host| !before.http_hosts.contains(host));
+        beyond.extend(hosts.map(|host| format!("the web host {host}")));
+        if grants.treasury.allow_more_than(&before.treasury) {
+            beyond.push("higher caps on treasury".to_owned());
+        }
+        let was_large = self.accepted.is_some_and(|accepted| accepted.manifest.size == SizeClass::Large);
+        if self.target.size == SizeClass::Large && !was_large {
+            beyond.push("the size class large".to_owned());
+        }
+        beyond
+    }
+
+    /// What the other versions have from now on, where that is less: lower caps hold for each, and what is revoked from the
+    /// version that is kept is revoked from all. Otherwise rolling back to one would restore what was just revoked.
+    fn narrow_others(&self, sent: &Grants, grants: &Grants) -> Vec<(ModuleDigest, Grants)> {
+        let narrow = |there: &Grants| match (there.within_caps_of(grants), self.choice) {
+            (there, Choice::Kept) => there.without_taken(&self.here.grants, sent),
+            (there, Choice::Named | Choice::Replaced) => there,
+        };
+        let digests = self.module.versions.iter().map(|there| there.manifest.digest);
+        let others = digests.filter(|digest| *digest != self.target.digest);
+        let others = others.filter_map(|digest| Some((digest, self.consent.granted.get(&digest)?)));
+        let others = others.map(|(digest, there)| (digest, there, narrow(there)));
+        others.filter(|(_, there, less)| *there != less).map(|(digest, _, less)| (digest, less)).collect()
+    }
+}

@@ -1,0 +1,88 @@
+//! Back to a version that ran before, in one channel. Pure.
+
+use super::{Consent, ConsentError, InChannel, Settled, list_missing};
+use crate::domain::effect::Effect;
+use crate::domain::id::ModuleDigest;
+use crate::domain::version::UploadedModule;
+
+/// The versions that the channel left, the last one first.
+type Left = Vec<(ModuleDigest, semver::Version)>;
+
+/// Pins the module to a version that may run with what is granted by now. Nothing is accepted by it. Which one it is:
+///
+/// 1. The one named.
+/// 2. Else the one of `left` that the channel left last: the one that ran before. It may be a higher one, where a lower
+///    one was pinned by hand.
+/// 3. Else, where none of them may run any more, the highest one below the one that is here.
+///
+/// A version that `is_usable` denies is only taken by its name. Of what was left before, only what is lower is still
+/// known afterwards: a second roll-back goes further back; it never flips between two versions.
+///
+/// # Errors
+/// `NeedsGrant` where the version named asks for more than is granted.
+pub fn plan_roll_back(
+    consent: &Consent,
+    at: InChannel<'_>,
+    to: Option<&semver::Version>,
+    left: &[ModuleDigest],
+    is_usable: impl Fn(&Settled) -> bool,
+) -> Result<Vec<Effect>, ConsentError> {
+    let here = consent.settle(at).ok_or(ConsentError::NoVersion)?.manifest;
+    let here = &here.version;
+    let left = list_versions(at.module, left);
+    let is_named_above = to.is_some_and(|to| to > here);
+    let to = match to {
+        Some(to) => to.clone(),
+        None => find_before(consent, at, here, &left, is_usable).ok_or(ConsentError::NothingBefore)?,
+    };
+    let pin = consent.plan_pin(at.module, Some(&to))?;
+    let after = settle_pinned(consent, at, &to).ok_or(ConsentError::NoVersion)?;
+    if !after.may_run || after.manifest.version != to {
+        let missing = list_missing(&after.manifest, after.waiting.as_deref(), &after.grants);
+        return Err(ConsentError::NeedsGrant(missing));
+    }
+    // Up by name is a change like any other, which may be taken back.
+    let keep = (pin.is_some() && !is_named_above).then(|| {
+        let further = find_further(at.module, &left, here, &to);
+        Effect::KeepLeft { module: at.module.name.clone(), left: further }
+    });
+    Ok(pin.into_iter().chain(keep).collect())
+}
+
+fn settle_pinned(consent: &Consent, at: InChannel<'_>, version: &semver::Version) -> Option<Settled> {
+    Consent { pinned: Some(version.clone()), ..consent.clone() }.settle(at)
+}
+
+fn find_before(
+    consent: &Consent,
+    at: InChannel<'_>,
+    here: &semver::Version,
+    left: &Left,
+    is_usable: impl Fn(&Settled) -> bool,
+) -> Option<semver::Version> {
+    let left = left.iter().map(|(_, version)| version).filter(|version| *version != here);
+    let below = at.module.list_offered(Some(at.channel)).map(|there| &there.manifest.version);
+    let below = below.filter(|version| *version < here);
+    let may_run = |version: &&semver::Version| {
+        let settled = settle_pinned(consent, at, version);
+        settled.is_some_and(|it| it.may_run && it.manifest.version == **version && is_usable(&it))
+    };
+    left.chain(below).find(may_run).cloned()
+}
+
+/// Where the next roll-back goes, if that is to be said beforehand: below both versions.
+fn find_further(
+    module: &UploadedModule,
+    left: &Left,
+    here: &semver::Version,
+    to: &semver::Version,
+) -> Option<ModuleDigest> {
+    let left = left.iter().find(|(_, version)| version < to.min(here)).map(|(digest, _)| *digest);
+    let below = || module.versions.iter().rev().find(|there| there.manifest.version < *here && !there.is_withdrawn());
+    left.or_else(|| below().filter(|_| to > here).map(|there| there.manifest.digest))
+}
+
+fn list_versions(module: &UploadedModule, left: &[ModuleDigest]) -> Left {
+    let version = |digest: &ModuleDigest| Some((*digest, module.find_digest(*digest)?.manifest.version.clone()));
+    left.iter().filter_map(version).collect()
+}
