@@ -12,6 +12,7 @@ use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::ChannelId;
 use crate::domain::principal::{KeyId, KeyScope};
 use crate::domain::role::Role;
+use crate::modules::powers::Powers;
 use crate::store::api_keys::ApiKey;
 
 /// The holder of a key that is valid. As an argument of an endpoint it is whoever the table lets in.
@@ -55,6 +56,10 @@ impl Principal {
             KeyScope::Channel(channel) => Some(*channel),
         };
         self.key.scopes.iter().map(channel).collect()
+    }
+
+    pub fn powers(&self) -> Powers {
+        if self.is_operator() { Powers::Operator } else { Powers::Creator }
     }
 
     pub fn require_operator(&self) -> Result<(), ApiError> {

@@ -16,6 +16,7 @@ use crate::domain::span::show_span;
 use crate::domain::version::{UploadedModule, UploadedVersion};
 
 pub mod agree;
+pub mod enable;
 pub mod roll_back;
 
 /// What a channel has said of a module's versions.

@@ -1,6 +1,6 @@
 //! `twitchy module enable`: what is wanted in a channel is what is there, and what the line says besides.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use crate::cli::api_client::{ApiClient, Question};
 use crate::cli::channel_name::find_channel_id;
 use crate::domain::channel_name::ChannelName;
 use crate::domain::id::ModuleName;
+use crate::modules::consent::enable::{AgreeError, Standing, agree};
 
 const LATEST: &str = "latest";
 
@@ -104,13 +105,9 @@ impl Enable {
     /// What is there, enabled and with these grants besides. `named` is the version that it is to be, where what is there
     /// is about another one.
     fn wanted(&self, there: &Value, named: Option<&Value>) -> anyhow::Result<Value> {
-        let granted: Vec<&str> = texts(&there["grants"]["capabilities"]).collect();
-        let missing: Vec<&str> = match named {
-            Some(version) => list_requested(version).filter(|name| !granted.contains(name)).collect(),
-            None => texts(&there["missing_grants"]).collect(),
-        };
-        let was_accepted = !granted.is_empty() || there["enabled"] == true;
-        self.check_agreed(&granted, &missing, was_accepted)?;
+        let standing = self.compare(there, named);
+        let missing = standing.missing.clone();
+        let agreed = agree(standing, &self.grant, self.accept).map_err(|error| self.refuse(error, &missing))?;
         let mut wanted = json!({ "enabled": true });
         for field in ["version", "grants", "settings", "commands"] {
             wanted[field] = there[field].clone();
@@ -118,14 +115,10 @@ impl Enable {
         if let Some(version) = &self.version {
             wanted["version"] = json!(version);
         }
-        let agrees = self.accept || !self.grant.is_empty();
-        if agrees && self.version.is_none() && there["waiting"].is_object() {
-            wanted["accept"] = there["waiting"]["version"].clone();
+        if let Some(accept) = agreed.accept {
+            wanted["accept"] = json!(accept);
         }
-        if agrees && self.version.as_deref() == Some(LATEST) && named.is_some() {
-            wanted["accept"] = there["latest_here"].clone();
-        }
-        self.add_grants(&mut wanted, &missing, named);
+        self.add_grants(&mut wanted, &agreed.added, named);
         for (key, value) in &self.set {
             wanted["settings"][key] = json!(value);
         }
@@ -136,32 +129,40 @@ impl Enable {
         Ok(wanted)
     }
 
-    /// Nothing is granted that nobody agreed to, and no typing error is taken for a grant.
-    fn check_agreed(&self, granted: &[&str], missing: &[&str], was_accepted: bool) -> anyhow::Result<()> {
-        let is_asked = |name: &str| name == "all" || granted.contains(&name) || missing.contains(&name);
-        if let Some(unknown) = self.grant.iter().find(|name| !is_asked(name)) {
-            let asks = if missing.is_empty() { "nothing more".to_owned() } else { missing.join(", ") };
-            bail!("{} does not ask for {unknown}; it asks for {asks}", self.name);
-        }
-        // Whoever turns to the latest version and does not agree to it stays on the one that is there.
-        let agrees = self.accept || !self.grant.is_empty();
-        if self.version.as_deref() == Some(LATEST) && was_accepted && !agrees {
-            return Ok(());
-        }
-        let is_granted = |name: &str| self.grant.iter().any(|granted| granted == name || granted == "all");
-        let unasked: Vec<&str> = missing.iter().copied().filter(|name| !is_granted(name)).collect();
-        if unasked.is_empty() {
-            return Ok(());
-        }
-        let flags: String = unasked.iter().map(|name| format!(" --grant {name}")).collect();
-        bail!("{} asks for {}; if you agree, say so:{flags}", self.name, unasked.join(", "));
+    fn compare<'a>(&self, there: &'a Value, named: Option<&'a Value>) -> Standing<'a> {
+        let granted: Vec<&str> = texts(&there["grants"]["capabilities"]).collect();
+        let missing = match named {
+            Some(version) => list_requested(version).filter(|name| !granted.contains(name)).collect(),
+            None => texts(&there["missing_grants"]).collect(),
+        };
+        let is_latest = self.version.as_deref() == Some(LATEST);
+        let due = match (&self.version, named) {
+            (None, _) => there["waiting"]["version"].as_str(),
+            (Some(_), Some(_)) if is_latest => there["latest_here"].as_str(),
+            (Some(_), _) => None,
+        };
+        let may_stay = is_latest && (!granted.is_empty() || there["enabled"] == true);
+        Standing { granted, missing, due, may_stay }
     }
 
-    fn add_grants(&self, wanted: &mut Value, missing: &[&str], named: Option<&Value>) {
-        let missing: &[&str] = if self.grant.is_empty() { &[] } else { missing };
+    fn refuse(&self, error: AgreeError, missing: &[&str]) -> anyhow::Error {
+        let name = &self.name;
+        match error {
+            AgreeError::NotRequested(unknown) => {
+                let asks = if missing.is_empty() { "nothing more".to_owned() } else { missing.join(", ") };
+                anyhow!("{name} does not ask for {unknown}; it asks for {asks}")
+            }
+            AgreeError::NotNamed(unnamed) => {
+                let flags: String = unnamed.iter().map(|grant| format!(" --grant {grant}")).collect();
+                anyhow!("{name} asks for {}; if you agree, say so:{flags}", unnamed.join(", "))
+            }
+        }
+    }
+
+    fn add_grants(&self, wanted: &mut Value, added: &[&str], named: Option<&Value>) {
         let web_hosts: Vec<&str> = self.web_host.iter().map(String::as_str).collect();
         if let (Some(version), Some(grants)) = (named, wanted["grants"].as_object_mut()) {
-            if missing.is_empty() && web_hosts.is_empty() {
+            if added.is_empty() && web_hosts.is_empty() {
                 // What is granted stays, even what this version does not ask for.
                 wanted["grants"] = Value::Null;
                 return;
@@ -169,7 +170,7 @@ impl Enable {
             keep_texts(&mut grants["capabilities"], &list_requested(version).collect::<Vec<_>>());
             keep_texts(&mut grants["http_hosts"], &texts(&version["http_hosts"]).collect::<Vec<_>>());
         }
-        add_texts(&mut wanted["grants"]["capabilities"], missing);
+        add_texts(&mut wanted["grants"]["capabilities"], added);
         add_texts(&mut wanted["grants"]["http_hosts"], &web_hosts);
     }
 }

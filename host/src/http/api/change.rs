@@ -5,8 +5,6 @@ use std::sync::Arc;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::http::Api;
 use crate::http::error::ApiError;
-use crate::http::principal::Principal;
-use crate::modules::powers::Powers;
 use crate::setup::channel::ChannelSetup;
 
 pub(super) fn find_channel(api: &Api, channel: ChannelId) -> Result<Arc<ChannelSetup>, ApiError> {
@@ -20,8 +18,4 @@ pub(super) fn parse_channel(text: &str) -> Result<ChannelId, ApiError> {
 pub(super) fn parse_module(text: &str) -> Result<ModuleName, ApiError> {
     let wrong = "A module's name is 1 to 32 lower-case letters, digits or hyphens, and starts with a letter.";
     text.parse().map_err(|_| ApiError::InvalidPath(wrong.to_owned()))
-}
-
-pub(super) fn powers_of(principal: &Principal) -> Powers {
-    if principal.is_operator() { Powers::Operator } else { Powers::Creator }
 }

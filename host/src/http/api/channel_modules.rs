@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::change::{find_channel, parse_channel, parse_module, powers_of};
+use super::change::{find_channel, parse_channel, parse_module};
 use crate::domain::effect::Effect;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::role::Role;
@@ -132,7 +132,7 @@ async fn put_module(
     if_match.check(before.revision)?;
     find_module(&before, &name)?;
     let (wanted, secrets) = wanted.into_change()?;
-    let by = powers_of(&principal);
+    let by = principal.powers();
     let plan = |setup: &ChannelSetup| {
         if_match.check(setup.revision)?;
         let mut effects = setup.check_module_change(by, &name, &wanted)?;

@@ -20,7 +20,6 @@ use crate::http::paging::{Listed as Listing, Page, PageQuery};
 use crate::http::precondition::etag;
 use crate::http::principal::Principal;
 use crate::modules::catalogue::Listed;
-use crate::modules::powers::Powers;
 use crate::telemetry::HostEvent;
 
 mod change;
@@ -46,10 +45,6 @@ pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(change::roll_back))
         .routes(routes!(change::set_canary, change::drop_canary))
         .routes(routes!(change::promote_canary))
-}
-
-fn powers_of(principal: &Principal) -> Powers {
-    if principal.is_operator() { Powers::Operator } else { Powers::Creator }
 }
 
 /// Reports to listeners what became of a version, everywhere.

@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use super::refusal::refuse_change;
 use super::shown::ModuleDetail;
 use super::wanted::{ForceQuery, NewCanary, RollbackWish};
-use super::{parse_name, parse_version, powers_of, report, revision_of, revision_of_upload, show};
+use super::{parse_name, parse_version, report, revision_of, revision_of_upload, show};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::version::{Canary, UploadedModule};
 use crate::http::Api;
@@ -93,7 +93,7 @@ async fn change_as_read(
     action: Action,
     is_as_read: impl FnOnce(&UploadedModule) -> bool + Send + 'static,
 ) -> Result<(), ApiError> {
-    let (by, stamp) = (powers_of(principal), principal.stamp(api.now().wall));
+    let (by, stamp) = (principal.powers(), principal.stamp(api.now().wall));
     let fates = api.versions.change(name.clone(), action, is_as_read, by, stamp).await.map_err(refuse_change)?;
     fates.iter().for_each(|(version, fate)| report(api, name, version, fate.as_str()));
     Ok(())

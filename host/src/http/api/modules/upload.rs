@@ -12,9 +12,9 @@ use http_body_util::{BodyExt, Limited};
 use super::change::parse_channels;
 use super::places::{PacedBody, Places};
 use super::refusal::{find_hint, refuse_change, refuse_component};
+use super::report;
 use super::shown::VersionDetail;
 use super::wanted::UploadQuery;
-use super::{powers_of, report};
 use crate::domain::manifest::{Manifest, SizeClass};
 use crate::http::Api;
 use crate::http::body::{Json, Query, check_encoding, has_content_type, refuse_body};
@@ -140,7 +140,7 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
     let place = api.uploads.worked_on.enter(principal)?;
     let admitted = api.sandbox.admit(Upload { bytes, size, by: uploader_of(principal) }).await;
     let admitted = admitted.map_err(|error| refuse_component(&error, hint))?;
-    let (by, stamp) = (powers_of(principal), principal.stamp(api.now().wall));
+    let (by, stamp) = (principal.powers(), principal.stamp(api.now().wall));
     let api = api.clone();
     // Goes through even if the caller hangs up, so that listeners hear of it, and the place is held as long as the bytes are.
     let publishing = tokio::spawn(async move {
