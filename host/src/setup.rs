@@ -40,13 +40,15 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod version_changes;
 
-use changing::{ChangeQueues, ChangeSetupError, Changed, commit_of, list_set_up};
+use changing::{ChangeSetupError, Changed, commit_of, list_set_up};
 use channel::{ChannelSetup, ModuleSetup};
 use defaults::Defaults;
 
 /// Channels that see a change of the catalogue before other tasks on the thread have a turn.
 const CHANNELS_AT_ONCE: usize = 64;
 
+/// With so many, changes of different channels rarely wait for each other.
+const QUEUES: usize = 64;
 /// How often one change is planned and committed: chat may change the same channel in between.
 const MOST_TRIES: usize = 3;
 
@@ -76,7 +78,9 @@ pub struct Setup {
     callings: RwLock<Option<Arc<Callings>>>,
     /// What else does.
     enabled: Mutex<EnabledCounts>,
-    queues: ChangeQueues,
+    /// In which changes of a channel wait for each other. Without them, of a hundred at once one would be committed and all
+    /// others planned again, each time.
+    queues: [tokio::sync::Mutex<()>; QUEUES],
 }
 
 impl Setup {
@@ -88,7 +92,7 @@ impl Setup {
             channels: RwLock::default(),
             callings: RwLock::default(),
             enabled: Mutex::default(),
-            queues: ChangeQueues::default(),
+            queues: std::array::from_fn(|_| tokio::sync::Mutex::default()),
         }
     }
 
@@ -172,7 +176,7 @@ impl Setup {
         stamp: Stamp,
         plan: impl Fn(&ChannelSetup) -> Result<Vec<Effect>, E>,
     ) -> Result<Changed, E> {
-        let _queue = self.queues.wait(channel).await;
+        let _queue = self.queues[(channel.0 % QUEUES as u64) as usize].lock().await;
         for _ in 0..MOST_TRIES {
             let before = self.find_channel(channel).ok_or(ChangeSetupError::UnknownChannel)?;
             let effects = plan(&before)?;

@@ -171,7 +171,7 @@ async fn a_new_version_that_blows_in_three_channels_is_withdrawn_where_it_is_con
     );
     let rules = FuseConfig { roll_back: true, ..FuseConfig::default() };
     let dispatch = Arc::new(dispatch.with_fuse(rules).with_versions(house.versions.clone()));
-    let is_on_air = || house.versions.catalogue().find(&"traps".parse().unwrap()).unwrap().latest().is_some();
+    let is_on_air = || house.setup.catalogue().find(&"traps".parse().unwrap()).unwrap().latest().is_some();
     let mut events = house.telemetry.listen();
     for is_claimed in [true, false] {
         for channel in ["shop", "cafe", "market"] {

@@ -76,7 +76,7 @@ pub enum ConsentError {
     #[error("only the operator grants {}", .0.join(", "))]
     NeedsOperator(Vec<String>),
     /// None is missing where a version is due that asks for more than capabilities.
-    #[error("{}", tell_missing(.0))]
+    #[error("{}", describe_missing(.0))]
     NeedsGrant(Vec<Capability>),
     #[error(
         "the module is of the size class large, which this host does not allow: its operator's [sandbox] allow_large does"
@@ -86,7 +86,7 @@ pub enum ConsentError {
     NotRequested(Vec<String>),
 }
 
-fn tell_missing(capabilities: &[Capability]) -> String {
+fn describe_missing(capabilities: &[Capability]) -> String {
     if capabilities.is_empty() {
         return "it does not run before the version that is due is accepted".to_owned();
     }

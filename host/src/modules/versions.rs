@@ -40,11 +40,6 @@ impl Versions {
         Versions { store, channels, changing: tokio::sync::Mutex::default() }
     }
 
-    /// The modules that there are, and all of their versions, as of now.
-    pub fn catalogue(&self) -> Arc<Catalogue> {
-        self.channels.catalogue()
-    }
-
     /// Makes a callable module known, or a new version of it: current at once where a channel has accepted as much, and
     /// enabled nowhere else. With channels for a canary, only these have it until it is promoted.
     ///

@@ -1,9 +1,7 @@
-//! What a change of a channel's set-up is made of: its outcome, its commit, and the queue in which it waits.
+//! What a change of a channel's set-up is made of: its commit and its outcome.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-use tokio::sync::{Mutex, MutexGuard};
 
 use super::channel::ChannelSetup;
 use crate::domain::audit::Stamp;
@@ -11,9 +9,6 @@ use crate::domain::effect::{Commit, Effect, Scope};
 use crate::domain::id::ChannelId;
 use crate::domain::invocation::{InvocationId, Origin};
 use crate::store::StoreError;
-
-/// With so many, changes of different channels rarely wait for each other.
-const QUEUES: usize = 64;
 
 /// A channel's set-up before and after a change. Where the plan had no effects, both are the same snapshot.
 #[derive(Clone, Debug)]
@@ -41,21 +36,6 @@ pub enum ChangeSetupError {
     NotReloaded,
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Without a queue, of a hundred changes at once one would be committed and all others planned again, each time.
-pub(super) struct ChangeQueues([Mutex<()>; QUEUES]);
-
-impl Default for ChangeQueues {
-    fn default() -> ChangeQueues {
-        ChangeQueues(std::array::from_fn(|_| Mutex::default()))
-    }
-}
-
-impl ChangeQueues {
-    pub(super) async fn wait(&self, ChannelId(channel): ChannelId) -> MutexGuard<'_, ()> {
-        self.0[(channel % QUEUES as u64) as usize].lock().await
-    }
 }
 
 /// The commit of a change that was planned on `setup`.

@@ -120,7 +120,7 @@ impl Dispatch {
     /// A new version that breaks in several channels is most likely broken in all of them.
     async fn look_everywhere(&self, manifest: &Manifest, channel: ChannelId, blown: &Blown, now: Moment) {
         let Some(versions) = &self.versions else { return };
-        let catalogue = versions.catalogue();
+        let catalogue = self.setup.catalogue();
         let Some(UploadedVersion { uploaded_at, .. }) = catalogue.find_digest(manifest.digest) else { return };
         let (is_everywhere, is_withdrawn) = {
             let fuses = &mut self.lock().fuses;

@@ -44,7 +44,7 @@ impl Dispatch {
                 Ok(digest.map(|digest| Effect::EndPause { module: module.clone(), digest }).into_iter().collect())
             };
             match self.setup.change(channel, by_host(now), end).await {
-                Ok(changed) if changed.is_changed() => self.tell_of_return(&changed.before, &module),
+                Ok(changed) if changed.is_changed() => self.report_return(&changed.before, &module),
                 Ok(_) | Err(ChangeSetupError::UnknownChannel) => {}
                 Err(error) => {
                     error!(%module, %channel, %error, "that a module came back could not be noted yet");
@@ -79,7 +79,7 @@ impl Dispatch {
         self.lock().resting.get_or_insert_default().0.extend(found);
     }
 
-    fn tell_of_return(&self, setup: &ChannelSetup, module: &ModuleName) {
+    fn report_return(&self, setup: &ChannelSetup, module: &ModuleName) {
         let Some(ModuleSetup { manifest, .. }) = setup.find_module(module) else { return };
         let (version, channel) = (&manifest.version, setup.channel.id);
         info!(%module, %version, %channel, "a module that kept failing is back by itself");

@@ -118,7 +118,7 @@ async fn list_lines(
         }
         None => principal.channels(),
     };
-    if !api.versions.catalogue().has(&name) {
+    if !api.setup.catalogue().has(&name) {
         return Err(ApiError::NotFound("module"));
     }
     let begun = seconds(api.begun);

@@ -85,7 +85,7 @@ fn hash(shown: impl Hash) -> Revision {
 
 /// The module as it is now.
 fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<impl IntoResponse + use<>, ApiError> {
-    let catalogue = api.versions.catalogue();
+    let catalogue = api.setup.catalogue();
     let listed = catalogue.find(name).ok_or(ApiError::NotFound("module"))?;
     let detail = ModuleDetail::show(name, listed, api.setup.count_enabled(name), principal);
     Ok((etag(revision_of(listed, principal)), Json(detail)))
@@ -103,7 +103,7 @@ fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<impl Into
 )]
 async fn list_modules(State(api): State<Arc<Api>>, page: Page) -> Result<Json<Listing<ModuleSummary>>, ApiError> {
     let after: Option<ModuleName> = page.parse_cursor()?;
-    let catalogue = api.versions.catalogue();
+    let catalogue = api.setup.catalogue();
     let rest = catalogue.list().filter(|(name, _)| after.as_ref().is_none_or(|after| *name > after));
     let found = rest.take(page.limit + 1).collect();
     let cursor = |(name, _): &(&ModuleName, &Listed)| name.to_string();
@@ -146,7 +146,7 @@ async fn show_version(
     Path((name, version)): Path<(String, String)>,
 ) -> Result<Json<VersionDetail>, ApiError> {
     let (name, version) = (parse_name(&name)?, parse_version(&version)?);
-    let catalogue = api.versions.catalogue();
+    let catalogue = api.setup.catalogue();
     let shown = match catalogue.find(&name).ok_or(ApiError::NotFound("module"))? {
         Listed::Fixed(manifest) => (manifest.version == version).then(|| VersionDetail::show_fixed(manifest)),
         Listed::Uploaded(module) => module.find_version(&version).map(VersionDetail::show),

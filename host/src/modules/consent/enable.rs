@@ -1,4 +1,4 @@
-//! What somebody agrees to who enables a module: nothing that was not named. Pure.
+//! What enabling a module agrees to: nothing that was not named. Pure.
 //!
 //! Capabilities and versions are texts here: a client of the API may be older than its host, and hands on what it does not
 //! know.
@@ -9,9 +9,9 @@ pub struct Standing<'a> {
     pub granted: Vec<&'a str>,
     /// What the version asks for and has no grant of.
     pub missing: Vec<&'a str>,
-    /// The version that is accepted by whoever agrees; None where it is accepted already, or by being pinned.
+    /// The version that agreeing accepts; None where it is accepted already, or by being pinned.
     pub due: Option<&'a str>,
-    /// Whether the channel stays on an accepted version if nobody agrees to this one.
+    /// Whether the channel has an accepted version, on which it stays without an agreement.
     pub may_stay: bool,
 }
 
@@ -32,8 +32,8 @@ pub enum AgreeError {
     NotNamed(Vec<String>),
 }
 
-/// `named` are the grants that somebody names, `all` among them for all that is missing. `accepts` agrees to all else that
-/// the version asks for; naming a grant does so too.
+/// `named` are the names of the grants to give; `all` stands for all that is missing. `accepts` agrees to all else that the
+/// version asks for; naming a grant does so too.
 pub fn agree<'a>(standing: Standing<'a>, named: &[String], accepts: bool) -> Result<Agreement<'a>, AgreeError> {
     let Standing { granted, missing, due, may_stay } = standing;
     let is_asked = |name: &str| name == "all" || granted.contains(&name) || missing.contains(&name);

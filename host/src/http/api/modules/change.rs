@@ -184,7 +184,7 @@ pub(super) async fn set_canary(
 ) -> Result<impl IntoResponse, ApiError> {
     let name = parse_name(&name)?;
     let canary = parse_canary(&wanted)?;
-    let catalogue = api.versions.catalogue();
+    let catalogue = api.setup.catalogue();
     if_match.check(revision_of(catalogue.find(&name).ok_or(ApiError::NotFound("module"))?, &principal))?;
     let seen_by = principal.clone();
     // Others may have been faster by the time that it is this one's turn.
