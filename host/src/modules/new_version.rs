@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::catalogue::{Catalogue, Listed};
 use super::channels::Channels;
 use super::is_always_on;
-use super::plan::{Plan, check_canary};
+use super::plan::{Fate, Plan, Planned, check_canary};
 use super::powers::Powers;
 use super::refusal::ChangeVersionsError;
-use crate::domain::id::{ChannelId, ModuleDigest};
+use crate::domain::id::ChannelId;
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::principal::KeyId;
 use crate::domain::version::{Canary, UploadedModule};
@@ -36,12 +36,8 @@ pub(super) struct NewVersion {
 }
 
 impl NewVersion {
-    /// Answers with the digest, and whether it is new. Bytes that are a version already change nothing.
-    pub(super) fn plan(
-        self,
-        catalogue: &Catalogue,
-        channels: &dyn Channels,
-    ) -> Result<Plan<(ModuleDigest, bool)>, ChangeVersionsError> {
+    /// Bytes that are a version already change nothing.
+    pub(super) fn plan(self, catalogue: &Catalogue, channels: &dyn Channels) -> Planned {
         let Manifest { name, version, digest, .. } = &*self.manifest;
         if is_always_on(name) || matches!(catalogue.find(name), Some(Listed::Fixed(_))) {
             return Err(ChangeVersionsError::NameReserved(name.clone()));
@@ -52,7 +48,7 @@ impl NewVersion {
                 return Err(ChangeVersionsError::NameTaken(name.clone()));
             }
             if module.find_digest(*digest).is_some() {
-                return Ok(Plan { changes: Vec::new(), answer: (*digest, false) });
+                return Ok(Plan::default());
             }
             if let Some(there) = module.find_version(version) {
                 let there = there.manifest.digest;
@@ -68,10 +64,11 @@ impl NewVersion {
         if let Some(canary) = &canary {
             check_canary(module.map(|module| &**module), canary, channels)?;
         }
-        let digest = *digest;
         let mut changes = vec![VersionChange::Publish { manifest: self.manifest.clone(), by: self.key }];
+        let mut fates = vec![(version.clone(), Fate::Uploaded)];
+        fates.extend(canary.as_ref().map(|canary| (canary.version.clone(), Fate::Canary)));
         changes.extend(canary.map(|canary| VersionChange::SetCanary(Some(canary))));
-        Ok(Plan { changes, answer: (digest, true) })
+        Ok(Plan { changes, fates })
     }
 
     fn check_room(&self, catalogue: &Catalogue, is_new: bool) -> Result<(), ChangeVersionsError> {

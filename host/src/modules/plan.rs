@@ -11,10 +11,11 @@ use crate::store::modules::VersionChange;
 /// Channels that a refusal names.
 const MOST_NAMED: usize = 5;
 
-/// What is to be changed, and what is answered once it is.
-pub(super) struct Plan<T> {
+/// What is to be changed, and what becomes of which versions by that.
+#[derive(Default)]
+pub(super) struct Plan {
     pub(super) changes: Vec<VersionChange>,
-    pub(super) answer: T,
+    pub(super) fates: Fates,
 }
 
 /// What is done to the versions of an uploaded module.
@@ -41,6 +42,7 @@ pub enum Action {
 /// What became of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
+    Uploaded,
     Withdrawn,
     Restored,
     Canary,
@@ -51,6 +53,7 @@ impl Fate {
     /// As events name it.
     pub fn as_str(self) -> &'static str {
         match self {
+            Fate::Uploaded => "uploaded",
             Fate::Withdrawn => "withdrawn",
             Fate::Restored => "restored",
             Fate::Canary => "canary",
@@ -62,7 +65,7 @@ impl Fate {
 /// The versions that an action was about or has changed, ascending, and what became of them.
 pub type Fates = Vec<(semver::Version, Fate)>;
 
-type Planned = Result<Plan<Fates>, ChangeVersionsError>;
+pub(super) type Planned = Result<Plan, ChangeVersionsError>;
 
 impl Action {
     pub(super) fn plan(self, module: &UploadedModule, channels: &dyn Channels) -> Planned {
@@ -71,7 +74,7 @@ impl Action {
                 let there = find_version(module, &version)?;
                 let versions = std::slice::from_ref(there);
                 require_unused(versions, is_forced, channels)?;
-                Ok(Plan { answer: vec![(version, Fate::Withdrawn)], ..withdraw(module, versions.iter()) })
+                Ok(Plan { fates: vec![(version, Fate::Withdrawn)], ..withdraw(module, versions.iter()) })
             }
             Action::WithdrawAll { is_forced } => {
                 require_unused(&module.versions, is_forced, channels)?;
@@ -80,7 +83,7 @@ impl Action {
             Action::Restore { version } => {
                 let is_withdrawn = find_version(module, &version)?.is_withdrawn();
                 let restore = is_withdrawn.then(|| VersionChange::Restore { version: version.clone() });
-                Ok(Plan { changes: restore.into_iter().collect(), answer: vec![(version, Fate::Restored)] })
+                Ok(Plan { changes: restore.into_iter().collect(), fates: vec![(version, Fate::Restored)] })
             }
             Action::RollBack { to } => roll_back(module, to),
             Action::SetCanary(canary) => {
@@ -88,18 +91,18 @@ impl Action {
                     return Err(ChangeVersionsError::Withdrawn(canary.version));
                 }
                 check_canary(Some(module), &canary, channels)?;
-                let answer = vec![(canary.version.clone(), Fate::Canary)];
-                Ok(Plan { changes: vec![VersionChange::SetCanary(Some(canary))], answer })
+                let fates = vec![(canary.version.clone(), Fate::Canary)];
+                Ok(Plan { changes: vec![VersionChange::SetCanary(Some(canary))], fates })
             }
             Action::PromoteCanary => {
-                let answer = vec![(find_canary(module)?.version.clone(), Fate::Promoted)];
-                Ok(Plan { changes: vec![VersionChange::SetCanary(None)], answer })
+                let fates = vec![(find_canary(module)?.version.clone(), Fate::Promoted)];
+                Ok(Plan { changes: vec![VersionChange::SetCanary(None)], fates })
             }
             Action::DropCanary => {
                 let version = find_canary(module)?.version.clone();
                 let withdraw = VersionChange::Withdraw { version: version.clone() };
                 let changes = vec![withdraw, VersionChange::SetCanary(None)];
-                Ok(Plan { changes, answer: vec![(version, Fate::Withdrawn)] })
+                Ok(Plan { changes, fates: vec![(version, Fate::Withdrawn)] })
             }
         }
     }
@@ -134,7 +137,7 @@ fn require_unused(
 }
 
 /// Answers with those of the versions that were on the air. A canary among the versions is one no longer.
-fn withdraw<'a>(module: &UploadedModule, versions: impl Iterator<Item = &'a UploadedVersion> + Clone) -> Plan<Fates> {
+fn withdraw<'a>(module: &UploadedModule, versions: impl Iterator<Item = &'a UploadedVersion> + Clone) -> Plan {
     let on_air = versions.clone().filter(|there| !there.is_withdrawn());
     let withdrawn: Vec<semver::Version> = on_air.map(|there| there.manifest.version.clone()).collect();
     let mut changes: Vec<_> =
@@ -143,7 +146,7 @@ fn withdraw<'a>(module: &UploadedModule, versions: impl Iterator<Item = &'a Uplo
     if module.canary.as_ref().is_some_and(|canary| all.any(|version| *version == canary.version)) {
         changes.push(VersionChange::SetCanary(None));
     }
-    Plan { changes, answer: withdrawn.into_iter().map(|version| (version, Fate::Withdrawn)).collect() }
+    Plan { changes, fates: withdrawn.into_iter().map(|version| (version, Fate::Withdrawn)).collect() }
 }
 
 fn roll_back(module: &UploadedModule, to: Option<semver::Version>) -> Planned {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::catalogue::{Catalogue, Listed};
 use super::channels::Channels;
 use super::new_version::NewVersion;
-use super::plan::{Action, Fates, Plan, leave_latest, with_changes};
+use super::plan::{Action, Fates, Plan, Planned, leave_latest, with_changes};
 use super::powers::Powers;
 use super::refusal::ChangeVersionsError;
 use crate::domain::audit::{Actor, Stamp};
@@ -23,8 +23,8 @@ use crate::store::{Store, StoreError};
 #[derive(Clone, Debug)]
 pub struct Published {
     pub version: UploadedVersion,
-    /// False where the same bytes had been published before.
-    pub is_new: bool,
+    /// None where the same bytes had been published before.
+    pub fates: Fates,
 }
 
 /// Changes the versions of uploaded modules.
@@ -51,13 +51,13 @@ impl Versions {
         by: Powers,
         stamp: Stamp,
     ) -> Result<Published, ChangeVersionsError> {
-        let name = manifest.name.clone();
+        let (name, digest) = (manifest.name.clone(), manifest.digest);
         let new = NewVersion { manifest, canary, by, key: key_of(&stamp) };
         let plan = move |catalogue: &Catalogue, channels: &dyn Channels| new.plan(catalogue, channels);
-        let (module, (digest, is_new)) = self.make(name, stamp, plan).await?;
+        let (module, fates) = self.make(name, stamp, plan).await?;
         let version = module.find_digest(digest).cloned();
         let version = version.expect("what was published, or found to be there, is a version of its module");
-        Ok(Published { version, is_new })
+        Ok(Published { version, fates })
     }
 
     /// Changes the versions of an uploaded module. `is_as_read` says whether the module is still what its caller has seen.
@@ -83,21 +83,21 @@ impl Versions {
     }
 
     /// Goes through even if its future is dropped, so that memory never stays behind the disk.
-    async fn make<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+    async fn make(
         self: &Arc<Self>,
         name: ModuleName,
         stamp: Stamp,
-        plan: impl FnOnce(&Catalogue, &dyn Channels) -> Result<Plan<T>, E> + Send + 'static,
-    ) -> Result<(Arc<UploadedModule>, T), E> {
+        plan: impl FnOnce(&Catalogue, &dyn Channels) -> Planned + Send + 'static,
+    ) -> Result<(Arc<UploadedModule>, Fates), ChangeVersionsError> {
         let versions = self.clone();
         let changing = tokio::spawn(async move {
             let Versions { store, channels, changing } = &*versions;
             let _changing = changing.lock().await;
             let catalogue = channels.catalogue();
-            let Plan { mut changes, answer } = plan(&catalogue, &**channels)?;
+            let Plan { mut changes, fates } = plan(&catalogue, &**channels)?;
             let before = catalogue.find_uploaded(&name);
             if let Some(before) = before.filter(|_| changes.is_empty()) {
-                return Ok((before.clone(), answer));
+                return Ok((before.clone(), fates));
             }
             let before = before.map(|before| &**before);
             let mut after = with_changes(before, &name, &changes, stamp.at);
@@ -108,7 +108,7 @@ impl Versions {
             let left = channels.list_left_by(&after).await;
             store.change_versions(name.clone(), changes, left, stamp).await?;
             channels.take_catalogue(catalogue.with_uploaded([after.clone()]), &name).await;
-            Ok((Arc::new(after), answer))
+            Ok((Arc::new(after), fates))
         });
         // The task panics where a lock is poisoned by a panic elsewhere, or ends with the host.
         changing.await.map_err(|_| StoreError::Closed)?

@@ -125,7 +125,7 @@ async fn the_same_bytes_are_one_version_and_other_bytes_need_another() {
     let host = Host::open().await;
     let first = host.publish(dice("1.0.0", 1), Powers::Creator, ANN).await.unwrap();
     let again = host.publish(dice("1.0.0", 1), Powers::Creator, ANN).await.unwrap();
-    assert_eq!((first.is_new, again.is_new, first.version), (true, false, again.version));
+    assert_eq!((first.fates.len(), again.fates.len(), first.version), (1, 0, again.version));
     let taken = host.publish(dice("1.0.0", 2), Powers::Creator, ANN).await.unwrap_err();
     let expected = (ModuleDigest([1; 32]), ModuleDigest([2; 32]));
     assert!(matches!(taken, ChangeVersionsError::VersionTaken { there, brought, .. } if (there, brought) == expected));
@@ -153,7 +153,7 @@ async fn a_creators_key_has_room_for_so_many_names_and_bytes_and_leaves_the_rest
     host.publish(module(65, 512 << 20), Powers::Creator, BEN).await.unwrap();
     host.publish(module(66, 1 << 30), Powers::Operator, ANN).await.unwrap();
     // What is there already needs no room.
-    assert!(!host.publish(next(448 << 20), Powers::Creator, ANN).await.unwrap().is_new);
+    assert!(host.publish(next(448 << 20), Powers::Creator, ANN).await.unwrap().fates.is_empty());
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_name_belongs_to_its_first_key_and_to_the_operator() {
         let other = host.publish(dice("2.0.0", digest), Powers::Creator, BEN).await;
         assert_eq!(refused(other), "the name dice belongs to another API key");
     }
-    assert!(host.publish(dice("2.0.0", 2), Powers::Operator, BEN).await.unwrap().is_new);
+    assert!(!host.publish(dice("2.0.0", 2), Powers::Operator, BEN).await.unwrap().fates.is_empty());
     let third = host.publish(dice("3.0.0", 3), Powers::Creator, BEN).await;
     assert!(third.is_err(), "the operator's help gives nothing away");
     let withdraw = Action::Withdraw { version: version("2.0.0"), is_forced: false };
@@ -344,7 +344,7 @@ async fn a_change_goes_through_although_nobody_waits_for_it() {
     let begin = |context: &mut std::task::Context<'_>| std::task::Poll::Ready(publishing.as_mut().poll(context));
     assert!(std::future::poll_fn(begin).await.is_pending());
     // Whoever asks next finds it made.
-    assert!(!host.publish(dice("1.0.0", 1), Powers::Creator, ANN).await.unwrap().is_new);
+    assert!(host.publish(dice("1.0.0", 1), Powers::Creator, ANN).await.unwrap().fates.is_empty());
     host.check();
 }
 

@@ -20,6 +20,7 @@ use crate::http::paging::{Listed as Listing, Page, PageQuery};
 use crate::http::precondition::etag;
 use crate::http::principal::Principal;
 use crate::modules::catalogue::Listed;
+use crate::modules::plan::Fates;
 use crate::telemetry::HostEvent;
 
 mod change;
@@ -47,10 +48,12 @@ pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(change::promote_canary))
 }
 
-/// Reports to listeners what became of a version, everywhere.
-fn report(api: &Api, name: &ModuleName, version: &semver::Version, change: &'static str) {
-    let event = HostEvent::Module { module: name.clone(), version: version.clone(), channel: None, change };
-    api.telemetry.note(event);
+/// Reports to listeners what became of versions, everywhere.
+fn report(api: &Api, name: &ModuleName, fates: &Fates) {
+    for (version, fate) in fates {
+        let (module, version, change) = (name.clone(), version.clone(), fate.as_str());
+        api.telemetry.note(HostEvent::Module { module, version, channel: None, change });
+    }
 }
 
 fn parse_name(text: &str) -> Result<ModuleName, ApiError> {

@@ -95,7 +95,7 @@ async fn change_as_read(
 ) -> Result<(), ApiError> {
     let (by, stamp) = (principal.powers(), principal.stamp(api.now().wall));
     let fates = api.versions.change(name.clone(), action, is_as_read, by, stamp).await.map_err(refuse_change)?;
-    fates.iter().for_each(|(version, fate)| report(api, name, version, fate.as_str()));
+    report(api, name, &fates);
     Ok(())
 }
 

@@ -15,13 +15,12 @@ use super::refusal::{find_hint, refuse_change, refuse_component};
 use super::report;
 use super::shown::VersionDetail;
 use super::wanted::UploadQuery;
-use crate::domain::manifest::{Manifest, SizeClass};
+use crate::domain::manifest::SizeClass;
 use crate::http::Api;
 use crate::http::body::{Json, Query, check_encoding, has_content_type, refuse_body};
 use crate::http::error::ApiError;
 use crate::http::formats::Binary;
 use crate::http::principal::Principal;
-use crate::modules::plan::Fate;
 use crate::modules::versions::Published;
 use crate::sandbox::Upload;
 use crate::sandbox::compiler::Uploader;
@@ -104,13 +103,13 @@ pub(super) async fn upload_module(
 ) -> Result<Response, ApiError> {
     let uploaded = upload(&api, &principal, request).await;
     api.telemetry.note_upload(match &uploaded {
-        Ok(published) if published.is_new => "accepted",
+        Ok(published) if !published.fates.is_empty() => "accepted",
         Ok(_) => "unchanged",
         Err(error) => error.code(),
     });
-    let Published { version, is_new } = uploaded?;
+    let Published { version, fates } = uploaded?;
     let shown = Json(VersionDetail::show(&version));
-    if !is_new {
+    if fates.is_empty() {
         return Ok(shown.into_response());
     }
     let manifest = &version.manifest;
@@ -144,23 +143,12 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
     let api = api.clone();
     // Goes through even if the caller hangs up, so that listeners hear of it, and the place is held as long as the bytes are.
     let publishing = tokio::spawn(async move {
-        let is_canary = canary.is_some();
         let published = api.publisher.publish(admitted, canary, by, stamp).await.map_err(refuse_change)?;
-        report_published(&api, &published, is_canary);
+        report(&api, &published.version.manifest.name, &published.fates);
         drop(place);
         Ok(published)
     });
     publishing.await.map_err(|_| ApiError::Internal)?
-}
-
-fn report_published(api: &Api, Published { version, is_new }: &Published, is_canary: bool) {
-    let Manifest { name, version, .. } = &*version.manifest;
-    if *is_new {
-        report(api, name, version, "uploaded");
-        if is_canary {
-            report(api, name, version, Fate::Canary.as_str());
-        }
-    }
 }
 
 fn uploader_of(principal: &Principal) -> Uploader {
