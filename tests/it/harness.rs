@@ -36,6 +36,7 @@ pub(crate) use crate::manual_clock::ManualClock;
 use crate::workshop::{upload, workshop};
 
 mod bundled;
+mod failing_provider;
 mod rich_provider;
 mod wishes;
 
