@@ -8,6 +8,9 @@ pub mod ledger;
 pub mod payment;
 pub mod provider;
 
+#[cfg(test)]
+pub(crate) mod failing;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -55,7 +58,8 @@ impl Balances {
 
 #[cfg(test)]
 mod tests {
-    use super::provider::{Balance, FailingProvider};
+    use super::failing::FailingProvider;
+    use super::provider::Balance;
     use super::*;
     use crate::domain::effect::Revision;
     use crate::store::fixture::{CHANNEL, Fixture};

@@ -37,6 +37,7 @@ use crate::workshop::{upload, workshop};
 
 pub(crate) mod bots;
 mod bundled;
+mod failing_provider;
 mod rich_provider;
 mod wishes;
 

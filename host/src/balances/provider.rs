@@ -52,23 +52,3 @@ pub enum FindBalanceError {
     #[error("balances unavailable: {0}")]
     Unavailable(String),
 }
-
-/// A provider that is always down: for tests and transcripts of what a chatter sees then.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct FailingProvider;
-
-impl FailingProvider {
-    fn error() -> FindBalanceError {
-        FindBalanceError::Unavailable("the provider is down".into())
-    }
-}
-
-impl BalanceProvider for FailingProvider {
-    fn find(&self, _: ChannelId, _: ChatterId) -> Pending<'_, Found> {
-        Box::pin(async { Err(Self::error()) })
-    }
-
-    fn top<'a>(&'a self, _: ChannelId, _: &'a str, _: usize) -> Pending<'a, Vec<Standing>> {
-        Box::pin(async { Err(Self::error()) })
-    }
-}

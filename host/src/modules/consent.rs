@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -216,20 +217,10 @@ pub enum Difference {
     Capability(Capability),
     WebHost(String),
     Word(Box<str>),
-    LowerRole {
+    /// More people may use a command, or more often.
+    Looser {
         command: Box<str>,
-        before: Role,
-        after: Role,
-    },
-    ShorterCooldown {
-        command: Box<str>,
-        before: Duration,
-        after: Duration,
-    },
-    ShorterChatterCooldown {
-        command: Box<str>,
-        before: Duration,
-        after: Duration,
+        term: LooserTerm,
     },
     /// What is set here is none of its settings, or no valid value of it.
     RejectsSetting {
@@ -238,15 +229,20 @@ pub enum Difference {
     LargeClass,
 }
 
+/// Before and after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LooserTerm {
+    Role(Role, Role),
+    Cooldown(Duration, Duration),
+    ChatterCooldown(Duration, Duration),
+}
+
 impl Difference {
     /// Whether both tell the same of the same command or word, whatever it was before.
     pub fn is_about(&self, other: &Difference) -> bool {
-        use Difference::{LowerRole, ShorterChatterCooldown, ShorterCooldown};
         match (self, other) {
-            (LowerRole { command, .. }, LowerRole { command: there, .. })
-            | (ShorterCooldown { command, .. }, ShorterCooldown { command: there, .. })
-            | (ShorterChatterCooldown { command, .. }, ShorterChatterCooldown { command: there, .. }) => {
-                command == there
+            (Difference::Looser { command, term }, Difference::Looser { command: there, term: other }) => {
+                command == there && discriminant(term) == discriminant(other)
             }
             _ => self == other,
         }
@@ -259,15 +255,17 @@ impl fmt::Display for Difference {
             Difference::Capability(capability) => write!(f, "it asks for the capability {capability}"),
             Difference::WebHost(host) => write!(f, "it asks for the web host {host}"),
             Difference::Word(word) => write!(f, "it answers to the word {word}"),
-            Difference::LowerRole { command, before, after } => {
-                write!(f, "{command} is for {after}, and was for {before}")
-            }
-            Difference::ShorterCooldown { command, before, after } => {
-                write!(f, "the cooldown of {command} is {}, and was {}", show_span(*after), show_span(*before))
-            }
-            Difference::ShorterChatterCooldown { command, before, after } => {
-                write!(f, "a chatter's cooldown of {command} is {}, and was {}", show_span(*after), show_span(*before))
-            }
+            Difference::Looser { command, term } => match term {
+                LooserTerm::Role(before, after) => write!(f, "{command} is for {after}, and was for {before}"),
+                LooserTerm::Cooldown(before, after) => {
+                    let (before, after) = (show_span(*before), show_span(*after));
+                    write!(f, "the cooldown of {command} is {after}, and was {before}")
+                }
+                LooserTerm::ChatterCooldown(before, after) => {
+                    let (before, after) = (show_span(*before), show_span(*after));
+                    write!(f, "a chatter's cooldown of {command} is {after}, and was {before}")
+                }
+            },
             Difference::RejectsSetting { key } => write!(f, "it does not take the value that {key} has here"),
             Difference::LargeClass => f.write_str("it is of the size class large"),
         }

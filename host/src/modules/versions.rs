@@ -23,7 +23,7 @@ use crate::store::{Store, StoreError};
 #[derive(Clone, Debug)]
 pub struct Published {
     pub version: UploadedVersion,
-    /// None where the same bytes had been published before.
+    /// Empty where the same bytes had been published before.
     pub fates: Fates,
 }
 

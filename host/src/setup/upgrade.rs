@@ -2,13 +2,14 @@
 //! what one asks for that another does not. Pure.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::channel::ModuleSetup;
 use super::value::check_value;
 use crate::domain::id::ChannelId;
 use crate::domain::manifest::{Capability, Command, Manifest, SettingKind, SizeClass};
 use crate::domain::version::{UploadedModule, UploadedVersion};
-use crate::modules::consent::{Consent, Difference, InChannel, Settled};
+use crate::modules::consent::{Consent, Difference, InChannel, LooserTerm, Settled};
 
 impl ModuleSetup {
     /// Asks what follows from the channel's consent.
@@ -111,21 +112,18 @@ fn compare_command(before: &[Offer], Offer { words, command }: &Offer) -> Vec<Di
             None => found.push(Difference::Word(word.clone())),
         }
     }
-    let name = || command.name.clone();
-    let role = earlier.iter().map(|command| command.role).max();
-    if let Some(before) = role.filter(|role| *role > command.role) {
-        found.push(Difference::LowerRole { command: name(), before, after: command.role });
-    }
-    let after = command.channel_cooldown;
-    let cooldown = earlier.iter().map(|command| command.channel_cooldown).max();
-    if let Some(before) = cooldown.filter(|cooldown| *cooldown > after) {
-        found.push(Difference::ShorterCooldown { command: name(), before, after });
-    }
-    let after = command.chatter_cooldown;
-    let cooldown = earlier.iter().map(|command| command.chatter_cooldown).max();
-    if let Some(before) = cooldown.filter(|cooldown| *cooldown > after) {
-        found.push(Difference::ShorterChatterCooldown { command: name(), before, after });
-    }
+    let role = earlier.iter().map(|there| there.role).max().filter(|before| *before > command.role);
+    let most = |cooldown: fn(&Command) -> Duration| {
+        let before = earlier.iter().map(|there| cooldown(there)).max()?;
+        (before > cooldown(command)).then(|| (before, cooldown(command)))
+    };
+    let terms = [
+        role.map(|before| LooserTerm::Role(before, command.role)),
+        most(|command| command.channel_cooldown).map(|(before, after)| LooserTerm::Cooldown(before, after)),
+        most(|command| command.chatter_cooldown).map(|(before, after)| LooserTerm::ChatterCooldown(before, after)),
+    ];
+    let looser = |term| Difference::Looser { command: command.name.clone(), term };
+    found.extend(terms.into_iter().flatten().map(looser));
     found
 }
 
@@ -145,7 +143,7 @@ fn is_rejected(before: &Manifest, after: &Manifest, key: &str, value: &str) -> b
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use proptest::prelude::*;
 
@@ -351,9 +349,10 @@ mod tests {
             differences(&before, &after, &here)
         };
         assert_eq!(ask(&[]), []);
-        let lower = Difference::LowerRole { command: "r".into(), before: Role::Moderator, after: Role::Everyone };
+        let looser = |term| Difference::Looser { command: "r".into(), term };
+        let lower = looser(LooserTerm::Role(Role::Moderator, Role::Everyone));
         assert_eq!(ask(&[("roll.role", "moderator")]), [lower]);
-        let shorter = Difference::ShorterCooldown { command: "r".into(), before: seconds(60), after: seconds(0) };
+        let shorter = looser(LooserTerm::Cooldown(seconds(60), seconds(0)));
         assert_eq!(ask(&[("roll.cooldown", "1m")]), [shorter]);
         // Here it left its words to another module.
         let words = ["r", "roll"].map(|word| Difference::Word(word.into()));

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use twitchy::balances::provider::{BalanceProvider, FailingProvider};
+use twitchy::balances::provider::BalanceProvider;
 use twitchy::config::FuseConfig;
 use twitchy::domain::id::ChannelId;
 use twitchy::transcript::ChannelHeader;
 
+use super::failing_provider::FailingProvider;
 use super::rich_provider::RichProvider;
 use super::{channel_id, list};
 

@@ -26,7 +26,7 @@ async fn compiled() -> (Fixture, PathBuf) {
 
 /// The next process has the module, and it works.
 async fn works(fixture: &Fixture, sandbox: &Sandbox) {
-    let manifest = upload(&sandbox, guests::COUNTER, SizeClass::Small).await.unwrap();
+    let manifest = upload(sandbox, guests::COUNTER, SizeClass::Small).await.unwrap();
     let answer = text(sandbox.invoke(fixture.call(&manifest)).await);
     assert!(answer.starts_with("count is "), "{answer}");
 }

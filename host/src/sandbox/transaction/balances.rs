@@ -66,7 +66,8 @@ mod tests {
 
     use super::super::fixture::{Bench, SHOP, Terms, told};
     use super::*;
-    use crate::balances::provider::{BalanceProvider, FailingProvider};
+    use crate::balances::failing::FailingProvider;
+    use crate::balances::provider::BalanceProvider;
     use crate::domain::effect::Committed;
 
     fn amounts(bench: &Bench, run: &mut Transaction, who: &str) -> Vec<String> {

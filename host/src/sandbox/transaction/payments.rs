@@ -240,7 +240,8 @@ mod tests {
 
     use super::super::fixture::{Bench, SHOP, Terms, bank, now, told};
     use super::*;
-    use crate::balances::provider::{BalanceProvider, FailingProvider};
+    use crate::balances::failing::FailingProvider;
+    use crate::balances::provider::BalanceProvider;
     use crate::domain::effect::Committed;
     use crate::domain::id::MessageId;
     use crate::domain::invocation::Origin;

@@ -46,7 +46,7 @@ pub(super) async fn withdraw_version(
 ) -> Result<impl IntoResponse, ApiError> {
     let (name, version) = (parse_name(&name)?, parse_version(&version)?);
     require_force(force, &principal)?;
-    change(&api, &principal, &name, Action::Withdraw { version, is_forced: force }).await?;
+    change(&api, &principal, &name, Action::Withdraw { version, is_forced: force }, |_| true).await?;
     show(&api, &name, &principal)
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn withdraw_module(
 ) -> Result<impl IntoResponse, ApiError> {
     let name = parse_name(&name)?;
     require_force(force, &principal)?;
-    change(&api, &principal, &name, Action::WithdrawAll { is_forced: force }).await?;
+    change(&api, &principal, &name, Action::WithdrawAll { is_forced: force }, |_| true).await?;
     show(&api, &name, &principal)
 }
 
@@ -81,12 +81,8 @@ fn require_force(force: bool, principal: &Principal) -> Result<(), ApiError> {
     if force { principal.require_operator() } else { Ok(()) }
 }
 
-async fn change(api: &Api, principal: &Principal, name: &ModuleName, action: Action) -> Result<(), ApiError> {
-    change_as_read(api, principal, name, action, |_| true).await
-}
-
 /// Changes the versions of the module, and reports to listeners what became of them.
-async fn change_as_read(
+async fn change(
     api: &Api,
     principal: &Principal,
     name: &ModuleName,
@@ -122,7 +118,7 @@ pub(super) async fn restore_version(
     Path((name, version)): Path<(String, String)>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (name, version) = (parse_name(&name)?, parse_version(&version)?);
-    change(&api, &principal, &name, Action::Restore { version }).await?;
+    change(&api, &principal, &name, Action::Restore { version }, |_| true).await?;
     show(&api, &name, &principal)
 }
 
@@ -152,7 +148,7 @@ pub(super) async fn roll_back(
     let name = parse_name(&name)?;
     let to = wish.to.map(|to| to.parse()).transpose();
     let to = to.map_err(|_| wrong("to", "must be a semantic version such as 1.2.0"))?;
-    change(&api, &principal, &name, Action::RollBack { to }).await?;
+    change(&api, &principal, &name, Action::RollBack { to }, |_| true).await?;
     show(&api, &name, &principal)
 }
 
@@ -189,7 +185,7 @@ pub(super) async fn set_canary(
     let seen_by = principal.clone();
     // Others may have been faster by the time that it is this one's turn.
     let is_as_read = move |module: &UploadedModule| if_match.check(revision_of_upload(module, &seen_by)).is_ok();
-    change_as_read(&api, &principal, &name, Action::SetCanary(canary), is_as_read).await?;
+    change(&api, &principal, &name, Action::SetCanary(canary), is_as_read).await?;
     show(&api, &name, &principal)
 }
 
@@ -229,7 +225,7 @@ pub(super) async fn promote_canary(
     Path(name): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let name = parse_name(&name)?;
-    change(&api, &principal, &name, Action::PromoteCanary).await?;
+    change(&api, &principal, &name, Action::PromoteCanary, |_| true).await?;
     show(&api, &name, &principal)
 }
 
@@ -252,6 +248,6 @@ pub(super) async fn drop_canary(
     Path(name): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let name = parse_name(&name)?;
-    change(&api, &principal, &name, Action::DropCanary).await?;
+    change(&api, &principal, &name, Action::DropCanary, |_| true).await?;
     show(&api, &name, &principal)
 }
