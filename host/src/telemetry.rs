@@ -46,7 +46,7 @@ pub enum HostEvent {
     Invocation(Report),
     /// A module's state changed in a channel, or everywhere: `uploaded`, `blown`, `restored`, `withdrawn`...
     Module { module: ModuleName, version: semver::Version, channel: Option<ChannelId>, change: &'static str },
-    /// A bot account's connection changed: its login, and one of `connecting`, `online`, `no_token`, `refused`, `stopped`.
+    /// A bot account's connection changed: its login, and one of `connecting`, `online`, `no_token`, `refused`, `paused`, `stopped`.
     Connection { account: Box<str>, state: &'static str },
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use super::status::line::run_status_line;
 use super::used_limits::{begin_use, save_use};
@@ -44,6 +45,10 @@ impl AccountIds for KeptIds {
                 if known.bot.is(&account) && known.bot != account {
                     self.setup.reload(known.channel.id).map_err(|error| error.to_string())?;
                 }
+            }
+            if let Some(former) = former {
+                let login = &account.login;
+                warn!(account = %login, %id, %former, "Twitch has given this login to another account: it gets no channel of the former one");
             }
             Ok(former)
         })

@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::modules;
 use super::older_files;
 use super::secrets::StoredSecrets;
 use crate::balances::Balances;
 use crate::chat::dispatch::Dispatch;
-use crate::config::{ChannelsConfig, Config, environment};
+use crate::config::{ChannelsConfig, Config, SeedChannel, environment};
+use crate::domain::account::BotAccount;
+use crate::domain::id::Login;
 use crate::domain::ports::Clock;
 use crate::joining::{JoinPolicy, Joining};
 use crate::modules::publish::Publisher;
@@ -112,8 +114,17 @@ fn open_workshop(data_dir: &Path, cache_dir: PathBuf) -> anyhow::Result<Workshop
 }
 
 async fn seed_channels(store: &Store, channels: &ChannelsConfig) -> anyhow::Result<()> {
-    for seed in &channels.join {
-        store.save_seed(seed.login.clone(), seed.account.clone()).await?;
+    let wanted = store.list_wanted()?;
+    let accounts: HashMap<&Login, &BotAccount> =
+        wanted.iter().map(|channel| (&channel.login, &channel.account)).collect();
+    for SeedChannel { login, account } in &channels.join {
+        let now = store.find_bot(account)?;
+        if let Some(former) = accounts.get(login).filter(|former| former.login == now.login && !former.is(&now)) {
+            let (id, former) = (now.id.map(|id| id.0), former.id.map(|id| id.0));
+            warn!(channel = %login, %account, id, former, "Twitch has recycled an account's login: the configuration gives \
+                this channel to the account that has it now");
+        }
+        store.save_seed(login.clone(), account.clone()).await?;
     }
     Ok(())
 }

@@ -182,7 +182,7 @@ impl Account {
     }
 
     /// The modes of a room, or what changed of them, and which channel it is. Tells of a room that was asked for that it is joined.
-    pub(crate) fn note_room(&mut self, room: &Login, id: Option<ChannelId>, change: ModeChange, now: Instant) {
+    pub(crate) fn report_room(&mut self, room: &Login, id: Option<ChannelId>, change: ModeChange, now: Instant) {
         if let Some(known) = self.rooms.note_modes(room, change) {
             self.outbox.note_modes(known, change, now);
         }
@@ -192,7 +192,7 @@ impl Account {
     }
 
     /// What the account is in a room. Reported with every message of ours, and hardly ever news.
-    pub(crate) fn note_standing(&mut self, room: &Login, standing: Standing, now: Instant) {
+    pub(crate) fn report_standing(&mut self, room: &Login, standing: Standing, now: Instant) {
         if !self.rooms.note_standing(room, standing) {
             return;
         }
@@ -203,23 +203,23 @@ impl Account {
     }
 
     /// The account is out of a room, and Twitch did not say why.
-    pub(crate) fn note_left(&mut self, room: &Login, now: Instant) {
+    pub(crate) fn report_left(&mut self, room: &Login, now: Instant) {
         self.rooms.note_left(room, now);
         self.look_again(now);
     }
 
-    pub(crate) fn note_delivered(&mut self, ticket: Ticket, now: Instant) {
+    pub(crate) fn report_delivered(&mut self, ticket: Ticket, now: Instant) {
         self.outbox.delivered(ticket, now);
     }
 
     /// Twitch never said what became of it.
-    pub(crate) fn note_lost(&mut self, ticket: Ticket) {
+    pub(crate) fn report_lost(&mut self, ticket: Ticket) {
         self.outbox.lost(ticket, &mut self.state.counts);
     }
 
     /// Twitch refuses a message, or without a ticket the account itself. Logs once per pause that sending has stopped; a failed
     /// join is for readers of the events to report.
-    pub(crate) fn note_refused(&mut self, room: &Login, ticket: Option<Ticket>, refusal: Refusal, now: Instant) {
+    pub(crate) fn report_refused(&mut self, room: &Login, ticket: Option<Ticket>, refusal: Refusal, now: Instant) {
         let pause = ticket.and_then(|ticket| self.outbox.refused(ticket, refusal, now, &mut self.state.counts));
         match (refusal.find_join_failure(), pause) {
             (Some(reason), _) => {
@@ -252,7 +252,7 @@ impl Account {
     }
 
     /// What the session is to do at `now`, with so many rooms in one [`Work::Join`] at most; or when to ask again. Asking while
-    /// there is nothing to do costs nothing. A departure counts as sent; [`Account::note_written`] corrects the moment.
+    /// there is nothing to do costs nothing. A departure counts as sent; [`Account::report_written`] corrects the moment.
     pub(crate) fn next_work(&mut self, rooms_at_once: usize, now: Instant) -> Result<Work, Instant> {
         if now < self.quiet_until {
             return Err(self.quiet_until);
@@ -289,7 +289,7 @@ impl Account {
     }
 
     /// The messages that left last, to `channels`, since `picked_at`, were not gone before `now`.
-    pub(crate) fn note_written(&mut self, channels: &[ChannelId], picked_at: Instant, now: Instant) {
+    pub(crate) fn report_written(&mut self, channels: &[ChannelId], picked_at: Instant, now: Instant) {
         self.outbox.note_written(channels, picked_at, now);
     }
 

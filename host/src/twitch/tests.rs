@@ -47,11 +47,14 @@ fn bot_named(text: &str, id: u64) -> BotAccount {
     BotAccount { login: login(text), id: Some(AccountId(id)) }
 }
 
+/// None where nothing is special about a log-in.
+type LogInAnswer = Option<Result<Option<AccountId>, String>>;
+
 /// Who logged in under which login, in their order, and what a log-in is answered with.
 #[derive(Clone, Default)]
 struct Ids {
     learned: Arc<Mutex<Vec<BotAccount>>>,
-    answer: Arc<Mutex<Option<Result<Option<AccountId>, String>>>>,
+    answer: Arc<Mutex<LogInAnswer>>,
 }
 
 impl AccountIds for Ids {
@@ -134,7 +137,7 @@ struct Bot {
 
 impl Bot {
     fn start(twitch: &FakeTwitch, name: &'static str) -> Self {
-        Self::start_with(twitch, name, &Arc::default(), LimitsConfig::default())
+        Self::start_with(twitch, name, &Arc::default(), &LimitsConfig::default())
     }
 
     /// `name`, with the access token "secret".
@@ -142,7 +145,7 @@ impl Bot {
         twitch: &FakeTwitch,
         name: &'static str,
         own_messages: &Arc<OwnMessages>,
-        limits: LimitsConfig,
+        limits: &LimitsConfig,
     ) -> Self {
         Self::start_again(twitch, name, own_messages, limits, UsedLimits::default())
     }
@@ -152,7 +155,7 @@ impl Bot {
         twitch: &FakeTwitch,
         name: &'static str,
         own_messages: &Arc<OwnMessages>,
-        limits: LimitsConfig,
+        limits: &LimitsConfig,
         used: UsedLimits,
     ) -> Self {
         let token = Token(Arc::new(Mutex::new(Ok("secret".to_owned()))), Arc::default());
@@ -172,7 +175,7 @@ impl Bot {
             let failure = *fails.lock().unwrap();
             async move { failure.map_or(Ok(counted), |kind: io::ErrorKind| Err(io::Error::from(kind))) }
         };
-        let session = Session::new(dial, Arc::new(prefixes.clone()), tally.clone(), &limits);
+        let session = Session::new(dial, Arc::new(prefixes.clone()), tally.clone(), limits);
         let (pause, paused) = watch::channel(false);
         let ends = Ends {
             wanted: wanted_receiver,
@@ -183,7 +186,7 @@ impl Bot {
             state: state_sender,
         };
         let account =
-            Account::new(BotAccount { login: login(name), id: None }, &limits, used, ends, Duration::from_secs(10));
+            Account::new(BotAccount { login: login(name), id: None }, limits, used, ends, Duration::from_secs(10));
         let shutdown = CancellationToken::new();
         let connecting = Connecting::new(account, Box::new(session), Arc::new(token.clone()), paused);
         let task = tokio::spawn(connecting.run(shutdown.clone()));

@@ -7,7 +7,7 @@ use fake_twitch::{FakeTwitch, Observed, Settings};
 use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
 
-use crate::process::{PATIENT, Running, twitchy};
+use crate::process::{Finished, PATIENT, Running, twitchy};
 
 /// A Twitch with two bot accounts and three channels, and what the bot keeps between its starts.
 struct Place {
@@ -123,6 +123,29 @@ async fn a_channel_whose_login_went_to_somebody_else_is_left() {
     let (_, errors) = bot.finish();
     assert!(errors.iter().all(|line| !line.contains("joined channel=shop")), "{errors:#?}");
     assert!(place.twitch.messages("shop").iter().all(|message| message.from == "alice"), "{errors:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_with_a_recycled_login_gets_channels_by_the_operators_word_only() {
+    let place = Place::new().await;
+    stop(place.start_whole_bot(&["shop", "cafe", "den"]).await);
+    place.twitch.recycle_login("mybot", "2000");
+    place.twitch.add_account("mybot", "2000", "firsttoken");
+    let mut bot = place.start_whole_bot(&[]).await;
+    let told = bot.wait_for_error("Twitch has given this login to another account");
+    assert!(told.contains("WARN") && told.contains("id=2000 former=1000"), "{told}");
+    bot.meanwhile(place.twitch.until_joined("otherbot", "den")).await;
+    let status = Finished::of(&mut twitchy(&["status", "--config", place.config().to_str().unwrap()]));
+    assert_eq!(status.code, Some(1));
+    assert!(status.output.contains("the channels of the former one (id 1000) are kept"), "{}", status.output);
+    assert!(!place.twitch.is_joined("mybot", "shop"));
+    stop(bot);
+    // The configuration names the login for these channels, and now it is known whose that is.
+    let mut bot = place.start_whole_bot(&[]).await;
+    let told = bot.wait_for_error("recycled an account's login");
+    assert!(told.contains("WARN") && told.contains("id=2000 former=1000"), "{told}");
+    bot.meanwhile(place.twitch.until_joined("mybot", "shop")).await;
+    stop(bot);
 }
 
 #[tokio::test(flavor = "multi_thread")]

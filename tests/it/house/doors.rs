@@ -41,6 +41,9 @@ pub(super) fn only_the_setup_commits(source: &Source) -> Vec<Finding> {
 
 /// And in `twitch`, only the outbox makes a message leave: `irc/command` merely writes it down.
 pub(super) fn only_twitch_knows_irc(source: &Source) -> Vec<Finding> {
+    if source.path.starts_with("host/fake-twitch/src/world") {
+        return object(source, "the world of a Twitch in a box knows no protocol", |line| line.bare.contains("irc::"));
+    }
     if !source.is_host() || is_part(source, "twitch/irc/command") {
         return Vec::new();
     }
@@ -178,6 +181,8 @@ mod tests {
         check(only_twitch_knows_irc, "send(Departure { channel, text })", &[line], &[outbox]);
         check(only_twitch_knows_irc, "\"PRIVMSG\" => read(line)", &[], &[line]);
         check(only_twitch_knows_irc, "use crate::twitch::irc::line;", &[outbox], &["host/src/twitch/tests.rs"]);
+        let (world, state) = ("host/fake-twitch/src/world/sending.rs", "host/fake-twitch/src/state.rs");
+        check(only_twitch_knows_irc, "use crate::irc::line::Tags;", &[world], &[state]);
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl AccountStatus {
 fn describe_former(login: &str, former: &str) -> String {
     format!(
         "Twitch has given the login {login} to another account: the channels of the former one (id {former}) are kept, and not \
-         joined by this one; those that it is to join belong into channels.join of the configuration"
+         joined by this one; those that it is to join belong into channels.join of the configuration, and go to it at the next start"
     )
 }
 

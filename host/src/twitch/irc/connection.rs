@@ -167,12 +167,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let wake_at = self.fill(&mut batch, account);
             if batch.is_empty() {
                 let overdue = self.answers.take_overdue(batch.picked_at);
-                overdue.into_iter().for_each(|ticket| account.note_lost(ticket));
+                overdue.into_iter().for_each(|ticket| account.report_lost(ticket));
                 return Ok(self.answers.due_at().map_or(wake_at, |due_at| due_at.min(wake_at)));
             }
             let written = self.write(&batch.bytes).await;
             // Part of it may have got through, and the time that counts is when it was written, not begun.
-            account.note_written(&batch.channels, batch.picked_at, Instant::now());
+            account.report_written(&batch.channels, batch.picked_at, Instant::now());
             written?;
         }
     }
@@ -186,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Ok(Work::Send(departure)) => {
                     batch.push_message(&departure);
                     if !self.answers.watch(&departure.login, departure.ticket, batch.picked_at) {
-                        account.note_lost(departure.ticket);
+                        account.report_lost(departure.ticket);
                     }
                 }
                 Err(wake_at) => return wake_at,

@@ -58,16 +58,18 @@ impl<'s> Hearing<'s> {
             Heard::Message(message) => account.hear(message, now),
             Heard::Ping(text) => return Ok(Some(Command::Pong(text))),
             Heard::Reconnect => return Err(MustReconnect),
-            Heard::Room { channel, id, change } => account.note_room(&channel, id, change, now),
+            Heard::Room { channel, id, change } => account.report_room(&channel, id, change, now),
             // A JOIN is refused by the same words, and then no message of ours is in flight to the room.
-            Heard::Refused { channel, refusal } => account.note_refused(&channel, answers.take(&channel), refusal, now),
+            Heard::Refused { channel, refusal } => {
+                account.report_refused(&channel, answers.take(&channel), refusal, now);
+            }
             Heard::Standing { channel, standing, is_receipt } => {
-                account.note_standing(&channel, standing, now);
+                account.report_standing(&channel, standing, now);
                 if let Some(ticket) = is_receipt.then(|| answers.take(&channel)).flatten() {
-                    account.note_delivered(ticket, now);
+                    account.report_delivered(ticket, now);
                 }
             }
-            Heard::Left { channel } => account.note_left(&channel, now),
+            Heard::Left { channel } => account.report_left(&channel, now),
             Heard::Welcome(_) | Heard::Identity(_) | Heard::LoginRefused | Heard::CapabilityRefused | Heard::Other => {}
         }
         Ok(None)

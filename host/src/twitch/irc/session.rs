@@ -49,14 +49,14 @@ impl<D: Dial> Session<D> {
         let bot = account.bot().clone();
         let (mut connection, id) = match account.meanwhile(self.open(&bot, token), stop).await? {
             Ok(opened) => opened,
-            Err(error) => return Some(Err(self.describe(error))),
+            Err(error) => return Some(Err(self.describe(&error))),
         };
         if let Err(error) = account.begin(id, stop).await? {
             return Some(Err(Lost::Connection(error)));
         }
         let mut hearing = Hearing::new(account.bot().clone(), &*self.prefixes, &self.tally);
         let served = connection.serve(account, &mut hearing, stop).await;
-        Some(served.map_err(|error| self.describe(error)))
+        Some(served.map_err(|error| self.describe(&error)))
     }
 
     async fn open(
@@ -70,8 +70,8 @@ impl<D: Dial> Session<D> {
     }
 
     /// Which server it was, what went wrong, and what to look at.
-    fn describe(&self, error: KeepConnectionError) -> Lost {
-        let hint = match &error {
+    fn describe(&self, error: &KeepConnectionError) -> Lost {
+        let hint = match error {
             KeepConnectionError::Refused => return Lost::TokenRefused,
             KeepConnectionError::OtherAccount(owner) => return Lost::OtherAccount(owner.clone()),
             KeepConnectionError::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {

@@ -26,7 +26,7 @@ async fn channels_that_wait_for_the_limit_are_told_to_wait() {
     let twitch = FakeTwitch::new(&Settings::default());
     twitch.add_account("twitchy", "1000", "secret");
     let used = UsedLimits { joins: 20, ..UsedLimits::default() };
-    let mut bot = Bot::start_again(&twitch, "twitchy", &Arc::default(), LimitsConfig::default(), used);
+    let mut bot = Bot::start_again(&twitch, "twitchy", &Arc::default(), &LimitsConfig::default(), used);
     twitch.add_channel("shop");
     bot.want(&["shop"]);
     let state = bot.until(|state| state.phase == Phase::Online && state.pending == 1).await;

@@ -288,7 +288,7 @@ async fn without_limits_nothing_waits_and_nothing_is_lost() {
     let twitch = FakeTwitch::new(&Settings::default());
     twitch.add_account("twitchy", "1000", "secret");
     let off = LimitsConfig { enforce: false, ..LimitsConfig::default() };
-    let mut bot = Bot::start_with(&twitch, "twitchy", &Arc::default(), off);
+    let mut bot = Bot::start_with(&twitch, "twitchy", &Arc::default(), &off);
     twitch.add_channel("shop");
     // What is too much of a moderator is swallowed without a word.
     twitch.set_roles("shop", "twitchy", &[TwitchRole::Moderator]).unwrap();

@@ -188,8 +188,8 @@ async fn bots_of_ours_do_not_hear_each_other_but_do_hear_who_types_with_their_lo
     twitch.add_account("twitchy", "1000", "secret");
     twitch.add_account("second", "2000", "secret");
     let own = Arc::default();
-    let mut first = Bot::start_with(&twitch, "twitchy", &own, LimitsConfig::default());
-    let mut second = Bot::start_with(&twitch, "second", &own, LimitsConfig::default());
+    let mut first = Bot::start_with(&twitch, "twitchy", &own, &LimitsConfig::default());
+    let mut second = Bot::start_with(&twitch, "second", &own, &LimitsConfig::default());
     first.join("shop").await;
     second.enter("shop").await;
     let asked = twitch.say("shop", "alice", "!echo !balance").unwrap();

@@ -41,7 +41,7 @@ async fn start_three() -> (FakeTwitch, Vec<Bot>) {
         twitch.add_account(name, &(1_000 + n).to_string(), "secret");
         twitch.set_roles("modded", name, &[TwitchRole::Moderator]).unwrap();
         twitch.set_roles("vip", name, &[TwitchRole::Vip]).unwrap();
-        let mut bot = Bot::start_with(&twitch, name, &own, LimitsConfig::default());
+        let mut bot = Bot::start_with(&twitch, name, &own, &LimitsConfig::default());
         bot.want(&CHANNELS[..CHANNELS.len() - n]);
         bot.until(|state| state.joined == CHANNELS.len() - n).await;
         bots.push(bot);

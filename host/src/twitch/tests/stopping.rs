@@ -55,7 +55,7 @@ async fn a_restart_does_not_break_the_limits() {
         bot.shutdown.cancel();
         (&mut bot.task).await.unwrap();
         used = bot.state.borrow().used;
-        bot = Bot::start_again(&twitch, "twitchy", &Arc::default(), LimitsConfig::default(), used);
+        bot = Bot::start_again(&twitch, "twitchy", &Arc::default(), &LimitsConfig::default(), used);
     }
     assert_eq!(twitch.violations(), []);
     // One message found room beside what was assumed, and the others when that was over.
