@@ -16,7 +16,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::chat::dispatch::Dispatch;
 use crate::config::{AccountConfig, ChannelsConfig, Config, HttpConfig};
 use crate::domain::id::Login;
 use crate::domain::message::{Event, WantedChannel};
@@ -24,10 +23,7 @@ use crate::domain::ports::{Clock, Credentials};
 use crate::http::entropy::SystemEntropy;
 use crate::http::{Api, build_router, serve};
 use crate::joining::JoinPolicy;
-use crate::modules::publish::Publisher;
-use crate::modules::versions::Versions;
-use crate::sandbox::Sandbox;
-use crate::setup::{NewChannelRules, Setup};
+use crate::setup::NewChannelRules;
 use crate::store::Store;
 use crate::store::audit::AuditKept;
 use crate::telemetry::Telemetry;
@@ -36,7 +32,6 @@ use crate::telemetry::otlp::Exporter;
 use crate::telemetry::reading::Readings;
 use crate::twitch::accounts::{Accounts, Shared};
 use crate::twitch::server::Server;
-use crate::vault::Sealer;
 
 mod accounts;
 pub mod check;
@@ -90,13 +85,8 @@ pub struct Surroundings {
 pub struct App {
     pub store: Arc<Store>,
     pub telemetry: Arc<Telemetry>,
-    sealer: Arc<Sealer>,
     started_at: Instant,
-    setup: Arc<Setup>,
-    versions: Arc<Versions>,
-    sandbox: Arc<Sandbox>,
-    publisher: Arc<Publisher>,
-    dispatch: Arc<Dispatch>,
+    parts: Parts,
     clock: Arc<dyn Clock>,
     accounts: Arc<Accounts>,
     roster: Roster,
@@ -132,30 +122,25 @@ impl App {
         let listening = http::listen(&config.http).await?;
         let foundation =
             Foundation { store: store.clone(), clock: clock.clone(), new_channels, join_policy, cache_dir };
-        let parts = Parts::join(&config, foundation).await?;
-        let Parts { setup, versions, sandbox, publisher, dispatch, telemetry, exporter, sealer } = parts;
+        let (parts, exporter) = Parts::join(&config, foundation).await?;
         let changes = store.wanted_changes();
         let listed = wanted::load_wanted(&store).context("cannot tell which channels are wanted")?;
         warn_of_orphans(&listed, &config.accounts);
         warn_of_left(&listed, &config.channels);
         let (publish_wanted, wanted) = watch::channel(listed);
         let (events_in, events) = mpsc::channel(EVENTS);
-        let (ids, limits) = (Arc::new(KeptIds { store: store.clone(), setup: setup.clone() }), config.limits.clone());
+        let (ids, limits) =
+            (Arc::new(KeptIds { store: store.clone(), setup: parts.setup.clone() }), config.limits.clone());
         let shared =
             Shared { credentials, ids, wanted: wanted.clone(), events: events_in, limits, drain_within: DRAIN_WITHIN };
         let accounts = Arc::new(Accounts::new(shared));
-        let (prefixes, tally, limits) = (setup.clone(), dispatch.tally(), config.limits.clone());
+        let (prefixes, tally, limits) = (parts.setup.clone(), parts.dispatch.tally(), config.limits.clone());
         let roster = Roster { store: store.clone(), prefixes, tally, server, limits, twitch_counts_on };
         let mut app = App {
             store,
-            telemetry,
-            sealer,
+            telemetry: parts.telemetry.clone(),
             started_at: Instant::now(),
-            setup,
-            versions,
-            sandbox,
-            publisher,
-            dispatch,
+            parts,
             clock,
             accounts,
             roster,
@@ -183,16 +168,16 @@ impl App {
         }
         app.start_status_socket(socket);
         let (accounts, channels) = (app.accounts.list().len(), app.wanted.borrow().len());
-        info!(accounts, channels, modules = app.setup.catalogue().count(), "ready; now the accounts connect");
+        info!(accounts, channels, modules = app.parts.setup.catalogue().count(), "ready; now the accounts connect");
         Ok(app)
     }
 
     fn start_keeping(&mut self, changes: watch::Receiver<u64>, publish: watch::Sender<Arc<[WantedChannel]>>) {
-        let (store, setup) = (self.store.clone(), self.setup.clone());
+        let (store, setup) = (self.store.clone(), self.parts.setup.clone());
         self.keeping.start("wanted channels", wanted::run_wanted(store, setup, changes, publish));
         let store = self.store.clone();
         self.keeping.start("store", async move { store.stopped().await });
-        self.keeping.start("trials", trials::run_trials(self.store.clone(), self.sandbox.clone()));
+        self.keeping.start("trials", trials::run_trials(self.store.clone(), self.parts.sandbox.clone()));
     }
 
     async fn start_accounts(&mut self, accounts: &[AccountConfig]) -> anyhow::Result<()> {
@@ -204,9 +189,10 @@ impl App {
     }
 
     fn start_answering(&mut self, events: mpsc::Receiver<Event>) {
-        let setup = self.setup.clone();
+        let setup = self.parts.setup.clone();
         let learn = move |event| learn::learn(setup.clone(), event);
-        let answering = self.dispatch.clone().run(events, self.accounts.clone(), learn, self.stop_answering.clone());
+        let answering =
+            self.parts.dispatch.clone().run(events, self.accounts.clone(), learn, self.stop_answering.clone());
         self.answering.start("dispatch", answering);
     }
 
@@ -238,9 +224,9 @@ impl App {
         Observer {
             started_at: self.started_at,
             accounts: self.accounts.clone(),
-            dispatch: self.dispatch.clone(),
-            setup: self.setup.clone(),
-            sandbox: self.sandbox.clone(),
+            dispatch: self.parts.dispatch.clone(),
+            setup: self.parts.setup.clone(),
+            sandbox: self.parts.sandbox.clone(),
             store: self.store.clone(),
             events_capacity: EVENTS,
             lost_log_lines: self.lost_log_lines.clone(),
@@ -250,13 +236,13 @@ impl App {
     fn start_serving(&mut self, config: HttpConfig, (listener, address): (TcpListener, SocketAddr)) {
         let api = Api::new(crate::http::Parts {
             store: self.store.clone(),
-            setup: self.setup.clone(),
-            versions: self.versions.clone(),
-            sandbox: self.sandbox.clone(),
-            publisher: self.publisher.clone(),
-            dispatch: self.dispatch.clone(),
+            setup: self.parts.setup.clone(),
+            versions: self.parts.versions.clone(),
+            sandbox: self.parts.sandbox.clone(),
+            publisher: self.parts.publisher.clone(),
+            dispatch: self.parts.dispatch.clone(),
             telemetry: self.telemetry.clone(),
-            sealer: self.sealer.clone(),
+            sealer: self.parts.sealer.clone(),
             clock: self.clock.clone(),
             config: config.clone(),
             readiness: Box::new(http::Health(self.observer())),
@@ -300,7 +286,7 @@ impl App {
         self.roster.save_uses(&self.accounts).await;
         self.stop_telling.cancel();
         self.telling.finish().await;
-        self.sandbox.shut_down().await;
+        self.parts.sandbox.shut_down().await;
         self.store.close().await.context("cannot close the database")?;
         // One of them waits for the store, the other for its news: both are over with it.
         drop(self.keeping);

@@ -51,7 +51,7 @@ async fn rehearse_in(folder: &Path, config: &Config, store: Arc<Store>) -> anyho
             .unwrap_or_else(|| folder.join("cache")),
     };
     let without_modules = Config { data_dir: folder.to_owned(), modules: ModulesConfig::default(), ..config.clone() };
-    let parts = Parts::join(&without_modules, foundation).await?;
+    let (parts, _) = Parts::join(&without_modules, foundation).await?;
     let mut obstacles = Vec::new();
     for path in &config.modules.load {
         obstacles.extend(modules::add_configured(&parts.sandbox, &parts.setup, path).await.err());

@@ -46,17 +46,15 @@ pub(super) struct Parts {
     pub(super) publisher: Arc<Publisher>,
     pub(super) dispatch: Arc<Dispatch>,
     pub(super) telemetry: Arc<Telemetry>,
-    /// Where traces are sent.
-    pub(super) exporter: Option<Exporter>,
     pub(super) sealer: Arc<Sealer>,
 }
 
 impl Parts {
-    /// With all modules and channels in their places.
+    /// With all modules and channels in their places; and what sends the traces.
     ///
     /// # Errors
     /// For the operator to read: the engine, a bundled or configured module, or what the store holds.
-    pub(super) async fn join(config: &Config, foundation: Foundation) -> anyhow::Result<Parts> {
+    pub(super) async fn join(config: &Config, foundation: Foundation) -> anyhow::Result<(Parts, Option<Exporter>)> {
         let Foundation { store, clock, new_channels, join_policy, cache_dir } = foundation;
         let setup = Setup::new(store.clone(), new_channels);
         let setup = Arc::new(if config.sandbox.allow_large { setup } else { setup.without_large() });
@@ -103,7 +101,7 @@ impl Parts {
             .with_fuse(config.fuse.clone())
             .with_versions(versions.clone());
         let (publisher, dispatch) = (Arc::new(publisher), Arc::new(dispatch));
-        Ok(Parts { setup, versions, sandbox, publisher, dispatch, telemetry, exporter, sealer })
+        Ok((Parts { setup, versions, sandbox, publisher, dispatch, telemetry, sealer }, exporter))
     }
 }
 

@@ -14,7 +14,7 @@ impl App {
     /// Returns when every event that the accounts have read is handled, every reply is sent or dropped, and the accounts
     /// sit where they are wanted. What Twitch has sent and nobody has read yet is not seen from here.
     pub async fn quiet(&self) {
-        let (mut progress, mut wanted) = (self.dispatch.progress(), self.wanted.clone());
+        let (mut progress, mut wanted) = (self.parts.dispatch.progress(), self.wanted.clone());
         let mut accounts: Vec<_> = self.accounts.list().iter().map(|account| account.states.clone()).collect();
         while !self.is_quiet() {
             // None of them ends before the app does, and the app is borrowed here.
@@ -32,7 +32,7 @@ impl App {
         let states: Vec<AccountState> =
             self.accounts.list().iter().map(|account| account.states.borrow().clone()).collect();
         let sum = |number: fn(&AccountState) -> u64| states.iter().map(number).sum::<u64>();
-        let progress = *self.dispatch.progress().borrow();
+        let progress = *self.parts.dispatch.progress().borrow();
         let joined: usize = states.iter().map(|state| state.joined).sum();
         progress.settled == sum(|state| state.events)
             && progress.replies == sum(|state| state.settled)

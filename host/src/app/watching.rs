@@ -13,12 +13,12 @@ use crate::setup::channel::ChannelSetup;
 impl App {
     /// Each chat message from now on that is not answered, with the reason.
     pub fn listen_to_unanswered(&self) -> Receiver<Unanswered> {
-        self.dispatch.listen_to_unanswered()
+        self.parts.dispatch.listen_to_unanswered()
     }
 
     /// How the bot is set up in a channel; `None` where it never was.
     pub fn find_channel(&self, channel: ChannelId) -> Option<Arc<ChannelSetup>> {
-        self.setup.find_channel(channel)
+        self.parts.setup.find_channel(channel)
     }
 
     /// How many lines, events and replies were lost or refused since the start, by reason, over all accounts.
