@@ -1,7 +1,7 @@
 //! One bot account: its rooms, its queues, its limits and its counts, whatever it reaches Twitch by.
 //!
 //! A [`Session`](session::Session) is the account's way to Twitch. It reports to the [`Account`] what Twitch said, asks it for the next
-//! [`Work`], and reports each [`Departure`] as delivered, refused or lost, by the departure's ticket. The account outlives its
+//! `Work`, and reports each `Departure` as delivered, refused or lost, by the departure's ticket. The account outlives its
 //! sessions: what Twitch counts against it is counted on, and what waits is sent by the next session.
 //!
 //! Absent: every protocol. Nothing here knows how Twitch is spoken to.

@@ -14,7 +14,7 @@ pub trait Session: Send {
     fn scopes(&self) -> &'static str;
 
     /// Connects, logs in with `token` and serves `account` until the connection is lost. Once logged in it calls
-    /// [`Account::begin`]. Ok: `stop`, and what waited was sent or has had its time.
+    /// `Account::begin`. Ok: `stop`, and what waited was sent or has had its time.
     fn serve<'a>(
         &'a mut self,
         account: &'a mut Account,
