@@ -7,7 +7,7 @@
 //! 2. Its route in the `routes()` of that file; a new file's `routes()` is merged below.
 //! 3. Its row in [`super::access::TABLE`]: without one it is denied. A channel in the path is called `{channel}` and checked
 //!    there; a channel in the query or body is checked by [`super::principal::Principal::require_channel`].
-//! 4. In `responses(...)` only what is its own: 400, 401, 403, 404, 408, 413, 415, 421, 429, 500, 503, and what follows from
+//! 4. In `responses(...)` only what is its own: 400, 401, 403, 404, 408, 413, 415, 421, 429, 431, 500, 503, and what follows from
 //!    the headers `Idempotency-Key` and `If-Match` as `params`, are added by `document`. A refusal of its own kind is a new
 //!    [`super::error::ApiError`].
 //! 5. A test in `tests/it/http` that shows a good and a bad answer; the tests of the table and the document find it by

@@ -29,7 +29,7 @@ const INTRODUCTION: &str = include_str!("docs/introduction.html");
 const TAGS: [&str; 6] = ["modules", "channels", "watch", "audit", "keys", "about"];
 
 /// Told once for all requests, and not with each.
-const EVERYWHERE: [&str; 9] = ["401", "408", "413", "415", "421", "428", "429", "500", "503"];
+const EVERYWHERE: [&str; 10] = ["401", "408", "413", "415", "421", "428", "429", "431", "500", "503"];
 
 pub(super) fn answer(page: Bytes) -> Response {
     ([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)], page).into_response()

@@ -66,6 +66,9 @@ pub(super) fn complete(document: &mut OpenApi) -> Served {
     Served { json: document.to_string().into(), page, parameters }
 }
 
+/// Answered before the request is known, so without a problem document.
+const TOO_LARGE_HEAD: &str = "431";
+
 /// Of those methods that we answer.
 pub(super) fn list_operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
     let operations = [
@@ -158,6 +161,7 @@ fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
         (is_idempotent, "422", "The Idempotency-Key was sent with another request before."),
         (is_conditional, "428", "The header If-Match is missing."),
         (true, "429", "Too many requests: Retry-After says when to try again."),
+        (true, TOO_LARGE_HEAD, "The request line and the headers are too large; 32 KiB always fit. The answer has no body."),
         (true, "500", "Something went wrong here."),
         (needs_key, "503", "The host is not ready, or too busy: Retry-After says when to try again."),
     ];
@@ -172,6 +176,7 @@ fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
             add_headers(status, is_idempotent, response);
         }
         if status.starts_with(['4', '5'])
+            && status != TOO_LARGE_HEAD
             && let RefOr::T(response) = response
             && response.content.is_empty()
         {

@@ -33,6 +33,29 @@ async fn a_request_over_a_socket_is_answered_and_the_server_ends_when_told() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_too_large_is_refused_without_a_body_as_documented() {
+    let site = Site::open().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(serve(listener, site.router.clone(), HttpConfig::default(), stop.clone()));
+    for length in [70_000, 400_000] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET /api/v1/audit?subject={} HTTP/1.1\r\nHost: {address}\r\n\r\n", "a".repeat(length));
+        // The answer may come before all of it was read.
+        stream.write_all(request.as_bytes()).await.ok();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.ok();
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    }
+    stop.cancel();
+    serving.await.unwrap();
+    site.close().await;
+}
+
+#[tokio::test]
 async fn a_head_that_does_not_end_ends_the_connection() {
     let site = Site::open().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
