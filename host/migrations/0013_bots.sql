@@ -8,11 +8,13 @@ CREATE TABLE bots (
     seen_at INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX bots_without_id ON bots (login) WHERE twitch_id IS NULL;
-INSERT INTO bots (login) SELECT account FROM wanted UNION SELECT bot FROM channels UNION SELECT account FROM used_limits;
+-- A login reads in lower case, so a row that somebody wrote by hand in capitals means the same account.
+INSERT INTO bots (login)
+    SELECT lower(account) FROM wanted UNION SELECT lower(bot) FROM channels UNION SELECT lower(account) FROM used_limits;
 
 ALTER TABLE channels RENAME COLUMN bot TO bot_login;
 ALTER TABLE channels ADD COLUMN bot INTEGER REFERENCES bots;
-UPDATE channels SET bot = (SELECT bots.bot FROM bots WHERE bots.login = bot_login);
+UPDATE channels SET bot = (SELECT bots.bot FROM bots WHERE bots.login = lower(bot_login));
 ALTER TABLE channels DROP COLUMN bot_login;
 CREATE INDEX channels_by_bot ON channels (bot);
 
@@ -28,7 +30,7 @@ CREATE TABLE wanted (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO wanted
     SELECT wanted_before.login, channel_id, bot, wanted, changed_at
-    FROM wanted_before JOIN bots ON bots.login = wanted_before.account;
+    FROM wanted_before JOIN bots ON bots.login = lower(wanted_before.account);
 DROP TABLE wanted_before;
 CREATE INDEX wanted_by_bot ON wanted (bot);
 
@@ -42,5 +44,5 @@ CREATE TABLE used_limits (
     joins INTEGER,
     at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO used_limits SELECT bot, messages, joins, at FROM used_limits_before JOIN bots ON login = account;
+INSERT OR REPLACE INTO used_limits SELECT bot, messages, joins, at FROM used_limits_before JOIN bots ON login = lower(account);
 DROP TABLE used_limits_before;

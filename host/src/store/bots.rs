@@ -173,10 +173,10 @@ mod tests {
         let connection = Connection::open(path).unwrap();
         take_steps_before(&connection, "CREATE TABLE bots");
         let rows = "INSERT INTO channels (channel_id, login, display_name, bot) VALUES
-             (7, 'shop', 'Shop', 'bot'), (8, 'cafe', 'Cafe', 'bot'), (9, 'market', 'Market', 'other');
+             (7, 'shop', 'Shop', 'BOT'), (8, 'cafe', 'Cafe', 'bot'), (9, 'market', 'Market', 'other');
              INSERT INTO settings VALUES (7, 'dice', 'sides', '6');
              INSERT INTO wanted VALUES
-             ('shop', 7, 'bot', 1, 0), ('cafe', 8, 'bot', 0, 0), ('bakery', NULL, 'bot', 1, 0), ('market', 9, 'other', 1, 0);
+             ('shop', 7, 'bot', 1, 0), ('cafe', 8, 'bot', 0, 0), ('bakery', NULL, 'Bot', 1, 0), ('market', 9, 'other', 1, 0);
              INSERT INTO used_limits VALUES ('bot', 5, 2, 0), ('other', NULL, NULL, 0);";
         connection.execute_batch(rows).unwrap();
     }

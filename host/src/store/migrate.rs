@@ -156,6 +156,10 @@ fn find_damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let taken = read_version(connection)?.unwrap_or(0);
     connection.pragma_update(None, "user_version", taken)?;
+    if (1..KNOWN).contains(&taken) {
+        // A step that makes a large table anew takes a while, and nothing answers meanwhile.
+        tracing::info!(from = taken, to = KNOWN, "the database is of an older version, and is brought up to date");
+    }
     for (version, step) in (1_u32..).zip(STEPS).skip(taken as usize) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;
