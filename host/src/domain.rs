@@ -17,7 +17,7 @@ pub mod invocation;
 pub mod label;
 pub mod manifest;
 pub mod message;
-mod named;
+pub(crate) mod named;
 pub mod nearest;
 pub mod ports;
 pub mod prefix;

@@ -33,6 +33,7 @@ mod readers;
 mod scopes;
 pub mod secrets;
 pub mod setup;
+mod sql;
 pub mod storage;
 mod tally;
 pub mod used_limits;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -20,6 +20,7 @@ use crate::domain::used_limits::UsedLimits;
 use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::twitch::account::state::AccountState;
 use crate::twitch::accounts::Accounts;
 use crate::twitch::irc::session::Session;
 use crate::twitch::server::Server;
@@ -99,19 +100,39 @@ impl Roster {
 /// One status line for each account, also for those that come later.
 pub(super) async fn run_status_lines(accounts: Arc<Accounts>, telemetry: Arc<Telemetry>, stop: CancellationToken) {
     let mut changes = accounts.changes();
-    let (mut lines, mut followed) = (JoinSet::new(), Vec::<Login>::new());
+    let (mut lines, mut followed) = (JoinSet::new(), Vec::new());
     loop {
         let listed = changes.borrow_and_update().clone();
-        followed.retain(|login| listed.iter().any(|account| account.login == *login));
-        for account in listed.iter().filter(|account| !followed.contains(&account.login)).collect::<Vec<_>>() {
-            let (login, states) = (account.login.clone(), account.states.clone());
-            followed.push(login.clone());
-            lines.spawn(run_status_line(login, states, telemetry.clone(), stop.clone()));
+        for account in listed.iter().filter(|account| !is_followed(&followed, &account.states)) {
+            lines.spawn(run_status_line(
+                account.login.clone(),
+                account.states.clone(),
+                telemetry.clone(),
+                stop.clone(),
+            ));
         }
+        followed = listed.iter().map(|account| account.states.clone()).collect();
         tokio::select! {
             Ok(()) = changes.changed() => {}
             () = stop.cancelled() => break,
         }
     }
     while lines.join_next().await.is_some() {}
+}
+
+/// An account that was removed and added again under its login is another one, also where nobody saw the moment between.
+fn is_followed(followed: &[watch::Receiver<AccountState>], states: &watch::Receiver<AccountState>) -> bool {
+    followed.iter().any(|known| known.same_channel(states))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_that_is_added_again_is_followed_anew() {
+        let (removed, added) = (watch::channel(AccountState::default()), watch::channel(AccountState::default()));
+        assert!(is_followed(std::slice::from_ref(&removed.1), &removed.1));
+        assert!(!is_followed(&[removed.1], &added.1));
+    }
 }

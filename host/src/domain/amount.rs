@@ -35,14 +35,9 @@ impl Amount {
         i64::try_from(scaled.trunc().mantissa() / 10_i128.pow(scaled.trunc().scale())).ok()
     }
 
-    /// The same for a sum of many; what a decimal cannot hold becomes the greatest that it can.
-    pub fn from_wide_units(units: i128, decimals: u8) -> Amount {
-        Amount(Decimal::try_from_i128_with_scale(units, decimals.into()).unwrap_or(Decimal::MAX).normalize())
-    }
-
-    /// The inverse of [`Amount::units`].
-    pub fn from_units(units: i64, decimals: u8) -> Amount {
-        Amount(Decimal::new(units, decimals.into()).normalize())
+    /// The inverse of [`Amount::units`], also for a sum of many; what a decimal cannot hold becomes the greatest that it can.
+    pub fn from_units(units: impl Into<i128>, decimals: u8) -> Amount {
+        Amount(Decimal::try_from_i128_with_scale(units.into(), decimals.into()).unwrap_or(Decimal::MAX).normalize())
     }
 }
 
@@ -102,9 +97,8 @@ mod tests {
     #[test]
     fn a_sum_may_be_more_than_an_account_holds() {
         let sum = 4 * i128::from(i64::MAX);
-        assert_eq!(Amount::from_wide_units(sum, 2).to_string(), "368934881474191032.28");
-        assert_eq!(Amount::from_wide_units(i128::MAX, 0), Amount(Decimal::MAX));
-        assert_eq!(Amount::from_wide_units(250, 2), Amount::from_units(250, 2));
+        assert_eq!(Amount::from_units(sum, 2).to_string(), "368934881474191032.28");
+        assert_eq!(Amount::from_units(i128::MAX, 0), Amount(Decimal::MAX));
     }
 
     proptest! {

@@ -62,7 +62,7 @@ impl ChatterId {
 }
 
 macro_rules! twitch_id {
-    ($name:ident) => {
+    ($($name:ident),+) => {$(
         impl FromStr for $name {
             type Err = ParseIdError;
 
@@ -76,31 +76,36 @@ macro_rules! twitch_id {
                 self.0.fmt(f)
             }
         }
-    };
+    )+};
 }
-twitch_id!(AccountId);
-twitch_id!(ChatterId);
-twitch_id!(ChannelId);
+twitch_id!(AccountId, ChatterId, ChannelId);
+
+/// For a type that holds nothing but its text.
+macro_rules! text {
+    ($($name:ident),+) => {$(
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )+};
+}
+pub(super) use text;
+text!(Login, MessageId, ModuleName);
 
 /// The id that Twitch gave to one chat message. Opaque.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MessageId(pub Box<str>);
 
-impl fmt::Display for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// A Twitch login in lower case: safe on the IRC wire, where it names a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Login(Box<str>);
-
-impl Login {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A map by login can be asked with text from the wire: hash and order are those of the text.
 impl Borrow<str> for Login {
@@ -119,21 +124,9 @@ impl FromStr for Login {
     }
 }
 
-impl fmt::Display for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// What a module calls itself; unique among the modules of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModuleName(Box<str>);
-
-impl ModuleName {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 impl FromStr for ModuleName {
     type Err = ParseIdError;
@@ -143,12 +136,6 @@ impl FromStr for ModuleName {
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && text.starts_with(|first: char| first.is_ascii_lowercase());
         is_name.then(|| Self(text.into())).ok_or(ParseIdError::ModuleName)
-    }
-}
-
-impl fmt::Display for ModuleName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 
@@ -172,17 +159,19 @@ impl FromStr for ModuleDigest {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        let mut bytes = [0; 32];
-        // `from_str_radix` alone would take a sign.
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(ParseIdError::Digest);
-        }
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| ParseIdError::Digest)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| ParseIdError::Digest)?;
-        }
-        Ok(Self(bytes))
+        parse_hex(text).map(Self).ok_or(ParseIdError::Digest)
     }
+}
+
+/// Two digits a byte, in any case.
+pub(super) fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    // `from_str_radix` alone would take a sign.
+    let is_hex = text.len() == 2 * N && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut bytes = [0; N];
+    for (number, byte) in bytes.iter_mut().enumerate().filter(|_| is_hex) {
+        *byte = u8::from_str_radix(&text[2 * number..2 * number + 2], 16).ok()?;
+    }
+    is_hex.then_some(bytes)
 }
 
 #[cfg(test)]

@@ -6,28 +6,18 @@ use std::time::SystemTime;
 use super::account::BotAccount;
 use super::id::MessageId;
 use super::message::{Channel, Chatter, QuotedMessage};
+use super::named::named;
 use super::prefix::Prefix;
 
-/// Where an invocation came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Origin {
-    Chat,
-    Http,
-    Timer,
-    Event,
-    /// The host itself, which changes a set-up without a call: a request's change, a fuse.
-    Host,
-}
-
-impl Origin {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Origin::Chat => "chat",
-            Origin::Http => "http",
-            Origin::Timer => "timer",
-            Origin::Event => "event",
-            Origin::Host => "host",
-        }
+named! {
+    /// Where an invocation came from.
+    pub enum Origin {
+        Chat "chat",
+        Http "http",
+        Timer "timer",
+        Event "event",
+        /// The host itself, which changes a set-up without a call: a request's change, a fuse.
+        Host "host",
     }
 }
 

@@ -1,8 +1,8 @@
-//! Enums whose cases each have one name: the enum, the list of its cases, their names and the parser come from one table, so
-//! that none of them can lack a case.
+//! Enums whose cases each have one name: the enum and the names come from one table, and where the names are also read, the list
+//! of its cases and the parser too. So none of them can lack a case.
 
 macro_rules! named {
-    ($(#[$about:meta])* pub enum $name:ident, $error:ident $message:literal { $($(#[$of_case:meta])* $case:ident $text:literal,)+ }) => {
+    ($(#[$about:meta])* pub enum $name:ident { $($(#[$of_case:meta])* $case:ident $text:literal,)+ }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
@@ -10,13 +10,18 @@ macro_rules! named {
         }
 
         impl $name {
-            pub const ALL: [$name; [$($text,)+].len()] = [$($name::$case,)+];
-
             pub fn as_str(self) -> &'static str {
                 match self {
                     $($name::$case => $text,)+
                 }
             }
+        }
+    };
+    ($(#[$about:meta])* pub enum $name:ident, $error:ident $message:literal { $($(#[$of_case:meta])* $case:ident $text:literal,)+ }) => {
+        named! { $(#[$about])* pub enum $name { $($(#[$of_case])* $case $text,)+ } }
+
+        impl $name {
+            pub const ALL: [$name; [$($text,)+].len()] = [$($name::$case,)+];
         }
 
         impl std::fmt::Display for $name {
@@ -39,4 +44,4 @@ macro_rules! named {
         }
     };
 }
-pub(super) use named;
+pub(crate) use named;

@@ -10,7 +10,7 @@ use super::calling::Calling;
 use super::id::{AccountId, ChannelId, Login, ModuleName};
 
 /// The time, in both its kinds: spans are measured on the one that never jumps.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     pub instant: Instant,
     pub wall: SystemTime,

@@ -1,28 +1,19 @@
 //! What a chatter types before a command word.
 
-use std::fmt;
 use std::str::FromStr;
+
+use super::id::text;
 
 /// 1 to 5 visible characters, none of them a letter, a digit, `@`, `/` or `.`: letters would turn talk into commands,
 /// `@` begins a mention, and Twitch takes `/` and `.` for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(Box<str>);
 
-impl Prefix {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+text!(Prefix);
 
 impl Default for Prefix {
     fn default() -> Self {
         Self("!".into())
-    }
-}
-
-impl fmt::Display for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::id::{ChannelId, ChatterId};
+use super::id::{ChannelId, ChatterId, text};
 
 /// What an API key is known by; no secret. 12 lower-case hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,11 +39,7 @@ pub enum ParsePrincipalError {
     KeyScope,
 }
 
-impl KeyId {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+text!(KeyId);
 
 impl FromStr for KeyId {
     type Err = ParsePrincipalError;
@@ -51,12 +47,6 @@ impl FromStr for KeyId {
     fn from_str(text: &str) -> Result<Self, ParsePrincipalError> {
         let is_id = text.len() == 12 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         is_id.then(|| Self(text.into())).ok_or(ParsePrincipalError::KeyId)
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

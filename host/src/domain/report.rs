@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::id::{ChannelId, ChatterId, ModuleDigest, ModuleName};
 use super::invocation::InvocationId;
+use super::named::named;
 
 /// How an invocation ended, and what it cost. No text of chat is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,16 +57,17 @@ pub enum Outcome {
     Failed(Fault),
 }
 
-/// Why an invocation gave no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    Deadline,
-    Processor,
-    Memory,
-    Trap,
-    Conflict,
-    Busy,
-    Host,
+named! {
+    /// Why an invocation gave no answer.
+    pub enum Fault {
+        Deadline "deadline",
+        Processor "processor",
+        Memory "memory",
+        Trap "trap",
+        Conflict "conflict",
+        Busy "busy",
+        Host "host",
+    }
 }
 
 impl Outcome {
@@ -87,20 +89,6 @@ impl Outcome {
             Outcome::Broke(_) => "guest",
             Outcome::Failed(_) => "host",
             _ => "none",
-        }
-    }
-}
-
-impl Fault {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Fault::Deadline => "deadline",
-            Fault::Processor => "processor",
-            Fault::Memory => "memory",
-            Fault::Trap => "trap",
-            Fault::Conflict => "conflict",
-            Fault::Busy => "busy",
-            Fault::Host => "host",
         }
     }
 }

@@ -8,8 +8,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::id::{ChannelId, ModuleName};
+use super::id::{ChannelId, ModuleName, parse_hex};
 use super::invocation::Origin;
+use super::named::named;
 use super::ports::Moment;
 
 /// Steps that a trace remembers; further ones are counted. A call has fewer, unless it asks the web again and again.
@@ -20,27 +21,28 @@ pub trait TakeTrace: Send + Sync + 'static {
     fn take_trace(&self, trace: FinishedTrace);
 }
 
-/// A part of an invocation's way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
-    /// In the queue of events, from its line's arrival on.
-    Queue,
-    /// For a seat among the calls under way, and its turn in the channel.
-    Seat,
-    /// In the sandbox, from asking for a place to what it changed being on disk.
-    Invoke,
-    /// For a module that is not in memory: its machine code is read, or compiled anew.
-    Load,
-    /// For a lane, a share and a slot.
-    Place,
-    /// One run of the guest.
-    Run,
-    /// A request to the web, which the run waits for.
-    Request,
-    /// To the disk.
-    Commit,
-    /// A reply, from the outbox's door to its first piece's departure.
-    Reply,
+named! {
+    /// A part of an invocation's way.
+    pub enum Step {
+        /// In the queue of events, from its line's arrival on.
+        Queue "queue",
+        /// For a seat among the calls under way, and its turn in the channel.
+        Seat "seat",
+        /// In the sandbox, from asking for a place to what it changed being on disk.
+        Invoke "invoke",
+        /// For a module that is not in memory: its machine code is read, or compiled anew.
+        Load "load",
+        /// For a lane, a share and a slot.
+        Place "place",
+        /// One run of the guest.
+        Run "run",
+        /// A request to the web, which the run waits for.
+        Request "request",
+        /// To the disk.
+        Commit "commit",
+        /// A reply, from the outbox's door to its first piece's departure.
+        Reply "reply",
+    }
 }
 
 impl Step {
@@ -49,20 +51,6 @@ impl Step {
         match self {
             Step::Queue | Step::Seat | Step::Invoke | Step::Reply => None,
             Step::Load | Step::Place | Step::Run | Step::Request | Step::Commit => Some(Step::Invoke),
-        }
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Step::Queue => "queue",
-            Step::Seat => "seat",
-            Step::Invoke => "invoke",
-            Step::Load => "load",
-            Step::Place => "place",
-            Step::Run => "run",
-            Step::Request => "request",
-            Step::Commit => "commit",
-            Step::Reply => "reply",
         }
     }
 }
@@ -109,6 +97,9 @@ impl std::str::FromStr for TraceParent {
     fn from_str(text: &str) -> Result<TraceParent, ParseTraceParentError> {
         let read = || {
             let (known, rest) = text.split_at_checked(55)?;
+            if known.contains(|digit: char| digit.is_ascii_uppercase()) {
+                return None;
+            }
             let mut parts = known.split('-');
             let [version] = parse_hex::<1>(parts.next()?)?;
             let (trace_id, span_id) = (parse_hex(parts.next()?)?, parse_hex(parts.next()?)?);
@@ -122,22 +113,12 @@ impl std::str::FromStr for TraceParent {
     }
 }
 
-/// Of lower-case digits.
-fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let is_hex = text.len() == 2 * N && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let mut bytes = [0; N];
-    for (place, byte) in bytes.iter_mut().enumerate().filter(|_| is_hex) {
-        *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()?;
-    }
-    is_hex.then_some(bytes)
-}
-
 /// Everything that is known of an invocation at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FinishedTrace {
     pub subject: TraceSubject,
     /// When its line arrived, on both clocks.
-    pub begun: Begun,
+    pub begun: Moment,
     /// None where it was never carried out.
     pub outcome: Option<&'static str>,
     /// Whether there was no answer by somebody's fault.
@@ -146,13 +127,6 @@ pub struct FinishedTrace {
     pub steps: Vec<Taken>,
     /// Steps beyond those.
     pub left_out: usize,
-}
-
-/// One moment on both clocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Begun {
-    pub instant: Instant,
-    pub wall: std::time::SystemTime,
 }
 
 /// The trace of one invocation, or nothing.
@@ -167,8 +141,7 @@ struct Recording {
 
 impl Trace {
     /// A trace that ends in `into`.
-    pub fn begin(subject: TraceSubject, at: Moment, into: Arc<dyn TakeTrace>) -> Trace {
-        let begun = Begun { instant: at.instant, wall: at.wall };
+    pub fn begin(subject: TraceSubject, begun: Moment, into: Arc<dyn TakeTrace>) -> Trace {
         let trace = FinishedTrace {
             subject,
             begun,

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::channels::Channels;
 use super::refusal::ChangeVersionsError;
 use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::named::named;
 use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
 use crate::store::modules::VersionChange;
 
@@ -39,26 +40,14 @@ pub enum Action {
     DropCanary,
 }
 
-/// What became of a version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    Uploaded,
-    Withdrawn,
-    Restored,
-    Canary,
-    Promoted,
-}
-
-impl Fate {
-    /// As events name it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Fate::Uploaded => "uploaded",
-            Fate::Withdrawn => "withdrawn",
-            Fate::Restored => "restored",
-            Fate::Canary => "canary",
-            Fate::Promoted => "promoted",
-        }
+named! {
+    /// What became of a version, as events name it.
+    pub enum Fate {
+        Uploaded "uploaded",
+        Withdrawn "withdrawn",
+        Restored "restored",
+        Canary "canary",
+        Promoted "promoted",
     }
 }
 

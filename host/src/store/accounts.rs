@@ -3,9 +3,10 @@
 use std::time::SystemTime;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::columns::{At, holder_columns};
+use super::sql::{execute, find_row};
 use super::writer::Abort;
 use super::{Store, StoreError, scopes};
 use crate::domain::amount::Amount;
@@ -45,33 +46,21 @@ impl Store {
     /// Revision and amount of an account; both zero where it does not exist.
     pub fn load_account(&self, channel: ChannelId, holder: Holder) -> Result<(Revision, Amount), StoreError> {
         let (kind, chatter) = holder_columns(holder);
-        self.readers.read(|connection| {
-            let found = connection
-                .prepare_cached(
-                    "SELECT a.revision, a.units, c.decimals FROM accounts AS a JOIN channels AS c USING (channel_id)
-                     WHERE a.channel_id = ?1 AND a.kind = ?2 AND a.chatter_id = ?3",
-                )?
-                .query_row(params![channel, kind, chatter], |row| {
-                    Ok((row.get(0)?, Amount::from_units(row.get(1)?, row.get(2)?)))
-                })
-                .optional()?;
-            Ok(found.unwrap_or_default())
-        })
+        let sql = "SELECT a.revision, a.units, c.decimals FROM accounts AS a JOIN channels AS c USING (channel_id)
+             WHERE a.channel_id = ?1 AND a.kind = ?2 AND a.chatter_id = ?3";
+        let found = self.readers.find_row(sql, params![channel, kind, chatter], |row| {
+            Ok((row.get(0)?, Amount::from_units(row.get::<_, i64>(1)?, row.get(2)?)))
+        })?;
+        Ok(found.unwrap_or_default())
     }
 
     /// The richest chatters of a channel with more than nothing, richest first; at most 100.
     pub fn list_top_accounts(&self, channel: ChannelId, limit: usize) -> Result<Vec<(ChatterId, Amount)>, StoreError> {
-        self.readers.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT a.chatter_id, a.units, c.decimals FROM accounts AS a JOIN channels AS c USING (channel_id)
-                     WHERE a.channel_id = ?1 AND a.kind = 'chatter' AND a.units > 0
-                     ORDER BY a.units DESC, a.chatter_id LIMIT ?2",
-                )?
-                .query_map(params![channel, limit.min(MOST_ROWS) as i64], |row| {
-                    Ok((row.get(0)?, Amount::from_units(row.get(1)?, row.get(2)?)))
-                })?
-                .collect()
+        let sql = "SELECT a.chatter_id, a.units, c.decimals FROM accounts AS a JOIN channels AS c USING (channel_id)
+             WHERE a.channel_id = ?1 AND a.kind = 'chatter' AND a.units > 0
+             ORDER BY a.units DESC, a.chatter_id LIMIT ?2";
+        self.readers.list_rows(sql, params![channel, limit.min(MOST_ROWS) as i64], |row| {
+            Ok((row.get(0)?, Amount::from_units(row.get::<_, i64>(1)?, row.get(2)?)))
         })
     }
 
@@ -90,26 +79,21 @@ impl Store {
         caller: ChatterId,
         since: SystemTime,
     ) -> Result<Spending, StoreError> {
-        self.readers.read(|connection| {
-            let found = connection
-                .prepare_cached(
-                    "SELECT b.revision, c.decimals,
-                     (SELECT coalesce(sum(units >> 32), 0) || ' ' || coalesce(sum(units & 0xffffffff), 0)
-                      FROM transfers AS t WHERE t.budget_id = b.budget_id AND t.caller_id = ?4 AND t.at >= ?5),
-                     (SELECT coalesce(sum(units >> 32), 0) || ' ' || coalesce(sum(units & 0xffffffff), 0)
-                      FROM transfers AS t WHERE t.budget_id = b.budget_id AND t.at >= ?5)
-                     FROM budgets AS b JOIN channels AS c USING (channel_id)
-                     WHERE b.channel_id = ?1 AND b.module = ?2 AND b.budget = ?3",
-                )?
-                .query_row(params![channel, module, budget.as_str(), caller, At(since)], |row| {
-                    let decimals = row.get(1)?;
-                    let (WideSum(by_caller), WideSum(by_all)) = (row.get(2)?, row.get(3)?);
-                    let amount = |units| Amount::from_wide_units(units, decimals);
-                    Ok(Spending { revision: row.get(0)?, by_caller: amount(by_caller), by_all: amount(by_all) })
-                })
-                .optional()?;
-            Ok(found.unwrap_or_default())
-        })
+        let sql = "SELECT b.revision, c.decimals,
+             (SELECT coalesce(sum(units >> 32), 0) || ' ' || coalesce(sum(units & 0xffffffff), 0)
+             FROM transfers AS t WHERE t.budget_id = b.budget_id AND t.caller_id = ?4 AND t.at >= ?5),
+             (SELECT coalesce(sum(units >> 32), 0) || ' ' || coalesce(sum(units & 0xffffffff), 0)
+             FROM transfers AS t WHERE t.budget_id = b.budget_id AND t.at >= ?5)
+             FROM budgets AS b JOIN channels AS c USING (channel_id)
+             WHERE b.channel_id = ?1 AND b.module = ?2 AND b.budget = ?3";
+        let found =
+            self.readers.find_row(sql, params![channel, module, budget.as_str(), caller, At(since)], |row| {
+                let decimals = row.get(1)?;
+                let (WideSum(by_caller), WideSum(by_all)) = (row.get(2)?, row.get(3)?);
+                let amount = |units| Amount::from_units(units, decimals);
+                Ok(Spending { revision: row.get(0)?, by_caller: amount(by_caller), by_all: amount(by_all) })
+            })?;
+        Ok(found.unwrap_or_default())
     }
 
     /// Gives a chatter without an account a first amount out of the mint; changes nothing where there is an account.
@@ -148,10 +132,8 @@ impl FromSql for WideSum {
 }
 
 fn load_currency(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<Currency>> {
-    connection
-        .prepare_cached("SELECT currency, decimals FROM channels WHERE channel_id = ?1")?
-        .query_row(params![channel], |row| Ok(Currency { name: row.get(0)?, decimals: row.get(1)? }))
-        .optional()
+    let sql = "SELECT currency, decimals FROM channels WHERE channel_id = ?1";
+    find_row(connection, sql, params![channel], |row| Ok(Currency { name: row.get(0)?, decimals: row.get(1)? }))
 }
 
 /// One movement between two accounts of a channel, both of which have a row.
@@ -175,25 +157,23 @@ impl Transfer<'_> {
         let payer = self.debit(connection, units)?;
         let payee = self.credit(connection, units)?;
         let (module, invocation) = self.reason.unzip();
-        connection
-            .prepare_cached(
-                "INSERT INTO transfers
-                 (from_account_id, to_account_id, units, module, origin, invocation_id, at, caller_id, budget_id)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
-                 (SELECT budget_id FROM budgets WHERE channel_id = ?9 AND module = ?4 AND budget = ?10))",
-            )?
-            .execute(params![
-                payer,
-                payee,
-                units,
-                module,
-                invocation.map(|id| id.origin.as_str()),
-                invocation.map(|id| &id.id),
-                At(self.at),
-                self.caller,
-                self.channel,
-                self.from.budget().as_str()
-            ])?;
+        let sql = "INSERT INTO transfers
+             (from_account_id, to_account_id, units, module, origin, invocation_id, at, caller_id, budget_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+             (SELECT budget_id FROM budgets WHERE channel_id = ?9 AND module = ?4 AND budget = ?10))";
+        let parameters = params![
+            payer,
+            payee,
+            units,
+            module,
+            invocation.map(|id| id.origin.as_str()),
+            invocation.map(|id| &id.id),
+            At(self.at),
+            self.caller,
+            self.channel,
+            self.from.budget().as_str()
+        ];
+        execute(connection, sql, parameters)?;
         Ok(())
     }
 
@@ -204,26 +184,18 @@ impl Transfer<'_> {
             Holder::Mint => (i64::MIN + units, Abort::Failed(StoreError::Amount)),
             Holder::Chatter(_) | Holder::Till => (units, Abort::Answer(Committed::Conflict)),
         };
-        connection
-            .prepare_cached(
-                "UPDATE accounts SET units = units - ?4
-                 WHERE channel_id = ?1 AND kind = ?2 AND chatter_id = ?3 AND units >= ?5 RETURNING account_id",
-            )?
-            .query_row(params![self.channel, kind, chatter, units, least], |row| row.get(0))
-            .optional()?
+        let sql = "UPDATE accounts SET units = units - ?4
+             WHERE channel_id = ?1 AND kind = ?2 AND chatter_id = ?3 AND units >= ?5 RETURNING account_id";
+        find_row(connection, sql, params![self.channel, kind, chatter, units, least], |row| row.get(0))?
             .ok_or(too_little)
     }
 
     /// A blind addition, up to what 64 bits hold.
     fn credit(&self, connection: &Connection, units: i64) -> Result<i64, StoreError> {
         let (kind, chatter) = holder_columns(self.to);
-        connection
-            .prepare_cached(
-                "UPDATE accounts SET units = units + ?4
-                 WHERE channel_id = ?1 AND kind = ?2 AND chatter_id = ?3 AND units <= ?5 RETURNING account_id",
-            )?
-            .query_row(params![self.channel, kind, chatter, units, i64::MAX - units], |row| row.get(0))
-            .optional()?
+        let sql = "UPDATE accounts SET units = units + ?4
+             WHERE channel_id = ?1 AND kind = ?2 AND chatter_id = ?3 AND units <= ?5 RETURNING account_id";
+        find_row(connection, sql, params![self.channel, kind, chatter, units, i64::MAX - units], |row| row.get(0))?
             .ok_or(StoreError::Amount)
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
+use rusqlite::{Connection, Row, params};
 
 use super::columns::{At, Json};
-use super::json_text::texts;
+use super::json_text::Text;
+use super::sql::{execute, find_row, list_rows};
 use super::writer::Abort;
 use super::{Store, StoreError, audit};
 use crate::domain::audit::{AuditValue, Change, Stamp};
@@ -63,33 +63,31 @@ impl Store {
 
     /// The oldest first; those made after the key `after`.
     pub fn list_api_keys(&self, after: Option<&KeyId>, limit: usize) -> Result<Vec<ApiKey>, StoreError> {
-        self.readers.read(|connection| {
-            let query = format!(
-                "SELECT {COLUMNS} FROM api_keys
-                 WHERE number > coalesce((SELECT number FROM api_keys WHERE id = ?1), ?2) ORDER BY number LIMIT ?3"
-            );
-            // An unknown key has none after it.
-            let otherwise = if after.is_some() { i64::MAX } else { 0 };
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let mut statement = connection.prepare_cached(&query)?;
-            statement.query_map(params![after, otherwise, limit], read_key)?.collect()
-        })
+        let sql = format!(
+            "SELECT {COLUMNS} FROM api_keys
+             WHERE number > coalesce((SELECT number FROM api_keys WHERE id = ?1), ?2) ORDER BY number LIMIT ?3"
+        );
+        // An unknown key has none after it.
+        let otherwise = if after.is_some() { i64::MAX } else { 0 };
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.readers.list_rows(&sql, params![after, otherwise, limit], read_key)
     }
 
     pub async fn save_api_key(&self, key: ApiKey, stamp: Stamp) -> Result<(), StoreError> {
         let save = move |connection: &Connection| {
             let insert = format!("INSERT INTO api_keys ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
-            connection.prepare_cached(&insert)?.execute(params![
+            let parameters = params![
                 key.id,
                 key.name,
                 key.digest,
-                Json(Scopes(key.scopes.clone())),
+                Json(key.scopes.iter().map(Text).collect::<Vec<_>>()),
                 key.role,
                 At(key.created_at),
                 key.expires_at.map(At),
                 key.revoked_at.map(At),
                 key.last_used_at.map(At),
-            ])?;
+            ];
+            execute(connection, &insert, parameters)?;
             let after = Some(describe(&key));
             Ok(audit::record(connection, &stamp, &Change { after, ..change_of(&key.id, "create-key") })?)
         };
@@ -104,9 +102,8 @@ impl Store {
 
     pub async fn save_key_use(&self, id: KeyId, at: SystemTime) -> Result<(), StoreError> {
         let save = move |connection: &Connection| {
-            connection
-                .prepare_cached("UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?2) WHERE id = ?1")?
-                .execute(params![id, At(at)])?;
+            let sql = "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?2) WHERE id = ?1";
+            execute(connection, sql, params![id, At(at)])?;
             Ok(())
         };
         self.writer.write(save).await
@@ -117,9 +114,8 @@ fn revoke(connection: &Connection, id: &KeyId, spare: Spare, stamp: &Stamp) -> r
     if spare == Spare::LastOperator && is_last_operator(connection, id, stamp.at)? {
         return Ok(Revoked::Spared);
     }
-    let changed = connection
-        .prepare_cached("UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?
-        .execute(params![id, At(stamp.at)])?;
+    let sql = "UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
+    let changed = execute(connection, sql, params![id, At(stamp.at)])?;
     let key = find(connection, id)?;
     if let Some(key) = key.as_ref().filter(|_| changed > 0) {
         let before = Some(describe(key));
@@ -130,25 +126,24 @@ fn revoke(connection: &Connection, id: &KeyId, spare: Spare, stamp: &Stamp) -> r
 
 fn is_last_operator(connection: &Connection, id: &KeyId, now: SystemTime) -> rusqlite::Result<bool> {
     let query = format!("SELECT {COLUMNS} FROM api_keys WHERE revoked_at IS NULL");
-    let mut statement = connection.prepare_cached(&query)?;
-    let keys = statement.query_map([], read_key)?.collect::<rusqlite::Result<Vec<ApiKey>>>()?;
+    let keys: Vec<ApiKey> = list_rows(connection, &query, [], read_key)?;
     let mut operators = keys.iter().filter(|key| key.is_valid(now) && key.scopes.contains(&KeyScope::Operator));
     Ok(operators.next().is_some_and(|key| key.id == *id) && operators.next().is_none())
 }
 
 fn find(connection: &Connection, id: &KeyId) -> rusqlite::Result<Option<ApiKey>> {
     let query = format!("SELECT {COLUMNS} FROM api_keys WHERE id = ?1");
-    connection.prepare_cached(&query)?.query_row([id], read_key).optional()
+    find_row(connection, &query, [id], read_key)
 }
 
 fn read_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
-    let Json(Scopes(scopes)) = row.get(3)?;
+    let Json::<Vec<Text<_>>>(scopes) = row.get(3)?;
     let at = |index| Ok::<_, rusqlite::Error>(row.get::<_, Option<At>>(index)?.map(|At(at)| at));
     Ok(ApiKey {
         id: row.get(0)?,
         name: row.get(1)?,
         digest: row.get(2)?,
-        scopes,
+        scopes: scopes.into_iter().map(|Text(scope)| scope).collect(),
         role: row.get(4)?,
         created_at: row.get::<_, At>(5)?.0,
         expires_at: at(6)?,
@@ -156,9 +151,6 @@ fn read_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
         last_used_at: at(8)?,
     })
 }
-
-#[derive(Serialize, Deserialize)]
-struct Scopes(#[serde(with = "texts")] Box<[KeyScope]>);
 
 fn change_of(key: &KeyId, action: &'static str) -> Change {
     Change { action: action.into(), channel: None, subject: key.as_str().into(), before: None, after: None }

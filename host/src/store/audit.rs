@@ -4,16 +4,15 @@
 mod value;
 
 use std::borrow::Cow;
-use std::net::IpAddr;
-use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 
 use self::value::Stored;
 use super::columns::{At, Json};
+use super::json_text::Text;
 use super::purge::Purged;
+use super::sql::execute;
 use super::{Store, StoreError};
 use crate::domain::audit::{Actor, ActorKind, AuditEntry, AuditFilter, AuditValue, Change, Stamp};
 use crate::domain::id::Login;
@@ -55,9 +54,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<AuditEntry>, StoreError> {
         let (sql, parameters) = query(filter, before, limit);
-        self.readers.read(|connection| {
-            connection.prepare_cached(&sql)?.query_map(params_from_iter(parameters), read_entry)?.collect()
-        })
+        self.readers.list_rows(&sql, params_from_iter(parameters), read_entry)
     }
 
     /// Writes down a change that no other row tells of.
@@ -72,27 +69,24 @@ pub(super) fn record(connection: &Connection, stamp: &Stamp, change: &Change) ->
     let (chatter, login) = stamp.by.chatter().unzip();
     // A search by Twitch id finds what a person did while logged in, too.
     let person = if let Some(CallerId::Person(person)) = caller { Some(*person) } else { None };
-    connection
-        .prepare_cached(
-            "INSERT INTO audit
-             (at, actor, caller, caller_name, chatter_id, login, address, action, channel_id, subject, before, after)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        )?
-        .execute(params![
-            At(stamp.at),
-            stamp.by.kind(),
-            caller,
-            caller_name.map(cut),
-            chatter.or(person),
-            login.map(Login::as_str).or(stamp.by.shell()).map(cut),
-            stamp.address.map(|address| address.to_string()),
-            change.action,
-            change.channel,
-            cut(&change.subject),
-            change.before.as_ref().map(store_value),
-            change.after.as_ref().map(store_value)
-        ])
-        .map(drop)
+    let sql = "INSERT INTO audit
+         (at, actor, caller, caller_name, chatter_id, login, address, action, channel_id, subject, before, after)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    let parameters = params![
+        At(stamp.at),
+        stamp.by.kind(),
+        caller,
+        caller_name.map(cut),
+        chatter.or(person),
+        login.map(Login::as_str).or(stamp.by.shell()).map(cut),
+        stamp.address.map(Text),
+        change.action,
+        change.channel,
+        cut(&change.subject),
+        change.before.as_ref().map(store_value),
+        change.after.as_ref().map(store_value)
+    ];
+    execute(connection, sql, parameters).map(drop)
 }
 
 /// Deletes some of what is older than it is to be kept.
@@ -115,12 +109,13 @@ fn delete_before(connection: &Connection, class: &str, old: &str, before: System
     if !transaction.prepare_cached(old)?.exists(params![At(before), 1])? {
         return Ok(Purged::All);
     }
-    transaction
-        .prepare_cached("UPDATE audit_horizons SET at = max(at, ?2) WHERE class = ?1")?
-        .execute(params![class, At(before)])?;
-    let purged = transaction
-        .prepare_cached(&format!("DELETE FROM audit WHERE audit_id IN ({old})"))?
-        .execute(params![At(before), MOST_PURGED as i64])?;
+    let sql = "UPDATE audit_horizons SET at = max(at, ?2) WHERE class = ?1";
+    execute(&transaction, sql, params![class, At(before)])?;
+    let purged = execute(
+        &transaction,
+        &format!("DELETE FROM audit WHERE audit_id IN ({old})"),
+        params![At(before), MOST_PURGED as i64],
+    )?;
     transaction.commit()?;
     Ok(if purged < MOST_PURGED { Purged::All } else { Purged::Some })
 }
@@ -190,7 +185,7 @@ const AFTER_LINE: &str = " AND at <= (SELECT at FROM audit WHERE audit_id = ?)
 
 fn read_entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     let At(at) = row.get(1)?;
-    let address = row.get::<_, Option<Parsed<IpAddr>>>(7)?.map(|Parsed(address)| address);
+    let address = row.get::<_, Option<Text<_>>>(7)?.map(|Text(address)| address);
     Ok(AuditEntry {
         id: row.get::<_, i64>(0)?.cast_unsigned(),
         stamp: Stamp { by: read_actor(row)?, at, address },
@@ -225,18 +220,11 @@ fn read_actor(row: &Row<'_>) -> rusqlite::Result<Actor> {
     })
 }
 
-/// A text that is something.
-struct Parsed<T>(T);
-
-impl<T: FromStr<Err: std::error::Error + Send + Sync + 'static>> FromSql for Parsed<T> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str()?.parse().map(Parsed).map_err(FromSqlError::other)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, SystemTime};
+
+    use rusqlite::types::FromSql;
 
     use super::*;
     use crate::domain::id::{ChannelId, ChatterId};

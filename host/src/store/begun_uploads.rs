@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::sql::execute;
 use super::{Store, StoreError};
 use crate::domain::id::ModuleDigest;
 
@@ -12,13 +13,8 @@ impl Store {
     /// To be called before a component's bytes are saved, unless they are on disk already. The note goes with the version
     /// that is published, or with [`Store::end_upload`].
     pub async fn begin_upload(&self, digest: ModuleDigest) -> Result<(), StoreError> {
-        self.writer
-            .write(move |connection| {
-                let insert = "INSERT INTO begun_uploads (digest) VALUES (?1) ON CONFLICT DO NOTHING";
-                connection.prepare_cached(insert)?.execute(params![digest])?;
-                Ok(())
-            })
-            .await
+        let insert = "INSERT INTO begun_uploads (digest) VALUES (?1) ON CONFLICT DO NOTHING";
+        self.writer.write(move |connection| Ok(execute(connection, insert, params![digest]).map(drop)?)).await
     }
 
     /// The component has been deleted.
@@ -27,16 +23,13 @@ impl Store {
     }
 
     pub fn list_begun_uploads(&self) -> Result<Vec<ModuleDigest>, StoreError> {
-        self.readers.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT digest FROM begun_uploads ORDER BY digest")?;
-            statement.query_map([], |row| row.get(0))?.collect()
-        })
+        self.readers.list_rows("SELECT digest FROM begun_uploads ORDER BY digest", [], |row| row.get(0))
     }
 }
 
 /// Nothing happens where there is no note.
 pub(super) fn forget(connection: &Connection, digest: ModuleDigest) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM begun_uploads WHERE digest = ?1")?.execute(params![digest]).map(drop)
+    execute(connection, "DELETE FROM begun_uploads WHERE digest = ?1", params![digest]).map(drop)
 }
 
 #[cfg(test)]

@@ -1,32 +1,24 @@
-//! The bot accounts: one row each, to which other tables refer. Its key is known only here.
+//! The bot accounts: one row each, to which other tables refer.
 //!
 //! A row is found by its Twitch id. Where that is not known yet, by its login: of several accounts that have had the login, the one that
 //! was seen last has it now.
 
 use std::time::SystemTime;
 
-use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, Row, params};
 
-use super::columns::At;
+use super::columns::{At, BotKey};
+use super::sql::{execute, find_row};
 use super::writer::Abort;
 use super::{Store, StoreError};
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, Login};
 
-/// The key of an account's row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BotKey(i64);
-
 impl Store {
     /// The account of a login, with its id where a log-in has told it.
     pub fn find_bot(&self, login: &Login) -> Result<BotAccount, StoreError> {
-        let id = self.readers.read(|connection| {
-            connection
-                .prepare_cached("SELECT twitch_id FROM bots WHERE login = ?1 ORDER BY seen_at DESC, bot DESC")?
-                .query_row(params![login], |row| row.get(0))
-                .optional()
-        })?;
+        let sql = "SELECT twitch_id FROM bots WHERE login = ?1 ORDER BY seen_at DESC, bot DESC";
+        let id = self.readers.find_row(sql, params![login], |row| row.get(0))?;
         Ok(BotAccount { login: login.clone(), id: id.flatten() })
     }
 
@@ -35,13 +27,8 @@ impl Store {
     /// recycled the login then.
     pub async fn learn_bot(&self, login: Login, id: AccountId) -> Result<Option<AccountId>, StoreError> {
         let at = self.clock.now().wall;
-        let wanted_changes = self.wanted_changes.clone();
-        let raise = move |&(is_news, _): &(bool, _)| {
-            if is_news {
-                wanted_changes.send_modify(|count| *count += 1);
-            }
-        };
-        let (_, former) = self.writer.write_then(move |connection| learn(connection, &login, id, at), raise).await?;
+        let learn = move |connection: &Connection| learn(connection, &login, id, at);
+        let (_, former) = self.write_presence(learn, |(is_news, _)| *is_news).await?;
         Ok(former)
     }
 }
@@ -50,11 +37,10 @@ impl Store {
 type Learned = (bool, Option<AccountId>);
 
 fn learn(connection: &Connection, login: &Login, id: AccountId, at: SystemTime) -> Result<Learned, Abort<Learned>> {
-    let known: Option<(BotKey, Login)> = connection
-        .prepare_cached("SELECT bot, login FROM bots WHERE twitch_id = ?1")?
-        .query_row(params![id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let nameless = find_key(connection, "SELECT bot FROM bots WHERE login = ?1 AND twitch_id IS NULL", login)?;
+    let sql = "SELECT bot, login FROM bots WHERE twitch_id = ?1";
+    let known: Option<(BotKey, Login)> = find_row(connection, sql, params![id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let sql = "SELECT bot FROM bots WHERE login = ?1 AND twitch_id IS NULL";
+    let nameless = find_row(connection, sql, params![login], |row| row.get(0))?;
     let is_news = nameless.is_some() || known.as_ref().is_some_and(|(_, known)| known != login);
     let key = match (known, nameless) {
         (Some((known, _)), Some(nameless)) => {
@@ -63,22 +49,17 @@ fn learn(connection: &Connection, login: &Login, id: AccountId, at: SystemTime) 
         }
         (Some((known, _)), None) => known,
         (None, Some(nameless)) => nameless,
-        (None, None) => insert(connection, login)?,
+        (None, None) => insert(connection, login, None)?,
     };
-    connection
-        .prepare_cached("UPDATE bots SET login = ?2, twitch_id = ?3, seen_at = ?4 WHERE bot = ?1")?
-        .execute(params![key, login, id, At(at)])?;
+    let sql = "UPDATE bots SET login = ?2, twitch_id = ?3, seen_at = ?4 WHERE bot = ?1";
+    execute(connection, sql, params![key, login, id, At(at)])?;
     if is_news {
         // The set-ups of its channels are other ones now.
-        connection.prepare_cached("UPDATE channels SET revision = revision + 1 WHERE bot = ?1")?.execute([key])?;
+        execute(connection, "UPDATE channels SET revision = revision + 1 WHERE bot = ?1", [key])?;
     }
-    let former = connection
-        .prepare_cached(
-            "SELECT twitch_id FROM bots WHERE login = ?1 AND twitch_id <> ?2
-             AND EXISTS (SELECT 1 FROM wanted WHERE wanted.bot = bots.bot AND wanted)",
-        )?
-        .query_row(params![login, id], |row| row.get(0))
-        .optional()?;
+    let sql = "SELECT twitch_id FROM bots WHERE login = ?1 AND twitch_id <> ?2
+         AND EXISTS (SELECT 1 FROM wanted WHERE wanted.bot = bots.bot AND wanted)";
+    let former = find_row(connection, sql, params![login, id], |row| row.get(0))?;
     Ok((is_news, former))
 }
 
@@ -89,60 +70,38 @@ fn merge(connection: &Connection, from: BotKey, into: BotKey) -> rusqlite::Resul
         "UPDATE channels SET bot = ?2 WHERE bot = ?1",
         "UPDATE OR REPLACE used_limits SET bot = ?2 WHERE bot = ?1",
     ] {
-        connection.prepare_cached(sql)?.execute(params![from, into])?;
+        execute(connection, sql, params![from, into])?;
     }
-    connection.prepare_cached("DELETE FROM bots WHERE bot = ?1")?.execute([from]).map(drop)
+    execute(connection, "DELETE FROM bots WHERE bot = ?1", [from]).map(drop)
 }
 
 /// The row of an account, which is made where there is none.
 pub(super) fn key_of(connection: &Connection, account: &BotAccount) -> rusqlite::Result<BotKey> {
     let Some(id) = account.id else { return key_of_login(connection, &account.login) };
-    let known: Option<BotKey> = connection
-        .prepare_cached("SELECT bot FROM bots WHERE twitch_id = ?1")?
-        .query_row(params![id], |row| row.get(0))
-        .optional()?;
-    if let Some(key) = known {
-        return Ok(key);
+    let sql = "SELECT bot FROM bots WHERE twitch_id = ?1";
+    match find_row(connection, sql, params![id], |row| row.get(0))? {
+        Some(key) => Ok(key),
+        None => insert(connection, &account.login, Some(id)),
     }
-    connection
-        .prepare_cached("INSERT INTO bots (login, twitch_id) VALUES (?1, ?2) RETURNING bot")?
-        .query_row(params![account.login, id], |row| row.get(0))
 }
 
 /// The row of the account that has a login now.
 pub(super) fn key_of_login(connection: &Connection, login: &Login) -> rusqlite::Result<BotKey> {
-    match find_key(connection, "SELECT bot FROM bots WHERE login = ?1 ORDER BY seen_at DESC, bot DESC", login)? {
+    let sql = "SELECT bot FROM bots WHERE login = ?1 ORDER BY seen_at DESC, bot DESC";
+    match find_row(connection, sql, params![login], |row| row.get(0))? {
         Some(key) => Ok(key),
-        None => insert(connection, login),
+        None => insert(connection, login, None),
     }
 }
 
-fn insert(connection: &Connection, login: &Login) -> rusqlite::Result<BotKey> {
-    connection
-        .prepare_cached("INSERT INTO bots (login) VALUES (?1) RETURNING bot")?
-        .query_row(params![login], |row| row.get(0))
-}
-
-fn find_key(connection: &Connection, sql: &str, login: &Login) -> rusqlite::Result<Option<BotKey>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    statement.query_row(params![login], |row| row.get(0)).optional()
+fn insert(connection: &Connection, login: &Login, id: Option<AccountId>) -> rusqlite::Result<BotKey> {
+    let sql = "INSERT INTO bots (login, twitch_id) VALUES (?1, ?2) RETURNING bot";
+    connection.prepare_cached(sql)?.query_row(params![login, id], |row| row.get(0))
 }
 
 /// An account whose login and id are these columns.
 pub(super) fn read_bot(row: &Row<'_>, login: usize, id: usize) -> rusqlite::Result<BotAccount> {
     Ok(BotAccount { login: row.get(login)?, id: row.get(id)? })
-}
-
-impl ToSql for BotKey {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        self.0.to_sql()
-    }
-}
-
-impl FromSql for BotKey {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        i64::column_result(value).map(BotKey)
-    }
 }
 
 #[cfg(test)]

@@ -1,46 +1,31 @@
 //! What a commit changes of a set-up, for the audit: read before and after, so that a line says what was, what is, and
 //! nothing where both are the same.
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+use rusqlite::{Connection, Row, params};
 
 use super::columns::At;
+use super::sql::find_row;
 use super::{audit, grants, setup, wanted};
 use crate::domain::audit::{AuditValue, Change, Stamp};
 use crate::domain::effect::{Effect, ModuleEffect, SecretEffect, SetupEffect};
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::Grants;
 
-/// A change whose effect is being applied.
-pub(super) struct Begun<'a> {
-    effect: &'a Effect,
+/// Adds a line for an effect of an invocation of `channel` that was applied, and before which [`load`] gave `before`.
+pub(super) fn record(
+    connection: &Connection,
     channel: ChannelId,
-    change: Change,
-}
-
-impl<'a> Begun<'a> {
-    /// Before the effect is applied. None for what is no set-up: a module's storage, and the ledger, which is its own
-    /// journal.
-    pub(super) fn read(
-        connection: &Connection,
-        channel: ChannelId,
-        effect: &'a Effect,
-    ) -> rusqlite::Result<Option<Begun<'a>>> {
-        let Some(subject) = find_subject(effect) else { return Ok(None) };
-        let channel = effect.channel(channel);
-        let before = load(connection, channel, effect)?;
-        let (action, subject) = (effect.action().into(), subject.into());
-        let change = Change { action, channel: Some(channel), subject, before, after: None };
-        Ok(Some(Begun { effect, channel, change }))
+    effect: &Effect,
+    before: Option<AuditValue>,
+    stamp: &Stamp,
+) -> rusqlite::Result<()> {
+    let Some(subject) = find_subject(effect) else { return Ok(()) };
+    let after = load(connection, channel, effect)?;
+    if after == before {
+        return Ok(());
     }
-
-    /// After it was applied.
-    pub(super) fn record(self, connection: &Connection, stamp: &Stamp) -> rusqlite::Result<()> {
-        let after = load(connection, self.channel, self.effect)?;
-        if after == self.change.before {
-            return Ok(());
-        }
-        audit::record(connection, stamp, &Change { after, ..self.change })
-    }
+    let (action, channel) = (effect.action().into(), Some(effect.channel(channel)));
+    audit::record(connection, stamp, &Change { action, channel, subject: subject.into(), before, after })
 }
 
 /// What the effect is done to; empty where that is the channel itself. None where the audit has no line of it.
@@ -68,24 +53,27 @@ fn find_subject(effect: &Effect) -> Option<String> {
 
 type Found = rusqlite::Result<Option<AuditValue>>;
 
-/// What the effect changes, as it is now; None where it is the default or not there.
-fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> Found {
+/// What the effect changes, as it is now; None where it is the default or not there, and for what is no set-up: a module's
+/// storage, and the ledger, which is its own journal.
+pub(super) fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> Found {
+    let channel = effect.channel(channel);
     match effect {
         Effect::Storage(..) | Effect::Ledger(..) | Effect::Left(..) => Ok(None),
         Effect::Setup(SetupEffect::ChangePrefix(_)) => {
-            find(connection, "SELECT prefix FROM channels WHERE channel_id = ?1", &[&channel], text)
+            find_row(connection, "SELECT prefix FROM channels WHERE channel_id = ?1", params![channel], text)
         }
         Effect::Setup(SetupEffect::ChangeLocale(_)) => {
-            find(connection, "SELECT locale FROM channels WHERE channel_id = ?1", &[&channel], text)
+            find_row(connection, "SELECT locale FROM channels WHERE channel_id = ?1", params![channel], text)
         }
         Effect::Setup(SetupEffect::Mute { .. }) => {
-            let until = |row: &Row<'_>| Ok(row.get::<_, Option<At>>(0)?.map(|At(until)| AuditValue::MutedUntil(until)));
-            find(connection, "SELECT muted_until FROM channels WHERE channel_id = ?1", &[&channel], until)
+            let sql = "SELECT muted_until FROM channels WHERE channel_id = ?1";
+            let until: Option<Option<At>> = find_row(connection, sql, params![channel], |row| row.get(0))?;
+            Ok(until.flatten().map(|At(until)| AuditValue::MutedUntil(until)))
         }
         Effect::Module(module, effect) => load_of_module(connection, channel, module, effect),
         Effect::Secret(module, SecretEffect::Change { key, .. }) => {
-            let entered = |row: &Row<'_>| row.get(0).map(|At(at)| Some(AuditValue::SecretEntered(at)));
-            find(connection, SECRET, &[&channel, module, key], entered)
+            let entered = |row: &Row<'_>| row.get(0).map(|At(at)| AuditValue::SecretEntered(at));
+            find_row(connection, SECRET, params![channel, module, key], entered)
         }
         Effect::Presence(_) => wanted::find_presence(connection, channel),
     }
@@ -112,23 +100,14 @@ fn load_of_module(connection: &Connection, channel: ChannelId, module: &ModuleNa
             versions.collect::<rusqlite::Result<_>>().map(|versions| Some(AuditValue::Narrowed(versions)))
         }
         ModuleEffect::PinVersion { .. } => Ok(record()?.and_then(|record| record.pinned).map(AuditValue::Pinned)),
-        ModuleEffect::ChangeSetting { key, .. } => find(connection, SETTING, &[&channel, module, key], text),
+        ModuleEffect::ChangeSetting { key, .. } => find_row(connection, SETTING, params![channel, module, key], text),
         ModuleEffect::ClaimWord { word: claimed } => word(&claimed.name),
         ModuleEffect::ReleaseWord { name } => word(name),
     }
 }
 
-fn find<T>(
-    connection: &Connection,
-    sql: &str,
-    parameters: &[&dyn ToSql],
-    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<Option<T>>,
-) -> rusqlite::Result<Option<T>> {
-    Ok(connection.prepare_cached(sql)?.query_row(parameters, read).optional()?.flatten())
-}
-
-fn text(row: &Row<'_>) -> Found {
-    row.get(0).map(|text| Some(AuditValue::Text(text)))
+fn text(row: &Row<'_>) -> rusqlite::Result<AuditValue> {
+    row.get(0).map(AuditValue::Text)
 }
 
 const SETTING: &str = "SELECT value FROM settings WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
@@ -142,7 +121,7 @@ fn load_version(
     digest: ModuleDigest,
 ) -> rusqlite::Result<(Box<str>, Grants)> {
     let version = "SELECT version FROM module_versions WHERE digest = ?1";
-    let version = find(connection, version, &[&digest], |row| row.get(0).map(Some))?;
+    let version = find_row(connection, version, params![digest], |row| row.get(0))?;
     let grants = grants::find_grants(connection, channel, digest)?.unwrap_or_default();
     Ok((version.unwrap_or_else(|| digest.to_string().into()), grants))
 }

@@ -2,9 +2,10 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::columns::At;
+use super::sql::execute;
 use super::{Store, StoreError};
 use crate::domain::id::{ChannelId, ChatterId, Login};
 
@@ -31,15 +32,9 @@ impl KnownChatter {
 impl Store {
     /// Whoever was last seen in the channel under this login: logins get recycled.
     pub fn find_chatter(&self, channel: ChannelId, login: &Login) -> Result<Option<KnownChatter>, StoreError> {
-        self.readers.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT chatter_id, login, display_name FROM seen_chatters
-                     WHERE channel_id = ?1 AND login = ?2 ORDER BY seen_at DESC LIMIT 1",
-                )?
-                .query_row(params![channel, login], read_chatter)
-                .optional()
-        })
+        let sql = "SELECT chatter_id, login, display_name FROM seen_chatters
+             WHERE channel_id = ?1 AND login = ?2 ORDER BY seen_at DESC LIMIT 1";
+        self.readers.find_row(sql, params![channel, login], read_chatter)
     }
 
     /// Those who bore this display name when they were seen last, in any case of its letters; `most` of them at most, the
@@ -50,15 +45,9 @@ impl Store {
         display_name: &str,
         most: usize,
     ) -> Result<Vec<KnownChatter>, StoreError> {
-        self.readers.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT chatter_id, login, display_name FROM seen_chatters
-                     WHERE channel_id = ?1 AND name_key = ?2 ORDER BY seen_at DESC, chatter_id LIMIT ?3",
-                )?
-                .query_map(params![channel, display_name.to_lowercase(), most as i64], read_chatter)?
-                .collect()
-        })
+        let sql = "SELECT chatter_id, login, display_name FROM seen_chatters
+             WHERE channel_id = ?1 AND name_key = ?2 ORDER BY seen_at DESC, chatter_id LIMIT ?3";
+        self.readers.list_rows(sql, params![channel, display_name.to_lowercase(), most as i64], read_chatter)
     }
 
     pub fn find_chatter_by_id(
@@ -66,15 +55,9 @@ impl Store {
         channel: ChannelId,
         chatter: ChatterId,
     ) -> Result<Option<KnownChatter>, StoreError> {
-        self.readers.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT chatter_id, login, display_name FROM seen_chatters
-                     WHERE channel_id = ?1 AND chatter_id = ?2",
-                )?
-                .query_row(params![channel, chatter], read_chatter)
-                .optional()
-        })
+        let sql = "SELECT chatter_id, login, display_name FROM seen_chatters
+             WHERE channel_id = ?1 AND chatter_id = ?2";
+        self.readers.find_row(sql, params![channel, chatter], read_chatter)
     }
 
     /// Notes who wrote in a channel, and under which names. One write, however many they are.
@@ -102,16 +85,17 @@ pub(super) fn save_chatter(
     chatter: &KnownChatter,
     at: SystemTime,
 ) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO seen_chatters (channel_id, chatter_id, login, display_name, seen_at, name_key)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (channel_id, chatter_id) DO UPDATE
-             SET login = excluded.login, display_name = excluded.display_name, seen_at = excluded.seen_at,
-             name_key = excluded.name_key",
-        )?
-        .execute(params![channel, chatter.id, chatter.login, chatter.display_name, At(at), chatter.name_key()])
-        .map(drop)
+    let sql = "INSERT INTO seen_chatters (channel_id, chatter_id, login, display_name, seen_at, name_key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (channel_id, chatter_id) DO UPDATE
+         SET login = excluded.login, display_name = excluded.display_name, seen_at = excluded.seen_at,
+         name_key = excluded.name_key";
+    execute(
+        connection,
+        sql,
+        params![channel, chatter.id, chatter.login, chatter.display_name, At(at), chatter.name_key()],
+    )
+    .map(drop)
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! How the domain's types stand in a column. A value that does not parse is an error of its row.
 
+use std::error::Error;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use rusqlite::ToSql;
@@ -7,6 +10,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRe
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::json_text::Text;
 use crate::domain::amount::Amount;
 use crate::domain::audit::ActorKind;
 use crate::domain::effect::{Holder, Revision};
@@ -14,6 +18,10 @@ use crate::domain::id::{AccountId, ChannelId, ChatterId, Login, ModuleDigest, Mo
 use crate::domain::prefix::Prefix;
 use crate::domain::principal::{CallerId, KeyId};
 use crate::domain::role::Role;
+
+/// The key of a bot account's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BotKey(u64);
 
 macro_rules! number_column {
     ($($name:ty),+) => {$(
@@ -31,13 +39,13 @@ macro_rules! number_column {
         }
     )+};
 }
-number_column!(AccountId, ChannelId, ChatterId, Revision);
+number_column!(AccountId, BotKey, ChannelId, ChatterId, Revision);
 
 macro_rules! text_column {
-    ($($name:ty),+) => {$(
+    ($write:ident: $($name:ty),+) => {$(
         impl ToSql for $name {
             fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                Ok(self.as_str().into())
+                Ok(self.$write().into())
             }
         }
 
@@ -48,17 +56,20 @@ macro_rules! text_column {
         }
     )+};
 }
-text_column!(ActorKind, KeyId, Login, ModuleName, Prefix, Role);
+text_column!(as_str: ActorKind, KeyId, Login, ModuleName, Prefix, Role);
+// An amount is decimal text, and so exact whatever the currency.
+text_column!(to_string: Amount, CallerId);
 
-impl ToSql for CallerId {
+/// What is no type of ours, in the one spelling that it has.
+impl<T: Display> ToSql for Text<T> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.to_string().into())
+        Ok(self.0.to_string().into())
     }
 }
 
-impl FromSql for CallerId {
+impl<T: FromStr<Err: Error + Send + Sync + 'static>> FromSql for Text<T> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str()?.parse().map_err(FromSqlError::other)
+        value.as_str()?.parse().map(Text).map_err(FromSqlError::other)
     }
 }
 
@@ -71,35 +82,6 @@ impl ToSql for ModuleDigest {
 impl FromSql for ModuleDigest {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         value.as_blob()?.try_into().map(Self).map_err(FromSqlError::other)
-    }
-}
-
-/// A module's version, in the one spelling that it has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Version(pub(super) semver::Version);
-
-impl ToSql for Version {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.to_string().into())
-    }
-}
-
-impl FromSql for Version {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str()?.parse().map(Version).map_err(FromSqlError::other)
-    }
-}
-
-/// As decimal text: exact whatever the currency.
-impl ToSql for Amount {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.to_string().into())
-    }
-}
-
-impl FromSql for Amount {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str()?.parse().map_err(FromSqlError::other)
     }
 }
 

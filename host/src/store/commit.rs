@@ -5,22 +5,16 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::accounts::Transfer;
-use super::changes::Begun;
 use super::writer::Abort;
-use super::{Store, StoreError, left_versions, outcomes, scopes, secrets, setup, storage, wanted};
+use super::{Store, StoreError, changes, left_versions, outcomes, scopes, secrets, setup, storage, wanted};
 use crate::domain::effect::{Commit, Committed, Effect, LedgerEffect, Scope};
 
 impl Store {
     /// Makes all changes of an invocation, once, or none.
     pub async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let changes_wanted = commit.effects.iter().any(|effect| matches!(effect, Effect::Presence(_)));
-        let wanted_changes = self.wanted_changes.clone();
-        let raise = move |committed: &Committed| {
-            if changes_wanted && *committed == Committed::Done {
-                wanted_changes.send_modify(|count| *count += 1);
-            }
-        };
-        self.writer.write_then(move |connection| apply(connection, &commit), raise).await
+        let is_change = move |committed: &Committed| changes_wanted && *committed == Committed::Done;
+        self.write_presence(move |connection| apply(connection, &commit), is_change).await
     }
 }
 
@@ -44,11 +38,9 @@ fn apply(connection: &Connection, commit: &Commit) -> Result<Committed, Abort<Co
         }
     }
     for effect in &commit.effects {
-        let begun = Begun::read(connection, commit.channel, effect)?;
+        let before = changes::load(connection, commit.channel, effect)?;
         apply_effect(connection, commit, effect)?;
-        if let Some(begun) = begun {
-            begun.record(connection, &commit.stamp())?;
-        }
+        changes::record(connection, commit.channel, effect, before, &commit.stamp())?;
     }
     Ok(Committed::Done)
 }

@@ -80,6 +80,10 @@ impl Fixture {
         fixture
     }
 
+    pub(crate) fn list_known_ids(&self) -> Vec<ChannelId> {
+        self.store.list_known_channels().unwrap().into_iter().map(|channel| channel.id).collect()
+    }
+
     /// The whole audit, the oldest line first: `action channel subject: before -> after`.
     pub(crate) fn audited(&self) -> Vec<String> {
         let text = |value: Option<AuditValue>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());

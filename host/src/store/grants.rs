@@ -1,9 +1,9 @@
 //! What each version of a module may do in a channel.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::columns::Json;
-use super::setup::execute;
+use super::sql::{execute, find_row};
 use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{Caps, Grants};
 
@@ -14,7 +14,7 @@ pub(super) fn find_grants(
     digest: ModuleDigest,
 ) -> rusqlite::Result<Option<Grants>> {
     let sql = format!("{LIST_GRANTS} WHERE channel_id = ?1 AND digest = ?2");
-    let found = connection.prepare_cached(&sql)?.query_row(params![channel, digest], read_grants).optional()?;
+    let found = find_row(connection, &sql, params![channel, digest], read_grants)?;
     Ok(found.map(|(_, grants)| grants))
 }
 
@@ -26,25 +26,23 @@ pub(super) fn insert_grants(
 ) -> rusqlite::Result<()> {
     let capabilities: Vec<_> = grants.capabilities.iter().map(|capability| capability.as_str()).collect();
     let Grants { payments, treasury, http_hosts, .. } = grants;
-    execute(
-        connection,
-        "INSERT OR REPLACE INTO grants (channel_id, digest, capabilities, http_hosts,
+    let sql = "INSERT OR REPLACE INTO grants (channel_id, digest, capabilities, http_hosts,
          payments_per_invocation, payments_per_chatter, payments_per_day,
          treasury_per_invocation, treasury_per_chatter, treasury_per_day)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        &[
-            &channel,
-            &digest,
-            &Json(capabilities),
-            &Json(http_hosts),
-            &payments.per_invocation,
-            &payments.per_chatter,
-            &payments.per_day,
-            &treasury.per_invocation,
-            &treasury.per_chatter,
-            &treasury.per_day,
-        ],
-    )
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let parameters = params![
+        channel,
+        digest,
+        Json(capabilities),
+        Json(http_hosts),
+        payments.per_invocation,
+        payments.per_chatter,
+        payments.per_day,
+        treasury.per_invocation,
+        treasury.per_chatter,
+        treasury.per_day
+    ];
+    execute(connection, sql, parameters).map(drop)
 }
 
 /// The channel is named last.

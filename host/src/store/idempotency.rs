@@ -2,9 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::columns::At;
+use super::sql::execute;
 use super::{Store, StoreError};
 use crate::domain::principal::CallerId;
 
@@ -28,22 +29,16 @@ pub struct KeptAnswer {
 impl Store {
     /// What was answered to `caller` under a key, if that was within a day of `now`.
     pub fn find_answer(&self, caller: &CallerId, key: &str, now: SystemTime) -> Result<Option<KeptAnswer>, StoreError> {
-        self.readers.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT fingerprint, status, content_type, body, location FROM idempotent_answers
-                 WHERE caller = ?1 AND idempotency_key = ?2 AND at > ?3",
-            )?;
-            let found = statement.query_row(params![caller, key, At(now - KEPT_FOR)], |row| {
-                let body: Vec<u8> = row.get(3)?;
-                Ok(KeptAnswer {
-                    fingerprint: row.get(0)?,
-                    status: row.get(1)?,
-                    content_type: row.get(2)?,
-                    location: row.get(4)?,
-                    body: body.into(),
-                })
-            });
-            found.optional()
+        let sql = "SELECT fingerprint, status, content_type, location, body FROM idempotent_answers
+             WHERE caller = ?1 AND idempotency_key = ?2 AND at > ?3";
+        self.readers.find_row(sql, params![caller, key, At(now - KEPT_FOR)], |row| {
+            Ok(KeptAnswer {
+                fingerprint: row.get(0)?,
+                status: row.get(1)?,
+                content_type: row.get(2)?,
+                location: row.get(3)?,
+                body: row.get::<_, Vec<u8>>(4)?.into(),
+            })
         })
     }
 
@@ -56,31 +51,24 @@ impl Store {
         now: SystemTime,
     ) -> Result<(), StoreError> {
         let save = move |connection: &Connection| {
-            connection
-                .prepare_cached("DELETE FROM idempotent_answers WHERE at <= ?1")?
-                .execute([At(now - KEPT_FOR)])?;
-            connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO idempotent_answers
-                     (caller, idempotency_key, fingerprint, status, content_type, body, at, location)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                )?
-                .execute(params![
-                    caller,
-                    key,
-                    answer.fingerprint,
-                    answer.status,
-                    answer.content_type,
-                    answer.body.as_ref(),
-                    At(now),
-                    answer.location
-                ])?;
-            connection
-                .prepare_cached(
-                    "DELETE FROM idempotent_answers WHERE number IN (SELECT number FROM idempotent_answers
-                     WHERE caller = ?1 ORDER BY number DESC LIMIT -1 OFFSET ?2)",
-                )?
-                .execute(params![caller, MOST_OF_A_CALLER])?;
+            execute(connection, "DELETE FROM idempotent_answers WHERE at <= ?1", [At(now - KEPT_FOR)])?;
+            let sql = "INSERT OR REPLACE INTO idempotent_answers
+                 (caller, idempotency_key, fingerprint, status, content_type, body, at, location)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+            let parameters = params![
+                caller,
+                key,
+                answer.fingerprint,
+                answer.status,
+                answer.content_type,
+                answer.body.as_ref(),
+                At(now),
+                answer.location
+            ];
+            execute(connection, sql, parameters)?;
+            let sql = "DELETE FROM idempotent_answers WHERE number IN (SELECT number FROM idempotent_answers
+                 WHERE caller = ?1 ORDER BY number DESC LIMIT -1 OFFSET ?2)";
+            execute(connection, sql, params![caller, MOST_OF_A_CALLER])?;
             Ok(())
         };
         self.writer.write(save).await

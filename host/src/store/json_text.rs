@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-struct Text<T>(T);
+/// A value as its text.
+pub(super) struct Text<T>(pub(super) T);
 
 impl<T: Display> Serialize for Text<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -25,13 +26,11 @@ impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {
 pub(super) mod text {
     use super::*;
 
-    pub(in crate::store) fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
         Text(value).serialize(serializer)
     }
 
-    pub(in crate::store) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<T, D::Error> {
+    pub(crate) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
         Text::deserialize(from).map(|Text(value)| value)
     }
 }
@@ -39,14 +38,11 @@ pub(super) mod text {
 pub(super) mod optional_text {
     use super::*;
 
-    pub(in crate::store) fn serialize<T: Display, S: Serializer>(
-        value: &Option<T>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
         value.as_ref().map(Text).serialize(serializer)
     }
 
-    pub(in crate::store) fn deserialize<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
+    pub(crate) fn deserialize<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
     where
         T: FromStr<Err: Display>,
         D: Deserializer<'de>,
@@ -58,7 +54,7 @@ pub(super) mod optional_text {
 pub(super) mod texts {
     use super::*;
 
-    pub(in crate::store) fn serialize<C, T, S>(values: &C, serializer: S) -> Result<S::Ok, S::Error>
+    pub(crate) fn serialize<C, T, S>(values: &C, serializer: S) -> Result<S::Ok, S::Error>
     where
         C: IntoIterator<Item = T> + Clone,
         T: Display,
@@ -67,7 +63,7 @@ pub(super) mod texts {
         serializer.collect_seq(values.clone().into_iter().map(Text))
     }
 
-    pub(in crate::store) fn deserialize<'de, C, T, D>(from: D) -> Result<C, D::Error>
+    pub(crate) fn deserialize<'de, C, T, D>(from: D) -> Result<C, D::Error>
     where
         C: IntoIterator<Item = T> + FromIterator<T>,
         T: FromStr<Err: Display>,
@@ -80,11 +76,11 @@ pub(super) mod texts {
 pub(super) mod milliseconds {
     use super::*;
 
-    pub(in crate::store) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
     }
 
-    pub(in crate::store) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_millis)
     }
 }

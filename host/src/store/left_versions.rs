@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, Row, params};
 
 use super::columns::Json;
-use super::setup::execute;
+use super::sql::execute;
 use super::{Store, StoreError};
 use crate::domain::effect::LeftEffect;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
@@ -14,13 +14,9 @@ impl Store {
     /// The last one first; the version that runs may be among them, where it was switched off in between. Two at most.
     pub fn list_left(&self, channel: ChannelId, module: &ModuleName) -> Result<Vec<ModuleDigest>, StoreError> {
         let sql = "SELECT left_last, left_before FROM channel_modules WHERE channel_id = ?1 AND module = ?2";
-        self.readers.read(|connection| {
-            let found: Option<[Option<ModuleDigest>; 2]> = connection
-                .prepare_cached(sql)?
-                .query_row(params![channel, module], |row| Ok([row.get(0)?, row.get(1)?]))
-                .optional()?;
-            Ok(found.into_iter().flatten().flatten().collect())
-        })
+        let read = |row: &Row<'_>| Ok::<[Option<ModuleDigest>; 2], _>([row.get(0)?, row.get(1)?]);
+        let left = self.readers.find_row(sql, params![channel, module], read)?;
+        Ok(left.into_iter().flatten().flatten().collect())
     }
 }
 
@@ -34,7 +30,7 @@ pub(super) fn apply(
         LeftEffect::LeaveVersion { digest } => (LEAVE, Some(digest)),
         LeftEffect::KeepLeft { left } => (KEEP, left.as_ref()),
     };
-    execute(connection, sql, &[&channel, module, &digest])
+    execute(connection, sql, params![channel, module, digest]).map(drop)
 }
 
 /// The same one again changes nothing.
@@ -52,12 +48,9 @@ pub(super) fn save_left_in(
 ) -> rusqlite::Result<()> {
     for (digest, channels) in left {
         let channels: Vec<u64> = channels.iter().map(|channel| channel.0).collect();
-        execute(
-            connection,
-            "UPDATE channel_modules SET left_before = left_last, left_last = ?3
-             WHERE channel_id IN (SELECT value FROM json_each(?1)) AND module = ?2 AND left_last IS NOT ?3",
-            &[&Json(channels), module, digest],
-        )?;
+        let sql = "UPDATE channel_modules SET left_before = left_last, left_last = ?3
+             WHERE channel_id IN (SELECT value FROM json_each(?1)) AND module = ?2 AND left_last IS NOT ?3";
+        execute(connection, sql, params![Json(channels), module, digest])?;
     }
     Ok(())
 }

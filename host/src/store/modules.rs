@@ -7,12 +7,13 @@ pub(super) mod manifest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use rusqlite::{Connection, Row, params};
 
 use self::manifest::StoredManifest;
-use super::columns::{At, Json, Version};
+use super::columns::{At, Json};
+use super::json_text::Text;
+use super::sql::execute;
 use super::{Store, StoreError, audit, begun_uploads, left_versions};
 use crate::domain::audit::{AuditValue, Change, Stamp};
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
@@ -93,18 +94,18 @@ fn list_uploaded(connection: &Connection) -> rusqlite::Result<Vec<UploadedModule
 
 fn read_module(row: &Row<'_>) -> rusqlite::Result<UploadedModule> {
     let canary = match row.get(2)? {
-        Some(Version(version)) => {
+        Some(Text(version)) => {
             let Json::<BTreeSet<u64>>(channels) = row.get(3)?;
             Some(Canary { version, channels: channels.into_iter().map(ChannelId).collect() })
         }
         None => None,
     };
-    let was_latest = row.get::<_, Option<Version>>(4)?.map(|Version(version)| version);
+    let was_latest = row.get::<_, Option<Text<_>>>(4)?.map(|Text(version)| version);
     Ok(UploadedModule { name: row.get(0)?, publisher: row.get(1)?, versions: Vec::new(), canary, was_latest })
 }
 
 fn read_version(row: &Row<'_>) -> rusqlite::Result<UploadedVersion> {
-    let (name, Version(version), digest) = (row.get::<_, ModuleName>(0)?, row.get(1)?, row.get::<_, ModuleDigest>(2)?);
+    let (name, Text(version), digest) = (row.get::<_, ModuleName>(0)?, row.get(1)?, row.get::<_, ModuleDigest>(2)?);
     let Json::<StoredManifest>(stored) = row.get(3)?;
     let (At(uploaded_at), withdrawn_at) = (row.get(4)?, row.get::<_, Option<At>>(6)?);
     Ok(UploadedVersion {
@@ -118,41 +119,30 @@ fn read_version(row: &Row<'_>) -> rusqlite::Result<UploadedVersion> {
 fn apply(connection: &Connection, module: &ModuleName, change: &VersionChange, stamp: &Stamp) -> rusqlite::Result<()> {
     match change {
         VersionChange::Publish { manifest, by } => {
-            connection
-                .prepare_cached("INSERT INTO modules (name, publisher) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING")?
-                .execute(params![module, by])?;
-            connection
-                .prepare_cached(
-                    "INSERT INTO module_versions (module, version, digest, manifest, uploaded_at, uploaded_by)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?
-                .execute(params![
-                    module,
-                    Version(manifest.version.clone()),
-                    manifest.digest,
-                    Json(StoredManifest::of(manifest)),
-                    At(stamp.at),
-                    by
-                ])?;
+            let sql = "INSERT INTO modules (name, publisher) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING";
+            execute(connection, sql, params![module, by])?;
+            let sql = "INSERT INTO module_versions (module, version, digest, manifest, uploaded_at, uploaded_by)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let parameters = params![
+                module,
+                Text(&manifest.version),
+                manifest.digest,
+                Json(StoredManifest::of(manifest)),
+                At(stamp.at),
+                by
+            ];
+            execute(connection, sql, parameters)?;
             begun_uploads::forget(connection, manifest.digest)?;
             let after = Some(AuditValue::Published(manifest.digest));
-            record(connection, stamp, "publish-version", name_version(module, &manifest.version), None, after)
+            record(connection, stamp, "publish-version", format!("{module}/{}", manifest.version), None, after)
         }
-        VersionChange::Withdraw { version } => {
-            save_withdrawn(connection, module, version, Some(stamp.at))?;
-            let [before, after] = [false, true].map(|is_withdrawn| Some(AuditValue::Withdrawn(is_withdrawn)));
-            record(connection, stamp, "withdraw-version", name_version(module, version), before, after)
-        }
-        VersionChange::Restore { version } => {
-            save_withdrawn(connection, module, version, None)?;
-            let [before, after] = [true, false].map(|is_withdrawn| Some(AuditValue::Withdrawn(is_withdrawn)));
-            record(connection, stamp, "restore-version", name_version(module, version), before, after)
-        }
+        VersionChange::Withdraw { version } => save_withdrawn(connection, module, version, true, stamp),
+        VersionChange::Restore { version } => save_withdrawn(connection, module, version, false, stamp),
         VersionChange::SetCanary(canary) => save_canary(connection, module, canary.as_ref(), stamp),
-        VersionChange::LeaveLatest { version } => connection
-            .prepare_cached("UPDATE modules SET was_latest = ?2 WHERE name = ?1")?
-            .execute(params![module, Version(version.clone())])
-            .map(drop),
+        VersionChange::LeaveLatest { version } => {
+            let sql = "UPDATE modules SET was_latest = ?2 WHERE name = ?1";
+            execute(connection, sql, params![module, Text(version)]).map(drop)
+        }
     }
 }
 
@@ -160,12 +150,14 @@ fn save_withdrawn(
     connection: &Connection,
     module: &ModuleName,
     version: &semver::Version,
-    at: Option<SystemTime>,
+    is_withdrawn: bool,
+    stamp: &Stamp,
 ) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("UPDATE module_versions SET withdrawn_at = ?3 WHERE module = ?1 AND version = ?2")?
-        .execute(params![module, Version(version.clone()), at.map(At)])
-        .map(drop)
+    let sql = "UPDATE module_versions SET withdrawn_at = ?3 WHERE module = ?1 AND version = ?2";
+    execute(connection, sql, params![module, Text(version), is_withdrawn.then_some(At(stamp.at))])?;
+    let action = if is_withdrawn { "withdraw-version" } else { "restore-version" };
+    let [before, after] = [!is_withdrawn, is_withdrawn].map(|is_withdrawn| Some(AuditValue::Withdrawn(is_withdrawn)));
+    record(connection, stamp, action, format!("{module}/{version}"), before, after)
 }
 
 fn save_canary(
@@ -177,11 +169,10 @@ fn save_canary(
     let before: Option<Canary> = connection
         .prepare_cached("SELECT name, publisher, canary, canary_channels, was_latest FROM modules WHERE name = ?1")?
         .query_row(params![module], |row| read_module(row).map(|module| module.canary))?;
-    let version = canary.map(|canary| Version(canary.version.clone()));
+    let version = canary.map(|canary| Text(&canary.version));
     let channels = canary.map(|canary| Json(canary.channels.iter().map(|channel| channel.0).collect::<Vec<_>>()));
-    connection
-        .prepare_cached("UPDATE modules SET canary = ?2, canary_channels = ?3 WHERE name = ?1")?
-        .execute(params![module, version, channels])?;
+    let sql = "UPDATE modules SET canary = ?2, canary_channels = ?3 WHERE name = ?1";
+    execute(connection, sql, params![module, version, channels])?;
     let (before, after) = (before.map(AuditValue::Canary), canary.cloned().map(AuditValue::Canary));
     record(connection, stamp, "set-canary", module.to_string(), before, after)
 }
@@ -196,10 +187,6 @@ fn record(
 ) -> rusqlite::Result<()> {
     let change = Change { action: action.into(), channel: None, subject: subject.into(), before, after };
     audit::record(connection, stamp, &change)
-}
-
-fn name_version(module: &ModuleName, version: &semver::Version) -> String {
-    format!("{module}/{version}")
 }
 
 #[cfg(test)]

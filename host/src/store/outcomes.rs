@@ -2,11 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::columns::{At, Json};
 use super::purge::Purged;
+use super::sql::{execute, find_row};
 use super::{Store, StoreError};
 use crate::domain::effect::Commit;
 use crate::domain::invocation::InvocationId;
@@ -24,29 +25,28 @@ impl Store {
 }
 
 pub(super) fn find(connection: &Connection, invocation: &InvocationId) -> rusqlite::Result<Option<Vec<Reply>>> {
-    let replies: Option<Json<Vec<Stored>>> = connection
-        .prepare_cached("SELECT replies FROM outcomes WHERE origin = ?1 AND invocation_id = ?2")?
-        .query_row(params![invocation.origin.as_str(), invocation.id], |row| row.get(0))
-        .optional()?;
+    let sql = "SELECT replies FROM outcomes WHERE origin = ?1 AND invocation_id = ?2";
+    let replies: Option<Json<Vec<Stored>>> =
+        find_row(connection, sql, params![invocation.origin.as_str(), invocation.id], |row| row.get(0))?;
     Ok(replies.map(|Json(replies)| replies.into_iter().map(|Stored(reply)| reply).collect()))
 }
 
 /// Fails where the id was committed before: its key is unique.
 pub(super) fn insert(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
     let replies: Vec<Stored> = commit.replies.iter().cloned().map(Stored).collect();
-    connection
-        .prepare_cached("INSERT INTO outcomes (origin, invocation_id, replies, at) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![commit.invocation.origin.as_str(), commit.invocation.id, Json(replies), At(commit.at)])
-        .map(drop)
+    let sql = "INSERT INTO outcomes (origin, invocation_id, replies, at) VALUES (?1, ?2, ?3, ?4)";
+    execute(
+        connection,
+        sql,
+        params![commit.invocation.origin.as_str(), commit.invocation.id, Json(replies), At(commit.at)],
+    )
+    .map(drop)
 }
 
 pub(super) fn purge(connection: &Connection, now: SystemTime) -> rusqlite::Result<Purged> {
-    let purged = connection
-        .prepare_cached(
-            "DELETE FROM outcomes WHERE (origin, invocation_id) IN
-             (SELECT origin, invocation_id FROM outcomes WHERE at < ?1 ORDER BY at LIMIT ?2)",
-        )?
-        .execute(params![At(now - KEEP), MOST_PURGED as i64])?;
+    let sql = "DELETE FROM outcomes WHERE (origin, invocation_id) IN
+         (SELECT origin, invocation_id FROM outcomes WHERE at < ?1 ORDER BY at LIMIT ?2)";
+    let purged = execute(connection, sql, params![At(now - KEEP), MOST_PURGED as i64])?;
     Ok(if purged < MOST_PURGED { Purged::All } else { Purged::Some })
 }
 

@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::audit::{self, AuditKept};
 use super::columns::At;
+use super::sql::{execute, list_rows};
 use super::{Store, outcomes};
 use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::ports::Moment;
@@ -109,12 +110,9 @@ impl Purge {
         let transaction = connection.unchecked_transaction()?;
         let old = list_old(&transaction, self.looked_at, now)?;
         for (_, channel, chatter) in &old {
-            transaction
-                .prepare_cached(
-                    "DELETE FROM seen_chatters WHERE channel_id = ?1 AND chatter_id = ?2 AND NOT EXISTS
-                     (SELECT 1 FROM accounts WHERE channel_id = ?1 AND kind = 'chatter' AND chatter_id = ?2)",
-                )?
-                .execute(params![channel, chatter])?;
+            let sql = "DELETE FROM seen_chatters WHERE channel_id = ?1 AND chatter_id = ?2 AND NOT EXISTS
+                 (SELECT 1 FROM accounts WHERE channel_id = ?1 AND kind = 'chatter' AND chatter_id = ?2)";
+            execute(&transaction, sql, params![channel, chatter])?;
         }
         transaction.commit()?;
         if let Some(last) = old.last() {
@@ -129,16 +127,12 @@ fn list_old(
     (at, channel, chatter): (i64, ChannelId, ChatterId),
     now: SystemTime,
 ) -> rusqlite::Result<Vec<(i64, ChannelId, ChatterId)>> {
-    connection
-        .prepare_cached(
-            "SELECT seen_at, channel_id, chatter_id FROM seen_chatters
-             WHERE (seen_at, channel_id, chatter_id) > (?1, ?2, ?3) AND seen_at < ?4
-             ORDER BY seen_at, channel_id, chatter_id LIMIT ?5",
-        )?
-        .query_map(params![at, channel, chatter, At(now - SEEN_FOR), MOST_CHATTERS as i64], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?
-        .collect()
+    let sql = "SELECT seen_at, channel_id, chatter_id FROM seen_chatters
+         WHERE (seen_at, channel_id, chatter_id) > (?1, ?2, ?3) AND seen_at < ?4
+         ORDER BY seen_at, channel_id, chatter_id LIMIT ?5";
+    list_rows(connection, sql, params![at, channel, chatter, At(now - SEEN_FOR), MOST_CHATTERS as i64], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })
 }
 
 #[cfg(test)]

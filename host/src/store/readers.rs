@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Params, Row};
 
-use super::StoreError;
+use super::{StoreError, sql};
 
 /// Read connections that nobody uses right now.
 ///
@@ -41,6 +41,24 @@ impl Readers {
             idle.push(connection);
         }
         Ok(answer?)
+    }
+
+    pub(super) fn find_row<T>(
+        &self,
+        sql: &str,
+        parameters: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        self.read(|connection| sql::find_row(connection, sql, parameters, read))
+    }
+
+    pub(super) fn list_rows<T, C: FromIterator<T>>(
+        &self,
+        sql: &str,
+        parameters: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<C, StoreError> {
+        self.read(|connection| sql::list_rows(connection, sql, parameters, read))
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

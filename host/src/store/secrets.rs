@@ -2,9 +2,10 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::columns::At;
+use super::sql::execute;
 use super::{Store, StoreError};
 use crate::domain::effect::SecretEffect;
 use crate::domain::id::{ChannelId, ModuleName};
@@ -17,32 +18,20 @@ impl Store {
         module: &ModuleName,
         key: &str,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        self.readers.read(|connection| {
-            connection
-                .prepare_cached("SELECT sealed FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3")?
-                .query_row(params![channel, module, key], |row| row.get(0))
-                .optional()
-        })
+        let sql = "SELECT sealed FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
+        self.readers.find_row(sql, params![channel, module, key], |row| row.get(0))
     }
 
     /// The keys that have a secret, in order.
     pub fn list_secret_keys(&self, channel: ChannelId, module: &ModuleName) -> Result<Vec<String>, StoreError> {
-        self.readers.read(|connection| {
-            connection
-                .prepare_cached("SELECT key FROM secrets WHERE channel_id = ?1 AND module = ?2 ORDER BY key")?
-                .query_map(params![channel, module], |row| row.get(0))?
-                .collect()
-        })
+        let sql = "SELECT key FROM secrets WHERE channel_id = ?1 AND module = ?2 ORDER BY key";
+        self.readers.list_rows(sql, params![channel, module], |row| row.get(0))
     }
 
     /// The first bytes of the secrets of all channels, each once: so many of each secret as tell by which key it was sealed.
     pub fn list_secret_marks(&self, length: u32) -> Result<Vec<Vec<u8>>, StoreError> {
-        self.readers.read(|connection| {
-            connection
-                .prepare("SELECT DISTINCT substr(sealed, 1, ?1) FROM secrets ORDER BY 1")?
-                .query_map([length], |row| row.get(0))?
-                .collect()
-        })
+        let sql = "SELECT DISTINCT substr(sealed, 1, ?1) FROM secrets ORDER BY 1";
+        self.readers.list_rows(sql, [length], |row| row.get(0))
     }
 }
 
@@ -55,17 +44,12 @@ pub(super) fn apply(
 ) -> rusqlite::Result<()> {
     let SecretEffect::Change { key, sealed } = effect;
     let Some(sealed) = sealed.as_deref() else {
-        return connection
-            .prepare_cached("DELETE FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3")?
-            .execute(params![channel, module, key])
-            .map(drop);
+        let sql = "DELETE FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
+        return execute(connection, sql, params![channel, module, key]).map(drop);
     };
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO secrets (channel_id, module, key, sealed, changed_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![channel, module, key, sealed, At(at)])
-        .map(drop)
+    let sql =
+        "INSERT OR REPLACE INTO secrets (channel_id, module, key, sealed, changed_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+    execute(connection, sql, params![channel, module, key, sealed, At(at)]).map(drop)
 }
 
 #[cfg(test)]

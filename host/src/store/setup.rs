@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
+use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 
-use super::bots::{self, BotKey};
-use super::columns::{At, Json, Span, Version};
+use super::bots;
+use super::columns::{At, BotKey, Json, Span};
 use super::grants::{LIST_GRANTS, insert_grants, read_grants};
+use super::json_text::Text;
+use super::sql::{execute, find_row};
 use super::{Store, StoreError};
 use crate::domain::account::BotAccount;
 use crate::domain::effect::{ModuleEffect, Revision, SetupEffect};
@@ -60,22 +62,9 @@ impl Store {
 
     /// Every channel that was ever sat in, by id, with the names that it bore then.
     pub fn list_known_channels(&self) -> Result<Vec<Channel>, StoreError> {
-        self.readers.read(|connection| {
-            connection
-                .prepare_cached("SELECT channel_id, login, display_name FROM channels ORDER BY channel_id")?
-                .query_map([], |row| Ok(Channel { id: row.get(0)?, login: row.get(1)?, display_name: row.get(2)? }))?
-                .collect()
-        })
-    }
-
-    /// Every channel that was ever sat in, wanted or not.
-    pub fn list_channels(&self) -> Result<Vec<ChannelId>, StoreError> {
-        self.readers.read(|connection| {
-            connection
-                .prepare_cached("SELECT channel_id FROM channels ORDER BY channel_id")?
-                .query_map([], |row| row.get(0))?
-                .collect()
-        })
+        let sql = "SELECT channel_id, login, display_name FROM channels ORDER BY channel_id";
+        self.readers
+            .list_rows(sql, [], |row| Ok(Channel { id: row.get(0)?, login: row.get(1)?, display_name: row.get(2)? }))
     }
 }
 
@@ -164,7 +153,7 @@ pub(super) fn find_module(
     module: &ModuleName,
 ) -> rusqlite::Result<Option<ModuleRecord>> {
     let sql = format!("{LIST_MODULES} WHERE channel_id = ?1 AND module = ?2");
-    connection.prepare_cached(&sql)?.query_row(params![channel, module], |row| Ok(read_module(row)?.1)).optional()
+    find_row(connection, &sql, params![channel, module], |row| Ok(read_module(row)?.1))
 }
 
 pub(super) fn find_word(
@@ -174,7 +163,7 @@ pub(super) fn find_word(
     name: &str,
 ) -> rusqlite::Result<Option<Command>> {
     let sql = format!("{LIST_WORDS} WHERE channel_id = ?1 AND module = ?2 AND name = ?3");
-    connection.prepare_cached(&sql)?.query_row(params![channel, module, name], |row| Ok(read_word(row)?.1)).optional()
+    find_row(connection, &sql, params![channel, module, name], |row| Ok(read_word(row)?.1))
 }
 
 fn read_module(row: &Row<'_>) -> rusqlite::Result<(ModuleName, ModuleRecord)> {
@@ -185,7 +174,7 @@ fn read_module(row: &Row<'_>) -> rusqlite::Result<(ModuleName, ModuleRecord)> {
         }
         None => None,
     };
-    let pinned = row.get::<_, Option<Version>>(3)?.map(|Version(version)| version);
+    let pinned = row.get::<_, Option<Text<_>>>(3)?.map(|Text(version)| version);
     Ok((row.get(0)?, ModuleRecord { enabled: row.get(1)?, accepted: row.get(2)?, pinned, blown }))
 }
 
@@ -210,18 +199,16 @@ fn read_word(row: &Row<'_>) -> rusqlite::Result<(ModuleName, Command)> {
 
 /// Makes a channel known with revision 1, or corrects what it is called and who sits there.
 pub(super) fn save_channel(connection: &Connection, channel: &Channel, bot: BotKey) -> rusqlite::Result<()> {
-    execute(
-        connection,
-        "INSERT INTO channels (channel_id, login, display_name, bot) VALUES (?1, ?2, ?3, ?4)
+    let sql = "INSERT INTO channels (channel_id, login, display_name, bot) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (channel_id) DO UPDATE
-         SET login = excluded.login, display_name = excluded.display_name, bot = excluded.bot",
-        &[&channel.id, &channel.login, &channel.display_name, &bot],
-    )
+         SET login = excluded.login, display_name = excluded.display_name, bot = excluded.bot";
+    execute(connection, sql, params![channel.id, channel.login, channel.display_name, bot]).map(drop)
 }
 
 pub(super) fn apply(connection: &Connection, channel: ChannelId, effect: &SetupEffect) -> rusqlite::Result<()> {
     let save = |column: &str, value: &dyn ToSql| {
-        execute(connection, &format!("UPDATE channels SET {column} = ?2 WHERE channel_id = ?1"), &[&channel, value])
+        let sql = format!("UPDATE channels SET {column} = ?2 WHERE channel_id = ?1");
+        execute(connection, &sql, params![channel, value]).map(drop)
     };
     match effect {
         SetupEffect::ChangePrefix(prefix) => save("prefix", prefix),
@@ -239,7 +226,7 @@ pub(super) fn apply_to_module(
 ) -> rusqlite::Result<()> {
     let run = |sql: &str, more: &[&dyn ToSql]| {
         let parameters: Vec<&dyn ToSql> = [&channel as &dyn ToSql, module].iter().chain(more).copied().collect();
-        execute(connection, sql, &parameters)
+        execute(connection, sql, &*parameters).map(drop)
     };
     let save = |column: &str, value: &dyn ToSql| {
         let sql = format!(
@@ -260,7 +247,7 @@ pub(super) fn apply_to_module(
         ModuleEffect::NarrowGrants { grants } => {
             grants.iter().try_for_each(|(digest, grants)| insert_grants(connection, channel, *digest, grants))
         }
-        ModuleEffect::PinVersion { version } => save("pinned", &version.clone().map(Version)),
+        ModuleEffect::PinVersion { version } => save("pinned", &version.as_ref().map(Text)),
         ModuleEffect::BlowFuse { digest, until } => run(BLOW, &[digest, &until.map(At)]),
         ModuleEffect::RestoreFuse => run(RESTORE, &[]),
         ModuleEffect::EndPause { digest } => run(END_PAUSE, &[digest, &At(at)]),
@@ -296,10 +283,6 @@ const CLAIM: &str = "INSERT OR REPLACE INTO words
      (channel_id, module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const RELEASE: &str = "DELETE FROM words WHERE channel_id = ?1 AND module = ?2 AND name = ?3";
-
-pub(super) fn execute(connection: &Connection, sql: &str, parameters: &[&dyn ToSql]) -> rusqlite::Result<()> {
-    connection.prepare_cached(sql)?.execute(parameters).map(drop)
-}
 
 #[cfg(test)]
 mod tests {
@@ -341,7 +324,7 @@ mod tests {
         assert!(record.modules.is_empty() && record.settings.is_empty());
         assert!(record.claimed.is_empty() && record.grants.is_empty());
         assert_eq!(fixture.store.load_channel(ChannelId(8)).unwrap(), None);
-        assert_eq!(fixture.store.list_channels().unwrap(), [CHANNEL]);
+        assert_eq!(fixture.list_known_ids(), [CHANNEL]);
     }
 
     #[tokio::test]

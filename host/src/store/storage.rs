@@ -1,8 +1,9 @@
 //! Modules' key-value entries.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
-use super::columns::Version;
+use super::json_text::Text;
+use super::sql::{execute, find_row};
 use super::{Store, StoreError};
 use crate::domain::effect::{Revision, StorageEffect};
 use crate::domain::id::{ChannelId, ModuleName};
@@ -31,17 +32,12 @@ impl Store {
         module: &ModuleName,
         key: &str,
     ) -> Result<(StorageState, Option<Vec<u8>>), StoreError> {
-        self.readers.read(|connection| {
-            let found = connection
-                .prepare_cached(
-                    "SELECT revision, bytes, keys, value FROM storages AS s
-                     LEFT JOIN storage_entries AS e ON e.storage_id = s.storage_id AND e.key = ?3
-                     WHERE s.channel_id = ?1 AND s.module = ?2",
-                )?
-                .query_row(params![channel, module, key], |row| Ok((read_state(row)?, row.get(3)?)))
-                .optional()?;
-            Ok(found.unwrap_or_default())
-        })
+        let sql = "SELECT revision, bytes, keys, value FROM storages AS s
+             LEFT JOIN storage_entries AS e ON e.storage_id = s.storage_id AND e.key = ?3
+             WHERE s.channel_id = ?1 AND s.module = ?2";
+        let found =
+            self.readers.find_row(sql, params![channel, module, key], |row| Ok((read_state(row)?, row.get(3)?)))?;
+        Ok(found.unwrap_or_default())
     }
 
     /// The version of the module that wrote last, and the storage's state at the same moment.
@@ -50,18 +46,12 @@ impl Store {
         channel: ChannelId,
         module: &ModuleName,
     ) -> Result<(StorageState, Option<semver::Version>), StoreError> {
-        self.readers.read(|connection| {
-            let found = connection
-                .prepare_cached(
-                    "SELECT revision, bytes, keys, written_by FROM storages WHERE channel_id = ?1 AND module = ?2",
-                )?
-                .query_row(params![channel, module], |row| {
-                    let version = row.get::<_, Option<Version>>(3)?.map(|Version(version)| version);
-                    Ok((read_state(row)?, version))
-                })
-                .optional()?;
-            Ok(found.unwrap_or_default())
-        })
+        let sql = "SELECT revision, bytes, keys, written_by FROM storages WHERE channel_id = ?1 AND module = ?2";
+        let found = self.readers.find_row(sql, params![channel, module], |row| {
+            let version = row.get::<_, Option<Text<_>>>(3)?.map(|Text(version)| version);
+            Ok((read_state(row)?, version))
+        })?;
+        Ok(found.unwrap_or_default())
     }
 
     /// Entries whose key begins with `prefix`, in byte order, strictly after `after`: at most `limit`, 100, or 64 KiB
@@ -136,12 +126,8 @@ pub(super) fn save_written_by(
     module: &ModuleName,
     version: Option<&semver::Version>,
 ) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "UPDATE storages SET written_by = ?3 WHERE channel_id = ?1 AND module = ?2 AND written_by IS NOT ?3",
-        )?
-        .execute(params![channel, module, version.cloned().map(Version)])
-        .map(drop)
+    let sql = "UPDATE storages SET written_by = ?3 WHERE channel_id = ?1 AND module = ?2 AND written_by IS NOT ?3";
+    execute(connection, sql, params![channel, module, version.map(Text)]).map(drop)
 }
 
 /// The storage has its row by now: the commit raised its revision first.
@@ -165,24 +151,18 @@ fn save_entry(
     value: &[u8],
 ) -> rusqlite::Result<()> {
     let before = find_size(connection, channel, module, key)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO storage_entries (storage_id, key, value)
-             SELECT storage_id, ?3, ?4 FROM storages WHERE channel_id = ?1 AND module = ?2
-             ON CONFLICT (storage_id, key) DO UPDATE SET value = excluded.value",
-        )?
-        .execute(params![channel, module, key, value])?;
+    let sql = "INSERT INTO storage_entries (storage_id, key, value)
+         SELECT storage_id, ?3, ?4 FROM storages WHERE channel_id = ?1 AND module = ?2
+         ON CONFLICT (storage_id, key) DO UPDATE SET value = excluded.value";
+    execute(connection, sql, params![channel, module, key, value])?;
     count(connection, channel, module, before, Some(size(key.len(), value.len())))
 }
 
 fn delete_entry(connection: &Connection, channel: ChannelId, module: &ModuleName, key: &str) -> rusqlite::Result<()> {
     let before = find_size(connection, channel, module, key)?;
-    connection
-        .prepare_cached(
-            "DELETE FROM storage_entries WHERE key = ?3 AND storage_id =
-             (SELECT storage_id FROM storages WHERE channel_id = ?1 AND module = ?2)",
-        )?
-        .execute(params![channel, module, key])?;
+    let sql = "DELETE FROM storage_entries WHERE key = ?3 AND storage_id =
+         (SELECT storage_id FROM storages WHERE channel_id = ?1 AND module = ?2)";
+    execute(connection, sql, params![channel, module, key])?;
     count(connection, channel, module, before, None)
 }
 
@@ -197,13 +177,9 @@ fn find_size(
     module: &ModuleName,
     key: &str,
 ) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached(
-            "SELECT octet_length(key) + octet_length(value) FROM storages JOIN storage_entries USING (storage_id)
-             WHERE channel_id = ?1 AND module = ?2 AND key = ?3",
-        )?
-        .query_row(params![channel, module, key], |row| row.get(0))
-        .optional()
+    let sql = "SELECT octet_length(key) + octet_length(value) FROM storages JOIN storage_entries USING (storage_id)
+         WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
+    find_row(connection, sql, params![channel, module, key], |row| row.get(0))
 }
 
 /// Keeps the storage's own counts in step with an entry that changed its size.
@@ -216,12 +192,8 @@ fn count(
 ) -> rusqlite::Result<()> {
     let bytes = after.unwrap_or(0) - before.unwrap_or(0);
     let keys = i64::from(after.is_some()) - i64::from(before.is_some());
-    connection
-        .prepare_cached(
-            "UPDATE storages SET bytes = bytes + ?3, keys = keys + ?4 WHERE channel_id = ?1 AND module = ?2",
-        )?
-        .execute(params![channel, module, bytes, keys])
-        .map(drop)
+    let sql = "UPDATE storages SET bytes = bytes + ?3, keys = keys + ?4 WHERE channel_id = ?1 AND module = ?2";
+    execute(connection, sql, params![channel, module, bytes, keys]).map(drop)
 }
 
 #[cfg(test)]

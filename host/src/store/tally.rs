@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, params};
 
 use super::chatters::{KnownChatter, save_chatter};
+use super::sql::execute;
 use super::{Store, StoreError};
 use crate::domain::id::ChannelId;
 use crate::domain::tally::{Noted, Talked};
@@ -46,10 +47,8 @@ fn raise_busyness(connection: &Connection, channel: ChannelId, messages: u64, at
     let before: f64 = connection
         .prepare_cached("SELECT busyness FROM channels WHERE channel_id = ?1")?
         .query_row(params![channel], |row| row.get(0))?;
-    connection
-        .prepare_cached("UPDATE channels SET busyness = ?2 WHERE channel_id = ?1")?
-        .execute(params![channel, add_messages(before, messages, at)])
-        .map(drop)
+    let sql = "UPDATE channels SET busyness = ?2 WHERE channel_id = ?1";
+    execute(connection, sql, params![channel, add_messages(before, messages, at)]).map(drop)
 }
 
 /// Instead of the old messages losing weight, the new ones have more: so nothing has to be written where nobody talks.

@@ -2,10 +2,11 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::bots;
 use super::columns::At;
+use super::sql::{execute, find_row};
 use super::{Store, StoreError};
 use crate::domain::account::BotAccount;
 use crate::domain::id::Login;
@@ -33,11 +34,8 @@ impl Store {
         let now = self.clock.now().wall;
         let save = move |connection: &Connection| {
             let bot = bots::key_of(connection, &account)?;
-            connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO used_limits (bot, messages, joins, at) VALUES (?1, ?2, ?3, ?4)",
-                )?
-                .execute(params![bot, used.messages, used.joins, At(now)])?;
+            let sql = "INSERT OR REPLACE INTO used_limits (bot, messages, joins, at) VALUES (?1, ?2, ?3, ?4)";
+            execute(connection, sql, params![bot, used.messages, used.joins, At(now)])?;
             Ok(())
         };
         self.writer.write(save).await
@@ -46,13 +44,11 @@ impl Store {
 
 fn begin_use(connection: &Connection, account: &Login, now: SystemTime) -> rusqlite::Result<LastUse> {
     let bot = bots::key_of_login(connection, account)?;
-    let last: Option<(Option<u32>, Option<u32>, At)> = connection
-        .prepare_cached("SELECT messages, joins, at FROM used_limits WHERE bot = ?1")?
-        .query_row(params![bot], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO used_limits (bot, at) VALUES (?1, ?2)")?
-        .execute(params![bot, At(now)])?;
+    let sql = "SELECT messages, joins, at FROM used_limits WHERE bot = ?1";
+    let last: Option<(Option<u32>, Option<u32>, At)> =
+        find_row(connection, sql, params![bot], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let sql = "INSERT OR REPLACE INTO used_limits (bot, at) VALUES (?1, ?2)";
+    execute(connection, sql, params![bot, At(now)])?;
     Ok(match last {
         None => LastUse::Never,
         // A clock that went back says nothing about how long ago it was.

@@ -5,11 +5,12 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use tokio::sync::watch;
 
-use super::bots::{self, BotKey};
-use super::columns::At;
+use super::bots;
+use super::columns::{At, BotKey};
+use super::sql::{execute, find_row};
 use super::writer::Abort;
 use super::{Store, StoreError, audit, scopes, setup};
 use crate::domain::account::BotAccount;
@@ -21,24 +22,20 @@ use crate::domain::message::{Channel, WantedChannel};
 impl Store {
     /// The busiest first, and those of which that is not known by login.
     pub fn list_wanted(&self) -> Result<Vec<WantedChannel>, StoreError> {
-        self.readers.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT wanted.channel_id, wanted.login, bots.login, twitch_id
-                     FROM wanted JOIN bots USING (bot) LEFT JOIN channels USING (channel_id)
-                     WHERE wanted ORDER BY coalesce(busyness, 0) DESC, wanted.login",
-                )?
-                .query_map([], |row| {
-                    Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: bots::read_bot(row, 2, 3)? })
-                })?
-                .collect()
+        let sql = "SELECT wanted.channel_id, wanted.login, bots.login, twitch_id
+             FROM wanted JOIN bots USING (bot) LEFT JOIN channels USING (channel_id)
+             WHERE wanted ORDER BY coalesce(busyness, 0) DESC, wanted.login";
+        self.readers.list_rows(sql, [], |row| {
+            Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: bots::read_bot(row, 2, 3)? })
         })
     }
 
     /// Wants a channel of the configuration, with the account that it names there. A stored leave wins.
     pub async fn save_seed(&self, login: Login, account: Login) -> Result<(), StoreError> {
         let at = self.clock.now().wall;
-        self.write_wanted(move |connection| save_seed(connection, &login, &account, at)).await
+        self.write_presence(move |connection| save_seed(connection, &login, &account, at), |changed| *changed)
+            .await
+            .map(drop)
     }
 
     /// Notes which channel a seed is, and makes the channel known. The first id of a login stays.
@@ -46,7 +43,9 @@ impl Store {
     /// A channel that is known under an older login keeps what was stored of it, a leave included.
     pub async fn save_channel_id(&self, login: Login, channel: ChannelId) -> Result<(), StoreError> {
         let at = self.clock.now().wall;
-        self.write_wanted(move |connection| save_id(connection, &login, channel, at)).await
+        self.write_presence(move |connection| save_id(connection, &login, channel, at), |changed| *changed)
+            .await
+            .map(drop)
     }
 
     /// Raised after each write that changed what [`Store::list_wanted`] answers.
@@ -54,35 +53,31 @@ impl Store {
         self.wanted_changes.subscribe()
     }
 
-    /// Runs `job` on the writer, and tells everybody who watches if it says that it changed something.
-    async fn write_wanted(
+    /// Runs `job` on the writer, and reports to everybody who watches if `is_change` of its answer.
+    pub(super) async fn write_presence<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<bool, Abort<bool>> + Send + 'static,
-    ) -> Result<(), StoreError> {
+        job: impl FnOnce(&Connection) -> Result<T, Abort<T>> + Send + 'static,
+        is_change: impl FnOnce(&T) -> bool + Send + 'static,
+    ) -> Result<T, StoreError> {
         let wanted_changes = self.wanted_changes.clone();
-        let raise = move |has_changed: &bool| {
-            if *has_changed {
+        let report = move |answer: &T| {
+            if is_change(answer) {
                 wanted_changes.send_modify(|count| *count += 1);
             }
         };
-        self.writer.write_then(job, raise).await.map(drop)
+        self.writer.write_then(job, report).await
     }
 }
 
 fn save_id(connection: &Connection, login: &Login, channel: ChannelId, at: SystemTime) -> Result<bool, Abort<bool>> {
-    let bot: Option<BotKey> = connection
-        .prepare_cached("SELECT bot FROM wanted WHERE login = ?1 AND channel_id IS NULL")?
-        .query_row(params![login], |row| row.get(0))
-        .optional()?;
+    let sql = "SELECT bot FROM wanted WHERE login = ?1 AND channel_id IS NULL";
+    let bot: Option<BotKey> = find_row(connection, sql, params![login], |row| row.get(0))?;
     let Some(bot) = bot else { return Ok(false) };
     let before = find_presence(connection, channel)?;
-    let older: Option<bool> = connection
-        .prepare_cached("DELETE FROM wanted WHERE channel_id = ?1 RETURNING wanted")?
-        .query_row(params![channel], |row| row.get(0))
-        .optional()?;
-    connection
-        .prepare_cached("UPDATE wanted SET channel_id = ?2, wanted = ?3, changed_at = ?4 WHERE login = ?1")?
-        .execute(params![login, channel, older.unwrap_or(true), At(at)])?;
+    let sql = "DELETE FROM wanted WHERE channel_id = ?1 RETURNING wanted";
+    let older: Option<bool> = find_row(connection, sql, params![channel], |row| row.get(0))?;
+    let sql = "UPDATE wanted SET channel_id = ?2, wanted = ?3, changed_at = ?4 WHERE login = ?1";
+    execute(connection, sql, params![login, channel, older.unwrap_or(true), At(at)])?;
     // Twitch tells a room's id without its display name.
     let channel = Channel { id: channel, login: login.clone(), display_name: login.as_str().into() };
     // The seed's own line tells of a channel that is new. This one has another name by now, or was left.
@@ -104,7 +99,7 @@ pub(super) fn find_presence(connection: &Connection, channel: ChannelId) -> rusq
         Ok(if row.get(2)? { AuditValue::Joined { login, account } } else { AuditValue::Left { login } })
     };
     let sql = "SELECT wanted.login, bots.login, wanted FROM wanted JOIN bots USING (bot) WHERE channel_id = ?1";
-    connection.prepare_cached(sql)?.query_row(params![channel], read).optional()
+    find_row(connection, sql, params![channel], read)
 }
 
 pub(super) fn apply(connection: &Connection, effect: &PresenceEffect, at: SystemTime) -> rusqlite::Result<()> {
@@ -116,34 +111,25 @@ pub(super) fn apply(connection: &Connection, effect: &PresenceEffect, at: System
 
 fn want(connection: &Connection, channel: &Channel, account: &BotAccount, at: SystemTime) -> rusqlite::Result<()> {
     let bot = bots::key_of(connection, account)?;
-    connection
-        .prepare_cached("DELETE FROM wanted WHERE login = ?1 OR channel_id = ?2")?
-        .execute(params![channel.login, channel.id])?;
-    connection
-        .prepare_cached("INSERT INTO wanted (login, channel_id, bot, wanted, changed_at) VALUES (?1, ?2, ?3, 1, ?4)")?
-        .execute(params![channel.login, channel.id, bot, At(at)])?;
+    let sql = "DELETE FROM wanted WHERE login = ?1 OR channel_id = ?2";
+    execute(connection, sql, params![channel.login, channel.id])?;
+    let sql = "INSERT INTO wanted (login, channel_id, bot, wanted, changed_at) VALUES (?1, ?2, ?3, 1, ?4)";
+    execute(connection, sql, params![channel.login, channel.id, bot, At(at)])?;
     setup::save_channel(connection, channel, bot)
 }
 
 /// Returns whether anything changed.
 fn save_seed(connection: &Connection, login: &Login, account: &Login, at: SystemTime) -> Result<bool, Abort<bool>> {
     let bot = bots::key_of_login(connection, account)?;
-    let before: Option<(Option<ChannelId>, Login)> = connection
-        .prepare_cached("SELECT channel_id, bots.login FROM wanted JOIN bots USING (bot) WHERE wanted.login = ?1")?
-        .query_row(params![login], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let changed = connection
-        .prepare_cached(
-            "INSERT INTO wanted (login, bot, wanted, changed_at) VALUES (?1, ?2, 1, ?3)
-             ON CONFLICT (login) DO UPDATE SET bot = ?2, changed_at = ?3 WHERE wanted AND bot <> ?2",
-        )?
-        .execute(params![login, bot, At(at)])?;
-    connection
-        .prepare_cached(
-            "UPDATE channels SET bot = ?2, revision = revision + 1
-             WHERE bot <> ?2 AND channel_id = (SELECT channel_id FROM wanted WHERE login = ?1 AND wanted)",
-        )?
-        .execute(params![login, bot])?;
+    let sql = "SELECT channel_id, bots.login FROM wanted JOIN bots USING (bot) WHERE wanted.login = ?1";
+    let before: Option<(Option<ChannelId>, Login)> =
+        find_row(connection, sql, params![login], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let sql = "INSERT INTO wanted (login, bot, wanted, changed_at) VALUES (?1, ?2, 1, ?3)
+         ON CONFLICT (login) DO UPDATE SET bot = ?2, changed_at = ?3 WHERE wanted AND bot <> ?2";
+    let changed = execute(connection, sql, params![login, bot, At(at)])?;
+    let sql = "UPDATE channels SET bot = ?2, revision = revision + 1
+         WHERE bot <> ?2 AND channel_id = (SELECT channel_id FROM wanted WHERE login = ?1 AND wanted)";
+    execute(connection, sql, params![login, bot])?;
     if changed > 0 {
         let (channel, before) = before.unzip();
         let (before, after) = (before.map(AuditValue::Account), Some(AuditValue::Account(account.clone())));
@@ -161,10 +147,8 @@ fn by_host(at: SystemTime) -> Stamp {
 
 /// The row stays, so that the configuration's seed does not want the channel again.
 fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("UPDATE wanted SET wanted = 0, changed_at = ?2 WHERE channel_id = ?1")?
-        .execute(params![channel, At(at)])
-        .map(drop)
+    let sql = "UPDATE wanted SET wanted = 0, changed_at = ?2 WHERE channel_id = ?1";
+    execute(connection, sql, params![channel, At(at)]).map(drop)
 }
 
 #[cfg(test)]
@@ -255,7 +239,7 @@ mod tests {
         fixture.store.save_channel_id(login("shop"), ChannelId(8)).await.unwrap();
         fixture.store.save_channel_id(login("never-seeded".replace('-', "_").as_str()), ChannelId(9)).await.unwrap();
         assert_eq!(wanted(&fixture.store), [named(7, "shop")]);
-        assert_eq!(fixture.store.list_channels().unwrap(), [CHANNEL]);
+        assert_eq!(fixture.list_known_ids(), [CHANNEL]);
     }
 
     #[tokio::test]

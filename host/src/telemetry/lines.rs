@@ -13,6 +13,7 @@ use lru::LruCache;
 
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::InvocationId;
+use crate::domain::named::named;
 
 /// Of one module in one channel.
 const LINES: usize = 200;
@@ -30,26 +31,15 @@ const RECORDS: u32 = 6;
 const RECORDS_IN_ALL: u32 = 300;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How serious a line is, by the word of the guest that wrote it; a trap is the host's word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LineLevel {
-    Debug,
-    Info,
-    Warn,
-    Error,
-    /// The text is why the call broke off, and where the guest was then.
-    Trap,
-}
-
-impl LineLevel {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            LineLevel::Debug => "debug",
-            LineLevel::Info => "info",
-            LineLevel::Warn => "warn",
-            LineLevel::Error => "error",
-            LineLevel::Trap => "trap",
-        }
+named! {
+    /// How serious a line is, by the word of the guest that wrote it; a trap is the host's word.
+    pub enum LineLevel {
+        Debug "debug",
+        Info "info",
+        Warn "warn",
+        Error "error",
+        /// The text is why the call broke off, and where the guest was then.
+        Trap "trap",
     }
 }
 

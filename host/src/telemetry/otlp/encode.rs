@@ -12,7 +12,8 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Sta
 use prost::Message;
 
 use super::Waiting;
-use crate::domain::trace::{Begun, FinishedTrace, Step};
+use crate::domain::ports::Moment;
+use crate::domain::trace::{FinishedTrace, Step};
 
 /// One request with all of them.
 pub(super) fn encode(traces: &[Waiting], service_name: &str) -> Vec<u8> {
@@ -84,7 +85,7 @@ fn text(key: &str, value: &str) -> KeyValue {
 }
 
 /// Spans are measured on the clock that never jumps, and told on the wall's as of the invocation's begin.
-fn unix_nanos(begun: &Begun, at: Instant) -> u64 {
+fn unix_nanos(begun: &Moment, at: Instant) -> u64 {
     let since = begun.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let moment = match at.checked_duration_since(begun.instant) {
         Some(later) => since.saturating_add(later),

@@ -9,6 +9,7 @@ use super::shortage::Shortage;
 use crate::domain::histogram::Histogram;
 use crate::domain::id::{AccountId, Login};
 use crate::domain::message::JoinFailure;
+use crate::domain::named::named;
 use crate::domain::used_limits::UsedLimits;
 
 /// How an account is.
@@ -57,33 +58,21 @@ pub struct AccountState {
     pub used: UsedLimits,
 }
 
-/// What an account is doing about its connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
-    /// Dialling or logging in, or pausing before that.
-    #[default]
-    Connecting,
-    Online,
-    /// There is no token to log in with at the moment, and it asks for one now and then.
-    NoToken,
-    /// Twitch refused the token, or it is another account's, and it waits for another one.
-    Refused,
-    /// The operator has paused it: it has no connection.
-    Paused,
-    /// Over for good.
-    Stopped,
-}
-
-impl Phase {
-    /// In snake_case, as JSON and metrics have it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Phase::Connecting => "connecting",
-            Phase::Online => "online",
-            Phase::NoToken => "no_token",
-            Phase::Refused => "refused",
-            Phase::Paused => "paused",
-            Phase::Stopped => "stopped",
-        }
+named! {
+    /// What an account is doing about its connection, in snake_case as JSON and metrics have it.
+    #[derive(Default)]
+    pub enum Phase {
+        /// Dialling or logging in, or pausing before that.
+        #[default]
+        Connecting "connecting",
+        Online "online",
+        /// There is no token to log in with at the moment, and it asks for one now and then.
+        NoToken "no_token",
+        /// Twitch refused the token, or it is another account's, and it waits for another one.
+        Refused "refused",
+        /// The operator has paused it: it has no connection.
+        Paused "paused",
+        /// Over for good.
+        Stopped "stopped",
     }
 }
