@@ -161,7 +161,11 @@ fn complete_operation(method: &str, path: &str, operation: &mut Operation) {
         (is_idempotent, "422", "The Idempotency-Key was sent with another request before."),
         (is_conditional, "428", "The header If-Match is missing."),
         (true, "429", "Too many requests: Retry-After says when to try again."),
-        (true, TOO_LARGE_HEAD, "The request line and the headers are too large; 32 KiB always fit. The answer has no body."),
+        (
+            true,
+            TOO_LARGE_HEAD,
+            "The request line and the headers are too large; 32 KiB always fit. The answer has no body.",
+        ),
         (true, "500", "Something went wrong here."),
         (needs_key, "503", "The host is not ready, or too busy: Retry-After says when to try again."),
     ];

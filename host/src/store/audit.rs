@@ -127,11 +127,11 @@ fn cut(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A value that is longer than a line may be is kept as the beginning of its words: the lists in it are as long as a stranger likes.
 fn store_value(value: &AuditValue) -> Json<Stored> {
-    Json(Stored(match value {
-        AuditValue::Text(text) => AuditValue::Text(cut(text).into()),
-        value => value.clone(),
-    }))
+    let text = value.to_string();
+    let is_long = text.char_indices().nth(LONGEST_TEXT).is_some();
+    Json(Stored(if is_long { AuditValue::Text(cut(&text).into()) } else { value.clone() }))
 }
 
 type Parameters<'a> = Vec<Box<dyn ToSql + 'a>>;
@@ -228,6 +228,7 @@ mod tests {
 
     use super::*;
     use crate::domain::id::{ChannelId, ChatterId};
+    use crate::domain::manifest::Grants;
     use crate::store::fixture::{CHANNEL, Fixture, in_memory, login};
 
     fn moment(second: u64) -> SystemTime {
@@ -480,6 +481,19 @@ mod tests {
         assert_eq!(connection.execute(old, [At(moment(5))]).unwrap(), 1);
         raise("changes", 1).unwrap();
         assert_eq!(connection.execute("DELETE FROM audit WHERE action = 'mute'", []).unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_long_list_is_kept_as_the_beginning_of_its_words() {
+        let fixture = Fixture::empty();
+        let versions = |count| AuditValue::Narrowed(vec![("1.0.0".into(), Grants::default()); count]);
+        let change =
+            Change { before: Some(versions(2)), after: Some(versions(256)), ..change("narrow-grants", "dice") };
+        fixture.store.note_change(stamp(Actor::Host, 0), change).await.unwrap();
+        let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap().remove(0).change;
+        assert_eq!(read.before, Some(versions(2)));
+        let Some(AuditValue::Text(after)) = read.after else { panic!("it is as long as the list") };
+        assert!(after.starts_with("1.0.0: nothing | ") && after.chars().count() == LONGEST_TEXT + 1, "{after}");
     }
 
     #[tokio::test]
