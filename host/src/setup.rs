@@ -523,9 +523,12 @@ mod tests {
         let (store, _folder) = store().await;
         let setup = Setup::new(store, NewChannelRules::Essentials);
         ["settings", "balance"].into_iter().for_each(|name| assert!(setup.add_module(module(name))));
-        let find =
-            |word: &str| setup.catalogue().find_reserved_word(&manifest("dice", vec![command(word)], Vec::new()));
-        assert_eq!((find("settings").as_deref(), find("balance"), find("roll")), (Some("settings"), None, None));
+        let find = |word: &str| {
+            let module = manifest("dice", vec![command(word)], Vec::new());
+            setup.catalogue().find_reserved_word(&module, |there| is_always_on(&there.name))
+        };
+        assert_eq!(find("settings"), Some(("settings".into(), name("settings"))));
+        assert_eq!((find("balance"), find("roll")), (None, None));
     }
 
     #[tokio::test]
