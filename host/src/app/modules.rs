@@ -10,6 +10,7 @@ use tracing::{info, warn};
 use twitchy_commands::{BUNDLED, Bundled};
 
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
+use crate::modules::is_always_on;
 use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 
@@ -59,7 +60,7 @@ async fn add_file(sandbox: &Sandbox, setup: &Setup, path: &Path) -> anyhow::Resu
     if catalogue.has(name) {
         bail!("there is another module with the name {name}");
     }
-    if let Some(word) = catalogue.find_reserved_word(&manifest) {
+    if let Some((word, _)) = catalogue.find_reserved_word(&manifest, |there| is_always_on(&there.name)) {
         bail!("it offers !{word}, which belongs to a module that is always on");
     }
     setup.add_module(manifest.clone());

@@ -236,6 +236,12 @@ impl Common {
     fn show(&self, body: &Value, report: impl FnOnce(&Value) -> String) -> String {
         if self.json { format!("{body:#}\n") } else { report(body) }
     }
+
+    /// Asks for a change of what is on the air; `what` says for people what is done then.
+    async fn change_versions(&self, method: Method, path: String, what: &str) -> anyhow::Result<String> {
+        let answer = self.client()?.ask(Question::new(method, path)).await?;
+        Ok(self.show(&answer.body, |module| report::on_air(what, module)))
+    }
 }
 
 impl Push {

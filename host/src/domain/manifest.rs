@@ -94,6 +94,10 @@ impl Manifest {
         self.commands.iter().flat_map(|command| command.words())
     }
 
+    pub fn find_setting(&self, key: &str) -> Option<&Setting> {
+        self.settings.iter().find(|setting| setting.key == key)
+    }
+
     pub fn requests(&self, capability: Capability) -> bool {
         self.capabilities.contains(&capability)
     }

@@ -120,6 +120,11 @@ pub struct Problem {
 const UNKNOWN_CHANNEL: &str = "There is no such channel, or the bot has not joined it yet: then its id is not known.";
 
 impl ApiError {
+    /// One value that cannot be.
+    pub fn wrong(field: &str, detail: &str) -> ApiError {
+        ApiError::InvalidValues(vec![WrongValue { field: field.to_owned(), detail: detail.to_owned() }])
+    }
+
     pub fn status(&self) -> StatusCode {
         codes::find_status(self.code())
     }

@@ -35,11 +35,15 @@ impl Listed {
 
     /// What everybody gets; or, where every version is withdrawn, the highest of them.
     pub fn shown(&self) -> Option<&Arc<Manifest>> {
-        let highest = || match self {
-            Listed::Fixed(_) => None,
-            Listed::Uploaded(module) => module.versions.last().map(|version| &version.manifest),
-        };
+        let highest = || self.find_uploaded()?.versions.last().map(|version| &version.manifest);
         self.latest().or_else(highest)
+    }
+
+    pub fn find_uploaded(&self) -> Option<&Arc<UploadedModule>> {
+        match self {
+            Listed::Fixed(_) => None,
+            Listed::Uploaded(module) => Some(module),
+        }
     }
 }
 
@@ -94,10 +98,7 @@ impl Catalogue {
     }
 
     pub fn find_uploaded(&self, name: &ModuleName) -> Option<&Arc<UploadedModule>> {
-        match self.find(name)? {
-            Listed::Uploaded(module) => Some(module),
-            Listed::Fixed(_) => None,
-        }
+        self.find(name)?.find_uploaded()
     }
 
     /// The uploaded version with these bytes.
@@ -110,11 +111,16 @@ impl Catalogue {
         is_always_on(name) || self.find(name).is_some()
     }
 
-    /// A word that the module offers although it is one of those that nobody may be locked out of.
-    pub fn find_reserved_word(&self, module: &Manifest) -> Option<Box<str>> {
-        let essential = self.list_fixed().filter(|manifest| is_always_on(&manifest.name));
-        let reserved: Vec<&Box<str>> = essential.flat_map(|manifest| manifest.words()).collect();
-        module.words().find(|word| reserved.contains(word)).cloned()
+    /// A word that the module offers although it belongs to one of the host's modules that are meant, and whose it is.
+    pub fn find_reserved_word(
+        &self,
+        module: &Manifest,
+        is_meant: impl Fn(&Manifest) -> bool,
+    ) -> Option<(Box<str>, ModuleName)> {
+        self.list_fixed().filter(|there| is_meant(there)).find_map(|there| {
+            let word = module.words().find(|word| there.words().any(|reserved| reserved == *word))?;
+            Some((word.clone(), there.name.clone()))
+        })
     }
 
     /// By name.
@@ -131,10 +137,7 @@ impl Catalogue {
     }
 
     pub fn list_uploaded(&self) -> impl Iterator<Item = &Arc<UploadedModule>> {
-        self.modules.values().filter_map(|listed| match listed {
-            Listed::Uploaded(module) => Some(module),
-            Listed::Fixed(_) => None,
-        })
+        self.modules.values().filter_map(Listed::find_uploaded)
     }
 
     /// The modules that a channel could take, in the version that it would get, by name.

@@ -4,20 +4,14 @@
 //! asks for no more. What asks for more waits, and the channel is shown the difference, until somebody accepts it.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::mem::discriminant;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{Capability, Grants, Manifest};
-use crate::domain::role::Role;
-use crate::domain::span::show_span;
 use crate::domain::version::{UploadedModule, UploadedVersion};
 
 pub mod agree;
-pub mod enable;
 pub mod roll_back;
 
 /// What a channel has said of a module's versions.
@@ -48,8 +42,8 @@ pub struct Settled {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     pub manifest: Arc<Manifest>,
-    /// Never empty.
-    pub asks: Vec<Difference>,
+    /// In words, one for each thing that the accepted version does not ask for. Never empty.
+    pub asks: Vec<String>,
 }
 
 /// An uploaded module, seen from one channel.
@@ -57,8 +51,8 @@ pub struct Waiting {
 pub struct InChannel<'a> {
     pub module: &'a UploadedModule,
     pub channel: ChannelId,
-    /// All that the second version asks for and the first does not, with what the channel has set of the module.
-    pub compare: &'a dyn Fn(&Manifest, &Manifest) -> Vec<Difference>,
+    /// All that the second version asks for and the first does not, with what the channel has set of the module: in words.
+    pub compare: &'a dyn Fn(&Manifest, &Manifest) -> Vec<String>,
 }
 
 /// Why a channel's consent cannot be as it is wanted.
@@ -108,14 +102,14 @@ impl Consent {
         let accepted = self.find_accepted(at.module);
         let candidates = self.list_candidates(at);
         let due = candidates.first().copied();
-        let agreed = accepted.and_then(|accepted| self.find_agreed(at, accepted));
-        let runs = agreed.as_ref().and_then(|agreed| {
+        let agreed = accepted.map(|accepted| &accepted.manifest).filter(|accepted| self.find_own(accepted).is_some());
+        let runs = agreed.and_then(|agreed| {
             let mut candidates = candidates.iter().copied();
-            candidates.find_map(|version| Some((version, agreed.grants_for(&version.manifest)?.clone())))
+            candidates.find_map(|version| Some((version, self.find_grants(at, agreed, &version.manifest)?.clone())))
         });
-        let waiting = agreed.as_ref().zip(due).and_then(|(agreed, due)| {
+        let waiting = agreed.zip(due).and_then(|(agreed, due)| {
             let is_running = runs.as_ref().is_some_and(|(running, _)| running.manifest.digest == due.manifest.digest);
-            let asks = || (at.compare)(agreed.manifest, &due.manifest);
+            let asks = || (at.compare)(agreed, &due.manifest);
             (!is_running).then(|| Arc::new(Waiting { manifest: due.manifest.clone(), asks: asks() }))
         });
         let shown = runs.as_ref().map(|(version, _)| *version).or(accepted).or(due).or(at.module.versions.last())?;
@@ -168,106 +162,24 @@ impl Consent {
         named.into_iter().chain(below).chain(above.into_iter().rev()).collect()
     }
 
-    /// None where the accepted version has lost a grant that it needs: then nothing runs, not even an older version.
-    fn find_agreed<'a>(&'a self, at: InChannel<'a>, accepted: &'a UploadedVersion) -> Option<Agreed<'a>> {
-        let (manifest, grants) = (&accepted.manifest, self.granted.get(&accepted.manifest.digest)?);
-        grants.suffice_for(manifest).then_some(Agreed { manifest, grants, consent: self, at })
-    }
-}
-
-/// The accepted version, which has all that it needs.
-struct Agreed<'a> {
-    manifest: &'a Manifest,
-    grants: &'a Grants,
-    consent: &'a Consent,
-    at: InChannel<'a>,
-}
-
-impl Agreed<'_> {
-    /// What another version may run with, if it may run: it asks for no more, or it was accepted in its own time, or could
-    /// follow one that was.
-    fn grants_for(&self, version: &Manifest) -> Option<&Grants> {
-        let asks_no_more = || (self.at.compare)(self.manifest, version).is_empty();
-        if version.digest == self.manifest.digest || asks_no_more() {
-            return Some(self.grants);
+    /// What a version runs with once `accepted` is: it asks for no more, or it was accepted in its own time, or could follow
+    /// one that was. None where `accepted` has lost a grant that it needs: then nothing runs, not even an older version.
+    fn find_grants(&self, at: InChannel<'_>, accepted: &Manifest, version: &Manifest) -> Option<&Grants> {
+        let grants = self.find_own(accepted)?;
+        let follows = |earlier: &Manifest| (at.compare)(earlier, version).is_empty();
+        if version.digest == accepted.digest || follows(accepted) {
+            return Some(grants);
         }
-        self.find_own(version).or_else(|| self.find_followed(version))
+        // Only for a version before the accepted one: what is newer, and asks for what that one did without, is to be agreed
+        // to.
+        let earlier = at.module.versions.iter().rev().map(|there| &*there.manifest);
+        let mut earlier = earlier.filter(|there| there.version < version.version && version.version < accepted.version);
+        let followed = |there| self.find_own(there).filter(|grants| grants.suffice_for(version) && follows(there));
+        self.find_own(version).or_else(|| earlier.find_map(followed))
     }
 
+    /// What a version was granted that was accepted, where that is all that it needs.
     fn find_own(&self, version: &Manifest) -> Option<&Grants> {
-        self.consent.granted.get(&version.digest).filter(|grants| grants.suffice_for(version))
-    }
-
-    /// Only for a version before the accepted one: what is newer, and asks for what that one did without, is to be agreed to.
-    fn find_followed(&self, version: &Manifest) -> Option<&Grants> {
-        let earlier = self.at.module.versions.iter().rev().map(|there| &*there.manifest);
-        let mut earlier =
-            earlier.filter(|there| there.version < version.version && version.version < self.manifest.version);
-        earlier.find_map(|there| {
-            let grants = self.find_own(there)?;
-            let is_enough = grants.suffice_for(version) && (self.at.compare)(there, version).is_empty();
-            is_enough.then_some(grants)
-        })
-    }
-}
-
-/// One thing that a version asks for, and the accepted one does not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Difference {
-    Capability(Capability),
-    WebHost(String),
-    Word(Box<str>),
-    /// More people may use a command, or more often.
-    Looser {
-        command: Box<str>,
-        term: LooserTerm,
-    },
-    /// What is set here is none of its settings, or no valid value of it.
-    RejectsSetting {
-        key: String,
-    },
-    LargeClass,
-}
-
-/// Before and after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LooserTerm {
-    Role(Role, Role),
-    Cooldown(Duration, Duration),
-    ChatterCooldown(Duration, Duration),
-}
-
-impl Difference {
-    /// Whether both tell the same of the same command or word, whatever it was before.
-    pub fn is_about(&self, other: &Difference) -> bool {
-        match (self, other) {
-            (Difference::Looser { command, term }, Difference::Looser { command: there, term: other }) => {
-                command == there && discriminant(term) == discriminant(other)
-            }
-            _ => self == other,
-        }
-    }
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Difference::Capability(capability) => write!(f, "it asks for the capability {capability}"),
-            Difference::WebHost(host) => write!(f, "it asks for the web host {host}"),
-            Difference::Word(word) => write!(f, "it answers to the word {word}"),
-            Difference::Looser { command, term } => match term {
-                LooserTerm::Role(before, after) => write!(f, "{command} is for {after}, and was for {before}"),
-                LooserTerm::Cooldown(before, after) => {
-                    let (before, after) = (show_span(*before), show_span(*after));
-                    write!(f, "the cooldown of {command} is {after}, and was {before}")
-                }
-                LooserTerm::ChatterCooldown(before, after) => {
-                    let (before, after) = (show_span(*before), show_span(*after));
-                    write!(f, "a chatter's cooldown of {command} is {after}, and was {before}")
-                }
-            },
-            Difference::RejectsSetting { key } => write!(f, "it does not take the value that {key} has here"),
-            Difference::LargeClass => f.write_str("it is of the size class large"),
-        }
+        self.granted.get(&version.digest).filter(|grants| grants.suffice_for(version))
     }
 }

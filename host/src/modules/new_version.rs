@@ -59,7 +59,11 @@ impl NewVersion {
             }
         }
         self.check_room(catalogue, module.is_none())?;
-        check_words(catalogue, &self.manifest)?;
+        // A bundled module's words stay its own even where it is off: a chatter knows them.
+        let is_bundled = |there: &Manifest| there.source == ModuleSource::Bundled;
+        if let Some((word, module)) = catalogue.find_reserved_word(&self.manifest, is_bundled) {
+            return Err(ChangeVersionsError::WordReserved { word, module });
+        }
         let canary = self.canary.map(|channels| Canary { version: version.clone(), channels });
         if let Some(canary) = &canary {
             check_canary(module.map(|module| &**module), canary, channels)?;
@@ -89,15 +93,4 @@ impl NewVersion {
         let is_full = bytes.saturating_add(self.manifest.component_bytes) > MOST_BYTES_OF_A_CALLER;
         if is_full { Err(ChangeVersionsError::Full("512 MiB of one API key")) } else { Ok(()) }
     }
-}
-
-/// A bundled module's words stay its own even where it is off: a chatter knows them.
-fn check_words(catalogue: &Catalogue, manifest: &Manifest) -> Result<(), ChangeVersionsError> {
-    let bundled = catalogue.list_fixed().filter(|there| there.source == ModuleSource::Bundled);
-    for there in bundled {
-        if let Some(word) = manifest.words().find(|word| there.words().any(|reserved| reserved == *word)) {
-            return Err(ChangeVersionsError::WordReserved { word: word.clone(), module: there.name.clone() });
-        }
-    }
-    Ok(())
 }

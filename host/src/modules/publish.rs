@@ -89,8 +89,11 @@ impl Publisher {
             false => manifest,
         };
         let published = self.versions.add(manifest, canary, by, stamp).await;
-        if published.is_err() && is_upload {
-            self.clean_up(digest).await;
+        if published.is_err()
+            && is_upload
+            && let Err(error) = self.clean_up(digest).await
+        {
+            warn!(%error, %digest, "a refused component stays until the next start");
         }
         published
     }
@@ -107,7 +110,12 @@ impl Publisher {
             Err(error) => warn!(%error, "what unfinished uploads left behind stays"),
         }
         match self.components.list() {
-            Ok(there) => self.warn_of_unknown(there.iter().filter(|digest| !known.contains(digest)).count()),
+            Ok(there) if self.store.is_new() || there.iter().all(|digest| known.contains(digest)) => {}
+            Ok(there) => warn!(
+                count = there.iter().filter(|digest| !known.contains(digest)).count(),
+                "the folder `modules` holds components that the database knows nothing of, as after an older backup was \
+                 restored; they are kept: restore the database that knows them, or upload them again"
+            ),
             Err(error) => warn!(%error, "cannot tell which components there are"),
         }
         manifests.for_each(|manifest| drop(self.runtime.offer(manifest.clone())));
@@ -125,24 +133,14 @@ impl Publisher {
     }
 
     /// Leaves nothing of what is no version, neither of this upload nor of an earlier one with the same bytes.
-    async fn clean_up(&self, digest: ModuleDigest) {
+    async fn clean_up(&self, digest: ModuleDigest) -> io::Result<()> {
         // The catalogue does not know of versions that a module of the host stands in front of.
-        let stored = self.store.list_uploaded();
-        let is_version = stored.map(|modules| modules.iter().any(|module| module.find_digest(digest).is_some()));
-        match is_version {
-            Ok(true) => {}
-            Ok(false) => {
-                self.runtime.forget(&digest);
-                if let Err(error) = self.delete_begun(digest).await {
-                    warn!(%error, %digest, "a refused component stays until the next start");
-                }
-            }
-            Err(error) => warn!(%error, %digest, "a refused component stays until the next start"),
+        let stored = self.store.list_uploaded().map_err(io::Error::other)?;
+        if stored.iter().any(|module| module.find_digest(digest).is_some()) {
+            return Ok(());
         }
-    }
-
-    /// Nothing happens to bytes that no upload of this database has saved.
-    async fn delete_begun(&self, digest: ModuleDigest) -> io::Result<()> {
+        self.runtime.forget(&digest);
+        // Nothing happens to bytes that no upload of this database has saved.
         if self.store.list_begun_uploads().map_err(io::Error::other)?.contains(&digest) {
             let components = self.components.clone();
             block(move || components.delete(digest)).await?;
@@ -162,16 +160,6 @@ impl Publisher {
             self.store.end_upload(digest).await.map_err(io::Error::other)?;
         }
         Ok(deleted)
-    }
-
-    fn warn_of_unknown(&self, count: usize) {
-        if count > 0 && !self.store.is_new() {
-            warn!(
-                count,
-                "the folder `modules` holds components that the database knows nothing of, as after an older backup was \
-                 restored; they are kept: restore the database that knows them, or upload them again"
-            );
-        }
     }
 }
 

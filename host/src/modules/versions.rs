@@ -65,7 +65,7 @@ impl Versions {
         self: &Arc<Self>,
         name: ModuleName,
         action: Action,
-        is_as_read: impl FnOnce(&UploadedModule) -> bool + Send + 'static,
+        is_as_read: impl FnOnce(&Listed) -> bool + Send + 'static,
         by: Powers,
         stamp: Stamp,
     ) -> Result<Fates, ChangeVersionsError> {
@@ -76,7 +76,7 @@ impl Versions {
             Some(Listed::Uploaded(module)) if !by.may_change_versions(module, caller.as_ref()) => {
                 Err(ChangeVersionsError::NotPublisher(checked))
             }
-            Some(Listed::Uploaded(module)) if !is_as_read(module) => Err(ChangeVersionsError::Overtaken),
+            Some(listed) if !is_as_read(listed) => Err(ChangeVersionsError::Overtaken),
             Some(Listed::Uploaded(module)) => action.plan(module, channels),
         };
         self.make(name, stamp, plan).await.map(|(_, fates)| fates)

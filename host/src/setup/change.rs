@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::channel::{ChannelSetup, ModuleSetup, Target};
 use super::module_change::{ModuleChange, ModuleChangeError};
 use super::overrides::CommandKey;
-use super::value::check_value;
+use super::value::check_change;
 use crate::domain::effect::{Effect, ModuleEffect, SetupEffect};
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Command, Setting, SettingKind};
@@ -96,28 +96,15 @@ impl ChannelSetup {
             }
             _ => SettingsError::NeedsGrant(WHERE_GRANTED.to_owned()),
         })?;
-        let agreed = self.apply_all(&effects);
-        let module = agreed.module_named(name.as_str())?;
-        if !module.may_run || !module.grants.suffice_for(&module.manifest) {
-            return Err(SettingsError::NeedsGrant(WHERE_GRANTED.to_owned()));
-        }
-        if module.is_enabled && module.blown.is_none() && effects.is_empty() {
+        if effects.is_empty() && module.is_running() && module.blown.is_none() {
             return Ok(effects);
         }
-        if let Some((_, other)) = self.find_taken_word(module) {
-            return Err(SettingsError::WordTaken(other.to_string()));
-        }
-        effects.push(Effect::Module(name.clone(), ModuleEffect::Switch { enabled: true }));
+        let switch = self.apply_all(&effects).plan_switch(self, name, true).map_err(|error| match error {
+            ModuleChangeError::WordTaken { other, .. } => SettingsError::WordTaken(other.to_string()),
+            _ => SettingsError::NeedsGrant(WHERE_GRANTED.to_owned()),
+        })?;
+        effects.extend(switch);
         Ok(effects)
-    }
-
-    /// A word of the module that another one, which runs, answers to.
-    pub(super) fn find_taken_word(&self, module: &ModuleSetup) -> Option<(Box<str>, &ModuleName)> {
-        let commands: Vec<_> = module.commands().map(|command| module.with_overrides(command)).collect();
-        let words = commands.iter().flat_map(|command| module.words_here(command));
-        let mut taken = words.filter_map(|word| Some((word, &self.find_word(word)?.module.manifest.name)));
-        let taken = taken.find(|(_, other)| **other != module.manifest.name);
-        taken.map(|(word, other)| (word.clone(), other))
     }
 
     /// None where it is off already.
@@ -206,12 +193,7 @@ impl ModuleSetup {
         if (self.manifest.name.as_str(), setting.key.as_str()) == MODERATORS && by != Role::Broadcaster {
             return Err(SettingsError::NotAllowed("only the broadcaster can".to_owned()));
         }
-        let value = if value == setting.default {
-            None
-        } else {
-            let checked = check_value(&setting.kind, value).map_err(SettingsError::InvalidValue)?;
-            (checked != setting.default).then_some(checked)
-        };
+        let value = check_change(setting, value).map_err(SettingsError::InvalidValue)?;
         Ok((setting.key.clone(), value))
     }
 

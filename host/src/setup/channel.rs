@@ -137,24 +137,6 @@ impl ModuleSetup {
 }
 
 impl ChannelSetup {
-    /// With the prefix `!`, the locale `en` and revision 0, and no other modules than these.
-    pub fn new(channel: Channel, bot: BotAccount, modules: impl IntoIterator<Item = ModuleSetup>) -> ChannelSetup {
-        let touched = modules.into_iter().map(|module| (module.manifest.name.clone(), Arc::new(module))).collect();
-        let mut setup = ChannelSetup {
-            channel,
-            bot,
-            revision: Revision::default(),
-            prefix: Prefix::default(),
-            locale: "en".into(),
-            muted_until: None,
-            touched: Arc::new(touched),
-            defaults: Arc::default(),
-            words: Arc::default(),
-        };
-        setup.find_words();
-        setup
-    }
-
     /// A channel's record together with the modules that there are. What is stored of a module that is gone waits for
     /// its return.
     pub(super) fn assemble(mut record: ChannelRecord, defaults: Arc<Defaults>) -> ChannelSetup {
@@ -346,4 +328,33 @@ impl ModuleSetup {
 fn take_granted(grants: &mut HashMap<ModuleDigest, Grants>, module: &UploadedModule) -> BTreeMap<ModuleDigest, Grants> {
     let digests = module.versions.iter().map(|version| version.manifest.digest);
     digests.filter_map(|digest| Some((digest, grants.remove(&digest)?))).collect()
+}
+
+#[cfg(test)]
+mod sample {
+    use super::*;
+
+    impl ChannelSetup {
+        /// With the prefix `!`, the locale `en` and revision 0, and no other modules than these.
+        pub(crate) fn new(
+            channel: Channel,
+            bot: BotAccount,
+            modules: impl IntoIterator<Item = ModuleSetup>,
+        ) -> ChannelSetup {
+            let touched = modules.into_iter().map(|module| (module.manifest.name.clone(), Arc::new(module))).collect();
+            let mut setup = ChannelSetup {
+                channel,
+                bot,
+                revision: Revision::default(),
+                prefix: Prefix::default(),
+                locale: "en".into(),
+                muted_until: None,
+                touched: Arc::new(touched),
+                defaults: Arc::default(),
+                words: Arc::default(),
+            };
+            setup.find_words();
+            setup
+        }
+    }
 }

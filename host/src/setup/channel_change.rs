@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::change::{MODERATORS, SettingsError};
 use super::channel::ChannelSetup;
 use super::module_change::Problem;
+use super::overrides::CommandTerms;
 use crate::domain::effect::{Effect, SetupEffect};
 use crate::domain::role::Role;
 
@@ -23,32 +24,16 @@ pub struct ChannelChange {
     pub commands: BTreeMap<String, CommandTerms>,
 }
 
-/// Who may use a command, and how often, as `!settings set` takes it: `vip`, `1m30s`. What is None stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CommandTerms {
-    pub role: Option<String>,
-    pub cooldown: Option<String>,
-    pub chatter_cooldown: Option<String>,
-}
-
-/// What of a wanted change cannot be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not valid: {}", .0.iter().map(|problem| format!("{}: {}", problem.key, problem.expected)).collect::<Vec<_>>().join("; "))]
-pub struct ChangeChannelError(pub Vec<Problem>);
-
 impl ChannelSetup {
     /// The effects that lead there, for one commit that notes this set-up's revision.
     ///
     /// # Errors
     /// Names everything that cannot be, not only the first.
-    pub fn check_channel_change(
-        &self,
-        change: &ChannelChange,
-        now: SystemTime,
-    ) -> Result<Vec<Effect>, ChangeChannelError> {
-        let mut checked: Vec<(String, Result<Effect, String>)> = Vec::new();
-        let mut add = |key: &str, effect: Result<Effect, SettingsError>| {
-            checked.push((key.to_owned(), effect.map_err(expected)));
+    pub fn check_channel_change(&self, change: &ChannelChange, now: SystemTime) -> Result<Vec<Effect>, Vec<Problem>> {
+        let (mut effects, mut problems) = (Vec::new(), Vec::new());
+        let mut add = |key: &str, effect: Result<Effect, SettingsError>| match effect {
+            Ok(effect) => effects.push(effect),
+            Err(error) => problems.push(Problem { key: key.to_owned(), expected: expected(error) }),
         };
         let by = Role::Broadcaster;
         if let Some(prefix) = &change.prefix {
@@ -74,31 +59,16 @@ impl ChannelSetup {
                 continue;
             };
             let (module, command) = (target.module.manifest.name.as_str(), &target.command.name);
-            let terms = [
-                ("role", "role", &terms.role),
-                ("cooldown", "cooldown", &terms.cooldown),
-                ("chatter_cooldown", "chatter-cooldown", &terms.chatter_cooldown),
-            ];
-            for (field, suffix, value) in terms {
-                if let Some(value) = value {
-                    let effect = self.check_setting(by, module, &format!("{command}.{suffix}"), value);
-                    add(&format!("commands.{word}.{field}"), effect);
-                }
+            for (command_key, value) in terms {
+                let field = command_key.suffix().replace('-', "_");
+                add(
+                    &format!("commands.{word}.{field}"),
+                    self.check_setting(by, module, &command_key.of(command), value),
+                );
             }
         }
-        collect(checked)
+        if problems.is_empty() { Ok(effects) } else { Err(problems) }
     }
-}
-
-fn collect(checked: Vec<(String, Result<Effect, String>)>) -> Result<Vec<Effect>, ChangeChannelError> {
-    let (mut effects, mut problems) = (Vec::new(), Vec::new());
-    for (key, effect) in checked {
-        match effect {
-            Ok(effect) => effects.push(effect),
-            Err(expected) => problems.push(Problem { key, expected }),
-        }
-    }
-    if problems.is_empty() { Ok(effects) } else { Err(ChangeChannelError(problems)) }
 }
 
 fn expected(error: SettingsError) -> String {
@@ -120,6 +90,7 @@ fn is_locale(text: &str) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use super::super::overrides::CommandKey;
     use super::super::sample::{channel_setup, module, settings_module};
     use super::*;
 
@@ -134,7 +105,7 @@ mod tests {
     #[test]
     fn everything_is_changed_at_once() {
         let terms =
-            CommandTerms { role: Some("VIP".to_owned()), cooldown: Some("90s".to_owned()), ..Default::default() };
+            [(CommandKey::Role, "VIP".to_owned()), (CommandKey::Cooldown, "90s".to_owned())].into_iter().collect();
         let change = ChannelChange {
             prefix: Some("?".to_owned()),
             locale: Some("pt-BR".to_owned()),
@@ -158,7 +129,7 @@ mod tests {
 
     #[test]
     fn all_that_cannot_be_is_named() {
-        let terms = CommandTerms { role: Some("king".to_owned()), ..Default::default() };
+        let terms = CommandTerms::from([(CommandKey::Role, "king".to_owned())]);
         let change = ChannelChange {
             prefix: Some("abc".to_owned()),
             locale: Some("e".to_owned()),
@@ -166,7 +137,7 @@ mod tests {
             muted_until: Some(Some(now() + Duration::from_secs(90_000))),
             commands: [("roll".to_owned(), terms.clone()), ("nothing".to_owned(), terms)].into(),
         };
-        let ChangeChannelError(problems) = shop().check_channel_change(&change, now()).unwrap_err();
+        let problems = shop().check_channel_change(&change, now()).unwrap_err();
         let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
         assert_eq!(keys, ["prefix", "locale", "muted_until", "commands.nothing", "commands.roll.role"]);
     }

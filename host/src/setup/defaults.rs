@@ -78,13 +78,10 @@ impl Entry {
             }
             Listed::Uploaded(_) => blank(listed.shown()?),
         });
-        let canary = match listed {
-            Listed::Fixed(_) => None,
-            Listed::Uploaded(module) => {
-                let canary = module.canary.as_ref().and_then(|canary| module.find_version(&canary.version));
-                canary.map(|canary| (module.clone(), Arc::new(blank(&canary.manifest))))
-            }
-        };
+        let canary = listed.find_uploaded().and_then(|module| {
+            let version = module.find_version(&module.canary.as_ref()?.version)?;
+            Some((module.clone(), Arc::new(blank(&version.manifest))))
+        });
         Some(Entry { untouched, canary, is_offered: listed.latest().is_some() })
     }
 

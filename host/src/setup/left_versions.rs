@@ -26,18 +26,17 @@ impl ChannelSetup {
     pub fn note_left(&self, mut effects: Vec<Effect>) -> Vec<Effect> {
         let after = self.apply_all(&effects);
         let has_noted = |name: &ModuleName| {
-            effects
-                .iter()
-                .any(|effect| matches!(effect, Effect::Left(module, LeftEffect::KeepLeft { .. }) if module == name))
+            let is_noted =
+                |effect: &Effect| matches!(effect, Effect::Left(module, LeftEffect::KeepLeft { .. }) if module == name);
+            effects.iter().any(is_noted)
         };
-        let current = self.touched().filter_map(ModuleSetup::find_current);
-        let left = current.filter(|there| {
+        let left = self.touched().filter_map(ModuleSetup::find_current).filter(|there| {
             let stays = after.find_module(&there.name).is_some_and(|module| module.is_current(there.digest));
             !stays && !has_noted(&there.name)
         });
-        let left =
-            left.map(|there| Effect::Left(there.name.clone(), LeftEffect::LeaveVersion { digest: there.digest }));
-        let left: Vec<Effect> = left.collect();
+        let leave =
+            |there: &Arc<Manifest>| Effect::Left(there.name.clone(), LeftEffect::LeaveVersion { digest: there.digest });
+        let left: Vec<Effect> = left.map(leave).collect();
         effects.extend(left);
         effects
     }

@@ -63,7 +63,13 @@ impl ChannelSetup {
     /// Every module that the host has, by name. One that was switched on and does not answer, as it broke too often or
     /// asks for more than was granted, is not told as on.
     pub fn list_modules(&self, now: SystemTime) -> Vec<ModuleState> {
-        self.modules().map(|module| module.state(now)).collect()
+        let state = |module: &ModuleSetup| ModuleState {
+            name: module.manifest.name.clone(),
+            version: module.manifest.version.clone(),
+            enabled: module.is_answering(now),
+            commands: module.manifest.commands.iter().map(|command| command.name.clone()).collect(),
+        };
+        self.modules().map(state).collect()
     }
 
     /// The declared settings of a module, then the host's own keys of each of its commands.
@@ -88,15 +94,6 @@ impl ChannelSetup {
 }
 
 impl ModuleSetup {
-    fn state(&self, now: SystemTime) -> ModuleState {
-        ModuleState {
-            name: self.manifest.name.clone(),
-            version: self.manifest.version.clone(),
-            enabled: self.is_answering(now),
-            commands: self.manifest.commands.iter().map(|command| command.name.clone()).collect(),
-        }
-    }
-
     fn list_settings(&self) -> Vec<SettingLine> {
         let declared = self.manifest.settings.iter().map(|setting| SettingLine {
             key: setting.key.clone(),

@@ -2,17 +2,13 @@
 //! lead there, or with why it may not be.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
-use super::channel::{ChannelSetup, ModuleSetup};
-use super::overrides::CommandKey;
-use super::value::check_value;
+use super::channel::{ChannelSetup, ModuleSetup, Target};
+use super::overrides::CommandTerms;
+use super::value::check_change;
 use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::ModuleName;
-use crate::domain::manifest::{Command, Grants, Setting, SettingKind};
-use crate::domain::role::Role;
-use crate::domain::span::show_span;
+use crate::domain::manifest::{Grants, Setting, SettingKind};
 use crate::modules::consent::agree::{Wish, plan_consent};
 use crate::modules::consent::{Consent, ConsentError, InChannel};
 use crate::modules::is_always_on;
@@ -32,19 +28,7 @@ pub struct ModuleChange {
     pub pinned: Option<semver::Version>,
     pub settings: BTreeMap<String, String>,
     /// By declared name or claimed word.
-    pub commands: BTreeMap<String, CommandChange>,
-}
-
-/// What a creator sets of one command.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CommandChange {
-    pub role: Option<Role>,
-    /// Between two uses in the channel.
-    pub cooldown: Option<Duration>,
-    /// Between two uses by one chatter.
-    pub chatter_cooldown: Option<Duration>,
-    /// All the words that call it here, in place of its name and its author's aliases.
-    pub aliases: Option<Vec<String>>,
+    pub commands: BTreeMap<String, CommandTerms>,
 }
 
 /// A value that cannot be.
@@ -80,8 +64,6 @@ pub enum ModuleChangeError {
 fn show(problems: &[Problem]) -> String {
     problems.iter().map(|problem| format!("{}: {}", problem.key, problem.expected)).collect::<Vec<_>>().join("; ")
 }
-
-type Checked = Result<(), ModuleChangeError>;
 
 impl ChannelSetup {
     /// What leads to the wanted state: nothing where it is there already. The effects belong into one commit that notes this
@@ -127,7 +109,7 @@ impl ChannelSetup {
     }
 
     /// A bundled or configured module has one version, and all that it asks for.
-    fn check_fixed(&self, name: &ModuleName, change: &ModuleChange) -> Checked {
+    fn check_fixed(&self, name: &ModuleName, change: &ModuleChange) -> Result<(), ModuleChangeError> {
         let module = self.require_module(name)?;
         if let Some(other) = change.pinned.as_ref().filter(|version| **version != module.manifest.version) {
             return Err(ConsentError::UnknownVersion(other.clone()).into());
@@ -139,7 +121,7 @@ impl ChannelSetup {
         }
     }
 
-    fn plan_switch(
+    pub(super) fn plan_switch(
         &self,
         before: &ChannelSetup,
         name: &ModuleName,
@@ -147,33 +129,33 @@ impl ChannelSetup {
     ) -> Result<Vec<Effect>, ModuleChangeError> {
         let module = self.require_module(name)?;
         if enabled {
-            self.check_running(before, module)?;
-            self.check_own_words(module)?;
+            self.check_on(before, module)?;
         }
         let is_switched = module.is_enabled != enabled || enabled && module.blown.is_some();
         let switch = is_switched.then(|| Effect::Module(name.clone(), ModuleEffect::Switch { enabled }));
         Ok(switch.into_iter().collect())
     }
 
-    /// A version that the host bars stays where it is, and no channel is moved onto it.
-    fn check_running(&self, before: &ChannelSetup, module: &ModuleSetup) -> Checked {
+    /// Whether the module may be on as it is here. A version that the host bars stays where it is, and no channel is moved
+    /// onto it; no word of the module may be one that another one, which runs, answers to.
+    fn check_on(&self, before: &ChannelSetup, module: &ModuleSetup) -> Result<(), ModuleChangeError> {
+        let name = &module.manifest.name;
         if !module.grants.suffice_for(&module.manifest) || !module.may_run {
             return Err(ConsentError::NeedsGrant(module.list_missing_grants()).into());
         }
         let was_here = |there: &ModuleSetup| there.is_enabled && there.manifest.digest == module.manifest.digest;
-        let is_new = !before.find_module(&module.manifest.name).is_some_and(was_here);
-        if module.is_barred && is_new { Err(ConsentError::SizeClass.into()) } else { Ok(()) }
-    }
-
-    fn check_own_words(&self, module: &ModuleSetup) -> Checked {
-        let name = &module.manifest.name;
-        let without = self.apply(&Effect::Module(name.clone(), ModuleEffect::Switch { enabled: false }));
-        match without.find_taken_word(module) {
-            Some((word, other)) => {
-                Err(ModuleChangeError::WordTaken { word, module: name.clone(), other: other.clone() })
-            }
-            None => Ok(()),
+        if module.is_barred && !before.find_module(name).is_some_and(was_here) {
+            return Err(ConsentError::SizeClass.into());
         }
+        let others = self.apply(&Effect::Module(name.clone(), ModuleEffect::Switch { enabled: false }));
+        let commands: Vec<_> = module.commands().map(|command| module.with_overrides(command)).collect();
+        for word in commands.iter().flat_map(|command| module.words_here(command)) {
+            if let Some(Target { module: other, .. }) = others.find_word(word) {
+                let (word, other) = (word.clone(), other.manifest.name.clone());
+                return Err(ModuleChangeError::WordTaken { word, module: name.clone(), other });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -183,7 +165,7 @@ impl ModuleSetup {
         let mut wanted = BTreeMap::new();
         for (key, value) in &change.settings {
             let path = || format!("settings.{key}");
-            match self.manifest.settings.iter().find(|setting| setting.key == *key) {
+            match self.manifest.find_setting(key) {
                 None => {
                     unknown += 1;
                     problems.push(Problem { key: path(), expected: "one of its settings".to_owned() });
@@ -197,7 +179,15 @@ impl ModuleSetup {
         }
         for (name, of_it) in &change.commands {
             match self.commands().find(|command| *command.name == **name) {
-                Some(command) => wanted.extend(check_command(command, of_it, &mut problems)),
+                Some(command) => {
+                    for (command_key, value) in of_it {
+                        let key = command_key.of(&command.name);
+                        match command_key.check(command, value) {
+                            Ok(value) => drop(wanted.insert(key, value)),
+                            Err(expected) => problems.push(Problem { key: format!("commands.{key}"), expected }),
+                        }
+                    }
+                }
                 None => {
                     unknown += 1;
                     let key = format!("commands.{name}");
@@ -225,29 +215,8 @@ impl ModuleSetup {
 fn check_setting(setting: &Setting, value: &str) -> Result<Option<String>, String> {
     match setting.kind {
         SettingKind::Secret => Err("left out here: it is a secret, and goes into secrets".to_owned()),
-        _ if value == setting.default => Ok(None),
-        _ => check_value(&setting.kind, value).map(|value| (value != setting.default).then_some(value)),
+        _ => check_change(setting, value),
     }
-}
-
-/// The host's keys that are to be stored for a command.
-fn check_command(command: &Arc<Command>, wanted: &CommandChange, problems: &mut Vec<Problem>) -> Vec<(String, String)> {
-    let values = [
-        (CommandKey::Role, wanted.role.map(|role| role.to_string())),
-        (CommandKey::Cooldown, wanted.cooldown.map(show_span)),
-        (CommandKey::ChatterCooldown, wanted.chatter_cooldown.map(show_span)),
-        (CommandKey::Aliases, wanted.aliases.as_ref().map(|words| words.join(" "))),
-    ];
-    let mut stored = Vec::new();
-    for (command_key, value) in values {
-        let (Some(value), key) = (value, command_key.of(&command.name)) else { continue };
-        let mut after = (**command).clone();
-        match command_key.set(&mut after, &value) {
-            Ok(()) => stored.push((key, command_key.show(&after))),
-            Err(expected) => problems.push(Problem { key: format!("commands.{key}"), expected }),
-        }
-    }
-    stored
 }
 
 mod current;

@@ -1,6 +1,7 @@
 //! The host's own settings of every command: `COMMAND.role`, `COMMAND.cooldown`, `COMMAND.chatter-cooldown` and
 //! `COMMAND.aliases`, by which a creator overrides what the module's author declared.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::domain::role::Role;
 use crate::domain::span::{parse_span, show_span};
 
 /// What of a command a creator may override.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CommandKey {
     Role,
     Cooldown,
@@ -20,6 +21,10 @@ pub enum CommandKey {
     /// on.
     Aliases,
 }
+
+/// What is set of one command, as `!settings set` takes it: `vip`, `1m30s`. What is left out stays as it is, or as the author
+/// made it.
+pub type CommandTerms = BTreeMap<CommandKey, String>;
 
 /// The words that call one command here, at most.
 const MOST_WORDS: usize = 9;
@@ -30,7 +35,12 @@ impl CommandKey {
     pub const ALL: [CommandKey; 4] =
         [CommandKey::Role, CommandKey::Cooldown, CommandKey::ChatterCooldown, CommandKey::Aliases];
 
-    fn suffix(self) -> &'static str {
+    /// The values that there are, given in the order of [`CommandKey::ALL`].
+    pub fn collect_terms(values: [Option<String>; 4]) -> CommandTerms {
+        CommandKey::ALL.into_iter().zip(values).filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+
+    pub(super) fn suffix(self) -> &'static str {
         match self {
             CommandKey::Role => "role",
             CommandKey::Cooldown => "cooldown",
@@ -61,6 +71,13 @@ impl CommandKey {
             CommandKey::ChatterCooldown => show_span(command.chatter_cooldown),
             CommandKey::Aliases => command.aliases.join(" "),
         }
+    }
+
+    /// The value as it is stored for `command`: one spelling for equal values. The error is that of [`CommandKey::set`].
+    pub(super) fn check(self, command: &Command, value: &str) -> Result<String, String> {
+        let mut after = command.clone();
+        self.set(&mut after, value)?;
+        Ok(self.show(&after))
     }
 
     /// Sets this of `command`; the error says what would be valid (see `check_value`).

@@ -2,14 +2,14 @@
 //! what one asks for that another does not. Pure.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::channel::ModuleSetup;
 use super::value::check_value;
 use crate::domain::id::ChannelId;
 use crate::domain::manifest::{Capability, Command, Manifest, SettingKind, SizeClass};
+use crate::domain::span::show_span;
 use crate::domain::version::{UploadedModule, UploadedVersion};
-use crate::modules::consent::{Consent, Difference, InChannel, LooserTerm, Settled};
+use crate::modules::consent::{Consent, InChannel, Settled};
 
 impl ModuleSetup {
     /// Asks what follows from the channel's consent.
@@ -53,24 +53,26 @@ impl ModuleSetup {
     }
 }
 
-/// All that `after` asks for, and `before` does not, in a channel with the module's stored settings.
-pub(super) fn differences(before: &Manifest, after: &Manifest, module: &ModuleSetup) -> Vec<Difference> {
-    let mut found = Vec::new();
+/// All that `after` asks for, and `before` does not, in a channel with the module's stored settings: in words.
+pub(super) fn differences(before: &Manifest, after: &Manifest, module: &ModuleSetup) -> Vec<String> {
     let is_new = |capability: &&Capability| capability.needs_grant() && !before.requests(**capability);
-    found.extend(after.capabilities.iter().filter(is_new).copied().map(Difference::Capability));
+    let capabilities = after.capabilities.iter().filter(is_new);
+    let mut asks: Vec<String> = capabilities.map(|name| format!("it asks for the capability {name}")).collect();
     let hosts = after.http_hosts.iter().filter(|host| !before.http_hosts.contains(host));
-    found.extend(hosts.cloned().map(Difference::WebHost));
+    asks.extend(hosts.map(|host| format!("it asks for the web host {host}")));
     if after.size == SizeClass::Large && before.size != SizeClass::Large {
-        found.push(Difference::LargeClass);
+        asks.push("it is of the size class large".to_owned());
     }
-    compare_commands(&list_declared(before), &list_declared(after), &mut found);
+    let mut looser = Vec::new();
+    compare_commands(&list_declared(before), &list_declared(after), &mut looser);
     // A creator's role, cooldowns and words are those of one command, and do not go over to another that takes its place.
     if !module.settings.is_empty() {
-        compare_commands(&list_here(before, module), &list_here(after, module), &mut found);
+        compare_commands(&list_here(before, module), &list_here(after, module), &mut looser);
     }
+    asks.extend(looser.into_iter().map(|(subject, change)| subject + &change));
     let stored = module.settings.iter().filter(|(key, value)| is_rejected(before, after, key, value));
-    found.extend(stored.map(|(key, _)| Difference::RejectsSetting { key: key.clone() }));
-    found
+    asks.extend(stored.map(|(key, _)| format!("it does not take the value that {key} has here")));
+    asks
 }
 
 /// A command, and the words that call it.
@@ -93,57 +95,59 @@ fn list_here(version: &Manifest, module: &ModuleSetup) -> Vec<Offer> {
     version.commands.iter().map(offer).collect()
 }
 
-fn compare_commands(before: &[Offer], after: &[Offer], found: &mut Vec<Difference>) {
-    for offer in after {
-        for difference in compare_command(before, offer) {
-            if !found.iter().any(|there| there.is_about(&difference)) {
-                found.push(difference);
-            }
+/// A sentence in two parts: of which word or which term of a command, and what that is now.
+type Looser = (String, String);
+
+/// Adds what more people may use, or more often; of each subject what was found first.
+fn compare_commands(before: &[Offer], after: &[Offer], found: &mut Vec<Looser>) {
+    for (subject, change) in after.iter().flat_map(|offer| compare_command(before, offer)) {
+        if !found.iter().any(|(there, _)| *there == subject) {
+            found.push((subject, change));
         }
     }
 }
 
 /// Compares a command with whatever its words called before.
-fn compare_command(before: &[Offer], Offer { words, command }: &Offer) -> Vec<Difference> {
+fn compare_command(before: &[Offer], Offer { words, command }: &Offer) -> Vec<Looser> {
     let (mut found, mut earlier) = (Vec::new(), Vec::new());
     for word in words {
         match before.iter().find(|offer| offer.words.contains(word)) {
             Some(there) => earlier.push(&there.command),
-            None => found.push(Difference::Word(word.clone())),
+            None => found.push((format!("it answers to the word {word}"), String::new())),
         }
     }
-    let role = earlier.iter().map(|there| there.role).max().filter(|before| *before > command.role);
-    let most = |cooldown: fn(&Command) -> Duration| {
-        let before = earlier.iter().map(|there| cooldown(there)).max()?;
-        (before > cooldown(command)).then(|| (before, cooldown(command)))
+    let (name, role) = (&command.name, command.role);
+    if let Some(before) = earlier.iter().map(|there| there.role).max().filter(|before| *before > role) {
+        found.push((format!("{name} is for "), format!("{role}, and was for {before}")));
+    }
+    let cooldowns = |command: &Command| {
+        [("the cooldown", command.channel_cooldown), ("a chatter's cooldown", command.chatter_cooldown)]
     };
-    let terms = [
-        role.map(|before| LooserTerm::Role(before, command.role)),
-        most(|command| command.channel_cooldown).map(|(before, after)| LooserTerm::Cooldown(before, after)),
-        most(|command| command.chatter_cooldown).map(|(before, after)| LooserTerm::ChatterCooldown(before, after)),
-    ];
-    let looser = |term| Difference::Looser { command: command.name.clone(), term };
-    found.extend(terms.into_iter().flatten().map(looser));
+    for (number, (what, after)) in cooldowns(command).into_iter().enumerate() {
+        let before = earlier.iter().map(|there| cooldowns(there)[number].1).max();
+        if let Some(before) = before.filter(|before| *before > after) {
+            let change = format!("{}, and was {}", show_span(after), show_span(before));
+            found.push((format!("{what} of {name} is "), change));
+        }
+    }
     found
 }
 
 /// Whether a stored value that meant something before means nothing any more.
 fn is_rejected(before: &Manifest, after: &Manifest, key: &str, value: &str) -> bool {
-    let find =
-        |manifest: &Manifest| manifest.settings.iter().find(|setting| setting.key == key).map(|it| it.kind.clone());
-    match (find(before), find(after)) {
+    match (before.find_setting(key), after.find_setting(key)) {
         // A key of the host's, or a value of a still older version.
         (None, _) => false,
         (Some(_), None) => true,
         // What was a secret is shown to nobody because an author changed his mind.
-        (Some(SettingKind::Secret), Some(after)) => after != SettingKind::Secret,
-        (Some(_), Some(after)) => check_value(&after, value).is_err(),
+        (Some(before), Some(after)) if before.kind == SettingKind::Secret => after.kind != SettingKind::Secret,
+        (Some(_), Some(after)) => check_value(&after.kind, value).is_err(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
+    use std::time::{Duration, SystemTime};
 
     use proptest::prelude::*;
 
@@ -309,8 +313,7 @@ mod tests {
         let ask = |change: &dyn Fn(&mut Manifest)| {
             let mut after = before.clone();
             change(&mut after);
-            let found = differences(&before, &after, &here);
-            found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            differences(&before, &after, &here).join("; ")
         };
         let with = |command: Command| move |after: &mut Manifest| after.commands = vec![Arc::new(command.clone())];
         assert_eq!(ask(&|after| after.capabilities.push(Capability::Random)), "");
@@ -338,7 +341,6 @@ mod tests {
 
     #[test]
     fn what_a_creator_closed_is_not_opened_by_another_name_of_the_command() {
-        let seconds = Duration::from_secs;
         let roll = Command { aliases: vec!["r".into()], ..command("roll") };
         let before = manifest("dice", vec![roll], Vec::new());
         let turned = Command { aliases: vec!["roll".into()], ..command("r") };
@@ -348,15 +350,12 @@ mod tests {
             here.settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
             differences(&before, &after, &here)
         };
-        assert_eq!(ask(&[]), []);
-        let looser = |term| Difference::Looser { command: "r".into(), term };
-        let lower = looser(LooserTerm::Role(Role::Moderator, Role::Everyone));
-        assert_eq!(ask(&[("roll.role", "moderator")]), [lower]);
-        let shorter = looser(LooserTerm::Cooldown(seconds(60), seconds(0)));
-        assert_eq!(ask(&[("roll.cooldown", "1m")]), [shorter]);
+        assert!(ask(&[]).is_empty());
+        assert_eq!(ask(&[("roll.role", "moderator")]), ["r is for everyone, and was for moderator"]);
+        assert_eq!(ask(&[("roll.cooldown", "1m")]), ["the cooldown of r is 0s, and was 1m"]);
         // Here it left its words to another module.
-        let words = ["r", "roll"].map(|word| Difference::Word(word.into()));
+        let words = ["it answers to the word r", "it answers to the word roll"];
         assert_eq!(ask(&[("roll.aliases", "cube")]), words);
-        assert_eq!(ask(&[("roll.aliases", "roll r"), ("r.aliases", "r"), ("roll.role", "everyone")]), []);
+        assert_eq!(ask(&[("roll.aliases", "roll r"), ("r.aliases", "r"), ("roll.role", "everyone")]), [""; 0]);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::amount::Amount;
 use crate::domain::id::ChatterId;
-use crate::domain::manifest::SettingKind;
+use crate::domain::manifest::{Setting, SettingKind};
 use crate::domain::span::{parse_span, show_span};
 
 /// Characters; the value of a setting fits into a chat message.
@@ -42,6 +42,14 @@ pub fn check_value(kind: &SettingKind, text: &str) -> Result<String, String> {
         }
         SettingKind::Secret => Err("set in the portal, never in chat".to_owned()),
     }
+}
+
+/// The value to store of a setting; None where it is the author's default, which may be one that [`check_value`] refuses.
+pub(super) fn check_change(setting: &Setting, value: &str) -> Result<Option<String>, String> {
+    if value == setting.default {
+        return Ok(None);
+    }
+    check_value(&setting.kind, value).map(|value| (value != setting.default).then_some(value))
 }
 
 fn check_text(text: &str) -> Result<String, String> {

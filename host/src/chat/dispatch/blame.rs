@@ -111,7 +111,8 @@ impl Dispatch {
         self.look_everywhere(manifest, channel, blown, now).await;
         let is_due = self.lock().notices.try_take(channel, now.instant);
         is_due.then(|| {
-            let broadcaster = broadcaster_of(&setup, to, now);
+            let (account, role, asked_at) = (setup.bot.id, Role::Broadcaster, now.instant);
+            let broadcaster = Address { account, message_id: None, role, asked_at, ..to.clone() };
             let told = wording::tell_blown(&to.channel_login, module, &setup.prefix, back_in);
             broadcaster.outgoing(Reply::Say(told))
         })?
@@ -150,8 +151,4 @@ impl Dispatch {
 
 pub(super) fn by_host(now: Moment) -> Stamp {
     Stamp { by: Actor::Host, at: now.wall, address: None }
-}
-
-fn broadcaster_of(setup: &ChannelSetup, to: &Address, now: Moment) -> Address {
-    Address { account: setup.bot.id, message_id: None, role: Role::Broadcaster, asked_at: now.instant, ..to.clone() }
 }

@@ -40,11 +40,8 @@ impl Dispatch {
             // Restored by hand, blown anew, another version: told already, or to be told later.
             let end = |setup: &ChannelSetup| -> Result<Vec<Effect>, ChangeSetupError> {
                 let returned = setup.find_module(&module).filter(|there| there.has_returned(now.wall));
-                let digest = returned.map(|there| there.manifest.digest);
-                Ok(digest
-                    .map(|digest| Effect::Module(module.clone(), ModuleEffect::EndPause { digest }))
-                    .into_iter()
-                    .collect())
+                let end = |there: &ModuleSetup| ModuleEffect::EndPause { digest: there.manifest.digest };
+                Ok(returned.map(|there| Effect::Module(module.clone(), end(there))).into_iter().collect())
             };
             match self.setup.change(channel, by_host(now), end).await {
                 Ok(changed) if changed.is_changed() => self.report_return(&changed.before, &module),

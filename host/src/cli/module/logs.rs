@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::Common;
+use super::report::text;
 use crate::cli::api_client::{ANOTHER_VERSION, ApiClient, Question, is_plain};
 use crate::cli::channel_name::find_channel_id;
 use crate::cli::event_stream::SentEvent;
@@ -62,7 +63,7 @@ impl Logs {
             channels: HashMap::new(),
         };
         if self.follow {
-            return self.follow(&client, channel, reading).await;
+            return self.follow(&client, &of_channel, reading).await;
         }
         let (count, _) = reading.print_new().await?;
         if count > 0 || self.common.json {
@@ -71,13 +72,7 @@ impl Logs {
         Ok(format!("{} has logged nothing{} since the host started\n", self.name, self.describe_place()))
     }
 
-    async fn follow(
-        &self,
-        client: &ApiClient,
-        channel: Option<ChannelId>,
-        mut reading: Reading<'_>,
-    ) -> anyhow::Result<String> {
-        let of_channel = channel.map(|id| format!("&channel={id}")).unwrap_or_default();
+    async fn follow(&self, client: &ApiClient, of_channel: &str, mut reading: Reading<'_>) -> anyhow::Result<String> {
         // Listens before it reads, so that no line is logged in between unheard.
         let mut events = client.listen(&format!("/api/v1/events?kind=invocation{of_channel}")).await?;
         let (mut is_due, mut due_at) = (true, Instant::now());
@@ -142,9 +137,7 @@ impl Reading<'_> {
 
     /// `2026-11-24T12:00:00Z #shop 1.0.0 info: rolled 4`
     async fn show(&mut self, line: &Value) -> String {
-        let field = |name: &str| -> String {
-            line[name].as_str().unwrap_or_default().chars().filter(|character| !character.is_control()).collect()
-        };
+        let field = |name: &str| text(&line[name]);
         let channel = self.name_channel(&field("channel")).await;
         format!("{} {channel} {} {}: {}\n", field("at"), field("version"), field("level"), field("text"))
     }

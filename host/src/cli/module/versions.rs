@@ -105,21 +105,19 @@ impl Withdraw {
         if self.force {
             path += "?force=true";
         }
-        let answer = self.common.client()?.ask(Question::new(Method::DELETE, path)).await?;
         let what = match &self.version {
             Some(version) => format!("{} {version} is withdrawn", self.name),
             None => format!("all versions of {} are withdrawn", self.name),
         };
-        Ok(self.common.show(&answer.body, |module| report::on_air(&what, module)))
+        self.common.change_versions(Method::DELETE, path, &what).await
     }
 }
 
 impl Restore {
     pub(super) async fn run(self) -> anyhow::Result<String> {
         let path = format!("/api/v1/modules/{}/versions/{}/restore", self.name, self.version);
-        let answer = self.common.client()?.ask(Question::new(Method::POST, path)).await?;
         let what = format!("{} {} is on the air again", self.name, self.version);
-        Ok(self.common.show(&answer.body, |module| report::on_air(&what, module)))
+        self.common.change_versions(Method::POST, path, &what).await
     }
 }
 
@@ -135,13 +133,13 @@ impl Canary {
     pub(super) async fn run(self) -> anyhow::Result<String> {
         match self.action {
             CanaryAction::Set(set) => set.run().await,
-            CanaryAction::Promote(end) => {
-                let what = format!("the canary of {} is promoted", end.name);
-                end.run(Method::POST, "/promote", &what).await
+            CanaryAction::Promote(EndCanary { name, common }) => {
+                let path = format!("/api/v1/modules/{name}/canary/promote");
+                common.change_versions(Method::POST, path, &format!("the canary of {name} is promoted")).await
             }
-            CanaryAction::Drop(end) => {
-                let what = format!("the canary of {} is withdrawn", end.name);
-                end.run(Method::DELETE, "", &what).await
+            CanaryAction::Drop(EndCanary { name, common }) => {
+                let path = format!("/api/v1/modules/{name}/canary");
+                common.change_versions(Method::DELETE, path, &format!("the canary of {name} is withdrawn")).await
             }
         }
     }
@@ -162,13 +160,5 @@ impl SetCanary {
         let question = Question::new(Method::PUT, path).with_json(&wanted).if_match(module.etag);
         let answer = client.ask(question).await?;
         Ok(self.common.show(&answer.body, report::tried_out))
-    }
-}
-
-impl EndCanary {
-    async fn run(self, method: Method, below: &str, what: &str) -> anyhow::Result<String> {
-        let path = format!("/api/v1/modules/{}/canary{below}", self.name);
-        let answer = self.common.client()?.ask(Question::new(method, path)).await?;
-        Ok(self.common.show(&answer.body, |module| report::on_air(what, module)))
     }
 }

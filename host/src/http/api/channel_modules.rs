@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -44,13 +44,9 @@ fn parse(Path((channel, name)): Named) -> Result<(ChannelId, ModuleName), ApiErr
     Ok((parse_channel(&channel)?, parse_module(&name)?))
 }
 
-fn find_module<'a>(setup: &'a ChannelSetup, name: &ModuleName) -> Result<&'a ModuleSetup, ApiError> {
-    Ok(setup.require_module(name)?)
-}
-
-fn answer(api: &Api, setup: &ChannelSetup, name: &ModuleName) -> Result<impl IntoResponse + use<>, ApiError> {
-    let module = ChannelModule::show(api, setup, find_module(setup, name)?)?;
-    Ok((etag(setup.revision), Json(module)))
+fn answer(api: &Api, setup: &ChannelSetup, name: &ModuleName) -> Result<Response, ApiError> {
+    let module = ChannelModule::show(api, setup, setup.require_module(name)?)?;
+    Ok((etag(setup.revision), Json(module)).into_response())
 }
 
 /// List a channel's modules
@@ -94,7 +90,7 @@ async fn list_modules(
         (status = 409, description = "Every version of it is withdrawn, and the channel has said nothing of it.")
     )
 )]
-async fn show_module(State(api): State<Arc<Api>>, path: Named) -> Result<impl IntoResponse, ApiError> {
+async fn show_module(State(api): State<Arc<Api>>, path: Named) -> Result<Response, ApiError> {
     let (channel, name) = parse(path)?;
     answer(&api, &*find_channel(&api, channel)?, &name)
 }
@@ -126,22 +122,21 @@ async fn put_module(
     path: Named,
     if_match: IfMatch,
     Json(wanted): Json<WantedModule>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     let (channel, name) = parse(path)?;
     let before = find_channel(&api, channel)?;
     if_match.check(before.revision)?;
-    find_module(&before, &name)?;
+    before.require_module(&name)?;
     let (wanted, secrets) = wanted.into_change()?;
     let by = principal.powers();
     let plan = |setup: &ChannelSetup| {
         if_match.check(setup.revision)?;
         let mut effects = setup.check_module_change(by, &name, &wanted)?;
         let after = setup.apply_all(&effects);
-        effects.extend(secrets::seal_all(&api, channel, find_module(&after, &name)?, &secrets)?);
+        effects.extend(secrets::seal_all(&api, channel, after.require_module(&name)?, &secrets)?);
         Ok(effects)
     };
-    let setup = change(&api, &principal, channel, &name, plan).await?;
-    answer(&api, &setup, &name)
+    change(&api, &principal, channel, &name, plan).await
 }
 
 /// Disable a module in a channel
@@ -160,22 +155,17 @@ async fn put_module(
         (status = 409, description = "The module is always on, or there is nothing of it to disable.")
     )
 )]
-async fn disable_module(
-    State(api): State<Arc<Api>>,
-    principal: Principal,
-    path: Named,
-) -> Result<impl IntoResponse, ApiError> {
+async fn disable_module(State(api): State<Arc<Api>>, principal: Principal, path: Named) -> Result<Response, ApiError> {
     let (channel, name) = parse(path)?;
     let plan = |setup: &ChannelSetup| {
-        find_module(setup, &name)?;
+        setup.require_module(&name)?;
         if is_always_on(&name) {
             return Err(ModuleChangeError::AlwaysOn(name.clone()).into());
         }
         let effect = setup.check_disable(Role::Broadcaster, name.as_str());
         Ok(effect.map_err(|_| ModuleChangeError::UnknownModule)?.into_iter().collect())
     };
-    let setup = change(&api, &principal, channel, &name, plan).await?;
-    answer(&api, &setup, &name)
+    change(&api, &principal, channel, &name, plan).await
 }
 
 /// Take a module back to an earlier version in a channel
@@ -204,28 +194,27 @@ async fn roll_back(
     principal: Principal,
     path: Named,
     Json(wanted): Json<StepBack>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     let (channel, name) = parse(path)?;
     let to = wanted.parse()?;
     let plan = |setup: &ChannelSetup| {
         let left = api.store.list_left(channel, &name)?;
         Ok(setup.check_roll_back(&name, to.as_ref(), &left)?)
     };
-    let setup = change(&api, &principal, channel, &name, plan).await?;
-    answer(&api, &setup, &name)
+    change(&api, &principal, channel, &name, plan).await
 }
 
-/// Changes the channel as planned, and reports what became of the module.
+/// Changes the channel as planned, reports what became of the module, and answers with it.
 async fn change(
     api: &Arc<Api>,
     principal: &Principal,
     channel: ChannelId,
     name: &ModuleName,
     plan: impl Fn(&ChannelSetup) -> Result<Vec<Effect>, ApiError>,
-) -> Result<Arc<ChannelSetup>, ApiError> {
+) -> Result<Response, ApiError> {
     let changed = api.setup.change(channel, principal.stamp(api.now().wall), plan).await?;
     report(api, &changed, name);
-    Ok(changed.after)
+    answer(api, &changed.after, name)
 }
 
 /// Reports to listeners what became of the module.
@@ -246,5 +235,3 @@ fn report(api: &Api, Changed { before, after }: &Changed, name: &ModuleName) {
 
 /// By key; None forgets it.
 type Secrets = BTreeMap<String, Option<secrecy::SecretString>>;
-
-type Effects = Result<Vec<Effect>, ApiError>;

@@ -22,7 +22,8 @@ use crate::http::precondition::{IfMatch, etag};
 use crate::http::principal::Principal;
 use crate::setup::change::may_change;
 use crate::setup::channel::ChannelSetup;
-use crate::setup::channel_change::{ChannelChange, CommandTerms};
+use crate::setup::channel_change::ChannelChange;
+use crate::setup::overrides::CommandKey;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default().routes(routes!(list_channels)).routes(routes!(show_channel, change_one))
@@ -202,8 +203,8 @@ async fn change_one(
     let change = patch.into_change()?;
     let plan = |setup: &ChannelSetup| {
         if_match.check(setup.revision)?;
-        let wrong = |problems: &[_]| ApiError::InvalidValues(problems.iter().map(WrongValue::of).collect());
-        setup.check_channel_change(&change, now).map_err(|error| wrong(&error.0))
+        let wrong = |problems: Vec<_>| ApiError::InvalidValues(problems.iter().map(WrongValue::of).collect());
+        setup.check_channel_change(&change, now).map_err(wrong)
     };
     let setup = api.setup.change(channel, principal.stamp(now), plan).await?.after;
     Ok((etag(setup.revision), Json(Channel::show(&api, &setup))))
@@ -211,18 +212,14 @@ async fn change_one(
 
 impl ChannelPatch {
     fn into_change(self) -> Result<ChannelChange, ApiError> {
-        let muted_until = match self.muted_until {
-            Some(Some(text)) => {
-                let wrong = || {
-                    let detail = format!("should be {MOMENT}, or null");
-                    ApiError::InvalidValues(vec![WrongValue { field: "muted_until".to_owned(), detail }])
-                };
-                Some(Some(parse_timestamp(&text).ok_or_else(wrong)?))
-            }
-            Some(None) => Some(None),
-            None => None,
+        let parse = |text: String| {
+            let wrong = || ApiError::wrong("muted_until", &format!("should be {MOMENT}, or null"));
+            parse_timestamp(&text).ok_or_else(wrong)
         };
-        let terms = |TermsPatch { role, cooldown, chatter_cooldown }| CommandTerms { role, cooldown, chatter_cooldown };
+        let muted_until = self.muted_until.map(|until| until.map(parse).transpose()).transpose()?;
+        let terms = |TermsPatch { role, cooldown, chatter_cooldown }| {
+            CommandKey::collect_terms([role, cooldown, chatter_cooldown, None])
+        };
         Ok(ChannelChange {
             prefix: self.prefix,
             locale: self.locale,

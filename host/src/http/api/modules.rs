@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::middleware::from_fn_with_state;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use crate::domain::effect::Revision;
 use crate::domain::id::ModuleName;
-use crate::domain::version::UploadedModule;
 use crate::http::Api;
 use crate::http::body::{Json, Path};
 use crate::http::error::ApiError;
@@ -67,13 +66,10 @@ fn parse_version(text: &str) -> Result<semver::Version, ApiError> {
 /// Another one after every change of the module's versions; of a canary's channels, those that `principal` may see: from
 /// all of them, whoever guesses could tell which they are.
 fn revision_of(listed: &Listed, principal: &Principal) -> Revision {
-    match listed {
-        Listed::Fixed(manifest) => hash(manifest.digest.0),
-        Listed::Uploaded(module) => revision_of_upload(module, principal),
-    }
-}
-
-fn revision_of_upload(module: &UploadedModule, principal: &Principal) -> Revision {
+    let module = match listed {
+        Listed::Fixed(manifest) => return hash(manifest.digest.0),
+        Listed::Uploaded(module) => module,
+    };
     let versions = module.versions.iter().map(|version| (version.manifest.digest.0, version.withdrawn_at));
     let canary = module.canary.as_ref().map(|canary| (&canary.version, list_seen(canary, principal)));
     hash((versions.collect::<Vec<_>>(), canary))
@@ -87,11 +83,11 @@ fn hash(shown: impl Hash) -> Revision {
 }
 
 /// The module as it is now.
-fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<impl IntoResponse + use<>, ApiError> {
+fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<Response, ApiError> {
     let catalogue = api.setup.catalogue();
     let listed = catalogue.find(name).ok_or(ApiError::NotFound("module"))?;
     let detail = ModuleDetail::show(name, listed, api.setup.count_enabled(name), principal);
-    Ok((etag(revision_of(listed, principal)), Json(detail)))
+    Ok((etag(revision_of(listed, principal)), Json(detail)).into_response())
 }
 
 /// List all modules
@@ -127,7 +123,7 @@ async fn show_module(
     State(api): State<Arc<Api>>,
     principal: Principal,
     Path(name): Path<String>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     show(&api, &parse_name(&name)?, &principal)
 }
 

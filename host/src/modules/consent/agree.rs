@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Consent, ConsentError, InChannel, Settled};
 use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::ModuleDigest;
-use crate::domain::manifest::{Grants, Manifest, SizeClass};
+use crate::domain::manifest::{Capability, Grants, Manifest, SizeClass};
 use crate::domain::version::{UploadedModule, UploadedVersion};
 use crate::modules::powers::Powers;
 
@@ -141,12 +141,11 @@ impl<'a> Subject<'a> {
     /// was shown, and may be sent back: it is left out.
     fn in_order(&self, grants: &Grants) -> Result<Grants, ConsentError> {
         let is_known = |is_in: &dyn Fn(&Grants) -> bool| self.consent.granted.values().any(is_in);
-        let unasked = grants.capabilities.iter().filter(|capability| !self.target.requests(**capability));
-        let unasked = unasked.filter(|capability| !is_known(&|there| there.capabilities.contains(capability)));
-        let mut unasked: Vec<String> = unasked.map(ToString::to_string).collect();
-        let hosts = grants.http_hosts.iter().filter(|host| !self.target.http_hosts.contains(host));
-        let hosts = hosts.filter(|host| !is_known(&|there| there.http_hosts.contains(host)));
-        unasked.extend(hosts.map(|host| format!("the web host {host}")));
+        let unasked = list_names(
+            grants,
+            |name| !self.target.requests(*name) && !is_known(&|there| there.capabilities.contains(name)),
+            |host| !self.target.http_hosts.contains(host) && !is_known(&|there| there.http_hosts.contains(host)),
+        );
         if unasked.is_empty() { Ok(grants.asked_by(&self.target)) } else { Err(ConsentError::NotRequested(unasked)) }
     }
 
@@ -156,11 +155,11 @@ impl<'a> Subject<'a> {
             return Vec::new();
         }
         let before = &self.here.grants;
-        let new = grants.capabilities.iter().filter(|capability| !before.capabilities.contains(capability));
-        let mut beyond: Vec<String> =
-            new.filter(|capability| !by.may_grant(**capability)).map(ToString::to_string).collect();
-        let hosts = grants.http_hosts.iter().filter(|host| !before.http_hosts.contains(host));
-        beyond.extend(hosts.map(|host| format!("the web host {host}")));
+        let mut beyond = list_names(
+            grants,
+            |name| !before.capabilities.contains(name) && !by.may_grant(*name),
+            |host| !before.http_hosts.contains(host),
+        );
         if grants.treasury.allow_more_than(&before.treasury) {
             beyond.push("higher caps on treasury".to_owned());
         }
@@ -184,4 +183,15 @@ impl<'a> Subject<'a> {
         let others = others.map(|(digest, there)| (digest, there, narrow(there)));
         others.filter(|(_, there, less)| *there != less).map(|(digest, _, less)| (digest, less)).collect()
     }
+}
+
+/// Some of the grants, as texts.
+fn list_names(
+    grants: &Grants,
+    is_listed: impl Fn(&Capability) -> bool,
+    is_host_listed: impl Fn(&String) -> bool,
+) -> Vec<String> {
+    let capabilities = grants.capabilities.iter().filter(|name| is_listed(name)).map(ToString::to_string);
+    let hosts = grants.http_hosts.iter().filter(|host| is_host_listed(host));
+    capabilities.chain(hosts.map(|host| format!("the web host {host}"))).collect()
 }

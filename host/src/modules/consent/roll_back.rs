@@ -3,10 +3,7 @@
 use super::{Consent, ConsentError, InChannel, Settled, list_missing};
 use crate::domain::effect::{Effect, LeftEffect};
 use crate::domain::id::ModuleDigest;
-use crate::domain::version::UploadedModule;
-
-/// The versions that the channel left, the last one first.
-type Left = Vec<(ModuleDigest, semver::Version)>;
+use crate::domain::version::{UploadedModule, UploadedVersion};
 
 /// Pins the module to a version that may run with what is granted by now. Nothing is accepted by it. Which one it is:
 ///
@@ -29,7 +26,7 @@ pub fn plan_roll_back(
 ) -> Result<Vec<Effect>, ConsentError> {
     let here = consent.settle(at).ok_or(ConsentError::NoVersion)?.manifest;
     let here = &here.version;
-    let left = list_versions(at.module, left);
+    let left: Vec<&UploadedVersion> = left.iter().filter_map(|digest| at.module.find_digest(*digest)).collect();
     let is_named_above = to.is_some_and(|to| to > here);
     let to = match to {
         Some(to) => to.clone(),
@@ -57,10 +54,10 @@ fn find_before(
     consent: &Consent,
     at: InChannel<'_>,
     here: &semver::Version,
-    left: &Left,
+    left: &[&UploadedVersion],
     is_usable: impl Fn(&Settled) -> bool,
 ) -> Option<semver::Version> {
-    let left = left.iter().map(|(_, version)| version).filter(|version| *version != here);
+    let left = left.iter().map(|there| &there.manifest.version).filter(|version| *version != here);
     let below = at.module.list_offered(Some(at.channel)).map(|there| &there.manifest.version);
     let below = below.filter(|version| *version < here);
     let may_run = |version: &&semver::Version| {
@@ -73,16 +70,11 @@ fn find_before(
 /// Where the next roll-back goes, if that is to be said beforehand: below both versions.
 fn find_further(
     module: &UploadedModule,
-    left: &Left,
+    left: &[&UploadedVersion],
     here: &semver::Version,
     to: &semver::Version,
 ) -> Option<ModuleDigest> {
-    let left = left.iter().find(|(_, version)| version < to.min(here)).map(|(digest, _)| *digest);
+    let left = left.iter().find(|there| there.manifest.version < *to.min(here)).copied();
     let below = || module.versions.iter().rev().find(|there| there.manifest.version < *here && !there.is_withdrawn());
-    left.or_else(|| below().filter(|_| to > here).map(|there| there.manifest.digest))
-}
-
-fn list_versions(module: &UploadedModule, left: &[ModuleDigest]) -> Left {
-    let version = |digest: &ModuleDigest| Some((*digest, module.find_digest(*digest)?.manifest.version.clone()));
-    left.iter().filter_map(version).collect()
+    left.or_else(|| below().filter(|_| to > here)).map(|there| there.manifest.digest)
 }

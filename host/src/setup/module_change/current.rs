@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{CommandChange, ModuleChange, ModuleChangeError};
+use super::{ModuleChange, ModuleChangeError};
 use crate::domain::id::ModuleName;
-use crate::domain::manifest::{Capability, Command, SettingKind};
+use crate::domain::manifest::{Capability, SettingKind};
 use crate::modules::consent::{ConsentError, list_missing};
 use crate::setup::channel::{ChannelSetup, ModuleSetup};
-use crate::setup::overrides::CommandKey;
+use crate::setup::overrides::CommandTerms;
 use crate::setup::value::check_value;
 
 impl ChannelSetup {
@@ -23,14 +23,12 @@ impl ChannelSetup {
 
 impl ModuleSetup {
     pub fn as_change(&self) -> ModuleChange {
-        let (mut settings, mut commands) = (BTreeMap::new(), BTreeMap::<String, CommandChange>::new());
+        let (mut settings, mut commands) = (BTreeMap::new(), BTreeMap::new());
         for (key, value) in self.list_effective() {
-            match self.find_command_key(key).filter(|_| !self.is_declared(key)) {
+            match self.find_command_key(key).filter(|_| self.manifest.find_setting(key).is_none()) {
                 Some((command, command_key)) => {
-                    let mut after = (**command).clone();
-                    if command_key.set(&mut after, value).is_ok() {
-                        commands.entry(command.name.to_string()).or_default().note(command_key, &after);
-                    }
+                    let terms: &mut CommandTerms = commands.entry(command.name.to_string()).or_default();
+                    terms.extend(command_key.check(command, value).ok().map(|value| (command_key, value)));
                 }
                 None => drop(settings.insert(key.clone(), value.clone())),
             }
@@ -46,28 +44,12 @@ impl ModuleSetup {
 
     /// What is set and means something in this version, secrets apart.
     pub(super) fn list_effective(&self) -> impl Iterator<Item = (&String, &String)> {
-        self.settings.iter().filter(|(key, value)| {
-            match self.manifest.settings.iter().find(|setting| setting.key == **key) {
-                Some(setting) => setting.kind != SettingKind::Secret && check_value(&setting.kind, value).is_ok(),
-                None => self
-                    .find_command_key(key)
-                    .is_some_and(|(command, command_key)| command_key.set(&mut (**command).clone(), value).is_ok()),
+        self.settings.iter().filter(|(key, value)| match self.manifest.find_setting(key) {
+            Some(setting) => setting.kind != SettingKind::Secret && check_value(&setting.kind, value).is_ok(),
+            None => {
+                let found = self.find_command_key(key);
+                found.is_some_and(|(command, command_key)| command_key.check(command, value).is_ok())
             }
         })
-    }
-
-    fn is_declared(&self, key: &str) -> bool {
-        self.manifest.settings.iter().any(|setting| setting.key == key)
-    }
-}
-
-impl CommandChange {
-    fn note(&mut self, key: CommandKey, command: &Command) {
-        match key {
-            CommandKey::Role => self.role = Some(command.role),
-            CommandKey::Cooldown => self.cooldown = Some(command.channel_cooldown),
-            CommandKey::ChatterCooldown => self.chatter_cooldown = Some(command.chatter_cooldown),
-            CommandKey::Aliases => self.aliases = Some(command.aliases.iter().map(ToString::to_string).collect()),
-        }
     }
 }

@@ -34,8 +34,7 @@ impl ChannelSetup {
         let after = self.apply_all(&effects);
         let rolled_back = after.require_module(name)?;
         if rolled_back.is_enabled {
-            after.check_running(self, rolled_back)?;
-            after.check_own_words(rolled_back)?;
+            after.check_on(self, rolled_back)?;
         }
         Ok(effects)
     }

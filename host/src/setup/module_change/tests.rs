@@ -1,12 +1,17 @@
 //! Wanted states of modules against a catalogue.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::super::NewChannelRules;
 use super::super::defaults::Defaults;
+use super::super::overrides::CommandKey;
 use super::super::sample::{bot, channel, command, manifest, name, setting};
 use super::*;
 use crate::domain::fuse::BlownFuse;
 use crate::domain::id::ModuleDigest;
-use crate::domain::manifest::{Capability, Manifest, ModuleSource, SizeClass};
+use crate::domain::manifest::{Capability, Command, Manifest, ModuleSource, SizeClass};
+use crate::domain::role::Role;
 use crate::domain::version::{UploadedModule, UploadedVersion};
 use crate::modules::catalogue::Catalogue;
 
@@ -55,6 +60,10 @@ pub(super) fn on() -> ModuleChange {
 
 fn granting(capabilities: &[Capability]) -> ModuleChange {
     ModuleChange { grants: Some(Grants { capabilities: capabilities.to_vec(), ..Grants::default() }), ..on() }
+}
+
+fn terms(values: &[(CommandKey, &str)]) -> CommandTerms {
+    values.iter().map(|(key, value)| (*key, (*value).to_owned())).collect()
 }
 
 /// The channel once it is as wanted, where the same wish again changes nothing.
@@ -128,12 +137,7 @@ fn the_large_class_and_web_hosts_are_the_operators() {
 #[test]
 fn what_is_left_out_is_as_the_author_made_it() {
     let shop = shop([dice("1.0.0", 1)]);
-    let roll = CommandChange {
-        role: Some(Role::Vip),
-        cooldown: Some(Duration::from_secs(90)),
-        chatter_cooldown: None,
-        aliases: Some(vec!["Würfel".to_owned(), "w".to_owned()]),
-    };
+    let roll = terms(&[(CommandKey::Role, "vip"), (CommandKey::Cooldown, "90s"), (CommandKey::Aliases, "Würfel w")]);
     let full = ModuleChange {
         settings: [("sides".to_owned(), "020".to_owned())].into(),
         commands: [("roll".to_owned(), roll)].into(),
@@ -153,10 +157,10 @@ fn what_is_left_out_is_as_the_author_made_it() {
 fn every_problem_is_named_with_its_key() {
     let shop = shop([dice("1.0.0", 1)]);
     let settings = [("sides", "1"), ("key", "hunter2"), ("no-such", "1")];
-    let roll = CommandChange { cooldown: Some(Duration::from_secs(90_000)), ..CommandChange::default() };
+    let roll = terms(&[(CommandKey::Cooldown, "25h")]);
     let change = ModuleChange {
         settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
-        commands: [("roll".to_owned(), roll), ("no-such-command".to_owned(), CommandChange::default())].into(),
+        commands: [("roll".to_owned(), roll), ("no-such-command".to_owned(), CommandTerms::default())].into(),
         ..on()
     };
     let error = shop.check_module_change(Powers::Operator, &name("dice"), &change).unwrap_err();
@@ -172,7 +176,7 @@ fn every_problem_is_named_with_its_key() {
 fn a_word_that_is_taken_names_both_modules_and_another_word_solves_it() {
     let shop = shop([Manifest { commands: vec![Arc::new(command("pay"))], ..dice("1.0.0", 1) }]);
     assert_eq!(refused(&shop, Powers::Creator, &on()), "dice would answer to pay, which calls pay here");
-    let aliases = CommandChange { aliases: Some(vec!["give".to_owned()]), ..CommandChange::default() };
+    let aliases = terms(&[(CommandKey::Aliases, "give")]);
     let solved = ModuleChange { commands: [("pay".to_owned(), aliases)].into(), ..on() };
     let both = after(&shop, Powers::Creator, &solved);
     let answering = |word| both.find_word(word).unwrap().module.manifest.name.to_string();
@@ -233,12 +237,12 @@ fn what_is_shown_may_be_wanted_and_changes_nothing() {
         payments: crate::domain::manifest::Caps::unlimited(),
         ..granting(&all).grants.unwrap()
     };
-    let roll = CommandChange {
-        role: Some(Role::Vip),
-        cooldown: Some(Duration::from_secs(5)),
-        chatter_cooldown: Some(Duration::ZERO),
-        aliases: Some(vec!["d".to_owned()]),
-    };
+    let roll = terms(&[
+        (CommandKey::Role, "vip"),
+        (CommandKey::Cooldown, "5s"),
+        (CommandKey::ChatterCooldown, "0s"),
+        (CommandKey::Aliases, "d"),
+    ]);
     let full = ModuleChange {
         grants: Some(grants),
         settings: [("sides".to_owned(), "8".to_owned())].into(),

@@ -2,7 +2,7 @@
 
 use tracing::error;
 
-use super::{Effects, Secrets};
+use super::Secrets;
 use crate::domain::effect::{Effect, SecretEffect};
 use crate::domain::id::ChannelId;
 use crate::domain::manifest::SettingKind;
@@ -13,15 +13,19 @@ use crate::setup::module_change::{ModuleChangeError, Problem};
 use crate::vault::{SECRET_TEXT, SealError, SecretPlace};
 
 /// The effects that enter and forget them. One of a setting that is there no more can still be forgotten.
-pub(super) fn seal_all(api: &Api, channel: ChannelId, module: &ModuleSetup, secrets: &Secrets) -> Effects {
+pub(super) fn seal_all(
+    api: &Api,
+    channel: ChannelId,
+    module: &ModuleSetup,
+    secrets: &Secrets,
+) -> Result<Vec<Effect>, ApiError> {
     if secrets.is_empty() {
         return Ok(Vec::new());
     }
     let name = &module.manifest.name;
     let stored = api.store.list_secret_keys(channel, name)?;
-    let declared = |key: &str| {
-        module.manifest.settings.iter().any(|setting| setting.key == key && setting.kind == SettingKind::Secret)
-    };
+    let declared =
+        |key: &str| module.manifest.find_setting(key).is_some_and(|setting| setting.kind == SettingKind::Secret);
     let is_known = |key: &str, is_set: bool| declared(key) || !is_set && stored.iter().any(|there| there == key);
     let problem = |key: &str, expected: &str| Problem { key: format!("secrets.{key}"), expected: expected.to_owned() };
     let unknown = secrets.iter().filter(|(key, secret)| !is_known(key, secret.is_some()));

@@ -7,12 +7,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::wanted::{CommandTerms, ModuleGrants};
-use crate::domain::fuse::BlownFuse;
 use crate::domain::manifest::{Manifest, ModuleSource, SettingKind};
 use crate::domain::timestamp::write_timestamp;
 use crate::http::Api;
 use crate::http::error::ApiError;
-use crate::modules::consent::Waiting;
 use crate::setup::channel::{ChannelSetup, ModuleSetup};
 use crate::setup::module_change::ModuleChange;
 
@@ -148,8 +146,15 @@ impl ChannelModuleState {
             },
             latest: listed.and_then(|listed| listed.latest()).map(number),
             latest_here: listed.and_then(|listed| listed.latest_in(setup.channel.id)).map(number),
-            waiting: module.waiting.as_deref().map(WaitingVersion::show),
-            blown: module.blown.as_ref().map(Blown::show),
+            waiting: module.waiting.as_deref().map(|waiting| WaitingVersion {
+                version: waiting.manifest.version.to_string(),
+                asks_more: waiting.asks.clone(),
+            }),
+            blown: module.blown.as_ref().map(|blown| Blown {
+                digest: blown.digest.to_string(),
+                until: blown.until.map(write_timestamp),
+                times: blown.times,
+            }),
         }
     }
 }
@@ -166,19 +171,6 @@ fn find_reason(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) -> &'stati
         "waiting"
     } else {
         "needs_grant"
-    }
-}
-
-impl WaitingVersion {
-    fn show(waiting: &Waiting) -> WaitingVersion {
-        let asks_more = waiting.asks.iter().map(ToString::to_string).collect();
-        WaitingVersion { version: waiting.manifest.version.to_string(), asks_more }
-    }
-}
-
-impl Blown {
-    fn show(blown: &BlownFuse) -> Blown {
-        Blown { digest: blown.digest.to_string(), until: blown.until.map(write_timestamp), times: blown.times }
     }
 }
 

@@ -13,7 +13,8 @@ use crate::domain::role::Role;
 use crate::domain::span::{parse_span, show_span};
 use crate::http::echo::{find_name, show_field};
 use crate::http::error::{ApiError, WrongValue};
-use crate::setup::module_change::{CommandChange, ModuleChange};
+use crate::setup::module_change::ModuleChange;
+use crate::setup::overrides::{self, CommandKey};
 
 const LATEST: &str = "latest";
 
@@ -231,33 +232,31 @@ impl ModuleCaps {
 }
 
 impl CommandTerms {
-    pub(super) fn show(terms: &CommandChange) -> CommandTerms {
-        CommandTerms {
-            role: terms.role.map(|role| role.to_string()),
-            cooldown: terms.cooldown.map(show_span),
-            chatter_cooldown: terms.chatter_cooldown.map(show_span),
-            aliases: terms.aliases.clone(),
-        }
+    pub(super) fn show(terms: &overrides::CommandTerms) -> CommandTerms {
+        let [role, cooldown, chatter_cooldown, aliases] = CommandKey::ALL.map(|key| terms.get(&key).cloned());
+        let aliases = aliases.map(|words| words.split(' ').map(str::to_owned).collect());
+        CommandTerms { role, cooldown, chatter_cooldown, aliases }
     }
 
-    fn parse(self, name: &str, wrong: &mut Wrong) -> CommandChange {
+    fn parse(self, name: &str, wrong: &mut Wrong) -> overrides::CommandTerms {
         let mut span = |field: &str, text: Option<String>| {
-            wrong.expect(parse_span(&text?), &format!("commands.{name}.{field}"), "should be a time such as 30s or 5m")
+            let span = parse_span(&text?).map(show_span);
+            wrong.expect(span, &format!("commands.{name}.{field}"), "should be a time such as 30s or 5m")
         };
         let cooldown = span("cooldown", self.cooldown);
         let chatter_cooldown = span("chatter_cooldown", self.chatter_cooldown);
         let role = self.role.and_then(|text| {
             let detail = "should be everyone, subscriber, vip, moderator or broadcaster";
-            wrong.expect(text.parse::<Role>().ok(), &format!("commands.{name}.role"), detail)
+            let role = text.parse::<Role>().ok().map(|role| role.to_string());
+            wrong.expect(role, &format!("commands.{name}.role"), detail)
         });
-        CommandChange { role, cooldown, chatter_cooldown, aliases: self.aliases }
+        CommandKey::collect_terms([role, cooldown, chatter_cooldown, self.aliases.map(|words| words.join(" "))])
     }
 }
 
 impl StepBack {
     pub(super) fn parse(&self) -> Result<Option<semver::Version>, ApiError> {
         let Some(text) = &self.to else { return Ok(None) };
-        let wrong = || ApiError::InvalidValues(vec![WrongValue { field: "to".to_owned(), detail: VERSION.to_owned() }]);
-        text.parse().map(Some).map_err(|_| wrong())
+        text.parse().map(Some).map_err(|_| ApiError::wrong("to", VERSION))
     }
 }

@@ -4,19 +4,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::Response;
 
 use super::refusal::refuse_change;
 use super::shown::ModuleDetail;
 use super::wanted::{ForceQuery, NewCanary, RollbackWish};
-use super::{parse_name, parse_version, report, revision_of, revision_of_upload, show};
+use super::{parse_name, parse_version, report, revision_of, show};
 use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::version::{Canary, UploadedModule};
+use crate::domain::version::Canary;
 use crate::http::Api;
 use crate::http::body::{Json, Path, Query};
-use crate::http::error::{ApiError, WrongValue};
+use crate::http::error::ApiError;
 use crate::http::precondition::IfMatch;
 use crate::http::principal::Principal;
+use crate::modules::catalogue::Listed;
 use crate::modules::plan::Action;
 
 /// Withdraw a version
@@ -43,11 +44,10 @@ pub(super) async fn withdraw_version(
     principal: Principal,
     Path((name, version)): Path<(String, String)>,
     Query(ForceQuery { force }): Query<ForceQuery>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     let (name, version) = (parse_name(&name)?, parse_version(&version)?);
     require_force(force, &principal)?;
-    change(&api, &principal, &name, Action::Withdraw { version, is_forced: force }, |_| true).await?;
-    show(&api, &name, &principal)
+    change(&api, &principal, name, Action::Withdraw { version, is_forced: force }, |_| true).await
 }
 
 /// Withdraw a module
@@ -69,11 +69,10 @@ pub(super) async fn withdraw_module(
     principal: Principal,
     Path(name): Path<String>,
     Query(ForceQuery { force }): Query<ForceQuery>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     let name = parse_name(&name)?;
     require_force(force, &principal)?;
-    change(&api, &principal, &name, Action::WithdrawAll { is_forced: force }, |_| true).await?;
-    show(&api, &name, &principal)
+    change(&api, &principal, name, Action::WithdrawAll { is_forced: force }, |_| true).await
 }
 
 /// It reaches into channels that are not the caller's.
@@ -81,18 +80,18 @@ fn require_force(force: bool, principal: &Principal) -> Result<(), ApiError> {
     if force { principal.require_operator() } else { Ok(()) }
 }
 
-/// Changes the versions of the module, and reports to listeners what became of them.
+/// Changes the versions of the module, reports to listeners what became of them, and answers with the module.
 async fn change(
     api: &Api,
     principal: &Principal,
-    name: &ModuleName,
+    name: ModuleName,
     action: Action,
-    is_as_read: impl FnOnce(&UploadedModule) -> bool + Send + 'static,
-) -> Result<(), ApiError> {
+    is_as_read: impl FnOnce(&Listed) -> bool + Send + 'static,
+) -> Result<Response, ApiError> {
     let (by, stamp) = (principal.powers(), principal.stamp(api.now().wall));
     let fates = api.versions.change(name.clone(), action, is_as_read, by, stamp).await.map_err(refuse_change)?;
-    report(api, name, &fates);
-    Ok(())
+    report(api, &name, &fates);
+    show(api, &name, principal)
 }
 
 /// Restore a version
@@ -116,10 +115,9 @@ pub(super) async fn restore_version(
     State(api): State<Arc<Api>>,
     principal: Principal,
     Path((name, version)): Path<(String, String)>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     let (name, version) = (parse_name(&name)?, parse_version(&version)?);
-    change(&api, &principal, &name, Action::Restore { version }, |_| true).await?;
-    show(&api, &name, &principal)
+    change(&api, &principal, name, Action::Restore { version }, |_| true).await
 }
 
 /// Roll a module back
@@ -144,12 +142,11 @@ pub(super) async fn roll_back(
     principal: Principal,
     Path(name): Path<String>,
     Json(wish): Json<RollbackWish>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     let name = parse_name(&name)?;
     let to = wish.to.map(|to| to.parse()).transpose();
-    let to = to.map_err(|_| wrong("to", "must be a semantic version such as 1.2.0"))?;
-    change(&api, &principal, &name, Action::RollBack { to }, |_| true).await?;
-    show(&api, &name, &principal)
+    let to = to.map_err(|_| ApiError::wrong("to", "must be a semantic version such as 1.2.0"))?;
+    change(&api, &principal, name, Action::RollBack { to }, |_| true).await
 }
 
 /// Try a version out
@@ -177,20 +174,20 @@ pub(super) async fn set_canary(
     Path(name): Path<String>,
     if_match: IfMatch,
     Json(wanted): Json<NewCanary>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     let name = parse_name(&name)?;
     let canary = parse_canary(&wanted)?;
     let catalogue = api.setup.catalogue();
     if_match.check(revision_of(catalogue.find(&name).ok_or(ApiError::NotFound("module"))?, &principal))?;
     let seen_by = principal.clone();
     // Others may have been faster by the time that it is this one's turn.
-    let is_as_read = move |module: &UploadedModule| if_match.check(revision_of_upload(module, &seen_by)).is_ok();
-    change(&api, &principal, &name, Action::SetCanary(canary), is_as_read).await?;
-    show(&api, &name, &principal)
+    let is_as_read = move |listed: &Listed| if_match.check(revision_of(listed, &seen_by)).is_ok();
+    change(&api, &principal, name, Action::SetCanary(canary), is_as_read).await
 }
 
 fn parse_canary(wanted: &NewCanary) -> Result<Canary, ApiError> {
-    let version = wanted.version.parse().map_err(|_| wrong("version", "must be a semantic version such as 1.2.0"))?;
+    let version =
+        wanted.version.parse().map_err(|_| ApiError::wrong("version", "must be a semantic version such as 1.2.0"))?;
     Ok(Canary { version, channels: parse_channels("channels", wanted.channels.iter().map(String::as_str))? })
 }
 
@@ -199,11 +196,7 @@ pub(super) fn parse_channels<'a>(
     ids: impl Iterator<Item = &'a str>,
 ) -> Result<BTreeSet<ChannelId>, ApiError> {
     let channels: Result<BTreeSet<_>, _> = ids.map(str::parse).collect();
-    channels.map_err(|_| wrong(field, "must be ids of channels"))
-}
-
-fn wrong(field: &str, detail: &str) -> ApiError {
-    ApiError::InvalidValues(vec![WrongValue { field: field.to_owned(), detail: detail.to_owned() }])
+    channels.map_err(|_| ApiError::wrong(field, "must be ids of channels"))
 }
 
 /// Promote the canary
@@ -223,10 +216,8 @@ pub(super) async fn promote_canary(
     State(api): State<Arc<Api>>,
     principal: Principal,
     Path(name): Path<String>,
-) -> Result<impl IntoResponse, ApiError> {
-    let name = parse_name(&name)?;
-    change(&api, &principal, &name, Action::PromoteCanary, |_| true).await?;
-    show(&api, &name, &principal)
+) -> Result<Response, ApiError> {
+    change(&api, &principal, parse_name(&name)?, Action::PromoteCanary, |_| true).await
 }
 
 /// Drop the canary
@@ -246,8 +237,6 @@ pub(super) async fn drop_canary(
     State(api): State<Arc<Api>>,
     principal: Principal,
     Path(name): Path<String>,
-) -> Result<impl IntoResponse, ApiError> {
-    let name = parse_name(&name)?;
-    change(&api, &principal, &name, Action::DropCanary, |_| true).await?;
-    show(&api, &name, &principal)
+) -> Result<Response, ApiError> {
+    change(&api, &principal, parse_name(&name)?, Action::DropCanary, |_| true).await
 }

@@ -30,28 +30,21 @@ const KILLED_FOR: Duration = Duration::from_secs(30);
 
 /// `hint` is [`find_hint`]'s.
 pub(super) fn refuse_component(error: &CompileError, hint: &'static str) -> ApiError {
-    let is_hosts_fault = |error: &InvokeError| error.blame() == Blame::Host;
-    match error {
-        CompileError::TooLarge(mebibytes) => ApiError::ComponentTooLarge { most: *mebibytes << 20, hint },
-        CompileError::Busy | CompileError::Run(InvokeError::Busy) => ApiError::Busy(BUSY_FOR),
-        CompileError::Run(fault) if is_hosts_fault(fault) => fail(error),
-        CompileError::Host(_) => fail(error),
+    let retry_after = match error {
+        CompileError::TooLarge(mebibytes) => return ApiError::ComponentTooLarge { most: *mebibytes << 20, hint },
+        CompileError::Busy | CompileError::Run(InvokeError::Busy) => return ApiError::Busy(BUSY_FOR),
+        CompileError::Host(_) => return fail(error),
+        CompileError::Run(fault) if fault.blame() == Blame::Host => return fail(error),
         CompileError::TooComplex(_) | CompileError::CompileTime | CompileError::CompileMemory => {
             let detail = write_sentence(&format!("{error}{hint}"));
-            ApiError::Refused(Refusal { code: error.code(), detail, retry_after: None })
+            return ApiError::Refused(Refusal { code: error.code(), detail, retry_after: None });
         }
-        CompileError::Killed => refuse(error.code(), error, Some(KILLED_FOR)),
-        CompileError::BudgetSpent(wait) => refuse(error.code(), error, Some(*wait)),
-        CompileError::SizeClass
-        | CompileError::Precompiled
-        | CompileError::Invalid(_)
-        | CompileError::Contract(_)
-        | CompileError::ContractVersion(_)
-        | CompileError::UnknownImports(_)
-        | CompileError::Compiler(_)
-        | CompileError::Run(_)
-        | CompileError::Info(_) => refuse(error.code(), error, None),
-    }
+        CompileError::Killed => Some(KILLED_FOR),
+        CompileError::BudgetSpent(wait) => Some(*wait),
+        // All else is the component's own fault, and stays so.
+        _ => None,
+    };
+    refuse(error.code(), error, retry_after)
 }
 
 pub(super) fn refuse_change(error: ChangeVersionsError) -> ApiError {

@@ -1,7 +1,5 @@
 //! Modules as JSON.
 
-use std::time::{Duration, SystemTime};
-
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -213,15 +211,16 @@ struct CapabilityDetail {
 
 impl ModuleSummary {
     pub(super) fn show(name: &ModuleName, listed: &Listed) -> ModuleSummary {
+        let uploaded = listed.find_uploaded();
         ModuleSummary {
             name: name.to_string(),
-            source: source_of(listed),
-            publisher: publisher_of(listed),
-            latest: listed.latest().map(|manifest| manifest.version.to_string()),
-            versions: match listed {
-                Listed::Fixed(_) => 1,
-                Listed::Uploaded(module) => module.versions.len(),
+            source: match listed {
+                Listed::Fixed(manifest) => manifest.source.into(),
+                Listed::Uploaded(_) => Source::Uploaded,
             },
+            publisher: uploaded.and_then(|module| module.publisher.as_ref()).map(ToString::to_string),
+            latest: listed.latest().map(|manifest| manifest.version.to_string()),
+            versions: uploaded.map_or(1, |module| module.versions.len()),
             summary: listed.shown().map(|manifest| manifest.summary.clone()).unwrap_or_default(),
         }
     }
@@ -237,29 +236,16 @@ impl ModuleDetail {
                 (module.canary.as_ref(), module.versions.iter().map(show).collect())
             }
         };
+        let ModuleSummary { name, source, publisher, latest, .. } = ModuleSummary::show(name, listed);
         ModuleDetail {
-            name: name.to_string(),
-            source: source_of(listed),
-            publisher: publisher_of(listed),
-            latest: listed.latest().map(|manifest| manifest.version.to_string()),
+            name,
+            source,
+            publisher,
+            latest,
             canary: canary.map(|canary| CanaryDetail::show(canary, principal)),
             versions,
             enabled_in,
         }
-    }
-}
-
-fn source_of(listed: &Listed) -> Source {
-    match listed {
-        Listed::Fixed(manifest) => manifest.source.into(),
-        Listed::Uploaded(_) => Source::Uploaded,
-    }
-}
-
-fn publisher_of(listed: &Listed) -> Option<String> {
-    match listed {
-        Listed::Fixed(_) => None,
-        Listed::Uploaded(module) => module.publisher.as_ref().map(ToString::to_string),
     }
 }
 
@@ -277,11 +263,10 @@ pub(super) fn list_seen(canary: &Canary, principal: &Principal) -> Vec<ChannelId
 
 impl Life {
     fn show(version: &UploadedVersion) -> Life {
-        let shown = |at: Option<SystemTime>| at.map(write_timestamp);
         Life {
-            uploaded_at: shown(Some(version.uploaded_at)),
+            uploaded_at: Some(write_timestamp(version.uploaded_at)),
             uploaded_by: version.uploaded_by.as_ref().map(ToString::to_string),
-            withdrawn_at: shown(version.withdrawn_at),
+            withdrawn_at: version.withdrawn_at.map(write_timestamp),
         }
     }
 }
@@ -323,15 +308,14 @@ impl VersionDetail {
 
 impl CommandDetail {
     fn show(command: &Command) -> CommandDetail {
-        let span = |span: Duration| show_span(span);
         CommandDetail {
             name: command.name.to_string(),
             aliases: command.aliases.iter().map(ToString::to_string).collect(),
             usage: command.usage.clone(),
             summary: command.summary.clone(),
             role: command.role.to_string(),
-            cooldown: span(command.channel_cooldown),
-            chatter_cooldown: span(command.chatter_cooldown),
+            cooldown: show_span(command.channel_cooldown),
+            chatter_cooldown: show_span(command.chatter_cooldown),
         }
     }
 }
