@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::server::FakeTwitch;
-use crate::world::FindChannelError;
 use crate::world::channel::{Barred, Channel, RoomChange};
 use crate::world::chatter::{Chatter, Role};
 use crate::world::happening::Happening;
 use crate::world::refusal::Refusal;
+use crate::world::{FindChannelError, World};
 
 /// The world. Logins are case-insensitive; chatters that do not exist yet are made, with an id that
 /// depends on the login alone.
@@ -84,28 +84,27 @@ impl FakeTwitch {
 
     /// Bans a chatter: CLEARCHAT for the room, PART for the banned, and no JOIN from now on.
     pub fn ban(&self, channel: &str, login: &str) -> Result<(), FindChannelError> {
-        self.bar(channel, login, Barred::Banned, Happening::Banned)
+        self.bar(channel, login, None)
     }
 
     /// Keeps a chatter from talking for a while. The channel stays joined.
     pub fn time_out(&self, channel: &str, login: &str, span: Duration) -> Result<(), FindChannelError> {
-        let barred = Barred::TimedOutUntil(Instant::now() + span);
-        self.bar(channel, login, barred, |chatter| Happening::TimedOut(chatter, span))
+        self.bar(channel, login, Some(span))
     }
 
-    fn bar(
-        &self,
-        channel: &str,
-        login: &str,
-        barred: Barred,
-        happening: impl FnOnce(Chatter) -> Happening,
-    ) -> Result<(), FindChannelError> {
+    fn bar(&self, channel: &str, login: &str, span: Option<Duration>) -> Result<(), FindChannelError> {
+        let barred = span.map_or(Barred::Banned, |span| Barred::TimedOutUntil(Instant::now() + span));
         self.with_chatter(channel, login, |channel, chatter| channel.bar(chatter, Some(barred)))?;
-        let mut state = self.shared.lock();
-        let chatter = state.world.chatter(login);
-        state.world.announce(&channel.to_ascii_lowercase(), happening(chatter));
-        state.report();
+        self.announce(channel, |world| Happening::Barred(world.chatter(login), span));
         Ok(())
+    }
+
+    /// Has every protocol report what happened in a channel.
+    pub(crate) fn announce(&self, channel: &str, happening: impl FnOnce(&mut World) -> Happening) {
+        let mut state = self.shared.lock();
+        let happening = happening(&mut state.world);
+        state.world.announce(&channel.to_ascii_lowercase(), happening);
+        state.report();
     }
 
     /// Lifts a ban or timeout.
@@ -121,12 +120,8 @@ impl FakeTwitch {
 
     /// Changes one mode of a room: a partial ROOMSTATE, and the NOTICE that Twitch sends with it.
     pub fn change_room_state(&self, channel: &str, change: RoomChange) -> Result<(), FindChannelError> {
-        let login = channel.to_ascii_lowercase();
-        let mut state = self.shared.lock();
-        let Some(room) = state.world.find_channel_mut(&login) else { return Err(FindChannelError(login)) };
-        room.modes.apply(change);
-        state.world.announce(&login, Happening::ModeChanged(change));
-        state.report();
+        self.with_channel(channel, |channel| channel.modes.apply(change))?;
+        self.announce(channel, |_| Happening::ModeChanged(change));
         Ok(())
     }
 

@@ -23,8 +23,8 @@ pub(crate) enum Happening {
     ModeChanged(RoomChange),
     /// The whole chat.
     Cleared,
-    Banned(Chatter),
-    TimedOut(Chatter, Duration),
+    /// What a chatter said, who is banned, or timed out for so long.
+    Barred(Chatter, Option<Duration>),
     Deleted(Observed),
 }
 
@@ -91,7 +91,8 @@ impl World {
             id: message.id.clone(),
         };
         room.note_message(observed.clone());
-        self.log.publish(observed);
+        // That nobody listens is no failure.
+        let _unheard = self.log.messages.send(observed);
         self.announce(channel, Happening::Message(Box::new(message)));
     }
 }
