@@ -30,7 +30,8 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::log_queue::LostLines;
 use crate::telemetry::otlp::Exporter;
 use crate::telemetry::reading::Readings;
-use crate::twitch::accounts::{Accounts, Shared};
+use crate::twitch::account::Shared;
+use crate::twitch::accounts::Accounts;
 use crate::twitch::server::Server;
 
 mod accounts;
@@ -131,9 +132,15 @@ impl App {
         let (events_in, events) = mpsc::channel(EVENTS);
         let (ids, limits) =
             (Arc::new(KeptIds { store: store.clone(), setup: parts.setup.clone() }), config.limits.clone());
-        let shared =
-            Shared { credentials, ids, wanted: wanted.clone(), events: events_in, limits, drain_within: DRAIN_WITHIN };
-        let accounts = Arc::new(Accounts::new(shared));
+        let accounts = Arc::new(Accounts::new(Shared {
+            credentials,
+            ids,
+            wanted: wanted.clone(),
+            events: events_in,
+            own_messages: Arc::default(),
+            limits,
+            drain_within: DRAIN_WITHIN,
+        }));
         let (prefixes, tally, limits) = (parts.setup.clone(), parts.dispatch.tally(), config.limits.clone());
         let roster = Roster { store: store.clone(), prefixes, tally, server, limits, twitch_counts_on };
         let mut app = App {

@@ -29,7 +29,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use self::counts::Counts;
-use self::departure::{Next, Ticket, Work};
+use self::departure::{Ticket, Work};
 use self::footing::{ModeChange, Standing};
 use self::inbox::Inbox;
 use self::outbox::Outbox;
@@ -41,23 +41,23 @@ use crate::config::LimitsConfig;
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, ChannelId, Login};
 use crate::domain::message::{ChatMessage, Event, OutgoingMessage, WantedChannel};
-use crate::domain::ports::AccountIds;
+use crate::domain::ports::{AccountIds, Credentials};
 use crate::domain::used_limits::UsedLimits;
 
 /// Only to be looked at again when something else happens.
 const FAR_AWAY: Duration = Duration::from_secs(60 * 60);
 
-/// What joins an account to the rest of the host.
-pub(crate) struct Ends {
-    /// All wanted channels; those of other accounts are passed over.
-    pub(crate) wanted: watch::Receiver<Arc<[WantedChannel]>>,
-    pub(crate) events: mpsc::Sender<Event>,
-    /// Messages of this account only.
-    pub(crate) outgoing: mpsc::Receiver<OutgoingMessage>,
-    pub(crate) own_messages: Arc<OwnMessages>,
-    pub(crate) ids: Arc<dyn AccountIds>,
-    /// Kept up to date for readers.
-    pub(crate) state: watch::Sender<AccountState>,
+/// What all accounts of a host share.
+pub struct Shared {
+    pub credentials: Arc<dyn Credentials>,
+    pub ids: Arc<dyn AccountIds>,
+    /// Of all accounts.
+    pub wanted: watch::Receiver<Arc<[WantedChannel]>>,
+    pub events: mpsc::Sender<Event>,
+    pub own_messages: Arc<OwnMessages>,
+    pub limits: LimitsConfig,
+    /// How long messages that wait may hold up the end of an account.
+    pub drain_within: Duration,
 }
 
 /// What outlives an account's sessions. Every moment but those of `meanwhile` and `wait` is a parameter.
@@ -65,17 +65,15 @@ pub struct Account {
     bot: BotAccount,
     /// Whether this process has reported who the account is.
     is_known: bool,
-    ids: Arc<dyn AccountIds>,
+    shared: Arc<Shared>,
     rooms: Rooms,
     /// Rooms that the session is to leave.
     leaving: VecDeque<Login>,
     outbox: Outbox,
     inbox: Inbox,
-    own_messages: Arc<OwnMessages>,
+    /// Messages of this account only.
     outgoing: mpsc::Receiver<OutgoingMessage>,
     wanted: watch::Receiver<Arc<[WantedChannel]>>,
-    /// How long messages that wait may hold up the end.
-    drain_within: Duration,
     /// Set once the host stops.
     drain_until: Option<Instant>,
     /// There is no work before this moment, unless a message comes in or something changes about a room.
@@ -91,29 +89,27 @@ impl Account {
     /// `used` is what the process before this one used of the limits: Twitch counts on over a restart.
     pub(crate) fn new(
         bot: BotAccount,
-        limits: &LimitsConfig,
+        shared: Arc<Shared>,
         used: UsedLimits,
-        ends: Ends,
-        drain_within: Duration,
+        outgoing: mpsc::Receiver<OutgoingMessage>,
+        published: watch::Sender<AccountState>,
     ) -> Account {
         let now = Instant::now();
         let mut account = Account {
-            rooms: Rooms::new(limits),
-            outbox: Outbox::new(limits),
-            inbox: Inbox::new(ends.events),
+            rooms: Rooms::new(&shared.limits),
+            outbox: Outbox::new(&shared.limits),
+            inbox: Inbox::new(shared.events.clone()),
             is_known: false,
-            ids: ends.ids,
             leaving: VecDeque::new(),
-            own_messages: ends.own_messages,
-            outgoing: ends.outgoing,
-            wanted: ends.wanted,
-            drain_within,
+            outgoing,
+            wanted: shared.wanted.clone(),
+            shared,
             drain_until: None,
             quiet_until: now,
             joins_at: now,
             state: AccountState { id: bot.id, phase_since: Some(now), ..AccountState::default() },
             bot,
-            published: ends.state,
+            published,
         };
         account.take_wanted(now);
         if let Some(at) = now.checked_sub(used.ago) {
@@ -139,7 +135,7 @@ impl Account {
     /// messages from its rooms find set-ups that name it. `None`: the host is stopping.
     pub(crate) async fn begin(&mut self, id: AccountId, stop: &CancellationToken) -> Option<Result<(), String>> {
         if !self.is_known || self.bot.id != Some(id) {
-            let (ids, login) = (self.ids.clone(), self.bot.login.clone());
+            let (ids, login) = (self.shared.ids.clone(), self.bot.login.clone());
             match self.meanwhile(ids.learn_account(login, id), stop).await? {
                 Ok(former) => {
                     self.state.former = former;
@@ -172,7 +168,7 @@ impl Account {
         message.received_at = Some(now.into_std());
         // Until it is known whose room it is, nothing that is said there counts.
         let sits_there = self.rooms.is_in(&message.channel_login, message.channel_id);
-        let is_own = self.own_messages.is_own(&message, now);
+        let is_own = self.shared.own_messages.is_own(&message, now);
         if !is_own && !message.is_shared_copy && self.bot.id.is_some_and(|id| id.chatter() == message.chatter.id) {
             self.outbox.note_typed(message.channel_id, now);
         }
@@ -274,18 +270,18 @@ impl Account {
             self.joins_at = self.rooms.next_at(now).unwrap_or(now + FAR_AWAY);
             self.rooms.describe(&mut self.state, now);
         }
-        let wake_at = match self.outbox.next(&self.rooms, now, &mut self.state.counts) {
-            Next::Send(departure) => {
+        match self.outbox.next(&self.rooms, now, &mut self.state.counts) {
+            Ok(departure) => {
                 if let Some(id) = self.bot.id {
-                    self.own_messages.note(id, departure.channel, &departure.text, now);
+                    self.shared.own_messages.note(id, departure.channel, &departure.text, now);
                 }
-                return Ok(Work::Send(departure));
+                Ok(Work::Send(departure))
             }
-            Next::WaitUntil(wake_at) => wake_at.min(self.joins_at),
-            Next::Empty => self.joins_at,
-        };
-        self.quiet_until = wake_at;
-        Err(wake_at)
+            Err(wake_at) => {
+                self.quiet_until = wake_at.map_or(self.joins_at, |at| at.min(self.joins_at));
+                Err(self.quiet_until)
+            }
+        }
     }
 
     /// The messages that left last, to `channels`, since `picked_at`, were not gone before `now`.
@@ -339,7 +335,7 @@ impl Account {
             () = sleep_until(wake_at) => {}
             () = stop.cancelled(), if self.drain_until.is_none() => {
                 self.inbox.close();
-                self.drain_until = Some(Instant::now() + self.drain_within);
+                self.drain_until = Some(Instant::now() + self.shared.drain_within);
             }
         }
     }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::domain::id::{ChannelId, Login, MessageId};
 
 /// The next thing that a session is to do.
@@ -33,13 +31,3 @@ pub(crate) struct Departure {
 /// Names one departure of one account; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ticket(pub(crate) u64);
-
-/// What the outbox has to say now.
-#[derive(Debug)]
-pub(crate) enum Next {
-    Send(Departure),
-    /// Nothing before this moment.
-    WaitUntil(Instant),
-    /// Nothing at all.
-    Empty,
-}

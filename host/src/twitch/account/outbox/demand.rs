@@ -108,16 +108,16 @@ impl World {
     fn leave(&mut self, now: Instant) -> Option<Instant> {
         loop {
             match self.outbox.next(&self.rooms, now, &mut self.counts) {
-                Next::Send(departure) => {
+                Ok(departure) => {
                     let number: usize = departure.text.split(' ').next().unwrap().parse().unwrap();
                     self.left[number] = Some(now);
                     self.departed.push((now, self.asked[number].0));
                 }
-                Next::WaitUntil(at) => {
+                Err(Some(at)) => {
                     assert!(at > now, "it would spin");
                     return Some(at);
                 }
-                Next::Empty => return None,
+                Err(None) => return None,
             }
         }
     }
