@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::server::FakeTwitch;
-use crate::world::channel::{Barred, Channel, RoomChange};
-use crate::world::chatter::{Chatter, Role};
+use crate::world::channel::{Barred, Channel, Member, RoomChange};
+use crate::world::chatter::Role;
 use crate::world::happening::Happening;
 use crate::world::refusal::Refusal;
 use crate::world::{FindChannelError, World};
@@ -63,18 +63,18 @@ impl FakeTwitch {
     /// When there is no such channel; so with all that follow.
     pub fn set_roles(&self, channel: &str, login: &str, roles: &[Role]) -> Result<(), FindChannelError> {
         let roles = roles.iter().copied().collect();
-        self.with_chatter(channel, login, |channel, chatter| channel.set_roles(chatter, roles))
+        self.with_member(channel, login, |member| member.roles = roles)
     }
 
     /// Adds a role to those that the chatter has in the channel.
     pub fn add_role(&self, channel: &str, login: &str, role: Role) -> Result<(), FindChannelError> {
-        self.with_chatter(channel, login, |channel, chatter| channel.add_role(chatter, role))
+        self.with_member(channel, login, |member| member.roles.0.extend([role]))
     }
 
     /// The chatter follows the channel from now on.
     pub fn follow(&self, channel: &str, login: &str) -> Result<(), FindChannelError> {
         let now = Instant::now();
-        self.with_chatter(channel, login, |channel, chatter| channel.note_follower(chatter, now))
+        self.with_member(channel, login, |member| member.followed_at = member.followed_at.or(Some(now)))
     }
 
     /// JOINs and messages are answered with `msg_channel_suspended`.
@@ -94,7 +94,7 @@ impl FakeTwitch {
 
     fn bar(&self, channel: &str, login: &str, span: Option<Duration>) -> Result<(), FindChannelError> {
         let barred = span.map_or(Barred::Banned, |span| Barred::TimedOutUntil(Instant::now() + span));
-        self.with_chatter(channel, login, |channel, chatter| channel.bar(chatter, Some(barred)))?;
+        self.with_member(channel, login, |member| member.barred = Some(barred))?;
         self.announce(channel, |world| Happening::Barred(world.chatter(login), span));
         Ok(())
     }
@@ -109,13 +109,13 @@ impl FakeTwitch {
 
     /// Lifts a ban or timeout.
     pub fn pardon(&self, channel: &str, login: &str) -> Result<(), FindChannelError> {
-        self.with_chatter(channel, login, |channel, chatter| channel.bar(chatter, None))
+        self.with_member(channel, login, |member| member.barred = None)
     }
 
     /// The next messages of a chatter in the channel are refused, one for each of these reasons. They count against the
     /// limits all the same.
     pub fn refuse_next(&self, channel: &str, login: &str, refusals: &[Refusal]) -> Result<(), FindChannelError> {
-        self.with_chatter(channel, login, |channel, chatter| channel.refuse_next(chatter, refusals))
+        self.with_member(channel, login, |member| member.refusals.extend(refusals))
     }
 
     /// Changes one mode of a room: a partial ROOMSTATE, and the NOTICE that Twitch sends with it.
@@ -132,13 +132,13 @@ impl FakeTwitch {
         Ok(())
     }
 
-    fn with_chatter(
+    fn with_member(
         &self,
         channel: &str,
         login: &str,
-        change: impl FnOnce(&mut Channel, &Chatter),
+        change: impl FnOnce(&mut Member),
     ) -> Result<(), FindChannelError> {
         let chatter = self.shared.lock().world.chatter(login);
-        self.with_channel(channel, |channel| change(channel, &chatter))
+        self.with_channel(channel, |channel| change(channel.member(&chatter)))
     }
 }

@@ -28,7 +28,7 @@ impl Irc<'_> {
         let has_limits = self.world.policy.has_limits;
         if let Identity::Account(login) = &identity
             && has_limits
-            && !self.world.record(login).joins.admit(rules::JOINS, now)
+            && !self.world.record(login).joins.admit(rules::JOINS, rules::JOINS_WITHIN, now)
         {
             self.note_violation(id, Rule::Joins, now);
             return Err(Refusal::Silent);

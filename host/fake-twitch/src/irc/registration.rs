@@ -83,7 +83,9 @@ impl Irc<'_> {
         if !is_anybody_let_in && !self.world.has_account(&login) {
             return Err("Login authentication failed");
         }
-        if self.world.policy.has_limits && !self.world.record(&login).logins.admit(rules::LOGINS, now) {
+        if self.world.policy.has_limits
+            && !self.world.record(&login).logins.admit(rules::LOGINS, rules::LOGINS_WITHIN, now)
+        {
             self.world.log.note_violation(Rule::Logins, &login, now);
             return Err("Error logging in");
         }

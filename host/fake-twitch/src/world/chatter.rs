@@ -36,7 +36,7 @@ impl Role {
 
 /// What a chatter is in one channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Roles(pub(super) BTreeSet<Role>);
+pub(crate) struct Roles(pub(crate) BTreeSet<Role>);
 
 impl FromIterator<Role> for Roles {
     fn from_iter<T: IntoIterator<Item = Role>>(roles: T) -> Self {

@@ -79,7 +79,7 @@ impl World {
     /// transcript makes it an ordinary message, as at Twitch (pajbot/pajbot#1442).
     pub(crate) fn deliver(&mut self, channel: &str, mut message: Message, reply_to: Option<&str>) {
         let Some(room) = self.find_channel_mut(channel) else { return };
-        message.is_first = room.note_spoke(&message.from);
+        message.is_first = !std::mem::replace(&mut room.member(&message.from).has_spoken, true);
         message.parent = reply_to.and_then(|id| room.find_message(id)).cloned();
         let observed = Observed {
             channel: channel.to_owned(),

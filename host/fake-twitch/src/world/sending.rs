@@ -53,7 +53,7 @@ impl World {
         let attempt = Attempt { draft, from, roles, room_id, now };
         self.count_attempt(&attempt)?;
         let room = self.find_channel_mut(attempt.draft.channel);
-        if let Some(refusal) = room.and_then(|room| room.take_refusal(&attempt.from)) {
+        if let Some(refusal) = room.and_then(|room| room.member(&attempt.from).refusals.pop_front()) {
             return Err(refusal);
         }
         self.check_standing(&attempt)?;
