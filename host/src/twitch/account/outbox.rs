@@ -343,7 +343,7 @@ impl Outbox {
         counts: &mut Counts,
     ) -> Option<Duration> {
         let sent = self.in_flight.remove(&ticket)?;
-        *counts.refused(refusal) += 1;
+        counts.note_refused(refusal);
         if refusal == Refusal::RateLimited {
             let pause = self.window + WINDOW_MARGIN;
             self.waiting.look_at_all(now);

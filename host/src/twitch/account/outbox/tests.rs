@@ -286,7 +286,7 @@ fn a_message_in_pieces_goes_on_with_the_piece_that_slow_mode_refused() {
     assert_eq!((outbox.waiting(), outbox.settled()), (2, 0), "its first piece, and its second one");
     let left = leave_all(&mut outbox, &rooms, &mut counts, now);
     assert_eq!(left, [(2_500, "x".repeat(500)), (3_700, "y".repeat(500))]);
-    assert_eq!((outbox.waiting(), outbox.settled(), counts.refused_slow_mode), (0, 1, 1));
+    assert_eq!((outbox.waiting(), outbox.settled(), counts.find("refused_slow_mode")), (0, 1, 1));
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn what_was_refused_is_not_held_against_the_next_attempt() {
     };
     let texts = [say(Some(Refusal::Rejected), 0), say(Some(Refusal::Other), 2), say(None, 4), say(None, 6)];
     assert_eq!(texts, ["same", "same", "same", "same \u{34f}"]);
-    assert_eq!((counts.refused_by_automod, counts.refused_otherwise), (1, 1));
+    assert_eq!((counts.find("refused_by_automod"), counts.find("refused_otherwise")), (1, 1));
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn refusals_are_news_once() {
     assert_eq!(say(Refusal::Unverified, 66), [Some(CLOSED_FOR); 2], "each channel by itself");
     let timed_out = Refusal::TimedOut(Duration::from_secs(90));
     assert_eq!(say(timed_out, 3_700), [Some(Duration::from_millis(90_500)); 2]);
-    assert_eq!(counts.refused_rate_limited, 4);
+    assert_eq!(counts.find("refused_rate_limited"), 4);
 }
 
 #[test]
