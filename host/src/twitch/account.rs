@@ -20,7 +20,6 @@ pub mod session;
 pub mod shortage;
 pub mod state;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +34,7 @@ use self::inbox::Inbox;
 use self::outbox::Outbox;
 use self::own_messages::OwnMessages;
 use self::refusal::Refusal;
-use self::rooms::{Outcome, Rooms};
+use self::rooms::{RoomNews, Rooms};
 use self::state::{AccountState, Phase};
 use crate::config::LimitsConfig;
 use crate::domain::account::BotAccount;
@@ -67,8 +66,6 @@ pub struct Account {
     is_known: bool,
     shared: Arc<Shared>,
     rooms: Rooms,
-    /// Rooms that the session is to leave.
-    leaving: VecDeque<Login>,
     outbox: Outbox,
     inbox: Inbox,
     /// Messages of this account only.
@@ -100,7 +97,6 @@ impl Account {
             outbox: Outbox::new(&shared.limits),
             inbox: Inbox::new(shared.events.clone()),
             is_known: false,
-            leaving: VecDeque::new(),
             outgoing,
             wanted: shared.wanted.clone(),
             shared,
@@ -157,7 +153,6 @@ impl Account {
 
     /// The session is gone, and all that it was in the middle of.
     fn start_over(&mut self, now: Instant) {
-        self.leaving.clear();
         self.rooms.start_over(now);
         self.outbox.start_over(&mut self.state.counts);
         self.look_again(now);
@@ -182,8 +177,8 @@ impl Account {
         if let Some(known) = self.rooms.note_modes(room, change) {
             self.outbox.note_modes(known, change, now);
         }
-        let outcome = id.map_or_else(Outcome::default, |id| self.rooms.note_room(room, id, now));
-        self.apply(outcome, now);
+        let news = id.and_then(|id| self.rooms.note_room(room, id, now));
+        self.offer(news, now);
         self.look_again(now);
     }
 
@@ -219,8 +214,8 @@ impl Account {
         let pause = ticket.and_then(|ticket| self.outbox.refused(ticket, refusal, now, &mut self.state.counts));
         match (refusal.find_join_failure(), pause) {
             (Some(reason), _) => {
-                let outcome = self.rooms.note_failure(room, reason, now);
-                self.apply(outcome, now);
+                let news = self.rooms.note_failure(room, reason, now);
+                self.offer(news, now);
             }
             (None, Some(pause)) => refusal.log_pause(&self.bot.login, room, pause),
             (None, None) => {}
@@ -233,11 +228,8 @@ impl Account {
         &mut self.state.counts
     }
 
-    fn apply(&mut self, outcome: Outcome, now: Instant) {
-        if let Some(news) = outcome.news {
-            self.inbox.offer(news.into_event(self.bot.clone()), now);
-        }
-        self.leaving.extend(outcome.leave);
+    fn offer(&mut self, news: impl IntoIterator<Item = RoomNews>, now: Instant) {
+        news.into_iter().for_each(|news| self.inbox.offer(news.into_event(self.bot.clone()), now));
     }
 
     /// Something changed that decides what there is to do, or which rooms the account sits in.
@@ -255,11 +247,10 @@ impl Account {
         }
         let is_time_to_join = self.joins_at <= now;
         if is_time_to_join {
-            for outcome in self.rooms.give_up_unconfirmed(now) {
-                self.apply(outcome, now);
-            }
+            let given_up = self.rooms.give_up_unconfirmed(now);
+            self.offer(given_up, now);
         }
-        if let Some(room) = self.leaving.pop_front() {
+        if let Some(room) = self.rooms.leaving.pop_front() {
             return Ok(Work::Leave(room));
         }
         if is_time_to_join {
@@ -292,7 +283,7 @@ impl Account {
     /// Looks at what is wanted now.
     fn take_wanted(&mut self, now: Instant) {
         let wanted = self.wanted.borrow_and_update().clone();
-        self.leaving.extend(self.rooms.set_wanted(&wanted, &self.bot, now));
+        self.rooms.set_wanted(&wanted, &self.bot, now);
         self.look_again(now);
     }
 
