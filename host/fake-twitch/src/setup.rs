@@ -19,7 +19,7 @@ impl FakeTwitch {
         let mut state = self.shared.lock();
         let small = login.to_ascii_lowercase();
         state.world.add_chatter(&small, id, login);
-        state.world.set_access_token(&small, access_token);
+        state.world.access_tokens.insert(small, access_token.to_owned());
     }
 
     /// A chatter with an id of the test's choice.

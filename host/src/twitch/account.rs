@@ -34,7 +34,7 @@ use self::inbox::Inbox;
 use self::outbox::Outbox;
 use self::own_messages::OwnMessages;
 use self::refusal::Refusal;
-use self::rooms::{RoomNews, Rooms};
+use self::rooms::Rooms;
 use self::state::{AccountState, Phase};
 use crate::config::LimitsConfig;
 use crate::domain::account::BotAccount;
@@ -93,7 +93,7 @@ impl Account {
     ) -> Account {
         let now = Instant::now();
         let mut account = Account {
-            rooms: Rooms::new(&shared.limits),
+            rooms: Rooms::new(bot.clone(), &shared.limits),
             outbox: Outbox::new(&shared.limits),
             inbox: Inbox::new(shared.events.clone()),
             is_known: false,
@@ -228,8 +228,8 @@ impl Account {
         &mut self.state.counts
     }
 
-    fn offer(&mut self, news: impl IntoIterator<Item = RoomNews>, now: Instant) {
-        news.into_iter().for_each(|news| self.inbox.offer(news.into_event(self.bot.clone()), now));
+    fn offer(&mut self, news: impl IntoIterator<Item = Event>, now: Instant) {
+        news.into_iter().for_each(|event| self.inbox.offer(event, now));
     }
 
     /// Something changed that decides what there is to do, or which rooms the account sits in.

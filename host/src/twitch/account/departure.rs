@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::domain::id::{ChannelId, Login, MessageId};
 
 /// The next thing that a session is to do.
@@ -31,3 +33,6 @@ pub(crate) struct Departure {
 /// Names one departure of one account; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ticket(pub(crate) u64);
+
+/// What leaves the outbox now; else when to ask again, if ever.
+pub(crate) type Next = Result<Departure, Option<Instant>>;

@@ -26,7 +26,7 @@ use self::queue::Queue;
 use self::shares::{Part, Shares};
 use self::waiting::{Place, Rank, Waiting};
 use super::counts::Counts;
-use super::departure::{Departure, Ticket};
+use super::departure::{Departure, Next, Ticket};
 use super::footing::ModeChange;
 use super::rate_window::{MessageWindows, WINDOW_MARGIN};
 use super::refusal::Refusal;
@@ -201,12 +201,7 @@ impl Outbox {
 
     /// What may leave at `now`: a message to a channel that is joined under the id that the message was meant for, or was
     /// until just now, and within the limits. Else when to ask again, if ever.
-    pub(crate) fn next(
-        &mut self,
-        rooms: &Rooms,
-        now: Instant,
-        counts: &mut Counts,
-    ) -> Result<Departure, Option<Instant>> {
+    pub(crate) fn next(&mut self, rooms: &Rooms, now: Instant, counts: &mut Counts) -> Next {
         self.is_connected = true;
         loop {
             if self.shares.refresh(now) {
@@ -287,11 +282,8 @@ impl Outbox {
         if let Some(waited) = departure.waited {
             self.waits.note(waited);
         }
-        if self.in_flight.len() < WATCHED {
-            self.in_flight.insert(ticket, sent);
-        } else {
-            counts.unconfirmed += 1;
-        }
+        let is_watched = self.in_flight.len() < WATCHED && self.in_flight.insert(ticket, sent).is_none();
+        counts.unconfirmed += u64::from(!is_watched);
         self.look_again(channel, now);
         Some(departure)
     }

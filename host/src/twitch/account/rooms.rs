@@ -32,6 +32,7 @@ const FAREWELL_WITHIN: Duration = Duration::from_secs(5);
 /// The rooms of one account.
 #[derive(Debug)]
 pub(crate) struct Rooms {
+    account: BotAccount,
     rooms: HashMap<Login, Room>,
     /// The rooms that ceased to be wanted lately, and until when a farewell may be said there.
     farewells: HashMap<ChannelId, (Footing, Instant)>,
@@ -60,27 +61,11 @@ enum Presence {
     In,
 }
 
-/// What became of a room, to be reported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum RoomNews {
-    Joined(ChannelId, Login),
-    Failed(Login, JoinFailure),
-}
-
-impl RoomNews {
-    pub(crate) fn into_event(self, account: BotAccount) -> Event {
-        match self {
-            RoomNews::Joined(channel_id, channel_login) => Event::Joined { account, channel_id, channel_login },
-            RoomNews::Failed(channel_login, reason) => Event::JoinFailed { account, channel_login, reason },
-        }
-    }
-}
-
 impl Rooms {
-    pub(crate) fn new(limits: &LimitsConfig) -> Self {
+    pub(crate) fn new(account: BotAccount, limits: &LimitsConfig) -> Self {
         let window = RateWindow::new(limits.enforce, limits.joins, limits.login_window);
         let capacity = if limits.enforce { limits.channels } else { usize::MAX };
-        Self { rooms: HashMap::new(), farewells: HashMap::new(), leaving: VecDeque::new(), window, capacity }
+        Self { account, rooms: HashMap::new(), farewells: HashMap::new(), leaving: VecDeque::new(), window, capacity }
     }
 
     /// Counts what another process asked for with this account.
@@ -134,6 +119,7 @@ impl Rooms {
 
     /// Replaces what is wanted. Channels of accounts other than `account` are passed over.
     pub(crate) fn set_wanted(&mut self, wanted: &[WantedChannel], account: &BotAccount, now: Instant) {
+        self.account.clone_from(account);
         let own = || wanted.iter().filter(|channel| channel.account.is(account));
         let logins: HashSet<&Login> = own().map(|channel| &channel.login).collect();
         let is_unwanted = |login: &Login, _: &mut Room| !logins.contains(login);
@@ -169,7 +155,7 @@ impl Rooms {
 
     /// Ends the attempts that Twitch left unanswered. The rooms are left, too: should the answer only be late, the next
     /// JOIN would get none.
-    pub(crate) fn give_up_unconfirmed(&mut self, now: Instant) -> Vec<RoomNews> {
+    pub(crate) fn give_up_unconfirmed(&mut self, now: Instant) -> Vec<Event> {
         let is_late = |room: &Room| matches!(room.presence, Presence::Asked { until } if until <= now);
         let late: Vec<Login> =
             self.rooms.iter().filter(|(_, room)| is_late(room)).map(|(login, _)| login.clone()).collect();
@@ -238,7 +224,7 @@ impl Rooms {
     }
 
     /// Twitch told which channel the room is.
-    pub(crate) fn note_room(&mut self, login: &Login, id: ChannelId, now: Instant) -> Option<RoomNews> {
+    pub(crate) fn note_room(&mut self, login: &Login, id: ChannelId, now: Instant) -> Option<Event> {
         let room = self.rooms.get_mut(login)?;
         if room.id.is_some_and(|stored| stored != id) {
             return self.note_failure(login, JoinFailure::Recycled { found: id }, now);
@@ -251,16 +237,17 @@ impl Rooms {
         room.presence = Presence::In;
         room.failures = 0;
         room.reported = None;
-        Some(RoomNews::Joined(id, login.clone()))
+        Some(Event::Joined { account: self.account.clone(), channel_id: id, channel_login: login.clone() })
     }
 
     /// The room cannot be sat in: leave it, say so once, and try again after a pause.
-    pub(crate) fn note_failure(&mut self, login: &Login, reason: JoinFailure, now: Instant) -> Option<RoomNews> {
+    pub(crate) fn note_failure(&mut self, login: &Login, reason: JoinFailure, now: Instant) -> Option<Event> {
         let room = self.rooms.get_mut(login)?;
         // Left even where Twitch has most likely done it: a JOIN for a room that one is in is never answered.
         self.leaving.extend(room.may_be_in().then(|| login.clone()));
         room.pause(now);
-        room.is_news(reason).then(|| RoomNews::Failed(login.clone(), reason))
+        let (account, channel_login) = (self.account.clone(), login.clone());
+        room.is_news(reason).then_some(Event::JoinFailed { account, channel_login, reason })
     }
 
     /// We are out of a room, and Twitch did not say why. The next attempt will tell.

@@ -46,7 +46,7 @@ impl World {
     fn new(standings: &[bool]) -> World {
         let (limits, start) = (LimitsConfig::default(), Instant::now());
         let account = BotAccount { login: "twitchy".parse().unwrap(), id: None };
-        let mut rooms = Rooms::new(&LimitsConfig { enforce: false, ..limits.clone() });
+        let mut rooms = Rooms::new(account.clone(), &LimitsConfig { enforce: false, ..limits.clone() });
         let channels = 0..standings.len();
         let wanted =
             channels.clone().map(|n| WantedChannel { id: Some(id(n)), login: room(n), account: account.clone() });

@@ -16,7 +16,7 @@ fn wanted(name: &str, id: Option<u64>) -> WantedChannel {
 }
 
 fn rooms(channels: usize) -> Rooms {
-    Rooms::new(&LimitsConfig { channels, ..LimitsConfig::default() })
+    Rooms::new(bot("twitchy"), &LimitsConfig { channels, ..LimitsConfig::default() })
 }
 
 fn seconds(count: u64) -> Duration {
@@ -38,13 +38,14 @@ fn only_a_room_with_the_stored_id_counts_as_joined() {
     rooms.set_wanted(&[wanted("shop", Some(10))], &bot("twitchy"), now);
     rooms.take_due(12, now);
     assert!(!rooms.is_in(&login("shop"), SHOP));
-    let found = JoinFailure::Recycled { found: ChannelId(11) };
-    assert_eq!(rooms.note_room(&login("shop"), ChannelId(11), now), Some(RoomNews::Failed(login("shop"), found)));
+    let reason = JoinFailure::Recycled { found: ChannelId(11) };
+    let failed = Event::JoinFailed { account: bot("twitchy"), channel_login: login("shop"), reason };
+    assert_eq!(rooms.note_room(&login("shop"), ChannelId(11), now), Some(failed));
     assert_eq!(rooms.leaving, [login("shop")]);
     assert_eq!(rooms.next_at(now), Some(now + seconds(30)));
     rooms.take_due(12, now + seconds(30));
     let joined = rooms.note_room(&login("shop"), SHOP, now + seconds(30));
-    assert_eq!(joined, Some(RoomNews::Joined(SHOP, login("shop"))));
+    assert_eq!(joined, Some(Event::Joined { account: bot("twitchy"), channel_id: SHOP, channel_login: login("shop") }));
     assert!(rooms.is_in(&login("shop"), SHOP));
     assert_eq!(rooms.find_footing(&login("shop"), SHOP, now), Some(Footing::default()));
     assert!(!rooms.is_in(&login("shop"), ChannelId(11)));
@@ -203,7 +204,7 @@ fn rooms_that_wait_for_the_window_alone_are_held() {
     rooms.assume(20, until);
     drop(rooms.note_failure(&login("shop"), JoinFailure::Banned, until));
     assert_eq!(rooms.held_until(until), None);
-    let mut full = Rooms::new(&LimitsConfig { channels: 0, ..LimitsConfig::default() });
+    let mut full = Rooms::new(bot("twitchy"), &LimitsConfig { channels: 0, ..LimitsConfig::default() });
     full.set_wanted(&[wanted("shop", Some(10))], &bot("twitchy"), now);
     full.assume(20, now);
     assert_eq!(full.held_until(now), None);
