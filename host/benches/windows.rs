@@ -15,8 +15,9 @@ fn windows(criterion: &mut Criterion) {
         bencher.iter(|| {
             turn += 1;
             let channel = ChannelId(turn % 100);
-            now = black_box(windows.free_at(channel, turn.is_multiple_of(3), Duration::ZERO, now))
-                + Duration::from_millis(1);
+            let is_privileged = turn.is_multiple_of(3);
+            let pause_ends_at = windows.pause_ends_at(channel, is_privileged, Duration::ZERO, now);
+            now = black_box(windows.opens_at(is_privileged, now).max(pause_ends_at)) + Duration::from_millis(1);
             windows.note(channel, now);
         });
     });

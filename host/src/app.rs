@@ -30,7 +30,8 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::log_queue::LostLines;
 use crate::telemetry::otlp::Exporter;
 use crate::telemetry::reading::Readings;
-use crate::twitch::accounts::{Accounts, Shared};
+use crate::twitch::account::Shared;
+use crate::twitch::accounts::Accounts;
 use crate::twitch::server::Server;
 
 mod accounts;
@@ -128,11 +129,10 @@ impl App {
         warn_of_orphans(&listed, &config.accounts);
         warn_of_left(&listed, &config.channels);
         let (publish_wanted, wanted) = watch::channel(listed);
-        let (events_in, events) = mpsc::channel(EVENTS);
-        let (ids, limits) =
-            (Arc::new(KeptIds { store: store.clone(), setup: parts.setup.clone() }), config.limits.clone());
-        let shared =
-            Shared { credentials, ids, wanted: wanted.clone(), events: events_in, limits, drain_within: DRAIN_WITHIN };
+        let (events, events_out) = mpsc::channel(EVENTS);
+        let ids = Arc::new(KeptIds { store: store.clone(), setup: parts.setup.clone() });
+        let (own_messages, limits, drain_within) = (Arc::default(), config.limits.clone(), DRAIN_WITHIN);
+        let shared = Shared { credentials, ids, wanted: wanted.clone(), events, own_messages, limits, drain_within };
         let accounts = Arc::new(Accounts::new(shared));
         let (prefixes, tally, limits) = (parts.setup.clone(), parts.dispatch.tally(), config.limits.clone());
         let roster = Roster { store: store.clone(), prefixes, tally, server, limits, twitch_counts_on };
@@ -161,7 +161,7 @@ impl App {
         // Before the accounts log anything: whoever waits for their lines may ask at once.
         let socket = open_status_socket(&config.data_dir);
         app.start_accounts(&config.accounts).await.context("cannot add the accounts")?;
-        app.start_answering(events);
+        app.start_answering(events_out);
         app.start_exporting(exporter);
         if let Some(listening) = listening {
             app.start_serving(config.http, listening);

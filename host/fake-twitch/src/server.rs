@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::irc::session::run_session;
+use crate::irc::sessions::Sessions;
 use crate::state::State;
 use crate::world::clock::Clock;
 use crate::world::{Policy, World};
@@ -66,7 +67,8 @@ impl FakeTwitch {
     /// To be called within the runtime whose clock the server shall follow.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        let state = State::new(World::new(Clock::new(settings.base_time, settings.seed), settings.policy));
+        let world = World::new(Clock::new(settings.base_time, settings.seed), settings.policy);
+        let state = State { world, irc: Sessions::default() };
         let shared = Shared { state: Mutex::new(state), changed: Notify::new() };
         Self { shared: Arc::new(shared), tasks: Arc::default() }
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::server::FakeTwitch;
-use crate::world::FindChannelError;
-use crate::world::channel::{Barred, Channel, RoomChange};
-use crate::world::chatter::{Chatter, Role};
+use crate::world::channel::{Barred, Channel, Member, RoomChange};
+use crate::world::chatter::Role;
 use crate::world::happening::Happening;
 use crate::world::refusal::Refusal;
+use crate::world::{FindChannelError, World};
 
 /// The world. Logins are case-insensitive; chatters that do not exist yet are made, with an id that
 /// depends on the login alone.
@@ -19,7 +19,7 @@ impl FakeTwitch {
         let mut state = self.shared.lock();
         let small = login.to_ascii_lowercase();
         state.world.add_chatter(&small, id, login);
-        state.world.set_access_token(&small, access_token);
+        state.world.access_tokens.insert(small, access_token.to_owned());
     }
 
     /// A chatter with an id of the test's choice.
@@ -63,18 +63,18 @@ impl FakeTwitch {
     /// When there is no such channel; so with all that follow.
     pub fn set_roles(&self, channel: &str, login: &str, roles: &[Role]) -> Result<(), FindChannelError> {
         let roles = roles.iter().copied().collect();
-        self.with_chatter(channel, login, |channel, chatter| channel.set_roles(chatter, roles))
+        self.with_member(channel, login, |member| member.roles = roles)
     }
 
     /// Adds a role to those that the chatter has in the channel.
     pub fn add_role(&self, channel: &str, login: &str, role: Role) -> Result<(), FindChannelError> {
-        self.with_chatter(channel, login, |channel, chatter| channel.add_role(chatter, role))
+        self.with_member(channel, login, |member| member.roles.0.extend([role]))
     }
 
     /// The chatter follows the channel from now on.
     pub fn follow(&self, channel: &str, login: &str) -> Result<(), FindChannelError> {
         let now = Instant::now();
-        self.with_chatter(channel, login, |channel, chatter| channel.note_follower(chatter, now))
+        self.with_member(channel, login, |member| member.followed_at = member.followed_at.or(Some(now)))
     }
 
     /// JOINs and messages are answered with `msg_channel_suspended`.
@@ -84,49 +84,44 @@ impl FakeTwitch {
 
     /// Bans a chatter: CLEARCHAT for the room, PART for the banned, and no JOIN from now on.
     pub fn ban(&self, channel: &str, login: &str) -> Result<(), FindChannelError> {
-        self.bar(channel, login, Barred::Banned, Happening::Banned)
+        self.bar(channel, login, None)
     }
 
     /// Keeps a chatter from talking for a while. The channel stays joined.
     pub fn time_out(&self, channel: &str, login: &str, span: Duration) -> Result<(), FindChannelError> {
-        let barred = Barred::TimedOutUntil(Instant::now() + span);
-        self.bar(channel, login, barred, |chatter| Happening::TimedOut(chatter, span))
+        self.bar(channel, login, Some(span))
     }
 
-    fn bar(
-        &self,
-        channel: &str,
-        login: &str,
-        barred: Barred,
-        happening: impl FnOnce(Chatter) -> Happening,
-    ) -> Result<(), FindChannelError> {
-        self.with_chatter(channel, login, |channel, chatter| channel.bar(chatter, Some(barred)))?;
-        let mut state = self.shared.lock();
-        let chatter = state.world.chatter(login);
-        state.world.announce(&channel.to_ascii_lowercase(), happening(chatter));
-        state.report();
+    fn bar(&self, channel: &str, login: &str, span: Option<Duration>) -> Result<(), FindChannelError> {
+        let barred = span.map_or(Barred::Banned, |span| Barred::TimedOutUntil(Instant::now() + span));
+        self.with_member(channel, login, |member| member.barred = Some(barred))?;
+        self.announce(channel, |world| Happening::Barred(world.chatter(login), span));
         Ok(())
+    }
+
+    /// Has every protocol report what happened in a channel.
+    pub(crate) fn announce(&self, channel: &str, happening: impl FnOnce(&mut World) -> Happening) {
+        let mut state = self.shared.lock();
+        let happening = happening(&mut state.world);
+        state.world.announce(&channel.to_ascii_lowercase(), happening);
+        state.report();
     }
 
     /// Lifts a ban or timeout.
     pub fn pardon(&self, channel: &str, login: &str) -> Result<(), FindChannelError> {
-        self.with_chatter(channel, login, |channel, chatter| channel.bar(chatter, None))
+        self.with_member(channel, login, |member| member.barred = None)
     }
 
     /// The next messages of a chatter in the channel are refused, one for each of these reasons. They count against the
     /// limits all the same.
     pub fn refuse_next(&self, channel: &str, login: &str, refusals: &[Refusal]) -> Result<(), FindChannelError> {
-        self.with_chatter(channel, login, |channel, chatter| channel.refuse_next(chatter, refusals))
+        self.with_member(channel, login, |member| member.refusals.extend(refusals))
     }
 
     /// Changes one mode of a room: a partial ROOMSTATE, and the NOTICE that Twitch sends with it.
     pub fn change_room_state(&self, channel: &str, change: RoomChange) -> Result<(), FindChannelError> {
-        let login = channel.to_ascii_lowercase();
-        let mut state = self.shared.lock();
-        let Some(room) = state.world.find_channel_mut(&login) else { return Err(FindChannelError(login)) };
-        room.modes.apply(change);
-        state.world.announce(&login, Happening::ModeChanged(change));
-        state.report();
+        self.with_channel(channel, |channel| channel.modes.apply(change))?;
+        self.announce(channel, |_| Happening::ModeChanged(change));
         Ok(())
     }
 
@@ -137,13 +132,13 @@ impl FakeTwitch {
         Ok(())
     }
 
-    fn with_chatter(
+    fn with_member(
         &self,
         channel: &str,
         login: &str,
-        change: impl FnOnce(&mut Channel, &Chatter),
+        change: impl FnOnce(&mut Member),
     ) -> Result<(), FindChannelError> {
         let chatter = self.shared.lock().world.chatter(login);
-        self.with_channel(channel, |channel| change(channel, &chatter))
+        self.with_channel(channel, |channel| change(channel.member(&chatter)))
     }
 }

@@ -55,9 +55,7 @@ impl FakeTwitch {
 
     /// A moderator clears the whole chat.
     pub fn clear_chat(&self, channel: &str) {
-        let mut state = self.shared.lock();
-        state.world.announce(&channel.to_ascii_lowercase(), Happening::Cleared);
-        state.report();
+        self.announce(channel, |_| Happening::Cleared);
     }
 
     /// A moderator deletes one message.
@@ -73,7 +71,7 @@ impl FakeTwitch {
     /// Every message that is delivered from now on. Whoever lags 4,096 behind is told how many it missed.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Observed> {
-        self.shared.lock().world.log.subscribe()
+        self.shared.lock().world.log.messages.subscribe()
     }
 
     /// What was delivered in a channel so far, up to the newest 10,000.
@@ -87,12 +85,12 @@ impl FakeTwitch {
     /// The rules that were broken so far, up to the first 1,000. A good bot leaves it empty.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
-        self.shared.lock().world.log.list_violations().to_vec()
+        self.shared.lock().world.log.first_violations.clone()
     }
 
     /// Every rule that is broken from now on, beyond the first 1,000 too.
     #[must_use]
     pub fn subscribe_violations(&self) -> broadcast::Receiver<Violation> {
-        self.shared.lock().world.log.subscribe_violations()
+        self.shared.lock().world.log.violations.subscribe()
     }
 }

@@ -11,10 +11,6 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(world: World) -> Self {
-        Self { world, irc: Sessions::default() }
-    }
-
     pub(crate) fn irc(&mut self) -> Irc<'_> {
         Irc { world: &mut self.world, sessions: &mut self.irc }
     }

@@ -56,7 +56,8 @@ pub(crate) struct World {
     chatters: HashMap<String, Chatter>,
     /// Those of `chatters`.
     ids: HashSet<String>,
-    access_tokens: HashMap<String, String>,
+    /// Of the accounts, by login.
+    pub(crate) access_tokens: HashMap<String, String>,
     channels: HashMap<String, Channel>,
     records: HashMap<String, AccountRecord>,
     /// What no client was told of yet.
@@ -132,14 +133,6 @@ impl World {
 
     pub(crate) fn find_chatter(&self, login: &str) -> Option<&Chatter> {
         self.chatters.get(login)
-    }
-
-    pub(crate) fn set_access_token(&mut self, login: &str, access_token: &str) {
-        self.access_tokens.insert(login.to_owned(), access_token.to_owned());
-    }
-
-    pub(crate) fn has_account(&self, login: &str) -> bool {
-        self.access_tokens.contains_key(login)
     }
 
     /// The login of the account that the token is for. Where a test gave several accounts one token, the nick decides.

@@ -21,7 +21,7 @@ use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::twitch::account::state::AccountState;
-use crate::twitch::accounts::Accounts;
+use crate::twitch::accounts::{Accounts, Listed};
 use crate::twitch::irc::session::Session;
 use crate::twitch::server::Server;
 
@@ -100,18 +100,18 @@ impl Roster {
 /// One status line for each account, also for those that come later.
 pub(super) async fn run_status_lines(accounts: Arc<Accounts>, telemetry: Arc<Telemetry>, stop: CancellationToken) {
     let mut changes = accounts.changes();
-    let (mut lines, mut followed) = (JoinSet::new(), Vec::new());
+    let (mut lines, mut followed) = (JoinSet::new(), Vec::<watch::Receiver<AccountState>>::new());
     loop {
         let listed = changes.borrow_and_update().clone();
-        for account in listed.iter().filter(|account| !is_followed(&followed, &account.states)) {
-            lines.spawn(run_status_line(
-                account.login.clone(),
-                account.states.clone(),
-                telemetry.clone(),
-                stop.clone(),
-            ));
+        // Not by login: between two looks an account may have been removed and added again.
+        followed.retain(|states| listed.iter().any(|account| account.states.same_channel(states)));
+        for Listed { login, states, .. } in listed.iter() {
+            if !followed.iter().any(|known| known.same_channel(states)) {
+                followed.push(states.clone());
+                lines.spawn(run_status_line(login.clone(), states.clone(), telemetry.clone(), stop.clone()));
+            }
         }
-        followed = listed.iter().map(|account| account.states.clone()).collect();
+        while lines.try_join_next().is_some() {}
         tokio::select! {
             Ok(()) = changes.changed() => {}
             () = stop.cancelled() => break,
@@ -120,19 +120,65 @@ pub(super) async fn run_status_lines(accounts: Arc<Accounts>, telemetry: Arc<Tel
     while lines.join_next().await.is_some() {}
 }
 
-/// An account that was removed and added again under its login is another one, also where nobody saw the moment between.
-fn is_followed(followed: &[watch::Receiver<AccountState>], states: &watch::Receiver<AccountState>) -> bool {
-    followed.iter().any(|known| known.same_channel(states))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::pin::pin;
+    use std::time::Duration;
 
-    #[test]
-    fn an_account_that_is_added_again_is_followed_anew() {
-        let (removed, added) = (watch::channel(AccountState::default()), watch::channel(AccountState::default()));
-        assert!(is_followed(std::slice::from_ref(&removed.1), &removed.1));
-        assert!(!is_followed(&[removed.1], &added.1));
+    use secrecy::SecretString;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::app::credentials::ConfiguredTokens;
+    use crate::telemetry::HostEvent;
+    use crate::telemetry::listening::Heard;
+    use crate::twitch::account::session::{self, Serving};
+    use crate::twitch::account::{Account, Shared};
+
+    /// Without a token nobody logs in.
+    struct Unused;
+
+    impl AccountIds for Unused {
+        fn learn_account(&self, _: Login, _: AccountId) -> LearningAccount<'_> {
+            Box::pin(async { Ok(None) })
+        }
+    }
+
+    impl session::Session for Unused {
+        fn scopes(&self) -> &'static str {
+            "none"
+        }
+
+        fn serve<'a>(&'a mut self, _: &'a mut Account, _: &'a SecretString, _: &'a CancellationToken) -> Serving<'a> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_that_was_removed_and_added_again_has_a_status_line() {
+        let accounts = Arc::new(Accounts::new(Shared {
+            credentials: Arc::new(ConfiguredTokens::new(&[])),
+            ids: Arc::new(Unused),
+            wanted: watch::channel(Vec::new().into()).1,
+            events: mpsc::channel(1).0,
+            own_messages: Arc::default(),
+            limits: LimitsConfig::default(),
+            drain_within: Duration::ZERO,
+        }));
+        let bot = BotAccount { login: "mybot".parse().unwrap(), id: None };
+        let add = || accounts.add(bot.clone(), UsedLimits::default(), Box::new(Unused)).unwrap();
+        let telemetry = Arc::new(Telemetry::default());
+        let mut heard = telemetry.listen();
+        let mut lines = pin!(run_status_lines(accounts.clone(), telemetry.clone(), CancellationToken::new()));
+        add();
+        assert!(timeout(Duration::from_secs(60), &mut lines).await.is_err());
+        accounts.remove(&bot).await.unwrap();
+        add();
+        assert!(timeout(Duration::from_secs(60), &mut lines).await.is_err());
+        sleep(Duration::from_secs(1)).await;
+        for state in ["no_token", "stopped", "no_token"] {
+            let event = HostEvent::Connection { account: "mybot".into(), state };
+            assert_eq!(heard.next().await, Some(Heard::Told(Arc::new(event))));
+        }
     }
 }

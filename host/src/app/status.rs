@@ -53,7 +53,6 @@ pub struct AccountStatus {
     /// The id of another account that had the login before. Its channels are still wanted, and not this account's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<String>,
-    #[serde(with = "PhaseName")]
     pub phase: Phase,
     #[serde(rename = "phase_seconds", with = "seconds")]
     pub phase_for: Duration,
@@ -177,18 +176,6 @@ pub struct SpanStatus {
     pub p99: Duration,
     #[serde(rename = "max_seconds", with = "seconds")]
     pub max: Duration,
-}
-
-/// The phases as JSON has them; a new one does not compile until it is here.
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Phase", rename_all = "snake_case")]
-enum PhaseName {
-    Connecting,
-    Online,
-    NoToken,
-    Refused,
-    Paused,
-    Stopped,
 }
 
 /// What a snapshot is taken of.

@@ -12,6 +12,7 @@ use crate::domain::manifest::{Capability, Grants, Manifest};
 use crate::domain::version::{UploadedModule, UploadedVersion};
 
 pub mod agree;
+pub mod enable;
 pub mod roll_back;
 
 /// What a channel has said of a module's versions.

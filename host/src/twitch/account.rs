@@ -20,7 +20,6 @@ pub mod session;
 pub mod shortage;
 pub mod state;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,35 +28,35 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use self::counts::Counts;
-use self::departure::{Next, Ticket, Work};
+use self::departure::{Ticket, Work};
 use self::footing::{ModeChange, Standing};
 use self::inbox::Inbox;
 use self::outbox::Outbox;
 use self::own_messages::OwnMessages;
 use self::refusal::Refusal;
-use self::rooms::{Outcome, Rooms};
+use self::rooms::Rooms;
 use self::state::{AccountState, Phase};
 use crate::config::LimitsConfig;
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, ChannelId, Login};
 use crate::domain::message::{ChatMessage, Event, OutgoingMessage, WantedChannel};
-use crate::domain::ports::AccountIds;
+use crate::domain::ports::{AccountIds, Credentials};
 use crate::domain::used_limits::UsedLimits;
 
 /// Only to be looked at again when something else happens.
 const FAR_AWAY: Duration = Duration::from_secs(60 * 60);
 
-/// What joins an account to the rest of the host.
-pub(crate) struct Ends {
-    /// All wanted channels; those of other accounts are passed over.
-    pub(crate) wanted: watch::Receiver<Arc<[WantedChannel]>>,
-    pub(crate) events: mpsc::Sender<Event>,
-    /// Messages of this account only.
-    pub(crate) outgoing: mpsc::Receiver<OutgoingMessage>,
-    pub(crate) own_messages: Arc<OwnMessages>,
-    pub(crate) ids: Arc<dyn AccountIds>,
-    /// Kept up to date for readers.
-    pub(crate) state: watch::Sender<AccountState>,
+/// What all accounts of a host share.
+pub struct Shared {
+    pub credentials: Arc<dyn Credentials>,
+    pub ids: Arc<dyn AccountIds>,
+    /// Of all accounts.
+    pub wanted: watch::Receiver<Arc<[WantedChannel]>>,
+    pub events: mpsc::Sender<Event>,
+    pub own_messages: Arc<OwnMessages>,
+    pub limits: LimitsConfig,
+    /// How long messages that wait may hold up the end of an account.
+    pub drain_within: Duration,
 }
 
 /// What outlives an account's sessions. Every moment but those of `meanwhile` and `wait` is a parameter.
@@ -65,17 +64,13 @@ pub struct Account {
     bot: BotAccount,
     /// Whether this process has reported who the account is.
     is_known: bool,
-    ids: Arc<dyn AccountIds>,
+    shared: Arc<Shared>,
     rooms: Rooms,
-    /// Rooms that the session is to leave.
-    leaving: VecDeque<Login>,
     outbox: Outbox,
     inbox: Inbox,
-    own_messages: Arc<OwnMessages>,
+    /// Messages of this account only.
     outgoing: mpsc::Receiver<OutgoingMessage>,
     wanted: watch::Receiver<Arc<[WantedChannel]>>,
-    /// How long messages that wait may hold up the end.
-    drain_within: Duration,
     /// Set once the host stops.
     drain_until: Option<Instant>,
     /// There is no work before this moment, unless a message comes in or something changes about a room.
@@ -91,29 +86,26 @@ impl Account {
     /// `used` is what the process before this one used of the limits: Twitch counts on over a restart.
     pub(crate) fn new(
         bot: BotAccount,
-        limits: &LimitsConfig,
+        shared: Arc<Shared>,
         used: UsedLimits,
-        ends: Ends,
-        drain_within: Duration,
+        outgoing: mpsc::Receiver<OutgoingMessage>,
+        published: watch::Sender<AccountState>,
     ) -> Account {
         let now = Instant::now();
         let mut account = Account {
-            rooms: Rooms::new(limits),
-            outbox: Outbox::new(limits),
-            inbox: Inbox::new(ends.events),
+            rooms: Rooms::new(bot.clone(), &shared.limits),
+            outbox: Outbox::new(&shared.limits),
+            inbox: Inbox::new(shared.events.clone()),
             is_known: false,
-            ids: ends.ids,
-            leaving: VecDeque::new(),
-            own_messages: ends.own_messages,
-            outgoing: ends.outgoing,
-            wanted: ends.wanted,
-            drain_within,
+            outgoing,
+            wanted: shared.wanted.clone(),
+            shared,
             drain_until: None,
             quiet_until: now,
             joins_at: now,
             state: AccountState { id: bot.id, phase_since: Some(now), ..AccountState::default() },
             bot,
-            published: ends.state,
+            published,
         };
         account.take_wanted(now);
         if let Some(at) = now.checked_sub(used.ago) {
@@ -139,7 +131,7 @@ impl Account {
     /// messages from its rooms find set-ups that name it. `None`: the host is stopping.
     pub(crate) async fn begin(&mut self, id: AccountId, stop: &CancellationToken) -> Option<Result<(), String>> {
         if !self.is_known || self.bot.id != Some(id) {
-            let (ids, login) = (self.ids.clone(), self.bot.login.clone());
+            let (ids, login) = (self.shared.ids.clone(), self.bot.login.clone());
             match self.meanwhile(ids.learn_account(login, id), stop).await? {
                 Ok(former) => {
                     self.state.former = former;
@@ -161,7 +153,6 @@ impl Account {
 
     /// The session is gone, and all that it was in the middle of.
     fn start_over(&mut self, now: Instant) {
-        self.leaving.clear();
         self.rooms.start_over(now);
         self.outbox.start_over(&mut self.state.counts);
         self.look_again(now);
@@ -172,7 +163,7 @@ impl Account {
         message.received_at = Some(now.into_std());
         // Until it is known whose room it is, nothing that is said there counts.
         let sits_there = self.rooms.is_in(&message.channel_login, message.channel_id);
-        let is_own = self.own_messages.is_own(&message, now);
+        let is_own = self.shared.own_messages.is_own(&message, now);
         if !is_own && !message.is_shared_copy && self.bot.id.is_some_and(|id| id.chatter() == message.chatter.id) {
             self.outbox.note_typed(message.channel_id, now);
         }
@@ -186,8 +177,8 @@ impl Account {
         if let Some(known) = self.rooms.note_modes(room, change) {
             self.outbox.note_modes(known, change, now);
         }
-        let outcome = id.map_or_else(Outcome::default, |id| self.rooms.note_room(room, id, now));
-        self.apply(outcome, now);
+        let news = id.and_then(|id| self.rooms.note_room(room, id, now));
+        self.offer(news, now);
         self.look_again(now);
     }
 
@@ -223,8 +214,8 @@ impl Account {
         let pause = ticket.and_then(|ticket| self.outbox.refused(ticket, refusal, now, &mut self.state.counts));
         match (refusal.find_join_failure(), pause) {
             (Some(reason), _) => {
-                let outcome = self.rooms.note_failure(room, reason, now);
-                self.apply(outcome, now);
+                let news = self.rooms.note_failure(room, reason, now);
+                self.offer(news, now);
             }
             (None, Some(pause)) => refusal.log_pause(&self.bot.login, room, pause),
             (None, None) => {}
@@ -237,11 +228,8 @@ impl Account {
         &mut self.state.counts
     }
 
-    fn apply(&mut self, outcome: Outcome, now: Instant) {
-        if let Some(news) = outcome.news {
-            self.inbox.offer(news.into_event(self.bot.clone()), now);
-        }
-        self.leaving.extend(outcome.leave);
+    fn offer(&mut self, news: impl IntoIterator<Item = Event>, now: Instant) {
+        news.into_iter().for_each(|event| self.inbox.offer(event, now));
     }
 
     /// Something changed that decides what there is to do, or which rooms the account sits in.
@@ -259,11 +247,10 @@ impl Account {
         }
         let is_time_to_join = self.joins_at <= now;
         if is_time_to_join {
-            for outcome in self.rooms.give_up_unconfirmed(now) {
-                self.apply(outcome, now);
-            }
+            let given_up = self.rooms.give_up_unconfirmed(now);
+            self.offer(given_up, now);
         }
-        if let Some(room) = self.leaving.pop_front() {
+        if let Some(room) = self.rooms.leaving.pop_front() {
             return Ok(Work::Leave(room));
         }
         if is_time_to_join {
@@ -274,18 +261,18 @@ impl Account {
             self.joins_at = self.rooms.next_at(now).unwrap_or(now + FAR_AWAY);
             self.rooms.describe(&mut self.state, now);
         }
-        let wake_at = match self.outbox.next(&self.rooms, now, &mut self.state.counts) {
-            Next::Send(departure) => {
+        match self.outbox.next(&self.rooms, now, &mut self.state.counts) {
+            Ok(departure) => {
                 if let Some(id) = self.bot.id {
-                    self.own_messages.note(id, departure.channel, &departure.text, now);
+                    self.shared.own_messages.note(id, departure.channel, &departure.text, now);
                 }
-                return Ok(Work::Send(departure));
+                Ok(Work::Send(departure))
             }
-            Next::WaitUntil(wake_at) => wake_at.min(self.joins_at),
-            Next::Empty => self.joins_at,
-        };
-        self.quiet_until = wake_at;
-        Err(wake_at)
+            Err(wake_at) => {
+                self.quiet_until = wake_at.map_or(self.joins_at, |at| at.min(self.joins_at));
+                Err(self.quiet_until)
+            }
+        }
     }
 
     /// The messages that left last, to `channels`, since `picked_at`, were not gone before `now`.
@@ -296,7 +283,7 @@ impl Account {
     /// Looks at what is wanted now.
     fn take_wanted(&mut self, now: Instant) {
         let wanted = self.wanted.borrow_and_update().clone();
-        self.leaving.extend(self.rooms.set_wanted(&wanted, &self.bot, now));
+        self.rooms.set_wanted(&wanted, &self.bot, now);
         self.look_again(now);
     }
 
@@ -339,7 +326,7 @@ impl Account {
             () = sleep_until(wake_at) => {}
             () = stop.cancelled(), if self.drain_until.is_none() => {
                 self.inbox.close();
-                self.drain_until = Some(Instant::now() + self.drain_within);
+                self.drain_until = Some(Instant::now() + self.shared.drain_within);
             }
         }
     }

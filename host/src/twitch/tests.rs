@@ -28,7 +28,7 @@ use self::counted::{Counted, Meter};
 use super::account::connecting::Connecting;
 use super::account::own_messages::OwnMessages;
 use super::account::state::{AccountState, Phase};
-use super::account::{Account, Ends};
+use super::account::{Account, Shared};
 use super::irc::session::Session;
 use crate::config::LimitsConfig;
 use crate::domain::account::BotAccount;
@@ -177,18 +177,19 @@ impl Bot {
         };
         let session = Session::new(dial, Arc::new(prefixes.clone()), tally.clone(), limits);
         let (pause, paused) = watch::channel(false);
-        let ends = Ends {
+        let shared = Shared {
+            credentials: Arc::new(token.clone()),
+            ids: Arc::new(Ids::default()),
             wanted: wanted_receiver,
             events: event_sender,
-            outgoing: outgoing_receiver,
             own_messages: own_messages.clone(),
-            ids: Arc::new(Ids::default()),
-            state: state_sender,
+            limits: limits.clone(),
+            drain_within: Duration::from_secs(10),
         };
-        let account =
-            Account::new(BotAccount { login: login(name), id: None }, limits, used, ends, Duration::from_secs(10));
+        let bot = BotAccount { login: login(name), id: None };
+        let account = Account::new(bot, Arc::new(shared), used, outgoing_receiver, state_sender);
         let shutdown = CancellationToken::new();
-        let connecting = Connecting::new(account, Box::new(session), Arc::new(token.clone()), paused);
+        let connecting = Connecting::new(account, Box::new(session), paused);
         let task = tokio::spawn(connecting.run(shutdown.clone()));
         let twitch = twitch.clone();
         Self {

@@ -6,19 +6,11 @@ use tokio::time::Instant;
 
 use crate::irc::Irc;
 use crate::irc::line::{ClientLine, Line, Tags, prefix_of};
-use crate::irc::notice::Notice;
 use crate::irc::sessions::{Identity, SessionId};
 use crate::world::channel::{Barred, Channel};
 use crate::world::chatter::{Chatter, Role, Roles};
-use crate::world::refusal::Refused;
+use crate::world::refusal::Refusal;
 use crate::world::rules::{self, Rule};
-
-/// Why a JOIN comes to nothing.
-enum Refusal {
-    Silent,
-    Told(Refused),
-    Broken(Rule),
-}
 
 impl Irc<'_> {
     /// `JOIN #a,#b`: each name counts, those of channels that do not exist too.
@@ -26,9 +18,7 @@ impl Irc<'_> {
         for channel in channel_names(line) {
             match self.check_join(id, &channel, now) {
                 Ok(()) => self.enter(id, &channel),
-                Err(Refusal::Silent) => {}
-                Err(Refusal::Told(refused)) => self.send(id, &Notice::Refused(refused).line(&channel, "")),
-                Err(Refusal::Broken(rule)) => self.note_violation(id, rule, now),
+                Err(refusal) => self.refuse(id, refusal, &channel, ""),
             }
         }
     }
@@ -38,27 +28,32 @@ impl Irc<'_> {
         let has_limits = self.world.policy.has_limits;
         if let Identity::Account(login) = &identity
             && has_limits
-            && !self.world.record(login).joins.admit(rules::JOINS, now)
+            && !self.world.record(login).joins.admit(rules::JOINS, rules::JOINS_WITHIN, now)
         {
-            return Err(Refusal::Broken(Rule::Joins));
+            self.note_violation(id, Rule::Joins, now);
+            return Err(Refusal::Silent);
         }
         if self.world.policy.has_any_channel {
             self.world.open_channel(name);
         }
         let channel = self.world.find_channel(name).ok_or(Refusal::Silent)?;
         if channel.is_suspended {
-            return Err(Refusal::Told(Refused::ChannelSuspended));
+            return Err(Refusal::ChannelSuspended);
         }
         let Identity::Account(login) = &identity else { return Ok(()) };
         let chatter = self.world.find_chatter(login).ok_or(Refusal::Silent)?;
         if channel.find_barred(chatter, now) == Some(Barred::Banned) {
-            return Err(Refusal::Told(Refused::Banned));
+            return Err(Refusal::Banned);
         }
         let is_one_too_many = has_limits
             && !channel.roles_of(chatter).moderates()
             && !self.sessions.is_joined(login, name)
             && self.count_unmoderated(chatter) >= rules::CHANNELS;
-        if is_one_too_many { Err(Refusal::Broken(Rule::Channels)) } else { Ok(()) }
+        if is_one_too_many {
+            self.note_violation(id, Rule::Channels, now);
+            return Err(Refusal::Silent);
+        }
+        Ok(())
     }
 
     /// Channels that count among the account's 100.

@@ -2,144 +2,126 @@
 
 use std::time::Duration;
 
+use crate::irc::Irc;
 use crate::irc::line::{Line, Tags};
-use crate::world::refusal::Refused;
+use crate::irc::sessions::SessionId;
+use crate::world::channel::RoomChange;
+use crate::world::refusal::Refusal;
+use crate::world::text;
 
 const UNVERIFIED_EMAIL: &str = "This room requires a verified account to chat. Please verify your account at \
                                 https://www.twitch.tv/settings/security.";
 const UNVERIFIED_PHONE: &str = "A verified phone number is required to chat in this channel. Please visit \
                                 https://www.twitch.tv/settings/security to verify your phone number.";
+const BAD_CHARACTERS: &str = "Your message was not sent because it contained too many unprocessable characters. If you \
+                              believe this is an error, please rephrase and try again.";
+const DUPLICATE: &str = "Your message was not sent because it is identical to the previous one you sent, less than 30 \
+                         seconds ago.";
+const EMOTE_ONLY: &str = "This room is in emote-only mode. You can find your currently available emoticons using the \
+                          smiley in the chat text area.";
+const NOT_UNIQUE: &str = "This room is in unique-chat mode and the message you attempted to send is not unique.";
+const RATE_LIMIT: &str = "Your message was not sent because you are sending messages too quickly.";
+const BLOCKED_TERM: &str = "Your message wasn't posted due to conflicts with the channel's moderation settings.";
 
-/// Why something was refused, or what changed in a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Notice {
-    Refused(Refused),
-    SlowOn(Duration),
-    SlowOff,
-    EmoteOnlyOn,
-    EmoteOnlyOff,
-    SubscribersOn,
-    SubscribersOff,
-    FollowersOn(Duration),
-    FollowersOnZero,
-    FollowersOff,
-}
+/// A msg-id and its text.
+type Notice = (&'static str, String);
 
-impl Notice {
-    /// The line for `channel`. `word` is what the text is about where it needs more than the channel: the command.
-    pub(crate) fn line(self, channel: &str, word: &str) -> Line {
-        let text = self.text(channel, word);
-        let mut tags = Tags::default();
-        tags.set("msg-id", self.msg_id());
-        Line::tagged(&tags, format!(":tmi.twitch.tv NOTICE #{channel} :{text}")).for_commands()
-    }
-
-    fn msg_id(self) -> &'static str {
-        match self {
-            Self::Refused(refused) => refusal_id(refused),
-            Self::SlowOn(_) => "slow_on",
-            Self::SlowOff => "slow_off",
-            Self::EmoteOnlyOn => "emote_only_on",
-            Self::EmoteOnlyOff => "emote_only_off",
-            Self::SubscribersOn => "subs_on",
-            Self::SubscribersOff => "subs_off",
-            Self::FollowersOn(_) => "followers_on",
-            Self::FollowersOnZero => "followers_on_zero",
-            Self::FollowersOff => "followers_off",
-        }
-    }
-
-    fn text(self, channel: &str, word: &str) -> String {
-        match self {
-            Self::Refused(refused) => refusal_text(refused, channel, word),
-            Self::SlowOn(every) => {
-                format!("This room is now in slow mode. You may send messages every {} seconds.", whole_seconds(every))
-            }
-            Self::SlowOff => "This room is no longer in slow mode.".to_owned(),
-            Self::EmoteOnlyOn => "This room is now in emote-only mode.".to_owned(),
-            Self::EmoteOnlyOff => "This room is no longer in emote-only mode.".to_owned(),
-            Self::SubscribersOn => "This room is now in subscribers-only mode.".to_owned(),
-            Self::SubscribersOff => "This room is no longer in subscribers-only mode.".to_owned(),
-            Self::FollowersOn(asked) => format!("This room is now in {} followers-only mode.", span(asked)),
-            Self::FollowersOnZero => "This room is now in followers-only mode.".to_owned(),
-            Self::FollowersOff => "This room is no longer in followers-only mode.".to_owned(),
+impl Irc<'_> {
+    /// What a connection is told of a refusal of `sent`, or of its JOIN.
+    pub(super) fn refuse(&mut self, id: SessionId, refusal: Refusal, channel: &str, sent: &str) {
+        if let Some(notice) = describe_refusal(refusal, channel, sent) {
+            self.send(id, &notice_line(channel, notice));
         }
     }
 }
 
-fn refusal_id(refused: Refused) -> &'static str {
-    match refused {
-        Refused::AccountSuspended => "msg_suspended",
-        Refused::BadCharacters => "msg_bad_characters",
-        Refused::Banned => "msg_banned",
-        Refused::ChannelBlocked => "msg_channel_blocked",
-        Refused::ChannelSuspended => "msg_channel_suspended",
-        Refused::Duplicate => "msg_duplicate",
-        Refused::EmoteOnly => "msg_emoteonly",
-        Refused::FollowersOnly(_) => "msg_followersonly",
-        Refused::FollowersOnlyFollowed(..) => "msg_followersonly_followed",
-        Refused::FollowersOnlyZero => "msg_followersonly_zero",
-        Refused::NotUnique => "msg_r9k",
-        Refused::RateLimit => "msg_ratelimit",
-        Refused::Rejected => "msg_rejected",
-        Refused::RejectedMandatory => "msg_rejected_mandatory",
-        Refused::SlowMode(_) => "msg_slowmode",
-        Refused::SubscribersOnly => "msg_subsonly",
-        Refused::TimedOut(_) => "msg_timedout",
-        Refused::UnrecognizedCommand => "unrecognized_cmd",
-        Refused::UnverifiedEmail => "msg_verified_email",
-        Refused::UnverifiedPhone => "msg_requires_verified_phone_number",
-    }
+pub(super) fn notice_line(channel: &str, (msg_id, text): Notice) -> Line {
+    let mut tags = Tags::default();
+    tags.set("msg-id", msg_id);
+    Line::tagged(&tags, format!(":tmi.twitch.tv NOTICE #{channel} :{text}")).for_commands()
 }
 
-fn refusal_text(refused: Refused, channel: &str, word: &str) -> String {
-    match refused {
-        Refused::AccountSuspended => "You don't have permission to perform that action.".to_owned(),
-        Refused::BadCharacters => "Your message was not sent because it contained too many unprocessable characters. \
-            If you believe this is an error, please rephrase and try again."
-            .to_owned(),
-        Refused::Banned => format!("You are permanently banned from talking in {channel}."),
-        Refused::ChannelBlocked => "Your account is not in good standing in this channel.".to_owned(),
-        Refused::ChannelSuspended => "This channel does not exist or has been suspended.".to_owned(),
-        Refused::Duplicate => "Your message was not sent because it is identical to the previous one you sent, \
-            less than 30 seconds ago."
-            .to_owned(),
-        Refused::EmoteOnly => "This room is in emote-only mode. You can find your currently available emoticons \
-            using the smiley in the chat text area."
-            .to_owned(),
-        Refused::FollowersOnly(asked) => {
-            format!("This room is in {} followers-only mode. Follow {channel} to join the community!", span(asked))
+fn describe_refusal(refusal: Refusal, channel: &str, sent: &str) -> Option<Notice> {
+    let (msg_id, text) = match refusal {
+        Refusal::Silent => return None,
+        Refusal::AccountSuspended => ("msg_suspended", "You don't have permission to perform that action.".into()),
+        Refusal::AutoMod => ("msg_rejected", "Your message is being checked by mods and has not been posted.".into()),
+        Refusal::BadCharacters => ("msg_bad_characters", BAD_CHARACTERS.into()),
+        Refusal::Banned => ("msg_banned", format!("You are permanently banned from talking in {channel}.")),
+        Refusal::BlockedTerm => ("msg_rejected_mandatory", BLOCKED_TERM.into()),
+        Refusal::ChannelBlocked => {
+            ("msg_channel_blocked", "Your account is not in good standing in this channel.".into())
         }
-        Refused::FollowersOnlyFollowed(asked, reached) => format!(
-            "This room is in {} followers-only mode. You have been following for {}. Continue following to chat!",
-            span(asked),
-            span(reached)
-        ),
-        Refused::FollowersOnlyZero => {
-            format!("This room is in followers-only mode. Follow {channel} to join the community!")
+        Refusal::ChannelSuspended => {
+            ("msg_channel_suspended", "This channel does not exist or has been suspended.".into())
         }
-        Refused::NotUnique => {
-            "This room is in unique-chat mode and the message you attempted to send is not unique.".to_owned()
+        Refusal::Duplicate => ("msg_duplicate", DUPLICATE.into()),
+        Refusal::EmoteOnly => ("msg_emoteonly", EMOTE_ONLY.into()),
+        Refusal::FollowersOnly(Duration::ZERO) => {
+            let text = format!("This room is in followers-only mode. Follow {channel} to join the community!");
+            ("msg_followersonly_zero", text)
         }
-        Refused::RateLimit => "Your message was not sent because you are sending messages too quickly.".to_owned(),
-        Refused::Rejected => "Your message is being checked by mods and has not been posted.".to_owned(),
-        Refused::RejectedMandatory => {
-            "Your message wasn't posted due to conflicts with the channel's moderation settings.".to_owned()
+        Refusal::FollowersOnly(asked) => {
+            let asked = span(asked);
+            let text = format!("This room is in {asked} followers-only mode. Follow {channel} to join the community!");
+            ("msg_followersonly", text)
         }
-        Refused::SlowMode(wait) => format!(
-            "This room is in slow mode and you are sending messages too quickly. \
-            You will be able to talk again in {} seconds.",
-            whole_seconds(wait)
-        ),
-        Refused::SubscribersOnly => format!(
-            "This room is in subscribers only mode. To talk, purchase a channel subscription at \
-            https://www.twitch.tv/products/{channel}/ticket?ref=subscriber_only_mode_chat."
-        ),
-        Refused::TimedOut(left) => format!("You are timed out for {} more seconds.", whole_seconds(left)),
-        Refused::UnverifiedEmail => UNVERIFIED_EMAIL.to_owned(),
-        Refused::UnverifiedPhone => UNVERIFIED_PHONE.to_owned(),
-        Refused::UnrecognizedCommand => format!("Unrecognized command: /{word}"),
-    }
+        Refusal::FollowersOnlyFollowed(asked, reached) => {
+            let (asked, reached) = (span(asked), span(reached));
+            let room = format!("This room is in {asked} followers-only mode.");
+            (
+                "msg_followersonly_followed",
+                format!("{room} You have been following for {reached}. Continue following to chat!"),
+            )
+        }
+        Refusal::NotUnique => ("msg_r9k", NOT_UNIQUE.into()),
+        Refusal::RateLimit => ("msg_ratelimit", RATE_LIMIT.into()),
+        Refusal::SlowMode(wait) => {
+            let wait = whole_seconds(wait);
+            let room = "This room is in slow mode and you are sending messages too quickly.";
+            ("msg_slowmode", format!("{room} You will be able to talk again in {wait} seconds."))
+        }
+        Refusal::SubscribersOnly => {
+            let room = "This room is in subscribers only mode. To talk, purchase a channel subscription at";
+            let shop = format!("https://www.twitch.tv/products/{channel}/ticket?ref=subscriber_only_mode_chat");
+            ("msg_subsonly", format!("{room} {shop}."))
+        }
+        Refusal::TimedOut(left) => {
+            ("msg_timedout", format!("You are timed out for {} more seconds.", whole_seconds(left)))
+        }
+        Refusal::UnrecognizedCommand => {
+            let sent = text::without_tags(text::cut(sent));
+            let word = sent.get(1..).and_then(|command| command.split(' ').next()).unwrap_or_default();
+            ("unrecognized_cmd", format!("Unrecognized command: /{word}"))
+        }
+        Refusal::UnverifiedEmail => ("msg_verified_email", UNVERIFIED_EMAIL.into()),
+        Refusal::UnverifiedPhone => ("msg_requires_verified_phone_number", UNVERIFIED_PHONE.into()),
+    };
+    Some((msg_id, text))
+}
+
+/// What a room is told of a change. Unique chat has no NOTICE.
+pub(super) fn describe_change(change: RoomChange) -> Option<Notice> {
+    let switched = |on: bool, ids: [&'static str; 2], mode: &str| {
+        (ids[usize::from(on)], format!("This room is {} in {mode} mode.", if on { "now" } else { "no longer" }))
+    };
+    Some(match change {
+        RoomChange::Slow(Some(every)) => {
+            let every = whole_seconds(every);
+            ("slow_on", format!("This room is now in slow mode. You may send messages every {every} seconds."))
+        }
+        RoomChange::Slow(None) => switched(false, ["slow_off", "slow_on"], "slow"),
+        RoomChange::EmoteOnly(on) => switched(on, ["emote_only_off", "emote_only_on"], "emote-only"),
+        RoomChange::SubscribersOnly(on) => switched(on, ["subs_off", "subs_on"], "subscribers-only"),
+        RoomChange::FollowersOnly(None | Some(Duration::ZERO)) => {
+            let on = change != RoomChange::FollowersOnly(None);
+            switched(on, ["followers_off", "followers_on_zero"], "followers-only")
+        }
+        RoomChange::FollowersOnly(Some(asked)) => {
+            ("followers_on", format!("This room is now in {} followers-only mode.", span(asked)))
+        }
+        RoomChange::Unique(_) => return None,
+    })
 }
 
 /// Rounded up: whoever waits that long may talk.

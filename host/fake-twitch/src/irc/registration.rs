@@ -80,10 +80,12 @@ impl Irc<'_> {
         let owner = self.world.find_token_owner(access_token, nick);
         let login = owner.clone().unwrap_or_else(|| nick.to_owned());
         let is_anybody_let_in = self.world.policy.takes_any_account && self.world.open_account(&login);
-        if !is_anybody_let_in && !self.world.has_account(&login) {
+        if !is_anybody_let_in && !self.world.access_tokens.contains_key(&login) {
             return Err("Login authentication failed");
         }
-        if self.world.policy.has_limits && !self.world.record(&login).logins.admit(rules::LOGINS, now) {
+        if self.world.policy.has_limits
+            && !self.world.record(&login).logins.admit(rules::LOGINS, rules::LOGINS_WITHIN, now)
+        {
             self.world.log.note_violation(Rule::Logins, &login, now);
             return Err("Error logging in");
         }

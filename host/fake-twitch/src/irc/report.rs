@@ -7,8 +7,9 @@ use tokio::time::Instant;
 use crate::irc::Irc;
 use crate::irc::joining::{followers_tag, room_state_line, slow_tag, write_roles};
 use crate::irc::line::{Line, Tags, prefix_of};
-use crate::irc::notice::Notice;
+use crate::irc::notice::{describe_change, notice_line};
 use crate::world::channel::RoomChange;
+use crate::world::chatter::{Chatter, Role};
 use crate::world::happening::{Happening, Message, News};
 use crate::world::observed::{Kind, Observed};
 use crate::world::text::emotes_tag;
@@ -20,14 +21,14 @@ impl Irc<'_> {
             Happening::Message(message) => self.report_message(channel, message),
             Happening::ModeChanged(change) => self.report_mode(channel, *change),
             Happening::Cleared => self.report_cleared(channel, None),
-            Happening::TimedOut(chatter, span) => {
-                self.report_cleared(channel, Some((&chatter.login, &chatter.id, Some(*span))));
-            }
-            Happening::Banned(chatter) => {
-                self.report_cleared(channel, Some((&chatter.login, &chatter.id, None)));
-                let is_banned = |id| self.sessions.find(id).is_some_and(|it| it.identity.login() == chatter.login);
-                let banned: Vec<_> = self.sessions.members(channel).into_iter().filter(|id| is_banned(*id)).collect();
-                banned.into_iter().for_each(|id| self.leave(id, channel));
+            Happening::Barred(chatter, span) => {
+                self.report_cleared(channel, Some((chatter, *span)));
+                if span.is_none() {
+                    let is_banned =
+                        |id: &_| self.sessions.find(*id).is_some_and(|it| it.identity.login() == chatter.login);
+                    let banned: Vec<_> = self.sessions.members(channel).into_iter().filter(is_banned).collect();
+                    banned.into_iter().for_each(|id| self.leave(id, channel));
+                }
             }
             Happening::Deleted(message) => self.report_deleted(channel, message),
         }
@@ -49,7 +50,7 @@ impl Irc<'_> {
             .set("tmi-sent-ts", self.world.clock.sent_ts(message.at))
             .set("turbo", "0")
             .set("user-id", &from.id);
-        if roles.is_vip() {
+        if roles.has(Role::Vip) {
             tags.set("vip", "1");
         }
         let text = match &message.parent {
@@ -99,24 +100,24 @@ impl Irc<'_> {
         let Some(room) = self.world.find_channel(channel) else { return };
         let mut tags = Tags::default();
         tags.set("room-id", &room.room_id);
-        let notice = write_change(change, &mut tags);
+        write_change(change, &mut tags);
         let line = room_state_line(room, &tags);
         let members = self.sessions.members(channel);
         self.send_all(&members, &line);
-        if let Some(notice) = notice {
-            self.send_all(&members, &notice.line(channel, ""));
+        if let Some(notice) = describe_change(change) {
+            self.send_all(&members, &notice_line(channel, notice));
         }
     }
 
-    /// CLEARCHAT. The target is a login, an id, and for a timeout its span.
-    fn report_cleared(&mut self, channel: &str, target: Option<(&str, &str, Option<Duration>)>) {
+    /// CLEARCHAT, of all that `target` said where there is one; with the span of a timeout.
+    fn report_cleared(&mut self, channel: &str, target: Option<(&Chatter, Option<Duration>)>) {
         let Some(room) = self.world.find_channel(channel) else { return };
         let mut tags = Tags::default();
         tags.set("room-id", &room.room_id).set("tmi-sent-ts", self.world.clock.sent_ts(Instant::now()));
         let mut body = format!(":tmi.twitch.tv CLEARCHAT #{channel}");
-        if let Some((login, id, span)) = target {
-            body.push_str(&format!(" :{login}"));
-            tags.set("target-user-id", id);
+        if let Some((chatter, span)) = target {
+            body.push_str(&format!(" :{}", chatter.login));
+            tags.set("target-user-id", &chatter.id);
             if let Some(span) = span {
                 tags.set("ban-duration", span.as_secs().to_string());
             }
@@ -139,32 +140,13 @@ impl Irc<'_> {
     }
 }
 
-/// Adds the tag that tells the change, and names the NOTICE that goes with it (unique chat has none).
-fn write_change(change: RoomChange, tags: &mut Tags) -> Option<Notice> {
+/// Adds the tag that tells the change.
+fn write_change(change: RoomChange, tags: &mut Tags) {
     match change {
-        RoomChange::Slow(slow) => {
-            tags.set("slow", slow_tag(slow));
-            Some(slow.map_or(Notice::SlowOff, Notice::SlowOn))
-        }
-        RoomChange::EmoteOnly(on) => {
-            tags.set_flag("emote-only", on);
-            Some(if on { Notice::EmoteOnlyOn } else { Notice::EmoteOnlyOff })
-        }
-        RoomChange::SubscribersOnly(on) => {
-            tags.set_flag("subs-only", on);
-            Some(if on { Notice::SubscribersOn } else { Notice::SubscribersOff })
-        }
-        RoomChange::FollowersOnly(asked) => {
-            tags.set("followers-only", followers_tag(asked));
-            Some(match asked {
-                None => Notice::FollowersOff,
-                Some(Duration::ZERO) => Notice::FollowersOnZero,
-                Some(asked) => Notice::FollowersOn(asked),
-            })
-        }
-        RoomChange::Unique(on) => {
-            tags.set_flag("r9k", on);
-            None
-        }
-    }
+        RoomChange::Slow(slow) => tags.set("slow", slow_tag(slow)),
+        RoomChange::EmoteOnly(on) => tags.set_flag("emote-only", on),
+        RoomChange::SubscribersOnly(on) => tags.set_flag("subs-only", on),
+        RoomChange::FollowersOnly(asked) => tags.set("followers-only", followers_tag(asked)),
+        RoomChange::Unique(on) => tags.set_flag("r9k", on),
+    };
 }

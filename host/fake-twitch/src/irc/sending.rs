@@ -4,9 +4,8 @@ use tokio::time::Instant;
 
 use crate::irc::Irc;
 use crate::irc::line::ClientLine;
-use crate::irc::notice::Notice;
 use crate::irc::sessions::{Identity, SessionId};
-use crate::world::sending::{Draft, Sent};
+use crate::world::sending::Draft;
 
 impl Irc<'_> {
     /// An anonymous connection cannot send.
@@ -26,9 +25,8 @@ impl Irc<'_> {
             irc_tags: nonce.into_iter().collect(),
         };
         match self.world.send(draft, now) {
-            Sent::Delivered(message_id) => self.send_user_state(id, &channel, Some(&message_id)),
-            Sent::Refused(refused, word) => self.send(id, &Notice::Refused(refused).line(&channel, &word)),
-            Sent::Swallowed => {}
+            Ok(message_id) => self.send_user_state(id, &channel, Some(&message_id)),
+            Err(refusal) => self.refuse(id, refusal, &channel, text),
         }
     }
 }

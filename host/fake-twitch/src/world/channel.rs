@@ -1,6 +1,6 @@
 //! Channels: their modes, who is what there, and what was said.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -57,87 +57,52 @@ impl RoomModes {
     }
 }
 
-#[derive(Debug)]
+/// What a channel knows of one chatter.
+#[derive(Debug, Default)]
+pub(crate) struct Member {
+    pub(crate) roles: Roles,
+    pub(crate) barred: Option<Barred>,
+    pub(crate) followed_at: Option<Instant>,
+    /// What the next messages meet, one each.
+    pub(crate) refusals: VecDeque<Refusal>,
+    pub(crate) has_spoken: bool,
+}
+
+#[derive(Debug, Default)]
 pub(crate) struct Channel {
     pub(crate) login: String,
     pub(crate) room_id: String,
     pub(crate) is_suspended: bool,
     pub(crate) modes: RoomModes,
-    // The following by user id: a login that changes hands takes nothing with it.
-    roles: HashMap<String, Roles>,
-    barred: HashMap<String, Barred>,
-    followers: HashMap<String, Instant>,
-    /// What the next messages meet, one each.
-    refusals: HashMap<String, VecDeque<Refusal>>,
-    spoke: HashSet<String>,
+    /// By user id: a login that changes hands takes nothing with it.
+    members: HashMap<String, Member>,
     transcript: VecDeque<Observed>,
 }
 
 impl Channel {
     pub(super) fn new(login: &str, room_id: &str) -> Self {
-        Self {
-            login: login.to_owned(),
-            room_id: room_id.to_owned(),
-            is_suspended: false,
-            modes: RoomModes::default(),
-            roles: HashMap::new(),
-            barred: HashMap::new(),
-            followers: HashMap::new(),
-            refusals: HashMap::new(),
-            spoke: HashSet::new(),
-            transcript: VecDeque::new(),
-        }
+        Self { login: login.to_owned(), room_id: room_id.to_owned(), ..Self::default() }
+    }
+
+    pub(crate) fn member(&mut self, chatter: &Chatter) -> &mut Member {
+        self.members.entry(chatter.id.clone()).or_default()
     }
 
     pub(crate) fn roles_of(&self, chatter: &Chatter) -> Roles {
-        let mut roles = self.roles.get(&chatter.id).cloned().unwrap_or_default();
+        let mut roles = self.members.get(&chatter.id).map(|member| member.roles.clone()).unwrap_or_default();
         if chatter.id == self.room_id {
             roles.0.insert(Role::Broadcaster);
         }
         roles
     }
 
-    pub(crate) fn set_roles(&mut self, chatter: &Chatter, roles: Roles) {
-        self.roles.insert(chatter.id.clone(), roles);
-    }
-
-    pub(crate) fn add_role(&mut self, chatter: &Chatter, role: Role) {
-        self.roles.entry(chatter.id.clone()).or_default().0.insert(role);
-    }
-
-    /// `None` lifts a ban or timeout.
-    pub(crate) fn bar(&mut self, chatter: &Chatter, barred: Option<Barred>) {
-        match barred {
-            Some(barred) => self.barred.insert(chatter.id.clone(), barred),
-            None => self.barred.remove(&chatter.id),
-        };
-    }
-
     pub(crate) fn find_barred(&self, chatter: &Chatter, now: Instant) -> Option<Barred> {
-        let barred = self.barred.get(&chatter.id).copied();
+        let barred = self.members.get(&chatter.id)?.barred;
         barred.filter(|barred| !matches!(barred, Barred::TimedOutUntil(until) if *until <= now))
     }
 
-    pub(crate) fn note_follower(&mut self, chatter: &Chatter, now: Instant) {
-        self.followers.entry(chatter.id.clone()).or_insert(now);
-    }
-
     pub(crate) fn find_followed_at(&self, chatter: &Chatter) -> Option<Instant> {
-        self.followers.get(&chatter.id).copied()
-    }
-
-    pub(crate) fn refuse_next(&mut self, chatter: &Chatter, refusals: &[Refusal]) {
-        self.refusals.entry(chatter.id.clone()).or_default().extend(refusals);
-    }
-
-    /// What the chatter's next message is to meet; then it is used up.
-    pub(crate) fn take_refusal(&mut self, chatter: &Chatter) -> Option<Refusal> {
-        self.refusals.get_mut(&chatter.id)?.pop_front()
-    }
-
-    /// Whether this is the chatter's first message here; from now on it is not.
-    pub(crate) fn note_spoke(&mut self, chatter: &Chatter) -> bool {
-        self.spoke.insert(chatter.id.clone())
+        self.members.get(&chatter.id)?.followed_at
     }
 
     pub(crate) fn note_message(&mut self, message: Observed) {

@@ -36,7 +36,7 @@ impl Role {
 
 /// What a chatter is in one channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Roles(pub(super) BTreeSet<Role>);
+pub(crate) struct Roles(pub(crate) BTreeSet<Role>);
 
 impl FromIterator<Role> for Roles {
     fn from_iter<T: IntoIterator<Item = Role>>(roles: T) -> Self {
@@ -51,11 +51,11 @@ impl Roles {
 
     /// With the higher message limit, and without the second between messages.
     pub(crate) fn is_privileged(&self) -> bool {
-        self.moderates() || self.is_vip()
+        self.moderates() || self.has(Role::Vip)
     }
 
     pub(crate) fn subscribes(&self) -> bool {
-        self.0.contains(&Role::Subscriber) || self.0.contains(&Role::Founder)
+        self.has(Role::Subscriber) || self.has(Role::Founder)
     }
 
     pub(crate) fn badges(&self) -> String {
@@ -63,7 +63,7 @@ impl Roles {
     }
 
     pub(crate) fn badge_info(&self) -> &'static str {
-        match (self.0.contains(&Role::Founder), self.subscribes()) {
+        match (self.has(Role::Founder), self.subscribes()) {
             (true, _) => "founder/1",
             (false, true) => "subscriber/1",
             (false, false) => "",
@@ -72,10 +72,6 @@ impl Roles {
 
     pub(crate) fn has(&self, role: Role) -> bool {
         self.0.contains(&role)
-    }
-
-    pub(crate) fn is_vip(&self) -> bool {
-        self.0.contains(&Role::Vip)
     }
 }
 

@@ -23,8 +23,8 @@ pub(crate) enum Happening {
     ModeChanged(RoomChange),
     /// The whole chat.
     Cleared,
-    Banned(Chatter),
-    TimedOut(Chatter, Duration),
+    /// What a chatter said, who is banned, or timed out for so long.
+    Barred(Chatter, Option<Duration>),
     Deleted(Observed),
 }
 
@@ -79,7 +79,7 @@ impl World {
     /// transcript makes it an ordinary message, as at Twitch (pajbot/pajbot#1442).
     pub(crate) fn deliver(&mut self, channel: &str, mut message: Message, reply_to: Option<&str>) {
         let Some(room) = self.find_channel_mut(channel) else { return };
-        message.is_first = room.note_spoke(&message.from);
+        message.is_first = !std::mem::replace(&mut room.member(&message.from).has_spoken, true);
         message.parent = reply_to.and_then(|id| room.find_message(id)).cloned();
         let observed = Observed {
             channel: channel.to_owned(),
@@ -91,7 +91,8 @@ impl World {
             id: message.id.clone(),
         };
         room.note_message(observed.clone());
-        self.log.publish(observed);
+        // That nobody listens is no failure.
+        let _unheard = self.log.messages.send(observed);
         self.announce(channel, Happening::Message(Box::new(message)));
     }
 }

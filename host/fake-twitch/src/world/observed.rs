@@ -43,47 +43,29 @@ pub struct Violation {
     pub at: Instant,
 }
 
+/// What happened, for those who subscribed and for those who ask later.
 #[derive(Debug)]
 pub(crate) struct Log {
-    subscribers: broadcast::Sender<Observed>,
-    violations: Vec<Violation>,
-    violation_subscribers: broadcast::Sender<Violation>,
+    pub(crate) messages: broadcast::Sender<Observed>,
+    /// The first ones.
+    pub(crate) first_violations: Vec<Violation>,
+    pub(crate) violations: broadcast::Sender<Violation>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self {
-            subscribers: broadcast::Sender::new(SUBSCRIBER_LAG),
-            violations: Vec::new(),
-            violation_subscribers: broadcast::Sender::new(SUBSCRIBER_LAG),
-        }
+        let (messages, violations) = (broadcast::Sender::new(SUBSCRIBER_LAG), broadcast::Sender::new(SUBSCRIBER_LAG));
+        Self { messages, first_violations: Vec::new(), violations }
     }
 }
 
 impl Log {
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Observed> {
-        self.subscribers.subscribe()
-    }
-
-    pub(crate) fn subscribe_violations(&self) -> broadcast::Receiver<Violation> {
-        self.violation_subscribers.subscribe()
-    }
-
-    pub(crate) fn publish(&self, message: Observed) {
-        // That nobody listens is no failure.
-        let _unheard = self.subscribers.send(message);
-    }
-
     pub(crate) fn note_violation(&mut self, rule: Rule, account: &str, at: Instant) {
         let violation = Violation { rule, account: account.to_owned(), at };
-        if self.violations.len() < VIOLATIONS_KEPT {
-            self.violations.push(violation.clone());
+        if self.first_violations.len() < VIOLATIONS_KEPT {
+            self.first_violations.push(violation.clone());
         }
         // That nobody listens is no failure.
-        let _unheard = self.violation_subscribers.send(violation);
-    }
-
-    pub(crate) fn list_violations(&self) -> &[Violation] {
-        &self.violations
+        let _unheard = self.violations.send(violation);
     }
 }

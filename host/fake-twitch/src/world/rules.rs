@@ -82,27 +82,18 @@ impl fmt::Display for Rule {
     }
 }
 
-/// When things happened within a span that ends now.
-#[derive(Debug)]
-pub(crate) struct Window {
-    span: Duration,
-    times: VecDeque<Instant>,
-}
+/// When things happened lately.
+#[derive(Debug, Default)]
+pub(crate) struct Window(VecDeque<Instant>);
 
 impl Window {
-    pub(crate) fn new(span: Duration) -> Self {
-        Self { span, times: VecDeque::new() }
-    }
-
-    /// Counts one more at `now`, unless that would be more than `limit` within the span. What was refused does
+    /// Counts one more at `now`, unless that would be more than `limit` within `span`. What was refused does
     /// not count, so that the window never holds more than the highest limit it is asked for.
-    pub(crate) fn admit(&mut self, limit: usize, now: Instant) -> bool {
-        while self.times.front().is_some_and(|&at| now >= at + self.span) {
-            self.times.pop_front();
-        }
-        let admitted = self.times.len() < limit;
+    pub(crate) fn admit(&mut self, limit: usize, span: Duration, now: Instant) -> bool {
+        while self.0.pop_front_if(|at| now >= *at + span).is_some() {}
+        let admitted = self.0.len() < limit;
         if admitted {
-            self.times.push_back(now);
+            self.0.push_back(now);
         }
         admitted
     }
@@ -121,7 +112,7 @@ pub(crate) enum Verdict {
 }
 
 /// Everything that counts against one account, over all its connections.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct AccountRecord {
     pub(crate) logins: Window,
     pub(crate) joins: Window,
@@ -137,18 +128,6 @@ struct ChannelRecord {
     delivered: Option<(String, Instant)>,
 }
 
-impl Default for AccountRecord {
-    fn default() -> Self {
-        Self {
-            logins: Window::new(LOGINS_WITHIN),
-            joins: Window::new(JOINS_WITHIN),
-            messages: Window::new(MESSAGES_WITHIN),
-            silenced_until: None,
-            channels: HashMap::new(),
-        }
-    }
-}
-
 impl AccountRecord {
     /// Counts a message to a channel. One window serves both limits, because every message counts in both: one
     /// to a channel with privileges uses up the 20 as well, though the 20 only ever hold back the others.
@@ -157,7 +136,7 @@ impl AccountRecord {
             return Verdict::Swallowed;
         }
         let limit = if privileged { MESSAGES_PRIVILEGED } else { MESSAGES };
-        if !self.messages.admit(limit, now) {
+        if !self.messages.admit(limit, MESSAGES_WITHIN, now) {
             self.silenced_until = Some(now + SILENCE);
             return Verdict::OverLimit;
         }
@@ -243,11 +222,11 @@ mod tests {
         #[test]
         fn no_window_holds_more_than_its_limit(gaps in prop::collection::vec(0u64..4_000, 1..200), limit in 1usize..25) {
             let span = Duration::from_secs(10);
-            let (mut window, mut now) = (Window::new(span), Instant::now());
+            let (mut window, mut now) = (Window::default(), Instant::now());
             let mut admitted = Vec::new();
             for gap in gaps {
                 now += Duration::from_millis(gap);
-                if window.admit(limit, now) {
+                if window.admit(limit, span, now) {
                     admitted.push(now);
                 }
             }

@@ -11,7 +11,7 @@ use super::channel::{Barred, Channel, RoomModes};
 use super::chatter::{Chatter, Roles};
 use super::happening::Message;
 use super::observed::Kind;
-use super::refusal::Refused;
+use super::refusal::Refusal;
 use super::rules::{Rule, Verdict};
 use super::text::{self, Leading};
 use super::{ConnectionId, World};
@@ -31,22 +31,6 @@ pub(crate) struct Draft<'a> {
     pub(crate) irc_tags: Vec<(String, String)>,
 }
 
-/// What becomes of it.
-pub(crate) enum Sent {
-    /// With the id that it was given.
-    Delivered(String),
-    /// With the word that the reason is about, if any.
-    Refused(Refused, String),
-    /// Nobody is told.
-    Swallowed,
-}
-
-impl From<Refused> for Sent {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused, String::new())
-    }
-}
-
 /// A message on its way through the rules.
 struct Attempt<'a> {
     draft: Draft<'a>,
@@ -57,76 +41,73 @@ struct Attempt<'a> {
 }
 
 impl World {
-    /// A channel that does not exist swallows what is sent to it. A channel need not be joined.
-    pub(crate) fn send(&mut self, draft: Draft<'_>, now: Instant) -> Sent {
+    /// Delivers a message, and returns its id. A channel that does not exist swallows what is sent to it. A channel need not be
+    /// joined.
+    pub(crate) fn send(&mut self, draft: Draft<'_>, now: Instant) -> Result<String, Refusal> {
         let from = self.chatter(draft.login);
         if self.policy.has_any_channel {
             self.open_channel(draft.channel);
         }
-        let Some(channel) = self.find_channel(draft.channel) else { return Sent::Swallowed };
+        let channel = self.find_channel(draft.channel).ok_or(Refusal::Silent)?;
         let (roles, room_id) = (channel.roles_of(&from), channel.room_id.clone());
         let attempt = Attempt { draft, from, roles, room_id, now };
-        if let Some(outcome) = self.count_attempt(&attempt) {
-            return outcome;
-        }
+        self.count_attempt(&attempt)?;
         let room = self.find_channel_mut(attempt.draft.channel);
-        if let Some(refusal) = room.and_then(|room| room.take_refusal(&attempt.from)) {
-            return refusal.reason().map_or(Sent::Swallowed, Sent::from);
+        if let Some(refusal) = room.and_then(|room| room.member(&attempt.from).refusals.pop_front()) {
+            return Err(refusal);
         }
-        match self.check_standing(&attempt) {
-            Some(refused) => refused.into(),
-            None => self.take_text(attempt),
-        }
+        self.check_standing(&attempt)?;
+        self.take_text(attempt)
     }
 
     /// Counts the message; what going over a limit brings.
-    fn count_attempt(&mut self, attempt: &Attempt<'_>) -> Option<Sent> {
+    fn count_attempt(&mut self, attempt: &Attempt<'_>) -> Result<(), Refusal> {
         if !self.policy.has_limits {
-            return None;
+            return Ok(());
         }
         let (login, now) = (&attempt.from.login, attempt.now);
         match self.record(login).admit_message(&attempt.room_id, attempt.roles.is_privileged(), now) {
-            Verdict::Admitted => None,
-            Verdict::Swallowed => Some(Sent::Swallowed),
+            Verdict::Admitted => Ok(()),
+            Verdict::Swallowed => Err(Refusal::Silent),
             Verdict::OverLimit => {
                 self.log.note_violation(Rule::Messages, login, now);
-                Some(Sent::Swallowed)
+                Err(Refusal::Silent)
             }
             Verdict::TooQuick => {
                 self.log.note_violation(Rule::MessagesInChannel, login, now);
-                Some(Refused::RateLimit.into())
+                Err(Refusal::RateLimit)
             }
         }
     }
 
     /// Whether the account may talk in this room now, whatever it says.
-    fn check_standing(&mut self, attempt: &Attempt<'_>) -> Option<Refused> {
+    fn check_standing(&mut self, attempt: &Attempt<'_>) -> Result<(), Refusal> {
         let Attempt { from, roles, now, .. } = attempt;
-        let channel = self.find_channel(attempt.draft.channel)?;
+        let channel = self.find_channel(attempt.draft.channel).ok_or(Refusal::Silent)?;
         if channel.is_suspended {
-            return Some(Refused::ChannelSuspended);
+            return Err(Refusal::ChannelSuspended);
         }
         match channel.find_barred(from, *now) {
-            Some(Barred::Banned) => return Some(Refused::Banned),
-            Some(Barred::TimedOutUntil(until)) => return Some(Refused::TimedOut(until.duration_since(*now))),
+            Some(Barred::Banned) => return Err(Refusal::Banned),
+            Some(Barred::TimedOutUntil(until)) => return Err(Refusal::TimedOut(until.duration_since(*now))),
             None => {}
         }
         if roles.is_privileged() {
-            return None;
+            return Ok(());
         }
         let RoomModes { slow, subscribers_only, followers_only, .. } = channel.modes;
         if subscribers_only && !roles.subscribes() {
-            return Some(Refused::SubscribersOnly);
+            return Err(Refusal::SubscribersOnly);
         }
-        if let Some(refusal) = followers_only.and_then(|asked| check_following(channel, from, asked, *now)) {
-            return Some(refusal);
+        if let Some(asked) = followers_only {
+            check_following(channel, from, asked, *now)?;
         }
-        let wait = self.record(&from.login).find_slow_wait(&attempt.room_id, slow?, *now)?;
-        Some(Refused::SlowMode(wait))
+        let wait = slow.and_then(|slow| self.record(&from.login).find_slow_wait(&attempt.room_id, slow, *now));
+        wait.map_or(Ok(()), |wait| Err(Refusal::SlowMode(wait)))
     }
 
     /// What the text itself brings about.
-    fn take_text(&mut self, attempt: Attempt<'_>) -> Sent {
+    fn take_text(&mut self, attempt: Attempt<'_>) -> Result<String, Refusal> {
         let (login, now) = (attempt.from.login.as_str(), attempt.now);
         let text = text::cut(attempt.draft.text);
         if text.len() < attempt.draft.text.len() {
@@ -140,17 +121,15 @@ impl World {
                 self.log.note_violation(Rule::LeadingCommand, login, now);
                 (Kind::Message, rest)
             }
-            Leading::Unrecognized(word) => {
+            Leading::Unrecognized(_) => {
                 self.log.note_violation(Rule::LeadingCommand, login, now);
-                return Sent::Refused(Refused::UnrecognizedCommand, word.to_owned());
+                return Err(Refusal::UnrecognizedCommand);
             }
         };
-        if let Some(refused) = self.check_text(&attempt, text) {
-            return refused.into();
-        }
+        self.check_text(&attempt, text)?;
         let collapsed = text::collapse(text);
         if collapsed.is_empty() {
-            return Sent::Swallowed;
+            return Err(Refusal::Silent);
         }
         self.record(login).note_delivered(&attempt.room_id, collapsed, now);
         let Attempt { draft, from, roles, .. } = attempt;
@@ -163,39 +142,37 @@ impl World {
             ..Message::new(from, roles, id.clone(), now)
         };
         self.deliver(draft.channel, message, draft.reply_to);
-        Sent::Delivered(id)
+        Ok(id)
     }
 
-    fn check_text(&mut self, attempt: &Attempt<'_>, text: &str) -> Option<Refused> {
+    fn check_text(&mut self, attempt: &Attempt<'_>, text: &str) -> Result<(), Refusal> {
         let Attempt { roles, now, .. } = attempt;
         if text::has_control_characters(text) {
             // Noted as a violation where the line was read.
-            return Some(Refused::BadCharacters);
+            return Err(Refusal::BadCharacters);
         }
         let collapsed = text::collapse(text);
         let is_duplicate = self.record(&attempt.from.login).is_duplicate(&attempt.room_id, &collapsed, *now);
         if is_duplicate && !roles.is_privileged() && self.policy.has_limits {
             self.log.note_violation(Rule::Duplicate, &attempt.from.login, *now);
-            return Some(Refused::Duplicate);
+            return Err(Refusal::Duplicate);
         }
         if roles.moderates() {
-            return None;
+            return Ok(());
         }
-        let channel = self.find_channel(attempt.draft.channel)?;
+        let channel = self.find_channel(attempt.draft.channel).ok_or(Refusal::Silent)?;
         if channel.modes.emote_only && !text::is_emotes_only(text) {
-            return Some(Refused::EmoteOnly);
+            return Err(Refusal::EmoteOnly);
         }
         let is_long = text.chars().count() >= UNIQUE_FROM_CHARS;
         let was_said = || channel.list_messages().any(|message| text::collapse(&message.text) == collapsed);
-        (channel.modes.unique && is_long && was_said()).then_some(Refused::NotUnique)
+        if channel.modes.unique && is_long && was_said() { Err(Refusal::NotUnique) } else { Ok(()) }
     }
 }
 
 /// `asked` is how long one must have followed.
-fn check_following(channel: &Channel, chatter: &Chatter, asked: Duration, now: Instant) -> Option<Refused> {
-    let Some(followed_at) = channel.find_followed_at(chatter) else {
-        return Some(if asked.is_zero() { Refused::FollowersOnlyZero } else { Refused::FollowersOnly(asked) });
-    };
+fn check_following(channel: &Channel, chatter: &Chatter, asked: Duration, now: Instant) -> Result<(), Refusal> {
+    let followed_at = channel.find_followed_at(chatter).ok_or(Refusal::FollowersOnly(asked))?;
     let reached = now.saturating_duration_since(followed_at);
-    (reached < asked).then_some(Refused::FollowersOnlyFollowed(asked, reached))
+    if reached < asked { Err(Refusal::FollowersOnlyFollowed(asked, reached)) } else { Ok(()) }
 }

@@ -25,9 +25,6 @@ const LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
 /// limits hold apart it is less.
 const RESTED_AFTER: Duration = Duration::from_secs(20);
 
-/// Names that a line has room for, of the channels that cannot be joined for one reason.
-const NAMES: usize = 5;
-
 /// Until `stop`, or until the account is gone; then tells how it ended. Whoever listens to events is told of each phase too.
 pub(in crate::app) async fn run_status_line(
     login: Login,
@@ -253,11 +250,8 @@ fn describe_unreachable(status: &ChannelsStatus) -> String {
     for channel in &status.unreachable {
         by_reason.entry(&channel.reason).or_default().push(&channel.login);
     }
-    let describe = |(reason, names): (&str, Vec<&str>)| {
-        let more = names.len().saturating_sub(NAMES);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        format!("{reason}: {}{more}", names[..names.len().min(NAMES)].join(", "))
-    };
+    let describe =
+        |(reason, names): (&str, Vec<&str>)| format!("{reason}: {}", shortage::list_names(names.into_iter()));
     by_reason.into_iter().map(describe).collect::<Vec<_>>().join("; ")
 }
 

@@ -1,8 +1,6 @@
 //! The snapshot as metrics. The parts count for themselves already, and nothing is counted a second time.
 
-use std::time::Duration;
-
-use super::{AccountStatus, Observer, SpanStatus, Status};
+use super::{AccountStatus, Observer, Status};
 use crate::domain::manifest::SizeClass;
 use crate::sandbox::SlotUse;
 use crate::sandbox::registry::RegistryCounts;
@@ -62,7 +60,7 @@ impl Status {
             level("account_channels", "Channels by how it is with them; all of them are wanted", &channels),
             level("account_replies_waiting", "Replies in the outbox", &|account| one(account.replies_waiting as f64)),
             level("account_held_seconds", "For how long Twitch wants nothing from it", &|account| {
-                one(seconds(account.held_for))
+                one(account.held_for.as_secs_f64())
             }),
             count("account_dropped", "Lines, events and replies that were lost or refused", &dropped),
             count(
@@ -75,12 +73,16 @@ impl Status {
                 "Channels without privileges for which messages to privileged ones are slowed; being a moderator there ends it",
                 &|account| one(account.slowed_for.len() as f64),
             ),
-            count("account_replies_departed", "Replies that left", &|account| one(number(&account.waits))),
-            count("account_reply_wait_seconds", "How long they waited for it", &|account| one(total(&account.waits))),
-            count("account_deliveries", "Replies that Twitch acknowledged", &|account| {
-                one(number(&account.deliveries))
+            count("account_replies_departed", "Replies that left", &|account| one(account.waits.count as f64)),
+            count("account_reply_wait_seconds", "How long they waited for it", &|account| {
+                one(account.waits.total.as_secs_f64())
             }),
-            count("account_delivery_seconds", "How long that took", &|account| one(total(&account.deliveries))),
+            count("account_deliveries", "Replies that Twitch acknowledged", &|account| {
+                one(account.deliveries.count as f64)
+            }),
+            count("account_delivery_seconds", "How long that took", &|account| {
+                one(account.deliveries.total.as_secs_f64())
+            }),
         ]
     }
 
@@ -116,18 +118,6 @@ fn one(value: f64) -> Values {
     vec![(None, value)]
 }
 
-fn number(spans: &SpanStatus) -> f64 {
-    spans.count as f64
-}
-
-fn total(spans: &SpanStatus) -> f64 {
-    seconds(spans.total)
-}
-
-fn seconds(span: Duration) -> f64 {
-    span.as_secs_f64()
-}
-
 fn read_slots(slots: &[SlotUse]) -> [Reading; 2] {
     let read = |reading, value: fn(&SlotUse) -> usize| {
         slots.iter().fold(reading, |reading: Reading, slots| {
@@ -161,6 +151,8 @@ fn read_registry(counts: &RegistryCounts) -> [Reading; 6] {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::telemetry::Telemetry;
     use crate::twitch::account::state::AccountState;

@@ -46,7 +46,8 @@ impl AccountStatus {
     }
 }
 
-fn list_names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+/// The first of them, and how many more there are.
+pub(super) fn list_names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     let count = names.len();
     let named: Vec<&str> = names.take(NAMES).collect();
     let more = if count > NAMES { format!(" and {} more", count - NAMES) } else { String::new() };

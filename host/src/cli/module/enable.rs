@@ -1,6 +1,6 @@
 //! `twitchy module enable`: what is wanted in a channel is what is there, and what the line says besides.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use crate::cli::api_client::{ApiClient, Question};
 use crate::cli::channel_name::find_channel_id;
 use crate::domain::channel_name::ChannelName;
 use crate::domain::id::ModuleName;
+use crate::modules::consent::enable::{AgreeError, Standing, agree};
 
 const LATEST: &str = "latest";
 
@@ -104,7 +105,9 @@ impl Enable {
     /// What is there, enabled and with these grants besides. `named` is the version that it is to be, where what is there
     /// is about another one.
     fn wanted(&self, there: &Value, named: Option<&Value>) -> anyhow::Result<Value> {
-        let (added, accept) = self.agree(there, named)?;
+        let standing = self.compare(there, named);
+        let missing = standing.missing.clone();
+        let agreed = agree(standing, &self.grant, self.accept).map_err(|error| self.refuse(error, &missing))?;
         let mut wanted = json!({ "enabled": true });
         for field in ["version", "grants", "settings", "commands"] {
             wanted[field] = there[field].clone();
@@ -112,10 +115,10 @@ impl Enable {
         if let Some(version) = &self.version {
             wanted["version"] = json!(version);
         }
-        if let Some(accept) = accept {
+        if let Some(accept) = agreed.accept {
             wanted["accept"] = json!(accept);
         }
-        self.add_grants(&mut wanted, &added, named);
+        self.add_grants(&mut wanted, &agreed.added, named);
         for (key, value) in &self.set {
             wanted["settings"][key] = json!(value);
         }
@@ -126,39 +129,34 @@ impl Enable {
         Ok(wanted)
     }
 
-    /// What the line agrees to, which is nothing that it does not name: grants beside those that there are, and the version
-    /// to accept, where it is not accepted already, or by being pinned. Naming a grant agrees to all else that the version
-    /// asks for, too.
-    fn agree<'a>(&self, there: &'a Value, named: Option<&'a Value>) -> anyhow::Result<(Vec<&'a str>, Option<&'a str>)> {
-        let (name, is_latest) = (&self.name, self.version.as_deref() == Some(LATEST));
+    fn compare<'a>(&self, there: &'a Value, named: Option<&'a Value>) -> Standing<'a> {
         let granted: Vec<&str> = texts(&there["grants"]["capabilities"]).collect();
-        let missing: Vec<&str> = match named {
+        let missing = match named {
             Some(version) => list_requested(version).filter(|name| !granted.contains(name)).collect(),
             None => texts(&there["missing_grants"]).collect(),
         };
-        let is_asked =
-            |grant: &&String| *grant == "all" || granted.contains(&grant.as_str()) || missing.contains(&grant.as_str());
-        if let Some(unknown) = self.grant.iter().find(|grant| !is_asked(grant)) {
-            let asks = if missing.is_empty() { "nothing more".to_owned() } else { missing.join(", ") };
-            bail!("{name} does not ask for {unknown}; it asks for {asks}");
-        }
-        let is_agreed = self.accept || !self.grant.is_empty();
-        // Without an agreement, the channel stays on the version that it has accepted.
-        if !is_agreed && is_latest && (!granted.is_empty() || there["enabled"] == true) {
-            return Ok((Vec::new(), None));
-        }
-        let is_named = |name: &str| self.grant.iter().any(|grant| grant == name || grant == "all");
-        let unnamed: Vec<&str> = missing.iter().copied().filter(|name| !is_named(name)).collect();
-        if !unnamed.is_empty() {
-            let flags: String = unnamed.iter().map(|grant| format!(" --grant {grant}")).collect();
-            bail!("{name} asks for {}; if you agree, say so:{flags}", unnamed.join(", "));
-        }
+        let is_latest = self.version.as_deref() == Some(LATEST);
         let due = match (&self.version, named) {
-            (None, _) => &there["waiting"]["version"],
-            (Some(_), Some(_)) if is_latest => &there["latest_here"],
-            (Some(_), _) => &Value::Null,
+            (None, _) => there["waiting"]["version"].as_str(),
+            (Some(_), Some(_)) if is_latest => there["latest_here"].as_str(),
+            (Some(_), _) => None,
         };
-        Ok((missing, due.as_str().filter(|_| is_agreed)))
+        let may_stay = is_latest && (!granted.is_empty() || there["enabled"] == true);
+        Standing { granted, missing, due, may_stay }
+    }
+
+    fn refuse(&self, error: AgreeError, missing: &[&str]) -> anyhow::Error {
+        let name = &self.name;
+        match error {
+            AgreeError::NotRequested(unknown) => {
+                let asks = if missing.is_empty() { "nothing more".to_owned() } else { missing.join(", ") };
+                anyhow!("{name} does not ask for {unknown}; it asks for {asks}")
+            }
+            AgreeError::NotNamed(unnamed) => {
+                let flags: String = unnamed.iter().map(|grant| format!(" --grant {grant}")).collect();
+                anyhow!("{name} asks for {}; if you agree, say so:{flags}", unnamed.join(", "))
+            }
+        }
     }
 
     fn add_grants(&self, wanted: &mut Value, added: &[&str], named: Option<&Value>) {

@@ -31,25 +31,15 @@ pub(crate) struct Connecting {
     session: Box<dyn Session>,
     credentials: Arc<dyn Credentials>,
     backoff: Backoff,
-    /// The token that was of no use last.
-    refused: Option<RefusedToken>,
+    /// The token that was of no use last, and why. It is not tried again.
+    refused: Option<(SecretString, String)>,
     paused: watch::Receiver<bool>,
-}
-
-/// A token that is not tried again.
-struct RefusedToken {
-    token: SecretString,
-    why: String,
 }
 
 impl Connecting {
     /// While `paused` is true the account has no session.
-    pub(crate) fn new(
-        account: Account,
-        session: Box<dyn Session>,
-        credentials: Arc<dyn Credentials>,
-        paused: watch::Receiver<bool>,
-    ) -> Connecting {
+    pub(crate) fn new(account: Account, session: Box<dyn Session>, paused: watch::Receiver<bool>) -> Connecting {
+        let credentials = account.shared.credentials.clone();
         let backoff = Backoff::new(FIRST_DELAY, LONGEST_DELAY);
         Connecting { account, session, credentials, backoff, refused: None, paused }
     }
@@ -85,7 +75,7 @@ impl Connecting {
         if let Some(why) = self.find_refusal(&lost) {
             self.enter_bad_phase(Phase::Refused, &why);
             self.credentials.report_refused(&self.account.bot, &token);
-            self.refused = Some(RefusedToken { token, why });
+            self.refused = Some((token, why));
             return Some(());
         }
         let state = &self.account.state;
@@ -105,19 +95,18 @@ impl Connecting {
         loop {
             let bot = self.account.bot.clone();
             match self.account.meanwhile(self.credentials.fetch_access_token(&bot), stop).await? {
-                Ok(token) => match self.refused.take_if(|refused| refused.is(&token)) {
-                    Some(refused) => {
-                        self.enter_bad_phase(Phase::Refused, &refused.why);
-                        self.refused = Some(refused);
-                    }
-                    None => {
+                Ok(token) => {
+                    let is_same = |known: &SecretString| known.expose_secret() == token.expose_secret();
+                    let refused = self.refused.as_ref().filter(|(known, _)| is_same(known));
+                    let Some(why) = refused.map(|(_, why)| why.clone()) else {
                         // What went wrong with the last connection stands until there is one again.
                         if self.account.state.phase != Phase::Connecting {
                             self.account.change_phase(Phase::Connecting, None, None);
                         }
                         return Some(token);
-                    }
-                },
+                    };
+                    self.enter_bad_phase(Phase::Refused, &why);
+                }
                 Err(error) => self.enter_bad_phase(Phase::NoToken, &error),
             }
             self.account.meanwhile(sleep(backoff.next_delay()), stop).await?;
@@ -152,11 +141,5 @@ impl Connecting {
 async fn until(paused: &mut watch::Receiver<bool>, wanted: bool) {
     if paused.wait_for(|is_paused| *is_paused == wanted).await.is_err() {
         pending::<()>().await;
-    }
-}
-
-impl RefusedToken {
-    fn is(&self, token: &SecretString) -> bool {
-        self.token.expose_secret() == token.expose_secret()
     }
 }

@@ -1,6 +1,29 @@
 //! What an account lost or was refused, by reason, since the start.
 
+use std::mem::discriminant;
+use std::time::Duration;
+
 use super::refusal::Refusal;
+
+/// The kinds of refusal with their names among the counts; a span stands for any.
+const REFUSALS: [(Refusal, &str); 16] = [
+    (Refusal::Banned, "refused_banned"),
+    (Refusal::Suspended, "refused_suspended"),
+    (Refusal::TimedOut(Duration::ZERO), "refused_timed_out"),
+    (Refusal::SlowMode(Duration::ZERO), "refused_slow_mode"),
+    (Refusal::EmoteOnly, "refused_emote_only"),
+    (Refusal::SubscribersOnly, "refused_subscribers_only"),
+    (Refusal::FollowersOnly, "refused_followers_only"),
+    (Refusal::NotUnique, "refused_not_unique"),
+    (Refusal::Duplicate, "refused_duplicate"),
+    (Refusal::Unverified, "refused_unverified"),
+    (Refusal::Blocked, "refused_blocked"),
+    (Refusal::RateLimited, "refused_rate_limited"),
+    (Refusal::Rejected, "refused_by_automod"),
+    (Refusal::BadCharacters, "refused_characters"),
+    (Refusal::UnknownCommand, "refused_command"),
+    (Refusal::Other, "refused_otherwise"),
+];
 
 /// Each is a number of lines, events or messages; a message in several pieces is refused piece by piece.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,62 +42,46 @@ pub struct Counts {
     pub closed: u64,
     /// Messages that Twitch never answered.
     pub unconfirmed: u64,
-    /// Messages that Twitch refused, each for its reason; for slow mode and repetition those are sent once more.
-    pub refused_banned: u64,
-    pub refused_suspended: u64,
-    pub refused_timed_out: u64,
-    pub refused_slow_mode: u64,
-    pub refused_emote_only: u64,
-    pub refused_subscribers_only: u64,
-    pub refused_followers_only: u64,
-    pub refused_not_unique: u64,
-    pub refused_duplicate: u64,
-    pub refused_unverified: u64,
-    pub refused_blocked: u64,
-    pub refused_rate_limited: u64,
-    pub refused_by_automod: u64,
-    pub refused_characters: u64,
-    pub refused_command: u64,
-    pub refused_otherwise: u64,
-}
-
-macro_rules! list {
-    ($counts:ident: $($name:ident)*) => {{
-        // Names every field, or it does not compile.
-        let Counts { $($name),* } = *$counts;
-        vec![$((stringify!($name), $name)),*]
-    }};
+    /// Messages that Twitch refused, in the order of `REFUSALS`; for slow mode and repetition those are sent once more.
+    refused: [u64; REFUSALS.len()],
 }
 
 impl Counts {
     /// Every count with its name, for whoever shows them.
     pub fn list(&self) -> Vec<(&'static str, u64)> {
-        list!(self:
-            long_lines malformed_lines events_dropped stale no_room empty closed unconfirmed
-            refused_banned refused_suspended refused_timed_out refused_slow_mode refused_emote_only
-            refused_subscribers_only refused_followers_only refused_not_unique refused_duplicate refused_unverified
-            refused_blocked refused_rate_limited refused_by_automod refused_characters refused_command
-            refused_otherwise)
+        let mut counts = vec![
+            ("long_lines", self.long_lines),
+            ("malformed_lines", self.malformed_lines),
+            ("events_dropped", self.events_dropped),
+            ("stale", self.stale),
+            ("no_room", self.no_room),
+            ("empty", self.empty),
+            ("closed", self.closed),
+            ("unconfirmed", self.unconfirmed),
+        ];
+        counts.extend(REFUSALS.iter().zip(self.refused).map(|((_, name), count)| (*name, count)));
+        counts
     }
 
-    pub(super) fn refused(&mut self, refusal: Refusal) -> &mut u64 {
-        match refusal {
-            Refusal::Banned => &mut self.refused_banned,
-            Refusal::Suspended => &mut self.refused_suspended,
-            Refusal::TimedOut(_) => &mut self.refused_timed_out,
-            Refusal::SlowMode(_) => &mut self.refused_slow_mode,
-            Refusal::EmoteOnly => &mut self.refused_emote_only,
-            Refusal::SubscribersOnly => &mut self.refused_subscribers_only,
-            Refusal::FollowersOnly => &mut self.refused_followers_only,
-            Refusal::NotUnique => &mut self.refused_not_unique,
-            Refusal::Duplicate => &mut self.refused_duplicate,
-            Refusal::Unverified => &mut self.refused_unverified,
-            Refusal::Blocked => &mut self.refused_blocked,
-            Refusal::RateLimited => &mut self.refused_rate_limited,
-            Refusal::Rejected => &mut self.refused_by_automod,
-            Refusal::BadCharacters => &mut self.refused_characters,
-            Refusal::UnknownCommand => &mut self.refused_command,
-            Refusal::Other => &mut self.refused_otherwise,
+    pub(super) fn note_refused(&mut self, refusal: Refusal) {
+        let is_it = |(kind, _): &(Refusal, &str)| discriminant(kind) == discriminant(&refusal);
+        // Without a name of its own a kind counts as `refused_otherwise`.
+        self.refused[REFUSALS.iter().position(is_it).unwrap_or(REFUSALS.len() - 1)] += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Counts {
+        pub(crate) fn find(&self, name: &str) -> u64 {
+            self.list().into_iter().find(|(known, _)| *known == name).expect("a count of that name").1
+        }
+
+        /// Those that are not zero.
+        pub(crate) fn list_positive(&self) -> Vec<(&'static str, u64)> {
+            self.list().into_iter().filter(|(_, count)| *count > 0).collect()
         }
     }
 }

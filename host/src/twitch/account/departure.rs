@@ -34,12 +34,5 @@ pub(crate) struct Departure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ticket(pub(crate) u64);
 
-/// What the outbox has to say now.
-#[derive(Debug)]
-pub(crate) enum Next {
-    Send(Departure),
-    /// Nothing before this moment.
-    WaitUntil(Instant),
-    /// Nothing at all.
-    Empty,
-}
+/// What leaves the outbox now; else when to ask again, if ever.
+pub(crate) type Next = Result<Departure, Option<Instant>>;

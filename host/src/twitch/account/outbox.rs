@@ -9,7 +9,6 @@
 //! was refused for its timing or its wording is tried once more. All is counted.
 
 mod entry;
-mod in_flight;
 mod lines;
 mod piece;
 mod queue;
@@ -22,8 +21,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::entry::{Entry, Patience};
-use self::in_flight::InFlight;
+use self::entry::{Entry, Patience, Sent};
 use self::queue::Queue;
 use self::shares::{Part, Shares};
 use self::waiting::{Place, Rank, Waiting};
@@ -45,6 +43,8 @@ const CAPACITY: usize = 500;
 const ALWAYS_TAKEN: usize = 4;
 /// Messages taken in before those that may leave do; fewer than what one channel has room for.
 const TAKEN_AT_ONCE: usize = 32;
+/// Messages watched until it is known what became of them; what is sent beyond them is not.
+const WATCHED: usize = 8_192;
 /// Channels kept before those without anything to remember are swept out.
 const CHANNELS_UNSWEPT: usize = 256;
 
@@ -65,9 +65,11 @@ pub(crate) struct Outbox {
     waiting: Waiting,
     messages_waiting: usize,
     taken: u64,
+    /// Pieces that left; the last one's ticket.
     sent: u64,
     lost: Lost,
-    in_flight: InFlight,
+    /// What left, until it is known what became of it. Bounded by `WATCHED`.
+    in_flight: HashMap<Ticket, Sent>,
     /// Without a connection nothing leaves, whatever the limits allow.
     is_connected: bool,
     /// Twitch said that this account sends too much.
@@ -96,7 +98,7 @@ impl Outbox {
             taken: 0,
             sent: 0,
             lost: Lost::default(),
-            in_flight: InFlight::default(),
+            in_flight: HashMap::new(),
             is_connected: false,
             held_until: None,
             hasher: RandomState::new(),
@@ -198,7 +200,7 @@ impl Outbox {
     }
 
     /// What may leave at `now`: a message to a channel that is joined under the id that the message was meant for, or was
-    /// until just now, and within the limits.
+    /// until just now, and within the limits. Else when to ask again, if ever.
     pub(crate) fn next(&mut self, rooms: &Rooms, now: Instant, counts: &mut Counts) -> Next {
         self.is_connected = true;
         loop {
@@ -214,15 +216,12 @@ impl Outbox {
             if self.shares.has_changed() {
                 continue;
             }
-            let (channel, rank) = match self.waiting.find_turn(&self.shares, &self.windows, now) {
-                Ok(turn) => turn,
-                Err(wake_at) => return wake_at.map_or(Next::Empty, Next::WaitUntil),
-            };
+            let (channel, rank) = self.waiting.find_turn(&self.shares, &self.windows, now)?;
             let found_now = self.waiting.remove(channel).filter(|place| place.found_at == now);
             match found_now.or_else(|| self.look_at(channel, rooms, now, counts)) {
                 Some(place) if place.rank == Some(rank) => {
                     if let Some(departure) = self.depart(channel, rank, now, counts) {
-                        return Next::Send(departure);
+                        return Ok(departure);
                     }
                 }
                 Some(place) => self.waiting.put(channel, place),
@@ -273,7 +272,7 @@ impl Outbox {
         let queue = self.queues.get_mut(&channel)?;
         let turn = queue.find_turn(|source, part| self.shares.own_room(channel, source, part, now))?;
         let hasher = self.is_enforced.then_some(&self.hasher);
-        let ticket = self.in_flight.next_ticket();
+        let ticket = Ticket(self.sent + 1);
         let (departure, sent, is_last) = queue.depart(turn, rank.is_privileged, hasher, ticket, now)?;
         self.sent += 1;
         queue.served = self.sent;
@@ -283,7 +282,8 @@ impl Outbox {
         if let Some(waited) = departure.waited {
             self.waits.note(waited);
         }
-        counts.unconfirmed += u64::from(!self.in_flight.watch(ticket, sent));
+        let is_watched = self.in_flight.len() < WATCHED && self.in_flight.insert(ticket, sent).is_none();
+        counts.unconfirmed += u64::from(!is_watched);
         self.look_again(channel, now);
         Some(departure)
     }
@@ -316,14 +316,14 @@ impl Outbox {
     }
 
     pub(crate) fn delivered(&mut self, ticket: Ticket, now: Instant) {
-        if let Some(sent) = self.in_flight.take(ticket) {
+        if let Some(sent) = self.in_flight.remove(&ticket) {
             self.deliveries.note(now.saturating_duration_since(sent.at));
         }
     }
 
     /// Twitch never said what became of it.
     pub(crate) fn lost(&mut self, ticket: Ticket, counts: &mut Counts) {
-        counts.unconfirmed += u64::from(self.in_flight.take(ticket).is_some());
+        counts.unconfirmed += u64::from(self.in_flight.remove(&ticket).is_some());
     }
 
     /// Twitch has not delivered it. For how long nothing is sent there, where that is news.
@@ -334,8 +334,8 @@ impl Outbox {
         now: Instant,
         counts: &mut Counts,
     ) -> Option<Duration> {
-        let sent = self.in_flight.take(ticket)?;
-        *counts.refused(refusal) += 1;
+        let sent = self.in_flight.remove(&ticket)?;
+        counts.note_refused(refusal);
         if refusal == Refusal::RateLimited {
             let pause = self.window + WINDOW_MARGIN;
             self.waiting.look_at_all(now);
@@ -376,7 +376,7 @@ impl Outbox {
     /// The session is gone, and reports nothing more.
     pub(crate) fn start_over(&mut self, counts: &mut Counts) {
         self.is_connected = false;
-        counts.unconfirmed += self.in_flight.clear();
+        counts.unconfirmed += self.in_flight.drain().count() as u64;
     }
 
     /// Drops what has waited too long without a connection, and tells when the next will have.

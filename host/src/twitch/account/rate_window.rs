@@ -35,14 +35,10 @@ pub struct RateWindow {
 }
 
 impl RateWindow {
-    /// At most `limit` within any `span`, and the margin; a limit of zero counts as one.
-    pub fn new(limit: usize, span: Duration) -> Self {
-        Self { limit: Some(limit.max(1)), span: span + WINDOW_MARGIN, times: VecDeque::new() }
-    }
-
-    /// A window that holds back nothing and remembers nothing.
-    pub fn unlimited() -> Self {
-        Self { limit: None, span: Duration::ZERO, times: VecDeque::new() }
+    /// At most `limit` within any `span`, and the margin; a limit of zero counts as one. Where limits are not enforced the window
+    /// holds back nothing and remembers nothing.
+    pub fn new(is_enforced: bool, limit: usize, span: Duration) -> Self {
+        Self { limit: is_enforced.then_some(limit.max(1)), span: span + WINDOW_MARGIN, times: VecDeque::new() }
     }
 
     /// The first moment, `now` or later, at which one more is within the limit.
@@ -102,21 +98,16 @@ impl MessageWindows {
     pub fn new(limits: &LimitsConfig) -> Self {
         Self {
             is_enforced: limits.enforce,
-            sent: RateWindow::new(limits.privileged_messages.max(limits.messages), limits.window),
+            sent: RateWindow::new(limits.enforce, limits.privileged_messages.max(limits.messages), limits.window),
             unprivileged_limit: limits.messages,
             every: limits.message_every + CHANNEL_MARGIN,
             last: HashMap::new(),
         }
     }
 
-    /// The first moment, `now` or later, at which a message may go to `channel`, whose slow mode asks for a pause of
-    /// `slow`. Messages to channels where the account is broadcaster, moderator or VIP use up the lower limit but are
-    /// not held back by it, nor by a pause (dev.twitch.tv/docs/chat, "Rate limits").
-    pub fn free_at(&self, channel: ChannelId, is_privileged: bool, slow: Duration, now: Instant) -> Instant {
-        self.opens_at(is_privileged, now).max(self.pause_ends_at(channel, is_privileged, slow, now))
-    }
-
-    /// The first moment, `now` or later, at which the window has room.
+    /// The first moment, `now` or later, at which the window has room. Messages to channels where the account is broadcaster,
+    /// moderator or VIP use up the lower limit but are not held back by it, nor by a pause (dev.twitch.tv/docs/chat, "Rate
+    /// limits").
     pub fn opens_at(&self, is_privileged: bool, now: Instant) -> Instant {
         match is_privileged {
             _ if !self.is_enforced => now,
@@ -125,7 +116,8 @@ impl MessageWindows {
         }
     }
 
-    /// The first moment, `now` or later, at which the channel itself takes another message.
+    /// The first moment, `now` or later, at which the channel itself takes another message; its slow mode asks for a pause of
+    /// `slow`.
     pub fn pause_ends_at(&self, channel: ChannelId, is_privileged: bool, slow: Duration, now: Instant) -> Instant {
         if !self.is_enforced || is_privileged {
             return now;
@@ -154,9 +146,7 @@ impl MessageWindows {
 
     /// Counts what another process sent, to channels that are not known.
     pub fn assume(&mut self, count: usize, at: Instant) {
-        if self.is_enforced {
-            self.sent.assume(count, at);
-        }
+        self.sent.assume(count, at);
     }
 
     /// The messages counted last, to `channels`, were not gone before `now`.
@@ -172,6 +162,13 @@ impl MessageWindows {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    impl MessageWindows {
+        /// When a message may go to a channel.
+        fn free_at(&self, channel: ChannelId, is_privileged: bool, slow: Duration, now: Instant) -> Instant {
+            self.opens_at(is_privileged, now).max(self.pause_ends_at(channel, is_privileged, slow, now))
+        }
+    }
 
     fn channel(n: u8) -> ChannelId {
         ChannelId(u64::from(n))
@@ -241,7 +238,8 @@ mod tests {
     #[test]
     fn limits_that_are_off_hold_back_nothing_and_remember_nothing() {
         let off = LimitsConfig { enforce: false, ..LimitsConfig::default() };
-        let (mut windows, mut joins, now) = (MessageWindows::new(&off), RateWindow::unlimited(), Instant::now());
+        let (mut windows, mut joins, now) =
+            (MessageWindows::new(&off), RateWindow::new(false, 1, Duration::ZERO), Instant::now());
         for _ in 0..1_000 {
             assert_eq!(windows.free_at(channel(1), false, Duration::from_secs(10), now), now);
             assert_eq!((joins.free_at(now), joins.room(now)), (now, usize::MAX));
@@ -253,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_window_says_how_many_more_fit() {
-        let (mut joins, start) = (RateWindow::new(3, Duration::from_secs(10)), Instant::now());
+        let (mut joins, start) = (RateWindow::new(true, 3, Duration::from_secs(10)), Instant::now());
         joins.note(start);
         joins.note(start + Duration::from_secs(1));
         assert_eq!(joins.room(start + Duration::from_secs(1)), 1);
@@ -341,7 +339,7 @@ mod tests {
 
         #[test]
         fn joins_keep_their_window_as_well(arrivals in prop::collection::vec((0u64..600, 0u64..=2_500), 1..200)) {
-            let (mut joins, mut now) = (RateWindow::new(20, Duration::from_secs(10)), Instant::now());
+            let (mut joins, mut now) = (RateWindow::new(true, 20, Duration::from_secs(10)), Instant::now());
             let mut seen = Vec::new();
             for (gap, delay) in arrivals {
                 now = joins.free_at(now + Duration::from_millis(gap));

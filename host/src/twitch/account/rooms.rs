@@ -4,7 +4,7 @@
 //! room counts as joined once its id is known, and as the right one if that is the id that was stored: a login that was given to
 //! another channel leads into a stranger's room.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -32,9 +32,12 @@ const FAREWELL_WITHIN: Duration = Duration::from_secs(5);
 /// The rooms of one account.
 #[derive(Debug)]
 pub(crate) struct Rooms {
+    account: BotAccount,
     rooms: HashMap<Login, Room>,
     /// The rooms that ceased to be wanted lately, and until when a farewell may be said there.
     farewells: HashMap<ChannelId, (Footing, Instant)>,
+    /// Rooms that the session is to leave.
+    pub(crate) leaving: VecDeque<Login>,
     window: RateWindow,
     capacity: usize,
 }
@@ -46,8 +49,7 @@ struct Room {
     /// Stored, or learned from a seed's room.
     id: Option<ChannelId>,
     presence: Presence,
-    standing: Standing,
-    modes: RoomModes,
+    footing: Footing,
     failures: u32,
     reported: Option<JoinFailure>,
 }
@@ -59,39 +61,11 @@ enum Presence {
     In,
 }
 
-/// What a change of the world asks for.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    /// A room to leave.
-    pub(crate) leave: Option<Login>,
-    /// Something to report.
-    pub(crate) news: Option<RoomNews>,
-}
-
-/// What became of a room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum RoomNews {
-    Joined(ChannelId, Login),
-    Failed(Login, JoinFailure),
-}
-
-impl RoomNews {
-    pub(crate) fn into_event(self, account: BotAccount) -> Event {
-        match self {
-            RoomNews::Joined(channel_id, channel_login) => Event::Joined { account, channel_id, channel_login },
-            RoomNews::Failed(channel_login, reason) => Event::JoinFailed { account, channel_login, reason },
-        }
-    }
-}
-
 impl Rooms {
-    pub(crate) fn new(limits: &LimitsConfig) -> Self {
-        let (window, capacity) = if limits.enforce {
-            (RateWindow::new(limits.joins, limits.login_window), limits.channels)
-        } else {
-            (RateWindow::unlimited(), usize::MAX)
-        };
-        Self { rooms: HashMap::new(), farewells: HashMap::new(), window, capacity }
+    pub(crate) fn new(account: BotAccount, limits: &LimitsConfig) -> Self {
+        let window = RateWindow::new(limits.enforce, limits.joins, limits.login_window);
+        let capacity = if limits.enforce { limits.channels } else { usize::MAX };
+        Self { account, rooms: HashMap::new(), farewells: HashMap::new(), leaving: VecDeque::new(), window, capacity }
     }
 
     /// Counts what another process asked for with this account.
@@ -104,42 +78,23 @@ impl Rooms {
         self.window.used(now)
     }
 
-    /// Writes down in how many of the wanted rooms the account sits, and how it is with the others.
+    /// Writes down in how many of the wanted rooms the account sits, and how it is with the others, in no order.
     pub(crate) fn describe(&self, state: &mut AccountState, now: Instant) {
-        state.wanted = self.rooms.len();
-        state.joined = self.count_joined();
-        state.pending = self.count_pending();
-        state.outside = self.list_outside().cloned().collect();
-        state.unreachable = self.list_failed().map(|(login, reason)| (login.clone(), reason)).collect();
-        state.joins_held_until = self.held_until(now);
-    }
-
-    /// Rooms that Twitch has confirmed.
-    fn count_joined(&self) -> usize {
-        self.rooms.values().filter(|room| room.presence == Presence::In).count()
-    }
-
-    /// Rooms of which it is not known yet whether the account can sit there. One for which there is no place is none.
-    fn count_pending(&self) -> usize {
         let has_place = self.places_left() > 0;
-        let is_pending = |room: &Room| match room.presence {
-            Presence::In => false,
-            Presence::Asked { .. } => room.reported.is_none(),
-            Presence::Out { .. } => room.reported.is_none() && (has_place || room.standing.is_moderator),
-        };
-        self.rooms.values().filter(|room| is_pending(room)).count()
-    }
-
-    /// Rooms in which the account does not sit, and of which nothing was reported, in no order.
-    fn list_outside(&self) -> impl Iterator<Item = &Login> {
-        let outside = |room: &Room| room.presence != Presence::In && room.reported.is_none();
-        self.rooms.iter().filter(move |(_, room)| outside(room)).map(|(login, _)| login)
-    }
-
-    /// Rooms in which the account cannot sit, as was reported, in no order.
-    fn list_failed(&self) -> impl Iterator<Item = (&Login, JoinFailure)> {
-        let out = self.rooms.iter().filter(|(_, room)| room.presence != Presence::In);
-        out.filter_map(|(login, room)| room.reported.map(|reason| (login, reason)))
+        let (mut joined, mut pending, mut outside, mut unreachable) = (0, 0, Vec::new(), Vec::new());
+        for (login, room) in &self.rooms {
+            match (room.presence, room.reported) {
+                (Presence::In, _) => joined += 1,
+                (_, Some(reason)) => unreachable.push((login.clone(), reason)),
+                (_, None) => {
+                    outside.push(login.clone());
+                    pending += usize::from(room.may_be_in() || has_place || room.footing.standing.is_moderator);
+                }
+            }
+        }
+        (state.wanted, state.joined, state.pending) = (self.rooms.len(), joined, pending);
+        (state.outside, state.unreachable) = (outside.into(), unreachable.into());
+        state.joins_held_until = self.held_until(now);
     }
 
     /// Whether the account sits in a channel: in a room of that login, which is that very channel.
@@ -159,52 +114,52 @@ impl Rooms {
     /// The account's footing where it may speak: where it sits, and for a while where it is no longer wanted.
     pub(crate) fn find_footing(&self, login: &Login, id: ChannelId, now: Instant) -> Option<Footing> {
         let farewell = || self.farewells.get(&id).filter(|(_, until)| now < *until);
-        self.find_room(login, id).map(Room::footing).or_else(|| farewell().map(|(footing, _)| *footing))
+        self.find_room(login, id).map(|room| room.footing).or_else(|| farewell().map(|(footing, _)| *footing))
     }
 
-    /// Replaces what is wanted; the rooms to leave. Channels of accounts other than `account` are passed over.
-    pub(crate) fn set_wanted(&mut self, wanted: &[WantedChannel], account: &BotAccount, now: Instant) -> Vec<Login> {
+    /// Replaces what is wanted. Channels of accounts other than `account` are passed over.
+    pub(crate) fn set_wanted(&mut self, wanted: &[WantedChannel], account: &BotAccount, now: Instant) {
+        self.account.clone_from(account);
         let own = || wanted.iter().filter(|channel| channel.account.is(account));
         let logins: HashSet<&Login> = own().map(|channel| &channel.login).collect();
         let is_unwanted = |login: &Login, _: &mut Room| !logins.contains(login);
         self.farewells.retain(|_, (_, until)| now < *until);
-        let mut leave = Vec::new();
         for (login, room) in self.rooms.extract_if(is_unwanted).filter(|(_, room)| room.may_be_in()) {
             if let (Presence::In, Some(id)) = (room.presence, room.id) {
-                self.farewells.insert(id, (room.footing(), now + FAREWELL_WITHIN));
+                self.farewells.insert(id, (room.footing, now + FAREWELL_WITHIN));
             }
-            leave.push(login);
+            self.leaving.push_back(login);
         }
         for (place, channel) in own().enumerate() {
             let room = self.rooms.entry(channel.login.clone()).or_insert_with(|| Room::new(now));
             room.place = place;
             if room.id.is_some() && channel.id.is_some() && room.id != channel.id {
                 // Another channel is wanted under this login: whatever is known is of the old one.
-                leave.extend(room.may_be_in().then(|| channel.login.clone()));
+                self.leaving.extend(room.may_be_in().then(|| channel.login.clone()));
                 *room = Room { place, ..Room::new(now) };
             }
             room.id = channel.id.or(room.id);
         }
-        leave
     }
 
     /// Without a connection it sits nowhere. Pauses go on. Privileges may be gone, and Twitch tells anew; that the account
     /// was moderator is kept, as it only decides how many channels are asked for.
     pub(crate) fn start_over(&mut self, now: Instant) {
         self.farewells.clear();
+        self.leaving.clear();
         for room in self.rooms.values_mut().filter(|room| room.may_be_in()) {
             room.presence = Presence::Out { ask_at: now };
-            room.standing.is_privileged = false;
+            room.footing.standing.is_privileged = false;
         }
     }
 
     /// Ends the attempts that Twitch left unanswered. The rooms are left, too: should the answer only be late, the next
     /// JOIN would get none.
-    pub(crate) fn give_up_unconfirmed(&mut self, now: Instant) -> Vec<Outcome> {
+    pub(crate) fn give_up_unconfirmed(&mut self, now: Instant) -> Vec<Event> {
         let is_late = |room: &Room| matches!(room.presence, Presence::Asked { until } if until <= now);
         let late: Vec<Login> =
             self.rooms.iter().filter(|(_, room)| is_late(room)).map(|(login, _)| login.clone()).collect();
-        late.into_iter().map(|login| self.note_failure(&login, JoinFailure::Unconfirmed, now)).collect()
+        late.into_iter().filter_map(|login| self.note_failure(&login, JoinFailure::Unconfirmed, now)).collect()
     }
 
     /// The channels to ask for at `now`, which count as asked for: as many as the limits have room for, and `at_most` so many.
@@ -215,7 +170,7 @@ impl Rooms {
         due.sort_by_key(|(_, room)| room.place);
         let mut asked = Vec::new();
         for (login, room) in due {
-            let needs_place = !room.standing.is_moderator;
+            let needs_place = !room.footing.standing.is_moderator;
             if asked.len() < room_left && (!needs_place || places_left > 0) {
                 places_left -= usize::from(needs_place);
                 room.presence = Presence::Asked { until: now + CONFIRMED_WITHIN };
@@ -231,7 +186,7 @@ impl Rooms {
         let free_at = self.window.free_at(now);
         let has_place = self.places_left() > 0;
         let moment = |room: &Room| match room.presence {
-            Presence::Out { ask_at } => (has_place || room.standing.is_moderator).then(|| ask_at.max(free_at)),
+            Presence::Out { ask_at } => (has_place || room.footing.standing.is_moderator).then(|| ask_at.max(free_at)),
             Presence::Asked { until } => Some(until),
             Presence::In => None,
         };
@@ -241,20 +196,20 @@ impl Rooms {
     /// When a room can be asked for that only the window keeps out; None where there is none.
     fn held_until(&self, now: Instant) -> Option<Instant> {
         let (free_at, has_place) = (self.window.free_at(now), self.places_left() > 0);
-        let is_held = |room: &Room| room.is_due(now) && (has_place || room.standing.is_moderator);
+        let is_held = |room: &Room| room.is_due(now) && (has_place || room.footing.standing.is_moderator);
         (now < free_at && self.rooms.values().any(is_held)).then_some(free_at)
     }
 
     /// Twitch allows an account 100 channels, not counting those where it is moderator or broadcaster.
     fn places_left(&self) -> usize {
-        let taken = self.rooms.values().filter(|room| room.may_be_in() && !room.standing.is_moderator).count();
+        let taken = self.rooms.values().filter(|room| room.may_be_in() && !room.footing.standing.is_moderator).count();
         self.capacity.saturating_sub(taken)
     }
 
     /// Whether that is news.
     pub(crate) fn note_standing(&mut self, login: &Login, standing: Standing) -> bool {
         let room = self.rooms.get_mut(login);
-        room.is_some_and(|room| std::mem::replace(&mut room.standing, standing) != standing)
+        room.is_some_and(|room| std::mem::replace(&mut room.footing.standing, standing) != standing)
     }
 
     /// The modes of a room, or what changed of them; the room's id where it is known.
@@ -262,37 +217,37 @@ impl Rooms {
         let room = self.rooms.get_mut(login)?;
         if room.presence != Presence::In {
             // All of them are told to whoever enters.
-            room.modes = RoomModes::default();
+            room.footing.modes = RoomModes::default();
         }
-        room.modes.apply(change);
+        room.footing.modes.apply(change);
         room.id
     }
 
     /// Twitch told which channel the room is.
-    pub(crate) fn note_room(&mut self, login: &Login, id: ChannelId, now: Instant) -> Outcome {
-        let Some(room) = self.rooms.get_mut(login) else { return Outcome::default() };
+    pub(crate) fn note_room(&mut self, login: &Login, id: ChannelId, now: Instant) -> Option<Event> {
+        let room = self.rooms.get_mut(login)?;
         if room.id.is_some_and(|stored| stored != id) {
             return self.note_failure(login, JoinFailure::Recycled { found: id }, now);
         }
         // Anything but an answer to our question: a mode changed, or the room was left in the meantime.
         if !matches!(room.presence, Presence::Asked { .. }) {
-            return Outcome::default();
+            return None;
         }
         room.id = Some(id);
         room.presence = Presence::In;
         room.failures = 0;
         room.reported = None;
-        Outcome { leave: None, news: Some(RoomNews::Joined(id, login.clone())) }
+        Some(Event::Joined { account: self.account.clone(), channel_id: id, channel_login: login.clone() })
     }
 
     /// The room cannot be sat in: leave it, say so once, and try again after a pause.
-    pub(crate) fn note_failure(&mut self, login: &Login, reason: JoinFailure, now: Instant) -> Outcome {
-        let Some(room) = self.rooms.get_mut(login) else { return Outcome::default() };
+    pub(crate) fn note_failure(&mut self, login: &Login, reason: JoinFailure, now: Instant) -> Option<Event> {
+        let room = self.rooms.get_mut(login)?;
         // Left even where Twitch has most likely done it: a JOIN for a room that one is in is never answered.
-        let leave = room.may_be_in().then(|| login.clone());
+        self.leaving.extend(room.may_be_in().then(|| login.clone()));
         room.pause(now);
-        let is_news = room.is_news(reason);
-        Outcome { leave, news: is_news.then(|| RoomNews::Failed(login.clone(), reason)) }
+        let (account, channel_login) = (self.account.clone(), login.clone());
+        room.is_news(reason).then_some(Event::JoinFailed { account, channel_login, reason })
     }
 
     /// We are out of a room, and Twitch did not say why. The next attempt will tell.
@@ -310,15 +265,10 @@ impl Room {
             place: 0,
             id: None,
             presence: Presence::Out { ask_at: now },
-            standing: Standing::default(),
-            modes: RoomModes::default(),
+            footing: Footing::default(),
             failures: 0,
             reported: None,
         }
-    }
-
-    fn footing(&self) -> Footing {
-        Footing { standing: self.standing, modes: self.modes }
     }
 
     fn may_be_in(&self) -> bool {

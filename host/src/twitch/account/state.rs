@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::counts::Counts;
@@ -60,7 +61,8 @@ pub struct AccountState {
 
 named! {
     /// What an account is doing about its connection, in snake_case as JSON and metrics have it.
-    #[derive(Default)]
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
     pub enum Phase {
         /// Dialling or logging in, or pausing before that.
         #[default]

@@ -7,7 +7,7 @@ use crate::domain::id::ChannelId;
 use crate::twitch::account::departure::Departure;
 
 /// From so many bytes on it leaves as it is.
-const FULL_FROM: usize = 64 * 1024;
+pub(super) const FULL_FROM: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Batch {
@@ -29,13 +29,5 @@ impl Batch {
     pub(crate) fn push_message(&mut self, departure: &Departure) {
         self.bytes.extend_from_slice(write_message(departure).as_bytes());
         self.channels.push(departure.channel);
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.bytes.len() >= FULL_FROM
     }
 }

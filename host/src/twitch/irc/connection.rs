@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::answers::Answers;
-use super::batch::Batch;
+use super::batch::{Batch, FULL_FROM};
 use super::command::{Command, JOINS_PER_LINE, pass_line};
 use super::complaint::find_complaint;
 use super::event::{Heard, parse_line};
@@ -96,7 +96,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.say(&Command::Nick(account.login.clone())).await?;
         let mut is_welcome = false;
         loop {
-            self.read().await?;
+            let is_open = self.lines.fill(&mut self.stream).await?;
+            self.note_read(is_open)?;
             while let Some(line) = self.lines.next_line() {
                 let line = String::from_utf8_lossy(line);
                 match parse_line(&line, account) {
@@ -129,7 +130,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let wake_at = self.speak(account).await?.min(self.next_check());
             account.publish();
             if account.is_drained(Instant::now()) {
-                self.close().await;
+                // The other side may be gone already, and nothing depends on it.
+                let _closed = timeout(ANSWERED_WITHIN, self.stream.shutdown()).await;
                 return Ok(());
             }
             let may_read = account.may_read();
@@ -165,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let mut batch = Batch::new(Instant::now());
             let wake_at = self.fill(&mut batch, account);
-            if batch.is_empty() {
+            if batch.bytes.is_empty() {
                 let overdue = self.answers.take_overdue(batch.picked_at);
                 overdue.into_iter().for_each(|ticket| account.report_lost(ticket));
                 return Ok(self.answers.due_at().map_or(wake_at, |due_at| due_at.min(wake_at)));
@@ -179,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Adds what is to be said now, as far as the batch has room; when there will be more.
     fn fill(&mut self, batch: &mut Batch, account: &mut Account) -> Instant {
-        while !batch.is_full() {
+        while batch.bytes.len() < FULL_FROM {
             match account.next_work(JOINS_PER_LINE, batch.picked_at) {
                 Ok(Work::Leave(room)) => batch.push(&Command::Part(room)),
                 Ok(Work::Join(rooms)) => batch.push(&Command::Join(rooms)),
@@ -211,11 +213,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.pinged_at.map_or(self.heard_at + ASKED_AFTER, |at| at + ANSWERED_WITHIN)
     }
 
-    async fn read(&mut self) -> Result<(), KeepConnectionError> {
-        let is_open = self.lines.fill(&mut self.stream).await?;
-        self.note_read(is_open)
-    }
-
     fn note_read(&mut self, is_open: bool) -> Result<(), KeepConnectionError> {
         self.heard_at = Instant::now();
         self.pinged_at = None;
@@ -233,10 +230,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         });
         written.await.map_err(|_| KeepConnectionError::Silent(WRITTEN_WITHIN))??;
         Ok(())
-    }
-
-    /// The other side may be gone already, and nothing depends on it.
-    async fn close(&mut self) {
-        let _closed = timeout(ANSWERED_WITHIN, self.stream.shutdown()).await;
     }
 }

@@ -60,26 +60,15 @@ pub(crate) enum Heard {
 }
 
 /// The line is not what Twitch sends. Names the part, and never holds what was in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ParseLineError {
-    #[error("not an IRC line")]
-    Irc,
-    #[error("no channel where one belongs")]
-    Channel,
-    #[error("no sender")]
-    Sender,
-    #[error("no text")]
-    Text,
-    #[error("the tag {0} is missing or odd")]
-    Tag(&'static str),
-}
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ParseLineError(&'static str);
 
 /// Reads one line without its ending. `account` is who listens.
 ///
 /// # Errors
 /// When the line is malformed, or lacks something that its command needs.
 pub(crate) fn parse_line(line: &str, account: &BotAccount) -> Result<Heard, ParseLineError> {
-    let line = IRCMessage::parse(line).map_err(|_| ParseLineError::Irc)?;
+    let line = IRCMessage::parse(line).map_err(|_| ParseLineError("line"))?;
     Ok(match line.command.as_str() {
         // Before the log-in nobody listens.
         "PRIVMSG" => match account.id {
@@ -108,29 +97,29 @@ fn find_tag<'a>(line: &'a IRCMessage, key: &str) -> Option<&'a str> {
 }
 
 fn parse_tag<T: std::str::FromStr>(line: &IRCMessage, key: &'static str) -> Result<T, ParseLineError> {
-    find_tag(line, key).and_then(|value| value.parse().ok()).ok_or(ParseLineError::Tag(key))
+    find_tag(line, key).and_then(|value| value.parse().ok()).ok_or(ParseLineError(key))
 }
 
 fn parse_channel(line: &IRCMessage) -> Result<Login, ParseLineError> {
     let name = line.params.first().and_then(|name| name.strip_prefix('#'));
-    name.and_then(|name| name.parse().ok()).ok_or(ParseLineError::Channel)
+    name.and_then(|name| name.parse().ok()).ok_or(ParseLineError("channel"))
 }
 
 fn parse_sender(line: &IRCMessage) -> Result<Login, ParseLineError> {
     match &line.prefix {
-        Some(IRCPrefix::Full { nick, .. }) => nick.parse().map_err(|_| ParseLineError::Sender),
-        _ => Err(ParseLineError::Sender),
+        Some(IRCPrefix::Full { nick, .. }) => nick.parse().map_err(|_| ParseLineError("sender")),
+        _ => Err(ParseLineError("sender")),
     }
 }
 
 fn parse_message_id(line: &IRCMessage, key: &'static str) -> Result<MessageId, ParseLineError> {
     let id = find_tag(line, key).unwrap_or_default();
-    is_message_id(id).then(|| MessageId(id.into())).ok_or(ParseLineError::Tag(key))
+    is_message_id(id).then(|| MessageId(id.into())).ok_or(ParseLineError(key))
 }
 
 fn parse_message(line: &IRCMessage, account: AccountId) -> Result<ChatMessage, ParseLineError> {
     let channel_id = parse_tag(line, "room-id")?;
-    let text = line.params.get(1).ok_or(ParseLineError::Text)?;
+    let text = line.params.get(1).ok_or(ParseLineError("text"))?;
     let action = text.strip_prefix("\u{1}ACTION ").map(|rest| rest.strip_suffix('\u{1}').unwrap_or(rest));
     Ok(ChatMessage {
         id: parse_message_id(line, "id")?,
@@ -201,7 +190,7 @@ fn parse_quoted(line: &IRCMessage) -> Result<Option<QuotedMessage>, ParseLineErr
 
 fn parse_sent_at(line: &IRCMessage) -> Result<SystemTime, ParseLineError> {
     let since_epoch = Duration::from_millis(parse_tag(line, "tmi-sent-ts")?);
-    UNIX_EPOCH.checked_add(since_epoch).ok_or(ParseLineError::Tag("tmi-sent-ts"))
+    UNIX_EPOCH.checked_add(since_epoch).ok_or(ParseLineError("tmi-sent-ts"))
 }
 
 fn parse_standing(line: &IRCMessage) -> Standing {
@@ -235,7 +224,7 @@ fn parse_room(line: &IRCMessage) -> Result<Heard, ParseLineError> {
 /// them in either case. "Error logging in" is not among them: it also tells of too many logins, and passes.
 fn parse_notice(line: &IRCMessage) -> Result<Heard, ParseLineError> {
     if line.params.first().is_some_and(|target| target == "*") {
-        let text = line.params.get(1).ok_or(ParseLineError::Text)?.to_ascii_lowercase();
+        let text = line.params.get(1).ok_or(ParseLineError("text"))?.to_ascii_lowercase();
         let refusals = ["login authentication failed", "improperly formatted auth", "invalid nick"];
         return Ok(if refusals.contains(&text.as_str()) { Heard::LoginRefused } else { Heard::Other });
     }

@@ -15,7 +15,6 @@ use crate::twitch::account::Account;
 
 /// Reads the lines of one connection.
 pub(super) struct Hearing<'s> {
-    bot: BotAccount,
     filter: Filter,
     /// What calls the bot where: other messages are only counted, in `tally`.
     prefixes: &'s dyn Prefixes,
@@ -28,13 +27,12 @@ pub(super) struct MustReconnect;
 
 impl<'s> Hearing<'s> {
     pub(super) fn new(bot: BotAccount, prefixes: &'s dyn Prefixes, tally: &'s Tally) -> Hearing<'s> {
-        let filter = Filter::new(bot.clone(), prefixes.snapshot());
-        Hearing { bot, filter, prefixes, tally }
+        Hearing { filter: Filter::new(bot, prefixes.snapshot()), prefixes, tally }
     }
 
     /// Looks at what calls the bot now; to be called once a batch of lines.
     pub(super) fn refresh(&mut self) {
-        self.filter.refresh(self.prefixes.snapshot());
+        self.filter.callings = self.prefixes.snapshot();
     }
 
     /// Takes in what a line says; what is to be answered. Bytes that are not UTF-8 become U+FFFD.
@@ -50,7 +48,7 @@ impl<'s> Hearing<'s> {
             self.count_talk(talk);
             return Ok(None);
         }
-        let Ok(heard) = event::parse_line(&text, &self.bot) else {
+        let Ok(heard) = event::parse_line(&text, &self.filter.account) else {
             account.counts().malformed_lines += 1;
             return Ok(None);
         };

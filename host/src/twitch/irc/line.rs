@@ -31,18 +31,13 @@ pub struct Talk<'a> {
 /// What one account passes over.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    account: BotAccount,
-    callings: Arc<Callings>,
+    pub(super) account: BotAccount,
+    pub(super) callings: Arc<Callings>,
 }
 
 impl Filter {
     pub fn new(account: BotAccount, callings: Arc<Callings>) -> Self {
         Self { account, callings }
-    }
-
-    /// From now on this calls the bot.
-    pub fn refresh(&mut self, callings: Arc<Callings>) {
-        self.callings = callings;
     }
 
     /// The talk that a line is. `None`: it is not, or it may not be, or the channel is not known (yet) as one where this

@@ -33,8 +33,7 @@ pub struct Session<D> {
 impl<D: Dial> Session<D> {
     /// Messages that call the bot by none of `prefixes` are only counted, in `tally`.
     pub fn new(server: D, prefixes: Arc<dyn Prefixes>, tally: Arc<Tally>, limits: &LimitsConfig) -> Session<D> {
-        let logins =
-            if limits.enforce { RateWindow::new(limits.logins, limits.login_window) } else { RateWindow::unlimited() };
+        let logins = RateWindow::new(limits.enforce, limits.logins, limits.login_window);
         Session { server, prefixes, tally, logins }
     }
 

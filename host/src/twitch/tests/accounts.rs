@@ -1,7 +1,7 @@
 //! Accounts that come and go while the host runs.
 
 use super::*;
-use crate::twitch::accounts::{Accounts, Listed, Shared};
+use crate::twitch::accounts::{Accounts, Listed};
 
 /// A host without accounts so far, and Twitch with the accounts `first` (id 1) and `second` (id 2).
 struct Host {
@@ -27,6 +27,7 @@ impl Host {
             ids: Arc::new(ids.clone()),
             wanted: wanted_receiver,
             events,
+            own_messages: Arc::default(),
             limits: LimitsConfig::default(),
             drain_within: Duration::from_secs(10),
         }));

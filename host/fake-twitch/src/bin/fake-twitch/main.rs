@@ -14,22 +14,7 @@ use tokio::task;
 mod options;
 mod report;
 
-use options::{Appointment, Options};
-
-/// Why the server does not run. For whoever started it.
-#[derive(Debug, thiserror::Error)]
-enum ServeError {
-    #[error("{address} is taken by another program: choose another port with {option}, where 0 takes any free one")]
-    PortTaken { address: SocketAddr, option: &'static str },
-    #[error("cannot listen at {address}: {error} (the port is chosen with {option})")]
-    Listen { address: SocketAddr, option: &'static str, error: io::Error },
-    #[error(transparent)]
-    Channel(#[from] FindChannelError),
-    #[error("cannot say where it listens: {0}")]
-    Output(io::Error),
-    #[error("cannot report what happens: {0}")]
-    Report(String),
-}
+use options::Options;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -43,8 +28,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Runs until the process is ended from outside.
-async fn serve(options: &Options) -> Result<(), ServeError> {
+/// Runs until the process is ended from outside. The error is why it does not, for whoever started it.
+async fn serve(options: &Options) -> Result<(), String> {
     let twitch = FakeTwitch::new(&Settings {
         seed: fresh_seed(),
         base_time: SystemTime::now(),
@@ -54,33 +39,33 @@ async fn serve(options: &Options) -> Result<(), ServeError> {
             has_any_channel: options.channels.is_empty(),
         },
     });
-    set_up(&twitch, options)?;
+    set_up(&twitch, options).map_err(|error| error.to_string())?;
     let (messages, violations) = (twitch.subscribe(), twitch.subscribe_violations());
     let tcp = SocketAddr::new(options.host, options.port);
-    let tcp = twitch.listen_at(tcp).await.map_err(|source| explain(source, tcp, "--port"))?;
+    let tcp = twitch.listen_at(tcp).await.map_err(|error| explain(&error, tcp, "--port"))?;
     let websocket = SocketAddr::new(options.host, options.ws_port);
-    let websocket = twitch.listen_websocket_at(websocket).await;
-    let websocket =
-        websocket.map_err(|source| explain(source, SocketAddr::new(options.host, options.ws_port), "--ws-port"))?;
-    announce(tcp, websocket).map_err(ServeError::Output)?;
+    let listening = twitch.listen_websocket_at(websocket).await;
+    let websocket = listening.map_err(|error| explain(&error, websocket, "--ws-port"))?;
+    announce(tcp, websocket).map_err(|error| format!("cannot say where it listens: {error}"))?;
     // On a thread of its own: when the reader of standard error stalls, writing blocks, and clients must be served all the same.
     let report = report::run(messages, violations, options.quiet);
     let runtime = Handle::current();
-    task::spawn_blocking(move || runtime.block_on(report)).await.map_err(|error| ServeError::Report(error.to_string()))
+    let reporting = task::spawn_blocking(move || runtime.block_on(report)).await;
+    reporting.map_err(|error| format!("cannot report what happens: {error}"))
 }
 
 fn set_up(twitch: &FakeTwitch, options: &Options) -> Result<(), FindChannelError> {
-    for account in &options.accounts {
-        twitch.add_account(&account.login, &twitch.user_id(&account.login), &account.token);
+    for (login, token) in &options.accounts {
+        twitch.add_account(login, &twitch.user_id(login), token);
     }
     for channel in &options.channels {
         twitch.add_channel(channel);
     }
-    for Appointment { channel, login, role } in options.list_appointments() {
-        if !twitch.has_channel(&channel) {
-            twitch.add_channel(&channel);
+    for (channel, login, role) in options.list_appointments() {
+        if !twitch.has_channel(channel) {
+            twitch.add_channel(channel);
         }
-        twitch.add_role(&channel, &login, role)?;
+        twitch.add_role(channel, login, role)?;
     }
     Ok(())
 }
@@ -93,10 +78,14 @@ fn announce(tcp: SocketAddr, websocket: SocketAddr) -> io::Result<()> {
     output.flush()
 }
 
-fn explain(source: io::Error, address: SocketAddr, option: &'static str) -> ServeError {
-    match source.kind() {
-        io::ErrorKind::AddrInUse => ServeError::PortTaken { address, option },
-        _ => ServeError::Listen { address, option, error: source },
+fn explain(error: &io::Error, address: SocketAddr, option: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!(
+                "{address} is taken by another program: choose another port with {option}, where 0 takes any free one"
+            )
+        }
+        _ => format!("cannot listen at {address}: {error} (the port is chosen with {option})"),
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct Options {
     pub(crate) no_limits: bool,
     /// An account and its token; once one is named, nobody else logs in. Anonymous readers (justinfan1) always do.
     #[arg(long = "account", value_name = "LOGIN=TOKEN", value_parser = parse_account, help_heading = "Chat")]
-    pub(crate) accounts: Vec<Account>,
+    pub(crate) accounts: Vec<(String, String)>,
     /// A channel; once one is named, others exist only where a role is given.
     #[arg(long = "channel", value_name = "CHANNEL", value_parser = parse_channel, help_heading = "Chat")]
     pub(crate) channels: Vec<String>,
@@ -58,43 +58,24 @@ pub(crate) struct Options {
     subscribers: Vec<(String, String)>,
 }
 
-/// Who may log in, and with what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Account {
-    pub(crate) login: String,
-    pub(crate) token: String,
-}
-
-/// Somebody has a role in a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Appointment {
-    pub(crate) channel: String,
-    pub(crate) login: String,
-    pub(crate) role: Role,
-}
-
 impl Options {
-    pub(crate) fn list_appointments(&self) -> impl Iterator<Item = Appointment> {
+    /// Channel, login and role.
+    pub(crate) fn list_appointments(&self) -> impl Iterator<Item = (&str, &str, Role)> {
         let named =
             [(Role::Moderator, &self.moderators), (Role::Vip, &self.vips), (Role::Subscriber, &self.subscribers)];
-        named.into_iter().flat_map(|(role, pairs)| {
-            pairs.iter().map(move |(channel, login)| Appointment {
-                channel: channel.clone(),
-                login: login.clone(),
-                role,
-            })
-        })
+        let listed = named.into_iter().flat_map(|(role, pairs)| pairs.iter().map(move |pair| (pair, role)));
+        listed.map(|((channel, login), role)| (channel.as_str(), login.as_str(), role))
     }
 }
 
 /// A token may be given as `oauth:secret` too, the way it is sent.
-fn parse_account(text: &str) -> Result<Account, String> {
+fn parse_account(text: &str) -> Result<(String, String), String> {
     let (login, token) = text.split_once('=').ok_or("expected LOGIN=TOKEN, such as mybot=secret")?;
     let token = token.strip_prefix("oauth:").unwrap_or(token);
     if token.is_empty() {
         return Err("the token is empty".to_owned());
     }
-    Ok(Account { login: parse_login(login)?, token: token.to_owned() })
+    Ok((parse_login(login)?, token.to_owned()))
 }
 
 fn parse_channel(text: &str) -> Result<String, String> {
@@ -130,12 +111,12 @@ mod tests {
         let line =
             "fake-twitch --account MyBot=oauth:a=b --channel #Shop --mod #shop:mybot --vip shop:vera --sub den:sue";
         let options = Options::try_parse_from(line.split(' ')).unwrap();
-        assert_eq!(options.accounts, [Account { login: "mybot".to_owned(), token: "a=b".to_owned() }]);
+        assert_eq!(options.accounts, [("mybot".to_owned(), "a=b".to_owned())]);
         assert_eq!(options.channels, ["shop"]);
-        let appointed: Vec<_> = options.list_appointments().map(|a| (a.channel, a.login, a.role)).collect();
+        let appointed: Vec<_> = options.list_appointments().collect();
         let expected =
             [("shop", "mybot", Role::Moderator), ("shop", "vera", Role::Vip), ("den", "sue", Role::Subscriber)];
-        assert_eq!(appointed, expected.map(|(channel, login, role)| (channel.to_owned(), login.to_owned(), role)));
+        assert_eq!(appointed, expected);
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl World {
     fn new(standings: &[bool]) -> World {
         let (limits, start) = (LimitsConfig::default(), Instant::now());
         let account = BotAccount { login: "twitchy".parse().unwrap(), id: None };
-        let mut rooms = Rooms::new(&LimitsConfig { enforce: false, ..limits.clone() });
+        let mut rooms = Rooms::new(account.clone(), &LimitsConfig { enforce: false, ..limits.clone() });
         let channels = 0..standings.len();
         let wanted =
             channels.clone().map(|n| WantedChannel { id: Some(id(n)), login: room(n), account: account.clone() });
@@ -108,16 +108,16 @@ impl World {
     fn leave(&mut self, now: Instant) -> Option<Instant> {
         loop {
             match self.outbox.next(&self.rooms, now, &mut self.counts) {
-                Next::Send(departure) => {
+                Ok(departure) => {
                     let number: usize = departure.text.split(' ').next().unwrap().parse().unwrap();
                     self.left[number] = Some(now);
                     self.departed.push((now, self.asked[number].0));
                 }
-                Next::WaitUntil(at) => {
+                Err(Some(at)) => {
                     assert!(at > now, "it would spin");
                     return Some(at);
                 }
-                Next::Empty => return None,
+                Err(None) => return None,
             }
         }
     }

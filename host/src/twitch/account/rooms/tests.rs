@@ -16,7 +16,7 @@ fn wanted(name: &str, id: Option<u64>) -> WantedChannel {
 }
 
 fn rooms(channels: usize) -> Rooms {
-    Rooms::new(&LimitsConfig { channels, ..LimitsConfig::default() })
+    Rooms::new(bot("twitchy"), &LimitsConfig { channels, ..LimitsConfig::default() })
 }
 
 fn seconds(count: u64) -> Duration {
@@ -38,14 +38,14 @@ fn only_a_room_with_the_stored_id_counts_as_joined() {
     rooms.set_wanted(&[wanted("shop", Some(10))], &bot("twitchy"), now);
     rooms.take_due(12, now);
     assert!(!rooms.is_in(&login("shop"), SHOP));
-    let found = JoinFailure::Recycled { found: ChannelId(11) };
-    let outcome = rooms.note_room(&login("shop"), ChannelId(11), now);
-    assert_eq!(outcome.leave, Some(login("shop")));
-    assert!(matches!(outcome.news, Some(RoomNews::Failed(_, reason)) if reason == found));
+    let reason = JoinFailure::Recycled { found: ChannelId(11) };
+    let failed = Event::JoinFailed { account: bot("twitchy"), channel_login: login("shop"), reason };
+    assert_eq!(rooms.note_room(&login("shop"), ChannelId(11), now), Some(failed));
+    assert_eq!(rooms.leaving, [login("shop")]);
     assert_eq!(rooms.next_at(now), Some(now + seconds(30)));
     rooms.take_due(12, now + seconds(30));
     let joined = rooms.note_room(&login("shop"), SHOP, now + seconds(30));
-    assert_eq!(joined.news, Some(RoomNews::Joined(SHOP, login("shop"))));
+    assert_eq!(joined, Some(Event::Joined { account: bot("twitchy"), channel_id: SHOP, channel_login: login("shop") }));
     assert!(rooms.is_in(&login("shop"), SHOP));
     assert_eq!(rooms.find_footing(&login("shop"), SHOP, now), Some(Footing::default()));
     assert!(!rooms.is_in(&login("shop"), ChannelId(11)));
@@ -57,7 +57,8 @@ fn a_farewell_may_be_said_where_the_account_sat() {
     rooms.set_wanted(&[wanted("shop", Some(10)), wanted("cafe", Some(20))], &bot("twitchy"), now);
     rooms.take_due(12, now);
     drop(rooms.note_room(&login("shop"), SHOP, now));
-    assert_eq!(rooms.set_wanted(&[], &bot("twitchy"), now).len(), 2);
+    rooms.set_wanted(&[], &bot("twitchy"), now);
+    assert_eq!(rooms.leaving.len(), 2);
     assert!(!rooms.is_in(&login("shop"), SHOP));
     let speaks = |rooms: &Rooms, name, id, at| rooms.find_footing(&login(name), ChannelId(id), at).is_some();
     assert!(speaks(&rooms, "shop", 10, now + FAREWELL_WITHIN - seconds(1)));
@@ -73,7 +74,8 @@ fn a_login_that_is_wanted_for_another_channel_is_left_and_asked_for_again() {
     rooms.set_wanted(&[wanted("shop", Some(10))], &bot("twitchy"), now);
     rooms.take_due(12, now);
     drop(rooms.note_room(&login("shop"), SHOP, now));
-    assert_eq!(rooms.set_wanted(&[wanted("shop", Some(11))], &bot("twitchy"), now), [login("shop")]);
+    rooms.set_wanted(&[wanted("shop", Some(11))], &bot("twitchy"), now);
+    assert_eq!(rooms.leaving, [login("shop")]);
     assert_eq!(rooms.take_due(12, now), [login("shop")]);
 }
 
@@ -85,10 +87,8 @@ fn pauses_after_unconfirmed_joins_grow_and_only_one_is_reported() {
     for attempt in 0..10 {
         assert_eq!(rooms.take_due(12, now), [login("nowhere")]);
         now += CONFIRMED_WITHIN;
-        for outcome in rooms.give_up_unconfirmed(now) {
-            assert_eq!(outcome.leave, Some(login("nowhere")));
-            reports.extend(outcome.news.map(|_| attempt));
-        }
+        reports.extend(rooms.give_up_unconfirmed(now).iter().map(|_| attempt));
+        assert_eq!(rooms.leaving.pop_front(), Some(login("nowhere")));
         let next_at = rooms.next_at(now).unwrap();
         pauses.push((next_at - now).as_secs());
         now = next_at;
@@ -113,8 +113,10 @@ fn a_hundred_channels_are_not_exceeded_unless_the_account_moderates_there() {
 
 /// What an operator is told of each wanted room: joined, pending, and failed with the reason.
 fn told(rooms: &Rooms) -> (usize, usize, Vec<(String, JoinFailure)>) {
-    let failed = rooms.list_failed().map(|(login, reason)| (login.to_string(), reason)).collect();
-    (rooms.count_joined(), rooms.count_pending(), failed)
+    let mut state = AccountState::default();
+    rooms.describe(&mut state, Instant::now());
+    let failed = state.unreachable.iter().map(|(login, reason)| (login.to_string(), *reason)).collect();
+    (state.joined, state.pending, failed)
 }
 
 #[test]
@@ -167,8 +169,8 @@ proptest! {
             now += seconds(wait);
             let name = login(names[index]);
             match step {
-                0 => drop(rooms.set_wanted(&[wanted(names[index], Some(id)), wanted("a", Some(1))], &bot("twitchy"), now)),
-                1 => drop(rooms.set_wanted(&names.map(|name| wanted(name, None)), &bot("twitchy"), now)),
+                0 => rooms.set_wanted(&[wanted(names[index], Some(id)), wanted("a", Some(1))], &bot("twitchy"), now),
+                1 => rooms.set_wanted(&names.map(|name| wanted(name, None)), &bot("twitchy"), now),
                 2 => drop(rooms.note_room(&name, ChannelId(id), now)),
                 3 => drop(rooms.note_failure(&name, JoinFailure::Banned, now)),
                 4 => rooms.note_left(&name, now),
@@ -202,7 +204,7 @@ fn rooms_that_wait_for_the_window_alone_are_held() {
     rooms.assume(20, until);
     drop(rooms.note_failure(&login("shop"), JoinFailure::Banned, until));
     assert_eq!(rooms.held_until(until), None);
-    let mut full = Rooms::new(&LimitsConfig { channels: 0, ..LimitsConfig::default() });
+    let mut full = Rooms::new(bot("twitchy"), &LimitsConfig { channels: 0, ..LimitsConfig::default() });
     full.set_wanted(&[wanted("shop", Some(10))], &bot("twitchy"), now);
     full.assume(20, now);
     assert_eq!(full.held_until(now), None);

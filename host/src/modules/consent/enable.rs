@@ -1,0 +1,53 @@
+//! What enabling a module agrees to: nothing that was not named. Pure.
+//!
+//! Capabilities and versions are texts here: a client of the API may be older than its host, and hands on what it does not
+//! know.
+
+/// How a module stands in a channel, compared with the version that it is to have there.
+#[derive(Clone, Debug)]
+pub struct Standing<'a> {
+    pub granted: Vec<&'a str>,
+    /// What the version asks for and has no grant of.
+    pub missing: Vec<&'a str>,
+    /// The version that agreeing accepts; None where it is accepted already, or by being pinned.
+    pub due: Option<&'a str>,
+    /// Whether the channel has an accepted version, on which it stays without an agreement.
+    pub may_stay: bool,
+}
+
+/// What is agreed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreement<'a> {
+    /// Grants beside those that there are.
+    pub added: Vec<&'a str>,
+    pub accept: Option<&'a str>,
+}
+
+/// Why nothing is agreed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgreeError {
+    /// The version does not ask for this: most likely a typing error.
+    NotRequested(String),
+    /// The version asks for these, and they were not named.
+    NotNamed(Vec<String>),
+}
+
+/// `named` are the names of the grants to give; `all` stands for all that is missing. `accepts` agrees to all else that the
+/// version asks for; naming a grant does so too.
+pub fn agree<'a>(standing: Standing<'a>, named: &[String], accepts: bool) -> Result<Agreement<'a>, AgreeError> {
+    let Standing { granted, missing, due, may_stay } = standing;
+    let is_asked = |name: &str| name == "all" || granted.contains(&name) || missing.contains(&name);
+    if let Some(unknown) = named.iter().find(|name| !is_asked(name)) {
+        return Err(AgreeError::NotRequested(unknown.clone()));
+    }
+    if named.is_empty() && !accepts && may_stay {
+        return Ok(Agreement { added: Vec::new(), accept: None });
+    }
+    let is_named = |name: &str| named.iter().any(|grant| grant == name || grant == "all");
+    let unnamed: Vec<String> = missing.iter().filter(|name| !is_named(name)).map(|name| (*name).to_owned()).collect();
+    if !unnamed.is_empty() {
+        return Err(AgreeError::NotNamed(unnamed));
+    }
+    let accept = due.filter(|_| accepts || !named.is_empty());
+    Ok(Agreement { added: missing, accept })
+}
