@@ -578,10 +578,22 @@ mod tests {
             seen.lock().unwrap().push(before.prefix.to_string());
             mute(before)
         };
-        let changed = setup.change(SHOP, by_host(), plan).await.unwrap();
+        let by_operator = Stamp { by: Actor::CommandLine { system_user: None }, ..by_host() };
+        let changed = setup.change(SHOP, by_operator, plan).await.unwrap();
         assert_eq!(*seen.lock().unwrap(), ["!", "?"], "the second plan reads what was committed meanwhile");
         assert!(changed.is_changed() && changed.before.muted_until.is_none() && changed.after.muted_until.is_some());
         assert!(Arc::ptr_eq(&changed.after, &setup.find_channel(SHOP).unwrap()));
+    }
+
+    #[tokio::test]
+    async fn what_the_host_changes_is_not_held_up_by_others() {
+        let (store, _folder) = store().await;
+        let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
+        setup.load_all().unwrap();
+        commit(&store, Effect::Setup(SetupEffect::ChangePrefix("?".parse().unwrap()))).await;
+        let changed = setup.change(SHOP, by_host(), mute).await.unwrap();
+        assert_eq!(changed.before.prefix, Prefix::default(), "planned once");
+        assert!(changed.after.prefix.as_str() == "?" && changed.after.muted_until.is_some());
     }
 
     #[tokio::test]

@@ -5,7 +5,8 @@
 //!
 //! Absent: where accounts are kept, and who may change them.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,8 @@ const OUTGOING: usize = 1024;
 pub struct Accounts {
     shared: Arc<Shared>,
     listed: watch::Sender<Arc<[Listed]>>,
+    /// Cache of `outbox`: looking through all accounts for each reply would take longer with each account.
+    found: Mutex<HashMap<AccountId, Listed>>,
     tasks: TaskTracker,
     /// Ends all accounts.
     stop: CancellationToken,
@@ -53,6 +56,7 @@ impl Accounts {
         Accounts {
             shared: Arc::new(shared),
             listed: watch::Sender::default(),
+            found: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             broken: CancellationToken::new(),
@@ -109,10 +113,22 @@ impl Accounts {
     /// Where messages of an account are put. An account that never logged in has no id, and so is not found. Of two logins of one
     /// account, which Twitch has renamed, the one that is logged in counts.
     pub fn outbox(&self, account: AccountId) -> Option<mpsc::Sender<OutgoingMessage>> {
+        let is_online = |listed: &Listed| {
+            let state = listed.states.borrow();
+            state.id == Some(account) && state.phase == Phase::Online
+        };
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(online) = found.get(&account).filter(|listed| is_online(listed)) {
+            return Some(online.outbox.clone());
+        }
         let listed = self.listed.borrow();
         let known = listed.iter().filter(|listed| listed.states.borrow().id == Some(account));
-        let best = known.max_by_key(|listed| listed.states.borrow().phase == Phase::Online);
-        best.map(|listed| listed.outbox.clone())
+        let best = known.max_by_key(|listed| is_online(listed)).cloned();
+        match &best {
+            Some(best) => drop(found.insert(account, best.clone())),
+            None => drop(found.remove(&account)),
+        }
+        best.map(|listed| listed.outbox)
     }
 
     /// In the order in which they were added.
