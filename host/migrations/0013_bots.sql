@@ -5,7 +5,8 @@ CREATE TABLE bots (
     bot INTEGER PRIMARY KEY,
     login TEXT NOT NULL,
     twitch_id INTEGER UNIQUE,
-    seen_at INTEGER
+    -- The order of the last log-ins. No moment: a clock that was once ahead would win for ever.
+    seen INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX bots_without_id ON bots (login) WHERE twitch_id IS NULL;
 -- A login reads in lower case, so a row that somebody wrote by hand in capitals means the same account.

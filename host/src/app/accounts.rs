@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -31,6 +31,9 @@ impl Outboxes for Accounts {
     }
 }
 
+/// Channels that are looked at before other tasks on the thread have a turn.
+const CHANNELS_AT_ONCE: usize = 64;
+
 /// Keeps who an account is, and has the set-ups name it.
 pub(super) struct KeptIds {
     pub(super) store: Arc<Store>,
@@ -42,7 +45,10 @@ impl AccountIds for KeptIds {
         Box::pin(async move {
             let account = BotAccount { login: login.clone(), id: Some(id) };
             let former = self.store.learn_bot(login, id).await.map_err(|error| error.to_string())?;
-            for known in self.setup.list_channels() {
+            for (number, known) in self.setup.list_channels().into_iter().enumerate() {
+                if number % CHANNELS_AT_ONCE == 0 {
+                    yield_now().await;
+                }
                 if known.bot.is(&account) && known.bot != account {
                     self.setup.reload(known.channel.id).map_err(|error| error.to_string())?;
                 }

@@ -3,11 +3,9 @@
 //! A row is found by its Twitch id. Where that is not known yet, by its login: of several accounts that have had the login, the one that
 //! was seen last has it now.
 
-use std::time::SystemTime;
-
 use rusqlite::{Connection, Row, params};
 
-use super::columns::{At, BotKey};
+use super::columns::BotKey;
 use super::sql::{execute, find_row};
 use super::writer::Abort;
 use super::{Store, StoreError};
@@ -17,7 +15,7 @@ use crate::domain::id::{AccountId, Login};
 impl Store {
     /// The account of a login, with its id where a log-in has told it.
     pub fn find_bot(&self, login: &Login) -> Result<BotAccount, StoreError> {
-        let sql = "SELECT twitch_id FROM bots WHERE login = ?1 ORDER BY seen_at DESC, bot DESC";
+        let sql = "SELECT twitch_id FROM bots WHERE login = ?1 ORDER BY seen DESC, bot DESC";
         let id = self.readers.find_row(sql, params![login], |row| row.get(0))?;
         Ok(BotAccount { login: login.clone(), id: id.flatten() })
     }
@@ -26,8 +24,7 @@ impl Store {
     /// noted for another id under that login stays where it is: returns that id where channels of its are still wanted, as Twitch has
     /// recycled the login then.
     pub async fn learn_bot(&self, login: Login, id: AccountId) -> Result<Option<AccountId>, StoreError> {
-        let at = self.clock.now().wall;
-        let learn = move |connection: &Connection| learn(connection, &login, id, at);
+        let learn = move |connection: &Connection| learn(connection, &login, id);
         let (_, former) = self.write_presence(learn, |(is_news, _)| *is_news).await?;
         Ok(former)
     }
@@ -36,7 +33,7 @@ impl Store {
 /// Whether the account is named in another way from now on, and the account that had its login before.
 type Learned = (bool, Option<AccountId>);
 
-fn learn(connection: &Connection, login: &Login, id: AccountId, at: SystemTime) -> Result<Learned, Abort<Learned>> {
+fn learn(connection: &Connection, login: &Login, id: AccountId) -> Result<Learned, Abort<Learned>> {
     let sql = "SELECT bot, login FROM bots WHERE twitch_id = ?1";
     let known: Option<(BotKey, Login)> = find_row(connection, sql, params![id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let sql = "SELECT bot FROM bots WHERE login = ?1 AND twitch_id IS NULL";
@@ -51,8 +48,9 @@ fn learn(connection: &Connection, login: &Login, id: AccountId, at: SystemTime) 
         (None, Some(nameless)) => nameless,
         (None, None) => insert(connection, login, None)?,
     };
-    let sql = "UPDATE bots SET login = ?2, twitch_id = ?3, seen_at = ?4 WHERE bot = ?1";
-    execute(connection, sql, params![key, login, id, At(at)])?;
+    let seen = "(SELECT coalesce(max(seen), 0) + 1 FROM bots)";
+    let sql = format!("UPDATE bots SET login = ?2, twitch_id = ?3, seen = {seen} WHERE bot = ?1");
+    execute(connection, &sql, params![key, login, id])?;
     if is_news {
         // The set-ups of its channels are other ones now.
         execute(connection, "UPDATE channels SET revision = revision + 1 WHERE bot = ?1", [key])?;
@@ -87,7 +85,7 @@ pub(super) fn key_of(connection: &Connection, account: &BotAccount) -> rusqlite:
 
 /// The row of the account that has a login now.
 pub(super) fn key_of_login(connection: &Connection, login: &Login) -> rusqlite::Result<BotKey> {
-    let sql = "SELECT bot FROM bots WHERE login = ?1 ORDER BY seen_at DESC, bot DESC";
+    let sql = "SELECT bot FROM bots WHERE login = ?1 ORDER BY seen DESC, bot DESC";
     match find_row(connection, sql, params![login], |row| row.get(0))? {
         Some(key) => Ok(key),
         None => insert(connection, login, None),
