@@ -172,6 +172,20 @@ async fn what_is_answered_over_http_is_said_in_chat_where_it_is_asked_for() {
 }
 
 #[tokio::test]
+async fn what_an_account_that_never_logged_in_should_say_counts_as_dropped() {
+    let running = Running::start(House::with_guests(&[]).await, 100);
+    let (house, quiet) = (&running.house, login("quiet"));
+    house.store.save_seed(quiet.clone(), login("newbot")).await.expect("the store is open");
+    house.setup.learn_channel(channel_id(&quiet), &quiet).await.expect("the store is open");
+    let call = HttpCall { channel: channel_id(&quiet), is_delivered: true, ..call("a", "help", &[]) };
+    let called = house.dispatch.call(call).await.unwrap();
+    assert_eq!((called.outcome, called.queued), (Outcome::Answered, 0));
+    let progress = *house.dispatch.progress().borrow();
+    assert_eq!((progress.replies, progress.replies_dropped), (0, 1));
+    assert_eq!(running.stop().await, []);
+}
+
+#[tokio::test]
 async fn a_full_house_is_busy_for_http_at_once() {
     let house = House::with_guests(&["loops-forever"]).await;
     let mut calls = tokio::task::JoinSet::new();

@@ -168,11 +168,14 @@ impl Dispatch {
         Place { turn, turn_within: self.turn_within, _seat: seat }
     }
 
-    /// Whether the outbox of its account took the message; counted either way.
-    pub(super) async fn send(&self, message: OutgoingMessage) -> bool {
+    /// Whether the outbox of its account took the message; counted either way. There is no message where the account never logged in.
+    pub(super) async fn send(&self, message: Option<OutgoingMessage>) -> bool {
         let outboxes = self.outboxes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let is_sent = match outboxes.and_then(|outboxes| outboxes.find_outbox(message.account)) {
-            Some(outbox) => outbox.send_timeout(message, REPLY_WITHIN).await.is_ok(),
+        let found = outboxes
+            .zip(message)
+            .and_then(|(outboxes, message)| Some((outboxes.find_outbox(message.account)?, message)));
+        let is_sent = match found {
+            Some((outbox, message)) => outbox.send_timeout(message, REPLY_WITHIN).await.is_ok(),
             None => false,
         };
         self.progress.send_modify(|progress| match is_sent {
@@ -218,7 +221,7 @@ impl UnderWay {
             Ok(replies) if replies.is_empty() => dispatch.report_unanswered(listened, NoAnswer::NoReply),
             Ok(replies) => {
                 for message in replies {
-                    dispatch.send(message).await;
+                    dispatch.send(Some(message)).await;
                 }
             }
             Err(silence) => dispatch.report_unanswered(listened, silence),

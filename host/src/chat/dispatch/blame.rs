@@ -109,9 +109,11 @@ impl Dispatch {
         warn!(%module, %version, %channel, ?back_in, "a module kept failing and was switched off here");
         self.tell_of_module(manifest, Some(channel), "blown");
         self.look_everywhere(manifest, channel, blown, now).await;
+        // An account that never logged in cannot tell anybody, and the notice stays due.
+        let account = Some(setup.bot.id?);
         let is_due = self.lock().notices.try_take(channel, now.instant);
         is_due.then(|| {
-            let (account, role, asked_at) = (setup.bot.id, Role::Broadcaster, now.instant);
+            let (role, asked_at) = (Role::Broadcaster, now.instant);
             let broadcaster = Address { account, message_id: None, role, asked_at, ..to.clone() };
             let told = wording::tell_blown(&to.channel_login, module, &setup.prefix, back_in);
             broadcaster.outgoing(Reply::Say(told))

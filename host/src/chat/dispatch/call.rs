@@ -202,12 +202,10 @@ impl Dispatch {
             && answered.outcome != Outcome::Duplicate
         {
             for reply in &answered.replies {
-                if let Some(message) = to.outgoing(mention(reply, &login)) {
-                    queued += usize::from(self.send(message).await);
-                }
+                queued += usize::from(self.send(to.outgoing(mention(reply, &login))).await);
             }
         }
-        if let Some(notice) = notice {
+        if notice.is_some() {
             self.send(notice).await;
         }
         answer.map(|answered| (answered, queued)).map_err(CallError::of)
