@@ -1,20 +1,40 @@
 //! The server over a real socket.
 
+use std::net::SocketAddr;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use twitchy::config::HttpConfig;
 use twitchy::http::serve;
 
 use super::harness::Site;
 
+/// A server that runs.
+struct Serving {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Serving {
+    async fn end(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+async fn start(site: &Site, config: HttpConfig) -> (SocketAddr, Serving) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let task = tokio::spawn(serve(listener, site.router.clone(), config, stop.clone()));
+    (address, Serving { stop, task })
+}
+
 #[tokio::test]
 async fn a_request_over_a_socket_is_answered_and_the_server_ends_when_told() {
     let site = Site::open().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(listener, site.router.clone(), HttpConfig::default(), stop.clone()));
+    let (address, serving) = start(&site, HttpConfig::default()).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request =
         format!("GET /api/v1/keys/self HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\r\n", site.own);
@@ -23,8 +43,7 @@ async fn a_request_over_a_socket_is_answered_and_the_server_ends_when_told() {
     stream.read_exact(&mut answer).await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(&answer));
     // The connection is kept for more, and must not hold up the end.
-    stop.cancel();
-    serving.await.unwrap();
+    serving.end().await;
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await.unwrap();
     assert!(String::from_utf8_lossy(&rest).contains("\"name\":\"own\""));
@@ -35,10 +54,7 @@ async fn a_request_over_a_socket_is_answered_and_the_server_ends_when_told() {
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused_without_a_body_as_documented() {
     let site = Site::open().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(listener, site.router.clone(), HttpConfig::default(), stop.clone()));
+    let (address, serving) = start(&site, HttpConfig::default()).await;
     for length in [70_000, 400_000] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("GET /api/v1/audit?subject={} HTTP/1.1\r\nHost: {address}\r\n\r\n", "a".repeat(length));
@@ -50,25 +66,20 @@ async fn a_head_that_is_too_large_is_refused_without_a_body_as_documented() {
         assert!(answer.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"), "{answer}");
         assert!(answer.ends_with("\r\n\r\n"), "{answer}");
     }
-    stop.cancel();
-    serving.await.unwrap();
+    serving.end().await;
     site.close().await;
 }
 
 #[tokio::test]
 async fn a_head_that_does_not_end_ends_the_connection() {
     let site = Site::open().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
     let config = HttpConfig { header_within: std::time::Duration::from_millis(20), ..HttpConfig::default() };
-    let serving = tokio::spawn(serve(listener, site.router.clone(), config, stop.clone()));
+    let (address, serving) = start(&site, config).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: a").await.unwrap();
     // It ends by itself: there is nothing to wait for but the end.
     stream.read_to_end(&mut Vec::new()).await.ok();
-    stop.cancel();
-    serving.await.unwrap();
+    serving.end().await;
     site.close().await;
 }
 
@@ -85,10 +96,7 @@ async fn an_upload_whose_caller_hangs_up_is_not_compiled_to_its_end() {
     let memory = (2 << 30) + 16_384;
     let limits = SandboxConfig { compile_memory: memory, ..patient() };
     let site = Site::with_limits(HttpConfig::default(), limits).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(listener, site.router.clone(), HttpConfig::default(), stop.clone()));
+    let (address, serving) = start(&site, HttpConfig::default()).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     let component = endless_to_compile(0);
     let head = format!(
@@ -109,8 +117,7 @@ async fn an_upload_whose_caller_hangs_up_is_not_compiled_to_its_end() {
     while process.exists() {
         tokio::task::yield_now().await;
     }
-    stop.cancel();
-    serving.await.unwrap();
+    serving.end().await;
     site.close().await;
 }
 
@@ -118,10 +125,7 @@ async fn an_upload_whose_caller_hangs_up_is_not_compiled_to_its_end() {
 #[tokio::test]
 async fn a_body_that_is_promised_to_be_too_large_is_refused_at_once() {
     let site = Site::open().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(listener, site.router.clone(), HttpConfig::default(), stop.clone()));
+    let (address, serving) = start(&site, HttpConfig::default()).await;
     for request in ["POST /api/v1/keys", "PATCH /api/v1/channels/100", "POST /api/v1/modules"] {
         for more in ["", "Idempotency-Key: k\r\n"] {
             let content = if request.ends_with("modules") { "wasm" } else { "json" };
@@ -137,8 +141,7 @@ async fn a_body_that_is_promised_to_be_too_large_is_refused_at_once() {
             assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("too_large"), "{request}: {answer}");
         }
     }
-    stop.cancel();
-    serving.await.unwrap();
+    serving.end().await;
     site.close().await;
 }
 
@@ -146,10 +149,7 @@ async fn a_body_that_is_promised_to_be_too_large_is_refused_at_once() {
 #[tokio::test]
 async fn who_sends_on_after_a_refusal_still_reads_it() {
     let site = Site::open().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(listener, site.router.clone(), HttpConfig::default(), stop.clone()));
+    let (address, serving) = start(&site, HttpConfig::default()).await;
     // More than the system keeps of what nobody reads.
     let body = vec![b' '; 24 << 20];
     for (request, key, refusal) in [
@@ -176,8 +176,7 @@ async fn who_sends_on_after_a_refusal_still_reads_it() {
             assert!(line.contains(refusal) && answer.ends_with('}'), "{request} {length}: {answer}");
         }
     }
-    stop.cancel();
-    serving.await.unwrap();
+    serving.end().await;
     site.close().await;
 }
 
@@ -185,10 +184,7 @@ async fn who_sends_on_after_a_refusal_still_reads_it() {
 #[tokio::test]
 async fn a_probe_may_be_of_the_oldest_version() {
     let site = Site::open().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(listener, site.router.clone(), HttpConfig::default(), stop.clone()));
+    let (address, serving) = start(&site, HttpConfig::default()).await;
     for (path, status) in [("/healthz", " 200 "), ("/readyz", " 200 "), ("/metrics", " 421 ")] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
@@ -196,7 +192,6 @@ async fn a_probe_may_be_of_the_oldest_version() {
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.lines().next().unwrap().contains(status), "{path}: {answer}");
     }
-    stop.cancel();
-    serving.await.unwrap();
+    serving.end().await;
     site.close().await;
 }
