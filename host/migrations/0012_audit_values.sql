@@ -1,5 +1,5 @@
 -- What was and what is, as JSON, in which a person can be found. Lines of older versions hold words alone, and keep them.
--- The caller is an API key's id, or `person:` and a Twitch id: somebody who is logged in asks as `person`.
+-- The caller is an API key's id, or `person:` and the Twitch id of a person who is logged in.
 CREATE TABLE audit_anew (
     audit_id INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,

@@ -238,7 +238,7 @@ impl Setup {
         Ok(())
     }
 
-    /// After a change of the channels. What is still being computed from the former ones goes into a cache that nobody reads.
+    /// Called after a change of the channels. A value still being computed from the old channels ends in the discarded cache.
     fn invalidate(&self) {
         *self.derived.write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
     }

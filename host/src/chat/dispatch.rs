@@ -138,7 +138,7 @@ impl Dispatch {
         self
     }
 
-    /// Without them no version is ever taken for broken everywhere.
+    /// Without `versions`, the fuse withdraws no version from all channels.
     #[must_use]
     pub fn with_versions(mut self, versions: Arc<Versions>) -> Dispatch {
         self.versions = Some(versions);

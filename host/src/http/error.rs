@@ -272,7 +272,7 @@ impl From<ModuleChangeError> for ApiError {
     }
 }
 
-/// After which whoever lost to other changes of the channel may try again.
+/// `Retry-After` of a change that lost to other changes of the channel.
 const CHANGE_BUSY_FOR: Duration = Duration::from_secs(1);
 
 impl From<ChangeSetupError> for ApiError {

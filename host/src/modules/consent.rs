@@ -26,7 +26,7 @@ pub struct Consent {
     pub pinned: Option<semver::Version>,
 }
 
-/// What follows from a consent.
+/// What a channel's consent comes to with the versions that there are now.
 #[derive(Clone, Debug)]
 pub struct Settled {
     /// The version that runs, or would.

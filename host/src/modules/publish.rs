@@ -40,7 +40,7 @@ pub struct Admitted {
     pub bytes: Vec<u8>,
 }
 
-/// Without the bytes, which nobody wants to read.
+/// Without the bytes, which would fill a log.
 impl fmt::Debug for Admitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Admitted").field("manifest", &self.manifest).finish_non_exhaustive()

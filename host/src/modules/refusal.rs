@@ -27,7 +27,7 @@ pub enum ChangeVersionsError {
     NoCanary,
     #[error("a canary needs at least one channel, and none that this host does not know")]
     NoChannels,
-    /// In its place another one would become everybody's, although nobody promoted it.
+    /// Replacing this canary would promote it: all channels would get its version.
     #[error("version {0} is being tried out: promote or drop it first")]
     CanaryExists(semver::Version),
     /// No channel would get it by a promotion.

@@ -12,7 +12,7 @@ use crate::domain::version::{UploadedModule, UploadedVersion};
 use crate::modules::consent::{Consent, InChannel, Settled};
 
 impl ModuleSetup {
-    /// Asks what follows from the channel's consent.
+    /// Calls `ask` with the channel's consent and with the module as this channel sees it.
     pub(super) fn consult<T>(
         &self,
         module: &UploadedModule,

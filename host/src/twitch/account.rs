@@ -172,7 +172,7 @@ impl Account {
         }
     }
 
-    /// The modes of a room, or what changed of them, and which channel it is. Tells of a room that was asked for that it is joined.
+    /// Reports the modes of a room, or those that changed, and its channel's id where Twitch tells it: then the room is joined.
     pub(crate) fn report_room(&mut self, room: &Login, id: Option<ChannelId>, change: ModeChange, now: Instant) {
         if let Some(known) = self.rooms.note_modes(room, change) {
             self.outbox.note_modes(known, change, now);

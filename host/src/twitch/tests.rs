@@ -117,7 +117,7 @@ struct Bot {
     name: &'static str,
     twitch: FakeTwitch,
     token: Token,
-    /// Dropped, nobody could pause it any more.
+    /// Kept, as an account whose sender is gone is never paused or resumed.
     _pause: watch::Sender<bool>,
     wanted: watch::Sender<Arc<[WantedChannel]>>,
     prefixes: KnownPrefixes,

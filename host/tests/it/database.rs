@@ -11,20 +11,14 @@ use crate::killed::Door;
 use crate::module::{Host, Stage};
 use crate::process::{Finished, twitchy};
 
-/// The schema as it was when the audit kept words alone.
-const WITH_WORDS_ALONE: [&str; 11] = [
-    include_str!("../../migrations/0001_first_schema.sql"),
-    include_str!("../../migrations/0002_busyness.sql"),
-    include_str!("../../migrations/0003_used_limits.sql"),
-    include_str!("../../migrations/0004_api_keys.sql"),
-    include_str!("../../migrations/0005_module_versions.sql"),
-    include_str!("../../migrations/0006_audit.sql"),
-    include_str!("../../migrations/0007_secrets.sql"),
-    include_str!("../../migrations/0008_what_gets_old.sql"),
-    include_str!("../../migrations/0009_left_versions.sql"),
-    include_str!("../../migrations/0010_begun_uploads.sql"),
-    include_str!("../../migrations/0011_display_names.sql"),
-];
+/// The steps of the schema as it was when the audit kept words alone.
+fn steps_with_words_alone() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let older = files.iter().take_while(|file| !file.ends_with("0012_audit_values.sql"));
+    older.map(|file| fs::read_to_string(file).unwrap()).collect()
+}
 
 /// A host with one uploaded module, which has ended in order.
 fn with_module() -> (Stage, Vec<String>) {
@@ -147,9 +141,11 @@ fn a_line_of_the_audit_that_is_words_alone_stays_beside_one_that_is_data() {
     let newer = stage.folder.path().join("newer.sqlite");
     fs::rename(database(&stage), &newer).unwrap();
     let connection = Connection::open(database(&stage)).unwrap();
-    WITH_WORDS_ALONE.iter().for_each(|step| connection.execute_batch(step).unwrap());
-    connection.pragma_update(None, "user_version", 11).unwrap();
-    connection.execute("UPDATE schema_version SET version = 11", []).unwrap();
+    let steps = steps_with_words_alone();
+    let version = i64::try_from(steps.len()).unwrap();
+    steps.iter().for_each(|step| connection.execute_batch(step).unwrap());
+    connection.pragma_update(None, "user_version", version).unwrap();
+    connection.execute("UPDATE schema_version SET version = ?1", [version]).unwrap();
     connection.execute(&format!("ATTACH '{}' AS newer", newer.display()), []).unwrap();
     connection.execute("INSERT INTO api_keys SELECT * FROM newer.api_keys", []).unwrap();
     connection.execute(LINES, []).unwrap();

@@ -158,7 +158,7 @@ impl Sessions {
         self.sessions.clear();
     }
 
-    /// Everybody is out of a channel, and nobody is told.
+    /// Removes all members of a channel, without a PART to anybody.
     pub(crate) fn forget_members(&mut self, channel: &str) {
         for session in self.sessions.values_mut() {
             session.joined.remove(channel);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 /// What a chatter is in a channel. In the order in which Twitch lists the badges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Never given: whoever's id is the channel's has it.
+    /// Of the chatter whose id is the channel's; never appointed.
     Broadcaster,
     /// Has a badge of its own instead of the moderator's, and lines with it have been seen with `mod=0`.
     LeadModerator,

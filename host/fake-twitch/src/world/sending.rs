@@ -60,7 +60,7 @@ impl World {
         self.take_text(attempt)
     }
 
-    /// Counts the message; what going over a limit brings.
+    /// Counts the message against the account's limits. The error is the refusal of a message beyond them.
     fn count_attempt(&mut self, attempt: &Attempt<'_>) -> Result<(), Refusal> {
         if !self.policy.has_limits {
             return Ok(());
@@ -106,7 +106,7 @@ impl World {
         wait.map_or(Ok(()), |wait| Err(Refusal::SlowMode(wait)))
     }
 
-    /// What the text itself brings about.
+    /// Carries out the command in the text, or returns what the room will read.
     fn take_text(&mut self, attempt: Attempt<'_>) -> Result<String, Refusal> {
         let (login, now) = (attempt.from.login.as_str(), attempt.now);
         let text = text::cut(attempt.draft.text);

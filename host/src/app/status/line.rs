@@ -25,7 +25,7 @@ const LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
 /// limits hold apart it is less.
 const RESTED_AFTER: Duration = Duration::from_secs(20);
 
-/// Until `stop`, or until the account is gone; then tells how it ended. Whoever listens to events is told of each phase too.
+/// Runs until `stop`, or until the account is gone, and logs a last line then. Reports each phase to listeners of events too.
 pub(in crate::app) async fn run_status_line(
     login: Login,
     mut states: watch::Receiver<AccountState>,

@@ -1,4 +1,4 @@
-//! From a channel's consent to the one that somebody wants: the effects that lead there, or why it may not be. Pure.
+//! Plans a change of a channel's consent: the effects that lead to the wanted consent, or why it is refused. Pure.
 
 use std::sync::Arc;
 

@@ -38,7 +38,7 @@ pub fn plan_roll_back(
         let missing = list_missing(&after.manifest, after.waiting.as_deref(), &after.grants);
         return Err(ConsentError::NeedsGrant(missing));
     }
-    // Up by name is a change like any other, which may be taken back.
+    // A roll-back to a named, higher version is an ordinary change: the version that it leaves stays a target of the next roll-back.
     let keep = (pin.is_some() && !is_named_above).then(|| {
         let further = find_further(at.module, &left, here, &to);
         Effect::Left(at.module.name.clone(), LeftEffect::KeepLeft { left: further })

@@ -113,7 +113,7 @@ impl Connecting {
         }
     }
 
-    /// For a phase that nobody wants: with what is wrong.
+    /// Enters a phase in which the account does not work, with the reason.
     fn enter_bad_phase(&mut self, phase: Phase, trouble: &dyn Display) {
         self.account.change_phase(phase, Some(trouble.to_string().into()), None);
     }
@@ -137,7 +137,7 @@ impl Connecting {
     }
 }
 
-/// Waits for ever where nobody can change it any more.
+/// Returns once `paused` has the value `wanted`; never where its sender is gone.
 async fn until(paused: &mut watch::Receiver<bool>, wanted: bool) {
     if paused.wait_for(|is_paused| *is_paused == wanted).await.is_err() {
         pending::<()>().await;

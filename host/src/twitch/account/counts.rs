@@ -30,7 +30,7 @@ const REFUSALS: [(Refusal, &str); 16] = [
 pub struct Counts {
     pub long_lines: u64,
     pub malformed_lines: u64,
-    /// Nobody took them from the full queue in time.
+    /// Dropped, as the queue to dispatch stayed full for too long.
     pub events_dropped: u64,
     /// Messages that waited until they were stale.
     pub stale: u64,

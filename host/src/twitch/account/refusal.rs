@@ -27,7 +27,7 @@ pub(crate) enum Refusal {
     EmoteOnly,
     SubscribersOnly,
     FollowersOnly,
-    /// Unique-chat mode: somebody has said that before.
+    /// Unique-chat mode: the same text was said in the room before.
     NotUnique,
     /// We have said that just now.
     Duplicate,

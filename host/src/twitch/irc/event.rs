@@ -70,7 +70,7 @@ pub(crate) struct ParseLineError(&'static str);
 pub(crate) fn parse_line(line: &str, account: &BotAccount) -> Result<Heard, ParseLineError> {
     let line = IRCMessage::parse(line).map_err(|_| ParseLineError("line"))?;
     Ok(match line.command.as_str() {
-        // Before the log-in nobody listens.
+        // Without an id the account is not logged in yet, and sits in no room.
         "PRIVMSG" => match account.id {
             Some(account) => Heard::Message(Box::new(parse_message(&line, account)?)),
             None => Heard::Other,
