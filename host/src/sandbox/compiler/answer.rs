@@ -49,7 +49,11 @@ pub(super) fn write(mut out: impl Write, compiled: &Result<Vec<u8>, CompileError
 
 /// The parent's part. `is_late`: it was killed though it had not computed for as long as it may.
 pub(super) fn judge(ended: io::Result<Ended>, is_late: bool) -> Result<Vec<u8>, CompileError> {
-    let mut ended = ended.map_err(|error| CompileError::Host(format!("compiler: {error}")))?;
+    let mut ended = match ended {
+        // On a busy machine the time limit can pass before the child's thread has begun.
+        Err(error) if is_late && error.kind() == io::ErrorKind::Interrupted => return Err(CompileError::Busy),
+        ended => ended.map_err(|error| CompileError::Host(format!("compiler: {error}")))?,
+    };
     if ended.is_too_long {
         return Err(CompileError::Compiler("it wrote more than machine code can be".to_owned()));
     }
@@ -148,6 +152,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::time::Duration;
 
+    use super::super::process::Process;
     use super::*;
 
     fn ended(answer: Vec<u8>, signal: i32, last_words: &str) -> Ended {
@@ -222,5 +227,16 @@ mod tests {
         assert!(matches!(died(101 << 8, "panicked"), CompileError::Compiler(why) if why.contains("101")));
         let late = |signal| judge(Ok(ended(Vec::new(), signal, "")), true).unwrap_err();
         assert_eq!((late(9), late(24)), (CompileError::Busy, CompileError::CompileTime));
+    }
+
+    #[test]
+    fn a_child_that_was_killed_before_it_started_was_late_or_nobody_waits() {
+        let killed = || {
+            let process = Process::new();
+            process.kill();
+            process.run(std::process::Command::new("true"), &[], 0)
+        };
+        assert_eq!(judge(killed(), true), Err(CompileError::Busy));
+        assert!(matches!(judge(killed(), false), Err(CompileError::Host(_))));
     }
 }

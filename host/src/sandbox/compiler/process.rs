@@ -66,6 +66,9 @@ impl Process {
     }
 
     /// Starts the child, gives it `input`, reads its answer up to `longest` bytes and waits for its end. Blocks.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Interrupted`] where it was killed before it started.
     pub(super) fn run(&self, command: Command, input: &[u8], longest: usize) -> io::Result<Ended> {
         let started = Instant::now();
         let (mut stdin, stdout, stderr) = self.start(command)?;
@@ -89,7 +92,7 @@ impl Process {
     fn start(&self, mut command: Command) -> io::Result<(ChildStdin, ChildStdout, ChildStderr)> {
         let mut state = self.state();
         if !matches!(*state, State::NotStarted) {
-            return Err(io::Error::other("it was called off"));
+            return Err(io::Error::new(io::ErrorKind::Interrupted, "killed before it started"));
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
