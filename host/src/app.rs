@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::chat::worker::run_dispatch;
 use crate::config::{AccountConfig, ChannelsConfig, Config, HttpConfig};
 use crate::domain::id::Login;
 use crate::domain::message::{Event, WantedChannel};
@@ -191,8 +192,9 @@ impl App {
     fn start_answering(&mut self, events: mpsc::Receiver<Event>) {
         let setup = self.parts.setup.clone();
         let learn = move |event| learn::learn(setup.clone(), event);
-        let answering =
-            self.parts.dispatch.clone().run(events, self.accounts.clone(), learn, self.stop_answering.clone());
+        let (dispatch, outboxes, stop) =
+            (self.parts.dispatch.clone(), self.accounts.clone(), self.stop_answering.clone());
+        let answering = run_dispatch(dispatch, events, outboxes, learn, stop);
         self.answering.start("dispatch", answering);
     }
 

@@ -7,7 +7,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use twitchy::chat::dispatch::call::{CallError, HttpCall};
-use twitchy::chat::inbox::Progress;
+use twitchy::chat::dispatch::outgoing::Progress;
+use twitchy::chat::worker::run_dispatch;
 use twitchy::domain::message::{ChatMessage, Event, OutgoingMessage, Reply};
 use twitchy::domain::report::Outcome;
 use twitchy::domain::role::Role;
@@ -40,7 +41,7 @@ impl Running {
             }
         };
         let outboxes = Arc::new(HashMap::from([(bot("twitchy").id.unwrap(), outgoing)]));
-        let task = tokio::spawn(house.dispatch.clone().run(taken, outboxes, learn, shutdown.clone()));
+        let task = tokio::spawn(run_dispatch(house.dispatch.clone(), taken, outboxes, learn, shutdown.clone()));
         Running { house, events, outbox, shutdown, task }
     }
 

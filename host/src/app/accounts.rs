@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::status::line::run_status_line;
 use super::used_limits::{begin_use, save_use};
-use crate::chat::inbox::Outboxes;
+use crate::chat::dispatch::outgoing::Outboxes;
 use crate::config::{AccountConfig, LimitsConfig};
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, Login};

@@ -29,7 +29,8 @@ use super::engine::ClassEngine;
 use super::info::Brought;
 use super::loaded::Loaded;
 use super::run::Run;
-use super::{CompileError, InvokeError, SlotUse, StartSandboxError, Workshop, gate};
+use super::{CompileError, InvokeError, StartSandboxError, Workshop, gate};
+use crate::admission::LARGE_SLOTS;
 use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
@@ -40,10 +41,6 @@ use crate::store::components::Components;
 pub use self::counts::RegistryCounts;
 pub use self::unloadable::UnloadableModule;
 
-/// Calls of modules of the size class `large` at once: each may take 128 MiB.
-const LARGE_SLOTS: usize = 8;
-/// Of them in one channel, so that no channel alone keeps the others waiting.
-const LARGE_SHARE: usize = 2;
 /// Artefacts that are read and linked at once: some milliseconds of a processor each.
 const LOADS: usize = 2;
 
@@ -101,7 +98,7 @@ impl Registry {
         let cache =
             ArtefactCache::open(&workshop.cache_dir, config.compiled_bytes).map_err(StartSandboxError::Cache)?;
         let compiler = Compiler::new(workshop.compiler, config).map_err(StartSandboxError::Compiler)?;
-        let small = ClassEngine::start(SizeClass::Small, config.slots, config.slots_per_channel, config.tick)?;
+        let small = ClassEngine::start(SizeClass::Small, config.slots, config.tick)?;
         Ok(Registry {
             cache,
             compiler,
@@ -326,16 +323,6 @@ impl Registry {
         modules
     }
 
-    pub(super) fn list_slots(&self) -> Vec<SlotUse> {
-        let slots = |size, class: &ClassEngine, total: usize| {
-            let used = total.saturating_sub(class.slots.available_permits());
-            SlotUse { size, used, total }
-        };
-        let large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
-        let large = large.as_ref().map(|class| slots(SizeClass::Large, class, LARGE_SLOTS));
-        [slots(SizeClass::Small, &self.small, self.config.slots)].into_iter().chain(large).collect()
-    }
-
     fn class(&self, size: SizeClass) -> Result<Arc<ClassEngine>, CompileError> {
         match size {
             SizeClass::Small => Ok(Arc::clone(&self.small)),
@@ -345,7 +332,7 @@ impl Registry {
                 if let Some(class) = &*large {
                     return Ok(Arc::clone(class));
                 }
-                let class = ClassEngine::start(size, LARGE_SLOTS, LARGE_SHARE, self.config.tick).map_err(host)?;
+                let class = ClassEngine::start(size, LARGE_SLOTS, self.config.tick).map_err(host)?;
                 Ok(Arc::clone(large.insert(Arc::new(class))))
             }
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::super::CompileError;
-use super::super::credit::CpuCredit;
+use crate::admission::CpuCredit;
 use crate::domain::principal::CallerId;
 
 /// Uploads that wait for one place; the next ones are refused. Each keeps its component's bytes in memory.
