@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::report::Fault;
-use crate::sandbox::Blame;
+use crate::sandbox::call::Blame;
 
 use seldom::Seldom;
 

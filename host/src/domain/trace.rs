@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_step_is_part_of_an_own_step_of_the_invocation() {
-        for step in [Step::Place, Step::Run, Step::Request, Step::Commit] {
+        for step in [Step::Load, Step::Run, Step::Request, Step::Commit] {
             assert_eq!(step.parent().map(Step::parent), Some(None));
         }
     }

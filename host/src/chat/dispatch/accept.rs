@@ -18,7 +18,7 @@ use crate::domain::ports::{Clock, Moment};
 use crate::domain::role::Role;
 use crate::domain::tally::Tally;
 use crate::domain::trace::{Step, Trace};
-use crate::sandbox::Call;
+use crate::sandbox::call::Call;
 use crate::setup::Setup;
 use crate::setup::channel::{ChannelSetup, Target};
 use crate::telemetry::Telemetry;

@@ -20,7 +20,8 @@ use crate::domain::message::{OutgoingMessage, Reply};
 use crate::domain::ports::Clock;
 use crate::domain::report::{Outcome, Report, Usage};
 use crate::domain::trace::Step;
-use crate::sandbox::{Answer, Blame, InvokeError, Invoked, Sandbox};
+use crate::sandbox::Sandbox;
+use crate::sandbox::call::{Answer, Blame, InvokeError, Invoked};
 use crate::telemetry::{HostEvent, Telemetry};
 
 /// What became of a call that was accepted.

@@ -16,7 +16,7 @@ use crate::domain::ports::Moment;
 use crate::domain::principal::CallerId;
 use crate::domain::report::Outcome;
 use crate::domain::trace::{Trace, TraceParent};
-use crate::sandbox::InvokeError;
+use crate::sandbox::call::InvokeError;
 use crate::setup::channel::ChannelSetup;
 
 /// Characters of a chat message: no command ever met more.

@@ -20,7 +20,7 @@ use crate::domain::version::UploadedVersion;
 use crate::modules::plan::Action;
 use crate::modules::powers::Powers;
 use crate::modules::versions::Versions;
-use crate::sandbox::{Blame, InvokeError};
+use crate::sandbox::call::{Blame, InvokeError};
 use crate::setup::Setup;
 use crate::setup::changing::ChangeSetupError;
 use crate::setup::channel::ChannelSetup;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::super::CompileError;
+use super::super::error::CompileError;
 use crate::admission::CpuCredit;
 use crate::domain::principal::CallerId;
 
