@@ -267,3 +267,223 @@ impl<J> Line<J> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CAPACITY: Capacity = Capacity { slots: 3, per_channel: 2 };
+    const LARGE: Capacity = Capacity { slots: 1, per_channel: 1 };
+
+    fn claim(channel: u64, is_serial: bool) -> Claim {
+        Claim { channel: ChannelId(channel), size: SizeClass::Small, is_serial, called: Called::Command }
+    }
+
+    /// A queue whose calls are known by their numbers.
+    struct Played {
+        queue: Queue<Number>,
+        now: Instant,
+        running: Vec<(Number, Claim)>,
+        late: Vec<Number>,
+    }
+
+    impl Played {
+        fn new() -> Played {
+            let queue = Queue::new(CAPACITY, LARGE);
+            Played { queue, now: Instant::now(), running: Vec::new(), late: Vec::new() }
+        }
+
+        fn enter(&mut self, claim: Claim) -> Option<Number> {
+            let number = self.queue.enter(claim, self.now)?;
+            if self.queue.try_begin(claim) {
+                self.running.push((number, claim));
+            } else {
+                self.queue.wait(number, claim, self.now, number);
+                self.start();
+            }
+            Some(number)
+        }
+
+        fn end(&mut self, number: Number) {
+            let place = self.running.iter().position(|(other, _)| *other == number).unwrap();
+            let (_, claim) = self.running.remove(place);
+            self.queue.release_slot(claim);
+            self.queue.leave(number, claim);
+            self.start();
+        }
+
+        fn start(&mut self) {
+            while let Some(next) = self.queue.next(self.now) {
+                match next {
+                    Next::Begins(number, claim, job) => {
+                        assert_eq!(number, job);
+                        self.running.push((number, claim));
+                    }
+                    Next::Late(number) => self.late.push(number),
+                }
+            }
+        }
+
+        fn running(&self) -> BTreeSet<Number> {
+            self.running.iter().map(|(number, _)| *number).collect()
+        }
+    }
+
+    #[test]
+    fn serial_calls_of_a_channel_run_one_after_another_and_others_beside_them() {
+        let mut played = Played::new();
+        let [first, second, reading, elsewhere] =
+            [claim(1, true), claim(1, true), claim(1, false), claim(2, true)].map(|claim| played.enter(claim).unwrap());
+        assert_eq!(played.running(), BTreeSet::from([first, reading, elsewhere]));
+        played.end(reading);
+        assert_eq!(played.running(), BTreeSet::from([first, elsewhere]));
+        played.end(first);
+        assert_eq!(played.running(), BTreeSet::from([second, elsewhere]));
+    }
+
+    #[test]
+    fn a_channel_takes_no_more_than_its_share_of_the_slots() {
+        let mut played = Played::new();
+        let of_one: Vec<_> = (0..4).map(|_| played.enter(claim(1, false)).unwrap()).collect();
+        let other = played.enter(claim(2, false)).unwrap();
+        assert_eq!(played.running(), BTreeSet::from([of_one[0], of_one[1], other]));
+        played.end(of_one[0]);
+        assert_eq!(played.running(), BTreeSet::from([of_one[1], of_one[2], other]));
+    }
+
+    #[test]
+    fn channels_that_wait_for_a_slot_are_served_in_turn() {
+        let mut played = Played::new();
+        let held: Vec<_> = [7, 8, 9].map(|channel| played.enter(claim(channel, false)).unwrap()).into();
+        let of_one: Vec<_> = (0..2).map(|_| played.enter(claim(1, false)).unwrap()).collect();
+        let other = played.enter(claim(2, false)).unwrap();
+        held.into_iter().for_each(|number| played.end(number));
+        let begun: Vec<_> = played.running.iter().map(|(number, _)| *number).collect();
+        assert_eq!(begun, [of_one[0], other, of_one[1]]);
+    }
+
+    #[test]
+    fn a_call_that_comes_later_does_not_overtake_those_that_wait_for_a_slot() {
+        let mut played = Played::new();
+        let large = Claim { size: SizeClass::Large, ..claim(1, true) };
+        let held = played.enter(large).unwrap();
+        let (serial, small) = (played.enter(claim(1, true)).unwrap(), played.enter(claim(1, false)).unwrap());
+        assert_eq!(played.running(), BTreeSet::from([held, small]), "the size classes have slots of their own");
+        played.end(held);
+        assert_eq!(played.running(), BTreeSet::from([serial, small]));
+    }
+
+    #[test]
+    fn commands_go_before_timers_and_events() {
+        let mut played = Played::new();
+        let first = played.enter(claim(1, true)).unwrap();
+        let timer = played.enter(Claim { called: Called::Timer, ..claim(1, true) }).unwrap();
+        let event = played.enter(Claim { called: Called::Event, ..claim(1, true) }).unwrap();
+        let command = played.enter(claim(1, true)).unwrap();
+        for (ends, begins) in [(first, command), (command, timer), (timer, event)] {
+            played.end(ends);
+            assert_eq!(played.running(), BTreeSet::from([begins]));
+        }
+    }
+
+    #[test]
+    fn a_call_that_could_not_begin_in_time_is_dropped() {
+        let mut played = Played::new();
+        let first = played.enter(claim(1, true)).unwrap();
+        let late = played.enter(claim(1, true)).unwrap();
+        played.now += BEGUN_WITHIN - Duration::from_millis(1);
+        let next = played.enter(claim(1, true)).unwrap();
+        played.now += Duration::from_millis(1);
+        played.end(first);
+        assert_eq!((played.late.clone(), played.running()), (vec![late], BTreeSet::from([next])));
+    }
+
+    #[test]
+    fn a_channel_and_the_host_take_so_many_calls_and_no_more() {
+        let mut played = Played::new();
+        while played.enter(claim(1, true)).is_some() {}
+        assert_eq!(played.queue.calls, MOST_PER_CHANNEL);
+        assert!(played.enter(claim(2, true)).is_some());
+        for channel in 3.. {
+            if played.enter(claim(channel, true)).is_none() {
+                break;
+            }
+        }
+        assert_eq!(played.queue.calls, MOST);
+    }
+
+    #[test]
+    fn many_fresh_calls_are_waited_for_and_old_ones_are_not() {
+        let mut played = Played::new();
+        for channel in 0..MOST_FRESH as u64 {
+            assert_eq!(played.queue.find_wait(played.now), None);
+            played.enter(claim(channel, true));
+        }
+        assert_eq!(played.queue.find_wait(played.now), Some(FRESH_FOR));
+        let (first, _) = played.running[0];
+        played.end(first);
+        assert_eq!(played.queue.find_wait(played.now), None);
+        played.enter(claim(5000, true));
+        played.now += FRESH_FOR;
+        assert_eq!(played.queue.find_wait(played.now), None);
+    }
+
+    proptest! {
+        /// However calls come and end: no limit is passed, serial calls keep their order, whoever may begin has begun, and nothing is
+        /// remembered in the end.
+        #[test]
+        fn calls_begin_as_soon_as_they_may_and_not_before(
+            steps in prop::collection::vec((0_u64..4, any::<bool>(), any::<bool>(), 0_usize..3), 1..200),
+        ) {
+            let (mut played, mut serial) = (Played::new(), HashMap::<ChannelId, Vec<Number>>::new());
+            for (channel, is_serial, is_large, end) in steps {
+                let size = if is_large { SizeClass::Large } else { SizeClass::Small };
+                let claim = Claim { size, ..claim(channel, is_serial) };
+                if let Some(number) = played.enter(claim)
+                    && is_serial
+                {
+                    serial.entry(claim.channel).or_default().push(number);
+                }
+                check(&played)?;
+                for _ in 0..end {
+                    if let Some((number, claim)) = played.running.first().copied() {
+                        if claim.is_serial {
+                            prop_assert_eq!(serial.get_mut(&claim.channel).unwrap().remove(0), number);
+                        }
+                        played.end(number);
+                        check(&played)?;
+                    }
+                }
+            }
+            while let Some((number, _)) = played.running.first().copied() {
+                played.end(number);
+            }
+            prop_assert!(played.queue.lines.is_empty() && played.queue.fresh.is_empty() && played.queue.calls == 0);
+            prop_assert!(played.queue.pools.iter().all(|pool| pool.used == 0 && pool.ring.is_empty()));
+        }
+    }
+
+    fn check(played: &Played) -> Result<(), TestCaseError> {
+        for (size, capacity) in [(SizeClass::Small, CAPACITY), (SizeClass::Large, LARGE)] {
+            let running = played.running.iter().filter(|(_, claim)| claim.size == size);
+            prop_assert!(running.clone().count() <= capacity.slots);
+            for channel in 0..4 {
+                let here = running.clone().filter(|(_, claim)| claim.channel == ChannelId(channel));
+                prop_assert!(here.count() <= capacity.per_channel);
+            }
+        }
+        for (channel, line) in &played.queue.lines {
+            let has_turn = |(_, claim): &&(Number, Claim)| claim.channel == *channel && claim.is_serial;
+            prop_assert!(played.running.iter().filter(has_turn).count() <= 1);
+            for (size, pool) in played.queue.pools.iter().enumerate() {
+                let is_held_up = matches!(line.pick(size, pool, played.now), Pick::Nothing | Pick::NoSlot);
+                prop_assert!(is_held_up, "a call waits for nothing");
+            }
+        }
+        Ok(())
+    }
+}
