@@ -323,3 +323,164 @@ fn give_way_to_others() {
         tracing::debug!(%error, "a slow guest thread runs with the priority of all others");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    const SHOP: Caller = Caller { channel: ChannelId(1), module: ModuleDigest([1; 32]) };
+    const ELSEWHERE: Caller = Caller { channel: ChannelId(2), module: ModuleDigest([1; 32]) };
+
+    fn thread_name() -> String {
+        thread::current().name().unwrap().to_owned()
+    }
+
+    async fn yield_once() {
+        tokio::task::yield_now().await;
+    }
+
+    impl Pools {
+        async fn run<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+            &self,
+            channel: ChannelId,
+            task: impl FnOnce(Arc<Lane>) -> F,
+        ) -> Result<T, RunTaskError> {
+            let (tell, told) = oneshot::channel();
+            self.spawn(channel, |lane| {
+                let task = task(lane);
+                async move { drop(tell.send(task.await)) }
+            });
+            self.result_of(told).await
+        }
+
+        /// In which pools a call begins, goes on and ends that uses up a tick, or not.
+        async fn call(&self, caller: Caller, is_long: bool) -> [String; 3] {
+            let task = move |lane: Arc<Lane>| async move {
+                lane.begin(caller).await;
+                let begins = thread_name();
+                if is_long {
+                    lane.slow_down(caller);
+                }
+                yield_once().await;
+                let goes_on = thread_name();
+                lane.end(caller, !is_long);
+                yield_once().await;
+                [begins, goes_on, thread_name()]
+            };
+            self.run(caller.channel, task).await.unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_call_goes_on_in_the_slow_pool_and_the_next_one_begins_there() {
+        let pools = Pools::start(2).unwrap();
+        let (fast, slow) = ("guest", "guest-slow");
+        assert_eq!(pools.call(SHOP, false).await, [fast, fast, fast]);
+        assert_eq!(pools.call(SHOP, true).await, [fast, slow, fast]);
+        assert_eq!(pools.call(ELSEWHERE, false).await, [fast, fast, fast]);
+        assert_eq!(pools.call(SHOP, true).await, [slow, slow, fast]);
+        assert_eq!(pools.call(SHOP, false).await, [slow, slow, fast]);
+        assert_eq!(pools.call(SHOP, false).await, [fast, fast, fast], "the last one was short again");
+    }
+
+    #[tokio::test]
+    async fn a_short_call_does_not_wait_for_long_ones() {
+        let pools = Arc::new(Pools::start(2).unwrap());
+        let (go_on, held) = (Arc::new(Mutex::new(())), Arc::new(AtomicBool::new(false)));
+        let guard = go_on.lock().unwrap();
+        let mut calls = tokio::task::JoinSet::new();
+        for channel in 0..10 {
+            let (pools, go_on, held) = (Arc::clone(&pools), Arc::clone(&go_on), Arc::clone(&held));
+            let caller = Caller { channel: ChannelId(100 + channel), ..SHOP };
+            calls.spawn(async move {
+                let holds_its_thread = |lane: Arc<Lane>| async move {
+                    lane.slow_down(caller);
+                    yield_once().await;
+                    held.store(true, Ordering::SeqCst);
+                    drop(go_on.lock());
+                };
+                pools.run(caller.channel, holds_its_thread).await
+            });
+        }
+        while !held.load(Ordering::SeqCst) {
+            yield_once().await;
+        }
+        for _ in 0..20 {
+            assert_eq!(pools.call(SHOP, false).await[2], "guest");
+        }
+        drop(guard);
+        for call in calls.join_all().await {
+            call.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_channel_has_one_long_call_at_a_time_unless_that_waits_for_something_else() {
+        let pools = Arc::new(Pools::start(1).unwrap());
+        let (web, asked) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let first = {
+            let (pools, web, asked) = (Arc::clone(&pools), Arc::clone(&web), Arc::clone(&asked));
+            let asks = |lane: Arc<Lane>| async move {
+                lane.slow_down(SHOP);
+                yield_once().await;
+                asked.add_permits(1);
+                web.acquire().await.unwrap().forget();
+                thread_name()
+            };
+            tokio::spawn(async move { pools.run(SHOP.channel, asks).await })
+        };
+        asked.acquire().await.unwrap().forget();
+        assert_eq!(pools.call(SHOP, true).await[1], "guest-slow");
+        web.add_permits(1);
+        assert_eq!(first.await.unwrap().unwrap(), "guest-slow");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_reported_and_its_thread_goes_on() {
+        let pools = Pools::start(1).unwrap();
+        for is_slow in [false, true] {
+            let panics = |lane: Arc<Lane>| async move {
+                if is_slow {
+                    lane.slow_down(SHOP);
+                }
+                yield_once().await;
+                panic!("in {}", thread_name())
+            };
+            let result: Result<(), _> = pools.run(SHOP.channel, panics).await;
+            assert_eq!(result, Err(RunTaskError::Panicked));
+        }
+        assert_eq!(pools.call(SHOP, false).await[0], "guest-slow");
+    }
+
+    #[tokio::test]
+    async fn what_is_in_no_hurry_stops_when_nobody_waits_for_it() {
+        let pools = Pools::start(1).unwrap();
+        assert_eq!(pools.run_slowly(async { thread_name() }).await.unwrap(), "guest-slow");
+        let alive = Arc::new(());
+        let held = Arc::clone(&alive);
+        let endless = pools.run_slowly(async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        });
+        tokio::select! { biased; _ = endless => {}, () = std::future::ready(()) => {} }
+        while Arc::strong_count(&alive) > 1 {
+            yield_once().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_cuts_off_what_waits_and_refuses_what_comes() {
+        let pools = Arc::new(Pools::start(1).unwrap());
+        let waiting = {
+            let pools = Arc::clone(&pools);
+            tokio::spawn(async move { pools.run(SHOP.channel, |_| std::future::pending::<()>()).await })
+        };
+        pools.call(ELSEWHERE, false).await;
+        pools.shut_down().await;
+        assert_eq!(waiting.await.unwrap(), Err(RunTaskError::Ended));
+        assert_eq!(pools.run(SHOP.channel, |_| async {}).await, Err(RunTaskError::Ended));
+        pools.shut_down().await;
+    }
+}
