@@ -229,9 +229,9 @@ async fn a_guests_faults_are_counted_against_its_module() {
 
 #[tokio::test]
 async fn our_own_fault_gives_the_cooldown_back_and_is_not_the_modules() {
-    let house = House::with_guests(&[]).await;
+    let house = House::with_guests(&["counter"]).await;
     house.store.close().await.expect("nothing is left to be written");
-    let call = |id| message("shop", Role::Everyone, "alice", id, "!balance");
+    let call = |id| message("shop", Role::Everyone, "alice", id, "!count");
     let apology = "@alice sorry, that didn't work; please try again in a moment";
     assert_eq!(house.hear(call(1)).await, Heard::Replies(vec![apology.to_owned()]));
     assert_eq!(house.hear(call(2)).await, Heard::Nothing(Some("apologised lately".to_owned())));
