@@ -8,16 +8,14 @@
 
 mod bindings;
 pub mod call;
+pub mod calls;
 pub mod compile;
 mod credit;
-mod host_calls;
 mod invoke;
 mod lanes;
 pub mod run;
 mod slots;
 mod threads;
-pub mod transaction;
-mod translate;
 pub mod web;
 pub mod world;
 

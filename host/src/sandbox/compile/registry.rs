@@ -35,7 +35,7 @@ use crate::domain::ports::Clock;
 use crate::domain::trace::{Step, Trace};
 use crate::sandbox::bindings::CommandModulePre;
 use crate::sandbox::call::InvokeError;
-use crate::sandbox::run::door::Run;
+use crate::sandbox::calls::door::Run;
 use crate::sandbox::run::engine::ClassEngine;
 use crate::sandbox::run::error::StartSandboxError;
 use crate::sandbox::{SlotUse, Workshop};
