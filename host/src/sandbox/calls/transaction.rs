@@ -115,7 +115,7 @@ impl Transaction {
         self.effects.push(effect);
     }
 
-    /// Buffers a change. An overlay that shows the change to this run is written apart.
+    /// Buffers a change. Where an overlay shows the change to this run, the caller writes that too.
     pub(super) fn add_effect(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
