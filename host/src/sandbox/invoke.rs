@@ -19,7 +19,7 @@ use super::run::guest_log::{BrokeOff, GuestLog};
 use super::run::instance::Instance;
 use super::run::limits::Limiter;
 use super::world::World;
-use crate::admission::{Caller, Lane, Permit, RunTaskError};
+use crate::admission::{Caller, Permit, RunTaskError, TaskPool};
 use crate::config::SandboxConfig;
 use crate::domain::effect::{Committed, Effect};
 use crate::domain::invocation::{CommandError, Invocation, Origin};
@@ -66,7 +66,7 @@ pub(super) struct Attempt<'a> {
     pub(super) call: &'a Arc<Call>,
     pub(super) meter: &'a Arc<CpuMeter>,
     /// None for a bench, which runs on a thread of its own.
-    pub(super) lane: Option<(&'a Arc<Lane>, Caller)>,
+    pub(super) pool: Option<(&'a Arc<TaskPool>, Caller)>,
     pub(super) deadline: tokio::time::Instant,
     /// What all runs send, once.
     pub(super) requests: &'a Arc<Requests>,
@@ -109,13 +109,13 @@ impl Invoker {
         let call = Arc::new(call);
         let requests = Arc::new(Requests::new(deadline, call.is_dry_run));
         let caller = Caller { channel: call.invocation.channel.id, module: call.manifest.digest };
-        let lane = Arc::clone(permit.lane());
-        lane.begin(caller).await;
+        let pool = Arc::clone(permit.pool());
+        pool.begin(caller).await;
         let attempt =
-            Attempt { module: &module, call: &call, meter, lane: Some((&lane, caller)), deadline, requests: &requests };
+            Attempt { module: &module, call: &call, meter, pool: Some((&pool, caller)), deadline, requests: &requests };
         let settled = self.run_until_settled(&attempt, usage).await;
         // One that ran out of time before it ran tells nothing.
-        lane.end(caller, meter.has_run() && !meter.is_slow());
+        pool.end(caller, meter.has_run() && !meter.is_slow());
         permit.charge(&call.manifest.name, meter.used() + requests.processor());
         let Settled { outcome, is_duplicate, changes } = settled?;
         Ok(Answer { outcome, is_duplicate, changes, took: asked_at.elapsed() })
@@ -182,7 +182,7 @@ impl Invoker {
             instance.start(&attempt.module.pre).await?;
             instance.respond(&invocation).await
         };
-        let answer = leave_fast_pool(attempt.meter.meter(answer), attempt.meter, attempt.lane);
+        let answer = leave_fast_pool(attempt.meter.meter(answer), attempt.meter, attempt.pool);
         let answer = tokio::time::timeout_at(attempt.deadline, answer).await;
         let answer = answer.unwrap_or_else(|_| Err(Failure::Final(self.lateness(attempt.meter, &instance))));
         let (run, backtrace) = instance.into_parts();
@@ -279,14 +279,18 @@ fn line_source(call: &Call) -> LineSource {
 }
 
 /// Sends the call to the slow pool once it has used up a tick and yields.
-async fn leave_fast_pool<T>(call: impl Future<Output = T>, meter: &CpuMeter, lane: Option<(&Arc<Lane>, Caller)>) -> T {
+async fn leave_fast_pool<T>(
+    call: impl Future<Output = T>,
+    meter: &CpuMeter,
+    pool: Option<(&Arc<TaskPool>, Caller)>,
+) -> T {
     let mut call = std::pin::pin!(call);
     std::future::poll_fn(|context| {
         let polled = call.as_mut().poll(context);
-        if let (Poll::Pending, Some((lane, caller))) = (&polled, lane)
+        if let (Poll::Pending, Some((pool, caller))) = (&polled, pool)
             && meter.is_slow()
         {
-            lane.slow_down(caller);
+            pool.slow_down(caller);
         }
         polled
     })
