@@ -29,6 +29,7 @@ pub mod channel_change;
 pub mod defaults;
 mod left_versions;
 pub mod listing;
+pub mod module;
 pub mod module_change;
 pub mod overrides;
 pub mod upgrade;
@@ -41,8 +42,9 @@ pub(crate) mod sample;
 mod version_changes;
 
 use changing::{ChangeSetupError, Changed, commit_of, list_set_up};
-use channel::{ChannelSetup, ModuleSetup};
+use channel::ChannelSetup;
 use defaults::Defaults;
+use module::ModuleSetup;
 
 /// Channels that see a change of the catalogue before other tasks on the thread have a turn.
 const CHANNELS_AT_ONCE: usize = 64;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::channel::{ChannelSetup, ModuleSetup};
+use super::channel::ChannelSetup;
+use super::module::ModuleSetup;
 use crate::domain::effect::{Effect, LeftEffect};
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Manifest, ModuleSource};

@@ -10,7 +10,8 @@ use super::blame::by_host;
 use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::setup::changing::ChangeSetupError;
-use crate::setup::channel::{ChannelSetup, ModuleSetup};
+use crate::setup::channel::ChannelSetup;
+use crate::setup::module::ModuleSetup;
 
 /// Those that come back, the next one first. Bounded by the modules of the channels.
 #[derive(Debug, Default)]

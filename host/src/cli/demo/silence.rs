@@ -206,7 +206,7 @@ mod tests {
     use crate::domain::account::BotAccount;
     use crate::domain::id::ChannelId;
     use crate::domain::message::Channel;
-    use crate::setup::channel::ModuleSetup;
+    use crate::setup::module::ModuleSetup;
     use crate::setup::sample::{command, manifest, running};
 
     fn login(name: &str) -> Login {

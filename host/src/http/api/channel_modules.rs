@@ -20,7 +20,8 @@ use crate::http::precondition::{IfMatch, etag};
 use crate::http::principal::Principal;
 use crate::modules::is_always_on;
 use crate::setup::changing::Changed;
-use crate::setup::channel::{ChannelSetup, ModuleSetup};
+use crate::setup::channel::ChannelSetup;
+use crate::setup::module::ModuleSetup;
 use crate::setup::module_change::ModuleChangeError;
 use crate::telemetry::HostEvent;
 
