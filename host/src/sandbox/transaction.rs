@@ -104,7 +104,7 @@ pub struct Transaction {
     /// The revision that each scope had when this run first read it.
     noted: BTreeMap<Scope, Revision>,
     /// The channel's set-up with this run's own changes; None before it is first read.
-    setup: Option<Arc<ChannelSetup>>,
+    setup: Option<ChannelSetup>,
     /// This run's own writes to the module's storage.
     storage: storage::Overlay,
     /// This run's own payments.
@@ -185,7 +185,7 @@ impl Transaction {
     }
 
     /// The channel's set-up, this run's own changes included.
-    fn setup(&mut self) -> Result<Arc<ChannelSetup>, Fault> {
+    fn setup(&mut self) -> Result<ChannelSetup, Fault> {
         if let Some(setup) = &self.setup {
             return Ok(setup.clone());
         }
@@ -198,7 +198,7 @@ impl Transaction {
 
     /// Buffers a change of the set-up that was checked against `setup`.
     fn change_setup(&mut self, setup: &ChannelSetup, effect: Effect) {
-        self.setup = Some(Arc::new(setup.apply(&effect)));
+        self.setup = Some(setup.apply(&effect));
         self.effects.push(effect);
     }
 

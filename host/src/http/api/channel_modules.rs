@@ -93,7 +93,7 @@ async fn list_modules(
 )]
 async fn show_module(State(api): State<Arc<Api>>, path: Named) -> Result<Response, ApiError> {
     let (channel, name) = parse(path)?;
-    answer(&api, &*find_channel(&api, channel)?, &name)
+    answer(&api, &find_channel(&api, channel)?, &name)
 }
 
 /// Set a module up in a channel
