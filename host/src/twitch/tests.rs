@@ -179,14 +179,13 @@ impl Bot {
         let shared = Shared {
             credentials: Arc::new(token.clone()),
             ids: Arc::new(Ids::default()),
-            wanted: wanted_receiver,
             events: event_sender,
             own_messages: own_messages.clone(),
             limits: limits.clone(),
             drain_within: Duration::from_secs(10),
         };
         let bot = BotAccount { login: login(name), id: None };
-        let account = Account::new(bot, Arc::new(shared), used, outgoing_receiver, state_sender);
+        let account = Account::new(bot, Arc::new(shared), used, wanted_receiver, outgoing_receiver, state_sender);
         let shutdown = CancellationToken::new();
         let connecting = Connecting::new(account, Box::new(session), paused);
         let task = tokio::spawn(connecting.run(shutdown.clone()));
