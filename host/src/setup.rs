@@ -227,7 +227,7 @@ impl Setup {
 
     /// Loads one channel, unless what is here is of a later revision: two reloads may overtake each other. A channel
     /// that the store does not know stays unknown.
-    pub(crate) fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
+    pub fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
         let Some(record) = self.store.load_channel(channel)? else { return Ok(()) };
         let defaults = self.defaults();
         let mut loaded = OwnSetup::assemble(record, &defaults);
