@@ -1,0 +1,75 @@
+//! Why bytes did not become a module.
+
+use std::time::Duration;
+
+use crate::sandbox::call::InvokeError;
+
+/// Why bytes did not become a module; shown to whoever brought them. In the order of the gate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    #[error("the module is larger than {0} MiB")]
+    TooLarge(usize),
+    #[error("modules of this size class are not allowed on this host")]
+    SizeClass,
+    #[error("the module is machine code already: only WebAssembly is accepted")]
+    Precompiled,
+    #[error("not a valid component: {0}")]
+    Invalid(String),
+    /// More of something than any module needs; it names what.
+    #[error("the module is made of too much: {0}")]
+    TooComplex(String),
+    #[error("the module does not fit the contract: {0}")]
+    Contract(String),
+    #[error("the module is made for version {0:?} of the contract, which this host does not know")]
+    ContractVersion(String),
+    /// The names, quoted.
+    #[error("the module imports {0}, which this host does not offer")]
+    UnknownImports(String),
+    #[error("compiling the module takes too long")]
+    CompileTime,
+    #[error("compiling the module takes too much memory")]
+    CompileMemory,
+    /// The compiler was ended by somebody else: worth another try.
+    #[error("the compiler was ended from outside, perhaps because the machine is short of memory: try again later")]
+    Killed,
+    /// For so long.
+    #[error("this API key has used up its processor time for compiling: try again in {} s", .0.as_secs() + 1)]
+    BudgetSpent(Duration),
+    /// The compiler's fault, or that of bytes that are made to break it.
+    #[error("the compiler broke over the module: {0}")]
+    Compiler(String),
+    #[error("the module could not say what it offers: {0}")]
+    Run(InvokeError),
+    #[error("what the module says about itself is wrong: {0}")]
+    Info(String),
+    /// Worth another try.
+    #[error("the host is too busy to compile the module now")]
+    Busy,
+    #[error("the host is at fault: {0}")]
+    Host(String),
+}
+
+impl CompileError {
+    /// What it is called by programs: in snake_case, and the same for ever.
+    pub fn code(&self) -> &'static str {
+        match self {
+            CompileError::TooLarge(_) => "too_large",
+            CompileError::SizeClass => "size_class_not_allowed",
+            CompileError::Precompiled => "precompiled",
+            CompileError::Invalid(_) => "invalid_component",
+            CompileError::TooComplex(_) => "over_ceiling",
+            CompileError::Contract(_) => "contract_mismatch",
+            CompileError::ContractVersion(_) => "unsupported_contract",
+            CompileError::UnknownImports(_) => "unknown_import",
+            CompileError::CompileTime => "compile_out_of_time",
+            CompileError::CompileMemory => "compile_out_of_memory",
+            CompileError::Killed => "compile_interrupted",
+            CompileError::BudgetSpent(_) => "compile_budget_spent",
+            CompileError::Compiler(_) => "compile_failed",
+            CompileError::Run(_) => "info_failed",
+            CompileError::Info(_) => "invalid_info",
+            CompileError::Busy => "busy",
+            CompileError::Host(_) => "host_at_fault",
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! From strangers' bytes to machine code: read, counted, validated, its exports and imports looked at, compiled; in that
+//! order, so that each step sees only what the one before it let through.
+//!
+//! Promised: nothing of a component runs here, and no step takes more than the ceilings allow for. Absent: processes. Who
+//! calls this with a stranger's bytes does so in one that may die ([`super::compiler`]).
+
+mod ceilings;
+mod contract;
+mod type_depth;
+
+use wasmparser::{
+    ComponentExternName, FuncToValidate, FuncValidatorAllocations, FunctionBody, Parser, Payload, ValidPayload,
+    Validator, ValidatorResources, WasmFeatures,
+};
+use wasmtime::Engine;
+
+use self::ceilings::{Ceilings, Count};
+use super::error::CompileError;
+use crate::domain::manifest::SizeClass;
+use crate::sandbox::run::guest_log::escape;
+
+/// Characters of what is said about a bad component; it quotes the component.
+const LONGEST_REASON: usize = 300;
+
+/// The whole gate but for `info`: machine code for the engine.
+pub(crate) fn compile(engine: &Engine, bytes: &[u8], size: SizeClass) -> Result<Vec<u8>, CompileError> {
+    check_head(bytes, size)?;
+    check(bytes, &size.ceilings())?;
+    engine.precompile_component(bytes).map_err(|error| CompileError::Invalid(reason(format!("{error:#}"))))
+}
+
+/// What a look at the length and the first bytes can tell.
+pub(crate) fn check_head(bytes: &[u8], size: SizeClass) -> Result<(), CompileError> {
+    let most = size.walls().component_bytes;
+    if bytes.len() > most {
+        return Err(CompileError::TooLarge(most >> 20));
+    }
+    if Engine::detect_precompiled(bytes).is_some() {
+        return Err(CompileError::Precompiled);
+    }
+    if Parser::is_component(bytes) {
+        return Ok(());
+    }
+    let what = if Parser::is_core_wasm(bytes) {
+        "it is a core module, of which twitchy-build or wasm-tools component new makes a component"
+    } else {
+        "it is no WebAssembly"
+    };
+    Err(CompileError::Invalid(what.to_owned()))
+}
+
+/// Without what could break out of a line, and not too long.
+pub(crate) fn reason(text: impl AsRef<str>) -> String {
+    escape(text.as_ref(), LONGEST_REASON)
+}
+
+fn check(bytes: &[u8], ceilings: &Ceilings) -> Result<(), CompileError> {
+    let mut walk = Walk::new(ceilings);
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload.map_err(|error| invalid(&error))?;
+        if let Payload::ComponentTypeSection(section) = &payload {
+            // Before anything reads it: see there.
+            ceilings.check_type_depth(bytes.get(section.range()).unwrap_or_default())?;
+        }
+        walk.take(&payload)?;
+    }
+    contract::check_exports(&walk.exports)?;
+    contract::check_imports(&walk.imports)
+}
+
+/// One way through a component, all that it holds included.
+struct Walk<'a> {
+    ceilings: &'a Ceilings,
+    count: Count<'a>,
+    validator: Validator,
+    allocations: FuncValidatorAllocations,
+    /// Of the component itself, not of what it holds.
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(ceilings: &'a Ceilings) -> Walk<'a> {
+        Walk {
+            ceilings,
+            count: Count::new(ceilings),
+            validator: Validator::new_with_features(features()),
+            allocations: FuncValidatorAllocations::default(),
+            imports: Vec::new(),
+            exports: Vec::new(),
+        }
+    }
+
+    /// Counted first: validating what is too much is what the ceilings are to prevent.
+    fn take(&mut self, payload: &Payload<'_>) -> Result<(), CompileError> {
+        self.count.add(payload)?;
+        if let ValidPayload::Func(function, body) = self.validator.payload(payload).map_err(|error| invalid(&error))? {
+            self.check_body(function, &body)?;
+        }
+        if self.count.depth() == 1 {
+            self.note_names(payload).map_err(|error| invalid(&error))?;
+        }
+        Ok(())
+    }
+
+    fn check_body(
+        &mut self,
+        function: FuncToValidate<ValidatorResources>,
+        body: &FunctionBody<'_>,
+    ) -> Result<(), CompileError> {
+        let mut validator = function.into_validator(std::mem::take(&mut self.allocations));
+        let mut reader = body.get_binary_reader();
+        validator.read_locals(&mut reader).map_err(|error| invalid(&error))?;
+        self.ceilings.check_locals(validator.len_locals())?;
+        reader.set_features(*validator.features());
+        while !reader.eof() {
+            let offset = reader.original_position();
+            let validated = reader.visit_operator(&mut validator.visitor(offset)).flatten();
+            validated.map_err(|error| invalid(&error))?;
+            self.ceilings.check_blocks(validator.control_stack_height())?;
+        }
+        let offset = reader.original_position();
+        reader.finish_expression(&validator.visitor(offset)).map_err(|error| invalid(&error))?;
+        self.allocations = validator.into_allocations();
+        Ok(())
+    }
+
+    fn note_names(&mut self, payload: &Payload<'_>) -> wasmparser::Result<()> {
+        let whole = |name: ComponentExternName<'_>| name.name.to_owned();
+        match payload {
+            Payload::ComponentImportSection(section) => {
+                for import in section.clone() {
+                    self.imports.push(whole(import?.name));
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section.clone() {
+                    self.exports.push(whole(export?.name));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn invalid(error: &wasmparser::BinaryReaderError) -> CompileError {
+    CompileError::Invalid(reason(error.to_string()))
+}
+
+/// What the engine takes too, and no more: the standard without garbage collection, exceptions and memories of 64 bits.
+fn features() -> WasmFeatures {
+    WasmFeatures::WASM3.difference(WasmFeatures::GC | WasmFeatures::EXCEPTIONS | WasmFeatures::MEMORY64)
+        | WasmFeatures::COMPONENT_MODEL
+}

@@ -1,0 +1,114 @@
+//! The uploaded modules whose code is in memory: those that were called last, and no more than fit.
+
+use std::sync::Arc;
+
+use lru::LruCache;
+
+use crate::domain::id::ModuleDigest;
+
+/// So much code, or less, is one place; a runtime of JavaScript or Python takes up dozens.
+const PLACE: usize = 1 << 20;
+
+pub(crate) struct Loaded<T> {
+    modules: LruCache<ModuleDigest, Entry<T>>,
+    places: usize,
+    taken: usize,
+}
+
+struct Entry<T> {
+    module: Arc<T>,
+    places: usize,
+}
+
+impl<T> Loaded<T> {
+    pub(crate) fn new(places: usize) -> Loaded<T> {
+        Loaded { modules: LruCache::unbounded(), places, taken: 0 }
+    }
+
+    /// It counts as called now.
+    pub(crate) fn find(&mut self, digest: &ModuleDigest) -> Option<Arc<T>> {
+        self.modules.get(digest).map(|entry| Arc::clone(&entry.module))
+    }
+
+    /// Returns what had to go for it: to be dropped where nobody waits, since giving memory back takes time. What is
+    /// larger than all places is kept alone.
+    pub(crate) fn insert(&mut self, digest: ModuleDigest, module: Arc<T>, code_bytes: usize) -> Vec<Arc<T>> {
+        let places = code_bytes.div_ceil(PLACE).max(1);
+        let mut gone: Vec<Arc<T>> = self.remove(&digest).into_iter().collect();
+        while self.taken + places > self.places
+            && let Some((_, oldest)) = self.modules.pop_lru()
+        {
+            self.taken -= oldest.places;
+            gone.push(oldest.module);
+        }
+        self.taken += places;
+        self.modules.put(digest, Entry { module, places });
+        gone
+    }
+
+    pub(crate) fn remove(&mut self, digest: &ModuleDigest) -> Option<Arc<T>> {
+        let entry = self.modules.pop(digest)?;
+        self.taken -= entry.places;
+        Some(entry.module)
+    }
+
+    /// Those that were called last come last.
+    pub(crate) fn list(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.modules.iter().rev().map(|(_, entry)| &entry.module)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.modules.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(number: u8) -> ModuleDigest {
+        ModuleDigest([number; 32])
+    }
+
+    /// Loads a module named after its number; returns the numbers of those that had to go.
+    fn load(loaded: &mut Loaded<u8>, number: u8, code_bytes: usize) -> Vec<u8> {
+        loaded.insert(digest(number), Arc::new(number), code_bytes).iter().map(|gone| **gone).collect()
+    }
+
+    #[test]
+    fn what_was_not_called_for_longest_goes_first() {
+        let mut loaded = Loaded::new(3);
+        for number in 1..=3 {
+            assert!(load(&mut loaded, number, 10).is_empty());
+        }
+        assert_eq!(loaded.find(&digest(1)).as_deref(), Some(&1));
+        assert_eq!(loaded.list().map(|number| **number).collect::<Vec<_>>(), [2, 3, 1]);
+        assert_eq!(load(&mut loaded, 4, 10), [2]);
+        assert_eq!(load(&mut loaded, 5, 10), [3]);
+        assert_eq!((loaded.len(), loaded.find(&digest(2))), (3, None));
+    }
+
+    #[test]
+    fn a_large_one_takes_the_place_of_several() {
+        let mut loaded = Loaded::new(3);
+        for number in 1..=3 {
+            load(&mut loaded, number, PLACE);
+        }
+        assert_eq!(load(&mut loaded, 4, PLACE + 1), [1, 2]);
+        assert_eq!(load(&mut loaded, 5, 100 * PLACE), [3, 4]);
+        assert_eq!(loaded.len(), 1, "kept, or it could never be called");
+        assert_eq!(load(&mut loaded, 6, 0), [5]);
+    }
+
+    #[test]
+    fn what_is_loaded_again_or_removed_gives_its_place_back() {
+        let mut loaded = Loaded::new(2);
+        for _ in 0..5 {
+            load(&mut loaded, 1, 2 * PLACE);
+        }
+        assert_eq!(loaded.remove(&digest(1)).as_deref(), Some(&1));
+        assert_eq!(loaded.remove(&digest(1)), None);
+        assert_eq!(loaded.taken, 0);
+        assert_eq!((load(&mut loaded, 2, 1), load(&mut loaded, 3, 1)), (vec![], vec![]));
+    }
+}

@@ -1,0 +1,244 @@
+//! From bytes or an artefact to a module that can run: compiled, linked, and asked what it offers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use tokio::task::spawn_blocking;
+
+use super::super::artefact::{Artefact, load_own};
+use super::super::capability::list_requested;
+use super::super::compiler::{CompilerPlace, Order};
+use super::super::error::CompileError;
+use super::super::gate;
+use super::super::info::{Brought, Origin, parse_info};
+use super::{Module, Registry};
+use crate::domain::id::ModuleDigest;
+use crate::domain::manifest::{Capability, ModuleSource, SizeClass};
+use crate::sandbox::bindings::CommandModulePre;
+use crate::sandbox::call::InvokeError;
+use crate::sandbox::run::cpu::CpuMeter;
+use crate::sandbox::run::door::Run;
+use crate::sandbox::run::engine::ClassEngine;
+use crate::sandbox::run::failure::is_of_system;
+use crate::sandbox::run::guest_log::GuestLog;
+use crate::sandbox::run::instance::Instance;
+use crate::sandbox::run::limits::{InfoLimits, Limiter};
+
+/// What an operator can do where the system does not let a process run what it has compiled.
+const NOT_EXECUTABLE: &str = "the system forbids this process executable memory, without which no module runs: take \
+    MemoryDenyWriteExecute out of its systemd unit, or allow it execmem (SELinux)";
+
+/// A component with all its imports found, which has not run yet.
+pub(super) struct Linked {
+    pub(super) class: Arc<ClassEngine>,
+    pub(super) pre: CommandModulePre<Run>,
+    pub(super) capabilities: Vec<Capability>,
+    pub(super) code_bytes: usize,
+    /// Of what was compiled just now, and is in no file yet.
+    new_code: Option<Vec<u8>>,
+}
+
+impl Registry {
+    pub(super) async fn load_in_turn(
+        self: &Arc<Self>,
+        class: &Arc<ClassEngine>,
+        digest: ModuleDigest,
+    ) -> Result<Option<Linked>, CompileError> {
+        let _turn = self.loads.acquire().await.map_err(host)?;
+        self.load_apart(class, digest).await
+    }
+
+    pub(super) async fn load_apart(
+        self: &Arc<Self>,
+        class: &Arc<ClassEngine>,
+        digest: ModuleDigest,
+    ) -> Result<Option<Linked>, CompileError> {
+        let (registry, class) = (Arc::clone(self), Arc::clone(class));
+        block(move || registry.load_artefact(&class, digest)).await
+    }
+
+    /// For a call: an uploaded module whose artefact has gone, or was made by an earlier release of the host.
+    pub(super) async fn compile_anew(
+        self: &Arc<Self>,
+        class: Arc<ClassEngine>,
+        digest: ModuleDigest,
+    ) -> Result<Linked, CompileError> {
+        // First: however many modules wait, the bytes of one are in memory.
+        let place = self.compiler.enter_for_call().await?;
+        let components = Arc::clone(&self.components);
+        let bytes = block(move || components.load(digest).map_err(host)).await?;
+        let mut linked = self.compile_apart(class, Arc::new(bytes), place).await?;
+        self.keep_code(&linked.class, digest, linked.new_code.take()).await;
+        Ok(linked)
+    }
+
+    pub(super) async fn compile_apart(
+        self: &Arc<Self>,
+        class: Arc<ClassEngine>,
+        bytes: Arc<Vec<u8>>,
+        place: CompilerPlace,
+    ) -> Result<Linked, CompileError> {
+        let order = Order { bytes, size: class.size, plan: class.plan };
+        let started = Instant::now();
+        let code = self.compiler.compile(order, place).await?;
+        self.counts.note_compiled(started.elapsed());
+        block(move || link_new(&class, code)).await
+    }
+
+    pub(super) fn load_artefact(
+        &self,
+        class: &Arc<ClassEngine>,
+        digest: ModuleDigest,
+    ) -> Result<Option<Linked>, CompileError> {
+        let started = Instant::now();
+        let Some(artefact) = self.cache.load(&class.engine, class.size, digest) else { return Ok(None) };
+        let linked = link(class, artefact)?;
+        self.counts.note_load(started.elapsed());
+        Ok(Some(linked))
+    }
+
+    async fn keep_code(self: &Arc<Self>, class: &Arc<ClassEngine>, digest: ModuleDigest, code: Option<Vec<u8>>) {
+        let Some(code) = code else { return };
+        let (registry, class) = (Arc::clone(self), Arc::clone(class));
+        let keep = move || {
+            if registry.cache.is_full_with(&code) {
+                for module in registry.list_in_memory() {
+                    registry.cache.touch(&module.class.engine, module.class.size, module.manifest.digest);
+                }
+            }
+            registry.cache.save(&class.engine, class.size, digest, &code);
+        };
+        let kept = spawn_blocking(keep).await;
+        if let Err(error) = kept {
+            tracing::warn!(%error, "a compiled module was not kept");
+        }
+    }
+
+    /// Runs the module's `info`: its first instructions in this host, so with nothing in reach but the log, and with
+    /// less of everything than a call has. Of a component that is no module no code is kept: it would take the place of
+    /// another's.
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        linked: Linked,
+        brought: Brought,
+    ) -> Result<(Arc<Module>, usize), CompileError> {
+        let Linked { class, pre, capabilities, code_bytes, new_code } = linked;
+        let slot = Arc::clone(&class.slots).acquire_owned().await.map_err(host)?;
+        let InfoLimits { cpu_budget, deadline, log_lines, log_line_length } = InfoLimits::of(&self.config, class.size);
+        let run = Run::info(Limiter::new(class.walls), GuestLog::new(log_lines, log_line_length));
+        let meter = CpuMeter::new(Arc::clone(&self.clock), self.config.tick, cpu_budget, Instant::now());
+        let meter = Arc::new(meter);
+        let mut instance = Instance::new(&pre, run, &meter, class.ticker.watch(), self.config.host_call_bytes);
+        let told = async {
+            instance.start_first(&pre).await?;
+            instance.info().await.map_err(|failure| CompileError::Run(failure.into()))
+        };
+        let told = tokio::time::timeout(deadline, meter.meter(told)).await;
+        let late = || CompileError::Run(late_info(&meter, deadline, instance.has_missed_ticks()));
+        let told = told.unwrap_or_else(|_| Err(late()));
+        let (run, backtrace) = instance.into_parts();
+        drop(slot);
+        let reason = told.as_ref().err().map(CompileError::to_string);
+        run.into_parts().0.emit(&brought.digest.to_string(), None, reason.as_deref(), backtrace.as_deref(), 0);
+        let info = told?;
+        let manifest = parse_info(info, Origin { brought, capabilities });
+        let manifest = Arc::new(manifest.map_err(|error| CompileError::Info(error.to_string()))?);
+        self.keep_code(&class, brought.digest, new_code).await;
+        Ok((Arc::new(Module { manifest, class, pre }), code_bytes))
+    }
+}
+
+/// Looks at the first bytes, and names all of them.
+pub(super) async fn examine(
+    bytes: Arc<Vec<u8>>,
+    source: ModuleSource,
+    size: SizeClass,
+) -> Result<(Arc<Vec<u8>>, Brought), CompileError> {
+    block(move || {
+        gate::check_head(&bytes, size)?;
+        let digest = ModuleDigest(Sha256::digest(bytes.as_slice()).into());
+        let component_bytes = bytes.len() as u64;
+        Ok((bytes, Brought { digest, source, size, component_bytes }))
+    })
+    .await
+}
+
+pub(super) fn link_new(class: &Arc<ClassEngine>, code: Vec<u8>) -> Result<Linked, CompileError> {
+    let artefact = load_own(&class.engine, &code).map_err(|error| judge_load(&error))?;
+    Ok(Linked { new_code: Some(code), ..link(class, artefact)? })
+}
+
+/// Why code that was compiled just now does not load. Where no system call failed it wants more than an engine has.
+fn judge_load(error: &wasmtime::Error) -> CompileError {
+    let is_of_code = error.chain().any(|cause| cause.to_string().contains("memory executable"));
+    match (is_of_system(error), is_of_code) {
+        (true, true) => CompileError::Host(format!("{NOT_EXECUTABLE}: {error:#}")),
+        (true, false) => CompileError::Host(format!("{error:#}")),
+        (false, _) => CompileError::Invalid(reason(error)),
+    }
+}
+
+fn link(class: &Arc<ClassEngine>, artefact: Artefact) -> Result<Linked, CompileError> {
+    let Artefact { component, code_bytes } = artefact;
+    let capabilities = list_requested(&class.engine, &component)?;
+    let pre = class.linker.instantiate_pre(&component).and_then(CommandModulePre::new);
+    let pre = pre.map_err(|error| CompileError::Contract(reason(&error)))?;
+    Ok(Linked { class: Arc::clone(class), pre, capabilities, code_bytes, new_code: None })
+}
+
+/// On a thread that may be kept.
+pub(super) async fn block<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CompileError> + Send + 'static,
+) -> Result<T, CompileError> {
+    spawn_blocking(work).await.unwrap_or_else(|error| Err(host(error)))
+}
+
+/// There is nothing that it could have waited for but the processor: where it did, that is no fault of the module.
+fn late_info(meter: &CpuMeter, deadline: Duration, has_missed_ticks: bool) -> InvokeError {
+    let is_kept_waiting = has_missed_ticks || meter.was_kept_waiting(deadline);
+    if is_kept_waiting { InvokeError::Busy } else { InvokeError::Deadline }
+}
+
+pub(super) fn host(error: impl std::fmt::Display) -> CompileError {
+    CompileError::Host(error.to_string())
+}
+
+fn reason(error: &wasmtime::Error) -> String {
+    gate::reason(format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ports::SystemClock;
+    use crate::sandbox::run::cpu::Reading;
+
+    #[test]
+    fn a_system_that_forbids_executable_memory_is_named_and_not_the_module() {
+        let denied = || wasmtime::Error::from(std::io::Error::from_raw_os_error(13));
+        let told = judge_load(&denied().context("failed to make memory executable").context("loading"));
+        let CompileError::Host(why) = told else { panic!("{told:?}") };
+        assert!(why.contains("MemoryDenyWriteExecute") && why.contains("os error 13"), "{why}");
+        let other = judge_load(&denied().context("cannot map a file"));
+        assert!(matches!(&other, CompileError::Host(why) if !why.contains("Execute")), "{other:?}");
+        let too_much = judge_load(&wasmtime::Error::msg("memory index 0 is too large"));
+        assert!(matches!(too_much, CompileError::Invalid(_)));
+    }
+
+    #[test]
+    fn a_late_info_is_the_modules_fault_only_where_it_had_the_processor() {
+        let (asked_at, ms) = (Instant::now(), Duration::from_millis);
+        let meter = |ran| {
+            let meter = CpuMeter::new(Arc::new(SystemClock), ms(1000), ms(1000), asked_at);
+            meter.start_span(Reading::by_wall(asked_at + ms(100) - ran));
+            meter.give_way();
+            meter.count_span(Reading::by_wall(asked_at + ms(100)));
+            meter
+        };
+        let late = |ran, has_missed_ticks| late_info(&meter(ran), ms(100), has_missed_ticks);
+        assert_eq!(late(ms(90), false), InvokeError::Deadline);
+        assert_eq!(late(ms(10), false), InvokeError::Busy, "others had it");
+        assert_eq!(late(ms(90), true), InvokeError::Busy, "the machine stood still");
+    }
+}

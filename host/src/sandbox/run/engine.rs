@@ -1,0 +1,214 @@
+//! One engine a size class: how guests are compiled and where their memory comes from.
+//!
+//! The determinism settings are part of every artefact: changing one makes each compiled module stale.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use super::door::Run;
+use super::error::StartSandboxError;
+use super::limits::Walls;
+use super::ticker::Ticker;
+use crate::domain::manifest::SizeClass;
+use crate::sandbox::bindings::CommandModule;
+use crate::sandbox::slots::PerChannel;
+
+/// What is kept of a guest's memory between two calls, so that the next one finds its pages there. More is of no use:
+/// small guests touch less, and what is kept must be cleared by hand.
+const KEEP_RESIDENT: usize = 256 << 10;
+
+/// Bytes on both sides of a memory that is mapped by itself.
+const GUARD: u64 = 64 << 10;
+
+/// Where the memory of guests comes from. It is compiled into them: one's artefact is of no use to the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MemoryPlan {
+    /// From a pool that was reserved at the start.
+    Pooled,
+    /// Each memory is mapped by itself.
+    Mapped,
+}
+
+/// An engine with all of the contract linked, and its ticker.
+pub(crate) struct ClassEngine {
+    pub(crate) size: SizeClass,
+    pub(crate) engine: Engine,
+    pub(crate) plan: MemoryPlan,
+    pub(crate) linker: Linker<Run>,
+    pub(crate) walls: Walls,
+    pub(crate) ticker: Ticker,
+    /// Asked for before an instance: an exhausted pool does not wait, it fails.
+    pub(crate) slots: Arc<Semaphore>,
+    /// A channel's share of the slots, asked for before them.
+    pub(in crate::sandbox) shares: PerChannel,
+}
+
+impl ClassEngine {
+    /// Builds an engine for `slots` calls at once, `share` of them in one channel.
+    pub(crate) fn start(
+        size: SizeClass,
+        slots: usize,
+        share: usize,
+        tick: Duration,
+    ) -> Result<ClassEngine, StartSandboxError> {
+        let walls = size.walls();
+        let (engine, plan) = build_engine(&walls, slots)?;
+        let mut linker = Linker::new(&engine);
+        CommandModule::add_to_linker::<_, HasSelf<Run>>(&mut linker, |run| run)
+            .map_err(|error| StartSandboxError::Engine(format!("{error:#}")))?;
+        let ticker = Ticker::start(&engine, tick).map_err(StartSandboxError::Runtime)?;
+        let (slots, shares) = (Arc::new(Semaphore::new(slots)), PerChannel::new(share));
+        Ok(ClassEngine { size, engine, plan, linker, walls, ticker, slots, shares })
+    }
+}
+
+/// Reserving the pool is the probe: where address space is short (a limit on it, few address bits, strict overcommit)
+/// the reservation is refused, and every call maps its own memory instead, which is slower and as safe.
+fn build_engine(walls: &Walls, slots: usize) -> Result<(Engine, MemoryPlan), StartSandboxError> {
+    let mut config = base_config();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(walls, slots)));
+    let pooled = Engine::new(&config).map(|engine| (engine, MemoryPlan::Pooled));
+    pooled
+        .or_else(|error| {
+            tracing::warn!(error = format!("{error:#}"), "no room for a pool of instances, going on without");
+            Engine::new(&on_demand(walls)).map(|engine| (engine, MemoryPlan::Mapped))
+        })
+        .map_err(|error| StartSandboxError::Engine(format!("{error:#}")))
+}
+
+/// An engine that only compiles, for another one with that plan. It reserves nothing, and compiles on the calling thread
+/// alone.
+pub(crate) fn build_compiler(size: SizeClass, plan: MemoryPlan) -> wasmtime::Result<Engine> {
+    let mut config = match plan {
+        MemoryPlan::Pooled => base_config(),
+        MemoryPlan::Mapped => on_demand(&size.walls()),
+    };
+    config.parallel_compilation(false);
+    Engine::new(&config)
+}
+
+/// As address space is what was short, a memory takes up no more of it than it may grow to: the guest's code then checks
+/// its bounds itself.
+fn on_demand(walls: &Walls) -> Config {
+    let mut config = base_config();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::OnDemand)
+        .memory_reservation(walls.memory_bytes as u64)
+        .memory_reservation_for_growth(0)
+        .memory_guard_size(GUARD);
+    config
+}
+
+fn base_config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        // A replay must compute the same everywhere.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        // Less to get wrong; no toolchain that we know asks for it.
+        .wasm_memory64(false);
+    config
+}
+
+fn pool(walls: &Walls, slots: usize) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    let per_component = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let each = |count: usize| per_component(slots.saturating_mul(count));
+    let slots = per_component(slots);
+    pool.total_component_instances(slots)
+        .total_stacks(slots)
+        .total_core_instances(each(walls.core_instances))
+        .total_memories(each(walls.memories))
+        .total_tables(each(walls.tables))
+        .max_core_instances_per_component(per_component(walls.core_instances))
+        .max_memories_per_component(per_component(walls.memories))
+        .max_memories_per_module(per_component(walls.memories))
+        .max_tables_per_component(per_component(walls.tables))
+        .max_tables_per_module(per_component(walls.tables))
+        .max_memory_size(walls.memory_bytes)
+        .table_elements(walls.table_elements)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Store;
+    use wasmtime::component::Component;
+
+    use super::super::limits::Limiter;
+    use super::*;
+    use crate::sandbox::compile::artefact::load_own;
+
+    /// No machine has room for a pool of so many.
+    const TOO_MANY: usize = 1 << 24;
+
+    /// A component of `instances` equal core modules with one section besides the header.
+    fn component(section: &[u8], instances: u8) -> Vec<u8> {
+        let module = [b"\0asm\x01\0\0\0", section].concat();
+        let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
+        bytes.extend([1, u8::try_from(module.len()).unwrap()]);
+        bytes.extend(module);
+        bytes.extend([2, 1 + 3 * instances, instances]);
+        // Each: instantiate core module 0 with nothing.
+        bytes.extend([0, 0, 0].repeat(instances.into()));
+        bytes
+    }
+
+    /// `count` memories of `pages`, a number of two bytes in LEB128.
+    fn memories(count: u8, pages: [u8; 2]) -> Vec<u8> {
+        [&[5, 1 + 3 * count, count][..], &[0, pages[0], pages[1]].repeat(count.into())].concat()
+    }
+
+    fn tables(count: u8, elements: [u8; 2]) -> Vec<u8> {
+        [&[4, 1 + 4 * count, count][..], &[0x70, 0, elements[0], elements[1]].repeat(count.into())].concat()
+    }
+
+    fn starts(engine: &Engine, bytes: &[u8]) -> bool {
+        let Ok(component) = Component::from_binary(engine, bytes) else { return false };
+        let mut store = Store::new(engine, Limiter::new(SizeClass::Small.walls()));
+        store.limiter(|limiter| limiter);
+        Linker::new(engine).instantiate(&mut store, &component).is_ok()
+    }
+
+    #[test]
+    fn where_there_is_no_room_for_a_pool_the_walls_are_the_same() {
+        let walls = SizeClass::Small.walls();
+        let ((pooled, _), (mapped, _)) = (build_engine(&walls, 4).unwrap(), build_engine(&walls, TOO_MANY).unwrap());
+        assert!(pooled.pooling_allocator_metrics().is_some());
+        assert!(mapped.pooling_allocator_metrics().is_none());
+        let (full, half, over) = ([0x80, 0x02], [0x80, 0x01], [0x81, 0x02]);
+        for (name, engine) in [("pooled", pooled), ("mapped", mapped)] {
+            assert!(starts(&engine, &component(&memories(1, full), 1)), "{name}: 16 MiB");
+            assert!(!starts(&engine, &component(&memories(1, over), 1)), "{name}: more than 16 MiB");
+            assert!(starts(&engine, &component(&memories(2, half), 1)), "{name}: 16 MiB in two memories");
+            assert!(!starts(&engine, &component(&memories(2, full), 1)), "{name}: 32 MiB in two memories");
+            assert!(!starts(&engine, &component(&memories(3, [0x81, 0]), 1)), "{name}: three memories");
+            assert!(starts(&engine, &component(&tables(4, [0x90, 0x4e]), 1)), "{name}: four full tables");
+            assert!(!starts(&engine, &component(&tables(1, [0x91, 0x4e]), 1)), "{name}: a larger table");
+            assert!(!starts(&engine, &component(&tables(5, [0x81, 0]), 1)), "{name}: five tables");
+            assert!(starts(&engine, &component(&[], 16)), "{name}: 16 core instances");
+            assert!(!starts(&engine, &component(&[], 17)), "{name}: 17 core instances");
+        }
+    }
+
+    #[test]
+    fn what_is_compiled_apart_fits_the_engine_that_runs_it() {
+        for size in [SizeClass::Small, SizeClass::Large] {
+            for (slots, expected) in [(4, MemoryPlan::Pooled), (TOO_MANY, MemoryPlan::Mapped)] {
+                let (engine, plan) = build_engine(&size.walls(), slots).unwrap();
+                assert_eq!(plan, expected);
+                let compiler = build_compiler(size, plan).unwrap();
+                let code = compiler.precompile_component(&component(&memories(1, [0x80, 0x01]), 1)).unwrap();
+                assert!(load_own(&engine, &code).is_ok(), "{size:?} {plan:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What a guest says to its author: few lines, short ones, in one record that they cannot break out of.
+
+use std::fmt::{self, Write as _};
+use std::time::Instant;
+
+use tracing::field::display;
+
+use crate::domain::id::ChannelId;
+use crate::domain::invocation::InvocationId;
+use crate::telemetry::Telemetry;
+use crate::telemetry::lines::{Admission, LineLevel, LineSource};
+
+/// The lines of one run.
+#[derive(Debug)]
+pub(crate) struct GuestLog {
+    most_lines: usize,
+    /// Characters.
+    longest_line: usize,
+    lines: Vec<(LineLevel, String)>,
+    dropped: u64,
+}
+
+/// How a run broke off.
+#[derive(Debug)]
+pub(crate) struct BrokeOff {
+    /// In words for the module's author.
+    pub(crate) reason: String,
+    /// Where the guest was, of a trap.
+    pub(crate) backtrace: Option<String>,
+}
+
+impl fmt::Display for BrokeOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)?;
+        self.backtrace.as_ref().map_or(Ok(()), |backtrace| write!(f, ", at {backtrace}"))
+    }
+}
+
+impl GuestLog {
+    pub(crate) fn new(most_lines: usize, longest_line: usize) -> GuestLog {
+        GuestLog { most_lines, longest_line, lines: Vec::new(), dropped: 0 }
+    }
+
+    /// Keeps the first lines: what went wrong first explains the rest.
+    pub(crate) fn write(&mut self, level: LineLevel, line: &str) {
+        if self.lines.len() >= self.most_lines {
+            self.dropped += 1;
+            return;
+        }
+        self.lines.push((level, escape(line, self.longest_line)));
+    }
+
+    /// What was logged in a call, and how it broke off if it did: kept for the module's author, and written as one record,
+    /// unless there are too many of those already.
+    pub(crate) fn tell(&self, source: LineSource, broke_off: Option<&BrokeOff>, telemetry: &Telemetry) {
+        let backtrace = broke_off.and_then(|broke_off| broke_off.backtrace.as_deref());
+        let ending = broke_off.map(BrokeOff::to_string);
+        if self.lines.is_empty() && backtrace.is_none() {
+            // Whoever asked for the call logs a bare reason.
+            if let Some(ending) = &ending {
+                telemetry.keep_lines(source, &[(LineLevel::Trap, ending)]);
+            }
+            return;
+        }
+        let dropped = (self.dropped > 0).then(|| format!("and {} lines more", self.dropped));
+        let lines = self.lines.iter().map(|(level, line)| (*level, line.as_str()));
+        let lines = lines.chain(dropped.as_deref().map(|told| (LineLevel::Warn, told)));
+        let lines: Vec<_> = lines.chain(ending.as_deref().map(|ending| (LineLevel::Trap, ending))).collect();
+        let (module, channel, invocation) = (source.module.clone(), source.channel, source.invocation.clone());
+        if let Admission::Admitted { left_out } = telemetry.note_lines(source, &lines, Instant::now()) {
+            let reason = broke_off.map(|broke_off| broke_off.reason.as_str());
+            self.emit(module.as_str(), Some((channel, &invocation)), reason, backtrace, left_out);
+        }
+    }
+
+    /// Writes what was kept as one record, with the trace of the trap that ended the run, and how many records came before
+    /// that nobody wrote.
+    pub(crate) fn emit(
+        &self,
+        module: &str,
+        call: Option<(ChannelId, &InvocationId)>,
+        reason: Option<&str>,
+        backtrace: Option<&str>,
+        left_out: u64,
+    ) {
+        if self.lines.is_empty() && backtrace.is_none() {
+            return;
+        }
+        // As they are: escaped once already.
+        let (lines, backtrace) = (display(self.joined()), backtrace.map(display));
+        let (channel, invocation) = (call.map(|(channel, _)| channel.0), call.map(|(_, id)| display(id)));
+        let left_out = (left_out > 0).then_some(left_out);
+        let is_serious = backtrace.is_some() || self.lines.iter().any(|(level, _)| *level >= LineLevel::Warn);
+        // The level of an event is fixed where it is written.
+        if is_serious {
+            let reason = reason.map(display);
+            tracing::warn!(
+                module,
+                channel,
+                invocation,
+                lines,
+                reason,
+                backtrace,
+                left_out,
+                "a module has something to say"
+            );
+        } else {
+            tracing::info!(module, channel, invocation, lines, left_out, "a module has something to say");
+        }
+    }
+
+    fn joined(&self) -> String {
+        let mut joined = String::new();
+        for (level, line) in &self.lines {
+            let separator = if joined.is_empty() { "" } else { " | " };
+            // Writing to a String cannot go wrong.
+            let _ = write!(joined, "{separator}{level:?}: {line}");
+        }
+        if self.dropped > 0 {
+            let _ = write!(joined, " | and {} lines more", self.dropped);
+        }
+        joined
+    }
+}
+
+/// Cut to so many characters, without line breaks, terminal escapes or invisible characters.
+pub(crate) fn escape(text: &str, longest: usize) -> String {
+    let mut escaped: String = text.chars().take(longest).flat_map(char::escape_debug).collect();
+    if text.chars().nth(longest).is_some() {
+        escaped.push('…');
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_cannot_break_out_of_their_record() {
+        let mut log = GuestLog::new(4, 10);
+        log.write(LineLevel::Info, "a\r\nERROR b");
+        log.write(LineLevel::Error, "\u{1b}[2J\u{202e}");
+        assert_eq!(log.joined(), r"Info: a\r\nERROR b | Error: \u{1b}[2J\u{202e}");
+    }
+
+    #[test]
+    fn a_flood_is_counted_and_not_kept() {
+        let mut log = GuestLog::new(2, 3);
+        for _ in 0..100_000 {
+            log.write(LineLevel::Debug, "abcdef");
+        }
+        assert_eq!(log.joined(), "Debug: abc… | Debug: abc… | and 99998 lines more");
+    }
+}

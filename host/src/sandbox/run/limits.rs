@@ -1,0 +1,155 @@
+//! The walls of one instance: memory, tables, and how many things it may be made of.
+
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+use crate::config::SandboxConfig;
+use crate::domain::manifest::SizeClass;
+
+/// What one instance may hold at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Walls {
+    /// Bytes of the component as it is brought.
+    pub(crate) component_bytes: usize,
+    /// Bytes of all memories together.
+    pub(crate) memory_bytes: usize,
+    pub(crate) memories: usize,
+    /// Elements of each table.
+    pub(crate) table_elements: usize,
+    pub(crate) tables: usize,
+    /// A component is several core instances: its own modules, and the shims that join them.
+    pub(crate) core_instances: usize,
+}
+
+impl SizeClass {
+    pub(crate) fn walls(self) -> Walls {
+        const MIB: usize = 1 << 20;
+        match self {
+            SizeClass::Small => Walls {
+                component_bytes: 16 * MIB,
+                memory_bytes: 16 * MIB,
+                memories: 2,
+                table_elements: 10_000,
+                tables: 4,
+                core_instances: 16,
+            },
+            SizeClass::Large => Walls {
+                component_bytes: 40 * MIB,
+                memory_bytes: 128 * MIB,
+                memories: 4,
+                table_elements: 100_000,
+                tables: 16,
+                core_instances: 64,
+            },
+        }
+    }
+}
+
+/// What `info` may use up: less than any call, since nobody has looked at the module yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InfoLimits {
+    pub(crate) cpu_budget: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) log_lines: usize,
+    /// Characters.
+    pub(crate) log_line_length: usize,
+}
+
+impl InfoLimits {
+    /// Compiled languages answer in a fraction of a millisecond; a runtime of JavaScript or Python has to start first.
+    /// There is nothing to wait for, so a deadline matters only where the machine is busy.
+    pub(crate) fn of(config: &SandboxConfig, size: SizeClass) -> InfoLimits {
+        const QUICK: Duration = Duration::from_millis(10);
+        let cpu_budget = match size {
+            SizeClass::Small => config.cpu_budget.min(QUICK),
+            SizeClass::Large => config.cpu_budget,
+        };
+        InfoLimits {
+            cpu_budget,
+            deadline: config.deadline / 2,
+            log_lines: config.log_lines.min(8),
+            log_line_length: config.log_line_length.min(200),
+        }
+    }
+}
+
+/// Says no to growth past the walls, and remembers that it did: all a guest shows afterwards is a trap.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    walls: Walls,
+    /// Bytes that were allowed so far.
+    memory_bytes: usize,
+    has_denied_memory: bool,
+}
+
+impl Limiter {
+    pub(crate) fn new(walls: Walls) -> Limiter {
+        Limiter { walls, memory_bytes: 0, has_denied_memory: false }
+    }
+
+    /// Bytes of all memories together. Memories only grow: so this is the most there was.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
+    /// Whether a memory was too small for what the guest wanted.
+    pub(crate) fn has_denied_memory(&self) -> bool {
+        self.has_denied_memory
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let all = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        let is_allowed = maximum.is_none_or(|maximum| desired <= maximum) && all <= self.walls.memory_bytes;
+        if is_allowed {
+            self.memory_bytes = all;
+        }
+        self.has_denied_memory |= !is_allowed;
+        Ok(is_allowed)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= self.walls.table_elements)
+    }
+
+    fn instances(&self) -> usize {
+        self.walls.core_instances
+    }
+
+    fn tables(&self) -> usize {
+        self.walls.tables
+    }
+
+    fn memories(&self) -> usize {
+        self.walls.memories
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_memories_together_end_at_the_wall() {
+        let walls = SizeClass::Small.walls();
+        let (half, mut limiter) = (walls.memory_bytes / 2, Limiter::new(walls));
+        assert!(limiter.memory_growing(0, half, None).unwrap());
+        assert!(limiter.memory_growing(0, half - 1, None).unwrap());
+        assert!(!limiter.memory_growing(half, half + 2, None).unwrap());
+        assert!(limiter.memory_growing(half, half + 1, None).unwrap());
+        assert!(!limiter.memory_growing(half - 1, half, None).unwrap());
+    }
+
+    #[test]
+    fn only_a_refused_memory_is_remembered() {
+        let walls = SizeClass::Small.walls();
+        let mut limiter = Limiter::new(walls);
+        assert!(limiter.memory_growing(0, walls.memory_bytes, None).unwrap());
+        assert!(!limiter.table_growing(0, walls.table_elements + 1, None).unwrap());
+        assert!(!limiter.has_denied_memory());
+        assert!(!limiter.memory_growing(0, walls.memory_bytes + 1, None).unwrap());
+        assert!(limiter.has_denied_memory());
+    }
+}

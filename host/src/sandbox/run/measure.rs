@@ -1,0 +1,67 @@
+//! Runs as a call makes them, without its queue, its threads and its commit: for benches, and nothing else.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::cpu::CpuMeter;
+use super::instance::Instance;
+use crate::sandbox::Sandbox;
+use crate::sandbox::bindings::twitchy::command::types as wit;
+use crate::sandbox::call::Call;
+use crate::sandbox::call::InvokeError;
+use crate::sandbox::compile::registry::Module;
+use crate::sandbox::invoke::{Attempt, Invoker};
+use crate::sandbox::transaction::web::Requests;
+
+/// A call that can be run over and over. What it writes is thrown away.
+pub struct Measured {
+    invoker: Arc<Invoker>,
+    module: Arc<Module>,
+    call: Arc<Call>,
+    requests: Arc<Requests>,
+}
+
+impl Sandbox {
+    pub async fn measure(&self, call: Call) -> Result<Measured, InvokeError> {
+        let module = self.invoker.find_module(&call).await?;
+        let requests = Arc::new(Requests::new(self.invoker.deadline(Instant::now()), false));
+        Ok(Measured { invoker: Arc::clone(&self.invoker), module, call: Arc::new(call), requests })
+    }
+}
+
+impl Measured {
+    /// One run as every call has it, in an instance of its own.
+    pub async fn run_fresh(&self) -> Result<(), InvokeError> {
+        let meter = Arc::new(self.invoker.meter(Instant::now()));
+        let ended = self.invoker.run(&self.attempt(&meter)).await;
+        ended.outcome.map(|_| ()).map_err(InvokeError::from)
+    }
+
+    /// An instance that is kept, to tell what a fresh one costs.
+    pub async fn open_warm(&self) -> Result<Warm, InvokeError> {
+        let meter = Arc::new(self.invoker.meter(Instant::now()));
+        let mut instance = self.invoker.open(&self.attempt(&meter));
+        instance.start(&self.module.pre).await?;
+        Ok(Warm { instance, meter, call: Arc::clone(&self.call) })
+    }
+
+    fn attempt<'a>(&'a self, meter: &'a Arc<CpuMeter>) -> Attempt<'a> {
+        let deadline = self.invoker.deadline(Instant::now());
+        Attempt { module: &self.module, call: &self.call, meter, deadline, requests: &self.requests }
+    }
+}
+
+/// An instance that is called again and again, as no chatter's call ever is.
+pub struct Warm {
+    instance: Instance,
+    meter: Arc<CpuMeter>,
+    call: Arc<Call>,
+}
+
+impl Warm {
+    pub async fn respond(&mut self) -> Result<(), InvokeError> {
+        let invocation = wit::Invocation::from(&*self.call.invocation);
+        let answer = self.meter.meter(self.instance.respond(&invocation)).await;
+        answer.map(|_| ()).map_err(InvokeError::from)
+    }
+}
