@@ -9,9 +9,9 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::bindings::twitchy::command::types as wit;
 use crate::sandbox::call::Call;
 use crate::sandbox::call::InvokeError;
+use crate::sandbox::calls::http::requests::Requests;
 use crate::sandbox::compile::registry::Module;
 use crate::sandbox::invoke::{Attempt, Invoker};
-use crate::sandbox::transaction::web::Requests;
 
 /// A call that can be run over and over. What it writes is thrown away.
 pub struct Measured {
@@ -47,7 +47,7 @@ impl Measured {
 
     fn attempt<'a>(&'a self, meter: &'a Arc<CpuMeter>) -> Attempt<'a> {
         let deadline = self.invoker.deadline(Instant::now());
-        Attempt { module: &self.module, call: &self.call, meter, deadline, requests: &self.requests }
+        Attempt { module: &self.module, call: &self.call, meter, lane: None, deadline, requests: &self.requests }
     }
 }
 

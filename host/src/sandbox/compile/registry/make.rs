@@ -17,8 +17,8 @@ use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Capability, ModuleSource, SizeClass};
 use crate::sandbox::bindings::CommandModulePre;
 use crate::sandbox::call::InvokeError;
+use crate::sandbox::calls::door::Run;
 use crate::sandbox::run::cpu::CpuMeter;
-use crate::sandbox::run::door::Run;
 use crate::sandbox::run::engine::ClassEngine;
 use crate::sandbox::run::failure::is_of_system;
 use crate::sandbox::run::guest_log::GuestLog;
@@ -124,7 +124,7 @@ impl Registry {
         brought: Brought,
     ) -> Result<(Arc<Module>, usize), CompileError> {
         let Linked { class, pre, capabilities, code_bytes, new_code } = linked;
-        let slot = Arc::clone(&class.slots).acquire_owned().await.map_err(host)?;
+        let slot = class.spare_slots.acquire().await.map_err(host)?;
         let InfoLimits { cpu_budget, deadline, log_lines, log_line_length } = InfoLimits::of(&self.config, class.size);
         let run = Run::info(Limiter::new(class.walls), GuestLog::new(log_lines, log_line_length));
         let meter = CpuMeter::new(Arc::clone(&self.clock), self.config.tick, cpu_budget, Instant::now());

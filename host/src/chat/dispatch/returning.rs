@@ -1,0 +1,130 @@
+//! Modules that come back by themselves after their fuse has blown: nobody calls them for that, so the time is watched.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tracing::{error, info};
+
+use crate::domain::audit::{Actor, Stamp};
+use crate::domain::effect::{Effect, ModuleEffect};
+use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::manifest::Manifest;
+use crate::domain::ports::{Clock, Moment};
+use crate::setup::Setup;
+use crate::setup::changing::ChangeSetupError;
+use crate::setup::channel::ChannelSetup;
+use crate::setup::module::ModuleSetup;
+use crate::telemetry::{HostEvent, Telemetry};
+
+pub(super) struct Returning {
+    setup: Arc<Setup>,
+    telemetry: Arc<Telemetry>,
+    clock: Arc<dyn Clock>,
+    /// `None` until the set-ups are first searched for them.
+    resting: Mutex<Option<Resting>>,
+}
+
+/// Those that come back, the next one first. Bounded by the modules of the channels.
+#[derive(Debug, Default)]
+struct Resting(BTreeSet<(SystemTime, ChannelId, ModuleName)>);
+
+impl Resting {
+    fn add(&mut self, until: SystemTime, channel: ChannelId, module: ModuleName) {
+        self.0.insert((until, channel, module));
+    }
+
+    fn take_due(&mut self, now: SystemTime) -> Option<(SystemTime, ChannelId, ModuleName)> {
+        let (until, ..) = self.0.first()?;
+        if *until > now { None } else { self.0.pop_first() }
+    }
+}
+
+impl Returning {
+    pub(super) fn new(setup: Arc<Setup>, telemetry: Arc<Telemetry>, clock: Arc<dyn Clock>) -> Returning {
+        Returning { setup, telemetry, clock, resting: Mutex::default() }
+    }
+
+    /// Notes a module that was switched off until then.
+    pub(super) fn add(&self, until: SystemTime, channel: ChannelId, module: ModuleName) {
+        if let Some(resting) = &mut *self.lock() {
+            resting.add(until, channel, module);
+        }
+    }
+
+    /// Reports the modules that came back since the last time, and, at the first time, those that did while no host ran.
+    ///
+    /// Chat is not told: the line that said that the module was switched off said until when, and a second one would use up
+    /// the hour in which the creator may have to hear that it broke again.
+    pub(super) async fn report_returned(&self) {
+        let now = self.clock.now();
+        self.find_resting();
+        while let Some((until, channel, module)) = self.take_due(now.wall) {
+            // Restored by hand, blown anew, another version: told already, or to be told later.
+            let end = |setup: &ChannelSetup| -> Result<Vec<Effect>, ChangeSetupError> {
+                let returned = setup.find_module(&module).filter(|there| there.has_returned(now.wall));
+                let end = |there: &ModuleSetup| ModuleEffect::EndPause { digest: there.manifest.digest };
+                Ok(returned.map(|there| Effect::Module(module.clone(), end(there))).into_iter().collect())
+            };
+            match self.setup.change(channel, by_host(now), end).await {
+                Ok(changed) if changed.is_changed() => self.report_return(&changed.before, &module),
+                Ok(_) | Err(ChangeSetupError::UnknownChannel) => {}
+                Err(error) => {
+                    error!(%module, %channel, %error, "that a module came back could not be noted yet");
+                    self.lock().get_or_insert_default().add(until, channel, module);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take_due(&self, now: SystemTime) -> Option<(SystemTime, ChannelId, ModuleName)> {
+        self.lock().as_mut()?.take_due(now)
+    }
+
+    fn find_resting(&self) {
+        {
+            let resting = &mut *self.lock();
+            if resting.is_some() {
+                return;
+            }
+            // From now on, what blows is added to it.
+            *resting = Some(Resting::default());
+        }
+        let mut found = Vec::new();
+        for setup in self.setup.list_channels() {
+            for module in setup.touched() {
+                if let Some(until) = module.blown.filter(|blown| !blown.is_over).and_then(|blown| blown.until) {
+                    found.push((until, setup.channel.id, module.manifest.name.clone()));
+                }
+            }
+        }
+        self.lock().get_or_insert_default().0.extend(found);
+    }
+
+    fn report_return(&self, setup: &ChannelSetup, module: &ModuleName) {
+        let Some(ModuleSetup { manifest, .. }) = setup.find_module(module) else { return };
+        let (version, channel) = (&manifest.version, setup.channel.id);
+        info!(%module, %version, %channel, "a module that kept failing is back by itself");
+        note_module(&self.telemetry, manifest, Some(channel), "restored");
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Resting>> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn by_host(now: Moment) -> Stamp {
+    Stamp { by: Actor::Host, at: now.wall, address: None }
+}
+
+/// Tells listeners what was done to a module, in one channel or everywhere.
+pub(super) fn note_module(
+    telemetry: &Telemetry,
+    manifest: &Manifest,
+    channel: Option<ChannelId>,
+    change: &'static str,
+) {
+    let (module, version) = (manifest.name.clone(), manifest.version.clone());
+    telemetry.note(HostEvent::Module { module, version, channel, change });
+}

@@ -1,0 +1,59 @@
+//! What is said only once in a while. Pure; `now` is a parameter.
+
+use std::hash::Hash;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use lru::LruCache;
+
+/// Keys that are remembered. Beyond that the key that was unused for longest is forgotten, and may be said again too early.
+const MOST_KEYS: NonZeroUsize = NonZeroUsize::new(8192).expect("8192 is not zero");
+
+/// When each key was last said.
+#[derive(Debug)]
+pub(super) struct Seldom<K: Hash + Eq> {
+    every: Duration,
+    last_at: LruCache<K, Instant>,
+}
+
+impl<K: Hash + Eq> Seldom<K> {
+    pub(super) fn new(every: Duration) -> Seldom<K> {
+        Seldom { every, last_at: LruCache::new(MOST_KEYS) }
+    }
+
+    /// Whether `key` may be said now; if so, it counts as said.
+    pub(super) fn try_take(&mut self, key: K, now: Instant) -> bool {
+        let is_due = self.last_at.get(&key).is_none_or(|last_at| now >= *last_at + self.every);
+        if is_due {
+            self.last_at.put(key, now);
+        }
+        is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_is_said_once_in_a_while() {
+        let (mut apologies, now) = (Seldom::new(Duration::from_secs(60)), Instant::now());
+        let mut apologise = |channel: u64, seconds| apologies.try_take(channel, now + Duration::from_secs(seconds));
+        assert!(apologise(1, 0));
+        assert!(!apologise(1, 1));
+        assert!(apologise(2, 1));
+        assert!(!apologise(1, 59));
+        assert!(apologise(1, 60));
+        assert!(!apologise(1, 119));
+    }
+
+    #[test]
+    fn remembered_keys_are_bounded() {
+        let (mut seldom, now) = (Seldom::new(Duration::from_secs(60)), Instant::now());
+        for key in 0..=MOST_KEYS.get() {
+            assert!(seldom.try_take(key, now));
+        }
+        assert_eq!(seldom.last_at.len(), MOST_KEYS.get());
+        assert!(!seldom.try_take(MOST_KEYS.get(), now));
+    }
+}

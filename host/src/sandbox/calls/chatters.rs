@@ -1,0 +1,220 @@
+//! Capability `chatters`, and how every other capability finds whom a module means.
+
+use std::fmt;
+
+use super::door::Run;
+use super::error::EndRun;
+use super::transaction::Transaction;
+use crate::domain::id::{ChatterId, Login};
+use crate::domain::invocation::Invocation;
+use crate::domain::manifest::Capability;
+use crate::domain::prefix::is_invisible;
+use crate::sandbox::bindings::twitchy::command::chatters::{Host, KnownChatter as Found};
+use crate::setup::value::ID_MARK;
+use crate::store::chatters::KnownChatter;
+
+/// Characters of a display name.
+const LONGEST_NAME: usize = 25;
+/// Chatters of one name among whom somebody is told to choose.
+const MOST_CHOICES: usize = 3;
+
+impl Host for Run {
+    fn find(&mut self, chatter: String) -> wasmtime::Result<Option<Found>> {
+        Ok(resolve(self.enter(Capability::Chatters)?, &chatter)?.map(Found::from))
+    }
+}
+
+impl From<KnownChatter> for Found {
+    fn from(chatter: KnownChatter) -> Self {
+        Found {
+            id: chatter.id.to_string(),
+            login: chatter.login.to_string(),
+            display_name: chatter.display_name.into(),
+        }
+    }
+}
+
+/// How a module names a chatter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reference {
+    Login(Login),
+    Id(ChatterId),
+    /// A display name that can be no login: where the chatter's language has other letters, clients mention by it.
+    Name(Box<str>),
+}
+
+impl Reference {
+    pub(super) fn means(&self, chatter: &KnownChatter) -> bool {
+        match self {
+            Reference::Login(login) => chatter.login == *login,
+            Reference::Id(id) => chatter.id == *id,
+            Reference::Name(name) => chatter.is_called(name),
+        }
+    }
+
+    /// None for a text that could name nobody.
+    pub(super) fn parse(text: &str) -> Option<Reference> {
+        match text.strip_prefix(ID_MARK) {
+            Some(id) => id.parse().ok().map(Reference::Id),
+            None => {
+                let name = text.strip_prefix('@').unwrap_or(text);
+                let login = name.parse().ok().map(Reference::Login);
+                login.or_else(|| is_display_name(name).then(|| Reference::Name(name.into())))
+            }
+        }
+    }
+}
+
+/// Of a name that is no login.
+fn is_display_name(text: &str) -> bool {
+    let is_part = |character: char| {
+        let is_foreign = !character.is_ascii() && !character.is_whitespace() && !character.is_control();
+        character.is_ascii_alphanumeric() || character == '_' || is_foreign && !is_invisible(character)
+    };
+    (1..=LONGEST_NAME).contains(&text.chars().count()) && !text.is_ascii() && text.chars().all(is_part)
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reference::Login(login) => write!(f, "@{login}"),
+            Reference::Id(id) => write!(f, "{ID_MARK}{id}"),
+            Reference::Name(name) => write!(f, "@{name}"),
+        }
+    }
+}
+
+/// Whom a text means: `@login`, login, `id:` and the Twitch id, or a display name that one chatter alone bears here.
+/// Chatters whom the invocation itself shows are known from it: they may be seen here for the first time, and what they
+/// were seen with last may not be stored yet.
+pub(super) fn resolve(run: &Transaction, who: &str) -> Result<Option<KnownChatter>, EndRun> {
+    let Some(reference) = Reference::parse(who) else { return Ok(None) };
+    if let Reference::Name(name) = &reference {
+        return resolve_name(run, name);
+    }
+    if let Some(shown) = shown(run).into_iter().flatten().find(|shown| reference.means(shown)) {
+        return Ok(Some(shown));
+    }
+    Ok(match &reference {
+        Reference::Login(login) => run.world().store.find_chatter(run.channel(), login)?,
+        Reference::Id(id) => run.world().store.find_chatter_by_id(run.channel(), *id)?,
+        Reference::Name(_) => None,
+    })
+}
+
+/// Display names are not unique, and nobody is guessed: where several bear the name, the chatter who typed it is told
+/// their logins, and the run ends.
+fn resolve_name(run: &Transaction, name: &str) -> Result<Option<KnownChatter>, EndRun> {
+    let mut found = run.world().store.list_chatters_by_name(run.channel(), name, MOST_CHOICES + 1)?;
+    // Under the name of this moment.
+    for shown in shown(run).into_iter().flatten() {
+        found.retain(|known| known.id != shown.id);
+        found.extend(Some(shown).filter(|shown| shown.is_called(name)));
+    }
+    if found.len() < 2 {
+        return Ok(found.pop());
+    }
+    let logins: Vec<String> = found.iter().take(MOST_CHOICES).map(|known| format!("@{}", known.login)).collect();
+    let others = if found.len() > MOST_CHOICES { " or another" } else { "" };
+    Err(EndRun::Refused(format!("several chatters here are called {name}: type {}{others}", logins.join(" or "))))
+}
+
+/// Who called, and who wrote the message that is replied to.
+fn shown(run: &Transaction) -> [Option<KnownChatter>; 2] {
+    let Invocation { chatter, reply_to, .. } = run.invocation();
+    let caller =
+        KnownChatter { id: chatter.id, login: chatter.login.clone(), display_name: chatter.display_name.clone() };
+    let quoted = reply_to.as_ref().map(|quoted| KnownChatter {
+        id: quoted.chatter_id,
+        login: quoted.chatter_login.clone(),
+        display_name: quoted.chatter_login.as_str().into(),
+    });
+    [Some(caller), quoted]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Bench, SHOP, Terms, now};
+    use super::*;
+    use crate::domain::id::MessageId;
+    use crate::domain::message::QuotedMessage;
+
+    #[test]
+    fn chatters_are_found_by_login_and_by_id() {
+        let bench = Bench::new(Terms::default());
+        let run = bench.run("alice", "");
+        for text in ["bob", "@bob", "@BOB", "id:2"] {
+            assert_eq!(resolve(&run, text).unwrap().map(|chatter| chatter.id), Some(ChatterId(2)), "{text}");
+        }
+        for text in ["", "@", "id:", "id:bob", "nobody", "id:99", "@@bob", "two words", "#bob"] {
+            assert_eq!(resolve(&run, text).unwrap(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_display_name_means_the_one_chatter_who_bears_it() {
+        let bench = Bench::new(Terms::default());
+        let known = |id, login: &str, name: &str| KnownChatter {
+            id: ChatterId(id),
+            login: login.parse().unwrap(),
+            display_name: name.into(),
+        };
+        let see = |chatter| bench.wait(bench.world.store.save_seen(SHOP, vec![chatter], now())).unwrap();
+        see(known(21, "arisu", "アリス"));
+        let find = |text: &str| resolve(&bench.run("alice", ""), text);
+        for text in ["アリス", "@アリス"] {
+            assert_eq!(find(text).unwrap().map(|chatter| chatter.id), Some(ChatterId(21)), "{text}");
+        }
+        for text in ["@アリ", "アリス アリス", "ア\u{200B}リス", "アリス!", &"ア".repeat(26)] {
+            assert_eq!(find(text).unwrap(), None, "{text}");
+        }
+        see(known(22, "alice_22", "アリス"));
+        let told = find("@アリス").unwrap_err().to_string();
+        assert_eq!(told, "several chatters here are called アリス: type @arisu or @alice_22");
+        (23..30).for_each(|id| see(known(id, &format!("alice_{id}"), "アリス")));
+        assert!(find("アリス").unwrap_err().to_string().ends_with(" or another"));
+        assert_eq!(find("@arisu").unwrap().map(|chatter| chatter.id), Some(ChatterId(21)), "a login is certain");
+    }
+
+    #[test]
+    fn the_caller_counts_under_the_name_of_this_moment() {
+        let bench = Bench::new(Terms::default());
+        let mut invocation = bench.invocation("alice", "");
+        invocation.chatter.display_name = "アリス".into();
+        let caller = invocation.chatter.id;
+        let run = bench.begin(invocation);
+        assert_eq!(resolve(&run, "@アリス").unwrap().map(|chatter| chatter.id), Some(caller));
+        let other =
+            KnownChatter { id: ChatterId(21), login: "arisu".parse().unwrap(), display_name: "アリス".into() };
+        bench.wait(bench.world.store.save_seen(SHOP, vec![other], now())).unwrap();
+        assert!(resolve(&run, "@アリス").is_err(), "there are two");
+        assert_eq!(resolve(&bench.run("alice", ""), "@アリス").unwrap().map(|chatter| chatter.id), Some(ChatterId(21)));
+    }
+
+    #[test]
+    fn whom_the_invocation_shows_is_known_before_the_store_knows() {
+        let bench = Bench::new(Terms::default());
+        let mut invocation = bench.invocation("alice", "");
+        invocation.chatter.id = ChatterId(77);
+        invocation.chatter.login = "newcomer".parse().unwrap();
+        invocation.reply_to = Some(QuotedMessage {
+            id: MessageId("m".into()),
+            chatter_id: ChatterId(88),
+            chatter_login: "quoted".parse().unwrap(),
+            text: "hello".into(),
+        });
+        let run = bench.begin(invocation);
+        for (text, id) in [("newcomer", 77), ("id:77", 77), ("@quoted", 88), ("id:88", 88)] {
+            assert_eq!(resolve(&run, text).unwrap().map(|chatter| chatter.id), Some(ChatterId(id)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_recycled_login_belongs_to_whoever_bore_it_last() {
+        let bench = Bench::new(Terms::default());
+        let heir = KnownChatter { id: ChatterId(9), login: "bob".parse().unwrap(), display_name: "Bob".into() };
+        let later = now() + std::time::Duration::from_secs(1);
+        bench.wait(bench.world.store.save_seen(SHOP, vec![heir], later)).unwrap();
+        assert_eq!(resolve(&bench.run("alice", ""), "@bob").unwrap().map(|chatter| chatter.id), Some(ChatterId(9)));
+    }
+}

@@ -1,0 +1,210 @@
+//! A world on a real store in a folder of its own, for the tests of this folder.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::error::HostCallError;
+use super::transaction::Transaction;
+use crate::balances::Balances;
+use crate::balances::provider::BalanceProvider;
+use crate::config::{SandboxConfig, WebConfig};
+use crate::domain::account::BotAccount;
+use crate::domain::effect::{Commit, Committed, Holder};
+use crate::domain::id::{ChannelId, ChatterId};
+use crate::domain::invocation::{Invocation, InvocationId, Origin};
+use crate::domain::manifest::{Capability, Grants, Manifest, SettingKind};
+use crate::domain::message::{Channel, Chatter};
+use crate::domain::ports::{Clock, Moment, NoSecrets};
+use crate::domain::prefix::Prefix;
+use crate::domain::role::Role;
+use crate::joining::{JoinPolicy, Joining};
+use crate::sandbox::call::Call;
+use crate::sandbox::web::WebClient;
+use crate::sandbox::world::World;
+use crate::setup::sample::{command, manifest, setting};
+use crate::setup::{NewChannelRules, Setup};
+use crate::store::Store;
+use crate::store::chatters::KnownChatter;
+use crate::store::fixture::quick_folder;
+
+/// Whose channel is [`SHOP`].
+pub(super) const BROADCASTER: (&str, u64) = ("shop", 100);
+pub(super) const CHATTERS: [(&str, u64); 3] = [("alice", 1), ("bob", 2), ("carol", 3)];
+pub(super) const SHOP: ChannelId = ChannelId(BROADCASTER.1);
+
+struct StoppedClock(Moment);
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Moment {
+        self.0
+    }
+
+    fn thread_time(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
+}
+
+pub(super) struct Bench {
+    pub(super) world: Arc<World>,
+    runtime: tokio::runtime::Runtime,
+    calls: AtomicU64,
+    /// Deleted with everything in it.
+    _folder: tempfile::TempDir,
+}
+
+/// What tests vary.
+pub(super) struct Terms {
+    pub(super) limits: SandboxConfig,
+    pub(super) outside: HashMap<ChannelId, Arc<dyn BalanceProvider>>,
+    pub(super) policy: JoinPolicy,
+    pub(super) capacity: usize,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Terms { limits: SandboxConfig::default(), outside: HashMap::new(), policy: JoinPolicy::Open, capacity: 100 }
+    }
+}
+
+impl Bench {
+    /// The channel [`SHOP`] with the modules `settings`, `extra` and `bank`, which may do everything; each of
+    /// [`CHATTERS`] was seen there and has 100 points.
+    pub(super) fn new(terms: Terms) -> Bench {
+        let folder = quick_folder();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let clock = Arc::new(StoppedClock(Moment { instant: Instant::now(), wall: now() }));
+        let store = Arc::new(Store::open(&folder.path().join("db"), clock.clone()).unwrap());
+        let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
+        setup.add_module(Arc::new(bank()));
+        setup.add_module(Arc::new(manifest("extra", vec![command("extra")], Vec::new())));
+        let moderators = setting("moderators", SettingKind::Boolean, "false");
+        setup.add_module(Arc::new(manifest("settings", vec![command("settings")], vec![moderators])));
+        let world = World {
+            joining: Joining::new(store.clone(), terms.policy, terms.capacity),
+            balances: Balances::new(store.clone(), terms.outside),
+            store,
+            setup,
+            web: WebClient::system(&WebConfig::default()),
+            secrets: Arc::new(NoSecrets),
+            clock,
+            limits: terms.limits,
+            telemetry: Arc::default(),
+        };
+        let bench = Bench { world: Arc::new(world), runtime, calls: AtomicU64::new(0), _folder: folder };
+        bench.add_channel(BROADCASTER);
+        bench
+    }
+
+    /// A channel in which [`CHATTERS`] have 100 points each.
+    pub(super) fn add_channel(&self, (login, id): (&str, u64)) {
+        let (store, channel) = (&self.world.store, ChannelId(id));
+        self.wait(async {
+            store.save_seed(login.parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
+            self.world.setup.learn_channel(channel, &login.parse().unwrap()).await.unwrap();
+            store.save_seen(channel, CHATTERS.map(known).to_vec(), now()).await.unwrap();
+            for (_, chatter) in CHATTERS {
+                store.seed_balance(channel, ChatterId(chatter), "100".parse().unwrap()).await.unwrap();
+            }
+        });
+    }
+
+    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// A call of `!bank` in [`SHOP`], under an id of its own. The broadcaster is told by name; all others are everyone.
+    pub(super) fn invocation(&self, caller: &str, text: &str) -> Invocation {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        invocation(SHOP, caller, text, &number.to_string())
+    }
+
+    pub(super) fn begin(&self, invocation: Invocation) -> Transaction {
+        self.begin_with(invocation, Grants::all(&bank()))
+    }
+
+    pub(super) fn begin_with(&self, invocation: Invocation, grants: Grants) -> Transaction {
+        let call = Call::new(Arc::new(bank()), grants, invocation);
+        Transaction::new(self.world.clone(), Arc::new(call))
+    }
+
+    /// A run of a call of `!bank` with this text.
+    pub(super) fn run(&self, caller: &str, text: &str) -> Transaction {
+        self.begin(self.invocation(caller, text))
+    }
+
+    pub(super) fn commit(&self, transaction: Transaction) -> Committed {
+        self.commit_data(&transaction.finish(&[]).expect("the run wrote something"))
+    }
+
+    pub(super) fn commit_data(&self, commit: &Commit) -> Committed {
+        self.wait(self.world.setup.commit(commit.clone())).unwrap()
+    }
+
+    pub(super) fn balance(&self, chatter: u64) -> String {
+        self.held_by(Holder::Chatter(ChatterId(chatter)))
+    }
+
+    pub(super) fn held_by(&self, holder: Holder) -> String {
+        self.world.store.load_account(SHOP, holder).unwrap().1.to_string()
+    }
+}
+
+/// What the module is told instead of an answer; anything else fails the test.
+pub(super) fn told<T: std::fmt::Debug, E: std::fmt::Debug>(answer: Result<T, HostCallError<E>>) -> E {
+    match answer {
+        Err(HostCallError::Told(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(super) fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+}
+
+/// A module that asks for everything.
+pub(super) fn bank() -> Manifest {
+    let settings = vec![
+        setting("sides", SettingKind::Integer { least: 2, most: 100 }, "6"),
+        setting("patron", SettingKind::Chatter, ""),
+    ];
+    Manifest { capabilities: Capability::ALL.to_vec(), ..manifest("bank", vec![command("bank")], settings) }
+}
+
+pub(super) fn invocation(channel: ChannelId, caller: &str, text: &str, id: &str) -> Invocation {
+    let people = CHATTERS.into_iter().chain([BROADCASTER]);
+    let known_id = people.filter(|(login, _)| *login == caller).map(|(_, id)| id).next();
+    let caller_id = ChatterId(known_id.unwrap_or(channel.0));
+    let role = if caller_id == channel.broadcaster() { Role::Broadcaster } else { Role::Everyone };
+    let login = if channel == SHOP { BROADCASTER.0.to_owned() } else { format!("channel{channel}") };
+    Invocation {
+        id: InvocationId { origin: Origin::Chat, id: id.into() },
+        channel: Channel { id: channel, login: login.parse().unwrap(), display_name: login.into() },
+        is_proven: true,
+        chatter: Chatter {
+            id: caller_id,
+            login: caller.parse().unwrap(),
+            display_name: caller.into(),
+            role,
+            badges: Vec::new(),
+        },
+        bot: BotAccount { login: "twitchy".parse().unwrap(), id: None },
+        prefix: Prefix::default(),
+        locale: "en".into(),
+        command: "bank".into(),
+        arguments: text.split_whitespace().map(str::to_owned).collect(),
+        text: text.to_owned(),
+        message_id: None,
+        reply_to: None,
+        sent_at: now(),
+        settings: Vec::new(),
+        details: Vec::new(),
+        now: now(),
+        random_seed: 0,
+    }
+}
+
+fn known((login, id): (&str, u64)) -> KnownChatter {
+    KnownChatter { id: ChatterId(id), login: login.parse().unwrap(), display_name: login.into() }
+}
