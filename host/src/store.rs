@@ -44,13 +44,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use rusqlite::ErrorCode;
-use tokio::sync::watch;
+use tokio::sync::broadcast;
 
 use self::audit::AuditKept;
 use self::open::Lock;
 pub use self::open::lock_database;
 use self::readers::Readers;
 use self::writer::Writer;
+use crate::domain::id::Login;
 use crate::domain::ports::Clock;
 
 /// The database. Shared as `Arc<Store>`.
@@ -62,7 +63,7 @@ pub struct Store {
     // Dropped in this order: the lock goes last, when nobody uses the file any more.
     readers: Readers,
     writer: Writer,
-    wanted_changes: watch::Sender<u64>,
+    wanted_changes: broadcast::Sender<Login>,
     clock: Arc<dyn Clock>,
     audit_kept: Arc<OnceLock<AuditKept>>,
     is_new: bool,

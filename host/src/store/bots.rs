@@ -24,8 +24,14 @@ impl Store {
     /// noted for another id under that login stays where it is: returns that id where channels of its are still wanted, as Twitch has
     /// recycled the login then.
     pub async fn learn_bot(&self, login: Login, id: AccountId) -> Result<Option<AccountId>, StoreError> {
+        let of_learned = login.clone();
+        let accounts = move |connection: &Connection| {
+            let sql = "SELECT login FROM bots WHERE twitch_id = ?1";
+            let known: Option<Login> = find_row(connection, sql, params![id], |row| row.get(0))?;
+            Ok(known.into_iter().chain([of_learned.clone()]).collect())
+        };
         let learn = move |connection: &Connection| learn(connection, &login, id);
-        let (_, former) = self.write_presence(learn, |(is_news, _)| *is_news).await?;
+        let (_, former) = self.write_presence(accounts, learn, |(is_news, _)| *is_news).await?;
         Ok(former)
     }
 }
@@ -182,9 +188,9 @@ mod tests {
         let LastUse::Known(used) = store.begin_use(login("bot")).await.unwrap() else { panic!("it is known") };
         assert_eq!((used.messages, used.joins), (5, 2));
         assert_eq!(store.begin_use(login("other")).await.unwrap(), LastUse::Unknown);
-        let changes = store.wanted_changes();
+        let mut changes = store.wanted_changes();
         assert_eq!(store.learn_bot(login("bot"), ID).await.unwrap(), None);
-        assert!(changes.has_changed().unwrap());
+        assert_eq!(changes.try_recv(), Ok(login("bot")));
         let expected = [("bakery", known("bot", ID)), ("market", bot("other")), ("shop", known("bot", ID))];
         assert_eq!(wanted(&store), expected.map(|(channel, account)| (channel.to_owned(), account)));
         assert_eq!(
@@ -203,9 +209,9 @@ mod tests {
         let store = open(&path);
         assert_eq!(store.find_bot(&login("bot")).unwrap(), known("bot", ID));
         assert!(matches!(store.begin_use(login("bot")).await.unwrap(), LastUse::Known(used) if used.messages == 3));
-        let changes = store.wanted_changes();
+        let mut changes = store.wanted_changes();
         assert_eq!(store.learn_bot(login("bot"), ID).await.unwrap(), None);
-        assert!(!changes.has_changed().unwrap(), "nothing new");
+        assert!(changes.try_recv().is_err(), "nothing new");
     }
 
     #[tokio::test]

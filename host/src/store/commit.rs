@@ -12,9 +12,13 @@ use crate::domain::effect::{Commit, Committed, Effect, LedgerEffect, Scope};
 impl Store {
     /// Makes all changes of an invocation, once, or none.
     pub async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        let changes_wanted = commit.effects.iter().any(|effect| matches!(effect, Effect::Presence(_)));
-        let is_change = move |committed: &Committed| changes_wanted && *committed == Committed::Done;
-        self.write_presence(move |connection| apply(connection, &commit), is_change).await
+        let channels: Vec<_> = commit.effects.iter().filter_map(wanted::find_channel).collect();
+        let write = move |connection: &Connection| apply(connection, &commit);
+        if channels.is_empty() {
+            return self.writer.write(write).await;
+        }
+        let is_change = |committed: &Committed| *committed == Committed::Done;
+        self.write_presence(wanted::list_accounts_of(channels), write, is_change).await
     }
 }
 

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use tokio::sync::watch;
+use tokio::sync::broadcast;
 
 use super::readers::Readers;
+use super::wanted::WANTED_CHANGES;
 use super::writer::Writer;
 use super::{OpenStoreError, Store, StoreError, create, migrate, readers};
 use crate::domain::ports::Clock;
@@ -27,7 +28,15 @@ impl Store {
         let writer = Writer::start(connection, Arc::clone(&clock), Arc::clone(&audit_kept))
             .map_err(|error| file_error(path, error))?;
         let readers = Readers::open(path).map_err(|error| migrate::open_error(path, error))?;
-        Ok(Store { readers, writer, wanted_changes: watch::Sender::new(0), clock, audit_kept, is_new, _lock: lock })
+        Ok(Store {
+            readers,
+            writer,
+            wanted_changes: broadcast::Sender::new(WANTED_CHANGES),
+            clock,
+            audit_kept,
+            is_new,
+            _lock: lock,
+        })
     }
 
     /// Whether there was no database before: whatever lies beside it, it knows nothing of.

@@ -3,10 +3,12 @@
 //! A channel is known by its id, and its login gets recycled: whoever bears a login now takes the row of whoever bore
 //! it before, whom nobody can join under that name any more.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use rusqlite::{Connection, Row, params};
-use tokio::sync::watch;
+use tokio::sync::broadcast;
 
 use super::bots;
 use super::columns::{At, BotKey};
@@ -15,57 +17,138 @@ use super::writer::Abort;
 use super::{Store, StoreError, audit, scopes, setup};
 use crate::domain::account::BotAccount;
 use crate::domain::audit::{Actor, AuditValue, Change, Stamp};
-use crate::domain::effect::{PresenceEffect, Scope};
+use crate::domain::effect::{Effect, PresenceEffect, Scope};
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Channel, WantedChannel};
 
+/// Changes that a watcher may be behind; it then has to look at every account.
+pub(super) const WANTED_CHANGES: usize = 1024;
+
+const LIST_WANTED: &str = "SELECT wanted.channel_id, wanted.login, bots.login, twitch_id
+     FROM wanted JOIN bots USING (bot) LEFT JOIN channels USING (channel_id)";
+/// The busiest first, and those of which that is not known by login.
+const BUSIEST_FIRST: &str = "ORDER BY coalesce(busyness, 0) DESC, wanted.login";
+/// The rows of the account with login `?1` and id `?2`, by the rule of [`BotAccount::is`].
+const ROWS_OF_ACCOUNT: &str = "SELECT bot FROM bots WHERE twitch_id = ?2
+     UNION SELECT bot FROM bots WHERE login = ?1 AND twitch_id IS NULL
+     UNION SELECT bot FROM bots WHERE ?2 IS NULL AND login = ?1";
+
 impl Store {
-    /// The busiest first, and those of which that is not known by login.
+    /// Of all accounts: the busiest first, and those of which that is not known by login.
     pub fn list_wanted(&self) -> Result<Vec<WantedChannel>, StoreError> {
-        let sql = "SELECT wanted.channel_id, wanted.login, bots.login, twitch_id
-             FROM wanted JOIN bots USING (bot) LEFT JOIN channels USING (channel_id)
-             WHERE wanted ORDER BY coalesce(busyness, 0) DESC, wanted.login";
-        self.readers.list_rows(sql, [], |row| {
-            Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: bots::read_bot(row, 2, 3)? })
-        })
+        let sql = format!("{LIST_WANTED} WHERE wanted {BUSIEST_FIRST}");
+        self.readers.list_rows(&sql, [], read_wanted)
+    }
+
+    /// The same, of the accounts that have this login or had it last.
+    pub fn list_wanted_of(&self, account: &Login) -> Result<Vec<WantedChannel>, StoreError> {
+        let sql = format!("{LIST_WANTED} WHERE wanted AND bots.login = ?1 {BUSIEST_FIRST}");
+        self.readers.list_rows(&sql, params![account], read_wanted)
+    }
+
+    /// How many channels are wanted with an account.
+    pub fn count_wanted(&self, account: &BotAccount) -> Result<usize, StoreError> {
+        let sql = format!("SELECT count(*) FROM wanted WHERE wanted AND bot IN ({ROWS_OF_ACCOUNT})");
+        let count: Option<u32> = self.readers.find_row(&sql, params![account.login, account.id], |row| row.get(0))?;
+        Ok(count.unwrap_or_default() as usize)
+    }
+
+    /// Whether a channel is wanted. A login decides only where the id of its channel is not known yet.
+    pub fn is_wanted(&self, channel: ChannelId, login: &Login) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM wanted WHERE channel_id = ?1 AND wanted
+             UNION ALL SELECT 1 FROM wanted WHERE login = ?2 AND channel_id IS NULL AND wanted";
+        let found = self.readers.find_row(sql, params![channel, login], |row| row.get::<_, i64>(0))?;
+        Ok(found.is_some())
+    }
+
+    /// The known channels that an account sits in, or would if it were wanted there.
+    pub fn list_channels_of(&self, account: &BotAccount) -> Result<Vec<ChannelId>, StoreError> {
+        let sql = format!("SELECT channel_id FROM channels WHERE bot IN ({ROWS_OF_ACCOUNT})");
+        self.readers.list_rows(&sql, params![account.login, account.id], |row| row.get(0))
     }
 
     /// Wants a channel of the configuration, with the account that it names there. A stored leave wins.
     pub async fn save_seed(&self, login: Login, account: Login) -> Result<(), StoreError> {
-        let at = self.clock.now().wall;
-        self.write_presence(move |connection| save_seed(connection, &login, &account, at), |changed| *changed)
-            .await
-            .map(drop)
+        let (at, channels) = (self.clock.now().wall, vec![(Some(login.clone()), None)]);
+        let save = move |connection: &Connection| save_seed(connection, &login, &account, at);
+        self.write_presence(list_accounts_of(channels), save, |changed| *changed).await.map(drop)
     }
 
     /// Notes which channel a seed is, and makes the channel known. The first id of a login stays.
     ///
     /// A channel that is known under an older login keeps what was stored of it, a leave included.
     pub async fn save_channel_id(&self, login: Login, channel: ChannelId) -> Result<(), StoreError> {
-        let at = self.clock.now().wall;
-        self.write_presence(move |connection| save_id(connection, &login, channel, at), |changed| *changed)
-            .await
-            .map(drop)
+        let (at, channels) = (self.clock.now().wall, vec![(Some(login.clone()), Some(channel))]);
+        let save = move |connection: &Connection| save_id(connection, &login, channel, at);
+        self.write_presence(list_accounts_of(channels), save, |changed| *changed).await.map(drop)
     }
 
-    /// Raised after each write that changed what [`Store::list_wanted`] answers.
-    pub fn wanted_changes(&self) -> watch::Receiver<u64> {
+    /// The login of an account, after each write that changed what [`Store::list_wanted_of`] answers for it.
+    pub fn wanted_changes(&self) -> broadcast::Receiver<Login> {
         self.wanted_changes.subscribe()
     }
 
-    /// Runs `job` on the writer, and reports to everybody who watches if `is_change` of its answer.
+    /// Runs `job` on the writer. If `is_change` of its answer, reports the logins that `accounts` finds before and after it.
     pub(super) async fn write_presence<T: Send + 'static>(
         &self,
+        accounts: impl Fn(&Connection) -> rusqlite::Result<Vec<Login>> + Send + 'static,
         job: impl FnOnce(&Connection) -> Result<T, Abort<T>> + Send + 'static,
         is_change: impl FnOnce(&T) -> bool + Send + 'static,
     ) -> Result<T, StoreError> {
-        let wanted_changes = self.wanted_changes.clone();
+        let (wanted_changes, concerned) = (self.wanted_changes.clone(), Arc::new(Mutex::new(BTreeSet::new())));
+        let found = concerned.clone();
+        let job = move |connection: &Connection| {
+            let mut logins = accounts(connection)?;
+            let answer = job(connection)?;
+            logins.extend(accounts(connection)?);
+            found.lock().unwrap_or_else(PoisonError::into_inner).extend(logins);
+            Ok(answer)
+        };
         let report = move |answer: &T| {
             if is_change(answer) {
-                wanted_changes.send_modify(|count| *count += 1);
+                let logins = std::mem::take(&mut *concerned.lock().unwrap_or_else(PoisonError::into_inner));
+                // An error: nobody watches.
+                logins.into_iter().for_each(|login| drop(wanted_changes.send(login)));
             }
         };
         self.writer.write_then(job, report).await
+    }
+}
+
+fn read_wanted(row: &Row<'_>) -> rusqlite::Result<WantedChannel> {
+    Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: bots::read_bot(row, 2, 3)? })
+}
+
+/// A channel by what is known of it.
+pub(super) type Named = (Option<Login>, Option<ChannelId>);
+
+/// The channel that an effect wants, or no longer.
+pub(super) fn find_channel(effect: &Effect) -> Option<Named> {
+    match effect {
+        Effect::Presence(PresenceEffect::Want { channel, .. }) => Some((Some(channel.login.clone()), Some(channel.id))),
+        Effect::Presence(PresenceEffect::Unwant { channel }) => Some((None, Some(*channel))),
+        Effect::Storage(..)
+        | Effect::Ledger(..)
+        | Effect::Setup(_)
+        | Effect::Module(..)
+        | Effect::Secret(..)
+        | Effect::Left(..) => None,
+    }
+}
+
+/// Finds the logins of the accounts with which channels are noted.
+pub(super) fn list_accounts_of(channels: Vec<Named>) -> impl Fn(&Connection) -> rusqlite::Result<Vec<Login>> {
+    move |connection| {
+        let sql = "SELECT bots.login FROM wanted JOIN bots USING (bot) WHERE wanted.login = ?1
+             UNION SELECT bots.login FROM wanted JOIN bots USING (bot) WHERE channel_id = ?2";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut logins = Vec::new();
+        for (login, channel) in &channels {
+            for found in statement.query_map(params![login, channel], |row| row.get(0))? {
+                logins.push(found?);
+            }
+        }
+        Ok(logins)
     }
 }
 
@@ -154,7 +237,8 @@ fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime) -> rusqli
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::effect::{Commit, Committed, Effect, Revision};
+    use crate::domain::effect::{Commit, Committed, Revision};
+    use crate::domain::id::AccountId;
     use crate::store::fixture::{CHANNEL, Fixture, bot, channel, commit, login, save};
 
     fn want(id: u64, name: &str) -> Effect {
@@ -168,6 +252,10 @@ mod tests {
     fn wanted(store: &Store) -> Vec<(Option<u64>, String)> {
         let wanted = store.list_wanted().unwrap();
         wanted.into_iter().map(|wanted| (wanted.id.map(|id| id.0), wanted.login.to_string())).collect()
+    }
+
+    fn named_all(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
     }
 
     fn named(id: impl Into<Option<u64>>, name: &str) -> (Option<u64>, String) {
@@ -269,28 +357,57 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_change_is_told_and_nothing_else() {
+    async fn each_change_is_reported_to_the_accounts_that_it_concerns_and_to_no_other() {
         let fixture = Fixture::with_channel().await;
         let mut changes = fixture.store.wanted_changes();
-        let mut is_told = || {
-            let is_told = changes.has_changed().unwrap();
-            changes.mark_unchanged();
-            is_told
-        };
+        let mut reported =
+            || std::iter::from_fn(|| changes.try_recv().ok()).map(|login| login.to_string()).collect::<Vec<_>>();
         fixture.commit("1", vec![save("key", "")]).await;
         fixture.store.save_seed(login("shop"), login("bot")).await.unwrap();
         fixture.store.save_channel_id(login("shop"), CHANNEL).await.unwrap();
         let conflict =
             Commit { noted: vec![(Scope::Setup { channel: CHANNEL }, Revision(9))], ..commit("2", vec![unwant(7)]) };
         assert_eq!(fixture.store.commit(conflict).await.unwrap(), Committed::Conflict);
-        assert!(!is_told());
+        assert_eq!(reported(), [""; 0]);
         fixture.commit("2", vec![unwant(7)]).await;
-        assert!(is_told());
+        assert_eq!(reported(), ["bot"]);
         fixture.commit("3", vec![save("key", ""), want(7, "shop")]).await;
-        assert!(is_told());
-        fixture.store.save_seed(login("other"), login("bot")).await.unwrap();
-        assert!(is_told());
+        assert_eq!(reported(), ["bot"]);
+        fixture.store.save_seed(login("other"), login("other_bot")).await.unwrap();
+        assert_eq!(reported(), ["other_bot"]);
         fixture.store.save_channel_id(login("other"), ChannelId(8)).await.unwrap();
-        assert!(is_told());
+        assert_eq!(reported(), ["other_bot"]);
+        fixture.store.save_seed(login("other"), login("bot")).await.unwrap();
+        assert_eq!(reported(), ["bot", "other_bot"], "the account that has to leave, too");
+        fixture.store.learn_bot(login("better_bot"), AccountId(1)).await.unwrap();
+        assert_eq!(reported(), [""; 0]);
+        fixture.store.learn_bot(login("bot"), AccountId(2)).await.unwrap();
+        assert_eq!(reported(), ["bot"]);
+        fixture.store.learn_bot(login("best_bot"), AccountId(2)).await.unwrap();
+        assert_eq!(reported(), ["best_bot", "bot"], "renamed");
+    }
+
+    #[tokio::test]
+    async fn what_is_wanted_of_one_account_or_channel_is_asked_for_without_the_others() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        store.save_seed(login("other"), login("other_bot")).await.unwrap();
+        store.save_seed(login("market"), login("bot")).await.unwrap();
+        let list = |account: &str| {
+            let wanted = store.list_wanted_of(&login(account)).unwrap();
+            wanted.into_iter().map(|channel| channel.login.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!((list("bot"), list("other_bot")), (named_all(&["market", "shop"]), named_all(&["other"])));
+        let is_wanted = |id, name: &str| store.is_wanted(ChannelId(id), &login(name)).unwrap();
+        assert_eq!([is_wanted(7, "renamed"), is_wanted(8, "shop"), is_wanted(8, "market")], [true, false, true]);
+        let id = |id, name: &str| BotAccount { id: Some(AccountId(id)), ..bot(name) };
+        let counts = |accounts: [BotAccount; 3]| accounts.map(|account| store.count_wanted(&account).unwrap());
+        assert_eq!(counts([bot("bot"), bot("other_bot"), id(1, "bot")]), [2, 1, 2], "nobody has logged in");
+        store.learn_bot(login("bot"), AccountId(1)).await.unwrap();
+        assert_eq!(counts([bot("bot"), id(2, "bot"), id(1, "renamed")]), [2, 0, 2]);
+        assert_eq!(store.list_channels_of(&id(1, "bot")).unwrap(), [CHANNEL]);
+        assert_eq!(store.list_channels_of(&id(2, "bot")).unwrap(), []);
+        fixture.commit("1", vec![unwant(7)]).await;
+        assert_eq!((is_wanted(7, "shop"), counts([bot("bot"), bot("other_bot"), bot("third")])), (false, [1, 1, 0]));
     }
 }

@@ -19,7 +19,7 @@ use super::account::state::{AccountState, Phase};
 use super::account::{Account, Shared};
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, Login};
-use crate::domain::message::OutgoingMessage;
+use crate::domain::message::{OutgoingMessage, WantedChannel};
 use crate::domain::used_limits::UsedLimits;
 
 /// Replies that wait to be taken by one account's outbox.
@@ -68,8 +68,14 @@ impl Accounts {
         }
     }
 
-    /// Starts an account. `used` is what was used of its limits before.
-    pub fn add(&self, bot: BotAccount, used: UsedLimits, session: Box<dyn Session>) -> Result<(), AddAccountError> {
+    /// Starts an account. `used` is what was used of its limits before, `wanted` are the channels of its login.
+    pub fn add(
+        &self,
+        bot: BotAccount,
+        used: UsedLimits,
+        wanted: watch::Receiver<Arc<[WantedChannel]>>,
+        session: Box<dyn Session>,
+    ) -> Result<(), AddAccountError> {
         let (outbox, outgoing) = mpsc::channel(OUTGOING);
         let (state, states) = watch::channel(AccountState { id: bot.id, ..AccountState::default() });
         let (pause, paused) = watch::channel(false);
@@ -85,7 +91,7 @@ impl Accounts {
         if !is_added {
             return Err(AddAccountError(bot.login));
         }
-        let account = Account::new(bot, self.shared.clone(), used, outgoing, state);
+        let account = Account::new(bot, self.shared.clone(), used, wanted, outgoing, state);
         let connecting = Connecting::new(account, session, paused);
         let broken = self.broken.clone().drop_guard();
         let task = async move {
