@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use wasmtime::{Store, UpdateDeadline};
 
-use super::cpu::CpuMeter;
 use super::door::Run;
 use super::failure::{self, Failure};
+use super::meter::Meter;
 use super::ticker::TickerWatch;
 use crate::sandbox::bindings::exports::twitchy::command::module::{CommandError, Invocation, ModuleInfo, Reply};
 use crate::sandbox::bindings::{CommandModule, CommandModulePre};
@@ -32,7 +32,7 @@ impl Instance {
     pub(crate) fn new(
         module: &CommandModulePre<Run>,
         run: Run,
-        meter: &Arc<CpuMeter>,
+        meter: &Arc<Meter>,
         watch: TickerWatch,
         host_call_bytes: usize,
     ) -> Instance {

@@ -42,7 +42,7 @@ impl Reading {
 /// stopped at each tick, so a longer one means that the machine, not the guest, had the processor.
 ///
 /// Shared by the call's future and the store's epoch callback, which run on one thread at a time.
-pub(crate) struct CpuMeter {
+pub(crate) struct Meter {
     clock: Arc<dyn Clock>,
     tick: Duration,
     budget: Duration,
@@ -65,25 +65,12 @@ pub(crate) struct CpuMeter {
     waited: AtomicU64,
 }
 
-impl CpuMeter {
+impl Meter {
     /// The call is ready from now on.
-    pub(crate) fn new(clock: Arc<dyn Clock>, tick: Duration, budget: Duration, now: Instant) -> CpuMeter {
+    pub(crate) fn new(clock: Arc<dyn Clock>, tick: Duration, budget: Duration, now: Instant) -> Meter {
         let [used, mark, cpu_mark, woken, waited] = [const { AtomicU64::new(0) }; 5];
         let [is_ready, is_running, is_queued] = [true, false, false].map(AtomicBool::new);
-        CpuMeter {
-            clock,
-            tick,
-            budget,
-            born: now,
-            used,
-            mark,
-            cpu_mark,
-            is_ready,
-            is_running,
-            is_queued,
-            woken,
-            waited,
-        }
+        Meter { clock, tick, budget, born: now, used, mark, cpu_mark, is_ready, is_running, is_queued, woken, waited }
     }
 
     pub(crate) fn read(&self) -> Reading {
@@ -203,7 +190,7 @@ impl CpuMeter {
 
 /// Wakes a call's task up, and tells its meter.
 struct Alarm {
-    meter: Arc<CpuMeter>,
+    meter: Arc<Meter>,
     task: Waker,
 }
 
@@ -233,8 +220,8 @@ mod tests {
         Duration::from_millis(count)
     }
 
-    fn meter(budget: Duration, start: Instant) -> CpuMeter {
-        CpuMeter::new(Arc::new(SystemClock), TICK, budget, start)
+    fn meter(budget: Duration, start: Instant) -> Meter {
+        Meter::new(Arc::new(SystemClock), TICK, budget, start)
     }
 
     #[test]
