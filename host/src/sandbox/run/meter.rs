@@ -1,8 +1,7 @@
-//! How long a guest really ran.
+//! How long a guest really ran, and how long it was kept waiting for the processor.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use crate::domain::ports::Clock;
@@ -23,132 +22,56 @@ impl Reading {
     /// What the calling thread has had of the processor since an earlier reading on it; where the system does not tell,
     /// what has passed.
     pub(crate) fn since(self, before: Reading) -> Duration {
-        match (self.cpu, before.cpu) {
-            (Some(cpu), Some(before)) => cpu.saturating_sub(before),
-            _ => self.wall.saturating_duration_since(before.wall),
-        }
+        self.cpu_since(before).unwrap_or_else(|| self.wall_since(before.wall))
+    }
+
+    fn cpu_since(self, before: Reading) -> Option<Duration> {
+        Some(self.cpu?.saturating_sub(before.cpu?))
+    }
+
+    fn wall_since(self, before: Instant) -> Duration {
+        self.wall.saturating_duration_since(before)
     }
 
     /// As where the system does not tell more.
     #[cfg(test)]
-    pub(crate) fn by_wall(wall: Instant) -> Reading {
+    fn by_wall(wall: Instant) -> Reading {
         Reading { wall, cpu: None }
     }
 }
 
-/// Adds up the processor time of the spans in which a call was polled. Time parked in a host call, or behind other
-/// guests, is between two polls and so never counted; what a span is longer than that, the call has waited for the
-/// machine. Where the system does not tell a thread's processor time, a span counts for a tick at most: a running guest is
-/// stopped at each tick, so a longer one means that the machine, not the guest, had the processor.
-///
-/// Shared by the call's future and the store's epoch callback, which run on one thread at a time.
+/// The processor time of one call, and its time without a processor. Shared by the call's future, its wakers and its store's
+/// epoch callback.
 pub(crate) struct Meter {
     clock: Arc<dyn Clock>,
-    tick: Duration,
     budget: Duration,
-    born: Instant,
-    /// Nanoseconds counted so far.
-    used: AtomicU64,
-    /// Where the running span began, or the last one ended, in nanoseconds since `born`.
-    mark: AtomicU64,
-    /// The thread's processor time at that moment, in nanoseconds. A span begins and ends on one thread.
-    cpu_mark: AtomicU64,
-    /// Whether the call could go on where it does not run: others have its place or its thread.
-    is_ready: AtomicBool,
-    /// Whether a run is under way.
-    is_running: AtomicBool,
-    /// Whether it waits for a place to run in.
-    is_queued: AtomicBool,
-    /// When it was woken up that waited for something else, in nanoseconds since `born`; zero while it was not.
-    woken: AtomicU64,
-    /// Nanoseconds in which it was ready, or seemed to run, and did not run.
-    waited: AtomicU64,
+    times: Mutex<Times>,
+}
+
+/// What a guest that was interrupted may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    GoOn,
+    /// Go on once others have run.
+    GiveWay,
+    /// No more: its budget is spent.
+    Stop,
 }
 
 impl Meter {
     /// The call is ready from now on.
     pub(crate) fn new(clock: Arc<dyn Clock>, tick: Duration, budget: Duration, now: Instant) -> Meter {
-        let [used, mark, cpu_mark, woken, waited] = [const { AtomicU64::new(0) }; 5];
-        let [is_ready, is_running, is_queued] = [true, false, false].map(AtomicBool::new);
-        Meter { clock, tick, budget, born: now, used, mark, cpu_mark, is_ready, is_running, is_queued, woken, waited }
-    }
-
-    pub(crate) fn read(&self) -> Reading {
-        Reading::of(&*self.clock)
-    }
-
-    /// A span begins.
-    pub(crate) fn start_span(&self, now: Reading) {
-        self.cpu_mark.store(nanos(now.cpu.unwrap_or_default()), Ordering::Relaxed);
-        let now = self.nanos_at(now.wall);
-        let (mark, woken) = (self.mark.swap(now, Ordering::Relaxed), self.woken.swap(0, Ordering::Relaxed));
-        let ready_since = match (self.is_ready.swap(false, Ordering::Relaxed), woken) {
-            (true, _) => mark,
-            (false, 0) => now,
-            // Perhaps before the last span had ended.
-            (false, woken) => woken.max(mark),
-        };
-        self.waited.fetch_add(now.saturating_sub(ready_since), Ordering::Relaxed);
-    }
-
-    /// What the call waited for is there: from now on it waits for the processor.
-    fn wake(&self, now: Instant) {
-        // The first time counts.
-        let now = self.nanos_at(now).max(1);
-        self.woken.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed).ok();
-    }
-
-    /// The running span is about to end, and not because the call has to wait for anything: others shall run too.
-    pub(crate) fn give_way(&self) {
-        self.is_ready.store(true, Ordering::Relaxed);
-    }
-
-    /// The running span ends, and the next one begins.
-    pub(crate) fn count_span(&self, now: Reading) {
-        let wall = self.nanos_at(now.wall);
-        let span = wall.saturating_sub(self.mark.swap(wall, Ordering::Relaxed));
-        let ran = now.cpu.map_or(span.min(nanos(self.tick)), |cpu| {
-            let cpu = nanos(cpu);
-            cpu.saturating_sub(self.cpu_mark.swap(cpu, Ordering::Relaxed))
-        });
-        self.used.fetch_add(ran, Ordering::Relaxed);
-        self.waited.fetch_add(span.saturating_sub(ran), Ordering::Relaxed);
+        Meter { clock, budget, times: Mutex::new(Times::new(tick, now)) }
     }
 
     pub(crate) fn used(&self) -> Duration {
-        Duration::from_nanos(self.used.load(Ordering::Relaxed))
+        self.times().used
     }
 
-    pub(crate) fn waited(&self) -> Duration {
-        Duration::from_nanos(self.waited.load(Ordering::Relaxed))
-    }
-
-    /// Whether it waits for anything but the processor: a place to run in, or, as a run, such as the web.
-    pub(crate) fn is_parked(&self) -> bool {
-        let is_ready = self.is_ready.load(Ordering::Relaxed) || self.woken.load(Ordering::Relaxed) > 0;
-        self.is_queued.load(Ordering::Relaxed) || self.is_running.load(Ordering::Relaxed) && !is_ready
-    }
-
-    /// Waits for a place to run in. The call counts as ready meanwhile: whoever has the place keeps it waiting.
-    pub(crate) async fn queue<F: Future>(&self, place: F) -> F::Output {
-        self.is_queued.store(true, Ordering::Relaxed);
-        let place = place.await;
-        self.is_queued.store(false, Ordering::Relaxed);
-        place
-    }
-
-    /// Whether it is not the guest's fault that a deadline has passed, so long after the call was asked for: it waited for
-    /// the processor for most of that, or, if it wants the processor still, for most of the time in which it wanted it.
-    /// What it waited for the web, and the like, is in neither.
-    pub(crate) fn was_kept_waiting(&self, deadline: Duration) -> bool {
-        let waited = self.waited();
-        waited > deadline / 2 || !self.is_parked() && waited > self.used()
-    }
-
-    /// Whether it has used up a tick, and so all that the fast lane allows. The clock's first tick tells nothing: it may
-    /// come as soon as a call has begun.
+    /// Whether it has used up a tick, and so all that the fast pool allows. A first interruption proves nothing: it may come as
+    /// soon as a call has begun.
     pub(crate) fn is_slow(&self) -> bool {
-        self.used() >= self.tick
+        self.times().is_slow()
     }
 
     pub(crate) fn has_run(&self) -> bool {
@@ -159,60 +82,198 @@ impl Meter {
         self.used() >= self.budget
     }
 
-    fn nanos_at(&self, now: Instant) -> u64 {
-        nanos(now.saturating_duration_since(self.born))
+    /// Whether it is not the guest's fault that a deadline has passed, so long after the call was asked for: it waited for
+    /// the processor for most of that, or, if it wants the processor still, for most of the time in which it wanted it.
+    /// What it waited for the web, and the like, is in neither.
+    pub(crate) fn was_kept_waiting(&self, deadline: Duration) -> bool {
+        self.times().was_kept_waiting(deadline)
     }
 
-    /// Counts each poll of `future`, and notes when it is woken up.
-    pub(crate) async fn meter<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
-        let mut future = std::pin::pin!(future);
-        let mut alarm = None;
-        self.is_running.store(true, Ordering::Relaxed);
+    /// Counts each poll of `run`, and notes when it is woken up.
+    pub(crate) async fn meter<F: Future>(self: &Arc<Self>, run: F) -> F::Output {
+        let mut run = std::pin::pin!(run);
+        let mut waker = None;
         std::future::poll_fn(|context| {
-            let alarm = match &mut alarm {
-                Some((task, alarm)) if context.waker().will_wake(task) => alarm,
+            let waker = match &mut waker {
+                Some((task, waker)) if context.waker().will_wake(task) => waker,
                 // It is polled by another task from now on.
-                alarm => {
+                waker => {
                     let task = context.waker().clone();
-                    let woken = Arc::new(Alarm { meter: Arc::clone(self), task: task.clone() });
-                    &mut alarm.insert((task, Waker::from(woken))).1
+                    let metered = Arc::new(MeteredWaker { meter: Arc::clone(self), task: task.clone() });
+                    &mut waker.insert((task, Waker::from(metered))).1
                 }
             };
-            self.start_span(self.read());
-            let polled = future.as_mut().poll(&mut Context::from_waker(alarm));
-            self.count_span(self.read());
-            self.is_running.store(polled.is_pending(), Ordering::Relaxed);
+            self.times().start(self.read());
+            let polled = run.as_mut().poll(&mut Context::from_waker(waker));
+            self.end_span(&polled);
             polled
         })
         .await
     }
+
+    /// The running guest is interrupted, as it is at each tick.
+    pub(crate) fn interrupt(&self) -> Verdict {
+        let (now, mut times) = (self.read(), self.times());
+        times.count(now);
+        if times.used >= self.budget {
+            return Verdict::Stop;
+        }
+        if !times.is_slow() {
+            return Verdict::GoOn;
+        }
+        times.give_way(now);
+        Verdict::GiveWay
+    }
+
+    fn end_span<T>(&self, polled: &Poll<T>) {
+        let mut times = self.times();
+        match polled {
+            Poll::Ready(_) => times.end(self.read()),
+            Poll::Pending if times.is_running() => times.park(self.read()),
+            // It gave way, and was counted then: another reading would be a system call for nothing.
+            Poll::Pending => {}
+        }
+    }
+
+    /// A span that begins at a moment and lasts so long; afterwards the call is ready.
+    #[cfg(test)]
+    pub(crate) fn use_up(&self, start: Instant, span: Duration) {
+        let mut times = self.times();
+        times.start(Reading::by_wall(start));
+        times.give_way(Reading::by_wall(start + span));
+    }
+
+    fn read(&self) -> Reading {
+        Reading::of(&*self.clock)
+    }
+
+    /// Nothing panics while it holds this lock.
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Wakes a call's task up, and tells its meter.
-struct Alarm {
+/// Wakes a call's task up, and reports it to the call's meter.
+struct MeteredWaker {
     meter: Arc<Meter>,
     task: Waker,
 }
 
-impl Wake for Alarm {
+impl Wake for MeteredWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.meter.wake(Instant::now());
+        self.meter.times().wake(Instant::now());
         self.task.wake_by_ref();
     }
 }
 
-fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+/// Adds up a call's times. It runs in spans: one lasts from the beginning of a poll, or from an interruption, to the next
+/// interruption or the end of the poll, all on one thread. Of a span that is longer than what the thread had of the processor,
+/// the call has waited for the rest. Where the system does not tell a thread's processor time, a span counts for a tick at
+/// most: a running guest is interrupted at each tick, so a longer one means that the machine, not the guest, had the
+/// processor.
+struct Times {
+    tick: Duration,
+    state: State,
+    /// Processor time.
+    used: Duration,
+    /// Time in which the call was ready, or seemed to run, and did not run.
+    waited: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Could go on, and others have its thread.
+    Ready { since: Instant },
+    /// In a span that began with this reading.
+    Running { since: Reading, is_woken: bool },
+    /// Waits in the middle of a run for something else than the processor, such as the web.
+    Parked,
+    /// Between two runs, or after the last one: it commits.
+    Idle,
+}
+
+impl Times {
+    fn new(tick: Duration, now: Instant) -> Times {
+        Times { tick, state: State::Ready { since: now }, used: Duration::ZERO, waited: Duration::ZERO }
+    }
+
+    /// Adds the time that the call has been in its state.
+    fn count(&mut self, now: Reading) {
+        match &mut self.state {
+            State::Ready { since } => {
+                self.waited += now.wall_since(*since);
+                *since = now.wall;
+            }
+            State::Running { since, .. } => {
+                let span = now.wall_since(since.wall);
+                let ran = now.cpu_since(*since).unwrap_or(span.min(self.tick));
+                *since = now;
+                self.used += ran;
+                self.waited += span.saturating_sub(ran);
+            }
+            State::Parked | State::Idle => {}
+        }
+    }
+
+    /// A poll begins.
+    fn start(&mut self, now: Reading) {
+        self.count(now);
+        self.state = State::Running { since: now, is_woken: false };
+    }
+
+    /// The call could go on, and others shall run.
+    fn give_way(&mut self, now: Reading) {
+        self.count(now);
+        self.state = State::Ready { since: now.wall };
+    }
+
+    /// A poll ends without an answer: the call waits, unless what it waits for is there already.
+    fn park(&mut self, now: Reading) {
+        self.count(now);
+        let is_woken = matches!(self.state, State::Running { is_woken: true, .. });
+        self.state = if is_woken { State::Ready { since: now.wall } } else { State::Parked };
+    }
+
+    /// What the call waited for is there.
+    fn wake(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Running { is_woken, .. } => *is_woken = true,
+            State::Parked => self.state = State::Ready { since: now },
+            State::Ready { .. } | State::Idle => {}
+        }
+    }
+
+    /// A run ends.
+    fn end(&mut self, now: Reading) {
+        self.count(now);
+        self.state = State::Idle;
+    }
+
+    fn is_running(&self) -> bool {
+        matches!(self.state, State::Running { .. })
+    }
+
+    fn is_slow(&self) -> bool {
+        self.used >= self.tick
+    }
+
+    fn was_kept_waiting(&self, deadline: Duration) -> bool {
+        self.waited > deadline / 2 || !matches!(self.state, State::Parked) && self.waited > self.used
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::domain::ports::SystemClock;
+    use crate::domain::ports::{Moment, SystemClock};
 
     const TICK: Duration = Duration::from_millis(10);
 
@@ -220,144 +281,176 @@ mod tests {
         Duration::from_millis(count)
     }
 
-    fn meter(budget: Duration, start: Instant) -> Meter {
-        Meter::new(Arc::new(SystemClock), TICK, budget, start)
+    /// What happens to a call.
+    #[derive(Clone, Copy, Debug)]
+    enum Event {
+        Start,
+        Count,
+        GiveWay,
+        Park,
+        Wake,
+        End,
+    }
+    use Event::{Count, End, GiveWay, Park, Start, Wake};
+
+    impl Times {
+        fn apply(&mut self, event: Event, now: Reading) {
+            match event {
+                Start => self.start(now),
+                Count => self.count(now),
+                GiveWay => self.give_way(now),
+                Park => self.park(now),
+                Wake => self.wake(now.wall),
+                End => self.end(now),
+            }
+        }
+    }
+
+    /// Each row: milliseconds since the call was asked for, what happens then, and what the call has used and waited by then.
+    fn check(rows: &[(u64, Event, u64, u64)]) -> Times {
+        let start = Instant::now();
+        let mut times = Times::new(TICK, start);
+        for (index, &(at, event, used, waited)) in rows.iter().enumerate() {
+            times.apply(event, Reading::by_wall(start + ms(at)));
+            assert_eq!((times.used, times.waited), (ms(used), ms(waited)), "after {event:?}, row {index}");
+        }
+        times
     }
 
     #[test]
-    fn only_the_spans_count() {
-        let start = Instant::now();
-        let meter = meter(ms(12), start);
-        meter.start_span(Reading::by_wall(start));
-        meter.count_span(Reading::by_wall(start + ms(7)));
-        // Parked for a second.
-        meter.start_span(Reading::by_wall(start + ms(1007)));
-        meter.count_span(Reading::by_wall(start + ms(1011)));
-        assert_eq!(meter.used(), ms(11));
-        assert!(!meter.is_spent());
-        meter.count_span(Reading::by_wall(start + ms(1012)));
-        assert!(meter.is_spent());
+    fn only_spans_are_used() {
+        let times =
+            check(&[(0, Start, 0, 0), (7, Park, 7, 0), (1007, Wake, 7, 0), (1007, Start, 7, 0), (1011, Count, 11, 0)]);
+        assert!(times.is_slow());
     }
 
     #[test]
     fn waiting_for_others_is_told_from_being_parked() {
-        let start = Instant::now();
-        let meter = meter(ms(50), start);
-        // In the queue.
-        meter.start_span(Reading::by_wall(start + ms(100)));
-        meter.give_way();
-        meter.count_span(Reading::by_wall(start + ms(110)));
-        // Behind other guests.
-        meter.start_span(Reading::by_wall(start + ms(140)));
-        meter.count_span(Reading::by_wall(start + ms(145)));
-        // Parked in a host call.
-        meter.start_span(Reading::by_wall(start + ms(1000)));
-        assert_eq!((meter.waited(), meter.used()), (ms(130), ms(15)));
+        check(&[
+            // In the queue.
+            (100, Start, 0, 100),
+            (110, GiveWay, 10, 100),
+            // Behind other guests.
+            (140, Start, 10, 130),
+            (145, Park, 15, 130),
+            // It waits for the web, then for the processor.
+            (1000, Wake, 15, 130),
+            (1020, Wake, 15, 130),
+            (1030, Start, 15, 160),
+            // What it waits for is there before it has said so.
+            (1031, Wake, 15, 160),
+            (1035, Park, 20, 160),
+            (1036, Start, 20, 161),
+            (1040, End, 24, 161),
+            // It commits, loses, and runs again.
+            (1050, Wake, 24, 161),
+            (1060, Start, 24, 161),
+        ]);
     }
 
     #[test]
-    fn whoever_was_woken_up_waits_for_the_processor() {
-        let start = Instant::now();
-        let meter = meter(ms(50), start);
-        meter.is_running.store(true, Ordering::Relaxed);
-        assert!(!meter.is_parked(), "it is in the queue");
-        meter.start_span(Reading::by_wall(start));
-        meter.count_span(Reading::by_wall(start + ms(5)));
-        assert!(meter.is_parked());
-        meter.wake(start + ms(1000));
-        meter.wake(start + ms(1020));
-        assert!(!meter.is_parked());
-        meter.start_span(Reading::by_wall(start + ms(1030)));
-        assert_eq!(meter.waited(), ms(30));
-        // What it waits for is there before it has said so.
-        meter.wake(start + ms(1031));
-        meter.count_span(Reading::by_wall(start + ms(1035)));
-        meter.start_span(Reading::by_wall(start + ms(1036)));
-        assert_eq!((meter.waited(), meter.used()), (ms(31), ms(10)));
+    fn a_guest_does_not_pay_for_a_machine_that_stood_still() {
+        check(&[(0, Start, 0, 0), (5000, Count, 10, 4990)]);
     }
 
-    #[tokio::test]
-    async fn whoever_waits_for_a_place_is_parked_and_kept_waiting() {
+    #[test]
+    fn only_what_the_thread_had_of_the_processor_is_used() {
         let start = Instant::now();
-        let meter = meter(ms(50), start);
-        meter.queue(async { assert!(meter.is_parked()) }).await;
-        assert!(!meter.is_parked());
-        meter.start_span(Reading::by_wall(start + ms(100)));
-        assert_eq!(meter.waited(), ms(100));
+        let at = |wall, cpu| Reading { wall: start + ms(wall), cpu: Some(ms(cpu)) };
+        let mut times = Times::new(TICK, start);
+        times.start(at(0, 700));
+        times.count(at(30, 703));
+        times.give_way(at(50, 722));
+        // On another thread, which has another past.
+        times.start(at(50, 3));
+        times.park(at(51, 4));
+        assert_eq!((times.used, times.waited), (ms(23), ms(28)));
     }
 
     #[test]
     fn a_deadline_passes_by_the_guests_fault_or_by_that_of_others() {
         let (start, deadline) = (Instant::now(), ms(2000));
-        let at = |wall| Reading::by_wall(start + ms(wall));
-        // What it does from its beginning on, until it waits for the web for a second and a half.
-        let parked_meter = || {
-            let meter = meter(ms(5000), start);
-            meter.is_running.store(true, Ordering::Relaxed);
-            meter.start_span(at(1));
-            meter.count_span(at(5));
-            meter.wake(start + ms(1950));
-            meter
+        let after = |rows: &[(u64, Event)]| {
+            let mut times = Times::new(TICK, start);
+            for &(at, event) in rows {
+                times.apply(event, Reading::by_wall(start + ms(at)));
+            }
+            times.was_kept_waiting(deadline)
         };
-        let starved = parked_meter();
-        starved.start_span(at(1970));
-        starved.give_way();
-        starved.count_span(at(1975));
-        assert!(starved.was_kept_waiting(deadline), "it had 5 of its last 50 ms");
-        let busy = parked_meter();
-        busy.start_span(at(1951));
-        busy.give_way();
-        busy.count_span(at(1961));
-        assert!(!busy.was_kept_waiting(deadline), "it had all of them");
-        let parked = parked_meter();
-        parked.start_span(at(1970));
-        parked.count_span(at(1971));
-        assert!(!parked.was_kept_waiting(deadline), "it waits for something else");
-        let queued = meter(ms(5000), start);
-        queued.start_span(at(1001));
-        queued.count_span(at(1011));
-        assert!(queued.was_kept_waiting(deadline), "whatever it waits for now");
+        // It waits for the web for two seconds.
+        let parked = [(1, Start), (5, Park), (1950, Wake)];
+        let and = |rows: &[(u64, Event)]| [&parked, rows].concat();
+        assert!(after(&and(&[(1970, Start), (1975, GiveWay)])), "it had 5 of its last 50 ms");
+        assert!(!after(&and(&[(1951, Start), (1961, GiveWay)])), "it had all of them");
+        assert!(!after(&and(&[(1970, Start), (1971, Park)])), "it waits for something else");
+        assert!(after(&[(1001, Start), (1011, Park)]), "whatever it waits for now");
     }
 
-    #[test]
-    fn a_guest_does_not_pay_for_a_machine_that_stood_still() {
-        let start = Instant::now();
-        let meter = meter(ms(50), start);
-        meter.start_span(Reading::by_wall(start));
-        meter.count_span(Reading::by_wall(start + ms(5000)));
-        assert_eq!((meter.used(), meter.waited()), (TICK, ms(4990)));
+    /// Each reading of a thread's processor time is 4 ms after the one before it.
+    #[derive(Default)]
+    struct SteppingClock(AtomicU64);
+
+    impl Clock for SteppingClock {
+        fn now(&self) -> Moment {
+            SystemClock.now()
+        }
+
+        fn thread_time(&self) -> Option<Duration> {
+            Some(ms(self.0.fetch_add(4, Ordering::Relaxed)))
+        }
     }
 
-    #[test]
-    fn only_what_the_thread_had_of_the_processor_counts() {
-        let start = Instant::now();
-        let at = |wall, cpu| Reading { wall: start + ms(wall), cpu: Some(ms(cpu)) };
-        let meter = meter(ms(50), start);
-        meter.start_span(at(0, 700));
-        meter.count_span(at(30, 703));
-        meter.count_span(at(50, 722));
-        // On another thread, which has another past.
-        meter.start_span(at(50, 3));
-        meter.count_span(at(51, 4));
-        assert_eq!((meter.used(), meter.waited()), (ms(23), ms(28)));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_thread_that_waits_has_nothing_of_the_processor() {
-        let thread_time = || SystemClock.thread_time().unwrap();
-        // What this thread uses while it waits for another one that computes for so long, and what that one used.
-        let wait_for = |span: Duration| {
-            let before = thread_time();
-            let compute = move || {
-                while SystemClock.thread_time().unwrap() < span {}
-                SystemClock.thread_time().unwrap()
-            };
-            let others = std::thread::spawn(compute).join().unwrap();
-            (thread_time() - before, others)
+    #[tokio::test]
+    async fn a_guest_goes_on_then_gives_way_and_is_stopped() {
+        let clock = Arc::new(SteppingClock::default());
+        let meter = Arc::new(Meter::new(clock.clone(), TICK, ms(25), Instant::now()));
+        let mut verdicts = Vec::new();
+        let guest = async {
+            while verdicts.last() != Some(&Verdict::Stop) {
+                verdicts.push(meter.interrupt());
+                if verdicts.last() == Some(&Verdict::GiveWay) {
+                    tokio::task::yield_now().await;
+                }
+            }
         };
-        let (start_and_join, _) = wait_for(Duration::ZERO);
-        let (own, others) = wait_for(100 * start_and_join);
-        assert!(own < others, "{own:?}, and the other one {others:?}");
+        meter.meter(guest).await;
+        let expected = [&[Verdict::GoOn; 2][..], &[Verdict::GiveWay; 4], &[Verdict::Stop]].concat();
+        assert_eq!(verdicts, expected);
+        let readings = clock.0.load(Ordering::Relaxed) / 4;
+        assert_eq!(readings, 5 + 7 + 1, "one a poll, one an interruption, and one at the end");
+    }
+
+    fn events() -> impl Strategy<Value = Vec<(Event, u64, u64)>> {
+        let all = prop::sample::select(vec![Start, Count, GiveWay, Park, Wake, End]);
+        prop::collection::vec((all, 0..5_000_u64, 0..=100_u64), 0..60)
+    }
+
+    proptest! {
+        /// Each moment of a call is used, or waited, or neither, and is so by the state that the call was in.
+        #[test]
+        fn all_time_is_used_or_waited_or_parked(events in events()) {
+            let start = Instant::now();
+            let mut times = Times::new(TICK, start);
+            let (mut wall, mut cpu) = (Duration::ZERO, Duration::ZERO);
+            let (mut used, mut waited, mut parked) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+            for (event, micros, percent) in events {
+                let passed = Duration::from_micros(micros);
+                wall += passed;
+                match times.state {
+                    State::Running { .. } => {
+                        let ran = passed * u32::try_from(percent).unwrap() / 100;
+                        cpu += ran;
+                        used += ran;
+                        waited += passed - ran;
+                    }
+                    State::Ready { .. } => waited += passed,
+                    State::Parked | State::Idle => parked += passed,
+                }
+                times.apply(event, Reading { wall: start + wall, cpu: Some(cpu) });
+            }
+            times.count(Reading { wall: start + wall, cpu: Some(cpu) });
+            prop_assert_eq!((times.used, times.waited), (used, waited));
+            prop_assert_eq!(times.used + times.waited + parked, wall);
+        }
     }
 }

@@ -212,7 +212,6 @@ fn reason(error: &wasmtime::Error) -> String {
 mod tests {
     use super::*;
     use crate::domain::ports::SystemClock;
-    use crate::sandbox::run::meter::Reading;
 
     #[test]
     fn a_system_that_forbids_executable_memory_is_named_and_not_the_module() {
@@ -231,9 +230,7 @@ mod tests {
         let (asked_at, ms) = (Instant::now(), Duration::from_millis);
         let meter = |ran| {
             let meter = Meter::new(Arc::new(SystemClock), ms(1000), ms(1000), asked_at);
-            meter.start_span(Reading::by_wall(asked_at + ms(100) - ran));
-            meter.give_way();
-            meter.count_span(Reading::by_wall(asked_at + ms(100)));
+            meter.use_up(asked_at + ms(100) - ran, ran);
             meter
         };
         let late = |ran, has_missed_ticks| late_info(&meter(ran), ms(100), has_missed_ticks);
