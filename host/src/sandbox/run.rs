@@ -3,7 +3,6 @@
 //! Promised: no store without limits of memory, processor time and wall time. Absent: when a call may run, and the commit of
 //! what it changed.
 
-pub(super) mod door;
 pub(super) mod engine;
 pub mod error;
 pub(super) mod failure;
@@ -12,5 +11,4 @@ pub(super) mod instance;
 pub(super) mod limits;
 pub mod measure;
 pub(super) mod meter;
-mod random;
 pub(super) mod ticker;

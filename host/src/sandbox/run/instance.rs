@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use wasmtime::{Store, UpdateDeadline};
 
-use super::door::Run;
 use super::failure::{self, Failure};
 use super::meter::{Meter, Verdict};
 use super::ticker::TickerWatch;
 use crate::sandbox::bindings::exports::twitchy::command::module::{CommandError, Invocation, ModuleInfo, Reply};
 use crate::sandbox::bindings::{CommandModule, CommandModulePre};
+use crate::sandbox::calls::door::Run;
 use crate::sandbox::compile::error::CompileError;
 use crate::sandbox::compile::gate::reason;
 

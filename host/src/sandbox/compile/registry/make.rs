@@ -17,7 +17,7 @@ use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Capability, ModuleSource, SizeClass};
 use crate::sandbox::bindings::CommandModulePre;
 use crate::sandbox::call::InvokeError;
-use crate::sandbox::run::door::Run;
+use crate::sandbox::calls::door::Run;
 use crate::sandbox::run::engine::ClassEngine;
 use crate::sandbox::run::failure::is_of_system;
 use crate::sandbox::run::guest_log::GuestLog;
