@@ -13,11 +13,11 @@ use super::calls::door::Run;
 use super::calls::http::requests::Requests;
 use super::calls::transaction::Transaction;
 use super::compile::registry::{Module, Registry};
-use super::run::cpu::CpuMeter;
 use super::run::failure::Failure;
 use super::run::guest_log::{BrokeOff, GuestLog};
 use super::run::instance::Instance;
 use super::run::limits::Limiter;
+use super::run::meter::Meter;
 use super::world::World;
 use crate::admission::{Caller, Permit, RunTaskError, TaskPool};
 use crate::config::SandboxConfig;
@@ -64,7 +64,7 @@ struct Settled {
 pub(super) struct Attempt<'a> {
     pub(super) module: &'a Module,
     pub(super) call: &'a Arc<Call>,
-    pub(super) meter: &'a Arc<CpuMeter>,
+    pub(super) meter: &'a Arc<Meter>,
     /// None for a bench, which runs on a thread of its own.
     pub(super) pool: Option<(&'a Arc<TaskPool>, Caller)>,
     pub(super) deadline: tokio::time::Instant,
@@ -92,7 +92,7 @@ impl Invoker {
         &self,
         permit: &mut Permit,
         call: Call,
-        meter: &Arc<CpuMeter>,
+        meter: &Arc<Meter>,
         usage: &mut Usage,
     ) -> Result<Answer, InvokeError> {
         let asked_at = Instant::now();
@@ -133,8 +133,8 @@ impl Invoker {
         self.registry.find(&call.manifest.digest, &call.trace).await
     }
 
-    pub(super) fn meter(&self, asked_at: Instant) -> CpuMeter {
-        CpuMeter::new(Arc::clone(&self.world.clock), self.config.tick, self.config.cpu_budget, asked_at)
+    pub(super) fn meter(&self, asked_at: Instant) -> Meter {
+        Meter::new(Arc::clone(&self.world.clock), self.config.tick, self.config.cpu_budget, asked_at)
     }
 
     pub(super) fn deadline(&self, asked_at: Instant) -> tokio::time::Instant {
@@ -197,7 +197,7 @@ impl Invoker {
     }
 
     /// Whose fault it is that a deadline passed: not the guest's, where it could not run.
-    fn lateness(&self, meter: &CpuMeter, instance: &Instance) -> InvokeError {
+    fn lateness(&self, meter: &Meter, instance: &Instance) -> InvokeError {
         if instance.has_missed_ticks() {
             return InvokeError::Host("the machine stood still past the deadline".to_owned());
         }
@@ -279,11 +279,7 @@ fn line_source(call: &Call) -> LineSource {
 }
 
 /// Sends the call to the slow pool once it has used up a tick and yields.
-async fn leave_fast_pool<T>(
-    call: impl Future<Output = T>,
-    meter: &CpuMeter,
-    pool: Option<(&Arc<TaskPool>, Caller)>,
-) -> T {
+async fn leave_fast_pool<T>(call: impl Future<Output = T>, meter: &Meter, pool: Option<(&Arc<TaskPool>, Caller)>) -> T {
     let mut call = std::pin::pin!(call);
     std::future::poll_fn(|context| {
         let polled = call.as_mut().poll(context);

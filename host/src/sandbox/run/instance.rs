@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use wasmtime::{Store, UpdateDeadline};
 
-use super::cpu::CpuMeter;
 use super::failure::{self, Failure};
+use super::meter::{Meter, Verdict};
 use super::ticker::TickerWatch;
 use crate::sandbox::bindings::exports::twitchy::command::module::{CommandError, Invocation, ModuleInfo, Reply};
 use crate::sandbox::bindings::{CommandModule, CommandModulePre};
@@ -32,7 +32,7 @@ impl Instance {
     pub(crate) fn new(
         module: &CommandModulePre<Run>,
         run: Run,
-        meter: &Arc<CpuMeter>,
+        meter: &Arc<Meter>,
         watch: TickerWatch,
         host_call_bytes: usize,
     ) -> Instance {
@@ -44,15 +44,11 @@ impl Instance {
         // the instance: a module's start function may loop as well.
         let meter = Arc::clone(meter);
         store.epoch_deadline_callback(move |_| {
-            meter.count_span(meter.read());
-            if meter.is_spent() {
-                return Ok(UpdateDeadline::Interrupt);
-            }
-            if !meter.is_slow() {
-                return Ok(UpdateDeadline::Continue(1));
-            }
-            meter.give_way();
-            Ok(UpdateDeadline::Yield(1))
+            Ok(match meter.interrupt() {
+                Verdict::GoOn => UpdateDeadline::Continue(1),
+                Verdict::GiveWay => UpdateDeadline::Yield(1),
+                Verdict::Stop => UpdateDeadline::Interrupt,
+            })
         });
         store.set_epoch_deadline(1);
         Instance { store, bindings: None, backtrace: None, watch }
