@@ -15,7 +15,6 @@ pub mod run;
 pub mod web;
 pub mod world;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::admission::{Admission, Claim, Permit, RunTaskError, SlotUse};
@@ -27,29 +26,12 @@ use crate::domain::report::Usage;
 use crate::modules::publish::{Admitted, Runtime};
 use crate::store::components::Components;
 use call::{Answer, Call, InvokeError, Invoked};
-use compile::compiler::{CompilerProgram, Uploader};
 use compile::error::CompileError;
 use compile::registry::{Registry, RegistryCounts, UnloadableModule};
+use compile::workshop::{Upload, Workshop};
 use invoke::Invoker;
 use run::error::StartSandboxError;
 use world::World;
-
-/// Where modules are kept, and what compiles those of strangers.
-#[derive(Clone, Debug)]
-pub struct Workshop {
-    /// For machine code, which can be made anew. Made where it is not there, and closed to other users.
-    pub cache_dir: PathBuf,
-    pub components: Arc<Components>,
-    pub compiler: CompilerProgram,
-}
-
-/// A component that a stranger brought.
-#[derive(Clone)]
-pub struct Upload {
-    pub bytes: Vec<u8>,
-    pub size: SizeClass,
-    pub by: Uploader,
-}
 
 /// Everything that runs guests.
 pub struct Sandbox {

@@ -11,7 +11,6 @@ use crate::sandbox::bindings::exports::twitchy::command::module::{CommandError, 
 use crate::sandbox::bindings::{CommandModule, CommandModulePre};
 use crate::sandbox::calls::door::Run;
 use crate::sandbox::compile::error::CompileError;
-use crate::sandbox::compile::gate::reason;
 
 /// Handles that a guest's own resources may take up; the contract has none.
 const MOST_HANDLES: usize = 1000;
@@ -70,7 +69,7 @@ impl Instance {
         let instance = module.instance_pre().instantiate_async(&mut self.store).await;
         let instance = instance.map_err(|error| CompileError::Run(self.failed(&error, failure::of_start).into()))?;
         let bindings = CommandModule::new(&mut self.store, &instance);
-        self.bindings = Some(bindings.map_err(|error| CompileError::Contract(reason(format!("{error:#}"))))?);
+        self.bindings = Some(bindings.map_err(CompileError::contract)?);
         Ok(())
     }
 

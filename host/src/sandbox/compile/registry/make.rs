@@ -175,7 +175,7 @@ fn judge_load(error: &wasmtime::Error) -> CompileError {
     match (is_of_system(error), is_of_code) {
         (true, true) => CompileError::Host(format!("{NOT_EXECUTABLE}: {error:#}")),
         (true, false) => CompileError::Host(format!("{error:#}")),
-        (false, _) => CompileError::Invalid(reason(error)),
+        (false, _) => CompileError::invalid(error),
     }
 }
 
@@ -183,7 +183,7 @@ fn link(class: &Arc<ClassEngine>, artefact: Artefact) -> Result<Linked, CompileE
     let Artefact { component, code_bytes } = artefact;
     let capabilities = list_requested(&class.engine, &component)?;
     let pre = class.linker.instantiate_pre(&component).and_then(CommandModulePre::new);
-    let pre = pre.map_err(|error| CompileError::Contract(reason(&error)))?;
+    let pre = pre.map_err(CompileError::contract)?;
     Ok(Linked { class: Arc::clone(class), pre, capabilities, code_bytes, new_code: None })
 }
 
@@ -202,10 +202,6 @@ fn late_info(meter: &Meter, deadline: Duration, has_missed_ticks: bool) -> Invok
 
 pub(super) fn host(error: impl std::fmt::Display) -> CompileError {
     CompileError::Host(error.to_string())
-}
-
-fn reason(error: &wasmtime::Error) -> String {
-    gate::reason(format!("{error:#}"))
 }
 
 #[cfg(test)]
