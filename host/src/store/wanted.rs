@@ -21,7 +21,7 @@ use crate::domain::effect::{Effect, PresenceEffect, Scope};
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Channel, WantedChannel};
 
-/// Changes that a watcher may be behind; it then has to look at every account.
+/// Reports that a watcher may lag behind. One that lags further has missed some, and has to look at every account.
 pub(super) const WANTED_CHANGES: usize = 1024;
 
 const LIST_WANTED: &str = "SELECT wanted.channel_id, wanted.login, bots.login, twitch_id
