@@ -68,7 +68,7 @@ impl Sandbox {
         }
         let registry = Arc::clone(&self.invoker.registry);
         let added = self.admission.run_slowly(registry.add_trusted(bytes.to_vec(), source, size));
-        added.await.map_err(unfinished)?
+        added.await.map_err(|error| unfinished(&error))?
     }
 
     /// Takes a stranger's component through the whole gate: size, form, contract, compiling in a child process, and what it
@@ -78,7 +78,7 @@ impl Sandbox {
         let bytes = Arc::new(upload.bytes);
         let registry = Arc::clone(&self.invoker.registry);
         let admitted = self.admission.run_slowly(registry.admit(Arc::clone(&bytes), upload.size, upload.by));
-        let manifest = admitted.await.map_err(unfinished)??;
+        let manifest = admitted.await.map_err(|error| unfinished(&error))??;
         Ok(Admitted { manifest, bytes: Arc::unwrap_or_clone(bytes) })
     }
 
@@ -165,6 +165,6 @@ impl Runtime for Sandbox {
     }
 }
 
-fn unfinished(error: RunTaskError) -> CompileError {
+fn unfinished(error: &RunTaskError) -> CompileError {
     CompileError::Host(error.to_string())
 }

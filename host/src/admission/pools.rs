@@ -388,18 +388,17 @@ mod tests {
     #[tokio::test]
     async fn a_short_call_does_not_wait_for_long_ones() {
         let pools = Arc::new(Pools::start(2).unwrap());
-        let (go_on, held) = (Arc::new(Mutex::new(())), Arc::new(AtomicBool::new(false)));
-        let guard = go_on.lock().unwrap();
-        let mut calls = tokio::task::JoinSet::new();
+        let (held, (go_on, told)) = (Arc::new(AtomicBool::new(false)), mpsc::channel::<()>());
+        let (mut calls, told) = (tokio::task::JoinSet::new(), Arc::new(Mutex::new(told)));
         for channel in 0..10 {
-            let (pools, go_on, held) = (Arc::clone(&pools), Arc::clone(&go_on), Arc::clone(&held));
+            let (pools, told, held) = (Arc::clone(&pools), Arc::clone(&told), Arc::clone(&held));
             let caller = Caller { channel: ChannelId(100 + channel), ..SHOP };
             calls.spawn(async move {
                 let holds_its_thread = |pool: Arc<TaskPool>| async move {
                     pool.slow_down(caller);
                     yield_once().await;
                     held.store(true, Ordering::SeqCst);
-                    drop(go_on.lock());
+                    told.lock().unwrap().recv().unwrap_err();
                 };
                 pools.run(caller.channel, holds_its_thread).await
             });
@@ -410,7 +409,7 @@ mod tests {
         for _ in 0..20 {
             assert_eq!(pools.call(SHOP, false).await[2], "guest");
         }
-        drop(guard);
+        drop(go_on);
         for call in calls.join_all().await {
             call.unwrap();
         }

@@ -168,8 +168,11 @@ impl Registry {
         };
         let registry = Arc::clone(&self);
         let made = async move {
-            let made = registry.make(class, bytes, brought, place).await;
-            made.inspect_err(|error| registry.counts.note_refusal(error))
+            let made = registry.make(class, bytes, brought, place.clone()).await;
+            let made = made.inspect_err(|error| registry.counts.note_refusal(error));
+            // Counted before the next one begins.
+            drop(place);
+            made
         };
         if size == SizeClass::Small {
             return made.await;
