@@ -9,6 +9,7 @@ mod fair;
 mod pools;
 mod queue;
 
+use std::any::Any;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -74,6 +75,8 @@ pub struct Permit {
     claim: Claim,
     pool: Arc<TaskPool>,
     has_slot: bool,
+    /// Takes up the slot.
+    held: Option<Box<dyn Any + Send>>,
 }
 
 /// How much of a size class is in use.
@@ -189,8 +192,16 @@ impl Entry {
         let (spawning, channel) = (Arc::clone(admission), claim.channel);
         let job = move |begun: Option<Begun>| {
             let admission = Arc::clone(&spawning);
-            let permit =
-                |pool| begun.map(|Begun { number, claim }| Permit { admission, number, claim, pool, has_slot: true });
+            let permit = |pool| {
+                begun.map(|Begun { number, claim }| Permit {
+                    admission,
+                    number,
+                    claim,
+                    pool,
+                    has_slot: true,
+                    held: None,
+                })
+            };
             spawning.pools.spawn(channel, |pool| call(permit(pool)));
         };
         let (now, mut state) = (admission.now(), admission.state());
@@ -244,8 +255,19 @@ impl Permit {
         admission.credit().spend((self.claim.channel, module.clone()), used, admission.now());
     }
 
+    /// Keeps what takes up the slot, instead of anything before. It is dropped before the slot is given back.
+    pub fn hold(&mut self, held: impl Any + Send) {
+        self.held = Some(Box::new(held));
+    }
+
+    /// Drops what takes up the slot.
+    pub fn clear(&mut self) {
+        self.held = None;
+    }
+
     /// For a call whose guest has ended and that waits for something else. It keeps its turn.
     pub fn release_slot(&mut self) {
+        self.clear();
         if std::mem::take(&mut self.has_slot) {
             let mut state = self.admission.state();
             state.queue.release_slot(self.claim);
@@ -256,6 +278,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        self.clear();
         let mut state = self.admission.state();
         if self.has_slot {
             state.queue.release_slot(self.claim);

@@ -140,7 +140,7 @@ impl App {
         let (own_messages, limits, drain_within) = (Arc::default(), config.limits.clone(), DRAIN_WITHIN);
         let shared = Shared { credentials, ids, events, own_messages, limits, drain_within };
         let chat_thread = ChatThread::start().context("cannot start the thread of chat")?;
-        let accounts = Arc::new(Accounts::new(shared, chat_thread.handle()));
+        let accounts = Arc::new(Accounts::new(shared, chat_thread.runtime().clone()));
         let (prefixes, tally, limits) = (parts.setup.clone(), parts.dispatch.tally(), config.limits.clone());
         let roster =
             Roster { store: store.clone(), wanted: wanted.clone(), prefixes, tally, server, limits, twitch_counts_on };
@@ -202,7 +202,7 @@ impl App {
         let (dispatch, outboxes, stop) =
             (self.parts.dispatch.clone(), self.accounts.clone(), self.stop_answering.clone());
         let answering = run_dispatch(dispatch, events, outboxes, learn, stop);
-        self.answering.start_on(&self.chat_thread.handle(), "dispatch", answering);
+        self.answering.start_on(self.chat_thread.runtime(), "dispatch", answering);
     }
 
     fn start_exporting(&mut self, exporter: Option<Exporter>) {

@@ -1,31 +1,29 @@
 //! The thread of the connections and of dispatch.
 
-use std::io;
+use std::{io, thread};
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
 
 /// One thread, on which a message passes from the socket to a guest's thread, and its reply from there to the socket, without
 /// another thread being woken up in between. Everything else, such as HTTP, keeps off it: so a PING waits for nothing but
 /// other lines.
-pub(super) struct ChatThread(Option<Runtime>);
+pub(super) struct ChatThread {
+    runtime: Handle,
+    /// Ends the thread when it is dropped.
+    _alive: oneshot::Sender<()>,
+}
 
 impl ChatThread {
     pub(super) fn start() -> io::Result<ChatThread> {
-        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("chat").enable_all().build()?;
-        Ok(ChatThread(Some(runtime)))
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (handle, (alive, ended)) = (runtime.handle().clone(), oneshot::channel());
+        // An error: nothing is sent.
+        thread::Builder::new().name("chat".to_owned()).spawn(move || drop(runtime.block_on(ended)))?;
+        Ok(ChatThread { runtime: handle, _alive: alive })
     }
 
-    pub(super) fn handle(&self) -> Handle {
-        let runtime = self.0.as_ref().expect("the runtime is there until this is dropped");
-        runtime.handle().clone()
-    }
-}
-
-impl Drop for ChatThread {
-    fn drop(&mut self) {
-        // The last owner may be a task, and a runtime that is waited for inside another panics.
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 }

@@ -49,6 +49,7 @@ pub(super) struct Ended {
     backtrace: Option<String>,
     /// Bytes of guest memory.
     memory: usize,
+    instance: Instance,
 }
 
 /// What became of a run that answered.
@@ -113,7 +114,7 @@ impl Invoker {
         pool.begin(caller).await;
         let attempt =
             Attempt { module: &module, call: &call, meter, pool: Some((&pool, caller)), deadline, requests: &requests };
-        let settled = self.run_until_settled(&attempt, usage).await;
+        let settled = self.run_until_settled(permit, &attempt, usage).await;
         // One that ran out of time before it ran tells nothing.
         pool.end(caller, meter.has_run() && !meter.is_slow());
         permit.charge(&call.manifest.name, meter.used() + requests.processor());
@@ -151,14 +152,21 @@ impl Invoker {
         self.world.store.find_outcome(id).map_err(|error| InvokeError::Host(error.to_string()))
     }
 
-    async fn run_until_settled(&self, attempt: &Attempt<'_>, usage: &mut Usage) -> Result<Settled, InvokeError> {
+    async fn run_until_settled(
+        &self,
+        permit: &mut Permit,
+        attempt: &Attempt<'_>,
+        usage: &mut Usage,
+    ) -> Result<Settled, InvokeError> {
         let call = attempt.call;
         loop {
-            let Ended { outcome, transaction, log, backtrace, memory } = self.run(attempt).await;
+            let Ended { outcome, transaction, log, backtrace, memory, instance } = self.run(attempt).await;
             usage.runs += 1;
             usage.memory = usage.memory.max(memory);
+            // Clearing its memory takes as long as many a run: the reply goes first.
+            permit.hold(instance);
             let settled = match outcome {
-                Ok(outcome) => self.settle(outcome, transaction, call).await,
+                Ok(outcome) => self.settle(outcome, transaction, call, permit).await,
                 Err(failure) => Err(failure),
             };
             let is_over = attempt.meter.is_spent() || tokio::time::Instant::now() >= attempt.deadline;
@@ -185,15 +193,15 @@ impl Invoker {
         let answer = leave_fast_pool(attempt.meter.meter(answer), attempt.meter, attempt.pool);
         let answer = tokio::time::timeout_at(attempt.deadline, answer).await;
         let answer = answer.unwrap_or_else(|_| Err(Failure::Final(self.lateness(attempt.meter, &instance))));
-        let (run, backtrace) = instance.into_parts();
+        let (run, backtrace) = instance.end();
         let memory = run.limiter.memory_bytes();
-        let (log, transaction) = run.into_parts();
+        let (log, transaction) = run.end();
         let outcome = match answer {
             // The host says no in the module's stead.
             Err(Failure::Refused(why)) => Ok(Err(CommandError::Refused(why))),
             answer => answer.and_then(|answer| self.check_answer(answer)),
         };
-        Ended { outcome, transaction, log, backtrace, memory }
+        Ended { outcome, transaction, log, backtrace, memory, instance }
     }
 
     /// Whose fault it is that a deadline passed: not the guest's, where it could not run.
@@ -238,6 +246,7 @@ impl Invoker {
         outcome: Outcome,
         transaction: Option<Transaction>,
         call: &Call,
+        permit: &mut Permit,
     ) -> Result<Settled, Failure> {
         let unchanged = |outcome| Ok(Settled { outcome, is_duplicate: false, changes: Vec::new() });
         let Ok(replies) = &outcome else { return unchanged(outcome) };
@@ -247,6 +256,8 @@ impl Invoker {
         if call.is_dry_run {
             return Ok(Settled { outcome, is_duplicate: false, changes: commit.effects });
         }
+        // While the disk is waited for, there is nothing better to do.
+        permit.clear();
         let committed = {
             let _commits = call.trace.enter(Step::Commit);
             self.world.setup.commit(commit).await

@@ -52,13 +52,13 @@ impl Run {
         Ok(&mut responding.transaction)
     }
 
-    /// What the run wants to change; None where it only told what it offers.
-    pub(crate) fn into_parts(self) -> (GuestLog, Option<Transaction>) {
-        let transaction = match self.stage {
+    /// Ends the run: its log, and what it wants to change; None where it only told what it offers.
+    pub(crate) fn end(&mut self) -> (GuestLog, Option<Transaction>) {
+        let transaction = match std::mem::replace(&mut self.stage, Stage::Info) {
             Stage::Info => None,
             Stage::Respond(responding) => Some(responding.transaction),
         };
-        (self.log, transaction)
+        (std::mem::replace(&mut self.log, GuestLog::new(0, 0)), transaction)
     }
 }
 

@@ -95,9 +95,9 @@ impl Instance {
         self.watch.was_late()
     }
 
-    /// What is left of the run, and where the guest was when it trapped.
-    pub(crate) fn into_parts(self) -> (Run, Option<String>) {
-        (self.store.into_data(), self.backtrace)
+    /// The data of the run, and where the guest was when it trapped.
+    pub(crate) fn end(&mut self) -> (&mut Run, Option<String>) {
+        (self.store.data_mut(), self.backtrace.take())
     }
 
     fn failed(&mut self, error: &wasmtime::Error, judge: fn(&wasmtime::Error, bool) -> Failure) -> Failure {

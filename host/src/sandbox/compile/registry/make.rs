@@ -137,10 +137,12 @@ impl Registry {
         let told = tokio::time::timeout(deadline, meter.meter(told)).await;
         let late = || CompileError::Run(late_info(&meter, deadline, instance.has_missed_ticks()));
         let told = told.unwrap_or_else(|_| Err(late()));
-        let (run, backtrace) = instance.into_parts();
+        let (run, backtrace) = instance.end();
+        let (log, _) = run.end();
+        drop(instance);
         drop(slot);
         let reason = told.as_ref().err().map(CompileError::to_string);
-        run.into_parts().0.emit(&brought.digest.to_string(), None, reason.as_deref(), backtrace.as_deref(), 0);
+        log.emit(&brought.digest.to_string(), None, reason.as_deref(), backtrace.as_deref(), 0);
         let info = told?;
         let manifest = parse_info(info, Origin { brought, capabilities });
         let manifest = Arc::new(manifest.map_err(|error| CompileError::Info(error.to_string()))?);
