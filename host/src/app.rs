@@ -25,7 +25,7 @@ use crate::http::{Api, build_router, serve};
 use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
 use crate::store::Store;
-use crate::store::audit::AuditKept;
+use crate::store::host::audit::AuditKept;
 use crate::telemetry::Telemetry;
 use crate::telemetry::log_queue::LostLines;
 use crate::telemetry::otlp::Exporter;

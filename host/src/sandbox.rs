@@ -55,7 +55,7 @@ use crate::domain::message::Reply;
 use crate::domain::report::Usage;
 use crate::domain::trace::Trace;
 use crate::modules::publish::{Admitted, Runtime};
-use crate::store::components::Components;
+use crate::store::host::components::Components;
 use compiler::{CompilerProgram, Uploader};
 use invoke::Invoker;
 use lanes::Lanes;

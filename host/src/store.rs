@@ -4,41 +4,13 @@
 //! the accounts of a channel sum to zero; one process at a time holds the file; a change of a set-up and its line of the audit are on disk together. Absent: who may do what (`setup`,
 //! `joining`), quotas and caps (`sandbox`), and anything that keeps what it read in memory.
 
-pub mod accounts;
-pub mod api_keys;
-pub mod audit;
-mod begun_uploads;
-pub mod bots;
-mod changes;
-pub mod chatters;
-mod columns;
-mod commit;
-pub mod components;
-mod create;
+pub mod channel;
 pub mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod grants;
-pub mod idempotency;
+pub mod host;
 mod json_text;
-#[cfg(test)]
-mod killed;
-mod left_versions;
-mod migrate;
-pub mod modules;
-mod open;
-mod outcomes;
-mod purge;
-mod readers;
-mod scopes;
-pub mod secrets;
-pub mod setup;
-mod sql;
-pub mod storage;
-mod tally;
-pub mod used_limits;
-pub mod wanted;
-mod writer;
+mod sqlite;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -46,11 +18,11 @@ use std::sync::{Arc, OnceLock};
 use rusqlite::ErrorCode;
 use tokio::sync::watch;
 
-use self::audit::AuditKept;
-use self::open::Lock;
-pub use self::open::lock_database;
-use self::readers::Readers;
-use self::writer::Writer;
+use self::host::audit::AuditKept;
+use self::sqlite::open::Lock;
+pub use self::sqlite::open::lock_database;
+use self::sqlite::readers::Readers;
+use self::sqlite::writer::Writer;
 use crate::domain::ports::Clock;
 
 /// The database. Shared as `Arc<Store>`.

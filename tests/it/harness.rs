@@ -26,7 +26,7 @@ use twitchy::sandbox::web::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
-use twitchy::store::chatters::KnownChatter;
+use twitchy::store::channel::chatters::KnownChatter;
 use twitchy::telemetry::Telemetry;
 use twitchy::transcript::{ChannelHeader, Heard, Said, Step, Transcript, show_reply};
 

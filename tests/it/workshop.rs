@@ -8,7 +8,7 @@ use twitchy::domain::manifest::{Manifest, SizeClass};
 use twitchy::modules::publish::Runtime;
 use twitchy::sandbox::compiler::{CompilerProgram, Uploader};
 use twitchy::sandbox::{CompileError, Sandbox, Upload, Workshop};
-use twitchy::store::components::Components;
+use twitchy::store::host::components::Components;
 
 use crate::limits::NEVER;
 

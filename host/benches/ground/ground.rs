@@ -21,7 +21,7 @@ use twitchy::sandbox::world::World;
 use twitchy::sandbox::{Call, Sandbox, Workshop};
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
-use twitchy::store::components::Components;
+use twitchy::store::host::components::Components;
 
 pub(crate) const SHOP: ChannelId = ChannelId(100);
 

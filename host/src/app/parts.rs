@@ -25,7 +25,7 @@ use crate::sandbox::world::World;
 use crate::sandbox::{Sandbox, Workshop};
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
-use crate::store::components::Components;
+use crate::store::host::components::Components;
 use crate::telemetry::Telemetry;
 use crate::telemetry::otlp::Exporter;
 use crate::vault::{self, Sealer};

@@ -26,7 +26,7 @@ use super::throttle::{Buckets, Place, UnderWay};
 use crate::config::HttpConfig;
 use crate::domain::id::ChannelId;
 use crate::domain::principal::{CallerId, KeyId};
-use crate::store::api_keys::ApiKey;
+use crate::store::host::api_keys::ApiKey;
 
 /// Callers that are remembered; whoever has not asked for longest is forgotten first.
 const CALLERS: NonZeroUsize = NonZeroUsize::new(10_000).expect("it is more than none");

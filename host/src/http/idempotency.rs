@@ -29,7 +29,7 @@ use super::body::{check_encoding, refuse_body};
 use super::error::ApiError;
 use super::principal::Principal;
 use crate::domain::principal::CallerId;
-use crate::store::idempotency::KeptAnswer;
+use crate::store::host::idempotency::KeptAnswer;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const KEY: &str = "idempotency-key";

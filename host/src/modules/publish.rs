@@ -17,7 +17,7 @@ use super::versions::{Published, Versions};
 use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{Manifest, ModuleSource};
-use crate::store::components::Components;
+use crate::store::host::components::Components;
 use crate::store::{Store, StoreError};
 
 /// A port: the sandbox implements it, which makes modules callable.

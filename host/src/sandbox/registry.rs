@@ -35,7 +35,7 @@ use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::domain::ports::Clock;
 use crate::domain::trace::{Step, Trace};
-use crate::store::components::Components;
+use crate::store::host::components::Components;
 
 pub use self::counts::RegistryCounts;
 pub use self::unloadable::UnloadableModule;

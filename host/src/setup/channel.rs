@@ -18,7 +18,7 @@ use crate::domain::version::{UploadedModule, UploadedVersion};
 use crate::modules::catalogue::{Catalogue, Listed};
 use crate::modules::consent::{Consent, Waiting};
 use crate::modules::is_always_on;
-use crate::store::setup::ChannelRecord;
+use crate::store::channel::setup::ChannelRecord;
 
 /// How a channel is set up. A clone shares all but a few texts.
 #[derive(Clone, Debug)]

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{Store, migrate};
+use super::Store;
+use super::sqlite::migrate;
 use crate::domain::account::BotAccount;
 use crate::domain::audit::{Actor, AuditEntry, AuditFilter, AuditValue, Stamp};
 use crate::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};

@@ -11,7 +11,7 @@ use crate::http::api::keys::{Key, NewKey, make_key};
 use crate::http::entropy::SystemEntropy;
 use crate::http::error::WrongValue;
 use crate::http::key::KeySecret;
-use crate::store::api_keys::{Revoked, Spare};
+use crate::store::host::api_keys::{Revoked, Spare};
 use crate::store::{Store, StoreError};
 
 /// Keys of one page.

@@ -34,7 +34,7 @@ use crate::http::key::KeySecret;
 use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
 use crate::setup::channel::ChannelSetup;
-use crate::store::chatters::KnownChatter;
+use crate::store::channel::chatters::KnownChatter;
 use crate::telemetry::log_queue::LostLines;
 
 /// What there is to see.

@@ -29,7 +29,7 @@ use crate::http::error::{ApiError, Refusal, WrongValue};
 use crate::http::idempotency::{IdempotencyKey, answer_once};
 use crate::http::key::write_hex;
 use crate::http::principal::Principal;
-use crate::store::audit::CALL;
+use crate::store::host::audit::CALL;
 
 mod change;
 

@@ -21,7 +21,7 @@ use crate::http::error::{ApiError, Refusal, WrongValue};
 use crate::http::key::KeySecret;
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::principal::Principal;
-use crate::store::api_keys::{ApiKey, Revoked, Spare};
+use crate::store::host::api_keys::{ApiKey, Revoked, Spare};
 
 /// Characters.
 const LONGEST_NAME: usize = 64;

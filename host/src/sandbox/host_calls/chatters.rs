@@ -3,7 +3,7 @@
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::chatters::{Host, KnownChatter};
 use crate::sandbox::run::{Run, answered};
-use crate::store::chatters;
+use crate::store::channel::chatters;
 
 impl Host for Run {
     fn find(&mut self, chatter: String) -> wasmtime::Result<Option<KnownChatter>> {

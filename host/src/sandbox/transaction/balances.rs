@@ -6,7 +6,7 @@ use crate::balances::provider::{Balance, FindBalanceError};
 use crate::domain::amount::Amount;
 use crate::domain::effect::{Holder, Scope};
 use crate::domain::manifest::Capability;
-use crate::store::chatters::KnownChatter;
+use crate::store::channel::chatters::KnownChatter;
 
 const MOST_RANKS: u32 = 100;
 

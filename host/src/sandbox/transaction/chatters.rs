@@ -7,7 +7,7 @@ use crate::domain::id::{ChatterId, Login};
 use crate::domain::manifest::Capability;
 use crate::domain::prefix::is_invisible;
 use crate::setup::value::ID_MARK;
-use crate::store::chatters::KnownChatter;
+use crate::store::channel::chatters::KnownChatter;
 
 /// Characters of a display name.
 const LONGEST_NAME: usize = 25;

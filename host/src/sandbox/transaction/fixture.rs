@@ -23,7 +23,7 @@ use crate::sandbox::web::WebClient;
 use crate::setup::sample::{command, manifest, setting};
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
-use crate::store::chatters::KnownChatter;
+use crate::store::channel::chatters::KnownChatter;
 use crate::store::fixture::quick_folder;
 
 /// Whose channel is [`SHOP`].

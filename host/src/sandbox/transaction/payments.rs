@@ -10,7 +10,7 @@ use crate::domain::amount::Amount;
 use crate::domain::effect::{Effect, Holder, LedgerEffect, Scope};
 use crate::domain::id::ChatterId;
 use crate::domain::manifest::{Budget, Capability};
-use crate::store::chatters::KnownChatter;
+use crate::store::channel::chatters::KnownChatter;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

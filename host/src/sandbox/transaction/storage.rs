@@ -7,7 +7,7 @@ use crate::domain::effect::{Effect, Scope, StorageEffect};
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::Capability;
 use crate::domain::prefix::is_invisible;
-use crate::store::storage::StorageState;
+use crate::store::channel::storage::StorageState;
 
 /// Bytes.
 const LONGEST_KEY: usize = 256;

@@ -1,0 +1,31 @@
+//! One statement each, prepared once and kept for the next time.
+
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+
+/// Returns how many rows were written.
+pub(in crate::store) fn execute(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+) -> rusqlite::Result<usize> {
+    connection.prepare_cached(sql)?.execute(parameters)
+}
+
+/// The first row.
+pub(in crate::store) fn find_row<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
+    connection.prepare_cached(sql)?.query_row(parameters, read).optional()
+}
+
+pub(in crate::store) fn list_rows<T, C: FromIterator<T>>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<C> {
+    connection.prepare_cached(sql)?.query_map(parameters, read)?.collect()
+}
