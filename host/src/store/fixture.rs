@@ -7,8 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::Store;
 use super::sqlite::migrate;
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::account::BotAccount;
 use crate::domain::audit::{Actor, AuditEntry, AuditFilter, AuditValue, Stamp};
 use crate::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};
@@ -96,6 +97,14 @@ impl Fixture {
         let mut entries = self.store.list_audit(&AuditFilter::default(), None, 1000).unwrap();
         entries.sort_by_key(|entry| entry.id);
         entries.into_iter().map(line).collect()
+    }
+
+    /// Changes the database by hand.
+    pub(super) async fn write(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.store.write(|answer| Write::Test { job: Box::new(job), answer }).await
     }
 
     /// Commits effects that note nothing.

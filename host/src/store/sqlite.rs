@@ -3,14 +3,17 @@
 //! Here is what another database would not need: opening and checking the file, its schema, connections, the writer's batches,
 //! and how values stand in columns. Absent: which rows there are (`channel`, `host`).
 
+mod apply;
 pub(in crate::store) mod columns;
 mod create;
+mod fault;
 #[cfg(test)]
 mod killed;
 pub(in crate::store) mod migrate;
 pub(in crate::store) mod open;
-pub(in crate::store) mod purge;
-pub(in crate::store) mod readers;
+mod purge;
+mod readers;
+pub(in crate::store) mod savepoint;
 pub(in crate::store) mod scopes;
 pub(in crate::store) mod sql;
-pub(in crate::store) mod writer;
+mod writer;

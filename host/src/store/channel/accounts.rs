@@ -10,11 +10,11 @@ use crate::domain::effect::{Committed, Holder, Revision, Scope};
 use crate::domain::id::{ChannelId, ChatterId, ModuleName};
 use crate::domain::invocation::InvocationId;
 use crate::domain::manifest::Budget;
+use crate::store::error::StoreError;
 use crate::store::sqlite::columns::{At, holder_columns};
+use crate::store::sqlite::savepoint::Abort;
 use crate::store::sqlite::scopes;
-use crate::store::sqlite::sql::{execute, find_row};
-use crate::store::sqlite::writer::Abort;
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
 /// A listing ends here, whatever was asked for.
 const MOST_ROWS: usize = 100;
@@ -43,80 +43,85 @@ pub struct Spending {
     pub by_all: Amount,
 }
 
-impl Store {
-    /// Revision and amount of an account; both zero where it does not exist.
-    pub fn load_account(&self, channel: ChannelId, holder: Holder) -> Result<(Revision, Amount), StoreError> {
-        let (kind, chatter) = holder_columns(holder);
-        let sql = "SELECT a.revision, a.units, c.decimals FROM accounts AS a JOIN channels AS c USING (channel_id)
-             WHERE a.channel_id = ?1 AND a.kind = ?2 AND a.chatter_id = ?3";
-        let found = self.readers.find_row(sql, params![channel, kind, chatter], |row| {
-            Ok((row.get(0)?, Amount::from_units(row.get::<_, i64>(1)?, row.get(2)?)))
-        })?;
-        Ok(found.unwrap_or_default())
-    }
+pub(in crate::store) fn load_account(
+    connection: &Connection,
+    channel: ChannelId,
+    holder: Holder,
+) -> rusqlite::Result<(Revision, Amount)> {
+    let (kind, chatter) = holder_columns(holder);
+    let sql = "SELECT a.revision, a.units, c.decimals FROM accounts AS a JOIN channels AS c USING (channel_id)
+         WHERE a.channel_id = ?1 AND a.kind = ?2 AND a.chatter_id = ?3";
+    let found = find_row(connection, sql, params![channel, kind, chatter], |row| {
+        Ok((row.get(0)?, Amount::from_units(row.get::<_, i64>(1)?, row.get(2)?)))
+    })?;
+    Ok(found.unwrap_or_default())
+}
 
-    /// The richest chatters of a channel with more than nothing, richest first; at most 100.
-    pub fn list_top_accounts(&self, channel: ChannelId, limit: usize) -> Result<Vec<(ChatterId, Amount)>, StoreError> {
-        let sql = "SELECT a.chatter_id, a.units, c.decimals FROM accounts AS a JOIN channels AS c USING (channel_id)
-             WHERE a.channel_id = ?1 AND a.kind = 'chatter' AND a.units > 0
-             ORDER BY a.units DESC, a.chatter_id LIMIT ?2";
-        self.readers.list_rows(sql, params![channel, limit.min(MOST_ROWS) as i64], |row| {
-            Ok((row.get(0)?, Amount::from_units(row.get::<_, i64>(1)?, row.get(2)?)))
-        })
-    }
+pub(in crate::store) fn list_top_accounts(
+    connection: &Connection,
+    channel: ChannelId,
+    limit: usize,
+) -> rusqlite::Result<Vec<(ChatterId, Amount)>> {
+    let sql = "SELECT a.chatter_id, a.units, c.decimals FROM accounts AS a JOIN channels AS c USING (channel_id)
+         WHERE a.channel_id = ?1 AND a.kind = 'chatter' AND a.units > 0
+         ORDER BY a.units DESC, a.chatter_id LIMIT ?2";
+    list_rows(connection, sql, params![channel, limit.min(MOST_ROWS) as i64], |row| {
+        Ok((row.get(0)?, Amount::from_units(row.get::<_, i64>(1)?, row.get(2)?)))
+    })
+}
 
-    /// The default currency where the channel is not known.
-    pub fn load_currency(&self, channel: ChannelId) -> Result<Currency, StoreError> {
-        self.readers.read(|connection| load_currency(connection, channel)).map(Option::unwrap_or_default)
-    }
+pub(in crate::store) fn find_currency(
+    connection: &Connection,
+    channel: ChannelId,
+) -> rusqlite::Result<Option<Currency>> {
+    let sql = "SELECT currency, decimals FROM channels WHERE channel_id = ?1";
+    find_row(connection, sql, params![channel], |row| Ok(Currency { name: row.get(0)?, decimals: row.get(1)? }))
+}
 
-    /// What a module moved at `since` or later, all that counts against one budget, and the budget's revision at the
-    /// same moment.
-    pub fn load_spending(
-        &self,
-        channel: ChannelId,
-        module: &ModuleName,
-        budget: Budget,
-        caller: ChatterId,
-        since: SystemTime,
-    ) -> Result<Spending, StoreError> {
-        let sql = "SELECT b.revision, c.decimals,
-             (SELECT coalesce(sum(units >> 32), 0) || ' ' || coalesce(sum(units & 0xffffffff), 0)
-             FROM transfers AS t WHERE t.budget_id = b.budget_id AND t.caller_id = ?4 AND t.at >= ?5),
-             (SELECT coalesce(sum(units >> 32), 0) || ' ' || coalesce(sum(units & 0xffffffff), 0)
-             FROM transfers AS t WHERE t.budget_id = b.budget_id AND t.at >= ?5)
-             FROM budgets AS b JOIN channels AS c USING (channel_id)
-             WHERE b.channel_id = ?1 AND b.module = ?2 AND b.budget = ?3";
-        let found =
-            self.readers.find_row(sql, params![channel, module, budget.as_str(), caller, At(since)], |row| {
-                let decimals = row.get(1)?;
-                let (WideSum(by_caller), WideSum(by_all)) = (row.get(2)?, row.get(3)?);
-                let amount = |units| Amount::from_units(units, decimals);
-                Ok(Spending { revision: row.get(0)?, by_caller: amount(by_caller), by_all: amount(by_all) })
-            })?;
-        Ok(found.unwrap_or_default())
-    }
+pub(in crate::store) fn load_spending(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    budget: Budget,
+    caller: ChatterId,
+    since: SystemTime,
+) -> rusqlite::Result<Spending> {
+    let sql = "SELECT b.revision, c.decimals,
+         (SELECT coalesce(sum(units >> 32), 0) || ' ' || coalesce(sum(units & 0xffffffff), 0)
+         FROM transfers AS t WHERE t.budget_id = b.budget_id AND t.caller_id = ?4 AND t.at >= ?5),
+         (SELECT coalesce(sum(units >> 32), 0) || ' ' || coalesce(sum(units & 0xffffffff), 0)
+         FROM transfers AS t WHERE t.budget_id = b.budget_id AND t.at >= ?5)
+         FROM budgets AS b JOIN channels AS c USING (channel_id)
+         WHERE b.channel_id = ?1 AND b.module = ?2 AND b.budget = ?3";
+    let found = find_row(connection, sql, params![channel, module, budget.as_str(), caller, At(since)], |row| {
+        let decimals = row.get(1)?;
+        let (WideSum(by_caller), WideSum(by_all)) = (row.get(2)?, row.get(3)?);
+        let amount = |units| Amount::from_units(units, decimals);
+        Ok(Spending { revision: row.get(0)?, by_caller: amount(by_caller), by_all: amount(by_all) })
+    })?;
+    Ok(found.unwrap_or_default())
+}
 
-    /// Gives a chatter without an account a first amount out of the mint; changes nothing where there is an account.
-    pub async fn seed_balance(&self, channel: ChannelId, chatter: ChatterId, amount: Amount) -> Result<(), StoreError> {
-        let at = self.clock.now().wall;
-        let holder = Holder::Chatter(chatter);
-        let seed = move |connection: &Connection| {
-            let scopes = [holder, Holder::Mint].map(|holder| Scope::Account { channel, holder });
-            if scopes::load_revision(connection, &scopes[0])? > Revision(0) {
-                return Ok(());
-            }
-            for scope in &scopes {
-                scopes::raise_revision(connection, scope)?;
-            }
-            let transfer = Transfer { channel, from: Holder::Mint, to: holder, amount, reason: None, caller: None, at };
-            match transfer.apply(connection) {
-                Err(Abort::Failed(error)) => Err(Abort::Failed(error)),
-                // The mint is never short of anything: no conflict.
-                Ok(()) | Err(Abort::Answer(_)) => Ok(()),
-            }
-        };
-        self.writer.write(seed).await
+pub(in crate::store) fn seed_balance(
+    connection: &Connection,
+    channel: ChannelId,
+    chatter: ChatterId,
+    amount: Amount,
+    at: SystemTime,
+) -> Result<(), StoreError> {
+    let holder = Holder::Chatter(chatter);
+    let scopes = [holder, Holder::Mint].map(|holder| Scope::Account { channel, holder });
+    if scopes::load_revision(connection, &scopes[0])? > Revision(0) {
+        return Ok(());
+    }
+    for scope in &scopes {
+        scopes::raise_revision(connection, scope)?;
+    }
+    let transfer = Transfer { channel, from: Holder::Mint, to: holder, amount, reason: None, caller: None, at };
+    match transfer.apply(connection) {
+        Err(Abort::Failed(error)) => Err(error),
+        // The mint is never short of anything: no conflict.
+        Ok(()) | Err(Abort::Answer(_)) => Ok(()),
     }
 }
 
@@ -130,11 +135,6 @@ impl FromSql for WideSum {
         let (high, low) = value.as_str()?.split_once(' ').ok_or(FromSqlError::InvalidType)?;
         Ok(WideSum((parse(high)? << 32) + parse(low)?))
     }
-}
-
-fn load_currency(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<Currency>> {
-    let sql = "SELECT currency, decimals FROM channels WHERE channel_id = ?1";
-    find_row(connection, sql, params![channel], |row| Ok(Currency { name: row.get(0)?, decimals: row.get(1)? }))
 }
 
 /// One movement between two accounts of a channel, both of which have a row.
@@ -153,7 +153,7 @@ pub(in crate::store) struct Transfer<'a> {
 impl Transfer<'_> {
     /// Aborts with a conflict where the payer has too little by now.
     pub(in crate::store) fn apply(&self, connection: &Connection) -> Result<(), Abort<Committed>> {
-        let currency = load_currency(connection, self.channel)?.ok_or(StoreError::UnknownChannel)?;
+        let currency = find_currency(connection, self.channel)?.ok_or(StoreError::UnknownChannel)?;
         let units = self.amount.units(currency.decimals).filter(|units| *units > 0).ok_or(StoreError::Amount)?;
         let payer = self.debit(connection, units)?;
         let payee = self.credit(connection, units)?;
@@ -228,7 +228,6 @@ mod tests {
         assert_eq!(store.load_account(CHANNEL, ALICE).unwrap(), (Revision(1), amount("100")));
         assert_eq!(store.load_account(CHANNEL, Holder::Mint).unwrap(), (Revision(1), amount("-100")));
         store
-            .readers
             .read(|connection| {
                 assert_ledger_holds(connection);
                 Ok(())

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use rusqlite::{Connection, Row, params};
 
 use crate::domain::id::{ChannelId, ChatterId, Login};
+use crate::domain::tally::Talked;
 use crate::store::sqlite::columns::At;
-use crate::store::sqlite::sql::execute;
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
 /// Who has been seen in a channel, under the names of that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,57 +29,56 @@ impl KnownChatter {
     }
 }
 
-impl Store {
-    /// Whoever was last seen in the channel under this login: logins get recycled.
-    pub fn find_chatter(&self, channel: ChannelId, login: &Login) -> Result<Option<KnownChatter>, StoreError> {
-        let sql = "SELECT chatter_id, login, display_name FROM seen_chatters
-             WHERE channel_id = ?1 AND login = ?2 ORDER BY seen_at DESC LIMIT 1";
-        self.readers.find_row(sql, params![channel, login], read_chatter)
+impl From<&Talked> for KnownChatter {
+    fn from(talked: &Talked) -> KnownChatter {
+        KnownChatter { id: talked.id, login: talked.login.clone(), display_name: talked.display_name.clone() }
     }
+}
 
-    /// Those who bore this display name when they were seen last, in any case of its letters; `most` of them at most, the
-    /// last seen first. Only names that differ from the login by more than the case are looked for.
-    pub fn list_chatters_by_name(
-        &self,
-        channel: ChannelId,
-        display_name: &str,
-        most: usize,
-    ) -> Result<Vec<KnownChatter>, StoreError> {
-        let sql = "SELECT chatter_id, login, display_name FROM seen_chatters
-             WHERE channel_id = ?1 AND name_key = ?2 ORDER BY seen_at DESC, chatter_id LIMIT ?3";
-        self.readers.list_rows(sql, params![channel, display_name.to_lowercase(), most as i64], read_chatter)
-    }
+pub(in crate::store) fn find_by_login(
+    connection: &Connection,
+    channel: ChannelId,
+    login: &Login,
+) -> rusqlite::Result<Option<KnownChatter>> {
+    let sql = "SELECT chatter_id, login, display_name FROM seen_chatters
+         WHERE channel_id = ?1 AND login = ?2 ORDER BY seen_at DESC LIMIT 1";
+    find_row(connection, sql, params![channel, login], read_chatter)
+}
 
-    pub fn find_chatter_by_id(
-        &self,
-        channel: ChannelId,
-        chatter: ChatterId,
-    ) -> Result<Option<KnownChatter>, StoreError> {
-        let sql = "SELECT chatter_id, login, display_name FROM seen_chatters
-             WHERE channel_id = ?1 AND chatter_id = ?2";
-        self.readers.find_row(sql, params![channel, chatter], read_chatter)
-    }
+pub(in crate::store) fn list_by_name(
+    connection: &Connection,
+    channel: ChannelId,
+    display_name: &str,
+    most: usize,
+) -> rusqlite::Result<Vec<KnownChatter>> {
+    let sql = "SELECT chatter_id, login, display_name FROM seen_chatters
+         WHERE channel_id = ?1 AND name_key = ?2 ORDER BY seen_at DESC, chatter_id LIMIT ?3";
+    list_rows(connection, sql, params![channel, display_name.to_lowercase(), most as i64], read_chatter)
+}
 
-    /// Notes who wrote in a channel, and under which names. One write, however many they are.
-    pub async fn save_seen(
-        &self,
-        channel: ChannelId,
-        chatters: Vec<KnownChatter>,
-        at: SystemTime,
-    ) -> Result<(), StoreError> {
-        self.writer
-            .write(move |connection| {
-                Ok(chatters.iter().try_for_each(|chatter| save_chatter(connection, channel, chatter, at))?)
-            })
-            .await
-    }
+pub(in crate::store) fn find_by_id(
+    connection: &Connection,
+    channel: ChannelId,
+    chatter: ChatterId,
+) -> rusqlite::Result<Option<KnownChatter>> {
+    let sql = "SELECT chatter_id, login, display_name FROM seen_chatters
+         WHERE channel_id = ?1 AND chatter_id = ?2";
+    find_row(connection, sql, params![channel, chatter], read_chatter)
+}
+
+pub(in crate::store) fn save_seen(
+    connection: &Connection,
+    chatters: &[(ChannelId, KnownChatter)],
+    at: SystemTime,
+) -> rusqlite::Result<()> {
+    chatters.iter().try_for_each(|(channel, chatter)| save_chatter(connection, *channel, chatter, at))
 }
 
 fn read_chatter(row: &Row<'_>) -> rusqlite::Result<KnownChatter> {
     Ok(KnownChatter { id: row.get(0)?, login: row.get(1)?, display_name: row.get(2)? })
 }
 
-pub(in crate::store) fn save_chatter(
+fn save_chatter(
     connection: &Connection,
     channel: ChannelId,
     chatter: &KnownChatter,
@@ -103,6 +102,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::store::StoreError;
     use crate::store::fixture::{CHANNEL, Fixture, login};
 
     fn chatter(id: u64, name: &str) -> KnownChatter {

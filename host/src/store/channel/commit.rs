@@ -8,20 +8,10 @@ use super::accounts::Transfer;
 use super::{changes, left_versions, outcomes, secrets, setup, storage};
 use crate::domain::effect::{Commit, Committed, Effect, LedgerEffect, Scope};
 use crate::store::host::wanted;
+use crate::store::sqlite::savepoint::Abort;
 use crate::store::sqlite::scopes;
-use crate::store::sqlite::writer::Abort;
-use crate::store::{Store, StoreError};
 
-impl Store {
-    /// Makes all changes of an invocation, once, or none.
-    pub async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        let changes_wanted = commit.effects.iter().any(|effect| matches!(effect, Effect::Presence(_)));
-        let is_change = move |committed: &Committed| changes_wanted && *committed == Committed::Done;
-        self.write_presence(move |connection| apply(connection, &commit), is_change).await
-    }
-}
-
-fn apply(connection: &Connection, commit: &Commit) -> Result<Committed, Abort<Committed>> {
+pub(in crate::store) fn apply(connection: &Connection, commit: &Commit) -> Result<Committed, Abort<Committed>> {
     // Before the revisions: a duplicate's first commit raised the very scopes that this one noted.
     if let Some(replies) = outcomes::find(connection, &commit.invocation)? {
         return Err(Abort::Answer(Committed::Duplicate(replies)));
@@ -73,6 +63,7 @@ mod tests {
     use crate::domain::effect::{Holder, Revision, SetupEffect, StorageEffect};
     use crate::domain::id::ChannelId;
     use crate::domain::message::Reply;
+    use crate::store::StoreError;
     use crate::store::fixture::{ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, commit, module, save, transfer};
 
     fn storage_scope() -> Scope {
@@ -84,7 +75,7 @@ mod tests {
     }
 
     fn revision(fixture: &Fixture, scope: &Scope) -> u64 {
-        fixture.store.readers.read(|connection| scopes::load_revision(connection, scope)).unwrap().0
+        fixture.store.read(|connection| scopes::load_revision(connection, scope)).unwrap().0
     }
 
     fn noting(id: &str, noted: Vec<(Scope, Revision)>, effects: Vec<Effect>) -> Commit {
@@ -177,7 +168,6 @@ mod tests {
         assert_eq!(fixture.store.load_account(CHANNEL, BOB).unwrap(), (Revision(0), Amount::ZERO));
         fixture
             .store
-            .readers
             .read(|connection| {
                 assert_ledger_holds(connection);
                 Ok(())

@@ -103,7 +103,7 @@ mod tests {
             connection.execute(sql, params![CHANNEL, digest, Json(["time-travel", "storage"])])?;
             Ok(())
         };
-        fixture.store.writer.write(insert).await.unwrap();
+        fixture.write(insert).await.unwrap();
         let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
         assert_eq!(record.grants[&digest].capabilities, [Capability::Storage]);
     }

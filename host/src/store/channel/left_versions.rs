@@ -7,17 +7,17 @@ use rusqlite::{Connection, Row, params};
 use crate::domain::effect::LeftEffect;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::store::sqlite::columns::Json;
-use crate::store::sqlite::sql::execute;
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::sql::{execute, find_row};
 
-impl Store {
-    /// The last one first; the version that runs may be among them, where it was switched off in between. Two at most.
-    pub fn list_left(&self, channel: ChannelId, module: &ModuleName) -> Result<Vec<ModuleDigest>, StoreError> {
-        let sql = "SELECT left_last, left_before FROM channel_modules WHERE channel_id = ?1 AND module = ?2";
-        let read = |row: &Row<'_>| Ok::<[Option<ModuleDigest>; 2], _>([row.get(0)?, row.get(1)?]);
-        let left = self.readers.find_row(sql, params![channel, module], read)?;
-        Ok(left.into_iter().flatten().flatten().collect())
-    }
+pub(in crate::store) fn list_left(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+) -> rusqlite::Result<Vec<ModuleDigest>> {
+    let sql = "SELECT left_last, left_before FROM channel_modules WHERE channel_id = ?1 AND module = ?2";
+    let read = |row: &Row<'_>| Ok::<[Option<ModuleDigest>; 2], _>([row.get(0)?, row.get(1)?]);
+    let left = find_row(connection, sql, params![channel, module], read)?;
+    Ok(left.into_iter().flatten().flatten().collect())
 }
 
 pub(in crate::store) fn apply(

@@ -9,21 +9,13 @@ use crate::domain::effect::Commit;
 use crate::domain::invocation::InvocationId;
 use crate::domain::message::Reply;
 use crate::store::sqlite::columns::{At, Json};
-use crate::store::sqlite::purge::Purged;
-use crate::store::sqlite::sql::{execute, find_row};
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::sql::{Purged, execute, find_row};
 
 const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
 /// Rows deleted at once: the writer does nothing else meanwhile.
 const MOST_PURGED: usize = 1000;
 
-impl Store {
-    /// The replies of an invocation that was committed within the last day.
-    pub fn find_outcome(&self, invocation: &InvocationId) -> Result<Option<Vec<Reply>>, StoreError> {
-        self.readers.read(|connection| find(connection, invocation))
-    }
-}
-
+/// The replies of an invocation that was committed within the last day.
 pub(in crate::store) fn find(
     connection: &Connection,
     invocation: &InvocationId,
@@ -99,7 +91,7 @@ mod tests {
         assert_eq!(fixture.store.find_outcome(&chat_id("paid")).unwrap(), None);
         assert!(fixture.store.find_outcome(&chat_id("late")).unwrap().is_some());
         let paid = "SELECT count(*) FROM transfers WHERE invocation_id = 'paid'";
-        let count: i64 = fixture.store.readers.read(|c| c.query_row(paid, [], |row| row.get(0))).unwrap();
+        let count: i64 = fixture.store.read(|c| c.query_row(paid, [], |row| row.get(0))).unwrap();
         assert_eq!(count, 1);
     }
 

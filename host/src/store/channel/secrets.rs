@@ -7,32 +7,30 @@ use rusqlite::{Connection, params};
 use crate::domain::effect::SecretEffect;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::store::sqlite::columns::At;
-use crate::store::sqlite::sql::execute;
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
-impl Store {
-    /// None where nobody entered it.
-    pub fn load_secret(
-        &self,
-        channel: ChannelId,
-        module: &ModuleName,
-        key: &str,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        let sql = "SELECT sealed FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
-        self.readers.find_row(sql, params![channel, module, key], |row| row.get(0))
-    }
+pub(in crate::store) fn find_secret(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    key: &str,
+) -> rusqlite::Result<Option<Vec<u8>>> {
+    let sql = "SELECT sealed FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
+    find_row(connection, sql, params![channel, module, key], |row| row.get(0))
+}
 
-    /// The keys that have a secret, in order.
-    pub fn list_secret_keys(&self, channel: ChannelId, module: &ModuleName) -> Result<Vec<String>, StoreError> {
-        let sql = "SELECT key FROM secrets WHERE channel_id = ?1 AND module = ?2 ORDER BY key";
-        self.readers.list_rows(sql, params![channel, module], |row| row.get(0))
-    }
+pub(in crate::store) fn list_keys(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT key FROM secrets WHERE channel_id = ?1 AND module = ?2 ORDER BY key";
+    list_rows(connection, sql, params![channel, module], |row| row.get(0))
+}
 
-    /// The first bytes of the secrets of all channels, each once: so many of each secret as tell by which key it was sealed.
-    pub fn list_secret_marks(&self, length: u32) -> Result<Vec<Vec<u8>>, StoreError> {
-        let sql = "SELECT DISTINCT substr(sealed, 1, ?1) FROM secrets ORDER BY 1";
-        self.readers.list_rows(sql, [length], |row| row.get(0))
-    }
+pub(in crate::store) fn list_marks(connection: &Connection, length: u32) -> rusqlite::Result<Vec<Vec<u8>>> {
+    let sql = "SELECT DISTINCT substr(sealed, 1, ?1) FROM secrets ORDER BY 1";
+    list_rows(connection, sql, [length], |row| row.get(0))
 }
 
 pub(in crate::store) fn apply(

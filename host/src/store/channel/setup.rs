@@ -16,8 +16,7 @@ use crate::domain::prefix::Prefix;
 use crate::store::host::bots;
 use crate::store::json_text::Text;
 use crate::store::sqlite::columns::{At, BotKey, Json, Span};
-use crate::store::sqlite::sql::{execute, find_row};
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
 /// A channel's set-up as it is stored: only what differs from the defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,23 +48,20 @@ pub struct ModuleRecord {
     pub blown: Option<BlownFuse>,
 }
 
-impl Store {
-    /// One consistent snapshot.
-    pub fn load_channel(&self, channel: ChannelId) -> Result<Option<ChannelRecord>, StoreError> {
-        self.readers.read(|connection| load_records(connection, Some(channel)).map(|found| found.into_iter().next()))
-    }
+pub(in crate::store) fn find_channel(
+    connection: &Connection,
+    channel: ChannelId,
+) -> rusqlite::Result<Option<ChannelRecord>> {
+    load_records(connection, Some(channel)).map(|found| found.into_iter().next())
+}
 
-    /// All channels, in one snapshot and as many reads as one takes.
-    pub fn load_channels(&self) -> Result<Vec<ChannelRecord>, StoreError> {
-        self.readers.read(|connection| load_records(connection, None))
-    }
+pub(in crate::store) fn list_channels(connection: &Connection) -> rusqlite::Result<Vec<ChannelRecord>> {
+    load_records(connection, None)
+}
 
-    /// Every channel that was ever sat in, by id, with the names that it bore then.
-    pub fn list_known_channels(&self) -> Result<Vec<Channel>, StoreError> {
-        let sql = "SELECT channel_id, login, display_name FROM channels ORDER BY channel_id";
-        self.readers
-            .list_rows(sql, [], |row| Ok(Channel { id: row.get(0)?, login: row.get(1)?, display_name: row.get(2)? }))
-    }
+pub(in crate::store) fn list_known_channels(connection: &Connection) -> rusqlite::Result<Vec<Channel>> {
+    let sql = "SELECT channel_id, login, display_name FROM channels ORDER BY channel_id";
+    list_rows(connection, sql, [], |row| Ok(Channel { id: row.get(0)?, login: row.get(1)?, display_name: row.get(2)? }))
 }
 
 /// Of one channel, or of all.

@@ -6,7 +6,6 @@ use crate::domain::effect::{Revision, StorageEffect};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::store::json_text::Text;
 use crate::store::sqlite::sql::{execute, find_row};
-use crate::store::{Store, StoreError};
 
 /// A listing ends here, whatever was asked for: a scan is part of somebody's 50 milliseconds.
 const MOST_ROWS: usize = 100;
@@ -24,48 +23,30 @@ pub struct StorageState {
 /// A key and its value.
 pub type Entry = (String, Vec<u8>);
 
-impl Store {
-    /// The value under a key, and the storage's state at the same moment.
-    pub fn load_entry(
-        &self,
-        channel: ChannelId,
-        module: &ModuleName,
-        key: &str,
-    ) -> Result<(StorageState, Option<Vec<u8>>), StoreError> {
-        let sql = "SELECT revision, bytes, keys, value FROM storages AS s
-             LEFT JOIN storage_entries AS e ON e.storage_id = s.storage_id AND e.key = ?3
-             WHERE s.channel_id = ?1 AND s.module = ?2";
-        let found =
-            self.readers.find_row(sql, params![channel, module, key], |row| Ok((read_state(row)?, row.get(3)?)))?;
-        Ok(found.unwrap_or_default())
-    }
+pub(in crate::store) fn load_entry(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+    key: &str,
+) -> rusqlite::Result<(StorageState, Option<Vec<u8>>)> {
+    let sql = "SELECT revision, bytes, keys, value FROM storages AS s
+         LEFT JOIN storage_entries AS e ON e.storage_id = s.storage_id AND e.key = ?3
+         WHERE s.channel_id = ?1 AND s.module = ?2";
+    let found = find_row(connection, sql, params![channel, module, key], |row| Ok((read_state(row)?, row.get(3)?)))?;
+    Ok(found.unwrap_or_default())
+}
 
-    /// The version of the module that wrote last, and the storage's state at the same moment.
-    pub fn load_written_by(
-        &self,
-        channel: ChannelId,
-        module: &ModuleName,
-    ) -> Result<(StorageState, Option<semver::Version>), StoreError> {
-        let sql = "SELECT revision, bytes, keys, written_by FROM storages WHERE channel_id = ?1 AND module = ?2";
-        let found = self.readers.find_row(sql, params![channel, module], |row| {
-            let version = row.get::<_, Option<Text<_>>>(3)?.map(|Text(version)| version);
-            Ok((read_state(row)?, version))
-        })?;
-        Ok(found.unwrap_or_default())
-    }
-
-    /// Entries whose key begins with `prefix`, in byte order, strictly after `after`: at most `limit`, 100, or 64 KiB
-    /// of keys and values, but at least one where there is one.
-    pub fn list_entries(
-        &self,
-        channel: ChannelId,
-        module: &ModuleName,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<(StorageState, Vec<Entry>), StoreError> {
-        self.readers.read(|connection| list(connection, channel, module, prefix, after, limit))
-    }
+pub(in crate::store) fn load_written_by(
+    connection: &Connection,
+    channel: ChannelId,
+    module: &ModuleName,
+) -> rusqlite::Result<(StorageState, Option<semver::Version>)> {
+    let sql = "SELECT revision, bytes, keys, written_by FROM storages WHERE channel_id = ?1 AND module = ?2";
+    let found = find_row(connection, sql, params![channel, module], |row| {
+        let version = row.get::<_, Option<Text<_>>>(3)?.map(|Text(version)| version);
+        Ok((read_state(row)?, version))
+    })?;
+    Ok(found.unwrap_or_default())
 }
 
 fn read_state(row: &Row<'_>) -> rusqlite::Result<StorageState> {
@@ -73,7 +54,7 @@ fn read_state(row: &Row<'_>) -> rusqlite::Result<StorageState> {
     Ok(StorageState { revision: row.get(0)?, bytes: count(1)?, keys: count(2)? })
 }
 
-fn list(
+pub(in crate::store) fn list_entries(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -304,7 +285,7 @@ mod tests {
                         model.remove(&key);
                     }
                 }
-                let (state, entries) = list(&connection, CHANNEL, &counter, "", None, 100).unwrap();
+                let (state, entries) = list_entries(&connection, CHANNEL, &counter, "", None, 100).unwrap();
                 prop_assert_eq!(state.keys, model.len() as u64);
                 let bytes: usize = model.iter().map(|(key, value)| key.len() + value.len()).sum();
                 prop_assert_eq!(state.bytes, bytes as u64);

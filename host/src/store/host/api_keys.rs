@@ -11,8 +11,6 @@ use crate::domain::role::Role;
 use crate::store::json_text::Text;
 use crate::store::sqlite::columns::{At, Json};
 use crate::store::sqlite::sql::{execute, find_row, list_rows};
-use crate::store::sqlite::writer::Abort;
-use crate::store::{Store, StoreError};
 
 /// A key, whether it still opens anything or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,61 +55,51 @@ pub enum Revoked {
 
 const COLUMNS: &str = "id, name, digest, scopes, role, created_at, expires_at, revoked_at, last_used_at";
 
-impl Store {
-    pub fn find_api_key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
-        self.readers.read(|connection| find(connection, id))
-    }
-
-    /// The oldest first; those made after the key `after`.
-    pub fn list_api_keys(&self, after: Option<&KeyId>, limit: usize) -> Result<Vec<ApiKey>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM api_keys
-             WHERE number > coalesce((SELECT number FROM api_keys WHERE id = ?1), ?2) ORDER BY number LIMIT ?3"
-        );
-        // An unknown key has none after it.
-        let otherwise = if after.is_some() { i64::MAX } else { 0 };
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.readers.list_rows(&sql, params![after, otherwise, limit], read_key)
-    }
-
-    pub async fn save_api_key(&self, key: ApiKey, stamp: Stamp) -> Result<(), StoreError> {
-        let save = move |connection: &Connection| {
-            let insert = format!("INSERT INTO api_keys ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
-            let parameters = params![
-                key.id,
-                key.name,
-                key.digest,
-                Json(key.scopes.iter().map(Text).collect::<Vec<_>>()),
-                key.role,
-                At(key.created_at),
-                key.expires_at.map(At),
-                key.revoked_at.map(At),
-                key.last_used_at.map(At),
-            ];
-            execute(connection, &insert, parameters)?;
-            let after = Some(describe(&key));
-            Ok(audit::record(connection, &stamp, &Change { after, ..change_of(&key.id, "create-key") })?)
-        };
-        self.writer.write(save).await
-    }
-
-    /// From now on it opens nothing. Revoking again changes nothing.
-    pub async fn revoke_api_key(&self, id: KeyId, spare: Spare, stamp: Stamp) -> Result<Revoked, StoreError> {
-        let revoke = move |connection: &Connection| revoke(connection, &id, spare, &stamp).map_err(Abort::from);
-        self.writer.write(revoke).await
-    }
-
-    pub async fn save_key_use(&self, id: KeyId, at: SystemTime) -> Result<(), StoreError> {
-        let save = move |connection: &Connection| {
-            let sql = "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?2) WHERE id = ?1";
-            execute(connection, sql, params![id, At(at)])?;
-            Ok(())
-        };
-        self.writer.write(save).await
-    }
+/// Those made after the key `after`, the oldest first.
+pub(in crate::store) fn list(
+    connection: &Connection,
+    after: Option<&KeyId>,
+    limit: usize,
+) -> rusqlite::Result<Vec<ApiKey>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM api_keys
+         WHERE number > coalesce((SELECT number FROM api_keys WHERE id = ?1), ?2) ORDER BY number LIMIT ?3"
+    );
+    // An unknown key has none after it.
+    let otherwise = if after.is_some() { i64::MAX } else { 0 };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    list_rows(connection, &sql, params![after, otherwise, limit], read_key)
 }
 
-fn revoke(connection: &Connection, id: &KeyId, spare: Spare, stamp: &Stamp) -> rusqlite::Result<Revoked> {
+pub(in crate::store) fn save(connection: &Connection, key: &ApiKey, stamp: &Stamp) -> rusqlite::Result<()> {
+    let insert = format!("INSERT INTO api_keys ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+    let parameters = params![
+        key.id,
+        key.name,
+        key.digest,
+        Json(key.scopes.iter().map(Text).collect::<Vec<_>>()),
+        key.role,
+        At(key.created_at),
+        key.expires_at.map(At),
+        key.revoked_at.map(At),
+        key.last_used_at.map(At),
+    ];
+    execute(connection, &insert, parameters)?;
+    let after = Some(describe(key));
+    audit::record(connection, stamp, &Change { after, ..change_of(&key.id, "create-key") })
+}
+
+pub(in crate::store) fn save_use(connection: &Connection, id: &KeyId, at: SystemTime) -> rusqlite::Result<()> {
+    let sql = "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?2) WHERE id = ?1";
+    execute(connection, sql, params![id, At(at)]).map(drop)
+}
+
+pub(in crate::store) fn revoke(
+    connection: &Connection,
+    id: &KeyId,
+    spare: Spare,
+    stamp: &Stamp,
+) -> rusqlite::Result<Revoked> {
     if spare == Spare::LastOperator && is_last_operator(connection, id, stamp.at)? {
         return Ok(Revoked::Spared);
     }
@@ -132,7 +120,7 @@ fn is_last_operator(connection: &Connection, id: &KeyId, now: SystemTime) -> rus
     Ok(operators.next().is_some_and(|key| key.id == *id) && operators.next().is_none())
 }
 
-fn find(connection: &Connection, id: &KeyId) -> rusqlite::Result<Option<ApiKey>> {
+pub(in crate::store) fn find(connection: &Connection, id: &KeyId) -> rusqlite::Result<Option<ApiKey>> {
     let query = format!("SELECT {COLUMNS} FROM api_keys WHERE id = ?1");
     find_row(connection, &query, [id], read_key)
 }

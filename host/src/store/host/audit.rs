@@ -14,9 +14,7 @@ use crate::domain::id::Login;
 use crate::domain::principal::CallerId;
 use crate::store::json_text::Text;
 use crate::store::sqlite::columns::{At, Json};
-use crate::store::sqlite::purge::Purged;
-use crate::store::sqlite::sql::execute;
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::sql::{Purged, execute, list_rows};
 
 /// A page ends here, whatever was asked for.
 const MOST_ROWS: usize = 1000;
@@ -39,28 +37,14 @@ pub struct AuditKept {
     pub calls: Option<Duration>,
 }
 
-impl Store {
-    /// The newest first, by the moment of the change and then by the order of writing; only what comes after the line
-    /// `before` in that order, and at most `limit` or 1,000.
-    ///
-    /// One filter, with or without a span of time, takes the time of the page, whatever else is there: 0.3 ms for 100 of a
-    /// million lines. Of several, the one that lets the least through is looked up (a chatter, a channel, a subject, a caller,
-    /// an action, a kind, in this order), and the others are compared with what that one finds: 14 ms where a channel has
-    /// 100,000 lines and nearly none of them fit.
-    pub fn list_audit(
-        &self,
-        filter: &AuditFilter,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<AuditEntry>, StoreError> {
-        let (sql, parameters) = query(filter, before, limit);
-        self.readers.list_rows(&sql, params_from_iter(parameters), read_entry)
-    }
-
-    /// Writes down a change that no other row tells of.
-    pub async fn note_change(&self, stamp: Stamp, change: Change) -> Result<(), StoreError> {
-        self.writer.write(move |connection| Ok(record(connection, &stamp, &change)?)).await
-    }
+pub(in crate::store) fn list(
+    connection: &Connection,
+    filter: &AuditFilter,
+    before: Option<u64>,
+    limit: usize,
+) -> rusqlite::Result<Vec<AuditEntry>> {
+    let (sql, parameters) = query(filter, before, limit);
+    list_rows(connection, &sql, params_from_iter(parameters), read_entry)
 }
 
 /// Adds a line; called in the transaction that makes the change.
@@ -402,7 +386,7 @@ mod tests {
                        VALUES (0, 'host', 'mute', '', '{\"later\":1}', '{\"switch\":true}')";
             Ok(connection.execute(sql, []).map(drop)?)
         };
-        fixture.store.writer.write(insert).await.unwrap();
+        fixture.write(insert).await.unwrap();
         let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap().remove(0).change;
         let later = AuditValue::Worded("{\"later\":1}".into());
         assert_eq!((read.before, read.after), (Some(later), Some(AuditValue::Switch(true))));

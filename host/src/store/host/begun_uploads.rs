@@ -6,29 +6,19 @@
 use rusqlite::{Connection, params};
 
 use crate::domain::id::ModuleDigest;
-use crate::store::sqlite::sql::execute;
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::sql::{execute, list_rows};
 
-impl Store {
-    /// To be called before a component's bytes are saved, unless they are on disk already. The note goes with the version
-    /// that is published, or with [`Store::end_upload`].
-    pub async fn begin_upload(&self, digest: ModuleDigest) -> Result<(), StoreError> {
-        let insert = "INSERT INTO begun_uploads (digest) VALUES (?1) ON CONFLICT DO NOTHING";
-        self.writer.write(move |connection| Ok(execute(connection, insert, params![digest]).map(drop)?)).await
-    }
+pub(in crate::store) fn begin(connection: &Connection, digest: ModuleDigest) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO begun_uploads (digest) VALUES (?1) ON CONFLICT DO NOTHING";
+    execute(connection, sql, params![digest]).map(drop)
+}
 
-    /// The component has been deleted.
-    pub async fn end_upload(&self, digest: ModuleDigest) -> Result<(), StoreError> {
-        self.writer.write(move |connection| Ok(forget(connection, digest)?)).await
-    }
-
-    pub fn list_begun_uploads(&self) -> Result<Vec<ModuleDigest>, StoreError> {
-        self.readers.list_rows("SELECT digest FROM begun_uploads ORDER BY digest", [], |row| row.get(0))
-    }
+pub(in crate::store) fn list(connection: &Connection) -> rusqlite::Result<Vec<ModuleDigest>> {
+    list_rows(connection, "SELECT digest FROM begun_uploads ORDER BY digest", [], |row| row.get(0))
 }
 
 /// Nothing happens where there is no note.
-pub(in crate::store) fn forget(connection: &Connection, digest: ModuleDigest) -> rusqlite::Result<()> {
+pub(in crate::store) fn end(connection: &Connection, digest: ModuleDigest) -> rusqlite::Result<()> {
     execute(connection, "DELETE FROM begun_uploads WHERE digest = ?1", params![digest]).map(drop)
 }
 

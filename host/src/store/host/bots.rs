@@ -9,31 +9,22 @@ use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, Login};
 use crate::store::sqlite::columns::BotKey;
 use crate::store::sqlite::sql::{execute, find_row};
-use crate::store::sqlite::writer::Abort;
-use crate::store::{Store, StoreError};
 
-impl Store {
-    /// The account of a login, with its id where a log-in has told it.
-    pub fn find_bot(&self, login: &Login) -> Result<BotAccount, StoreError> {
-        let sql = "SELECT twitch_id FROM bots WHERE login = ?1 ORDER BY seen DESC, bot DESC";
-        let id = self.readers.find_row(sql, params![login], |row| row.get(0))?;
-        Ok(BotAccount { login: login.clone(), id: id.flatten() })
-    }
-
-    /// Notes that an account has logged in. All that was noted for its login while its id was unknown is its own from now on. What is
-    /// noted for another id under that login stays where it is: returns that id where channels of its are still wanted, as Twitch has
-    /// recycled the login then.
-    pub async fn learn_bot(&self, login: Login, id: AccountId) -> Result<Option<AccountId>, StoreError> {
-        let learn = move |connection: &Connection| learn(connection, &login, id);
-        let (_, former) = self.write_presence(learn, |(is_news, _)| *is_news).await?;
-        Ok(former)
-    }
+pub(in crate::store) fn find_bot(connection: &Connection, login: &Login) -> rusqlite::Result<BotAccount> {
+    let sql = "SELECT twitch_id FROM bots WHERE login = ?1 ORDER BY seen DESC, bot DESC";
+    let id = find_row(connection, sql, params![login], |row| row.get(0))?;
+    Ok(BotAccount { login: login.clone(), id: id.flatten() })
 }
 
-/// Whether the account is named in another way from now on, and the account that had its login before.
-type Learned = (bool, Option<AccountId>);
+/// What a log-in told of an account.
+pub(in crate::store) struct Learned {
+    /// The account is named in another way from now on.
+    pub(in crate::store) is_news: bool,
+    /// The account that had its login before.
+    pub(in crate::store) former: Option<AccountId>,
+}
 
-fn learn(connection: &Connection, login: &Login, id: AccountId) -> Result<Learned, Abort<Learned>> {
+pub(in crate::store) fn learn(connection: &Connection, login: &Login, id: AccountId) -> rusqlite::Result<Learned> {
     let sql = "SELECT bot, login FROM bots WHERE twitch_id = ?1";
     let known: Option<(BotKey, Login)> = find_row(connection, sql, params![id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let sql = "SELECT bot FROM bots WHERE login = ?1 AND twitch_id IS NULL";
@@ -58,7 +49,7 @@ fn learn(connection: &Connection, login: &Login, id: AccountId) -> Result<Learne
     let sql = "SELECT twitch_id FROM bots WHERE login = ?1 AND twitch_id <> ?2
          AND EXISTS (SELECT 1 FROM wanted WHERE wanted.bot = bots.bot AND wanted)";
     let former = find_row(connection, sql, params![login, id], |row| row.get(0))?;
-    Ok((is_news, former))
+    Ok(Learned { is_news, former })
 }
 
 /// The account was renamed, and noted under its new login before it logged in.
@@ -115,6 +106,7 @@ mod tests {
     use crate::domain::message::WantedChannel;
     use crate::domain::ports::SystemClock;
     use crate::domain::used_limits::UsedLimits;
+    use crate::store::Store;
     use crate::store::fixture::{CHANNEL, Fixture, bot, channel, login, quick_folder};
     use crate::store::host::used_limits::LastUse;
     use crate::store::sqlite::migrate::take_steps_before;

@@ -6,8 +6,7 @@ use rusqlite::{Connection, params};
 
 use crate::domain::principal::CallerId;
 use crate::store::sqlite::columns::At;
-use crate::store::sqlite::sql::execute;
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::sql::{execute, find_row};
 
 /// An answer is given again for so long.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -26,53 +25,45 @@ pub struct KeptAnswer {
     pub body: Box<[u8]>,
 }
 
-impl Store {
-    /// What was answered to `caller` under a key, if that was within a day of `now`.
-    pub fn find_answer(&self, caller: &CallerId, key: &str, now: SystemTime) -> Result<Option<KeptAnswer>, StoreError> {
-        let sql = "SELECT fingerprint, status, content_type, location, body FROM idempotent_answers
-             WHERE caller = ?1 AND idempotency_key = ?2 AND at > ?3";
-        self.readers.find_row(sql, params![caller, key, At(now - KEPT_FOR)], |row| {
-            Ok(KeptAnswer {
-                fingerprint: row.get(0)?,
-                status: row.get(1)?,
-                content_type: row.get(2)?,
-                location: row.get(3)?,
-                body: row.get::<_, Vec<u8>>(4)?.into(),
-            })
+pub(in crate::store) fn find(
+    connection: &Connection,
+    caller: &CallerId,
+    key: &str,
+    now: SystemTime,
+) -> rusqlite::Result<Option<KeptAnswer>> {
+    let sql = "SELECT fingerprint, status, content_type, location, body FROM idempotent_answers
+         WHERE caller = ?1 AND idempotency_key = ?2 AND at > ?3";
+    find_row(connection, sql, params![caller, key, At(now - KEPT_FOR)], |row| {
+        Ok(KeptAnswer {
+            fingerprint: row.get(0)?,
+            status: row.get(1)?,
+            content_type: row.get(2)?,
+            location: row.get(3)?,
+            body: row.get::<_, Vec<u8>>(4)?.into(),
         })
-    }
+    })
+}
 
-    /// Keeps an answer, and lets go of those that are too old or too many.
-    pub async fn save_answer(
-        &self,
-        caller: CallerId,
-        key: Box<str>,
-        answer: KeptAnswer,
-        now: SystemTime,
-    ) -> Result<(), StoreError> {
-        let save = move |connection: &Connection| {
-            execute(connection, "DELETE FROM idempotent_answers WHERE at <= ?1", [At(now - KEPT_FOR)])?;
-            let sql = "INSERT OR REPLACE INTO idempotent_answers
-                 (caller, idempotency_key, fingerprint, status, content_type, body, at, location)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-            let parameters = params![
-                caller,
-                key,
-                answer.fingerprint,
-                answer.status,
-                answer.content_type,
-                answer.body.as_ref(),
-                At(now),
-                answer.location
-            ];
-            execute(connection, sql, parameters)?;
-            let sql = "DELETE FROM idempotent_answers WHERE number IN (SELECT number FROM idempotent_answers
-                 WHERE caller = ?1 ORDER BY number DESC LIMIT -1 OFFSET ?2)";
-            execute(connection, sql, params![caller, MOST_OF_A_CALLER])?;
-            Ok(())
-        };
-        self.writer.write(save).await
-    }
+pub(in crate::store) fn save(
+    connection: &Connection,
+    caller: &CallerId,
+    key: &str,
+    kept: &KeptAnswer,
+    now: SystemTime,
+) -> rusqlite::Result<()> {
+    execute(connection, "DELETE FROM idempotent_answers WHERE at <= ?1", [At(now - KEPT_FOR)])?;
+    let sql = "INSERT OR REPLACE INTO idempotent_answers
+         (caller, idempotency_key, fingerprint, status, content_type, body, at, location)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let KeptAnswer { fingerprint, status, content_type, location, body } = kept;
+    execute(
+        connection,
+        sql,
+        params![caller, key, fingerprint, status, content_type, body.as_ref(), At(now), location],
+    )?;
+    let sql = "DELETE FROM idempotent_answers WHERE number IN (SELECT number FROM idempotent_answers
+         WHERE caller = ?1 ORDER BY number DESC LIMIT -1 OFFSET ?2)";
+    execute(connection, sql, params![caller, MOST_OF_A_CALLER]).map(drop)
 }
 
 #[cfg(test)]

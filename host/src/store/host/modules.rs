@@ -21,7 +21,6 @@ use crate::store::channel::left_versions;
 use crate::store::json_text::Text;
 use crate::store::sqlite::columns::{At, Json};
 use crate::store::sqlite::sql::execute;
-use crate::store::{Store, StoreError};
 
 /// A change of what versions of a module there are, and who has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,34 +44,9 @@ pub enum VersionChange {
     },
 }
 
-impl Store {
-    /// By name.
-    pub fn list_uploaded(&self) -> Result<Vec<UploadedModule>, StoreError> {
-        self.readers.read(|connection| {
-            // Nothing of it is written: the transaction makes both reads see one moment.
-            let snapshot = connection.unchecked_transaction()?;
-            list_uploaded(&snapshot)
-        })
-    }
-
-    /// Makes all changes of one module, or none. `left` are the channels in which a version runs no more because of them.
-    pub async fn change_versions(
-        &self,
-        module: ModuleName,
-        changes: Vec<VersionChange>,
-        left: BTreeMap<ModuleDigest, Vec<ChannelId>>,
-        stamp: Stamp,
-    ) -> Result<(), StoreError> {
-        self.writer
-            .write(move |connection| {
-                changes.iter().try_for_each(|change| apply(connection, &module, change, &stamp))?;
-                Ok(left_versions::save_left_in(connection, &module, &left)?)
-            })
-            .await
-    }
-}
-
-fn list_uploaded(connection: &Connection) -> rusqlite::Result<Vec<UploadedModule>> {
+pub(in crate::store) fn list_uploaded(connection: &Connection) -> rusqlite::Result<Vec<UploadedModule>> {
+    // Nothing of it is written: the transaction makes both reads see one moment.
+    let connection = connection.unchecked_transaction()?;
     let mut modules: BTreeMap<ModuleName, UploadedModule> = connection
         .prepare_cached("SELECT name, publisher, canary, canary_channels, was_latest FROM modules")?
         .query_map([], read_module)?
@@ -118,6 +92,17 @@ fn read_version(row: &Row<'_>) -> rusqlite::Result<UploadedVersion> {
     })
 }
 
+pub(in crate::store) fn change_versions(
+    connection: &Connection,
+    module: &ModuleName,
+    changes: &[VersionChange],
+    left: &BTreeMap<ModuleDigest, Vec<ChannelId>>,
+    stamp: &Stamp,
+) -> rusqlite::Result<()> {
+    changes.iter().try_for_each(|change| apply(connection, module, change, stamp))?;
+    left_versions::save_left_in(connection, module, left)
+}
+
 fn apply(connection: &Connection, module: &ModuleName, change: &VersionChange, stamp: &Stamp) -> rusqlite::Result<()> {
     match change {
         VersionChange::Publish { manifest, by } => {
@@ -134,7 +119,7 @@ fn apply(connection: &Connection, module: &ModuleName, change: &VersionChange, s
                 by
             ];
             execute(connection, sql, parameters)?;
-            begun_uploads::forget(connection, manifest.digest)?;
+            begun_uploads::end(connection, manifest.digest)?;
             let after = Some(AuditValue::Published(manifest.digest));
             record(connection, stamp, "publish-version", format!("{module}/{}", manifest.version), None, after)
         }

@@ -10,7 +10,6 @@ use crate::domain::id::Login;
 use crate::domain::used_limits::UsedLimits;
 use crate::store::sqlite::columns::At;
 use crate::store::sqlite::sql::{execute, find_row};
-use crate::store::{Store, StoreError};
 
 /// What is known of an account's last process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,27 +21,22 @@ pub enum LastUse {
     Known(UsedLimits),
 }
 
-impl Store {
-    /// What the account's last process had used; from now on this one's is unknown.
-    pub async fn begin_use(&self, account: Login) -> Result<LastUse, StoreError> {
-        let now = self.clock.now().wall;
-        self.writer.write(move |connection| Ok(begin_use(connection, &account, now)?)).await
-    }
-
-    /// Notes what this process has used; the time since is told by [`Store::begin_use`].
-    pub async fn save_use(&self, account: BotAccount, used: UsedLimits) -> Result<(), StoreError> {
-        let now = self.clock.now().wall;
-        let save = move |connection: &Connection| {
-            let bot = bots::key_of(connection, &account)?;
-            let sql = "INSERT OR REPLACE INTO used_limits (bot, messages, joins, at) VALUES (?1, ?2, ?3, ?4)";
-            execute(connection, sql, params![bot, used.messages, used.joins, At(now)])?;
-            Ok(())
-        };
-        self.writer.write(save).await
-    }
+pub(in crate::store) fn save_use(
+    connection: &Connection,
+    account: &BotAccount,
+    used: UsedLimits,
+    at: SystemTime,
+) -> rusqlite::Result<()> {
+    let bot = bots::key_of(connection, account)?;
+    let sql = "INSERT OR REPLACE INTO used_limits (bot, messages, joins, at) VALUES (?1, ?2, ?3, ?4)";
+    execute(connection, sql, params![bot, used.messages, used.joins, At(at)]).map(drop)
 }
 
-fn begin_use(connection: &Connection, account: &Login, now: SystemTime) -> rusqlite::Result<LastUse> {
+pub(in crate::store) fn begin_use(
+    connection: &Connection,
+    account: &Login,
+    now: SystemTime,
+) -> rusqlite::Result<LastUse> {
     let bot = bots::key_of_login(connection, account)?;
     let sql = "SELECT messages, joins, at FROM used_limits WHERE bot = ?1";
     let last: Option<(Option<u32>, Option<u32>, At)> =

@@ -6,7 +6,6 @@
 use std::time::SystemTime;
 
 use rusqlite::{Connection, Row, params};
-use tokio::sync::watch;
 
 use super::audit;
 use super::bots;
@@ -18,61 +17,24 @@ use crate::domain::message::{Channel, WantedChannel};
 use crate::store::channel::setup;
 use crate::store::sqlite::columns::{At, BotKey};
 use crate::store::sqlite::scopes;
-use crate::store::sqlite::sql::{execute, find_row};
-use crate::store::sqlite::writer::Abort;
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
-impl Store {
-    /// The busiest first, and those of which that is not known by login.
-    pub fn list_wanted(&self) -> Result<Vec<WantedChannel>, StoreError> {
-        let sql = "SELECT wanted.channel_id, wanted.login, bots.login, twitch_id
-             FROM wanted JOIN bots USING (bot) LEFT JOIN channels USING (channel_id)
-             WHERE wanted ORDER BY coalesce(busyness, 0) DESC, wanted.login";
-        self.readers.list_rows(sql, [], |row| {
-            Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: bots::read_bot(row, 2, 3)? })
-        })
-    }
-
-    /// Wants a channel of the configuration, with the account that it names there. A stored leave wins.
-    pub async fn save_seed(&self, login: Login, account: Login) -> Result<(), StoreError> {
-        let at = self.clock.now().wall;
-        self.write_presence(move |connection| save_seed(connection, &login, &account, at), |changed| *changed)
-            .await
-            .map(drop)
-    }
-
-    /// Notes which channel a seed is, and makes the channel known. The first id of a login stays.
-    ///
-    /// A channel that is known under an older login keeps what was stored of it, a leave included.
-    pub async fn save_channel_id(&self, login: Login, channel: ChannelId) -> Result<(), StoreError> {
-        let at = self.clock.now().wall;
-        self.write_presence(move |connection| save_id(connection, &login, channel, at), |changed| *changed)
-            .await
-            .map(drop)
-    }
-
-    /// Raised after each write that changed what [`Store::list_wanted`] answers.
-    pub fn wanted_changes(&self) -> watch::Receiver<u64> {
-        self.wanted_changes.subscribe()
-    }
-
-    /// Runs `job` on the writer, and reports to everybody who watches if `is_change` of its answer.
-    pub(in crate::store) async fn write_presence<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Connection) -> Result<T, Abort<T>> + Send + 'static,
-        is_change: impl FnOnce(&T) -> bool + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let wanted_changes = self.wanted_changes.clone();
-        let report = move |answer: &T| {
-            if is_change(answer) {
-                wanted_changes.send_modify(|count| *count += 1);
-            }
-        };
-        self.writer.write_then(job, report).await
-    }
+pub(in crate::store) fn list(connection: &Connection) -> rusqlite::Result<Vec<WantedChannel>> {
+    let sql = "SELECT wanted.channel_id, wanted.login, bots.login, twitch_id
+         FROM wanted JOIN bots USING (bot) LEFT JOIN channels USING (channel_id)
+         WHERE wanted ORDER BY coalesce(busyness, 0) DESC, wanted.login";
+    list_rows(connection, sql, [], |row| {
+        Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: bots::read_bot(row, 2, 3)? })
+    })
 }
 
-fn save_id(connection: &Connection, login: &Login, channel: ChannelId, at: SystemTime) -> Result<bool, Abort<bool>> {
+/// Returns whether anything changed.
+pub(in crate::store) fn save_channel_id(
+    connection: &Connection,
+    login: &Login,
+    channel: ChannelId,
+    at: SystemTime,
+) -> rusqlite::Result<bool> {
     let sql = "SELECT bot FROM wanted WHERE login = ?1 AND channel_id IS NULL";
     let bot: Option<BotKey> = find_row(connection, sql, params![login], |row| row.get(0))?;
     let Some(bot) = bot else { return Ok(false) };
@@ -129,7 +91,12 @@ fn want(connection: &Connection, channel: &Channel, account: &BotAccount, at: Sy
 }
 
 /// Returns whether anything changed.
-fn save_seed(connection: &Connection, login: &Login, account: &Login, at: SystemTime) -> Result<bool, Abort<bool>> {
+pub(in crate::store) fn save_seed(
+    connection: &Connection,
+    login: &Login,
+    account: &Login,
+    at: SystemTime,
+) -> rusqlite::Result<bool> {
     let bot = bots::key_of_login(connection, account)?;
     let sql = "SELECT channel_id, bots.login FROM wanted JOIN bots USING (bot) WHERE wanted.login = ?1";
     let before: Option<(Option<ChannelId>, Login)> =
@@ -165,6 +132,7 @@ fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime) -> rusqli
 mod tests {
     use super::*;
     use crate::domain::effect::{Commit, Committed, Effect, Revision};
+    use crate::store::Store;
     use crate::store::fixture::{CHANNEL, Fixture, bot, channel, commit, login, save};
 
     fn want(id: u64, name: &str) -> Effect {

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::migrate;
 use super::open::open_file;
-use crate::store::OpenStoreError;
+use crate::store::error::OpenStoreError;
 use crate::store::files::UNFINISHED;
 
 /// Makes the database beside `path`, and gives it that name once all of it is on disk. So whatever interrupts this, an empty
@@ -16,13 +16,13 @@ use crate::store::files::UNFINISHED;
 ///
 /// # Errors
 /// Also where the log of a lost database is there: SQLite would play it into the new one.
-pub(in crate::store) fn create(path: &Path) -> Result<(), OpenStoreError> {
+pub(super) fn create(path: &Path) -> Result<(), OpenStoreError> {
     refuse_lone_log(path)?;
     let failed = |error| OpenStoreError::File { path: path.into(), error };
     let beside = path.with_added_extension(UNFINISHED);
     remove(&beside).map_err(failed)?;
     drop(open_file(&beside)?);
-    fill(&beside).map_err(|error| OpenStoreError::Database { path: beside.clone(), error })?;
+    fill(&beside).map_err(|error| OpenStoreError::Database { path: beside.clone(), error: error.into() })?;
     File::open(&beside).and_then(|file| file.sync_all()).map_err(failed)?;
     fs::rename(&beside, path).map_err(failed)?;
     // The new name is the folder's to keep.
@@ -31,7 +31,7 @@ pub(in crate::store) fn create(path: &Path) -> Result<(), OpenStoreError> {
 }
 
 /// Where there is no database, whether there is the log of one that was lost.
-pub(in crate::store) fn refuse_lone_log(path: &Path) -> Result<(), OpenStoreError> {
+pub(super) fn refuse_lone_log(path: &Path) -> Result<(), OpenStoreError> {
     let log = with_suffix(path, "-wal");
     let is_there = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
     if is_there { Err(OpenStoreError::LogAlone { path: path.into(), log }) } else { Ok(()) }

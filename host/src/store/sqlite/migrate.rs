@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
-use crate::store::OpenStoreError;
+use crate::store::error::OpenStoreError;
 
 /// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never
 /// changes.
@@ -187,7 +187,7 @@ pub(in crate::store) fn open_error(path: &Path, error: rusqlite::Error) -> OpenS
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             OpenStoreError::Damaged { path: path.into(), reason: error.to_string() }
         }
-        _ => OpenStoreError::Database { path: path.into(), error },
+        _ => OpenStoreError::Database { path: path.into(), error: error.into() },
     }
 }
 

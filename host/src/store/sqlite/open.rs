@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -12,11 +12,28 @@ use super::readers::Readers;
 use super::writer::Writer;
 use super::{create, migrate, readers};
 use crate::domain::ports::Clock;
-use crate::store::{OpenStoreError, Store, StoreError};
+use crate::store::error::OpenStoreError;
+use crate::store::host::audit::AuditKept;
 
-impl Store {
-    /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists.
-    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenStoreError> {
+/// A database file that is open.
+pub(in crate::store) struct Sqlite {
+    // Dropped in this order: the lock goes last, when no connection uses the file any more.
+    pub(in crate::store) readers: Readers,
+    pub(in crate::store) writer: Writer,
+    /// Read by the writer, which purges.
+    pub(in crate::store) audit_kept: Arc<OnceLock<AuditKept>>,
+    pub(in crate::store) is_new: bool,
+    _lock: Lock,
+}
+
+impl Sqlite {
+    /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists. `wanted_changes` is raised
+    /// after each batch that changed which channels are wanted.
+    pub(in crate::store) fn open(
+        path: &Path,
+        clock: Arc<dyn Clock>,
+        wanted_changes: watch::Sender<u64>,
+    ) -> Result<Sqlite, OpenStoreError> {
         let lock = lock_database(path)?;
         let is_new = is_missing(path)?;
         if is_new {
@@ -25,20 +42,13 @@ impl Store {
         migrate::check_file(path)?;
         let connection = open_connection(path).map_err(|error| migrate::open_error(path, error))?;
         let audit_kept = Arc::default();
-        let writer = Writer::start(connection, Arc::clone(&clock), Arc::clone(&audit_kept))
+        let writer = Writer::start(connection, clock, Arc::clone(&audit_kept), wanted_changes)
             .map_err(|error| file_error(path, error))?;
         let readers = Readers::open(path).map_err(|error| migrate::open_error(path, error))?;
-        Ok(Store { readers, writer, wanted_changes: watch::Sender::new(0), clock, audit_kept, is_new, _lock: lock })
+        Ok(Sqlite { readers, writer, audit_kept, is_new, _lock: lock })
     }
 
-    /// Whether there was no database before: whatever lies beside it, it knows nothing of.
-    pub fn is_new(&self) -> bool {
-        self.is_new
-    }
-
-    /// Whether [`Store::open`] would take the file at `path`. Changes nothing: no file is made, no step of the schema is taken.
-    /// A file that is not there yet is fine, and so is one that a running host has open.
-    pub fn check(path: &Path) -> Result<(), OpenStoreError> {
+    pub(in crate::store) fn check(path: &Path) -> Result<(), OpenStoreError> {
         if is_missing(path)? {
             return create::refuse_lone_log(path);
         }
@@ -48,33 +58,6 @@ impl Store {
         let opened = OpenOptions::new().read(true).write(true).open(path);
         opened.map_err(|error| file_error(path, error))?;
         migrate::check_untouched(path)
-    }
-
-    /// Writes what is queued, folds the log into the file, and marks it as cleanly closed. Later writes are refused;
-    /// reads still answer.
-    pub async fn close(&self) -> Result<(), StoreError> {
-        self.writer.close().await
-    }
-
-    /// Returns when the writer has stopped, asked or not: nothing can be written any more.
-    pub async fn stopped(&self) {
-        self.writer.stopped().await;
-    }
-
-    /// Why the last change was not kept, where that was the machine's fault (the disk is full or broken, the file cannot
-    /// be written); nothing once a change was kept.
-    pub fn write_trouble(&self) -> Option<Arc<str>> {
-        self.writer.trouble()
-    }
-
-    /// Writes what is written already: says whether the machine takes changes again.
-    pub async fn try_to_write(&self) -> Result<(), StoreError> {
-        self.writer.write(|connection| Ok(migrate::mark_started(connection)?)).await
-    }
-
-    /// SQLite transactions that were committed: fewer than writes where many came at once.
-    pub fn batches(&self) -> u64 {
-        self.writer.batches()
     }
 }
 
@@ -151,6 +134,8 @@ mod tests {
     use std::io::{Seek, SeekFrom, Write};
 
     use super::*;
+    use crate::store::Store;
+    use crate::store::error::StoreError;
     use crate::store::fixture::{CHANNEL, Fixture, StandingClock, chat_id, module, save};
 
     fn open(path: &Path) -> Result<Store, OpenStoreError> {

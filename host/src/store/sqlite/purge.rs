@@ -6,10 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::{Connection, params};
 
 use super::columns::At;
-use super::sql::{execute, list_rows};
+use super::sql::{Purged, execute, list_rows};
 use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::ports::Moment;
-use crate::store::Store;
 use crate::store::channel::outcomes;
 use crate::store::host::audit::{self, AuditKept};
 
@@ -25,13 +24,6 @@ const MOST_CHATTERS: usize = 100;
 const STEADY_FOR: Duration = Duration::from_secs(3600);
 /// What a clock that is set right now and then is off by.
 const OFF_BY: Duration = Duration::from_secs(60);
-
-/// How much of what is too old is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Purged {
-    All,
-    Some,
-}
 
 /// Whether the wall clock is one to delete by. Pure.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +48,7 @@ impl Steadiness {
 }
 
 /// When what is looked at next.
-pub(in crate::store) struct Purge {
+pub(super) struct Purge {
     due_at: Instant,
     steadiness: Steadiness,
     audit: Arc<OnceLock<AuditKept>>,
@@ -64,22 +56,15 @@ pub(in crate::store) struct Purge {
     looked_at: (i64, ChannelId, ChatterId),
 }
 
-impl Store {
-    /// From now on lines of the audit that are older go. Without, they stay for ever. Counts once.
-    pub fn limit_audit(&self, kept: AuditKept) {
-        self.audit_kept.get_or_init(|| kept);
-    }
-}
-
 impl Purge {
     /// Due at once, once the clock has shown to be steady.
-    pub(in crate::store) fn new(begun_at: Moment, audit: Arc<OnceLock<AuditKept>>) -> Purge {
+    pub(super) fn new(begun_at: Moment, audit: Arc<OnceLock<AuditKept>>) -> Purge {
         let steadiness = Steadiness { since: begun_at };
         Purge { due_at: begun_at.instant, steadiness, audit, looked_at: (i64::MIN, ChannelId(0), ChatterId(0)) }
     }
 
     /// What is left over is seen to after the next batch.
-    pub(in crate::store) fn run(&mut self, connection: &Connection, now: Moment) {
+    pub(super) fn run(&mut self, connection: &Connection, now: Moment) {
         let is_steady = self.steadiness.note(now);
         if now.instant < self.due_at {
             return;

@@ -5,10 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Params, Row};
+use rusqlite::{Connection, OpenFlags};
 
-use super::sql;
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 
 /// Read connections that nobody uses right now.
 ///
@@ -45,24 +44,6 @@ impl Readers {
             idle.push(connection);
         }
         Ok(answer?)
-    }
-
-    pub(in crate::store) fn find_row<T>(
-        &self,
-        sql: &str,
-        parameters: impl Params,
-        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>, StoreError> {
-        self.read(|connection| sql::find_row(connection, sql, parameters, read))
-    }
-
-    pub(in crate::store) fn list_rows<T, C: FromIterator<T>>(
-        &self,
-        sql: &str,
-        parameters: impl Params,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<C, StoreError> {
-        self.read(|connection| sql::list_rows(connection, sql, parameters, read))
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
@@ -131,13 +112,13 @@ mod tests {
             tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(writing));
             readers.into_iter().for_each(|reader| reader.join().unwrap());
         });
-        assert!(fixture.store.readers.idle().len() <= fixture.store.readers.most_idle);
+        assert!(fixture.store.sqlite.readers.idle().len() <= fixture.store.sqlite.readers.most_idle);
     }
 
     #[tokio::test]
     async fn a_read_connection_cannot_write() {
         let fixture = Fixture::with_channel().await;
-        let written = fixture.store.readers.read(|connection| connection.execute("DELETE FROM channels", []));
+        let written = fixture.store.read(|connection| connection.execute("DELETE FROM channels", []));
         assert!(written.is_err());
         assert!(fixture.store.load_channel(CHANNEL).unwrap().is_some());
     }

@@ -2,6 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
+/// How much of what is too old is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Purged {
+    All,
+    Some,
+}
+
 /// Returns how many rows were written.
 pub(in crate::store) fn execute(
     connection: &Connection,

@@ -1,64 +1,37 @@
 //! The writer: one thread with the only connection that writes.
 //!
-//! Whatever waits in the queue goes into one SQLite transaction, each job in a savepoint of its own, and is
-//! acknowledged after that transaction is on disk. The queue is bounded; who finds it full waits.
+//! All writes that wait in the queue go into one SQLite transaction, and are acknowledged after that transaction is on disk. The
+//! queue is bounded: a write waits while it is full.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
+use super::apply::{Applied, apply};
+use super::fault::describe_machine_fault;
 use super::migrate;
 use super::purge::Purge;
+use super::savepoint::run;
 use crate::domain::ports::Clock;
 use crate::domain::trouble::Trouble;
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use crate::store::host::audit::AuditKept;
+use crate::store::write::{Answer, Write};
 
-/// Jobs that wait at most.
+/// Writes that wait at most.
 const QUEUE: usize = 1024;
-/// Jobs in one SQLite transaction at most: the first of them waits for the last.
+/// Writes in one SQLite transaction at most: the first of them waits for the last.
 const MOST_IN_BATCH: usize = 256;
 
-/// Why a job's changes are undone.
-pub(in crate::store) enum Abort<T> {
-    /// The job has an answer, and that is to change nothing.
-    Answer(T),
-    Failed(StoreError),
-}
-
-impl<T> From<StoreError> for Abort<T> {
-    fn from(error: StoreError) -> Self {
-        Abort::Failed(error)
-    }
-}
-
-impl<T> From<rusqlite::Error> for Abort<T> {
-    fn from(error: rusqlite::Error) -> Self {
-        Abort::Failed(error.into())
-    }
-}
-
-/// Runs in the batch's transaction.
-type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
-/// Told whether the batch is on disk.
-type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>)>;
-
-/// What came of a job before its batch was on disk.
-struct Done {
-    /// Why the machine did not take the job's changes.
-    machine_fault: Option<String>,
-    acknowledge: Acknowledge,
-}
-
 enum Order {
-    Write(Job),
+    Write(Write),
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
 
-/// The writer's door.
+/// The handle to the writer's thread.
 pub(in crate::store) struct Writer {
     /// None only while dropped.
     queue: Option<mpsc::Sender<Order>>,
@@ -73,6 +46,7 @@ impl Writer {
         connection: Connection,
         clock: Arc<dyn Clock>,
         audit_kept: Arc<OnceLock<AuditKept>>,
+        wanted_changes: watch::Sender<u64>,
     ) -> std::io::Result<Writer> {
         let (queue, orders) = mpsc::channel(QUEUE);
         let batches = Arc::new(AtomicU64::new(0));
@@ -86,40 +60,16 @@ impl Writer {
             trouble: Arc::clone(&trouble),
             clock,
             purge,
+            wanted_changes,
         };
         let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writing.run())?;
         Ok(Writer { queue: Some(queue), thread: Some(thread), batches, trouble })
     }
 
-    /// Runs `job` in a savepoint, undoes it where it aborts, and answers when all is on disk.
-    pub(in crate::store) async fn write<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Connection) -> Result<T, Abort<T>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.write_then(job, |_| ()).await
-    }
-
-    /// The same; `then` runs after the disk has it, whether or not anybody still waits for the answer.
-    pub(in crate::store) async fn write_then<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Connection) -> Result<T, Abort<T>> + Send + 'static,
-        then: impl FnOnce(&T) + Send + 'static,
-    ) -> Result<T, StoreError> {
+    /// Asks for a write, and returns its answer when the write is on disk.
+    pub(in crate::store) async fn write<T>(&self, make: impl FnOnce(Answer<T>) -> Write) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(move |connection: &Connection| {
-            let outcome = run_in_savepoint(connection, job);
-            let machine_fault = outcome.as_ref().err().and_then(describe_machine_fault);
-            let acknowledge = Box::new(move |on_disk: Result<(), StoreError>| {
-                let outcome = outcome.and_then(|value| on_disk.map(|()| value));
-                if let Ok(value) = &outcome {
-                    then(value);
-                }
-                // Nobody may wait any more; the change is made all the same.
-                drop(answer.send(outcome));
-            });
-            Done { machine_fault, acknowledge }
-        });
-        self.order(Order::Write(job)).await?;
+        self.order(Order::Write(make(answer))).await?;
         answered.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -169,6 +119,7 @@ struct Writing {
     trouble: Arc<Trouble>,
     clock: Arc<dyn Clock>,
     purge: Purge,
+    wanted_changes: watch::Sender<u64>,
 }
 
 impl Writing {
@@ -184,8 +135,8 @@ impl Writing {
         }
     }
 
-    /// Waits for a job and takes what waits with it. None once the queue is closed and empty.
-    fn next_batch(&mut self) -> Option<Vec<Job>> {
+    /// Waits for a write and takes what waits with it. None once the queue is closed and empty.
+    fn next_batch(&mut self) -> Option<Vec<Write>> {
         let mut batch = Vec::new();
         while batch.is_empty() {
             let order = self.orders.blocking_recv()?;
@@ -199,9 +150,9 @@ impl Writing {
         Some(batch)
     }
 
-    fn take(&mut self, order: Order, batch: &mut Vec<Job>) {
+    fn take(&mut self, order: Order, batch: &mut Vec<Write>) {
         match order {
-            Order::Write(job) => batch.push(job),
+            Order::Write(write) => batch.push(write),
             Order::Close(answer) => {
                 self.orders.close();
                 self.closing.push(answer);
@@ -209,69 +160,33 @@ impl Writing {
         }
     }
 
-    fn write(&mut self, batch: Vec<Job>) {
+    fn write(&mut self, batch: Vec<Write>) {
         let changes_before = self.connection.total_changes();
         let begun = run(&self.connection, "BEGIN IMMEDIATE");
-        let done: Vec<Done> = batch.into_iter().map(|job| job(&self.connection)).collect();
+        let applied: Vec<Applied> = batch.into_iter().map(|write| apply(&self.connection, write)).collect();
         let on_disk = begun.and_then(|()| commit(&self.connection));
         if on_disk.is_ok() {
             self.batches.fetch_add(1, Ordering::Relaxed);
         }
-        // Before anybody is told: whoever is told of a failure finds the reason.
-        self.note_trouble(&done, &on_disk, changes_before);
-        for Done { acknowledge, .. } in done {
+        // Before the answers: a caller that gets an error finds its reason.
+        self.note_trouble(&applied, &on_disk, changes_before);
+        if on_disk.is_ok() && applied.iter().any(|applied| applied.changes_wanted) {
+            self.wanted_changes.send_modify(|count| *count += 1);
+        }
+        for Applied { acknowledge, .. } in applied {
             acknowledge(on_disk.clone());
         }
     }
 
     /// A batch that changed nothing says nothing: SQLite commits it without a byte for the disk.
-    fn note_trouble(&self, done: &[Done], on_disk: &Result<(), StoreError>, changes_before: u64) {
+    fn note_trouble(&self, applied: &[Applied], on_disk: &Result<(), StoreError>, changes_before: u64) {
         let of_batch = on_disk.as_ref().err().and_then(describe_machine_fault);
-        let fault = of_batch.or_else(|| done.iter().find_map(|done| done.machine_fault.clone()));
+        let fault = of_batch.or_else(|| applied.iter().find_map(|applied| applied.machine_fault.clone()));
         match fault {
             Some(fault) => self.trouble.note_failure(&fault),
             None if on_disk.is_ok() && self.connection.total_changes() > changes_before => self.trouble.note_success(),
             None => {}
         }
-    }
-}
-
-fn describe_machine_fault(error: &StoreError) -> Option<String> {
-    error.find_machine_fault().map(ToString::to_string)
-}
-
-/// Statements without parameters and rows; prepared once.
-fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
-    connection.prepare_cached(sql)?.execute([])?;
-    Ok(())
-}
-
-/// A full disk or a failed write makes SQLite roll the whole transaction back by itself
-/// (sqlite.org/lang_transaction.html, section 3): a job after that would run, and commit, outside of any transaction.
-fn run_in_savepoint<T>(
-    connection: &Connection,
-    job: impl FnOnce(&Connection) -> Result<T, Abort<T>>,
-) -> Result<T, StoreError> {
-    if connection.is_autocommit() {
-        return Err(StoreError::RolledBack);
-    }
-    run(connection, "SAVEPOINT job")?;
-    let outcome = job(connection);
-    if connection.is_autocommit() {
-        return match outcome {
-            Err(Abort::Failed(error)) => Err(error),
-            Ok(_) | Err(Abort::Answer(_)) => Err(StoreError::RolledBack),
-        };
-    }
-    let undone = if outcome.is_err() { run(connection, "ROLLBACK TO job") } else { Ok(()) };
-    if let Err(error) = undone.and_then(|()| run(connection, "RELEASE job")) {
-        // What can be neither kept nor undone must not be committed with the others.
-        run(connection, "ROLLBACK")?;
-        return Err(error);
-    }
-    match outcome {
-        Ok(value) | Err(Abort::Answer(value)) => Ok(value),
-        Err(Abort::Failed(error)) => Err(error),
     }
 }
 
@@ -319,7 +234,7 @@ mod tests {
 
     /// Returns when so many orders wait behind the held one.
     async fn until_waiting(fixture: &Fixture, orders: usize) {
-        let queue = fixture.store.writer.queue.as_ref().unwrap();
+        let queue = fixture.store.sqlite.writer.queue.as_ref().unwrap();
         while queue.max_capacity() - queue.capacity() < orders {
             yield_now().await;
         }
@@ -327,10 +242,10 @@ mod tests {
 
     fn spawn_job(
         fixture: &Fixture,
-        job: impl FnOnce(&Connection) -> Result<(), Abort<()>> + Send + 'static,
+        job: impl FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static,
     ) -> JoinHandle<Result<(), StoreError>> {
         let store = Arc::clone(&fixture.store);
-        tokio::spawn(async move { store.writer.write(job).await })
+        tokio::spawn(async move { store.write(|answer| Write::Test { job: Box::new(job), answer }).await })
     }
 
     fn spawn_commit(fixture: &Fixture, id: &str, effects: Vec<Effect>) -> JoinHandle<Result<Committed, StoreError>> {

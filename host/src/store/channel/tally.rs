@@ -1,54 +1,28 @@
-//! What the chat left behind that called nothing: who was seen where, and how busy each channel is.
+//! How busy each channel is.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, params};
 
 use crate::domain::id::ChannelId;
-use crate::domain::tally::{Noted, Talked};
-use crate::store::channel::chatters::{KnownChatter, save_chatter};
 use crate::store::sqlite::sql::execute;
-use crate::store::{Store, StoreError};
 
-/// Chatters in one job: a command's commit that comes along waits for so many at most.
-const CHATTERS_AT_ONCE: usize = 500;
 /// After which a message weighs half as much.
 const HALF_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
-impl Store {
-    /// Saves a tally: who talked in which channel, under which names, and how much was said there.
-    pub async fn save_tally(&self, noted: &Noted, at: SystemTime) -> Result<(), StoreError> {
-        let (mut chatters, mut channels) = (Vec::new(), Vec::new());
-        for (channel, tally) in noted {
-            channels.push((*channel, tally.messages));
-            chatters.extend(tally.chatters().map(|talked| (*channel, known(talked))));
-        }
-        while !chatters.is_empty() {
-            let some = chatters.split_off(chatters.len().saturating_sub(CHATTERS_AT_ONCE));
-            let save = move |connection: &Connection| {
-                Ok(some.iter().try_for_each(|(channel, chatter)| save_chatter(connection, *channel, chatter, at))?)
-            };
-            self.writer.write(save).await?;
-        }
-        let raise = move |connection: &Connection| {
-            Ok(channels
-                .iter()
-                .try_for_each(|(channel, messages)| raise_busyness(connection, *channel, *messages, at))?)
-        };
-        self.writer.write(raise).await
+pub(in crate::store) fn raise_busyness(
+    connection: &Connection,
+    channels: &[(ChannelId, u64)],
+    at: SystemTime,
+) -> rusqlite::Result<()> {
+    for (channel, messages) in channels {
+        let before: f64 = connection
+            .prepare_cached("SELECT busyness FROM channels WHERE channel_id = ?1")?
+            .query_row(params![channel], |row| row.get(0))?;
+        let sql = "UPDATE channels SET busyness = ?2 WHERE channel_id = ?1";
+        execute(connection, sql, params![channel, add_messages(before, *messages, at)])?;
     }
-}
-
-fn known(talked: &Talked) -> KnownChatter {
-    KnownChatter { id: talked.id, login: talked.login.clone(), display_name: talked.display_name.clone() }
-}
-
-fn raise_busyness(connection: &Connection, channel: ChannelId, messages: u64, at: SystemTime) -> rusqlite::Result<()> {
-    let before: f64 = connection
-        .prepare_cached("SELECT busyness FROM channels WHERE channel_id = ?1")?
-        .query_row(params![channel], |row| row.get(0))?;
-    let sql = "UPDATE channels SET busyness = ?2 WHERE channel_id = ?1";
-    execute(connection, sql, params![channel, add_messages(before, messages, at)]).map(drop)
+    Ok(())
 }
 
 /// Instead of the old messages losing weight, the new ones have more: so nothing has to be written where nobody talks.
@@ -66,7 +40,10 @@ mod tests {
 
     use super::*;
     use crate::domain::id::ChatterId;
+    use crate::domain::tally::Noted;
     use crate::domain::tally::Tally;
+    use crate::store::channel::CHATTERS_AT_ONCE;
+    use crate::store::channel::chatters::KnownChatter;
     use crate::store::fixture::{CHANNEL, Fixture, login};
 
     const DAY: Duration = HALF_LIFE;

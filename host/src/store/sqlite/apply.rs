@@ -1,0 +1,96 @@
+//! From each write to the function of its subject that carries it out.
+
+use rusqlite::Connection;
+
+use super::fault::describe_machine_fault;
+use super::migrate;
+use super::savepoint::{Abort, run_in_savepoint};
+use crate::domain::effect::{Committed, Effect};
+use crate::store::channel::{accounts, chatters, commit, tally};
+use crate::store::error::StoreError;
+use crate::store::host::{api_keys, audit, begun_uploads, bots, idempotency, modules, used_limits, wanted};
+use crate::store::write::{Answer, Write};
+
+/// A write that was carried out, and whose batch is not on disk yet.
+pub(super) struct Applied {
+    /// Why the machine did not take the write's changes.
+    pub(super) machine_fault: Option<String>,
+    /// Whether other channels are wanted from now on.
+    pub(super) changes_wanted: bool,
+    /// Sends the answer. The parameter is whether the batch is on disk.
+    pub(super) acknowledge: Box<dyn FnOnce(Result<(), StoreError>)>,
+}
+
+/// Carries a write out in the batch's transaction, in a savepoint of its own.
+pub(super) fn apply(on: &Connection, write: Write) -> Applied {
+    match write {
+        Write::Commit { commit, answer } => {
+            let is_presence = commit.effects.iter().any(|effect| matches!(effect, Effect::Presence(_)));
+            let changes_wanted = |committed: &Committed| is_presence && *committed == Committed::Done;
+            keep_wanted(on, answer, changes_wanted, |on| commit::apply(on, &commit))
+        }
+        Write::SeedBalance { channel, chatter, amount, at, answer } => {
+            keep(on, answer, |on| accounts::seed_balance(on, channel, chatter, amount, at))
+        }
+        Write::SaveSeen { chatters, at, answer } => keep(on, answer, |on| chatters::save_seen(on, &chatters, at)),
+        Write::RaiseBusyness { channels, at, answer } => {
+            keep(on, answer, |on| tally::raise_busyness(on, &channels, at))
+        }
+        Write::SaveSeed { login, account, at, answer } => {
+            keep_wanted(on, answer, |changed| *changed, |on| wanted::save_seed(on, &login, &account, at))
+        }
+        Write::SaveChannelId { login, channel, at, answer } => {
+            keep_wanted(on, answer, |changed| *changed, |on| wanted::save_channel_id(on, &login, channel, at))
+        }
+        Write::LearnBot { login, id, answer } => {
+            keep_wanted(on, answer, |learned| learned.is_news, |on| bots::learn(on, &login, id))
+        }
+        Write::BeginUse { account, at, answer } => keep(on, answer, |on| used_limits::begin_use(on, &account, at)),
+        Write::SaveUse { account, used, at, answer } => {
+            keep(on, answer, |on| used_limits::save_use(on, &account, used, at))
+        }
+        Write::ChangeVersions { module, changes, left, stamp, answer } => {
+            keep(on, answer, |on| modules::change_versions(on, &module, &changes, &left, &stamp))
+        }
+        Write::BeginUpload { digest, answer } => keep(on, answer, |on| begun_uploads::begin(on, digest)),
+        Write::EndUpload { digest, answer } => keep(on, answer, |on| begun_uploads::end(on, digest)),
+        Write::SaveApiKey { key, stamp, answer } => keep(on, answer, |on| api_keys::save(on, &key, &stamp)),
+        Write::RevokeApiKey { id, spare, stamp, answer } => {
+            keep(on, answer, |on| api_keys::revoke(on, &id, spare, &stamp))
+        }
+        Write::SaveKeyUse { id, at, answer } => keep(on, answer, |on| api_keys::save_use(on, &id, at)),
+        Write::SaveAnswer { caller, key, kept, at, answer } => {
+            keep(on, answer, |on| idempotency::save(on, &caller, &key, &kept, at))
+        }
+        Write::NoteChange { stamp, change, answer } => keep(on, answer, |on| audit::record(on, &stamp, &change)),
+        Write::Probe { answer } => keep(on, answer, migrate::mark_started),
+        #[cfg(test)]
+        Write::Test { job, answer } => keep(on, answer, job),
+    }
+}
+
+fn keep<T: 'static, E: Into<Abort<T>>>(
+    on: &Connection,
+    answer: Answer<T>,
+    job: impl FnOnce(&Connection) -> Result<T, E>,
+) -> Applied {
+    keep_wanted(on, answer, |_| false, job)
+}
+
+/// The same for a write after which other channels may be wanted: `is_change` tells from its answer.
+fn keep_wanted<T: 'static, E: Into<Abort<T>>>(
+    on: &Connection,
+    answer: Answer<T>,
+    is_change: impl FnOnce(&T) -> bool,
+    job: impl FnOnce(&Connection) -> Result<T, E>,
+) -> Applied {
+    let outcome = run_in_savepoint(on, job);
+    Applied {
+        machine_fault: outcome.as_ref().err().and_then(describe_machine_fault),
+        changes_wanted: outcome.as_ref().is_ok_and(is_change),
+        acknowledge: Box::new(move |on_disk| {
+            // Nobody may wait any more; the change is made all the same.
+            drop(answer.send(outcome.and_then(|value| on_disk.map(|()| value))));
+        }),
+    }
+}
