@@ -15,7 +15,7 @@ use tests::guests;
 use twitchy::domain::manifest::{Manifest, SizeClass};
 use twitchy::modules::publish::{Admitted, Runtime};
 use twitchy::sandbox::Upload;
-use twitchy::sandbox::compiler::Uploader;
+use twitchy::sandbox::compile::compiler::Uploader;
 
 /// The component with a comment that makes it another one.
 fn another(component: &[u8], number: u32) -> Vec<u8> {

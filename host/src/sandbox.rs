@@ -6,64 +6,42 @@
 //! strangers bring is read and compiled in a process that can be killed. Absent: Twitch and the vault, of which nothing
 //! here can be reached, and the web but for [`web`].
 
-mod artefact;
 mod bindings;
-mod capability;
-pub mod compiler;
-mod cpu;
+pub mod call;
+pub mod compile;
 mod credit;
-mod engine;
-mod error;
-mod failure;
-mod gate;
-mod guest_log;
 mod host_calls;
-mod info;
-mod instance;
 mod invoke;
 mod lanes;
-mod limits;
-mod loaded;
-pub mod measure;
-mod random;
-pub mod registry;
-mod run;
+pub mod run;
 mod slots;
 mod threads;
-mod ticker;
 pub mod transaction;
 mod translate;
 pub mod web;
 pub mod world;
 
 use std::path::PathBuf;
-// `core` has addresses, and no sockets.
-use core::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::SandboxConfig;
-use crate::domain::audit::Actor;
-use crate::domain::effect::Effect;
 use crate::domain::id::ModuleDigest;
-use crate::domain::invocation::{CommandError, Invocation};
-use crate::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
-use crate::domain::message::Reply;
+use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::domain::report::Usage;
-use crate::domain::trace::Trace;
 use crate::modules::publish::{Admitted, Runtime};
 use crate::store::host::components::Components;
-use compiler::{CompilerProgram, Uploader};
+use call::{Answer, Call, InvokeError, Invoked};
+use compile::compiler::{CompilerProgram, Uploader};
+use compile::error::CompileError;
+use compile::registry::{Registry, RegistryCounts, UnloadableModule};
 use invoke::Invoker;
 use lanes::Lanes;
-use registry::{Registry, RegistryCounts, UnloadableModule};
+use run::error::StartSandboxError;
 use threads::GuestThreads;
 use world::World;
-
-pub use self::error::{Blame, CompileError, InvokeError, StartSandboxError};
 
 /// Where modules are kept, and what compiles those of strangers.
 #[derive(Clone, Debug)]
@@ -218,46 +196,4 @@ pub struct SlotUse {
 fn unfinished(error: &JoinError) -> String {
     let why = if error.is_panic() { "a guest's thread panicked" } else { "the guests' threads were ended" };
     why.to_owned()
-}
-
-/// One invocation with the module that shall answer it.
-#[derive(Clone, Debug)]
-pub struct Call {
-    pub manifest: Arc<Manifest>,
-    pub grants: Grants,
-    pub invocation: Arc<Invocation>,
-    /// Who answers for what it changes.
-    pub by: Actor,
-    /// Where that one asked from; None where it did not come over the network.
-    pub from: Option<IpAddr>,
-    /// Runs in full, and then nothing is kept: no change, no outcome, no request to the web.
-    pub is_dry_run: bool,
-    pub trace: Trace,
-}
-
-impl Call {
-    /// As the chatter of the invocation, in earnest, and without a trace.
-    pub fn new(manifest: Arc<Manifest>, grants: Grants, invocation: Invocation) -> Call {
-        let by = Actor::Chatter { id: invocation.chatter.id, login: invocation.chatter.login.clone() };
-        let invocation = Arc::new(invocation);
-        Call { manifest, grants, invocation, by, from: None, is_dry_run: false, trace: Trace::default() }
-    }
-}
-
-/// How a call ended, and what it used.
-#[derive(Clone, Debug)]
-pub struct Invoked {
-    pub answer: Result<Answer, InvokeError>,
-    pub usage: Usage,
-}
-
-/// A module's answer; what it changed is on disk by now, unless the call was a dry run.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    pub outcome: Result<Vec<Reply>, CommandError>,
-    /// The invocation was committed before, and these are the replies of that time.
-    pub is_duplicate: bool,
-    /// What a dry run would have changed, in the order of asking; empty where it was none.
-    pub changes: Vec<Effect>,
-    pub took: Duration,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use twitchy::chat::dispatch::call::{CallError, HttpCall};
 use twitchy::domain::id::ModuleName;
 use twitchy::domain::role::Role;
-use twitchy::sandbox::InvokeError;
+use twitchy::sandbox::call::InvokeError;
 use twitchy::telemetry::HostEvent;
 use twitchy::telemetry::lines::LineLevel;
 use twitchy::telemetry::listening::{Heard as Listened, Listening};

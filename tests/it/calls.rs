@@ -13,7 +13,7 @@ use twitchy::domain::manifest::Grants;
 use twitchy::domain::message::{ChatMessage, Chatter, Reply};
 use twitchy::domain::report::{Fault, Outcome};
 use twitchy::domain::role::Role;
-use twitchy::sandbox::InvokeError;
+use twitchy::sandbox::call::InvokeError;
 use twitchy::setup::changing::ChangeSetupError;
 use twitchy::setup::channel::ChannelSetup;
 use twitchy::telemetry::HostEvent;

@@ -19,7 +19,7 @@ use crate::domain::ports::Clock;
 use crate::joining::{JoinPolicy, Joining};
 use crate::modules::publish::Publisher;
 use crate::modules::versions::Versions;
-use crate::sandbox::compiler::CompilerProgram;
+use crate::sandbox::compile::compiler::CompilerProgram;
 use crate::sandbox::web::WebClient;
 use crate::sandbox::world::World;
 use crate::sandbox::{Sandbox, Workshop};

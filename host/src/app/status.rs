@@ -17,7 +17,7 @@ use crate::domain::id::Login;
 use crate::domain::manifest::Manifest;
 use crate::domain::message::JoinFailure;
 use crate::sandbox::Sandbox;
-use crate::sandbox::registry::UnloadableModule;
+use crate::sandbox::compile::registry::UnloadableModule;
 use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::log_queue::LostLines;

@@ -6,7 +6,7 @@ use crate::domain::id::{Login, ModuleName};
 use crate::domain::manifest::Command;
 use crate::domain::prefix::Prefix;
 use crate::domain::span::show_span;
-use crate::sandbox::Blame;
+use crate::sandbox::call::Blame;
 
 /// `usage: !pay @chatter AMOUNT`, after the module's own words if it has any.
 pub fn tell_usage(words: &str, prefix: &Prefix, command: &Command) -> String {

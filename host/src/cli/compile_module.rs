@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::sandbox::compiler::run_child;
+use crate::sandbox::compile::compiler::run_child;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {

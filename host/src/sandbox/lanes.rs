@@ -15,7 +15,7 @@ use lru::LruCache;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
-use super::cpu::CpuMeter;
+use super::run::cpu::CpuMeter;
 use super::slots::PerChannel;
 use super::threads::GuestThreads;
 use crate::domain::id::{ChannelId, ModuleDigest};
@@ -135,9 +135,9 @@ mod tests {
 
     use tokio::sync::oneshot;
 
-    use super::super::cpu::Reading;
     use super::*;
     use crate::domain::ports::SystemClock;
+    use crate::sandbox::run::cpu::Reading;
 
     const TICK: Duration = Duration::from_millis(10);
     const SHORT: Duration = Duration::from_micros(50);

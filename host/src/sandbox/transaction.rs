@@ -25,7 +25,7 @@ mod model;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Call;
+use super::call::Call;
 use super::world::World;
 use crate::domain::effect::{Commit, Effect, Revision, Scope};
 use crate::domain::id::{ChannelId, ModuleName};
@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn no_door_opens_without_its_grant() {
         use crate::domain::manifest::SizeClass;
-        use crate::sandbox::{guest_log::GuestLog, limits::Limiter, run::Run};
+        use crate::sandbox::run::{door::Run, guest_log::GuestLog, limits::Limiter};
         let bench = Bench::new(Terms::default());
         let transaction = bench.begin_with(bench.invocation("alice", ""), Grants::default());
         let (limiter, call) = (Limiter::new(SizeClass::Small.walls()), Arc::clone(&transaction.call));

@@ -8,7 +8,7 @@ use crate::domain::message::{Badge, Channel, Chatter, QuotedMessage, Reply};
 use crate::domain::role::Role;
 
 /// The contract's types have no functions, but their interface must be linked.
-impl wit::Host for super::run::Run {}
+impl wit::Host for super::run::door::Run {}
 
 /// A moment before 1970 counts as 1970.
 pub(super) fn unix_millis(at: SystemTime) -> u64 {

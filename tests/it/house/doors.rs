@@ -96,7 +96,7 @@ pub(super) fn nothing_unwraps_outside_tests(source: &Source) -> Vec<Finding> {
 
 pub(super) fn only_the_artefact_is_unsafe(source: &Source) -> Vec<Finding> {
     // Generated bindings and an allocator need it, and checked machine code is loaded by it.
-    let is_allowed = ["host/src/sandbox/artefact", "guest-sdk/src/bindings", "guest-sdk/src/arena"]
+    let is_allowed = ["host/src/sandbox/compile/artefact", "guest-sdk/src/bindings", "guest-sdk/src/arena"]
         .iter()
         .any(|path| source.path.starts_with(path));
     if is_allowed || !source.is_rust() || source.path.starts_with("tests/") {
@@ -109,10 +109,10 @@ pub(super) fn only_the_artefact_is_unsafe(source: &Source) -> Vec<Finding> {
 
 /// A store of wasmtime's without its limits would run a guest without them.
 pub(super) fn only_an_instance_makes_stores(source: &Source) -> Vec<Finding> {
-    if !is_part(source, "sandbox") || is_part(source, "sandbox/instance") {
+    if !is_part(source, "sandbox") || is_part(source, "sandbox/run/instance") {
         return Vec::new();
     }
-    object(source, "only `sandbox/instance.rs` makes stores, with all limits", |line| {
+    object(source, "only `sandbox/run/instance.rs` makes stores, with all limits", |line| {
         ["Store::new(", "Store::try_new("].iter().any(|call| line.bare.contains(call))
     })
 }
@@ -222,12 +222,12 @@ mod tests {
 
     #[test]
     fn a_store_without_limits_is_found() {
-        let wrong = ["host/src/sandbox/registry.rs"];
+        let wrong = ["host/src/sandbox/compile/registry.rs"];
         check(
             only_an_instance_makes_stores,
             "Store::new(&engine, run)",
             &wrong,
-            &["host/src/sandbox/instance.rs", "host/src/app.rs"],
+            &["host/src/sandbox/run/instance.rs", "host/src/app.rs"],
         );
     }
 
@@ -242,6 +242,11 @@ mod tests {
 
     #[test]
     fn unsafe_code_is_found() {
-        check(only_the_artefact_is_unsafe, "unsafe { a() }", &["host/src/a.rs"], &["host/src/sandbox/artefact.rs"]);
+        check(
+            only_the_artefact_is_unsafe,
+            "unsafe { a() }",
+            &["host/src/a.rs"],
+            &["host/src/sandbox/compile/artefact.rs"],
+        );
     }
 }

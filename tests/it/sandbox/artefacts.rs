@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use tests::guests;
 use twitchy::config::SandboxConfig;
 use twitchy::domain::manifest::{ModuleSource, SizeClass};
-use twitchy::sandbox::{CompileError, Sandbox};
+use twitchy::sandbox::Sandbox;
+use twitchy::sandbox::compile::error::CompileError;
 
 use super::fixture::{Fixture, Terms, text};
 use crate::harness::patient;

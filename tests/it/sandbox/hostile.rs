@@ -8,7 +8,8 @@ use tests::guests;
 use twitchy::config::SandboxConfig;
 use twitchy::domain::manifest::SizeClass;
 use twitchy::modules::publish::Runtime;
-use twitchy::sandbox::{Blame, CompileError, InvokeError};
+use twitchy::sandbox::call::{Blame, InvokeError};
+use twitchy::sandbox::compile::error::CompileError;
 
 use super::fixture::{Fixture, Terms, text};
 use crate::limits::{NEVER, patient};

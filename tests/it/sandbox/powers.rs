@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tests::guests;
 use twitchy::domain::invocation::CommandError;
 use twitchy::domain::manifest::{Capability, Grants, SizeClass};
-use twitchy::sandbox::{Blame, CompileError, InvokeError};
+use twitchy::sandbox::call::{Blame, InvokeError};
+use twitchy::sandbox::compile::error::CompileError;
 
 use super::fixture::{Fixture, text};
 use crate::workshop::upload;

@@ -12,7 +12,7 @@ use twitchy::config::SandboxConfig;
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::manifest::SizeClass;
 use twitchy::modules::publish::Runtime;
-use twitchy::sandbox::{Answer, Blame, InvokeError, Invoked};
+use twitchy::sandbox::call::{Answer, Blame, InvokeError, Invoked};
 
 use super::fixture::{Fixture, SHOP, Terms, text};
 use crate::harness::find_bundled;

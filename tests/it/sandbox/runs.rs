@@ -13,7 +13,7 @@ use twitchy::domain::effect::{Commit, Committed, Effect, StorageEffect};
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::manifest::Manifest;
-use twitchy::sandbox::{Blame, InvokeError};
+use twitchy::sandbox::call::{Blame, InvokeError};
 use twitchy::store::Store;
 
 use super::fixture::{Fixture, SHOP, Terms, text};

@@ -8,7 +8,9 @@ use tests::guests;
 use twitchy::config::SandboxConfig;
 use twitchy::domain::manifest::SizeClass;
 use twitchy::modules::publish::{Admitted, Runtime};
-use twitchy::sandbox::{CompileError, InvokeError, Sandbox, Upload};
+use twitchy::sandbox::call::InvokeError;
+use twitchy::sandbox::compile::error::CompileError;
+use twitchy::sandbox::{Sandbox, Upload};
 
 use super::bytes;
 use super::fixture::{Fixture, Terms, UPLOADER};

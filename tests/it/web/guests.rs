@@ -10,10 +10,10 @@ use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Committed, Effect, SecretEffect, StorageEffect};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::manifest::Manifest;
+use twitchy::sandbox::call::{Call, InvokeError};
 use twitchy::sandbox::transaction::web::Requests;
 use twitchy::sandbox::transaction::{HostCallError, Transaction};
 use twitchy::sandbox::web::{Method, SendRequestError};
-use twitchy::sandbox::{Call, InvokeError};
 use twitchy::store::Store;
 use twitchy::vault::SecretPlace;
 

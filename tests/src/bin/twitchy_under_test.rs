@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use tests::ENDLESS;
-use twitchy::sandbox::compiler::run_child_with;
+use twitchy::sandbox::compile::compiler::run_child_with;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args_os().map(|text| text.to_string_lossy().into_owned()).collect();

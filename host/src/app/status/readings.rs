@@ -3,7 +3,7 @@
 use super::{AccountStatus, Observer, Status};
 use crate::domain::manifest::SizeClass;
 use crate::sandbox::SlotUse;
-use crate::sandbox::registry::RegistryCounts;
+use crate::sandbox::compile::registry::RegistryCounts;
 use crate::telemetry::reading::Reading;
 use crate::twitch::account::state::Phase;
 

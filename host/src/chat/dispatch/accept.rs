@@ -20,7 +20,7 @@ use crate::domain::ports::Moment;
 use crate::domain::report::{Outcome, Usage};
 use crate::domain::role::Role;
 use crate::domain::trace::{Step, Trace, TraceParent};
-use crate::sandbox::{Call, InvokeError};
+use crate::sandbox::call::{Call, InvokeError};
 use crate::setup::channel::{ChannelSetup, Target};
 
 /// Why a message gets no answer. Chat shows nothing of it.

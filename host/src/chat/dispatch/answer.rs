@@ -15,7 +15,7 @@ use crate::domain::message::{OutgoingMessage, Reply, ReplySource};
 use crate::domain::report::{Outcome, Report, Usage};
 use crate::domain::role::Role;
 use crate::domain::trace::{Step, Trace};
-use crate::sandbox::{Answer, Blame, InvokeError, Invoked};
+use crate::sandbox::call::{Answer, Blame, InvokeError, Invoked};
 use crate::telemetry::HostEvent;
 
 /// Where the answer goes.

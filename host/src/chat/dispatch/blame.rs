@@ -19,7 +19,7 @@ use crate::domain::role::Role;
 use crate::domain::version::UploadedVersion;
 use crate::modules::plan::Action;
 use crate::modules::powers::Powers;
-use crate::sandbox::{Blame, InvokeError};
+use crate::sandbox::call::{Blame, InvokeError};
 use crate::setup::changing::ChangeSetupError;
 use crate::setup::channel::ChannelSetup;
 use crate::telemetry::HostEvent;

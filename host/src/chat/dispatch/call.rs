@@ -18,7 +18,7 @@ use crate::domain::message::{Chatter, Reply, ReplySource};
 use crate::domain::principal::CallerId;
 use crate::domain::report::Outcome;
 use crate::domain::trace::{Trace, TraceParent};
-use crate::sandbox::InvokeError;
+use crate::sandbox::call::InvokeError;
 
 /// Characters of a chat message: no command ever met more.
 const LONGEST_TEXT: usize = 500;

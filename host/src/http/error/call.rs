@@ -6,7 +6,7 @@ use super::{UNKNOWN_CHANNEL, whole_seconds};
 use crate::chat::dispatch::accept::Refusal;
 use crate::chat::dispatch::call::CallError;
 use crate::domain::timestamp::write_timestamp;
-use crate::sandbox::Blame;
+use crate::sandbox::call::Blame;
 
 /// How soon it is worth another try.
 const BUSY_FOR: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::balances::{Balance, BalanceError, Host, Standing};
-use crate::sandbox::run::{Run, told};
+use crate::sandbox::run::door::{Run, told};
 use crate::sandbox::transaction::balances::RankedChatter;
 use crate::{balances::provider, sandbox::transaction::HostCallError};
 

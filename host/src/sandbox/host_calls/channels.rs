@@ -3,7 +3,7 @@
 use crate::domain::manifest::Capability;
 use crate::joining;
 use crate::sandbox::bindings::twitchy::command::channels::{Host, JoinError};
-use crate::sandbox::run::{Run, answered, told};
+use crate::sandbox::run::door::{Run, answered, told};
 
 impl Host for Run {
     fn request_join(&mut self) -> wasmtime::Result<Result<(), JoinError>> {

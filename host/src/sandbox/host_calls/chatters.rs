@@ -2,7 +2,7 @@
 
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::chatters::{Host, KnownChatter};
-use crate::sandbox::run::{Run, answered};
+use crate::sandbox::run::door::{Run, answered};
 use crate::store::channel::chatters;
 
 impl Host for Run {

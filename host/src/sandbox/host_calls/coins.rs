@@ -2,7 +2,7 @@
 
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::coins::{CoinError, CoinPrice, CoinSummary, Host};
-use crate::sandbox::run::Run;
+use crate::sandbox::run::door::Run;
 
 const WHY: &str = "this host has no provider of coin prices";
 

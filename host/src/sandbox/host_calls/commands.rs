@@ -2,7 +2,7 @@
 
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::commands::{Host, Listing};
-use crate::sandbox::run::{Run, answered};
+use crate::sandbox::run::door::{Run, answered};
 use crate::setup::listing;
 
 impl Host for Run {

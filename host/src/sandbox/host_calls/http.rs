@@ -2,7 +2,7 @@
 
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::http::{Host, HttpError, Method, Request, Response};
-use crate::sandbox::run::{Run, told};
+use crate::sandbox::run::door::{Run, told};
 use crate::sandbox::web;
 
 impl Host for Run {

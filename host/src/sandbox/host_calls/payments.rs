@@ -3,7 +3,7 @@
 use crate::domain::amount::Amount;
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::payments::{Host, PaymentError};
-use crate::sandbox::run::{Run, told};
+use crate::sandbox::run::door::{Run, told};
 use crate::sandbox::transaction::{HostCallError, payments};
 
 impl Host for Run {

@@ -1,7 +1,7 @@
 //! `random`: the invocation's own randomness.
 
 use crate::sandbox::bindings::twitchy::command::random::Host;
-use crate::sandbox::run::{EndRun, Run};
+use crate::sandbox::run::door::{EndRun, Run};
 
 impl Host for Run {
     fn number(&mut self, below: u64) -> wasmtime::Result<u64> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::settings::{Host, ModuleState, Setting, SettingsError};
-use crate::sandbox::run::{EndRun, Run, answered, told};
+use crate::sandbox::run::door::{EndRun, Run, answered, told};
 use crate::sandbox::transaction::Transaction;
 use crate::sandbox::translate::unix_millis;
 use crate::setup::{change, listing};

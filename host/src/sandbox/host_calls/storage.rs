@@ -2,7 +2,7 @@
 
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::storage::{Entry, Host, StorageError};
-use crate::sandbox::run::{EndRun, Run, answered, told};
+use crate::sandbox::run::door::{EndRun, Run, answered, told};
 use crate::sandbox::transaction::{Transaction, storage};
 
 impl Run {

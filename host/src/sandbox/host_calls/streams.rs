@@ -2,7 +2,7 @@
 
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::streams::{Host, LiveStream, StreamError};
-use crate::sandbox::run::Run;
+use crate::sandbox::run::door::Run;
 
 impl Host for Run {
     fn current(&mut self) -> wasmtime::Result<Result<Option<LiveStream>, StreamError>> {

@@ -3,7 +3,7 @@
 use super::payments::paid;
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::treasury::{Host, PaymentError};
-use crate::sandbox::run::Run;
+use crate::sandbox::run::door::Run;
 
 impl Host for Run {
     fn pay(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::manifest::{Capability, Command};
 use crate::sandbox::bindings::twitchy::command::words::{Host, Word, WordError};
-use crate::sandbox::run::{Run, answered, told};
+use crate::sandbox::run::door::{Run, answered, told};
 use crate::sandbox::translate::cooldown_millis;
 use crate::setup::words;
 

@@ -7,7 +7,8 @@ use tracing::error;
 use crate::domain::manifest::SizeClass;
 use crate::http::error::{ApiError, Refusal};
 use crate::modules::refusal::ChangeVersionsError;
-use crate::sandbox::{Blame, CompileError, InvokeError};
+use crate::sandbox::call::{Blame, InvokeError};
+use crate::sandbox::compile::error::CompileError;
 
 /// After which an upload is worth another try.
 pub(super) const BUSY_FOR: Duration = Duration::from_secs(5);

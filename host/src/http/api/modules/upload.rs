@@ -23,7 +23,7 @@ use crate::http::formats::Binary;
 use crate::http::principal::Principal;
 use crate::modules::versions::Published;
 use crate::sandbox::Upload;
-use crate::sandbox::compiler::Uploader;
+use crate::sandbox::compile::compiler::Uploader;
 
 const WASM: &str = "application/wasm";
 /// What clients send that were generated for bytes of any kind.

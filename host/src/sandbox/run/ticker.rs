@@ -15,7 +15,7 @@ const JITTER: Duration = Duration::from_millis(10);
 
 /// Moves an engine's epoch on from a thread of the operating system: a task would wait behind the very guests that it
 /// shall interrupt. Without runs the thread sleeps until there is one; it ends with this.
-pub(super) struct Ticker {
+pub(crate) struct Ticker {
     shared: Arc<Shared>,
     thread: Thread,
 }
@@ -36,7 +36,7 @@ struct Shared {
 }
 
 impl Ticker {
-    pub(super) fn start(engine: &Engine, every: Duration) -> io::Result<Ticker> {
+    pub(crate) fn start(engine: &Engine, every: Duration) -> io::Result<Ticker> {
         let shared = Arc::new(Shared {
             every,
             born: Instant::now(),
@@ -54,7 +54,7 @@ impl Ticker {
     }
 
     /// A run begins. Cheap: only the first one in a while wakes the thread up.
-    pub(super) fn watch(&self) -> TickerWatch {
+    pub(crate) fn watch(&self) -> TickerWatch {
         // One of the two sees the other: this the parked thread, or the thread that a run has begun.
         self.shared.begun.fetch_add(1, Ordering::SeqCst);
         if self.shared.is_parked.load(Ordering::SeqCst) {
@@ -124,7 +124,7 @@ fn nanos(span: Duration) -> u64 {
 
 /// Keeps the ticker going for one run, and tells whether it kept time: where it did not, the machine stood still, and
 /// a deadline that passed meanwhile is not the guest's fault.
-pub(super) struct TickerWatch {
+pub(crate) struct TickerWatch {
     shared: Arc<Shared>,
     late_before: Duration,
     since: Instant,
@@ -141,7 +141,7 @@ impl TickerWatch {
         TickerWatch { shared: Arc::clone(shared), late_before: shared.late(since), since }
     }
 
-    pub(super) fn was_late(&self) -> bool {
+    pub(crate) fn was_late(&self) -> bool {
         self.was_late_at(Instant::now())
     }
 

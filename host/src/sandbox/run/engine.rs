@@ -9,13 +9,13 @@ use tokio::sync::Semaphore;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::StartSandboxError;
-use super::bindings::CommandModule;
+use super::door::Run;
+use super::error::StartSandboxError;
 use super::limits::Walls;
-use super::run::Run;
-use super::slots::PerChannel;
 use super::ticker::Ticker;
 use crate::domain::manifest::SizeClass;
+use crate::sandbox::bindings::CommandModule;
+use crate::sandbox::slots::PerChannel;
 
 /// What is kept of a guest's memory between two calls, so that the next one finds its pages there. More is of no use:
 /// small guests touch less, and what is kept must be cleared by hand.
@@ -26,7 +26,7 @@ const GUARD: u64 = 64 << 10;
 
 /// Where the memory of guests comes from. It is compiled into them: one's artefact is of no use to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MemoryPlan {
+pub(crate) enum MemoryPlan {
     /// From a pool that was reserved at the start.
     Pooled,
     /// Each memory is mapped by itself.
@@ -34,22 +34,22 @@ pub(super) enum MemoryPlan {
 }
 
 /// An engine with all of the contract linked, and its ticker.
-pub(super) struct ClassEngine {
-    pub(super) size: SizeClass,
-    pub(super) engine: Engine,
-    pub(super) plan: MemoryPlan,
-    pub(super) linker: Linker<Run>,
-    pub(super) walls: Walls,
-    pub(super) ticker: Ticker,
+pub(crate) struct ClassEngine {
+    pub(crate) size: SizeClass,
+    pub(crate) engine: Engine,
+    pub(crate) plan: MemoryPlan,
+    pub(crate) linker: Linker<Run>,
+    pub(crate) walls: Walls,
+    pub(crate) ticker: Ticker,
     /// Asked for before an instance: an exhausted pool does not wait, it fails.
-    pub(super) slots: Arc<Semaphore>,
+    pub(crate) slots: Arc<Semaphore>,
     /// A channel's share of the slots, asked for before them.
-    pub(super) shares: PerChannel,
+    pub(in crate::sandbox) shares: PerChannel,
 }
 
 impl ClassEngine {
     /// Builds an engine for `slots` calls at once, `share` of them in one channel.
-    pub(super) fn start(
+    pub(crate) fn start(
         size: SizeClass,
         slots: usize,
         share: usize,
@@ -82,7 +82,7 @@ fn build_engine(walls: &Walls, slots: usize) -> Result<(Engine, MemoryPlan), Sta
 
 /// An engine that only compiles, for another one with that plan. It reserves nothing, and compiles on the calling thread
 /// alone.
-pub(super) fn build_compiler(size: SizeClass, plan: MemoryPlan) -> wasmtime::Result<Engine> {
+pub(crate) fn build_compiler(size: SizeClass, plan: MemoryPlan) -> wasmtime::Result<Engine> {
     let mut config = match plan {
         MemoryPlan::Pooled => base_config(),
         MemoryPlan::Mapped => on_demand(&size.walls()),
@@ -143,9 +143,9 @@ mod tests {
     use wasmtime::Store;
     use wasmtime::component::Component;
 
+    use super::super::limits::Limiter;
     use super::*;
-    use crate::sandbox::artefact::load_own;
-    use crate::sandbox::limits::Limiter;
+    use crate::sandbox::compile::artefact::load_own;
 
     /// No machine has room for a pool of so many.
     const TOO_MANY: usize = 1 << 24;

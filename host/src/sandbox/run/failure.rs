@@ -4,9 +4,9 @@ use std::fmt::{self, Write as _};
 
 use wasmtime::{FrameInfo, Trap, WasmBacktrace};
 
-use super::InvokeError;
+use super::door::EndRun;
 use super::guest_log::escape;
-use super::run::EndRun;
+use crate::sandbox::call::InvokeError;
 
 /// Frames of a trace that are kept.
 const MOST_FRAMES: usize = 16;
@@ -19,7 +19,7 @@ const LONGEST_TEXT: usize = 300;
 
 /// Why a run gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// Somebody else wrote what the run had read: worth another run.
     Conflict,
     /// The host refused what the chatter wanted, with this sentence: an answer like a module's own.
@@ -40,7 +40,7 @@ impl From<Failure> for InvokeError {
 
 /// An instance that could not be made. What its start functions did is the module's own doing, and so is a memory that
 /// is too large from the beginning; all else is ours.
-pub(super) fn of_start(error: &wasmtime::Error, has_denied_memory: bool) -> Failure {
+pub(crate) fn of_start(error: &wasmtime::Error, has_denied_memory: bool) -> Failure {
     if error.is::<Trap>() || error.is::<EndRun>() || has_denied_memory {
         return of_call(error, has_denied_memory);
     }
@@ -48,7 +48,7 @@ pub(super) fn of_start(error: &wasmtime::Error, has_denied_memory: bool) -> Fail
 }
 
 /// A call that did not return. What is neither a trap nor ours is an answer that does not fit the contract.
-pub(super) fn of_call(error: &wasmtime::Error, has_denied_memory: bool) -> Failure {
+pub(crate) fn of_call(error: &wasmtime::Error, has_denied_memory: bool) -> Failure {
     if let Some(end) = error.downcast_ref::<EndRun>() {
         return match end {
             EndRun::Conflict => Failure::Conflict,
@@ -69,7 +69,7 @@ pub(super) fn of_call(error: &wasmtime::Error, has_denied_memory: bool) -> Failu
 }
 
 /// Whether the system refused something (memory, permission) on the way: that is never the guest's fault.
-pub(super) fn is_of_system(error: &wasmtime::Error) -> bool {
+pub(crate) fn is_of_system(error: &wasmtime::Error) -> bool {
     error.chain().any(|cause| cause.is::<std::io::Error>() || is_errno(cause))
 }
 
@@ -89,7 +89,7 @@ fn cut(error: &wasmtime::Error) -> String {
 }
 
 /// Where in the guest it happened, innermost function first; of a panic, where its author's code ends.
-pub(super) fn backtrace(error: &wasmtime::Error) -> Option<String> {
+pub(crate) fn backtrace(error: &wasmtime::Error) -> Option<String> {
     let frames: Vec<String> = error.downcast_ref::<WasmBacktrace>()?.frames().iter().map(show).collect();
     let own = frames.iter().rposition(|frame| frame.contains("panicking::")).map_or(0, |last| last + 1);
     // A guest may name all of its functions like that.

@@ -21,10 +21,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use self::process::{Ended, Process};
 use self::queue::{Turn, UploadQueue};
-use super::CompileError;
-use super::engine::MemoryPlan;
+use super::error::CompileError;
 use crate::config::SandboxConfig;
 use crate::domain::manifest::SizeClass;
+use crate::sandbox::run::engine::MemoryPlan;
 
 pub use self::child::{ParseOrderError, run_child, run_child_with};
 pub use self::queue::Uploader;
@@ -62,14 +62,14 @@ struct Limits {
 }
 
 /// What to compile, for whom.
-pub(super) struct Order {
-    pub(super) bytes: Arc<Vec<u8>>,
-    pub(super) size: SizeClass,
-    pub(super) plan: MemoryPlan,
+pub(crate) struct Order {
+    pub(crate) bytes: Arc<Vec<u8>>,
+    pub(crate) size: SizeClass,
+    pub(crate) plan: MemoryPlan,
 }
 
 /// Starts children, a few at a time.
-pub(super) struct Compiler {
+pub(crate) struct Compiler {
     program: PathBuf,
     small: Limits,
     /// One child at once for the operator's uploads, and one for creators'.
@@ -82,7 +82,7 @@ pub(super) struct Compiler {
 /// Held by the thread that waits for the child, so that no next one starts before it has gone, and by whoever looks at what
 /// it has made.
 #[derive(Clone)]
-pub(super) struct CompilerPlace(Arc<Held>);
+pub(crate) struct CompilerPlace(Arc<Held>);
 
 enum Held {
     Upload(Turn),
@@ -90,7 +90,7 @@ enum Held {
 }
 
 impl Compiler {
-    pub(super) fn new(program: CompilerProgram, config: &SandboxConfig) -> io::Result<Compiler> {
+    pub(crate) fn new(program: CompilerProgram, config: &SandboxConfig) -> io::Result<Compiler> {
         let own_wall = config.compile_time * WAIT_FACTOR;
         let (program, wall) = match program {
             CompilerProgram::Program { path, wall } => (path, wall),
@@ -109,20 +109,20 @@ impl Compiler {
     }
 
     /// Waits until an upload may be compiled, unless too many wait or the uploader's budget is spent.
-    pub(super) async fn enter_for_upload(&self, uploader: &Uploader) -> Result<CompilerPlace, CompileError> {
+    pub(crate) async fn enter_for_upload(&self, uploader: &Uploader) -> Result<CompilerPlace, CompileError> {
         let turn = self.uploads.enter(uploader).await?;
         Ok(CompilerPlace(Arc::new(Held::Upload(turn))))
     }
 
     /// Waits until a module that is called may be compiled. As many wait as there are modules, in turn.
-    pub(super) async fn enter_for_call(&self) -> Result<CompilerPlace, CompileError> {
+    pub(crate) async fn enter_for_call(&self) -> Result<CompilerPlace, CompileError> {
         let place = Arc::clone(&self.calls).acquire_owned().await;
         let place = place.map_err(|error| CompileError::Host(error.to_string()))?;
         Ok(CompilerPlace(Arc::new(Held::Call(place))))
     }
 
     /// Machine code for a component that has passed the gate. Dropping the future kills the child.
-    pub(super) async fn compile(&self, order: Order, place: CompilerPlace) -> Result<Vec<u8>, CompileError> {
+    pub(crate) async fn compile(&self, order: Order, place: CompilerPlace) -> Result<Vec<u8>, CompileError> {
         let limits = self.limits(order.size);
         let process = Process::new();
         // Kills it where the future is dropped.

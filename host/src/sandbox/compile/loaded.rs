@@ -9,7 +9,7 @@ use crate::domain::id::ModuleDigest;
 /// So much code, or less, is one place; a runtime of JavaScript or Python takes up dozens.
 const PLACE: usize = 1 << 20;
 
-pub(super) struct Loaded<T> {
+pub(crate) struct Loaded<T> {
     modules: LruCache<ModuleDigest, Entry<T>>,
     places: usize,
     taken: usize,
@@ -21,18 +21,18 @@ struct Entry<T> {
 }
 
 impl<T> Loaded<T> {
-    pub(super) fn new(places: usize) -> Loaded<T> {
+    pub(crate) fn new(places: usize) -> Loaded<T> {
         Loaded { modules: LruCache::unbounded(), places, taken: 0 }
     }
 
     /// It counts as called now.
-    pub(super) fn find(&mut self, digest: &ModuleDigest) -> Option<Arc<T>> {
+    pub(crate) fn find(&mut self, digest: &ModuleDigest) -> Option<Arc<T>> {
         self.modules.get(digest).map(|entry| Arc::clone(&entry.module))
     }
 
     /// Returns what had to go for it: to be dropped where nobody waits, since giving memory back takes time. What is
     /// larger than all places is kept alone.
-    pub(super) fn insert(&mut self, digest: ModuleDigest, module: Arc<T>, code_bytes: usize) -> Vec<Arc<T>> {
+    pub(crate) fn insert(&mut self, digest: ModuleDigest, module: Arc<T>, code_bytes: usize) -> Vec<Arc<T>> {
         let places = code_bytes.div_ceil(PLACE).max(1);
         let mut gone: Vec<Arc<T>> = self.remove(&digest).into_iter().collect();
         while self.taken + places > self.places
@@ -46,18 +46,18 @@ impl<T> Loaded<T> {
         gone
     }
 
-    pub(super) fn remove(&mut self, digest: &ModuleDigest) -> Option<Arc<T>> {
+    pub(crate) fn remove(&mut self, digest: &ModuleDigest) -> Option<Arc<T>> {
         let entry = self.modules.pop(digest)?;
         self.taken -= entry.places;
         Some(entry.module)
     }
 
     /// Those that were called last come last.
-    pub(super) fn list(&self) -> impl Iterator<Item = &Arc<T>> {
+    pub(crate) fn list(&self) -> impl Iterator<Item = &Arc<T>> {
         self.modules.iter().rev().map(|(_, entry)| &entry.module)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.modules.len()
     }
 }

@@ -1,21 +1,8 @@
-//! Why there is no sandbox, no module or no answer, and whose fault that is.
+//! Why bytes did not become a module.
 
 use std::time::Duration;
 
-use crate::domain::report::Fault;
-
-/// Why the sandbox could not be built: the machine's fault or the operator's.
-#[derive(Debug, thiserror::Error)]
-pub enum StartSandboxError {
-    #[error("engine: {0}")]
-    Engine(String),
-    #[error("artefact cache: {0}")]
-    Cache(std::io::Error),
-    #[error("compiler: {0}")]
-    Compiler(std::io::Error),
-    #[error("guest threads: {0}")]
-    Runtime(std::io::Error),
-}
+use crate::sandbox::call::InvokeError;
 
 /// Why bytes did not become a module; shown to whoever brought them. In the order of the gate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,63 +70,6 @@ impl CompileError {
             CompileError::Info(_) => "invalid_info",
             CompileError::Busy => "busy",
             CompileError::Host(_) => "host_at_fault",
-        }
-    }
-}
-
-/// Why a module gave no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvokeError {
-    #[error("the module ran past its deadline")]
-    Deadline,
-    #[error("the module used up its processor time")]
-    Cpu,
-    #[error("the module asked for more memory than it may have")]
-    Memory,
-    #[error("the module trapped: {0}")]
-    Trap(String),
-    #[error("other changes came first, each time")]
-    Conflict,
-    /// Never started, or could not run for most of its time: nobody's fault in particular.
-    #[error("too many calls at once")]
-    Busy,
-    #[error("the host is at fault: {0}")]
-    Host(String),
-}
-
-/// Whose fault an error is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blame {
-    Guest,
-    Host,
-}
-
-impl InvokeError {
-    pub fn blame(&self) -> Blame {
-        match self {
-            InvokeError::Deadline | InvokeError::Cpu | InvokeError::Memory | InvokeError::Trap(_) => Blame::Guest,
-            InvokeError::Conflict | InvokeError::Busy | InvokeError::Host(_) => Blame::Host,
-        }
-    }
-
-    /// Why there is no answer, in words for the module's author. What was wrong in the host is for its operator's log.
-    pub fn reason(&self) -> String {
-        match self {
-            InvokeError::Host(_) => "the host is at fault; its log says why".to_owned(),
-            error => error.to_string(),
-        }
-    }
-
-    /// The error without its text.
-    pub fn fault(&self) -> Fault {
-        match self {
-            InvokeError::Deadline => Fault::Deadline,
-            InvokeError::Cpu => Fault::Processor,
-            InvokeError::Memory => Fault::Memory,
-            InvokeError::Trap(_) => Fault::Trap,
-            InvokeError::Conflict => Fault::Conflict,
-            InvokeError::Busy => Fault::Busy,
-            InvokeError::Host(_) => Fault::Host,
         }
     }
 }

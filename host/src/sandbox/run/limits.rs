@@ -9,21 +9,21 @@ use crate::domain::manifest::SizeClass;
 
 /// What one instance may hold at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Walls {
+pub(crate) struct Walls {
     /// Bytes of the component as it is brought.
-    pub(super) component_bytes: usize,
+    pub(crate) component_bytes: usize,
     /// Bytes of all memories together.
-    pub(super) memory_bytes: usize,
-    pub(super) memories: usize,
+    pub(crate) memory_bytes: usize,
+    pub(crate) memories: usize,
     /// Elements of each table.
-    pub(super) table_elements: usize,
-    pub(super) tables: usize,
+    pub(crate) table_elements: usize,
+    pub(crate) tables: usize,
     /// A component is several core instances: its own modules, and the shims that join them.
-    pub(super) core_instances: usize,
+    pub(crate) core_instances: usize,
 }
 
 impl SizeClass {
-    pub(super) fn walls(self) -> Walls {
+    pub(crate) fn walls(self) -> Walls {
         const MIB: usize = 1 << 20;
         match self {
             SizeClass::Small => Walls {
@@ -48,18 +48,18 @@ impl SizeClass {
 
 /// What `info` may use up: less than any call, since nobody has looked at the module yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct InfoLimits {
-    pub(super) cpu_budget: Duration,
-    pub(super) deadline: Duration,
-    pub(super) log_lines: usize,
+pub(crate) struct InfoLimits {
+    pub(crate) cpu_budget: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) log_lines: usize,
     /// Characters.
-    pub(super) log_line_length: usize,
+    pub(crate) log_line_length: usize,
 }
 
 impl InfoLimits {
     /// Compiled languages answer in a fraction of a millisecond; a runtime of JavaScript or Python has to start first.
     /// There is nothing to wait for, so a deadline matters only where the machine is busy.
-    pub(super) fn of(config: &SandboxConfig, size: SizeClass) -> InfoLimits {
+    pub(crate) fn of(config: &SandboxConfig, size: SizeClass) -> InfoLimits {
         const QUICK: Duration = Duration::from_millis(10);
         let cpu_budget = match size {
             SizeClass::Small => config.cpu_budget.min(QUICK),
@@ -76,7 +76,7 @@ impl InfoLimits {
 
 /// Says no to growth past the walls, and remembers that it did: all a guest shows afterwards is a trap.
 #[derive(Debug)]
-pub(super) struct Limiter {
+pub(crate) struct Limiter {
     walls: Walls,
     /// Bytes that were allowed so far.
     memory_bytes: usize,
@@ -84,17 +84,17 @@ pub(super) struct Limiter {
 }
 
 impl Limiter {
-    pub(super) fn new(walls: Walls) -> Limiter {
+    pub(crate) fn new(walls: Walls) -> Limiter {
         Limiter { walls, memory_bytes: 0, has_denied_memory: false }
     }
 
     /// Bytes of all memories together. Memories only grow: so this is the most there was.
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.memory_bytes
     }
 
     /// Whether a memory was too small for what the guest wanted.
-    pub(super) fn has_denied_memory(&self) -> bool {
+    pub(crate) fn has_denied_memory(&self) -> bool {
         self.has_denied_memory
     }
 }

@@ -12,7 +12,7 @@ use crate::telemetry::lines::{Admission, LineLevel, LineSource};
 
 /// The lines of one run.
 #[derive(Debug)]
-pub(super) struct GuestLog {
+pub(crate) struct GuestLog {
     most_lines: usize,
     /// Characters.
     longest_line: usize,
@@ -22,11 +22,11 @@ pub(super) struct GuestLog {
 
 /// How a run broke off.
 #[derive(Debug)]
-pub(super) struct BrokeOff {
+pub(crate) struct BrokeOff {
     /// In words for the module's author.
-    pub(super) reason: String,
+    pub(crate) reason: String,
     /// Where the guest was, of a trap.
-    pub(super) backtrace: Option<String>,
+    pub(crate) backtrace: Option<String>,
 }
 
 impl fmt::Display for BrokeOff {
@@ -37,12 +37,12 @@ impl fmt::Display for BrokeOff {
 }
 
 impl GuestLog {
-    pub(super) fn new(most_lines: usize, longest_line: usize) -> GuestLog {
+    pub(crate) fn new(most_lines: usize, longest_line: usize) -> GuestLog {
         GuestLog { most_lines, longest_line, lines: Vec::new(), dropped: 0 }
     }
 
     /// Keeps the first lines: what went wrong first explains the rest.
-    pub(super) fn write(&mut self, level: LineLevel, line: &str) {
+    pub(crate) fn write(&mut self, level: LineLevel, line: &str) {
         if self.lines.len() >= self.most_lines {
             self.dropped += 1;
             return;
@@ -52,7 +52,7 @@ impl GuestLog {
 
     /// What was logged in a call, and how it broke off if it did: kept for the module's author, and written as one record,
     /// unless there are too many of those already.
-    pub(super) fn tell(&self, source: LineSource, broke_off: Option<&BrokeOff>, telemetry: &Telemetry) {
+    pub(crate) fn tell(&self, source: LineSource, broke_off: Option<&BrokeOff>, telemetry: &Telemetry) {
         let backtrace = broke_off.and_then(|broke_off| broke_off.backtrace.as_deref());
         let ending = broke_off.map(BrokeOff::to_string);
         if self.lines.is_empty() && backtrace.is_none() {
@@ -75,7 +75,7 @@ impl GuestLog {
 
     /// Writes what was kept as one record, with the trace of the trap that ended the run, and how many records came before
     /// that nobody wrote.
-    pub(super) fn emit(
+    pub(crate) fn emit(
         &self,
         module: &str,
         call: Option<(ChannelId, &InvocationId)>,
@@ -124,7 +124,7 @@ impl GuestLog {
 }
 
 /// Cut to so many characters, without line breaks, terminal escapes or invisible characters.
-pub(super) fn escape(text: &str, longest: usize) -> String {
+pub(crate) fn escape(text: &str, longest: usize) -> String {
     let mut escaped: String = text.chars().take(longest).flat_map(char::escape_debug).collect();
     if text.chars().nth(longest).is_some() {
         escaped.push('…');

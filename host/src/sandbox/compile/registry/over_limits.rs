@@ -8,7 +8,7 @@ use std::time::Duration;
 use lru::LruCache;
 use tokio::time::Instant;
 
-use super::super::CompileError;
+use super::super::error::CompileError;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::SizeClass;
 

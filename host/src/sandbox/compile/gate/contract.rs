@@ -1,8 +1,8 @@
 //! Whether a component is a module of the contract, as its imports and exports are called. What types they have is seen
 //! when it is linked.
 
-use super::super::CompileError;
 use super::super::capability::{LINE, PACKAGE, cut, parse_import, quote_names};
+use super::super::error::CompileError;
 
 /// The interface that every module exports.
 const MODULE: &str = "module";

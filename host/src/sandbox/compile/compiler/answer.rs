@@ -6,10 +6,10 @@
 use std::io::{self, Write};
 use std::process::ExitStatus;
 
-use super::super::CompileError;
-use super::super::guest_log::escape;
+use super::super::error::CompileError;
 use super::child;
 use super::process::Ended;
+use crate::sandbox::run::guest_log::escape;
 
 /// Characters of a reason that are passed on.
 const LONGEST_REASON: usize = 600;

@@ -9,20 +9,20 @@ use crate::domain::ports::Clock;
 
 /// The time by both clocks that a call's use is measured by.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     wall: Instant,
     /// What the calling thread has had of the processor; none where the system does not tell.
     cpu: Option<Duration>,
 }
 
 impl Reading {
-    pub(super) fn of(clock: &dyn Clock) -> Reading {
+    pub(crate) fn of(clock: &dyn Clock) -> Reading {
         Reading { wall: Instant::now(), cpu: clock.thread_time() }
     }
 
     /// What the calling thread has had of the processor since an earlier reading on it; where the system does not tell,
     /// what has passed.
-    pub(super) fn since(self, before: Reading) -> Duration {
+    pub(crate) fn since(self, before: Reading) -> Duration {
         match (self.cpu, before.cpu) {
             (Some(cpu), Some(before)) => cpu.saturating_sub(before),
             _ => self.wall.saturating_duration_since(before.wall),
@@ -31,7 +31,7 @@ impl Reading {
 
     /// As where the system does not tell more.
     #[cfg(test)]
-    pub(super) fn by_wall(wall: Instant) -> Reading {
+    pub(crate) fn by_wall(wall: Instant) -> Reading {
         Reading { wall, cpu: None }
     }
 }
@@ -42,7 +42,7 @@ impl Reading {
 /// stopped at each tick, so a longer one means that the machine, not the guest, had the processor.
 ///
 /// Shared by the call's future and the store's epoch callback, which run on one thread at a time.
-pub(super) struct CpuMeter {
+pub(crate) struct CpuMeter {
     clock: Arc<dyn Clock>,
     tick: Duration,
     budget: Duration,
@@ -67,7 +67,7 @@ pub(super) struct CpuMeter {
 
 impl CpuMeter {
     /// The call is ready from now on.
-    pub(super) fn new(clock: Arc<dyn Clock>, tick: Duration, budget: Duration, now: Instant) -> CpuMeter {
+    pub(crate) fn new(clock: Arc<dyn Clock>, tick: Duration, budget: Duration, now: Instant) -> CpuMeter {
         let [used, mark, cpu_mark, woken, waited] = [const { AtomicU64::new(0) }; 5];
         let [is_ready, is_running, is_queued] = [true, false, false].map(AtomicBool::new);
         CpuMeter {
@@ -86,12 +86,12 @@ impl CpuMeter {
         }
     }
 
-    pub(super) fn read(&self) -> Reading {
+    pub(crate) fn read(&self) -> Reading {
         Reading::of(&*self.clock)
     }
 
     /// A span begins.
-    pub(super) fn start_span(&self, now: Reading) {
+    pub(crate) fn start_span(&self, now: Reading) {
         self.cpu_mark.store(nanos(now.cpu.unwrap_or_default()), Ordering::Relaxed);
         let now = self.nanos_at(now.wall);
         let (mark, woken) = (self.mark.swap(now, Ordering::Relaxed), self.woken.swap(0, Ordering::Relaxed));
@@ -112,12 +112,12 @@ impl CpuMeter {
     }
 
     /// The running span is about to end, and not because the call has to wait for anything: others shall run too.
-    pub(super) fn give_way(&self) {
+    pub(crate) fn give_way(&self) {
         self.is_ready.store(true, Ordering::Relaxed);
     }
 
     /// The running span ends, and the next one begins.
-    pub(super) fn count_span(&self, now: Reading) {
+    pub(crate) fn count_span(&self, now: Reading) {
         let wall = self.nanos_at(now.wall);
         let span = wall.saturating_sub(self.mark.swap(wall, Ordering::Relaxed));
         let ran = now.cpu.map_or(span.min(nanos(self.tick)), |cpu| {
@@ -128,22 +128,22 @@ impl CpuMeter {
         self.waited.fetch_add(span.saturating_sub(ran), Ordering::Relaxed);
     }
 
-    pub(super) fn used(&self) -> Duration {
+    pub(crate) fn used(&self) -> Duration {
         Duration::from_nanos(self.used.load(Ordering::Relaxed))
     }
 
-    pub(super) fn waited(&self) -> Duration {
+    pub(crate) fn waited(&self) -> Duration {
         Duration::from_nanos(self.waited.load(Ordering::Relaxed))
     }
 
     /// Whether it waits for anything but the processor: a place to run in, or, as a run, such as the web.
-    pub(super) fn is_parked(&self) -> bool {
+    pub(crate) fn is_parked(&self) -> bool {
         let is_ready = self.is_ready.load(Ordering::Relaxed) || self.woken.load(Ordering::Relaxed) > 0;
         self.is_queued.load(Ordering::Relaxed) || self.is_running.load(Ordering::Relaxed) && !is_ready
     }
 
     /// Waits for a place to run in. The call counts as ready meanwhile: whoever has the place keeps it waiting.
-    pub(super) async fn queue<F: Future>(&self, place: F) -> F::Output {
+    pub(crate) async fn queue<F: Future>(&self, place: F) -> F::Output {
         self.is_queued.store(true, Ordering::Relaxed);
         let place = place.await;
         self.is_queued.store(false, Ordering::Relaxed);
@@ -153,22 +153,22 @@ impl CpuMeter {
     /// Whether it is not the guest's fault that a deadline has passed, so long after the call was asked for: it waited for
     /// the processor for most of that, or, if it wants the processor still, for most of the time in which it wanted it.
     /// What it waited for the web, and the like, is in neither.
-    pub(super) fn was_kept_waiting(&self, deadline: Duration) -> bool {
+    pub(crate) fn was_kept_waiting(&self, deadline: Duration) -> bool {
         let waited = self.waited();
         waited > deadline / 2 || !self.is_parked() && waited > self.used()
     }
 
     /// Whether it has used up a tick, and so all that the fast lane allows. The clock's first tick tells nothing: it may
     /// come as soon as a call has begun.
-    pub(super) fn is_slow(&self) -> bool {
+    pub(crate) fn is_slow(&self) -> bool {
         self.used() >= self.tick
     }
 
-    pub(super) fn has_run(&self) -> bool {
+    pub(crate) fn has_run(&self) -> bool {
         self.used() > Duration::ZERO
     }
 
-    pub(super) fn is_spent(&self) -> bool {
+    pub(crate) fn is_spent(&self) -> bool {
         self.used() >= self.budget
     }
 
@@ -177,7 +177,7 @@ impl CpuMeter {
     }
 
     /// Counts each poll of `future`, and notes when it is woken up.
-    pub(super) async fn meter<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
+    pub(crate) async fn meter<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
         let mut future = std::pin::pin!(future);
         let mut alarm = None;
         self.is_running.store(true, Ordering::Relaxed);

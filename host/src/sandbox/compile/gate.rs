@@ -15,22 +15,22 @@ use wasmparser::{
 use wasmtime::Engine;
 
 use self::ceilings::{Ceilings, Count};
-use super::CompileError;
-use super::guest_log::escape;
+use super::error::CompileError;
 use crate::domain::manifest::SizeClass;
+use crate::sandbox::run::guest_log::escape;
 
 /// Characters of what is said about a bad component; it quotes the component.
 const LONGEST_REASON: usize = 300;
 
 /// The whole gate but for `info`: machine code for the engine.
-pub(super) fn compile(engine: &Engine, bytes: &[u8], size: SizeClass) -> Result<Vec<u8>, CompileError> {
+pub(crate) fn compile(engine: &Engine, bytes: &[u8], size: SizeClass) -> Result<Vec<u8>, CompileError> {
     check_head(bytes, size)?;
     check(bytes, &size.ceilings())?;
     engine.precompile_component(bytes).map_err(|error| CompileError::Invalid(reason(format!("{error:#}"))))
 }
 
 /// What a look at the length and the first bytes can tell.
-pub(super) fn check_head(bytes: &[u8], size: SizeClass) -> Result<(), CompileError> {
+pub(crate) fn check_head(bytes: &[u8], size: SizeClass) -> Result<(), CompileError> {
     let most = size.walls().component_bytes;
     if bytes.len() > most {
         return Err(CompileError::TooLarge(most >> 20));
@@ -50,7 +50,7 @@ pub(super) fn check_head(bytes: &[u8], size: SizeClass) -> Result<(), CompileErr
 }
 
 /// Without what could break out of a line, and not too long.
-pub(super) fn reason(text: impl AsRef<str>) -> String {
+pub(crate) fn reason(text: impl AsRef<str>) -> String {
     escape(text.as_ref(), LONGEST_REASON)
 }
 

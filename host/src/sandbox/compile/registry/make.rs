@@ -7,21 +7,23 @@ use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
 use super::super::artefact::{Artefact, load_own};
-use super::super::bindings::CommandModulePre;
 use super::super::capability::list_requested;
 use super::super::compiler::{CompilerPlace, Order};
-use super::super::cpu::CpuMeter;
-use super::super::engine::ClassEngine;
-use super::super::failure::is_of_system;
-use super::super::guest_log::GuestLog;
+use super::super::error::CompileError;
+use super::super::gate;
 use super::super::info::{Brought, Origin, parse_info};
-use super::super::instance::Instance;
-use super::super::limits::{InfoLimits, Limiter};
-use super::super::run::Run;
-use super::super::{CompileError, InvokeError, gate};
 use super::{Module, Registry};
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Capability, ModuleSource, SizeClass};
+use crate::sandbox::bindings::CommandModulePre;
+use crate::sandbox::call::InvokeError;
+use crate::sandbox::run::cpu::CpuMeter;
+use crate::sandbox::run::door::Run;
+use crate::sandbox::run::engine::ClassEngine;
+use crate::sandbox::run::failure::is_of_system;
+use crate::sandbox::run::guest_log::GuestLog;
+use crate::sandbox::run::instance::Instance;
+use crate::sandbox::run::limits::{InfoLimits, Limiter};
 
 /// What an operator can do where the system does not let a process run what it has compiled.
 const NOT_EXECUTABLE: &str = "the system forbids this process executable memory, without which no module runs: take \
@@ -208,9 +210,9 @@ fn reason(error: &wasmtime::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::cpu::Reading;
     use super::*;
     use crate::domain::ports::SystemClock;
+    use crate::sandbox::run::cpu::Reading;
 
     #[test]
     fn a_system_that_forbids_executable_memory_is_named_and_not_the_module() {

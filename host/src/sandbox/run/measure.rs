@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::bindings::twitchy::command::types as wit;
 use super::cpu::CpuMeter;
 use super::instance::Instance;
-use super::invoke::{Attempt, Invoker};
-use super::registry::Module;
-use super::transaction::web::Requests;
-use super::{Call, InvokeError, Sandbox};
+use crate::sandbox::Sandbox;
+use crate::sandbox::bindings::twitchy::command::types as wit;
+use crate::sandbox::call::Call;
+use crate::sandbox::call::InvokeError;
+use crate::sandbox::compile::registry::Module;
+use crate::sandbox::invoke::{Attempt, Invoker};
+use crate::sandbox::transaction::web::Requests;
 
 /// A call that can be run over and over. What it writes is thrown away.
 pub struct Measured {

@@ -23,18 +23,22 @@ use self::last_failure::LastFailure;
 use self::make::{Linked, block, examine, host, link_new};
 use self::over_limits::OverLimits;
 use super::artefact::ArtefactCache;
-use super::bindings::CommandModulePre;
 use super::compiler::{Compiler, CompilerPlace, Uploader};
-use super::engine::ClassEngine;
+use super::error::CompileError;
+use super::gate;
 use super::info::Brought;
 use super::loaded::Loaded;
-use super::run::Run;
-use super::{CompileError, InvokeError, SlotUse, StartSandboxError, Workshop, gate};
 use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::domain::ports::Clock;
 use crate::domain::trace::{Step, Trace};
+use crate::sandbox::bindings::CommandModulePre;
+use crate::sandbox::call::InvokeError;
+use crate::sandbox::run::door::Run;
+use crate::sandbox::run::engine::ClassEngine;
+use crate::sandbox::run::error::StartSandboxError;
+use crate::sandbox::{SlotUse, Workshop};
 use crate::store::host::components::Components;
 
 pub use self::counts::RegistryCounts;
@@ -48,14 +52,14 @@ const LARGE_SHARE: usize = 2;
 const LOADS: usize = 2;
 
 /// A module, linked and ready.
-pub(super) struct Module {
-    pub(super) manifest: Arc<Manifest>,
-    pub(super) class: Arc<ClassEngine>,
-    pub(super) pre: CommandModulePre<Run>,
+pub(crate) struct Module {
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) class: Arc<ClassEngine>,
+    pub(crate) pre: CommandModulePre<Run>,
 }
 
 /// All modules, and what makes them.
-pub(super) struct Registry {
+pub(crate) struct Registry {
     config: SandboxConfig,
     clock: Arc<dyn Clock>,
     cache: ArtefactCache,
@@ -71,7 +75,7 @@ pub(super) struct Registry {
     /// meanwhile finds them made.
     compiling: tokio::sync::Mutex<()>,
     over_limits: OverLimits,
-    pub(super) counts: Counts,
+    pub(in crate::sandbox) counts: Counts,
 }
 
 /// A module that can be called.
@@ -93,7 +97,7 @@ enum Passed {
 }
 
 impl Registry {
-    pub(super) fn start(
+    pub(crate) fn start(
         config: &SandboxConfig,
         workshop: Workshop,
         clock: Arc<dyn Clock>,
@@ -119,13 +123,13 @@ impl Registry {
         })
     }
 
-    pub(super) fn counts(&self) -> RegistryCounts {
+    pub(crate) fn counts(&self) -> RegistryCounts {
         let offered = self.offered.read().unwrap_or_else(PoisonError::into_inner).len();
         self.counts.snapshot(offered, self.loaded().len())
     }
 
     /// Adds what the operator or this binary brings: compiled here, where there is no artefact, and resident.
-    pub(super) async fn add_trusted(
+    pub(crate) async fn add_trusted(
         self: Arc<Self>,
         bytes: Vec<u8>,
         source: ModuleSource,
@@ -154,7 +158,7 @@ impl Registry {
     }
 
     /// Takes a stranger's bytes through the whole gate. What comes out can be called once it is offered.
-    pub(super) async fn admit(
+    pub(crate) async fn admit(
         self: Arc<Self>,
         bytes: Arc<Vec<u8>>,
         size: SizeClass,
@@ -231,7 +235,7 @@ impl Registry {
 
     /// Makes a module callable that has passed the gate, in this process or in an earlier one, and returns what it is
     /// called by from now on: what was offered before stays. Nothing is loaded.
-    pub(super) fn offer(&self, manifest: Arc<Manifest>) -> Arc<Manifest> {
+    pub(crate) fn offer(&self, manifest: Arc<Manifest>) -> Arc<Manifest> {
         let mut offered = self.offered.write().unwrap_or_else(PoisonError::into_inner);
         let entry = offered.entry(manifest.digest).or_insert_with(|| Arc::new(Offered::new(manifest, None)));
         entry.note_loaded(None);
@@ -239,7 +243,7 @@ impl Registry {
     }
 
     /// Takes a module and its machine code away; calls that run end with theirs.
-    pub(super) fn forget(&self, digest: &ModuleDigest) {
+    pub(crate) fn forget(&self, digest: &ModuleDigest) {
         let offered = self.offered.write().unwrap_or_else(PoisonError::into_inner).remove(digest);
         // In this order: a load that has just ended looks whether the module is still offered.
         self.let_go(digest);
@@ -249,7 +253,7 @@ impl Registry {
     }
 
     /// The module, loaded where it has to be. The load goes on where the future is dropped.
-    pub(super) async fn find(
+    pub(crate) async fn find(
         self: &Arc<Self>,
         digest: &ModuleDigest,
         trace: &Trace,
@@ -326,7 +330,7 @@ impl Registry {
         modules
     }
 
-    pub(super) fn list_slots(&self) -> Vec<SlotUse> {
+    pub(crate) fn list_slots(&self) -> Vec<SlotUse> {
         let slots = |size, class: &ClassEngine, total: usize| {
             let used = total.saturating_sub(class.slots.available_permits());
             SlotUse { size, used, total }

@@ -6,7 +6,7 @@
 
 use wasmparser::{Instance, Payload, SectionLimited};
 
-use super::super::CompileError;
+use super::super::error::CompileError;
 use super::type_depth::is_deeper_than;
 use crate::domain::manifest::SizeClass;
 

@@ -31,7 +31,7 @@ const ENDING: &str = "cwasm";
 const MOST_FILES: usize = 4096;
 
 /// The folder of compiled modules.
-pub(super) struct ArtefactCache {
+pub(crate) struct ArtefactCache {
     folder: PathBuf,
     key: [u8; KEY_LENGTH],
     limit: Room,
@@ -64,14 +64,14 @@ impl Room {
 }
 
 /// A compiled module, and what its code takes up in memory.
-pub(super) struct Artefact {
-    pub(super) component: Component,
-    pub(super) code_bytes: usize,
+pub(crate) struct Artefact {
+    pub(crate) component: Component,
+    pub(crate) code_bytes: usize,
 }
 
 impl ArtefactCache {
     /// Of files with more than `most_bytes` those used last are kept.
-    pub(super) fn open(folder: &Path, most_bytes: u64) -> io::Result<ArtefactCache> {
+    pub(crate) fn open(folder: &Path, most_bytes: u64) -> io::Result<ArtefactCache> {
         create_private_folder(folder)?;
         let key = load_or_make_key(&folder.join(KEY_FILE))?;
         let limit = Room { files: MOST_FILES, bytes: most_bytes };
@@ -80,7 +80,7 @@ impl ArtefactCache {
     }
 
     /// The compiled module, where a file of ours has it.
-    pub(super) fn load(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest) -> Option<Artefact> {
+    pub(crate) fn load(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest) -> Option<Artefact> {
         let name = file_name(engine, size, digest);
         let path = self.folder.join(&name);
         let file = fs::read(&path).ok()?;
@@ -95,7 +95,7 @@ impl ArtefactCache {
     }
 
     /// Keeps a compiled module. Not being able to costs the next start some time, and nothing else.
-    pub(super) fn save(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest, code: &[u8]) {
+    pub(crate) fn save(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest, code: &[u8]) {
         let name = file_name(engine, size, digest);
         if let Err(error) = self.trouble.note(self.write(&name, code)) {
             tracing::warn!(artefact = name, %error, "a compiled module was not kept");
@@ -103,23 +103,23 @@ impl ArtefactCache {
     }
 
     /// Why the last compiled module was not kept; nothing once one was.
-    pub(super) fn save_trouble(&self) -> Option<Arc<str>> {
+    pub(crate) fn save_trouble(&self) -> Option<Arc<str>> {
         self.trouble.reason()
     }
 
     /// Whether others have to go where this is kept.
-    pub(super) fn is_full_with(&self, code: &[u8]) -> bool {
+    pub(crate) fn is_full_with(&self, code: &[u8]) -> bool {
         let taken = *self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         !taken.plus((MAC_LENGTH + code.len()) as u64).fits(self.limit)
     }
 
     /// What is in memory is read once, however often it is called: before others have to go, it says that it is of use.
-    pub(super) fn touch(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest) {
+    pub(crate) fn touch(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest) {
         mark_as_used(&self.folder.join(file_name(engine, size, digest)));
     }
 
     /// Nothing happens where there is none.
-    pub(super) fn remove(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest) {
+    pub(crate) fn remove(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest) {
         // What stays is cleared away with the old files.
         fs::remove_file(self.folder.join(file_name(engine, size, digest))).ok();
     }
@@ -202,7 +202,7 @@ fn file_name(engine: &Engine, size: SizeClass, digest: ModuleDigest) -> String {
 /// Loads machine code that this host's own compiler has just written, in this process or in a child of it. A child that
 /// a hostile component has taken over could lie: SECURITY.md says so.
 #[expect(unsafe_code, reason = "the one place where a compiled artefact is loaded")]
-pub(super) fn load_own(engine: &Engine, code: &[u8]) -> wasmtime::Result<Artefact> {
+pub(crate) fn load_own(engine: &Engine, code: &[u8]) -> wasmtime::Result<Artefact> {
     // SAFETY: `code` is what this host's own compiler wrote: it comes from there straight, or the keyed checksum over
     // these very bytes in memory says so.
     let component = unsafe { Component::deserialize(engine, code) }?;

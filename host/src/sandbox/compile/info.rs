@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::bindings::twitchy::command::types as wit;
 use crate::domain::id::{ModuleDigest, ModuleName};
 use crate::domain::manifest::{Capability, Command, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
+use crate::sandbox::bindings::twitchy::command::types as wit;
 use crate::setup::value::check_value;
 use crate::setup::words::{check_word, is_line};
 
@@ -23,7 +23,7 @@ const LONGEST_NAME: usize = 64;
 /// What is wrong with it, in words for its author.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct ParseInfoError(String);
+pub(crate) struct ParseInfoError(String);
 
 type Parsed<T> = Result<T, ParseInfoError>;
 
@@ -32,21 +32,21 @@ fn wrong<T>(what: impl Into<String>) -> Parsed<T> {
 }
 
 /// What the host knows of a module without asking it.
-pub(super) struct Origin {
-    pub(super) brought: Brought,
-    pub(super) capabilities: Vec<Capability>,
+pub(crate) struct Origin {
+    pub(crate) brought: Brought,
+    pub(crate) capabilities: Vec<Capability>,
 }
 
 /// What is known of a component's bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Brought {
-    pub(super) digest: ModuleDigest,
-    pub(super) source: ModuleSource,
-    pub(super) size: SizeClass,
-    pub(super) component_bytes: u64,
+pub(crate) struct Brought {
+    pub(crate) digest: ModuleDigest,
+    pub(crate) source: ModuleSource,
+    pub(crate) size: SizeClass,
+    pub(crate) component_bytes: u64,
 }
 
-pub(super) fn parse_info(info: wit::ModuleInfo, origin: Origin) -> Parsed<Manifest> {
+pub(crate) fn parse_info(info: wit::ModuleInfo, origin: Origin) -> Parsed<Manifest> {
     if !info.timers.is_empty() || !info.events.is_empty() {
         return wrong("this host calls modules for commands only, not for timers or events");
     }

@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use wasmtime::{Store, UpdateDeadline};
 
-use super::CompileError;
-use super::bindings::exports::twitchy::command::module::{CommandError, Invocation, ModuleInfo, Reply};
-use super::bindings::{CommandModule, CommandModulePre};
 use super::cpu::CpuMeter;
+use super::door::Run;
 use super::failure::{self, Failure};
-use super::gate::reason;
-use super::run::Run;
 use super::ticker::TickerWatch;
+use crate::sandbox::bindings::exports::twitchy::command::module::{CommandError, Invocation, ModuleInfo, Reply};
+use crate::sandbox::bindings::{CommandModule, CommandModulePre};
+use crate::sandbox::compile::error::CompileError;
+use crate::sandbox::compile::gate::reason;
 
 /// Handles that a guest's own resources may take up; the contract has none.
 const MOST_HANDLES: usize = 1000;
 
 /// A store with all its limits, and later the instance in it. Dropped after one call: a guest that was interrupted is
 /// in no state to be called again, and nothing of one chatter's call may be seen by the next.
-pub(super) struct Instance {
+pub(crate) struct Instance {
     store: Store<Run>,
     bindings: Option<CommandModule>,
     backtrace: Option<String>,
@@ -29,7 +29,7 @@ pub(super) struct Instance {
 impl Instance {
     /// The one place where stores are made: no guest runs without a budget, a memory limit, and a limit on what a
     /// host call may copy.
-    pub(super) fn new(
+    pub(crate) fn new(
         module: &CommandModulePre<Run>,
         run: Run,
         meter: &Arc<CpuMeter>,
@@ -58,7 +58,7 @@ impl Instance {
         Instance { store, bindings: None, backtrace: None, watch }
     }
 
-    pub(super) async fn start(&mut self, module: &CommandModulePre<Run>) -> Result<(), Failure> {
+    pub(crate) async fn start(&mut self, module: &CommandModulePre<Run>) -> Result<(), Failure> {
         match module.instantiate_async(&mut self.store).await {
             Ok(bindings) => {
                 self.bindings = Some(bindings);
@@ -70,7 +70,7 @@ impl Instance {
 
     /// [`Instance::start`] for a component that has never run. An export with other types than the contract's is seen here:
     /// wasmtime compares the types of exports only in an instance. What is missing was refused when it was linked.
-    pub(super) async fn start_first(&mut self, module: &CommandModulePre<Run>) -> Result<(), CompileError> {
+    pub(crate) async fn start_first(&mut self, module: &CommandModulePre<Run>) -> Result<(), CompileError> {
         let instance = module.instance_pre().instantiate_async(&mut self.store).await;
         let instance = instance.map_err(|error| CompileError::Run(self.failed(&error, failure::of_start).into()))?;
         let bindings = CommandModule::new(&mut self.store, &instance);
@@ -79,14 +79,14 @@ impl Instance {
     }
 
     /// What the module says about itself.
-    pub(super) async fn info(&mut self) -> Result<ModuleInfo, Failure> {
+    pub(crate) async fn info(&mut self) -> Result<ModuleInfo, Failure> {
         let Some(bindings) = &self.bindings else { return Err(not_started()) };
         let answer = bindings.twitchy_command_module().call_info(&mut self.store).await;
         answer.map_err(|error| self.failed(&error, failure::of_call))
     }
 
     /// What the module answers.
-    pub(super) async fn respond(
+    pub(crate) async fn respond(
         &mut self,
         invocation: &Invocation,
     ) -> Result<Result<Vec<Reply>, CommandError>, Failure> {
@@ -96,12 +96,12 @@ impl Instance {
     }
 
     /// Whether the machine stood still instead of telling the guest the time.
-    pub(super) fn has_missed_ticks(&self) -> bool {
+    pub(crate) fn has_missed_ticks(&self) -> bool {
         self.watch.was_late()
     }
 
     /// What is left of the run, and where the guest was when it trapped.
-    pub(super) fn into_parts(self) -> (Run, Option<String>) {
+    pub(crate) fn into_parts(self) -> (Run, Option<String>) {
         (self.store.into_data(), self.backtrace)
     }
 
@@ -112,5 +112,5 @@ impl Instance {
 }
 
 fn not_started() -> Failure {
-    Failure::Final(super::InvokeError::Host("the instance was not started".to_owned()))
+    Failure::Final(crate::sandbox::call::InvokeError::Host("the instance was not started".to_owned()))
 }

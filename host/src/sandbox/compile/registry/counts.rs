@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use super::super::CompileError;
+use super::super::error::CompileError;
 use crate::telemetry::Telemetry;
 
 /// A look at the registry. All but `offered` and `loaded` only ever rise.

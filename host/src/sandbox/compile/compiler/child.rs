@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::super::CompileError;
-use super::super::engine::{MemoryPlan, build_compiler};
+use super::super::error::CompileError;
 use super::super::gate;
 use super::{Limits, Order, answer, confine};
 use crate::domain::manifest::SizeClass;
+use crate::sandbox::run::engine::{MemoryPlan, build_compiler};
 
 /// The subcommand by which the program becomes a child.
 const SUBCOMMAND: &str = "compile-module";

@@ -2,10 +2,10 @@
 
 /// Sebastiano Vigna's SplitMix64 (prng.di.unimi.it): one word of state, good enough for dice, and no secret.
 #[derive(Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Random {
+    pub(crate) fn new(seed: u64) -> Random {
         Random(seed)
     }
 
@@ -17,7 +17,7 @@ impl Random {
     }
 
     /// From 0 up to, not including, `below`, each as likely as the next; None where there is no such number.
-    pub(super) fn number(&mut self, below: u64) -> Option<u64> {
+    pub(crate) fn number(&mut self, below: u64) -> Option<u64> {
         // The words at the end of the range that make no whole round would favour small numbers.
         let uneven = (u64::MAX.checked_rem(below)? + 1) % below;
         loop {

@@ -3,19 +3,19 @@
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::CompileError;
+use super::error::CompileError;
 use crate::domain::manifest::Capability;
 
 /// Names in one refusal, and characters of each: together they are shorter than a reason that the compiler's child may give.
 const MOST_NAMES: usize = 5;
 const LONGEST_NAME: usize = 100;
 
-pub(super) const PACKAGE: &str = "twitchy:command/";
+pub(crate) const PACKAGE: &str = "twitchy:command/";
 /// Versions of one 0.x line differ only in what was added, so the linker takes any of them.
-pub(super) const LINE: &str = "0.1.";
+pub(crate) const LINE: &str = "0.1.";
 
 /// The capabilities that a component imports, in the contract's order; an import that is none is an error.
-pub(super) fn list_requested(engine: &Engine, component: &Component) -> Result<Vec<Capability>, CompileError> {
+pub(crate) fn list_requested(engine: &Engine, component: &Component) -> Result<Vec<Capability>, CompileError> {
     let mut requested = Vec::new();
     for (name, _) in component.component_type().imports(engine) {
         match parse_import(name) {
@@ -30,13 +30,13 @@ pub(super) fn list_requested(engine: &Engine, component: &Component) -> Result<V
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Import {
+pub(crate) enum Import {
     /// The vocabulary: reaches nothing.
     Types,
     Capability(Capability),
 }
 
-pub(super) fn parse_import(name: &str) -> Option<Import> {
+pub(crate) fn parse_import(name: &str) -> Option<Import> {
     let (interface, version) = name.strip_prefix(PACKAGE)?.split_once('@')?;
     if !version.starts_with(LINE) {
         return None;
@@ -45,12 +45,12 @@ pub(super) fn parse_import(name: &str) -> Option<Import> {
 }
 
 /// A name of an import or a version is the author's text, as long as the author likes.
-pub(super) fn cut(name: &str) -> String {
+pub(crate) fn cut(name: &str) -> String {
     name.chars().take(LONGEST_NAME).collect()
 }
 
 /// `"a", "b" and 3 more`.
-pub(super) fn quote_names(names: &[&str]) -> String {
+pub(crate) fn quote_names(names: &[&str]) -> String {
     let mut shown: Vec<String> = names.iter().take(MOST_NAMES).map(|name| format!("{:?}", cut(name))).collect();
     if names.len() > MOST_NAMES {
         shown.push(format!("{} more", names.len() - MOST_NAMES));
