@@ -14,7 +14,7 @@ use crate::config::{AccountConfig, LimitsConfig};
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, Login};
 use crate::domain::message::OutgoingMessage;
-use crate::domain::ports::{AccountIds, LearningAccount, Prefixes};
+use crate::domain::ports::{AccountIds, LearningAccount, Prefixes, Unshared};
 use crate::domain::tally::Tally;
 use crate::domain::used_limits::UsedLimits;
 use crate::setup::Setup;
@@ -86,7 +86,7 @@ impl Roster {
         }
         for (bot, used) in known {
             let session = Session::new(self.server.clone(), self.prefixes.clone(), self.tally.clone(), &self.limits);
-            accounts.add(bot, used, Box::new(session))?;
+            accounts.add(bot, used, Arc::new(Unshared), Box::new(session))?;
         }
         Ok(())
     }
@@ -172,7 +172,7 @@ mod tests {
             drain_within: Duration::ZERO,
         }));
         let bot = BotAccount { login: "mybot".parse().unwrap(), id: None };
-        let add = || accounts.add(bot.clone(), UsedLimits::default(), Box::new(Unused)).unwrap();
+        let add = || accounts.add(bot.clone(), UsedLimits::default(), Arc::new(Unshared), Box::new(Unused)).unwrap();
         let telemetry = Arc::new(Telemetry::default());
         let mut heard = telemetry.listen();
         let mut lines = pin!(run_status_lines(accounts.clone(), telemetry.clone(), CancellationToken::new()));

@@ -19,6 +19,7 @@ use super::account::{Account, Shared};
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, Login};
 use crate::domain::message::OutgoingMessage;
+use crate::domain::ports::Allowance;
 use crate::domain::used_limits::UsedLimits;
 
 /// Replies that wait to be taken by one account's outbox.
@@ -63,8 +64,14 @@ impl Accounts {
         }
     }
 
-    /// Starts an account. `used` is what was used of its limits before.
-    pub fn add(&self, bot: BotAccount, used: UsedLimits, session: Box<dyn Session>) -> Result<(), AddAccountError> {
+    /// Starts an account. `used` is what was used of its limits before, `allowance` tells what this process may use of them.
+    pub fn add(
+        &self,
+        bot: BotAccount,
+        used: UsedLimits,
+        allowance: Arc<dyn Allowance>,
+        session: Box<dyn Session>,
+    ) -> Result<(), AddAccountError> {
         let (outbox, outgoing) = mpsc::channel(OUTGOING);
         let (state, states) = watch::channel(AccountState { id: bot.id, ..AccountState::default() });
         let (pause, paused) = watch::channel(false);
@@ -80,7 +87,7 @@ impl Accounts {
         if !is_added {
             return Err(AddAccountError(bot.login));
         }
-        let account = Account::new(bot, self.shared.clone(), used, outgoing, state);
+        let account = Account::new(bot, self.shared.clone(), used, allowance, outgoing, state);
         let connecting = Connecting::new(account, session, paused);
         let broken = self.broken.clone().drop_guard();
         self.tasks.spawn(async move {

@@ -36,7 +36,7 @@ use crate::domain::calling::Calling;
 use crate::domain::id::{AccountId, ChannelId, Login, MessageId};
 use crate::domain::message::{ChatMessage, Event, JoinFailure, OutgoingMessage, Reply, ReplySource, WantedChannel};
 use crate::domain::ports::{
-    AccountIds, Callings, Credentials, FetchTokenError, FetchingToken, LearningAccount, Prefixes,
+    AccountIds, Callings, Credentials, FetchTokenError, FetchingToken, LearningAccount, Prefixes, Unshared,
 };
 use crate::domain::role::Role;
 use crate::domain::tally::Tally;
@@ -187,7 +187,7 @@ impl Bot {
             drain_within: Duration::from_secs(10),
         };
         let bot = BotAccount { login: login(name), id: None };
-        let account = Account::new(bot, Arc::new(shared), used, outgoing_receiver, state_sender);
+        let account = Account::new(bot, Arc::new(shared), used, Arc::new(Unshared), outgoing_receiver, state_sender);
         let shutdown = CancellationToken::new();
         let connecting = Connecting::new(account, Box::new(session), paused);
         let task = tokio::spawn(connecting.run(shutdown.clone()));

@@ -43,7 +43,7 @@ impl Host {
             async move { Ok(stream) }
         };
         let session = Session::new(dial, Arc::new(KnownPrefixes::default()), Arc::default(), &limits);
-        self.accounts.add(bot, UsedLimits::default(), Box::new(session)).is_ok()
+        self.accounts.add(bot, UsedLimits::default(), Arc::new(Unshared), Box::new(session)).is_ok()
     }
 
     /// New channels, each with the account that is to sit there.
