@@ -11,7 +11,7 @@ use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{InvocationId, Origin};
-use twitchy::domain::ports::SystemClock;
+use twitchy::domain::ports::{SoleProcess, SystemClock};
 use twitchy::store::Store;
 
 const CHANNEL: ChannelId = ChannelId(7);
@@ -58,7 +58,8 @@ async fn commit_at_once(store: &Arc<Store>, numbers: std::ops::Range<u64>) {
 
 fn benches(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder for the database");
-    let store = Store::open(&folder.path().join("twitchy.db"), Arc::new(SystemClock)).expect("a new database");
+    let store = Store::open(&folder.path().join("twitchy.db"), Arc::new(SystemClock), Arc::new(SoleProcess))
+        .expect("a new database");
     let store = Arc::new(store);
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {

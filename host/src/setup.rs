@@ -374,7 +374,7 @@ mod tests {
     use crate::domain::effect::{ModuleEffect, SetupEffect};
     use crate::domain::invocation::{InvocationId, Origin};
     use crate::domain::manifest::{Capability, Grants};
-    use crate::domain::ports::SystemClock;
+    use crate::domain::ports::{SoleProcess, SystemClock};
     use crate::domain::prefix::Prefix;
     use crate::modules::powers::Powers;
     use crate::modules::versions::Versions;
@@ -384,7 +384,7 @@ mod tests {
     /// A store that knows the channel [`SHOP`], in a folder that lives as long.
     async fn store() -> (Arc<Store>, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("db"), Arc::new(SystemClock)).unwrap();
+        let store = Store::open(&folder.path().join("db"), Arc::new(SystemClock), Arc::new(SoleProcess)).unwrap();
         store.save_seed("shop".parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
         store.save_channel_id("shop".parse().unwrap(), SHOP).await.unwrap();
         (Arc::new(store), folder)

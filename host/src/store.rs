@@ -28,7 +28,7 @@ use self::host::audit::AuditKept;
 use self::sqlite::open::Sqlite;
 pub use self::sqlite::open::lock_database;
 use self::write::{Answer, Write};
-use crate::domain::ports::Clock;
+use crate::domain::ports::{Clock, Tenure};
 
 /// The database. Shared as `Arc<Store>`.
 ///
@@ -39,14 +39,16 @@ pub struct Store {
     sqlite: Sqlite,
     wanted_changes: watch::Sender<u64>,
     clock: Arc<dyn Clock>,
+    tenure: Arc<dyn Tenure>,
 }
 
 impl Store {
     /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists.
-    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenStoreError> {
+    /// `tenure` tells for which channels this process commits.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>, tenure: Arc<dyn Tenure>) -> Result<Store, OpenStoreError> {
         let wanted_changes = watch::Sender::new(0);
-        let sqlite = Sqlite::open(path, Arc::clone(&clock), wanted_changes.clone())?;
-        Ok(Store { sqlite, wanted_changes, clock })
+        let sqlite = Sqlite::open(path, Arc::clone(&clock), Arc::clone(&tenure), wanted_changes.clone())?;
+        Ok(Store { sqlite, wanted_changes, clock, tenure })
     }
 
     /// Whether [`Store::open`] would take the file at `path`. Changes nothing: no file is made, no step of the schema is taken.

@@ -11,7 +11,7 @@ use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{Invocation, InvocationId, Origin};
 use twitchy::domain::manifest::{Grants, Manifest};
 use twitchy::domain::message::{Channel, Chatter};
-use twitchy::domain::ports::{Clock, NoSecrets, SystemClock};
+use twitchy::domain::ports::{Clock, NoSecrets, SoleProcess, SystemClock};
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
@@ -84,7 +84,9 @@ impl Ground {
         let folder = tempfile::tempdir().unwrap();
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let store = Arc::new(Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock)).unwrap());
+        let store = Arc::new(
+            Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock), Arc::new(SoleProcess)).unwrap(),
+        );
         let world = Arc::new(World {
             setup: Arc::new(Setup::new(Arc::clone(&store), NewChannelRules::Everything)),
             joining: Joining::new(Arc::clone(&store), JoinPolicy::Open, 100),

@@ -146,6 +146,9 @@ impl Invoker {
         };
         // Again: those who ran while this one waited may have used up what there was.
         self.check_credit(&call)?;
+        if !self.world.store.may_act(channel) {
+            return Err(InvokeError::NotActing);
+        }
         if let Some(replies) = self.find_outcome(&call)? {
             let (outcome, changes) = (Ok(replies), Vec::new());
             return Ok(Answer { outcome, is_duplicate: true, changes, took: asked_at.elapsed() });
@@ -303,6 +306,7 @@ impl Invoker {
         let committed = match committed {
             // Another payment came first, and what was seen to fit no longer does.
             Err(error @ StoreError::Amount) => return unchanged(Err(CommandError::Refused(error.to_string()))),
+            Err(StoreError::NotActing) => return Err(Failure::Final(InvokeError::NotActing)),
             committed => committed.map_err(|error| Failure::Final(InvokeError::Host(error.to_string())))?,
         };
         match committed {

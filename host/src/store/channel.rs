@@ -18,6 +18,7 @@ use std::time::SystemTime;
 
 use self::accounts::{Currency, Spending};
 use self::chatters::KnownChatter;
+use self::outcomes::Attempt;
 use self::setup::ChannelRecord;
 use self::storage::{Entry, StorageState};
 use super::write::Write;
@@ -35,13 +36,23 @@ const CHATTERS_AT_ONCE: usize = 500;
 
 impl Store {
     /// Makes all changes of an invocation, once, or none.
+    ///
+    /// # Errors
+    /// Also [`StoreError::NotActing`], where another process acts for the channel.
     pub async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        self.write(|answer| Write::Commit { commit: Box::new(commit), answer }).await
+        let epoch = self.tenure.find_epoch(commit.channel).ok_or(StoreError::NotActing)?;
+        let (commit, attempt) = (Box::new(commit), Attempt::random());
+        self.write(|answer| Write::Commit { commit, attempt, epoch, answer }).await
+    }
+
+    /// Whether this process acts for the channel now. A commit asks for itself.
+    pub fn may_act(&self, channel: ChannelId) -> bool {
+        self.tenure.find_epoch(channel).is_some()
     }
 
     /// The replies of an invocation that was committed within the last day.
     pub fn find_outcome(&self, invocation: &InvocationId) -> Result<Option<Vec<Reply>>, StoreError> {
-        self.read(|on| outcomes::find(on, invocation))
+        self.read(|on| outcomes::find(on, invocation)).map(|found| found.map(|outcome| outcome.replies))
     }
 
     /// One consistent snapshot.

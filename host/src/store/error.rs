@@ -18,6 +18,9 @@ pub enum StoreError {
     Amount,
     #[error("no such channel")]
     UnknownChannel,
+    /// Nothing was changed: this process must not act for the channel, or not any more.
+    #[error("another process acts for this channel")]
+    NotActing,
     /// The writer has stopped: the host shuts down, or the writer broke.
     #[error("the store is closed")]
     Closed,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::channel::outcomes::Attempt;
 use super::sqlite::migrate;
 use super::write::Write;
 use super::{Store, StoreError};
@@ -16,7 +17,7 @@ use crate::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, Sto
 use crate::domain::id::{ChannelId, ChatterId, Login, ModuleName};
 use crate::domain::invocation::{InvocationId, Origin};
 use crate::domain::message::{Channel, Reply};
-use crate::domain::ports::{Clock, Moment};
+use crate::domain::ports::{Clock, Epoch, Moment, SoleProcess, Tenure};
 
 pub(crate) const CHANNEL: ChannelId = ChannelId(7);
 pub(crate) const ALICE: Holder = Holder::Chatter(ChatterId(1));
@@ -67,16 +68,25 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn empty() -> Fixture {
+        Fixture::open(Arc::new(SoleProcess))
+    }
+
+    fn open(tenure: Arc<dyn Tenure>) -> Fixture {
         let folder = quick_folder();
         let clock = Arc::new(StandingClock::default());
         let path = folder.path().join("twitchy.db");
-        let store = Arc::new(Store::open(&path, Arc::clone(&clock) as Arc<dyn Clock>).unwrap());
+        let store = Arc::new(Store::open(&path, Arc::clone(&clock) as Arc<dyn Clock>, tenure).unwrap());
         Fixture { store, clock, path, folder }
     }
 
     /// With the channel [`CHANNEL`], `#shop`, where the account `bot` sits.
     pub(crate) async fn with_channel() -> Fixture {
-        let fixture = Fixture::empty();
+        Fixture::with_tenure(Arc::new(SoleProcess)).await
+    }
+
+    /// The same, of a process that acts as `tenure` tells.
+    pub(super) async fn with_tenure(tenure: Arc<dyn Tenure>) -> Fixture {
+        let fixture = Fixture::open(tenure);
         fixture.store.save_seed(login("shop"), login("bot")).await.unwrap();
         fixture.store.save_channel_id(login("shop"), CHANNEL).await.unwrap();
         fixture
@@ -105,6 +115,12 @@ impl Fixture {
         job: impl FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<(), StoreError> {
         self.store.write(|answer| Write::Test { job: Box::new(job), answer }).await
+    }
+
+    /// Makes one attempt to commit, which may have been made before.
+    pub(super) async fn attempt(&self, commit: Commit, attempt: Attempt) -> Result<Committed, StoreError> {
+        let (commit, epoch) = (Box::new(commit), Epoch::default());
+        self.store.write(|answer| Write::Commit { commit, attempt, epoch, answer }).await
     }
 
     /// Commits effects that note nothing.

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use tokio::sync::oneshot;
 
 use super::channel::chatters::KnownChatter;
+use super::channel::outcomes::Attempt;
 use super::error::StoreError;
 use super::host::api_keys::{ApiKey, Revoked, Spare};
 use super::host::bots::Learned;
@@ -17,6 +18,7 @@ use crate::domain::amount::Amount;
 use crate::domain::audit::{Change, Stamp};
 use crate::domain::effect::{Commit, Committed};
 use crate::domain::id::{AccountId, ChannelId, ChatterId, Login, ModuleDigest, ModuleName};
+use crate::domain::ports::Epoch;
 use crate::domain::principal::{CallerId, KeyId};
 use crate::domain::used_limits::UsedLimits;
 
@@ -28,6 +30,9 @@ pub(super) enum Write {
     // Of a channel.
     Commit {
         commit: Box<Commit>,
+        attempt: Attempt,
+        /// The tenure in which the commit was asked for: it is not made in another one.
+        epoch: Epoch,
         answer: Answer<Committed>,
     },
     SeedBalance {

@@ -67,6 +67,7 @@ impl Dispatch {
         let said = match answer {
             Ok(Answered { outcome: Outcome::Duplicate, .. }) => Err(Silence::Duplicate),
             Ok(answered) => Ok(answered.replies),
+            Err(InvokeError::NotActing) => Err(Silence::NotActing),
             Err(error) => self.apologise(to.channel_id, digest, error.blame()),
         };
         match (said, notice) {

@@ -15,7 +15,7 @@ use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::invocation::{Invocation, InvocationId, Origin};
 use crate::domain::manifest::{Capability, Grants, Manifest, SettingKind};
 use crate::domain::message::{Channel, Chatter};
-use crate::domain::ports::{Clock, Moment, NoSecrets};
+use crate::domain::ports::{Clock, Moment, NoSecrets, SoleProcess};
 use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
 use crate::joining::{JoinPolicy, Joining};
@@ -72,7 +72,7 @@ impl Bench {
         let folder = quick_folder();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let clock = Arc::new(StoppedClock(Moment { instant: Instant::now(), wall: now() }));
-        let store = Arc::new(Store::open(&folder.path().join("db"), clock.clone()).unwrap());
+        let store = Arc::new(Store::open(&folder.path().join("db"), clock.clone(), Arc::new(SoleProcess)).unwrap());
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
         setup.add_module(Arc::new(bank()));
         setup.add_module(Arc::new(manifest("extra", vec![command("extra")], Vec::new())));

@@ -5,23 +5,29 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::accounts::Transfer;
+use super::outcomes::{Attempt, Outcome};
 use super::{changes, left_versions, outcomes, secrets, setup, storage};
 use crate::domain::effect::{Commit, Committed, Effect, LedgerEffect, Scope};
 use crate::store::host::wanted;
 use crate::store::sqlite::savepoint::Abort;
 use crate::store::sqlite::scopes;
 
-pub(in crate::store) fn apply(connection: &Connection, commit: &Commit) -> Result<Committed, Abort<Committed>> {
-    // Before the revisions: a duplicate's first commit raised the very scopes that this one noted.
-    if let Some(replies) = outcomes::find(connection, &commit.invocation)? {
-        return Err(Abort::Answer(Committed::Duplicate(replies)));
+pub(in crate::store) fn apply(
+    connection: &Connection,
+    commit: &Commit,
+    attempt: Attempt,
+) -> Result<Committed, Abort<Committed>> {
+    // Before the revisions: the first commit under the id raised the very scopes that this one noted.
+    if let Some(Outcome { replies, attempt: first }) = outcomes::find(connection, &commit.invocation)? {
+        let is_own = first == Some(attempt);
+        return Err(Abort::Answer(if is_own { Committed::Done } else { Committed::Duplicate(replies) }));
     }
     for (scope, noted) in &commit.noted {
         if scopes::load_revision(connection, scope)? != *noted {
             return Err(Abort::Answer(Committed::Conflict));
         }
     }
-    outcomes::insert(connection, commit)?;
+    outcomes::insert(connection, commit, attempt)?;
     let written: BTreeSet<Scope> = commit.effects.iter().flat_map(|effect| effect.scopes(commit.channel)).collect();
     // Also makes the rows that the effects below update.
     for scope in &written {
@@ -58,13 +64,20 @@ fn apply_effect(connection: &Connection, commit: &Commit, effect: &Effect) -> Re
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use proptest::prelude::*;
+
     use super::*;
     use crate::domain::amount::Amount;
     use crate::domain::effect::{Holder, Revision, SetupEffect, StorageEffect};
     use crate::domain::id::ChannelId;
     use crate::domain::message::Reply;
+    use crate::domain::ports::{Epoch, Tenure};
     use crate::store::StoreError;
     use crate::store::fixture::{ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, commit, module, save, transfer};
+    use crate::store::write::Write;
 
     fn storage_scope() -> Scope {
         Scope::Storage { channel: CHANNEL, module: module("counter") }
@@ -155,6 +168,88 @@ mod tests {
         assert_eq!(fixture.store.commit(again).await.unwrap(), Committed::Duplicate(replies));
         assert_eq!(value(&fixture, "key"), Some(b"first".to_vec()));
         assert_eq!(revision(&fixture, &storage_scope()), 1);
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_is_asked_for_again_is_done_and_changes_nothing() {
+        let fixture = Fixture::with_channel().await;
+        let [one, two] = [1, u64::MAX].map(Attempt);
+        let first = noting("1", vec![(storage_scope(), Revision(0))], vec![save("key", "first")]);
+        let again = Commit { effects: vec![save("key", "again")], ..first.clone() };
+        assert_eq!(fixture.attempt(first, two).await.unwrap(), Committed::Done);
+        assert_eq!(fixture.attempt(again.clone(), two).await.unwrap(), Committed::Done);
+        let replies = vec![Reply::Answer("answer to 1".into())];
+        assert_eq!(fixture.attempt(again, one).await.unwrap(), Committed::Duplicate(replies));
+        assert_eq!(value(&fixture, "key"), Some(b"first".to_vec()));
+        assert_eq!(revision(&fixture, &storage_scope()), 1);
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_met_a_conflict_may_be_made_after_all() {
+        let fixture = Fixture::with_channel().await;
+        let late = noting("1", vec![(storage_scope(), Revision(1))], vec![save("key", "1")]);
+        assert_eq!(fixture.attempt(late, Attempt(1)).await.unwrap(), Committed::Conflict);
+        assert_eq!(fixture.attempt(commit("1", vec![save("key", "1")]), Attempt(1)).await.unwrap(), Committed::Done);
+    }
+
+    #[tokio::test]
+    async fn a_commit_of_an_older_version_is_nobodys_own_attempt() {
+        let fixture = Fixture::with_channel().await;
+        let insert = |on: &Connection| {
+            let sql = "INSERT INTO outcomes (origin, invocation_id, replies, at) VALUES ('chat', '1', '[]', 0)";
+            Ok(on.execute(sql, []).map(drop)?)
+        };
+        fixture.write(insert).await.unwrap();
+        let again = commit("1", vec![save("key", "1")]);
+        assert_eq!(fixture.attempt(again, Attempt(0)).await.unwrap(), Committed::Duplicate(Vec::new()));
+    }
+
+    proptest! {
+        /// Whatever of a row of commits is asked for again, and however often: each is made once.
+        #[test]
+        fn commits_whose_answers_are_lost_are_made_once(tries in prop::collection::vec((0u64..4, 1u64..4), 1..40)) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let fixture = Fixture::with_channel().await;
+                let mut made = std::collections::BTreeMap::new();
+                for (id, attempt) in tries {
+                    let gift = commit(&id.to_string(), vec![transfer(Holder::Mint, ALICE, "1")]);
+                    let committed = fixture.attempt(gift, Attempt(attempt)).await.unwrap();
+                    let first = *made.entry(id).or_insert(attempt);
+                    assert_eq!(committed == Committed::Done, first == attempt, "{committed:?}");
+                }
+                let (_, held) = fixture.store.load_account(CHANNEL, ALICE).unwrap();
+                assert_eq!(held, Amount(made.len().into()));
+            });
+        }
+    }
+
+    #[tokio::test]
+    async fn where_another_process_acts_nothing_is_committed() {
+        let acting = Arc::new(Switched(AtomicU64::new(1)));
+        let fixture = Fixture::with_tenure(acting.clone()).await;
+        let committing = fixture.store.commit(commit("1", vec![save("key", "1")]));
+        assert_eq!(committing.await.unwrap(), Committed::Done);
+        acting.0.store(0, Ordering::Relaxed);
+        assert!(!fixture.store.may_act(CHANNEL));
+        let refused = fixture.store.commit(commit("2", vec![save("key", "2")])).await;
+        assert!(matches!(refused, Err(StoreError::NotActing)), "{refused:?}");
+        acting.0.store(2, Ordering::Relaxed);
+        // Asked for in the first tenure, and in the queue until the second.
+        let (commit, attempt) = (Box::new(commit("2", vec![save("key", "2")])), Attempt(1));
+        let late = fixture.store.write(|answer| Write::Commit { commit, attempt, epoch: Epoch(1), answer }).await;
+        assert!(matches!(late, Err(StoreError::NotActing)), "{late:?}");
+        assert_eq!(value(&fixture, "key"), Some(b"1".to_vec()));
+        assert_eq!(fixture.commit("2", vec![save("key", "2")]).await, Committed::Done);
+    }
+
+    /// Acts in the epoch of this number; not at all in 0.
+    struct Switched(AtomicU64);
+
+    impl Tenure for Switched {
+        fn find_epoch(&self, _: ChannelId) -> Option<Epoch> {
+            Some(Epoch(self.0.load(Ordering::Relaxed))).filter(|epoch| epoch.0 > 0)
+        }
     }
 
     #[tokio::test]

@@ -15,27 +15,44 @@ const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
 /// Rows deleted at once: the writer does nothing else meanwhile.
 const MOST_PURGED: usize = 1000;
 
-/// The replies of an invocation that was committed within the last day.
-pub(in crate::store) fn find(
-    connection: &Connection,
-    invocation: &InvocationId,
-) -> rusqlite::Result<Option<Vec<Reply>>> {
-    let sql = "SELECT replies FROM outcomes WHERE origin = ?1 AND invocation_id = ?2";
-    let replies: Option<Json<Vec<Stored>>> =
-        find_row(connection, sql, params![invocation.origin.as_str(), invocation.id], |row| row.get(0))?;
-    Ok(replies.map(|Json(replies)| replies.into_iter().map(|Stored(reply)| reply).collect()))
+/// One attempt to commit. A backend that loses an acknowledgement asks for the write again, with the same attempt, and so tells its
+/// own commit from a duplicate: the replies of a duplicate are not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Attempt(pub(in crate::store) u64);
+
+impl Attempt {
+    pub(in crate::store) fn random() -> Attempt {
+        Attempt(getrandom::u64().expect("the operating system has random bytes once it is up"))
+    }
+}
+
+/// What a committed invocation left.
+pub(in crate::store) struct Outcome {
+    pub(in crate::store) replies: Vec<Reply>,
+    /// None where a program committed that did not number its attempts.
+    pub(in crate::store) attempt: Option<Attempt>,
+}
+
+/// Of an invocation that was committed within the last day.
+pub(in crate::store) fn find(connection: &Connection, invocation: &InvocationId) -> rusqlite::Result<Option<Outcome>> {
+    let sql = "SELECT replies, attempt FROM outcomes WHERE origin = ?1 AND invocation_id = ?2";
+    find_row(connection, sql, params![invocation.origin.as_str(), invocation.id], |row| {
+        let Json::<Vec<Stored>>(replies) = row.get(0)?;
+        let attempt: Option<i64> = row.get(1)?;
+        Ok(Outcome {
+            replies: replies.into_iter().map(|Stored(reply)| reply).collect(),
+            attempt: attempt.map(|attempt| Attempt(attempt.cast_unsigned())),
+        })
+    })
 }
 
 /// Fails where the id was committed before: its key is unique.
-pub(in crate::store) fn insert(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
+pub(in crate::store) fn insert(connection: &Connection, commit: &Commit, attempt: Attempt) -> rusqlite::Result<()> {
     let replies: Vec<Stored> = commit.replies.iter().cloned().map(Stored).collect();
-    let sql = "INSERT INTO outcomes (origin, invocation_id, replies, at) VALUES (?1, ?2, ?3, ?4)";
-    execute(
-        connection,
-        sql,
-        params![commit.invocation.origin.as_str(), commit.invocation.id, Json(replies), At(commit.at)],
-    )
-    .map(drop)
+    let sql = "INSERT INTO outcomes (origin, invocation_id, replies, at, attempt) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let InvocationId { origin, id } = &commit.invocation;
+    let parameters = params![origin.as_str(), id, Json(replies), At(commit.at), attempt.0.cast_signed()];
+    execute(connection, sql, parameters).map(drop)
 }
 
 pub(in crate::store) fn purge(connection: &Connection, now: SystemTime) -> rusqlite::Result<Purged> {

@@ -104,7 +104,7 @@ mod tests {
     use crate::domain::effect::{Effect, PresenceEffect, Revision};
     use crate::domain::id::ChannelId;
     use crate::domain::message::WantedChannel;
-    use crate::domain::ports::SystemClock;
+    use crate::domain::ports::{SoleProcess, SystemClock};
     use crate::domain::used_limits::UsedLimits;
     use crate::store::Store;
     use crate::store::fixture::{CHANNEL, Fixture, bot, channel, login, quick_folder};
@@ -131,7 +131,7 @@ mod tests {
     }
 
     fn open(path: &Path) -> Store {
-        Store::open(path, Arc::new(SystemClock)).unwrap()
+        Store::open(path, Arc::new(SystemClock), Arc::new(SoleProcess)).unwrap()
     }
 
     /// The files as they are now, in a folder of their own.

@@ -6,6 +6,7 @@ use super::fault::describe_machine_fault;
 use super::migrate;
 use super::savepoint::{Abort, run_in_savepoint};
 use crate::domain::effect::{Committed, Effect};
+use crate::domain::ports::Tenure;
 use crate::store::channel::{accounts, chatters, commit, tally};
 use crate::store::error::StoreError;
 use crate::store::host::{api_keys, audit, begun_uploads, bots, idempotency, modules, used_limits, wanted};
@@ -22,12 +23,15 @@ pub(super) struct Applied {
 }
 
 /// Carries a write out in the batch's transaction, in a savepoint of its own.
-pub(super) fn apply(on: &Connection, write: Write) -> Applied {
+pub(super) fn apply(on: &Connection, tenure: &dyn Tenure, write: Write) -> Applied {
     match write {
-        Write::Commit { commit, answer } => {
+        Write::Commit { commit, attempt, epoch, answer } => {
             let is_presence = commit.effects.iter().any(|effect| matches!(effect, Effect::Presence(_)));
             let changes_wanted = |committed: &Committed| is_presence && *committed == Committed::Done;
-            keep_wanted(on, answer, changes_wanted, |on| commit::apply(on, &commit))
+            keep_wanted(on, answer, changes_wanted, |on| match tenure.find_epoch(commit.channel) {
+                Some(now) if now == epoch => commit::apply(on, &commit, attempt),
+                _ => Err(Abort::Failed(StoreError::NotActing)),
+            })
         }
         Write::SeedBalance { channel, chatter, amount, at, answer } => {
             keep(on, answer, |on| accounts::seed_balance(on, channel, chatter, amount, at))

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 
 use crate::domain::amount::Amount;
 use crate::domain::effect::{Committed, Holder};
+use crate::domain::ports::SoleProcess;
 use crate::store::Store;
 use crate::store::fixture::{
     ALICE, CHANNEL, StandingClock, assert_ledger_holds, chat_id, commit, login, module, save, transfer,
@@ -45,7 +46,7 @@ fn a_killed_process_loses_nothing_that_was_acknowledged() {
 
 /// At the time of the commits that are made here: by the real one, their outcomes would be old some day, and purged.
 fn open(path: &Path) -> Store {
-    Store::open(path, Arc::new(StandingClock::default())).unwrap()
+    Store::open(path, Arc::new(StandingClock::default()), Arc::new(SoleProcess)).unwrap()
 }
 
 /// Runs a child, kills it when it has acknowledged `count` commits, and returns the ids that it had printed by then.

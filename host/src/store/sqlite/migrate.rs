@@ -9,7 +9,7 @@ use crate::store::error::OpenStoreError;
 
 /// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never
 /// changes.
-const STEPS: [&str; 13] = [
+const STEPS: [&str; 14] = [
     include_str!("../../../migrations/0001_first_schema.sql"),
     include_str!("../../../migrations/0002_busyness.sql"),
     include_str!("../../../migrations/0003_used_limits.sql"),
@@ -23,6 +23,7 @@ const STEPS: [&str; 13] = [
     include_str!("../../../migrations/0011_display_names.sql"),
     include_str!("../../../migrations/0012_audit_values.sql"),
     include_str!("../../../migrations/0013_bots.sql"),
+    include_str!("../../../migrations/0014_attempts.sql"),
 ];
 
 /// The newest schema that this program knows.
@@ -249,7 +250,7 @@ mod tests {
                  INSERT INTO channels (channel_id, login, display_name, bot) VALUES (7, 'shop', 'Shop', 1);
                  INSERT INTO channel_modules (channel_id, module) VALUES (7, 'dice');
                  INSERT INTO grants (channel_id, digest, capabilities) VALUES (7, zeroblob(32), '[]');
-                 INSERT INTO outcomes VALUES ('chat', '1', '[]', 1)",
+                 INSERT INTO outcomes (origin, invocation_id, replies, at) VALUES ('chat', '1', '[]', 1)",
             )
             .unwrap();
         assert_eq!(check_integrity(&connection), "ok");

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{create, migrate, readers};
-use crate::domain::ports::Clock;
+use crate::domain::ports::{Clock, Tenure};
 use crate::store::error::OpenStoreError;
 use crate::store::host::audit::AuditKept;
 
@@ -32,6 +32,7 @@ impl Sqlite {
     pub(in crate::store) fn open(
         path: &Path,
         clock: Arc<dyn Clock>,
+        tenure: Arc<dyn Tenure>,
         wanted_changes: watch::Sender<u64>,
     ) -> Result<Sqlite, OpenStoreError> {
         let lock = lock_database(path)?;
@@ -42,7 +43,7 @@ impl Sqlite {
         migrate::check_file(path)?;
         let connection = open_connection(path).map_err(|error| migrate::open_error(path, error))?;
         let audit_kept = Arc::default();
-        let writer = Writer::start(connection, clock, Arc::clone(&audit_kept), wanted_changes)
+        let writer = Writer::start(connection, clock, tenure, Arc::clone(&audit_kept), wanted_changes)
             .map_err(|error| file_error(path, error))?;
         let readers = Readers::open(path).map_err(|error| migrate::open_error(path, error))?;
         Ok(Sqlite { readers, writer, audit_kept, is_new, _lock: lock })
@@ -134,12 +135,13 @@ mod tests {
     use std::io::{Seek, SeekFrom, Write};
 
     use super::*;
+    use crate::domain::ports::SoleProcess;
     use crate::store::Store;
     use crate::store::error::StoreError;
     use crate::store::fixture::{CHANNEL, Fixture, StandingClock, chat_id, module, save};
 
     fn open(path: &Path) -> Result<Store, OpenStoreError> {
-        Store::open(path, Arc::new(StandingClock::default()))
+        Store::open(path, Arc::new(StandingClock::default()), Arc::new(SoleProcess))
     }
 
     fn refuse(path: &Path) -> String {

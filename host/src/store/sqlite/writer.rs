@@ -15,7 +15,7 @@ use super::fault::describe_machine_fault;
 use super::migrate;
 use super::purge::Purge;
 use super::savepoint::run;
-use crate::domain::ports::Clock;
+use crate::domain::ports::{Clock, Tenure};
 use crate::domain::trouble::Trouble;
 use crate::store::error::StoreError;
 use crate::store::host::audit::AuditKept;
@@ -45,6 +45,7 @@ impl Writer {
     pub(in crate::store) fn start(
         connection: Connection,
         clock: Arc<dyn Clock>,
+        tenure: Arc<dyn Tenure>,
         audit_kept: Arc<OnceLock<AuditKept>>,
         wanted_changes: watch::Sender<u64>,
     ) -> std::io::Result<Writer> {
@@ -59,6 +60,7 @@ impl Writer {
             batches: Arc::clone(&batches),
             trouble: Arc::clone(&trouble),
             clock,
+            tenure,
             purge,
             wanted_changes,
         };
@@ -118,6 +120,7 @@ struct Writing {
     batches: Arc<AtomicU64>,
     trouble: Arc<Trouble>,
     clock: Arc<dyn Clock>,
+    tenure: Arc<dyn Tenure>,
     purge: Purge,
     wanted_changes: watch::Sender<u64>,
 }
@@ -163,7 +166,8 @@ impl Writing {
     fn write(&mut self, batch: Vec<Write>) {
         let changes_before = self.connection.total_changes();
         let begun = run(&self.connection, "BEGIN IMMEDIATE");
-        let applied: Vec<Applied> = batch.into_iter().map(|write| apply(&self.connection, write)).collect();
+        let apply = |write| apply(&self.connection, &*self.tenure, write);
+        let applied: Vec<Applied> = batch.into_iter().map(apply).collect();
         let on_disk = begun.and_then(|()| commit(&self.connection));
         if on_disk.is_ok() {
             self.batches.fetch_add(1, Ordering::Relaxed);
