@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::chat::worker::run_dispatch;
 use crate::config::{AccountConfig, ChannelsConfig, Config, HttpConfig};
 use crate::domain::id::Login;
 use crate::domain::message::{Event, WantedChannel};
@@ -35,6 +36,7 @@ use crate::twitch::accounts::Accounts;
 use crate::twitch::server::Server;
 
 mod accounts;
+mod chat_thread;
 pub mod check;
 pub mod credentials;
 pub mod data_dir;
@@ -56,6 +58,7 @@ mod wanted;
 mod watching;
 
 use accounts::{KeptIds, Roster, run_status_lines};
+use chat_thread::ChatThread;
 use data_dir::open_store;
 use orders::Orders;
 use parts::{Foundation, Parts};
@@ -109,6 +112,8 @@ pub struct App {
     stop_telling: CancellationToken,
     /// What ends by itself with the store.
     keeping: Tasks,
+    /// For `answering` and `connected`.
+    chat_thread: ChatThread,
 }
 
 impl App {
@@ -133,7 +138,8 @@ impl App {
         let ids = Arc::new(KeptIds { store: store.clone(), setup: parts.setup.clone() });
         let (own_messages, limits, drain_within) = (Arc::default(), config.limits.clone(), DRAIN_WITHIN);
         let shared = Shared { credentials, ids, wanted: wanted.clone(), events, own_messages, limits, drain_within };
-        let accounts = Arc::new(Accounts::new(shared));
+        let chat_thread = ChatThread::start().context("cannot start the thread of chat")?;
+        let accounts = Arc::new(Accounts::new(shared, chat_thread.handle()));
         let (prefixes, tally, limits) = (parts.setup.clone(), parts.dispatch.tally(), config.limits.clone());
         let roster = Roster { store: store.clone(), prefixes, tally, server, limits, twitch_counts_on };
         let mut app = App {
@@ -156,6 +162,7 @@ impl App {
             telling: Tasks::default(),
             stop_telling: CancellationToken::new(),
             keeping: Tasks::default(),
+            chat_thread,
         };
         app.start_keeping(changes, publish_wanted);
         // Before the accounts log anything: whoever waits for their lines may ask at once.
@@ -191,9 +198,10 @@ impl App {
     fn start_answering(&mut self, events: mpsc::Receiver<Event>) {
         let setup = self.parts.setup.clone();
         let learn = move |event| learn::learn(setup.clone(), event);
-        let answering =
-            self.parts.dispatch.clone().run(events, self.accounts.clone(), learn, self.stop_answering.clone());
-        self.answering.start("dispatch", answering);
+        let (dispatch, outboxes, stop) =
+            (self.parts.dispatch.clone(), self.accounts.clone(), self.stop_answering.clone());
+        let answering = run_dispatch(dispatch, events, outboxes, learn, stop);
+        self.answering.start_on(&self.chat_thread.handle(), "dispatch", answering);
     }
 
     fn start_exporting(&mut self, exporter: Option<Exporter>) {

@@ -12,6 +12,7 @@
 //! | [`chat`] | THE path from a message to its replies |
 //! | [`setup`], [`joining`], [`balances`] | how a channel is set up, who may call the bot, what chatters own |
 //! | [`modules`] | which modules and versions there are, and how they come and go |
+//! | [`admission`] | which calls are let in, when each may begin, and the threads that it runs on |
 //! | [`sandbox`] | runs a module in a fresh instance, as a transaction |
 //! | [`store`] | everything that outlives the process; the only SQL |
 //! | [`http`] | the API: who may ask for what, and how the answers look |
@@ -21,6 +22,7 @@
 //!
 //! Whoever is lower imports nobody who is higher: ARCHITECTURE.md has the table, and a test reads the sources.
 
+pub mod admission;
 pub mod app;
 pub mod balances;
 pub mod chat;

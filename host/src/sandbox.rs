@@ -9,13 +9,9 @@
 mod bindings;
 pub mod call;
 pub mod compile;
-mod credit;
 mod host_calls;
 mod invoke;
-mod lanes;
 pub mod run;
-mod slots;
-mod threads;
 pub mod transaction;
 mod translate;
 pub mod web;
@@ -24,11 +20,10 @@ pub mod world;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::task::JoinError;
-use tokio_util::task::AbortOnDropHandle;
-
+use crate::admission::{Admission, Claim, Permit, RunTaskError, SlotUse};
 use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
+use crate::domain::invocation::Called;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::domain::report::Usage;
 use crate::modules::publish::{Admitted, Runtime};
@@ -38,9 +33,7 @@ use compile::compiler::{CompilerProgram, Uploader};
 use compile::error::CompileError;
 use compile::registry::{Registry, RegistryCounts, UnloadableModule};
 use invoke::Invoker;
-use lanes::Lanes;
 use run::error::StartSandboxError;
-use threads::GuestThreads;
 use world::World;
 
 /// Where modules are kept, and what compiles those of strangers.
@@ -63,21 +56,20 @@ pub struct Upload {
 /// Everything that runs guests.
 pub struct Sandbox {
     invoker: Arc<Invoker>,
-    lanes: Arc<Lanes>,
+    admission: Arc<Admission>,
     components: Arc<Components>,
     allows_large: bool,
 }
 
 impl Sandbox {
-    /// Builds the engine of the small modules and the threads that guests run on.
+    /// Builds the engine of the small modules, and the gate and the threads of all calls.
     pub fn start(config: &SandboxConfig, workshop: Workshop, world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
         let components = Arc::clone(&workshop.components);
         let registry = Arc::new(Registry::start(config, workshop, Arc::clone(&world.clock))?);
         registry.counts.tell(world.telemetry.clone());
-        let threads = GuestThreads::start(config.threads).map_err(StartSandboxError::Runtime)?;
-        let lanes = Arc::new(Lanes::new(threads));
+        let admission = Admission::start(config, Arc::clone(&world.clock)).map_err(StartSandboxError::Runtime)?;
         let invoker = Arc::new(Invoker::new(registry, world, config));
-        Ok(Sandbox { invoker, lanes, components, allows_large: config.allow_large })
+        Ok(Sandbox { invoker, admission, components, allows_large: config.allow_large })
     }
 
     /// Makes a component of this binary or of the operator callable: it is compiled here, or loaded from the cache, and stays
@@ -95,8 +87,8 @@ impl Sandbox {
             return Err(CompileError::Host("an upload is admitted, and then published".to_owned()));
         }
         let registry = Arc::clone(&self.invoker.registry);
-        let added = self.lanes.run_slowly(registry.add_trusted(bytes.to_vec(), source, size));
-        added.await.map_err(|error| CompileError::Host(unfinished(&error)))?
+        let added = self.admission.run_slowly(registry.add_trusted(bytes.to_vec(), source, size));
+        added.await.map_err(unfinished)?
     }
 
     /// Takes a stranger's component through the whole gate: size, form, contract, compiling in a child process, and what it
@@ -105,9 +97,8 @@ impl Sandbox {
     pub async fn admit(&self, upload: Upload) -> Result<Admitted, CompileError> {
         let bytes = Arc::new(upload.bytes);
         let registry = Arc::clone(&self.invoker.registry);
-        let admitted = self.lanes.run_slowly(registry.admit(Arc::clone(&bytes), upload.size, upload.by));
-        let admitted = AbortOnDropHandle::new(admitted).await;
-        let manifest = admitted.map_err(|error| CompileError::Host(unfinished(&error)))??;
+        let admitted = self.admission.run_slowly(registry.admit(Arc::clone(&bytes), upload.size, upload.by));
+        let manifest = admitted.await.map_err(unfinished)??;
         Ok(Admitted { manifest, bytes: Arc::unwrap_or_clone(bytes) })
     }
 
@@ -130,25 +121,36 @@ impl Sandbox {
         self.invoker.registry.counts()
     }
 
-    /// Runs a module once, in a fresh instance, and commits what it changed; after a conflict again, three times at
-    /// most. Calls of modules that may write run one after another in each channel, in the order in which this was
-    /// first polled. Dropping the future takes the call back while it waits for its turn, and never stops it later.
+    /// Where calls are let in and run.
+    pub fn admission(&self) -> &Arc<Admission> {
+        &self.admission
+    }
+
+    /// Runs a module once, in a fresh instance, on the calling thread, which is a guest's; and commits what it changed, after a
+    /// conflict again, three times at most.
+    pub async fn invoke_with(&self, permit: &mut Permit, call: Call) -> Invoked {
+        self.invoker.invoke(permit, call).await
+    }
+
+    /// A call without anything around it: lets it in and runs it. It is made even where the future is dropped.
     pub async fn invoke(&self, call: Call) -> Result<Answer, InvokeError> {
         self.invoke_metered(call).await.answer
     }
 
     /// [`Sandbox::invoke`], and what it cost, whatever came of it.
     pub async fn invoke_metered(&self, call: Call) -> Invoked {
-        let queued = match self.invoker.queue(call).await {
-            Ok(queued) => queued,
-            Err(error) => return Invoked { answer: Err(error), usage: Usage::default() },
-        };
+        let refused = |error| Invoked { answer: Err(error), usage: Usage::default() };
+        let (channel, manifest) = (call.invocation.channel.id, &call.manifest);
+        let claim = Claim { channel, size: manifest.size, is_serial: manifest.is_serial(), called: Called::Command };
+        let Some(entry) = self.admission.enter(claim) else { return refused(InvokeError::Busy) };
         let invoker = Arc::clone(&self.invoker);
-        let invoked = self.lanes.run(queued.passage(), async move { invoker.invoke(queued).await }).await;
-        invoked.unwrap_or_else(|error| {
-            let unfinished = InvokeError::Host(unfinished(&error));
-            Invoked { answer: Err(unfinished), usage: Usage::default() }
-        })
+        let invoked = entry.run(move |permit| async move {
+            match permit {
+                Some(mut permit) => invoker.invoke(&mut permit, call).await,
+                None => refused(InvokeError::Busy),
+            }
+        });
+        invoked.await.unwrap_or_else(|error| refused(InvokeError::Host(error.to_string())))
     }
 
     /// Modules that could not be loaded when they were called last.
@@ -161,14 +163,15 @@ impl Sandbox {
         self.invoker.registry.artefact_trouble()
     }
 
-    /// How many calls run in each size class that is in use.
+    /// How many calls run in each size class that is allowed.
     pub fn list_slots(&self) -> Vec<SlotUse> {
-        self.invoker.registry.list_slots()
+        let slots = self.admission.list_slots().into_iter();
+        slots.filter(|slots| slots.size == SizeClass::Small || self.allows_large).collect()
     }
 
     /// Ends the guests' threads; calls that still run are cut off.
     pub async fn shut_down(&self) {
-        self.lanes.shut_down().await;
+        self.admission.shut_down().await;
     }
 }
 
@@ -182,18 +185,6 @@ impl Runtime for Sandbox {
     }
 }
 
-/// How much of a size class is in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SlotUse {
-    pub size: SizeClass,
-    /// Calls that run.
-    pub used: usize,
-    /// Calls that may run at once.
-    pub total: usize,
-}
-
-/// Without what the panic said, which may quote a message.
-fn unfinished(error: &JoinError) -> String {
-    let why = if error.is_panic() { "a guest's thread panicked" } else { "the guests' threads were ended" };
-    why.to_owned()
+fn unfinished(error: RunTaskError) -> CompileError {
+    CompileError::Host(error.to_string())
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use twitchy::chat::dispatch::Dispatch;
-use twitchy::chat::dispatch::accept::Refusal;
-use twitchy::chat::dispatch::call::{Arguments, CallError, Called, HttpCall};
+use twitchy::chat::dispatch::call::{Arguments, CallError, CallResult, HttpCall};
+use twitchy::chat::dispatch::refusal::Refusal;
 use twitchy::config::FuseConfig;
 use twitchy::domain::effect::{Effect, ModuleEffect, StorageEffect};
 use twitchy::domain::id::{ChannelId, MessageId, ModuleName};
@@ -51,7 +51,7 @@ pub(crate) fn claiming(name: &str, call: HttpCall) -> HttpCall {
     HttpCall { chatter: Chatter { id: chatter_id(&login), login, ..call.chatter }, ..call }
 }
 
-fn answered(called: Result<Called, CallError>) -> (Outcome, Vec<Reply>) {
+fn answered(called: Result<CallResult, CallError>) -> (Outcome, Vec<Reply>) {
     let called = called.expect("it is answered");
     (called.outcome, called.replies)
 }
@@ -165,15 +165,8 @@ async fn a_new_version_that_blows_in_three_channels_is_withdrawn_where_it_is_con
     for channel in ["shop", "cafe", "market"] {
         enable_traps(&house, channel_id(&login(channel))).await;
     }
-    let dispatch = Dispatch::new(
-        house.setup.clone(),
-        house.sandbox.clone(),
-        house.store.clone(),
-        house.clock.clone(),
-        house.telemetry.clone(),
-    );
     let rules = FuseConfig { roll_back: true, ..FuseConfig::default() };
-    let dispatch = Arc::new(dispatch.with_fuse(rules).with_versions(house.versions.clone()));
+    let dispatch = Arc::new(Dispatch::new(house.surroundings(rules)));
     let is_on_air = || house.setup.catalogue().find(&"traps".parse().unwrap()).unwrap().latest().is_some();
     let mut events = house.telemetry.listen();
     for is_claimed in [true, false] {

@@ -7,7 +7,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use twitchy::chat::dispatch::call::{CallError, HttpCall};
-use twitchy::chat::inbox::Progress;
+use twitchy::chat::dispatch::outgoing::Progress;
+use twitchy::chat::worker::run_dispatch;
 use twitchy::domain::message::{ChatMessage, Event, OutgoingMessage, Reply};
 use twitchy::domain::report::Outcome;
 use twitchy::domain::role::Role;
@@ -40,7 +41,7 @@ impl Running {
             }
         };
         let outboxes = Arc::new(HashMap::from([(bot("twitchy").id.unwrap(), outgoing)]));
-        let task = tokio::spawn(house.dispatch.clone().run(taken, outboxes, learn, shutdown.clone()));
+        let task = tokio::spawn(run_dispatch(house.dispatch.clone(), taken, outboxes, learn, shutdown.clone()));
         Running { house, events, outbox, shutdown, task }
     }
 
@@ -244,9 +245,9 @@ async fn a_guests_faults_are_counted_against_its_module() {
 
 #[tokio::test]
 async fn our_own_fault_gives_the_cooldown_back_and_is_not_the_modules() {
-    let house = House::with_guests(&[]).await;
-    house.sandbox.shut_down().await;
-    let call = |id| message("shop", Role::Everyone, "alice", id, "!balance");
+    let house = House::with_guests(&["counter"]).await;
+    house.store.close().await.expect("nothing is left to be written");
+    let call = |id| message("shop", Role::Everyone, "alice", id, "!count");
     let apology = "@alice sorry, that didn't work; please try again in a moment";
     assert_eq!(house.hear(call(1)).await, Heard::Replies(vec![apology.to_owned()]));
     assert_eq!(house.hear(call(2)).await, Heard::Nothing(Some("apologised lately".to_owned())));

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tests::guests;
 use twitchy::balances::Balances;
-use twitchy::chat::dispatch::Dispatch;
-use twitchy::config::{SandboxConfig, WebConfig};
+use twitchy::chat::dispatch::{self, Dispatch};
+use twitchy::config::{FuseConfig, SandboxConfig, WebConfig};
 use twitchy::domain::audit::{Actor, Stamp};
 use twitchy::domain::effect::{Commit, Committed, Effect, ModuleEffect, PresenceEffect, Revision, Scope, SetupEffect};
 use twitchy::domain::id::{AccountId, ChannelId, ChatterId, Login, MessageId};
@@ -25,12 +25,11 @@ use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::web::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::setup::{NewChannelRules, Setup};
-use twitchy::store::Store;
 use twitchy::store::channel::chatters::KnownChatter;
+use twitchy::store::{Store, StoreError};
 use twitchy::telemetry::Telemetry;
 use twitchy::transcript::{ChannelHeader, Heard, Said, Step, Transcript, show_reply};
 
-use crate::limits::NEVER;
 pub(crate) use crate::limits::patient;
 pub(crate) use crate::manual_clock::ManualClock;
 pub(crate) use crate::manual_tenure::ManualTenure;
@@ -66,6 +65,20 @@ pub(crate) struct House {
 }
 
 impl House {
+    /// Of another dispatch on what there is, as of a host that starts anew.
+    pub(crate) fn surroundings(&self, fuse: FuseConfig) -> dispatch::Surroundings {
+        let House { setup, versions, sandbox, store, clock, telemetry, .. } = self;
+        dispatch::Surroundings {
+            setup: setup.clone(),
+            sandbox: sandbox.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            telemetry: telemetry.clone(),
+            fuse,
+            versions: Some(versions.clone()),
+        }
+    }
+
     /// With the channels that the headers describe: see [`check`].
     pub(crate) async fn open(headers: &[&ChannelHeader], limits: SandboxConfig) -> House {
         let wishes = Wishes::of(headers);
@@ -92,11 +105,15 @@ impl House {
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts");
         let workshop = workshop(&cache, &folder.path().join("modules"));
         let sandbox = Arc::new(Sandbox::start(&limits, workshop, Arc::new(world)).expect("the sandbox starts"));
-        let dispatch = Arc::new(
-            Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone(), telemetry.clone())
-                .with_fuse(wishes.fuse.clone())
-                .with_turn_within(NEVER),
-        );
+        let dispatch = Arc::new(Dispatch::new(dispatch::Surroundings {
+            setup: setup.clone(),
+            sandbox: sandbox.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            telemetry: telemetry.clone(),
+            fuse: wishes.fuse.clone(),
+            versions: None,
+        }));
         let versions = Arc::new(Versions::new(store.clone(), setup.clone()));
         let house =
             House { dispatch, store, setup, versions, sandbox, clock, tenure, telemetry, is_closed: false, folder };
@@ -221,7 +238,9 @@ impl House {
 
     pub(crate) async fn close(mut self) {
         self.sandbox.shut_down().await;
-        self.store.close().await.expect("nothing is left to be written");
+        let closed = self.store.close().await;
+        // A test may have closed it before.
+        assert!(matches!(closed, Ok(()) | Err(StoreError::Closed)), "something was left to be written: {closed:?}");
         self.is_closed = true;
     }
 }

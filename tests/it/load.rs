@@ -9,7 +9,7 @@ use tests::load::blast::{Arguments, play};
 use tests::load::chat::{Chat, Size};
 use tests::load::script::{Pace, Script};
 use tests::load::server::Server;
-use tests::load::{Setting, bot, ceiling, paced};
+use tests::load::{Setting, Stage, bot, ceiling, paced};
 use twitchy::app::credentials::ConfiguredTokens;
 use twitchy::app::{App, Surroundings};
 use twitchy::config::Config;
@@ -22,11 +22,28 @@ use crate::harness::{patient, quick_folder};
 
 #[test]
 fn a_client_that_answers_loses_nothing() {
-    let setting = Setting { channels: 20, chatters: 100, receipts: true, twitchy: None, log: None };
-    let (blast, _) = ceiling::measure(&Arguments { setting, lines: 2000, every: 10 }).expect("loopback works");
+    let arguments = Arguments { setting: setting(), lines: 2000, every: 10 };
+    let (blast, _) = ceiling::measure(&arguments).expect("loopback works");
     assert_eq!((blast.lines, blast.calls, blast.unasked), (2000, 200, 0));
     assert!(blast.is_whole(), "{blast}");
     assert!(blast.read_after.is_some());
+}
+
+#[test]
+fn the_echo_client_answers_each_call_of_a_pace_and_is_measured_by_thread() {
+    let program = Path::new(env!("CARGO_BIN_EXE_load"));
+    let mut stage = Stage::start_echo(&setting(), program).expect("loopback works");
+    let before = stage.bot.start_measuring().expect("it runs");
+    let pace = Pace { lines_per_second: 10_000, lasts: Duration::from_millis(20), burns_per_second: 0 };
+    let script = Script::paced(&mut stage.chat, pace, 20, false);
+    let paced = paced::play(&mut stage.server, &script).expect("it reads and answers");
+    let usage = stage.bot.measure(&before).expect("it runs");
+    assert_eq!((paced.calls, paced.lost, paced.wrong, paced.unasked), (10, 0, 0, 0));
+    assert!(!usage.total().processor.is_zero());
+}
+
+fn setting() -> Setting {
+    Setting { channels: 20, chatters: 100, receipts: true, twitchy: None, log: None }
 }
 
 /// The whole host, apart from the process: what is rendered is understood, and answered once.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use twitchy::chat::dispatch::Dispatch;
 use twitchy::chat::dispatch::call::HttpCall;
+use twitchy::config::FuseConfig;
 use twitchy::domain::audit::{Actor, AuditFilter};
 use twitchy::telemetry::HostEvent;
 use twitchy::telemetry::listening::{Heard, Listening};
@@ -14,8 +15,7 @@ use super::harness::{House, channel_id, header, login, patient};
 
 /// A host that starts anew on what there is.
 fn restart(house: &House) -> Arc<Dispatch> {
-    let House { setup, sandbox, store, clock, telemetry, .. } = house;
-    Arc::new(Dispatch::new(setup.clone(), sandbox.clone(), store.clone(), clock.clone(), telemetry.clone()))
+    Arc::new(Dispatch::new(house.surroundings(FuseConfig::default())))
 }
 
 async fn break_it(house: &House, round: &str) {
@@ -51,21 +51,21 @@ async fn a_module_that_comes_back_by_itself_is_told_of_once_and_its_pauses_still
     let headers = header("shop", &[("configured", "traps"), ("fuse", "restores")]);
     let house = House::open(&[&headers], patient()).await;
     let mut events = house.telemetry.listen();
-    house.dispatch.tell_returned().await;
+    house.dispatch.keep_up().await;
     break_it(&house, "first").await;
     for (passed, expected) in [(0, vec!["blown"]), (599, vec![]), (1, vec!["restored"]), (1, vec![]), (600, vec![])] {
         house.clock.advance(Duration::from_secs(passed));
-        house.dispatch.tell_returned().await;
+        house.dispatch.keep_up().await;
         assert_eq!(changes(&house, &mut events).await, expected, "after {passed} s");
     }
     break_it(&house, "second").await;
     house.clock.advance(Duration::from_secs(3599));
-    house.dispatch.tell_returned().await;
+    house.dispatch.keep_up().await;
     assert_eq!(changes(&house, &mut events).await, ["blown"]);
     // It comes back while no host runs: the next one tells of it, and the one after that has nothing to tell.
     house.clock.advance(Duration::from_secs(1));
     for expected in [vec!["restored"], vec![]] {
-        restart(&house).tell_returned().await;
+        restart(&house).keep_up().await;
         assert_eq!(changes(&house, &mut events).await, expected);
     }
     let filter = AuditFilter { action: Some("restore-fuse".into()), ..AuditFilter::default() };
@@ -81,14 +81,14 @@ async fn a_module_that_comes_back_by_itself_is_told_of_once_and_its_pauses_still
 async fn a_module_that_was_restored_by_hand_is_not_told_of_again() {
     let headers = header("shop", &[("configured", "traps"), ("fuse", "restores")]);
     let house = House::open(&[&headers], patient()).await;
-    house.dispatch.tell_returned().await;
+    house.dispatch.keep_up().await;
     break_it(&house, "first").await;
     let shop =
         super::harness::message("shop", twitchy::domain::role::Role::Broadcaster, "shop", 1, "!settings enable traps");
     assert!(matches!(house.hear(shop).await, twitchy::transcript::Heard::Replies(_)));
     let mut events = house.telemetry.listen();
     house.clock.advance(Duration::from_secs(601));
-    house.dispatch.tell_returned().await;
+    house.dispatch.keep_up().await;
     assert_eq!(changes(&house, &mut events).await, [""; 0]);
     house.close().await;
 }

@@ -8,15 +8,17 @@ pub mod blast;
 pub mod bot;
 pub mod ceiling;
 pub mod chat;
+pub mod echo_client;
 pub mod ledger;
 pub mod paced;
 pub mod script;
 pub mod server;
 pub mod text;
+pub mod usage;
 
 use std::fmt::{self, Display, Formatter};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -53,12 +55,25 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts the bot; it sits in every channel, and has answered in each, when this returns.
+    /// Starts `twitchy serve`; it sits in every channel, and has answered in each, when this returns.
     pub fn start(setting: &Setting, burners: usize) -> anyhow::Result<Stage> {
         let program = setting.twitchy.clone().map_or_else(bot::build, Ok)?;
+        Stage::set_up(setting, burners, |port, chat| Bot::start(&program, port, chat, setting.log.as_deref()))
+    }
+
+    /// The same with the echo client in the place of twitchy. `program` is the load test.
+    pub fn start_echo(setting: &Setting, program: &Path) -> anyhow::Result<Stage> {
+        Stage::set_up(setting, 0, |port, chat| Bot::start_echo(program, port, chat))
+    }
+
+    fn set_up(
+        setting: &Setting,
+        burners: usize,
+        start: impl FnOnce(u16, &Chat) -> anyhow::Result<Bot>,
+    ) -> anyhow::Result<Stage> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot listen on this machine's loopback")?;
         let mut chat = Chat::new(Size { channels: setting.channels, burners, chatters: setting.chatters });
-        let mut bot = Bot::start(&program, listener.local_addr()?.port(), &chat, setting.log.as_deref())?;
+        let mut bot = start(listener.local_addr()?.port(), &chat)?;
         let accepted = Server::accept(&listener, &chat, setting.receipts, || bot.check());
         let mut server = bot.explain(accepted)?;
         let greeted = server.warm_up(&mut chat);
@@ -88,6 +103,10 @@ impl Latencies {
     pub fn new(mut latencies: Vec<Duration>) -> Latencies {
         latencies.sort_unstable();
         Latencies(latencies)
+    }
+
+    pub fn and(self, later: Latencies) -> Latencies {
+        Latencies::new([self.0, later.0].concat())
     }
 
     /// The latency that `share` of all answers kept to, from 0 to 1.

@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::status::line::run_status_line;
 use super::used_limits::{begin_use, save_use};
-use crate::chat::inbox::Outboxes;
+use crate::chat::dispatch::outgoing::Outboxes;
 use crate::config::{AccountConfig, LimitsConfig};
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, Login};
@@ -162,7 +162,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_account_that_was_removed_and_added_again_has_a_status_line() {
-        let accounts = Arc::new(Accounts::new(Shared {
+        let shared = Shared {
             credentials: Arc::new(ConfiguredTokens::new(&[])),
             ids: Arc::new(Unused),
             wanted: watch::channel(Vec::new().into()).1,
@@ -170,7 +170,8 @@ mod tests {
             own_messages: Arc::default(),
             limits: LimitsConfig::default(),
             drain_within: Duration::ZERO,
-        }));
+        };
+        let accounts = Arc::new(Accounts::new(shared, tokio::runtime::Handle::current()));
         let bot = BotAccount { login: "mybot".parse().unwrap(), id: None };
         let add = || accounts.add(bot.clone(), UsedLimits::default(), Arc::new(Unshared), Box::new(Unused)).unwrap();
         let telemetry = Arc::new(Telemetry::default());

@@ -11,7 +11,7 @@ use super::modules;
 use super::older_files;
 use super::secrets::StoredSecrets;
 use crate::balances::Balances;
-use crate::chat::dispatch::Dispatch;
+use crate::chat::dispatch::{self, Dispatch};
 use crate::config::{ChannelsConfig, Config, SeedChannel, environment};
 use crate::domain::account::BotAccount;
 use crate::domain::id::Login;
@@ -97,9 +97,15 @@ impl Parts {
         let components = sandbox.components().clone();
         let publisher = Publisher::new(store.clone(), versions.clone(), components, sandbox.clone());
         publisher.resume().await.context("cannot tell which modules were uploaded")?;
-        let dispatch = Dispatch::new(setup.clone(), sandbox.clone(), store, clock, telemetry.clone())
-            .with_fuse(config.fuse.clone())
-            .with_versions(versions.clone());
+        let dispatch = Dispatch::new(dispatch::Surroundings {
+            setup: setup.clone(),
+            sandbox: sandbox.clone(),
+            store,
+            clock,
+            telemetry: telemetry.clone(),
+            fuse: config.fuse.clone(),
+            versions: Some(versions.clone()),
+        });
         let (publisher, dispatch) = (Arc::new(publisher), Arc::new(dispatch));
         Ok((Parts { setup, versions, sandbox, publisher, dispatch, telemetry, sealer }, exporter))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use tokio::runtime::Handle;
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::error;
 
@@ -14,7 +15,16 @@ pub(super) struct Tasks {
 
 impl Tasks {
     pub(super) fn start(&mut self, name: impl Into<String>, task: impl Future<Output = ()> + Send + 'static) {
-        let handle = self.running.spawn(task);
+        self.start_on(&Handle::current(), name, task);
+    }
+
+    pub(super) fn start_on(
+        &mut self,
+        runtime: &Handle,
+        name: impl Into<String>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let handle = self.running.spawn_on(task, runtime);
         self.names.insert(handle.id(), name.into());
     }
 

@@ -1,167 +1,266 @@
 //! THE path: from one call of a command, in chat or over HTTP, to what is sent because of it.
 //!
-//! Read [`accept`] downwards, then [`answer`]: each step before a call may refuse it, and none touches a disk or a sandbox.
-//! What is accepted has taken its cooldown, and is carried out. [`call`] is how HTTP comes in, and `blame` what follows
-//! where a module breaks.
+//! 1. `accept`: the steps before a call, each of which may refuse it. None touches a disk or a sandbox.
+//! 2. `admission`: the call waits for its channel's turn and a slot, and then runs on a guest's thread, to its end.
+//! 3. `answer`: the module runs, what it changed is committed, and what came of it is put into words.
+//! 4. `outgoing`: the replies go to the outbox.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
+use tracing::debug;
 
-use super::cooldown::Cooldowns;
-use super::duplicates::Duplicates;
-use super::fuse::Fuses;
-use super::inbox::{Outboxes, Progress, TURN_WITHIN};
-use super::seats::Seats;
-use super::seldom::Seldom;
-use super::turns::Turns;
+use super::guardrails::Guardrails;
+use super::notices::Notices;
+use crate::admission::{Admission, Permit};
 use crate::config::FuseConfig;
-use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
-use crate::domain::message::{ChatMessage, OutgoingMessage};
+use crate::domain::id::{Login, MessageId, ModuleName};
+use crate::domain::invocation::{InvocationId, Origin};
+use crate::domain::message::{ChatMessage, OutgoingMessage, Reply};
 use crate::domain::ports::Clock;
-use crate::domain::report::Fault;
+use crate::domain::report::Outcome;
 use crate::domain::tally::Tally;
 use crate::modules::versions::Versions;
 use crate::sandbox::Sandbox;
+use crate::sandbox::call::InvokeError;
 use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 
-pub mod accept;
-pub mod answer;
-mod blame;
+mod accept;
+mod answer;
+mod ask;
 pub mod call;
-mod resting;
+mod faults;
+pub mod outgoing;
+pub mod refusal;
+mod returning;
 mod seen;
 mod traced;
 pub mod unanswered;
 
-use accept::Silence;
-use resting::Resting;
-use unanswered::Unanswered;
+use accept::{Acceptance, Accepted};
+use answer::{Answered, Answering, Concluded};
+use call::{CallError, CallResult, HttpCall, mention};
+use faults::Faults;
+use outgoing::{Outboxes, Outgoing, Progress, Unsettled};
+use returning::Returning;
+use seen::Seen;
+use unanswered::{Listeners, NoAnswer, Unanswered};
 
-/// Between two apologies for one module in one channel, and between two warnings in the log about one kind of fault of it: a
-/// broken module must not fill chat and log, and must not hide the first fault of another module.
-const APOLOGY_EVERY: Duration = Duration::from_secs(60);
-/// Between two lines in one channel that tell of a module that was switched off.
-const NOTICE_EVERY: Duration = Duration::from_secs(60 * 60);
+/// What dispatch works with.
+pub struct Surroundings {
+    pub setup: Arc<Setup>,
+    pub sandbox: Arc<Sandbox>,
+    pub store: Arc<Store>,
+    pub clock: Arc<dyn Clock>,
+    pub telemetry: Arc<Telemetry>,
+    pub fuse: FuseConfig,
+    /// Without them, the fuse withdraws no version from all channels.
+    pub versions: Option<Arc<Versions>>,
+}
 
 /// Answers calls.
 pub struct Dispatch {
-    setup: Arc<Setup>,
-    sandbox: Arc<Sandbox>,
+    acceptance: Acceptance,
+    admission: Arc<Admission>,
+    answering: Answering,
+    outgoing: Outgoing,
+    listeners: Listeners,
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
-    telemetry: Arc<Telemetry>,
-    versions: Option<Arc<Versions>>,
-    pub(super) turn_within: Duration,
-    tally: Arc<Tally>,
-    /// Held while a tally is taken out and saved.
-    saving: tokio::sync::Mutex<()>,
-    memory: Mutex<Memory>,
-    pub(super) progress: watch::Sender<Progress>,
-    unanswered: broadcast::Sender<Unanswered>,
-    pub(super) seats: Seats,
-    /// Calls under way.
-    pub(super) calls: TaskTracker,
-    /// None before the loop begins and after it has ended.
-    pub(super) outboxes: Mutex<Option<Arc<dyn Outboxes>>>,
-}
-
-/// What is remembered from call to call.
-pub(super) struct Memory {
-    pub(super) turns: Turns,
-    duplicates: Duplicates,
-    cooldowns: Cooldowns,
-    fuses: Fuses,
-    /// By module; without one where the host was at fault, which is the same fault for all modules.
-    apologies: Seldom<(ChannelId, Option<ModuleDigest>)>,
-    warnings: Seldom<(ChannelId, ModuleDigest, Fault)>,
-    notices: Seldom<ChannelId>,
-    /// None until it is first looked for.
-    resting: Option<Resting>,
-    /// Bounded by the modules that there are.
-    faults: BTreeMap<ModuleName, u64>,
+    /// Calls that are not over.
+    calls: TaskTracker,
 }
 
 impl Dispatch {
-    /// With the fuse as it is where nothing is configured.
-    pub fn new(
-        setup: Arc<Setup>,
-        sandbox: Arc<Sandbox>,
-        store: Arc<Store>,
-        clock: Arc<dyn Clock>,
-        telemetry: Arc<Telemetry>,
-    ) -> Dispatch {
-        Dispatch {
+    pub fn new(surroundings: Surroundings) -> Dispatch {
+        let Surroundings { setup, sandbox, store, clock, telemetry, fuse, versions } = surroundings;
+        let (guardrails, notices) = (Arc::new(Guardrails::new(fuse)), Arc::new(Notices::new()));
+        let seen = Seen::new(store.clone(), clock.clone());
+        let acceptance = Acceptance {
+            setup: setup.clone(),
+            guardrails: guardrails.clone(),
+            telemetry: telemetry.clone(),
+            tally: seen.tally.clone(),
+            clock: clock.clone(),
+        };
+        let faults = Faults {
+            guardrails: guardrails.clone(),
+            notices: notices.clone(),
+            returning: Returning::new(setup.clone(), telemetry.clone(), clock.clone()),
             setup,
-            sandbox,
-            store,
-            clock,
-            telemetry,
-            versions: None,
-            turn_within: TURN_WITHIN,
-            tally: Arc::default(),
-            saving: tokio::sync::Mutex::default(),
-            memory: Mutex::new(Memory {
-                turns: Turns::default(),
-                duplicates: Duplicates::default(),
-                cooldowns: Cooldowns::default(),
-                fuses: Fuses::new(FuseConfig::default()),
-                apologies: Seldom::new(APOLOGY_EVERY),
-                warnings: Seldom::new(APOLOGY_EVERY),
-                notices: Seldom::new(NOTICE_EVERY),
-                resting: None,
-                faults: BTreeMap::new(),
-            }),
-            progress: watch::Sender::default(),
-            unanswered: unanswered::open(),
-            seats: Seats::default(),
-            calls: TaskTracker::new(),
-            outboxes: Mutex::default(),
+            versions,
+            telemetry: telemetry.clone(),
+            clock: clock.clone(),
+            counts: Default::default(),
+        };
+        let admission = sandbox.admission().clone();
+        let answering = Answering { sandbox, seen, guardrails, notices, faults, telemetry, clock: clock.clone() };
+        let (outgoing, listeners, calls) = (Outgoing::default(), Listeners::new(), TaskTracker::new());
+        Dispatch { acceptance, admission, answering, outgoing, listeners, store, clock, calls }
+    }
+
+    /// Answers a chat message in its channel. Waits while so many calls are there that the next event had better wait.
+    pub(super) async fn hear(self: &Arc<Self>, message: ChatMessage, unsettled: Unsettled) {
+        let listened = self.listeners.find_listened(Some(&message.id));
+        let accepted = match self.acceptance.accept(message) {
+            Ok(accepted) => accepted,
+            Err(silence) => return self.listeners.report(listened, silence),
+        };
+        self.admission.room().await;
+        let Some(entry) = self.admission.enter(accepted.claim()) else {
+            return self.drop_call(accepted, listened);
+        };
+        let (dispatch, token) = (self.clone(), self.calls.token());
+        entry.start(move |permit| async move {
+            match permit {
+                Some(permit) => dispatch.answer_in_chat(accepted, permit, listened).await,
+                None => dispatch.drop_call(accepted, listened),
+            }
+            drop((unsettled, token));
+        });
+    }
+
+    async fn answer_in_chat(&self, accepted: Accepted, mut permit: Permit, listened: Option<MessageId>) {
+        let concluded = self.answering.conclude(accepted, &mut permit).await;
+        match self.answering.word(concluded) {
+            Ok(replies) if replies.is_empty() => self.listeners.report(listened, NoAnswer::NoReply),
+            Ok(replies) => {
+                for message in replies {
+                    self.outgoing.send(Some(message), || permit.release_slot()).await;
+                }
+            }
+            Err(silence) => self.listeners.report(listened, silence),
         }
     }
 
-    #[must_use]
-    pub fn with_fuse(mut self, rules: FuseConfig) -> Dispatch {
-        self.memory.get_mut().unwrap_or_else(PoisonError::into_inner).fuses = Fuses::new(rules);
-        self
+    fn drop_call(&self, accepted: Accepted, listened: Option<MessageId>) {
+        debug!(channel = %accepted.to.channel_id, "too many calls at once: one is dropped");
+        self.outgoing.count_dropped_call();
+        self.listeners.report(listened, NoAnswer::Dropped);
+        self.answering.decline(accepted);
     }
 
-    /// For tests on slow machines: how long a call waits for its channel's earlier ones.
-    #[must_use]
-    pub fn with_turn_within(mut self, span: Duration) -> Dispatch {
-        self.turn_within = span;
-        self
+    /// What is sent because of a message: any number of replies, or none and why. Nothing is sent yet.
+    pub async fn answer(self: &Arc<Self>, message: ChatMessage) -> Result<Vec<OutgoingMessage>, NoAnswer> {
+        let accepted = self.acceptance.accept(message)?;
+        let entry = self.admission.enter(accepted.claim()).ok_or(NoAnswer::Dropped)?;
+        let dispatch = self.clone();
+        let answered = entry.run(move |permit| async move {
+            let mut permit = permit.ok_or(NoAnswer::Dropped)?;
+            let concluded = dispatch.answering.conclude(accepted, &mut permit).await;
+            Ok(dispatch.answering.word(concluded)?)
+        });
+        answered.await.unwrap_or(Err(NoAnswer::Dropped))
     }
 
-    /// Without `versions`, the fuse withdraws no version from all channels.
-    #[must_use]
-    pub fn with_versions(mut self, versions: Arc<Versions>) -> Dispatch {
-        self.versions = Some(versions);
-        self
+    /// Makes a call, unless it was made before under this id. It is seen through even where the caller goes away.
+    pub async fn call(self: &Arc<Self>, call: HttpCall) -> Result<CallResult, CallError> {
+        let began = self.clock.now().instant;
+        let id = InvocationId { origin: Origin::Http, id: call.id.clone() };
+        // Before all else: whoever asks again shall not meet the cooldown that the first call has taken.
+        if !call.is_dry_run
+            && let Some(replies) = self.find_answer(&id)?
+        {
+            let took = self.clock.now().instant.saturating_duration_since(began);
+            let (outcome, changes) = (Outcome::Duplicate, Vec::new());
+            return Ok(CallResult { invocation: id, outcome, replies, changes, took, queued: 0 });
+        }
+        let deliver_to = (call.is_delivered && !call.is_dry_run).then(|| call.chatter.login.clone());
+        let accepted = self.acceptance.accept_call(id.clone(), call)?;
+        let Some(entry) = self.admission.try_enter(accepted.claim()) else {
+            self.answering.decline(accepted);
+            return Err(CallError::Busy);
+        };
+        let (dispatch, token) = (self.clone(), self.calls.token());
+        let answered = entry.run(move |permit| async move {
+            let _token = token;
+            match permit {
+                Some(permit) => dispatch.answer_caller(accepted, permit, deliver_to).await,
+                None => {
+                    dispatch.answering.decline(accepted);
+                    Err(CallError::Busy)
+                }
+            }
+        });
+        let (Answered { replies, outcome, changes }, queued) =
+            answered.await.unwrap_or_else(|error| Err(CallError::Broken(InvokeError::Host(error.to_string()))))?;
+        let took = self.clock.now().instant.saturating_duration_since(began);
+        Ok(CallResult { invocation: id, outcome, replies, changes, took, queued })
     }
 
-    /// Where whoever passes messages over notes them: dispatch itself notes those that reach it.
+    fn find_answer(&self, id: &InvocationId) -> Result<Option<Vec<Reply>>, CallError> {
+        self.store.find_outcome(id).map_err(|error| {
+            tracing::error!(%error, "cannot tell whether a call was made before");
+            CallError::Broken(InvokeError::Host(error.to_string()))
+        })
+    }
+
+    /// What was answered, and how many replies the outbox took where `deliver_to` names whom they are for.
+    async fn answer_caller(
+        &self,
+        accepted: Accepted,
+        mut permit: Permit,
+        deliver_to: Option<Login>,
+    ) -> Result<(Answered, usize), CallError> {
+        let Concluded { answer, to, notice, .. } = self.answering.conclude(accepted, &mut permit).await;
+        let mut queued = 0;
+        if let (Ok(answered), Some(login)) = (&answer, deliver_to)
+            && answered.outcome != Outcome::Duplicate
+        {
+            for reply in &answered.replies {
+                let message = to.outgoing(mention(reply, &login));
+                queued += usize::from(self.outgoing.send(message, || permit.release_slot()).await);
+            }
+        }
+        if notice.is_some() {
+            self.outgoing.send(notice, || permit.release_slot()).await;
+        }
+        answer.map(|answered| (answered, queued)).map_err(CallError::of)
+    }
+
+    /// What to wait on for all events taken so far to be settled.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.outgoing.progress()
+    }
+
+    /// Every unanswered message from now on. Talk that the connection filters out never gets here.
+    pub fn listen_to_unanswered(&self) -> broadcast::Receiver<Unanswered> {
+        self.listeners.subscribe()
+    }
+
+    /// Who talked, to be noted by whoever passes no message of theirs on.
     pub fn tally(&self) -> Arc<Tally> {
-        self.tally.clone()
-    }
-
-    /// What is sent because of a message: any number of replies, or none and why.
-    pub async fn answer(&self, message: ChatMessage) -> Result<Vec<OutgoingMessage>, Silence> {
-        self.carry_out(self.accept(message)?).await
+        self.answering.seen.tally.clone()
     }
 
     /// How often each module broke since the start.
     pub fn list_faults(&self) -> BTreeMap<ModuleName, u64> {
-        self.lock().faults.clone()
+        self.answering.faults.list()
     }
 
-    /// What is remembered is whole after every statement, and so it survives a panic elsewhere.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Does what is due from time to time: saves who talked, and reports modules that came back.
+    pub async fn keep_up(&self) {
+        self.answering.seen.save().await;
+        self.answering.faults.returning.report_returned().await;
+    }
+
+    pub(super) fn take_event(&self) -> Unsettled {
+        self.outgoing.take_event()
+    }
+
+    pub(super) fn open(&self, outboxes: Arc<dyn Outboxes>) {
+        self.outgoing.replace_outboxes(Some(outboxes));
+    }
+
+    /// Waits until all calls are over: each ends by its deadline, or is dropped where its turn does not come.
+    pub(super) async fn close(&self) {
+        self.calls.close();
+        self.calls.wait().await;
+        self.outgoing.replace_outboxes(None);
+        self.answering.seen.save().await;
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::role::Role;
 ///
 /// Roles are a ladder and a chatter stands on the highest rung that their badges reach, so nothing but the order
 /// decides: who a role belongs to is settled where badges are read.
-pub fn may_call(held: Role, required: Role) -> bool {
+pub(super) fn may_call(held: Role, required: Role) -> bool {
     held >= required
 }
 

@@ -21,6 +21,18 @@ named! {
     }
 }
 
+/// Which of its exports a module is called by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Called {
+    /// By a chatter or over HTTP.
+    Command,
+    Timer,
+    /// By something that Twitch reported, and that is no message.
+    Event,
+    /// By a message that is no command.
+    Message,
+}
+
 /// Names one invocation for ever: a commit under an id that was committed before is a duplicate and changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InvocationId {

@@ -26,14 +26,12 @@ named! {
     pub enum Step {
         /// In the queue of events, from its line's arrival on.
         Queue "queue",
-        /// For a seat among the calls under way, and its turn in the channel.
-        Seat "seat",
-        /// In the sandbox, from asking for a place to what it changed being on disk.
+        /// Until it is let in, has its turn in the channel and a slot, and a thread begins with it.
+        Admission "admission",
+        /// In the sandbox, to what it changed being on disk.
         Invoke "invoke",
         /// For a module that is not in memory: its machine code is read, or compiled anew.
         Load "load",
-        /// For a lane, a share and a slot.
-        Place "place",
         /// One run of the guest.
         Run "run",
         /// A request to the web, which the run waits for.
@@ -49,8 +47,8 @@ impl Step {
     /// The step that it is a part of; None where it is one of the invocation's own.
     pub fn parent(self) -> Option<Step> {
         match self {
-            Step::Queue | Step::Seat | Step::Invoke | Step::Reply => None,
-            Step::Load | Step::Place | Step::Run | Step::Request | Step::Commit => Some(Step::Invoke),
+            Step::Queue | Step::Admission | Step::Invoke | Step::Reply => None,
+            Step::Load | Step::Run | Step::Request | Step::Commit => Some(Step::Invoke),
         }
     }
 }
@@ -311,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_step_is_part_of_an_own_step_of_the_invocation() {
-        for step in [Step::Place, Step::Run, Step::Request, Step::Commit] {
+        for step in [Step::Load, Step::Run, Step::Request, Step::Commit] {
             assert_eq!(step.parent().map(Step::parent), Some(None));
         }
     }

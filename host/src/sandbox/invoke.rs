@@ -1,28 +1,27 @@
-//! One call, from its place in the queue to what it changed being on disk.
+//! One call, from its permit to what it changed being on disk.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
-use tokio::sync::OwnedSemaphorePermit;
+use futures_util::FutureExt;
 
 use super::bindings::twitchy::command::types as wit;
 use super::call::{Answer, Call, InvokeError, Invoked};
 use super::compile::registry::{Module, Registry};
-use super::credit::CpuCredit;
-use super::lanes::Passage;
 use super::run::cpu::CpuMeter;
 use super::run::door::Run;
 use super::run::failure::Failure;
 use super::run::guest_log::{BrokeOff, GuestLog};
 use super::run::instance::Instance;
 use super::run::limits::Limiter;
-use super::slots::{PerChannel, Place};
 use super::transaction::Transaction;
 use super::transaction::web::Requests;
 use super::world::World;
+use crate::admission::{Caller, Lane, Permit, RunTaskError};
 use crate::config::SandboxConfig;
 use crate::domain::effect::{Committed, Effect};
-use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::{CommandError, Invocation, Origin};
 use crate::domain::message::Reply;
 use crate::domain::report::Usage;
@@ -40,26 +39,6 @@ pub(super) struct Invoker {
     pub(super) registry: Arc<Registry>,
     world: Arc<World>,
     config: SandboxConfig,
-    credit: Mutex<CpuCredit<(ChannelId, ModuleName)>>,
-    /// One place a channel, for the modules that may write there.
-    lanes: PerChannel,
-}
-
-/// A call whose turn in its channel has come. It keeps its place in the lane until it has ended, and waits there
-/// without a slot: that would be taken from another channel.
-pub(super) struct Queued {
-    call: Call,
-    module: Arc<Module>,
-    lane: Option<Place>,
-    meter: Arc<CpuMeter>,
-    asked_at: Instant,
-    deadline: tokio::time::Instant,
-}
-
-/// What a call holds while it runs, in the order in which it waited for it.
-struct Places {
-    _share: Place,
-    _slot: OwnedSemaphorePermit,
 }
 
 /// How one run ended.
@@ -86,92 +65,70 @@ pub(super) struct Attempt<'a> {
     pub(super) module: &'a Module,
     pub(super) call: &'a Arc<Call>,
     pub(super) meter: &'a Arc<CpuMeter>,
+    /// None for a bench, which runs on a thread of its own.
+    pub(super) lane: Option<(&'a Arc<Lane>, Caller)>,
     pub(super) deadline: tokio::time::Instant,
     /// What all runs send, once.
     pub(super) requests: &'a Arc<Requests>,
 }
 
-impl Queued {
-    pub(super) fn passage(&self) -> Passage {
-        let caller = (self.call.invocation.channel.id, self.call.manifest.digest);
-        Passage { caller, meter: Arc::clone(&self.meter), deadline: self.deadline }
-    }
-}
-
 impl Invoker {
     pub(super) fn new(registry: Arc<Registry>, world: Arc<World>, config: &SandboxConfig) -> Invoker {
-        Invoker {
-            registry,
-            world,
-            config: config.clone(),
-            credit: Mutex::new(CpuCredit::new(config.credit, config.credit_window)),
-            lanes: PerChannel::new(1),
-        }
+        Invoker { registry, world, config: config.clone() }
     }
 
-    /// Waits until it is the call's turn in its channel. The turns are in the order of asking: so this runs on the
-    /// caller's own thread, since the guests' threads take up what they are given in any order.
-    pub(super) async fn queue(&self, call: Call) -> Result<Queued, InvokeError> {
+    /// The call's time runs from here on: waiting for its module and for a thread is part of it.
+    pub(super) async fn invoke(&self, permit: &mut Permit, call: Call) -> Invoked {
         let asked_at = Instant::now();
-        let channel = call.invocation.channel.id;
-        self.check_credit(&call)?;
-        let deadline = self.deadline(asked_at);
-        let lane = match call.manifest.is_serial() {
-            true => {
-                let _waits = call.trace.enter(Step::Place);
-                Some(until(deadline, self.lanes.acquire(channel)).await?)
-            }
-            false => None,
-        };
-        // With its turn: those who wait for the module are woken up in any order.
-        let module = until(deadline, async { Some(self.find_module(&call).await) }).await??;
-        Ok(Queued { call, module, lane, meter: Arc::new(self.meter(asked_at)), asked_at, deadline })
-    }
-
-    /// Its time runs from when it was asked for: waiting for a turn, a place and a thread is part of it.
-    pub(super) async fn invoke(&self, queued: Queued) -> Invoked {
-        let (meter, mut usage) = (Arc::clone(&queued.meter), Usage::default());
-        let answer = self.answer(queued, &mut usage).await;
+        let (meter, mut usage) = (Arc::new(self.meter(asked_at)), Usage::default());
+        let answer = AssertUnwindSafe(self.answer(permit, call, &meter, &mut usage)).catch_unwind().await;
         usage.processor = meter.used();
+        // Without what the panic said, which may quote a message.
+        let answer = answer.unwrap_or_else(|_| Err(InvokeError::Host(RunTaskError::Panicked.to_string())));
         Invoked { answer, usage }
     }
 
-    async fn answer(&self, queued: Queued, usage: &mut Usage) -> Result<Answer, InvokeError> {
-        let Queued { call, module, lane: _lane, meter, asked_at, deadline } = queued;
-        let channel = call.invocation.channel.id;
-        let _places = {
-            let _waits = call.trace.enter(Step::Place);
-            // Without a turn in the slow lane: whoever has the place may need that to end.
-            meter.queue(until(deadline, self.places(&module, channel))).await?
-        };
-        // Again: those who ran while this one waited may have used up what there was.
-        self.check_credit(&call)?;
-        if !self.world.store.may_act(channel) {
+    async fn answer(
+        &self,
+        permit: &mut Permit,
+        call: Call,
+        meter: &Arc<CpuMeter>,
+        usage: &mut Usage,
+    ) -> Result<Answer, InvokeError> {
+        let asked_at = Instant::now();
+        let deadline = self.deadline(asked_at);
+        if !permit.has_credit(&call.manifest.name) {
+            return Err(self.refuse_without_credit(&call));
+        }
+        if !self.world.store.may_act(call.invocation.channel.id) {
             return Err(InvokeError::NotActing);
         }
+        let module = tokio::time::timeout_at(deadline, self.find_module(&call)).await;
+        let module = module.map_err(|_| InvokeError::Busy)??;
         if let Some(replies) = self.find_outcome(&call)? {
             let (outcome, changes) = (Ok(replies), Vec::new());
             return Ok(Answer { outcome, is_duplicate: true, changes, took: asked_at.elapsed() });
         }
         let call = Arc::new(call);
         let requests = Arc::new(Requests::new(deadline, call.is_dry_run));
-        let attempt = Attempt { module: &module, call: &call, meter: &meter, deadline, requests: &requests };
+        let caller = Caller { channel: call.invocation.channel.id, module: call.manifest.digest };
+        let lane = Arc::clone(permit.lane());
+        lane.begin(caller).await;
+        let attempt =
+            Attempt { module: &module, call: &call, meter, lane: Some((&lane, caller)), deadline, requests: &requests };
         let settled = self.run_until_settled(&attempt, usage).await;
-        let used = meter.used() + requests.processor();
-        self.credit().spend((channel, call.manifest.name.clone()), used, Instant::now());
+        // One that ran out of time before it ran tells nothing.
+        lane.end(caller, meter.has_run() && !meter.is_slow());
+        permit.charge(&call.manifest.name, meter.used() + requests.processor());
         let Settled { outcome, is_duplicate, changes } = settled?;
         Ok(Answer { outcome, is_duplicate, changes, took: asked_at.elapsed() })
     }
 
-    fn check_credit(&self, call: &Call) -> Result<(), InvokeError> {
-        let key = (call.invocation.channel.id, call.manifest.name.clone());
-        if self.credit().may_run(&key, Instant::now()) {
-            return Ok(());
-        }
+    fn refuse_without_credit(&self, call: &Call) -> InvokeError {
         let reason = "the module has used up its share of processor time in this channel for now, and was not run";
         let broke_off = BrokeOff { reason: reason.to_owned(), backtrace: None };
         GuestLog::new(0, 0).tell(line_source(call), Some(&broke_off), &self.world.telemetry);
-        Err(InvokeError::Cpu)
+        InvokeError::Cpu
     }
 
     /// Loads it where it has to be. Where that takes longer than the call may, the next one finds it.
@@ -185,13 +142,6 @@ impl Invoker {
 
     pub(super) fn deadline(&self, asked_at: Instant) -> tokio::time::Instant {
         (asked_at + self.config.deadline).into()
-    }
-
-    /// The channel's share comes first: whoever waits for it must not keep a slot from another channel.
-    async fn places(&self, module: &Module, channel: ChannelId) -> Option<Places> {
-        let share = module.class.shares.acquire(channel).await?;
-        let slot = Arc::clone(&module.class.slots).acquire_owned().await.ok()?;
-        Some(Places { _share: share, _slot: slot })
     }
 
     /// Whether this very request was answered before. A chat message comes once; whoever repeats another request
@@ -235,7 +185,8 @@ impl Invoker {
             instance.start(&attempt.module.pre).await?;
             instance.respond(&invocation).await
         };
-        let answer = tokio::time::timeout_at(attempt.deadline, attempt.meter.meter(answer)).await;
+        let answer = leave_fast_pool(attempt.meter.meter(answer), attempt.meter, attempt.lane);
+        let answer = tokio::time::timeout_at(attempt.deadline, answer).await;
         let answer = answer.unwrap_or_else(|_| Err(Failure::Final(self.lateness(attempt.meter, &instance))));
         let (run, backtrace) = instance.into_parts();
         let memory = run.limiter.memory_bytes();
@@ -317,10 +268,6 @@ impl Invoker {
             }
         }
     }
-
-    fn credit(&self) -> MutexGuard<'_, CpuCredit<(ChannelId, ModuleName)>> {
-        self.credit.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Whose lines these are.
@@ -335,9 +282,19 @@ fn line_source(call: &Call) -> LineSource {
     }
 }
 
-/// What is waited for before a run.
-async fn until<T>(deadline: tokio::time::Instant, wait: impl Future<Output = Option<T>>) -> Result<T, InvokeError> {
-    tokio::time::timeout_at(deadline, wait).await.ok().flatten().ok_or(InvokeError::Busy)
+/// Sends the call to the slow pool once it has used up a tick and yields.
+async fn leave_fast_pool<T>(call: impl Future<Output = T>, meter: &CpuMeter, lane: Option<(&Arc<Lane>, Caller)>) -> T {
+    let mut call = std::pin::pin!(call);
+    std::future::poll_fn(|context| {
+        let polled = call.as_mut().poll(context);
+        if let (Poll::Pending, Some((lane, caller))) = (&polled, lane)
+            && meter.is_slow()
+        {
+            lane.slow_down(caller);
+        }
+        polled
+    })
+    .await
 }
 
 fn reply_text(reply: &wit::Reply) -> &str {

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,6 +31,8 @@ pub struct Accounts {
     listed: watch::Sender<Arc<[Listed]>>,
     /// Cache of `outbox`: looking through all accounts for each reply would take longer with each account.
     found: Mutex<HashMap<AccountId, Listed>>,
+    /// Where each account's task runs.
+    runtime: Handle,
     tasks: TaskTracker,
     /// Ends all accounts.
     stop: CancellationToken,
@@ -53,8 +56,10 @@ pub struct Listed {
 pub struct AddAccountError(Login);
 
 impl Accounts {
-    pub fn new(shared: Shared) -> Accounts {
+    /// `runtime` is where the accounts' tasks run.
+    pub fn new(shared: Shared, runtime: Handle) -> Accounts {
         Accounts {
+            runtime,
             shared: Arc::new(shared),
             listed: watch::Sender::default(),
             found: Mutex::default(),
@@ -90,10 +95,11 @@ impl Accounts {
         let account = Account::new(bot, self.shared.clone(), used, allowance, outgoing, state);
         let connecting = Connecting::new(account, session, paused);
         let broken = self.broken.clone().drop_guard();
-        self.tasks.spawn(async move {
+        let task = async move {
             connecting.run(stop).await;
             drop(broken.disarm());
-        });
+        };
+        self.tasks.spawn_on(task, &self.runtime);
         Ok(())
     }
 

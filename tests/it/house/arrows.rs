@@ -5,20 +5,21 @@ use super::source::{Finding, Source};
 /// What each part of the host may import, besides itself. `a::b` allows only that file of `a`.
 ///
 /// An arrow never goes up and never sideways: a part may import only parts that stand above it here.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("store", &["domain"]),
     ("transcript", &["domain"]),
     ("telemetry", &["domain", "config"]),
     ("twitch", &["domain", "config"]),
+    ("admission", &["domain", "config"]),
     ("modules", &["domain", "config", "store"]),
     ("setup", &["domain", "config", "store", "modules"]),
     ("joining", &["domain", "config", "store"]),
     ("balances", &["domain", "config", "store"]),
     ("vault", &["domain", "config", "store", "twitch::oauth"]),
-    ("sandbox", &["domain", "config", "store", "telemetry", "modules", "setup", "joining", "balances"]),
-    ("chat", &["domain", "config", "store", "telemetry", "modules", "setup", "sandbox"]),
+    ("sandbox", &["domain", "config", "store", "telemetry", "admission", "modules", "setup", "joining", "balances"]),
+    ("chat", &["domain", "config", "store", "telemetry", "admission", "modules", "setup", "sandbox"]),
     (
         "http",
         &[
@@ -45,6 +46,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "store",
             "telemetry",
             "twitch",
+            "admission",
             "modules",
             "setup",
             "joining",
@@ -63,6 +65,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "store",
             "telemetry",
             "twitch",
+            "admission",
             "modules",
             "setup",
             "joining",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use twitchy::chat::worker::run_dispatch;
 use twitchy::config::HttpConfig;
 use twitchy::domain::message::{Event, OutgoingMessage, Reply};
 use twitchy::domain::ports::Clock;
@@ -334,7 +335,7 @@ async fn replies_are_said_in_the_channel_where_the_caller_wants_it() {
     let shutdown = CancellationToken::new();
     let outboxes = Arc::new(HashMap::from([(bot("twitchy").id.unwrap(), outgoing)]));
     let dispatch = counter.site.house.dispatch.clone();
-    let task = tokio::spawn(dispatch.clone().run(taken, outboxes, |_| async {}, shutdown.clone()));
+    let task = tokio::spawn(run_dispatch(dispatch, taken, outboxes, |_| async {}, shutdown.clone()));
     // Once a message has gone through it, the loop has its outboxes.
     let first = message("shop", Role::Moderator, "carol", 1, "!count-get");
     events.send(Event::Message(Box::new(first))).await.unwrap();

@@ -116,7 +116,7 @@ impl Chat {
     }
 }
 
-pub(super) fn channel_login(index: usize) -> String {
+pub fn channel_login(index: usize) -> String {
     format!("load_channel_{index}")
 }
 

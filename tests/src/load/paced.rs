@@ -1,13 +1,18 @@
-//! Lines at a steady pace, and how long the answers take.
+//! Lines at a steady pace: how long the answers take, and what each costs, compared with a client that only answers.
 
 use std::fmt::{self, Display, Formatter};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
+
 use super::script::{Pace, Script};
 use super::server::Server;
+use super::usage::Usage;
 use super::{Latencies, Setting, Stage, bot, count};
 
+/// twitchy and the echo client are played to in turns of this length, so that what else the machine does meets both.
+const TURN: Duration = Duration::from_secs(2);
 /// What is owed to the bot waits no longer than this.
 const PAID_EVERY: Duration = Duration::from_millis(1);
 
@@ -18,9 +23,12 @@ pub struct Arguments {
     /// Lines within a second.
     #[arg(long, default_value_t = 2000)]
     pub rate: usize,
-    /// How long, in seconds; with burners twice that.
+    /// How long, in seconds; as long again for the echo client, and once more with burners.
     #[arg(long, default_value_t = 20)]
     pub seconds: u64,
+    /// Whether the same is played to a client that only answers, from one thread and without a sandbox: what any bot costs.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub echo: bool,
     /// Each so-many-th line is a command.
     #[arg(long, default_value_t = 10)]
     pub every: usize,
@@ -47,9 +55,18 @@ pub struct Paced {
     pub late: Duration,
 }
 
-/// Plays it to the real program, and prints what it took; whether nothing was lost.
+/// What became of the lines, and what that took of the machine.
+struct Measured {
+    paced: Paced,
+    usage: Usage,
+}
+
+/// Plays it to the real program and to the echo client, and prints what it took; whether nothing was lost.
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
-    let mut stage = Stage::start(&arguments.setting, arguments.burners)?;
+    let mut twitchy = Stage::start(&arguments.setting, arguments.burners)?;
+    let load_test = std::env::current_exe()?;
+    let echo = arguments.echo.then(|| Stage::start_echo(&arguments.setting, &load_test));
+    let mut echo = echo.transpose()?;
     println!(
         "paced: {} lines/s for {} s, one in {} a command, in {} channels",
         count(arguments.rate as f64),
@@ -57,34 +74,57 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         arguments.every,
         arguments.setting.channels
     );
-    let first = run_once(&mut stage, arguments, false)?;
-    let mut is_whole = first.is_whole();
+    let (first, plain) = play_in_turns(&mut twitchy, echo.as_mut(), arguments)?;
+    println!("twitchy\n{first}");
+    first.print_for_each_command();
+    let mut is_whole = first.paced.is_whole();
+    if let Some(plain) = plain {
+        println!("the echo client\n{plain}");
+        plain.print_for_each_command();
+        println!("twitchy to the echo client: {}", first.compare_with(&plain));
+        is_whole &= plain.paced.is_whole();
+    }
     if arguments.burners > 0 {
         let (burners, burns) = (arguments.burners, arguments.burns);
-        println!("and with {burners} channels besides that burn processor time, {burns} calls/s in each");
-        let second = run_once(&mut stage, arguments, true)?;
-        let p99 = |paced: &Paced| paced.latencies.quantile(0.99).as_secs_f64() * 1000.0;
+        println!("and twitchy with {burners} channels besides that burn processor time, {burns} calls/s in each");
+        let second = measure(&mut twitchy, arguments, Duration::from_secs(arguments.seconds), true)?;
+        let p99 = |measured: &Measured| measured.paced.latencies.quantile(0.99).as_secs_f64() * 1000.0;
         let (without, with) = (p99(&first), p99(&second));
+        println!("{second}");
         println!("p99 without burners {without:.2} ms, with {with:.2} ms: {:.1} times", with / without.max(1e-6));
-        is_whole &= second.is_whole();
+        is_whole &= second.paced.is_whole();
     }
-    let is_sound = bot::print_end(stage.bot)?;
+    let is_sound = bot::print_end(twitchy.bot)?;
     Ok(is_sound && is_whole)
 }
 
-fn run_once(stage: &mut Stage, arguments: &Arguments, is_burning: bool) -> anyhow::Result<Paced> {
-    let pace = Pace {
-        lines_per_second: arguments.rate,
-        lasts: Duration::from_secs(arguments.seconds),
-        burns_per_second: arguments.burns,
-    };
+/// `None` for the echo client where there is none.
+fn play_in_turns(
+    twitchy: &mut Stage,
+    mut echo: Option<&mut Stage>,
+    arguments: &Arguments,
+) -> anyhow::Result<(Measured, Option<Measured>)> {
+    let (mut by_twitchy, mut by_echo) = (Vec::new(), Vec::new());
+    let mut left = Duration::from_secs(arguments.seconds);
+    while !left.is_zero() {
+        let lasts = left.min(TURN);
+        left -= lasts;
+        by_twitchy.push(measure(twitchy, arguments, lasts, false)?);
+        if let Some(echo) = &mut echo {
+            by_echo.push(measure(echo, arguments, lasts, false)?);
+        }
+    }
+    let by_twitchy = by_twitchy.into_iter().reduce(Measured::and).context("there is no time to say anything")?;
+    Ok((by_twitchy, by_echo.into_iter().reduce(Measured::and)))
+}
+
+fn measure(stage: &mut Stage, arguments: &Arguments, lasts: Duration, is_burning: bool) -> anyhow::Result<Measured> {
+    let pace = Pace { lines_per_second: arguments.rate, lasts, burns_per_second: arguments.burns };
     let script = Script::paced(&mut stage.chat, pace, arguments.every.max(1), is_burning);
     let before = stage.bot.start_measuring()?;
     let played = play(&mut stage.server, &script);
     let paced = stage.bot.explain(played)?;
-    let used = stage.bot.measure(&before)?;
-    println!("{paced}\n{used}");
-    Ok(paced)
+    Ok(Measured { paced, usage: stage.bot.measure(&before)? })
 }
 
 /// Says each line of the script when it is due.
@@ -128,6 +168,48 @@ impl Paced {
     /// Every call was answered, with what it called for.
     fn is_whole(&self) -> bool {
         self.lost == 0 && self.wrong == 0
+    }
+
+    fn and(self, later: Paced) -> Paced {
+        Paced {
+            latencies: self.latencies.and(later.latencies),
+            calls: self.calls + later.calls,
+            lost: self.lost + later.lost,
+            unasked: self.unasked + later.unasked,
+            wrong: self.wrong + later.wrong,
+            burns: self.burns + later.burns,
+            burnt: self.burnt + later.burnt,
+            late: self.late.max(later.late),
+        }
+    }
+}
+
+impl Measured {
+    fn and(self, later: Measured) -> Measured {
+        Measured { paced: self.paced.and(later.paced), usage: self.usage.and(later.usage) }
+    }
+
+    fn print_for_each_command(&self) {
+        self.usage.print_for_each(self.paced.calls);
+    }
+
+    /// How many times as much as `plain` it took.
+    fn compare_with(&self, plain: &Measured) -> String {
+        let times = |figure: &dyn Fn(&Measured) -> f64| figure(self) / figure(plain).max(1e-9);
+        let latency = |share| times(&|measured| measured.paced.latencies.quantile(share).as_secs_f64());
+        format!(
+            "p50 {:.1} times, p99 {:.1} times, processor {:.1} times, switches {:.1} times",
+            latency(0.5),
+            latency(0.99),
+            times(&|measured| measured.usage.total().processor.as_secs_f64()),
+            times(&|measured| measured.usage.total().switches() as f64),
+        )
+    }
+}
+
+impl Display for Measured {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}", self.paced, self.usage)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The snapshot as metrics. The parts count for themselves already, and nothing is counted a second time.
 
 use super::{AccountStatus, Observer, Status};
+use crate::admission::SlotUse;
 use crate::domain::manifest::SizeClass;
-use crate::sandbox::SlotUse;
 use crate::sandbox::compile::registry::RegistryCounts;
 use crate::telemetry::reading::Reading;
 use crate::twitch::account::state::Phase;

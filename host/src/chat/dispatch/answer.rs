@@ -1,41 +1,33 @@
 //! From an accepted call to what is sent because of it.
 
-use std::time::Instant;
+use std::sync::Arc;
 
 use tracing::warn;
 
-use super::super::wording;
-use super::Dispatch;
-use super::accept::{Accepted, Silence};
+use super::super::guardrails::Guardrails;
+use super::super::notices::{Notices, wording};
+use super::accept::Accepted;
+use super::ask::Address;
+use super::faults::Faults;
+use super::refusal::Silence;
+use super::seen::Seen;
+use crate::admission::Permit;
 use crate::domain::effect::Effect;
-use crate::domain::id::{AccountId, ChannelId, Login, MessageId, ModuleDigest};
+use crate::domain::id::ModuleDigest;
 use crate::domain::invocation::{CommandError, Invocation};
 use crate::domain::manifest::{Command, Manifest};
-use crate::domain::message::{OutgoingMessage, Reply, ReplySource};
+use crate::domain::message::{OutgoingMessage, Reply};
+use crate::domain::ports::Clock;
 use crate::domain::report::{Outcome, Report, Usage};
-use crate::domain::role::Role;
-use crate::domain::trace::{Step, Trace};
+use crate::domain::trace::Step;
+use crate::sandbox::Sandbox;
 use crate::sandbox::call::{Answer, Blame, InvokeError, Invoked};
-use crate::telemetry::HostEvent;
-
-/// Where the answer goes.
-#[derive(Clone, Debug)]
-pub(super) struct Address {
-    /// None where the account has never logged in, and so cannot answer in chat yet.
-    pub(super) account: Option<AccountId>,
-    pub(super) channel_id: ChannelId,
-    pub(super) channel_login: Login,
-    /// None where no message called.
-    pub(super) message_id: Option<MessageId>,
-    pub(super) role: Role,
-    pub(super) source: ReplySource,
-    pub(super) asked_at: Instant,
-    pub(super) trace: Trace,
-}
+use crate::telemetry::{HostEvent, Telemetry};
 
 /// What became of a call that was accepted.
 pub(super) struct Concluded {
     pub(super) answer: Result<Answered, InvokeError>,
+    pub(super) module: ModuleDigest,
     pub(super) to: Address,
     /// For the channel's broadcaster, whatever the chatter is told.
     pub(super) notice: Option<OutgoingMessage>,
@@ -50,44 +42,36 @@ pub(super) struct Answered {
 }
 
 /// What a report tells besides what was asked.
-pub(super) struct Ending {
-    pub(super) outcome: Outcome,
+struct Ending {
+    outcome: Outcome,
     /// Why there is no answer, in words.
-    pub(super) reason: Option<String>,
-    pub(super) is_dry_run: bool,
-    pub(super) replies: usize,
-    pub(super) usage: Usage,
+    reason: Option<String>,
+    is_dry_run: bool,
+    replies: usize,
+    usage: Usage,
 }
 
-impl Dispatch {
-    /// Runs the module, and puts what came of it into words for the chat.
-    pub async fn carry_out(&self, accepted: Accepted) -> Result<Vec<OutgoingMessage>, Silence> {
-        let digest = accepted.call.manifest.digest;
-        let Concluded { answer, to, notice } = self.conclude(accepted).await;
-        let said = match answer {
-            Ok(Answered { outcome: Outcome::Duplicate, .. }) => Err(Silence::Duplicate),
-            Ok(answered) => Ok(answered.replies),
-            Err(InvokeError::NotActing) => Err(Silence::NotActing),
-            Err(error) => self.apologise(to.channel_id, digest, error.blame()),
-        };
-        match (said, notice) {
-            (Err(silence), None) => Err(silence),
-            (said, notice) => {
-                let replies = said.unwrap_or_default().into_iter().filter_map(|reply| to.outgoing(reply));
-                Ok(replies.chain(notice).collect())
-            }
-        }
-    }
+/// Carries out what was accepted.
+pub(super) struct Answering {
+    pub(super) sandbox: Arc<Sandbox>,
+    pub(super) seen: Seen,
+    pub(super) guardrails: Arc<Guardrails>,
+    pub(super) notices: Arc<Notices>,
+    pub(super) faults: Faults,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) clock: Arc<dyn Clock>,
+}
 
-    /// Runs the module, tells whoever watches what came of it, and holds a fault against whose it was.
-    pub(super) async fn conclude(&self, accepted: Accepted) -> Concluded {
-        let Accepted { call, command, taken, to } = accepted;
-        self.save_named(&call.invocation).await;
+impl Answering {
+    /// Runs the module, reports what came of it, and holds a fault against whose it was.
+    pub(super) async fn conclude(&self, accepted: Accepted, permit: &mut Permit) -> Concluded {
+        let Accepted { call, command, taken, to, .. } = accepted;
+        to.trace.note_since(Step::Admission, to.asked_at);
+        self.seen.save_named(&call.invocation).await;
         let (manifest, invocation, is_dry_run) = (call.manifest.clone(), call.invocation.clone(), call.is_dry_run);
-        to.trace.note_since(Step::Seat, to.asked_at);
         let Invoked { answer, usage } = {
             let _invokes = to.trace.enter(Step::Invoke);
-            self.sandbox.invoke_metered(call).await
+            self.sandbox.invoke_with(permit, call).await
         };
         let answer = answer.map(|answer| put_into_words(answer, &manifest, &invocation, &command));
         let (outcome, replies, reason) = match &answer {
@@ -96,18 +80,49 @@ impl Dispatch {
             Err(error) => (Outcome::Failed(error.fault()), 0, Some(error.reason())),
         };
         if matches!(outcome, Outcome::Usage | Outcome::Failed(_)) {
-            self.lock().cooldowns.give_back(taken);
+            self.guardrails.give_back(taken);
         }
         let ending = Ending { outcome, is_dry_run, reason, replies, usage };
         self.report(&manifest, &invocation, &to, ending);
         let notice = match &answer {
-            Err(error) => self.note_fault(error, &manifest, &invocation, &to, is_dry_run).await,
+            Err(error) => self.faults.note(error, &manifest, &invocation, &to, is_dry_run).await,
             Ok(_) => None,
         };
-        Concluded { answer, to, notice }
+        Concluded { answer, module: manifest.digest, to, notice }
     }
 
-    pub(super) fn report(&self, manifest: &Manifest, invocation: &Invocation, to: &Address, ending: Ending) {
+    /// For a call that is not made after all, because too many are there: gives its cooldown back.
+    pub(super) fn decline(&self, accepted: Accepted) {
+        let Accepted { call, taken, to, .. } = accepted;
+        self.guardrails.give_back(taken);
+        let busy = InvokeError::Busy;
+        let (outcome, reason) = (Outcome::Failed(busy.fault()), Some(busy.reason()));
+        let ending = Ending { outcome, is_dry_run: call.is_dry_run, reason, replies: 0, usage: Usage::default() };
+        self.report(&call.manifest, &call.invocation, &to, ending);
+    }
+
+    /// What is sent in chat.
+    pub(super) fn word(&self, concluded: Concluded) -> Result<Vec<OutgoingMessage>, Silence> {
+        let Concluded { answer, module, to, notice } = concluded;
+        let replies = match answer {
+            Ok(Answered { outcome: Outcome::Duplicate, .. }) => Err(Silence::Duplicate),
+            Ok(answered) => Ok(answered.replies),
+            Err(InvokeError::NotActing) => Err(Silence::NotActing),
+            Err(error) => {
+                let apology = self.notices.apologise(to.channel_id, module, error.blame(), self.clock.now().instant);
+                apology.map(|apology| vec![Reply::Answer(apology)]).ok_or(Silence::ApologisedLately)
+            }
+        };
+        match (replies, notice) {
+            (Err(silence), None) => Err(silence),
+            (replies, notice) => {
+                let replies = replies.unwrap_or_default().into_iter().filter_map(|reply| to.outgoing(reply));
+                Ok(replies.chain(notice).collect())
+            }
+        }
+    }
+
+    fn report(&self, manifest: &Manifest, invocation: &Invocation, to: &Address, ending: Ending) {
         let now = self.clock.now();
         let Ending { outcome, is_dry_run, reason, replies, usage } = ending;
         to.trace.note_outcome(outcome.as_str(), outcome.blame() != "none");
@@ -127,28 +142,6 @@ impl Dispatch {
             took: now.instant.saturating_duration_since(to.asked_at),
             at: now.wall,
         }));
-    }
-
-    fn apologise(&self, channel: ChannelId, digest: ModuleDigest, blame: Blame) -> Result<Vec<Reply>, Silence> {
-        let module = (blame == Blame::Guest).then_some(digest);
-        let is_due = self.lock().apologies.try_take((channel, module), self.clock.now().instant);
-        if is_due { Ok(vec![Reply::Answer(wording::apologise(blame))]) } else { Err(Silence::ApologisedLately) }
-    }
-}
-
-impl Address {
-    pub(super) fn outgoing(&self, reply: Reply) -> Option<OutgoingMessage> {
-        Some(OutgoingMessage {
-            account: self.account?,
-            channel_id: self.channel_id,
-            channel_login: self.channel_login.clone(),
-            reply,
-            source: self.source.clone(),
-            reply_to: self.message_id.clone(),
-            role: self.role,
-            asked_at: self.asked_at,
-            trace: self.trace.clone(),
-        })
     }
 }
 

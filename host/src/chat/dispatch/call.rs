@@ -2,23 +2,22 @@
 
 // `core` has addresses, and no sockets.
 use core::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::Dispatch;
-use super::accept::{Accepted, Ask, Refusal};
-use super::answer::{Address, Answered, Concluded};
-use crate::chat::inbox::Place;
+use super::ask::{Address, Ask};
+use super::refusal::Refusal;
 use crate::chat::route::{Routed, join_arguments, route_rest};
 use crate::domain::audit::Actor;
 use crate::domain::effect::Effect;
 use crate::domain::id::{ChannelId, Login};
-use crate::domain::invocation::{InvocationId, Origin};
+use crate::domain::invocation::{Called, InvocationId};
 use crate::domain::message::{Chatter, Reply, ReplySource};
+use crate::domain::ports::Moment;
 use crate::domain::principal::CallerId;
 use crate::domain::report::Outcome;
 use crate::domain::trace::{Trace, TraceParent};
 use crate::sandbox::call::InvokeError;
+use crate::setup::channel::ChannelSetup;
 
 /// Characters of a chat message: no command ever met more.
 const LONGEST_TEXT: usize = 500;
@@ -59,7 +58,7 @@ pub enum Arguments {
 
 /// What came of a call: the module's answer, or its sentence why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Called {
+pub struct CallResult {
     pub invocation: InvocationId,
     /// Never that it broke or failed: that is a [`CallError`].
     pub outcome: Outcome,
@@ -93,7 +92,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    fn of(error: InvokeError) -> CallError {
+    pub(super) fn of(error: InvokeError) -> CallError {
         match error {
             InvokeError::Busy => CallError::Busy,
             error => CallError::Broken(error),
@@ -101,131 +100,64 @@ impl CallError {
     }
 }
 
-impl Dispatch {
-    /// Makes a call, unless it was made before under this id. It is seen through even where the caller goes away.
-    pub async fn call(self: &Arc<Self>, call: HttpCall) -> Result<Called, CallError> {
-        let began = self.clock.now().instant;
-        let id = InvocationId { origin: Origin::Http, id: call.id.clone() };
-        // Before all else: whoever asks again shall not meet the cooldown that the first call has taken.
-        if !call.is_dry_run
-            && let Some(replies) = self.find_answer(&id)?
-        {
-            let took = self.clock.now().instant.saturating_duration_since(began);
-            let (outcome, changes) = (Outcome::Duplicate, Vec::new());
-            return Ok(Called { invocation: id, outcome, replies, changes, took, queued: 0 });
+impl HttpCall {
+    pub(super) fn route(&self) -> Routed {
+        match &self.arguments {
+            Arguments::Text(text) => route_rest(&self.word, text),
+            Arguments::List(arguments) => {
+                let text = join_arguments(arguments);
+                Routed { word: self.word.to_lowercase().into(), arguments: arguments.clone(), text }
+            }
         }
-        let is_delivered = call.is_delivered && !call.is_dry_run;
-        let login = call.chatter.login.clone();
-        let accepted = self.accept_call(id.clone(), call)?;
-        let Some(seat) = self.seats.try_take(accepted.channel()) else {
-            self.decline(accepted);
-            return Err(CallError::Busy);
-        };
-        let place = self.stand_in_line(&accepted, seat);
-        let dispatch = self.clone();
-        let called = self.calls.spawn(async move {
-            let answered = dispatch.conclude_in_turn(place, accepted, is_delivered.then_some(login)).await;
-            let took = dispatch.clock.now().instant.saturating_duration_since(began);
-            answered.map(|(Answered { replies, outcome, changes }, queued)| Called {
-                invocation: id,
-                outcome,
-                replies,
-                changes,
-                took,
-                queued,
-            })
-        });
-        called.await.unwrap_or_else(|_| Err(CallError::Broken(InvokeError::Host("the call's task ended".to_owned()))))
     }
 
-    fn find_answer(&self, id: &InvocationId) -> Result<Option<Vec<Reply>>, CallError> {
-        self.store.find_outcome(id).map_err(|error| {
-            tracing::error!(%error, "cannot tell whether a call was made before");
-            CallError::Broken(InvokeError::Host(error.to_string()))
-        })
-    }
-
-    fn accept_call(&self, id: InvocationId, call: HttpCall) -> Result<Accepted, CallError> {
-        let now = self.clock.now();
-        let setup = self.setup.find_channel(call.channel).ok_or(CallError::UnknownChannel)?;
-        let routed = route_call(&call.word, call.arguments);
-        let target = setup.find_word(&routed.word).ok_or(CallError::UnknownWord)?;
+    pub(super) fn into_ask(
+        self,
+        id: InvocationId,
+        routed: Routed,
+        setup: &ChannelSetup,
+        now: Moment,
+    ) -> Result<Ask, CallError> {
         if routed.text.chars().count() > LONGEST_TEXT {
             return Err(CallError::TooLong);
         }
-        let chatter = call.chatter;
-        let ask = Ask {
+        let chatter = self.chatter;
+        Ok(Ask {
             id,
-            is_proven: call.is_proven,
+            called: Called::Command,
+            is_proven: self.is_proven,
             by: Actor::Claim {
-                caller: call.caller.clone(),
-                name: call.caller_name,
+                caller: self.caller.clone(),
+                name: self.caller_name,
                 chatter: chatter.id,
                 login: chatter.login.clone(),
             },
-            from: call.address,
+            from: self.address,
             routed,
             reply_to: None,
             sent_at: now.wall,
             received_at: None,
-            is_dry_run: call.is_dry_run,
-            traced_below: call.traced_below,
+            is_dry_run: self.is_dry_run,
+            traced_below: self.traced_below,
             to: Address {
                 account: setup.bot.id,
                 channel_id: setup.channel.id,
                 channel_login: setup.channel.login.clone(),
                 message_id: None,
                 role: chatter.role,
-                source: ReplySource::Caller(call.caller),
+                source: ReplySource::Caller(self.caller),
                 asked_at: now.instant,
                 trace: Trace::default(),
             },
             chatter,
-        };
-        Ok(self.check(&mut self.lock(), ask, &setup, &target, now)?)
-    }
-
-    /// What was answered, and how many replies the outbox took where `deliver_to` names whom they are for.
-    async fn conclude_in_turn(
-        &self,
-        mut place: Place,
-        accepted: Accepted,
-        deliver_to: Option<Login>,
-    ) -> Result<(Answered, usize), CallError> {
-        if !place.turn_comes().await {
-            self.decline(accepted);
-            return Err(CallError::Busy);
-        }
-        let Concluded { answer, to, notice } = self.conclude(accepted).await;
-        let mut queued = 0;
-        if let (Ok(answered), Some(login)) = (&answer, deliver_to)
-            && answered.outcome != Outcome::Duplicate
-        {
-            for reply in &answered.replies {
-                queued += usize::from(self.send(to.outgoing(mention(reply, &login))).await);
-            }
-        }
-        if notice.is_some() {
-            self.send(notice).await;
-        }
-        answer.map(|answered| (answered, queued)).map_err(CallError::of)
+        })
     }
 }
 
 /// There is no message to thread an answer under: it names whom it is for instead.
-fn mention(reply: &Reply, login: &Login) -> Reply {
+pub(super) fn mention(reply: &Reply, login: &Login) -> Reply {
     match reply {
         Reply::Answer(text) => Reply::Say(format!("@{login} {text}")),
         other => other.clone(),
-    }
-}
-
-fn route_call(word: &str, arguments: Arguments) -> Routed {
-    match arguments {
-        Arguments::Text(text) => route_rest(word, &text),
-        Arguments::List(arguments) => {
-            let text = join_arguments(&arguments);
-            Routed { word: word.to_lowercase().into(), arguments, text }
-        }
     }
 }

@@ -1,14 +1,31 @@
 //! Who talked, from memory to the store.
 
+use std::sync::Arc;
+
 use tracing::error;
 
-use super::Dispatch;
 use crate::domain::invocation::Invocation;
+use crate::domain::ports::Clock;
+use crate::domain::tally::Tally;
+use crate::store::Store;
 
-impl Dispatch {
-    /// Saves who talked since the last time. For [`Dispatch::run`], and for whoever feeds the path otherwise.
-    pub async fn save_tally(&self) {
-        let _turn = self.saving.lock().await;
+pub(super) struct Seen {
+    /// Noted by connections for the lines that they filter out, and by dispatch for those that reach it.
+    pub(super) tally: Arc<Tally>,
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    /// Held while a tally is taken out and saved.
+    saving: tokio::sync::Mutex<()>,
+}
+
+impl Seen {
+    pub(super) fn new(store: Arc<Store>, clock: Arc<dyn Clock>) -> Seen {
+        Seen { tally: Arc::default(), store, clock, saving: tokio::sync::Mutex::default() }
+    }
+
+    /// Saves who talked since the last time.
+    pub(super) async fn save(&self) {
+        let _saving = self.saving.lock().await;
         self.save_waiting().await;
     }
 
@@ -19,14 +36,14 @@ impl Dispatch {
             self.tally.is_waiting(invocation.channel.id, named)
         };
         if !invocation.arguments.is_empty() && is_waiting() {
-            let _turn = self.saving.lock().await;
+            let _saving = self.saving.lock().await;
             if is_waiting() {
                 self.save_waiting().await;
             }
         }
     }
 
-    /// To be called by whoever holds the turn to save.
+    /// To be called while `saving` is held.
     async fn save_waiting(&self) {
         let noted = self.tally.begin_save();
         if let Err(error) = self.store.save_tally(&noted, self.clock.now().wall).await {

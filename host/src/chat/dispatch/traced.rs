@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::accept::Ask;
+use super::ask::Ask;
 use crate::domain::invocation::Invocation;
 use crate::domain::ports::Moment;
 use crate::domain::trace::TraceSubject;

@@ -2,10 +2,8 @@
 
 use tokio::sync::broadcast::{Receiver, Sender};
 
-use super::Dispatch;
-use super::accept::{Accepted, Silence};
+use super::refusal::Silence;
 use crate::domain::id::MessageId;
-use crate::domain::message::ChatMessage;
 
 /// Messages that a slow listener may be behind before it misses some.
 const LISTENER_LAG: usize = 1024;
@@ -22,7 +20,7 @@ pub struct Unanswered {
 pub enum NoAnswer {
     #[error(transparent)]
     Silence(#[from] Silence),
-    /// The queues were full, or the call's place in its channel's order was not reached in time.
+    /// Too many calls were there, or the call could not begin in time.
     #[error("too many calls at once")]
     Dropped,
     /// The module ended well, without a reply.
@@ -30,30 +28,26 @@ pub enum NoAnswer {
     NoReply,
 }
 
-pub(super) fn open() -> Sender<Unanswered> {
-    Sender::new(LISTENER_LAG)
-}
+pub(super) struct Listeners(Sender<Unanswered>);
 
-impl Dispatch {
-    /// Every unanswered message from now on. Talk that the connection filters out never gets here.
-    pub fn listen_to_unanswered(&self) -> Receiver<Unanswered> {
-        self.unanswered.subscribe()
+impl Listeners {
+    pub(super) fn new() -> Listeners {
+        Listeners(Sender::new(LISTENER_LAG))
+    }
+
+    pub(super) fn subscribe(&self) -> Receiver<Unanswered> {
+        self.0.subscribe()
     }
 
     /// The id to report a message under. `None` while nobody listens: so that the path of a message copies no id then.
-    pub(in crate::chat) fn find_listened(&self, message: &ChatMessage) -> Option<MessageId> {
-        (self.unanswered.receiver_count() > 0).then(|| message.id.clone())
+    pub(super) fn find_listened(&self, message: Option<&MessageId>) -> Option<MessageId> {
+        message.filter(|_| self.0.receiver_count() > 0).cloned()
     }
 
-    /// The same for a call that was accepted.
-    pub(in crate::chat) fn find_listened_call(&self, accepted: &Accepted) -> Option<MessageId> {
-        accepted.to.message_id.clone().filter(|_| self.unanswered.receiver_count() > 0)
-    }
-
-    pub(in crate::chat) fn report_unanswered(&self, message: Option<MessageId>, reason: impl Into<NoAnswer>) {
+    pub(super) fn report(&self, message: Option<MessageId>, reason: impl Into<NoAnswer>) {
         if let Some(message) = message {
             // The last listener may have gone meanwhile: nothing is lost.
-            self.unanswered.send(Unanswered { message, reason: reason.into() }).ok();
+            self.0.send(Unanswered { message, reason: reason.into() }).ok();
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::broadcast::Receiver;
 use super::BOT;
 use super::speech::{Speech, Spoken, Words, show_span};
 use super::stage::Stage;
-use crate::chat::dispatch::accept::{Refusal, Silence};
+use crate::chat::dispatch::refusal::{Refusal, Silence};
 use crate::chat::dispatch::unanswered::{NoAnswer, Unanswered};
 use crate::chat::route::{Routed, route};
 use crate::domain::id::Login;

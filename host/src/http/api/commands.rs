@@ -13,7 +13,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::change::parse_channel;
-use crate::chat::dispatch::call::{Arguments, CallError, Called, HttpCall};
+use crate::chat::dispatch::call::{Arguments, CallError, CallResult, HttpCall};
 use crate::domain::audit::{self, Actor, AuditValue, Stamp};
 use crate::domain::id::{ChannelId, ChatterId, Login};
 use crate::domain::label::is_label;
@@ -224,7 +224,7 @@ fn digest_name(caller: &CallerId, channel: ChannelId, text: &str) -> String {
     write_hex(&digest.finalize()[..16])
 }
 
-async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Called, CallError> {
+async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<CallResult, CallError> {
     let HttpCall { channel, is_dry_run, .. } = call;
     let (caller, name) = (call.caller.clone(), call.caller_name.clone());
     let by = Actor::Claim { caller, name, chatter: call.chatter.id, login: call.chatter.login.clone() };
@@ -305,7 +305,7 @@ fn refuse_call(api: &Api, channel: ChannelId, word: &str, error: CallError) -> A
 }
 
 impl CommandAnswer {
-    fn show(called: Called, query: &CallQuery) -> CommandAnswer {
+    fn show(called: CallResult, query: &CallQuery) -> CommandAnswer {
         CommandAnswer {
             replies: called.replies.into_iter().map(CommandReply::show).collect(),
             duration: format!("{:.3}s", called.took.as_secs_f64()),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{UNKNOWN_CHANNEL, whole_seconds};
-use crate::chat::dispatch::accept::Refusal;
 use crate::chat::dispatch::call::CallError;
+use crate::chat::dispatch::refusal::Refusal;
 use crate::domain::timestamp::write_timestamp;
 use crate::sandbox::call::{Blame, InvokeError};
 

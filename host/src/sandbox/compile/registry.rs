@@ -28,26 +28,23 @@ use super::error::CompileError;
 use super::gate;
 use super::info::Brought;
 use super::loaded::Loaded;
+use crate::admission::LARGE_SLOTS;
 use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::domain::ports::Clock;
 use crate::domain::trace::{Step, Trace};
+use crate::sandbox::Workshop;
 use crate::sandbox::bindings::CommandModulePre;
 use crate::sandbox::call::InvokeError;
 use crate::sandbox::run::door::Run;
 use crate::sandbox::run::engine::ClassEngine;
 use crate::sandbox::run::error::StartSandboxError;
-use crate::sandbox::{SlotUse, Workshop};
 use crate::store::host::components::Components;
 
 pub use self::counts::RegistryCounts;
 pub use self::unloadable::UnloadableModule;
 
-/// Calls of modules of the size class `large` at once: each may take 128 MiB.
-const LARGE_SLOTS: usize = 8;
-/// Of them in one channel, so that no channel alone keeps the others waiting.
-const LARGE_SHARE: usize = 2;
 /// Artefacts that are read and linked at once: some milliseconds of a processor each.
 const LOADS: usize = 2;
 
@@ -105,7 +102,7 @@ impl Registry {
         let cache =
             ArtefactCache::open(&workshop.cache_dir, config.compiled_bytes).map_err(StartSandboxError::Cache)?;
         let compiler = Compiler::new(workshop.compiler, config).map_err(StartSandboxError::Compiler)?;
-        let small = ClassEngine::start(SizeClass::Small, config.slots, config.slots_per_channel, config.tick)?;
+        let small = ClassEngine::start(SizeClass::Small, config.slots, config.tick)?;
         Ok(Registry {
             cache,
             compiler,
@@ -330,16 +327,6 @@ impl Registry {
         modules
     }
 
-    pub(crate) fn list_slots(&self) -> Vec<SlotUse> {
-        let slots = |size, class: &ClassEngine, total: usize| {
-            let used = total.saturating_sub(class.slots.available_permits());
-            SlotUse { size, used, total }
-        };
-        let large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
-        let large = large.as_ref().map(|class| slots(SizeClass::Large, class, LARGE_SLOTS));
-        [slots(SizeClass::Small, &self.small, self.config.slots)].into_iter().chain(large).collect()
-    }
-
     fn class(&self, size: SizeClass) -> Result<Arc<ClassEngine>, CompileError> {
         match size {
             SizeClass::Small => Ok(Arc::clone(&self.small)),
@@ -349,7 +336,7 @@ impl Registry {
                 if let Some(class) = &*large {
                     return Ok(Arc::clone(class));
                 }
-                let class = ClassEngine::start(size, LARGE_SLOTS, LARGE_SHARE, self.config.tick).map_err(host)?;
+                let class = ClassEngine::start(size, LARGE_SLOTS, self.config.tick).map_err(host)?;
                 Ok(Arc::clone(large.insert(Arc::new(class))))
             }
         }

@@ -2,7 +2,6 @@
 //!
 //! The determinism settings are part of every artefact: changing one makes each compiled module stale.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -15,11 +14,13 @@ use super::limits::Walls;
 use super::ticker::Ticker;
 use crate::domain::manifest::SizeClass;
 use crate::sandbox::bindings::CommandModule;
-use crate::sandbox::slots::PerChannel;
 
 /// What is kept of a guest's memory between two calls, so that the next one finds its pages there. More is of no use:
 /// small guests touch less, and what is kept must be cleared by hand.
 const KEEP_RESIDENT: usize = 256 << 10;
+
+/// Instances beside those of calls.
+const SPARE_SLOTS: usize = 4;
 
 /// Bytes on both sides of a memory that is mapped by itself.
 const GUARD: u64 = 64 << 10;
@@ -41,28 +42,22 @@ pub(crate) struct ClassEngine {
     pub(crate) linker: Linker<Run>,
     pub(crate) walls: Walls,
     pub(crate) ticker: Ticker,
-    /// Asked for before an instance: an exhausted pool does not wait, it fails.
-    pub(crate) slots: Arc<Semaphore>,
-    /// A channel's share of the slots, asked for before them.
-    pub(in crate::sandbox) shares: PerChannel,
+    /// For instances that no call runs in: a module is asked what it offers.
+    pub(crate) spare_slots: Semaphore,
 }
 
 impl ClassEngine {
-    /// Builds an engine for `slots` calls at once, `share` of them in one channel.
-    pub(crate) fn start(
-        size: SizeClass,
-        slots: usize,
-        share: usize,
-        tick: Duration,
-    ) -> Result<ClassEngine, StartSandboxError> {
+    /// Builds an engine for `slots` calls at once. Each of them has a slot before it has an instance: an exhausted pool does not
+    /// wait, it fails.
+    pub(crate) fn start(size: SizeClass, slots: usize, tick: Duration) -> Result<ClassEngine, StartSandboxError> {
         let walls = size.walls();
-        let (engine, plan) = build_engine(&walls, slots)?;
+        let (engine, plan) = build_engine(&walls, slots + SPARE_SLOTS)?;
         let mut linker = Linker::new(&engine);
         CommandModule::add_to_linker::<_, HasSelf<Run>>(&mut linker, |run| run)
             .map_err(|error| StartSandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine, tick).map_err(StartSandboxError::Runtime)?;
-        let (slots, shares) = (Arc::new(Semaphore::new(slots)), PerChannel::new(share));
-        Ok(ClassEngine { size, engine, plan, linker, walls, ticker, slots, shares })
+        let spare_slots = Semaphore::new(SPARE_SLOTS);
+        Ok(ClassEngine { size, engine, plan, linker, walls, ticker, spare_slots })
     }
 }
 

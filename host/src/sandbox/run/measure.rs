@@ -47,7 +47,7 @@ impl Measured {
 
     fn attempt<'a>(&'a self, meter: &'a Arc<CpuMeter>) -> Attempt<'a> {
         let deadline = self.invoker.deadline(Instant::now());
-        Attempt { module: &self.module, call: &self.call, meter, deadline, requests: &self.requests }
+        Attempt { module: &self.module, call: &self.call, meter, lane: None, deadline, requests: &self.requests }
     }
 }
 

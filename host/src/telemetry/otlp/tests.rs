@@ -108,7 +108,7 @@ async fn an_invocation_is_one_trace_with_its_steps_below_it() {
     let ms = |ms| begun + Duration::from_millis(ms);
     for (step, from, until) in [
         (Step::Queue, 0, 1),
-        (Step::Place, 2, 3),
+        (Step::Load, 2, 3),
         (Step::Run, 3, 5),
         (Step::Commit, 5, 6),
         (Step::Invoke, 2, 7),
@@ -137,7 +137,7 @@ async fn an_invocation_is_one_trace_with_its_steps_below_it() {
     let expected = [
         ("invocation", None, (0, 9)),
         ("queue", Some("invocation"), (0, 1)),
-        ("place", Some("invoke"), (2, 3)),
+        ("load", Some("invoke"), (2, 3)),
         ("run", Some("invoke"), (3, 5)),
         ("commit", Some("invoke"), (5, 6)),
         ("invoke", Some("invocation"), (2, 7)),

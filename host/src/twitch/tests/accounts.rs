@@ -22,7 +22,7 @@ impl Host {
         let (wanted, wanted_receiver) = watch::channel(Vec::new().into());
         let (events, events_receiver) = mpsc::channel(1_000);
         let ids = Ids::default();
-        let accounts = Arc::new(Accounts::new(Shared {
+        let shared = Shared {
             credentials: Arc::new(Token(Arc::new(Mutex::new(Ok("secret".to_owned()))), Arc::default())),
             ids: Arc::new(ids.clone()),
             wanted: wanted_receiver,
@@ -30,7 +30,8 @@ impl Host {
             own_messages: Arc::default(),
             limits: LimitsConfig::default(),
             drain_within: Duration::from_secs(10),
-        }));
+        };
+        let accounts = Arc::new(Accounts::new(shared, tokio::runtime::Handle::current()));
         let stop = CancellationToken::new();
         let task = tokio::spawn(accounts.clone().run(stop.clone()));
         Host { twitch, accounts, wanted, ids, _events: events_receiver, stop, task }

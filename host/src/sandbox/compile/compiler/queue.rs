@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::super::error::CompileError;
+use crate::admission::CpuCredit;
 use crate::domain::principal::CallerId;
-use crate::sandbox::credit::CpuCredit;
 
 /// Uploads that wait for one place; the next ones are refused. Each keeps its component's bytes in memory.
 const MOST_WAITING: usize = 8;

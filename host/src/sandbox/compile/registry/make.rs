@@ -124,7 +124,7 @@ impl Registry {
         brought: Brought,
     ) -> Result<(Arc<Module>, usize), CompileError> {
         let Linked { class, pre, capabilities, code_bytes, new_code } = linked;
-        let slot = Arc::clone(&class.slots).acquire_owned().await.map_err(host)?;
+        let slot = class.spare_slots.acquire().await.map_err(host)?;
         let InfoLimits { cpu_budget, deadline, log_lines, log_line_length } = InfoLimits::of(&self.config, class.size);
         let run = Run::info(Limiter::new(class.walls), GuestLog::new(log_lines, log_line_length));
         let meter = CpuMeter::new(Arc::clone(&self.clock), self.config.tick, cpu_budget, Instant::now());

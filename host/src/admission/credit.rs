@@ -11,7 +11,7 @@ use lru::LruCache;
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
 /// A credit that is spent by running and grows back evenly. Pure: the time is a parameter.
-pub(super) struct CpuCredit<K: Hash + Eq> {
+pub struct CpuCredit<K: Hash + Eq> {
     most: Duration,
     /// In which an empty credit becomes whole again.
     window: Duration,
@@ -24,17 +24,17 @@ struct Spent {
 }
 
 impl<K: Hash + Eq> CpuCredit<K> {
-    pub(super) fn new(most: Duration, window: Duration) -> CpuCredit<K> {
+    pub fn new(most: Duration, window: Duration) -> CpuCredit<K> {
         CpuCredit { most, window, spent: LruCache::new(REMEMBERED) }
     }
 
     /// Whether anything is left. Calls that run while the last of it is used may overdraw, each by its own budget.
-    pub(super) fn may_run(&mut self, key: &K, now: Instant) -> bool {
+    pub fn may_run(&mut self, key: &K, now: Instant) -> bool {
         self.find_wait(key, now).is_none()
     }
 
     /// How long it takes until something is left; None where something is.
-    pub(super) fn find_wait(&mut self, key: &K, now: Instant) -> Option<Duration> {
+    pub fn find_wait(&mut self, key: &K, now: Instant) -> Option<Duration> {
         let over = self.find_spent(key, now).checked_sub(self.most)?;
         let regained_every = self.window.as_secs_f64() / self.most.as_secs_f64().max(f64::MIN_POSITIVE);
         // A wait that no `Duration` holds is longer than any host runs.
@@ -44,12 +44,12 @@ impl<K: Hash + Eq> CpuCredit<K> {
     }
 
     /// What was spent and has not grown back yet.
-    pub(super) fn find_spent(&mut self, key: &K, now: Instant) -> Duration {
+    pub fn find_spent(&mut self, key: &K, now: Instant) -> Duration {
         let (most, window) = (self.most, self.window);
         self.spent.get(key).map_or(Duration::ZERO, |spent| spent.left_over(most, window, now))
     }
 
-    pub(super) fn spend(&mut self, key: K, used: Duration, now: Instant) {
+    pub fn spend(&mut self, key: K, used: Duration, now: Instant) {
         let before = self.find_spent(&key, now);
         self.spent.put(key, Spent { amount: before.saturating_add(used), at: now });
     }

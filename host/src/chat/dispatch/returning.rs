@@ -1,23 +1,35 @@
 //! Modules that come back by themselves after their fuse has blown: nobody calls them for that, so the time is watched.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use tracing::{error, info};
 
-use super::Dispatch;
-use super::blame::by_host;
+use crate::domain::audit::{Actor, Stamp};
 use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::manifest::Manifest;
+use crate::domain::ports::{Clock, Moment};
+use crate::setup::Setup;
 use crate::setup::changing::ChangeSetupError;
 use crate::setup::channel::{ChannelSetup, ModuleSetup};
+use crate::telemetry::{HostEvent, Telemetry};
+
+pub(super) struct Returning {
+    setup: Arc<Setup>,
+    telemetry: Arc<Telemetry>,
+    clock: Arc<dyn Clock>,
+    /// `None` until the set-ups are first searched for them.
+    resting: Mutex<Option<Resting>>,
+}
 
 /// Those that come back, the next one first. Bounded by the modules of the channels.
 #[derive(Debug, Default)]
-pub(super) struct Resting(BTreeSet<(SystemTime, ChannelId, ModuleName)>);
+struct Resting(BTreeSet<(SystemTime, ChannelId, ModuleName)>);
 
 impl Resting {
-    pub(super) fn add(&mut self, until: SystemTime, channel: ChannelId, module: ModuleName) {
+    fn add(&mut self, until: SystemTime, channel: ChannelId, module: ModuleName) {
         self.0.insert((until, channel, module));
     }
 
@@ -27,13 +39,23 @@ impl Resting {
     }
 }
 
-impl Dispatch {
-    /// Tells of the modules that came back since the last time, and, at the first time, of those that did while no host ran.
-    /// For [`Dispatch::run`], and for whoever feeds the path otherwise.
+impl Returning {
+    pub(super) fn new(setup: Arc<Setup>, telemetry: Arc<Telemetry>, clock: Arc<dyn Clock>) -> Returning {
+        Returning { setup, telemetry, clock, resting: Mutex::default() }
+    }
+
+    /// Notes a module that was switched off until then.
+    pub(super) fn add(&self, until: SystemTime, channel: ChannelId, module: ModuleName) {
+        if let Some(resting) = &mut *self.lock() {
+            resting.add(until, channel, module);
+        }
+    }
+
+    /// Reports the modules that came back since the last time, and, at the first time, those that did while no host ran.
     ///
     /// Chat is not told: the line that said that the module was switched off said until when, and a second one would use up
     /// the hour in which the creator may have to hear that it broke again.
-    pub async fn tell_returned(&self) {
+    pub(super) async fn report_returned(&self) {
         let now = self.clock.now();
         self.find_resting();
         while let Some((until, channel, module)) = self.take_due(now.wall) {
@@ -48,7 +70,7 @@ impl Dispatch {
                 Ok(_) | Err(ChangeSetupError::UnknownChannel) => {}
                 Err(error) => {
                     error!(%module, %channel, %error, "that a module came back could not be noted yet");
-                    self.lock().resting.get_or_insert_default().add(until, channel, module);
+                    self.lock().get_or_insert_default().add(until, channel, module);
                     return;
                 }
             }
@@ -56,12 +78,12 @@ impl Dispatch {
     }
 
     fn take_due(&self, now: SystemTime) -> Option<(SystemTime, ChannelId, ModuleName)> {
-        self.lock().resting.as_mut()?.take_due(now)
+        self.lock().as_mut()?.take_due(now)
     }
 
     fn find_resting(&self) {
         {
-            let resting = &mut self.lock().resting;
+            let resting = &mut *self.lock();
             if resting.is_some() {
                 return;
             }
@@ -76,13 +98,32 @@ impl Dispatch {
                 }
             }
         }
-        self.lock().resting.get_or_insert_default().0.extend(found);
+        self.lock().get_or_insert_default().0.extend(found);
     }
 
     fn report_return(&self, setup: &ChannelSetup, module: &ModuleName) {
         let Some(ModuleSetup { manifest, .. }) = setup.find_module(module) else { return };
         let (version, channel) = (&manifest.version, setup.channel.id);
         info!(%module, %version, %channel, "a module that kept failing is back by itself");
-        self.tell_of_module(manifest, Some(channel), "restored");
+        note_module(&self.telemetry, manifest, Some(channel), "restored");
     }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Resting>> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn by_host(now: Moment) -> Stamp {
+    Stamp { by: Actor::Host, at: now.wall, address: None }
+}
+
+/// Tells listeners what was done to a module, in one channel or everywhere.
+pub(super) fn note_module(
+    telemetry: &Telemetry,
+    manifest: &Manifest,
+    channel: Option<ChannelId>,
+    change: &'static str,
+) {
+    let (module, version) = (manifest.name.clone(), manifest.version.clone());
+    telemetry.note(HostEvent::Module { module, version, channel, change });
 }

@@ -1,32 +1,52 @@
 //! What follows where a call broke off: whose fault it was is noted, and a module that breaks too often is switched off.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::{debug, error, warn};
 
-use super::super::fuse::{Blown, Broken, pause_after};
-use super::super::wording;
-use super::Dispatch;
-use super::answer::Address;
-use crate::domain::audit::{Actor, Stamp};
+use super::super::guardrails::{Blown, Broken, Guardrails, pause_after};
+use super::super::notices::{Notices, wording};
+use super::ask::Address;
+use super::returning::{Returning, by_host, note_module};
 use crate::domain::effect::{Effect, ModuleEffect};
-use crate::domain::id::ChannelId;
+use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::Invocation;
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::message::{OutgoingMessage, Reply};
-use crate::domain::ports::Moment;
+use crate::domain::ports::{Clock, Moment};
 use crate::domain::role::Role;
 use crate::domain::version::UploadedVersion;
 use crate::modules::plan::Action;
 use crate::modules::powers::Powers;
+use crate::modules::versions::Versions;
 use crate::sandbox::call::{Blame, InvokeError};
+use crate::setup::Setup;
 use crate::setup::changing::ChangeSetupError;
 use crate::setup::channel::ChannelSetup;
-use crate::telemetry::HostEvent;
+use crate::telemetry::Telemetry;
 
-impl Dispatch {
+/// Holds faults against modules.
+pub(super) struct Faults {
+    pub(super) guardrails: Arc<Guardrails>,
+    pub(super) notices: Arc<Notices>,
+    pub(super) setup: Arc<Setup>,
+    /// Without them no version is withdrawn from all channels.
+    pub(super) versions: Option<Arc<Versions>>,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) returning: Returning,
+    /// How often each module broke since the start. Bounded by the modules that there are.
+    pub(super) counts: Mutex<BTreeMap<ModuleName, u64>>,
+}
+
+impl Faults {
+    pub(super) fn list(&self) -> BTreeMap<ModuleName, u64> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What the channel is told of it, besides an apology. A dry run failed nobody, and so counts against nobody.
-    pub(super) async fn note_fault(
+    pub(super) async fn note(
         &self,
         error: &InvokeError,
         manifest: &Arc<Manifest>,
@@ -46,10 +66,10 @@ impl Dispatch {
         let now = self.clock.now();
         let (digest, chatter, is_proven) = (manifest.digest, invocation.chatter.id, invocation.is_proven);
         let broken = Broken { channel, digest, chatter, is_proven, asked_at: to.asked_at };
-        let blown = self.lock().fuses.note(broken, now.instant)?;
+        let blown = self.guardrails.note_fault(broken, now.instant)?;
         if manifest.source == ModuleSource::Bundled {
             error!(%module, %channel, "a bundled module keeps failing; it stays on");
-            self.tell_of_module(manifest, Some(channel), "failing");
+            note_module(&self.telemetry, manifest, Some(channel), "failing");
             return None;
         }
         self.blow(manifest, to, &blown, now).await
@@ -63,11 +83,9 @@ impl Dispatch {
             _ if matches!(error, InvokeError::Busy | InvokeError::NotActing) => debug!(%module, %channel, %error),
             Blame::Host => error!(%module, %channel, %invocation, ?error, "a call failed by our fault"),
             Blame::Guest => {
-                let mut memory = self.lock();
-                let is_aloud =
-                    memory.warnings.try_take((channel, manifest.digest, error.fault()), self.clock.now().instant);
-                let faults = memory.faults.entry(module.clone()).or_default();
-                *faults += 1;
+                let now = self.clock.now().instant;
+                let is_aloud = self.notices.may_warn(channel, manifest.digest, error.fault(), now);
+                let faults = self.count(module);
                 if is_aloud {
                     warn!(%module, %channel, %invocation, ?error, faults, "a module broke");
                 } else {
@@ -77,15 +95,22 @@ impl Dispatch {
         }
     }
 
+    fn count(&self, module: &ModuleName) -> u64 {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(module.clone()).or_default();
+        *count += 1;
+        *count
+    }
+
     /// Switches the version off in this channel.
     async fn blow(&self, manifest: &Manifest, to: &Address, blown: &Blown, now: Moment) -> Option<OutgoingMessage> {
         let Manifest { name: module, version, digest, .. } = manifest;
         let channel = to.channel_id;
-        let rules = self.lock().fuses.rules().clone();
+        let rules = self.guardrails.rules();
         let pause_in = |setup: &ChannelSetup| {
             // A version that is here no more has nothing to be switched off.
             let here = setup.find_module(module).filter(|there| there.manifest.digest == *digest)?;
-            Some(pause_after(here.blown.as_ref(), *digest, &rules, now.wall))
+            Some(pause_after(here.blown.as_ref(), *digest, rules, now.wall))
         };
         let plan = |setup: &ChannelSetup| -> Result<Vec<Effect>, ChangeSetupError> {
             let Some(pause) = pause_in(setup) else { return Ok(Vec::new()) };
@@ -103,15 +128,15 @@ impl Dispatch {
             }
         };
         let back_in = pause_in(&setup)?.span;
-        if let (Some(back_in), Some(resting)) = (back_in, &mut self.lock().resting) {
-            resting.add(now.wall + back_in, channel, module.clone());
+        if let Some(back_in) = back_in {
+            self.returning.add(now.wall + back_in, channel, module.clone());
         }
         warn!(%module, %version, %channel, ?back_in, "a module kept failing and was switched off here");
-        self.tell_of_module(manifest, Some(channel), "blown");
+        note_module(&self.telemetry, manifest, Some(channel), "blown");
         self.look_everywhere(manifest, channel, blown, now).await;
         // An account that never logged in cannot tell anybody, and the notice stays due.
         let account = Some(setup.bot.id?);
-        let is_due = self.lock().notices.try_take(channel, now.instant);
+        let is_due = self.notices.may_announce(channel, now.instant);
         is_due.then(|| {
             let (role, asked_at) = (Role::Broadcaster, now.instant);
             let broadcaster = Address { account, message_id: None, role, asked_at, ..to.clone() };
@@ -125,32 +150,21 @@ impl Dispatch {
         let Some(versions) = &self.versions else { return };
         let catalogue = self.setup.catalogue();
         let Some(UploadedVersion { uploaded_at, .. }) = catalogue.find_digest(manifest.digest) else { return };
-        let (is_everywhere, is_withdrawn) = {
-            let fuses = &mut self.lock().fuses;
-            let is_everywhere = fuses.is_everywhere(channel, manifest.digest, blown, *uploaded_at, now.wall);
-            (is_everywhere, fuses.rules().roll_back)
-        };
+        let here = (channel, manifest.digest);
+        let is_everywhere = self.guardrails.is_everywhere(here, blown, *uploaded_at, now.wall);
+        let is_withdrawn = self.guardrails.rules().roll_back;
         if !is_everywhere {
             return;
         }
         let (module, version) = (&manifest.name, &manifest.version);
         error!(%module, %version, is_withdrawn, "a new version keeps failing, in channel after channel: look at it now");
-        self.tell_of_module(manifest, None, "blown_everywhere");
+        note_module(&self.telemetry, manifest, None, "blown_everywhere");
         if is_withdrawn {
             let action = Action::Withdraw { version: version.clone(), is_forced: true };
             match versions.change(module.clone(), action, |_| true, Powers::Operator, by_host(now)).await {
-                Ok(_) => self.tell_of_module(manifest, None, "withdrawn"),
+                Ok(_) => note_module(&self.telemetry, manifest, None, "withdrawn"),
                 Err(error) => error!(%module, %version, %error, "a version that keeps failing could not be withdrawn"),
             }
         }
     }
-
-    pub(super) fn tell_of_module(&self, manifest: &Manifest, channel: Option<ChannelId>, change: &'static str) {
-        let (module, version) = (manifest.name.clone(), manifest.version.clone());
-        self.telemetry.note(HostEvent::Module { module, version, channel, change });
-    }
-}
-
-pub(super) fn by_host(now: Moment) -> Stamp {
-    Stamp { by: Actor::Host, at: now.wall, address: None }
 }

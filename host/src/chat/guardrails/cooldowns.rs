@@ -7,16 +7,16 @@ use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::role::Role;
 
 /// From this role on, nobody waits, and nobody waits because of their calls.
-pub const EXEMPT_FROM: Role = Role::Moderator;
+pub(super) const EXEMPT_FROM: Role = Role::Moderator;
 
 /// Cooldowns that run at once in one channel. Whoever wants to push out the running cooldown that ends soonest needs
 /// this many other running ones, each of another chatter or command; that buys the rest of the shortest wait there is,
 /// and only in this channel.
-pub const MOST_PER_CHANNEL: usize = 4096;
+pub(super) const MOST_PER_CHANNEL: usize = 4096;
 
 /// A call that asks whether it may be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     pub channel: ChannelId,
     /// The command's declared name.
     pub command: Box<str>,
@@ -29,14 +29,14 @@ pub struct Attempt {
 /// What a call took, to be given back where it came to nothing by no fault of the chatter's.
 #[derive(Debug)]
 #[must_use]
-pub struct Taken {
+pub(crate) struct Taken {
     channel: ChannelId,
     ends: Vec<(Instant, Key)>,
 }
 
 /// The cooldowns that run. Bounded by the channels that the bot sits in, times [`MOST_PER_CHANNEL`].
 #[derive(Debug, Default)]
-pub struct Cooldowns {
+pub(super) struct Cooldowns {
     channels: HashMap<ChannelId, Running>,
 }
 
@@ -69,14 +69,14 @@ impl Attempt {
 
 impl Taken {
     /// For a call that takes no cooldown.
-    pub fn nothing(channel: ChannelId) -> Taken {
+    pub(crate) fn nothing(channel: ChannelId) -> Taken {
         Taken { channel, ends: Vec::new() }
     }
 }
 
 impl Cooldowns {
     /// Starts the cooldowns of a call; where one of them runs still it starts none, and says for how long.
-    pub fn try_take(&mut self, attempt: &Attempt, now: Instant) -> Result<Taken, Duration> {
+    pub(super) fn try_take(&mut self, attempt: &Attempt, now: Instant) -> Result<Taken, Duration> {
         let mut taken = Taken::nothing(attempt.channel);
         if attempt.role >= EXEMPT_FROM {
             return Ok(taken);
@@ -94,7 +94,7 @@ impl Cooldowns {
     }
 
     /// What [`Cooldowns::try_take`] would say, without starting anything.
-    pub fn check(&self, attempt: &Attempt, now: Instant) -> Result<(), Duration> {
+    pub(super) fn check(&self, attempt: &Attempt, now: Instant) -> Result<(), Duration> {
         match self.channels.get(&attempt.channel) {
             Some(running) if attempt.role < EXEMPT_FROM => running.check(&attempt.keys(), now),
             _ => Ok(()),
@@ -102,7 +102,7 @@ impl Cooldowns {
     }
 
     /// As if the call had not been made.
-    pub fn give_back(&mut self, taken: Taken) {
+    pub(super) fn give_back(&mut self, taken: Taken) {
         let Some(running) = self.channels.get_mut(&taken.channel) else { return };
         for (end, key) in taken.ends {
             // Where it has ended meanwhile, the same key may stand for a later call's cooldown: that one stays.

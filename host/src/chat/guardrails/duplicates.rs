@@ -12,7 +12,7 @@ const KEPT: NonZeroUsize = NonZeroUsize::new(4096).expect("4096 is not zero");
 
 /// The ids of the latest calls.
 #[derive(Debug)]
-pub struct Duplicates {
+pub(super) struct Duplicates {
     ids: LruCache<MessageId, ()>,
 }
 
@@ -24,7 +24,7 @@ impl Default for Duplicates {
 
 impl Duplicates {
     /// Whether the id was seen before; from now on it was.
-    pub fn is_repeated(&mut self, id: &MessageId) -> bool {
+    pub(super) fn is_repeated(&mut self, id: &MessageId) -> bool {
         self.ids.put(id.clone(), ()).is_some()
     }
 }

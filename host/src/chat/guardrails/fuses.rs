@@ -27,7 +27,7 @@ const FORGIVEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// A guest's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub(crate) struct Broken {
     pub channel: ChannelId,
     pub digest: ModuleDigest,
     pub chatter: ChatterId,
@@ -39,13 +39,13 @@ pub struct Broken {
 
 /// A version that broke too often in a channel, and who called it when it did: those alone of whom that is proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blown {
+pub(crate) struct Blown {
     pub chatters: BTreeSet<ChatterId>,
 }
 
 /// How a fuse is to be blown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pause {
+pub(crate) struct Pause {
     /// None: until somebody restores it.
     pub span: Option<Duration>,
     /// Whether what was counted before is forgiven.
@@ -54,7 +54,7 @@ pub struct Pause {
 
 /// What all versions did lately.
 #[derive(Debug)]
-pub struct Fuses {
+pub(super) struct Fuses {
     rules: FuseConfig,
     tallies: LruCache<(ChannelId, ModuleDigest), Tally>,
     everywhere: LruCache<ModuleDigest, Everywhere>,
@@ -87,16 +87,12 @@ struct Everywhere {
 }
 
 impl Fuses {
-    pub fn new(rules: FuseConfig) -> Fuses {
+    pub(super) fn new(rules: FuseConfig) -> Fuses {
         Fuses { rules, tallies: LruCache::new(MOST_TALLIES), everywhere: LruCache::new(MOST_BLOWN) }
     }
 
-    pub fn rules(&self) -> &FuseConfig {
-        &self.rules
-    }
-
     /// How long the chatter's calls of this version are still ignored in this channel.
-    pub fn find_ignored(
+    pub(super) fn find_ignored(
         &self,
         channel: ChannelId,
         digest: ModuleDigest,
@@ -109,7 +105,7 @@ impl Fuses {
 
     /// Counts a fault; the one that is too much blows the fuse, and counting begins anew. A call that was under way by
     /// then is of the past.
-    pub fn note(&mut self, broken: Broken, now: Instant) -> Option<Blown> {
+    pub(super) fn note(&mut self, broken: Broken, now: Instant) -> Option<Blown> {
         let rules = &self.rules;
         let tally = self.tallies.get_or_insert_mut((broken.channel, broken.digest), Tally::default);
         if tally.blown_at.is_some_and(|blown_at| broken.asked_at <= blown_at) {
@@ -133,7 +129,7 @@ impl Fuses {
     }
 
     /// Notes that a version blew in a channel; whether it is broken everywhere by that, which is said once.
-    pub fn is_everywhere(
+    pub(super) fn is_everywhere(
         &mut self,
         channel: ChannelId,
         digest: ModuleDigest,
@@ -181,7 +177,12 @@ impl Tally {
 }
 
 /// How long a version stays off that blows now; `before` is how it had blown last.
-pub fn pause_after(before: Option<&BlownFuse>, digest: ModuleDigest, rules: &FuseConfig, now: SystemTime) -> Pause {
+pub(crate) fn pause_after(
+    before: Option<&BlownFuse>,
+    digest: ModuleDigest,
+    rules: &FuseConfig,
+    now: SystemTime,
+) -> Pause {
     let before = before.filter(|before| before.digest == digest);
     let is_forgiven = |before: &BlownFuse| before.until.is_some_and(|until| until + FORGIVEN_AFTER <= now);
     let begins_anew = before.is_some_and(is_forgiven);

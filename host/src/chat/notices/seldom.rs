@@ -11,18 +11,18 @@ const MOST_KEYS: NonZeroUsize = NonZeroUsize::new(8192).expect("8192 is not zero
 
 /// When each key was last said.
 #[derive(Debug)]
-pub struct Seldom<K: Hash + Eq> {
+pub(super) struct Seldom<K: Hash + Eq> {
     every: Duration,
     last_at: LruCache<K, Instant>,
 }
 
 impl<K: Hash + Eq> Seldom<K> {
-    pub fn new(every: Duration) -> Seldom<K> {
+    pub(super) fn new(every: Duration) -> Seldom<K> {
         Seldom { every, last_at: LruCache::new(MOST_KEYS) }
     }
 
     /// Whether `key` may be said now; if so, it counts as said.
-    pub fn try_take(&mut self, key: K, now: Instant) -> bool {
+    pub(super) fn try_take(&mut self, key: K, now: Instant) -> bool {
         let is_due = self.last_at.get(&key).is_none_or(|last_at| now >= *last_at + self.every);
         if is_due {
             self.last_at.put(key, now);

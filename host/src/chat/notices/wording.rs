@@ -9,7 +9,7 @@ use crate::domain::span::show_span;
 use crate::sandbox::call::Blame;
 
 /// `usage: !pay @chatter AMOUNT`, after the module's own words if it has any.
-pub fn tell_usage(words: &str, prefix: &Prefix, command: &Command) -> String {
+pub(crate) fn tell_usage(words: &str, prefix: &Prefix, command: &Command) -> String {
     let usage = format!("usage: {prefix}{} {}", command.name, command.usage);
     match words.trim() {
         "" => usage.trim_end().to_owned(),
@@ -18,12 +18,17 @@ pub fn tell_usage(words: &str, prefix: &Prefix, command: &Command) -> String {
 }
 
 /// What lies behind the command is down; the details are for the log.
-pub fn tell_unavailable() -> String {
+pub(crate) fn tell_unavailable() -> String {
     "sorry, that isn't available right now; please try again later".to_owned()
 }
 
 /// For the broadcaster: a module keeps breaking, and was switched off. `back_in`: where it comes back by itself.
-pub fn tell_blown(broadcaster: &Login, module: &ModuleName, prefix: &Prefix, back_in: Option<Duration>) -> String {
+pub(crate) fn tell_blown(
+    broadcaster: &Login,
+    module: &ModuleName,
+    prefix: &Prefix,
+    back_in: Option<Duration>,
+) -> String {
     let told =
         format!("@{broadcaster} {module} keeps failing and was switched off here; {prefix}settings enable {module}");
     match back_in {
@@ -33,7 +38,7 @@ pub fn tell_blown(broadcaster: &Login, module: &ModuleName, prefix: &Prefix, bac
 }
 
 /// The call broke off.
-pub fn apologise(blame: Blame) -> String {
+pub(crate) fn apologise(blame: Blame) -> String {
     match blame {
         Blame::Guest => "sorry, something went wrong with this command",
         Blame::Host => "sorry, that didn't work; please try again in a moment",

@@ -1,0 +1,486 @@
+//! The threads that guests run on, apart from all others: a guest in a loop holds a thread for a tick at a time, and
+//! Twitch's PING must not wait that long.
+//!
+//! Every call starts in the fast pool. One that has used up a tick goes on in the slow pool, which gives way to all else and runs one
+//! call of a channel at a time, a tick of each channel in turn; so do the next calls of its module in that channel, until one ends
+//! within a tick. Whoever burns its whole budget so takes a tick of the fast pool once.
+
+use std::collections::VecDeque;
+use std::io;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::{self, Thread, available_parallelism};
+use std::time::Duration;
+
+use async_task::{Runnable, ScheduleInfo, WithInfo};
+use lru::LruCache;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::fair::FairQueue;
+use crate::domain::id::{ChannelId, ModuleDigest};
+
+/// How long the threads get to end: many ticks, at each of which a guest can be stopped.
+const END_WITHIN: Duration = Duration::from_secs(1);
+/// Pairs of channel and module that are remembered as slow. A forgotten one costs the fast pool another tick.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+/// How much the slow threads give way to all others, on Unix's scale up to 19: a tenth of an ordinary thread's share,
+/// and no less, since what they hold locked for a moment others may wait for.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// Whose call a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Caller {
+    pub channel: ChannelId,
+    pub module: ModuleDigest,
+}
+
+/// The guests' threads. Dropping it ends them.
+pub(super) struct Pools {
+    shared: Arc<Shared>,
+    /// Timers and sockets of what runs in the pools: no thread of theirs waits for them.
+    io: Mutex<Option<Runtime>>,
+    /// Closed once all threads have ended.
+    threads: Mutex<mpsc::Receiver<()>>,
+    next_alone: AtomicU64,
+}
+
+/// The pool that a task runs in.
+pub struct Lane {
+    group: Group,
+    is_slow: AtomicBool,
+    shared: Arc<Shared>,
+}
+
+/// In the slow pool, one task of a group runs at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Group {
+    Channel(ChannelId),
+    /// A task that is no call.
+    Alone(u64),
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// Whose last call was a long one.
+    slow_callers: Mutex<LruCache<Caller, ()>>,
+    over: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    fast: VecDeque<Runnable>,
+    slow: FairQueue<Group, Runnable>,
+    /// Threads without work, those that had some last at the end: their caches are warm.
+    idle_fast: Vec<Thread>,
+    idle_slow: Vec<Thread>,
+    is_over: bool,
+}
+
+/// The task broke, or its threads were ended.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunTaskError {
+    #[error("a guest's thread panicked")]
+    Panicked,
+    #[error("the guests' threads were ended")]
+    Ended,
+}
+
+impl Pools {
+    /// With 0 threads, as many as there are cores. The slow ones are one fewer, so that a core is left to all else.
+    pub(super) fn start(threads: usize) -> io::Result<Pools> {
+        let threads = if threads == 0 { available_parallelism().map_or(1, usize::from) } else { threads };
+        let io = Builder::new_multi_thread().worker_threads(1).thread_name("guest-io").enable_all().build()?;
+        let slow_callers = Mutex::new(LruCache::new(REMEMBERED));
+        let shared = Arc::new(Shared { state: Mutex::default(), slow_callers, over: CancellationToken::new() });
+        let (alive, ended) = mpsc::channel();
+        let pools =
+            Pools { shared, io: Mutex::new(Some(io)), threads: Mutex::new(ended), next_alone: AtomicU64::new(0) };
+        for _ in 0..threads {
+            pools.start_thread("guest", &alive, Shared::run_fast)?;
+        }
+        for _ in 0..threads.saturating_sub(1).max(1) {
+            pools.start_thread("guest-slow", &alive, Shared::run_slow)?;
+        }
+        Ok(pools)
+    }
+
+    fn start_thread(&self, name: &str, alive: &mpsc::Sender<()>, run: fn(&Shared)) -> io::Result<()> {
+        let (shared, alive) = (Arc::clone(&self.shared), alive.clone());
+        let io = self.io.lock().unwrap_or_else(PoisonError::into_inner);
+        let io = io.as_ref().map(|io| io.handle().clone());
+        let run = move || {
+            let _alive = alive;
+            let _io = io.as_ref().map(|io| io.enter());
+            run(&shared);
+        };
+        thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
+    }
+
+    /// Starts a task for a channel's call. Where the pools have ended it is dropped instead.
+    pub(super) fn spawn<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        channel: ChannelId,
+        task: impl FnOnce(Arc<Lane>) -> F,
+    ) {
+        self.start_task(Group::Channel(channel), false, task);
+    }
+
+    /// Runs in the slow pool what is no call of a channel, and in no hurry. Dropping the returned future stops it.
+    pub(super) async fn run_slowly<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, RunTaskError> {
+        let (mut tell, told) = oneshot::channel();
+        let group = Group::Alone(self.next_alone.fetch_add(1, Ordering::Relaxed));
+        self.start_task(group, true, |_| async move {
+            let result = tokio::select! { result = task => result, () = tell.closed() => return };
+            drop(tell.send(result));
+        });
+        self.result_of(told).await
+    }
+
+    /// What a task of these pools reports at its end.
+    pub(super) async fn result_of<T>(&self, told: oneshot::Receiver<T>) -> Result<T, RunTaskError> {
+        tokio::select! {
+            biased;
+            told = told => told.map_err(|_| if self.shared.over.is_cancelled() { RunTaskError::Ended } else { RunTaskError::Panicked }),
+            // A task that waits for something else is not dropped before that has come.
+            () = self.shared.over.cancelled() => Err(RunTaskError::Ended),
+        }
+    }
+
+    fn start_task<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        group: Group,
+        is_slow: bool,
+        task: impl FnOnce(Arc<Lane>) -> F,
+    ) {
+        let lane = Arc::new(Lane { group, is_slow: AtomicBool::new(is_slow), shared: Arc::clone(&self.shared) });
+        let task = task(Arc::clone(&lane));
+        let schedule = move |runnable, info: ScheduleInfo| lane.shared.schedule(&lane, runnable, info);
+        let (runnable, task) = async_task::spawn(task, WithInfo(schedule));
+        task.detach();
+        runnable.schedule();
+    }
+
+    /// Ends the threads; tasks that are not over are cut off.
+    pub(super) async fn shut_down(&self) {
+        self.end();
+        let io = self.io.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (_, never) = mpsc::channel();
+        let threads = std::mem::replace(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner), never);
+        // Waiting for threads blocks, so it happens on a thread for that.
+        let ended = tokio::task::spawn_blocking(move || {
+            // An error: all have ended.
+            let is_late = threads.recv_timeout(END_WITHIN) == Err(mpsc::RecvTimeoutError::Timeout);
+            io.into_iter().for_each(|io| io.shutdown_timeout(END_WITHIN));
+            is_late
+        });
+        if ended.await.unwrap_or(true) {
+            tracing::error!("the guests' threads did not end");
+        }
+    }
+
+    fn end(&self) {
+        let (fast, slow, idle) = {
+            let mut state = self.shared.lock();
+            state.is_over = true;
+            let idle: Vec<Thread> = state.idle_fast.drain(..).collect();
+            let idle = idle.into_iter().chain(state.idle_slow.drain(..)).collect::<Vec<_>>();
+            (std::mem::take(&mut state.fast), std::mem::take(&mut state.slow), idle)
+        };
+        self.shared.over.cancel();
+        // What a task holds is dropped with it, and may ask for this lock.
+        drop((fast, slow));
+        idle.iter().for_each(Thread::unpark);
+    }
+}
+
+impl Drop for Pools {
+    fn drop(&mut self) {
+        self.end();
+        // The last owner may be a task, and a runtime that is waited for inside another panics.
+        if let Some(io) = self.io.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            io.shutdown_background();
+        }
+    }
+}
+
+impl Lane {
+    /// To be awaited before a call's guest runs: goes to the slow pool where the caller's last call was a long one. Not decided
+    /// earlier: of many calls at once only those that have begun may turn out slow.
+    pub async fn begin(&self, caller: Caller) {
+        if self.shared.slow_callers().contains(&caller) {
+            self.is_slow.store(true, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The call has used up a tick: it goes on in the slow pool when it yields next.
+    pub fn slow_down(&self, caller: Caller) {
+        if !self.is_slow.swap(true, Ordering::Relaxed) {
+            self.shared.slow_callers().put(caller, ());
+        }
+    }
+
+    /// The guest of a call has ended, which goes on in the fast pool.
+    pub fn end(&self, caller: Caller, was_short: bool) {
+        if self.is_slow.swap(false, Ordering::Relaxed) && was_short {
+            self.shared.slow_callers().pop(&caller);
+        }
+    }
+}
+
+impl Shared {
+    fn schedule(&self, lane: &Lane, runnable: Runnable, info: ScheduleInfo) {
+        let mut state = self.lock();
+        if state.is_over {
+            drop(state);
+            // Dropping it cancels the task.
+            return drop(runnable);
+        }
+        let idle = if lane.is_slow.load(Ordering::Relaxed) {
+            // It yielded: it keeps its place before the channel's others.
+            match info.woken_while_running {
+                true => state.slow.push_front(lane.group, runnable),
+                false => state.slow.push_back(lane.group, runnable),
+            }
+            state.idle_slow.pop()
+        } else {
+            state.fast.push_back(runnable);
+            state.idle_fast.pop()
+        };
+        drop(state);
+        if let Some(thread) = idle {
+            thread.unpark();
+        }
+    }
+
+    fn run_fast(&self) {
+        while let Some(runnable) = self.next(|state| state.fast.pop_front(), |state| &mut state.idle_fast) {
+            run(runnable);
+        }
+    }
+
+    fn run_slow(&self) {
+        give_way_to_others();
+        while let Some((group, runnable)) = self.next(|state| state.slow.pop(), |state| &mut state.idle_slow) {
+            run(runnable);
+            let mut state = self.lock();
+            state.slow.release(group);
+            // The group goes on here or elsewhere.
+            let idle = if state.slow.is_idle() { None } else { state.idle_slow.pop() };
+            drop(state);
+            idle.inspect(Thread::unpark);
+        }
+    }
+
+    /// Waits for work; None once all is over.
+    fn next<W>(&self, take: fn(&mut State) -> Option<W>, idle: fn(&mut State) -> &mut Vec<Thread>) -> Option<W> {
+        let this = thread::current();
+        loop {
+            let mut state = self.lock();
+            if state.is_over {
+                return None;
+            }
+            if let Some(work) = take(&mut state) {
+                return Some(work);
+            }
+            idle(&mut state).push(this.clone());
+            drop(state);
+            thread::park();
+            // Whoever unparks it has taken it from the list; nobody may have.
+            idle(&mut self.lock()).retain(|other| other.id() != this.id());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slow_callers(&self) -> MutexGuard<'_, LruCache<Caller, ()>> {
+        self.slow_callers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A task that panics is over; its thread is not.
+fn run(runnable: Runnable) {
+    if catch_unwind(AssertUnwindSafe(|| runnable.run())).is_err() {
+        tracing::error!("a task on a guest's thread panicked");
+    }
+}
+
+/// Makes the calling thread a nice one. On Linux niceness belongs to a thread; elsewhere it is the whole process's, and
+/// the number of slow threads has to do.
+fn give_way_to_others() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "a slow guest thread runs with the priority of all others");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    const SHOP: Caller = Caller { channel: ChannelId(1), module: ModuleDigest([1; 32]) };
+    const ELSEWHERE: Caller = Caller { channel: ChannelId(2), module: ModuleDigest([1; 32]) };
+
+    fn thread_name() -> String {
+        thread::current().name().unwrap().to_owned()
+    }
+
+    async fn yield_once() {
+        tokio::task::yield_now().await;
+    }
+
+    impl Pools {
+        async fn run<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+            &self,
+            channel: ChannelId,
+            task: impl FnOnce(Arc<Lane>) -> F,
+        ) -> Result<T, RunTaskError> {
+            let (tell, told) = oneshot::channel();
+            self.spawn(channel, |lane| {
+                let task = task(lane);
+                async move { drop(tell.send(task.await)) }
+            });
+            self.result_of(told).await
+        }
+
+        /// In which pools a call begins, goes on and ends that uses up a tick, or not.
+        async fn call(&self, caller: Caller, is_long: bool) -> [String; 3] {
+            let task = move |lane: Arc<Lane>| async move {
+                lane.begin(caller).await;
+                let begins = thread_name();
+                if is_long {
+                    lane.slow_down(caller);
+                }
+                yield_once().await;
+                let goes_on = thread_name();
+                lane.end(caller, !is_long);
+                yield_once().await;
+                [begins, goes_on, thread_name()]
+            };
+            self.run(caller.channel, task).await.unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_call_goes_on_in_the_slow_pool_and_the_next_one_begins_there() {
+        let pools = Pools::start(2).unwrap();
+        let (fast, slow) = ("guest", "guest-slow");
+        assert_eq!(pools.call(SHOP, false).await, [fast, fast, fast]);
+        assert_eq!(pools.call(SHOP, true).await, [fast, slow, fast]);
+        assert_eq!(pools.call(ELSEWHERE, false).await, [fast, fast, fast]);
+        assert_eq!(pools.call(SHOP, true).await, [slow, slow, fast]);
+        assert_eq!(pools.call(SHOP, false).await, [slow, slow, fast]);
+        assert_eq!(pools.call(SHOP, false).await, [fast, fast, fast], "the last one was short again");
+    }
+
+    #[tokio::test]
+    async fn a_short_call_does_not_wait_for_long_ones() {
+        let pools = Arc::new(Pools::start(2).unwrap());
+        let (go_on, held) = (Arc::new(Mutex::new(())), Arc::new(AtomicBool::new(false)));
+        let guard = go_on.lock().unwrap();
+        let mut calls = tokio::task::JoinSet::new();
+        for channel in 0..10 {
+            let (pools, go_on, held) = (Arc::clone(&pools), Arc::clone(&go_on), Arc::clone(&held));
+            let caller = Caller { channel: ChannelId(100 + channel), ..SHOP };
+            calls.spawn(async move {
+                let holds_its_thread = |lane: Arc<Lane>| async move {
+                    lane.slow_down(caller);
+                    yield_once().await;
+                    held.store(true, Ordering::SeqCst);
+                    drop(go_on.lock());
+                };
+                pools.run(caller.channel, holds_its_thread).await
+            });
+        }
+        while !held.load(Ordering::SeqCst) {
+            yield_once().await;
+        }
+        for _ in 0..20 {
+            assert_eq!(pools.call(SHOP, false).await[2], "guest");
+        }
+        drop(guard);
+        for call in calls.join_all().await {
+            call.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_channel_has_one_long_call_at_a_time_unless_that_waits_for_something_else() {
+        let pools = Arc::new(Pools::start(1).unwrap());
+        let (web, asked) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let first = {
+            let (pools, web, asked) = (Arc::clone(&pools), Arc::clone(&web), Arc::clone(&asked));
+            let asks = |lane: Arc<Lane>| async move {
+                lane.slow_down(SHOP);
+                yield_once().await;
+                asked.add_permits(1);
+                web.acquire().await.unwrap().forget();
+                thread_name()
+            };
+            tokio::spawn(async move { pools.run(SHOP.channel, asks).await })
+        };
+        asked.acquire().await.unwrap().forget();
+        assert_eq!(pools.call(SHOP, true).await[1], "guest-slow");
+        web.add_permits(1);
+        assert_eq!(first.await.unwrap().unwrap(), "guest-slow");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_reported_and_its_thread_goes_on() {
+        let pools = Pools::start(1).unwrap();
+        for is_slow in [false, true] {
+            let panics = |lane: Arc<Lane>| async move {
+                if is_slow {
+                    lane.slow_down(SHOP);
+                }
+                yield_once().await;
+                panic!("in {}", thread_name())
+            };
+            let result: Result<(), _> = pools.run(SHOP.channel, panics).await;
+            assert_eq!(result, Err(RunTaskError::Panicked));
+        }
+        assert_eq!(pools.call(SHOP, false).await[0], "guest-slow");
+    }
+
+    #[tokio::test]
+    async fn what_is_in_no_hurry_stops_when_nobody_waits_for_it() {
+        let pools = Pools::start(1).unwrap();
+        assert_eq!(pools.run_slowly(async { thread_name() }).await.unwrap(), "guest-slow");
+        let alive = Arc::new(());
+        let held = Arc::clone(&alive);
+        let endless = pools.run_slowly(async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        });
+        tokio::select! { biased; _ = endless => {}, () = std::future::ready(()) => {} }
+        while Arc::strong_count(&alive) > 1 {
+            yield_once().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_cuts_off_what_waits_and_refuses_what_comes() {
+        let pools = Arc::new(Pools::start(1).unwrap());
+        let waiting = {
+            let pools = Arc::clone(&pools);
+            tokio::spawn(async move { pools.run(SHOP.channel, |_| std::future::pending::<()>()).await })
+        };
+        pools.call(ELSEWHERE, false).await;
+        pools.shut_down().await;
+        assert_eq!(waiting.await.unwrap(), Err(RunTaskError::Ended));
+        assert_eq!(pools.run(SHOP.channel, |_| async {}).await, Err(RunTaskError::Ended));
+        pools.shut_down().await;
+    }
+}

@@ -1,0 +1,489 @@
+//! The calls that were let in: which of them wait, and which may begin. Pure; the time is a parameter.
+//!
+//! A call begins once it has its channel's turn, if it needs that, and a slot. A channel's calls are looked at in the order of arrival,
+//! and channels that wait for a slot one after another.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::domain::id::ChannelId;
+use crate::domain::invocation::Called;
+use crate::domain::manifest::SizeClass;
+
+/// Calls younger than [`FRESH_FOR`]; with so many, the next event is not taken yet, which in the end slows the connections down.
+const MOST_FRESH: usize = 1024;
+/// Older calls count no longer: calls that take long must not keep other channels waiting.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+/// Calls of one channel, however old; the next one is refused.
+const MOST_PER_CHANNEL: usize = 64;
+/// Calls of all channels, however old; the next one is refused.
+const MOST: usize = 4096;
+/// A call that could not begin by then is dropped: nobody waits for its answer any more, and it would hold up a stop.
+const BEGUN_WITHIN: Duration = Duration::from_secs(5);
+
+/// What the queue has to know of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub channel: ChannelId,
+    pub size: SizeClass,
+    /// Whether it takes its channel's turn, which one call has at a time.
+    pub is_serial: bool,
+    /// In a channel, commands go before all else.
+    pub called: Called,
+}
+
+/// Calls that may run at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Capacity {
+    pub slots: usize,
+    pub per_channel: usize,
+}
+
+/// The place of a call in the order of arrival.
+pub(super) type Number = u64;
+
+/// With each call that waits, a `J` is kept.
+#[derive(Debug)]
+pub(super) struct Queue<J> {
+    pools: [Pool; 2],
+    /// Only channels with a call, or in a ring.
+    lines: HashMap<ChannelId, Line<J>>,
+    calls: usize,
+    fresh: BTreeMap<Number, Instant>,
+    next: Number,
+}
+
+/// The slots of one size class.
+#[derive(Debug)]
+struct Pool {
+    capacity: Capacity,
+    used: usize,
+    /// Channels in which a call may be able to begin, each once, in the order in which they are served.
+    ring: VecDeque<ChannelId>,
+}
+
+/// The calls of one channel.
+#[derive(Debug)]
+struct Line<J> {
+    calls: usize,
+    has_turn_out: bool,
+    running: [usize; 2],
+    is_in_ring: [bool; 2],
+    waiting: VecDeque<Waiting<J>>,
+}
+
+#[derive(Debug)]
+struct Waiting<J> {
+    number: Number,
+    claim: Claim,
+    since: Instant,
+    job: J,
+}
+
+/// A call that waits no longer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next<J> {
+    Begins(Number, Claim, J),
+    /// It is forgotten.
+    Late(J),
+}
+
+enum Pick {
+    Waiting(usize),
+    Late(usize),
+    NoSlot,
+    Nothing,
+}
+
+impl<J> Queue<J> {
+    pub(super) fn new(small: Capacity, large: Capacity) -> Queue<J> {
+        let pools = [small, large].map(|capacity| Pool { capacity, used: 0, ring: VecDeque::new() });
+        Queue { pools, lines: HashMap::new(), calls: 0, fresh: BTreeMap::new(), next: 0 }
+    }
+
+    /// How long it takes at the most until a call should be let in; None where one may be now.
+    pub(super) fn find_wait(&mut self, now: Instant) -> Option<Duration> {
+        while self.fresh.first_entry().is_some_and(|oldest| *oldest.get() + FRESH_FOR <= now) {
+            self.fresh.pop_first();
+        }
+        let (_, oldest) = self.fresh.first_key_value().filter(|_| self.fresh.len() >= MOST_FRESH)?;
+        Some((*oldest + FRESH_FOR).saturating_duration_since(now))
+    }
+
+    /// Lets a call in. None where its channel, or the host, has as many as it may.
+    pub(super) fn enter(&mut self, claim: Claim, now: Instant) -> Option<Number> {
+        let line = self.lines.get(&claim.channel);
+        if self.calls >= MOST || line.is_some_and(|line| line.calls >= MOST_PER_CHANNEL) {
+            return None;
+        }
+        let number = self.next;
+        self.next += 1;
+        self.calls += 1;
+        self.fresh.insert(number, now);
+        self.lines.entry(claim.channel).or_default().calls += 1;
+        Some(number)
+    }
+
+    /// Whether a call that was let in begins at once. Otherwise it is to [`Queue::wait`].
+    pub(super) fn try_begin(&mut self, claim: Claim) -> bool {
+        let (pool, size) = (&mut self.pools[claim.size as usize], claim.size as usize);
+        let Some(line) = self.lines.get_mut(&claim.channel) else { return false };
+        let is_first = !claim.is_serial || !line.waiting.iter().any(|other| other.claim.is_serial);
+        // Channels in the ring came earlier.
+        let has_slot = pool.ring.is_empty() && pool.used < pool.capacity.slots;
+        let begins = is_first && has_slot && line.may_begin(&claim) && line.running[size] < pool.capacity.per_channel;
+        if begins {
+            line.begin(&claim, pool);
+        }
+        begins
+    }
+
+    pub(super) fn wait(&mut self, number: Number, claim: Claim, since: Instant, job: J) {
+        let Some(line) = self.lines.get_mut(&claim.channel) else { return };
+        let is_before = |other: &Waiting<J>| other.claim.called == Called::Command || claim.called != Called::Command;
+        let place = line.waiting.iter().rposition(is_before).map_or(0, |last| last + 1);
+        line.waiting.insert(place, Waiting { number, claim, since, job });
+        self.list(claim.channel);
+    }
+
+    /// The call goes on without its slot.
+    pub(super) fn release_slot(&mut self, claim: Claim) {
+        self.pools[claim.size as usize].used -= 1;
+        if let Some(line) = self.lines.get_mut(&claim.channel) {
+            line.running[claim.size as usize] -= 1;
+        }
+        self.list(claim.channel);
+    }
+
+    /// Forgets a call that has begun and holds no slot any more. Its turn is free.
+    pub(super) fn leave(&mut self, number: Number, claim: Claim) {
+        if let Some(line) = self.lines.get_mut(&claim.channel) {
+            line.has_turn_out &= !claim.is_serial;
+        }
+        self.list(claim.channel);
+        self.forget(number, claim.channel);
+    }
+
+    /// The next call that need not wait any longer; to be asked after each change, until there is none.
+    pub(super) fn next(&mut self, now: Instant) -> Option<Next<J>> {
+        (0..self.pools.len()).find_map(|size| self.next_of(size, now))
+    }
+
+    fn next_of(&mut self, size: usize, now: Instant) -> Option<Next<J>> {
+        while let Some(channel) = self.pools[size].ring.front().copied() {
+            let (pool, line) = (&mut self.pools[size], self.lines.get_mut(&channel)?);
+            match line.pick(size, pool, now) {
+                Pick::NoSlot => return None,
+                Pick::Nothing => {
+                    line.is_in_ring[size] = false;
+                    pool.ring.pop_front();
+                    self.tidy_up(channel);
+                }
+                Pick::Late(place) => {
+                    let Waiting { number, job, .. } = line.waiting.remove(place)?;
+                    self.forget(number, channel);
+                    return Some(Next::Late(job));
+                }
+                Pick::Waiting(place) => {
+                    let Waiting { number, claim, job, .. } = line.waiting.remove(place)?;
+                    line.begin(&claim, pool);
+                    // The other channels first.
+                    pool.ring.rotate_left(1);
+                    return Some(Next::Begins(number, claim, job));
+                }
+            }
+        }
+        None
+    }
+
+    /// Slots in use.
+    pub(super) fn used(&self, size: SizeClass) -> usize {
+        self.pools[size as usize].used
+    }
+
+    pub(super) fn capacity(&self, size: SizeClass) -> Capacity {
+        self.pools[size as usize].capacity
+    }
+
+    /// Something has changed in the channel: those of its calls that wait are to be looked at.
+    fn list(&mut self, channel: ChannelId) {
+        let Some(line) = self.lines.get_mut(&channel).filter(|line| !line.waiting.is_empty()) else { return };
+        for (size, pool) in self.pools.iter_mut().enumerate() {
+            if !std::mem::replace(&mut line.is_in_ring[size], true) {
+                pool.ring.push_back(channel);
+            }
+        }
+    }
+
+    /// Forgets a call that does not wait.
+    pub(super) fn forget(&mut self, number: Number, channel: ChannelId) {
+        self.fresh.remove(&number);
+        self.calls -= 1;
+        if let Some(line) = self.lines.get_mut(&channel) {
+            line.calls -= 1;
+        }
+        self.tidy_up(channel);
+    }
+
+    fn tidy_up(&mut self, channel: ChannelId) {
+        if self.lines.get(&channel).is_some_and(|line| line.calls == 0 && line.is_in_ring == [false; 2]) {
+            self.lines.remove(&channel);
+        }
+    }
+}
+
+impl<J> Default for Line<J> {
+    fn default() -> Self {
+        Line { calls: 0, has_turn_out: false, running: [0; 2], is_in_ring: [false; 2], waiting: VecDeque::new() }
+    }
+}
+
+impl<J> Line<J> {
+    fn may_begin(&self, claim: &Claim) -> bool {
+        !(claim.is_serial && self.has_turn_out)
+    }
+
+    fn begin(&mut self, claim: &Claim, pool: &mut Pool) {
+        self.has_turn_out |= claim.is_serial;
+        self.running[claim.size as usize] += 1;
+        pool.used += 1;
+    }
+
+    fn pick(&self, size: usize, pool: &Pool, now: Instant) -> Pick {
+        if let Some(late) = self.waiting.iter().position(|call| call.since + BEGUN_WITHIN <= now) {
+            return Pick::Late(late);
+        }
+        // Serial calls keep their order, whatever their size.
+        let mut is_first_serial = true;
+        let may_begin = |call: &Waiting<J>| {
+            let is_first = !call.claim.is_serial || std::mem::replace(&mut is_first_serial, false);
+            is_first && call.claim.size as usize == size && self.may_begin(&call.claim)
+        };
+        match self.waiting.iter().position(may_begin) {
+            None => Pick::Nothing,
+            Some(_) if self.running[size] >= pool.capacity.per_channel => Pick::Nothing,
+            Some(_) if pool.used >= pool.capacity.slots => Pick::NoSlot,
+            Some(place) => Pick::Waiting(place),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CAPACITY: Capacity = Capacity { slots: 3, per_channel: 2 };
+    const LARGE: Capacity = Capacity { slots: 1, per_channel: 1 };
+
+    fn claim(channel: u64, is_serial: bool) -> Claim {
+        Claim { channel: ChannelId(channel), size: SizeClass::Small, is_serial, called: Called::Command }
+    }
+
+    /// A queue whose calls are known by their numbers.
+    struct Played {
+        queue: Queue<Number>,
+        now: Instant,
+        running: Vec<(Number, Claim)>,
+        late: Vec<Number>,
+    }
+
+    impl Played {
+        fn new() -> Played {
+            let queue = Queue::new(CAPACITY, LARGE);
+            Played { queue, now: Instant::now(), running: Vec::new(), late: Vec::new() }
+        }
+
+        fn enter(&mut self, claim: Claim) -> Option<Number> {
+            let number = self.queue.enter(claim, self.now)?;
+            if self.queue.try_begin(claim) {
+                self.running.push((number, claim));
+            } else {
+                self.queue.wait(number, claim, self.now, number);
+                self.start();
+            }
+            Some(number)
+        }
+
+        fn end(&mut self, number: Number) {
+            let place = self.running.iter().position(|(other, _)| *other == number).unwrap();
+            let (_, claim) = self.running.remove(place);
+            self.queue.release_slot(claim);
+            self.queue.leave(number, claim);
+            self.start();
+        }
+
+        fn start(&mut self) {
+            while let Some(next) = self.queue.next(self.now) {
+                match next {
+                    Next::Begins(number, claim, job) => {
+                        assert_eq!(number, job);
+                        self.running.push((number, claim));
+                    }
+                    Next::Late(number) => self.late.push(number),
+                }
+            }
+        }
+
+        fn running(&self) -> BTreeSet<Number> {
+            self.running.iter().map(|(number, _)| *number).collect()
+        }
+    }
+
+    #[test]
+    fn serial_calls_of_a_channel_run_one_after_another_and_others_beside_them() {
+        let mut played = Played::new();
+        let [first, second, reading, elsewhere] =
+            [claim(1, true), claim(1, true), claim(1, false), claim(2, true)].map(|claim| played.enter(claim).unwrap());
+        assert_eq!(played.running(), BTreeSet::from([first, reading, elsewhere]));
+        played.end(reading);
+        assert_eq!(played.running(), BTreeSet::from([first, elsewhere]));
+        played.end(first);
+        assert_eq!(played.running(), BTreeSet::from([second, elsewhere]));
+    }
+
+    #[test]
+    fn a_channel_takes_no_more_than_its_share_of_the_slots() {
+        let mut played = Played::new();
+        let of_one: Vec<_> = (0..4).map(|_| played.enter(claim(1, false)).unwrap()).collect();
+        let other = played.enter(claim(2, false)).unwrap();
+        assert_eq!(played.running(), BTreeSet::from([of_one[0], of_one[1], other]));
+        played.end(of_one[0]);
+        assert_eq!(played.running(), BTreeSet::from([of_one[1], of_one[2], other]));
+    }
+
+    #[test]
+    fn channels_that_wait_for_a_slot_are_served_in_turn() {
+        let mut played = Played::new();
+        let held: Vec<_> = [7, 8, 9].map(|channel| played.enter(claim(channel, false)).unwrap()).into();
+        let of_one: Vec<_> = (0..2).map(|_| played.enter(claim(1, false)).unwrap()).collect();
+        let other = played.enter(claim(2, false)).unwrap();
+        held.into_iter().for_each(|number| played.end(number));
+        let begun: Vec<_> = played.running.iter().map(|(number, _)| *number).collect();
+        assert_eq!(begun, [of_one[0], other, of_one[1]]);
+    }
+
+    #[test]
+    fn a_call_that_comes_later_does_not_overtake_those_that_wait_for_a_slot() {
+        let mut played = Played::new();
+        let large = Claim { size: SizeClass::Large, ..claim(1, true) };
+        let held = played.enter(large).unwrap();
+        let (serial, small) = (played.enter(claim(1, true)).unwrap(), played.enter(claim(1, false)).unwrap());
+        assert_eq!(played.running(), BTreeSet::from([held, small]), "the size classes have slots of their own");
+        played.end(held);
+        assert_eq!(played.running(), BTreeSet::from([serial, small]));
+    }
+
+    #[test]
+    fn commands_go_before_timers_and_events() {
+        let mut played = Played::new();
+        let first = played.enter(claim(1, true)).unwrap();
+        let timer = played.enter(Claim { called: Called::Timer, ..claim(1, true) }).unwrap();
+        let event = played.enter(Claim { called: Called::Event, ..claim(1, true) }).unwrap();
+        let command = played.enter(claim(1, true)).unwrap();
+        for (ends, begins) in [(first, command), (command, timer), (timer, event)] {
+            played.end(ends);
+            assert_eq!(played.running(), BTreeSet::from([begins]));
+        }
+    }
+
+    #[test]
+    fn a_call_that_could_not_begin_in_time_is_dropped() {
+        let mut played = Played::new();
+        let first = played.enter(claim(1, true)).unwrap();
+        let late = played.enter(claim(1, true)).unwrap();
+        played.now += BEGUN_WITHIN - Duration::from_millis(1);
+        let next = played.enter(claim(1, true)).unwrap();
+        played.now += Duration::from_millis(1);
+        played.end(first);
+        assert_eq!((played.late.clone(), played.running()), (vec![late], BTreeSet::from([next])));
+    }
+
+    #[test]
+    fn a_channel_and_the_host_take_so_many_calls_and_no_more() {
+        let mut played = Played::new();
+        while played.enter(claim(1, true)).is_some() {}
+        assert_eq!(played.queue.calls, MOST_PER_CHANNEL);
+        assert!(played.enter(claim(2, true)).is_some());
+        for channel in 3.. {
+            if played.enter(claim(channel, true)).is_none() {
+                break;
+            }
+        }
+        assert_eq!(played.queue.calls, MOST);
+    }
+
+    #[test]
+    fn many_fresh_calls_are_waited_for_and_old_ones_are_not() {
+        let mut played = Played::new();
+        for channel in 0..MOST_FRESH as u64 {
+            assert_eq!(played.queue.find_wait(played.now), None);
+            played.enter(claim(channel, true));
+        }
+        assert_eq!(played.queue.find_wait(played.now), Some(FRESH_FOR));
+        let (first, _) = played.running[0];
+        played.end(first);
+        assert_eq!(played.queue.find_wait(played.now), None);
+        played.enter(claim(5000, true));
+        played.now += FRESH_FOR;
+        assert_eq!(played.queue.find_wait(played.now), None);
+    }
+
+    proptest! {
+        /// However calls come and end: no limit is passed, serial calls keep their order, whoever may begin has begun, and nothing is
+        /// remembered in the end.
+        #[test]
+        fn calls_begin_as_soon_as_they_may_and_not_before(
+            steps in prop::collection::vec((0_u64..4, any::<bool>(), any::<bool>(), 0_usize..3), 1..200),
+        ) {
+            let (mut played, mut serial) = (Played::new(), HashMap::<ChannelId, Vec<Number>>::new());
+            for (channel, is_serial, is_large, end) in steps {
+                let size = if is_large { SizeClass::Large } else { SizeClass::Small };
+                let claim = Claim { size, ..claim(channel, is_serial) };
+                if let Some(number) = played.enter(claim)
+                    && is_serial
+                {
+                    serial.entry(claim.channel).or_default().push(number);
+                }
+                check(&played)?;
+                for _ in 0..end {
+                    if let Some((number, claim)) = played.running.first().copied() {
+                        if claim.is_serial {
+                            prop_assert_eq!(serial.get_mut(&claim.channel).unwrap().remove(0), number);
+                        }
+                        played.end(number);
+                        check(&played)?;
+                    }
+                }
+            }
+            while let Some((number, _)) = played.running.first().copied() {
+                played.end(number);
+            }
+            prop_assert!(played.queue.lines.is_empty() && played.queue.fresh.is_empty() && played.queue.calls == 0);
+            prop_assert!(played.queue.pools.iter().all(|pool| pool.used == 0 && pool.ring.is_empty()));
+        }
+    }
+
+    fn check(played: &Played) -> Result<(), TestCaseError> {
+        for (size, capacity) in [(SizeClass::Small, CAPACITY), (SizeClass::Large, LARGE)] {
+            let running = played.running.iter().filter(|(_, claim)| claim.size == size);
+            prop_assert!(running.clone().count() <= capacity.slots);
+            for channel in 0..4 {
+                let here = running.clone().filter(|(_, claim)| claim.channel == ChannelId(channel));
+                prop_assert!(here.count() <= capacity.per_channel);
+            }
+        }
+        for (channel, line) in &played.queue.lines {
+            let has_turn = |(_, claim): &&(Number, Claim)| claim.channel == *channel && claim.is_serial;
+            prop_assert!(played.running.iter().filter(has_turn).count() <= 1);
+            for (size, pool) in played.queue.pools.iter().enumerate() {
+                let is_held_up = matches!(line.pick(size, pool, played.now), Pick::Nothing | Pick::NoSlot);
+                prop_assert!(is_held_up, "a call waits for nothing");
+            }
+        }
+        Ok(())
+    }
+}

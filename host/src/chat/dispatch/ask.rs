@@ -1,0 +1,94 @@
+//! A call that asks to be made, and where its answer goes.
+
+// `core` has addresses, and no sockets.
+use core::net::IpAddr;
+use std::time::{Instant, SystemTime};
+
+use super::super::route::Routed;
+use crate::domain::audit::Actor;
+use crate::domain::id::{AccountId, ChannelId, Login, MessageId, ModuleName};
+use crate::domain::invocation::{Called, InvocationId, Origin};
+use crate::domain::message::{ChatMessage, Chatter, OutgoingMessage, QuotedMessage, Reply, ReplySource};
+use crate::domain::role::Role;
+use crate::domain::trace::{Trace, TraceParent};
+
+/// Whichever way it came.
+pub(super) struct Ask {
+    pub(super) id: InvocationId,
+    pub(super) called: Called,
+    pub(super) chatter: Chatter,
+    pub(super) is_proven: bool,
+    pub(super) by: Actor,
+    /// None where it did not come over the network.
+    pub(super) from: Option<IpAddr>,
+    pub(super) routed: Routed,
+    pub(super) reply_to: Option<QuotedMessage>,
+    pub(super) sent_at: SystemTime,
+    /// When its line was read; None where it came over no connection.
+    pub(super) received_at: Option<Instant>,
+    pub(super) is_dry_run: bool,
+    /// The caller's own step in a trace.
+    pub(super) traced_below: Option<TraceParent>,
+    pub(super) to: Address,
+}
+
+/// Where the answer goes.
+#[derive(Clone, Debug)]
+pub(super) struct Address {
+    /// None where the account has never logged in, and so cannot answer in chat yet.
+    pub(super) account: Option<AccountId>,
+    pub(super) channel_id: ChannelId,
+    pub(super) channel_login: Login,
+    /// None where no message called.
+    pub(super) message_id: Option<MessageId>,
+    pub(super) role: Role,
+    pub(super) source: ReplySource,
+    pub(super) asked_at: Instant,
+    pub(super) trace: Trace,
+}
+
+impl Ask {
+    pub(super) fn of(message: ChatMessage, routed: Routed, module: &ModuleName, asked_at: Instant) -> Ask {
+        let chatter = message.chatter;
+        Ask {
+            id: InvocationId { origin: Origin::Chat, id: message.id.0.clone() },
+            called: Called::Command,
+            by: Actor::Chatter { id: chatter.id, login: chatter.login.clone() },
+            from: None,
+            is_proven: true,
+            routed,
+            reply_to: message.reply_to,
+            sent_at: message.sent_at,
+            received_at: message.received_at,
+            is_dry_run: false,
+            traced_below: None,
+            to: Address {
+                account: Some(message.account),
+                channel_id: message.channel_id,
+                channel_login: message.channel_login,
+                message_id: Some(message.id),
+                role: chatter.role,
+                source: ReplySource::Module(module.clone()),
+                asked_at,
+                trace: Trace::default(),
+            },
+            chatter,
+        }
+    }
+}
+
+impl Address {
+    pub(super) fn outgoing(&self, reply: Reply) -> Option<OutgoingMessage> {
+        Some(OutgoingMessage {
+            account: self.account?,
+            channel_id: self.channel_id,
+            channel_login: self.channel_login.clone(),
+            reply,
+            source: self.source.clone(),
+            reply_to: self.message_id.clone(),
+            role: self.role,
+            asked_at: self.asked_at,
+            trace: self.trace.clone(),
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! What keeps a call from being made although it is allowed: it was made before, it comes too soon, or its module keeps breaking when
+//! this chatter calls it. Each of these is remembered behind a lock of its own.
+
+mod cooldowns;
+mod duplicates;
+mod fuses;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::config::FuseConfig;
+use crate::domain::id::{ChannelId, MessageId, ModuleDigest};
+use crate::domain::invocation::Called;
+
+use cooldowns::Cooldowns;
+use duplicates::Duplicates;
+use fuses::Fuses;
+
+pub(super) use self::cooldowns::{Attempt, Taken};
+pub(super) use self::fuses::{Blown, Broken, pause_after};
+
+#[derive(Debug)]
+pub(super) struct Guardrails {
+    rules: FuseConfig,
+    duplicates: Mutex<Duplicates>,
+    cooldowns: Mutex<Cooldowns>,
+    fuses: Mutex<Fuses>,
+}
+
+/// A call that the guardrails are asked about.
+pub(super) struct Asked {
+    pub(super) called: Called,
+    pub(super) attempt: Attempt,
+    pub(super) module: ModuleDigest,
+    /// Whether the module answers this chatter however often it breaks.
+    pub(super) is_heard: bool,
+    /// A dry run takes no cooldown.
+    pub(super) is_dry_run: bool,
+}
+
+/// Why a call is held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeldBack {
+    Cooldown(Duration),
+    Ignored(Duration),
+}
+
+impl Guardrails {
+    pub(super) fn new(rules: FuseConfig) -> Guardrails {
+        Guardrails {
+            duplicates: Mutex::default(),
+            cooldowns: Mutex::default(),
+            fuses: Mutex::new(Fuses::new(rules.clone())),
+            rules,
+        }
+    }
+
+    /// Of the fuses.
+    pub(super) fn rules(&self) -> &FuseConfig {
+        &self.rules
+    }
+
+    /// Whether a call by this message was seen before; from now on it was.
+    pub(super) fn is_repeated(&self, id: &MessageId) -> bool {
+        lock(&self.duplicates).is_repeated(id)
+    }
+
+    /// Takes the call's cooldowns. Timers and events have none, and nobody whose calls could be ignored; a message waits for none.
+    pub(super) fn check(&self, asked: &Asked, now: Instant) -> Result<Taken, HeldBack> {
+        let Asked { called, attempt, module, is_heard, is_dry_run } = asked;
+        let is_by_chatter = matches!(called, Called::Command | Called::Message);
+        if is_by_chatter
+            && !is_heard
+            && let Some(left) = lock(&self.fuses).find_ignored(attempt.channel, *module, attempt.chatter, now)
+        {
+            return Err(HeldBack::Ignored(left));
+        }
+        let taken = match (called, is_dry_run) {
+            (Called::Command, false) => lock(&self.cooldowns).try_take(attempt, now),
+            (Called::Command, true) => {
+                lock(&self.cooldowns).check(attempt, now).map(|()| Taken::nothing(attempt.channel))
+            }
+            (Called::Timer | Called::Event | Called::Message, _) => Ok(Taken::nothing(attempt.channel)),
+        };
+        taken.map_err(HeldBack::Cooldown)
+    }
+
+    /// For a call that came to nothing by no fault of the chatter's.
+    pub(super) fn give_back(&self, taken: Taken) {
+        lock(&self.cooldowns).give_back(taken);
+    }
+
+    /// Counts a fault of a guest; the one that is too much blows the fuse.
+    pub(super) fn note_fault(&self, broken: Broken, now: Instant) -> Option<Blown> {
+        lock(&self.fuses).note(broken, now)
+    }
+
+    /// Notes that a version blew in a channel; whether it is broken everywhere by that, which is said once.
+    pub(super) fn is_everywhere(
+        &self,
+        (channel, module): (ChannelId, ModuleDigest),
+        blown: &Blown,
+        uploaded_at: SystemTime,
+        now: SystemTime,
+    ) -> bool {
+        lock(&self.fuses).is_everywhere(channel, module, blown, uploaded_at, now)
+    }
+}
+
+/// Each of them is whole after every statement, and so survives a panic elsewhere.
+fn lock<T>(remembered: &Mutex<T>) -> MutexGuard<'_, T> {
+    remembered.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::ChatterId;
+    use crate::domain::role::Role;
+
+    const CHANNEL: ChannelId = ChannelId(1);
+    const MODULE: ModuleDigest = ModuleDigest([1; 32]);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn asked(called: Called) -> Asked {
+        let attempt = Attempt {
+            channel: CHANNEL,
+            command: "dice".into(),
+            chatter: ChatterId(7),
+            role: Role::Everyone,
+            channel_cooldown: MINUTE,
+            chatter_cooldown: MINUTE,
+        };
+        Asked { called, attempt, module: MODULE, is_heard: false, is_dry_run: false }
+    }
+
+    #[test]
+    fn only_commands_wait_for_a_cooldown() {
+        let (guardrails, now) = (Guardrails::new(FuseConfig::default()), Instant::now());
+        assert!(guardrails.check(&asked(Called::Command), now).is_ok());
+        assert_eq!(guardrails.check(&asked(Called::Command), now).unwrap_err(), HeldBack::Cooldown(MINUTE));
+        for called in [Called::Timer, Called::Event, Called::Message] {
+            assert!(guardrails.check(&asked(called), now).is_ok(), "{called:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_chatter_does_is_ignored_because_of_them() {
+        let (guardrails, now) = (Guardrails::new(FuseConfig::default()), Instant::now());
+        let broken = Broken { channel: CHANNEL, digest: MODULE, chatter: ChatterId(7), is_proven: true, asked_at: now };
+        for _ in 0..guardrails.rules().ignore_after {
+            assert!(guardrails.note_fault(broken, now).is_none());
+        }
+        let is_ignored = |called| matches!(guardrails.check(&asked(called), now), Err(HeldBack::Ignored(_)));
+        let kinds = [Called::Command, Called::Message, Called::Timer, Called::Event];
+        assert_eq!(kinds.map(is_ignored), [true, true, false, false]);
+        let heard = Asked { is_heard: true, ..asked(Called::Message) };
+        assert!(guardrails.check(&heard, now).is_ok());
+    }
+}

@@ -1,0 +1,63 @@
+//! The worker loop around the path: from the queue of events to dispatch.
+//!
+//! What goes on before a call happens here, in the order of arrival; a call runs beside the loop, and so a slow module holds up
+//! no other module. While too many calls are there the loop waits, and the queue before it holds up the connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::dispatch::Dispatch;
+use super::dispatch::outgoing::Outboxes;
+use crate::domain::message::Event;
+
+/// How often it is saved who talked.
+const KEEP_UP_EVERY: Duration = Duration::from_secs(10);
+
+/// Answers messages until `shutdown` or the end of the queue, then waits for the calls that are there. Messages still in the
+/// queue are not answered.
+///
+/// `learn` gets every event that is not a message. It is awaited before the next event is taken: so the set-up of a
+/// channel just entered is there for its first message.
+pub async fn run_dispatch<L, F>(
+    dispatch: Arc<Dispatch>,
+    mut events: mpsc::Receiver<Event>,
+    outboxes: Arc<dyn Outboxes>,
+    mut learn: L,
+    shutdown: CancellationToken,
+) where
+    L: FnMut(Event) -> F,
+    F: Future<Output = ()>,
+{
+    dispatch.open(outboxes);
+    let (mut due, keeping_up) = (interval(KEEP_UP_EVERY), TaskTracker::new());
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let event = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            _ = due.tick() => {
+                let dispatch = dispatch.clone();
+                keeping_up.spawn(async move { dispatch.keep_up().await });
+                continue;
+            }
+            event = events.recv() => event,
+        };
+        let Some(event) = event else { break };
+        let unsettled = dispatch.take_event();
+        match event {
+            Event::Message(message) => {
+                let heard = dispatch.hear(*message, unsettled);
+                tokio::select! { () = heard => {}, () = shutdown.cancelled() => break }
+            }
+            other => learn(other).await,
+        }
+    }
+    keeping_up.close();
+    keeping_up.wait().await;
+    dispatch.close().await;
+}
