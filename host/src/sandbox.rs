@@ -8,12 +8,10 @@
 
 mod bindings;
 pub mod call;
+pub mod calls;
 pub mod compile;
-mod host_calls;
 mod invoke;
 pub mod run;
-pub mod transaction;
-mod translate;
 pub mod web;
 pub mod world;
 

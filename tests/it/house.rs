@@ -18,7 +18,7 @@ mod layout;
 mod names;
 mod source;
 
-const RULES: [fn(&Source) -> Vec<Finding>; 20] = [
+const RULES: [fn(&Source) -> Vec<Finding>; 21] = [
     arrows::imports_follow_the_arrows,
     arrows::commands_import_only_the_sdk,
     arrows::the_sdk_and_the_guests_stay_outside_the_host,
@@ -34,6 +34,7 @@ const RULES: [fn(&Source) -> Vec<Finding>; 20] = [
     doors::nothing_unwraps_outside_tests,
     doors::only_the_artefact_is_unsafe,
     doors::only_an_instance_makes_stores,
+    doors::a_host_call_passes_the_door_of_its_capability,
     doors::only_the_web_client_reaches_the_network,
     errors::an_error_tells_its_cause_once,
     layout::a_parent_file_tells_what_it_promises,
@@ -71,6 +72,15 @@ fn the_sdk_tells_who_grants_each_capability() {
         let row = page.lines().find(|line| line.starts_with(&format!("//! | {who}")));
         let is_told = row.is_some_and(|row| row.contains(&format!("[`{capability}`]")));
         assert!(is_told, "{capability} is granted by {who}: say so in the table of guest-sdk/src/lib.rs");
+    }
+}
+
+#[test]
+fn each_capability_is_one_file_of_the_sandbox() {
+    for capability in Capability::ALL {
+        let path = workspace().join(format!("host/src/sandbox/calls/{capability}.rs"));
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        assert!(text.contains("\nimpl Host for Run {\n"), "{capability} has no binding in {}", path.display());
     }
 }
 

@@ -9,15 +9,15 @@ use futures_util::FutureExt;
 
 use super::bindings::twitchy::command::types as wit;
 use super::call::{Answer, Call, InvokeError, Invoked};
+use super::calls::door::Run;
+use super::calls::http::requests::Requests;
+use super::calls::transaction::Transaction;
 use super::compile::registry::{Module, Registry};
 use super::run::cpu::CpuMeter;
-use super::run::door::Run;
 use super::run::failure::Failure;
 use super::run::guest_log::{BrokeOff, GuestLog};
 use super::run::instance::Instance;
 use super::run::limits::Limiter;
-use super::transaction::Transaction;
-use super::transaction::web::Requests;
 use super::world::World;
 use crate::admission::{Caller, Lane, Permit, RunTaskError};
 use crate::config::SandboxConfig;
@@ -213,7 +213,7 @@ impl Invoker {
         let transaction = Transaction::new(Arc::clone(&self.world), Arc::clone(call)).with_requests(requests);
         let limiter = Limiter::new(module.class.walls);
         let log = GuestLog::new(self.config.log_lines, self.config.log_line_length);
-        let run = Run::respond(limiter, log, call, transaction, self.config.host_calls);
+        let run = Run::respond(limiter, log, transaction, self.config.host_calls);
         Instance::new(&module.pre, run, meter, module.class.ticker.watch(), self.config.host_call_bytes)
     }
 

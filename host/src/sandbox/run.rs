@@ -4,7 +4,6 @@
 //! what it changed.
 
 pub(super) mod cpu;
-pub(super) mod door;
 pub(super) mod engine;
 pub mod error;
 pub(super) mod failure;
@@ -12,5 +11,4 @@ pub(super) mod guest_log;
 pub(super) mod instance;
 pub(super) mod limits;
 pub mod measure;
-mod random;
 pub(super) mod ticker;

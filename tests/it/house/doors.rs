@@ -117,6 +117,29 @@ pub(super) fn only_an_instance_makes_stores(source: &Source) -> Vec<Finding> {
     })
 }
 
+/// A host call that passes another door, or none, would run without the grant of its own capability.
+pub(super) fn a_host_call_passes_the_door_of_its_capability(source: &Source) -> Vec<Finding> {
+    // The contract's types have no functions, and the log needs no grant.
+    if !is_part(source, "sandbox/calls") || source.stem() == "log" {
+        return Vec::new();
+    }
+    let name = source.stem();
+    let door = format!("self.enter(Capability::{}{})?", name[..1].to_uppercase(), &name[1..]);
+    let binding = source.program().skip_while(|(_, line)| line.text != "impl Host for Run {");
+    let (mut findings, mut open) = (Vec::new(), None);
+    for (number, line) in binding.take_while(|(_, line)| line.text != "}") {
+        if line.text.starts_with("    fn ") || line.text.starts_with("    async fn ") {
+            open = Some(number);
+        } else if line.bare.contains(&door) {
+            open = None;
+        } else if line.text == "    }" {
+            let rule = format!("a host call of `{name}` begins with `{door}`");
+            findings.extend(open.take().map(|began| source.finding(began, rule)));
+        }
+    }
+    findings
+}
+
 /// What a guest asks of the network goes through the checks of one client.
 pub(super) fn only_the_web_client_reaches_the_network(source: &Source) -> Vec<Finding> {
     if !is_part(source, "sandbox") || is_part(source, "sandbox/web") {
@@ -232,8 +255,23 @@ mod tests {
     }
 
     #[test]
+    fn a_host_call_past_the_door_of_its_capability_is_found() {
+        let binding = |door: &str| {
+            let call = |name: &str| format!("    fn {name}(&mut self) -> u64 {{\n        {door}.{name}()\n    }}\n");
+            format!("impl Host for Run {{\n{}{}}}\n", call("load"), call("save"))
+        };
+        let rule = a_host_call_passes_the_door_of_its_capability;
+        for (door, count) in
+            [("self.enter(Capability::Storage)?", 0), ("self.enter(Capability::Words)?", 2), ("run", 2)]
+        {
+            assert_eq!(objections(rule, "host/src/sandbox/calls/storage.rs", &binding(door)).len(), count, "{door}");
+        }
+        check(rule, &binding("self"), &[], &["host/src/sandbox/calls/log.rs", "host/src/sandbox/call.rs"]);
+    }
+
+    #[test]
     fn a_second_door_to_the_network_is_found() {
-        let wrong = ["host/src/sandbox/host_calls/http.rs"];
+        let wrong = ["host/src/sandbox/calls/http.rs"];
         for text in ["use tokio::net::TcpStream;", "use hyper::Request;"] {
             let right = ["host/src/sandbox/web/network.rs", "host/src/twitch/server.rs"];
             check(only_the_web_client_reaches_the_network, text, &wrong, &right);

@@ -11,8 +11,10 @@ use twitchy::domain::effect::{Commit, Committed, Effect, SecretEffect, StorageEf
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::manifest::Manifest;
 use twitchy::sandbox::call::{Call, InvokeError};
-use twitchy::sandbox::transaction::web::Requests;
-use twitchy::sandbox::transaction::{HostCallError, Transaction};
+use twitchy::sandbox::calls::error::HostCallError;
+use twitchy::sandbox::calls::http::requests::Requests;
+use twitchy::sandbox::calls::http::send;
+use twitchy::sandbox::calls::transaction::Transaction;
 use twitchy::sandbox::web::{Method, SendRequestError};
 use twitchy::store::Store;
 use twitchy::vault::SecretPlace;
@@ -114,7 +116,7 @@ async fn an_invocation_asks_so_often_and_for_so_much() {
         for expected in expected {
             let mut asked = request(Method::Get, URL);
             asked.headers.clear();
-            let sent = run.send(asked).await.map(|response| response.status).map_err(told);
+            let sent = send(&mut run, asked).await.map(|response| response.status).map_err(told);
             assert_eq!(sent, expected, "{kib} KiB");
         }
     }
@@ -136,7 +138,7 @@ async fn what_a_redirect_makes_the_host_send_again_counts() {
         for expected in expected {
             let mut asked = request(Method::Post, URL);
             (asked.headers, asked.body) = (Vec::new(), Some(vec![b'a'; kib << 10]));
-            let sent = run.send(asked).await.map(|response| response.status).map_err(told);
+            let sent = send(&mut run, asked).await.map(|response| response.status).map_err(told);
             assert_eq!(sent, expected, "{kib} KiB");
         }
         assert_eq!(heard.list().len(), times, "{kib} KiB");
@@ -146,7 +148,7 @@ async fn what_a_redirect_makes_the_host_send_again_counts() {
 fn told(error: HostCallError<SendRequestError>) -> SendRequestError {
     match error {
         HostCallError::Told(error) => error,
-        HostCallError::Fault(fault) => panic!("{fault}"),
+        HostCallError::Ends(end) => panic!("{end}"),
     }
 }
 
@@ -240,7 +242,7 @@ async fn a_dry_run_sends_nothing() {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     let requests = Arc::new(Requests::new(deadline, true));
     let mut run = Transaction::new(Arc::clone(&fixture.world), call).with_requests(&requests);
-    assert_eq!(run.send(request(Method::Post, URL)).await.map_err(told), Err(SendRequestError::NotSent));
+    assert_eq!(send(&mut run, request(Method::Post, URL)).await.map_err(told), Err(SendRequestError::NotSent));
     assert_eq!(internet.lookups(), 0);
 }
 
@@ -251,7 +253,7 @@ async fn who_has_no_time_left_sends_nothing() {
     let call = Arc::new(call(&fixture, &manifest, "fetch", &[]));
     let requests = Arc::new(Requests::new(tokio::time::Instant::now(), false));
     let mut run = Transaction::new(Arc::clone(&fixture.world), call).with_requests(&requests);
-    assert_eq!(run.send(request(Method::Post, URL)).await.map_err(told), Err(SendRequestError::OverBudget));
+    assert_eq!(send(&mut run, request(Method::Post, URL)).await.map_err(told), Err(SendRequestError::OverBudget));
     assert_eq!(internet.lookups(), 0);
 }
 

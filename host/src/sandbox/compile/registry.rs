@@ -37,7 +37,7 @@ use crate::domain::trace::{Step, Trace};
 use crate::sandbox::Workshop;
 use crate::sandbox::bindings::CommandModulePre;
 use crate::sandbox::call::InvokeError;
-use crate::sandbox::run::door::Run;
+use crate::sandbox::calls::door::Run;
 use crate::sandbox::run::engine::ClassEngine;
 use crate::sandbox::run::error::StartSandboxError;
 use crate::store::host::components::Components;

@@ -8,12 +8,12 @@ use tokio::sync::Semaphore;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::door::Run;
 use super::error::StartSandboxError;
 use super::limits::Walls;
 use super::ticker::Ticker;
 use crate::domain::manifest::SizeClass;
 use crate::sandbox::bindings::CommandModule;
+use crate::sandbox::calls::door::Run;
 
 /// What is kept of a guest's memory between two calls, so that the next one finds its pages there. More is of no use:
 /// small guests touch less, and what is kept must be cleared by hand.

@@ -4,9 +4,9 @@ use std::fmt::{self, Write as _};
 
 use wasmtime::{FrameInfo, Trap, WasmBacktrace};
 
-use super::door::EndRun;
 use super::guest_log::escape;
 use crate::sandbox::call::InvokeError;
+use crate::sandbox::calls::error::EndRun;
 
 /// Frames of a trace that are kept.
 const MOST_FRAMES: usize = 16;

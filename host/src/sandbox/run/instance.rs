@@ -5,11 +5,11 @@ use std::sync::Arc;
 use wasmtime::{Store, UpdateDeadline};
 
 use super::cpu::CpuMeter;
-use super::door::Run;
 use super::failure::{self, Failure};
 use super::ticker::TickerWatch;
 use crate::sandbox::bindings::exports::twitchy::command::module::{CommandError, Invocation, ModuleInfo, Reply};
 use crate::sandbox::bindings::{CommandModule, CommandModulePre};
+use crate::sandbox::calls::door::Run;
 use crate::sandbox::compile::error::CompileError;
 use crate::sandbox::compile::gate::reason;
 

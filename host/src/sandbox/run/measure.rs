@@ -9,9 +9,9 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::bindings::twitchy::command::types as wit;
 use crate::sandbox::call::Call;
 use crate::sandbox::call::InvokeError;
+use crate::sandbox::calls::http::requests::Requests;
 use crate::sandbox::compile::registry::Module;
 use crate::sandbox::invoke::{Attempt, Invoker};
-use crate::sandbox::transaction::web::Requests;
 
 /// A call that can be run over and over. What it writes is thrown away.
 pub struct Measured {

@@ -1,14 +1,15 @@
-//! Between the contract's words and ours.
+//! Interface `types`: between the contract's words and ours. No capability, so no door.
 
 use std::time::{Duration, SystemTime};
 
-use super::bindings::twitchy::command::types as wit;
+use super::door::Run;
 use crate::domain::invocation::{CommandError, Invocation, Origin};
 use crate::domain::message::{Badge, Channel, Chatter, QuotedMessage, Reply};
 use crate::domain::role::Role;
+use crate::sandbox::bindings::twitchy::command::types as wit;
 
 /// The contract's types have no functions, but their interface must be linked.
-impl wit::Host for super::run::door::Run {}
+impl wit::Host for Run {}
 
 /// A moment before 1970 counts as 1970.
 pub(super) fn unix_millis(at: SystemTime) -> u64 {

@@ -1,7 +1,7 @@
-//! `log`: the one capability without a door. What goes beyond the bounds is dropped, so nobody is hurt by calling it.
+//! Capability `log`: the one capability without a door. What goes beyond the bounds is dropped, so nobody is hurt by calling it.
 
+use super::door::Run;
 use crate::sandbox::bindings::twitchy::command::log::{Host, Level};
-use crate::sandbox::run::door::Run;
 use crate::telemetry::lines::LineLevel;
 
 impl Host for Run {

@@ -1,8 +1,8 @@
-//! `coins`: no provider tells prices yet.
+//! Capability `coins`: no provider tells prices yet.
 
+use super::door::Run;
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::coins::{CoinError, CoinPrice, CoinSummary, Host};
-use crate::sandbox::run::door::Run;
 
 const WHY: &str = "this host has no provider of coin prices";
 

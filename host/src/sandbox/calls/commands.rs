@@ -1,18 +1,20 @@
-//! `commands`: what may be typed here.
+//! Capability `commands`: what the invoking chatter may type here.
 
+use super::door::Run;
+use super::error::EndRun;
+use super::transaction::Transaction;
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::commands::{Host, Listing};
-use crate::sandbox::run::door::{Run, answered};
 use crate::setup::listing;
 
 impl Host for Run {
     fn list_available(&mut self) -> wasmtime::Result<Vec<Listing>> {
-        let listings = answered(self.enter(Capability::Commands)?.list_available())?;
+        let listings = list_available(self.enter(Capability::Commands)?)?;
         Ok(listings.into_iter().map(Listing::from).collect())
     }
 
     fn find(&mut self, word: String) -> wasmtime::Result<Option<Listing>> {
-        Ok(answered(self.enter(Capability::Commands)?.find_command(&word))?.map(Listing::from))
+        Ok(find(self.enter(Capability::Commands)?, &word)?.map(Listing::from))
     }
 }
 
@@ -27,4 +29,16 @@ impl From<listing::Listing> for Listing {
             role: listing.role.into(),
         }
     }
+}
+
+/// The commands that the invoking chatter may use, by name.
+pub(super) fn list_available(run: &mut Transaction) -> Result<Vec<listing::Listing>, EndRun> {
+    let now = run.invocation().now;
+    Ok(run.setup()?.list_available(run.role(), now))
+}
+
+/// One of them, by name or alias.
+pub(super) fn find(run: &mut Transaction, word: &str) -> Result<Option<listing::Listing>, EndRun> {
+    let now = run.invocation().now;
+    Ok(run.setup()?.find_listing(run.role(), word, now))
 }

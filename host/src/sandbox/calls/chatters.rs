@@ -2,10 +2,14 @@
 
 use std::fmt;
 
-use super::{Fault, Transaction};
+use super::door::Run;
+use super::error::EndRun;
+use super::transaction::Transaction;
 use crate::domain::id::{ChatterId, Login};
+use crate::domain::invocation::Invocation;
 use crate::domain::manifest::Capability;
 use crate::domain::prefix::is_invisible;
+use crate::sandbox::bindings::twitchy::command::chatters::{Host, KnownChatter as Found};
 use crate::setup::value::ID_MARK;
 use crate::store::channel::chatters::KnownChatter;
 
@@ -13,6 +17,22 @@ use crate::store::channel::chatters::KnownChatter;
 const LONGEST_NAME: usize = 25;
 /// Chatters of one name among whom somebody is told to choose.
 const MOST_CHOICES: usize = 3;
+
+impl Host for Run {
+    fn find(&mut self, chatter: String) -> wasmtime::Result<Option<Found>> {
+        Ok(resolve(self.enter(Capability::Chatters)?, &chatter)?.map(Found::from))
+    }
+}
+
+impl From<KnownChatter> for Found {
+    fn from(chatter: KnownChatter) -> Self {
+        Found {
+            id: chatter.id.to_string(),
+            login: chatter.login.to_string(),
+            display_name: chatter.display_name.into(),
+        }
+    }
+}
 
 /// How a module names a chatter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,59 +84,52 @@ impl fmt::Display for Reference {
     }
 }
 
-impl Transaction {
-    /// By `@login`, login, `id:` and the Twitch id, or a display name that one chatter alone bears here.
-    pub fn find_chatter(&self, who: &str) -> Result<Option<KnownChatter>, Fault> {
-        self.require(Capability::Chatters)?;
-        self.resolve(who)
+/// Whom a text means: `@login`, login, `id:` and the Twitch id, or a display name that one chatter alone bears here.
+/// Chatters whom the invocation itself shows are known from it: they may be seen here for the first time, and what they
+/// were seen with last may not be stored yet.
+pub(super) fn resolve(run: &Transaction, who: &str) -> Result<Option<KnownChatter>, EndRun> {
+    let Some(reference) = Reference::parse(who) else { return Ok(None) };
+    if let Reference::Name(name) = &reference {
+        return resolve_name(run, name);
     }
+    if let Some(shown) = shown(run).into_iter().flatten().find(|shown| reference.means(shown)) {
+        return Ok(Some(shown));
+    }
+    Ok(match &reference {
+        Reference::Login(login) => run.world().store.find_chatter(run.channel(), login)?,
+        Reference::Id(id) => run.world().store.find_chatter_by_id(run.channel(), *id)?,
+        Reference::Name(_) => None,
+    })
+}
 
-    /// Whom a text means. Chatters whom the invocation itself shows are known from it: they may be seen here for the
-    /// first time, and what they were seen with last may not be stored yet.
-    pub(super) fn resolve(&self, who: &str) -> Result<Option<KnownChatter>, Fault> {
-        let Some(reference) = Reference::parse(who) else { return Ok(None) };
-        if let Reference::Name(name) = &reference {
-            return self.resolve_name(name);
-        }
-        if let Some(shown) = self.shown().into_iter().flatten().find(|shown| reference.means(shown)) {
-            return Ok(Some(shown));
-        }
-        Ok(match &reference {
-            Reference::Login(login) => self.world.store.find_chatter(self.channel(), login)?,
-            Reference::Id(id) => self.world.store.find_chatter_by_id(self.channel(), *id)?,
-            Reference::Name(_) => None,
-        })
+/// Display names are not unique, and nobody is guessed: where several bear the name, the chatter who typed it is told
+/// their logins, and the run ends.
+fn resolve_name(run: &Transaction, name: &str) -> Result<Option<KnownChatter>, EndRun> {
+    let mut found = run.world().store.list_chatters_by_name(run.channel(), name, MOST_CHOICES + 1)?;
+    // Under the name of this moment.
+    for shown in shown(run).into_iter().flatten() {
+        found.retain(|known| known.id != shown.id);
+        found.extend(Some(shown).filter(|shown| shown.is_called(name)));
     }
+    if found.len() < 2 {
+        return Ok(found.pop());
+    }
+    let logins: Vec<String> = found.iter().take(MOST_CHOICES).map(|known| format!("@{}", known.login)).collect();
+    let others = if found.len() > MOST_CHOICES { " or another" } else { "" };
+    Err(EndRun::Refused(format!("several chatters here are called {name}: type {}{others}", logins.join(" or "))))
+}
 
-    /// Display names are not unique, and nobody is guessed: where several bear the name, the chatter who typed it is told
-    /// their logins, and the run ends.
-    fn resolve_name(&self, name: &str) -> Result<Option<KnownChatter>, Fault> {
-        let mut found = self.world.store.list_chatters_by_name(self.channel(), name, MOST_CHOICES + 1)?;
-        // Under the name of this moment.
-        for shown in self.shown().into_iter().flatten() {
-            found.retain(|known| known.id != shown.id);
-            found.extend(Some(shown).filter(|shown| shown.is_called(name)));
-        }
-        if found.len() < 2 {
-            return Ok(found.pop());
-        }
-        let logins: Vec<String> = found.iter().take(MOST_CHOICES).map(|known| format!("@{}", known.login)).collect();
-        let others = if found.len() > MOST_CHOICES { " or another" } else { "" };
-        Err(Fault::Ambiguous(format!("several chatters here are called {name}: type {}{others}", logins.join(" or "))))
-    }
-
-    /// Who called, and who wrote the message that is replied to.
-    fn shown(&self) -> [Option<KnownChatter>; 2] {
-        let chatter = &self.invocation().chatter;
-        let caller =
-            KnownChatter { id: chatter.id, login: chatter.login.clone(), display_name: chatter.display_name.clone() };
-        let quoted = self.invocation().reply_to.as_ref().map(|quoted| KnownChatter {
-            id: quoted.chatter_id,
-            login: quoted.chatter_login.clone(),
-            display_name: quoted.chatter_login.as_str().into(),
-        });
-        [Some(caller), quoted]
-    }
+/// Who called, and who wrote the message that is replied to.
+fn shown(run: &Transaction) -> [Option<KnownChatter>; 2] {
+    let Invocation { chatter, reply_to, .. } = run.invocation();
+    let caller =
+        KnownChatter { id: chatter.id, login: chatter.login.clone(), display_name: chatter.display_name.clone() };
+    let quoted = reply_to.as_ref().map(|quoted| KnownChatter {
+        id: quoted.chatter_id,
+        login: quoted.chatter_login.clone(),
+        display_name: quoted.chatter_login.as_str().into(),
+    });
+    [Some(caller), quoted]
 }
 
 #[cfg(test)]
@@ -131,10 +144,10 @@ mod tests {
         let bench = Bench::new(Terms::default());
         let run = bench.run("alice", "");
         for text in ["bob", "@bob", "@BOB", "id:2"] {
-            assert_eq!(run.find_chatter(text).unwrap().map(|chatter| chatter.id), Some(ChatterId(2)), "{text}");
+            assert_eq!(resolve(&run, text).unwrap().map(|chatter| chatter.id), Some(ChatterId(2)), "{text}");
         }
         for text in ["", "@", "id:", "id:bob", "nobody", "id:99", "@@bob", "two words", "#bob"] {
-            assert_eq!(run.find_chatter(text).unwrap(), None, "{text}");
+            assert_eq!(resolve(&run, text).unwrap(), None, "{text}");
         }
     }
 
@@ -148,7 +161,7 @@ mod tests {
         };
         let see = |chatter| bench.wait(bench.world.store.save_seen(SHOP, vec![chatter], now())).unwrap();
         see(known(21, "arisu", "アリス"));
-        let find = |text: &str| bench.run("alice", "").find_chatter(text);
+        let find = |text: &str| resolve(&bench.run("alice", ""), text);
         for text in ["アリス", "@アリス"] {
             assert_eq!(find(text).unwrap().map(|chatter| chatter.id), Some(ChatterId(21)), "{text}");
         }
@@ -170,15 +183,12 @@ mod tests {
         invocation.chatter.display_name = "アリス".into();
         let caller = invocation.chatter.id;
         let run = bench.begin(invocation);
-        assert_eq!(run.find_chatter("@アリス").unwrap().map(|chatter| chatter.id), Some(caller));
+        assert_eq!(resolve(&run, "@アリス").unwrap().map(|chatter| chatter.id), Some(caller));
         let other =
             KnownChatter { id: ChatterId(21), login: "arisu".parse().unwrap(), display_name: "アリス".into() };
         bench.wait(bench.world.store.save_seen(SHOP, vec![other], now())).unwrap();
-        assert!(run.find_chatter("@アリス").is_err(), "there are two");
-        assert_eq!(
-            bench.run("alice", "").find_chatter("@アリス").unwrap().map(|chatter| chatter.id),
-            Some(ChatterId(21))
-        );
+        assert!(resolve(&run, "@アリス").is_err(), "there are two");
+        assert_eq!(resolve(&bench.run("alice", ""), "@アリス").unwrap().map(|chatter| chatter.id), Some(ChatterId(21)));
     }
 
     #[test]
@@ -195,7 +205,7 @@ mod tests {
         });
         let run = bench.begin(invocation);
         for (text, id) in [("newcomer", 77), ("id:77", 77), ("@quoted", 88), ("id:88", 88)] {
-            assert_eq!(run.find_chatter(text).unwrap().map(|chatter| chatter.id), Some(ChatterId(id)), "{text}");
+            assert_eq!(resolve(&run, text).unwrap().map(|chatter| chatter.id), Some(ChatterId(id)), "{text}");
         }
     }
 
@@ -205,6 +215,6 @@ mod tests {
         let heir = KnownChatter { id: ChatterId(9), login: "bob".parse().unwrap(), display_name: "Bob".into() };
         let later = now() + std::time::Duration::from_secs(1);
         bench.wait(bench.world.store.save_seen(SHOP, vec![heir], later)).unwrap();
-        assert_eq!(bench.run("alice", "").find_chatter("@bob").unwrap().map(|chatter| chatter.id), Some(ChatterId(9)));
+        assert_eq!(resolve(&bench.run("alice", ""), "@bob").unwrap().map(|chatter| chatter.id), Some(ChatterId(9)));
     }
 }

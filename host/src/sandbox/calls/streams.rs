@@ -1,8 +1,8 @@
-//! `streams`: this host does not watch live streams yet.
+//! Capability `streams`: this host does not watch live streams yet.
 
+use super::door::Run;
 use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::streams::{Host, LiveStream, StreamError};
-use crate::sandbox::run::door::Run;
 
 impl Host for Run {
     fn current(&mut self) -> wasmtime::Result<Result<Option<LiveStream>, StreamError>> {

@@ -1,11 +1,15 @@
-//! `random`: the invocation's own randomness.
+//! Capability `random`: the invocation's own randomness.
 
+pub(super) mod generator;
+
+use super::door::Run;
+use super::error::EndRun;
+use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::random::Host;
-use crate::sandbox::run::door::{EndRun, Run};
 
 impl Host for Run {
     fn number(&mut self, below: u64) -> wasmtime::Result<u64> {
-        let number = self.enter_random()?.number(below);
+        let number = self.enter(Capability::Random)?.random().number(below);
         Ok(number.ok_or_else(|| EndRun::Guest("asked for a random number below 0".to_owned()))?)
     }
 }

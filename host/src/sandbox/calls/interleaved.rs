@@ -9,11 +9,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::error::{EndRun, HostCallError, split};
 use super::fixture::{Bench, CHATTERS, Terms, bank, invocation};
 use super::model::{
     CHANNELS, ChannelModel, MINT, MOST_BYTES, MOST_KEYS, MOST_MOVED, MOST_MOVED_BY_ONE, MOST_PER_DAY, Model, Step, TILL,
 };
-use super::{Fault, HostCallError, Transaction, split};
+use super::transaction::Transaction;
+use super::{balances, channels, commands, payments, settings, storage, treasury, words};
 use crate::config::SandboxConfig;
 use crate::domain::amount::Amount;
 use crate::domain::effect::{Commit, Committed, Holder};
@@ -105,42 +107,42 @@ impl Script {
 }
 
 /// The real side of [`Model::take`].
-fn take(bench: &Bench, run: &mut Transaction, step: &Step) -> Result<String, Fault> {
+fn take(bench: &Bench, run: &mut Transaction, step: &Step) -> Result<String, EndRun> {
     match *step {
-        Step::Save(key, length) => seen(run.save(key, vec![b'x'; length])),
+        Step::Save(key, length) => seen(storage::save(run, key, vec![b'x'; length])),
         Step::Grow(from, to) => {
-            let mut value = run.load(from)?.unwrap_or_default();
+            let mut value = storage::load(run, from)?.unwrap_or_default();
             value.push(b'x');
-            seen(run.save(to, value))
+            seen(storage::save(run, to, value))
         }
-        Step::Delete(key) => run.delete(key).map(|()| "ok".to_owned()),
-        Step::Add(key, amount) => seen(run.add(key, amount)),
+        Step::Delete(key) => storage::delete(run, key).map(|()| "ok".to_owned()),
+        Step::Add(key, amount) => seen(storage::add(run, key, amount)),
         Step::List => {
-            let entries = run.list_entries("", None, 100)?.into_iter();
+            let entries = storage::list_entries(run, "", None, 100)?.into_iter();
             Ok(entries.map(|(key, value)| format!("{key}={} ", String::from_utf8_lossy(&value))).collect())
         }
-        Step::Transfer(to, amount) => seen(run.transfer(CHATTERS[to].0, &amount.to_string())),
-        Step::Charge(amount) => seen(run.charge(&amount.to_string())),
-        Step::Pay(to, amount) => seen(run.pay(CHATTERS[to].0, &amount.to_string())),
-        Step::Award(to, amount) => seen(run.award(CHATTERS[to].0, &amount.to_string())),
-        Step::Balance(who) => seen(bench.wait(run.find_balance(CHATTERS[who].0)).map(|all| all[0].amount)),
-        Step::Prefix(prefix) => seen(run.set_prefix(prefix)),
-        Step::Sides(sides) => seen(run.change_setting("bank", "sides", &sides.to_string())),
-        Step::Switch(true) => seen(run.enable_module("extra")),
-        Step::Switch(false) => seen(run.disable_module("extra")),
-        Step::Claim(word) => seen(run.claim_word(command(word))),
-        Step::Release(word) => run.release_word(word).map(|was_there| was_there.to_string()),
+        Step::Transfer(to, amount) => seen(payments::transfer(run, CHATTERS[to].0, &amount.to_string())),
+        Step::Charge(amount) => seen(payments::charge(run, &amount.to_string())),
+        Step::Pay(to, amount) => seen(treasury::pay(run, CHATTERS[to].0, &amount.to_string())),
+        Step::Award(to, amount) => seen(treasury::award(run, CHATTERS[to].0, &amount.to_string())),
+        Step::Balance(who) => seen(bench.wait(balances::find(run, CHATTERS[who].0)).map(|all| all[0].amount)),
+        Step::Prefix(prefix) => seen(settings::set_prefix(run, prefix)),
+        Step::Sides(sides) => seen(settings::change_setting(run, "bank", "sides", &sides.to_string())),
+        Step::Switch(true) => seen(settings::enable_module(run, "extra")),
+        Step::Switch(false) => seen(settings::disable_module(run, "extra")),
+        Step::Claim(word) => seen(words::claim(run, command(word))),
+        Step::Release(word) => words::release(run, word).map(|was_there| was_there.to_string()),
         Step::Show => show(run),
-        Step::Join => seen(run.request_join()).map(|seen| seen.replace("JoinedAlready", "joined already")),
-        Step::Leave => run.request_leave().map(|was_there| was_there.to_string()),
+        Step::Join => seen(channels::request_join(run)).map(|seen| seen.replace("JoinedAlready", "joined already")),
+        Step::Leave => channels::request_leave(run).map(|was_there| was_there.to_string()),
     }
 }
 
-fn show(run: &mut Transaction) -> Result<String, Fault> {
-    let lines = split(run.list_settings("bank"))?.expect("the module is there");
+fn show(run: &mut Transaction) -> Result<String, EndRun> {
+    let lines = split(settings::list_settings(run, "bank"))?.expect("the module is there");
     let sides = lines.into_iter().find(|line| line.key == "sides").expect("it is declared").value;
-    let words: Vec<_> = run.list_available()?.into_iter().map(|listing| listing.name).collect();
-    Ok(format!("{} {sides} {}", run.prefix()?, words.join(",")))
+    let words: Vec<_> = commands::list_available(run)?.into_iter().map(|listing| listing.name).collect();
+    Ok(format!("{} {sides} {}", settings::prefix(run)?, words.join(",")))
 }
 
 trait Told {
@@ -163,10 +165,15 @@ impl Told for Amount {
 }
 
 /// A value, or the name of the error's case.
-fn seen<T: Told, E: Debug>(answer: Result<T, HostCallError<E>>) -> Result<String, Fault> {
+fn seen<T: Told, E: Debug>(answer: Result<T, HostCallError<E>>) -> Result<String, EndRun> {
     Ok(match split(answer)? {
         Ok(value) => value.told(),
-        Err(error) => format!("{error:?}").split('(').next().unwrap_or_default().to_owned(),
+        Err(error) => {
+            let text = format!("{error:?}");
+            let case = text.split('(').next().unwrap_or_default();
+            // The bindings put the type's name first.
+            case.rsplit("::").next().unwrap_or_default().to_owned()
+        }
     })
 }
 
@@ -224,7 +231,7 @@ impl Interleaver<'_> {
                 active.seen.push(seen);
                 self.active.push(active);
             }
-            Err(Fault::Conflict) => self.again(active.number, active.runs),
+            Err(EndRun::Conflict) => self.again(active.number, active.runs),
             Err(fault) => panic!("{fault}"),
         }
     }

@@ -1,0 +1,34 @@
+//! The host's side of the contract: one file a capability.
+//!
+//! A capability's file holds its binding (the generated `Host` trait), its rules and their tests. Each host call enters by
+//! the [`door`], which checks the grant of the capability, and acts on the [`transaction`] behind the door. Promised: a host
+//! call changes nothing but that transaction, except for what [`http`] sends. Absent: the commit, and limits on a guest's time
+//! and memory.
+
+mod balances;
+mod channels;
+mod chatters;
+mod clock;
+mod coins;
+mod commands;
+pub(super) mod door;
+pub mod error;
+pub mod http;
+mod ledger;
+mod log;
+mod payments;
+mod random;
+mod settings;
+mod storage;
+mod streams;
+pub mod transaction;
+mod treasury;
+mod vocabulary;
+mod words;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod interleaved;
+#[cfg(test)]
+mod model;

@@ -1,0 +1,153 @@
+//! Capability `balances`: what chatters own. Waits, where a provider outside keeps a channel's balances.
+
+use super::chatters::{Reference, resolve};
+use super::door::Run;
+use super::error::{HostCallError, split};
+use super::transaction::Transaction;
+use crate::balances::provider;
+use crate::domain::effect::{Holder, Scope};
+use crate::domain::manifest::Capability;
+use crate::sandbox::bindings::twitchy::command::balances::{Balance, BalanceError, Host, Standing};
+
+const MOST_RANKS: u32 = 100;
+
+impl Host for Run {
+    async fn find(&mut self, chatter: String) -> wasmtime::Result<Result<Vec<Balance>, BalanceError>> {
+        let found = split(find(self.enter(Capability::Balances)?, &chatter).await)?;
+        Ok(found.map(|balances| balances.into_iter().map(Balance::from).collect()))
+    }
+
+    async fn top(&mut self, currency: String, limit: u32) -> wasmtime::Result<Result<Vec<Standing>, BalanceError>> {
+        Ok(split(top(self.enter(Capability::Balances)?, &currency, limit).await)?)
+    }
+}
+
+impl From<provider::Balance> for Balance {
+    fn from(balance: provider::Balance) -> Self {
+        Balance {
+            currency: balance.currency.into(),
+            amount: balance.amount.to_string(),
+            estimated_usd: balance.estimated_usd.map(|amount| amount.to_string()),
+        }
+    }
+}
+
+impl From<BalanceError> for HostCallError<BalanceError> {
+    fn from(error: BalanceError) -> Self {
+        HostCallError::Told(error)
+    }
+}
+
+impl From<provider::FindBalanceError> for HostCallError<BalanceError> {
+    fn from(error: provider::FindBalanceError) -> Self {
+        HostCallError::Told(match error {
+            provider::FindBalanceError::UnknownChatter => BalanceError::UnknownChatter,
+            provider::FindBalanceError::UnknownCurrency => BalanceError::UnknownCurrency,
+            provider::FindBalanceError::Unavailable(why) => BalanceError::Unavailable(why),
+        })
+    }
+}
+
+pub(super) async fn find(
+    run: &mut Transaction,
+    who: &str,
+) -> Result<Vec<provider::Balance>, HostCallError<BalanceError>> {
+    let channel = run.channel();
+    let chatter = resolve(run, who)?.ok_or(BalanceError::UnknownChatter)?.id;
+    let found = run.world().balances.find(channel, chatter).await?;
+    let mut balances = found.balances;
+    if let Some(revision) = found.revision {
+        let holder = Holder::Chatter(chatter);
+        run.note(Scope::Account { channel, holder }, revision)?;
+        for balance in &mut balances {
+            let own = run.ledger().applied_to(holder, balance.amount);
+            balance.amount = own.ok_or_else(too_large)?;
+        }
+    }
+    Ok(balances)
+}
+
+/// The richest first, as committed: without this run's own payments.
+async fn top(run: &Transaction, currency: &str, limit: u32) -> Result<Vec<Standing>, HostCallError<BalanceError>> {
+    let limit = limit.min(MOST_RANKS) as usize;
+    let standings = run.world().balances.top(run.channel(), currency, limit).await?;
+    let mut ranked = Vec::with_capacity(standings.len());
+    for standing in standings {
+        // A chatter who never spoke here has no name that could be shown.
+        if let Some(chatter) = resolve(run, &Reference::Id(standing.chatter).to_string())? {
+            ranked.push(Standing {
+                chatter_id: chatter.id.to_string(),
+                chatter_login: chatter.login.to_string(),
+                display_name: chatter.display_name.into(),
+                amount: standing.amount.to_string(),
+            });
+        }
+    }
+    Ok(ranked)
+}
+
+fn too_large() -> BalanceError {
+    BalanceError::Unavailable("an amount that is too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use super::super::fixture::{Bench, SHOP, Terms, told};
+    use super::super::{payments, storage};
+    use super::*;
+    use crate::balances::failing::FailingProvider;
+    use crate::balances::provider::BalanceProvider;
+    use crate::domain::effect::Committed;
+
+    fn amounts(bench: &Bench, run: &mut Transaction, who: &str) -> Vec<String> {
+        let balances = bench.wait(find(run, who)).unwrap();
+        balances.iter().map(|balance| format!("{} {}", balance.amount, balance.currency)).collect()
+    }
+
+    #[test]
+    fn a_balance_holds_what_this_run_paid() {
+        let bench = Bench::new(Terms::default());
+        let mut run = bench.run("alice", "@bob");
+        payments::transfer(&mut run, "bob", "30").unwrap();
+        assert_eq!(amounts(&bench, &mut run, "alice"), ["70 points"]);
+        assert_eq!(amounts(&bench, &mut run, "@bob"), ["130 points"]);
+        assert_eq!(amounts(&bench, &mut run, "id:3"), ["100 points"]);
+        assert_eq!(told(bench.wait(find(&mut run, "nobody"))), BalanceError::UnknownChatter);
+    }
+
+    #[test]
+    fn a_balance_that_was_told_is_checked_where_something_is_written() {
+        let bench = Bench::new(Terms::default());
+        let mut telling = bench.run("alice", "@bob");
+        let told = amounts(&bench, &mut telling, "bob");
+        storage::save(&mut telling, "told", told.concat().into_bytes()).unwrap();
+        let mut paying = bench.run("carol", "@bob");
+        payments::transfer(&mut paying, "bob", "1").unwrap();
+        assert_eq!([bench.commit(paying), bench.commit(telling)], [Committed::Done, Committed::Conflict]);
+    }
+
+    #[test]
+    fn the_richest_are_named() {
+        let bench = Bench::new(Terms::default());
+        let mut run = bench.run("alice", "@bob");
+        payments::transfer(&mut run, "bob", "30").unwrap();
+        assert_eq!(bench.commit(run), Committed::Done);
+        let ranked = bench.wait(top(&bench.run("alice", ""), "POINTS", 2)).unwrap();
+        let ranked: Vec<_> =
+            ranked.iter().map(|ranked| (ranked.chatter_login.as_str(), ranked.amount.as_str())).collect();
+        assert_eq!(ranked, [("bob", "130"), ("carol", "100")]);
+        let unknown = told(bench.wait(top(&bench.run("alice", ""), "gold", 2)));
+        assert_eq!(unknown, BalanceError::UnknownCurrency);
+    }
+
+    #[test]
+    fn a_provider_that_is_down_is_told_as_such() {
+        let outside: Arc<dyn BalanceProvider> = Arc::new(FailingProvider);
+        let bench = Bench::new(Terms { outside: HashMap::from([(SHOP, outside)]), ..Terms::default() });
+        let mut run = bench.run("alice", "");
+        assert!(matches!(told(bench.wait(find(&mut run, "bob"))), BalanceError::Unavailable(_)));
+    }
+}

@@ -1,0 +1,105 @@
+//! What belongs to one run of a guest, and the door that each of its host calls passes.
+
+use super::error::EndRun;
+use super::transaction::Transaction;
+use crate::domain::manifest::Capability;
+use crate::sandbox::run::guest_log::GuestLog;
+use crate::sandbox::run::limits::Limiter;
+
+/// The data of one store.
+pub(crate) struct Run {
+    pub(crate) limiter: Limiter,
+    pub(crate) log: GuestLog,
+    stage: Stage,
+}
+
+/// What the run is for.
+enum Stage {
+    /// The module tells what it offers, and reaches nothing but the log.
+    Info,
+    Respond(Box<Responding>),
+}
+
+struct Responding {
+    transaction: Transaction,
+    most_host_calls: u32,
+    host_calls: u32,
+}
+
+impl Run {
+    pub(crate) fn info(limiter: Limiter, log: GuestLog) -> Run {
+        Run { limiter, log, stage: Stage::Info }
+    }
+
+    pub(crate) fn respond(limiter: Limiter, log: GuestLog, transaction: Transaction, most_host_calls: u32) -> Run {
+        let responding = Responding { transaction, most_host_calls, host_calls: 0 };
+        Run { limiter, log, stage: Stage::Respond(Box::new(responding)) }
+    }
+
+    /// The door of every capability but the log, and the only place that checks its grant. Counts the host call.
+    pub(crate) fn enter(&mut self, capability: Capability) -> Result<&mut Transaction, EndRun> {
+        let Stage::Respond(responding) = &mut self.stage else {
+            return Err(EndRun::Guest(format!("called {capability} while it should only tell what it offers")));
+        };
+        if !responding.transaction.call().grants.covers(capability) {
+            // The host should not have started the module: not the guest's fault.
+            return Err(EndRun::Host(format!("the module has no grant for {capability}")));
+        }
+        if responding.host_calls >= responding.most_host_calls {
+            return Err(EndRun::Guest(format!("more than {} host calls", responding.most_host_calls)));
+        }
+        responding.host_calls += 1;
+        Ok(&mut responding.transaction)
+    }
+
+    /// What the run wants to change; None where it only told what it offers.
+    pub(crate) fn into_parts(self) -> (GuestLog, Option<Transaction>) {
+        let transaction = match self.stage {
+            Stage::Info => None,
+            Stage::Respond(responding) => Some(responding.transaction),
+        };
+        (self.log, transaction)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Bench, Terms};
+    use super::*;
+    use crate::domain::manifest::{Grants, SizeClass};
+
+    fn limiter() -> Limiter {
+        Limiter::new(SizeClass::Small.walls())
+    }
+
+    fn run(grants: Grants, most_host_calls: u32) -> Run {
+        let bench = Bench::new(Terms::default());
+        let transaction = bench.begin_with(bench.invocation("alice", ""), grants);
+        Run::respond(limiter(), GuestLog::new(0, 0), transaction, most_host_calls)
+    }
+
+    #[test]
+    fn no_door_opens_without_its_grant() {
+        let mut run = run(Grants::default(), 100);
+        for capability in Capability::ALL {
+            let refused = EndRun::Host(format!("the module has no grant for {capability}"));
+            assert_eq!(run.enter(capability).err(), capability.needs_grant().then_some(refused));
+        }
+    }
+
+    #[test]
+    fn no_door_opens_while_a_module_tells_what_it_offers() {
+        let mut run = Run::info(limiter(), GuestLog::new(0, 0));
+        for capability in Capability::ALL {
+            assert!(matches!(run.enter(capability), Err(EndRun::Guest(_))), "{capability}");
+        }
+    }
+
+    #[test]
+    fn so_many_host_calls_pass_and_no_more() {
+        let mut run = run(Grants::default(), 2);
+        let mut call = || run.enter(Capability::Clock).err();
+        let over = EndRun::Guest("more than 2 host calls".to_owned());
+        assert_eq!([call(), call(), call()], [None, None, Some(over)]);
+    }
+}

@@ -1,0 +1,190 @@
+//! Capability `http`: requests by the guarded web client. Waits, for as long as the answer takes.
+//!
+//! What was sent stays sent, so a request is no part of the transaction ([`requests`]).
+
+pub mod requests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use self::requests::{Recorded, Requests, Sent};
+use super::door::Run;
+use super::error::{EndRun, HostCallError, split};
+use super::transaction::Transaction;
+use crate::domain::invocation::InvocationId;
+use crate::domain::manifest::{Capability, SettingKind};
+use crate::domain::ports::FindSecretError;
+use crate::sandbox::bindings::twitchy::command::http::{Host, HttpError, Method, Request, Response};
+use crate::sandbox::web::{
+    self, Order, PrepareHeadersError, SendRequestError, WebRequest, WebResponse, prepare_headers,
+};
+
+/// What a module has left of its deadline to say that nothing came back.
+const TO_ANSWER: Duration = Duration::from_millis(50);
+/// Characters of an invocation's id that are sent as they are.
+const LONGEST_ID: usize = 100;
+
+impl Host for Run {
+    async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, HttpError>> {
+        let sent = split(send(self.enter(Capability::Http)?, request.into()).await)?;
+        Ok(sent.map(Response::from).map_err(HttpError::from))
+    }
+}
+
+impl From<Request> for WebRequest {
+    fn from(request: Request) -> Self {
+        let method = match request.method {
+            Method::Get => web::Method::Get,
+            Method::Head => web::Method::Head,
+            Method::Post => web::Method::Post,
+            Method::Put => web::Method::Put,
+            Method::Patch => web::Method::Patch,
+            Method::Delete => web::Method::Delete,
+        };
+        WebRequest { method, url: request.url, headers: request.headers, body: request.body }
+    }
+}
+
+impl From<WebResponse> for Response {
+    fn from(response: WebResponse) -> Self {
+        Response { status: response.status, headers: response.headers, body: response.body }
+    }
+}
+
+impl From<SendRequestError> for HttpError {
+    fn from(error: SendRequestError) -> Self {
+        match error {
+            SendRequestError::InvalidRequest(why) => HttpError::InvalidRequest(why),
+            SendRequestError::NotGranted(host) => HttpError::NotGranted(host),
+            SendRequestError::TimedOut => HttpError::TimedOut,
+            SendRequestError::TooLarge => HttpError::TooLarge,
+            SendRequestError::OverBudget => HttpError::OverBudget,
+            SendRequestError::NotSent => HttpError::NotSent,
+            SendRequestError::Unreachable(why) => HttpError::Unreachable(why),
+        }
+    }
+}
+
+/// Sends a request, or gives the answer that an earlier run of this invocation got in its place.
+pub async fn send(run: &mut Transaction, request: WebRequest) -> Result<WebResponse, HostCallError<SendRequestError>> {
+    let requests = Arc::clone(&run.requests().all);
+    if requests.is_dry {
+        return Err(refuse(run, SendRequestError::NotSent));
+    }
+    let (place, digest) = (run.requests().asked, digest(&request));
+    if place >= run.world().web.config().requests {
+        return Err(refuse(run, SendRequestError::OverBudget));
+    }
+    run.requests().asked += 1;
+    if let Some(recorded) = requests.find(place) {
+        // Another one would have to be sent in the place of one that was.
+        let is_same = recorded.digest == digest;
+        return if is_same { recorded.sent.map_err(HostCallError::Told) } else { Err(EndRun::Conflict.into()) };
+    }
+    let left = run.world().web.config().bytes.checked_sub(requests.bytes() + request_bytes(&request));
+    let has_time = Instant::now() + TO_ANSWER < requests.deadline;
+    let asked_at = Instant::now();
+    let (bytes, sent) = match left.filter(|_| has_time) {
+        None => (0, Err(SendRequestError::OverBudget)),
+        Some(left) => {
+            let sent = send_now(run, &request, place, &requests, left).await?;
+            let received = match &sent {
+                Ok(response) => response_bytes(response),
+                // Read as far as it was taken, and for nothing.
+                Err(SendRequestError::TooLarge) => left.min(run.world().web.config().response_bytes),
+                Err(_) => 0,
+            };
+            (request_bytes(&request) + received, sent)
+        }
+    };
+    run.world().telemetry.note_web_request(sent.as_ref().map_or_else(|error| error.code(), |_| "answered"));
+    if sent.is_ok() {
+        run.world().telemetry.note_web_answer(asked_at.elapsed());
+    }
+    requests.record(Recorded { digest, bytes, sent: sent.clone() });
+    sent.map_err(HostCallError::Told)
+}
+
+fn refuse(run: &Transaction, error: SendRequestError) -> HostCallError<SendRequestError> {
+    run.world().telemetry.note_web_request(error.code());
+    HostCallError::Told(error)
+}
+
+async fn send_now(
+    run: &Transaction,
+    request: &WebRequest,
+    place: usize,
+    requests: &Requests,
+    most_bytes: usize,
+) -> Result<Sent, EndRun> {
+    let headers = match prepare_headers(&request.headers, |key| find_secret(run, key)) {
+        Ok(headers) => headers,
+        Err(PrepareHeadersError::Refused(error)) => return Ok(Err(error)),
+        Err(PrepareHeadersError::Secret(error)) => return Err(error.into()),
+    };
+    let (declared, granted) = (&run.call().manifest.http_hosts, &run.call().grants.http_hosts);
+    let order = Order {
+        request,
+        headers,
+        hosts: granted.iter().filter(|host| declared.contains(host)).cloned().collect(),
+        sender: (run.channel(), run.module().clone()),
+        idempotency_key: format!("{}-{}", name(&run.invocation().id), place + 1),
+        deadline: requests.deadline - TO_ANSWER,
+        most_bytes,
+        spent: Arc::clone(&requests.spent),
+        clock: Arc::clone(&run.world().clock),
+    };
+    Ok(run.world().web.send(order).await)
+}
+
+/// A setting that the module declares as secret, of this channel; None for any other.
+fn find_secret(run: &Transaction, key: &str) -> Result<Option<SecretString>, FindSecretError> {
+    let settings = &run.call().manifest.settings;
+    if !settings.iter().any(|setting| setting.key == key && setting.kind == SettingKind::Secret) {
+        return Ok(None);
+    }
+    run.world().secrets.find_secret(run.channel(), run.module(), key)
+}
+
+/// What the web knows an invocation by: Twitch's id; in place of a text that a caller chose, its digest.
+fn name(id: &InvocationId) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if (1..=LONGEST_ID).contains(&id.id.len()) && id.id.bytes().all(is_plain) {
+        return id.id.to_string();
+    }
+    let digest = Sha256::new().chain_update(id.origin.as_str()).chain_update([0]).chain_update(id.id.as_bytes());
+    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Of all that a request says, each part with its length, so that no two requests say the same.
+fn digest(request: &WebRequest) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    let mut add = |part: &[u8]| {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    };
+    add(&[request.method as u8, u8::from(request.body.is_some())]);
+    add(request.url.as_bytes());
+    add(request.body.as_deref().unwrap_or_default());
+    for (name, value) in &request.headers {
+        add(name.as_bytes());
+        add(value.as_bytes());
+    }
+    hasher.finalize().into()
+}
+
+fn request_bytes(request: &WebRequest) -> usize {
+    request.url.len() + header_bytes(&request.headers) + request.body.as_ref().map_or(0, Vec::len)
+}
+
+fn response_bytes(response: &WebResponse) -> usize {
+    header_bytes(&response.headers) + response.body.len()
+}
+
+fn header_bytes(headers: &[(String, String)]) -> usize {
+    headers.iter().map(|(name, value)| name.len() + value.len()).sum()
+}

@@ -1,0 +1,74 @@
+//! What an invocation sends to the web, all its runs together.
+//!
+//! What was sent stays sent: a run after a conflict gets the answers of the first run, as long as it sends the same requests.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::sandbox::web::{SendRequestError, Spent, WebResponse};
+
+pub(crate) type Sent = Result<WebResponse, SendRequestError>;
+
+/// The requests of one invocation, in the order of asking.
+pub struct Requests {
+    /// The invocation's.
+    pub(super) deadline: Instant,
+    pub(super) is_dry: bool,
+    recorded: Mutex<Vec<Recorded>>,
+    pub(super) spent: Arc<Spent>,
+}
+
+/// A request and its answer.
+#[derive(Clone)]
+pub(super) struct Recorded {
+    pub(super) digest: [u8; 32],
+    /// Sent and received.
+    pub(super) bytes: usize,
+    pub(super) sent: Sent,
+}
+
+impl Requests {
+    /// A dry run sends nothing, and is told so.
+    pub fn new(deadline: Instant, is_dry: bool) -> Requests {
+        Requests { deadline, is_dry, recorded: Mutex::default(), spent: Arc::default() }
+    }
+
+    /// What they took of the processor, beside the guest.
+    pub fn processor(&self) -> Duration {
+        Duration::from_nanos(self.spent.processor.load(Ordering::Relaxed))
+    }
+
+    /// Bytes that were sent and received.
+    pub(super) fn bytes(&self) -> usize {
+        let asked_for = self.recorded().iter().map(|recorded| recorded.bytes).sum::<usize>();
+        asked_for + self.spent.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn find(&self, place: usize) -> Option<Recorded> {
+        self.recorded().get(place).cloned()
+    }
+
+    pub(super) fn record(&self, recorded: Recorded) {
+        self.recorded().push(recorded);
+    }
+
+    fn recorded(&self) -> MutexGuard<'_, Vec<Recorded>> {
+        // Nothing panics while it holds this lock.
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The requests of an invocation, and how many of them this run has sent.
+pub(crate) struct RunRequests {
+    pub(super) all: Arc<Requests>,
+    pub(super) asked: usize,
+}
+
+impl RunRequests {
+    pub(crate) fn new(all: Arc<Requests>) -> RunRequests {
+        RunRequests { all, asked: 0 }
+    }
+}

@@ -1,0 +1,50 @@
+//! Capability `payments`: what the invoking chatter pays.
+
+use super::door::Run;
+use super::error::{NOT_PROVEN, split};
+use super::ledger::{Paid, Refusal, check_powers, find_payee, held_by, pay_between};
+use super::transaction::Transaction;
+use crate::domain::effect::Holder;
+use crate::domain::manifest::Capability;
+use crate::sandbox::bindings::twitchy::command::payments::{Host, PaymentError};
+
+impl Host for Run {
+    fn transfer(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
+        let left = split(transfer(self.enter(Capability::Payments)?, &to, &amount))?;
+        Ok(left.map(|amount| amount.to_string()))
+    }
+
+    fn charge(&mut self, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
+        let left = split(charge(self.enter(Capability::Payments)?, &amount))?;
+        Ok(left.map(|amount| amount.to_string()))
+    }
+}
+
+/// From the invoking chatter to another; returns what the payer has left.
+pub(super) fn transfer(run: &mut Transaction, to: &str, amount: &str) -> Paid {
+    check_payer(run)?;
+    let payer = run.invocation().chatter.id;
+    let payee = find_payee(run, to)?;
+    if payee == payer {
+        return Err(PaymentError::NotAllowed("nobody pays themselves".to_owned()).into());
+    }
+    let (from, to) = (Holder::Chatter(payer), Holder::Chatter(payee));
+    pay_between(run, from, to, amount)?;
+    held_by(run, from)
+}
+
+/// From the invoking chatter to the till; returns what the payer has left.
+pub(super) fn charge(run: &mut Transaction, amount: &str) -> Paid {
+    check_payer(run)?;
+    let from = Holder::Chatter(run.invocation().chatter.id);
+    pay_between(run, from, Holder::Till, amount)?;
+    held_by(run, from)
+}
+
+/// Whether this invocation may spend what is the chatter's own.
+fn check_payer(run: &mut Transaction) -> Result<(), Refusal> {
+    if !run.is_proven() {
+        return Err(PaymentError::NotAllowed(NOT_PROVEN.to_owned()).into());
+    }
+    check_powers(run)
+}

@@ -1,0 +1,237 @@
+//! Capability `settings`: the channel's own set-up.
+
+use std::time::{Duration, SystemTime};
+
+use super::chatters::{Reference, resolve};
+use super::door::Run;
+use super::error::{EndRun, HostCallError, split};
+use super::transaction::Transaction;
+use super::vocabulary::unix_millis;
+use crate::domain::effect::Effect;
+use crate::domain::manifest::Capability;
+use crate::domain::prefix::Prefix;
+use crate::domain::role::Role;
+use crate::sandbox::bindings::twitchy::command::settings::{Host, ModuleState, Setting, SettingsError};
+use crate::setup::channel::ChannelSetup;
+use crate::setup::{change, listing};
+
+type Changed = Result<(), HostCallError<SettingsError>>;
+type HostChanged = wasmtime::Result<Result<(), SettingsError>>;
+
+impl Host for Run {
+    fn prefix(&mut self) -> wasmtime::Result<String> {
+        Ok(prefix(self.enter(Capability::Settings)?)?.to_string())
+    }
+
+    fn set_prefix(&mut self, prefix: String) -> HostChanged {
+        Ok(split(set_prefix(self.enter(Capability::Settings)?, &prefix))?)
+    }
+
+    fn list_modules(&mut self) -> wasmtime::Result<Vec<ModuleState>> {
+        let modules = list_modules(self.enter(Capability::Settings)?)?;
+        Ok(modules.into_iter().map(ModuleState::from).collect())
+    }
+
+    fn enable_module(&mut self, name: String) -> HostChanged {
+        Ok(split(enable_module(self.enter(Capability::Settings)?, &name))?)
+    }
+
+    fn disable_module(&mut self, name: String) -> HostChanged {
+        Ok(split(disable_module(self.enter(Capability::Settings)?, &name))?)
+    }
+
+    fn list_settings(&mut self, module: String) -> wasmtime::Result<Result<Vec<Setting>, SettingsError>> {
+        let lines = split(list_settings(self.enter(Capability::Settings)?, &module))?;
+        Ok(lines.map(|lines| lines.into_iter().map(Setting::from).collect()))
+    }
+
+    fn change_setting(&mut self, module: String, key: String, value: String) -> HostChanged {
+        Ok(split(change_setting(self.enter(Capability::Settings)?, &module, &key, &value))?)
+    }
+
+    fn mute(&mut self, for_ms: u64) -> HostChanged {
+        Ok(split(mute(self.enter(Capability::Settings)?, Duration::from_millis(for_ms)))?)
+    }
+
+    fn muted_until(&mut self) -> wasmtime::Result<Option<u64>> {
+        Ok(muted_until(self.enter(Capability::Settings)?)?.map(unix_millis))
+    }
+}
+
+impl From<listing::ModuleState> for ModuleState {
+    fn from(state: listing::ModuleState) -> Self {
+        ModuleState {
+            name: state.name.to_string(),
+            version: state.version.to_string(),
+            enabled: state.enabled,
+            commands: state.commands.into_iter().map(String::from).collect(),
+        }
+    }
+}
+
+impl From<listing::SettingLine> for Setting {
+    fn from(line: listing::SettingLine) -> Self {
+        Setting { key: line.key, value: line.value, summary: line.summary }
+    }
+}
+
+impl From<change::SettingsError> for HostCallError<SettingsError> {
+    fn from(error: change::SettingsError) -> Self {
+        HostCallError::Told(match error {
+            change::SettingsError::UnknownModule => SettingsError::UnknownModule,
+            change::SettingsError::UnknownSetting => SettingsError::UnknownSetting,
+            change::SettingsError::WordTaken(module) => SettingsError::WordTaken(module),
+            change::SettingsError::NeedsGrant(place) => SettingsError::NeedsGrant(place),
+            change::SettingsError::InvalidValue(valid) => SettingsError::InvalidValue(valid),
+            change::SettingsError::NotAllowed(place) => SettingsError::NotAllowed(place),
+        })
+    }
+}
+
+pub(super) fn prefix(run: &mut Transaction) -> Result<Prefix, EndRun> {
+    Ok(run.setup()?.prefix.clone())
+}
+
+pub(super) fn set_prefix(run: &mut Transaction, prefix: &str) -> Changed {
+    change(run, |setup, role| setup.check_prefix(role, prefix).map(|effect| vec![effect]))
+}
+
+pub(super) fn list_modules(run: &mut Transaction) -> Result<Vec<listing::ModuleState>, EndRun> {
+    let now = run.invocation().now;
+    Ok(run.setup()?.list_modules(now))
+}
+
+pub(super) fn enable_module(run: &mut Transaction, name: &str) -> Changed {
+    change(run, |setup, role| setup.check_enable(role, name))
+}
+
+pub(super) fn disable_module(run: &mut Transaction, name: &str) -> Changed {
+    change(run, |setup, role| setup.check_disable(role, name).map(Vec::from_iter))
+}
+
+/// A chatter is shown by login, where one is known.
+pub(super) fn list_settings(
+    run: &mut Transaction,
+    module: &str,
+) -> Result<Vec<listing::SettingLine>, HostCallError<SettingsError>> {
+    let setup = run.setup()?;
+    let mut lines = setup.list_settings(module)?;
+    for line in lines.iter_mut().filter(|line| setup.is_chatter_setting(module, &line.key)) {
+        if let Some(chatter) = resolve(run, &line.value)? {
+            line.value = format!("@{}", chatter.login);
+        }
+    }
+    Ok(lines)
+}
+
+pub(super) fn change_setting(run: &mut Transaction, module: &str, key: &str, value: &str) -> Changed {
+    let is_chatter = run.setup()?.is_chatter_setting(module, key);
+    let chatter = if is_chatter { resolve(run, value)? } else { None };
+    let value = chatter.map_or_else(|| value.to_owned(), |chatter| Reference::Id(chatter.id).to_string());
+    change(run, |setup, role| setup.check_setting(role, module, key, &value).map(|effect| vec![effect]))
+}
+
+/// No time at all ends the silence.
+pub(super) fn mute(run: &mut Transaction, span: Duration) -> Changed {
+    let now = run.invocation().now;
+    change(run, |setup, role| setup.check_mute(role, span, now).map(|effect| vec![effect]))
+}
+
+/// When the silence ends; None where the bot speaks.
+pub(super) fn muted_until(run: &mut Transaction) -> Result<Option<SystemTime>, EndRun> {
+    let now = run.invocation().now;
+    Ok(run.setup()?.muted_until.filter(|until| now < *until))
+}
+
+/// The one way to change the set-up: the role of the chatter as this invocation has it, then the change.
+fn change(
+    run: &mut Transaction,
+    check: impl FnOnce(&ChannelSetup, Role) -> Result<Vec<Effect>, change::SettingsError>,
+) -> Changed {
+    let setup = run.setup()?;
+    for effect in setup.note_left(check(&setup, run.role())?) {
+        let setup = run.setup()?;
+        run.change_setup(&setup, effect);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Bench, SHOP, Terms, now, told};
+    use super::super::{commands, storage};
+    use super::*;
+    use crate::domain::effect::Committed;
+
+    fn value_of(run: &mut Transaction, key: &str) -> String {
+        let lines = list_settings(run, "bank").unwrap();
+        lines.into_iter().find(|line| line.key == key).unwrap().value
+    }
+
+    #[test]
+    fn a_change_is_seen_by_its_own_run_and_after_the_commit_by_all() {
+        let bench = Bench::new(Terms::default());
+        let mut run = bench.run("shop", "");
+        set_prefix(&mut run, "?").unwrap();
+        change_setting(&mut run, "bank", "sides", "20").unwrap();
+        disable_module(&mut run, "extra").unwrap();
+        mute(&mut run, Duration::from_secs(60)).unwrap();
+        assert_eq!(
+            (prefix(&mut run).unwrap().to_string(), value_of(&mut run, "sides")),
+            ("?".to_owned(), "20".to_owned())
+        );
+        assert!(commands::find(&mut run, "extra").unwrap().is_none());
+        assert_eq!(prefix(&mut bench.run("shop", "")).unwrap().to_string(), "!");
+        assert_eq!(bench.commit(run), Committed::Done);
+        let mut later = bench.run("alice", "");
+        assert_eq!(prefix(&mut later).unwrap().to_string(), "?");
+        assert_eq!(muted_until(&mut later).unwrap(), Some(now() + Duration::from_secs(60)));
+        let modules = list_modules(&mut later).unwrap();
+        let on: Vec<_> = modules.iter().map(|module| (module.name.as_str(), module.enabled)).collect();
+        assert_eq!(on, [("bank", true), ("extra", false), ("settings", true)]);
+    }
+
+    #[test]
+    fn a_chatter_changes_nothing() {
+        let bench = Bench::new(Terms::default());
+        let mut run = bench.run("alice", "");
+        for refused in [
+            set_prefix(&mut run, "?"),
+            enable_module(&mut run, "extra"),
+            disable_module(&mut run, "extra"),
+            change_setting(&mut run, "bank", "sides", "8"),
+            mute(&mut run, Duration::ZERO),
+        ] {
+            assert_eq!(told(refused), SettingsError::NotAllowed("only the broadcaster can".to_owned()));
+        }
+        assert_eq!(run.finish(&[]), None);
+    }
+
+    #[test]
+    fn a_chatter_is_stored_by_id_and_shown_by_login() {
+        let bench = Bench::new(Terms::default());
+        let mut run = bench.run("shop", "");
+        change_setting(&mut run, "bank", "patron", "@Bob").unwrap();
+        assert_eq!(value_of(&mut run, "patron"), "@bob");
+        let invalid = SettingsError::InvalidValue("a chatter who was seen here".to_owned());
+        assert_eq!(told(change_setting(&mut run, "bank", "patron", "nobody")), invalid);
+        assert_eq!(bench.commit(run), Committed::Done);
+        let record = bench.world.store.load_channel(SHOP).unwrap().unwrap();
+        assert_eq!(record.settings[&"bank".parse().unwrap()]["patron"], "id:2");
+    }
+
+    #[test]
+    fn a_set_up_that_is_out_of_date_is_a_conflict_and_then_read_anew() {
+        let bench = Bench::new(Terms::default());
+        let mut first = bench.run("shop", "");
+        set_prefix(&mut first, "?").unwrap();
+        let commit = first.finish(&[]).unwrap();
+        // On disk, but not in memory yet.
+        assert_eq!(bench.wait(bench.world.store.commit(commit)).unwrap(), Committed::Done);
+        let mut second = bench.run("shop", "");
+        let old = prefix(&mut second).unwrap();
+        storage::save(&mut second, "prefix", old.as_str().into()).unwrap();
+        assert_eq!(bench.commit(second), Committed::Conflict);
+        assert_eq!(prefix(&mut bench.run("shop", "")).unwrap().to_string(), "?");
+    }
+}

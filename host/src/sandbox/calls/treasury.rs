@@ -1,0 +1,38 @@
+//! Capability `treasury`: what the channel pays.
+
+use super::door::Run;
+use super::error::split;
+use super::ledger::{Paid, check_powers, find_payee, held_by, pay_between};
+use super::transaction::Transaction;
+use crate::domain::effect::Holder;
+use crate::domain::manifest::Capability;
+use crate::sandbox::bindings::twitchy::command::treasury::{Host, PaymentError};
+
+impl Host for Run {
+    fn pay(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
+        let holds = split(pay(self.enter(Capability::Treasury)?, &to, &amount))?;
+        Ok(holds.map(|amount| amount.to_string()))
+    }
+
+    fn award(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
+        let holds = split(award(self.enter(Capability::Treasury)?, &to, &amount))?;
+        Ok(holds.map(|amount| amount.to_string()))
+    }
+}
+
+/// From the till to a chatter; returns what the chatter has then.
+pub(super) fn pay(run: &mut Transaction, to: &str, amount: &str) -> Paid {
+    pay_out(run, Holder::Till, to, amount)
+}
+
+/// From the mint to a chatter; returns what the chatter has then.
+pub(super) fn award(run: &mut Transaction, to: &str, amount: &str) -> Paid {
+    pay_out(run, Holder::Mint, to, amount)
+}
+
+fn pay_out(run: &mut Transaction, from: Holder, to: &str, amount: &str) -> Paid {
+    check_powers(run)?;
+    let to = Holder::Chatter(find_payee(run, to)?);
+    pay_between(run, from, to, amount)?;
+    held_by(run, to)
+}

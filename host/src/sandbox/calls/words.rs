@@ -1,0 +1,113 @@
+//! Capability `words`: command words besides the declared ones.
+
+use std::time::Duration;
+
+use super::door::Run;
+use super::error::{EndRun, HostCallError, split};
+use super::transaction::Transaction;
+use super::vocabulary::cooldown_millis;
+use crate::domain::manifest::{Capability, Command};
+use crate::sandbox::bindings::twitchy::command::words::{Host, Word, WordError};
+use crate::setup::words;
+
+impl Host for Run {
+    fn claim(&mut self, word: Word) -> wasmtime::Result<Result<(), WordError>> {
+        Ok(split(claim(self.enter(Capability::Words)?, word.into()))?)
+    }
+
+    fn release(&mut self, name: String) -> wasmtime::Result<bool> {
+        Ok(release(self.enter(Capability::Words)?, &name)?)
+    }
+
+    fn list_claimed(&mut self) -> wasmtime::Result<Vec<Word>> {
+        let claimed = list_claimed(self.enter(Capability::Words)?)?;
+        Ok(claimed.into_iter().map(Word::from).collect())
+    }
+}
+
+impl From<Word> for Command {
+    fn from(word: Word) -> Self {
+        Command {
+            name: word.name.into(),
+            aliases: word.aliases.into_iter().map(Into::into).collect(),
+            usage: word.usage,
+            summary: word.summary,
+            role: word.role.into(),
+            channel_cooldown: Duration::from_millis(word.channel_cooldown_ms.into()),
+            chatter_cooldown: Duration::from_millis(word.chatter_cooldown_ms.into()),
+        }
+    }
+}
+
+impl From<Command> for Word {
+    fn from(command: Command) -> Self {
+        Word {
+            name: command.name.into(),
+            aliases: command.aliases.into_iter().map(String::from).collect(),
+            usage: command.usage,
+            summary: command.summary,
+            role: command.role.into(),
+            channel_cooldown_ms: cooldown_millis(command.channel_cooldown),
+            chatter_cooldown_ms: cooldown_millis(command.chatter_cooldown),
+        }
+    }
+}
+
+impl From<words::WordError> for HostCallError<WordError> {
+    fn from(error: words::WordError) -> Self {
+        HostCallError::Told(match error {
+            words::WordError::Invalid(what) => WordError::Invalid(what),
+            words::WordError::Taken(module) => WordError::Taken(module),
+            words::WordError::Full => WordError::Full,
+            words::WordError::NotAllowed(why) => WordError::NotAllowed(why),
+        })
+    }
+}
+
+/// Adds a word, or replaces this module's own of that name.
+pub(super) fn claim(run: &mut Transaction, word: Command) -> Result<(), HostCallError<WordError>> {
+    let setup = run.setup()?;
+    let effect = setup.check_claim(run.role(), run.module(), word)?;
+    run.change_setup(&setup, effect);
+    Ok(())
+}
+
+/// Whether it was there, and the chatter may release it.
+pub(super) fn release(run: &mut Transaction, name: &str) -> Result<bool, EndRun> {
+    let setup = run.setup()?;
+    let effect = setup.check_release(run.role(), run.module(), name);
+    Ok(effect.map(|effect| run.change_setup(&setup, effect)).is_some())
+}
+
+/// This module's own.
+fn list_claimed(run: &mut Transaction) -> Result<Vec<Command>, EndRun> {
+    let setup = run.setup()?;
+    let claimed = setup.find_module(run.module()).map(|module| module.claimed.as_slice()).unwrap_or_default();
+    Ok(claimed.iter().map(|word| (**word).clone()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Bench, SHOP, Terms, told};
+    use super::*;
+    use crate::domain::effect::Committed;
+    use crate::setup::sample::command;
+
+    #[test]
+    fn a_claimed_word_answers_after_the_commit_until_it_is_released() {
+        let bench = Bench::new(Terms::default());
+        let answers = || bench.world.setup.find_channel(SHOP).unwrap().find_word("hello").is_some();
+        let mut claiming = bench.run("shop", "");
+        claim(&mut claiming, command("Hello")).unwrap();
+        assert_eq!(list_claimed(&mut claiming).unwrap(), [command("hello")]);
+        assert_eq!(told(claim(&mut claiming, command("extra"))), WordError::Taken("extra".to_owned()));
+        assert!(!answers());
+        assert_eq!(bench.commit(claiming), Committed::Done);
+        assert!(answers());
+        assert!(!release(&mut bench.run("alice", ""), "hello").unwrap(), "only who may change the set-up releases");
+        let mut releasing = bench.run("shop", "");
+        assert!(release(&mut releasing, "HELLO").unwrap() && !release(&mut releasing, "hello").unwrap());
+        assert_eq!(bench.commit(releasing), Committed::Done);
+        assert!(!answers());
+    }
+}
