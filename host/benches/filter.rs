@@ -1,13 +1,13 @@
 //! What a line costs that calls no command: nearly all of them.
 
-use std::hint::black_box;
-use std::sync::Arc;
+#[path = "ground/channels.rs"]
+#[expect(dead_code, reason = "other benches use the rest of it")]
+mod channels;
 
+use std::hint::black_box;
+
+use channels::{Channels, bot_of, id_of};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use twitchy::domain::account::BotAccount;
-use twitchy::domain::calling::Calling;
-use twitchy::domain::id::{AccountId, ChannelId};
-use twitchy::domain::prefix::Prefix;
 use twitchy::domain::tally::Tally;
 use twitchy::twitch::irc::line::Filter;
 
@@ -17,18 +17,18 @@ const TALK: &str = "@badge-info=subscriber/14;badges=subscriber/12,bits/100;colo
     :that was a good one, I did not see it coming at all Kappa";
 
 fn filter(criterion: &mut Criterion) {
-    let bot = BotAccount { login: "twitchy".parse().expect("a login"), id: Some(AccountId(1)) };
-    let calling = Calling { prefix: Prefix::default(), bot: bot.clone() };
-    let filter = Filter::new(bot, Arc::new([(ChannelId(1000), calling)].into()));
-    let call = TALK.replace(":that", ":!that");
+    let channels = Channels::open(1);
+    let filter = Filter::new(bot_of(0), &*channels.setup);
+    let talk = TALK.replace("room-id=1000", &format!("room-id={}", id_of(0)));
+    let call = talk.replace(":that", ":!that");
     let mut group = criterion.benchmark_group("filter");
-    group.throughput(Throughput::Bytes(TALK.len() as u64));
-    group.bench_function("talk", |bencher| bencher.iter(|| filter.find_talk(black_box(TALK))));
+    group.throughput(Throughput::Bytes(talk.len() as u64));
+    group.bench_function("talk", |bencher| bencher.iter(|| filter.find_talk(black_box(&talk))));
     group.bench_function("call", |bencher| bencher.iter(|| filter.find_talk(black_box(&call))));
     let tally = Tally::default();
     group.bench_function("talk, tallied", |bencher| {
         bencher.iter(|| {
-            let talk = filter.find_talk(black_box(TALK)).expect("it is talk");
+            let talk = filter.find_talk(black_box(&talk)).expect("it is talk");
             tally.lock().note(talk.channel, talk.chatter, talk.login, || talk.display_name.into());
         });
     });

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -65,6 +65,7 @@ use parts::{Foundation, Parts};
 use status::Observer;
 use status_socket::StatusSocket;
 use tasks::Tasks;
+use wanted::Wanted;
 
 /// Events that wait for dispatch. Full, it holds up the connections, and they drop what is newest.
 const EVENTS: usize = 4096;
@@ -94,7 +95,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     accounts: Arc<Accounts>,
     roster: Roster,
-    wanted: watch::Receiver<Arc<[WantedChannel]>>,
+    wanted: Arc<Wanted>,
     lost_log_lines: LostLines,
     /// Answers requests; ends first.
     serving: Tasks,
@@ -130,18 +131,19 @@ impl App {
             Foundation { store: store.clone(), clock: clock.clone(), new_channels, join_policy, cache_dir };
         let (parts, exporter) = Parts::join(&config, foundation).await?;
         let changes = store.wanted_changes();
-        let listed = wanted::load_wanted(&store).context("cannot tell which channels are wanted")?;
+        let listed = store.list_wanted().context("cannot tell which channels are wanted")?;
         warn_of_orphans(&listed, &config.accounts);
         warn_of_left(&listed, &config.channels);
-        let (publish_wanted, wanted) = watch::channel(listed);
+        let wanted = Arc::new(Wanted::new(store.clone(), parts.setup.clone()));
         let (events, events_out) = mpsc::channel(EVENTS);
         let ids = Arc::new(KeptIds { store: store.clone(), setup: parts.setup.clone() });
         let (own_messages, limits, drain_within) = (Arc::default(), config.limits.clone(), DRAIN_WITHIN);
-        let shared = Shared { credentials, ids, wanted: wanted.clone(), events, own_messages, limits, drain_within };
+        let shared = Shared { credentials, ids, events, own_messages, limits, drain_within };
         let chat_thread = ChatThread::start().context("cannot start the thread of chat")?;
         let accounts = Arc::new(Accounts::new(shared, chat_thread.handle()));
         let (prefixes, tally, limits) = (parts.setup.clone(), parts.dispatch.tally(), config.limits.clone());
-        let roster = Roster { store: store.clone(), prefixes, tally, server, limits, twitch_counts_on };
+        let roster =
+            Roster { store: store.clone(), wanted: wanted.clone(), prefixes, tally, server, limits, twitch_counts_on };
         let mut app = App {
             store,
             telemetry: parts.telemetry.clone(),
@@ -164,7 +166,7 @@ impl App {
             keeping: Tasks::default(),
             chat_thread,
         };
-        app.start_keeping(changes, publish_wanted);
+        app.start_keeping(changes);
         // Before the accounts log anything: whoever waits for their lines may ask at once.
         let socket = open_status_socket(&config.data_dir);
         app.start_accounts(&config.accounts).await.context("cannot add the accounts")?;
@@ -174,14 +176,13 @@ impl App {
             app.start_serving(config.http, listening);
         }
         app.start_status_socket(socket);
-        let (accounts, channels) = (app.accounts.list().len(), app.wanted.borrow().len());
+        let (accounts, channels) = (app.accounts.list().len(), listed.len());
         info!(accounts, channels, modules = app.parts.setup.catalogue().count(), "ready; now the accounts connect");
         Ok(app)
     }
 
-    fn start_keeping(&mut self, changes: watch::Receiver<u64>, publish: watch::Sender<Arc<[WantedChannel]>>) {
-        let (store, setup) = (self.store.clone(), self.parts.setup.clone());
-        self.keeping.start("wanted channels", wanted::run_wanted(store, setup, changes, publish));
+    fn start_keeping(&mut self, changes: broadcast::Receiver<Login>) {
+        self.keeping.start("wanted channels", self.wanted.clone().run(changes));
         let store = self.store.clone();
         self.keeping.start("store", async move { store.stopped().await });
         self.keeping.start("trials", trials::run_trials(self.store.clone(), self.parts.sandbox.clone()));
@@ -215,7 +216,6 @@ impl App {
             store: self.store.clone(),
             clock: self.clock.clone(),
             observer: self.observer(),
-            wanted: self.wanted.clone(),
             api: self.address,
         };
         let answering = socket.run(Arc::new(orders), self.stop_telling.clone());

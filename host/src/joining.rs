@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use crate::domain::account::BotAccount;
 use crate::domain::effect::{Effect, PresenceEffect, Revision};
-use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Channel, Chatter};
 use crate::store::{Store, StoreError};
 
@@ -66,13 +65,11 @@ impl Joining {
         let own = chatter.id.own_channel();
         // First, so that a change made between the two reads is a conflict and not overlooked.
         let record = self.store.load_channel(own)?;
-        let wanted = self.store.list_wanted()?;
-        let is_own = |id: Option<ChannelId>, login: &Login| id.map_or(*login == chatter.login, |id| id == own);
         Ok(Presence {
             revision: record.as_ref().map_or(Revision::default(), |record| record.revision),
             is_known: record.is_some(),
-            is_wanted: wanted.iter().any(|channel| is_own(channel.id, &channel.login)),
-            has_room: wanted.iter().filter(|channel| channel.account.is(account)).count() < self.capacity,
+            is_wanted: self.store.is_wanted(own, &chatter.login)?,
+            has_room: self.store.count_wanted(account)? < self.capacity,
         })
     }
 

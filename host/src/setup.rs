@@ -1,21 +1,25 @@
 //! Every channel's set-up, in memory: prefix, modules, grants, settings, and which word calls what.
 //!
-//! SQLite holds the truth; a snapshot here is replaced whole after each commit that wrote it, so the hot path reads it
-//! without a disk, and never sees half a change. Who may change what is decided by pure functions over a snapshot
+//! The store holds the truth; a channel's snapshot here is replaced whole after each commit that wrote it, so the hot path
+//! reads it without a disk, and never sees half a change. Who may change what is decided by pure functions over a snapshot
 //! (`change`, `words`), which answer with effects. [`Setup::change`] and [`Setup::commit`] are the only ways by which such
 //! effects take place, and both reload what they changed: memory never stays behind the disk.
+//!
+//! A message and a change of a channel look at no other channel. A change of a module's versions looks at the channels that
+//! have said something of the module.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tracing::{error, warn};
 
+use crate::domain::account::BotAccount;
 use crate::domain::audit::Stamp;
-use crate::domain::calling::Calling;
+use crate::domain::calling::find_call;
 use crate::domain::effect::{Commit, Committed, Effect};
 use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Manifest, ModuleSource};
-use crate::domain::ports::{Callings, Prefixes};
+use crate::domain::ports::Prefixes;
 use crate::domain::version::UploadedModule;
 use crate::modules::catalogue::{Catalogue, Listed};
 use crate::modules::channels::{Channels, Pending};
@@ -29,8 +33,11 @@ pub mod channel_change;
 pub mod defaults;
 mod left_versions;
 pub mod listing;
+pub mod module;
 pub mod module_change;
 pub mod overrides;
+pub mod own;
+mod snapshots;
 pub mod upgrade;
 pub mod value;
 pub mod words;
@@ -41,10 +48,13 @@ pub(crate) mod sample;
 mod version_changes;
 
 use changing::{ChangeSetupError, Changed, commit_of, list_set_up};
-use channel::{ChannelSetup, ModuleSetup};
+use channel::ChannelSetup;
 use defaults::Defaults;
+use module::ModuleSetup;
+use own::OwnSetup;
+use snapshots::Snapshots;
 
-/// Channels that see a change of the catalogue before other tasks on the thread have a turn.
+/// Channels that settle on a changed module before other tasks on the thread run.
 const CHANNELS_AT_ONCE: usize = 64;
 
 /// With so many, changes of different channels rarely wait for each other.
@@ -72,10 +82,10 @@ impl NewChannelRules {
 pub struct Setup {
     store: Arc<Store>,
     rules: NewChannelRules,
+    /// Joined to a channel's own part at each look-up, so that a new version replaces nothing of the channels that have said
+    /// nothing of the module. Replaced before the own parts settle on the new version.
     defaults: RwLock<Arc<Defaults>>,
-    channels: RwLock<HashMap<ChannelId, Arc<ChannelSetup>>>,
-    /// Computed from `channels`; replaced by an empty one when they change.
-    derived: RwLock<Arc<Derived>>,
+    channels: Snapshots,
     /// In which changes of a channel wait for each other. Without them, of a hundred at once one would be committed and all
     /// others planned again, each time.
     queues: [tokio::sync::Mutex<()>; QUEUES],
@@ -87,8 +97,7 @@ impl Setup {
             store,
             rules,
             defaults: RwLock::default(),
-            channels: RwLock::default(),
-            derived: RwLock::default(),
+            channels: Snapshots::default(),
             queues: std::array::from_fn(|_| tokio::sync::Mutex::default()),
         }
     }
@@ -106,10 +115,9 @@ impl Setup {
         let catalogue = self.catalogue();
         let is_suspect = |module: &UploadedModule| module.versions.iter().any(|there| catalogue.bars(&there.manifest));
         let suspects = catalogue.list_uploaded().filter(|module| is_suspect(module)).map(|module| &module.name);
-        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
         let count = |name: &ModuleName| {
-            let modules = channels.values().filter_map(|setup| setup.find_module(name));
-            modules.filter(|module| module.is_enabled && module.is_barred).count()
+            let is_counted = |module: &ModuleSetup| module.is_enabled && module.is_barred;
+            self.list_touching(name).filter(|own| own.find_touched(name).is_some_and(is_counted)).count()
         };
         suspects.map(|name| (name.clone(), count(name))).filter(|(_, count)| *count > 0).collect()
     }
@@ -147,11 +155,9 @@ impl Setup {
         }
         let defaults = self.set_catalogue(catalogue.with_uploaded(uploaded));
         let records = self.store.load_channels()?;
-        let loaded = records.into_iter().map(|record| ChannelSetup::assemble(record, defaults.clone()));
-        let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
-        channels.extend(loaded.map(|setup| (setup.channel.id, Arc::new(setup))));
-        drop(channels);
-        self.invalidate();
+        for record in records {
+            self.channels.update(record.channel.id, |_| Some(OwnSetup::assemble(record, &defaults)));
+        }
         Ok(())
     }
 
@@ -221,91 +227,62 @@ impl Setup {
 
     /// Loads one channel, unless what is here is of a later revision: two reloads may overtake each other. A channel
     /// that the store does not know stays unknown.
-    pub(crate) fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
+    pub fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
         let Some(record) = self.store.load_channel(channel)? else { return Ok(()) };
-        let mut loaded = ChannelSetup::assemble(record, self.defaults());
-        let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
-        // A change of the modules meanwhile has not seen this one, or will not see it again.
         let defaults = self.defaults();
-        if !Arc::ptr_eq(loaded.defaults(), &defaults) {
-            loaded = loaded.with_defaults(&defaults, None);
-        }
-        if channels.get(&channel).is_none_or(|present| present.revision <= loaded.revision) {
-            channels.insert(channel, Arc::new(loaded));
-        }
-        drop(channels);
-        self.invalidate();
+        let mut loaded = OwnSetup::assemble(record, &defaults);
+        self.channels.update(channel, |present| {
+            // A change of the modules meanwhile has not seen this one, or will not see it again.
+            let current = self.defaults();
+            if !Arc::ptr_eq(&defaults, &current) {
+                loaded = loaded.settle_anew(&current, None);
+            }
+            present.is_none_or(|present| present.revision <= loaded.revision).then_some(loaded)
+        });
         Ok(())
     }
 
-    /// Called after a change of the channels. A value still being computed from the old channels ends in the discarded cache.
-    fn invalidate(&self) {
-        *self.derived.write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
-    }
-
-    fn derived(&self) -> Arc<Derived> {
-        self.derived.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn show_defaults(&self, channel: ChannelId, defaults: &Arc<Defaults>, changed: &ModuleName) {
-        while let Some(before) = self.find_channel(channel).filter(|it| !Arc::ptr_eq(it.defaults(), defaults)) {
-            let after = Arc::new(before.with_defaults(defaults, Some(changed)));
-            let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
-            if channels.get(&channel).is_some_and(|there| Arc::ptr_eq(there, &before)) {
-                channels.insert(channel, after);
-            }
+    /// Settles a channel anew on the versions of a module that changed.
+    fn settle_anew(&self, channel: ChannelId, changed: &ModuleName) {
+        let mut is_settled = false;
+        while !is_settled {
+            let Some(before) = self.channels.find(channel) else { return };
+            let after = before.settle_anew(&self.defaults(), Some(changed));
+            self.channels.update(channel, |present| {
+                is_settled = present.is_some_and(|present| Arc::ptr_eq(present, &before));
+                is_settled.then_some(after)
+            });
         }
+    }
+
+    /// The own parts of the channels that have said something of a module, by id.
+    fn list_touching(&self, name: &ModuleName) -> impl Iterator<Item = Arc<OwnSetup>> {
+        self.channels.list_touching(name).into_iter().filter_map(|channel| self.channels.find(channel))
     }
 
     /// In how many channels a module is switched on, whether or not it may run there.
     pub fn count_enabled(&self, name: &ModuleName) -> usize {
-        // Before the channels are read: what is computed from former ones must not be cached as the present.
-        let derived = self.derived();
-        let lock = || derived.enabled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = lock().get(name) {
-            return *count;
-        }
-        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
-        let is_on = |setup: &&Arc<ChannelSetup>| setup.find_module(name).is_some_and(|module| module.is_enabled);
-        let count = channels.values().filter(is_on).count();
-        drop(channels);
-        // Bounded by the modules that there are: a name without one is not asked for again and again.
-        if self.catalogue().has(name) {
-            lock().insert(name.clone(), count);
-        }
-        count
+        let is_on_untouched = self.defaults().find_blank(name).is_some_and(|blank| blank.is_enabled);
+        self.channels.count_enabled(name, is_on_untouched)
     }
 
     /// None for a channel whose id the host never learned.
-    pub fn find_channel(&self, channel: ChannelId) -> Option<Arc<ChannelSetup>> {
-        self.channels.read().unwrap_or_else(PoisonError::into_inner).get(&channel).cloned()
+    pub fn find_channel(&self, channel: ChannelId) -> Option<ChannelSetup> {
+        // The own part first: defaults that are read later are never older.
+        self.channels.find(channel).map(|own| ChannelSetup::of(own, self.defaults()))
     }
 
-    /// At most `limit` of the channels that come after `after`, by id.
-    pub fn list_channels_after(&self, after: Option<ChannelId>, limit: usize) -> Vec<Arc<ChannelSetup>> {
-        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
-        let mut ids: Vec<ChannelId> =
-            channels.keys().copied().filter(|id| after.is_none_or(|after| *id > after)).collect();
-        // Of ten thousand only a page needs to be in order.
-        if ids.len() > limit {
-            ids.select_nth_unstable(limit);
-            ids.truncate(limit);
-        }
-        ids.sort_unstable();
-        ids.iter().filter_map(|id| channels.get(id).cloned()).collect()
+    /// At most `limit` of the channels that come after `after`, by id. Walks through all of them: for pages that people ask
+    /// for.
+    pub fn list_channels_after(&self, after: Option<ChannelId>, limit: usize) -> Vec<ChannelSetup> {
+        let (listed, defaults) = (self.channels.list_after(after, limit), self.defaults());
+        listed.into_iter().map(|own| ChannelSetup::of(own, defaults.clone())).collect()
     }
 
     /// Every channel that the host knows, by id.
-    pub fn list_channels(&self) -> Vec<Arc<ChannelSetup>> {
+    pub fn list_channels(&self) -> Vec<ChannelSetup> {
         self.list_channels_after(None, usize::MAX)
     }
-}
-
-/// A cache of what walking through all channels yields, which takes milliseconds.
-#[derive(Default)]
-struct Derived {
-    callings: OnceLock<Arc<Callings>>,
-    enabled: Mutex<HashMap<ModuleName, usize>>,
 }
 
 impl Channels for Setup {
@@ -319,19 +296,19 @@ impl Channels for Setup {
 
     fn list_running(&self, manifest: &Manifest) -> Vec<ChannelId> {
         let runs = |module: &ModuleSetup| module.is_running() && module.manifest.digest == manifest.digest;
-        let channels = self.list_channels();
-        let running = channels.iter().filter(|setup| setup.find_module(&manifest.name).is_some_and(runs));
-        running.map(|setup| setup.channel.id).collect()
+        let running =
+            self.list_touching(&manifest.name).filter(|own| own.find_touched(&manifest.name).is_some_and(runs));
+        running.map(|own| own.channel.id).collect()
     }
 
     fn list_left_by<'a>(&'a self, after: &'a UploadedModule) -> Pending<'a, BTreeMap<ModuleDigest, Vec<ChannelId>>> {
         Box::pin(async move {
             let mut left: BTreeMap<ModuleDigest, Vec<ChannelId>> = BTreeMap::new();
-            for (number, setup) in self.list_channels().into_iter().enumerate() {
+            for (number, own) in self.list_touching(&after.name).enumerate() {
                 if number % CHANNELS_AT_ONCE == 0 {
                     tokio::task::yield_now().await;
                 }
-                if let Some((digest, channel)) = setup.find_left_by(after) {
+                if let Some((digest, channel)) = own.find_left_by(after) {
                     left.entry(digest).or_default().push(channel);
                 }
             }
@@ -342,30 +319,30 @@ impl Channels for Setup {
     /// A reload that began before sees the change by itself.
     fn take_catalogue<'a>(&'a self, catalogue: Catalogue, changed: &'a ModuleName) -> Pending<'a, ()> {
         Box::pin(async move {
-            let defaults = self.set_catalogue(catalogue);
-            for (number, before) in self.list_channels().into_iter().enumerate() {
+            self.set_catalogue(catalogue);
+            for (number, channel) in self.channels.list_touching(changed).into_iter().enumerate() {
                 if number % CHANNELS_AT_ONCE == 0 {
                     tokio::task::yield_now().await;
                 }
-                self.show_defaults(before.channel.id, &defaults, changed);
+                self.settle_anew(channel, changed);
             }
         })
     }
 }
 
 impl Prefixes for Setup {
-    fn snapshot(&self) -> Arc<Callings> {
-        let compute = || {
-            let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
-            let calling = |setup: &ChannelSetup| Calling { prefix: setup.prefix.clone(), bot: setup.bot.clone() };
-            Arc::new(channels.iter().map(|(id, setup)| (*id, calling(setup))).collect())
+    fn is_call(&self, channel: ChannelId, account: &BotAccount, text: &str, is_reply: bool) -> Option<bool> {
+        let is_call = |own: &Arc<OwnSetup>| {
+            let answers = own.bot.is(account);
+            answers.then(|| find_call(text, &own.prefix, &own.bot.login, is_reply).is_some())
         };
-        self.derived().callings.get_or_init(compute).clone()
+        self.channels.read(channel, is_call).flatten()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::time::SystemTime;
 
     use super::sample::{command, manifest, name};
@@ -559,6 +536,40 @@ mod tests {
         assert_eq!((find(SHOP, "balance"), find(ChannelId(200), "balance").is_some()), (None, true));
     }
 
+    #[tokio::test]
+    async fn a_new_version_replaces_nothing_of_a_channel_that_has_said_nothing_of_the_module() {
+        let (store, _folder) = store().await;
+        let other = ChannelId(200);
+        store.save_seed("other".parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
+        store.save_channel_id("other".parse().unwrap(), other).await.unwrap();
+        let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
+        setup.load_all().unwrap();
+        let versions = Arc::new(Versions::new(store.clone(), setup.clone()));
+        let publish = async |number: u8| {
+            let (version, digest) = (semver::Version::new(number.into(), 0, 0), ModuleDigest([number; 32]));
+            let dice = Manifest { source: ModuleSource::Uploaded, version, digest, ..(*module("dice")).clone() };
+            versions.add(Arc::new(dice), None, Powers::Operator, by_host()).await.unwrap();
+        };
+        publish(1).await;
+        let (digest, grants) = (ModuleDigest([1; 32]), Grants::default());
+        let accept = |_: &ChannelSetup| {
+            let effects = [
+                ModuleEffect::AcceptVersion { digest, grants: grants.clone() },
+                ModuleEffect::Switch { enabled: true },
+            ];
+            Ok::<_, ChangeSetupError>(effects.map(|effect| Effect::Module(name("dice"), effect)).into())
+        };
+        setup.change(SHOP, by_host(), accept).await.unwrap();
+        let before = [SHOP, other].map(|channel| setup.find_channel(channel).unwrap());
+        publish(2).await;
+        let after = [SHOP, other].map(|channel| setup.find_channel(channel).unwrap());
+        assert_eq!([0, 1].map(|at: usize| before[at].is_same(&after[at])), [false, true]);
+        let shown = after.map(|setup| setup.find_module(&name("dice")).unwrap().manifest.version.major);
+        assert_eq!((shown, setup.count_enabled(&name("dice"))), ([2, 2], 1), "both see it all the same");
+        let manifest = |number: u8| Manifest { digest: ModuleDigest([number; 32]), ..(*module("dice")).clone() };
+        assert_eq!([1, 2].map(|number| setup.list_running(&manifest(number))), [vec![], vec![SHOP]]);
+    }
+
     fn by_host() -> Stamp {
         Stamp { by: Actor::Host, at: SystemTime::UNIX_EPOCH, address: None }
     }
@@ -582,7 +593,7 @@ mod tests {
         let changed = setup.change(SHOP, by_operator, plan).await.unwrap();
         assert_eq!(*seen.lock().unwrap(), ["!", "?"], "the second plan reads what was committed meanwhile");
         assert!(changed.is_changed() && changed.before.muted_until.is_none() && changed.after.muted_until.is_some());
-        assert!(Arc::ptr_eq(&changed.after, &setup.find_channel(SHOP).unwrap()));
+        assert!(changed.after.is_same(&setup.find_channel(SHOP).unwrap()));
     }
 
     #[tokio::test]
@@ -603,7 +614,7 @@ mod tests {
         setup.load_all().unwrap();
         let before = setup.find_channel(SHOP).unwrap();
         let kept = setup.change(SHOP, by_host(), |_| Ok::<_, ChangeSetupError>(Vec::new())).await.unwrap();
-        assert!(!kept.is_changed() && Arc::ptr_eq(&kept.after, &before));
+        assert!(!kept.is_changed() && kept.after.is_same(&before));
         let refused = setup.change(SHOP, by_host(), |_| Err(ChangeSetupError::Busy)).await;
         assert!(matches!(refused, Err(ChangeSetupError::Busy)));
         let unknown = setup.change(ChannelId(404), by_host(), mute).await;
@@ -631,22 +642,32 @@ mod tests {
         let (store, _folder) = store().await;
         let setup = Setup::new(store, NewChannelRules::Everything);
         setup.load_all().unwrap();
-        let mut newer = (*setup.find_channel(SHOP).unwrap()).clone();
-        newer.revision.0 += 1;
-        newer.prefix = "?".parse().unwrap();
-        setup.channels.write().unwrap().insert(SHOP, Arc::new(newer));
+        setup.channels.update(SHOP, |own| {
+            let mut newer = (**own.unwrap()).clone();
+            newer.revision.0 += 1;
+            newer.prefix = "?".parse().unwrap();
+            Some(newer)
+        });
         setup.reload(SHOP).unwrap();
         assert_eq!(setup.find_channel(SHOP).unwrap().prefix.as_str(), "?");
     }
 
     #[tokio::test]
-    async fn the_filter_sees_a_change_at_its_next_look() {
+    async fn the_filter_sees_a_change_at_the_next_line() {
         let (store, _folder) = store().await;
-        let setup = Setup::new(store, NewChannelRules::Everything);
-        assert!(setup.snapshot().is_empty());
+        let setup = Setup::new(store.clone(), NewChannelRules::Everything);
+        let account = |login: &str| BotAccount { login: login.parse().unwrap(), id: None };
+        let is_call = |text| setup.is_call(SHOP, &account("twitchy"), text, false);
+        assert_eq!(is_call("!roll"), None, "the channel is not known yet");
         setup.load_all().unwrap();
-        assert_eq!(setup.snapshot()[&SHOP].prefix, Prefix::default());
-        assert!(Arc::ptr_eq(&setup.snapshot(), &setup.snapshot()), "made once");
+        assert_eq!(
+            [is_call("!roll"), is_call("?roll"), is_call("@twitchy roll")],
+            [Some(true), Some(false), Some(true)]
+        );
+        assert_eq!(setup.is_call(SHOP, &account("other"), "!roll", false), None, "another account answers there");
+        commit(&store, Effect::Setup(SetupEffect::ChangePrefix("?".parse().unwrap()))).await;
+        setup.reload(SHOP).unwrap();
+        assert_eq!([is_call("!roll"), is_call("?roll")], [Some(false), Some(true)]);
     }
 
     #[tokio::test]

@@ -21,13 +21,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use tokio::sync::watch;
+use tokio::sync::broadcast;
 
 pub use self::error::{OpenStoreError, StoreError};
 use self::host::audit::AuditKept;
+use self::host::wanted::WANTED_CHANGES;
 use self::sqlite::open::Sqlite;
 pub use self::sqlite::open::lock_database;
 use self::write::{Answer, Write};
+use crate::domain::id::Login;
 use crate::domain::ports::{Clock, Tenure};
 
 /// The database. Shared as `Arc<Store>`.
@@ -37,7 +39,7 @@ use crate::domain::ports::{Clock, Tenure};
 /// once it waits for the answer.
 pub struct Store {
     sqlite: Sqlite,
-    wanted_changes: watch::Sender<u64>,
+    wanted_changes: broadcast::Sender<Login>,
     clock: Arc<dyn Clock>,
     tenure: Arc<dyn Tenure>,
 }
@@ -46,7 +48,7 @@ impl Store {
     /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists.
     /// `tenure` tells for which channels this process commits.
     pub fn open(path: &Path, clock: Arc<dyn Clock>, tenure: Arc<dyn Tenure>) -> Result<Store, OpenStoreError> {
-        let wanted_changes = watch::Sender::new(0);
+        let wanted_changes = broadcast::Sender::new(WANTED_CHANGES);
         let sqlite = Sqlite::open(path, Arc::clone(&clock), Arc::clone(&tenure), wanted_changes.clone())?;
         Ok(Store { sqlite, wanted_changes, clock, tenure })
     }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::status::line::run_status_line;
 use super::used_limits::{begin_use, save_use};
+use super::wanted::Wanted;
 use crate::chat::dispatch::outgoing::Outboxes;
 use crate::config::{AccountConfig, LimitsConfig};
 use crate::domain::account::BotAccount;
@@ -31,9 +32,6 @@ impl Outboxes for Accounts {
     }
 }
 
-/// Channels that are looked at before other tasks on the thread have a turn.
-const CHANNELS_AT_ONCE: usize = 64;
-
 /// Keeps who an account is, and has the set-ups name it.
 pub(super) struct KeptIds {
     pub(super) store: Arc<Store>,
@@ -45,12 +43,10 @@ impl AccountIds for KeptIds {
         Box::pin(async move {
             let account = BotAccount { login: login.clone(), id: Some(id) };
             let former = self.store.learn_bot(login, id).await.map_err(|error| error.to_string())?;
-            for (number, known) in self.setup.list_channels().into_iter().enumerate() {
-                if number % CHANNELS_AT_ONCE == 0 {
-                    yield_now().await;
-                }
-                if known.bot.is(&account) && known.bot != account {
-                    self.setup.reload(known.channel.id).map_err(|error| error.to_string())?;
+            let channels = self.store.list_channels_of(&account).map_err(|error| error.to_string())?;
+            for channel in channels {
+                if self.setup.find_channel(channel).is_some_and(|known| known.bot != account) {
+                    self.setup.reload(channel).map_err(|error| error.to_string())?;
                 }
             }
             if let Some(former) = former {
@@ -65,6 +61,7 @@ impl AccountIds for KeptIds {
 /// What it takes to add the accounts of the configuration.
 pub(super) struct Roster {
     pub(super) store: Arc<Store>,
+    pub(super) wanted: Arc<Wanted>,
     pub(super) prefixes: Arc<dyn Prefixes>,
     pub(super) tally: Arc<Tally>,
     pub(super) server: Server,
@@ -86,7 +83,8 @@ impl Roster {
         }
         for (bot, used) in known {
             let session = Session::new(self.server.clone(), self.prefixes.clone(), self.tally.clone(), &self.limits);
-            accounts.add(bot, used, Arc::new(Unshared), Box::new(session))?;
+            let wanted = self.wanted.open_list(&bot.login).await?;
+            accounts.add(bot, used, Arc::new(Unshared), wanted, Box::new(session))?;
         }
         Ok(())
     }
@@ -165,7 +163,6 @@ mod tests {
         let shared = Shared {
             credentials: Arc::new(ConfiguredTokens::new(&[])),
             ids: Arc::new(Unused),
-            wanted: watch::channel(Vec::new().into()).1,
             events: mpsc::channel(1).0,
             own_messages: Arc::default(),
             limits: LimitsConfig::default(),
@@ -173,7 +170,11 @@ mod tests {
         };
         let accounts = Arc::new(Accounts::new(shared, tokio::runtime::Handle::current()));
         let bot = BotAccount { login: "mybot".parse().unwrap(), id: None };
-        let add = || accounts.add(bot.clone(), UsedLimits::default(), Arc::new(Unshared), Box::new(Unused)).unwrap();
+        let wanted = watch::channel(Vec::new().into()).1;
+        let add = || {
+            let session = Box::new(Unused);
+            accounts.add(bot.clone(), UsedLimits::default(), Arc::new(Unshared), wanted.clone(), session).unwrap()
+        };
         let telemetry = Arc::new(Telemetry::default());
         let mut heard = telemetry.listen();
         let mut lines = pin!(run_status_lines(accounts.clone(), telemetry.clone(), CancellationToken::new()));

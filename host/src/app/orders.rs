@@ -9,10 +9,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 
 use crate::domain::audit::{Actor, Stamp};
-use crate::domain::message::WantedChannel;
 use crate::domain::ports::Clock;
 use crate::http::api::keys::{Key, NewKey};
 use crate::store::Store;
@@ -79,7 +77,6 @@ pub(super) struct Orders {
     pub(super) store: Arc<Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) observer: Observer,
-    pub(super) wanted: watch::Receiver<Arc<[WantedChannel]>>,
     /// Where the API answers.
     pub(super) api: Option<SocketAddr>,
 }
@@ -111,7 +108,7 @@ impl Orders {
                 Ok(Answer::KeyRevoked { key })
             }
             Order::ListChannels { after } => {
-                let wanted = self.wanted.borrow().clone();
+                let wanted = self.store.list_wanted()?;
                 let (items, next) = list_channels(&self.observer, &wanted, after.as_deref(), stamp.at);
                 Ok(Answer::Channels { items, next })
             }

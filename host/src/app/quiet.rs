@@ -7,16 +7,15 @@ use std::task::Poll;
 use tokio::sync::watch;
 
 use super::App;
-use crate::domain::message::WantedChannel;
 use crate::twitch::account::state::AccountState;
 
 impl App {
     /// Returns when every event that the accounts have read is handled, every reply is sent or dropped, and the accounts
     /// sit where they are wanted. What Twitch has sent and nobody has read yet is not seen from here.
     pub async fn quiet(&self) {
-        let (mut progress, mut wanted) = (self.parts.dispatch.progress(), self.wanted.clone());
+        let (mut progress, mut wanted) = (self.parts.dispatch.progress(), self.wanted.published());
         let mut accounts: Vec<_> = self.accounts.list().iter().map(|account| account.states.clone()).collect();
-        while !self.is_quiet() {
+        while !self.is_quiet().await {
             // None of them ends before the app does, and the app is borrowed here.
             tokio::select! {
                 _ = progress.changed() => {}
@@ -27,7 +26,7 @@ impl App {
     }
 
     /// Each number is raised before what it is compared with, so that a moment between the two does not look quiet.
-    fn is_quiet(&self) -> bool {
+    async fn is_quiet(&self) -> bool {
         let wanted = self.store.list_wanted().unwrap_or_default();
         let states: Vec<AccountState> =
             self.accounts.list().iter().map(|account| account.states.borrow().clone()).collect();
@@ -37,13 +36,8 @@ impl App {
         progress.settled == sum(|state| state.events)
             && progress.replies == sum(|state| state.settled)
             && joined == wanted.len()
-            && is_same(&wanted, &self.wanted.borrow())
+            && self.wanted.is_published().await
     }
-}
-
-/// In any order: which channel is the busiest changes without anybody being told.
-fn is_same(some: &[WantedChannel], others: &[WantedChannel]) -> bool {
-    some.len() == others.len() && some.iter().all(|channel| others.contains(channel))
 }
 
 /// Waits until one of the accounts has news.

@@ -1,33 +1,91 @@
 //! The wanted channels: from the store, whenever they change, to the set-ups and to the accounts.
+//!
+//! Each account has a list of its own channels. A change makes the lists of the accounts that it concerns anew, and costs
+//! the same however many channels other accounts have.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
 use tracing::error;
 
+use crate::domain::id::Login;
 use crate::domain::message::WantedChannel;
 use crate::setup::Setup;
 use crate::store::{Store, StoreError};
 
-pub(super) fn load_wanted(store: &Store) -> Result<Arc<[WantedChannel]>, StoreError> {
-    store.list_wanted().map(Arc::from)
-}
+/// The wanted channels of one account.
+pub(super) type List = Arc<[WantedChannel]>;
 
-/// Until the store closes.
-pub(super) async fn run_wanted(
+/// The lists, by the login of an account that runs.
+type Lists = HashMap<Login, watch::Sender<List>>;
+
+pub(super) struct Wanted {
     store: Arc<Store>,
     setup: Arc<Setup>,
-    mut changes: watch::Receiver<u64>,
-    wanted: watch::Sender<Arc<[WantedChannel]>>,
-) {
-    while changes.changed().await.is_ok() {
-        let loaded = load_wanted(&store).and_then(|channels| {
-            // A channel that `!join` made known has its set-up before the account gets there.
-            setup.load_new(channels.iter().filter_map(|channel| channel.id)).map(|()| channels)
-        });
-        match loaded {
-            Ok(channels) => drop(wanted.send_replace(channels)),
-            Err(error) => error!(%error, "cannot tell which channels are wanted"),
+    /// Held from reading the store to publishing, so that no older list replaces a newer one.
+    lists: Mutex<Lists>,
+    /// How often lists were published.
+    published: watch::Sender<u64>,
+}
+
+impl Wanted {
+    pub(super) fn new(store: Arc<Store>, setup: Arc<Setup>) -> Wanted {
+        Wanted { store, setup, lists: Mutex::default(), published: watch::Sender::default() }
+    }
+
+    /// The list of an account, which changes until the account is gone: while [`Wanted::run`] runs.
+    pub(super) async fn open_list(&self, account: &Login) -> Result<watch::Receiver<List>, StoreError> {
+        let mut lists = self.lists.lock().await;
+        lists.retain(|_, list| list.receiver_count() > 0);
+        let (list, receiver) = watch::channel(self.load(account)?);
+        lists.insert(account.clone(), list);
+        Ok(receiver)
+    }
+
+    /// Until the store closes.
+    pub(super) async fn run(self: Arc<Self>, mut changes: broadcast::Receiver<Login>) {
+        loop {
+            let change = changes.recv().await;
+            let lists = self.lists.lock().await;
+            match change {
+                Ok(account) => self.publish(&lists, &account),
+                // Any account may have been among the changes that were missed.
+                Err(RecvError::Lagged(_)) => lists.keys().for_each(|account| self.publish(&lists, account)),
+                Err(RecvError::Closed) => return,
+            }
+            drop(lists);
+            self.published.send_modify(|count| *count += 1);
         }
+    }
+
+    fn publish(&self, lists: &MutexGuard<'_, Lists>, account: &Login) {
+        let Some(list) = lists.get(account) else { return };
+        match self.load(account) {
+            Ok(loaded) => drop(list.send_replace(loaded)),
+            Err(error) => error!(%account, %error, "cannot tell which channels are wanted"),
+        }
+    }
+
+    /// A channel that `!join` made known has its set-up before the account gets there.
+    fn load(&self, account: &Login) -> Result<List, StoreError> {
+        let channels = self.store.list_wanted_of(account)?;
+        self.setup.load_new(channels.iter().filter_map(|channel| channel.id))?;
+        Ok(channels.into())
+    }
+
+    /// What to wait on for lists that may have changed.
+    pub(super) fn published(&self) -> watch::Receiver<u64> {
+        self.published.subscribe()
+    }
+
+    /// Whether each account has the list that the store has now, in any order: which channel is the busiest is not reported.
+    pub(super) async fn is_published(&self) -> bool {
+        let lists = self.lists.lock().await;
+        lists.iter().all(|(account, list)| {
+            let (stored, known) = (self.store.list_wanted_of(account).unwrap_or_default(), list.borrow());
+            stored.len() == known.len() && stored.iter().all(|channel| known.contains(channel))
+        })
     }
 }

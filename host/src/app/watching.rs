@@ -1,7 +1,6 @@
 //! What the demo watches of the running host: it explains to whoever types why the bot says nothing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use tokio::sync::broadcast::Receiver;
 
@@ -17,7 +16,7 @@ impl App {
     }
 
     /// How the bot is set up in a channel; `None` where it never was.
-    pub fn find_channel(&self, channel: ChannelId) -> Option<Arc<ChannelSetup>> {
+    pub fn find_channel(&self, channel: ChannelId) -> Option<ChannelSetup> {
         self.parts.setup.find_channel(channel)
     }
 

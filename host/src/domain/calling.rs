@@ -1,16 +1,7 @@
 //! What makes a text a call of a command. Asked of each line of chat, most of which are none: cheap, and pure.
 
-use super::account::BotAccount;
 use super::id::Login;
 use super::prefix::{Prefix, is_invisible};
-
-/// What calls the bot in a channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Calling {
-    pub prefix: Prefix,
-    /// The account that answers there. Its mention calls as well, whatever the prefix.
-    pub bot: BotAccount,
-}
 
 /// The call in `text`: the command's word and what follows it, without filler at the end; never empty. Invisible marks
 /// before the prefix, the mention and the word are passed over: dictation and right-to-left keyboards put them there.

@@ -1,12 +1,9 @@
 //! The traits by which a lower part asks a higher one; `app` joins them.
 
-use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::account::BotAccount;
-use super::calling::Calling;
 use super::id::{AccountId, ChannelId, Login, ModuleName};
 
 /// The time, in both its kinds: spans are measured on the one that never jumps.
@@ -132,13 +129,10 @@ pub trait AccountIds: Send + Sync + 'static {
 /// The error is for the operator to read.
 pub type LearningAccount<'a> = Pin<Box<dyn Future<Output = Result<Option<AccountId>, String>> + Send + 'a>>;
 
-/// What calls the bot, by channel.
-pub type Callings = HashMap<ChannelId, Calling>;
-
-/// The wire filter asks what calls the bot where, once a batch of lines.
+/// The wire filter asks, for nearly each line, whether it calls the bot: the answer must cost next to nothing.
 pub trait Prefixes: Send + Sync + 'static {
-    /// As of now; cheap while nothing changes.
-    fn snapshot(&self) -> Arc<Callings>;
+    /// Whether `text` calls the bot in a channel where `account` answers; None for any other channel.
+    fn is_call(&self, channel: ChannelId, account: &BotAccount, text: &str, is_reply: bool) -> Option<bool>;
 }
 
 /// Why a secret cannot be told although there is one. Carries nothing of its text.

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::channel::{ChannelSetup, ModuleSetup, Target};
+use super::channel::{ChannelSetup, Target};
+use super::module::ModuleSetup;
 use super::module_change::{ModuleChange, ModuleChangeError};
 use super::overrides::CommandKey;
 use super::value::check_change;

@@ -1,7 +1,6 @@
 //! What a change of a channel's set-up is made of: its commit and its outcome.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::channel::ChannelSetup;
 use crate::domain::audit::{Actor, Stamp};
@@ -13,13 +12,13 @@ use crate::store::StoreError;
 /// A channel's set-up before and after a change. Where the plan had no effects, both are the same snapshot.
 #[derive(Clone, Debug)]
 pub struct Changed {
-    pub before: Arc<ChannelSetup>,
-    pub after: Arc<ChannelSetup>,
+    pub before: ChannelSetup,
+    pub after: ChannelSetup,
 }
 
 impl Changed {
     pub fn is_changed(&self) -> bool {
-        !Arc::ptr_eq(&self.before, &self.after)
+        !self.before.is_same(&self.after)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::NewChannelRules;
-use super::channel::ModuleSetup;
+use super::module::ModuleSetup;
 use super::words::Words;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::manifest::{Grants, Manifest};

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::channel::{ChannelSetup, ModuleSetup};
+use super::channel::ChannelSetup;
+use super::module::ModuleSetup;
+use super::own::OwnSetup;
 use crate::domain::effect::{Effect, LeftEffect};
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Manifest, ModuleSource};
@@ -40,10 +42,13 @@ impl ChannelSetup {
         effects.extend(left);
         effects
     }
+}
 
-    /// The version that runs here no more once the module's versions are these.
+impl OwnSetup {
+    /// The version that runs here no more once the module's versions are these. Where the channel has said nothing of the
+    /// module, none ran.
     pub(super) fn find_left_by(&self, module: &UploadedModule) -> Option<(ModuleDigest, ChannelId)> {
-        let (channel, here) = (self.channel.id, self.find_module(&module.name)?);
+        let (channel, here) = (self.channel.id, self.find_touched(&module.name)?);
         let digest = here.find_current()?.digest;
         let mut after = here.clone();
         after.settle(module, channel);

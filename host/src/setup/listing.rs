@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use super::change::SettingsError;
-use super::channel::{ChannelSetup, ModuleSetup, Target};
+use super::channel::{ChannelSetup, Target};
+use super::module::ModuleSetup;
 use super::overrides::CommandKey;
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::SettingKind;

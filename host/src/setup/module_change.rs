@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::channel::{ChannelSetup, ModuleSetup, Target};
+use super::channel::{ChannelSetup, Target};
+use super::module::ModuleSetup;
 use super::overrides::CommandTerms;
 use super::value::check_change;
 use crate::domain::effect::{Effect, ModuleEffect};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::channel::ModuleSetup;
+use super::module::ModuleSetup;
 use super::words::check_text_of_word;
 use crate::domain::manifest::Command;
 use crate::domain::role::Role;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::channel::{ChannelSetup, ModuleSetup};
+use super::channel::ChannelSetup;
+use super::module::ModuleSetup;
 use crate::domain::account::BotAccount;
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, SettingKind, SizeClass};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::channel::ModuleSetup;
+use super::module::ModuleSetup;
 use super::value::check_value;
 use crate::domain::id::ChannelId;
 use crate::domain::manifest::{Capability, Command, Manifest, SettingKind, SizeClass};

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::change::{may_change, who_may_change};
-use super::channel::{ChannelSetup, ModuleSetup, Target};
+use super::channel::{ChannelSetup, Target};
+use super::module::ModuleSetup;
 use super::overrides::LONGEST_COOLDOWN;
 use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::ModuleName;

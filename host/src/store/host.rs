@@ -15,7 +15,7 @@ pub(in crate::store) mod wanted;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use tokio::sync::watch;
+use tokio::sync::broadcast;
 
 use self::api_keys::{ApiKey, Revoked, Spare};
 use self::idempotency::KeptAnswer;
@@ -32,13 +32,33 @@ use crate::domain::used_limits::UsedLimits;
 use crate::domain::version::UploadedModule;
 
 impl Store {
-    /// The busiest first, and those of which that is not known by login.
+    /// Of all accounts: the busiest first, and those of which that is not known by login.
     pub fn list_wanted(&self) -> Result<Vec<WantedChannel>, StoreError> {
         self.read(wanted::list)
     }
 
-    /// Raised after each write that changed what [`Store::list_wanted`] answers.
-    pub fn wanted_changes(&self) -> watch::Receiver<u64> {
+    /// The same, of the accounts that have this login or had it last.
+    pub fn list_wanted_of(&self, account: &Login) -> Result<Vec<WantedChannel>, StoreError> {
+        self.read(|on| wanted::list_of(on, account))
+    }
+
+    /// How many channels are wanted with an account.
+    pub fn count_wanted(&self, account: &BotAccount) -> Result<usize, StoreError> {
+        self.read(|on| wanted::count(on, account))
+    }
+
+    /// Whether a channel is wanted. A login decides only where the id of its channel is not known yet.
+    pub fn is_wanted(&self, channel: ChannelId, login: &Login) -> Result<bool, StoreError> {
+        self.read(|on| wanted::is_wanted(on, channel, login))
+    }
+
+    /// The known channels that an account sits in, or would if it were wanted there.
+    pub fn list_channels_of(&self, account: &BotAccount) -> Result<Vec<ChannelId>, StoreError> {
+        self.read(|on| wanted::list_channels_of(on, account))
+    }
+
+    /// The login of an account, after each write that changed what [`Store::list_wanted_of`] answers for it.
+    pub fn wanted_changes(&self) -> broadcast::Receiver<Login> {
         self.wanted_changes.subscribe()
     }
 

@@ -52,8 +52,6 @@ const FAR_AWAY: Duration = Duration::from_secs(60 * 60);
 pub struct Shared {
     pub credentials: Arc<dyn Credentials>,
     pub ids: Arc<dyn AccountIds>,
-    /// Of all accounts.
-    pub wanted: watch::Receiver<Arc<[WantedChannel]>>,
     pub events: mpsc::Sender<Event>,
     pub own_messages: Arc<OwnMessages>,
     pub limits: LimitsConfig,
@@ -72,6 +70,7 @@ pub struct Account {
     inbox: Inbox,
     /// Messages of this account only.
     outgoing: mpsc::Receiver<OutgoingMessage>,
+    /// The channels of this account's login.
     wanted: watch::Receiver<Arc<[WantedChannel]>>,
     /// Set once the host stops.
     drain_until: Option<Instant>,
@@ -85,12 +84,14 @@ pub struct Account {
 }
 
 impl Account {
-    /// `used` is what the process before this one used of the limits: Twitch counts on over a restart.
+    /// `used` is what the process before this one used of the limits: Twitch counts on over a restart. `wanted` holds the
+    /// channels of the account's login; those of another account that had it are passed over.
     pub(crate) fn new(
         bot: BotAccount,
         shared: Arc<Shared>,
         used: UsedLimits,
         allowance: Arc<dyn Allowance>,
+        wanted: watch::Receiver<Arc<[WantedChannel]>>,
         outgoing: mpsc::Receiver<OutgoingMessage>,
         published: watch::Sender<AccountState>,
     ) -> Account {
@@ -101,7 +102,7 @@ impl Account {
             inbox: Inbox::new(shared.events.clone()),
             is_known: false,
             outgoing,
-            wanted: shared.wanted.clone(),
+            wanted,
             shared,
             drain_until: None,
             quiet_until: now,

@@ -12,7 +12,6 @@ mod sending;
 mod soak;
 mod stopping;
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,12 +31,13 @@ use super::account::{Account, Shared};
 use super::irc::session::Session;
 use crate::config::LimitsConfig;
 use crate::domain::account::BotAccount;
-use crate::domain::calling::Calling;
+use crate::domain::calling::find_call;
 use crate::domain::id::{AccountId, ChannelId, Login, MessageId};
 use crate::domain::message::{ChatMessage, Event, JoinFailure, OutgoingMessage, Reply, ReplySource, WantedChannel};
 use crate::domain::ports::{
-    AccountIds, Callings, Credentials, FetchTokenError, FetchingToken, LearningAccount, Prefixes, Unshared,
+    AccountIds, Credentials, FetchTokenError, FetchingToken, LearningAccount, Prefixes, Unshared,
 };
+use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
 use crate::domain::tally::Tally;
 use crate::domain::trace::Trace;
@@ -94,21 +94,22 @@ impl Credentials for Token {
     }
 }
 
-/// The prefixes by channel, which a test can change. Without one every message of a channel is passed on.
+/// The prefix and the account of one channel, which a test can change. Every message of other channels is passed on.
 #[derive(Clone, Default)]
-struct KnownPrefixes(Arc<Mutex<Arc<Callings>>>);
+struct KnownPrefixes(Arc<Mutex<Option<(ChannelId, Prefix, BotAccount)>>>);
 
 impl KnownPrefixes {
     fn set(&self, bot: &str, channel: ChannelId, prefix: &str) {
         let bot = BotAccount { login: login(bot), id: None };
-        let calling = Calling { prefix: prefix.parse().unwrap(), bot };
-        *self.0.lock().unwrap() = Arc::new(HashMap::from([(channel, calling)]));
+        *self.0.lock().unwrap() = Some((channel, prefix.parse().unwrap(), bot));
     }
 }
 
 impl Prefixes for KnownPrefixes {
-    fn snapshot(&self) -> Arc<Callings> {
-        self.0.lock().unwrap().clone()
+    fn is_call(&self, channel: ChannelId, account: &BotAccount, text: &str, is_reply: bool) -> Option<bool> {
+        let known = self.0.lock().unwrap();
+        let (_, prefix, bot) = known.as_ref().filter(|(id, _, bot)| *id == channel && bot.is(account))?;
+        Some(find_call(text, prefix, &bot.login, is_reply).is_some())
     }
 }
 
@@ -180,14 +181,14 @@ impl Bot {
         let shared = Shared {
             credentials: Arc::new(token.clone()),
             ids: Arc::new(Ids::default()),
-            wanted: wanted_receiver,
             events: event_sender,
             own_messages: own_messages.clone(),
             limits: limits.clone(),
             drain_within: Duration::from_secs(10),
         };
-        let bot = BotAccount { login: login(name), id: None };
-        let account = Account::new(bot, Arc::new(shared), used, Arc::new(Unshared), outgoing_receiver, state_sender);
+        let (bot, shared, unshared) =
+            (BotAccount { login: login(name), id: None }, Arc::new(shared), Arc::new(Unshared));
+        let account = Account::new(bot, shared, used, unshared, wanted_receiver, outgoing_receiver, state_sender);
         let shutdown = CancellationToken::new();
         let connecting = Connecting::new(account, Box::new(session), paused);
         let task = tokio::spawn(connecting.run(shutdown.clone()));

@@ -1,7 +1,6 @@
 //! The channels of a host, and how the bot stands in each: for `twitchy channel list`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -38,7 +37,7 @@ struct Entry {
     account: BotAccount,
     is_wanted: bool,
     /// None before the first join.
-    setup: Option<Arc<ChannelSetup>>,
+    setup: Option<ChannelSetup>,
 }
 
 /// The page of channels that begins behind `after`, by login, and what asks for the next one.
@@ -62,7 +61,7 @@ pub(super) fn list_channels(
 fn list_entries(setup: &Setup, wanted: &[WantedChannel]) -> BTreeMap<String, Entry> {
     let known = setup.list_channels();
     // The id of a configured channel becomes known a moment before it stands beside the channel that is wanted.
-    let by_login: HashMap<Login, Arc<ChannelSetup>> =
+    let by_login: HashMap<Login, ChannelSetup> =
         known.iter().map(|setup| (setup.channel.login.clone(), setup.clone())).collect();
     let known = known.into_iter().map(|setup| {
         let (login, account) = (setup.channel.login.clone(), setup.bot.clone());
@@ -112,7 +111,7 @@ impl Footing {
 
 impl Entry {
     fn show(&self, accounts: &[(BotAccount, Footing)], now: SystemTime) -> ChannelStatus {
-        let setup = self.setup.as_deref();
+        let setup = self.setup.as_ref();
         let modules = setup.into_iter().flat_map(ChannelSetup::modules);
         let running = modules.filter(|module| module.is_running() && !module.is_blown(now));
         ChannelStatus {
@@ -142,7 +141,7 @@ impl Entry {
         if account.outside.contains(&self.login) {
             return "not joined yet".to_owned();
         }
-        let setup = self.setup.as_deref().filter(|setup| setup.is_muted(now));
+        let setup = self.setup.as_ref().filter(|setup| setup.is_muted(now));
         match setup.and_then(|setup| setup.muted_until) {
             Some(until) => format!("joined, muted until {}", write_timestamp(until)),
             None => "joined".to_owned(),

@@ -13,7 +13,8 @@ use crate::domain::manifest::Manifest;
 use crate::domain::ports::{Clock, Moment};
 use crate::setup::Setup;
 use crate::setup::changing::ChangeSetupError;
-use crate::setup::channel::{ChannelSetup, ModuleSetup};
+use crate::setup::channel::ChannelSetup;
+use crate::setup::module::ModuleSetup;
 use crate::telemetry::{HostEvent, Telemetry};
 
 pub(super) struct Returning {

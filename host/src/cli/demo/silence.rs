@@ -69,7 +69,7 @@ impl Reasons {
         let Spoken { channel, speech, .. } = spoken;
         let setup = stage.find_setup(channel);
         if !stage.is_bot_in(channel) {
-            return is_call(speech, setup.as_deref()).then(|| explain_absence(stage, channel));
+            return is_call(speech, setup.as_ref()).then(|| explain_absence(stage, channel));
         }
         let setup = setup?;
         if let Some(reason) = unanswered.filter(|reason| *reason != NoAnswer::Silence(Silence::Talk)) {
@@ -204,9 +204,10 @@ fn explain_role(role: Role, word: &str, setup: &ChannelSetup, name: &Login) -> S
 mod tests {
     use super::*;
     use crate::domain::account::BotAccount;
+    use crate::domain::effect::{Effect, SetupEffect};
     use crate::domain::id::ChannelId;
     use crate::domain::message::Channel;
-    use crate::setup::channel::ModuleSetup;
+    use crate::setup::module::ModuleSetup;
     use crate::setup::sample::{command, manifest, running};
 
     fn login(name: &str) -> Login {
@@ -220,9 +221,8 @@ mod tests {
         let channel = Channel { id: ChannelId(1), login: login("shop"), display_name: "Shop".into() };
         let hug = Command { aliases: vec!["cuddle".into()], ..command("hug") };
         let off = ModuleSetup { is_enabled: false, ..running(manifest("hugs", vec![hug], Vec::new())) };
-        let mut shop = ChannelSetup::new(channel, BotAccount { login: login(BOT), id: None }, [module, off]);
-        shop.prefix = "?".parse().unwrap();
-        shop
+        let shop = ChannelSetup::new(channel, BotAccount { login: login(BOT), id: None }, [module, off]);
+        shop.apply(&Effect::Setup(SetupEffect::ChangePrefix("?".parse().unwrap())))
     }
 
     fn says(text: &str) -> Speech {

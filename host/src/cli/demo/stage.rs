@@ -177,7 +177,7 @@ impl Stage {
         joined
     }
 
-    pub(super) fn find_setup(&self, channel: &Login) -> Option<Arc<ChannelSetup>> {
+    pub(super) fn find_setup(&self, channel: &Login) -> Option<ChannelSetup> {
         self.app.find_channel(ChannelId(self.twitch.user_id(channel.as_str()).parse().ok()?))
     }
 

@@ -1,13 +1,11 @@
 //! What endpoints that read or change a channel's set-up share.
 
-use std::sync::Arc;
-
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::setup::channel::ChannelSetup;
 
-pub(super) fn find_channel(api: &Api, channel: ChannelId) -> Result<Arc<ChannelSetup>, ApiError> {
+pub(super) fn find_channel(api: &Api, channel: ChannelId) -> Result<ChannelSetup, ApiError> {
     api.setup.find_channel(channel).ok_or(ApiError::NotFound("channel"))
 }
 

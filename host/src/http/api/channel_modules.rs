@@ -20,7 +20,8 @@ use crate::http::precondition::{IfMatch, etag};
 use crate::http::principal::Principal;
 use crate::modules::is_always_on;
 use crate::setup::changing::Changed;
-use crate::setup::channel::{ChannelSetup, ModuleSetup};
+use crate::setup::channel::ChannelSetup;
+use crate::setup::module::ModuleSetup;
 use crate::setup::module_change::ModuleChangeError;
 use crate::telemetry::HostEvent;
 
@@ -92,7 +93,7 @@ async fn list_modules(
 )]
 async fn show_module(State(api): State<Arc<Api>>, path: Named) -> Result<Response, ApiError> {
     let (channel, name) = parse(path)?;
-    answer(&api, &*find_channel(&api, channel)?, &name)
+    answer(&api, &find_channel(&api, channel)?, &name)
 }
 
 /// Set a module up in a channel

@@ -147,7 +147,7 @@ async fn list_channels(
     let after: Option<ChannelId> = page.parse_cursor()?;
     let wrong = |error: ParseIdError| ApiError::InvalidQuery(sentence(&error));
     let login: Option<Login> = query.login.map(|login| login.parse()).transpose().map_err(wrong)?;
-    let is_wanted = |setup: &Arc<ChannelSetup>| login.as_ref().is_none_or(|login| setup.channel.login == *login);
+    let is_wanted = |setup: &ChannelSetup| login.as_ref().is_none_or(|login| setup.channel.login == *login);
     let found = match principal.channels() {
         None if login.is_none() => api.setup.list_channels_after(after, page.limit + 1),
         // One by one: only an operator asks so, and hardly ever.
@@ -158,7 +158,7 @@ async fn list_channels(
             own.filter_map(|channel| api.setup.find_channel(channel)).filter(is_wanted).collect()
         }
     };
-    let cursor = |setup: &Arc<ChannelSetup>| setup.channel.id.to_string();
+    let cursor = |setup: &ChannelSetup| setup.channel.id.to_string();
     Ok(Json(Listed::cut(&page, found, cursor, |setup| Channel::show(&api, &setup))))
 }
 

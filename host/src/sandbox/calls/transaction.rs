@@ -28,7 +28,7 @@ pub struct Transaction {
     /// The revision that each scope had when this run first read it.
     noted: BTreeMap<Scope, Revision>,
     /// The channel's set-up with this run's own changes; None before it is first read.
-    setup: Option<Arc<ChannelSetup>>,
+    setup: Option<ChannelSetup>,
     /// Changes other than to storage, in order.
     effects: Vec<Effect>,
     storage: StorageOverlay,
@@ -97,7 +97,7 @@ impl Transaction {
     }
 
     /// The channel's set-up, this run's own changes included.
-    pub(super) fn setup(&mut self) -> Result<Arc<ChannelSetup>, EndRun> {
+    pub(super) fn setup(&mut self) -> Result<ChannelSetup, EndRun> {
         if let Some(setup) = &self.setup {
             return Ok(setup.clone());
         }
@@ -111,7 +111,7 @@ impl Transaction {
 
     /// Buffers a change of the set-up that was checked against `setup`.
     pub(super) fn change_setup(&mut self, setup: &ChannelSetup, effect: Effect) {
-        self.setup = Some(Arc::new(setup.apply(&effect)));
+        self.setup = Some(setup.apply(&effect));
         self.effects.push(effect);
     }
 

@@ -6,7 +6,8 @@ use super::{ModuleChange, ModuleChangeError};
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::{Capability, SettingKind};
 use crate::modules::consent::{ConsentError, list_missing};
-use crate::setup::channel::{ChannelSetup, ModuleSetup};
+use crate::setup::channel::ChannelSetup;
+use crate::setup::module::ModuleSetup;
 use crate::setup::overrides::CommandTerms;
 use crate::setup::value::check_value;
 

@@ -6,7 +6,8 @@ use crate::domain::id::{ModuleDigest, ModuleName};
 use crate::modules::catalogue::Catalogue;
 use crate::modules::consent::roll_back::plan_roll_back;
 use crate::modules::consent::{Consent, ConsentError, InChannel, Settled};
-use crate::setup::channel::{ChannelSetup, ModuleSetup};
+use crate::setup::channel::ChannelSetup;
+use crate::setup::module::ModuleSetup;
 
 impl ChannelSetup {
     /// Pins the module to the version `to`, or to the one that [`plan_roll_back`] chooses. `left` are the versions that the

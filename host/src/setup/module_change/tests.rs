@@ -51,7 +51,7 @@ pub(super) fn shop(versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup
 
 /// The channel on a host with other modules.
 pub(super) fn with(setup: &ChannelSetup, catalogue: Catalogue) -> ChannelSetup {
-    setup.with_defaults(&Arc::new(Defaults::new(Arc::new(catalogue), NewChannelRules::Essentials)), None)
+    setup.with_defaults(&Arc::new(Defaults::new(Arc::new(catalogue), NewChannelRules::Essentials)))
 }
 
 pub(super) fn on() -> ModuleChange {
@@ -252,7 +252,7 @@ fn what_is_shown_may_be_wanted_and_changes_nothing() {
     for next in [later, asks_less] {
         let untouched = shop([host.clone()]);
         let set = after(&untouched, Powers::Operator, &full);
-        let grown = set.with_defaults(shop([host.clone(), next]).defaults(), None);
+        let grown = set.with_defaults(shop([host.clone(), next]).defaults());
         for setup in [untouched, set, grown] {
             let shown = setup.find_module(&name("dice")).unwrap().as_change();
             assert_eq!(setup.check_module_change(Powers::Creator, &name("dice"), &shown), Ok(Vec::new()));
@@ -264,7 +264,7 @@ fn what_is_shown_may_be_wanted_and_changes_nothing() {
 fn a_version_that_waits_runs_only_once_it_is_named() {
     let before = after(&shop([dice("1.0.0", 1)]), Powers::Creator, &on());
     let later = Manifest { capabilities: vec![Capability::Storage], ..dice("2.0.0", 2) };
-    let waits = before.with_defaults(shop([dice("1.0.0", 1), later]).defaults(), None);
+    let waits = before.with_defaults(shop([dice("1.0.0", 1), later]).defaults());
     let running = |setup: &ChannelSetup| setup.find_word("roll").unwrap().module.manifest.version.major;
     assert_eq!(waits.find_module(&name("dice")).unwrap().list_missing_grants(), [Capability::Storage]);
     assert_eq!(refused(&waits, Powers::Creator, &granting(&[Capability::Storage])), "it does not ask for storage");
@@ -346,7 +346,7 @@ fn what_was_taken_back_does_not_return_with_an_older_version() {
     use Capability::{Http, Storage};
     let both = shop([first(&[Http, Storage])]);
     let one = after(&both, Powers::Operator, &granting(&[Http, Storage]));
-    let two = one.with_defaults(shop([first(&[Http, Storage]), second(&[Storage])]).defaults(), None);
+    let two = one.with_defaults(shop([first(&[Http, Storage]), second(&[Storage])]).defaults());
     let running = |setup: &ChannelSetup| setup.find_word("roll").map(|word| word.module.manifest.version.major);
     assert_eq!(running(&two), Some(2), "it asks for no more");
     // What is shown is no word about grants, even where this version asks for less.
@@ -361,7 +361,7 @@ fn what_was_taken_back_does_not_return_with_an_older_version() {
     assert_eq!(refused(&taken, Powers::Creator, &pinned), "it does not run without a grant of http");
     // A version that asks for it again comes with nothing either.
     let third = Manifest { capabilities: vec![Http, Storage], version: "3.0.0".parse().unwrap(), ..dice("3.0.0", 3) };
-    let three = taken.with_defaults(shop([first(&[Http, Storage]), second(&[Storage]), third]).defaults(), None);
+    let three = taken.with_defaults(shop([first(&[Http, Storage]), second(&[Storage]), third]).defaults());
     assert_eq!(running(&three), Some(2));
 }
 
@@ -388,7 +388,7 @@ fn a_version_that_asks_for_less_is_pinned_without_a_word_about_grants() {
         (host(&["a.example", "b.example"], asking(&[Storage])), host(&["a.example"], second(&[Storage, Words])));
     let grants = Grants { http_hosts: wide.http_hosts.clone(), ..granting(&[Storage]).grants.unwrap() };
     let wide_on = after(&shop([wide.clone()]), Powers::Operator, &ModuleChange { grants: Some(grants), ..on() });
-    let waits = wide_on.with_defaults(shop([wide, narrow]).defaults(), None);
+    let waits = wide_on.with_defaults(shop([wide, narrow]).defaults());
     let accept = Some("2.0.0".parse().unwrap());
     assert_eq!(
         refused(&waits, Powers::Creator, &ModuleChange { accept, ..on() }),

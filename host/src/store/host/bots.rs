@@ -16,6 +16,17 @@ pub(in crate::store) fn find_bot(connection: &Connection, login: &Login) -> rusq
     Ok(BotAccount { login: login.clone(), id: id.flatten() })
 }
 
+/// The logins of the accounts that a log-in may change: the one that it names, and the one that the id had.
+pub(in crate::store) fn list_logins(
+    connection: &Connection,
+    login: &Login,
+    id: AccountId,
+) -> rusqlite::Result<Vec<Login>> {
+    let sql = "SELECT login FROM bots WHERE twitch_id = ?1";
+    let known = find_row(connection, sql, params![id], |row| row.get(0))?;
+    Ok(known.into_iter().chain([login.clone()]).collect())
+}
+
 /// What a log-in told of an account.
 pub(in crate::store) struct Learned {
     /// The account is named in another way from now on.
@@ -174,9 +185,9 @@ mod tests {
         let LastUse::Known(used) = store.begin_use(login("bot")).await.unwrap() else { panic!("it is known") };
         assert_eq!((used.messages, used.joins), (5, 2));
         assert_eq!(store.begin_use(login("other")).await.unwrap(), LastUse::Unknown);
-        let changes = store.wanted_changes();
+        let mut changes = store.wanted_changes();
         assert_eq!(store.learn_bot(login("bot"), ID).await.unwrap(), None);
-        assert!(changes.has_changed().unwrap());
+        assert_eq!(changes.try_recv(), Ok(login("bot")));
         let expected = [("bakery", known("bot", ID)), ("market", bot("other")), ("shop", known("bot", ID))];
         assert_eq!(wanted(&store), expected.map(|(channel, account)| (channel.to_owned(), account)));
         assert_eq!(
@@ -195,9 +206,9 @@ mod tests {
         let store = open(&path);
         assert_eq!(store.find_bot(&login("bot")).unwrap(), known("bot", ID));
         assert!(matches!(store.begin_use(login("bot")).await.unwrap(), LastUse::Known(used) if used.messages == 3));
-        let changes = store.wanted_changes();
+        let mut changes = store.wanted_changes();
         assert_eq!(store.learn_bot(login("bot"), ID).await.unwrap(), None);
-        assert!(!changes.has_changed().unwrap(), "nothing new");
+        assert!(changes.try_recv().is_err(), "nothing new");
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use super::audit;
 use super::bots;
 use crate::domain::account::BotAccount;
 use crate::domain::audit::{Actor, AuditValue, Change, Stamp};
-use crate::domain::effect::{PresenceEffect, Scope};
+use crate::domain::effect::{Effect, PresenceEffect, Scope};
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Channel, WantedChannel};
 use crate::store::channel::setup;
@@ -19,13 +19,85 @@ use crate::store::sqlite::columns::{At, BotKey};
 use crate::store::sqlite::scopes;
 use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
+/// Changes that a watcher may be behind; it then has to look at every account.
+pub(in crate::store) const WANTED_CHANGES: usize = 1024;
+
+const LIST_WANTED: &str = "SELECT wanted.channel_id, wanted.login, bots.login, twitch_id
+     FROM wanted JOIN bots USING (bot) LEFT JOIN channels USING (channel_id)";
+/// The busiest first, and those of which that is not known by login.
+const BUSIEST_FIRST: &str = "ORDER BY coalesce(busyness, 0) DESC, wanted.login";
+/// The rows of the account with login `?1` and id `?2`, by the rule of [`BotAccount::is`].
+const ROWS_OF_ACCOUNT: &str = "SELECT bot FROM bots WHERE twitch_id = ?2
+     UNION SELECT bot FROM bots WHERE login = ?1 AND twitch_id IS NULL
+     UNION SELECT bot FROM bots WHERE ?2 IS NULL AND login = ?1";
+
 pub(in crate::store) fn list(connection: &Connection) -> rusqlite::Result<Vec<WantedChannel>> {
-    let sql = "SELECT wanted.channel_id, wanted.login, bots.login, twitch_id
-         FROM wanted JOIN bots USING (bot) LEFT JOIN channels USING (channel_id)
-         WHERE wanted ORDER BY coalesce(busyness, 0) DESC, wanted.login";
-    list_rows(connection, sql, [], |row| {
-        Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: bots::read_bot(row, 2, 3)? })
-    })
+    list_rows(connection, &format!("{LIST_WANTED} WHERE wanted {BUSIEST_FIRST}"), [], read_wanted)
+}
+
+pub(in crate::store) fn list_of(connection: &Connection, account: &Login) -> rusqlite::Result<Vec<WantedChannel>> {
+    let sql = format!("{LIST_WANTED} WHERE wanted AND bots.login = ?1 {BUSIEST_FIRST}");
+    list_rows(connection, &sql, params![account], read_wanted)
+}
+
+pub(in crate::store) fn count(connection: &Connection, account: &BotAccount) -> rusqlite::Result<usize> {
+    let sql = format!("SELECT count(*) FROM wanted WHERE wanted AND bot IN ({ROWS_OF_ACCOUNT})");
+    let count: Option<u32> = find_row(connection, &sql, params![account.login, account.id], |row| row.get(0))?;
+    Ok(count.unwrap_or_default() as usize)
+}
+
+pub(in crate::store) fn is_wanted(
+    connection: &Connection,
+    channel: ChannelId,
+    login: &Login,
+) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM wanted WHERE channel_id = ?1 AND wanted
+         UNION ALL SELECT 1 FROM wanted WHERE login = ?2 AND channel_id IS NULL AND wanted";
+    let found = find_row(connection, sql, params![channel, login], |row| row.get::<_, i64>(0))?;
+    Ok(found.is_some())
+}
+
+pub(in crate::store) fn list_channels_of(
+    connection: &Connection,
+    account: &BotAccount,
+) -> rusqlite::Result<Vec<ChannelId>> {
+    let sql = format!("SELECT channel_id FROM channels WHERE bot IN ({ROWS_OF_ACCOUNT})");
+    list_rows(connection, &sql, params![account.login, account.id], |row| row.get(0))
+}
+
+fn read_wanted(row: &Row<'_>) -> rusqlite::Result<WantedChannel> {
+    Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: bots::read_bot(row, 2, 3)? })
+}
+
+/// A channel by what is known of it.
+pub(in crate::store) type Named<'a> = (Option<&'a Login>, Option<ChannelId>);
+
+/// The channel that an effect wants, or no longer.
+pub(in crate::store) fn find_channel(effect: &Effect) -> Option<Named<'_>> {
+    match effect {
+        Effect::Presence(PresenceEffect::Want { channel, .. }) => Some((Some(&channel.login), Some(channel.id))),
+        Effect::Presence(PresenceEffect::Unwant { channel }) => Some((None, Some(*channel))),
+        Effect::Storage(..)
+        | Effect::Ledger(..)
+        | Effect::Setup(_)
+        | Effect::Module(..)
+        | Effect::Secret(..)
+        | Effect::Left(..) => None,
+    }
+}
+
+/// The logins of the accounts with which channels are noted.
+pub(in crate::store) fn list_accounts_of(
+    connection: &Connection,
+    channels: &[Named<'_>],
+) -> rusqlite::Result<Vec<Login>> {
+    let mut logins = Vec::new();
+    for (login, channel) in channels {
+        let sql = "SELECT bots.login FROM wanted JOIN bots USING (bot) WHERE wanted.login = ?1
+             UNION SELECT bots.login FROM wanted JOIN bots USING (bot) WHERE channel_id = ?2";
+        logins.extend(list_rows::<Login, Vec<_>>(connection, sql, params![login, channel], |row| row.get(0))?);
+    }
+    Ok(logins)
 }
 
 /// Returns whether anything changed.
@@ -131,7 +203,8 @@ fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime) -> rusqli
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::effect::{Commit, Committed, Effect, Revision};
+    use crate::domain::effect::{Commit, Committed, Revision};
+    use crate::domain::id::AccountId;
     use crate::store::Store;
     use crate::store::fixture::{CHANNEL, Fixture, bot, channel, commit, login, save};
 
@@ -146,6 +219,10 @@ mod tests {
     fn wanted(store: &Store) -> Vec<(Option<u64>, String)> {
         let wanted = store.list_wanted().unwrap();
         wanted.into_iter().map(|wanted| (wanted.id.map(|id| id.0), wanted.login.to_string())).collect()
+    }
+
+    fn named_all(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
     }
 
     fn named(id: impl Into<Option<u64>>, name: &str) -> (Option<u64>, String) {
@@ -247,28 +324,57 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_change_is_told_and_nothing_else() {
+    async fn each_change_is_reported_to_the_accounts_that_it_concerns_and_to_no_other() {
         let fixture = Fixture::with_channel().await;
         let mut changes = fixture.store.wanted_changes();
-        let mut is_told = || {
-            let is_told = changes.has_changed().unwrap();
-            changes.mark_unchanged();
-            is_told
-        };
+        let mut reported =
+            || std::iter::from_fn(|| changes.try_recv().ok()).map(|login| login.to_string()).collect::<Vec<_>>();
         fixture.commit("1", vec![save("key", "")]).await;
         fixture.store.save_seed(login("shop"), login("bot")).await.unwrap();
         fixture.store.save_channel_id(login("shop"), CHANNEL).await.unwrap();
         let conflict =
             Commit { noted: vec![(Scope::Setup { channel: CHANNEL }, Revision(9))], ..commit("2", vec![unwant(7)]) };
         assert_eq!(fixture.store.commit(conflict).await.unwrap(), Committed::Conflict);
-        assert!(!is_told());
+        assert_eq!(reported(), [""; 0]);
         fixture.commit("2", vec![unwant(7)]).await;
-        assert!(is_told());
+        assert_eq!(reported(), ["bot"]);
         fixture.commit("3", vec![save("key", ""), want(7, "shop")]).await;
-        assert!(is_told());
-        fixture.store.save_seed(login("other"), login("bot")).await.unwrap();
-        assert!(is_told());
+        assert_eq!(reported(), ["bot"]);
+        fixture.store.save_seed(login("other"), login("other_bot")).await.unwrap();
+        assert_eq!(reported(), ["other_bot"]);
         fixture.store.save_channel_id(login("other"), ChannelId(8)).await.unwrap();
-        assert!(is_told());
+        assert_eq!(reported(), ["other_bot"]);
+        fixture.store.save_seed(login("other"), login("bot")).await.unwrap();
+        assert_eq!(reported(), ["bot", "other_bot"], "the account that has to leave, too");
+        fixture.store.learn_bot(login("better_bot"), AccountId(1)).await.unwrap();
+        assert_eq!(reported(), [""; 0]);
+        fixture.store.learn_bot(login("bot"), AccountId(2)).await.unwrap();
+        assert_eq!(reported(), ["bot"]);
+        fixture.store.learn_bot(login("best_bot"), AccountId(2)).await.unwrap();
+        assert_eq!(reported(), ["best_bot", "bot"], "renamed");
+    }
+
+    #[tokio::test]
+    async fn what_is_wanted_of_one_account_or_channel_is_asked_for_without_the_others() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        store.save_seed(login("other"), login("other_bot")).await.unwrap();
+        store.save_seed(login("market"), login("bot")).await.unwrap();
+        let list = |account: &str| {
+            let wanted = store.list_wanted_of(&login(account)).unwrap();
+            wanted.into_iter().map(|channel| channel.login.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!((list("bot"), list("other_bot")), (named_all(&["market", "shop"]), named_all(&["other"])));
+        let is_wanted = |id, name: &str| store.is_wanted(ChannelId(id), &login(name)).unwrap();
+        assert_eq!([is_wanted(7, "renamed"), is_wanted(8, "shop"), is_wanted(8, "market")], [true, false, true]);
+        let id = |id, name: &str| BotAccount { id: Some(AccountId(id)), ..bot(name) };
+        let counts = |accounts: [BotAccount; 3]| accounts.map(|account| store.count_wanted(&account).unwrap());
+        assert_eq!(counts([bot("bot"), bot("other_bot"), id(1, "bot")]), [2, 1, 2], "nobody has logged in");
+        store.learn_bot(login("bot"), AccountId(1)).await.unwrap();
+        assert_eq!(counts([bot("bot"), id(2, "bot"), id(1, "renamed")]), [2, 0, 2]);
+        assert_eq!(store.list_channels_of(&id(1, "bot")).unwrap(), [CHANNEL]);
+        assert_eq!(store.list_channels_of(&id(2, "bot")).unwrap(), []);
+        fixture.commit("1", vec![unwant(7)]).await;
+        assert_eq!((is_wanted(7, "shop"), counts([bot("bot"), bot("other_bot"), bot("third")])), (false, [1, 1, 0]));
     }
 }

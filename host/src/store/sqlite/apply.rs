@@ -1,23 +1,27 @@
 //! From each write to the function of its subject that carries it out.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 
 use super::fault::describe_machine_fault;
 use super::migrate;
 use super::savepoint::{Abort, run_in_savepoint};
-use crate::domain::effect::{Committed, Effect};
+use crate::domain::effect::Committed;
+use crate::domain::id::Login;
 use crate::domain::ports::Tenure;
 use crate::store::channel::{accounts, chatters, commit, tally};
 use crate::store::error::StoreError;
-use crate::store::host::{api_keys, audit, begun_uploads, bots, idempotency, modules, used_limits, wanted};
+use crate::store::host::bots::{self, Learned};
+use crate::store::host::{api_keys, audit, begun_uploads, idempotency, modules, used_limits, wanted};
 use crate::store::write::{Answer, Write};
 
 /// A write that was carried out, and whose batch is not on disk yet.
 pub(super) struct Applied {
     /// Why the machine did not take the write's changes.
     pub(super) machine_fault: Option<String>,
-    /// Whether other channels are wanted from now on.
-    pub(super) changes_wanted: bool,
+    /// The accounts that have other wanted channels from now on.
+    pub(super) wanted_of: BTreeSet<Login>,
     /// Sends the answer. The parameter is whether the batch is on disk.
     pub(super) acknowledge: Box<dyn FnOnce(Result<(), StoreError>)>,
 }
@@ -26,9 +30,10 @@ pub(super) struct Applied {
 pub(super) fn apply(on: &Connection, tenure: &dyn Tenure, write: Write) -> Applied {
     match write {
         Write::Commit { commit, attempt, epoch, answer } => {
-            let is_presence = commit.effects.iter().any(|effect| matches!(effect, Effect::Presence(_)));
-            let changes_wanted = |committed: &Committed| is_presence && *committed == Committed::Done;
-            keep_wanted(on, answer, changes_wanted, |on| match tenure.find_epoch(commit.channel) {
+            let channels: Vec<_> = commit.effects.iter().filter_map(wanted::find_channel).collect();
+            let accounts = |on: &_| wanted::list_accounts_of(on, &channels);
+            let is_change = |committed: &Committed| *committed == Committed::Done;
+            keep_wanted(on, answer, (accounts, is_change), |on| match tenure.find_epoch(commit.channel) {
                 Some(now) if now == epoch => commit::apply(on, &commit, attempt),
                 _ => Err(Abort::Failed(StoreError::NotActing)),
             })
@@ -41,13 +46,16 @@ pub(super) fn apply(on: &Connection, tenure: &dyn Tenure, write: Write) -> Appli
             keep(on, answer, |on| tally::raise_busyness(on, &channels, at))
         }
         Write::SaveSeed { login, account, at, answer } => {
-            keep_wanted(on, answer, |changed| *changed, |on| wanted::save_seed(on, &login, &account, at))
+            let accounts = |on: &_| wanted::list_accounts_of(on, &[(Some(&login), None)]);
+            keep_wanted(on, answer, (accounts, is_true), |on| wanted::save_seed(on, &login, &account, at))
         }
         Write::SaveChannelId { login, channel, at, answer } => {
-            keep_wanted(on, answer, |changed| *changed, |on| wanted::save_channel_id(on, &login, channel, at))
+            let accounts = |on: &_| wanted::list_accounts_of(on, &[(Some(&login), Some(channel))]);
+            keep_wanted(on, answer, (accounts, is_true), |on| wanted::save_channel_id(on, &login, channel, at))
         }
         Write::LearnBot { login, id, answer } => {
-            keep_wanted(on, answer, |learned| learned.is_news, |on| bots::learn(on, &login, id))
+            let accounts = |on: &_| bots::list_logins(on, &login, id);
+            keep_wanted(on, answer, (accounts, |learned: &Learned| learned.is_news), |on| bots::learn(on, &login, id))
         }
         Write::BeginUse { account, at, answer } => keep(on, answer, |on| used_limits::begin_use(on, &account, at)),
         Write::SaveUse { account, used, at, answer } => {
@@ -78,23 +86,37 @@ fn keep<T: 'static, E: Into<Abort<T>>>(
     answer: Answer<T>,
     job: impl FnOnce(&Connection) -> Result<T, E>,
 ) -> Applied {
-    keep_wanted(on, answer, |_| false, job)
+    keep_wanted(on, answer, (|_: &_| Ok(Vec::new()), |_: &T| false), job)
 }
 
-/// The same for a write after which other channels may be wanted: `is_change` tells from its answer.
+/// The same for a write that may change which channels are wanted: the first function finds the logins of the accounts that it
+/// concerns, before it and after it; the second one tells from the answer whether it changed anything.
 fn keep_wanted<T: 'static, E: Into<Abort<T>>>(
     on: &Connection,
     answer: Answer<T>,
-    is_change: impl FnOnce(&T) -> bool,
+    (accounts, is_change): (impl Fn(&Connection) -> rusqlite::Result<Vec<Login>>, impl FnOnce(&T) -> bool),
     job: impl FnOnce(&Connection) -> Result<T, E>,
 ) -> Applied {
-    let outcome = run_in_savepoint(on, job);
+    let mut wanted_of = BTreeSet::new();
+    let outcome = run_in_savepoint(on, |on| {
+        wanted_of.extend(accounts(on)?);
+        let value = job(on).map_err(E::into)?;
+        wanted_of.extend(accounts(on)?);
+        Ok::<T, Abort<T>>(value)
+    });
+    if !outcome.as_ref().is_ok_and(is_change) {
+        wanted_of.clear();
+    }
     Applied {
         machine_fault: outcome.as_ref().err().and_then(describe_machine_fault),
-        changes_wanted: outcome.as_ref().is_ok_and(is_change),
+        wanted_of,
         acknowledge: Box::new(move |on_disk| {
             // Nobody may wait any more; the change is made all the same.
             drop(answer.send(outcome.and_then(|value| on_disk.map(|()| value))));
         }),
     }
+}
+
+fn is_true(changed: &bool) -> bool {
+    *changed
 }

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rusqlite::Connection;
-use tokio::sync::watch;
+use tokio::sync::broadcast;
 
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{create, migrate, readers};
+use crate::domain::id::Login;
 use crate::domain::ports::{Clock, Tenure};
 use crate::store::error::OpenStoreError;
 use crate::store::host::audit::AuditKept;
@@ -27,13 +28,13 @@ pub(in crate::store) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists. `wanted_changes` is raised
-    /// after each batch that changed which channels are wanted.
+    /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists. `wanted_changes` gets
+    /// the login of each account whose wanted channels a batch changed.
     pub(in crate::store) fn open(
         path: &Path,
         clock: Arc<dyn Clock>,
         tenure: Arc<dyn Tenure>,
-        wanted_changes: watch::Sender<u64>,
+        wanted_changes: broadcast::Sender<Login>,
     ) -> Result<Sqlite, OpenStoreError> {
         let lock = lock_database(path)?;
         let is_new = is_missing(path)?;

@@ -8,13 +8,14 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::apply::{Applied, apply};
 use super::fault::describe_machine_fault;
 use super::migrate;
 use super::purge::Purge;
 use super::savepoint::run;
+use crate::domain::id::Login;
 use crate::domain::ports::{Clock, Tenure};
 use crate::domain::trouble::Trouble;
 use crate::store::error::StoreError;
@@ -47,7 +48,7 @@ impl Writer {
         clock: Arc<dyn Clock>,
         tenure: Arc<dyn Tenure>,
         audit_kept: Arc<OnceLock<AuditKept>>,
-        wanted_changes: watch::Sender<u64>,
+        wanted_changes: broadcast::Sender<Login>,
     ) -> std::io::Result<Writer> {
         let (queue, orders) = mpsc::channel(QUEUE);
         let batches = Arc::new(AtomicU64::new(0));
@@ -122,7 +123,7 @@ struct Writing {
     clock: Arc<dyn Clock>,
     tenure: Arc<dyn Tenure>,
     purge: Purge,
-    wanted_changes: watch::Sender<u64>,
+    wanted_changes: broadcast::Sender<Login>,
 }
 
 impl Writing {
@@ -174,10 +175,11 @@ impl Writing {
         }
         // Before the answers: a caller that gets an error finds its reason.
         self.note_trouble(&applied, &on_disk, changes_before);
-        if on_disk.is_ok() && applied.iter().any(|applied| applied.changes_wanted) {
-            self.wanted_changes.send_modify(|count| *count += 1);
-        }
-        for Applied { acknowledge, .. } in applied {
+        for Applied { wanted_of, acknowledge, .. } in applied {
+            if on_disk.is_ok() {
+                // An error: nobody watches.
+                wanted_of.into_iter().for_each(|account| drop(self.wanted_changes.send(account)));
+            }
             acknowledge(on_disk.clone());
         }
     }

@@ -122,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) async fn serve(
         &mut self,
         account: &mut Account,
-        hearing: &mut Hearing<'_>,
+        hearing: &Hearing<'_>,
         stop: &CancellationToken,
     ) -> Result<(), KeepConnectionError> {
         loop {
@@ -143,10 +143,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Takes in all whole lines that are there, as long as there is room for what they say.
-    async fn listen(&mut self, account: &mut Account, hearing: &mut Hearing<'_>) -> Result<(), KeepConnectionError> {
+    async fn listen(&mut self, account: &mut Account, hearing: &Hearing<'_>) -> Result<(), KeepConnectionError> {
         let now = Instant::now();
         let mut answers = Vec::new();
-        hearing.refresh();
         while account.may_read() {
             let Some(line) = self.lines.next_line() else { break };
             let answer = hearing.hear(line, account, &mut self.answers, now);

@@ -15,9 +15,8 @@ use crate::twitch::account::Account;
 
 /// Reads the lines of one connection.
 pub(super) struct Hearing<'s> {
-    filter: Filter,
-    /// What calls the bot where: other messages are only counted, in `tally`.
-    prefixes: &'s dyn Prefixes,
+    filter: Filter<'s>,
+    /// Of the messages that call nothing.
     tally: &'s Tally,
 }
 
@@ -27,12 +26,7 @@ pub(super) struct MustReconnect;
 
 impl<'s> Hearing<'s> {
     pub(super) fn new(bot: BotAccount, prefixes: &'s dyn Prefixes, tally: &'s Tally) -> Hearing<'s> {
-        Hearing { filter: Filter::new(bot, prefixes.snapshot()), prefixes, tally }
-    }
-
-    /// Looks at what calls the bot now; to be called once a batch of lines.
-    pub(super) fn refresh(&mut self) {
-        self.filter.callings = self.prefixes.snapshot();
+        Hearing { filter: Filter::new(bot, prefixes), tally }
     }
 
     /// Takes in what a line says; what is to be answered. Bytes that are not UTF-8 become U+FFFD.

@@ -3,14 +3,11 @@
 //! It is sure or it says nothing: whatever looks in any way unlike an ordinary chat line is left to the full parser,
 //! which alone decides what is malformed and what is a call. A test holds the two against each other.
 
-use std::sync::Arc;
-
 use memchr::{memchr, memchr_iter, memchr2};
 
 use crate::domain::account::BotAccount;
-use crate::domain::calling::find_call;
 use crate::domain::id::{ChannelId, ChatterId, Login};
-use crate::domain::ports::Callings;
+use crate::domain::ports::Prefixes;
 
 /// Twitch's are UUIDs; the bound is for whoever keeps them.
 const LONGEST_MESSAGE_ID: usize = 64;
@@ -29,15 +26,14 @@ pub struct Talk<'a> {
 }
 
 /// What one account passes over.
-#[derive(Clone, Debug)]
-pub struct Filter {
+pub struct Filter<'p> {
     pub(super) account: BotAccount,
-    pub(super) callings: Arc<Callings>,
+    prefixes: &'p dyn Prefixes,
 }
 
-impl Filter {
-    pub fn new(account: BotAccount, callings: Arc<Callings>) -> Self {
-        Self { account, callings }
+impl<'p> Filter<'p> {
+    pub fn new(account: BotAccount, prefixes: &'p dyn Prefixes) -> Filter<'p> {
+        Filter { account, prefixes }
     }
 
     /// The talk that a line is. `None`: it is not, or it may not be, or the channel is not known (yet) as one where this
@@ -55,11 +51,9 @@ impl Filter {
         }
         let tags = Tags::read(tags)?;
         let channel: ChannelId = tags.room_id.parse().ok()?;
-        let calling = self.callings.get(&channel).filter(|calling| calling.bot.is(&self.account))?;
+        let is_call = self.prefixes.is_call(channel, &self.account, text, tags.is_reply())?;
         let is_shared_copy = tags.source_room_id.is_some_and(|id| id != tags.room_id);
-        let is_talk = is_shared_copy
-            || text.starts_with("\u{1}ACTION ")
-            || find_call(text, &calling.prefix, &calling.bot.login, tags.is_reply()).is_none();
+        let is_talk = !is_call || is_shared_copy || text.starts_with("\u{1}ACTION ");
         let chatter = tags.user_id.parse().ok()?;
         is_talk.then_some(Talk { channel, chatter, login: nick, display_name: tags.display_name, is_shared_copy })
     }

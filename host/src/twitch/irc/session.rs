@@ -53,8 +53,8 @@ impl<D: Dial> Session<D> {
         if let Err(error) = account.begin(id, stop).await? {
             return Some(Err(Lost::Connection(error)));
         }
-        let mut hearing = Hearing::new(account.bot().clone(), &*self.prefixes, &self.tally);
-        let served = connection.serve(account, &mut hearing, stop).await;
+        let hearing = Hearing::new(account.bot().clone(), &*self.prefixes, &self.tally);
+        let served = connection.serve(account, &hearing, stop).await;
         Some(served.map_err(|error| self.describe(&error)))
     }
 

@@ -19,13 +19,12 @@ impl Host {
         let twitch = FakeTwitch::new(&Settings::default());
         twitch.add_account("first", "1", "secret");
         twitch.add_account("second", "2", "secret");
-        let (wanted, wanted_receiver) = watch::channel(Vec::new().into());
+        let wanted = watch::Sender::new(Vec::new().into());
         let (events, events_receiver) = mpsc::channel(1_000);
         let ids = Ids::default();
         let shared = Shared {
             credentials: Arc::new(Token(Arc::new(Mutex::new(Ok("secret".to_owned()))), Arc::default())),
             ids: Arc::new(ids.clone()),
-            wanted: wanted_receiver,
             events,
             own_messages: Arc::default(),
             limits: LimitsConfig::default(),
@@ -44,7 +43,8 @@ impl Host {
             async move { Ok(stream) }
         };
         let session = Session::new(dial, Arc::new(KnownPrefixes::default()), Arc::default(), &limits);
-        self.accounts.add(bot, UsedLimits::default(), Arc::new(Unshared), Box::new(session)).is_ok()
+        let (unshared, wanted) = (Arc::new(Unshared), self.wanted.subscribe());
+        self.accounts.add(bot, UsedLimits::default(), unshared, wanted, Box::new(session)).is_ok()
     }
 
     /// New channels, each with the account that is to sit there.

@@ -8,7 +8,7 @@ use crate::domain::id::ChannelId;
 use crate::domain::manifest::SettingKind;
 use crate::http::Api;
 use crate::http::error::ApiError;
-use crate::setup::channel::ModuleSetup;
+use crate::setup::module::ModuleSetup;
 use crate::setup::module_change::{ModuleChangeError, Problem};
 use crate::vault::{SECRET_TEXT, SealError, SecretPlace};
 

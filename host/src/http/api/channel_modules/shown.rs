@@ -11,7 +11,8 @@ use crate::domain::manifest::{Manifest, ModuleSource, SettingKind};
 use crate::domain::timestamp::write_timestamp;
 use crate::http::Api;
 use crate::http::error::ApiError;
-use crate::setup::channel::{ChannelSetup, ModuleSetup};
+use crate::setup::channel::ChannelSetup;
+use crate::setup::module::ModuleSetup;
 use crate::setup::module_change::ModuleChange;
 
 /// What is true of a module that is enabled and whose size class the host does not allow.

@@ -44,7 +44,7 @@ impl Left {
         if let Some((digest, _)) = setup.find_left_by(module) {
             self.leave(digest);
         }
-        setup.with_defaults(host.defaults(), None)
+        setup.with_defaults(host.defaults())
     }
 
     fn step_back(&mut self, setup: &ChannelSetup) -> Result<ChannelSetup, ModuleChangeError> {

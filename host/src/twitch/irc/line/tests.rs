@@ -1,9 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::calling::Calling;
+use crate::domain::calling::find_call;
 use crate::domain::id::AccountId;
 use crate::domain::message::ChatMessage;
+use crate::domain::prefix::Prefix;
 use crate::twitch::irc::event::{Heard, parse_line};
 
 const ACCOUNT: &str = "twitchy";
@@ -13,19 +14,36 @@ fn bot_named(login: &str) -> BotAccount {
 }
 
 /// Room 1000 listens to `!`, room 1001 to `~>`, and in room 1002 another account answers.
-fn filter() -> Filter {
-    let calling = |prefix: &str, bot: &str| Calling { prefix: prefix.parse().unwrap(), bot: bot_named(bot) };
-    let callings = [(1000, calling("!", ACCOUNT)), (1001, calling("~>", ACCOUNT)), (1002, calling("!", "other"))];
-    Filter::new(bot_named(ACCOUNT), Arc::new(callings.map(|(id, calling)| (ChannelId(id), calling)).into()))
+struct Rooms;
+
+impl Rooms {
+    fn find(channel: ChannelId) -> Option<(Prefix, BotAccount)> {
+        let (prefix, bot) = match channel.0 {
+            1000 => ("!", ACCOUNT),
+            1001 => ("~>", ACCOUNT),
+            1002 => ("!", "other"),
+            _ => return None,
+        };
+        Some((prefix.parse().unwrap(), bot_named(bot)))
+    }
+}
+
+impl Prefixes for Rooms {
+    fn is_call(&self, channel: ChannelId, account: &BotAccount, text: &str, is_reply: bool) -> Option<bool> {
+        let (prefix, bot) = Rooms::find(channel).filter(|(_, bot)| bot.is(account))?;
+        Some(find_call(text, &prefix, &bot.login, is_reply).is_some())
+    }
+}
+
+fn filter() -> Filter<'static> {
+    Filter::new(bot_named(ACCOUNT), &Rooms)
 }
 
 /// Whether dispatch would look for a command, going by the full parser alone.
 fn is_call(message: &ChatMessage) -> bool {
-    let filter = filter();
-    let Some(calling) = filter.callings.get(&message.channel_id) else { return false };
-    let is_reply = message.reply_to.is_some();
-    let is_found = find_call(&message.text, &calling.prefix, &calling.bot.login, is_reply).is_some();
-    !message.is_shared_copy && !message.is_action && calling.bot == bot_named(ACCOUNT) && is_found
+    let Some((prefix, bot)) = Rooms::find(message.channel_id) else { return false };
+    let is_found = find_call(&message.text, &prefix, &bot.login, message.reply_to.is_some()).is_some();
+    !message.is_shared_copy && !message.is_action && bot == bot_named(ACCOUNT) && is_found
 }
 
 /// Talk is what the full parser takes for a message that calls nothing, and the same message at that.

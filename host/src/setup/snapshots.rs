@@ -1,0 +1,122 @@
+//! The own parts of all channels' set-ups, and which channels have touched which module.
+//!
+//! Promised: to look up or replace one channel costs the same however many there are, and holds up only look-ups of the
+//! few channels in its shard; to find the channels that touched a module costs as much as there are of those.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use super::own::OwnSetup;
+use crate::domain::id::{ChannelId, ModuleName};
+
+/// With so many, connections that read at once rarely share a lock, and a shard that grows copies few entries.
+const SHARDS: usize = 256;
+
+type Shard = HashMap<ChannelId, Arc<OwnSetup>>;
+
+#[derive(Debug)]
+pub(super) struct Snapshots {
+    shards: Box<[RwLock<Shard>]>,
+    /// Locked after a shard, never before one.
+    touched: Mutex<HashMap<ModuleName, Touched>>,
+}
+
+/// The channels that have said something of one module.
+#[derive(Debug, Default)]
+struct Touched {
+    channels: BTreeSet<ChannelId>,
+    /// In how many of them it is switched on.
+    enabled: usize,
+}
+
+impl Default for Snapshots {
+    fn default() -> Snapshots {
+        Snapshots { shards: (0..SHARDS).map(|_| RwLock::default()).collect(), touched: Mutex::default() }
+    }
+}
+
+impl Snapshots {
+    pub(super) fn find(&self, channel: ChannelId) -> Option<Arc<OwnSetup>> {
+        self.read(channel, Arc::clone)
+    }
+
+    /// Runs `read` under the shard's lock: cheaper than [`Snapshots::find`], and for what takes no time.
+    pub(super) fn read<T>(&self, channel: ChannelId, read: impl FnOnce(&Arc<OwnSetup>) -> T) -> Option<T> {
+        lock(self.shard(channel)).get(&channel).map(read)
+    }
+
+    /// Replaces a channel's own part by what `next` makes of it. None leaves it as it is.
+    ///
+    /// Between `next` and the replacement, nobody sees the channel or asks which channels touched a module.
+    pub(super) fn update(&self, channel: ChannelId, next: impl FnOnce(Option<&Arc<OwnSetup>>) -> Option<OwnSetup>) {
+        let mut shard = self.shard(channel).write().unwrap_or_else(PoisonError::into_inner);
+        let mut touched = self.touched();
+        let before = shard.get(&channel);
+        let Some(next) = next(before) else { return };
+        before.into_iter().for_each(|before| remove(&mut touched, before));
+        add(&mut touched, &next);
+        let before = shard.insert(channel, Arc::new(next));
+        drop((touched, shard));
+        // Freed without the locks.
+        drop(before);
+    }
+
+    /// The channels that have said something of a module, by id.
+    pub(super) fn list_touching(&self, name: &ModuleName) -> Vec<ChannelId> {
+        self.touched().get(name).into_iter().flat_map(|module| &module.channels).copied().collect()
+    }
+
+    /// In how many channels a module is switched on that is on, or off, where nobody has said so.
+    pub(super) fn count_enabled(&self, name: &ModuleName, is_on_untouched: bool) -> usize {
+        let all = if is_on_untouched { self.shards.iter().map(|shard| lock(shard).len()).sum() } else { 0_usize };
+        self.touched().get(name).map_or(all, |module| {
+            let untouched = if is_on_untouched { all.saturating_sub(module.channels.len()) } else { 0 };
+            untouched + module.enabled
+        })
+    }
+
+    /// At most `limit` of the channels that come after `after`, by id. Walks through all of them.
+    pub(super) fn list_after(&self, after: Option<ChannelId>, limit: usize) -> Vec<Arc<OwnSetup>> {
+        let is_after = |id: &ChannelId| after.is_none_or(|after| *id > after);
+        let mut ids = Vec::new();
+        for shard in &self.shards {
+            ids.extend(lock(shard).keys().copied().filter(is_after));
+        }
+        // Of ten thousand only a page needs to be in order.
+        if ids.len() > limit {
+            ids.select_nth_unstable(limit);
+            ids.truncate(limit);
+        }
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| self.find(id)).collect()
+    }
+
+    fn shard(&self, channel: ChannelId) -> &RwLock<Shard> {
+        &self.shards[(channel.0 % SHARDS as u64) as usize]
+    }
+
+    fn touched(&self) -> MutexGuard<'_, HashMap<ModuleName, Touched>> {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn lock(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
+    shard.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn add(touched: &mut HashMap<ModuleName, Touched>, own: &OwnSetup) {
+    for (name, module) in own.list_touched() {
+        let of_module = touched.entry(name.clone()).or_default();
+        of_module.channels.insert(own.channel.id);
+        of_module.enabled += usize::from(module.is_enabled);
+    }
+}
+
+fn remove(touched: &mut HashMap<ModuleName, Touched>, own: &OwnSetup) {
+    for (name, module) in own.list_touched() {
+        if let Some(of_module) = touched.get_mut(name) {
+            of_module.channels.remove(&own.channel.id);
+            of_module.enabled -= usize::from(module.is_enabled);
+        }
+    }
+}
