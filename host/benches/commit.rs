@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use futures_util::FutureExt;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use twitchy::domain::audit::Actor;
@@ -74,7 +75,10 @@ fn benches(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     let counter = "counter".parse().expect("a module's name");
     group.bench_function("point read", |bencher| {
-        bencher.iter(|| black_box(store.load_entry(CHANNEL, &counter, "key250")).expect("an entry"));
+        bencher.iter(|| {
+            black_box(store.load_entry(CHANNEL, &counter, "key250").now_or_never().expect("SQLite answers at once"))
+                .expect("an entry")
+        });
     });
     group.bench_function("commit alone", |bencher| {
         bencher.iter(|| {

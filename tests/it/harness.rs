@@ -121,7 +121,7 @@ impl House {
         for header in headers {
             house.open_channel(header).await;
         }
-        house.setup.load_all().expect("the store is sound");
+        house.setup.load_all().await.expect("the store is sound");
         house
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures_util::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 use twitchy::domain::account::BotAccount;
 use twitchy::domain::audit::Actor;
@@ -76,7 +77,7 @@ impl Channels {
         }
         let store = Arc::new(store);
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Essentials));
-        setup.load_all().expect("the store is sound");
+        setup.load_all().now_or_never().expect("SQLite answers at once").expect("the store is sound");
         Channels { setup, store, runtime, _folder: folder }
     }
 }

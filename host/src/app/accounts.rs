@@ -43,10 +43,10 @@ impl AccountIds for KeptIds {
         Box::pin(async move {
             let account = BotAccount { login: login.clone(), id: Some(id) };
             let former = self.store.learn_bot(login, id).await.map_err(|error| error.to_string())?;
-            let channels = self.store.list_channels_of(&account).map_err(|error| error.to_string())?;
+            let channels = self.store.list_channels_of(&account).await.map_err(|error| error.to_string())?;
             for channel in channels {
                 if self.setup.find_channel(channel).is_some_and(|known| known.bot != account) {
-                    self.setup.reload(channel).map_err(|error| error.to_string())?;
+                    self.setup.reload(channel).await.map_err(|error| error.to_string())?;
                 }
             }
             if let Some(former) = former {
@@ -79,7 +79,7 @@ impl Roster {
                 true => begin_use(&self.store, login, &self.limits).await?,
                 false => UsedLimits::default(),
             };
-            known.push((self.store.find_bot(login)?, used));
+            known.push((self.store.find_bot(login).await?, used));
         }
         for (bot, used) in known {
             let session = Session::new(self.server.clone(), self.prefixes.clone(), self.tally.clone(), &self.limits);

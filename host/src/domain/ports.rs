@@ -143,25 +143,18 @@ pub struct FindSecretError(pub String);
 /// The guarded web client asks for a module's secret setting each time that a request names it.
 pub trait Secrets: Send + Sync + 'static {
     /// None where nobody entered one in this channel.
-    fn find_secret(
-        &self,
-        channel: ChannelId,
-        module: &ModuleName,
-        key: &str,
-    ) -> Result<Option<secrecy::SecretString>, FindSecretError>;
+    fn find_secret<'a>(&'a self, channel: ChannelId, module: &'a ModuleName, key: &'a str) -> FindingSecret<'a>;
 }
+
+pub type FindingSecret<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<secrecy::SecretString>, FindSecretError>> + Send + 'a>>;
 
 /// For tests and benches, where nobody entered any.
 #[derive(Clone, Copy, Debug)]
 pub struct NoSecrets;
 
 impl Secrets for NoSecrets {
-    fn find_secret(
-        &self,
-        _: ChannelId,
-        _: &ModuleName,
-        _: &str,
-    ) -> Result<Option<secrecy::SecretString>, FindSecretError> {
-        Ok(None)
+    fn find_secret<'a>(&'a self, _: ChannelId, _: &'a ModuleName, _: &'a str) -> FindingSecret<'a> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 }

@@ -51,27 +51,27 @@ impl Store {
     }
 
     /// The replies of an invocation that was committed within the last day.
-    pub fn find_outcome(&self, invocation: &InvocationId) -> Result<Option<Vec<Reply>>, StoreError> {
+    pub async fn find_outcome(&self, invocation: &InvocationId) -> Result<Option<Vec<Reply>>, StoreError> {
         self.read(|on| outcomes::find(on, invocation)).map(|found| found.map(|outcome| outcome.replies))
     }
 
     /// One consistent snapshot.
-    pub fn load_channel(&self, channel: ChannelId) -> Result<Option<ChannelRecord>, StoreError> {
+    pub async fn load_channel(&self, channel: ChannelId) -> Result<Option<ChannelRecord>, StoreError> {
         self.read(|on| setup::find_channel(on, channel))
     }
 
     /// All channels, in one snapshot and as many reads as one takes.
-    pub fn load_channels(&self) -> Result<Vec<ChannelRecord>, StoreError> {
+    pub async fn load_channels(&self) -> Result<Vec<ChannelRecord>, StoreError> {
         self.read(setup::list_channels)
     }
 
     /// Every channel that was ever sat in, by id, with the names that it bore then.
-    pub fn list_known_channels(&self) -> Result<Vec<Channel>, StoreError> {
+    pub async fn list_known_channels(&self) -> Result<Vec<Channel>, StoreError> {
         self.read(setup::list_known_channels)
     }
 
     /// The value under a key, and the storage's state at the same moment.
-    pub fn load_entry(
+    pub async fn load_entry(
         &self,
         channel: ChannelId,
         module: &ModuleName,
@@ -81,7 +81,7 @@ impl Store {
     }
 
     /// The version of the module that wrote last, and the storage's state at the same moment.
-    pub fn load_written_by(
+    pub async fn load_written_by(
         &self,
         channel: ChannelId,
         module: &ModuleName,
@@ -91,7 +91,7 @@ impl Store {
 
     /// Entries whose key begins with `prefix`, in byte order, strictly after `after`: at most `limit`, 100, or 64 KiB
     /// of keys and values, but at least one where there is one.
-    pub fn list_entries(
+    pub async fn list_entries(
         &self,
         channel: ChannelId,
         module: &ModuleName,
@@ -103,23 +103,27 @@ impl Store {
     }
 
     /// Revision and amount of an account; both zero where it does not exist.
-    pub fn load_account(&self, channel: ChannelId, holder: Holder) -> Result<(Revision, Amount), StoreError> {
+    pub async fn load_account(&self, channel: ChannelId, holder: Holder) -> Result<(Revision, Amount), StoreError> {
         self.read(|on| accounts::load_account(on, channel, holder))
     }
 
     /// The richest chatters of a channel with more than nothing, richest first; at most 100.
-    pub fn list_top_accounts(&self, channel: ChannelId, limit: usize) -> Result<Vec<(ChatterId, Amount)>, StoreError> {
+    pub async fn list_top_accounts(
+        &self,
+        channel: ChannelId,
+        limit: usize,
+    ) -> Result<Vec<(ChatterId, Amount)>, StoreError> {
         self.read(|on| accounts::list_top_accounts(on, channel, limit))
     }
 
     /// The default currency where the channel is not known.
-    pub fn load_currency(&self, channel: ChannelId) -> Result<Currency, StoreError> {
+    pub async fn load_currency(&self, channel: ChannelId) -> Result<Currency, StoreError> {
         self.read(|on| accounts::find_currency(on, channel)).map(Option::unwrap_or_default)
     }
 
     /// What a module moved at `since` or later, all that counts against one budget, and the budget's revision at the
     /// same moment.
-    pub fn load_spending(
+    pub async fn load_spending(
         &self,
         channel: ChannelId,
         module: &ModuleName,
@@ -137,7 +141,7 @@ impl Store {
     }
 
     /// The sealed secret of a setting; None where there is none.
-    pub fn load_secret(
+    pub async fn load_secret(
         &self,
         channel: ChannelId,
         module: &ModuleName,
@@ -147,26 +151,26 @@ impl Store {
     }
 
     /// The keys that have a secret, in order.
-    pub fn list_secret_keys(&self, channel: ChannelId, module: &ModuleName) -> Result<Vec<String>, StoreError> {
+    pub async fn list_secret_keys(&self, channel: ChannelId, module: &ModuleName) -> Result<Vec<String>, StoreError> {
         self.read(|on| secrets::list_keys(on, channel, module))
     }
 
     /// The first bytes of the secrets of all channels, each once: so many of each secret as tell by which key it was sealed.
-    pub fn list_secret_marks(&self, length: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+    pub async fn list_secret_marks(&self, length: u32) -> Result<Vec<Vec<u8>>, StoreError> {
         self.read(|on| secrets::list_marks(on, length))
     }
 
     /// The last one first; the version that runs may be among them, where it was switched off in between. Two at most.
-    pub fn list_left(&self, channel: ChannelId, module: &ModuleName) -> Result<Vec<ModuleDigest>, StoreError> {
+    pub async fn list_left(&self, channel: ChannelId, module: &ModuleName) -> Result<Vec<ModuleDigest>, StoreError> {
         self.read(|on| left_versions::list_left(on, channel, module))
     }
 
     /// The chatter who was last seen in the channel under this login: logins get recycled.
-    pub fn find_chatter(&self, channel: ChannelId, login: &Login) -> Result<Option<KnownChatter>, StoreError> {
+    pub async fn find_chatter(&self, channel: ChannelId, login: &Login) -> Result<Option<KnownChatter>, StoreError> {
         self.read(|on| chatters::find_by_login(on, channel, login))
     }
 
-    pub fn find_chatter_by_id(
+    pub async fn find_chatter_by_id(
         &self,
         channel: ChannelId,
         chatter: ChatterId,
@@ -176,7 +180,7 @@ impl Store {
 
     /// Those who bore this display name when they were seen last, in any case of its letters; `most` of them at most, the
     /// last seen first. Only names that differ from the login by more than the case are looked for.
-    pub fn list_chatters_by_name(
+    pub async fn list_chatters_by_name(
         &self,
         channel: ChannelId,
         display_name: &str,

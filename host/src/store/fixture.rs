@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_util::FutureExt;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -93,7 +94,7 @@ impl Fixture {
     }
 
     pub(crate) fn list_known_ids(&self) -> Vec<ChannelId> {
-        self.store.list_known_channels().unwrap().into_iter().map(|channel| channel.id).collect()
+        at_once(self.store.list_known_channels()).unwrap().into_iter().map(|channel| channel.id).collect()
     }
 
     /// The whole audit, the oldest line first: `action channel subject: before -> after`.
@@ -104,7 +105,7 @@ impl Fixture {
             let (before, after) = (text(change.before), text(change.after));
             format!("{} {channel} {}: {before} -> {after}", change.action, change.subject)
         };
-        let mut entries = self.store.list_audit(&AuditFilter::default(), None, 1000).unwrap();
+        let mut entries = at_once(self.store.list_audit(&AuditFilter::default(), None, 1000)).unwrap();
         entries.sort_by_key(|entry| entry.id);
         entries.into_iter().map(line).collect()
     }
@@ -127,6 +128,11 @@ impl Fixture {
     pub(crate) async fn commit(&self, id: &str, effects: Vec<Effect>) -> Committed {
         self.store.commit(commit(id, effects)).await.unwrap()
     }
+}
+
+/// The answer of a read, where a test cannot wait: SQLite answers at once.
+pub(crate) fn at_once<T>(read: impl Future<Output = T>) -> T {
+    read.now_or_never().expect("SQLite answers at once")
 }
 
 /// A folder in memory, where the system has such a place: waiting for the disk at each commit would be most of the

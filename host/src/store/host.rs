@@ -33,27 +33,27 @@ use crate::domain::version::UploadedModule;
 
 impl Store {
     /// Of all accounts: the busiest first, and those of which that is not known by login.
-    pub fn list_wanted(&self) -> Result<Vec<WantedChannel>, StoreError> {
+    pub async fn list_wanted(&self) -> Result<Vec<WantedChannel>, StoreError> {
         self.read(wanted::list)
     }
 
     /// The same, of the accounts that have this login or had it last.
-    pub fn list_wanted_of(&self, account: &Login) -> Result<Vec<WantedChannel>, StoreError> {
+    pub async fn list_wanted_of(&self, account: &Login) -> Result<Vec<WantedChannel>, StoreError> {
         self.read(|on| wanted::list_of(on, account))
     }
 
     /// How many channels are wanted with an account.
-    pub fn count_wanted(&self, account: &BotAccount) -> Result<usize, StoreError> {
+    pub async fn count_wanted(&self, account: &BotAccount) -> Result<usize, StoreError> {
         self.read(|on| wanted::count(on, account))
     }
 
     /// Whether a channel is wanted. A login decides only where the id of its channel is not known yet.
-    pub fn is_wanted(&self, channel: ChannelId, login: &Login) -> Result<bool, StoreError> {
+    pub async fn is_wanted(&self, channel: ChannelId, login: &Login) -> Result<bool, StoreError> {
         self.read(|on| wanted::is_wanted(on, channel, login))
     }
 
     /// The known channels that an account sits in, or would if it were wanted there.
-    pub fn list_channels_of(&self, account: &BotAccount) -> Result<Vec<ChannelId>, StoreError> {
+    pub async fn list_channels_of(&self, account: &BotAccount) -> Result<Vec<ChannelId>, StoreError> {
         self.read(|on| wanted::list_channels_of(on, account))
     }
 
@@ -77,7 +77,7 @@ impl Store {
     }
 
     /// The account of a login, with its id where a log-in has told it.
-    pub fn find_bot(&self, login: &Login) -> Result<BotAccount, StoreError> {
+    pub async fn find_bot(&self, login: &Login) -> Result<BotAccount, StoreError> {
         self.read(|on| bots::find_bot(on, login))
     }
 
@@ -102,7 +102,7 @@ impl Store {
     }
 
     /// By name.
-    pub fn list_uploaded(&self) -> Result<Vec<UploadedModule>, StoreError> {
+    pub async fn list_uploaded(&self) -> Result<Vec<UploadedModule>, StoreError> {
         self.read(modules::list_uploaded)
     }
 
@@ -128,16 +128,16 @@ impl Store {
         self.write(|answer| Write::EndUpload { digest, answer }).await
     }
 
-    pub fn list_begun_uploads(&self) -> Result<Vec<ModuleDigest>, StoreError> {
+    pub async fn list_begun_uploads(&self) -> Result<Vec<ModuleDigest>, StoreError> {
         self.read(begun_uploads::list)
     }
 
-    pub fn find_api_key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
+    pub async fn find_api_key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
         self.read(|on| api_keys::find(on, id))
     }
 
     /// The oldest first; those made after the key `after`.
-    pub fn list_api_keys(&self, after: Option<&KeyId>, limit: usize) -> Result<Vec<ApiKey>, StoreError> {
+    pub async fn list_api_keys(&self, after: Option<&KeyId>, limit: usize) -> Result<Vec<ApiKey>, StoreError> {
         self.read(|on| api_keys::list(on, after, limit))
     }
 
@@ -161,7 +161,7 @@ impl Store {
     /// million lines. Of several, the one that lets the least through is looked up (a chatter, a channel, a subject, a caller,
     /// an action, a kind, in this order), and the others are compared with what that one finds: 14 ms where a channel has
     /// 100,000 lines and nearly none of them fit.
-    pub fn list_audit(
+    pub async fn list_audit(
         &self,
         filter: &AuditFilter,
         before: Option<u64>,
@@ -176,7 +176,12 @@ impl Store {
     }
 
     /// What was answered to `caller` under a key, if that was within a day of `now`.
-    pub fn find_answer(&self, caller: &CallerId, key: &str, now: SystemTime) -> Result<Option<KeptAnswer>, StoreError> {
+    pub async fn find_answer(
+        &self,
+        caller: &CallerId,
+        key: &str,
+        now: SystemTime,
+    ) -> Result<Option<KeptAnswer>, StoreError> {
         self.read(|on| idempotency::find(on, caller, key, now))
     }
 

@@ -258,7 +258,7 @@ async fn list_kept_channels(state_dir: &Path) -> anyhow::Result<Vec<Login>> {
         return Ok(Vec::new());
     }
     let store = open_store(state_dir, Arc::new(SystemClock))?;
-    let wanted = store.list_wanted()?;
+    let wanted = store.list_wanted().await?;
     store.close().await?;
     Ok(wanted.into_iter().map(|channel| channel.login).collect())
 }

@@ -27,7 +27,7 @@ use crate::setup::sample::{command, manifest, setting};
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
 use crate::store::channel::chatters::KnownChatter;
-use crate::store::fixture::quick_folder;
+use crate::store::fixture::{at_once, quick_folder};
 
 /// Whose channel is [`SHOP`].
 pub(super) const BROADCASTER: (&str, u64) = ("shop", 100);
@@ -147,7 +147,7 @@ impl Bench {
     }
 
     pub(super) fn held_by(&self, holder: Holder) -> String {
-        self.world.store.load_account(SHOP, holder).unwrap().1.to_string()
+        at_once(self.world.store.load_account(SHOP, holder)).unwrap().1.to_string()
     }
 }
 

@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use crate::domain::effect::Commit;
     use crate::store::fixture::{
-        ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, chat_id, commit, in_memory, module, transfer,
+        ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, at_once, chat_id, commit, in_memory, module, transfer,
     };
 
     fn amount(text: &str) -> Amount {
@@ -225,8 +225,8 @@ mod tests {
         for seed in ["100", "7"] {
             store.seed_balance(CHANNEL, ChatterId(1), amount(seed)).await.unwrap();
         }
-        assert_eq!(store.load_account(CHANNEL, ALICE).unwrap(), (Revision(1), amount("100")));
-        assert_eq!(store.load_account(CHANNEL, Holder::Mint).unwrap(), (Revision(1), amount("-100")));
+        assert_eq!(store.load_account(CHANNEL, ALICE).await.unwrap(), (Revision(1), amount("100")));
+        assert_eq!(store.load_account(CHANNEL, Holder::Mint).await.unwrap(), (Revision(1), amount("-100")));
         store
             .read(|connection| {
                 assert_ledger_holds(connection);
@@ -245,11 +245,11 @@ mod tests {
             [(1, "5"), (2, "9"), (3, "5"), (4, "1")].map(|(id, much)| transfer(Holder::Mint, chatter(id), much)).into();
         effects.extend([transfer(chatter(4), chatter(2), "1"), transfer(Holder::Mint, Holder::Till, "1000")]);
         fixture.commit("1", effects).await;
-        let top = |limit| fixture.store.list_top_accounts(CHANNEL, limit).unwrap();
+        let top = |limit| at_once(fixture.store.list_top_accounts(CHANNEL, limit)).unwrap();
         let expected = [(2, "10"), (1, "5"), (3, "5")].map(|(id, much)| (ChatterId(id), amount(much)));
         assert_eq!(top(10), expected);
         assert_eq!(top(1), expected[..1]);
-        assert_eq!(fixture.store.list_top_accounts(ChannelId(8), 10).unwrap(), []);
+        assert_eq!(fixture.store.list_top_accounts(ChannelId(8), 10).await.unwrap(), []);
     }
 
     #[tokio::test]
@@ -267,7 +267,8 @@ mod tests {
             assert_eq!(fixture.store.commit(commit).await.unwrap(), Committed::Done);
         }
         let load = |name: &str, budget, since| {
-            let moved = fixture.store.load_spending(CHANNEL, &module(name), budget, ChatterId(1), since).unwrap();
+            let moved =
+                at_once(fixture.store.load_spending(CHANNEL, &module(name), budget, ChatterId(1), since)).unwrap();
             (moved.revision.0, moved.by_caller.to_string(), moved.by_all.to_string())
         };
         let counted = |revision, caller: &str, all: &str| (revision, caller.to_owned(), all.to_owned());
@@ -294,15 +295,15 @@ mod tests {
             let error = fixture.store.commit(commit("2", vec![bad.clone()])).await;
             assert!(matches!(error, Err(StoreError::Amount)), "{bad:?}");
         }
-        assert_eq!(fixture.store.load_account(CHANNEL, ALICE).unwrap(), (Revision(1), amount(&most)));
+        assert_eq!(fixture.store.load_account(CHANNEL, ALICE).await.unwrap(), (Revision(1), amount(&most)));
     }
 
     #[tokio::test]
     async fn an_unknown_channel_has_the_default_currency_and_empty_accounts() {
         let fixture = Fixture::empty();
         let store = &fixture.store;
-        assert_eq!(store.load_currency(CHANNEL).unwrap(), Currency::default());
-        assert_eq!(store.load_account(CHANNEL, ALICE).unwrap(), (Revision(0), Amount::ZERO));
+        assert_eq!(store.load_currency(CHANNEL).await.unwrap(), Currency::default());
+        assert_eq!(store.load_account(CHANNEL, ALICE).await.unwrap(), (Revision(0), Amount::ZERO));
     }
 
     fn holder() -> impl Strategy<Value = Holder> {

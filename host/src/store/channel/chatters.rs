@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
     use crate::store::StoreError;
-    use crate::store::fixture::{CHANNEL, Fixture, login};
+    use crate::store::fixture::{CHANNEL, Fixture, at_once, login};
 
     fn chatter(id: u64, name: &str) -> KnownChatter {
         KnownChatter { id: ChatterId(id), login: login(name), display_name: name.into() }
@@ -116,10 +116,10 @@ mod tests {
         let at = SystemTime::UNIX_EPOCH;
         store.save_seen(CHANNEL, vec![chatter(1, "alice"), chatter(2, "bob")], at).await.unwrap();
         store.save_seen(CHANNEL, vec![chatter(3, "alice")], at + Duration::from_secs(1)).await.unwrap();
-        assert_eq!(store.find_chatter(CHANNEL, &login("alice")).unwrap(), Some(chatter(3, "alice")));
-        assert_eq!(store.find_chatter_by_id(CHANNEL, ChatterId(1)).unwrap(), Some(chatter(1, "alice")));
+        assert_eq!(store.find_chatter(CHANNEL, &login("alice")).await.unwrap(), Some(chatter(3, "alice")));
+        assert_eq!(store.find_chatter_by_id(CHANNEL, ChatterId(1)).await.unwrap(), Some(chatter(1, "alice")));
         store.save_seen(CHANNEL, vec![chatter(1, "alicia")], at + Duration::from_secs(2)).await.unwrap();
-        assert_eq!(store.find_chatter_by_id(CHANNEL, ChatterId(1)).unwrap(), Some(chatter(1, "alicia")));
+        assert_eq!(store.find_chatter_by_id(CHANNEL, ChatterId(1)).await.unwrap(), Some(chatter(1, "alicia")));
     }
 
     #[tokio::test]
@@ -129,7 +129,7 @@ mod tests {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let named = |id, login: &str, name: &str| KnownChatter { display_name: name.into(), ..chatter(id, login) };
         let find = |name: &str| {
-            let found = store.list_chatters_by_name(CHANNEL, name, 2).unwrap();
+            let found = at_once(store.list_chatters_by_name(CHANNEL, name, 2)).unwrap();
             found.into_iter().map(|chatter| chatter.id.0).collect::<Vec<_>>()
         };
         store.save_seen(CHANNEL, vec![named(1, "arisu", "アリス"), named(2, "emil", "Émil")], at(1)).await.unwrap();
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(find("アリス"), [4, 5], "no more than were asked for");
         store.save_seen(CHANNEL, vec![named(4, "alice4", "Alice4"), named(5, "alice5", "別名")], at(3)).await.unwrap();
         assert_eq!(find("アリス"), [1], "the others are called something else by now");
-        assert_eq!(store.list_chatters_by_name(ChannelId(8), "アリス", 2).unwrap(), []);
+        assert_eq!(store.list_chatters_by_name(ChannelId(8), "アリス", 2).await.unwrap(), []);
     }
 
     #[tokio::test]
@@ -151,8 +151,8 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let store = &fixture.store;
         store.save_seen(CHANNEL, vec![chatter(1, "alice")], SystemTime::UNIX_EPOCH).await.unwrap();
-        assert_eq!(store.find_chatter(ChannelId(8), &login("alice")).unwrap(), None);
-        assert_eq!(store.find_chatter_by_id(ChannelId(8), ChatterId(1)).unwrap(), None);
+        assert_eq!(store.find_chatter(ChannelId(8), &login("alice")).await.unwrap(), None);
+        assert_eq!(store.find_chatter_by_id(ChannelId(8), ChatterId(1)).await.unwrap(), None);
         let elsewhere = store.save_seen(ChannelId(8), vec![chatter(1, "alice")], SystemTime::UNIX_EPOCH).await;
         assert!(matches!(elsewhere, Err(StoreError::UnknownChannel)));
     }

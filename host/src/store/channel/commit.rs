@@ -76,7 +76,9 @@ mod tests {
     use crate::domain::message::Reply;
     use crate::domain::ports::{Epoch, Tenure};
     use crate::store::StoreError;
-    use crate::store::fixture::{ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, commit, module, save, transfer};
+    use crate::store::fixture::{
+        ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, at_once, commit, module, save, transfer,
+    };
     use crate::store::write::Write;
 
     fn storage_scope() -> Scope {
@@ -96,7 +98,7 @@ mod tests {
     }
 
     fn value(fixture: &Fixture, key: &str) -> Option<Vec<u8>> {
-        fixture.store.load_entry(CHANNEL, &module("counter"), key).unwrap().1
+        at_once(fixture.store.load_entry(CHANNEL, &module("counter"), key)).unwrap().1
     }
 
     #[tokio::test]
@@ -218,7 +220,7 @@ mod tests {
                     let first = *made.entry(id).or_insert(attempt);
                     assert_eq!(committed == Committed::Done, first == attempt, "{committed:?}");
                 }
-                let (_, held) = fixture.store.load_account(CHANNEL, ALICE).unwrap();
+                let (_, held) = fixture.store.load_account(CHANNEL, ALICE).await.unwrap();
                 assert_eq!(held, Amount(made.len().into()));
             });
         }
@@ -259,8 +261,8 @@ mod tests {
         let effects = vec![save("key", "1"), transfer(ALICE, BOB, "3"), transfer(ALICE, BOB, "3")];
         assert_eq!(fixture.commit("2", effects).await, Committed::Conflict);
         assert_eq!(value(&fixture, "key"), None);
-        assert_eq!(fixture.store.load_account(CHANNEL, ALICE).unwrap(), (Revision(1), Amount(5.into())));
-        assert_eq!(fixture.store.load_account(CHANNEL, BOB).unwrap(), (Revision(0), Amount::ZERO));
+        assert_eq!(fixture.store.load_account(CHANNEL, ALICE).await.unwrap(), (Revision(1), Amount(5.into())));
+        assert_eq!(fixture.store.load_account(CHANNEL, BOB).await.unwrap(), (Revision(0), Amount::ZERO));
         fixture
             .store
             .read(|connection| {
@@ -277,7 +279,7 @@ mod tests {
         let gift = |id| commit(id, vec![transfer(Holder::Mint, ALICE, "1")]);
         let (one, two) = tokio::join!(fixture.store.commit(gift("1")), fixture.store.commit(gift("2")));
         assert_eq!((one.unwrap(), two.unwrap()), (Committed::Done, Committed::Done));
-        assert_eq!(fixture.store.load_account(CHANNEL, ALICE).unwrap().1, Amount(2.into()));
+        assert_eq!(fixture.store.load_account(CHANNEL, ALICE).await.unwrap().1, Amount(2.into()));
     }
 
     #[tokio::test]

@@ -89,7 +89,7 @@ mod tests {
         };
         fixture.commit("1", accept(&Grants::default())).await;
         fixture.commit("2", accept(&grants)).await;
-        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        let record = fixture.store.load_channel(CHANNEL).await.unwrap().unwrap();
         assert_eq!((record.grants.get(&one), record.grants.get(&two)), (Some(&grants), None));
         assert_eq!(record.revision, Revision(3));
     }
@@ -104,7 +104,7 @@ mod tests {
             Ok(())
         };
         fixture.write(insert).await.unwrap();
-        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        let record = fixture.store.load_channel(CHANNEL).await.unwrap().unwrap();
         assert_eq!(record.grants[&digest].capabilities, [Capability::Storage]);
     }
 }

@@ -59,13 +59,13 @@ pub(in crate::store) fn save_left_in(
 mod tests {
     use super::*;
     use crate::domain::effect::{Effect, ModuleEffect};
-    use crate::store::fixture::{CHANNEL, Fixture, by_host, module};
+    use crate::store::fixture::{CHANNEL, Fixture, at_once, by_host, module};
 
     #[tokio::test]
     async fn the_two_versions_that_were_left_last_are_known() {
         let fixture = Fixture::with_channel().await;
         let [one, two, three] = [1, 2, 3].map(|digest| ModuleDigest([digest; 32]));
-        let left = || fixture.store.list_left(CHANNEL, &module("dice")).unwrap();
+        let left = || at_once(fixture.store.list_left(CHANNEL, &module("dice"))).unwrap();
         let switch = Effect::Module(module("dice"), ModuleEffect::Switch { enabled: true });
         let leave = |digest| Effect::Left(module("dice"), LeftEffect::LeaveVersion { digest });
         fixture.commit("1", vec![switch]).await;

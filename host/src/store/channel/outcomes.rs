@@ -89,8 +89,8 @@ mod tests {
         ];
         let commit = Commit { replies: replies.clone(), ..commit("1", vec![save("key", "")]) };
         fixture.store.commit(commit).await.unwrap();
-        assert_eq!(fixture.store.find_outcome(&chat_id("1")).unwrap(), Some(replies));
-        assert_eq!(fixture.store.find_outcome(&chat_id("2")).unwrap(), None);
+        assert_eq!(fixture.store.find_outcome(&chat_id("1")).await.unwrap(), Some(replies));
+        assert_eq!(fixture.store.find_outcome(&chat_id("2")).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -99,14 +99,14 @@ mod tests {
         fixture.commit("paid", vec![transfer(Holder::Mint, ALICE, "5")]).await;
         fixture.clock.advance(KEEP);
         fixture.commit("on the day", vec![save("key", "")]).await;
-        assert!(fixture.store.find_outcome(&chat_id("paid")).unwrap().is_some());
+        assert!(fixture.store.find_outcome(&chat_id("paid")).await.unwrap().is_some());
         fixture.clock.advance(Duration::from_secs(3600));
         let at = fixture.store.clock.now().wall;
         fixture.store.commit(Commit { at, ..commit("late", vec![save("key", "")]) }).await.unwrap();
         // The purge runs after the batch that it is due with, so the next write has seen it.
         fixture.commit("later", vec![save("key", "")]).await;
-        assert_eq!(fixture.store.find_outcome(&chat_id("paid")).unwrap(), None);
-        assert!(fixture.store.find_outcome(&chat_id("late")).unwrap().is_some());
+        assert_eq!(fixture.store.find_outcome(&chat_id("paid")).await.unwrap(), None);
+        assert!(fixture.store.find_outcome(&chat_id("late")).await.unwrap().is_some());
         let paid = "SELECT count(*) FROM transfers WHERE invocation_id = 'paid'";
         let count: i64 = fixture.store.read(|c| c.query_row(paid, [], |row| row.get(0))).unwrap();
         assert_eq!(count, 1);

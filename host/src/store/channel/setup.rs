@@ -292,7 +292,7 @@ mod tests {
     use crate::domain::effect::Effect;
     use crate::domain::manifest::Capability;
     use crate::domain::role::Role;
-    use crate::store::fixture::{CHANNEL, Fixture, bot, commit, login, module, save};
+    use crate::store::fixture::{CHANNEL, Fixture, at_once, bot, commit, login, module, save};
 
     fn word(name: &str, usage: &str) -> Command {
         Command {
@@ -317,13 +317,13 @@ mod tests {
     #[tokio::test]
     async fn a_new_channel_has_the_defaults() {
         let fixture = Fixture::with_channel().await;
-        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        let record = fixture.store.load_channel(CHANNEL).await.unwrap().unwrap();
         assert_eq!((record.channel.id, record.channel.login, record.bot), (CHANNEL, login("shop"), bot("bot")));
         assert_eq!((record.revision, record.prefix, &*record.locale), (Revision(1), Prefix::default(), "en"));
         assert_eq!(record.muted_until, None);
         assert!(record.modules.is_empty() && record.settings.is_empty());
         assert!(record.claimed.is_empty() && record.grants.is_empty());
-        assert_eq!(fixture.store.load_channel(ChannelId(8)).unwrap(), None);
+        assert_eq!(fixture.store.load_channel(ChannelId(8)).await.unwrap(), None);
         assert_eq!(fixture.list_known_ids(), [CHANNEL]);
     }
 
@@ -346,7 +346,7 @@ mod tests {
             claim(word("two", "")),
         ];
         fixture.commit("1", effects).await;
-        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        let record = fixture.store.load_channel(CHANNEL).await.unwrap().unwrap();
         assert_eq!((record.revision, record.prefix.as_str(), record.muted_until), (Revision(2), "«", Some(until)));
         assert_eq!(&*record.locale, "pt-BR");
         let switched = |enabled| ModuleRecord { enabled: Some(enabled), ..ModuleRecord::default() };
@@ -371,7 +371,7 @@ mod tests {
             blow(digest),
         ];
         fixture.commit("1", effects).await;
-        let load = || fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        let load = || at_once(fixture.store.load_channel(CHANNEL)).unwrap().unwrap();
         let blown = Some(BlownFuse { digest, until: Some(until), times: 2, is_over: false });
         let expected = ModuleRecord { enabled: None, accepted: Some(digest), pinned: Some(version), blown };
         assert_eq!(load().modules, [(module("dice"), expected.clone())].into());
@@ -403,11 +403,11 @@ mod tests {
         let release =
             |module_name| Effect::Module(module(module_name), ModuleEffect::ReleaseWord { name: "one".into() });
         fixture.commit("2", vec![release("somebody-else")]).await;
-        assert_eq!(fixture.store.load_channel(CHANNEL).unwrap().unwrap().claimed.len(), 1);
+        assert_eq!(fixture.store.load_channel(CHANNEL).await.unwrap().unwrap().claimed.len(), 1);
         fixture
             .commit("3", vec![set("a", None), release("quotes"), Effect::Setup(SetupEffect::Mute { until: None })])
             .await;
-        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        let record = fixture.store.load_channel(CHANNEL).await.unwrap().unwrap();
         assert!(record.settings.is_empty() && record.claimed.is_empty() && record.muted_until.is_none());
     }
 
@@ -415,6 +415,6 @@ mod tests {
     async fn a_commit_to_storage_leaves_the_setup_as_it_is() {
         let fixture = Fixture::with_channel().await;
         fixture.commit("1", vec![save("key", "")]).await;
-        assert_eq!(fixture.store.load_channel(CHANNEL).unwrap().unwrap().revision, Revision(1));
+        assert_eq!(fixture.store.load_channel(CHANNEL).await.unwrap().unwrap().revision, Revision(1));
     }
 }

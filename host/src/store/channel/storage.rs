@@ -185,7 +185,7 @@ mod tests {
 
     use super::*;
     use crate::domain::effect::{Commit, Effect, Scope};
-    use crate::store::fixture::{CHANNEL, Fixture, commit, in_memory, module, save};
+    use crate::store::fixture::{CHANNEL, Fixture, at_once, commit, in_memory, module, save};
     use crate::store::sqlite::scopes;
 
     fn keys(entries: &[Entry]) -> Vec<&str> {
@@ -195,7 +195,7 @@ mod tests {
     #[tokio::test]
     async fn a_storage_counts_the_bytes_and_keys_that_it_holds() {
         let fixture = Fixture::with_channel().await;
-        let state = || fixture.store.load_entry(CHANNEL, &module("counter"), "é").unwrap().0;
+        let state = || at_once(fixture.store.load_entry(CHANNEL, &module("counter"), "é")).unwrap().0;
         assert_eq!(state(), StorageState::default());
         fixture.commit("1", vec![save("é", "four"), save("b", "")]).await;
         assert_eq!(state(), StorageState { revision: Revision(1), bytes: 2 + 4 + 1, keys: 2 });
@@ -209,7 +209,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_wrote_last_is_noted() {
         let fixture = Fixture::with_channel().await;
-        let written_by = |name: &str| fixture.store.load_written_by(CHANNEL, &module(name)).unwrap();
+        let written_by = |name: &str| at_once(fixture.store.load_written_by(CHANNEL, &module(name))).unwrap();
         assert_eq!(written_by("counter"), (StorageState::default(), None));
         let versions = [Some(semver::Version::new(1, 2, 3)), Some(semver::Version::new(1, 0, 0)), None];
         for (number, version) in (1..).zip(versions) {
@@ -227,9 +227,9 @@ mod tests {
     async fn a_module_sees_only_its_own_entries() {
         let fixture = Fixture::with_channel().await;
         fixture.commit("1", vec![save("key", "secret")]).await;
-        assert_eq!(fixture.store.load_entry(CHANNEL, &module("other"), "key").unwrap().1, None);
-        assert_eq!(fixture.store.load_entry(ChannelId(8), &module("counter"), "key").unwrap().1, None);
-        assert!(fixture.store.list_entries(CHANNEL, &module("other"), "", None, 10).unwrap().1.is_empty());
+        assert_eq!(fixture.store.load_entry(CHANNEL, &module("other"), "key").await.unwrap().1, None);
+        assert_eq!(fixture.store.load_entry(ChannelId(8), &module("counter"), "key").await.unwrap().1, None);
+        assert!(fixture.store.list_entries(CHANNEL, &module("other"), "", None, 10).await.unwrap().1.is_empty());
     }
 
     #[tokio::test]
@@ -238,7 +238,7 @@ mod tests {
         let all = ["a", "b", "b%", "b1", "b2", "bé", "b\u{10ffff}", "b\u{10ffff}x", "c"];
         fixture.commit("1", all.iter().rev().map(|key| save(key, "")).collect()).await;
         let list = |prefix: &str, after: Option<&str>, limit| {
-            fixture.store.list_entries(CHANNEL, &module("counter"), prefix, after, limit).unwrap()
+            at_once(fixture.store.list_entries(CHANNEL, &module("counter"), prefix, after, limit)).unwrap()
         };
         assert_eq!(keys(&list("b", None, 100).1), all[1..8]);
         assert_eq!(keys(&list("b", Some("a"), 100).1), all[1..8]);
@@ -257,8 +257,9 @@ mod tests {
         fixture.commit("1", (0..150).map(|n| save(&format!("row{n:03}"), "")).collect()).await;
         fixture.commit("2", (0..5).map(|n| save(&format!("big{n}"), &"x".repeat(30_000))).collect()).await;
         fixture.commit("3", vec![save("huge", &"x".repeat(100_000))]).await;
-        let list =
-            |prefix: &str| fixture.store.list_entries(CHANNEL, &module("counter"), prefix, None, 1000).unwrap().1;
+        let list = |prefix: &str| {
+            at_once(fixture.store.list_entries(CHANNEL, &module("counter"), prefix, None, 1000)).unwrap().1
+        };
         assert_eq!(list("row").len(), MOST_ROWS);
         assert_eq!(keys(&list("big")), ["big0", "big1"]);
         assert_eq!(keys(&list("huge")), ["huge"]);

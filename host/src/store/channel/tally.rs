@@ -75,7 +75,7 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         fixture.store.save_tally(&noted(CHANNEL, &["alice", "bob"]), today()).await.unwrap();
         let bob = KnownChatter { id: ChatterId(2), login: login("bob"), display_name: "BOB".into() };
-        assert_eq!(fixture.store.find_chatter(CHANNEL, &login("bob")).unwrap(), Some(bob));
+        assert_eq!(fixture.store.find_chatter(CHANNEL, &login("bob")).await.unwrap(), Some(bob));
     }
 
     #[tokio::test]
@@ -85,7 +85,7 @@ mod tests {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         fixture.store.save_tally(&noted(CHANNEL, &names), today()).await.unwrap();
         for name in names {
-            assert!(fixture.store.find_chatter(CHANNEL, &login(name)).unwrap().is_some(), "{name}");
+            assert!(fixture.store.find_chatter(CHANNEL, &login(name)).await.unwrap().is_some(), "{name}");
         }
     }
 
@@ -100,7 +100,8 @@ mod tests {
         store.save_seed(login("new"), login("bot")).await.unwrap();
         store.save_tally(&noted(ChannelId(9), &["alice"; 30]), today()).await.unwrap();
         store.save_tally(&noted(CHANNEL, &["alice"; 50]), today() - DAY).await.unwrap();
-        let wanted: Vec<String> = store.list_wanted().unwrap().iter().map(|wanted| wanted.login.to_string()).collect();
+        let wanted: Vec<String> =
+            store.list_wanted().await.unwrap().iter().map(|wanted| wanted.login.to_string()).collect();
         assert_eq!(wanted, ["tiny", "shop", "cafe", "new"]);
     }
 }

@@ -157,7 +157,7 @@ mod tests {
     use crate::domain::audit::Actor;
     use crate::domain::id::ChannelId;
     use crate::domain::ports::Clock;
-    use crate::store::fixture::Fixture;
+    use crate::store::fixture::{Fixture, at_once};
 
     fn key(fixture: &Fixture, id: &str) -> ApiKey {
         ApiKey {
@@ -182,7 +182,7 @@ mod tests {
         let fixture = Fixture::empty();
         let made = key(&fixture, "0123456789ab");
         fixture.store.save_api_key(made.clone(), stamp(&fixture)).await.unwrap();
-        assert_eq!(fixture.store.find_api_key(&made.id).unwrap(), Some(made.clone()));
+        assert_eq!(fixture.store.find_api_key(&made.id).await.unwrap(), Some(made.clone()));
         assert!(made.is_valid(fixture.clock.now().wall));
 
         let revoke =
@@ -227,7 +227,7 @@ mod tests {
         }
         let list = |after: Option<&str>, limit| {
             let after = after.map(|id| id.parse().unwrap());
-            let keys = fixture.store.list_api_keys(after.as_ref(), limit).unwrap();
+            let keys = at_once(fixture.store.list_api_keys(after.as_ref(), limit)).unwrap();
             keys.iter().map(|key| key.id.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(list(None, 2), ids[..2]);
@@ -244,6 +244,6 @@ mod tests {
         for at in [later, made.created_at] {
             fixture.store.save_key_use(made.id.clone(), at).await.unwrap();
         }
-        assert_eq!(fixture.store.find_api_key(&made.id).unwrap().unwrap().last_used_at, Some(later));
+        assert_eq!(fixture.store.find_api_key(&made.id).await.unwrap().unwrap().last_used_at, Some(later));
     }
 }

@@ -213,7 +213,7 @@ mod tests {
     use super::*;
     use crate::domain::id::{ChannelId, ChatterId};
     use crate::domain::manifest::Grants;
-    use crate::store::fixture::{CHANNEL, Fixture, in_memory, login};
+    use crate::store::fixture::{CHANNEL, Fixture, at_once, in_memory, login};
 
     fn moment(second: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second)
@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn subjects(fixture: &Fixture, filter: &AuditFilter) -> Vec<String> {
-        let entries = fixture.store.list_audit(filter, None, 100).unwrap();
+        let entries = at_once(fixture.store.list_audit(filter, None, 100)).unwrap();
         entries.into_iter().map(|entry| entry.change.subject.into()).collect()
     }
 
@@ -274,7 +274,7 @@ mod tests {
                 ..change("change-setting", "dice/sides")
             };
             fixture.store.note_change(stamp.clone(), change.clone()).await.unwrap();
-            let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap();
+            let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).await.unwrap();
             let expected = AuditEntry { id: second as u64 + 1, stamp, change };
             assert_eq!(read, [expected]);
         }
@@ -320,14 +320,14 @@ mod tests {
         ] {
             let mut before = None;
             let mut listed = String::new();
-            while let Some(entry) = fixture.store.list_audit(&filter, before, 1).unwrap().pop() {
+            while let Some(entry) = fixture.store.list_audit(&filter, before, 1).await.unwrap().pop() {
                 before = Some(entry.id);
                 listed += &entry.change.subject;
             }
             assert_eq!(listed, "dbca");
-            assert!(fixture.store.list_audit(&filter, Some(99), 10).unwrap().is_empty(), "no such line");
+            assert!(fixture.store.list_audit(&filter, Some(99), 10).await.unwrap().is_empty(), "no such line");
         }
-        assert!(fixture.store.list_audit(&AuditFilter::default(), None, 0).unwrap().is_empty());
+        assert!(fixture.store.list_audit(&AuditFilter::default(), None, 0).await.unwrap().is_empty());
     }
 
     #[test]
@@ -387,7 +387,7 @@ mod tests {
             Ok(connection.execute(sql, []).map(drop)?)
         };
         fixture.write(insert).await.unwrap();
-        let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap().remove(0).change;
+        let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).await.unwrap().remove(0).change;
         let later = AuditValue::Worded("{\"later\":1}".into());
         assert_eq!((read.before, read.after), (Some(later), Some(AuditValue::Switch(true))));
     }
@@ -398,7 +398,7 @@ mod tests {
         let store = &fixture.store;
         let day = Duration::from_secs(24 * 3600);
         let list = || {
-            let entries = store.list_audit(&AuditFilter::default(), None, MOST_ROWS).unwrap();
+            let entries = at_once(store.list_audit(&AuditFilter::default(), None, MOST_ROWS)).unwrap();
             entries.iter().map(|entry| entry.change.subject.to_string()).collect::<String>()
         };
         // The purge runs after the batch that it is due with, so the next write has seen it.
@@ -474,7 +474,7 @@ mod tests {
         let change =
             Change { before: Some(versions(2)), after: Some(versions(256)), ..change("narrow-grants", "dice") };
         fixture.store.note_change(stamp(Actor::Host, 0), change).await.unwrap();
-        let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap().remove(0).change;
+        let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).await.unwrap().remove(0).change;
         assert_eq!(read.before, Some(versions(2)));
         let Some(AuditValue::Text(after)) = read.after else { panic!("it is as long as the list") };
         assert!(after.starts_with("1.0.0: nothing | ") && after.chars().count() == LONGEST_TEXT + 1, "{after}");
@@ -487,7 +487,7 @@ mod tests {
         let longest =
             Change { before: text(&exact), after: text(&(exact.clone() + "!")), ..change("mute", &"s".repeat(3000)) };
         fixture.store.note_change(stamp(Actor::Host, 0), longest).await.unwrap();
-        let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).unwrap().remove(0).change;
+        let read = fixture.store.list_audit(&AuditFilter::default(), None, 1).await.unwrap().remove(0).change;
         assert_eq!((read.before, read.after), (text(&exact), text(&(exact + "…"))));
         assert_eq!(read.subject.chars().count(), LONGEST_TEXT + 1);
     }

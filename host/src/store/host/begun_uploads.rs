@@ -34,9 +34,9 @@ mod tests {
         for digest in [other, one, one] {
             store.begin_upload(digest).await.unwrap();
         }
-        assert_eq!(store.list_begun_uploads().unwrap(), [one, other]);
+        assert_eq!(store.list_begun_uploads().await.unwrap(), [one, other]);
         store.end_upload(one).await.unwrap();
         store.end_upload(one).await.unwrap();
-        assert_eq!(store.list_begun_uploads().unwrap(), [other]);
+        assert_eq!(store.list_begun_uploads().await.unwrap(), [other]);
     }
 }

@@ -118,7 +118,7 @@ mod tests {
     use crate::domain::ports::{SoleProcess, SystemClock};
     use crate::domain::used_limits::UsedLimits;
     use crate::store::Store;
-    use crate::store::fixture::{CHANNEL, Fixture, bot, channel, login, quick_folder};
+    use crate::store::fixture::{CHANNEL, Fixture, at_once, bot, channel, login, quick_folder};
     use crate::store::host::used_limits::LastUse;
     use crate::store::sqlite::migrate::take_steps_before;
 
@@ -155,13 +155,13 @@ mod tests {
     }
 
     fn wanted(store: &Store) -> Vec<(String, BotAccount)> {
-        let mut wanted = store.list_wanted().unwrap();
+        let mut wanted = at_once(store.list_wanted()).unwrap();
         wanted.sort_by(|one, other| one.login.cmp(&other.login));
         wanted.into_iter().map(|WantedChannel { login, account, .. }| (login.to_string(), account)).collect()
     }
 
     fn bot_of(store: &Store, channel: u64) -> BotAccount {
-        store.load_channel(ChannelId(channel)).unwrap().unwrap().bot
+        at_once(store.load_channel(ChannelId(channel))).unwrap().unwrap().bot
     }
 
     #[tokio::test]
@@ -174,7 +174,7 @@ mod tests {
             let expected = [("bakery", "bot"), ("market", "other"), ("shop", "bot")];
             assert_eq!(wanted(&store), expected.map(|(channel, name)| (channel.to_owned(), bot(name))));
             assert_eq!([7, 8, 9].map(|channel| bot_of(&store, channel)), [bot("bot"), bot("bot"), bot("other")]);
-            assert_eq!(store.find_bot(&login("bot")).unwrap(), bot("bot"));
+            assert_eq!(store.find_bot(&login("bot")).await.unwrap(), bot("bot"));
             store.save_seed(login("bakery"), login("bot")).await.unwrap();
             let killed = as_if_killed(folder.path());
             store.close().await.unwrap();
@@ -194,7 +194,7 @@ mod tests {
             [7, 8, 9].map(|channel| bot_of(&store, channel)),
             [known("bot", ID), known("bot", ID), bot("other")]
         );
-        let revision = |channel| store.load_channel(ChannelId(channel)).unwrap().unwrap().revision;
+        let revision = |channel| at_once(store.load_channel(ChannelId(channel))).unwrap().unwrap().revision;
         assert_eq!(
             [7, 9].map(revision),
             [Revision(2), Revision(1)],
@@ -204,7 +204,7 @@ mod tests {
         store.close().await.unwrap();
         drop(store);
         let store = open(&path);
-        assert_eq!(store.find_bot(&login("bot")).unwrap(), known("bot", ID));
+        assert_eq!(store.find_bot(&login("bot")).await.unwrap(), known("bot", ID));
         assert!(matches!(store.begin_use(login("bot")).await.unwrap(), LastUse::Known(used) if used.messages == 3));
         let mut changes = store.wanted_changes();
         assert_eq!(store.learn_bot(login("bot"), ID).await.unwrap(), None);
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(store.learn_bot(login("bot"), AccountId(2000)).await.unwrap(), Some(ID));
         assert_eq!((wanted(store), bot_of(store, 7)), (vec![("shop".to_owned(), known("bot", ID))], known("bot", ID)));
         assert_eq!(
-            store.find_bot(&login("bot")).unwrap(),
+            store.find_bot(&login("bot")).await.unwrap(),
             known("bot", AccountId(2000)),
             "the login is this one's now"
         );

@@ -93,10 +93,10 @@ mod tests {
         let (ours, other) = (caller("aaaaaaaaaaaa"), caller("bbbbbbbbbbbb"));
         store.save_answer(ours.clone(), "k".into(), answer(201), now).await.unwrap();
         let almost = now + KEPT_FOR - Duration::from_secs(1);
-        assert_eq!(store.find_answer(&ours, "k", almost).unwrap(), Some(answer(201)));
-        assert_eq!(store.find_answer(&ours, "k", now + KEPT_FOR).unwrap(), None);
-        assert_eq!(store.find_answer(&other, "k", now).unwrap(), None);
-        assert_eq!(store.find_answer(&ours, "l", now).unwrap(), None);
+        assert_eq!(store.find_answer(&ours, "k", almost).await.unwrap(), Some(answer(201)));
+        assert_eq!(store.find_answer(&ours, "k", now + KEPT_FOR).await.unwrap(), None);
+        assert_eq!(store.find_answer(&other, "k", now).await.unwrap(), None);
+        assert_eq!(store.find_answer(&ours, "l", now).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -108,8 +108,8 @@ mod tests {
         for number in 0..=MOST_OF_A_CALLER {
             store.save_answer(ours.clone(), number.to_string().into(), answer(200), now).await.unwrap();
         }
-        assert_eq!(store.find_answer(&ours, "0", now).unwrap(), None);
-        assert!(store.find_answer(&ours, "1", now).unwrap().is_some());
-        assert!(store.find_answer(&other, "0", now).unwrap().is_some());
+        assert_eq!(store.find_answer(&ours, "0", now).await.unwrap(), None);
+        assert!(store.find_answer(&ours, "1", now).await.unwrap().is_some());
+        assert!(store.find_answer(&other, "0", now).await.unwrap().is_some());
     }
 }

@@ -184,7 +184,7 @@ mod tests {
     use crate::domain::audit::Actor;
     use crate::domain::manifest::{Capability, Command, ModuleSource, Setting, SettingKind, SizeClass};
     use crate::domain::role::Role;
-    use crate::store::fixture::{Fixture, commit, module};
+    use crate::store::fixture::{Fixture, at_once, commit, module};
 
     fn stamp() -> Stamp {
         Stamp { by: Actor::CommandLine { system_user: None }, at: commit("", Vec::new()).at, address: None }
@@ -246,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_published_is_read_back_in_the_order_of_versions() {
         let fixture = Fixture::empty();
-        assert_eq!(fixture.store.list_uploaded().unwrap(), []);
+        assert_eq!(fixture.store.list_uploaded().await.unwrap(), []);
         let all = [manifest("dice", "1.10.0", 1), manifest("dice", "1.9.0", 2), manifest("dice", "1.10.0-rc.1", 3)];
         for manifest in &all {
             change(&fixture, vec![publish(manifest)]).await;
@@ -264,7 +264,7 @@ mod tests {
             canary: None,
             was_latest: None,
         };
-        assert_eq!(fixture.store.list_uploaded().unwrap(), [expected]);
+        assert_eq!(fixture.store.list_uploaded().await.unwrap(), [expected]);
     }
 
     #[tokio::test]
@@ -274,7 +274,7 @@ mod tests {
         let canary = Canary { version: version.clone(), channels: [ChannelId(u64::MAX), ChannelId(7)].into() };
         change(&fixture, vec![publish(&manifest("dice", "1.0.0", 1)), VersionChange::SetCanary(Some(canary.clone()))])
             .await;
-        let load = || fixture.store.list_uploaded().unwrap().remove(0);
+        let load = || at_once(fixture.store.list_uploaded()).unwrap().remove(0);
         assert_eq!((load().canary, load().versions[0].is_withdrawn()), (Some(canary), false));
         change(&fixture, vec![VersionChange::SetCanary(None), VersionChange::Withdraw { version: version.clone() }])
             .await;
@@ -289,6 +289,6 @@ mod tests {
         let changes = vec![publish(&manifest("dice", "1.0.0", 1)), publish(&manifest("dice", "2.0.0", 1))];
         let changed = fixture.store.change_versions(module("dice"), changes, BTreeMap::new(), stamp()).await;
         assert!(changed.is_err(), "two versions with the same bytes");
-        assert_eq!(fixture.store.list_uploaded().unwrap(), []);
+        assert_eq!(fixture.store.list_uploaded().await.unwrap(), []);
     }
 }

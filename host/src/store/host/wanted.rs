@@ -206,7 +206,7 @@ mod tests {
     use crate::domain::effect::{Commit, Committed, Revision};
     use crate::domain::id::AccountId;
     use crate::store::Store;
-    use crate::store::fixture::{CHANNEL, Fixture, bot, channel, commit, login, save};
+    use crate::store::fixture::{CHANNEL, Fixture, at_once, bot, channel, commit, login, save};
 
     fn want(id: u64, name: &str) -> Effect {
         Effect::Presence(PresenceEffect::Want { channel: channel(id, name), account: bot("bot") })
@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn wanted(store: &Store) -> Vec<(Option<u64>, String)> {
-        let wanted = store.list_wanted().unwrap();
+        let wanted = at_once(store.list_wanted()).unwrap();
         wanted.into_iter().map(|wanted| (wanted.id.map(|id| id.0), wanted.login.to_string())).collect()
     }
 
@@ -246,12 +246,15 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let store = &fixture.store;
         store.save_seed(login("shop"), login("other_bot")).await.unwrap();
-        assert_eq!(store.list_wanted().unwrap()[0].account, bot("other_bot"));
-        let record = store.load_channel(CHANNEL).unwrap().unwrap();
+        assert_eq!(store.list_wanted().await.unwrap()[0].account, bot("other_bot"));
+        let record = store.load_channel(CHANNEL).await.unwrap().unwrap();
         assert_eq!((record.bot, record.revision), (bot("other_bot"), Revision(2)));
         fixture.commit("1", vec![unwant(7)]).await;
         store.save_seed(login("shop"), login("bot")).await.unwrap();
-        assert_eq!((wanted(store), store.load_channel(CHANNEL).unwrap().unwrap().bot), (vec![], bot("other_bot")));
+        assert_eq!(
+            (wanted(store), store.load_channel(CHANNEL).await.unwrap().unwrap().bot),
+            (vec![], bot("other_bot"))
+        );
     }
 
     #[tokio::test]
@@ -302,7 +305,7 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         fixture.commit("1", vec![want(8, "shop")]).await;
         assert_eq!(wanted(&fixture.store), [named(8, "shop")]);
-        let old = fixture.store.load_channel(CHANNEL).unwrap();
+        let old = fixture.store.load_channel(CHANNEL).await.unwrap();
         assert!(old.is_some(), "what was stored of the other channel is kept");
     }
 
@@ -311,7 +314,7 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         fixture.commit("1", vec![want(7, "store")]).await;
         assert_eq!(wanted(&fixture.store), [named(7, "store")]);
-        let record = fixture.store.load_channel(CHANNEL).unwrap().unwrap();
+        let record = fixture.store.load_channel(CHANNEL).await.unwrap().unwrap();
         assert_eq!((record.channel, record.revision), (channel(7, "store"), Revision(2)));
     }
 
@@ -319,7 +322,7 @@ mod tests {
     async fn a_wanted_channel_is_known_at_once() {
         let fixture = Fixture::with_channel().await;
         fixture.commit("1", vec![want(8, "alice")]).await;
-        let record = fixture.store.load_channel(ChannelId(8)).unwrap().unwrap();
+        let record = fixture.store.load_channel(ChannelId(8)).await.unwrap().unwrap();
         assert_eq!((record.channel, record.bot, record.revision), (channel(8, "alice"), bot("bot"), Revision(1)));
     }
 
@@ -361,19 +364,19 @@ mod tests {
         store.save_seed(login("other"), login("other_bot")).await.unwrap();
         store.save_seed(login("market"), login("bot")).await.unwrap();
         let list = |account: &str| {
-            let wanted = store.list_wanted_of(&login(account)).unwrap();
+            let wanted = at_once(store.list_wanted_of(&login(account))).unwrap();
             wanted.into_iter().map(|channel| channel.login.to_string()).collect::<Vec<_>>()
         };
         assert_eq!((list("bot"), list("other_bot")), (named_all(&["market", "shop"]), named_all(&["other"])));
-        let is_wanted = |id, name: &str| store.is_wanted(ChannelId(id), &login(name)).unwrap();
+        let is_wanted = |id, name: &str| at_once(store.is_wanted(ChannelId(id), &login(name))).unwrap();
         assert_eq!([is_wanted(7, "renamed"), is_wanted(8, "shop"), is_wanted(8, "market")], [true, false, true]);
         let id = |id, name: &str| BotAccount { id: Some(AccountId(id)), ..bot(name) };
-        let counts = |accounts: [BotAccount; 3]| accounts.map(|account| store.count_wanted(&account).unwrap());
+        let counts = |accounts: [BotAccount; 3]| accounts.map(|account| at_once(store.count_wanted(&account)).unwrap());
         assert_eq!(counts([bot("bot"), bot("other_bot"), id(1, "bot")]), [2, 1, 2], "nobody has logged in");
         store.learn_bot(login("bot"), AccountId(1)).await.unwrap();
         assert_eq!(counts([bot("bot"), id(2, "bot"), id(1, "renamed")]), [2, 0, 2]);
-        assert_eq!(store.list_channels_of(&id(1, "bot")).unwrap(), [CHANNEL]);
-        assert_eq!(store.list_channels_of(&id(2, "bot")).unwrap(), []);
+        assert_eq!(store.list_channels_of(&id(1, "bot")).await.unwrap(), [CHANNEL]);
+        assert_eq!(store.list_channels_of(&id(2, "bot")).await.unwrap(), []);
         fixture.commit("1", vec![unwant(7)]).await;
         assert_eq!((is_wanted(7, "shop"), counts([bot("bot"), bot("other_bot"), bot("third")])), (false, [1, 1, 0]));
     }

@@ -15,7 +15,7 @@ use crate::domain::effect::{Committed, Holder};
 use crate::domain::ports::SoleProcess;
 use crate::store::Store;
 use crate::store::fixture::{
-    ALICE, CHANNEL, StandingClock, assert_ledger_holds, chat_id, commit, login, module, save, transfer,
+    ALICE, CHANNEL, StandingClock, assert_ledger_holds, at_once, chat_id, commit, login, module, save, transfer,
 };
 
 const TEST: &str = "store::sqlite::killed::a_killed_process_loses_nothing_that_was_acknowledged";
@@ -40,7 +40,7 @@ fn a_killed_process_loses_nothing_that_was_acknowledged() {
         acknowledged += ids.len();
     }
     let store = open(&path);
-    let held = store.load_account(CHANNEL, ALICE).unwrap().1;
+    let held = at_once(store.load_account(CHANNEL, ALICE)).unwrap().1;
     assert!(held >= Amount(acknowledged.into()), "{held} of {acknowledged}");
 }
 
@@ -102,8 +102,8 @@ fn read_ids(child: &mut Killed) -> Receiver<String> {
 fn check(path: &Path, ids: &[String]) {
     let store = open(path);
     for id in ids {
-        assert!(store.find_outcome(&chat_id(id)).unwrap().is_some(), "the outcome of {id} is lost");
-        let (_, value) = store.load_entry(CHANNEL, &module("counter"), id).unwrap();
+        assert!(at_once(store.find_outcome(&chat_id(id))).unwrap().is_some(), "the outcome of {id} is lost");
+        let (_, value) = at_once(store.load_entry(CHANNEL, &module("counter"), id)).unwrap();
         assert_eq!(value.as_deref(), Some(id.as_bytes()), "the entry of {id} is lost");
     }
     drop(store);

@@ -190,8 +190,8 @@ mod tests {
         let Fixture { store, path, folder, .. } = fixture;
         drop(store);
         let store = open(&path).unwrap();
-        assert_eq!(store.load_entry(CHANNEL, &module("counter"), "key").unwrap().1, Some(b"value".to_vec()));
-        assert!(store.find_outcome(&chat_id("1")).unwrap().is_some());
+        assert_eq!(store.load_entry(CHANNEL, &module("counter"), "key").await.unwrap().1, Some(b"value".to_vec()));
+        assert!(store.find_outcome(&chat_id("1")).await.unwrap().is_some());
         drop(folder);
     }
 
@@ -366,7 +366,7 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         fixture.store.close().await.unwrap();
         fixture.store.stopped().await;
-        assert!(fixture.store.load_channel(CHANNEL).unwrap().is_some());
+        assert!(fixture.store.load_channel(CHANNEL).await.unwrap().is_some());
         let refused = fixture.store.commit(crate::store::fixture::commit("late", vec![save("key", "value")])).await;
         assert!(matches!(refused, Err(StoreError::Closed)));
         assert!(matches!(fixture.store.close().await, Err(StoreError::Closed)));

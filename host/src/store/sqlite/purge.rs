@@ -129,7 +129,7 @@ mod tests {
     use crate::domain::effect::Holder;
     use crate::domain::ports::Clock;
     use crate::store::channel::chatters::KnownChatter;
-    use crate::store::fixture::{ALICE, CHANNEL, Fixture, commit, in_memory, login, save, transfer};
+    use crate::store::fixture::{ALICE, CHANNEL, Fixture, at_once, commit, in_memory, login, save, transfer};
 
     fn chatter(id: u64) -> KnownChatter {
         let name = format!("chatter_{id}");
@@ -154,7 +154,7 @@ mod tests {
         fixture.commit("paid", vec![transfer(Holder::Mint, ALICE, "5")]).await;
         fixture.clock.advance(SEEN_FOR);
         store.save_seen(CHANNEL, vec![chatter(3)], fixture.clock.now().wall).await.unwrap();
-        let find = |id| store.find_chatter_by_id(CHANNEL, ChatterId(id)).unwrap().map(|found| found.id.0);
+        let find = |id| at_once(store.find_chatter_by_id(CHANNEL, ChatterId(id))).unwrap().map(|found| found.id.0);
         purge(&fixture, "on the day").await;
         assert_eq!([find(1), find(2), find(3)], [Some(1), Some(2), Some(3)]);
         fixture.clock.advance(Duration::from_secs(3600));
@@ -168,7 +168,7 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let (store, begun) = (&fixture.store, fixture.clock.now().wall);
         store.save_seen(CHANNEL, vec![chatter(2)], begun).await.unwrap();
-        let is_known = || store.find_chatter_by_id(CHANNEL, ChatterId(2)).unwrap().is_some();
+        let is_known = || at_once(store.find_chatter_by_id(CHANNEL, ChatterId(2))).unwrap().is_some();
         fixture.clock.advance(2 * STEADY_FOR);
         purge(&fixture, "before").await;
         fixture.clock.set_wall(begun + 3 * SEEN_FOR);

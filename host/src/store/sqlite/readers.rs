@@ -78,7 +78,7 @@ pub(in crate::store) fn keep_statements(connection: &Connection) -> rusqlite::Re
 mod tests {
     use std::thread;
 
-    use crate::store::fixture::{CHANNEL, Fixture, module, save};
+    use crate::store::fixture::{CHANNEL, Fixture, at_once, module, save};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn a_read_sees_value_and_revision_of_one_moment() {
@@ -89,9 +89,9 @@ mod tests {
                 .map(|_| {
                     scope.spawn(|| {
                         loop {
-                            let (state, value) = fixture.store.load_entry(CHANNEL, &counter, "key").unwrap();
+                            let (state, value) = at_once(fixture.store.load_entry(CHANNEL, &counter, "key")).unwrap();
                             let (listed, entries) =
-                                fixture.store.list_entries(CHANNEL, &counter, "", None, 10).unwrap();
+                                at_once(fixture.store.list_entries(CHANNEL, &counter, "", None, 10)).unwrap();
                             assert_eq!(value.unwrap_or(b"0".into()), state.revision.0.to_string().into_bytes());
                             assert_eq!(
                                 entries.first().map_or(b"0".as_slice(), |entry| &entry.1),
@@ -120,6 +120,6 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let written = fixture.store.read(|connection| connection.execute("DELETE FROM channels", []));
         assert!(written.is_err());
-        assert!(fixture.store.load_channel(CHANNEL).unwrap().is_some());
+        assert!(fixture.store.load_channel(CHANNEL).await.unwrap().is_some());
     }
 }
