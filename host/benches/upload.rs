@@ -14,8 +14,8 @@ use ground::{Ground, SHOP, call};
 use tests::guests;
 use twitchy::domain::manifest::{Manifest, SizeClass};
 use twitchy::modules::publish::{Admitted, Runtime};
-use twitchy::sandbox::Upload;
 use twitchy::sandbox::compile::compiler::Uploader;
+use twitchy::sandbox::compile::workshop::Upload;
 
 /// The component with a comment that makes it another one.
 fn another(component: &[u8], number: u32) -> Vec<u8> {

@@ -24,7 +24,7 @@ use pools::Pools;
 use queue::{Capacity, Next, Number, Queue};
 
 pub use self::credit::CpuCredit;
-pub use self::pools::{Caller, Lane, RunTaskError};
+pub use self::pools::{Caller, RunTaskError, TaskPool};
 pub use self::queue::Claim;
 
 /// Calls of modules of the size class `large` at once: each may take 128 MiB.
@@ -72,7 +72,7 @@ pub struct Permit {
     admission: Arc<Admission>,
     number: Number,
     claim: Claim,
-    lane: Arc<Lane>,
+    pool: Arc<TaskPool>,
     has_slot: bool,
 }
 
@@ -190,8 +190,8 @@ impl Entry {
         let job = move |begun: Option<Begun>| {
             let admission = Arc::clone(&spawning);
             let permit =
-                |lane| begun.map(|Begun { number, claim }| Permit { admission, number, claim, lane, has_slot: true });
-            spawning.pools.spawn(channel, |lane| call(permit(lane)));
+                |pool| begun.map(|Begun { number, claim }| Permit { admission, number, claim, pool, has_slot: true });
+            spawning.pools.spawn(channel, |pool| call(permit(pool)));
         };
         let (now, mut state) = (admission.now(), admission.state());
         if state.queue.try_begin(*claim) {
@@ -228,8 +228,8 @@ impl Drop for Entry {
 }
 
 impl Permit {
-    pub fn lane(&self) -> &Arc<Lane> {
-        &self.lane
+    pub fn pool(&self) -> &Arc<TaskPool> {
+        &self.pool
     }
 
     /// Whether the module has not used up its processor time in this channel.

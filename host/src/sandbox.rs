@@ -15,7 +15,6 @@ pub mod run;
 pub mod web;
 pub mod world;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::admission::{Admission, Claim, Permit, RunTaskError, SlotUse};
@@ -27,29 +26,12 @@ use crate::domain::report::Usage;
 use crate::modules::publish::{Admitted, Runtime};
 use crate::store::host::components::Components;
 use call::{Answer, Call, InvokeError, Invoked};
-use compile::compiler::{CompilerProgram, Uploader};
 use compile::error::CompileError;
 use compile::registry::{Registry, RegistryCounts, UnloadableModule};
+use compile::workshop::{Upload, Workshop};
 use invoke::Invoker;
 use run::error::StartSandboxError;
 use world::World;
-
-/// Where modules are kept, and what compiles those of strangers.
-#[derive(Clone, Debug)]
-pub struct Workshop {
-    /// For machine code, which can be made anew. Made where it is not there, and closed to other users.
-    pub cache_dir: PathBuf,
-    pub components: Arc<Components>,
-    pub compiler: CompilerProgram,
-}
-
-/// A component that a stranger brought.
-#[derive(Clone)]
-pub struct Upload {
-    pub bytes: Vec<u8>,
-    pub size: SizeClass,
-    pub by: Uploader,
-}
 
 /// Everything that runs guests.
 pub struct Sandbox {
@@ -86,7 +68,7 @@ impl Sandbox {
         }
         let registry = Arc::clone(&self.invoker.registry);
         let added = self.admission.run_slowly(registry.add_trusted(bytes.to_vec(), source, size));
-        added.await.map_err(unfinished)?
+        added.await.map_err(|error| unfinished(&error))?
     }
 
     /// Takes a stranger's component through the whole gate: size, form, contract, compiling in a child process, and what it
@@ -96,7 +78,7 @@ impl Sandbox {
         let bytes = Arc::new(upload.bytes);
         let registry = Arc::clone(&self.invoker.registry);
         let admitted = self.admission.run_slowly(registry.admit(Arc::clone(&bytes), upload.size, upload.by));
-        let manifest = admitted.await.map_err(unfinished)??;
+        let manifest = admitted.await.map_err(|error| unfinished(&error))??;
         Ok(Admitted { manifest, bytes: Arc::unwrap_or_clone(bytes) })
     }
 
@@ -183,6 +165,6 @@ impl Runtime for Sandbox {
     }
 }
 
-fn unfinished(error: RunTaskError) -> CompileError {
+fn unfinished(error: &RunTaskError) -> CompileError {
     CompileError::Host(error.to_string())
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use twitchy::domain::manifest::{Manifest, SizeClass};
 use twitchy::modules::publish::Runtime;
+use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::compile::compiler::{CompilerProgram, Uploader};
 use twitchy::sandbox::compile::error::CompileError;
-use twitchy::sandbox::{Sandbox, Upload, Workshop};
+use twitchy::sandbox::compile::workshop::{Upload, Workshop};
 use twitchy::store::host::components::Components;
 
 use crate::limits::NEVER;

@@ -6,46 +6,46 @@ use std::hash::Hash;
 /// Bounded by the calls that were let in.
 #[derive(Debug)]
 pub(super) struct FairQueue<G, T> {
-    lines: HashMap<G, Line<T>>,
+    groups: HashMap<G, GroupQueue<T>>,
     /// Groups of which something waits and nothing runs, the next one first.
     ring: VecDeque<G>,
 }
 
 #[derive(Debug)]
-struct Line<T> {
+struct GroupQueue<T> {
     waiting: VecDeque<T>,
     is_running: bool,
 }
 
 impl<G, T> Default for FairQueue<G, T> {
     fn default() -> Self {
-        FairQueue { lines: HashMap::new(), ring: VecDeque::new() }
+        FairQueue { groups: HashMap::new(), ring: VecDeque::new() }
     }
 }
 
 impl<G: Copy + Eq + Hash, T> FairQueue<G, T> {
     pub(super) fn push_back(&mut self, group: G, item: T) {
-        self.line(group).waiting.push_back(item);
+        self.queue(group).waiting.push_back(item);
     }
 
     /// For what has run and is not over: it goes on before the group's others.
     pub(super) fn push_front(&mut self, group: G, item: T) {
-        self.line(group).waiting.push_front(item);
+        self.queue(group).waiting.push_front(item);
     }
 
     /// The next one to run. Its group has no other until [`FairQueue::release`].
     pub(super) fn pop(&mut self) -> Option<(G, T)> {
         let group = self.ring.pop_front()?;
-        let line = self.lines.get_mut(&group)?;
-        line.is_running = true;
-        line.waiting.pop_front().map(|item| (group, item))
+        let queue = self.groups.get_mut(&group)?;
+        queue.is_running = true;
+        queue.waiting.pop_front().map(|item| (group, item))
     }
 
     pub(super) fn release(&mut self, group: G) {
-        let Some(line) = self.lines.get_mut(&group) else { return };
-        line.is_running = false;
-        if line.waiting.is_empty() {
-            self.lines.remove(&group);
+        let Some(queue) = self.groups.get_mut(&group) else { return };
+        queue.is_running = false;
+        if queue.waiting.is_empty() {
+            self.groups.remove(&group);
         } else {
             self.ring.push_back(group);
         }
@@ -56,12 +56,13 @@ impl<G: Copy + Eq + Hash, T> FairQueue<G, T> {
         self.ring.is_empty()
     }
 
-    fn line(&mut self, group: G) -> &mut Line<T> {
-        let line = self.lines.entry(group).or_insert_with(|| Line { waiting: VecDeque::new(), is_running: false });
-        if line.waiting.is_empty() && !line.is_running {
+    fn queue(&mut self, group: G) -> &mut GroupQueue<T> {
+        let queue =
+            self.groups.entry(group).or_insert_with(|| GroupQueue { waiting: VecDeque::new(), is_running: false });
+        if queue.waiting.is_empty() && !queue.is_running {
             self.ring.push_back(group);
         }
-        line
+        queue
     }
 }
 
@@ -89,7 +90,7 @@ mod tests {
         queue.release(1);
         assert_eq!(queue.pop(), Some((1, "b")));
         queue.release(1);
-        assert!(queue.lines.is_empty(), "a group without work is forgotten");
+        assert!(queue.groups.is_empty(), "a group without work is forgotten");
     }
 
     proptest! {

@@ -50,7 +50,7 @@ pub(super) struct Pools {
 }
 
 /// The pool that a task runs in.
-pub struct Lane {
+pub struct TaskPool {
     group: Group,
     is_slow: AtomicBool,
     shared: Arc<Shared>,
@@ -125,7 +125,7 @@ impl Pools {
     pub(super) fn spawn<F: Future<Output = ()> + Send + 'static>(
         &self,
         channel: ChannelId,
-        task: impl FnOnce(Arc<Lane>) -> F,
+        task: impl FnOnce(Arc<TaskPool>) -> F,
     ) {
         self.start_task(Group::Channel(channel), false, task);
     }
@@ -158,11 +158,11 @@ impl Pools {
         &self,
         group: Group,
         is_slow: bool,
-        task: impl FnOnce(Arc<Lane>) -> F,
+        task: impl FnOnce(Arc<TaskPool>) -> F,
     ) {
-        let lane = Arc::new(Lane { group, is_slow: AtomicBool::new(is_slow), shared: Arc::clone(&self.shared) });
-        let task = task(Arc::clone(&lane));
-        let schedule = move |runnable, info: ScheduleInfo| lane.shared.schedule(&lane, runnable, info);
+        let pool = Arc::new(TaskPool { group, is_slow: AtomicBool::new(is_slow), shared: Arc::clone(&self.shared) });
+        let task = task(Arc::clone(&pool));
+        let schedule = move |runnable, info: ScheduleInfo| pool.shared.schedule(&pool, runnable, info);
         let (runnable, task) = async_task::spawn(task, WithInfo(schedule));
         task.detach();
         runnable.schedule();
@@ -211,7 +211,7 @@ impl Drop for Pools {
     }
 }
 
-impl Lane {
+impl TaskPool {
     /// To be awaited before a call's guest runs: goes to the slow pool where the caller's last call was a long one. Not decided
     /// earlier: of many calls at once only those that have begun may turn out slow.
     pub async fn begin(&self, caller: Caller) {
@@ -237,18 +237,18 @@ impl Lane {
 }
 
 impl Shared {
-    fn schedule(&self, lane: &Lane, runnable: Runnable, info: ScheduleInfo) {
+    fn schedule(&self, pool: &TaskPool, runnable: Runnable, info: ScheduleInfo) {
         let mut state = self.lock();
         if state.is_over {
             drop(state);
             // Dropping it cancels the task.
             return drop(runnable);
         }
-        let idle = if lane.is_slow.load(Ordering::Relaxed) {
+        let idle = if pool.is_slow.load(Ordering::Relaxed) {
             // It yielded: it keeps its place before the channel's others.
             match info.woken_while_running {
-                true => state.slow.push_front(lane.group, runnable),
-                false => state.slow.push_back(lane.group, runnable),
+                true => state.slow.push_front(pool.group, runnable),
+                false => state.slow.push_back(pool.group, runnable),
             }
             state.idle_slow.pop()
         } else {
@@ -345,11 +345,11 @@ mod tests {
         async fn run<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
             &self,
             channel: ChannelId,
-            task: impl FnOnce(Arc<Lane>) -> F,
+            task: impl FnOnce(Arc<TaskPool>) -> F,
         ) -> Result<T, RunTaskError> {
             let (tell, told) = oneshot::channel();
-            self.spawn(channel, |lane| {
-                let task = task(lane);
+            self.spawn(channel, |pool| {
+                let task = task(pool);
                 async move { drop(tell.send(task.await)) }
             });
             self.result_of(told).await
@@ -357,15 +357,15 @@ mod tests {
 
         /// In which pools a call begins, goes on and ends that uses up a tick, or not.
         async fn call(&self, caller: Caller, is_long: bool) -> [String; 3] {
-            let task = move |lane: Arc<Lane>| async move {
-                lane.begin(caller).await;
+            let task = move |pool: Arc<TaskPool>| async move {
+                pool.begin(caller).await;
                 let begins = thread_name();
                 if is_long {
-                    lane.slow_down(caller);
+                    pool.slow_down(caller);
                 }
                 yield_once().await;
                 let goes_on = thread_name();
-                lane.end(caller, !is_long);
+                pool.end(caller, !is_long);
                 yield_once().await;
                 [begins, goes_on, thread_name()]
             };
@@ -388,18 +388,17 @@ mod tests {
     #[tokio::test]
     async fn a_short_call_does_not_wait_for_long_ones() {
         let pools = Arc::new(Pools::start(2).unwrap());
-        let (go_on, held) = (Arc::new(Mutex::new(())), Arc::new(AtomicBool::new(false)));
-        let guard = go_on.lock().unwrap();
-        let mut calls = tokio::task::JoinSet::new();
+        let (held, (go_on, told)) = (Arc::new(AtomicBool::new(false)), mpsc::channel::<()>());
+        let (mut calls, told) = (tokio::task::JoinSet::new(), Arc::new(Mutex::new(told)));
         for channel in 0..10 {
-            let (pools, go_on, held) = (Arc::clone(&pools), Arc::clone(&go_on), Arc::clone(&held));
+            let (pools, told, held) = (Arc::clone(&pools), Arc::clone(&told), Arc::clone(&held));
             let caller = Caller { channel: ChannelId(100 + channel), ..SHOP };
             calls.spawn(async move {
-                let holds_its_thread = |lane: Arc<Lane>| async move {
-                    lane.slow_down(caller);
+                let holds_its_thread = |pool: Arc<TaskPool>| async move {
+                    pool.slow_down(caller);
                     yield_once().await;
                     held.store(true, Ordering::SeqCst);
-                    drop(go_on.lock());
+                    told.lock().unwrap().recv().unwrap_err();
                 };
                 pools.run(caller.channel, holds_its_thread).await
             });
@@ -410,7 +409,7 @@ mod tests {
         for _ in 0..20 {
             assert_eq!(pools.call(SHOP, false).await[2], "guest");
         }
-        drop(guard);
+        drop(go_on);
         for call in calls.join_all().await {
             call.unwrap();
         }
@@ -422,8 +421,8 @@ mod tests {
         let (web, asked) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         let first = {
             let (pools, web, asked) = (Arc::clone(&pools), Arc::clone(&web), Arc::clone(&asked));
-            let asks = |lane: Arc<Lane>| async move {
-                lane.slow_down(SHOP);
+            let asks = |pool: Arc<TaskPool>| async move {
+                pool.slow_down(SHOP);
                 yield_once().await;
                 asked.add_permits(1);
                 web.acquire().await.unwrap().forget();
@@ -441,9 +440,9 @@ mod tests {
     async fn a_panic_is_reported_and_its_thread_goes_on() {
         let pools = Pools::start(1).unwrap();
         for is_slow in [false, true] {
-            let panics = |lane: Arc<Lane>| async move {
+            let panics = |pool: Arc<TaskPool>| async move {
                 if is_slow {
-                    lane.slow_down(SHOP);
+                    pool.slow_down(SHOP);
                 }
                 yield_once().await;
                 panic!("in {}", thread_name())

@@ -45,9 +45,9 @@ pub(super) type Number = u64;
 /// With each call that waits, a `J` is kept.
 #[derive(Debug)]
 pub(super) struct Queue<J> {
-    pools: [Pool; 2],
+    slots: [Slots; 2],
     /// Only channels with a call, or in a ring.
-    lines: HashMap<ChannelId, Line<J>>,
+    channels: HashMap<ChannelId, ChannelQueue<J>>,
     calls: usize,
     fresh: BTreeMap<Number, Instant>,
     next: Number,
@@ -55,7 +55,7 @@ pub(super) struct Queue<J> {
 
 /// The slots of one size class.
 #[derive(Debug)]
-struct Pool {
+struct Slots {
     capacity: Capacity,
     used: usize,
     /// Channels in which a call may be able to begin, each once, in the order in which they are served.
@@ -64,7 +64,7 @@ struct Pool {
 
 /// The calls of one channel.
 #[derive(Debug)]
-struct Line<J> {
+struct ChannelQueue<J> {
     calls: usize,
     has_turn_out: bool,
     running: [usize; 2],
@@ -97,8 +97,8 @@ enum Pick {
 
 impl<J> Queue<J> {
     pub(super) fn new(small: Capacity, large: Capacity) -> Queue<J> {
-        let pools = [small, large].map(|capacity| Pool { capacity, used: 0, ring: VecDeque::new() });
-        Queue { pools, lines: HashMap::new(), calls: 0, fresh: BTreeMap::new(), next: 0 }
+        let slots = [small, large].map(|capacity| Slots { capacity, used: 0, ring: VecDeque::new() });
+        Queue { slots, channels: HashMap::new(), calls: 0, fresh: BTreeMap::new(), next: 0 }
     }
 
     /// How long it takes at the most until a call should be let in; None where one may be now.
@@ -112,53 +112,54 @@ impl<J> Queue<J> {
 
     /// Lets a call in. None where its channel, or the host, has as many as it may.
     pub(super) fn enter(&mut self, claim: Claim, now: Instant) -> Option<Number> {
-        let line = self.lines.get(&claim.channel);
-        if self.calls >= MOST || line.is_some_and(|line| line.calls >= MOST_PER_CHANNEL) {
+        let queue = self.channels.get(&claim.channel);
+        if self.calls >= MOST || queue.is_some_and(|queue| queue.calls >= MOST_PER_CHANNEL) {
             return None;
         }
         let number = self.next;
         self.next += 1;
         self.calls += 1;
         self.fresh.insert(number, now);
-        self.lines.entry(claim.channel).or_default().calls += 1;
+        self.channels.entry(claim.channel).or_default().calls += 1;
         Some(number)
     }
 
     /// Whether a call that was let in begins at once. Otherwise it is to [`Queue::wait`].
     pub(super) fn try_begin(&mut self, claim: Claim) -> bool {
-        let (pool, size) = (&mut self.pools[claim.size as usize], claim.size as usize);
-        let Some(line) = self.lines.get_mut(&claim.channel) else { return false };
-        let is_first = !claim.is_serial || !line.waiting.iter().any(|other| other.claim.is_serial);
+        let (slots, size) = (&mut self.slots[claim.size as usize], claim.size as usize);
+        let Some(queue) = self.channels.get_mut(&claim.channel) else { return false };
+        let is_first = !claim.is_serial || !queue.waiting.iter().any(|other| other.claim.is_serial);
         // Channels in the ring came earlier.
-        let has_slot = pool.ring.is_empty() && pool.used < pool.capacity.slots;
-        let begins = is_first && has_slot && line.may_begin(&claim) && line.running[size] < pool.capacity.per_channel;
+        let has_slot = slots.ring.is_empty() && slots.used < slots.capacity.slots;
+        let begins =
+            is_first && has_slot && queue.may_begin(&claim) && queue.running[size] < slots.capacity.per_channel;
         if begins {
-            line.begin(&claim, pool);
+            queue.begin(&claim, slots);
         }
         begins
     }
 
     pub(super) fn wait(&mut self, number: Number, claim: Claim, since: Instant, job: J) {
-        let Some(line) = self.lines.get_mut(&claim.channel) else { return };
+        let Some(queue) = self.channels.get_mut(&claim.channel) else { return };
         let is_before = |other: &Waiting<J>| other.claim.called == Called::Command || claim.called != Called::Command;
-        let place = line.waiting.iter().rposition(is_before).map_or(0, |last| last + 1);
-        line.waiting.insert(place, Waiting { number, claim, since, job });
+        let place = queue.waiting.iter().rposition(is_before).map_or(0, |last| last + 1);
+        queue.waiting.insert(place, Waiting { number, claim, since, job });
         self.list(claim.channel);
     }
 
     /// The call goes on without its slot.
     pub(super) fn release_slot(&mut self, claim: Claim) {
-        self.pools[claim.size as usize].used -= 1;
-        if let Some(line) = self.lines.get_mut(&claim.channel) {
-            line.running[claim.size as usize] -= 1;
+        self.slots[claim.size as usize].used -= 1;
+        if let Some(queue) = self.channels.get_mut(&claim.channel) {
+            queue.running[claim.size as usize] -= 1;
         }
         self.list(claim.channel);
     }
 
     /// Forgets a call that has begun and holds no slot any more. Its turn is free.
     pub(super) fn leave(&mut self, number: Number, claim: Claim) {
-        if let Some(line) = self.lines.get_mut(&claim.channel) {
-            line.has_turn_out &= !claim.is_serial;
+        if let Some(queue) = self.channels.get_mut(&claim.channel) {
+            queue.has_turn_out &= !claim.is_serial;
         }
         self.list(claim.channel);
         self.forget(number, claim.channel);
@@ -166,29 +167,29 @@ impl<J> Queue<J> {
 
     /// The next call that need not wait any longer; to be asked after each change, until there is none.
     pub(super) fn next(&mut self, now: Instant) -> Option<Next<J>> {
-        (0..self.pools.len()).find_map(|size| self.next_of(size, now))
+        (0..self.slots.len()).find_map(|size| self.next_of(size, now))
     }
 
     fn next_of(&mut self, size: usize, now: Instant) -> Option<Next<J>> {
-        while let Some(channel) = self.pools[size].ring.front().copied() {
-            let (pool, line) = (&mut self.pools[size], self.lines.get_mut(&channel)?);
-            match line.pick(size, pool, now) {
+        while let Some(channel) = self.slots[size].ring.front().copied() {
+            let (slots, queue) = (&mut self.slots[size], self.channels.get_mut(&channel)?);
+            match queue.pick(size, slots, now) {
                 Pick::NoSlot => return None,
                 Pick::Nothing => {
-                    line.is_in_ring[size] = false;
-                    pool.ring.pop_front();
+                    queue.is_in_ring[size] = false;
+                    slots.ring.pop_front();
                     self.tidy_up(channel);
                 }
                 Pick::Late(place) => {
-                    let Waiting { number, job, .. } = line.waiting.remove(place)?;
+                    let Waiting { number, job, .. } = queue.waiting.remove(place)?;
                     self.forget(number, channel);
                     return Some(Next::Late(job));
                 }
                 Pick::Waiting(place) => {
-                    let Waiting { number, claim, job, .. } = line.waiting.remove(place)?;
-                    line.begin(&claim, pool);
+                    let Waiting { number, claim, job, .. } = queue.waiting.remove(place)?;
+                    queue.begin(&claim, slots);
                     // The other channels first.
-                    pool.ring.rotate_left(1);
+                    slots.ring.rotate_left(1);
                     return Some(Next::Begins(number, claim, job));
                 }
             }
@@ -198,19 +199,19 @@ impl<J> Queue<J> {
 
     /// Slots in use.
     pub(super) fn used(&self, size: SizeClass) -> usize {
-        self.pools[size as usize].used
+        self.slots[size as usize].used
     }
 
     pub(super) fn capacity(&self, size: SizeClass) -> Capacity {
-        self.pools[size as usize].capacity
+        self.slots[size as usize].capacity
     }
 
     /// Something has changed in the channel: those of its calls that wait are to be looked at.
     fn list(&mut self, channel: ChannelId) {
-        let Some(line) = self.lines.get_mut(&channel).filter(|line| !line.waiting.is_empty()) else { return };
-        for (size, pool) in self.pools.iter_mut().enumerate() {
-            if !std::mem::replace(&mut line.is_in_ring[size], true) {
-                pool.ring.push_back(channel);
+        let Some(queue) = self.channels.get_mut(&channel).filter(|queue| !queue.waiting.is_empty()) else { return };
+        for (size, slots) in self.slots.iter_mut().enumerate() {
+            if !std::mem::replace(&mut queue.is_in_ring[size], true) {
+                slots.ring.push_back(channel);
             }
         }
     }
@@ -219,37 +220,43 @@ impl<J> Queue<J> {
     pub(super) fn forget(&mut self, number: Number, channel: ChannelId) {
         self.fresh.remove(&number);
         self.calls -= 1;
-        if let Some(line) = self.lines.get_mut(&channel) {
-            line.calls -= 1;
+        if let Some(queue) = self.channels.get_mut(&channel) {
+            queue.calls -= 1;
         }
         self.tidy_up(channel);
     }
 
     fn tidy_up(&mut self, channel: ChannelId) {
-        if self.lines.get(&channel).is_some_and(|line| line.calls == 0 && line.is_in_ring == [false; 2]) {
-            self.lines.remove(&channel);
+        if self.channels.get(&channel).is_some_and(|queue| queue.calls == 0 && queue.is_in_ring == [false; 2]) {
+            self.channels.remove(&channel);
         }
     }
 }
 
-impl<J> Default for Line<J> {
+impl<J> Default for ChannelQueue<J> {
     fn default() -> Self {
-        Line { calls: 0, has_turn_out: false, running: [0; 2], is_in_ring: [false; 2], waiting: VecDeque::new() }
+        ChannelQueue {
+            calls: 0,
+            has_turn_out: false,
+            running: [0; 2],
+            is_in_ring: [false; 2],
+            waiting: VecDeque::new(),
+        }
     }
 }
 
-impl<J> Line<J> {
+impl<J> ChannelQueue<J> {
     fn may_begin(&self, claim: &Claim) -> bool {
         !(claim.is_serial && self.has_turn_out)
     }
 
-    fn begin(&mut self, claim: &Claim, pool: &mut Pool) {
+    fn begin(&mut self, claim: &Claim, slots: &mut Slots) {
         self.has_turn_out |= claim.is_serial;
         self.running[claim.size as usize] += 1;
-        pool.used += 1;
+        slots.used += 1;
     }
 
-    fn pick(&self, size: usize, pool: &Pool, now: Instant) -> Pick {
+    fn pick(&self, size: usize, slots: &Slots, now: Instant) -> Pick {
         if let Some(late) = self.waiting.iter().position(|call| call.since + BEGUN_WITHIN <= now) {
             return Pick::Late(late);
         }
@@ -261,8 +268,8 @@ impl<J> Line<J> {
         };
         match self.waiting.iter().position(may_begin) {
             None => Pick::Nothing,
-            Some(_) if self.running[size] >= pool.capacity.per_channel => Pick::Nothing,
-            Some(_) if pool.used >= pool.capacity.slots => Pick::NoSlot,
+            Some(_) if self.running[size] >= slots.capacity.per_channel => Pick::Nothing,
+            Some(_) if slots.used >= slots.capacity.slots => Pick::NoSlot,
             Some(place) => Pick::Waiting(place),
         }
     }
@@ -462,8 +469,8 @@ mod tests {
             while let Some((number, _)) = played.running.first().copied() {
                 played.end(number);
             }
-            prop_assert!(played.queue.lines.is_empty() && played.queue.fresh.is_empty() && played.queue.calls == 0);
-            prop_assert!(played.queue.pools.iter().all(|pool| pool.used == 0 && pool.ring.is_empty()));
+            prop_assert!(played.queue.channels.is_empty() && played.queue.fresh.is_empty() && played.queue.calls == 0);
+            prop_assert!(played.queue.slots.iter().all(|slots| slots.used == 0 && slots.ring.is_empty()));
         }
     }
 
@@ -476,11 +483,11 @@ mod tests {
                 prop_assert!(here.count() <= capacity.per_channel);
             }
         }
-        for (channel, line) in &played.queue.lines {
+        for (channel, queue) in &played.queue.channels {
             let has_turn = |(_, claim): &&(Number, Claim)| claim.channel == *channel && claim.is_serial;
             prop_assert!(played.running.iter().filter(has_turn).count() <= 1);
-            for (size, pool) in played.queue.pools.iter().enumerate() {
-                let is_held_up = matches!(line.pick(size, pool, played.now), Pick::Nothing | Pick::NoSlot);
+            for (size, slots) in played.queue.slots.iter().enumerate() {
+                let is_held_up = matches!(queue.pick(size, slots, played.now), Pick::Nothing | Pick::NoSlot);
                 prop_assert!(is_held_up, "a call waits for nothing");
             }
         }

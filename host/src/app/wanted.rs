@@ -35,7 +35,7 @@ impl Wanted {
         Wanted { store, setup, lists: Mutex::default(), published: watch::Sender::default() }
     }
 
-    /// The list of an account, which changes until the account is gone: while [`Wanted::run`] runs.
+    /// The list of an account. [`Wanted::run`] publishes a new one after each change, as long as the receiver is held.
     pub(super) async fn open_list(&self, account: &Login) -> Result<watch::Receiver<List>, StoreError> {
         let mut lists = self.lists.lock().await;
         lists.retain(|_, list| list.receiver_count() > 0);
@@ -95,5 +95,61 @@ impl Wanted {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::NewChannelRules;
+    use crate::store::fixture::{CHANNEL, Fixture, login};
+
+    fn names(list: &watch::Receiver<List>) -> Vec<String> {
+        list.borrow().iter().map(|channel| channel.login.to_string()).collect()
+    }
+
+    async fn open(fixture: &Fixture) -> (Arc<Wanted>, [watch::Receiver<List>; 2]) {
+        let setup = Arc::new(Setup::new(fixture.store.clone(), NewChannelRules::Essentials));
+        let wanted = Arc::new(Wanted::new(fixture.store.clone(), setup));
+        let lists =
+            [wanted.open_list(&login("bot")).await.unwrap(), wanted.open_list(&login("other_bot")).await.unwrap()];
+        (wanted, lists)
+    }
+
+    #[tokio::test]
+    async fn a_change_makes_the_lists_anew_of_the_accounts_that_it_concerns() {
+        let fixture = Fixture::with_channel().await;
+        let (wanted, [mut bot, mut other]) = open(&fixture).await;
+        assert!(wanted.setup.find_channel(CHANNEL).is_some(), "the channel has its set-up");
+        let running = tokio::spawn(wanted.clone().run(fixture.store.wanted_changes()));
+        fixture.store.save_seed(login("market"), login("other_bot")).await.unwrap();
+        other.changed().await.unwrap();
+        assert_eq!(
+            (names(&bot), names(&other), bot.has_changed().unwrap()),
+            (vec!["shop".into()], vec!["market".into()], false)
+        );
+        fixture.store.save_seed(login("shop"), login("other_bot")).await.unwrap();
+        bot.changed().await.unwrap();
+        other.changed().await.unwrap();
+        assert_eq!((names(&bot), names(&other)), (vec![], vec!["market".into(), "shop".into()]));
+        assert!(wanted.is_published().await);
+        running.abort();
+    }
+
+    #[tokio::test]
+    async fn reports_that_were_missed_make_all_lists_anew() {
+        let fixture = Fixture::with_channel().await;
+        let (wanted, [mut bot, mut other]) = open(&fixture).await;
+        let changes = fixture.store.wanted_changes();
+        for number in 0..1025 {
+            let account = ["other_bot", "bot"][number % 2];
+            fixture.store.save_seed(login("shop"), login(account)).await.unwrap();
+        }
+        assert!(!wanted.is_published().await);
+        let running = tokio::spawn(wanted.clone().run(changes));
+        bot.changed().await.unwrap();
+        other.changed().await.unwrap();
+        assert_eq!((names(&bot), names(&other)), (vec![], vec!["shop".into()]));
+        running.abort();
     }
 }

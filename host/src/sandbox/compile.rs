@@ -12,3 +12,4 @@ pub(super) mod gate;
 mod info;
 mod loaded;
 pub mod registry;
+pub mod workshop;

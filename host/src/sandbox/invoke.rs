@@ -13,13 +13,13 @@ use super::calls::door::Run;
 use super::calls::http::requests::Requests;
 use super::calls::transaction::Transaction;
 use super::compile::registry::{Module, Registry};
-use super::run::cpu::CpuMeter;
 use super::run::failure::Failure;
 use super::run::guest_log::{BrokeOff, GuestLog};
 use super::run::instance::Instance;
 use super::run::limits::Limiter;
+use super::run::meter::Meter;
 use super::world::World;
-use crate::admission::{Caller, Lane, Permit, RunTaskError};
+use crate::admission::{Caller, Permit, RunTaskError, TaskPool};
 use crate::config::SandboxConfig;
 use crate::domain::effect::{Committed, Effect};
 use crate::domain::invocation::{CommandError, Invocation, Origin};
@@ -64,9 +64,9 @@ struct Settled {
 pub(super) struct Attempt<'a> {
     pub(super) module: &'a Module,
     pub(super) call: &'a Arc<Call>,
-    pub(super) meter: &'a Arc<CpuMeter>,
+    pub(super) meter: &'a Arc<Meter>,
     /// None for a bench, which runs on a thread of its own.
-    pub(super) lane: Option<(&'a Arc<Lane>, Caller)>,
+    pub(super) pool: Option<(&'a Arc<TaskPool>, Caller)>,
     pub(super) deadline: tokio::time::Instant,
     /// What all runs send, once.
     pub(super) requests: &'a Arc<Requests>,
@@ -92,7 +92,7 @@ impl Invoker {
         &self,
         permit: &mut Permit,
         call: Call,
-        meter: &Arc<CpuMeter>,
+        meter: &Arc<Meter>,
         usage: &mut Usage,
     ) -> Result<Answer, InvokeError> {
         let asked_at = Instant::now();
@@ -112,13 +112,13 @@ impl Invoker {
         let call = Arc::new(call);
         let requests = Arc::new(Requests::new(deadline, call.is_dry_run));
         let caller = Caller { channel: call.invocation.channel.id, module: call.manifest.digest };
-        let lane = Arc::clone(permit.lane());
-        lane.begin(caller).await;
+        let pool = Arc::clone(permit.pool());
+        pool.begin(caller).await;
         let attempt =
-            Attempt { module: &module, call: &call, meter, lane: Some((&lane, caller)), deadline, requests: &requests };
+            Attempt { module: &module, call: &call, meter, pool: Some((&pool, caller)), deadline, requests: &requests };
         let settled = self.run_until_settled(&attempt, usage).await;
         // One that ran out of time before it ran tells nothing.
-        lane.end(caller, meter.has_run() && !meter.is_slow());
+        pool.end(caller, meter.has_run() && !meter.is_slow());
         permit.charge(&call.manifest.name, meter.used() + requests.processor());
         let Settled { outcome, is_duplicate, changes } = settled?;
         Ok(Answer { outcome, is_duplicate, changes, took: asked_at.elapsed() })
@@ -136,8 +136,8 @@ impl Invoker {
         self.registry.find(&call.manifest.digest, &call.trace).await
     }
 
-    pub(super) fn meter(&self, asked_at: Instant) -> CpuMeter {
-        CpuMeter::new(Arc::clone(&self.world.clock), self.config.tick, self.config.cpu_budget, asked_at)
+    pub(super) fn meter(&self, asked_at: Instant) -> Meter {
+        Meter::new(Arc::clone(&self.world.clock), self.config.tick, self.config.cpu_budget, asked_at)
     }
 
     pub(super) fn deadline(&self, asked_at: Instant) -> tokio::time::Instant {
@@ -191,7 +191,7 @@ impl Invoker {
             instance.start(&attempt.module.pre).await?;
             instance.respond(&invocation).await
         };
-        let answer = leave_fast_pool(attempt.meter.meter(answer), attempt.meter, attempt.lane);
+        let answer = leave_fast_pool(attempt.meter.meter(answer), attempt.meter, attempt.pool);
         let answer = tokio::time::timeout_at(attempt.deadline, answer).await;
         let answer = answer.unwrap_or_else(|_| Err(Failure::Final(self.lateness(attempt.meter, &instance))));
         let (run, backtrace) = instance.into_parts();
@@ -206,7 +206,7 @@ impl Invoker {
     }
 
     /// Whose fault it is that a deadline passed: not the guest's, where it could not run.
-    fn lateness(&self, meter: &CpuMeter, instance: &Instance) -> InvokeError {
+    fn lateness(&self, meter: &Meter, instance: &Instance) -> InvokeError {
         if instance.has_missed_ticks() {
             return InvokeError::Host("the machine stood still past the deadline".to_owned());
         }
@@ -289,14 +289,14 @@ fn line_source(call: &Call) -> LineSource {
 }
 
 /// Sends the call to the slow pool once it has used up a tick and yields.
-async fn leave_fast_pool<T>(call: impl Future<Output = T>, meter: &CpuMeter, lane: Option<(&Arc<Lane>, Caller)>) -> T {
+async fn leave_fast_pool<T>(call: impl Future<Output = T>, meter: &Meter, pool: Option<(&Arc<TaskPool>, Caller)>) -> T {
     let mut call = std::pin::pin!(call);
     std::future::poll_fn(|context| {
         let polled = call.as_mut().poll(context);
-        if let (Poll::Pending, Some((lane, caller))) = (&polled, lane)
+        if let (Poll::Pending, Some((pool, caller))) = (&polled, pool)
             && meter.is_slow()
         {
-            lane.slow_down(caller);
+            pool.slow_down(caller);
         }
         polled
     })

@@ -28,7 +28,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::run::cpu::Reading;
+use super::run::meter::Reading;
 use crate::config::WebConfig;
 use crate::domain::ports::Clock;
 use address::{Address, parse_address};

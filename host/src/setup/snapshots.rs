@@ -1,7 +1,8 @@
-//! The own parts of all channels' set-ups, and which channels have touched which module.
+//! The own parts of all channels' set-ups, and which channels have said something of which module.
 //!
-//! Promised: to look up or replace one channel costs the same however many there are, and holds up only look-ups of the
-//! few channels in its shard; to find the channels that touched a module costs as much as there are of those.
+//! Promised: to look up or replace one channel costs the same however many channels there are, and a replacement holds up
+//! only the look-ups of the few channels in the same shard. A list of the channels that have said something of a module costs
+//! as much as it is long.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use super::own::OwnSetup;
 use crate::domain::id::{ChannelId, ModuleName};
 
-/// With so many, connections that read at once rarely share a lock, and a shard that grows copies few entries.
+/// With so many, connections that read at once rarely share a lock, and a map that grows moves few entries.
 const SHARDS: usize = 256;
 
 type Shard = HashMap<ChannelId, Arc<OwnSetup>>;
@@ -40,14 +41,16 @@ impl Snapshots {
         self.read(channel, Arc::clone)
     }
 
-    /// Runs `read` under the shard's lock: cheaper than [`Snapshots::find`], and for what takes no time.
+    /// Runs `read` under the shard's lock, which spares the reference count of [`Snapshots::find`]. `read` must be short: changes of
+    /// the shard's channels wait for it.
     pub(super) fn read<T>(&self, channel: ChannelId, read: impl FnOnce(&Arc<OwnSetup>) -> T) -> Option<T> {
         lock(self.shard(channel)).get(&channel).map(read)
     }
 
     /// Replaces a channel's own part by what `next` makes of it. None leaves it as it is.
     ///
-    /// Between `next` and the replacement, nobody sees the channel or asks which channels touched a module.
+    /// Look-ups of the channel and lists of a module's channels wait until the replacement is made: a list that is made after a
+    /// change of the defaults contains each channel whose `next` has not seen that change.
     pub(super) fn update(&self, channel: ChannelId, next: impl FnOnce(Option<&Arc<OwnSetup>>) -> Option<OwnSetup>) {
         let mut shard = self.shard(channel).write().unwrap_or_else(PoisonError::into_inner);
         let mut touched = self.touched();
@@ -66,7 +69,7 @@ impl Snapshots {
         self.touched().get(name).into_iter().flat_map(|module| &module.channels).copied().collect()
     }
 
-    /// In how many channels a module is switched on that is on, or off, where nobody has said so.
+    /// In how many channels a module is switched on. `is_on_untouched`: whether it is where a channel has not said so.
     pub(super) fn count_enabled(&self, name: &ModuleName, is_on_untouched: bool) -> usize {
         let all = if is_on_untouched { self.shards.iter().map(|shard| lock(shard).len()).sum() } else { 0_usize };
         self.touched().get(name).map_or(all, |module| {

@@ -91,15 +91,15 @@ async fn each_call_is_one_trace_from_its_line_to_its_reply_and_tells_nothing_of_
     let bodies = bodies.lock().unwrap().clone();
     let traces = list_traces(&bodies);
     let reads = [
+        "admission<invocation",
         "invocation<",
         "invoke<invocation",
-        "place<invoke",
         "queue<invocation",
         "reply<invocation",
         "run<invoke",
-        "seat<invocation",
     ];
-    let writes = [["commit<invoke"].as_slice(), &reads].concat();
+    let mut writes = [["commit<invoke"].as_slice(), &reads].concat();
+    writes.sort_unstable();
     let described: Vec<_> = traces.iter().map(|trace| describe(trace)).collect();
     assert_eq!(described, [reads.as_slice(), &writes]);
     for (trace, outcome) in traces.iter().zip(["refused", "answered"]) {

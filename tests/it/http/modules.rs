@@ -3,7 +3,7 @@
 use axum::body::Body;
 use tests::guests;
 use twitchy::domain::manifest::SizeClass;
-use twitchy::sandbox::Upload;
+use twitchy::sandbox::compile::workshop::Upload;
 
 use super::harness::{Answer, Site};
 use crate::harness::{MODULES, find_bundled};

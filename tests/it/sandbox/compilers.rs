@@ -11,8 +11,8 @@ use tests::guests;
 use tokio::task::JoinHandle;
 use twitchy::domain::manifest::SizeClass;
 use twitchy::modules::publish::Admitted;
-use twitchy::sandbox::Upload;
 use twitchy::sandbox::compile::error::CompileError;
+use twitchy::sandbox::compile::workshop::Upload;
 
 use super::bytes;
 use super::fixture::{Fixture, Terms, UPLOADER};

@@ -1,9 +1,9 @@
 //! Components that export `module` with other types than the contract's.
 
 use twitchy::domain::manifest::SizeClass;
-use twitchy::sandbox::Upload;
 use twitchy::sandbox::call::InvokeError;
 use twitchy::sandbox::compile::error::CompileError;
+use twitchy::sandbox::compile::workshop::Upload;
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 

@@ -9,8 +9,9 @@ use twitchy::domain::invocation::Origin;
 use twitchy::domain::manifest::{Manifest, SizeClass};
 use twitchy::domain::trace::{FinishedTrace, Step, TakeTrace, Trace, TraceSubject};
 use twitchy::modules::publish::Runtime;
+use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::call::InvokeError;
-use twitchy::sandbox::{Sandbox, Upload};
+use twitchy::sandbox::compile::workshop::Upload;
 
 use super::bytes;
 use super::fixture::{Fixture, Terms, UPLOADER, text};

@@ -11,9 +11,10 @@ use tests::guests;
 use tokio::task::JoinHandle;
 use twitchy::domain::manifest::SizeClass;
 use twitchy::modules::publish::Admitted;
+use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::compile::compiler::Uploader;
 use twitchy::sandbox::compile::error::CompileError;
-use twitchy::sandbox::{Sandbox, Upload};
+use twitchy::sandbox::compile::workshop::Upload;
 
 use super::bytes;
 use super::fixture::{Fixture, Terms};

@@ -8,9 +8,10 @@ use tests::guests;
 use twitchy::config::SandboxConfig;
 use twitchy::domain::manifest::SizeClass;
 use twitchy::modules::publish::{Admitted, Runtime};
+use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::call::InvokeError;
 use twitchy::sandbox::compile::error::CompileError;
-use twitchy::sandbox::{Sandbox, Upload};
+use twitchy::sandbox::compile::workshop::Upload;
 
 use super::bytes;
 use super::fixture::{Fixture, Terms, UPLOADER};

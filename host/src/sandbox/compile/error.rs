@@ -1,8 +1,13 @@
 //! Why bytes did not become a module.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use crate::sandbox::call::InvokeError;
+use crate::sandbox::run::guest_log::escape;
+
+/// Characters of an error of the parser or the compiler, which quotes the component.
+const LONGEST_REASON: usize = 300;
 
 /// Why bytes did not become a module; shown to whoever brought them. In the order of the gate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +55,14 @@ pub enum CompileError {
 }
 
 impl CompileError {
+    pub(in crate::sandbox) fn invalid(error: impl Display) -> CompileError {
+        CompileError::Invalid(reason(error))
+    }
+
+    pub(in crate::sandbox) fn contract(error: impl Display) -> CompileError {
+        CompileError::Contract(reason(error))
+    }
+
     /// What it is called by programs: in snake_case, and the same for ever.
     pub fn code(&self) -> &'static str {
         match self {
@@ -72,4 +85,9 @@ impl CompileError {
             CompileError::Host(_) => "host_at_fault",
         }
     }
+}
+
+/// The error with its causes, without what could break out of a line, and not too long.
+fn reason(error: impl Display) -> String {
+    escape(&format!("{error:#}"), LONGEST_REASON)
 }

@@ -17,16 +17,12 @@ use wasmtime::Engine;
 use self::ceilings::{Ceilings, Count};
 use super::error::CompileError;
 use crate::domain::manifest::SizeClass;
-use crate::sandbox::run::guest_log::escape;
-
-/// Characters of what is said about a bad component; it quotes the component.
-const LONGEST_REASON: usize = 300;
 
 /// The whole gate but for `info`: machine code for the engine.
 pub(crate) fn compile(engine: &Engine, bytes: &[u8], size: SizeClass) -> Result<Vec<u8>, CompileError> {
     check_head(bytes, size)?;
     check(bytes, &size.ceilings())?;
-    engine.precompile_component(bytes).map_err(|error| CompileError::Invalid(reason(format!("{error:#}"))))
+    engine.precompile_component(bytes).map_err(CompileError::invalid)
 }
 
 /// What a look at the length and the first bytes can tell.
@@ -49,15 +45,10 @@ pub(crate) fn check_head(bytes: &[u8], size: SizeClass) -> Result<(), CompileErr
     Err(CompileError::Invalid(what.to_owned()))
 }
 
-/// Without what could break out of a line, and not too long.
-pub(crate) fn reason(text: impl AsRef<str>) -> String {
-    escape(text.as_ref(), LONGEST_REASON)
-}
-
 fn check(bytes: &[u8], ceilings: &Ceilings) -> Result<(), CompileError> {
     let mut walk = Walk::new(ceilings);
     for payload in Parser::new(0).parse_all(bytes) {
-        let payload = payload.map_err(|error| invalid(&error))?;
+        let payload = payload.map_err(CompileError::invalid)?;
         if let Payload::ComponentTypeSection(section) = &payload {
             // Before anything reads it: see there.
             ceilings.check_type_depth(bytes.get(section.range()).unwrap_or_default())?;
@@ -94,11 +85,11 @@ impl<'a> Walk<'a> {
     /// Counted first: validating what is too much is what the ceilings are to prevent.
     fn take(&mut self, payload: &Payload<'_>) -> Result<(), CompileError> {
         self.count.add(payload)?;
-        if let ValidPayload::Func(function, body) = self.validator.payload(payload).map_err(|error| invalid(&error))? {
+        if let ValidPayload::Func(function, body) = self.validator.payload(payload).map_err(CompileError::invalid)? {
             self.check_body(function, &body)?;
         }
         if self.count.depth() == 1 {
-            self.note_names(payload).map_err(|error| invalid(&error))?;
+            self.note_names(payload).map_err(CompileError::invalid)?;
         }
         Ok(())
     }
@@ -110,17 +101,17 @@ impl<'a> Walk<'a> {
     ) -> Result<(), CompileError> {
         let mut validator = function.into_validator(std::mem::take(&mut self.allocations));
         let mut reader = body.get_binary_reader();
-        validator.read_locals(&mut reader).map_err(|error| invalid(&error))?;
+        validator.read_locals(&mut reader).map_err(CompileError::invalid)?;
         self.ceilings.check_locals(validator.len_locals())?;
         reader.set_features(*validator.features());
         while !reader.eof() {
             let offset = reader.original_position();
             let validated = reader.visit_operator(&mut validator.visitor(offset)).flatten();
-            validated.map_err(|error| invalid(&error))?;
+            validated.map_err(CompileError::invalid)?;
             self.ceilings.check_blocks(validator.control_stack_height())?;
         }
         let offset = reader.original_position();
-        reader.finish_expression(&validator.visitor(offset)).map_err(|error| invalid(&error))?;
+        reader.finish_expression(&validator.visitor(offset)).map_err(CompileError::invalid)?;
         self.allocations = validator.into_allocations();
         Ok(())
     }
@@ -142,10 +133,6 @@ impl<'a> Walk<'a> {
         }
         Ok(())
     }
-}
-
-fn invalid(error: &wasmparser::BinaryReaderError) -> CompileError {
-    CompileError::Invalid(reason(error.to_string()))
 }
 
 /// What the engine takes too, and no more: the standard without garbage collection, exceptions and memories of 64 bits.

@@ -28,13 +28,13 @@ use super::error::CompileError;
 use super::gate;
 use super::info::Brought;
 use super::loaded::Loaded;
+use super::workshop::Workshop;
 use crate::admission::LARGE_SLOTS;
 use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::domain::ports::Clock;
 use crate::domain::trace::{Step, Trace};
-use crate::sandbox::Workshop;
 use crate::sandbox::bindings::CommandModulePre;
 use crate::sandbox::call::InvokeError;
 use crate::sandbox::calls::door::Run;
@@ -168,8 +168,11 @@ impl Registry {
         };
         let registry = Arc::clone(&self);
         let made = async move {
-            let made = registry.make(class, bytes, brought, place).await;
-            made.inspect_err(|error| registry.counts.note_refusal(error))
+            let made = registry.make(class, bytes, brought, place.clone()).await;
+            let made = made.inspect_err(|error| registry.counts.note_refusal(error));
+            // Counted before the next one begins.
+            drop(place);
+            made
         };
         if size == SizeClass::Small {
             return made.await;

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use wasmtime::{Store, UpdateDeadline};
 
-use super::cpu::CpuMeter;
 use super::failure::{self, Failure};
+use super::meter::{Meter, Verdict};
 use super::ticker::TickerWatch;
 use crate::sandbox::bindings::exports::twitchy::command::module::{CommandError, Invocation, ModuleInfo, Reply};
 use crate::sandbox::bindings::{CommandModule, CommandModulePre};
 use crate::sandbox::calls::door::Run;
 use crate::sandbox::compile::error::CompileError;
-use crate::sandbox::compile::gate::reason;
 
 /// Handles that a guest's own resources may take up; the contract has none.
 const MOST_HANDLES: usize = 1000;
@@ -32,7 +31,7 @@ impl Instance {
     pub(crate) fn new(
         module: &CommandModulePre<Run>,
         run: Run,
-        meter: &Arc<CpuMeter>,
+        meter: &Arc<Meter>,
         watch: TickerWatch,
         host_call_bytes: usize,
     ) -> Instance {
@@ -44,15 +43,11 @@ impl Instance {
         // the instance: a module's start function may loop as well.
         let meter = Arc::clone(meter);
         store.epoch_deadline_callback(move |_| {
-            meter.count_span(meter.read());
-            if meter.is_spent() {
-                return Ok(UpdateDeadline::Interrupt);
-            }
-            if !meter.is_slow() {
-                return Ok(UpdateDeadline::Continue(1));
-            }
-            meter.give_way();
-            Ok(UpdateDeadline::Yield(1))
+            Ok(match meter.interrupt() {
+                Verdict::GoOn => UpdateDeadline::Continue(1),
+                Verdict::GiveWay => UpdateDeadline::Yield(1),
+                Verdict::Stop => UpdateDeadline::Interrupt,
+            })
         });
         store.set_epoch_deadline(1);
         Instance { store, bindings: None, backtrace: None, watch }
@@ -74,7 +69,7 @@ impl Instance {
         let instance = module.instance_pre().instantiate_async(&mut self.store).await;
         let instance = instance.map_err(|error| CompileError::Run(self.failed(&error, failure::of_start).into()))?;
         let bindings = CommandModule::new(&mut self.store, &instance);
-        self.bindings = Some(bindings.map_err(|error| CompileError::Contract(reason(format!("{error:#}"))))?);
+        self.bindings = Some(bindings.map_err(CompileError::contract)?);
         Ok(())
     }
 

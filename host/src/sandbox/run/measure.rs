@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cpu::CpuMeter;
 use super::instance::Instance;
+use super::meter::Meter;
 use crate::sandbox::Sandbox;
 use crate::sandbox::bindings::twitchy::command::types as wit;
 use crate::sandbox::call::Call;
@@ -45,16 +45,16 @@ impl Measured {
         Ok(Warm { instance, meter, call: Arc::clone(&self.call) })
     }
 
-    fn attempt<'a>(&'a self, meter: &'a Arc<CpuMeter>) -> Attempt<'a> {
+    fn attempt<'a>(&'a self, meter: &'a Arc<Meter>) -> Attempt<'a> {
         let deadline = self.invoker.deadline(Instant::now());
-        Attempt { module: &self.module, call: &self.call, meter, lane: None, deadline, requests: &self.requests }
+        Attempt { module: &self.module, call: &self.call, meter, pool: None, deadline, requests: &self.requests }
     }
 }
 
 /// An instance that is called again and again, as no chatter's call ever is.
 pub struct Warm {
     instance: Instance,
-    meter: Arc<CpuMeter>,
+    meter: Arc<Meter>,
     call: Arc<Call>,
 }
 

@@ -1,128 +1,86 @@
 //! The clock that interrupts guests.
 
+mod alarm;
+
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, Thread};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
 
-/// Ticks without a guest after which the clock stops: long enough that steady calls do not stop and start it each time.
-const IDLE_TICKS: u32 = 10;
+use self::alarm::Alarm;
+
 /// A busy machine lets a thread wait that long for a processor, and nothing is wrong.
 const JITTER: Duration = Duration::from_millis(10);
+/// Runs that begin within a tick from which on the alarm is not cleared between two of them.
+const FREQUENT: u32 = 4;
 
-/// Moves an engine's epoch on from a thread of the operating system: a task would wait behind the very guests that it
-/// shall interrupt. Without runs the thread sleeps until there is one; it ends with this.
+/// Raises an engine's epoch from a thread of the operating system: a task would wait behind the very guests that it has to
+/// interrupt. The thread sleeps until a run has lasted for a tick; it ends when this is dropped.
+///
+/// Most runs end long before that, and waking a thread costs as much as some of them take. So the first run that begins sets
+/// the thread's alarm and the last one that ends clears it: two system calls, and nobody wakes up. Where runs follow each
+/// other closely, the alarm stays set: waking up once a tick costs less then.
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
-    thread: Thread,
 }
 
 struct Shared {
-    every: Duration,
-    born: Instant,
-    /// Runs of guests: begun, and ended.
-    begun: AtomicU64,
-    ended: AtomicU64,
-    ticks: AtomicU64,
-    is_parked: AtomicBool,
-    is_over: AtomicBool,
-    /// When the thread means to wake up, in nanoseconds since `born`; never, while it is parked.
-    due_at: AtomicU64,
-    /// Nanoseconds by which it woke up too late, all in all.
-    overslept: AtomicU64,
+    schedule: Mutex<Schedule>,
+    alarm: Alarm,
 }
 
 impl Ticker {
     pub(crate) fn start(engine: &Engine, every: Duration) -> io::Result<Ticker> {
-        let shared = Arc::new(Shared {
-            every,
-            born: Instant::now(),
-            begun: AtomicU64::new(0),
-            ended: AtomicU64::new(0),
-            ticks: AtomicU64::new(0),
-            is_parked: AtomicBool::new(false),
-            is_over: AtomicBool::new(false),
-            due_at: AtomicU64::new(u64::MAX),
-            overslept: AtomicU64::new(0),
-        });
+        let schedule = Mutex::new(Schedule::new(every));
+        let shared = Arc::new(Shared { schedule, alarm: Alarm::new()? });
         let (ticking, engine) = (Arc::clone(&shared), engine.clone());
-        let spawned = thread::Builder::new().name("guest-ticker".into()).spawn(move || ticking.run(&engine))?;
-        Ok(Ticker { shared, thread: spawned.thread().clone() })
+        thread::Builder::new().name("guest-ticker".into()).spawn(move || ticking.run(&engine))?;
+        Ok(Ticker { shared })
     }
 
-    /// A run begins. Cheap: only the first one in a while wakes the thread up.
+    /// A run begins; it ends when the watch is dropped.
     pub(crate) fn watch(&self) -> TickerWatch {
-        // One of the two sees the other: this the parked thread, or the thread that a run has begun.
-        self.shared.begun.fetch_add(1, Ordering::SeqCst);
-        if self.shared.is_parked.load(Ordering::SeqCst) {
-            self.thread.unpark();
+        let now = Instant::now();
+        let mut schedule = self.shared.schedule();
+        if let Some(after) = schedule.begin_run(now) {
+            self.shared.alarm.set(after);
         }
-        TickerWatch::new(&self.shared, Instant::now())
+        TickerWatch { shared: Arc::clone(&self.shared), late_before: schedule.late(now), since: now }
     }
 }
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.shared.is_over.store(true, Ordering::SeqCst);
-        self.thread.unpark();
+        let mut schedule = self.shared.schedule();
+        schedule.is_over = true;
+        self.shared.alarm.set(Duration::ZERO);
     }
 }
 
 impl Shared {
     fn run(&self, engine: &Engine) {
-        let (mut idle_ticks, mut begun_before) = (0, 0);
-        while !self.is_over.load(Ordering::SeqCst) {
-            self.sleep();
-            engine.increment_epoch();
-            self.ticks.fetch_add(1, Ordering::Relaxed);
-            // In this order: a run that ends in between seems to go on still.
-            let (ended, begun) = (self.ended.load(Ordering::SeqCst), self.begun.load(Ordering::SeqCst));
-            let is_idle = begun == begun_before && ended == begun;
-            idle_ticks = if is_idle { idle_ticks + 1 } else { 0 };
-            begun_before = begun;
-            if idle_ticks >= IDLE_TICKS {
-                self.park(begun);
-                idle_ticks = 0;
+        loop {
+            self.alarm.wait();
+            let mut schedule = self.schedule();
+            if schedule.is_over {
+                return;
+            }
+            if let Some(after) = schedule.ring(Instant::now()) {
+                engine.increment_epoch();
+                self.alarm.set(after);
             }
         }
     }
 
-    fn sleep(&self) {
-        let asleep_at = Instant::now();
-        self.due_at.store(self.nanos_at(asleep_at + self.every), Ordering::Relaxed);
-        thread::sleep(self.every);
-        let late = asleep_at.elapsed().saturating_sub(self.every);
-        self.overslept.fetch_add(nanos(beyond_jitter(late)), Ordering::Relaxed);
-        self.due_at.store(u64::MAX, Ordering::Relaxed);
-    }
-
-    fn park(&self, begun: u64) {
-        self.is_parked.store(true, Ordering::SeqCst);
-        while self.begun.load(Ordering::SeqCst) == begun && !self.is_over.load(Ordering::SeqCst) {
-            thread::park();
-        }
-        self.is_parked.store(false, Ordering::SeqCst);
-    }
-
-    /// By how much the clock is late, all in all, with what it is late right now.
-    fn late(&self, now: Instant) -> Duration {
-        let right_now = self.nanos_at(now).saturating_sub(self.due_at.load(Ordering::Relaxed));
-        Duration::from_nanos(self.overslept.load(Ordering::Relaxed)) + beyond_jitter(Duration::from_nanos(right_now))
-    }
-
-    fn nanos_at(&self, now: Instant) -> u64 {
-        nanos(now.saturating_duration_since(self.born))
+    /// Nothing panics while it holds this lock. The alarm is set and cleared under it, so that it is what the schedule says.
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Keeps the ticker going for one run, and tells whether it kept time: where it did not, the machine stood still, and
+/// Keeps the ticker going for one run, and knows whether it kept time: where it did not, the machine stood still, and
 /// a deadline that passed meanwhile is not the guest's fault.
 pub(crate) struct TickerWatch {
     shared: Arc<Shared>,
@@ -130,24 +88,85 @@ pub(crate) struct TickerWatch {
     since: Instant,
 }
 
-impl Drop for TickerWatch {
-    fn drop(&mut self) {
-        self.shared.ended.fetch_add(1, Ordering::SeqCst);
+impl TickerWatch {
+    pub(crate) fn was_late(&self) -> bool {
+        let now = Instant::now();
+        let late = self.shared.schedule().late(now).saturating_sub(self.late_before);
+        is_most(late, now.saturating_duration_since(self.since))
     }
 }
 
-impl TickerWatch {
-    fn new(shared: &Arc<Shared>, since: Instant) -> TickerWatch {
-        TickerWatch { shared: Arc::clone(shared), late_before: shared.late(since), since }
+impl Drop for TickerWatch {
+    fn drop(&mut self) {
+        let mut schedule = self.shared.schedule();
+        if schedule.end_run() {
+            self.shared.alarm.clear();
+        }
+    }
+}
+
+/// When the alarm rings, and how late it was.
+struct Schedule {
+    tick: Duration,
+    /// Runs that have begun and not ended.
+    runs: usize,
+    begun_at: Option<Instant>,
+    /// Whether the last run began soon after the one before it.
+    is_frequent: bool,
+    /// `None` where the alarm is not set.
+    due_at: Option<Instant>,
+    /// By how much the thread woke up too late, all in all.
+    overslept: Duration,
+    is_over: bool,
+}
+
+impl Schedule {
+    fn new(tick: Duration) -> Schedule {
+        Schedule {
+            tick,
+            runs: 0,
+            begun_at: None,
+            is_frequent: false,
+            due_at: None,
+            overslept: Duration::ZERO,
+            is_over: false,
+        }
     }
 
-    pub(crate) fn was_late(&self) -> bool {
-        self.was_late_at(Instant::now())
+    /// Returns after what time the alarm has to ring, unless it is set: then it rings soon enough.
+    fn begin_run(&mut self, now: Instant) -> Option<Duration> {
+        let pause = self.begun_at.replace(now).map(|before| now.saturating_duration_since(before));
+        self.is_frequent = pause.is_some_and(|pause| pause * FREQUENT < self.tick);
+        self.runs += 1;
+        // A little more than a tick: a guest that ran all the while has used one up then, and is not given a second one.
+        self.due_at.is_none().then(|| self.set(now, self.tick + self.tick / 16))
     }
 
-    fn was_late_at(&self, now: Instant) -> bool {
-        let late = self.shared.late(now).saturating_sub(self.late_before);
-        late * 2 > now.saturating_duration_since(self.since)
+    /// Returns whether the alarm has to be cleared.
+    fn end_run(&mut self) -> bool {
+        self.runs -= 1;
+        // The thread has to wake up once more to end.
+        self.runs == 0 && !self.is_frequent && !self.is_over && self.due_at.take().is_some()
+    }
+
+    /// The thread woke up. Returns, where a tick is over for a run, after what time the alarm has to ring again.
+    fn ring(&mut self, now: Instant) -> Option<Duration> {
+        // Otherwise it was cleared, or set anew, after the thread woke up.
+        let due_at = self.due_at.filter(|due_at| *due_at <= now)?;
+        self.due_at = None;
+        self.overslept += beyond_jitter(now - due_at);
+        (self.runs > 0).then(|| self.set(now, self.tick))
+    }
+
+    fn set(&mut self, now: Instant, after: Duration) -> Duration {
+        self.due_at = Some(now + after);
+        after
+    }
+
+    /// By how much the thread woke up too late, all in all; with what it is late right now.
+    fn late(&self, now: Instant) -> Duration {
+        let right_now = self.due_at.map_or(Duration::ZERO, |due_at| now.saturating_duration_since(due_at));
+        self.overslept + beyond_jitter(right_now)
     }
 }
 
@@ -155,60 +174,84 @@ fn beyond_jitter(late: Duration) -> Duration {
     if late > JITTER { late } else { Duration::ZERO }
 }
 
+fn is_most(part: Duration, whole: Duration) -> bool {
+    part * 2 > whole
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ticker() -> Ticker {
-        Ticker::start(&Engine::default(), Duration::from_millis(1)).unwrap()
+    const TICK: Duration = Duration::from_millis(2);
+
+    fn micros(count: u64) -> Duration {
+        Duration::from_micros(count)
     }
 
-    // A test that never ends is one that fails.
-    fn wait_until(mut is_so: impl FnMut() -> bool) {
-        while !is_so() {
-            thread::yield_now();
+    #[test]
+    fn a_run_that_ends_soon_wakes_nobody() {
+        let (mut schedule, start) = (Schedule::new(TICK), Instant::now());
+        for run in 0..10 {
+            let begun_at = start + run * 5 * TICK;
+            assert_eq!(schedule.begin_run(begun_at), Some(micros(2125)));
+            assert!(schedule.end_run(), "the alarm is cleared");
+            assert_eq!(schedule.ring(begun_at + micros(2130)), None, "though it rang at that very moment");
         }
     }
 
     #[test]
-    fn a_ticker_ends_at_work_and_parked() {
-        let (at_work, parked) = (ticker(), ticker());
-        let run = at_work.watch();
-        wait_until(|| parked.shared.is_parked.load(Ordering::SeqCst));
-        let shared = [&at_work, &parked].map(|ticker| Arc::clone(&ticker.shared));
-        drop((at_work, parked));
-        // Its thread holds another reference; so does the run, which goes on.
-        wait_until(|| Arc::strong_count(&shared[0]) == 2 && Arc::strong_count(&shared[1]) == 1);
-        drop(run);
+    fn a_run_that_goes_on_is_interrupted_after_each_tick() {
+        let (mut schedule, start) = (Schedule::new(TICK), Instant::now());
+        schedule.begin_run(start);
+        assert_eq!(schedule.ring(start + TICK), None, "not yet due");
+        assert_eq!(schedule.ring(start + micros(2125)), Some(TICK));
+        assert_eq!(schedule.begin_run(start + micros(3000)), None, "it rings for both");
+        assert!(!schedule.end_run(), "the other one still runs");
+        assert_eq!(schedule.ring(start + micros(4125)), Some(TICK));
+        assert!(schedule.end_run());
     }
 
     #[test]
-    fn a_ticker_stops_without_guests_and_starts_again_for_the_next() {
-        let ticker = ticker();
-        let ticks = || ticker.shared.ticks.load(Ordering::Relaxed);
-        for _ in 0..3 {
-            wait_until(|| ticker.shared.is_parked.load(Ordering::SeqCst));
-            let before = ticks();
-            let long_parked = ticker.shared.born + Duration::from_secs(3600);
-            assert_eq!(ticker.shared.late(long_parked), ticker.shared.late(ticker.shared.born), "parked is not late");
-            let run = ticker.watch();
-            wait_until(|| ticks() > before + 3 * u64::from(IDLE_TICKS));
-            assert!(!ticker.shared.is_parked.load(Ordering::SeqCst), "a guest runs");
-            drop(run);
+    fn the_alarm_stays_set_between_runs_that_follow_each_other_closely() {
+        let (mut schedule, start) = (Schedule::new(TICK), Instant::now());
+        let (mut set, mut cleared, mut now) = (0, 0, start);
+        for _ in 0..400 {
+            now += micros(50);
+            if schedule.due_at.is_some_and(|due_at| due_at <= now) {
+                assert_eq!(schedule.ring(now), None, "nobody runs");
+            }
+            set += usize::from(schedule.begin_run(now).is_some());
+            cleared += usize::from(schedule.end_run());
         }
+        assert_eq!((set, cleared), (11, 1), "of 10 ticks");
     }
 
     #[test]
     fn a_ticker_is_late_when_it_overslept_half_of_the_time() {
-        let ticker = ticker();
-        wait_until(|| ticker.shared.is_parked.load(Ordering::SeqCst));
-        let (due, second) = (Duration::from_millis(5), Duration::from_secs(1));
-        let due_at = ticker.shared.born + due;
-        ticker.shared.due_at.store(nanos(due), Ordering::Relaxed);
-        let mut watch = TickerWatch::new(&ticker.shared, due_at);
-        watch.since = due_at - second;
-        assert!(!watch.was_late_at(due_at + JITTER), "a short while proves nothing");
-        assert!(!watch.was_late_at(due_at + second / 2));
-        assert!(watch.was_late_at(due_at + 2 * second), "though it has not woken up yet");
+        let (mut schedule, start) = (Schedule::new(TICK), Instant::now());
+        schedule.begin_run(start);
+        let due_at = start + micros(2125);
+        assert_eq!(schedule.late(due_at + JITTER), Duration::ZERO, "a short while proves nothing");
+        let second = Duration::from_secs(1);
+        assert_eq!(schedule.late(due_at + second), second, "though it has not woken up yet");
+        schedule.ring(due_at + second);
+        assert_eq!(schedule.late(due_at + second), second);
+        schedule.end_run();
+        assert_eq!(schedule.late(due_at + 3600 * second), second, "without a run it is not late");
+        assert!(is_most(second, second) && !is_most(second, 2 * second));
+    }
+
+    #[test]
+    fn a_ticker_ends_at_work_and_idle() {
+        let ticker = || Ticker::start(&Engine::default(), Duration::from_millis(1)).unwrap();
+        let (at_work, idle) = (ticker(), ticker());
+        let run = at_work.watch();
+        let shared = [&at_work, &idle].map(|ticker| Arc::clone(&ticker.shared));
+        drop((at_work, idle));
+        // The thread holds another reference; so does the run, which goes on. A test that never ends is one that fails.
+        while Arc::strong_count(&shared[0]) > 2 || Arc::strong_count(&shared[1]) > 1 {
+            thread::yield_now();
+        }
+        drop(run);
     }
 }

@@ -19,7 +19,7 @@ use crate::store::sqlite::columns::{At, BotKey};
 use crate::store::sqlite::scopes;
 use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
-/// Changes that a watcher may be behind; it then has to look at every account.
+/// Reports that a watcher may lag behind. One that lags further has missed some, and has to look at every account.
 pub(in crate::store) const WANTED_CHANGES: usize = 1024;
 
 const LIST_WANTED: &str = "SELECT wanted.channel_id, wanted.login, bots.login, twitch_id

@@ -22,8 +22,8 @@ use crate::http::error::ApiError;
 use crate::http::formats::Binary;
 use crate::http::principal::Principal;
 use crate::modules::versions::Published;
-use crate::sandbox::Upload;
 use crate::sandbox::compile::compiler::Uploader;
+use crate::sandbox::compile::workshop::Upload;
 
 const WASM: &str = "application/wasm";
 /// What clients send that were generated for bytes of any kind.

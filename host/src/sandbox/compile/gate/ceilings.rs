@@ -212,7 +212,7 @@ impl<'a> Count<'a> {
             Payload::MemorySection(section) => {
                 add(&mut self.memories, section, most.memories, "memories")?;
                 for memory in section.clone() {
-                    let pages = memory.map_err(|error| super::invalid(&error))?.initial;
+                    let pages = memory.map_err(CompileError::invalid)?.initial;
                     let bytes = pages.saturating_mul(WASM_PAGE);
                     more(&mut self.memory_bytes, bytes, most.memory_bytes, "bytes of memory at the start")?;
                 }
@@ -220,14 +220,14 @@ impl<'a> Count<'a> {
             Payload::TableSection(section) => {
                 add(&mut self.tables, section, most.tables, "tables")?;
                 for table in section.clone() {
-                    let elements = table.map_err(|error| super::invalid(&error))?.ty.initial;
+                    let elements = table.map_err(CompileError::invalid)?.ty.initial;
                     at_most(elements, most.table_elements, "elements in a table at the start")?;
                 }
             }
             Payload::InstanceSection(section) => {
                 at_most(section.count().into(), most.core_instances + most.instances, "instances")?;
                 for instance in section.clone() {
-                    match instance.map_err(|error| super::invalid(&error))? {
+                    match instance.map_err(CompileError::invalid)? {
                         Instance::Instantiate { .. } => {
                             more(&mut self.core_instances, 1, most.core_instances, "instances of core modules")?;
                         }

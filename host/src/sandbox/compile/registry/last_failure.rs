@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::CompileError;
+use super::super::error::CompileError;
 
 /// How long a module that could not be loaded is not tried again: however often it is called, it keeps no compiler busy.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(30);

@@ -18,12 +18,12 @@ use crate::domain::manifest::{Capability, ModuleSource, SizeClass};
 use crate::sandbox::bindings::CommandModulePre;
 use crate::sandbox::call::InvokeError;
 use crate::sandbox::calls::door::Run;
-use crate::sandbox::run::cpu::CpuMeter;
 use crate::sandbox::run::engine::ClassEngine;
 use crate::sandbox::run::failure::is_of_system;
 use crate::sandbox::run::guest_log::GuestLog;
 use crate::sandbox::run::instance::Instance;
 use crate::sandbox::run::limits::{InfoLimits, Limiter};
+use crate::sandbox::run::meter::Meter;
 
 /// What an operator can do where the system does not let a process run what it has compiled.
 const NOT_EXECUTABLE: &str = "the system forbids this process executable memory, without which no module runs: take \
@@ -127,7 +127,7 @@ impl Registry {
         let slot = class.spare_slots.acquire().await.map_err(host)?;
         let InfoLimits { cpu_budget, deadline, log_lines, log_line_length } = InfoLimits::of(&self.config, class.size);
         let run = Run::info(Limiter::new(class.walls), GuestLog::new(log_lines, log_line_length));
-        let meter = CpuMeter::new(Arc::clone(&self.clock), self.config.tick, cpu_budget, Instant::now());
+        let meter = Meter::new(Arc::clone(&self.clock), self.config.tick, cpu_budget, Instant::now());
         let meter = Arc::new(meter);
         let mut instance = Instance::new(&pre, run, &meter, class.ticker.watch(), self.config.host_call_bytes);
         let told = async {
@@ -175,7 +175,7 @@ fn judge_load(error: &wasmtime::Error) -> CompileError {
     match (is_of_system(error), is_of_code) {
         (true, true) => CompileError::Host(format!("{NOT_EXECUTABLE}: {error:#}")),
         (true, false) => CompileError::Host(format!("{error:#}")),
-        (false, _) => CompileError::Invalid(reason(error)),
+        (false, _) => CompileError::invalid(error),
     }
 }
 
@@ -183,7 +183,7 @@ fn link(class: &Arc<ClassEngine>, artefact: Artefact) -> Result<Linked, CompileE
     let Artefact { component, code_bytes } = artefact;
     let capabilities = list_requested(&class.engine, &component)?;
     let pre = class.linker.instantiate_pre(&component).and_then(CommandModulePre::new);
-    let pre = pre.map_err(|error| CompileError::Contract(reason(&error)))?;
+    let pre = pre.map_err(CompileError::contract)?;
     Ok(Linked { class: Arc::clone(class), pre, capabilities, code_bytes, new_code: None })
 }
 
@@ -195,7 +195,7 @@ pub(super) async fn block<T: Send + 'static>(
 }
 
 /// There is nothing that it could have waited for but the processor: where it did, that is no fault of the module.
-fn late_info(meter: &CpuMeter, deadline: Duration, has_missed_ticks: bool) -> InvokeError {
+fn late_info(meter: &Meter, deadline: Duration, has_missed_ticks: bool) -> InvokeError {
     let is_kept_waiting = has_missed_ticks || meter.was_kept_waiting(deadline);
     if is_kept_waiting { InvokeError::Busy } else { InvokeError::Deadline }
 }
@@ -204,15 +204,10 @@ pub(super) fn host(error: impl std::fmt::Display) -> CompileError {
     CompileError::Host(error.to_string())
 }
 
-fn reason(error: &wasmtime::Error) -> String {
-    gate::reason(format!("{error:#}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::ports::SystemClock;
-    use crate::sandbox::run::cpu::Reading;
 
     #[test]
     fn a_system_that_forbids_executable_memory_is_named_and_not_the_module() {
@@ -230,10 +225,8 @@ mod tests {
     fn a_late_info_is_the_modules_fault_only_where_it_had_the_processor() {
         let (asked_at, ms) = (Instant::now(), Duration::from_millis);
         let meter = |ran| {
-            let meter = CpuMeter::new(Arc::new(SystemClock), ms(1000), ms(1000), asked_at);
-            meter.start_span(Reading::by_wall(asked_at + ms(100) - ran));
-            meter.give_way();
-            meter.count_span(Reading::by_wall(asked_at + ms(100)));
+            let meter = Meter::new(Arc::new(SystemClock), ms(1000), ms(1000), asked_at);
+            meter.use_up(asked_at + ms(100) - ran, ran);
             meter
         };
         let late = |ran, has_missed_ticks| late_info(&meter(ran), ms(100), has_missed_ticks);
