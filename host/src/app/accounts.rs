@@ -173,7 +173,7 @@ mod tests {
         let wanted = watch::channel(Vec::new().into()).1;
         let add = || {
             let session = Box::new(Unused);
-            accounts.add(bot.clone(), UsedLimits::default(), Arc::new(Unshared), wanted.clone(), session).unwrap()
+            accounts.add(bot.clone(), UsedLimits::default(), Arc::new(Unshared), wanted.clone(), session).unwrap();
         };
         let telemetry = Arc::new(Telemetry::default());
         let mut heard = telemetry.listen();
