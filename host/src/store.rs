@@ -34,9 +34,9 @@ use crate::domain::ports::{Clock, Tenure};
 
 /// The database. Shared as `Arc<Store>`.
 ///
-/// Reads are `async` so that another database can answer them; SQLite answers inline, in some microseconds, and the future is
-/// ready at its first poll. Writes wait while the writer's queue is full, and return after the change is on disk. A write goes through even if its future is dropped
-/// once it waits for the answer.
+/// Reads are `async`, since another database would answer in its own time. SQLite answers inline, in some microseconds: the future is
+/// ready at its first poll. Writes wait while the writer's queue is full, and return after the change is on disk. A write goes
+/// through even if its future is dropped once it waits for the answer.
 pub struct Store {
     sqlite: Sqlite,
     wanted_changes: broadcast::Sender<Login>,

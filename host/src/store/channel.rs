@@ -3,16 +3,16 @@
 //! A commit writes here, and only in its own channel. Absent: what belongs to the host (`host`), and connections (`sqlite`).
 
 pub mod accounts;
-pub(in crate::store) mod changes;
+pub(crate) mod changes;
 pub mod chatters;
-pub(in crate::store) mod commit;
-pub(in crate::store) mod grants;
-pub(in crate::store) mod left_versions;
-pub(in crate::store) mod outcomes;
-pub(in crate::store) mod secrets;
+pub(crate) mod commit;
+pub(crate) mod grants;
+pub(crate) mod left_versions;
+pub(crate) mod outcomes;
+pub(crate) mod secrets;
 pub mod setup;
 pub mod storage;
-pub(in crate::store) mod tally;
+pub(crate) mod tally;
 
 use std::time::SystemTime;
 

@@ -4,13 +4,13 @@
 
 pub mod api_keys;
 pub mod audit;
-pub(in crate::store) mod begun_uploads;
-pub(in crate::store) mod bots;
+pub(crate) mod begun_uploads;
+pub(crate) mod bots;
 pub mod components;
 pub mod idempotency;
 pub mod modules;
 pub mod used_limits;
-pub(in crate::store) mod wanted;
+pub(crate) mod wanted;
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;

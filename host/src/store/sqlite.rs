@@ -4,16 +4,16 @@
 //! and how values stand in columns. Absent: which rows there are (`channel`, `host`).
 
 mod apply;
-pub(in crate::store) mod columns;
+pub(crate) mod columns;
 mod create;
 mod fault;
 #[cfg(test)]
 mod killed;
-pub(in crate::store) mod migrate;
-pub(in crate::store) mod open;
+pub(crate) mod migrate;
+pub(crate) mod open;
 mod purge;
 mod readers;
-pub(in crate::store) mod savepoint;
-pub(in crate::store) mod scopes;
-pub(in crate::store) mod sql;
+pub(crate) mod savepoint;
+pub(crate) mod scopes;
+pub(crate) mod sql;
 mod writer;

@@ -43,7 +43,7 @@ pub struct Spending {
     pub by_all: Amount,
 }
 
-pub(in crate::store) fn load_account(
+pub(crate) fn load_account(
     connection: &Connection,
     channel: ChannelId,
     holder: Holder,
@@ -57,7 +57,7 @@ pub(in crate::store) fn load_account(
     Ok(found.unwrap_or_default())
 }
 
-pub(in crate::store) fn list_top_accounts(
+pub(crate) fn list_top_accounts(
     connection: &Connection,
     channel: ChannelId,
     limit: usize,
@@ -70,15 +70,12 @@ pub(in crate::store) fn list_top_accounts(
     })
 }
 
-pub(in crate::store) fn find_currency(
-    connection: &Connection,
-    channel: ChannelId,
-) -> rusqlite::Result<Option<Currency>> {
+pub(crate) fn find_currency(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<Currency>> {
     let sql = "SELECT currency, decimals FROM channels WHERE channel_id = ?1";
     find_row(connection, sql, params![channel], |row| Ok(Currency { name: row.get(0)?, decimals: row.get(1)? }))
 }
 
-pub(in crate::store) fn load_spending(
+pub(crate) fn load_spending(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -102,7 +99,7 @@ pub(in crate::store) fn load_spending(
     Ok(found.unwrap_or_default())
 }
 
-pub(in crate::store) fn seed_balance(
+pub(crate) fn seed_balance(
     connection: &Connection,
     channel: ChannelId,
     chatter: ChatterId,
@@ -138,21 +135,21 @@ impl FromSql for WideSum {
 }
 
 /// One movement between two accounts of a channel, both of which have a row.
-pub(in crate::store) struct Transfer<'a> {
-    pub(in crate::store) channel: ChannelId,
-    pub(in crate::store) from: Holder,
-    pub(in crate::store) to: Holder,
-    pub(in crate::store) amount: Amount,
+pub(crate) struct Transfer<'a> {
+    pub(crate) channel: ChannelId,
+    pub(crate) from: Holder,
+    pub(crate) to: Holder,
+    pub(crate) amount: Amount,
     /// Who moved it; None: the host itself.
-    pub(in crate::store) reason: Option<(&'a ModuleName, &'a InvocationId)>,
+    pub(crate) reason: Option<(&'a ModuleName, &'a InvocationId)>,
     /// Whose call it was.
-    pub(in crate::store) caller: Option<ChatterId>,
-    pub(in crate::store) at: SystemTime,
+    pub(crate) caller: Option<ChatterId>,
+    pub(crate) at: SystemTime,
 }
 
 impl Transfer<'_> {
     /// Aborts with a conflict where the payer has too little by now.
-    pub(in crate::store) fn apply(&self, connection: &Connection) -> Result<(), Abort<Committed>> {
+    pub(crate) fn apply(&self, connection: &Connection) -> Result<(), Abort<Committed>> {
         let currency = find_currency(connection, self.channel)?.ok_or(StoreError::UnknownChannel)?;
         let units = self.amount.units(currency.decimals).filter(|units| *units > 0).ok_or(StoreError::Amount)?;
         let payer = self.debit(connection, units)?;

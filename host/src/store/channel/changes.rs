@@ -13,7 +13,7 @@ use crate::store::sqlite::columns::At;
 use crate::store::sqlite::sql::find_row;
 
 /// Adds a line for an effect of an invocation of `channel` that was applied, and before which [`load`] gave `before`.
-pub(in crate::store) fn record(
+pub(crate) fn record(
     connection: &Connection,
     channel: ChannelId,
     effect: &Effect,
@@ -56,7 +56,7 @@ type Found = rusqlite::Result<Option<AuditValue>>;
 
 /// What the effect changes, as it is now; None where it is the default or not there, and for what is no set-up: a module's
 /// storage, and the ledger, which is its own journal.
-pub(in crate::store) fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> Found {
+pub(crate) fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> Found {
     let channel = effect.channel(channel);
     match effect {
         Effect::Storage(..) | Effect::Ledger(..) | Effect::Left(..) => Ok(None),

@@ -35,7 +35,7 @@ impl From<&Talked> for KnownChatter {
     }
 }
 
-pub(in crate::store) fn find_by_login(
+pub(crate) fn find_by_login(
     connection: &Connection,
     channel: ChannelId,
     login: &Login,
@@ -45,7 +45,7 @@ pub(in crate::store) fn find_by_login(
     find_row(connection, sql, params![channel, login], read_chatter)
 }
 
-pub(in crate::store) fn list_by_name(
+pub(crate) fn list_by_name(
     connection: &Connection,
     channel: ChannelId,
     display_name: &str,
@@ -56,7 +56,7 @@ pub(in crate::store) fn list_by_name(
     list_rows(connection, sql, params![channel, display_name.to_lowercase(), most as i64], read_chatter)
 }
 
-pub(in crate::store) fn find_by_id(
+pub(crate) fn find_by_id(
     connection: &Connection,
     channel: ChannelId,
     chatter: ChatterId,
@@ -66,7 +66,7 @@ pub(in crate::store) fn find_by_id(
     find_row(connection, sql, params![channel, chatter], read_chatter)
 }
 
-pub(in crate::store) fn save_seen(
+pub(crate) fn save_seen(
     connection: &Connection,
     chatters: &[(ChannelId, KnownChatter)],
     at: SystemTime,

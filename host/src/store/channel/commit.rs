@@ -12,11 +12,7 @@ use crate::store::host::wanted;
 use crate::store::sqlite::savepoint::Abort;
 use crate::store::sqlite::scopes;
 
-pub(in crate::store) fn apply(
-    connection: &Connection,
-    commit: &Commit,
-    attempt: Attempt,
-) -> Result<Committed, Abort<Committed>> {
+pub(crate) fn apply(connection: &Connection, commit: &Commit, attempt: Attempt) -> Result<Committed, Abort<Committed>> {
     // Before the revisions: the first commit under the id raised the very scopes that this one noted.
     if let Some(Outcome { replies, attempt: first }) = outcomes::find(connection, &commit.invocation)? {
         let is_own = first == Some(attempt);

@@ -8,7 +8,7 @@ use crate::store::sqlite::columns::Json;
 use crate::store::sqlite::sql::{execute, find_row};
 
 /// None where nothing was ever said of that version here.
-pub(in crate::store) fn find_grants(
+pub(crate) fn find_grants(
     connection: &Connection,
     channel: ChannelId,
     digest: ModuleDigest,
@@ -18,7 +18,7 @@ pub(in crate::store) fn find_grants(
     Ok(found.map(|(_, grants)| grants))
 }
 
-pub(in crate::store) fn insert_grants(
+pub(crate) fn insert_grants(
     connection: &Connection,
     channel: ChannelId,
     digest: ModuleDigest,
@@ -46,11 +46,11 @@ pub(in crate::store) fn insert_grants(
 }
 
 /// The channel is named last.
-pub(in crate::store) const LIST_GRANTS: &str = "SELECT digest, capabilities, http_hosts,
+pub(crate) const LIST_GRANTS: &str = "SELECT digest, capabilities, http_hosts,
      payments_per_invocation, payments_per_chatter, payments_per_day,
      treasury_per_invocation, treasury_per_chatter, treasury_per_day, channel_id FROM grants";
 
-pub(in crate::store) fn read_grants(row: &Row<'_>) -> rusqlite::Result<(ModuleDigest, Grants)> {
+pub(crate) fn read_grants(row: &Row<'_>) -> rusqlite::Result<(ModuleDigest, Grants)> {
     let Json::<Vec<String>>(names) = row.get(1)?;
     // A capability that this binary does not know is a power that it cannot give: left out, it is simply not granted.
     let Json(http_hosts) = row.get(2)?;

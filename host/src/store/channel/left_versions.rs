@@ -9,7 +9,7 @@ use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::store::sqlite::columns::Json;
 use crate::store::sqlite::sql::{execute, find_row};
 
-pub(in crate::store) fn list_left(
+pub(crate) fn list_left(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -20,7 +20,7 @@ pub(in crate::store) fn list_left(
     Ok(left.into_iter().flatten().flatten().collect())
 }
 
-pub(in crate::store) fn apply(
+pub(crate) fn apply(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -41,7 +41,7 @@ const KEEP: &str =
     "UPDATE channel_modules SET left_last = ?3, left_before = NULL WHERE channel_id = ?1 AND module = ?2";
 
 /// A version is left in many channels, by the version that each left.
-pub(in crate::store) fn save_left_in(
+pub(crate) fn save_left_in(
     connection: &Connection,
     module: &ModuleName,
     left: &BTreeMap<ModuleDigest, Vec<ChannelId>>,

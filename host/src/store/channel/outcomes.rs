@@ -18,23 +18,23 @@ const MOST_PURGED: usize = 1000;
 /// One attempt to commit. A backend that loses an acknowledgement asks for the write again, with the same attempt, and so tells its
 /// own commit from a duplicate: the replies of a duplicate are not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) struct Attempt(pub(in crate::store) u64);
+pub(crate) struct Attempt(pub(crate) u64);
 
 impl Attempt {
-    pub(in crate::store) fn random() -> Attempt {
+    pub(crate) fn random() -> Attempt {
         Attempt(getrandom::u64().expect("the operating system has random bytes once it is up"))
     }
 }
 
 /// What a committed invocation left.
-pub(in crate::store) struct Outcome {
-    pub(in crate::store) replies: Vec<Reply>,
+pub(crate) struct Outcome {
+    pub(crate) replies: Vec<Reply>,
     /// None where a program committed that did not number its attempts.
-    pub(in crate::store) attempt: Option<Attempt>,
+    pub(crate) attempt: Option<Attempt>,
 }
 
 /// Of an invocation that was committed within the last day.
-pub(in crate::store) fn find(connection: &Connection, invocation: &InvocationId) -> rusqlite::Result<Option<Outcome>> {
+pub(crate) fn find(connection: &Connection, invocation: &InvocationId) -> rusqlite::Result<Option<Outcome>> {
     let sql = "SELECT replies, attempt FROM outcomes WHERE origin = ?1 AND invocation_id = ?2";
     find_row(connection, sql, params![invocation.origin.as_str(), invocation.id], |row| {
         let Json::<Vec<Stored>>(replies) = row.get(0)?;
@@ -47,7 +47,7 @@ pub(in crate::store) fn find(connection: &Connection, invocation: &InvocationId)
 }
 
 /// Fails where the id was committed before: its key is unique.
-pub(in crate::store) fn insert(connection: &Connection, commit: &Commit, attempt: Attempt) -> rusqlite::Result<()> {
+pub(crate) fn insert(connection: &Connection, commit: &Commit, attempt: Attempt) -> rusqlite::Result<()> {
     let replies: Vec<Stored> = commit.replies.iter().cloned().map(Stored).collect();
     let sql = "INSERT INTO outcomes (origin, invocation_id, replies, at, attempt) VALUES (?1, ?2, ?3, ?4, ?5)";
     let InvocationId { origin, id } = &commit.invocation;
@@ -55,7 +55,7 @@ pub(in crate::store) fn insert(connection: &Connection, commit: &Commit, attempt
     execute(connection, sql, parameters).map(drop)
 }
 
-pub(in crate::store) fn purge(connection: &Connection, now: SystemTime) -> rusqlite::Result<Purged> {
+pub(crate) fn purge(connection: &Connection, now: SystemTime) -> rusqlite::Result<Purged> {
     let sql = "DELETE FROM outcomes WHERE (origin, invocation_id) IN
          (SELECT origin, invocation_id FROM outcomes WHERE at < ?1 ORDER BY at LIMIT ?2)";
     let purged = execute(connection, sql, params![At(now - KEEP), MOST_PURGED as i64])?;

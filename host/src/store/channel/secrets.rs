@@ -9,7 +9,7 @@ use crate::domain::id::{ChannelId, ModuleName};
 use crate::store::sqlite::columns::At;
 use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
-pub(in crate::store) fn find_secret(
+pub(crate) fn find_secret(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -19,7 +19,7 @@ pub(in crate::store) fn find_secret(
     find_row(connection, sql, params![channel, module, key], |row| row.get(0))
 }
 
-pub(in crate::store) fn list_keys(
+pub(crate) fn list_keys(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -28,12 +28,12 @@ pub(in crate::store) fn list_keys(
     list_rows(connection, sql, params![channel, module], |row| row.get(0))
 }
 
-pub(in crate::store) fn list_marks(connection: &Connection, length: u32) -> rusqlite::Result<Vec<Vec<u8>>> {
+pub(crate) fn list_marks(connection: &Connection, length: u32) -> rusqlite::Result<Vec<Vec<u8>>> {
     let sql = "SELECT DISTINCT substr(sealed, 1, ?1) FROM secrets ORDER BY 1";
     list_rows(connection, sql, [length], |row| row.get(0))
 }
 
-pub(in crate::store) fn apply(
+pub(crate) fn apply(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,

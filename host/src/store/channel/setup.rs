@@ -48,18 +48,15 @@ pub struct ModuleRecord {
     pub blown: Option<BlownFuse>,
 }
 
-pub(in crate::store) fn find_channel(
-    connection: &Connection,
-    channel: ChannelId,
-) -> rusqlite::Result<Option<ChannelRecord>> {
+pub(crate) fn find_channel(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<ChannelRecord>> {
     load_records(connection, Some(channel)).map(|found| found.into_iter().next())
 }
 
-pub(in crate::store) fn list_channels(connection: &Connection) -> rusqlite::Result<Vec<ChannelRecord>> {
+pub(crate) fn list_channels(connection: &Connection) -> rusqlite::Result<Vec<ChannelRecord>> {
     load_records(connection, None)
 }
 
-pub(in crate::store) fn list_known_channels(connection: &Connection) -> rusqlite::Result<Vec<Channel>> {
+pub(crate) fn list_known_channels(connection: &Connection) -> rusqlite::Result<Vec<Channel>> {
     let sql = "SELECT channel_id, login, display_name FROM channels ORDER BY channel_id";
     list_rows(connection, sql, [], |row| Ok(Channel { id: row.get(0)?, login: row.get(1)?, display_name: row.get(2)? }))
 }
@@ -143,7 +140,7 @@ const LIST_SETTINGS: &str = "SELECT module, key, value, channel_id FROM settings
 const LIST_WORDS: &str = "SELECT module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown,
      channel_id FROM words";
 
-pub(in crate::store) fn find_module(
+pub(crate) fn find_module(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -152,7 +149,7 @@ pub(in crate::store) fn find_module(
     find_row(connection, &sql, params![channel, module], |row| Ok(read_module(row)?.1))
 }
 
-pub(in crate::store) fn find_word(
+pub(crate) fn find_word(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -194,18 +191,14 @@ fn read_word(row: &Row<'_>) -> rusqlite::Result<(ModuleName, Command)> {
 }
 
 /// Makes a channel known with revision 1, or corrects what it is called and who sits there.
-pub(in crate::store) fn save_channel(connection: &Connection, channel: &Channel, bot: BotKey) -> rusqlite::Result<()> {
+pub(crate) fn save_channel(connection: &Connection, channel: &Channel, bot: BotKey) -> rusqlite::Result<()> {
     let sql = "INSERT INTO channels (channel_id, login, display_name, bot) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (channel_id) DO UPDATE
          SET login = excluded.login, display_name = excluded.display_name, bot = excluded.bot";
     execute(connection, sql, params![channel.id, channel.login, channel.display_name, bot]).map(drop)
 }
 
-pub(in crate::store) fn apply(
-    connection: &Connection,
-    channel: ChannelId,
-    effect: &SetupEffect,
-) -> rusqlite::Result<()> {
+pub(crate) fn apply(connection: &Connection, channel: ChannelId, effect: &SetupEffect) -> rusqlite::Result<()> {
     let save = |column: &str, value: &dyn ToSql| {
         let sql = format!("UPDATE channels SET {column} = ?2 WHERE channel_id = ?1");
         execute(connection, &sql, params![channel, value]).map(drop)
@@ -217,7 +210,7 @@ pub(in crate::store) fn apply(
     }
 }
 
-pub(in crate::store) fn apply_to_module(
+pub(crate) fn apply_to_module(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,

@@ -23,7 +23,7 @@ pub struct StorageState {
 /// A key and its value.
 pub type Entry = (String, Vec<u8>);
 
-pub(in crate::store) fn load_entry(
+pub(crate) fn load_entry(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -36,7 +36,7 @@ pub(in crate::store) fn load_entry(
     Ok(found.unwrap_or_default())
 }
 
-pub(in crate::store) fn load_written_by(
+pub(crate) fn load_written_by(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -54,7 +54,7 @@ fn read_state(row: &Row<'_>) -> rusqlite::Result<StorageState> {
     Ok(StorageState { revision: row.get(0)?, bytes: count(1)?, keys: count(2)? })
 }
 
-pub(in crate::store) fn list_entries(
+pub(crate) fn list_entries(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -101,7 +101,7 @@ fn read_entry<'a>(row: &'a Row<'_>) -> rusqlite::Result<Option<(&'a str, &'a [u8
 }
 
 /// Notes which version writes; None where no module does. Most calls are of the version that wrote before.
-pub(in crate::store) fn save_written_by(
+pub(crate) fn save_written_by(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,
@@ -112,7 +112,7 @@ pub(in crate::store) fn save_written_by(
 }
 
 /// The storage has its row by now: the commit raised its revision first.
-pub(in crate::store) fn apply(
+pub(crate) fn apply(
     connection: &Connection,
     channel: ChannelId,
     module: &ModuleName,

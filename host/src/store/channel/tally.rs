@@ -10,7 +10,7 @@ use crate::store::sqlite::sql::execute;
 /// After which a message weighs half as much.
 const HALF_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(in crate::store) fn raise_busyness(
+pub(crate) fn raise_busyness(
     connection: &Connection,
     channels: &[(ChannelId, u64)],
     at: SystemTime,

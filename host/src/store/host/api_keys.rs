@@ -56,11 +56,7 @@ pub enum Revoked {
 const COLUMNS: &str = "id, name, digest, scopes, role, created_at, expires_at, revoked_at, last_used_at";
 
 /// Those made after the key `after`, the oldest first.
-pub(in crate::store) fn list(
-    connection: &Connection,
-    after: Option<&KeyId>,
-    limit: usize,
-) -> rusqlite::Result<Vec<ApiKey>> {
+pub(crate) fn list(connection: &Connection, after: Option<&KeyId>, limit: usize) -> rusqlite::Result<Vec<ApiKey>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM api_keys
          WHERE number > coalesce((SELECT number FROM api_keys WHERE id = ?1), ?2) ORDER BY number LIMIT ?3"
@@ -71,7 +67,7 @@ pub(in crate::store) fn list(
     list_rows(connection, &sql, params![after, otherwise, limit], read_key)
 }
 
-pub(in crate::store) fn save(connection: &Connection, key: &ApiKey, stamp: &Stamp) -> rusqlite::Result<()> {
+pub(crate) fn save(connection: &Connection, key: &ApiKey, stamp: &Stamp) -> rusqlite::Result<()> {
     let insert = format!("INSERT INTO api_keys ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
     let parameters = params![
         key.id,
@@ -89,17 +85,12 @@ pub(in crate::store) fn save(connection: &Connection, key: &ApiKey, stamp: &Stam
     audit::record(connection, stamp, &Change { after, ..change_of(&key.id, "create-key") })
 }
 
-pub(in crate::store) fn save_use(connection: &Connection, id: &KeyId, at: SystemTime) -> rusqlite::Result<()> {
+pub(crate) fn save_use(connection: &Connection, id: &KeyId, at: SystemTime) -> rusqlite::Result<()> {
     let sql = "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?2) WHERE id = ?1";
     execute(connection, sql, params![id, At(at)]).map(drop)
 }
 
-pub(in crate::store) fn revoke(
-    connection: &Connection,
-    id: &KeyId,
-    spare: Spare,
-    stamp: &Stamp,
-) -> rusqlite::Result<Revoked> {
+pub(crate) fn revoke(connection: &Connection, id: &KeyId, spare: Spare, stamp: &Stamp) -> rusqlite::Result<Revoked> {
     if spare == Spare::LastOperator && is_last_operator(connection, id, stamp.at)? {
         return Ok(Revoked::Spared);
     }
@@ -120,7 +111,7 @@ fn is_last_operator(connection: &Connection, id: &KeyId, now: SystemTime) -> rus
     Ok(operators.next().is_some_and(|key| key.id == *id) && operators.next().is_none())
 }
 
-pub(in crate::store) fn find(connection: &Connection, id: &KeyId) -> rusqlite::Result<Option<ApiKey>> {
+pub(crate) fn find(connection: &Connection, id: &KeyId) -> rusqlite::Result<Option<ApiKey>> {
     let query = format!("SELECT {COLUMNS} FROM api_keys WHERE id = ?1");
     find_row(connection, &query, [id], read_key)
 }

@@ -37,7 +37,7 @@ pub struct AuditKept {
     pub calls: Option<Duration>,
 }
 
-pub(in crate::store) fn list(
+pub(crate) fn list(
     connection: &Connection,
     filter: &AuditFilter,
     before: Option<u64>,
@@ -48,7 +48,7 @@ pub(in crate::store) fn list(
 }
 
 /// Adds a line; called in the transaction that makes the change.
-pub(in crate::store) fn record(connection: &Connection, stamp: &Stamp, change: &Change) -> rusqlite::Result<()> {
+pub(crate) fn record(connection: &Connection, stamp: &Stamp, change: &Change) -> rusqlite::Result<()> {
     let (caller, caller_name) = stamp.by.caller().unzip();
     let (chatter, login) = stamp.by.chatter().unzip();
     // A search by Twitch id finds what a person did while logged in, too.
@@ -74,7 +74,7 @@ pub(in crate::store) fn record(connection: &Connection, stamp: &Stamp, change: &
 }
 
 /// Deletes some of what is older than it is to be kept.
-pub(in crate::store) fn purge(connection: &Connection, kept: &AuditKept, now: SystemTime) -> rusqlite::Result<Purged> {
+pub(crate) fn purge(connection: &Connection, kept: &AuditKept, now: SystemTime) -> rusqlite::Result<Purged> {
     let of_calls = "SELECT audit_id FROM audit WHERE action = 'call-command' AND at < ?1 ORDER BY at LIMIT ?2";
     let of_all = "SELECT audit_id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2";
     let calls = [kept.calls, kept.changes].into_iter().flatten().min();

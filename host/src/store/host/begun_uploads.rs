@@ -8,17 +8,17 @@ use rusqlite::{Connection, params};
 use crate::domain::id::ModuleDigest;
 use crate::store::sqlite::sql::{execute, list_rows};
 
-pub(in crate::store) fn begin(connection: &Connection, digest: ModuleDigest) -> rusqlite::Result<()> {
+pub(crate) fn begin(connection: &Connection, digest: ModuleDigest) -> rusqlite::Result<()> {
     let sql = "INSERT INTO begun_uploads (digest) VALUES (?1) ON CONFLICT DO NOTHING";
     execute(connection, sql, params![digest]).map(drop)
 }
 
-pub(in crate::store) fn list(connection: &Connection) -> rusqlite::Result<Vec<ModuleDigest>> {
+pub(crate) fn list(connection: &Connection) -> rusqlite::Result<Vec<ModuleDigest>> {
     list_rows(connection, "SELECT digest FROM begun_uploads ORDER BY digest", [], |row| row.get(0))
 }
 
 /// Nothing happens where there is no note.
-pub(in crate::store) fn end(connection: &Connection, digest: ModuleDigest) -> rusqlite::Result<()> {
+pub(crate) fn end(connection: &Connection, digest: ModuleDigest) -> rusqlite::Result<()> {
     execute(connection, "DELETE FROM begun_uploads WHERE digest = ?1", params![digest]).map(drop)
 }
 

@@ -10,32 +10,28 @@ use crate::domain::id::{AccountId, Login};
 use crate::store::sqlite::columns::BotKey;
 use crate::store::sqlite::sql::{execute, find_row};
 
-pub(in crate::store) fn find_bot(connection: &Connection, login: &Login) -> rusqlite::Result<BotAccount> {
+pub(crate) fn find_bot(connection: &Connection, login: &Login) -> rusqlite::Result<BotAccount> {
     let sql = "SELECT twitch_id FROM bots WHERE login = ?1 ORDER BY seen DESC, bot DESC";
     let id = find_row(connection, sql, params![login], |row| row.get(0))?;
     Ok(BotAccount { login: login.clone(), id: id.flatten() })
 }
 
 /// The logins of the accounts that a log-in may change: the one that it names, and the one that the id had.
-pub(in crate::store) fn list_logins(
-    connection: &Connection,
-    login: &Login,
-    id: AccountId,
-) -> rusqlite::Result<Vec<Login>> {
+pub(crate) fn list_logins(connection: &Connection, login: &Login, id: AccountId) -> rusqlite::Result<Vec<Login>> {
     let sql = "SELECT login FROM bots WHERE twitch_id = ?1";
     let known = find_row(connection, sql, params![id], |row| row.get(0))?;
     Ok(known.into_iter().chain([login.clone()]).collect())
 }
 
 /// What a log-in told of an account.
-pub(in crate::store) struct Learned {
+pub(crate) struct Learned {
     /// The account is named in another way from now on.
-    pub(in crate::store) is_news: bool,
+    pub(crate) is_news: bool,
     /// The account that had its login before.
-    pub(in crate::store) former: Option<AccountId>,
+    pub(crate) former: Option<AccountId>,
 }
 
-pub(in crate::store) fn learn(connection: &Connection, login: &Login, id: AccountId) -> rusqlite::Result<Learned> {
+pub(crate) fn learn(connection: &Connection, login: &Login, id: AccountId) -> rusqlite::Result<Learned> {
     let sql = "SELECT bot, login FROM bots WHERE twitch_id = ?1";
     let known: Option<(BotKey, Login)> = find_row(connection, sql, params![id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let sql = "SELECT bot FROM bots WHERE login = ?1 AND twitch_id IS NULL";
@@ -76,7 +72,7 @@ fn merge(connection: &Connection, from: BotKey, into: BotKey) -> rusqlite::Resul
 }
 
 /// The row of an account, which is made where there is none.
-pub(in crate::store) fn key_of(connection: &Connection, account: &BotAccount) -> rusqlite::Result<BotKey> {
+pub(crate) fn key_of(connection: &Connection, account: &BotAccount) -> rusqlite::Result<BotKey> {
     let Some(id) = account.id else { return key_of_login(connection, &account.login) };
     let sql = "SELECT bot FROM bots WHERE twitch_id = ?1";
     match find_row(connection, sql, params![id], |row| row.get(0))? {
@@ -86,7 +82,7 @@ pub(in crate::store) fn key_of(connection: &Connection, account: &BotAccount) ->
 }
 
 /// The row of the account that has a login now.
-pub(in crate::store) fn key_of_login(connection: &Connection, login: &Login) -> rusqlite::Result<BotKey> {
+pub(crate) fn key_of_login(connection: &Connection, login: &Login) -> rusqlite::Result<BotKey> {
     let sql = "SELECT bot FROM bots WHERE login = ?1 ORDER BY seen DESC, bot DESC";
     match find_row(connection, sql, params![login], |row| row.get(0))? {
         Some(key) => Ok(key),
@@ -100,7 +96,7 @@ fn insert(connection: &Connection, login: &Login, id: Option<AccountId>) -> rusq
 }
 
 /// An account whose login and id are these columns.
-pub(in crate::store) fn read_bot(row: &Row<'_>, login: usize, id: usize) -> rusqlite::Result<BotAccount> {
+pub(crate) fn read_bot(row: &Row<'_>, login: usize, id: usize) -> rusqlite::Result<BotAccount> {
     Ok(BotAccount { login: row.get(login)?, id: row.get(id)? })
 }
 

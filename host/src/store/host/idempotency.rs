@@ -25,7 +25,7 @@ pub struct KeptAnswer {
     pub body: Box<[u8]>,
 }
 
-pub(in crate::store) fn find(
+pub(crate) fn find(
     connection: &Connection,
     caller: &CallerId,
     key: &str,
@@ -44,7 +44,7 @@ pub(in crate::store) fn find(
     })
 }
 
-pub(in crate::store) fn save(
+pub(crate) fn save(
     connection: &Connection,
     caller: &CallerId,
     key: &str,

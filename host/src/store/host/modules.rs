@@ -3,7 +3,7 @@
 //! What a component says about itself is kept as text beside its digest, so that a start reads a thousand of them without
 //! opening one. The components are files and not here.
 
-pub(in crate::store) mod manifest;
+pub(crate) mod manifest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub enum VersionChange {
     },
 }
 
-pub(in crate::store) fn list_uploaded(connection: &Connection) -> rusqlite::Result<Vec<UploadedModule>> {
+pub(crate) fn list_uploaded(connection: &Connection) -> rusqlite::Result<Vec<UploadedModule>> {
     // Nothing of it is written: the transaction makes both reads see one moment.
     let connection = connection.unchecked_transaction()?;
     let mut modules: BTreeMap<ModuleName, UploadedModule> = connection
@@ -92,7 +92,7 @@ fn read_version(row: &Row<'_>) -> rusqlite::Result<UploadedVersion> {
     })
 }
 
-pub(in crate::store) fn change_versions(
+pub(crate) fn change_versions(
     connection: &Connection,
     module: &ModuleName,
     changes: &[VersionChange],

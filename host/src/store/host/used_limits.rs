@@ -21,7 +21,7 @@ pub enum LastUse {
     Known(UsedLimits),
 }
 
-pub(in crate::store) fn save_use(
+pub(crate) fn save_use(
     connection: &Connection,
     account: &BotAccount,
     used: UsedLimits,
@@ -32,11 +32,7 @@ pub(in crate::store) fn save_use(
     execute(connection, sql, params![bot, used.messages, used.joins, At(at)]).map(drop)
 }
 
-pub(in crate::store) fn begin_use(
-    connection: &Connection,
-    account: &Login,
-    now: SystemTime,
-) -> rusqlite::Result<LastUse> {
+pub(crate) fn begin_use(connection: &Connection, account: &Login, now: SystemTime) -> rusqlite::Result<LastUse> {
     let bot = bots::key_of_login(connection, account)?;
     let sql = "SELECT messages, joins, at FROM used_limits WHERE bot = ?1";
     let last: Option<(Option<u32>, Option<u32>, At)> =

@@ -20,7 +20,7 @@ use crate::store::sqlite::scopes;
 use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
 /// Reports that a watcher may lag behind. One that lags further has missed some, and has to look at every account.
-pub(in crate::store) const WANTED_CHANGES: usize = 1024;
+pub(crate) const WANTED_CHANGES: usize = 1024;
 
 const LIST_WANTED: &str = "SELECT wanted.channel_id, wanted.login, bots.login, twitch_id
      FROM wanted JOIN bots USING (bot) LEFT JOIN channels USING (channel_id)";
@@ -31,36 +31,29 @@ const ROWS_OF_ACCOUNT: &str = "SELECT bot FROM bots WHERE twitch_id = ?2
      UNION SELECT bot FROM bots WHERE login = ?1 AND twitch_id IS NULL
      UNION SELECT bot FROM bots WHERE ?2 IS NULL AND login = ?1";
 
-pub(in crate::store) fn list(connection: &Connection) -> rusqlite::Result<Vec<WantedChannel>> {
+pub(crate) fn list(connection: &Connection) -> rusqlite::Result<Vec<WantedChannel>> {
     list_rows(connection, &format!("{LIST_WANTED} WHERE wanted {BUSIEST_FIRST}"), [], read_wanted)
 }
 
-pub(in crate::store) fn list_of(connection: &Connection, account: &Login) -> rusqlite::Result<Vec<WantedChannel>> {
+pub(crate) fn list_of(connection: &Connection, account: &Login) -> rusqlite::Result<Vec<WantedChannel>> {
     let sql = format!("{LIST_WANTED} WHERE wanted AND bots.login = ?1 {BUSIEST_FIRST}");
     list_rows(connection, &sql, params![account], read_wanted)
 }
 
-pub(in crate::store) fn count(connection: &Connection, account: &BotAccount) -> rusqlite::Result<usize> {
+pub(crate) fn count(connection: &Connection, account: &BotAccount) -> rusqlite::Result<usize> {
     let sql = format!("SELECT count(*) FROM wanted WHERE wanted AND bot IN ({ROWS_OF_ACCOUNT})");
     let count: Option<u32> = find_row(connection, &sql, params![account.login, account.id], |row| row.get(0))?;
     Ok(count.unwrap_or_default() as usize)
 }
 
-pub(in crate::store) fn is_wanted(
-    connection: &Connection,
-    channel: ChannelId,
-    login: &Login,
-) -> rusqlite::Result<bool> {
+pub(crate) fn is_wanted(connection: &Connection, channel: ChannelId, login: &Login) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM wanted WHERE channel_id = ?1 AND wanted
          UNION ALL SELECT 1 FROM wanted WHERE login = ?2 AND channel_id IS NULL AND wanted";
     let found = find_row(connection, sql, params![channel, login], |row| row.get::<_, i64>(0))?;
     Ok(found.is_some())
 }
 
-pub(in crate::store) fn list_channels_of(
-    connection: &Connection,
-    account: &BotAccount,
-) -> rusqlite::Result<Vec<ChannelId>> {
+pub(crate) fn list_channels_of(connection: &Connection, account: &BotAccount) -> rusqlite::Result<Vec<ChannelId>> {
     let sql = format!("SELECT channel_id FROM channels WHERE bot IN ({ROWS_OF_ACCOUNT})");
     list_rows(connection, &sql, params![account.login, account.id], |row| row.get(0))
 }
@@ -70,10 +63,10 @@ fn read_wanted(row: &Row<'_>) -> rusqlite::Result<WantedChannel> {
 }
 
 /// A channel by what is known of it.
-pub(in crate::store) type Named<'a> = (Option<&'a Login>, Option<ChannelId>);
+pub(crate) type Named<'a> = (Option<&'a Login>, Option<ChannelId>);
 
 /// The channel that an effect wants, or no longer.
-pub(in crate::store) fn find_channel(effect: &Effect) -> Option<Named<'_>> {
+pub(crate) fn find_channel(effect: &Effect) -> Option<Named<'_>> {
     match effect {
         Effect::Presence(PresenceEffect::Want { channel, .. }) => Some((Some(&channel.login), Some(channel.id))),
         Effect::Presence(PresenceEffect::Unwant { channel }) => Some((None, Some(*channel))),
@@ -87,10 +80,7 @@ pub(in crate::store) fn find_channel(effect: &Effect) -> Option<Named<'_>> {
 }
 
 /// The logins of the accounts with which channels are noted.
-pub(in crate::store) fn list_accounts_of(
-    connection: &Connection,
-    channels: &[Named<'_>],
-) -> rusqlite::Result<Vec<Login>> {
+pub(crate) fn list_accounts_of(connection: &Connection, channels: &[Named<'_>]) -> rusqlite::Result<Vec<Login>> {
     let mut logins = Vec::new();
     for (login, channel) in channels {
         let sql = "SELECT bots.login FROM wanted JOIN bots USING (bot) WHERE wanted.login = ?1
@@ -101,7 +91,7 @@ pub(in crate::store) fn list_accounts_of(
 }
 
 /// Returns whether anything changed.
-pub(in crate::store) fn save_channel_id(
+pub(crate) fn save_channel_id(
     connection: &Connection,
     login: &Login,
     channel: ChannelId,
@@ -130,10 +120,7 @@ pub(in crate::store) fn save_channel_id(
 }
 
 /// Where the bot is wanted, or that it was sent away; None where nobody ever said so.
-pub(in crate::store) fn find_presence(
-    connection: &Connection,
-    channel: ChannelId,
-) -> rusqlite::Result<Option<AuditValue>> {
+pub(crate) fn find_presence(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<AuditValue>> {
     let read = |row: &Row<'_>| {
         let (login, account) = (row.get(0)?, row.get(1)?);
         Ok(if row.get(2)? { AuditValue::Joined { login, account } } else { AuditValue::Left { login } })
@@ -142,11 +129,7 @@ pub(in crate::store) fn find_presence(
     find_row(connection, sql, params![channel], read)
 }
 
-pub(in crate::store) fn apply(
-    connection: &Connection,
-    effect: &PresenceEffect,
-    at: SystemTime,
-) -> rusqlite::Result<()> {
+pub(crate) fn apply(connection: &Connection, effect: &PresenceEffect, at: SystemTime) -> rusqlite::Result<()> {
     match effect {
         PresenceEffect::Want { channel, account } => want(connection, channel, account, at),
         PresenceEffect::Unwant { channel } => unwant(connection, *channel, at),
@@ -163,7 +146,7 @@ fn want(connection: &Connection, channel: &Channel, account: &BotAccount, at: Sy
 }
 
 /// Returns whether anything changed.
-pub(in crate::store) fn save_seed(
+pub(crate) fn save_seed(
     connection: &Connection,
     login: &Login,
     account: &Login,

@@ -21,7 +21,7 @@ use crate::store::json_text::Text;
 
 /// The key of a bot account's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) struct BotKey(u64);
+pub(crate) struct BotKey(u64);
 
 macro_rules! number_column {
     ($($name:ty),+) => {$(
@@ -87,7 +87,7 @@ impl FromSql for ModuleDigest {
 
 /// A moment as milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) struct At(pub(in crate::store) SystemTime);
+pub(crate) struct At(pub(crate) SystemTime);
 
 impl ToSql for At {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -111,7 +111,7 @@ impl FromSql for At {
 
 /// A span in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) struct Span(pub(in crate::store) Duration);
+pub(crate) struct Span(pub(crate) Duration);
 
 impl Span {
     fn milliseconds(self) -> i64 {
@@ -135,7 +135,7 @@ impl FromSql for Span {
 
 /// A small list, as JSON text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::store) struct Json<T>(pub(in crate::store) T);
+pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: Serialize> ToSql for Json<T> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -152,7 +152,7 @@ impl<T: DeserializeOwned> FromSql for Json<T> {
 }
 
 /// A holder's `kind` and `chatter_id`.
-pub(in crate::store) fn holder_columns(holder: Holder) -> (&'static str, ChatterId) {
+pub(crate) fn holder_columns(holder: Holder) -> (&'static str, ChatterId) {
     match holder {
         Holder::Chatter(chatter) => ("chatter", chatter),
         Holder::Till => ("till", ChatterId(0)),

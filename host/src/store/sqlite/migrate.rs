@@ -38,7 +38,7 @@ const OWN_TABLES: &str = "SELECT count(*) = 3 FROM sqlite_schema
 
 /// Refuses a file that is no database of this program, newer than it, or damaged, without writing to it: the connection
 /// is read-only, so that not even a log left by a crash is folded in.
-pub(in crate::store) fn check_file(path: &Path) -> Result<(), OpenStoreError> {
+pub(crate) fn check_file(path: &Path) -> Result<(), OpenStoreError> {
     refuse_empty(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     check_connection(path, Connection::open_with_flags(path, flags))
@@ -51,7 +51,7 @@ fn refuse_empty(path: &Path) -> Result<(), OpenStoreError> {
 
 /// The same, and leaves no file beside it: even a read-only connection makes SQLite's log and its index, which are then those
 /// of whoever made them.
-pub(in crate::store) fn check_untouched(path: &Path) -> Result<(), OpenStoreError> {
+pub(crate) fn check_untouched(path: &Path) -> Result<(), OpenStoreError> {
     refuse_empty(path)?;
     let failed = |error| OpenStoreError::File { path: path.into(), error };
     // SQLite keeps the log beside the file that a link leads to.
@@ -154,7 +154,7 @@ fn find_damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
 }
 
 /// Takes the steps that the file has not taken, each in a transaction of its own.
-pub(in crate::store) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let taken = read_version(connection)?.unwrap_or(0);
     connection.pragma_update(None, "user_version", taken)?;
     if (1..KNOWN).contains(&taken) {
@@ -174,16 +174,16 @@ pub(in crate::store) fn migrate(connection: &mut Connection) -> rusqlite::Result
 }
 
 /// From now on until [`mark_stopped`] a stop is unclean.
-pub(in crate::store) fn mark_started(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn mark_started(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("UPDATE last_stop SET was_clean = 0", []).map(drop)
 }
 
-pub(in crate::store) fn mark_stopped(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn mark_stopped(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("UPDATE last_stop SET was_clean = 1", []).map(drop)
 }
 
 /// Tells damage from everything else that can be wrong with a file.
-pub(in crate::store) fn open_error(path: &Path, error: rusqlite::Error) -> OpenStoreError {
+pub(crate) fn open_error(path: &Path, error: rusqlite::Error) -> OpenStoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             OpenStoreError::Damaged { path: path.into(), reason: error.to_string() }
@@ -194,7 +194,7 @@ pub(in crate::store) fn open_error(path: &Path, error: rusqlite::Error) -> OpenS
 
 /// Makes the file as it was before the step that makes what `made` says.
 #[cfg(test)]
-pub(in crate::store) fn take_steps_before(connection: &Connection, made: &str) {
+pub(crate) fn take_steps_before(connection: &Connection, made: &str) {
     let before = STEPS.iter().position(|step| step.contains(made)).expect("a step makes it");
     for step in &STEPS[..before] {
         connection.execute_batch(step).expect("the step was published");

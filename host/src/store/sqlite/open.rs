@@ -17,20 +17,20 @@ use crate::store::error::OpenStoreError;
 use crate::store::host::audit::AuditKept;
 
 /// A database file that is open.
-pub(in crate::store) struct Sqlite {
+pub(crate) struct Sqlite {
     // Dropped in this order: the lock goes last, when no connection uses the file any more.
-    pub(in crate::store) readers: Readers,
-    pub(in crate::store) writer: Writer,
+    pub(crate) readers: Readers,
+    pub(crate) writer: Writer,
     /// Read by the writer, which purges.
-    pub(in crate::store) audit_kept: Arc<OnceLock<AuditKept>>,
-    pub(in crate::store) is_new: bool,
+    pub(crate) audit_kept: Arc<OnceLock<AuditKept>>,
+    pub(crate) is_new: bool,
     _lock: Lock,
 }
 
 impl Sqlite {
     /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists. `wanted_changes` gets
     /// the login of each account whose wanted channels a batch changed.
-    pub(in crate::store) fn open(
+    pub(crate) fn open(
         path: &Path,
         clock: Arc<dyn Clock>,
         tenure: Arc<dyn Tenure>,
@@ -50,7 +50,7 @@ impl Sqlite {
         Ok(Sqlite { readers, writer, audit_kept, is_new, _lock: lock })
     }
 
-    pub(in crate::store) fn check(path: &Path) -> Result<(), OpenStoreError> {
+    pub(crate) fn check(path: &Path) -> Result<(), OpenStoreError> {
         if is_missing(path)? {
             return create::refuse_lone_log(path);
         }
@@ -109,7 +109,7 @@ fn file_error(path: &Path, error: io::Error) -> OpenStoreError {
 }
 
 /// Closed to others where it is new. SQLite gives its log the same permissions as the database's file.
-pub(in crate::store) fn open_file(path: &Path) -> Result<File, OpenStoreError> {
+pub(crate) fn open_file(path: &Path) -> Result<File, OpenStoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

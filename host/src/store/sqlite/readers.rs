@@ -13,14 +13,14 @@ use crate::store::error::StoreError;
 ///
 /// A read takes one, or opens one more where there is none: so no reader ever waits for another, and there are never
 /// more connections than threads that read at once.
-pub(in crate::store) struct Readers {
+pub(crate) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     most_idle: usize,
 }
 
 impl Readers {
-    pub(in crate::store) fn open(path: &Path) -> rusqlite::Result<Readers> {
+    pub(crate) fn open(path: &Path) -> rusqlite::Result<Readers> {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let idle = (0..workers).map(|_| open_connection(path)).collect::<rusqlite::Result<_>>()?;
         // The guests' workers, those of everything else, and a few for whoever blocks a thread to read.
@@ -28,10 +28,7 @@ impl Readers {
     }
 
     /// One statement sees one moment of the database; several do only within a transaction.
-    pub(in crate::store) fn read<T>(
-        &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let idle = self.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
@@ -68,7 +65,7 @@ fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Without the stability guarantee (QPSG) SQLite prepares a kept statement again for each new parameter, in case that
 /// another plan suits it better: three quarters of a point read's time.
-pub(in crate::store) fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())

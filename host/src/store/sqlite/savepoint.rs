@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::store::error::StoreError;
 
 /// Why a write's changes are undone.
-pub(in crate::store) enum Abort<T> {
+pub(crate) enum Abort<T> {
     /// The write has an answer, and that is to change nothing.
     Answer(T),
     Failed(StoreError),

@@ -6,7 +6,7 @@ use super::columns::holder_columns;
 use super::sql::{execute, find_row};
 use crate::domain::effect::{Revision, Scope};
 
-pub(in crate::store) fn load_revision(connection: &Connection, scope: &Scope) -> rusqlite::Result<Revision> {
+pub(crate) fn load_revision(connection: &Connection, scope: &Scope) -> rusqlite::Result<Revision> {
     let read = |row: &rusqlite::Row<'_>| row.get(0);
     let revision = match scope {
         Scope::Storage { channel, module } => {
@@ -32,7 +32,7 @@ pub(in crate::store) fn load_revision(connection: &Connection, scope: &Scope) ->
 /// Raises a scope's revision, and makes the row of a storage, account or budget that was never written.
 ///
 /// A channel's own row is made by whoever wants the channel, with revision 1.
-pub(in crate::store) fn raise_revision(connection: &Connection, scope: &Scope) -> rusqlite::Result<()> {
+pub(crate) fn raise_revision(connection: &Connection, scope: &Scope) -> rusqlite::Result<()> {
     let raised = match scope {
         Scope::Storage { channel, module } => {
             let sql = "INSERT INTO storages (channel_id, module, revision, bytes, keys) VALUES (?1, ?2, 1, 0, 0)

@@ -4,22 +4,18 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 /// How much of what is too old is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Purged {
+pub(crate) enum Purged {
     All,
     Some,
 }
 
 /// Returns how many rows were written.
-pub(in crate::store) fn execute(
-    connection: &Connection,
-    sql: &str,
-    parameters: impl Params,
-) -> rusqlite::Result<usize> {
+pub(crate) fn execute(connection: &Connection, sql: &str, parameters: impl Params) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute(parameters)
 }
 
 /// The first row.
-pub(in crate::store) fn find_row<T>(
+pub(crate) fn find_row<T>(
     connection: &Connection,
     sql: &str,
     parameters: impl Params,
@@ -28,7 +24,7 @@ pub(in crate::store) fn find_row<T>(
     connection.prepare_cached(sql)?.query_row(parameters, read).optional()
 }
 
-pub(in crate::store) fn list_rows<T, C: FromIterator<T>>(
+pub(crate) fn list_rows<T, C: FromIterator<T>>(
     connection: &Connection,
     sql: &str,
     parameters: impl Params,

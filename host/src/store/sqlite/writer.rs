@@ -33,7 +33,7 @@ enum Order {
 }
 
 /// The handle to the writer's thread.
-pub(in crate::store) struct Writer {
+pub(crate) struct Writer {
     /// None only while dropped.
     queue: Option<mpsc::Sender<Order>>,
     thread: Option<JoinHandle<()>>,
@@ -43,7 +43,7 @@ pub(in crate::store) struct Writer {
 
 impl Writer {
     /// Starts the thread. It ends when it is asked to close, or when the `Writer` is dropped.
-    pub(in crate::store) fn start(
+    pub(crate) fn start(
         connection: Connection,
         clock: Arc<dyn Clock>,
         tenure: Arc<dyn Tenure>,
@@ -70,30 +70,30 @@ impl Writer {
     }
 
     /// Asks for a write, and returns its answer when the write is on disk.
-    pub(in crate::store) async fn write<T>(&self, make: impl FnOnce(Answer<T>) -> Write) -> Result<T, StoreError> {
+    pub(crate) async fn write<T>(&self, make: impl FnOnce(Answer<T>) -> Write) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.order(Order::Write(make(answer))).await?;
         answered.await.map_err(|_| StoreError::Closed)?
     }
 
-    pub(in crate::store) async fn close(&self) -> Result<(), StoreError> {
+    pub(crate) async fn close(&self) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
         self.order(Order::Close(answer)).await?;
         answered.await.map_err(|_| StoreError::Closed)?
     }
 
-    pub(in crate::store) async fn stopped(&self) {
+    pub(crate) async fn stopped(&self) {
         if let Some(queue) = &self.queue {
             queue.closed().await;
         }
     }
 
-    pub(in crate::store) fn batches(&self) -> u64 {
+    pub(crate) fn batches(&self) -> u64 {
         self.batches.load(Ordering::Relaxed)
     }
 
     /// Why the machine did not take the last change; nothing once it has taken one again.
-    pub(in crate::store) fn trouble(&self) -> Option<Arc<str>> {
+    pub(crate) fn trouble(&self) -> Option<Arc<str>> {
         self.trouble.reason()
     }
 

@@ -30,7 +30,7 @@ struct OneSetting(#[serde(with = "StoredSetting")] Setting);
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Command")]
-pub(in crate::store) struct StoredCommand {
+pub(crate) struct StoredCommand {
     name: Box<str>,
     aliases: Vec<Box<str>>,
     usage: String,
