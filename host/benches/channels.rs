@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use channels::{Channels, bot_of, channel, commit, id_of};
 use criterion::{Criterion, criterion_group, criterion_main};
+use futures_util::FutureExt;
 use twitchy::domain::audit::{Actor, Stamp};
 use twitchy::domain::effect::{Committed, Effect, ModuleEffect, SetupEffect};
 use twitchy::domain::id::{ChatterId, ModuleDigest, ModuleName};
@@ -122,7 +123,7 @@ fn lines(criterion: &mut Criterion, taken: &Taken, host: &Channels, count: u64) 
         let before = setup.find_channel(id_of(number)).unwrap();
         let prefix = Effect::Setup(SetupEffect::ChangePrefix("?".parse().unwrap()));
         black_box(before.apply_all(&[prefix]));
-        setup.reload(id_of(number)).unwrap();
+        setup.reload(id_of(number)).now_or_never().expect("SQLite answers at once").unwrap();
     };
     measure(criterion, taken, "a change without its commit, and the channel's next line", count, |number| {
         let start = Instant::now();
@@ -155,7 +156,8 @@ fn join(criterion: &mut Criterion, taken: &Taken, host: &Channels, count: u64) {
     measure(criterion, taken, "the decision about a !join", count, |number| {
         let (chatter, account) = (chatter(number), bot_of(number));
         let start = Instant::now();
-        let presence = joining.load_presence(&chatter, &account).unwrap();
+        let presence =
+            joining.load_presence(&chatter, &account).now_or_never().expect("SQLite answers at once").unwrap();
         black_box(joining.check_join(&chatter, &account, presence)).unwrap();
         start.elapsed()
     });

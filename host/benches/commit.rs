@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use futures_util::FutureExt;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};
 use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{InvocationId, Origin};
-use twitchy::domain::ports::SystemClock;
+use twitchy::domain::ports::{SoleProcess, SystemClock};
 use twitchy::store::Store;
 
 const CHANNEL: ChannelId = ChannelId(7);
@@ -58,7 +59,8 @@ async fn commit_at_once(store: &Arc<Store>, numbers: std::ops::Range<u64>) {
 
 fn benches(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder for the database");
-    let store = Store::open(&folder.path().join("twitchy.db"), Arc::new(SystemClock)).expect("a new database");
+    let store = Store::open(&folder.path().join("twitchy.db"), Arc::new(SystemClock), Arc::new(SoleProcess))
+        .expect("a new database");
     let store = Arc::new(store);
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
@@ -73,7 +75,10 @@ fn benches(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     let counter = "counter".parse().expect("a module's name");
     group.bench_function("point read", |bencher| {
-        bencher.iter(|| black_box(store.load_entry(CHANNEL, &counter, "key250")).expect("an entry"));
+        bencher.iter(|| {
+            black_box(store.load_entry(CHANNEL, &counter, "key250").now_or_never().expect("SQLite answers at once"))
+                .expect("an entry")
+        });
     });
     group.bench_function("commit alone", |bencher| {
         bencher.iter(|| {

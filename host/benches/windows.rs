@@ -1,16 +1,19 @@
 //! What the limits cost: one message asked for and counted, among as many channels as an account may sit in.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::time::Instant;
 use twitchy::config::LimitsConfig;
 use twitchy::domain::id::ChannelId;
+use twitchy::domain::ports::Unshared;
 use twitchy::twitch::account::rate_window::MessageWindows;
 
 fn windows(criterion: &mut Criterion) {
-    let (mut windows, mut now, mut turn) = (MessageWindows::new(&LimitsConfig::default()), Instant::now(), 0u64);
+    let (mut windows, mut now, mut turn) =
+        (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now(), 0u64);
     criterion.bench_function("windows/free_at_and_note", |bencher| {
         bencher.iter(|| {
             turn += 1;

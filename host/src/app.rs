@@ -26,7 +26,7 @@ use crate::http::{Api, build_router, serve};
 use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
 use crate::store::Store;
-use crate::store::audit::AuditKept;
+use crate::store::host::audit::AuditKept;
 use crate::telemetry::Telemetry;
 use crate::telemetry::log_queue::LostLines;
 use crate::telemetry::otlp::Exporter;
@@ -131,7 +131,7 @@ impl App {
             Foundation { store: store.clone(), clock: clock.clone(), new_channels, join_policy, cache_dir };
         let (parts, exporter) = Parts::join(&config, foundation).await?;
         let changes = store.wanted_changes();
-        let listed = store.list_wanted().context("cannot tell which channels are wanted")?;
+        let listed = store.list_wanted().await.context("cannot tell which channels are wanted")?;
         warn_of_orphans(&listed, &config.accounts);
         warn_of_left(&listed, &config.channels);
         let wanted = Arc::new(Wanted::new(store.clone(), parts.setup.clone()));

@@ -61,15 +61,15 @@ impl Joining {
     }
 
     /// Whether the bot sits in a chatter's own channel, and whether `account` could.
-    pub fn load_presence(&self, chatter: &Chatter, account: &BotAccount) -> Result<Presence, StoreError> {
+    pub async fn load_presence(&self, chatter: &Chatter, account: &BotAccount) -> Result<Presence, StoreError> {
         let own = chatter.id.own_channel();
         // First, so that a change made between the two reads is a conflict and not overlooked.
-        let record = self.store.load_channel(own)?;
+        let record = self.store.load_channel(own).await?;
         Ok(Presence {
             revision: record.as_ref().map_or(Revision::default(), |record| record.revision),
             is_known: record.is_some(),
-            is_wanted: self.store.is_wanted(own, &chatter.login)?,
-            has_room: self.store.count_wanted(account)? < self.capacity,
+            is_wanted: self.store.is_wanted(own, &chatter.login).await?,
+            has_room: self.store.count_wanted(account).await? < self.capacity,
         })
     }
 

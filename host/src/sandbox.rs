@@ -24,7 +24,7 @@ use crate::domain::invocation::Called;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::domain::report::Usage;
 use crate::modules::publish::{Admitted, Runtime};
-use crate::store::components::Components;
+use crate::store::host::components::Components;
 use call::{Answer, Call, InvokeError, Invoked};
 use compile::error::CompileError;
 use compile::registry::{Registry, RegistryCounts, UnloadableModule};

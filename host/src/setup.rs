@@ -9,6 +9,7 @@
 //! have said something of the module.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::ready;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tracing::{error, warn};
@@ -146,15 +147,15 @@ impl Setup {
     }
 
     /// Loads every upload and every channel that the store knows.
-    pub fn load_all(&self) -> Result<(), StoreError> {
-        let (catalogue, uploaded) = (self.catalogue(), self.store.list_uploaded()?);
+    pub async fn load_all(&self) -> Result<(), StoreError> {
+        let (catalogue, uploaded) = (self.catalogue(), self.store.list_uploaded().await?);
         for module in &uploaded {
             if matches!(catalogue.find(&module.name), Some(Listed::Fixed(_))) {
                 warn!(module = %module.name, "an upload is out of reach: a module of the host has its name");
             }
         }
         let defaults = self.set_catalogue(catalogue.with_uploaded(uploaded));
-        let records = self.store.load_channels()?;
+        let records = self.store.load_channels().await?;
         for record in records {
             self.channels.update(record.channel.id, |_| Some(OwnSetup::assemble(record, &defaults)));
         }
@@ -176,10 +177,20 @@ impl Setup {
         stamp: Stamp,
         plan: impl Fn(&ChannelSetup) -> Result<Vec<Effect>, E>,
     ) -> Result<Changed, E> {
+        self.change_reading(channel, stamp, |before| ready(plan(&before))).await
+    }
+
+    /// The same for a plan that reads the store too, each time that it is called.
+    pub async fn change_reading<E: From<ChangeSetupError>, Planning: Future<Output = Result<Vec<Effect>, E>>>(
+        self: &Arc<Self>,
+        channel: ChannelId,
+        stamp: Stamp,
+        plan: impl Fn(ChannelSetup) -> Planning,
+    ) -> Result<Changed, E> {
         let _queue = self.queues[(channel.0 % QUEUES as u64) as usize].lock().await;
         for _ in 0..MOST_TRIES {
             let before = self.find_channel(channel).ok_or(ChangeSetupError::UnknownChannel)?;
-            let effects = plan(&before)?;
+            let effects = plan(before.clone()).await?;
             if effects.is_empty() {
                 return Ok(Changed { after: before.clone(), before });
             }
@@ -202,7 +213,7 @@ impl Setup {
         let channels = list_set_up(&commit);
         let committed = self.store.commit(commit).await?;
         for channel in channels {
-            if let Err(error) = self.reload(channel) {
+            if let Err(error) = self.reload(channel).await {
                 error!(%channel, %error, "a changed set-up could not be read back");
             }
         }
@@ -216,19 +227,23 @@ impl Setup {
             return Ok(());
         }
         self.store.save_channel_id(login.clone(), channel).await?;
-        self.reload(channel)
+        self.reload(channel).await
     }
 
     /// Loads those of the channels that are not here yet, such as one that `!join` made known.
-    pub fn load_new(&self, channels: impl IntoIterator<Item = ChannelId>) -> Result<(), StoreError> {
-        let mut new = channels.into_iter().filter(|channel| self.find_channel(*channel).is_none());
-        new.try_for_each(|channel| self.reload(channel))
+    pub async fn load_new(&self, channels: &[ChannelId]) -> Result<(), StoreError> {
+        for channel in channels {
+            if self.find_channel(*channel).is_none() {
+                self.reload(*channel).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Loads one channel, unless what is here is of a later revision: two reloads may overtake each other. A channel
     /// that the store does not know stays unknown.
-    pub fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
-        let Some(record) = self.store.load_channel(channel)? else { return Ok(()) };
+    pub async fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
+        let Some(record) = self.store.load_channel(channel).await? else { return Ok(()) };
         let defaults = self.defaults();
         let mut loaded = OwnSetup::assemble(record, &defaults);
         self.channels.update(channel, |present| {
@@ -351,7 +366,7 @@ mod tests {
     use crate::domain::effect::{ModuleEffect, SetupEffect};
     use crate::domain::invocation::{InvocationId, Origin};
     use crate::domain::manifest::{Capability, Grants};
-    use crate::domain::ports::SystemClock;
+    use crate::domain::ports::{SoleProcess, SystemClock};
     use crate::domain::prefix::Prefix;
     use crate::modules::powers::Powers;
     use crate::modules::versions::Versions;
@@ -361,7 +376,7 @@ mod tests {
     /// A store that knows the channel [`SHOP`], in a folder that lives as long.
     async fn store() -> (Arc<Store>, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("db"), Arc::new(SystemClock)).unwrap();
+        let store = Store::open(&folder.path().join("db"), Arc::new(SystemClock), Arc::new(SoleProcess)).unwrap();
         store.save_seed("shop".parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
         store.save_channel_id("shop".parse().unwrap(), SHOP).await.unwrap();
         (Arc::new(store), folder)
@@ -407,7 +422,7 @@ mod tests {
             let setup = Setup::new(store.clone(), rules);
             ["settings", "help", "balance"].into_iter().for_each(|name| assert!(setup.add_module(module(name))));
             assert!(setup.find_channel(SHOP).is_none());
-            setup.load_all().unwrap();
+            setup.load_all().await.unwrap();
             assert_eq!(running(&setup), on);
         }
     }
@@ -420,7 +435,7 @@ mod tests {
         uploaded.capabilities = vec![Capability::Payments];
         let (digest, grants) = (uploaded.digest, Grants::all(&uploaded));
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
-        setup.load_all().unwrap();
+        setup.load_all().await.unwrap();
         let stamp = Stamp { by: Actor::CommandLine { system_user: None }, at: SystemTime::UNIX_EPOCH, address: None };
         let versions = Arc::new(Versions::new(store.clone(), setup.clone()));
         versions.add(Arc::new(uploaded), None, Powers::Operator, stamp).await.unwrap();
@@ -431,7 +446,7 @@ mod tests {
             [(switch, &[][..]), (Effect::Module(module, ModuleEffect::AcceptVersion { digest, grants }), &["bank"])]
         {
             commit(&store, effect).await;
-            setup.reload(SHOP).unwrap();
+            setup.reload(SHOP).await.unwrap();
             assert_eq!(running(&setup), expected);
         }
     }
@@ -457,11 +472,11 @@ mod tests {
             ..(*module("bank")).clone()
         };
         assert!(setup.add_module(Arc::new(bank.clone())));
-        setup.load_all().unwrap();
+        setup.load_all().await.unwrap();
         assert_eq!(running(&setup), ["bank"]);
         assert_eq!(["bank", "help", "dice"].map(|module| setup.catalogue().has(&name(module))), [true, true, false]);
         switch_off(&store, "bank").await;
-        setup.reload(SHOP).unwrap();
+        setup.reload(SHOP).await.unwrap();
         assert!(running(&setup).is_empty());
         let upload = Manifest { source: ModuleSource::Uploaded, ..bank };
         assert!(!setup.add_module(Arc::new(upload)), "the operator's module gives way to no upload");
@@ -472,14 +487,14 @@ mod tests {
         let (store, _folder) = store().await;
         let setup = Setup::new(store.clone(), NewChannelRules::Essentials);
         ["settings", "balance"].into_iter().for_each(|name| assert!(setup.add_module(module(name))));
-        setup.load_all().unwrap();
+        setup.load_all().await.unwrap();
         let counts = || ["settings", "balance", "nothing"].map(|module| setup.count_enabled(&name(module)));
         assert_eq!((counts(), counts()), ([1, 0, 0], [1, 0, 0]));
         commit(&store, Effect::Module(name("balance"), ModuleEffect::Switch { enabled: true })).await;
-        setup.reload(SHOP).unwrap();
+        setup.reload(SHOP).await.unwrap();
         assert_eq!(counts(), [1, 1, 0]);
         switch_off(&store, "balance").await;
-        setup.reload(SHOP).unwrap();
+        setup.reload(SHOP).await.unwrap();
         assert_eq!(counts(), [1, 0, 0]);
     }
 
@@ -504,7 +519,7 @@ mod tests {
             store.save_channel_id(login.parse().unwrap(), ChannelId(id)).await.unwrap();
         }
         let setup = Setup::new(store, NewChannelRules::Essentials);
-        setup.load_all().unwrap();
+        setup.load_all().await.unwrap();
         let list = |after: Option<u64>, limit| -> Vec<u64> {
             let page = setup.list_channels_after(after.map(ChannelId), limit);
             page.iter().map(|setup| setup.channel.id.0).collect()
@@ -523,7 +538,7 @@ mod tests {
         store.save_channel_id("other".parse().unwrap(), ChannelId(200)).await.unwrap();
         let setup = Setup::new(store.clone(), NewChannelRules::Everything);
         ["settings", "balance"].into_iter().for_each(|name| assert!(setup.add_module(module(name))));
-        setup.load_all().unwrap();
+        setup.load_all().await.unwrap();
         let find = |channel, word| setup.find_channel(channel).unwrap().find_word(word).map(|it| it.command.clone());
         let is_shared = || {
             let (one, other) = (find(SHOP, "settings").unwrap(), find(ChannelId(200), "settings").unwrap());
@@ -531,7 +546,7 @@ mod tests {
         };
         assert!(is_shared() && setup.find_channel(SHOP).unwrap().touched().count() == 0);
         switch_off(&store, "balance").await;
-        setup.reload(SHOP).unwrap();
+        setup.reload(SHOP).await.unwrap();
         assert!(is_shared() && setup.find_channel(SHOP).unwrap().touched().count() == 1);
         assert_eq!((find(SHOP, "balance"), find(ChannelId(200), "balance").is_some()), (None, true));
     }
@@ -543,7 +558,7 @@ mod tests {
         store.save_seed("other".parse().unwrap(), "twitchy".parse().unwrap()).await.unwrap();
         store.save_channel_id("other".parse().unwrap(), other).await.unwrap();
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
-        setup.load_all().unwrap();
+        setup.load_all().await.unwrap();
         let versions = Arc::new(Versions::new(store.clone(), setup.clone()));
         let publish = async |number: u8| {
             let (version, digest) = (semver::Version::new(number.into(), 0, 0), ModuleDigest([number; 32]));
@@ -582,7 +597,7 @@ mod tests {
     async fn a_change_that_lost_a_race_is_planned_again() {
         let (store, _folder) = store().await;
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
-        setup.load_all().unwrap();
+        setup.load_all().await.unwrap();
         commit(&store, Effect::Setup(SetupEffect::ChangePrefix("?".parse().unwrap()))).await;
         let seen = Mutex::new(Vec::new());
         let plan = |before: &ChannelSetup| {
@@ -600,7 +615,7 @@ mod tests {
     async fn what_the_host_changes_is_not_held_up_by_others() {
         let (store, _folder) = store().await;
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
-        setup.load_all().unwrap();
+        setup.load_all().await.unwrap();
         commit(&store, Effect::Setup(SetupEffect::ChangePrefix("?".parse().unwrap()))).await;
         let changed = setup.change(SHOP, by_host(), mute).await.unwrap();
         assert_eq!(changed.before.prefix, Prefix::default(), "planned once");
@@ -611,7 +626,7 @@ mod tests {
     async fn a_plan_without_effects_commits_nothing_and_a_refusal_is_handed_back() {
         let (store, _folder) = store().await;
         let setup = Arc::new(Setup::new(store, NewChannelRules::Everything));
-        setup.load_all().unwrap();
+        setup.load_all().await.unwrap();
         let before = setup.find_channel(SHOP).unwrap();
         let kept = setup.change(SHOP, by_host(), |_| Ok::<_, ChangeSetupError>(Vec::new())).await.unwrap();
         assert!(!kept.is_changed() && kept.after.is_same(&before));
@@ -625,12 +640,12 @@ mod tests {
     async fn a_change_whose_caller_hangs_up_is_committed_and_seen() {
         let (store, _folder) = store().await;
         let setup = Arc::new(Setup::new(store, NewChannelRules::Everything));
-        setup.load_all().unwrap();
+        setup.load_all().await.unwrap();
         // Asked once and dropped. A time-out would not do: on a busy machine the commit may be faster.
         tokio::select! {
             biased;
             _ = setup.change(SHOP, by_host(), mute) => panic!("nobody hung up"),
-            () = std::future::ready(()) => {}
+            () = ready(()) => {}
         }
         while setup.find_channel(SHOP).unwrap().muted_until.is_none() {
             tokio::task::yield_now().await;
@@ -641,14 +656,14 @@ mod tests {
     async fn a_reload_never_goes_back() {
         let (store, _folder) = store().await;
         let setup = Setup::new(store, NewChannelRules::Everything);
-        setup.load_all().unwrap();
+        setup.load_all().await.unwrap();
         setup.channels.update(SHOP, |own| {
             let mut newer = (**own.unwrap()).clone();
             newer.revision.0 += 1;
             newer.prefix = "?".parse().unwrap();
             Some(newer)
         });
-        setup.reload(SHOP).unwrap();
+        setup.reload(SHOP).await.unwrap();
         assert_eq!(setup.find_channel(SHOP).unwrap().prefix.as_str(), "?");
     }
 
@@ -659,14 +674,14 @@ mod tests {
         let account = |login: &str| BotAccount { login: login.parse().unwrap(), id: None };
         let is_call = |text| setup.is_call(SHOP, &account("twitchy"), text, false);
         assert_eq!(is_call("!roll"), None, "the channel is not known yet");
-        setup.load_all().unwrap();
+        setup.load_all().await.unwrap();
         assert_eq!(
             [is_call("!roll"), is_call("?roll"), is_call("@twitchy roll")],
             [Some(true), Some(false), Some(true)]
         );
         assert_eq!(setup.is_call(SHOP, &account("other"), "!roll", false), None, "another account answers there");
         commit(&store, Effect::Setup(SetupEffect::ChangePrefix("?".parse().unwrap()))).await;
-        setup.reload(SHOP).unwrap();
+        setup.reload(SHOP).await.unwrap();
         assert_eq!([is_call("!roll"), is_call("?roll")], [Some(false), Some(true)]);
     }
 
@@ -677,7 +692,7 @@ mod tests {
         setup.add_module(module("dice"));
         let later = Manifest { version: semver::Version::new(2, 0, 0), ..(*module("dice")).clone() };
         setup.add_module(Arc::new(later));
-        setup.load_all().unwrap();
+        setup.load_all().await.unwrap();
         let channel = setup.find_channel(SHOP).unwrap();
         assert_eq!(channel.find_module(&name("dice")).unwrap().manifest.version.major, 2);
         assert_eq!((channel.prefix.clone(), channel.bot.login.as_str()), (Prefix::default(), "twitchy"));

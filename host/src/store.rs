@@ -1,163 +1,106 @@
-//! Everything that outlives the process: one SQLite file, and beside it the uploaded components. The only SQL of the host.
+//! Everything that outlives the process: a database, and beside it the uploaded components. The only SQL of the host.
 //!
-//! Promised: what was acknowledged is on disk; a commit is made whole or not at all; readers never wait for the writer;
-//! the accounts of a channel sum to zero; one process at a time holds the file; a change of a set-up and its line of the audit are on disk together. Absent: who may do what (`setup`,
-//! `joining`), quotas and caps (`sandbox`), and anything that keeps what it read in memory.
+//! Promised: what was acknowledged is on disk; a commit is made whole or not at all; readers never wait for the writer; the accounts
+//! of a channel sum to zero; one process at a time holds the file; a change of a set-up and its line of the audit are on disk
+//! together. Absent: who may do what (`setup`, `joining`), quotas and caps (`sandbox`), and caches of what was read.
+//!
+//! Each read is a function of its subject over a connection, each write a [`Write`], which the backend carries out. [`Store`] is
+//! what the rest of the host sees of both: its methods are here, in `channel` and in `host`.
 
-pub mod accounts;
-pub mod api_keys;
-pub mod audit;
-mod begun_uploads;
-pub mod bots;
-mod changes;
-pub mod chatters;
-mod columns;
-mod commit;
-pub mod components;
-mod create;
+pub mod channel;
+mod error;
 pub mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod grants;
-pub mod idempotency;
+pub mod host;
 mod json_text;
-#[cfg(test)]
-mod killed;
-mod left_versions;
-mod migrate;
-pub mod modules;
-mod open;
-mod outcomes;
-mod purge;
-mod readers;
-mod scopes;
-pub mod secrets;
-pub mod setup;
-mod sql;
-pub mod storage;
-mod tally;
-pub mod used_limits;
-pub mod wanted;
-mod writer;
+mod sqlite;
+mod write;
 
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::sync::Arc;
 
-use rusqlite::ErrorCode;
+use rusqlite::Connection;
 use tokio::sync::broadcast;
 
-use self::audit::AuditKept;
-use self::open::Lock;
-pub use self::open::lock_database;
-use self::readers::Readers;
-use self::writer::Writer;
+pub use self::error::{OpenStoreError, StoreError};
+use self::host::audit::AuditKept;
+use self::host::wanted::WANTED_CHANGES;
+use self::sqlite::open::Sqlite;
+pub use self::sqlite::open::lock_database;
+use self::write::{Answer, Write};
 use crate::domain::id::Login;
-use crate::domain::ports::Clock;
+use crate::domain::ports::{Clock, Tenure};
 
 /// The database. Shared as `Arc<Store>`.
 ///
-/// Reads are inline and take some microseconds; they may be called from async code. Writes are `async`, wait while the
-/// writer's queue is full, and return after the change is on disk. A write goes through even if its future is dropped
-/// once it waits for the answer.
+/// Reads are `async`, since another database would answer in its own time. SQLite answers inline, in some microseconds: the future is
+/// ready at its first poll. Writes wait while the writer's queue is full, and return after the change is on disk. A write goes
+/// through even if its future is dropped once it waits for the answer.
 pub struct Store {
-    // Dropped in this order: the lock goes last, when nobody uses the file any more.
-    readers: Readers,
-    writer: Writer,
+    sqlite: Sqlite,
     wanted_changes: broadcast::Sender<Login>,
     clock: Arc<dyn Clock>,
-    audit_kept: Arc<OnceLock<AuditKept>>,
-    is_new: bool,
-    _lock: Lock,
+    tenure: Arc<dyn Tenure>,
 }
 
-/// Why a read or a write gave nothing. "Not there" is no error but an `Option`.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Whatever SQLite says: disk full, input or output error, a row that this program would not have written.
-    #[error("database: {0}")]
-    Database(Arc<rusqlite::Error>),
-    /// Another change of the same batch took the SQLite transaction down with it.
-    #[error("rolled back together with another change")]
-    RolledBack,
-    /// Not positive, finer than the currency, or more than an account can hold.
-    #[error("that is an amount which no account here can hold")]
-    Amount,
-    #[error("no such channel")]
-    UnknownChannel,
-    /// The writer has stopped: the host shuts down, or the writer broke.
-    #[error("the store is closed")]
-    Closed,
-}
-
-impl StoreError {
-    /// What is wrong with the machine or the file: no change, whatever it is, can be kept until that is mended.
-    fn find_machine_fault(&self) -> Option<&rusqlite::Error> {
-        let StoreError::Database(error) = self else { return None };
-        let is_machines = error.sqlite_error_code().is_some_and(|code| {
-            matches!(
-                code,
-                ErrorCode::DiskFull
-                    | ErrorCode::SystemIoFailure
-                    | ErrorCode::ReadOnly
-                    | ErrorCode::CannotOpen
-                    | ErrorCode::PermissionDenied
-                    | ErrorCode::OutOfMemory
-                    | ErrorCode::DatabaseBusy
-                    | ErrorCode::DatabaseLocked
-                    | ErrorCode::DatabaseCorrupt
-                    | ErrorCode::NotADatabase
-                    | ErrorCode::FileLockingProtocolFailed
-            )
-        });
-        is_machines.then_some(error)
+impl Store {
+    /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists.
+    /// `tenure` tells for which channels this process commits.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>, tenure: Arc<dyn Tenure>) -> Result<Store, OpenStoreError> {
+        let wanted_changes = broadcast::Sender::new(WANTED_CHANGES);
+        let sqlite = Sqlite::open(path, Arc::clone(&clock), Arc::clone(&tenure), wanted_changes.clone())?;
+        Ok(Store { sqlite, wanted_changes, clock, tenure })
     }
-}
 
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        let code = error.sqlite_error().map(|error| error.extended_code);
-        // All that a caller can name and that may not exist is a channel.
-        if code == Some(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY) {
-            return StoreError::UnknownChannel;
-        }
-        StoreError::Database(Arc::new(error))
+    /// Whether [`Store::open`] would take the file at `path`. Changes nothing: no file is made, no step of the schema is taken.
+    /// A file that is not there yet is fine, and so is one that a running host has open.
+    pub fn check(path: &Path) -> Result<(), OpenStoreError> {
+        Sqlite::check(path)
     }
-}
 
-/// Why the database cannot be used. The file is as it was before.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenStoreError {
-    #[error("{} is in use by another process", path.display())]
-    InUse { path: PathBuf },
-    /// Whoever lost the file's contents must not be served a fresh start in silence.
-    #[error("{} is empty: restore it from a backup, or delete it to begin anew", path.display())]
-    Empty { path: PathBuf },
-    #[error(
-        "{} is missing, and its log {} is there: restore both from a backup, or delete the log too to begin anew",
-        path.display(), log.display()
-    )]
-    LogAlone { path: PathBuf, log: PathBuf },
-    #[error(
-        "{} is the database of another program, with the table {table}; nothing was changed: move it away, or name another data_dir",
-        path.display()
-    )]
-    Foreign { path: PathBuf, table: String },
-    #[error(
-        "{} does not say which schema it has, as after a restored dump; nothing was changed: set `PRAGMA user_version` to what \
-         it was in the database that was dumped, or restore a copy of that file",
-        path.display()
-    )]
-    NoVersion { path: PathBuf },
-    #[error(
-        "{} was written by a newer version of this program: its schema is {found}, this version knows up to {known}; nothing \
-         was changed: run the newer version, or restore a backup from before it",
-        path.display()
-    )]
-    Newer { path: PathBuf, found: u32, known: u32 },
-    #[error("{} is damaged ({reason}); nothing was changed: restore it from a backup", path.display())]
-    Damaged { path: PathBuf, reason: String },
-    #[error("{}: {error}", path.display())]
-    File { path: PathBuf, error: std::io::Error },
-    #[error("{}: {error}", path.display())]
-    Database { path: PathBuf, error: rusqlite::Error },
+    /// Whether there was no database before: whatever lies beside it, it knows nothing of.
+    pub fn is_new(&self) -> bool {
+        self.sqlite.is_new
+    }
+
+    /// Writes what is queued, folds the log into the file, and marks it as cleanly closed. Later writes are refused;
+    /// reads still answer.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.sqlite.writer.close().await
+    }
+
+    /// Returns when the writer has stopped, asked or not: nothing can be written any more.
+    pub async fn stopped(&self) {
+        self.sqlite.writer.stopped().await;
+    }
+
+    /// Why the last change was not kept, where that was the machine's fault (the disk is full or broken, the file cannot
+    /// be written); nothing once a change was kept.
+    pub fn write_trouble(&self) -> Option<Arc<str>> {
+        self.sqlite.writer.trouble()
+    }
+
+    /// Writes what is written already: says whether the machine takes changes again.
+    pub async fn try_to_write(&self) -> Result<(), StoreError> {
+        self.write(|answer| Write::Probe { answer }).await
+    }
+
+    /// SQLite transactions that were committed: fewer than writes where many came at once.
+    pub fn batches(&self) -> u64 {
+        self.sqlite.writer.batches()
+    }
+
+    /// From now on older lines of the audit are deleted. Without, they stay for ever. Counts once.
+    pub fn limit_audit(&self, kept: AuditKept) {
+        self.sqlite.audit_kept.get_or_init(|| kept);
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        self.sqlite.readers.read(read)
+    }
+
+    async fn write<T>(&self, make: impl FnOnce(Answer<T>) -> Write) -> Result<T, StoreError> {
+        self.sqlite.writer.write(make).await
+    }
 }

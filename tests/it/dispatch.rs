@@ -96,6 +96,22 @@ async fn a_channels_writing_calls_are_answered_in_the_order_of_arrival() {
 }
 
 #[tokio::test]
+async fn a_process_that_may_not_act_neither_commits_nor_answers() {
+    let house = House::with_guests(&["counter"]).await;
+    let silence = Heard::Nothing(Some("another process".to_owned()));
+    // Before the call, before its commit is asked for, and before it is made.
+    for questions in 0..3 {
+        house.tenure.end_after(questions);
+        assert_eq!(house.hear(moderator(questions, "!count")).await, silence, "after {questions} questions");
+    }
+    // A call that only reads is not answered either.
+    assert_eq!(house.hear(moderator(3, "!help")).await, silence);
+    house.tenure.renew();
+    assert_eq!(house.hear(moderator(4, "!count")).await, Heard::Replies(vec!["@carol count is 1".to_owned()]));
+    house.close().await;
+}
+
+#[tokio::test]
 async fn calls_under_way_are_answered_before_the_end() {
     let running = Running::start(House::with_guests(&["counter"]).await, 100);
     for id in 1..=20 {

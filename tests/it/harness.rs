@@ -25,13 +25,14 @@ use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::web::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::setup::{NewChannelRules, Setup};
-use twitchy::store::chatters::KnownChatter;
+use twitchy::store::channel::chatters::KnownChatter;
 use twitchy::store::{Store, StoreError};
 use twitchy::telemetry::Telemetry;
 use twitchy::transcript::{ChannelHeader, Heard, Said, Step, Transcript, show_reply};
 
 pub(crate) use crate::limits::patient;
 pub(crate) use crate::manual_clock::ManualClock;
+pub(crate) use crate::manual_tenure::ManualTenure;
 use crate::workshop::{upload, workshop};
 
 pub(crate) mod bots;
@@ -57,6 +58,7 @@ pub(crate) struct House {
     pub(crate) versions: Arc<Versions>,
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) tenure: Arc<ManualTenure>,
     pub(crate) telemetry: Arc<Telemetry>,
     is_closed: bool,
     pub(crate) folder: TempDir,
@@ -82,7 +84,9 @@ impl House {
         let wishes = Wishes::of(headers);
         let folder = quick_folder();
         let clock = Arc::new(ManualClock::at(wishes.time_of_day));
-        let store = Arc::new(Store::open(&folder.path().join("twitchy.sqlite"), clock.clone()).expect("it is new"));
+        let tenure = Arc::new(ManualTenure::default());
+        let path = folder.path().join("twitchy.sqlite");
+        let store = Arc::new(Store::open(&path, clock.clone(), tenure.clone()).expect("it is new"));
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Essentials));
         let policy = if wishes.is_join_open { JoinPolicy::Open } else { JoinPolicy::Closed };
         let telemetry = Arc::new(Telemetry::default());
@@ -111,12 +115,13 @@ impl House {
             versions: None,
         }));
         let versions = Arc::new(Versions::new(store.clone(), setup.clone()));
-        let house = House { dispatch, store, setup, versions, sandbox, clock, telemetry, is_closed: false, folder };
+        let house =
+            House { dispatch, store, setup, versions, sandbox, clock, tenure, telemetry, is_closed: false, folder };
         house.add_modules(&wishes).await;
         for header in headers {
             house.open_channel(header).await;
         }
-        house.setup.load_all().expect("the store is sound");
+        house.setup.load_all().await.expect("the store is sound");
         house
     }
 

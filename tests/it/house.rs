@@ -18,13 +18,14 @@ mod layout;
 mod names;
 mod source;
 
-const RULES: [fn(&Source) -> Vec<Finding>; 20] = [
+const RULES: [fn(&Source) -> Vec<Finding>; 21] = [
     arrows::imports_follow_the_arrows,
     arrows::commands_import_only_the_sdk,
     arrows::the_sdk_and_the_guests_stay_outside_the_host,
     budgets::a_file_is_short,
     budgets::a_function_is_short,
     doors::only_the_store_has_sql,
+    doors::the_stores_methods_are_in_three_files,
     doors::only_config_reads_the_environment,
     doors::only_the_output_prints,
     doors::only_the_setup_commits,

@@ -10,6 +10,7 @@ mod http;
 mod limits;
 mod load;
 mod manual_clock;
+mod manual_tenure;
 mod resting;
 mod sandbox;
 mod transcripts;

@@ -10,7 +10,7 @@ use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::compile::compiler::{CompilerProgram, Uploader};
 use twitchy::sandbox::compile::error::CompileError;
 use twitchy::sandbox::compile::workshop::{Upload, Workshop};
-use twitchy::store::components::Components;
+use twitchy::store::host::components::Components;
 
 use crate::limits::NEVER;
 

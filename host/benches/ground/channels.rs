@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures_util::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 use twitchy::domain::account::BotAccount;
 use twitchy::domain::audit::Actor;
@@ -10,7 +11,7 @@ use twitchy::domain::effect::{Commit, Committed, Effect, PresenceEffect};
 use twitchy::domain::id::{AccountId, ChannelId};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::message::Channel;
-use twitchy::domain::ports::SystemClock;
+use twitchy::domain::ports::{SoleProcess, SystemClock};
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
 
@@ -66,7 +67,8 @@ impl Channels {
         let folder =
             tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder for the database");
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let store = Store::open(&folder.path().join("twitchy.sqlite"), Arc::new(SystemClock)).expect("it is new");
+        let store = Store::open(&folder.path().join("twitchy.sqlite"), Arc::new(SystemClock), Arc::new(SoleProcess))
+            .expect("it is new");
         let want = |number| PresenceEffect::Want { channel: channel(number), account: bot_of(number) };
         let wanted: Vec<Effect> = (0..count).map(|number| Effect::Presence(want(number))).collect();
         for (number, effects) in wanted.chunks(AT_ONCE).enumerate() {
@@ -75,7 +77,7 @@ impl Channels {
         }
         let store = Arc::new(store);
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Essentials));
-        setup.load_all().expect("the store is sound");
+        setup.load_all().now_or_never().expect("SQLite answers at once").expect("the store is sound");
         Channels { setup, store, runtime, _folder: folder }
     }
 }

@@ -11,7 +11,7 @@ use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{Invocation, InvocationId, Origin};
 use twitchy::domain::manifest::{Grants, Manifest};
 use twitchy::domain::message::{Channel, Chatter};
-use twitchy::domain::ports::{Clock, NoSecrets, SystemClock};
+use twitchy::domain::ports::{Clock, NoSecrets, SoleProcess, SystemClock};
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
@@ -23,7 +23,7 @@ use twitchy::sandbox::web::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;
-use twitchy::store::components::Components;
+use twitchy::store::host::components::Components;
 
 pub(crate) const SHOP: ChannelId = ChannelId(100);
 
@@ -85,7 +85,9 @@ impl Ground {
         let folder = tempfile::tempdir().unwrap();
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let store = Arc::new(Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock)).unwrap());
+        let store = Arc::new(
+            Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock), Arc::new(SoleProcess)).unwrap(),
+        );
         let world = Arc::new(World {
             setup: Arc::new(Setup::new(Arc::clone(&store), NewChannelRules::Everything)),
             joining: Joining::new(Arc::clone(&store), JoinPolicy::Open, 100),

@@ -15,7 +15,7 @@ use crate::config::{AccountConfig, LimitsConfig};
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, Login};
 use crate::domain::message::OutgoingMessage;
-use crate::domain::ports::{AccountIds, LearningAccount, Prefixes};
+use crate::domain::ports::{AccountIds, LearningAccount, Prefixes, Unshared};
 use crate::domain::tally::Tally;
 use crate::domain::used_limits::UsedLimits;
 use crate::setup::Setup;
@@ -43,10 +43,10 @@ impl AccountIds for KeptIds {
         Box::pin(async move {
             let account = BotAccount { login: login.clone(), id: Some(id) };
             let former = self.store.learn_bot(login, id).await.map_err(|error| error.to_string())?;
-            let channels = self.store.list_channels_of(&account).map_err(|error| error.to_string())?;
+            let channels = self.store.list_channels_of(&account).await.map_err(|error| error.to_string())?;
             for channel in channels {
                 if self.setup.find_channel(channel).is_some_and(|known| known.bot != account) {
-                    self.setup.reload(channel).map_err(|error| error.to_string())?;
+                    self.setup.reload(channel).await.map_err(|error| error.to_string())?;
                 }
             }
             if let Some(former) = former {
@@ -79,12 +79,12 @@ impl Roster {
                 true => begin_use(&self.store, login, &self.limits).await?,
                 false => UsedLimits::default(),
             };
-            known.push((self.store.find_bot(login)?, used));
+            known.push((self.store.find_bot(login).await?, used));
         }
         for (bot, used) in known {
             let session = Session::new(self.server.clone(), self.prefixes.clone(), self.tally.clone(), &self.limits);
             let wanted = self.wanted.open_list(&bot.login).await?;
-            accounts.add(bot, used, wanted, Box::new(session))?;
+            accounts.add(bot, used, Arc::new(Unshared), wanted, Box::new(session))?;
         }
         Ok(())
     }
@@ -171,7 +171,10 @@ mod tests {
         let accounts = Arc::new(Accounts::new(shared, tokio::runtime::Handle::current()));
         let bot = BotAccount { login: "mybot".parse().unwrap(), id: None };
         let wanted = watch::channel(Vec::new().into()).1;
-        let add = || accounts.add(bot.clone(), UsedLimits::default(), wanted.clone(), Box::new(Unused)).unwrap();
+        let add = || {
+            let session = Box::new(Unused);
+            accounts.add(bot.clone(), UsedLimits::default(), Arc::new(Unshared), wanted.clone(), session).unwrap();
+        };
         let telemetry = Arc::new(Telemetry::default());
         let mut heard = telemetry.listen();
         let mut lines = pin!(run_status_lines(accounts.clone(), telemetry.clone(), CancellationToken::new()));

@@ -13,7 +13,7 @@ use super::data_dir::{check_data_dir, check_folder, database_path};
 use super::modules;
 use super::parts::{Foundation, Parts};
 use crate::config::{Config, ModulesConfig, environment};
-use crate::domain::ports::SystemClock;
+use crate::domain::ports::{SoleProcess, SystemClock};
 use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
 use crate::store::Store;
@@ -33,7 +33,7 @@ pub async fn list_obstacles(config: &Config) -> Vec<anyhow::Error> {
 async fn rehearse(config: &Config) -> anyhow::Result<Vec<anyhow::Error>> {
     Server::new(config.twitch.irc_server.clone()).context("cannot speak TLS")?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let store = Arc::new(Store::open(&database_path(folder.path()), Arc::new(SystemClock))?);
+    let store = Arc::new(Store::open(&database_path(folder.path()), Arc::new(SystemClock), Arc::new(SoleProcess))?);
     let rehearsed = rehearse_in(folder.path(), config, store.clone()).await;
     store.close().await?;
     rehearsed

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use crate::domain::ports::Clock;
+use crate::domain::ports::{Clock, SoleProcess};
 use crate::store::Store;
 
 /// The database, in a folder that is made where it is missing, and closed to others.
@@ -19,7 +19,7 @@ pub fn open_store(data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Stor
         .mode(0o700)
         .create(data_dir)
         .with_context(|| format!("cannot make the folder {}", data_dir.display()))?;
-    Store::open(&database_path(data_dir), clock).context("cannot open the database")
+    Store::open(&database_path(data_dir), clock, Arc::new(SoleProcess)).context("cannot open the database")
 }
 
 pub fn database_path(data_dir: &Path) -> PathBuf {

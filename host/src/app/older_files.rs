@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tracing::warn;
 
-use crate::store::components::Components;
+use crate::store::host::components::Components;
 use crate::vault::key_path;
 
 /// Tells the operator of what lies there, and how to get back to it. Nothing of it is deleted.

@@ -100,7 +100,7 @@ impl Orders {
                 Ok(Answer::KeyCreated { secret, key, api: self.api })
             }
             Order::ListKeys { after } => {
-                let (items, next) = keys::list_keys(&self.store, after.as_deref())?;
+                let (items, next) = keys::list_keys(&self.store, after.as_deref()).await?;
                 Ok(Answer::Keys { items, next })
             }
             Order::RevokeKey { id } => {
@@ -108,7 +108,7 @@ impl Orders {
                 Ok(Answer::KeyRevoked { key })
             }
             Order::ListChannels { after } => {
-                let wanted = self.store.list_wanted()?;
+                let wanted = self.store.list_wanted().await?;
                 let (items, next) = list_channels(&self.observer, &wanted, after.as_deref(), stamp.at);
                 Ok(Answer::Channels { items, next })
             }

@@ -26,7 +26,7 @@ use crate::sandbox::web::WebClient;
 use crate::sandbox::world::World;
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
-use crate::store::components::Components;
+use crate::store::host::components::Components;
 use crate::telemetry::Telemetry;
 use crate::telemetry::otlp::Exporter;
 use crate::vault::{self, Sealer};
@@ -63,7 +63,8 @@ impl Parts {
         let (telemetry, exporter) =
             Telemetry::open(&config.telemetry, headers.as_ref()).context("cannot send traces")?;
         let telemetry = Arc::new(telemetry);
-        let marks = store.list_secret_marks(vault::MARK).context("cannot tell by which key secrets were sealed")?;
+        let marks =
+            store.list_secret_marks(vault::MARK).await.context("cannot tell by which key secrets were sealed")?;
         let sealer = Arc::new(Sealer::new(&config.data_dir, &marks));
         if let Err(error) = sealer.check() {
             // The bot does without: only modules with a secret setting need one.
@@ -92,7 +93,7 @@ impl Parts {
         }
         // First, because a seed may give a channel to another account.
         seed_channels(&store, &config.channels).await.context("cannot note the configured channels")?;
-        setup.load_all().context("cannot load the channels")?;
+        setup.load_all().await.context("cannot load the channels")?;
         modules::warn_of_barred(&setup);
         let versions = Arc::new(Versions::new(store.clone(), setup.clone()));
         let components = sandbox.components().clone();
@@ -119,11 +120,11 @@ fn open_workshop(data_dir: &Path, cache_dir: PathBuf) -> anyhow::Result<Workshop
 }
 
 async fn seed_channels(store: &Store, channels: &ChannelsConfig) -> anyhow::Result<()> {
-    let wanted = store.list_wanted()?;
+    let wanted = store.list_wanted().await?;
     let accounts: HashMap<&Login, &BotAccount> =
         wanted.iter().map(|channel| (&channel.login, &channel.account)).collect();
     for SeedChannel { login, account } in &channels.join {
-        let now = store.find_bot(account)?;
+        let now = store.find_bot(account).await?;
         if let Some(former) = accounts.get(login).filter(|former| former.login == now.login && !former.is(&now)) {
             let (id, former) = (now.id.map(|id| id.0), former.id.map(|id| id.0));
             warn!(channel = %login, %account, id, former, "Twitch has recycled an account's login: the configuration gives \

@@ -27,7 +27,7 @@ impl App {
 
     /// Each number is raised before what it is compared with, so that a moment between the two does not look quiet.
     async fn is_quiet(&self) -> bool {
-        let wanted = self.store.list_wanted().unwrap_or_default();
+        let wanted = self.store.list_wanted().await.unwrap_or_default();
         let states: Vec<AccountState> =
             self.accounts.list().iter().map(|account| account.states.borrow().clone()).collect();
         let sum = |number: fn(&AccountState) -> u64| states.iter().map(number).sum::<u64>();

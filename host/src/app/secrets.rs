@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
-
 use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::ports::{FindSecretError, Secrets};
+use crate::domain::ports::{FindSecretError, FindingSecret, Secrets};
 use crate::store::Store;
 use crate::vault::{Sealer, SecretPlace};
 
@@ -22,15 +20,12 @@ impl StoredSecrets {
 }
 
 impl Secrets for StoredSecrets {
-    fn find_secret(
-        &self,
-        channel: ChannelId,
-        module: &ModuleName,
-        key: &str,
-    ) -> Result<Option<SecretString>, FindSecretError> {
-        let sealed =
-            self.store.load_secret(channel, module, key).map_err(|error| FindSecretError(error.to_string()))?;
-        let open = |sealed: Vec<u8>| self.sealer.open(SecretPlace { channel, module, key }, &sealed);
-        sealed.map(open).transpose().map_err(|error| FindSecretError(error.to_string()))
+    fn find_secret<'a>(&'a self, channel: ChannelId, module: &'a ModuleName, key: &'a str) -> FindingSecret<'a> {
+        Box::pin(async move {
+            let sealed = self.store.load_secret(channel, module, key).await;
+            let sealed = sealed.map_err(|error| FindSecretError(error.to_string()))?;
+            let open = |sealed: Vec<u8>| self.sealer.open(SecretPlace { channel, module, key }, &sealed);
+            sealed.map(open).transpose().map_err(|error| FindSecretError(error.to_string()))
+        })
     }
 }

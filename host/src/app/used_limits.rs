@@ -8,7 +8,7 @@ use crate::config::LimitsConfig;
 use crate::domain::account::BotAccount;
 use crate::domain::id::Login;
 use crate::domain::used_limits::UsedLimits;
-use crate::store::used_limits::LastUse;
+use crate::store::host::used_limits::LastUse;
 use crate::store::{Store, StoreError};
 
 /// What an account begins with.

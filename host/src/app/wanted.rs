@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
+use tokio::sync::{Mutex, broadcast, watch};
 use tracing::error;
 
 use crate::domain::id::Login;
@@ -39,7 +39,7 @@ impl Wanted {
     pub(super) async fn open_list(&self, account: &Login) -> Result<watch::Receiver<List>, StoreError> {
         let mut lists = self.lists.lock().await;
         lists.retain(|_, list| list.receiver_count() > 0);
-        let (list, receiver) = watch::channel(self.load(account)?);
+        let (list, receiver) = watch::channel(self.load(account).await?);
         lists.insert(account.clone(), list);
         Ok(receiver)
     }
@@ -50,9 +50,13 @@ impl Wanted {
             let change = changes.recv().await;
             let lists = self.lists.lock().await;
             match change {
-                Ok(account) => self.publish(&lists, &account),
+                Ok(account) => self.publish(&lists, &account).await,
                 // Any account may have been among the changes that were missed.
-                Err(RecvError::Lagged(_)) => lists.keys().for_each(|account| self.publish(&lists, account)),
+                Err(RecvError::Lagged(_)) => {
+                    for account in lists.keys() {
+                        self.publish(&lists, account).await;
+                    }
+                }
                 Err(RecvError::Closed) => return,
             }
             drop(lists);
@@ -60,18 +64,19 @@ impl Wanted {
         }
     }
 
-    fn publish(&self, lists: &MutexGuard<'_, Lists>, account: &Login) {
+    async fn publish(&self, lists: &Lists, account: &Login) {
         let Some(list) = lists.get(account) else { return };
-        match self.load(account) {
+        match self.load(account).await {
             Ok(loaded) => drop(list.send_replace(loaded)),
             Err(error) => error!(%account, %error, "cannot tell which channels are wanted"),
         }
     }
 
     /// A channel that `!join` made known has its set-up before the account gets there.
-    fn load(&self, account: &Login) -> Result<List, StoreError> {
-        let channels = self.store.list_wanted_of(account)?;
-        self.setup.load_new(channels.iter().filter_map(|channel| channel.id))?;
+    async fn load(&self, account: &Login) -> Result<List, StoreError> {
+        let channels = self.store.list_wanted_of(account).await?;
+        let known: Vec<_> = channels.iter().filter_map(|channel| channel.id).collect();
+        self.setup.load_new(&known).await?;
         Ok(channels.into())
     }
 
@@ -83,10 +88,13 @@ impl Wanted {
     /// Whether each account has the list that the store has now, in any order: which channel is the busiest is not reported.
     pub(super) async fn is_published(&self) -> bool {
         let lists = self.lists.lock().await;
-        lists.iter().all(|(account, list)| {
-            let (stored, known) = (self.store.list_wanted_of(account).unwrap_or_default(), list.borrow());
-            stored.len() == known.len() && stored.iter().all(|channel| known.contains(channel))
-        })
+        for (account, list) in lists.iter() {
+            let (stored, known) = (self.store.list_wanted_of(account).await.unwrap_or_default(), list.borrow());
+            if stored.len() != known.len() || !stored.iter().all(|channel| known.contains(channel)) {
+                return false;
+            }
+        }
+        true
     }
 }
 

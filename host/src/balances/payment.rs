@@ -2,7 +2,7 @@
 
 use crate::domain::amount::Amount;
 use crate::domain::manifest::{Budget, Caps};
-use crate::store::accounts::Currency;
+use crate::store::channel::accounts::Currency;
 
 /// Why a payment is refused before anybody's balance was looked at. The texts are for the chatter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

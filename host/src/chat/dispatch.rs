@@ -163,7 +163,7 @@ impl Dispatch {
         let id = InvocationId { origin: Origin::Http, id: call.id.clone() };
         // Before all else: whoever asks again shall not meet the cooldown that the first call has taken.
         if !call.is_dry_run
-            && let Some(replies) = self.find_answer(&id)?
+            && let Some(replies) = self.find_answer(&id).await?
         {
             let took = self.clock.now().instant.saturating_duration_since(began);
             let (outcome, changes) = (Outcome::Duplicate, Vec::new());
@@ -192,8 +192,8 @@ impl Dispatch {
         Ok(CallResult { invocation: id, outcome, replies, changes, took, queued })
     }
 
-    fn find_answer(&self, id: &InvocationId) -> Result<Option<Vec<Reply>>, CallError> {
-        self.store.find_outcome(id).map_err(|error| {
+    async fn find_answer(&self, id: &InvocationId) -> Result<Option<Vec<Reply>>, CallError> {
+        self.store.find_outcome(id).await.map_err(|error| {
             tracing::error!(%error, "cannot tell whether a call was made before");
             CallError::Broken(InvokeError::Host(error.to_string()))
         })

@@ -132,7 +132,7 @@ impl Keys<'_> {
                 Answer::KeyCreated { secret, key, api: None }
             }
             Order::ListKeys { after } => {
-                let (items, next) = keys::list_keys(store, after.as_deref())?;
+                let (items, next) = keys::list_keys(store, after.as_deref()).await?;
                 Answer::Keys { items, next }
             }
             Order::RevokeKey { id } => Answer::KeyRevoked { key: keys::revoke_key(store, &id, stamp).await? },

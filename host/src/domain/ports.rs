@@ -44,6 +44,57 @@ impl Clock for SystemClock {
     }
 }
 
+/// One tenure of a channel, counted up each time that the right to act for the channel goes to another process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Epoch(pub u64);
+
+/// Whether this process may act for a channel: run its commands, commit, reply. Of several processes with one database one may.
+pub trait Tenure: Send + Sync + 'static {
+    /// The tenure that this process has of the channel; None where another process has it. Asked before each call, and again when
+    /// its commit is made, which belongs to one tenure: cheap, and in memory.
+    fn find_epoch(&self, channel: ChannelId) -> Option<Epoch>;
+}
+
+/// The only process with this database, which its lock guarantees: it acts for all channels.
+#[derive(Clone, Copy, Debug)]
+pub struct SoleProcess;
+
+impl Tenure for SoleProcess {
+    fn find_epoch(&self, _: ChannelId) -> Option<Epoch> {
+        Some(Epoch::default())
+    }
+}
+
+/// A limit that Twitch has for each account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limit {
+    Messages,
+    Joins,
+}
+
+/// Which slots of an account's limits are this process's. Of several processes with one account each is granted some of them for a
+/// while. What the process has used of a limit itself, the account's rate windows know.
+pub trait Allowance: Send + Sync + 'static {
+    /// The first moment, `now` or later, at which this process has a slot. Asked before each message and each join: cheap, and in
+    /// memory. Where it names a later moment it is asked again then.
+    fn opens_at(&self, limit: Limit, now: Instant) -> Instant;
+
+    /// A slot was used at `now`.
+    fn note_used(&self, limit: Limit, now: Instant);
+}
+
+/// The account is this process's alone: every slot is.
+#[derive(Clone, Copy, Debug)]
+pub struct Unshared;
+
+impl Allowance for Unshared {
+    fn opens_at(&self, _: Limit, now: Instant) -> Instant {
+        now
+    }
+
+    fn note_used(&self, _: Limit, _: Instant) {}
+}
+
 /// Why there is no token to log in with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchTokenError {
@@ -92,25 +143,18 @@ pub struct FindSecretError(pub String);
 /// The guarded web client asks for a module's secret setting each time that a request names it.
 pub trait Secrets: Send + Sync + 'static {
     /// None where nobody entered one in this channel.
-    fn find_secret(
-        &self,
-        channel: ChannelId,
-        module: &ModuleName,
-        key: &str,
-    ) -> Result<Option<secrecy::SecretString>, FindSecretError>;
+    fn find_secret<'a>(&'a self, channel: ChannelId, module: &'a ModuleName, key: &'a str) -> FindingSecret<'a>;
 }
+
+pub type FindingSecret<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<secrecy::SecretString>, FindSecretError>> + Send + 'a>>;
 
 /// For tests and benches, where nobody entered any.
 #[derive(Clone, Copy, Debug)]
 pub struct NoSecrets;
 
 impl Secrets for NoSecrets {
-    fn find_secret(
-        &self,
-        _: ChannelId,
-        _: &ModuleName,
-        _: &str,
-    ) -> Result<Option<secrecy::SecretString>, FindSecretError> {
-        Ok(None)
+    fn find_secret<'a>(&'a self, _: ChannelId, _: &'a ModuleName, _: &'a str) -> FindingSecret<'a> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 }

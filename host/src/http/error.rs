@@ -290,7 +290,7 @@ impl From<ChangeSetupError> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Closed => ApiError::NotReady(Vec::new()),
+            StoreError::Closed | StoreError::NotActing => ApiError::NotReady(Vec::new()),
             StoreError::UnknownChannel => ApiError::NotFound("channel"),
             StoreError::Database(_) | StoreError::RolledBack | StoreError::Amount => {
                 error!(%error, "a request fails at the store");

@@ -26,7 +26,7 @@ use super::throttle::{Buckets, Place, UnderWay};
 use crate::config::HttpConfig;
 use crate::domain::id::ChannelId;
 use crate::domain::principal::{CallerId, KeyId};
-use crate::store::api_keys::ApiKey;
+use crate::store::host::api_keys::ApiKey;
 
 /// Callers that are remembered; whoever has not asked for longest is forgotten first.
 const CALLERS: NonZeroUsize = NonZeroUsize::new(10_000).expect("it is more than none");
@@ -132,7 +132,7 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
             _ => Ok((request, None)),
         };
     };
-    let key = identify(api, group, &token)?;
+    let key = identify(api, group, &token).await?;
     let principal = Principal::new(key, address);
     let place = hold_back(api, principal.caller())?;
     note_use(api, principal.key());
@@ -167,14 +167,14 @@ fn find_token(headers: &HeaderMap) -> Option<Result<KeySecret, ()>> {
 }
 
 /// The key that is shown, if it is valid.
-fn identify(api: &Api, group: AddressGroup, token: &Result<KeySecret, ()>) -> Result<ApiKey, ApiError> {
+async fn identify(api: &Api, group: AddressGroup, token: &Result<KeySecret, ()>) -> Result<ApiKey, ApiError> {
     let now = api.now();
     let slowed = lock(&api.gate.wrong_keys).check(&group, now.instant);
     let shown = token.as_ref().ok().map(|secret| (secret.id().clone(), group));
     let was_right = shown.is_some_and(|shown| lock(&api.gate.right_keys).contains(&shown));
     slowed.or_else(|wait| if was_right { Ok(()) } else { Err(ApiError::RateLimited(wait)) })?;
     let found = match token {
-        Ok(secret) => api.store.find_api_key(secret.id())?.filter(|key| secret.opens(&key.digest)),
+        Ok(secret) => api.store.find_api_key(secret.id()).await?.filter(|key| secret.opens(&key.digest)),
         Err(()) => None,
     };
     let Some(key) = found.filter(|key| key.is_valid(now.wall)) else {

@@ -39,7 +39,7 @@ pub(super) async fn tell_health() -> Json<Health> {
 )]
 pub(super) async fn tell_readiness(State(api): State<Arc<Api>>) -> Result<Json<Health>, ApiError> {
     let mut unready = api.readiness.list_unready();
-    if api.store.list_api_keys(None, 1).is_err() {
+    if api.store.list_api_keys(None, 1).await.is_err() {
         unready.push(("store".to_owned(), "The database does not answer.".to_owned()));
     }
     if unready.is_empty() {

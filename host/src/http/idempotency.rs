@@ -29,7 +29,7 @@ use super::body::{check_encoding, refuse_body};
 use super::error::ApiError;
 use super::principal::Principal;
 use crate::domain::principal::CallerId;
-use crate::store::idempotency::KeptAnswer;
+use crate::store::host::idempotency::KeptAnswer;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const KEY: &str = "idempotency-key";
@@ -92,7 +92,7 @@ async fn answer(api: Arc<Api>, limit: usize, request: Request, next: Next) -> Re
     let name: Name = (principal.caller().clone(), key.clone());
     // First it is running, then one looks: so no answer is missed between the two.
     let run = api.running.begin(&name, fingerprint)?;
-    if let Some(kept) = api.store.find_answer(&name.0, &name.1, api.now().wall)? {
+    if let Some(kept) = api.store.find_answer(&name.0, &name.1, api.now().wall).await? {
         return if kept.fingerprint == fingerprint { Ok(replay(kept)) } else { Err(ApiError::IdempotencyKeyReused) };
     }
     parts.extensions.insert(IdempotencyKey(key));

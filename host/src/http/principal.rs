@@ -13,7 +13,7 @@ use crate::domain::id::ChannelId;
 use crate::domain::principal::{CallerId, KeyScope};
 use crate::domain::role::Role;
 use crate::modules::powers::Powers;
-use crate::store::api_keys::ApiKey;
+use crate::store::host::api_keys::ApiKey;
 
 /// The holder of a key that is valid. As an argument of an endpoint it is whoever the table lets in.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use crate::domain::id::ChannelId;
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::principal::CallerId;
 use crate::domain::version::{Canary, UploadedModule};
-use crate::store::modules::VersionChange;
+use crate::store::host::modules::VersionChange;
 
 /// Uploaded modules of a host.
 const MOST_MODULES: usize = 4096;

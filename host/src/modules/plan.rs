@@ -7,7 +7,7 @@ use super::refusal::ChangeVersionsError;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::named::named;
 use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
-use crate::store::modules::VersionChange;
+use crate::store::host::modules::VersionChange;
 
 /// Channels that a refusal names.
 const MOST_NAMED: usize = 5;

@@ -17,7 +17,7 @@ use super::versions::{Published, Versions};
 use crate::domain::audit::Stamp;
 use crate::domain::id::{ChannelId, ModuleDigest};
 use crate::domain::manifest::{Manifest, ModuleSource};
-use crate::store::components::Components;
+use crate::store::host::components::Components;
 use crate::store::{Store, StoreError};
 
 /// A port: the sandbox implements it, which makes modules callable.
@@ -100,7 +100,7 @@ impl Publisher {
 
     /// Makes callable what was published before, and deletes what a crash left of an upload: before the first upload.
     pub async fn resume(&self) -> Result<(), StoreError> {
-        let uploaded = self.store.list_uploaded()?;
+        let uploaded = self.store.list_uploaded().await?;
         let manifests = uploaded.iter().flat_map(|module| &module.versions).map(|version| &version.manifest);
         // A version that is out of reach or withdrawn may be on the air again.
         let known: HashSet<_> = manifests.clone().map(|manifest| manifest.digest).collect();
@@ -135,13 +135,13 @@ impl Publisher {
     /// Leaves nothing of what is no version, neither of this upload nor of an earlier one with the same bytes.
     async fn clean_up(&self, digest: ModuleDigest) -> io::Result<()> {
         // The catalogue does not know of versions that a module of the host stands in front of.
-        let stored = self.store.list_uploaded().map_err(io::Error::other)?;
+        let stored = self.store.list_uploaded().await.map_err(io::Error::other)?;
         if stored.iter().any(|module| module.find_digest(digest).is_some()) {
             return Ok(());
         }
         self.runtime.forget(&digest);
         // Nothing happens to bytes that no upload of this database has saved.
-        if self.store.list_begun_uploads().map_err(io::Error::other)?.contains(&digest) {
+        if self.store.list_begun_uploads().await.map_err(io::Error::other)?.contains(&digest) {
             let components = self.components.clone();
             block(move || components.delete(digest)).await?;
             self.store.end_upload(digest).await.map_err(io::Error::other)?;
@@ -152,7 +152,7 @@ impl Publisher {
     /// Only what this very database began: another copy of it may know what it does not.
     async fn delete_left_behind(&self, known: &HashSet<ModuleDigest>) -> io::Result<usize> {
         let mut deleted = self.components.remove_unfinished()?;
-        for digest in self.store.list_begun_uploads().map_err(io::Error::other)? {
+        for digest in self.store.list_begun_uploads().await.map_err(io::Error::other)? {
             if !known.contains(&digest) && self.components.has(digest) {
                 self.components.delete(digest)?;
                 deleted += 1;

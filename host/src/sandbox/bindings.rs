@@ -1,15 +1,21 @@
 //! The contract's Rust side, generated from `wit/`.
 //!
-//! Host calls are plain functions but for those that may have to wait for somebody else's server: switching to a
-//! waiting guest and back costs more than most calls take. All of them can end the run.
+//! Host calls that read the store or ask a server are `async`: on SQLite a read is ready at the first poll, and no switch of stacks
+//! is made for it. All others are plain functions. All of them can end the run.
 
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "command-module",
     imports: {
-        "twitchy:command/balances.find": async | trappable,
-        "twitchy:command/balances.top": async | trappable,
-        "twitchy:command/http.send": async | trappable,
+        "twitchy:command/balances": async | trappable,
+        "twitchy:command/channels": async | trappable,
+        "twitchy:command/chatters": async | trappable,
+        "twitchy:command/http": async | trappable,
+        "twitchy:command/payments": async | trappable,
+        "twitchy:command/settings.change-setting": async | trappable,
+        "twitchy:command/settings.list-settings": async | trappable,
+        "twitchy:command/storage": async | trappable,
+        "twitchy:command/treasury": async | trappable,
         default: trappable,
     },
     exports: { default: async },

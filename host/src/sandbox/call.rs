@@ -71,6 +71,9 @@ pub enum InvokeError {
     /// Never started, or could not run for most of its time: nobody's fault in particular.
     #[error("too many calls at once")]
     Busy,
+    /// Not run, or not committed: nobody's fault. That process answers.
+    #[error("another process acts for this channel")]
+    NotActing,
     #[error("the host is at fault: {0}")]
     Host(String),
 }
@@ -86,7 +89,7 @@ impl InvokeError {
     pub fn blame(&self) -> Blame {
         match self {
             InvokeError::Deadline | InvokeError::Cpu | InvokeError::Memory | InvokeError::Trap(_) => Blame::Guest,
-            InvokeError::Conflict | InvokeError::Busy | InvokeError::Host(_) => Blame::Host,
+            InvokeError::Conflict | InvokeError::Busy | InvokeError::NotActing | InvokeError::Host(_) => Blame::Host,
         }
     }
 
@@ -106,7 +109,7 @@ impl InvokeError {
             InvokeError::Memory => Fault::Memory,
             InvokeError::Trap(_) => Fault::Trap,
             InvokeError::Conflict => Fault::Conflict,
-            InvokeError::Busy => Fault::Busy,
+            InvokeError::Busy | InvokeError::NotActing => Fault::Busy,
             InvokeError::Host(_) => Fault::Host,
         }
     }

@@ -101,9 +101,12 @@ impl Invoker {
         if !permit.has_credit(&call.manifest.name) {
             return Err(self.refuse_without_credit(&call));
         }
+        if !self.world.store.may_act(call.invocation.channel.id) {
+            return Err(InvokeError::NotActing);
+        }
         let module = tokio::time::timeout_at(deadline, self.find_module(&call)).await;
         let module = module.map_err(|_| InvokeError::Busy)??;
-        if let Some(replies) = self.find_outcome(&call)? {
+        if let Some(replies) = self.find_outcome(&call).await? {
             let (outcome, changes) = (Ok(replies), Vec::new());
             return Ok(Answer { outcome, is_duplicate: true, changes, took: asked_at.elapsed() });
         }
@@ -144,12 +147,12 @@ impl Invoker {
 
     /// Whether this very request was answered before. A chat message comes once; whoever repeats another request
     /// gets the stored answer even where the module would refuse by now. A dry run is a question of its own.
-    fn find_outcome(&self, call: &Call) -> Result<Option<Vec<Reply>>, InvokeError> {
+    async fn find_outcome(&self, call: &Call) -> Result<Option<Vec<Reply>>, InvokeError> {
         let id = &call.invocation.id;
         if id.origin == Origin::Chat || call.is_dry_run {
             return Ok(None);
         }
-        self.world.store.find_outcome(id).map_err(|error| InvokeError::Host(error.to_string()))
+        self.world.store.find_outcome(id).await.map_err(|error| InvokeError::Host(error.to_string()))
     }
 
     async fn run_until_settled(
@@ -167,6 +170,12 @@ impl Invoker {
             permit.hold(instance);
             let settled = match outcome {
                 Ok(outcome) => self.settle(outcome, transaction, call, permit).await,
+                Err(Failure::Conflict) => match transaction {
+                    Some(transaction) => {
+                        Err(transaction.reload_setup().await.err().map_or(Failure::Conflict, Failure::from))
+                    }
+                    None => Err(Failure::Conflict),
+                },
                 Err(failure) => Err(failure),
             };
             let is_over = attempt.meter.is_spent() || tokio::time::Instant::now() >= attempt.deadline;
@@ -265,6 +274,7 @@ impl Invoker {
         let committed = match committed {
             // Another payment came first, and what was seen to fit no longer does.
             Err(error @ StoreError::Amount) => return unchanged(Err(CommandError::Refused(error.to_string()))),
+            Err(StoreError::NotActing) => return Err(Failure::Final(InvokeError::NotActing)),
             committed => committed.map_err(|error| Failure::Final(InvokeError::Host(error.to_string())))?,
         };
         match committed {

@@ -34,7 +34,7 @@ use crate::domain::ports::Clock;
 use address::{Address, parse_address};
 use echo::Told;
 use exchange::{Answer, Dialler};
-pub use header::{Header, PrepareHeadersError, prepare_headers};
+pub use header::{Header, list_secret_keys, prepare_headers};
 use network::{Network, SystemNetwork};
 use redirect::Hop;
 use seats::Seats;

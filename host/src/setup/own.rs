@@ -16,7 +16,7 @@ use crate::domain::prefix::Prefix;
 use crate::domain::version::UploadedModule;
 use crate::modules::consent::Consent;
 use crate::modules::is_always_on;
-use crate::store::setup::ChannelRecord;
+use crate::store::channel::setup::ChannelRecord;
 
 /// The part of a set-up that differs from channel to channel. It holds no defaults, so a new version of a module that the
 /// channel has said nothing of leaves it as it is.

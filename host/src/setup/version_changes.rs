@@ -14,7 +14,7 @@ use crate::modules::plan::{Action, Fate, Fates};
 use crate::modules::powers::Powers;
 use crate::modules::refusal::ChangeVersionsError;
 use crate::modules::versions::{Published, Versions};
-use crate::store::fixture::{CHANNEL, Fixture, commit};
+use crate::store::fixture::{CHANNEL, Fixture, at_once, commit};
 
 const OTHER: ChannelId = ChannelId(8);
 
@@ -91,7 +91,7 @@ fn start(fixture: &Fixture) -> Arc<Setup> {
         word.aliases = vec![format!("{module}-alias").into()];
         assert!(setup.add_module(Arc::new(manifest(module, vec![word], Vec::new()))));
     }
-    setup.load_all().unwrap();
+    at_once(setup.load_all()).unwrap();
     Arc::new(setup)
 }
 
@@ -381,7 +381,7 @@ async fn a_roll_back_goes_to_what_was_the_latest_before_and_each_channel_knows_w
     host.bring("2.0.0", 2).await;
     // It never was the latest: nobody has run it.
     host.bring("1.5.0", 3).await;
-    let left = |channel| host.fixture.store.list_left(channel, &name("dice")).unwrap();
+    let left = |channel| at_once(host.fixture.store.list_left(channel, &name("dice"))).unwrap();
     assert_eq!((left(CHANNEL), left(OTHER)), (vec![ModuleDigest([1; 32])], Vec::new()));
     host.check();
     let roll_back = || host.change(Action::RollBack { to: None });

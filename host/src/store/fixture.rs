@@ -4,17 +4,21 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_util::FutureExt;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{Store, migrate};
+use super::channel::outcomes::Attempt;
+use super::sqlite::migrate;
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::account::BotAccount;
 use crate::domain::audit::{Actor, AuditEntry, AuditFilter, AuditValue, Stamp};
 use crate::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};
 use crate::domain::id::{ChannelId, ChatterId, Login, ModuleName};
 use crate::domain::invocation::{InvocationId, Origin};
 use crate::domain::message::{Channel, Reply};
-use crate::domain::ports::{Clock, Moment};
+use crate::domain::ports::{Clock, Epoch, Moment, SoleProcess, Tenure};
 
 pub(crate) const CHANNEL: ChannelId = ChannelId(7);
 pub(crate) const ALICE: Holder = Holder::Chatter(ChatterId(1));
@@ -65,23 +69,32 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn empty() -> Fixture {
+        Fixture::open(Arc::new(SoleProcess))
+    }
+
+    fn open(tenure: Arc<dyn Tenure>) -> Fixture {
         let folder = quick_folder();
         let clock = Arc::new(StandingClock::default());
         let path = folder.path().join("twitchy.db");
-        let store = Arc::new(Store::open(&path, Arc::clone(&clock) as Arc<dyn Clock>).unwrap());
+        let store = Arc::new(Store::open(&path, Arc::clone(&clock) as Arc<dyn Clock>, tenure).unwrap());
         Fixture { store, clock, path, folder }
     }
 
     /// With the channel [`CHANNEL`], `#shop`, where the account `bot` sits.
     pub(crate) async fn with_channel() -> Fixture {
-        let fixture = Fixture::empty();
+        Fixture::with_tenure(Arc::new(SoleProcess)).await
+    }
+
+    /// The same, of a process that acts as `tenure` tells.
+    pub(super) async fn with_tenure(tenure: Arc<dyn Tenure>) -> Fixture {
+        let fixture = Fixture::open(tenure);
         fixture.store.save_seed(login("shop"), login("bot")).await.unwrap();
         fixture.store.save_channel_id(login("shop"), CHANNEL).await.unwrap();
         fixture
     }
 
     pub(crate) fn list_known_ids(&self) -> Vec<ChannelId> {
-        self.store.list_known_channels().unwrap().into_iter().map(|channel| channel.id).collect()
+        at_once(self.store.list_known_channels()).unwrap().into_iter().map(|channel| channel.id).collect()
     }
 
     /// The whole audit, the oldest line first: `action channel subject: before -> after`.
@@ -92,15 +105,34 @@ impl Fixture {
             let (before, after) = (text(change.before), text(change.after));
             format!("{} {channel} {}: {before} -> {after}", change.action, change.subject)
         };
-        let mut entries = self.store.list_audit(&AuditFilter::default(), None, 1000).unwrap();
+        let mut entries = at_once(self.store.list_audit(&AuditFilter::default(), None, 1000)).unwrap();
         entries.sort_by_key(|entry| entry.id);
         entries.into_iter().map(line).collect()
+    }
+
+    /// Changes the database by hand.
+    pub(super) async fn write(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.store.write(|answer| Write::Test { job: Box::new(job), answer }).await
+    }
+
+    /// Makes one attempt to commit, which may have been made before.
+    pub(super) async fn attempt(&self, commit: Commit, attempt: Attempt) -> Result<Committed, StoreError> {
+        let (commit, epoch) = (Box::new(commit), Epoch::default());
+        self.store.write(|answer| Write::Commit { commit, attempt, epoch, answer }).await
     }
 
     /// Commits effects that note nothing.
     pub(crate) async fn commit(&self, id: &str, effects: Vec<Effect>) -> Committed {
         self.store.commit(commit(id, effects)).await.unwrap()
     }
+}
+
+/// The answer of a read, where a test cannot wait: SQLite answers at once.
+pub(crate) fn at_once<T>(read: impl Future<Output = T>) -> T {
+    read.now_or_never().expect("SQLite answers at once")
 }
 
 /// A folder in memory, where the system has such a place: waiting for the disk at each commit would be most of the

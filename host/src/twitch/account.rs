@@ -10,6 +10,8 @@ pub mod connecting;
 pub mod counts;
 pub(super) mod departure;
 pub(super) mod footing;
+#[cfg(test)]
+mod granted;
 mod inbox;
 mod outbox;
 pub mod own_messages;
@@ -40,7 +42,7 @@ use crate::config::LimitsConfig;
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, ChannelId, Login};
 use crate::domain::message::{ChatMessage, Event, OutgoingMessage, WantedChannel};
-use crate::domain::ports::{AccountIds, Credentials};
+use crate::domain::ports::{AccountIds, Allowance, Credentials};
 use crate::domain::used_limits::UsedLimits;
 
 /// Only to be looked at again when something else happens.
@@ -88,14 +90,15 @@ impl Account {
         bot: BotAccount,
         shared: Arc<Shared>,
         used: UsedLimits,
+        allowance: Arc<dyn Allowance>,
         wanted: watch::Receiver<Arc<[WantedChannel]>>,
         outgoing: mpsc::Receiver<OutgoingMessage>,
         published: watch::Sender<AccountState>,
     ) -> Account {
         let now = Instant::now();
         let mut account = Account {
-            rooms: Rooms::new(bot.clone(), &shared.limits),
-            outbox: Outbox::new(&shared.limits),
+            rooms: Rooms::new(bot.clone(), &shared.limits, allowance.clone()),
+            outbox: Outbox::new(&shared.limits, allowance),
             inbox: Inbox::new(shared.events.clone()),
             is_known: false,
             outgoing,

@@ -20,6 +20,7 @@ use super::account::{Account, Shared};
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, Login};
 use crate::domain::message::{OutgoingMessage, WantedChannel};
+use crate::domain::ports::Allowance;
 use crate::domain::used_limits::UsedLimits;
 
 /// Replies that wait to be taken by one account's outbox.
@@ -68,11 +69,13 @@ impl Accounts {
         }
     }
 
-    /// Starts an account. `used` is what was used of its limits before, `wanted` are the channels of its login.
+    /// Starts an account. `used` is what was used of its limits before, `allowance` tells what this process may use of them, `wanted`
+    /// are the channels of its login.
     pub fn add(
         &self,
         bot: BotAccount,
         used: UsedLimits,
+        allowance: Arc<dyn Allowance>,
         wanted: watch::Receiver<Arc<[WantedChannel]>>,
         session: Box<dyn Session>,
     ) -> Result<(), AddAccountError> {
@@ -91,7 +94,7 @@ impl Accounts {
         if !is_added {
             return Err(AddAccountError(bot.login));
         }
-        let account = Account::new(bot, self.shared.clone(), used, wanted, outgoing, state);
+        let account = Account::new(bot, self.shared.clone(), used, allowance, wanted, outgoing, state);
         let connecting = Connecting::new(account, session, paused);
         let broken = self.broken.clone().drop_guard();
         let task = async move {

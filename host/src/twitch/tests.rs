@@ -34,7 +34,9 @@ use crate::domain::account::BotAccount;
 use crate::domain::calling::find_call;
 use crate::domain::id::{AccountId, ChannelId, Login, MessageId};
 use crate::domain::message::{ChatMessage, Event, JoinFailure, OutgoingMessage, Reply, ReplySource, WantedChannel};
-use crate::domain::ports::{AccountIds, Credentials, FetchTokenError, FetchingToken, LearningAccount, Prefixes};
+use crate::domain::ports::{
+    AccountIds, Credentials, FetchTokenError, FetchingToken, LearningAccount, Prefixes, Unshared,
+};
 use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
 use crate::domain::tally::Tally;
@@ -184,8 +186,9 @@ impl Bot {
             limits: limits.clone(),
             drain_within: Duration::from_secs(10),
         };
-        let bot = BotAccount { login: login(name), id: None };
-        let account = Account::new(bot, Arc::new(shared), used, wanted_receiver, outgoing_receiver, state_sender);
+        let (bot, shared, unshared) =
+            (BotAccount { login: login(name), id: None }, Arc::new(shared), Arc::new(Unshared));
+        let account = Account::new(bot, shared, used, unshared, wanted_receiver, outgoing_receiver, state_sender);
         let shutdown = CancellationToken::new();
         let connecting = Connecting::new(account, Box::new(session), paused);
         let task = tokio::spawn(connecting.run(shutdown.clone()));

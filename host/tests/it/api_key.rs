@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fake_twitch::{FakeTwitch, Settings};
 use twitchy::app::uid::describe_own_uid;
 use twitchy::domain::audit::{Actor, AuditFilter};
-use twitchy::domain::ports::SystemClock;
+use twitchy::domain::ports::{SoleProcess, SystemClock};
 use twitchy::store::Store;
 
 use crate::process::{Finished, Running, twitchy};
@@ -145,9 +145,10 @@ async fn a_running_host_makes_lists_and_revokes_keys_without_one() {
     assert_eq!(status.code(), Some(0), "{errors:#?}");
     assert!(errors.iter().all(|line| [first, second].iter().all(|key| !line.contains(&key[17..]))), "{errors:#?}");
     // The audit tells which system user it was.
-    let store = Store::open(&folder.path().join("data/twitchy.sqlite"), Arc::new(SystemClock)).unwrap();
+    let store =
+        Store::open(&folder.path().join("data/twitchy.sqlite"), Arc::new(SystemClock), Arc::new(SoleProcess)).unwrap();
     let lines =
-        store.list_audit(&AuditFilter { action: Some("revoke-key".into()), ..AuditFilter::default() }, None, 10);
+        store.list_audit(&AuditFilter { action: Some("revoke-key".into()), ..AuditFilter::default() }, None, 10).await;
     let by: Vec<Actor> = lines.unwrap().into_iter().map(|line| line.stamp.by).collect();
     assert_eq!(by, [Actor::CommandLine { system_user: Some(describe_own_uid().into()) }]);
     store.close().await.unwrap();

@@ -11,7 +11,7 @@ use twitchy::config::HttpConfig;
 use twitchy::domain::message::{Event, OutgoingMessage, Reply};
 use twitchy::domain::ports::Clock;
 use twitchy::domain::role::Role;
-use twitchy::store::chatters::KnownChatter;
+use twitchy::store::channel::chatters::KnownChatter;
 use twitchy::telemetry::{HostEvent, listening};
 use twitchy::transcript::Heard;
 

@@ -192,7 +192,7 @@ async fn save_key(house: &House, name: &str, scope: &str) -> String {
     use twitchy::domain::audit::{Actor, Stamp};
     use twitchy::domain::ports::Clock;
     use twitchy::http::key::KeySecret;
-    use twitchy::store::api_keys::ApiKey;
+    use twitchy::store::host::api_keys::ApiKey;
 
     struct Named(u8);
     impl Entropy for Named {

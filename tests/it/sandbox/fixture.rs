@@ -17,7 +17,7 @@ use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::{Invocation, InvocationId, Origin};
 use twitchy::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
 use twitchy::domain::message::{Channel, Chatter, Reply};
-use twitchy::domain::ports::Clock;
+use twitchy::domain::ports::{Clock, SoleProcess};
 use twitchy::domain::prefix::Prefix;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
@@ -84,7 +84,9 @@ impl Fixture {
         let folder = quick_folder();
         let manual_clock = Arc::new(ManualClock::at(Duration::from_secs(12 * 3600)));
         let clock = Arc::clone(&manual_clock) as Arc<dyn Clock>;
-        let store = Arc::new(Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock)).unwrap());
+        let store = Arc::new(
+            Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock), Arc::new(SoleProcess)).unwrap(),
+        );
         let setup = Arc::new(Setup::new(Arc::clone(&store), NewChannelRules::Everything));
         let sealer = Arc::new(Sealer::new(folder.path(), &[]));
         let outside: HashMap<_, _> = terms.provider.map(|provider| (SHOP, provider)).into_iter().collect();

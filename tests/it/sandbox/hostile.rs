@@ -105,7 +105,7 @@ async fn a_flood_of_writes_ends_with_the_host_calls_and_leaves_nothing() {
     let fixture = Fixture::new().await;
     assert_trap(&fault_of(&fixture, guests::FLOODS_STORAGE).await, "more than 100 host calls");
     let name = "floods-storage".parse().unwrap();
-    let (state, _) = fixture.world.store.load_entry(super::fixture::SHOP, &name, "0").unwrap();
+    let (state, _) = fixture.world.store.load_entry(super::fixture::SHOP, &name, "0").await.unwrap();
     assert_eq!(state.keys, 0);
 }
 

@@ -100,7 +100,7 @@ async fn the_fourth_conflict_is_the_last_and_leaves_what_others_wrote() {
     let error = fixture.invoke(&manifest).await.unwrap_err();
     assert_eq!((&error, error.blame()), (&InvokeError::Conflict, Blame::Host));
     assert_eq!(meddler.asked(), 4);
-    let (_, value) = fixture.world.store.load_entry(SHOP, &manifest.name, "count").unwrap();
+    let (_, value) = fixture.world.store.load_entry(SHOP, &manifest.name, "count").await.unwrap();
     assert_eq!(value.unwrap(), b"40");
 }
 

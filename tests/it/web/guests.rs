@@ -218,7 +218,7 @@ async fn a_run_after_a_conflict_sends_nothing_again() {
     let asked = serve_meddler(&internet, &fixture.world.store, 1);
     assert_eq!(text(fixture.sandbox.invoke(call(&fixture, &manifest, "post", &[URL])).await), "200 done");
     assert_eq!(asked.load(Ordering::SeqCst), 1);
-    let count = fixture.world.store.load_entry(SHOP, &manifest.name, "count").unwrap().1;
+    let count = fixture.world.store.load_entry(SHOP, &manifest.name, "count").await.unwrap().1;
     assert_eq!(count, Some(b"11".to_vec()), "it ran on what was there by then");
 }
 

@@ -1,7 +1,6 @@
 //! A network with names, addresses and servers as a test wants them.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -19,9 +18,7 @@ use tokio_rustls::server::TlsStream;
 use twitchy::config::WebConfig;
 use twitchy::domain::id::{ChannelId, ModuleName};
 use twitchy::sandbox::web::network::{Network, Pending, Stream};
-use twitchy::sandbox::web::{
-    Method, Order, PrepareHeadersError, SendRequestError, WebClient, WebRequest, WebResponse, prepare_headers,
-};
+use twitchy::sandbox::web::{Method, Order, SendRequestError, WebClient, WebRequest, WebResponse, prepare_headers};
 
 use crate::limits::NEVER;
 use crate::manual_clock::{ManualClock, use_processor};
@@ -234,11 +231,7 @@ pub(super) async fn send_for(
     request: &WebRequest,
     channel: ChannelId,
 ) -> Result<WebResponse, SendRequestError> {
-    let find_secret = |_: &str| Ok::<_, Infallible>(Some(SecretString::from("hunter2")));
-    let headers = prepare_headers(&request.headers, find_secret).map_err(|error| match error {
-        PrepareHeadersError::Refused(error) => error,
-        PrepareHeadersError::Secret(never) => match never {},
-    })?;
+    let headers = prepare_headers(&request.headers, |_| Some(SecretString::from("hunter2")))?;
     let order = Order {
         request,
         headers,

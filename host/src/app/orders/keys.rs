@@ -11,7 +11,7 @@ use crate::http::api::keys::{Key, NewKey, make_key};
 use crate::http::entropy::SystemEntropy;
 use crate::http::error::WrongValue;
 use crate::http::key::KeySecret;
-use crate::store::api_keys::{Revoked, Spare};
+use crate::store::host::api_keys::{Revoked, Spare};
 use crate::store::{Store, StoreError};
 
 /// Keys of one page.
@@ -37,7 +37,7 @@ pub enum OrderKeysError {
 /// The secret of the new key, and the key.
 pub async fn create_key(store: &Store, mut wanted: NewKey, stamp: Stamp) -> Result<(String, Key), OrderKeysError> {
     for scope in &mut wanted.scopes {
-        if let Some(id) = find_scope(store, scope)? {
+        if let Some(id) = find_scope(store, scope).await? {
             *scope = id.to_string();
         }
     }
@@ -48,10 +48,10 @@ pub async fn create_key(store: &Store, mut wanted: NewKey, stamp: Stamp) -> Resu
 }
 
 /// The scope by the channel's id, where the text names the channel by its login.
-fn find_scope(store: &Store, text: &str) -> Result<Option<KeyScope>, OrderKeysError> {
+async fn find_scope(store: &Store, text: &str) -> Result<Option<KeyScope>, OrderKeysError> {
     match text.strip_prefix("channel:").map(ChannelName::from_str) {
         Some(Ok(ChannelName::Login(login))) => {
-            let channel = find_by_login(&login, REASON, &store.list_known_channels()?)?;
+            let channel = find_by_login(&login, REASON, &store.list_known_channels().await?)?;
             Ok(Some(KeyScope::Channel(channel)))
         }
         // Whatever is wrong with it is told together with all else that is.
@@ -60,9 +60,9 @@ fn find_scope(store: &Store, text: &str) -> Result<Option<KeyScope>, OrderKeysEr
 }
 
 /// A page of keys, the oldest first, and what asks for the next page.
-pub fn list_keys(store: &Store, after: Option<&str>) -> Result<(Vec<Key>, Option<String>), OrderKeysError> {
+pub async fn list_keys(store: &Store, after: Option<&str>) -> Result<(Vec<Key>, Option<String>), OrderKeysError> {
     let after: Option<KeyId> = after.map(str::parse).transpose()?;
-    let keys = store.list_api_keys(after.as_ref(), PAGE)?;
+    let keys = store.list_api_keys(after.as_ref(), PAGE).await?;
     let next = keys.last().filter(|_| keys.len() == PAGE).map(|key| key.id.to_string());
     Ok((keys.iter().map(|key| Key::show(key, None)).collect(), next))
 }
@@ -104,7 +104,7 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         let stamp = stamp(fixture.clock.now().wall);
         let id = format!("channel:{CHANNEL}");
-        let login = fixture.store.list_known_channels().unwrap()[0].login.to_string();
+        let login = fixture.store.list_known_channels().await.unwrap()[0].login.to_string();
         for scopes in [
             &[format!("channel:{login}").as_str(), "operator"][..],
             &[format!("channel:#{login}").as_str(), "operator"],
@@ -128,8 +128,8 @@ mod tests {
         for _ in 0..=PAGE {
             create_key(&fixture.store, wanted(&["operator"]), stamp.clone()).await.unwrap();
         }
-        let (first, next) = list_keys(&fixture.store, None).unwrap();
-        let (second, end) = list_keys(&fixture.store, next.as_deref()).unwrap();
+        let (first, next) = list_keys(&fixture.store, None).await.unwrap();
+        let (second, end) = list_keys(&fixture.store, next.as_deref()).await.unwrap();
         assert_eq!((first.len(), second.len(), end), (PAGE, 1, None));
         let revoked = revoke_key(&fixture.store, &second[0].id, stamp.clone()).await.unwrap();
         assert!(revoked.revoked_at.is_some());

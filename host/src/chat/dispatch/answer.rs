@@ -107,6 +107,7 @@ impl Answering {
         let replies = match answer {
             Ok(Answered { outcome: Outcome::Duplicate, .. }) => Err(Silence::Duplicate),
             Ok(answered) => Ok(answered.replies),
+            Err(InvokeError::NotActing) => Err(Silence::NotActing),
             Err(error) => {
                 let apology = self.notices.apologise(to.channel_id, module, error.blame(), self.clock.now().instant);
                 apology.map(|apology| vec![Reply::Answer(apology)]).ok_or(Silence::ApologisedLately)

@@ -80,7 +80,7 @@ impl Faults {
     fn log_fault(&self, manifest: &Manifest, invocation: &Invocation, error: &InvokeError) {
         let (module, channel, invocation) = (&manifest.name, invocation.channel.id, &invocation.id);
         match error.blame() {
-            _ if *error == InvokeError::Busy => debug!(%module, %channel, "too many calls at once"),
+            _ if matches!(error, InvokeError::Busy | InvokeError::NotActing) => debug!(%module, %channel, %error),
             Blame::Host => error!(%module, %channel, %invocation, ?error, "a call failed by our fault"),
             Blame::Guest => {
                 let now = self.clock.now().instant;

@@ -22,6 +22,9 @@ pub enum Silence {
     UnknownWord,
     #[error("duplicate")]
     Duplicate,
+    /// Another process acts for this channel, and answers.
+    #[error("another process")]
+    NotActing,
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// It broke, and the channel heard an apology for this module less than a minute ago.

@@ -34,7 +34,7 @@ use crate::http::key::KeySecret;
 use crate::joining::JoinPolicy;
 use crate::setup::NewChannelRules;
 use crate::setup::channel::ChannelSetup;
-use crate::store::chatters::KnownChatter;
+use crate::store::channel::chatters::KnownChatter;
 use crate::telemetry::log_queue::LostLines;
 
 /// What there is to see.
@@ -258,7 +258,7 @@ async fn list_kept_channels(state_dir: &Path) -> anyhow::Result<Vec<Login>> {
         return Ok(Vec::new());
     }
     let store = open_store(state_dir, Arc::new(SystemClock))?;
-    let wanted = store.list_wanted()?;
+    let wanted = store.list_wanted().await?;
     store.close().await?;
     Ok(wanted.into_iter().map(|channel| channel.login).collect())
 }

@@ -157,7 +157,7 @@ async fn list_audit(
 ) -> Result<Json<Listed<AuditLine>>, ApiError> {
     let filter = AuditFilter { channel: find_channel(&query, &principal)?, ..query.into_filter()? };
     let before: Option<u64> = page.parse_cursor()?;
-    let lines = api.store.list_audit(&filter, before, page.limit + 1)?;
+    let lines = api.store.list_audit(&filter, before, page.limit + 1).await?;
     Ok(Json(Listed::cut(&page, lines, |line| line.id.to_string(), |line| AuditLine::show(line, &principal))))
 }
 

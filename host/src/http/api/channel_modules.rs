@@ -9,7 +9,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::change::{find_channel, parse_channel, parse_module};
-use crate::domain::effect::Effect;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::role::Role;
 use crate::http::Api;
@@ -45,8 +44,8 @@ fn parse(Path((channel, name)): Named) -> Result<(ChannelId, ModuleName), ApiErr
     Ok((parse_channel(&channel)?, parse_module(&name)?))
 }
 
-fn answer(api: &Api, setup: &ChannelSetup, name: &ModuleName) -> Result<Response, ApiError> {
-    let module = ChannelModule::show(api, setup, setup.require_module(name)?)?;
+async fn answer(api: &Api, setup: &ChannelSetup, name: &ModuleName) -> Result<Response, ApiError> {
+    let module = ChannelModule::show(api, setup, setup.require_module(name)?).await?;
     Ok((etag(setup.revision), Json(module)).into_response())
 }
 
@@ -93,7 +92,7 @@ async fn list_modules(
 )]
 async fn show_module(State(api): State<Arc<Api>>, path: Named) -> Result<Response, ApiError> {
     let (channel, name) = parse(path)?;
-    answer(&api, &find_channel(&api, channel)?, &name)
+    answer(&api, &find_channel(&api, channel)?, &name).await
 }
 
 /// Set a module up in a channel
@@ -130,14 +129,16 @@ async fn put_module(
     before.require_module(&name)?;
     let (wanted, secrets) = wanted.into_change()?;
     let by = principal.powers();
-    let plan = |setup: &ChannelSetup| {
+    let plan = async |setup: ChannelSetup| {
         if_match.check(setup.revision)?;
         let mut effects = setup.check_module_change(by, &name, &wanted)?;
         let after = setup.apply_all(&effects);
-        effects.extend(secrets::seal_all(&api, channel, after.require_module(&name)?, &secrets)?);
-        Ok(effects)
+        effects.extend(secrets::seal_all(&api, channel, after.require_module(&name)?, &secrets).await?);
+        Ok::<_, ApiError>(effects)
     };
-    change(&api, &principal, channel, &name, plan).await
+    let stamp = principal.stamp(api.now().wall);
+    let changed = api.setup.change_reading(channel, stamp, plan).await?;
+    conclude(&api, &changed, &name).await
 }
 
 /// Disable a module in a channel
@@ -164,9 +165,10 @@ async fn disable_module(State(api): State<Arc<Api>>, principal: Principal, path:
             return Err(ModuleChangeError::AlwaysOn(name.clone()).into());
         }
         let effect = setup.check_disable(Role::Broadcaster, name.as_str());
-        Ok(effect.map_err(|_| ModuleChangeError::UnknownModule)?.into_iter().collect())
+        Ok::<_, ApiError>(effect.map_err(|_| ModuleChangeError::UnknownModule)?.into_iter().collect())
     };
-    change(&api, &principal, channel, &name, plan).await
+    let changed = api.setup.change(channel, principal.stamp(api.now().wall), plan).await?;
+    conclude(&api, &changed, &name).await
 }
 
 /// Take a module back to an earlier version in a channel
@@ -198,24 +200,19 @@ async fn roll_back(
 ) -> Result<Response, ApiError> {
     let (channel, name) = parse(path)?;
     let to = wanted.parse()?;
-    let plan = |setup: &ChannelSetup| {
-        let left = api.store.list_left(channel, &name)?;
-        Ok(setup.check_roll_back(&name, to.as_ref(), &left)?)
+    let plan = async |setup: ChannelSetup| {
+        let left = api.store.list_left(channel, &name).await?;
+        Ok::<_, ApiError>(setup.check_roll_back(&name, to.as_ref(), &left)?)
     };
-    change(&api, &principal, channel, &name, plan).await
+    let stamp = principal.stamp(api.now().wall);
+    let changed = api.setup.change_reading(channel, stamp, plan).await?;
+    conclude(&api, &changed, &name).await
 }
 
-/// Changes the channel as planned, reports what became of the module, and answers with it.
-async fn change(
-    api: &Arc<Api>,
-    principal: &Principal,
-    channel: ChannelId,
-    name: &ModuleName,
-    plan: impl Fn(&ChannelSetup) -> Result<Vec<Effect>, ApiError>,
-) -> Result<Response, ApiError> {
-    let changed = api.setup.change(channel, principal.stamp(api.now().wall), plan).await?;
-    report(api, &changed, name);
-    answer(api, &changed.after, name)
+/// Reports what became of the module, and answers with it.
+async fn conclude(api: &Api, changed: &Changed, name: &ModuleName) -> Result<Response, ApiError> {
+    report(api, changed, name);
+    answer(api, &changed.after, name).await
 }
 
 /// Reports to listeners what became of the module.

@@ -29,7 +29,7 @@ use crate::http::error::{ApiError, Refusal, WrongValue};
 use crate::http::idempotency::{IdempotencyKey, answer_once};
 use crate::http::key::write_hex;
 use crate::http::principal::Principal;
-use crate::store::audit::CALL;
+use crate::store::host::audit::CALL;
 
 mod change;
 
@@ -174,7 +174,7 @@ async fn call_command(
         id: name_call(&api, &principal, channel, once.map(|Extension(key)| key)).into(),
         channel,
         word: word.as_str().into(),
-        chatter: body.chatter.parse(&api, &principal, channel)?,
+        chatter: body.chatter.parse(&api, &principal, channel).await?,
         arguments: match body.arguments {
             CallArguments::Text(text) => Arguments::Text(text),
             CallArguments::List(list) => Arguments::List(list),
@@ -247,11 +247,11 @@ async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Ca
 }
 
 impl ClaimedChatter {
-    fn parse(self, api: &Api, principal: &Principal, channel: ChannelId) -> Result<Chatter, ApiError> {
+    async fn parse(self, api: &Api, principal: &Principal, channel: ChannelId) -> Result<Chatter, ApiError> {
         let login = self.login.parse::<Login>();
         let id = match (&self.id, &login) {
             (Some(id), _) => id.parse::<ChatterId>().map_err(|_| "should be a Twitch id"),
-            (None, Ok(login)) => find_chatter(api, channel, login)?.ok_or(UNSEEN),
+            (None, Ok(login)) => find_chatter(api, channel, login).await?.ok_or(UNSEEN),
             // The login is what is wrong.
             (None, Err(_)) => Ok(channel.broadcaster()),
         };
@@ -280,12 +280,12 @@ impl ClaimedChatter {
 }
 
 /// The broadcaster, or whoever was last seen in the channel under the login.
-fn find_chatter(api: &Api, channel: ChannelId, login: &Login) -> Result<Option<ChatterId>, ApiError> {
+async fn find_chatter(api: &Api, channel: ChannelId, login: &Login) -> Result<Option<ChatterId>, ApiError> {
     // That there is no such channel is for the call to say.
     if api.setup.find_channel(channel).is_none_or(|setup| setup.channel.login == *login) {
         return Ok(Some(channel.broadcaster()));
     }
-    Ok(api.store.find_chatter(channel, login)?.map(|chatter| chatter.id))
+    Ok(api.store.find_chatter(channel, login).await?.map(|chatter| chatter.id))
 }
 
 /// A refusal that also names the command that was most likely meant.

@@ -197,7 +197,7 @@ impl Listener {
                 heard = self.events.next() => self.tell_event(heard?),
                 () = sleep(QUIET_KEY_CHECKED_EVERY) => None,
             };
-            if !self.may_listen() {
+            if !self.may_listen().await {
                 return None;
             }
             let Some(told) = told else { continue };
@@ -222,13 +222,13 @@ impl Listener {
     }
 
     /// The key was valid when this began, and may have expired or been revoked since.
-    fn may_listen(&mut self) -> bool {
+    async fn may_listen(&mut self) -> bool {
         let now = self.api.now();
         if now.instant.saturating_duration_since(self.checked_at) < KEY_CHECKED_EVERY {
             return true;
         }
         self.checked_at = now.instant;
-        let key = self.api.store.find_api_key(&self.principal.key().id);
+        let key = self.api.store.find_api_key(&self.principal.key().id).await;
         key.is_ok_and(|key| key.is_some_and(|key| key.is_valid(now.wall)))
     }
 }

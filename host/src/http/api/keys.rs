@@ -21,7 +21,7 @@ use crate::http::error::{ApiError, Refusal, WrongValue};
 use crate::http::key::KeySecret;
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::principal::Principal;
-use crate::store::api_keys::{ApiKey, Revoked, Spare};
+use crate::store::host::api_keys::{ApiKey, Revoked, Spare};
 
 /// Characters.
 const LONGEST_NAME: usize = 64;
@@ -130,7 +130,7 @@ fn show(api: &Api, key: &ApiKey) -> Key {
 )]
 async fn list_keys(State(api): State<Arc<Api>>, page: Page) -> Result<Json<Listed<Key>>, ApiError> {
     let after: Option<KeyId> = page.parse_cursor()?;
-    let keys = api.store.list_api_keys(after.as_ref(), page.limit + 1)?;
+    let keys = api.store.list_api_keys(after.as_ref(), page.limit + 1).await?;
     Ok(Json(Listed::cut(&page, keys, |key| key.id.to_string(), |key| show(&api, &key))))
 }
 

@@ -6,7 +6,7 @@ use super::{UNKNOWN_CHANNEL, whole_seconds};
 use crate::chat::dispatch::call::CallError;
 use crate::chat::dispatch::refusal::Refusal;
 use crate::domain::timestamp::write_timestamp;
-use crate::sandbox::call::Blame;
+use crate::sandbox::call::{Blame, InvokeError};
 
 /// How soon it is worth another try.
 const BUSY_FOR: Duration = Duration::from_secs(1);
@@ -22,6 +22,7 @@ pub(super) fn code(error: &CallError) -> &'static str {
         CallError::Refused(Refusal::Cooldown(_)) => "cooldown",
         CallError::Refused(Refusal::Ignored(_)) => "chatter_ignored",
         CallError::Busy => "busy",
+        CallError::Broken(InvokeError::NotActing) => "not_ready",
         CallError::Broken(error) => match error.blame() {
             Blame::Guest => "module_broke",
             Blame::Host => "internal",
@@ -53,6 +54,7 @@ pub(super) fn detail(error: &CallError) -> String {
         CallError::Refused(Refusal::Role) => "The command is not for chatters of this role.",
         CallError::Refused(Refusal::Muted) => "The bot is muted in this channel.",
         CallError::Busy => "Too many calls at once.",
+        CallError::Broken(InvokeError::NotActing) => "Another process acts for this channel.",
         CallError::Broken(_) => "Something went wrong here; the host's log says what.",
     };
     fixed.to_owned()

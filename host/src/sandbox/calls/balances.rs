@@ -53,7 +53,7 @@ pub(super) async fn find(
     who: &str,
 ) -> Result<Vec<provider::Balance>, HostCallError<BalanceError>> {
     let channel = run.channel();
-    let chatter = resolve(run, who)?.ok_or(BalanceError::UnknownChatter)?.id;
+    let chatter = resolve(run, who).await?.ok_or(BalanceError::UnknownChatter)?.id;
     let found = run.world().balances.find(channel, chatter).await?;
     let mut balances = found.balances;
     if let Some(revision) = found.revision {
@@ -74,7 +74,7 @@ async fn top(run: &Transaction, currency: &str, limit: u32) -> Result<Vec<Standi
     let mut ranked = Vec::with_capacity(standings.len());
     for standing in standings {
         // A chatter who never spoke here has no name that could be shown.
-        if let Some(chatter) = resolve(run, &Reference::Id(standing.chatter).to_string())? {
+        if let Some(chatter) = resolve(run, &Reference::Id(standing.chatter).to_string()).await? {
             ranked.push(Standing {
                 chatter_id: chatter.id.to_string(),
                 chatter_login: chatter.login.to_string(),
@@ -101,6 +101,7 @@ mod tests {
     use crate::balances::failing::FailingProvider;
     use crate::balances::provider::BalanceProvider;
     use crate::domain::effect::Committed;
+    use crate::store::fixture::at_once;
 
     fn amounts(bench: &Bench, run: &mut Transaction, who: &str) -> Vec<String> {
         let balances = bench.wait(find(run, who)).unwrap();
@@ -111,7 +112,7 @@ mod tests {
     fn a_balance_holds_what_this_run_paid() {
         let bench = Bench::new(Terms::default());
         let mut run = bench.run("alice", "@bob");
-        payments::transfer(&mut run, "bob", "30").unwrap();
+        at_once(payments::transfer(&mut run, "bob", "30")).unwrap();
         assert_eq!(amounts(&bench, &mut run, "alice"), ["70 points"]);
         assert_eq!(amounts(&bench, &mut run, "@bob"), ["130 points"]);
         assert_eq!(amounts(&bench, &mut run, "id:3"), ["100 points"]);
@@ -123,9 +124,9 @@ mod tests {
         let bench = Bench::new(Terms::default());
         let mut telling = bench.run("alice", "@bob");
         let told = amounts(&bench, &mut telling, "bob");
-        storage::save(&mut telling, "told", told.concat().into_bytes()).unwrap();
+        at_once(storage::save(&mut telling, "told", told.concat().into_bytes())).unwrap();
         let mut paying = bench.run("carol", "@bob");
-        payments::transfer(&mut paying, "bob", "1").unwrap();
+        at_once(payments::transfer(&mut paying, "bob", "1")).unwrap();
         assert_eq!([bench.commit(paying), bench.commit(telling)], [Committed::Done, Committed::Conflict]);
     }
 
@@ -133,7 +134,7 @@ mod tests {
     fn the_richest_are_named() {
         let bench = Bench::new(Terms::default());
         let mut run = bench.run("alice", "@bob");
-        payments::transfer(&mut run, "bob", "30").unwrap();
+        at_once(payments::transfer(&mut run, "bob", "30")).unwrap();
         assert_eq!(bench.commit(run), Committed::Done);
         let ranked = bench.wait(top(&bench.run("alice", ""), "POINTS", 2)).unwrap();
         let ranked: Vec<_> =

@@ -9,12 +9,12 @@ use crate::joining::{self, Presence};
 use crate::sandbox::bindings::twitchy::command::channels::{Host, JoinError};
 
 impl Host for Run {
-    fn request_join(&mut self) -> wasmtime::Result<Result<(), JoinError>> {
-        Ok(split(request_join(self.enter(Capability::Channels)?))?)
+    async fn request_join(&mut self) -> wasmtime::Result<Result<(), JoinError>> {
+        Ok(split(request_join(self.enter(Capability::Channels)?).await)?)
     }
 
-    fn request_leave(&mut self) -> wasmtime::Result<bool> {
-        Ok(request_leave(self.enter(Capability::Channels)?)?)
+    async fn request_leave(&mut self) -> wasmtime::Result<bool> {
+        Ok(request_leave(self.enter(Capability::Channels)?).await?)
     }
 }
 
@@ -36,14 +36,14 @@ impl From<joining::JoinError> for HostCallError<JoinError> {
     }
 }
 
-pub(super) fn request_join(run: &mut Transaction) -> Result<(), HostCallError<JoinError>> {
+pub(super) async fn request_join(run: &mut Transaction) -> Result<(), HostCallError<JoinError>> {
     if !run.has_caller() {
         return Err(JoinError::Refused("nobody asked me to".to_owned()).into());
     }
     if !run.is_proven() {
         return Err(JoinError::Refused(NOT_PROVEN.to_owned()).into());
     }
-    let presence = presence(run)?;
+    let presence = presence(run).await?;
     let invocation = run.invocation();
     let effect = run.world().joining.check_join(&invocation.chatter, &invocation.bot, presence)?;
     run.add_effect(effect);
@@ -51,7 +51,7 @@ pub(super) fn request_join(run: &mut Transaction) -> Result<(), HostCallError<Jo
 }
 
 /// Whether the bot was there, or on its way.
-pub(super) fn request_leave(run: &mut Transaction) -> Result<bool, EndRun> {
+pub(super) async fn request_leave(run: &mut Transaction) -> Result<bool, EndRun> {
     if !run.has_caller() {
         return Ok(false);
     }
@@ -59,15 +59,15 @@ pub(super) fn request_leave(run: &mut Transaction) -> Result<bool, EndRun> {
         // The contract has no error that could say so.
         return Err(EndRun::Refused(NOT_PROVEN.to_owned()));
     }
-    let presence = presence(run)?;
+    let presence = presence(run).await?;
     let effect = run.world().joining.check_leave(&run.invocation().chatter, presence);
     Ok(effect.map(|effect| run.add_effect(effect)).is_some())
 }
 
 /// The chatter's own channel has a set-up scope of its own, also where it is not the invocation's.
-fn presence(run: &mut Transaction) -> Result<Presence, EndRun> {
+async fn presence(run: &mut Transaction) -> Result<Presence, EndRun> {
     let invocation = run.invocation();
-    let committed = run.world().joining.load_presence(&invocation.chatter, &invocation.bot)?;
+    let committed = run.world().joining.load_presence(&invocation.chatter, &invocation.bot).await?;
     let channel = invocation.chatter.id.own_channel();
     run.note(Scope::Setup { channel }, committed.revision)?;
     let own = run.effects().iter().rev().find_map(|effect| match effect {
@@ -92,28 +92,29 @@ mod tests {
     use crate::domain::id::ChannelId;
     use crate::domain::invocation::Origin;
     use crate::joining::JoinPolicy;
+    use crate::store::fixture::at_once;
 
     fn wanted(bench: &Bench) -> Vec<String> {
-        bench.world.store.list_wanted().unwrap().into_iter().map(|channel| channel.login.to_string()).collect()
+        at_once(bench.world.store.list_wanted()).unwrap().into_iter().map(|channel| channel.login.to_string()).collect()
     }
 
     #[test]
     fn chatters_call_the_bot_into_their_own_channel_and_send_it_away() {
         let bench = Bench::new(Terms::default());
         let mut joining = bench.run("alice", "");
-        request_join(&mut joining).unwrap();
-        assert_eq!(told(request_join(&mut joining)), JoinError::JoinedAlready);
+        at_once(request_join(&mut joining)).unwrap();
+        assert_eq!(told(at_once(request_join(&mut joining))), JoinError::JoinedAlready);
         assert_eq!(bench.commit(joining), Committed::Done);
         assert_eq!(wanted(&bench), ["alice", "shop"]);
         assert!(bench.world.setup.find_channel(ChannelId(1)).is_some(), "the new channel has a set-up");
-        assert_eq!(told(request_join(&mut bench.run("alice", ""))), JoinError::JoinedAlready);
+        assert_eq!(told(at_once(request_join(&mut bench.run("alice", "")))), JoinError::JoinedAlready);
         let mut leaving = bench.run("alice", "");
-        assert!(request_leave(&mut leaving).unwrap());
-        assert!(!request_leave(&mut leaving).unwrap());
+        assert!(at_once(request_leave(&mut leaving)).unwrap());
+        assert!(!at_once(request_leave(&mut leaving)).unwrap());
         assert_eq!(bench.commit(leaving), Committed::Done);
         assert_eq!(wanted(&bench), ["shop"]);
         let mut again = bench.run("alice", "");
-        request_join(&mut again).unwrap();
+        at_once(request_join(&mut again)).unwrap();
         assert_eq!(bench.commit(again), Committed::Done);
         assert_eq!(wanted(&bench), ["alice", "shop"]);
     }
@@ -122,9 +123,9 @@ mod tests {
     fn whoever_asks_twice_at_once_joins_once() {
         let bench = Bench::new(Terms::default());
         let (mut first, mut second) = (bench.run("alice", ""), bench.run("alice", ""));
-        assert!(request_join(&mut first).is_ok() && request_join(&mut second).is_ok());
+        assert!(at_once(request_join(&mut first)).is_ok() && at_once(request_join(&mut second)).is_ok());
         assert_eq!([bench.commit(first), bench.commit(second)], [Committed::Done, Committed::Conflict]);
-        assert_eq!(told(request_join(&mut bench.run("alice", ""))), JoinError::JoinedAlready);
+        assert_eq!(told(at_once(request_join(&mut bench.run("alice", "")))), JoinError::JoinedAlready);
     }
 
     #[test]
@@ -138,7 +139,9 @@ mod tests {
         let leave = || {
             let mut run = bench.run("shop", "");
             settings::prefix(&mut run).unwrap();
-            request_leave(&mut run)
+            let left = at_once(request_leave(&mut run));
+            at_once(run.reload_setup()).unwrap();
+            left
         };
         assert!(matches!(leave(), Err(EndRun::Conflict)));
         assert!(leave().unwrap());
@@ -147,19 +150,19 @@ mod tests {
     #[test]
     fn a_closed_bot_says_why_it_does_not_come() {
         let bench = Bench::new(Terms { policy: JoinPolicy::Closed, ..Terms::default() });
-        assert!(matches!(told(request_join(&mut bench.run("alice", ""))), JoinError::Refused(_)));
+        assert!(matches!(told(at_once(request_join(&mut bench.run("alice", "")))), JoinError::Refused(_)));
         // Nobody is kept: leaving is open to all who have the bot.
-        assert!(request_leave(&mut bench.run("shop", "")).unwrap());
+        assert!(at_once(request_leave(&mut bench.run("shop", ""))).unwrap());
     }
 
     #[test]
     fn an_account_sits_in_so_many_channels() {
         let bench = Bench::new(Terms { capacity: 2, ..Terms::default() });
         let mut joining = bench.run("alice", "");
-        request_join(&mut joining).unwrap();
+        at_once(request_join(&mut joining)).unwrap();
         assert_eq!(bench.commit(joining), Committed::Done);
         let full = JoinError::Refused("I sit in as many channels as I can; please try again later".to_owned());
-        assert_eq!(told(request_join(&mut bench.run("bob", ""))), full);
+        assert_eq!(told(at_once(request_join(&mut bench.run("bob", "")))), full);
     }
 
     #[test]
@@ -168,8 +171,8 @@ mod tests {
         let mut invocation = bench.invocation("shop", "");
         invocation.is_proven = false;
         let mut run = bench.begin(invocation);
-        assert_eq!(told(request_join(&mut run)), JoinError::Refused(NOT_PROVEN.to_owned()));
-        assert_eq!(request_leave(&mut run), Err(EndRun::Refused(NOT_PROVEN.to_owned())));
+        assert_eq!(told(at_once(request_join(&mut run))), JoinError::Refused(NOT_PROVEN.to_owned()));
+        assert_eq!(at_once(request_leave(&mut run)), Err(EndRun::Refused(NOT_PROVEN.to_owned())));
         assert_eq!(run.finish(&[]), None);
     }
 
@@ -179,7 +182,7 @@ mod tests {
         let mut invocation = bench.invocation("shop", "");
         invocation.id.origin = Origin::Timer;
         let mut run = bench.begin(invocation);
-        assert_eq!(told(request_join(&mut run)), JoinError::Refused("nobody asked me to".to_owned()));
-        assert!(!request_leave(&mut run).unwrap());
+        assert_eq!(told(at_once(request_join(&mut run))), JoinError::Refused("nobody asked me to".to_owned()));
+        assert!(!at_once(request_leave(&mut run)).unwrap());
     }
 }

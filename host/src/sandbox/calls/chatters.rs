@@ -11,7 +11,7 @@ use crate::domain::manifest::Capability;
 use crate::domain::prefix::is_invisible;
 use crate::sandbox::bindings::twitchy::command::chatters::{Host, KnownChatter as Found};
 use crate::setup::value::ID_MARK;
-use crate::store::chatters::KnownChatter;
+use crate::store::channel::chatters::KnownChatter;
 
 /// Characters of a display name.
 const LONGEST_NAME: usize = 25;
@@ -19,8 +19,8 @@ const LONGEST_NAME: usize = 25;
 const MOST_CHOICES: usize = 3;
 
 impl Host for Run {
-    fn find(&mut self, chatter: String) -> wasmtime::Result<Option<Found>> {
-        Ok(resolve(self.enter(Capability::Chatters)?, &chatter)?.map(Found::from))
+    async fn find(&mut self, chatter: String) -> wasmtime::Result<Option<Found>> {
+        Ok(resolve(self.enter(Capability::Chatters)?, &chatter).await?.map(Found::from))
     }
 }
 
@@ -87,25 +87,25 @@ impl fmt::Display for Reference {
 /// Whom a text means: `@login`, login, `id:` and the Twitch id, or a display name that one chatter alone bears here.
 /// Chatters whom the invocation itself shows are known from it: they may be seen here for the first time, and what they
 /// were seen with last may not be stored yet.
-pub(super) fn resolve(run: &Transaction, who: &str) -> Result<Option<KnownChatter>, EndRun> {
+pub(super) async fn resolve(run: &Transaction, who: &str) -> Result<Option<KnownChatter>, EndRun> {
     let Some(reference) = Reference::parse(who) else { return Ok(None) };
     if let Reference::Name(name) = &reference {
-        return resolve_name(run, name);
+        return resolve_name(run, name).await;
     }
     if let Some(shown) = shown(run).into_iter().flatten().find(|shown| reference.means(shown)) {
         return Ok(Some(shown));
     }
     Ok(match &reference {
-        Reference::Login(login) => run.world().store.find_chatter(run.channel(), login)?,
-        Reference::Id(id) => run.world().store.find_chatter_by_id(run.channel(), *id)?,
+        Reference::Login(login) => run.world().store.find_chatter(run.channel(), login).await?,
+        Reference::Id(id) => run.world().store.find_chatter_by_id(run.channel(), *id).await?,
         Reference::Name(_) => None,
     })
 }
 
 /// Display names are not unique, and nobody is guessed: where several bear the name, the chatter who typed it is told
 /// their logins, and the run ends.
-fn resolve_name(run: &Transaction, name: &str) -> Result<Option<KnownChatter>, EndRun> {
-    let mut found = run.world().store.list_chatters_by_name(run.channel(), name, MOST_CHOICES + 1)?;
+async fn resolve_name(run: &Transaction, name: &str) -> Result<Option<KnownChatter>, EndRun> {
+    let mut found = run.world().store.list_chatters_by_name(run.channel(), name, MOST_CHOICES + 1).await?;
     // Under the name of this moment.
     for shown in shown(run).into_iter().flatten() {
         found.retain(|known| known.id != shown.id);
@@ -138,16 +138,17 @@ mod tests {
     use super::*;
     use crate::domain::id::MessageId;
     use crate::domain::message::QuotedMessage;
+    use crate::store::fixture::at_once;
 
     #[test]
     fn chatters_are_found_by_login_and_by_id() {
         let bench = Bench::new(Terms::default());
         let run = bench.run("alice", "");
         for text in ["bob", "@bob", "@BOB", "id:2"] {
-            assert_eq!(resolve(&run, text).unwrap().map(|chatter| chatter.id), Some(ChatterId(2)), "{text}");
+            assert_eq!(at_once(resolve(&run, text)).unwrap().map(|chatter| chatter.id), Some(ChatterId(2)), "{text}");
         }
         for text in ["", "@", "id:", "id:bob", "nobody", "id:99", "@@bob", "two words", "#bob"] {
-            assert_eq!(resolve(&run, text).unwrap(), None, "{text}");
+            assert_eq!(at_once(resolve(&run, text)).unwrap(), None, "{text}");
         }
     }
 
@@ -161,7 +162,7 @@ mod tests {
         };
         let see = |chatter| bench.wait(bench.world.store.save_seen(SHOP, vec![chatter], now())).unwrap();
         see(known(21, "arisu", "アリス"));
-        let find = |text: &str| resolve(&bench.run("alice", ""), text);
+        let find = |text: &str| at_once(resolve(&bench.run("alice", ""), text));
         for text in ["アリス", "@アリス"] {
             assert_eq!(find(text).unwrap().map(|chatter| chatter.id), Some(ChatterId(21)), "{text}");
         }
@@ -183,12 +184,15 @@ mod tests {
         invocation.chatter.display_name = "アリス".into();
         let caller = invocation.chatter.id;
         let run = bench.begin(invocation);
-        assert_eq!(resolve(&run, "@アリス").unwrap().map(|chatter| chatter.id), Some(caller));
+        assert_eq!(at_once(resolve(&run, "@アリス")).unwrap().map(|chatter| chatter.id), Some(caller));
         let other =
             KnownChatter { id: ChatterId(21), login: "arisu".parse().unwrap(), display_name: "アリス".into() };
         bench.wait(bench.world.store.save_seen(SHOP, vec![other], now())).unwrap();
-        assert!(resolve(&run, "@アリス").is_err(), "there are two");
-        assert_eq!(resolve(&bench.run("alice", ""), "@アリス").unwrap().map(|chatter| chatter.id), Some(ChatterId(21)));
+        assert!(at_once(resolve(&run, "@アリス")).is_err(), "there are two");
+        assert_eq!(
+            at_once(resolve(&bench.run("alice", ""), "@アリス")).unwrap().map(|chatter| chatter.id),
+            Some(ChatterId(21))
+        );
     }
 
     #[test]
@@ -205,7 +209,7 @@ mod tests {
         });
         let run = bench.begin(invocation);
         for (text, id) in [("newcomer", 77), ("id:77", 77), ("@quoted", 88), ("id:88", 88)] {
-            assert_eq!(resolve(&run, text).unwrap().map(|chatter| chatter.id), Some(ChatterId(id)), "{text}");
+            assert_eq!(at_once(resolve(&run, text)).unwrap().map(|chatter| chatter.id), Some(ChatterId(id)), "{text}");
         }
     }
 
@@ -215,6 +219,9 @@ mod tests {
         let heir = KnownChatter { id: ChatterId(9), login: "bob".parse().unwrap(), display_name: "Bob".into() };
         let later = now() + std::time::Duration::from_secs(1);
         bench.wait(bench.world.store.save_seen(SHOP, vec![heir], later)).unwrap();
-        assert_eq!(resolve(&bench.run("alice", ""), "@bob").unwrap().map(|chatter| chatter.id), Some(ChatterId(9)));
+        assert_eq!(
+            at_once(resolve(&bench.run("alice", ""), "@bob")).unwrap().map(|chatter| chatter.id),
+            Some(ChatterId(9))
+        );
     }
 }

@@ -16,7 +16,7 @@ use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::invocation::{Invocation, InvocationId, Origin};
 use crate::domain::manifest::{Capability, Grants, Manifest, SettingKind};
 use crate::domain::message::{Channel, Chatter};
-use crate::domain::ports::{Clock, Moment, NoSecrets};
+use crate::domain::ports::{Clock, Moment, NoSecrets, SoleProcess};
 use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
 use crate::joining::{JoinPolicy, Joining};
@@ -26,8 +26,8 @@ use crate::sandbox::world::World;
 use crate::setup::sample::{command, manifest, setting};
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
-use crate::store::chatters::KnownChatter;
-use crate::store::fixture::quick_folder;
+use crate::store::channel::chatters::KnownChatter;
+use crate::store::fixture::{at_once, quick_folder};
 
 /// Whose channel is [`SHOP`].
 pub(super) const BROADCASTER: (&str, u64) = ("shop", 100);
@@ -75,7 +75,7 @@ impl Bench {
         let folder = quick_folder();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let clock = Arc::new(StoppedClock(Moment { instant: Instant::now(), wall: now() }));
-        let store = Arc::new(Store::open(&folder.path().join("db"), clock.clone()).unwrap());
+        let store = Arc::new(Store::open(&folder.path().join("db"), clock.clone(), Arc::new(SoleProcess)).unwrap());
         let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
         setup.add_module(Arc::new(bank()));
         setup.add_module(Arc::new(manifest("extra", vec![command("extra")], Vec::new())));
@@ -147,7 +147,7 @@ impl Bench {
     }
 
     pub(super) fn held_by(&self, holder: Holder) -> String {
-        self.world.store.load_account(SHOP, holder).unwrap().1.to_string()
+        at_once(self.world.store.load_account(SHOP, holder)).unwrap().1.to_string()
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod requests;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,9 +20,7 @@ use crate::domain::invocation::InvocationId;
 use crate::domain::manifest::{Capability, SettingKind};
 use crate::domain::ports::FindSecretError;
 use crate::sandbox::bindings::twitchy::command::http::{Host, HttpError, Method, Request, Response};
-use crate::sandbox::web::{
-    self, Order, PrepareHeadersError, SendRequestError, WebRequest, WebResponse, prepare_headers,
-};
+use crate::sandbox::web::{self, Order, SendRequestError, WebRequest, WebResponse, list_secret_keys, prepare_headers};
 
 /// What a module has left of its deadline to say that nothing came back.
 const TO_ANSWER: Duration = Duration::from_millis(50);
@@ -121,10 +120,13 @@ async fn send_now(
     requests: &Requests,
     most_bytes: usize,
 ) -> Result<Sent, EndRun> {
-    let headers = match prepare_headers(&request.headers, |key| find_secret(run, key)) {
+    let mut secrets = HashMap::new();
+    for key in list_secret_keys(&request.headers) {
+        secrets.insert(key, find_secret(run, key).await?);
+    }
+    let headers = match prepare_headers(&request.headers, |key| secrets.get(key).cloned().flatten()) {
         Ok(headers) => headers,
-        Err(PrepareHeadersError::Refused(error)) => return Ok(Err(error)),
-        Err(PrepareHeadersError::Secret(error)) => return Err(error.into()),
+        Err(error) => return Ok(Err(error)),
     };
     let (declared, granted) = (&run.call().manifest.http_hosts, &run.call().grants.http_hosts);
     let order = Order {
@@ -142,12 +144,12 @@ async fn send_now(
 }
 
 /// A setting that the module declares as secret, of this channel; None for any other.
-fn find_secret(run: &Transaction, key: &str) -> Result<Option<SecretString>, FindSecretError> {
+async fn find_secret(run: &Transaction, key: &str) -> Result<Option<SecretString>, FindSecretError> {
     let settings = &run.call().manifest.settings;
     if !settings.iter().any(|setting| setting.key == key && setting.kind == SettingKind::Secret) {
         return Ok(None);
     }
-    run.world().secrets.find_secret(run.channel(), run.module(), key)
+    run.world().secrets.find_secret(run.channel(), run.module(), key).await
 }
 
 /// What the web knows an invocation by: Twitch's id; in place of a text that a caller chose, its digest.

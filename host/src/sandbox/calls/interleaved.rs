@@ -24,6 +24,7 @@ use crate::domain::invocation::Invocation;
 use crate::domain::manifest::{Caps, Grants};
 use crate::domain::message::Reply;
 use crate::setup::sample::command;
+use crate::store::fixture::at_once;
 
 /// Runs of one invocation, and invocations at a time.
 const MOST_RUNS: u32 = 4;
@@ -109,37 +110,39 @@ impl Script {
 /// The real side of [`Model::take`].
 fn take(bench: &Bench, run: &mut Transaction, step: &Step) -> Result<String, EndRun> {
     match *step {
-        Step::Save(key, length) => seen(storage::save(run, key, vec![b'x'; length])),
+        Step::Save(key, length) => seen(at_once(storage::save(run, key, vec![b'x'; length]))),
         Step::Grow(from, to) => {
-            let mut value = storage::load(run, from)?.unwrap_or_default();
+            let mut value = at_once(storage::load(run, from))?.unwrap_or_default();
             value.push(b'x');
-            seen(storage::save(run, to, value))
+            seen(at_once(storage::save(run, to, value)))
         }
-        Step::Delete(key) => storage::delete(run, key).map(|()| "ok".to_owned()),
-        Step::Add(key, amount) => seen(storage::add(run, key, amount)),
+        Step::Delete(key) => at_once(storage::delete(run, key)).map(|()| "ok".to_owned()),
+        Step::Add(key, amount) => seen(at_once(storage::add(run, key, amount))),
         Step::List => {
-            let entries = storage::list_entries(run, "", None, 100)?.into_iter();
+            let entries = at_once(storage::list_entries(run, "", None, 100))?.into_iter();
             Ok(entries.map(|(key, value)| format!("{key}={} ", String::from_utf8_lossy(&value))).collect())
         }
-        Step::Transfer(to, amount) => seen(payments::transfer(run, CHATTERS[to].0, &amount.to_string())),
-        Step::Charge(amount) => seen(payments::charge(run, &amount.to_string())),
-        Step::Pay(to, amount) => seen(treasury::pay(run, CHATTERS[to].0, &amount.to_string())),
-        Step::Award(to, amount) => seen(treasury::award(run, CHATTERS[to].0, &amount.to_string())),
+        Step::Transfer(to, amount) => seen(at_once(payments::transfer(run, CHATTERS[to].0, &amount.to_string()))),
+        Step::Charge(amount) => seen(at_once(payments::charge(run, &amount.to_string()))),
+        Step::Pay(to, amount) => seen(at_once(treasury::pay(run, CHATTERS[to].0, &amount.to_string()))),
+        Step::Award(to, amount) => seen(at_once(treasury::award(run, CHATTERS[to].0, &amount.to_string()))),
         Step::Balance(who) => seen(bench.wait(balances::find(run, CHATTERS[who].0)).map(|all| all[0].amount)),
         Step::Prefix(prefix) => seen(settings::set_prefix(run, prefix)),
-        Step::Sides(sides) => seen(settings::change_setting(run, "bank", "sides", &sides.to_string())),
+        Step::Sides(sides) => seen(at_once(settings::change_setting(run, "bank", "sides", &sides.to_string()))),
         Step::Switch(true) => seen(settings::enable_module(run, "extra")),
         Step::Switch(false) => seen(settings::disable_module(run, "extra")),
         Step::Claim(word) => seen(words::claim(run, command(word))),
         Step::Release(word) => words::release(run, word).map(|was_there| was_there.to_string()),
         Step::Show => show(run),
-        Step::Join => seen(channels::request_join(run)).map(|seen| seen.replace("JoinedAlready", "joined already")),
-        Step::Leave => channels::request_leave(run).map(|was_there| was_there.to_string()),
+        Step::Join => {
+            seen(at_once(channels::request_join(run))).map(|seen| seen.replace("JoinedAlready", "joined already"))
+        }
+        Step::Leave => at_once(channels::request_leave(run)).map(|was_there| was_there.to_string()),
     }
 }
 
 fn show(run: &mut Transaction) -> Result<String, EndRun> {
-    let lines = split(settings::list_settings(run, "bank"))?.expect("the module is there");
+    let lines = split(at_once(settings::list_settings(run, "bank")))?.expect("the module is there");
     let sides = lines.into_iter().find(|line| line.key == "sides").expect("it is declared").value;
     let words: Vec<_> = commands::list_available(run)?.into_iter().map(|listing| listing.name).collect();
     Ok(format!("{} {sides} {}", settings::prefix(run)?, words.join(",")))
@@ -231,7 +234,10 @@ impl Interleaver<'_> {
                 active.seen.push(seen);
                 self.active.push(active);
             }
-            Err(EndRun::Conflict) => self.again(active.number, active.runs),
+            Err(EndRun::Conflict) => {
+                at_once(active.run.reload_setup()).unwrap();
+                self.again(active.number, active.runs);
+            }
             Err(fault) => panic!("{fault}"),
         }
     }
@@ -289,12 +295,12 @@ fn check(bench: &Bench, model: &Model) {
         check_ledger(bench, ChannelId(*channel), expected);
         check_setup(bench, ChannelId(*channel), expected);
     }
-    let wanted = bench.world.store.list_wanted().unwrap().into_iter();
+    let wanted = at_once(bench.world.store.list_wanted()).unwrap().into_iter();
     assert_eq!(wanted.map(|channel| channel.id.unwrap().0).collect::<BTreeSet<_>>(), model.wanted);
 }
 
 fn check_storage(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
-    let (state, entries) = bench.world.store.list_entries(channel, &bank().name, "", None, 100).unwrap();
+    let (state, entries) = at_once(bench.world.store.list_entries(channel, &bank().name, "", None, 100)).unwrap();
     let entries = entries.into_iter().map(|(key, value)| (key, String::from_utf8(value).unwrap()));
     assert_eq!(entries.collect::<BTreeMap<_, _>>(), expected.entries);
     let usage = (expected.bytes() as u64, expected.entries.len() as u64);
@@ -308,7 +314,7 @@ fn check_ledger(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
             MINT => Holder::Mint,
             chatter => Holder::Chatter(ChatterId(chatter)),
         };
-        bench.world.store.load_account(channel, holder).unwrap().1.units(0).unwrap()
+        at_once(bench.world.store.load_account(channel, holder)).unwrap().1.units(0).unwrap()
     };
     let accounts: BTreeMap<u64, i64> = expected.accounts.keys().map(|holder| (*holder, units(*holder))).collect();
     assert_eq!(accounts, expected.accounts);
@@ -317,7 +323,7 @@ fn check_ledger(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
 }
 
 fn check_setup(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
-    let record = bench.world.store.load_channel(channel).unwrap().unwrap();
+    let record = at_once(bench.world.store.load_channel(channel)).unwrap().unwrap();
     let bank = bank().name;
     let sides = record.settings.get(&bank).and_then(|settings| settings.get("sides")).map_or("6", String::as_str);
     let words = record.claimed.get(&bank).into_iter().flatten().map(|word| word.name.to_string());

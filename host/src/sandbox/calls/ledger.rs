@@ -13,7 +13,7 @@ use crate::domain::effect::{Effect, Holder, LedgerEffect, Scope};
 use crate::domain::id::ChatterId;
 use crate::domain::manifest::Budget;
 use crate::sandbox::bindings::twitchy::command::types::PaymentError;
-use crate::store::chatters::KnownChatter;
+use crate::store::channel::chatters::KnownChatter;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -56,16 +56,17 @@ pub(super) fn check_powers(run: &mut Transaction) -> Result<(), Refusal> {
 }
 
 /// Moves an amount within the caps of the grant, where the payer has enough.
-pub(super) fn pay_between(run: &mut Transaction, from: Holder, to: Holder, amount: &str) -> Result<(), Refusal> {
-    let currency = run.world().store.load_currency(run.channel())?;
+pub(super) async fn pay_between(run: &mut Transaction, from: Holder, to: Holder, amount: &str) -> Result<(), Refusal> {
+    let currency = run.world().store.load_currency(run.channel()).await?;
     let amount = parse_payment(amount, &currency)?;
     let budget = from.budget();
-    let moved = moved(run, budget)?;
+    let moved = moved(run, budget).await?;
     check_caps(run.call().grants.caps(budget), budget, &moved, amount)?;
-    let left = held_by(run, from)?.checked_sub(amount).filter(|left| from == Holder::Mint || *left >= Amount::ZERO);
+    let left =
+        held_by(run, from).await?.checked_sub(amount).filter(|left| from == Holder::Mint || *left >= Amount::ZERO);
     let left = left.ok_or(PaymentError::NotEnough)?;
     // Seen without being noted: a blind addition conflicts with nothing, and the commit looks at it again.
-    let (_, held) = run.world().store.load_account(run.channel(), to)?;
+    let (_, held) = run.world().store.load_account(run.channel(), to).await?;
     let has = run.ledger().applied_to(to, held).and_then(|held| held.checked_add(amount));
     let fits = |amount: Amount| amount.units(currency.decimals).is_some();
     if !fits(left) || !has.is_some_and(fits) {
@@ -79,7 +80,7 @@ pub(super) fn pay_between(run: &mut Transaction, from: Holder, to: Holder, amoun
 /// What counts against a budget's caps so far. Each payment writes its budget's scope: noting it makes a payment at
 /// the same time a conflict, so that two together cannot pass a cap. Without such a cap none is noted, and payments
 /// do not conflict for that.
-fn moved(run: &mut Transaction, budget: Budget) -> Result<Moved, Refusal> {
+async fn moved(run: &mut Transaction, budget: Budget) -> Result<Moved, Refusal> {
     let own = run.ledger().moved(budget);
     let caps = run.call().grants.caps(budget);
     if caps.per_chatter.is_none() && caps.per_day.is_none() {
@@ -87,28 +88,28 @@ fn moved(run: &mut Transaction, budget: Budget) -> Result<Moved, Refusal> {
     }
     let (channel, module) = (run.channel(), run.module().clone());
     let (caller, since) = (run.invocation().chatter.id, run.invocation().now - DAY);
-    let before = run.world().store.load_spending(channel, &module, budget, caller, since)?;
+    let before = run.world().store.load_spending(channel, &module, budget, caller, since).await?;
     run.note(Scope::Budget { channel, module, budget }, before.revision)?;
     let with_own = |before: Amount| before.checked_add(own).ok_or(PaymentError::InvalidAmount);
     Ok(Moved { by_invocation: own, by_caller: with_own(before.by_caller)?, by_all: with_own(before.by_all)? })
 }
 
 /// What a holder has, this run's own payments included.
-pub(super) fn held_by(run: &mut Transaction, holder: Holder) -> Paid {
+pub(super) async fn held_by(run: &mut Transaction, holder: Holder) -> Paid {
     let channel = run.channel();
-    let (revision, committed) = run.world().store.load_account(channel, holder)?;
+    let (revision, committed) = run.world().store.load_account(channel, holder).await?;
     run.note(Scope::Account { channel, holder }, revision)?;
     Ok(run.ledger().applied_to(holder, committed).ok_or(PaymentError::InvalidAmount)?)
 }
 
 /// A chatter whom the invocation's own text names, who wrote the message that it replies to, or who called: a
 /// module cannot choose by itself whom to enrich.
-pub(super) fn find_payee(run: &Transaction, to: &str) -> Result<ChatterId, Refusal> {
-    let payee = resolve(run, to)?.ok_or(PaymentError::UnknownChatter)?;
+pub(super) async fn find_payee(run: &Transaction, to: &str) -> Result<ChatterId, Refusal> {
+    let payee = resolve(run, to).await?.ok_or(PaymentError::UnknownChatter)?;
     let invocation = run.invocation();
     let is_shown = payee.id == invocation.chatter.id
         || invocation.reply_to.as_ref().is_some_and(|quoted| quoted.chatter_id == payee.id);
-    if is_shown || is_named(run, &payee, to)? {
+    if is_shown || is_named(run, &payee, to).await? {
         return Ok(payee.id);
     }
     Err(PaymentError::NotAllowed(format!("{} is not named in the message", payee.login)).into())
@@ -116,7 +117,7 @@ pub(super) fn find_payee(run: &Transaction, to: &str) -> Result<ChatterId, Refus
 
 /// Whether a word of the text means this chatter. Ids are compared, because logins get recycled: the payee's last
 /// known login, and the one that the module gave, may be somebody else's by now.
-fn is_named(run: &Transaction, payee: &KnownChatter, given: &str) -> Result<bool, EndRun> {
+async fn is_named(run: &Transaction, payee: &KnownChatter, given: &str) -> Result<bool, EndRun> {
     let given = Reference::parse(given);
     // "@bob!" is bob, and so is "@bobさん"; a name in other letters than a login's goes to where the marks begin.
     let is_mark = |character: char| !character.is_alphanumeric() && character != '_';
@@ -125,7 +126,7 @@ fn is_named(run: &Transaction, payee: &KnownChatter, given: &str) -> Result<bool
     for name in words.flat_map(|word| [word.trim_matches(is_no_login), word.trim_matches(is_mark)]) {
         let Some(reference) = Reference::parse(name) else { continue };
         let may_mean = reference.means(payee) || Some(&reference) == given.as_ref();
-        if may_mean && resolve(run, &reference.to_string())?.is_some_and(|chatter| chatter.id == payee.id) {
+        if may_mean && resolve(run, &reference.to_string()).await?.is_some_and(|chatter| chatter.id == payee.id) {
             return Ok(true);
         }
     }
@@ -149,6 +150,7 @@ mod tests {
     use crate::domain::invocation::Origin;
     use crate::domain::manifest::{Capability, Caps, Grants};
     use crate::domain::message::QuotedMessage;
+    use crate::store::fixture::at_once;
 
     fn bench() -> Bench {
         Bench::new(Terms::default())
@@ -183,8 +185,8 @@ mod tests {
     /// Moves something that counts against `budget`.
     fn spend(run: &mut Transaction, budget: Budget, text: &str) -> Paid {
         match budget {
-            Budget::Payments => transfer(run, "carol", text),
-            Budget::Treasury => treasury::award(run, "carol", text),
+            Budget::Payments => at_once(transfer(run, "carol", text)),
+            Budget::Treasury => at_once(treasury::award(run, "carol", text)),
         }
     }
 
@@ -199,13 +201,13 @@ mod tests {
     fn payments_move_what_the_payer_has() {
         let bench = bench();
         let mut run = bench.run("alice", "give @bob and @carol");
-        assert_eq!(transfer(&mut run, "@bob", "60").unwrap(), amount("40"));
-        assert_eq!(told(transfer(&mut run, "carol", "41")), PaymentError::NotEnough);
-        assert_eq!(charge(&mut run, "40").unwrap(), Amount::ZERO);
+        assert_eq!(at_once(transfer(&mut run, "@bob", "60")).unwrap(), amount("40"));
+        assert_eq!(told(at_once(transfer(&mut run, "carol", "41"))), PaymentError::NotEnough);
+        assert_eq!(at_once(charge(&mut run, "40")).unwrap(), Amount::ZERO);
         // Carol is paid from what was charged just now; the till has no more.
-        assert_eq!(treasury::pay(&mut run, "carol", "40").unwrap(), amount("140"));
-        assert_eq!(told(treasury::pay(&mut run, "carol", "1")), PaymentError::NotEnough);
-        assert_eq!(treasury::award(&mut run, "bob", "5").unwrap(), amount("165"));
+        assert_eq!(at_once(treasury::pay(&mut run, "carol", "40")).unwrap(), amount("140"));
+        assert_eq!(told(at_once(treasury::pay(&mut run, "carol", "1"))), PaymentError::NotEnough);
+        assert_eq!(at_once(treasury::award(&mut run, "bob", "5")).unwrap(), amount("165"));
         assert_eq!(bench.commit(run), Committed::Done);
         assert_eq!([bench.balance(1), bench.balance(2), bench.balance(3)], ["0", "165", "140"]);
         assert_eq!([bench.held_by(Holder::Till), bench.held_by(Holder::Mint)], ["0", "-305"]);
@@ -216,9 +218,9 @@ mod tests {
         let bench = bench();
         let mut run = bench.run("alice", "@bob");
         for text in ["", "0", "-1", "0.5", "1e2", "ten", "99999999999999999999"] {
-            assert_eq!(told(transfer(&mut run, "bob", text)), PaymentError::InvalidAmount, "{text:?}");
-            assert_eq!(told(charge(&mut run, text)), PaymentError::InvalidAmount, "{text:?}");
-            assert_eq!(told(treasury::award(&mut run, "bob", text)), PaymentError::InvalidAmount, "{text:?}");
+            assert_eq!(told(at_once(transfer(&mut run, "bob", text))), PaymentError::InvalidAmount, "{text:?}");
+            assert_eq!(told(at_once(charge(&mut run, text))), PaymentError::InvalidAmount, "{text:?}");
+            assert_eq!(told(at_once(treasury::award(&mut run, "bob", text))), PaymentError::InvalidAmount, "{text:?}");
         }
         assert_eq!(run.finish(&[]), None);
     }
@@ -228,18 +230,24 @@ mod tests {
         let bench = bench();
         for text in ["bob", "@bob", "@BOB,", "5 to (@bob)!", "\"@bob\" please", "id:2"] {
             for to in ["bob", "@Bob", "id:2"] {
-                assert!(transfer(&mut bench.run("alice", text), to, "1").is_ok(), "{text} {to}");
+                assert!(at_once(transfer(&mut bench.run("alice", text), to, "1")).is_ok(), "{text} {to}");
             }
         }
         for text in ["@bobさん", "「@bob」", "“@bob”"] {
-            assert!(transfer(&mut bench.run("alice", text), "bob", "1").is_ok(), "{text}");
+            assert!(at_once(transfer(&mut bench.run("alice", text), "bob", "1")).is_ok(), "{text}");
         }
         for text in ["", "@carol", "bobby", "bob's", "@bob_", "2", "id:22"] {
-            let why = why_not(transfer(&mut bench.run("alice", text), "bob", "1"));
+            let why = why_not(at_once(transfer(&mut bench.run("alice", text), "bob", "1")));
             assert_eq!(why, "bob is not named in the message", "{text}");
         }
-        assert_eq!(told(transfer(&mut bench.run("alice", "@nobody"), "nobody", "1")), PaymentError::UnknownChatter);
-        assert_eq!(why_not(transfer(&mut bench.run("alice", "@alice"), "alice", "1")), "nobody pays themselves");
+        assert_eq!(
+            told(at_once(transfer(&mut bench.run("alice", "@nobody"), "nobody", "1"))),
+            PaymentError::UnknownChatter
+        );
+        assert_eq!(
+            why_not(at_once(transfer(&mut bench.run("alice", "@alice"), "alice", "1"))),
+            "nobody pays themselves"
+        );
     }
 
     #[test]
@@ -254,35 +262,42 @@ mod tests {
         for (text, to) in
             [("@アリス 1", "アリス"), ("（アリス）", "@アリス"), ("アリス, 1", "arisu"), ("@arisu", "アリス")]
         {
-            assert!(transfer(&mut bench.run("alice", text), to, "1").is_ok(), "{text} {to}");
+            assert!(at_once(transfer(&mut bench.run("alice", text), to, "1")).is_ok(), "{text} {to}");
         }
         assert_eq!(
-            why_not(transfer(&mut bench.run("alice", "@bob"), "アリス", "1")),
+            why_not(at_once(transfer(&mut bench.run("alice", "@bob"), "アリス", "1"))),
             "arisu is not named in the message"
         );
-        assert_eq!(told(transfer(&mut bench.run("alice", "@別名"), "別名", "1")), PaymentError::UnknownChatter);
+        assert_eq!(
+            told(at_once(transfer(&mut bench.run("alice", "@別名"), "別名", "1"))),
+            PaymentError::UnknownChatter
+        );
         // Once there are two, nobody is paid, whomever the module means.
         see(22, "alice_22");
         for to in ["アリス", "arisu"] {
-            let error = transfer(&mut bench.run("alice", "@アリス 1"), to, "1").unwrap_err();
+            let error = at_once(transfer(&mut bench.run("alice", "@アリス 1"), to, "1")).unwrap_err();
             assert!(matches!(&error, HostCallError::Ends(EndRun::Refused(_))), "{to}: {error:?}");
         }
-        assert!(transfer(&mut bench.run("alice", "@arisu 1"), "arisu", "1").is_ok());
+        assert!(at_once(transfer(&mut bench.run("alice", "@arisu 1"), "arisu", "1")).is_ok());
     }
 
     #[test]
     fn what_an_account_cannot_hold_is_an_invalid_amount() {
         let bench = bench();
         let mut run = bench.run("alice", "@bob @carol");
-        assert_eq!(told(treasury::award(&mut run, "bob", &i64::MAX.to_string())), PaymentError::InvalidAmount);
+        assert_eq!(told(at_once(treasury::award(&mut run, "bob", &i64::MAX.to_string()))), PaymentError::InvalidAmount);
         // Three chatters have 100 each, and the mint can owe 2^63 in all.
-        treasury::award(&mut run, "bob", &(i64::MAX - 299).to_string()).unwrap();
-        assert_eq!(told(treasury::award(&mut run, "carol", "1")), PaymentError::InvalidAmount);
-        transfer(&mut run, "bob", "100").unwrap();
+        at_once(treasury::award(&mut run, "bob", &(i64::MAX - 299).to_string())).unwrap();
+        assert_eq!(told(at_once(treasury::award(&mut run, "carol", "1"))), PaymentError::InvalidAmount);
+        at_once(transfer(&mut run, "bob", "100")).unwrap();
         assert_eq!(bench.commit(run), Committed::Done);
         let mut run = bench.run("carol", "@bob");
-        assert_eq!(told(transfer(&mut run, "bob", "100")), PaymentError::InvalidAmount, "one more than bob can have");
-        transfer(&mut run, "bob", "99").unwrap();
+        assert_eq!(
+            told(at_once(transfer(&mut run, "bob", "100"))),
+            PaymentError::InvalidAmount,
+            "one more than bob can have"
+        );
+        at_once(transfer(&mut run, "bob", "99")).unwrap();
         assert_eq!(bench.commit(run), Committed::Done);
         assert_eq!(bench.balance(2), i64::MAX.to_string());
     }
@@ -297,15 +312,15 @@ mod tests {
         let most = (i64::MAX - 1000).to_string();
         let begin = || bench.begin_with(bench.invocation("alice", "@alice"), grants.clone());
         let mut first = begin();
-        treasury::award(&mut first, "alice", &most).unwrap();
+        at_once(treasury::award(&mut first, "alice", &most)).unwrap();
         assert_eq!(bench.commit(first), Committed::Done);
         for _ in 0..3 {
             let mut round = begin();
-            charge(&mut round, &most).unwrap();
-            treasury::pay(&mut round, "alice", &most).unwrap();
+            at_once(charge(&mut round, &most)).unwrap();
+            at_once(treasury::pay(&mut round, "alice", &most)).unwrap();
             assert_eq!(bench.commit(round), Committed::Done);
         }
-        assert!(treasury::award(&mut begin(), "alice", "1").is_ok());
+        assert!(at_once(treasury::award(&mut begin(), "alice", "1")).is_ok());
     }
 
     #[test]
@@ -318,8 +333,11 @@ mod tests {
             chatter_login: "bob".parse().unwrap(),
             text: "hello".into(),
         });
-        assert!(transfer(&mut bench.begin(invocation.clone()), "id:2", "1").is_ok());
-        assert_eq!(why_not(transfer(&mut bench.begin(invocation), "carol", "1")), "carol is not named in the message");
+        assert!(at_once(transfer(&mut bench.begin(invocation.clone()), "id:2", "1")).is_ok());
+        assert_eq!(
+            why_not(at_once(transfer(&mut bench.begin(invocation), "carol", "1"))),
+            "carol is not named in the message"
+        );
     }
 
     #[test]
@@ -328,17 +346,17 @@ mod tests {
         let heir = KnownChatter { id: ChatterId(9), login: "bob".parse().unwrap(), display_name: "Bob".into() };
         bench.wait(bench.world.store.save_seen(SHOP, vec![heir], now() + DAY)).unwrap();
         // Number 2 was bob before.
-        let why = why_not(transfer(&mut bench.run("alice", "@bob"), "id:2", "1"));
+        let why = why_not(at_once(transfer(&mut bench.run("alice", "@bob"), "id:2", "1")));
         assert_eq!(why, "bob is not named in the message");
-        assert!(transfer(&mut bench.run("alice", "@bob"), "id:9", "1").is_ok());
+        assert!(at_once(transfer(&mut bench.run("alice", "@bob"), "id:9", "1")).is_ok());
     }
 
     #[test]
     fn a_treasury_pays_whoever_called() {
         let bench = bench();
-        assert_eq!(treasury::award(&mut bench.run("alice", ""), "alice", "1").unwrap(), amount("101"));
+        assert_eq!(at_once(treasury::award(&mut bench.run("alice", ""), "alice", "1")).unwrap(), amount("101"));
         assert_eq!(
-            why_not(treasury::award(&mut bench.run("alice", ""), "bob", "1")),
+            why_not(at_once(treasury::award(&mut bench.run("alice", ""), "bob", "1"))),
             "bob is not named in the message"
         );
     }
@@ -351,10 +369,10 @@ mod tests {
             invocation.id.origin = origin;
             let mut run = bench.begin(invocation);
             for answer in [
-                transfer(&mut run, "bob", "1"),
-                charge(&mut run, "1"),
-                treasury::pay(&mut run, "bob", "1"),
-                treasury::award(&mut run, "bob", "1"),
+                at_once(transfer(&mut run, "bob", "1")),
+                at_once(charge(&mut run, "1")),
+                at_once(treasury::pay(&mut run, "bob", "1")),
+                at_once(treasury::award(&mut run, "bob", "1")),
             ] {
                 assert_eq!(why_not(answer), "nobody asked for this payment");
             }
@@ -368,8 +386,14 @@ mod tests {
         invocation.is_proven = false;
         let mut run = bench.begin(invocation);
         let refused = || PaymentError::NotAllowed(NOT_PROVEN.to_owned());
-        assert_eq!([told(transfer(&mut run, "bob", "1")), told(charge(&mut run, "1"))], [refused(), refused()]);
-        assert!(treasury::award(&mut run, "bob", "5").is_ok(), "what the channel pays out is its roles' to decide");
+        assert_eq!(
+            [told(at_once(transfer(&mut run, "bob", "1"))), told(at_once(charge(&mut run, "1")))],
+            [refused(), refused()]
+        );
+        assert!(
+            at_once(treasury::award(&mut run, "bob", "5")).is_ok(),
+            "what the channel pays out is its roles' to decide"
+        );
         assert_eq!(bench.commit(run), Committed::Done);
         assert_eq!(bench.balance(2), "105");
     }
@@ -379,27 +403,27 @@ mod tests {
         let bench = bench();
         let mut late = bench.run("alice", "@bob");
         let mut change = bench.run("shop", "");
-        settings::change_setting(&mut change, "bank", "bank.role", "vip").unwrap();
+        at_once(settings::change_setting(&mut change, "bank", "bank.role", "vip")).unwrap();
         assert_eq!(bench.commit(change), Committed::Done);
-        assert_eq!(why_not(transfer(&mut late, "bob", "1")), "this command is not yours to use");
-        assert!(treasury::award(&mut bench.run("shop", "@bob"), "bob", "1").is_ok());
+        assert_eq!(why_not(at_once(transfer(&mut late, "bob", "1"))), "this command is not yours to use");
+        assert!(at_once(treasury::award(&mut bench.run("shop", "@bob"), "bob", "1")).is_ok());
     }
 
     #[test]
     fn one_call_moves_no_more_than_its_cap() {
         let bench = bench();
         let mut run = bench.begin_with(bench.invocation("alice", "@bob"), capped(Budget::Payments, Cap::Invocation));
-        assert!(transfer(&mut run, "bob", "6").is_ok() && charge(&mut run, "3").is_ok());
-        assert_eq!(why_not(charge(&mut run, "2")), "one call may move at most 10");
-        assert!(treasury::award(&mut run, "bob", "11").is_ok(), "the treasury has caps of its own");
-        assert!(charge(&mut run, "1").is_ok());
+        assert!(at_once(transfer(&mut run, "bob", "6")).is_ok() && at_once(charge(&mut run, "3")).is_ok());
+        assert_eq!(why_not(at_once(charge(&mut run, "2"))), "one call may move at most 10");
+        assert!(at_once(treasury::award(&mut run, "bob", "11")).is_ok(), "the treasury has caps of its own");
+        assert!(at_once(charge(&mut run, "1")).is_ok());
         let mut run = bench.begin_with(bench.invocation("alice", "@bob"), capped(Budget::Treasury, Cap::Invocation));
         assert!(
-            transfer(&mut run, "bob", "11").is_ok()
-                && treasury::award(&mut run, "bob", "6").is_ok()
-                && treasury::award(&mut run, "bob", "3").is_ok()
+            at_once(transfer(&mut run, "bob", "11")).is_ok()
+                && at_once(treasury::award(&mut run, "bob", "6")).is_ok()
+                && at_once(treasury::award(&mut run, "bob", "3")).is_ok()
         );
-        assert_eq!(why_not(treasury::award(&mut run, "bob", "2")), "one call may pay out at most 10");
+        assert_eq!(why_not(at_once(treasury::award(&mut run, "bob", "2"))), "one call may pay out at most 10");
     }
 
     #[test]
@@ -407,10 +431,10 @@ mod tests {
         let bench = bench();
         let grants = Grants { capabilities: Capability::ALL.to_vec(), ..Grants::default() };
         let mut run = bench.begin_with(bench.invocation("alice", "@bob"), grants);
-        for answer in [transfer(&mut run, "bob", "1"), charge(&mut run, "1")] {
+        for answer in [at_once(transfer(&mut run, "bob", "1")), at_once(charge(&mut run, "1"))] {
             assert_eq!(why_not(answer), "this module was granted no amount to move here");
         }
-        for answer in [treasury::pay(&mut run, "bob", "1"), treasury::award(&mut run, "bob", "1")] {
+        for answer in [at_once(treasury::pay(&mut run, "bob", "1")), at_once(treasury::award(&mut run, "bob", "1"))] {
             assert_eq!(why_not(answer), "this module was granted no amount to pay out here");
         }
         assert_eq!(run.finish(&[]), None);
@@ -476,23 +500,25 @@ mod tests {
         let bench = bench();
         let [mut first, mut second] = ["bob", "carol"].map(|to| {
             let mut run = bench.run("alice", "@bob @carol");
-            transfer(&mut run, to, "100").unwrap();
+            at_once(transfer(&mut run, to, "100")).unwrap();
             run
         });
         assert_eq!(
-            [told(charge(&mut first, "1")), told(charge(&mut second, "1"))],
+            [told(at_once(charge(&mut first, "1"))), told(at_once(charge(&mut second, "1")))],
             [PaymentError::NotEnough, PaymentError::NotEnough]
         );
         assert_eq!(bench.commit(first), Committed::Done);
         assert_eq!(bench.commit(second), Committed::Conflict);
-        assert_eq!(told(transfer(&mut bench.run("alice", "@carol"), "carol", "100")), PaymentError::NotEnough);
+        assert_eq!(told(at_once(transfer(&mut bench.run("alice", "@carol"), "carol", "100"))), PaymentError::NotEnough);
     }
 
     #[test]
     fn two_payers_of_one_payee_do_not_conflict() {
         let bench = bench();
         let (mut first, mut second) = (bench.run("alice", "@carol"), bench.run("bob", "@carol"));
-        assert!(transfer(&mut first, "carol", "1").is_ok() && transfer(&mut second, "carol", "1").is_ok());
+        assert!(
+            at_once(transfer(&mut first, "carol", "1")).is_ok() && at_once(transfer(&mut second, "carol", "1")).is_ok()
+        );
         assert_eq!([bench.commit(first), bench.commit(second)], [Committed::Done, Committed::Done]);
         assert_eq!(bench.balance(3), "102");
     }
@@ -501,9 +527,12 @@ mod tests {
     fn an_outside_currency_is_not_paid_with() {
         let outside: Arc<dyn BalanceProvider> = Arc::new(FailingProvider);
         let bench = Bench::new(Terms { outside: HashMap::from([(SHOP, outside)]), ..Terms::default() });
-        assert!(matches!(told(transfer(&mut bench.run("alice", "@bob"), "bob", "1")), PaymentError::Unavailable(_)));
         assert!(matches!(
-            told(treasury::award(&mut bench.run("alice", "@bob"), "bob", "1")),
+            told(at_once(transfer(&mut bench.run("alice", "@bob"), "bob", "1"))),
+            PaymentError::Unavailable(_)
+        ));
+        assert!(matches!(
+            told(at_once(treasury::award(&mut bench.run("alice", "@bob"), "bob", "1"))),
             PaymentError::Unavailable(_)
         ));
     }

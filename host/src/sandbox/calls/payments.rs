@@ -9,36 +9,36 @@ use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::payments::{Host, PaymentError};
 
 impl Host for Run {
-    fn transfer(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
-        let left = split(transfer(self.enter(Capability::Payments)?, &to, &amount))?;
+    async fn transfer(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
+        let left = split(transfer(self.enter(Capability::Payments)?, &to, &amount).await)?;
         Ok(left.map(|amount| amount.to_string()))
     }
 
-    fn charge(&mut self, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
-        let left = split(charge(self.enter(Capability::Payments)?, &amount))?;
+    async fn charge(&mut self, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
+        let left = split(charge(self.enter(Capability::Payments)?, &amount).await)?;
         Ok(left.map(|amount| amount.to_string()))
     }
 }
 
 /// From the invoking chatter to another; returns what the payer has left.
-pub(super) fn transfer(run: &mut Transaction, to: &str, amount: &str) -> Paid {
+pub(super) async fn transfer(run: &mut Transaction, to: &str, amount: &str) -> Paid {
     check_payer(run)?;
     let payer = run.invocation().chatter.id;
-    let payee = find_payee(run, to)?;
+    let payee = find_payee(run, to).await?;
     if payee == payer {
         return Err(PaymentError::NotAllowed("nobody pays themselves".to_owned()).into());
     }
     let (from, to) = (Holder::Chatter(payer), Holder::Chatter(payee));
-    pay_between(run, from, to, amount)?;
-    held_by(run, from)
+    pay_between(run, from, to, amount).await?;
+    held_by(run, from).await
 }
 
 /// From the invoking chatter to the till; returns what the payer has left.
-pub(super) fn charge(run: &mut Transaction, amount: &str) -> Paid {
+pub(super) async fn charge(run: &mut Transaction, amount: &str) -> Paid {
     check_payer(run)?;
     let from = Holder::Chatter(run.invocation().chatter.id);
-    pay_between(run, from, Holder::Till, amount)?;
-    held_by(run, from)
+    pay_between(run, from, Holder::Till, amount).await?;
+    held_by(run, from).await
 }
 
 /// Whether this invocation may spend what is the chatter's own.

@@ -40,13 +40,13 @@ impl Host for Run {
         Ok(split(disable_module(self.enter(Capability::Settings)?, &name))?)
     }
 
-    fn list_settings(&mut self, module: String) -> wasmtime::Result<Result<Vec<Setting>, SettingsError>> {
-        let lines = split(list_settings(self.enter(Capability::Settings)?, &module))?;
+    async fn list_settings(&mut self, module: String) -> wasmtime::Result<Result<Vec<Setting>, SettingsError>> {
+        let lines = split(list_settings(self.enter(Capability::Settings)?, &module).await)?;
         Ok(lines.map(|lines| lines.into_iter().map(Setting::from).collect()))
     }
 
-    fn change_setting(&mut self, module: String, key: String, value: String) -> HostChanged {
-        Ok(split(change_setting(self.enter(Capability::Settings)?, &module, &key, &value))?)
+    async fn change_setting(&mut self, module: String, key: String, value: String) -> HostChanged {
+        Ok(split(change_setting(self.enter(Capability::Settings)?, &module, &key, &value).await)?)
     }
 
     fn mute(&mut self, for_ms: u64) -> HostChanged {
@@ -110,23 +110,23 @@ pub(super) fn disable_module(run: &mut Transaction, name: &str) -> Changed {
 }
 
 /// A chatter is shown by login, where one is known.
-pub(super) fn list_settings(
+pub(super) async fn list_settings(
     run: &mut Transaction,
     module: &str,
 ) -> Result<Vec<listing::SettingLine>, HostCallError<SettingsError>> {
     let setup = run.setup()?;
     let mut lines = setup.list_settings(module)?;
     for line in lines.iter_mut().filter(|line| setup.is_chatter_setting(module, &line.key)) {
-        if let Some(chatter) = resolve(run, &line.value)? {
+        if let Some(chatter) = resolve(run, &line.value).await? {
             line.value = format!("@{}", chatter.login);
         }
     }
     Ok(lines)
 }
 
-pub(super) fn change_setting(run: &mut Transaction, module: &str, key: &str, value: &str) -> Changed {
+pub(super) async fn change_setting(run: &mut Transaction, module: &str, key: &str, value: &str) -> Changed {
     let is_chatter = run.setup()?.is_chatter_setting(module, key);
-    let chatter = if is_chatter { resolve(run, value)? } else { None };
+    let chatter = if is_chatter { resolve(run, value).await? } else { None };
     let value = chatter.map_or_else(|| value.to_owned(), |chatter| Reference::Id(chatter.id).to_string());
     change(run, |setup, role| setup.check_setting(role, module, key, &value).map(|effect| vec![effect]))
 }
@@ -162,9 +162,10 @@ mod tests {
     use super::super::{commands, storage};
     use super::*;
     use crate::domain::effect::Committed;
+    use crate::store::fixture::at_once;
 
     fn value_of(run: &mut Transaction, key: &str) -> String {
-        let lines = list_settings(run, "bank").unwrap();
+        let lines = at_once(list_settings(run, "bank")).unwrap();
         lines.into_iter().find(|line| line.key == key).unwrap().value
     }
 
@@ -173,7 +174,7 @@ mod tests {
         let bench = Bench::new(Terms::default());
         let mut run = bench.run("shop", "");
         set_prefix(&mut run, "?").unwrap();
-        change_setting(&mut run, "bank", "sides", "20").unwrap();
+        at_once(change_setting(&mut run, "bank", "sides", "20")).unwrap();
         disable_module(&mut run, "extra").unwrap();
         mute(&mut run, Duration::from_secs(60)).unwrap();
         assert_eq!(
@@ -199,7 +200,7 @@ mod tests {
             set_prefix(&mut run, "?"),
             enable_module(&mut run, "extra"),
             disable_module(&mut run, "extra"),
-            change_setting(&mut run, "bank", "sides", "8"),
+            at_once(change_setting(&mut run, "bank", "sides", "8")),
             mute(&mut run, Duration::ZERO),
         ] {
             assert_eq!(told(refused), SettingsError::NotAllowed("only the broadcaster can".to_owned()));
@@ -211,12 +212,12 @@ mod tests {
     fn a_chatter_is_stored_by_id_and_shown_by_login() {
         let bench = Bench::new(Terms::default());
         let mut run = bench.run("shop", "");
-        change_setting(&mut run, "bank", "patron", "@Bob").unwrap();
+        at_once(change_setting(&mut run, "bank", "patron", "@Bob")).unwrap();
         assert_eq!(value_of(&mut run, "patron"), "@bob");
         let invalid = SettingsError::InvalidValue("a chatter who was seen here".to_owned());
-        assert_eq!(told(change_setting(&mut run, "bank", "patron", "nobody")), invalid);
+        assert_eq!(told(at_once(change_setting(&mut run, "bank", "patron", "nobody"))), invalid);
         assert_eq!(bench.commit(run), Committed::Done);
-        let record = bench.world.store.load_channel(SHOP).unwrap().unwrap();
+        let record = at_once(bench.world.store.load_channel(SHOP)).unwrap().unwrap();
         assert_eq!(record.settings[&"bank".parse().unwrap()]["patron"], "id:2");
     }
 
@@ -230,7 +231,7 @@ mod tests {
         assert_eq!(bench.wait(bench.world.store.commit(commit)).unwrap(), Committed::Done);
         let mut second = bench.run("shop", "");
         let old = prefix(&mut second).unwrap();
-        storage::save(&mut second, "prefix", old.as_str().into()).unwrap();
+        at_once(storage::save(&mut second, "prefix", old.as_str().into())).unwrap();
         assert_eq!(bench.commit(second), Committed::Conflict);
         assert_eq!(prefix(&mut bench.run("shop", "")).unwrap().to_string(), "?");
     }

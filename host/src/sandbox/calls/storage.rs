@@ -10,7 +10,7 @@ use crate::domain::effect::Scope;
 use crate::domain::manifest::Capability;
 use crate::domain::prefix::is_invisible;
 use crate::sandbox::bindings::twitchy::command::storage::{self as wit, Host, StorageError};
-use crate::store::storage::StorageState;
+use crate::store::channel::storage::StorageState;
 
 /// Bytes.
 const LONGEST_KEY: usize = 256;
@@ -20,33 +20,38 @@ const MOST_ENTRIES: u32 = 100;
 const MOST_BYTES: usize = 64 << 10;
 
 impl Host for Run {
-    fn load(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
-        Ok(load(self.enter(Capability::Storage)?, &key)?)
+    async fn load(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
+        Ok(load(self.enter(Capability::Storage)?, &key).await?)
     }
 
-    fn save(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), StorageError>> {
-        Ok(split(save(self.enter(Capability::Storage)?, &key, value))?)
+    async fn save(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), StorageError>> {
+        Ok(split(save(self.enter(Capability::Storage)?, &key, value).await)?)
     }
 
-    fn delete(&mut self, key: String) -> wasmtime::Result<()> {
-        Ok(delete(self.enter(Capability::Storage)?, &key)?)
+    async fn delete(&mut self, key: String) -> wasmtime::Result<()> {
+        Ok(delete(self.enter(Capability::Storage)?, &key).await?)
     }
 
-    fn add(&mut self, key: String, amount: i64) -> wasmtime::Result<Result<i64, StorageError>> {
-        Ok(split(add(self.enter(Capability::Storage)?, &key, amount))?)
+    async fn add(&mut self, key: String, amount: i64) -> wasmtime::Result<Result<i64, StorageError>> {
+        Ok(split(add(self.enter(Capability::Storage)?, &key, amount).await)?)
     }
 
-    fn list_keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> wasmtime::Result<Vec<String>> {
-        Ok(list_keys(self.enter(Capability::Storage)?, &prefix, after.as_deref(), limit)?)
+    async fn list_keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> wasmtime::Result<Vec<String>> {
+        Ok(list_keys(self.enter(Capability::Storage)?, &prefix, after.as_deref(), limit).await?)
     }
 
-    fn list_entries(&mut self, prefix: String, after: Option<String>, limit: u32) -> wasmtime::Result<Vec<wit::Entry>> {
-        let entries = list_entries(self.enter(Capability::Storage)?, &prefix, after.as_deref(), limit)?;
+    async fn list_entries(
+        &mut self,
+        prefix: String,
+        after: Option<String>,
+        limit: u32,
+    ) -> wasmtime::Result<Vec<wit::Entry>> {
+        let entries = list_entries(self.enter(Capability::Storage)?, &prefix, after.as_deref(), limit).await?;
         Ok(entries.into_iter().map(|(key, value)| wit::Entry { key, value }).collect())
     }
 
-    fn written_by(&mut self) -> wasmtime::Result<Option<String>> {
-        Ok(written_by(self.enter(Capability::Storage)?)?.map(|version| version.to_string()))
+    async fn written_by(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(written_by(self.enter(Capability::Storage)?).await?.map(|version| version.to_string()))
     }
 }
 
@@ -57,26 +62,26 @@ impl From<StorageError> for HostCallError<StorageError> {
 }
 
 /// None where there is nothing, a key that could not exist included.
-pub(super) fn load(run: &mut Transaction, key: &str) -> Result<Option<Vec<u8>>, EndRun> {
+pub(super) async fn load(run: &mut Transaction, key: &str) -> Result<Option<Vec<u8>>, EndRun> {
     if check_key(key).is_err() {
         return Ok(None);
     }
-    current_entry(run, key)
+    current_entry(run, key).await
 }
 
-pub(super) fn save(run: &mut Transaction, key: &str, value: Vec<u8>) -> Result<(), HostCallError<StorageError>> {
+pub(super) async fn save(run: &mut Transaction, key: &str, value: Vec<u8>) -> Result<(), HostCallError<StorageError>> {
     check_key(key)?;
     if value.len() > LONGEST_VALUE {
         return Err(StorageError::ValueTooLong.into());
     }
-    write_entry(run, key, Some(value))
+    write_entry(run, key, Some(value)).await
 }
 
-pub(super) fn delete(run: &mut Transaction, key: &str) -> Result<(), EndRun> {
-    if check_key(key).is_err() || current_entry(run, key)?.is_none() {
+pub(super) async fn delete(run: &mut Transaction, key: &str) -> Result<(), EndRun> {
+    if check_key(key).is_err() || current_entry(run, key).await?.is_none() {
         return Ok(());
     }
-    match write_entry(run, key, None) {
+    match write_entry(run, key, None).await {
         Err(HostCallError::Ends(end)) => Err(end),
         // A deletion never fills the storage.
         Ok(()) | Err(HostCallError::Told(_)) => Ok(()),
@@ -84,25 +89,30 @@ pub(super) fn delete(run: &mut Transaction, key: &str) -> Result<(), EndRun> {
 }
 
 /// Adds to a number, 0 where there is none, and returns the sum.
-pub(super) fn add(run: &mut Transaction, key: &str, amount: i64) -> Result<i64, HostCallError<StorageError>> {
+pub(super) async fn add(run: &mut Transaction, key: &str, amount: i64) -> Result<i64, HostCallError<StorageError>> {
     check_key(key)?;
-    let number = match current_entry(run, key)? {
+    let number = match current_entry(run, key).await? {
         Some(value) => parse_number(&value).ok_or(StorageError::NotANumber)?,
         None => 0,
     };
     let sum = number.checked_add(amount).ok_or(StorageError::Overflow)?;
-    write_entry(run, key, Some(sum.to_string().into_bytes()))?;
+    write_entry(run, key, Some(sum.to_string().into_bytes())).await?;
     Ok(sum)
 }
 
 /// Keys that begin with `prefix`, in byte order, strictly after `after`.
-fn list_keys(run: &mut Transaction, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, EndRun> {
-    let entries = list_entries(run, prefix, after, limit)?;
+async fn list_keys(
+    run: &mut Transaction,
+    prefix: &str,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<String>, EndRun> {
+    let entries = list_entries(run, prefix, after, limit).await?;
     Ok(entries.into_iter().map(|(key, _)| key).collect())
 }
 
 /// The same with values. Fewer than `limit` only at the end or past 64 KiB, empty only at the end.
-pub(super) fn list_entries(
+pub(super) async fn list_entries(
     run: &mut Transaction,
     prefix: &str,
     after: Option<&str>,
@@ -116,7 +126,7 @@ pub(super) fn list_entries(
     let mut merged = Vec::new();
     loop {
         let (channel, module) = (run.channel(), run.module());
-        let (state, page) = run.world().store.list_entries(channel, module, prefix, after.as_deref(), limit)?;
+        let (state, page) = run.world().store.list_entries(channel, module, prefix, after.as_deref(), limit).await?;
         note_storage(run, state)?;
         let end = page.last().map(|(key, _)| key.clone());
         merged.extend(run.storage().merge(prefix, after.as_deref(), page, end.is_none()));
@@ -129,24 +139,28 @@ pub(super) fn list_entries(
 }
 
 /// The version that wrote last before this run; None where it was never noted.
-pub(super) fn written_by(run: &mut Transaction) -> Result<Option<semver::Version>, EndRun> {
-    let (state, version) = run.world().store.load_written_by(run.channel(), run.module())?;
+pub(super) async fn written_by(run: &mut Transaction) -> Result<Option<semver::Version>, EndRun> {
+    let (state, version) = run.world().store.load_written_by(run.channel(), run.module()).await?;
     note_storage(run, state)?;
     Ok(version)
 }
 
 /// What is stored under a valid key, this run's own writes included.
-fn current_entry(run: &mut Transaction, key: &str) -> Result<Option<Vec<u8>>, EndRun> {
+async fn current_entry(run: &mut Transaction, key: &str) -> Result<Option<Vec<u8>>, EndRun> {
     if let Some(own) = run.storage().find(key) {
         return Ok(own.clone());
     }
-    let (state, value) = run.world().store.load_entry(run.channel(), run.module(), key)?;
+    let (state, value) = run.world().store.load_entry(run.channel(), run.module(), key).await?;
     note_storage(run, state)?;
     Ok(value)
 }
 
-fn write_entry(run: &mut Transaction, key: &str, value: Option<Vec<u8>>) -> Result<(), HostCallError<StorageError>> {
-    let before = current_entry(run, key)?;
+async fn write_entry(
+    run: &mut Transaction,
+    key: &str,
+    value: Option<Vec<u8>>,
+) -> Result<(), HostCallError<StorageError>> {
+    let before = current_entry(run, key).await?;
     let limits = &run.world().limits;
     let quota = Usage { bytes: limits.storage_bytes, keys: limits.storage_keys };
     Ok(run.storage().write(key, before.as_deref(), value, quota).ok_or(StorageError::Full)?)
@@ -205,6 +219,7 @@ mod tests {
     use crate::domain::effect::Committed;
     use crate::domain::manifest::{Grants, Manifest};
     use crate::sandbox::call::Call;
+    use crate::store::fixture::at_once;
 
     fn bench() -> Bench {
         Bench::new(Terms::default())
@@ -215,7 +230,7 @@ mod tests {
     }
 
     fn save_text(run: &mut Transaction, key: &str, value: &str) {
-        save(run, key, value.into()).unwrap();
+        at_once(save(run, key, value.into())).unwrap();
     }
 
     #[test]
@@ -225,21 +240,21 @@ mod tests {
         save_text(&mut writing, "key", "first");
         save_text(&mut writing, "key", "second");
         save_text(&mut writing, "gone", "");
-        delete(&mut writing, "gone").unwrap();
-        assert_eq!(load(&mut writing, "key").unwrap(), Some(b"second".to_vec()));
-        assert_eq!(list_keys(&mut writing, "", None, 10).unwrap(), ["key"]);
-        assert_eq!(load(&mut reading, "key").unwrap(), None);
+        at_once(delete(&mut writing, "gone")).unwrap();
+        assert_eq!(at_once(load(&mut writing, "key")).unwrap(), Some(b"second".to_vec()));
+        assert_eq!(at_once(list_keys(&mut writing, "", None, 10)).unwrap(), ["key"]);
+        assert_eq!(at_once(load(&mut reading, "key")).unwrap(), None);
         assert_eq!(bench.commit(writing), Committed::Done);
-        assert_eq!(load(&mut bench.run("bob", ""), "key").unwrap(), Some(b"second".to_vec()));
+        assert_eq!(at_once(load(&mut bench.run("bob", ""), "key")).unwrap(), Some(b"second".to_vec()));
     }
 
     #[test]
     fn a_run_that_only_reads_commits_nothing() {
         let bench = bench();
         let mut run = bench.run("alice", "");
-        load(&mut run, "key").unwrap();
-        delete(&mut run, "key").unwrap();
-        list_entries(&mut run, "", None, 10).unwrap();
+        at_once(load(&mut run, "key")).unwrap();
+        at_once(delete(&mut run, "key")).unwrap();
+        at_once(list_entries(&mut run, "", None, 10)).unwrap();
         assert_eq!(run.finish(&[]), None);
     }
 
@@ -247,11 +262,14 @@ mod tests {
     fn a_write_in_between_is_a_conflict() {
         let bench = bench();
         let (mut first, mut second) = (bench.run("alice", ""), bench.run("bob", ""));
-        assert_eq!((add(&mut first, "count", 1).unwrap(), add(&mut second, "count", 1).unwrap()), (1, 1));
+        assert_eq!(
+            (at_once(add(&mut first, "count", 1)).unwrap(), at_once(add(&mut second, "count", 1)).unwrap()),
+            (1, 1)
+        );
         assert_eq!(bench.commit(first), Committed::Done);
         assert_eq!(bench.commit(second), Committed::Conflict);
         let mut again = bench.run("bob", "");
-        assert_eq!(add(&mut again, "count", 1).unwrap(), 2);
+        assert_eq!(at_once(add(&mut again, "count", 1)).unwrap(), 2);
         assert_eq!(bench.commit(again), Committed::Done);
     }
 
@@ -259,18 +277,18 @@ mod tests {
     fn a_run_that_reads_two_revisions_ends_at_once() {
         let bench = bench();
         let mut reading = bench.run("alice", "");
-        assert_eq!(load(&mut reading, "a").unwrap(), None);
+        assert_eq!(at_once(load(&mut reading, "a")).unwrap(), None);
         let mut writing = bench.run("bob", "");
         save_text(&mut writing, "b", "");
         assert_eq!(bench.commit(writing), Committed::Done);
-        assert!(matches!(load(&mut reading, "b"), Err(EndRun::Conflict)));
+        assert!(matches!(at_once(load(&mut reading, "b")), Err(EndRun::Conflict)));
     }
 
     #[test]
     fn a_listing_conflicts_with_a_key_that_appears() {
         let bench = bench();
         let (mut counting, mut adding) = (bench.run("alice", ""), bench.run("bob", ""));
-        let count = list_keys(&mut counting, "", None, 100).unwrap().len();
+        let count = at_once(list_keys(&mut counting, "", None, 100)).unwrap().len();
         save_text(&mut counting, "count", &count.to_string());
         save_text(&mut adding, "one", "");
         assert_eq!(bench.commit(adding), Committed::Done);
@@ -286,7 +304,7 @@ mod tests {
             let call = Call::new(Arc::new(manifest), grants, invocation);
             Transaction::new(Arc::clone(&bench.world), Arc::new(call))
         };
-        let written_by = |run: &mut Transaction| written_by(run).unwrap().map(|version| version.to_string());
+        let written_by = |run: &mut Transaction| at_once(written_by(run)).unwrap().map(|version| version.to_string());
         let mut first = begin("2.0.0-beta.1");
         save_text(&mut first, "key", "");
         assert_eq!(written_by(&mut first), None);
@@ -298,7 +316,7 @@ mod tests {
         // Going back to an older version is seen by the later one.
         let mut back = begin("1.0.0");
         assert_eq!(written_by(&mut back).as_deref(), Some("2.0.0-beta.1"));
-        delete(&mut back, "key").unwrap();
+        at_once(delete(&mut back, "key")).unwrap();
         assert_eq!(bench.commit(back), Committed::Done);
         assert_eq!(written_by(&mut begin("2.0.0-beta.1")).as_deref(), Some("1.0.0"));
     }
@@ -308,8 +326,8 @@ mod tests {
         let bench = bench();
         let mut run = bench.run("alice", "");
         let longest = "k".repeat(LONGEST_KEY);
-        assert!(save(&mut run, &longest, vec![0; LONGEST_VALUE]).is_ok());
-        assert_eq!(told(save(&mut run, "k", vec![0; LONGEST_VALUE + 1])), StorageError::ValueTooLong);
+        assert!(at_once(save(&mut run, &longest, vec![0; LONGEST_VALUE])).is_ok());
+        assert_eq!(told(at_once(save(&mut run, "k", vec![0; LONGEST_VALUE + 1]))), StorageError::ValueTooLong);
         let too_long = longest + "k";
         for (key, error) in [
             (too_long.as_str(), StorageError::KeyTooLong),
@@ -318,10 +336,10 @@ mod tests {
             ("a\0", StorageError::KeyInvalid),
             ("\u{202e}a", StorageError::KeyInvalid),
         ] {
-            assert_eq!(told(save(&mut run, key, Vec::new())), error, "{key:?}");
-            assert_eq!(told(add(&mut run, key, 1)), error, "{key:?}");
-            assert_eq!(load(&mut run, key).unwrap(), None);
-            delete(&mut run, key).unwrap();
+            assert_eq!(told(at_once(save(&mut run, key, Vec::new()))), error, "{key:?}");
+            assert_eq!(told(at_once(add(&mut run, key, 1))), error, "{key:?}");
+            assert_eq!(at_once(load(&mut run, key)).unwrap(), None);
+            at_once(delete(&mut run, key)).unwrap();
         }
     }
 
@@ -331,30 +349,30 @@ mod tests {
         let mut run = bench.run("alice", "");
         save_text(&mut run, "a", "123456789");
         save_text(&mut run, "b", "123456789");
-        assert_eq!(told(save(&mut run, "c", Vec::new())), StorageError::Full);
+        assert_eq!(told(at_once(save(&mut run, "c", Vec::new()))), StorageError::Full);
         // Replacing frees what was there.
         save_text(&mut run, "b", "12345");
         save_text(&mut run, "c", "");
-        assert_eq!(told(save(&mut run, "d", Vec::new())), StorageError::Full);
-        delete(&mut run, "a").unwrap();
+        assert_eq!(told(at_once(save(&mut run, "d", Vec::new()))), StorageError::Full);
+        at_once(delete(&mut run, "a")).unwrap();
         save_text(&mut run, "d", "");
         assert_eq!(bench.commit(run), Committed::Done);
-        let (state, _) = bench.world.store.load_entry(SHOP, &"bank".parse().unwrap(), "a").unwrap();
+        let (state, _) = at_once(bench.world.store.load_entry(SHOP, &"bank".parse().unwrap(), "a")).unwrap();
         assert_eq!((state.bytes, state.keys), (8, 3));
-        assert_eq!(told(save(&mut bench.run("alice", ""), "e", Vec::new())), StorageError::Full);
+        assert_eq!(told(at_once(save(&mut bench.run("alice", ""), "e", Vec::new()))), StorageError::Full);
     }
 
     #[test]
     fn a_number_is_added_to_exactly() {
         let bench = bench();
         let mut run = bench.run("alice", "");
-        assert_eq!(add(&mut run, "n", -5).unwrap(), -5);
-        assert_eq!(add(&mut run, "n", i64::MAX).unwrap(), i64::MAX - 5);
-        assert_eq!(told(add(&mut run, "n", 6)), StorageError::Overflow);
-        assert_eq!(load(&mut run, "n").unwrap(), Some((i64::MAX - 5).to_string().into_bytes()));
+        assert_eq!(at_once(add(&mut run, "n", -5)).unwrap(), -5);
+        assert_eq!(at_once(add(&mut run, "n", i64::MAX)).unwrap(), i64::MAX - 5);
+        assert_eq!(told(at_once(add(&mut run, "n", 6))), StorageError::Overflow);
+        assert_eq!(at_once(load(&mut run, "n")).unwrap(), Some((i64::MAX - 5).to_string().into_bytes()));
         for text in ["", "1.5", "+1", " 1", "one", "9223372036854775808"] {
             save_text(&mut run, "n", text);
-            assert_eq!(told(add(&mut run, "n", 1)), StorageError::NotANumber, "{text:?}");
+            assert_eq!(told(at_once(add(&mut run, "n", 1))), StorageError::NotANumber, "{text:?}");
         }
     }
 
@@ -363,11 +381,11 @@ mod tests {
         let bench = bench();
         let mut run = bench.run("alice", "");
         for key in ["a", "b", "c"] {
-            save(&mut run, key, vec![0; 30 << 10]).unwrap();
+            at_once(save(&mut run, key, vec![0; 30 << 10])).unwrap();
         }
-        assert_eq!(list_keys(&mut run, "", None, 100).unwrap(), ["a", "b"]);
-        assert_eq!(list_keys(&mut run, "", Some("b"), 100).unwrap(), ["c"]);
-        assert!(list_keys(&mut run, "", None, 0).unwrap().is_empty());
+        assert_eq!(at_once(list_keys(&mut run, "", None, 100)).unwrap(), ["a", "b"]);
+        assert_eq!(at_once(list_keys(&mut run, "", Some("b"), 100)).unwrap(), ["c"]);
+        assert!(at_once(list_keys(&mut run, "", None, 0)).unwrap().is_empty());
     }
 
     /// Small keys, so that committed entries, own writes and deletions meet.
@@ -390,11 +408,11 @@ mod tests {
                     let key = corner.clone() + &key;
                     match value {
                         Some(value) => {
-                            save(run, &key, value.clone()).unwrap();
+                            at_once(save(run, &key, value.clone())).unwrap();
                             expected.insert(key, value);
                         }
                         None => {
-                            delete(run, &key).unwrap();
+                            at_once(delete(run, &key)).unwrap();
                             expected.remove(&key);
                         }
                     }
@@ -409,7 +427,7 @@ mod tests {
             let mut listed: Vec<Entry> = Vec::new();
             loop {
                 let after = listed.last().map(|(key, _)| key.as_str());
-                let next = list_entries(&mut second, &corner, after, page).unwrap();
+                let next = at_once(list_entries(&mut second, &corner, after, page)).unwrap();
                 prop_assert!(next.len() <= page as usize);
                 if next.is_empty() {
                     break;

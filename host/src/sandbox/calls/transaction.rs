@@ -29,6 +29,8 @@ pub struct Transaction {
     noted: BTreeMap<Scope, Revision>,
     /// The channel's set-up with this run's own changes; None before it is first read.
     setup: Option<ChannelSetup>,
+    /// A channel whose set-up in memory is older than what this run has read of it.
+    stale_setup: Option<ChannelId>,
     /// Changes other than to storage, in order.
     effects: Vec<Effect>,
     storage: StorageOverlay,
@@ -47,6 +49,7 @@ impl Transaction {
             call,
             noted: BTreeMap::new(),
             setup: None,
+            stale_setup: None,
             effects: Vec::new(),
             storage: StorageOverlay::default(),
             ledger: LedgerOverlay::default(),
@@ -87,12 +90,19 @@ impl Transaction {
             }
             Some(noted) if *noted == revision => Ok(()),
             Some(_) => {
-                // What memory holds of the set-up is out of date: the next run would meet the same conflict.
                 if let Scope::Setup { channel } = scope {
-                    self.world.setup.reload(channel)?;
+                    self.stale_setup = Some(channel);
                 }
                 Err(EndRun::Conflict)
             }
+        }
+    }
+
+    /// To be called after a conflict: where what memory holds of a set-up is out of date, the next run would meet the same conflict.
+    pub async fn reload_setup(&self) -> Result<(), EndRun> {
+        match self.stale_setup {
+            Some(channel) => Ok(self.world.setup.reload(channel).await?),
+            None => Ok(()),
         }
     }
 
@@ -189,6 +199,7 @@ mod tests {
     use super::*;
     use crate::domain::effect::Committed;
     use crate::domain::manifest::Grants;
+    use crate::store::fixture::at_once;
 
     #[test]
     fn the_same_invocation_changes_things_once() {
@@ -196,7 +207,7 @@ mod tests {
         let invocation = bench.invocation("alice", "@bob");
         let pay = |reply: &str| {
             let mut run = bench.begin(invocation.clone());
-            payments::transfer(&mut run, "bob", "10").unwrap();
+            at_once(payments::transfer(&mut run, "bob", "10")).unwrap();
             run.finish(&[Reply::Say(reply.to_owned())]).unwrap()
         };
         assert_eq!(bench.commit_data(&pay("first")), Committed::Done);
@@ -209,24 +220,24 @@ mod tests {
     fn a_run_that_is_dropped_changes_nothing() {
         let bench = Bench::new(Terms::default());
         let mut run = bench.run("alice", "@bob");
-        payments::transfer(&mut run, "bob", "10").unwrap();
-        storage::save(&mut run, "k", vec![1]).unwrap();
+        at_once(payments::transfer(&mut run, "bob", "10")).unwrap();
+        at_once(storage::save(&mut run, "k", vec![1])).unwrap();
         drop(run);
         assert_eq!(bench.balance(1), "100");
-        assert_eq!(storage::load(&mut bench.run("alice", ""), "k").unwrap(), None);
+        assert_eq!(at_once(storage::load(&mut bench.run("alice", ""), "k")).unwrap(), None);
     }
 
     #[test]
     fn one_module_cannot_see_the_storage_of_another() {
         let bench = Bench::new(Terms::default());
         let mut run = bench.run("alice", "");
-        storage::save(&mut run, "k", vec![1]).unwrap();
+        at_once(storage::save(&mut run, "k", vec![1])).unwrap();
         assert_eq!(bench.commit(run), Committed::Done);
         let mut other = bank();
         other.name = "other".parse().unwrap();
         let grants = Grants::all(&other);
         let call = Call::new(Arc::new(other), grants, bench.invocation("alice", ""));
         let mut run = Transaction::new(Arc::clone(&bench.world), Arc::new(call));
-        assert_eq!(storage::load(&mut run, "k").unwrap(), None);
+        assert_eq!(at_once(storage::load(&mut run, "k")).unwrap(), None);
     }
 }

@@ -9,30 +9,30 @@ use crate::domain::manifest::Capability;
 use crate::sandbox::bindings::twitchy::command::treasury::{Host, PaymentError};
 
 impl Host for Run {
-    fn pay(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
-        let holds = split(pay(self.enter(Capability::Treasury)?, &to, &amount))?;
+    async fn pay(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
+        let holds = split(pay(self.enter(Capability::Treasury)?, &to, &amount).await)?;
         Ok(holds.map(|amount| amount.to_string()))
     }
 
-    fn award(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
-        let holds = split(award(self.enter(Capability::Treasury)?, &to, &amount))?;
+    async fn award(&mut self, to: String, amount: String) -> wasmtime::Result<Result<String, PaymentError>> {
+        let holds = split(award(self.enter(Capability::Treasury)?, &to, &amount).await)?;
         Ok(holds.map(|amount| amount.to_string()))
     }
 }
 
 /// From the till to a chatter; returns what the chatter has then.
-pub(super) fn pay(run: &mut Transaction, to: &str, amount: &str) -> Paid {
-    pay_out(run, Holder::Till, to, amount)
+pub(super) async fn pay(run: &mut Transaction, to: &str, amount: &str) -> Paid {
+    pay_out(run, Holder::Till, to, amount).await
 }
 
 /// From the mint to a chatter; returns what the chatter has then.
-pub(super) fn award(run: &mut Transaction, to: &str, amount: &str) -> Paid {
-    pay_out(run, Holder::Mint, to, amount)
+pub(super) async fn award(run: &mut Transaction, to: &str, amount: &str) -> Paid {
+    pay_out(run, Holder::Mint, to, amount).await
 }
 
-fn pay_out(run: &mut Transaction, from: Holder, to: &str, amount: &str) -> Paid {
+async fn pay_out(run: &mut Transaction, from: Holder, to: &str, amount: &str) -> Paid {
     check_powers(run)?;
-    let to = Holder::Chatter(find_payee(run, to)?);
-    pay_between(run, from, to, amount)?;
-    held_by(run, to)
+    let to = Holder::Chatter(find_payee(run, to).await?);
+    pay_between(run, from, to, amount).await?;
+    held_by(run, to).await
 }

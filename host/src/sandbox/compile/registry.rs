@@ -40,7 +40,7 @@ use crate::sandbox::call::InvokeError;
 use crate::sandbox::calls::door::Run;
 use crate::sandbox::run::engine::ClassEngine;
 use crate::sandbox::run::error::StartSandboxError;
-use crate::store::components::Components;
+use crate::store::host::components::Components;
 
 pub use self::counts::RegistryCounts;
 pub use self::unloadable::UnloadableModule;

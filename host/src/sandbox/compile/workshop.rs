@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::compiler::{CompilerProgram, Uploader};
 use crate::domain::manifest::SizeClass;
-use crate::store::components::Components;
+use crate::store::host::components::Components;
 
 /// Where modules are kept, and what compiles those of strangers.
 #[derive(Clone, Debug)]

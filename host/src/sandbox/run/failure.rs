@@ -27,6 +27,17 @@ pub(crate) enum Failure {
     Final(InvokeError),
 }
 
+impl From<EndRun> for Failure {
+    fn from(end: EndRun) -> Self {
+        match end {
+            EndRun::Conflict => Failure::Conflict,
+            EndRun::Refused(why) => Failure::Refused(why),
+            EndRun::Host(why) => Failure::Final(InvokeError::Host(why)),
+            EndRun::Guest(why) => Failure::Final(InvokeError::Trap(why)),
+        }
+    }
+}
+
 impl From<Failure> for InvokeError {
     fn from(failure: Failure) -> Self {
         match failure {
@@ -50,12 +61,7 @@ pub(crate) fn of_start(error: &wasmtime::Error, has_denied_memory: bool) -> Fail
 /// A call that did not return. What is neither a trap nor ours is an answer that does not fit the contract.
 pub(crate) fn of_call(error: &wasmtime::Error, has_denied_memory: bool) -> Failure {
     if let Some(end) = error.downcast_ref::<EndRun>() {
-        return match end {
-            EndRun::Conflict => Failure::Conflict,
-            EndRun::Refused(why) => Failure::Refused(why.clone()),
-            EndRun::Host(why) => Failure::Final(InvokeError::Host(why.clone())),
-            EndRun::Guest(why) => Failure::Final(InvokeError::Trap(why.clone())),
-        };
+        return end.clone().into();
     }
     Failure::Final(match error.downcast_ref::<Trap>() {
         // The epoch callback interrupts when the budget is used up, and for nothing else.

@@ -46,13 +46,12 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
 
     use super::super::header::prepare_headers;
     use super::*;
 
     fn told(secrets: &[&str]) -> Told {
-        let find = |key: &str| Ok::<_, Infallible>(Some(SecretString::from(secrets[key.parse::<usize>().unwrap()])));
+        let find = |key: &str| Some(SecretString::from(secrets[key.parse::<usize>().unwrap()]));
         let header = |place| ("x-key".to_owned(), format!("{{secret:{place}}}"));
         Told::of(&prepare_headers(&(0..secrets.len()).map(header).collect::<Vec<_>>(), find).unwrap())
     }

@@ -42,46 +42,37 @@ pub struct Header {
     pub(super) is_private: bool,
 }
 
-/// Why headers cannot be sent.
-#[derive(Debug)]
-pub enum PrepareHeadersError<E> {
-    /// For the module to be told.
-    Refused(SendRequestError),
-    /// A secret could not be looked up.
-    Secret(E),
-}
-
-impl<E> From<SendRequestError> for PrepareHeadersError<E> {
-    fn from(error: SendRequestError) -> Self {
-        PrepareHeadersError::Refused(error)
-    }
+/// The keys of the secrets that values name: no more of them than [`prepare_headers`] takes.
+pub fn list_secret_keys(headers: &[(String, String)]) -> Vec<&str> {
+    let keys = headers.iter().flat_map(|(_, value)| value.split(OPEN).skip(1));
+    keys.filter_map(|after| Some(after.split_once('}')?.0)).take(MOST_SECRETS).collect()
 }
 
 /// Checks them, and puts each secret that a value names into its place.
-pub fn prepare_headers<E>(
+pub fn prepare_headers(
     headers: &[(String, String)],
-    find_secret: impl Fn(&str) -> Result<Option<SecretString>, E>,
-) -> Result<Vec<Header>, PrepareHeadersError<E>> {
+    find_secret: impl Fn(&str) -> Option<SecretString>,
+) -> Result<Vec<Header>, SendRequestError> {
     let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if headers.len() > MOST_HEADERS || bytes > MOST_BYTES {
-        return Err(invalid("more than 32 headers, or 8 KiB of them".to_owned()).into());
+        return Err(invalid("more than 32 headers, or 8 KiB of them".to_owned()));
     }
     if headers.iter().map(|(_, value)| value.matches(OPEN).count()).sum::<usize>() > MOST_SECRETS {
-        return Err(invalid("more than 8 secrets in its headers".to_owned()).into());
+        return Err(invalid("more than 8 secrets in its headers".to_owned()));
     }
     headers.iter().map(|(name, value)| prepare_header(name, value, &find_secret)).collect()
 }
 
-fn prepare_header<E>(
+fn prepare_header(
     name: &str,
     value: &str,
-    find_secret: impl Fn(&str) -> Result<Option<SecretString>, E>,
-) -> Result<Header, PrepareHeadersError<E>> {
+    find_secret: impl Fn(&str) -> Option<SecretString>,
+) -> Result<Header, SendRequestError> {
     let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
-        return Err(invalid("a header's name is no name".to_owned()).into());
+        return Err(invalid("a header's name is no name".to_owned()));
     };
     if RESERVED.contains(&name.as_str()) || name.as_str().starts_with("proxy-") {
-        return Err(invalid(format!("the header {name} is the host's own")).into());
+        return Err(invalid(format!("the header {name} is the host's own")));
     }
     let (text, secrets) = substitute(value, find_secret)?;
     let is_plain = text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..));
@@ -94,19 +85,18 @@ fn prepare_header<E>(
 }
 
 /// The value with its secrets in their places, and these. What a secret holds is not looked at again.
-fn substitute<E>(
+fn substitute(
     value: &str,
-    find_secret: impl Fn(&str) -> Result<Option<SecretString>, E>,
-) -> Result<(Zeroizing<String>, Vec<SecretString>), PrepareHeadersError<E>> {
+    find_secret: impl Fn(&str) -> Option<SecretString>,
+) -> Result<(Zeroizing<String>, Vec<SecretString>), SendRequestError> {
     let mut text = Zeroizing::new(String::with_capacity(value.len()));
     let (mut rest, mut secrets) = (value, Vec::new());
     while let Some((before, after)) = rest.split_once(OPEN) {
         let (key, after) = after.split_once('}').ok_or_else(|| invalid("a {secret: without its }".to_owned()))?;
         if key.is_empty() || key.len() > LONGEST_KEY {
-            return Err(invalid("a {secret:} that names no setting".to_owned()).into());
+            return Err(invalid("a {secret:} that names no setting".to_owned()));
         }
-        let found = find_secret(key).map_err(PrepareHeadersError::Secret)?;
-        let found = found.ok_or_else(|| invalid(format!("the secret setting {key:?} is not set")))?;
+        let found = find_secret(key).ok_or_else(|| invalid(format!("the secret setting {key:?} is not set")))?;
         let secret = found.expose_secret();
         // Once: growing would leave the old bytes behind.
         let mut grown = Zeroizing::new(String::with_capacity(text.len() + before.len() + secret.len() + after.len()));
@@ -126,26 +116,21 @@ fn invalid(why: String) -> SendRequestError {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use super::*;
 
-    fn find(key: &str) -> Result<Option<SecretString>, Infallible> {
+    fn find(key: &str) -> Option<SecretString> {
         let secret = match key {
             "token" => "hunter2",
             "nested" => "{secret:token}",
             "broken" => "hunter2\r\nhost: evil.example",
-            _ => return Ok(None),
+            _ => return None,
         };
-        Ok(Some(SecretString::from(secret)))
+        Some(SecretString::from(secret))
     }
 
     fn prepare(name: &str, value: &str) -> Result<Header, String> {
         let prepared = prepare_headers(&[(name.to_owned(), value.to_owned())], find);
-        prepared.map(|mut headers| headers.remove(0)).map_err(|error| match error {
-            PrepareHeadersError::Refused(error) => error.to_string(),
-            PrepareHeadersError::Secret(never) => match never {},
-        })
+        prepared.map(|mut headers| headers.remove(0)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -187,6 +172,14 @@ mod tests {
     }
 
     #[test]
+    fn the_secrets_that_are_looked_up_are_those_that_are_put_in() {
+        let header = |value: &str| ("x-key".to_owned(), value.to_owned());
+        let headers = [header("{secret:a} and {secret:b}"), header("none"), header("{secret:a}"), header("{secret:c")];
+        assert_eq!(list_secret_keys(&headers), ["a", "b", "a"]);
+        assert_eq!(list_secret_keys(&[header(&"{secret:a}".repeat(1000))]).len(), MOST_SECRETS);
+    }
+
+    #[test]
     fn there_are_only_so_many() {
         let headers = |count: usize, length: usize| {
             let headers: Vec<_> = (0..count).map(|_| ("x-a".to_owned(), "a".repeat(length))).collect();
@@ -201,7 +194,7 @@ mod tests {
         let asked = std::cell::Cell::new(0);
         let find = |_: &str| {
             asked.set(asked.get() + 1);
-            Ok::<_, Infallible>(Some(SecretString::from("s".repeat(4096))))
+            Some(SecretString::from("s".repeat(4096)))
         };
         let prepare = |values: &[&str]| {
             let headers: Vec<_> = values.iter().map(|value| ("x-a".to_owned(), (*value).to_owned())).collect();

@@ -56,7 +56,6 @@ pub(super) fn never_asked() -> SendRequestError {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
 
     use secrecy::SecretString;
 
@@ -67,7 +66,7 @@ mod tests {
     fn hop(method: Method) -> Hop {
         let headers = [("x-key", "{secret:token}"), ("authorization", "a"), ("content-type", "b"), ("accept", "c")];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let find = |_: &str| Ok::<_, Infallible>(Some(SecretString::from("hunter2")));
+        let find = |_: &str| Some(SecretString::from("hunter2"));
         Hop {
             asker: "weather".parse().unwrap(),
             method,

@@ -17,6 +17,7 @@ mod waiting;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::RandomState;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -36,6 +37,7 @@ use crate::config::LimitsConfig;
 use crate::domain::histogram::Histogram;
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::OutgoingMessage;
+use crate::domain::ports::Allowance;
 
 /// Messages that wait. What is beyond the windows of `stale_after` is stale before its turn.
 const CAPACITY: usize = 500;
@@ -49,7 +51,6 @@ const WATCHED: usize = 8_192;
 const CHANNELS_UNSWEPT: usize = 256;
 
 /// The messages of one account on their way out.
-#[derive(Debug)]
 pub(crate) struct Outbox {
     is_enforced: bool,
     windows: MessageWindows,
@@ -82,10 +83,10 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(limits: &LimitsConfig) -> Self {
+    pub(crate) fn new(limits: &LimitsConfig, allowance: Arc<dyn Allowance>) -> Self {
         Self {
             is_enforced: limits.enforce,
-            windows: MessageWindows::new(limits),
+            windows: MessageWindows::new(limits, allowance),
             shares: Shares::new(limits),
             window: limits.window,
             stale_after: limits.stale_after,

@@ -5,12 +5,14 @@
 //! that was held up on its way comes closer to the next. Hence the margins.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::config::LimitsConfig;
 use crate::domain::id::ChannelId;
+use crate::domain::ports::{Allowance, Limit};
 
 /// Added to every window: how much longer than its neighbour a line may take to arrive. Other clients wait 2 s
 /// (twurple, messages) and 2.5 s (Chatterino, joins) longer than Twitch asks.
@@ -83,10 +85,17 @@ impl RateWindow {
     }
 }
 
+/// The first moment, `now` or later, at which this process has a slot of the account's limit.
+pub(super) fn opens_at(allowance: &dyn Allowance, limit: Limit, now: Instant) -> Instant {
+    allowance.opens_at(limit, now.into_std()).into()
+}
+
 /// All that holds back one account's messages.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct MessageWindows {
     is_enforced: bool,
+    /// Of the account's slots, those that this process has.
+    allowance: Arc<dyn Allowance>,
     /// Every message counts here, to whatever channel.
     sent: RateWindow,
     unprivileged_limit: usize,
@@ -95,9 +104,10 @@ pub struct MessageWindows {
 }
 
 impl MessageWindows {
-    pub fn new(limits: &LimitsConfig) -> Self {
+    pub fn new(limits: &LimitsConfig, allowance: Arc<dyn Allowance>) -> Self {
         Self {
             is_enforced: limits.enforce,
+            allowance,
             sent: RateWindow::new(limits.enforce, limits.privileged_messages.max(limits.messages), limits.window),
             unprivileged_limit: limits.messages,
             every: limits.message_every + CHANNEL_MARGIN,
@@ -109,11 +119,12 @@ impl MessageWindows {
     /// moderator or VIP use up the lower limit but are not held back by it, nor by a pause (dev.twitch.tv/docs/chat, "Rate
     /// limits").
     pub fn opens_at(&self, is_privileged: bool, now: Instant) -> Instant {
-        match is_privileged {
-            _ if !self.is_enforced => now,
+        let free_at = match is_privileged {
+            _ if !self.is_enforced => return now,
             true => self.sent.free_at(now),
             false => self.sent.free_below(self.unprivileged_limit, now),
-        }
+        };
+        free_at.max(opens_at(&*self.allowance, Limit::Messages, now))
     }
 
     /// The first moment, `now` or later, at which the channel itself takes another message; its slow mode asks for a pause of
@@ -132,6 +143,7 @@ impl MessageWindows {
             return;
         }
         self.sent.note(now);
+        self.allowance.note_used(Limit::Messages, now.into_std());
         if self.last.len() >= CHANNELS_UNSWEPT {
             let longest = self.every.max(SLOW_REMEMBERED);
             self.last.retain(|_, at| now < *at + longest);
@@ -161,6 +173,7 @@ impl MessageWindows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ports::Unshared;
     use proptest::prelude::*;
 
     impl MessageWindows {
@@ -187,7 +200,7 @@ mod tests {
 
     #[test]
     fn twenty_messages_leave_at_once_and_the_next_waits_for_the_window() {
-        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
         for n in 0..20 {
             assert_eq!(windows.free_at(channel(n), false, Duration::ZERO, start), start);
             windows.note(channel(n), start);
@@ -204,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_channel_without_privileges_hears_one_message_a_second() {
-        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
         windows.note(channel(1), start);
         assert_eq!(windows.free_at(channel(1), false, Duration::ZERO, start), start + Duration::from_millis(1_200));
         assert_eq!(windows.free_at(channel(1), true, Duration::ZERO, start), start);
@@ -213,7 +226,7 @@ mod tests {
 
     #[test]
     fn slow_mode_makes_the_pause_longer_and_never_shorter() {
-        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
         windows.note(channel(1), start);
         let free_after = |is_privileged, slow| windows.free_at(channel(1), is_privileged, slow, start) - start;
         assert_eq!(free_after(false, Duration::from_secs(10)), Duration::from_millis(10_500));
@@ -223,7 +236,7 @@ mod tests {
 
     #[test]
     fn what_was_written_late_counts_from_then() {
-        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
         (0..20).for_each(|n| windows.note(channel(n), start));
         let written_at = start + Duration::from_secs(5);
         windows.defer(&[channel(18), channel(19)], written_at);
@@ -239,7 +252,7 @@ mod tests {
     fn limits_that_are_off_hold_back_nothing_and_remember_nothing() {
         let off = LimitsConfig { enforce: false, ..LimitsConfig::default() };
         let (mut windows, mut joins, now) =
-            (MessageWindows::new(&off), RateWindow::new(false, 1, Duration::ZERO), Instant::now());
+            (MessageWindows::new(&off, Arc::new(Unshared)), RateWindow::new(false, 1, Duration::ZERO), Instant::now());
         for _ in 0..1_000 {
             assert_eq!(windows.free_at(channel(1), false, Duration::from_secs(10), now), now);
             assert_eq!((joins.free_at(now), joins.room(now)), (now, usize::MAX));
@@ -260,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_another_process_sent_counts() {
-        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
         windows.assume(20, start);
         assert_eq!(windows.used(start), 20);
         let full_until = start + Duration::from_millis(32_500);
@@ -271,7 +284,7 @@ mod tests {
 
     #[test]
     fn many_channels_are_not_remembered_for_ever() {
-        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
+        let (mut windows, start) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
         for n in 0..10_000u64 {
             windows.note(ChannelId(n), start + Duration::from_secs(n));
         }
@@ -283,7 +296,7 @@ mod tests {
         /// margin. They do not overtake each other: it is one stream.
         #[test]
         fn no_thirty_seconds_hold_more_than_twitch_allows(arrivals in arrivals()) {
-            let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
+            let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
             let (mut seen, mut arrived) = (Vec::new(), now);
             for (gap, name, is_privileged, delay) in arrivals {
                 now += Duration::from_millis(gap);
@@ -307,7 +320,7 @@ mod tests {
         fn no_second_holds_two_messages_to_an_unprivileged_channel(
             arrivals in prop::collection::vec((0u64..3_000, 0u8..3, 0u64..=200), 1..200)
         ) {
-            let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
+            let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
             let mut seen: HashMap<u8, Vec<Instant>> = HashMap::new();
             for (gap, name, delay) in arrivals {
                 now = windows.free_at(channel(name), false, Duration::ZERO, now + Duration::from_millis(gap));
@@ -324,7 +337,7 @@ mod tests {
         fn no_two_messages_come_closer_than_slow_mode_asks(
             arrivals in prop::collection::vec((0u64..20_000, 0u8..3, 0u64..=120, 0u64..=500), 1..200)
         ) {
-            let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default()), Instant::now());
+            let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
             let mut arrived_at: HashMap<u8, Instant> = HashMap::new();
             for (gap, name, slow, delay) in arrivals {
                 let slow = Duration::from_secs(slow);

@@ -5,17 +5,19 @@
 //! another channel leads into a stranger's room.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::footing::{Footing, ModeChange, RoomModes, Standing};
-use super::rate_window::RateWindow;
+use super::rate_window::{RateWindow, opens_at};
 use super::state::AccountState;
 use crate::config::LimitsConfig;
 use crate::domain::account::BotAccount;
 use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Event, JoinFailure, WantedChannel};
+use crate::domain::ports::{Allowance, Limit};
 
 /// How long Twitch may take to confirm. It answers within a second or not at all.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(15);
@@ -30,7 +32,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 const FAREWELL_WITHIN: Duration = Duration::from_secs(5);
 
 /// The rooms of one account.
-#[derive(Debug)]
 pub(crate) struct Rooms {
     account: BotAccount,
     rooms: HashMap<Login, Room>,
@@ -39,6 +40,8 @@ pub(crate) struct Rooms {
     /// Rooms that the session is to leave.
     pub(crate) leaving: VecDeque<Login>,
     window: RateWindow,
+    /// Of the account's slots, those that this process has.
+    allowance: Arc<dyn Allowance>,
     capacity: usize,
 }
 
@@ -62,10 +65,18 @@ enum Presence {
 }
 
 impl Rooms {
-    pub(crate) fn new(account: BotAccount, limits: &LimitsConfig) -> Self {
+    pub(crate) fn new(account: BotAccount, limits: &LimitsConfig, allowance: Arc<dyn Allowance>) -> Self {
         let window = RateWindow::new(limits.enforce, limits.joins, limits.login_window);
         let capacity = if limits.enforce { limits.channels } else { usize::MAX };
-        Self { account, rooms: HashMap::new(), farewells: HashMap::new(), leaving: VecDeque::new(), window, capacity }
+        Self {
+            account,
+            rooms: HashMap::new(),
+            farewells: HashMap::new(),
+            leaving: VecDeque::new(),
+            window,
+            allowance,
+            capacity,
+        }
     }
 
     /// Counts what another process asked for with this account.
@@ -164,26 +175,36 @@ impl Rooms {
 
     /// The channels to ask for at `now`, which count as asked for: as many as the limits have room for, and `at_most` so many.
     pub(crate) fn take_due(&mut self, at_most: usize, now: Instant) -> Vec<Login> {
-        let room_left = self.window.room(now).min(at_most);
         let mut places_left = self.places_left();
         let mut due: Vec<_> = self.rooms.iter_mut().filter(|(_, room)| room.is_due(now)).collect();
         due.sort_by_key(|(_, room)| room.place);
         let mut asked = Vec::new();
         for (login, room) in due {
             let needs_place = !room.footing.standing.is_moderator;
-            if asked.len() < room_left && (!needs_place || places_left > 0) {
+            if asked.len() == at_most
+                || self.window.free_at(now).max(opens_at(&*self.allowance, Limit::Joins, now)) > now
+            {
+                break;
+            }
+            if !needs_place || places_left > 0 {
                 places_left -= usize::from(needs_place);
                 room.presence = Presence::Asked { until: now + CONFIRMED_WITHIN };
                 self.window.note(now);
+                self.allowance.note_used(Limit::Joins, now.into_std());
                 asked.push(login.clone());
             }
         }
         asked
     }
 
+    /// The first moment, `now` or later, at which a room may be asked for.
+    fn opens_at(&self, now: Instant) -> Instant {
+        self.window.free_at(now).max(opens_at(&*self.allowance, Limit::Joins, now))
+    }
+
     /// When there will be something to do; `None` while nothing is.
     pub(crate) fn next_at(&self, now: Instant) -> Option<Instant> {
-        let free_at = self.window.free_at(now);
+        let free_at = self.opens_at(now);
         let has_place = self.places_left() > 0;
         let moment = |room: &Room| match room.presence {
             Presence::Out { ask_at } => (has_place || room.footing.standing.is_moderator).then(|| ask_at.max(free_at)),
@@ -195,7 +216,7 @@ impl Rooms {
 
     /// When a room can be asked for that only the window keeps out; None where there is none.
     fn held_until(&self, now: Instant) -> Option<Instant> {
-        let (free_at, has_place) = (self.window.free_at(now), self.places_left() > 0);
+        let (free_at, has_place) = (self.opens_at(now), self.places_left() > 0);
         let is_held = |room: &Room| room.is_due(now) && (has_place || room.footing.standing.is_moderator);
         (now < free_at && self.rooms.values().any(is_held)).then_some(free_at)
     }

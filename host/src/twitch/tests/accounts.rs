@@ -43,7 +43,8 @@ impl Host {
             async move { Ok(stream) }
         };
         let session = Session::new(dial, Arc::new(KnownPrefixes::default()), Arc::default(), &limits);
-        self.accounts.add(bot, UsedLimits::default(), self.wanted.subscribe(), Box::new(session)).is_ok()
+        let (unshared, wanted) = (Arc::new(Unshared), self.wanted.subscribe());
+        self.accounts.add(bot, UsedLimits::default(), unshared, wanted, Box::new(session)).is_ok()
     }
 
     /// New channels, each with the account that is to sit there.

@@ -13,7 +13,7 @@ use crate::setup::module_change::{ModuleChangeError, Problem};
 use crate::vault::{SECRET_TEXT, SealError, SecretPlace};
 
 /// The effects that enter and forget them. One of a setting that is there no more can still be forgotten.
-pub(super) fn seal_all(
+pub(super) async fn seal_all(
     api: &Api,
     channel: ChannelId,
     module: &ModuleSetup,
@@ -23,7 +23,7 @@ pub(super) fn seal_all(
         return Ok(Vec::new());
     }
     let name = &module.manifest.name;
-    let stored = api.store.list_secret_keys(channel, name)?;
+    let stored = api.store.list_secret_keys(channel, name).await?;
     let declared =
         |key: &str| module.manifest.find_setting(key).is_some_and(|setting| setting.kind == SettingKind::Secret);
     let is_known = |key: &str, is_set: bool| declared(key) || !is_set && stored.iter().any(|there| there == key);

@@ -176,10 +176,10 @@ fn find_reason(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) -> &'stati
 }
 
 impl ChannelModule {
-    pub(super) fn show(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) -> Result<ChannelModule, ApiError> {
+    pub(super) async fn show(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) -> Result<ChannelModule, ApiError> {
         let (channel, name) = (setup.channel.id, &module.manifest.name);
-        let entered = api.store.list_secret_keys(channel, name)?;
-        let (storage, written_by) = api.store.load_written_by(channel, name)?;
+        let entered = api.store.list_secret_keys(channel, name).await?;
+        let (storage, written_by) = api.store.load_written_by(channel, name).await?;
         let declared = module.manifest.settings.iter().filter(|setting| setting.kind == SettingKind::Secret);
         let secrets = declared.map(|setting| (setting.key.clone(), entered.contains(&setting.key)));
         let ModuleChange { grants, settings, commands, .. } = module.as_change();

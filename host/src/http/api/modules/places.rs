@@ -118,7 +118,7 @@ mod tests {
     use super::*;
     use crate::domain::id::ChannelId;
     use crate::domain::principal::KeyScope;
-    use crate::store::api_keys::ApiKey;
+    use crate::store::host::api_keys::ApiKey;
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -2,15 +2,17 @@ use super::*;
 use crate::domain::account::BotAccount;
 use crate::domain::id::AccountId;
 use crate::domain::message::{Reply, ReplySource, WantedChannel};
+use crate::domain::ports::Unshared;
 use crate::domain::role::Role;
 use crate::domain::trace::Trace;
 use crate::twitch::account::footing::Standing;
+use crate::twitch::account::granted::Granted;
 use crate::twitch::account::refusal::CLOSED_FOR;
 
 /// An outbox, and rooms in which the account sits: `shop` (id 1) and `bakery` (id 2), without privileges.
 fn start() -> (Outbox, Rooms, Counts, Instant) {
     let (limits, now) = (LimitsConfig::default(), Instant::now());
-    let mut rooms = Rooms::new(bot(), &limits);
+    let mut rooms = Rooms::new(bot(), &limits, Arc::new(Unshared));
     let named = [("shop", 1), ("bakery", 2)];
     let wanted = named.map(|(name, id)| WantedChannel { id: Some(ChannelId(id)), login: login(name), account: bot() });
     rooms.set_wanted(&wanted, &bot(), now);
@@ -18,7 +20,7 @@ fn start() -> (Outbox, Rooms, Counts, Instant) {
     for (name, id) in named {
         drop(rooms.note_room(&login(name), ChannelId(id), now));
     }
-    (Outbox::new(&limits), rooms, Counts::default(), now)
+    (Outbox::new(&limits, Arc::new(Unshared)), rooms, Counts::default(), now)
 }
 
 fn bot() -> BotAccount {
@@ -242,7 +244,7 @@ fn a_repetition_is_varied_without_privileges_only_and_for_a_while_only() {
 #[test]
 fn without_limits_every_message_of_a_burst_leaves_at_once_and_unvaried() {
     let (_, rooms, mut counts, now) = start();
-    let mut outbox = Outbox::new(&LimitsConfig { enforce: false, ..LimitsConfig::default() });
+    let mut outbox = Outbox::new(&LimitsConfig { enforce: false, ..LimitsConfig::default() }, Arc::new(Unshared));
     let mut left = Vec::new();
     for _ in 0..10 {
         assert_eq!(outbox.room(), CAPACITY);
@@ -374,4 +376,16 @@ fn what_takes_long_to_be_written_counts_from_then() {
     outbox.push(message(("shop", 1), "same", Role::Everyone, later), later, &mut counts);
     let left = leave_all(&mut outbox, &rooms, &mut counts, later);
     assert_eq!(left, [(0, "same \u{2800}".into())], "half a minute after it was written, not begun");
+}
+
+#[test]
+fn of_an_account_that_processes_share_only_granted_slots_are_used() {
+    let (_, rooms, mut counts, start) = start();
+    let granted = Arc::new(Granted::new(2, start + Duration::from_secs(5)));
+    let mut outbox = Outbox::new(&LimitsConfig::default(), granted);
+    for (number, channel) in [("shop", 1), ("bakery", 2), ("shop", 1)].into_iter().enumerate() {
+        outbox.push(message(channel, &format!("{number}"), Role::Everyone, start), start, &mut counts);
+    }
+    let left = leave_all(&mut outbox, &rooms, &mut counts, start);
+    assert_eq!(left, [(0, "0".to_owned()), (0, "1".to_owned()), (5_000, "2".to_owned())]);
 }

@@ -1,4 +1,6 @@
+use super::super::granted::Granted;
 use super::*;
+use crate::domain::ports::Unshared;
 use proptest::prelude::*;
 
 const SHOP: ChannelId = ChannelId(10);
@@ -16,7 +18,7 @@ fn wanted(name: &str, id: Option<u64>) -> WantedChannel {
 }
 
 fn rooms(channels: usize) -> Rooms {
-    Rooms::new(bot("twitchy"), &LimitsConfig { channels, ..LimitsConfig::default() })
+    Rooms::new(bot("twitchy"), &LimitsConfig { channels, ..LimitsConfig::default() }, Arc::new(Unshared))
 }
 
 fn seconds(count: u64) -> Duration {
@@ -204,8 +206,22 @@ fn rooms_that_wait_for_the_window_alone_are_held() {
     rooms.assume(20, until);
     drop(rooms.note_failure(&login("shop"), JoinFailure::Banned, until));
     assert_eq!(rooms.held_until(until), None);
-    let mut full = Rooms::new(bot("twitchy"), &LimitsConfig { channels: 0, ..LimitsConfig::default() });
+    let mut full =
+        Rooms::new(bot("twitchy"), &LimitsConfig { channels: 0, ..LimitsConfig::default() }, Arc::new(Unshared));
     full.set_wanted(&[wanted("shop", Some(10))], &bot("twitchy"), now);
     full.assume(20, now);
     assert_eq!(full.held_until(now), None);
+}
+
+#[test]
+fn of_an_account_that_processes_share_only_granted_joins_are_asked_for() {
+    let start = Instant::now();
+    let more_at = start + seconds(5);
+    let granted = Arc::new(Granted::new(2, more_at));
+    let mut rooms = Rooms::new(bot("twitchy"), &LimitsConfig::default(), granted);
+    let channels: Vec<_> = ["one", "two", "three"].map(|name| wanted(name, None)).into();
+    rooms.set_wanted(&channels, &bot("twitchy"), start);
+    assert_eq!(rooms.take_due(usize::MAX, start), [login("one"), login("two")]);
+    assert_eq!(rooms.next_at(start), Some(more_at));
+    assert_eq!(rooms.take_due(usize::MAX, more_at), [login("three")]);
 }

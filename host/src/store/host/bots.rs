@@ -1,0 +1,245 @@
+//! The bot accounts: one row each, to which other tables refer.
+//!
+//! A row is found by its Twitch id. Where that is not known yet, by its login: of several accounts that have had the login, the one that
+//! was seen last has it now.
+
+use rusqlite::{Connection, Row, params};
+
+use crate::domain::account::BotAccount;
+use crate::domain::id::{AccountId, Login};
+use crate::store::sqlite::columns::BotKey;
+use crate::store::sqlite::sql::{execute, find_row};
+
+pub(crate) fn find_bot(connection: &Connection, login: &Login) -> rusqlite::Result<BotAccount> {
+    let sql = "SELECT twitch_id FROM bots WHERE login = ?1 ORDER BY seen DESC, bot DESC";
+    let id = find_row(connection, sql, params![login], |row| row.get(0))?;
+    Ok(BotAccount { login: login.clone(), id: id.flatten() })
+}
+
+/// The logins of the accounts that a log-in may change: the one that it names, and the one that the id had.
+pub(crate) fn list_logins(connection: &Connection, login: &Login, id: AccountId) -> rusqlite::Result<Vec<Login>> {
+    let sql = "SELECT login FROM bots WHERE twitch_id = ?1";
+    let known = find_row(connection, sql, params![id], |row| row.get(0))?;
+    Ok(known.into_iter().chain([login.clone()]).collect())
+}
+
+/// What a log-in told of an account.
+pub(crate) struct Learned {
+    /// The account is named in another way from now on.
+    pub(crate) is_news: bool,
+    /// The account that had its login before.
+    pub(crate) former: Option<AccountId>,
+}
+
+pub(crate) fn learn(connection: &Connection, login: &Login, id: AccountId) -> rusqlite::Result<Learned> {
+    let sql = "SELECT bot, login FROM bots WHERE twitch_id = ?1";
+    let known: Option<(BotKey, Login)> = find_row(connection, sql, params![id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let sql = "SELECT bot FROM bots WHERE login = ?1 AND twitch_id IS NULL";
+    let nameless = find_row(connection, sql, params![login], |row| row.get(0))?;
+    let is_news = nameless.is_some() || known.as_ref().is_some_and(|(_, known)| known != login);
+    let key = match (known, nameless) {
+        (Some((known, _)), Some(nameless)) => {
+            merge(connection, nameless, known)?;
+            known
+        }
+        (Some((known, _)), None) => known,
+        (None, Some(nameless)) => nameless,
+        (None, None) => insert(connection, login, None)?,
+    };
+    let seen = "(SELECT coalesce(max(seen), 0) + 1 FROM bots)";
+    let sql = format!("UPDATE bots SET login = ?2, twitch_id = ?3, seen = {seen} WHERE bot = ?1");
+    execute(connection, &sql, params![key, login, id])?;
+    if is_news {
+        // The set-ups of its channels are other ones now.
+        execute(connection, "UPDATE channels SET revision = revision + 1 WHERE bot = ?1", [key])?;
+    }
+    let sql = "SELECT twitch_id FROM bots WHERE login = ?1 AND twitch_id <> ?2
+         AND EXISTS (SELECT 1 FROM wanted WHERE wanted.bot = bots.bot AND wanted)";
+    let former = find_row(connection, sql, params![login, id], |row| row.get(0))?;
+    Ok(Learned { is_news, former })
+}
+
+/// The account was renamed, and noted under its new login before it logged in.
+fn merge(connection: &Connection, from: BotKey, into: BotKey) -> rusqlite::Result<()> {
+    for sql in [
+        "UPDATE wanted SET bot = ?2 WHERE bot = ?1",
+        "UPDATE channels SET bot = ?2 WHERE bot = ?1",
+        "UPDATE OR REPLACE used_limits SET bot = ?2 WHERE bot = ?1",
+    ] {
+        execute(connection, sql, params![from, into])?;
+    }
+    execute(connection, "DELETE FROM bots WHERE bot = ?1", [from]).map(drop)
+}
+
+/// The row of an account, which is made where there is none.
+pub(crate) fn key_of(connection: &Connection, account: &BotAccount) -> rusqlite::Result<BotKey> {
+    let Some(id) = account.id else { return key_of_login(connection, &account.login) };
+    let sql = "SELECT bot FROM bots WHERE twitch_id = ?1";
+    match find_row(connection, sql, params![id], |row| row.get(0))? {
+        Some(key) => Ok(key),
+        None => insert(connection, &account.login, Some(id)),
+    }
+}
+
+/// The row of the account that has a login now.
+pub(crate) fn key_of_login(connection: &Connection, login: &Login) -> rusqlite::Result<BotKey> {
+    let sql = "SELECT bot FROM bots WHERE login = ?1 ORDER BY seen DESC, bot DESC";
+    match find_row(connection, sql, params![login], |row| row.get(0))? {
+        Some(key) => Ok(key),
+        None => insert(connection, login, None),
+    }
+}
+
+fn insert(connection: &Connection, login: &Login, id: Option<AccountId>) -> rusqlite::Result<BotKey> {
+    let sql = "INSERT INTO bots (login, twitch_id) VALUES (?1, ?2) RETURNING bot";
+    connection.prepare_cached(sql)?.query_row(params![login, id], |row| row.get(0))
+}
+
+/// An account whose login and id are these columns.
+pub(crate) fn read_bot(row: &Row<'_>, login: usize, id: usize) -> rusqlite::Result<BotAccount> {
+    Ok(BotAccount { login: row.get(login)?, id: row.get(id)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::domain::effect::{Effect, PresenceEffect, Revision};
+    use crate::domain::id::ChannelId;
+    use crate::domain::message::WantedChannel;
+    use crate::domain::ports::{SoleProcess, SystemClock};
+    use crate::domain::used_limits::UsedLimits;
+    use crate::store::Store;
+    use crate::store::fixture::{CHANNEL, Fixture, at_once, bot, channel, login, quick_folder};
+    use crate::store::host::used_limits::LastUse;
+    use crate::store::sqlite::migrate::take_steps_before;
+
+    const ID: AccountId = AccountId(1000);
+
+    fn known(name: &str, id: AccountId) -> BotAccount {
+        BotAccount { id: Some(id), ..bot(name) }
+    }
+
+    /// `bot` sits in `#shop`, left `#cafe`, and is to sit in `#bakery`, where nobody has been yet; `other` sits in `#market`.
+    fn make_older_file(path: &Path) {
+        let connection = Connection::open(path).unwrap();
+        take_steps_before(&connection, "CREATE TABLE bots");
+        let rows = "INSERT INTO channels (channel_id, login, display_name, bot) VALUES
+             (7, 'shop', 'Shop', 'BOT'), (8, 'cafe', 'Cafe', 'bot'), (9, 'market', 'Market', 'other');
+             INSERT INTO settings VALUES (7, 'dice', 'sides', '6');
+             INSERT INTO wanted VALUES
+             ('shop', 7, 'bot', 1, 0), ('cafe', 8, 'bot', 0, 0), ('bakery', NULL, 'Bot', 1, 0), ('market', 9, 'other', 1, 0);
+             INSERT INTO used_limits VALUES ('bot', 5, 2, 0), ('other', NULL, NULL, 0);";
+        connection.execute_batch(rows).unwrap();
+    }
+
+    fn open(path: &Path) -> Store {
+        Store::open(path, Arc::new(SystemClock), Arc::new(SoleProcess)).unwrap()
+    }
+
+    /// The files as they are now, in a folder of their own.
+    fn as_if_killed(folder: &Path) -> TempDir {
+        let copy = quick_folder();
+        for file in ["db", "db-wal"] {
+            std::fs::copy(folder.join(file), copy.path().join(file)).unwrap();
+        }
+        copy
+    }
+
+    fn wanted(store: &Store) -> Vec<(String, BotAccount)> {
+        let mut wanted = at_once(store.list_wanted()).unwrap();
+        wanted.sort_by(|one, other| one.login.cmp(&other.login));
+        wanted.into_iter().map(|WantedChannel { login, account, .. }| (login.to_string(), account)).collect()
+    }
+
+    fn bot_of(store: &Store, channel: u64) -> BotAccount {
+        at_once(store.load_channel(ChannelId(channel))).unwrap().unwrap().bot
+    }
+
+    #[tokio::test]
+    async fn channels_accounts_and_used_limits_outlive_the_step_that_gives_accounts_their_ids() {
+        let mut folder = quick_folder();
+        make_older_file(&folder.path().join("db"));
+        // Each of these processes is killed before an account logs in.
+        for _ in 0..3 {
+            let store = open(&folder.path().join("db"));
+            let expected = [("bakery", "bot"), ("market", "other"), ("shop", "bot")];
+            assert_eq!(wanted(&store), expected.map(|(channel, name)| (channel.to_owned(), bot(name))));
+            assert_eq!([7, 8, 9].map(|channel| bot_of(&store, channel)), [bot("bot"), bot("bot"), bot("other")]);
+            assert_eq!(store.find_bot(&login("bot")).await.unwrap(), bot("bot"));
+            store.save_seed(login("bakery"), login("bot")).await.unwrap();
+            let killed = as_if_killed(folder.path());
+            store.close().await.unwrap();
+            folder = killed;
+        }
+        let path = folder.path().join("db");
+        let store = open(&path);
+        let LastUse::Known(used) = store.begin_use(login("bot")).await.unwrap() else { panic!("it is known") };
+        assert_eq!((used.messages, used.joins), (5, 2));
+        assert_eq!(store.begin_use(login("other")).await.unwrap(), LastUse::Unknown);
+        let mut changes = store.wanted_changes();
+        assert_eq!(store.learn_bot(login("bot"), ID).await.unwrap(), None);
+        assert_eq!(changes.try_recv(), Ok(login("bot")));
+        let expected = [("bakery", known("bot", ID)), ("market", bot("other")), ("shop", known("bot", ID))];
+        assert_eq!(wanted(&store), expected.map(|(channel, account)| (channel.to_owned(), account)));
+        assert_eq!(
+            [7, 8, 9].map(|channel| bot_of(&store, channel)),
+            [known("bot", ID), known("bot", ID), bot("other")]
+        );
+        let revision = |channel| at_once(store.load_channel(ChannelId(channel))).unwrap().unwrap().revision;
+        assert_eq!(
+            [7, 9].map(revision),
+            [Revision(2), Revision(1)],
+            "changes that were planned before are planned again"
+        );
+        store.save_use(known("bot", ID), UsedLimits { messages: 3, ..UsedLimits::default() }).await.unwrap();
+        store.close().await.unwrap();
+        drop(store);
+        let store = open(&path);
+        assert_eq!(store.find_bot(&login("bot")).await.unwrap(), known("bot", ID));
+        assert!(matches!(store.begin_use(login("bot")).await.unwrap(), LastUse::Known(used) if used.messages == 3));
+        let mut changes = store.wanted_changes();
+        assert_eq!(store.learn_bot(login("bot"), ID).await.unwrap(), None);
+        assert!(changes.try_recv().is_err(), "nothing new");
+    }
+
+    #[tokio::test]
+    async fn a_recycled_login_inherits_nothing_and_both_accounts_are_kept() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        store.learn_bot(login("bot"), ID).await.unwrap();
+        assert_eq!(store.learn_bot(login("bot"), AccountId(2000)).await.unwrap(), Some(ID));
+        assert_eq!((wanted(store), bot_of(store, 7)), (vec![("shop".to_owned(), known("bot", ID))], known("bot", ID)));
+        assert_eq!(
+            store.find_bot(&login("bot")).await.unwrap(),
+            known("bot", AccountId(2000)),
+            "the login is this one's now"
+        );
+        // Only the operator's word gives a channel away.
+        store.save_seed(login("shop"), login("bot")).await.unwrap();
+        assert_eq!(bot_of(store, CHANNEL.0), known("bot", AccountId(2000)));
+        assert_eq!(store.learn_bot(login("bot"), AccountId(2000)).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_renamed_account_keeps_its_channels_and_gets_those_of_its_new_login() {
+        let fixture = Fixture::with_channel().await;
+        let store = &fixture.store;
+        store.learn_bot(login("bot"), ID).await.unwrap();
+        store.save_seed(login("cafe"), login("better_bot")).await.unwrap();
+        store.save_channel_id(login("cafe"), ChannelId(8)).await.unwrap();
+        store.begin_use(login("bot")).await.unwrap();
+        store.begin_use(login("better_bot")).await.unwrap();
+        assert_eq!(store.learn_bot(login("better_bot"), ID).await.unwrap(), None);
+        assert_eq!([7, 8].map(|channel| bot_of(store, channel)), [0; 2].map(|_| known("better_bot", ID)));
+        let account = known("better_bot", ID);
+        fixture
+            .commit("1", vec![Effect::Presence(PresenceEffect::Want { channel: channel(9, "market"), account })])
+            .await;
+        assert_eq!(wanted(store).len(), 3);
+    }
+}

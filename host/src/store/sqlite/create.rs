@@ -1,0 +1,60 @@
+//! A database that was not there before.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::migrate;
+use super::open::open_file;
+use crate::store::error::OpenStoreError;
+use crate::store::files::UNFINISHED;
+
+/// Makes the database beside `path`, and gives it that name once all of it is on disk. So whatever interrupts this, an empty
+/// file under that name is no beginning of a database but the end of one.
+///
+/// # Errors
+/// Also where the log of a lost database is there: SQLite would play it into the new one.
+pub(super) fn create(path: &Path) -> Result<(), OpenStoreError> {
+    refuse_lone_log(path)?;
+    let failed = |error| OpenStoreError::File { path: path.into(), error };
+    let beside = path.with_added_extension(UNFINISHED);
+    remove(&beside).map_err(failed)?;
+    drop(open_file(&beside)?);
+    fill(&beside).map_err(|error| OpenStoreError::Database { path: beside.clone(), error: error.into() })?;
+    File::open(&beside).and_then(|file| file.sync_all()).map_err(failed)?;
+    fs::rename(&beside, path).map_err(failed)?;
+    // The new name is the folder's to keep.
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// Where there is no database, whether there is the log of one that was lost.
+pub(super) fn refuse_lone_log(path: &Path) -> Result<(), OpenStoreError> {
+    let log = with_suffix(path, "-wal");
+    let is_there = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    if is_there { Err(OpenStoreError::LogAlone { path: path.into(), log }) } else { Ok(()) }
+}
+
+/// Without a journal of its own: nobody reads what this leaves half made.
+fn fill(path: &Path) -> rusqlite::Result<()> {
+    let mut connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "memory")?;
+    connection.pragma_update(None, "synchronous", "off")?;
+    migrate::migrate(&mut connection)?;
+    connection.close().map_err(|(_, error)| error)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

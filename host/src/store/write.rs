@@ -1,0 +1,144 @@
+//! Every write of the store, as data: a backend carries it out in one match, and may carry it out again.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use tokio::sync::oneshot;
+
+use super::channel::chatters::KnownChatter;
+use super::channel::outcomes::Attempt;
+use super::error::StoreError;
+use super::host::api_keys::{ApiKey, Revoked, Spare};
+use super::host::bots::Learned;
+use super::host::idempotency::KeptAnswer;
+use super::host::modules::VersionChange;
+use super::host::used_limits::LastUse;
+use crate::domain::account::BotAccount;
+use crate::domain::amount::Amount;
+use crate::domain::audit::{Change, Stamp};
+use crate::domain::effect::{Commit, Committed};
+use crate::domain::id::{AccountId, ChannelId, ChatterId, Login, ModuleDigest, ModuleName};
+use crate::domain::ports::Epoch;
+use crate::domain::principal::{CallerId, KeyId};
+use crate::domain::used_limits::UsedLimits;
+
+/// Where the answer to a write goes once the write is durable.
+pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Made whole or not at all. What each one promises, the method of [`Store`](super::Store) says that asks for it.
+pub(super) enum Write {
+    // Of a channel.
+    Commit {
+        commit: Box<Commit>,
+        attempt: Attempt,
+        /// The tenure in which the commit was asked for: it is not made in another one.
+        epoch: Epoch,
+        answer: Answer<Committed>,
+    },
+    SeedBalance {
+        channel: ChannelId,
+        chatter: ChatterId,
+        amount: Amount,
+        at: SystemTime,
+        answer: Answer<()>,
+    },
+    SaveSeen {
+        chatters: Vec<(ChannelId, KnownChatter)>,
+        at: SystemTime,
+        answer: Answer<()>,
+    },
+    RaiseBusyness {
+        /// The messages that were written in each channel.
+        channels: Vec<(ChannelId, u64)>,
+        at: SystemTime,
+        answer: Answer<()>,
+    },
+    // Of the wanted channels; true: one is wanted that was not, or otherwise than before.
+    SaveSeed {
+        login: Login,
+        account: Login,
+        at: SystemTime,
+        answer: Answer<bool>,
+    },
+    SaveChannelId {
+        login: Login,
+        channel: ChannelId,
+        at: SystemTime,
+        answer: Answer<bool>,
+    },
+    // Of the bot accounts.
+    LearnBot {
+        login: Login,
+        id: AccountId,
+        answer: Answer<Learned>,
+    },
+    BeginUse {
+        account: Login,
+        at: SystemTime,
+        answer: Answer<LastUse>,
+    },
+    SaveUse {
+        account: BotAccount,
+        used: UsedLimits,
+        at: SystemTime,
+        answer: Answer<()>,
+    },
+    // Of the modules.
+    ChangeVersions {
+        module: ModuleName,
+        changes: Vec<VersionChange>,
+        left: BTreeMap<ModuleDigest, Vec<ChannelId>>,
+        stamp: Stamp,
+        answer: Answer<()>,
+    },
+    BeginUpload {
+        digest: ModuleDigest,
+        answer: Answer<()>,
+    },
+    EndUpload {
+        digest: ModuleDigest,
+        answer: Answer<()>,
+    },
+    // Of the HTTP API.
+    SaveApiKey {
+        key: Box<ApiKey>,
+        stamp: Stamp,
+        answer: Answer<()>,
+    },
+    RevokeApiKey {
+        id: KeyId,
+        spare: Spare,
+        stamp: Stamp,
+        answer: Answer<Revoked>,
+    },
+    SaveKeyUse {
+        id: KeyId,
+        at: SystemTime,
+        answer: Answer<()>,
+    },
+    SaveAnswer {
+        caller: CallerId,
+        key: Box<str>,
+        kept: KeptAnswer,
+        at: SystemTime,
+        answer: Answer<()>,
+    },
+    NoteChange {
+        stamp: Stamp,
+        change: Box<Change>,
+        answer: Answer<()>,
+    },
+    /// Changes nothing, and says whether the machine takes changes.
+    Probe {
+        answer: Answer<()>,
+    },
+    /// What a test puts into a batch.
+    #[cfg(test)]
+    Test {
+        job: TestJob,
+        answer: Answer<()>,
+    },
+}
+
+#[cfg(test)]
+type TestJob = Box<dyn FnOnce(&rusqlite::Connection) -> Result<(), StoreError> + Send>;
