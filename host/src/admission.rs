@@ -22,7 +22,7 @@ use crate::domain::manifest::SizeClass;
 use crate::domain::ports::Clock;
 
 use pools::Pools;
-use queue::{Capacity, Next, Number, Queue};
+use queue::{Capacity, Number, Queue};
 
 pub use self::credit::CpuCredit;
 pub use self::pools::{Caller, RunTaskError, TaskPool};
@@ -38,26 +38,20 @@ pub struct Admission {
     pools: Pools,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// A call has ended.
+    /// Notified when a call ends or is dropped; wakes [`Admission::room`].
     left: Notify,
     credit: Mutex<CpuCredit<(ChannelId, ModuleName)>>,
 }
 
 struct State {
     queue: Queue<Job>,
-    /// A job is being started. Whoever changes the queue meanwhile leaves the next one to the thread that does so: a job that
-    /// ends at once would otherwise start the next one from within, and so on.
+    /// True while one thread starts jobs. Other threads only change the queue; that thread starts what became possible, so that
+    /// jobs never nest.
     is_starting: bool,
 }
 
-/// Starts a call with its permit, or without one where the call could not begin in time.
-type Job = Box<dyn FnOnce(Option<Begun>) + Send>;
-
-/// A call that has its slot, and its turn where it needs one.
-struct Begun {
-    number: Number,
-    claim: Claim,
-}
+/// Is told whether the call may begin, or has waited for too long.
+type Job = Box<dyn FnOnce(bool) + Send>;
 
 /// A call that was let in, and is to be started.
 #[must_use]
@@ -73,9 +67,10 @@ pub struct Permit {
     admission: Arc<Admission>,
     number: Number,
     claim: Claim,
+    begun_at: Instant,
     pool: Arc<TaskPool>,
     has_slot: bool,
-    /// Takes up the slot.
+    /// The instance, whose memory belongs to the slot: dropped before the slot is given back.
     held: Option<Box<dyn Any + Send>>,
 }
 
@@ -104,8 +99,7 @@ impl Admission {
         }))
     }
 
-    /// Waits while so many calls have come of late that the next event had better not be taken from where it waits. For one
-    /// task.
+    /// Waits while 1,024 calls are younger than a second. Only one task may wait here: one is woken up.
     pub async fn room(&self) {
         while let Some(wait) = self.find_wait() {
             // An error: it is time to look again.
@@ -117,7 +111,7 @@ impl Admission {
         self.state().queue.find_wait(self.now())
     }
 
-    /// Lets a call in; calls begin in the order of this. None where the channel or the host has too many.
+    /// Lets a call in; the calls of a channel begin in this order. None where the channel or the host has too many.
     pub fn enter(self: &Arc<Self>, claim: Claim) -> Option<Entry> {
         let number = self.state().queue.enter(claim, self.now())?;
         Some(Entry { admission: Arc::clone(self), number, claim, is_started: false })
@@ -128,7 +122,7 @@ impl Admission {
         if self.find_wait().is_some() { None } else { self.enter(claim) }
     }
 
-    /// Runs what is no call of a channel, and in no hurry. Dropping the returned future stops it.
+    /// Runs a background task, such as a compilation, in the slow pool. Dropping the returned future stops it.
     pub async fn run_slowly<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
@@ -148,22 +142,28 @@ impl Admission {
         self.pools.shut_down().await;
     }
 
-    /// After a change of the queue.
-    fn start_jobs<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>, now: Instant) {
+    /// Drops the calls that have waited for longer than five seconds. To be called every second or so.
+    pub fn drop_late(self: &Arc<Self>) {
+        let now = self.now();
+        // In a statement of its own: the queue is not locked while the job runs.
+        while let Some(job) = { self.state().queue.take_late(now) } {
+            job(false);
+            self.left.notify_one();
+        }
+        self.start_jobs(self.state());
+    }
+
+    /// Starts every call that may begin. Must follow each change of the queue.
+    fn start_jobs<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>) {
         while !state.is_starting
-            && let Some(next) = state.queue.next(now)
+            && let Some(job) = state.queue.next()
         {
             state.is_starting = true;
             drop(state);
-            match next {
-                Next::Begins(number, claim, job) => job(Some(Begun { number, claim })),
-                Next::Late(job) => {
-                    self.left.notify_one();
-                    job(None);
-                }
-            }
+            let starting = Starting(self);
+            job(true);
+            drop(starting);
             state = self.state();
-            state.is_starting = false;
         }
     }
 
@@ -181,6 +181,15 @@ impl Admission {
     }
 }
 
+/// Lets the next job be started when it is dropped, even if this one panics.
+struct Starting<'a>(&'a Admission);
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        self.0.state().is_starting = false;
+    }
+}
+
 impl Entry {
     /// Starts the call on a guest's thread, once it may begin. `call` gets no permit where that was not in time.
     pub fn start<F: Future<Output = ()> + Send + 'static>(
@@ -188,29 +197,20 @@ impl Entry {
         call: impl FnOnce(Option<Permit>) -> F + Send + 'static,
     ) {
         self.is_started = true;
-        let Entry { admission, number, claim, .. } = &self;
-        let (spawning, channel) = (Arc::clone(admission), claim.channel);
-        let job = move |begun: Option<Begun>| {
-            let admission = Arc::clone(&spawning);
-            let permit = |pool| {
-                begun.map(|Begun { number, claim }| Permit {
-                    admission,
-                    number,
-                    claim,
-                    pool,
-                    has_slot: true,
-                    held: None,
-                })
-            };
-            spawning.pools.spawn(channel, |pool| call(permit(pool)));
+        let (admission, number, claim) = (Arc::clone(&self.admission), self.number, self.claim);
+        let spawning = Arc::clone(&admission);
+        let job = move |may_begin: bool| {
+            let (admission, begun_at) = (Arc::clone(&spawning), Instant::now());
+            let permit = |pool| Permit { admission, number, claim, begun_at, pool, has_slot: true, held: None };
+            spawning.pools.spawn(claim.channel, |pool| call(may_begin.then(|| permit(pool))));
         };
-        let (now, mut state) = (admission.now(), admission.state());
-        if state.queue.try_begin(*claim) {
+        let mut state = admission.state();
+        if state.queue.try_begin(claim) {
             drop(state);
-            job(Some(Begun { number: *number, claim: *claim }));
+            job(true);
         } else {
-            state.queue.wait(*number, *claim, now, Box::new(job));
-            admission.start_jobs(state, now);
+            state.queue.wait(number, claim, admission.now(), Box::new(job));
+            admission.start_jobs(state);
         }
     }
 
@@ -232,7 +232,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         if !self.is_started {
-            self.admission.state().queue.forget(self.number, self.claim.channel);
+            self.admission.state().queue.forget(self.number, self.claim);
             self.admission.left.notify_one();
         }
     }
@@ -241,6 +241,11 @@ impl Drop for Entry {
 impl Permit {
     pub fn pool(&self) -> &Arc<TaskPool> {
         &self.pool
+    }
+
+    /// When the call had its slot, by the system's clock: from then on it has only waited for a thread.
+    pub fn begun_at(&self) -> Instant {
+        self.begun_at
     }
 
     /// Whether the module has not used up its processor time in this channel.
@@ -255,12 +260,12 @@ impl Permit {
         admission.credit().spend((self.claim.channel, module.clone()), used, admission.now());
     }
 
-    /// Keeps what takes up the slot, instead of anything before. It is dropped before the slot is given back.
+    /// Keeps an instance, instead of the one before. It is dropped before the slot is given back.
     pub fn hold(&mut self, held: impl Any + Send) {
         self.held = Some(Box::new(held));
     }
 
-    /// Drops what takes up the slot.
+    /// Drops the instance.
     pub fn clear(&mut self) {
         self.held = None;
     }
@@ -271,7 +276,7 @@ impl Permit {
         if std::mem::take(&mut self.has_slot) {
             let mut state = self.admission.state();
             state.queue.release_slot(self.claim);
-            self.admission.start_jobs(state, self.admission.now());
+            self.admission.start_jobs(state);
         }
     }
 }
@@ -284,7 +289,7 @@ impl Drop for Permit {
             state.queue.release_slot(self.claim);
         }
         state.queue.leave(self.number, self.claim);
-        self.admission.start_jobs(state, self.admission.now());
+        self.admission.start_jobs(state);
         self.admission.left.notify_one();
     }
 }

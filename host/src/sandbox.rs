@@ -120,8 +120,7 @@ impl Sandbox {
     /// [`Sandbox::invoke`], and what it cost, whatever came of it.
     pub async fn invoke_metered(&self, call: Call) -> Invoked {
         let refused = |error| Invoked { answer: Err(error), usage: Usage::default() };
-        let (channel, manifest) = (call.invocation.channel.id, &call.manifest);
-        let claim = Claim { channel, size: manifest.size, is_serial: manifest.is_serial(), called: Called::Command };
+        let claim = Claim::of(&call.manifest, call.invocation.channel.id, Called::Command);
         let Some(entry) = self.admission.enter(claim) else { return refused(InvokeError::Busy) };
         let invoker = Arc::clone(&self.invoker);
         let invoked = entry.run(move |permit| async move {

@@ -1,4 +1,5 @@
-//! What waits for a thread: group by group, such as the calls of a channel, and of each group one at a time. Pure.
+//! Queue of tasks that wait for a thread. Groups, such as a channel's calls, are served in turn, one task of a group at a time.
+//! Pure.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;

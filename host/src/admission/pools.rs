@@ -3,7 +3,7 @@
 //!
 //! Every call starts in the fast pool. One that has used up a tick goes on in the slow pool, which gives way to all else and runs one
 //! call of a channel at a time, a tick of each channel in turn; so do the next calls of its module in that channel, until one ends
-//! within a tick. Whoever burns its whole budget so takes a tick of the fast pool once.
+//! within a tick. So a module that uses its whole budget on every call costs the fast pool one tick, once.
 
 use std::collections::VecDeque;
 use std::io;
@@ -53,6 +53,8 @@ pub(super) struct Pools {
 pub struct TaskPool {
     group: Group,
     is_slow: AtomicBool,
+    /// Whether the task has been in the slow pool's queue since it went there.
+    was_queued: AtomicBool,
     shared: Arc<Shared>,
 }
 
@@ -160,7 +162,12 @@ impl Pools {
         is_slow: bool,
         task: impl FnOnce(Arc<TaskPool>) -> F,
     ) {
-        let pool = Arc::new(TaskPool { group, is_slow: AtomicBool::new(is_slow), shared: Arc::clone(&self.shared) });
+        let pool = Arc::new(TaskPool {
+            group,
+            is_slow: AtomicBool::new(is_slow),
+            was_queued: AtomicBool::new(false),
+            shared: Arc::clone(&self.shared),
+        });
         let task = task(Arc::clone(&pool));
         let schedule = move |runnable, info: ScheduleInfo| pool.shared.schedule(&pool, runnable, info);
         let (runnable, task) = async_task::spawn(task, WithInfo(schedule));
@@ -187,6 +194,8 @@ impl Pools {
     }
 
     fn end(&self) {
+        // First, so that a task that is dropped from now on reports the end and no panic.
+        self.shared.over.cancel();
         let (fast, slow, idle) = {
             let mut state = self.shared.lock();
             state.is_over = true;
@@ -194,7 +203,6 @@ impl Pools {
             let idle = idle.into_iter().chain(state.idle_slow.drain(..)).collect::<Vec<_>>();
             (std::mem::take(&mut state.fast), std::mem::take(&mut state.slow), idle)
         };
-        self.shared.over.cancel();
         // What a task holds is dropped with it, and may ask for this lock.
         drop((fast, slow));
         idle.iter().for_each(Thread::unpark);
@@ -228,11 +236,17 @@ impl TaskPool {
         }
     }
 
-    /// The guest of a call has ended, which goes on in the fast pool.
-    pub fn end(&self, caller: Caller, was_short: bool) {
-        if self.is_slow.swap(false, Ordering::Relaxed) && was_short {
+    /// To be awaited once a call's guest has ended: goes back to the fast pool, since the rest of the call, and what waits for it,
+    /// must not give way to all else.
+    pub async fn end(&self, caller: Caller, was_short: bool) {
+        if !self.is_slow.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        self.was_queued.store(false, Ordering::Relaxed);
+        if was_short {
             self.shared.slow_callers().pop(&caller);
         }
+        tokio::task::yield_now().await;
     }
 }
 
@@ -245,8 +259,9 @@ impl Shared {
             return drop(runnable);
         }
         let idle = if pool.is_slow.load(Ordering::Relaxed) {
-            // It yielded: it keeps its place before the channel's others.
-            match info.woken_while_running {
+            // A task that yields in the slow pool keeps its place before the channel's others.
+            let yields = pool.was_queued.swap(true, Ordering::Relaxed) && info.woken_while_running;
+            match yields {
                 true => state.slow.push_front(pool.group, runnable),
                 false => state.slow.push_back(pool.group, runnable),
             }
@@ -294,7 +309,7 @@ impl Shared {
             idle(&mut state).push(this.clone());
             drop(state);
             thread::park();
-            // Whoever unparks it has taken it from the list; nobody may have.
+            // The thread that woke this one has removed it from the list; after a spurious wake-up it is still there.
             idle(&mut self.lock()).retain(|other| other.id() != this.id());
         }
     }
@@ -365,8 +380,7 @@ mod tests {
                 }
                 yield_once().await;
                 let goes_on = thread_name();
-                pool.end(caller, !is_long);
-                yield_once().await;
+                pool.end(caller, !is_long).await;
                 [begins, goes_on, thread_name()]
             };
             self.run(caller.channel, task).await.unwrap()
@@ -434,6 +448,40 @@ mod tests {
         assert_eq!(pools.call(SHOP, true).await[1], "guest-slow");
         web.add_permits(1);
         assert_eq!(first.await.unwrap().unwrap(), "guest-slow");
+    }
+
+    /// A newcomer does not go before those who have waited for longer.
+    #[tokio::test]
+    async fn long_calls_of_a_channel_run_in_the_order_in_which_they_turned_out_long() {
+        let pools = Arc::new(Pools::start(1).unwrap());
+        let (go_on, told) = mpsc::channel::<()>();
+        let (order, mut told) = (Arc::new(Mutex::new(Vec::new())), Some(told));
+        let mut calls = Vec::new();
+        for number in 0..5 {
+            // The first one holds the slow thread until all others wait for it.
+            let (order, blocks, is_slow) = (Arc::clone(&order), told.take(), Arc::new(Semaphore::new(0)));
+            let (pools, has_begun) = (Arc::clone(&pools), Arc::clone(&is_slow));
+            calls.push(tokio::spawn(async move {
+                let task = |pool: Arc<TaskPool>| async move {
+                    pool.slow_down(SHOP);
+                    is_slow.add_permits(1);
+                    yield_once().await;
+                    if let Some(blocks) = blocks {
+                        blocks.recv().unwrap_err();
+                    }
+                    order.lock().unwrap().push(number);
+                };
+                pools.run(SHOP.channel, task).await
+            }));
+            has_begun.acquire().await.unwrap().forget();
+        }
+        // The last one may not have yielded yet.
+        pools.call(ELSEWHERE, false).await;
+        drop(go_on);
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4]);
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::id::ChannelId;
 use crate::domain::invocation::Called;
-use crate::domain::manifest::SizeClass;
+use crate::domain::manifest::{Manifest, SizeClass};
 
 /// Calls younger than [`FRESH_FOR`]; with so many, the next event is not taken yet, which in the end slows the connections down.
 const MOST_FRESH: usize = 1024;
@@ -16,12 +16,14 @@ const MOST_FRESH: usize = 1024;
 const FRESH_FOR: Duration = Duration::from_secs(1);
 /// Calls of one channel, however old; the next one is refused.
 const MOST_PER_CHANNEL: usize = 64;
+/// Of these, calls that are no commands: however much happens in a channel, its chatters can still use commands.
+const MOST_OTHERS_PER_CHANNEL: usize = 32;
 /// Calls of all channels, however old; the next one is refused.
 const MOST: usize = 4096;
-/// A call that could not begin by then is dropped: nobody waits for its answer any more, and it would hold up a stop.
+/// A call that has not begun within this span is dropped: its chatter no longer expects an answer, and it would hold up a stop.
 const BEGUN_WITHIN: Duration = Duration::from_secs(5);
 
-/// What the queue has to know of a call.
+/// What a call asks the queue for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub channel: ChannelId,
@@ -30,6 +32,12 @@ pub struct Claim {
     pub is_serial: bool,
     /// In a channel, commands go before all else.
     pub called: Called,
+}
+
+impl Claim {
+    pub fn of(manifest: &Manifest, channel: ChannelId, called: Called) -> Claim {
+        Claim { channel, size: manifest.size, is_serial: manifest.is_serial(), called }
+    }
 }
 
 /// Calls that may run at once.
@@ -66,7 +74,9 @@ struct Slots {
 #[derive(Debug)]
 struct ChannelQueue<J> {
     calls: usize,
-    has_turn_out: bool,
+    /// Calls that are no commands.
+    others: usize,
+    is_turn_taken: bool,
     running: [usize; 2],
     is_in_ring: [bool; 2],
     waiting: VecDeque<Waiting<J>>,
@@ -80,17 +90,8 @@ struct Waiting<J> {
     job: J,
 }
 
-/// A call that waits no longer.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next<J> {
-    Begins(Number, Claim, J),
-    /// It is forgotten.
-    Late(J),
-}
-
 enum Pick {
     Waiting(usize),
-    Late(usize),
     NoSlot,
     Nothing,
 }
@@ -113,14 +114,20 @@ impl<J> Queue<J> {
     /// Lets a call in. None where its channel, or the host, has as many as it may.
     pub(super) fn enter(&mut self, claim: Claim, now: Instant) -> Option<Number> {
         let queue = self.channels.get(&claim.channel);
-        if self.calls >= MOST || queue.is_some_and(|queue| queue.calls >= MOST_PER_CHANNEL) {
+        let is_command = claim.called == Called::Command;
+        let is_full = |queue: &ChannelQueue<J>| {
+            queue.calls >= MOST_PER_CHANNEL || !is_command && queue.others >= MOST_OTHERS_PER_CHANNEL
+        };
+        if self.calls >= MOST || queue.is_some_and(is_full) {
             return None;
         }
         let number = self.next;
         self.next += 1;
         self.calls += 1;
         self.fresh.insert(number, now);
-        self.channels.entry(claim.channel).or_default().calls += 1;
+        let queue = self.channels.entry(claim.channel).or_default();
+        queue.calls += 1;
+        queue.others += usize::from(!is_command);
         Some(number)
     }
 
@@ -144,7 +151,7 @@ impl<J> Queue<J> {
         let is_before = |other: &Waiting<J>| other.claim.called == Called::Command || claim.called != Called::Command;
         let place = queue.waiting.iter().rposition(is_before).map_or(0, |last| last + 1);
         queue.waiting.insert(place, Waiting { number, claim, since, job });
-        self.list(claim.channel);
+        self.requeue(claim.channel);
     }
 
     /// The call goes on without its slot.
@@ -153,44 +160,53 @@ impl<J> Queue<J> {
         if let Some(queue) = self.channels.get_mut(&claim.channel) {
             queue.running[claim.size as usize] -= 1;
         }
-        self.list(claim.channel);
+        self.requeue(claim.channel);
     }
 
     /// Forgets a call that has begun and holds no slot any more. Its turn is free.
     pub(super) fn leave(&mut self, number: Number, claim: Claim) {
         if let Some(queue) = self.channels.get_mut(&claim.channel) {
-            queue.has_turn_out &= !claim.is_serial;
+            queue.is_turn_taken &= !claim.is_serial;
         }
-        self.list(claim.channel);
-        self.forget(number, claim.channel);
+        self.requeue(claim.channel);
+        self.forget(number, claim);
     }
 
-    /// The next call that need not wait any longer; to be asked after each change, until there is none.
-    pub(super) fn next(&mut self, now: Instant) -> Option<Next<J>> {
-        (0..self.slots.len()).find_map(|size| self.next_of(size, now))
+    /// The next call that begins; to be asked after each change, until there is none.
+    pub(super) fn next(&mut self) -> Option<J> {
+        (0..self.slots.len()).find_map(|size| self.next_of(size))
     }
 
-    fn next_of(&mut self, size: usize, now: Instant) -> Option<Next<J>> {
+    /// Takes out a call that has waited for too long; to be asked until there is none. Looks at all that wait.
+    pub(super) fn take_late(&mut self, now: Instant) -> Option<J> {
+        let is_late = |call: &Waiting<J>| call.since + BEGUN_WITHIN <= now;
+        let (channel, place) = self
+            .channels
+            .iter()
+            .find_map(|(channel, queue)| Some((*channel, queue.waiting.iter().position(is_late)?)))?;
+        let Waiting { number, claim, job, .. } = self.channels.get_mut(&channel)?.waiting.remove(place)?;
+        // Calls behind it may begin now.
+        self.requeue(channel);
+        self.forget(number, claim);
+        Some(job)
+    }
+
+    fn next_of(&mut self, size: usize) -> Option<J> {
         while let Some(channel) = self.slots[size].ring.front().copied() {
             let (slots, queue) = (&mut self.slots[size], self.channels.get_mut(&channel)?);
-            match queue.pick(size, slots, now) {
+            match queue.pick(size, slots) {
                 Pick::NoSlot => return None,
                 Pick::Nothing => {
                     queue.is_in_ring[size] = false;
                     slots.ring.pop_front();
                     self.tidy_up(channel);
                 }
-                Pick::Late(place) => {
-                    let Waiting { number, job, .. } = queue.waiting.remove(place)?;
-                    self.forget(number, channel);
-                    return Some(Next::Late(job));
-                }
                 Pick::Waiting(place) => {
-                    let Waiting { number, claim, job, .. } = queue.waiting.remove(place)?;
+                    let Waiting { claim, job, .. } = queue.waiting.remove(place)?;
                     queue.begin(&claim, slots);
                     // The other channels first.
                     slots.ring.rotate_left(1);
-                    return Some(Next::Begins(number, claim, job));
+                    return Some(job);
                 }
             }
         }
@@ -206,8 +222,8 @@ impl<J> Queue<J> {
         self.slots[size as usize].capacity
     }
 
-    /// Something has changed in the channel: those of its calls that wait are to be looked at.
-    fn list(&mut self, channel: ChannelId) {
+    /// Puts the channel into both rings, so that [`Queue::next`] looks at its waiting calls again.
+    fn requeue(&mut self, channel: ChannelId) {
         let Some(queue) = self.channels.get_mut(&channel).filter(|queue| !queue.waiting.is_empty()) else { return };
         for (size, slots) in self.slots.iter_mut().enumerate() {
             if !std::mem::replace(&mut queue.is_in_ring[size], true) {
@@ -217,13 +233,14 @@ impl<J> Queue<J> {
     }
 
     /// Forgets a call that does not wait.
-    pub(super) fn forget(&mut self, number: Number, channel: ChannelId) {
+    pub(super) fn forget(&mut self, number: Number, claim: Claim) {
         self.fresh.remove(&number);
         self.calls -= 1;
-        if let Some(queue) = self.channels.get_mut(&channel) {
+        if let Some(queue) = self.channels.get_mut(&claim.channel) {
             queue.calls -= 1;
+            queue.others -= usize::from(claim.called != Called::Command);
         }
-        self.tidy_up(channel);
+        self.tidy_up(claim.channel);
     }
 
     fn tidy_up(&mut self, channel: ChannelId) {
@@ -237,7 +254,8 @@ impl<J> Default for ChannelQueue<J> {
     fn default() -> Self {
         ChannelQueue {
             calls: 0,
-            has_turn_out: false,
+            others: 0,
+            is_turn_taken: false,
             running: [0; 2],
             is_in_ring: [false; 2],
             waiting: VecDeque::new(),
@@ -247,19 +265,16 @@ impl<J> Default for ChannelQueue<J> {
 
 impl<J> ChannelQueue<J> {
     fn may_begin(&self, claim: &Claim) -> bool {
-        !(claim.is_serial && self.has_turn_out)
+        !(claim.is_serial && self.is_turn_taken)
     }
 
     fn begin(&mut self, claim: &Claim, slots: &mut Slots) {
-        self.has_turn_out |= claim.is_serial;
+        self.is_turn_taken |= claim.is_serial;
         self.running[claim.size as usize] += 1;
         slots.used += 1;
     }
 
-    fn pick(&self, size: usize, slots: &Slots, now: Instant) -> Pick {
-        if let Some(late) = self.waiting.iter().position(|call| call.since + BEGUN_WITHIN <= now) {
-            return Pick::Late(late);
-        }
+    fn pick(&self, size: usize, slots: &Slots) -> Pick {
         // Serial calls keep their order, whatever their size.
         let mut is_first_serial = true;
         let may_begin = |call: &Waiting<J>| {
@@ -292,7 +307,7 @@ mod tests {
 
     /// A queue whose calls are known by their numbers.
     struct Played {
-        queue: Queue<Number>,
+        queue: Queue<(Number, Claim)>,
         now: Instant,
         running: Vec<(Number, Claim)>,
         late: Vec<Number>,
@@ -309,7 +324,7 @@ mod tests {
             if self.queue.try_begin(claim) {
                 self.running.push((number, claim));
             } else {
-                self.queue.wait(number, claim, self.now, number);
+                self.queue.wait(number, claim, self.now, (number, claim));
                 self.start();
             }
             Some(number)
@@ -324,15 +339,16 @@ mod tests {
         }
 
         fn start(&mut self) {
-            while let Some(next) = self.queue.next(self.now) {
-                match next {
-                    Next::Begins(number, claim, job) => {
-                        assert_eq!(number, job);
-                        self.running.push((number, claim));
-                    }
-                    Next::Late(number) => self.late.push(number),
-                }
+            while let Some(begun) = self.queue.next() {
+                self.running.push(begun);
             }
+        }
+
+        fn drop_late(&mut self) {
+            while let Some((number, _)) = self.queue.take_late(self.now) {
+                self.late.push(number);
+            }
+            self.start();
         }
 
         fn running(&self) -> BTreeSet<Number> {
@@ -405,8 +421,33 @@ mod tests {
         played.now += BEGUN_WITHIN - Duration::from_millis(1);
         let next = played.enter(claim(1, true)).unwrap();
         played.now += Duration::from_millis(1);
+        played.drop_late();
+        assert_eq!(played.late, [late]);
         played.end(first);
-        assert_eq!((played.late.clone(), played.running()), (vec![late], BTreeSet::from([next])));
+        assert_eq!(played.running(), BTreeSet::from([next]));
+    }
+
+    #[test]
+    fn those_behind_a_call_that_was_too_late_may_begin() {
+        let mut played = Played::new();
+        let large = |channel| Claim { size: SizeClass::Large, ..claim(channel, true) };
+        let elsewhere = played.enter(large(2)).unwrap();
+        let late = played.enter(large(1)).unwrap();
+        played.now += BEGUN_WITHIN - Duration::from_millis(1);
+        let small = played.enter(claim(1, true)).unwrap();
+        played.now += Duration::from_millis(1);
+        played.drop_late();
+        assert_eq!((played.late.clone(), played.running()), (vec![late], BTreeSet::from([elsewhere, small])));
+    }
+
+    #[test]
+    fn events_leave_room_for_commands() {
+        let mut played = Played::new();
+        let event = Claim { called: Called::Event, ..claim(1, true) };
+        while played.enter(event).is_some() {}
+        assert_eq!(played.queue.calls, MOST_OTHERS_PER_CHANNEL);
+        assert!(played.enter(claim(1, true)).is_some());
+        assert!(played.enter(Claim { called: Called::Timer, ..claim(1, true) }).is_none());
     }
 
     #[test]
@@ -444,10 +485,16 @@ mod tests {
         /// remembered in the end.
         #[test]
         fn calls_begin_as_soon_as_they_may_and_not_before(
-            steps in prop::collection::vec((0_u64..4, any::<bool>(), any::<bool>(), 0_usize..3), 1..200),
+            steps in prop::collection::vec((0_u64..4, any::<bool>(), any::<bool>(), 0_usize..3, 0_u64..1000), 1..200),
         ) {
             let (mut played, mut serial) = (Played::new(), HashMap::<ChannelId, Vec<Number>>::new());
-            for (channel, is_serial, is_large, end) in steps {
+            for (channel, is_serial, is_large, end, pause) in steps {
+                played.now += Duration::from_millis(pause);
+                played.drop_late();
+                check(&played)?;
+                for queue in serial.values_mut() {
+                    queue.retain(|number| !played.late.contains(number));
+                }
                 let size = if is_large { SizeClass::Large } else { SizeClass::Small };
                 let claim = Claim { size, ..claim(channel, is_serial) };
                 if let Some(number) = played.enter(claim)
@@ -487,7 +534,7 @@ mod tests {
             let has_turn = |(_, claim): &&(Number, Claim)| claim.channel == *channel && claim.is_serial;
             prop_assert!(played.running.iter().filter(has_turn).count() <= 1);
             for (size, slots) in played.queue.slots.iter().enumerate() {
-                let is_held_up = matches!(queue.pick(size, slots, played.now), Pick::Nothing | Pick::NoSlot);
+                let is_held_up = matches!(queue.pick(size, slots), Pick::Nothing | Pick::NoSlot);
                 prop_assert!(is_held_up, "a call waits for nothing");
             }
         }

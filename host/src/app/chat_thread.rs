@@ -6,8 +6,8 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 /// One thread, on which a message passes from the socket to a guest's thread, and its reply from there to the socket, without
-/// another thread being woken up in between. Everything else, such as HTTP, keeps off it: so a PING waits for nothing but
-/// other lines.
+/// another thread being woken up in between. Requests over HTTP and guests keep off it, so that a PING waits for other lines,
+/// for the set-up of a channel just joined, and for nothing else.
 pub(super) struct ChatThread {
     runtime: Handle,
     /// Ends the thread when it is dropped.

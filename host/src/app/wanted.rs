@@ -44,7 +44,7 @@ impl Wanted {
         Ok(receiver)
     }
 
-    /// Until the store closes.
+    /// Publishes the list of an account after each change of it; returns when the store closes.
     pub(super) async fn run(self: Arc<Self>, mut changes: broadcast::Receiver<Login>) {
         loop {
             let change = changes.recv().await;

@@ -2,13 +2,15 @@
 //!
 //! 1. `accept`: the steps before a call, each of which may refuse it. None touches a disk or a sandbox.
 //! 2. `admission`: the call waits for its channel's turn and a slot, and then runs on a guest's thread, to its end.
-//! 3. `answer`: the module runs, what it changed is committed, and what came of it is put into words.
+//! 3. `answer`: the module runs, its changes are committed, and its result becomes replies.
 //! 4. `outgoing`: the replies go to the outbox.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{broadcast, watch};
+use tokio::time::interval;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
@@ -49,6 +51,8 @@ use outgoing::{Outboxes, Outgoing, Progress, Unsettled};
 use returning::Returning;
 use seen::Seen;
 use unanswered::{Listeners, NoAnswer, Unanswered};
+
+pub(super) const DROP_LATE_EVERY: Duration = Duration::from_secs(1);
 
 /// What dispatch works with.
 pub struct Surroundings {
@@ -103,17 +107,18 @@ impl Dispatch {
         Dispatch { acceptance, admission, answering, outgoing, listeners, store, clock, calls }
     }
 
-    /// Answers a chat message in its channel. Waits while so many calls are there that the next event had better wait.
+    /// Answers a chat message in its channel. Waits while the host has too many fresh calls.
     pub(super) async fn hear(self: &Arc<Self>, message: ChatMessage, unsettled: Unsettled) {
         let listened = self.listeners.find_listened(Some(&message.id));
         let accepted = match self.acceptance.accept(message) {
             Ok(accepted) => accepted,
             Err(silence) => return self.listeners.report(listened, silence),
         };
-        self.admission.room().await;
+        // Before the wait: a channel with too many calls costs the others no time.
         let Some(entry) = self.admission.enter(accepted.claim()) else {
             return self.drop_call(accepted, listened);
         };
+        self.admission.room().await;
         let (dispatch, token) = (self.clone(), self.calls.token());
         entry.start(move |permit| async move {
             match permit {
@@ -126,7 +131,7 @@ impl Dispatch {
 
     async fn answer_in_chat(&self, accepted: Accepted, mut permit: Permit, listened: Option<MessageId>) {
         let concluded = self.answering.conclude(accepted, &mut permit).await;
-        match self.answering.word(concluded) {
+        match self.answering.replies_of(concluded) {
             Ok(replies) if replies.is_empty() => self.listeners.report(listened, NoAnswer::NoReply),
             Ok(replies) => {
                 for message in replies {
@@ -147,12 +152,18 @@ impl Dispatch {
     /// What is sent because of a message: any number of replies, or none and why. Nothing is sent yet.
     pub async fn answer(self: &Arc<Self>, message: ChatMessage) -> Result<Vec<OutgoingMessage>, NoAnswer> {
         let accepted = self.acceptance.accept(message)?;
-        let entry = self.admission.enter(accepted.claim()).ok_or(NoAnswer::Dropped)?;
+        let Some(entry) = self.admission.enter(accepted.claim()) else {
+            self.answering.decline(accepted);
+            return Err(NoAnswer::Dropped);
+        };
         let dispatch = self.clone();
         let answered = entry.run(move |permit| async move {
-            let mut permit = permit.ok_or(NoAnswer::Dropped)?;
+            let Some(mut permit) = permit else {
+                dispatch.answering.decline(accepted);
+                return Err(NoAnswer::Dropped);
+            };
             let concluded = dispatch.answering.conclude(accepted, &mut permit).await;
-            Ok(dispatch.answering.word(concluded)?)
+            Ok(dispatch.answering.replies_of(concluded)?)
         });
         answered.await.unwrap_or(Err(NoAnswer::Dropped))
     }
@@ -232,7 +243,7 @@ impl Dispatch {
         self.listeners.subscribe()
     }
 
-    /// Who talked, to be noted by whoever passes no message of theirs on.
+    /// The tally of chatters, in which connections note the messages that they filter out.
     pub fn tally(&self) -> Arc<Tally> {
         self.answering.seen.tally.clone()
     }
@@ -256,10 +267,21 @@ impl Dispatch {
         self.outgoing.replace_outboxes(Some(outboxes));
     }
 
-    /// Waits until all calls are over: each ends by its deadline, or is dropped where its turn does not come.
+    /// Drops the calls that have waited for too long. To be called every second or so.
+    pub(super) fn drop_late(&self) {
+        self.admission.drop_late();
+    }
+
+    /// Waits until all calls are over: each ends by its deadline, or is dropped because it could not begin in time.
     pub(super) async fn close(&self) {
         self.calls.close();
-        self.calls.wait().await;
+        let mut late = interval(DROP_LATE_EVERY);
+        loop {
+            tokio::select! {
+                () = self.calls.wait() => break,
+                _ = late.tick() => self.drop_late(),
+            }
+        }
         self.outgoing.replace_outboxes(None);
         self.answering.seen.save().await;
     }

@@ -65,7 +65,7 @@ impl Guardrails {
         lock(&self.duplicates).is_repeated(id)
     }
 
-    /// Takes the call's cooldowns. Timers and events have none, and nobody whose calls could be ignored; a message waits for none.
+    /// Takes the call's cooldowns. Timers and events take none, and no chatter is ignored for them; messages take none either.
     pub(super) fn check(&self, asked: &Asked, now: Instant) -> Result<Taken, HeldBack> {
         let Asked { called, attempt, module, is_heard, is_dry_run } = asked;
         let is_by_chatter = matches!(called, Called::Command | Called::Message);

@@ -11,8 +11,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::dispatch::Dispatch;
 use super::dispatch::outgoing::Outboxes;
+use super::dispatch::{DROP_LATE_EVERY, Dispatch};
 use crate::domain::message::Event;
 
 /// How often it is saved who talked.
@@ -34,8 +34,9 @@ pub async fn run_dispatch<L, F>(
     F: Future<Output = ()>,
 {
     dispatch.open(outboxes);
-    let (mut due, keeping_up) = (interval(KEEP_UP_EVERY), TaskTracker::new());
+    let (mut due, mut late, keeping_up) = (interval(KEEP_UP_EVERY), interval(DROP_LATE_EVERY), TaskTracker::new());
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    late.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let event = tokio::select! {
             biased;
@@ -43,6 +44,10 @@ pub async fn run_dispatch<L, F>(
             _ = due.tick() => {
                 let dispatch = dispatch.clone();
                 keeping_up.spawn(async move { dispatch.keep_up().await });
+                continue;
+            }
+            _ = late.tick() => {
+                dispatch.drop_late();
                 continue;
             }
             event = events.recv() => event,

@@ -78,10 +78,9 @@ impl Invoker {
         Invoker { registry, world, config: config.clone() }
     }
 
-    /// The call's time runs from here on: waiting for its module and for a thread is part of it.
+    /// The call's time runs from when it had its slot: waiting for a thread and for its module is part of it.
     pub(super) async fn invoke(&self, permit: &mut Permit, call: Call) -> Invoked {
-        let asked_at = Instant::now();
-        let (meter, mut usage) = (Arc::new(self.meter(asked_at)), Usage::default());
+        let (meter, mut usage) = (Arc::new(self.meter(permit.begun_at())), Usage::default());
         let answer = AssertUnwindSafe(self.answer(permit, call, &meter, &mut usage)).catch_unwind().await;
         usage.processor = meter.used();
         // Without what the panic said, which may quote a message.
@@ -96,8 +95,8 @@ impl Invoker {
         meter: &Arc<Meter>,
         usage: &mut Usage,
     ) -> Result<Answer, InvokeError> {
-        let asked_at = Instant::now();
-        let deadline = self.deadline(asked_at);
+        let begun_at = permit.begun_at();
+        let deadline = self.deadline(begun_at);
         if !permit.has_credit(&call.manifest.name) {
             return Err(self.refuse_without_credit(&call));
         }
@@ -108,7 +107,7 @@ impl Invoker {
         let module = module.map_err(|_| InvokeError::Busy)??;
         if let Some(replies) = self.find_outcome(&call).await? {
             let (outcome, changes) = (Ok(replies), Vec::new());
-            return Ok(Answer { outcome, is_duplicate: true, changes, took: asked_at.elapsed() });
+            return Ok(Answer { outcome, is_duplicate: true, changes, took: begun_at.elapsed() });
         }
         let call = Arc::new(call);
         let requests = Arc::new(Requests::new(deadline, call.is_dry_run));
@@ -118,11 +117,11 @@ impl Invoker {
         let attempt =
             Attempt { module: &module, call: &call, meter, pool: Some((&pool, caller)), deadline, requests: &requests };
         let settled = self.run_until_settled(permit, &attempt, usage).await;
-        // One that ran out of time before it ran tells nothing.
-        pool.end(caller, meter.has_run() && !meter.is_slow());
+        // A call that never ran says nothing about the module's speed.
+        pool.end(caller, meter.has_run() && !meter.is_slow()).await;
         permit.charge(&call.manifest.name, meter.used() + requests.processor());
         let Settled { outcome, is_duplicate, changes } = settled?;
-        Ok(Answer { outcome, is_duplicate, changes, took: asked_at.elapsed() })
+        Ok(Answer { outcome, is_duplicate, changes, took: begun_at.elapsed() })
     }
 
     fn refuse_without_credit(&self, call: &Call) -> InvokeError {
@@ -163,6 +162,8 @@ impl Invoker {
     ) -> Result<Settled, InvokeError> {
         let call = attempt.call;
         loop {
+            // One slot is for one instance.
+            permit.clear();
             let Ended { outcome, transaction, log, backtrace, memory, instance } = self.run(attempt).await;
             usage.runs += 1;
             usage.memory = usage.memory.max(memory);

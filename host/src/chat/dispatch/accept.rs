@@ -34,8 +34,7 @@ pub(super) struct Accepted {
 
 impl Accepted {
     pub(super) fn claim(&self) -> Claim {
-        let (channel, manifest) = (self.to.channel_id, &self.call.manifest);
-        Claim { channel, size: manifest.size, is_serial: manifest.is_serial(), called: self.called }
+        Claim::of(&self.call.manifest, self.to.channel_id, self.called)
     }
 }
 

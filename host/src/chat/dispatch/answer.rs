@@ -1,4 +1,4 @@
-//! From an accepted call to what is sent because of it.
+//! From an accepted call to its replies.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub(super) struct Answering {
 }
 
 impl Answering {
-    /// Runs the module, reports what came of it, and holds a fault against whose it was.
+    /// Runs the module, reports the result, and counts a fault against the module or the host.
     pub(super) async fn conclude(&self, accepted: Accepted, permit: &mut Permit) -> Concluded {
         let Accepted { call, command, taken, to, .. } = accepted;
         to.trace.note_since(Step::Admission, to.asked_at);
@@ -84,6 +84,10 @@ impl Answering {
         }
         let ending = Ending { outcome, is_dry_run, reason, replies, usage };
         self.report(&manifest, &invocation, &to, ending);
+        if answer.is_err() {
+            // To switch a module off takes a commit or two.
+            permit.release_slot();
+        }
         let notice = match &answer {
             Err(error) => self.faults.note(error, &manifest, &invocation, &to, is_dry_run).await,
             Ok(_) => None,
@@ -102,7 +106,7 @@ impl Answering {
     }
 
     /// What is sent in chat.
-    pub(super) fn word(&self, concluded: Concluded) -> Result<Vec<OutgoingMessage>, Silence> {
+    pub(super) fn replies_of(&self, concluded: Concluded) -> Result<Vec<OutgoingMessage>, Silence> {
         let Concluded { answer, module, to, notice } = concluded;
         let replies = match answer {
             Ok(Answered { outcome: Outcome::Duplicate, .. }) => Err(Silence::Duplicate),

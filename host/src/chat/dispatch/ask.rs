@@ -12,7 +12,7 @@ use crate::domain::message::{ChatMessage, Chatter, OutgoingMessage, QuotedMessag
 use crate::domain::role::Role;
 use crate::domain::trace::{Trace, TraceParent};
 
-/// Whichever way it came.
+/// A request to call a module, from chat or over HTTP.
 pub(super) struct Ask {
     pub(super) id: InvocationId,
     pub(super) called: Called,

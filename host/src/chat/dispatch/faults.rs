@@ -45,7 +45,7 @@ impl Faults {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What the channel is told of it, besides an apology. A dry run failed nobody, and so counts against nobody.
+    /// Records a fault, and returns the notice for the broadcaster where the fuse blew. A dry run failed nobody, and so counts against nobody.
     pub(super) async fn note(
         &self,
         error: &InvokeError,

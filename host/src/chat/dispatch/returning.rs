@@ -60,7 +60,7 @@ impl Returning {
         let now = self.clock.now();
         self.find_resting();
         while let Some((until, channel, module)) = self.take_due(now.wall) {
-            // Restored by hand, blown anew, another version: told already, or to be told later.
+            // Skipped where the module was restored by hand, blew again or changed its version: those paths report it.
             let end = |setup: &ChannelSetup| -> Result<Vec<Effect>, ChangeSetupError> {
                 let returned = setup.find_module(&module).filter(|there| there.has_returned(now.wall));
                 let end = |there: &ModuleSetup| ModuleEffect::EndPause { digest: there.manifest.digest };

@@ -1,4 +1,4 @@
-//! What a trace, and whoever listens, is told of a call.
+//! What traces and listeners of events record about a call.
 
 use std::time::Instant;
 
