@@ -118,7 +118,7 @@ impl Latencies {
 
 impl Display for Latencies {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let show = |share| format!("{:.2} ms", self.quantile(share).as_secs_f64() * 1000.0);
+        let show = |share| format!("{:.3} ms", self.quantile(share).as_secs_f64() * 1000.0);
         write!(f, "p50 {}, p90 {}, p99 {}, max {}", show(0.5), show(0.9), show(0.99), show(1.0))
     }
 }
