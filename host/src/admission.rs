@@ -1,7 +1,8 @@
 //! Which calls are let in, when each may begin, and the threads that it runs on.
 //!
-//! Promised: a call waits in one place, its channel's queue, and holds one [`Permit`] from its acceptance until its replies are with
-//! the outbox: its turn in the channel, its slot, and its module's processor credit. Calls beyond what may wait are refused.
+//! Promised: a call waits in one place, its channel's queue, and holds one [`Permit`] from its beginning until its replies are with
+//! the outbox: its turn in the channel, its slot, and the way to its module's processor credit. Calls beyond what may wait are
+//! refused.
 //! Absent: what a call does, and whose fault it is that it was refused.
 
 mod credit;
@@ -246,6 +247,11 @@ impl Permit {
     /// When the call had its slot, by the system's clock: from then on it has only waited for a thread.
     pub fn begun_at(&self) -> Instant {
         self.begun_at
+    }
+
+    /// Whether [`Permit::release_slot`] has not given the slot back.
+    pub fn has_slot(&self) -> bool {
+        self.has_slot
     }
 
     /// Whether the module has not used up its processor time in this channel.

@@ -160,7 +160,7 @@ pub struct SandboxConfig {
     pub cpu_budget: Duration,
     /// Of one call, whatever it waits for, runs after a conflict included.
     pub deadline: Duration,
-    /// How often the epoch moves while guests run, and what a call may use up in the fast lane.
+    /// How often the epoch moves while guests run, and what a call may use up in the fast pool.
     pub tick: Duration,
     /// CPU time that a module may use in a channel within `credit_window`.
     pub credit: Duration,

@@ -1,6 +1,8 @@
 //! One call, from its permit to what it changed being on disk.
 
+use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
@@ -103,8 +105,11 @@ impl Invoker {
         if !self.world.store.may_act(call.invocation.channel.id) {
             return Err(InvokeError::NotActing);
         }
-        let module = tokio::time::timeout_at(deadline, self.find_module(&call)).await;
-        let module = module.map_err(|_| InvokeError::Busy)??;
+        let module = self.find_in_time(permit, &call, deadline).await?;
+        let _spare = match permit.has_slot() {
+            true => None,
+            false => Some(until(deadline, module.class.spare_slots.acquire()).await?.map_err(host)?),
+        };
         if let Some(replies) = self.find_outcome(&call).await? {
             let (outcome, changes) = (Ok(replies), Vec::new());
             return Ok(Answer { outcome, is_duplicate: true, changes, took: begun_at.elapsed() });
@@ -117,11 +122,32 @@ impl Invoker {
         let attempt =
             Attempt { module: &module, call: &call, meter, pool: Some((&pool, caller)), deadline, requests: &requests };
         let settled = self.run_until_settled(permit, &attempt, usage).await;
+        if !permit.has_slot() {
+            permit.clear();
+        }
         // A call that never ran says nothing about the module's speed.
         pool.end(caller, meter.has_run() && !meter.is_slow()).await;
         permit.charge(&call.manifest.name, meter.used() + requests.processor());
         let Settled { outcome, is_duplicate, changes } = settled?;
         Ok(Answer { outcome, is_duplicate, changes, took: begun_at.elapsed() })
+    }
+
+    /// Loading takes long, and needs no slot: many calls that wait for it would keep all other channels waiting.
+    async fn find_in_time(
+        &self,
+        permit: &mut Permit,
+        call: &Call,
+        deadline: tokio::time::Instant,
+    ) -> Result<Arc<Module>, InvokeError> {
+        let mut finding = pin!(until(deadline, self.find_module(call)));
+        tokio::select! {
+            biased;
+            found = &mut finding => found?,
+            () = std::future::ready(()) => {
+                permit.release_slot();
+                finding.await?
+            }
+        }
     }
 
     fn refuse_without_credit(&self, call: &Call) -> InvokeError {
@@ -298,6 +324,15 @@ fn line_source(call: &Call) -> LineSource {
         invocation: id.clone(),
         at: *now,
     }
+}
+
+/// What a call waits for before it runs.
+async fn until<T>(deadline: tokio::time::Instant, wait: impl Future<Output = T>) -> Result<T, InvokeError> {
+    tokio::time::timeout_at(deadline, wait).await.map_err(|_| InvokeError::Busy)
+}
+
+fn host(error: impl Display) -> InvokeError {
+    InvokeError::Host(error.to_string())
 }
 
 /// Sends the call to the slow pool once it has used up a tick and yields.

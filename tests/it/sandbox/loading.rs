@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tests::guests;
 use tokio::task::JoinSet;
 use twitchy::domain::invocation::Origin;
-use twitchy::domain::manifest::{Manifest, SizeClass};
+use twitchy::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use twitchy::domain::trace::{FinishedTrace, Step, TakeTrace, Trace, TraceSubject};
 use twitchy::modules::publish::Runtime;
 use twitchy::sandbox::Sandbox;
@@ -15,6 +15,7 @@ use twitchy::sandbox::compile::workshop::Upload;
 
 use super::bytes;
 use super::fixture::{Fixture, Terms, UPLOADER, text};
+use crate::harness::find_bundled;
 use crate::limits::{NEVER, patient};
 
 /// A host with two uploaded modules, and the next process, where they are offered.
@@ -114,6 +115,35 @@ async fn what_cannot_be_loaded_is_not_tried_again_at_once_however_many_ask() {
     }
     assert_eq!(fs::read_to_string(starts).unwrap(), "start\n");
     assert_eq!(sandbox.list_unloadable().len(), 1);
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn calls_that_wait_for_their_module_leave_the_slots_to_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let fixture = Fixture::with(Terms { compiles: true, ..Terms::default() }).await;
+    let echo = fixture.add(guests::ECHO).await;
+    fixture.list_compiled().into_iter().for_each(|file| fs::remove_file(file).unwrap());
+    let (compiler, started) = (fixture.components.join("compiler"), fixture.components.join("started"));
+    fs::write(&compiler, format!("#!/bin/sh\ntouch {}\nexec sleep 1000000\n", started.display())).unwrap();
+    fs::set_permissions(&compiler, fs::Permissions::from_mode(0o700)).unwrap();
+    let sandbox = Arc::new(fixture.restart_with_compiler(&compiler, NEVER));
+    sandbox.offer(Arc::clone(&echo));
+    let bundled = sandbox.add_module(find_bundled("balance"), ModuleSource::Bundled, SizeClass::Small);
+    let balance = bundled.await.unwrap();
+    // More than a channel has slots.
+    let waiting: Vec<_> = (0..20)
+        .map(|_| {
+            let (sandbox, call) = (Arc::clone(&sandbox), fixture.call(&echo));
+            tokio::spawn(async move { sandbox.invoke(call).await })
+        })
+        .collect();
+    while !started.exists() {
+        tokio::task::yield_now().await;
+    }
+    assert!(sandbox.invoke(fixture.call(&balance)).await.is_ok());
+    assert!(waiting.iter().all(|call| !call.is_finished()));
+    sandbox.shut_down().await;
 }
 
 #[tokio::test]

@@ -42,7 +42,8 @@ pub(crate) struct ClassEngine {
     pub(crate) linker: Linker<Run>,
     pub(crate) walls: Walls,
     pub(crate) ticker: Ticker,
-    /// For instances that no call runs in: a module is asked what it offers.
+    /// For instances without a slot of `admission`: of a module that is asked what it offers, and of a call that had to wait for its
+    /// module to be loaded.
     pub(crate) spare_slots: Semaphore,
 }
 
