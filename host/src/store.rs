@@ -4,7 +4,7 @@
 //! of a channel sum to zero; one process at a time holds the file; a change of a set-up and its line of the audit are on disk
 //! together. Absent: who may do what (`setup`, `joining`), quotas and caps (`sandbox`), and caches of what was read.
 //!
-//! Each read is a function of its subject over a connection, each write a [`Write`], which the backend carries out. [`Store`] is
+//! Each read is a function of its subject over a connection, each write a `Write`, which the backend carries out. [`Store`] is
 //! what the rest of the host sees of both: its methods are here, in `channel` and in `host`.
 
 pub mod channel;

@@ -1,7 +1,7 @@
 //! The host's side of the contract: one file a capability.
 //!
 //! A capability's file holds its binding (the generated `Host` trait), its rules and their tests. Each host call enters by
-//! the [`door`], which checks the grant of the capability, and acts on the [`transaction`] behind the door. Promised: a host
+//! the file `door`, which checks the grant of the capability, and acts on the [`transaction`] behind the door. Promised: a host
 //! call changes nothing but that transaction, except for what [`http`] sends. Absent: the commit, and limits on a guest's time
 //! and memory.
 
