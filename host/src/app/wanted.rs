@@ -3,10 +3,10 @@
 //! Each account has a list of its own channels. A change makes the lists of the accounts that it concerns anew, and costs
 //! the same however many channels other accounts have.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{Mutex, broadcast, watch};
 use tracing::error;
 
@@ -44,20 +44,28 @@ impl Wanted {
         Ok(receiver)
     }
 
-    /// Publishes the list of an account after each change of it; returns when the store closes.
+    /// Publishes the list of an account after changes of it, once for all that have come meanwhile; returns when the store closes.
     pub(super) async fn run(self: Arc<Self>, mut changes: broadcast::Receiver<Login>) {
         loop {
-            let change = changes.recv().await;
-            let lists = self.lists.lock().await;
-            match change {
-                Ok(account) => self.publish(&lists, &account).await,
-                // Any account may have been among the changes that were missed.
-                Err(RecvError::Lagged(_)) => {
-                    for account in lists.keys() {
-                        self.publish(&lists, account).await;
-                    }
+            let mut change = changes.recv().await;
+            let (mut changed, mut has_missed) = (HashSet::new(), false);
+            loop {
+                match change {
+                    Ok(account) => drop(changed.insert(account)),
+                    // Any account may have been among the changes that were missed.
+                    Err(RecvError::Lagged(_)) => has_missed = true,
+                    Err(RecvError::Closed) => return,
                 }
-                Err(RecvError::Closed) => return,
+                change = match changes.try_recv() {
+                    Ok(account) => Ok(account),
+                    Err(TryRecvError::Lagged(count)) => Err(RecvError::Lagged(count)),
+                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                };
+            }
+            let lists = self.lists.lock().await;
+            let accounts: Vec<&Login> = if has_missed { lists.keys().collect() } else { changed.iter().collect() };
+            for account in accounts {
+                self.publish(&lists, account).await;
             }
             drop(lists);
             self.published.send_modify(|count| *count += 1);
@@ -133,6 +141,21 @@ mod tests {
         other.changed().await.unwrap();
         assert_eq!((names(&bot), names(&other)), (vec![], vec!["market".into(), "shop".into()]));
         assert!(wanted.is_published().await);
+        running.abort();
+    }
+
+    /// An account that enters a thousand channels would otherwise have a thousand lists of a thousand channels made.
+    #[tokio::test]
+    async fn changes_that_have_come_meanwhile_make_one_list() {
+        let fixture = Fixture::with_channel().await;
+        let (wanted, [_, other]) = open(&fixture).await;
+        let (changes, mut published) = (fixture.store.wanted_changes(), wanted.published());
+        for channel in ["market", "cafe", "square"] {
+            fixture.store.save_seed(login(channel), login("other_bot")).await.unwrap();
+        }
+        let running = tokio::spawn(wanted.clone().run(changes));
+        published.changed().await.unwrap();
+        assert_eq!((*published.borrow(), names(&other).len()), (1, 3));
         running.abort();
     }
 
