@@ -51,7 +51,7 @@ struct State {
     is_starting: bool,
 }
 
-/// Is told whether the call may begin, or has waited for too long.
+/// Starts a call: `true` if the call may begin, `false` if it has waited for too long.
 type Job = Box<dyn FnOnce(bool) + Send>;
 
 /// A call that was let in, and is to be started.

@@ -158,7 +158,7 @@ impl Default for LimitsConfig {
 pub struct SandboxConfig {
     /// Of one call, without the time parked in host calls.
     pub cpu_budget: Duration,
-    /// Of one call, whatever it waits for, runs after a conflict included.
+    /// Of one call, from when it has its slot, whatever it waits for, runs after a conflict included.
     pub deadline: Duration,
     /// How often the epoch moves while guests run, and what a call may use up in the fast pool.
     pub tick: Duration,

@@ -1,4 +1,4 @@
-//! How much processor time somebody may use over a longer while: a module in a channel, or an API key for compiling.
+//! Limit on processor time over a longer while: of a module in a channel, or of an API key's compilations.
 
 use std::hash::Hash;
 use std::num::NonZeroUsize;

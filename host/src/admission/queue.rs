@@ -481,8 +481,8 @@ mod tests {
     }
 
     proptest! {
-        /// However calls come and end: no limit is passed, serial calls keep their order, whoever may begin has begun, and nothing is
-        /// remembered in the end.
+        /// However calls come and end: no limit is passed, serial calls keep their order, each call that may begin has begun, and
+        /// the queue is empty in the end.
         #[test]
         fn calls_begin_as_soon_as_they_may_and_not_before(
             steps in prop::collection::vec((0_u64..4, any::<bool>(), any::<bool>(), 0_usize..3, 0_u64..1000), 1..200),

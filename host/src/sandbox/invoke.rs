@@ -157,7 +157,7 @@ impl Invoker {
         InvokeError::Cpu
     }
 
-    /// Loads it where it has to be. Where that takes longer than the call may, the next one finds it.
+    /// The module, loaded first if it is not in memory. Loading goes on if the call runs out of time, so that a later call finds it.
     pub(super) async fn find_module(&self, call: &Call) -> Result<Arc<Module>, InvokeError> {
         self.registry.find(&call.manifest.digest, &call.trace).await
     }

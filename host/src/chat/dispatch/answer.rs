@@ -24,16 +24,16 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::call::{Answer, Blame, InvokeError, Invoked};
 use crate::telemetry::{HostEvent, Telemetry};
 
-/// What became of a call that was accepted.
+/// The result of an accepted call.
 pub(super) struct Concluded {
     pub(super) answer: Result<Answered, InvokeError>,
     pub(super) module: ModuleDigest,
     pub(super) to: Address,
-    /// For the channel's broadcaster, whatever the chatter is told.
+    /// A message to the channel's broadcaster, besides the replies.
     pub(super) notice: Option<OutgoingMessage>,
 }
 
-/// What a module answered, in words.
+/// A module's answer as replies.
 pub(super) struct Answered {
     pub(super) replies: Vec<Reply>,
     pub(super) outcome: Outcome,
@@ -41,7 +41,7 @@ pub(super) struct Answered {
     pub(super) changes: Vec<Effect>,
 }
 
-/// What a report tells besides what was asked.
+/// The end of a call, for its report.
 struct Ending {
     outcome: Outcome,
     /// Why there is no answer, in words.
@@ -51,7 +51,7 @@ struct Ending {
     usage: Usage,
 }
 
-/// Carries out what was accepted.
+/// Runs accepted calls, and makes replies of their results.
 pub(super) struct Answering {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) seen: Seen,

@@ -45,7 +45,8 @@ impl Faults {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Records a fault, and returns the notice for the broadcaster where the fuse blew. A dry run failed nobody, and so counts against nobody.
+    /// Records a fault, and returns the notice for the broadcaster where the fuse blew. A guest's fault in a dry run is only logged:
+    /// no chatter has seen it.
     pub(super) async fn note(
         &self,
         error: &InvokeError,

@@ -29,7 +29,7 @@ impl Seen {
         self.save_waiting().await;
     }
 
-    /// A command may name somebody who has only just spoken for the first time.
+    /// Saves the tally now if the command names a chatter who waits in it: the module would not find that chatter otherwise.
     pub(super) async fn save_named(&self, invocation: &Invocation) {
         let is_waiting = || {
             let named = invocation.arguments.iter().filter_map(|word| word.trim_matches(['@', ',']).parse().ok());
