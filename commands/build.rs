@@ -10,10 +10,11 @@ use std::{env, fs};
 use twitchy_build::script::{GuestCrate, build_into_out_dir, is_bundled};
 
 fn main() -> ExitCode {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // At run time: the folder of a checkout that shares its target folder with this one may be gone.
+    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo names it to every build script"));
     // So that a new folder is noticed.
     println!("cargo:rerun-if-changed={}", here.display());
-    let names = list_crates(here);
+    let names = list_crates(&here);
     write_list(&names);
     let crate_of = |name: &String| GuestCrate { package: format!("{name}-module"), folder: here.join(name) };
     let crates: Vec<GuestCrate> = names.iter().map(crate_of).collect();
