@@ -1,13 +1,15 @@
 //! From a line to what it says. Pure, and total: a line that says nothing we can use is an error, never a panic.
 //!
-//! Only the crate's line parser is used. Its typed messages would panic on a mangled `emotes` tag (an emote that ends
+//! The crate's line parser reads all but ordinary chat lines: it copies each tag into a map, which takes longer than all
+//! else that is done with a call. Its typed messages are not used. They would panic on a mangled `emotes` tag (an emote that ends
 //! before it begins), carry the text of a message in their errors, and refuse messages for tags that no command needs.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use memchr::memchr;
 use twitch_irc::message::{IRCMessage, IRCPrefix};
 
-use super::line::is_message_id;
+use super::line::{Privmsg, is_message_id, split_once};
 use super::refusal;
 use crate::domain::account::BotAccount;
 use crate::domain::id::{AccountId, ChannelId, ChatterId, Login, MessageId};
@@ -68,13 +70,17 @@ pub(crate) struct ParseLineError(&'static str);
 /// # Errors
 /// When the line is malformed, or lacks something that its command needs.
 pub(crate) fn parse_line(line: &str, account: &BotAccount) -> Result<Heard, ParseLineError> {
+    match Privmsg::read(line).filter(|privmsg| memchr(b'\\', privmsg.tags.as_bytes()).is_none()) {
+        Some(privmsg) => parse_chat(&privmsg, account),
+        None => parse_any(line, account),
+    }
+}
+
+/// Reads a line of any kind.
+pub(super) fn parse_any(line: &str, account: &BotAccount) -> Result<Heard, ParseLineError> {
     let line = IRCMessage::parse(line).map_err(|_| ParseLineError("line"))?;
     Ok(match line.command.as_str() {
-        // Without an id the account is not logged in yet, and sits in no room.
-        "PRIVMSG" => match account.id {
-            Some(account) => Heard::Message(Box::new(parse_message(&line, account)?)),
-            None => Heard::Other,
-        },
+        "PRIVMSG" => parse_chat(&line, account)?,
         "PING" => Heard::Ping(line.params.into_iter().next().unwrap_or_default()),
         "001" => Heard::Welcome(line.params.first().and_then(|nick| nick.parse().ok())),
         "GLOBALUSERSTATE" => Heard::Identity(parse_tag(&line, "user-id")?),
@@ -82,7 +88,7 @@ pub(crate) fn parse_line(line: &str, account: &BotAccount) -> Result<Heard, Pars
         "USERSTATE" => Heard::Standing {
             channel: parse_channel(&line)?,
             standing: parse_standing(&line),
-            is_receipt: find_tag(&line, "id").is_some(),
+            is_receipt: line.find_tag("id").is_some(),
         },
         "ROOMSTATE" => parse_room(&line)?,
         "PART" if parse_sender(&line)? == account.login => Heard::Left { channel: parse_channel(&line)? },
@@ -92,34 +98,85 @@ pub(crate) fn parse_line(line: &str, account: &BotAccount) -> Result<Heard, Pars
     })
 }
 
-fn find_tag<'a>(line: &'a IRCMessage, key: &str) -> Option<&'a str> {
-    line.tags.0.get(key).map(String::as_str)
+/// The parts of a line by name, decoded.
+trait Line {
+    fn find_tag(&self, key: &str) -> Option<&str>;
+    /// Without `#`.
+    fn find_channel(&self) -> Option<&str>;
+    fn find_nick(&self) -> Option<&str>;
+    fn find_text(&self) -> Option<&str>;
 }
 
-fn parse_tag<T: std::str::FromStr>(line: &IRCMessage, key: &'static str) -> Result<T, ParseLineError> {
-    find_tag(line, key).and_then(|value| value.parse().ok()).ok_or(ParseLineError(key))
-}
+impl Line for IRCMessage {
+    fn find_tag(&self, key: &str) -> Option<&str> {
+        self.tags.0.get(key).map(String::as_str)
+    }
 
-fn parse_channel(line: &IRCMessage) -> Result<Login, ParseLineError> {
-    let name = line.params.first().and_then(|name| name.strip_prefix('#'));
-    name.and_then(|name| name.parse().ok()).ok_or(ParseLineError("channel"))
-}
+    fn find_channel(&self) -> Option<&str> {
+        self.params.first()?.strip_prefix('#')
+    }
 
-fn parse_sender(line: &IRCMessage) -> Result<Login, ParseLineError> {
-    match &line.prefix {
-        Some(IRCPrefix::Full { nick, .. }) => nick.parse().map_err(|_| ParseLineError("sender")),
-        _ => Err(ParseLineError("sender")),
+    fn find_nick(&self) -> Option<&str> {
+        match self.prefix.as_ref()? {
+            IRCPrefix::Full { nick, .. } => Some(nick),
+            IRCPrefix::HostOnly { .. } => None,
+        }
+    }
+
+    fn find_text(&self) -> Option<&str> {
+        self.params.get(1).map(String::as_str)
     }
 }
 
-fn parse_message_id(line: &IRCMessage, key: &'static str) -> Result<MessageId, ParseLineError> {
-    let id = find_tag(line, key).unwrap_or_default();
+/// Of a line without an escaped tag: a tag is decoded as it stands.
+impl Line for Privmsg<'_> {
+    /// Of two with one key the last one counts, as in the crate's parser.
+    fn find_tag(&self, key: &str) -> Option<&str> {
+        let value = |tag| {
+            split_once(tag, b'=').map_or((tag == key).then_some(""), |(name, value)| (name == key).then_some(value))
+        };
+        self.tags.rsplit(';').find_map(value)
+    }
+
+    fn find_channel(&self) -> Option<&str> {
+        Some(self.channel)
+    }
+
+    fn find_nick(&self) -> Option<&str> {
+        Some(self.nick)
+    }
+
+    fn find_text(&self) -> Option<&str> {
+        Some(self.text)
+    }
+}
+
+fn parse_tag<T: std::str::FromStr>(line: &impl Line, key: &'static str) -> Result<T, ParseLineError> {
+    line.find_tag(key).and_then(|value| value.parse().ok()).ok_or(ParseLineError(key))
+}
+
+fn parse_channel(line: &impl Line) -> Result<Login, ParseLineError> {
+    line.find_channel().and_then(|name| name.parse().ok()).ok_or(ParseLineError("channel"))
+}
+
+fn parse_sender(line: &impl Line) -> Result<Login, ParseLineError> {
+    line.find_nick().and_then(|nick| nick.parse().ok()).ok_or(ParseLineError("sender"))
+}
+
+fn parse_message_id(line: &impl Line, key: &'static str) -> Result<MessageId, ParseLineError> {
+    let id = line.find_tag(key).unwrap_or_default();
     is_message_id(id).then(|| MessageId(id.into())).ok_or(ParseLineError(key))
 }
 
-fn parse_message(line: &IRCMessage, account: AccountId) -> Result<ChatMessage, ParseLineError> {
+fn parse_chat(line: &impl Line, account: &BotAccount) -> Result<Heard, ParseLineError> {
+    // Without an id the account is not logged in yet, and has joined no channel.
+    let Some(account) = account.id else { return Ok(Heard::Other) };
+    Ok(Heard::Message(Box::new(parse_message(line, account)?)))
+}
+
+fn parse_message(line: &impl Line, account: AccountId) -> Result<ChatMessage, ParseLineError> {
     let channel_id = parse_tag(line, "room-id")?;
-    let text = line.params.get(1).ok_or(ParseLineError("text"))?;
+    let text = line.find_text().ok_or(ParseLineError("text"))?;
     let action = text.strip_prefix("\u{1}ACTION ").map(|rest| rest.strip_suffix('\u{1}').unwrap_or(rest));
     Ok(ChatMessage {
         id: parse_message_id(line, "id")?,
@@ -132,21 +189,21 @@ fn parse_message(line: &IRCMessage, account: AccountId) -> Result<ChatMessage, P
         reply_to: parse_quoted(line)?,
         sent_at: parse_sent_at(line)?,
         received_at: None,
-        is_shared_copy: find_tag(line, "source-room-id").is_some_and(|id| Some(id) != find_tag(line, "room-id")),
+        is_shared_copy: line.find_tag("source-room-id").is_some_and(|id| Some(id) != line.find_tag("room-id")),
     })
 }
 
-fn parse_chatter(line: &IRCMessage, channel: ChannelId) -> Result<Chatter, ParseLineError> {
+fn parse_chatter(line: &impl Line, channel: ChannelId) -> Result<Chatter, ParseLineError> {
     let id: ChatterId = parse_tag(line, "user-id")?;
     let login = parse_sender(line)?;
-    let display_name = find_tag(line, "display-name").filter(|name| !name.trim().is_empty());
+    let display_name = line.find_tag("display-name").filter(|name| !name.trim().is_empty());
     let badges = parse_badges(line);
     let role = if id == channel.broadcaster() { Role::Broadcaster } else { role_of(line, &badges) };
     Ok(Chatter { id, display_name: display_name.unwrap_or(login.as_str()).into(), login, role, badges })
 }
 
 /// The highest role that badges and flags give to somebody other than the broadcaster.
-fn role_of(line: &IRCMessage, badges: &[Badge]) -> Role {
+fn role_of(line: &impl Line, badges: &[Badge]) -> Role {
     let of_badge = |badge: &Badge| match &*badge.name {
         "moderator" | "lead_moderator" => Role::Moderator,
         "vip" => Role::Vip,
@@ -159,12 +216,12 @@ fn role_of(line: &IRCMessage, badges: &[Badge]) -> Role {
     badges.iter().map(of_badge).chain(of_flags).max().unwrap_or(Role::Everyone)
 }
 
-fn has_flag(line: &IRCMessage, key: &str) -> bool {
-    find_tag(line, key) == Some("1")
+fn has_flag(line: &impl Line, key: &str) -> bool {
+    line.find_tag(key) == Some("1")
 }
 
 /// `badges=subscriber/12,vip/1` with `badge-info=subscriber/14`.
-fn parse_badges(line: &IRCMessage) -> Vec<Badge> {
+fn parse_badges(line: &impl Line) -> Vec<Badge> {
     let badge = |(name, version): (&str, &str)| {
         let info = list_pairs(line, "badge-info").find(|(known, _)| *known == name);
         Badge { name: name.into(), version: version.into(), info: info.map_or("", |(_, info)| info).into() }
@@ -172,23 +229,23 @@ fn parse_badges(line: &IRCMessage) -> Vec<Badge> {
     list_pairs(line, "badges").map(badge).collect()
 }
 
-fn list_pairs<'a>(line: &'a IRCMessage, key: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
-    find_tag(line, key).unwrap_or_default().split(',').filter_map(|pair| pair.split_once('/'))
+fn list_pairs<'a>(line: &'a impl Line, key: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    line.find_tag(key).unwrap_or_default().split(',').filter_map(|pair| pair.split_once('/'))
 }
 
-fn parse_quoted(line: &IRCMessage) -> Result<Option<QuotedMessage>, ParseLineError> {
-    if find_tag(line, "reply-parent-msg-id").is_none() {
+fn parse_quoted(line: &impl Line) -> Result<Option<QuotedMessage>, ParseLineError> {
+    if line.find_tag("reply-parent-msg-id").is_none() {
         return Ok(None);
     }
     Ok(Some(QuotedMessage {
         id: parse_message_id(line, "reply-parent-msg-id")?,
         chatter_id: parse_tag(line, "reply-parent-user-id")?,
         chatter_login: parse_tag(line, "reply-parent-user-login")?,
-        text: find_tag(line, "reply-parent-msg-body").unwrap_or_default().into(),
+        text: line.find_tag("reply-parent-msg-body").unwrap_or_default().into(),
     }))
 }
 
-fn parse_sent_at(line: &IRCMessage) -> Result<SystemTime, ParseLineError> {
+fn parse_sent_at(line: &impl Line) -> Result<SystemTime, ParseLineError> {
     let since_epoch = Duration::from_millis(parse_tag(line, "tmi-sent-ts")?);
     UNIX_EPOCH.checked_add(since_epoch).ok_or(ParseLineError("tmi-sent-ts"))
 }
@@ -207,8 +264,8 @@ fn parse_standing(line: &IRCMessage) -> Standing {
 
 /// A mode that is told in an odd way is as good as untold.
 fn parse_room(line: &IRCMessage) -> Result<Heard, ParseLineError> {
-    let id = find_tag(line, "room-id").map(|_| parse_tag(line, "room-id")).transpose()?;
-    let find_number = |key| find_tag(line, key).and_then(|value| value.parse::<i64>().ok());
+    let id = line.find_tag("room-id").map(|_| parse_tag(line, "room-id")).transpose()?;
+    let find_number = |key| line.find_tag(key).and_then(|value| value.parse::<i64>().ok());
     let find_flag = |key| find_number(key).map(|number| number != 0);
     let change = ModeChange {
         slow: find_number("slow").map(|seconds| Duration::from_secs(seconds.try_into().unwrap_or_default())),
@@ -229,7 +286,7 @@ fn parse_notice(line: &IRCMessage) -> Result<Heard, ParseLineError> {
         return Ok(if refusals.contains(&text.as_str()) { Heard::LoginRefused } else { Heard::Other });
     }
     let text = line.params.get(1).map_or("", String::as_str);
-    let Some(refusal) = find_tag(line, "msg-id").and_then(|id| refusal::parse_refusal(id, text)) else {
+    let Some(refusal) = line.find_tag("msg-id").and_then(|id| refusal::parse_refusal(id, text)) else {
         return Ok(Heard::Other);
     };
     Ok(Heard::Refused { channel: parse_channel(line)?, refusal })

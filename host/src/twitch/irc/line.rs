@@ -39,14 +39,9 @@ impl<'p> Filter<'p> {
     /// The talk that a line is. `None`: it is not, or it may not be, or the channel is not known (yet) as one where this
     /// account answers: to be parsed in full.
     pub fn find_talk<'a>(&self, line: &'a str) -> Option<Talk<'a>> {
-        let (tags, rest) = split_once(line.strip_prefix('@')?, b' ')?;
-        let (sender, rest) = rest.strip_prefix(':')?.split_once(' ')?;
-        let (channel, text) = rest.strip_prefix("PRIVMSG ")?.strip_prefix('#')?.split_once(" :")?;
-        let (nick, host) = sender.split_once('!')?;
+        let Privmsg { tags, nick, text, .. } = Privmsg::read(line)?;
         // What is typed with the account's own login counts in its limits: never mere talk.
-        let is_ours = nick == self.account.login.as_str();
-        let is_ordinary = is_login(nick) && is_login(channel) && host.contains('@') && !tags.is_empty() && !is_ours;
-        if !is_ordinary || memchr2(b'\r', b'\n', line.as_bytes()).is_some() {
+        if nick == self.account.login.as_str() {
             return None;
         }
         let tags = Tags::read(tags)?;
@@ -56,6 +51,30 @@ impl<'p> Filter<'p> {
         let is_talk = !is_call || is_shared_copy || text.starts_with("\u{1}ACTION ");
         let chatter = tags.user_id.parse().ok()?;
         is_talk.then_some(Talk { channel, chatter, login: nick, display_name: tags.display_name, is_shared_copy })
+    }
+}
+
+/// The parts of an ordinary chat line, as they are on the wire.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Privmsg<'a> {
+    pub(super) tags: &'a str,
+    /// In lower case.
+    pub(super) nick: &'a str,
+    /// In lower case, without `#`.
+    pub(super) channel: &'a str,
+    pub(super) text: &'a str,
+}
+
+impl<'a> Privmsg<'a> {
+    /// `None` where a part is not as Twitch sends it: the full parser decides about the line.
+    pub(super) fn read(line: &'a str) -> Option<Self> {
+        let (tags, rest) = split_once(line.strip_prefix('@')?, b' ')?;
+        let (sender, rest) = rest.strip_prefix(':')?.split_once(' ')?;
+        let (channel, text) = rest.strip_prefix("PRIVMSG ")?.strip_prefix('#')?.split_once(" :")?;
+        let (nick, host) = sender.split_once('!')?;
+        let is_ordinary = is_login(nick) && is_login(channel) && host.contains('@') && !tags.is_empty();
+        let is_whole = memchr2(b'\r', b'\n', line.as_bytes()).is_none();
+        (is_ordinary && is_whole).then_some(Self { tags, nick, channel, text })
     }
 }
 
@@ -120,7 +139,7 @@ impl<'a> Tags<'a> {
 }
 
 /// The same as the standard library's, for a byte of ASCII, and some times as fast on a long text.
-fn split_once(text: &str, byte: u8) -> Option<(&str, &str)> {
+pub(super) fn split_once(text: &str, byte: u8) -> Option<(&str, &str)> {
     let at = memchr(byte, text.as_bytes())?;
     Some((&text[..at], &text[at + 1..]))
 }

@@ -5,7 +5,7 @@ use crate::domain::calling::find_call;
 use crate::domain::id::AccountId;
 use crate::domain::message::ChatMessage;
 use crate::domain::prefix::Prefix;
-use crate::twitch::irc::event::{Heard, parse_line};
+use crate::twitch::irc::event::{Heard, parse_any, parse_line};
 
 const ACCOUNT: &str = "twitchy";
 
@@ -46,14 +46,14 @@ fn is_call(message: &ChatMessage) -> bool {
     !message.is_shared_copy && !message.is_action && bot == bot_named(ACCOUNT) && is_found
 }
 
-/// Talk is what the full parser takes for a message that calls nothing, and the same message at that.
+/// An ordinary line says the same to both parsers. Talk is what the full parser takes for a message that calls nothing, and the same message at that.
 #[track_caller]
 fn check(line: &str) -> Option<bool> {
+    let bot = bot_named(ACCOUNT);
+    assert_eq!(parse_line(line, &bot), parse_any(line, &bot), "{line}");
     let filter = filter();
     let talk = filter.find_talk(line)?;
-    let Ok(Heard::Message(message)) = parse_line(line, &bot_named(ACCOUNT)) else {
-        panic!("talk, and no message: {line}")
-    };
+    let Ok(Heard::Message(message)) = parse_any(line, &bot) else { panic!("talk, and no message: {line}") };
     assert!(!is_call(&message), "a call is passed over: {line}");
     let shown = if talk.display_name.trim().is_empty() { talk.login } else { talk.display_name };
     let kept = (talk.channel, talk.chatter, talk.login, shown, talk.is_shared_copy);
@@ -165,7 +165,9 @@ fn tag() -> impl Strategy<Value = String> {
         Just("id=6e2ccb1f-01ed-44d0-85b6-edf762524475".to_owned()),
         Just("source-room-id=1000".to_owned()),
         Just("source-room-id=5".to_owned()),
-        "reply-parent-(msg-id|user-id|user-login)=[a-z0-9\\\\]{0,6}",
+        "reply-parent-(msg-id|user-id|user-login|msg-body)=[a-z0-9\\\\]{0,6}",
+        "(badges|badge-info)=(vip|moderator|subscriber|x)?(/[0-9]{1,2})?(,vip/1)?",
+        "(mod|vip|subscriber)(=[01]?)?",
         "[a-z-]{0,8}(=[ -:<-~]{0,8})?".prop_map(|tag| tag.replace(' ', "\\s")),
     ]
 }
