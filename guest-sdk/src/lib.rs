@@ -34,8 +34,8 @@
 //! # fn main() { assert_eq!(hug("bob", 2), "hugs bob, hug number 2 of this channel"); }
 //! ```
 //!
-//! Its manifest says `[lib] crate-type = ["cdylib", "rlib"]`: the first is the module, the second its tests. The README's
-//! "Your first command" and "Modules over HTTP" take it from here to a channel.
+//! Its manifest says `[lib] crate-type = ["cdylib", "rlib"]`: the first is the module, the second its tests. The guide
+//! in `guest-sdk/README.md` takes it from here to a channel.
 //!
 //! # Capabilities
 //!
