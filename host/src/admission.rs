@@ -4,6 +4,33 @@
 //! the outbox: its turn in the channel, its slot, and the way to its module's processor credit. Calls beyond what may wait are
 //! refused.
 //! Absent: what a call does, and whose fault it is that it was refused.
+//!
+//! # Waiting
+//!
+//! 1. A call of a module that may write takes the channel's *turn*. One call of a channel has it at a time, so these calls run and are
+//!    answered in the order of their messages. Calls that only read run beside them. So do calls that may ask the web: they would
+//!    delay all others, and the comparison of revisions protects their commit.
+//! 2. Each call takes one of 200 *slots*, and a channel 8 at most. A large module's call takes one of 8 others, and a channel 2 at most.
+//!    Channels that wait for a slot are served one after another.
+//! 3. Within a channel, commands go before timers, events and messages.
+//! 4. The thread that gives back a turn or a slot starts the next call. A call that has waited for five seconds is dropped.
+//! 5. The first call of an uploaded module that is not in memory gives its slot back while the module is loaded, so that other
+//!    channels do not wait. It then runs in one of four spare slots.
+//!
+//! # Too many calls
+//!
+//! A channel may have 64 calls waiting or running, of which at most half are not commands; the host may have 4,096. Further calls are
+//! dropped. While 1,024 calls are younger than a second, the worker loop takes no event: the queue of events fills, the connection
+//! stops reading, and Twitch's end of the socket waits. After a second of standstill the newest events are dropped. Every loss is
+//! counted by its reason.
+//!
+//! # Threads and processor time
+//!
+//! Every call starts in the fast pool. A call that has used up a tick (2 ms) goes on in the slow pool: one thread fewer than the fast
+//! pool has, but at least one, at a lower priority, running one call of a channel at a time, a tick of each channel in turn. The
+//! module's next calls in that channel go there before their guest runs, until one ends within a tick. So a channel that burns every
+//! deadline takes one tick of the fast pool, once. Timers and sockets of all calls are served by one other thread, `guest-io`.
+//! Each module has a processor credit in each channel besides.
 
 mod credit;
 mod fair;

@@ -3,6 +3,16 @@
 //! Promised: only here are long-lived tasks started; a task that ends unasked is told ([`App::ended`]); [`App::stop`]
 //! loses nothing that was acknowledged and no reply that could still be sent. Absent: what any part does, and where
 //! configuration and signals come from.
+//!
+//! # Status and orders
+//!
+//! Accounts and dispatch publish their state, and wait for no reader. `status` makes one snapshot of it, which `status.sock` in the data
+//! folder (`status_socket`) hands out as JSON. `status/line` logs what changes for an operator. `status/problems` is the one list of
+//! what is not well: the exit code of `twitchy status` and `/readyz` follow from it. `status/shortage` says which channels lost what to
+//! Twitch's limits, and the cure. After a failed write, `trials` writes something small until that works.
+//!
+//! The socket takes orders as well, from the host's own system user and root (`orders`): make and revoke keys, list channels. These have
+//! to work before there is a key; all else is the API's.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -4,6 +4,11 @@
 //! stable code ([`error`]); a secret is in no URL, log line or answer but the one that makes it; what a caller may ask
 //! for, how often and how large, is bounded. Absent: what the host does when it is asked, which the parts below know, and
 //! how the process listens and ends, which is `app`'s.
+//!
+//! A connection whose request was not read to its end stays open until the other end has its answer (`linger`). An endpoint that opts
+//! in to `idempotency` finishes what was begun even if the caller hangs up, and keeps its answer for a day. Limits, quotas, owners of
+//! modules' names, kept answers and the audit know a caller by a [`CallerId`](crate::domain::principal::CallerId): an API key, or,
+//! once there are sessions, a person.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};

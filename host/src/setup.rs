@@ -7,6 +7,16 @@
 //!
 //! A message and a change of a channel look at no other channel. A change of a module's versions looks at the channels that
 //! have said something of the module.
+//!
+//! # Changes
+//!
+//! Changes of one channel wait for each other. The host's own changes, such as a fuse that blows, are not compared with the revision
+//! that they were planned on: a module could otherwise keep its fuse from blowing by changing the set-up all the time.
+//!
+//! # Many set-ups
+//!
+//! `snapshots` holds the channels' own parts in 256 maps with a lock each, because the wire filter looks there for nearly each line. It
+//! also lists the channels that have set something of a module. A join costs as much as its account has channels.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;

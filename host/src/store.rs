@@ -6,6 +6,26 @@
 //!
 //! Each read is a function of its subject over a connection, each write a `Write`, which the backend carries out. [`Store`] is
 //! what the rest of the host sees of both: its methods are here, in `channel` and in `host`.
+//!
+//! # Another backend
+//!
+//! A write is data (`write`), which the backend matches without a wildcard. A read is async, and SQLite answers it at once. Each
+//! outcome keeps a random number of the attempt that committed it: a backend that lost an acknowledgement repeats the write, and
+//! tells its own commit from a duplicate, whose replies are not sent.
+//!
+//! # More than one process
+//!
+//! One process holds the database. Two ports of [`domain::ports`](crate::domain::ports) prepare for several, and answer from memory today. `Tenure`: may
+//! this process act for the channel? A call asks, and the writer again; a process that may not stays silent. `Allowance`: which part
+//! of an account's limits may this process use? Each message and each join asks.
+//!
+//! # The audit
+//!
+//! The savepoint that carries an effect out writes its line, with the values before and after. Values are data
+//! ([`domain::audit`](crate::domain::audit)), so that a person in them can be replaced; they are put into words when they are read.
+//!
+//! Between two batches `sqlite/purge` deletes a little of what is too old: outcomes, the audit, chatters. After a jump of the wall clock
+//! it deletes nothing.
 
 pub mod channel;
 mod error;

@@ -3,6 +3,11 @@
 //! Promised: noting something waits for nobody and takes bounded memory, whoever looks or does not. No token is ever
 //! noted, and no text of chat but on the one way that is opened for it ([`Telemetry::listen_to_texts`]). Absent: how it is
 //! shown, which is `http`'s and `cli`'s, and who may see it.
+//!
+//! A slow listener misses events and learns how many. The text of a call goes only to those who listen to that one channel (`texts`). A
+//! trace (`domain/trace`) goes along with a call and its replies, and `otlp` sends traces in batches. `log_queue` keeps the log's records in
+//! a bounded queue, from which one thread writes them to standard error, so that a stalled reader holds up nobody; a record that
+//! finds no room is lost, and counted in `status`, the metrics and the log.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Whatever other channels ask for, one that asks for less than its share is answered in the time that ARCHITECTURE.md states.
+//! Whatever other channels ask for, one that asks for less than its share is answered in the time that `host/ops/limits.md` states.
 
 use proptest::prelude::*;
 

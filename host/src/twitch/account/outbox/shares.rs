@@ -4,7 +4,7 @@
 //! Three quarters of a window are divided among the channels that were active lately: that is a channel's *share*, and a message within
 //! it is an *own* one. All else is *lent*: a lent message leaves only while the window keeps room for every share, used up or
 //! not. So a channel below its share finds room whatever the others ask for, and a channel that is alone has the whole window.
-//! ARCHITECTURE.md has the table of what follows.
+//! `host/ops/limits.md` has the table of what follows.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
