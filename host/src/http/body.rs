@@ -3,19 +3,21 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use axum::body::{Bytes, HttpBody};
-use axum::extract::rejection::BytesRejection;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::LengthLimitError;
+use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Api;
 use super::echo::{mask_values, show_path};
-use super::error::ApiError;
+use super::error::refusals::{
+    INVALID_BODY, INVALID_PATH, INVALID_QUERY, REQUEST_TIMEOUT, UNSUPPORTED_ENCODING, UNSUPPORTED_MEDIA_TYPE,
+};
+use super::error::{ApiError, sentence};
 use super::objects::Objects;
 
 /// A body of JSON, in a request and in an answer. In a request it must say so: a page in a browser cannot send this
@@ -37,10 +39,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Json<T> {
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
         check_encoding(request.headers())?;
         if !has_content_type(request.headers(), JSON) {
-            return Err(ApiError::UnsupportedMediaType(JSON));
+            return Err(refuse_media_type(JSON));
         }
-        let bytes = read_body(request, api).await?;
-        parse_object(&bytes).map(Json).map_err(ApiError::InvalidBody)
+        let bytes = read_body(request.into_body(), api.config.body).await?;
+        parse_object(&bytes).map(Json).map_err(|detail| INVALID_BODY.because(detail))
     }
 }
 
@@ -75,15 +77,13 @@ fn name_no_type(text: &str) -> String {
     format!("{before}expected an object {after}").trim_end().to_owned()
 }
 
-/// The whole body, within the limit of all routes of JSON. Of one whose head promises more nothing is waited for.
-async fn read_body(request: Request, api: &Arc<Api>) -> Result<Bytes, ApiError> {
-    if request.body().size_hint().lower() > api.config.body as u64 {
-        return Err(ApiError::TooLarge(api.config.body));
+/// A whole body of at most `limit` bytes. A body whose head promises more is refused unread.
+pub async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(ApiError::too_large(limit));
     }
-    Bytes::from_request(request, api).await.map_err(|rejection: BytesRejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge(api.config.body),
-        _ => ApiError::InvalidBody("The body ended early.".to_owned()),
-    })
+    let collected = Limited::new(body, limit).collect().await;
+    collected.map(Collected::to_bytes).map_err(|error| refuse_body(&*error, limit))
 }
 
 /// Why reading a body failed: it came more slowly than it may.
@@ -91,19 +91,18 @@ async fn read_body(request: Request, api: &Arc<Api>) -> Result<Bytes, ApiError> 
 #[error("the body comes too slowly")]
 pub struct BodyTooSlow;
 
-/// Why a body of at most `limit` bytes was not read, from what reading it failed with.
-pub fn refuse_body(error: &(dyn Error + 'static), limit: usize) -> ApiError {
+fn refuse_body(error: &(dyn Error + 'static), limit: usize) -> ApiError {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if error.is::<LengthLimitError>() {
-            return ApiError::TooLarge(limit);
+            return ApiError::too_large(limit);
         }
         if error.is::<BodyTooSlow>() {
-            return ApiError::RequestTimeout;
+            return REQUEST_TIMEOUT.into();
         }
         cause = error.source();
     }
-    ApiError::InvalidBody("The body ended early.".to_owned())
+    INVALID_BODY.because("The body ended early.")
 }
 
 /// Bodies are read as they are. Of a compressed one nobody could tell beforehand how large it becomes.
@@ -114,7 +113,12 @@ pub fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     let codings =
         headers.get_all(header::CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
     let is_plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
-    if codings.map(<[u8]>::trim_ascii).all(is_plain) { Ok(()) } else { Err(ApiError::UnsupportedEncoding) }
+    if codings.map(<[u8]>::trim_ascii).all(is_plain) { Ok(()) } else { Err(UNSUPPORTED_ENCODING.into()) }
+}
+
+/// `right` is the content type that the endpoint reads.
+pub fn refuse_media_type(right: &str) -> ApiError {
+    UNSUPPORTED_MEDIA_TYPE.because(format!("The body's content type must be {right}."))
 }
 
 /// Whether the content type is `wanted`, whatever its parameters.
@@ -129,7 +133,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Query<T
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let query = axum::extract::Query::from_request_parts(parts, state).await;
         let axum::extract::Query(value) =
-            query.map_err(|error| ApiError::InvalidQuery(format!("{}.", mask_values(&source_of(&error)))))?;
+            query.map_err(|error| INVALID_QUERY.because(format!("{}.", mask_values(&source_of(&error)))))?;
         Ok(Query(value))
     }
 }
@@ -140,7 +144,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let path = axum::extract::Path::from_request_parts(parts, state).await;
         let axum::extract::Path(value) =
-            path.map_err(|error| ApiError::InvalidPath(sentence(&mask_values(&error.body_text()))))?;
+            path.map_err(|error| INVALID_PATH.because(sentence(&mask_values(&error.body_text()))))?;
         Ok(Path(value))
     }
 }
@@ -152,17 +156,6 @@ fn source_of(error: &dyn Error) -> String {
         innermost = source;
     }
     innermost.to_string()
-}
-
-/// From an error's text.
-pub(super) fn sentence(text: &impl ToString) -> String {
-    let mut text = text.to_string();
-    if !text.ends_with('.') {
-        text.push('.');
-    }
-    let first = text.chars().next().map(|first| first.to_ascii_uppercase()).unwrap_or('.');
-    text.replace_range(..text.chars().next().map_or(0, char::len_utf8), &first.to_string());
-    text
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::error::codes::CODES;
+use super::error::refusals::REFUSALS;
 
 mod markup;
 mod shape;
@@ -166,6 +166,6 @@ fn add_codes(page: &mut String) {
     let text =
         "A code keeps its meaning for ever; others may be added, so treat one that you do not know by its status.";
     add(page, "p", &text.into());
-    let rows = CODES.iter().map(|(status, name, meaning)| [status.to_string(), code(name), escape(meaning)]);
+    let rows = REFUSALS.iter().map(|refusal| [refusal.status.to_string(), code(refusal.code), escape(refusal.meaning)]);
     add_table(page, ["Status", "Code", "When"], rows);
 }

@@ -20,6 +20,9 @@ use super::Api;
 use super::access::{self, Row};
 use super::address::{AddressGroup, Hosts, Peer, find_address, is_known, is_unknown_proxy};
 use super::error::ApiError;
+use super::error::refusals::{
+    FORBIDDEN, INTERNAL, INVALID_KEY, KEY_MISSING, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, UNKNOWN_HOST,
+};
 use super::key::KeySecret;
 use super::principal::Principal;
 use super::throttle::{Buckets, Place, UnderWay};
@@ -93,7 +96,7 @@ pub(super) async fn admit(State(api): State<Arc<Api>>, request: Request, next: N
     match pass(&api, request).await {
         Ok((request, place)) => {
             let answer = tokio::time::timeout(api.config.request_within, next.run(request)).await;
-            let answer = answer.unwrap_or_else(|_| ApiError::RequestTimeout.into_response());
+            let answer = answer.unwrap_or_else(|_| ApiError::from(REQUEST_TIMEOUT).into_response());
             // An answer that is still being sent is still under way.
             answer.map(|body| Body::new(Held { body, _place: place }))
         }
@@ -105,11 +108,11 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
     let row = find_row(&request);
     let is_probe = matches!(row, Ok(Some(row)) if row.is_probe());
     if !is_probe && !api.gate.hosts.contain(request.uri(), request.headers()) {
-        return Err(ApiError::UnknownHost);
+        return Err(UNKNOWN_HOST.into());
     }
     let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() else {
         error!("a request comes from nowhere: the server did not say who its peer is");
-        return Err(ApiError::Internal);
+        return Err(INTERNAL.into());
     };
     let address = find_address(peer.ip(), request.headers(), &api.config.trusted_proxies);
     let group = AddressGroup::from(address);
@@ -125,10 +128,10 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
     };
     let Some(token) = token else {
         let now = api.now().instant;
-        lock(&api.gate.without_key).take(group, now).map_err(ApiError::RateLimited)?;
+        lock(&api.gate.without_key).take(group, now).map_err(ApiError::rate_limited)?;
         return match row? {
             Some(row) if row.is_metrics() && is_known(peer.ip(), &request, &api.config) => Ok((request, None)),
-            Some(row) if row.needs_key() => Err(ApiError::KeyMissing),
+            Some(row) if row.needs_key() => Err(KEY_MISSING.into()),
             _ => Ok((request, None)),
         };
     };
@@ -138,7 +141,7 @@ async fn pass(api: &Arc<Api>, mut request: Request) -> Result<(Request, Option<P
     note_use(api, principal.key());
     let standing = access::stand(&principal, find_channel(&mut request).await);
     if !row?.is_some_and(|row| row.is_open_to(standing)) {
-        return Err(ApiError::Forbidden);
+        return Err(FORBIDDEN.into());
     }
     request.extensions_mut().insert(principal);
     Ok((request, Some(place)))
@@ -151,7 +154,9 @@ fn find_row(request: &Request) -> Result<Option<&'static Row>, ApiError> {
         return Ok(Some(row));
     }
     // A route without a row is open to nobody.
-    Err(access::list_methods(path.as_str()).map_or(ApiError::Forbidden, ApiError::MethodNotAllowed))
+    Err(access::list_methods(path.as_str()).map_or(FORBIDDEN.into(), |methods| {
+        METHOD_NOT_ALLOWED.because(format!("This path takes only {methods}.")).with_header(header::ALLOW, methods)
+    }))
 }
 
 /// `Err` for a header that names no key of ours; None where there is no header.
@@ -172,25 +177,25 @@ async fn identify(api: &Api, group: AddressGroup, token: &Result<KeySecret, ()>)
     let slowed = lock(&api.gate.wrong_keys).check(&group, now.instant);
     let shown = token.as_ref().ok().map(|secret| (secret.id().clone(), group));
     let was_right = shown.is_some_and(|shown| lock(&api.gate.right_keys).contains(&shown));
-    slowed.or_else(|wait| if was_right { Ok(()) } else { Err(ApiError::RateLimited(wait)) })?;
+    slowed.or_else(|wait| if was_right { Ok(()) } else { Err(ApiError::rate_limited(wait)) })?;
     let found = match token {
         Ok(secret) => api.store.find_api_key(secret.id()).await?.filter(|key| secret.opens(&key.digest)),
         Err(()) => None,
     };
     let Some(key) = found.filter(|key| key.is_valid(now.wall)) else {
         // None is left where only a right key was waited for.
-        lock(&api.gate.wrong_keys).take(group, now.instant).map_err(ApiError::RateLimited)?;
+        lock(&api.gate.wrong_keys).take(group, now.instant).map_err(ApiError::rate_limited)?;
         debug!("a wrong key was shown");
-        return Err(ApiError::KeyInvalid);
+        return Err(INVALID_KEY.into());
     };
     lock(&api.gate.right_keys).put((key.id.clone(), group), ());
     Ok(key)
 }
 
 fn hold_back(api: &Api, caller: &CallerId) -> Result<Place<CallerId>, ApiError> {
-    lock(&api.gate.of_callers).take(caller.clone(), api.now().instant).map_err(ApiError::RateLimited)?;
+    lock(&api.gate.of_callers).take(caller.clone(), api.now().instant).map_err(ApiError::rate_limited)?;
     // When one of the others ends nobody knows.
-    api.gate.under_way.enter(caller).ok_or(ApiError::RateLimited(Duration::from_secs(1)))
+    api.gate.under_way.enter(caller).ok_or_else(|| ApiError::rate_limited(Duration::from_secs(1)))
 }
 
 /// Off the request's path, and at most once a minute.

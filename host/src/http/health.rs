@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::body::Json;
+use super::error::refusals::NOT_READY;
 use super::error::{ApiError, WrongValue};
 
 /// Tells what of the host is not ready; `app` knows the connections.
@@ -46,5 +47,5 @@ pub(super) async fn tell_readiness(State(api): State<Arc<Api>>) -> Result<Json<H
         return Ok(Json(Health { status: "ok" }));
     }
     let errors = unready.into_iter().map(|(field, detail)| WrongValue { field, detail });
-    Err(ApiError::NotReady(errors.collect()))
+    Err(ApiError::from(NOT_READY).with_errors(errors.collect()))
 }

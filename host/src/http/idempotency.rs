@@ -8,25 +8,24 @@
 //! #[utoipa::path(..., params(("Idempotency-Key" = Option<String>, Header, description = "...")))]
 //! ```
 //!
-//! Where that is more than `[http] body`, the route needs `DefaultBodyLimit::max` as well, for its own extractors. The whole
-//! body is read first, as the key is bound to it. Whoever hangs up does not stop what was begun: its answer is
-//! kept for when they ask again. Answers that say "again, later" (429 and 5xx) and those over 64 KiB are not kept.
+//! The whole body is read first, as the key is bound to it. A caller that hangs up does not stop what was begun: the answer is
+//! kept for when the caller asks again. Answers that say "again, later" (429 and 5xx) and those over 64 KiB are not kept.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, Limited};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use super::Api;
-use super::body::{check_encoding, refuse_body};
+use super::body::{check_encoding, read_body};
 use super::error::ApiError;
+use super::error::refusals::{IDEMPOTENCY_KEY_REUSED, IN_PROGRESS, INTERNAL, INVALID_HEADER};
 use super::principal::Principal;
 use crate::domain::principal::CallerId;
 use crate::store::host::idempotency::KeptAnswer;
@@ -55,8 +54,8 @@ impl Running {
     fn begin(&self, name: &Name, fingerprint: [u8; 32]) -> Result<Run, ApiError> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match all.get(name) {
-            Some(before) if *before == fingerprint => Err(ApiError::InProgress),
-            Some(_) => Err(ApiError::IdempotencyKeyReused),
+            Some(before) if *before == fingerprint => Err(IN_PROGRESS.into()),
+            Some(_) => Err(IDEMPOTENCY_KEY_REUSED.into()),
             None => {
                 all.insert(name.clone(), fingerprint);
                 Ok(Run { all: self.0.clone(), name: name.clone() })
@@ -84,16 +83,16 @@ async fn answer(api: Arc<Api>, limit: usize, request: Request, next: Next) -> Re
     let Some(key) = find_key(request.headers())? else { return Ok(next.run(request).await) };
     // Not kept: the same body, sent as it is, is another request.
     check_encoding(request.headers())?;
-    let principal = request.extensions().get::<Principal>().cloned().ok_or(ApiError::KeyMissing)?;
+    let principal = Principal::of(request.extensions())?;
     let (mut parts, body) = request.into_parts();
-    let body = read(body, limit).await?;
+    let body = read_body(body, limit).await?;
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let fingerprint = fingerprint(parts.method.as_str(), target, &parts.headers, &body);
     let name: Name = (principal.caller().clone(), key.clone());
     // First it is running, then one looks: so no answer is missed between the two.
     let run = api.running.begin(&name, fingerprint)?;
     if let Some(kept) = api.store.find_answer(&name.0, &name.1, api.now().wall).await? {
-        return if kept.fingerprint == fingerprint { Ok(replay(kept)) } else { Err(ApiError::IdempotencyKeyReused) };
+        return if kept.fingerprint == fingerprint { Ok(replay(kept)) } else { Err(IDEMPOTENCY_KEY_REUSED.into()) };
     }
     parts.extensions.insert(IdempotencyKey(key));
     let request = Request::from_parts(parts, Body::from(body));
@@ -105,7 +104,7 @@ async fn answer(api: Arc<Api>, limit: usize, request: Request, next: Next) -> Re
     answered.await.map_err(|error| {
         // A panic is in the log already; nothing else ends a task that nobody aborts, but the end of the host.
         warn!(%error, "a request broke");
-        ApiError::Internal
+        INTERNAL.into()
     })
 }
 
@@ -116,17 +115,9 @@ fn find_key(headers: &HeaderMap) -> Result<Option<Box<str>>, ApiError> {
     let is_key = (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_key || values.next().is_some() {
         let detail = "Idempotency-Key is one text of 1 to 128 visible ASCII characters.";
-        return Err(ApiError::InvalidHeader(detail.to_owned()));
+        return Err(INVALID_HEADER.because(detail));
     }
     Ok(Some(text.into()))
-}
-
-async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    if body.size_hint().lower() > limit as u64 {
-        return Err(ApiError::TooLarge(limit));
-    }
-    let collected = Limited::new(body, limit).collect().await;
-    collected.map(http_body_util::Collected::to_bytes).map_err(|error| refuse_body(&*error, limit))
 }
 
 /// Of what is asked: each part is told from the next by its length.
@@ -147,7 +138,7 @@ async fn keep(api: &Api, (caller, key): &Name, fingerprint: [u8; 32], response: 
         return response;
     }
     let (parts, body) = response.into_parts();
-    let Ok(body) = read(body, LARGEST_ANSWER).await else { return ApiError::Internal.into_response() };
+    let Ok(body) = read_body(body, LARGEST_ANSWER).await else { return ApiError::from(INTERNAL).into_response() };
     let find = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(Into::into);
     let answer = KeptAnswer {
         fingerprint,

@@ -16,7 +16,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::access::{Row, Standing, find_row};
-use super::error::codes::CODES;
+use super::error::refusals::{INTERNAL, REFUSALS, Refusal};
 use super::error::{ApiError, Problem, WrongValue};
 use super::formats::add_patterns;
 use super::query::Parameters;
@@ -100,7 +100,8 @@ fn describe_problem() -> RefOr<Schema> {
     if let RefOr::T(Schema::Object(object)) = &mut problem
         && let Some(RefOr::T(Schema::Object(code))) = object.properties.get_mut("code")
     {
-        let lines = CODES.iter().map(|(status, code, meaning)| format!("\n- `{code}` ({status}): {meaning}"));
+        let lines =
+            REFUSALS.iter().map(|Refusal { status, code, meaning, .. }| format!("\n- `{code}` ({status}): {meaning}"));
         let text = "For programs; it keeps its meaning for ever, and others may be added.\n";
         code.description = Some(text.to_owned() + &lines.collect::<String>());
     }
@@ -209,7 +210,7 @@ pub(super) fn in_place(parameter: &RefOr<Parameter>) -> Option<&Parameter> {
     responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value, content_type = "application/json"))
 )]
 pub(super) async fn show_document(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
-    let served = api.document.get().ok_or(ApiError::Internal)?;
+    let served = api.document.get().ok_or(INTERNAL)?;
     Ok(([(CONTENT_TYPE, "application/json")], served.json.clone()).into_response())
 }
 
@@ -221,6 +222,6 @@ pub(super) async fn show_document(State(api): State<Arc<Api>>) -> Result<Respons
     responses((status = 200, description = "A page.", body = String, content_type = "text/html"))
 )]
 pub(super) async fn show_page(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
-    let served = api.document.get().ok_or(ApiError::Internal)?;
+    let served = api.document.get().ok_or(INTERNAL)?;
     Ok(docs::answer(served.page.clone()))
 }

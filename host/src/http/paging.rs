@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::body::Query;
 use super::error::ApiError;
+use super::error::refusals::INVALID_QUERY;
 
 const MOST: usize = 100;
 const USUAL: usize = 50;
@@ -83,5 +84,5 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
 }
 
 fn wrong(detail: &str) -> ApiError {
-    ApiError::InvalidQuery(detail.to_owned())
+    INVALID_QUERY.because(detail.to_owned())
 }

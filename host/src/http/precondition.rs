@@ -5,6 +5,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, header};
 
 use super::error::ApiError;
+use super::error::refusals::{INVALID_HEADER, PRECONDITION_FAILED, PRECONDITION_REQUIRED};
 use crate::domain::effect::Revision;
 
 /// The header of an answer that shows something at a revision.
@@ -28,11 +29,11 @@ impl IfMatch {
     /// # Errors
     /// `precondition_required` without the header, `precondition_failed` where it names another revision.
     pub fn check(&self, revision: Revision) -> Result<(), ApiError> {
-        let wanted = self.0.as_deref().ok_or(ApiError::PreconditionRequired)?;
+        let wanted = self.0.as_deref().ok_or(PRECONDITION_REQUIRED)?;
         let ours = write_etag(revision);
         // A weak one, `W/"r1"`, never matches here: RFC 9110, section 13.1.1.
         let is_met = wanted.split(',').map(str::trim).any(|tag| tag == "*" || tag == ours);
-        if is_met { Ok(()) } else { Err(ApiError::PreconditionFailed) }
+        if is_met { Ok(()) } else { Err(PRECONDITION_FAILED.into()) }
     }
 }
 
@@ -42,7 +43,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let values = parts.headers.get_all(header::IF_MATCH).iter().map(HeaderValue::to_str);
         let texts: Result<Vec<&str>, _> = values.collect();
-        let texts = texts.map_err(|_| ApiError::InvalidHeader("If-Match is an ETag, or *.".to_owned()))?;
+        let texts = texts.map_err(|_| INVALID_HEADER.because("If-Match is an ETag, or *."))?;
         Ok(IfMatch((!texts.is_empty()).then(|| texts.join(","))))
     }
 }
@@ -58,8 +59,8 @@ mod tests {
             assert_eq!(check(Some(met)), Ok(()), "{met}");
         }
         for unmet in ["\"r6\"", "r7", "W/\"r7\"", ""] {
-            assert_eq!(check(Some(unmet)), Err(ApiError::PreconditionFailed), "{unmet}");
+            assert_eq!(check(Some(unmet)), Err(PRECONDITION_FAILED.into()), "{unmet}");
         }
-        assert_eq!(check(None), Err(ApiError::PreconditionRequired));
+        assert_eq!(check(None), Err(PRECONDITION_REQUIRED.into()));
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::extract::FromRequestParts;
+use axum::http::Extensions;
 use axum::http::request::Parts;
 
 use super::error::ApiError;
+use super::error::refusals::{FORBIDDEN, KEY_MISSING};
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::id::ChannelId;
 use crate::domain::principal::{CallerId, KeyScope};
@@ -26,6 +28,14 @@ pub struct Principal {
 impl Principal {
     pub fn new(key: ApiKey, address: IpAddr) -> Principal {
         Principal { caller: CallerId::Key(key.id.clone()), key: Arc::new(key), address }
+    }
+
+    /// The principal of a request that has passed the gate.
+    ///
+    /// # Errors
+    /// `key_missing` where the table asks for no key.
+    pub fn of(extensions: &Extensions) -> Result<Principal, ApiError> {
+        Ok(extensions.get().cloned().ok_or(KEY_MISSING)?)
     }
 
     pub fn key(&self) -> &ApiKey {
@@ -65,12 +75,12 @@ impl Principal {
     }
 
     pub fn require_operator(&self) -> Result<(), ApiError> {
-        if self.is_operator() { Ok(()) } else { Err(ApiError::Forbidden) }
+        if self.is_operator() { Ok(()) } else { Err(FORBIDDEN.into()) }
     }
 
     /// For a channel that the table does not see, such as that of `?channel=`.
     pub fn require_channel(&self, channel: ChannelId) -> Result<(), ApiError> {
-        if self.may_act_in(channel) { Ok(()) } else { Err(ApiError::Forbidden) }
+        if self.may_act_in(channel) { Ok(()) } else { Err(FORBIDDEN.into()) }
     }
 
     pub fn actor(&self) -> Actor {
@@ -87,7 +97,6 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        // Where the table asks for no key, nobody is named.
-        parts.extensions.get().cloned().ok_or(ApiError::KeyMissing)
+        Principal::of(&parts.extensions)
     }
 }

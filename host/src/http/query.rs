@@ -14,6 +14,7 @@ use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn};
 use super::Api;
 use super::echo::find_name;
 use super::error::ApiError;
+use super::error::refusals::INVALID_QUERY;
 use super::openapi::{in_place, list_operations, method_name};
 
 /// The parameters of each endpoint whose document tells that a request may be malformed; a probe of `/healthz?now=1` is
@@ -58,5 +59,5 @@ fn find_unknown(api: &Api, request: &Request) -> Option<ApiError> {
     let (unknown, _) = query.into_iter().find(|(name, _)| !names.contains(name))?;
     let unknown = find_name(&unknown).map_or_else(|| "of that name".to_owned(), ToOwned::to_owned);
     let there = if names.is_empty() { "it takes none".to_owned() } else { format!("it takes {}", names.join(", ")) };
-    Some(ApiError::InvalidQuery(format!("The query has no parameter {unknown} here; {there}.")))
+    Some(INVALID_QUERY.because(format!("The query has no parameter {unknown} here; {there}.")))
 }

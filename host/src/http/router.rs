@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use super::access::ROOT;
 use super::error::ApiError;
+use super::error::refusals::{INTERNAL, UNKNOWN_PATH};
 use super::key::write_hex;
 use super::{Api, api, docs, gate, health, openapi, query};
 
@@ -48,9 +49,8 @@ pub fn build_router(api: Arc<Api>) -> Router {
     // A second router of the same API serves what the first one did.
     api.document.get_or_init(|| openapi::complete(&mut document));
     router
-        .fallback(async || ApiError::UnknownPath)
+        .fallback(async || ApiError::from(UNKNOWN_PATH))
         .layer(from_fn_with_state(api.clone(), query::check))
-        .layer(DefaultBodyLimit::max(api.config.body))
         .layer(from_fn_with_state(api.clone(), gate::admit))
         .layer(CatchPanicLayer::custom(tell_panic))
         .layer(from_fn_with_state(api.clone(), dress))
@@ -60,7 +60,7 @@ pub fn build_router(api: Arc<Api>) -> Router {
 /// The panic's own text is in the log already.
 fn tell_panic(_: Box<dyn Any + Send>) -> Response {
     error!("a request broke");
-    ApiError::Internal.into_response()
+    ApiError::from(INTERNAL).into_response()
 }
 
 /// Gives the request an id of ours, by which its line in the log is found, and the answer its headers; counts it.

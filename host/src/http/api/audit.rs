@@ -15,6 +15,7 @@ use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 use crate::http::Api;
 use crate::http::body::{Json, Query};
 use crate::http::error::ApiError;
+use crate::http::error::refusals::INVALID_QUERY;
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::principal::Principal;
 
@@ -210,5 +211,5 @@ fn with_actor(filter: AuditFilter, actor: &str) -> Result<AuditFilter, ApiError>
 }
 
 fn wrong(detail: &str) -> ApiError {
-    ApiError::InvalidQuery(detail.to_owned())
+    INVALID_QUERY.because(detail.to_owned())
 }

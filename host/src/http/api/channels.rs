@@ -15,8 +15,9 @@ use crate::domain::id::{ChannelId, Login, ParseIdError};
 use crate::domain::role::Role;
 use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 use crate::http::Api;
-use crate::http::body::{Json, Path, Query, sentence};
-use crate::http::error::{ApiError, WrongValue};
+use crate::http::body::{Json, Path, Query};
+use crate::http::error::refusals::INVALID_QUERY;
+use crate::http::error::{ApiError, WrongValue, sentence};
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::principal::Principal;
@@ -145,7 +146,7 @@ async fn list_channels(
     page: Page,
 ) -> Result<Json<Listed<Channel>>, ApiError> {
     let after: Option<ChannelId> = page.parse_cursor()?;
-    let wrong = |error: ParseIdError| ApiError::InvalidQuery(sentence(&error));
+    let wrong = |error: ParseIdError| INVALID_QUERY.because(sentence(&error));
     let login: Option<Login> = query.login.map(|login| login.parse()).transpose().map_err(wrong)?;
     let is_wanted = |setup: &ChannelSetup| login.as_ref().is_none_or(|login| setup.channel.login == *login);
     let found = match principal.channels() {
@@ -203,7 +204,7 @@ async fn change_one(
     let change = patch.into_change()?;
     let plan = |setup: &ChannelSetup| {
         if_match.check(setup.revision)?;
-        let wrong = |problems: Vec<_>| ApiError::InvalidValues(problems.iter().map(WrongValue::of).collect());
+        let wrong = |problems: Vec<_>| ApiError::invalid_values(problems.iter().map(WrongValue::from).collect());
         setup.check_channel_change(&change, now).map_err(wrong)
     };
     let setup = api.setup.change(channel, principal.stamp(now), plan).await?.after;

@@ -25,7 +25,8 @@ use crate::domain::role::Role;
 use crate::domain::trace::TraceParent;
 use crate::http::Api;
 use crate::http::body::{Json, Path, Query};
-use crate::http::error::{ApiError, Refusal, WrongValue};
+use crate::http::error::refusals::{INTERNAL, UNKNOWN_COMMAND};
+use crate::http::error::{ApiError, WrongValue};
 use crate::http::idempotency::{IdempotencyKey, answer_once};
 use crate::http::key::write_hex;
 use crate::http::principal::Principal;
@@ -190,7 +191,7 @@ async fn call_command(
     };
     // Whoever hangs up does not keep the call out of the audit.
     let called = tokio::spawn(call_and_note(api.clone(), call, stamp)).await;
-    let called = called.map_err(|_| ApiError::Internal)?;
+    let called = called.map_err(|_| INTERNAL)?;
     let called = called.map_err(|error| refuse_call(&api, channel, &word, error))?;
     Ok(Json(CommandAnswer::show(called, &query)))
 }
@@ -266,7 +267,7 @@ impl ClaimedChatter {
         let is_name = self.display_name.as_ref().is_none_or(|name| is_label(name, LONGEST_NAME));
         check(is_name, "display_name", "should be 1 to 50 characters that can be seen");
         let (Ok(id), Ok(login), true) = (id, login, wrong.is_empty()) else {
-            return Err(ApiError::InvalidValues(wrong));
+            return Err(ApiError::invalid_values(wrong));
         };
         let is_broadcaster = id == channel.broadcaster();
         Ok(Chatter {
@@ -291,16 +292,12 @@ async fn find_chatter(api: &Api, channel: ChannelId, login: &Login) -> Result<Op
 /// A refusal that also names the command that was most likely meant.
 fn refuse_call(api: &Api, channel: ChannelId, word: &str, error: CallError) -> ApiError {
     let setup = api.setup.find_channel(channel).filter(|_| error == CallError::UnknownWord);
-    let Some(setup) = setup else { return ApiError::Call(error) };
+    let Some(setup) = setup else { return error.into() };
     let known = setup.list_available(Role::Broadcaster, api.now().wall);
     let words = known.iter().flat_map(|listing| std::iter::once(&listing.name).chain(&listing.aliases));
     match find_nearest(&word.to_lowercase(), words.map(|word| &**word)) {
-        Some(nearest) => {
-            let refusal = ApiError::Call(error);
-            let detail = format!("{} Did you mean {nearest}?", refusal.detail());
-            ApiError::Refused(Refusal { code: refusal.code(), detail, retry_after: None })
-        }
-        None => ApiError::Call(error),
+        Some(nearest) => UNKNOWN_COMMAND.because(format!("{} Did you mean {nearest}?", UNKNOWN_COMMAND.meaning)),
+        None => error.into(),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::domain::id::ChannelId;
 use crate::domain::report::Report;
 use crate::domain::timestamp::write_timestamp;
 use crate::http::error::ApiError;
+use crate::http::error::refusals::INVALID_QUERY;
 use crate::telemetry::HostEvent;
 use crate::telemetry::texts::SaidText;
 
@@ -108,7 +109,7 @@ pub(super) fn write_missed(count: u64) -> Told {
 
 /// That of `?channel=`.
 pub(super) fn parse_channel(text: &str) -> Result<ChannelId, ApiError> {
-    text.parse().map_err(|_| ApiError::InvalidQuery("channel is a channel's id, a number.".to_owned()))
+    text.parse().map_err(|_| INVALID_QUERY.because("channel is a channel's id, a number."))
 }
 
 fn show_report(report: &Report) -> Invocation<'_> {

@@ -27,6 +27,7 @@ use crate::domain::principal::CallerId;
 use crate::http::Api;
 use crate::http::body::Query;
 use crate::http::error::ApiError;
+use crate::http::error::refusals::{INVALID_QUERY, TOO_MANY_LISTENERS};
 use crate::http::principal::Principal;
 use crate::http::throttle::{Place, UnderWay};
 use crate::telemetry::HostEvent;
@@ -65,10 +66,10 @@ impl Default for Listeners {
 
 impl Listeners {
     fn enter(&self, principal: &Principal) -> Result<Places, ApiError> {
-        let of_caller = self.of_caller.enter(principal.caller()).ok_or(ApiError::TooManyListeners)?;
+        let of_caller = self.of_caller.enter(principal.caller()).ok_or(TOO_MANY_LISTENERS)?;
         let of_creators = match principal.is_operator() {
             true => None,
-            false => Some(self.of_creators.enter(&()).ok_or(ApiError::TooManyListeners)?),
+            false => Some(self.of_creators.enter(&()).ok_or(TOO_MANY_LISTENERS)?),
         };
         Ok((of_caller, of_creators))
     }
@@ -148,7 +149,7 @@ impl Wanted {
         let kinds =
             query.kind.as_deref().map_or(Ok(KINDS.to_vec()), |kinds| kinds.split(',').map(parse_kind).collect())?;
         let texts_of = match (query.text.unwrap_or(false), channel) {
-            (true, None) => return Err(ApiError::InvalidQuery("text needs a channel.".to_owned())),
+            (true, None) => return Err(INVALID_QUERY.because("text needs a channel.")),
             (true, channel) => channel,
             (false, _) => None,
         };
@@ -168,7 +169,7 @@ impl Wanted {
 
 fn parse_kind(text: &str) -> Result<&'static str, ApiError> {
     let kind = KINDS.into_iter().find(|kind| *kind == text);
-    kind.ok_or_else(|| ApiError::InvalidQuery(format!("kind is one or more of {}.", KINDS.join(", "))))
+    kind.ok_or_else(|| INVALID_QUERY.because(format!("kind is one or more of {}.", KINDS.join(", "))))
 }
 
 /// One who listens.

@@ -17,7 +17,8 @@ use crate::domain::role::Role;
 use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 use crate::http::Api;
 use crate::http::body::{Json, Path};
-use crate::http::error::{ApiError, Refusal, WrongValue};
+use crate::http::error::refusals::{INVALID_PATH, LAST_OPERATOR_KEY};
+use crate::http::error::{ApiError, WrongValue};
 use crate::http::key::KeySecret;
 use crate::http::paging::{Listed, Page, PageQuery};
 use crate::http::principal::Principal;
@@ -152,7 +153,7 @@ async fn create_key(
 ) -> Result<(StatusCode, Json<CreatedKey>), ApiError> {
     let now = api.now().wall;
     let secret = KeySecret::make(&*api.entropy);
-    let key = make_key(&secret, &wanted, now).map_err(ApiError::InvalidValues)?;
+    let key = make_key(&secret, &wanted, now).map_err(ApiError::invalid_values)?;
     api.store.save_api_key(key.clone(), principal.stamp(now)).await?;
     let secret = secret.reveal().expose_secret().to_owned();
     Ok((StatusCode::CREATED, Json(CreatedKey { secret, key: show(&api, &key) })))
@@ -225,14 +226,10 @@ async fn revoke_key(
     principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<Key>, ApiError> {
-    let id: KeyId = id.parse().map_err(|_| ApiError::InvalidPath("A key's id is 12 hexadecimal digits.".to_owned()))?;
+    let id: KeyId = id.parse().map_err(|_| INVALID_PATH.because("A key's id is 12 hexadecimal digits."))?;
     match api.store.revoke_api_key(id, Spare::LastOperator, principal.stamp(api.now().wall)).await? {
         Revoked::Done(key) => Ok(Json(show(&api, &key))),
-        Revoked::Unknown => Err(ApiError::NotFound("key")),
-        Revoked::Spared => Err(ApiError::Refused(Refusal {
-            code: "last_operator_key",
-            detail: "No other key opens everything: make one with the scope operator first.".to_owned(),
-            retry_after: None,
-        })),
+        Revoked::Unknown => Err(ApiError::not_found("key")),
+        Revoked::Spared => Err(LAST_OPERATOR_KEY.into()),
     }
 }

@@ -15,6 +15,7 @@ use crate::domain::timestamp::write_timestamp;
 use crate::http::Api;
 use crate::http::body::{Json, Path, Query};
 use crate::http::error::ApiError;
+use crate::http::error::refusals::INVALID_PATH;
 use crate::http::paging::{Page, PageQuery};
 use crate::http::principal::Principal;
 use crate::telemetry::lines::{Line, LinePage};
@@ -109,8 +110,7 @@ async fn list_lines(
     Query(query): Query<LogQuery>,
     page: Page,
 ) -> Result<Json<LogLines>, ApiError> {
-    let name: ModuleName =
-        name.parse().map_err(|_| ApiError::InvalidPath("A module's name is in kebab-case.".to_owned()))?;
+    let name: ModuleName = name.parse().map_err(|_| INVALID_PATH.because("A module's name is in kebab-case."))?;
     let channels = match query.channel.as_deref().map(parse_channel).transpose()? {
         Some(channel) => {
             principal.require_channel(channel)?;
@@ -119,7 +119,7 @@ async fn list_lines(
         None => principal.channels(),
     };
     if !api.setup.catalogue().has(&name) {
-        return Err(ApiError::NotFound("module"));
+        return Err(ApiError::not_found("module"));
     }
     let begun = seconds(api.begun);
     // Whoever read in an earlier process has read nothing of this one.

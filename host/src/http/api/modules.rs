@@ -14,11 +14,12 @@ use crate::domain::id::ModuleName;
 use crate::http::Api;
 use crate::http::body::{Json, Path};
 use crate::http::error::ApiError;
+use crate::http::error::refusals::INVALID_PATH;
 use crate::http::idempotency::answer_once;
 use crate::http::paging::{Listed as Listing, Page, PageQuery};
 use crate::http::precondition::etag;
 use crate::http::principal::Principal;
-use crate::modules::catalogue::Listed;
+use crate::modules::catalogue::{Catalogue, Listed};
 use crate::modules::plan::Fates;
 use crate::telemetry::HostEvent;
 
@@ -56,11 +57,11 @@ fn report(api: &Api, name: &ModuleName, fates: &Fates) {
 }
 
 fn parse_name(text: &str) -> Result<ModuleName, ApiError> {
-    text.parse().map_err(|_| ApiError::InvalidPath("That is no module's name.".to_owned()))
+    text.parse().map_err(|_| INVALID_PATH.because("That is no module's name."))
 }
 
 fn parse_version(text: &str) -> Result<semver::Version, ApiError> {
-    text.parse().map_err(|_| ApiError::InvalidPath("A version is a semantic version such as 1.2.0.".to_owned()))
+    text.parse().map_err(|_| INVALID_PATH.because("A version is a semantic version such as 1.2.0."))
 }
 
 /// Another one after every change of the module's versions; of a canary's channels, those that `principal` may see: from
@@ -82,10 +83,14 @@ fn hash(shown: impl Hash) -> Revision {
     Revision(hasher.finish())
 }
 
+fn find_listed<'a>(catalogue: &'a Catalogue, name: &ModuleName) -> Result<&'a Listed, ApiError> {
+    catalogue.find(name).ok_or_else(|| ApiError::not_found("module"))
+}
+
 /// The module as it is now.
 fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<Response, ApiError> {
     let catalogue = api.setup.catalogue();
-    let listed = catalogue.find(name).ok_or(ApiError::NotFound("module"))?;
+    let listed = find_listed(&catalogue, name)?;
     let detail = ModuleDetail::show(name, listed, api.setup.count_enabled(name), principal);
     Ok((etag(revision_of(listed, principal)), Json(detail)).into_response())
 }
@@ -146,9 +151,9 @@ async fn show_version(
 ) -> Result<Json<VersionDetail>, ApiError> {
     let (name, version) = (parse_name(&name)?, parse_version(&version)?);
     let catalogue = api.setup.catalogue();
-    let shown = match catalogue.find(&name).ok_or(ApiError::NotFound("module"))? {
+    let shown = match find_listed(&catalogue, &name)? {
         Listed::Fixed(manifest) => (manifest.version == version).then(|| VersionDetail::show_fixed(manifest)),
         Listed::Uploaded(module) => module.find_version(&version).map(VersionDetail::show),
     };
-    shown.map(Json).ok_or(ApiError::NotFound("version"))
+    shown.map(Json).ok_or_else(|| ApiError::not_found("version"))
 }

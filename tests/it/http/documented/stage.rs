@@ -10,7 +10,7 @@ use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Effect, SetupEffect};
 use twitchy::domain::invocation::{InvocationId, Origin};
 use twitchy::domain::ports::Clock;
-use twitchy::http::error::codes::CODES;
+use twitchy::http::error::refusals::REFUSALS;
 
 use super::requests::{Change, find_body};
 use crate::harness::{House, channel_id, find_bundled, header, login, patient};
@@ -67,8 +67,8 @@ impl Operation<'_> {
             "{name} answers {status} with {content_type}, and does not document it"
         );
         assert!(status < 400 || !answer.code().is_empty(), "{name}: {}", answer.show());
-        let is_listed = CODES.iter().any(|(of, code, _)| *of == status && *code == answer.code());
-        assert!(status < 400 || is_listed, "http/error/codes.rs lacks the code of {name}: {}", answer.show());
+        let is_listed = REFUSALS.iter().any(|refusal| refusal.status == status && refusal.code == answer.code());
+        assert!(status < 400 || is_listed, "http/error/refusals.rs lacks the code of {name}: {}", answer.show());
         for header in ["ETag", "Retry-After", "WWW-Authenticate"] {
             let is_told = self.value["responses"][status.to_string()]["headers"][header].is_object();
             let is_there = !answer.header(&header.to_lowercase()).is_empty();

@@ -8,6 +8,7 @@ use crate::domain::id::ChannelId;
 use crate::domain::manifest::SettingKind;
 use crate::http::Api;
 use crate::http::error::ApiError;
+use crate::http::error::refusals::INTERNAL;
 use crate::setup::module::ModuleSetup;
 use crate::setup::module_change::{ModuleChangeError, Problem};
 use crate::vault::{SECRET_TEXT, SealError, SecretPlace};
@@ -53,7 +54,7 @@ fn refuse(error: &SealError, of_text: Problem) -> ApiError {
         SealError::Secret => ModuleChangeError::Invalid(vec![of_text]).into(),
         error => {
             error!(%error, "a secret cannot be sealed");
-            ApiError::Internal
+            INTERNAL.into()
         }
     }
 }

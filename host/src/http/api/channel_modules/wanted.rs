@@ -175,7 +175,7 @@ impl WantedModule {
         });
         let commands = commands.collect();
         if !wrong.0.is_empty() {
-            return Err(ApiError::InvalidValues(wrong.0));
+            return Err(ApiError::invalid_values(wrong.0));
         }
         let change = ModuleChange { enabled: self.enabled, grants, accept, pinned, settings: self.settings, commands };
         let secrets = self.secrets.into_iter().map(|(key, secret)| (key, secret.map(|Secret(secret)| secret)));

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::refusal::refuse_change;
 use super::shown::ModuleDetail;
 use super::wanted::{ForceQuery, NewCanary, RollbackWish};
-use super::{parse_name, parse_version, report, revision_of, show};
+use super::{find_listed, parse_name, parse_version, report, revision_of, show};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::version::Canary;
 use crate::http::Api;
@@ -89,7 +88,7 @@ async fn change(
     is_as_read: impl FnOnce(&Listed) -> bool + Send + 'static,
 ) -> Result<Response, ApiError> {
     let (by, stamp) = (principal.powers(), principal.stamp(api.now().wall));
-    let fates = api.versions.change(name.clone(), action, is_as_read, by, stamp).await.map_err(refuse_change)?;
+    let fates = api.versions.change(name.clone(), action, is_as_read, by, stamp).await?;
     report(api, &name, &fates);
     show(api, &name, principal)
 }
@@ -178,7 +177,7 @@ pub(super) async fn set_canary(
     let name = parse_name(&name)?;
     let canary = parse_canary(&wanted)?;
     let catalogue = api.setup.catalogue();
-    if_match.check(revision_of(catalogue.find(&name).ok_or(ApiError::NotFound("module"))?, &principal))?;
+    if_match.check(revision_of(find_listed(&catalogue, &name)?, &principal))?;
     let seen_by = principal.clone();
     // Others may have been faster by the time that it is this one's turn.
     let is_as_read = move |listed: &Listed| if_match.check(revision_of(listed, &seen_by)).is_ok();

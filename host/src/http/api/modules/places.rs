@@ -50,12 +50,12 @@ impl Places {
     }
 
     pub(super) fn enter(&self, principal: &Principal) -> Result<HeldPlace, ApiError> {
-        let of_caller = self.of_caller.enter(principal.caller()).ok_or(ApiError::RateLimited(BUSY_FOR))?;
+        let of_caller = self.of_caller.enter(principal.caller()).ok_or_else(|| ApiError::rate_limited(BUSY_FOR))?;
         let of_creators = match principal.is_operator() {
             true => None,
-            false => Some(self.of_creators.enter(&()).ok_or(ApiError::Busy(BUSY_FOR))?),
+            false => Some(self.of_creators.enter(&()).ok_or_else(|| ApiError::busy(BUSY_FOR))?),
         };
-        let of_all = self.all.clone().try_acquire_owned().map_err(|_| ApiError::Busy(BUSY_FOR))?;
+        let of_all = self.all.clone().try_acquire_owned().map_err(|_| ApiError::busy(BUSY_FOR))?;
         Ok(HeldPlace { _of_caller: of_caller, _of_creators: of_creators, _of_all: of_all })
     }
 }
@@ -172,11 +172,11 @@ mod tests {
         let places = Places::new(5, 3, 2);
         let enter = |principal: &Principal| places.enter(principal);
         let own = (enter(&creator(1)).unwrap(), enter(&creator(1)).unwrap());
-        assert_eq!(enter(&creator(1)).err(), Some(ApiError::RateLimited(BUSY_FOR)));
+        assert_eq!(enter(&creator(1)).err(), Some(ApiError::rate_limited(BUSY_FOR)));
         let other = enter(&creator(2)).unwrap();
-        assert_eq!(enter(&creator(3)).err(), Some(ApiError::Busy(BUSY_FOR)));
+        assert_eq!(enter(&creator(3)).err(), Some(ApiError::busy(BUSY_FOR)));
         let of_operator = (enter(&operator(4)).unwrap(), enter(&operator(5)).unwrap());
-        assert_eq!(enter(&operator(5)).err(), Some(ApiError::Busy(BUSY_FOR)));
+        assert_eq!(enter(&operator(5)).err(), Some(ApiError::busy(BUSY_FOR)));
         drop((own, other, of_operator));
         assert!(enter(&creator(3)).is_ok() && enter(&operator(5)).is_ok());
     }

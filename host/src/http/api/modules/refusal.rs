@@ -1,12 +1,16 @@
-//! Why a component, a module or a change of its versions is refused, in the API's words.
+//! Why a component is refused, with the way to a larger size class where that helps.
 
 use std::time::Duration;
 
 use tracing::error;
 
 use crate::domain::manifest::SizeClass;
-use crate::http::error::{ApiError, Refusal};
-use crate::modules::refusal::ChangeVersionsError;
+use crate::http::error::refusals::{
+    COMPILE_BUDGET_SPENT, COMPILE_FAILED, COMPILE_INTERRUPTED, COMPILE_OUT_OF_MEMORY, COMPILE_OUT_OF_TIME,
+    CONTRACT_MISMATCH, INFO_FAILED, INTERNAL, INVALID_COMPONENT, INVALID_INFO, OVER_CEILING, PRECOMPILED,
+    SIZE_CLASS_NOT_ALLOWED, TOO_LARGE, UNKNOWN_IMPORT, UNSUPPORTED_CONTRACT,
+};
+use crate::http::error::{ApiError, sentence, show_bytes};
 use crate::sandbox::call::{Blame, InvokeError};
 use crate::sandbox::compile::error::CompileError;
 
@@ -29,83 +33,55 @@ pub(super) fn find_hint(size: SizeClass, is_large_allowed: bool) -> &'static str
 /// After which the machine may have memory again.
 const KILLED_FOR: Duration = Duration::from_secs(30);
 
+/// `most` is how many bytes a component of its size class may have, and `hint` is [`find_hint`]'s.
+pub(super) fn refuse_size(most: usize, hint: &str) -> ApiError {
+    TOO_LARGE.because(format!("The component may be {} at the most{hint}.", show_bytes(most)))
+}
+
 /// `hint` is [`find_hint`]'s.
-pub(super) fn refuse_component(error: &CompileError, hint: &'static str) -> ApiError {
-    let retry_after = match error {
-        CompileError::TooLarge(mebibytes) => return ApiError::ComponentTooLarge { most: *mebibytes << 20, hint },
-        CompileError::Busy | CompileError::Run(InvokeError::Busy) => return ApiError::Busy(BUSY_FOR),
-        CompileError::Host(_) => return fail(error),
-        CompileError::Run(fault) if fault.blame() == Blame::Host => return fail(error),
-        CompileError::TooComplex(_) | CompileError::CompileTime | CompileError::CompileMemory => {
-            let detail = write_sentence(&format!("{error}{hint}"));
-            return ApiError::Refused(Refusal { code: error.code(), detail, retry_after: None });
-        }
-        CompileError::Killed => Some(KILLED_FOR),
-        CompileError::BudgetSpent(wait) => Some(*wait),
-        // All else is the component's own fault, and stays so.
-        _ => None,
-    };
-    refuse(error.code(), error, retry_after)
-}
-
-pub(super) fn refuse_change(error: ChangeVersionsError) -> ApiError {
-    let code = match error {
-        ChangeVersionsError::UnknownModule => return ApiError::NotFound("module"),
-        ChangeVersionsError::UnknownVersion => return ApiError::NotFound("version"),
-        ChangeVersionsError::NotPublisher(_) => return ApiError::Forbidden,
-        ChangeVersionsError::Overtaken => return ApiError::PreconditionFailed,
-        ChangeVersionsError::Store(error) => return error.into(),
-        ChangeVersionsError::Save(_) => {
+pub(super) fn refuse_component(error: &CompileError, hint: &str) -> ApiError {
+    let told = || sentence(error);
+    let hinted = || sentence(&format!("{error}{hint}"));
+    match error {
+        CompileError::TooLarge(mebibytes) => refuse_size(*mebibytes << 20, hint),
+        CompileError::SizeClass => SIZE_CLASS_NOT_ALLOWED.because(told()),
+        CompileError::Precompiled => PRECOMPILED.because(told()),
+        CompileError::Invalid(_) => INVALID_COMPONENT.because(told()),
+        CompileError::TooComplex(_) => OVER_CEILING.because(hinted()),
+        CompileError::Contract(_) => CONTRACT_MISMATCH.because(told()),
+        CompileError::ContractVersion(_) => UNSUPPORTED_CONTRACT.because(told()),
+        CompileError::UnknownImports(_) => UNKNOWN_IMPORT.because(told()),
+        CompileError::CompileTime => COMPILE_OUT_OF_TIME.because(hinted()),
+        CompileError::CompileMemory => COMPILE_OUT_OF_MEMORY.because(hinted()),
+        CompileError::Killed => COMPILE_INTERRUPTED.because(told()).retry_after(KILLED_FOR),
+        CompileError::BudgetSpent(wait) => COMPILE_BUDGET_SPENT.because(told()).retry_after(*wait),
+        CompileError::Compiler(_) => COMPILE_FAILED.because(told()),
+        CompileError::Run(InvokeError::Busy) | CompileError::Busy => ApiError::busy(BUSY_FOR),
+        CompileError::Run(fault) if fault.blame() == Blame::Guest => INFO_FAILED.because(told()),
+        CompileError::Info(_) => INVALID_INFO.because(told()),
+        CompileError::Run(_) | CompileError::Host(_) => {
             error!(%error, "an upload fails");
-            return ApiError::Internal;
+            INTERNAL.into()
         }
-        ChangeVersionsError::NameReserved(_) => "reserved_name",
-        ChangeVersionsError::WordReserved { .. } => "reserved_word",
-        ChangeVersionsError::NameTaken(_) => "name_taken",
-        ChangeVersionsError::VersionTaken { .. } => "version_exists",
-        ChangeVersionsError::Full(_) => "full",
-        ChangeVersionsError::NotUploaded(_) => "not_uploaded",
-        ChangeVersionsError::InUse { .. } => "in_use",
-        ChangeVersionsError::Withdrawn(_) => "withdrawn",
-        ChangeVersionsError::NothingBefore => "nothing_before",
-        ChangeVersionsError::NoCanary => "no_canary",
-        ChangeVersionsError::NoChannels => "unknown_channels",
-        ChangeVersionsError::CanaryExists(_) => "canary_exists",
-        ChangeVersionsError::CanaryTooOld { .. } => "canary_too_old",
-    };
-    refuse(code, &error, None)
-}
-
-fn fail(error: &CompileError) -> ApiError {
-    error!(%error, "an upload fails");
-    ApiError::Internal
-}
-
-fn refuse(code: &'static str, error: &dyn std::error::Error, retry_after: Option<Duration>) -> ApiError {
-    ApiError::Refused(Refusal { code, detail: write_sentence(&error.to_string()), retry_after })
-}
-
-/// `the name dice is taken` -> `The name dice is taken.`
-fn write_sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(characters).chain(std::iter::once('.')).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::RETRY_AFTER;
+    use axum::response::IntoResponse;
+
     use super::*;
-    use crate::http::error::codes::find_status;
 
     #[test]
     fn what_is_worth_another_try_is_told_so_and_not_kept() {
-        let told = |error: &CompileError| match refuse_component(error, "") {
-            ApiError::Refused(Refusal { code, retry_after, .. }) => (find_status(code).as_u16(), code, retry_after),
-            other => panic!("{other:?}"),
+        let told = |error: &CompileError| {
+            let response = refuse_component(error, "").into_response();
+            let wait = response.headers().get(RETRY_AFTER).map(|wait| wait.to_str().unwrap().to_owned());
+            (response.status().as_u16(), wait)
         };
-        let wait = Duration::from_secs(42);
-        assert_eq!(told(&CompileError::BudgetSpent(wait)), (429, "compile_budget_spent", Some(wait)));
-        assert_eq!(told(&CompileError::Killed), (503, "compile_interrupted", Some(KILLED_FOR)));
-        assert_eq!(told(&CompileError::CompileTime), (422, "compile_out_of_time", None));
+        assert_eq!(told(&CompileError::BudgetSpent(Duration::from_secs(42))), (429, Some("42".to_owned())));
+        assert_eq!(told(&CompileError::Killed), (503, Some("30".to_owned())));
+        assert_eq!(told(&CompileError::CompileTime), (422, None));
     }
 }

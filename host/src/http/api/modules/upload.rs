@@ -2,23 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, Limited};
 
 use super::change::parse_channels;
 use super::places::{PacedBody, Places};
-use super::refusal::{find_hint, refuse_change, refuse_component};
+use super::refusal::{find_hint, refuse_component, refuse_size};
 use super::report;
 use super::shown::VersionDetail;
 use super::wanted::UploadQuery;
 use crate::domain::manifest::SizeClass;
 use crate::http::Api;
-use crate::http::body::{Json, Query, check_encoding, has_content_type, refuse_body};
+use crate::http::body::{Json, Query, check_encoding, has_content_type, read_body, refuse_media_type};
 use crate::http::error::ApiError;
+use crate::http::error::refusals::{INTERNAL, TOO_LARGE};
 use crate::http::formats::Binary;
 use crate::http::principal::Principal;
 use crate::modules::versions::Published;
@@ -53,8 +53,7 @@ impl Default for Uploads {
 
 /// The middleware: bounds how many bodies are read at once, and how slowly each may come.
 pub(super) async fn pace_body(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let principal = request.extensions().get::<Principal>().ok_or(ApiError::KeyMissing);
-    match principal.and_then(|principal| api.uploads.read.enter(principal)) {
+    match Principal::of(request.extensions()).and_then(|principal| api.uploads.read.enter(&principal)) {
         Ok(place) => next.run(request.map(|body| Body::new(PacedBody::new(body, place)))).await,
         Err(error) => error.into_response(),
     }
@@ -105,7 +104,7 @@ pub(super) async fn upload_module(
     api.telemetry.note_upload(match &uploaded {
         Ok(published) if !published.fates.is_empty() => "accepted",
         Ok(_) => "unchanged",
-        Err(error) => error.code(),
+        Err(error) => error.refusal().code,
     });
     let Published { version, fates } = uploaded?;
     let shown = Json(VersionDetail::show(&version));
@@ -127,39 +126,30 @@ async fn upload(api: &Arc<Api>, principal: &Principal, request: Request) -> Resu
     }
     check_encoding(&parts.headers)?;
     if ![WASM, BYTES].iter().any(|taken| has_content_type(&parts.headers, taken)) {
-        return Err(ApiError::UnsupportedMediaType("application/wasm or application/octet-stream"));
+        return Err(refuse_media_type("application/wasm or application/octet-stream"));
     }
     let size = class.into();
     let hint = find_hint(size, api.sandbox.find_upload_limit(SizeClass::Large).is_ok());
     let limit = api.sandbox.find_upload_limit(size).map_err(|error| refuse_component(&error, hint))?;
-    let bytes = read(body, limit).await.map_err(|error| match error {
-        ApiError::TooLarge(most) => ApiError::ComponentTooLarge { most, hint },
-        error => error,
+    let bytes = read_body(body, limit).await.map_err(|error| match error.refusal() {
+        TOO_LARGE => refuse_size(limit, hint),
+        _ => error,
     })?;
     let place = api.uploads.worked_on.enter(principal)?;
-    let admitted = api.sandbox.admit(Upload { bytes, size, by: uploader_of(principal) }).await;
+    let admitted = api.sandbox.admit(Upload { bytes: bytes.into(), size, by: uploader_of(principal) }).await;
     let admitted = admitted.map_err(|error| refuse_component(&error, hint))?;
     let (by, stamp) = (principal.powers(), principal.stamp(api.now().wall));
     let api = api.clone();
     // Goes through even if the caller hangs up, so that listeners hear of it, and the place is held as long as the bytes are.
     let publishing = tokio::spawn(async move {
-        let published = api.publisher.publish(admitted, canary, by, stamp).await.map_err(refuse_change)?;
+        let published = api.publisher.publish(admitted, canary, by, stamp).await?;
         report(&api, &published.version.manifest.name, &published.fates);
         drop(place);
-        Ok(published)
+        Ok::<_, ApiError>(published)
     });
-    publishing.await.map_err(|_| ApiError::Internal)?
+    publishing.await.map_err(|_| INTERNAL)?
 }
 
 fn uploader_of(principal: &Principal) -> Uploader {
     if principal.is_operator() { Uploader::Operator } else { Uploader::Creator(principal.caller().clone()) }
-}
-
-/// Counted as it arrives, and by what its head promises.
-async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
-    if body.size_hint().lower() > limit as u64 {
-        return Err(ApiError::TooLarge(limit));
-    }
-    let collected = Limited::new(body, limit).collect().await.map_err(|error| refuse_body(&*error, limit))?;
-    Ok(collected.to_bytes().into())
 }
