@@ -50,6 +50,7 @@ pub mod principal;
 mod query;
 mod router;
 mod server;
+pub mod shapes;
 mod stall;
 mod throttle;
 

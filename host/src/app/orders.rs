@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::ports::Clock;
-use crate::http::api::keys::{Key, NewKey};
+use crate::http::shapes::key::{Key, NewKey};
 use crate::store::Store;
 
 use super::status::Observer;

@@ -17,12 +17,16 @@ use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, HeaderName,
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::event_stream::EventStream;
 use super::read_on::ReadOn;
 use crate::config::{ServerAddress, environment};
+use crate::http::shapes::page::Listed;
+use crate::http::shapes::problem::Problem;
 use crate::twitch::server::{Dial, Server};
 
 /// Where a host listens unless its configuration says otherwise.
@@ -99,9 +103,18 @@ pub(super) struct Answer {
     pub(super) etag: Option<HeaderValue>,
     /// The name of the server's program, where it tells one: the host does not.
     server: Option<String>,
+    /// As the host sent it, whatever its shape: for a program that reads what is printed.
     pub(super) body: Value,
     /// Whether the body, if there is one, is JSON: that of a proxy's own page is not.
     is_json: bool,
+}
+
+impl Answer {
+    /// # Errors
+    /// The body has another shape.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
+        T::deserialize(&self.body).context(ANOTHER_VERSION)
+    }
 }
 
 /// The host's own no.
@@ -128,9 +141,10 @@ impl Question {
         Question { method, path: path.into(), headers: Vec::new(), body: Empty::new().boxed() }
     }
 
-    pub(super) fn with_json(mut self, body: &Value) -> Question {
+    pub(super) fn with_json(mut self, body: &impl Serialize) -> Question {
+        let body = serde_json::to_vec(body).expect("texts, numbers and maps by text can be written as JSON");
         self.headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
-        self.body = Full::from(body.to_string()).boxed();
+        self.body = Full::from(body).boxed();
         self
     }
 
@@ -195,14 +209,20 @@ impl ApiClient {
         Err(refusal(&read_answer(response).await?, &self.url))
     }
 
+    /// # Errors
+    /// As with [`ApiClient::ask`], and where the answer has another shape.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: impl Into<String>) -> anyhow::Result<T> {
+        self.ask(Question::new(Method::GET, path)).await?.read()
+    }
+
     /// All pages of a list; `path` may have a query of its own.
-    pub(super) async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
+    pub(super) async fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
         let (mut items, mut cursor) = (Vec::new(), String::new());
         let joint = if path.contains('?') { '&' } else { '?' };
         loop {
-            let page = self.ask(Question::new(Method::GET, format!("{path}{joint}limit=100{cursor}"))).await?.body;
-            items.extend(page["items"].as_array().cloned().unwrap_or_default());
-            match page["next_cursor"].as_str() {
+            let page: Listed<T> = self.get(format!("{path}{joint}limit=100{cursor}")).await?;
+            items.extend(page.items);
+            match page.next_cursor {
                 // Ours need no escapes; what does would be another part of the request.
                 Some(next) if next.bytes().all(is_plain) => cursor = format!("&cursor={next}"),
                 Some(_) => bail!(ANOTHER_VERSION),
@@ -300,11 +320,11 @@ pub(super) fn encode(text: &str) -> String {
 
 /// What the host says is shown to a terminal, so without what moves its cursor.
 fn refusal(answer: &Answer, url: &ApiUrl) -> anyhow::Error {
-    let text = |key: &str| answer.body[key].as_str().map(escape);
-    match (text("detail").or(text("title")), text("code")) {
-        (Some(detail), Some(code)) => HostRefusal { code, detail, errors: list_errors(&answer.body["errors"]) }.into(),
-        _ => anyhow::anyhow!("{}", explain_stranger(answer, url)),
-    }
+    let Ok(Problem { detail, code, errors, .. }) = answer.read() else {
+        return anyhow::anyhow!("{}", explain_stranger(answer, url));
+    };
+    let errors = errors.iter().map(|wrong| format!("\n  {}: {}", escape(&wrong.field), escape(&wrong.detail)));
+    HostRefusal { code: escape(&code), detail: escape(&detail), errors: errors.collect() }.into()
 }
 
 /// The answer is not this program's: a proxy made it, or another server.
@@ -339,13 +359,6 @@ fn escape(text: &str) -> String {
     text.chars().map(show).collect()
 }
 
-/// All that is wrong, a line each.
-fn list_errors(errors: &Value) -> String {
-    let text = |value: &Value| escape(value.as_str().unwrap_or_default());
-    let lines = errors.as_array().into_iter().flatten();
-    lines.map(|error| format!("\n  {}: {}", text(&error["field"]), text(&error["detail"]))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -368,7 +381,10 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_the_hosts_words() {
-        let body = serde_json::json!({ "detail": "the host's 1.0.0 is there\u{1b}[2J", "code": "version_exists" });
+        let body = serde_json::json!({
+            "type": "urn:twitchy:problem:version_exists", "title": "Conflict", "status": 409,
+            "detail": "the host's 1.0.0 is there\u{1b}[2J", "code": "version_exists",
+        });
         let url = "https://bot.example.com".parse().unwrap();
         let answer = Answer { status: StatusCode::CONFLICT, etag: None, server: None, body, is_json: true };
         let expected = r"the host refuses: the host's 1.0.0 is there\u{1b}[2J (version_exists)";
@@ -423,10 +439,10 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_is_read_though_the_rest_of_the_request_is_not_taken() {
         for answer in [
-            &b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 49\r\n\r\n\
-               {\"detail\": \"It is too large.\", \"code\": \"too_big\"}"[..],
+            &b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 101\r\n\r\n\
+               {\"type\": \"urn\", \"title\": \"Too Large\", \"status\": 413, \"detail\": \"It is too large.\", \"code\": \"too_big\"}"[..],
             b"HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\n\r\n\
-              {\"detail\": \"It is too large.\", \"code\": \"too_big\"}",
+              {\"type\": \"urn\", \"title\": \"Too Large\", \"status\": 413, \"detail\": \"It is too large.\", \"code\": \"too_big\"}",
         ] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();

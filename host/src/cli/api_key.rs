@@ -12,7 +12,6 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 use hyper::Method;
-use serde_json::{Value, json};
 
 use super::api_client::{ANOTHER_VERSION, ApiClient, ApiUrl, HostArguments, Question};
 use super::channel_name::find_channel_id;
@@ -29,7 +28,8 @@ use crate::domain::channel_name::ChannelName;
 use crate::domain::ports::SystemClock;
 use crate::domain::principal::KeyId;
 use crate::domain::timestamp::write_timestamp;
-use crate::http::api::keys::{Key, NewKey};
+use crate::http::shapes::key::{CreatedKey, Key, NewKey};
+use crate::http::shapes::page::Listed;
 use crate::store::{OpenStoreError, Store};
 
 #[derive(Debug, clap::Args)]
@@ -190,7 +190,7 @@ async fn change_keys(keys: &mut Keys<'_>, action: &Action) -> anyhow::Result<()>
                     break;
                 }
             }
-            print_keys(&all, *json)?;
+            print_keys(all, *json)?;
         }
         Action::Revoke { id, .. } => {
             keys.order(Order::RevokeKey { id: id.to_string() }).await?;
@@ -231,16 +231,13 @@ async fn ask_host(client: &ApiClient, action: &Action) -> anyhow::Result<()> {
         Action::Create { name, scope, expires, role, .. } => {
             let scopes = find_scopes(client, scope).await?;
             let wanted = new_key(name, scopes, *expires, role.as_deref(), SystemTime::now());
-            let create = Question::new(Method::POST, "/api/v1/keys").with_json(&serde_json::to_value(wanted)?);
-            let made = client.ask(create).await?.body;
-            let secret = made["secret"].as_str().context("the host made a key and does not show it")?;
-            output::print(format!("{secret}\n"))?;
+            let create = Question::new(Method::POST, "/api/v1/keys").with_json(&wanted);
+            let made = client.ask(create).await?.read::<CreatedKey>();
+            let made = made.context("the host made a key and does not show it")?;
+            output::print(format!("{}\n", made.secret))?;
         }
         Action::List { json, .. } => {
-            let keys = client.list("/api/v1/keys").await?;
-            let keys = keys.into_iter().map(serde_json::from_value).collect::<Result<Vec<Key>, _>>();
-            let keys = keys.context(ANOTHER_VERSION)?;
-            print_keys(&keys, *json)?;
+            print_keys(client.list("/api/v1/keys").await?, *json)?;
         }
         Action::Revoke { id, .. } => {
             client.ask(Question::new(Method::DELETE, format!("/api/v1/keys/{id}"))).await?;
@@ -272,10 +269,9 @@ fn new_key(name: &str, scopes: Vec<String>, expires: Option<Duration>, role: Opt
 }
 
 /// The secret itself is the one thing that is never listed.
-fn print_keys(keys: &[Key], as_json: bool) -> anyhow::Result<()> {
+fn print_keys(keys: Vec<Key>, as_json: bool) -> anyhow::Result<()> {
     if as_json {
-        let keys: Value = json!({ "items": keys });
-        output::print(format!("{keys:#}\n"))?;
+        output::print(output::to_json(&Listed { items: keys, next_cursor: None })?)?;
         return Ok(());
     }
     let now = write_timestamp(SystemTime::now());

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use serde_json::json;
 
 use super::api_client::ANOTHER_VERSION;
 use super::local_host::LocalHost;
@@ -12,6 +11,7 @@ use super::table::{Row, align};
 use super::{USUAL_CONFIG, load_config, output};
 use crate::app::orders::channels::ChannelStatus;
 use crate::app::orders::{Answer, Order};
+use crate::http::shapes::page::Listed;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -51,7 +51,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             break;
         }
     }
-    output::print(if *json { format!("{:#}\n", json!({ "items": channels })) } else { report(&channels) })?;
+    let shown =
+        if *json { output::to_json(&Listed { items: channels, next_cursor: None })? } else { report(&channels) };
+    output::print(shown)?;
     Ok(ExitCode::SUCCESS)
 }
 

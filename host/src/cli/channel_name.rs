@@ -1,12 +1,12 @@
 //! `--channel`: a channel by its id, or by its login, which is looked up over the API.
 
 use anyhow::Context;
-use serde_json::Value;
 
 use super::api_client::{ANOTHER_VERSION, ApiClient};
 use crate::domain::channel_name::{ChannelName, FindChannelError, find_by_login};
 use crate::domain::id::ChannelId;
 use crate::domain::message::Channel;
+use crate::http::shapes;
 
 /// Why a channel may be missing from what a key is shown.
 const REASON: &str = "the host knows a channel once the bot was in it, and a key only those that it opens";
@@ -36,15 +36,10 @@ pub(super) async fn find_channel_ids(names: &[ChannelName], client: &ApiClient) 
 }
 
 async fn list_channels(client: &ApiClient, path: &str) -> anyhow::Result<Vec<Channel>> {
-    let listed = client.list(path).await?;
-    listed.iter().map(read_channel).collect::<Option<_>>().context(ANOTHER_VERSION)
-}
-
-fn read_channel(channel: &Value) -> Option<Channel> {
-    let text = |field: &str| channel[field].as_str();
-    Some(Channel {
-        id: text("id")?.parse().ok()?,
-        login: text("login")?.parse().ok()?,
-        display_name: text("display_name")?.into(),
-    })
+    let listed: Vec<shapes::channel::Channel> = client.list(path).await?;
+    let read = |channel: &shapes::channel::Channel| {
+        let (id, login) = (channel.id.parse().ok()?, channel.login.parse().ok()?);
+        Some(Channel { id, login, display_name: channel.display_name.as_str().into() })
+    };
+    listed.iter().map(read).collect::<Option<_>>().context(ANOTHER_VERSION)
 }

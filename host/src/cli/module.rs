@@ -1,5 +1,6 @@
 //! `twitchy module`: the life of modules on a running host, over its API.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,14 +9,17 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use hyper::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 
-use super::api_client::{ApiClient, HostArguments, HostRefusal, Question};
+use super::api_client::{Answer, ApiClient, HostArguments, HostRefusal, Question};
 use super::channel_name::{find_channel_id, find_channel_ids};
 use super::output;
 use crate::domain::channel_name::ChannelName;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::nearest::find_nearest;
+use crate::http::shapes::channel_module::{ChannelModule, StepBack};
+use crate::http::shapes::module::{ModuleDetail, ModuleSummary, RollbackWish, VersionDetail};
 
 pub(super) mod call;
 mod enable;
@@ -218,9 +222,8 @@ async fn advise(error: anyhow::Error, name: &ModuleName, common: &Common) -> any
         return error;
     }
     let Ok(client) = common.client() else { return error };
-    let Ok(modules) = client.list("/api/v1/modules").await else { return error };
-    let names = modules.iter().filter_map(|module| module["name"].as_str());
-    let advice = match find_nearest(name.as_str(), names) {
+    let Ok(modules) = client.list::<ModuleSummary>("/api/v1/modules").await else { return error };
+    let advice = match find_nearest(name.as_str(), modules.iter().map(|module| module.name.as_str())) {
         Some(nearest) => format!("did you mean {nearest}?"),
         None => "`twitchy module list` lists all".to_owned(),
     };
@@ -233,14 +236,27 @@ impl Common {
     }
 
     /// The answer as it was asked for: for a program, or for people.
-    fn show(&self, body: &Value, report: impl FnOnce(&Value) -> String) -> String {
-        if self.json { format!("{body:#}\n") } else { report(body) }
+    fn show<T: DeserializeOwned>(&self, answer: &Answer, report: impl FnOnce(&T) -> String) -> anyhow::Result<String> {
+        if self.json { output::to_json(&answer.body) } else { Ok(report(&answer.read()?)) }
+    }
+
+    /// The same of a list.
+    async fn show_list<T: DeserializeOwned>(
+        &self,
+        client: &ApiClient,
+        path: &str,
+        report: impl FnOnce(&[T]) -> String,
+    ) -> anyhow::Result<String> {
+        if self.json {
+            return output::to_json(&client.list::<Value>(path).await?);
+        }
+        Ok(report(&client.list(path).await?))
     }
 
     /// Asks for a change of what is on the air; `what` says for people what is done then.
     async fn change_versions(&self, method: Method, path: String, what: &str) -> anyhow::Result<String> {
         let answer = self.client()?.ask(Question::new(method, path)).await?;
-        Ok(self.show(&answer.body, |module| report::on_air(what, module)))
+        self.show(&answer, |module| report::on_air(what, module))
     }
 }
 
@@ -257,14 +273,15 @@ impl Push {
         }
         let answer = upload::send(&client, &path, bytes).await?;
         if self.common.json {
-            return Ok(self.common.show(&answer.body, |_| String::new()));
+            return output::to_json(&answer.body);
+        }
+        let version: VersionDetail = answer.read()?;
+        if answer.status != StatusCode::CREATED {
+            return Ok(report::there_already(&version) + &report::no_canary(&version, &self.canary));
         }
         // It is uploaded whether or not this is answered.
-        let path = format!("/api/v1/modules/{}", answer.body["name"].as_str().unwrap_or_default());
-        let module = client.ask(Question::new(Method::GET, path)).await.map_or(Value::Null, |answer| answer.body);
-        let is_new = answer.status == StatusCode::CREATED;
-        let report = report::pushed(&answer.body, &module, is_new, &file_name(&self.file));
-        Ok(if is_new { report } else { report + &report::no_canary(&answer.body, &self.canary) })
+        let module = client.get(format!("/api/v1/modules/{}", version.name)).await.ok();
+        Ok(report::pushed(&version, module.as_ref(), &file_name(&self.file)))
     }
 }
 
@@ -290,11 +307,10 @@ impl List {
     async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
         let Some(channel) = &self.channel else {
-            let modules = client.list("/api/v1/modules").await?;
-            return Ok(self.common.show(&Value::Array(modules), report::list));
+            return self.common.show_list(&client, "/api/v1/modules", report::list).await;
         };
         let path = format!("/api/v1/channels/{}/modules", find_channel_id(channel, &client).await?);
-        Ok(self.common.show(&Value::Array(client.list(&path).await?), report::list_in_channel))
+        self.common.show_list(&client, &path, report::list_in_channel).await
     }
 }
 
@@ -303,17 +319,21 @@ impl Show {
         let client = self.common.client()?;
         if let Some(channel) = &self.channel {
             let path = path_in_channel(find_channel_id(channel, &client).await?, &self.name);
-            let state = client.ask(Question::new(Method::GET, path)).await?.body;
-            return Ok(self.common.show(&state, |state| report::set_up(state, channel)));
+            let state = client.ask(Question::new(Method::GET, path)).await?;
+            return self.common.show(&state, |state| report::set_up(state, channel));
         }
-        let module = client.ask(Question::new(Method::GET, format!("/api/v1/modules/{}", self.name))).await?.body;
+        let answer = client.ask(Question::new(Method::GET, format!("/api/v1/modules/{}", self.name))).await?;
+        let module: ModuleDetail = answer.read()?;
         let version = self.version.map(|version| version.to_string());
-        let Some(version) = version.as_deref().or(module["latest"].as_str()) else {
-            return Ok(self.common.show(&module, |module| report::module(module, &Value::Null)));
+        let Some(version) = version.as_ref().or(module.latest.as_ref()) else {
+            return self.common.show(&answer, |module| report::module(module, None));
         };
         let path = format!("/api/v1/modules/{}/versions/{version}", self.name);
-        let detail = client.ask(Question::new(Method::GET, path)).await?.body;
-        Ok(self.common.show(&json!({ "module": module, "version": detail }), |_| report::module(&module, &detail)))
+        let detail = client.ask(Question::new(Method::GET, path)).await?;
+        if self.common.json {
+            return output::to_json(&BTreeMap::from([("module", answer.body), ("version", detail.body)]));
+        }
+        Ok(report::module(&module, Some(&detail.read()?)))
     }
 }
 
@@ -322,31 +342,41 @@ impl Disable {
         let client = self.common.client()?;
         let path = path_in_channel(find_channel_id(&self.channel, &client).await?, &self.name);
         let answer = client.ask(Question::new(Method::DELETE, path)).await?;
-        Ok(self.common.show(&answer.body, |_| format!("{} is off in {}\n", self.name, self.channel.describe())))
+        self.common.show(&answer, |_: &IgnoredAny| format!("{} is off in {}\n", self.name, self.channel.describe()))
     }
 }
 
 impl Rollback {
     async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
-        let path = match &self.channel {
-            Some(channel) => {
-                format!("{}/rollback", path_in_channel(find_channel_id(channel, &client).await?, &self.name))
-            }
-            None => format!("/api/v1/modules/{}/rollback", self.name),
+        let to = self.to.as_ref().map(ToString::to_string);
+        let Some(channel) = &self.channel else {
+            let rollback = Question::new(Method::POST, format!("/api/v1/modules/{}/rollback", self.name));
+            let answer = client.ask(rollback.with_json(&RollbackWish { to })).await?;
+            return self.common.show(&answer, report::rolled_back);
         };
-        let body = match &self.to {
-            Some(version) => json!({ "to": version.to_string() }),
-            None => json!({}),
-        };
-        let answer = client.ask(Question::new(Method::POST, path).with_json(&body)).await?;
-        Ok(self.common.show(&answer.body, |state| match &self.channel {
-            Some(channel) => report::in_channel(state, channel),
-            None => report::rolled_back(state),
-        }))
+        let path = path_in_channel(find_channel_id(channel, &client).await?, &self.name);
+        let rollback = Question::new(Method::POST, format!("{path}/rollback"));
+        let answer = client.ask(rollback.with_json(&StepBack { to })).await?;
+        self.common.show(&answer, |module: &ChannelModule| report::in_channel(&module.state, channel))
     }
 }
 
 fn path_in_channel(channel: ChannelId, name: &ModuleName) -> String {
     format!("/api/v1/channels/{channel}/modules/{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+
+    use super::*;
+
+    /// A shape that says nothing but this.
+    pub(super) fn shaped<T: Default + Serialize + DeserializeOwned>(fields: Value) -> T {
+        let mut whole = serde_json::to_value(T::default()).unwrap();
+        let Value::Object(fields) = fields else { panic!("{fields}") };
+        whole.as_object_mut().unwrap().extend(fields);
+        serde_json::from_value(whole).unwrap()
+    }
 }

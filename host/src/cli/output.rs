@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
 use anyhow::Context;
+use serde::Serialize;
 
 /// Whether anything that is printed after this can still be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,11 @@ pub(super) enum Reader {
 /// Standard output takes no more, for another reason than that its reader has gone.
 pub(super) fn print(text: impl AsRef<[u8]>) -> anyhow::Result<Reader> {
     write(&mut io::stdout().lock(), text.as_ref()).context("cannot write to standard output")
+}
+
+/// JSON for a program, in lines and with its fields in the order of their names.
+pub(super) fn to_json(shown: &impl Serialize) -> anyhow::Result<String> {
+    Ok(format!("{:#}\n", serde_json::to_value(shown)?))
 }
 
 /// Prints a line to standard error. Whatever goes wrong there has nobody left to be told.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
+
+use super::shapes::problem::{Problem, WrongValue};
 
 mod causes;
 pub mod refusals;
@@ -23,40 +23,6 @@ pub struct ApiError {
     /// All that is wrong, where there are several things.
     errors: Vec<WrongValue>,
     header: Option<(HeaderName, String)>,
-}
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct WrongValue {
-    /// Where: a field such as `settings.limit`, or a part of the host.
-    #[schema(example = "settings.sides")]
-    pub field: String,
-    /// What should be there.
-    #[schema(example = "should be a whole number from 2 to 100")]
-    pub detail: String,
-}
-
-/// An answer that says no, after RFC 9457.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Problem {
-    /// `urn:twitchy:problem:` and the code.
-    #[schema(example = "urn:twitchy:problem:not_found")]
-    r#type: String,
-    /// What the status means.
-    #[schema(example = "Not Found")]
-    title: &'static str,
-    /// That of the answer.
-    #[schema(example = 404)]
-    status: u16,
-    /// A sentence for people; it may change.
-    #[schema(example = "There is no such module.")]
-    detail: String,
-    /// For programs; it never changes.
-    #[schema(example = "not_found")]
-    code: &'static str,
-    /// All that is wrong, where there are several things.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<WrongValue>,
 }
 
 impl Refusal {
@@ -155,10 +121,10 @@ impl IntoResponse for ApiError {
         let status = StatusCode::from_u16(status).expect("the table has statuses of HTTP");
         let problem = Problem {
             r#type: format!("urn:twitchy:problem:{code}"),
-            title: status.canonical_reason().unwrap_or_default(),
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
             status: status.as_u16(),
             detail: self.detail.into_owned(),
-            code,
+            code: code.to_owned(),
             errors: self.errors,
         };
         let body = serde_json::to_vec(&problem).expect("texts and numbers can be written as JSON");

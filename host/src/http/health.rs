@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::body::Json;
+use super::error::ApiError;
 use super::error::refusals::NOT_READY;
-use super::error::{ApiError, WrongValue};
+use super::shapes::problem::WrongValue;
 
 /// Tells what of the host is not ready; `app` knows the connections.
 pub trait Readiness: Send + Sync + 'static {

@@ -1,9 +1,11 @@
-//! Reads JSON so that an object is an object: serde would also take a list of a struct's fields in their order, at any
-//! depth. Such a list means something else as soon as a field is added, and no document tells of it.
+//! Reads the JSON of a request strictly, at any depth: an object is an object, and has no field that its shape lacks.
+//!
+//! serde would also take a list of a struct's fields in their order. Such a list means something else as soon as a field is
+//! added, and the document does not describe it. A field with a typing error in it would be one that was left out.
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 /// A deserializer, and around each value in it: whatever reads a struct from it finds an object, or an error.
@@ -17,10 +19,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_map(Objects(visitor))
+        self.0.deserialize_map(Fields { known, inner: Objects(visitor) })
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
@@ -147,6 +149,40 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Objects<S> {
     }
 }
 
+/// A visitor of an object, and then the object, that has no other fields than these.
+struct Fields<T> {
+    known: &'static [&'static str],
+    inner: T,
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Fields<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_map(Fields { known: self.known, inner: fields })
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Fields<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        let Some(name) = self.inner.next_key::<String>()? else { return Ok(None) };
+        if !self.known.contains(&name.as_str()) {
+            return Err(A::Error::unknown_field(&name, self.known));
+        }
+        seed.deserialize(name.into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
+        self.inner.next_value_seed(seed)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -196,6 +232,18 @@ mod tests {
         ] {
             let told = read(list).unwrap_err();
             assert!(told.starts_with("invalid type: sequence, expected struct "), "{list}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_the_shape_lacks_is_refused_at_any_depth() {
+        for unknown in [
+            r#"{"one": {"number": 1}, "two": 2}"#,
+            r#"{"one": {"number": 1, "two": 2}}"#,
+            r#"{"one": {"number": 1}, "named": {"a": {"two": 2, "number": 1}}}"#,
+        ] {
+            let told = read(unknown).unwrap_err();
+            assert!(told.starts_with("unknown field `two`, expected "), "{unknown}: {told}");
         }
     }
 

@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn, PathItem};
+use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Content, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response as Described,
@@ -16,14 +17,17 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::access::{Row, Standing, find_row};
+use super::error::ApiError;
 use super::error::refusals::{INTERNAL, REFUSALS, Refusal};
-use super::error::{ApiError, Problem, WrongValue};
 use super::formats::add_patterns;
 use super::query::Parameters;
+use super::shapes::problem::{Problem, WrongValue};
 use super::{Api, docs};
 
 /// The shapes that are shown with their revision.
 const TAGGED: [&str; 3] = ["Channel", "ChannelModule", "ModuleDetail"];
+/// The shapes of requests that an answer has too: they allow other fields there, so that a client may be older than its host.
+const CLOSED: [&str; 3] = ["CommandTerms", "ModuleCaps", "ModuleGrants"];
 const SCHEME: &str = "api_key";
 /// In the words of SPDX.
 const LICENSE: &str = env!("CARGO_PKG_LICENSE");
@@ -52,6 +56,11 @@ pub(super) fn complete(document: &mut OpenApi) -> Served {
     let components = document.components.get_or_insert_default();
     components.schemas.insert("Problem".to_owned(), describe_problem());
     components.schemas.insert(WrongValue::name().into_owned(), WrongValue::schema());
+    for name in CLOSED {
+        if let Some(RefOr::T(Schema::Object(shape))) = components.schemas.get_mut(name) {
+            shape.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+    }
     let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key: `twk_...`")).build();
     components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
     for (path, item) in &mut document.paths.paths {

@@ -2,12 +2,13 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::body::Query;
 use super::error::ApiError;
 use super::error::refusals::INVALID_QUERY;
+use super::shapes::page::Listed;
 
 const MOST: usize = 100;
 const USUAL: usize = 50;
@@ -35,16 +36,6 @@ pub struct PageQuery {
     cursor: Option<String>,
 }
 
-/// A page of a list.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Listed<T: ToSchema> {
-    /// What is on this page.
-    pub items: Vec<T>,
-    /// Asks for the next page; absent on the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
-}
-
 impl Page {
     /// The cursor as what an endpoint made it from.
     ///
@@ -54,14 +45,12 @@ impl Page {
         let parse = |cursor: &String| cursor.parse().map_err(|_| wrong("cursor is not a next_cursor of this list."));
         self.cursor.as_ref().map(parse).transpose()
     }
-}
 
-impl<T: ToSchema> Listed<T> {
-    /// From up to one item more than the page has, which tells whether there is a next one. `cursor` makes one from the last
-    /// item of the page.
-    pub fn cut<I>(page: &Page, mut found: Vec<I>, cursor: impl Fn(&I) -> String, show: impl Fn(I) -> T) -> Listed<T> {
-        let has_more = found.len() > page.limit;
-        found.truncate(page.limit);
+    /// The page, from up to one item more than it has: that one tells whether there is a next page. `cursor` makes one from the
+    /// last item of the page.
+    pub fn cut<I, T>(&self, mut found: Vec<I>, cursor: impl Fn(&I) -> String, show: impl Fn(I) -> T) -> Listed<T> {
+        let has_more = found.len() > self.limit;
+        found.truncate(self.limit);
         let next_cursor = found.last().filter(|_| has_more).map(cursor);
         Listed { items: found.into_iter().map(show).collect(), next_cursor }
     }

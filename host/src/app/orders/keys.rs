@@ -7,10 +7,11 @@ use secrecy::ExposeSecret;
 use crate::domain::audit::Stamp;
 use crate::domain::channel_name::{ChannelName, FindChannelError, find_by_login};
 use crate::domain::principal::{KeyId, KeyScope, ParsePrincipalError};
-use crate::http::api::keys::{Key, NewKey, make_key};
+use crate::http::api::keys::{make_key, show_key};
 use crate::http::entropy::SystemEntropy;
-use crate::http::error::WrongValue;
 use crate::http::key::KeySecret;
+use crate::http::shapes::key::{Key, NewKey};
+use crate::http::shapes::problem::WrongValue;
 use crate::store::host::api_keys::{Revoked, Spare};
 use crate::store::{Store, StoreError};
 
@@ -44,7 +45,7 @@ pub async fn create_key(store: &Store, mut wanted: NewKey, stamp: Stamp) -> Resu
     let secret = KeySecret::make(&SystemEntropy);
     let key = make_key(&secret, &wanted, stamp.at).map_err(OrderKeysError::Invalid)?;
     store.save_api_key(key.clone(), stamp).await?;
-    Ok((secret.reveal().expose_secret().to_owned(), Key::show(&key, None)))
+    Ok((secret.reveal().expose_secret().to_owned(), show_key(&key, None)))
 }
 
 /// The scope by the channel's id, where the text names the channel by its login.
@@ -64,14 +65,14 @@ pub async fn list_keys(store: &Store, after: Option<&str>) -> Result<(Vec<Key>, 
     let after: Option<KeyId> = after.map(str::parse).transpose()?;
     let keys = store.list_api_keys(after.as_ref(), PAGE).await?;
     let next = keys.last().filter(|_| keys.len() == PAGE).map(|key| key.id.to_string());
-    Ok((keys.iter().map(|key| Key::show(key, None)).collect(), next))
+    Ok((keys.iter().map(|key| show_key(key, None)).collect(), next))
 }
 
 pub async fn revoke_key(store: &Store, id: &str, stamp: Stamp) -> Result<Key, OrderKeysError> {
     let id: KeyId = id.parse()?;
     // The last operator's key may go: whoever is on this machine can make another.
     match store.revoke_api_key(id.clone(), Spare::Nothing, stamp).await? {
-        Revoked::Done(key) => Ok(Key::show(&key, None)),
+        Revoked::Done(key) => Ok(show_key(&key, None)),
         Revoked::Unknown | Revoked::Spared => Err(OrderKeysError::UnknownKey(id)),
     }
 }

@@ -1,13 +1,13 @@
 //! `twitchy call`: calls a command as a chatter would, and shows what came of it.
 
-use hyper::Method;
-use serde_json::{Value, json};
-
 use super::{Common, report};
 use crate::cli::api_client::{Question, encode};
 use crate::cli::channel_name::find_channel_id;
 use crate::domain::channel_name::ChannelName;
 use crate::domain::id::{ChatterId, Login};
+use crate::http::shapes::channel::Channel;
+use crate::http::shapes::command::{CallArguments, ClaimedChatter, CommandAnswer, CommandCall, CommandReply};
+use hyper::Method;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,25 +51,23 @@ impl Call {
     pub(super) async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
         let id = find_channel_id(&self.channel, &client).await?;
-        let channel = client.ask(Question::new(Method::GET, format!("/api/v1/channels/{id}"))).await?.body;
-        let word = strip_prefix(&self.command, channel["prefix"].as_str().unwrap_or_default());
-        let login = match &self.chatter {
-            Some(login) => login.to_string(),
-            None => channel["login"].as_str().unwrap_or_default().to_owned(),
+        let channel: Channel = client.get(format!("/api/v1/channels/{id}")).await?;
+        let word = strip_prefix(&self.command, &channel.prefix);
+        let login = self.chatter.as_ref().map_or_else(|| channel.login.clone(), ToString::to_string);
+        let own_id = (channel.login == login).then(|| id.to_string());
+        let chatter = self.id.map(|id| id.to_string()).or(own_id);
+        let wanted = CommandCall {
+            arguments: CallArguments::List(self.arguments),
+            chatter: ClaimedChatter { id: chatter, login: login.clone(), display_name: None },
         };
-        let mut wanted = json!({ "chatter": { "login": login }, "arguments": self.arguments });
-        let own_id = (channel["login"] == login.as_str()).then(|| id.to_string());
-        if let Some(chatter) = self.id.map(|id| id.to_string()).or(own_id) {
-            wanted["chatter"]["id"] = json!(chatter);
-        }
         let query = match (self.dry_run, self.deliver) {
             (true, _) => "?dry_run=true",
             (false, Some(Deliver::Chat)) => "?deliver=chat",
             (false, None) => "",
         };
         let path = format!("/api/v1/channels/{id}/commands/{}{query}", encode(word));
-        let answer = client.ask(Question::new(Method::POST, path).with_json(&wanted)).await?.body;
-        Ok(self.common.show(&answer, |answer| report_call(answer, &login, &self.channel)))
+        let answer = client.ask(Question::new(Method::POST, path).with_json(&wanted)).await?;
+        self.common.show(&answer, |answer| report_call(answer, &login, &self.channel))
     }
 }
 
@@ -79,16 +77,16 @@ fn strip_prefix<'w>(word: &'w str, prefix: &str) -> &'w str {
 }
 
 /// The replies as chat would show them; then what became of them, and of what the command changed.
-fn report_call(answer: &Value, login: &str, channel: &ChannelName) -> String {
-    let mut text: String = report::elements(&answer["replies"]).map(|reply| show_reply(reply, login)).collect();
-    text += match answer["outcome"].as_str() {
-        Some("usage") => "the command is used in another way than this: nothing was changed\n",
-        Some("refused" | "unavailable") => "the command says no: nothing was changed\n",
-        Some("duplicate") => "the same call was answered before, and this is that answer: nothing more was changed\n",
+fn report_call(answer: &CommandAnswer, login: &str, channel: &ChannelName) -> String {
+    let mut text: String = answer.replies.iter().map(|reply| show_reply(reply, login)).collect();
+    text += match answer.outcome.as_str() {
+        "usage" => "the command is used in another way than this: nothing was changed\n",
+        "refused" | "unavailable" => "the command says no: nothing was changed\n",
+        "duplicate" => "the same call was answered before, and this is that answer: nothing more was changed\n",
         _ if text.is_empty() => "the command was carried out, and answers nothing\n",
         _ => "",
     };
-    if let Some(delivered) = answer["delivered"].as_u64() {
+    if let Some(delivered) = answer.delivered {
         let place = channel.describe();
         text += &match delivered {
             0 => format!("nothing is said in {place}\n"),
@@ -96,9 +94,8 @@ fn report_call(answer: &Value, login: &str, channel: &ChannelName) -> String {
             count => format!("{count} messages go to {place}\n"),
         };
     }
-    if answer["changes"].is_array() {
-        let changes: Vec<String> =
-            report::elements(&answer["changes"]).map(|change| report::text(&change["text"])).collect();
+    if let Some(changes) = &answer.changes {
+        let changes: Vec<String> = changes.iter().map(|change| report::text(&change.text)).collect();
         text += &match changes.as_slice() {
             [] => "a dry run: it would change nothing\n".to_owned(),
             changes => format!("a dry run, of which nothing is kept; it would do this:\n  {}\n", changes.join("\n  ")),
@@ -107,21 +104,24 @@ fn report_call(answer: &Value, login: &str, channel: &ChannelName) -> String {
     text
 }
 
-fn show_reply(reply: &Value, login: &str) -> String {
-    let text = report::text(&reply["text"]);
-    match reply["kind"].as_str() {
-        Some("answer") => format!("@{login} {text}\n"),
-        Some("action") => format!("/me {text}\n"),
+fn show_reply(reply: &CommandReply, login: &str) -> String {
+    let text = report::text(&reply.text);
+    match reply.kind.as_str() {
+        "answer" => format!("@{login} {text}\n"),
+        "action" => format!("/me {text}\n"),
         _ => format!("{text}\n"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::{Value, json};
 
-    fn shown(answer: &Value) -> String {
-        report_call(answer, "alice", &"shop".parse().unwrap())
+    use super::*;
+    use crate::cli::module::tests::shaped;
+
+    fn shown(answer: Value) -> String {
+        report_call(&shaped(answer), "alice", &"shop".parse().unwrap())
     }
 
     #[test]
@@ -129,19 +129,20 @@ mod tests {
         let answer = json!({ "outcome": "answered", "delivered": 3, "replies": [
             { "kind": "answer", "text": "you rolled 4" }, { "kind": "say", "text": "wow\u{1b}[2J" }, { "kind": "action", "text": "waves" },
         ] });
-        assert_eq!(shown(&answer), "@alice you rolled 4\nwow[2J\n/me waves\n3 messages go to #shop\n");
+        assert_eq!(shown(answer), "@alice you rolled 4\nwow[2J\n/me waves\n3 messages go to #shop\n");
         let nothing = json!({ "outcome": "answered", "replies": [], "delivered": 0 });
-        assert_eq!(shown(&nothing), "the command was carried out, and answers nothing\nnothing is said in #shop\n");
+        assert_eq!(shown(nothing), "the command was carried out, and answers nothing\nnothing is said in #shop\n");
     }
 
     #[test]
     fn a_dry_run_says_what_would_be_done() {
         let reply = json!({ "kind": "say", "text": "hugs bob" });
-        let changes = json!([{ "kind": "save-entry", "text": "writes 1 byte to hugs" }, { "text": "deletes old" }]);
-        let told = shown(&json!({ "outcome": "answered", "replies": [reply], "changes": changes }));
+        let change = |text: &str| json!({ "kind": "save-entry", "text": text, "data": {} });
+        let changes = [change("writes 1 byte to hugs"), change("deletes old")];
+        let told = shown(json!({ "outcome": "answered", "replies": [reply], "changes": changes }));
         let expected = "hugs bob\na dry run, of which nothing is kept; it would do this:\n  writes 1 byte to hugs\n  deletes old\n";
         assert_eq!(told, expected);
-        let told = shown(&json!({ "outcome": "refused", "replies": [reply], "changes": [] }));
+        let told = shown(json!({ "outcome": "refused", "replies": [reply], "changes": [] }));
         assert_eq!(told, "hugs bob\nthe command says no: nothing was changed\na dry run: it would change nothing\n");
     }
 

@@ -1,17 +1,19 @@
 //! `twitchy module enable`: what is wanted in a channel is what is there, and what the line says besides.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, anyhow};
 use hyper::Method;
-use serde_json::{Value, json};
 
 use super::{Common, path_in_channel, report};
 use crate::cli::api_client::{ApiClient, Question};
 use crate::cli::channel_name::find_channel_id;
+use crate::cli::output;
 use crate::domain::channel_name::ChannelName;
 use crate::domain::id::ModuleName;
+use crate::http::shapes::channel_module::{ChannelModule, LATEST, ModuleGrants, WantedModule};
+use crate::http::shapes::module::VersionDetail;
 use crate::modules::consent::enable::{AgreeError, Standing, agree};
-
-const LATEST: &str = "latest";
 
 const EXAMPLE: &str = "\
 Example:
@@ -63,94 +65,89 @@ impl Enable {
     pub(super) async fn run(self) -> anyhow::Result<String> {
         let client = self.common.client()?;
         let path = path_in_channel(find_channel_id(&self.channel, &client).await?, &self.name);
-        let there = client.ask(Question::new(Method::GET, path.clone())).await?;
-        let named = match self.find_named(&there.body) {
-            Some(version) => Some(self.fetch_version(&client, &version).await?),
+        let answer = client.ask(Question::new(Method::GET, path.clone())).await?;
+        let there: ChannelModule = answer.read()?;
+        let named = match self.find_named(&there) {
+            Some(version) => Some(self.fetch_version(&client, version).await?),
             None => None,
         };
-        let wanted = self.wanted(&there.body, named.as_ref())?;
-        let answer = client.ask(Question::new(Method::PUT, path).with_json(&wanted).if_match(there.etag)).await?;
+        let wanted = self.plan(&there, named.as_ref()).map_err(|error| self.refuse(error))?;
+        let answer = client.ask(Question::new(Method::PUT, path).with_json(&wanted).if_match(answer.etag)).await?;
         if self.common.json {
-            return Ok(self.common.show(&answer.body, |_| String::new()));
+            return output::to_json(&answer.body);
         }
-        let closed = self.list_closed_hosts(&client, &answer.body).await;
-        Ok(report::in_channel(&answer.body, &self.channel) + &report::closed_hosts(&closed))
+        let module: ChannelModule = answer.read()?;
+        let closed = self.list_closed_hosts(&client, &module).await;
+        Ok(report::in_channel(&module.state, &self.channel) + &report::closed_hosts(&closed))
     }
 
     /// The version that the line names, where what is there says nothing of what that one lacks.
-    fn find_named(&self, there: &Value) -> Option<String> {
+    fn find_named<'a>(&'a self, there: &'a ChannelModule) -> Option<&'a str> {
         match self.version.as_deref()? {
-            LATEST if there["version"] == LATEST => None,
-            LATEST => there["latest_here"].as_str().map(str::to_owned),
-            version => Some(version.to_owned()),
+            LATEST if there.state.version == LATEST => None,
+            LATEST => there.state.latest_here.as_deref(),
+            version => Some(version),
         }
     }
 
-    async fn fetch_version(&self, client: &ApiClient, version: &str) -> anyhow::Result<Value> {
-        let path = format!("/api/v1/modules/{}/versions/{version}", self.name);
-        let asked = client.ask(Question::new(Method::GET, path)).await;
-        Ok(asked.with_context(|| format!("version {version} of {}", self.name))?.body)
+    async fn fetch_version(&self, client: &ApiClient, version: &str) -> anyhow::Result<VersionDetail> {
+        let asked = client.get(format!("/api/v1/modules/{}/versions/{version}", self.name)).await;
+        asked.with_context(|| format!("version {version} of {}", self.name))
     }
 
     /// The hosts that it names and may not ask, once it may use the web at all. None where that is not told: it is enabled
     /// all the same.
-    async fn list_closed_hosts(&self, client: &ApiClient, state: &Value) -> Vec<String> {
-        let may_ask = texts(&state["grants"]["capabilities"]).any(|name| name == "http");
-        let (true, Some(version)) = (may_ask, state["running_version"].as_str()) else { return Vec::new() };
+    async fn list_closed_hosts(&self, client: &ApiClient, module: &ChannelModule) -> Vec<String> {
+        let may_ask = module.grants.capabilities.iter().any(|name| name == "http");
+        let (true, Some(version)) = (may_ask, &module.state.running_version) else { return Vec::new() };
         let Ok(version) = self.fetch_version(client, version).await else { return Vec::new() };
-        let granted: Vec<&str> = texts(&state["grants"]["http_hosts"]).collect();
-        texts(&version["http_hosts"]).filter(|host| !granted.contains(host)).map(str::to_owned).collect()
+        version.http_hosts.into_iter().filter(|host| !module.grants.http_hosts.contains(host)).collect()
     }
 
     /// What is there, enabled and with these grants besides. `named` is the version that it is to be, where what is there
     /// is about another one.
-    fn wanted(&self, there: &Value, named: Option<&Value>) -> anyhow::Result<Value> {
-        let standing = self.compare(there, named);
-        let missing = standing.missing.clone();
-        let agreed = agree(standing, &self.grant, self.accept).map_err(|error| self.refuse(error, &missing))?;
-        let mut wanted = json!({ "enabled": true });
-        for field in ["version", "grants", "settings", "commands"] {
-            wanted[field] = there[field].clone();
-        }
-        if let Some(version) = &self.version {
-            wanted["version"] = json!(version);
-        }
-        if let Some(accept) = agreed.accept {
-            wanted["accept"] = json!(accept);
-        }
-        self.add_grants(&mut wanted, &agreed.added, named);
-        for (key, value) in &self.set {
-            wanted["settings"][key] = json!(value);
-        }
+    fn plan(&self, there: &ChannelModule, named: Option<&VersionDetail>) -> Result<WantedModule, AgreeError> {
+        let agreed = agree(self.compare(there, named), &self.grant, self.accept)?;
+        let mut settings = there.settings.clone();
+        settings.extend(self.set.iter().cloned());
+        let mut commands = there.commands.clone();
         for (command, _) in &self.word {
-            let words = self.word.iter().filter(|(of, _)| of == command).map(|(_, word)| word);
-            wanted["commands"][command]["aliases"] = words.cloned().collect();
+            let words = self.word.iter().filter(|(of, _)| of == command).map(|(_, word)| word.clone());
+            commands.entry(command.clone()).or_default().aliases = Some(words.collect());
         }
-        Ok(wanted)
+        Ok(WantedModule {
+            enabled: true,
+            version: self.version.as_ref().unwrap_or(&there.state.version).clone(),
+            grants: self.add_grants(&there.grants, &agreed.added, named),
+            accept: agreed.accept.map(str::to_owned),
+            settings,
+            secrets: BTreeMap::new(),
+            commands,
+        })
     }
 
-    fn compare<'a>(&self, there: &'a Value, named: Option<&'a Value>) -> Standing<'a> {
-        let granted: Vec<&str> = texts(&there["grants"]["capabilities"]).collect();
+    fn compare<'a>(&self, there: &'a ChannelModule, named: Option<&'a VersionDetail>) -> Standing<'a> {
+        let granted: Vec<&str> = there.grants.capabilities.iter().map(String::as_str).collect();
         let missing = match named {
             Some(version) => list_requested(version).filter(|name| !granted.contains(name)).collect(),
-            None => texts(&there["missing_grants"]).collect(),
+            None => there.missing_grants.iter().map(String::as_str).collect(),
         };
         let is_latest = self.version.as_deref() == Some(LATEST);
         let due = match (&self.version, named) {
-            (None, _) => there["waiting"]["version"].as_str(),
-            (Some(_), Some(_)) if is_latest => there["latest_here"].as_str(),
+            (None, _) => there.state.waiting.as_ref().map(|waiting| waiting.version.as_str()),
+            (Some(_), Some(_)) if is_latest => there.state.latest_here.as_deref(),
             (Some(_), _) => None,
         };
-        let may_stay = is_latest && (!granted.is_empty() || there["enabled"] == true);
+        let may_stay = is_latest && (!granted.is_empty() || there.state.enabled);
         Standing { granted, missing, due, may_stay }
     }
 
-    fn refuse(&self, error: AgreeError, missing: &[&str]) -> anyhow::Error {
+    fn refuse(&self, error: AgreeError) -> anyhow::Error {
         let name = &self.name;
         match error {
-            AgreeError::NotRequested(unknown) => {
+            AgreeError::NotRequested { named, missing } => {
                 let asks = if missing.is_empty() { "nothing more".to_owned() } else { missing.join(", ") };
-                anyhow!("{name} does not ask for {unknown}; it asks for {asks}")
+                anyhow!("{name} does not ask for {named}; it asks for {asks}")
             }
             AgreeError::NotNamed(unnamed) => {
                 let flags: String = unnamed.iter().map(|grant| format!(" --grant {grant}")).collect();
@@ -159,54 +156,43 @@ impl Enable {
         }
     }
 
-    fn add_grants(&self, wanted: &mut Value, added: &[&str], named: Option<&Value>) {
-        let web_hosts: Vec<&str> = self.web_host.iter().map(String::as_str).collect();
-        if let (Some(version), Some(grants)) = (named, wanted["grants"].as_object_mut()) {
-            if added.is_empty() && web_hosts.is_empty() {
-                // What is granted stays, even what this version does not ask for.
-                wanted["grants"] = Value::Null;
-                return;
+    /// None keeps what is granted, even what the named version does not ask for.
+    fn add_grants(&self, there: &ModuleGrants, added: &[&str], named: Option<&VersionDetail>) -> Option<ModuleGrants> {
+        let mut grants = there.clone();
+        if let Some(version) = named {
+            if added.is_empty() && self.web_host.is_empty() {
+                return None;
             }
-            keep_texts(&mut grants["capabilities"], &list_requested(version).collect::<Vec<_>>());
-            keep_texts(&mut grants["http_hosts"], &texts(&version["http_hosts"]).collect::<Vec<_>>());
+            grants.capabilities.retain(|name| list_requested(version).any(|requested| requested == name));
+            grants.http_hosts.retain(|host| version.http_hosts.contains(host));
         }
-        add_texts(&mut wanted["grants"]["capabilities"], added);
-        add_texts(&mut wanted["grants"]["http_hosts"], &web_hosts);
+        add_texts(&mut grants.capabilities, added.iter().copied());
+        add_texts(&mut grants.http_hosts, self.web_host.iter().map(String::as_str));
+        Some(grants)
     }
 }
 
 /// What a version asks somebody to grant.
-fn list_requested(version: &Value) -> impl Iterator<Item = &str> {
-    let capabilities = version["capabilities"].as_array().into_iter().flatten();
-    capabilities
-        .filter(|capability| capability["needs_grant"] == true)
-        .filter_map(|capability| capability["name"].as_str())
+fn list_requested(version: &VersionDetail) -> impl Iterator<Item = &str> {
+    version.capabilities.iter().filter(|capability| capability.needs_grant).map(|capability| capability.name.as_str())
 }
 
-fn texts(list: &Value) -> impl Iterator<Item = &str> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str)
-}
-
-fn add_texts(list: &mut Value, added: &[&str]) {
-    let mut all: Vec<String> = texts(list).map(str::to_owned).collect();
+fn add_texts<'a>(list: &mut Vec<String>, added: impl Iterator<Item = &'a str>) {
     for text in added {
-        if !all.iter().any(|there| there == text) {
-            all.push((*text).to_owned());
+        if !list.iter().any(|there| there == text) {
+            list.push(text.to_owned());
         }
     }
-    *list = json!(all);
-}
-
-fn keep_texts(list: &mut Value, kept: &[&str]) {
-    *list = texts(list).filter(|text| kept.contains(text)).collect();
 }
 
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::cli::module::Action;
+    use crate::cli::module::tests::shaped;
 
     #[derive(clap::Parser)]
     struct Line {
@@ -221,43 +207,57 @@ mod tests {
         }
     }
 
+    fn plan(line: &str, there: &Value, named: Option<&VersionDetail>) -> anyhow::Result<WantedModule> {
+        let enable = enable(line);
+        enable.plan(&shaped(there.clone()), named).map_err(|error| enable.refuse(error))
+    }
+
+    /// The grants that are wanted.
+    fn grants(fields: Value) -> Option<ModuleGrants> {
+        serde_json::from_value(fields).unwrap()
+    }
+
     #[test]
     fn enabling_keeps_what_is_set_up_and_adds_the_grants() {
         let there = json!({
             "enabled": false, "version": "latest", "settings": { "sides": "8" }, "commands": { "roll": { "role": "vip" } },
             "grants": { "capabilities": ["storage"], "http_hosts": [], "payments": { "per_day": "5" } },
-            "missing_grants": ["http"], "running": false,
+            "missing_grants": ["http"],
         });
-        let wanted = enable("twitchy enable dice --channel 100 --grant all --web-host a.example --version 1.2.0");
+        let line = "twitchy enable dice --channel 100 --grant all --web-host a.example --version 1.2.0";
+        let zero = json!({ "per_invocation": "0", "per_chatter": "0", "per_day": "0" });
         let expected = json!({
             "enabled": true, "version": "1.2.0", "settings": { "sides": "8" }, "commands": { "roll": { "role": "vip" } },
-            "grants": { "capabilities": ["storage", "http"], "http_hosts": ["a.example"], "payments": { "per_day": "5" } },
+            "grants": {
+                "capabilities": ["storage", "http"], "http_hosts": ["a.example"], "treasury": zero,
+                "payments": { "per_invocation": "0", "per_chatter": "0", "per_day": "5" },
+            },
+            "accept": null,
         });
-        assert_eq!(wanted.wanted(&there, None).unwrap(), expected);
+        assert_eq!(serde_json::to_value(plan(line, &there, None).unwrap()).unwrap(), expected);
     }
 
     #[test]
     fn a_version_that_waits_is_accepted_by_whoever_says_so() {
-        let there = json!({ "missing_grants": [], "waiting": { "version": "2.0.0" } });
-        let accept = |line: &str| enable(line).wanted(&there, None).unwrap()["accept"].clone();
-        assert_eq!(accept("twitchy enable dice --channel 100"), json!(null));
-        assert_eq!(accept("twitchy enable dice --channel 100 --accept"), json!("2.0.0"));
-        assert_eq!(accept("twitchy enable dice --channel 100 --accept --version 2.0.0"), json!(null));
-        assert_eq!(accept("twitchy enable dice --channel 100 --grant all"), json!("2.0.0"));
+        let there = json!({ "waiting": { "version": "2.0.0", "asks_more": [] } });
+        let accept = |line: &str| plan(line, &there, None).unwrap().accept;
+        assert_eq!(accept("twitchy enable dice --channel 100"), None);
+        assert_eq!(accept("twitchy enable dice --channel 100 --accept").as_deref(), Some("2.0.0"));
+        assert_eq!(accept("twitchy enable dice --channel 100 --accept --version 2.0.0"), None);
+        assert_eq!(accept("twitchy enable dice --channel 100 --grant all").as_deref(), Some("2.0.0"));
     }
 
     #[test]
     fn nothing_is_granted_that_nobody_agreed_to() {
         let there = json!({ "missing_grants": ["storage", "http"] });
-        let error = enable("twitchy enable dice --channel 100 --grant storage").wanted(&there, None).unwrap_err();
+        let error = plan("twitchy enable dice --channel 100 --grant storage", &there, None).unwrap_err();
         assert_eq!(error.to_string(), "dice asks for http; if you agree, say so: --grant http");
     }
 
     /// As the API shows a version.
-    fn version(capabilities: &[&str]) -> Value {
-        let capabilities: Vec<Value> =
-            capabilities.iter().map(|name| json!({ "name": name, "needs_grant": *name != "log" })).collect();
-        json!({ "capabilities": capabilities, "http_hosts": [] })
+    fn version(capabilities: &[&str]) -> VersionDetail {
+        let show = |name: &&str| json!({ "name": name, "needs_grant": *name != "log", "granted_by": "creator" });
+        shaped(json!({ "capabilities": capabilities.iter().map(show).collect::<Vec<_>>() }))
     }
 
     #[test]
@@ -266,13 +266,13 @@ mod tests {
             "version": "latest", "latest": "2.0.0", "missing_grants": ["http", "storage"],
             "grants": { "capabilities": [], "http_hosts": [] },
         });
-        let older = enable("twitchy enable dice --channel 100 --version 1.0.0");
-        assert_eq!(older.find_named(&there).as_deref(), Some("1.0.0"));
-        let wanted = older.wanted(&there, Some(&version(&["log"]))).unwrap();
-        assert_eq!((&wanted["version"], &wanted["grants"]), (&json!("1.0.0"), &Value::Null));
-        let wanted = enable("twitchy enable dice --channel 100 --version 1.1.0 --grant all");
-        let wanted = wanted.wanted(&there, Some(&version(&["log", "storage"]))).unwrap();
-        assert_eq!(wanted["grants"]["capabilities"], json!(["storage"]));
+        let older = "twitchy enable dice --channel 100 --version 1.0.0";
+        assert_eq!(enable(older).find_named(&shaped(there.clone())), Some("1.0.0"));
+        let wanted = plan(older, &there, Some(&version(&["log"]))).unwrap();
+        assert_eq!((wanted.version.as_str(), wanted.grants), ("1.0.0", None));
+        let line = "twitchy enable dice --channel 100 --version 1.1.0 --grant all";
+        let wanted = plan(line, &there, Some(&version(&["log", "storage"]))).unwrap();
+        assert_eq!(wanted.grants, grants(json!({ "capabilities": ["storage"] })));
     }
 
     #[test]
@@ -281,10 +281,11 @@ mod tests {
             "enabled": true, "version": "1.0.0", "latest": "1.2.0", "latest_here": "1.1.0", "missing_grants": [],
             "grants": { "capabilities": [], "http_hosts": [] },
         });
-        let turned = enable("twitchy enable dice --channel 100 --version latest --grant all");
-        assert_eq!(turned.find_named(&there).as_deref(), Some("1.1.0"));
-        let wanted = turned.wanted(&there, Some(&version(&["storage"]))).unwrap();
-        assert_eq!((&wanted["accept"], &wanted["grants"]["capabilities"]), (&json!("1.1.0"), &json!(["storage"])));
+        let line = "twitchy enable dice --channel 100 --version latest --grant all";
+        assert_eq!(enable(line).find_named(&shaped(there.clone())), Some("1.1.0"));
+        let wanted = plan(line, &there, Some(&version(&["storage"]))).unwrap();
+        assert_eq!(wanted.accept.as_deref(), Some("1.1.0"));
+        assert_eq!(wanted.grants, grants(json!({ "capabilities": ["storage"] })));
     }
 
     #[test]
@@ -295,12 +296,11 @@ mod tests {
                 "grants": { "capabilities": granted, "http_hosts": [] },
             })
         };
-        let turn = |line: &str, there: &Value| enable(line).wanted(there, Some(&version(&["http"])));
+        let turn = |line: &str, there: &Value| plan(line, there, Some(&version(&["http"])));
         let line = "twitchy enable dice --channel 100 --version latest";
         for there in [there(true, &[]), there(false, &["storage"])] {
             let wanted = turn(line, &there).unwrap();
-            let fields = ["version", "accept", "grants"].map(|field| wanted[field].clone());
-            assert_eq!(fields, [json!("latest"), Value::Null, Value::Null]);
+            assert_eq!((wanted.version.as_str(), wanted.accept, wanted.grants), ("latest", None, None));
             let half = turn(&format!("{line} --accept"), &there).unwrap_err().to_string();
             assert_eq!(half, "dice asks for http; if you agree, say so: --grant http");
         }
@@ -313,19 +313,18 @@ mod tests {
             "version": "2.0.0", "latest": "2.0.0", "missing_grants": [],
             "grants": { "capabilities": ["http"], "http_hosts": ["a.example"], "payments": { "per_day": "5" } },
         });
-        let wanted = enable("twitchy enable dice --channel 100 --version 1.1.0 --grant storage");
-        let wanted = wanted.wanted(&there, Some(&version(&["storage"]))).unwrap();
-        let expected = json!({ "capabilities": ["storage"], "http_hosts": [], "payments": { "per_day": "5" } });
-        assert_eq!(wanted["grants"], expected);
+        let line = "twitchy enable dice --channel 100 --version 1.1.0 --grant storage";
+        let wanted = plan(line, &there, Some(&version(&["storage"]))).unwrap();
+        assert_eq!(wanted.grants, grants(json!({ "capabilities": ["storage"], "payments": { "per_day": "5" } })));
     }
 
     #[test]
     fn a_grant_that_it_does_not_ask_for_is_a_typing_error() {
         let there = json!({ "missing_grants": ["storage"], "grants": { "capabilities": ["http"] } });
-        let error = |line: &str| enable(line).wanted(&there, None).unwrap_err().to_string();
+        let error = |line: &str| plan(line, &there, None).unwrap_err().to_string();
         let expected = "dice does not ask for storag; it asks for storage";
         assert_eq!(error("twitchy enable dice --channel 100 --grant storag"), expected);
-        assert!(enable("twitchy enable dice --channel 100 --grant http --grant storage").wanted(&there, None).is_ok());
+        assert!(plan("twitchy enable dice --channel 100 --grant http --grant storage", &there, None).is_ok());
     }
 
     #[test]
@@ -333,8 +332,8 @@ mod tests {
         let there = json!({
             "settings": { "sides": "8", "bonus": "1" }, "commands": { "roll": { "role": "vip", "aliases": ["old"] } },
         });
-        let wanted = enable("twitchy enable dice --channel 100 --set sides=20 --word roll=bones --word roll=dice");
-        let wanted = wanted.wanted(&there, None).unwrap();
+        let line = "twitchy enable dice --channel 100 --set sides=20 --word roll=bones --word roll=dice";
+        let wanted = serde_json::to_value(plan(line, &there, None).unwrap()).unwrap();
         assert_eq!(wanted["settings"], json!({ "sides": "20", "bonus": "1" }));
         assert_eq!(wanted["commands"], json!({ "roll": { "role": "vip", "aliases": ["bones", "dice"] } }));
     }

@@ -4,18 +4,19 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use hyper::Method;
-use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::Common;
 use super::report::text;
-use crate::cli::api_client::{ANOTHER_VERSION, ApiClient, Question, is_plain};
+use crate::cli::api_client::{ANOTHER_VERSION, ApiClient, is_plain};
 use crate::cli::channel_name::find_channel_id;
 use crate::cli::event_stream::SentEvent;
 use crate::cli::output::{self, Reader};
 use crate::domain::channel_name::ChannelName;
 use crate::domain::id::{ChannelId, ModuleName};
+use crate::http::shapes::channel::Channel;
+use crate::http::shapes::event::InvocationEvent;
+use crate::http::shapes::log::{LogLine, LogLines};
 
 /// Between two requests for what was logged since: a busy module would use up what a key may ask in a second.
 const ASKED_EVERY: Duration = Duration::from_millis(250);
@@ -99,8 +100,9 @@ impl Logs {
 
 /// Whether the module may have logged something: it was called, or events were missed.
 fn concerns(event: &SentEvent, module: &ModuleName) -> bool {
-    let is_about = |data: Value| data["module"].as_str() == Some(module.as_str());
-    event.name != "invocation" || serde_json::from_str(&event.data).is_ok_and(is_about)
+    let is_about = |called: InvocationEvent| called.module == module.as_str();
+    // An event in another host's words may be about anything.
+    event.name != "invocation" || serde_json::from_str(&event.data).map_or(true, is_about)
 }
 
 impl Reading<'_> {
@@ -118,28 +120,27 @@ impl Reading<'_> {
     }
 
     /// The next lines, and whether there are no more yet.
-    async fn read_page(&mut self) -> anyhow::Result<(Vec<Value>, bool)> {
+    async fn read_page(&mut self) -> anyhow::Result<(Vec<LogLine>, bool)> {
         let cursor = self.cursor.as_ref().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-        let page = self.client.ask(Question::new(Method::GET, format!("{}{cursor}", self.path))).await?.body;
-        let later = page["later_cursor"].as_str().filter(|later| later.bytes().all(is_plain));
-        self.cursor = Some(later.context(ANOTHER_VERSION)?.to_owned());
-        let lines = page["items"].as_array().cloned().context(ANOTHER_VERSION)?;
-        Ok((lines, page["next_cursor"].is_null()))
+        let page: LogLines = self.client.get(format!("{}{cursor}", self.path)).await?;
+        let later = Some(page.later_cursor).filter(|later| later.bytes().all(is_plain));
+        self.cursor = Some(later.context(ANOTHER_VERSION)?);
+        Ok((page.items, page.next_cursor.is_none()))
     }
 
-    async fn print(&mut self, lines: &[Value]) -> anyhow::Result<Reader> {
+    async fn print(&mut self, lines: &[LogLine]) -> anyhow::Result<Reader> {
         let mut text = String::new();
         for line in lines {
-            text += &if self.is_json { format!("{line}\n") } else { self.show(line).await };
+            text += &if self.is_json { format!("{}\n", serde_json::to_value(line)?) } else { self.show(line).await };
         }
         output::print(text)
     }
 
     /// `2026-11-24T12:00:00Z #shop 1.0.0 info: rolled 4`
-    async fn show(&mut self, line: &Value) -> String {
-        let field = |name: &str| text(&line[name]);
-        let channel = self.name_channel(&field("channel")).await;
-        format!("{} {channel} {} {}: {}\n", field("at"), field("version"), field("level"), field("text"))
+    async fn show(&mut self, line: &LogLine) -> String {
+        let channel = self.name_channel(&text(&line.channel)).await;
+        let [at, version, level, logged] = [&line.at, &line.version, &line.level, &line.text].map(|field| text(field));
+        format!("{at} {channel} {version} {level}: {logged}\n")
     }
 
     /// By its login, where the host tells it.
@@ -148,11 +149,10 @@ impl Reading<'_> {
             return name.clone();
         }
         let known = match id.parse::<ChannelId>() {
-            Ok(id) => self.client.ask(Question::new(Method::GET, format!("/api/v1/channels/{id}"))).await.ok(),
+            Ok(id) => self.client.get::<Channel>(format!("/api/v1/channels/{id}")).await.ok(),
             Err(_) => None,
         };
-        let login = known.and_then(|answer| answer.body["login"].as_str().map(|login| format!("#{login}")));
-        let name = login.unwrap_or_else(|| id.to_owned());
+        let name = known.map_or_else(|| id.to_owned(), |channel| format!("#{}", channel.login));
         self.channels.insert(id.to_owned(), name.clone());
         name
     }
@@ -165,9 +165,13 @@ mod tests {
     #[test]
     fn a_call_of_the_module_and_missed_events_are_worth_a_look() {
         let event = |name: &str, data: &str| SentEvent { name: name.to_owned(), data: data.to_owned() };
+        let invocation = |module: &str| {
+            let called = InvocationEvent { module: module.to_owned(), ..InvocationEvent::default() };
+            event("invocation", &serde_json::to_string(&called).unwrap())
+        };
         let dice = "dice".parse().unwrap();
-        assert!(concerns(&event("invocation", r#"{"module": "dice"}"#), &dice));
+        assert!(concerns(&invocation("dice"), &dice));
         assert!(concerns(&event("missed", r#"{"count": 3}"#), &dice));
-        assert!(!concerns(&event("invocation", r#"{"module": "help"}"#), &dice));
+        assert!(!concerns(&invocation("help"), &dice));
     }
 }

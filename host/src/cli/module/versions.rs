@@ -3,13 +3,13 @@
 use anyhow::bail;
 use clap::{ArgGroup, Subcommand};
 use hyper::Method;
-use serde_json::json;
 
 use super::{Common, parse_version, report};
 use crate::cli::api_client::Question;
 use crate::cli::channel_name::find_channel_ids;
 use crate::domain::channel_name::ChannelName;
 use crate::domain::id::ModuleName;
+use crate::http::shapes::module::NewCanary;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = WITHDRAW, group = ArgGroup::new("which").required(true).args(["version", "all"]))]
@@ -155,10 +155,10 @@ impl SetCanary {
             // Without it, somebody else's change would be undone.
             bail!("the host answers in another version's words");
         }
-        let wanted = json!({ "version": self.version.to_string(), "channels": ids });
+        let wanted = NewCanary { version: self.version.to_string(), channels: ids };
         let path = format!("/api/v1/modules/{}/canary", self.name);
         let question = Question::new(Method::PUT, path).with_json(&wanted).if_match(module.etag);
         let answer = client.ask(question).await?;
-        Ok(self.common.show(&answer.body, report::tried_out))
+        self.common.show(&answer, report::tried_out)
     }
 }

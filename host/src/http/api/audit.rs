@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -16,73 +15,16 @@ use crate::http::Api;
 use crate::http::body::{Json, Query};
 use crate::http::error::ApiError;
 use crate::http::error::refusals::INVALID_QUERY;
-use crate::http::paging::{Listed, Page, PageQuery};
+use crate::http::paging::{Page, PageQuery};
 use crate::http::principal::Principal;
+use crate::http::shapes::audit::{AuditActor, AuditLine};
+use crate::http::shapes::page::Listed;
 
 /// Characters of an action or a subject that is looked for.
 const LONGEST_TEXT: usize = 2000;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default().routes(routes!(list_audit))
-}
-
-/// One change.
-#[derive(Debug, Serialize, ToSchema)]
-struct AuditLine {
-    /// A number that only grows.
-    #[schema(example = "26")]
-    id: String,
-    /// When it was done.
-    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
-    at: String,
-    /// Who did it.
-    actor: AuditActor,
-    /// Where the request came from; a channel's key is told only those of its own requests.
-    #[schema(example = "127.0.0.1")]
-    address: Option<String>,
-    /// In kebab-case.
-    #[schema(example = "change-setting")]
-    action: String,
-    /// Null where it is about the whole host.
-    #[schema(example = "100")]
-    channel: Option<String>,
-    /// What was changed; empty where it is the channel itself.
-    #[schema(example = "dice/sides")]
-    subject: String,
-    /// What was, in words; null where it was the default, or not there.
-    #[schema(example = "off")]
-    before: Option<String>,
-    /// What is now, in words; null where it is the default, or not there.
-    #[schema(example = "on")]
-    after: Option<String>,
-}
-
-/// Who asked for it.
-#[derive(Debug, Serialize, ToSchema)]
-struct AuditActor {
-    /// `key`, `claim` (a key's holder in the name of a chatter), `chatter`, `command-line` or `host`.
-    #[schema(example = "key")]
-    kind: &'static str,
-    /// The id of a key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "0123456789ab")]
-    key: Option<String>,
-    /// What the key is for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "the portal")]
-    key_name: Option<String>,
-    /// A Twitch id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "42")]
-    chatter: Option<String>,
-    /// The chatter's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "alice")]
-    login: Option<String>,
-    /// The user of the host's machine who ran the command line, with its number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "root (uid 0)")]
-    system_user: Option<String>,
 }
 
 /// Which changes are asked for.
@@ -107,36 +49,32 @@ struct AuditQuery {
     until: Option<String>,
 }
 
-impl AuditLine {
-    fn show(entry: AuditEntry, principal: &Principal) -> AuditLine {
-        let actor = AuditActor::show(&entry.stamp.by);
-        let is_own = entry.stamp.by.caller().is_some_and(|(caller, _)| caller == principal.caller());
-        AuditLine {
-            id: entry.id.to_string(),
-            at: write_timestamp(entry.stamp.at),
-            address: entry.stamp.address.filter(|_| is_own || principal.is_operator()).map(|it| it.to_string()),
-            actor,
-            action: entry.change.action.into(),
-            channel: entry.change.channel.map(|channel| channel.to_string()),
-            subject: entry.change.subject.into(),
-            before: entry.change.before.map(|value| value.to_string()),
-            after: entry.change.after.map(|value| value.to_string()),
-        }
+fn show(entry: AuditEntry, principal: &Principal) -> AuditLine {
+    let actor = show_actor(&entry.stamp.by);
+    let is_own = entry.stamp.by.caller().is_some_and(|(caller, _)| caller == principal.caller());
+    AuditLine {
+        id: entry.id.to_string(),
+        at: write_timestamp(entry.stamp.at),
+        address: entry.stamp.address.filter(|_| is_own || principal.is_operator()).map(|it| it.to_string()),
+        actor,
+        action: entry.change.action.into(),
+        channel: entry.change.channel.map(|channel| channel.to_string()),
+        subject: entry.change.subject.into(),
+        before: entry.change.before.map(|value| value.to_string()),
+        after: entry.change.after.map(|value| value.to_string()),
     }
 }
 
-impl AuditActor {
-    fn show(actor: &Actor) -> AuditActor {
-        let (key, key_name) = actor.caller().unzip();
-        let (chatter, login) = actor.chatter().unzip();
-        AuditActor {
-            kind: actor.kind().as_str(),
-            key: key.map(CallerId::to_string),
-            key_name: key_name.map(str::to_owned),
-            chatter: chatter.map(|chatter| chatter.to_string()),
-            login: login.map(Login::to_string),
-            system_user: actor.shell().map(str::to_owned),
-        }
+fn show_actor(actor: &Actor) -> AuditActor {
+    let (key, key_name) = actor.caller().unzip();
+    let (chatter, login) = actor.chatter().unzip();
+    AuditActor {
+        kind: actor.kind().as_str().to_owned(),
+        key: key.map(CallerId::to_string),
+        key_name: key_name.map(str::to_owned),
+        chatter: chatter.map(|chatter| chatter.to_string()),
+        login: login.map(Login::to_string),
+        system_user: actor.shell().map(str::to_owned),
     }
 }
 
@@ -159,7 +97,7 @@ async fn list_audit(
     let filter = AuditFilter { channel: find_channel(&query, &principal)?, ..query.into_filter()? };
     let before: Option<u64> = page.parse_cursor()?;
     let lines = api.store.list_audit(&filter, before, page.limit + 1).await?;
-    Ok(Json(Listed::cut(&page, lines, |line| line.id.to_string(), |line| AuditLine::show(line, &principal))))
+    Ok(Json(page.cut(lines, |line| line.id.to_string(), |line| show(line, &principal))))
 }
 
 /// The one channel that the answer is limited to; None only for the operator.

@@ -14,9 +14,11 @@ use crate::domain::role::Role;
 use crate::http::Api;
 use crate::http::body::{Json, Path};
 use crate::http::error::ApiError;
-use crate::http::paging::{Listed, Page, PageQuery};
+use crate::http::paging::{Page, PageQuery};
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::principal::Principal;
+use crate::http::shapes::channel_module::{ChannelModule, ChannelModuleState, StepBack, WantedModule};
+use crate::http::shapes::page::Listed;
 use crate::modules::is_always_on;
 use crate::setup::changing::Changed;
 use crate::setup::channel::ChannelSetup;
@@ -28,8 +30,8 @@ mod secrets;
 mod shown;
 mod wanted;
 
-use shown::{ChannelModule, ChannelModuleState};
-use wanted::{StepBack, WantedModule};
+use shown::show_state;
+use wanted::{into_change, parse_target};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
@@ -45,7 +47,7 @@ fn parse(Path((channel, name)): Named) -> Result<(ChannelId, ModuleName), ApiErr
 }
 
 async fn answer(api: &Api, setup: &ChannelSetup, name: &ModuleName) -> Result<Response, ApiError> {
-    let module = ChannelModule::show(api, setup, setup.require_module(name)?).await?;
+    let module = shown::show(api, setup, setup.require_module(name)?).await?;
     Ok((etag(setup.revision), Json(module)).into_response())
 }
 
@@ -70,7 +72,7 @@ async fn list_modules(
     let modules = setup.modules().filter(|module| after.as_ref().is_none_or(|after| module.manifest.name > *after));
     let modules = modules.take(page.limit + 1).collect();
     let cursor = |module: &&ModuleSetup| module.manifest.name.to_string();
-    Ok(Json(Listed::cut(&page, modules, cursor, |module| ChannelModuleState::show(&api, &setup, module))))
+    Ok(Json(page.cut(modules, cursor, |module| show_state(&api, &setup, module))))
 }
 
 /// Show a channel's module
@@ -127,7 +129,7 @@ async fn put_module(
     let before = find_channel(&api, channel)?;
     if_match.check(before.revision)?;
     before.require_module(&name)?;
-    let (wanted, secrets) = wanted.into_change()?;
+    let (wanted, secrets) = into_change(wanted)?;
     let by = principal.powers();
     let plan = async |setup: ChannelSetup| {
         if_match.check(setup.revision)?;
@@ -199,7 +201,7 @@ async fn roll_back(
     Json(wanted): Json<StepBack>,
 ) -> Result<Response, ApiError> {
     let (channel, name) = parse(path)?;
-    let to = wanted.parse()?;
+    let to = parse_target(&wanted)?;
     let plan = async |setup: ChannelSetup| {
         let left = api.store.list_left(channel, &name).await?;
         Ok::<_, ApiError>(setup.check_roll_back(&name, to.as_ref(), &left)?)

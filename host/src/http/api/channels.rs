@@ -1,12 +1,10 @@
 //! Channels: how the bot is set up in each.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::IntoResponse;
-use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
+use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -17,10 +15,13 @@ use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 use crate::http::Api;
 use crate::http::body::{Json, Path, Query};
 use crate::http::error::refusals::INVALID_QUERY;
-use crate::http::error::{ApiError, WrongValue, sentence};
-use crate::http::paging::{Listed, Page, PageQuery};
+use crate::http::error::{ApiError, sentence};
+use crate::http::paging::{Page, PageQuery};
 use crate::http::precondition::{IfMatch, etag};
 use crate::http::principal::Principal;
+use crate::http::shapes::channel::{Channel, ChannelPatch, TermsPatch};
+use crate::http::shapes::page::Listed;
+use crate::http::shapes::problem::WrongValue;
 use crate::setup::change::may_change;
 use crate::setup::channel::ChannelSetup;
 use crate::setup::channel_change::ChannelChange;
@@ -28,74 +29,6 @@ use crate::setup::overrides::CommandKey;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default().routes(routes!(list_channels)).routes(routes!(show_channel, change_one))
-}
-
-/// A channel, and how the bot is set up in it.
-#[derive(Debug, Serialize, ToSchema)]
-struct Channel {
-    /// Its broadcaster's Twitch id.
-    #[schema(format = "twitch-id", example = "100")]
-    id: String,
-    /// Its broadcaster's name, which may change.
-    #[schema(example = "shop")]
-    login: String,
-    /// As Twitch writes it.
-    #[schema(example = "Shop")]
-    display_name: String,
-    /// The bot account that sits there.
-    #[schema(example = "mybot")]
-    account: String,
-    /// What a command begins with.
-    #[schema(example = "!")]
-    prefix: String,
-    /// BCP 47.
-    #[schema(example = "en")]
-    locale: String,
-    /// Until then the bot is silent; null where it is not.
-    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
-    muted_until: Option<String>,
-    /// Whether moderators may change the set-up from chat.
-    moderators_may_change: bool,
-    /// Of all that is set up here, modules included: the ETag.
-    #[schema(example = 7)]
-    revision: u64,
-}
-
-/// What of a channel is to be otherwise. What is left out stays as it is.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ChannelPatch {
-    /// 1 to 5 characters.
-    #[schema(min_length = 1, max_length = 5, example = "!")]
-    prefix: Option<String>,
-    /// BCP 47.
-    #[schema(example = "en")]
-    locale: Option<String>,
-    /// At most a day from now; null ends the silence.
-    #[serde(default, deserialize_with = "read_given")]
-    #[schema(value_type = Option<String>, format = DateTime, example = "2026-11-24T12:00:00Z")]
-    muted_until: Option<Option<String>>,
-    /// Whether moderators may change the set-up from chat.
-    #[schema(example = false)]
-    moderators_may_change: Option<bool>,
-    /// By a word that calls the command here.
-    #[serde(default)]
-    commands: BTreeMap<String, TermsPatch>,
-}
-
-/// Who may use a command, and how often. What is left out stays as it is.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct TermsPatch {
-    /// `everyone`, `subscriber`, `vip`, `moderator` or `broadcaster`.
-    #[schema(format = "chatter-role", example = "vip")]
-    role: Option<String>,
-    /// Between two uses in the channel.
-    #[schema(format = "span", example = "5s")]
-    cooldown: Option<String>,
-    /// Between two uses by one chatter.
-    #[schema(format = "span", example = "1m30s")]
-    chatter_cooldown: Option<String>,
 }
 
 /// Which channels are asked for.
@@ -107,25 +40,18 @@ struct ChannelQuery {
     login: Option<String>,
 }
 
-/// Tells null from nothing.
-fn read_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
-impl Channel {
-    fn show(api: &Api, setup: &ChannelSetup) -> Channel {
-        let now = api.now().wall;
-        Channel {
-            id: setup.channel.id.to_string(),
-            login: setup.channel.login.to_string(),
-            display_name: setup.channel.display_name.to_string(),
-            account: setup.bot.login.to_string(),
-            prefix: setup.prefix.as_str().to_owned(),
-            locale: setup.locale.to_string(),
-            muted_until: setup.muted_until.filter(|_| setup.is_muted(now)).map(write_timestamp),
-            moderators_may_change: may_change(setup, Role::Moderator),
-            revision: setup.revision.0,
-        }
+fn show(api: &Api, setup: &ChannelSetup) -> Channel {
+    let now = api.now().wall;
+    Channel {
+        id: setup.channel.id.to_string(),
+        login: setup.channel.login.to_string(),
+        display_name: setup.channel.display_name.to_string(),
+        account: setup.bot.login.to_string(),
+        prefix: setup.prefix.as_str().to_owned(),
+        locale: setup.locale.to_string(),
+        muted_until: setup.muted_until.filter(|_| setup.is_muted(now)).map(write_timestamp),
+        moderators_may_change: may_change(setup, Role::Moderator),
+        revision: setup.revision.0,
     }
 }
 
@@ -160,7 +86,7 @@ async fn list_channels(
         }
     };
     let cursor = |setup: &ChannelSetup| setup.channel.id.to_string();
-    Ok(Json(Listed::cut(&page, found, cursor, |setup| Channel::show(&api, &setup))))
+    Ok(Json(page.cut(found, cursor, |setup| show(&api, &setup))))
 }
 
 /// Show a channel
@@ -173,7 +99,7 @@ async fn list_channels(
 )]
 async fn show_channel(State(api): State<Arc<Api>>, Path(channel): Path<String>) -> Result<impl IntoResponse, ApiError> {
     let setup = find_channel(&api, parse_channel(&channel)?)?;
-    Ok((etag(setup.revision), Json(Channel::show(&api, &setup))))
+    Ok((etag(setup.revision), Json(show(&api, &setup))))
 }
 
 /// Change a channel
@@ -201,32 +127,30 @@ async fn change_one(
     Json(patch): Json<ChannelPatch>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (channel, now) = (parse_channel(&channel)?, api.now().wall);
-    let change = patch.into_change()?;
+    let change = into_change(patch)?;
     let plan = |setup: &ChannelSetup| {
         if_match.check(setup.revision)?;
         let wrong = |problems: Vec<_>| ApiError::invalid_values(problems.iter().map(WrongValue::from).collect());
         setup.check_channel_change(&change, now).map_err(wrong)
     };
     let setup = api.setup.change(channel, principal.stamp(now), plan).await?.after;
-    Ok((etag(setup.revision), Json(Channel::show(&api, &setup))))
+    Ok((etag(setup.revision), Json(show(&api, &setup))))
 }
 
-impl ChannelPatch {
-    fn into_change(self) -> Result<ChannelChange, ApiError> {
-        let parse = |text: String| {
-            let wrong = || ApiError::wrong("muted_until", &format!("should be {MOMENT}, or null"));
-            parse_timestamp(&text).ok_or_else(wrong)
-        };
-        let muted_until = self.muted_until.map(|until| until.map(parse).transpose()).transpose()?;
-        let terms = |TermsPatch { role, cooldown, chatter_cooldown }| {
-            CommandKey::collect_terms([role, cooldown, chatter_cooldown, None])
-        };
-        Ok(ChannelChange {
-            prefix: self.prefix,
-            locale: self.locale,
-            moderators: self.moderators_may_change,
-            muted_until,
-            commands: self.commands.into_iter().map(|(word, patch)| (word, terms(patch))).collect(),
-        })
-    }
+fn into_change(patch: ChannelPatch) -> Result<ChannelChange, ApiError> {
+    let parse = |text: String| {
+        let wrong = || ApiError::wrong("muted_until", &format!("should be {MOMENT}, or null"));
+        parse_timestamp(&text).ok_or_else(wrong)
+    };
+    let muted_until = patch.muted_until.map(|until| until.map(parse).transpose()).transpose()?;
+    let terms = |TermsPatch { role, cooldown, chatter_cooldown }| {
+        CommandKey::collect_terms([role, cooldown, chatter_cooldown, None])
+    };
+    Ok(ChannelChange {
+        prefix: patch.prefix,
+        locale: patch.locale,
+        moderators: patch.moderators_may_change,
+        muted_until,
+        commands: patch.commands.into_iter().map(|(word, patch)| (word, terms(patch))).collect(),
+    })
 }

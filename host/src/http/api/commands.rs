@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::{Extension, middleware};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tracing::error;
 use utoipa::ToSchema;
@@ -25,16 +25,18 @@ use crate::domain::role::Role;
 use crate::domain::trace::TraceParent;
 use crate::http::Api;
 use crate::http::body::{Json, Path, Query};
+use crate::http::error::ApiError;
 use crate::http::error::refusals::{INTERNAL, UNKNOWN_COMMAND};
-use crate::http::error::{ApiError, WrongValue};
 use crate::http::idempotency::{IdempotencyKey, answer_once};
 use crate::http::key::write_hex;
 use crate::http::principal::Principal;
+use crate::http::shapes::command::{CallArguments, ClaimedChatter, CommandAnswer, CommandCall, CommandReply};
+use crate::http::shapes::problem::WrongValue;
 use crate::store::host::audit::CALL;
 
 mod change;
 
-use change::Change;
+use change::show_change;
 
 const UNSEEN: &str = "is needed: nobody was seen in this channel under this login";
 /// Characters.
@@ -43,40 +45,6 @@ const LONGEST_NAME: usize = 50;
 pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
     let once = middleware::from_fn_with_state((api.clone(), api.config.body), answer_once);
     OpenApiRouter::default().routes(routes!(call_command).layer(once))
-}
-
-/// What follows the command, and who calls it.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct CommandCall {
-    /// As a chatter would type it, or one by one.
-    #[serde(default)]
-    arguments: CallArguments,
-    /// Who is said to call it.
-    chatter: ClaimedChatter,
-}
-
-/// Together at most as long as a chat message.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "arguments are a text, or a list of texts")]
-enum CallArguments {
-    Text(String),
-    List(Vec<String>),
-}
-
-/// Whom the caller says that it acts for.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ClaimedChatter {
-    /// A Twitch id. May be left out for the broadcaster, and for whoever was last seen in the channel under the login.
-    #[schema(format = "twitch-id", example = "42")]
-    id: Option<String>,
-    /// A name on Twitch.
-    #[schema(format = "login", example = "alice")]
-    login: String,
-    /// The login where it is left out.
-    #[schema(min_length = 1, max_length = 50, example = "Alice")]
-    display_name: Option<String>,
 }
 
 /// What is done with the answer.
@@ -95,46 +63,6 @@ struct CallQuery {
 #[serde(rename_all = "snake_case")]
 enum Deliver {
     Chat,
-}
-
-/// What a command answered.
-#[derive(Debug, Serialize, ToSchema)]
-struct CommandAnswer {
-    /// What the command answered.
-    replies: Vec<CommandReply>,
-    /// From the question to the answer, waiting included.
-    #[schema(example = "0.004s")]
-    duration: String,
-    /// Names the call, as events and logs do.
-    #[schema(example = "http:7377a0450aade9f0047481e7d83c1862")]
-    invocation_id: String,
-    /// `answered`; `usage`, `refused` or `unavailable` where the command says so; `duplicate` where this is what a call with
-    /// the same Idempotency-Key was answered before.
-    #[schema(example = "answered")]
-    outcome: &'static str,
-    /// Replies that are on their way to the chat.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 1)]
-    delivered: Option<usize>,
-    /// What would change, in a dry run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    changes: Option<Vec<Change>>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct CommandReply {
-    /// `answer` is meant for the chatter, `say` for all, and `action` is a /me.
-    #[schema(example = "answer")]
-    kind: &'static str,
-    /// As it would be said in chat.
-    #[schema(example = "rolled 4")]
-    text: String,
-}
-
-impl Default for CallArguments {
-    fn default() -> Self {
-        CallArguments::Text(String::new())
-    }
 }
 
 /// Call a command
@@ -175,7 +103,7 @@ async fn call_command(
         id: name_call(&api, &principal, channel, once.map(|Extension(key)| key)).into(),
         channel,
         word: word.as_str().into(),
-        chatter: body.chatter.parse(&api, &principal, channel).await?,
+        chatter: parse_chatter(body.chatter, &api, &principal, channel).await?,
         arguments: match body.arguments {
             CallArguments::Text(text) => Arguments::Text(text),
             CallArguments::List(list) => Arguments::List(list),
@@ -193,7 +121,7 @@ async fn call_command(
     let called = tokio::spawn(call_and_note(api.clone(), call, stamp)).await;
     let called = called.map_err(|_| INTERNAL)?;
     let called = called.map_err(|error| refuse_call(&api, channel, &word, error))?;
-    Ok(Json(CommandAnswer::show(called, &query)))
+    Ok(Json(show(called, &query)))
 }
 
 /// The caller's step that the call is a part of. What is no `traceparent`, or is there twice, is passed over: W3C's Trace
@@ -247,37 +175,40 @@ async fn call_and_note(api: Arc<Api>, call: HttpCall, stamp: Stamp) -> Result<Ca
     called
 }
 
-impl ClaimedChatter {
-    async fn parse(self, api: &Api, principal: &Principal, channel: ChannelId) -> Result<Chatter, ApiError> {
-        let login = self.login.parse::<Login>();
-        let id = match (&self.id, &login) {
-            (Some(id), _) => id.parse::<ChatterId>().map_err(|_| "should be a Twitch id"),
-            (None, Ok(login)) => find_chatter(api, channel, login).await?.ok_or(UNSEEN),
-            // The login is what is wrong.
-            (None, Err(_)) => Ok(channel.broadcaster()),
-        };
-        let mut wrong = Vec::new();
-        let mut check = |is_right: bool, field: &str, detail: &str| {
-            if !is_right {
-                wrong.push(WrongValue { field: format!("chatter.{field}"), detail: detail.to_owned() });
-            }
-        };
-        check(id.is_ok(), "id", id.err().unwrap_or_default());
-        check(login.is_ok(), "login", "should be 1 to 25 letters, digits or underscores");
-        let is_name = self.display_name.as_ref().is_none_or(|name| is_label(name, LONGEST_NAME));
-        check(is_name, "display_name", "should be 1 to 50 characters that can be seen");
-        let (Ok(id), Ok(login), true) = (id, login, wrong.is_empty()) else {
-            return Err(ApiError::invalid_values(wrong));
-        };
-        let is_broadcaster = id == channel.broadcaster();
-        Ok(Chatter {
-            id,
-            display_name: self.display_name.map_or_else(|| login.as_str().into(), Into::into),
-            login,
-            role: if is_broadcaster { Role::Broadcaster } else { principal.role().unwrap_or(Role::Everyone) },
-            badges: Vec::new(),
-        })
-    }
+async fn parse_chatter(
+    claimed: ClaimedChatter,
+    api: &Api,
+    principal: &Principal,
+    channel: ChannelId,
+) -> Result<Chatter, ApiError> {
+    let login = claimed.login.parse::<Login>();
+    let id = match (&claimed.id, &login) {
+        (Some(id), _) => id.parse::<ChatterId>().map_err(|_| "should be a Twitch id"),
+        (None, Ok(login)) => find_chatter(api, channel, login).await?.ok_or(UNSEEN),
+        // The login is what is wrong.
+        (None, Err(_)) => Ok(channel.broadcaster()),
+    };
+    let mut wrong = Vec::new();
+    let mut check = |is_right: bool, field: &str, detail: &str| {
+        if !is_right {
+            wrong.push(WrongValue { field: format!("chatter.{field}"), detail: detail.to_owned() });
+        }
+    };
+    check(id.is_ok(), "id", id.err().unwrap_or_default());
+    check(login.is_ok(), "login", "should be 1 to 25 letters, digits or underscores");
+    let is_name = claimed.display_name.as_ref().is_none_or(|name| is_label(name, LONGEST_NAME));
+    check(is_name, "display_name", "should be 1 to 50 characters that can be seen");
+    let (Ok(id), Ok(login), true) = (id, login, wrong.is_empty()) else {
+        return Err(ApiError::invalid_values(wrong));
+    };
+    let is_broadcaster = id == channel.broadcaster();
+    Ok(Chatter {
+        id,
+        display_name: claimed.display_name.map_or_else(|| login.as_str().into(), Into::into),
+        login,
+        role: if is_broadcaster { Role::Broadcaster } else { principal.role().unwrap_or(Role::Everyone) },
+        badges: Vec::new(),
+    })
 }
 
 /// The broadcaster, or whoever was last seen in the channel under the login.
@@ -301,28 +232,24 @@ fn refuse_call(api: &Api, channel: ChannelId, word: &str, error: CallError) -> A
     }
 }
 
-impl CommandAnswer {
-    fn show(called: CallResult, query: &CallQuery) -> CommandAnswer {
-        CommandAnswer {
-            replies: called.replies.into_iter().map(CommandReply::show).collect(),
-            duration: format!("{:.3}s", called.took.as_secs_f64()),
-            invocation_id: called.invocation.to_string(),
-            outcome: called.outcome.as_str(),
-            delivered: query.deliver.map(|_| called.queued),
-            changes: query.dry_run.then(|| called.changes.iter().map(Change::show).collect()),
-        }
+fn show(called: CallResult, query: &CallQuery) -> CommandAnswer {
+    CommandAnswer {
+        replies: called.replies.into_iter().map(show_reply).collect(),
+        duration: format!("{:.3}s", called.took.as_secs_f64()),
+        invocation_id: called.invocation.to_string(),
+        outcome: called.outcome.as_str().to_owned(),
+        delivered: query.deliver.map(|_| called.queued),
+        changes: query.dry_run.then(|| called.changes.iter().map(show_change).collect()),
     }
 }
 
-impl CommandReply {
-    fn show(reply: Reply) -> CommandReply {
-        let (kind, text) = match reply {
-            Reply::Say(text) => ("say", text),
-            Reply::Answer(text) => ("answer", text),
-            Reply::Action(text) => ("action", text),
-        };
-        CommandReply { kind, text }
-    }
+fn show_reply(reply: Reply) -> CommandReply {
+    let (kind, text) = match reply {
+        Reply::Say(text) => ("say", text),
+        Reply::Answer(text) => ("answer", text),
+        Reply::Action(text) => ("action", text),
+    };
+    CommandReply { kind: kind.to_owned(), text }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::domain::report::Report;
 use crate::domain::timestamp::write_timestamp;
 use crate::http::error::ApiError;
 use crate::http::error::refusals::INVALID_QUERY;
+use crate::http::shapes::event::{ConnectionEvent, InvocationEvent, MissedEvent, ModuleEvent, TextEvent};
 use crate::telemetry::HostEvent;
 use crate::telemetry::texts::SaidText;
 
@@ -17,61 +18,6 @@ pub(super) struct Told {
     pub(super) name: &'static str,
     /// One line of JSON.
     pub(super) data: String,
-}
-
-#[derive(Serialize)]
-struct Invocation<'e> {
-    at: String,
-    invocation: String,
-    channel: String,
-    chatter: String,
-    module: &'e str,
-    version: String,
-    command: &'e str,
-    outcome: &'static str,
-    /// Nothing of what the module did was kept.
-    dry_run: bool,
-    blame: &'static str,
-    /// Why there is no answer, in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'e str>,
-    replies: usize,
-    /// From the question to the answer, in seconds.
-    duration: f64,
-    /// Processor time of the guest, in seconds.
-    processor: f64,
-    /// Bytes.
-    memory: usize,
-    runs: u32,
-}
-
-#[derive(Serialize)]
-struct Module<'e> {
-    at: String,
-    module: &'e str,
-    version: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<String>,
-    change: &'static str,
-}
-
-#[derive(Serialize)]
-struct Connection<'e> {
-    at: String,
-    account: &'e str,
-    state: &'static str,
-}
-
-#[derive(Serialize)]
-struct Text<'e> {
-    invocation: String,
-    channel: String,
-    text: &'e str,
-}
-
-#[derive(Serialize)]
-struct Missed {
-    count: u64,
 }
 
 pub(super) fn kind_of(event: &HostEvent) -> &'static str {
@@ -86,25 +32,27 @@ pub(super) fn write_told(event: &HostEvent, now: SystemTime) -> Told {
     let at = write_timestamp(now);
     let data = match event {
         HostEvent::Invocation(report) => write(&show_report(report)),
-        HostEvent::Module { module, version, channel, change } => write(&Module {
+        HostEvent::Module { module, version, channel, change } => write(&ModuleEvent {
             at,
-            module: module.as_str(),
+            module: module.to_string(),
             version: version.to_string(),
             channel: channel.map(|channel| channel.to_string()),
-            change,
+            change: (*change).to_owned(),
         }),
-        HostEvent::Connection { account, state } => write(&Connection { at, account, state }),
+        HostEvent::Connection { account, state } => {
+            write(&ConnectionEvent { at, account: account.to_string(), state: (*state).to_owned() })
+        }
     };
     Told { name: kind_of(event), data }
 }
 
 pub(super) fn write_text(said: &SaidText) -> Told {
     let (invocation, channel) = (said.invocation.to_string(), said.channel.to_string());
-    Told { name: "text", data: write(&Text { invocation, channel, text: &said.text }) }
+    Told { name: "text", data: write(&TextEvent { invocation, channel, text: said.text.to_string() }) }
 }
 
 pub(super) fn write_missed(count: u64) -> Told {
-    Told { name: "missed", data: write(&Missed { count }) }
+    Told { name: "missed", data: write(&MissedEvent { count }) }
 }
 
 /// That of `?channel=`.
@@ -112,19 +60,19 @@ pub(super) fn parse_channel(text: &str) -> Result<ChannelId, ApiError> {
     text.parse().map_err(|_| INVALID_QUERY.because("channel is a channel's id, a number."))
 }
 
-fn show_report(report: &Report) -> Invocation<'_> {
-    Invocation {
+fn show_report(report: &Report) -> InvocationEvent {
+    InvocationEvent {
         at: write_timestamp(report.at),
         invocation: report.id.to_string(),
         channel: report.channel.to_string(),
         chatter: report.chatter.to_string(),
-        module: report.module.as_str(),
+        module: report.module.to_string(),
         version: report.version.to_string(),
-        command: &report.command,
-        outcome: report.outcome.as_str(),
+        command: report.command.to_string(),
+        outcome: report.outcome.as_str().to_owned(),
         dry_run: report.is_dry_run,
-        blame: report.outcome.blame(),
-        reason: report.reason.as_deref(),
+        blame: report.outcome.blame().to_owned(),
+        reason: report.reason.as_deref().map(str::to_owned),
         replies: report.replies,
         duration: seconds(report.took),
         processor: seconds(report.usage.processor),

@@ -6,8 +6,6 @@ use std::time::SystemTime;
 use axum::extract::State;
 use axum::http::StatusCode;
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -17,11 +15,14 @@ use crate::domain::role::Role;
 use crate::domain::timestamp::{MOMENT, parse_timestamp, write_timestamp};
 use crate::http::Api;
 use crate::http::body::{Json, Path};
+use crate::http::error::ApiError;
 use crate::http::error::refusals::{INVALID_PATH, LAST_OPERATOR_KEY};
-use crate::http::error::{ApiError, WrongValue};
 use crate::http::key::KeySecret;
-use crate::http::paging::{Listed, Page, PageQuery};
+use crate::http::paging::{Page, PageQuery};
 use crate::http::principal::Principal;
+use crate::http::shapes::key::{CreatedKey, Key, NewKey};
+use crate::http::shapes::page::Listed;
+use crate::http::shapes::problem::WrongValue;
 use crate::store::host::api_keys::{ApiKey, Revoked, Spare};
 
 /// Characters.
@@ -35,88 +36,23 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(revoke_key))
 }
 
-/// A key, without its secret.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Key {
-    /// The 12 digits after `twk_`.
-    #[schema(format = "key-id", example = "0123456789ab")]
-    pub id: String,
-    /// What it is for.
-    #[schema(example = "the shop's site")]
-    pub name: String,
-    /// `operator`, or `channel:` and a channel's id.
-    #[schema(example = json!(["channel:100"]))]
-    pub scopes: Vec<String>,
-    /// What chatters count as who call commands under this key; absent where they are everyone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "moderator")]
-    pub role: Option<String>,
-    /// When it was made.
-    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
-    pub created_at: String,
-    /// Absent where it does not expire.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime, example = "2027-11-24T12:00:00Z")]
-    pub expires_at: Option<String>,
-    /// Absent where it was not revoked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
-    pub revoked_at: Option<String>,
-    /// To the minute; absent where it was never used.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
-    pub last_used_at: Option<String>,
-}
-
-/// What a new key is to be.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewKey {
-    /// What it is for.
-    #[schema(min_length = 1, max_length = 64, example = "the portal")]
-    pub name: String,
-    /// `operator`, or `channel:` and a channel's id.
-    #[schema(min_items = 1, max_items = 32, format = "key-scope", example = json!(["channel:100"]))]
-    pub scopes: Vec<String>,
-    /// What chatters count as who call commands under this key: `everyone`, `subscriber`, `vip` or `moderator`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = "key-role", example = "moderator")]
-    pub role: Option<String>,
-    /// In the future; absent for a key that does not expire.
-    #[schema(format = DateTime, example = "2027-11-24T12:00:00Z")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<String>,
-}
-
-/// A key that was just made.
-#[derive(Serialize, ToSchema)]
-struct CreatedKey {
-    /// The key itself. It is shown here and never again.
-    #[schema(example = "twk_0123456789ab_...")]
-    secret: String,
-    #[serde(flatten)]
-    key: Key,
-}
-
-impl Key {
-    /// `last_use` is one that the database may not know of yet.
-    pub fn show(key: &ApiKey, last_use: Option<SystemTime>) -> Key {
-        let shown = |at: Option<SystemTime>| at.map(write_timestamp);
-        Key {
-            id: key.id.to_string(),
-            name: key.name.to_string(),
-            scopes: key.scopes.iter().map(KeyScope::to_string).collect(),
-            role: key.role.map(|role| role.to_string()),
-            created_at: write_timestamp(key.created_at),
-            expires_at: shown(key.expires_at),
-            revoked_at: shown(key.revoked_at),
-            last_used_at: shown(key.last_used_at.max(last_use)),
-        }
+/// `last_use` is one that the database may not know of yet.
+pub fn show_key(key: &ApiKey, last_use: Option<SystemTime>) -> Key {
+    let shown = |at: Option<SystemTime>| at.map(write_timestamp);
+    Key {
+        id: key.id.to_string(),
+        name: key.name.to_string(),
+        scopes: key.scopes.iter().map(KeyScope::to_string).collect(),
+        role: key.role.map(|role| role.to_string()),
+        created_at: write_timestamp(key.created_at),
+        expires_at: shown(key.expires_at),
+        revoked_at: shown(key.revoked_at),
+        last_used_at: shown(key.last_used_at.max(last_use)),
     }
 }
 
 fn show(api: &Api, key: &ApiKey) -> Key {
-    Key::show(key, api.gate.find_use(&key.id))
+    show_key(key, api.gate.find_use(&key.id))
 }
 
 /// List all keys
@@ -132,7 +68,7 @@ fn show(api: &Api, key: &ApiKey) -> Key {
 async fn list_keys(State(api): State<Arc<Api>>, page: Page) -> Result<Json<Listed<Key>>, ApiError> {
     let after: Option<KeyId> = page.parse_cursor()?;
     let keys = api.store.list_api_keys(after.as_ref(), page.limit + 1).await?;
-    Ok(Json(Listed::cut(&page, keys, |key| key.id.to_string(), |key| show(&api, &key))))
+    Ok(Json(page.cut(keys, |key| key.id.to_string(), |key| show(&api, &key))))
 }
 
 /// Make a key

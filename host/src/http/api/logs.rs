@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -18,6 +17,7 @@ use crate::http::error::ApiError;
 use crate::http::error::refusals::INVALID_PATH;
 use crate::http::paging::{Page, PageQuery};
 use crate::http::principal::Principal;
+use crate::http::shapes::log::{LogLine, LogLines};
 use crate::telemetry::lines::{Line, LinePage};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -31,43 +31,6 @@ struct LogQuery {
     /// A channel's id; absent for all channels that the key opens.
     #[param(format = "twitch-id", example = "100")]
     channel: Option<String>,
-}
-
-/// One line that a module logged.
-#[derive(Debug, Serialize, ToSchema)]
-struct LogLine {
-    /// When the call was made.
-    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
-    at: String,
-    /// The channel's id.
-    #[schema(example = "100")]
-    channel: String,
-    /// Of the module.
-    #[schema(example = "1.0.0")]
-    version: String,
-    /// Names the call, as in events.
-    #[schema(example = "chat:b34ccfc7-4977-403a-8a94-33c6bac34fb8")]
-    invocation: String,
-    /// `debug`, `info`, `warn` or `error` by the module's own word; `trap` where it broke.
-    #[schema(example = "info")]
-    level: &'static str,
-    /// Without line breaks; what cannot be seen is escaped.
-    #[schema(example = "rolled 4")]
-    text: String,
-}
-
-/// Lines that a module logged, the oldest first.
-#[derive(Debug, Serialize, ToSchema)]
-struct LogLines {
-    /// The lines of this page.
-    items: Vec<LogLine>,
-    /// Asks for the next page; absent where there is none yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "1790000000.7")]
-    next_cursor: Option<String>,
-    /// Asks for what is logged after these lines, whenever that is.
-    #[schema(example = "1790000000.7")]
-    later_cursor: String,
 }
 
 /// Where somebody has read to. Lines are numbered anew in each process, so its start is part of it.
@@ -140,7 +103,7 @@ fn show(line: &Line) -> LogLine {
         channel: channel.to_string(),
         version: source.version.to_string(),
         invocation: source.invocation.to_string(),
-        level: line.level.as_str(),
+        level: line.level.as_str().to_owned(),
         text: line.text.to_string(),
     }
 }

@@ -16,22 +16,23 @@ use crate::http::body::{Json, Path};
 use crate::http::error::ApiError;
 use crate::http::error::refusals::INVALID_PATH;
 use crate::http::idempotency::answer_once;
-use crate::http::paging::{Listed as Listing, Page, PageQuery};
+use crate::http::paging::{Page, PageQuery};
 use crate::http::precondition::etag;
 use crate::http::principal::Principal;
+use crate::http::shapes::module::{ModuleDetail, ModuleSummary, VersionDetail};
+use crate::http::shapes::page;
 use crate::modules::catalogue::{Catalogue, Listed};
 use crate::modules::plan::Fates;
 use crate::telemetry::HostEvent;
 
 mod change;
-mod kinds;
 mod places;
 mod refusal;
 mod shown;
 mod upload;
 mod wanted;
 
-use shown::{ModuleDetail, ModuleSummary, VersionDetail, list_seen};
+use shown::{list_seen, show_detail, show_fixed, show_summary, show_uploaded};
 pub(in crate::http) use upload::Uploads;
 
 pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
@@ -91,7 +92,7 @@ fn find_listed<'a>(catalogue: &'a Catalogue, name: &ModuleName) -> Result<&'a Li
 fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<Response, ApiError> {
     let catalogue = api.setup.catalogue();
     let listed = find_listed(&catalogue, name)?;
-    let detail = ModuleDetail::show(name, listed, api.setup.count_enabled(name), principal);
+    let detail = show_detail(name, listed, api.setup.count_enabled(name), principal);
     Ok((etag(revision_of(listed, principal)), Json(detail)).into_response())
 }
 
@@ -103,15 +104,15 @@ fn show(api: &Api, name: &ModuleName, principal: &Principal) -> Result<Response,
     path = "/api/v1/modules",
     tag = "modules",
     params(PageQuery),
-    responses((status = 200, description = "A page of modules.", body = Listing<ModuleSummary>))
+    responses((status = 200, description = "A page of modules.", body = page::Listed<ModuleSummary>))
 )]
-async fn list_modules(State(api): State<Arc<Api>>, page: Page) -> Result<Json<Listing<ModuleSummary>>, ApiError> {
+async fn list_modules(State(api): State<Arc<Api>>, page: Page) -> Result<Json<page::Listed<ModuleSummary>>, ApiError> {
     let after: Option<ModuleName> = page.parse_cursor()?;
     let catalogue = api.setup.catalogue();
     let rest = catalogue.list().filter(|(name, _)| after.as_ref().is_none_or(|after| *name > after));
     let found = rest.take(page.limit + 1).collect();
     let cursor = |(name, _): &(&ModuleName, &Listed)| name.to_string();
-    Ok(Json(Listing::cut(&page, found, cursor, |(name, listed)| ModuleSummary::show(name, listed))))
+    Ok(Json(page.cut(found, cursor, |(name, listed)| show_summary(name, listed))))
 }
 
 /// Show a module
@@ -152,8 +153,8 @@ async fn show_version(
     let (name, version) = (parse_name(&name)?, parse_version(&version)?);
     let catalogue = api.setup.catalogue();
     let shown = match find_listed(&catalogue, &name)? {
-        Listed::Fixed(manifest) => (manifest.version == version).then(|| VersionDetail::show_fixed(manifest)),
-        Listed::Uploaded(module) => module.find_version(&version).map(VersionDetail::show),
+        Listed::Fixed(manifest) => (manifest.version == version).then(|| show_fixed(manifest)),
+        Listed::Uploaded(module) => module.find_version(&version).map(show_uploaded),
     };
     shown.map(Json).ok_or_else(|| ApiError::not_found("version"))
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use tracing::error;
 
 use super::refusals::*;
-use super::{ApiError, WrongValue, sentence, whole_seconds};
+use super::{ApiError, sentence, whole_seconds};
 use crate::chat::dispatch::call::CallError;
 use crate::chat::dispatch::refusal;
 use crate::domain::timestamp::write_timestamp;
 use crate::http::echo::show_field;
+use crate::http::shapes::problem::WrongValue;
 use crate::modules::consent::ConsentError;
 use crate::modules::refusal::ChangeVersionsError;
 use crate::sandbox::call::{Blame, InvokeError};

@@ -26,8 +26,8 @@ pub struct Agreement<'a> {
 /// Why nothing is agreed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgreeError {
-    /// The version does not ask for this: most likely a typing error.
-    NotRequested(String),
+    /// The version does not ask for `named`, most likely a typing error, but for `missing`.
+    NotRequested { named: String, missing: Vec<String> },
     /// The version asks for these, and they were not named.
     NotNamed(Vec<String>),
 }
@@ -37,16 +37,17 @@ pub enum AgreeError {
 pub fn agree<'a>(standing: Standing<'a>, named: &[String], accepts: bool) -> Result<Agreement<'a>, AgreeError> {
     let Standing { granted, missing, due, may_stay } = standing;
     let is_asked = |name: &str| name == "all" || granted.contains(&name) || missing.contains(&name);
+    let own = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
     if let Some(unknown) = named.iter().find(|name| !is_asked(name)) {
-        return Err(AgreeError::NotRequested(unknown.clone()));
+        return Err(AgreeError::NotRequested { named: unknown.clone(), missing: own(missing) });
     }
     if named.is_empty() && !accepts && may_stay {
         return Ok(Agreement { added: Vec::new(), accept: None });
     }
     let is_named = |name: &str| named.iter().any(|grant| grant == name || grant == "all");
-    let unnamed: Vec<String> = missing.iter().filter(|name| !is_named(name)).map(|name| (*name).to_owned()).collect();
+    let unnamed: Vec<&str> = missing.iter().copied().filter(|name| !is_named(name)).collect();
     if !unnamed.is_empty() {
-        return Err(AgreeError::NotNamed(unnamed));
+        return Err(AgreeError::NotNamed(own(unnamed)));
     }
     let accept = due.filter(|_| accepts || !named.is_empty());
     Ok(Agreement { added: missing, accept })

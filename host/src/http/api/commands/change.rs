@@ -1,8 +1,6 @@
 //! What a dry run would change, in words and as data.
 
-use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
 
 use crate::domain::account::BotAccount;
 use crate::domain::amount::Amount;
@@ -12,44 +10,27 @@ use crate::domain::effect::{
 use crate::domain::id::ModuleName;
 use crate::domain::message::Channel;
 use crate::domain::timestamp::write_timestamp;
+use crate::http::shapes::command::Change;
 
-/// One change that would be made.
-#[derive(Debug, PartialEq, Serialize, ToSchema)]
-pub(super) struct Change {
-    /// In kebab-case, as in the audit.
-    #[schema(example = "save-entry")]
-    kind: &'static str,
-    /// For people; it may change.
-    #[schema(example = "writes 1 byte to count")]
-    text: String,
-    /// What is in it depends on the kind.
-    #[schema(value_type = Object)]
-    data: Value,
-}
-
-impl Change {
-    pub(super) fn show(effect: &Effect) -> Change {
-        let (text, data) = match effect {
-            Effect::Storage(module, StorageEffect::Save { key, value }) => save_entry(module, key, value),
-            Effect::Storage(module, StorageEffect::Delete { key }) => (format!("deletes {key}"), at(module, key)),
-            Effect::Ledger(module, LedgerEffect::Transfer { from, to, amount }) => {
-                transfer(module, *from, *to, *amount)
-            }
-            Effect::Setup(effect) => show_setup(effect),
-            Effect::Module(module, effect) => show_module(module, effect),
-            Effect::Secret(module, SecretEffect::Change { key, .. }) => {
-                (format!("changes the secret {key} of {module}"), at(module, key))
-            }
-            Effect::Left(module, LeftEffect::LeaveVersion { .. } | LeftEffect::KeepLeft { .. }) => {
-                (format!("notes which version of {module} ran before"), of(module))
-            }
-            Effect::Presence(PresenceEffect::Want { channel, account }) => want_channel(channel, account),
-            Effect::Presence(PresenceEffect::Unwant { channel }) => {
-                (format!("leaves channel {channel}"), json!({ "channel": channel.to_string() }))
-            }
-        };
-        Change { kind: effect.action(), text, data }
-    }
+pub(super) fn show_change(effect: &Effect) -> Change {
+    let (text, data) = match effect {
+        Effect::Storage(module, StorageEffect::Save { key, value }) => save_entry(module, key, value),
+        Effect::Storage(module, StorageEffect::Delete { key }) => (format!("deletes {key}"), at(module, key)),
+        Effect::Ledger(module, LedgerEffect::Transfer { from, to, amount }) => transfer(module, *from, *to, *amount),
+        Effect::Setup(effect) => show_setup(effect),
+        Effect::Module(module, effect) => show_module(module, effect),
+        Effect::Secret(module, SecretEffect::Change { key, .. }) => {
+            (format!("changes the secret {key} of {module}"), at(module, key))
+        }
+        Effect::Left(module, LeftEffect::LeaveVersion { .. } | LeftEffect::KeepLeft { .. }) => {
+            (format!("notes which version of {module} ran before"), of(module))
+        }
+        Effect::Presence(PresenceEffect::Want { channel, account }) => want_channel(channel, account),
+        Effect::Presence(PresenceEffect::Unwant { channel }) => {
+            (format!("leaves channel {channel}"), json!({ "channel": channel.to_string() }))
+        }
+    };
+    Change { kind: effect.action().to_owned(), text, data }
 }
 
 /// A change in words, and its data.

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::shown::ModuleDetail;
-use super::wanted::{ForceQuery, NewCanary, RollbackWish};
+use super::wanted::ForceQuery;
 use super::{find_listed, parse_name, parse_version, report, revision_of, show};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::version::Canary;
@@ -16,6 +15,7 @@ use crate::http::body::{Json, Path, Query};
 use crate::http::error::ApiError;
 use crate::http::precondition::IfMatch;
 use crate::http::principal::Principal;
+use crate::http::shapes::module::{ModuleDetail, NewCanary, RollbackWish};
 use crate::modules::catalogue::Listed;
 use crate::modules::plan::Action;
 

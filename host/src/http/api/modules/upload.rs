@@ -12,7 +12,7 @@ use super::change::parse_channels;
 use super::places::{PacedBody, Places};
 use super::refusal::{find_hint, refuse_component, refuse_size};
 use super::report;
-use super::shown::VersionDetail;
+use super::shown::show_uploaded;
 use super::wanted::UploadQuery;
 use crate::domain::manifest::SizeClass;
 use crate::http::Api;
@@ -21,6 +21,7 @@ use crate::http::error::ApiError;
 use crate::http::error::refusals::{INTERNAL, TOO_LARGE};
 use crate::http::formats::Binary;
 use crate::http::principal::Principal;
+use crate::http::shapes::module::VersionDetail;
 use crate::modules::versions::Published;
 use crate::sandbox::compile::compiler::Uploader;
 use crate::sandbox::compile::workshop::Upload;
@@ -107,7 +108,7 @@ pub(super) async fn upload_module(
         Err(error) => error.refusal().code,
     });
     let Published { version, fates } = uploaded?;
-    let shown = Json(VersionDetail::show(&version));
+    let shown = Json(show_uploaded(&version));
     if fates.is_empty() {
         return Ok(shown.into_response());
     }

@@ -1,9 +1,9 @@
 //! What requests about modules say besides a name.
 
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
-use super::kinds::Class;
+use crate::http::shapes::module::Class;
 
 /// How a component is uploaded.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -27,25 +27,4 @@ pub(super) struct ForceQuery {
     #[serde(default)]
     #[param(default = false)]
     pub(super) force: bool,
-}
-
-/// How far to roll back.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RollbackWish {
-    /// The version to go back to; without it, the one that was the latest before.
-    #[schema(format = "version", example = "1.1.0")]
-    pub(super) to: Option<String>,
-}
-
-/// A version to try out.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewCanary {
-    /// Which to try out.
-    #[schema(format = "version", example = "1.3.0")]
-    pub(super) version: String,
-    /// The ids of the channels that are to have it.
-    #[schema(min_items = 1, format = "twitch-id", example = json!(["100"]))]
-    pub(super) channels: Vec<String>,
 }
