@@ -19,7 +19,7 @@ use crate::config::TelemetryConfig;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::invocation::InvocationId;
 use crate::domain::ports::Moment;
-use crate::domain::report::Report;
+use crate::domain::report::{Fate, Report};
 use crate::domain::trace::{Trace, TraceParent, TraceSubject};
 
 mod known;
@@ -49,8 +49,8 @@ pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 pub enum HostEvent {
     /// An invocation has ended.
     Invocation(Report),
-    /// A module's state changed in a channel, or everywhere: `uploaded`, `blown`, `restored`, `withdrawn`...
-    Module { module: ModuleName, version: semver::Version, channel: Option<ChannelId>, change: &'static str },
+    /// A module's state changed in a channel, or everywhere.
+    Module { module: ModuleName, version: semver::Version, channel: Option<ChannelId>, change: Fate },
     /// A bot account's connection changed: its login, and one of `connecting`, `online`, `no_token`, `refused`, `paused`, `stopped`.
     Connection { account: Box<str>, state: &'static str },
 }

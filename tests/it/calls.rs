@@ -195,7 +195,7 @@ async fn a_new_version_that_blows_in_three_channels_is_withdrawn_where_it_is_con
     while changes.last() != Some(&"withdrawn") {
         match events.next().await {
             Some(Listened::Told(event)) => match &*event {
-                HostEvent::Module { change, .. } => changes.push(*change),
+                HostEvent::Module { change, .. } => changes.push(change.as_str()),
                 HostEvent::Invocation(_) | HostEvent::Connection { .. } => {}
             },
             other => panic!("{other:?}"),
@@ -225,7 +225,7 @@ async fn faults_over_http_blow_the_fuse_too_but_not_those_of_dry_runs() {
                     assert!(report.usage.runs == 1 && report.usage.memory > 0, "{report:?}");
                     outcomes.push(report.outcome);
                 }
-                HostEvent::Module { change, channel, .. } => break (*change, *channel),
+                HostEvent::Module { change, channel, .. } => break (change.as_str(), *channel),
                 HostEvent::Connection { .. } => {}
             },
             other => panic!("{other:?}"),

@@ -36,7 +36,7 @@ async fn changes(house: &House, events: &mut Listening<HostEvent>) -> Vec<&'stat
             Some(Heard::Told(event)) => match &*event {
                 HostEvent::Module { change, channel, .. } => {
                     assert_eq!(*channel, Some(channel_id(&login("shop"))));
-                    changes.push(*change);
+                    changes.push(change.as_str());
                 }
                 HostEvent::Invocation(_) => {}
                 HostEvent::Connection { .. } => return changes,

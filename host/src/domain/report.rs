@@ -1,4 +1,4 @@
-//! What became of an invocation, for whoever watches.
+//! What became of an invocation or a module, for whoever watches.
 
 use std::time::{Duration, SystemTime};
 
@@ -67,6 +67,25 @@ named! {
         Conflict "conflict",
         Busy "busy",
         Host "host",
+    }
+}
+
+named! {
+    /// What became of a module or of one of its versions, in one channel or everywhere, as events name it.
+    pub enum Fate {
+        Uploaded "uploaded",
+        Withdrawn "withdrawn",
+        Restored "restored",
+        Canary "canary",
+        Promoted "promoted",
+        Enabled "enabled",
+        Disabled "disabled",
+        /// Another version runs.
+        Switched "switched",
+        /// It breaks again and again, and stays on: it is bundled.
+        Failing "failing",
+        Blown "blown",
+        BlownEverywhere "blown_everywhere",
     }
 }
 

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use super::catalogue::{Catalogue, Listed};
 use super::channels::Channels;
 use super::is_always_on;
-use super::plan::{Fate, Plan, Planned, check_canary};
+use super::plan::{Plan, Planned, check_canary};
 use super::powers::Powers;
 use super::refusal::ChangeVersionsError;
 use crate::domain::id::ChannelId;
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::principal::CallerId;
+use crate::domain::report::Fate;
 use crate::domain::version::{Canary, UploadedModule};
 use crate::store::host::modules::VersionChange;
 

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::channels::Channels;
 use super::refusal::ChangeVersionsError;
 use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::named::named;
+use crate::domain::report::Fate;
 use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
 use crate::store::host::modules::VersionChange;
 
@@ -38,17 +38,6 @@ pub enum Action {
     PromoteCanary,
     /// Withdraws the canary.
     DropCanary,
-}
-
-named! {
-    /// What became of a version, as events name it.
-    pub enum Fate {
-        Uploaded "uploaded",
-        Withdrawn "withdrawn",
-        Restored "restored",
-        Canary "canary",
-        Promoted "promoted",
-    }
 }
 
 /// The versions that an action was about or has changed, ascending, and what became of them.

@@ -15,6 +15,7 @@ use crate::domain::invocation::Invocation;
 use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::domain::message::{OutgoingMessage, Reply};
 use crate::domain::ports::{Clock, Moment};
+use crate::domain::report::Fate;
 use crate::domain::role::Role;
 use crate::domain::version::UploadedVersion;
 use crate::modules::plan::Action;
@@ -70,7 +71,7 @@ impl Faults {
         let blown = self.guardrails.note_fault(broken, now.instant)?;
         if manifest.source == ModuleSource::Bundled {
             error!(%module, %channel, "a bundled module keeps failing; it stays on");
-            note_module(&self.telemetry, manifest, Some(channel), "failing");
+            note_module(&self.telemetry, manifest, Some(channel), Fate::Failing);
             return None;
         }
         self.blow(manifest, to, &blown, now).await
@@ -133,7 +134,7 @@ impl Faults {
             self.returning.add(now.wall + back_in, channel, module.clone());
         }
         warn!(%module, %version, %channel, ?back_in, "a module kept failing and was switched off here");
-        note_module(&self.telemetry, manifest, Some(channel), "blown");
+        note_module(&self.telemetry, manifest, Some(channel), Fate::Blown);
         self.look_everywhere(manifest, channel, blown, now).await;
         // An account that never logged in cannot tell anybody, and the notice stays due.
         let account = Some(setup.bot.id?);
@@ -159,11 +160,11 @@ impl Faults {
         }
         let (module, version) = (&manifest.name, &manifest.version);
         error!(%module, %version, is_withdrawn, "a new version keeps failing, in channel after channel: look at it now");
-        note_module(&self.telemetry, manifest, None, "blown_everywhere");
+        note_module(&self.telemetry, manifest, None, Fate::BlownEverywhere);
         if is_withdrawn {
             let action = Action::Withdraw { version: version.clone(), is_forced: true };
             match versions.change(module.clone(), action, |_| true, Powers::Operator, by_host(now)).await {
-                Ok(_) => note_module(&self.telemetry, manifest, None, "withdrawn"),
+                Ok(_) => note_module(&self.telemetry, manifest, None, Fate::Withdrawn),
                 Err(error) => error!(%module, %version, %error, "a version that keeps failing could not be withdrawn"),
             }
         }

@@ -11,6 +11,7 @@ use crate::domain::effect::{Effect, ModuleEffect};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::manifest::Manifest;
 use crate::domain::ports::{Clock, Moment};
+use crate::domain::report::Fate;
 use crate::setup::Setup;
 use crate::setup::changing::ChangeSetupError;
 use crate::setup::channel::ChannelSetup;
@@ -106,7 +107,7 @@ impl Returning {
         let Some(ModuleSetup { manifest, .. }) = setup.find_module(module) else { return };
         let (version, channel) = (&manifest.version, setup.channel.id);
         info!(%module, %version, %channel, "a module that kept failing is back by itself");
-        note_module(&self.telemetry, manifest, Some(channel), "restored");
+        note_module(&self.telemetry, manifest, Some(channel), Fate::Restored);
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Resting>> {
@@ -119,12 +120,7 @@ pub(super) fn by_host(now: Moment) -> Stamp {
 }
 
 /// Tells listeners what was done to a module, in one channel or everywhere.
-pub(super) fn note_module(
-    telemetry: &Telemetry,
-    manifest: &Manifest,
-    channel: Option<ChannelId>,
-    change: &'static str,
-) {
+pub(super) fn note_module(telemetry: &Telemetry, manifest: &Manifest, channel: Option<ChannelId>, change: Fate) {
     let (module, version) = (manifest.name.clone(), manifest.version.clone());
     telemetry.note(HostEvent::Module { module, version, channel, change });
 }

@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use super::change::{find_channel, parse_channel, parse_module};
 use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::report::Fate;
 use crate::domain::role::Role;
 use crate::http::Api;
 use crate::http::body::{Json, Path};
@@ -223,10 +224,10 @@ fn report(api: &Api, Changed { before, after }: &Changed, name: &ModuleName) {
     let (Some(was), Some(is)) = (before.find_module(name), after.find_module(name)) else { return };
     let runs = |module: &ModuleSetup| module.is_running() && !module.is_blown(now);
     let change = match (runs(was), runs(is)) {
-        (false, true) if was.blown.is_some() => "restored",
-        (false, true) => "enabled",
-        (true, false) => "disabled",
-        (true, true) if was.manifest.digest != is.manifest.digest => "switched",
+        (false, true) if was.blown.is_some() => Fate::Restored,
+        (false, true) => Fate::Enabled,
+        (true, false) => Fate::Disabled,
+        (true, true) if was.manifest.digest != is.manifest.digest => Fate::Switched,
         _ => return,
     };
     let (module, version) = (name.clone(), is.manifest.version.clone());

@@ -37,7 +37,7 @@ pub(super) fn write_told(event: &HostEvent, now: SystemTime) -> Told {
             module: module.to_string(),
             version: version.to_string(),
             channel: channel.map(|channel| channel.to_string()),
-            change: (*change).to_owned(),
+            change: change.as_str().to_owned(),
         }),
         HostEvent::Connection { account, state } => {
             write(&ConnectionEvent { at, account: account.to_string(), state: (*state).to_owned() })

@@ -52,7 +52,7 @@ pub(super) fn routes(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
 /// Reports to listeners what became of versions, everywhere.
 fn report(api: &Api, name: &ModuleName, fates: &Fates) {
     for (version, fate) in fates {
-        let (module, version, change) = (name.clone(), version.clone(), fate.as_str());
+        let (module, version, change) = (name.clone(), version.clone(), *fate);
         api.telemetry.note(HostEvent::Module { module, version, channel: None, change });
     }
 }
