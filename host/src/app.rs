@@ -27,13 +27,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::chat::worker::run_dispatch;
-use crate::config::{AccountConfig, ChannelsConfig, Config, HttpConfig};
+use crate::config::{AccountConfig, ChannelsConfig, Config, HttpConfig, environment};
 use crate::domain::id::Login;
 use crate::domain::message::{Event, WantedChannel};
 use crate::domain::ports::{Clock, Credentials};
 use crate::http::entropy::SystemEntropy;
 use crate::http::{Api, build_router, serve};
 use crate::joining::JoinPolicy;
+use crate::net::server::Server;
 use crate::setup::NewChannelRules;
 use crate::store::Store;
 use crate::store::host::audit::AuditKept;
@@ -43,7 +44,6 @@ use crate::telemetry::otlp::Exporter;
 use crate::telemetry::reading::Readings;
 use crate::twitch::account::Shared;
 use crate::twitch::accounts::Accounts;
-use crate::twitch::server::Server;
 
 mod accounts;
 mod chat_thread;
@@ -133,7 +133,8 @@ impl App {
     pub async fn start(config: Config, surroundings: Surroundings) -> anyhow::Result<App> {
         let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir, lost_log_lines } =
             surroundings;
-        let server = Server::new(config.twitch.irc_server.clone()).context("cannot speak TLS")?;
+        let server = Server::new(config.twitch.irc_server.clone(), environment::find_authorities())
+            .context("cannot speak TLS")?;
         let store = Arc::new(open_store(&config.data_dir, clock.clone())?);
         store.limit_audit(AuditKept { changes: config.audit.keep, calls: config.audit.keep_calls });
         let listening = http::listen(&config.http).await?;

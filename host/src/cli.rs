@@ -24,7 +24,6 @@ mod local_host;
 mod logging;
 mod module;
 mod output;
-mod read_on;
 mod serve;
 mod signals;
 mod status;

@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::id::Login;
+use crate::domain::server::ServerAddress;
 
 mod collector;
 pub mod environment;
 pub mod http;
 mod load;
 mod parse;
-pub mod roots;
 mod section;
 pub mod text;
 pub mod token;
@@ -67,15 +67,8 @@ impl Default for Config {
 /// Where Twitch is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TwitchConfig {
+    /// Without TLS only where it is this machine.
     pub irc_server: ServerAddress,
-}
-
-/// `tls://host:port`, or `tcp://host:port` where the host is this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerAddress {
-    pub is_tls: bool,
-    pub host: String,
-    pub port: u16,
 }
 
 /// A Twitch account that the bot speaks with.

@@ -24,6 +24,7 @@ pub mod prefix;
 pub mod principal;
 pub mod report;
 pub mod role;
+pub mod server;
 pub mod span;
 pub mod tally;
 pub mod timestamp;

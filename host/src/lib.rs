@@ -18,6 +18,7 @@
 //! | [`http`] | the API: who may ask for what, and how the answers look |
 //! | [`telemetry`] | what happens, counted and told |
 //! | [`vault`] | seals what only the host may read back |
+//! | [`net`] | HTTP clients: the guarded one for guests, the plain one for servers of our own configuration |
 //! | [`transcript`] | chats as text, for the demo and for tests |
 //!
 //! Whoever is lower imports nobody who is higher: ARCHITECTURE.md has the table, and a test reads the sources.
@@ -32,6 +33,7 @@ pub mod domain;
 pub mod http;
 pub mod joining;
 pub mod modules;
+pub mod net;
 pub mod sandbox;
 pub mod setup;
 pub mod store;

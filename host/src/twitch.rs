@@ -33,8 +33,8 @@
 pub mod account;
 pub mod accounts;
 mod backoff;
+pub mod dial;
 pub mod irc;
-pub mod server;
 
 #[cfg(test)]
 mod tests;

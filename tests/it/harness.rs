@@ -22,7 +22,7 @@ use twitchy::joining::{JoinPolicy, Joining};
 use twitchy::modules::powers::Powers;
 use twitchy::modules::versions::Versions;
 use twitchy::sandbox::Sandbox;
-use twitchy::sandbox::web::WebClient;
+use twitchy::sandbox::web::client::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::channel::chatters::KnownChatter;

@@ -35,7 +35,7 @@ const RULES: [fn(&Source) -> Vec<Finding>; 21] = [
     doors::only_the_artefact_is_unsafe,
     doors::only_an_instance_makes_stores,
     doors::a_host_call_passes_the_door_of_its_capability,
-    doors::only_the_web_client_reaches_the_network,
+    doors::only_net_dials,
     errors::an_error_tells_its_cause_once,
     layout::a_parent_file_tells_what_it_promises,
     names::names_say_what_they_mean,

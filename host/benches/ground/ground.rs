@@ -19,7 +19,7 @@ use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::call::Call;
 use twitchy::sandbox::compile::compiler::CompilerProgram;
 use twitchy::sandbox::compile::workshop::Workshop;
-use twitchy::sandbox::web::WebClient;
+use twitchy::sandbox::web::client::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;

@@ -18,13 +18,13 @@ use crate::domain::message::OutgoingMessage;
 use crate::domain::ports::{AccountIds, LearningAccount, Prefixes, Unshared};
 use crate::domain::tally::Tally;
 use crate::domain::used_limits::UsedLimits;
+use crate::net::server::Server;
 use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::twitch::account::state::AccountState;
 use crate::twitch::accounts::{Accounts, Listed};
 use crate::twitch::irc::session::Session;
-use crate::twitch::server::Server;
 
 impl Outboxes for Accounts {
     fn find_outbox(&self, account: AccountId) -> Option<mpsc::Sender<OutgoingMessage>> {

@@ -15,9 +15,9 @@ use super::parts::{Foundation, Parts};
 use crate::config::{Config, ModulesConfig, environment};
 use crate::domain::ports::{SoleProcess, SystemClock};
 use crate::joining::JoinPolicy;
+use crate::net::server::Server;
 use crate::setup::NewChannelRules;
 use crate::store::Store;
-use crate::twitch::server::Server;
 
 /// All that is found, for the operator to read.
 pub async fn list_obstacles(config: &Config) -> Vec<anyhow::Error> {
@@ -31,7 +31,7 @@ pub async fn list_obstacles(config: &Config) -> Vec<anyhow::Error> {
 
 /// Returns why configured modules cannot be loaded.
 async fn rehearse(config: &Config) -> anyhow::Result<Vec<anyhow::Error>> {
-    Server::new(config.twitch.irc_server.clone()).context("cannot speak TLS")?;
+    Server::new(config.twitch.irc_server.clone(), environment::find_authorities()).context("cannot speak TLS")?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let store = Arc::new(Store::open(&database_path(folder.path()), Arc::new(SystemClock), Arc::new(SoleProcess))?);
     let rehearsed = rehearse_in(folder.path(), config, store.clone()).await;

@@ -22,7 +22,7 @@ use crate::modules::versions::Versions;
 use crate::sandbox::Sandbox;
 use crate::sandbox::compile::compiler::CompilerProgram;
 use crate::sandbox::compile::workshop::Workshop;
-use crate::sandbox::web::WebClient;
+use crate::sandbox::web::client::WebClient;
 use crate::sandbox::world::World;
 use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;

@@ -3,31 +3,29 @@
 //! Promised: the key goes over TLS or stays on this machine, and is in no error; a refusal is told in the host's own
 //! words. Absent: redirects, proxies and retries, which nobody who holds an operator's key wants.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Empty, Full, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, IF_MATCH, SERVER};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, SERVER};
 use hyper::{Method, Request, Response, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::event_stream::EventStream;
 use super::read_on::ReadOn;
-use crate::config::{ServerAddress, environment};
+use crate::config::environment;
+use crate::domain::server::ServerAddress;
 use crate::http::shapes::page::Listed;
 use crate::http::shapes::problem::Problem;
-use crate::twitch::server::{Dial, Server};
+use crate::net::plain::{Body, FetchError, PlainClient, read_whole};
+use crate::net::server::Server;
 
 /// Where a host listens unless its configuration says otherwise.
 const USUAL_URL: &str = "http://127.0.0.1:8080";
@@ -40,8 +38,6 @@ const MOST_ANSWERED: usize = 16 << 20;
 pub(super) const ANOTHER_VERSION: &str = "the host answers in another version's words";
 
 const EVENT_STREAM: &[u8] = b"text/event-stream";
-
-pub(super) type Body = BoxBody<Bytes, Infallible>;
 
 /// Which host is meant.
 #[derive(Clone, Debug, clap::Args)]
@@ -83,9 +79,8 @@ impl FromStr for ApiUrl {
 
 impl fmt::Display for ApiUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ServerAddress { is_tls, host, port } = &self.0;
-        let scheme = if *is_tls { "https" } else { "http" };
-        if host.contains(':') { write!(f, "{scheme}://[{host}]:{port}") } else { write!(f, "{scheme}://{host}:{port}") }
+        let scheme = if self.0.is_tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.0)
     }
 }
 
@@ -185,9 +180,8 @@ impl ApiClient {
     /// # Errors
     /// Where the host cannot be reached, and where it refuses: then in its own words.
     pub(super) async fn ask(&self, question: Question) -> anyhow::Result<Answer> {
-        let asked = tokio::time::timeout(ANSWERED_WITHIN, self.send(question)).await;
-        let answer = asked.with_context(|| format!("{} gives no answer", self.url))?;
-        let answer = answer.with_context(|| format!("cannot ask the host at {}", self.url))?;
+        let fetched = self.client()?.fetch(self.request(question)?, MOST_ANSWERED).await;
+        let answer = read_answer(&fetched.map_err(|error| self.explain(error))?);
         if answer.status.is_success() && answer.is_json { Ok(answer) } else { Err(refusal(&answer, &self.url)) }
     }
 
@@ -196,17 +190,14 @@ impl ApiClient {
     /// # Errors
     /// As with [`ApiClient::ask`].
     pub(super) async fn listen(&self, path: &str) -> anyhow::Result<EventStream> {
-        let question = Question::new(Method::GET, path);
-        let exchanged = tokio::time::timeout(ANSWERED_WITHIN, self.exchange(question)).await;
-        let exchange = exchanged.with_context(|| format!("{} gives no answer", self.url))?;
-        let Exchange { response, connection } =
-            exchange.with_context(|| format!("cannot ask the host at {}", self.url))?;
-        let is_stream =
-            response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(EVENT_STREAM));
+        let opened = self.client()?.open(self.request(Question::new(Method::GET, path))?).await;
+        let response = opened.map_err(|error| self.explain(error))?;
+        let kind = response.headers().get(CONTENT_TYPE);
+        let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(EVENT_STREAM));
         if response.status().is_success() && is_stream {
-            return Ok(EventStream::new(response.into_body(), connection));
+            return Ok(EventStream::new(response.into_body()));
         }
-        Err(refusal(&read_answer(response).await?, &self.url))
+        Err(refusal(&read_answer(&read_whole(response, MOST_ANSWERED).await?), &self.url))
     }
 
     /// # Errors
@@ -231,60 +222,55 @@ impl ApiClient {
         }
     }
 
-    async fn send(&self, question: Question) -> anyhow::Result<Answer> {
-        let Exchange { response, connection } = self.exchange(question).await?;
-        let answer = read_answer(response).await;
-        drop(connection);
-        answer
+    fn client(&self) -> anyhow::Result<PlainClient> {
+        let server = Server::new(self.url.0.clone(), environment::find_authorities());
+        Ok(PlainClient::new(server.with_context(|| self.cannot_ask())?, ANSWERED_WITHIN))
     }
 
-    /// Sends a request; the head of what is answered.
-    async fn exchange(&self, question: Question) -> anyhow::Result<Exchange> {
-        let dialled = Server::new(self.url.0.clone())?.dial().await;
-        let stream = dialled.map_err(|error| explain(&error, self.url.0.is_tls))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ReadOn::new(stream))).await?;
-        let connection = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
+    fn request(&self, question: Question) -> anyhow::Result<Request<Body>> {
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", self.key.expose_secret()))
-            .map_err(|_| anyhow::anyhow!("what is in TWITCHY_API_KEY is no key"))?;
+            .map_err(|_| anyhow::anyhow!("what is in TWITCHY_API_KEY is no key"))
+            .with_context(|| self.cannot_ask())?;
         authorization.set_sensitive(true);
         let mut request = Request::builder()
             .method(question.method)
             .uri(question.path)
-            .header(HOST, self.authority())
             .header(ACCEPT, "application/json, application/problem+json, text/event-stream")
             .header(AUTHORIZATION, authorization)
-            .body(question.body)?;
+            .body(question.body)
+            .with_context(|| self.cannot_ask())?;
         request.headers_mut().extend(question.headers);
-        let response = sender.send_request(request).await.map_err(|error| explain_answer(&error, self.url.0.is_tls))?;
-        Ok(Exchange { response, connection })
+        Ok(request)
     }
 
-    fn authority(&self) -> String {
-        let url = self.url.to_string();
-        url.split_once("://").map_or(url.clone(), |(_, authority)| authority.to_owned())
+    fn cannot_ask(&self) -> String {
+        format!("cannot ask the host at {}", self.url)
+    }
+
+    /// What the operating system, TLS and HTTP say, and what to look at next.
+    fn explain(&self, error: FetchError) -> anyhow::Error {
+        let is_tls = self.url.0.is_tls;
+        let explained = match error {
+            FetchError::Late(late) => return anyhow::Error::new(late).context(format!("{} gives no answer", self.url)),
+            FetchError::Connect(error) => anyhow::anyhow!("{error}{}", connection_hint(&error, is_tls)),
+            FetchError::Http(error) => anyhow::anyhow!("{error}{}", answer_hint(&error, is_tls)),
+            FetchError::Body(_) => anyhow::anyhow!("{error}"),
+        };
+        explained.context(self.cannot_ask())
     }
 }
 
-/// A request that was sent, and the head of its answer.
-struct Exchange {
-    response: Response<Incoming>,
-    /// Ends with its handle.
-    connection: AbortOnDropHandle<()>,
-}
-
-async fn read_answer(response: Response<Incoming>) -> anyhow::Result<Answer> {
+fn read_answer(response: &Response<Bytes>) -> Answer {
     let header = |name| response.headers().get(name).cloned();
-    let (status, etag) = (response.status(), header(ETAG));
     let server = header(SERVER).and_then(|server| server.to_str().map(escape).ok());
-    let body = Limited::new(response.into_body(), MOST_ANSWERED).collect().await;
-    let body = body.map_err(|error| anyhow::anyhow!("the answer: {error}"))?.to_bytes();
-    let read = if body.is_empty() { Some(Value::Null) } else { serde_json::from_slice(&body).ok() };
-    Ok(Answer { status, etag, server, is_json: read.is_some(), body: read.unwrap_or(Value::Null) })
+    let body = response.body();
+    let read = if body.is_empty() { Some(Value::Null) } else { serde_json::from_slice(body).ok() };
+    let (status, etag, is_json) = (response.status(), header(ETAG), read.is_some());
+    Answer { status, etag, server, is_json, body: read.unwrap_or(Value::Null) }
 }
 
-/// What the operating system and TLS say, and what to look at next.
-fn explain(error: &io::Error, is_tls: bool) -> anyhow::Error {
-    let hint = match error.kind() {
+fn connection_hint(error: &io::Error, is_tls: bool) -> &'static str {
+    match error.kind() {
         io::ErrorKind::ConnectionRefused => {
             "; nothing listens there: does the host run, and is this where its [http] listen is?"
         }
@@ -293,15 +279,13 @@ fn explain(error: &io::Error, is_tls: bool) -> anyhow::Error {
             "; a host on this machine is asked by http://, unless a proxy is before it"
         }
         _ => "",
-    };
-    anyhow::anyhow!("{error}{hint}")
+    }
 }
 
 /// What speaks TLS answers the clear with an alert, which is no HTTP, or hangs up.
-fn explain_answer(error: &hyper::Error, is_tls: bool) -> anyhow::Error {
+fn answer_hint(error: &hyper::Error, is_tls: bool) -> &'static str {
     let is_other = error.is_parse() || error.is_incomplete_message() || error.is_closed();
-    let hint = if is_other && !is_tls { TRY_TLS } else { "" };
-    anyhow::anyhow!("{error}{hint}")
+    if is_other && !is_tls { TRY_TLS } else { "" }
 }
 
 const TRY_TLS: &str = "; where TLS is spoken at that port, it is asked by https://";

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use tokio_util::task::AbortOnDropHandle;
+
+use crate::net::plain::Received;
 
 /// A host says something every 15 seconds, if only that it is there.
 const SILENT_FOR: Duration = Duration::from_secs(60);
@@ -22,15 +22,13 @@ pub(super) struct SentEvent {
 
 /// The events of one answer.
 pub(super) struct EventStream {
-    body: Incoming,
+    body: Received,
     parser: Parser,
-    /// Ends with the stream.
-    _connection: AbortOnDropHandle<()>,
 }
 
 impl EventStream {
-    pub(super) fn new(body: Incoming, connection: AbortOnDropHandle<()>) -> EventStream {
-        EventStream { body, parser: Parser::default(), _connection: connection }
+    pub(super) fn new(body: Received) -> EventStream {
+        EventStream { body, parser: Parser::default() }
     }
 
     /// The next event; None where the host has ended the stream. Loses nothing when it is dropped halfway.

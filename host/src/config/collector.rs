@@ -3,21 +3,19 @@
 use toml::de::DeValue;
 
 use super::value::{ReadValue, is_loopback};
+use crate::domain::server::ServerAddress;
 
 /// `https://host:port/path`, or `http://`, of a collector of OpenTelemetry's; without the `/v1/traces` that follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectorAddress {
-    pub is_tls: bool,
-    /// As TLS and the system's resolver know it: an IPv6 address without its brackets.
-    pub host: String,
-    pub port: u16,
+    pub server: ServerAddress,
     /// Empty, or starts with a slash and does not end with one.
     pub path: String,
 }
 
 impl CollectorAddress {
     pub fn is_on_this_machine(&self) -> bool {
-        is_loopback(&self.host)
+        is_loopback(&self.server.host)
     }
 }
 
@@ -50,8 +48,8 @@ fn parse_collector(text: &str) -> Option<CollectorAddress> {
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-') || is_address && byte == b':';
     let is_path = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_' | b'~');
     let is_sound = !host.is_empty() && host.bytes().all(is_host) && path.bytes().all(is_path);
-    let path = path.trim_end_matches('/').to_owned();
-    is_sound.then(|| CollectorAddress { is_tls, host: host.to_owned(), port, path })
+    let server = ServerAddress { is_tls, host: host.to_owned(), port };
+    is_sound.then(|| CollectorAddress { server, path: path.trim_end_matches('/').to_owned() })
 }
 
 #[cfg(test)]
@@ -61,7 +59,8 @@ mod tests {
     #[test]
     fn a_collector_has_a_scheme_and_a_host_and_perhaps_a_port_and_a_path() {
         let collector = |is_tls, host: &str, port, path: &str| {
-            Some(CollectorAddress { is_tls, host: host.to_owned(), port, path: path.to_owned() })
+            let server = ServerAddress { is_tls, host: host.to_owned(), port };
+            Some(CollectorAddress { server, path: path.to_owned() })
         };
         assert_eq!(parse_collector("http://localhost:4318"), collector(false, "localhost", 4318, ""));
         assert_eq!(parse_collector("https://otlp.example/"), collector(true, "otlp.example", 443, ""));

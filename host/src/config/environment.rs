@@ -4,7 +4,7 @@
 //! logged (`info`, `twitchy=debug,warn`), and `NO_COLOR` asks for plain text. An account's token is in the variable that its
 //! `token_env` names, and what goes with traces in that of `otlp_headers_env`. Subcommands that ask a running host find
 //! it by `TWITCHY_URL`, and open it with the key in `TWITCHY_API_KEY`.
-//! `SSL_CERT_FILE` and `SSL_CERT_DIR` say whom TLS trusts ([`roots`](super::roots)).
+//! `SSL_CERT_FILE` and `SSL_CERT_DIR` say whom TLS trusts ([`Authorities`]).
 //!
 //! White space around a value is no part of it: a line end gets into a variable that is set from a file.
 
@@ -13,9 +13,9 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use crate::domain::server::Authorities;
+
 pub(super) const DATA_DIR: &str = "TWITCHY_DATA_DIR";
-pub(super) const CERT_DIR: &str = "SSL_CERT_DIR";
-pub(super) const CERT_FILE: &str = "SSL_CERT_FILE";
 pub(super) const HTTP_LISTEN: &str = "TWITCHY_HTTP_LISTEN";
 
 /// What to say of a value that begins with a quote.
@@ -77,14 +77,9 @@ pub fn find_collector_headers(variable: &str) -> Option<SecretString> {
     find(variable).map(SecretString::from)
 }
 
-/// As OpenSSL knows it: the certificate authorities to trust, in one file.
-pub(super) fn find_cert_file() -> Option<PathBuf> {
-    find(CERT_FILE).map(PathBuf::from)
-}
-
-/// The same in the files of a folder.
-pub(super) fn find_cert_dir() -> Option<PathBuf> {
-    find(CERT_DIR).map(PathBuf::from)
+/// The certificate authorities to trust, by the variables that OpenSSL knows.
+pub fn find_authorities() -> Authorities {
+    Authorities { file: find("SSL_CERT_FILE").map(PathBuf::from), folders: find("SSL_CERT_DIR").map(PathBuf::from) }
 }
 
 pub(super) fn find_token(variable: &str) -> Option<SecretString> {

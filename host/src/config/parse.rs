@@ -244,7 +244,7 @@ fn read_telemetry(mut section: Section<'_, '_>, defaults: TelemetryConfig) -> Te
         service_name: section.take("service_name", Name(defaults.service_name)).0,
         sample_ratio: section.take("sample_ratio", Ratio(defaults.sample_ratio)).0,
     };
-    let is_plain = telemetry.otlp_endpoint.as_ref().is_some_and(|to| !to.is_tls && !to.is_on_this_machine());
+    let is_plain = telemetry.otlp_endpoint.as_ref().is_some_and(|to| !to.server.is_tls && !to.is_on_this_machine());
     section.check("otlp_headers_env", !(is_plain && telemetry.otlp_headers_env.is_some()), PLAIN_HEADERS);
     section.finish();
     telemetry
@@ -511,7 +511,8 @@ mod tests {
         )
         .telemetry;
         let endpoint = telemetry.otlp_endpoint.unwrap();
-        assert_eq!((endpoint.host.as_str(), endpoint.port, endpoint.path.as_str()), ("otlp.example", 443, "/a"));
+        let server = &endpoint.server;
+        assert_eq!((server.host.as_str(), server.port, endpoint.path.as_str()), ("otlp.example", 443, "/a"));
         assert_eq!((telemetry.otlp_headers_env.as_deref(), telemetry.sample_ratio), (Some("OTLP_KEY"), 0.25));
         let cases = [
             ("otlp_endpoint = \"otlp.example\"", "telemetry.otlp_endpoint must be an address such as"),

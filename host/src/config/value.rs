@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::LogFormat;
 use super::environment::{WITHOUT_QUOTES, is_quoted};
 use super::http::{HostName, Network, ParseHttpError, PublicUrl, parse_listen};
-use super::{LogFormat, ServerAddress};
 use crate::domain::id::Login;
+use crate::domain::server::ServerAddress;
 
 /// Reads a value; the error follows the key in a sentence: "must be ...".
 pub(super) trait ReadValue: Sized {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::web::WebClient;
+use super::web::client::WebClient;
 use crate::balances::Balances;
 use crate::config::SandboxConfig;
 use crate::domain::ports::{Clock, Secrets};

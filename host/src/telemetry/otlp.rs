@@ -10,26 +10,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Telemetry;
-use crate::config::roots::{LoadRootsError, explain_tls, load_roots};
-use crate::config::{CollectorAddress, TelemetryConfig};
+use crate::config::{CollectorAddress, TelemetryConfig, environment};
 use crate::domain::trace::{FinishedTrace, TakeTrace};
+use crate::net::plain::{FetchError, PlainClient};
+use crate::net::server::Server;
+use crate::net::tls::LoadRootsError;
 
 mod encode;
 
@@ -57,26 +53,10 @@ pub enum OpenExporterError {
 /// Why a batch was lost.
 #[derive(Debug, thiserror::Error)]
 enum SendTracesError {
-    #[error("no connection: {0}")]
-    Connect(std::io::Error),
-    #[error("the connection broke: {0}")]
-    Http(hyper::Error),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     #[error("the collector answered {0}")]
     Status(StatusCode),
-    #[error("no answer in time")]
-    Late,
-}
-
-impl From<std::io::Error> for SendTracesError {
-    fn from(error: std::io::Error) -> Self {
-        SendTracesError::Connect(error)
-    }
-}
-
-impl From<hyper::Error> for SendTracesError {
-    fn from(error: hyper::Error) -> Self {
-        SendTracesError::Http(error)
-    }
 }
 
 /// Where traces are handed in.
@@ -148,12 +128,11 @@ struct Complaints {
     warned_at: Option<Instant>,
 }
 
-/// The other end.
+/// Where batches are sent.
 struct Collector {
-    address: CollectorAddress,
+    client: PlainClient,
+    path: String,
     headers: HeaderMap,
-    /// None where the connection is not encrypted.
-    tls: Option<TlsConnector>,
 }
 
 /// `headers` are what the variable of `otlp_headers_env` holds.
@@ -223,7 +202,7 @@ impl Exporter {
     /// Dropping the future keeps the batch, which the collector may have by then.
     async fn send_batch(&mut self, telemetry: &Telemetry) {
         let body = encode::encode(&self.batch, &self.service_name);
-        let sent = timeout(TAKEN_WITHIN, self.collector.send(body)).await.unwrap_or(Err(SendTracesError::Late));
+        let sent = self.collector.send(body).await;
         let traces = self.batch.len() as u64;
         self.batch.clear();
         let mut lost = self.tracer.overflown.swap(0, Ordering::Relaxed);
@@ -259,55 +238,22 @@ impl Collector {
             Some(headers) => parse_headers(headers.expose_secret()).ok_or(OpenExporterError::Headers)?,
             None => HeaderMap::new(),
         };
-        let host = if address.host.contains(':') { format!("[{}]", address.host) } else { address.host.clone() };
-        let host = HeaderValue::from_str(&format!("{host}:{}", address.port));
-        parsed.insert(HOST, host.expect("a host is letters, digits, dots, hyphens and colons"));
         parsed.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         parsed.insert(USER_AGENT, HeaderValue::from_static(concat!("twitchy/", env!("CARGO_PKG_VERSION"))));
-        let tls = if address.is_tls { Some(tls()?) } else { None };
-        Ok(Collector { tls, address: address.clone(), headers: parsed })
+        // The configuration has no headers for a collector elsewhere without TLS, and a trace is no secret.
+        let server = Server::new(address.server.clone(), environment::find_authorities())?.in_the_clear();
+        let client = PlainClient::new(server, TAKEN_WITHIN);
+        Ok(Collector { client, path: format!("{}/v1/traces", address.path), headers: parsed })
     }
 
-    /// Over a connection of its own: there is one a second at most.
     async fn send(&self, body: Vec<u8>) -> Result<(), SendTracesError> {
-        let stream = TcpStream::connect((self.address.host.as_str(), self.address.port)).await?;
-        match &self.tls {
-            None => self.post(stream, body).await,
-            Some(tls) => {
-                let name = ServerName::try_from(self.address.host.clone()).map_err(std::io::Error::other)?;
-                self.post(tls.connect(name, stream).await.map_err(explain_tls)?, body).await
-            }
-        }
-    }
-
-    async fn post<S>(&self, stream: S, body: Vec<u8>) -> Result<(), SendTracesError>
-    where
-        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    {
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let mut request = Request::new(Full::new(Bytes::from(body)));
-        *request.method_mut() = hyper::Method::POST;
-        let uri = format!("{}/v1/traces", self.address.path);
-        *request.uri_mut() = uri.parse().expect("a path is made of what needs no escape");
+        let mut request = Request::new(Full::new(Bytes::from(body)).boxed());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.path.parse().expect("a path is made of what needs no escape");
         *request.headers_mut() = self.headers.clone();
-        let answered = async move { sender.send_request(request).await };
-        // The connection moves only while somebody waits for it; that it ended first is for the request to tell.
-        let answer = tokio::select! {
-            answer = answered => answer?,
-            Err(error) = connection => return Err(error.into()),
-        };
-        if answer.status().is_success() { Ok(()) } else { Err(SendTracesError::Status(answer.status())) }
+        let status = self.client.open(request).await?.status();
+        if status.is_success() { Ok(()) } else { Err(SendTracesError::Status(status)) }
     }
-}
-
-fn tls() -> Result<TlsConnector, LoadRootsError> {
-    let roots = load_roots()?;
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring offers all that the protocol versions ask for")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 /// `name=value,name=value`

@@ -5,20 +5,24 @@ use super::source::{Finding, Source};
 /// What each part of the host may import, besides itself. `a::b` allows only that file of `a`.
 ///
 /// An arrow never goes up and never sideways: a part may import only parts that stand above it here.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("store", &["domain"]),
+    ("net", &["domain"]),
     ("transcript", &["domain"]),
-    ("telemetry", &["domain", "config"]),
-    ("twitch", &["domain", "config"]),
+    ("telemetry", &["domain", "config", "net"]),
+    ("twitch", &["domain", "config", "net"]),
     ("admission", &["domain", "config"]),
     ("modules", &["domain", "config", "store"]),
     ("setup", &["domain", "config", "store", "modules"]),
     ("joining", &["domain", "config", "store"]),
     ("balances", &["domain", "config", "store"]),
     ("vault", &["domain", "config", "store", "twitch::oauth"]),
-    ("sandbox", &["domain", "config", "store", "telemetry", "admission", "modules", "setup", "joining", "balances"]),
+    (
+        "sandbox",
+        &["domain", "config", "store", "net", "telemetry", "admission", "modules", "setup", "joining", "balances"],
+    ),
     ("chat", &["domain", "config", "store", "telemetry", "admission", "modules", "setup", "sandbox"]),
     (
         "http",
@@ -44,6 +48,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "domain",
             "config",
             "store",
+            "net",
             "telemetry",
             "twitch",
             "admission",
@@ -63,6 +68,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "domain",
             "config",
             "store",
+            "net",
             "telemetry",
             "twitch",
             "admission",

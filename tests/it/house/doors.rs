@@ -140,13 +140,21 @@ pub(super) fn a_host_call_passes_the_door_of_its_capability(source: &Source) -> 
     findings
 }
 
-/// What a guest asks of the network goes through the checks of one client.
-pub(super) fn only_the_web_client_reaches_the_network(source: &Source) -> Vec<Finding> {
-    if !is_part(source, "sandbox") || is_part(source, "sandbox/web") {
+/// In `net`, so that each connection has its limits; in `sandbox`, so that all that a guest asks for passes its grants.
+pub(super) fn only_net_dials(source: &Source) -> Vec<Finding> {
+    if !source.is_host() || is_part(source, "net") {
         return Vec::new();
     }
-    const NETWORK: [&str; 6] = ["std::net", "tokio::net", "TcpStream", "UdpSocket", "hyper::", "tokio_rustls"];
-    object(source, "only `sandbox/web` reaches the network", |line| NETWORK.iter().any(|word| line.bare.contains(word)))
+    const DIALS: [&str; 3] = ["TcpStream::connect", "hyper::client", "TlsConnector"];
+    const NETWORK: [&str; 7] =
+        ["std::net", "tokio::net", "crate::net", "TcpStream", "UdpSocket", "hyper::", "tokio_rustls"];
+    let is_guests = is_part(source, "sandbox") && !is_part(source, "sandbox/web");
+    let (words, rule) = if is_guests {
+        (NETWORK.as_slice(), "only `sandbox/web` reaches the network")
+    } else {
+        (DIALS.as_slice(), "only `net` dials")
+    };
+    object(source, rule, |line| words.iter().any(|word| line.bare.contains(word)))
 }
 
 fn is_part(source: &Source, part: &str) -> bool {
@@ -271,10 +279,13 @@ mod tests {
 
     #[test]
     fn a_second_door_to_the_network_is_found() {
-        let wrong = ["host/src/sandbox/calls/http.rs"];
-        for text in ["use tokio::net::TcpStream;", "use hyper::Request;"] {
-            let right = ["host/src/sandbox/web/network.rs", "host/src/twitch/server.rs"];
-            check(only_the_web_client_reaches_the_network, text, &wrong, &right);
+        let (guests, others) = (["host/src/sandbox/calls/http.rs"], ["host/src/sandbox/web/client.rs"]);
+        for text in ["use tokio::net::TcpListener;", "use hyper::Request;", "use crate::net::plain::PlainClient;"] {
+            check(only_net_dials, text, &guests, &others);
+        }
+        let wrong = ["host/src/sandbox/web/client.rs", "host/src/telemetry/otlp.rs", "host/src/sandbox/calls/http.rs"];
+        for text in ["TcpStream::connect(address).await", "use hyper::client::conn::http1;"] {
+            check(only_net_dials, text, &wrong, &["host/src/net/server.rs"]);
         }
     }
 

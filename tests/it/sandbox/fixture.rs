@@ -24,7 +24,7 @@ use twitchy::joining::{JoinPolicy, Joining};
 use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::call::{Answer, Call, InvokeError};
 use twitchy::sandbox::compile::compiler::Uploader;
-use twitchy::sandbox::web::WebClient;
+use twitchy::sandbox::web::client::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::setup::{NewChannelRules, Setup};
 use twitchy::store::Store;

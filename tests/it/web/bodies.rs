@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::Method;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep};
 use twitchy::config::WebConfig;
-use twitchy::sandbox::web::Method;
 
 use super::internet::{API, Encrypted, Internet, ok, read_request, request, say, say_for_ever, send, shown};
 
@@ -41,9 +41,9 @@ async fn what_may_change_something_carries_a_key() {
     let internet = Internet::new();
     let heard = internet.answer(API, ok("done"));
     let client = internet.client();
-    for method in [Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Get, Method::Head] {
-        let sent = send(&client, &request(method, URL)).await.unwrap();
-        assert_eq!(sent.body, if method == Method::Head { "" } else { "done" }.as_bytes());
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::GET, Method::HEAD] {
+        let sent = send(&client, &request(method.clone(), URL)).await.unwrap();
+        assert_eq!(sent.body, if method == Method::HEAD { "" } else { "done" }.as_bytes());
         let last = heard.list().pop().unwrap();
         assert_eq!(last.contains("idempotency-key: message-1\r\n"), !method.is_safe(), "{last}");
     }
@@ -195,7 +195,7 @@ async fn an_answer_may_come_before_the_question_ends() {
         say(&mut stream, b"HTTP/1.1 413 Large\r\ncontent-length: 8\r\nconnection: close\r\n\r\ntoo much").await;
         stream.shutdown().await.ok();
     });
-    let mut asked = request(Method::Post, URL);
+    let mut asked = request(Method::POST, URL);
     asked.body = Some(vec![b'a'; 300 << 10]);
     assert_eq!(shown(send(&internet.client(), &asked).await), "413 too much");
 }
@@ -221,7 +221,7 @@ async fn nothing_is_unpacked_and_nothing_is_kept() {
     let heard = internet.answer(API, body);
     let client = internet.client();
     for _ in 0..2 {
-        assert_eq!(shown(send(&client, &request(Method::Get, URL)).await), "200 abc");
+        assert_eq!(shown(send(&client, &request(Method::GET, URL)).await), "200 abc");
     }
     assert!(heard.list().iter().all(|asked| !asked.contains("cookie") && !asked.contains("accept-encoding")));
 }

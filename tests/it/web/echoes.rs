@@ -1,6 +1,6 @@
 //! Servers that say what they were told.
 
-use twitchy::sandbox::web::Method;
+use axum::http::Method;
 
 use super::internet::{API, Internet, OTHER, ok, redirect, request, send, shown};
 
@@ -41,7 +41,7 @@ async fn a_name_that_a_redirect_leads_to_tells_no_secret() {
 async fn what_looks_like_a_secret_and_was_not_sent_stays() {
     let internet = Internet::new();
     internet.answer(API, ok("hunter2"));
-    let mut asked = request(Method::Get, URL);
+    let mut asked = request(Method::GET, URL);
     asked.headers.clear();
     assert_eq!(shown(send(&internet.client(), &asked).await), "200 hunter2");
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::http::Method;
 use secrecy::SecretString;
 use tests::guests;
 use twitchy::domain::audit::Actor;
@@ -15,7 +16,7 @@ use twitchy::sandbox::calls::error::HostCallError;
 use twitchy::sandbox::calls::http::requests::Requests;
 use twitchy::sandbox::calls::http::send;
 use twitchy::sandbox::calls::transaction::Transaction;
-use twitchy::sandbox::web::{Method, SendRequestError};
+use twitchy::sandbox::web::request::SendRequestError;
 use twitchy::store::Store;
 use twitchy::vault::SecretPlace;
 
@@ -114,7 +115,7 @@ async fn an_invocation_asks_so_often_and_for_so_much() {
         internet.answer(API, ok(&"a".repeat(kib << 10)));
         let mut run = Transaction::new(Arc::clone(&fixture.world), Arc::new(call(&fixture, &manifest, "fetch", &[])));
         for expected in expected {
-            let mut asked = request(Method::Get, URL);
+            let mut asked = request(Method::GET, URL);
             asked.headers.clear();
             let sent = send(&mut run, asked).await.map(|response| response.status).map_err(told);
             assert_eq!(sent, expected, "{kib} KiB");
@@ -136,7 +137,7 @@ async fn what_a_redirect_makes_the_host_send_again_counts() {
     ] {
         let mut run = Transaction::new(Arc::clone(&fixture.world), Arc::new(call(&fixture, &manifest, "fetch", &[])));
         for expected in expected {
-            let mut asked = request(Method::Post, URL);
+            let mut asked = request(Method::POST, URL);
             (asked.headers, asked.body) = (Vec::new(), Some(vec![b'a'; kib << 10]));
             let sent = send(&mut run, asked).await.map(|response| response.status).map_err(told);
             assert_eq!(sent, expected, "{kib} KiB");
@@ -242,7 +243,7 @@ async fn a_dry_run_sends_nothing() {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     let requests = Arc::new(Requests::new(deadline, true));
     let mut run = Transaction::new(Arc::clone(&fixture.world), call).with_requests(&requests);
-    assert_eq!(send(&mut run, request(Method::Post, URL)).await.map_err(told), Err(SendRequestError::NotSent));
+    assert_eq!(send(&mut run, request(Method::POST, URL)).await.map_err(told), Err(SendRequestError::NotSent));
     assert_eq!(internet.lookups(), 0);
 }
 
@@ -253,7 +254,7 @@ async fn who_has_no_time_left_sends_nothing() {
     let call = Arc::new(call(&fixture, &manifest, "fetch", &[]));
     let requests = Arc::new(Requests::new(tokio::time::Instant::now(), false));
     let mut run = Transaction::new(Arc::clone(&fixture.world), call).with_requests(&requests);
-    assert_eq!(send(&mut run, request(Method::Post, URL)).await.map_err(told), Err(SendRequestError::OverBudget));
+    assert_eq!(send(&mut run, request(Method::POST, URL)).await.map_err(told), Err(SendRequestError::OverBudget));
     assert_eq!(internet.lookups(), 0);
 }
 

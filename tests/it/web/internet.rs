@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::http::Method;
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
@@ -17,8 +18,10 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 use twitchy::config::WebConfig;
 use twitchy::domain::id::{ChannelId, ModuleName};
-use twitchy::sandbox::web::network::{Network, Pending, Stream};
-use twitchy::sandbox::web::{Method, Order, SendRequestError, WebClient, WebRequest, WebResponse, prepare_headers};
+use twitchy::net::network::{Network, Pending, Stream};
+use twitchy::sandbox::web::client::{Order, WebClient};
+use twitchy::sandbox::web::header::prepare_headers;
+use twitchy::sandbox::web::request::{SendRequestError, WebRequest, WebResponse};
 
 use crate::limits::NEVER;
 use crate::manual_clock::{ManualClock, use_processor};
@@ -150,7 +153,7 @@ impl Internet {
 
     /// What a client of its own is told that asks for an address, with a secret among its headers.
     pub(super) async fn get(self: &Arc<Self>, url: &str) -> Result<WebResponse, SendRequestError> {
-        send(&self.client(), &request(Method::Get, url)).await
+        send(&self.client(), &request(Method::GET, url)).await
     }
 
     /// The same as one line.
@@ -217,7 +220,7 @@ fn address_of(name: &str) -> &'static str {
 pub(super) fn request(method: Method, url: &str) -> WebRequest {
     let headers = [("accept", "text/plain"), ("x-key", "Bearer {secret:token}")];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    let body = (method == Method::Post).then(|| b"hello".to_vec());
+    let body = (method == Method::POST).then(|| b"hello".to_vec());
     WebRequest { method, url: url.to_owned(), headers, body }
 }
 

@@ -1,8 +1,9 @@
 //! Names that lead where nobody should go, and hosts that are not who they say.
 
-use super::internet::{API, Internet, PRETENDER, ok, request, send, shown};
+use axum::http::Method;
 use tokio::time::Instant;
-use twitchy::sandbox::web::Method;
+
+use super::internet::{API, Internet, PRETENDER, ok, request, send, shown};
 
 const URL: &str = "https://api.example.com/";
 const NOT_PUBLIC: &str = "unreachable: the host's name leads to an address that is not public";
@@ -14,9 +15,9 @@ async fn the_address_that_was_checked_is_the_one_that_is_dialled() {
     // Public while it is checked, and something else for whoever looks again.
     internet.name(API, &[&["93.184.215.14"], &["127.0.0.1"]]);
     let client = internet.client();
-    assert_eq!(shown(send(&client, &request(Method::Get, URL)).await), "200 hello");
+    assert_eq!(shown(send(&client, &request(Method::GET, URL)).await), "200 hello");
     assert_eq!((internet.lookups(), internet.dialled()), (1, vec!["93.184.215.14:443".to_owned()]));
-    assert_eq!(shown(send(&client, &request(Method::Get, URL)).await), NOT_PUBLIC);
+    assert_eq!(shown(send(&client, &request(Method::GET, URL)).await), NOT_PUBLIC);
     assert_eq!(internet.dialled().len(), 1);
 }
 
@@ -101,6 +102,6 @@ async fn a_host_proves_who_it_is_before_it_is_told_anything() {
     mine.answer(API, ok("hello"));
     theirs.answer(API, ok("hello"));
     let client = mine.client_of(&theirs);
-    assert_eq!(shown(send(&client, &request(Method::Get, URL)).await), untrusted);
+    assert_eq!(shown(send(&client, &request(Method::GET, URL)).await), untrusted);
     assert_eq!(heard.list(), Vec::<String>::new());
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::Method;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use twitchy::config::WebConfig;
 use twitchy::domain::id::ChannelId;
-use twitchy::sandbox::web::{Method, WebClient};
+use twitchy::sandbox::web::client::WebClient;
 
 use super::internet::{API, Internet, ok, read_request, request, send, send_for, shown};
 
@@ -31,7 +32,7 @@ fn serve_nobody(internet: &Internet) -> mpsc::UnboundedReceiver<&'static str> {
 
 fn start(client: &Arc<WebClient>, channel: u64) -> tokio::task::JoinHandle<String> {
     let client = Arc::clone(client);
-    tokio::spawn(async move { shown(send_for(&client, &request(Method::Get, URL), ChannelId(channel)).await) })
+    tokio::spawn(async move { shown(send_for(&client, &request(Method::GET, URL), ChannelId(channel)).await) })
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,6 +78,6 @@ async fn an_answer_takes_no_more_than_its_share() {
     let client = internet.client_with(&config);
     for (body, expected) in [("12345", "200 12345"), ("123456", "the answer is too large")] {
         internet.answer(API, ok(body));
-        assert_eq!(shown(send(&client, &request(Method::Get, URL)).await), expected);
+        assert_eq!(shown(send(&client, &request(Method::GET, URL)).await), expected);
     }
 }

@@ -1,6 +1,6 @@
 //! Redirects: each is a request like the first one, and tells another host no secret.
 
-use twitchy::sandbox::web::Method;
+use axum::http::Method;
 
 use super::internet::{API, Internet, OTHER, STRANGER, ok, redirect, request, send, shown};
 
@@ -23,7 +23,7 @@ async fn a_post_is_not_made_twice_by_a_redirect_that_means_an_answer() {
     let internet = Internet::new();
     internet.answer(API, redirect(303, "https://other.example.com/"));
     let second = internet.answer(OTHER, ok("hello"));
-    assert_eq!(shown(send(&internet.client(), &request(Method::Post, URL)).await), "200 hello");
+    assert_eq!(shown(send(&internet.client(), &request(Method::POST, URL)).await), "200 hello");
     let asked = &second.list()[0];
     assert!(asked.starts_with("GET / ") && asked.ends_with("\r\n\r\n"), "{asked}");
     assert!(!asked.contains("idempotency-key") && !asked.contains("content-length"), "{asked}");

@@ -21,7 +21,7 @@ use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
 use crate::joining::{JoinPolicy, Joining};
 use crate::sandbox::call::Call;
-use crate::sandbox::web::WebClient;
+use crate::sandbox::web::client::WebClient;
 use crate::sandbox::world::World;
 use crate::setup::sample::{command, manifest, setting};
 use crate::setup::{NewChannelRules, Setup};

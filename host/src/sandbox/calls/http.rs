@@ -19,8 +19,10 @@ use super::transaction::Transaction;
 use crate::domain::invocation::InvocationId;
 use crate::domain::manifest::{Capability, SettingKind};
 use crate::domain::ports::FindSecretError;
-use crate::sandbox::bindings::twitchy::command::http::{Host, HttpError, Method, Request, Response};
-use crate::sandbox::web::{self, Order, SendRequestError, WebRequest, WebResponse, list_secret_keys, prepare_headers};
+use crate::sandbox::bindings::twitchy::command::http::{Host, HttpError, Request, Response};
+use crate::sandbox::web::client::Order;
+use crate::sandbox::web::header::{list_secret_keys, prepare_headers};
+use crate::sandbox::web::request::{SendRequestError, WebRequest, WebResponse};
 
 /// What a module has left of its deadline to say that nothing came back.
 const TO_ANSWER: Duration = Duration::from_millis(50);
@@ -31,20 +33,6 @@ impl Host for Run {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, HttpError>> {
         let sent = split(send(self.enter(Capability::Http)?, request.into()).await)?;
         Ok(sent.map(Response::from).map_err(HttpError::from))
-    }
-}
-
-impl From<Request> for WebRequest {
-    fn from(request: Request) -> Self {
-        let method = match request.method {
-            Method::Get => web::Method::Get,
-            Method::Head => web::Method::Head,
-            Method::Post => web::Method::Post,
-            Method::Put => web::Method::Put,
-            Method::Patch => web::Method::Patch,
-            Method::Delete => web::Method::Delete,
-        };
-        WebRequest { method, url: request.url, headers: request.headers, body: request.body }
     }
 }
 
@@ -169,7 +157,8 @@ fn digest(request: &WebRequest) -> [u8; 32] {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     };
-    add(&[request.method as u8, u8::from(request.body.is_some())]);
+    add(request.method.as_str().as_bytes());
+    add(&[u8::from(request.body.is_some())]);
     add(request.url.as_bytes());
     add(request.body.as_deref().unwrap_or_default());
     for (name, value) in &request.headers {

@@ -1,6 +1,6 @@
 //! Where a request goes: `https`, a name, and a path. Nothing else can be written as an [`Address`].
 
-use super::SendRequestError;
+use super::request::SendRequestError;
 
 /// Bytes of an address.
 const LONGEST: usize = 4096;

@@ -1,4 +1,4 @@
-//! What a request told of secrets, and whether it comes back: many an API repeats the key that it refuses, and a module
+//! The secrets that a request sends, and whether they come back: many an API repeats the key that it refuses, and a module
 //! would say that in chat, or log it.
 //!
 //! It finds a secret as it was sent, and in no other form: against accidents, not against a host that means to tell it.
@@ -6,21 +6,21 @@
 use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::WebResponse;
 use super::header::Header;
+use super::request::WebResponse;
 
 /// Bytes of a secret that is looked for: a shorter one stands in answers by chance.
 const SHORTEST: usize = 6;
 
 /// The secrets of one request, longest first: so none is found in a part of another.
-pub(super) struct Told(Vec<SecretString>);
+pub(super) struct SentSecrets(Vec<SecretString>);
 
-impl Told {
-    pub(super) fn of(headers: &[Header]) -> Told {
+impl SentSecrets {
+    pub(super) fn of(headers: &[Header]) -> SentSecrets {
         let long = |secret: &&SecretString| secret.expose_secret().len() >= SHORTEST;
         let mut secrets: Vec<_> = headers.iter().flat_map(|header| &header.secrets).filter(long).cloned().collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
-        Told(secrets)
+        SentSecrets(secrets)
     }
 
     /// As many stars in the place of each: so the answer stays as long as it says.
@@ -50,16 +50,16 @@ mod tests {
     use super::super::header::prepare_headers;
     use super::*;
 
-    fn told(secrets: &[&str]) -> Told {
+    fn sent(secrets: &[&str]) -> SentSecrets {
         let find = |key: &str| Some(SecretString::from(secrets[key.parse::<usize>().unwrap()]));
-        let header = |place| ("x-key".to_owned(), format!("{{secret:{place}}}"));
-        Told::of(&prepare_headers(&(0..secrets.len()).map(header).collect::<Vec<_>>(), find).unwrap())
+        let header = |index| ("x-key".to_owned(), format!("{{secret:{index}}}"));
+        SentSecrets::of(&prepare_headers(&(0..secrets.len()).map(header).collect::<Vec<_>>(), find).unwrap())
     }
 
     fn blotted(secrets: &[&str], text: &str) -> String {
         let headers = vec![("x-echo".to_owned(), text.to_owned())];
         let mut response = WebResponse { status: 200, headers, body: text.as_bytes().to_vec() };
-        told(secrets).blot_out(&mut response);
+        sent(secrets).blot_out(&mut response);
         let body = String::from_utf8(response.body).unwrap();
         assert_eq!(response.headers, [("x-echo".to_owned(), body.clone())]);
         body
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_name_is_lower_case() {
-        assert!(told(&["Hunter2"]).is_in_name("hunter2.example.com"));
-        assert!(!told(&["Hunter2"]).is_in_name("hunter.example.com"));
+        assert!(sent(&["Hunter2"]).is_in_name("hunter2.example.com"));
+        assert!(!sent(&["Hunter2"]).is_in_name("hunter.example.com"));
     }
 }

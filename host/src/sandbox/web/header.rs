@@ -4,7 +4,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::SendRequestError;
+use super::request::SendRequestError;
 
 const MOST_HEADERS: usize = 32;
 /// Bytes of all names and values.

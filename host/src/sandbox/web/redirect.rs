@@ -1,12 +1,14 @@
 //! From one request to the next that its answer asks for.
 
+use hyper::Method;
 use hyper::body::Bytes;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderName, HeaderValue};
 
 use super::address::Address;
 use super::header::Header;
-use super::{Method, SendRequestError};
+use super::request::SendRequestError;
 use crate::domain::id::ModuleName;
+use crate::net::guarded::GuardedRequest;
 
 /// One request on the way to an answer.
 #[derive(Clone, Debug)]
@@ -27,13 +29,26 @@ impl Hop {
         self.address.target.len() + headers + self.body.len()
     }
 
+    pub(super) fn request(&self) -> GuardedRequest<'_> {
+        let own = self.headers.iter().map(|header| (header.name.clone(), header.value.clone()));
+        let key = self.idempotency_key.iter().map(|key| (HeaderName::from_static("idempotency-key"), key.clone()));
+        GuardedRequest {
+            asker: &self.asker,
+            host: &self.address.host,
+            target: &self.address.target,
+            method: self.method.clone(),
+            headers: own.chain(key).collect(),
+            body: self.body.clone(),
+        }
+    }
+
     /// What to ask for after a redirect, as browsers do it. Another host is not told what was meant for the first, and
     /// neither is that one if it comes back to it.
     pub(super) fn follow(self, status: u16, location: &str) -> Result<Hop, SendRequestError> {
         let address = self.address.join(location).map_err(|_| never_asked())?;
         let becomes_get = match status {
-            303 => self.method != Method::Head,
-            301 | 302 => self.method == Method::Post,
+            303 => self.method != Method::HEAD,
+            301 | 302 => self.method == Method::POST,
             _ => false,
         };
         let is_elsewhere = address.host != self.address.host;
@@ -43,7 +58,7 @@ impl Hop {
             !(is_of_body || is_elsewhere && header.is_private)
         });
         if becomes_get {
-            (next.method, next.body, next.idempotency_key) = (Method::Get, Bytes::new(), None);
+            (next.method, next.body, next.idempotency_key) = (Method::GET, Bytes::new(), None);
         }
         Ok(next)
     }
@@ -83,21 +98,22 @@ mod tests {
 
     #[test]
     fn the_method_changes_as_in_a_browser() {
-        use Method::{Delete, Get, Head, Post, Put};
+        let (get, head, post) = (Method::GET, Method::HEAD, Method::POST);
+        let (put, delete) = (Method::PUT, Method::DELETE);
         for (status, before, after) in [
-            (301, Post, Get),
-            (302, Post, Get),
-            (303, Post, Get),
-            (307, Post, Post),
-            (308, Post, Post),
-            (301, Put, Put),
-            (302, Delete, Delete),
-            (303, Put, Get),
-            (303, Head, Head),
-            (301, Head, Head),
+            (301, &post, &get),
+            (302, &post, &get),
+            (303, &post, &get),
+            (307, &post, &post),
+            (308, &post, &post),
+            (301, &put, &put),
+            (302, &delete, &delete),
+            (303, &put, &get),
+            (303, &head, &head),
+            (301, &head, &head),
         ] {
-            let next = hop(before).follow(status, "/b").unwrap();
-            assert_eq!(next.method, after, "{status} {before:?}");
+            let next = hop(before.clone()).follow(status, "/b").unwrap();
+            assert_eq!(next.method, *after, "{status} {before:?}");
             let has_changed = after != before;
             assert_eq!((next.body.is_empty(), next.idempotency_key.is_none()), (has_changed, has_changed));
             assert_eq!(names(&next).contains(&"content-type"), !has_changed);
@@ -106,7 +122,7 @@ mod tests {
 
     #[test]
     fn another_host_is_told_no_secret_and_neither_is_the_first_one_afterwards() {
-        let same = hop(Method::Get).follow(307, "/b").unwrap();
+        let same = hop(Method::GET).follow(307, "/b").unwrap();
         assert_eq!(names(&same), ["x-key", "authorization", "content-type", "accept"]);
         let other = same.follow(307, "https://other.example/").unwrap();
         assert_eq!(names(&other), ["content-type", "accept"]);
@@ -117,14 +133,14 @@ mod tests {
     #[test]
     fn a_redirect_to_what_cannot_be_asked_says_nothing_of_it() {
         for location in ["http://api.example.com/", "https://127.0.0.1/", "https://api.example.com:8443/hunter2"] {
-            let error = hop(Method::Get).follow(302, location).unwrap_err().to_string();
+            let error = hop(Method::GET).follow(302, location).unwrap_err().to_string();
             assert!(error.contains("never asked") && !error.contains("hunter2"), "{error}");
         }
     }
     proptest::proptest! {
         #[test]
         fn no_secret_is_told_to_any_but_the_host_that_was_named(
-            method in proptest::sample::select(vec![Method::Get, Method::Head, Method::Post, Method::Put, Method::Delete]),
+            method in proptest::sample::select(vec![Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE]),
             statuses in proptest::collection::vec(proptest::sample::select(vec![301_u16, 302, 303, 307, 308]), 6),
             locations in proptest::collection::vec("(|//|https://|HTTPS://)(api|API|a)[.]example[.]com[/a]?", 1..6),
         ) {
@@ -134,7 +150,7 @@ mod tests {
                 is_home = is_home && next.address.host == "api.example.com";
                 assert_eq!(next.headers.iter().filter(|header| header.is_private).count(), if is_home { 2 } else { 0 });
                 // Nothing turns into what may change something.
-                assert!(next.method == hop.method || next.method == Method::Get);
+                assert!(next.method == hop.method || next.method == Method::GET);
                 assert!(next.body == hop.body || next.body.is_empty());
                 hop = next;
             }

@@ -1,8 +1,9 @@
 use std::sync::Mutex;
 use std::time::SystemTime;
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::Empty;
 use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
@@ -13,6 +14,7 @@ use super::*;
 use crate::domain::id::ChannelId;
 use crate::domain::invocation::Origin;
 use crate::domain::ports::Moment;
+use crate::domain::server::ServerAddress;
 use crate::domain::trace::{Step, Trace, TraceParent, TraceSubject};
 
 /// A collector on this machine: what it was sent, and its path and headers.
@@ -26,7 +28,8 @@ impl Receiver {
     async fn start(status: StatusCode) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let address = CollectorAddress { is_tls: false, host: "127.0.0.1".to_owned(), port, path: "/otlp".to_owned() };
+        let server = ServerAddress { is_tls: false, host: "127.0.0.1".to_owned(), port };
+        let address = CollectorAddress { server, path: "/otlp".to_owned() };
         let (requests, arrived) = (Arc::<Mutex<Vec<_>>>::default(), Arc::new(Notify::new()));
         let (kept, notify) = (requests.clone(), arrived.clone());
         tokio::spawn(async move {
@@ -189,7 +192,7 @@ async fn the_log_hears_of_it_once_a_minute() {
     let mut complaints = Complaints::default();
     for (seconds, lost_after) in [(0, 0), (1, 5), (58, 10), (1, 0), (1, 5)] {
         tokio::time::advance(Duration::from_secs(seconds)).await;
-        complaints.complain(5, Some(&SendTracesError::Late));
+        complaints.complain(5, Some(&SendTracesError::Status(StatusCode::SERVICE_UNAVAILABLE)));
         assert_eq!(complaints.lost, lost_after);
     }
 }

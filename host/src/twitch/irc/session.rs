@@ -18,7 +18,7 @@ use crate::domain::tally::Tally;
 use crate::twitch::account::Account;
 use crate::twitch::account::rate_window::RateWindow;
 use crate::twitch::account::session::{self, Lost, Serving};
-use crate::twitch::server::Dial;
+use crate::twitch::dial::Dial;
 
 const DIALLED_WITHIN: Duration = Duration::from_secs(15);
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::sandbox::web::{SendRequestError, Spent, WebResponse};
+use crate::sandbox::web::client::Spent;
+use crate::sandbox::web::request::{SendRequestError, WebResponse};
 
 pub(crate) type Sent = Result<WebResponse, SendRequestError>;
 

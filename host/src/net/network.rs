@@ -3,9 +3,8 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::lookups::Lookups;
@@ -60,56 +59,6 @@ impl Network for SystemNetwork {
     }
 }
 
-/// A stream that ends with an error once it was read so far: whatever a server sends, and in which layer.
-pub(super) struct Measured<S> {
-    stream: S,
-    /// Bytes that may still be read.
-    left: usize,
-}
-
-impl<S> Measured<S> {
-    pub(super) fn new(stream: S, most: usize) -> Measured<S> {
-        Measured { stream, left: most }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Measured<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        let read = buffer.filled().len() - before;
-        match self.left.checked_sub(read) {
-            Some(left) => {
-                self.left = left;
-                Poll::Ready(Ok(()))
-            }
-            None => {
-                // An error goes with no bytes.
-                buffer.set_filled(before);
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "more than is taken")))
-            }
-        }
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Measured<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -127,13 +76,5 @@ mod tests {
         drop(stream);
         dialled.unwrap().read_to_string(&mut heard).await.unwrap();
         assert_eq!(heard, "hello");
-    }
-
-    #[tokio::test]
-    async fn a_stream_is_read_so_far_and_no_farther() {
-        let mut read = Vec::new();
-        assert_eq!(Measured::new(&b"12345"[..], 5).read_to_end(&mut read).await.unwrap(), 5);
-        let error = Measured::new(&b"123456"[..], 5).read_to_end(&mut read).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
     }
 }

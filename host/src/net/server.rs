@@ -1,96 +1,71 @@
-//! Dialling: from an address to a stream.
+//! A server of our own configuration, and how it is dialled.
 
 use std::io;
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::config::ServerAddress;
-use crate::config::roots::{LoadRootsError, explain_tls, load_roots};
+use super::network::Stream;
+use super::tls::{self, LoadRootsError};
+use crate::domain::server::{Authorities, ServerAddress};
 
-/// Where an account's connections come from. Tests and the demo pass a closure that makes one over memory.
-pub trait Dial: Send + Sync {
-    type Stream: AsyncRead + AsyncWrite + Unpin + Send;
-
-    /// # Errors
-    /// Whatever keeps a connection from being made; it is tried again later.
-    fn dial(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
-
-    /// What is dialled, for people to read; None where that is no server.
-    fn name(&self) -> Option<String> {
-        None
-    }
-}
-
-impl<F, Made, Stream> Dial for F
-where
-    F: Fn() -> Made + Send + Sync,
-    Made: Future<Output = io::Result<Stream>> + Send,
-    Stream: AsyncRead + AsyncWrite + Unpin + Send,
-{
-    type Stream = Stream;
-
-    fn dial(&self) -> impl Future<Output = io::Result<Stream>> + Send {
-        self()
-    }
-}
-
-/// A stream, encrypted or not.
-pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
-
-/// Twitch's chat server, or one on this machine that stands in for it. Clones share their certificates.
+/// Clones share their certificates.
 #[derive(Clone)]
 pub struct Server {
     address: ServerAddress,
+    authorities: Authorities,
     tls: TlsConnector,
+    /// Whether a connection without TLS may leave this machine.
+    may_be_clear: bool,
 }
 
 impl Server {
+    /// A server that is sent secrets: without TLS it has to be on this machine.
+    ///
     /// # Errors
     /// Where TLS is spoken and it is not known whom to trust.
-    pub fn new(address: ServerAddress) -> Result<Self, LoadRootsError> {
-        let roots = if address.is_tls { load_roots()? } else { RootCertStore::empty() };
-        Ok(Self::with_roots(address, roots))
+    pub fn new(address: ServerAddress, authorities: Authorities) -> Result<Self, LoadRootsError> {
+        let roots = if address.is_tls { tls::load_roots(&authorities)? } else { RootCertStore::empty() };
+        Ok(Self::with_roots(address, authorities, roots))
     }
 
-    fn with_roots(address: ServerAddress, roots: RootCertStore) -> Self {
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring offers all that the protocol versions ask for")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Self { address, tls: TlsConnector::from(Arc::new(config)) }
+    fn with_roots(address: ServerAddress, authorities: Authorities, roots: RootCertStore) -> Self {
+        let tls = TlsConnector::from(Arc::new(tls::client_config(roots)));
+        Self { address, authorities, tls, may_be_clear: false }
     }
-}
 
-impl Dial for Server {
-    type Stream = Box<dyn Socket>;
+    /// A server that is sent no secret without TLS, wherever it is.
+    pub fn in_the_clear(self) -> Self {
+        Self { may_be_clear: true, ..self }
+    }
 
-    async fn dial(&self) -> io::Result<Self::Stream> {
-        let stream = TcpStream::connect((self.address.host.as_str(), self.address.port)).await?;
-        // A line is a message, and is waited for at the other end.
+    pub fn address(&self) -> &ServerAddress {
+        &self.address
+    }
+
+    /// A connection of its own, without a proxy.
+    ///
+    /// # Errors
+    /// What the operating system and TLS say.
+    pub async fn dial(&self) -> io::Result<Box<dyn Stream>> {
+        let ServerAddress { is_tls, host, port } = &self.address;
+        let stream = TcpStream::connect((host.as_str(), *port)).await?;
+        // What is written is waited for at the other end.
         stream.set_nodelay(true)?;
-        if self.address.is_tls {
-            let name = ServerName::try_from(self.address.host.clone()).map_err(io::Error::other)?;
-            return Ok(Box::new(self.tls.connect(name, stream).await.map_err(explain_tls)?));
+        if *is_tls {
+            let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
+            let encrypted = self.tls.connect(name, stream).await;
+            return Ok(Box::new(encrypted.map_err(|error| tls::explain(error, &self.authorities))?));
         }
-        // Before the token is sent in the clear: the name was checked when the configuration was read, but what it
+        // Before a token or a key is sent in the clear: the name was checked when the configuration was read, but what it
         // leads to is known only now.
-        if !stream.peer_addr()?.ip().is_loopback() {
+        if !self.may_be_clear && !stream.peer_addr()?.ip().is_loopback() {
             return Err(io::Error::other("a connection without TLS must stay on this machine"));
         }
         Ok(Box::new(stream))
-    }
-
-    fn name(&self) -> Option<String> {
-        Some(format!("{}:{}", self.address.host, self.address.port))
     }
 }
 
@@ -100,6 +75,7 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
     use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::crypto::ring;
     use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
     use super::*;
@@ -109,7 +85,7 @@ mod tests {
     }
 
     fn server(is_tls: bool, host: &str, port: u16) -> Server {
-        Server::new(address(is_tls, host, port)).unwrap()
+        Server::new(address(is_tls, host, port), Authorities::default()).unwrap()
     }
 
     /// A server that proves to be `localhost` to whoever trusts the certificate, and says hello.
@@ -141,7 +117,7 @@ mod tests {
         if is_trusted {
             roots.add(certificate).unwrap();
         }
-        let mut stream = Server::with_roots(address(true, host, port), roots).dial().await?;
+        let mut stream = Server::with_roots(address(true, host, port), Authorities::default(), roots).dial().await?;
         let mut heard = String::new();
         stream.read_to_string(&mut heard).await?;
         Ok(heard)

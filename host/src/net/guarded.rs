@@ -1,4 +1,10 @@
-//! One request and its answer, over a connection of their own.
+//! The guarded HTTP client, for requests of guests.
+//!
+//! Promised: a request goes by https to port 443 of a name, whose addresses are looked up once and are all public, and to exactly
+//! such an address; an answer ends by bytes, in each layer. Dropping the future ends the connection: nothing of the exchange is in
+//! another task, so its caller can measure what the exchange takes.
+//!
+//! Absent: deadlines, grants and redirects, which are the caller's, and addresses in place of names: they are no host of a request.
 
 use std::error::Error;
 use std::io;
@@ -10,17 +16,18 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{self, ClientConfig};
+use tokio_rustls::rustls::{self, RootCertStore};
 
-use super::network::{Measured, Network, Stream};
-use super::redirect::Hop;
-use super::{SendRequestError, WebResponse, reach};
+use super::measured::Measured;
+use super::network::{Network, Stream};
+use super::{reach, tls};
 use crate::domain::id::ModuleName;
 
 /// What a name may lead to; a name with more is none of those that a module needs.
@@ -35,32 +42,56 @@ const HEAD_BYTES: usize = 16 << 10;
 const WRAPPING_BYTES: usize = 128 << 10;
 const OWN_NAME: &str = concat!("twitchy/", env!("CARGO_PKG_VERSION"));
 
-/// What came back.
-pub(super) enum Answer {
-    Response(WebResponse),
-    /// To be looked for there; its body was not read.
-    Redirect {
-        status: u16,
-        location: String,
-        /// Of its head.
-        bytes: usize,
-    },
+/// One request, by https.
+#[derive(Clone, Debug)]
+pub struct GuardedRequest<'a> {
+    /// The module that has a share of the look-ups.
+    pub asker: &'a ModuleName,
+    /// A name, not an address.
+    pub host: &'a str,
+    /// Path and query.
+    pub target: &'a str,
+    pub method: Method,
+    /// None of those that belong to the connection.
+    pub headers: HeaderMap,
+    pub body: Bytes,
 }
 
-/// What a connection is made with.
-pub(super) struct Dialler {
+/// Why nothing came back. Texts of our own alone: a server could put into others what it was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExchangeError {
+    #[error("{0} cannot be written as HTTP")]
+    Invalid(&'static str),
+    #[error("the answer is too large")]
+    TooLarge,
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+pub struct GuardedClient {
     network: Arc<dyn Network>,
     tls: TlsConnector,
 }
 
-impl Dialler {
-    pub(super) fn new(network: Arc<dyn Network>, tls: ClientConfig) -> Dialler {
-        Dialler { network, tls: TlsConnector::from(Arc::new(tls)) }
+impl GuardedClient {
+    pub fn new(network: Arc<dyn Network>, roots: RootCertStore) -> GuardedClient {
+        let mut config = tls::client_config(roots);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // Kept sessions would let a host know one channel's request by another's.
+        config.resumption = Resumption::disabled();
+        GuardedClient { network, tls: TlsConnector::from(Arc::new(config)) }
     }
 
-    pub(super) async fn exchange(&self, hop: &Hop, most_bytes: usize) -> Result<Answer, SendRequestError> {
-        let request = write_request(hop)?;
-        let stream = self.connect(hop, most_bytes).await?;
+    /// Sends the request over a connection of its own. The body of the answer has `most_bytes` at most; that of a redirect is
+    /// not read.
+    pub async fn exchange(
+        &self,
+        request: GuardedRequest<'_>,
+        most_bytes: usize,
+    ) -> Result<Response<Vec<u8>>, ExchangeError> {
+        let (asker, host) = (request.asker, request.host);
+        let request = write_request(request)?;
+        let stream = self.connect(asker, host, most_bytes).await?;
         let connected = http1::Builder::new()
             .max_headers(MOST_HEADERS)
             .max_header_size(HEAD_BYTES)
@@ -76,7 +107,7 @@ impl Dialler {
         tokio::select! {
             biased;
             answer = &mut asking => answer,
-            // Over before the answer was read to its end: what has arrived, or what went wrong, is told by the other one.
+            // The connection is over before the answer was read to its end: `asking` has what has arrived, or what went wrong.
             _ = &mut connection => asking.await,
         }
     }
@@ -84,13 +115,13 @@ impl Dialler {
     /// To an address that was checked: it is not looked up again.
     async fn connect(
         &self,
-        hop: &Hop,
+        asker: &ModuleName,
+        host: &str,
         most_bytes: usize,
-    ) -> Result<TlsStream<Measured<Box<dyn Stream>>>, SendRequestError> {
-        let host = &hop.address.host;
-        let name = ServerName::try_from(host.clone()).map_err(|_| unreachable("no host can be called that"))?;
+    ) -> Result<TlsStream<Measured<Box<dyn Stream>>>, ExchangeError> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| unreachable("no host can be called that"))?;
         let mut last = unreachable("the host has no address");
-        let mut addresses = self.resolve(&hop.asker, host).await?.into_iter().take(MOST_DIALLED).peekable();
+        let mut addresses = self.resolve(asker, host).await?.into_iter().take(MOST_DIALLED).peekable();
         while let Some(address) = addresses.next() {
             let dialling = self.network.dial(SocketAddr::new(address, 443));
             // The last one has all the time that there is.
@@ -103,14 +134,14 @@ impl Dialler {
                     let stream = Measured::new(stream, most_bytes + HEAD_BYTES + WRAPPING_BYTES);
                     return self.tls.connect(name, stream).await.map_err(|error| untrusted(&error));
                 }
-                Err(error) => last = SendRequestError::Unreachable(format!("no connection: {}", error.kind())),
+                Err(error) => last = ExchangeError::Unreachable(format!("no connection: {}", error.kind())),
             }
         }
         Err(last)
     }
 
     /// All of them public, or none is used: a name that leads here and elsewhere means no good.
-    async fn resolve(&self, asker: &ModuleName, host: &str) -> Result<Vec<IpAddr>, SendRequestError> {
+    async fn resolve(&self, asker: &ModuleName, host: &str) -> Result<Vec<IpAddr>, ExchangeError> {
         let found = self.network.resolve(asker, host).await;
         let addresses = found.map_err(|_| unreachable("the host's name cannot be looked up"))?;
         if addresses.len() > MOST_ADDRESSES {
@@ -123,65 +154,49 @@ impl Dialler {
     }
 }
 
-fn write_request(hop: &Hop) -> Result<Request<Full<Bytes>>, SendRequestError> {
-    let invalid = |_| SendRequestError::InvalidRequest("it cannot be written as HTTP".to_owned());
-    let host = HeaderValue::from_str(&hop.address.host);
-    let host = host.map_err(|_| SendRequestError::InvalidRequest("the host cannot be written as HTTP".to_owned()))?;
+fn write_request(parts: GuardedRequest<'_>) -> Result<Request<Full<Bytes>>, ExchangeError> {
+    let host = HeaderValue::from_str(parts.host).map_err(|_| ExchangeError::Invalid("the host"))?;
     // A request without a body still says how long it is, where a body is usual: some servers insist.
-    let mut request = Request::builder()
-        .method(hop.method.as_http())
-        .uri(hop.address.target.as_str())
-        .body(Full::new(hop.body.clone()))
-        .map_err(invalid)?;
+    let request = Request::builder().method(parts.method).uri(parts.target).body(Full::new(parts.body));
+    let mut request = request.map_err(|_| ExchangeError::Invalid("it"))?;
     let headers = request.headers_mut();
     headers.insert(HOST, host);
     headers.insert(USER_AGENT, HeaderValue::from_static(OWN_NAME));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    for header in &hop.headers {
-        headers.append(header.name.clone(), header.value.clone());
-    }
-    if let Some(key) = &hop.idempotency_key {
-        headers.insert("idempotency-key", key.clone());
-    }
+    headers.extend(parts.headers);
     Ok(request)
 }
 
-async fn read_answer(response: Response<Incoming>, most_bytes: usize) -> Result<Answer, SendRequestError> {
-    let status = response.status().as_u16();
-    if matches!(status, 301 | 302 | 303 | 307 | 308)
-        && let Some(location) = response.headers().get(LOCATION)
-    {
-        let location = location.to_str().map_err(|_| unreachable("the host redirects to no address"))?;
-        let bytes = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        return Ok(Answer::Redirect { status, location: location.to_owned(), bytes });
+/// Where the answer is instead.
+pub fn find_redirect<B>(answer: &Response<B>) -> Option<&HeaderValue> {
+    let is_redirect = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    answer.headers().get(LOCATION).filter(|_| is_redirect)
+}
+
+async fn read_answer(response: Response<Incoming>, most_bytes: usize) -> Result<Response<Vec<u8>>, ExchangeError> {
+    if find_redirect(&response).is_some() {
+        return Ok(response.map(|_| Vec::new()));
     }
-    let headers = list_headers(response.headers());
-    let mut incoming = response.into_body();
+    let (head, mut incoming) = response.into_parts();
     // What it says about its length is enough to refuse it.
     if incoming.size_hint().lower() > most_bytes as u64 {
-        return Err(SendRequestError::TooLarge);
+        return Err(ExchangeError::TooLarge);
     }
     let mut body = Vec::new();
     while let Some(frame) = incoming.frame().await {
         let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
         if body.len() + data.len() > most_bytes {
-            return Err(SendRequestError::TooLarge);
+            return Err(ExchangeError::TooLarge);
         }
         body.extend_from_slice(&data);
     }
-    Ok(Answer::Response(WebResponse { status, headers, body }))
+    Ok(Response::from_parts(head, body))
 }
 
-fn list_headers(headers: &HeaderMap) -> Vec<(String, String)> {
-    let shown = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    headers.iter().map(|(name, value)| (name.as_str().to_owned(), shown(value))).collect()
-}
-
-/// Texts of our own alone: a server could put into others what it was sent.
-fn broken(error: &hyper::Error) -> SendRequestError {
+fn broken(error: &hyper::Error) -> ExchangeError {
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     if error.is_parse_too_large() || source.is_some_and(|error| error.kind() == io::ErrorKind::QuotaExceeded) {
-        return SendRequestError::TooLarge;
+        return ExchangeError::TooLarge;
     }
     unreachable(match error {
         _ if error.is_incomplete_message() => "the connection ended before the answer",
@@ -190,7 +205,7 @@ fn broken(error: &hyper::Error) -> SendRequestError {
     })
 }
 
-fn untrusted(error: &io::Error) -> SendRequestError {
+fn untrusted(error: &io::Error) -> ExchangeError {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     unreachable(match tls {
         Some(rustls::Error::InvalidCertificate(_)) => "the host's certificate is not valid for it",
@@ -198,6 +213,6 @@ fn untrusted(error: &io::Error) -> SendRequestError {
     })
 }
 
-fn unreachable(why: &str) -> SendRequestError {
-    SendRequestError::Unreachable(why.to_owned())
+fn unreachable(why: &str) -> ExchangeError {
+    ExchangeError::Unreachable(why.to_owned())
 }

@@ -1,18 +1,22 @@
-//! The certificate authorities that the host's own TLS connections trust: to Twitch, to a collector, and to another host's API.
+//! Whom TLS connections trust: the certificate authorities that Mozilla trusts.
 //!
-//! They are those that Mozilla trusts. Where `SSL_CERT_FILE` or `SSL_CERT_DIR` is set, they are those in there instead, as with
-//! OpenSSL: for a server with a private authority, or a network that inspects connections. Requests of modules go by Mozilla's
-//! always.
+//! Where the environment names [`Authorities`], connections to servers of our own configuration trust those instead, as with OpenSSL:
+//! for a server with a private authority, or a network that inspects connections. Guests' requests trust Mozilla's always.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::{CertificateError, Error, RootCertStore};
+use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 
-use super::environment::{self, CERT_DIR, CERT_FILE};
+use crate::domain::server::Authorities;
+
+const CERT_FILE: &str = "SSL_CERT_FILE";
+const CERT_DIR: &str = "SSL_CERT_DIR";
 
 /// Why it is not known whom to trust.
 #[derive(Debug, thiserror::Error)]
@@ -23,17 +27,21 @@ pub enum LoadRootsError {
     NoCertificate { variable: &'static str, path: PathBuf },
 }
 
-/// Read anew each time.
-pub fn load_roots() -> Result<RootCertStore, LoadRootsError> {
-    let (file, folder) = (environment::find_cert_file(), environment::find_cert_dir());
-    if file.is_none() && folder.is_none() {
-        return Ok(RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()));
+/// The certificate authorities that Mozilla trusts.
+pub fn public_roots() -> RootCertStore {
+    RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
+}
+
+/// Reads the files anew each time.
+pub(super) fn load_roots(authorities: &Authorities) -> Result<RootCertStore, LoadRootsError> {
+    if *authorities == Authorities::default() {
+        return Ok(public_roots());
     }
     let mut roots = RootCertStore::empty();
-    if let Some(path) = file {
+    if let Some(path) = &authorities.file {
         add_all(&mut roots, CERT_FILE, path, |path| Ok(vec![path.to_owned()]))?;
     }
-    if let Some(path) = folder {
+    if let Some(path) = &authorities.folders {
         add_all(&mut roots, CERT_DIR, path, list_files)?;
     }
     Ok(roots)
@@ -42,10 +50,11 @@ pub fn load_roots() -> Result<RootCertStore, LoadRootsError> {
 fn add_all(
     roots: &mut RootCertStore,
     variable: &'static str,
-    path: PathBuf,
+    path: &Path,
     list: impl Fn(&Path) -> io::Result<Vec<PathBuf>>,
 ) -> Result<(), LoadRootsError> {
-    let read = list(&path).and_then(|files| files.iter().map(fs::read).collect::<io::Result<Vec<_>>>());
+    let read = list(path).and_then(|files| files.iter().map(fs::read).collect::<io::Result<Vec<_>>>());
+    let path = path.to_owned();
     let texts = match read {
         Ok(texts) => texts,
         Err(error) => return Err(LoadRootsError::Read { variable, path, error }),
@@ -69,18 +78,26 @@ fn list_files(folders: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Says of a certificate of an unknown authority who would be known.
-pub fn explain_tls(error: io::Error) -> io::Error {
+/// Without certificates of our own.
+pub(super) fn client_config(roots: RootCertStore) -> ClientConfig {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring offers all that the protocol versions ask for")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+/// Adds to an unknown authority's certificate which authorities are known.
+pub(super) fn explain(error: io::Error, authorities: &Authorities) -> io::Error {
     let unknown = Error::InvalidCertificate(CertificateError::UnknownIssuer);
     let is_unknown = error.get_ref().and_then(|error| error.downcast_ref::<Error>()) == Some(&unknown);
     if !is_unknown {
         return error;
     }
-    let is_set = environment::find_cert_file().is_some() || environment::find_cert_dir().is_some();
-    let advice = if is_set {
-        "only the certificate authorities in SSL_CERT_FILE and SSL_CERT_DIR are trusted"
-    } else {
+    let advice = if *authorities == Authorities::default() {
         "only public certificate authorities are trusted, unless SSL_CERT_FILE names a file with others"
+    } else {
+        "only the certificate authorities in SSL_CERT_FILE and SSL_CERT_DIR are trusted"
     };
     io::Error::new(error.kind(), format!("{error}; {advice}"))
 }

@@ -1,8 +1,8 @@
 //! Names to addresses, by the system, which lets nobody stop what it was asked.
 //!
-//! A name whose servers are silent holds a thread for half a minute, long after whoever asked has left. So each name is
-//! looked up once at a time, however many ask: one dead name takes one place of those that all modules share. And a module
-//! with many dead names has a share of them, as it has of the seats.
+//! A name whose servers are silent holds a thread for half a minute, long after its asker has left. So each name is looked up
+//! once at a time, however many ask: a dead name takes one of the look-ups that all modules share. And a module with many dead
+//! names has only its share of them.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,25 +12,33 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use super::seats::has_share;
 use crate::domain::id::ModuleName;
 
 /// Names that are looked up at once.
 const MOST_LOOKUPS: usize = 32;
+/// A module may have so many for each that is free. So alone it gets three in four; the next one gets three in four
+/// of the rest; and modules that come then still find some.
+const FOR_EACH_FREE: usize = 3;
+
+/// Whether a module that has `own` of what all modules share, such as look-ups or requests, may have another one.
+pub fn has_share(own: usize, free: usize) -> bool {
+    own < FOR_EACH_FREE * free
+}
 
 /// Blocks.
 pub(super) type LookUp = fn(&str) -> io::Result<Vec<IpAddr>>;
-/// An error by its kind alone, as many are told it.
+/// An error by its kind alone, since several askers get it.
 type Found = Result<Vec<IpAddr>, io::ErrorKind>;
-type Running = Arc<Mutex<HashMap<Box<str>, UnderWay>>>;
+type Running = Arc<Mutex<HashMap<Box<str>, Lookup>>>;
 
-/// One look-up, of the module that was the first to ask, whether it waits still or not.
-struct UnderWay {
+/// A look-up without a result yet.
+struct Lookup {
+    /// The module that was the first to ask, whether it waits still or not.
     asker: ModuleName,
-    asked: watch::Receiver<Option<Found>>,
+    result: watch::Receiver<Option<Found>>,
 }
 
-/// Those under way.
+/// The look-ups in flight.
 pub(super) struct Lookups {
     look_up: LookUp,
     running: Running,
@@ -41,36 +49,36 @@ impl Lookups {
         Lookups { look_up, running: Arc::default() }
     }
 
-    /// Whoever asks while a name is looked up is told the same. Nobody waits for a place.
+    /// Askers share the result of a look-up in flight. Where there are too many look-ups, the error is immediate.
     pub(super) async fn resolve(&self, asker: &ModuleName, name: &str) -> io::Result<Vec<IpAddr>> {
-        let mut asked = self.ask(asker, name)?;
-        let found = asked.wait_for(Option::is_some).await.map_err(|_| io::Error::other("the look-up broke"))?;
+        let mut result = self.ask(asker, name)?;
+        let found = result.wait_for(Option::is_some).await.map_err(|_| io::Error::other("the look-up broke"))?;
         found.clone().unwrap_or(Err(io::ErrorKind::Other)).map_err(io::Error::from)
     }
 
     fn ask(&self, asker: &ModuleName, name: &str) -> io::Result<watch::Receiver<Option<Found>>> {
         let mut running = lock(&self.running);
-        if let Some(under_way) = running.get(name) {
-            return Ok(under_way.asked.clone());
+        if let Some(lookup) = running.get(name) {
+            return Ok(lookup.result.clone());
         }
-        let own = running.values().filter(|under_way| under_way.asker == *asker).count();
+        let own = running.values().filter(|lookup| lookup.asker == *asker).count();
         if !has_share(own, MOST_LOOKUPS.saturating_sub(running.len())) {
             return Err(io::Error::other("too many look-ups at once"));
         }
-        let (tell, asked) = watch::channel(None);
-        running.insert(name.into(), UnderWay { asker: asker.clone(), asked: asked.clone() });
+        let (report, result) = watch::channel(None);
+        running.insert(name.into(), Lookup { asker: asker.clone(), result: result.clone() });
         let (name, look_up) = (Name { name: name.into(), running: Arc::clone(&self.running) }, self.look_up);
         spawn_blocking(move || {
             let found = look_up(&name.name).map_err(|error| error.kind());
-            // First it is gone, then told: who asks from now on is told what is true then.
+            // Removed before it is reported: an asker that comes later needs a look-up of its own.
             drop(name);
-            tell.send_replace(Some(found));
+            report.send_replace(Some(found));
         });
-        Ok(asked)
+        Ok(result)
     }
 }
 
-/// Forgotten when dropped, even by a look-up that broke or was never begun.
+/// Removes the look-up when dropped, even one that broke or was never begun.
 struct Name {
     name: Box<str>,
     running: Running,
@@ -83,7 +91,7 @@ impl Drop for Name {
 }
 
 /// Nothing panics while it holds this lock.
-fn lock(running: &Running) -> MutexGuard<'_, HashMap<Box<str>, UnderWay>> {
+fn lock(running: &Running) -> MutexGuard<'_, HashMap<Box<str>, Lookup>> {
     running.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -103,8 +111,8 @@ mod tests {
     /// So many names that a module asked for, and whose servers are silent.
     fn add_silent(lookups: &Lookups, asker: &str, count: usize) {
         for number in 0..count {
-            let under_way = UnderWay { asker: module(asker), asked: watch::channel(None).1 };
-            lock(&lookups.running).insert(format!("{asker}{number}.example").into(), under_way);
+            let lookup = Lookup { asker: module(asker), result: watch::channel(None).1 };
+            lock(&lookups.running).insert(format!("{asker}{number}.example").into(), lookup);
         }
     }
 
@@ -114,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_silent_name_takes_one_place() {
+    async fn one_silent_name_takes_one_lookup() {
         static ASKED: AtomicUsize = AtomicUsize::new(0);
         static SILENCE: Barrier = Barrier::new(2);
         let lookups = Lookups::new(|name| {
@@ -147,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_module_with_many_dead_names_leaves_places_to_others() {
+    async fn a_module_with_many_dead_names_leaves_lookups_to_others() {
         let lookups = Lookups::new(|_| Ok(vec![FOUND]));
         // As many as one may have, and half of what the next one may.
         add_silent(&lookups, "dead", 24);
@@ -157,11 +165,11 @@ mod tests {
         assert_eq!(lookups.resolve(&module("late"), "api.example.com").await.unwrap(), [FOUND]);
         assert_eq!(lookups.resolve(&module("weather"), "api.example.com").await.unwrap(), [FOUND]);
         // What others ask already costs nothing.
-        let (tell, asked) = watch::channel(Some(Ok(vec![FOUND])));
-        let under_way = UnderWay { asker: module("late"), asked };
-        lock(&lookups.running).insert("slow.example".into(), under_way);
+        let (report, result) = watch::channel(Some(Ok(vec![FOUND])));
+        let lookup = Lookup { asker: module("late"), result };
+        lock(&lookups.running).insert("slow.example".into(), lookup);
         assert_eq!(lookups.resolve(&module("dead"), "slow.example").await.unwrap(), [FOUND]);
-        drop(tell);
+        drop(report);
     }
 
     #[tokio::test]

@@ -1,0 +1,86 @@
+//! The plain HTTP client, for a server of our own configuration.
+
+use std::convert::Infallible;
+use std::io;
+use std::time::Duration;
+
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Bytes;
+use hyper::header::{HOST, HeaderValue};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::read_on::ReadOn;
+use super::server::Server;
+
+/// What is sent.
+pub type Body = BoxBody<Bytes, Infallible>;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    #[error("no connection: {0}")]
+    Connect(io::Error),
+    #[error("the connection broke: {0}")]
+    Http(hyper::Error),
+    /// Also where the body is larger than it may be.
+    #[error("the answer: {0}")]
+    Body(Box<dyn std::error::Error + Send + Sync>),
+    #[error("no answer in time")]
+    Late(Elapsed),
+}
+
+/// Asks one server, over a connection of its own for each request.
+pub struct PlainClient {
+    server: Server,
+    /// For the HOST header.
+    authority: HeaderValue,
+    answered_within: Duration,
+}
+
+/// A body that is read as it comes. Its connection ends with it.
+pub type Received = BoxBody<Bytes, hyper::Error>;
+
+impl PlainClient {
+    pub fn new(server: Server, answered_within: Duration) -> PlainClient {
+        let authority = HeaderValue::from_str(&server.address().to_string());
+        let authority = authority.expect("a host is letters, digits, dots, hyphens and colons");
+        PlainClient { server, authority, answered_within }
+    }
+
+    /// The whole answer, whose body has `most_bytes` at most.
+    pub async fn fetch(&self, request: Request<Body>, most_bytes: usize) -> Result<Response<Bytes>, FetchError> {
+        let fetched = async { read_whole(self.send(request).await?, most_bytes).await };
+        timeout(self.answered_within, fetched).await.map_err(FetchError::Late)?
+    }
+
+    /// The head of the answer. Its body may take any time.
+    pub async fn open(&self, request: Request<Body>) -> Result<Response<Received>, FetchError> {
+        timeout(self.answered_within, self.send(request)).await.map_err(FetchError::Late)?
+    }
+
+    async fn send(&self, mut request: Request<Body>) -> Result<Response<Received>, FetchError> {
+        let stream = self.server.dial().await.map_err(FetchError::Connect)?;
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(ReadOn::new(stream))).await;
+        let (mut sender, connection) = handshake.map_err(FetchError::Http)?;
+        let connection = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
+        request.headers_mut().insert(HOST, self.authority.clone());
+        let answer = sender.send_request(request).await.map_err(FetchError::Http)?;
+        let hold = move |frame| {
+            let _connection = &connection;
+            frame
+        };
+        Ok(answer.map(|body| body.map_frame(hold).boxed()))
+    }
+}
+
+/// The answer with its whole body, which has `most_bytes` at most.
+pub async fn read_whole(response: Response<Received>, most_bytes: usize) -> Result<Response<Bytes>, FetchError> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, most_bytes).collect().await.map_err(FetchError::Body)?;
+    Ok(Response::from_parts(head, body.to_bytes()))
+}

@@ -1,0 +1,164 @@
+//! Sends what a guest asks for, within its grants and limits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use hyper::body::Bytes;
+use hyper::header::HeaderValue;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::rustls::RootCertStore;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::address::{Address, parse_address};
+use super::echo::SentSecrets;
+use super::header::Header;
+use super::in_flight::{InFlight, Sender};
+use super::redirect::{self, Hop};
+use super::request::{SendRequestError, WebRequest, WebResponse};
+use crate::config::WebConfig;
+use crate::domain::ports::Clock;
+use crate::net::guarded::{GuardedClient, find_redirect};
+use crate::net::network::{Network, SystemNetwork};
+use crate::net::tls::public_roots;
+use crate::sandbox::run::meter::Reading;
+
+const MOST_REDIRECTS: usize = 3;
+
+/// A request with all that decides whether and how it is sent.
+pub struct Order<'a> {
+    pub request: &'a WebRequest,
+    /// The request's own, prepared.
+    pub headers: Vec<Header>,
+    /// Hosts that were granted and declared.
+    pub hosts: Vec<String>,
+    pub sender: Sender,
+    /// Sent with all that may change something.
+    pub idempotency_key: String,
+    /// When the invocation has no time left for it.
+    pub deadline: Instant,
+    /// Bytes of body that the invocation has left for the answer.
+    pub most_bytes: usize,
+    pub spent: Arc<Spent>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What requests take besides what is asked for and answered. It is added here as they go.
+#[derive(Debug, Default)]
+pub struct Spent {
+    /// Nanoseconds of processor time.
+    pub processor: AtomicU64,
+    /// Bytes: the heads of redirects, and what is sent again because of them.
+    pub bytes: AtomicUsize,
+}
+
+/// Sends requests. Shared by all modules.
+pub struct WebClient {
+    config: WebConfig,
+    client: Arc<GuardedClient>,
+    in_flight: InFlight,
+}
+
+impl WebClient {
+    /// On the machine's network, trusting the certificate authorities that Mozilla does.
+    pub fn system(config: &WebConfig) -> WebClient {
+        WebClient::new(config, Arc::new(SystemNetwork::default()), public_roots())
+    }
+
+    pub fn new(config: &WebConfig, network: Arc<dyn Network>, roots: RootCertStore) -> WebClient {
+        WebClient {
+            config: config.clone(),
+            client: Arc::new(GuardedClient::new(network, roots)),
+            in_flight: InFlight::new(config.connections, config.connections_per_module),
+        }
+    }
+
+    /// How much an invocation may send and receive.
+    pub fn config(&self) -> &WebConfig {
+        &self.config
+    }
+
+    /// Sends it, and follows where the answer leads. Dropping the future ends the connection.
+    pub async fn send(&self, order: Order<'_>) -> Result<WebResponse, SendRequestError> {
+        let address = parse_address(&order.request.url)?;
+        check_granted(&address, &order.hosts)?;
+        let body = Bytes::from(order.request.body.clone().unwrap_or_default());
+        let idempotency_key = if order.request.method.is_safe() { None } else { Some(key(&order.idempotency_key)?) };
+        let secrets = SentSecrets::of(&order.headers);
+        let (asker, method) = (order.sender.1.clone(), order.request.method.clone());
+        let hop = Hop { asker, method, address, headers: order.headers, body, idempotency_key };
+        let permit = self.in_flight.find_permit(&order.sender);
+        let permit = permit.ok_or_else(|| SendRequestError::Unreachable("too many requests at once".to_owned()))?;
+        let (client, hosts, spent, clock) = (Arc::clone(&self.client), order.hosts, order.spent, order.clock);
+        let most = Most { bytes: order.most_bytes, of_answer: self.config.response_bytes };
+        let until = order.deadline.min(Instant::now() + self.config.answer_within);
+        // A task of its own: what cryptography costs is no processor time of the guest's, which waits meanwhile. But it is
+        // used for this module in this channel, whose credit it counts against.
+        let sent = tokio::spawn(async move {
+            let _permit = permit;
+            let follow = follow(&client, hop, &hosts, &secrets, most, &spent.bytes);
+            let follow = counted(&*clock, &spent.processor, follow);
+            let followed = timeout_at(until, follow).await;
+            let mut response = followed.unwrap_or(Err(SendRequestError::TimedOut))?;
+            secrets.blot_out(&mut response);
+            Ok(response)
+        });
+        let broken = |_| Err(SendRequestError::Unreachable("the request was ended".to_owned()));
+        AbortOnDropHandle::new(sent).await.unwrap_or_else(broken)
+    }
+}
+
+/// Notes what each step takes of the processor, whether or not there is a last one.
+async fn counted<F: Future>(clock: &dyn Clock, processor: &AtomicU64, work: F) -> F::Output {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| {
+        let before = Reading::of(clock);
+        let polled = work.as_mut().poll(context);
+        let took = Reading::of(clock).since(before).as_nanos();
+        processor.fetch_add(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
+        polled
+    })
+    .await
+}
+
+/// How far a request may go.
+#[derive(Clone, Copy)]
+struct Most {
+    /// On its whole way.
+    bytes: usize,
+    of_answer: usize,
+}
+
+async fn follow(
+    client: &GuardedClient,
+    mut hop: Hop,
+    hosts: &[String],
+    secrets: &SentSecrets,
+    mut most: Most,
+    spent: &AtomicUsize,
+) -> Result<WebResponse, SendRequestError> {
+    for _ in 0..=MOST_REDIRECTS {
+        let answer = client.exchange(hop.request(), most.bytes.min(most.of_answer)).await?;
+        let Some(location) = find_redirect(&answer) else { return Ok(answer.into()) };
+        let no_address = |_| SendRequestError::Unreachable("the host redirects to no address".to_owned());
+        hop = hop.follow(answer.status().as_u16(), location.to_str().map_err(no_address)?)?;
+        // Its name is the server's text.
+        if secrets.is_in_name(&hop.address.host) {
+            return Err(redirect::never_asked());
+        }
+        check_granted(&hop.address, hosts)?;
+        let head = answer.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
+        let again = head + hop.bytes();
+        most.bytes = most.bytes.checked_sub(again).ok_or(SendRequestError::OverBudget)?;
+        spent.fetch_add(again, Ordering::Relaxed);
+    }
+    Err(SendRequestError::Unreachable(format!("more than {MOST_REDIRECTS} redirects")))
+}
+
+fn check_granted(address: &Address, hosts: &[String]) -> Result<(), SendRequestError> {
+    let is_granted = hosts.contains(&address.host);
+    is_granted.then_some(()).ok_or_else(|| SendRequestError::NotGranted(address.host.clone()))
+}
+
+fn key(text: &str) -> Result<HeaderValue, SendRequestError> {
+    HeaderValue::from_str(text).map_err(|_| SendRequestError::InvalidRequest("the invocation has no id".to_owned()))
+}
