@@ -10,8 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};
-use twitchy::domain::id::{ChannelId, ChatterId};
-use twitchy::domain::invocation::{InvocationId, Origin};
+use twitchy::domain::id::{ChannelId, ChatterId, InvocationId, Origin};
 use twitchy::domain::ports::{SoleProcess, SystemClock};
 use twitchy::store::Store;
 

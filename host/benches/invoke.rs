@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use twitchy::domain::id::ChannelId;
 use twitchy::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use twitchy::sandbox::Sandbox;
+use twitchy::sandbox::run::measure::Measured;
 
 /// Channels that call at once.
 const CHANNELS: u64 = 50;
@@ -28,7 +29,7 @@ fn add(ground: &Ground, component: &[u8]) -> Arc<Manifest> {
 fn runs(criterion: &mut Criterion) {
     let ground = Ground::new(1);
     let call = call(add(&ground, guests::READS_STORAGE), SHOP);
-    let measured = ground.runtime.block_on(ground.sandbox.measure(call)).unwrap();
+    let measured = ground.runtime.block_on(Measured::new(&ground.sandbox, call)).unwrap();
     let mut group = criterion.benchmark_group("one call with one storage read");
     group.bench_function("fresh", |bencher| {
         bencher.iter_custom(|times| {

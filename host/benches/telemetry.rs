@@ -4,8 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use twitchy::domain::id::{ChannelId, ChatterId, ModuleDigest};
-use twitchy::domain::invocation::{InvocationId, Origin};
+use twitchy::domain::id::{ChannelId, ChatterId, InvocationId, ModuleDigest, Origin};
 use twitchy::domain::ports::Moment;
 use twitchy::domain::report::{Outcome, Report, Usage};
 use twitchy::domain::trace::Step;

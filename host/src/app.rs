@@ -35,7 +35,7 @@ use crate::http::entropy::SystemEntropy;
 use crate::http::{Api, build_router, serve};
 use crate::joining::JoinPolicy;
 use crate::net::server::Server;
-use crate::setup::NewChannelRules;
+use crate::setup::defaults::NewChannelRules;
 use crate::store::Store;
 use crate::store::host::audit::AuditKept;
 use crate::telemetry::Telemetry;
@@ -56,7 +56,7 @@ mod modules;
 mod older_files;
 pub mod orders;
 mod parts;
-mod quiet;
+pub mod quiet;
 pub mod secrets;
 pub mod status;
 pub mod status_socket;
@@ -65,7 +65,7 @@ mod trials;
 pub mod uid;
 mod used_limits;
 mod wanted;
-mod watching;
+pub mod watching;
 
 use accounts::{KeptIds, Roster, run_status_lines};
 use chat_thread::ChatThread;
@@ -73,6 +73,7 @@ use data_dir::open_store;
 use orders::Orders;
 use parts::{Foundation, Parts};
 use status::Observer;
+use status::readings::list_readings;
 use status_socket::StatusSocket;
 use tasks::Tasks;
 use wanted::Wanted;
@@ -236,7 +237,7 @@ impl App {
     /// What the metrics of this host are read with, whenever somebody asks for them.
     pub fn readings(&self) -> Readings {
         let observer = self.observer();
-        Arc::new(move || observer.list_readings())
+        Arc::new(move || list_readings(&observer))
     }
 
     fn observer(&self) -> Observer {

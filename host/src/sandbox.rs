@@ -63,10 +63,13 @@ use crate::modules::publish::{Admitted, Runtime};
 use crate::store::host::components::Components;
 use call::{Answer, Call, InvokeError, Invoked};
 use compile::error::CompileError;
-use compile::registry::{Registry, RegistryCounts, UnloadableModule};
+use compile::registry::Registry;
+use compile::registry::counts::RegistryCounts;
+use compile::registry::offered::UnloadableModule;
 use compile::workshop::{Upload, Workshop};
 use invoke::Invoker;
 use run::error::StartSandboxError;
+use run::limits::Walls;
 use world::World;
 
 /// Everything that runs guests.
@@ -82,7 +85,7 @@ impl Sandbox {
     pub fn start(config: &SandboxConfig, workshop: Workshop, world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
         let components = Arc::clone(&workshop.components);
         let registry = Arc::new(Registry::start(config, workshop, Arc::clone(&world.clock))?);
-        registry.counts.tell(world.telemetry.clone());
+        registry.report_to(world.telemetry.clone());
         let admission = Admission::start(config, Arc::clone(&world.clock)).map_err(StartSandboxError::Runtime)?;
         let invoker = Arc::new(Invoker::new(registry, world, config));
         Ok(Sandbox { invoker, admission, components, allows_large: config.allow_large })
@@ -124,7 +127,7 @@ impl Sandbox {
     /// Where this host has no such modules.
     pub fn find_upload_limit(&self, size: SizeClass) -> Result<usize, CompileError> {
         let is_allowed = size == SizeClass::Small || self.allows_large;
-        if is_allowed { Ok(size.walls().component_bytes) } else { Err(CompileError::SizeClass) }
+        if is_allowed { Ok(Walls::of(size).component_bytes) } else { Err(CompileError::SizeClass) }
     }
 
     /// Where the bytes of uploads are kept.

@@ -29,20 +29,20 @@ use crate::domain::audit::Stamp;
 use crate::domain::calling::find_call;
 use crate::domain::effect::{Commit, Committed, Effect};
 use crate::domain::id::{ChannelId, Login, ModuleDigest, ModuleName};
-use crate::domain::manifest::{Manifest, ModuleSource};
+use crate::domain::manifest::Manifest;
 use crate::domain::ports::Prefixes;
 use crate::domain::version::UploadedModule;
 use crate::modules::catalogue::{Catalogue, Listed};
 use crate::modules::channels::{Channels, Pending};
-use crate::modules::is_always_on;
 use crate::store::{Store, StoreError};
 
 pub mod change;
 pub mod changing;
 pub mod channel;
 pub mod channel_change;
+pub mod claims;
 pub mod defaults;
-mod left_versions;
+pub mod left_versions;
 pub mod listing;
 pub mod module;
 pub mod module_change;
@@ -51,6 +51,7 @@ pub mod own;
 mod snapshots;
 pub mod upgrade;
 pub mod value;
+pub(crate) mod word;
 pub mod words;
 
 #[cfg(test)]
@@ -60,7 +61,8 @@ mod version_changes;
 
 use changing::{ChangeSetupError, Changed, commit_of, list_set_up};
 use channel::ChannelSetup;
-use defaults::Defaults;
+use defaults::{Defaults, NewChannelRules};
+use left_versions::{find_left_by, note_left};
 use module::ModuleSetup;
 use own::OwnSetup;
 use snapshots::Snapshots;
@@ -72,22 +74,6 @@ const CHANNELS_AT_ONCE: usize = 64;
 const QUEUES: usize = 64;
 /// How often one change is planned and committed: chat may change the same channel in between.
 const MOST_TRIES: usize = 3;
-
-/// Which modules are on where a channel has not said so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NewChannelRules {
-    /// Those of [`crate::modules::ALWAYS_ON`], and what the operator's configuration names.
-    Essentials,
-    /// All that the host has: the demo.
-    Everything,
-}
-
-impl NewChannelRules {
-    fn is_on(self, module: &Manifest) -> bool {
-        let is_essential = is_always_on(&module.name) || module.source == ModuleSource::Configured;
-        is_essential || self == NewChannelRules::Everything
-    }
-}
 
 /// The snapshots of all channels, and the modules that there are.
 pub struct Setup {
@@ -204,7 +190,7 @@ impl Setup {
             if effects.is_empty() {
                 return Ok(Changed { after: before.clone(), before });
             }
-            let (setup, commit) = (self.clone(), commit_of(&before, before.note_left(effects), &stamp));
+            let (setup, commit) = (self.clone(), commit_of(&before, note_left(&before, effects), &stamp));
             let committed = tokio::spawn(async move { setup.commit(commit).await });
             // Nobody aborts the task: it ends early only with the host.
             let committed = committed.await.unwrap_or(Err(StoreError::Closed)).map_err(ChangeSetupError::Store)?;
@@ -333,7 +319,7 @@ impl Channels for Setup {
                 if number % CHANNELS_AT_ONCE == 0 {
                     tokio::task::yield_now().await;
                 }
-                if let Some((digest, channel)) = own.find_left_by(after) {
+                if let Some((digest, channel)) = find_left_by(&own, after) {
                     left.entry(digest).or_default().push(channel);
                 }
             }
@@ -374,10 +360,12 @@ mod tests {
     use super::*;
     use crate::domain::audit::Actor;
     use crate::domain::effect::{ModuleEffect, SetupEffect};
-    use crate::domain::invocation::{InvocationId, Origin};
+    use crate::domain::id::{InvocationId, Origin};
+    use crate::domain::manifest::ModuleSource;
     use crate::domain::manifest::{Capability, Grants};
     use crate::domain::ports::{SoleProcess, SystemClock};
     use crate::domain::prefix::Prefix;
+    use crate::modules::is_always_on;
     use crate::modules::powers::Powers;
     use crate::modules::versions::Versions;
 
@@ -696,7 +684,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_later_version_takes_the_place_of_the_earlier() {
+    async fn a_later_version_replaces_the_earlier() {
         let (store, _folder) = store().await;
         let setup = Setup::new(store, NewChannelRules::Everything);
         setup.add_module(module("dice"));

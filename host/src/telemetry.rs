@@ -16,8 +16,7 @@ use secrecy::SecretString;
 use tokio::sync::broadcast;
 
 use crate::config::TelemetryConfig;
-use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::invocation::InvocationId;
+use crate::domain::id::{ChannelId, InvocationId, ModuleName};
 use crate::domain::ports::Moment;
 use crate::domain::report::{Fate, Report};
 use crate::domain::trace::{Trace, TraceParent, TraceSubject};

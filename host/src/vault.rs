@@ -7,6 +7,7 @@
 //! be read again. Absent: where the sealed bytes are kept (`store`), and
 //! who may ask (`app` joins that).
 
+pub mod error;
 mod key;
 
 use std::path::{Path, PathBuf};
@@ -15,9 +16,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret, SecretBox, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::id::{ChannelId, ModuleName};
+use error::SealError;
 use key::{FINGERPRINT, Key};
 
 /// What sealed bytes begin with. Another way to seal gets another number.
@@ -29,38 +31,10 @@ const HEAD: usize = 1 + FINGERPRINT + NONCE;
 pub const MARK: u32 = 1 + FINGERPRINT as u32;
 /// Bytes of a secret.
 const LONGEST_SECRET: usize = 4096;
-/// What a secret is. It stands in headers: the line break that was copied with it would be found out only by whoever sends it.
-pub const SECRET_TEXT: &str = "1 to 4096 bytes without line breaks or other control characters";
-
-/// The other way out of a missing key.
-const LOST: &str = "where it is lost, remove the secret settings by the API, start again, and enter them anew";
-
-/// Why something could not be sealed or opened.
-#[derive(Debug, thiserror::Error)]
-pub enum SealError {
-    #[error("{} is missing: restore it from the backup, what was sealed with it is still there; {LOST}", path.display())]
-    KeyMissing { path: PathBuf },
-    #[error("{} is not the key that the stored secrets were sealed with: restore that one from the backup; {LOST}", path.display())]
-    OtherKey { path: PathBuf },
-    #[error("{} may be read by others: close it with chmod 600", path.display())]
-    KeyOpen { path: PathBuf },
-    #[error("{} is no key: restore it from the backup", path.display())]
-    KeyDamaged { path: PathBuf },
-    #[error("{}: {error}", path.display())]
-    File { path: PathBuf, error: std::io::Error },
-    /// Damaged, or moved here from another channel, module or setting.
-    #[error("what was sealed does not open")]
-    Damaged,
-    /// It is too long, nothing, or cannot be sent.
-    #[error("a secret is {SECRET_TEXT}")]
-    Secret,
-    #[error("no randomness: {0}")]
-    Random(String),
-}
 
 /// What a secret belongs to. It opens for nothing else, wherever in the database it is copied to.
 #[derive(Clone, Copy, Debug)]
-pub struct SecretPlace<'a> {
+pub struct SecretId<'a> {
     pub channel: ChannelId,
     pub module: &'a ModuleName,
     pub key: &'a str,
@@ -94,7 +68,7 @@ impl Sealer {
     }
 
     /// Each time with other bytes. They tell the secret's length.
-    pub fn seal(&self, place: SecretPlace<'_>, secret: &SecretString) -> Result<Box<[u8]>, SealError> {
+    pub fn seal(&self, id: SecretId<'_>, secret: &SecretString) -> Result<Box<[u8]>, SealError> {
         let plain = secret.expose_secret().as_bytes();
         let is_long = plain.len() > LONGEST_SECRET;
         if plain.is_empty() || is_long || secret.expose_secret().contains(char::is_control) {
@@ -107,13 +81,13 @@ impl Sealer {
         sealed.push(VERSION);
         sealed.extend(key.fingerprint());
         sealed.extend(nonce);
-        let payload = Payload { msg: plain, aad: &place.bound() };
+        let payload = Payload { msg: plain, aad: &id.bound() };
         let cipher = XChaCha20Poly1305::new(key.bytes().into());
         sealed.extend(cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Secret)?);
         Ok(sealed.into())
     }
 
-    pub fn open(&self, place: SecretPlace<'_>, sealed: &[u8]) -> Result<SecretString, SealError> {
+    pub fn open(&self, id: SecretId<'_>, sealed: &[u8]) -> Result<SecretString, SealError> {
         let (head, body) = sealed.split_at_checked(HEAD).ok_or(SealError::Damaged)?;
         let (print, nonce) = head[1..].split_at(FINGERPRINT);
         let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| SealError::Damaged)?;
@@ -125,7 +99,7 @@ impl Sealer {
             return Err(self.other());
         }
         let cipher = XChaCha20Poly1305::new(key.bytes().into());
-        let payload = Payload { msg: body, aad: &place.bound() };
+        let payload = Payload { msg: body, aad: &id.bound() };
         let plain = cipher.decrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Damaged)?;
         let plain = Zeroizing::new(plain);
         // A copy of exactly its length: shrinking the first one would leave bytes behind that nobody zeroes.
@@ -166,7 +140,7 @@ pub fn key_path(data_dir: &Path) -> PathBuf {
     data_dir.join("vault.key")
 }
 
-impl SecretPlace<'_> {
+impl SecretId<'_> {
     /// Told apart by lengths: no two places have the same bytes.
     fn bound(&self) -> Vec<u8> {
         let module = self.module.as_str().as_bytes();
@@ -178,9 +152,6 @@ impl SecretPlace<'_> {
         bound
     }
 }
-
-/// 32 bytes that are zeroed when dropped.
-type KeyBytes = SecretBox<[u8; 32]>;
 
 #[cfg(test)]
 mod tests {
@@ -213,12 +184,12 @@ mod tests {
             self.folder.path().join("vault.key")
         }
 
-        fn place(&self) -> SecretPlace<'_> {
-            SecretPlace { channel: ChannelId(7), module: &self.module, key: "token" }
+        fn id(&self) -> SecretId<'_> {
+            SecretId { channel: ChannelId(7), module: &self.module, key: "token" }
         }
 
         fn seal(&self) -> Box<[u8]> {
-            self.new_sealer().seal(self.place(), &SecretString::from("hunter2")).unwrap()
+            self.new_sealer().seal(self.id(), &SecretString::from("hunter2")).unwrap()
         }
     }
 
@@ -235,7 +206,7 @@ mod tests {
         let fixture = Fixture::new();
         let sealed = fixture.seal();
         assert!(!sealed.windows(7).any(|window| window == b"hunter2"));
-        assert_eq!(shown(fixture.sealer(&sealed).open(fixture.place(), &sealed)), Ok("hunter2".to_owned()));
+        assert_eq!(shown(fixture.sealer(&sealed).open(fixture.id(), &sealed)), Ok("hunter2".to_owned()));
         assert_ne!(fixture.seal(), sealed, "each time with other bytes");
     }
 
@@ -244,36 +215,36 @@ mod tests {
         let fixture = Fixture::new();
         let sealed = fixture.seal();
         let sealer = fixture.sealer(&sealed);
-        let (place, other) = (fixture.place(), "weathe".parse().unwrap());
+        let (id, other) = (fixture.id(), "weathe".parse().unwrap());
         for elsewhere in [
-            SecretPlace { channel: ChannelId(8), ..place },
-            SecretPlace { key: "tokem", ..place },
-            SecretPlace { module: &other, ..place },
+            SecretId { channel: ChannelId(8), ..id },
+            SecretId { key: "tokem", ..id },
+            SecretId { module: &other, ..id },
             // The same letters, cut elsewhere.
-            SecretPlace { module: &other, key: "rtoken", ..place },
+            SecretId { module: &other, key: "rtoken", ..id },
         ] {
             assert!(matches!(sealer.open(elsewhere, &sealed), Err(SealError::Damaged)), "{elsewhere:?}");
         }
         for at in 0..sealed.len() {
             let mut damaged = sealed.clone();
             damaged[at] ^= 1;
-            assert!(sealer.open(place, &damaged).is_err(), "byte {at}");
-            assert!(sealer.open(place, &sealed[..at]).is_err(), "{at} bytes");
+            assert!(sealer.open(id, &damaged).is_err(), "byte {at}");
+            assert!(sealer.open(id, &sealed[..at]).is_err(), "{at} bytes");
         }
     }
 
     #[test]
-    fn a_missing_key_is_told_and_comes_back() {
+    fn a_missing_key_is_reported_and_comes_back() {
         let fixture = Fixture::new();
         let (sealed, aside) = (fixture.seal(), fixture.folder.path().join("aside"));
         fs::rename(fixture.path(), &aside).unwrap();
         let sealer = fixture.sealer(&sealed);
-        assert!(matches!(sealer.open(fixture.place(), &sealed), Err(SealError::KeyMissing { .. })));
+        assert!(matches!(sealer.open(fixture.id(), &sealed), Err(SealError::KeyMissing { .. })));
         let secret = SecretString::from("other");
-        assert!(matches!(sealer.seal(fixture.place(), &secret), Err(SealError::KeyMissing { .. })));
+        assert!(matches!(sealer.seal(fixture.id(), &secret), Err(SealError::KeyMissing { .. })));
         assert!(!fixture.path().exists(), "no new key takes its place");
         fs::rename(&aside, fixture.path()).unwrap();
-        assert_eq!(shown(sealer.open(fixture.place(), &sealed)), Ok("hunter2".to_owned()));
+        assert_eq!(shown(sealer.open(fixture.id(), &sealed)), Ok("hunter2".to_owned()));
     }
 
     #[test]
@@ -281,29 +252,29 @@ mod tests {
         let fixture = Fixture::new();
         let (sealer, secret, aside) =
             (fixture.new_sealer(), SecretString::from("hunter2"), fixture.folder.path().join("aside"));
-        let sealed = sealer.seal(fixture.place(), &secret).unwrap();
+        let sealed = sealer.seal(fixture.id(), &secret).unwrap();
         fs::rename(fixture.path(), &aside).unwrap();
-        assert!(matches!(sealer.seal(fixture.place(), &secret), Err(SealError::KeyMissing { .. })));
-        assert!(matches!(sealer.open(fixture.place(), &sealed), Err(SealError::KeyMissing { .. })));
+        assert!(matches!(sealer.seal(fixture.id(), &secret), Err(SealError::KeyMissing { .. })));
+        assert!(matches!(sealer.open(fixture.id(), &sealed), Err(SealError::KeyMissing { .. })));
         assert!(!fixture.path().exists(), "no new key takes its place");
         // As where the files are a container's or a service's secrets: a link to them.
         std::os::unix::fs::symlink(&aside, fixture.path()).unwrap();
-        assert_eq!(shown(sealer.open(fixture.place(), &sealed)), Ok("hunter2".to_owned()));
+        assert_eq!(shown(sealer.open(fixture.id(), &sealed)), Ok("hunter2".to_owned()));
         fs::set_permissions(&aside, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(sealer.open(fixture.place(), &sealed), Err(SealError::KeyOpen { .. })), "whatever the link's");
+        assert!(matches!(sealer.open(fixture.id(), &sealed), Err(SealError::KeyOpen { .. })), "whatever the link's");
     }
 
     #[test]
-    fn another_key_is_told_from_damage() {
+    fn another_key_is_distinguished_from_damage() {
         let (fixture, other) = (Fixture::new(), Fixture::new());
         let (sealed, _) = (fixture.seal(), other.seal());
         fs::copy(other.path(), fixture.path()).unwrap();
-        let opened = fixture.sealer(&sealed).open(fixture.place(), &sealed);
+        let opened = fixture.sealer(&sealed).open(fixture.id(), &sealed);
         assert!(matches!(opened, Err(SealError::OtherKey { .. })), "{opened:?}");
     }
 
     #[test]
-    fn another_key_seals_nothing_and_is_told_at_the_start() {
+    fn another_key_seals_nothing_and_is_reported_at_the_start() {
         let (fixture, other) = (Fixture::new(), Fixture::new());
         let (sealed, secret) = (fixture.seal(), SecretString::from("hunter3"));
         let aside = fixture.folder.path().join("aside");
@@ -313,7 +284,7 @@ mod tests {
         let others = other.seal();
         fs::copy(other.path(), fixture.path()).unwrap();
         let sealer = fixture.sealer(&sealed);
-        for refused in [sealer.check().unwrap_err(), sealer.seal(fixture.place(), &secret).unwrap_err()] {
+        for refused in [sealer.check().unwrap_err(), sealer.seal(fixture.id(), &secret).unwrap_err()] {
             assert!(matches!(refused, SealError::OtherKey { .. }), "{refused}");
             let text = refused.to_string();
             assert!(text.contains("restore that one from the backup; where it is lost, remove the secret"), "{text}");
@@ -321,15 +292,15 @@ mod tests {
         // As an earlier release left it: some are sealed with this one, some with that one.
         let both = Sealer::new(fixture.folder.path(), &[mark(&sealed), mark(&others)]);
         assert!(matches!(both.check(), Err(SealError::OtherKey { .. })));
-        assert!(both.seal(fixture.place(), &secret).is_ok(), "nothing more is lost by it");
+        assert!(both.seal(fixture.id(), &secret).is_ok(), "nothing more is lost by it");
         fs::rename(&aside, fixture.path()).unwrap();
         sealer.check().unwrap();
-        assert!(sealer.seal(fixture.place(), &secret).is_ok());
+        assert!(sealer.seal(fixture.id(), &secret).is_ok());
         // A key that was exchanged while nothing was stored but what this process has sealed.
         let sealer = fixture.new_sealer();
-        sealer.seal(fixture.place(), &secret).unwrap();
+        sealer.seal(fixture.id(), &secret).unwrap();
         fs::copy(other.path(), fixture.path()).unwrap();
-        assert!(matches!(sealer.seal(fixture.place(), &secret), Err(SealError::OtherKey { .. })));
+        assert!(matches!(sealer.seal(fixture.id(), &secret), Err(SealError::OtherKey { .. })));
         fixture.new_sealer().check().unwrap();
     }
 
@@ -339,11 +310,11 @@ mod tests {
         let sealed = fixture.seal();
         assert_eq!(fs::metadata(fixture.path()).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(fixture.path(), fs::Permissions::from_mode(0o640)).unwrap();
-        let opened = fixture.sealer(&sealed).open(fixture.place(), &sealed);
+        let opened = fixture.sealer(&sealed).open(fixture.id(), &sealed);
         assert!(matches!(opened, Err(SealError::KeyOpen { .. })), "{opened:?}");
         fs::set_permissions(fixture.path(), fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(fixture.path(), "short").unwrap();
-        let opened = fixture.sealer(&sealed).open(fixture.place(), &sealed);
+        let opened = fixture.sealer(&sealed).open(fixture.id(), &sealed);
         assert!(matches!(opened, Err(SealError::KeyDamaged { .. })), "{opened:?}");
     }
 
@@ -355,7 +326,7 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         for sealed in sealed {
-            assert_eq!(shown(fixture.sealer(&sealed).open(fixture.place(), &sealed)), Ok("hunter2".to_owned()));
+            assert_eq!(shown(fixture.sealer(&sealed).open(fixture.id(), &sealed)), Ok("hunter2".to_owned()));
         }
     }
 
@@ -364,12 +335,12 @@ mod tests {
         let fixture = Fixture::new();
         for text in [String::new(), "x".repeat(LONGEST_SECRET + 1), "hunter2\n".to_owned(), "hunter\u{7f}2".to_owned()]
         {
-            let sealed = fixture.new_sealer().seal(fixture.place(), &SecretString::from(text));
+            let sealed = fixture.new_sealer().seal(fixture.id(), &SecretString::from(text));
             assert!(matches!(sealed, Err(SealError::Secret)));
         }
         assert!(!fixture.path().exists());
         for text in ["x".repeat(LONGEST_SECRET), "Basic \u{fc}".to_owned()] {
-            assert!(fixture.new_sealer().seal(fixture.place(), &SecretString::from(text)).is_ok());
+            assert!(fixture.new_sealer().seal(fixture.id(), &SecretString::from(text)).is_ok());
         }
     }
 }

@@ -46,7 +46,7 @@ fn step_for(house: &House, name: &str) {
 async fn next_reason(events: &mut Listening<HostEvent>) -> Option<String> {
     loop {
         match events.next().await {
-            Some(Listened::Told(event)) => {
+            Some(Listened::Event(event)) => {
                 if let HostEvent::Invocation(report) = &*event {
                     return report.reason.as_deref().map(str::to_owned);
                 }

@@ -194,7 +194,7 @@ async fn a_new_version_that_blows_in_three_channels_is_withdrawn_where_it_is_con
     let mut changes = Vec::new();
     while changes.last() != Some(&"withdrawn") {
         match events.next().await {
-            Some(Listened::Told(event)) => match &*event {
+            Some(Listened::Event(event)) => match &*event {
                 HostEvent::Module { change, .. } => changes.push(change.as_str()),
                 HostEvent::Invocation(_) | HostEvent::Connection { .. } => {}
             },
@@ -220,7 +220,7 @@ async fn faults_over_http_blow_the_fuse_too_but_not_those_of_dry_runs() {
     let mut outcomes = Vec::new();
     let change = loop {
         match events.next().await {
-            Some(Listened::Told(event)) => match &*event {
+            Some(Listened::Event(event)) => match &*event {
                 HostEvent::Invocation(report) => {
                     assert!(report.usage.runs == 1 && report.usage.memory > 0, "{report:?}");
                     outcomes.push(report.outcome);

@@ -15,7 +15,7 @@ use twitchy::app::{App, Surroundings};
 use twitchy::config::Config;
 use twitchy::domain::ports::SystemClock;
 use twitchy::joining::JoinPolicy;
-use twitchy::setup::NewChannelRules;
+use twitchy::setup::defaults::NewChannelRules;
 use twitchy::telemetry::log_queue::LostLines;
 
 use crate::harness::{patient, quick_folder};

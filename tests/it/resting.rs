@@ -33,7 +33,7 @@ async fn changes(house: &House, events: &mut Listening<HostEvent>) -> Vec<&'stat
     let mut changes = Vec::new();
     loop {
         match events.next().await {
-            Some(Heard::Told(event)) => match &*event {
+            Some(Heard::Event(event)) => match &*event {
                 HostEvent::Module { change, channel, .. } => {
                     assert_eq!(*channel, Some(channel_id(&login("shop"))));
                     changes.push(change.as_str());

@@ -8,11 +8,11 @@ use tokio::runtime::{Builder, Runtime};
 use twitchy::domain::account::BotAccount;
 use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Committed, Effect, PresenceEffect};
-use twitchy::domain::id::{AccountId, ChannelId};
-use twitchy::domain::invocation::{InvocationId, Origin};
+use twitchy::domain::id::{AccountId, ChannelId, InvocationId, Origin};
 use twitchy::domain::message::Channel;
 use twitchy::domain::ports::{SoleProcess, SystemClock};
-use twitchy::setup::{NewChannelRules, Setup};
+use twitchy::setup::Setup;
+use twitchy::setup::defaults::NewChannelRules;
 use twitchy::store::Store;
 
 /// Over IRC, an account sits in so many.

@@ -186,7 +186,7 @@ mod tests {
         sleep(Duration::from_secs(1)).await;
         for state in ["no_token", "stopped", "no_token"] {
             let event = HostEvent::Connection { account: "mybot".into(), state };
-            assert_eq!(heard.next().await, Some(Heard::Told(Arc::new(event))));
+            assert_eq!(heard.next().await, Some(Heard::Event(Arc::new(event))));
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::config::{Config, ModulesConfig, environment};
 use crate::domain::ports::{SoleProcess, SystemClock};
 use crate::joining::JoinPolicy;
 use crate::net::server::Server;
-use crate::setup::NewChannelRules;
+use crate::setup::defaults::NewChannelRules;
 use crate::store::Store;
 
 /// All that is found, for the operator to read.

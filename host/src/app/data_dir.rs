@@ -62,7 +62,7 @@ pub(super) fn check_folder(folder: &Path) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    fn told(folder: &Path) -> String {
+    fn outcome(folder: &Path) -> String {
         check_folder(folder).map_or_else(|error| format!("{error:#}"), |()| "fine".to_owned())
     }
 
@@ -70,24 +70,24 @@ mod tests {
     fn a_folder_is_there_or_can_be_made() {
         let folder = tempfile::tempdir().unwrap();
         let below = |name: &str| folder.path().join(name);
-        assert_eq!(told(folder.path()), "fine");
-        assert_eq!(told(&below("data/of/the/bot")), "fine");
+        assert_eq!(outcome(folder.path()), "fine");
+        assert_eq!(outcome(&below("data/of/the/bot")), "fine");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is made");
         fs::write(below("file"), "").unwrap();
-        assert!(told(&below("file")).ends_with("file is no folder"));
-        let told_below = told(&below("file/data"));
-        assert!(told_below.starts_with("cannot use ") && told_below.contains("ot a directory"), "{told_below}");
+        assert!(outcome(&below("file")).ends_with("file is no folder"));
+        let below_file = outcome(&below("file/data"));
+        assert!(below_file.starts_with("cannot use ") && below_file.contains("ot a directory"), "{below_file}");
         std::os::unix::fs::symlink(below("gone"), below("link")).unwrap();
-        assert!(told(&below("link")).ends_with("link is a link to a place that is not there"));
-        assert!(told(&below("link/data")).contains("link is a link to a place"));
+        assert!(outcome(&below("link")).ends_with("link is a link to a place that is not there"));
+        assert!(outcome(&below("link/data")).contains("link is a link to a place"));
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn where_the_kernel_keeps_folders_none_can_be_made() {
         for folder in ["/proc/twitchy", "/sys/twitchy/data", "/proc"] {
-            let told = told(Path::new(folder));
-            assert!(told.contains("cannot write to the folder /"), "{told}");
+            let outcome = outcome(Path::new(folder));
+            assert!(outcome.contains("cannot write to the folder /"), "{outcome}");
         }
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 
 use super::status::Observer;
+use super::status::problems::list_problems;
 use crate::config::HttpConfig;
 use crate::http::health::Readiness;
 
@@ -26,7 +27,7 @@ pub(super) struct Health(pub(super) Observer);
 
 impl Readiness for Health {
     fn list_unready(&self) -> Vec<(String, String)> {
-        let problems = self.0.observe().list_problems().into_iter();
+        let problems = list_problems(&self.0.observe()).into_iter();
         problems.filter_map(|problem| Some((problem.subject, problem.unready?))).collect()
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::ports::{FindSecretError, FindingSecret, Secrets};
 use crate::store::Store;
-use crate::vault::{Sealer, SecretPlace};
+use crate::vault::{Sealer, SecretId};
 
 /// The secret settings of all channels.
 pub struct StoredSecrets {
@@ -24,7 +24,7 @@ impl Secrets for StoredSecrets {
         Box::pin(async move {
             let sealed = self.store.load_secret(channel, module, key).await;
             let sealed = sealed.map_err(|error| FindSecretError(error.to_string()))?;
-            let open = |sealed: Vec<u8>| self.sealer.open(SecretPlace { channel, module, key }, &sealed);
+            let open = |sealed: Vec<u8>| self.sealer.open(SecretId { channel, module, key }, &sealed);
             sealed.map(open).transpose().map_err(|error| FindSecretError(error.to_string()))
         })
     }

@@ -17,18 +17,19 @@ use crate::domain::id::Login;
 use crate::domain::manifest::Manifest;
 use crate::domain::message::JoinFailure;
 use crate::sandbox::Sandbox;
-use crate::sandbox::compile::registry::UnloadableModule;
+use crate::sandbox::compile::registry::offered::UnloadableModule;
 use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::log_queue::LostLines;
+use crate::twitch::account::shortage::Shortage;
 use crate::twitch::account::state::{AccountState, Phase};
 use crate::twitch::accounts::Accounts;
 
-pub(super) mod line;
+pub mod line;
 pub mod problems;
-mod readings;
+pub(super) mod readings;
 mod seconds;
-mod shortage;
+pub mod shortage;
 
 /// The host at one moment. The fields' names are those of the JSON; all numbers count from the start of the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,7 +94,8 @@ pub struct ChannelsStatus {
     /// In the order of their names.
     pub unreachable: Vec<UnreachableChannel>,
     /// The account sits in as many channels as it may.
-    pub without_place: usize,
+    #[serde(rename = "without_place")]
+    pub without_slot: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,7 +118,8 @@ pub struct LostStatus {
 pub struct QueueStatus {
     pub events_waiting: u64,
     pub events_capacity: usize,
-    pub calls_under_way: u64,
+    #[serde(rename = "calls_under_way")]
+    pub calls_outstanding: u64,
     /// Too many were under way.
     pub calls_dropped: u64,
     /// On their way to an outbox, or in it.
@@ -216,7 +219,7 @@ impl Observer {
             // An account tells of its events a moment after they are in the queue.
             events_waiting: sum(|state| state.events).saturating_sub(progress.taken),
             events_capacity: self.events_capacity,
-            calls_under_way: progress.taken.saturating_sub(progress.settled),
+            calls_outstanding: progress.taken.saturating_sub(progress.settled),
             calls_dropped: progress.calls_dropped,
             replies_waiting: progress.replies.saturating_sub(sum(|state| state.settled)),
             replies_dropped: progress.replies_dropped,
@@ -278,7 +281,7 @@ impl AccountStatus {
             joins_held_for: span_until(state.joins_held_until),
             replies_waiting: state.waiting,
             held_for: span_until(state.held_until),
-            lost_to_limits: shortage::list_lost(&state.shortage, Instant::now()),
+            lost_to_limits: list_lost(&state.shortage, Instant::now()),
             lost_to_limits_in_all: state.shortage.lost_in_all,
             slowed_for: state.shortage.slowed_for.iter().map(Login::to_string).collect(),
             dropped: dropped.collect(),
@@ -301,7 +304,7 @@ impl ChannelsStatus {
             wanted: state.wanted,
             joined: state.joined,
             pending: state.pending,
-            without_place: state.wanted.saturating_sub(accounted_for),
+            without_slot: state.wanted.saturating_sub(accounted_for),
             unreachable,
         }
     }
@@ -317,6 +320,16 @@ impl SpanStatus {
             max: spans.longest(),
         }
     }
+}
+
+fn list_lost(shortage: &Shortage, now: Instant) -> Vec<LostStatus> {
+    let recent = shortage.lost.iter().filter(|lost| lost.is_recent(now));
+    let lost = recent.map(|lost| LostStatus {
+        channel: lost.channel.to_string(),
+        is_privileged: lost.is_privileged,
+        replies: lost.replies,
+    });
+    lost.collect()
 }
 
 fn span_until(moment: Option<Instant>) -> Duration {

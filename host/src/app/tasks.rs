@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_task_that_ends_is_told_by_its_name_even_if_it_broke() {
+    async fn a_task_that_ends_is_reported_by_its_name_even_if_it_broke() {
         let mut tasks = Tasks::default();
         tasks.start("steady", std::future::pending());
         tasks.start("short", async {});

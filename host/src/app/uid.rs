@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_without_a_name_is_told_as_it_is() {
+    fn a_number_without_a_name_is_shown_as_it_is() {
         assert_eq!(describe_uid(4_000_000_123), "uid 4000000123");
         assert!(describe_uid(0).ends_with("(uid 0)"));
     }

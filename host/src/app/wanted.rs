@@ -109,7 +109,7 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::setup::NewChannelRules;
+    use crate::setup::defaults::NewChannelRules;
     use crate::store::fixture::{CHANNEL, Fixture, login};
 
     fn names(list: &watch::Receiver<List>) -> Vec<String> {

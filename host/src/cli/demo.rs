@@ -9,6 +9,7 @@ use super::output;
 use crate::config::{LogFormat, environment};
 use state::State;
 
+mod cast;
 mod moderators;
 mod prompt;
 mod script;
@@ -18,11 +19,6 @@ mod stage;
 mod state;
 mod terminal;
 mod welcome;
-
-/// The bot's login, and the name of its lines.
-const BOT: &str = "twitchy";
-/// The channels that the bot sits in from the start; the first is where one begins.
-const CHANNELS: [&str; 2] = ["shop", "cafe"];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -52,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(Ok(script)) => Some(script),
         None => None,
     };
-    let state = State::choose(arguments)?;
+    let state = State::choose(arguments.state.as_deref(), arguments.fresh || arguments.script.is_some())?;
     if arguments.reset {
         output::print(format!("{}\n", state.reset()?))?;
     }

@@ -14,7 +14,7 @@ use crate::app::{App, Surroundings};
 use crate::config::Config;
 use crate::domain::ports::SystemClock;
 use crate::joining::JoinPolicy;
-use crate::setup::NewChannelRules;
+use crate::setup::defaults::NewChannelRules;
 use crate::telemetry::log_queue::LostLines;
 
 #[derive(Debug, clap::Args)]

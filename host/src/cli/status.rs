@@ -9,6 +9,7 @@ use super::api_client::ANOTHER_VERSION;
 use super::local_host::LocalHost;
 use super::{USUAL_CONFIG, load_config, output};
 use crate::app::status::Status;
+use crate::app::status::problems::list_problems;
 
 mod report;
 
@@ -36,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         output::print(&answer)?;
     }
     let status: Status = serde_json::from_slice(&answer).context(ANOTHER_VERSION)?;
-    let problems = status.list_problems();
+    let problems = list_problems(&status);
     if !arguments.json {
         output::print(report::write_report(&status, &problems))?;
     }

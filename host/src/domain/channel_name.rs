@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_names_an_unknown_channel_is_told_which_there_are() {
+    fn an_unknown_channel_is_answered_with_those_that_there_are() {
         assert_eq!(find("shop", &[]).unwrap_err(), "there is no channel #shop: why; none is known yet");
         let known: Vec<Channel> = (0..12).map(|number| channel(number, &format!("place{number}"))).collect();
         let told = find("shop", &known).unwrap_err();

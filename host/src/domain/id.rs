@@ -5,6 +5,8 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
+use super::named::named;
+
 /// Why a text is not an id or a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseIdError {
@@ -172,6 +174,34 @@ pub(super) fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
         *byte = u8::from_str_radix(&text[2 * number..2 * number + 2], 16).ok()?;
     }
     is_hex.then_some(bytes)
+}
+
+named! {
+    /// Where an invocation came from.
+    pub enum Origin {
+        Chat "chat",
+        Http "http",
+        Timer "timer",
+        Event "event",
+        /// The host itself, which changes a set-up without a call: a request's change, a fuse.
+        Host "host",
+    }
+}
+
+/// Names one invocation for ever: a commit under an id that was committed before is a duplicate and changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InvocationId {
+    pub origin: Origin,
+    /// Twitch's message id; for HTTP a digest of the key's id, the channel and the `Idempotency-Key`; for the host the channel
+    /// and the revision of its set-up that was changed.
+    pub id: Box<str>,
+}
+
+/// As answers, events and the log write it: one text to search all of them for. `chat:` and Twitch's id, for example.
+impl fmt::Display for InvocationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.origin.as_str(), self.id)
+    }
 }
 
 #[cfg(test)]

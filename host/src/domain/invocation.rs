@@ -1,25 +1,11 @@
 //! One call of a command.
 
-use std::fmt;
 use std::time::SystemTime;
 
 use super::account::BotAccount;
-use super::id::MessageId;
+use super::id::{InvocationId, MessageId};
 use super::message::{Channel, Chatter, QuotedMessage};
-use super::named::named;
 use super::prefix::Prefix;
-
-named! {
-    /// Where an invocation came from.
-    pub enum Origin {
-        Chat "chat",
-        Http "http",
-        Timer "timer",
-        Event "event",
-        /// The host itself, which changes a set-up without a call: a request's change, a fuse.
-        Host "host",
-    }
-}
 
 /// Which of its exports a module is called by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,22 +17,6 @@ pub enum Called {
     Event,
     /// By a message that is no command.
     Message,
-}
-
-/// Names one invocation for ever: a commit under an id that was committed before is a duplicate and changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct InvocationId {
-    pub origin: Origin,
-    /// Twitch's message id; for HTTP a digest of the key's id, the channel and the `Idempotency-Key`; for the host the channel
-    /// and the revision of its set-up that was changed.
-    pub id: Box<str>,
-}
-
-/// As answers, events and the log write it: one text to search all of them for. `chat:` and Twitch's id, for example.
-impl fmt::Display for InvocationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.origin.as_str(), self.id)
-    }
 }
 
 /// One call of a command, as the module sees it.

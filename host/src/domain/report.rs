@@ -2,8 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::id::{ChannelId, ChatterId, ModuleDigest, ModuleName};
-use super::invocation::InvocationId;
+use super::id::{ChannelId, ChatterId, InvocationId, ModuleDigest, ModuleName};
 use super::named::named;
 
 /// How an invocation ended, and what it cost. No text of chat is in it.

@@ -8,8 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::id::{ChannelId, ModuleName, parse_hex};
-use super::invocation::Origin;
+use super::id::{ChannelId, ModuleName, Origin, parse_hex};
 use super::named::named;
 use super::ports::Moment;
 

@@ -53,7 +53,7 @@ impl NewVersion {
             }
             if let Some(there) = module.find_version(version) {
                 let there = there.manifest.digest;
-                return Err(ChangeVersionsError::VersionTaken { version: version.clone(), there, brought: *digest });
+                return Err(ChangeVersionsError::VersionTaken { version: version.clone(), there, new: *digest });
             }
             if module.versions.len() >= MOST_VERSIONS {
                 return Err(ChangeVersionsError::Full("256 versions of a module"));
@@ -89,8 +89,8 @@ impl NewVersion {
             return Err(ChangeVersionsError::Full("64 modules of one API key"));
         }
         let versions = catalogue.list_uploaded().flat_map(|module| &module.versions);
-        let brought = versions.filter(|version| version.uploaded_by.as_ref() == caller);
-        let bytes: u64 = brought.map(|version| version.manifest.component_bytes).sum();
+        let uploaded = versions.filter(|version| version.uploaded_by.as_ref() == caller);
+        let bytes: u64 = uploaded.map(|version| version.manifest.component_bytes).sum();
         let is_full = bytes.saturating_add(self.manifest.component_bytes) > MOST_BYTES_OF_A_CALLER;
         if is_full { Err(ChangeVersionsError::Full("512 MiB of one API key")) } else { Ok(()) }
     }

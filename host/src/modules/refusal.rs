@@ -48,7 +48,7 @@ pub enum ChangeVersionsError {
         "version {version} is there already, with other bytes: raise the version in the module's Cargo.toml, build it again, \
          and upload that"
     )]
-    VersionTaken { version: semver::Version, there: ModuleDigest, brought: ModuleDigest },
+    VersionTaken { version: semver::Version, there: ModuleDigest, new: ModuleDigest },
     #[error("the host has no room for more than {0}")]
     Full(&'static str),
     #[error("the component is not saved: {0}")]

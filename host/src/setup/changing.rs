@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use super::channel::ChannelSetup;
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::effect::{Commit, Effect, Scope};
-use crate::domain::id::ChannelId;
-use crate::domain::invocation::{InvocationId, Origin};
+use crate::domain::id::{ChannelId, InvocationId, Origin};
 use crate::store::StoreError;
 
 /// A channel's set-up before and after a change. Where the plan had no effects, both are the same snapshot.

@@ -8,9 +8,9 @@ use std::time::SystemTime;
 use super::defaults::Defaults;
 use super::module::ModuleSetup;
 use super::own::OwnSetup;
+use super::words::Target;
 use crate::domain::effect::{Effect, SetupEffect};
 use crate::domain::id::ModuleName;
-use crate::domain::manifest::Command;
 use crate::domain::version::UploadedVersion;
 use crate::modules::catalogue::Catalogue;
 
@@ -31,14 +31,6 @@ impl Deref for ChannelSetup {
     fn deref(&self) -> &OwnSetup {
         &self.own
     }
-}
-
-/// What a word calls.
-#[derive(Clone, Debug)]
-pub struct Target<'a> {
-    pub module: &'a ModuleSetup,
-    /// With the creator's role and cooldowns, not the author's.
-    pub command: &'a Arc<Command>,
 }
 
 impl ChannelSetup {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::change::{MODERATORS, SettingsError};
+use super::change::{MODERATORS, SettingsError, check_mute, check_prefix, check_setting};
 use super::channel::ChannelSetup;
 use super::module_change::Problem;
 use super::overrides::CommandTerms;
@@ -24,51 +24,50 @@ pub struct ChannelChange {
     pub commands: BTreeMap<String, CommandTerms>,
 }
 
-impl ChannelSetup {
-    /// The effects that lead there, for one commit that notes this set-up's revision.
-    ///
-    /// # Errors
-    /// Names everything that cannot be, not only the first.
-    pub fn check_channel_change(&self, change: &ChannelChange, now: SystemTime) -> Result<Vec<Effect>, Vec<Problem>> {
-        let (mut effects, mut problems) = (Vec::new(), Vec::new());
-        let mut add = |key: &str, effect: Result<Effect, SettingsError>| match effect {
-            Ok(effect) => effects.push(effect),
-            Err(error) => problems.push(Problem { key: key.to_owned(), expected: expected(error) }),
-        };
-        let by = Role::Broadcaster;
-        if let Some(prefix) = &change.prefix {
-            add("prefix", self.check_prefix(by, prefix));
-        }
-        if let Some(locale) = &change.locale {
-            let effect = is_locale(locale).then(|| Effect::Setup(SetupEffect::ChangeLocale(locale.as_str().into())));
-            let wrong = || SettingsError::InvalidValue("a language such as en or pt-BR".to_owned());
-            add("locale", effect.ok_or_else(wrong));
-        }
-        if let Some(may) = change.moderators {
-            let (module, key) = MODERATORS;
-            add("moderators_may_change", self.check_setting(by, module, key, if may { "on" } else { "off" }));
-        }
-        if let Some(until) = change.muted_until {
-            let span = until.and_then(|until| until.duration_since(now).ok()).unwrap_or_default();
-            add("muted_until", self.check_mute(by, span, now));
-        }
-        for (word, terms) in &change.commands {
-            let Some(target) = self.find_word(&word.to_lowercase()) else {
-                let wrong = SettingsError::InvalidValue("a word that calls something here".to_owned());
-                add(&format!("commands.{word}"), Err(wrong));
-                continue;
-            };
-            let (module, command) = (target.module.manifest.name.as_str(), &target.command.name);
-            for (command_key, value) in terms {
-                let field = command_key.suffix().replace('-', "_");
-                add(
-                    &format!("commands.{word}.{field}"),
-                    self.check_setting(by, module, &command_key.of(command), value),
-                );
-            }
-        }
-        if problems.is_empty() { Ok(effects) } else { Err(problems) }
+/// The effects that lead there, for one commit that notes this set-up's revision.
+///
+/// # Errors
+/// Names everything that cannot be, not only the first.
+pub fn check_channel_change(
+    setup: &ChannelSetup,
+    change: &ChannelChange,
+    now: SystemTime,
+) -> Result<Vec<Effect>, Vec<Problem>> {
+    let (mut effects, mut problems) = (Vec::new(), Vec::new());
+    let mut add = |key: &str, effect: Result<Effect, SettingsError>| match effect {
+        Ok(effect) => effects.push(effect),
+        Err(error) => problems.push(Problem { key: key.to_owned(), expected: expected(error) }),
+    };
+    let by = Role::Broadcaster;
+    if let Some(prefix) = &change.prefix {
+        add("prefix", check_prefix(setup, by, prefix));
     }
+    if let Some(locale) = &change.locale {
+        let effect = is_locale(locale).then(|| Effect::Setup(SetupEffect::ChangeLocale(locale.as_str().into())));
+        let wrong = || SettingsError::InvalidValue("a language such as en or pt-BR".to_owned());
+        add("locale", effect.ok_or_else(wrong));
+    }
+    if let Some(may) = change.moderators {
+        let (module, key) = MODERATORS;
+        add("moderators_may_change", check_setting(setup, by, module, key, if may { "on" } else { "off" }));
+    }
+    if let Some(until) = change.muted_until {
+        let span = until.and_then(|until| until.duration_since(now).ok()).unwrap_or_default();
+        add("muted_until", check_mute(setup, by, span, now));
+    }
+    for (word, terms) in &change.commands {
+        let Some(target) = setup.find_word(&word.to_lowercase()) else {
+            let wrong = SettingsError::InvalidValue("a word that calls something here".to_owned());
+            add(&format!("commands.{word}"), Err(wrong));
+            continue;
+        };
+        let (module, command) = (target.module.manifest.name.as_str(), &target.command.name);
+        for (command_key, value) in terms {
+            let field = command_key.suffix().replace('-', "_");
+            add(&format!("commands.{word}.{field}"), check_setting(setup, by, module, &command_key.of(command), value));
+        }
+    }
+    if problems.is_empty() { Ok(effects) } else { Err(problems) }
 }
 
 fn expected(error: SettingsError) -> String {
@@ -113,18 +112,18 @@ mod tests {
             muted_until: Some(Some(now() + Duration::from_secs(60))),
             commands: [("ROLL".to_owned(), terms)].into(),
         };
-        let effects = shop().check_channel_change(&change, now()).unwrap();
+        let effects = check_channel_change(&shop(), &change, now()).unwrap();
         let after = effects.iter().fold(shop(), |setup, effect| setup.apply(effect));
         assert_eq!((after.prefix.as_str(), &*after.locale, after.muted_until.is_some()), ("?", "pt-BR", true));
-        assert!(after.check_prefix(Role::Moderator, "!").is_ok());
+        assert!(check_prefix(&after, Role::Moderator, "!").is_ok());
         let roll = after.find_word("roll").unwrap().command.clone();
         assert_eq!((roll.role, roll.channel_cooldown), (Role::Vip, Duration::from_secs(90)));
         let loud = ChannelChange { muted_until: Some(None), ..ChannelChange::default() };
         assert_eq!(
-            after.check_channel_change(&loud, now()).unwrap(),
+            check_channel_change(&after, &loud, now()).unwrap(),
             [Effect::Setup(SetupEffect::Mute { until: None })]
         );
-        assert_eq!(after.check_channel_change(&ChannelChange::default(), now()), Ok(Vec::new()));
+        assert_eq!(check_channel_change(&after, &ChannelChange::default(), now()), Ok(Vec::new()));
     }
 
     #[test]
@@ -137,7 +136,7 @@ mod tests {
             muted_until: Some(Some(now() + Duration::from_secs(90_000))),
             commands: [("roll".to_owned(), terms.clone()), ("nothing".to_owned(), terms)].into(),
         };
-        let problems = shop().check_channel_change(&change, now()).unwrap_err();
+        let problems = check_channel_change(&shop(), &change, now()).unwrap_err();
         let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
         assert_eq!(keys, ["prefix", "locale", "muted_until", "commands.nothing", "commands.roll.role"]);
     }

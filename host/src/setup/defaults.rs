@@ -3,13 +3,29 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::NewChannelRules;
 use super::module::ModuleSetup;
 use super::words::Words;
 use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::manifest::{Grants, Manifest};
+use crate::domain::manifest::{Grants, Manifest, ModuleSource};
 use crate::domain::version::UploadedModule;
 use crate::modules::catalogue::{Catalogue, Listed};
+use crate::modules::is_always_on;
+
+/// Which modules are on where a channel has not said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewChannelRules {
+    /// Those of [`crate::modules::ALWAYS_ON`], and what the operator's configuration names.
+    Essentials,
+    /// All that the host has: the demo.
+    Everything,
+}
+
+impl NewChannelRules {
+    fn is_on(self, module: &Manifest) -> bool {
+        let is_essential = is_always_on(&module.name) || module.source == ModuleSource::Configured;
+        is_essential || self == NewChannelRules::Everything
+    }
+}
 
 #[derive(Clone, Debug)]
 struct Entry {

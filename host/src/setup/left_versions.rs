@@ -5,53 +5,38 @@ use std::sync::Arc;
 use super::channel::ChannelSetup;
 use super::module::ModuleSetup;
 use super::own::OwnSetup;
+use super::upgrade::settle;
 use crate::domain::effect::{Effect, LeftEffect};
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
-use crate::domain::manifest::{Manifest, ModuleSource};
+use crate::domain::manifest::Manifest;
 use crate::domain::version::UploadedModule;
 
-impl ModuleSetup {
-    /// The uploaded version that is here, even while its fuse has blown.
-    fn find_current(&self) -> Option<&Arc<Manifest>> {
-        let is_current = self.is_enabled && self.may_run && self.grants.suffice_for(&self.manifest);
-        Some(&self.manifest).filter(|manifest| is_current && manifest.source == ModuleSource::Uploaded)
-    }
-
-    fn is_current(&self, digest: ModuleDigest) -> bool {
-        self.find_current().is_some_and(|current| current.digest == digest)
-    }
+/// The effects, and which versions run here no more because of them. A step back notes by itself what is left.
+#[must_use]
+pub fn note_left(setup: &ChannelSetup, mut effects: Vec<Effect>) -> Vec<Effect> {
+    let after = setup.apply_all(&effects);
+    let has_noted = |name: &ModuleName| {
+        let is_noted =
+            |effect: &Effect| matches!(effect, Effect::Left(module, LeftEffect::KeepLeft { .. }) if module == name);
+        effects.iter().any(is_noted)
+    };
+    let left = setup.touched().filter_map(ModuleSetup::find_current).filter(|there| {
+        let stays = after.find_module(&there.name).is_some_and(|module| module.is_current(there.digest));
+        !stays && !has_noted(&there.name)
+    });
+    let leave =
+        |there: &Arc<Manifest>| Effect::Left(there.name.clone(), LeftEffect::LeaveVersion { digest: there.digest });
+    let left: Vec<Effect> = left.map(leave).collect();
+    effects.extend(left);
+    effects
 }
 
-impl ChannelSetup {
-    /// The effects, and which versions run here no more because of them. A step back notes by itself what is left.
-    #[must_use]
-    pub fn note_left(&self, mut effects: Vec<Effect>) -> Vec<Effect> {
-        let after = self.apply_all(&effects);
-        let has_noted = |name: &ModuleName| {
-            let is_noted =
-                |effect: &Effect| matches!(effect, Effect::Left(module, LeftEffect::KeepLeft { .. }) if module == name);
-            effects.iter().any(is_noted)
-        };
-        let left = self.touched().filter_map(ModuleSetup::find_current).filter(|there| {
-            let stays = after.find_module(&there.name).is_some_and(|module| module.is_current(there.digest));
-            !stays && !has_noted(&there.name)
-        });
-        let leave =
-            |there: &Arc<Manifest>| Effect::Left(there.name.clone(), LeftEffect::LeaveVersion { digest: there.digest });
-        let left: Vec<Effect> = left.map(leave).collect();
-        effects.extend(left);
-        effects
-    }
-}
-
-impl OwnSetup {
-    /// The version that runs here no more once the module's versions are these. Where the channel has said nothing of the
-    /// module, none ran.
-    pub(super) fn find_left_by(&self, module: &UploadedModule) -> Option<(ModuleDigest, ChannelId)> {
-        let (channel, here) = (self.channel.id, self.find_touched(&module.name)?);
-        let digest = here.find_current()?.digest;
-        let mut after = here.clone();
-        after.settle(module, channel);
-        (!after.is_current(digest)).then_some((digest, channel))
-    }
+/// The version that runs here no more once the module's versions are these. Where the channel has said nothing of the
+/// module, none ran.
+pub(super) fn find_left_by(own: &OwnSetup, module: &UploadedModule) -> Option<(ModuleDigest, ChannelId)> {
+    let (channel, here) = (own.channel.id, own.find_touched(&module.name)?);
+    let digest = here.find_current()?.digest;
+    let mut after = here.clone();
+    settle(&mut after, module, channel);
+    (!after.is_current(digest)).then_some((digest, channel))
 }

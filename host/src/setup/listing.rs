@@ -2,10 +2,11 @@
 
 use std::time::SystemTime;
 
-use super::change::SettingsError;
-use super::channel::{ChannelSetup, Target};
+use super::change::{SettingsError, module_named};
+use super::channel::ChannelSetup;
 use super::module::ModuleSetup;
 use super::overrides::CommandKey;
+use super::words::Target;
 use crate::domain::id::ModuleName;
 use crate::domain::manifest::SettingKind;
 use crate::domain::role::Role;
@@ -40,84 +41,80 @@ pub struct SettingLine {
     pub summary: String,
 }
 
-impl ChannelSetup {
-    /// The commands that a chatter of this role may use here, by name, each once.
-    pub fn list_available(&self, role: Role, now: SystemTime) -> Vec<Listing> {
-        let mut listings: Vec<Listing> = self
-            .words()
-            .commands()
-            .filter(|(_, target)| role >= target.command.role && !target.module.is_blown(now))
-            .map(|(word, target)| self.listing(word, &target))
-            .collect();
-        listings.sort_by(|one, other| one.name.cmp(&other.name));
-        listings
-    }
+/// The commands that a chatter of this role may use here, by name, each once.
+pub fn list_available(setup: &ChannelSetup, role: Role, now: SystemTime) -> Vec<Listing> {
+    let mut listings: Vec<Listing> = setup
+        .words()
+        .commands()
+        .filter(|(_, target)| role >= target.command.role && !target.module.is_blown(now))
+        .map(|(word, target)| listing(setup, word, &target))
+        .collect();
+    listings.sort_by(|one, other| one.name.cmp(&other.name));
+    listings
+}
 
-    /// The command that a chatter of this role may call by `word`: a name or an alias, in any case.
-    pub fn find_listing(&self, role: Role, word: &str, now: SystemTime) -> Option<Listing> {
-        let word = word.to_lowercase();
-        let target = self.find_word(&word)?;
-        let first = target.module.words_here(target.command).next()?;
-        (role >= target.command.role && !target.module.is_blown(now)).then(|| self.listing(first, &target))
-    }
+/// The command that a chatter of this role may call by `word`: a name or an alias, in any case.
+pub fn find_listing(setup: &ChannelSetup, role: Role, word: &str, now: SystemTime) -> Option<Listing> {
+    let word = word.to_lowercase();
+    let target = setup.find_word(&word)?;
+    let first = target.module.words_here(target.command).next()?;
+    (role >= target.command.role && !target.module.is_blown(now)).then(|| listing(setup, first, &target))
+}
 
-    /// Every module that the host has, by name. One that was switched on and does not answer, as it broke too often or
-    /// asks for more than was granted, is not told as on.
-    pub fn list_modules(&self, now: SystemTime) -> Vec<ModuleState> {
-        let state = |module: &ModuleSetup| ModuleState {
-            name: module.manifest.name.clone(),
-            version: module.manifest.version.clone(),
-            enabled: module.is_answering(now),
-            commands: module.manifest.commands.iter().map(|command| command.name.clone()).collect(),
-        };
-        self.modules().map(state).collect()
-    }
+/// Every module that the host has, by name. One that was switched on and does not answer, as it broke too often or
+/// asks for more than was granted, is not told as on.
+pub fn list_modules(setup: &ChannelSetup, now: SystemTime) -> Vec<ModuleState> {
+    let state = |module: &ModuleSetup| ModuleState {
+        name: module.manifest.name.clone(),
+        version: module.manifest.version.clone(),
+        enabled: module.is_answering(now),
+        commands: module.manifest.commands.iter().map(|command| command.name.clone()).collect(),
+    };
+    setup.modules().map(state).collect()
+}
 
-    /// The declared settings of a module, then the host's own keys of each of its commands.
-    pub fn list_settings(&self, name: &str) -> Result<Vec<SettingLine>, SettingsError> {
-        self.module_named(name).map(ModuleSetup::list_settings)
-    }
+/// The declared settings of a module, then the host's own keys of each of its commands.
+pub fn list_settings(setup: &ChannelSetup, name: &str) -> Result<Vec<SettingLine>, SettingsError> {
+    module_named(setup, name).map(settings_of)
+}
 
-    /// A word that another module answers to is left out: it does not call this command here.
-    fn listing(&self, word: &str, target: &Target<'_>) -> Listing {
-        let Target { module, command } = target;
-        let is_ours = |alias: &str| self.find_word(alias).is_some_and(|there| there.command.name == command.name);
-        let others = module.words_here(command).filter(|alias| &***alias != word);
-        Listing {
-            name: word.into(),
-            aliases: others.filter(|alias| is_ours(alias)).cloned().collect(),
-            usage: command.usage.clone(),
-            summary: command.summary.clone(),
-            module: module.manifest.name.clone(),
-            role: command.role,
-        }
+/// A word that another module answers to is left out: it does not call this command here.
+fn listing(setup: &ChannelSetup, word: &str, target: &Target<'_>) -> Listing {
+    let Target { module, command } = target;
+    let is_ours = |alias: &str| setup.find_word(alias).is_some_and(|there| there.command.name == command.name);
+    let others = module.words_here(command).filter(|alias| &***alias != word);
+    Listing {
+        name: word.into(),
+        aliases: others.filter(|alias| is_ours(alias)).cloned().collect(),
+        usage: command.usage.clone(),
+        summary: command.summary.clone(),
+        module: module.manifest.name.clone(),
+        role: command.role,
     }
 }
 
-impl ModuleSetup {
-    fn list_settings(&self) -> Vec<SettingLine> {
-        let declared = self.manifest.settings.iter().map(|setting| SettingLine {
-            key: setting.key.clone(),
-            value: match setting.kind {
-                SettingKind::Secret => String::new(),
-                SettingKind::Boolean => show_switch(self.value_of(setting)),
-                _ => self.value_of(setting).to_owned(),
-            },
-            summary: setting.summary.clone(),
-        });
-        let host_keys = self.commands().flat_map(|command| {
-            let effective = self.with_overrides(command);
-            // A command has the words of its author, which `!help` shows, until somebody gives it others.
-            let is_shown =
-                |key: &CommandKey| *key != CommandKey::Aliases || self.settings.contains_key(&key.of(&command.name));
-            CommandKey::ALL.into_iter().filter(is_shown).map(move |key| SettingLine {
-                key: key.of(&command.name),
-                value: key.show(&effective),
-                summary: key.summary().to_owned(),
-            })
-        });
-        declared.chain(host_keys).collect()
-    }
+fn settings_of(module: &ModuleSetup) -> Vec<SettingLine> {
+    let declared = module.manifest.settings.iter().map(|setting| SettingLine {
+        key: setting.key.clone(),
+        value: match setting.kind {
+            SettingKind::Secret => String::new(),
+            SettingKind::Boolean => show_switch(module.value_of(setting)),
+            _ => module.value_of(setting).to_owned(),
+        },
+        summary: setting.summary.clone(),
+    });
+    let host_keys = module.commands().flat_map(|command| {
+        let effective = module.with_overrides(command);
+        // A command has the words of its author, which `!help` shows, until somebody gives it others.
+        let is_shown =
+            |key: &CommandKey| *key != CommandKey::Aliases || module.settings.contains_key(&key.of(&command.name));
+        CommandKey::ALL.into_iter().filter(is_shown).map(move |key| SettingLine {
+            key: key.of(&command.name),
+            value: key.show(&effective),
+            summary: key.summary().to_owned(),
+        })
+    });
+    declared.chain(host_keys).collect()
 }
 
 /// As people type it.
@@ -137,7 +134,7 @@ mod tests {
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
     fn names(setup: &ChannelSetup, role: Role) -> Vec<String> {
-        setup.list_available(role, NOW).into_iter().map(|listing| listing.name.into()).collect()
+        list_available(setup, role, NOW).into_iter().map(|listing| listing.name.into()).collect()
     }
 
     #[test]
@@ -148,8 +145,8 @@ mod tests {
         assert_eq!(names(&setup, Role::Everyone), ["zebra"]);
         assert_eq!(names(&setup, Role::Vip), ["ape", "zebra"]);
         assert_eq!(names(&setup, Role::Broadcaster), ["ape", "settings", "zebra"]);
-        assert_eq!(setup.find_listing(Role::Everyone, "ape", NOW), None);
-        assert_eq!(setup.find_listing(Role::Vip, "APE", NOW).map(|listing| listing.role), Some(Role::Vip));
+        assert_eq!(find_listing(&setup, Role::Everyone, "ape", NOW), None);
+        assert_eq!(find_listing(&setup, Role::Vip, "APE", NOW).map(|listing| listing.role), Some(Role::Vip));
     }
 
     #[test]
@@ -160,7 +157,7 @@ mod tests {
         let mut asking = (*bank.manifest).clone();
         asking.capabilities = vec![Capability::Payments];
         bank.manifest = asking.into();
-        assert!(channel_setup([off, bank]).list_available(Role::Broadcaster, NOW).is_empty());
+        assert!(list_available(&channel_setup([off, bank]), Role::Broadcaster, NOW).is_empty());
     }
 
     #[test]
@@ -181,7 +178,7 @@ mod tests {
         let off = ModuleSetup { is_enabled: false, ..uploaded("off") };
         let setup = channel_setup([uploaded("on"), off, blown("broke", None), blown("pausing", Some(later)), asking]);
         let on = |now| {
-            let modules = setup.list_modules(now).into_iter().filter(|module| module.enabled);
+            let modules = list_modules(&setup, now).into_iter().filter(|module| module.enabled);
             modules.map(|module| module.name.to_string()).collect::<Vec<_>>()
         };
         assert_eq!((on(NOW), on(later)), (vec!["on".to_owned()], vec!["on".to_owned(), "pausing".to_owned()]));
@@ -198,7 +195,7 @@ mod tests {
             running(manifest("b", vec![second], Vec::new())),
             module("c", &["roll"]),
         ]);
-        let listed = setup.list_available(Role::Everyone, NOW);
+        let listed = list_available(&setup, Role::Everyone, NOW);
         let listed: Vec<_> = listed.iter().map(|listing| (&*listing.name, listing.aliases.as_slice())).collect();
         assert_eq!(listed, [("roll", &["dice".into(), "d".into()][..])]);
     }
@@ -215,7 +212,7 @@ mod tests {
         dice.settings.insert("key".to_owned(), "hunter2".to_owned());
         dice.settings.insert("roll.cooldown".to_owned(), "5s".to_owned());
         assert_eq!(dice.resolved_settings(), [("sides", "6"), ("loaded", "false")].map(pair));
-        let lines = channel_setup([dice]).list_settings("dice").unwrap();
+        let lines = list_settings(&channel_setup([dice]), "dice").unwrap();
         let shown: Vec<_> = lines.iter().map(|line| (line.key.as_str(), line.value.as_str())).collect();
         let host_keys = [("roll.role", "everyone"), ("roll.cooldown", "5s"), ("roll.chatter-cooldown", "0s")];
         assert_eq!(shown, [&[("sides", "6"), ("key", ""), ("loaded", "off")][..], &host_keys].concat());

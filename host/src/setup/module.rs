@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::overrides::{CommandKey, parse_aliases};
 use super::value::check_value;
 use crate::domain::effect::ModuleEffect;
 use crate::domain::fuse::BlownFuse;
-use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::manifest::{Command, Grants, Manifest, ModuleSource, Setting, SettingKind};
-use crate::modules::catalogue::{Catalogue, Listed};
-use crate::modules::consent::{Consent, Waiting};
+use crate::domain::id::ModuleDigest;
+use crate::domain::manifest::{Capability, Command, Grants, Manifest, ModuleSource, Setting, SettingKind};
+use crate::modules::consent::{Consent, Settled, Waiting, list_missing};
 
 /// How a module is set up in a channel.
 #[derive(Clone, Debug)]
@@ -100,19 +100,66 @@ impl ModuleSetup {
         self.manifest.commands.iter().chain(&self.claimed)
     }
 
-    /// Takes the version that is due in `channel`; one that the host does not have stays as it is.
-    pub(super) fn follow(&mut self, catalogue: &Catalogue, name: &ModuleName, channel: ChannelId) {
-        match catalogue.find(name) {
-            Some(Listed::Fixed(manifest)) => {
-                self.manifest = manifest.clone();
-                self.grants = Grants::all(manifest);
-            }
-            Some(Listed::Uploaded(uploaded)) => {
-                self.settle(uploaded, channel);
-                self.is_barred = catalogue.bars(&self.manifest);
-            }
-            None => {}
+    /// The command and what of it `key` overrides.
+    pub(super) fn find_command_key(&self, key: &str) -> Option<(&Arc<Command>, CommandKey)> {
+        // A claimed word may hold a dot: the last one is ours.
+        let (name, suffix) = key.rsplit_once('.')?;
+        let command_key = CommandKey::ALL.into_iter().find(|command_key| command_key.suffix() == suffix)?;
+        let command = self.commands().find(|command| &*command.name == name)?;
+        Some((command, command_key))
+    }
+
+    /// The words that call `command`, as [`ModuleSetup::with_overrides`] made it, the one to show first. They are its name
+    /// and aliases, unless the creator gave it words of this channel.
+    pub(super) fn words_here<'a>(&self, command: &'a Command) -> impl Iterator<Item = &'a Box<str>> {
+        let find_own = || self.settings.get(&CommandKey::Aliases.of(&command.name));
+        let own = if self.settings.is_empty() { None } else { find_own() };
+        command.words().skip(usize::from(own.is_some_and(|words| parse_aliases(words).is_ok())))
+    }
+
+    /// `command` with what the creator set for it; shared where that is nothing.
+    pub(super) fn with_overrides(&self, command: &Arc<Command>) -> Arc<Command> {
+        let mut command = command.clone();
+        if self.settings.is_empty() {
+            return command;
         }
+        for key in CommandKey::ALL {
+            if let Some(value) = self.settings.get(&key.of(&command.name)) {
+                // A stored value that is no longer valid leaves what the author declared.
+                drop(key.set(Arc::make_mut(&mut command), value));
+            }
+        }
+        command
+    }
+
+    /// What the version that would run here asks for and has no grant of.
+    pub fn list_missing_grants(&self) -> Vec<Capability> {
+        list_missing(&self.manifest, self.waiting.as_deref(), &self.grants)
+    }
+
+    /// What is set and means something in this version, secrets apart.
+    pub(super) fn list_effective(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.settings.iter().filter(|(key, value)| match self.manifest.find_setting(key) {
+            Some(setting) => setting.kind != SettingKind::Secret && check_value(&setting.kind, value).is_ok(),
+            None => {
+                let found = self.find_command_key(key);
+                found.is_some_and(|(command, command_key)| command_key.check(command, value).is_ok())
+            }
+        })
+    }
+
+    /// The uploaded version that is here, even while its fuse has blown.
+    pub(super) fn find_current(&self) -> Option<&Arc<Manifest>> {
+        let is_current = self.is_enabled && self.may_run && self.grants.suffice_for(&self.manifest);
+        Some(&self.manifest).filter(|manifest| is_current && manifest.source == ModuleSource::Uploaded)
+    }
+
+    pub(super) fn is_current(&self, digest: ModuleDigest) -> bool {
+        self.find_current().is_some_and(|current| current.digest == digest)
+    }
+
+    pub(super) fn take(&mut self, Settled { manifest, may_run, grants, waiting }: Settled) {
+        (self.manifest, self.may_run, self.grants, self.waiting) = (manifest, may_run, grants, waiting);
     }
 
     pub(super) fn apply(&mut self, effect: &ModuleEffect) {
@@ -146,5 +193,65 @@ impl ModuleSetup {
             }
             ModuleEffect::ReleaseWord { name } => self.claimed.retain(|claimed| claimed.name != *name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{command, module};
+    use super::*;
+    use crate::domain::role::Role;
+    use std::time::Duration;
+
+    #[test]
+    fn a_creators_role_and_cooldowns_win() {
+        let mut roll = module("roll", &["roll"]);
+        for (key, value) in [("roll.role", "vip"), ("roll.cooldown", "5s"), ("roll.chatter-cooldown", "1m30s")] {
+            roll.settings.insert(key.to_owned(), value.to_owned());
+        }
+        let effective = roll.with_overrides(&roll.manifest.commands[0]);
+        let seconds = Duration::from_secs;
+        let expected =
+            Command { role: Role::Vip, channel_cooldown: seconds(5), chatter_cooldown: seconds(90), ..command("roll") };
+        assert_eq!(*effective, expected);
+    }
+
+    #[test]
+    fn a_stored_value_that_is_invalid_by_now_is_ignored() {
+        let mut roll = module("roll", &["roll"]);
+        roll.settings.insert("roll.role".to_owned(), "emperor".to_owned());
+        assert_eq!(*roll.with_overrides(&Arc::new(command("roll"))), command("roll"));
+    }
+
+    #[test]
+    fn a_command_is_shared_until_something_of_it_is_set() {
+        let mut roll = module("roll", &["roll"]);
+        let declared = roll.manifest.commands[0].clone();
+        assert!(Arc::ptr_eq(&roll.with_overrides(&declared), &declared));
+        roll.settings.insert("roll.role".to_owned(), "vip".to_owned());
+        assert!(!Arc::ptr_eq(&roll.with_overrides(&declared), &declared));
+    }
+
+    #[test]
+    fn a_channels_words_replace_the_authors() {
+        let mut roll = module("roll", &["roll"]);
+        roll.settings.insert("roll.aliases".to_owned(), "würfel  W würfel".to_owned());
+        let effective = roll.with_overrides(&roll.manifest.commands[0]);
+        assert_eq!(roll.words_here(&effective).map(|word| &**word).collect::<Vec<_>>(), ["würfel", "w"]);
+        for bad in ["", "a b c d e f g h i j", "\u{200b}"] {
+            assert!(CommandKey::Aliases.set(&mut command("roll"), bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_names_a_command_and_what_of_it() {
+        let mut roll = module("roll", &["roll"]);
+        roll.claimed.push(Arc::new(command("d.6")));
+        let found = |key| roll.find_command_key(key).map(|(command, key)| (&*command.name, key));
+        assert_eq!(found("roll.role"), Some(("roll", CommandKey::Role)));
+        assert_eq!(found("d.6.cooldown"), Some(("d.6", CommandKey::Cooldown)));
+        assert_eq!(found("roll.sides"), None);
+        assert_eq!(found("other.role"), None);
+        assert_eq!(found("roll"), None);
     }
 }

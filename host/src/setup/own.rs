@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::defaults::Defaults;
 use super::module::ModuleSetup;
+use super::upgrade::follow;
 use super::words::Words;
 use crate::domain::account::BotAccount;
 use crate::domain::effect::Revision;
@@ -60,7 +61,7 @@ impl OwnSetup {
                 blown: said.blown,
                 ..(**blank).clone()
             };
-            module.follow(defaults.catalogue(), &name, record.channel.id);
+            follow(&mut module, defaults.catalogue(), &name, record.channel.id);
             touched.insert(name, Arc::new(module));
         }
         let mut own = OwnSetup {
@@ -116,7 +117,7 @@ impl OwnSetup {
         let Some(module) = self.touched.get(name).or_else(|| defaults.find_blank(name)) else { return };
         let mut module = (**module).clone();
         change(&mut module);
-        module.follow(defaults.catalogue(), name, self.channel.id);
+        follow(&mut module, defaults.catalogue(), name, self.channel.id);
         Arc::make_mut(&mut self.touched).insert(name.clone(), Arc::new(module));
         self.find_words(defaults);
     }

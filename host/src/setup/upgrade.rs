@@ -5,52 +5,60 @@ use std::sync::Arc;
 
 use super::module::ModuleSetup;
 use super::value::check_value;
-use crate::domain::id::ChannelId;
-use crate::domain::manifest::{Capability, Command, Manifest, SettingKind, SizeClass};
+use crate::domain::id::{ChannelId, ModuleName};
+use crate::domain::manifest::{Capability, Command, Grants, Manifest, SettingKind, SizeClass};
 use crate::domain::span::show_span;
 use crate::domain::version::{UploadedModule, UploadedVersion};
-use crate::modules::consent::{Consent, InChannel, Settled};
+use crate::modules::catalogue::{Catalogue, Listed};
+use crate::modules::consent::{Consent, InChannel};
 
-impl ModuleSetup {
-    /// Calls `ask` with the channel's consent and with the module as this channel sees it.
-    pub(super) fn consult<T>(
-        &self,
-        module: &UploadedModule,
-        channel: ChannelId,
-        ask: impl FnOnce(&Consent, InChannel<'_>) -> T,
-    ) -> T {
-        let compare = |before: &Manifest, after: &Manifest| differences(before, after, self);
-        ask(&self.consent, InChannel { module, channel, compare: &compare })
-    }
-
-    /// Settles on the version that runs in `channel`, and on the one that waits.
-    pub(super) fn settle(&mut self, module: &UploadedModule, channel: ChannelId) {
-        if let Some(settled) = self.consult(module, channel, |consent, at| consent.settle(at)) {
-            self.take(settled);
+/// Takes the version that is due in `channel`; one that the host does not have stays as it is.
+pub(super) fn follow(setup: &mut ModuleSetup, catalogue: &Catalogue, name: &ModuleName, channel: ChannelId) {
+    match catalogue.find(name) {
+        Some(Listed::Fixed(manifest)) => {
+            setup.manifest = manifest.clone();
+            setup.grants = Grants::all(manifest);
         }
-    }
-
-    pub(super) fn take(&mut self, Settled { manifest, may_run, grants, waiting }: Settled) {
-        (self.manifest, self.may_run, self.grants, self.waiting) = (manifest, may_run, grants, waiting);
-    }
-
-    /// Why another version is here than the one that the channel stays on, or none, where versions are withdrawn: in words.
-    pub fn tell_withdrawn(&self, module: &UploadedModule) -> Option<String> {
-        if module.versions.iter().all(UploadedVersion::is_withdrawn) {
-            return Some(
-                "every version is withdrawn: it is back when one is restored, or a new one is brought".to_owned(),
-            );
+        Some(Listed::Uploaded(uploaded)) => {
+            settle(setup, uploaded, channel);
+            setup.is_barred = catalogue.bars(&setup.manifest);
         }
-        let pinned = self.consent.pinned.as_ref()?;
-        if module.find_version(pinned).is_some_and(|version| !version.is_withdrawn()) {
-            return None;
-        }
-        let instead = match self.may_run {
-            true => format!("{}, the nearest one, takes its place", self.manifest.version),
-            false => "no other one may run here".to_owned(),
-        };
-        Some(format!("version {pinned} is withdrawn: {instead} until it is restored"))
+        None => {}
     }
+}
+
+/// Calls `ask` with the channel's consent and with the module as this channel sees it.
+pub(super) fn consult<T>(
+    setup: &ModuleSetup,
+    module: &UploadedModule,
+    channel: ChannelId,
+    ask: impl FnOnce(&Consent, InChannel<'_>) -> T,
+) -> T {
+    let compare = |before: &Manifest, after: &Manifest| differences(before, after, setup);
+    ask(&setup.consent, InChannel { module, channel, compare: &compare })
+}
+
+/// Settles on the version that runs in `channel`, and on the one that waits.
+pub(super) fn settle(setup: &mut ModuleSetup, module: &UploadedModule, channel: ChannelId) {
+    if let Some(settled) = consult(setup, module, channel, |consent, at| consent.settle(at)) {
+        setup.take(settled);
+    }
+}
+
+/// Why another version is here than the one that the channel stays on, or none, where versions are withdrawn: in words.
+pub fn tell_withdrawn(setup: &ModuleSetup, module: &UploadedModule) -> Option<String> {
+    if module.versions.iter().all(UploadedVersion::is_withdrawn) {
+        return Some("every version is withdrawn: it is back when one is restored, or a new one is brought".to_owned());
+    }
+    let pinned = setup.consent.pinned.as_ref()?;
+    if module.find_version(pinned).is_some_and(|version| !version.is_withdrawn()) {
+        return None;
+    }
+    let instead = match setup.may_run {
+        true => format!("{}, the nearest one, takes its place", setup.manifest.version),
+        false => "no other one may run here".to_owned(),
+    };
+    Some(format!("version {pinned} is withdrawn: {instead} until it is restored"))
 }
 
 /// All that `after` asks for, and `before` does not, in a channel with the module's stored settings: in words.
@@ -184,7 +192,7 @@ mod tests {
         setup.consent.accepted = Some(accepted.digest);
         setup.consent.granted.insert(accepted.digest, Grants::all(accepted));
         setup.consent.pinned = pinned.map(|major| semver::Version::new(major, 0, 0));
-        setup.settle(module, SHOP);
+        settle(&mut setup, module, SHOP);
         setup
     }
 
@@ -264,12 +272,12 @@ mod tests {
         assert!(!setup.may_run, "it never had the grant of storage");
         let first = &module.versions[0].manifest;
         setup.consent.granted.insert(first.digest, Grants::all(first));
-        setup.settle(&module, SHOP);
+        settle(&mut setup, &module, SHOP);
         assert_eq!((setup.may_run, &setup.manifest), (true, first));
         // Whoever takes a grant back from the accepted version gets no older one instead.
         let module = dice(vec![module.versions[0].clone(), version(2, vec![Capability::Http], false)], None);
         setup.consent.granted.insert(module.versions[1].manifest.digest, Grants::default());
-        setup.settle(&module, SHOP);
+        settle(&mut setup, &module, SHOP);
         assert!(!setup.may_run);
     }
 
@@ -285,12 +293,12 @@ mod tests {
         setup.consent.granted.insert(first.digest, Grants::all(first));
         for (pinned, expected) in [(1, 1), (2, 2), (3, 3), (4, 3)] {
             setup.consent.pinned = Some(semver::Version::new(pinned, 0, 0));
-            setup.settle(&module, SHOP);
+            settle(&mut setup, &module, SHOP);
             assert_eq!(setup.manifest.version.major, expected, "what is new and asks again is asked about again");
         }
         setup.consent.granted.insert(first.digest, Grants::default());
         setup.consent.pinned = Some(semver::Version::new(2, 0, 0));
-        setup.settle(&module, SHOP);
+        settle(&mut setup, &module, SHOP);
         assert_eq!(setup.manifest.version.major, 3, "taken back from the first is taken back from the second");
     }
 

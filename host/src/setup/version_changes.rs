@@ -129,7 +129,7 @@ async fn the_same_bytes_are_one_version_and_other_bytes_need_another() {
     assert_eq!((first.fates.len(), again.fates.len(), first.version), (1, 0, again.version));
     let taken = host.publish(dice("1.0.0", 2), Powers::Creator, ANN).await.unwrap_err();
     let expected = (ModuleDigest([1; 32]), ModuleDigest([2; 32]));
-    assert!(matches!(taken, ChangeVersionsError::VersionTaken { there, brought, .. } if (there, brought) == expected));
+    assert!(matches!(taken, ChangeVersionsError::VersionTaken { there, new, .. } if (there, new) == expected));
     host.check();
 }
 

@@ -15,8 +15,7 @@ use super::{Store, StoreError};
 use crate::domain::account::BotAccount;
 use crate::domain::audit::{Actor, AuditEntry, AuditFilter, AuditValue, Stamp};
 use crate::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};
-use crate::domain::id::{ChannelId, ChatterId, Login, ModuleName};
-use crate::domain::invocation::{InvocationId, Origin};
+use crate::domain::id::{ChannelId, ChatterId, InvocationId, Login, ModuleName, Origin};
 use crate::domain::message::{Channel, Reply};
 use crate::domain::ports::{Clock, Epoch, Moment, SoleProcess, Tenure};
 

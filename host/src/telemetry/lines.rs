@@ -11,8 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use lru::LruCache;
 
-use crate::domain::id::{ChannelId, ModuleName};
-use crate::domain::invocation::InvocationId;
+use crate::domain::id::{ChannelId, InvocationId, ModuleName};
 use crate::domain::named::named;
 
 /// Of one module in one channel.
@@ -241,7 +240,7 @@ fn weight(line: &Line) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::invocation::Origin;
+    use crate::domain::id::Origin;
 
     fn source(module: &str, channel: u64) -> LineSource {
         LineSource {

@@ -8,7 +8,7 @@ use tokio::sync::broadcast::error::RecvError;
 /// What a listener is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard<T> {
-    Told(Arc<T>),
+    Event(Arc<T>),
     /// It was too slow, and so many are lost to it.
     Missed(u64),
 }
@@ -27,7 +27,7 @@ impl<T> Listening<T> {
     /// Waits for the next; None at the end of the host. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Heard<T>> {
         match self.receiver.recv().await {
-            Ok(told) => Some(Heard::Told(told)),
+            Ok(event) => Some(Heard::Event(event)),
             Err(RecvError::Lagged(missed)) => Some(Heard::Missed(missed)),
             Err(RecvError::Closed) => None,
         }

@@ -101,7 +101,7 @@ impl Metrics {
         let made = |own: Option<&ModuleDigest>| ModuleCounts::make(&self.families, own.map(|_| report));
         let module = self.modules.find_or_make(&report.digest, made);
         let outcomes = &self.families.invocations;
-        module.outcomes[place(report.outcome)]
+        module.outcomes[index_of(report.outcome)]
             .get_or_init(|| make_outcome(outcomes, &module.labels, report.outcome))
             .inc();
         module.answers.observe(report.took.as_secs_f64());
@@ -265,7 +265,7 @@ const FAULTS: usize = 7;
 const OUTCOMES: usize = 5 + 2 * FAULTS;
 
 /// Each outcome has one of its own.
-fn place(outcome: Outcome) -> usize {
+fn index_of(outcome: Outcome) -> usize {
     let fault = |fault: Fault| match fault {
         Fault::Deadline => 0,
         Fault::Processor => 1,

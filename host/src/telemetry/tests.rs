@@ -1,6 +1,6 @@
 use super::listening::Heard;
 use super::*;
-use crate::domain::invocation::Origin;
+use crate::domain::id::Origin;
 
 fn online(account: &str) -> HostEvent {
     HostEvent::Connection { account: account.into(), state: "online" }
@@ -11,13 +11,13 @@ fn id(id: &str) -> InvocationId {
 }
 
 #[tokio::test]
-async fn a_listener_that_is_too_slow_is_told_how_much_it_missed() {
+async fn a_listener_that_is_too_slow_learns_how_much_it_missed() {
     let telemetry = Telemetry::default();
     telemetry.note(online("before"));
     let mut listening = telemetry.listen();
     (0..EVENTS + 3).for_each(|n| telemetry.note(online(&n.to_string())));
     assert_eq!(listening.next().await, Some(Heard::Missed(3)));
-    assert_eq!(listening.next().await, Some(Heard::Told(Arc::new(online("3")))));
+    assert_eq!(listening.next().await, Some(Heard::Event(Arc::new(online("3")))));
     drop(telemetry);
     for _ in 4..EVENTS + 3 {
         assert!(listening.next().await.is_some());
@@ -35,7 +35,7 @@ async fn a_text_is_taken_only_for_a_channel_that_somebody_listens_to() {
     telemetry.note_text(&id("3"), ChannelId(1), || "dice 20".into());
     let said = SaidText { invocation: id("3"), channel: ChannelId(1), text: "dice 20".into() };
     assert!(!format!("{said:?}").contains("dice"));
-    assert_eq!(listening.next().await, Some(Heard::Told(Arc::new(said))));
+    assert_eq!(listening.next().await, Some(Heard::Event(Arc::new(said))));
     drop(listening);
     telemetry.note_text(&id("4"), ChannelId(1), unheard);
 }

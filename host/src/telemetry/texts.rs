@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
 
 use super::listening::Listening;
-use crate::domain::id::ChannelId;
-use crate::domain::invocation::InvocationId;
+use crate::domain::id::{ChannelId, InvocationId};
 
 /// Texts that a slow listener may be behind.
 const TEXTS: usize = 64;

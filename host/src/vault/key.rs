@@ -4,10 +4,13 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use secrecy::{ExposeSecret, ExposeSecretMut};
+use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};
 use sha2::{Digest, Sha256};
 
-use super::{KeyBytes, SealError};
+use super::error::SealError;
+
+/// 32 bytes that are zeroed when dropped.
+type KeyBytes = SecretBox<[u8; 32]>;
 
 /// Bytes by which keys are told apart; they tell nothing of the key.
 pub(super) const FINGERPRINT: usize = 8;

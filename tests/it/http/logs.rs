@@ -2,8 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use twitchy::domain::id::ChannelId;
-use twitchy::domain::invocation::{InvocationId, Origin};
+use twitchy::domain::id::{ChannelId, InvocationId, Origin};
 use twitchy::telemetry::lines::{LineLevel, LineSource};
 
 use super::harness::Site;

@@ -8,7 +8,7 @@ use axum::body::Body;
 use serde_json::{Value, json};
 use tests::guests;
 use twitchy::config::HttpConfig;
-use twitchy::domain::invocation::{InvocationId, Origin};
+use twitchy::domain::id::{InvocationId, Origin};
 use twitchy::http::access::{Row, TABLE};
 use twitchy::telemetry::lines::{LineLevel, LineSource};
 

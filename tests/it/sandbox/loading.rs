@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tests::guests;
 use tokio::task::JoinSet;
-use twitchy::domain::invocation::Origin;
+use twitchy::domain::id::Origin;
 use twitchy::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use twitchy::domain::trace::{FinishedTrace, Step, TakeTrace, Trace, TraceSubject};
 use twitchy::modules::publish::Runtime;

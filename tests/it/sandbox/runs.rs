@@ -10,8 +10,7 @@ use twitchy::balances::provider::{BalanceProvider, FindBalanceError, Found, Pend
 use twitchy::config::SandboxConfig;
 use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Committed, Effect, StorageEffect};
-use twitchy::domain::id::{ChannelId, ChatterId};
-use twitchy::domain::invocation::{InvocationId, Origin};
+use twitchy::domain::id::{ChannelId, ChatterId, InvocationId, Origin};
 use twitchy::domain::manifest::Manifest;
 use twitchy::sandbox::call::{Blame, InvokeError};
 use twitchy::store::Store;

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use tests::guests;
 use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Committed, Effect, SecretEffect, StorageEffect};
-use twitchy::domain::invocation::{InvocationId, Origin};
+use twitchy::domain::id::{InvocationId, Origin};
 use twitchy::domain::manifest::Manifest;
 use twitchy::sandbox::call::{Call, InvokeError};
 use twitchy::sandbox::calls::error::HostCallError;
@@ -18,7 +18,7 @@ use twitchy::sandbox::calls::http::send;
 use twitchy::sandbox::calls::transaction::Transaction;
 use twitchy::sandbox::web::request::SendRequestError;
 use twitchy::store::Store;
-use twitchy::vault::SecretPlace;
+use twitchy::vault::SecretId;
 
 use super::internet::{API, Heard, Internet, OTHER, ok, read_request, redirect, request, say};
 use crate::limits::NEVER;
@@ -57,7 +57,7 @@ async fn commit(store: &Store, id: &str, effect: Effect) {
 
 async fn enter_token(fixture: &Fixture, token: &str) {
     let module = "fetches".parse().unwrap();
-    let place = SecretPlace { channel: SHOP, module: &module, key: "token" };
+    let place = SecretId { channel: SHOP, module: &module, key: "token" };
     let sealed = fixture.sealer.seal(place, &SecretString::from(token)).unwrap();
     let effect = Effect::Secret(module.clone(), SecretEffect::Change { key: "token".to_owned(), sealed: Some(sealed) });
     commit(&fixture.world.store, "enters the token", effect).await;
@@ -148,7 +148,7 @@ async fn what_a_redirect_makes_the_host_send_again_counts() {
 
 fn told(error: HostCallError<SendRequestError>) -> SendRequestError {
     match error {
-        HostCallError::Told(error) => error,
+        HostCallError::Answered(error) => error,
         HostCallError::Ends(end) => panic!("{end}"),
     }
 }

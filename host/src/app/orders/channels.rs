@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::status::line::name_phase;
 use crate::app::status::{AccountStatus, Observer, describe_failure};
 use crate::domain::account::BotAccount;
 use crate::domain::id::{ChannelId, Login};
@@ -102,7 +103,7 @@ impl Footing {
         let unreachable = state.unreachable.iter().map(|(login, reason)| (login.clone(), describe_failure(*reason)));
         let is_online = state.phase == Phase::Online;
         Footing {
-            trouble: (!is_online).then(|| AccountStatus::of(login, state).name_phase().to_owned()),
+            trouble: (!is_online).then(|| name_phase(&AccountStatus::of(login, state)).to_owned()),
             outside: state.outside.iter().cloned().collect(),
             unreachable: unreachable.collect(),
         }

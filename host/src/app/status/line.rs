@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{AccountStatus, ChannelsStatus, shortage};
+use super::shortage::{self, describe_slowing};
+use super::{AccountStatus, ChannelsStatus};
 use crate::domain::id::Login;
 use crate::telemetry::{HostEvent, Telemetry};
 use crate::twitch::account::state::{AccountState, Phase};
@@ -32,7 +33,7 @@ pub(in crate::app) async fn run_status_line(
     telemetry: Arc<Telemetry>,
     stop: CancellationToken,
 ) {
-    let mut told = Told::new(Instant::now());
+    let mut told = Reported::new(Instant::now());
     let mut noted = None;
     loop {
         tokio::select! {
@@ -63,7 +64,7 @@ pub(in crate::app) async fn run_status_line(
 
 /// What the last lines said, and what has been seen since.
 #[derive(Debug)]
-struct Told {
+struct Reported {
     phase: Phase,
     trouble: Option<String>,
     /// As the last line had them.
@@ -84,10 +85,10 @@ enum News {
     Bad,
 }
 
-impl Told {
-    fn new(now: Instant) -> Told {
+impl Reported {
+    fn new(now: Instant) -> Reported {
         let channels = ChannelsStatus::default();
-        Told {
+        Reported {
             phase: Phase::default(),
             trouble: None,
             settled: channels.clone(),
@@ -153,14 +154,14 @@ fn missing(channels: &ChannelsStatus) -> usize {
 
 /// An account in one line: `online, 37 of 40 channels, 2 replies waiting, dropped: 3 stale`.
 fn describe(status: &AccountStatus) -> String {
-    let mut parts = vec![status.describe_phase()];
+    let mut parts = vec![describe_phase(status)];
     if status.phase != Phase::Stopped {
         parts.push(describe_joined(&status.channels));
     }
     // Without a connection it sits nowhere, and no more is known.
     if status.phase == Phase::Online {
         if status.channels.pending > 0 {
-            parts.push(format!("{} to go{}", status.channels.pending, status.describe_joins_hold()));
+            parts.push(format!("{} to go{}", status.channels.pending, describe_joins_hold(status)));
         }
         parts.extend(describe_missing(&status.channels));
     }
@@ -172,58 +173,56 @@ fn describe(status: &AccountStatus) -> String {
             format!("{replies} waiting")
         });
     }
-    parts.extend(status.describe_hold());
+    parts.extend(describe_hold(status));
     if status.phase == Phase::Online {
-        parts.extend(status.describe_slowing());
+        parts.extend(describe_slowing(status));
         parts.extend(shortage::describe_lost(&status.lost_to_limits));
     }
-    if let Some(dropped) = status.describe_dropped() {
+    if let Some(dropped) = describe_dropped(status) {
         parts.push(format!("dropped: {dropped}"));
     }
     parts.join(", ")
 }
 
-impl AccountStatus {
-    pub fn name_phase(&self) -> &'static str {
-        match self.phase {
-            Phase::Connecting if self.trouble.is_some() => "no connection",
-            Phase::Connecting => "connecting",
-            Phase::Online => "online",
-            Phase::NoToken | Phase::Refused => "cannot log in",
-            Phase::Paused => "paused",
-            Phase::Stopped => "stopped",
-        }
+pub fn name_phase(account: &AccountStatus) -> &'static str {
+    match account.phase {
+        Phase::Connecting if account.trouble.is_some() => "no connection",
+        Phase::Connecting => "connecting",
+        Phase::Online => "online",
+        Phase::NoToken | Phase::Refused => "cannot log in",
+        Phase::Paused => "paused",
+        Phase::Stopped => "stopped",
     }
+}
 
-    pub(super) fn describe_phase(&self) -> String {
-        let name = self.name_phase();
-        let Some(trouble) = &self.trouble else { return name.to_owned() };
-        match self.retry_in.as_secs_f64().ceil() {
-            0.0 => format!("{name}: {trouble}"),
-            seconds => format!("{name}: {trouble}; the next try is in {seconds}s"),
-        }
+pub(super) fn describe_phase(account: &AccountStatus) -> String {
+    let name = name_phase(account);
+    let Some(trouble) = &account.trouble else { return name.to_owned() };
+    match account.retry_in.as_secs_f64().ceil() {
+        0.0 => format!("{name}: {trouble}"),
+        seconds => format!("{name}: {trouble}; the next try is in {seconds}s"),
     }
+}
 
-    /// ` (in 10s: ...)` where Twitch's limit keeps channels waiting; else empty.
-    pub(super) fn describe_joins_hold(&self) -> String {
-        if self.joins_held_for.is_zero() {
-            return String::new();
-        }
-        let seconds = self.joins_held_for.as_secs_f64().ceil();
-        format!(" (in {seconds}s: Twitch limits how fast channels are joined, and counts an earlier run too)")
+/// ` (in 10s: ...)` where Twitch's limit keeps channels waiting; else empty.
+pub(super) fn describe_joins_hold(account: &AccountStatus) -> String {
+    if account.joins_held_for.is_zero() {
+        return String::new();
     }
+    let seconds = account.joins_held_for.as_secs_f64().ceil();
+    format!(" (in {seconds}s: Twitch limits how fast channels are joined, and counts an earlier run too)")
+}
 
-    pub(super) fn describe_hold(&self) -> Option<String> {
-        let is_held = !self.held_for.is_zero();
-        is_held.then(|| format!("held by Twitch for {}s as it sent too much", self.held_for.as_secs_f64().ceil()))
-    }
+pub(super) fn describe_hold(account: &AccountStatus) -> Option<String> {
+    let is_held = !account.held_for.is_zero();
+    is_held.then(|| format!("held by Twitch for {}s as it sent too much", account.held_for.as_secs_f64().ceil()))
+}
 
-    /// `3 stale, 1 no room`; none where nothing was dropped.
-    pub fn describe_dropped(&self) -> Option<String> {
-        let counted = self.dropped.iter().filter(|(_, count)| **count > 0);
-        let counted: Vec<_> = counted.map(|(reason, count)| format!("{count} {}", reason.replace('_', " "))).collect();
-        (!counted.is_empty()).then(|| counted.join(", "))
-    }
+/// `3 stale, 1 no room`; none where nothing was dropped.
+pub fn describe_dropped(account: &AccountStatus) -> Option<String> {
+    let counted = account.dropped.iter().filter(|(_, count)| **count > 0);
+    let counted: Vec<_> = counted.map(|(reason, count)| format!("{count} {}", reason.replace('_', " "))).collect();
+    (!counted.is_empty()).then(|| counted.join(", "))
 }
 
 fn describe_joined(status: &ChannelsStatus) -> String {
@@ -238,8 +237,8 @@ fn describe_missing(status: &ChannelsStatus) -> Vec<String> {
     if !status.unreachable.is_empty() {
         parts.push(format!("{} cannot be joined ({})", status.unreachable.len(), describe_unreachable(status)));
     }
-    if status.without_place > 0 {
-        parts.push(format!("no place for {}", status.without_place));
+    if status.without_slot > 0 {
+        parts.push(format!("no place for {}", status.without_slot));
     }
     parts
 }
@@ -289,7 +288,7 @@ mod tests {
     /// The lines that a life leads to, seen once a second; those of bad news begin with `!`.
     fn lines(states: &[AccountState]) -> Vec<String> {
         let mut now = Instant::now();
-        let mut told = Told::new(now);
+        let mut told = Reported::new(now);
         let line = |state: &AccountState| {
             let status = status(state);
             now += Duration::from_secs(1);
@@ -300,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn many_channels_are_told_of_once_when_nothing_more_is_pending() {
+    fn many_channels_are_reported_once_when_nothing_more_is_pending() {
         let states = [
             AccountState { wanted: 40, ..AccountState::default() },
             online(40, 0, 40, &[]),
@@ -415,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_told_once_however_often_it_is_met() {
+    fn a_reason_is_reported_once_however_often_it_is_met() {
         let (lost, dark) = ("the server closed the connection", "connection refused");
         let states = [
             bad(Phase::Connecting, lost),
@@ -435,7 +434,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn channels_that_lose_replies_to_the_limits_are_told_of_once_and_so_is_the_end() {
+    async fn channels_that_lose_replies_to_the_limits_are_reported_once_and_so_is_the_end() {
         let lost = |replies: u64, channels: &[&str]| {
             let lost = channels.iter().map(|channel| LostReplies {
                 channel: channel.parse().unwrap(),
@@ -476,7 +475,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_outage_is_told_once_whatever_the_limits_cost_before() {
+    async fn an_outage_is_reported_once_whatever_the_limits_cost_before() {
         let lost = |channels: &[&str]| {
             let lost = channels.iter().map(|channel| LostReplies {
                 channel: channel.parse().unwrap(),
@@ -505,7 +504,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_state_is_told_before_the_end() {
+    async fn the_last_state_is_reported_before_the_end() {
         let log = TestLog::start(|file| fmt().with_ansi(false).with_writer(file).finish());
         let (state, states) = watch::channel(AccountState::default());
         let stop = CancellationToken::new();
@@ -522,7 +521,7 @@ mod tests {
         line.await.unwrap();
         for state in ["connecting", "stopped"] {
             let event = HostEvent::Connection { account: "mybot".into(), state };
-            assert_eq!(listening.next().await, Some(Heard::Told(Arc::new(event))));
+            assert_eq!(listening.next().await, Some(Heard::Event(Arc::new(event))));
         }
         assert_eq!(listening.next().await, None);
         let log = log.text();

@@ -23,40 +23,36 @@ impl fmt::Display for Problem {
     }
 }
 
-impl Status {
-    /// All that is not well; empty where nothing is. A channel in which Twitch does not let the account sit is not among
-    /// it: nobody but its broadcaster can change that.
-    pub fn list_problems(&self) -> Vec<Problem> {
-        let accounts = self.accounts.iter().flat_map(AccountStatus::list_problems);
-        let unloadable = self.unloadable.iter().map(UnloadableStatus::problem);
-        let modules = self.modules.iter().filter_map(ModuleStatus::problem);
-        accounts.chain(self.storage.list_problems()).chain(unloadable).chain(modules).collect()
-    }
+/// All that is not well; empty where nothing is. A channel in which Twitch does not let the account sit is not among
+/// it: nobody but its broadcaster can change that.
+pub fn list_problems(status: &Status) -> Vec<Problem> {
+    let accounts = status.accounts.iter().flat_map(list_account_problems);
+    let unloadable = status.unloadable.iter().map(describe_unloadable);
+    let modules = status.modules.iter().filter_map(find_module_problem);
+    accounts.chain(list_storage_problems(&status.storage)).chain(unloadable).chain(modules).collect()
 }
 
-impl AccountStatus {
-    fn list_problems(&self) -> Vec<Problem> {
-        let problem = |detail: String, unready: Option<&str>| Problem {
-            subject: format!("account {}", self.login),
-            detail,
-            unready: unready.map(str::to_owned),
-        };
-        // Nothing is wrong with an account that the operator has paused.
-        if self.phase == Phase::Paused {
-            return Vec::new();
-        }
-        if self.phase != Phase::Online {
-            return vec![problem(self.describe_phase(), describe_offline(self.phase))];
-        }
-        let ChannelsStatus { pending, without_place, .. } = self.channels;
-        let hold = self.describe_joins_hold();
-        let pending = (pending > 0).then(|| format!("still joining {}{hold}", line::channels(pending)));
-        let without_place = (without_place > 0).then(|| format!("no place for {}", line::channels(without_place)));
-        let former = self.former.as_ref().map(|former| describe_former(&self.login, former));
-        let others = [former, pending, without_place, self.describe_hold()].into_iter().flatten();
-        let details = others.chain(shortage::describe_lost(&self.lost_to_limits));
-        details.map(|detail| problem(detail, None)).collect()
+fn list_account_problems(account: &AccountStatus) -> Vec<Problem> {
+    let problem = |detail: String, unready: Option<&str>| Problem {
+        subject: format!("account {}", account.login),
+        detail,
+        unready: unready.map(str::to_owned),
+    };
+    // Nothing is wrong with an account that the operator has paused.
+    if account.phase == Phase::Paused {
+        return Vec::new();
     }
+    if account.phase != Phase::Online {
+        return vec![problem(line::describe_phase(account), describe_offline(account.phase))];
+    }
+    let ChannelsStatus { pending, without_slot, .. } = account.channels;
+    let hold = line::describe_joins_hold(account);
+    let pending = (pending > 0).then(|| format!("still joining {}{hold}", line::channels(pending)));
+    let without_slot = (without_slot > 0).then(|| format!("no place for {}", line::channels(without_slot)));
+    let former = account.former.as_ref().map(|former| describe_former(&account.login, former));
+    let others = [former, pending, without_slot, line::describe_hold(account)].into_iter().flatten();
+    let details = others.chain(shortage::describe_lost(&account.lost_to_limits));
+    details.map(|detail| problem(detail, None)).collect()
 }
 
 fn describe_former(login: &str, former: &str) -> String {
@@ -76,38 +72,32 @@ fn describe_offline(phase: Phase) -> Option<&'static str> {
     }
 }
 
-impl StorageStatus {
-    fn list_problems(&self) -> Vec<Problem> {
-        let problem = |subject: &str, what: &str, reason: &Option<String>, next: &str, is_unready: bool| {
-            let reason = reason.as_ref()?;
-            let unready = is_unready.then(|| format!("{}.", capitalize(what)));
-            Some(Problem { subject: subject.to_owned(), detail: format!("{what}: {reason}; {next}"), unready })
-        };
-        let make_room = "make room on the disk of data_dir, or make it writable: the host tries again by itself";
-        let database = problem("database", "changes cannot be written", &self.database, make_room, true);
-        let components = problem("modules", "uploads cannot be kept", &self.components, make_room, true);
-        let without = "modules run all the same, and are compiled anew by the next start";
-        let artefacts = problem("compiled modules", "they cannot be kept", &self.artefacts, without, false);
-        [database, components, artefacts].into_iter().flatten().collect()
-    }
+fn list_storage_problems(storage: &StorageStatus) -> Vec<Problem> {
+    let problem = |subject: &str, what: &str, reason: &Option<String>, next: &str, is_unready: bool| {
+        let reason = reason.as_ref()?;
+        let unready = is_unready.then(|| format!("{}.", capitalize(what)));
+        Some(Problem { subject: subject.to_owned(), detail: format!("{what}: {reason}; {next}"), unready })
+    };
+    let make_room = "make room on the disk of data_dir, or make it writable: the host tries again by itself";
+    let database = problem("database", "changes cannot be written", &storage.database, make_room, true);
+    let components = problem("modules", "uploads cannot be kept", &storage.components, make_room, true);
+    let without = "modules run all the same, and are compiled anew by the next start";
+    let artefacts = problem("compiled modules", "they cannot be kept", &storage.artefacts, without, false);
+    [database, components, artefacts].into_iter().flatten().collect()
 }
 
-impl ModuleStatus {
-    /// What the operator's configuration keeps from running is no reason to call the host unready.
-    fn problem(&self) -> Option<Problem> {
-        let detail = self.trouble.clone()?;
-        Some(Problem { subject: format!("module {}", self.name), detail, unready: None })
-    }
+/// What the operator's configuration keeps from running is no reason to call the host unready.
+fn find_module_problem(module: &ModuleStatus) -> Option<Problem> {
+    let detail = module.trouble.clone()?;
+    Some(Problem { subject: format!("module {}", module.name), detail, unready: None })
 }
 
-impl UnloadableStatus {
-    /// A module that is itself to blame harms only the channels that enabled it, so the host stays ready.
-    fn problem(&self) -> Problem {
-        Problem {
-            subject: format!("module {} {}", self.name, self.version),
-            detail: format!("cannot be loaded: {}; upload this version again, or withdraw it", self.reason),
-            unready: self.is_hosts_fault.then(|| "It cannot be loaded.".to_owned()),
-        }
+/// A module that is itself to blame harms only the channels that enabled it, so the host stays ready.
+fn describe_unloadable(module: &UnloadableStatus) -> Problem {
+    Problem {
+        subject: format!("module {} {}", module.name, module.version),
+        detail: format!("cannot be loaded: {}; upload this version again, or withdraw it", module.reason),
+        unready: module.is_hosts_fault.then(|| "It cannot be loaded.".to_owned()),
     }
 }
 

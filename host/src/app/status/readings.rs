@@ -3,112 +3,108 @@
 use super::{AccountStatus, Observer, Status};
 use crate::admission::SlotUse;
 use crate::domain::manifest::SizeClass;
-use crate::sandbox::compile::registry::RegistryCounts;
+use crate::sandbox::compile::registry::counts::RegistryCounts;
 use crate::telemetry::reading::Reading;
 use crate::twitch::account::state::Phase;
 
 const PHASES: [Phase; 6] =
     [Phase::Connecting, Phase::Online, Phase::NoToken, Phase::Refused, Phase::Paused, Phase::Stopped];
 
-impl Observer {
-    pub(in crate::app) fn list_readings(&self) -> Vec<Reading> {
-        let mut readings = self.observe().list_readings();
-        readings.extend(read_slots(&self.sandbox.list_slots()));
-        readings.extend(read_registry(&self.sandbox.registry_counts()));
-        readings
-    }
+pub(in crate::app) fn list_readings(observer: &Observer) -> Vec<Reading> {
+    let mut readings = read_status(&observer.observe());
+    readings.extend(read_slots(&observer.sandbox.list_slots()));
+    readings.extend(read_registry(&observer.sandbox.registry_counts()));
+    readings
 }
 
-impl Status {
-    fn list_readings(&self) -> Vec<Reading> {
-        let version = Reading::level("host_version", "The version of this host, as a label");
-        let uptime = Reading::level("uptime_seconds", "Since the start of the host");
-        let mut readings =
-            vec![version.with(&[("version", &self.version)], 1.0), uptime.with(&[], self.uptime.as_secs_f64())];
-        readings.extend(self.read_accounts());
-        readings.extend(self.read_queues());
-        let lost = Reading::count("log_lines_lost", "Lines of the process's log that standard error did not take");
-        readings.push(lost.with(&[], self.log.lines_lost as f64));
-        readings
-    }
+fn read_status(status: &Status) -> Vec<Reading> {
+    let version = Reading::level("host_version", "The version of this host, as a label");
+    let uptime = Reading::level("uptime_seconds", "Since the start of the host");
+    let mut readings =
+        vec![version.with(&[("version", &status.version)], 1.0), uptime.with(&[], status.uptime.as_secs_f64())];
+    readings.extend(read_accounts(status));
+    readings.extend(read_queues(status));
+    let lost = Reading::count("log_lines_lost", "Lines of the process's log that standard error did not take");
+    readings.push(lost.with(&[], status.log.lines_lost as f64));
+    readings
+}
 
-    fn read_accounts(&self) -> Vec<Reading> {
-        let phases = |account: &AccountStatus| {
-            let is_in = |phase| f64::from(u8::from(account.phase == phase));
-            PHASES.map(|phase| (Some(("phase", phase.as_str().to_owned())), is_in(phase))).to_vec()
-        };
-        let channels = |account: &AccountStatus| {
-            let channels = &account.channels;
-            let states = [
-                ("wanted", channels.wanted),
-                ("joined", channels.joined),
-                ("pending", channels.pending),
-                ("unreachable", channels.unreachable.len()),
-                ("without_place", channels.without_place),
-            ];
-            states.map(|(state, count)| (Some(("state", state.to_owned())), count as f64)).to_vec()
-        };
-        let dropped = |account: &AccountStatus| {
-            account.dropped.iter().map(|(reason, count)| (Some(("reason", reason.clone())), *count as f64)).collect()
-        };
-        let level =
-            |name, help, read: &dyn Fn(&AccountStatus) -> Values| self.read_each(Reading::level(name, help), read);
-        let count =
-            |name, help, read: &dyn Fn(&AccountStatus) -> Values| self.read_each(Reading::count(name, help), read);
-        vec![
-            level("account_phase", "1 for the phase that the account is in", &phases),
-            level("account_channels", "Channels by how it is with them; all of them are wanted", &channels),
-            level("account_replies_waiting", "Replies in the outbox", &|account| one(account.replies_waiting as f64)),
-            level("account_held_seconds", "For how long Twitch wants nothing from it", &|account| {
-                one(account.held_for.as_secs_f64())
-            }),
-            count("account_dropped", "Lines, events and replies that were lost or refused", &dropped),
-            count(
-                "account_replies_lost_to_limits",
-                "Replies that Twitch's limits left no room for in time: make the bot a moderator there, or let another account sit there",
-                &|account| one(account.lost_to_limits_in_all as f64),
-            ),
-            level(
-                "account_slowed_for_channels",
-                "Channels without privileges for which messages to privileged ones are slowed; being a moderator there ends it",
-                &|account| one(account.slowed_for.len() as f64),
-            ),
-            count("account_replies_departed", "Replies that left", &|account| one(account.waits.count as f64)),
-            count("account_reply_wait_seconds", "How long they waited for it", &|account| {
-                one(account.waits.total.as_secs_f64())
-            }),
-            count("account_deliveries", "Replies that Twitch acknowledged", &|account| {
-                one(account.deliveries.count as f64)
-            }),
-            count("account_delivery_seconds", "How long that took", &|account| {
-                one(account.deliveries.total.as_secs_f64())
-            }),
-        ]
-    }
+fn read_accounts(status: &Status) -> Vec<Reading> {
+    let phases = |account: &AccountStatus| {
+        let is_in = |phase| f64::from(u8::from(account.phase == phase));
+        PHASES.map(|phase| (Some(("phase", phase.as_str().to_owned())), is_in(phase))).to_vec()
+    };
+    let channels = |account: &AccountStatus| {
+        let channels = &account.channels;
+        let states = [
+            ("wanted", channels.wanted),
+            ("joined", channels.joined),
+            ("pending", channels.pending),
+            ("unreachable", channels.unreachable.len()),
+            ("without_place", channels.without_slot),
+        ];
+        states.map(|(state, count)| (Some(("state", state.to_owned())), count as f64)).to_vec()
+    };
+    let dropped = |account: &AccountStatus| {
+        account.dropped.iter().map(|(reason, count)| (Some(("reason", reason.clone())), *count as f64)).collect()
+    };
+    let level =
+        |name, help, read: &dyn Fn(&AccountStatus) -> Values| read_each(status, Reading::level(name, help), read);
+    let count =
+        |name, help, read: &dyn Fn(&AccountStatus) -> Values| read_each(status, Reading::count(name, help), read);
+    vec![
+        level("account_phase", "1 for the phase that the account is in", &phases),
+        level("account_channels", "Channels by how it is with them; all of them are wanted", &channels),
+        level("account_replies_waiting", "Replies in the outbox", &|account| one(account.replies_waiting as f64)),
+        level("account_held_seconds", "For how long Twitch wants nothing from it", &|account| {
+            one(account.held_for.as_secs_f64())
+        }),
+        count("account_dropped", "Lines, events and replies that were lost or refused", &dropped),
+        count(
+            "account_replies_lost_to_limits",
+            "Replies that Twitch's limits left no room for in time: make the bot a moderator there, or let another account sit there",
+            &|account| one(account.lost_to_limits_in_all as f64),
+        ),
+        level(
+            "account_slowed_for_channels",
+            "Channels without privileges for which messages to privileged ones are slowed; being a moderator there ends it",
+            &|account| one(account.slowed_for.len() as f64),
+        ),
+        count("account_replies_departed", "Replies that left", &|account| one(account.waits.count as f64)),
+        count("account_reply_wait_seconds", "How long they waited for it", &|account| {
+            one(account.waits.total.as_secs_f64())
+        }),
+        count(
+            "account_deliveries",
+            "Replies that Twitch acknowledged",
+            &|account| one(account.deliveries.count as f64),
+        ),
+        count("account_delivery_seconds", "How long that took", &|account| one(account.deliveries.total.as_secs_f64())),
+    ]
+}
 
-    fn read_each(&self, reading: Reading, read: &dyn Fn(&AccountStatus) -> Values) -> Reading {
-        self.accounts.iter().fold(reading, |reading, account| {
-            read(account).into_iter().fold(reading, |reading, (label, value)| {
-                let label = label.as_ref().map(|(key, label)| (*key, label.as_str()));
-                let labels: Vec<_> = [("account", account.login.as_str())].into_iter().chain(label).collect();
-                reading.with(&labels, value)
-            })
+fn read_each(status: &Status, reading: Reading, read: &dyn Fn(&AccountStatus) -> Values) -> Reading {
+    status.accounts.iter().fold(reading, |reading, account| {
+        read(account).into_iter().fold(reading, |reading, (label, value)| {
+            let label = label.as_ref().map(|(key, label)| (*key, label.as_str()));
+            let labels: Vec<_> = [("account", account.login.as_str())].into_iter().chain(label).collect();
+            reading.with(&labels, value)
         })
-    }
+    })
+}
 
-    fn read_queues(&self) -> Vec<Reading> {
-        let queues = &self.queues;
-        let level = |name, help, value: u64| Reading::level(name, help).with(&[], value as f64);
-        let count = |name, help, value: u64| Reading::count(name, help).with(&[], value as f64);
-        vec![
-            level("events_waiting", "Events that wait for dispatch", queues.events_waiting),
-            level("events_capacity", "Events that may wait for dispatch", queues.events_capacity as u64),
-            level("calls_under_way", "Events from which something may follow yet", queues.calls_under_way),
-            count("calls_dropped", "Calls not made, as there were too many", queues.calls_dropped),
-            level("replies_waiting", "Replies on their way to an outbox, or in one", queues.replies_waiting),
-            count("replies_dropped", "Replies that found no room on their way to an outbox", queues.replies_dropped),
-        ]
-    }
+fn read_queues(status: &Status) -> Vec<Reading> {
+    let queues = &status.queues;
+    let level = |name, help, value: u64| Reading::level(name, help).with(&[], value as f64);
+    let count = |name, help, value: u64| Reading::count(name, help).with(&[], value as f64);
+    vec![
+        level("events_waiting", "Events that wait for dispatch", queues.events_waiting),
+        level("events_capacity", "Events that may wait for dispatch", queues.events_capacity as u64),
+        level("calls_under_way", "Events from which something may follow yet", queues.calls_outstanding),
+        count("calls_dropped", "Calls not made, as there were too many", queues.calls_dropped),
+        level("replies_waiting", "Replies on their way to an outbox, or in one", queues.replies_waiting),
+        count("replies_dropped", "Replies that found no room on their way to an outbox", queues.replies_dropped),
+    ]
 }
 
 /// Each with a label besides the account's, or without.
@@ -175,7 +171,7 @@ mod tests {
             unloadable: Vec::new(),
             storage: super::super::StorageStatus::default(),
         };
-        let mut readings = status.list_readings();
+        let mut readings = read_status(&status);
         let refused = [("module_invalid", 2)].into();
         readings.extend(read_registry(&RegistryCounts { offered: 7, misses: 8, refused, ..RegistryCounts::default() }));
         readings.extend(read_slots(&[SlotUse { size: SizeClass::Small, used: 3, total: 200 }]));

@@ -1,22 +1,10 @@
 //! What Twitch's limits cost channels, in words, and the cure.
 
-use tokio::time::Instant;
-
 use super::{AccountStatus, LostStatus};
-use crate::twitch::account::shortage::{LOST_TOLD_FOR, Shortage};
+use crate::twitch::account::shortage::LOST_NAMED_FOR;
 
 /// Names that a line has room for.
 const NAMES: usize = 5;
-
-pub(super) fn list_lost(shortage: &Shortage, now: Instant) -> Vec<LostStatus> {
-    let recent = shortage.lost.iter().filter(|lost| lost.is_recent(now));
-    let lost = recent.map(|lost| LostStatus {
-        channel: lost.channel.to_string(),
-        is_privileged: lost.is_privileged,
-        replies: lost.replies,
-    });
-    lost.collect()
-}
 
 /// One sentence for channels where the bot has no privileges, and one for those where it has.
 pub(super) fn describe_lost(lost: &[LostStatus]) -> impl Iterator<Item = String> {
@@ -24,7 +12,7 @@ pub(super) fn describe_lost(lost: &[LostStatus]) -> impl Iterator<Item = String>
         let there: Vec<_> = lost.iter().filter(|lost| lost.is_privileged == is_privileged).collect();
         let replies: u64 = there.iter().map(|lost| lost.replies).sum();
         let channels = list_names(there.iter().map(|lost| lost.channel.as_str()));
-        let minutes = LOST_TOLD_FOR.as_secs() / 60;
+        let minutes = LOST_NAMED_FOR.as_secs() / 60;
         let cure = if is_privileged { "" } else { "make the bot a moderator there, or " };
         let noun = if replies == 1 { "reply was" } else { "replies were" };
         (!there.is_empty()).then(|| {
@@ -36,14 +24,12 @@ pub(super) fn describe_lost(lost: &[LostStatus]) -> impl Iterator<Item = String>
     })
 }
 
-impl AccountStatus {
-    /// Nothing is wrong then, but the operator may wonder.
-    pub fn describe_slowing(&self) -> Option<String> {
-        (!self.slowed_for.is_empty()).then(|| {
-            let channels = list_names(self.slowed_for.iter().map(String::as_str));
-            format!("channels where the bot is moderator or VIP are slowed, as it is neither in {channels}")
-        })
-    }
+/// Nothing is wrong then, but the operator may wonder.
+pub fn describe_slowing(account: &AccountStatus) -> Option<String> {
+    (!account.slowed_for.is_empty()).then(|| {
+        let channels = list_names(account.slowed_for.iter().map(String::as_str));
+        format!("channels where the bot is moderator or VIP are slowed, as it is neither in {channels}")
+    })
 }
 
 /// The first of them, and how many more there are.

@@ -11,7 +11,8 @@ use super::call::{CallError, HttpCall};
 use super::refusal::{Refusal, Silence};
 use super::traced::{arrival, subject_of, typed};
 use crate::admission::Claim;
-use crate::domain::invocation::{Called, Invocation, InvocationId};
+use crate::domain::id::InvocationId;
+use crate::domain::invocation::{Called, Invocation};
 use crate::domain::manifest::{Capability, Command, ModuleSource};
 use crate::domain::message::ChatMessage;
 use crate::domain::ports::{Clock, Moment};
@@ -20,7 +21,8 @@ use crate::domain::tally::Tally;
 use crate::domain::trace::{Step, Trace};
 use crate::sandbox::call::Call;
 use crate::setup::Setup;
-use crate::setup::channel::{ChannelSetup, Target};
+use crate::setup::channel::ChannelSetup;
+use crate::setup::words::Target;
 use crate::telemetry::Telemetry;
 
 /// A call that is to be carried out, and what is needed to answer it. It has taken its cooldown.
@@ -172,8 +174,7 @@ mod tests {
     use super::super::super::sample::message;
     use super::*;
     use crate::domain::account::BotAccount;
-    use crate::domain::id::{AccountId, ChannelId};
-    use crate::domain::invocation::Origin;
+    use crate::domain::id::{AccountId, ChannelId, Origin};
     use crate::domain::manifest::SettingKind;
     use crate::domain::message::Channel;
     use crate::domain::prefix::Prefix;

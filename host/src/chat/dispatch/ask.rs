@@ -6,8 +6,8 @@ use std::time::{Instant, SystemTime};
 
 use super::super::route::Routed;
 use crate::domain::audit::Actor;
-use crate::domain::id::{AccountId, ChannelId, Login, MessageId, ModuleName};
-use crate::domain::invocation::{Called, InvocationId, Origin};
+use crate::domain::id::{AccountId, ChannelId, InvocationId, Login, MessageId, ModuleName, Origin};
+use crate::domain::invocation::Called;
 use crate::domain::message::{ChatMessage, Chatter, OutgoingMessage, QuotedMessage, Reply, ReplySource};
 use crate::domain::role::Role;
 use crate::domain::trace::{Trace, TraceParent};

@@ -6,7 +6,7 @@ use super::ask::Ask;
 use crate::domain::invocation::Invocation;
 use crate::domain::ports::Moment;
 use crate::domain::trace::TraceSubject;
-use crate::setup::channel::Target;
+use crate::setup::words::Target;
 
 /// When the call reached the host, on both clocks.
 pub(super) fn arrival(received_at: Option<Instant>, now: Moment) -> Moment {

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_too_early_learns_how_long_to_wait() {
+    fn a_chatter_who_comes_too_early_learns_how_long_to_wait() {
         let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
         let shared = Attempt { channel_cooldown: 2 * SECOND, ..attempt("balance", 7) };
         assert!(may_call(&mut cooldowns, &shared, now));

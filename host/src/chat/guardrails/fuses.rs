@@ -83,7 +83,7 @@ struct Tally {
 struct Everywhere {
     channels: BTreeSet<ChannelId>,
     chatters: BTreeSet<ChatterId>,
-    is_told: bool,
+    is_reported: bool,
 }
 
 impl Fuses {
@@ -146,15 +146,15 @@ impl Fuses {
             return false;
         }
         let everywhere = self.everywhere.get_or_insert_mut(digest, Everywhere::default);
-        if everywhere.is_told {
+        if everywhere.is_reported {
             return false;
         }
         // The same few people who go from channel to channel do not make it many.
         if everywhere.chatters.is_disjoint(&blown.chatters) && everywhere.channels.insert(channel) {
             everywhere.chatters.extend(&blown.chatters);
         }
-        everywhere.is_told = everywhere.channels.len() >= self.rules.channels;
-        everywhere.is_told
+        everywhere.is_reported = everywhere.channels.len() >= self.rules.channels;
+        everywhere.is_reported
     }
 }
 
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_were_under_way_when_it_blew_do_not_blow_it_again() {
+    fn calls_in_flight_when_it_blew_do_not_blow_it_again() {
         let mut bench = Bench::new();
         let asked_at = bench.now;
         assert!([1, 2, 3, 4, 5].map(|chatter| bench.note(SHOP, chatter))[4]);
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_version_that_blows_in_three_channels_by_different_chatters_is_told_once() {
+    fn a_new_version_that_blows_in_three_channels_by_different_chatters_is_reported_once() {
         let (mut fuses, uploaded) = (Fuses::new(FuseConfig::default()), SystemTime::UNIX_EPOCH);
         let late = uploaded + Duration::from_secs(24 * 3600 + 1);
         let mut blow = |channel, chatters: [u64; 3], now| {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 
-use super::{BOT, CHANNELS};
+use super::cast::{BOT, CHANNELS};
 use crate::domain::id::Login;
 
 /// Beside the database, in the folder of the demo's state.

@@ -14,7 +14,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
-use super::BOT;
+use super::cast::BOT;
 use super::script::first_channel;
 use super::silence::Reasons;
 use super::speech::{Cue, Display, PlayLineError, PromptCommand, Speech, parse_cue, show_span};

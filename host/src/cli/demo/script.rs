@@ -9,10 +9,10 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::task::spawn_blocking;
 
+use super::cast::{BOT, CHANNELS};
 use super::silence::Reasons;
 use super::speech::{Cue, Display, PlayLineError, PromptCommand, parse_cue};
 use super::stage::{SCRIPT_SETTLES_WITHIN, Said, Stage};
-use super::{BOT, CHANNELS};
 use crate::cli::output::{self, Reader};
 use crate::cli::signals::Signals;
 use crate::config::text::read_text;
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_line_is_told_by_its_number() {
+    fn a_wrong_line_is_named_by_its_number() {
         let error = |text| parse(text).unwrap_err();
         assert_eq!(error("alice> hi\n\n// remark\nhello\n").0, 4);
         assert_eq!(error("#cafe\nbroadcaster shop> hi\n"), (2, PlayLineError::Broadcaster("cafe".parse().unwrap())));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fake_twitch::{Kind, Observed};
 
-use super::BOT;
+use super::cast::BOT;
 use crate::domain::id::Login;
 use crate::domain::role::Role;
 use crate::transcript::{ParseLineError, Said, Step, parse_step};

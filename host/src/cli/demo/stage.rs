@@ -13,11 +13,12 @@ use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
+use super::cast::{BOT, CHANNELS};
 use super::moderators::Moderators;
 use super::speech::{Speech, Spoken, Words};
-use super::{BOT, CHANNELS};
 use crate::app::data_dir::{database_path, open_store};
-use crate::app::{App, Surroundings};
+use crate::app::quiet::wait_until_quiet;
+use crate::app::{App, Surroundings, watching};
 use crate::chat::dispatch::unanswered::Unanswered;
 use crate::config::{AccountConfig, Config, SeedChannel, TokenSource};
 use crate::domain::account::BotAccount;
@@ -34,8 +35,8 @@ use crate::http::entropy::SystemEntropy;
 use crate::http::key::KeySecret;
 use crate::http::shapes::key::NewKey;
 use crate::joining::JoinPolicy;
-use crate::setup::NewChannelRules;
 use crate::setup::channel::ChannelSetup;
+use crate::setup::defaults::NewChannelRules;
 use crate::store::channel::chatters::KnownChatter;
 use crate::telemetry::log_queue::LostLines;
 
@@ -180,15 +181,15 @@ impl Stage {
     }
 
     pub(super) fn find_setup(&self, channel: &Login) -> Option<ChannelSetup> {
-        self.app.find_channel(ChannelId(self.twitch.user_id(channel.as_str()).parse().ok()?))
+        watching::find_channel(&self.app, ChannelId(self.twitch.user_id(channel.as_str()).parse().ok()?))
     }
 
     pub(super) fn listen_to_unanswered(&self) -> broadcast::Receiver<Unanswered> {
-        self.app.listen_to_unanswered()
+        watching::listen_to_unanswered(&self.app)
     }
 
     pub(super) fn list_losses(&self) -> BTreeMap<&'static str, u64> {
-        self.app.list_losses()
+        watching::list_losses(&self.app)
     }
 
     /// A channel must not be made twice: it would forget who is in it.
@@ -207,7 +208,7 @@ impl Stage {
         let settled = async {
             // First the bot has read it, then it has done it, then Twitch has read what it sent.
             self.twitch.ping_and_wait().await;
-            self.app.quiet().await;
+            wait_until_quiet(&self.app).await;
             self.twitch.ping_and_wait().await;
         };
         let is_settled = timeout(within, settled).await.is_ok();

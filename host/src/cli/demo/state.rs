@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 
-use super::Arguments;
 use crate::app::data_dir::database_path;
 use crate::config::environment;
 use crate::store::lock_database;
@@ -23,11 +22,11 @@ pub(super) enum State {
 
 impl State {
     /// A script plays on a fresh state unless a folder is named: otherwise two runs of it would print different chats.
-    pub(super) fn choose(arguments: &Arguments) -> anyhow::Result<State> {
-        if let Some(folder) = &arguments.state {
-            return Ok(State::Named(folder.clone()));
+    pub(super) fn choose(named: Option<&Path>, is_fresh: bool) -> anyhow::Result<State> {
+        if let Some(folder) = named {
+            return Ok(State::Named(folder.to_owned()));
         }
-        if arguments.fresh || arguments.script.is_some() {
+        if is_fresh {
             let folder = tempfile::Builder::new().prefix("twitchy-demo-").tempdir();
             return Ok(State::Fresh(folder.context("cannot make a folder for the demo")?));
         }

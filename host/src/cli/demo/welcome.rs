@@ -1,6 +1,6 @@
 //! What the demo says of itself, true of the state that it begins with.
 
-use super::BOT;
+use super::cast::BOT;
 use crate::domain::id::Login;
 use crate::domain::prefix::Prefix;
 

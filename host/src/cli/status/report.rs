@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crate::app::status::line::{describe_dropped, name_phase};
 use crate::app::status::problems::Problem;
+use crate::app::status::shortage::describe_slowing;
 use crate::app::status::{AccountStatus, ModuleStatus, SpanStatus, Status};
 use crate::cli::table::{Row, align};
 use crate::domain::span::show_span;
@@ -30,7 +32,7 @@ pub(super) fn write_report(status: &Status, problems: &[Problem]) -> String {
 fn account_row(account: &AccountStatus) -> Row {
     vec![
         account.login.clone(),
-        account.name_phase().to_owned(),
+        name_phase(account).to_owned(),
         show_uptime(account.phase_for),
         format!("{} of {}", account.channels.joined, account.channels.wanted),
         account.replies_waiting.to_string(),
@@ -43,7 +45,7 @@ fn unreachable_rows(account: &AccountStatus) -> impl Iterator<Item = Row> {
 }
 
 fn slowed_row(account: &AccountStatus) -> Option<Row> {
-    Some(vec![account.login.clone(), account.describe_slowing()?])
+    Some(vec![account.login.clone(), describe_slowing(account)?])
 }
 
 fn queue_rows(status: &Status) -> Vec<Row> {
@@ -55,14 +57,14 @@ fn queue_rows(status: &Status) -> Vec<Row> {
     let lost = (log.lines_lost > 0).then(|| row("log lines", String::new(), Some(log.lines_lost)));
     let rows = vec![
         row("events waiting", format!("{} of {}", queues.events_waiting, queues.events_capacity), None),
-        row("calls under way", queues.calls_under_way.to_string(), Some(queues.calls_dropped)),
+        row("calls under way", queues.calls_outstanding.to_string(), Some(queues.calls_dropped)),
         row("replies waiting", queues.replies_waiting.to_string(), Some(queues.replies_dropped)),
     ];
     rows.into_iter().chain(lost).collect()
 }
 
 fn dropped_row(account: &AccountStatus) -> Option<Row> {
-    Some(vec![format!("by {}", account.login), account.describe_dropped()?])
+    Some(vec![format!("by {}", account.login), describe_dropped(account)?])
 }
 
 fn span_rows(account: &AccountStatus) -> impl Iterator<Item = Row> {
@@ -122,6 +124,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::app::status::problems::list_problems;
     use crate::app::status::{
         ChannelsStatus, LogStatus, LostStatus, QueueStatus, StorageStatus, UnloadableStatus, UnreachableChannel,
     };
@@ -167,7 +170,7 @@ mod tests {
     }
 
     fn report(status: &Status) -> String {
-        write_report(status, &status.list_problems())
+        write_report(status, &list_problems(status))
     }
 
     #[test]
@@ -195,7 +198,7 @@ all is well
     fn what_is_not_well_is_all_there() {
         let ms = Duration::from_millis;
         let gone = UnreachableChannel { login: "gone".to_owned(), reason: "never confirmed by Twitch".to_owned() };
-        let channels = ChannelsStatus { wanted: 40, joined: 37, pending: 2, unreachable: vec![gone], without_place: 0 };
+        let channels = ChannelsStatus { wanted: 40, joined: 37, pending: 2, unreachable: vec![gone], without_slot: 0 };
         let dropped = [("stale", 3), ("no_room", 1), ("empty", 0)].map(|(reason, count)| (reason.to_owned(), count));
         let total = ms(10_000);
         let waits = SpanStatus { count: 20, total, p50: Duration::from_micros(50), p99: ms(820), max: ms(2_540) };
@@ -262,7 +265,7 @@ not well:
         assert!(report(&one).ends_with("\nall is well, but 1 channel cannot be joined\n"), "{}", report(&one));
         let two = unreachable(&["cafe", "den"]);
         assert!(report(&two).ends_with("\nall is well, but 2 channels cannot be joined\n"), "{}", report(&two));
-        assert_eq!(two.list_problems(), []);
+        assert_eq!(list_problems(&two), []);
     }
 
     #[test]
@@ -284,7 +287,7 @@ not well:
             unloadable("dice", "component 0a is not there", true),
             unloadable("slow", "compiling the module takes too long", false),
         ];
-        let problems = status.list_problems();
+        let problems = list_problems(&status);
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let advice = "make room on the disk of data_dir, or make it writable: the host tries again by itself";
         let expected = [

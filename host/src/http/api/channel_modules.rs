@@ -21,10 +21,12 @@ use crate::http::principal::Principal;
 use crate::http::shapes::channel_module::{ChannelModule, ChannelModuleState, StepBack, WantedModule};
 use crate::http::shapes::page::Listed;
 use crate::modules::is_always_on;
+use crate::setup::change::check_disable;
 use crate::setup::changing::Changed;
 use crate::setup::channel::ChannelSetup;
 use crate::setup::module::ModuleSetup;
-use crate::setup::module_change::ModuleChangeError;
+use crate::setup::module_change::roll_back::check_roll_back;
+use crate::setup::module_change::{ModuleChangeError, check_module_change, require_module};
 use crate::telemetry::HostEvent;
 
 mod secrets;
@@ -48,7 +50,7 @@ fn parse(Path((channel, name)): Named) -> Result<(ChannelId, ModuleName), ApiErr
 }
 
 async fn answer(api: &Api, setup: &ChannelSetup, name: &ModuleName) -> Result<Response, ApiError> {
-    let module = shown::show(api, setup, setup.require_module(name)?).await?;
+    let module = shown::show(api, setup, require_module(setup, name)?).await?;
     Ok((etag(setup.revision), Json(module)).into_response())
 }
 
@@ -129,14 +131,14 @@ async fn put_module(
     let (channel, name) = parse(path)?;
     let before = find_channel(&api, channel)?;
     if_match.check(before.revision)?;
-    before.require_module(&name)?;
+    require_module(&before, &name)?;
     let (wanted, secrets) = into_change(wanted)?;
     let by = principal.powers();
     let plan = async |setup: ChannelSetup| {
         if_match.check(setup.revision)?;
-        let mut effects = setup.check_module_change(by, &name, &wanted)?;
+        let mut effects = check_module_change(&setup, by, &name, &wanted)?;
         let after = setup.apply_all(&effects);
-        effects.extend(secrets::seal_all(&api, channel, after.require_module(&name)?, &secrets).await?);
+        effects.extend(secrets::seal_all(&api, channel, require_module(&after, &name)?, &secrets).await?);
         Ok::<_, ApiError>(effects)
     };
     let stamp = principal.stamp(api.now().wall);
@@ -163,11 +165,11 @@ async fn put_module(
 async fn disable_module(State(api): State<Arc<Api>>, principal: Principal, path: Named) -> Result<Response, ApiError> {
     let (channel, name) = parse(path)?;
     let plan = |setup: &ChannelSetup| {
-        setup.require_module(&name)?;
+        require_module(setup, &name)?;
         if is_always_on(&name) {
             return Err(ModuleChangeError::AlwaysOn(name.clone()).into());
         }
-        let effect = setup.check_disable(Role::Broadcaster, name.as_str());
+        let effect = check_disable(setup, Role::Broadcaster, name.as_str());
         Ok::<_, ApiError>(effect.map_err(|_| ModuleChangeError::UnknownModule)?.into_iter().collect())
     };
     let changed = api.setup.change(channel, principal.stamp(api.now().wall), plan).await?;
@@ -205,7 +207,7 @@ async fn roll_back(
     let to = parse_target(&wanted)?;
     let plan = async |setup: ChannelSetup| {
         let left = api.store.list_left(channel, &name).await?;
-        Ok::<_, ApiError>(setup.check_roll_back(&name, to.as_ref(), &left)?)
+        Ok::<_, ApiError>(check_roll_back(&setup, &name, to.as_ref(), &left)?)
     };
     let stamp = principal.stamp(api.now().wall);
     let changed = api.setup.change_reading(channel, stamp, plan).await?;

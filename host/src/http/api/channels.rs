@@ -24,7 +24,7 @@ use crate::http::shapes::page::Listed;
 use crate::http::shapes::problem::WrongValue;
 use crate::setup::change::may_change;
 use crate::setup::channel::ChannelSetup;
-use crate::setup::channel_change::ChannelChange;
+use crate::setup::channel_change::{ChannelChange, check_channel_change};
 use crate::setup::overrides::CommandKey;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -131,7 +131,7 @@ async fn change_one(
     let plan = |setup: &ChannelSetup| {
         if_match.check(setup.revision)?;
         let wrong = |problems: Vec<_>| ApiError::invalid_values(problems.iter().map(WrongValue::from).collect());
-        setup.check_channel_change(&change, now).map_err(wrong)
+        check_channel_change(setup, &change, now).map_err(wrong)
     };
     let setup = api.setup.change(channel, principal.stamp(now), plan).await?.after;
     Ok((etag(setup.revision), Json(show(&api, &setup))))

@@ -32,6 +32,7 @@ use crate::http::key::write_hex;
 use crate::http::principal::Principal;
 use crate::http::shapes::command::{CallArguments, ClaimedChatter, CommandAnswer, CommandCall, CommandReply};
 use crate::http::shapes::problem::WrongValue;
+use crate::setup::listing::list_available;
 use crate::store::host::audit::CALL;
 
 mod change;
@@ -224,7 +225,7 @@ async fn find_chatter(api: &Api, channel: ChannelId, login: &Login) -> Result<Op
 fn refuse_call(api: &Api, channel: ChannelId, word: &str, error: CallError) -> ApiError {
     let setup = api.setup.find_channel(channel).filter(|_| error == CallError::UnknownWord);
     let Some(setup) = setup else { return error.into() };
-    let known = setup.list_available(Role::Broadcaster, api.now().wall);
+    let known = list_available(&setup, Role::Broadcaster, api.now().wall);
     let words = known.iter().flat_map(|listing| std::iter::once(&listing.name).chain(&listing.aliases));
     match find_nearest(&word.to_lowercase(), words.map(|word| &**word)) {
         Some(nearest) => UNKNOWN_COMMAND.because(format!("{} Did you mean {nearest}?", UNKNOWN_COMMAND.meaning)),

@@ -210,14 +210,14 @@ impl Listener {
 
     fn tell_event(&self, heard: Heard<HostEvent>) -> Option<Told> {
         match heard {
-            Heard::Told(event) => self.wanted.contains(&event).then(|| write_told(&event, self.api.now().wall)),
+            Heard::Event(event) => self.wanted.contains(&event).then(|| write_told(&event, self.api.now().wall)),
             Heard::Missed(count) => Some(write_missed(count)),
         }
     }
 
     fn tell_text(&self, heard: Heard<SaidText>) -> Option<Told> {
         Some(match heard {
-            Heard::Told(said) => write_text(&said),
+            Heard::Event(said) => write_text(&said),
             Heard::Missed(count) => write_missed(count),
         })
     }

@@ -34,13 +34,13 @@ impl From<provider::Balance> for Balance {
 
 impl From<BalanceError> for HostCallError<BalanceError> {
     fn from(error: BalanceError) -> Self {
-        HostCallError::Told(error)
+        HostCallError::Answered(error)
     }
 }
 
 impl From<provider::FindBalanceError> for HostCallError<BalanceError> {
     fn from(error: provider::FindBalanceError) -> Self {
-        HostCallError::Told(match error {
+        HostCallError::Answered(match error {
             provider::FindBalanceError::UnknownChatter => BalanceError::UnknownChatter,
             provider::FindBalanceError::UnknownCurrency => BalanceError::UnknownCurrency,
             provider::FindBalanceError::Unavailable(why) => BalanceError::Unavailable(why),
@@ -95,7 +95,7 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::Arc;
 
-    use super::super::fixture::{Bench, SHOP, Terms, told};
+    use super::super::fixture::{Bench, SHOP, Terms, error_of};
     use super::super::{payments, storage};
     use super::*;
     use crate::balances::failing::FailingProvider;
@@ -116,15 +116,15 @@ mod tests {
         assert_eq!(amounts(&bench, &mut run, "alice"), ["70 points"]);
         assert_eq!(amounts(&bench, &mut run, "@bob"), ["130 points"]);
         assert_eq!(amounts(&bench, &mut run, "id:3"), ["100 points"]);
-        assert_eq!(told(bench.wait(find(&mut run, "nobody"))), BalanceError::UnknownChatter);
+        assert_eq!(error_of(bench.wait(find(&mut run, "nobody"))), BalanceError::UnknownChatter);
     }
 
     #[test]
-    fn a_balance_that_was_told_is_checked_where_something_is_written() {
+    fn a_balance_that_was_read_is_checked_where_something_is_written() {
         let bench = Bench::new(Terms::default());
         let mut telling = bench.run("alice", "@bob");
-        let told = amounts(&bench, &mut telling, "bob");
-        at_once(storage::save(&mut telling, "told", told.concat().into_bytes())).unwrap();
+        let known = amounts(&bench, &mut telling, "bob");
+        at_once(storage::save(&mut telling, "told", known.concat().into_bytes())).unwrap();
         let mut paying = bench.run("carol", "@bob");
         at_once(payments::transfer(&mut paying, "bob", "1")).unwrap();
         assert_eq!([bench.commit(paying), bench.commit(telling)], [Committed::Done, Committed::Conflict]);
@@ -140,15 +140,15 @@ mod tests {
         let ranked: Vec<_> =
             ranked.iter().map(|ranked| (ranked.chatter_login.as_str(), ranked.amount.as_str())).collect();
         assert_eq!(ranked, [("bob", "130"), ("carol", "100")]);
-        let unknown = told(bench.wait(top(&bench.run("alice", ""), "gold", 2)));
+        let unknown = error_of(bench.wait(top(&bench.run("alice", ""), "gold", 2)));
         assert_eq!(unknown, BalanceError::UnknownCurrency);
     }
 
     #[test]
-    fn a_provider_that_is_down_is_told_as_such() {
+    fn a_provider_that_is_down_is_reported_as_such() {
         let outside: Arc<dyn BalanceProvider> = Arc::new(FailingProvider);
         let bench = Bench::new(Terms { outside: HashMap::from([(SHOP, outside)]), ..Terms::default() });
         let mut run = bench.run("alice", "");
-        assert!(matches!(told(bench.wait(find(&mut run, "bob"))), BalanceError::Unavailable(_)));
+        assert!(matches!(error_of(bench.wait(find(&mut run, "bob"))), BalanceError::Unavailable(_)));
     }
 }

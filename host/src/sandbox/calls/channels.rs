@@ -20,13 +20,13 @@ impl Host for Run {
 
 impl From<JoinError> for HostCallError<JoinError> {
     fn from(error: JoinError) -> Self {
-        HostCallError::Told(error)
+        HostCallError::Answered(error)
     }
 }
 
 impl From<joining::JoinError> for HostCallError<JoinError> {
     fn from(error: joining::JoinError) -> Self {
-        HostCallError::Told(match error {
+        HostCallError::Answered(match error {
             joining::JoinError::JoinedAlready => JoinError::JoinedAlready,
             joining::JoinError::NeedsConsent(address) => JoinError::NeedsConsent(address),
             joining::JoinError::Waiting(place) => JoinError::Waiting(place),
@@ -85,12 +85,11 @@ async fn presence(run: &mut Transaction) -> Result<Presence, EndRun> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, Terms, told};
+    use super::super::fixture::{Bench, Terms, error_of};
     use super::super::settings;
     use super::*;
     use crate::domain::effect::Committed;
-    use crate::domain::id::ChannelId;
-    use crate::domain::invocation::Origin;
+    use crate::domain::id::{ChannelId, Origin};
     use crate::joining::JoinPolicy;
     use crate::store::fixture::at_once;
 
@@ -103,11 +102,11 @@ mod tests {
         let bench = Bench::new(Terms::default());
         let mut joining = bench.run("alice", "");
         at_once(request_join(&mut joining)).unwrap();
-        assert_eq!(told(at_once(request_join(&mut joining))), JoinError::JoinedAlready);
+        assert_eq!(error_of(at_once(request_join(&mut joining))), JoinError::JoinedAlready);
         assert_eq!(bench.commit(joining), Committed::Done);
         assert_eq!(wanted(&bench), ["alice", "shop"]);
         assert!(bench.world.setup.find_channel(ChannelId(1)).is_some(), "the new channel has a set-up");
-        assert_eq!(told(at_once(request_join(&mut bench.run("alice", "")))), JoinError::JoinedAlready);
+        assert_eq!(error_of(at_once(request_join(&mut bench.run("alice", "")))), JoinError::JoinedAlready);
         let mut leaving = bench.run("alice", "");
         assert!(at_once(request_leave(&mut leaving)).unwrap());
         assert!(!at_once(request_leave(&mut leaving)).unwrap());
@@ -120,12 +119,12 @@ mod tests {
     }
 
     #[test]
-    fn whoever_asks_twice_at_once_joins_once() {
+    fn two_requests_at_once_join_once() {
         let bench = Bench::new(Terms::default());
         let (mut first, mut second) = (bench.run("alice", ""), bench.run("alice", ""));
         assert!(at_once(request_join(&mut first)).is_ok() && at_once(request_join(&mut second)).is_ok());
         assert_eq!([bench.commit(first), bench.commit(second)], [Committed::Done, Committed::Conflict]);
-        assert_eq!(told(at_once(request_join(&mut bench.run("alice", "")))), JoinError::JoinedAlready);
+        assert_eq!(error_of(at_once(request_join(&mut bench.run("alice", "")))), JoinError::JoinedAlready);
     }
 
     #[test]
@@ -150,7 +149,7 @@ mod tests {
     #[test]
     fn a_closed_bot_says_why_it_does_not_come() {
         let bench = Bench::new(Terms { policy: JoinPolicy::Closed, ..Terms::default() });
-        assert!(matches!(told(at_once(request_join(&mut bench.run("alice", "")))), JoinError::Refused(_)));
+        assert!(matches!(error_of(at_once(request_join(&mut bench.run("alice", "")))), JoinError::Refused(_)));
         // Nobody is kept: leaving is open to all who have the bot.
         assert!(at_once(request_leave(&mut bench.run("shop", ""))).unwrap());
     }
@@ -162,7 +161,7 @@ mod tests {
         at_once(request_join(&mut joining)).unwrap();
         assert_eq!(bench.commit(joining), Committed::Done);
         let full = JoinError::Refused("I sit in as many channels as I can; please try again later".to_owned());
-        assert_eq!(told(at_once(request_join(&mut bench.run("bob", "")))), full);
+        assert_eq!(error_of(at_once(request_join(&mut bench.run("bob", "")))), full);
     }
 
     #[test]
@@ -171,7 +170,7 @@ mod tests {
         let mut invocation = bench.invocation("shop", "");
         invocation.is_proven = false;
         let mut run = bench.begin(invocation);
-        assert_eq!(told(at_once(request_join(&mut run))), JoinError::Refused(NOT_PROVEN.to_owned()));
+        assert_eq!(error_of(at_once(request_join(&mut run))), JoinError::Refused(NOT_PROVEN.to_owned()));
         assert_eq!(at_once(request_leave(&mut run)), Err(EndRun::Refused(NOT_PROVEN.to_owned())));
         assert_eq!(run.finish(&[]), None);
     }
@@ -182,7 +181,7 @@ mod tests {
         let mut invocation = bench.invocation("shop", "");
         invocation.id.origin = Origin::Timer;
         let mut run = bench.begin(invocation);
-        assert_eq!(told(at_once(request_join(&mut run))), JoinError::Refused("nobody asked me to".to_owned()));
+        assert_eq!(error_of(at_once(request_join(&mut run))), JoinError::Refused("nobody asked me to".to_owned()));
         assert!(!at_once(request_leave(&mut run)).unwrap());
     }
 }

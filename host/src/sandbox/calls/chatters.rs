@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recycled_login_belongs_to_whoever_bore_it_last() {
+    fn a_recycled_login_belongs_to_its_last_bearer() {
         let bench = Bench::new(Terms::default());
         let heir = KnownChatter { id: ChatterId(9), login: "bob".parse().unwrap(), display_name: "Bob".into() };
         let later = now() + std::time::Duration::from_secs(1);

@@ -34,11 +34,11 @@ impl From<listing::Listing> for Listing {
 /// The commands that the invoking chatter may use, by name.
 pub(super) fn list_available(run: &mut Transaction) -> Result<Vec<listing::Listing>, EndRun> {
     let now = run.invocation().now;
-    Ok(run.setup()?.list_available(run.role(), now))
+    Ok(listing::list_available(&run.setup()?, run.role(), now))
 }
 
 /// One of them, by name or alias.
 pub(super) fn find(run: &mut Transaction, word: &str) -> Result<Option<listing::Listing>, EndRun> {
     let now = run.invocation().now;
-    Ok(run.setup()?.find_listing(run.role(), word, now))
+    Ok(listing::find_listing(&run.setup()?, run.role(), word, now))
 }

@@ -67,9 +67,10 @@ mod tests {
     use super::super::fixture::{Bench, Terms};
     use super::*;
     use crate::domain::manifest::{Grants, SizeClass};
+    use crate::sandbox::run::limits::Walls;
 
     fn limiter() -> Limiter {
-        Limiter::new(SizeClass::Small.walls())
+        Limiter::new(Walls::of(SizeClass::Small))
     }
 
     fn run(grants: Grants, most_host_calls: u32) -> Run {

@@ -40,7 +40,7 @@ impl From<FindSecretError> for EndRun {
 pub enum HostCallError<E> {
     /// The module gets this error, and goes on.
     #[error("{0}")]
-    Told(E),
+    Answered(E),
     #[error(transparent)]
     Ends(EndRun),
 }
@@ -61,7 +61,7 @@ impl<E> From<StoreError> for HostCallError<E> {
 pub(super) fn split<T, E>(answer: Result<T, HostCallError<E>>) -> Result<Result<T, E>, EndRun> {
     match answer {
         Ok(value) => Ok(Ok(value)),
-        Err(HostCallError::Told(error)) => Ok(Err(error)),
+        Err(HostCallError::Answered(error)) => Ok(Err(error)),
         Err(HostCallError::Ends(end)) => Err(end),
     }
 }

@@ -12,8 +12,8 @@ use crate::balances::provider::BalanceProvider;
 use crate::config::{SandboxConfig, WebConfig};
 use crate::domain::account::BotAccount;
 use crate::domain::effect::{Commit, Committed, Holder};
-use crate::domain::id::{ChannelId, ChatterId};
-use crate::domain::invocation::{Invocation, InvocationId, Origin};
+use crate::domain::id::{ChannelId, ChatterId, InvocationId, Origin};
+use crate::domain::invocation::Invocation;
 use crate::domain::manifest::{Capability, Grants, Manifest, SettingKind};
 use crate::domain::message::{Channel, Chatter};
 use crate::domain::ports::{Clock, Moment, NoSecrets, SoleProcess};
@@ -23,8 +23,9 @@ use crate::joining::{JoinPolicy, Joining};
 use crate::sandbox::call::Call;
 use crate::sandbox::web::client::WebClient;
 use crate::sandbox::world::World;
+use crate::setup::Setup;
+use crate::setup::defaults::NewChannelRules;
 use crate::setup::sample::{command, manifest, setting};
-use crate::setup::{NewChannelRules, Setup};
 use crate::store::Store;
 use crate::store::channel::chatters::KnownChatter;
 use crate::store::fixture::{at_once, quick_folder};
@@ -152,9 +153,9 @@ impl Bench {
 }
 
 /// What the module is told instead of an answer; anything else fails the test.
-pub(super) fn told<T: std::fmt::Debug, E: std::fmt::Debug>(answer: Result<T, HostCallError<E>>) -> E {
+pub(super) fn error_of<T: std::fmt::Debug, E: std::fmt::Debug>(answer: Result<T, HostCallError<E>>) -> E {
     match answer {
-        Err(HostCallError::Told(error)) => error,
+        Err(HostCallError::Answered(error)) => error,
         other => panic!("{other:?}"),
     }
 }

@@ -16,7 +16,7 @@ use self::requests::{Recorded, Requests, Sent};
 use super::door::Run;
 use super::error::{EndRun, HostCallError, split};
 use super::transaction::Transaction;
-use crate::domain::invocation::InvocationId;
+use crate::domain::id::InvocationId;
 use crate::domain::manifest::{Capability, SettingKind};
 use crate::domain::ports::FindSecretError;
 use crate::sandbox::bindings::twitchy::command::http::{Host, HttpError, Request, Response};
@@ -70,7 +70,7 @@ pub async fn send(run: &mut Transaction, request: WebRequest) -> Result<WebRespo
     if let Some(recorded) = requests.find(place) {
         // Another one would have to be sent in the place of one that was.
         let is_same = recorded.digest == digest;
-        return if is_same { recorded.sent.map_err(HostCallError::Told) } else { Err(EndRun::Conflict.into()) };
+        return if is_same { recorded.sent.map_err(HostCallError::Answered) } else { Err(EndRun::Conflict.into()) };
     }
     let left = run.world().web.config().bytes.checked_sub(requests.bytes() + request_bytes(&request));
     let has_time = Instant::now() + TO_ANSWER < requests.deadline;
@@ -93,12 +93,12 @@ pub async fn send(run: &mut Transaction, request: WebRequest) -> Result<WebRespo
         run.world().telemetry.note_web_answer(asked_at.elapsed());
     }
     requests.record(Recorded { digest, bytes, sent: sent.clone() });
-    sent.map_err(HostCallError::Told)
+    sent.map_err(HostCallError::Answered)
 }
 
 fn refuse(run: &Transaction, error: SendRequestError) -> HostCallError<SendRequestError> {
     run.world().telemetry.note_web_request(error.code());
-    HostCallError::Told(error)
+    HostCallError::Answered(error)
 }
 
 async fn send_now(

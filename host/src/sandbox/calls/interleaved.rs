@@ -42,7 +42,7 @@ struct Script {
 /// What becomes of an invocation the first time that it has taken all its steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
-    Answered,
+    Shown,
     /// The module answers with an error: nothing of it stays.
     Refused,
     /// The host dies, and the same invocation is sent again.
@@ -79,7 +79,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn script() -> impl Strategy<Value = Script> {
     let fate = prop_oneof![
-        6 => Just(Fate::Answered),
+        6 => Just(Fate::Shown),
         1 => Just(Fate::Refused),
         1 => Just(Fate::CrashBeforeCommit),
         2 => Just(Fate::CrashAfterCommit),
@@ -148,29 +148,29 @@ fn show(run: &mut Transaction) -> Result<String, EndRun> {
     Ok(format!("{} {sides} {}", settings::prefix(run)?, words.join(",")))
 }
 
-trait Told {
-    fn told(&self) -> String;
+trait Shown {
+    fn shown(&self) -> String;
 }
-impl Told for () {
-    fn told(&self) -> String {
+impl Shown for () {
+    fn shown(&self) -> String {
         "ok".to_owned()
     }
 }
-impl Told for i64 {
-    fn told(&self) -> String {
+impl Shown for i64 {
+    fn shown(&self) -> String {
         self.to_string()
     }
 }
-impl Told for Amount {
-    fn told(&self) -> String {
+impl Shown for Amount {
+    fn shown(&self) -> String {
         self.to_string()
     }
 }
 
 /// A value, or the name of the error's case.
-fn seen<T: Told, E: Debug>(answer: Result<T, HostCallError<E>>) -> Result<String, EndRun> {
+fn seen<T: Shown, E: Debug>(answer: Result<T, HostCallError<E>>) -> Result<String, EndRun> {
     Ok(match split(answer)? {
-        Ok(value) => value.told(),
+        Ok(value) => value.shown(),
         Err(error) => {
             let text = format!("{error:?}");
             let case = text.split('(').next().unwrap_or_default();
@@ -252,7 +252,7 @@ impl Interleaver<'_> {
 
     fn finish(&mut self, active: Active) {
         let Active { number, runs, run, seen } = active;
-        let fate = std::mem::replace(&mut self.scripts[number].fate, Fate::Answered);
+        let fate = std::mem::replace(&mut self.scripts[number].fate, Fate::Shown);
         let Some(commit) = run.finish(&[Reply::Say(seen.join("|"))]) else { return };
         match fate {
             Fate::Refused => self.scripts[number].fate = Fate::Refused,
@@ -262,7 +262,7 @@ impl Interleaver<'_> {
                     self.waiting.push_back(number);
                 }
             }
-            Fate::Answered => {
+            Fate::Shown => {
                 self.commit(number, runs, seen, &commit);
             }
         }

@@ -23,13 +23,13 @@ pub(super) type Refusal = HostCallError<PaymentError>;
 
 impl From<PaymentError> for Refusal {
     fn from(error: PaymentError) -> Self {
-        HostCallError::Told(error)
+        HostCallError::Answered(error)
     }
 }
 
 impl From<CheckPaymentError> for Refusal {
     fn from(error: CheckPaymentError) -> Self {
-        HostCallError::Told(match error {
+        HostCallError::Answered(match error {
             CheckPaymentError::InvalidAmount => PaymentError::InvalidAmount,
             CheckPaymentError::Nothing(_)
             | CheckPaymentError::MostPerInvocation(..)
@@ -139,15 +139,14 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::error::NOT_PROVEN;
-    use super::super::fixture::{Bench, SHOP, Terms, bank, now, told};
+    use super::super::fixture::{Bench, SHOP, Terms, bank, error_of, now};
     use super::super::payments::{charge, transfer};
     use super::super::{settings, treasury};
     use super::*;
     use crate::balances::failing::FailingProvider;
     use crate::balances::provider::BalanceProvider;
     use crate::domain::effect::Committed;
-    use crate::domain::id::MessageId;
-    use crate::domain::invocation::Origin;
+    use crate::domain::id::{MessageId, Origin};
     use crate::domain::manifest::{Capability, Caps, Grants};
     use crate::domain::message::QuotedMessage;
     use crate::store::fixture::at_once;
@@ -191,7 +190,7 @@ mod tests {
     }
 
     fn why_not(answer: Paid) -> String {
-        match told(answer) {
+        match error_of(answer) {
             PaymentError::NotAllowed(why) => why,
             other => panic!("{other:?}"),
         }
@@ -202,11 +201,11 @@ mod tests {
         let bench = bench();
         let mut run = bench.run("alice", "give @bob and @carol");
         assert_eq!(at_once(transfer(&mut run, "@bob", "60")).unwrap(), amount("40"));
-        assert_eq!(told(at_once(transfer(&mut run, "carol", "41"))), PaymentError::NotEnough);
+        assert_eq!(error_of(at_once(transfer(&mut run, "carol", "41"))), PaymentError::NotEnough);
         assert_eq!(at_once(charge(&mut run, "40")).unwrap(), Amount::ZERO);
         // Carol is paid from what was charged just now; the till has no more.
         assert_eq!(at_once(treasury::pay(&mut run, "carol", "40")).unwrap(), amount("140"));
-        assert_eq!(told(at_once(treasury::pay(&mut run, "carol", "1"))), PaymentError::NotEnough);
+        assert_eq!(error_of(at_once(treasury::pay(&mut run, "carol", "1"))), PaymentError::NotEnough);
         assert_eq!(at_once(treasury::award(&mut run, "bob", "5")).unwrap(), amount("165"));
         assert_eq!(bench.commit(run), Committed::Done);
         assert_eq!([bench.balance(1), bench.balance(2), bench.balance(3)], ["0", "165", "140"]);
@@ -218,15 +217,19 @@ mod tests {
         let bench = bench();
         let mut run = bench.run("alice", "@bob");
         for text in ["", "0", "-1", "0.5", "1e2", "ten", "99999999999999999999"] {
-            assert_eq!(told(at_once(transfer(&mut run, "bob", text))), PaymentError::InvalidAmount, "{text:?}");
-            assert_eq!(told(at_once(charge(&mut run, text))), PaymentError::InvalidAmount, "{text:?}");
-            assert_eq!(told(at_once(treasury::award(&mut run, "bob", text))), PaymentError::InvalidAmount, "{text:?}");
+            assert_eq!(error_of(at_once(transfer(&mut run, "bob", text))), PaymentError::InvalidAmount, "{text:?}");
+            assert_eq!(error_of(at_once(charge(&mut run, text))), PaymentError::InvalidAmount, "{text:?}");
+            assert_eq!(
+                error_of(at_once(treasury::award(&mut run, "bob", text))),
+                PaymentError::InvalidAmount,
+                "{text:?}"
+            );
         }
         assert_eq!(run.finish(&[]), None);
     }
 
     #[test]
-    fn a_payee_is_named_by_whoever_calls() {
+    fn a_payee_is_named_by_the_caller() {
         let bench = bench();
         for text in ["bob", "@bob", "@BOB,", "5 to (@bob)!", "\"@bob\" please", "id:2"] {
             for to in ["bob", "@Bob", "id:2"] {
@@ -241,7 +244,7 @@ mod tests {
             assert_eq!(why, "bob is not named in the message", "{text}");
         }
         assert_eq!(
-            told(at_once(transfer(&mut bench.run("alice", "@nobody"), "nobody", "1"))),
+            error_of(at_once(transfer(&mut bench.run("alice", "@nobody"), "nobody", "1"))),
             PaymentError::UnknownChatter
         );
         assert_eq!(
@@ -269,7 +272,7 @@ mod tests {
             "arisu is not named in the message"
         );
         assert_eq!(
-            told(at_once(transfer(&mut bench.run("alice", "@別名"), "別名", "1"))),
+            error_of(at_once(transfer(&mut bench.run("alice", "@別名"), "別名", "1"))),
             PaymentError::UnknownChatter
         );
         // Once there are two, nobody is paid, whomever the module means.
@@ -285,15 +288,18 @@ mod tests {
     fn what_an_account_cannot_hold_is_an_invalid_amount() {
         let bench = bench();
         let mut run = bench.run("alice", "@bob @carol");
-        assert_eq!(told(at_once(treasury::award(&mut run, "bob", &i64::MAX.to_string()))), PaymentError::InvalidAmount);
+        assert_eq!(
+            error_of(at_once(treasury::award(&mut run, "bob", &i64::MAX.to_string()))),
+            PaymentError::InvalidAmount
+        );
         // Three chatters have 100 each, and the mint can owe 2^63 in all.
         at_once(treasury::award(&mut run, "bob", &(i64::MAX - 299).to_string())).unwrap();
-        assert_eq!(told(at_once(treasury::award(&mut run, "carol", "1"))), PaymentError::InvalidAmount);
+        assert_eq!(error_of(at_once(treasury::award(&mut run, "carol", "1"))), PaymentError::InvalidAmount);
         at_once(transfer(&mut run, "bob", "100")).unwrap();
         assert_eq!(bench.commit(run), Committed::Done);
         let mut run = bench.run("carol", "@bob");
         assert_eq!(
-            told(at_once(transfer(&mut run, "bob", "100"))),
+            error_of(at_once(transfer(&mut run, "bob", "100"))),
             PaymentError::InvalidAmount,
             "one more than bob can have"
         );
@@ -352,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_treasury_pays_whoever_called() {
+    fn a_treasury_pays_the_caller() {
         let bench = bench();
         assert_eq!(at_once(treasury::award(&mut bench.run("alice", ""), "alice", "1")).unwrap(), amount("101"));
         assert_eq!(
@@ -387,7 +393,7 @@ mod tests {
         let mut run = bench.begin(invocation);
         let refused = || PaymentError::NotAllowed(NOT_PROVEN.to_owned());
         assert_eq!(
-            [told(at_once(transfer(&mut run, "bob", "1"))), told(at_once(charge(&mut run, "1")))],
+            [error_of(at_once(transfer(&mut run, "bob", "1"))), error_of(at_once(charge(&mut run, "1")))],
             [refused(), refused()]
         );
         assert!(
@@ -504,12 +510,15 @@ mod tests {
             run
         });
         assert_eq!(
-            [told(at_once(charge(&mut first, "1"))), told(at_once(charge(&mut second, "1")))],
+            [error_of(at_once(charge(&mut first, "1"))), error_of(at_once(charge(&mut second, "1")))],
             [PaymentError::NotEnough, PaymentError::NotEnough]
         );
         assert_eq!(bench.commit(first), Committed::Done);
         assert_eq!(bench.commit(second), Committed::Conflict);
-        assert_eq!(told(at_once(transfer(&mut bench.run("alice", "@carol"), "carol", "100"))), PaymentError::NotEnough);
+        assert_eq!(
+            error_of(at_once(transfer(&mut bench.run("alice", "@carol"), "carol", "100"))),
+            PaymentError::NotEnough
+        );
     }
 
     #[test]
@@ -528,11 +537,11 @@ mod tests {
         let outside: Arc<dyn BalanceProvider> = Arc::new(FailingProvider);
         let bench = Bench::new(Terms { outside: HashMap::from([(SHOP, outside)]), ..Terms::default() });
         assert!(matches!(
-            told(at_once(transfer(&mut bench.run("alice", "@bob"), "bob", "1"))),
+            error_of(at_once(transfer(&mut bench.run("alice", "@bob"), "bob", "1"))),
             PaymentError::Unavailable(_)
         ));
         assert!(matches!(
-            told(at_once(treasury::award(&mut bench.run("alice", "@bob"), "bob", "1"))),
+            error_of(at_once(treasury::award(&mut bench.run("alice", "@bob"), "bob", "1"))),
             PaymentError::Unavailable(_)
         ));
     }

@@ -13,6 +13,7 @@ use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
 use crate::sandbox::bindings::twitchy::command::settings::{Host, ModuleState, Setting, SettingsError};
 use crate::setup::channel::ChannelSetup;
+use crate::setup::left_versions::note_left;
 use crate::setup::{change, listing};
 
 type Changed = Result<(), HostCallError<SettingsError>>;
@@ -77,7 +78,7 @@ impl From<listing::SettingLine> for Setting {
 
 impl From<change::SettingsError> for HostCallError<SettingsError> {
     fn from(error: change::SettingsError) -> Self {
-        HostCallError::Told(match error {
+        HostCallError::Answered(match error {
             change::SettingsError::UnknownModule => SettingsError::UnknownModule,
             change::SettingsError::UnknownSetting => SettingsError::UnknownSetting,
             change::SettingsError::WordTaken(module) => SettingsError::WordTaken(module),
@@ -93,20 +94,20 @@ pub(super) fn prefix(run: &mut Transaction) -> Result<Prefix, EndRun> {
 }
 
 pub(super) fn set_prefix(run: &mut Transaction, prefix: &str) -> Changed {
-    change(run, |setup, role| setup.check_prefix(role, prefix).map(|effect| vec![effect]))
+    change(run, |setup, role| change::check_prefix(setup, role, prefix).map(|effect| vec![effect]))
 }
 
 pub(super) fn list_modules(run: &mut Transaction) -> Result<Vec<listing::ModuleState>, EndRun> {
     let now = run.invocation().now;
-    Ok(run.setup()?.list_modules(now))
+    Ok(listing::list_modules(&run.setup()?, now))
 }
 
 pub(super) fn enable_module(run: &mut Transaction, name: &str) -> Changed {
-    change(run, |setup, role| setup.check_enable(role, name))
+    change(run, |setup, role| change::check_enable(setup, role, name))
 }
 
 pub(super) fn disable_module(run: &mut Transaction, name: &str) -> Changed {
-    change(run, |setup, role| setup.check_disable(role, name).map(Vec::from_iter))
+    change(run, |setup, role| change::check_disable(setup, role, name).map(Vec::from_iter))
 }
 
 /// A chatter is shown by login, where one is known.
@@ -115,8 +116,8 @@ pub(super) async fn list_settings(
     module: &str,
 ) -> Result<Vec<listing::SettingLine>, HostCallError<SettingsError>> {
     let setup = run.setup()?;
-    let mut lines = setup.list_settings(module)?;
-    for line in lines.iter_mut().filter(|line| setup.is_chatter_setting(module, &line.key)) {
+    let mut lines = listing::list_settings(&setup, module)?;
+    for line in lines.iter_mut().filter(|line| change::is_chatter_setting(&setup, module, &line.key)) {
         if let Some(chatter) = resolve(run, &line.value).await? {
             line.value = format!("@{}", chatter.login);
         }
@@ -125,16 +126,16 @@ pub(super) async fn list_settings(
 }
 
 pub(super) async fn change_setting(run: &mut Transaction, module: &str, key: &str, value: &str) -> Changed {
-    let is_chatter = run.setup()?.is_chatter_setting(module, key);
+    let is_chatter = change::is_chatter_setting(&run.setup()?, module, key);
     let chatter = if is_chatter { resolve(run, value).await? } else { None };
     let value = chatter.map_or_else(|| value.to_owned(), |chatter| Reference::Id(chatter.id).to_string());
-    change(run, |setup, role| setup.check_setting(role, module, key, &value).map(|effect| vec![effect]))
+    change(run, |setup, role| change::check_setting(setup, role, module, key, &value).map(|effect| vec![effect]))
 }
 
 /// No time at all ends the silence.
 pub(super) fn mute(run: &mut Transaction, span: Duration) -> Changed {
     let now = run.invocation().now;
-    change(run, |setup, role| setup.check_mute(role, span, now).map(|effect| vec![effect]))
+    change(run, |setup, role| change::check_mute(setup, role, span, now).map(|effect| vec![effect]))
 }
 
 /// When the silence ends; None where the bot speaks.
@@ -149,7 +150,7 @@ fn change(
     check: impl FnOnce(&ChannelSetup, Role) -> Result<Vec<Effect>, change::SettingsError>,
 ) -> Changed {
     let setup = run.setup()?;
-    for effect in setup.note_left(check(&setup, run.role())?) {
+    for effect in note_left(&setup, check(&setup, run.role())?) {
         let setup = run.setup()?;
         run.change_setup(&setup, effect);
     }
@@ -158,7 +159,7 @@ fn change(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, SHOP, Terms, now, told};
+    use super::super::fixture::{Bench, SHOP, Terms, error_of, now};
     use super::super::{commands, storage};
     use super::*;
     use crate::domain::effect::Committed;
@@ -203,7 +204,7 @@ mod tests {
             at_once(change_setting(&mut run, "bank", "sides", "8")),
             mute(&mut run, Duration::ZERO),
         ] {
-            assert_eq!(told(refused), SettingsError::NotAllowed("only the broadcaster can".to_owned()));
+            assert_eq!(error_of(refused), SettingsError::NotAllowed("only the broadcaster can".to_owned()));
         }
         assert_eq!(run.finish(&[]), None);
     }
@@ -215,7 +216,7 @@ mod tests {
         at_once(change_setting(&mut run, "bank", "patron", "@Bob")).unwrap();
         assert_eq!(value_of(&mut run, "patron"), "@bob");
         let invalid = SettingsError::InvalidValue("a chatter who was seen here".to_owned());
-        assert_eq!(told(at_once(change_setting(&mut run, "bank", "patron", "nobody"))), invalid);
+        assert_eq!(error_of(at_once(change_setting(&mut run, "bank", "patron", "nobody"))), invalid);
         assert_eq!(bench.commit(run), Committed::Done);
         let record = at_once(bench.world.store.load_channel(SHOP)).unwrap().unwrap();
         assert_eq!(record.settings[&"bank".parse().unwrap()]["patron"], "id:2");

@@ -57,7 +57,7 @@ impl Host for Run {
 
 impl From<StorageError> for HostCallError<StorageError> {
     fn from(error: StorageError) -> Self {
-        HostCallError::Told(error)
+        HostCallError::Answered(error)
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn delete(run: &mut Transaction, key: &str) -> Result<(), EndRu
     match write_entry(run, key, None).await {
         Err(HostCallError::Ends(end)) => Err(end),
         // A deletion never fills the storage.
-        Ok(()) | Err(HostCallError::Told(_)) => Ok(()),
+        Ok(()) | Err(HostCallError::Answered(_)) => Ok(()),
     }
 }
 
@@ -213,7 +213,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::super::fixture::{Bench, SHOP, Terms, bank, told};
+    use super::super::fixture::{Bench, SHOP, Terms, bank, error_of};
     use super::*;
     use crate::config::SandboxConfig;
     use crate::domain::effect::Committed;
@@ -327,7 +327,7 @@ mod tests {
         let mut run = bench.run("alice", "");
         let longest = "k".repeat(LONGEST_KEY);
         assert!(at_once(save(&mut run, &longest, vec![0; LONGEST_VALUE])).is_ok());
-        assert_eq!(told(at_once(save(&mut run, "k", vec![0; LONGEST_VALUE + 1]))), StorageError::ValueTooLong);
+        assert_eq!(error_of(at_once(save(&mut run, "k", vec![0; LONGEST_VALUE + 1]))), StorageError::ValueTooLong);
         let too_long = longest + "k";
         for (key, error) in [
             (too_long.as_str(), StorageError::KeyTooLong),
@@ -336,8 +336,8 @@ mod tests {
             ("a\0", StorageError::KeyInvalid),
             ("\u{202e}a", StorageError::KeyInvalid),
         ] {
-            assert_eq!(told(at_once(save(&mut run, key, Vec::new()))), error, "{key:?}");
-            assert_eq!(told(at_once(add(&mut run, key, 1))), error, "{key:?}");
+            assert_eq!(error_of(at_once(save(&mut run, key, Vec::new()))), error, "{key:?}");
+            assert_eq!(error_of(at_once(add(&mut run, key, 1))), error, "{key:?}");
             assert_eq!(at_once(load(&mut run, key)).unwrap(), None);
             at_once(delete(&mut run, key)).unwrap();
         }
@@ -349,17 +349,17 @@ mod tests {
         let mut run = bench.run("alice", "");
         save_text(&mut run, "a", "123456789");
         save_text(&mut run, "b", "123456789");
-        assert_eq!(told(at_once(save(&mut run, "c", Vec::new()))), StorageError::Full);
+        assert_eq!(error_of(at_once(save(&mut run, "c", Vec::new()))), StorageError::Full);
         // Replacing frees what was there.
         save_text(&mut run, "b", "12345");
         save_text(&mut run, "c", "");
-        assert_eq!(told(at_once(save(&mut run, "d", Vec::new()))), StorageError::Full);
+        assert_eq!(error_of(at_once(save(&mut run, "d", Vec::new()))), StorageError::Full);
         at_once(delete(&mut run, "a")).unwrap();
         save_text(&mut run, "d", "");
         assert_eq!(bench.commit(run), Committed::Done);
         let (state, _) = at_once(bench.world.store.load_entry(SHOP, &"bank".parse().unwrap(), "a")).unwrap();
         assert_eq!((state.bytes, state.keys), (8, 3));
-        assert_eq!(told(at_once(save(&mut bench.run("alice", ""), "e", Vec::new()))), StorageError::Full);
+        assert_eq!(error_of(at_once(save(&mut bench.run("alice", ""), "e", Vec::new()))), StorageError::Full);
     }
 
     #[test]
@@ -368,11 +368,11 @@ mod tests {
         let mut run = bench.run("alice", "");
         assert_eq!(at_once(add(&mut run, "n", -5)).unwrap(), -5);
         assert_eq!(at_once(add(&mut run, "n", i64::MAX)).unwrap(), i64::MAX - 5);
-        assert_eq!(told(at_once(add(&mut run, "n", 6))), StorageError::Overflow);
+        assert_eq!(error_of(at_once(add(&mut run, "n", 6))), StorageError::Overflow);
         assert_eq!(at_once(load(&mut run, "n")).unwrap(), Some((i64::MAX - 5).to_string().into_bytes()));
         for text in ["", "1.5", "+1", " 1", "one", "9223372036854775808"] {
             save_text(&mut run, "n", text);
-            assert_eq!(told(at_once(add(&mut run, "n", 1))), StorageError::NotANumber, "{text:?}");
+            assert_eq!(error_of(at_once(add(&mut run, "n", 1))), StorageError::NotANumber, "{text:?}");
         }
     }
 

@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use super::door::Run;
-use crate::domain::invocation::{CommandError, Invocation, Origin};
+use crate::domain::id::Origin;
+use crate::domain::invocation::{CommandError, Invocation};
 use crate::domain::message::{Badge, Channel, Chatter, QuotedMessage, Reply};
 use crate::domain::role::Role;
 use crate::sandbox::bindings::twitchy::command::types as wit;

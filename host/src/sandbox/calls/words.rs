@@ -8,7 +8,7 @@ use super::transaction::Transaction;
 use super::vocabulary::cooldown_millis;
 use crate::domain::manifest::{Capability, Command};
 use crate::sandbox::bindings::twitchy::command::words::{Host, Word, WordError};
-use crate::setup::words;
+use crate::setup::claims;
 
 impl Host for Run {
     fn claim(&mut self, word: Word) -> wasmtime::Result<Result<(), WordError>> {
@@ -53,13 +53,13 @@ impl From<Command> for Word {
     }
 }
 
-impl From<words::WordError> for HostCallError<WordError> {
-    fn from(error: words::WordError) -> Self {
-        HostCallError::Told(match error {
-            words::WordError::Invalid(what) => WordError::Invalid(what),
-            words::WordError::Taken(module) => WordError::Taken(module),
-            words::WordError::Full => WordError::Full,
-            words::WordError::NotAllowed(why) => WordError::NotAllowed(why),
+impl From<claims::WordError> for HostCallError<WordError> {
+    fn from(error: claims::WordError) -> Self {
+        HostCallError::Answered(match error {
+            claims::WordError::Invalid(what) => WordError::Invalid(what),
+            claims::WordError::Taken(module) => WordError::Taken(module),
+            claims::WordError::Full => WordError::Full,
+            claims::WordError::NotAllowed(why) => WordError::NotAllowed(why),
         })
     }
 }
@@ -67,7 +67,7 @@ impl From<words::WordError> for HostCallError<WordError> {
 /// Adds a word, or replaces this module's own of that name.
 pub(super) fn claim(run: &mut Transaction, word: Command) -> Result<(), HostCallError<WordError>> {
     let setup = run.setup()?;
-    let effect = setup.check_claim(run.role(), run.module(), word)?;
+    let effect = claims::check_claim(&setup, run.role(), run.module(), word)?;
     run.change_setup(&setup, effect);
     Ok(())
 }
@@ -75,7 +75,7 @@ pub(super) fn claim(run: &mut Transaction, word: Command) -> Result<(), HostCall
 /// Whether it was there, and the chatter may release it.
 pub(super) fn release(run: &mut Transaction, name: &str) -> Result<bool, EndRun> {
     let setup = run.setup()?;
-    let effect = setup.check_release(run.role(), run.module(), name);
+    let effect = claims::check_release(&setup, run.role(), run.module(), name);
     Ok(effect.map(|effect| run.change_setup(&setup, effect)).is_some())
 }
 
@@ -88,7 +88,7 @@ fn list_claimed(run: &mut Transaction) -> Result<Vec<Command>, EndRun> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, SHOP, Terms, told};
+    use super::super::fixture::{Bench, SHOP, Terms, error_of};
     use super::*;
     use crate::domain::effect::Committed;
     use crate::setup::sample::command;
@@ -100,7 +100,7 @@ mod tests {
         let mut claiming = bench.run("shop", "");
         claim(&mut claiming, command("Hello")).unwrap();
         assert_eq!(list_claimed(&mut claiming).unwrap(), [command("hello")]);
-        assert_eq!(told(claim(&mut claiming, command("extra"))), WordError::Taken("extra".to_owned()));
+        assert_eq!(error_of(claim(&mut claiming, command("extra"))), WordError::Taken("extra".to_owned()));
         assert!(!answers());
         assert_eq!(bench.commit(claiming), Committed::Done);
         assert!(answers());

@@ -9,6 +9,7 @@
 mod answer;
 mod child;
 mod confine;
+pub(crate) mod order;
 mod process;
 mod queue;
 
@@ -19,12 +20,13 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use self::order::{Limits, Order};
 use self::process::{Ended, Process};
 use self::queue::{Turn, UploadQueue};
 use super::error::CompileError;
 use crate::config::SandboxConfig;
 use crate::domain::manifest::SizeClass;
-use crate::sandbox::run::engine::MemoryPlan;
+use crate::sandbox::run::limits::Walls;
 
 pub use self::child::{ParseOrderError, run_child, run_child_with};
 pub use self::queue::Uploader;
@@ -51,23 +53,6 @@ pub enum CompilerProgram {
     },
 }
 
-/// What a child may use up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Limits {
-    /// Bytes of address space besides what the program itself takes up.
-    memory: u64,
-    processor: Duration,
-    wall: Duration,
-    code_bytes: usize,
-}
-
-/// What to compile, for whom.
-pub(crate) struct Order {
-    pub(crate) bytes: Arc<Vec<u8>>,
-    pub(crate) size: SizeClass,
-    pub(crate) plan: MemoryPlan,
-}
-
 /// Starts children, a few at a time.
 pub(crate) struct Compiler {
     program: PathBuf,
@@ -82,7 +67,7 @@ pub(crate) struct Compiler {
 /// Held by the thread that waits for the child, so that no next one starts before it has gone, and by whoever looks at what
 /// it has made.
 #[derive(Clone)]
-pub(crate) struct CompilerPlace(Arc<Held>);
+pub(crate) struct CompilerPermit(Arc<Held>);
 
 enum Held {
     Upload(Turn),
@@ -102,32 +87,32 @@ impl Compiler {
             memory: config.compile_memory as u64,
             processor: config.compile_time,
             wall,
-            code_bytes: SizeClass::Small.walls().component_bytes * CODE_FACTOR,
+            code_bytes: Walls::of(SizeClass::Small).component_bytes * CODE_FACTOR,
         };
         let (uploads, calls) = (UploadQueue::new(config.compile_budget), Arc::new(Semaphore::new(1)));
         Ok(Compiler { program, small, uploads, calls })
     }
 
     /// Waits until an upload may be compiled, unless too many wait or the uploader's budget is spent.
-    pub(crate) async fn enter_for_upload(&self, uploader: &Uploader) -> Result<CompilerPlace, CompileError> {
+    pub(crate) async fn enter_for_upload(&self, uploader: &Uploader) -> Result<CompilerPermit, CompileError> {
         let turn = self.uploads.enter(uploader).await?;
-        Ok(CompilerPlace(Arc::new(Held::Upload(turn))))
+        Ok(CompilerPermit(Arc::new(Held::Upload(turn))))
     }
 
     /// Waits until a module that is called may be compiled. As many wait as there are modules, in turn.
-    pub(crate) async fn enter_for_call(&self) -> Result<CompilerPlace, CompileError> {
-        let place = Arc::clone(&self.calls).acquire_owned().await;
-        let place = place.map_err(|error| CompileError::Host(error.to_string()))?;
-        Ok(CompilerPlace(Arc::new(Held::Call(place))))
+    pub(crate) async fn enter_for_call(&self) -> Result<CompilerPermit, CompileError> {
+        let permit = Arc::clone(&self.calls).acquire_owned().await;
+        let permit = permit.map_err(|error| CompileError::Host(error.to_string()))?;
+        Ok(CompilerPermit(Arc::new(Held::Call(permit))))
     }
 
     /// Machine code for a component that has passed the gate. Dropping the future kills the child.
-    pub(crate) async fn compile(&self, order: Order, place: CompilerPlace) -> Result<Vec<u8>, CompileError> {
+    pub(crate) async fn compile(&self, order: Order, permit: CompilerPermit) -> Result<Vec<u8>, CompileError> {
         let limits = self.limits(order.size);
         let process = Process::new();
         // Kills it where the future is dropped.
         let _leash = process.leash();
-        let mut ended = self.start(&process, order, limits, place)?;
+        let mut ended = self.start(&process, order, limits, permit)?;
         let (ended, is_late) = match tokio::time::timeout(limits.wall, &mut ended).await {
             Ok(ended) => (ended, false),
             Err(_) => {
@@ -146,7 +131,7 @@ impl Compiler {
                 memory: self.small.memory * u64::from(LARGE_FACTOR),
                 processor: self.small.processor * LARGE_FACTOR,
                 wall: self.small.wall * LARGE_FACTOR,
-                code_bytes: size.walls().component_bytes * CODE_FACTOR,
+                code_bytes: Walls::of(size).component_bytes * CODE_FACTOR,
             },
         }
     }
@@ -157,18 +142,18 @@ impl Compiler {
         process: &Arc<Process>,
         order: Order,
         limits: Limits,
-        place: CompilerPlace,
+        permit: CompilerPermit,
     ) -> Result<oneshot::Receiver<io::Result<Ended>>, CompileError> {
         let (tell, ended) = oneshot::channel();
         let command = child::command(&self.program, &order, &limits);
         let process = Arc::clone(process);
         let waits = move || {
             let ended = process.run(command, &order.bytes, limits.code_bytes);
-            if let (Ok(Ended { processor, .. }), Held::Upload(turn)) = (&ended, &*place.0) {
+            if let (Ok(Ended { processor, .. }), Held::Upload(turn)) = (&ended, &*permit.0) {
                 // Also where nobody waits for it any more: it was computed for the uploader.
                 turn.charge(*processor);
             }
-            drop((order, place));
+            drop((order, permit));
             // Nobody may wait for it any more.
             drop(tell.send(ended));
         };

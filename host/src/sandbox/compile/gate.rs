@@ -17,17 +17,18 @@ use wasmtime::Engine;
 use self::ceilings::{Ceilings, Count};
 use super::error::CompileError;
 use crate::domain::manifest::SizeClass;
+use crate::sandbox::run::limits::Walls;
 
 /// The whole gate but for `info`: machine code for the engine.
 pub(crate) fn compile(engine: &Engine, bytes: &[u8], size: SizeClass) -> Result<Vec<u8>, CompileError> {
     check_head(bytes, size)?;
-    check(bytes, &size.ceilings())?;
+    check(bytes, &Ceilings::of(size))?;
     engine.precompile_component(bytes).map_err(CompileError::invalid)
 }
 
 /// What a look at the length and the first bytes can tell.
 pub(crate) fn check_head(bytes: &[u8], size: SizeClass) -> Result<(), CompileError> {
-    let most = size.walls().component_bytes;
+    let most = Walls::of(size).component_bytes;
     if bytes.len() > most {
         return Err(CompileError::TooLarge(most >> 20));
     }

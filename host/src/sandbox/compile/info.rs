@@ -8,7 +8,7 @@ use crate::domain::id::{ModuleDigest, ModuleName};
 use crate::domain::manifest::{Capability, Command, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
 use crate::sandbox::bindings::twitchy::command::types as wit;
 use crate::setup::value::check_value;
-use crate::setup::words::{check_word, is_line};
+use crate::setup::word::{check_word, is_line};
 
 const MOST_COMMANDS: usize = 32;
 const MOST_ALIASES: usize = 8;
@@ -33,13 +33,13 @@ fn wrong<T>(what: impl Into<String>) -> Parsed<T> {
 
 /// What the host knows of a module without asking it.
 pub(crate) struct Origin {
-    pub(crate) brought: Brought,
+    pub(crate) examined: Examined,
     pub(crate) capabilities: Vec<Capability>,
 }
 
 /// What is known of a component's bytes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Brought {
+pub(crate) struct Examined {
     pub(crate) digest: ModuleDigest,
     pub(crate) source: ModuleSource,
     pub(crate) size: SizeClass,
@@ -51,7 +51,7 @@ pub(crate) fn parse_info(info: wit::ModuleInfo, origin: Origin) -> Parsed<Manife
         return wrong("this host calls modules for commands only, not for timers or events");
     }
     let name: ModuleName = info.name.parse().map_err(|error| ParseInfoError(format!("{error}")))?;
-    let Brought { digest, source, size, component_bytes } = origin.brought;
+    let Examined { digest, source, size, component_bytes } = origin.examined;
     Ok(Manifest {
         digest,
         source,
@@ -198,13 +198,13 @@ mod tests {
     use super::*;
 
     fn origin() -> Origin {
-        let brought = Brought {
+        let examined = Examined {
             digest: ModuleDigest([0; 32]),
             source: ModuleSource::Uploaded,
             size: SizeClass::Small,
             component_bytes: 8,
         };
-        Origin { brought, capabilities: Vec::new() }
+        Origin { examined, capabilities: Vec::new() }
     }
 
     fn command(name: &str, aliases: &[&str]) -> wit::CommandInfo {

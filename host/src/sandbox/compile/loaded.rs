@@ -7,22 +7,22 @@ use lru::LruCache;
 use crate::domain::id::ModuleDigest;
 
 /// So much code, or less, is one place; a runtime of JavaScript or Python takes up dozens.
-const PLACE: usize = 1 << 20;
+const UNIT: usize = 1 << 20;
 
 pub(crate) struct Loaded<T> {
     modules: LruCache<ModuleDigest, Entry<T>>,
-    places: usize,
+    units: usize,
     taken: usize,
 }
 
 struct Entry<T> {
     module: Arc<T>,
-    places: usize,
+    units: usize,
 }
 
 impl<T> Loaded<T> {
-    pub(crate) fn new(places: usize) -> Loaded<T> {
-        Loaded { modules: LruCache::unbounded(), places, taken: 0 }
+    pub(crate) fn new(units: usize) -> Loaded<T> {
+        Loaded { modules: LruCache::unbounded(), units, taken: 0 }
     }
 
     /// It counts as called now.
@@ -33,22 +33,22 @@ impl<T> Loaded<T> {
     /// Returns what had to go for it: to be dropped where nobody waits, since giving memory back takes time. What is
     /// larger than all places is kept alone.
     pub(crate) fn insert(&mut self, digest: ModuleDigest, module: Arc<T>, code_bytes: usize) -> Vec<Arc<T>> {
-        let places = code_bytes.div_ceil(PLACE).max(1);
+        let units = code_bytes.div_ceil(UNIT).max(1);
         let mut gone: Vec<Arc<T>> = self.remove(&digest).into_iter().collect();
-        while self.taken + places > self.places
+        while self.taken + units > self.units
             && let Some((_, oldest)) = self.modules.pop_lru()
         {
-            self.taken -= oldest.places;
+            self.taken -= oldest.units;
             gone.push(oldest.module);
         }
-        self.taken += places;
-        self.modules.put(digest, Entry { module, places });
+        self.taken += units;
+        self.modules.put(digest, Entry { module, units });
         gone
     }
 
     pub(crate) fn remove(&mut self, digest: &ModuleDigest) -> Option<Arc<T>> {
         let entry = self.modules.pop(digest)?;
-        self.taken -= entry.places;
+        self.taken -= entry.units;
         Some(entry.module)
     }
 
@@ -89,22 +89,22 @@ mod tests {
     }
 
     #[test]
-    fn a_large_one_takes_the_place_of_several() {
+    fn a_large_one_evicts_several() {
         let mut loaded = Loaded::new(3);
         for number in 1..=3 {
-            load(&mut loaded, number, PLACE);
+            load(&mut loaded, number, UNIT);
         }
-        assert_eq!(load(&mut loaded, 4, PLACE + 1), [1, 2]);
-        assert_eq!(load(&mut loaded, 5, 100 * PLACE), [3, 4]);
+        assert_eq!(load(&mut loaded, 4, UNIT + 1), [1, 2]);
+        assert_eq!(load(&mut loaded, 5, 100 * UNIT), [3, 4]);
         assert_eq!(loaded.len(), 1, "kept, or it could never be called");
         assert_eq!(load(&mut loaded, 6, 0), [5]);
     }
 
     #[test]
-    fn what_is_loaded_again_or_removed_gives_its_place_back() {
+    fn what_is_loaded_again_or_removed_gives_its_units_back() {
         let mut loaded = Loaded::new(2);
         for _ in 0..5 {
-            load(&mut loaded, 1, 2 * PLACE);
+            load(&mut loaded, 1, 2 * UNIT);
         }
         assert_eq!(loaded.remove(&digest(1)).as_deref(), Some(&1));
         assert_eq!(loaded.remove(&digest(1)), None);

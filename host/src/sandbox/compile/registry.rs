@@ -4,93 +4,56 @@
 //! they are brought; after that they are only offered, and their code is loaded when somebody calls them, once however
 //! many wait for it, and let go when others were called later. So a thousand of them cost a start nothing.
 
-mod counts;
+pub mod counts;
 mod last_failure;
-mod make;
+pub(crate) mod make;
+pub mod offered;
 mod over_limits;
-mod unloadable;
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use self::counts::Counts;
-use self::last_failure::LastFailure;
-use self::make::{Linked, block, examine, host, link_new};
+use self::counts::RegistryCounts;
+use self::make::{Linked, Made, Maker, Module, block, examine, host, link_new};
+use self::offered::{Offered, UnloadableModule};
 use self::over_limits::OverLimits;
-use super::artefact::ArtefactCache;
-use super::compiler::{Compiler, CompilerPlace, Uploader};
+use super::compiler::{CompilerPermit, Uploader};
 use super::error::CompileError;
 use super::gate;
-use super::info::Brought;
+use super::info::Examined;
 use super::loaded::Loaded;
 use super::workshop::Workshop;
-use crate::admission::LARGE_SLOTS;
 use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use crate::domain::ports::Clock;
 use crate::domain::trace::{Step, Trace};
-use crate::sandbox::bindings::CommandModulePre;
 use crate::sandbox::call::InvokeError;
-use crate::sandbox::calls::door::Run;
 use crate::sandbox::run::engine::ClassEngine;
 use crate::sandbox::run::error::StartSandboxError;
-use crate::store::host::components::Components;
-
-pub use self::counts::RegistryCounts;
-pub use self::unloadable::UnloadableModule;
-
-/// Artefacts that are read and linked at once: some milliseconds of a processor each.
-const LOADS: usize = 2;
-
-/// A module, linked and ready.
-pub(crate) struct Module {
-    pub(crate) manifest: Arc<Manifest>,
-    pub(crate) class: Arc<ClassEngine>,
-    pub(crate) pre: CommandModulePre<Run>,
-}
+use crate::telemetry::Telemetry;
 
 /// All modules, and what makes them.
 pub(crate) struct Registry {
-    config: SandboxConfig,
-    clock: Arc<dyn Clock>,
-    cache: ArtefactCache,
-    compiler: Compiler,
-    components: Arc<Components>,
-    small: Arc<ClassEngine>,
-    /// Built when it is first needed.
-    large: Mutex<Option<Arc<ClassEngine>>>,
+    maker: Arc<Maker>,
     offered: RwLock<HashMap<ModuleDigest, Arc<Offered>>>,
     loaded: Mutex<Loaded<Module>>,
-    loads: Semaphore,
     /// One compilation in this process at a time: it takes all cores and much memory. Whoever brings the same bytes
     /// meanwhile finds them made.
     compiling: tokio::sync::Mutex<()>,
     over_limits: OverLimits,
-    pub(in crate::sandbox) counts: Counts,
-}
-
-/// A module that can be called.
-struct Offered {
-    manifest: Arc<Manifest>,
-    /// Of those that always stay.
-    resident: Option<Arc<Module>>,
-    /// Who has it loads; whoever waits finds what came of it.
-    turn: Arc<tokio::sync::Mutex<LastFailure>>,
-    /// Why the last attempt to load the module failed; `None` once one succeeded.
-    failure: Mutex<Option<CompileError>>,
 }
 
 /// How far a stranger's bytes have come.
 enum Passed {
     Known(Arc<Manifest>),
     /// To be compiled.
-    New(Arc<ClassEngine>, Arc<Vec<u8>>, Brought, CompilerPlace),
+    New(Arc<ClassEngine>, Arc<Vec<u8>>, Examined, CompilerPermit),
 }
 
 impl Registry {
@@ -99,30 +62,38 @@ impl Registry {
         workshop: Workshop,
         clock: Arc<dyn Clock>,
     ) -> Result<Registry, StartSandboxError> {
-        let cache =
-            ArtefactCache::open(&workshop.cache_dir, config.compiled_bytes).map_err(StartSandboxError::Cache)?;
-        let compiler = Compiler::new(workshop.compiler, config).map_err(StartSandboxError::Compiler)?;
-        let small = ClassEngine::start(SizeClass::Small, config.slots, config.tick)?;
         Ok(Registry {
-            cache,
-            compiler,
-            components: workshop.components,
-            small: Arc::new(small),
-            large: Mutex::default(),
+            maker: Arc::new(Maker::start(config, workshop, clock)?),
             offered: RwLock::default(),
             loaded: Mutex::new(Loaded::new(config.compiled_modules)),
-            loads: Semaphore::new(LOADS),
             compiling: tokio::sync::Mutex::default(),
             over_limits: OverLimits::new(),
-            counts: Counts::default(),
-            config: config.clone(),
-            clock,
         })
+    }
+
+    /// Each load and compilation is reported to `telemetry` too.
+    pub(in crate::sandbox) fn report_to(&self, telemetry: Arc<Telemetry>) {
+        self.maker.counts.tell(telemetry);
     }
 
     pub(crate) fn counts(&self) -> RegistryCounts {
         let offered = self.offered.read().unwrap_or_else(PoisonError::into_inner).len();
-        self.counts.snapshot(offered, self.loaded().len())
+        self.maker.counts.snapshot(offered, self.loaded().len())
+    }
+
+    /// Modules whose last attempt to be loaded failed, in the order of their names.
+    pub(in crate::sandbox) fn list_unloadable(&self) -> Vec<UnloadableModule> {
+        let offered = self.offered.read().unwrap_or_else(PoisonError::into_inner);
+        let mut unloadable: Vec<_> = offered.values().filter_map(|offered| offered.find_failure()).collect();
+        unloadable.sort_by(|one, other| {
+            let key = |module: &UnloadableModule| (module.manifest.name.clone(), module.manifest.version.clone());
+            key(one).cmp(&key(other))
+        });
+        unloadable
+    }
+
+    pub(in crate::sandbox) fn artefact_trouble(&self) -> Option<Arc<str>> {
+        self.maker.cache.save_trouble()
     }
 
     /// Adds what the operator or this binary brings: compiled here, where there is no artefact, and resident.
@@ -132,23 +103,23 @@ impl Registry {
         source: ModuleSource,
         size: SizeClass,
     ) -> Result<Arc<Manifest>, CompileError> {
-        let (bytes, brought) = examine(Arc::new(bytes), source, size).await?;
+        let (bytes, examined) = examine(Arc::new(bytes), source, size).await?;
         let _turn = self.compiling.lock().await;
-        if let Some(offered) = self.find_offered(&brought.digest) {
+        if let Some(offered) = self.find_offered(&examined.digest) {
             return Ok(Arc::clone(&offered.manifest));
         }
-        let class = self.class(size)?;
-        let registry = Arc::clone(&self);
-        let linked = block(move || match registry.load_artefact(&class, brought.digest)? {
+        let class = self.maker.class(size)?;
+        let maker = Arc::clone(&self.maker);
+        let linked = block(move || match maker.load_artefact(&class, examined.digest)? {
             Some(linked) => Ok(linked),
             None => {
                 let started = std::time::Instant::now();
                 let code = gate::compile(&class.engine, &bytes, size)?;
-                registry.counts.note_compiled(started.elapsed());
+                maker.counts.note_compiled(started.elapsed());
                 link_new(&class, code)
             }
         });
-        let (module, _) = self.ask(linked.await?, brought).await?;
+        let (module, _) = self.ask(linked.await?, examined).await?;
         let manifest = Arc::clone(&module.manifest);
         self.put_offered(Offered::new(Arc::clone(&manifest), Some(module)));
         Ok(manifest)
@@ -161,17 +132,17 @@ impl Registry {
         size: SizeClass,
         by: Uploader,
     ) -> Result<Arc<Manifest>, CompileError> {
-        let note = |error: &CompileError| self.counts.note_refusal(error);
-        let (class, bytes, brought, place) = match self.pass_gate(bytes, size, &by).await.inspect_err(note)? {
+        let note = |error: &CompileError| self.maker.counts.note_refusal(error);
+        let (class, bytes, examined, permit) = match self.pass_gate(bytes, size, &by).await.inspect_err(note)? {
             Passed::Known(manifest) => return Ok(manifest),
-            Passed::New(class, bytes, brought, place) => (class, bytes, brought, place),
+            Passed::New(class, bytes, examined, permit) => (class, bytes, examined, permit),
         };
         let registry = Arc::clone(&self);
         let made = async move {
-            let made = registry.make(class, bytes, brought, place.clone()).await;
-            let made = made.inspect_err(|error| registry.counts.note_refusal(error));
+            let made = registry.make(class, bytes, examined, permit.clone()).await;
+            let made = made.inspect_err(|error| registry.maker.counts.note_refusal(error));
             // Counted before the next one begins.
-            drop(place);
+            drop(permit);
             made
         };
         if size == SizeClass::Small {
@@ -188,48 +159,48 @@ impl Registry {
         size: SizeClass,
         by: &Uploader,
     ) -> Result<Passed, CompileError> {
-        let class = self.class(size)?;
-        let (bytes, brought) = examine(bytes, ModuleSource::Uploaded, size).await?;
-        if let Some(offered) = self.find_offered(&brought.digest) {
+        let class = self.maker.class(size)?;
+        let (bytes, examined) = examine(bytes, ModuleSource::Uploaded, size).await?;
+        if let Some(offered) = self.find_offered(&examined.digest) {
             return Ok(Passed::Known(Arc::clone(&offered.manifest)));
         }
         // Not in the turn of those whom calls wait for: this thread gives way to all others.
-        if let Some(linked) = self.load_apart(&class, brought.digest).await? {
-            return self.welcome(linked, brought).await.map(Passed::Known);
+        if let Some(linked) = self.maker.load_apart(&class, examined.digest).await? {
+            return self.welcome(linked, examined).await.map(Passed::Known);
         }
-        self.over_limits.check(brought.digest, size, Instant::now())?;
-        let place = self.compiler.enter_for_upload(by).await?;
+        self.over_limits.check(examined.digest, size, Instant::now())?;
+        let permit = self.maker.compiler.enter_for_upload(by).await?;
         // The same bytes may have been compiled in an earlier turn.
-        self.over_limits.check(brought.digest, size, Instant::now())?;
-        Ok(Passed::New(class, bytes, brought, place))
+        self.over_limits.check(examined.digest, size, Instant::now())?;
+        Ok(Passed::New(class, bytes, examined, permit))
     }
 
     async fn make(
         self: &Arc<Self>,
         class: Arc<ClassEngine>,
         bytes: Arc<Vec<u8>>,
-        brought: Brought,
-        place: CompilerPlace,
+        examined: Examined,
+        permit: CompilerPermit,
     ) -> Result<Arc<Manifest>, CompileError> {
         // Again: it may be what was made before in the same place.
-        let linked = match self.load_apart(&class, brought.digest).await? {
+        let linked = match self.maker.load_apart(&class, examined.digest).await? {
             Some(linked) => linked,
             None => {
-                let linked = self.compile_apart(class, bytes, place.clone()).await;
+                let linked = self.maker.compile_apart(class, bytes, permit.clone()).await;
                 linked
-                    .inspect_err(|error| self.over_limits.note(brought.digest, brought.size, error, Instant::now()))?
+                    .inspect_err(|error| self.over_limits.note(examined.digest, examined.size, error, Instant::now()))?
             }
         };
-        let welcomed = self.welcome(linked, brought).await;
-        drop(place);
+        let welcomed = self.welcome(linked, examined).await;
+        drop(permit);
         welcomed
     }
 
-    async fn welcome(self: &Arc<Self>, linked: Linked, brought: Brought) -> Result<Arc<Manifest>, CompileError> {
-        let (module, code_bytes) = self.ask(linked, brought).await?;
+    async fn welcome(self: &Arc<Self>, linked: Linked, examined: Examined) -> Result<Arc<Manifest>, CompileError> {
+        let (module, code_bytes) = self.ask(linked, examined).await?;
         let manifest = Arc::clone(&module.manifest);
         // Whoever uploads it is about to try it.
-        self.keep(brought.digest, module, code_bytes);
+        self.keep(examined.digest, module, code_bytes);
         Ok(manifest)
     }
 
@@ -247,8 +218,8 @@ impl Registry {
         let offered = self.offered.write().unwrap_or_else(PoisonError::into_inner).remove(digest);
         // In this order: a load that has just ended looks whether the module is still offered.
         self.let_go(digest);
-        if let Some(class) = offered.and_then(|offered| self.class(offered.manifest.size).ok()) {
-            self.cache.remove(&class.engine, class.size, *digest);
+        if let Some(class) = offered.and_then(|offered| self.maker.class(offered.manifest.size).ok()) {
+            self.maker.cache.remove(&class.engine, class.size, *digest);
         }
     }
 
@@ -264,7 +235,7 @@ impl Registry {
         if let Some(module) = self.find_ready(&offered) {
             return Ok(module);
         }
-        self.counts.misses.fetch_add(1, Ordering::Relaxed);
+        self.maker.counts.misses.fetch_add(1, Ordering::Relaxed);
         let _loads = trace.enter(Step::Load);
         let asked_at = Instant::now();
         let mut turn = Arc::clone(&offered.turn).lock_owned().await;
@@ -290,18 +261,19 @@ impl Registry {
             return Some(Arc::clone(resident));
         }
         let module = self.loaded().find(&offered.manifest.digest)?;
-        self.counts.hits.fetch_add(1, Ordering::Relaxed);
+        self.maker.counts.hits.fetch_add(1, Ordering::Relaxed);
         Some(module)
     }
 
     async fn load(self: &Arc<Self>, offered: &Offered) -> Result<Arc<Module>, CompileError> {
         let digest = offered.manifest.digest;
-        let class = self.class(offered.manifest.size)?;
-        let linked = match self.load_in_turn(&class, digest).await? {
+        let class = self.maker.class(offered.manifest.size)?;
+        let linked = match self.maker.load_in_turn(&class, digest).await? {
             Some(linked) => linked,
-            None => self.compile_anew(class, digest).await?,
+            None => self.maker.compile_anew(class, digest).await?,
         };
-        let Linked { class, pre, code_bytes, .. } = linked;
+        let Linked { class, pre, code_bytes, new_code, .. } = linked;
+        self.keep_code(&class, digest, new_code).await;
         let module = Arc::new(Module { manifest: Arc::clone(&offered.manifest), class, pre });
         self.keep(digest, Arc::clone(&module), code_bytes);
         if self.find_offered(&digest).is_none() {
@@ -318,8 +290,33 @@ impl Registry {
     fn keep(&self, digest: ModuleDigest, module: Arc<Module>, code_bytes: usize) {
         let gone = self.loaded().insert(digest, module, code_bytes);
         let evicted = gone.iter().filter(|module| module.manifest.digest != digest).count();
-        self.counts.evictions.fetch_add(evicted as u64, Ordering::Relaxed);
+        self.maker.counts.evictions.fetch_add(evicted as u64, Ordering::Relaxed);
         drop_apart(gone);
+    }
+
+    /// The module, and how much code it has.
+    async fn ask(self: &Arc<Self>, linked: Linked, examined: Examined) -> Result<(Arc<Module>, usize), CompileError> {
+        let digest = examined.digest;
+        let Made { module, code_bytes, new_code } = self.maker.ask(linked, examined).await?;
+        self.keep_code(&module.class, digest, new_code).await;
+        Ok((module, code_bytes))
+    }
+
+    async fn keep_code(self: &Arc<Self>, class: &Arc<ClassEngine>, digest: ModuleDigest, code: Option<Vec<u8>>) {
+        let Some(code) = code else { return };
+        let (registry, class) = (Arc::clone(self), Arc::clone(class));
+        let keep = move || {
+            if registry.maker.cache.is_full_with(&code) {
+                for module in registry.list_in_memory() {
+                    registry.maker.cache.touch(&module.class.engine, module.class.size, module.manifest.digest);
+                }
+            }
+            registry.maker.cache.save(&class.engine, class.size, digest, &code);
+        };
+        let kept = spawn_blocking(keep).await;
+        if let Err(error) = kept {
+            tracing::warn!(%error, "a compiled module was not kept");
+        }
     }
 
     /// Those that were called last come last, but for those that always stay.
@@ -328,21 +325,6 @@ impl Registry {
         let offered = self.offered.read().unwrap_or_else(PoisonError::into_inner);
         modules.extend(offered.values().filter_map(|offered| offered.resident.clone()));
         modules
-    }
-
-    fn class(&self, size: SizeClass) -> Result<Arc<ClassEngine>, CompileError> {
-        match size {
-            SizeClass::Small => Ok(Arc::clone(&self.small)),
-            SizeClass::Large if !self.config.allow_large => Err(CompileError::SizeClass),
-            SizeClass::Large => {
-                let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(class) = &*large {
-                    return Ok(Arc::clone(class));
-                }
-                let class = ClassEngine::start(size, LARGE_SLOTS, self.config.tick).map_err(host)?;
-                Ok(Arc::clone(large.insert(Arc::new(class))))
-            }
-        }
     }
 
     fn find_offered(&self, digest: &ModuleDigest) -> Option<Arc<Offered>> {
@@ -356,19 +338,6 @@ impl Registry {
 
     fn loaded(&self) -> MutexGuard<'_, Loaded<Module>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Offered {
-    fn new(manifest: Arc<Manifest>, resident: Option<Arc<Module>>) -> Offered {
-        Offered { manifest, resident, turn: Arc::default(), failure: Mutex::default() }
-    }
-
-    /// A busy compiler, or one that was ended from outside, is not reported as a failure of this module.
-    fn note_loaded(&self, error: Option<&CompileError>) {
-        if !matches!(error, Some(CompileError::Busy | CompileError::Killed)) {
-            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = error.cloned();
-        }
     }
 }
 

@@ -51,7 +51,7 @@ impl ClassEngine {
     /// Builds an engine for `slots` calls at once. Each of them has a slot before it has an instance: an exhausted pool does not
     /// wait, it fails.
     pub(crate) fn start(size: SizeClass, slots: usize, tick: Duration) -> Result<ClassEngine, StartSandboxError> {
-        let walls = size.walls();
+        let walls = Walls::of(size);
         let (engine, plan) = build_engine(&walls, slots + SPARE_SLOTS)?;
         let mut linker = Linker::new(&engine);
         CommandModule::add_to_linker::<_, HasSelf<Run>>(&mut linker, |run| run)
@@ -81,7 +81,7 @@ fn build_engine(walls: &Walls, slots: usize) -> Result<(Engine, MemoryPlan), Sta
 pub(crate) fn build_compiler(size: SizeClass, plan: MemoryPlan) -> wasmtime::Result<Engine> {
     let mut config = match plan {
         MemoryPlan::Pooled => base_config(),
-        MemoryPlan::Mapped => on_demand(&size.walls()),
+        MemoryPlan::Mapped => on_demand(&Walls::of(size)),
     };
     config.parallel_compilation(false);
     Engine::new(&config)
@@ -169,14 +169,14 @@ mod tests {
 
     fn starts(engine: &Engine, bytes: &[u8]) -> bool {
         let Ok(component) = Component::from_binary(engine, bytes) else { return false };
-        let mut store = Store::new(engine, Limiter::new(SizeClass::Small.walls()));
+        let mut store = Store::new(engine, Limiter::new(Walls::of(SizeClass::Small)));
         store.limiter(|limiter| limiter);
         Linker::new(engine).instantiate(&mut store, &component).is_ok()
     }
 
     #[test]
     fn where_there_is_no_room_for_a_pool_the_walls_are_the_same() {
-        let walls = SizeClass::Small.walls();
+        let walls = Walls::of(SizeClass::Small);
         let ((pooled, _), (mapped, _)) = (build_engine(&walls, 4).unwrap(), build_engine(&walls, TOO_MANY).unwrap());
         assert!(pooled.pooling_allocator_metrics().is_some());
         assert!(mapped.pooling_allocator_metrics().is_none());
@@ -199,7 +199,7 @@ mod tests {
     fn what_is_compiled_apart_fits_the_engine_that_runs_it() {
         for size in [SizeClass::Small, SizeClass::Large] {
             for (slots, expected) in [(4, MemoryPlan::Pooled), (TOO_MANY, MemoryPlan::Mapped)] {
-                let (engine, plan) = build_engine(&size.walls(), slots).unwrap();
+                let (engine, plan) = build_engine(&Walls::of(size), slots).unwrap();
                 assert_eq!(plan, expected);
                 let compiler = build_compiler(size, plan).unwrap();
                 let code = compiler.precompile_component(&component(&memories(1, [0x80, 0x01]), 1)).unwrap();

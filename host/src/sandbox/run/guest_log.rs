@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use tracing::field::display;
 
-use crate::domain::id::ChannelId;
-use crate::domain::invocation::InvocationId;
+use crate::domain::id::{ChannelId, InvocationId};
 use crate::telemetry::Telemetry;
 use crate::telemetry::lines::{Admission, LineLevel, LineSource};
 

@@ -22,10 +22,10 @@ pub(crate) struct Walls {
     pub(crate) core_instances: usize,
 }
 
-impl SizeClass {
-    pub(crate) fn walls(self) -> Walls {
+impl Walls {
+    pub(crate) fn of(size: SizeClass) -> Walls {
         const MIB: usize = 1 << 20;
-        match self {
+        match size {
             SizeClass::Small => Walls {
                 component_bytes: 16 * MIB,
                 memory_bytes: 16 * MIB,
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn all_memories_together_end_at_the_wall() {
-        let walls = SizeClass::Small.walls();
+        let walls = Walls::of(SizeClass::Small);
         let (half, mut limiter) = (walls.memory_bytes / 2, Limiter::new(walls));
         assert!(limiter.memory_growing(0, half, None).unwrap());
         assert!(limiter.memory_growing(0, half - 1, None).unwrap());
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn only_a_refused_memory_is_remembered() {
-        let walls = SizeClass::Small.walls();
+        let walls = Walls::of(SizeClass::Small);
         let mut limiter = Limiter::new(walls);
         assert!(limiter.memory_growing(0, walls.memory_bytes, None).unwrap());
         assert!(!limiter.table_growing(0, walls.table_elements + 1, None).unwrap());

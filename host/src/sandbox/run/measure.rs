@@ -10,7 +10,7 @@ use crate::sandbox::bindings::twitchy::command::types as wit;
 use crate::sandbox::call::Call;
 use crate::sandbox::call::InvokeError;
 use crate::sandbox::calls::http::requests::Requests;
-use crate::sandbox::compile::registry::Module;
+use crate::sandbox::compile::registry::make::Module;
 use crate::sandbox::invoke::{Attempt, Invoker};
 
 /// A call that can be run over and over. What it writes is thrown away.
@@ -21,15 +21,14 @@ pub struct Measured {
     requests: Arc<Requests>,
 }
 
-impl Sandbox {
-    pub async fn measure(&self, call: Call) -> Result<Measured, InvokeError> {
-        let module = self.invoker.find_module(&call).await?;
-        let requests = Arc::new(Requests::new(self.invoker.deadline(Instant::now()), false));
-        Ok(Measured { invoker: Arc::clone(&self.invoker), module, call: Arc::new(call), requests })
-    }
-}
-
 impl Measured {
+    pub async fn new(sandbox: &Sandbox, call: Call) -> Result<Measured, InvokeError> {
+        let invoker = Arc::clone(&sandbox.invoker);
+        let module = invoker.find_module(&call).await?;
+        let requests = Arc::new(Requests::new(invoker.deadline(Instant::now()), false));
+        Ok(Measured { invoker, module, call: Arc::new(call), requests })
+    }
+
     /// One run as every call has it, in an instance of its own.
     pub async fn run_fresh(&self) -> Result<(), InvokeError> {
         let meter = Arc::new(self.invoker.meter(Instant::now()));

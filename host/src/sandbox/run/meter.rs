@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_for_others_is_told_from_being_parked() {
+    fn waiting_for_others_is_distinguished_from_being_parked() {
         check(&[
             // In the queue.
             (100, Start, 0, 100),

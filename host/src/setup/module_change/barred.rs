@@ -1,5 +1,6 @@
 //! Versions of a size class that the host does not allow (any more).
 
+use super::roll_back::check_roll_back;
 use super::tests::{after, dice, on, shop, with};
 use super::*;
 use crate::domain::manifest::{Manifest, SizeClass};
@@ -19,7 +20,7 @@ fn nobody_is_moved_onto_a_version_that_the_host_bars() {
     let accept = ModuleChange { accept: Some("2.0.0".parse().unwrap()), ..on() };
     let pin = ModuleChange { pinned: Some("2.0.0".parse().unwrap()), ..on() };
     for change in [&accept, &pin] {
-        let refused = barred.check_module_change(Powers::Operator, &name("dice"), change);
+        let refused = check_module_change(&barred, Powers::Operator, &name("dice"), change);
         assert_eq!(refused, Err(ConsentError::SizeClass.into()));
     }
     // What was enabled before the operator barred the class may be sent back as it is, or switched off.
@@ -29,13 +30,13 @@ fn nobody_is_moved_onto_a_version_that_the_host_bars() {
     let closed = with(&moved, moved.catalogue().without_large());
     assert!(dice_in(&closed).is_barred);
     assert_eq!(
-        closed.check_module_change(Powers::Creator, &name("dice"), &dice_in(&closed).as_change()),
+        check_module_change(&closed, Powers::Creator, &name("dice"), &as_change(dice_in(&closed))),
         Ok(Vec::new())
     );
     let off = after(&closed, Powers::Creator, &ModuleChange::default());
-    let back = off.check_module_change(Powers::Operator, &name("dice"), &on());
+    let back = check_module_change(&off, Powers::Operator, &name("dice"), &on());
     assert_eq!(back, Err(ConsentError::SizeClass.into()));
     let named = Some("2.0.0".parse().unwrap());
-    let rolled = barred.check_roll_back(&name("dice"), named.as_ref(), &[]);
+    let rolled = check_roll_back(&barred, &name("dice"), named.as_ref(), &[]);
     assert!(matches!(rolled, Err(ModuleChangeError::Consent(_))), "{rolled:?}");
 }

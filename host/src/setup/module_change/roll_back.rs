@@ -1,6 +1,6 @@
 //! A module rolled back to a version that ran before, in one channel.
 
-use super::ModuleChangeError;
+use super::{ModuleChangeError, check_on, require_module};
 use crate::domain::effect::Effect;
 use crate::domain::id::{ModuleDigest, ModuleName};
 use crate::modules::catalogue::Catalogue;
@@ -8,46 +8,43 @@ use crate::modules::consent::roll_back::plan_roll_back;
 use crate::modules::consent::{Consent, ConsentError, InChannel, Settled};
 use crate::setup::channel::ChannelSetup;
 use crate::setup::module::ModuleSetup;
+use crate::setup::upgrade::consult;
 
-impl ChannelSetup {
-    /// Pins the module to the version `to`, or to the one that [`plan_roll_back`] chooses. `left` are the versions that the
-    /// channel left, the last one first.
-    ///
-    /// # Errors
-    /// `NeedsGrant` where the version named asks for more than is granted.
-    pub fn check_roll_back(
-        &self,
-        name: &ModuleName,
-        to: Option<&semver::Version>,
-        left: &[ModuleDigest],
-    ) -> Result<Vec<Effect>, ModuleChangeError> {
-        let module = self.require_module(name)?;
-        let Some(uploaded) = self.catalogue().find_uploaded(name) else {
-            return match to {
-                None => Err(ConsentError::NothingBefore.into()),
-                Some(to) if *to == module.manifest.version => Ok(Vec::new()),
-                Some(to) => Err(ConsentError::UnknownVersion(to.clone()).into()),
-            };
+/// Pins the module to the version `to`, or to the one that [`plan_roll_back`] chooses. `left` are the versions that the
+/// channel left, the last one first.
+///
+/// # Errors
+/// `NeedsGrant` where the version named asks for more than is granted.
+pub fn check_roll_back(
+    setup: &ChannelSetup,
+    name: &ModuleName,
+    to: Option<&semver::Version>,
+    left: &[ModuleDigest],
+) -> Result<Vec<Effect>, ModuleChangeError> {
+    let module = require_module(setup, name)?;
+    let Some(uploaded) = setup.catalogue().find_uploaded(name) else {
+        return match to {
+            None => Err(ConsentError::NothingBefore.into()),
+            Some(to) if *to == module.manifest.version => Ok(Vec::new()),
+            Some(to) => Err(ConsentError::UnknownVersion(to.clone()).into()),
         };
-        let is_usable = |settled: &Settled| module.would_answer(settled.clone(), self.catalogue());
-        let plan = |consent: &Consent, at: InChannel<'_>| plan_roll_back(consent, at, to, left, is_usable);
-        let effects = module.consult(uploaded, self.channel.id, plan)?;
-        let after = self.apply_all(&effects);
-        let rolled_back = after.require_module(name)?;
-        if rolled_back.is_enabled {
-            after.check_on(self, rolled_back)?;
-        }
-        Ok(effects)
+    };
+    let is_usable = |settled: &Settled| would_answer(module, settled.clone(), setup.catalogue());
+    let plan = |consent: &Consent, at: InChannel<'_>| plan_roll_back(consent, at, to, left, is_usable);
+    let effects = consult(module, uploaded, setup.channel.id, plan)?;
+    let after = setup.apply_all(&effects);
+    let rolled_back = require_module(&after, name)?;
+    if rolled_back.is_enabled {
+        check_on(&after, setup, rolled_back)?;
     }
+    Ok(effects)
 }
 
-impl ModuleSetup {
-    /// Whether the version answers once it is here. One whose fuse has blown here, or that the host bars, is no way out.
-    fn would_answer(&self, settled: Settled, catalogue: &Catalogue) -> bool {
-        let mut there = ModuleSetup { is_barred: catalogue.bars(&settled.manifest), ..self.clone() };
-        there.take(settled);
-        there.is_running() || !there.is_enabled
-    }
+/// Whether the version answers once it is here. One whose fuse has blown here, or that the host bars, is no way out.
+fn would_answer(module: &ModuleSetup, settled: Settled, catalogue: &Catalogue) -> bool {
+    let mut there = ModuleSetup { is_barred: catalogue.bars(&settled.manifest), ..module.clone() };
+    there.take(settled);
+    there.is_running() || !there.is_enabled
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::NewChannelRules;
-use super::super::defaults::Defaults;
+use super::super::defaults::{Defaults, NewChannelRules};
 use super::super::overrides::CommandKey;
 use super::super::sample::{bot, channel, command, manifest, name, setting};
+use super::roll_back::check_roll_back;
 use super::*;
 use crate::domain::fuse::BlownFuse;
 use crate::domain::id::ModuleDigest;
@@ -69,15 +69,15 @@ fn terms(values: &[(CommandKey, &str)]) -> CommandTerms {
 /// The channel once it is as wanted, where the same wish again changes nothing.
 #[track_caller]
 pub(super) fn after(setup: &ChannelSetup, by: Powers, change: &ModuleChange) -> ChannelSetup {
-    let effects = setup.check_module_change(by, &name("dice"), change).unwrap();
+    let effects = check_module_change(setup, by, &name("dice"), change).unwrap();
     let after = effects.iter().fold(setup.clone(), |setup, effect| setup.apply(effect));
-    assert_eq!(after.check_module_change(by, &name("dice"), change), Ok(Vec::new()));
+    assert_eq!(check_module_change(&after, by, &name("dice"), change), Ok(Vec::new()));
     after
 }
 
 #[track_caller]
 fn refused(setup: &ChannelSetup, by: Powers, change: &ModuleChange) -> String {
-    setup.check_module_change(by, &name("dice"), change).unwrap_err().to_string()
+    check_module_change(setup, by, &name("dice"), change).unwrap_err().to_string()
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn the_large_class_and_web_hosts_are_the_operators() {
     let elsewhere = ModuleChange { accept, grants: web("c.example.com"), ..on() };
     assert_eq!(refused(&pinned, Powers::Operator, &elsewhere), "it does not ask for the web host c.example.com");
     assert_eq!(refused(&pinned, Powers::Creator, &upgrade), "only the operator grants the web host b.example.com");
-    assert!(pinned.check_module_change(Powers::Operator, &name("dice"), &upgrade).is_ok());
+    assert!(check_module_change(&pinned, Powers::Operator, &name("dice"), &upgrade).is_ok());
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn every_problem_is_named_with_its_key() {
         commands: [("roll".to_owned(), roll), ("no-such-command".to_owned(), CommandTerms::default())].into(),
         ..on()
     };
-    let error = shop.check_module_change(Powers::Operator, &name("dice"), &change).unwrap_err();
+    let error = check_module_change(&shop, Powers::Operator, &name("dice"), &change).unwrap_err();
     let ModuleChangeError::Invalid(problems) = error else { panic!("{error}") };
     let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(
@@ -213,12 +213,15 @@ fn a_blown_fuse_is_restored_by_enabling_again() {
 #[test]
 fn what_is_always_on_stays_on_and_what_is_fixed_stays_granted() {
     let shop = shop([]);
-    let off = shop.check_module_change(Powers::Operator, &name("settings"), &ModuleChange::default());
+    let off = check_module_change(&shop, Powers::Operator, &name("settings"), &ModuleChange::default());
     assert_eq!(off, Err(ModuleChangeError::AlwaysOn(name("settings"))));
-    let granted = shop.check_module_change(Powers::Operator, &name("pay"), &granting(&[Capability::Http]));
+    let granted = check_module_change(&shop, Powers::Operator, &name("pay"), &granting(&[Capability::Http]));
     assert_eq!(granted, Err(ModuleChangeError::FixedGrants(name("pay"))));
-    assert_eq!(shop.check_module_change(Powers::Operator, &name("dice"), &on()), Err(ModuleChangeError::UnknownModule));
-    assert!(shop.check_module_change(Powers::Creator, &name("other"), &on()).is_ok_and(|effects| effects.len() == 1));
+    assert_eq!(
+        check_module_change(&shop, Powers::Operator, &name("dice"), &on()),
+        Err(ModuleChangeError::UnknownModule)
+    );
+    assert!(check_module_change(&shop, Powers::Creator, &name("other"), &on()).is_ok_and(|effects| effects.len() == 1));
 }
 
 #[test]
@@ -254,8 +257,8 @@ fn what_is_shown_may_be_wanted_and_changes_nothing() {
         let set = after(&untouched, Powers::Operator, &full);
         let grown = set.with_defaults(shop([host.clone(), next]).defaults());
         for setup in [untouched, set, grown] {
-            let shown = setup.find_module(&name("dice")).unwrap().as_change();
-            assert_eq!(setup.check_module_change(Powers::Creator, &name("dice"), &shown), Ok(Vec::new()));
+            let shown = as_change(setup.find_module(&name("dice")).unwrap());
+            assert_eq!(check_module_change(&setup, Powers::Creator, &name("dice"), &shown), Ok(Vec::new()));
         }
     }
 }
@@ -274,10 +277,10 @@ fn a_version_that_waits_runs_only_once_it_is_named() {
     assert_eq!(refused(&waits, Powers::Creator, &other), "version 3.0.0 is not the one that is due here");
     let agreed = after(&waits, Powers::Creator, &named);
     assert_eq!((running(&waits), running(&agreed)), (1, 2));
-    let back = agreed.check_roll_back(&name("dice"), None, &[]).unwrap();
+    let back = check_roll_back(&agreed, &name("dice"), None, &[]).unwrap();
     let back = back.iter().fold(agreed, |setup, effect| setup.apply(effect));
     assert_eq!(running(&back), 1);
-    assert_eq!(back.check_roll_back(&name("dice"), None, &[]), Err(ConsentError::NothingBefore.into()));
+    assert_eq!(check_roll_back(&back, &name("dice"), None, &[]), Err(ConsentError::NothingBefore.into()));
 }
 
 #[test]
@@ -307,7 +310,7 @@ fn first(capabilities: &[Capability]) -> Manifest {
 }
 
 fn stepped_back(setup: &ChannelSetup, to: &str) -> ChannelSetup {
-    let effects = setup.check_roll_back(&name("dice"), Some(&to.parse().unwrap()), &[]).unwrap();
+    let effects = check_roll_back(setup, &name("dice"), Some(&to.parse().unwrap()), &[]).unwrap();
     effects.iter().fold(setup.clone(), |setup, effect| setup.apply(effect))
 }
 
@@ -335,9 +338,9 @@ fn a_version_that_is_gone_back_to_has_no_higher_caps_than_there_are_now() {
         [module.grants.payments.per_day, module.grants.treasury.per_day],
         ["100", "10"].map(|cap| cap.parse().ok())
     );
-    assert_eq!(back.check_module_change(Powers::Creator, &name("dice"), &module.as_change()), Ok(Vec::new()));
+    assert_eq!(check_module_change(&back, Powers::Creator, &name("dice"), &as_change(module)), Ok(Vec::new()));
     let higher =
-        ModuleChange { pinned: one.find_module(&name("dice")).unwrap().as_change().pinned, ..with("100", "1000") };
+        ModuleChange { pinned: as_change(one.find_module(&name("dice")).unwrap()).pinned, ..with("100", "1000") };
     assert_eq!(refused(&back, Powers::Creator, &higher), "only the operator grants higher caps on treasury");
 }
 
@@ -355,7 +358,7 @@ fn what_was_taken_back_does_not_return_with_an_older_version() {
     assert_eq!(running(&stepped_back(&kept, "1.0.0")), Some(1));
     let taken = after(&two, Powers::Operator, &granting(&[Storage]));
     assert_eq!(running(&taken), Some(2));
-    let back = taken.check_roll_back(&name("dice"), Some(&"1.0.0".parse().unwrap()), &[]);
+    let back = check_roll_back(&taken, &name("dice"), Some(&"1.0.0".parse().unwrap()), &[]);
     assert_eq!(back, Err(ConsentError::NeedsGrant(vec![Http]).into()));
     let pinned = ModuleChange { pinned: Some("1.0.0".parse().unwrap()), ..on() };
     assert_eq!(refused(&taken, Powers::Creator, &pinned), "it does not run without a grant of http");
@@ -375,7 +378,7 @@ fn a_version_that_asks_for_less_is_pinned_without_a_word_about_grants() {
     let module = |setup: &ChannelSetup| setup.find_word("roll").unwrap().module.clone();
     assert_eq!(module(&one).manifest.version.major, 1);
     // Whoever sends back what is shown, with another version in it, sends grants too.
-    let shown = ModuleChange { pinned: pinned.pinned, ..module(&two).as_change() };
+    let shown = ModuleChange { pinned: pinned.pinned, ..as_change(&module(&two)) };
     assert_eq!(module(&after(&two, Powers::Creator, &shown)).manifest.version.major, 1);
     let again = after(&one, Powers::Creator, &on());
     assert_eq!((module(&again).manifest.version.major, module(&again).grants.capabilities), (2, vec![Storage, Words]));

@@ -7,8 +7,7 @@ use rusqlite::{Connection, params};
 
 use crate::domain::amount::Amount;
 use crate::domain::effect::{Committed, Holder, Revision, Scope};
-use crate::domain::id::{ChannelId, ChatterId, ModuleName};
-use crate::domain::invocation::InvocationId;
+use crate::domain::id::{ChannelId, ChatterId, InvocationId, ModuleName};
 use crate::domain::manifest::Budget;
 use crate::store::error::StoreError;
 use crate::store::sqlite::columns::{At, holder_columns};

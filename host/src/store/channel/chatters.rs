@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_login_belongs_to_whoever_bore_it_last() {
+    async fn a_login_belongs_to_its_last_bearer() {
         let fixture = Fixture::with_channel().await;
         let store = &fixture.store;
         let at = SystemTime::UNIX_EPOCH;

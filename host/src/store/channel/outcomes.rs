@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::effect::Commit;
-use crate::domain::invocation::InvocationId;
+use crate::domain::id::InvocationId;
 use crate::domain::message::Reply;
 use crate::store::sqlite::columns::{At, Json};
 use crate::store::sqlite::sql::{Purged, execute, find_row};
@@ -117,7 +117,7 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         fixture.commit("1", vec![save("key", "")]).await;
         let mut other = commit("1", vec![save("key", "")]);
-        other.invocation.origin = crate::domain::invocation::Origin::Http;
+        other.invocation.origin = crate::domain::id::Origin::Http;
         assert_eq!(fixture.store.commit(other).await.unwrap(), Committed::Done);
     }
 }

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_wrote_last_is_noted() {
+    async fn the_version_that_wrote_last_is_noted() {
         let fixture = Fixture::with_channel().await;
         let written_by = |name: &str| at_once(fixture.store.load_written_by(CHANNEL, &module(name))).unwrap();
         assert_eq!(written_by("counter"), (StorageState::default(), None));

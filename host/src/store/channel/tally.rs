@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_talked_is_known_by_name() {
+    async fn a_chatter_who_talked_is_known_by_name() {
         let fixture = Fixture::with_channel().await;
         fixture.store.save_tally(&noted(CHANNEL, &["alice", "bob"]), today()).await.unwrap();
         let bob = KnownChatter { id: ChatterId(2), login: login("bob"), display_name: "BOB".into() };

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_takes_nothing_is_told_until_it_takes_something() {
+    fn a_folder_that_takes_nothing_is_reported_until_it_takes_something() {
         let (folder, components) = saved();
         assert_eq!(components.save_trouble(), None);
         let (path, aside) = (&components.folder, folder.path().join("aside"));

@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_recycled_login_goes_to_whoever_bears_it_now() {
+    async fn a_recycled_login_goes_to_its_present_bearer() {
         let fixture = Fixture::with_channel().await;
         fixture.commit("1", vec![want(8, "shop")]).await;
         assert_eq!(wanted(&fixture.store), [named(8, "shop")]);

@@ -1,13 +1,12 @@
 //! A database that was not there before.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
 use super::migrate;
-use super::open::open_file;
 use crate::store::error::OpenStoreError;
 use crate::store::files::UNFINISHED;
 
@@ -28,6 +27,15 @@ pub(super) fn create(path: &Path) -> Result<(), OpenStoreError> {
     // The new name is the folder's to keep.
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// Closed to others where it is new. SQLite gives its log the same permissions as the database's file.
+pub(super) fn open_file(path: &Path) -> Result<File, OpenStoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| OpenStoreError::File { path: path.into(), error })
 }
 
 /// Where there is no database, whether there is the log of one that was lost.

@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_seen_before_is_found_by_display_name() {
+    fn a_chatter_who_was_seen_before_is_found_by_display_name() {
         let rows = "INSERT INTO channels (channel_id, login, display_name, bot) VALUES (7, 'shop', 'Shop', 'bot');
             INSERT INTO seen_chatters VALUES (7, 1, 'arisu', 'アリス', 0), (7, 2, 'bob', 'Bob', 0)";
         let connection = migrated("ADD COLUMN name_key", rows);

@@ -76,7 +76,7 @@ impl Drop for Lock {
 
 /// Keeps every process from opening the database file `path`, until the lock is dropped.
 pub fn lock_database(path: &Path) -> Result<Lock, OpenStoreError> {
-    let file = open_file(&path.with_added_extension("lock"))?;
+    let file = create::open_file(&path.with_added_extension("lock"))?;
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => OpenStoreError::InUse { path: path.into() },
         TryLockError::Error(error) => file_error(path, error),
@@ -106,15 +106,6 @@ fn is_in_use(path: &Path) -> Result<bool, OpenStoreError> {
 
 fn file_error(path: &Path, error: io::Error) -> OpenStoreError {
     OpenStoreError::File { path: path.into(), error }
-}
-
-/// Closed to others where it is new. SQLite gives its log the same permissions as the database's file.
-pub(crate) fn open_file(path: &Path) -> Result<File, OpenStoreError> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|error| file_error(path, error))
 }
 
 fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
@@ -196,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_a_place_that_is_not_there_is_refused_and_stays() {
+    fn a_link_to_a_folder_that_is_not_there_is_refused_and_stays() {
         let folder = tempfile::tempdir().unwrap();
         let (link, gone) = (folder.path().join("twitchy.db"), folder.path().join("disk/twitchy.db"));
         std::os::unix::fs::symlink(&gone, &link).unwrap();
@@ -296,7 +287,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_restored_dump_of_an_older_schema_is_told_what_it_lacks() {
+    async fn a_restored_dump_of_an_older_schema_is_refused_with_what_it_lacks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("twitchy.db");
         filled(&path).await;

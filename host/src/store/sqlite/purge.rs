@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_was_not_seen_for_a_year_is_forgotten_but_not_what_they_own() {
+    async fn a_chatter_not_seen_for_a_year_is_forgotten_but_not_what_they_own() {
         let fixture = Fixture::with_channel().await;
         let (store, begun) = (&fixture.store, fixture.clock.now().wall);
         let many = (1..=2 * MOST_CHATTERS as u64).map(chatter).collect();

@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_cannot_be_written_is_told_until_it_can() {
+    async fn a_file_that_cannot_be_written_is_reported_until_it_can() {
         let fixture = Fixture::with_channel().await;
         let refused = spawn_job(&fixture, |connection| {
             connection.pragma_update(None, "query_only", true)?;

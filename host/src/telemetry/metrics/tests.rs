@@ -2,8 +2,7 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 use super::*;
-use crate::domain::id::{ChannelId, ChatterId};
-use crate::domain::invocation::{InvocationId, Origin};
+use crate::domain::id::{ChannelId, ChatterId, InvocationId, Origin};
 use crate::domain::report::Usage;
 
 fn report(module: &str, digest: u16, outcome: Outcome) -> Report {
@@ -85,9 +84,9 @@ fn each_outcome_is_counted_apart() {
         [Fault::Deadline, Fault::Processor, Fault::Memory, Fault::Trap, Fault::Conflict, Fault::Busy, Fault::Host];
     let plain = [Outcome::Answered, Outcome::Duplicate, Outcome::Usage, Outcome::Refused, Outcome::Unavailable];
     let all = plain.into_iter().chain(FAULTS.map(Outcome::Broke)).chain(FAULTS.map(Outcome::Failed));
-    let mut places: Vec<usize> = all.map(place).collect();
-    places.sort_unstable();
-    assert_eq!(places, (0..OUTCOMES).collect::<Vec<_>>());
+    let mut indices: Vec<usize> = all.map(index_of).collect();
+    indices.sort_unstable();
+    assert_eq!(indices, (0..OUTCOMES).collect::<Vec<_>>());
 }
 
 /// The format, as strictly as we need it: families one after another, each described before its values; every value a

@@ -11,8 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::domain::id::ChannelId;
-use crate::domain::invocation::Origin;
+use crate::domain::id::{ChannelId, Origin};
 use crate::domain::ports::Moment;
 use crate::domain::server::ServerAddress;
 use crate::domain::trace::{Step, Trace, TraceParent, TraceSubject};

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use self::entry::{Entry, Patience, Sent};
 use self::queue::Queue;
 use self::shares::{Part, Shares};
-use self::waiting::{Place, Rank, Waiting};
+use self::waiting::{Rank, Wait, Waiting};
 use super::counts::Counts;
 use super::departure::{Departure, Next, Ticket};
 use super::footing::ModeChange;
@@ -191,7 +191,7 @@ impl Outbox {
     /// Something about a channel changed that may let its messages leave or keep them.
     fn look_again(&mut self, channel: ChannelId, now: Instant) {
         if self.queues.get(&channel).is_some_and(|queue| queue.len() > 0) {
-            self.waiting.put(channel, Place::unknown(now));
+            self.waiting.put(channel, Wait::unknown(now));
         }
     }
 
@@ -209,8 +209,8 @@ impl Outbox {
                 self.waiting.look_at_all(now);
             }
             while let Some(channel) = self.waiting.take_due(now) {
-                if let Some(place) = self.look_at(channel, rooms, now, counts) {
-                    self.waiting.put(channel, place);
+                if let Some(wait) = self.look_at(channel, rooms, now, counts) {
+                    self.waiting.put(channel, wait);
                 }
             }
             // To look may have shown what the account is in a channel, and so have changed the shares.
@@ -218,21 +218,21 @@ impl Outbox {
                 continue;
             }
             let (channel, rank) = self.waiting.find_turn(&self.shares, &self.windows, now)?;
-            let found_now = self.waiting.remove(channel).filter(|place| place.found_at == now);
+            let found_now = self.waiting.remove(channel).filter(|wait| wait.found_at == now);
             match found_now.or_else(|| self.look_at(channel, rooms, now, counts)) {
-                Some(place) if place.rank == Some(rank) => {
+                Some(wait) if wait.rank == Some(rank) => {
                     if let Some(departure) = self.depart(channel, rank, now, counts) {
                         return Ok(departure);
                     }
                 }
-                Some(place) => self.waiting.put(channel, place),
+                Some(wait) => self.waiting.put(channel, wait),
                 None => {}
             }
         }
     }
 
     /// Drops what cannot be said in a channel, and tells where the rest waits; `None` if there is none.
-    fn look_at(&mut self, channel: ChannelId, rooms: &Rooms, now: Instant, counts: &mut Counts) -> Option<Place> {
+    fn look_at(&mut self, channel: ChannelId, rooms: &Rooms, now: Instant, counts: &mut Counts) -> Option<Wait> {
         let queue = self.queues.get_mut(&channel)?;
         let free_at = queue.free_at(now);
         let held_until = free_at.max(self.held_until.unwrap_or(now));
@@ -257,7 +257,7 @@ impl Outbox {
             self.lost.note(channel, &login, is_privileged, u64::from(is_for_limits) * dropped as u64, now);
         }
         let (stale_at, served) = (queue.stale_at(patience)?, queue.served);
-        let held = |look_at| Place { look_at, rank: None, served, found_at: now };
+        let held = |look_at| Wait { look_at, rank: None, served, found_at: now };
         let Some(footing) = footing else { return Some(held(stale_at)) };
         self.shares.note_standing(channel, is_privileged);
         let free_at = self.windows.pause_ends_at(channel, is_privileged, footing.slow(), now).max(held_until);
@@ -266,7 +266,7 @@ impl Outbox {
         }
         let is_own = queue.find_turn(|source, part| self.shares.own_room(channel, source, part, now))?.is_own;
         let look_at = self.shares.own_again_at(channel).filter(|_| !is_own).map_or(stale_at, |at| at.min(stale_at));
-        Some(Place { look_at, rank: Some(Rank { is_own, is_privileged }), served, found_at: now })
+        Some(Wait { look_at, rank: Some(Rank { is_own, is_privileged }), served, found_at: now })
     }
 
     fn depart(&mut self, channel: ChannelId, rank: Rank, now: Instant, counts: &mut Counts) -> Option<Departure> {
@@ -388,7 +388,7 @@ impl Outbox {
             counts.stale += dropped as u64;
             self.messages_waiting -= dropped;
             if let Some(look_at) = queue.stale_at(Patience::Usual) {
-                self.waiting.put(channel, Place { look_at, ..Place::unknown(now) });
+                self.waiting.put(channel, Wait { look_at, ..Wait::unknown(now) });
             }
         }
         self.waiting.next_look()

@@ -48,7 +48,7 @@ pub(crate) struct Rooms {
 #[derive(Debug)]
 struct Room {
     /// Its place among the wanted ones: the first are joined first.
-    place: usize,
+    rank: usize,
     /// Stored, or learned from a seed's room.
     id: Option<ChannelId>,
     presence: Presence,
@@ -91,7 +91,7 @@ impl Rooms {
 
     /// Writes down in how many of the wanted rooms the account sits, and how it is with the others, in no order.
     pub(crate) fn describe(&self, state: &mut AccountState, now: Instant) {
-        let has_place = self.places_left() > 0;
+        let has_slot = self.slots_left() > 0;
         let (mut joined, mut pending, mut outside, mut unreachable) = (0, 0, Vec::new(), Vec::new());
         for (login, room) in &self.rooms {
             match (room.presence, room.reported) {
@@ -99,7 +99,7 @@ impl Rooms {
                 (_, Some(reason)) => unreachable.push((login.clone(), reason)),
                 (_, None) => {
                     outside.push(login.clone());
-                    pending += usize::from(room.may_be_in() || has_place || room.footing.standing.is_moderator);
+                    pending += usize::from(room.may_be_in() || has_slot || room.footing.standing.is_moderator);
                 }
             }
         }
@@ -141,13 +141,13 @@ impl Rooms {
             }
             self.leaving.push_back(login);
         }
-        for (place, channel) in own().enumerate() {
+        for (rank, channel) in own().enumerate() {
             let room = self.rooms.entry(channel.login.clone()).or_insert_with(|| Room::new(now));
-            room.place = place;
+            room.rank = rank;
             if room.id.is_some() && channel.id.is_some() && room.id != channel.id {
                 // Another channel is wanted under this login: whatever is known is of the old one.
                 self.leaving.extend(room.may_be_in().then(|| channel.login.clone()));
-                *room = Room { place, ..Room::new(now) };
+                *room = Room { rank, ..Room::new(now) };
             }
             room.id = channel.id.or(room.id);
         }
@@ -175,9 +175,9 @@ impl Rooms {
 
     /// The channels to ask for at `now`, which count as asked for: as many as the limits have room for, and `at_most` so many.
     pub(crate) fn take_due(&mut self, at_most: usize, now: Instant) -> Vec<Login> {
-        let mut places_left = self.places_left();
+        let mut slots_left = self.slots_left();
         let mut due: Vec<_> = self.rooms.iter_mut().filter(|(_, room)| room.is_due(now)).collect();
-        due.sort_by_key(|(_, room)| room.place);
+        due.sort_by_key(|(_, room)| room.rank);
         let mut asked = Vec::new();
         for (login, room) in due {
             let needs_place = !room.footing.standing.is_moderator;
@@ -186,8 +186,8 @@ impl Rooms {
             {
                 break;
             }
-            if !needs_place || places_left > 0 {
-                places_left -= usize::from(needs_place);
+            if !needs_place || slots_left > 0 {
+                slots_left -= usize::from(needs_place);
                 room.presence = Presence::Asked { until: now + CONFIRMED_WITHIN };
                 self.window.note(now);
                 self.allowance.note_used(Limit::Joins, now.into_std());
@@ -205,9 +205,9 @@ impl Rooms {
     /// When there will be something to do; `None` while nothing is.
     pub(crate) fn next_at(&self, now: Instant) -> Option<Instant> {
         let free_at = self.opens_at(now);
-        let has_place = self.places_left() > 0;
+        let has_slot = self.slots_left() > 0;
         let moment = |room: &Room| match room.presence {
-            Presence::Out { ask_at } => (has_place || room.footing.standing.is_moderator).then(|| ask_at.max(free_at)),
+            Presence::Out { ask_at } => (has_slot || room.footing.standing.is_moderator).then(|| ask_at.max(free_at)),
             Presence::Asked { until } => Some(until),
             Presence::In => None,
         };
@@ -216,13 +216,13 @@ impl Rooms {
 
     /// When a room can be asked for that only the window keeps out; None where there is none.
     fn held_until(&self, now: Instant) -> Option<Instant> {
-        let (free_at, has_place) = (self.opens_at(now), self.places_left() > 0);
-        let is_held = |room: &Room| room.is_due(now) && (has_place || room.footing.standing.is_moderator);
+        let (free_at, has_slot) = (self.opens_at(now), self.slots_left() > 0);
+        let is_held = |room: &Room| room.is_due(now) && (has_slot || room.footing.standing.is_moderator);
         (now < free_at && self.rooms.values().any(is_held)).then_some(free_at)
     }
 
     /// Twitch allows an account 100 channels, not counting those where it is moderator or broadcaster.
-    fn places_left(&self) -> usize {
+    fn slots_left(&self) -> usize {
         let taken = self.rooms.values().filter(|room| room.may_be_in() && !room.footing.standing.is_moderator).count();
         self.capacity.saturating_sub(taken)
     }
@@ -283,7 +283,7 @@ impl Rooms {
 impl Room {
     fn new(now: Instant) -> Self {
         Self {
-            place: 0,
+            rank: 0,
             id: None,
             presence: Presence::Out { ask_at: now },
             footing: Footing::default(),

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::domain::id::{ChannelId, Login};
 
 /// How long after the last loss a channel is named.
-pub const LOST_TOLD_FOR: Duration = Duration::from_secs(5 * 60);
+pub const LOST_NAMED_FOR: Duration = Duration::from_secs(5 * 60);
 /// Channels that are named; what others lose is in the total.
 const CHANNELS: usize = 100;
 
@@ -26,7 +26,7 @@ pub struct LostReplies {
 
 impl LostReplies {
     pub fn is_recent(&self, now: Instant) -> bool {
-        now < self.last_at + LOST_TOLD_FOR
+        now < self.last_at + LOST_NAMED_FOR
     }
 }
 

@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_as_the_server_put_it() {
+    fn a_refusal_is_shown_as_the_server_put_it() {
         for (line, said) in [
             (":irc.example 433 * twitchy :Nickname is already in use", "433 * twitchy Nickname is already in use"),
             (":irc.example 464 twitchy :Password incorrect", "464 twitchy Password incorrect"),
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_the_token_nor_marks_nor_a_whole_page_is_told() {
+    fn neither_the_token_nor_marks_nor_a_whole_page_is_shown() {
         assert_eq!(find(":a 421 PASS oauth:hunter2 :Unknown").as_deref(), Some("421 PASS oauth:*** Unknown"));
         assert_eq!(find("ERROR :\u{202e}evil\u{7}").as_deref(), Some("evil"));
         assert_eq!(find(&format!("ERROR :{}", "é".repeat(900))).unwrap().chars().count(), LONGEST);

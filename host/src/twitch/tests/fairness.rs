@@ -216,7 +216,7 @@ async fn a_flood_of_one_key_or_module_leaves_its_own_channel_a_part() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_lost_to_the_limits_is_told_by_channel_and_so_is_the_cap() {
+async fn what_is_lost_to_the_limits_is_reported_by_channel_and_so_is_the_cap() {
     let (twitch, mut bot) = start_in(&["modded", "shop"]).await;
     bot.say("modded", "hello");
     bot.say("shop", "hello");

@@ -22,7 +22,7 @@ async fn a_hundred_channels_are_joined_within_the_limits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn channels_that_wait_for_the_limit_are_told_to_wait() {
+async fn channels_that_wait_for_the_limit_are_reported_as_waiting() {
     let twitch = FakeTwitch::new(&Settings::default());
     twitch.add_account("twitchy", "1000", "secret");
     let used = UsedLimits { joins: 20, ..UsedLimits::default() };

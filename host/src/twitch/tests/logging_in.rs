@@ -82,7 +82,7 @@ async fn trouble_with(answer: &'static str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_server_says_at_its_refusal_is_told_and_the_token_is_not() {
+async fn what_a_server_says_at_its_refusal_is_reported_and_the_token_is_not() {
     for (answer, said) in [
         (":irc.example 433 * twitchy :Nickname is already in use\r\n", "433 * twitchy Nickname is already in use"),
         (":irc.example 464 twitchy :Password incorrect: secret\r\n", "464 twitchy Password incorrect: ***"),

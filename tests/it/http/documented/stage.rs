@@ -8,7 +8,7 @@ use tests::guests;
 use twitchy::config::HttpConfig;
 use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Effect, SetupEffect};
-use twitchy::domain::invocation::{InvocationId, Origin};
+use twitchy::domain::id::{InvocationId, Origin};
 use twitchy::domain::ports::Clock;
 use twitchy::http::error::refusals::REFUSALS;
 

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 use tests::guests;
 use twitchy::config::HttpConfig;
 use twitchy::domain::effect::{Commit, Committed, Effect, ModuleEffect, Revision, Scope};
-use twitchy::domain::id::{ChannelId, Login};
-use twitchy::domain::invocation::{InvocationId, Origin};
+use twitchy::domain::id::{ChannelId, InvocationId, Login, Origin};
 use twitchy::domain::manifest::Grants;
 use twitchy::domain::ports::Clock;
 

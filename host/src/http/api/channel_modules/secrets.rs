@@ -11,7 +11,8 @@ use crate::http::error::ApiError;
 use crate::http::error::refusals::INTERNAL;
 use crate::setup::module::ModuleSetup;
 use crate::setup::module_change::{ModuleChangeError, Problem};
-use crate::vault::{SECRET_TEXT, SealError, SecretPlace};
+use crate::vault::SecretId;
+use crate::vault::error::{SECRET_TEXT, SealError};
 
 /// The effects that enter and forget them. One of a setting that is there no more can still be forgotten.
 pub(super) async fn seal_all(
@@ -38,7 +39,7 @@ pub(super) async fn seal_all(
     for (key, secret) in secrets {
         let sealed = match secret {
             Some(secret) => {
-                let sealed = api.sealer.seal(SecretPlace { channel, module: name, key }, secret);
+                let sealed = api.sealer.seal(SecretId { channel, module: name, key }, secret);
                 Some(sealed.map_err(|error| refuse(&error, problem(key, SECRET_TEXT)))?)
             }
             None if stored.contains(key) => None,

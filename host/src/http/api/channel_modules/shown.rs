@@ -13,7 +13,8 @@ use crate::http::shapes::channel_module::{
 use crate::http::shapes::module::Source;
 use crate::setup::channel::ChannelSetup;
 use crate::setup::module::ModuleSetup;
-use crate::setup::module_change::ModuleChange;
+use crate::setup::module_change::{ModuleChange, as_change};
+use crate::setup::upgrade::tell_withdrawn;
 
 /// What is true of a module that is enabled and whose size class the host does not allow.
 const BARRED: &str =
@@ -35,7 +36,7 @@ pub(super) fn show_state(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) 
         reason: (module.is_enabled && !running).then(|| find_reason(api, setup, module).to_owned()),
         note: match module.is_barred {
             true => Some(BARRED.to_owned()),
-            false => uploaded.and_then(|uploaded| module.tell_withdrawn(uploaded)),
+            false => uploaded.and_then(|uploaded| tell_withdrawn(module, uploaded)),
         },
         latest: listed.and_then(|listed| listed.latest()).map(number),
         latest_here: listed.and_then(|listed| listed.latest_in(setup.channel.id)).map(number),
@@ -72,7 +73,7 @@ pub(super) async fn show(api: &Api, setup: &ChannelSetup, module: &ModuleSetup) 
     let (storage, written_by) = api.store.load_written_by(channel, name).await?;
     let declared = module.manifest.settings.iter().filter(|setting| setting.kind == SettingKind::Secret);
     let secrets = declared.map(|setting| (setting.key.clone(), entered.contains(&setting.key)));
-    let ModuleChange { grants, settings, commands, .. } = module.as_change();
+    let ModuleChange { grants, settings, commands, .. } = as_change(module);
     let state = show_state(api, setup, module);
     Ok(ChannelModule {
         state,

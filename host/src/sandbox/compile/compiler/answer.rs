@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::process::ExitStatus;
 
 use super::super::error::CompileError;
-use super::child;
+use super::order::FAILED;
 use super::process::Ended;
 use crate::sandbox::run::guest_log::escape;
 
@@ -103,7 +103,7 @@ fn cause_of_death(ended: &Ended, is_late: bool) -> CompileError {
             tracing::warn!(status = %ended.status, "a compiler was killed from outside, perhaps for want of memory");
             CompileError::Killed
         }
-        _ if ended.status.code() == Some(child::FAILED) => {
+        _ if ended.status.code() == Some(FAILED) => {
             let last_words = escape(ended.last_words.trim(), LONGEST_REASON);
             CompileError::Host(format!("the compiler could not work: {last_words}"))
         }
@@ -213,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_child_died_of_is_told() {
+    fn what_a_child_died_of_is_reported() {
         let died = |signal, last_words| judge(Ok(ended(Vec::new(), signal, last_words)), false).unwrap_err();
         assert_eq!(died(24, ""), CompileError::CompileTime);
         assert_eq!(died(6, "memory allocation of 1024 bytes failed"), CompileError::CompileMemory);
         for from_outside in [1, 2, 3, 9, 15] {
             assert_eq!(died(from_outside, ""), CompileError::Killed);
         }
-        let unable = died(child::FAILED << 8, "twitchy: limits: Operation not permitted");
+        let unable = died(FAILED << 8, "twitchy: limits: Operation not permitted");
         assert!(matches!(&unable, CompileError::Host(why) if why.ends_with("not permitted")), "{unable:?}");
         assert!(matches!(died(6, "stack overflow"), CompileError::Compiler(_)));
         assert!(matches!(died(11, ""), CompileError::Compiler(_)));

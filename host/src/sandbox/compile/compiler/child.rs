@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use super::super::error::CompileError;
 use super::super::gate;
-use super::{Limits, Order, answer, confine};
+use super::order::{Limits, Order};
+use super::{answer, confine};
 use crate::domain::manifest::SizeClass;
 use crate::sandbox::run::engine::{MemoryPlan, build_compiler};
+use crate::sandbox::run::limits::Walls;
 
 /// The subcommand by which the program becomes a child.
 const SUBCOMMAND: &str = "compile-module";
-
-/// The program's exit code where [`run_child`] gives an error: nothing was compiled.
-pub(super) const FAILED: i32 = 1;
 
 /// Why the arguments are no order: they come from the parent, so somebody else has called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +68,7 @@ pub fn run_child_with(arguments: &[String], is_endless: fn(&[u8]) -> bool) -> Re
     confine::give_up_powers(processor).map_err(RunChildError::Confine)?;
     let engine = build_compiler(size, plan).map_err(|error| RunChildError::Engine(format!("{error:#}")))?;
     confine::give_up_resources(memory).map_err(RunChildError::Confine)?;
-    let most = size.walls().component_bytes as u64;
+    let most = Walls::of(size).component_bytes as u64;
     let mut bytes = Vec::new();
     let compiled = match io::stdin().lock().take(most + 1).read_to_end(&mut bytes) {
         Ok(_) => {

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_gives_up_makes_room_and_passes_the_turn_on() {
+    async fn a_caller_that_gives_up_makes_room_and_passes_the_turn_on() {
         let queue = UploadQueue::new(60 * SECOND);
         let uploaders: Vec<Uploader> = (0..20).map(creator).collect();
         let turn = queue.enter(&uploaders[0]).await.unwrap();

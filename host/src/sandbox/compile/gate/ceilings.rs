@@ -9,6 +9,7 @@ use wasmparser::{Instance, Payload, SectionLimited};
 use super::super::error::CompileError;
 use super::type_depth::is_deeper_than;
 use crate::domain::manifest::SizeClass;
+use crate::sandbox::run::limits::Walls;
 
 const WASM_PAGE: u64 = 64 << 10;
 
@@ -48,11 +49,11 @@ pub(super) struct Ceilings {
     pub(super) custom_bytes: u64,
 }
 
-impl SizeClass {
-    pub(super) fn ceilings(self) -> Ceilings {
+impl Ceilings {
+    pub(super) fn of(size: SizeClass) -> Ceilings {
         const KIB: u64 = 1 << 10;
         const MIB: u64 = 1 << 20;
-        let walls = self.walls();
+        let walls = Walls::of(size);
         let small = Ceilings {
             functions: 20_000,
             body_bytes: 256 * KIB,
@@ -75,7 +76,7 @@ impl SizeClass {
             joints: 2_000,
             custom_bytes: 8 * MIB,
         };
-        match self {
+        match size {
             SizeClass::Small => small,
             SizeClass::Large => Ceilings {
                 functions: 100_000,
@@ -94,9 +95,7 @@ impl SizeClass {
             },
         }
     }
-}
 
-impl Ceilings {
     pub(super) fn check_locals(&self, locals: u32) -> Result<(), CompileError> {
         at_most(locals.into(), self.locals, "variables in a function")
     }

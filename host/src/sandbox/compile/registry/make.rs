@@ -1,33 +1,51 @@
 //! From bytes or an artefact to a module that can run: compiled, linked, and asked what it offers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::super::artefact::{Artefact, load_own};
+use super::super::artefact::{Artefact, ArtefactCache, load_own};
 use super::super::capability::list_requested;
-use super::super::compiler::{CompilerPlace, Order};
+use super::super::compiler::order::Order;
+use super::super::compiler::{Compiler, CompilerPermit};
 use super::super::error::CompileError;
 use super::super::gate;
-use super::super::info::{Brought, Origin, parse_info};
-use super::{Module, Registry};
+use super::super::info::{Examined, Origin, parse_info};
+use super::super::workshop::Workshop;
+use super::counts::Counts;
+use crate::admission::LARGE_SLOTS;
+use crate::config::SandboxConfig;
 use crate::domain::id::ModuleDigest;
-use crate::domain::manifest::{Capability, ModuleSource, SizeClass};
+use crate::domain::manifest::{Capability, Manifest, ModuleSource, SizeClass};
+use crate::domain::ports::Clock;
 use crate::sandbox::bindings::CommandModulePre;
 use crate::sandbox::call::InvokeError;
 use crate::sandbox::calls::door::Run;
 use crate::sandbox::run::engine::ClassEngine;
+use crate::sandbox::run::error::StartSandboxError;
 use crate::sandbox::run::failure::is_of_system;
 use crate::sandbox::run::guest_log::GuestLog;
 use crate::sandbox::run::instance::Instance;
 use crate::sandbox::run::limits::{InfoLimits, Limiter};
 use crate::sandbox::run::meter::Meter;
+use crate::store::host::components::Components;
+
+/// Artefacts that are read and linked at once: some milliseconds of a processor each.
+const LOADS: usize = 2;
 
 /// What an operator can do where the system does not let a process run what it has compiled.
 const NOT_EXECUTABLE: &str = "the system forbids this process executable memory, without which no module runs: take \
     MemoryDenyWriteExecute out of its systemd unit, or allow it execmem (SELinux)";
+
+/// A module, linked and ready.
+pub(crate) struct Module {
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) class: Arc<ClassEngine>,
+    pub(crate) pre: CommandModulePre<Run>,
+}
 
 /// A component with all its imports found, which has not run yet.
 pub(super) struct Linked {
@@ -36,10 +54,69 @@ pub(super) struct Linked {
     pub(super) capabilities: Vec<Capability>,
     pub(super) code_bytes: usize,
     /// Of what was compiled just now, and is in no file yet.
-    new_code: Option<Vec<u8>>,
+    pub(super) new_code: Option<Vec<u8>>,
 }
 
-impl Registry {
+/// A module that has told what it offers.
+pub(super) struct Made {
+    pub(super) module: Arc<Module>,
+    pub(super) code_bytes: usize,
+    /// As in [`Linked`].
+    pub(super) new_code: Option<Vec<u8>>,
+}
+
+/// What it takes to make a module.
+pub(super) struct Maker {
+    config: SandboxConfig,
+    clock: Arc<dyn Clock>,
+    pub(super) cache: ArtefactCache,
+    pub(super) compiler: Compiler,
+    components: Arc<Components>,
+    small: Arc<ClassEngine>,
+    /// Built when it is first needed.
+    large: Mutex<Option<Arc<ClassEngine>>>,
+    loads: Semaphore,
+    pub(super) counts: Counts,
+}
+
+impl Maker {
+    pub(super) fn start(
+        config: &SandboxConfig,
+        workshop: Workshop,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Maker, StartSandboxError> {
+        let cache =
+            ArtefactCache::open(&workshop.cache_dir, config.compiled_bytes).map_err(StartSandboxError::Cache)?;
+        let compiler = Compiler::new(workshop.compiler, config).map_err(StartSandboxError::Compiler)?;
+        let small = ClassEngine::start(SizeClass::Small, config.slots, config.tick)?;
+        Ok(Maker {
+            cache,
+            compiler,
+            components: workshop.components,
+            small: Arc::new(small),
+            large: Mutex::default(),
+            loads: Semaphore::new(LOADS),
+            counts: Counts::default(),
+            config: config.clone(),
+            clock,
+        })
+    }
+
+    pub(super) fn class(&self, size: SizeClass) -> Result<Arc<ClassEngine>, CompileError> {
+        match size {
+            SizeClass::Small => Ok(Arc::clone(&self.small)),
+            SizeClass::Large if !self.config.allow_large => Err(CompileError::SizeClass),
+            SizeClass::Large => {
+                let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(class) = &*large {
+                    return Ok(Arc::clone(class));
+                }
+                let class = ClassEngine::start(size, LARGE_SLOTS, self.config.tick).map_err(host)?;
+                Ok(Arc::clone(large.insert(Arc::new(class))))
+            }
+        }
+    }
+
     pub(super) async fn load_in_turn(
         self: &Arc<Self>,
         class: &Arc<ClassEngine>,
@@ -54,8 +131,8 @@ impl Registry {
         class: &Arc<ClassEngine>,
         digest: ModuleDigest,
     ) -> Result<Option<Linked>, CompileError> {
-        let (registry, class) = (Arc::clone(self), Arc::clone(class));
-        block(move || registry.load_artefact(&class, digest)).await
+        let (maker, class) = (Arc::clone(self), Arc::clone(class));
+        block(move || maker.load_artefact(&class, digest)).await
     }
 
     /// For a call: an uploaded module whose artefact has gone, or was made by an earlier release of the host.
@@ -65,23 +142,21 @@ impl Registry {
         digest: ModuleDigest,
     ) -> Result<Linked, CompileError> {
         // First: however many modules wait, the bytes of one are in memory.
-        let place = self.compiler.enter_for_call().await?;
+        let permit = self.compiler.enter_for_call().await?;
         let components = Arc::clone(&self.components);
         let bytes = block(move || components.load(digest).map_err(host)).await?;
-        let mut linked = self.compile_apart(class, Arc::new(bytes), place).await?;
-        self.keep_code(&linked.class, digest, linked.new_code.take()).await;
-        Ok(linked)
+        self.compile_apart(class, Arc::new(bytes), permit).await
     }
 
     pub(super) async fn compile_apart(
         self: &Arc<Self>,
         class: Arc<ClassEngine>,
         bytes: Arc<Vec<u8>>,
-        place: CompilerPlace,
+        permit: CompilerPermit,
     ) -> Result<Linked, CompileError> {
         let order = Order { bytes, size: class.size, plan: class.plan };
         let started = Instant::now();
-        let code = self.compiler.compile(order, place).await?;
+        let code = self.compiler.compile(order, permit).await?;
         self.counts.note_compiled(started.elapsed());
         block(move || link_new(&class, code)).await
     }
@@ -98,31 +173,10 @@ impl Registry {
         Ok(Some(linked))
     }
 
-    async fn keep_code(self: &Arc<Self>, class: &Arc<ClassEngine>, digest: ModuleDigest, code: Option<Vec<u8>>) {
-        let Some(code) = code else { return };
-        let (registry, class) = (Arc::clone(self), Arc::clone(class));
-        let keep = move || {
-            if registry.cache.is_full_with(&code) {
-                for module in registry.list_in_memory() {
-                    registry.cache.touch(&module.class.engine, module.class.size, module.manifest.digest);
-                }
-            }
-            registry.cache.save(&class.engine, class.size, digest, &code);
-        };
-        let kept = spawn_blocking(keep).await;
-        if let Err(error) = kept {
-            tracing::warn!(%error, "a compiled module was not kept");
-        }
-    }
-
     /// Runs the module's `info`: its first instructions in this host, so with nothing in reach but the log, and with
     /// less of everything than a call has. Of a component that is no module no code is kept: it would take the place of
     /// another's.
-    pub(super) async fn ask(
-        self: &Arc<Self>,
-        linked: Linked,
-        brought: Brought,
-    ) -> Result<(Arc<Module>, usize), CompileError> {
+    pub(super) async fn ask(self: &Arc<Self>, linked: Linked, examined: Examined) -> Result<Made, CompileError> {
         let Linked { class, pre, capabilities, code_bytes, new_code } = linked;
         let slot = class.spare_slots.acquire().await.map_err(host)?;
         let InfoLimits { cpu_budget, deadline, log_lines, log_line_length } = InfoLimits::of(&self.config, class.size);
@@ -142,12 +196,11 @@ impl Registry {
         drop(instance);
         drop(slot);
         let reason = told.as_ref().err().map(CompileError::to_string);
-        log.emit(&brought.digest.to_string(), None, reason.as_deref(), backtrace.as_deref(), 0);
+        log.emit(&examined.digest.to_string(), None, reason.as_deref(), backtrace.as_deref(), 0);
         let info = told?;
-        let manifest = parse_info(info, Origin { brought, capabilities });
+        let manifest = parse_info(info, Origin { examined, capabilities });
         let manifest = Arc::new(manifest.map_err(|error| CompileError::Info(error.to_string()))?);
-        self.keep_code(&class, brought.digest, new_code).await;
-        Ok((Arc::new(Module { manifest, class, pre }), code_bytes))
+        Ok(Made { module: Arc::new(Module { manifest, class, pre }), code_bytes, new_code })
     }
 }
 
@@ -156,12 +209,12 @@ pub(super) async fn examine(
     bytes: Arc<Vec<u8>>,
     source: ModuleSource,
     size: SizeClass,
-) -> Result<(Arc<Vec<u8>>, Brought), CompileError> {
+) -> Result<(Arc<Vec<u8>>, Examined), CompileError> {
     block(move || {
         gate::check_head(&bytes, size)?;
         let digest = ModuleDigest(Sha256::digest(bytes.as_slice()).into());
         let component_bytes = bytes.len() as u64;
-        Ok((bytes, Brought { digest, source, size, component_bytes }))
+        Ok((bytes, Examined { digest, source, size, component_bytes }))
     })
     .await
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::super::tests::{dice, on, shop, with};
-use super::super::{ModuleChange, ModuleChangeError};
+use super::super::{ModuleChange, ModuleChangeError, check_module_change};
 use super::*;
 use crate::domain::effect::{LeftEffect, ModuleEffect};
 use crate::domain::manifest::{Capability, Caps, Grants, Manifest};
 use crate::modules::powers::Powers;
+use crate::setup::left_versions::{find_left_by, note_left};
 use crate::setup::sample::{command, name};
 
 /// What the store remembers of the versions that were left.
@@ -19,7 +20,7 @@ struct Left(Vec<ModuleDigest>);
 impl Left {
     /// The channel after the effects, as after one commit.
     fn commit(&mut self, setup: &ChannelSetup, effects: Vec<Effect>) -> ChannelSetup {
-        let effects = setup.note_left(effects);
+        let effects = note_left(setup, effects);
         for effect in &effects {
             let Effect::Left(_, effect) = effect else { continue };
             match effect {
@@ -41,19 +42,19 @@ impl Left {
     fn follow(&mut self, setup: &ChannelSetup, versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup {
         let host = shop(versions);
         let module = host.catalogue().find_uploaded(&name("dice")).unwrap();
-        if let Some((digest, _)) = setup.find_left_by(module) {
+        if let Some((digest, _)) = find_left_by(setup, module) {
             self.leave(digest);
         }
         setup.with_defaults(host.defaults())
     }
 
     fn step_back(&mut self, setup: &ChannelSetup) -> Result<ChannelSetup, ModuleChangeError> {
-        let effects = setup.check_roll_back(&name("dice"), None, &self.0)?;
+        let effects = check_roll_back(setup, &name("dice"), None, &self.0)?;
         Ok(self.commit(setup, effects))
     }
 
     fn wish(&mut self, setup: &ChannelSetup, change: &ModuleChange) -> ChannelSetup {
-        let effects = setup.check_module_change(Powers::Operator, &name("dice"), change).unwrap();
+        let effects = check_module_change(setup, Powers::Operator, &name("dice"), change).unwrap();
         self.commit(setup, effects)
     }
 }
@@ -85,7 +86,7 @@ fn a_step_back_goes_to_the_version_that_ran_before_and_the_next_one_further() {
     assert_eq!(here(&further), 1, "not up again, and not to what never ran here");
     assert_eq!(left.step_back(&further).unwrap_err(), ConsentError::NothingBefore.into());
     // A step up by name is a change like any other.
-    let up = further.check_roll_back(&name("dice"), Some(&semver::Version::new(4, 0, 0)), &left.0);
+    let up = check_roll_back(&further, &name("dice"), Some(&semver::Version::new(4, 0, 0)), &left.0);
     let up = left.commit(&further, up.unwrap());
     assert_eq!((here(&up), here(&left.step_back(&up).unwrap())), (4, 1));
 }
@@ -211,14 +212,14 @@ proptest! {
             let effects = match attempt {
                 Try::StepBack(to) => {
                     let to = to.map(|to| semver::Version::new(to, 0, 0));
-                    setup.check_roll_back(&name("dice"), to.as_ref(), &left.0)
+                    check_roll_back(&setup, &name("dice"), to.as_ref(), &left.0)
                 }
                 Try::Put { version, is_more } => {
                     let aim = versions.get((version as usize).wrapping_sub(1)).or(versions.last()).unwrap();
                     let grants = granting_all(aim, "1000").grants.filter(|_| is_more);
                     let pinned = if version == 0 { None } else { pinned_to(version).pinned };
                     let change = ModuleChange { pinned, grants, ..on() };
-                    setup.check_module_change(Powers::Creator, &name("dice"), &change)
+                    check_module_change(&setup, Powers::Creator, &name("dice"), &change)
                 }
             };
             let Ok(effects) = effects else { continue };

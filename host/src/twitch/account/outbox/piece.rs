@@ -335,7 +335,7 @@ mod tests {
     /// Twitch compares what is left of a text once invisible tags and repeated spaces are gone; a stricter server might drop the
     /// joiner as well.
     #[test]
-    fn variants_that_follow_each_other_differ_for_whoever_undoes_one_means() {
+    fn variants_that_follow_each_other_differ_even_if_one_means_is_undone() {
         let single_spaced = |text: &str| text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
         let without_joiner = |text: &str| text.replace(JOINER, "").trim().to_owned();
         for text in ["hi", "hi you"] {

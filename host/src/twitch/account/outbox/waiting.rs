@@ -18,7 +18,7 @@ pub(super) struct Rank {
 
 /// Where a channel waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Wait {
     /// When to look at the channel again, whatever happens.
     pub(super) look_at: Instant,
     /// None while the room or the channel's own pause holds it back.
@@ -39,28 +39,28 @@ struct Ready {
 
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    places: HashMap<ChannelId, Place>,
+    waits: HashMap<ChannelId, Wait>,
     ready: [BTreeSet<(u64, ChannelId)>; 4],
     looks: BTreeSet<(Instant, ChannelId)>,
 }
 
 impl Waiting {
-    pub(super) fn put(&mut self, channel: ChannelId, place: Place) {
+    pub(super) fn put(&mut self, channel: ChannelId, wait: Wait) {
         self.remove(channel);
-        self.looks.insert((place.look_at, channel));
-        if let Some(rank) = place.rank {
-            self.ready[rank.index()].insert((place.served, channel));
+        self.looks.insert((wait.look_at, channel));
+        if let Some(rank) = wait.rank {
+            self.ready[rank.index()].insert((wait.served, channel));
         }
-        self.places.insert(channel, place);
+        self.waits.insert(channel, wait);
     }
 
-    pub(super) fn remove(&mut self, channel: ChannelId) -> Option<Place> {
-        let place = self.places.remove(&channel)?;
-        self.looks.remove(&(place.look_at, channel));
-        if let Some(rank) = place.rank {
-            self.ready[rank.index()].remove(&(place.served, channel));
+    pub(super) fn remove(&mut self, channel: ChannelId) -> Option<Wait> {
+        let wait = self.waits.remove(&channel)?;
+        self.looks.remove(&(wait.look_at, channel));
+        if let Some(rank) = wait.rank {
+            self.ready[rank.index()].remove(&(wait.served, channel));
         }
-        Some(place)
+        Some(wait)
     }
 
     /// Takes out a channel that is to be looked at by `now`.
@@ -108,17 +108,17 @@ impl Waiting {
 
     /// All channels that wait are to be looked at.
     pub(super) fn look_at_all(&mut self, now: Instant) {
-        let channels: Vec<ChannelId> = self.places.keys().copied().collect();
+        let channels: Vec<ChannelId> = self.waits.keys().copied().collect();
         for channel in channels {
-            self.put(channel, Place::unknown(now));
+            self.put(channel, Wait::unknown(now));
         }
     }
 }
 
-impl Place {
+impl Wait {
     /// To be looked at `now`.
-    pub(super) fn unknown(now: Instant) -> Place {
-        Place { look_at: now, rank: None, served: 0, found_at: now }
+    pub(super) fn unknown(now: Instant) -> Wait {
+        Wait { look_at: now, rank: None, served: 0, found_at: now }
     }
 }
 

@@ -114,7 +114,7 @@ fn a_hundred_channels_are_not_exceeded_unless_the_account_moderates_there() {
 }
 
 /// What an operator is told of each wanted room: joined, pending, and failed with the reason.
-fn told(rooms: &Rooms) -> (usize, usize, Vec<(String, JoinFailure)>) {
+fn known(rooms: &Rooms) -> (usize, usize, Vec<(String, JoinFailure)>) {
     let mut state = AccountState::default();
     rooms.describe(&mut state, Instant::now());
     let failed = state.unreachable.iter().map(|(login, reason)| (login.to_string(), *reason)).collect();
@@ -122,22 +122,22 @@ fn told(rooms: &Rooms) -> (usize, usize, Vec<(String, JoinFailure)>) {
 }
 
 #[test]
-fn a_room_is_pending_until_it_is_joined_or_reported_and_only_where_there_is_a_place() {
+fn a_room_is_pending_until_it_is_joined_or_reported_and_only_where_the_account_has_a_slot() {
     let (mut rooms, now) = (rooms(2), Instant::now());
     rooms.set_wanted(&[wanted("a", Some(1)), wanted("b", Some(2)), wanted("c", Some(3))], &bot("twitchy"), now);
     rooms.take_due(12, now);
-    assert_eq!(told(&rooms), (0, 2, vec![]), "the third finds no place");
+    assert_eq!(known(&rooms), (0, 2, vec![]), "the third finds no place");
     drop(rooms.note_room(&login("a"), ChannelId(1), now));
     drop(rooms.note_failure(&login("b"), JoinFailure::Banned, now));
     let banned = vec![("b".to_owned(), JoinFailure::Banned)];
-    assert_eq!(told(&rooms), (1, 1, banned.clone()), "now there is one");
+    assert_eq!(known(&rooms), (1, 1, banned.clone()), "now there is one");
     assert_eq!(rooms.take_due(12, now), [login("c")]);
     drop(rooms.note_room(&login("c"), ChannelId(3), now));
-    assert_eq!(told(&rooms), (2, 0, banned));
+    assert_eq!(known(&rooms), (2, 0, banned));
     rooms.set_wanted(&[wanted("a", Some(1)), wanted("b", Some(2))], &bot("twitchy"), now);
     rooms.take_due(12, now + FIRST_PAUSE);
     drop(rooms.note_room(&login("b"), ChannelId(2), now + FIRST_PAUSE));
-    assert_eq!(told(&rooms), (2, 0, vec![]));
+    assert_eq!(known(&rooms), (2, 0, vec![]));
 }
 
 #[test]
@@ -181,10 +181,10 @@ proptest! {
             }
             drop(rooms.give_up_unconfirmed(now));
             asked.extend(rooms.take_due(12, now).iter().map(|_| now));
-            let (joined, pending, failed) = told(&rooms);
+            let (joined, pending, failed) = known(&rooms);
             prop_assert!(joined + pending + failed.len() <= rooms.rooms.len(), "each room is told of once");
             prop_assert!(rooms.next_at(now).is_none_or(|at| at > now), "it would spin");
-            prop_assert!(rooms.places_left() + rooms.rooms.values().filter(|room| room.may_be_in()).count() <= 3);
+            prop_assert!(rooms.slots_left() + rooms.rooms.values().filter(|room| room.may_be_in()).count() <= 3);
         }
         for &at in &asked {
             prop_assert!(asked.iter().filter(|&&other| at <= other && other < at + seconds(10)).count() <= 20);
