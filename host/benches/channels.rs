@@ -9,21 +9,22 @@ mod channels;
 use std::cell::RefCell;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use channels::{Channels, bot_of, channel, commit, id_of};
+use channels::{Channels, bot_of, channel, id_of};
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures_util::FutureExt;
-use twitchy::domain::audit::{Actor, Stamp};
+
 use twitchy::domain::effect::{Committed, Effect, ModuleEffect, SetupEffect};
-use twitchy::domain::id::{ChatterId, ModuleDigest, ModuleName};
-use twitchy::domain::manifest::{Command, Grants, Manifest, ModuleSource, SizeClass};
+use twitchy::domain::id::{ChatterId, ModuleDigest};
+use twitchy::domain::manifest::{Grants, Manifest, ModuleSource};
 use twitchy::domain::message::Chatter;
 use twitchy::domain::role::Role;
 use twitchy::joining::{JoinPolicy, Joining};
 use twitchy::modules::plan::Action;
 use twitchy::modules::powers::Powers;
 use twitchy::modules::versions::Versions;
+use twitchy::testing::{by_host, command, commit, manifest, name};
 use twitchy::twitch::irc::line::Filter;
 
 const FEW: u64 = 100;
@@ -78,36 +79,12 @@ fn line(number: u64) -> String {
 }
 
 fn dice(number: u8) -> Arc<Manifest> {
-    let roll = Command {
-        name: "roll".into(),
-        aliases: Vec::new(),
-        usage: String::new(),
-        summary: "rolls".to_owned(),
-        role: Role::Everyone,
-        channel_cooldown: Duration::ZERO,
-        chatter_cooldown: Duration::ZERO,
-    };
     Arc::new(Manifest {
         digest: ModuleDigest([number; 32]),
         source: ModuleSource::Uploaded,
-        size: SizeClass::Small,
-        component_bytes: 8,
-        name: name(),
         version: semver::Version::new(number.into(), 0, 0),
-        summary: "for benches".to_owned(),
-        capabilities: Vec::new(),
-        commands: vec![Arc::new(roll)],
-        settings: Vec::new(),
-        http_hosts: Vec::new(),
+        ..manifest("dice", vec![command("roll")], Vec::new())
     })
-}
-
-fn name() -> ModuleName {
-    "dice".parse().unwrap()
-}
-
-fn by_host() -> Stamp {
-    Stamp { by: Actor::Host, at: SystemTime::UNIX_EPOCH, address: None }
 }
 
 fn lines(criterion: &mut Criterion, taken: &Taken, host: &Channels, count: u64) {
@@ -171,12 +148,13 @@ fn versions(criterion: &mut Criterion, taken: &Taken, host: &Channels, count: u6
     }
     for number in 0..TOUCHING {
         let accept = ModuleEffect::AcceptVersion { digest: dice(1).digest, grants: Grants::default() };
-        let effects = [accept, ModuleEffect::Switch { enabled: true }].map(|effect| Effect::Module(name(), effect));
+        let effects =
+            [accept, ModuleEffect::Switch { enabled: true }].map(|effect| Effect::Module(name("dice"), effect));
         let number = number * (count / TOUCHING);
         let accepted = setup.commit(commit(id_of(number), &format!("accept {number}"), effects.into()));
         assert_eq!(runtime.block_on(accepted).unwrap(), Committed::Done);
     }
-    assert_eq!(setup.count_enabled(&name()) as u64, TOUCHING);
+    assert_eq!(setup.count_enabled(&name("dice")) as u64, TOUCHING);
     let mut is_withdrawn = false;
     measure(criterion, taken, "a version more or less, of a module in 10 channels", count, |_| {
         let version = semver::Version::new(2, 0, 0);
@@ -186,7 +164,7 @@ fn versions(criterion: &mut Criterion, taken: &Taken, host: &Channels, count: u6
         };
         is_withdrawn = !is_withdrawn;
         let start = Instant::now();
-        runtime.block_on(versions.change(name(), action, |_| true, Powers::Operator, by_host())).unwrap();
+        runtime.block_on(versions.change(name("dice"), action, |_| true, Powers::Operator, by_host())).unwrap();
         start.elapsed()
     });
 }

@@ -8,11 +8,11 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::FutureExt;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
-use twitchy::domain::audit::Actor;
 use twitchy::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};
-use twitchy::domain::id::{ChannelId, ChatterId, InvocationId, Origin};
+use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::ports::{SoleProcess, SystemClock};
 use twitchy::store::Store;
+use twitchy::testing;
 
 const CHANNEL: ChannelId = ChannelId(7);
 const AT_ONCE: u64 = 64;
@@ -31,18 +31,7 @@ fn commit(number: u64) -> Commit {
             amount: "1".parse().expect("an amount"),
         },
     );
-    Commit {
-        invocation: InvocationId { origin: Origin::Chat, id: number.to_string().into() },
-        channel: CHANNEL,
-        by: Actor::Host,
-        address: None,
-        caller: None,
-        version: None,
-        noted: Vec::new(),
-        effects: vec![save, award],
-        replies: Vec::new(),
-        at: SystemTime::now(),
-    }
+    Commit { at: SystemTime::now(), ..testing::commit(CHANNEL, &number.to_string(), vec![save, award]) }
 }
 
 async fn commit_at_once(store: &Arc<Store>, numbers: std::ops::Range<u64>) {

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use ground::{Ground, SHOP, call};
+use ground::{Ground, SHOP};
 use tests::guests;
 use tokio::task::JoinSet;
 use twitchy::domain::id::ChannelId;
 use twitchy::domain::manifest::{Manifest, ModuleSource, SizeClass};
 use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::run::measure::Measured;
+use twitchy::testing::{self, call, channel};
 
 /// Channels that call at once.
 const CHANNELS: u64 = 50;
@@ -28,7 +29,7 @@ fn add(ground: &Ground, component: &[u8]) -> Arc<Manifest> {
 
 fn runs(criterion: &mut Criterion) {
     let ground = Ground::new(1);
-    let call = call(add(&ground, guests::READS_STORAGE), SHOP);
+    let call = call("1", channel(SHOP, "shop"), &add(&ground, guests::READS_STORAGE));
     let measured = ground.runtime.block_on(Measured::new(&ground.sandbox, call)).unwrap();
     let mut group = criterion.benchmark_group("one call with one storage read");
     group.bench_function("fresh", |bencher| {
@@ -81,7 +82,7 @@ async fn invoke(sandbox: &Arc<Sandbox>, manifest: &Arc<Manifest>, shares: &[(Cha
     let started = Instant::now();
     let mut callers = JoinSet::new();
     for (channel, times) in shares.iter().copied() {
-        let (sandbox, call) = (Arc::clone(sandbox), call(Arc::clone(manifest), channel));
+        let (sandbox, call) = (Arc::clone(sandbox), call("1", testing::channel(channel, "shop"), manifest));
         callers.spawn(async move {
             for _ in 0..times {
                 sandbox.invoke(call.clone()).await.unwrap();

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use ground::{Ground, SHOP, call};
+use ground::{Ground, SHOP};
 use tests::guests;
 use twitchy::domain::manifest::{Manifest, SizeClass};
 use twitchy::modules::publish::{Admitted, Runtime};
 use twitchy::sandbox::compile::compiler::Uploader;
 use twitchy::sandbox::compile::workshop::Upload;
+use twitchy::testing::{call, channel};
 
 /// The component with a comment that makes it another one.
 fn another(component: &[u8], number: u32) -> Vec<u8> {
@@ -61,7 +62,7 @@ fn cold_calls(criterion: &mut Criterion) {
             let started = Instant::now();
             for turn in 0..times {
                 let module = Arc::clone(&modules[usize::from(turn % 2 == 1)]);
-                ground.runtime.block_on(ground.sandbox.invoke(call(module, SHOP))).unwrap();
+                ground.runtime.block_on(ground.sandbox.invoke(call("1", channel(SHOP, "shop"), &module))).unwrap();
             }
             started.elapsed()
         });

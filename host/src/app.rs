@@ -57,7 +57,6 @@ mod older_files;
 pub mod orders;
 mod parts;
 pub mod quiet;
-pub mod secrets;
 pub mod status;
 pub mod status_socket;
 mod tasks;

@@ -16,6 +16,7 @@
 //! | [`sandbox`] | runs a module in a fresh instance, as a transaction |
 //! | [`store`] | everything that outlives the process; the only SQL |
 //! | [`http`] | the API: who may ask for what, and how the answers look |
+//! | [`bench`] | the host without Twitch, for benches and tests |
 //! | [`telemetry`] | what happens, counted and told |
 //! | [`vault`] | seals what only the host may read back |
 //! | [`net`] | HTTP clients: the guarded one for guests, the plain one for servers of our own configuration |
@@ -26,6 +27,7 @@
 pub mod admission;
 pub mod app;
 pub mod balances;
+pub mod bench;
 pub mod chat;
 pub mod cli;
 pub mod config;
@@ -38,8 +40,8 @@ pub mod sandbox;
 pub mod setup;
 pub mod store;
 pub mod telemetry;
-#[cfg(test)]
-mod test_log;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod transcript;
 pub mod twitch;
 pub mod vault;

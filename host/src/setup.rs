@@ -356,18 +356,16 @@ mod tests {
     use std::sync::Mutex;
     use std::time::SystemTime;
 
-    use super::sample::{command, manifest, name};
     use super::*;
     use crate::domain::audit::Actor;
     use crate::domain::effect::{ModuleEffect, SetupEffect};
-    use crate::domain::id::{InvocationId, Origin};
-    use crate::domain::manifest::ModuleSource;
-    use crate::domain::manifest::{Capability, Grants};
+    use crate::domain::manifest::{Capability, Grants, ModuleSource};
     use crate::domain::ports::{SoleProcess, SystemClock};
     use crate::domain::prefix::Prefix;
     use crate::modules::is_always_on;
     use crate::modules::powers::Powers;
     use crate::modules::versions::Versions;
+    use crate::testing::{self, command, manifest, name};
 
     const SHOP: ChannelId = ChannelId(100);
 
@@ -389,18 +387,7 @@ mod tests {
     }
 
     async fn commit(store: &Store, effect: Effect) {
-        let commit = Commit {
-            invocation: InvocationId { origin: Origin::Host, id: format!("{effect:?}").into() },
-            channel: SHOP,
-            by: Actor::Host,
-            address: None,
-            caller: None,
-            version: None,
-            noted: Vec::new(),
-            effects: vec![effect],
-            replies: Vec::new(),
-            at: SystemTime::UNIX_EPOCH,
-        };
+        let commit = testing::commit(SHOP, &format!("{effect:?}"), vec![effect]);
         assert_eq!(store.commit(commit).await.unwrap(), Committed::Done);
     }
 

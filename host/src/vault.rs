@@ -9,6 +9,7 @@
 
 pub mod error;
 mod key;
+pub mod secrets;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use twitchy::chat::dispatch::Dispatch;
 use twitchy::chat::dispatch::call::{Arguments, CallError, CallResult, HttpCall};
 use twitchy::chat::dispatch::refusal::Refusal;
 use twitchy::config::FuseConfig;
@@ -18,24 +17,18 @@ use twitchy::setup::changing::ChangeSetupError;
 use twitchy::setup::channel::ChannelSetup;
 use twitchy::telemetry::HostEvent;
 use twitchy::telemetry::listening::Heard as Listened;
+use twitchy::testing::chatter;
 
 use crate::harness::{House, channel_id, chatter_id, header, login, message, patient};
 
 /// A call in `#shop` by a key that claims to act for alice.
 pub(crate) fn call(id: &str, word: &str, arguments: &[&str]) -> HttpCall {
-    let alice = login("alice");
     HttpCall {
         id: id.into(),
         channel: channel_id(&login("shop")),
         word: word.into(),
         arguments: Arguments::List(arguments.iter().map(|&argument| argument.to_owned()).collect()),
-        chatter: Chatter {
-            id: chatter_id(&alice),
-            display_name: "Alice".into(),
-            login: alice,
-            role: Role::Everyone,
-            badges: Vec::new(),
-        },
+        chatter: chatter(chatter_id(&login("alice")), "alice", Role::Everyone),
         is_proven: false,
         caller: "0123456789ab".parse().expect("it is 12 digits"),
         caller_name: "overlay".into(),
@@ -166,7 +159,7 @@ async fn a_new_version_that_blows_in_three_channels_is_withdrawn_where_it_is_con
         enable_traps(&house, channel_id(&login(channel))).await;
     }
     let rules = FuseConfig { roll_back: true, ..FuseConfig::default() };
-    let dispatch = Arc::new(Dispatch::new(house.surroundings(rules)));
+    let dispatch = Arc::new(house.start_dispatch(rules));
     let is_on_air = || house.setup.catalogue().find(&"traps".parse().unwrap()).unwrap().latest().is_some();
     let mut events = house.telemetry.listen();
     for is_claimed in [true, false] {

@@ -1,39 +1,40 @@
 //! The host without Twitch: a store in a folder of its own, a sandbox, and a clock that stands still until it is moved.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tempfile::TempDir;
 use tests::guests;
-use twitchy::balances::Balances;
-use twitchy::chat::dispatch::{self, Dispatch};
-use twitchy::config::{FuseConfig, SandboxConfig, WebConfig};
+use twitchy::bench::{Ground, Terms};
+use twitchy::chat::dispatch::Dispatch;
+use twitchy::config::{FuseConfig, SandboxConfig};
 use twitchy::domain::audit::{Actor, Stamp};
 use twitchy::domain::effect::{Commit, Committed, Effect, ModuleEffect, PresenceEffect, Revision, Scope, SetupEffect};
-use twitchy::domain::id::{AccountId, ChannelId, ChatterId, InvocationId, Login, MessageId, Origin};
+use twitchy::domain::id::{AccountId, ChannelId, ChatterId, Login, MessageId};
 use twitchy::domain::manifest::{ModuleSource, SizeClass};
-use twitchy::domain::message::{Channel, ChatMessage, Chatter, QuotedMessage};
-use twitchy::domain::ports::{Clock, NoSecrets};
+use twitchy::domain::message::{Channel, ChatMessage, QuotedMessage};
+use twitchy::domain::ports::Clock;
 use twitchy::domain::role::Role;
-use twitchy::joining::{JoinPolicy, Joining};
+use twitchy::joining::JoinPolicy;
 use twitchy::modules::powers::Powers;
 use twitchy::modules::versions::Versions;
 use twitchy::sandbox::Sandbox;
-use twitchy::sandbox::web::client::WebClient;
 use twitchy::sandbox::world::World;
 use twitchy::setup::Setup;
 use twitchy::setup::defaults::NewChannelRules;
 use twitchy::store::channel::chatters::KnownChatter;
 use twitchy::store::{Store, StoreError};
 use twitchy::telemetry::Telemetry;
+use twitchy::testing::{self, chatter};
 use twitchy::transcript::{ChannelHeader, Heard, Said, Step, Transcript, show_reply};
 
+pub(crate) use twitchy::bench::clock::ManualClock;
+pub(crate) use twitchy::bench::quick_folder;
+pub(crate) use twitchy::testing::login;
+
 pub(crate) use crate::limits::patient;
-pub(crate) use crate::manual_clock::ManualClock;
 pub(crate) use crate::manual_tenure::ManualTenure;
-use crate::workshop::{upload, workshop};
+use crate::workshop::{shared_artefacts, upload, workshop};
 
 pub(crate) mod bots;
 mod bundled;
@@ -43,12 +44,6 @@ mod wishes;
 
 pub(crate) use bundled::{MODULES, find_bundled};
 use wishes::Wishes;
-
-/// A folder in memory, where the system has such a place: waiting for the disk at each commit would be most of the
-/// tests' time, and none of them pulls the plug.
-pub(crate) fn quick_folder() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("there is room for a folder")
-}
 
 /// The host, from the store to dispatch.
 pub(crate) struct House {
@@ -61,62 +56,38 @@ pub(crate) struct House {
     pub(crate) tenure: Arc<ManualTenure>,
     pub(crate) telemetry: Arc<Telemetry>,
     is_closed: bool,
-    pub(crate) folder: TempDir,
+    pub(crate) ground: Ground,
 }
 
 impl House {
-    /// Of another dispatch on what there is, as of a host that starts anew.
-    pub(crate) fn surroundings(&self, fuse: FuseConfig) -> dispatch::Surroundings {
-        let House { setup, versions, sandbox, store, clock, telemetry, .. } = self;
-        dispatch::Surroundings {
-            setup: setup.clone(),
-            sandbox: sandbox.clone(),
-            store: store.clone(),
-            clock: clock.clone(),
-            telemetry: telemetry.clone(),
-            fuse,
-            versions: Some(versions.clone()),
-        }
+    /// The path from a message to its replies anew, as of a host that starts.
+    pub(crate) fn start_dispatch(&self, fuse: FuseConfig) -> Dispatch {
+        self.ground.start_dispatch(&self.sandbox, Some(self.versions.clone()), fuse)
     }
 
     /// With the channels that the headers describe: see [`check`].
     pub(crate) async fn open(headers: &[&ChannelHeader], limits: SandboxConfig) -> House {
         let wishes = Wishes::of(headers);
-        let folder = quick_folder();
-        let clock = Arc::new(ManualClock::at(wishes.time_of_day));
+        let clock = Arc::new(ManualClock::at(midnight() + wishes.time_of_day));
         let tenure = Arc::new(ManualTenure::default());
-        let path = folder.path().join("twitchy.sqlite");
-        let store = Arc::new(Store::open(&path, clock.clone(), tenure.clone()).expect("it is new"));
-        let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Essentials));
-        let policy = if wishes.is_join_open { JoinPolicy::Open } else { JoinPolicy::Closed };
-        let telemetry = Arc::new(Telemetry::default());
-        let world = World {
-            store: store.clone(),
-            setup: setup.clone(),
-            joining: Joining::new(store.clone(), policy, wishes.room.unwrap_or(100)),
-            balances: Balances::new(store.clone(), wishes.outside.clone()),
-            web: WebClient::system(&WebConfig::default()),
-            secrets: Arc::new(NoSecrets),
+        let ground = Ground::open(Terms {
             clock: clock.clone(),
-            limits: limits.clone(),
-            telemetry: telemetry.clone(),
-        };
-        // Kept from run to run, so that a guest is compiled once.
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts");
-        let workshop = workshop(&cache, &folder.path().join("modules"));
-        let sandbox = Arc::new(Sandbox::start(&limits, workshop, Arc::new(world)).expect("the sandbox starts"));
-        let dispatch = Arc::new(Dispatch::new(dispatch::Surroundings {
-            setup: setup.clone(),
-            sandbox: sandbox.clone(),
-            store: store.clone(),
-            clock: clock.clone(),
-            telemetry: telemetry.clone(),
-            fuse: wishes.fuse.clone(),
-            versions: None,
-        }));
+            tenure: tenure.clone(),
+            limits,
+            new_channels: NewChannelRules::Essentials,
+            join_policy: if wishes.is_join_open { JoinPolicy::Open } else { JoinPolicy::Closed },
+            capacity: wishes.room.unwrap_or(100),
+            outside: wishes.outside.clone(),
+            ..Terms::default()
+        });
+        let ground = ground.expect("it is new");
+        let sandbox = ground.start_sandbox(workshop(&ground, &shared_artefacts())).expect("the sandbox starts");
+        let dispatch = Arc::new(ground.start_dispatch(&sandbox, None, wishes.fuse.clone()));
+        let World { store, setup, telemetry, .. } = &*ground.world;
+        let (store, setup, telemetry) = (store.clone(), setup.clone(), telemetry.clone());
         let versions = Arc::new(Versions::new(store.clone(), setup.clone()));
         let house =
-            House { dispatch, store, setup, versions, sandbox, clock, tenure, telemetry, is_closed: false, folder };
+            House { dispatch, store, setup, versions, sandbox, clock, tenure, telemetry, is_closed: false, ground };
         house.add_modules(&wishes).await;
         for header in headers {
             house.open_channel(header).await;
@@ -196,16 +167,9 @@ impl House {
 
     async fn commit(&self, channel: ChannelId, effects: Vec<Effect>) {
         let commit = Commit {
-            invocation: InvocationId { origin: Origin::Host, id: format!("opens-{channel}").into() },
-            channel,
-            by: Actor::Host,
-            address: None,
-            caller: None,
-            version: None,
             noted: vec![(Scope::Setup { channel }, Revision(0))],
-            effects,
-            replies: Vec::new(),
             at: self.clock.now().wall,
+            ..testing::commit(channel, &format!("opens-{channel}"), effects)
         };
         assert_eq!(self.store.commit(commit).await.expect("the store is open"), Committed::Done);
     }
@@ -322,26 +286,10 @@ impl Stage {
 
 /// A line of chat, heard by the account `twitchy`.
 pub(crate) fn message(channel: &str, role: Role, name: &str, id: usize, text: &str) -> ChatMessage {
-    let (channel, name) = (login(channel), login(name));
-    ChatMessage {
-        id: MessageId(format!("message-{id}").into()),
-        account: bots::bot("twitchy").id.unwrap(),
-        channel_id: channel_id(&channel),
-        channel_login: channel,
-        chatter: Chatter {
-            id: chatter_id(&name),
-            display_name: name.as_str().into(),
-            login: name,
-            role,
-            badges: Vec::new(),
-        },
-        text: text.into(),
-        is_action: false,
-        reply_to: None,
-        sent_at: SystemTime::UNIX_EPOCH,
-        received_at: None,
-        is_shared_copy: false,
-    }
+    let chatter = chatter(chatter_id(&login(name)), name, role);
+    let channel = testing::channel(channel_id(&login(channel)), channel);
+    let account = bots::bot("twitchy").id.unwrap();
+    ChatMessage { account, ..testing::message(&format!("message-{id}"), channel, chatter, text) }
 }
 
 pub(crate) fn header(channel: &str, pairs: &[(&str, &str)]) -> ChannelHeader {
@@ -349,8 +297,9 @@ pub(crate) fn header(channel: &str, pairs: &[(&str, &str)]) -> ChannelHeader {
     ChannelHeader { login: login(channel), pairs }
 }
 
-pub(crate) fn login(text: &str) -> Login {
-    text.parse().expect("a name is a login")
+/// Of a day in 2026.
+pub(crate) fn midnight() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000 / 86_400 * 86_400)
 }
 
 /// The same name is the same person in every test; a channel and its broadcaster share a number, as on Twitch.

@@ -31,7 +31,7 @@ pub(crate) fn scaled_bytes(bytes: usize) -> usize {
 }
 
 /// The limits of production, but for those that a slow or busy machine would reach: these end nothing. What a guest may
-/// compute stays limited, and is not measured: see [`ManualClock`](crate::manual_clock::ManualClock).
+/// compute stays limited, and is not measured: see [`ManualClock`](twitchy::bench::clock::ManualClock).
 pub(crate) fn patient() -> SandboxConfig {
     let production = SandboxConfig::default();
     SandboxConfig {

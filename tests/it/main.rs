@@ -9,7 +9,6 @@ mod house;
 mod http;
 mod limits;
 mod load;
-mod manual_clock;
 mod manual_tenure;
 mod resting;
 mod sandbox;

@@ -15,7 +15,7 @@ use super::harness::{House, channel_id, header, login, patient};
 
 /// A host that starts anew on what there is.
 fn restart(house: &House) -> Arc<Dispatch> {
-    Arc::new(Dispatch::new(house.surroundings(FuseConfig::default())))
+    Arc::new(house.start_dispatch(FuseConfig::default()))
 }
 
 async fn break_it(house: &House, round: &str) {

@@ -1,26 +1,28 @@
 //! Where the tests' modules are kept and compiled.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use twitchy::bench::Ground;
 use twitchy::domain::manifest::{Manifest, SizeClass};
 use twitchy::modules::publish::Runtime;
 use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::compile::compiler::{CompilerProgram, Uploader};
 use twitchy::sandbox::compile::error::CompileError;
 use twitchy::sandbox::compile::workshop::{Upload, Workshop};
-use twitchy::store::host::components::Components;
 
 use crate::limits::NEVER;
 
+/// Kept from run to run, so that a guest is compiled once.
+pub(crate) fn shared_artefacts() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts")
+}
+
 /// Strangers' components are compiled by the program under test, since what runs here is the tests.
-pub(crate) fn workshop(artefacts: &Path, components: &Path) -> Workshop {
-    Workshop {
-        cache_dir: artefacts.to_owned(),
-        components: Arc::new(Components::open(components).expect("there is room for a folder")),
-        compiler: compiler(Path::new(env!("CARGO_BIN_EXE_twitchy_under_test")), NEVER),
-    }
+pub(crate) fn workshop(ground: &Ground, artefacts: &Path) -> Workshop {
+    let compiler = compiler(Path::new(env!("CARGO_BIN_EXE_twitchy_under_test")), NEVER);
+    ground.workshop(artefacts, compiler).expect("there is room for a folder")
 }
 
 /// A program that compiles, or does not, and how long it is waited for.

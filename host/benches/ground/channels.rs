@@ -1,19 +1,19 @@
 //! The set-ups of many channels on a real store, for benches.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use futures_util::FutureExt;
 use tokio::runtime::{Builder, Runtime};
+use twitchy::bench::{Ground, Terms};
 use twitchy::domain::account::BotAccount;
-use twitchy::domain::audit::Actor;
-use twitchy::domain::effect::{Commit, Committed, Effect, PresenceEffect};
-use twitchy::domain::id::{AccountId, ChannelId, InvocationId, Origin};
+use twitchy::domain::effect::{Committed, Effect, PresenceEffect};
+use twitchy::domain::id::{AccountId, ChannelId};
 use twitchy::domain::message::Channel;
-use twitchy::domain::ports::{SoleProcess, SystemClock};
+use twitchy::domain::ports::SystemClock;
 use twitchy::setup::Setup;
 use twitchy::setup::defaults::NewChannelRules;
 use twitchy::store::Store;
+use twitchy::testing;
 
 /// Over IRC, an account sits in so many.
 const OF_AN_ACCOUNT: u64 = 100;
@@ -25,7 +25,7 @@ pub(crate) struct Channels {
     pub(crate) setup: Arc<Setup>,
     pub(crate) store: Arc<Store>,
     pub(crate) runtime: Runtime,
-    _folder: tempfile::TempDir,
+    _ground: Ground,
 }
 
 /// Scattered, as Twitch's are.
@@ -40,44 +40,23 @@ pub(crate) fn bot_of(number: u64) -> BotAccount {
 }
 
 pub(crate) fn channel(number: u64) -> Channel {
-    let login = format!("channel{number}");
-    Channel { id: id_of(number), display_name: login.as_str().into(), login: login.parse().expect("a login") }
-}
-
-/// What the host itself commits.
-pub(crate) fn commit(channel: ChannelId, id: &str, effects: Vec<Effect>) -> Commit {
-    Commit {
-        invocation: InvocationId { origin: Origin::Host, id: id.into() },
-        channel,
-        by: Actor::Host,
-        address: None,
-        caller: None,
-        version: None,
-        noted: Vec::new(),
-        effects,
-        replies: Vec::new(),
-        at: SystemTime::UNIX_EPOCH,
-    }
+    testing::channel(id_of(number), &format!("channel{number}"))
 }
 
 impl Channels {
     /// So many channels, all of them wanted.
     pub(crate) fn open(count: u64) -> Channels {
-        // In memory, where the system has such a place: how fast the disk is does not depend on the channels.
-        let folder =
-            tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder for the database");
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let store = Store::open(&folder.path().join("twitchy.sqlite"), Arc::new(SystemClock), Arc::new(SoleProcess))
-            .expect("it is new");
+        let (clock, new_channels) = (Arc::new(SystemClock), NewChannelRules::Essentials);
+        let ground = Ground::open(Terms { clock, new_channels, ..Terms::default() }).expect("it is new");
+        let (store, setup) = (ground.world.store.clone(), ground.world.setup.clone());
         let want = |number| PresenceEffect::Want { channel: channel(number), account: bot_of(number) };
         let wanted: Vec<Effect> = (0..count).map(|number| Effect::Presence(want(number))).collect();
         for (number, effects) in wanted.chunks(AT_ONCE).enumerate() {
-            let committed = store.commit(commit(id_of(0), &format!("want {number}"), effects.to_vec()));
+            let committed = store.commit(testing::commit(id_of(0), &format!("want {number}"), effects.to_vec()));
             assert_eq!(runtime.block_on(committed).expect("it is committed"), Committed::Done);
         }
-        let store = Arc::new(store);
-        let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Essentials));
         setup.load_all().now_or_never().expect("SQLite answers at once").expect("the store is sound");
-        Channels { setup, store, runtime, _folder: folder }
+        Channels { setup, store, runtime, _ground: ground }
     }
 }

@@ -9,7 +9,6 @@ use tracing::{error, warn};
 
 use super::modules;
 use super::older_files;
-use super::secrets::StoredSecrets;
 use crate::balances::Balances;
 use crate::chat::dispatch::{self, Dispatch};
 use crate::config::{ChannelsConfig, Config, SeedChannel, environment};
@@ -30,6 +29,7 @@ use crate::store::Store;
 use crate::store::host::components::Components;
 use crate::telemetry::Telemetry;
 use crate::telemetry::otlp::Exporter;
+use crate::vault::secrets::StoredSecrets;
 use crate::vault::{self, Sealer};
 
 /// What the parts rest on.

@@ -110,7 +110,8 @@ impl Wanted {
 mod tests {
     use super::*;
     use crate::setup::defaults::NewChannelRules;
-    use crate::store::fixture::{CHANNEL, Fixture, login};
+    use crate::store::fixture::{CHANNEL, Fixture};
+    use crate::testing::login;
 
     fn names(list: &watch::Receiver<List>) -> Vec<String> {
         list.borrow().iter().map(|channel| channel.login.to_string()).collect()

@@ -19,7 +19,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::event_stream::EventStream;
-use super::read_on::ReadOn;
 use crate::config::environment;
 use crate::domain::server::ServerAddress;
 use crate::http::shapes::page::Listed;

@@ -113,7 +113,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::test_log::TestLog;
+    use crate::testing::log::TestLog;
 
     /// What is logged under the filter by `log`.
     fn logged(filter: &str, format: LogFormat, log: impl FnOnce()) -> String {

@@ -148,13 +148,3 @@ pub trait Secrets: Send + Sync + 'static {
 
 pub type FindingSecret<'a> =
     Pin<Box<dyn Future<Output = Result<Option<secrecy::SecretString>, FindSecretError>> + Send + 'a>>;
-
-/// For tests and benches, where nobody entered any.
-#[derive(Clone, Copy, Debug)]
-pub struct NoSecrets;
-
-impl Secrets for NoSecrets {
-    fn find_secret<'a>(&'a self, _: ChannelId, _: &'a ModuleName, _: &'a str) -> FindingSecret<'a> {
-        Box::pin(std::future::ready(Ok(None)))
-    }
-}

@@ -226,9 +226,10 @@ fn check_override(
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{channel_setup, command, manifest, module, name, running, setting, settings_module};
+    use super::super::sample::{channel_setup, module, running, settings_module};
     use super::*;
     use crate::domain::manifest::{Capability, Grants};
+    use crate::testing::{command, manifest, name, setting};
 
     const DAY: Duration = Duration::from_secs(86_400);
 

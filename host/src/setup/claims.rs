@@ -69,10 +69,11 @@ pub fn check_release(setup: &ChannelSetup, by: Role, module: &ModuleName, name: 
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{channel_setup, command, manifest, module, name, running, settings_module};
+    use super::super::sample::{channel_setup, module, running, settings_module};
     use super::super::word::LONGEST_WORD;
     use super::*;
     use crate::domain::manifest::{Manifest, ModuleSource};
+    use crate::testing::{command, manifest, name};
     use std::sync::Arc;
 
     fn word(name: &str, aliases: &[&str]) -> Command {

@@ -126,10 +126,11 @@ fn show_switch(value: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::super::sample::{channel_setup, command, manifest, module, running, setting, settings_module};
+    use super::super::sample::{channel_setup, module, running, settings_module};
     use super::*;
     use crate::domain::fuse::BlownFuse;
     use crate::domain::manifest::{Capability, Manifest, ModuleSource};
+    use crate::testing::{command, manifest, setting};
 
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 

@@ -198,9 +198,10 @@ impl ModuleSetup {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{command, module};
+    use super::super::sample::module;
     use super::*;
     use crate::domain::role::Role;
+    use crate::testing::command;
     use std::time::Duration;
 
     #[test]

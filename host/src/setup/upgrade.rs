@@ -159,12 +159,12 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::sample::{command, manifest, name, setting};
     use super::*;
     use crate::domain::id::ModuleDigest;
     use crate::domain::manifest::{Grants, ModuleSource};
     use crate::domain::role::Role;
     use crate::domain::version::Canary;
+    use crate::testing::{command, manifest, name, setting};
 
     const SHOP: ChannelId = ChannelId(100);
 

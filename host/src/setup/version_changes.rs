@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::sample::{command, manifest, name};
 use super::{NewChannelRules, Setup};
 use crate::domain::audit::{Actor, Stamp};
 use crate::domain::effect::{Commit, Effect, ModuleEffect};
@@ -15,7 +14,8 @@ use crate::modules::plan::{Action, Fates};
 use crate::modules::powers::Powers;
 use crate::modules::refusal::ChangeVersionsError;
 use crate::modules::versions::{Published, Versions};
-use crate::store::fixture::{CHANNEL, Fixture, at_once, commit};
+use crate::store::fixture::{CHANNEL, Fixture, commit};
+use crate::testing::{at_once, command, manifest, name};
 
 const OTHER: ChannelId = ChannelId(8);
 

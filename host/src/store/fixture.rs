@@ -1,10 +1,8 @@
 //! What the store's tests, and those of the parts above it, start from.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
 
-use futures_util::FutureExt;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -12,56 +10,23 @@ use super::channel::outcomes::Attempt;
 use super::sqlite::migrate;
 use super::write::Write;
 use super::{Store, StoreError};
-use crate::domain::account::BotAccount;
+use crate::bench::clock::ManualClock;
+use crate::bench::quick_folder;
 use crate::domain::audit::{Actor, AuditEntry, AuditFilter, AuditValue, Stamp};
 use crate::domain::effect::{Commit, Committed, Effect, Holder, LedgerEffect, StorageEffect};
-use crate::domain::id::{ChannelId, ChatterId, InvocationId, Login, ModuleName, Origin};
+use crate::domain::id::{ChannelId, ChatterId, InvocationId, Origin};
 use crate::domain::message::{Channel, Reply};
-use crate::domain::ports::{Clock, Epoch, Moment, SoleProcess, Tenure};
+use crate::domain::ports::{Clock, Epoch, SoleProcess, Tenure};
+use crate::testing::{self, at_once, login, name};
 
 pub(crate) const CHANNEL: ChannelId = ChannelId(7);
 pub(crate) const ALICE: Holder = Holder::Chatter(ChatterId(1));
 pub(crate) const BOB: Holder = Holder::Chatter(ChatterId(2));
 
-/// A clock that moves only when told.
-pub(crate) struct StandingClock(Mutex<Moment>);
-
-impl StandingClock {
-    pub(crate) fn advance(&self, span: Duration) {
-        let mut now = self.0.lock().unwrap();
-        now.instant += span;
-        now.wall += span;
-    }
-}
-
-impl StandingClock {
-    /// As an operator or a time server does: the monotonic one goes on as it was.
-    pub(crate) fn set_wall(&self, wall: SystemTime) {
-        self.0.lock().unwrap().wall = wall;
-    }
-}
-
-impl Default for StandingClock {
-    fn default() -> Self {
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        Self(Mutex::new(Moment { instant: Instant::now(), wall }))
-    }
-}
-
-impl Clock for StandingClock {
-    fn now(&self) -> Moment {
-        *self.0.lock().unwrap()
-    }
-
-    fn thread_time(&self) -> Option<Duration> {
-        Some(Duration::ZERO)
-    }
-}
-
 /// A store in a folder that goes with it.
 pub(crate) struct Fixture {
     pub(crate) store: Arc<Store>,
-    pub(crate) clock: Arc<StandingClock>,
+    pub(crate) clock: Arc<ManualClock>,
     pub(crate) path: PathBuf,
     pub(crate) folder: TempDir,
 }
@@ -73,7 +38,7 @@ impl Fixture {
 
     fn open(tenure: Arc<dyn Tenure>) -> Fixture {
         let folder = quick_folder();
-        let clock = Arc::new(StandingClock::default());
+        let clock = Arc::new(ManualClock::default());
         let path = folder.path().join("twitchy.db");
         let store = Arc::new(Store::open(&path, Arc::clone(&clock) as Arc<dyn Clock>, tenure).unwrap());
         Fixture { store, clock, path, folder }
@@ -129,17 +94,6 @@ impl Fixture {
     }
 }
 
-/// The answer of a read, where a test cannot wait: SQLite answers at once.
-pub(crate) fn at_once<T>(read: impl Future<Output = T>) -> T {
-    read.now_or_never().expect("SQLite answers at once")
-}
-
-/// A folder in memory, where the system has such a place: waiting for the disk at each commit would be most of the
-/// tests' time, and none of them pulls the plug.
-pub(crate) fn quick_folder() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
 /// The schema in memory, with `CHANNEL` in it and a currency of two decimals.
 pub(super) fn in_memory() -> Connection {
     let mut connection = Connection::open_in_memory().unwrap();
@@ -148,19 +102,6 @@ pub(super) fn in_memory() -> Connection {
          INSERT INTO channels (channel_id, login, display_name, bot, decimals) VALUES (7, 'shop', 'Shop', 1, 2)";
     connection.execute_batch(insert).unwrap();
     connection
-}
-
-pub(crate) fn login(text: &str) -> Login {
-    text.parse().unwrap()
-}
-
-/// A bot account whose id is not known.
-pub(crate) fn bot(text: &str) -> BotAccount {
-    BotAccount { login: login(text), id: None }
-}
-
-pub(crate) fn module(text: &str) -> ModuleName {
-    text.parse().unwrap()
 }
 
 pub(crate) fn channel(id: u64, name: &str) -> Channel {
@@ -174,28 +115,22 @@ pub(crate) fn chat_id(id: &str) -> InvocationId {
 pub(crate) fn commit(id: &str, effects: Vec<Effect>) -> Commit {
     Commit {
         invocation: chat_id(id),
-        channel: CHANNEL,
-        by: Actor::Host,
-        address: None,
-        caller: None,
-        version: None,
-        noted: Vec::new(),
-        effects,
         replies: vec![Reply::Answer(format!("answer to {id}"))],
-        at: StandingClock::default().now().wall,
+        at: ManualClock::default().now().wall,
+        ..testing::commit(CHANNEL, id, effects)
     }
 }
 
 pub(crate) fn by_host() -> Stamp {
-    Stamp { by: Actor::Host, at: StandingClock::default().now().wall, address: None }
+    Stamp { by: Actor::Host, at: ManualClock::default().now().wall, address: None }
 }
 
 pub(crate) fn save(key: &str, value: &str) -> Effect {
-    Effect::Storage(module("counter"), StorageEffect::Save { key: key.into(), value: value.into() })
+    Effect::Storage(name("counter"), StorageEffect::Save { key: key.into(), value: value.into() })
 }
 
 pub(crate) fn transfer(from: Holder, to: Holder, amount: &str) -> Effect {
-    Effect::Ledger(module("bank"), LedgerEffect::Transfer { from, to, amount: amount.parse().unwrap() })
+    Effect::Ledger(name("bank"), LedgerEffect::Transfer { from, to, amount: amount.parse().unwrap() })
 }
 
 /// Every channel's accounts sum to zero, each is what its transfers sum to, and only mints are below zero.

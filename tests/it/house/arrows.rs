@@ -5,7 +5,7 @@ use super::source::{Finding, Source};
 /// What each part of the host may import, besides itself. `a::b` allows only that file of `a`.
 ///
 /// An arrow never goes up and never sideways: a part may import only parts that stand above it here.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("store", &["domain"]),
@@ -40,6 +40,22 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "vault",
             "sandbox",
             "chat::dispatch",
+        ],
+    ),
+    (
+        "bench",
+        &[
+            "domain",
+            "config",
+            "store",
+            "telemetry",
+            "modules",
+            "setup",
+            "joining",
+            "balances",
+            "vault",
+            "sandbox",
+            "chat",
         ],
     ),
     (
@@ -86,9 +102,10 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ),
 ];
 
-/// Sources that only join the parts, and one that tests of any part share.
-const OUTSIDE: [&str; 3] = ["main", "lib", SHARED_BY_TESTS];
-const SHARED_BY_TESTS: &str = "test_log";
+/// Sources that only join the parts, and one that tests of any part start from.
+const OUTSIDE: [&str; 3] = ["main", "lib", "testing"];
+/// What tests of any part may import besides.
+const SHARED_BY_TESTS: [&str; 2] = ["testing", "bench"];
 
 pub(super) fn imports_follow_the_arrows(source: &Source) -> Vec<Finding> {
     let Some(module) = module_of(source).filter(|module| source.is_host() && !OUTSIDE.contains(module)) else {
@@ -99,16 +116,15 @@ pub(super) fn imports_follow_the_arrows(source: &Source) -> Vec<Finding> {
             source.finding(1, format!("`{module}` is no part of the house: it needs a place among the arrows")),
         ];
     };
-    let is_allowed = |import: &str| {
+    let is_allowed = |import: &str, is_test: bool| {
+        let shared: &[&str] = if is_test { &SHARED_BY_TESTS } else { &[] };
         let is_within = |arrow: &&str| import == *arrow || import.starts_with(&format!("{arrow}::"));
-        import == module
-            || import.starts_with(&format!("{module}::"))
-            || allowed.iter().chain([&SHARED_BY_TESTS]).any(is_within)
+        [module].iter().chain(*allowed).chain(shared).any(is_within)
     };
     list_imports(source)
         .into_iter()
-        .filter(|(_, import)| !is_allowed(import))
-        .map(|(line, import)| source.finding(line, format!("there is no arrow from `{module}` to `{import}`")))
+        .filter(|(_, is_test, import)| !is_allowed(import, *is_test))
+        .map(|(line, _, import)| source.finding(line, format!("there is no arrow from `{module}` to `{import}`")))
         .collect()
 }
 
@@ -150,8 +166,8 @@ fn module_of(source: &Source) -> Option<&str> {
     below.split(['/', '.']).next()
 }
 
-/// Every `crate::part::file` that a source names, and where. `super` that climbs to the root counts as `crate`.
-fn list_imports(source: &Source) -> Vec<(usize, String)> {
+/// Every `crate::part::file` that a source names, where, and whether a test does. `super` that climbs to the root counts as `crate`.
+fn list_imports(source: &Source) -> Vec<(usize, bool, String)> {
     let depth = source.path.matches('/').count() - 1;
     let mut imports = Vec::new();
     for (number, line) in source.lines() {
@@ -163,7 +179,7 @@ fn list_imports(source: &Source) -> Vec<(usize, String)> {
         let to_root = "super::".repeat(depth + usize::from(line.is_test));
         let code = code.replace(&to_root, "crate::");
         for path in code.split("crate::").skip(1) {
-            imports.extend(read_paths(path).into_iter().map(|path| (number, path)));
+            imports.extend(read_paths(path).into_iter().map(|path| (number, line.is_test, path)));
         }
     }
     imports
@@ -212,6 +228,8 @@ mod tests {
         assert_eq!(check("host/src/domain.rs", "use super::config;").len(), 1);
         assert_eq!(check("host/src/vault.rs", "use crate::twitch::account;").len(), 1);
         assert_eq!(check("host/src/misplaced.rs", "").len(), 1);
+        assert_eq!(check("host/src/store.rs", "use crate::bench::Ground;").len(), 1);
+        assert_eq!(check("host/src/store.rs", "#[cfg(test)]\nmod tests {\n    use crate::bench::Ground;\n}").len(), 0);
     }
 
     #[test]

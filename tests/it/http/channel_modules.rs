@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use twitchy::domain::id::ModuleDigest;
-use twitchy::domain::manifest::{Capability, Command, Manifest, ModuleSource, Setting, SettingKind, SizeClass};
-use twitchy::domain::role::Role;
+use twitchy::domain::manifest::{Capability, Manifest, ModuleSource, SettingKind};
 use twitchy::modules::powers::Powers;
+use twitchy::testing::{command, manifest, setting};
 
 use super::channels::shop;
 use super::harness::{Answer, Site};
@@ -19,36 +19,17 @@ mod withdrawn;
 /// A module of two settings and one command, which nobody calls here.
 fn dice(version: &str, capabilities: &[Capability], word: &str) -> Manifest {
     let digest = version.bytes().fold(0_u8, |digest, byte| digest.wrapping_mul(31).wrapping_add(byte));
-    let setting = |key: &str, kind, default: &str| Setting {
-        key: key.into(),
-        summary: String::new(),
-        kind,
-        default: default.into(),
-    };
-    let roll = Command {
-        name: word.into(),
-        aliases: Vec::new(),
-        usage: String::new(),
-        summary: "rolls".to_owned(),
-        role: Role::Everyone,
-        channel_cooldown: std::time::Duration::ZERO,
-        chatter_cooldown: std::time::Duration::ZERO,
-    };
+    let settings = vec![
+        setting("key", SettingKind::Secret, ""),
+        setting("sides", SettingKind::Integer { least: 2, most: 100 }, "6"),
+    ];
     Manifest {
         digest: ModuleDigest([digest; 32]),
         source: ModuleSource::Uploaded,
-        size: SizeClass::Small,
-        component_bytes: 8,
-        name: "dice".parse().unwrap(),
         version: version.parse().unwrap(),
-        summary: "for tests".to_owned(),
         capabilities: capabilities.to_vec(),
-        commands: vec![Arc::new(roll)],
-        settings: vec![
-            setting("key", SettingKind::Secret, ""),
-            setting("sides", SettingKind::Integer { least: 2, most: 100 }, "6"),
-        ],
         http_hosts: vec!["a.example".to_owned(), "b.example".to_owned()],
+        ..manifest("dice", vec![command(word)], settings)
     }
 }
 

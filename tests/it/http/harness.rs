@@ -19,7 +19,6 @@ use twitchy::http::{Api, Parts, build_router};
 use twitchy::modules::publish::Publisher;
 use twitchy::telemetry::reading::Reading;
 use twitchy::transcript::ChannelHeader;
-use twitchy::vault::Sealer;
 
 use crate::harness::{House, patient};
 
@@ -96,7 +95,7 @@ impl Site {
             )),
             dispatch: house.dispatch.clone(),
             telemetry: house.telemetry.clone(),
-            sealer: Arc::new(Sealer::new(house.folder.path(), &[])),
+            sealer: house.ground.sealer.clone(),
             clock: house.clock.clone(),
             config,
             readiness: Box::new(Unready(Arc::clone(&unready))),

@@ -1,54 +1,41 @@
 //! A sandbox on a real store, in a folder of its own.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use tempfile::TempDir;
-use twitchy::app::secrets::StoredSecrets;
-use twitchy::balances::Balances;
 use twitchy::balances::provider::BalanceProvider;
-use twitchy::config::{SandboxConfig, WebConfig};
-use twitchy::domain::account::BotAccount;
-use twitchy::domain::id::{ChannelId, ChatterId, InvocationId, Origin};
+use twitchy::bench::{self, Ground};
+use twitchy::config::SandboxConfig;
+use twitchy::domain::id::{ChannelId, ChatterId};
 use twitchy::domain::invocation::Invocation;
-use twitchy::domain::manifest::{Grants, Manifest, ModuleSource, SizeClass};
-use twitchy::domain::message::{Channel, Chatter, Reply};
-use twitchy::domain::ports::{Clock, SoleProcess};
-use twitchy::domain::prefix::Prefix;
-use twitchy::domain::role::Role;
-use twitchy::joining::{JoinPolicy, Joining};
+use twitchy::domain::manifest::{Manifest, ModuleSource, SizeClass};
+use twitchy::domain::message::{Channel, Reply};
 use twitchy::sandbox::Sandbox;
 use twitchy::sandbox::call::{Answer, Call, InvokeError};
 use twitchy::sandbox::compile::compiler::Uploader;
 use twitchy::sandbox::web::client::WebClient;
 use twitchy::sandbox::world::World;
-use twitchy::setup::Setup;
-use twitchy::setup::defaults::NewChannelRules;
-use twitchy::store::Store;
-use twitchy::vault::Sealer;
+use twitchy::testing;
 
-use crate::harness::{ManualClock, find_bundled, patient, quick_folder};
+use crate::harness::{ManualClock, find_bundled, midnight, patient};
 use crate::limits::NEVER;
-use crate::workshop::{compiler, upload, workshop};
+use crate::workshop::{compiler, shared_artefacts, upload, workshop};
 
 pub(crate) const SHOP: ChannelId = ChannelId(100);
 /// Of uploads where it does not matter who uploads.
 pub(crate) const UPLOADER: Uploader = Uploader::Operator;
-/// Called in each invocation that says nothing else.
+/// Calls in each invocation that says nothing else.
 const ALICE: u64 = 1;
 
 pub(crate) struct Fixture {
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) world: Arc<World>,
-    pub(crate) sealer: Arc<Sealer>,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) ground: Ground,
     artefacts: PathBuf,
-    pub(super) components: PathBuf,
-    _folder: TempDir,
     calls: AtomicU64,
 }
 
@@ -82,32 +69,21 @@ impl Fixture {
 
     /// With the channel [`SHOP`], where alice has 100 points.
     pub(crate) async fn with(terms: Terms) -> Fixture {
-        let folder = quick_folder();
-        let manual_clock = Arc::new(ManualClock::at(Duration::from_secs(12 * 3600)));
-        let clock = Arc::clone(&manual_clock) as Arc<dyn Clock>;
-        let store = Arc::new(
-            Store::open(&folder.path().join("twitchy.db"), Arc::clone(&clock), Arc::new(SoleProcess)).unwrap(),
-        );
-        let setup = Arc::new(Setup::new(Arc::clone(&store), NewChannelRules::Everything));
-        let sealer = Arc::new(Sealer::new(folder.path(), &[]));
-        let outside: HashMap<_, _> = terms.provider.map(|provider| (SHOP, provider)).into_iter().collect();
-        let world = Arc::new(World {
-            joining: Joining::new(Arc::clone(&store), JoinPolicy::Open, 100),
-            balances: Balances::new(Arc::clone(&store), outside),
-            web: terms.web.unwrap_or_else(|| WebClient::system(&WebConfig::default())),
-            secrets: Arc::new(StoredSecrets::new(Arc::clone(&store), Arc::clone(&sealer))),
-            store,
-            setup,
-            clock,
+        let clock = Arc::new(ManualClock::at(midnight() + Duration::from_secs(12 * 3600)));
+        let usual = bench::Terms::default();
+        let ground = Ground::open(bench::Terms {
+            clock: clock.clone(),
             limits: terms.limits,
-            telemetry: Arc::default(),
+            outside: terms.provider.map(|provider| (SHOP, provider)).into_iter().collect(),
+            web: terms.web.unwrap_or(usual.web),
+            ..usual
         });
-        let shared = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts");
-        let artefacts = if terms.compiles { folder.path().join("artefacts") } else { shared() };
-        let components = folder.path().join("modules");
-        let sandbox = Arc::new(start(&world.limits, &world, &artefacts, &components));
-        let (clock, calls) = (manual_clock, AtomicU64::new(0));
-        let fixture = Fixture { sandbox, world, sealer, clock, artefacts, components, _folder: folder, calls };
+        let ground = ground.unwrap();
+        let own = || ground.folder.path().join("artefacts");
+        let artefacts = if terms.compiles { own() } else { shared_artefacts() };
+        let sandbox = ground.start_sandbox(workshop(&ground, &artefacts)).unwrap();
+        let world = Arc::clone(&ground.world);
+        let fixture = Fixture { sandbox, world, clock, ground, artefacts, calls: AtomicU64::new(0) };
         fixture.add_channel(SHOP).await;
         fixture
     }
@@ -118,7 +94,7 @@ impl Fixture {
     }
 
     pub(super) fn restart_with(&self, limits: &SandboxConfig) -> Sandbox {
-        start(limits, &self.world, &self.artefacts, &self.components)
+        Sandbox::start(limits, workshop(&self.ground, &self.artefacts), Arc::clone(&self.world)).unwrap()
     }
 
     /// With a compiler that cannot be started.
@@ -128,9 +104,14 @@ impl Fixture {
 
     /// With a compiler that is waited for so long.
     pub(super) fn restart_with_compiler(&self, program: &Path, wall: Duration) -> Sandbox {
-        let mut workshop = workshop(&self.artefacts, &self.components);
+        let mut workshop = workshop(&self.ground, &self.artefacts);
         workshop.compiler = compiler(program, wall);
         Sandbox::start(&patient(), workshop, Arc::clone(&self.world)).unwrap()
+    }
+
+    /// Where uploads are kept.
+    pub(super) fn components(&self) -> PathBuf {
+        self.ground.folder.path().join("modules")
     }
 
     /// The files of compiled modules.
@@ -154,8 +135,7 @@ impl Fixture {
     /// A call of the module's first command, with all that it asks for, under an id of its own.
     pub(crate) fn call(&self, manifest: &Arc<Manifest>) -> Call {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
-        let invocation = invocation(manifest.commands[0].name.clone(), number);
-        Call::new(Arc::clone(manifest), Grants::all(manifest), invocation)
+        testing::call(&number.to_string(), channel(SHOP), manifest)
     }
 
     pub(crate) fn call_in(&self, id: ChannelId, manifest: &Arc<Manifest>) -> Call {
@@ -186,10 +166,6 @@ impl Fixture {
     }
 }
 
-fn start(limits: &SandboxConfig, world: &Arc<World>, artefacts: &Path, components: &Path) -> Sandbox {
-    Sandbox::start(limits, workshop(artefacts, components), Arc::clone(world)).unwrap()
-}
-
 /// The texts of an answer, with spaces between.
 #[track_caller]
 pub(crate) fn text(answered: Result<Answer, InvokeError>) -> String {
@@ -201,35 +177,5 @@ pub(crate) fn text(answered: Result<Answer, InvokeError>) -> String {
 }
 
 fn channel(id: ChannelId) -> Channel {
-    let login = format!("shop{id}");
-    Channel { id, login: login.parse().unwrap(), display_name: login.into() }
-}
-
-fn invocation(command: Box<str>, number: u64) -> Invocation {
-    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    Invocation {
-        id: InvocationId { origin: Origin::Chat, id: number.to_string().into() },
-        channel: channel(SHOP),
-        is_proven: true,
-        chatter: Chatter {
-            id: ChatterId(ALICE),
-            login: "alice".parse().unwrap(),
-            display_name: "Alice".into(),
-            role: Role::Everyone,
-            badges: Vec::new(),
-        },
-        bot: BotAccount { login: "twitchy".parse().unwrap(), id: None },
-        prefix: Prefix::default(),
-        locale: "en".into(),
-        command,
-        arguments: Vec::new(),
-        text: String::new(),
-        message_id: None,
-        reply_to: None,
-        sent_at: now,
-        settings: Vec::new(),
-        details: Vec::new(),
-        now,
-        random_seed: 42,
-    }
+    testing::channel(id, &format!("shop{id}"))
 }

@@ -74,7 +74,7 @@ async fn without_its_artefact_it_is_compiled_again_and_without_its_bytes_it_is_m
     assert_eq!(text(sandbox.invoke(fixture.call(&counter)).await), "count is 1");
     assert_eq!(sandbox.registry_counts().compiled, 1);
     remove();
-    fs::remove_file(fixture.components.join(format!("{}.wasm", echo.digest))).unwrap();
+    fs::remove_file(fixture.components().join(format!("{}.wasm", echo.digest))).unwrap();
     assert!(sandbox.list_unloadable().is_empty());
     let error = sandbox.invoke(fixture.call(&echo)).await.unwrap_err();
     assert!(matches!(&error, InvokeError::Host(why) if why.contains("is not there")), "{error:?}");
@@ -98,7 +98,7 @@ async fn what_cannot_be_loaded_is_not_tried_again_at_once_however_many_ask() {
     let echo = fixture.add(guests::ECHO).await;
     fixture.list_compiled().into_iter().for_each(|file| fs::remove_file(file).unwrap());
     // A compiler that breaks each time, and says so in a file.
-    let (compiler, starts) = (fixture.components.join("compiler"), fixture.components.join("starts"));
+    let (compiler, starts) = (fixture.components().join("compiler"), fixture.components().join("starts"));
     fs::write(&compiler, format!("#!/bin/sh\necho start >> {}\n", starts.display())).unwrap();
     fs::set_permissions(&compiler, fs::Permissions::from_mode(0o700)).unwrap();
     let sandbox = Arc::new(fixture.restart_with_compiler(&compiler, NEVER));
@@ -124,7 +124,7 @@ async fn calls_that_wait_for_their_module_leave_the_slots_to_others() {
     let fixture = Fixture::with(Terms { compiles: true, ..Terms::default() }).await;
     let echo = fixture.add(guests::ECHO).await;
     fixture.list_compiled().into_iter().for_each(|file| fs::remove_file(file).unwrap());
-    let (compiler, started) = (fixture.components.join("compiler"), fixture.components.join("started"));
+    let (compiler, started) = (fixture.components().join("compiler"), fixture.components().join("started"));
     fs::write(&compiler, format!("#!/bin/sh\ntouch {}\nexec sleep 1000000\n", started.display())).unwrap();
     fs::set_permissions(&compiler, fs::Permissions::from_mode(0o700)).unwrap();
     let sandbox = Arc::new(fixture.restart_with_compiler(&compiler, NEVER));

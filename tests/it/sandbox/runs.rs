@@ -3,17 +3,17 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tests::guests;
 use twitchy::balances::provider::{BalanceProvider, FindBalanceError, Found, Pending, Standing};
 use twitchy::config::SandboxConfig;
-use twitchy::domain::audit::Actor;
-use twitchy::domain::effect::{Commit, Committed, Effect, StorageEffect};
-use twitchy::domain::id::{ChannelId, ChatterId, InvocationId, Origin};
+use twitchy::domain::effect::{Committed, Effect, StorageEffect};
+use twitchy::domain::id::{ChannelId, ChatterId, Origin};
 use twitchy::domain::manifest::Manifest;
 use twitchy::sandbox::call::{Blame, InvokeError};
 use twitchy::store::Store;
+use twitchy::testing;
 
 use super::fixture::{Fixture, SHOP, Terms, text};
 use crate::limits::{NEVER, patient};
@@ -51,18 +51,8 @@ impl BalanceProvider for Meddler {
             if asked < self.times {
                 let module = "counts-slowly".parse().unwrap();
                 let value = (10 * (asked + 1)).to_string().into_bytes();
-                let commit = Commit {
-                    invocation: InvocationId { origin: Origin::Http, id: format!("meddler {asked}").into() },
-                    channel,
-                    by: Actor::Host,
-                    address: None,
-                    caller: None,
-                    version: None,
-                    noted: Vec::new(),
-                    effects: vec![Effect::Storage(module, StorageEffect::Save { key: "count".into(), value })],
-                    replies: Vec::new(),
-                    at: SystemTime::UNIX_EPOCH,
-                };
+                let save = StorageEffect::Save { key: "count".into(), value };
+                let commit = testing::commit(channel, &format!("meddler {asked}"), vec![Effect::Storage(module, save)]);
                 assert_eq!(self.store.get().unwrap().commit(commit).await.unwrap(), Committed::Done);
             }
             Ok(Found { balances: Vec::new(), revision: None })

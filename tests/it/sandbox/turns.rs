@@ -47,7 +47,7 @@ fn start(sandbox: &Arc<Sandbox>, bytes: Vec<u8>, by: Uploader) -> JoinHandle<Res
 /// A host whose compiler is this script; `$FOLDER` in it is a folder for its notes, and `$REAL` the real compiler.
 async fn scripted(script: &str) -> (Fixture, Arc<Sandbox>, PathBuf) {
     let fixture = Fixture::with(Terms { compiles: true, ..Terms::default() }).await;
-    let folder = fixture.components.clone();
+    let folder = fixture.components();
     let compiler = folder.join("compiler");
     let script = script.replace("$FOLDER", &folder.display().to_string()).replace("$REAL", REAL);
     fs::write(&compiler, format!("#!/bin/sh\n{script}\n")).unwrap();

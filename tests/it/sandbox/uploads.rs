@@ -223,7 +223,7 @@ async fn a_missing_compiler_is_the_hosts_fault() {
 async fn a_compiler_that_hangs_is_killed_and_nobody_is_blamed() {
     use std::os::unix::fs::PermissionsExt;
     let mut fixture = fresh(|_| {}).await;
-    let hanging = fixture.components.join("compiler");
+    let hanging = fixture.components().join("compiler");
     std::fs::write(&hanging, "#!/bin/sh\nexec sleep 1000000\n").unwrap();
     std::fs::set_permissions(&hanging, std::fs::Permissions::from_mode(0o700)).unwrap();
     let sandbox = fixture.restart_with_compiler(&hanging, Duration::from_millis(1));

@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::http::Method;
 use secrecy::SecretString;
 use tests::guests;
-use twitchy::domain::audit::Actor;
-use twitchy::domain::effect::{Commit, Committed, Effect, SecretEffect, StorageEffect};
+
+use twitchy::domain::effect::{Committed, Effect, SecretEffect, StorageEffect};
 use twitchy::domain::id::{InvocationId, Origin};
 use twitchy::domain::manifest::Manifest;
 use twitchy::sandbox::call::{Call, InvokeError};
@@ -18,6 +18,7 @@ use twitchy::sandbox::calls::http::send;
 use twitchy::sandbox::calls::transaction::Transaction;
 use twitchy::sandbox::web::request::SendRequestError;
 use twitchy::store::Store;
+use twitchy::testing;
 use twitchy::vault::SecretId;
 
 use super::internet::{API, Heard, Internet, OTHER, ok, read_request, redirect, request, say};
@@ -40,25 +41,14 @@ fn call(fixture: &Fixture, manifest: &Arc<Manifest>, command: &str, arguments: &
 }
 
 async fn commit(store: &Store, id: &str, effect: Effect) {
-    let commit = Commit {
-        invocation: InvocationId { origin: Origin::Host, id: id.into() },
-        channel: SHOP,
-        by: Actor::Host,
-        address: None,
-        caller: None,
-        version: None,
-        noted: Vec::new(),
-        effects: vec![effect],
-        replies: Vec::new(),
-        at: std::time::SystemTime::UNIX_EPOCH,
-    };
+    let commit = testing::commit(SHOP, id, vec![effect]);
     assert_eq!(store.commit(commit).await.unwrap(), Committed::Done);
 }
 
 async fn enter_token(fixture: &Fixture, token: &str) {
     let module = "fetches".parse().unwrap();
     let place = SecretId { channel: SHOP, module: &module, key: "token" };
-    let sealed = fixture.sealer.seal(place, &SecretString::from(token)).unwrap();
+    let sealed = fixture.ground.sealer.seal(place, &SecretString::from(token)).unwrap();
     let effect = Effect::Secret(module.clone(), SecretEffect::Change { key: "token".to_owned(), sealed: Some(sealed) });
     commit(&fixture.world.store, "enters the token", effect).await;
 }

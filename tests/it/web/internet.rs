@@ -16,6 +16,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
+use twitchy::bench::clock::{ManualClock, use_processor};
 use twitchy::config::WebConfig;
 use twitchy::domain::id::{ChannelId, ModuleName};
 use twitchy::net::network::{Network, Pending, Stream};
@@ -24,7 +25,6 @@ use twitchy::sandbox::web::header::prepare_headers;
 use twitchy::sandbox::web::request::{SendRequestError, WebRequest, WebResponse};
 
 use crate::limits::NEVER;
-use crate::manual_clock::{ManualClock, use_processor};
 
 pub(super) const API: &str = "api.example.com";
 pub(super) const OTHER: &str = "other.example.com";
@@ -244,7 +244,7 @@ pub(super) async fn send_for(
         deadline: Instant::now() + Duration::from_secs(60),
         most_bytes: 100_000,
         spent: Arc::default(),
-        clock: Arc::new(ManualClock::at(Duration::ZERO)),
+        clock: Arc::<ManualClock>::default(),
     };
     client.send(order).await
 }

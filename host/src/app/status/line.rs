@@ -269,7 +269,7 @@ mod tests {
     use super::*;
     use crate::domain::message::JoinFailure;
     use crate::telemetry::listening::Heard;
-    use crate::test_log::TestLog;
+    use crate::testing::log::TestLog;
     use crate::twitch::account::shortage::{LostReplies, Shortage};
 
     fn online(wanted: usize, joined: usize, pending: usize, unreachable: &[(&str, JoinFailure)]) -> AccountState {

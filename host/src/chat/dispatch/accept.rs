@@ -178,7 +178,8 @@ mod tests {
     use crate::domain::manifest::SettingKind;
     use crate::domain::message::Channel;
     use crate::domain::prefix::Prefix;
-    use crate::setup::sample::{command, manifest, running, setting};
+    use crate::setup::sample::running;
+    use crate::testing::{command, manifest, setting};
 
     #[test]
     fn an_invocation_carries_the_commands_name_the_alias_typed_and_the_settings() {

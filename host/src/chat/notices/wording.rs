@@ -48,22 +48,12 @@ pub(crate) fn apologise(blame: Blame) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::domain::role::Role;
+    use crate::testing::command;
 
     #[test]
     fn usage_shows_what_to_type_in_this_channel() {
-        let command = |usage: &str| Command {
-            name: "pay".into(),
-            aliases: Vec::new(),
-            usage: usage.into(),
-            summary: String::new(),
-            role: Role::Everyone,
-            channel_cooldown: Duration::ZERO,
-            chatter_cooldown: Duration::ZERO,
-        };
+        let command = |usage: &str| Command { usage: usage.into(), ..command("pay") };
         let told = |words, usage| tell_usage(words, &"?".parse().unwrap(), &command(usage));
         assert_eq!(told("", "@chatter AMOUNT"), "usage: ?pay @chatter AMOUNT");
         assert_eq!(told("AMOUNT is missing", "@chatter AMOUNT"), "AMOUNT is missing; usage: ?pay @chatter AMOUNT");

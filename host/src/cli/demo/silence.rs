@@ -208,7 +208,8 @@ mod tests {
     use crate::domain::id::ChannelId;
     use crate::domain::message::Channel;
     use crate::setup::module::ModuleSetup;
-    use crate::setup::sample::{command, manifest, running};
+    use crate::setup::sample::running;
+    use crate::testing::{command, manifest};
 
     fn login(name: &str) -> Login {
         name.parse().unwrap()

@@ -95,13 +95,14 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::Arc;
 
-    use super::super::fixture::{Bench, SHOP, Terms, error_of};
+    use super::super::fixture::{Bench, SHOP, error_of};
     use super::super::{payments, storage};
     use super::*;
     use crate::balances::failing::FailingProvider;
     use crate::balances::provider::BalanceProvider;
+    use crate::bench::Terms;
     use crate::domain::effect::Committed;
-    use crate::store::fixture::at_once;
+    use crate::testing::at_once;
 
     fn amounts(bench: &Bench, run: &mut Transaction, who: &str) -> Vec<String> {
         let balances = bench.wait(find(run, who)).unwrap();

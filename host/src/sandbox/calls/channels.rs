@@ -85,13 +85,14 @@ async fn presence(run: &mut Transaction) -> Result<Presence, EndRun> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, Terms, error_of};
+    use super::super::fixture::{Bench, error_of};
     use super::super::settings;
     use super::*;
+    use crate::bench::Terms;
     use crate::domain::effect::Committed;
     use crate::domain::id::{ChannelId, Origin};
     use crate::joining::JoinPolicy;
-    use crate::store::fixture::at_once;
+    use crate::testing::at_once;
 
     fn wanted(bench: &Bench) -> Vec<String> {
         at_once(bench.world.store.list_wanted()).unwrap().into_iter().map(|channel| channel.login.to_string()).collect()
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_closed_bot_says_why_it_does_not_come() {
-        let bench = Bench::new(Terms { policy: JoinPolicy::Closed, ..Terms::default() });
+        let bench = Bench::new(Terms { join_policy: JoinPolicy::Closed, ..Terms::default() });
         assert!(matches!(error_of(at_once(request_join(&mut bench.run("alice", "")))), JoinError::Refused(_)));
         // Nobody is kept: leaving is open to all who have the bot.
         assert!(at_once(request_leave(&mut bench.run("shop", ""))).unwrap());

@@ -134,11 +134,12 @@ fn shown(run: &Transaction) -> [Option<KnownChatter>; 2] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, SHOP, Terms, now};
+    use super::super::fixture::{Bench, SHOP, now};
     use super::*;
+    use crate::bench::Terms;
     use crate::domain::id::MessageId;
     use crate::domain::message::QuotedMessage;
-    use crate::store::fixture::at_once;
+    use crate::testing::at_once;
 
     #[test]
     fn chatters_are_found_by_login_and_by_id() {

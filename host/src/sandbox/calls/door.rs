@@ -64,8 +64,9 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, Terms};
+    use super::super::fixture::Bench;
     use super::*;
+    use crate::bench::Terms;
     use crate::domain::manifest::{Grants, SizeClass};
     use crate::sandbox::run::limits::Walls;
 

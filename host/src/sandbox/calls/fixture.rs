@@ -1,99 +1,48 @@
 //! A world on a real store in a folder of its own, for the tests of this folder.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use super::error::HostCallError;
 use super::transaction::Transaction;
-use crate::balances::Balances;
-use crate::balances::provider::BalanceProvider;
-use crate::config::{SandboxConfig, WebConfig};
-use crate::domain::account::BotAccount;
+use crate::bench::clock::ManualClock;
+use crate::bench::{Ground, Terms};
 use crate::domain::effect::{Commit, Committed, Holder};
-use crate::domain::id::{ChannelId, ChatterId, InvocationId, Origin};
+use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::invocation::Invocation;
 use crate::domain::manifest::{Capability, Grants, Manifest, SettingKind};
-use crate::domain::message::{Channel, Chatter};
-use crate::domain::ports::{Clock, Moment, NoSecrets, SoleProcess};
-use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
-use crate::joining::{JoinPolicy, Joining};
 use crate::sandbox::call::Call;
-use crate::sandbox::web::client::WebClient;
 use crate::sandbox::world::World;
-use crate::setup::Setup;
-use crate::setup::defaults::NewChannelRules;
-use crate::setup::sample::{command, manifest, setting};
-use crate::store::Store;
 use crate::store::channel::chatters::KnownChatter;
-use crate::store::fixture::{at_once, quick_folder};
+use crate::testing::{self, at_once, chatter, command, manifest, setting};
 
 /// Whose channel is [`SHOP`].
 pub(super) const BROADCASTER: (&str, u64) = ("shop", 100);
 pub(super) const CHATTERS: [(&str, u64); 3] = [("alice", 1), ("bob", 2), ("carol", 3)];
 pub(super) const SHOP: ChannelId = ChannelId(BROADCASTER.1);
 
-struct StoppedClock(Moment);
-
-impl Clock for StoppedClock {
-    fn now(&self) -> Moment {
-        self.0
-    }
-
-    fn thread_time(&self) -> Option<Duration> {
-        Some(Duration::ZERO)
-    }
-}
-
 pub(super) struct Bench {
     pub(super) world: Arc<World>,
     runtime: tokio::runtime::Runtime,
     calls: AtomicU64,
-    /// Deleted with everything in it.
-    _folder: tempfile::TempDir,
-}
-
-/// What tests vary.
-pub(super) struct Terms {
-    pub(super) limits: SandboxConfig,
-    pub(super) outside: HashMap<ChannelId, Arc<dyn BalanceProvider>>,
-    pub(super) policy: JoinPolicy,
-    pub(super) capacity: usize,
-}
-
-impl Default for Terms {
-    fn default() -> Self {
-        Terms { limits: SandboxConfig::default(), outside: HashMap::new(), policy: JoinPolicy::Open, capacity: 100 }
-    }
+    _ground: Ground,
 }
 
 impl Bench {
     /// The channel [`SHOP`] with the modules `settings`, `extra` and `bank`, which may do everything; each of
     /// [`CHATTERS`] was seen there and has 100 points.
     pub(super) fn new(terms: Terms) -> Bench {
-        let folder = quick_folder();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let clock = Arc::new(StoppedClock(Moment { instant: Instant::now(), wall: now() }));
-        let store = Arc::new(Store::open(&folder.path().join("db"), clock.clone(), Arc::new(SoleProcess)).unwrap());
-        let setup = Arc::new(Setup::new(store.clone(), NewChannelRules::Everything));
+        let clock = Arc::new(ManualClock::at(now()));
+        let ground = Ground::open(Terms { clock, ..terms }).unwrap();
+        let setup = &ground.world.setup;
         setup.add_module(Arc::new(bank()));
         setup.add_module(Arc::new(manifest("extra", vec![command("extra")], Vec::new())));
         let moderators = setting("moderators", SettingKind::Boolean, "false");
         setup.add_module(Arc::new(manifest("settings", vec![command("settings")], vec![moderators])));
-        let world = World {
-            joining: Joining::new(store.clone(), terms.policy, terms.capacity),
-            balances: Balances::new(store.clone(), terms.outside),
-            store,
-            setup,
-            web: WebClient::system(&WebConfig::default()),
-            secrets: Arc::new(NoSecrets),
-            clock,
-            limits: terms.limits,
-            telemetry: Arc::default(),
-        };
-        let bench = Bench { world: Arc::new(world), runtime, calls: AtomicU64::new(0), _folder: folder };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let bench = Bench { world: ground.world.clone(), runtime, calls: AtomicU64::new(0), _ground: ground };
         bench.add_channel(BROADCASTER);
         bench
     }
@@ -179,31 +128,8 @@ pub(super) fn invocation(channel: ChannelId, caller: &str, text: &str, id: &str)
     let caller_id = ChatterId(known_id.unwrap_or(channel.0));
     let role = if caller_id == channel.broadcaster() { Role::Broadcaster } else { Role::Everyone };
     let login = if channel == SHOP { BROADCASTER.0.to_owned() } else { format!("channel{channel}") };
-    Invocation {
-        id: InvocationId { origin: Origin::Chat, id: id.into() },
-        channel: Channel { id: channel, login: login.parse().unwrap(), display_name: login.into() },
-        is_proven: true,
-        chatter: Chatter {
-            id: caller_id,
-            login: caller.parse().unwrap(),
-            display_name: caller.into(),
-            role,
-            badges: Vec::new(),
-        },
-        bot: BotAccount { login: "twitchy".parse().unwrap(), id: None },
-        prefix: Prefix::default(),
-        locale: "en".into(),
-        command: "bank".into(),
-        arguments: text.split_whitespace().map(str::to_owned).collect(),
-        text: text.to_owned(),
-        message_id: None,
-        reply_to: None,
-        sent_at: now(),
-        settings: Vec::new(),
-        details: Vec::new(),
-        now: now(),
-        random_seed: 0,
-    }
+    let (channel, caller) = (testing::channel(channel, &login), chatter(caller_id, caller, role));
+    Invocation { sent_at: now(), now: now(), ..testing::invocation(id, channel, caller, "bank", text) }
 }
 
 fn known((login, id): (&str, u64)) -> KnownChatter {

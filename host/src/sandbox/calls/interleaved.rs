@@ -10,12 +10,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::error::{EndRun, HostCallError, split};
-use super::fixture::{Bench, CHATTERS, Terms, bank, invocation};
+use super::fixture::{Bench, CHATTERS, bank, invocation};
 use super::model::{
     CHANNELS, ChannelModel, MINT, MOST_BYTES, MOST_KEYS, MOST_MOVED, MOST_MOVED_BY_ONE, MOST_PER_DAY, Model, Step, TILL,
 };
 use super::transaction::Transaction;
 use super::{balances, channels, commands, payments, settings, storage, treasury, words};
+use crate::bench::Terms;
 use crate::config::SandboxConfig;
 use crate::domain::amount::Amount;
 use crate::domain::effect::{Commit, Committed, Holder};
@@ -23,8 +24,7 @@ use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::invocation::Invocation;
 use crate::domain::manifest::{Caps, Grants};
 use crate::domain::message::Reply;
-use crate::setup::sample::command;
-use crate::store::fixture::at_once;
+use crate::testing::{at_once, command};
 
 /// Runs of one invocation, and invocations at a time.
 const MOST_RUNS: u32 = 4;

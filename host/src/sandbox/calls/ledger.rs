@@ -139,17 +139,18 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::error::NOT_PROVEN;
-    use super::super::fixture::{Bench, SHOP, Terms, bank, error_of, now};
+    use super::super::fixture::{Bench, SHOP, bank, error_of, now};
     use super::super::payments::{charge, transfer};
     use super::super::{settings, treasury};
     use super::*;
     use crate::balances::failing::FailingProvider;
     use crate::balances::provider::BalanceProvider;
+    use crate::bench::Terms;
     use crate::domain::effect::Committed;
     use crate::domain::id::{MessageId, Origin};
     use crate::domain::manifest::{Capability, Caps, Grants};
     use crate::domain::message::QuotedMessage;
-    use crate::store::fixture::at_once;
+    use crate::testing::at_once;
 
     fn bench() -> Bench {
         Bench::new(Terms::default())

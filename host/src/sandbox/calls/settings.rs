@@ -159,11 +159,12 @@ fn change(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, SHOP, Terms, error_of, now};
+    use super::super::fixture::{Bench, SHOP, error_of, now};
     use super::super::{commands, storage};
     use super::*;
+    use crate::bench::Terms;
     use crate::domain::effect::Committed;
-    use crate::store::fixture::at_once;
+    use crate::testing::at_once;
 
     fn value_of(run: &mut Transaction, key: &str) -> String {
         let lines = at_once(list_settings(run, "bank")).unwrap();

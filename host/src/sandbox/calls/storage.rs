@@ -213,13 +213,14 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::super::fixture::{Bench, SHOP, Terms, bank, error_of};
+    use super::super::fixture::{Bench, SHOP, bank, error_of};
     use super::*;
+    use crate::bench::Terms;
     use crate::config::SandboxConfig;
     use crate::domain::effect::Committed;
     use crate::domain::manifest::{Grants, Manifest};
     use crate::sandbox::call::Call;
-    use crate::store::fixture::at_once;
+    use crate::testing::at_once;
 
     fn bench() -> Bench {
         Bench::new(Terms::default())

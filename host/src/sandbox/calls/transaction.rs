@@ -194,12 +194,13 @@ impl Transaction {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, Terms, bank};
+    use super::super::fixture::{Bench, bank};
     use super::super::{payments, storage};
     use super::*;
+    use crate::bench::Terms;
     use crate::domain::effect::Committed;
     use crate::domain::manifest::Grants;
-    use crate::store::fixture::at_once;
+    use crate::testing::at_once;
 
     #[test]
     fn the_same_invocation_changes_things_once() {

@@ -88,10 +88,11 @@ fn list_claimed(run: &mut Transaction) -> Result<Vec<Command>, EndRun> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Bench, SHOP, Terms, error_of};
+    use super::super::fixture::{Bench, SHOP, error_of};
     use super::*;
+    use crate::bench::Terms;
     use crate::domain::effect::Committed;
-    use crate::setup::sample::command;
+    use crate::testing::command;
 
     #[test]
     fn a_claimed_word_answers_after_the_commit_until_it_is_released() {

@@ -4,7 +4,7 @@ use super::roll_back::check_roll_back;
 use super::tests::{after, dice, on, shop, with};
 use super::*;
 use crate::domain::manifest::{Manifest, SizeClass};
-use crate::setup::sample::name;
+use crate::testing::name;
 
 fn dice_in(setup: &ChannelSetup) -> &ModuleSetup {
     setup.find_module(&name("dice")).unwrap()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::defaults::{Defaults, NewChannelRules};
 use super::super::overrides::CommandKey;
-use super::super::sample::{bot, channel, command, manifest, name, setting};
+use super::super::sample::channel_setup;
 use super::roll_back::check_roll_back;
 use super::*;
 use crate::domain::fuse::BlownFuse;
@@ -14,6 +14,7 @@ use crate::domain::manifest::{Capability, Command, Manifest, ModuleSource, SizeC
 use crate::domain::role::Role;
 use crate::domain::version::{UploadedModule, UploadedVersion};
 use crate::modules::catalogue::Catalogue;
+use crate::testing::{command, manifest, name, setting};
 
 pub(super) fn dice(version: &str, digest: u8) -> Manifest {
     let sides = setting("sides", SettingKind::Integer { least: 2, most: 100 }, "6");
@@ -45,8 +46,7 @@ pub(super) fn shop(versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup
     };
     let versions = versions.into_iter().map(version).collect();
     let uploaded = UploadedModule { name: name("dice"), publisher: None, versions, canary: None, was_latest: None };
-    let empty = ChannelSetup::new(channel(), bot(), []);
-    with(&empty, catalogue.with_uploaded([uploaded]))
+    with(&channel_setup([]), catalogue.with_uploaded([uploaded]))
 }
 
 /// The channel on a host with other modules.

@@ -207,8 +207,9 @@ mod tests {
     use super::*;
     use crate::domain::effect::Commit;
     use crate::store::fixture::{
-        ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, at_once, chat_id, commit, in_memory, module, transfer,
+        ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, chat_id, commit, in_memory, transfer,
     };
+    use crate::testing::{at_once, name};
 
     fn amount(text: &str) -> Amount {
         text.parse().unwrap()
@@ -264,7 +265,8 @@ mod tests {
         }
         let load = |name: &str, budget, since| {
             let moved =
-                at_once(fixture.store.load_spending(CHANNEL, &module(name), budget, ChatterId(1), since)).unwrap();
+                at_once(fixture.store.load_spending(CHANNEL, &name.parse().unwrap(), budget, ChatterId(1), since))
+                    .unwrap();
             (moved.revision.0, moved.by_caller.to_string(), moved.by_all.to_string())
         };
         let counted = |revision, caller: &str, all: &str| (revision, caller.to_owned(), all.to_owned());
@@ -313,7 +315,7 @@ mod tests {
             steps in prop::collection::vec((holder(), holder(), 1_i64..3000), 1..40)
         ) {
             let connection = in_memory();
-            let (bank, id) = (module("bank"), chat_id("1"));
+            let (bank, id) = (name("bank"), chat_id("1"));
             let mut model: BTreeMap<Holder, i64> = BTreeMap::new();
             for (from, to, units) in steps {
                 for holder in [from, to] {

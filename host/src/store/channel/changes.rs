@@ -138,10 +138,11 @@ mod tests {
     use crate::domain::id::ChatterId;
     use crate::domain::manifest::{Capability, Caps, Command};
     use crate::domain::role::Role;
-    use crate::store::fixture::{ALICE, CHANNEL, Fixture, bot, channel, commit, login, module, save, transfer};
+    use crate::store::fixture::{ALICE, CHANNEL, Fixture, channel, commit, save, transfer};
+    use crate::testing::{bot, command, login, name};
 
     fn dice() -> ModuleName {
-        module("dice")
+        name("dice")
     }
 
     fn set(value: Option<&str>) -> Effect {
@@ -150,13 +151,12 @@ mod tests {
 
     fn word() -> Command {
         Command {
-            name: "roll".into(),
             aliases: vec!["throw".into()],
             usage: "[\"sides\"]".into(),
             summary: String::new(),
             role: Role::Vip,
             channel_cooldown: Duration::from_millis(1500),
-            chatter_cooldown: Duration::ZERO,
+            ..command("roll")
         }
     }
 

@@ -103,7 +103,8 @@ mod tests {
 
     use super::*;
     use crate::store::StoreError;
-    use crate::store::fixture::{CHANNEL, Fixture, at_once, login};
+    use crate::store::fixture::{CHANNEL, Fixture};
+    use crate::testing::{at_once, login};
 
     fn chatter(id: u64, name: &str) -> KnownChatter {
         KnownChatter { id: ChatterId(id), login: login(name), display_name: name.into() }

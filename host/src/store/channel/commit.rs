@@ -72,13 +72,12 @@ mod tests {
     use crate::domain::message::Reply;
     use crate::domain::ports::{Epoch, Tenure};
     use crate::store::StoreError;
-    use crate::store::fixture::{
-        ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, at_once, commit, module, save, transfer,
-    };
+    use crate::store::fixture::{ALICE, BOB, CHANNEL, Fixture, assert_ledger_holds, commit, save, transfer};
     use crate::store::write::Write;
+    use crate::testing::{at_once, name};
 
     fn storage_scope() -> Scope {
-        Scope::Storage { channel: CHANNEL, module: module("counter") }
+        Scope::Storage { channel: CHANNEL, module: name("counter") }
     }
 
     fn account_scope(holder: Holder) -> Scope {
@@ -94,7 +93,7 @@ mod tests {
     }
 
     fn value(fixture: &Fixture, key: &str) -> Option<Vec<u8>> {
-        at_once(fixture.store.load_entry(CHANNEL, &module("counter"), key)).unwrap().1
+        at_once(fixture.store.load_entry(CHANNEL, &name("counter"), key)).unwrap().1
     }
 
     #[tokio::test]
@@ -141,7 +140,7 @@ mod tests {
         let effects = vec![
             save("a", ""),
             save("b", ""),
-            Effect::Storage(module("counter"), StorageEffect::Delete { key: "a".into() }),
+            Effect::Storage(name("counter"), StorageEffect::Delete { key: "a".into() }),
             transfer(Holder::Mint, ALICE, "5"),
             transfer(ALICE, Holder::Till, "2"),
             Effect::Setup(SetupEffect::ChangePrefix("?".parse().unwrap())),
@@ -153,7 +152,7 @@ mod tests {
         }
         assert_eq!(revision(&fixture, &Scope::Setup { channel: CHANNEL }), before + 1);
         assert_eq!(revision(&fixture, &account_scope(BOB)), 0);
-        assert_eq!(revision(&fixture, &Scope::Storage { channel: CHANNEL, module: module("other") }), 0);
+        assert_eq!(revision(&fixture, &Scope::Storage { channel: CHANNEL, module: name("other") }), 0);
     }
 
     #[tokio::test]

@@ -72,7 +72,8 @@ mod tests {
     use super::*;
     use crate::domain::effect::{Effect, ModuleEffect, Revision};
     use crate::domain::manifest::Capability;
-    use crate::store::fixture::{CHANNEL, Fixture, module};
+    use crate::store::fixture::{CHANNEL, Fixture};
+    use crate::testing::name;
 
     #[tokio::test]
     async fn grants_belong_to_one_version_of_a_module() {
@@ -85,7 +86,7 @@ mod tests {
             treasury: Caps { per_chatter: None, ..Caps::nothing() },
         };
         let accept = |grants: &Grants| {
-            vec![Effect::Module(module("dice"), ModuleEffect::AcceptVersion { digest: one, grants: grants.clone() })]
+            vec![Effect::Module(name("dice"), ModuleEffect::AcceptVersion { digest: one, grants: grants.clone() })]
         };
         fixture.commit("1", accept(&Grants::default())).await;
         fixture.commit("2", accept(&grants)).await;

@@ -59,15 +59,16 @@ pub(crate) fn save_left_in(
 mod tests {
     use super::*;
     use crate::domain::effect::{Effect, ModuleEffect};
-    use crate::store::fixture::{CHANNEL, Fixture, at_once, by_host, module};
+    use crate::store::fixture::{CHANNEL, Fixture, by_host};
+    use crate::testing::{at_once, name};
 
     #[tokio::test]
     async fn the_two_versions_that_were_left_last_are_known() {
         let fixture = Fixture::with_channel().await;
         let [one, two, three] = [1, 2, 3].map(|digest| ModuleDigest([digest; 32]));
-        let left = || at_once(fixture.store.list_left(CHANNEL, &module("dice"))).unwrap();
-        let switch = Effect::Module(module("dice"), ModuleEffect::Switch { enabled: true });
-        let leave = |digest| Effect::Left(module("dice"), LeftEffect::LeaveVersion { digest });
+        let left = || at_once(fixture.store.list_left(CHANNEL, &name("dice"))).unwrap();
+        let switch = Effect::Module(name("dice"), ModuleEffect::Switch { enabled: true });
+        let leave = |digest| Effect::Left(name("dice"), LeftEffect::LeaveVersion { digest });
         fixture.commit("1", vec![switch]).await;
         assert_eq!(left(), []);
         let audited = fixture.audited();
@@ -78,11 +79,11 @@ mod tests {
             assert_eq!(left(), expected);
         }
         let everywhere = BTreeMap::from([(one, vec![CHANNEL, ChannelId(8)]), (two, Vec::new())]);
-        fixture.store.change_versions(module("dice"), Vec::new(), everywhere, by_host()).await.unwrap();
+        fixture.store.change_versions(name("dice"), Vec::new(), everywhere, by_host()).await.unwrap();
         assert_eq!(left(), [one, three]);
-        fixture.commit("6", vec![Effect::Left(module("dice"), LeftEffect::KeepLeft { left: Some(two) })]).await;
+        fixture.commit("6", vec![Effect::Left(name("dice"), LeftEffect::KeepLeft { left: Some(two) })]).await;
         assert_eq!(left(), [two]);
-        fixture.commit("7", vec![Effect::Left(module("dice"), LeftEffect::KeepLeft { left: None })]).await;
+        fixture.commit("7", vec![Effect::Left(name("dice"), LeftEffect::KeepLeft { left: None })]).await;
         assert_eq!(left(), []);
         assert_eq!(fixture.audited(), audited, "the change that led to it has its line");
     }

@@ -54,36 +54,37 @@ pub(crate) fn apply(
 mod tests {
     use crate::domain::effect::{Effect, SecretEffect};
     use crate::domain::id::ChannelId;
-    use crate::store::fixture::{CHANNEL, Fixture, at_once, module};
+    use crate::store::fixture::{CHANNEL, Fixture};
+    use crate::testing::{at_once, name};
 
     fn change(key: &str, sealed: Option<&[u8]>) -> Effect {
-        Effect::Secret(module("weather"), SecretEffect::Change { key: key.to_owned(), sealed: sealed.map(Into::into) })
+        Effect::Secret(name("weather"), SecretEffect::Change { key: key.to_owned(), sealed: sealed.map(Into::into) })
     }
 
     #[tokio::test]
     async fn a_secret_is_kept_replaced_and_forgotten() {
         let fixture = Fixture::with_channel().await;
         let store = &fixture.store;
-        let load = |key| at_once(store.load_secret(CHANNEL, &module("weather"), key)).unwrap();
+        let load = |key| at_once(store.load_secret(CHANNEL, &name("weather"), key)).unwrap();
         let marks = |length| at_once(store.list_secret_marks(length)).unwrap();
         assert_eq!(marks(1), Vec::<Vec<u8>>::new());
         fixture.commit("1", vec![change("token", Some(b"1")), change("key", Some(b"2"))]).await;
         assert_eq!((load("token"), load("key"), load("other")), (Some(b"1".to_vec()), Some(b"2".to_vec()), None));
         fixture.commit("2", vec![change("token", Some(b"3"))]).await;
         assert_eq!(load("token"), Some(b"3".to_vec()));
-        assert_eq!(store.list_secret_keys(CHANNEL, &module("weather")).await.unwrap(), ["key", "token"]);
+        assert_eq!(store.list_secret_keys(CHANNEL, &name("weather")).await.unwrap(), ["key", "token"]);
         fixture.commit("mark", vec![change("key", Some(b"34"))]).await;
         assert_eq!((marks(1), marks(2)), (vec![b"3".to_vec()], vec![b"3".to_vec(), b"34".to_vec()]));
         fixture.commit("3", vec![change("token", None), change("never-there", None)]).await;
-        assert_eq!(store.list_secret_keys(CHANNEL, &module("weather")).await.unwrap(), ["key"]);
+        assert_eq!(store.list_secret_keys(CHANNEL, &name("weather")).await.unwrap(), ["key"]);
     }
 
     #[tokio::test]
     async fn a_secret_is_of_one_module_in_one_channel() {
         let fixture = Fixture::with_channel().await;
         fixture.commit("1", vec![change("token", Some(b"1"))]).await;
-        assert_eq!(fixture.store.load_secret(CHANNEL, &module("other"), "token").await.unwrap(), None);
-        assert_eq!(fixture.store.load_secret(ChannelId(8), &module("weather"), "token").await.unwrap(), None);
-        assert_eq!(fixture.store.list_secret_keys(CHANNEL, &module("other")).await.unwrap(), Vec::<String>::new());
+        assert_eq!(fixture.store.load_secret(CHANNEL, &name("other"), "token").await.unwrap(), None);
+        assert_eq!(fixture.store.load_secret(ChannelId(8), &name("weather"), "token").await.unwrap(), None);
+        assert_eq!(fixture.store.list_secret_keys(CHANNEL, &name("other")).await.unwrap(), Vec::<String>::new());
     }
 }

@@ -285,26 +285,25 @@ mod tests {
     use crate::domain::effect::Effect;
     use crate::domain::manifest::Capability;
     use crate::domain::role::Role;
-    use crate::store::fixture::{CHANNEL, Fixture, at_once, bot, commit, login, module, save};
+    use crate::store::fixture::{CHANNEL, Fixture, commit, save};
+    use crate::testing::{at_once, bot, command, login, name};
 
     fn word(name: &str, usage: &str) -> Command {
         Command {
-            name: name.into(),
             aliases: vec!["alias".into(), "é\"".into()],
             usage: usage.into(),
-            summary: "says something".into(),
             role: Role::Vip,
             channel_cooldown: Duration::from_millis(1500),
-            chatter_cooldown: Duration::ZERO,
+            ..command(name)
         }
     }
 
     fn set(key: &str, value: Option<&str>) -> Effect {
-        Effect::Module(module("help"), ModuleEffect::ChangeSetting { key: key.into(), value: value.map(Into::into) })
+        Effect::Module(name("help"), ModuleEffect::ChangeSetting { key: key.into(), value: value.map(Into::into) })
     }
 
     fn claim(word: Command) -> Effect {
-        Effect::Module(module("quotes"), ModuleEffect::ClaimWord { word })
+        Effect::Module(name("quotes"), ModuleEffect::ClaimWord { word })
     }
 
     #[tokio::test]
@@ -327,9 +326,9 @@ mod tests {
         let effects = vec![
             Effect::Setup(SetupEffect::ChangePrefix("«".parse().unwrap())),
             Effect::Setup(SetupEffect::ChangeLocale("pt-BR".into())),
-            Effect::Module(module("join"), ModuleEffect::Switch { enabled: false }),
-            Effect::Module(module("balance"), ModuleEffect::Switch { enabled: false }),
-            Effect::Module(module("balance"), ModuleEffect::Switch { enabled: true }),
+            Effect::Module(name("join"), ModuleEffect::Switch { enabled: false }),
+            Effect::Module(name("balance"), ModuleEffect::Switch { enabled: false }),
+            Effect::Module(name("balance"), ModuleEffect::Switch { enabled: true }),
             set("b", Some("2")),
             set("a", Some("1")),
             set("a", Some("")),
@@ -343,10 +342,10 @@ mod tests {
         assert_eq!((record.revision, record.prefix.as_str(), record.muted_until), (Revision(2), "«", Some(until)));
         assert_eq!(&*record.locale, "pt-BR");
         let switched = |enabled| ModuleRecord { enabled: Some(enabled), ..ModuleRecord::default() };
-        assert_eq!(record.modules, [(module("balance"), switched(true)), (module("join"), switched(false))].into());
+        assert_eq!(record.modules, [(name("balance"), switched(true)), (name("join"), switched(false))].into());
         let settings = [("a".to_owned(), String::new()), ("b".to_owned(), "2".to_owned())];
-        assert_eq!(record.settings, [(module("help"), settings.into())].into());
-        assert_eq!(record.claimed, [(module("quotes"), vec![word("one", "new"), word("two", "")])].into());
+        assert_eq!(record.settings, [(name("help"), settings.into())].into());
+        assert_eq!(record.claimed, [(name("quotes"), vec![word("one", "new"), word("two", "")])].into());
     }
 
     #[tokio::test]
@@ -355,10 +354,10 @@ mod tests {
         let (digest, version) = (ModuleDigest([1; 32]), semver::Version::new(1, 2, 3));
         let grants = Grants { capabilities: vec![Capability::Storage], ..Grants::default() };
         let until = commit("", Vec::new()).at;
-        let blow = |digest| Effect::Module(module("dice"), ModuleEffect::BlowFuse { digest, until: Some(until) });
+        let blow = |digest| Effect::Module(name("dice"), ModuleEffect::BlowFuse { digest, until: Some(until) });
         let effects = vec![
-            Effect::Module(module("dice"), ModuleEffect::AcceptVersion { digest, grants: grants.clone() }),
-            Effect::Module(module("dice"), ModuleEffect::PinVersion { version: Some(version.clone()) }),
+            Effect::Module(name("dice"), ModuleEffect::AcceptVersion { digest, grants: grants.clone() }),
+            Effect::Module(name("dice"), ModuleEffect::PinVersion { version: Some(version.clone()) }),
             blow(ModuleDigest([2; 32])),
             blow(digest),
             blow(digest),
@@ -367,17 +366,17 @@ mod tests {
         let load = || at_once(fixture.store.load_channel(CHANNEL)).unwrap().unwrap();
         let blown = Some(BlownFuse { digest, until: Some(until), times: 2, is_over: false });
         let expected = ModuleRecord { enabled: None, accepted: Some(digest), pinned: Some(version), blown };
-        assert_eq!(load().modules, [(module("dice"), expected.clone())].into());
+        assert_eq!(load().modules, [(name("dice"), expected.clone())].into());
         assert_eq!(load().grants, [(digest, grants)].into());
-        let switch = Effect::Module(module("dice"), ModuleEffect::Switch { enabled: true });
+        let switch = Effect::Module(name("dice"), ModuleEffect::Switch { enabled: true });
         fixture
-            .commit("2", vec![switch, Effect::Module(module("dice"), ModuleEffect::PinVersion { version: None })])
+            .commit("2", vec![switch, Effect::Module(name("dice"), ModuleEffect::PinVersion { version: None })])
             .await;
         let restored = ModuleRecord { enabled: Some(true), pinned: None, blown: None, ..expected };
-        assert_eq!(load().modules[&module("dice")], restored);
-        let blow = Effect::Module(module("dice"), ModuleEffect::BlowFuse { digest, until: None });
-        fixture.commit("3", vec![blow, Effect::Module(module("dice"), ModuleEffect::RestoreFuse)]).await;
-        assert_eq!(load().modules[&module("dice")], restored);
+        assert_eq!(load().modules[&name("dice")], restored);
+        let blow = Effect::Module(name("dice"), ModuleEffect::BlowFuse { digest, until: None });
+        fixture.commit("3", vec![blow, Effect::Module(name("dice"), ModuleEffect::RestoreFuse)]).await;
+        assert_eq!(load().modules[&name("dice")], restored);
     }
 
     #[tokio::test]
@@ -393,8 +392,7 @@ mod tests {
                 ],
             )
             .await;
-        let release =
-            |module_name| Effect::Module(module(module_name), ModuleEffect::ReleaseWord { name: "one".into() });
+        let release = |module: &str| Effect::Module(name(module), ModuleEffect::ReleaseWord { name: "one".into() });
         fixture.commit("2", vec![release("somebody-else")]).await;
         assert_eq!(fixture.store.load_channel(CHANNEL).await.unwrap().unwrap().claimed.len(), 1);
         fixture

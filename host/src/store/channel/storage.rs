@@ -185,8 +185,9 @@ mod tests {
 
     use super::*;
     use crate::domain::effect::{Commit, Effect, Scope};
-    use crate::store::fixture::{CHANNEL, Fixture, at_once, commit, in_memory, module, save};
+    use crate::store::fixture::{CHANNEL, Fixture, commit, in_memory, save};
     use crate::store::sqlite::scopes;
+    use crate::testing::{at_once, name};
 
     fn keys(entries: &[Entry]) -> Vec<&str> {
         entries.iter().map(|(key, _)| key.as_str()).collect()
@@ -195,13 +196,13 @@ mod tests {
     #[tokio::test]
     async fn a_storage_counts_the_bytes_and_keys_that_it_holds() {
         let fixture = Fixture::with_channel().await;
-        let state = || at_once(fixture.store.load_entry(CHANNEL, &module("counter"), "é")).unwrap().0;
+        let state = || at_once(fixture.store.load_entry(CHANNEL, &name("counter"), "é")).unwrap().0;
         assert_eq!(state(), StorageState::default());
         fixture.commit("1", vec![save("é", "four"), save("b", "")]).await;
         assert_eq!(state(), StorageState { revision: Revision(1), bytes: 2 + 4 + 1, keys: 2 });
         fixture.commit("2", vec![save("é", "1")]).await;
         assert_eq!(state(), StorageState { revision: Revision(2), bytes: 2 + 1 + 1, keys: 2 });
-        let delete = |key: &str| Effect::Storage(module("counter"), StorageEffect::Delete { key: key.into() });
+        let delete = |key: &str| Effect::Storage(name("counter"), StorageEffect::Delete { key: key.into() });
         fixture.commit("3", vec![delete("é"), delete("never there")]).await;
         assert_eq!(state(), StorageState { revision: Revision(3), bytes: 1, keys: 1 });
     }
@@ -209,7 +210,7 @@ mod tests {
     #[tokio::test]
     async fn the_version_that_wrote_last_is_noted() {
         let fixture = Fixture::with_channel().await;
-        let written_by = |name: &str| at_once(fixture.store.load_written_by(CHANNEL, &module(name))).unwrap();
+        let written_by = |name: &str| at_once(fixture.store.load_written_by(CHANNEL, &name.parse().unwrap())).unwrap();
         assert_eq!(written_by("counter"), (StorageState::default(), None));
         let versions = [Some(semver::Version::new(1, 2, 3)), Some(semver::Version::new(1, 0, 0)), None];
         for (number, version) in (1..).zip(versions) {
@@ -227,9 +228,9 @@ mod tests {
     async fn a_module_sees_only_its_own_entries() {
         let fixture = Fixture::with_channel().await;
         fixture.commit("1", vec![save("key", "secret")]).await;
-        assert_eq!(fixture.store.load_entry(CHANNEL, &module("other"), "key").await.unwrap().1, None);
-        assert_eq!(fixture.store.load_entry(ChannelId(8), &module("counter"), "key").await.unwrap().1, None);
-        assert!(fixture.store.list_entries(CHANNEL, &module("other"), "", None, 10).await.unwrap().1.is_empty());
+        assert_eq!(fixture.store.load_entry(CHANNEL, &name("other"), "key").await.unwrap().1, None);
+        assert_eq!(fixture.store.load_entry(ChannelId(8), &name("counter"), "key").await.unwrap().1, None);
+        assert!(fixture.store.list_entries(CHANNEL, &name("other"), "", None, 10).await.unwrap().1.is_empty());
     }
 
     #[tokio::test]
@@ -238,7 +239,7 @@ mod tests {
         let all = ["a", "b", "b%", "b1", "b2", "bé", "b\u{10ffff}", "b\u{10ffff}x", "c"];
         fixture.commit("1", all.iter().rev().map(|key| save(key, "")).collect()).await;
         let list = |prefix: &str, after: Option<&str>, limit| {
-            at_once(fixture.store.list_entries(CHANNEL, &module("counter"), prefix, after, limit)).unwrap()
+            at_once(fixture.store.list_entries(CHANNEL, &name("counter"), prefix, after, limit)).unwrap()
         };
         assert_eq!(keys(&list("b", None, 100).1), all[1..8]);
         assert_eq!(keys(&list("b", Some("a"), 100).1), all[1..8]);
@@ -258,7 +259,7 @@ mod tests {
         fixture.commit("2", (0..5).map(|n| save(&format!("big{n}"), &"x".repeat(30_000))).collect()).await;
         fixture.commit("3", vec![save("huge", &"x".repeat(100_000))]).await;
         let list = |prefix: &str| {
-            at_once(fixture.store.list_entries(CHANNEL, &module("counter"), prefix, None, 1000)).unwrap().1
+            at_once(fixture.store.list_entries(CHANNEL, &name("counter"), prefix, None, 1000)).unwrap().1
         };
         assert_eq!(list("row").len(), MOST_ROWS);
         assert_eq!(keys(&list("big")), ["big0", "big1"]);
@@ -271,7 +272,7 @@ mod tests {
             steps in prop::collection::vec((0_u8..6, prop::option::of("[aé]{0,5}")), 1..40)
         ) {
             let connection = in_memory();
-            let counter = module("counter");
+            let counter = name("counter");
             scopes::raise_revision(&connection, &Scope::Storage { channel: CHANNEL, module: counter.clone() }).unwrap();
             let mut model = BTreeMap::new();
             for (key, value) in steps {

@@ -44,7 +44,8 @@ mod tests {
     use crate::domain::tally::Tally;
     use crate::store::channel::CHATTERS_AT_ONCE;
     use crate::store::channel::chatters::KnownChatter;
-    use crate::store::fixture::{CHANNEL, Fixture, login};
+    use crate::store::fixture::{CHANNEL, Fixture};
+    use crate::testing::login;
 
     const DAY: Duration = HALF_LIFE;
 

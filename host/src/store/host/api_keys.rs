@@ -148,7 +148,8 @@ mod tests {
     use crate::domain::audit::Actor;
     use crate::domain::id::ChannelId;
     use crate::domain::ports::Clock;
-    use crate::store::fixture::{Fixture, at_once};
+    use crate::store::fixture::Fixture;
+    use crate::testing::at_once;
 
     fn key(fixture: &Fixture, id: &str) -> ApiKey {
         ApiKey {

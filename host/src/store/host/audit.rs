@@ -213,7 +213,8 @@ mod tests {
     use super::*;
     use crate::domain::id::{ChannelId, ChatterId};
     use crate::domain::manifest::Grants;
-    use crate::store::fixture::{CHANNEL, Fixture, at_once, in_memory, login};
+    use crate::store::fixture::{CHANNEL, Fixture, in_memory};
+    use crate::testing::{at_once, login};
 
     fn moment(second: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second)

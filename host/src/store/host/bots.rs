@@ -108,15 +108,17 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::bench::quick_folder;
     use crate::domain::effect::{Effect, PresenceEffect, Revision};
     use crate::domain::id::ChannelId;
     use crate::domain::message::WantedChannel;
     use crate::domain::ports::{SoleProcess, SystemClock};
     use crate::domain::used_limits::UsedLimits;
     use crate::store::Store;
-    use crate::store::fixture::{CHANNEL, Fixture, at_once, bot, channel, login, quick_folder};
+    use crate::store::fixture::{CHANNEL, Fixture, channel};
     use crate::store::host::used_limits::LastUse;
     use crate::store::sqlite::migrate::take_steps_before;
+    use crate::testing::{at_once, bot, login};
 
     const ID: AccountId = AccountId(1000);
 

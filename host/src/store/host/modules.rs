@@ -184,7 +184,8 @@ mod tests {
     use crate::domain::audit::Actor;
     use crate::domain::manifest::{Capability, Command, ModuleSource, Setting, SettingKind, SizeClass};
     use crate::domain::role::Role;
-    use crate::store::fixture::{Fixture, at_once, commit, module};
+    use crate::store::fixture::{Fixture, commit};
+    use crate::testing::{at_once, command, name};
 
     fn stamp() -> Stamp {
         Stamp { by: Actor::CommandLine { system_user: None }, at: commit("", Vec::new()).at, address: None }
@@ -200,13 +201,11 @@ mod tests {
 
     fn manifest(name: &str, version: &str, digest: u8) -> Arc<Manifest> {
         let roll = Command {
-            name: "würfel".into(),
             aliases: vec!["r".into(), "🎲".into()],
             usage: "[N]".into(),
-            summary: "rolls".into(),
             role: Role::Vip,
             channel_cooldown: Duration::from_millis(1500),
-            chatter_cooldown: Duration::ZERO,
+            ..command("würfel")
         };
         let kinds = [
             SettingKind::Text,
@@ -225,7 +224,7 @@ mod tests {
             source: ModuleSource::Uploaded,
             size: SizeClass::Large,
             component_bytes: 40_000,
-            name: module(name),
+            name: name.parse().unwrap(),
             version: version.parse().unwrap(),
             summary: "dice".into(),
             capabilities: Capability::ALL.to_vec(),
@@ -240,7 +239,7 @@ mod tests {
     }
 
     async fn change(fixture: &Fixture, changes: Vec<VersionChange>) {
-        fixture.store.change_versions(module("dice"), changes, BTreeMap::new(), stamp()).await.unwrap();
+        fixture.store.change_versions(name("dice"), changes, BTreeMap::new(), stamp()).await.unwrap();
     }
 
     #[tokio::test]
@@ -258,7 +257,7 @@ mod tests {
             withdrawn_at: None,
         };
         let expected = UploadedModule {
-            name: module("dice"),
+            name: name("dice"),
             publisher: Some(key()),
             versions: [&all[1], &all[2], &all[0]].map(version).into(),
             canary: None,
@@ -287,7 +286,7 @@ mod tests {
     async fn a_change_that_cannot_be_made_undoes_those_before_it() {
         let fixture = Fixture::empty();
         let changes = vec![publish(&manifest("dice", "1.0.0", 1)), publish(&manifest("dice", "2.0.0", 1))];
-        let changed = fixture.store.change_versions(module("dice"), changes, BTreeMap::new(), stamp()).await;
+        let changed = fixture.store.change_versions(name("dice"), changes, BTreeMap::new(), stamp()).await;
         assert!(changed.is_err(), "two versions with the same bytes");
         assert_eq!(fixture.store.list_uploaded().await.unwrap(), []);
     }

@@ -52,7 +52,8 @@ pub(crate) fn begin_use(connection: &Connection, account: &Login, now: SystemTim
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::fixture::{Fixture, bot, login};
+    use crate::store::fixture::Fixture;
+    use crate::testing::{bot, login};
 
     #[tokio::test]
     async fn what_was_used_is_known_to_the_next_process_unless_this_one_breaks() {

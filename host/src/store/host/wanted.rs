@@ -189,7 +189,8 @@ mod tests {
     use crate::domain::effect::{Commit, Committed, Revision};
     use crate::domain::id::AccountId;
     use crate::store::Store;
-    use crate::store::fixture::{CHANNEL, Fixture, at_once, bot, channel, commit, login, save};
+    use crate::store::fixture::{CHANNEL, Fixture, channel, commit, save};
+    use crate::testing::{at_once, bot, login};
 
     fn want(id: u64, name: &str) -> Effect {
         Effect::Presence(PresenceEffect::Want { channel: channel(id, name), account: bot("bot") })

@@ -10,13 +10,13 @@ use std::thread;
 
 use rusqlite::Connection;
 
+use crate::bench::clock::ManualClock;
 use crate::domain::amount::Amount;
 use crate::domain::effect::{Committed, Holder};
 use crate::domain::ports::SoleProcess;
 use crate::store::Store;
-use crate::store::fixture::{
-    ALICE, CHANNEL, StandingClock, assert_ledger_holds, at_once, chat_id, commit, login, module, save, transfer,
-};
+use crate::store::fixture::{ALICE, CHANNEL, assert_ledger_holds, chat_id, commit, save, transfer};
+use crate::testing::{at_once, login, name};
 
 const TEST: &str = "store::sqlite::killed::a_killed_process_loses_nothing_that_was_acknowledged";
 /// Names the database to the child, which is this same test in another process.
@@ -46,7 +46,7 @@ fn a_killed_process_loses_nothing_that_was_acknowledged() {
 
 /// At the time of the commits that are made here: by the real one, their outcomes would be old some day, and purged.
 fn open(path: &Path) -> Store {
-    Store::open(path, Arc::new(StandingClock::default()), Arc::new(SoleProcess)).unwrap()
+    Store::open(path, Arc::new(ManualClock::default()), Arc::new(SoleProcess)).unwrap()
 }
 
 /// Runs a child, kills it when it has acknowledged `count` commits, and returns the ids that it had printed by then.
@@ -103,7 +103,7 @@ fn check(path: &Path, ids: &[String]) {
     let store = open(path);
     for id in ids {
         assert!(at_once(store.find_outcome(&chat_id(id))).unwrap().is_some(), "the outcome of {id} is lost");
-        let (_, value) = at_once(store.load_entry(CHANNEL, &module("counter"), id)).unwrap();
+        let (_, value) = at_once(store.load_entry(CHANNEL, &name("counter"), id)).unwrap();
         assert_eq!(value.as_deref(), Some(id.as_bytes()), "the entry of {id} is lost");
     }
     drop(store);

@@ -127,13 +127,15 @@ mod tests {
     use std::io::{Seek, SeekFrom, Write};
 
     use super::*;
+    use crate::bench::clock::ManualClock;
     use crate::domain::ports::SoleProcess;
     use crate::store::Store;
     use crate::store::error::StoreError;
-    use crate::store::fixture::{CHANNEL, Fixture, StandingClock, chat_id, module, save};
+    use crate::store::fixture::{CHANNEL, Fixture, chat_id, save};
+    use crate::testing::name;
 
     fn open(path: &Path) -> Result<Store, OpenStoreError> {
-        Store::open(path, Arc::new(StandingClock::default()), Arc::new(SoleProcess))
+        Store::open(path, Arc::new(ManualClock::default()), Arc::new(SoleProcess))
     }
 
     fn refuse(path: &Path) -> String {
@@ -181,7 +183,7 @@ mod tests {
         let Fixture { store, path, folder, .. } = fixture;
         drop(store);
         let store = open(&path).unwrap();
-        assert_eq!(store.load_entry(CHANNEL, &module("counter"), "key").await.unwrap().1, Some(b"value".to_vec()));
+        assert_eq!(store.load_entry(CHANNEL, &name("counter"), "key").await.unwrap().1, Some(b"value".to_vec()));
         assert!(store.find_outcome(&chat_id("1")).await.unwrap().is_some());
         drop(folder);
     }

@@ -129,7 +129,8 @@ mod tests {
     use crate::domain::effect::Holder;
     use crate::domain::ports::Clock;
     use crate::store::channel::chatters::KnownChatter;
-    use crate::store::fixture::{ALICE, CHANNEL, Fixture, at_once, commit, in_memory, login, save, transfer};
+    use crate::store::fixture::{ALICE, CHANNEL, Fixture, commit, in_memory, save, transfer};
+    use crate::testing::{at_once, login};
 
     fn chatter(id: u64) -> KnownChatter {
         let name = format!("chatter_{id}");

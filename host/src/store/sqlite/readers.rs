@@ -75,12 +75,13 @@ pub(crate) fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
 mod tests {
     use std::thread;
 
-    use crate::store::fixture::{CHANNEL, Fixture, at_once, module, save};
+    use crate::store::fixture::{CHANNEL, Fixture, save};
+    use crate::testing::{at_once, name};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn a_read_sees_value_and_revision_of_one_moment() {
         let fixture = Fixture::with_channel().await;
-        let counter = module("counter");
+        let counter = name("counter");
         thread::scope(|scope| {
             let readers: Vec<_> = (0..8)
                 .map(|_| {

@@ -223,7 +223,8 @@ mod tests {
 
     use super::*;
     use crate::domain::effect::{Committed, Effect};
-    use crate::store::fixture::{CHANNEL, Fixture, at_once, commit, module, save};
+    use crate::store::fixture::{CHANNEL, Fixture, commit, save};
+    use crate::testing::{at_once, name};
 
     /// Holds the writer until the gate is opened, so that what is asked for meanwhile waits in the queue.
     async fn hold(fixture: &Fixture) -> Sender<()> {
@@ -260,7 +261,7 @@ mod tests {
     }
 
     fn is_saved(fixture: &Fixture, key: &str) -> bool {
-        at_once(fixture.store.load_entry(CHANNEL, &module("counter"), key)).unwrap().1.is_some()
+        at_once(fixture.store.load_entry(CHANNEL, &name("counter"), key)).unwrap().1.is_some()
     }
 
     #[tokio::test]

@@ -97,12 +97,12 @@ fn without_mention(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
 
     use super::*;
     use crate::domain::id::MessageId;
-    use crate::domain::message::{Chatter, QuotedMessage};
+    use crate::domain::message::QuotedMessage;
     use crate::domain::role::Role;
+    use crate::testing::{self, channel, chatter};
 
     const BOT: AccountId = AccountId(1);
     const SHOP: ChannelId = ChannelId(10);
@@ -114,25 +114,9 @@ mod tests {
             chatter_login: "alice".parse().unwrap(),
             text: "!balance".into(),
         };
-        ChatMessage {
-            id: MessageId("b".into()),
-            account: AccountId(2),
-            channel_id: SHOP,
-            channel_login: "shop".parse().unwrap(),
-            chatter: Chatter {
-                id: from,
-                login: "twitchy".parse().unwrap(),
-                display_name: "twitchy".into(),
-                role: Role::Everyone,
-                badges: Vec::new(),
-            },
-            text: text.into(),
-            is_action: false,
-            reply_to: is_reply.then_some(quoted),
-            sent_at: SystemTime::UNIX_EPOCH,
-            received_at: None,
-            is_shared_copy: false,
-        }
+        let twitchy = chatter(from, "twitchy", Role::Everyone);
+        let message = testing::message("b", channel(SHOP, "shop"), twitchy, text);
+        ChatMessage { account: AccountId(2), reply_to: is_reply.then_some(quoted), ..message }
     }
 
     #[test]

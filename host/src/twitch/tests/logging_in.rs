@@ -2,7 +2,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tracing_subscriber::fmt;
 
 use super::*;
-use crate::test_log::TestLog;
+use crate::testing::log::TestLog;
 use crate::twitch::irc::connection::Connection;
 
 #[tokio::test(start_paused = true)]

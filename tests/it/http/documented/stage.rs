@@ -6,11 +6,9 @@ use axum::body::{Body, Bytes};
 use serde_json::Value;
 use tests::guests;
 use twitchy::config::HttpConfig;
-use twitchy::domain::audit::Actor;
-use twitchy::domain::effect::{Commit, Effect, SetupEffect};
-use twitchy::domain::id::{InvocationId, Origin};
-use twitchy::domain::ports::Clock;
+use twitchy::domain::effect::{Effect, SetupEffect};
 use twitchy::http::error::refusals::REFUSALS;
+use twitchy::testing;
 
 use super::requests::{Change, find_body};
 use crate::harness::{House, channel_id, find_bundled, header, login, patient};
@@ -242,18 +240,8 @@ impl Stage {
     async fn change_behind(&self) {
         let number = self.overtaken.fetch_add(1, Ordering::Relaxed);
         let prefix = if number.is_multiple_of(2) { "?" } else { "!" };
-        let commit = Commit {
-            invocation: InvocationId { origin: Origin::Host, id: format!("overtakes-{number}").into() },
-            channel: channel_id(&login("shop")),
-            by: Actor::Host,
-            address: None,
-            caller: None,
-            version: None,
-            noted: Vec::new(),
-            effects: vec![Effect::Setup(SetupEffect::ChangePrefix(prefix.parse().unwrap()))],
-            replies: Vec::new(),
-            at: self.site.house.clock.now().wall,
-        };
+        let effects = vec![Effect::Setup(SetupEffect::ChangePrefix(prefix.parse().unwrap()))];
+        let commit = testing::commit(channel_id(&login("shop")), &format!("overtakes-{number}"), effects);
         self.site.house.store.commit(commit).await.unwrap();
     }
 }

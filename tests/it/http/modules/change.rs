@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use tests::guests;
 use twitchy::config::HttpConfig;
-use twitchy::domain::effect::{Commit, Committed, Effect, ModuleEffect, Revision, Scope};
-use twitchy::domain::id::{ChannelId, InvocationId, Login, Origin};
+use twitchy::domain::effect::{Commit, Committed, Effect, ModuleEffect, Scope};
+use twitchy::domain::id::{ChannelId, Login};
 use twitchy::domain::manifest::Grants;
-use twitchy::domain::ports::Clock;
+use twitchy::testing;
 
 use super::{push, with_version};
 use crate::harness::{House, channel_id, header, login, patient};
@@ -37,18 +37,9 @@ async fn enable(site: &Site) {
         module.clone(),
         ModuleEffect::AcceptVersion { digest: manifest.digest, grants: Grants::all(&manifest) },
     );
-    let commit = Commit {
-        invocation: InvocationId { origin: Origin::Host, id: "enables".into() },
-        channel: shop(),
-        by: twitchy::domain::audit::Actor::Host,
-        address: None,
-        caller: None,
-        version: None,
-        noted: vec![(Scope::Setup { channel: shop() }, Revision(before.revision.0))],
-        effects: vec![accept, Effect::Module(module, ModuleEffect::Switch { enabled: true })],
-        replies: Vec::new(),
-        at: site.house.clock.now().wall,
-    };
+    let effects = vec![accept, Effect::Module(module, ModuleEffect::Switch { enabled: true })];
+    let noted = vec![(Scope::Setup { channel: shop() }, before.revision)];
+    let commit = Commit { noted, ..testing::commit(shop(), "enables", effects) };
     assert_eq!(site.house.setup.commit(commit).await.unwrap(), Committed::Done);
 }
 

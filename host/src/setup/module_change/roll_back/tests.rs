@@ -11,7 +11,7 @@ use crate::domain::effect::{LeftEffect, ModuleEffect};
 use crate::domain::manifest::{Capability, Caps, Grants, Manifest};
 use crate::modules::powers::Powers;
 use crate::setup::left_versions::{find_left_by, note_left};
-use crate::setup::sample::{command, name};
+use crate::testing::{command, name};
 
 /// What the store remembers of the versions that were left.
 #[derive(Default)]

@@ -127,6 +127,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::testing::command;
 
     fn grants() -> Grants {
         Grants {
@@ -139,13 +140,12 @@ mod tests {
 
     fn word() -> Command {
         Command {
-            name: "roll".into(),
             aliases: vec!["r".into(), "würfel".into()],
             usage: "[\"N\"]".into(),
             summary: String::new(),
             role: Role::Vip,
             channel_cooldown: Duration::from_millis(1500),
-            chatter_cooldown: Duration::ZERO,
+            ..command("roll")
         }
     }
 

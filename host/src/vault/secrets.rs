@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::{Sealer, SecretId};
 use crate::domain::id::{ChannelId, ModuleName};
 use crate::domain::ports::{FindSecretError, FindingSecret, Secrets};
 use crate::store::Store;
-use crate::vault::{Sealer, SecretId};
 
 /// The secret settings of all channels.
 pub struct StoredSecrets {

@@ -1,0 +1,131 @@
+//! The host without Twitch, in a folder of its own: for benches and tests.
+//!
+//! Promised: its parts are those of the running host and joined alike; what a bench does not vary is as in production.
+//! Absent: accounts, the API and every long-lived task.
+
+pub mod clock;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use crate::balances::Balances;
+use crate::balances::provider::BalanceProvider;
+use crate::chat::dispatch::{Dispatch, Surroundings};
+use crate::config::{FuseConfig, SandboxConfig, WebConfig};
+use crate::domain::id::ChannelId;
+use crate::domain::ports::{Clock, SoleProcess, Tenure};
+use crate::joining::{JoinPolicy, Joining};
+use crate::modules::versions::Versions;
+use crate::sandbox::Sandbox;
+use crate::sandbox::compile::compiler::CompilerProgram;
+use crate::sandbox::compile::workshop::Workshop;
+use crate::sandbox::run::error::StartSandboxError;
+use crate::sandbox::web::client::WebClient;
+use crate::sandbox::world::World;
+use crate::setup::Setup;
+use crate::setup::defaults::NewChannelRules;
+use crate::store::host::components::Components;
+use crate::store::{OpenStoreError, Store};
+use crate::vault::Sealer;
+use crate::vault::secrets::StoredSecrets;
+use clock::ManualClock;
+
+/// What a bench varies.
+pub struct Terms {
+    pub clock: Arc<dyn Clock>,
+    pub tenure: Arc<dyn Tenure>,
+    pub limits: SandboxConfig,
+    pub new_channels: NewChannelRules,
+    pub join_policy: JoinPolicy,
+    /// Channels that an account may sit in.
+    pub capacity: usize,
+    /// Answer for their channels instead of the ledger.
+    pub outside: HashMap<ChannelId, Arc<dyn BalanceProvider>>,
+    pub web: WebClient,
+}
+
+/// A standing clock, the limits of production, and channels open to all modules.
+impl Default for Terms {
+    fn default() -> Terms {
+        Terms {
+            clock: Arc::<ManualClock>::default(),
+            tenure: Arc::new(SoleProcess),
+            limits: SandboxConfig::default(),
+            new_channels: NewChannelRules::Everything,
+            join_policy: JoinPolicy::Open,
+            capacity: 100,
+            outside: HashMap::new(),
+            web: WebClient::system(&WebConfig::default()),
+        }
+    }
+}
+
+/// What modules' calls are answered from, without any module.
+pub struct Ground {
+    pub world: Arc<World>,
+    pub sealer: Arc<Sealer>,
+    /// Deleted with everything in it.
+    pub folder: TempDir,
+}
+
+impl Ground {
+    /// With an empty store.
+    ///
+    /// # Errors
+    /// Where no database can be made in the folder for temporary files.
+    pub fn open(terms: Terms) -> Result<Ground, OpenStoreError> {
+        let Terms { clock, tenure, limits, new_channels, join_policy, capacity, outside, web } = terms;
+        let folder = quick_folder();
+        let store = Arc::new(Store::open(&folder.path().join("twitchy.sqlite"), Arc::clone(&clock), tenure)?);
+        let sealer = Arc::new(Sealer::new(folder.path(), &[]));
+        let world = World {
+            setup: Arc::new(Setup::new(Arc::clone(&store), new_channels)),
+            joining: Joining::new(Arc::clone(&store), join_policy, capacity),
+            balances: Balances::new(Arc::clone(&store), outside),
+            secrets: Arc::new(StoredSecrets::new(Arc::clone(&store), Arc::clone(&sealer))),
+            telemetry: Arc::default(),
+            store,
+            web,
+            clock,
+            limits,
+        };
+        Ok(Ground { world: Arc::new(world), sealer, folder })
+    }
+
+    /// For uploads of this ground, with artefacts in `cache_dir`.
+    ///
+    /// # Errors
+    /// Where the folder of uploads cannot be made.
+    pub fn workshop(&self, cache_dir: &Path, compiler: CompilerProgram) -> std::io::Result<Workshop> {
+        let components = Arc::new(Components::open(&self.folder.path().join("modules"))?);
+        Ok(Workshop { cache_dir: cache_dir.to_owned(), components, compiler })
+    }
+
+    pub fn start_sandbox(&self, workshop: Workshop) -> Result<Arc<Sandbox>, StartSandboxError> {
+        Ok(Arc::new(Sandbox::start(&self.world.limits, workshop, Arc::clone(&self.world))?))
+    }
+
+    /// The path from a message to its replies, as of a host that starts anew.
+    pub fn start_dispatch(
+        &self,
+        sandbox: &Arc<Sandbox>,
+        versions: Option<Arc<Versions>>,
+        fuse: FuseConfig,
+    ) -> Dispatch {
+        let World { setup, store, clock, telemetry, .. } = &*self.world;
+        let (setup, store, clock, telemetry) = (setup.clone(), store.clone(), clock.clone(), telemetry.clone());
+        Dispatch::new(Surroundings { setup, sandbox: sandbox.clone(), store, clock, telemetry, fuse, versions })
+    }
+}
+
+/// A folder in memory, where the system has such a place: waiting for the disk at each commit would be most of the time
+/// of tests, and none of them pulls the plug.
+///
+/// # Panics
+/// Where no temporary folder can be made.
+pub fn quick_folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("there is room for a folder")
+}
