@@ -1,8 +1,8 @@
-//! What chatters own: the ledger, or an outside provider, behind one trait.
+//! Chatters' balances: from the ledger or an outside provider, behind one trait.
 //!
-//! Promised: a provider that is down is an answer, and only for its own channels. Absent: writing (a payment is an
-//! effect of a transaction, and only the ledger takes them), time limits (the invocation's deadline is around every
-//! call) and caching.
+//! Guarantees: a provider that is down results in an error, and only for its own channels. Not here: writing (a payment
+//! is an effect of a transaction, and only the ledger accepts payments), time limits (the invocation's deadline covers
+//! every call) and caching.
 
 pub mod ledger;
 pub mod payment;
@@ -19,7 +19,7 @@ use self::provider::{BalanceProvider, FindBalanceError, Found, Standing};
 use crate::domain::id::{ChannelId, ChatterId};
 use crate::store::Store;
 
-/// Which provider answers for which channel.
+/// Chooses the provider of each channel.
 pub struct Balances {
     ledger: LedgerProvider,
     outside: HashMap<ChannelId, Arc<dyn BalanceProvider>>,
@@ -31,12 +31,12 @@ impl Balances {
         Balances { ledger: LedgerProvider::new(store), outside }
     }
 
-    /// Whether the channel's currency is in our own ledger, so that it can be paid with.
+    /// Whether the channel's currency is in our own ledger, so that payments are possible.
     pub fn is_ledger(&self, channel: ChannelId) -> bool {
         !self.outside.contains_key(&channel)
     }
 
-    /// What a chatter owns in a channel.
+    /// A chatter's balances in a channel.
     pub async fn find(&self, channel: ChannelId, chatter: ChatterId) -> Result<Found, FindBalanceError> {
         self.provider(channel).find(channel, chatter).await
     }

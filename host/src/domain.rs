@@ -1,8 +1,7 @@
 //! The vocabulary: ids, names, roles, messages, invocations, replies and effects.
 //!
-//! Text becomes one of these types once, at the edge, and is trusted from there on. Nothing here does I/O, imports
-//! another module of ours, or can be serialized: the wire's and the database's shapes belong to `twitch`, `http` and
-//! `store`.
+//! The rooms at the edge parse text into these types, and all others trust them. Nothing here does I/O, imports another
+//! room, or can be serialized: the forms on the wire and in the database belong to `twitch`, `http` and `store`.
 
 pub mod account;
 pub mod amount;

@@ -1,7 +1,7 @@
-//! Which channels the bot may be called into, and by whom.
+//! Decides which channels the bot may be called into, and by whom.
 //!
-//! A wish is an effect of a transaction; once it is on disk, the connections see it through. Everybody calls the bot
-//! into their own channel and into no other.
+//! A decision returns an effect of a transaction; once the effect is on disk, the connections carry it out. Chatters
+//! can call the bot into their own channel only.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::store::{Store, StoreError};
 /// Who may call the bot into their channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinPolicy {
-    /// Nobody new: the operator's configuration names the channels. A broadcaster who sent the bot away may have it back.
+    /// Only the operator's configuration names new channels. A broadcaster who sent the bot away may get it back.
     Closed,
     /// Every chatter.
     Open,
 }
 
-/// Why the bot does not come. The cases are the contract's.
+/// Why the bot does not join. The variants are the contract's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
     #[error("the bot is there already")]
@@ -38,20 +38,20 @@ pub enum JoinError {
 pub struct Joining {
     store: Arc<Store>,
     policy: JoinPolicy,
-    /// Channels that one account may sit in.
+    /// Most channels that one account may be in.
     capacity: usize,
 }
 
-/// What a decision rests on.
+/// The data on which a decision is based.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presence {
-    /// Of the channel's set-up, read before the rest.
+    /// The revision of the channel's set-up, read before the rest.
     pub revision: Revision,
-    /// Whether the bot sits there, or is on its way.
+    /// Whether the bot is in the channel, or is about to join.
     pub is_wanted: bool,
-    /// Whether the bot ever sat there.
+    /// Whether the bot was ever in the channel.
     pub is_known: bool,
-    /// Whether the account has room for one more channel; an observation.
+    /// Whether the account has room for one more channel; an observation, never compared at the commit.
     pub has_room: bool,
 }
 
@@ -60,10 +60,10 @@ impl Joining {
         Joining { store, policy, capacity }
     }
 
-    /// Whether the bot sits in a chatter's own channel, and whether `account` could.
+    /// Whether the bot is in a chatter's own channel, and whether `account` could join it.
     pub async fn load_presence(&self, chatter: &Chatter, account: &BotAccount) -> Result<Presence, StoreError> {
         let own = chatter.id.own_channel();
-        // First, so that a change made between the two reads is a conflict and not overlooked.
+        // The revision is read first, so that a change between the reads becomes a conflict and is not missed.
         let record = self.store.load_channel(own).await?;
         Ok(Presence {
             revision: record.as_ref().map_or(Revision::default(), |record| record.revision),
@@ -73,7 +73,7 @@ impl Joining {
         })
     }
 
-    /// The effect by which `account` comes into the chatter's own channel.
+    /// The effect by which `account` joins the chatter's own channel.
     pub fn check_join(&self, chatter: &Chatter, account: &BotAccount, presence: Presence) -> Result<Effect, JoinError> {
         if presence.is_wanted {
             return Err(JoinError::JoinedAlready);
@@ -92,7 +92,7 @@ impl Joining {
         Ok(Effect::Presence(PresenceEffect::Want { channel, account: account.clone() }))
     }
 
-    /// None where the bot is not in the chatter's own channel.
+    /// `None` if the bot is not in the chatter's own channel.
     pub fn check_leave(&self, chatter: &Chatter, presence: Presence) -> Option<Effect> {
         presence.is_wanted.then(|| Effect::Presence(PresenceEffect::Unwant { channel: chatter.id.own_channel() }))
     }

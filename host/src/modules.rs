@@ -1,9 +1,9 @@
-//! A module's life: what the host has, which versions there are, and what channels agree to.
+//! Modules: which modules and versions the host has, and what channels consent to.
 //!
-//! Promised: whatever the host dies of, it starts with a change of versions or without it, never with half of one; the
-//! bytes of a version are on disk before the row that names it. No channel runs a version that asks for more than the
-//! channel has agreed to. Absent: how modules are compiled and called, which is `sandbox`'s, and what else a channel sets of
-//! a module, which is `setup`'s.
+//! Guarantees: after a crash at any moment, the host starts with a change of versions or without it, never with half of
+//! one; the bytes of a version are on disk before the row that names it; no channel runs a version that asks for more
+//! than the channel has consented to. Not here: compiling and calling modules (`sandbox`), and a channel's other
+//! settings of a module (`setup`).
 //!
 //! # Versions
 //!

@@ -1,12 +1,12 @@
-//! Every channel's set-up, in memory: prefix, modules, grants, settings, and which word calls what.
+//! All channels' set-ups in memory: prefix, modules, grants, settings, and which word calls which command.
 //!
-//! The store holds the truth; a channel's snapshot here is replaced whole after each commit that wrote it, so the hot path
-//! reads it without a disk, and never sees half a change. Who may change what is decided by pure functions over a snapshot
-//! (`change`, `words`), which answer with effects. [`Setup::change`] and [`Setup::commit`] are the only ways by which such
-//! effects take place, and both reload what they changed: memory never stays behind the disk.
+//! The store holds the truth. A channel's snapshot is replaced as a whole after each commit that wrote it, so the hot
+//! path reads no disk and never sees half a change. Pure functions over a snapshot (`change`, `words`) decide who may
+//! change what, and return effects. Only [`Setup::change`] and [`Setup::commit`] commit such effects, and both reload
+//! what they changed: memory never stays behind the disk.
 //!
-//! A message and a change of a channel look at no other channel. A change of a module's versions looks at the channels that
-//! have said something of the module.
+//! A message or a change of a channel reads no other channel. A change of a module's versions visits the channels that
+//! have decided something about the module (*touched* it).
 //!
 //! # Changes
 //!
@@ -70,21 +70,21 @@ use snapshots::Snapshots;
 /// Channels that settle on a changed module before other tasks on the thread run.
 const CHANNELS_AT_ONCE: usize = 64;
 
-/// With so many, changes of different channels rarely wait for each other.
+/// Enough queues that changes of different channels rarely wait for each other.
 const QUEUES: usize = 64;
 /// How often one change is planned and committed: chat may change the same channel in between.
 const MOST_TRIES: usize = 3;
 
-/// The snapshots of all channels, and the modules that there are.
+/// The snapshots of all channels, and the catalogue of modules.
 pub struct Setup {
     store: Arc<Store>,
     rules: NewChannelRules,
-    /// Joined to a channel's own part at each look-up, so that a new version replaces nothing of the channels that have said
-    /// nothing of the module. Replaced before the own parts settle on the new version.
+    /// Joined with a channel's own part at each look-up, so that a new version changes nothing in channels that have
+    /// not touched the module. Replaced before the own parts settle on the new version.
     defaults: RwLock<Arc<Defaults>>,
     channels: Snapshots,
-    /// In which changes of a channel wait for each other. Without them, of a hundred at once one would be committed and all
-    /// others planned again, each time.
+    /// Changes of a channel queue here. Without the queues, of a hundred concurrent changes one would be committed and
+    /// all others planned again, each time.
     queues: [tokio::sync::Mutex<()>; QUEUES],
 }
 
@@ -99,15 +99,15 @@ impl Setup {
         }
     }
 
-    /// On a host that does not allow the size class `large` (any more): uploads of it are kept, and do not run.
+    /// For a host that does not allow the size class `large` (any more): its uploads are kept, but do not run.
     #[must_use]
     pub fn without_large(self) -> Setup {
         self.set_catalogue(self.catalogue().without_large());
         self
     }
 
-    /// The uploads that are enabled somewhere and do not run there, since their size class is not allowed; with the number of
-    /// those channels.
+    /// The uploads that are enabled in some channels but do not run, since their size class is not allowed; with the
+    /// number of these channels.
     pub fn list_barred(&self) -> Vec<(ModuleName, usize)> {
         let catalogue = self.catalogue();
         let is_suspect = |module: &UploadedModule| module.versions.iter().any(|there| catalogue.bars(&there.manifest));
@@ -119,15 +119,15 @@ impl Setup {
         suspects.map(|name| (name.clone(), count(name))).filter(|(_, count)| *count > 0).collect()
     }
 
-    /// Adds a bundled or configured module: before the channels are loaded, and before any upload. It takes the place of an
-    /// earlier version of the same name. False, and nothing changed, under the name of a module from a more trusted source.
+    /// Adds or replaces a bundled or configured module, before channels and uploads are loaded. Returns false, and
+    /// changes nothing, if the name belongs to a module from a more trusted source.
     pub fn add_module(&self, manifest: Arc<Manifest>) -> bool {
         let Some(next) = self.catalogue().with_fixed(manifest) else { return false };
         self.set_catalogue(next);
         true
     }
 
-    /// The modules that there are, and all of their versions, as of now.
+    /// The current modules with all their versions.
     pub fn catalogue(&self) -> Arc<Catalogue> {
         self.defaults().catalogue().clone()
     }
@@ -158,12 +158,12 @@ impl Setup {
         Ok(())
     }
 
-    /// Changes a channel's set-up, all that `plan` answers in one commit, or nothing of it.
+    /// Changes a channel's set-up: commits all effects of `plan` together, or none.
     ///
-    /// `plan` is pure: from the set-up that it is shown to the effects that lead to the wanted one, or to a refusal. It is
-    /// called again where another commit was faster; a plan that depends on what its caller has read before compares the
-    /// revision itself. Changes of one channel that come in this way wait for each other. Dropping the future does not stop
-    /// a commit that has begun, nor the reload after it.
+    /// `plan` is pure: it returns the effects that lead from the given set-up to the wanted one, or a refusal. It is
+    /// called again if another commit was faster; a plan that depends on what its caller has read before compares the
+    /// revision itself. Changes of one channel through this method wait for each other. Dropping the future stops
+    /// neither a commit that has begun nor the reload after it.
     ///
     /// # Errors
     /// The refusal of `plan`, or [`ChangeSetupError`].
@@ -176,7 +176,7 @@ impl Setup {
         self.change_reading(channel, stamp, |before| ready(plan(&before))).await
     }
 
-    /// The same for a plan that reads the store too, each time that it is called.
+    /// As [`Setup::change`], for a plan that also reads the store, each time it is called.
     pub async fn change_reading<E: From<ChangeSetupError>, Planning: Future<Output = Result<Vec<Effect>, E>>>(
         self: &Arc<Self>,
         channel: ChannelId,
@@ -202,9 +202,9 @@ impl Setup {
         Err(ChangeSetupError::Busy.into())
     }
 
-    /// Commits, then reloads each channel whose set-up the commit read or wrote: after a success, so that the next message
-    /// sees the change, and after a conflict, so that the next run or plan reads what is true by now. A reload that fails is
-    /// logged, and undoes nothing.
+    /// Commits, then reloads each channel whose set-up the commit read or wrote: after a success, so that the next
+    /// message sees the change; after a conflict, so that the next run or plan reads the current state. A failed reload
+    /// is logged and undoes nothing.
     pub async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let channels = list_set_up(&commit);
         let committed = self.store.commit(commit).await?;
@@ -216,7 +216,7 @@ impl Setup {
         Ok(committed)
     }
 
-    /// Notes the id of a channel that an account has joined, or its new login.
+    /// Saves the id of a channel that an account has joined, or its new login.
     pub async fn learn_channel(&self, channel: ChannelId, login: &Login) -> Result<(), StoreError> {
         // Each reconnection reports every room again.
         if self.find_channel(channel).is_some_and(|known| known.channel.login == *login) {
@@ -226,7 +226,7 @@ impl Setup {
         self.reload(channel).await
     }
 
-    /// Loads those of the channels that are not here yet, such as one that `!join` made known.
+    /// Loads those of the channels that are not in memory yet, such as one that `!join` added.
     pub async fn load_new(&self, channels: &[ChannelId]) -> Result<(), StoreError> {
         for channel in channels {
             if self.find_channel(*channel).is_none() {
@@ -236,14 +236,14 @@ impl Setup {
         Ok(())
     }
 
-    /// Loads one channel, unless what is here is of a later revision: two reloads may overtake each other. A channel
-    /// that the store does not know stays unknown.
+    /// Loads one channel, unless the snapshot in memory has a later revision: of two reloads, the older may finish
+    /// last. Does nothing if the store does not know the channel.
     pub async fn reload(&self, channel: ChannelId) -> Result<(), StoreError> {
         let Some(record) = self.store.load_channel(channel).await? else { return Ok(()) };
         let defaults = self.defaults();
         let mut loaded = OwnSetup::assemble(record, &defaults);
         self.channels.update(channel, |present| {
-            // A change of the modules meanwhile has not seen this one, or will not see it again.
+            // A concurrent change of the catalogue may have missed this channel, so the channel settles again here.
             let current = self.defaults();
             if !Arc::ptr_eq(&defaults, &current) {
                 loaded = loaded.settle_anew(&current, None);
@@ -253,7 +253,7 @@ impl Setup {
         Ok(())
     }
 
-    /// Settles a channel anew on the versions of a module that changed.
+    /// Lets a channel settle again after a module's versions have changed.
     fn settle_anew(&self, channel: ChannelId, changed: &ModuleName) {
         let mut is_settled = false;
         while !is_settled {
@@ -266,7 +266,7 @@ impl Setup {
         }
     }
 
-    /// The own parts of the channels that have said something of a module, by id.
+    /// The own parts of the channels that have touched a module, by id.
     fn list_touching(&self, name: &ModuleName) -> impl Iterator<Item = Arc<OwnSetup>> {
         self.channels.list_touching(name).into_iter().filter_map(|channel| self.channels.find(channel))
     }
@@ -277,14 +277,13 @@ impl Setup {
         self.channels.count_enabled(name, is_on_untouched)
     }
 
-    /// None for a channel whose id the host never learned.
+    /// `None` for a channel whose id the host never learned.
     pub fn find_channel(&self, channel: ChannelId) -> Option<ChannelSetup> {
-        // The own part first: defaults that are read later are never older.
+        // The own part is read first, so that the defaults, read later, are never older.
         self.channels.find(channel).map(|own| ChannelSetup::of(own, self.defaults()))
     }
 
-    /// At most `limit` of the channels that come after `after`, by id. Walks through all of them: for pages that people ask
-    /// for.
+    /// At most `limit` channels after `after`, by id. Visits all channels, so only for pages that people request.
     pub fn list_channels_after(&self, after: Option<ChannelId>, limit: usize) -> Vec<ChannelSetup> {
         let (listed, defaults) = (self.channels.list_after(after, limit), self.defaults());
         listed.into_iter().map(|own| ChannelSetup::of(own, defaults.clone())).collect()
@@ -327,7 +326,7 @@ impl Channels for Setup {
         })
     }
 
-    /// A reload that began before sees the change by itself.
+    /// A concurrent reload sees the change by itself.
     fn take_catalogue<'a>(&'a self, catalogue: Catalogue, changed: &'a ModuleName) -> Pending<'a, ()> {
         Box::pin(async move {
             self.set_catalogue(catalogue);
@@ -369,7 +368,7 @@ mod tests {
 
     const SHOP: ChannelId = ChannelId(100);
 
-    /// A store that knows the channel [`SHOP`], in a folder that lives as long.
+    /// A store that knows the channel [`SHOP`]. Its folder must be kept as long as the store.
     async fn store() -> (Arc<Store>, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("db"), Arc::new(SystemClock), Arc::new(SoleProcess)).unwrap();
@@ -626,7 +625,7 @@ mod tests {
         let (store, _folder) = store().await;
         let setup = Arc::new(Setup::new(store, NewChannelRules::Everything));
         setup.load_all().await.unwrap();
-        // Asked once and dropped. A time-out would not do: on a busy machine the commit may be faster.
+        // Polled once and dropped. A timeout would not do: on a busy machine the commit may be faster.
         tokio::select! {
             biased;
             _ = setup.change(SHOP, by_host(), mute) => panic!("nobody hung up"),

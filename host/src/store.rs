@@ -1,11 +1,11 @@
-//! Everything that outlives the process: a database, and beside it the uploaded components. The only SQL of the host.
+//! All durable state: a database, and beside it the uploaded components. The host's only SQL.
 //!
-//! Promised: what was acknowledged is on disk; a commit is made whole or not at all; readers never wait for the writer; the accounts
-//! of a channel sum to zero; one process at a time holds the file; a change of a set-up and its line of the audit are on disk
-//! together. Absent: who may do what (`setup`, `joining`), quotas and caps (`sandbox`), and caches of what was read.
+//! Guarantees: an acknowledged write is on disk; a commit is atomic; readers never wait for the writer; the accounts of
+//! a channel sum to zero; one process at a time holds the file; a change of a set-up and its line of the audit reach
+//! the disk together. Not here: permissions (`setup`, `joining`), quotas and caps (`sandbox`), caches.
 //!
-//! Each read is a function of its subject over a connection, each write a `Write`, which the backend carries out. [`Store`] is
-//! what the rest of the host sees of both: its methods are here, in `channel` and in `host`.
+//! A read is a function over a connection, a write is a `Write`, which the backend executes. The rest of the host calls
+//! the methods of [`Store`]: they are here, in `channel` and in `host`.
 //!
 //! # Another backend
 //!
@@ -54,9 +54,9 @@ use crate::domain::ports::{Clock, Tenure};
 
 /// The database. Shared as `Arc<Store>`.
 ///
-/// Reads are `async`, since another database would answer in its own time. SQLite answers inline, in some microseconds: the future is
-/// ready at its first poll. Writes wait while the writer's queue is full, and return after the change is on disk. A write goes
-/// through even if its future is dropped once it waits for the answer.
+/// Reads are `async` for the sake of a networked database. SQLite answers inline, in some microseconds: the future is
+/// ready at its first poll. Writes wait while the writer's queue is full, and return after the change is on disk. Once
+/// a write waits for its answer, it is executed even if its future is dropped.
 pub struct Store {
     sqlite: Sqlite,
     wanted_changes: broadcast::Sender<Login>,
@@ -65,53 +65,53 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists.
-    /// `tenure` tells for which channels this process commits.
+    /// Opens the database file `path`, or creates it with access for its owner only; the folder must exist. `tenure`
+    /// says for which channels this process may commit.
     pub fn open(path: &Path, clock: Arc<dyn Clock>, tenure: Arc<dyn Tenure>) -> Result<Store, OpenStoreError> {
         let wanted_changes = broadcast::Sender::new(WANTED_CHANGES);
         let sqlite = Sqlite::open(path, Arc::clone(&clock), Arc::clone(&tenure), wanted_changes.clone())?;
         Ok(Store { sqlite, wanted_changes, clock, tenure })
     }
 
-    /// Whether [`Store::open`] would take the file at `path`. Changes nothing: no file is made, no step of the schema is taken.
-    /// A file that is not there yet is fine, and so is one that a running host has open.
+    /// Whether [`Store::open`] would accept the file at `path`. Creates no file and migrates no schema. A missing file
+    /// is accepted, and so is one that a running host has open.
     pub fn check(path: &Path) -> Result<(), OpenStoreError> {
         Sqlite::check(path)
     }
 
-    /// Whether there was no database before: whatever lies beside it, it knows nothing of.
+    /// Whether [`Store::open`] created the database. A new database knows nothing about files that lie beside it.
     pub fn is_new(&self) -> bool {
         self.sqlite.is_new
     }
 
-    /// Writes what is queued, folds the log into the file, and marks it as cleanly closed. Later writes are refused;
-    /// reads still answer.
+    /// Writes the queue, folds the write-ahead log into the file, and marks the file as cleanly closed. Later writes
+    /// are refused; reads still answer.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.sqlite.writer.close().await
     }
 
-    /// Returns when the writer has stopped, asked or not: nothing can be written any more.
+    /// Returns when the writer has stopped, by [`Store::close`] or by a fault: no later write succeeds.
     pub async fn stopped(&self) {
         self.sqlite.writer.stopped().await;
     }
 
-    /// Why the last change was not kept, where that was the machine's fault (the disk is full or broken, the file cannot
-    /// be written); nothing once a change was kept.
+    /// Why the last write failed, if the machine was at fault (the disk is full or broken, the file cannot be written).
+    /// `None` once a write has succeeded.
     pub fn write_trouble(&self) -> Option<Arc<str>> {
         self.sqlite.writer.trouble()
     }
 
-    /// Writes what is written already: says whether the machine takes changes again.
+    /// Rewrites a value that is stored already, to find out whether the machine accepts writes again.
     pub async fn try_to_write(&self) -> Result<(), StoreError> {
         self.write(|answer| Write::Probe { answer }).await
     }
 
-    /// SQLite transactions that were committed: fewer than writes where many came at once.
+    /// Number of committed SQLite transactions. One transaction carries all writes that wait.
     pub fn batches(&self) -> u64 {
         self.sqlite.writer.batches()
     }
 
-    /// From now on older lines of the audit are deleted. Without, they stay for ever. Counts once.
+    /// Deletes lines of the audit older than `kept` from now on, else they stay for ever. Only the first call counts.
     pub fn limit_audit(&self, kept: AuditKept) {
         self.sqlite.audit_kept.get_or_init(|| kept);
     }

@@ -33,7 +33,7 @@ pub fn login(text: &str) -> Login {
     text.parse().expect("it is a login")
 }
 
-/// A bot account whose id is not known.
+/// A bot account whose id is unknown.
 pub fn bot(login: &str) -> BotAccount {
     BotAccount { login: self::login(login), id: None }
 }
@@ -149,7 +149,7 @@ pub fn by_host() -> Stamp {
     Stamp { by: Actor::Host, at: SystemTime::UNIX_EPOCH, address: None }
 }
 
-/// The answer of a read, where a test cannot wait: SQLite answers at once.
+/// The result of a read, for tests that cannot await.
 ///
 /// # Panics
 /// Where the answer is not there yet.

@@ -1,11 +1,11 @@
-//! Seals what only the host may read back: secrets of modules' settings, as they lie in the database.
+//! Seals secrets that only the host may read: the modules' secret settings, as stored in the database.
 //!
-//! Promised: what was sealed is opened with the same key, for the same channel, module and setting, or not at all; the key
-//! is in a file of its own, closed to others, so that the database alone tells nothing; no error carries a secret; what
-//! was opened is zeroed when dropped. A key file that is missing or another one is told at the start and at use, however long
-//! the process has run; nothing is sealed with it, and nothing is lost: with the right file back in its place everything can
-//! be read again. Absent: where the sealed bytes are kept (`store`), and
-//! who may ask (`app` joins that).
+//! Guarantees: sealed bytes open only with the same key, for the same channel, module and setting; the key is in a file
+//! of its own, closed to others, so that the database alone reveals nothing; no error contains a secret; opened secrets
+//! are zeroed when dropped. A missing or different key file is reported at the start and at each use, however long the
+//! process has run. Nothing is sealed with a different key, and nothing is lost: once the right file is restored,
+//! everything can be read again. Not here: storage of the sealed bytes (`store`), and permissions (`app` connects
+//! callers).
 
 pub mod error;
 mod key;
@@ -23,17 +23,17 @@ use crate::domain::id::{ChannelId, ModuleName};
 use error::SealError;
 use key::{FINGERPRINT, Key};
 
-/// What sealed bytes begin with. Another way to seal gets another number.
+/// The first byte of all sealed bytes. Another way to seal gets another number.
 const VERSION: u8 = 1;
 const NONCE: usize = 24;
 /// Version, the key's fingerprint, nonce.
 const HEAD: usize = 1 + FINGERPRINT + NONCE;
-/// Bytes at the beginning of what was sealed that tell by which key.
+/// Number of leading sealed bytes that identify the key.
 pub const MARK: u32 = 1 + FINGERPRINT as u32;
-/// Bytes of a secret.
+/// Most bytes of a secret.
 const LONGEST_SECRET: usize = 4096;
 
-/// What a secret belongs to. It opens for nothing else, wherever in the database it is copied to.
+/// The owner of a secret. The secret opens for no other place, wherever in the database it is copied to.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretId<'a> {
     pub channel: ChannelId,
@@ -41,12 +41,12 @@ pub struct SecretId<'a> {
     pub key: &'a str,
 }
 
-/// Seals and opens. The key is read each time: one that was kept would go on sealing after its file is lost, and nobody
-/// could open that after a restart.
+/// Seals and opens. Reads the key file each time: a cached key would go on sealing after its file is lost, and after a
+/// restart those secrets could not be opened.
 pub struct Sealer {
     path: PathBuf,
-    /// Fingerprints of the keys that the stored secrets were sealed with, in practice one. Where there is none, a key may be
-    /// made: beside older secrets it would stand in for the one that is missing.
+    /// Fingerprints of the keys that sealed the stored secrets, in practice one. Only if there are none, a key may be
+    /// made: beside older secrets it would replace the key that is missing.
     used: Mutex<Vec<[u8; FINGERPRINT]>>,
 }
 
@@ -57,7 +57,7 @@ impl Sealer {
         Sealer { path: key_path(data_dir), used: Mutex::new(used) }
     }
 
-    /// Whether all that was sealed can be opened, as far as the key tells. Without secrets there need be no key.
+    /// Whether the key file can open all stored secrets, judged by the fingerprints. Without secrets no key is needed.
     pub fn check(&self) -> Result<(), SealError> {
         let used = self.used();
         if used.is_empty() {
@@ -68,7 +68,7 @@ impl Sealer {
         if is_only_one { Ok(()) } else { Err(self.other()) }
     }
 
-    /// Each time with other bytes. They tell the secret's length.
+    /// The sealed bytes differ each time. Their length reveals the secret's length.
     pub fn seal(&self, id: SecretId<'_>, secret: &SecretString) -> Result<Box<[u8]>, SealError> {
         let plain = secret.expose_secret().as_bytes();
         let is_long = plain.len() > LONGEST_SECRET;
@@ -103,12 +103,12 @@ impl Sealer {
         let payload = Payload { msg: body, aad: &id.bound() };
         let plain = cipher.decrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Damaged)?;
         let plain = Zeroizing::new(plain);
-        // A copy of exactly its length: shrinking the first one would leave bytes behind that nobody zeroes.
+        // An exact copy: shrinking `plain` could leave bytes behind that are never zeroed.
         Ok(SecretString::from(std::str::from_utf8(&plain).map_err(|_| SealError::Damaged)?))
     }
 
-    /// Made once at most: afterwards there is something that was sealed with it. A key that has sealed nothing yet seals
-    /// nothing beside another one that has: its secrets would be lost when that one comes back.
+    /// Makes a key at most once, because afterwards its fingerprint is in `used`. Refuses any key that is not in
+    /// `used`: secrets sealed with it would be lost when the right key is restored.
     fn load_or_make_key(&self) -> Result<Key, SealError> {
         let mut used = self.used();
         let key = match Key::load(&self.path)? {
@@ -123,7 +123,7 @@ impl Sealer {
     }
 
     fn used(&self) -> MutexGuard<'_, Vec<[u8; FINGERPRINT]>> {
-        // A panic under the lock leaves it as it was: there is nothing half-done in it.
+        // A panic under the lock cannot leave the list half changed.
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -136,13 +136,13 @@ impl Sealer {
     }
 }
 
-/// Where the key is kept.
+/// The path of the key file.
 pub fn key_path(data_dir: &Path) -> PathBuf {
     data_dir.join("vault.key")
 }
 
 impl SecretId<'_> {
-    /// Told apart by lengths: no two places have the same bytes.
+    /// Unique for each place, because the module's length precedes its name.
     fn bound(&self) -> Vec<u8> {
         let module = self.module.as_str().as_bytes();
         let mut bound = b"twitchy secret setting\0".to_vec();
@@ -171,12 +171,12 @@ mod tests {
             Fixture { folder: tempfile::tempdir().unwrap(), module: "weather".parse().unwrap() }
         }
 
-        /// Where nothing was sealed yet.
+        /// A sealer without stored secrets.
         fn new_sealer(&self) -> Sealer {
             Sealer::new(self.folder.path(), &[])
         }
 
-        /// Of the next process, where this is stored.
+        /// The next process's sealer, with this secret stored.
         fn sealer(&self, sealed: &[u8]) -> Sealer {
             Sealer::new(self.folder.path(), &[mark(sealed)])
         }
@@ -221,7 +221,7 @@ mod tests {
             SecretId { channel: ChannelId(8), ..id },
             SecretId { key: "tokem", ..id },
             SecretId { module: &other, ..id },
-            // The same letters, cut elsewhere.
+            // The same letters, split at another point.
             SecretId { module: &other, key: "rtoken", ..id },
         ] {
             assert!(matches!(sealer.open(elsewhere, &sealed), Err(SealError::Damaged)), "{elsewhere:?}");
@@ -258,7 +258,7 @@ mod tests {
         assert!(matches!(sealer.seal(fixture.id(), &secret), Err(SealError::KeyMissing { .. })));
         assert!(matches!(sealer.open(fixture.id(), &sealed), Err(SealError::KeyMissing { .. })));
         assert!(!fixture.path().exists(), "no new key takes its place");
-        // As where the files are a container's or a service's secrets: a link to them.
+        // Containers and services often provide secrets as a link to a file.
         std::os::unix::fs::symlink(&aside, fixture.path()).unwrap();
         assert_eq!(shown(sealer.open(fixture.id(), &sealed)), Ok("hunter2".to_owned()));
         fs::set_permissions(&aside, fs::Permissions::from_mode(0o644)).unwrap();
@@ -290,14 +290,14 @@ mod tests {
             let text = refused.to_string();
             assert!(text.contains("restore that one from the backup; where it is lost, remove the secret"), "{text}");
         }
-        // As an earlier release left it: some are sealed with this one, some with that one.
+        // As an earlier release left the database: each of two keys has sealed some secrets.
         let both = Sealer::new(fixture.folder.path(), &[mark(&sealed), mark(&others)]);
         assert!(matches!(both.check(), Err(SealError::OtherKey { .. })));
         assert!(both.seal(fixture.id(), &secret).is_ok(), "nothing more is lost by it");
         fs::rename(&aside, fixture.path()).unwrap();
         sealer.check().unwrap();
         assert!(sealer.seal(fixture.id(), &secret).is_ok());
-        // A key that was exchanged while nothing was stored but what this process has sealed.
+        // The key file is exchanged after this process has sealed the first secret.
         let sealer = fixture.new_sealer();
         sealer.seal(fixture.id(), &secret).unwrap();
         fs::copy(other.path(), fixture.path()).unwrap();

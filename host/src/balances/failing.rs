@@ -1,4 +1,4 @@
-//! A provider that is always down, for tests of what a chatter sees then.
+//! A provider that is always down, for tests of what a chatter is then answered.
 
 use super::provider::{BalanceProvider, FindBalanceError, Found, Pending, Standing};
 use crate::domain::id::{ChannelId, ChatterId};

@@ -7,7 +7,7 @@ use crate::domain::effect::Holder;
 use crate::domain::id::{ChannelId, ChatterId};
 use crate::store::{Store, StoreError};
 
-/// Answers from the store. A chatter without an account has nothing, which is an answer.
+/// Answers from the store. A chatter without an account has a balance of zero, which is no error.
 pub struct LedgerProvider {
     store: Arc<Store>,
 }

@@ -1,15 +1,15 @@
-//! Whether a payment may be made: pure checks.
+//! Checks whether a payment may be made. Pure.
 
 use crate::domain::amount::Amount;
 use crate::domain::manifest::{Budget, Caps};
 use crate::store::channel::accounts::Currency;
 
-/// Why a payment is refused before anybody's balance was looked at. The texts are for the chatter.
+/// Why a payment is refused before any balance is read. The texts are for the chatter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckPaymentError {
     #[error("an amount is a positive number, and not finer than the currency")]
     InvalidAmount,
-    /// A cap is zero: nobody has set it yet, or somebody closed it.
+    /// A cap is zero: it was never set, or was set to zero.
     #[error("this module was granted no amount to {verb} here", verb = verb(*.0))]
     Nothing(Budget),
     #[error("one call may {verb} at most {1}", verb = verb(*.0))]
@@ -27,7 +27,7 @@ fn verb(budget: Budget) -> &'static str {
     }
 }
 
-/// What a budget was used for before.
+/// The amounts already counted against a budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
     /// By this run.
@@ -50,7 +50,7 @@ pub fn check_caps(caps: &Caps, budget: Budget, moved: &Moved, amount: Amount) ->
     if [caps.per_invocation, caps.per_chatter, caps.per_day].into_iter().flatten().any(|most| !most.is_positive()) {
         return Err(CheckPaymentError::Nothing(budget));
     }
-    // A sum that has no exact representation is past every cap.
+    // A sum without an exact representation exceeds every cap.
     let is_past = |before: Amount, most: Amount| before.checked_add(amount).is_none_or(|sum| sum > most);
     if let Some(most) = caps.per_invocation.filter(|most| is_past(moved.by_invocation, *most)) {
         return Err(CheckPaymentError::MostPerInvocation(budget, most));
@@ -100,7 +100,7 @@ mod tests {
         for (before, now, is_within) in [("0", "10", true), ("6", "4", true), ("6", "4.01", false), ("0", "11", false)]
         {
             for (at, text) in texts.into_iter().enumerate() {
-                // What the other caps count is past this one.
+                // The counts of the other caps exceed this cap, which must not matter.
                 let mut counts = [amount("100"); 3];
                 counts[at] = amount(before);
                 let [by_invocation, by_caller, by_all] = counts;

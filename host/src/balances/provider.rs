@@ -1,4 +1,4 @@
-//! The trait that every source of balances implements, and the one that is always down.
+//! The trait that every source of balances implements.
 
 use std::pin::Pin;
 
@@ -6,21 +6,21 @@ use crate::domain::amount::Amount;
 use crate::domain::effect::Revision;
 use crate::domain::id::{ChannelId, ChatterId};
 
-/// An answer on its way.
+/// An answer in flight.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, FindBalanceError>> + Send + 'a>>;
 
-/// A source of balances. Its answers are observations, but for the ledger's own.
+/// A source of balances. Its answers are observations, except the ledger's.
 pub trait BalanceProvider: Send + Sync {
     fn find(&self, channel: ChannelId, chatter: ChatterId) -> Pending<'_, Found>;
 
     fn top<'a>(&'a self, channel: ChannelId, currency: &'a str, limit: usize) -> Pending<'a, Vec<Standing>>;
 }
 
-/// What a chatter owns.
+/// A chatter's balances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     pub balances: Vec<Balance>,
-    /// Of the ledger's account, for the transaction to note; None from an outside provider.
+    /// The revision of the ledger's account, for the transaction to note; `None` from an outside provider.
     pub revision: Option<Revision>,
 }
 
@@ -30,7 +30,7 @@ pub struct Balance {
     /// `points`, or a coin's symbol.
     pub currency: Box<str>,
     pub amount: Amount,
-    /// What the provider says it is worth in US dollars.
+    /// The provider's estimate of the worth in US dollars.
     pub estimated_usd: Option<Amount>,
 }
 
@@ -41,7 +41,7 @@ pub struct Standing {
     pub amount: Amount,
 }
 
-/// Why there is no balance to tell.
+/// Why there is no balance.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FindBalanceError {
     #[error("unknown chatter")]

@@ -2,7 +2,7 @@
 
 use super::id::{AccountId, Login};
 
-/// One of them. The configuration knows an account by its login; the id is None until the first log-in has told it.
+/// A bot account. The configuration names an account by its login; `id` is `None` until the first log-in reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BotAccount {
     pub login: Login,
@@ -10,7 +10,7 @@ pub struct BotAccount {
 }
 
 impl BotAccount {
-    /// Whether both are one account. Twitch recycles logins: they decide only where an id is not known yet.
+    /// Whether both are the same account. Twitch recycles logins, so logins are compared only if an id is unknown.
     pub fn is(&self, other: &BotAccount) -> bool {
         match (self.id, other.id) {
             (Some(id), Some(other)) => id == other,

@@ -12,12 +12,12 @@ pub struct Amount(pub Decimal);
 impl Amount {
     pub const ZERO: Amount = Amount(Decimal::ZERO);
 
-    /// None where the sum has no exact representation.
+    /// `None` if the sum has no exact representation.
     pub fn checked_add(self, other: Amount) -> Option<Amount> {
         self.0.checked_add(other.0).map(Amount)
     }
 
-    /// None where the difference has no exact representation.
+    /// `None` if the difference has no exact representation.
     pub fn checked_sub(self, other: Amount) -> Option<Amount> {
         self.0.checked_sub(other.0).map(Amount)
     }
@@ -26,7 +26,7 @@ impl Amount {
         self.0 > Decimal::ZERO
     }
 
-    /// The amount as a whole number of the currency's smallest unit; None where it is finer than that, or too large.
+    /// The amount as a whole number of the currency's smallest unit; `None` if it is finer than that, or too large.
     pub fn units(self, decimals: u8) -> Option<i64> {
         let scaled = self.0.checked_mul(Decimal::from(10_u64.checked_pow(decimals.into())?))?;
         if !scaled.fract().is_zero() {
@@ -35,7 +35,7 @@ impl Amount {
         i64::try_from(scaled.trunc().mantissa() / 10_i128.pow(scaled.trunc().scale())).ok()
     }
 
-    /// The inverse of [`Amount::units`], also for a sum of many; what a decimal cannot hold becomes the greatest that it can.
+    /// The inverse of [`Amount::units`], also for sums. A sum that a decimal cannot hold becomes the greatest decimal.
     pub fn from_units(units: impl Into<i128>, decimals: u8) -> Amount {
         Amount(Decimal::try_from_i128_with_scale(units.into(), decimals.into()).unwrap_or(Decimal::MAX).normalize())
     }
@@ -47,7 +47,7 @@ impl fmt::Display for Amount {
     }
 }
 
-/// The text is no plain decimal number.
+/// The text is not a plain decimal number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an amount is a plain decimal number such as 5 or 2.50")]
 pub struct ParseAmountError;
@@ -62,7 +62,7 @@ impl FromStr for Amount {
         if !is_digits(whole) || !is_digits(fraction) {
             return Err(ParseAmountError);
         }
-        // Exact or not at all: a 29th significant digit must not be rounded away.
+        // Exact or an error: a 29th significant digit must not be rounded away.
         Decimal::from_str_exact(text).map(Amount).map_err(|_| ParseAmountError)
     }
 }

@@ -1,6 +1,6 @@
-//! Who changed what.
+//! The audit: who changed what.
 
-// `core` has addresses, and no sockets.
+// `core::net` has addresses only; `std::net` has sockets too.
 use core::net::IpAddr;
 use std::borrow::Cow;
 use std::fmt;
@@ -18,15 +18,15 @@ use super::version::Canary;
 /// Who asked for a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// Over HTTP. The name is the key's, or the login of the person.
+    /// A caller over HTTP. The name is the API key's, or the login of the person.
     Caller { id: CallerId, name: Box<str> },
-    /// Over HTTP, in the name of a chatter. The chatter is the caller's claim.
+    /// A caller over HTTP who claims to act for a chatter.
     Claim { caller: CallerId, name: Box<str>, chatter: ChatterId, login: Login },
-    /// Whoever called a command in chat.
+    /// The chatter who called a command.
     Chatter { id: ChatterId, login: Login },
-    /// Whoever has a shell on the host's machine.
+    /// A user of the command line on the host's machine.
     CommandLine {
-        /// The name and number of the system user who asked, such as `root (uid 0)`; None where that was not noted.
+        /// Name and number of the system user, such as `root (uid 0)`; `None` if unknown.
         system_user: Option<Box<str>>,
     },
     /// The host itself: a fuse, a seed of the configuration, an event of Twitch.
@@ -34,7 +34,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// The caller over HTTP with the name, also of a claim.
+    /// The caller over HTTP and the caller's name, for [`Actor::Claim`] too.
     pub fn caller(&self) -> Option<(&CallerId, &str)> {
         match self {
             Actor::Caller { id: caller, name } | Actor::Claim { caller, name, .. } => Some((caller, name)),
@@ -42,7 +42,7 @@ impl Actor {
         }
     }
 
-    /// The chatter who asked, or in whose name a caller claims to ask.
+    /// The chatter who asked, or for whom a caller claims to ask.
     pub fn chatter(&self) -> Option<(ChatterId, &Login)> {
         match self {
             Actor::Claim { chatter: id, login, .. } | Actor::Chatter { id, login } => Some((*id, login)),
@@ -50,7 +50,7 @@ impl Actor {
         }
     }
 
-    /// The user of the machine who ran the command line, where that was noted.
+    /// The system user who ran the command line, if known.
     pub fn shell(&self) -> Option<&str> {
         if let Actor::CommandLine { system_user } = self { system_user.as_deref() } else { None }
     }
@@ -68,7 +68,7 @@ impl Actor {
 }
 
 named! {
-    /// Which kind of [`Actor`].
+    /// The kind of an [`Actor`].
     pub enum ActorKind, ParseActorKindError "an actor is key, person, claim, chatter, command-line or host" {
         Key "key",
         Person "person",
@@ -79,68 +79,68 @@ named! {
     }
 }
 
-/// Who asked for a change, when, and from where.
+/// Who asked for a change, when, and from which address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
     pub by: Actor,
     pub at: SystemTime,
-    /// Of the caller; None where it did not come over the network.
+    /// The caller's address; `None` if the request did not come over the network.
     pub address: Option<IpAddr>,
 }
 
 /// One line of the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// In the order in which changes were made.
+    /// Ascends in the order of the changes.
     pub id: u64,
     pub stamp: Stamp,
     pub change: Change,
 }
 
-/// What was changed.
+/// A change in the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What was done, in kebab-case: `switch-module`, `create-key`.
+    /// The action in kebab-case: `switch-module`, `create-key`.
     pub action: Cow<'static, str>,
-    /// None where it is about the whole host.
+    /// `None` if the change is about the whole host.
     pub channel: Option<ChannelId>,
-    /// What it was done to: a module's name, `dice/sides`, a key's id. Empty where the channel itself is meant.
+    /// The object of the action: a module's name, `dice/sides`, a key's id. Empty if it is the channel itself.
     pub subject: Box<str>,
-    /// None where it was the default, or not there; `after` likewise.
+    /// `None`, here and in `after`, if the value was the default or missing.
     pub before: Option<AuditValue>,
     pub after: Option<AuditValue>,
 }
 
-/// The state of something before or after a change; never a secret. It is data, so that a person in it can be replaced. Its
-/// `Display` words it for people.
+/// A state before or after a change; never a secret. Kept as data, so that a person in it can be replaced; `Display`
+/// words it for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditValue {
-    /// As it is stored: words of an older version, which had nothing else, or data of a later one.
+    /// Text as stored: the wording of an older version, which stored nothing else, or data of a newer version.
     Worded(Box<str>),
-    /// A prefix, a language, a setting's value, how a call ended.
+    /// A prefix, a language, a setting's value, or how a call ended.
     Text(Box<str>),
     MutedUntil(SystemTime),
     /// Whether a module is on.
     Switch(bool),
-    /// The module's fuse has blown. `enabled` is None where the module was never switched.
+    /// The module's fuse has blown. `enabled` is `None` if the module was never switched on or off.
     Fuse {
         enabled: Option<bool>,
         blown: BlownFuse,
     },
-    /// The version that is accepted.
+    /// The accepted version.
     Accepted {
         digest: ModuleDigest,
         grants: Grants,
     },
-    /// The grants of other versions, each by its number, or by its digest where no version with it is known any more.
+    /// The grants of other versions, each by its number, or by its digest if the version is no longer known.
     Narrowed(Vec<(Box<str>, Grants)>),
-    /// The version that the channel stays on.
+    /// The version that the channel is pinned to.
     Pinned(semver::Version),
-    /// A version's bytes.
+    /// The digest of a published version.
     Published(ModuleDigest),
     Withdrawn(bool),
     Canary(Canary),
-    /// When a secret was entered: never what it is.
+    /// When a secret was entered; never the secret.
     SecretEntered(SystemTime),
     Word(Command),
     /// The bot is wanted in the channel of this login.
@@ -210,7 +210,7 @@ fn describe_word(word: &Command) -> String {
     format!("for {role}, cooldowns {between}s and {each}s, aliases [{aliases}], usage {usage:?}, summary {summary:?}")
 }
 
-/// `storage, payments; web: api.example.com; payments: at most 5 a call, 10 a chatter and day`.
+/// Example: `storage, payments; web: api.example.com; payments: at most 5 a call, 10 a chatter and day`.
 fn describe_grants(grants: &Grants) -> String {
     let capabilities = join(&grants.capabilities, ", ");
     let mut parts = vec![if capabilities.is_empty() { "nothing".to_owned() } else { capabilities }];
@@ -236,14 +236,14 @@ fn join<T: ToString>(all: impl IntoIterator<Item = T>, separator: &str) -> Strin
     all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(separator)
 }
 
-/// Which lines of the audit are asked for; None lets all through.
+/// Selects lines of the audit; `None` in a field matches every line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     pub channel: Option<ChannelId>,
     pub kind: Option<ActorKind>,
-    /// The caller over HTTP, also of a claim.
+    /// The caller over HTTP, for claims too.
     pub caller: Option<CallerId>,
-    /// The chatter who asked, or for whom a key's holder spoke.
+    /// The chatter who asked, or for whom a caller claimed to ask.
     pub chatter: Option<ChatterId>,
     pub action: Option<Box<str>>,
     pub subject: Option<Box<str>>,

@@ -7,11 +7,11 @@ use super::id::{ChannelId, Login, ParseIdError};
 use super::message::Channel;
 use super::nearest::find_nearest;
 
-/// Known channels that an error lists.
+/// Most known channels that an error lists.
 const MOST_LISTED: usize = 10;
 
-/// A channel, as it was typed. Digits alone are an id, since a command that names one shall not depend on who bears which
-/// login today; a login of digits alone is written `#123`.
+/// A channel, as typed. Digits alone are an id, so that a command that names an id never depends on who has which login
+/// today; a login of digits alone is written `#123`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChannelName {
     Id(ChannelId),
@@ -25,7 +25,7 @@ pub enum FindChannelError {
     Unknown {
         login: Login,
         reason: &'static str,
-        /// The nearest login, and what is known.
+        /// The nearest login, and the known channels.
         advice: String,
     },
     #[error("#{login} is the name of more than one channel that the bot was in; say which: {ids}")]
@@ -46,7 +46,7 @@ impl FromStr for ChannelName {
     }
 }
 
-/// As it is typed into a shell: without the `#`, at which a shell begins a comment, where it is not needed.
+/// The form to type into a shell. Omits the `#` where possible, because a shell takes it for the start of a comment.
 impl fmt::Display for ChannelName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -60,7 +60,7 @@ impl fmt::Display for ChannelName {
 }
 
 impl ChannelName {
-    /// For people.
+    /// The form for people.
     pub fn describe(&self) -> String {
         match self {
             ChannelName::Id(id) => format!("channel {id}"),
@@ -70,7 +70,7 @@ impl ChannelName {
 }
 
 impl FindChannelError {
-    /// `known` is every channel that the asker may know of; `reason` says why one may be missing there.
+    /// `known`: every channel that the caller may know of. `reason`: why a channel may be missing there.
     pub fn unknown(login: &Login, reason: &'static str, known: &[Channel]) -> FindChannelError {
         let mut listed: Vec<String> = known.iter().take(MOST_LISTED).map(list_channel).collect();
         if known.len() > MOST_LISTED {
@@ -90,10 +90,10 @@ fn list_channel(channel: &Channel) -> String {
     format!("#{} ({})", channel.login, channel.id)
 }
 
-/// The one channel of `known` that bears the login.
+/// The one channel of `known` that has the login.
 ///
 /// # Errors
-/// None or several do: a login may have been given to somebody else since the bot was in the first one's channel.
+/// No channel or several have it: the login may have passed to another channel since the bot was in the first one.
 pub fn find_by_login(login: &Login, reason: &'static str, known: &[Channel]) -> Result<ChannelId, FindChannelError> {
     let found: Vec<&Channel> = known.iter().filter(|channel| channel.login == *login).collect();
     match found.as_slice() {

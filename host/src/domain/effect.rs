@@ -1,6 +1,6 @@
-//! What a command asks the host to do: data, until it is committed.
+//! Effects: what a command asks the host to do, as data until it is committed.
 
-// `core` has addresses, and no sockets.
+// `core::net` has addresses only; `std::net` has sockets too.
 use core::net::IpAddr;
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use super::manifest::{Budget, Command, Grants};
 use super::message::{Channel, Reply};
 use super::prefix::Prefix;
 
-/// A part of a channel's state that is compared, and raised in revision, as one.
+/// A part of a channel's state with one revision, which is compared and raised as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     Storage {
@@ -23,7 +23,7 @@ pub enum Scope {
         channel: ChannelId,
         holder: Holder,
     },
-    /// What a module moved within its caps: written by every payment, read only where there is a cap of a day.
+    /// The amounts a module moved under its caps. Every payment writes it; only a call with a daily cap reads it.
     Budget {
         channel: ChannelId,
         module: ModuleName,
@@ -35,22 +35,22 @@ pub enum Scope {
     },
 }
 
-/// How often a scope was written. 0 where it never was.
+/// How often a scope was written; 0 if never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
-/// Who holds an amount of a channel's currency.
+/// Holder of an amount of a channel's currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Holder {
     Chatter(ChatterId),
-    /// What the channel took in by charging.
+    /// Holds the amounts that the channel took in by charging.
     Till,
-    /// Where currency comes from: the only holder that may be below zero.
+    /// The source of all currency: the only holder that may be negative.
     Mint,
 }
 
 impl Holder {
-    /// The caps that count what this holder pays.
+    /// The budget that counts this holder's payments.
     pub fn budget(self) -> Budget {
         match self {
             Holder::Chatter(_) => Budget::Payments,
@@ -59,8 +59,8 @@ impl Holder {
     }
 }
 
-/// One change, buffered while the module runs. Each group is carried out by one part of the store. The module of a group is
-/// the one whose entries, caps or set-up the effect changes.
+/// One change, buffered while the module runs. Each variant is executed by one part of the store. Its module is the one
+/// whose entries, caps or set-up change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     Storage(ModuleName, StorageEffect),
@@ -72,35 +72,35 @@ pub enum Effect {
     Presence(PresenceEffect),
 }
 
-/// Of a module's entries.
+/// A change of a module's entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StorageEffect {
     Save { key: String, value: Vec<u8> },
     Delete { key: String },
 }
 
-/// Of the channel's own currency.
+/// A change of the ledger of the channel's own currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerEffect {
     /// Moves a positive amount.
     Transfer { from: Holder, to: Holder, amount: Amount },
 }
 
-/// Of a channel's set-up, but for its modules.
+/// A change of a channel's set-up, except for its modules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetupEffect {
     ChangePrefix(Prefix),
-    /// BCP 47.
+    /// A BCP 47 language tag.
     ChangeLocale(Box<str>),
     Mute {
         until: Option<SystemTime>,
     },
 }
 
-/// Of a module's part in a channel's set-up, which is also held in memory.
+/// A change of a module's part of a channel's set-up, which is also held in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModuleEffect {
-    /// Switching it on restores its fuse too.
+    /// Switching a module on also restores its fuse.
     Switch {
         enabled: bool,
     },
@@ -109,26 +109,26 @@ pub enum ModuleEffect {
         digest: ModuleDigest,
         grants: Grants,
     },
-    /// What other versions have from now on. A grant that is revoked from the accepted version, or capped lower, is
-    /// revoked from them too, so that rolling back does not restore it.
+    /// Replaces the grants of other versions. A grant that is revoked from the accepted version, or capped lower, is
+    /// revoked from these too, so that a roll-back does not restore it.
     NarrowGrants {
         grants: Vec<(ModuleDigest, Grants)>,
     },
-    /// The channel stays on this version; None: it follows the latest.
+    /// Pins the channel to this version; `None`: the channel follows the latest.
     PinVersion {
         version: Option<semver::Version>,
     },
-    /// This version broke too often: it is off in this channel until then, or until its fuse is restored.
+    /// This version broke too often: it is off in this channel until `until`, or until its fuse is restored.
     BlowFuse {
         digest: ModuleDigest,
         until: Option<SystemTime>,
     },
     RestoreFuse,
-    /// The module came back by itself. How often it blew in a row is still known.
+    /// The module came back by itself. The number of consecutive blows is kept.
     EndPause {
         digest: ModuleDigest,
     },
-    /// None takes the setting back to its default.
+    /// `None` resets the setting to its default.
     ChangeSetting {
         key: String,
         value: Option<String>,
@@ -141,23 +141,23 @@ pub enum ModuleEffect {
     },
 }
 
-/// Of a module's secret settings, which only the store holds.
+/// A change of a module's secret settings, which only the store holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretEffect {
-    /// What the vault sealed; None forgets it.
+    /// Saves the sealed secret; `None` deletes it.
     Change { key: String, sealed: Option<Box<[u8]>> },
 }
 
-/// Of the versions that ran in the channel before, which only the store holds. A roll-back goes to one of them.
+/// A change of the versions that ran in the channel before: the targets of a roll-back. Only the store holds them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeftEffect {
-    /// This version does not run here any more.
+    /// This version no longer runs here.
     LeaveVersion { digest: ModuleDigest },
-    /// The module was rolled back. Of the versions that were left, a second roll-back may go to this one only.
+    /// The module was rolled back. Of the versions that were left, only this one remains for a second roll-back.
     KeepLeft { left: Option<ModuleDigest> },
 }
 
-/// Of the channels that the bot joins. The channel is the invoking chatter's own, not the invocation's.
+/// A change of the wanted channels. The channel is the invoking chatter's own, not the invocation's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PresenceEffect {
     /// The bot joins this channel.
@@ -167,7 +167,7 @@ pub enum PresenceEffect {
 }
 
 impl Effect {
-    /// The name of what is done, in kebab-case, in the audit and in a dry run over HTTP.
+    /// The action's name in kebab-case, in the audit and in a dry run over HTTP.
     pub fn action(&self) -> &'static str {
         match self {
             Effect::Storage(_, StorageEffect::Save { .. }) => "save-entry",
@@ -227,19 +227,19 @@ impl Effect {
 pub struct Commit {
     pub invocation: InvocationId,
     pub channel: ChannelId,
-    /// Who asked for it.
+    /// Who asked for the changes.
     pub by: Actor,
-    /// Of whoever asked; None where it did not come over the network.
+    /// The actor's address; `None` if the request did not come over the network.
     pub address: Option<IpAddr>,
-    /// Whose call it was, whoever asked: payments count against this chatter's caps. None where no module ran.
+    /// The chatter who made the call: payments count against this chatter's caps. `None` if no module ran.
     pub caller: Option<ChatterId>,
-    /// The version of the module that ran; None where no module did.
+    /// The version of the module that ran; `None` if no module ran.
     pub version: Option<semver::Version>,
     /// The revision that each scope had when the invocation first read it.
     pub noted: Vec<(Scope, Revision)>,
     /// In the order in which the module asked for them; never empty.
     pub effects: Vec<Effect>,
-    /// What the command answered, for whoever asks again under the same id.
+    /// The command's replies, for a repeated request with the same id.
     pub replies: Vec<Reply>,
     pub at: SystemTime,
 }
@@ -250,13 +250,13 @@ impl Commit {
     }
 }
 
-/// What became of a commit.
+/// The result of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Committed {
-    /// On disk.
+    /// The changes are on disk.
     Done,
-    /// A noted scope was written in between, or an account holds too little by now: nothing was changed, run again.
+    /// A noted scope has changed, or an account holds too little by now. Nothing was changed; the call may run again.
     Conflict,
-    /// The id was committed before, with these replies: nothing was changed.
+    /// The id was committed before, with these replies. Nothing was changed.
     Duplicate(Vec<Reply>),
 }

@@ -4,16 +4,16 @@ use std::time::SystemTime;
 
 use super::id::ModuleDigest;
 
-/// A module that broke too often is off in that channel.
+/// The state of a module that broke too often and is off in that channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlownFuse {
-    /// The version that broke: another one has a fuse of its own.
+    /// The version that broke: every version has a fuse of its own.
     pub digest: ModuleDigest,
-    /// When it comes back by itself; None: by hand.
+    /// When the module comes back by itself; `None`: only by hand.
     pub until: Option<SystemTime>,
-    /// In a row, without anybody restoring it: at least 1. The pauses grow with it.
+    /// Consecutive blows without a restoration by hand: at least 1. The pauses grow with this number.
     pub times: u32,
-    /// Whether everybody was told that it came back by itself.
+    /// Whether the module's return has been reported.
     pub is_over: bool,
 }
 

@@ -1,12 +1,12 @@
-//! How long something takes, over and over.
+//! Durations of a repeated operation.
 
 use std::time::Duration;
 
-/// Upper ends of the buckets, in microseconds, doubling from 50 us to 105 s; one more bucket takes whatever is longer.
+/// Upper ends of the buckets double from 50 us to 105 s; one more bucket counts all longer spans.
 const BUCKETS: usize = 22;
 const FIRST_END_US: u64 = 50;
 
-/// Counts of spans by length, in doubling buckets: small, of fixed size, and exact to a factor of two.
+/// Counts of spans in buckets of doubling length: small, of fixed size, and exact to a factor of two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
     counts: [u64; BUCKETS + 1],
@@ -34,8 +34,8 @@ impl Histogram {
         self.longest
     }
 
-    /// The end of the bucket in which the given share of all spans has ended, and never more than the longest one;
-    /// zero where nothing was noted. `share` is between 0 and 1.
+    /// The end of the bucket within which the given share of all spans lies, but at most the longest span. Zero if no
+    /// span was noted. `share` is between 0 and 1.
     pub fn quantile(&self, share: f64) -> Duration {
         let wanted = self.count() as f64 * share;
         let mut seen = 0;

@@ -22,7 +22,7 @@ pub enum ParseIdError {
 
 fn parse_twitch_id(text: &str) -> Result<u64, ParseIdError> {
     let is_plain = (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    // Two spellings of one number would be two people to whoever compares the text.
+    // Two spellings of one number would be two people to code that compares the text.
     let has_one_spelling = text == "0" || !text.starts_with('0');
     if !(is_plain && has_one_spelling) {
         return Err(ParseIdError::TwitchId);
@@ -82,7 +82,7 @@ macro_rules! twitch_id {
 }
 twitch_id!(AccountId, ChatterId, ChannelId);
 
-/// For a type that holds nothing but its text.
+/// Implements the reading side of a type that holds only its text.
 macro_rules! text {
     ($($name:ident),+) => {$(
         impl $name {
@@ -101,15 +101,15 @@ macro_rules! text {
 pub(super) use text;
 text!(Login, MessageId, ModuleName);
 
-/// The id that Twitch gave to one chat message. Opaque.
+/// Twitch's id of one chat message. Opaque.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MessageId(pub Box<str>);
 
-/// A Twitch login in lower case: safe on the IRC wire, where it names a channel.
+/// A Twitch login in lower case. Safe on the IRC wire, where it names a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Login(Box<str>);
 
-/// A map by login can be asked with text from the wire: hash and order are those of the text.
+/// Lets a map by login be queried with text from the wire: hash and order are those of the text.
 impl Borrow<str> for Login {
     fn borrow(&self) -> &str {
         &self.0
@@ -119,14 +119,14 @@ impl Borrow<str> for Login {
 impl FromStr for Login {
     type Err = ParseIdError;
 
-    /// Takes upper case too, and lowers it.
+    /// Accepts upper case, and converts it to lower case.
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         let is_login = (1..=25).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         is_login.then(|| Self(text.to_ascii_lowercase().into())).ok_or(ParseIdError::Login)
     }
 }
 
-/// What a module calls itself; unique among the modules of a host.
+/// A module's name; unique among the modules of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModuleName(Box<str>);
 
@@ -141,7 +141,7 @@ impl FromStr for ModuleName {
     }
 }
 
-/// The SHA-256 of a module's bytes: one exact version of it.
+/// The SHA-256 of a module's bytes: identifies one exact version.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModuleDigest(pub [u8; 32]);
 
@@ -165,9 +165,9 @@ impl FromStr for ModuleDigest {
     }
 }
 
-/// Two digits a byte, in any case.
+/// Two digits per byte, in upper or lower case.
 pub(super) fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    // `from_str_radix` alone would take a sign.
+    // `from_str_radix` alone would accept a sign.
     let is_hex = text.len() == 2 * N && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut bytes = [0; N];
     for (number, byte) in bytes.iter_mut().enumerate().filter(|_| is_hex) {
@@ -188,16 +188,16 @@ named! {
     }
 }
 
-/// Names one invocation for ever: a commit under an id that was committed before is a duplicate and changes nothing.
+/// Identifies an invocation for ever: a second commit under the same id is a duplicate and changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InvocationId {
     pub origin: Origin,
-    /// Twitch's message id; for HTTP a digest of the key's id, the channel and the `Idempotency-Key`; for the host the channel
-    /// and the revision of its set-up that was changed.
+    /// Twitch's message id; for HTTP a digest of the key's id, the channel and the `Idempotency-Key`; for the host the
+    /// channel and the revision of the set-up that was changed.
     pub id: Box<str>,
 }
 
-/// As answers, events and the log write it: one text to search all of them for. `chat:` and Twitch's id, for example.
+/// The form in answers, events and the log, so that one text finds all of them: for example `chat:` and Twitch's id.
 impl fmt::Display for InvocationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.origin.as_str(), self.id)

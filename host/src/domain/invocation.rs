@@ -7,15 +7,15 @@ use super::id::{InvocationId, MessageId};
 use super::message::{Channel, Chatter, QuotedMessage};
 use super::prefix::Prefix;
 
-/// Which of its exports a module is called by.
+/// The module's export that is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Called {
-    /// By a chatter or over HTTP.
+    /// A command, by a chatter or over HTTP.
     Command,
     Timer,
-    /// By something that Twitch reported, and that is no message.
+    /// An event that Twitch reported, except a message.
     Event,
-    /// By a message that is no command.
+    /// A message that is no command.
     Message,
 }
 
@@ -25,40 +25,40 @@ pub struct Invocation {
     pub id: InvocationId,
     pub channel: Channel,
     pub chatter: Chatter,
-    /// Whether it is certain that the chatter asked for this: Twitch said so, or the caller is logged in as that chatter.
+    /// Whether the chatter is known to have asked for this: Twitch said so, or the caller is logged in as that chatter.
     pub is_proven: bool,
-    /// The bot account that sits in the channel.
+    /// The bot account that is in the channel.
     pub bot: BotAccount,
     pub prefix: Prefix,
-    /// BCP 47: `en`, `pt-BR`.
+    /// A BCP 47 language tag: `en`, `pt-BR`.
     pub locale: Box<str>,
-    /// The declared name of the command or the claimed word, in lower case; never the alias typed.
+    /// The declared name of the command or the claimed word, in lower case; never the typed alias.
     pub command: Box<str>,
-    /// The words after the command, quotes resolved.
+    /// The words after the command, with quotes resolved.
     pub arguments: Vec<String>,
     /// The text after the command, as typed.
     pub text: String,
-    /// The message that called, for threading; none where no chat message did.
+    /// The calling chat message, for threading; `None` if no chat message called.
     pub message_id: Option<MessageId>,
     pub reply_to: Option<QuotedMessage>,
     pub sent_at: SystemTime,
-    /// The module's settings in this channel, defaults filled in, without secrets.
+    /// The module's settings in this channel, with defaults filled in and without secrets.
     pub settings: Vec<(String, String)>,
-    /// Facts by documented key (`alias`).
+    /// Further facts, by documented key (`alias`).
     pub details: Vec<(String, String)>,
-    /// The clock of the whole invocation, however often it runs.
+    /// The time that all runs of the invocation see.
     pub now: SystemTime,
-    /// The randomness of the whole invocation, however often it runs.
+    /// The random seed that all runs of the invocation use.
     pub random_seed: u64,
 }
 
-/// What a module says instead of an answer.
+/// The errors that a module may return.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandError {
-    /// Typed wrongly: shown with the usage line; the cooldown is given back.
+    /// The command was typed wrongly: the text is shown with the usage line, and the cooldown does not count.
     Usage(String),
-    /// The chatter is told this, and nothing else happened.
+    /// The module refused: the chatter gets this text, and nothing else happened.
     Refused(String),
-    /// Something behind the command is down; the text is for the log.
+    /// A service behind the command is down; the text is for the log.
     Unavailable(String),
 }

@@ -2,15 +2,15 @@
 
 use super::prefix::is_invisible;
 
-/// Whether a text is a name that looks like what it is: one line of 1 to `longest` characters, something of it to be seen, and
-/// none that changes how the others are drawn. `\u{202e}` alone would let `evil` be read from the right.
+/// Whether a text can serve as a name: one line of 1 to `longest` characters, at least one of them visible, and none
+/// that changes how the others are drawn. `\u{202e}` alone would make `evil` appear reversed.
 pub fn is_label(text: &str, longest: usize) -> bool {
     let is_shown = |character: char| !character.is_whitespace() && !is_invisible(character);
     (1..=longest).contains(&text.chars().count()) && text.chars().any(is_shown) && !text.chars().any(misleads)
 }
 
 fn misleads(character: char) -> bool {
-    // They belong to words of some languages, and to emoji.
+    // Joiners and variation selectors belong to words of some languages, and to emoji.
     let is_joiner = matches!(character, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}');
     let ends_line = character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
     ends_line || is_invisible(character) && !is_joiner

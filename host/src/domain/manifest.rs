@@ -1,4 +1,4 @@
-//! What a module says about itself, and what it asks for.
+//! A module's manifest: what the module offers and requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ named! {
 }
 
 impl Capability {
-    /// Whether somebody must grant it. The log, the time and randomness reach nobody.
+    /// Whether the capability must be granted. Log, clock and randomness affect nobody.
     pub fn needs_grant(self) -> bool {
         !matches!(self, Capability::Log | Capability::Clock | Capability::Random)
     }
@@ -49,40 +49,40 @@ impl Capability {
     }
 }
 
-/// Where a module came from; the later in this order, the more it is trusted.
+/// The origin of a module, in the order of rising trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ModuleSource {
-    /// Somebody's upload: it has what is granted to it.
+    /// Uploaded: has only what is granted to it.
     Uploaded,
-    /// Named in the operator's configuration, and so granted all that it asks for.
+    /// Named in the operator's configuration, and so granted all that it requests.
     Configured,
-    /// Part of this binary, and so granted all that it asks for.
+    /// Part of this binary, and so granted all that it requests.
     Bundled,
 }
 
-/// How much a module may be and use; chosen when it is added. Each size class has an engine of its own.
+/// A module's limits of size and memory, chosen when the module is added. Each size class has an engine of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SizeClass {
     /// 16 MiB of component, 16 MiB of memory.
     Small,
-    /// 40 MiB of component, 128 MiB of memory: for modules that bring a JavaScript or Python runtime along.
+    /// 40 MiB of component, 128 MiB of memory: for modules that contain a JavaScript or Python runtime.
     Large,
 }
 
-/// What a module offers and asks for, read from its bytes and its `info`, checked.
+/// What a module offers and requests: read from its bytes and its `info`, and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     pub digest: ModuleDigest,
     pub source: ModuleSource,
     pub size: SizeClass,
-    /// Of the component as it was brought.
+    /// Size of the uploaded component.
     pub component_bytes: u64,
     pub name: ModuleName,
     pub version: semver::Version,
     pub summary: String,
     /// In the contract's order, without duplicates.
     pub capabilities: Vec<Capability>,
-    /// Shared with every channel that overrides nothing of them.
+    /// Shared with every channel that does not override them.
     pub commands: Vec<Arc<Command>>,
     pub settings: Vec<Setting>,
     pub http_hosts: Vec<String>,
@@ -102,27 +102,27 @@ impl Manifest {
         self.capabilities.contains(&capability)
     }
 
-    /// Whether its calls run one after another in a channel: it may write there. Whoever waits for the web would hold
-    /// all others up, and relies on the comparison of revisions instead.
+    /// Whether the module's calls in a channel run one after another: those of a module that may write there. A module
+    /// that may ask the web would delay all others, so it relies on the comparison of revisions instead.
     pub fn is_serial(&self) -> bool {
         !self.requests(Capability::Http) && self.capabilities.iter().any(|capability| capability.may_write())
     }
 }
 
-/// What a channel's creator, or the operator, allowed one version of a module. By default nothing.
+/// What a channel's creator, or the operator, grants one version of a module. Nothing by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     pub capabilities: Vec<Capability>,
     /// The web hosts that `http` may ask, in lower case.
     pub http_hosts: Vec<String>,
-    /// On what `payments` moves.
+    /// Caps on what `payments` moves.
     pub payments: Caps,
-    /// On what `treasury` pays out.
+    /// Caps on what `treasury` pays out.
     pub treasury: Caps,
 }
 
-/// The most that a module may move in a channel by one capability; None: no cap. Nobody has set them by default, and
-/// then nothing moves.
+/// The most that a module may move in a channel by one capability; `None`: no cap. The default is zero, so nothing
+/// moves until caps are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
     pub per_invocation: Option<Amount>,
@@ -141,7 +141,7 @@ impl Caps {
         Caps { per_invocation: None, per_chatter: None, per_day: None }
     }
 
-    /// Whether one of them is higher than that of `others`.
+    /// Whether at least one cap is higher than the same cap of `others`.
     pub fn allow_more_than(&self, others: &Caps) -> bool {
         let pairs = [
             (self.per_invocation, others.per_invocation),
@@ -157,7 +157,7 @@ impl Caps {
 }
 
 impl Caps {
-    /// Each as low as in either.
+    /// The lower of both caps, for each.
     #[must_use]
     pub fn lowest(&self, others: &Caps) -> Caps {
         let lowest = |ours: Option<Amount>, theirs: Option<Amount>| ours.into_iter().chain(theirs).min();
@@ -175,7 +175,7 @@ impl Default for Caps {
     }
 }
 
-/// Whose caps count a movement: those on what chatters pay, or on what a module pays out.
+/// The group of caps that counts a transfer: those on payments by chatters, or on payouts by the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Budget {
     Payments,
@@ -193,7 +193,7 @@ impl Budget {
 }
 
 impl Grants {
-    /// All that a module asks for, without a cap: what a module of the host's or the operator's own comes with.
+    /// All that a module requests, without caps: the grants of bundled and configured modules.
     pub fn all(manifest: &Manifest) -> Grants {
         Grants {
             capabilities: manifest.capabilities.clone(),
@@ -214,7 +214,7 @@ impl Grants {
         !capability.needs_grant() || self.capabilities.contains(&capability)
     }
 
-    /// The same, with no cap higher than that of `present` on a capability that both have.
+    /// These grants, with no cap above that of `present` on a capability that both have.
     #[must_use]
     pub fn within_caps_of(&self, present: &Grants) -> Grants {
         let lowest = |capability, ours: &Caps, theirs: &Caps| {
@@ -228,7 +228,7 @@ impl Grants {
         }
     }
 
-    /// What of it `asking` asks for, in the order in which it does: so equal grants are equal.
+    /// The part of these grants that `asking` requests, in its order, so that equal grants compare equal.
     #[must_use]
     pub fn asked_by(&self, asking: &Manifest) -> Grants {
         let capabilities = asking.capabilities.iter().filter(|capability| self.capabilities.contains(capability));
@@ -237,7 +237,7 @@ impl Grants {
         Grants { capabilities, http_hosts, payments: self.payments, treasury: self.treasury }
     }
 
-    /// Without what was taken from `before` to come to `after`.
+    /// These grants without those that were revoked between `before` and `after`.
     #[must_use]
     pub fn without_taken(&self, before: &Grants, after: &Grants) -> Grants {
         let is_taken = |of: &Capability| before.capabilities.contains(of) && !after.capabilities.contains(of);
@@ -248,7 +248,7 @@ impl Grants {
         left
     }
 
-    /// A module runs with all that it asks for, or not at all.
+    /// A module runs with all that it requests, or not at all.
     pub fn suffice_for(&self, manifest: &Manifest) -> bool {
         manifest.capabilities.iter().all(|capability| self.covers(*capability))
     }
@@ -269,7 +269,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// Its name and its aliases.
+    /// The name and the aliases.
     pub fn words(&self) -> impl Iterator<Item = &Box<str>> {
         std::iter::once(&self.name).chain(&self.aliases)
     }
@@ -284,7 +284,7 @@ pub struct Setting {
     pub default: String,
 }
 
-/// What a setting's value may be.
+/// The type of a setting's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingKind {
     Text,
@@ -298,6 +298,6 @@ pub enum SettingKind {
     Duration,
     Chatter,
     Secret,
-    /// Of a later contract: taken as text.
+    /// A kind of a later contract: treated as text.
     Other(String),
 }

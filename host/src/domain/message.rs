@@ -1,4 +1,4 @@
-//! What Twitch told us, and what we say.
+//! Messages and events that Twitch reports, and replies that we send.
 
 use std::time::{Instant, SystemTime};
 
@@ -16,7 +16,7 @@ pub struct Channel {
     pub display_name: Box<str>,
 }
 
-/// `subscriber/12` with its exact months in `info`.
+/// A badge such as `subscriber/12`, whose exact months are in `info`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Badge {
     pub name: Box<str>,
@@ -24,13 +24,13 @@ pub struct Badge {
     pub info: Box<str>,
 }
 
-/// Who wrote a message.
+/// The author of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chatter {
     pub id: ChatterId,
     pub login: Login,
     pub display_name: Box<str>,
-    /// From the badges and the id, never from a name.
+    /// Computed from the badges and the id, never from a name.
     pub role: Role,
     pub badges: Vec<Badge>,
 }
@@ -48,24 +48,24 @@ pub struct QuotedMessage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatMessage {
     pub id: MessageId,
-    /// The bot account whose connection brought it.
+    /// The bot account whose connection received the message.
     pub account: AccountId,
     pub channel_id: ChannelId,
     pub channel_login: Login,
     pub chatter: Chatter,
-    /// As sent, without the CTCP frame of a `/me`.
+    /// The text as sent, without the CTCP frame of a `/me`.
     pub text: Box<str>,
-    /// A `/me`: told about the chatter, never a command.
+    /// A `/me`: describes the chatter, and is never a command.
     pub is_action: bool,
     pub reply_to: Option<QuotedMessage>,
     pub sent_at: SystemTime,
-    /// When its line was read; None where it came over no connection.
+    /// When the message's line was read; `None` if it did not arrive over a connection.
     pub received_at: Option<Instant>,
-    /// Brought here from another room of a shared chat: its own room's copy is the one to answer.
+    /// A copy from another room of a shared chat: only the copy in its own room is answered.
     pub is_shared_copy: bool,
 }
 
-/// A channel in which a bot account is to sit. The id is unknown until a seed's room has told it.
+/// A channel that a bot account is to join. The id of a configured channel is unknown until its room has reported it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedChannel {
     pub id: Option<ChannelId>,
@@ -73,17 +73,17 @@ pub struct WantedChannel {
     pub account: BotAccount,
 }
 
-/// Anything that Twitch told us and that somebody outside `twitch` acts on.
+/// An event of Twitch on which a room outside `twitch` acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Message(Box<ChatMessage>),
-    /// The account sits in the room now, and Twitch said which channel it is.
+    /// The account has joined the room, and Twitch has said which channel it is.
     Joined {
         account: BotAccount,
         channel_id: ChannelId,
         channel_login: Login,
     },
-    /// The account could not enter, was sent away, or left by itself a room that is not the channel we stored.
+    /// The account could not join, was removed, or left the room because its id is not the stored channel's.
     JoinFailed {
         account: BotAccount,
         channel_login: Login,
@@ -91,7 +91,7 @@ pub enum Event {
     },
 }
 
-/// Why an account does not sit in a channel.
+/// Why an account is not in a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinFailure {
     Banned,
@@ -100,11 +100,11 @@ pub enum JoinFailure {
     Recycled {
         found: ChannelId,
     },
-    /// Twitch never confirmed: the channel does not exist, or was renamed.
+    /// Twitch never confirmed the join: the channel does not exist, or was renamed.
     Unconfirmed,
 }
 
-/// What a command answers.
+/// A reply of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// A plain message to the channel.
@@ -115,8 +115,8 @@ pub enum Reply {
     Action(String),
 }
 
-/// What a reply comes from. Each has a part of its channel's share of Twitch's limits, so that one module or one caller
-/// does not use up what the channel has.
+/// The origin of a reply. Each source has a part of its channel's share of Twitch's limits, so that one module or
+/// caller cannot use up the channel's share.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ReplySource {
     /// A module that a chatter called.
@@ -133,11 +133,11 @@ pub struct OutgoingMessage {
     pub channel_login: Login,
     pub reply: Reply,
     pub source: ReplySource,
-    /// What an `Answer` is threaded under.
+    /// The message under which an `Answer` is threaded.
     pub reply_to: Option<MessageId>,
-    /// The role of whoever is answered: the outbox serves the broadcaster and moderators first.
+    /// The role of the chatter who is answered: the outbox serves the broadcaster and moderators first.
     pub role: Role,
-    /// When the command was asked for: stale answers are not sent.
+    /// When the command was called: stale answers are not sent.
     pub asked_at: Instant,
     pub trace: Trace,
 }

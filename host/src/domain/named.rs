@@ -1,5 +1,5 @@
-//! Enums whose cases each have one name: the enum and the names come from one table, and where the names are also read, the list
-//! of its cases and the parser too. So none of them can lack a case.
+//! Enums whose variants each have one name. One table defines the enum and the names, and for names that are also
+//! parsed the list of variants and the parser, so that none of these can lack a variant.
 
 macro_rules! named {
     ($(#[$about:meta])* pub enum $name:ident { $($(#[$of_case:meta])* $case:ident $text:literal,)+ }) => {

@@ -1,15 +1,15 @@
-//! The known name that a mistyped one was most likely meant to be.
+//! The known name that a mistyped name was most likely meant to be.
 
-/// The one of `known` that `typed` is most likely a slip of; None where it resembles none.
+/// The name in `known` that `typed` most likely misspells; `None` if it resembles none.
 pub fn find_nearest<'k>(typed: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let length = typed.chars().count();
     let most = 2.max(length / 3);
     known
         .into_iter()
-        // A distance is never less than the difference in length; a stranger's long word costs nothing.
+        // A distance is never less than the difference in length. This check makes a stranger's long word cheap.
         .filter(|known| known.chars().count().abs_diff(length) <= most)
         .map(|known| (strsim::osa_distance(typed, known), known))
-        // A name of one or two letters would resemble every other one.
+        // Otherwise a name of one or two letters would resemble every other name.
         .filter(|(distance, known)| *distance <= most && *distance < known.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)

@@ -1,4 +1,4 @@
-//! The traits by which a lower part asks a higher one; `app` joins them.
+//! The traits by which a lower room asks a higher one; `app` connects them.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime};
@@ -6,19 +6,19 @@ use std::time::{Duration, Instant, SystemTime};
 use super::account::BotAccount;
 use super::id::{AccountId, ChannelId, Login, ModuleName};
 
-/// The time, in both its kinds: spans are measured on the one that never jumps.
+/// One moment on both clocks. Spans are measured with `instant`, which never jumps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     pub instant: Instant,
     pub wall: SystemTime,
 }
 
-/// Where the time comes from. Tests pass one that stands still.
+/// The source of time. Tests pass a clock that stands still.
 pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Moment;
 
-    /// Processor time that the calling thread has used since it started; `None` where the system does not tell. Limits on
-    /// guests' processor time are checked against this reading, so that a test decides when one is reached.
+    /// Processor time that the calling thread has used since it started; `None` if the system does not report it.
+    /// Limits on guests' processor time are checked against this reading, so that a test decides when one is reached.
     fn thread_time(&self) -> Option<Duration>;
 }
 
@@ -44,18 +44,18 @@ impl Clock for SystemClock {
     }
 }
 
-/// One tenure of a channel, counted up each time that the right to act for the channel goes to another process.
+/// One tenure of a channel; raised each time that the right to act for the channel passes to another process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Epoch(pub u64);
 
-/// Whether this process may act for a channel: run its commands, commit, reply. Of several processes with one database one may.
+/// Whether this process may act for a channel: run its commands, commit, reply. Of several processes, only one may.
 pub trait Tenure: Send + Sync + 'static {
-    /// The tenure that this process has of the channel; None where another process has it. Asked before each call, and again when
-    /// its commit is made, which belongs to one tenure: cheap, and in memory.
+    /// This process's tenure of the channel; `None` if another process has it. Called before each call and again before
+    /// its commit, which belongs to one tenure. Must be cheap, and answer from memory.
     fn find_epoch(&self, channel: ChannelId) -> Option<Epoch>;
 }
 
-/// The only process with this database, which its lock guarantees: it acts for all channels.
+/// The only process with this database, which the database's lock guarantees: it acts for all channels.
 #[derive(Clone, Copy, Debug)]
 pub struct SoleProcess;
 
@@ -65,25 +65,25 @@ impl Tenure for SoleProcess {
     }
 }
 
-/// A limit that Twitch has for each account.
+/// A limit that Twitch imposes on each account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limit {
     Messages,
     Joins,
 }
 
-/// Which slots of an account's limits are this process's. Of several processes with one account each is granted some of them for a
-/// while. What the process has used of a limit itself, the account's rate windows know.
+/// The slots of an account's limits that this process may use. Several processes with one account are each granted some
+/// slots for a while. The account's rate windows count what this process has used itself.
 pub trait Allowance: Send + Sync + 'static {
-    /// The first moment, `now` or later, at which this process has a slot. Asked before each message and each join: cheap, and in
-    /// memory. Where it names a later moment it is asked again then.
+    /// The first moment, `now` or later, at which this process has a slot. Called before each message and each join,
+    /// and again at a returned later moment. Must be cheap, and answer from memory.
     fn opens_at(&self, limit: Limit, now: Instant) -> Instant;
 
     /// A slot was used at `now`.
     fn note_used(&self, limit: Limit, now: Instant);
 }
 
-/// The account is this process's alone: every slot is.
+/// The account is used by this process only, so every slot is this process's.
 #[derive(Clone, Copy, Debug)]
 pub struct Unshared;
 
@@ -98,51 +98,51 @@ impl Allowance for Unshared {
 /// Why there is no token to log in with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchTokenError {
-    /// Nobody has given one: asking again is of no use until somebody does.
+    /// No token is stored: retrying is of no use until a token is provided.
     #[error("no token: {0}")]
     Missing(String),
-    /// Cannot be told now: worth asking again, later.
+    /// Temporarily unavailable: worth a retry later.
     #[error("token unavailable: {0}")]
     Unavailable(String),
 }
 
-/// An account asks for its access token each time that it logs in.
+/// Provides an account's access token, at each log-in.
 pub trait Credentials: Send + Sync + 'static {
     fn fetch_access_token<'a>(&'a self, account: &'a BotAccount) -> FetchingToken<'a>;
 
-    /// Twitch refused a token that was fetched here. An account does not try it again.
+    /// Twitch refused this token, which was fetched here. The account does not use the token again.
     fn report_refused(&self, account: &BotAccount, token: &secrecy::SecretString);
 
-    /// How a new token is handed over, as the operator is told: `write a new one to /etc/twitchy/token`.
+    /// How to provide a new token, as text for the operator: `write a new one to /etc/twitchy/token`.
     fn describe_renewal(&self, account: &BotAccount) -> String;
 }
 
 pub type FetchingToken<'a> = Pin<Box<dyn Future<Output = Result<secrecy::SecretString, FetchTokenError>> + Send + 'a>>;
 
-/// An account reports here who it is, once it is logged in and before it joins anything.
+/// Receives the id of an account that has logged in, before the account joins anything.
 pub trait AccountIds: Send + Sync + 'static {
-    /// Keeps the id of the account that logged in under `login`, and all that was noted for that login follows. Returns the id of
-    /// another account that had the login before, and whose channels this one therefore does not get.
+    /// Saves the id of the account that logged in under `login`, and assigns all that was stored for that login to it.
+    /// Returns the id of the account that had the login before and keeps its channels, if there is one.
     fn learn_account(&self, login: Login, id: AccountId) -> LearningAccount<'_>;
 }
 
-/// The error is for the operator to read.
+/// The error is text for the operator.
 pub type LearningAccount<'a> = Pin<Box<dyn Future<Output = Result<Option<AccountId>, String>> + Send + 'a>>;
 
-/// The wire filter asks, for nearly each line, whether it calls the bot: the answer must cost next to nothing.
+/// Tells calls from talk. The wire filter asks for nearly each line, so the answer must cost next to nothing.
 pub trait Prefixes: Send + Sync + 'static {
-    /// Whether `text` calls the bot in a channel where `account` answers; None for any other channel.
+    /// Whether `text` calls the bot in a channel where `account` answers; `None` for any other channel.
     fn is_call(&self, channel: ChannelId, account: &BotAccount, text: &str, is_reply: bool) -> Option<bool>;
 }
 
-/// Why a secret cannot be told although there is one. Carries nothing of its text.
+/// Why a stored secret cannot be read. Contains nothing of the secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("secret unavailable: {0}")]
 pub struct FindSecretError(pub String);
 
-/// The guarded web client asks for a module's secret setting each time that a request names it.
+/// Provides secret settings. The guarded web client asks each time that a request names one.
 pub trait Secrets: Send + Sync + 'static {
-    /// None where nobody entered one in this channel.
+    /// `None` if no secret was entered in this channel.
     fn find_secret<'a>(&'a self, channel: ChannelId, module: &'a ModuleName, key: &'a str) -> FindingSecret<'a>;
 }
 

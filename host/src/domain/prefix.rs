@@ -1,11 +1,11 @@
-//! What a chatter types before a command word.
+//! The prefix that a chatter types before a command word.
 
 use std::str::FromStr;
 
 use super::id::text;
 
 /// 1 to 5 visible characters, none of them a letter, a digit, `@`, `/` or `.`: letters would turn talk into commands,
-/// `@` begins a mention, and Twitch takes `/` and `.` for itself.
+/// `@` begins a mention, and Twitch uses `/` and `.` itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(Box<str>);
 
@@ -37,14 +37,14 @@ fn may_stand_in_prefix(character: char) -> bool {
     is_visible && !character.is_alphanumeric() && !matches!(character, '@' | '/' | '.')
 }
 
-/// Accents that are drawn upon the character before: nobody can see or type one that stands alone.
+/// Accents that are drawn upon the preceding character: a lone one can be neither seen nor typed.
 pub fn is_combining(character: char) -> bool {
     matches!(character,
         '\u{0300}'..='\u{036F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}'
         | '\u{20D0}'..='\u{20FF}' | '\u{FE20}'..='\u{FE2F}')
 }
 
-/// Characters that are drawn as nothing: clients append some of them, and a prefix of them could not be seen.
+/// Characters that are not drawn: clients append some of them, and a prefix of them could not be seen.
 pub fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'

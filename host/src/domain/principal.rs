@@ -1,17 +1,17 @@
-//! Who calls our API: the holder of an API key, or a person who is logged in.
+//! Callers of our API: the holder of an API key, or a person who is logged in.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::id::{ChannelId, ChatterId, text};
 
-/// What an API key is known by; no secret. 12 lower-case hexadecimal digits.
+/// An API key's public id: 12 lower-case hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(Box<str>);
 
 /// Who makes a request over HTTP. Limits, quotas, ownership and the audit know a caller by this id.
 ///
-/// Its text is also its stored form: a key's id alone, or `person:` and a Twitch id. No key has the text of a person.
+/// Its text is also its stored form: a key's id alone, or `person:` and a Twitch id. No key's id looks like that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CallerId {
     Key(KeyId),
@@ -19,16 +19,16 @@ pub enum CallerId {
     Person(ChatterId),
 }
 
-/// What a key opens.
+/// What an API key gives access to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KeyScope {
-    /// All of the host.
+    /// The whole host.
     Operator,
-    /// One channel, as its creator holds it.
+    /// One channel, with the rights of its creator.
     Channel(ChannelId),
 }
 
-/// Why a text names no key or no scope.
+/// Why a text is not a key's id, a caller or a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParsePrincipalError {
     #[error("a key's id is 12 lower-case hexadecimal digits")]

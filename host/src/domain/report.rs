@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::id::{ChannelId, ChatterId, InvocationId, ModuleDigest, ModuleName};
 use super::named::named;
 
-/// How an invocation ended, and what it cost. No text of chat is in it.
+/// How an invocation ended, and what it cost. Contains no chat text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     pub id: InvocationId,
@@ -17,24 +17,24 @@ pub struct Report {
     /// The declared name, or the claimed word.
     pub command: Box<str>,
     pub outcome: Outcome,
-    /// Why there is no answer, in words for the module's author; None where there is one.
+    /// Why there is no answer, in words for the module's author; `None` if there is an answer.
     pub reason: Option<Box<str>>,
-    /// The module ran in full, and nothing of what it did was kept.
+    /// The module ran in full, and its changes were discarded.
     pub is_dry_run: bool,
     pub replies: usize,
     pub usage: Usage,
-    /// From the question to the answer, waiting included.
+    /// From the request to the answer, waiting included.
     pub took: Duration,
     pub at: SystemTime,
 }
 
-/// What the guest used, all its runs together.
+/// The guest's usage over all its runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub processor: Duration,
-    /// Bytes of guest memory, in the run that had most.
+    /// Bytes of guest memory, in the run that used most.
     pub memory: usize,
-    /// 1 unless it ran again after conflicts; 0 where it never ran.
+    /// 1 unless the call ran again after conflicts; 0 if it never ran.
     pub runs: u32,
 }
 
@@ -42,17 +42,17 @@ pub struct Usage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     Answered,
-    /// Answered before, under the same id.
+    /// The same id was answered before.
     Duplicate,
-    /// The module told how it is called.
+    /// The module answered with its usage.
     Usage,
-    /// The module said no.
+    /// The module refused.
     Refused,
-    /// The module could not, for now.
+    /// The module is temporarily unable to answer.
     Unavailable,
-    /// It gave no answer, by the fault of the guest.
+    /// No answer, by the fault of the guest.
     Broke(Fault),
-    /// It gave no answer, by the fault of the host or of nobody.
+    /// No answer, by the fault of the host or of nobody.
     Failed(Fault),
 }
 
@@ -89,7 +89,7 @@ named! {
 }
 
 impl Outcome {
-    /// In snake_case, as a metric's label has it.
+    /// In snake_case, as a metric's label.
     pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Answered => "answered",
@@ -101,7 +101,7 @@ impl Outcome {
         }
     }
 
-    /// Whose fault it was that there is no answer: `guest`, `host`, or `none` where there is one.
+    /// Who is at fault for a missing answer: `guest`, `host`, or `none` if there is an answer.
     pub fn blame(self) -> &'static str {
         match self {
             Outcome::Broke(_) => "guest",

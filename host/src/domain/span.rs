@@ -4,10 +4,10 @@ use std::time::Duration;
 
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// A longer span is a slip of the keyboard.
+/// A longer span is taken for a typing mistake.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// Numbers with the units `d h m s`, each at most once and the greater first, in any case; None for all else.
+/// Numbers with the units `d h m s`, each at most once and the greater first, in any case; `None` for any other text.
 pub fn parse_span(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut seconds = 0_u64;
@@ -23,7 +23,7 @@ pub fn parse_span(text: &str) -> Option<Duration> {
     (!text.is_empty() && span <= LONGEST).then_some(span)
 }
 
-/// The shortest text that reads back as `span`, to the second: `1h30m`, and `0s` for none.
+/// The shortest text that parses to `span`, to the second: `1h30m`, and `0s` for zero.
 pub fn show_span(span: Duration) -> String {
     let mut left = span.as_secs();
     let mut text = String::new();

@@ -1,7 +1,7 @@
-//! Who has talked where, and how much: what is left of the chat that calls no command.
+//! Counts who has talked where and how much; all else of chat that calls no command is dropped.
 //!
-//! The connections note each message, under one lock a batch of lines; every few seconds what was noted is taken out and
-//! saved. Whoever was noted and is not saved yet can be asked for, since a command may name somebody who has only just
+//! The connections count each message, under one lock per batch of lines; every few seconds the counts are taken out
+//! and saved. Chatters who are not saved yet can be looked up too, since a command may name a chatter who has only just
 //! spoken for the first time.
 
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::id::{ChannelId, ChatterId, Login};
 
-/// Chatters who wait to be saved; further ones only count for their channel, and are noted when they talk again.
+/// Most chatters that wait to be saved. Further ones count only for their channel, and are noted when they talk again.
 const MOST_CHATTERS: usize = 16_384;
 
 /// A chatter of one channel since the last flush.
@@ -35,10 +35,10 @@ impl ChannelTally {
     }
 }
 
-/// What was noted, by channel. Bounded by the channels that the bot sits in, and a number of chatters.
+/// Counts by channel. Bounded by the channels that the bot is in, and by a number of chatters.
 pub type Noted = HashMap<ChannelId, ChannelTally>;
 
-/// One for the whole host.
+/// The tally of the whole host.
 #[derive(Debug, Default)]
 pub struct Tally {
     noted: Mutex<Notes>,
@@ -54,20 +54,20 @@ pub struct Notes {
 }
 
 impl Tally {
-    /// To be held for a batch of lines, and not while anything is waited for.
+    /// The lock is for one batch of lines; do not hold it while waiting.
     pub fn lock(&self) -> MutexGuard<'_, Notes> {
-        // Nothing that runs under the lock leaves it half done.
+        // No code under the lock leaves the tally inconsistent when it panics.
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether somebody who is called one of `logins` talked in the channel and may not be saved yet.
+    /// Whether a chatter with one of these `logins` talked in the channel and may not be saved yet.
     pub fn is_waiting(&self, channel: ChannelId, mut logins: impl Iterator<Item = Login>) -> bool {
         let notes = self.lock();
         let of_channel = [&notes.waiting, &*notes.saving].map(|noted| noted.get(&channel));
         logins.any(|login| of_channel.iter().flatten().any(|tally| tally.chatters.contains_key(&login)))
     }
 
-    /// Takes out all that waits, to be saved; to be followed by [`Tally::finish_save`] before the next one begins.
+    /// Takes out all counts, to be saved. [`Tally::finish_save`] must follow before the next call.
     pub fn begin_save(&self) -> Arc<Noted> {
         let mut notes = self.lock();
         notes.chatters = 0;
@@ -75,20 +75,20 @@ impl Tally {
         Arc::clone(&notes.saving)
     }
 
-    /// What was taken out is on disk; or it is not, and lost: the next messages note it anew.
+    /// The counts are on disk, or were lost because the save failed: later messages count anew.
     pub fn finish_save(&self) {
         let saved = std::mem::take(&mut self.lock().saving);
-        // Freed without the lock, for which a connection may wait.
+        // Freed after the lock is released, since a connection may wait for the lock.
         drop(saved);
     }
 }
 
 impl Notes {
-    /// Notes one message. `display_name` is only asked for where the chatter is new.
+    /// Counts one message. Calls `display_name` only for a chatter who is new.
     pub fn note(&mut self, channel: ChannelId, id: ChatterId, login: &str, display_name: impl FnOnce() -> Box<str>) {
         let tally = self.waiting.entry(channel).or_default();
         tally.messages += 1;
-        // A login that changes hands within seconds is the first bearer's until the next flush.
+        // If a login changes hands within seconds, its messages count for the first chatter until the next flush.
         if let Some(chatter) = tally.chatters.get_mut(login) {
             chatter.messages += 1;
             return;

@@ -1,16 +1,16 @@
 //! Moments: written as RFC 3339 in UTC to the second, such as `2026-11-24T12:00:00Z`, and read in any form of RFC 3339,
-//! which is what `date-time` means in the document.
+//! which is what `date-time` means in the OpenAPI document.
 
 use std::time::{Duration, SystemTime};
 
 const DAY: u64 = 24 * 3600;
-/// 9999-12-31T23:59:59Z: a later year has no four digits.
+/// 9999-12-31T23:59:59Z: a later year has more than four digits.
 const LAST: u64 = 253_402_300_799;
 
-/// What an error says of a text that is no moment.
+/// What a text must be, for error messages.
 pub const MOMENT: &str = "a moment such as 2030-01-01T00:00:00Z";
 
-/// A moment outside of the years 1970 to 9999 becomes the nearest one inside.
+/// A moment outside the years 1970 to 9999 becomes the nearest one inside.
 pub fn write_timestamp(at: SystemTime) -> String {
     let seconds = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()).min(LAST);
     let (year, month, day) = date_of(seconds / DAY);
@@ -18,15 +18,15 @@ pub fn write_timestamp(at: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", time / 3600, time / 60 % 60, time % 60)
 }
 
-/// The same to the millisecond: `2026-11-24T12:00:00.250Z`.
+/// As [`write_timestamp`], to the millisecond: `2026-11-24T12:00:00.250Z`.
 pub fn write_milliseconds(at: SystemTime) -> String {
     let whole = write_timestamp(at);
     let milliseconds = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_millis());
     format!("{}.{milliseconds:03}Z", whole.trim_end_matches('Z'))
 }
 
-/// Any date-time of RFC 3339, section 5.6: with a fraction of a second or without, in UTC or at another offset, in upper or
-/// lower case. One outside of the years 1970 to 9999 becomes the nearest moment inside. None where it is no such text.
+/// Any date-time of RFC 3339, section 5.6: with or without a fraction of a second, in UTC or at another offset, in
+/// upper or lower case. A moment outside the years 1970 to 9999 becomes the nearest one inside. `None` for other text.
 pub fn parse_timestamp(text: &str) -> Option<SystemTime> {
     let (whole, rest) = text.split_at_checked(19)?;
     let is_shaped = whole.bytes().zip(*b"0000-00-00T00:00:00").all(|(byte, shape)| match shape {
@@ -39,7 +39,7 @@ pub fn parse_timestamp(text: &str) -> Option<SystemTime> {
     let number = |range: std::ops::Range<usize>| whole.get(range)?.parse::<u64>().ok();
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
     let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    // A leap second is the 60th; the clock counts it as the next minute's first.
+    // A leap second is second 60; the clock counts it as the first second of the next minute.
     if hour > 23 || minute > 59 || second > 60 || !has_day(year, month, day) {
         return None;
     }
@@ -50,7 +50,7 @@ pub fn parse_timestamp(text: &str) -> Option<SystemTime> {
     Some(SystemTime::UNIX_EPOCH + Duration::new(seconds.min(LAST), nanos))
 }
 
-/// `.25Z` -> a quarter of a second in nanoseconds, and `Z`. What is finer is cut off.
+/// `.25Z` -> a quarter of a second in nanoseconds, and `Z`. Finer digits are cut off.
 fn split_fraction(text: &str) -> Option<(u32, &str)> {
     let Some(fraction) = text.strip_prefix('.') else { return Some((0, text)) };
     let end = fraction.bytes().position(|byte| !byte.is_ascii_digit())?;

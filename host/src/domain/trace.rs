@@ -1,8 +1,7 @@
-//! What happened to one invocation, step by step, for whoever looks for where its time went.
+//! A trace: the timed steps of one invocation, which show where its time went.
 //!
-//! A trace is handed along with the call and with each of its replies, and is over when the last of them has let go of it.
-//! Where nobody wants traces it is nothing, and so are all steps. No text of chat, no name of a chatter and no token is
-//! ever part of one.
+//! The call and each of its replies hold the trace, which is finished when the last of them drops it. If tracing is
+//! off, the trace is empty and its methods do nothing. A trace never contains chat text, a chatter's name or a token.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,38 +11,38 @@ use super::id::{ChannelId, ModuleName, Origin, parse_hex};
 use super::named::named;
 use super::ports::Moment;
 
-/// Steps that a trace remembers; further ones are counted. A call has fewer, unless it asks the web again and again.
+/// Most steps that a trace keeps; further ones are counted. A call has fewer, unless it asks the web again and again.
 const STEPS: usize = 48;
 
-/// Where a finished trace goes. To be told waits for nothing.
+/// Receives finished traces. Must not block.
 pub trait TakeTrace: Send + Sync + 'static {
     fn take_trace(&self, trace: FinishedTrace);
 }
 
 named! {
-    /// A part of an invocation's way.
+    /// One timed stage of an invocation (a span).
     pub enum Step {
-        /// In the queue of events, from its line's arrival on.
+        /// In the queue of events, since the line's arrival.
         Queue "queue",
-        /// Until it is let in, has its turn in the channel and a slot, and a thread begins with it.
+        /// Waiting for admission, the channel's turn, a slot, and a thread.
         Admission "admission",
-        /// In the sandbox, to what it changed being on disk.
+        /// In the sandbox, until the changes are on disk.
         Invoke "invoke",
-        /// For a module that is not in memory: its machine code is read, or compiled anew.
+        /// Loading a module that is not in memory: its machine code is read, or compiled anew.
         Load "load",
         /// One run of the guest.
         Run "run",
-        /// A request to the web, which the run waits for.
+        /// A request to the web, for which the run waits.
         Request "request",
-        /// To the disk.
+        /// Committing to disk.
         Commit "commit",
-        /// A reply, from the outbox's door to its first piece's departure.
+        /// A reply, from its arrival in the outbox until its first piece is sent.
         Reply "reply",
     }
 }
 
 impl Step {
-    /// The step that it is a part of; None where it is one of the invocation's own.
+    /// The step that contains this one; `None` for the invocation's own steps.
     pub fn parent(self) -> Option<Step> {
         match self {
             Step::Queue | Step::Admission | Step::Invoke | Step::Reply => None,
@@ -52,7 +51,7 @@ impl Step {
     }
 }
 
-/// A step that is over.
+/// A finished step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
     pub step: Step,
@@ -60,7 +59,7 @@ pub struct Taken {
     pub until: Instant,
 }
 
-/// What a trace is about.
+/// The invocation that a trace is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceSubject {
     pub channel: ChannelId,
@@ -69,20 +68,20 @@ pub struct TraceSubject {
     /// The declared name, or the claimed word.
     pub command: Box<str>,
     pub origin: Origin,
-    /// Where the call is a part of something that its caller traces.
+    /// Set if the call is part of a trace of its caller.
     pub parent: Option<TraceParent>,
 }
 
-/// A step in somebody else's trace, by the names that W3C's Trace Context gives it in the header `traceparent`.
+/// A step in the caller's trace, with the names that W3C's Trace Context uses in the header `traceparent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceParent {
     pub trace_id: [u8; 16],
     pub span_id: [u8; 8],
-    /// Whether the caller records its part.
+    /// Whether the caller records its part of the trace.
     pub is_sampled: bool,
 }
 
-/// The text is no `traceparent`.
+/// The text is not a `traceparent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a traceparent is a version, a trace's id, a span's id and flags, in hexadecimal digits with hyphens between")]
 pub struct ParseTraceParentError;
@@ -90,7 +89,7 @@ pub struct ParseTraceParentError;
 impl std::str::FromStr for TraceParent {
     type Err = ParseTraceParentError;
 
-    /// Of a later version than 00, what follows the four parts is left to it.
+    /// In versions later than 00, further text may follow the four parts and is ignored.
     fn from_str(text: &str) -> Result<TraceParent, ParseTraceParentError> {
         let read = || {
             let (known, rest) = text.split_at_checked(55)?;
@@ -110,19 +109,19 @@ impl std::str::FromStr for TraceParent {
     }
 }
 
-/// Everything that is known of an invocation at its end.
+/// All that is known of an invocation at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FinishedTrace {
     pub subject: TraceSubject,
-    /// When its line arrived, on both clocks.
+    /// When the line arrived, on both clocks.
     pub begun: Moment,
-    /// None where it was never carried out.
+    /// `None` if the invocation was never executed.
     pub outcome: Option<&'static str>,
-    /// Whether there was no answer by somebody's fault.
+    /// Whether there was no answer because of a fault.
     pub has_failed: bool,
     /// In the order in which they ended.
     pub steps: Vec<Taken>,
-    /// Steps beyond those.
+    /// Number of further steps that were not kept.
     pub left_out: usize,
 }
 
@@ -132,12 +131,12 @@ pub struct Trace(Option<Arc<Recording>>);
 
 struct Recording {
     into: Arc<dyn TakeTrace>,
-    /// None once it was handed over.
+    /// `None` once the trace was handed over.
     trace: Mutex<Option<FinishedTrace>>,
 }
 
 impl Trace {
-    /// A trace that ends in `into`.
+    /// Starts a trace that goes to `into` when it is finished.
     pub fn begin(subject: TraceSubject, begun: Moment, into: Arc<dyn TakeTrace>) -> Trace {
         let trace = FinishedTrace {
             subject,
@@ -154,7 +153,7 @@ impl Trace {
         self.0.is_some()
     }
 
-    /// Notes a step that is over.
+    /// Adds a finished step.
     pub fn note(&self, step: Step, from: Instant, until: Instant) {
         self.change(|trace| match trace.steps.len() < STEPS {
             true => trace.steps.push(Taken { step, from, until }),
@@ -162,19 +161,19 @@ impl Trace {
         });
     }
 
-    /// Notes a step that ends now.
+    /// Adds a step that ends now.
     pub fn note_since(&self, step: Step, from: Instant) {
         if self.is_on() {
             self.note(step, from, Instant::now());
         }
     }
 
-    /// A step that lasts until what is returned is dropped.
+    /// Starts a step that lasts until the returned value is dropped.
     pub fn enter(&self, step: Step) -> Entered<'_> {
         Entered { trace: self, step, from: self.is_on().then(Instant::now) }
     }
 
-    /// How the invocation ended, in snake_case.
+    /// Sets how the invocation ended, in snake_case.
     pub fn note_outcome(&self, outcome: &'static str, has_failed: bool) {
         self.change(|trace| (trace.outcome, trace.has_failed) = (Some(outcome), has_failed));
     }
@@ -189,7 +188,7 @@ impl Trace {
 }
 
 impl Recording {
-    /// Whole after every statement, and so it survives a panic elsewhere.
+    /// The trace is consistent after every statement, so a panic of another holder does no harm.
     fn lock(&self) -> MutexGuard<'_, Option<FinishedTrace>> {
         self.trace.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -204,7 +203,7 @@ impl Drop for Recording {
     }
 }
 
-/// What is carried along is the same with a trace and without.
+/// A trace does not affect the equality of the values that carry it.
 impl PartialEq for Trace {
     fn eq(&self, _: &Trace) -> bool {
         true
@@ -219,7 +218,7 @@ impl fmt::Debug for Trace {
     }
 }
 
-/// A step under way.
+/// A step that is not finished yet.
 #[must_use]
 pub struct Entered<'t> {
     trace: &'t Trace,

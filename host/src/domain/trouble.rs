@@ -1,9 +1,9 @@
-//! What keeps a part of the host from working, for whoever watches. Pure.
+//! The reason why a part of the host does not work, for observers. Pure.
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Why the last attempt at something failed; nothing while attempts succeed.
+/// Why the last attempt failed; `None` after a success.
 #[derive(Debug, Default)]
 pub struct Trouble(Mutex<Option<Arc<str>>>);
 
@@ -16,7 +16,7 @@ impl Trouble {
         self.replace(None);
     }
 
-    /// Notes how an attempt ended, and hands the result on.
+    /// Records the result of an attempt, and returns the result.
     pub fn note<T, E: Display>(&self, outcome: Result<T, E>) -> Result<T, E> {
         match &outcome {
             Ok(_) => self.note_success(),

@@ -1,12 +1,12 @@
-//! What of Twitch's limits is used up before a process has done anything.
+//! How much of Twitch's limits was used before this process started.
 
 use std::time::Duration;
 
-/// What the process before this one sent and asked for within the windows: Twitch counts on over a restart.
+/// Messages and joins of the previous process within Twitch's windows, which continue over a restart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UsedLimits {
     pub messages: u32,
     pub joins: u32,
-    /// Since when at least.
+    /// The counts are at least this old.
     pub ago: Duration,
 }

@@ -1,4 +1,4 @@
-//! The versions of a module that somebody uploaded.
+//! The versions of uploaded modules.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use super::id::{ChannelId, ModuleDigest, ModuleName};
 use super::manifest::Manifest;
 use super::principal::CallerId;
 
-/// An uploaded module: all of its versions.
+/// An uploaded module with all its versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadedModule {
     pub name: ModuleName,
-    /// The caller who uploaded it first: the name belongs to that caller. None: it came over the command line.
+    /// The caller who uploaded the first version and so owns the name; `None` if that was the command line.
     pub publisher: Option<CallerId>,
     /// Ascending; never empty.
     pub versions: Vec<UploadedVersion>,
@@ -21,17 +21,17 @@ pub struct UploadedModule {
     pub was_latest: Option<semver::Version>,
 }
 
-/// One of them.
+/// One version of an uploaded module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadedVersion {
     pub manifest: Arc<Manifest>,
     pub uploaded_at: SystemTime,
     pub uploaded_by: Option<CallerId>,
-    /// Set where it is off the air: no channel runs it.
+    /// Set if the version is withdrawn: no channel runs it.
     pub withdrawn_at: Option<SystemTime>,
 }
 
-/// A version that is tried out in some channels before all others have it.
+/// A version that runs in some channels on trial before all others get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Canary {
     pub version: semver::Version,
@@ -53,8 +53,8 @@ impl UploadedModule {
         self.versions.iter().find(|there| there.manifest.digest == digest)
     }
 
-    /// The versions that a channel may run, the highest first: not withdrawn, and none that is tried out elsewhere.
-    /// None for `channel`: those that every channel may run.
+    /// The versions that a channel may run, highest first: neither withdrawn nor a canary of other channels only. With
+    /// `None`: the versions that every channel may run.
     pub fn list_offered(&self, channel: Option<ChannelId>) -> impl Iterator<Item = &UploadedVersion> {
         let elsewhere = self.canary.as_ref().filter(|canary| !channel.is_some_and(|id| canary.channels.contains(&id)));
         self.versions.iter().rev().filter(move |there| {
@@ -62,13 +62,13 @@ impl UploadedModule {
         })
     }
 
-    /// The version that `channel` tries out, unless it is withdrawn.
+    /// The version that is a canary in `channel`, unless it is withdrawn.
     pub fn find_canary(&self, channel: ChannelId) -> Option<&UploadedVersion> {
         let canary = self.canary.as_ref().filter(|canary| canary.channels.contains(&channel))?;
         self.find_version(&canary.version).filter(|version| !version.is_withdrawn())
     }
 
-    /// What "latest" means in `channel`: what it tries out, also below a higher one; or the highest that it may have.
+    /// The meaning of "latest" in `channel`: its canary, even below a higher version; else the highest that it may run.
     pub fn latest_in(&self, channel: ChannelId) -> Option<&UploadedVersion> {
         self.find_canary(channel).or_else(|| self.list_offered(Some(channel)).next())
     }

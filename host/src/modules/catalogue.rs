@@ -1,4 +1,4 @@
-//! Every module that the host has: an immutable snapshot.
+//! The catalogue: all modules of the host, as an immutable snapshot.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub enum Listed {
 }
 
 impl Listed {
-    /// What a channel gets that takes the module now; None where every version is withdrawn.
+    /// The version for a channel that enables the module now; `None` if every version is withdrawn.
     pub fn latest(&self) -> Option<&Arc<Manifest>> {
         match self {
             Listed::Fixed(manifest) => Some(manifest),
@@ -25,7 +25,7 @@ impl Listed {
         }
     }
 
-    /// What this one gets that takes it now, and stays on no version.
+    /// The version for this channel, if it enables the module now without a pin.
     pub fn latest_in(&self, channel: ChannelId) -> Option<&Arc<Manifest>> {
         match self {
             Listed::Fixed(manifest) => Some(manifest),
@@ -33,7 +33,7 @@ impl Listed {
         }
     }
 
-    /// What everybody gets; or, where every version is withdrawn, the highest of them.
+    /// The version for every channel; if every version is withdrawn, the highest one.
     pub fn shown(&self) -> Option<&Arc<Manifest>> {
         let highest = || self.find_uploaded()?.versions.last().map(|version| &version.manifest);
         self.latest().or_else(highest)
@@ -51,13 +51,13 @@ impl Listed {
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     modules: BTreeMap<ModuleName, Listed>,
-    /// Uploads of the size class `large` stay, and do not run.
+    /// Uploads of the size class `large` are kept, but do not run.
     bars_large: bool,
 }
 
 impl Catalogue {
-    /// With a bundled or configured module, in place of an earlier version of the same name. None under the name of a
-    /// module from a more trusted source: it would inherit what that one is trusted with.
+    /// Adds a bundled or configured module, replacing an earlier version of the same name. Returns `None` if the name
+    /// belongs to a module from a more trusted source: the new one would inherit that module's trust.
     pub fn with_fixed(&self, manifest: Arc<Manifest>) -> Option<Catalogue> {
         let is_reserved = is_always_on(&manifest.name) && manifest.source != ModuleSource::Bundled;
         let source = self.find(&manifest.name).and_then(Listed::latest).map(|there| there.source);
@@ -70,7 +70,7 @@ impl Catalogue {
         Some(next)
     }
 
-    /// With uploaded modules, in place of what is known of them by now. A module of the host keeps its name.
+    /// Adds or replaces uploaded modules. Bundled and configured modules keep their names.
     pub fn with_uploaded(&self, modules: impl IntoIterator<Item = UploadedModule>) -> Catalogue {
         let mut next = self.clone();
         for module in modules {
@@ -82,7 +82,7 @@ impl Catalogue {
         next
     }
 
-    /// On a host that does not allow the size class `large` (any more).
+    /// The catalogue of a host that does not allow the size class `large` (any more).
     #[must_use]
     pub fn without_large(&self) -> Catalogue {
         Catalogue { bars_large: true, ..self.clone() }
@@ -101,17 +101,17 @@ impl Catalogue {
         self.find(name)?.find_uploaded()
     }
 
-    /// The uploaded version with these bytes.
+    /// The uploaded version with this digest.
     pub fn find_digest(&self, digest: ModuleDigest) -> Option<&UploadedVersion> {
         self.list_uploaded().find_map(|module| module.find_digest(digest))
     }
 
-    /// Whether the name is a module's, or kept for one that is always on.
+    /// Whether the name is a module's, or reserved for one that is always on.
     pub fn has(&self, name: &ModuleName) -> bool {
         is_always_on(name) || self.find(name).is_some()
     }
 
-    /// A word that the module offers although it belongs to one of the host's modules that are meant, and whose it is.
+    /// A word of `module` that belongs to a fixed module for which `is_meant` holds, and the latter's name.
     pub fn find_reserved_word(
         &self,
         module: &Manifest,
@@ -123,7 +123,7 @@ impl Catalogue {
         })
     }
 
-    /// By name.
+    /// All modules, ordered by name.
     pub fn list(&self) -> impl Iterator<Item = (&ModuleName, &Listed)> {
         self.modules.iter()
     }
@@ -140,7 +140,7 @@ impl Catalogue {
         self.modules.values().filter_map(Listed::find_uploaded)
     }
 
-    /// The modules that a channel could take, in the version that it would get, by name.
+    /// The modules that a channel could enable, each in the version for every channel, ordered by name.
     pub fn list_latest(&self) -> impl Iterator<Item = &Arc<Manifest>> {
         self.modules.values().filter_map(Listed::latest)
     }

@@ -1,7 +1,8 @@
-//! What a channel agrees to of an uploaded module, and which version follows from that. Pure.
+//! A channel's consent to an uploaded module, and which version follows from it. Pure.
 //!
-//! A channel accepts one version with all that it asks for. From then on the channel follows the latest one as long as that
-//! asks for no more. What asks for more waits, and the channel is shown the difference, until somebody accepts it.
+//! A channel accepts one version with all that it asks for. From then on the channel follows the latest version as long
+//! as that asks for no more. A version that asks for more waits until it is accepted; the channel is shown the
+//! difference.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,35 +16,35 @@ pub mod agree;
 pub mod enable;
 pub mod roll_back;
 
-/// What a channel has said of a module's versions.
+/// A channel's decisions about a module's versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Consent {
     /// The version whose requests were granted last.
     pub accepted: Option<ModuleDigest>,
-    /// What each version was granted that was ever accepted.
+    /// The grants of each version that was ever accepted.
     pub granted: BTreeMap<ModuleDigest, Grants>,
-    /// The version that the channel stays on; None: it follows the latest.
+    /// The version that the channel is pinned to; `None`: the channel follows the latest.
     pub pinned: Option<semver::Version>,
 }
 
-/// What a channel's consent comes to with the versions that there are now.
+/// The result of applying a channel's consent to the current versions.
 #[derive(Clone, Debug)]
 pub struct Settled {
-    /// The version that runs, or would.
+    /// The version that runs, or that would run if any might.
     pub manifest: Arc<Manifest>,
-    /// Whether there is a version that was accepted, or asks for no more than that one, and is not withdrawn.
+    /// Whether a version that is not withdrawn was accepted, or asks for no more than the accepted one.
     pub may_run: bool,
-    /// What the version runs with.
+    /// The version's grants.
     pub grants: Grants,
-    /// The version that would run if what it asks for were accepted.
+    /// The version that would run if its requests were accepted.
     pub waiting: Option<Arc<Waiting>>,
 }
 
-/// A version that a channel would run, if somebody accepted what it asks for.
+/// A version that a channel would run if its requests were accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     pub manifest: Arc<Manifest>,
-    /// In words, one for each thing that the accepted version does not ask for. Never empty.
+    /// A sentence for each request that the accepted version does not make. Never empty.
     pub asks: Vec<String>,
 }
 
@@ -52,11 +53,11 @@ pub struct Waiting {
 pub struct InChannel<'a> {
     pub module: &'a UploadedModule,
     pub channel: ChannelId,
-    /// All that the second version asks for and the first does not, with what the channel has set of the module: in words.
+    /// In words: what the second version asks for and the first does not, given the channel's settings.
     pub compare: &'a dyn Fn(&Manifest, &Manifest) -> Vec<String>,
 }
 
-/// Why a channel's consent cannot be as it is wanted.
+/// Why a channel's consent cannot change as wished.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConsentError {
     #[error("there is no version {0}")]
@@ -71,7 +72,7 @@ pub enum ConsentError {
     NothingBefore,
     #[error("only the operator grants {}", .0.join(", "))]
     NeedsOperator(Vec<String>),
-    /// None is missing where a version is due that asks for more than capabilities.
+    /// An empty list: a version is due that asks for more than capabilities.
     #[error("{}", describe_missing(.0))]
     NeedsGrant(Vec<Capability>),
     #[error(
@@ -90,7 +91,7 @@ fn describe_missing(capabilities: &[Capability]) -> String {
     format!("it does not run without a grant of {}", names.join(", "))
 }
 
-/// What the version that waits, or else the one that is here, asks for and has no grant of.
+/// The capabilities without a grant that the waiting version requests, or else the version that is here.
 pub fn list_missing(here: &Manifest, waiting: Option<&Waiting>, grants: &Grants) -> Vec<Capability> {
     let asking = waiting.map_or(here, |waiting| &waiting.manifest);
     let is_missing = |capability: &&Capability| !grants.covers(**capability);
@@ -98,7 +99,7 @@ pub fn list_missing(here: &Manifest, waiting: Option<&Waiting>, grants: &Grants)
 }
 
 impl Consent {
-    /// Which version runs, and which one waits. None for a module without versions.
+    /// Decides which version runs and which one waits. `None` for a module without versions.
     pub fn settle(&self, at: InChannel<'_>) -> Option<Settled> {
         let accepted = self.find_accepted(at.module);
         let candidates = self.list_candidates(at);
@@ -125,7 +126,7 @@ impl Consent {
         self.list_candidates(at).first().copied()
     }
 
-    /// None where the channel stays on that version already, or on none.
+    /// `None` if the pin is already as wanted.
     fn plan_pin(
         &self,
         module: &UploadedModule,
@@ -147,11 +148,11 @@ impl Consent {
         self.accepted.and_then(|digest| module.find_digest(digest))
     }
 
-    /// The versions that may be due, the best one first:
+    /// The versions that may be due, best first:
     ///
-    /// - Without a pin, the canary where this is one of its channels, then from the highest downwards.
-    /// - With a pin, the pinned version, then the nearest below, then the nearest above: pinning 1.2 never means 3.0, also
-    ///   when 1.2 is withdrawn.
+    /// - Without a pin: the canary if this is one of its channels, then from the highest downwards.
+    /// - With a pin: the pinned version, then the nearest below, then the nearest above. So pinning 1.2 never means
+    ///   3.0, even if 1.2 is withdrawn.
     fn list_candidates<'a>(&self, at: InChannel<'a>) -> Vec<&'a UploadedVersion> {
         let (module, channel) = (at.module, at.channel);
         let offered = module.list_offered(Some(channel));
@@ -163,23 +164,24 @@ impl Consent {
         named.into_iter().chain(below).chain(above.into_iter().rev()).collect()
     }
 
-    /// What a version runs with once `accepted` is: it asks for no more, or it was accepted in its own time, or could follow
-    /// one that was. None where `accepted` has lost a grant that it needs: then nothing runs, not even an older version.
+    /// The grants of `version` if it asks for no more than `accepted`, was itself accepted, or asks for no more than
+    /// another that was. `None` if `accepted` has lost a grant that it needs: then no version runs, not even an older
+    /// one.
     fn find_grants(&self, at: InChannel<'_>, accepted: &Manifest, version: &Manifest) -> Option<&Grants> {
         let grants = self.find_own(accepted)?;
         let follows = |earlier: &Manifest| (at.compare)(earlier, version).is_empty();
         if version.digest == accepted.digest || follows(accepted) {
             return Some(grants);
         }
-        // Only for a version before the accepted one: what is newer, and asks for what that one did without, is to be agreed
-        // to.
+        // Only for versions before the accepted one: a newer version that asks for more than the accepted one needs
+        // consent.
         let earlier = at.module.versions.iter().rev().map(|there| &*there.manifest);
         let mut earlier = earlier.filter(|there| there.version < version.version && version.version < accepted.version);
         let followed = |there| self.find_own(there).filter(|grants| grants.suffice_for(version) && follows(there));
         self.find_own(version).or_else(|| earlier.find_map(followed))
     }
 
-    /// What a version was granted that was accepted, where that is all that it needs.
+    /// The grants of an accepted version, if they are all that it needs.
     fn find_own(&self, version: &Manifest) -> Option<&Grants> {
         self.granted.get(&version.digest).filter(|grants| grants.suffice_for(version))
     }

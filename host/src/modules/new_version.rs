@@ -1,4 +1,4 @@
-//! Whether an admitted component may become a version of a module: its name, its version, its words, its canary, and
+//! Checks whether an admitted component may become a version of a module: its name, version, words and canary, and
 //! whether there is room. Pure.
 
 use std::collections::BTreeSet;
@@ -17,27 +17,27 @@ use crate::domain::report::Fate;
 use crate::domain::version::{Canary, UploadedModule};
 use crate::store::host::modules::VersionChange;
 
-/// Uploaded modules of a host.
+/// Most uploaded modules of a host.
 const MOST_MODULES: usize = 4096;
-/// Versions of one module, withdrawn ones included: these are kept, so that nobody brings other bytes under their number.
+/// Most versions of a module, with withdrawn ones, which are kept lest other bytes reuse their numbers.
 const MOST_VERSIONS: usize = 256;
-/// Modules that one caller may upload, unless it is the operator: so that no creator takes all the names there are.
+/// Most modules that one caller may upload, unless it is the operator, so that no creator can take all names.
 const MOST_MODULES_OF_A_CALLER: usize = 64;
-/// Bytes of all versions that one caller uploaded, unless it is the operator. They stay on the disk for ever.
+/// Most bytes of all versions that one caller uploaded, unless it is the operator. They stay on disk for ever.
 const MOST_BYTES_OF_A_CALLER: u64 = 512 << 20;
 
 /// A component that is to become a version.
 #[derive(Clone, Debug)]
 pub(super) struct NewVersion {
     pub(super) manifest: Arc<Manifest>,
-    /// Only these channels have the version, until it is promoted.
+    /// If set, only these channels have the version until it is promoted.
     pub(super) canary: Option<BTreeSet<ChannelId>>,
     pub(super) by: Powers,
     pub(super) caller: Option<CallerId>,
 }
 
 impl NewVersion {
-    /// Bytes that are a version already change nothing.
+    /// Plans nothing if these bytes are already a version.
     pub(super) fn plan(self, catalogue: &Catalogue, channels: &dyn Channels) -> Planned {
         let Manifest { name, version, digest, .. } = &*self.manifest;
         if is_always_on(name) || matches!(catalogue.find(name), Some(Listed::Fixed(_))) {
@@ -60,7 +60,7 @@ impl NewVersion {
             }
         }
         self.check_room(catalogue, module.is_none())?;
-        // A bundled module's words stay its own even where it is off: a chatter knows them.
+        // A bundled module keeps its words even where it is off: chatters know them.
         let is_bundled = |there: &Manifest| there.source == ModuleSource::Bundled;
         if let Some((word, module)) = catalogue.find_reserved_word(&self.manifest, is_bundled) {
             return Err(ChangeVersionsError::WordReserved { word, module });

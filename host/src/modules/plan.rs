@@ -1,4 +1,4 @@
-//! What a change of a module's versions comes to. Pure.
+//! Plans a change of a module's versions. Pure.
 
 use std::time::SystemTime;
 
@@ -9,38 +9,38 @@ use crate::domain::report::Fate;
 use crate::domain::version::{Canary, UploadedModule, UploadedVersion};
 use crate::store::host::modules::VersionChange;
 
-/// Channels that a refusal names.
+/// Most channels that a refusal names.
 const MOST_NAMED: usize = 5;
 
-/// What is to be changed, and what becomes of which versions by that.
+/// The changes to make, and what they mean for which versions.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) changes: Vec<VersionChange>,
     pub(super) fates: Fates,
 }
 
-/// What is done to the versions of an uploaded module.
+/// An action on the versions of an uploaded module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Takes a version off the air everywhere. Refused while a channel runs it, unless it is forced.
+    /// Withdraws a version everywhere. Refused while a channel runs it, unless forced.
     Withdraw { version: semver::Version, is_forced: bool },
-    /// The same for all versions of the module, or none.
+    /// Withdraws all versions of the module, or none.
     WithdrawAll { is_forced: bool },
-    /// Puts a withdrawn version on the air again.
+    /// Makes a withdrawn version available again.
     Restore { version: semver::Version },
-    /// Withdraws all versions above `to`, or, where that is None, above the one that was the latest before: every channel is
-    /// back on it at once, unless it never accepted as much.
+    /// Withdraws all versions above `to`, or with `None` above the version that was the latest before. Every channel is
+    /// back on that version at once, unless the channel never accepted as much.
     RollBack { to: Option<semver::Version> },
-    /// From now on only these channels have the version, and all others the highest one beside it, which is an older one:
-    /// otherwise promoting it would change nothing. There is one canary at a time; its channels may change.
+    /// Gives the version only to these channels. All others get the highest other version, which must be older:
+    /// otherwise a promotion would change nothing. There is one canary at a time; its channels may change.
     SetCanary(Canary),
-    /// The canary becomes a version like any other: the latest, where it is the highest.
+    /// Makes the canary an ordinary version: the latest, if it is the highest.
     PromoteCanary,
     /// Withdraws the canary.
     DropCanary,
 }
 
-/// The versions that an action was about or has changed, ascending, and what became of them.
+/// The versions that an action named or changed, ascending, and what happened to each.
 pub type Fates = Vec<(semver::Version, Fate)>;
 
 pub(super) type Planned = Result<Plan, ChangeVersionsError>;
@@ -114,7 +114,7 @@ fn require_unused(
     Err(ChangeVersionsError::InUse { channels, count: running.len() })
 }
 
-/// Answers with those of the versions that were on the air. A canary among the versions is one no longer.
+/// Withdraws `versions`; only those that were not withdrawn get a fate. A canary among the versions ends.
 fn withdraw<'a>(module: &UploadedModule, versions: impl Iterator<Item = &'a UploadedVersion> + Clone) -> Plan {
     let on_air = versions.clone().filter(|there| !there.is_withdrawn());
     let withdrawn: Vec<semver::Version> = on_air.map(|there| there.manifest.version.clone()).collect();
@@ -136,14 +136,14 @@ fn roll_back(module: &UploadedModule, to: Option<semver::Version>) -> Planned {
         return Err(ChangeVersionsError::Withdrawn(to));
     }
     let mut plan = withdraw(module, module.versions.iter().filter(|there| there.manifest.version > to));
-    // What everybody is to have is no canary.
+    // A version for all channels is no canary.
     if module.canary.as_ref().is_some_and(|canary| canary.version == to) {
         plan.changes.push(VersionChange::SetCanary(None));
     }
     Ok(plan)
 }
 
-/// The channels of a canary may change, and its version may not.
+/// Checks a canary. A canary's channels may change, but not its version.
 pub(super) fn check_canary(
     module: Option<&UploadedModule>,
     Canary { version, channels: wanted }: &Canary,
@@ -162,21 +162,21 @@ pub(super) fn check_canary(
     }
 }
 
-/// The version that all channels have, or would have if this one were a canary, where it is newer.
+/// The highest available version, if it is newer than `version`: the others would have it if `version` were a canary.
 fn find_newer<'a>(module: &'a UploadedModule, version: &semver::Version) -> Option<&'a semver::Version> {
     let on_air = module.versions.iter().rev().filter(|there| !there.is_withdrawn());
     on_air.map(|there| &there.manifest.version).next().filter(|highest| *highest > version)
 }
 
-/// The version that was the latest before, or, where that is none any more, the highest below. A version that came later
-/// under a lower number has never been everybody's.
+/// The version that was the latest before, or, if that is not available, the highest below. A version with a lower
+/// number that was uploaded later has never been the latest.
 fn find_before(module: &UploadedModule) -> Option<&UploadedVersion> {
     let below = || module.list_offered(None).skip(1);
     let was = below().find(|there| module.was_latest.as_ref() == Some(&there.manifest.version));
     was.or_else(|| below().next())
 }
 
-/// What is noted of the change that leads to `after`, so that a roll-back finds its way.
+/// Records which version was the latest before the change to `after`, for a later roll-back.
 pub(super) fn leave_latest(before: Option<&UploadedModule>, after: &UploadedModule) -> Option<VersionChange> {
     let was = before?.latest()?;
     let is_latest = after.latest().is_some_and(|latest| latest.manifest.digest == was.manifest.digest);

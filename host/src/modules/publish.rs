@@ -1,7 +1,7 @@
-//! From an admitted component to a version of a module.
+//! Publishes an admitted component as a version of a module.
 //!
-//! Promised: whatever the host dies of meanwhile, it starts with the version or without it. The bytes are on disk before the
-//! row that names them, and bytes that no row names are deleted at once, or at the next start.
+//! Guarantees: after a crash at any moment, the host starts with the version or without it. The bytes are on disk
+//! before the row that names them; bytes that no row names are deleted at once, or at the next start.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -20,27 +20,25 @@ use crate::domain::manifest::{Manifest, ModuleSource};
 use crate::store::host::components::Components;
 use crate::store::{Store, StoreError};
 
-/// A port: the sandbox implements it, which makes modules callable.
+/// A port that the sandbox implements: makes modules callable.
 pub trait Runtime: Send + Sync + 'static {
-    /// Makes a module callable that was admitted, now or before a restart, and whose bytes are saved. Nothing is compiled
-    /// or loaded before it is called. Returns the manifest that it is offered with: the first one, where the same bytes
-    /// were offered before.
+    /// Makes an admitted module with saved bytes callable. Compiles and loads nothing before the first call. Returns
+    /// the manifest that is offered: if the same bytes were offered before, the manifest of that time.
     fn offer(&self, manifest: Arc<Manifest>) -> Arc<Manifest>;
 
-    /// Takes a module away, and its machine code; its component's bytes are the caller's to delete. Calls that run end as
-    /// they would have.
+    /// Removes a module and its machine code; the caller deletes the component's bytes. Running calls finish normally.
     fn forget(&self, digest: &ModuleDigest);
 }
 
-/// A component that has passed the sandbox's gate, and cannot be called yet.
+/// A component that has passed the sandbox's gate, but is not callable yet.
 #[derive(Clone)]
 pub struct Admitted {
     pub manifest: Arc<Manifest>,
-    /// As they were uploaded.
+    /// The bytes as uploaded.
     pub bytes: Vec<u8>,
 }
 
-/// Without the bytes, which would fill a log.
+/// Omits the bytes, which would fill a log.
 impl fmt::Debug for Admitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Admitted").field("manifest", &self.manifest).finish_non_exhaustive()
@@ -53,7 +51,7 @@ pub struct Publisher {
     versions: Arc<Versions>,
     components: Arc<Components>,
     runtime: Arc<dyn Runtime>,
-    /// Serialises save, publish and clean-up, so that cleaning up after a refusal cannot delete a concurrent upload's bytes.
+    /// Serialises save, publish and clean-up: else cleaning up a refused upload could delete another upload's bytes.
     publishing: Mutex<()>,
 }
 
@@ -67,9 +65,9 @@ impl Publisher {
         Publisher { store, versions, components, runtime, publishing: Mutex::default() }
     }
 
-    /// Saves the component's bytes, makes it callable, and notes its version: in this order, since a channel that follows
-    /// new versions calls it at once. A refusal leaves nothing of it. Dropping the future may leave bytes until the next
-    /// start, and nothing else.
+    /// Saves the component's bytes, makes it callable, and adds its version: in this order, since a channel that
+    /// follows the latest version calls it at once. A refusal leaves nothing behind. Dropping the future may leave
+    /// bytes until the next start, but nothing else.
     pub async fn publish(
         &self,
         Admitted { manifest, bytes }: Admitted,
@@ -78,7 +76,7 @@ impl Publisher {
         stamp: Stamp,
     ) -> Result<Published, ChangeVersionsError> {
         let digest = manifest.digest;
-        // These bytes may be a module of the host, of which nothing is saved or deleted here.
+        // A bundled or configured module may have the same bytes; nothing of such a module is saved or deleted here.
         let is_upload = manifest.source == ModuleSource::Uploaded;
         let _publishing = self.publishing.lock().await;
         let manifest = match is_upload {
@@ -98,11 +96,11 @@ impl Publisher {
         published
     }
 
-    /// Makes callable what was published before, and deletes what a crash left of an upload: before the first upload.
+    /// Makes published modules callable again, and deletes what a crash left of uploads. Must precede the first upload.
     pub async fn resume(&self) -> Result<(), StoreError> {
         let uploaded = self.store.list_uploaded().await?;
         let manifests = uploaded.iter().flat_map(|module| &module.versions).map(|version| &version.manifest);
-        // A version that is out of reach or withdrawn may be on the air again.
+        // Withdrawn versions and those hidden by a fixed module count as known: they may become available again.
         let known: HashSet<_> = manifests.clone().map(|manifest| manifest.digest).collect();
         match self.delete_left_behind(&known).await {
             Ok(0) => {}
@@ -122,7 +120,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// Bytes that were on disk before are not noted, and so never deleted as what this upload left behind.
+    /// Bytes that were on disk before are not recorded as this upload's, and so are never deleted as its left-overs.
     async fn save(&self, digest: ModuleDigest, bytes: Vec<u8>) -> Result<(), ChangeVersionsError> {
         let components = self.components.clone();
         if !components.has(digest) {
@@ -132,15 +130,15 @@ impl Publisher {
         saved.map_err(|error| ChangeVersionsError::Save(error.to_string()))
     }
 
-    /// Leaves nothing of what is no version, neither of this upload nor of an earlier one with the same bytes.
+    /// Deletes all traces of the bytes, unless they are a version.
     async fn clean_up(&self, digest: ModuleDigest) -> io::Result<()> {
-        // The catalogue does not know of versions that a module of the host stands in front of.
+        // Asks the store, because the catalogue lacks versions of a module whose name a fixed module has taken.
         let stored = self.store.list_uploaded().await.map_err(io::Error::other)?;
         if stored.iter().any(|module| module.find_digest(digest).is_some()) {
             return Ok(());
         }
         self.runtime.forget(&digest);
-        // Nothing happens to bytes that no upload of this database has saved.
+        // Bytes that no upload of this database has saved are kept.
         if self.store.list_begun_uploads().await.map_err(io::Error::other)?.contains(&digest) {
             let components = self.components.clone();
             block(move || components.delete(digest)).await?;
@@ -149,7 +147,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// Only what this very database began: another copy of it may know what it does not.
+    /// Deletes only what this database recorded: a copy of the database may know versions that this one does not.
     async fn delete_left_behind(&self, known: &HashSet<ModuleDigest>) -> io::Result<usize> {
         let mut deleted = self.components.remove_unfinished()?;
         for digest in self.store.list_begun_uploads().await.map_err(io::Error::other)? {

@@ -1,14 +1,14 @@
-//! Why the versions of a module are not changed.
+//! Errors of changing a module's versions.
 
 use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::store::StoreError;
 
-/// Why the versions of a module stay as they are.
+/// Why the versions of a module stay unchanged.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ChangeVersionsError {
     #[error("there is no such module")]
     UnknownModule,
-    /// Bundled or configured.
+    /// The module is bundled or configured.
     #[error("the module {0} is no upload: it has one version")]
     NotUploaded(ModuleName),
     #[error("there is no such version")]
@@ -30,7 +30,7 @@ pub enum ChangeVersionsError {
     /// Replacing this canary would promote it: all channels would get its version.
     #[error("version {0} is being tried out: promote or drop it first")]
     CanaryExists(semver::Version),
-    /// No channel would get it by a promotion.
+    /// A promotion would give the version to no further channel.
     #[error(
         "{older} is older than {latest}, which every channel has: pin it in those channels, or withdraw {latest} first"
     )]
@@ -41,7 +41,7 @@ pub enum ChangeVersionsError {
     NameReserved(ModuleName),
     #[error("the word {word} belongs to the module {module} of this host")]
     WordReserved { word: Box<str>, module: ModuleName },
-    /// Of an upload; [`ChangeVersionsError::NotPublisher`] is any other change.
+    /// For uploads; all other changes get [`ChangeVersionsError::NotPublisher`].
     #[error("the name {0} belongs to another API key")]
     NameTaken(ModuleName),
     #[error(

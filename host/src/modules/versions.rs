@@ -1,7 +1,7 @@
-//! The versions of uploaded modules, and the one way by which they change.
+//! The versions of uploaded modules, and the only way to change them.
 //!
-//! A change is planned on the catalogue (`plan`, `new_version`: pure), made in the store in one transaction, then in memory,
-//! and only then do the channels see it. Calls in flight keep the version that they began with.
+//! A change is planned on the catalogue (`plan`, `new_version`: pure), made in the store in one transaction, then in
+//! memory; only then do the channels see it. Calls in flight keep the version that they began with.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use crate::domain::principal::CallerId;
 use crate::domain::version::{UploadedModule, UploadedVersion};
 use crate::store::{Store, StoreError};
 
-/// A version that was published.
+/// A published version.
 #[derive(Clone, Debug)]
 pub struct Published {
     pub version: UploadedVersion,
-    /// Empty where the same bytes had been published before.
+    /// Empty if the same bytes had been published before.
     pub fates: Fates,
 }
 
@@ -40,7 +40,7 @@ impl Versions {
         Versions { store, channels, changing: tokio::sync::Mutex::default() }
     }
 
-    /// Makes a callable module known, or a new version of it: current at once where a channel has accepted as much, and
+    /// Adds a callable module, or a new version of it. Channels that have accepted as much run it at once; it is
     /// enabled nowhere else. With channels for a canary, only these have it until it is promoted.
     ///
     /// A name belongs to the caller who published it first. That caller and the operator may add versions.
@@ -60,7 +60,7 @@ impl Versions {
         Ok(Published { version, fates })
     }
 
-    /// Changes the versions of an uploaded module. `is_as_read` says whether the module is still what its caller has seen.
+    /// Changes the versions of an uploaded module. `is_as_read`: whether the module is as the caller has read it.
     pub async fn change(
         self: &Arc<Self>,
         name: ModuleName,
@@ -82,7 +82,7 @@ impl Versions {
         self.make(name, stamp, plan).await.map(|(_, fates)| fates)
     }
 
-    /// Goes through even if its future is dropped, so that memory never stays behind the disk.
+    /// Continues even if its future is dropped, so that memory never stays behind the disk.
     async fn make(
         self: &Arc<Self>,
         name: ModuleName,
@@ -110,7 +110,7 @@ impl Versions {
             channels.take_catalogue(catalogue.with_uploaded([after.clone()]), &name).await;
             Ok((Arc::new(after), fates))
         });
-        // The task panics where a lock is poisoned by a panic elsewhere, or ends with the host.
+        // The task panics if a lock is poisoned by a panic elsewhere, and is cancelled when the host ends.
         changing.await.map_err(|_| StoreError::Closed)?
     }
 }

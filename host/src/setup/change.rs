@@ -1,5 +1,5 @@
-//! Who may change a channel's set-up, and what a valid change is. Pure: each answers with the effect to buffer, or
-//! with the reason in words for the chatter.
+//! Who may change a channel's set-up, and which changes are valid. Pure: each check returns the effect to buffer, or
+//! the reason in words for the chatter.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -24,10 +24,10 @@ pub const MODERATORS: (&str, &str) = ("settings", "moderators");
 
 const LONGEST_MUTE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Where a creator who may grant something is sent.
+/// Where a creator can grant something, as text for the chatter.
 const WHERE_GRANTED: &str = "in the portal";
 
-/// Why a change is refused. The cases are the contract's; the texts are for the chatter.
+/// Why a change is refused. The variants are the contract's; the texts are for the chatter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     #[error("there is no such module")]
@@ -44,7 +44,7 @@ pub enum SettingsError {
     NotAllowed(String),
 }
 
-/// Whether `by` may change this channel's set-up: the broadcaster always, moderators where the broadcaster lets them.
+/// Whether `by` may change this channel's set-up: the broadcaster always, moderators if the broadcaster lets them.
 pub fn may_change(setup: &ChannelSetup, by: Role) -> bool {
     match by {
         Role::Broadcaster => true,
@@ -53,7 +53,7 @@ pub fn may_change(setup: &ChannelSetup, by: Role) -> bool {
     }
 }
 
-/// Where a chatter who may not is sent.
+/// Who may change the set-up, in words for a chatter who may not.
 pub(super) fn who_may_change(setup: &ChannelSetup) -> &'static str {
     if lets_moderators_change(setup) { "only the broadcaster and moderators can" } else { "only the broadcaster can" }
 }
@@ -76,8 +76,8 @@ pub fn check_prefix(setup: &ChannelSetup, by: Role, prefix: &str) -> Result<Effe
     })
 }
 
-/// Nothing where it is on already. An upload whose version that is due asks for nothing that needs a grant is accepted
-/// with it.
+/// Plans nothing if the module is on already. An upload whose due version requests nothing that needs a grant is
+/// also accepted.
 pub fn check_enable(setup: &ChannelSetup, by: Role, name: &str) -> Result<Vec<Effect>, SettingsError> {
     require_change(setup, by)?;
     let module = module_named(setup, name)?;
@@ -91,7 +91,7 @@ pub fn check_enable(setup: &ChannelSetup, by: Role, name: &str) -> Result<Vec<Ef
     let name = &module.manifest.name;
     let wish = ModuleChange { enabled: true, pinned: module.consent.pinned.clone(), ..ModuleChange::default() };
     let mut effects = plan_agreement(setup, Powers::Creator, name, &wish).map_err(|error| match error {
-        // What is shown where no version is due is withdrawn, or tried out elsewhere.
+        // All versions are withdrawn, or canaries of other channels.
         ModuleChangeError::Consent(ConsentError::NoVersion) if module.consent.accepted.is_none() => {
             SettingsError::NotAllowed(format!("no version of {name} is on the air here"))
         }
@@ -108,7 +108,7 @@ pub fn check_enable(setup: &ChannelSetup, by: Role, name: &str) -> Result<Vec<Ef
     Ok(effects)
 }
 
-/// None where it is off already.
+/// `None` if the module is off already.
 pub fn check_disable(setup: &ChannelSetup, by: Role, name: &str) -> Result<Option<Effect>, SettingsError> {
     require_change(setup, by)?;
     let module = module_named(setup, name)?;
@@ -137,7 +137,7 @@ pub fn check_setting(
     Ok(Effect::Module(module.manifest.name.clone(), ModuleEffect::ChangeSetting { key, value }))
 }
 
-/// No words at all are those of the author again.
+/// An empty value restores the author's words.
 fn check_aliases(
     setup: &ChannelSetup,
     by: Role,
@@ -164,13 +164,13 @@ fn check_aliases(
     }
 }
 
-/// Whether a value of this setting names a chatter, whom the caller then looks up first.
+/// Whether this setting's value is a chatter, whose id the caller must look up first.
 pub fn is_chatter_setting(setup: &ChannelSetup, name: &str, key: &str) -> bool {
     let setting = module_named(setup, name).ok().and_then(|module| find_setting(module, key));
     setting.is_some_and(|setting| setting.kind == SettingKind::Chatter)
 }
 
-/// No time at all ends the silence.
+/// A span of zero ends the mute.
 pub fn check_mute(setup: &ChannelSetup, by: Role, span: Duration, now: SystemTime) -> Result<Effect, SettingsError> {
     require_change(setup, by)?;
     if span > LONGEST_MUTE {
@@ -198,7 +198,7 @@ fn check_declared(
     if setting.kind == SettingKind::Secret {
         return Err(SettingsError::NotAllowed("set it in the portal".to_owned()));
     }
-    // Moderators who could change this one could keep a door open that the broadcaster closed.
+    // Else moderators could keep the set-up open to themselves after the broadcaster has closed it.
     if (module.manifest.name.as_str(), setting.key.as_str()) == MODERATORS && by != Role::Broadcaster {
         return Err(SettingsError::NotAllowed("only the broadcaster can".to_owned()));
     }
@@ -206,8 +206,8 @@ fn check_declared(
     Ok((setting.key.clone(), value))
 }
 
-/// Nobody takes a command from those above, nor gives it to them alone: a moderator cannot open what is the
-/// broadcaster's.
+/// `by` may change only commands of roles up to its own, and set no higher role: a moderator cannot open a command
+/// of the broadcaster, nor reserve one for the broadcaster.
 fn check_override(
     module: &ModuleSetup,
     by: Role,

@@ -1,4 +1,4 @@
-//! What a change of a channel's set-up is made of: its commit and its outcome.
+//! The commit and the result of a change of a channel's set-up.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::domain::effect::{Commit, Effect, Scope};
 use crate::domain::id::{ChannelId, InvocationId, Origin};
 use crate::store::StoreError;
 
-/// A channel's set-up before and after a change. Where the plan had no effects, both are the same snapshot.
+/// A channel's set-up before and after a change. If the plan had no effects, both are the same snapshot.
 #[derive(Clone, Debug)]
 pub struct Changed {
     pub before: ChannelSetup,
@@ -21,15 +21,15 @@ impl Changed {
     }
 }
 
-/// Why a planned change of a channel was not made, or cannot be seen.
+/// Why a planned change of a channel was not made, or is not visible.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ChangeSetupError {
     #[error("there is no such channel")]
     UnknownChannel,
-    /// Another change came first, each time.
+    /// Another change came first, at each try.
     #[error("the channel is being changed by others")]
     Busy,
-    /// The change is on disk.
+    /// The change is on disk, but not in memory.
     #[error("the changed set-up could not be read back")]
     NotReloaded,
     #[error(transparent)]
@@ -39,11 +39,11 @@ pub enum ChangeSetupError {
 /// The commit of a change that was planned on `setup`.
 pub(super) fn commit_of(setup: &ChannelSetup, effects: Vec<Effect>, Stamp { by, at, address }: &Stamp) -> Commit {
     let (channel, revision) = (setup.channel.id, setup.revision);
-    // What the host changes holds whatever was changed meanwhile: by changing the set-up all the time, a module that keeps failing
-    // could otherwise keep its fuse from blowing.
+    // The host's own changes hold whatever was changed meanwhile. Otherwise a failing module could keep its fuse from
+    // blowing by changing the set-up all the time.
     let is_compared = *by != Actor::Host;
     Commit {
-        // Only one change is ever made of a revision.
+        // Unique, since only one change is ever made of a revision.
         invocation: InvocationId { origin: Origin::Host, id: format!("change-{channel}-{}", revision.0).into() },
         channel,
         by: by.clone(),

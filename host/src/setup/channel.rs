@@ -14,11 +14,11 @@ use crate::domain::id::ModuleName;
 use crate::domain::version::UploadedVersion;
 use crate::modules::catalogue::Catalogue;
 
-/// How a channel is set up: its own part, to which the fields belong, and the defaults of the moment of the look-up. A clone
+/// A channel's set-up: its own part, to which the fields belong, and the defaults at the moment of the look-up. A clone
 /// shares both.
 ///
-/// The defaults are never older than the own part, so the catalogue knows each version that the own part names. They may be
-/// newer while a change of a module's versions is on its way to the channels that have said something of the module.
+/// The defaults are never older than the own part, so the catalogue knows each version that the own part names. They
+/// may be newer while a change of a module's versions has not yet reached all channels that have touched the module.
 #[derive(Clone, Debug)]
 pub struct ChannelSetup {
     own: Arc<OwnSetup>,
@@ -39,7 +39,7 @@ impl ChannelSetup {
         ChannelSetup { own, defaults }
     }
 
-    /// Whether both have the very same own part: nothing of the channel changed between the two look-ups.
+    /// Whether both have the same own part: nothing of the channel changed between the two look-ups.
     pub fn is_same(&self, other: &ChannelSetup) -> bool {
         Arc::ptr_eq(&self.own, &other.own)
     }
@@ -52,7 +52,7 @@ impl ChannelSetup {
         &self.defaults
     }
 
-    /// What `word`, in lower case and without the prefix, calls here.
+    /// The command that `word`, in lower case and without the prefix, calls here.
     pub fn find_word(&self, word: &str) -> Option<Target<'_>> {
         self.words().find(word)
     }
@@ -61,12 +61,12 @@ impl ChannelSetup {
         self.find_touched(name).or_else(|| self.defaults.find_untouched(name, self.channel.id))
     }
 
-    /// Whether there is such a module, and no version of it on the air.
+    /// Whether the module exists and all its versions are withdrawn.
     pub fn is_withdrawn(&self, name: &ModuleName) -> bool {
         self.catalogue().find_uploaded(name).is_some_and(|it| it.versions.iter().all(UploadedVersion::is_withdrawn))
     }
 
-    /// Every module that the host has, by name.
+    /// Every module of the host, by name.
     pub fn modules(&self) -> impl Iterator<Item = &ModuleSetup> {
         let mut modules: BTreeMap<&ModuleName, &ModuleSetup> = self.defaults.list_untouched(self.channel.id).collect();
         modules.extend(self.list_touched().map(|(name, module)| (name, &**module)));
@@ -86,13 +86,13 @@ impl ChannelSetup {
             Effect::Setup(SetupEffect::ChangeLocale(locale)) => own.locale = locale.clone(),
             Effect::Setup(SetupEffect::Mute { until }) => own.muted_until = *until,
             Effect::Module(module, effect) => own.change_module(module, &next.defaults, |module| module.apply(effect)),
-            // No part of the set-up that is held in memory.
+            // These change no part of the set-up that is held in memory.
             Effect::Storage(..) | Effect::Ledger(..) | Effect::Secret(..) | Effect::Left(..) | Effect::Presence(_) => {}
         }
         next
     }
 
-    /// [`ChannelSetup::apply`], of one effect after another.
+    /// Applies the effects one after another, as [`ChannelSetup::apply`].
     #[must_use]
     pub fn apply_all(&self, effects: &[Effect]) -> ChannelSetup {
         effects.iter().fold(self.clone(), |setup, effect| setup.apply(effect))

@@ -1,4 +1,4 @@
-//! What the API may change of a channel as such. Pure.
+//! Changes of a channel itself by the API. Pure.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -10,24 +10,24 @@ use super::overrides::CommandTerms;
 use crate::domain::effect::{Effect, SetupEffect};
 use crate::domain::role::Role;
 
-/// What of a channel is to be otherwise; what is None stays as it is.
+/// The wanted values of a channel; `None` leaves a value unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChannelChange {
     pub prefix: Option<String>,
-    /// BCP 47.
+    /// A BCP 47 language tag.
     pub locale: Option<String>,
     /// Whether moderators may change the set-up.
     pub moderators: Option<bool>,
-    /// At most a day from now; a moment that has passed, or none, ends the silence.
+    /// At most a day from now; a past moment or `None` ends the mute.
     pub muted_until: Option<Option<SystemTime>>,
     /// By the word that calls the command here.
     pub commands: BTreeMap<String, CommandTerms>,
 }
 
-/// The effects that lead there, for one commit that notes this set-up's revision.
+/// The effects of the change, for one commit that notes this set-up's revision.
 ///
 /// # Errors
-/// Names everything that cannot be, not only the first.
+/// Lists all invalid values, not only the first.
 pub fn check_channel_change(
     setup: &ChannelSetup,
     change: &ChannelChange,
@@ -77,7 +77,7 @@ fn expected(error: SettingsError) -> String {
     }
 }
 
-/// A tag of the shape that BCP 47 has; whether there is such a language is not asked.
+/// Whether the text has the form of a BCP 47 tag. Whether the language exists is not checked.
 fn is_locale(text: &str) -> bool {
     let is_subtag = |tag: &str| (1..=8).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let first = text.split('-').next().unwrap_or_default();

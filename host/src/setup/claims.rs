@@ -8,10 +8,10 @@ use crate::domain::id::ModuleName;
 use crate::domain::manifest::Command;
 use crate::domain::role::Role;
 
-/// Claimed words of a channel, all modules and aliases together.
+/// Most claimed words of a channel, of all modules, aliases included.
 const MOST_WORDS: usize = 200;
 
-/// Why a word is not claimed. The cases are the contract's.
+/// Why a word cannot be claimed. The variants are the contract's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WordError {
     #[error("invalid: {0}")]
@@ -24,7 +24,7 @@ pub enum WordError {
     NotAllowed(String),
 }
 
-/// Whether `by` may add `word` for the module, or replace the module's own of that name.
+/// Whether `by` may add `word` for the module, or replace the module's own word of that name.
 pub fn check_claim(setup: &ChannelSetup, by: Role, module: &ModuleName, word: Command) -> Result<Effect, WordError> {
     if !may_change(setup, by) {
         return Err(WordError::NotAllowed(who_may_change(setup).to_owned()));
@@ -45,7 +45,7 @@ pub fn check_claim(setup: &ChannelSetup, by: Role, module: &ModuleName, word: Co
     Ok(Effect::Module(module.clone(), ModuleEffect::ClaimWord { word }))
 }
 
-/// Free, or one of the claimed word `name` of this very module, which is replaced.
+/// The word is free, or belongs to the claimed word `name` of this very module, which is replaced.
 fn check_free(setup: &ChannelSetup, module: &ModuleName, name: &str, text: &str) -> Result<(), WordError> {
     match setup.find_word(text) {
         None => Ok(()),
@@ -58,7 +58,7 @@ fn check_free(setup: &ChannelSetup, module: &ModuleName, name: &str, text: &str)
     }
 }
 
-/// None where there is nothing that `by` may release.
+/// `None` if there is nothing that `by` may release.
 pub fn check_release(setup: &ChannelSetup, by: Role, module: &ModuleName, name: &str) -> Option<Effect> {
     let name = name.to_lowercase();
     let claimed = &setup.find_module(module)?.claimed;

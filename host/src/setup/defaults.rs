@@ -1,4 +1,4 @@
-//! What every module is in a channel that has said nothing of it: derived from the catalogue, and shared by all channels.
+//! Each module's set-up in channels that have not touched it: derived from the catalogue, and shared by all channels.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use crate::domain::version::UploadedModule;
 use crate::modules::catalogue::{Catalogue, Listed};
 use crate::modules::is_always_on;
 
-/// Which modules are on where a channel has not said so.
+/// Which modules are on in a channel that has not switched them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewChannelRules {
-    /// Those of [`crate::modules::ALWAYS_ON`], and what the operator's configuration names.
+    /// Those of [`crate::modules::ALWAYS_ON`], and those that the operator's configuration names.
     Essentials,
-    /// All that the host has: the demo.
+    /// All modules of the host: for the demo.
     Everything,
 }
 
@@ -29,11 +29,11 @@ impl NewChannelRules {
 
 #[derive(Clone, Debug)]
 struct Entry {
-    /// In all channels but those of a canary.
+    /// For all channels except those of a canary.
     untouched: Arc<ModuleSetup>,
-    /// In the channels of the canary of this module.
+    /// For the channels of this module's canary.
     canary: Option<(Arc<UploadedModule>, Arc<ModuleSetup>)>,
-    /// Whether a channel outside the canary could take the module.
+    /// Whether a channel outside the canary could enable the module.
     is_offered: bool,
 }
 
@@ -42,7 +42,7 @@ struct Entry {
 pub struct Defaults {
     catalogue: Arc<Catalogue>,
     entries: BTreeMap<ModuleName, Entry>,
-    /// Modules that run where a channel has said nothing: never an upload.
+    /// Modules that run in channels that have not touched them: never an upload.
     running: Vec<Arc<ModuleSetup>>,
     /// The words of `running`.
     words: Arc<Words>,
@@ -61,8 +61,8 @@ impl Defaults {
         &self.catalogue
     }
 
-    /// The module as it is in this channel, in the version that the channel would get. None where there is nothing of it
-    /// that the channel could take.
+    /// The module's set-up in this channel, in the version that the channel would get. `None` if there is no version
+    /// that the channel could have.
     pub(super) fn find_untouched(&self, name: &ModuleName, channel: ChannelId) -> Option<&ModuleSetup> {
         self.entries.get(name)?.find_in(channel)
     }
@@ -71,7 +71,7 @@ impl Defaults {
         self.entries.iter().filter_map(move |(name, entry)| Some((name, entry.find_in(channel)?)))
     }
 
-    /// What a channel that says something of the module starts from.
+    /// The set-up from which a channel starts when it touches the module.
     pub(super) fn find_blank(&self, name: &ModuleName) -> Option<&Arc<ModuleSetup>> {
         self.entries.get(name).map(|entry| &entry.untouched)
     }

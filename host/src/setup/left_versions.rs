@@ -1,4 +1,4 @@
-//! Which versions run no more after a change: noted, so that a roll-back finds the one that ran before. Pure.
+//! Records the versions that a change stops, so that a roll-back finds the version that ran before. Pure.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::domain::id::{ChannelId, ModuleDigest, ModuleName};
 use crate::domain::manifest::Manifest;
 use crate::domain::version::UploadedModule;
 
-/// The effects, and which versions run here no more because of them. A step back notes by itself what is left.
+/// Adds to the effects which versions they stop here. A roll-back records this itself.
 #[must_use]
 pub fn note_left(setup: &ChannelSetup, mut effects: Vec<Effect>) -> Vec<Effect> {
     let after = setup.apply_all(&effects);
@@ -31,8 +31,8 @@ pub fn note_left(setup: &ChannelSetup, mut effects: Vec<Effect>) -> Vec<Effect> 
     effects
 }
 
-/// The version that runs here no more once the module's versions are these. Where the channel has said nothing of the
-/// module, none ran.
+/// The version that stops running here if the module's versions become these. `None` if the channel has not touched
+/// the module: then none ran.
 pub(super) fn find_left_by(own: &OwnSetup, module: &UploadedModule) -> Option<(ModuleDigest, ChannelId)> {
     let (channel, here) = (own.channel.id, own.find_touched(&module.name)?);
     let digest = here.find_current()?.digest;

@@ -1,4 +1,4 @@
-//! What a set-up shows: to `!help`, the commands that a chatter may use; to `!settings`, modules and their settings.
+//! Listings of a set-up: a chatter's commands for `!help`, and modules and their settings for `!settings`.
 
 use std::time::SystemTime;
 
@@ -61,8 +61,8 @@ pub fn find_listing(setup: &ChannelSetup, role: Role, word: &str, now: SystemTim
     (role >= target.command.role && !target.module.is_blown(now)).then(|| listing(setup, first, &target))
 }
 
-/// Every module that the host has, by name. One that was switched on and does not answer, as it broke too often or
-/// asks for more than was granted, is not told as on.
+/// Every module of the host, by name. A module that is switched on but does not answer, because it broke too often
+/// or lacks a grant, is listed as off.
 pub fn list_modules(setup: &ChannelSetup, now: SystemTime) -> Vec<ModuleState> {
     let state = |module: &ModuleSetup| ModuleState {
         name: module.manifest.name.clone(),
@@ -73,12 +73,12 @@ pub fn list_modules(setup: &ChannelSetup, now: SystemTime) -> Vec<ModuleState> {
     setup.modules().map(state).collect()
 }
 
-/// The declared settings of a module, then the host's own keys of each of its commands.
+/// The declared settings of a module, then the host's own keys for each of its commands.
 pub fn list_settings(setup: &ChannelSetup, name: &str) -> Result<Vec<SettingLine>, SettingsError> {
     module_named(setup, name).map(settings_of)
 }
 
-/// A word that another module answers to is left out: it does not call this command here.
+/// Omits words that another module answers to: they do not call this command here.
 fn listing(setup: &ChannelSetup, word: &str, target: &Target<'_>) -> Listing {
     let Target { module, command } = target;
     let is_ours = |alias: &str| setup.find_word(alias).is_some_and(|there| there.command.name == command.name);
@@ -105,7 +105,7 @@ fn settings_of(module: &ModuleSetup) -> Vec<SettingLine> {
     });
     let host_keys = module.commands().flat_map(|command| {
         let effective = module.with_overrides(command);
-        // A command has the words of its author, which `!help` shows, until somebody gives it others.
+        // A command's aliases are a setting only once they are overridden: `!help` shows the author's.
         let is_shown =
             |key: &CommandKey| *key != CommandKey::Aliases || module.settings.contains_key(&key.of(&command.name));
         CommandKey::ALL.into_iter().filter(is_shown).map(move |key| SettingLine {

@@ -12,23 +12,23 @@ use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::{Capability, Command, Grants, Manifest, ModuleSource, Setting, SettingKind};
 use crate::modules::consent::{Consent, Settled, Waiting, list_missing};
 
-/// How a module is set up in a channel.
+/// A module's set-up in a channel.
 #[derive(Clone, Debug)]
 pub struct ModuleSetup {
-    /// The version that runs here, or would.
+    /// The version that runs here, or that would.
     pub manifest: Arc<Manifest>,
     pub is_enabled: bool,
-    /// With which it runs.
+    /// The grants of that version.
     pub grants: Grants,
-    /// What differs from the defaults: declared settings, and the host's own keys (see `overrides`).
+    /// Values that differ from the defaults: declared settings, and the host's own keys (see `overrides`).
     pub settings: BTreeMap<String, String>,
     /// The words claimed here, besides the declared ones.
     pub claimed: Vec<Arc<Command>>,
-    /// What the channel has said of an uploaded module's versions.
+    /// The channel's consent to the versions of an uploaded module.
     pub consent: Consent,
-    /// The version that would run if what it asks for were accepted.
+    /// The version that would run if its requests were accepted.
     pub waiting: Option<Arc<Waiting>>,
-    /// Whether there is a version that was accepted, or asks for no more than that one, and is not withdrawn.
+    /// Whether a version that is not withdrawn was accepted, or asks for no more than the accepted one.
     pub may_run: bool,
     /// Whether the version is of a size class that this host does not allow (any more).
     pub is_barred: bool,
@@ -52,72 +52,72 @@ impl ModuleSetup {
         }
     }
 
-    /// Whether it has words here: enabled, granted all that it asks for, of a size class that the host allows, and not off
-    /// until somebody restores its fuse. One that comes back by itself keeps its words (see [`ModuleSetup::is_blown`]).
+    /// Whether the module has words here: enabled, granted all that it asks for, of an allowed size class, and not off
+    /// until its fuse is restored. A module that comes back by itself keeps its words (see [`ModuleSetup::is_blown`]).
     pub fn is_running(&self) -> bool {
         let is_off = self.find_blown().is_some_and(|blown| blown.until.is_none());
         self.is_enabled && self.may_run && !self.is_barred && self.grants.suffice_for(&self.manifest) && !is_off
     }
 
-    /// Whether it answers to its words at this moment.
+    /// Whether the module answers to its words at this moment.
     pub fn is_answering(&self, now: SystemTime) -> bool {
         self.is_running() && !self.is_blown(now)
     }
 
-    /// Whether it is off because it broke too often.
+    /// Whether the module is off because it broke too often.
     pub fn is_blown(&self, now: SystemTime) -> bool {
         self.find_blown().is_some_and(|blown| blown.is_blown(now))
     }
 
-    /// Whether it came back by itself, and nobody was told so.
+    /// Whether the module came back by itself, and that was not reported yet.
     pub fn has_returned(&self, now: SystemTime) -> bool {
         let is_due = |blown: &&BlownFuse| !blown.is_over && !blown.is_blown(now);
         self.is_running() && self.find_blown().filter(is_due).is_some()
     }
 
-    /// The fuse of the version that is here. A bundled module has none: there is nothing else to fall back to, and
-    /// without some of them a creator is locked out.
+    /// The fuse of the version that is here. Bundled modules have no fuse: there is no other version to fall back to,
+    /// and without some of them a creator is locked out.
     fn find_blown(&self) -> Option<&BlownFuse> {
         let is_bundled = self.manifest.source == ModuleSource::Bundled;
         self.blown.as_ref().filter(|blown| blown.digest == self.manifest.digest && !is_bundled)
     }
 
-    /// What the module sees of its settings: declared keys, in the order of their declaration, defaults filled in and
-    /// secrets left out.
+    /// The settings that the module sees: declared keys, in the order of declaration, with defaults filled in and
+    /// without secrets.
     pub fn resolved_settings(&self) -> Vec<(String, String)> {
         let shown = self.manifest.settings.iter().filter(|setting| setting.kind != SettingKind::Secret);
         shown.map(|setting| (setting.key.clone(), self.value_of(setting).to_owned())).collect()
     }
 
-    /// A stored value that is not valid, in this version, is none.
+    /// The setting's value. A stored value that is invalid in this version is ignored.
     pub(super) fn value_of<'a>(&'a self, setting: &'a Setting) -> &'a str {
         let stored = self.settings.get(&setting.key).filter(|value| check_value(&setting.kind, value).is_ok());
         stored.unwrap_or(&setting.default)
     }
 
-    /// Declared and claimed ones, as their author made them.
+    /// Declared and claimed commands, without overrides.
     pub(super) fn commands(&self) -> impl Iterator<Item = &Arc<Command>> {
         self.manifest.commands.iter().chain(&self.claimed)
     }
 
-    /// The command and what of it `key` overrides.
+    /// The command, and which of its properties `key` overrides.
     pub(super) fn find_command_key(&self, key: &str) -> Option<(&Arc<Command>, CommandKey)> {
-        // A claimed word may hold a dot: the last one is ours.
+        // A claimed word may contain a dot, so the last dot separates the property.
         let (name, suffix) = key.rsplit_once('.')?;
         let command_key = CommandKey::ALL.into_iter().find(|command_key| command_key.suffix() == suffix)?;
         let command = self.commands().find(|command| &*command.name == name)?;
         Some((command, command_key))
     }
 
-    /// The words that call `command`, as [`ModuleSetup::with_overrides`] made it, the one to show first. They are its name
-    /// and aliases, unless the creator gave it words of this channel.
+    /// The words that call `command`, as [`ModuleSetup::with_overrides`] made it, the one to show first: its name and
+    /// aliases, unless the creator gave it words of this channel.
     pub(super) fn words_here<'a>(&self, command: &'a Command) -> impl Iterator<Item = &'a Box<str>> {
         let find_own = || self.settings.get(&CommandKey::Aliases.of(&command.name));
         let own = if self.settings.is_empty() { None } else { find_own() };
         command.words().skip(usize::from(own.is_some_and(|words| parse_aliases(words).is_ok())))
     }
 
-    /// `command` with what the creator set for it; shared where that is nothing.
+    /// `command` with the creator's overrides; shared if there are none.
     pub(super) fn with_overrides(&self, command: &Arc<Command>) -> Arc<Command> {
         let mut command = command.clone();
         if self.settings.is_empty() {
@@ -125,19 +125,19 @@ impl ModuleSetup {
         }
         for key in CommandKey::ALL {
             if let Some(value) = self.settings.get(&key.of(&command.name)) {
-                // A stored value that is no longer valid leaves what the author declared.
+                // An invalid stored value leaves what the author declared.
                 drop(key.set(Arc::make_mut(&mut command), value));
             }
         }
         command
     }
 
-    /// What the version that would run here asks for and has no grant of.
+    /// The capabilities without a grant that the version which would run here requests.
     pub fn list_missing_grants(&self) -> Vec<Capability> {
         list_missing(&self.manifest, self.waiting.as_deref(), &self.grants)
     }
 
-    /// What is set and means something in this version, secrets apart.
+    /// The stored values with a meaning in this version, except secrets.
     pub(super) fn list_effective(&self) -> impl Iterator<Item = (&String, &String)> {
         self.settings.iter().filter(|(key, value)| match self.manifest.find_setting(key) {
             Some(setting) => setting.kind != SettingKind::Secret && check_value(&setting.kind, value).is_ok(),

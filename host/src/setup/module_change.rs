@@ -1,5 +1,5 @@
-//! The whole state that a module is to have in a channel, as the API takes it. Pure: it answers with the effects that
-//! lead there, or with why it may not be.
+//! The API's change of a module in a channel, given as the whole wanted state. Pure: returns the effects that lead to
+//! that state, or a refusal.
 
 use std::collections::BTreeMap;
 
@@ -17,33 +17,33 @@ use crate::modules::consent::{Consent, ConsentError, InChannel};
 use crate::modules::is_always_on;
 use crate::modules::powers::Powers;
 
-/// How a module is to be in a channel. What is left out is as its author made it, but for the grants.
+/// The wanted state of a module in a channel. Omitted values are the author's, except for the grants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModuleChange {
-    /// Also restores a fuse that has blown.
+    /// Enabling also restores a blown fuse.
     pub enabled: bool,
-    /// What it may do here from now on. None keeps what is granted.
+    /// The new grants. `None` keeps the present ones.
     pub grants: Option<Grants>,
-    /// The version that waits, where all that it asks for is agreed to: whoever names it has seen that. A version that is
-    /// newly pinned is named by that, and the first one by being granted or enabled.
+    /// Accepts all requests of the waiting version, which is named to prove that they were seen. Pinning a version
+    /// accepts it too, and so does granting to the first version, or enabling it.
     pub accept: Option<semver::Version>,
-    /// The version that the channel stays on. None follows the latest.
+    /// The version that the channel is pinned to. `None` follows the latest.
     pub pinned: Option<semver::Version>,
     pub settings: BTreeMap<String, String>,
     /// By declared name or claimed word.
     pub commands: BTreeMap<String, CommandTerms>,
 }
 
-/// A value that cannot be.
+/// An invalid value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it is: `settings.sides`, `commands.roll.cooldown`.
+    /// The value's path: `settings.sides`, `commands.roll.cooldown`.
     pub key: String,
-    /// What it should be, as a part of a sentence.
+    /// What the value should be, as a part of a sentence.
     pub expected: String,
 }
 
-/// Why a module cannot be as it was wanted.
+/// Why a module cannot be changed as wanted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModuleChangeError {
     #[error("there is no such module")]
@@ -57,7 +57,7 @@ pub enum ModuleChangeError {
     FixedGrants(ModuleName),
     #[error("{module} would answer to {word}, which calls {other} here")]
     WordTaken { word: Box<str>, module: ModuleName, other: ModuleName },
-    /// Everything that is wrong is of this kind.
+    /// Used if all problems are unknown keys.
     #[error("not known: {}", show(.0))]
     Unknown(Vec<Problem>),
     #[error("not valid: {}", show(.0))]
@@ -69,7 +69,7 @@ fn show(problems: &[Problem]) -> String {
 }
 
 /// # Errors
-/// `NoVersion` where there is such a module, and nothing of it to take; `UnknownModule` where there is none.
+/// `NoVersion` if the module exists, but all its versions are withdrawn; else `UnknownModule`.
 pub fn require_module<'a>(setup: &'a ChannelSetup, name: &ModuleName) -> Result<&'a ModuleSetup, ModuleChangeError> {
     setup.find_module(name).ok_or_else(|| match setup.is_withdrawn(name) {
         true => ConsentError::NoVersion.into(),
@@ -93,7 +93,7 @@ pub fn as_change(module: &ModuleSetup) -> ModuleChange {
     ModuleChange { enabled, grants, accept: None, pinned: module.consent.pinned.clone(), settings, commands }
 }
 
-/// What leads to the wanted state: nothing where it is there already. The effects belong into one commit that notes this
+/// The effects that lead to the wanted state; empty if it is reached. They belong into one commit that notes this
 /// set-up's revision.
 pub fn check_module_change(
     setup: &ChannelSetup,
@@ -113,7 +113,7 @@ pub fn check_module_change(
     Ok(effects)
 }
 
-/// What leads to the wanted version and grants.
+/// The effects that lead to the wanted version and grants.
 pub(super) fn plan_agreement(
     setup: &ChannelSetup,
     by: Powers,
@@ -126,7 +126,7 @@ pub(super) fn plan_agreement(
     let ModuleChange { enabled: is_enabled, grants, accept, pinned, .. } = change;
     let (grants, accept, pinned) = (grants.as_ref(), accept.as_ref(), pinned.as_ref());
     let wish = Wish { is_enabled: *is_enabled, grants, accept, pinned };
-    // A channel to which no version is offered may pin one all the same.
+    // A channel may pin a version even if none is offered to it.
     let blank = pinned.and_then(|_| setup.defaults().find_blank(name)).map(|module| &**module);
     let Some(module) = setup.find_module(name).or(blank) else {
         return require_module(setup, name).map(|_| Vec::new());
@@ -163,8 +163,8 @@ pub(super) fn plan_switch(
     Ok(switch.into_iter().collect())
 }
 
-/// Whether the module may be on as it is here. A version that the host bars stays where it is, and no channel is moved
-/// onto it; no word of the module may be one that another one, which runs, answers to.
+/// Whether the module may be on in this state. A channel that runs a barred version may keep it, but no channel is
+/// moved onto one. None of the module's words may be a word that another running module answers to.
 fn check_on(setup: &ChannelSetup, before: &ChannelSetup, module: &ModuleSetup) -> Result<(), ModuleChangeError> {
     let name = &module.manifest.name;
     if !module.grants.suffice_for(&module.manifest) || !module.may_run {
@@ -225,7 +225,7 @@ fn plan_settings(module: &ModuleSetup, change: &ModuleChange) -> Result<Vec<Effe
         all if all == unknown => return Err(ModuleChangeError::Unknown(problems)),
         _ => return Err(ModuleChangeError::Invalid(problems)),
     }
-    // What is stored and means nothing in this version stays, for the version in which it does.
+    // Stored values without a meaning in this version are kept, for the version in which they have one.
     let dropped = module.list_effective().map(|(key, _)| key).filter(|key| !wanted.contains_key(*key));
     let dropped: Vec<_> = dropped.map(|key| (key.clone(), None)).collect();
     let set = wanted.into_iter().filter(|(key, value)| module.settings.get(key) != Some(value));
@@ -235,7 +235,7 @@ fn plan_settings(module: &ModuleSetup, change: &ModuleChange) -> Result<Vec<Effe
     Ok(dropped.into_iter().chain(set).map(change).collect())
 }
 
-/// The value to store; None where it is the default.
+/// The value to store; `None` if it is the default.
 fn check_setting(setting: &Setting, value: &str) -> Result<Option<String>, String> {
     match setting.kind {
         SettingKind::Secret => Err("left out here: it is a secret, and goes into secrets".to_owned()),

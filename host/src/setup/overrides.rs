@@ -9,29 +9,29 @@ use crate::domain::manifest::Command;
 use crate::domain::role::Role;
 use crate::domain::span::{parse_span, show_span};
 
-/// What of a command a creator may override.
+/// The properties of a command that a creator may override.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CommandKey {
     Role,
     Cooldown,
     ChatterCooldown,
-    /// All the words that call it here, its declared name among them or not: so two modules that claim one word can both be
-    /// on.
+    /// All words that call the command here, with or without its declared name. Thus two modules that claim the same
+    /// word can both be on.
     Aliases,
 }
 
-/// What is set of one command, as `!settings set` takes it: `vip`, `1m30s`. What is left out stays as it is, or as the author
-/// made it.
+/// Values set for one command, as `!settings set` takes them: `vip`, `1m30s`. Omitted values stay unchanged, or are the
+/// author's.
 pub type CommandTerms = BTreeMap<CommandKey, String>;
 
-/// The words that call one command here, at most.
+/// Most words that call one command here.
 const MOST_WORDS: usize = 9;
 
 impl CommandKey {
     pub const ALL: [CommandKey; 4] =
         [CommandKey::Role, CommandKey::Cooldown, CommandKey::ChatterCooldown, CommandKey::Aliases];
 
-    /// The values that there are, given in the order of [`CommandKey::ALL`].
+    /// The terms from optional values, given in the order of [`CommandKey::ALL`].
     pub fn collect_terms(values: [Option<String>; 4]) -> CommandTerms {
         CommandKey::ALL.into_iter().zip(values).filter_map(|(key, value)| Some((key, value?))).collect()
     }
@@ -54,12 +54,12 @@ impl CommandKey {
         }
     }
 
-    /// The key by which this is set for the command `name`.
+    /// The settings key of this property for the command `name`.
     pub(super) fn of(self, name: &str) -> String {
         format!("{name}.{}", self.suffix())
     }
 
-    /// This of `command`, as text.
+    /// This property of `command`, as text.
     pub(super) fn show(self, command: &Command) -> String {
         match self {
             CommandKey::Role => command.role.to_string(),
@@ -69,14 +69,14 @@ impl CommandKey {
         }
     }
 
-    /// The value as it is stored for `command`: one spelling for equal values. The error is that of [`CommandKey::set`].
+    /// The value as stored for `command`: one spelling for equal values. The error is that of [`CommandKey::set`].
     pub(super) fn check(self, command: &Command, value: &str) -> Result<String, String> {
         let mut after = command.clone();
         self.set(&mut after, value)?;
         Ok(self.show(&after))
     }
 
-    /// Sets this of `command`; the error says what would be valid (see `check_value`).
+    /// Sets this property of `command`; the error says what would be valid (see `check_value`).
     pub(super) fn set(self, command: &mut Command, value: &str) -> Result<(), String> {
         match self {
             CommandKey::Role => {

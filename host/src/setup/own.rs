@@ -1,4 +1,4 @@
-//! A channel's own part of its set-up: an immutable snapshot of what was set there, settled on the versions that there are.
+//! A channel's own part of its set-up: an immutable snapshot of what was set there, settled on the current versions.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -19,27 +19,27 @@ use crate::modules::consent::Consent;
 use crate::modules::is_always_on;
 use crate::store::channel::setup::ChannelRecord;
 
-/// The part of a set-up that differs from channel to channel. It holds no defaults, so a new version of a module that the
-/// channel has said nothing of leaves it as it is.
+/// The part of a set-up that differs from channel to channel. It contains no defaults, so a new version of a module
+/// that the channel has not touched leaves it unchanged.
 #[derive(Clone, Debug)]
 pub struct OwnSetup {
     pub channel: Channel,
-    /// The bot account that sits here.
+    /// The bot account that is assigned to this channel.
     pub bot: BotAccount,
     pub revision: Revision,
     pub prefix: Prefix,
-    /// BCP 47.
+    /// A BCP 47 language tag.
     pub locale: Box<str>,
     pub muted_until: Option<SystemTime>,
-    /// The modules of which this channel has said something: few, however many the host has.
+    /// The modules about which this channel has decided something: few, however many modules the host has.
     touched: Arc<BTreeMap<ModuleName, Arc<ModuleSetup>>>,
     /// Computed from `touched` and from the modules that run by default.
     words: Arc<Words>,
 }
 
 impl OwnSetup {
-    /// A channel's record together with the modules that there are. What is stored of a module that is gone waits for
-    /// its return.
+    /// Joins a channel's record with the current modules. Stored data of a module that is gone is kept out, until the
+    /// module returns.
     pub(super) fn assemble(mut record: ChannelRecord, defaults: &Defaults) -> OwnSetup {
         let names = record.modules.keys().chain(record.settings.keys()).chain(record.claimed.keys());
         let names: BTreeSet<ModuleName> = names.cloned().collect();
@@ -78,7 +78,7 @@ impl OwnSetup {
         own
     }
 
-    /// The same channel after a change of the modules that there are: of `changed`, or, where that is None, of any.
+    /// The same channel after a change of the module `changed`, or with `None` of any modules.
     pub(super) fn settle_anew(&self, defaults: &Defaults, changed: Option<&ModuleName>) -> OwnSetup {
         let mut next = self.clone();
         let is_changed = |name: &ModuleName| changed.is_none_or(|changed| changed == name);
@@ -91,7 +91,7 @@ impl OwnSetup {
         next
     }
 
-    /// The modules of which this channel has said something, by name.
+    /// The modules that this channel has touched, by name.
     pub fn touched(&self) -> impl Iterator<Item = &ModuleSetup> {
         self.touched.values().map(|module| &**module)
     }

@@ -1,8 +1,8 @@
-//! The own parts of all channels' set-ups, and which channels have said something of which module.
+//! The own parts of all channels' set-ups, and an index of the channels that have touched each module.
 //!
-//! Promised: to look up or replace one channel costs the same however many channels there are, and a replacement holds up
-//! only the look-ups of the few channels in the same shard. A list of the channels that have said something of a module costs
-//! as much as it is long.
+//! Guarantees: looking up or replacing one channel costs the same however many channels there are, and a replacement
+//! delays only look-ups of the few channels in the same shard. Listing the channels that have touched a module costs as
+//! much as the list is long.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use super::own::OwnSetup;
 use crate::domain::id::{ChannelId, ModuleName};
 
-/// With so many, connections that read at once rarely share a lock, and a map that grows moves few entries.
+/// Enough shards that concurrent connections rarely share a lock, and that a growing map moves few entries.
 const SHARDS: usize = 256;
 
 type Shard = HashMap<ChannelId, Arc<OwnSetup>>;
@@ -18,15 +18,15 @@ type Shard = HashMap<ChannelId, Arc<OwnSetup>>;
 #[derive(Debug)]
 pub(super) struct Snapshots {
     shards: Box<[RwLock<Shard>]>,
-    /// Locked after a shard, never before one.
+    /// Lock order: after a shard, never before one.
     touched: Mutex<HashMap<ModuleName, Touched>>,
 }
 
-/// The channels that have said something of one module.
+/// The channels that have touched one module.
 #[derive(Debug, Default)]
 struct Touched {
     channels: BTreeSet<ChannelId>,
-    /// In how many of them it is switched on.
+    /// In how many of them the module is switched on.
     enabled: usize,
 }
 
@@ -41,16 +41,16 @@ impl Snapshots {
         self.read(channel, Arc::clone)
     }
 
-    /// Runs `read` under the shard's lock, which spares the reference count of [`Snapshots::find`]. `read` must be short: changes of
-    /// the shard's channels wait for it.
+    /// Runs `read` under the shard's lock, which spares the reference count of [`Snapshots::find`]. `read` must be
+    /// short: changes of the shard's channels wait for it.
     pub(super) fn read<T>(&self, channel: ChannelId, read: impl FnOnce(&Arc<OwnSetup>) -> T) -> Option<T> {
         lock(self.shard(channel)).get(&channel).map(read)
     }
 
-    /// Replaces a channel's own part by what `next` makes of it. None leaves it as it is.
+    /// Replaces a channel's own part by the result of `next`. `None` leaves it unchanged.
     ///
-    /// Look-ups of the channel and lists of a module's channels wait until the replacement is made: a list that is made after a
-    /// change of the defaults contains each channel whose `next` has not seen that change.
+    /// Look-ups of the channel and lists of a module's channels wait until the replacement is made. So a list that is
+    /// made after a change of the defaults contains each channel whose `next` has not seen that change.
     pub(super) fn update(&self, channel: ChannelId, next: impl FnOnce(Option<&Arc<OwnSetup>>) -> Option<OwnSetup>) {
         let mut shard = self.shard(channel).write().unwrap_or_else(PoisonError::into_inner);
         let mut touched = self.touched();
@@ -60,16 +60,16 @@ impl Snapshots {
         add(&mut touched, &next);
         let before = shard.insert(channel, Arc::new(next));
         drop((touched, shard));
-        // Freed without the locks.
+        // Freed after the locks are released.
         drop(before);
     }
 
-    /// The channels that have said something of a module, by id.
+    /// The channels that have touched a module, by id.
     pub(super) fn list_touching(&self, name: &ModuleName) -> Vec<ChannelId> {
         self.touched().get(name).into_iter().flat_map(|module| &module.channels).copied().collect()
     }
 
-    /// In how many channels a module is switched on. `is_on_untouched`: whether it is where a channel has not said so.
+    /// In how many channels a module is on. `is_on_untouched`: whether it is on in channels that have not touched it.
     pub(super) fn count_enabled(&self, name: &ModuleName, is_on_untouched: bool) -> usize {
         let all = if is_on_untouched { self.shards.iter().map(|shard| lock(shard).len()).sum() } else { 0_usize };
         self.touched().get(name).map_or(all, |module| {
@@ -78,14 +78,14 @@ impl Snapshots {
         })
     }
 
-    /// At most `limit` of the channels that come after `after`, by id. Walks through all of them.
+    /// At most `limit` channels after `after`, by id. Visits all channels.
     pub(super) fn list_after(&self, after: Option<ChannelId>, limit: usize) -> Vec<Arc<OwnSetup>> {
         let is_after = |id: &ChannelId| after.is_none_or(|after| *id > after);
         let mut ids = Vec::new();
         for shard in &self.shards {
             ids.extend(lock(shard).keys().copied().filter(is_after));
         }
-        // Of ten thousand only a page needs to be in order.
+        // Of ten thousand channels only one page must be sorted.
         if ids.len() > limit {
             ids.select_nth_unstable(limit);
             ids.truncate(limit);

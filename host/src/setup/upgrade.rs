@@ -1,5 +1,5 @@
-//! The versions of an uploaded module, with what a channel has set of it: which one the channel's consent settles on, and
-//! what one asks for that another does not. Pure.
+//! Applies a channel's consent to an uploaded module, and compares what two of its versions ask for, given the
+//! channel's settings of it. Pure.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::domain::version::{UploadedModule, UploadedVersion};
 use crate::modules::catalogue::{Catalogue, Listed};
 use crate::modules::consent::{Consent, InChannel};
 
-/// Takes the version that is due in `channel`; one that the host does not have stays as it is.
+/// Moves to the version that is due in `channel`. A module that the host does not have stays unchanged.
 pub(super) fn follow(setup: &mut ModuleSetup, catalogue: &Catalogue, name: &ModuleName, channel: ChannelId) {
     match catalogue.find(name) {
         Some(Listed::Fixed(manifest)) => {
@@ -45,7 +45,7 @@ pub(super) fn settle(setup: &mut ModuleSetup, module: &UploadedModule, channel: 
     }
 }
 
-/// Why another version is here than the one that the channel stays on, or none, where versions are withdrawn: in words.
+/// Explains why another version than the pinned one is here, or none, if that is because versions are withdrawn.
 pub fn tell_withdrawn(setup: &ModuleSetup, module: &UploadedModule) -> Option<String> {
     if module.versions.iter().all(UploadedVersion::is_withdrawn) {
         return Some("every version is withdrawn: it is back when one is restored, or a new one is brought".to_owned());
@@ -61,7 +61,7 @@ pub fn tell_withdrawn(setup: &ModuleSetup, module: &UploadedModule) -> Option<St
     Some(format!("version {pinned} is withdrawn: {instead} until it is restored"))
 }
 
-/// All that `after` asks for, and `before` does not, in a channel with the module's stored settings: in words.
+/// All that `after` asks for and `before` does not, in words, for a channel with the module's stored settings.
 pub(super) fn differences(before: &Manifest, after: &Manifest, module: &ModuleSetup) -> Vec<String> {
     let is_new = |capability: &&Capability| capability.needs_grant() && !before.requests(**capability);
     let capabilities = after.capabilities.iter().filter(is_new);
@@ -73,7 +73,7 @@ pub(super) fn differences(before: &Manifest, after: &Manifest, module: &ModuleSe
     }
     let mut looser = Vec::new();
     compare_commands(&list_declared(before), &list_declared(after), &mut looser);
-    // A creator's role, cooldowns and words are those of one command, and do not go over to another that takes its place.
+    // A creator's role, cooldowns and words are of one command; a command that takes its place has none of them.
     if !module.settings.is_empty() {
         compare_commands(&list_here(before, module), &list_here(after, module), &mut looser);
     }
@@ -94,7 +94,7 @@ fn list_declared(version: &Manifest) -> Vec<Offer> {
     version.commands.iter().map(offer).collect()
 }
 
-/// With what was set for them in the channel.
+/// The commands with the channel's overrides.
 fn list_here(version: &Manifest, module: &ModuleSetup) -> Vec<Offer> {
     let offer = |command: &Arc<Command>| {
         let command = module.with_overrides(command);
@@ -103,10 +103,10 @@ fn list_here(version: &Manifest, module: &ModuleSetup) -> Vec<Offer> {
     version.commands.iter().map(offer).collect()
 }
 
-/// A sentence in two parts: of which word or which term of a command, and what that is now.
+/// A sentence in two parts: which word or property of a command, and its new value.
 type Looser = (String, String);
 
-/// Adds what more people may use, or more often; of each subject what was found first.
+/// Adds whatever more chatters may use, or use more often; of each subject only the first finding.
 fn compare_commands(before: &[Offer], after: &[Offer], found: &mut Vec<Looser>) {
     for (subject, change) in after.iter().flat_map(|offer| compare_command(before, offer)) {
         if !found.iter().any(|(there, _)| *there == subject) {
@@ -115,7 +115,7 @@ fn compare_commands(before: &[Offer], after: &[Offer], found: &mut Vec<Looser>) 
     }
 }
 
-/// Compares a command with whatever its words called before.
+/// Compares a command with the commands that its words called before.
 fn compare_command(before: &[Offer], Offer { words, command }: &Offer) -> Vec<Looser> {
     let (mut found, mut earlier) = (Vec::new(), Vec::new());
     for word in words {
@@ -141,13 +141,13 @@ fn compare_command(before: &[Offer], Offer { words, command }: &Offer) -> Vec<Lo
     found
 }
 
-/// Whether a stored value that meant something before means nothing any more.
+/// Whether a stored value was valid before and is no longer.
 fn is_rejected(before: &Manifest, after: &Manifest, key: &str, value: &str) -> bool {
     match (before.find_setting(key), after.find_setting(key)) {
-        // A key of the host's, or a value of a still older version.
+        // A key of the host's own, or a value of a still older version.
         (None, _) => false,
         (Some(_), None) => true,
-        // What was a secret is shown to nobody because an author changed his mind.
+        // A stored secret must not become visible because the author changed the setting's kind.
         (Some(before), Some(after)) if before.kind == SettingKind::Secret => after.kind != SettingKind::Secret,
         (Some(_), Some(after)) => check_value(&after.kind, value).is_err(),
     }
@@ -255,7 +255,7 @@ mod tests {
         let here = dice(versions(), canary(SHOP));
         assert_eq!([running(&here, None), running(&here, Some(1))], [3, 1]);
         assert_eq!(running(&dice(versions(), canary(ChannelId(8))), None), 2);
-        // Of a withdrawn pin, the nearest one below, and only then the nearest one above.
+        // Instead of a withdrawn pin: the nearest version below, and only then the nearest above.
         let without = |numbers: &[usize]| {
             let mut versions = versions();
             numbers.iter().for_each(|number| versions[number - 1].withdrawn_at = Some(SystemTime::UNIX_EPOCH));
@@ -274,7 +274,7 @@ mod tests {
         setup.consent.granted.insert(first.digest, Grants::all(first));
         settle(&mut setup, &module, SHOP);
         assert_eq!((setup.may_run, &setup.manifest), (true, first));
-        // Whoever takes a grant back from the accepted version gets no older one instead.
+        // Revoking a grant of the accepted version does not bring back an older version.
         let module = dice(vec![module.versions[0].clone(), version(2, vec![Capability::Http], false)], None);
         setup.consent.granted.insert(module.versions[1].manifest.digest, Grants::default());
         settle(&mut setup, &module, SHOP);
@@ -285,7 +285,7 @@ mod tests {
     fn a_version_that_followed_in_its_time_is_one_to_go_back_to() {
         let asking = |number, capabilities: &[Capability]| version(number, capabilities.to_vec(), false);
         let (storage, http) = (Capability::Storage, Capability::Http);
-        // The first was accepted, the second followed it; the third asks for another thing, and was accepted.
+        // The first was accepted, and the second followed it; the third asks for something else, and was accepted.
         let versions = vec![asking(1, &[storage]), asking(2, &[storage]), asking(3, &[http]), asking(4, &[storage])];
         let module = dice(versions, None);
         let mut setup = settled(&module, 2, None);
@@ -334,7 +334,7 @@ mod tests {
         let quick = Command { channel_cooldown: seconds(4), chatter_cooldown: seconds(1), ..slow.clone() };
         let told = "the cooldown of roll is 4s, and was 5s; a chatter's cooldown of roll is 1s, and was 1m";
         assert_eq!(ask(&with(quick)), told);
-        // The alias became a command of its own, for all.
+        // The alias became a command of its own, for everyone.
         assert_eq!(
             ask(&with(Command { chatter_cooldown: seconds(60), channel_cooldown: seconds(5), ..command("r") })),
             "r is for everyone, and was for vip"
@@ -361,7 +361,7 @@ mod tests {
         assert!(ask(&[]).is_empty());
         assert_eq!(ask(&[("roll.role", "moderator")]), ["r is for everyone, and was for moderator"]);
         assert_eq!(ask(&[("roll.cooldown", "1m")]), ["the cooldown of r is 0s, and was 1m"]);
-        // Here it left its words to another module.
+        // Here the command left its words to another module.
         let words = ["it answers to the word r", "it answers to the word roll"];
         assert_eq!(ask(&[("roll.aliases", "cube")]), words);
         assert_eq!(ask(&[("roll.aliases", "roll r"), ("r.aliases", "r"), ("roll.role", "everyone")]), [""; 0]);

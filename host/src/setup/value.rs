@@ -1,19 +1,18 @@
-//! What a setting's value may be, kind by kind.
+//! Valid values of settings, kind by kind.
 
 use crate::domain::amount::Amount;
 use crate::domain::id::ChatterId;
 use crate::domain::manifest::{Setting, SettingKind};
 use crate::domain::span::{parse_span, show_span};
 
-/// Characters; the value of a setting fits into a chat message.
+/// In characters. The value of a setting fits into a chat message.
 const LONGEST_TEXT: usize = 400;
 
-/// Before a chatter's Twitch id, wherever a text may name chatters by login too.
+/// Precedes a chatter's Twitch id, wherever a text may also name chatters by login.
 pub const ID_MARK: &str = "id:";
 
-/// The value as it is stored: one spelling for equal values. A chatter is given as `id:` and the Twitch id; whoever
-/// has a login looks it up before. The error goes on
-/// after "it should be".
+/// The value as stored: one spelling for equal values. A chatter is given as `id:` and the Twitch id; the caller must
+/// look up the id of a login before. The error continues the sentence "it should be ...".
 pub fn check_value(kind: &SettingKind, text: &str) -> Result<String, String> {
     let trimmed = text.trim();
     match kind {
@@ -44,7 +43,7 @@ pub fn check_value(kind: &SettingKind, text: &str) -> Result<String, String> {
     }
 }
 
-/// The value to store of a setting; None where it is the author's default, which may be one that [`check_value`] refuses.
+/// The value to store; `None` if it is the author's default, which may even be one that [`check_value`] refuses.
 pub(super) fn check_change(setting: &Setting, value: &str) -> Result<Option<String>, String> {
     if value == setting.default {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Changes of versions, and what channels run because of them.
+//! Tests of changes of versions, and of which versions channels then run.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -44,7 +44,7 @@ impl Host {
         self.publish(dice(version, digest), Powers::Creator, ANN).await.unwrap();
     }
 
-    /// The channel takes the version with all that it asks for, and switches it on.
+    /// The channel accepts the version with all that it asks for, and enables the module.
     async fn accept(&self, channel: ChannelId, manifest: &Manifest) {
         let module = manifest.name.clone();
         let (digest, grants) = (manifest.digest, Grants::all(manifest));
@@ -54,7 +54,7 @@ impl Host {
         self.setup.commit(Commit { channel, ..commit(&id, vec![accept, switch]) }).await.unwrap();
     }
 
-    /// What a holder of the key [`ANN`] does to the versions of `dice`.
+    /// Changes the versions of `dice` with the key [`ANN`].
     async fn change(&self, action: Action) -> Result<Fates, ChangeVersionsError> {
         self.versions.change(name("dice"), action, |_| true, Powers::Creator, stamp(ANN)).await
     }
@@ -70,7 +70,7 @@ impl Host {
         Some(module.manifest.version.to_string())
     }
 
-    /// What memory has is what a host that starts now would have.
+    /// Memory must equal what a host that starts now would load.
     fn check(&self) {
         let (here, anew) = (&self.setup, start(&self.fixture));
         let list = |setup: &Setup| setup.catalogue().list_uploaded().cloned().collect::<Vec<_>>();
@@ -153,7 +153,7 @@ async fn a_creators_key_has_room_for_so_many_names_and_bytes_and_leaves_the_rest
     host.publish(next(448 << 20), Powers::Creator, ANN).await.unwrap();
     host.publish(module(65, 512 << 20), Powers::Creator, BEN).await.unwrap();
     host.publish(module(66, 1 << 30), Powers::Operator, ANN).await.unwrap();
-    // What is there already needs no room.
+    // A version that exists needs no room.
     assert!(host.publish(next(448 << 20), Powers::Creator, ANN).await.unwrap().fates.is_empty());
 }
 
@@ -327,10 +327,10 @@ async fn what_is_older_than_everybodys_version_is_not_tried_out() {
     };
     assert_eq!(refused(publish("1.5.0", 3).await), why("1.5.0"));
     assert_eq!(refused(set("1.0.0").await), why("1.0.0"));
-    // The latest itself is then that of no other channel.
+    // Of the latest version itself: all other channels then have an older one.
     set("2.0.0").await.unwrap();
     host.change(Action::DropCanary).await.unwrap();
-    // What is withdrawn is nobody's.
+    // Withdrawn versions do not count as the latest.
     publish("1.5.0", 3).await.unwrap();
     host.check();
 }
@@ -340,10 +340,10 @@ async fn a_change_goes_through_although_nobody_waits_for_it() {
     let host = Host::open().await;
     let publishing = host.versions.add(Arc::new(dice("1.0.0", 1)), None, Powers::Creator, stamp(ANN));
     let mut publishing = std::pin::pin!(publishing);
-    // Begun, and given up at its first pause.
+    // Polled once, and dropped while it waits.
     let begin = |context: &mut std::task::Context<'_>| std::task::Poll::Ready(publishing.as_mut().poll(context));
     assert!(std::future::poll_fn(begin).await.is_pending());
-    // Whoever asks next finds it made.
+    // The next caller finds the change made.
     assert!(host.publish(dice("1.0.0", 1), Powers::Creator, ANN).await.unwrap().fates.is_empty());
     host.check();
 }
@@ -380,7 +380,7 @@ async fn a_roll_back_goes_to_what_was_the_latest_before_and_each_channel_knows_w
     host.bring("1.0.0", 1).await;
     host.accept(CHANNEL, &dice("1.0.0", 1)).await;
     host.bring("2.0.0", 2).await;
-    // It never was the latest: nobody has run it.
+    // This version was never the latest, so no channel has run it.
     host.bring("1.5.0", 3).await;
     let left = |channel| at_once(host.fixture.store.list_left(channel, &name("dice"))).unwrap();
     assert_eq!((left(CHANNEL), left(OTHER)), (vec![ModuleDigest([1; 32])], Vec::new()));
@@ -394,7 +394,7 @@ async fn a_roll_back_goes_to_what_was_the_latest_before_and_each_channel_knows_w
     for number in ["1.5.0", "2.0.0"] {
         host.change(Action::Restore { version: version(number) }).await.unwrap();
     }
-    // Now it was, for a moment.
+    // Now 1.5.0 was the latest, for a moment.
     assert_eq!(roll_back().await.unwrap(), [(version("2.0.0"), Fate::Withdrawn)]);
     host.check();
 }

@@ -7,12 +7,12 @@ use crate::domain::prefix::is_invisible;
 
 /// Characters.
 pub(super) const LONGEST_WORD: usize = 32;
-/// Characters of a usage or a summary.
+/// In characters of a usage or a summary.
 const LONGEST_TEXT: usize = 200;
-/// A longer cooldown would be a command that is off.
+/// A longer cooldown would in effect switch the command off.
 pub(super) const LONGEST_COOLDOWN: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// In lower case and with each word once; the error says what a word may be.
+/// The word in lower case, each alias once; the error says what a word may be.
 pub(crate) fn check_word(word: Command) -> Result<Command, String> {
     let name = check_text_of_word(&word.name)?;
     let mut aliases = Vec::with_capacity(word.aliases.len());
@@ -36,15 +36,15 @@ pub(crate) fn check_word(word: Command) -> Result<Command, String> {
     })
 }
 
-/// One line of at most so many characters, none of which ends a line or turns the order of those around it. Other invisible
-/// ones are parts of emoji.
+/// Whether the text is one line of at most `longest` characters, without line ends and characters that change the
+/// reading direction. Other invisible characters are parts of emoji.
 pub(crate) fn is_line(text: &str, longest: usize) -> bool {
     let misleads = |character: char| matches!(character, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     text.chars().count() <= longest && !text.chars().any(|character| character.is_control() || misleads(character))
 }
 
 pub(super) fn check_text_of_word(text: &str) -> Result<Box<str>, String> {
-    // Lowering may lengthen a text, so it comes first.
+    // Lower-casing may lengthen a text, so it precedes the check of the length.
     let word = text.to_lowercase();
     let is_visible =
         |character: char| !character.is_whitespace() && !character.is_control() && !is_invisible(character);

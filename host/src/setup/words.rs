@@ -17,7 +17,7 @@ pub struct Target<'a> {
     pub command: &'a Arc<Command>,
 }
 
-/// Every word that calls something, in lower case.
+/// All words that call a command, in lower case.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Words(HashMap<Box<str>, Called>);
 
@@ -30,8 +30,8 @@ struct Called {
 }
 
 impl Words {
-    /// The words of modules that run. Where two answer to one word (an upgrade may bring that about, or a grant), the
-    /// first of this order has it: always on, by how much its source is trusted, declared before claimed, by name.
+    /// The words of running modules. If two modules claim one word (after an upgrade or a grant), the first in this
+    /// order has it: always on, by trust in its source, declared before claimed, by name.
     pub(super) fn of(mut running: Vec<Arc<ModuleSetup>>) -> Words {
         running.sort_by(|one, other| order(one).cmp(&order(other)));
         let mut words = Words::default();

@@ -1,6 +1,6 @@
-//! What the store keeps of one channel: its set-up, the modules' storage, the ledger, outcomes, secrets, who was seen there.
+//! The store's data of one channel: set-up, the modules' storage, ledger, outcomes, secrets, chatters who were seen.
 //!
-//! A commit writes here, and only in its own channel. Absent: what belongs to the host (`host`), and connections (`sqlite`).
+//! A commit writes here, and only in its own channel. Not here: the host's data (`host`), connections (`sqlite`).
 
 pub mod accounts;
 pub(crate) mod changes;
@@ -30,21 +30,21 @@ use crate::domain::manifest::Budget;
 use crate::domain::message::{Channel, Reply};
 use crate::domain::tally::Noted;
 
-/// Chatters in one write: a command's commit that comes along waits for so many at most.
+/// Chatters per write. A command's commit behind such a write waits for no more than these.
 const CHATTERS_AT_ONCE: usize = 500;
 
 impl Store {
-    /// Makes all changes of an invocation, once, or none.
+    /// Applies all changes of an invocation exactly once, or none of them.
     ///
     /// # Errors
-    /// Also [`StoreError::NotActing`], where another process acts for the channel.
+    /// [`StoreError::NotActing`] if another process acts for the channel.
     pub async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let epoch = self.tenure.find_epoch(commit.channel).ok_or(StoreError::NotActing)?;
         let (commit, attempt) = (Box::new(commit), Attempt::random());
         self.write(|answer| Write::Commit { commit, attempt, epoch, answer }).await
     }
 
-    /// Whether this process acts for the channel now. A commit asks for itself.
+    /// Whether this process acts for the channel now. [`Store::commit`] checks this itself.
     pub fn may_act(&self, channel: ChannelId) -> bool {
         self.tenure.find_epoch(channel).is_some()
     }
@@ -54,17 +54,17 @@ impl Store {
         self.read(|on| outcomes::find(on, invocation)).map(|found| found.map(|outcome| outcome.replies))
     }
 
-    /// One consistent snapshot.
+    /// The channel's set-up, as one consistent snapshot.
     pub async fn load_channel(&self, channel: ChannelId) -> Result<Option<ChannelRecord>, StoreError> {
         self.read(|on| setup::find_channel(on, channel))
     }
 
-    /// All channels, in one snapshot and as many reads as one takes.
+    /// The set-ups of all channels, as one snapshot; the number of queries is that for one channel.
     pub async fn load_channels(&self) -> Result<Vec<ChannelRecord>, StoreError> {
         self.read(setup::list_channels)
     }
 
-    /// Every channel that was ever sat in, by id, with the names that it bore then.
+    /// Every channel that the bot has ever joined, ordered by id, with the names it had then.
     pub async fn list_known_channels(&self) -> Result<Vec<Channel>, StoreError> {
         self.read(setup::list_known_channels)
     }
@@ -88,8 +88,8 @@ impl Store {
         self.read(|on| storage::load_written_by(on, channel, module))
     }
 
-    /// Entries whose key begins with `prefix`, in byte order, strictly after `after`: at most `limit`, 100, or 64 KiB
-    /// of keys and values, but at least one where there is one.
+    /// Entries whose key begins with `prefix`, in byte order, strictly after `after`. Returns at most `limit` entries,
+    /// 100 entries, or 64 KiB of keys and values, but always at least one if one matches.
     pub async fn list_entries(
         &self,
         channel: ChannelId,
@@ -101,12 +101,12 @@ impl Store {
         self.read(|on| storage::list_entries(on, channel, module, prefix, after, limit))
     }
 
-    /// Revision and amount of an account; both zero where it does not exist.
+    /// Revision and amount of an account; both zero if the account does not exist.
     pub async fn load_account(&self, channel: ChannelId, holder: Holder) -> Result<(Revision, Amount), StoreError> {
         self.read(|on| accounts::load_account(on, channel, holder))
     }
 
-    /// The richest chatters of a channel with more than nothing, richest first; at most 100.
+    /// The chatters of a channel with the largest positive amounts, richest first; at most 100.
     pub async fn list_top_accounts(
         &self,
         channel: ChannelId,
@@ -115,13 +115,13 @@ impl Store {
         self.read(|on| accounts::list_top_accounts(on, channel, limit))
     }
 
-    /// The default currency where the channel is not known.
+    /// The channel's currency; the default currency if the channel is unknown.
     pub async fn load_currency(&self, channel: ChannelId) -> Result<Currency, StoreError> {
         self.read(|on| accounts::find_currency(on, channel)).map(Option::unwrap_or_default)
     }
 
-    /// What a module moved at `since` or later, all that counts against one budget, and the budget's revision at the
-    /// same moment.
+    /// The amounts that a module moved at `since` or later and that count against one budget, with the budget's
+    /// revision at the same moment.
     pub async fn load_spending(
         &self,
         channel: ChannelId,
@@ -133,13 +133,13 @@ impl Store {
         self.read(|on| accounts::load_spending(on, channel, module, budget, caller, since))
     }
 
-    /// Gives a chatter without an account a first amount out of the mint; changes nothing where there is an account.
+    /// Gives a chatter without an account a first amount out of the mint. Does nothing if the chatter has an account.
     pub async fn seed_balance(&self, channel: ChannelId, chatter: ChatterId, amount: Amount) -> Result<(), StoreError> {
         let at = self.clock.now().wall;
         self.write(|answer| Write::SeedBalance { channel, chatter, amount, at, answer }).await
     }
 
-    /// The sealed secret of a setting; None where there is none.
+    /// The sealed secret of a setting; `None` if none is stored.
     pub async fn load_secret(
         &self,
         channel: ChannelId,
@@ -154,17 +154,17 @@ impl Store {
         self.read(|on| secrets::list_keys(on, channel, module))
     }
 
-    /// The first bytes of the secrets of all channels, each once: so many of each secret as tell by which key it was sealed.
+    /// The distinct first `length` bytes of all channels' secrets; they identify the key that sealed a secret.
     pub async fn list_secret_marks(&self, length: u32) -> Result<Vec<Vec<u8>>, StoreError> {
         self.read(|on| secrets::list_marks(on, length))
     }
 
-    /// The last one first; the version that runs may be among them, where it was switched off in between. Two at most.
+    /// The versions left before, latest first, at most two. One may run again, if the module was off in between.
     pub async fn list_left(&self, channel: ChannelId, module: &ModuleName) -> Result<Vec<ModuleDigest>, StoreError> {
         self.read(|on| left_versions::list_left(on, channel, module))
     }
 
-    /// The chatter who was last seen in the channel under this login: logins get recycled.
+    /// The chatter who was last seen in the channel under this login. Logins get recycled, so several may have had it.
     pub async fn find_chatter(&self, channel: ChannelId, login: &Login) -> Result<Option<KnownChatter>, StoreError> {
         self.read(|on| chatters::find_by_login(on, channel, login))
     }
@@ -177,8 +177,8 @@ impl Store {
         self.read(|on| chatters::find_by_id(on, channel, chatter))
     }
 
-    /// Those who bore this display name when they were seen last, in any case of its letters; `most` of them at most, the
-    /// last seen first. Only names that differ from the login by more than the case are looked for.
+    /// Chatters whose last seen display name is this one, ignoring case; at most `most`, the last seen first. Finds
+    /// only display names that differ from the login in more than case: `find_chatter` finds the others.
     pub async fn list_chatters_by_name(
         &self,
         channel: ChannelId,
@@ -188,7 +188,7 @@ impl Store {
         self.read(|on| chatters::list_by_name(on, channel, display_name, most))
     }
 
-    /// Notes who wrote in a channel, and under which names. One write, however many they are.
+    /// Saves which chatters wrote in a channel, and their names. One write, however many chatters there are.
     pub async fn save_seen(
         &self,
         channel: ChannelId,
@@ -199,7 +199,7 @@ impl Store {
         self.write(|answer| Write::SaveSeen { chatters, at, answer }).await
     }
 
-    /// Saves a tally: who talked in which channel, under which names, and how much was said there.
+    /// Saves a tally: which chatters talked in which channel, their names, and the number of messages per channel.
     pub async fn save_tally(&self, noted: &Noted, at: SystemTime) -> Result<(), StoreError> {
         let talked = noted.iter().flat_map(|(channel, tally)| tally.chatters().map(|talked| (*channel, talked.into())));
         let talked: Vec<(ChannelId, KnownChatter)> = talked.collect();

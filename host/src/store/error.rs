@@ -1,37 +1,37 @@
-//! Why something could not be read, written or opened.
+//! Errors of reading, writing and opening the database.
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Why a read or a write gave nothing. "Not there" is no error but an `Option`.
+/// Why a read or a write failed. A missing row is no error but an `Option`.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Whatever the database says: disk full, input or output error, a row that this program would not have written.
+    /// Any error of the database: disk full, input or output error, a row that this program would not have written.
     #[error("database: {0}")]
     Database(Arc<dyn Error + Send + Sync>),
-    /// Another change of the same batch took the SQLite transaction down with it.
+    /// Another write of the same batch failed, and SQLite rolled back the transaction that they shared.
     #[error("rolled back together with another change")]
     RolledBack,
-    /// Not positive, finer than the currency, or more than an account can hold.
+    /// The amount is not positive, is finer than the currency, or exceeds what an account can hold.
     #[error("that is an amount which no account here can hold")]
     Amount,
     #[error("no such channel")]
     UnknownChannel,
-    /// Nothing was changed: this process must not act for the channel, or not any more.
+    /// Nothing was changed: this process does not act for the channel, or does no longer.
     #[error("another process acts for this channel")]
     NotActing,
-    /// The writer has stopped: the host shuts down, or the writer broke.
+    /// The writer has stopped, because the host shuts down or because the writer broke.
     #[error("the store is closed")]
     Closed,
 }
 
-/// Why the database cannot be used. The file is as it was before.
+/// Why the database cannot be opened. The file is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenStoreError {
     #[error("{} is in use by another process", path.display())]
     InUse { path: PathBuf },
-    /// Whoever lost the file's contents must not be served a fresh start in silence.
+    /// An empty file is a lost database. Starting afresh without a word would hide the loss from the operator.
     #[error("{} is empty: restore it from a backup, or delete it to begin anew", path.display())]
     Empty { path: PathBuf },
     #[error(

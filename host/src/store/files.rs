@@ -1,24 +1,24 @@
-//! Files that only the host's own system user may read, and that are there whole or not at all.
+//! Files that only the host's own system user may read, written atomically.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// The ending of a file that is being written: what a crash leaves behind bears it, and may be cleared away.
+/// File extension of a file that is being written. After a crash, files with this extension may be deleted.
 pub const UNFINISHED: &str = "new";
 
-/// Whether a written file has to be there after a power cut.
+/// Whether a written file must survive a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// It is on disk when the call returns.
+    /// The file is on disk when the call returns.
     Synced,
-    /// It can be made anew.
+    /// The file may be lost, since it can be made again.
     Lazy,
 }
 
-/// Writes beside the file and renames: a reader finds the old file, the new one or none, never half of one.
+/// Writes a temporary file and renames it, so that a reader finds the old file, the new one or none, never half of one.
 pub fn write_whole(path: &Path, parts: &[&[u8]], durability: Durability) -> io::Result<()> {
-    // A name that nobody else who writes this file has.
+    // The random part keeps concurrent writers of the same file from sharing a temporary file.
     let beside = path.with_extension(format!("{:016x}.{UNFINISHED}", getrandom::u64().map_err(io::Error::other)?));
     let mut file = private_options().create_new(true).open(&beside)?;
     let written = parts.iter().try_for_each(|part| file.write_all(part)).and_then(|()| match durability {
@@ -28,13 +28,13 @@ pub fn write_whole(path: &Path, parts: &[&[u8]], durability: Durability) -> io::
     let renamed = written.and_then(|()| fs::rename(&beside, path));
     renamed.or_else(|error| fs::remove_file(&beside).and(Err(error)))?;
     match (durability, path.parent()) {
-        // The new name is the folder's to keep.
+        // The rename is durable only once the folder is synced.
         (Durability::Synced, Some(folder)) => File::open(folder)?.sync_all(),
         _ => Ok(()),
     }
 }
 
-/// Options for writing a file that is closed to others where it is new.
+/// Options for opening a file for writing; if that creates the file, only its owner has access.
 #[cfg(unix)]
 pub fn private_options() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
@@ -46,7 +46,7 @@ pub fn private_options() -> OpenOptions {
     OpenOptions::new().write(true).clone()
 }
 
-/// Makes the folder where it is missing, and closes it to others.
+/// Creates the folder if it is missing, and restricts access to its owner.
 #[cfg(unix)]
 pub fn create_private_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

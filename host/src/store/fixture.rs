@@ -1,4 +1,4 @@
-//! What the store's tests, and those of the parts above it, start from.
+//! Fixtures for the tests of the store and of the parts above it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(crate) const CHANNEL: ChannelId = ChannelId(7);
 pub(crate) const ALICE: Holder = Holder::Chatter(ChatterId(1));
 pub(crate) const BOB: Holder = Holder::Chatter(ChatterId(2));
 
-/// A store in a folder that goes with it.
+/// A store in a temporary folder, which is deleted with the fixture.
 pub(crate) struct Fixture {
     pub(crate) store: Arc<Store>,
     pub(crate) clock: Arc<ManualClock>,
@@ -44,12 +44,12 @@ impl Fixture {
         Fixture { store, clock, path, folder }
     }
 
-    /// With the channel [`CHANNEL`], `#shop`, where the account `bot` sits.
+    /// A store with the channel [`CHANNEL`], `#shop`, which the account `bot` has joined.
     pub(crate) async fn with_channel() -> Fixture {
         Fixture::with_tenure(Arc::new(SoleProcess)).await
     }
 
-    /// The same, of a process that acts as `tenure` tells.
+    /// As [`Fixture::with_channel`], in a process with the given tenure.
     pub(super) async fn with_tenure(tenure: Arc<dyn Tenure>) -> Fixture {
         let fixture = Fixture::open(tenure);
         fixture.store.save_seed(login("shop"), login("bot")).await.unwrap();
@@ -61,7 +61,7 @@ impl Fixture {
         at_once(self.store.list_known_channels()).unwrap().into_iter().map(|channel| channel.id).collect()
     }
 
-    /// The whole audit, the oldest line first: `action channel subject: before -> after`.
+    /// The whole audit, oldest line first: `action channel subject: before -> after`.
     pub(crate) fn audited(&self) -> Vec<String> {
         let text = |value: Option<AuditValue>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
         let line = |AuditEntry { change, .. }: AuditEntry| {
@@ -74,7 +74,7 @@ impl Fixture {
         entries.into_iter().map(line).collect()
     }
 
-    /// Changes the database by hand.
+    /// Runs a write that only tests have.
     pub(super) async fn write(
         &self,
         job: impl FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static,
@@ -82,19 +82,19 @@ impl Fixture {
         self.store.write(|answer| Write::Test { job: Box::new(job), answer }).await
     }
 
-    /// Makes one attempt to commit, which may have been made before.
+    /// Commits with a given attempt number, so that a test can repeat an attempt.
     pub(super) async fn attempt(&self, commit: Commit, attempt: Attempt) -> Result<Committed, StoreError> {
         let (commit, epoch) = (Box::new(commit), Epoch::default());
         self.store.write(|answer| Write::Commit { commit, attempt, epoch, answer }).await
     }
 
-    /// Commits effects that note nothing.
+    /// Commits effects without comparing any revision.
     pub(crate) async fn commit(&self, id: &str, effects: Vec<Effect>) -> Committed {
         self.store.commit(commit(id, effects)).await.unwrap()
     }
 }
 
-/// The schema in memory, with `CHANNEL` in it and a currency of two decimals.
+/// A migrated database in memory, with `CHANNEL` in it and a currency of two decimals.
 pub(super) fn in_memory() -> Connection {
     let mut connection = Connection::open_in_memory().unwrap();
     migrate::migrate(&mut connection).unwrap();
@@ -133,7 +133,7 @@ pub(crate) fn transfer(from: Holder, to: Holder, amount: &str) -> Effect {
     Effect::Ledger(name("bank"), LedgerEffect::Transfer { from, to, amount: amount.parse().unwrap() })
 }
 
-/// Every channel's accounts sum to zero, each is what its transfers sum to, and only mints are below zero.
+/// Asserts that a channel's accounts sum to zero, each account equals its transfers, and only mints are negative.
 pub(super) fn assert_ledger_holds(connection: &Connection) {
     let wrong = |sql| connection.query_row::<i64, _, _>(sql, [], |row| row.get(0)).unwrap();
     let unbalanced = "SELECT count(*) FROM (SELECT 1 FROM accounts GROUP BY channel_id HAVING sum(units) <> 0)";

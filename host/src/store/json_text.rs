@@ -1,5 +1,4 @@
-//! How the domain's types stand in JSON: as the text of which each value has one, and spans in milliseconds. For serde's
-//! `with`.
+//! JSON forms of domain types, for serde's `with`: a value as its one textual form, a span in milliseconds.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -8,7 +7,7 @@ use std::time::Duration;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A value as its text.
+/// Serializes a value as its text.
 pub(super) struct Text<T>(pub(super) T);
 
 impl<T: Display> Serialize for Text<T> {

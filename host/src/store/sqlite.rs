@@ -1,7 +1,7 @@
 //! The backend: one SQLite file, many connections that read and one thread that writes.
 //!
-//! Here is what another database would not need: opening and checking the file, its schema, connections, the writer's batches,
-//! and how values stand in columns. Absent: which rows there are (`channel`, `host`).
+//! Here is all that is specific to SQLite: opening and checking the file, the schema, connections, the writer's
+//! batches, and the columns' types. Not here: the rows themselves (`channel`, `host`).
 
 mod apply;
 pub(crate) mod columns;

@@ -1,4 +1,4 @@
-//! Every write of the store, as data: a backend carries it out in one match, and may carry it out again.
+//! Every write of the store, as data: the backend executes it in one match, and may have to execute it again.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -22,16 +22,16 @@ use crate::domain::ports::Epoch;
 use crate::domain::principal::{CallerId, KeyId};
 use crate::domain::used_limits::UsedLimits;
 
-/// Where the answer to a write goes once the write is durable.
+/// Receives the result of a write once the write is durable.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
-/// Made whole or not at all. What each one promises, the method of [`Store`](super::Store) says that asks for it.
+/// One write, applied whole or not at all. The method of [`Store`](super::Store) that sends it documents it.
 pub(super) enum Write {
-    // Of a channel.
+    // Data of a channel.
     Commit {
         commit: Box<Commit>,
         attempt: Attempt,
-        /// The tenure in which the commit was asked for: it is not made in another one.
+        /// The tenure in which the commit was requested. In any other tenure the commit is refused.
         epoch: Epoch,
         answer: Answer<Committed>,
     },
@@ -48,12 +48,12 @@ pub(super) enum Write {
         answer: Answer<()>,
     },
     RaiseBusyness {
-        /// The messages that were written in each channel.
+        /// The number of messages written in each channel.
         channels: Vec<(ChannelId, u64)>,
         at: SystemTime,
         answer: Answer<()>,
     },
-    // Of the wanted channels; true: one is wanted that was not, or otherwise than before.
+    // Wanted channels. The answer is whether the list of wanted channels changed.
     SaveSeed {
         login: Login,
         account: Login,
@@ -66,7 +66,7 @@ pub(super) enum Write {
         at: SystemTime,
         answer: Answer<bool>,
     },
-    // Of the bot accounts.
+    // Bot accounts.
     LearnBot {
         login: Login,
         id: AccountId,
@@ -83,7 +83,7 @@ pub(super) enum Write {
         at: SystemTime,
         answer: Answer<()>,
     },
-    // Of the modules.
+    // Modules.
     ChangeVersions {
         module: ModuleName,
         changes: Vec<VersionChange>,
@@ -99,7 +99,7 @@ pub(super) enum Write {
         digest: ModuleDigest,
         answer: Answer<()>,
     },
-    // Of the HTTP API.
+    // The HTTP API.
     SaveApiKey {
         key: Box<ApiKey>,
         stamp: Stamp,
@@ -128,11 +128,11 @@ pub(super) enum Write {
         change: Box<Change>,
         answer: Answer<()>,
     },
-    /// Changes nothing, and says whether the machine takes changes.
+    /// Changes nothing; finds out whether the machine accepts writes.
     Probe {
         answer: Answer<()>,
     },
-    /// What a test puts into a batch.
+    /// A test's own write, run within a batch.
     #[cfg(test)]
     Test {
         job: TestJob,

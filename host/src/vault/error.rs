@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-/// What a secret is. It stands in headers: the line break that was copied with it would be found out only by whoever sends it.
+/// Describes a valid secret. Secrets go into headers: a line break copied by mistake would only show on sending.
 pub const SECRET_TEXT: &str = "1 to 4096 bytes without line breaks or other control characters";
 
-/// The other way out of a missing key.
+/// What to do if the key is lost for good.
 const LOST: &str = "where it is lost, remove the secret settings by the API, start again, and enter them anew";
 
-/// Why something could not be sealed or opened.
+/// Why sealing or opening failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
     #[error("{} is missing: restore it from the backup, what was sealed with it is still there; {LOST}", path.display())]
@@ -21,10 +21,10 @@ pub enum SealError {
     KeyDamaged { path: PathBuf },
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: std::io::Error },
-    /// Damaged, or moved here from another channel, module or setting.
+    /// Damaged, or copied from another channel, module or setting.
     #[error("what was sealed does not open")]
     Damaged,
-    /// It is too long, nothing, or cannot be sent.
+    /// The secret is empty, too long, or cannot be sent.
     #[error("a secret is {SECRET_TEXT}")]
     Secret,
     #[error("no randomness: {0}")]

@@ -12,7 +12,7 @@ use super::error::SealError;
 /// 32 bytes that are zeroed when dropped.
 type KeyBytes = SecretBox<[u8; 32]>;
 
-/// Bytes by which keys are told apart; they tell nothing of the key.
+/// Bytes of a key's fingerprint, which identifies the key and reveals nothing of it.
 pub(super) const FINGERPRINT: usize = 8;
 
 pub(super) struct Key {
@@ -21,7 +21,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// None where there is no file.
+    /// `None` if there is no file.
     pub(super) fn load(path: &Path) -> Result<Option<Key>, SealError> {
         let failed = |error| SealError::File { path: path.to_owned(), error };
         let mut file = match File::open(path) {
@@ -44,14 +44,14 @@ impl Key {
         Ok(Some(Key::of(bytes)))
     }
 
-    /// Written beside, and named when it is on disk: a crash leaves a whole key or none. Who makes one at the same time
-    /// gets the one that was first.
+    /// Writes a temporary file, syncs it and gives it the name: a crash leaves a whole key or none. Concurrent callers
+    /// all get the first key that got the name.
     pub(super) fn make(path: &Path) -> Result<Key, SealError> {
         let failed = |error| SealError::File { path: path.to_owned(), error };
         let mut bytes = KeyBytes::default();
         getrandom::fill(bytes.expose_secret_mut()).map_err(|error| SealError::Random(error.to_string()))?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        // Such a file is closed to others from its first moment.
+        // A temporary file is closed to others from the moment of its creation.
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         file.write_all(bytes.expose_secret()).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
@@ -91,7 +91,7 @@ fn is_private(_: &File) -> io::Result<bool> {
     Ok(true)
 }
 
-/// The name too is to outlive a power cut.
+/// Makes the file's name survive a power cut.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

@@ -9,21 +9,21 @@ use crate::domain::manifest::{Capability, Grants, Manifest, SizeClass};
 use crate::domain::version::{UploadedModule, UploadedVersion};
 use crate::modules::powers::Powers;
 
-/// How a channel's consent is to be.
+/// The wanted consent of a channel.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish<'a> {
     /// Whether the module is to be on.
     pub is_enabled: bool,
-    /// What the module may do from now on. None keeps what is granted.
+    /// The new grants. `None` keeps the present ones.
     pub grants: Option<&'a Grants>,
-    /// The version that waits, where all that it asks for is agreed to: whoever names it has seen that.
+    /// Accepts all requests of the waiting version. The caller names the version, to prove that its requests were seen.
     pub accept: Option<&'a semver::Version>,
-    /// None follows the latest version.
+    /// `None` follows the latest version.
     pub pinned: Option<&'a semver::Version>,
 }
 
-/// The effects that lead to the wanted consent; none where it is as wanted. A version that is newly pinned is accepted by
-/// that, and the first one by being granted or enabled.
+/// The effects that lead to the wanted consent; empty if it is as wanted. Pinning a version accepts it; granting to the
+/// first version, or enabling it, accepts it too.
 pub fn plan_consent(
     consent: &Consent,
     at: InChannel<'_>,
@@ -47,7 +47,7 @@ enum Choice {
     Named,
     /// The accepted version is gone, and the version that is due takes its place.
     Replaced,
-    /// It is the version that is here.
+    /// The version is the one that is here.
     Kept,
 }
 
@@ -62,7 +62,7 @@ struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// None where no version is due, and none is wanted.
+    /// `None` if no version is due, and none is wanted.
     fn find(
         consent: &'a Consent,
         at: InChannel<'a>,
@@ -78,7 +78,7 @@ impl<'a> Subject<'a> {
             return Err(ConsentError::NotDue(other.clone()));
         }
         let accepted = consent.find_accepted(at.module);
-        // What was accepted may be gone with nothing in its place that could be named.
+        // The accepted version may be gone without a waiting version that the wish could name.
         let is_gone = !here.may_run && here.waiting.is_none() && accepted.is_none_or(UploadedVersion::is_withdrawn);
         let (target, choice) = match wish.accept.is_some() || is_pinned_now {
             true => (due, Choice::Named),
@@ -90,7 +90,7 @@ impl<'a> Subject<'a> {
 
     fn plan_grants(&self, by: Powers, wish: Wish<'_>) -> Result<Vec<Effect>, ConsentError> {
         let Some(sent) = self.find_sent(wish) else { return Ok(Vec::new()) };
-        // As they are shown, even where this version asks for less; then in order.
+        // Compares the grants first as shown, even if this version asks for less, then in the version's order.
         if self.is_there(&sent, wish) {
             return Ok(Vec::new());
         }
@@ -114,19 +114,19 @@ impl<'a> Subject<'a> {
         self.target.digest == self.here.manifest.digest
     }
 
-    /// The grants that the wish amounts to; None where it leaves them as they are.
+    /// The grants that the wish amounts to; `None` if it leaves them unchanged.
     fn find_sent(&self, wish: Wish<'_>) -> Option<Grants> {
         if let Some(grants) = wish.grants {
             return Some(grants.clone());
         }
-        // The version runs with what was granted to it in its time.
+        // The version already runs with the grants that it was given when it was accepted.
         let runs_already = self.accepted.is_some() && self.here.may_run && self.is_here();
         let is_first = wish.is_enabled && self.consent.accepted.is_none();
         let is_agreed_to = self.choice == Choice::Named || is_first;
         (!runs_already && is_agreed_to).then(|| self.here.grants.asked_by(&self.target))
     }
 
-    /// Whether the channel has agreed to exactly that.
+    /// Whether the channel has already consented to exactly these grants.
     fn is_there(&self, grants: &Grants, wish: Wish<'_>) -> bool {
         match self.accepted {
             Some(accepted) => {
@@ -137,8 +137,8 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// In the order in which the version asks for them, so that equal grants are equal. What is granted to another version
-    /// was shown, and may be sent back: it is left out.
+    /// The grants in the version's order, so that equal grants compare equal. A grant that only another version has was
+    /// shown, and so may be sent back: it is left out.
     fn in_order(&self, grants: &Grants) -> Result<Grants, ConsentError> {
         let is_known = |is_in: &dyn Fn(&Grants) -> bool| self.consent.granted.values().any(is_in);
         let unasked = list_names(
@@ -149,7 +149,7 @@ impl<'a> Subject<'a> {
         if unasked.is_empty() { Ok(grants.asked_by(&self.target)) } else { Err(ConsentError::NotRequested(unasked)) }
     }
 
-    /// What of the grants is more than there was, and not the creator's to allow.
+    /// The grants beyond the present ones that only the operator may allow.
     fn list_beyond(&self, by: Powers, grants: &Grants) -> Vec<String> {
         if by == Powers::Operator {
             return Vec::new();
@@ -170,8 +170,8 @@ impl<'a> Subject<'a> {
         beyond
     }
 
-    /// What the other versions have from now on, where that is less: lower caps hold for each, and what is revoked from the
-    /// version that is kept is revoked from all. Otherwise rolling back to one would restore what was just revoked.
+    /// The reduced grants of other versions. Lower caps hold for every version, and a grant revoked from a kept version
+    /// is revoked from all. Otherwise a roll-back to another version would restore what was just revoked.
     fn narrow_others(&self, sent: &Grants, grants: &Grants) -> Vec<(ModuleDigest, Grants)> {
         let narrow = |there: &Grants| match (there.within_caps_of(grants), self.choice) {
             (there, Choice::Kept) => there.without_taken(&self.here.grants, sent),
@@ -185,7 +185,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Some of the grants, as texts.
+/// The selected grants, in words.
 fn list_names(
     grants: &Grants,
     is_listed: impl Fn(&Capability) -> bool,

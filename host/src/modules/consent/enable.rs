@@ -1,15 +1,15 @@
-//! What enabling a module agrees to: nothing that was not named. Pure.
+//! Decides what enabling a module agrees to: only what was named. Pure.
 //!
-//! Capabilities and versions are texts here: a client of the API may be older than its host, and hands on what it does not
-//! know.
+//! Capabilities and versions are texts here, since an API client may be older than its host, and must pass on names
+//! that it does not know.
 
-/// How a module stands in a channel, compared with the version that it is to have there.
+/// A module's state in a channel, compared with the version that it is to have there.
 #[derive(Clone, Debug)]
 pub struct Standing<'a> {
     pub granted: Vec<&'a str>,
-    /// What the version asks for and has no grant of.
+    /// Capabilities that the version asks for without a grant.
     pub missing: Vec<&'a str>,
-    /// The version that agreeing accepts; None where it is accepted already, or by being pinned.
+    /// The version that agreeing accepts; `None` if it is already accepted, or is accepted by a pin.
     pub due: Option<&'a str>,
     /// Whether the channel has an accepted version, on which it stays without an agreement.
     pub may_stay: bool,
@@ -18,7 +18,7 @@ pub struct Standing<'a> {
 /// What is agreed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement<'a> {
-    /// Grants beside those that there are.
+    /// Grants to add to the present ones.
     pub added: Vec<&'a str>,
     pub accept: Option<&'a str>,
 }
@@ -28,12 +28,12 @@ pub struct Agreement<'a> {
 pub enum AgreeError {
     /// The version does not ask for `named`, most likely a typing error, but for `missing`.
     NotRequested { named: String, missing: Vec<String> },
-    /// The version asks for these, and they were not named.
+    /// The version asks for these grants, but they were not named.
     NotNamed(Vec<String>),
 }
 
-/// `named` are the names of the grants to give; `all` stands for all that is missing. `accepts` agrees to all else that the
-/// version asks for; naming a grant does so too.
+/// `named`: the grants to give, where `all` stands for all missing ones. `accepts` agrees to all else that the version
+/// asks for; naming a grant does so too.
 pub fn agree<'a>(standing: Standing<'a>, named: &[String], accepts: bool) -> Result<Agreement<'a>, AgreeError> {
     let Standing { granted, missing, due, may_stay } = standing;
     let is_asked = |name: &str| name == "all" || granted.contains(&name) || missing.contains(&name);

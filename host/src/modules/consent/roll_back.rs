@@ -1,22 +1,22 @@
-//! Back to a version that ran before, in one channel. Pure.
+//! Plans a roll-back of a module in one channel to an earlier version. Pure.
 
 use super::{Consent, ConsentError, InChannel, Settled, list_missing};
 use crate::domain::effect::{Effect, LeftEffect};
 use crate::domain::id::ModuleDigest;
 use crate::domain::version::{UploadedModule, UploadedVersion};
 
-/// Pins the module to a version that may run with what is granted by now. Nothing is accepted by it. Which one it is:
+/// Pins the module to a version that may run with the present grants. Accepts nothing. The version is:
 ///
-/// 1. The one named.
-/// 2. Else the one of `left` that the channel left last: the one that ran before. It may be a higher one, where a lower
-///    one was pinned by hand.
-/// 3. Else, where none of them may run any more, the highest one below the one that is here.
+/// 1. `to`, if given.
+/// 2. Else the one of `left` that the channel left last: the one that ran before. It may be a higher version, if a
+///    lower one was pinned by hand.
+/// 3. Else, if none of these may run any more, the highest version below the one that is here.
 ///
-/// A version that `is_usable` denies is only taken by its name. Of what was left before, only what is lower is still
-/// known afterwards: a second roll-back goes further back; it never flips between two versions.
+/// A version that `is_usable` denies is only taken by its name. Of the versions left before, only lower ones are kept
+/// afterwards: a second roll-back goes further back; it never flips between two versions.
 ///
 /// # Errors
-/// `NeedsGrant` where the version named asks for more than is granted.
+/// `NeedsGrant` if the named version asks for more than is granted.
 pub fn plan_roll_back(
     consent: &Consent,
     at: InChannel<'_>,
@@ -38,7 +38,7 @@ pub fn plan_roll_back(
         let missing = list_missing(&after.manifest, after.waiting.as_deref(), &after.grants);
         return Err(ConsentError::NeedsGrant(missing));
     }
-    // A roll-back to a named, higher version is an ordinary change: the version that it leaves stays a target of the next roll-back.
+    // A roll-back to a named, higher version is an ordinary change: the next roll-back may undo it.
     let keep = (pin.is_some() && !is_named_above).then(|| {
         let further = find_further(at.module, &left, here, &to);
         Effect::Left(at.module.name.clone(), LeftEffect::KeepLeft { left: further })
@@ -67,7 +67,7 @@ fn find_before(
     left.chain(below).find(may_run).cloned()
 }
 
-/// Where the next roll-back goes, if that is to be said beforehand: below both versions.
+/// The target of the next roll-back, if it must be recorded now: a version below both.
 fn find_further(
     module: &UploadedModule,
     left: &[&UploadedVersion],

@@ -1,4 +1,4 @@
-//! Versions of a size class that the host does not allow (any more).
+//! Tests of versions of a size class that the host does not allow (any more).
 
 use super::roll_back::check_roll_back;
 use super::tests::{after, dice, on, shop, with};
@@ -23,7 +23,7 @@ fn nobody_is_moved_onto_a_version_that_the_host_bars() {
         let refused = check_module_change(&barred, Powers::Operator, &name("dice"), change);
         assert_eq!(refused, Err(ConsentError::SizeClass.into()));
     }
-    // What was enabled before the operator barred the class may be sent back as it is, or switched off.
+    // A channel that enabled the version before it was barred may send it back unchanged, or switch it off.
     let both = after(&one, Powers::Operator, &on());
     let allowed = with(&both, shop([dice("1.0.0", 1), large("2.0.0", 2)]).catalogue().clone());
     let moved = after(&allowed, Powers::Operator, &accept);

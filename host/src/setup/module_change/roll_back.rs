@@ -1,4 +1,4 @@
-//! A module rolled back to a version that ran before, in one channel.
+//! Rolls a module back to an earlier version, in one channel.
 
 use super::{ModuleChangeError, check_on, require_module};
 use crate::domain::effect::Effect;
@@ -10,11 +10,11 @@ use crate::setup::channel::ChannelSetup;
 use crate::setup::module::ModuleSetup;
 use crate::setup::upgrade::consult;
 
-/// Pins the module to the version `to`, or to the one that [`plan_roll_back`] chooses. `left` are the versions that the
-/// channel left, the last one first.
+/// Pins the module to the version `to`, or to the one that [`plan_roll_back`] chooses. `left`: the versions that
+/// the channel left, latest first.
 ///
 /// # Errors
-/// `NeedsGrant` where the version named asks for more than is granted.
+/// `NeedsGrant` if the named version asks for more than is granted.
 pub fn check_roll_back(
     setup: &ChannelSetup,
     name: &ModuleName,
@@ -40,7 +40,7 @@ pub fn check_roll_back(
     Ok(effects)
 }
 
-/// Whether the version answers once it is here. One whose fuse has blown here, or that the host bars, is no way out.
+/// Whether the version would answer: its fuse has not blown here, and the host does not bar it.
 fn would_answer(module: &ModuleSetup, settled: Settled, catalogue: &Catalogue) -> bool {
     let mut there = ModuleSetup { is_barred: catalogue.bars(&settled.manifest), ..module.clone() };
     there.take(settled);

@@ -1,4 +1,4 @@
-//! Wanted states of modules against a catalogue.
+//! Tests of wanted states of modules against a catalogue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn terms(values: &[(CommandKey, &str)]) -> CommandTerms {
     values.iter().map(|(key, value)| (*key, (*value).to_owned())).collect()
 }
 
-/// The channel once it is as wanted, where the same wish again changes nothing.
+/// The channel after the change. Asserts that the same change again plans nothing.
 #[track_caller]
 pub(super) fn after(setup: &ChannelSetup, by: Powers, change: &ModuleChange) -> ChannelSetup {
     let effects = check_module_change(setup, by, &name("dice"), change).unwrap();
@@ -103,7 +103,7 @@ fn a_creator_grants_what_stays_in_the_channel_and_the_operator_all() {
         "it does not run without a grant of http, payments, storage, treasury"
     );
     assert_eq!(refused(&shop, Powers::Operator, &granting(&[Capability::Words])), "it does not ask for words");
-    // The operator allows his part beforehand, and the creator the rest.
+    // The operator grants his part beforehand, and the creator the rest.
     let prepared = after(&shop, Powers::Operator, &ModuleChange { enabled: false, ..granting(&[Treasury, Http]) });
     assert!(prepared.find_word("roll").is_none());
     let on = after(&prepared, Powers::Creator, &all);
@@ -228,7 +228,7 @@ fn what_is_always_on_stays_on_and_what_is_fixed_stays_granted() {
 fn what_is_shown_may_be_wanted_and_changes_nothing() {
     let all = [Capability::Http, Capability::Payments, Capability::Storage];
     let host = Manifest { http_hosts: vec!["a.example.com".to_owned()], ..asking(&all) };
-    // It asks for less, and for another word.
+    // The later version asks for less, and for another word.
     let roll = Command { aliases: vec!["w".into()], ..command("roll") };
     let later = Manifest {
         commands: vec![Arc::new(roll)],
@@ -299,12 +299,12 @@ fn caps_on_what_a_module_pays_out_are_the_operators_and_on_payments_the_creators
     after(&on, Powers::Creator, &with(five, Caps::nothing()));
 }
 
-/// A second version of `dice`, which answers to less: nobody agrees to the first one by agreeing to it.
+/// A second version of `dice`, with fewer words: consent to it is no consent to the first version.
 fn second(capabilities: &[Capability]) -> Manifest {
     Manifest { capabilities: capabilities.to_vec(), ..dice("2.0.0", 2) }
 }
 
-/// The first version, with a word of its own besides.
+/// The first version, which also has a word of its own.
 fn first(capabilities: &[Capability]) -> Manifest {
     Manifest { commands: vec![Arc::new(command("roll")), Arc::new(command("throw"))], ..asking(capabilities) }
 }
@@ -329,7 +329,7 @@ fn a_version_that_is_gone_back_to_has_no_higher_caps_than_there_are_now() {
     let both = shop([first(&all), second(&all)]);
     let one = ModuleChange { pinned: Some("1.0.0".parse().unwrap()), ..with("100", "1000") };
     let one = after(&both, Powers::Operator, &one);
-    // Both versions follow the first one's grants; the operator lowers those of the second.
+    // On the second version, the operator raises one of the first version's caps and lowers the other.
     let two = after(&one, Powers::Operator, &with("500", "10"));
     let back = stepped_back(&two, "1.0.0");
     let module = back.find_module(&name("dice")).unwrap();
@@ -352,7 +352,7 @@ fn what_was_taken_back_does_not_return_with_an_older_version() {
     let two = one.with_defaults(shop([first(&[Http, Storage]), second(&[Storage])]).defaults());
     let running = |setup: &ChannelSetup| setup.find_word("roll").map(|word| word.module.manifest.version.major);
     assert_eq!(running(&two), Some(2), "it asks for no more");
-    // What is shown is no word about grants, even where this version asks for less.
+    // Sending back the grants as shown revokes nothing, even if this version asks for less.
     let set = ModuleChange { settings: [("sides".to_owned(), "8".to_owned())].into(), ..granting(&[Http, Storage]) };
     let kept = after(&after(&two, Powers::Creator, &set), Powers::Creator, &granting(&[Storage, Http]));
     assert_eq!(running(&stepped_back(&kept, "1.0.0")), Some(1));
@@ -362,7 +362,7 @@ fn what_was_taken_back_does_not_return_with_an_older_version() {
     assert_eq!(back, Err(ConsentError::NeedsGrant(vec![Http]).into()));
     let pinned = ModuleChange { pinned: Some("1.0.0".parse().unwrap()), ..on() };
     assert_eq!(refused(&taken, Powers::Creator, &pinned), "it does not run without a grant of http");
-    // A version that asks for it again comes with nothing either.
+    // A later version that asks for the revoked capability again does not get it either.
     let third = Manifest { capabilities: vec![Http, Storage], version: "3.0.0".parse().unwrap(), ..dice("3.0.0", 3) };
     let three = taken.with_defaults(shop([first(&[Http, Storage]), second(&[Storage]), third]).defaults());
     assert_eq!(running(&three), Some(2));
@@ -377,12 +377,12 @@ fn a_version_that_asks_for_less_is_pinned_without_a_word_about_grants() {
     let one = after(&two, Powers::Creator, &pinned);
     let module = |setup: &ChannelSetup| setup.find_word("roll").unwrap().module.clone();
     assert_eq!(module(&one).manifest.version.major, 1);
-    // Whoever sends back what is shown, with another version in it, sends grants too.
+    // A caller who sends back the shown state with another version in it sends grants too.
     let shown = ModuleChange { pinned: pinned.pinned, ..as_change(&module(&two)) };
     assert_eq!(module(&after(&two, Powers::Creator, &shown)).manifest.version.major, 1);
     let again = after(&one, Powers::Creator, &on());
     assert_eq!((module(&again).manifest.version.major, module(&again).grants.capabilities), (2, vec![Storage, Words]));
-    // Web hosts that a version no longer declares do not stand in the way of it.
+    // Web hosts that a version no longer declares do not prevent accepting it.
     let host = |hosts: &[&str], module: Manifest| Manifest {
         http_hosts: hosts.iter().map(ToString::to_string).collect(),
         ..module

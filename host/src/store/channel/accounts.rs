@@ -15,15 +15,15 @@ use crate::store::sqlite::savepoint::Abort;
 use crate::store::sqlite::scopes;
 use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
-/// A listing ends here, whatever was asked for.
+/// Most rows of a listing, whatever limit the caller asks for.
 const MOST_ROWS: usize = 100;
 
 /// A channel's own currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Currency {
-    /// `points`.
+    /// The currency's name, for example `points`.
     pub name: Box<str>,
-    /// Digits after the point: 0 to 18.
+    /// Digits after the decimal point: 0 to 18.
     pub decimals: u8,
 }
 
@@ -33,11 +33,11 @@ impl Default for Currency {
     }
 }
 
-/// What a module moved in a channel within some time.
+/// The amounts that a module moved in a channel since some moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spending {
     pub revision: Revision,
-    /// By the calls of one chatter.
+    /// Moved by calls of one chatter.
     pub by_caller: Amount,
     pub by_all: Amount,
 }
@@ -116,13 +116,13 @@ pub(crate) fn seed_balance(
     let transfer = Transfer { channel, from: Holder::Mint, to: holder, amount, reason: None, caller: None, at };
     match transfer.apply(connection) {
         Err(Abort::Failed(error)) => Err(error),
-        // The mint is never short of anything: no conflict.
+        // The mint may go negative, so this transfer cannot be a conflict.
         Ok(()) | Err(Abort::Answer(_)) => Ok(()),
     }
 }
 
-/// A sum of units in two halves, `high low`: what is moved to and fro in a day may be more than 64 bits hold, and
-/// SQLite's own sum fails then.
+/// A sum of units in two halves, `high low`. The amounts moved in a day may exceed 64 bits, and SQLite's `sum` fails
+/// then.
 struct WideSum(i128);
 
 impl FromSql for WideSum {
@@ -133,21 +133,21 @@ impl FromSql for WideSum {
     }
 }
 
-/// One movement between two accounts of a channel, both of which have a row.
+/// A transfer between two accounts of a channel, both of which must have a row.
 pub(crate) struct Transfer<'a> {
     pub(crate) channel: ChannelId,
     pub(crate) from: Holder,
     pub(crate) to: Holder,
     pub(crate) amount: Amount,
-    /// Who moved it; None: the host itself.
+    /// The module and the invocation that made the transfer; `None` if the host did.
     pub(crate) reason: Option<(&'a ModuleName, &'a InvocationId)>,
-    /// Whose call it was.
+    /// The chatter who made the call.
     pub(crate) caller: Option<ChatterId>,
     pub(crate) at: SystemTime,
 }
 
 impl Transfer<'_> {
-    /// Aborts with a conflict where the payer has too little by now.
+    /// Aborts with a conflict if the payer has too little by now.
     pub(crate) fn apply(&self, connection: &Connection) -> Result<(), Abort<Committed>> {
         let currency = find_currency(connection, self.channel)?.ok_or(StoreError::UnknownChannel)?;
         let units = self.amount.units(currency.decimals).filter(|units| *units > 0).ok_or(StoreError::Amount)?;
@@ -174,7 +174,7 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// "Where there is enough" is part of the statement: nothing between reading and writing can spend it twice.
+    /// The UPDATE itself checks the balance, so that nothing between a check and the debit can spend units twice.
     fn debit(&self, connection: &Connection, units: i64) -> Result<i64, Abort<Committed>> {
         let (kind, chatter) = holder_columns(self.from);
         let (least, too_little) = match self.from {
@@ -187,7 +187,7 @@ impl Transfer<'_> {
             .ok_or(too_little)
     }
 
-    /// A blind addition, up to what 64 bits hold.
+    /// Adds without reading the balance first; fails if the sum exceeds 64 bits.
     fn credit(&self, connection: &Connection, units: i64) -> Result<i64, StoreError> {
         let (kind, chatter) = holder_columns(self.to);
         let sql = "UPDATE accounts SET units = units + ?4
@@ -286,7 +286,7 @@ mod tests {
             transfer(Holder::Mint, ALICE, "-1"),
             transfer(Holder::Mint, ALICE, "0.5"),
             transfer(Holder::Mint, ALICE, "9223372036854775808"),
-            // Past what the mint can owe, and past what Alice can hold.
+            // More than the mint can owe, and more than Alice can hold.
             transfer(Holder::Mint, BOB, "2"),
             transfer(Holder::Mint, ALICE, "1"),
         ] {
@@ -309,7 +309,7 @@ mod tests {
     }
 
     proptest! {
-        /// Compared with integers in a map: who has too little is refused, everything else moves exactly.
+        /// Compares the ledger with a map of integers: overdrafts are refused, all other transfers are exact.
         #[test]
         fn the_ledger_sums_to_zero_whatever_is_moved(
             steps in prop::collection::vec((holder(), holder(), 1_i64..3000), 1..40)

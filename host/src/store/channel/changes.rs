@@ -1,5 +1,5 @@
-//! What a commit changes of a set-up, for the audit: read before and after, so that a line says what was, what is, and
-//! nothing where both are the same.
+//! Audit lines for a commit's changes of a set-up. The value is read before and after the effect; if both are equal, no
+//! line is written.
 
 use rusqlite::{Connection, Row, params};
 
@@ -12,7 +12,7 @@ use crate::store::host::{audit, wanted};
 use crate::store::sqlite::columns::At;
 use crate::store::sqlite::sql::find_row;
 
-/// Adds a line for an effect of an invocation of `channel` that was applied, and before which [`load`] gave `before`.
+/// Records an applied effect of an invocation in `channel`. `before` is what [`load`] returned before the effect.
 pub(crate) fn record(
     connection: &Connection,
     channel: ChannelId,
@@ -29,11 +29,11 @@ pub(crate) fn record(
     audit::record(connection, stamp, &Change { action, channel, subject: subject.into(), before, after })
 }
 
-/// What the effect is done to; empty where that is the channel itself. None where the audit has no line of it.
+/// The subject of the effect's audit line; empty for the channel itself. `None`: the audit has no line for it.
 fn find_subject(effect: &Effect) -> Option<String> {
     match effect {
         Effect::Storage(..) | Effect::Ledger(..) => None,
-        // Follows from a change that has its own line.
+        // The change that caused this effect has its own line.
         Effect::Left(..) => None,
         Effect::Setup(_) | Effect::Presence(_) => Some(String::new()),
         Effect::Module(module, effect) => Some(match effect {
@@ -54,8 +54,8 @@ fn find_subject(effect: &Effect) -> Option<String> {
 
 type Found = rusqlite::Result<Option<AuditValue>>;
 
-/// What the effect changes, as it is now; None where it is the default or not there, and for what is no set-up: a module's
-/// storage, and the ledger, which is its own journal.
+/// The current value of what the effect changes. `None` if the value is missing or the default, and for a module's
+/// storage and the ledger, which are no set-up (the ledger is its own journal).
 pub(crate) fn load(connection: &Connection, channel: ChannelId, effect: &Effect) -> Found {
     let channel = effect.channel(channel);
     match effect {
@@ -112,10 +112,10 @@ fn text(row: &Row<'_>) -> rusqlite::Result<AuditValue> {
 }
 
 const SETTING: &str = "SELECT value FROM settings WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
-/// When it was entered, so that another secret is another line.
+/// The time of entry, so that replacing a secret by another one counts as a change.
 const SECRET: &str = "SELECT changed_at FROM secrets WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
 
-/// By its digest where the version is not known any more.
+/// A version's name and grants; its digest instead of the name if the version is no longer known.
 fn load_version(
     connection: &Connection,
     channel: ChannelId,

@@ -9,7 +9,7 @@ use crate::domain::tally::Talked;
 use crate::store::sqlite::columns::At;
 use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
-/// Who has been seen in a channel, under the names of that time.
+/// A chatter who was seen in a channel, with the names of that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownChatter {
     pub id: ChatterId,
@@ -18,12 +18,12 @@ pub struct KnownChatter {
 }
 
 impl KnownChatter {
-    /// Whether this is the chatter's display name, in any case of its letters.
+    /// Whether this is the chatter's display name, ignoring case.
     pub fn is_called(&self, name: &str) -> bool {
         self.display_name.to_lowercase() == name.to_lowercase()
     }
 
-    /// What the display name is found by; None where the login finds the chatter as well.
+    /// The indexed form of the display name; `None` if it equals the login, which is searched first.
     fn name_key(&self) -> Option<String> {
         Some(self.display_name.to_lowercase()).filter(|name| *name != self.login.as_str())
     }

@@ -1,4 +1,4 @@
-//! Commits of invocations: all of an invocation's changes, once, or none.
+//! Commits of invocations: all changes of an invocation, exactly once, or none.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::store::sqlite::savepoint::Abort;
 use crate::store::sqlite::scopes;
 
 pub(crate) fn apply(connection: &Connection, commit: &Commit, attempt: Attempt) -> Result<Committed, Abort<Committed>> {
-    // Before the revisions: the first commit under the id raised the very scopes that this one noted.
+    // Before the revisions are checked: the first commit under this id raised those that this one noted.
     if let Some(Outcome { replies, attempt: first }) = outcomes::find(connection, &commit.invocation)? {
         let is_own = first == Some(attempt);
         return Err(Abort::Answer(if is_own { Committed::Done } else { Committed::Duplicate(replies) }));
@@ -25,7 +25,7 @@ pub(crate) fn apply(connection: &Connection, commit: &Commit, attempt: Attempt) 
     }
     outcomes::insert(connection, commit, attempt)?;
     let written: BTreeSet<Scope> = commit.effects.iter().flat_map(|effect| effect.scopes(commit.channel)).collect();
-    // Also makes the rows that the effects below update.
+    // Raising a revision also creates the rows that the effects below update.
     for scope in &written {
         scopes::raise_revision(connection, scope)?;
         if let Scope::Storage { channel, module } = scope {
@@ -113,7 +113,7 @@ mod tests {
         for noted in [
             vec![(storage_scope(), Revision(0))],
             vec![(storage_scope(), Revision(2))],
-            // All are compared, not only the first, and also those that the commit does not write.
+            // All noted revisions are compared, also those of scopes that the commit does not write.
             vec![(storage_scope(), Revision(1)), (account_scope(ALICE), Revision(3))],
             vec![(Scope::Setup { channel: CHANNEL }, Revision(0))],
         ] {
@@ -202,7 +202,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever of a row of commits is asked for again, and however often: each is made once.
+        /// Repeats attempts of several commits in any order: each invocation is committed once.
         #[test]
         fn commits_whose_answers_are_lost_are_made_once(tries in prop::collection::vec((0u64..4, 1u64..4), 1..40)) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -232,7 +232,7 @@ mod tests {
         let refused = fixture.store.commit(commit("2", vec![save("key", "2")])).await;
         assert!(matches!(refused, Err(StoreError::NotActing)), "{refused:?}");
         acting.0.store(2, Ordering::Relaxed);
-        // Asked for in the first tenure, and in the queue until the second.
+        // Requested in the first tenure, executed in the second.
         let (commit, attempt) = (Box::new(commit("2", vec![save("key", "2")])), Attempt(1));
         let late = fixture.store.write(|answer| Write::Commit { commit, attempt, epoch: Epoch(1), answer }).await;
         assert!(matches!(late, Err(StoreError::NotActing)), "{late:?}");
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(fixture.commit("2", vec![save("key", "2")]).await, Committed::Done);
     }
 
-    /// Acts in the epoch of this number; not at all in 0.
+    /// Acts in the epoch of this number; 0 means that another process acts.
     struct Switched(AtomicU64);
 
     impl Tenure for Switched {

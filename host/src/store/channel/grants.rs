@@ -7,7 +7,7 @@ use crate::domain::manifest::{Caps, Grants};
 use crate::store::sqlite::columns::Json;
 use crate::store::sqlite::sql::{execute, find_row};
 
-/// None where nothing was ever said of that version here.
+/// The grants of a version; `None` if the channel has never decided about this version.
 pub(crate) fn find_grants(
     connection: &Connection,
     channel: ChannelId,
@@ -45,14 +45,14 @@ pub(crate) fn insert_grants(
     execute(connection, sql, parameters).map(drop)
 }
 
-/// The channel is named last.
+/// The channel is the last column.
 pub(crate) const LIST_GRANTS: &str = "SELECT digest, capabilities, http_hosts,
      payments_per_invocation, payments_per_chatter, payments_per_day,
      treasury_per_invocation, treasury_per_chatter, treasury_per_day, channel_id FROM grants";
 
 pub(crate) fn read_grants(row: &Row<'_>) -> rusqlite::Result<(ModuleDigest, Grants)> {
     let Json::<Vec<String>>(names) = row.get(1)?;
-    // A capability that this binary does not know is a power that it cannot give: left out, it is simply not granted.
+    // A capability that this binary does not know cannot be provided, so it is left out: not granted.
     let Json(http_hosts) = row.get(2)?;
     let grants = Grants {
         capabilities: names.iter().filter_map(|name| name.parse().ok()).collect(),

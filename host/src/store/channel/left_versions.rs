@@ -1,4 +1,4 @@
-//! The versions that ran in a channel before the one that runs now: where a roll-back goes.
+//! The versions that ran in a channel before the current one: the targets of a roll-back.
 
 use std::collections::BTreeMap;
 
@@ -33,14 +33,14 @@ pub(crate) fn apply(
     execute(connection, sql, params![channel, module, digest]).map(drop)
 }
 
-/// The same one again changes nothing.
+/// Leaving the same version twice in a row changes nothing.
 const LEAVE: &str = "UPDATE channel_modules SET left_before = left_last, left_last = ?3
      WHERE channel_id = ?1 AND module = ?2 AND left_last IS NOT ?3";
-/// Forgets all others.
+/// Drops all other versions.
 const KEEP: &str =
     "UPDATE channel_modules SET left_last = ?3, left_before = NULL WHERE channel_id = ?1 AND module = ?2";
 
-/// A version is left in many channels, by the version that each left.
+/// Records in many channels at once the version that each of them leaves; `left` groups the channels by that version.
 pub(crate) fn save_left_in(
     connection: &Connection,
     module: &ModuleName,

@@ -1,4 +1,4 @@
-//! What committed invocations answered, kept a day.
+//! Replies of committed invocations, kept for a day.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,11 +12,11 @@ use crate::store::sqlite::columns::{At, Json};
 use crate::store::sqlite::sql::{Purged, execute, find_row};
 
 const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
-/// Rows deleted at once: the writer does nothing else meanwhile.
+/// Rows per deletion: the writer does nothing else meanwhile.
 const MOST_PURGED: usize = 1000;
 
-/// One attempt to commit. A backend that loses an acknowledgement asks for the write again, with the same attempt, and so tells its
-/// own commit from a duplicate: the replies of a duplicate are not sent.
+/// One attempt to commit. A backend that lost an acknowledgement repeats the write with the same attempt, and so tells
+/// its own commit from a duplicate: the replies of a duplicate are not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Attempt(pub(crate) u64);
 
@@ -26,14 +26,14 @@ impl Attempt {
     }
 }
 
-/// What a committed invocation left.
+/// The stored result of a committed invocation.
 pub(crate) struct Outcome {
     pub(crate) replies: Vec<Reply>,
-    /// None where a program committed that did not number its attempts.
+    /// `None` if the row was written by a version of the host that did not number its attempts.
     pub(crate) attempt: Option<Attempt>,
 }
 
-/// Of an invocation that was committed within the last day.
+/// The outcome of an invocation, if it was committed within the last day.
 pub(crate) fn find(connection: &Connection, invocation: &InvocationId) -> rusqlite::Result<Option<Outcome>> {
     let sql = "SELECT replies, attempt FROM outcomes WHERE origin = ?1 AND invocation_id = ?2";
     find_row(connection, sql, params![invocation.origin.as_str(), invocation.id], |row| {
@@ -46,7 +46,7 @@ pub(crate) fn find(connection: &Connection, invocation: &InvocationId) -> rusqli
     })
 }
 
-/// Fails where the id was committed before: its key is unique.
+/// Fails if the id was committed before, since the id is a unique key.
 pub(crate) fn insert(connection: &Connection, commit: &Commit, attempt: Attempt) -> rusqlite::Result<()> {
     let replies: Vec<Stored> = commit.replies.iter().cloned().map(Stored).collect();
     let sql = "INSERT INTO outcomes (origin, invocation_id, replies, at, attempt) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -103,7 +103,7 @@ mod tests {
         fixture.clock.advance(Duration::from_secs(3600));
         let at = fixture.store.clock.now().wall;
         fixture.store.commit(Commit { at, ..commit("late", vec![save("key", "")]) }).await.unwrap();
-        // The purge runs after the batch that it is due with, so the next write has seen it.
+        // A due purge runs after the batch, so the next write sees its result.
         fixture.commit("later", vec![save("key", "")]).await;
         assert_eq!(fixture.store.find_outcome(&chat_id("paid")).await.unwrap(), None);
         assert!(fixture.store.find_outcome(&chat_id("late")).await.unwrap().is_some());

@@ -1,4 +1,4 @@
-//! The modules' secret settings, as the vault sealed them: what they say is not known here.
+//! The modules' secret settings, as the vault sealed them: this file cannot read them.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! How channels are set up.
+//! The set-ups of channels.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
@@ -18,32 +18,32 @@ use crate::store::json_text::Text;
 use crate::store::sqlite::columns::{At, BotKey, Json, Span};
 use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
-/// A channel's set-up as it is stored: only what differs from the defaults.
+/// A channel's set-up as stored: only what differs from the defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelRecord {
     pub channel: Channel,
-    /// The bot account that sits here.
+    /// The bot account that is assigned to this channel.
     pub bot: BotAccount,
     pub revision: Revision,
     pub prefix: Prefix,
-    /// BCP 47.
+    /// A BCP 47 language tag.
     pub locale: Box<str>,
     pub muted_until: Option<SystemTime>,
-    /// Of the modules of which somebody said something.
+    /// Only modules about which the channel has decided something.
     pub modules: BTreeMap<ModuleName, ModuleRecord>,
     pub settings: BTreeMap<ModuleName, BTreeMap<String, String>>,
     pub claimed: BTreeMap<ModuleName, Vec<Command>>,
     pub grants: HashMap<ModuleDigest, Grants>,
 }
 
-/// What a channel said of a module.
+/// A channel's decisions about one module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModuleRecord {
-    /// None where nobody switched it.
+    /// `None`: never switched on or off here.
     pub enabled: Option<bool>,
     /// The version whose requests were granted here.
     pub accepted: Option<ModuleDigest>,
-    /// The version that the channel stays on; None: it follows the latest.
+    /// The version that the channel is pinned to; `None`: the channel follows the latest.
     pub pinned: Option<semver::Version>,
     pub blown: Option<BlownFuse>,
 }
@@ -61,9 +61,9 @@ pub(crate) fn list_known_channels(connection: &Connection) -> rusqlite::Result<V
     list_rows(connection, sql, [], |row| Ok(Channel { id: row.get(0)?, login: row.get(1)?, display_name: row.get(2)? }))
 }
 
-/// Of one channel, or of all.
+/// Loads one channel, or all.
 fn load_records(connection: &Connection, channel: Option<ChannelId>) -> rusqlite::Result<Vec<ChannelRecord>> {
-    // Nothing of it is written: the transaction makes the five reads see one moment.
+    // This transaction writes nothing: it makes the five reads see one snapshot.
     let snapshot = connection.unchecked_transaction()?;
     let mut records = BTreeMap::new();
     for_each_row(&snapshot, LIST_CHANNELS, channel, |row| {
@@ -98,7 +98,7 @@ fn load_records(connection: &Connection, channel: Option<ChannelId>) -> rusqlite
     Ok(records.into_values().collect())
 }
 
-/// The lists below name the channel last, and take those of one or of all.
+/// `sql` must have the channel as its last column and no WHERE clause. `channel` restricts it to one channel.
 fn for_each_row(
     connection: &Connection,
     sql: &str,
@@ -190,7 +190,7 @@ fn read_word(row: &Row<'_>) -> rusqlite::Result<(ModuleName, Command)> {
     Ok((row.get(0)?, word))
 }
 
-/// Makes a channel known with revision 1, or corrects what it is called and who sits there.
+/// Makes a channel known with revision 1, or updates its names and its account.
 pub(crate) fn save_channel(connection: &Connection, channel: &Channel, bot: BotKey) -> rusqlite::Result<()> {
     let sql = "INSERT INTO channels (channel_id, login, display_name, bot) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (channel_id) DO UPDATE
@@ -255,7 +255,7 @@ pub(crate) fn apply_to_module(
     }
 }
 
-/// Counts on where the same version had blown before and nobody restored it.
+/// Counts further if the same version had blown before and was not restored since.
 const BLOW: &str =
     "INSERT INTO channel_modules (channel_id, module, blown_digest, blown_until, blown_times) VALUES (?1, ?2, ?3, ?4, 1)
      ON CONFLICT (channel_id, module) DO UPDATE SET
@@ -264,14 +264,14 @@ const BLOW: &str =
 const RESTORE: &str =
     "UPDATE channel_modules SET blown_digest = NULL, blown_until = NULL, blown_times = 0, blown_is_over = 0
      WHERE channel_id = ?1 AND module = ?2";
-/// A pause that began meanwhile is not over.
+/// Does not end a pause that began after the one that is being ended.
 const END_PAUSE: &str = "UPDATE channel_modules SET blown_is_over = 1
      WHERE channel_id = ?1 AND module = ?2 AND blown_digest = ?3 AND blown_until <= ?4";
 const SET: &str = "INSERT INTO settings (channel_id, module, key, value) VALUES (?1, ?2, ?3, ?4)
      ON CONFLICT (channel_id, module, key) DO UPDATE SET value = excluded.value";
 const UNSET: &str = "DELETE FROM settings WHERE channel_id = ?1 AND module = ?2 AND key = ?3";
-/// Adds a word, or replaces the module's own of that name. Two modules may have claimed the same word while only one of
-/// them was on: `setup` decides which of them answers.
+/// Adds a word, or replaces the same module's word of that name. Two modules may have claimed the same word while only
+/// one of them was on: `setup` decides which module answers.
 const CLAIM: &str = "INSERT OR REPLACE INTO words
      (channel_id, module, name, aliases, usage, summary, role, channel_cooldown, chatter_cooldown)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";

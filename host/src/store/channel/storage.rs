@@ -7,15 +7,15 @@ use crate::domain::id::{ChannelId, ModuleName};
 use crate::store::json_text::Text;
 use crate::store::sqlite::sql::{execute, find_row};
 
-/// A listing ends here, whatever was asked for: a scan is part of somebody's 50 milliseconds.
+/// Most rows of a listing, whatever limit is asked for: the scan uses the call's processor budget (by default 50 ms).
 const MOST_ROWS: usize = 100;
 const MOST_BYTES: usize = 64 << 10;
 
-/// Where a module's storage in a channel stands: all zero where nothing was ever saved.
+/// State of a module's storage in a channel. All zero if nothing was ever saved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StorageState {
     pub revision: Revision,
-    /// Of keys and values together.
+    /// Bytes of all keys and values.
     pub bytes: u64,
     pub keys: u64,
 }
@@ -62,7 +62,7 @@ pub(crate) fn list_entries(
     after: Option<&str>,
     limit: usize,
 ) -> rusqlite::Result<(StorageState, Vec<Entry>)> {
-    // The index is entered at the first key that can match; keys with the prefix follow one another from there.
+    // The scan starts at the first key that can match; all keys with the prefix follow one another from there.
     let (sql, start) = match after {
         Some(after) if after >= prefix => (LIST_AFTER, after),
         _ => (LIST_FROM, prefix),
@@ -85,7 +85,7 @@ pub(crate) fn list_entries(
     Ok((state, entries))
 }
 
-/// The state comes with each entry, and alone where there is none: one statement sees one moment.
+/// One statement, so that state and entries are of the same moment. Without a match, one row has the state.
 const LIST_FROM: &str = "SELECT revision, bytes, keys, key, value FROM storages AS s
      LEFT JOIN storage_entries AS e ON e.storage_id = s.storage_id AND e.key >= ?3
      WHERE s.channel_id = ?1 AND s.module = ?2 ORDER BY e.key LIMIT ?4";
@@ -93,14 +93,14 @@ const LIST_AFTER: &str = "SELECT revision, bytes, keys, key, value FROM storages
      LEFT JOIN storage_entries AS e ON e.storage_id = s.storage_id AND e.key > ?3
      WHERE s.channel_id = ?1 AND s.module = ?2 ORDER BY e.key LIMIT ?4";
 
-/// None in the row that stands for a storage without such entries.
+/// `None` for the row that carries only the state.
 fn read_entry<'a>(row: &'a Row<'_>) -> rusqlite::Result<Option<(&'a str, &'a [u8])>> {
     let key = row.get_ref(3)?.as_str_or_null()?;
     let value = row.get_ref(4)?.as_blob_or_null()?;
     Ok(key.zip(value))
 }
 
-/// Notes which version writes; None where no module does. Most calls are of the version that wrote before.
+/// Saves which version writes; `None` if no module does. Most calls are of the version that wrote before.
 pub(crate) fn save_written_by(
     connection: &Connection,
     channel: ChannelId,
@@ -111,7 +111,7 @@ pub(crate) fn save_written_by(
     execute(connection, sql, params![channel, module, version.map(Text)]).map(drop)
 }
 
-/// The storage has its row by now: the commit raised its revision first.
+/// The storage's row exists: the commit has raised its revision before.
 pub(crate) fn apply(
     connection: &Connection,
     channel: ChannelId,
@@ -163,7 +163,7 @@ fn find_size(
     find_row(connection, sql, params![channel, module, key], |row| row.get(0))
 }
 
-/// Keeps the storage's own counts in step with an entry that changed its size.
+/// Updates the storage's totals after an entry changed from size `before` to size `after`.
 fn count(
     connection: &Connection,
     channel: ChannelId,

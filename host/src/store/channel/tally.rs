@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use crate::domain::id::ChannelId;
 use crate::store::sqlite::sql::execute;
 
-/// After which a message weighs half as much.
+/// The age at which a message weighs half as much.
 const HALF_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) fn raise_busyness(
@@ -25,8 +25,8 @@ pub(crate) fn raise_busyness(
     Ok(())
 }
 
-/// Instead of the old messages losing weight, the new ones have more: so nothing has to be written where nobody talks.
-/// As logarithms, since the weights outgrow every number.
+/// Instead of old messages losing weight, newer ones weigh more, so that a silent channel needs no write. The weights
+/// themselves would overflow, so their logarithms are stored.
 fn add_messages(before: f64, messages: u64, at: SystemTime) -> f64 {
     let age = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let added = (messages.max(1) as f64).log2() + age.as_secs_f64() / HALF_LIFE.as_secs_f64();

@@ -1,4 +1,4 @@
-//! The keys of the HTTP API: what is known of each but its secret.
+//! The API keys of the HTTP API. A key's secret is not stored, only its digest.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use crate::store::json_text::Text;
 use crate::store::sqlite::columns::{At, Json};
 use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
-/// A key, whether it still opens anything or not.
+/// An API key; it may be expired or revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
     pub id: KeyId,
@@ -20,34 +20,34 @@ pub struct ApiKey {
     /// SHA-256 of the secret.
     pub digest: [u8; 32],
     pub scopes: Box<[KeyScope]>,
-    /// What chatters count as who call commands under this key; at most moderator.
+    /// The role of chatters in commands called with this key; at most moderator.
     pub role: Option<Role>,
     pub created_at: SystemTime,
     pub expires_at: Option<SystemTime>,
     pub revoked_at: Option<SystemTime>,
-    /// To the minute.
+    /// Accurate to the minute.
     pub last_used_at: Option<SystemTime>,
 }
 
 impl ApiKey {
-    /// Whether it opens anything at a moment.
+    /// Whether the key is neither expired nor revoked at `now`.
     pub fn is_valid(&self, now: SystemTime) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 }
 
-/// Which key is not revoked.
+/// A key that must not be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spare {
-    /// The only valid one with the scope `operator`: over the API, nobody could make another.
+    /// The only valid key with the scope `operator`: without it, nobody could create another key over the API.
     LastOperator,
     Nothing,
 }
 
-/// What became of a key that was to be revoked.
+/// The result of revoking a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Revoked {
-    /// The key as it is now. One that was revoked before is as it was.
+    /// The key as it is now. A key that was revoked before is unchanged.
     Done(Box<ApiKey>),
     Unknown,
     Spared,
@@ -55,13 +55,13 @@ pub enum Revoked {
 
 const COLUMNS: &str = "id, name, digest, scopes, role, created_at, expires_at, revoked_at, last_used_at";
 
-/// Those made after the key `after`, the oldest first.
+/// Keys created after the key `after`, oldest first.
 pub(crate) fn list(connection: &Connection, after: Option<&KeyId>, limit: usize) -> rusqlite::Result<Vec<ApiKey>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM api_keys
          WHERE number > coalesce((SELECT number FROM api_keys WHERE id = ?1), ?2) ORDER BY number LIMIT ?3"
     );
-    // An unknown key has none after it.
+    // No keys come after an unknown key.
     let otherwise = if after.is_some() { i64::MAX } else { 0 };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     list_rows(connection, &sql, params![after, otherwise, limit], read_key)

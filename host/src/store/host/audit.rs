@@ -1,5 +1,5 @@
-//! Who changed what: rows are added, and neither changed nor deleted before they are older than somebody said to keep them,
-//! which the schema sees to itself.
+//! The audit: who changed what. Lines are only added. The schema itself prevents changing a line, and deleting one
+//! before it is older than the configured time.
 
 mod value;
 
@@ -16,24 +16,24 @@ use crate::store::json_text::Text;
 use crate::store::sqlite::columns::{At, Json};
 use crate::store::sqlite::sql::{Purged, execute, list_rows};
 
-/// A page ends here, whatever was asked for.
+/// Most rows of a page, whatever limit the caller asks for.
 const MOST_ROWS: usize = 1000;
-/// Characters of a text that are kept: somebody may set a setting to a whole page, a thousand times.
+/// Most characters kept of a text: a setting may be a whole page of text, and may be changed a thousand times.
 const LONGEST_TEXT: usize = 2000;
-/// What stands for the rest.
+/// Replaces the cut-off rest of a text.
 const CUT: char = '\u{2026}';
 
-/// Rows deleted at once: the writer does nothing else meanwhile.
+/// Rows per deletion: the writer does nothing else meanwhile.
 const MOST_PURGED: usize = 100;
-/// What a call over HTTP is noted as. The schema knows it, too.
+/// The action of a command call over HTTP. The schema uses the same name.
 pub const CALL: &str = "call-command";
 
-/// For how long lines are kept; None: for ever.
+/// For how long lines are kept; `None`: for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuditKept {
     pub changes: Option<Duration>,
-    /// Each call of a command over HTTP is a line, and whoever holds a key makes as many as its rate allows. At most as long
-    /// as the others.
+    /// Each command call over HTTP is a line, and a key's holder makes as many calls as the key's rate allows. Lines of
+    /// calls are deleted after `changes` at the latest.
     pub calls: Option<Duration>,
 }
 
@@ -47,11 +47,11 @@ pub(crate) fn list(
     list_rows(connection, &sql, params_from_iter(parameters), read_entry)
 }
 
-/// Adds a line; called in the transaction that makes the change.
+/// Adds a line; must be called in the transaction that makes the change.
 pub(crate) fn record(connection: &Connection, stamp: &Stamp, change: &Change) -> rusqlite::Result<()> {
     let (caller, caller_name) = stamp.by.caller().unzip();
     let (chatter, login) = stamp.by.chatter().unzip();
-    // A search by Twitch id finds what a person did while logged in, too.
+    // With the person's id here, a search by Twitch id also finds what that person did while logged in.
     let person = if let Some(CallerId::Person(person)) = caller { Some(*person) } else { None };
     let sql = "INSERT INTO audit
          (at, actor, caller, caller_name, chatter_id, login, address, action, channel_id, subject, before, after)
@@ -73,7 +73,7 @@ pub(crate) fn record(connection: &Connection, stamp: &Stamp, change: &Change) ->
     execute(connection, sql, parameters).map(drop)
 }
 
-/// Deletes some of what is older than it is to be kept.
+/// Deletes a limited number of lines that are older than `kept` says.
 pub(crate) fn purge(connection: &Connection, kept: &AuditKept, now: SystemTime) -> rusqlite::Result<Purged> {
     let of_calls = "SELECT audit_id FROM audit WHERE action = 'call-command' AND at < ?1 ORDER BY at LIMIT ?2";
     let of_all = "SELECT audit_id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2";
@@ -87,7 +87,7 @@ pub(crate) fn purge(connection: &Connection, kept: &AuditKept, now: SystemTime) 
     Ok(Purged::All)
 }
 
-/// The horizon first, without which the schema lets nothing go.
+/// Raises the horizon first: the schema refuses to delete any line that is not older than the horizon.
 fn delete_before(connection: &Connection, class: &str, old: &str, before: SystemTime) -> rusqlite::Result<Purged> {
     let transaction = connection.unchecked_transaction()?;
     if !transaction.prepare_cached(old)?.exists(params![At(before), 1])? {
@@ -111,7 +111,7 @@ fn cut(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A value that is longer than a line may be is kept as the beginning of its words: the lists in it are as long as a stranger likes.
+/// Shortens an overlong value to the beginning of its wording: strangers decide how long the lists in it are.
 fn store_value(value: &AuditValue) -> Json<Stored> {
     let text = value.to_string();
     let is_long = text.char_indices().nth(LONGEST_TEXT).is_some();
@@ -120,10 +120,10 @@ fn store_value(value: &AuditValue) -> Json<Stored> {
 
 type Parameters<'a> = Vec<Box<dyn ToSql + 'a>>;
 
-/// The text is made of constants only, one for each set of filters: few enough to be kept prepared.
+/// Builds the SQL from constants only, one text per set of filters: few enough to stay prepared.
 fn query<'a>(filter: &'a AuditFilter, before: Option<u64>, limit: usize) -> (String, Parameters<'a>) {
-    // Those that let the least through come first. Without figures about its rows SQLite would take any of the indexes:
-    // the sign before the other columns leaves it the first.
+    // The most selective columns come first. Without statistics about the rows, SQLite would choose any of the indexes:
+    // the `+` before all later columns leaves it only the first.
     let equal: [(&str, Option<Box<dyn ToSql + 'a>>); 6] = [
         ("chatter_id", filter.chatter.map(|chatter| Box::new(chatter) as _)),
         ("channel_id", filter.channel.map(|channel| Box::new(channel) as _)),
@@ -151,7 +151,7 @@ fn query<'a>(filter: &'a AuditFilter, before: Option<u64>, limit: usize) -> (Str
         add(AFTER_LINE, Box::new(before.cast_signed()));
     }
     if let Some(until) = filter.until {
-        // A line that was listed is before `until` already: it is the nearer end of the search.
+        // The line `before` lies before `until` already, so it is the better start of the search.
         let sign = if before.is_some() { "+" } else { "" };
         add(&format!(" AND {sign}at < ?"), Box::new(At(until)));
     }
@@ -159,11 +159,11 @@ fn query<'a>(filter: &'a AuditFilter, before: Option<u64>, limit: usize) -> (Str
     (sql, parameters)
 }
 
-/// What every filter narrows.
+/// The query that the filters narrow.
 const LIST: &str =
     "SELECT audit_id, at, actor, caller, caller_name, chatter_id, login, address, action, channel_id, subject,
      before, after, is_worded FROM audit WHERE true";
-/// Nothing comes after a line that is not there.
+/// Matches nothing if the line does not exist.
 const AFTER_LINE: &str = " AND at <= (SELECT at FROM audit WHERE audit_id = ?)
      AND (at, audit_id) < ((SELECT at FROM audit WHERE audit_id = ?), ?)";
 
@@ -183,7 +183,7 @@ fn read_entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     })
 }
 
-/// Words of an older version, and data of a later one, are shown as they are stored.
+/// Values stored as wording by an older version, or in a form of a newer one, are returned as they are stored.
 fn read_value(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<AuditValue>> {
     let (text, is_worded): (Option<Box<str>>, bool) = (row.get(column)?, row.get(13)?);
     Ok(text.map(|text| match serde_json::from_str(&text) {
@@ -311,7 +311,7 @@ mod tests {
     #[tokio::test]
     async fn pages_follow_one_another_by_time_and_then_by_order() {
         let fixture = Fixture::empty();
-        // The third came late: its call began before that of the second.
+        // The third line was written late: its call began before the call of the second line.
         for (subject, second) in [("a", 0), ("b", 5), ("c", 3), ("d", 5), ("e", 9)] {
             note(&fixture, stamp(Actor::Host, second), None, subject).await;
         }
@@ -402,7 +402,7 @@ mod tests {
             let entries = at_once(store.list_audit(&AuditFilter::default(), None, MOST_ROWS)).unwrap();
             entries.iter().map(|entry| entry.change.subject.to_string()).collect::<String>()
         };
-        // The purge runs after the batch that it is due with, so the next write has seen it.
+        // A due purge runs after the batch, so the next write sees its result.
         let write = async |seconds| {
             for subject in ["", ""] {
                 store.note_change(stamp(Actor::Host, seconds), change("mute", subject)).await.unwrap();

@@ -1,7 +1,7 @@
-//! Uploads between the first byte on disk and the version in the database: what may be deleted after a crash.
+//! Uploads with bytes on disk but no version in the database yet: after a crash, the next start deletes these bytes.
 //!
-//! Only what was noted here is ever deleted. A database that was lost, or restored from an older copy, knows nothing of the
-//! components beside it, and must not take them for left-overs.
+//! Only components recorded here are ever deleted. A database that was lost, or restored from an older copy, does not
+//! know the components beside it, and must not take them for left-overs.
 
 use rusqlite::{Connection, params};
 
@@ -17,7 +17,7 @@ pub(crate) fn list(connection: &Connection) -> rusqlite::Result<Vec<ModuleDigest
     list_rows(connection, "SELECT digest FROM begun_uploads ORDER BY digest", [], |row| row.get(0))
 }
 
-/// Nothing happens where there is no note.
+/// Does nothing if there is no such row.
 pub(crate) fn end(connection: &Connection, digest: ModuleDigest) -> rusqlite::Result<()> {
     execute(connection, "DELETE FROM begun_uploads WHERE digest = ?1", params![digest]).map(drop)
 }

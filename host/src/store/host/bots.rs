@@ -1,7 +1,7 @@
 //! The bot accounts: one row each, to which other tables refer.
 //!
-//! A row is found by its Twitch id. Where that is not known yet, by its login: of several accounts that have had the login, the one that
-//! was seen last has it now.
+//! A row is found by its Twitch id. While the id is unknown, the row is found by login: of several accounts that have
+//! had a login, the one that was seen last has it now.
 
 use rusqlite::{Connection, Row, params};
 
@@ -16,18 +16,18 @@ pub(crate) fn find_bot(connection: &Connection, login: &Login) -> rusqlite::Resu
     Ok(BotAccount { login: login.clone(), id: id.flatten() })
 }
 
-/// The logins of the accounts that a log-in may change: the one that it names, and the one that the id had.
+/// The logins whose accounts a log-in may change: the login it names, and the login that the id had before.
 pub(crate) fn list_logins(connection: &Connection, login: &Login, id: AccountId) -> rusqlite::Result<Vec<Login>> {
     let sql = "SELECT login FROM bots WHERE twitch_id = ?1";
     let known = find_row(connection, sql, params![id], |row| row.get(0))?;
     Ok(known.into_iter().chain([login.clone()]).collect())
 }
 
-/// What a log-in told of an account.
+/// What a log-in changed.
 pub(crate) struct Learned {
-    /// The account is named in another way from now on.
+    /// The account has another login or id than before.
     pub(crate) is_news: bool,
-    /// The account that had its login before.
+    /// The account that had this login before, if channels of its are still wanted.
     pub(crate) former: Option<AccountId>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn learn(connection: &Connection, login: &Login, id: AccountId) -> ru
     let sql = format!("UPDATE bots SET login = ?2, twitch_id = ?3, seen = {seen} WHERE bot = ?1");
     execute(connection, &sql, params![key, login, id])?;
     if is_news {
-        // The set-ups of its channels are other ones now.
+        // The account is part of its channels' set-ups, so these have changed.
         execute(connection, "UPDATE channels SET revision = revision + 1 WHERE bot = ?1", [key])?;
     }
     let sql = "SELECT twitch_id FROM bots WHERE login = ?1 AND twitch_id <> ?2
@@ -59,7 +59,7 @@ pub(crate) fn learn(connection: &Connection, login: &Login, id: AccountId) -> ru
     Ok(Learned { is_news, former })
 }
 
-/// The account was renamed, and noted under its new login before it logged in.
+/// Merges the row of a renamed account's new login, made before the account logged in, into the account's own row.
 fn merge(connection: &Connection, from: BotKey, into: BotKey) -> rusqlite::Result<()> {
     for sql in [
         "UPDATE wanted SET bot = ?2 WHERE bot = ?1",
@@ -71,7 +71,7 @@ fn merge(connection: &Connection, from: BotKey, into: BotKey) -> rusqlite::Resul
     execute(connection, "DELETE FROM bots WHERE bot = ?1", [from]).map(drop)
 }
 
-/// The row of an account, which is made where there is none.
+/// The key of an account's row; creates the row if it is missing.
 pub(crate) fn key_of(connection: &Connection, account: &BotAccount) -> rusqlite::Result<BotKey> {
     let Some(id) = account.id else { return key_of_login(connection, &account.login) };
     let sql = "SELECT bot FROM bots WHERE twitch_id = ?1";
@@ -81,7 +81,7 @@ pub(crate) fn key_of(connection: &Connection, account: &BotAccount) -> rusqlite:
     }
 }
 
-/// The row of the account that has a login now.
+/// The key of the row of the account that has the login now; creates the row if it is missing.
 pub(crate) fn key_of_login(connection: &Connection, login: &Login) -> rusqlite::Result<BotKey> {
     let sql = "SELECT bot FROM bots WHERE login = ?1 ORDER BY seen DESC, bot DESC";
     match find_row(connection, sql, params![login], |row| row.get(0))? {
@@ -95,7 +95,7 @@ fn insert(connection: &Connection, login: &Login, id: Option<AccountId>) -> rusq
     connection.prepare_cached(sql)?.query_row(params![login, id], |row| row.get(0))
 }
 
-/// An account whose login and id are these columns.
+/// Reads an account from the columns with these numbers.
 pub(crate) fn read_bot(row: &Row<'_>, login: usize, id: usize) -> rusqlite::Result<BotAccount> {
     Ok(BotAccount { login: row.get(login)?, id: row.get(id)? })
 }
@@ -126,7 +126,7 @@ mod tests {
         BotAccount { id: Some(id), ..bot(name) }
     }
 
-    /// `bot` sits in `#shop`, left `#cafe`, and is to sit in `#bakery`, where nobody has been yet; `other` sits in `#market`.
+    /// `bot` is in `#shop`, left `#cafe`, and is to join `#bakery`, whose id is unknown; `other` is in `#market`.
     fn make_older_file(path: &Path) {
         let connection = Connection::open(path).unwrap();
         take_steps_before(&connection, "CREATE TABLE bots");
@@ -143,7 +143,7 @@ mod tests {
         Store::open(path, Arc::new(SystemClock), Arc::new(SoleProcess)).unwrap()
     }
 
-    /// The files as they are now, in a folder of their own.
+    /// A copy of the database's current files, as a killed process would leave them.
     fn as_if_killed(folder: &Path) -> TempDir {
         let copy = quick_folder();
         for file in ["db", "db-wal"] {
@@ -221,7 +221,7 @@ mod tests {
             known("bot", AccountId(2000)),
             "the login is this one's now"
         );
-        // Only the operator's word gives a channel away.
+        // Only the operator's configuration moves a channel to the other account.
         store.save_seed(login("shop"), login("bot")).await.unwrap();
         assert_eq!(bot_of(store, CHANNEL.0), known("bot", AccountId(2000)));
         assert_eq!(store.learn_bot(login("bot"), AccountId(2000)).await.unwrap(), None);

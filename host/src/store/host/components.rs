@@ -1,7 +1,7 @@
-//! The uploaded components as they were brought: one file each, named after its digest.
+//! The uploaded components, unchanged: one file each, named after its digest.
 //!
-//! They are files and no rows because they are large, never change and are read once in a while. Everything here blocks:
-//! async code asks from a thread that may wait.
+//! They are files rather than rows, because they are large, never change and are rarely read. All functions block, so
+//! async code calls them from a thread that may block.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -15,9 +15,9 @@ use crate::domain::trouble::Trouble;
 use crate::store::files::{Durability, UNFINISHED, create_private_folder, write_whole};
 
 const ENDING: &str = "wasm";
-/// The file that says whether others could be written.
+/// The file that is written to find out whether the folder accepts files.
 const TRIAL: &str = "trial";
-/// More than any component has. What is larger was not written here.
+/// Larger than any accepted component. A larger file was not written by this host.
 const MOST_BYTES: u64 = 64 << 20;
 
 /// The folder of uploaded components.
@@ -27,12 +27,12 @@ pub struct Components {
     trouble: Trouble,
 }
 
-/// Why a component's bytes are not to be had.
+/// Why a component's bytes cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadComponentError {
     #[error("component {0} is not there")]
     Missing(ModuleDigest),
-    /// The disk, or whoever else writes there, has changed it.
+    /// The disk or another program changed the file.
     #[error("component {0} is damaged")]
     Damaged(ModuleDigest),
     #[error("component {digest}: {error}")]
@@ -40,30 +40,30 @@ pub enum LoadComponentError {
 }
 
 impl Components {
-    /// Makes the folder where it is missing, and closes it to others.
+    /// Creates the folder if it is missing, and restricts access to its owner.
     pub fn open(folder: &Path) -> io::Result<Components> {
         create_private_folder(folder)?;
         Ok(Components { folder: folder.to_owned(), trouble: Trouble::default() })
     }
 
-    /// Keeps `bytes`, whose digest is `digest`. When this returns they are on disk; after a crash they are there whole or
-    /// not at all.
+    /// Saves `bytes`, whose digest is `digest`. They are on disk when this returns; after a crash the file is there
+    /// whole or not at all.
     pub fn save(&self, digest: ModuleDigest, bytes: &[u8]) -> io::Result<()> {
         self.trouble.note(write_whole(&self.path(digest), &[bytes], Durability::Synced))
     }
 
-    /// Why the last component could not be kept; nothing once one could.
+    /// Why the last save failed; `None` once a save has succeeded.
     pub fn save_trouble(&self) -> Option<Arc<str>> {
         self.trouble.reason()
     }
 
-    /// Writes a file and removes it: says whether the folder takes components again.
+    /// Writes a file and removes it, to find out whether the folder accepts components again.
     pub fn try_to_save(&self) -> io::Result<()> {
         let path = self.folder.join(TRIAL);
         self.trouble.note(write_whole(&path, &[TRIAL.as_bytes()], Durability::Synced).and_then(|()| remove(&path)))
     }
 
-    /// The component's bytes, which have that digest still.
+    /// The component's bytes, checked against the digest.
     pub fn load(&self, digest: ModuleDigest) -> Result<Vec<u8>, LoadComponentError> {
         let mut bytes = Vec::new();
         let read = File::open(self.path(digest)).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes));
@@ -75,24 +75,24 @@ impl Components {
         }
     }
 
-    /// Nothing happens where it is not there.
+    /// Does nothing if the file does not exist.
     pub fn delete(&self, digest: ModuleDigest) -> io::Result<()> {
         remove(&self.path(digest))
     }
 
-    /// Whether there is a file for it, whatever is in it.
+    /// Whether the component's file exists. Its contents are not checked.
     pub fn has(&self, digest: ModuleDigest) -> bool {
         self.path(digest).exists()
     }
 
-    /// The components that there are, in no order.
+    /// The digests of all stored components, in no order.
     pub fn list(&self) -> io::Result<Vec<ModuleDigest>> {
         let paths = fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
         let digest = |path: &PathBuf| path.file_stem()?.to_str()?.parse().ok();
         Ok(paths.iter().filter(|path| has_ending(path, ENDING)).filter_map(digest).collect())
     }
 
-    /// Removes files that a crash left half written. Returns how many. To be called when no upload is under way.
+    /// Removes files that a crash left half written, and returns their number. Must not be called during an upload.
     pub fn remove_unfinished(&self) -> io::Result<usize> {
         let mut removed = 0;
         for entry in fs::read_dir(&self.folder)? {
@@ -131,7 +131,7 @@ mod tests {
         ModuleDigest(Sha256::digest(BYTES).into())
     }
 
-    /// A folder that holds one component.
+    /// A folder with one saved component.
     fn saved() -> (tempfile::TempDir, Components) {
         let folder = tempfile::tempdir().unwrap();
         let components = Components::open(&folder.path().join("modules")).unwrap();

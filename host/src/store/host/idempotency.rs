@@ -1,4 +1,4 @@
-//! What was answered under an Idempotency-Key, for a day.
+//! Answers to requests with an Idempotency-Key, kept for a day.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,19 +8,19 @@ use crate::domain::principal::CallerId;
 use crate::store::sqlite::columns::At;
 use crate::store::sqlite::sql::{execute, find_row};
 
-/// An answer is given again for so long.
+/// How long an answer is repeated.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
-/// Answers of one caller; the oldest go.
+/// Most answers kept of one caller; the oldest are deleted.
 const MOST_OF_A_CALLER: i64 = 1000;
 
-/// An answer that is given again.
+/// An answer that is repeated for the same request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptAnswer {
-    /// SHA-256 of what was asked.
+    /// SHA-256 of the request.
     pub fingerprint: [u8; 32],
     pub status: u16,
     pub content_type: Option<Box<str>>,
-    /// Of what was made.
+    /// The `Location` header, for what the request created.
     pub location: Option<Box<str>>,
     pub body: Box<[u8]>,
 }

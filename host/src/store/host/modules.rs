@@ -1,7 +1,7 @@
-//! The modules that were uploaded, and what became of their versions.
+//! Uploaded modules and their versions.
 //!
-//! What a component says about itself is kept as text beside its digest, so that a start reads a thousand of them without
-//! opening one. The components are files and not here.
+//! A component's manifest is stored as text beside its digest, so that a start reads a thousand manifests without
+//! opening a component. The components are files (`components`).
 
 pub(crate) mod manifest;
 
@@ -22,10 +22,10 @@ use crate::store::json_text::Text;
 use crate::store::sqlite::columns::{At, Json};
 use crate::store::sqlite::sql::execute;
 
-/// A change of what versions of a module there are, and who has them.
+/// A change of a module's versions or of who may have them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VersionChange {
-    /// A new version, of a new module perhaps, which then is its publisher's.
+    /// Adds a version. If the module is new, it belongs to this publisher from now on.
     Publish {
         manifest: Arc<Manifest>,
         by: Option<CallerId>,
@@ -36,16 +36,16 @@ pub enum VersionChange {
     Restore {
         version: semver::Version,
     },
-    /// None ends the trial: every channel may have the version, unless it is withdrawn too.
+    /// `None` ends the trial: every channel may have the version, unless it is also withdrawn.
     SetCanary(Option<Canary>),
-    /// Another one is the latest now.
+    /// Another version is the latest now; saves the one that was.
     LeaveLatest {
         version: semver::Version,
     },
 }
 
 pub(crate) fn list_uploaded(connection: &Connection) -> rusqlite::Result<Vec<UploadedModule>> {
-    // Nothing of it is written: the transaction makes both reads see one moment.
+    // This transaction writes nothing: it makes both reads see one snapshot.
     let connection = connection.unchecked_transaction()?;
     let mut modules: BTreeMap<ModuleName, UploadedModule> = connection
         .prepare_cached("SELECT name, publisher, canary, canary_channels, was_latest FROM modules")?

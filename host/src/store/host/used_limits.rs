@@ -1,4 +1,4 @@
-//! What the bot accounts have used of Twitch's limits, from one process to the next.
+//! How much of Twitch's limits the bot accounts have used, passed from one process to the next.
 
 use std::time::SystemTime;
 
@@ -11,12 +11,12 @@ use crate::domain::used_limits::UsedLimits;
 use crate::store::sqlite::columns::At;
 use crate::store::sqlite::sql::{execute, find_row};
 
-/// What is known of an account's last process.
+/// What is known about the usage of an account's last process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastUse {
-    /// There was none.
+    /// No process has used the account before.
     Never,
-    /// It ended without a word.
+    /// The last process ended without saving its usage.
     Unknown,
     Known(UsedLimits),
 }
@@ -41,7 +41,7 @@ pub(crate) fn begin_use(connection: &Connection, account: &Login, now: SystemTim
     execute(connection, sql, params![bot, At(now)])?;
     Ok(match last {
         None => LastUse::Never,
-        // A clock that went back says nothing about how long ago it was.
+        // If the clock went back, the age is unknown: zero is the safe value.
         Some((Some(messages), Some(joins), At(at))) => {
             LastUse::Known(UsedLimits { messages, joins, ago: now.duration_since(at).unwrap_or_default() })
         }

@@ -1,7 +1,7 @@
-//! Which channels the bot shall sit in.
+//! The channels that the bot accounts shall join.
 //!
-//! A channel is known by its id, and its login gets recycled: whoever bears a login now takes the row of whoever bore
-//! it before, whom nobody can join under that name any more.
+//! A channel is known by its id, and logins get recycled. So a channel's row replaces the row of the channel that had
+//! the same login before, which can no longer be joined under that login.
 
 use std::time::SystemTime;
 
@@ -19,12 +19,12 @@ use crate::store::sqlite::columns::{At, BotKey};
 use crate::store::sqlite::scopes;
 use crate::store::sqlite::sql::{execute, find_row, list_rows};
 
-/// Reports that a watcher may lag behind. One that lags further has missed some, and has to look at every account.
+/// Changes that a receiver may lag behind. A receiver that lags further misses some, and must check every account.
 pub(crate) const WANTED_CHANGES: usize = 1024;
 
 const LIST_WANTED: &str = "SELECT wanted.channel_id, wanted.login, bots.login, twitch_id
      FROM wanted JOIN bots USING (bot) LEFT JOIN channels USING (channel_id)";
-/// The busiest first, and those of which that is not known by login.
+/// Busiest first; channels of equal or unknown busyness by login.
 const BUSIEST_FIRST: &str = "ORDER BY coalesce(busyness, 0) DESC, wanted.login";
 /// The rows of the account with login `?1` and id `?2`, by the rule of [`BotAccount::is`].
 const ROWS_OF_ACCOUNT: &str = "SELECT bot FROM bots WHERE twitch_id = ?2
@@ -62,10 +62,10 @@ fn read_wanted(row: &Row<'_>) -> rusqlite::Result<WantedChannel> {
     Ok(WantedChannel { id: row.get(0)?, login: row.get(1)?, account: bots::read_bot(row, 2, 3)? })
 }
 
-/// A channel by what is known of it.
+/// A channel's login and id, as far as known.
 pub(crate) type Named<'a> = (Option<&'a Login>, Option<ChannelId>);
 
-/// The channel that an effect wants, or no longer.
+/// The channel that an effect wants or no longer wants.
 pub(crate) fn find_channel(effect: &Effect) -> Option<Named<'_>> {
     match effect {
         Effect::Presence(PresenceEffect::Want { channel, .. }) => Some((Some(&channel.login), Some(channel.id))),
@@ -79,7 +79,7 @@ pub(crate) fn find_channel(effect: &Effect) -> Option<Named<'_>> {
     }
 }
 
-/// The logins of the accounts with which channels are noted.
+/// The logins of the accounts that the rows of these channels name.
 pub(crate) fn list_accounts_of(connection: &Connection, channels: &[Named<'_>]) -> rusqlite::Result<Vec<Login>> {
     let mut logins = Vec::new();
     for (login, channel) in channels {
@@ -105,9 +105,9 @@ pub(crate) fn save_channel_id(
     let older: Option<bool> = find_row(connection, sql, params![channel], |row| row.get(0))?;
     let sql = "UPDATE wanted SET channel_id = ?2, wanted = ?3, changed_at = ?4 WHERE login = ?1";
     execute(connection, sql, params![login, channel, older.unwrap_or(true), At(at)])?;
-    // Twitch tells a room's id without its display name.
+    // Twitch reports a room's id without its display name.
     let channel = Channel { id: channel, login: login.clone(), display_name: login.as_str().into() };
-    // The seed's own line tells of a channel that is new. This one has another name by now, or was left.
+    // A new channel is covered by the seed's own line. This channel was known: it has another login now, or was left.
     if before.is_some() {
         let after = find_presence(connection, channel.id)?;
         let (action, subject) = ("rename-channel".into(), login.as_str().into());
@@ -119,7 +119,7 @@ pub(crate) fn save_channel_id(
     Ok(true)
 }
 
-/// Where the bot is wanted, or that it was sent away; None where nobody ever said so.
+/// Whether the channel is wanted or was left; `None` if neither was ever decided.
 pub(crate) fn find_presence(connection: &Connection, channel: ChannelId) -> rusqlite::Result<Option<AuditValue>> {
     let read = |row: &Row<'_>| {
         let (login, account) = (row.get(0)?, row.get(1)?);
@@ -172,12 +172,12 @@ pub(crate) fn save_seed(
     Ok(changed > 0)
 }
 
-/// The configuration, and what Twitch tells of a channel, are nobody's request.
+/// The configuration and Twitch's reports about a channel are attributed to the host, since nobody requested them.
 fn by_host(at: SystemTime) -> Stamp {
     Stamp { by: Actor::Host, at, address: None }
 }
 
-/// The row stays, so that the configuration's seed does not want the channel again.
+/// Keeps the row, so that the configuration's seed does not want the channel again.
 fn unwant(connection: &Connection, channel: ChannelId, at: SystemTime) -> rusqlite::Result<()> {
     let sql = "UPDATE wanted SET wanted = 0, changed_at = ?2 WHERE channel_id = ?1";
     execute(connection, sql, params![channel, At(at)]).map(drop)

@@ -1,4 +1,4 @@
-//! From each write to the function of its subject that carries it out.
+//! Maps each write to the function that executes it.
 
 use std::collections::BTreeSet;
 
@@ -16,17 +16,17 @@ use crate::store::host::bots::{self, Learned};
 use crate::store::host::{api_keys, audit, begun_uploads, idempotency, modules, used_limits, wanted};
 use crate::store::write::{Answer, Write};
 
-/// A write that was carried out, and whose batch is not on disk yet.
+/// A write that was executed, and whose batch is not on disk yet.
 pub(super) struct Applied {
-    /// Why the machine did not take the write's changes.
+    /// Why the machine did not accept the write's changes, if it did not.
     pub(super) machine_fault: Option<String>,
-    /// The accounts that have other wanted channels from now on.
+    /// The accounts whose wanted channels have changed.
     pub(super) wanted_of: BTreeSet<Login>,
-    /// Sends the answer. The parameter is whether the batch is on disk.
+    /// Sends the answer. The parameter says whether the batch is on disk.
     pub(super) acknowledge: Box<dyn FnOnce(Result<(), StoreError>)>,
 }
 
-/// Carries a write out in the batch's transaction, in a savepoint of its own.
+/// Executes a write within the batch's transaction, in a savepoint of its own.
 pub(super) fn apply(on: &Connection, tenure: &dyn Tenure, write: Write) -> Applied {
     match write {
         Write::Commit { commit, attempt, epoch, answer } => {
@@ -89,8 +89,8 @@ fn keep<T: 'static, E: Into<Abort<T>>>(
     keep_wanted(on, answer, (|_: &_| Ok(Vec::new()), |_: &T| false), job)
 }
 
-/// The same for a write that may change which channels are wanted: the first function finds the logins of the accounts that it
-/// concerns, before it and after it; the second one tells from the answer whether it changed anything.
+/// As [`keep`], for a write that may change the wanted channels. `accounts` lists the logins of the accounts concerned
+/// and is called before and after the write; `is_change` says by the write's result whether it changed anything.
 fn keep_wanted<T: 'static, E: Into<Abort<T>>>(
     on: &Connection,
     answer: Answer<T>,
@@ -111,7 +111,7 @@ fn keep_wanted<T: 'static, E: Into<Abort<T>>>(
         machine_fault: outcome.as_ref().err().and_then(describe_machine_fault),
         wanted_of,
         acknowledge: Box::new(move |on_disk| {
-            // Nobody may wait any more; the change is made all the same.
+            // The caller may have dropped the future; the change is made all the same.
             drop(answer.send(outcome.and_then(|value| on_disk.map(|()| value))));
         }),
     }

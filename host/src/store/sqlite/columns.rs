@@ -1,4 +1,4 @@
-//! How the domain's types stand in a column. A value that does not parse is an error of its row.
+//! The stored forms of domain types. A value that does not parse is an error of its row.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -57,10 +57,10 @@ macro_rules! text_column {
     )+};
 }
 text_column!(as_str: ActorKind, KeyId, Login, ModuleName, Prefix, Role);
-// An amount is decimal text, and so exact whatever the currency.
+// Decimal text keeps an amount exact, whatever the currency.
 text_column!(to_string: Amount, CallerId);
 
-/// What is no type of ours, in the one spelling that it has.
+/// A foreign type, in its only spelling.
 impl<T: Display> ToSql for Text<T> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.0.to_string().into())
@@ -85,7 +85,7 @@ impl FromSql for ModuleDigest {
     }
 }
 
-/// A moment as milliseconds since 1970.
+/// A moment, stored as milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct At(pub(crate) SystemTime);
 
@@ -109,7 +109,7 @@ impl FromSql for At {
     }
 }
 
-/// A span in milliseconds.
+/// A span, stored in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) Duration);
 
@@ -133,7 +133,7 @@ impl FromSql for Span {
     }
 }
 
-/// A small list, as JSON text.
+/// A small list or structure, stored as JSON text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Json<T>(pub(crate) T);
 
@@ -151,7 +151,7 @@ impl<T: DeserializeOwned> FromSql for Json<T> {
     }
 }
 
-/// A holder's `kind` and `chatter_id`.
+/// A holder's columns `kind` and `chatter_id`.
 pub(crate) fn holder_columns(holder: Holder) -> (&'static str, ChatterId) {
     match holder {
         Holder::Chatter(chatter) => ("chatter", chatter),

@@ -1,4 +1,4 @@
-//! A database that was not there before.
+//! Creating a new database.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -10,11 +10,11 @@ use super::migrate;
 use crate::store::error::OpenStoreError;
 use crate::store::files::UNFINISHED;
 
-/// Makes the database beside `path`, and gives it that name once all of it is on disk. So whatever interrupts this, an empty
-/// file under that name is no beginning of a database but the end of one.
+/// Creates the database under a temporary name, and renames it once it is wholly on disk. Thus an interruption never
+/// leaves an empty file at `path`: an empty file there is a lost database.
 ///
 /// # Errors
-/// Also where the log of a lost database is there: SQLite would play it into the new one.
+/// Among others, if the log of a lost database exists: SQLite would replay that log into the new database.
 pub(super) fn create(path: &Path) -> Result<(), OpenStoreError> {
     refuse_lone_log(path)?;
     let failed = |error| OpenStoreError::File { path: path.into(), error };
@@ -24,12 +24,12 @@ pub(super) fn create(path: &Path) -> Result<(), OpenStoreError> {
     fill(&beside).map_err(|error| OpenStoreError::Database { path: beside.clone(), error: error.into() })?;
     File::open(&beside).and_then(|file| file.sync_all()).map_err(failed)?;
     fs::rename(&beside, path).map_err(failed)?;
-    // The new name is the folder's to keep.
+    // The rename is durable only once the folder is synced.
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
-/// Closed to others where it is new. SQLite gives its log the same permissions as the database's file.
+/// A new file is accessible to its owner only. SQLite gives its log the same permissions as the database's file.
 pub(super) fn open_file(path: &Path) -> Result<File, OpenStoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -38,14 +38,14 @@ pub(super) fn open_file(path: &Path) -> Result<File, OpenStoreError> {
     options.open(path).map_err(|error| OpenStoreError::File { path: path.into(), error })
 }
 
-/// Where there is no database, whether there is the log of one that was lost.
+/// Fails if the log of a lost database exists at the place of a new one.
 pub(super) fn refuse_lone_log(path: &Path) -> Result<(), OpenStoreError> {
     let log = with_suffix(path, "-wal");
     let is_there = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
     if is_there { Err(OpenStoreError::LogAlone { path: path.into(), log }) } else { Ok(()) }
 }
 
-/// Without a journal of its own: nobody reads what this leaves half made.
+/// Needs no journal and no syncing: if this is interrupted, the file is discarded.
 fn fill(path: &Path) -> rusqlite::Result<()> {
     let mut connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "memory")?;

@@ -1,4 +1,4 @@
-//! SQLite's errors, as the store reports them.
+//! Maps SQLite's errors to the store's.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::store::error::StoreError;
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         let code = error.sqlite_error().map(|error| error.extended_code);
-        // All that a caller can name and that may not exist is a channel.
+        // The only row that a caller can refer to and that may be missing is a channel.
         if code == Some(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY) {
             return StoreError::UnknownChannel;
         }
@@ -17,7 +17,7 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-/// What is wrong with the machine or the file: no change, whatever it is, can be kept until that is mended.
+/// The reason, if the machine or the file is at fault, so that no write can succeed until that is mended.
 pub(super) fn describe_machine_fault(error: &StoreError) -> Option<String> {
     let StoreError::Database(error) = error else { return None };
     let code = error.downcast_ref::<rusqlite::Error>()?.sqlite_error_code()?;

@@ -1,5 +1,5 @@
-//! The promise of durability, tried with SIGKILL: a child process commits until it is killed, and everything that it
-//! said was acknowledged is there afterwards.
+//! Tests durability with SIGKILL: a child process commits until it is killed, and every commit that it printed as
+//! acknowledged must be in the database afterwards.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -19,10 +19,10 @@ use crate::store::fixture::{ALICE, CHANNEL, assert_ledger_holds, chat_id, commit
 use crate::testing::{at_once, login, name};
 
 const TEST: &str = "store::sqlite::killed::a_killed_process_loses_nothing_that_was_acknowledged";
-/// Names the database to the child, which is this same test in another process.
+/// Passes the database's path to the child, which is this same test in another process.
 const CHILD_PATH: &str = "TWITCHY_KILLED_CHILD_PATH";
 const ACKNOWLEDGED: &str = "acknowledged ";
-/// Commits in flight: some of them are in the middle of a batch when the child dies.
+/// Commits in flight, so that some are in the middle of a batch when the child dies.
 const TASKS: usize = 8;
 
 #[test]
@@ -44,12 +44,12 @@ fn a_killed_process_loses_nothing_that_was_acknowledged() {
     assert!(held >= Amount(acknowledged.into()), "{held} of {acknowledged}");
 }
 
-/// At the time of the commits that are made here: by the real one, their outcomes would be old some day, and purged.
+/// Uses the clock that stamps the commits here: by the real time, their outcomes would be too old some day, and purged.
 fn open(path: &Path) -> Store {
     Store::open(path, Arc::new(ManualClock::default()), Arc::new(SoleProcess)).unwrap()
 }
 
-/// Runs a child, kills it when it has acknowledged `count` commits, and returns the ids that it had printed by then.
+/// Runs a child, kills it after it has acknowledged `count` commits, and returns all ids that it printed.
 fn kill_after(path: &Path, count: usize) -> Vec<String> {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", TEST, "--nocapture"])
@@ -69,7 +69,7 @@ fn kill_after(path: &Path, count: usize) -> Vec<String> {
     ids
 }
 
-/// Killed and waited for when it is dropped, also where the test fails.
+/// Kills the child on drop and waits for it, also if the test fails.
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -79,14 +79,14 @@ impl Drop for Killed {
     }
 }
 
-/// What the child acknowledges, until it ends.
+/// The ids that the child acknowledges, until it ends.
 fn read_ids(child: &mut Killed) -> Receiver<String> {
     let mut output = BufReader::new(child.0.stdout.take().unwrap());
     let (ids_in, ids) = channel();
     thread::spawn(move || {
         let mut line = String::new();
-        // The last line may be cut off. The first one begins with the name of this test, which holds the word too, where the
-        // test runner has one thread.
+        // The last line may be cut off. If the test runner has one thread, the first line begins with this test's name,
+        // which also contains the word.
         while output.read_line(&mut line).is_ok() && line.ends_with('\n') {
             if let Some((_, id)) = line.rsplit_once(ACKNOWLEDGED)
                 && ids_in.send(id.trim().to_owned()).is_err()

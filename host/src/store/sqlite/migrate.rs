@@ -1,4 +1,4 @@
-//! The schema's steps, and what is checked before a file is written to.
+//! The schema's migrations, and the checks of a file before anything is written to it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use crate::store::error::OpenStoreError;
 
-/// Each step once, in order: a file's `user_version` is the number of steps it has taken. A published step never
-/// changes.
+/// All migrations, in order. A file's `user_version` is the number of migrations it has had. A published migration must
+/// never change.
 const STEPS: [&str; 14] = [
     include_str!("../../../migrations/0001_first_schema.sql"),
     include_str!("../../../migrations/0002_busyness.sql"),
@@ -29,15 +29,15 @@ const STEPS: [&str; 14] = [
 /// The newest schema that this program knows.
 const KNOWN: u32 = STEPS.len() as u32;
 
-/// The step that makes the table `schema_version`, which has the number of steps too from then on.
+/// The migration that creates the table `schema_version`. From it on, the table also holds the number of migrations.
 const VERSION_IN_TABLE: u32 = 10;
 
-/// What every schema of this program has had, and hardly any other program's.
+/// Tables that every schema of this program has had, and that hardly any other program's database has.
 const OWN_TABLES: &str = "SELECT count(*) = 3 FROM sqlite_schema
     WHERE type = 'table' AND name IN ('last_stop', 'wanted', 'storage_entries')";
 
-/// Refuses a file that is no database of this program, newer than it, or damaged, without writing to it: the connection
-/// is read-only, so that not even a log left by a crash is folded in.
+/// Refuses a file that is not this program's database, is of a newer version, or is damaged. Does not write to the
+/// file: the connection is read-only, so that not even a log left by a crash is folded in.
 pub(crate) fn check_file(path: &Path) -> Result<(), OpenStoreError> {
     refuse_empty(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -49,26 +49,26 @@ fn refuse_empty(path: &Path) -> Result<(), OpenStoreError> {
     if metadata.len() == 0 { Err(OpenStoreError::Empty { path: path.into() }) } else { Ok(()) }
 }
 
-/// The same, and leaves no file beside it: even a read-only connection makes SQLite's log and its index, which are then those
-/// of whoever made them.
+/// As [`check_file`], but leaves no files beside the database. Even a read-only connection makes SQLite create its log
+/// and that log's index, owned by the user who runs the check.
 pub(crate) fn check_untouched(path: &Path) -> Result<(), OpenStoreError> {
     refuse_empty(path)?;
     let failed = |error| OpenStoreError::File { path: path.into(), error };
-    // SQLite keeps the log beside the file that a link leads to.
+    // If `path` is a link, SQLite keeps the log beside the target.
     let file = path.canonicalize().map_err(failed)?;
     let log = beside(&file, "-wal");
     if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
-        // The file alone is only a part of what it holds.
+        // The newest data is only in the log, so both are copied and checked as a copy.
         let folder = tempfile::tempdir().map_err(failed)?;
         let copy = folder.path().join("copy");
         let copied = fs::copy(&file, &copy).and_then(|_| fs::copy(&log, beside(&copy, "-wal")));
-        // Want of room for a copy says nothing about the database: a start looks at the database itself.
+        // Too little room for a copy says nothing about the database. A start checks the database itself.
         if copied.is_err() {
             return Ok(());
         }
         return check_connection(path, Connection::open(&copy));
     }
-    // sqlite.org/uri.html: without a log, and with a lock that nobody holds, nothing changes the file meanwhile.
+    // sqlite.org/uri.html. `immutable` is safe here: there is no log, and no process holds the lock.
     let uri = format!("file:{}?immutable=1", escape_path(&file));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     check_connection(path, Connection::open_with_flags(uri, flags))
@@ -101,7 +101,7 @@ fn check_connection(path: &Path, connection: rusqlite::Result<Connection>) -> Re
     }
 }
 
-/// What a file turns out to be.
+/// The result of examining a file.
 enum Found {
     Sound,
     /// A database without any table.
@@ -129,7 +129,7 @@ fn examine(connection: &Connection) -> rusqlite::Result<Found> {
     })
 }
 
-/// The steps that a file has taken. Where a restored dump has lost the pragma, the table has it.
+/// The number of migrations a file has had. A restored dump may have lost the pragma; then the table has the number.
 fn read_version(connection: &Connection) -> rusqlite::Result<Option<u32>> {
     let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version > 0 {
@@ -141,24 +141,24 @@ fn read_version(connection: &Connection) -> rusqlite::Result<Option<u32>> {
     }
 }
 
-/// A file without the row was cut off while it was made: checked like any other unclean one.
+/// A missing row means that creating the file was interrupted: it is checked like any other unclean file.
 fn was_stopped_cleanly(connection: &Connection) -> rusqlite::Result<bool> {
     let was_clean = connection.query_row("SELECT was_clean FROM last_stop", [], |row| row.get(0)).optional()?;
     Ok(was_clean.unwrap_or(false))
 }
 
-/// The first thing wrong with the file's pages. Indexes are not compared with their tables: that would take minutes.
+/// The first damage in the file's pages. Comparing indexes with their tables would take minutes, so it is left out.
 fn find_damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let first: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     Ok((first != "ok").then_some(first))
 }
 
-/// Takes the steps that the file has not taken, each in a transaction of its own.
+/// Runs the missing migrations, each in a transaction of its own.
 pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let taken = read_version(connection)?.unwrap_or(0);
     connection.pragma_update(None, "user_version", taken)?;
     if (1..KNOWN).contains(&taken) {
-        // A step that makes a large table anew takes a while, and nothing answers meanwhile.
+        // Rebuilding a large table takes a while, and the host answers nothing meanwhile.
         tracing::info!(from = taken, to = KNOWN, "the database is of an older version, and is brought up to date");
     }
     for (version, step) in (1_u32..).zip(STEPS).skip(taken as usize) {
@@ -173,7 +173,7 @@ pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// From now on until [`mark_stopped`] a stop is unclean.
+/// Marks the database as open: until [`mark_stopped`], a stop counts as unclean.
 pub(crate) fn mark_started(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("UPDATE last_stop SET was_clean = 0", []).map(drop)
 }
@@ -182,7 +182,7 @@ pub(crate) fn mark_stopped(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("UPDATE last_stop SET was_clean = 1", []).map(drop)
 }
 
-/// Tells damage from everything else that can be wrong with a file.
+/// Tells damage from all other errors of a file.
 pub(crate) fn open_error(path: &Path, error: rusqlite::Error) -> OpenStoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
@@ -192,7 +192,7 @@ pub(crate) fn open_error(path: &Path, error: rusqlite::Error) -> OpenStoreError 
     }
 }
 
-/// Makes the file as it was before the step that makes what `made` says.
+/// Makes the file as it was before the migration that contains `made`.
 #[cfg(test)]
 pub(crate) fn take_steps_before(connection: &Connection, made: &str) {
     let before = STEPS.iter().position(|step| step.contains(made)).expect("a step makes it");
@@ -208,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    /// A file as it was before the step that makes what `made` says, with `rows` in it, and then up to date.
+    /// A file with `rows` from before the migration that contains `made`, migrated to the newest schema.
     fn migrated(made: &str, rows: &str) -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
         take_steps_before(&connection, made);
@@ -217,7 +217,7 @@ mod tests {
         connection
     }
 
-    /// As SQLite was in Debian 12: there `json_valid(NULL)` is false.
+    /// Behaves like the SQLite of Debian 12, where `json_valid(NULL)` is false.
     fn with_older_json(connection: &Connection) {
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
         let replaced = connection.create_scalar_function("json_valid", 1, flags, |context| {
@@ -231,7 +231,7 @@ mod tests {
         connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap()
     }
 
-    /// One with a canary, and one without; each has a version.
+    /// One module with a canary, and one without; each has a version.
     const MODULES: &str = "INSERT INTO modules (name) VALUES ('dice');
         INSERT INTO modules (name, canary, canary_channels) VALUES ('echo', '1.0.0', '[7]');
         INSERT INTO module_versions (module, version, digest, manifest, uploaded_at) VALUES
@@ -242,7 +242,7 @@ mod tests {
         let connection = migrated("CREATE TABLE begun_uploads", MODULES);
         with_older_json(&connection);
         assert_eq!(check_integrity(&connection), "ok");
-        // The tables that have such a check, each with all that may be NULL.
+        // All tables with such a check, each with NULL in all columns that allow it.
         connection.execute_batch("INSERT INTO modules (name) VALUES ('quotes')").unwrap();
         connection
             .execute_batch(

@@ -16,20 +16,20 @@ use crate::domain::ports::{Clock, Tenure};
 use crate::store::error::OpenStoreError;
 use crate::store::host::audit::AuditKept;
 
-/// A database file that is open.
+/// An open database file.
 pub(crate) struct Sqlite {
-    // Dropped in this order: the lock goes last, when no connection uses the file any more.
+    // Fields drop in this order: the lock must go last, when no connection uses the file any more.
     pub(crate) readers: Readers,
     pub(crate) writer: Writer,
-    /// Read by the writer, which purges.
+    /// The writer reads this when it purges.
     pub(crate) audit_kept: Arc<OnceLock<AuditKept>>,
     pub(crate) is_new: bool,
     _lock: Lock,
 }
 
 impl Sqlite {
-    /// Opens the database file `path`, or creates it, readable by nobody else, in a folder that exists. `wanted_changes` gets
-    /// the login of each account whose wanted channels a batch changed.
+    /// Opens the database file `path`, or creates it with access for its owner only; the folder must exist.
+    /// `wanted_changes` receives the login of each account whose wanted channels a batch changed.
     pub(crate) fn open(
         path: &Path,
         clock: Arc<dyn Clock>,
@@ -63,18 +63,18 @@ impl Sqlite {
     }
 }
 
-/// The lock is a file of its own: whoever opens the database's file beside SQLite, and closes it again, drops SQLite's
-/// own locks (sqlite.org/howtocorrupt.html, section 2.2). The system drops this one with the process, however it ends.
+/// Holds a lock file of its own: opening and closing the database's file beside SQLite would drop SQLite's own locks
+/// (sqlite.org/howtocorrupt.html, section 2.2). The system releases this lock when the process ends in any way.
 pub struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing the file would do, but for a child process that is just being started and has inherited it.
+        // Closing the file is not enough: a child process that is just being started may have inherited it.
         drop(self.0.unlock());
     }
 }
 
-/// Keeps every process from opening the database file `path`, until the lock is dropped.
+/// Keeps all other processes from opening the database file `path` until the lock is dropped.
 pub fn lock_database(path: &Path) -> Result<Lock, OpenStoreError> {
     let file = create::open_file(&path.with_added_extension("lock"))?;
     file.try_lock().map_err(|error| match error {
@@ -84,8 +84,8 @@ pub fn lock_database(path: &Path) -> Result<Lock, OpenStoreError> {
     Ok(Lock(file))
 }
 
-/// Whether there is no file yet. A link to a place that is not there, such as a disk that is not mounted, is an error: a new
-/// database would take the place of the link.
+/// Whether there is no file yet. A dangling link, such as to a disk that is not mounted, is an error: a new database
+/// would replace the link.
 fn is_missing(path: &Path) -> Result<bool, OpenStoreError> {
     let is_there = path.try_exists().map_err(|error| file_error(path, error))?;
     if !is_there && path.is_symlink() {
@@ -240,7 +240,7 @@ mod tests {
         File::create(&path).unwrap();
         let error = refuse(&path);
         assert!(error.ends_with("is empty: restore it from a backup, or delete it to begin anew"), "{error}");
-        // A database that was never filled, as some program may make it.
+        // A database that was never filled, as another program may create it.
         fs::remove_file(&path).unwrap();
         Connection::open(&path).unwrap().pragma_update(None, "application_id", 7).unwrap();
         assert!(fs::metadata(&path).unwrap().len() > 0);
@@ -269,7 +269,7 @@ mod tests {
         let Fixture { store, path, folder: _folder, .. } = fixture;
         drop(store);
         assert!(!open(&path).unwrap().is_new());
-        // A process that died before it had made all of it.
+        // A process that died while it created the database.
         fs::remove_file(&path).unwrap();
         fs::write(path.with_added_extension("new"), "half of it").unwrap();
         assert!(open(&path).unwrap().is_new());
@@ -326,10 +326,10 @@ mod tests {
         let fixture = Fixture::with_channel().await;
         assert!(Store::check(&fixture.path).is_ok(), "a host has it open");
         let folder = tempfile::tempdir().unwrap();
-        // With a blank and a `?`, which mean something in a URI.
+        // A blank and a `?` have a meaning in a URI.
         let path = folder.path().join("is it there?.db");
         assert!(Store::check(&path).is_ok(), "there is none yet");
-        // As a host leaves it that was killed: what was written last is in the log only.
+        // As a killed host leaves the files: the last writes are only in the log.
         fs::copy(&fixture.path, &path).unwrap();
         let log = path.with_file_name("is it there?.db-wal");
         fs::copy(fixture.path.with_file_name("twitchy.db-wal"), &log).unwrap();

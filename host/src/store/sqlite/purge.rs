@@ -1,4 +1,4 @@
-//! What gets old goes, a little at a time: between two batches, when nobody waits for an answer.
+//! Deletes old data, a little at a time, between two batches.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -12,28 +12,28 @@ use crate::domain::ports::Moment;
 use crate::store::channel::outcomes;
 use crate::store::host::audit::{self, AuditKept};
 
-/// Between two purges.
+/// Time between two purges.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
-/// Whoever has not been seen in a channel for so long is not known there by name any more.
+/// A chatter who was not seen in a channel for this long can no longer be found there by name.
 const SEEN_FOR: Duration = Duration::from_secs(365 * 24 * 3600);
-/// Chatters looked at in one go.
+/// Chatters examined per purge.
 const MOST_CHATTERS: usize = 100;
 
-/// For so long the wall clock has to go along with the monotonic one before anything is deleted by it. One that jumps years
-/// ahead, and back, would take a year of the audit with it.
+/// For so long the wall clock must advance with the monotonic clock before it decides about deletions. A clock that
+/// jumps years ahead, and back, would otherwise delete a year of the audit.
 const STEADY_FOR: Duration = Duration::from_secs(3600);
-/// What a clock that is set right now and then is off by.
+/// Allows for the small corrections of a clock that is synchronised regularly.
 const OFF_BY: Duration = Duration::from_secs(60);
 
-/// Whether the wall clock is one to delete by. Pure.
+/// Decides whether the wall clock is reliable enough for deletions. Pure.
 #[derive(Clone, Copy, Debug)]
 struct Steadiness {
-    /// Since when the two clocks have gone along with each other.
+    /// The moment since which both clocks have advanced together.
     since: Moment,
 }
 
 impl Steadiness {
-    /// To be shown each moment at which something may be deleted.
+    /// Must be called at each moment at which data may be deleted. Returns whether the clock is reliable.
     fn note(&mut self, now: Moment) -> bool {
         let passed = now.instant.saturating_duration_since(self.since.instant);
         let off_by = match now.wall.duration_since(self.since.wall) {
@@ -47,23 +47,23 @@ impl Steadiness {
     }
 }
 
-/// When what is looked at next.
+/// The progress of purging.
 pub(super) struct Purge {
     due_at: Instant,
     steadiness: Steadiness,
     audit: Arc<OnceLock<AuditKept>>,
-    /// The last chatter looked at: those before are gone, or hold an account and stay.
+    /// The last chatter examined: all before were deleted, or have an account and are kept.
     looked_at: (i64, ChannelId, ChatterId),
 }
 
 impl Purge {
-    /// Due at once, once the clock has shown to be steady.
+    /// The first purge is due at once; most of it waits until the clock has proven steady.
     pub(super) fn new(begun_at: Moment, audit: Arc<OnceLock<AuditKept>>) -> Purge {
         let steadiness = Steadiness { since: begun_at };
         Purge { due_at: begun_at.instant, steadiness, audit, looked_at: (i64::MIN, ChannelId(0), ChatterId(0)) }
     }
 
-    /// What is left over is seen to after the next batch.
+    /// Purges if due. If data is left to delete, the next call is due at once.
     pub(super) fn run(&mut self, connection: &Connection, now: Moment) {
         let is_steady = self.steadiness.note(now);
         if now.instant < self.due_at {
@@ -80,7 +80,7 @@ impl Purge {
     }
 
     fn purge(&mut self, connection: &Connection, now: SystemTime, is_steady: bool) -> rusqlite::Result<Purged> {
-        // Outcomes grow fast and are kept for a day: a host that never runs for an hour lets go of them, too.
+        // Outcomes grow fast and are kept for a day, so even a host that never runs for an hour purges them.
         let mut all = vec![outcomes::purge(connection, now)?];
         if is_steady {
             all.push(self.purge_chatters(connection, now)?);
@@ -91,7 +91,7 @@ impl Purge {
         Ok(if all.contains(&Purged::Some) { Purged::Some } else { Purged::All })
     }
 
-    /// Whoever holds an account stays: what is on it is theirs, and shown under their name.
+    /// Chatters with an account are kept: the balance is theirs, and is shown under their name.
     fn purge_chatters(&mut self, connection: &Connection, now: SystemTime) -> rusqlite::Result<Purged> {
         let transaction = connection.unchecked_transaction()?;
         let old = list_old(&transaction, self.looked_at, now)?;
@@ -137,7 +137,7 @@ mod tests {
         KnownChatter { id: ChatterId(id), login: login(&name), display_name: name.into() }
     }
 
-    /// One batch and the purge after it, seen by the next.
+    /// Runs a batch with a purge after it, and further ones, so that the purge is complete.
     async fn purge(fixture: &Fixture, id: &str) {
         for id in [id.to_owned(), format!("{id} again"), format!("{id} and again")] {
             let at = fixture.clock.now().wall;
@@ -180,7 +180,7 @@ mod tests {
         fixture.clock.advance(2 * STEADY_FOR);
         purge(&fixture, "back").await;
         assert!(is_known());
-        // Whoever sets it for good means it.
+        // A clock that is set for good is believed after an hour.
         fixture.clock.set_wall(begun + 3 * SEEN_FOR);
         purge(&fixture, "set").await;
         fixture.clock.advance(STEADY_FOR);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     proptest! {
-        /// Steps of the monotonic clock, and by how much the wall clock is set beside its own going.
+        /// Steps of the monotonic clock, each with the jump of the wall clock beside it, in seconds.
         #[test]
         fn nothing_is_deleted_within_an_hour_of_a_jump(
             steps in proptest::collection::vec((0_u64..3000, prop_oneof![4 => Just(0_i64), 1 => -90_000_i64..90_000]), 1..40),
@@ -203,7 +203,7 @@ mod tests {
                     Ok(ahead) => now.wall + Duration::from_secs(ahead),
                     Err(_) => now.wall - Duration::from_secs(jump.unsigned_abs()),
                 };
-                // What is off by less does not matter, unless it adds up: then it counts as a jump, which is the safe side.
+                // Smaller jumps do not matter. If they add up they count as a jump, which is the safe side.
                 if jump.unsigned_abs() > 2 * OFF_BY.as_secs() {
                     jumped_at = now.instant;
                 }

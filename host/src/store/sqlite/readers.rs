@@ -9,10 +9,10 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::store::error::StoreError;
 
-/// Read connections that nobody uses right now.
+/// The idle read connections.
 ///
-/// A read takes one, or opens one more where there is none: so no reader ever waits for another, and there are never
-/// more connections than threads that read at once.
+/// A read takes an idle connection, or opens another if none is idle. So no read waits for another, and there are never
+/// more connections than concurrent reads.
 pub(crate) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
@@ -23,11 +23,11 @@ impl Readers {
     pub(crate) fn open(path: &Path) -> rusqlite::Result<Readers> {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let idle = (0..workers).map(|_| open_connection(path)).collect::<rusqlite::Result<_>>()?;
-        // The guests' workers, those of everything else, and a few for whoever blocks a thread to read.
+        // Enough for the guests' threads, the runtime's threads, and a few threads that block in order to read.
         Ok(Readers { path: path.into(), idle: Mutex::new(idle), most_idle: 2 * workers + 4 })
     }
 
-    /// One statement sees one moment of the database; several do only within a transaction.
+    /// A single statement sees one snapshot of the database; several statements do only within a transaction.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let idle = self.idle().pop();
         let connection = match idle {
@@ -37,14 +37,14 @@ impl Readers {
         let answer = read(&connection);
         let mut idle = self.idle();
         if idle.len() < self.most_idle {
-            // The one used last is used next: its pages and statements are warm.
+            // Reuses the last used connection first: its pages and statements are cached.
             idle.push(connection);
         }
         Ok(answer?)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        // A panic cannot leave a list of connections half changed.
+        // A panic cannot leave the list of connections half changed.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -57,14 +57,14 @@ fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "mmap_size", 256 << 20)?;
     keep_statements(&connection)?;
-    // A connection that has read once keeps a share of the file. Without one the writer, when it closes, takes itself for
-    // the last, locks the file to tidy up, and a read at that moment fails.
+    // A connection that has read once keeps a shared lock on the file. Without it, the closing writer would see itself
+    // as the last connection and lock the file to tidy up, and a read at that moment would fail.
     connection.query_row("SELECT count(*) FROM last_stop", [], |_| Ok(()))?;
     Ok(connection)
 }
 
-/// Without the stability guarantee (QPSG) SQLite prepares a kept statement again for each new parameter, in case that
-/// another plan suits it better: three quarters of a point read's time.
+/// Enables the query planner stability guarantee (QPSG). Without it SQLite prepares a cached statement again for each
+/// new parameter, in case another plan fits better: three quarters of the time of a point read.
 pub(crate) fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -1,4 +1,4 @@
-//! One write's changes, kept or undone without the others of its batch.
+//! Savepoints: each write of a batch can be undone without the others.
 
 use rusqlite::Connection;
 
@@ -6,7 +6,7 @@ use crate::store::error::StoreError;
 
 /// Why a write's changes are undone.
 pub(crate) enum Abort<T> {
-    /// The write has an answer, and that is to change nothing.
+    /// The write's answer is to change nothing.
     Answer(T),
     Failed(StoreError),
 }
@@ -23,8 +23,8 @@ impl<T> From<rusqlite::Error> for Abort<T> {
     }
 }
 
-/// A full disk or a failed write makes SQLite roll the whole transaction back by itself
-/// (sqlite.org/lang_transaction.html, section 3): a write after that would run, and commit, outside of any transaction.
+/// A full disk or a failed write makes SQLite roll back the whole transaction by itself
+/// (sqlite.org/lang_transaction.html, section 3). A later write would then run, and commit, outside any transaction.
 pub(super) fn run_in_savepoint<T, E: Into<Abort<T>>>(
     connection: &Connection,
     job: impl FnOnce(&Connection) -> Result<T, E>,
@@ -42,7 +42,7 @@ pub(super) fn run_in_savepoint<T, E: Into<Abort<T>>>(
     }
     let undone = if outcome.is_err() { run(connection, "ROLLBACK TO job") } else { Ok(()) };
     if let Err(error) = undone.and_then(|()| run(connection, "RELEASE job")) {
-        // What can be neither kept nor undone must not be committed with the others.
+        // A write that can be neither kept nor undone must not be committed with the others.
         run(connection, "ROLLBACK")?;
         return Err(error);
     }
@@ -52,7 +52,7 @@ pub(super) fn run_in_savepoint<T, E: Into<Abort<T>>>(
     }
 }
 
-/// Statements without parameters and rows; prepared once.
+/// Runs a statement without parameters and rows; it is prepared once.
 pub(super) fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     connection.prepare_cached(sql)?.execute([])?;
     Ok(())

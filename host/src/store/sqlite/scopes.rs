@@ -29,9 +29,9 @@ pub(crate) fn load_revision(connection: &Connection, scope: &Scope) -> rusqlite:
     Ok(revision?.unwrap_or_default())
 }
 
-/// Raises a scope's revision, and makes the row of a storage, account or budget that was never written.
+/// Raises a scope's revision, and creates the row of a storage, account or budget on its first write.
 ///
-/// A channel's own row is made by whoever wants the channel, with revision 1.
+/// A channel's row is created with revision 1 by the write that wants the channel.
 pub(crate) fn raise_revision(connection: &Connection, scope: &Scope) -> rusqlite::Result<()> {
     let raised = match scope {
         Scope::Storage { channel, module } => {

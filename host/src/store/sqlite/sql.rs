@@ -1,20 +1,20 @@
-//! One statement each, prepared once and kept for the next time.
+//! Runs single statements, each prepared once and cached.
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-/// How much of what is too old is gone.
+/// Whether a purge deleted all old rows, or only some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purged {
     All,
     Some,
 }
 
-/// Returns how many rows were written.
+/// Returns the number of rows written.
 pub(crate) fn execute(connection: &Connection, sql: &str, parameters: impl Params) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute(parameters)
 }
 
-/// The first row.
+/// The first row, if any.
 pub(crate) fn find_row<T>(
     connection: &Connection,
     sql: &str,

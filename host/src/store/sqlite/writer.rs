@@ -1,7 +1,7 @@
 //! The writer: one thread with the only connection that writes.
 //!
-//! All writes that wait in the queue go into one SQLite transaction, and are acknowledged after that transaction is on disk. The
-//! queue is bounded: a write waits while it is full.
+//! All writes in the queue go into one SQLite transaction, and are acknowledged after that transaction is on disk. The
+//! queue is bounded: callers wait while it is full.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -22,9 +22,9 @@ use crate::store::error::StoreError;
 use crate::store::host::audit::AuditKept;
 use crate::store::write::{Answer, Write};
 
-/// Writes that wait at most.
+/// Most writes that wait.
 const QUEUE: usize = 1024;
-/// Writes in one SQLite transaction at most: the first of them waits for the last.
+/// Most writes in one SQLite transaction: the first of them waits for the last.
 const MOST_IN_BATCH: usize = 256;
 
 enum Order {
@@ -34,7 +34,7 @@ enum Order {
 
 /// The handle to the writer's thread.
 pub(crate) struct Writer {
-    /// None only while dropped.
+    /// `None` only during drop.
     queue: Option<mpsc::Sender<Order>>,
     thread: Option<JoinHandle<()>>,
     batches: Arc<AtomicU64>,
@@ -42,7 +42,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. It ends when it is asked to close, or when the `Writer` is dropped.
+    /// Starts the thread. It ends on [`Writer::close`], or when the `Writer` is dropped.
     pub(crate) fn start(
         connection: Connection,
         clock: Arc<dyn Clock>,
@@ -69,7 +69,7 @@ impl Writer {
         Ok(Writer { queue: Some(queue), thread: Some(thread), batches, trouble })
     }
 
-    /// Asks for a write, and returns its answer when the write is on disk.
+    /// Queues a write, and returns its answer when the write is on disk.
     pub(crate) async fn write<T>(&self, make: impl FnOnce(Answer<T>) -> Write) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.order(Order::Write(make(answer))).await?;
@@ -92,7 +92,7 @@ impl Writer {
         self.batches.load(Ordering::Relaxed)
     }
 
-    /// Why the machine did not take the last change; nothing once it has taken one again.
+    /// Why the machine did not accept the last write; `None` once it has accepted one again.
     pub(crate) fn trouble(&self) -> Option<Arc<str>> {
         self.trouble.reason()
     }
@@ -107,7 +107,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
-            // A panic in there was told to everybody who waited for an answer.
+            // If the thread panicked, all callers that waited have received `Closed`.
             drop(thread.join());
         }
     }
@@ -127,7 +127,7 @@ struct Writing {
 }
 
 impl Writing {
-    /// A panic drops the receiver and all answers with it: whoever waits, or asks later, is told `Closed`.
+    /// A panic drops the receiver and with it all answers: waiting and later callers get `Closed`.
     fn run(mut self) {
         while let Some(batch) = self.next_batch() {
             self.write(batch);
@@ -139,7 +139,7 @@ impl Writing {
         }
     }
 
-    /// Waits for a write and takes what waits with it. None once the queue is closed and empty.
+    /// Waits for a write and takes all writes that wait with it. `None` once the queue is closed and empty.
     fn next_batch(&mut self) -> Option<Vec<Write>> {
         let mut batch = Vec::new();
         while batch.is_empty() {
@@ -173,18 +173,18 @@ impl Writing {
         if on_disk.is_ok() {
             self.batches.fetch_add(1, Ordering::Relaxed);
         }
-        // Before the answers: a caller that gets an error finds its reason.
+        // Before the answers are sent, so that a caller that gets an error finds the reason.
         self.note_trouble(&applied, &on_disk, changes_before);
         for Applied { wanted_of, acknowledge, .. } in applied {
             if on_disk.is_ok() {
-                // An error: nobody watches.
+                // Sending fails if there is no receiver.
                 wanted_of.into_iter().for_each(|account| drop(self.wanted_changes.send(account)));
             }
             acknowledge(on_disk.clone());
         }
     }
 
-    /// A batch that changed nothing says nothing: SQLite commits it without a byte for the disk.
+    /// Ignores a batch that changed nothing: SQLite commits such a batch without writing a byte to disk.
     fn note_trouble(&self, applied: &[Applied], on_disk: &Result<(), StoreError>, changes_before: u64) {
         let of_batch = on_disk.as_ref().err().and_then(describe_machine_fault);
         let fault = of_batch.or_else(|| applied.iter().find_map(|applied| applied.machine_fault.clone()));
@@ -202,13 +202,13 @@ fn commit(connection: &Connection) -> Result<(), StoreError> {
     }
     let committed = run(connection, "COMMIT");
     if committed.is_err() && !connection.is_autocommit() {
-        // The next batch needs to begin anew, whatever became of this one.
+        // The next batch must be able to begin, whatever happened to this one.
         run(connection, "ROLLBACK")?;
     }
     committed
 }
 
-/// The mark is committed before the log is folded in: a kill in between leaves a file that needs no check.
+/// Commits the mark before folding the log in: after a kill in between, the file needs no check.
 fn stop(connection: &Connection) -> Result<(), StoreError> {
     migrate::mark_stopped(connection)?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -226,7 +226,7 @@ mod tests {
     use crate::store::fixture::{CHANNEL, Fixture, commit, save};
     use crate::testing::{at_once, name};
 
-    /// Holds the writer until the gate is opened, so that what is asked for meanwhile waits in the queue.
+    /// Blocks the writer until the gate is opened, so that further writes wait in the queue.
     async fn hold(fixture: &Fixture) -> Sender<()> {
         let (gate, opened) = channel();
         let (entered, inside) = oneshot::channel();
@@ -239,7 +239,7 @@ mod tests {
         gate
     }
 
-    /// Returns when so many orders wait behind the held one.
+    /// Returns when `orders` orders wait behind the one that blocks.
     async fn until_waiting(fixture: &Fixture, orders: usize) {
         let queue = fixture.store.sqlite.writer.queue.as_ref().unwrap();
         while queue.max_capacity() - queue.capacity() < orders {
@@ -318,7 +318,7 @@ mod tests {
         let gate = hold(&fixture).await;
         let innocent = spawn_commit(&fixture, "innocent", vec![save("innocent", "")]);
         let again = spawn_commit(&fixture, "innocent", vec![save("innocent", "")]);
-        // A broken reference that is looked at only when SQLite commits.
+        // A broken reference that SQLite checks only at the commit.
         let guilty = spawn_job(&fixture, |connection| {
             connection.execute_batch(
                 "PRAGMA defer_foreign_keys = ON; INSERT INTO settings VALUES (404, 'module', 'key', 'value')",

@@ -1,4 +1,4 @@
-//! Steps back, and what is remembered for them.
+//! Tests of roll-backs, and of the versions recorded for them.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use crate::modules::powers::Powers;
 use crate::setup::left_versions::{find_left_by, note_left};
 use crate::testing::{command, name};
 
-/// What the store remembers of the versions that were left.
+/// The versions left, as the store records them.
 #[derive(Default)]
 struct Left(Vec<ModuleDigest>);
 
 impl Left {
-    /// The channel after the effects, as after one commit.
+    /// The channel after one commit of the effects.
     fn commit(&mut self, setup: &ChannelSetup, effects: Vec<Effect>) -> ChannelSetup {
         let effects = note_left(setup, effects);
         for effect in &effects {
@@ -38,7 +38,7 @@ impl Left {
         }
     }
 
-    /// The channel after another set of versions.
+    /// The channel after the module's versions became these.
     fn follow(&mut self, setup: &ChannelSetup, versions: impl IntoIterator<Item = Manifest>) -> ChannelSetup {
         let host = shop(versions);
         let module = host.catalogue().find_uploaded(&name("dice")).unwrap();
@@ -76,7 +76,7 @@ fn a_step_back_goes_to_the_version_that_ran_before_and_the_next_one_further() {
     let mut left = Left::default();
     let one = left.wish(&shop([number(1)]), &on());
     let three = left.follow(&one, [number(1), number(3)]);
-    // The second came after the third, and never ran here; the fifth is newer than what runs.
+    // The second came after the third, and never ran here; the fifth is newer than the one that runs.
     let five = left.follow(&three, [number(1), number(2), number(3), number(4), number(5)]);
     let running = [&one, &three, &five].map(here);
     assert_eq!(running, [1, 3, 5]);
@@ -85,7 +85,7 @@ fn a_step_back_goes_to_the_version_that_ran_before_and_the_next_one_further() {
     let further = left.step_back(&back).unwrap();
     assert_eq!(here(&further), 1, "not up again, and not to what never ran here");
     assert_eq!(left.step_back(&further).unwrap_err(), ConsentError::NothingBefore.into());
-    // A step up by name is a change like any other.
+    // A roll-back to a higher version by name is an ordinary change.
     let up = check_roll_back(&further, &name("dice"), Some(&semver::Version::new(4, 0, 0)), &left.0);
     let up = left.commit(&further, up.unwrap());
     assert_eq!((here(&up), here(&left.step_back(&up).unwrap())), (4, 1));
@@ -127,7 +127,7 @@ fn a_version_that_is_gone_is_stepped_over() {
 }
 
 proptest! {
-    /// Whatever was done before: the first step goes to what ran before, each other one down.
+    /// After any history: the first roll-back goes to the version that ran before, each further one down.
     #[test]
     fn nobody_is_taken_to_and_fro(pins in proptest::collection::vec(0_u64..7, 1..10)) {
         let mut left = Left::default();
@@ -155,11 +155,11 @@ proptest! {
     }
 }
 
-/// What a creator may try.
+/// An action that a creator may try.
 #[derive(Clone, Debug)]
 enum Try {
     StepBack(Option<u64>),
-    /// To a version, or the latest where it is 0; with more than there is, or without a word about grants.
+    /// Pins a version, or the latest if 0; with more grants than there are, or without naming grants.
     Put {
         version: u64,
         is_more: bool,
@@ -172,7 +172,7 @@ fn tries() -> impl Strategy<Value = Vec<Try>> {
     proptest::collection::vec(prop_oneof![step, put], 1..8)
 }
 
-/// A version that asks for some of these, and answers to some words besides.
+/// A version that asks for some of these capabilities, and may have another word.
 fn arbitrary_version(number: u64) -> impl Strategy<Value = Manifest> {
     let all = vec![Capability::Http, Capability::Storage, Capability::Treasury];
     let asks = proptest::sample::subsequence(all, 0..=3);
@@ -189,7 +189,7 @@ fn granting_all(module: &Manifest, treasury: &str) -> ModuleChange {
 }
 
 proptest! {
-    /// The operator accepts all versions, then lowers what the last one may, and takes the web from it where it does without.
+    /// The operator accepts all versions, then lowers the last one's caps, and revokes the web if it needs none.
     #[test]
     fn what_the_operator_took_away_no_creator_brings_back(
         versions in (1_u64..5).map(arbitrary_version).collect::<Vec<_>>(),

@@ -1,4 +1,4 @@
-//! How a value of the audit stands in its column: as JSON, in which a person can be found and replaced.
+//! The stored form of an audit value: JSON, in which a person can be found and replaced.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -19,7 +19,7 @@ use crate::store::json_text::{optional_text, text, texts};
 #[derive(Serialize, Deserialize)]
 pub(super) struct Stored(#[serde(with = "StoredValue")] pub(super) AuditValue);
 
-/// The cases of `AuditValue` under the names that they are stored by, which do not change.
+/// The variants of `AuditValue` under their stored names, which must never change.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "AuditValue", rename_all = "kebab-case")]
 enum StoredValue {
@@ -149,7 +149,7 @@ mod tests {
         }
     }
 
-    /// Each value, how it is stored, and what people read.
+    /// Each value, its stored form, and its wording.
     fn one_of_each() -> Vec<(AuditValue, &'static str, &'static str)> {
         let digest = ModuleDigest([0xab; 32]);
         let login = |text: &str| -> Login { text.parse().unwrap() };

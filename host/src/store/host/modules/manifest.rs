@@ -1,4 +1,4 @@
-//! How a manifest stands in its column. The name, the version and the digest have columns of their own.
+//! The stored form of a manifest. Name, version and digest have columns of their own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub(crate) struct StoredCommand {
     chatter_cooldown: Duration,
 }
 
-/// Of a role that this binary does not know, nobody but the broadcaster is sure to be meant.
+/// A role that this binary does not know is read as broadcaster, the most restrictive one.
 fn read_role<'de, D: Deserializer<'de>>(from: D) -> Result<Role, D::Error> {
     Ok(String::deserialize(from)?.parse().unwrap_or(Role::Broadcaster))
 }
