@@ -1,9 +1,9 @@
-//! Which calls are let in, when each may begin, and the threads that it runs on.
+//! Decides which calls are let in and when each begins, and owns the threads that run them.
 //!
-//! Promised: a call waits in one place, its channel's queue, and holds one [`Permit`] from its beginning until its replies are with
-//! the outbox: its turn in the channel, its slot, and the way to its module's processor credit. Calls beyond what may wait are
-//! refused.
-//! Absent: what a call does, and whose fault it is that it was refused.
+//! Promised: a call waits in one place only, its channel's queue. From its beginning until its replies are in the
+//! outbox it holds one [`Permit`]: its turn in the channel, its slot, and access to its module's processor credit.
+//! Calls beyond the limits on waiting calls are refused.
+//! Absent: what a call does, and whose fault a refusal is.
 //!
 //! # Waiting
 //!
@@ -56,12 +56,12 @@ pub use self::credit::CpuCredit;
 pub use self::pools::{Caller, RunTaskError, TaskPool};
 pub use self::queue::Claim;
 
-/// Calls of modules of the size class `large` at once: each may take 128 MiB.
+/// Calls of modules of the size class `large` that run at once: each may take 128 MiB.
 pub const LARGE_SLOTS: usize = 8;
-/// Calls of `large` modules in one channel, so that no channel alone keeps the others waiting.
+/// Calls of `large` modules in one channel, so that a single channel cannot block the others.
 const LARGE_SLOTS_PER_CHANNEL: usize = 2;
 
-/// The gate that all calls pass.
+/// All calls pass through here.
 pub struct Admission {
     pools: Pools,
     clock: Arc<dyn Clock>,
@@ -73,15 +73,15 @@ pub struct Admission {
 
 struct State {
     queue: Queue<Job>,
-    /// True while one thread starts jobs. Other threads only change the queue; that thread starts what became possible, so that
-    /// jobs never nest.
+    /// True while one thread starts jobs. Other threads only change the queue, and that thread starts the jobs that may
+    /// begin: jobs never nest.
     is_starting: bool,
 }
 
 /// Starts a call: `true` if the call may begin, `false` if it has waited for too long.
 type Job = Box<dyn FnOnce(bool) + Send>;
 
-/// A call that was let in, and is to be started.
+/// A call that was let in but not started yet.
 #[must_use]
 pub struct Entry {
     admission: Arc<Admission>,
@@ -98,7 +98,7 @@ pub struct Permit {
     begun_at: Instant,
     pool: Arc<TaskPool>,
     has_slot: bool,
-    /// The instance, whose memory belongs to the slot: dropped before the slot is given back.
+    /// The instance. Its memory belongs to the slot, so it is dropped before the slot is given back.
     held: Option<Box<dyn Any + Send>>,
 }
 
@@ -106,7 +106,7 @@ pub struct Permit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotUse {
     pub size: SizeClass,
-    /// Calls that run.
+    /// Calls that run now.
     pub used: usize,
     /// Calls that may run at once.
     pub total: usize,
@@ -114,7 +114,7 @@ pub struct SlotUse {
 
 impl Admission {
     /// # Errors
-    /// Where the system gives no threads.
+    /// If the system cannot start threads.
     pub fn start(config: &SandboxConfig, clock: Arc<dyn Clock>) -> io::Result<Arc<Admission>> {
         let small = Capacity { slots: config.slots, per_channel: config.slots_per_channel };
         let large = Capacity { slots: LARGE_SLOTS, per_channel: LARGE_SLOTS_PER_CHANNEL };
@@ -127,10 +127,10 @@ impl Admission {
         }))
     }
 
-    /// Waits while 1,024 calls are younger than a second. Only one task may wait here: one is woken up.
+    /// Waits while 1,024 calls are younger than a second. Only one task may wait here, because only one is woken.
     pub async fn room(&self) {
         while let Some(wait) = self.find_wait() {
-            // An error: it is time to look again.
+            // A timeout only means that it is time to check again.
             tokio::time::timeout(wait, self.left.notified()).await.ok();
         }
     }
@@ -139,18 +139,18 @@ impl Admission {
         self.state().queue.find_wait(self.now())
     }
 
-    /// Lets a call in; the calls of a channel begin in this order. None where the channel or the host has too many.
+    /// Lets a call in; a channel's calls begin in this order. `None` if the channel or the host has too many calls.
     pub fn enter(self: &Arc<Self>, claim: Claim) -> Option<Entry> {
         let number = self.state().queue.enter(claim, self.now())?;
         Some(Entry { admission: Arc::clone(self), number, claim, is_started: false })
     }
 
-    /// [`Admission::enter`]; None also where [`Admission::room`] would wait.
+    /// [`Admission::enter`], but `None` also if [`Admission::room`] would wait.
     pub fn try_enter(self: &Arc<Self>, claim: Claim) -> Option<Entry> {
         if self.find_wait().is_some() { None } else { self.enter(claim) }
     }
 
-    /// Runs a background task, such as a compilation, in the slow pool. Dropping the returned future stops it.
+    /// Runs a background task, such as a compilation, in the slow pool. Dropping the returned future stops the task.
     pub async fn run_slowly<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
@@ -158,22 +158,22 @@ impl Admission {
         self.pools.run_slowly(task).await
     }
 
-    /// In each size class.
+    /// The slots of each size class.
     pub fn list_slots(&self) -> [SlotUse; 2] {
         let queue = &self.state().queue;
         let used = |size| SlotUse { size, used: queue.used(size), total: queue.capacity(size).slots };
         [SizeClass::Small, SizeClass::Large].map(used)
     }
 
-    /// Ends the guests' threads; calls that still run are cut off.
+    /// Ends the guests' threads. Calls that still run are cut off.
     pub async fn shut_down(&self) {
         self.pools.shut_down().await;
     }
 
-    /// Drops the calls that have waited for longer than five seconds. To be called every second or so.
+    /// Drops the calls that have waited for longer than five seconds. To be called about every second.
     pub fn drop_late(self: &Arc<Self>) {
         let now = self.now();
-        // In a statement of its own: the queue is not locked while the job runs.
+        // The block unlocks the queue before the job runs.
         while let Some(job) = { self.state().queue.take_late(now) } {
             job(false);
             self.left.notify_one();
@@ -209,7 +209,7 @@ impl Admission {
     }
 }
 
-/// Lets the next job be started when it is dropped, even if this one panics.
+/// Allows the next job to start when dropped, even if this job panics.
 struct Starting<'a>(&'a Admission);
 
 impl Drop for Starting<'_> {
@@ -219,7 +219,7 @@ impl Drop for Starting<'_> {
 }
 
 impl Entry {
-    /// Starts the call on a guest's thread, once it may begin. `call` gets no permit where that was not in time.
+    /// Starts the call on a guest's thread once it may begin. `call` gets no permit if it could not begin in time.
     pub fn start<F: Future<Output = ()> + Send + 'static>(
         mut self,
         call: impl FnOnce(Option<Permit>) -> F + Send + 'static,
@@ -242,7 +242,7 @@ impl Entry {
         }
     }
 
-    /// [`Entry::start`], for a call whose result is waited for. It goes on where the returned future is dropped.
+    /// Like [`Entry::start`], but returns the call's result. The call goes on if the returned future is dropped.
     pub fn run<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
         self,
         call: impl FnOnce(Option<Permit>) -> F + Send + 'static,
@@ -271,29 +271,29 @@ impl Permit {
         &self.pool
     }
 
-    /// When the call had its slot, by the system's clock: from then on it has only waited for a thread.
+    /// When the call got its slot, by the system's clock. Since then it has only waited for a thread.
     pub fn begun_at(&self) -> Instant {
         self.begun_at
     }
 
-    /// Whether [`Permit::release_slot`] has not given the slot back.
+    /// False once [`Permit::release_slot`] has given the slot back.
     pub fn has_slot(&self) -> bool {
         self.has_slot
     }
 
-    /// Whether the module has not used up its processor time in this channel.
+    /// Whether the module has processor credit left in this channel.
     pub fn has_credit(&self, module: &ModuleName) -> bool {
         let admission = &self.admission;
         admission.credit().may_run(&(self.claim.channel, module.clone()), admission.now())
     }
 
-    /// Charges the module for what a call of it has used.
+    /// Charges the module for the processor time that a call of it used.
     pub fn charge(&self, module: &ModuleName, used: Duration) {
         let admission = &self.admission;
         admission.credit().spend((self.claim.channel, module.clone()), used, admission.now());
     }
 
-    /// Keeps an instance, instead of the one before. It is dropped before the slot is given back.
+    /// Keeps an instance in place of the previous one. It is dropped before the slot is given back.
     pub fn hold(&mut self, held: impl Any + Send) {
         self.held = Some(Box::new(held));
     }
@@ -303,7 +303,7 @@ impl Permit {
         self.held = None;
     }
 
-    /// For a call whose guest has ended and that waits for something else. It keeps its turn.
+    /// For a call whose guest has ended and which waits for something else. The call keeps its turn.
     pub fn release_slot(&mut self) {
         self.clear();
         if std::mem::take(&mut self.has_slot) {

@@ -1,7 +1,7 @@
-//! The host as a whole: every long-lived part, made once and joined to the others, and its end.
+//! The host as a whole: creates all long-lived parts once, connects them, and stops them.
 //!
-//! Promised: only here are long-lived tasks started; a task that ends unasked is told ([`App::ended`]); [`App::stop`]
-//! loses nothing that was acknowledged and no reply that could still be sent. Absent: what any part does, and where
+//! Promised: long-lived tasks are started only here; a task that ends unexpectedly is reported ([`App::ended`]);
+//! [`App::stop`] loses nothing acknowledged, and no reply that can still be sent. Absent: what the parts do, and where
 //! configuration and signals come from.
 //!
 //! # Status and orders
@@ -77,22 +77,22 @@ use status_socket::StatusSocket;
 use tasks::Tasks;
 use wanted::Wanted;
 
-/// Events that wait for dispatch. Full, it holds up the connections, and they drop what is newest.
+/// Events that wait for dispatch. A full queue stops the connections' reading, and then they drop the newest events.
 const EVENTS: usize = 4096;
-/// How long replies that wait may hold up the end.
+/// How long waiting replies may delay the end.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
-/// What is not for the operator to set, and differs between the bot, the demo and tests.
+/// Dependencies that the operator cannot configure, and that differ between the bot, the demo and tests.
 pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     pub credentials: Arc<dyn Credentials>,
     pub new_channels: NewChannelRules,
     pub join_policy: JoinPolicy,
-    /// Whether Twitch counts on over a restart of the host. The demo's begins anew with it.
+    /// Whether Twitch's counts outlive a restart of the host. The demo's Twitch restarts with the host.
     pub twitch_counts_on: bool,
-    /// For what can be made anew.
+    /// For files that can be made again.
     pub cache_dir: PathBuf,
-    /// Of the process's log.
+    /// The lost lines of the process's log.
     pub lost_log_lines: LostLines,
 }
 
@@ -110,26 +110,26 @@ pub struct App {
     /// Answers requests; ends first.
     serving: Tasks,
     stop_serving: CancellationToken,
-    /// Where requests are answered.
+    /// The address of the API.
     address: Option<SocketAddr>,
-    /// Answers messages; ends next.
+    /// Answers messages; ends second.
     answering: Tasks,
     stop_answering: CancellationToken,
-    /// The connections; they end when the last reply has gone.
+    /// The connections; they end when the last reply has been sent.
     connected: Tasks,
     stop_connections: CancellationToken,
-    /// Tells how the host is, as long as there are connections.
+    /// Reports the host's state as long as there are connections.
     telling: Tasks,
     stop_telling: CancellationToken,
-    /// What ends by itself with the store.
+    /// Tasks that end with the store.
     keeping: Tasks,
-    /// For `answering` and `connected`.
+    /// The thread of `answering` and of the accounts' connections.
     chat_thread: ChatThread,
 }
 
 impl App {
     /// # Errors
-    /// For the operator to read: the folder, the database, the engine or a bundled module.
+    /// For the operator to read: about the folder, the database, the engine or a bundled module.
     pub async fn start(config: Config, surroundings: Surroundings) -> anyhow::Result<App> {
         let Surroundings { clock, credentials, new_channels, join_policy, twitch_counts_on, cache_dir, lost_log_lines } =
             surroundings;
@@ -178,7 +178,7 @@ impl App {
             chat_thread,
         };
         app.start_keeping(changes);
-        // Before the accounts log anything: whoever waits for their lines may ask at once.
+        // Opened before the accounts log anything: a reader of those lines may ask for the status at once.
         let socket = open_status_socket(&config.data_dir);
         app.start_accounts(&config.accounts).await.context("cannot add the accounts")?;
         app.start_answering(events_out);
@@ -233,7 +233,7 @@ impl App {
         self.telling.start("status socket", answering);
     }
 
-    /// What the metrics of this host are read with, whenever somebody asks for them.
+    /// Reads this host's metrics whenever they are requested.
     pub fn readings(&self) -> Readings {
         let observer = self.observer();
         Arc::new(move || list_readings(&observer))
@@ -275,12 +275,12 @@ impl App {
         info!("the API answers at http://{address}; its documentation is at http://{address}/api/docs");
     }
 
-    /// Where the API answers, if there is one.
+    /// The address of the API; `None` if it is off.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
-    /// The name of a task that ended although nobody asked it to; to be followed by [`App::stop`].
+    /// Returns the name of a task that ended unexpectedly. [`App::stop`] must follow.
     pub async fn ended(&mut self) -> String {
         tokio::select! {
             name = self.serving.next_end() => name,
@@ -291,7 +291,7 @@ impl App {
         }
     }
 
-    /// The whole end, in order.
+    /// Stops everything, in order.
     pub async fn stop(self) -> anyhow::Result<()> {
         info!("stopping: no more requests and messages are read");
         self.stop_serving.cancel();
@@ -307,20 +307,20 @@ impl App {
         self.telling.finish().await;
         self.parts.sandbox.shut_down().await;
         self.store.close().await.context("cannot close the database")?;
-        // One of them waits for the store, the other for its news: both are over with it.
+        // Aborts the trials. The other tasks wait for the store and its changes, so they have ended with it.
         drop(self.keeping);
         info!("stopped");
         Ok(())
     }
 }
 
-/// None where it cannot be: a host that cannot be asked how it is answers chat all the same.
+/// `None` if it cannot be opened: a host whose status cannot be asked for still answers chat.
 fn open_status_socket(data_dir: &Path) -> Option<StatusSocket> {
     let opened = StatusSocket::open(data_dir);
     opened.inspect_err(|error| warn!(%error, "`twitchy status` will not find this host")).ok()
 }
 
-/// Tells of configured channels where the bot does not sit: somebody would look for the mistake in the file.
+/// Warns of configured channels that the bot has left. The operator would otherwise look for a mistake in the file.
 fn warn_of_left(wanted: &[WantedChannel], channels: &ChannelsConfig) {
     let is_wanted = |login: &Login| wanted.iter().any(|channel| channel.login == *login);
     for seed in channels.join.iter().filter(|seed| !is_wanted(&seed.login)) {
@@ -328,7 +328,7 @@ fn warn_of_left(wanted: &[WantedChannel], channels: &ChannelsConfig) {
     }
 }
 
-/// Tells of channels whose account is no longer in the configuration: nobody sits there.
+/// Warns of channels whose account is no longer configured, so that no account joins them.
 fn warn_of_orphans(wanted: &[WantedChannel], accounts: &[AccountConfig]) {
     let is_ours = |login: &Login| accounts.iter().any(|account| account.login == *login);
     for channel in wanted.iter().filter(|channel| !is_ours(&channel.account.login)) {

@@ -1,9 +1,8 @@
 //! From a call of a command, in chat or over HTTP, to its replies.
 //!
-//! [`dispatch`] is the one path that every call takes, whoever brings it, and [`worker`] the loop that feeds it from
-//! a queue.
+//! Every call takes the one path in [`dispatch`]. The loop in [`worker`] feeds it chat messages from a queue.
 //!
-//! Absent: IRC and its limits (`twitch` sends what comes out of here), SQL, and any knowledge of what a command does.
+//! Absent: IRC and its limits (`twitch` sends the replies), SQL, and any knowledge of what a command does.
 //!
 //! # A module that breaks
 //!

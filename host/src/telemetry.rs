@@ -1,8 +1,8 @@
-//! What happens in the host, for whoever watches: counted, told as it happens, and kept for a while.
+//! Counts what happens in the host, reports it to listeners, and keeps part of it for a while.
 //!
-//! Promised: noting something waits for nobody and takes bounded memory, whoever looks or does not. No token is ever
-//! noted, and no text of chat but on the one way that is opened for it ([`Telemetry::listen_to_texts`]). Absent: how it is
-//! shown, which is `http`'s and `cli`'s, and who may see it.
+//! Promised: recording never waits and takes bounded memory, with or without listeners. No token is ever recorded. Chat
+//! text is recorded only for those who listen to a channel's texts ([`Telemetry::listen_to_texts`]). Absent: how it is
+//! shown, which is up to `http` and `cli`, and who may see it.
 //!
 //! A slow listener misses events and learns how many. The text of a call goes only to those who listen to that one channel (`texts`). A
 //! trace (`domain/trace`) goes along with a call and its replies, and `otlp` sends traces in batches. `log_queue` keeps the log's records in
@@ -37,25 +37,26 @@ use otlp::{Exporter, OpenExporterError, Tracer};
 use reading::Reading;
 use texts::{SaidText, Texts};
 
-/// Events that a slow listener may be behind; it is told how many it missed.
+/// Events that a slow listener may lag behind. It is told how many it missed.
 const EVENTS: usize = 1024;
 
-/// What the text of [`Telemetry::render_metrics`] is.
+/// The content type of [`Telemetry::render_metrics`].
 pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Something that happened.
+/// An event in the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostEvent {
     /// An invocation has ended.
     Invocation(Report),
     /// A module's state changed in a channel, or everywhere.
     Module { module: ModuleName, version: semver::Version, channel: Option<ChannelId>, change: Fate },
-    /// A bot account's connection changed: its login, and one of `connecting`, `online`, `no_token`, `refused`, `paused`, `stopped`.
+    /// A bot account's connection changed: its login, and one of `connecting`, `online`, `no_token`, `refused`,
+    /// `paused`, `stopped`.
     Connection { account: Box<str>, state: &'static str },
 }
 
 impl HostEvent {
-    /// The one channel that it is about; None where it is about the whole host.
+    /// The channel of the event; `None` if the event concerns the whole host.
     pub fn channel(&self) -> Option<ChannelId> {
         match self {
             HostEvent::Invocation(report) => Some(report.channel),
@@ -65,14 +66,14 @@ impl HostEvent {
     }
 }
 
-/// Where everything that happens is noted. Shared as `Arc<Telemetry>`.
+/// Records what happens in the host. Shared as `Arc<Telemetry>`.
 #[derive(Debug)]
 pub struct Telemetry {
     events: broadcast::Sender<Arc<HostEvent>>,
     texts: Texts,
     lines: Lines,
     metrics: Metrics,
-    /// None where nobody collects traces.
+    /// `None` if no traces are collected.
     tracer: Option<Arc<Tracer>>,
 }
 
@@ -89,8 +90,8 @@ impl Default for Telemetry {
 }
 
 impl Telemetry {
-    /// As the configuration says, with what sends the traces where they are wanted. `headers` are what the variable that
-    /// `otlp_headers_env` names holds.
+    /// Opens telemetry as configured, with the exporter of the traces if they are configured. `headers` is the content
+    /// of the environment variable that `otlp_headers_env` names.
     pub fn open(
         config: &TelemetryConfig,
         headers: Option<&SecretString>,
@@ -103,8 +104,8 @@ impl Telemetry {
         Ok((Telemetry { tracer: Some(tracer), ..Telemetry::default() }, Some(exporter)))
     }
 
-    /// Begins the trace of an invocation whose line arrived at `at`; most likely an empty one, and then `subject` is not asked.
-    /// Whether a call is traced that continues `parent` was decided by its caller.
+    /// Begins the trace of an invocation whose line arrived at `at`. Most traces are empty, and then `subject` is not
+    /// called. For a call that continues `parent`, the caller has decided whether it is traced.
     pub fn begin_trace(
         &self,
         at: Moment,
@@ -118,13 +119,13 @@ impl Telemetry {
         }
     }
 
-    /// Counts it, and tells whoever listens.
+    /// Counts the event, and reports it to listeners.
     pub fn note(&self, event: HostEvent) {
         if let HostEvent::Invocation(report) = &event {
             self.metrics.note_invocation(report);
         }
         if self.events.receiver_count() > 0 {
-            // Nobody listens any more: nothing is lost.
+            // The last listener may be gone by now, which loses nothing.
             drop(self.events.send(Arc::new(event)));
         }
     }
@@ -134,17 +135,17 @@ impl Telemetry {
         Listening::new(self.events.subscribe())
     }
 
-    /// What is said in the channel's calls from now on: for whoever may read that channel's chat, and asked for it.
+    /// The texts of the channel's calls from now on. Only for those who may read that channel's chat.
     pub fn listen_to_texts(&self, channel: ChannelId) -> Listening<SaidText> {
         self.texts.listen(channel)
     }
 
-    /// What called; `text` is asked only where somebody listens to the channel's texts.
+    /// Reports the text of a call. `text` is called only if the channel's texts have a listener.
     pub fn note_text(&self, invocation: &InvocationId, channel: ChannelId, text: impl FnOnce() -> Box<str>) {
         self.texts.note(invocation, channel, text);
     }
 
-    /// Keeps what a guest logged in one call, escaped already, and says whether the process's log may have it too.
+    /// Keeps the escaped lines that a guest logged in one call. Returns whether the process's log may have them too.
     pub fn note_lines(&self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
         let count = lines.len() as u64;
         let admission = self.lines.keep_and_admit(source, lines, now);
@@ -152,14 +153,13 @@ impl Telemetry {
         admission
     }
 
-    /// Keeps what a guest logged in one call, without asking for the process's log to have it.
+    /// Keeps the lines that a guest logged in one call, without asking whether the process's log may have them.
     pub fn keep_lines(&self, source: LineSource, lines: &[(LineLevel, &str)]) {
         self.lines.keep(source, lines);
         self.metrics.note_lines(lines.len() as u64, false);
     }
 
-    /// A module's lines in some channels, or in all of them, that came after the one numbered `after`: the oldest of them
-    /// first, and `limit` at most.
+    /// A module's lines in some channels, or in all, numbered above `after`: the oldest first, at most `limit`.
     pub fn list_lines(
         &self,
         module: &ModuleName,
@@ -170,23 +170,23 @@ impl Telemetry {
         self.lines.list(module, channels, after, limit)
     }
 
-    /// An HTTP request was answered. `route` is its template (`/api/v1/modules/{name}`), never its path; None where there
-    /// is none.
+    /// Counts an answered HTTP request. `route` is its template (`/api/v1/modules/{name}`), never its path; `None` if
+    /// unmatched.
     pub fn note_request(&self, route: Option<&str>, method: &str, status: u16, took: Duration) {
         self.metrics.note_request(route, method, status, took);
     }
 
-    /// What became of an upload: `accepted`, `unchanged`, or the code of its refusal.
+    /// Counts an upload by its result: `accepted`, `unchanged`, or the code of its refusal.
     pub fn note_upload(&self, result: &'static str) {
         self.metrics.note_upload(result);
     }
 
-    /// What became of a module's request to the web: `answered`, or the code of its error.
+    /// Counts a module's request to the web by its outcome: `answered`, or the code of its error.
     pub fn note_web_request(&self, outcome: &'static str) {
         self.metrics.note_web_request(outcome);
     }
 
-    /// How long an answer from the web took.
+    /// Records how long an answer from the web took.
     pub fn note_web_answer(&self, took: Duration) {
         self.metrics.note_web_answer(took);
     }
@@ -195,17 +195,17 @@ impl Telemetry {
         self.metrics.note_compilation(took);
     }
 
-    /// A compiled module was loaded from where it is kept.
+    /// Records how long it took to load a compiled module from where it is kept.
     pub fn note_load(&self, took: Duration) {
         self.metrics.note_load(took);
     }
 
-    /// What became of traces: `sent`, or `lost`.
+    /// Counts traces by their result: `sent`, or `lost`.
     pub fn note_traces(&self, result: &'static str, traces: u64) {
         self.metrics.note_traces(result, traces);
     }
 
-    /// All counts in the OpenMetrics text format, with what was read off the host's parts just now.
+    /// All counts in the OpenMetrics text format, together with the current `readings`.
     pub fn render_metrics(&self, readings: Vec<Reading>) -> String {
         self.metrics.render(readings)
     }

@@ -1,14 +1,15 @@
-//! Twitch's chat: the bot accounts, what comes in for them, and what may go out.
+//! Twitch's chat: the bot accounts, the events that they receive, and the messages that they may send.
 //!
-//! The [`accounts`] of a host come and go while it runs. An [`account`] is everything that belongs to one bot account and outlives its connections: the wanted rooms, the queues, Twitch's
-//! limits. A transport, such as [`irc`], is a [`Session`](account::session::Session) of it: it dials, logs in, joins the wanted channels,
-//! turns what Twitch says into [`Event`]s, and [`OutgoingMessage`]s into what Twitch reads.
+//! The [`accounts`] of a host are added and removed while it runs. An [`account`] holds everything of one bot account
+//! that outlives a connection: the wanted rooms, the queues, Twitch's limits. A transport, such as [`irc`], implements
+//! the account's [`Session`](account::session::Session): it dials, logs in, joins the wanted channels, turns Twitch's
+//! lines into [`Event`]s, and writes [`OutgoingMessage`]s to Twitch.
 //!
-//! Promised: one account never sends more than Twitch allows, whatever is asked of it and however often it reconnects;
-//! nothing that a module says can become a Twitch command or a call of another bot; what became of each message that was sent is
-//! known and counted; every queue has an end.
+//! Promised: an account never sends more than Twitch allows, whatever callers ask and however often it reconnects; no
+//! module's text can become a Twitch command or call another bot; the fate of each sent message is known; queues are
+//! bounded.
 //!
-//! Absent: what a message means, who may call a command, and every word of a reply. Nothing here knows of modules.
+//! Absent: what a message means, who may call a command, and the wording of replies. Nothing here knows of modules.
 //!
 //! # Accounts and connections
 //!

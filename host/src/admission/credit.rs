@@ -1,4 +1,4 @@
-//! Limit on processor time over a longer while: of a module in a channel, or of an API key's compilations.
+//! A limit on processor time over a longer period: of a module in a channel, or of an API key's compilations.
 
 use std::hash::Hash;
 use std::num::NonZeroUsize;
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use lru::LruCache;
 
-/// Keys that are remembered. A forgotten one has its whole credit again; the ones used longest ago, which have regained the
-/// most, go first.
+/// Keys remembered. A forgotten key has its whole credit again. The keys used longest ago are forgotten first, since
+/// they have regained the most.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
-/// A credit that is spent by running and grows back evenly. Pure: the time is a parameter.
+/// A credit that running spends and that grows back evenly. Pure: the time is a parameter.
 pub struct CpuCredit<K: Hash + Eq> {
     most: Duration,
-    /// In which an empty credit becomes whole again.
+    /// The time in which an empty credit becomes full again.
     window: Duration,
     spent: LruCache<K, Spent>,
 }
@@ -28,22 +28,22 @@ impl<K: Hash + Eq> CpuCredit<K> {
         CpuCredit { most, window, spent: LruCache::new(REMEMBERED) }
     }
 
-    /// Whether anything is left. Calls that run while the last of it is used may overdraw, each by its own budget.
+    /// Whether any credit is left. Calls that run while it is used up may overdraw it, each by its own budget.
     pub fn may_run(&mut self, key: &K, now: Instant) -> bool {
         self.find_wait(key, now).is_none()
     }
 
-    /// How long it takes until something is left; None where something is.
+    /// How long until credit is left again; `None` if some is left.
     pub fn find_wait(&mut self, key: &K, now: Instant) -> Option<Duration> {
         let over = self.find_spent(key, now).checked_sub(self.most)?;
         let regained_every = self.window.as_secs_f64() / self.most.as_secs_f64().max(f64::MIN_POSITIVE);
-        // A wait that no `Duration` holds is longer than any host runs.
+        // A wait too long for a `Duration` is longer than any host runs.
         let wait = Duration::try_from_secs_f64(over.as_secs_f64() * regained_every).unwrap_or(Duration::MAX);
-        // With exactly nothing left there is something a moment later.
+        // If exactly nothing is left, some is left a moment later.
         Some(wait.max(Duration::from_nanos(1)))
     }
 
-    /// What was spent and has not grown back yet.
+    /// The time spent that has not grown back yet.
     pub fn find_spent(&mut self, key: &K, now: Instant) -> Duration {
         let (most, window) = (self.most, self.window);
         self.spent.get(key).map_or(Duration::ZERO, |spent| spent.left_over(most, window, now))
@@ -56,7 +56,7 @@ impl<K: Hash + Eq> CpuCredit<K> {
 }
 
 impl Spent {
-    /// What of it has not grown back yet.
+    /// The part that has not grown back yet.
     fn left_over(&self, most: Duration, window: Duration, now: Instant) -> Duration {
         let since = now.saturating_duration_since(self.at);
         let regained = most.mul_f64(since.as_secs_f64() / window.as_secs_f64().max(f64::MIN_POSITIVE));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     proptest! {
-        /// However calls arrive, a module gets no more than its credit, what grew back, and one budget on top.
+        /// A module never gets more than its credit, what grew back, and one budget on top.
         #[test]
         fn use_never_exceeds_what_was_granted(steps in prop::collection::vec((0_u64..2_000, 1_u64..50), 1..200)) {
             let (mut credit, start) = (credit(), Instant::now());

@@ -1,14 +1,14 @@
-//! Queue of tasks that wait for a thread. Groups, such as a channel's calls, are served in turn, one task of a group at a time.
-//! Pure.
+//! A queue of tasks that wait for a thread. Groups, such as a channel's calls, take turns; a group runs one task at a
+//! time. Pure.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
-/// Bounded by the calls that were let in.
+/// Bounded by the number of calls that were let in.
 #[derive(Debug)]
 pub(super) struct FairQueue<G, T> {
     groups: HashMap<G, GroupQueue<T>>,
-    /// Groups of which something waits and nothing runs, the next one first.
+    /// Groups with waiting tasks and none that runs, the next one first.
     ring: VecDeque<G>,
 }
 
@@ -29,12 +29,12 @@ impl<G: Copy + Eq + Hash, T> FairQueue<G, T> {
         self.queue(group).waiting.push_back(item);
     }
 
-    /// For what has run and is not over: it goes on before the group's others.
+    /// For a task that has yielded: it continues before the other tasks of its group.
     pub(super) fn push_front(&mut self, group: G, item: T) {
         self.queue(group).waiting.push_front(item);
     }
 
-    /// The next one to run. Its group has no other until [`FairQueue::release`].
+    /// The next task to run. No other task of its group is returned until [`FairQueue::release`].
     pub(super) fn pop(&mut self) -> Option<(G, T)> {
         let group = self.ring.pop_front()?;
         let queue = self.groups.get_mut(&group)?;
@@ -52,7 +52,7 @@ impl<G: Copy + Eq + Hash, T> FairQueue<G, T> {
         }
     }
 
-    /// Whether nothing could run now.
+    /// Whether no task could run now.
     pub(super) fn is_idle(&self) -> bool {
         self.ring.is_empty()
     }
@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(queue.pop(), Some((1, "a")));
         assert_eq!(queue.pop(), Some((2, "c")), "the first group has one that runs");
         assert_eq!((queue.pop(), queue.is_idle()), (None, true));
-        // It yields: it goes on before the others of its group.
+        // The task yields, and continues before the others of its group.
         queue.push_front(1, "a");
         assert_eq!(queue.pop(), None);
         queue.release(1);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     proptest! {
-        /// However items come and go: nothing is lost, a group runs one at a time, and keeps its order.
+        /// In every sequence of steps no task is lost, a group runs one task at a time, and its order is kept.
         #[test]
         fn all_items_run_in_the_order_of_their_group(steps in prop::collection::vec((0_u8..4, any::<bool>()), 1..100)) {
             let (mut queue, mut running) = (FairQueue::default(), Vec::new());

@@ -1,9 +1,10 @@
-//! The threads that guests run on, apart from all others: a guest in a loop holds a thread for a tick at a time, and
-//! Twitch's PING must not wait that long.
+//! The guests' threads, separate from all others. A guest in a loop holds a thread for a tick at a time, and Twitch's
+//! PING must not wait that long.
 //!
-//! Every call starts in the fast pool. One that has used up a tick goes on in the slow pool, which gives way to all else and runs one
-//! call of a channel at a time, a tick of each channel in turn; so do the next calls of its module in that channel, until one ends
-//! within a tick. So a module that uses its whole budget on every call costs the fast pool one tick, once.
+//! Every call starts in the fast pool. A call that has used up a tick continues in the slow pool, which has a lower
+//! priority and runs one call of a channel at a time, a tick of each channel in turn. So do the next calls of its
+//! module in that channel, until one ends within a tick. So a module that uses its whole budget on every call costs the
+//! fast pool one tick, once.
 
 use std::collections::VecDeque;
 use std::io;
@@ -23,26 +24,26 @@ use tokio_util::sync::CancellationToken;
 use super::fair::FairQueue;
 use crate::domain::id::{ChannelId, ModuleDigest};
 
-/// How long the threads get to end: many ticks, at each of which a guest can be stopped.
+/// Time for the threads to end. It is many ticks, and a guest can be stopped at each.
 const END_WITHIN: Duration = Duration::from_secs(1);
-/// Pairs of channel and module that are remembered as slow. A forgotten one costs the fast pool another tick.
+/// Pairs of channel and module remembered as slow. Forgetting one costs the fast pool another tick.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
-/// How much the slow threads give way to all others, on Unix's scale up to 19: a tenth of an ordinary thread's share,
-/// and no less, since what they hold locked for a moment others may wait for.
+/// The niceness of the slow threads, on Unix's scale up to 19: a tenth of an ordinary thread's share. It is not higher,
+/// because other threads may wait for a lock that a slow thread holds for a moment.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-/// Whose call a task is.
+/// The channel and module whose call a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Caller {
     pub channel: ChannelId,
     pub module: ModuleDigest,
 }
 
-/// The guests' threads. Dropping it ends them.
+/// The guests' threads. Dropping this ends them.
 pub(super) struct Pools {
     shared: Arc<Shared>,
-    /// Timers and sockets of what runs in the pools: no thread of theirs waits for them.
+    /// Drives the timers and sockets of the pools' tasks, so that no pool thread waits for them.
     io: Mutex<Option<Runtime>>,
     /// Closed once all threads have ended.
     threads: Mutex<mpsc::Receiver<()>>,
@@ -53,22 +54,22 @@ pub(super) struct Pools {
 pub struct TaskPool {
     group: Group,
     is_slow: AtomicBool,
-    /// Whether the task has been in the slow pool's queue since it went there.
+    /// Whether the task has been in the slow pool's queue since it moved there.
     was_queued: AtomicBool,
     shared: Arc<Shared>,
 }
 
-/// In the slow pool, one task of a group runs at a time.
+/// The slow pool runs one task of a group at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Group {
     Channel(ChannelId),
-    /// A task that is no call.
+    /// A task that is not a call.
     Alone(u64),
 }
 
 struct Shared {
     state: Mutex<State>,
-    /// Whose last call was a long one.
+    /// Callers whose last call was a long one.
     slow_callers: Mutex<LruCache<Caller, ()>>,
     over: CancellationToken,
 }
@@ -77,13 +78,13 @@ struct Shared {
 struct State {
     fast: VecDeque<Runnable>,
     slow: FairQueue<Group, Runnable>,
-    /// Threads without work, those that had some last at the end: their caches are warm.
+    /// Threads without work. The last to become idle are at the end and are woken first: their caches are warm.
     idle_fast: Vec<Thread>,
     idle_slow: Vec<Thread>,
     is_over: bool,
 }
 
-/// The task broke, or its threads were ended.
+/// Why a task has no result.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunTaskError {
     #[error("a guest's thread panicked")]
@@ -93,7 +94,7 @@ pub enum RunTaskError {
 }
 
 impl Pools {
-    /// With 0 threads, as many as there are cores. The slow ones are one fewer, so that a core is left to all else.
+    /// 0 threads means one per core. There is one slow thread less, so that a core is left for everything else.
     pub(super) fn start(threads: usize) -> io::Result<Pools> {
         let threads = if threads == 0 { available_parallelism().map_or(1, usize::from) } else { threads };
         let io = Builder::new_multi_thread().worker_threads(1).thread_name("guest-io").enable_all().build()?;
@@ -123,7 +124,7 @@ impl Pools {
         thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
     }
 
-    /// Starts a task for a channel's call. Where the pools have ended it is dropped instead.
+    /// Starts a task for a channel's call. If the pools have ended, the task is dropped instead.
     pub(super) fn spawn<F: Future<Output = ()> + Send + 'static>(
         &self,
         channel: ChannelId,
@@ -132,7 +133,7 @@ impl Pools {
         self.start_task(Group::Channel(channel), false, task);
     }
 
-    /// Runs in the slow pool what is no call of a channel, and in no hurry. Dropping the returned future stops it.
+    /// Runs a background task, which is no channel's call, in the slow pool. Dropping the future stops the task.
     pub(super) async fn run_slowly<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
@@ -146,12 +147,12 @@ impl Pools {
         self.result_of(told).await
     }
 
-    /// What a task of these pools reports at its end.
+    /// The result that a task of these pools sends at its end.
     pub(super) async fn result_of<T>(&self, told: oneshot::Receiver<T>) -> Result<T, RunTaskError> {
         tokio::select! {
             biased;
             told = told => told.map_err(|_| if self.shared.over.is_cancelled() { RunTaskError::Ended } else { RunTaskError::Panicked }),
-            // A task that waits for something else is not dropped before that has come.
+            // Without this, the caller would wait until a task that waits for something else is woken and dropped.
             () = self.shared.over.cancelled() => Err(RunTaskError::Ended),
         }
     }
@@ -175,15 +176,15 @@ impl Pools {
         runnable.schedule();
     }
 
-    /// Ends the threads; tasks that are not over are cut off.
+    /// Ends the threads. Tasks that still run are cut off.
     pub(super) async fn shut_down(&self) {
         self.end();
         let io = self.io.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (_, never) = mpsc::channel();
         let threads = std::mem::replace(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner), never);
-        // Waiting for threads blocks, so it happens on a thread for that.
+        // Waiting for threads blocks, so it must not happen on an async worker.
         let ended = tokio::task::spawn_blocking(move || {
-            // An error: all have ended.
+            // A disconnect means that all threads have ended.
             let is_late = threads.recv_timeout(END_WITHIN) == Err(mpsc::RecvTimeoutError::Timeout);
             io.into_iter().for_each(|io| io.shutdown_timeout(END_WITHIN));
             is_late
@@ -194,7 +195,7 @@ impl Pools {
     }
 
     fn end(&self) {
-        // First, so that a task that is dropped from now on reports the end and no panic.
+        // Comes first, so that a task dropped from now on reports `Ended` and not `Panicked`.
         self.shared.over.cancel();
         let (fast, slow, idle) = {
             let mut state = self.shared.lock();
@@ -203,7 +204,7 @@ impl Pools {
             let idle = idle.into_iter().chain(state.idle_slow.drain(..)).collect::<Vec<_>>();
             (std::mem::take(&mut state.fast), std::mem::take(&mut state.slow), idle)
         };
-        // What a task holds is dropped with it, and may ask for this lock.
+        // Dropped without the lock, because dropping a task's contents may take it.
         drop((fast, slow));
         idle.iter().for_each(Thread::unpark);
     }
@@ -212,7 +213,7 @@ impl Pools {
 impl Drop for Pools {
     fn drop(&mut self) {
         self.end();
-        // The last owner may be a task, and a runtime that is waited for inside another panics.
+        // The last owner may be a task, and a runtime panics if it is shut down blockingly inside another one.
         if let Some(io) = self.io.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             io.shutdown_background();
         }
@@ -220,8 +221,8 @@ impl Drop for Pools {
 }
 
 impl TaskPool {
-    /// To be awaited before a call's guest runs: goes to the slow pool where the caller's last call was a long one. Not decided
-    /// earlier: of many calls at once only those that have begun may turn out slow.
+    /// To be awaited before a call's guest runs: moves to the slow pool if the caller's last call was long. This is not
+    /// decided earlier, because of many calls at once only those that have begun can turn out to be long.
     pub async fn begin(&self, caller: Caller) {
         if self.shared.slow_callers().contains(&caller) {
             self.is_slow.store(true, Ordering::Relaxed);
@@ -229,15 +230,15 @@ impl TaskPool {
         }
     }
 
-    /// The call has used up a tick: it goes on in the slow pool when it yields next.
+    /// The call has used up a tick: it moves to the slow pool when it next yields.
     pub fn slow_down(&self, caller: Caller) {
         if !self.is_slow.swap(true, Ordering::Relaxed) {
             self.shared.slow_callers().put(caller, ());
         }
     }
 
-    /// To be awaited once a call's guest has ended: goes back to the fast pool, since the rest of the call, and what waits for it,
-    /// must not give way to all else.
+    /// To be awaited after a call's guest has ended: moves back to the fast pool. The rest of the call, and whatever
+    /// waits for it, must not run at the low priority.
     pub async fn end(&self, caller: Caller, was_short: bool) {
         if !self.is_slow.swap(false, Ordering::Relaxed) {
             return;
@@ -255,11 +256,11 @@ impl Shared {
         let mut state = self.lock();
         if state.is_over {
             drop(state);
-            // Dropping it cancels the task.
+            // Dropping the runnable cancels the task.
             return drop(runnable);
         }
         let idle = if pool.is_slow.load(Ordering::Relaxed) {
-            // A task that yields in the slow pool keeps its place before the channel's others.
+            // A task that yields in the slow pool continues before the channel's other tasks.
             let yields = pool.was_queued.swap(true, Ordering::Relaxed) && info.woken_while_running;
             match yields {
                 true => state.slow.push_front(pool.group, runnable),
@@ -288,14 +289,14 @@ impl Shared {
             run(runnable);
             let mut state = self.lock();
             state.slow.release(group);
-            // The group goes on here or elsewhere.
+            // Another thread may run the group's next task.
             let idle = if state.slow.is_idle() { None } else { state.idle_slow.pop() };
             drop(state);
             idle.inspect(Thread::unpark);
         }
     }
 
-    /// Waits for work; None once all is over.
+    /// Waits for work; `None` once the pools have ended.
     fn next<W>(&self, take: fn(&mut State) -> Option<W>, idle: fn(&mut State) -> &mut Vec<Thread>) -> Option<W> {
         let this = thread::current();
         loop {
@@ -309,7 +310,7 @@ impl Shared {
             idle(&mut state).push(this.clone());
             drop(state);
             thread::park();
-            // The thread that woke this one has removed it from the list; after a spurious wake-up it is still there.
+            // Whoever woke this thread has removed it from the list. After a spurious wake-up it is still listed.
             idle(&mut self.lock()).retain(|other| other.id() != this.id());
         }
     }
@@ -323,15 +324,15 @@ impl Shared {
     }
 }
 
-/// A task that panics is over; its thread is not.
+/// A panic ends the task, not its thread.
 fn run(runnable: Runnable) {
     if catch_unwind(AssertUnwindSafe(|| runnable.run())).is_err() {
         tracing::error!("a task on a guest's thread panicked");
     }
 }
 
-/// Makes the calling thread a nice one. On Linux niceness belongs to a thread; elsewhere it is the whole process's, and
-/// the number of slow threads has to do.
+/// Lowers the calling thread's priority. Only on Linux does niceness belong to a thread; elsewhere it is the process's,
+/// and the limited number of slow threads has to suffice.
 fn give_way_to_others() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
@@ -370,7 +371,7 @@ mod tests {
             self.result_of(told).await
         }
 
-        /// In which pools a call begins, goes on and ends that uses up a tick, or not.
+        /// The pools in which a call begins, continues and ends; `is_long` makes it use up a tick.
         async fn call(&self, caller: Caller, is_long: bool) -> [String; 3] {
             let task = move |pool: Arc<TaskPool>| async move {
                 pool.begin(caller).await;
@@ -450,7 +451,7 @@ mod tests {
         assert_eq!(first.await.unwrap().unwrap(), "guest-slow");
     }
 
-    /// A newcomer does not go before those who have waited for longer.
+    /// A newcomer must not overtake tasks that have waited for longer.
     #[tokio::test]
     async fn long_calls_of_a_channel_run_in_the_order_in_which_they_turned_out_long() {
         let pools = Arc::new(Pools::start(1).unwrap());
@@ -458,7 +459,7 @@ mod tests {
         let (order, mut told) = (Arc::new(Mutex::new(Vec::new())), Some(told));
         let mut calls = Vec::new();
         for number in 0..5 {
-            // The first one holds the slow thread until all others wait for it.
+            // The first call holds the slow thread until all others wait for it.
             let (order, blocks, is_slow) = (Arc::clone(&order), told.take(), Arc::new(Semaphore::new(0)));
             let (pools, has_begun) = (Arc::clone(&pools), Arc::clone(&is_slow));
             calls.push(tokio::spawn(async move {
@@ -475,7 +476,7 @@ mod tests {
             }));
             has_begun.acquire().await.unwrap().forget();
         }
-        // The last one may not have yielded yet.
+        // The last call may not have yielded yet.
         pools.call(ELSEWHERE, false).await;
         drop(go_on);
         for call in calls {

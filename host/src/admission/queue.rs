@@ -1,7 +1,7 @@
 //! The calls that were let in: which of them wait, and which may begin. Pure; the time is a parameter.
 //!
-//! A call begins once it has its channel's turn, if it needs that, and a slot. A channel's calls are looked at in the order of arrival,
-//! and channels that wait for a slot one after another.
+//! A call begins once it has a slot and, if it needs it, its channel's turn. A channel's calls are considered in the
+//! order of arrival, and channels that wait for a slot are served in turn.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -10,27 +10,27 @@ use crate::domain::id::ChannelId;
 use crate::domain::invocation::Called;
 use crate::domain::manifest::{Manifest, SizeClass};
 
-/// Calls younger than [`FRESH_FOR`]; with so many, the next event is not taken yet, which in the end slows the connections down.
+/// Calls younger than [`FRESH_FOR`]. At this number no further event is taken, which in the end slows connections down.
 const MOST_FRESH: usize = 1024;
-/// Older calls count no longer: calls that take long must not keep other channels waiting.
+/// Older calls no longer count: slow calls must not keep other channels waiting.
 const FRESH_FOR: Duration = Duration::from_secs(1);
-/// Calls of one channel, however old; the next one is refused.
+/// Calls of one channel, however old. Further calls are refused.
 const MOST_PER_CHANNEL: usize = 64;
-/// Of these, calls that are no commands: however much happens in a channel, its chatters can still use commands.
+/// Calls of one channel other than commands: whatever happens in a channel, its chatters can still use commands.
 const MOST_OTHERS_PER_CHANNEL: usize = 32;
-/// Calls of all channels, however old; the next one is refused.
+/// Calls of all channels, however old. Further calls are refused.
 const MOST: usize = 4096;
-/// A call that has not begun within this span is dropped: its chatter no longer expects an answer, and it would hold up a stop.
+/// A call that has not begun by then is dropped: its chatter no longer expects an answer, and it would delay a stop.
 const BEGUN_WITHIN: Duration = Duration::from_secs(5);
 
-/// What a call asks the queue for.
+/// What a call needs from the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub channel: ChannelId,
     pub size: SizeClass,
-    /// Whether it takes its channel's turn, which one call has at a time.
+    /// Whether the call takes its channel's turn, which only one call has at a time.
     pub is_serial: bool,
-    /// In a channel, commands go before all else.
+    /// In a channel, commands go before all other calls.
     pub called: Called,
 }
 
@@ -47,10 +47,10 @@ pub(super) struct Capacity {
     pub per_channel: usize,
 }
 
-/// The place of a call in the order of arrival.
+/// A call's position in the order of arrival.
 pub(super) type Number = u64;
 
-/// With each call that waits, a `J` is kept.
+/// Keeps a `J` with each waiting call.
 #[derive(Debug)]
 pub(super) struct Queue<J> {
     slots: [Slots; 2],
@@ -66,7 +66,7 @@ pub(super) struct Queue<J> {
 struct Slots {
     capacity: Capacity,
     used: usize,
-    /// Channels in which a call may be able to begin, each once, in the order in which they are served.
+    /// Channels in which a call may be able to begin, each once, in the order of service.
     ring: VecDeque<ChannelId>,
 }
 
@@ -74,7 +74,7 @@ struct Slots {
 #[derive(Debug)]
 struct ChannelQueue<J> {
     calls: usize,
-    /// Calls that are no commands.
+    /// Calls other than commands.
     others: usize,
     is_turn_taken: bool,
     running: [usize; 2],
@@ -102,7 +102,7 @@ impl<J> Queue<J> {
         Queue { slots, channels: HashMap::new(), calls: 0, fresh: BTreeMap::new(), next: 0 }
     }
 
-    /// How long it takes at the most until a call should be let in; None where one may be now.
+    /// The longest time until calls should be let in again; `None` if they may be now.
     pub(super) fn find_wait(&mut self, now: Instant) -> Option<Duration> {
         while self.fresh.first_entry().is_some_and(|oldest| *oldest.get() + FRESH_FOR <= now) {
             self.fresh.pop_first();
@@ -111,7 +111,7 @@ impl<J> Queue<J> {
         Some((*oldest + FRESH_FOR).saturating_duration_since(now))
     }
 
-    /// Lets a call in. None where its channel, or the host, has as many as it may.
+    /// Lets a call in; `None` if its channel or the host has too many.
     pub(super) fn enter(&mut self, claim: Claim, now: Instant) -> Option<Number> {
         let queue = self.channels.get(&claim.channel);
         let is_command = claim.called == Called::Command;
@@ -131,7 +131,8 @@ impl<J> Queue<J> {
         Some(number)
     }
 
-    /// Whether a call that was let in begins at once. Otherwise it is to [`Queue::wait`].
+    /// Begins a call that was let in, if that is possible at once. Otherwise returns false, and the caller must
+    /// [`Queue::wait`].
     pub(super) fn try_begin(&mut self, claim: Claim) -> bool {
         let (slots, size) = (&mut self.slots[claim.size as usize], claim.size as usize);
         let Some(queue) = self.channels.get_mut(&claim.channel) else { return false };
@@ -154,7 +155,7 @@ impl<J> Queue<J> {
         self.requeue(claim.channel);
     }
 
-    /// The call goes on without its slot.
+    /// Gives back the call's slot; the call goes on without it.
     pub(super) fn release_slot(&mut self, claim: Claim) {
         self.slots[claim.size as usize].used -= 1;
         if let Some(queue) = self.channels.get_mut(&claim.channel) {
@@ -163,7 +164,7 @@ impl<J> Queue<J> {
         self.requeue(claim.channel);
     }
 
-    /// Forgets a call that has begun and holds no slot any more. Its turn is free.
+    /// Removes a call that has begun and holds no slot any more, and frees its turn.
     pub(super) fn leave(&mut self, number: Number, claim: Claim) {
         if let Some(queue) = self.channels.get_mut(&claim.channel) {
             queue.is_turn_taken &= !claim.is_serial;
@@ -172,12 +173,12 @@ impl<J> Queue<J> {
         self.forget(number, claim);
     }
 
-    /// The next call that begins; to be asked after each change, until there is none.
+    /// The next call to begin. To be called after each change, until it returns `None`.
     pub(super) fn next(&mut self) -> Option<J> {
         (0..self.slots.len()).find_map(|size| self.next_of(size))
     }
 
-    /// Takes out a call that has waited for too long; to be asked until there is none. Looks at all that wait.
+    /// Removes a call that has waited for too long. To be called until `None`. Goes through all waiting calls.
     pub(super) fn take_late(&mut self, now: Instant) -> Option<J> {
         let is_late = |call: &Waiting<J>| call.since + BEGUN_WITHIN <= now;
         let (channel, place) = self
@@ -185,7 +186,7 @@ impl<J> Queue<J> {
             .iter()
             .find_map(|(channel, queue)| Some((*channel, queue.waiting.iter().position(is_late)?)))?;
         let Waiting { number, claim, job, .. } = self.channels.get_mut(&channel)?.waiting.remove(place)?;
-        // Calls behind it may begin now.
+        // The calls behind it may be able to begin now.
         self.requeue(channel);
         self.forget(number, claim);
         Some(job)
@@ -204,7 +205,7 @@ impl<J> Queue<J> {
                 Pick::Waiting(place) => {
                     let Waiting { claim, job, .. } = queue.waiting.remove(place)?;
                     queue.begin(&claim, slots);
-                    // The other channels first.
+                    // Serves the other channels first.
                     slots.ring.rotate_left(1);
                     return Some(job);
                 }
@@ -222,7 +223,7 @@ impl<J> Queue<J> {
         self.slots[size as usize].capacity
     }
 
-    /// Puts the channel into both rings, so that [`Queue::next`] looks at its waiting calls again.
+    /// Puts the channel into both rings, so that [`Queue::next`] considers its waiting calls again.
     fn requeue(&mut self, channel: ChannelId) {
         let Some(queue) = self.channels.get_mut(&channel).filter(|queue| !queue.waiting.is_empty()) else { return };
         for (size, slots) in self.slots.iter_mut().enumerate() {
@@ -232,7 +233,7 @@ impl<J> Queue<J> {
         }
     }
 
-    /// Forgets a call that does not wait.
+    /// Removes a call that does not wait.
     pub(super) fn forget(&mut self, number: Number, claim: Claim) {
         self.fresh.remove(&number);
         self.calls -= 1;
@@ -275,7 +276,7 @@ impl<J> ChannelQueue<J> {
     }
 
     fn pick(&self, size: usize, slots: &Slots) -> Pick {
-        // Serial calls keep their order, whatever their size.
+        // Serial calls keep their order across size classes.
         let mut is_first_serial = true;
         let may_begin = |call: &Waiting<J>| {
             let is_first = !call.claim.is_serial || std::mem::replace(&mut is_first_serial, false);
@@ -305,7 +306,7 @@ mod tests {
         Claim { channel: ChannelId(channel), size: SizeClass::Small, is_serial, called: Called::Command }
     }
 
-    /// A queue whose calls are known by their numbers.
+    /// A queue whose jobs are the calls' numbers and claims.
     struct Played {
         queue: Queue<(Number, Claim)>,
         now: Instant,
@@ -481,8 +482,8 @@ mod tests {
     }
 
     proptest! {
-        /// However calls come and end: no limit is passed, serial calls keep their order, each call that may begin has begun, and
-        /// the queue is empty in the end.
+        /// In every sequence of steps no limit is exceeded, serial calls keep their order, each call that may begin has
+        /// begun, and the queue is empty in the end.
         #[test]
         fn calls_begin_as_soon_as_they_may_and_not_before(
             steps in prop::collection::vec((0_u64..4, any::<bool>(), any::<bool>(), 0_usize..3, 0_u64..1000), 1..200),

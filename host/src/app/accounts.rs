@@ -1,4 +1,4 @@
-//! The bot accounts, joined to the rest: their ids and limits are kept in the store, their connections are IRC's.
+//! Connects the bot accounts to the other parts: the store keeps their ids and used limits, IRC carries their sessions.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl Outboxes for Accounts {
     }
 }
 
-/// Keeps who an account is, and has the set-ups name it.
+/// Stores an account's id, and reloads the set-ups that name the account.
 pub(super) struct KeptIds {
     pub(super) store: Arc<Store>,
     pub(super) setup: Arc<Setup>,
@@ -58,7 +58,7 @@ impl AccountIds for KeptIds {
     }
 }
 
-/// What it takes to add the accounts of the configuration.
+/// Adds the configured accounts. Holds what they depend on.
 pub(super) struct Roster {
     pub(super) store: Arc<Store>,
     pub(super) wanted: Arc<Wanted>,
@@ -66,12 +66,12 @@ pub(super) struct Roster {
     pub(super) tally: Arc<Tally>,
     pub(super) server: Server,
     pub(super) limits: LimitsConfig,
-    /// Whether Twitch counts on over a restart of the host.
+    /// Whether Twitch's counts outlive a restart of the host.
     pub(super) twitch_counts_on: bool,
 }
 
 impl Roster {
-    /// All of them start together, and none waits for what the disk still has to tell of another one.
+    /// Reads the store for all accounts first, so that they start together and none waits for another one's reads.
     pub(super) async fn add(&self, accounts: &Accounts, configured: &[AccountConfig]) -> anyhow::Result<()> {
         let mut known = Vec::new();
         for AccountConfig { login, .. } in configured {
@@ -89,7 +89,7 @@ impl Roster {
         Ok(())
     }
 
-    /// After all accounts have stopped.
+    /// To be called after all accounts have stopped.
     pub(super) async fn save_uses(&self, accounts: &Accounts) {
         for account in accounts.list().iter() {
             let (id, used) = {
@@ -101,13 +101,13 @@ impl Roster {
     }
 }
 
-/// One status line for each account, also for those that come later.
+/// Runs a status line for each account, including those added later.
 pub(super) async fn run_status_lines(accounts: Arc<Accounts>, telemetry: Arc<Telemetry>, stop: CancellationToken) {
     let mut changes = accounts.changes();
     let (mut lines, mut followed) = (JoinSet::new(), Vec::<watch::Receiver<AccountState>>::new());
     loop {
         let listed = changes.borrow_and_update().clone();
-        // Not by login: between two looks an account may have been removed and added again.
+        // Compared by channel, not by login: an account may have been removed and added again since the last look.
         followed.retain(|states| listed.iter().any(|account| account.states.same_channel(states)));
         for Listed { login, states, .. } in listed.iter() {
             if !followed.iter().any(|known| known.same_channel(states)) {
@@ -139,7 +139,7 @@ mod tests {
     use crate::twitch::account::session::{self, Serving};
     use crate::twitch::account::{Account, Shared};
 
-    /// Without a token nobody logs in.
+    /// Nothing logs in here, as there is no token.
     struct Unused;
 
     impl AccountIds for Unused {

@@ -1,8 +1,8 @@
-//! What a start does before it connects, for whoever wants to know beforehand.
+//! Runs the part of a start before the connections, to find its errors beforehand.
 //!
-//! Promised: whatever keeps [`App::start`](super::App::start) from getting as far as the connections is found by the same code,
-//! on a store of its own, which is thrown away. Nothing that the configuration names is changed, and nothing is listened on.
-//! Absent: what a database holds, and whether the address of the API is free, which may be another one by the time of the start.
+//! Promised: the same code as in [`App::start`](super::App::start) finds whatever would stop a start before the
+//! connections. It runs on a temporary store. It changes nothing that the configuration names, and listens nowhere.
+//! Absent: a database's content, and whether the API's address is free, which may change before the start.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::net::server::Server;
 use crate::setup::defaults::NewChannelRules;
 use crate::store::Store;
 
-/// All that is found, for the operator to read.
+/// All errors found, for the operator to read.
 pub async fn list_obstacles(config: &Config) -> Vec<anyhow::Error> {
     let mut obstacles: Vec<anyhow::Error> = check_data_dir(&config.data_dir).err().into_iter().collect();
     match rehearse(config).await {
@@ -45,7 +45,7 @@ async fn rehearse_in(folder: &Path, config: &Config, store: Arc<Store>) -> anyho
         clock: Arc::new(SystemClock),
         new_channels: NewChannelRules::Essentials,
         join_policy: JoinPolicy::Closed,
-        // Compiling the bundled modules takes seconds: once is enough.
+        // Compiling the bundled modules takes seconds, so the cache of a start is used.
         cache_dir: environment::find_artefact_dir()
             .filter(|cache| check_folder(cache).is_ok())
             .unwrap_or_else(|| folder.join("cache")),

@@ -1,4 +1,4 @@
-//! The bot accounts' access tokens, for the connections: the port `Credentials`, over the configuration.
+//! The port `Credentials`: the bot accounts' access tokens, from the configuration.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::domain::account::BotAccount;
 use crate::domain::id::Login;
 use crate::domain::ports::{Credentials, FetchTokenError, FetchingToken};
 
-/// Reads a token anew each time, so that a new one takes effect at the next login.
+/// Reads the token each time, so that a new one takes effect at the next log-in.
 pub struct ConfiguredTokens {
     sources: HashMap<Login, TokenSource>,
 }
@@ -38,10 +38,10 @@ impl Credentials for ConfiguredTokens {
         Box::pin(async { self.load(account) })
     }
 
-    /// Only the operator can replace it, and reads of the refusal in the account's status.
+    /// Only the operator can replace the token, and learns of the refusal from the account's status.
     fn report_refused(&self, _: &BotAccount, _: &SecretString) {}
 
-    /// A process cannot be given another environment; a file is read again every few minutes while its token is of no use.
+    /// A process cannot get a new environment. A file is read again every few minutes while its token is useless.
     fn describe_renewal(&self, account: &BotAccount) -> String {
         match self.sources.get(&account.login) {
             Some(TokenSource::Environment(variable)) => format!("put a token into {variable} and restart twitchy"),

@@ -1,4 +1,4 @@
-//! The folder that keeps the database and the modules.
+//! The data folder with the database and the modules.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use crate::domain::ports::{Clock, SoleProcess};
 use crate::store::Store;
 
-/// The database, in a folder that is made where it is missing, and closed to others.
+/// Opens the database. Makes its folder if it is missing, closed to other users.
 pub fn open_store(data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
     check_folder(data_dir)?;
     fs::DirBuilder::new()
@@ -26,24 +26,24 @@ pub fn database_path(data_dir: &Path) -> PathBuf {
     data_dir.join("twitchy.sqlite")
 }
 
-/// Whether [`open_store`] would open the store, and what is beside it; changes nothing.
+/// Whether [`open_store`] could open the store, and whether the folders beside it can be used. Changes nothing.
 ///
 /// # Errors
 /// For the operator to read.
 pub(super) fn check_data_dir(data_dir: &Path) -> anyhow::Result<()> {
-    // The others are made below it.
+    // The other folders are made below it.
     for folder in [data_dir, &data_dir.join("modules"), &data_dir.join("cache")] {
         check_folder(folder)?;
     }
     Store::check(&database_path(data_dir)).context("cannot open the database")
 }
 
-/// Whether there is a folder that can be written to, or one can be made.
+/// Whether the folder can be written to, or can be made.
 pub(super) fn check_folder(folder: &Path) -> anyhow::Result<()> {
     let shown = folder.display();
     match fs::metadata(folder) {
         Ok(found) if !found.is_dir() => bail!("{shown} is no folder"),
-        // A file without a name: the one way to tell that works for every system user and file system, and leaves nothing.
+        // A file without a name: the one test that works for all system users and file systems, and leaves nothing.
         Ok(_) => match tempfile::tempfile_in(folder) {
             Ok(_) => Ok(()),
             Err(error) => bail!("cannot write to the folder {shown}: {}", error.kind()),

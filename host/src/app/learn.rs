@@ -1,4 +1,4 @@
-//! What the accounts were told besides messages: which channel a room is, and where they cannot sit.
+//! Handles the accounts' events other than messages: joined channels, and failed joins.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::status::describe_failure;
 use crate::domain::message::Event;
 use crate::setup::Setup;
 
-/// Makes a channel that an account entered known to the store and the set-up; logs the rest.
+/// Loads a joined channel into the store and the set-ups; only logs other events.
 pub(super) async fn learn(setup: Arc<Setup>, event: Event) {
     match event {
         Event::Joined { account, channel_id, channel_login } => {
@@ -18,10 +18,10 @@ pub(super) async fn learn(setup: Arc<Setup>, event: Event) {
             }
         }
         Event::JoinFailed { account, channel_login, reason } => {
-            // The account's status line tells of it, together with the others.
+            // The account's status line reports it together with the others.
             debug!(channel = %channel_login, account = %account.login, reason = describe_failure(reason), "cannot sit in a channel");
         }
-        // Dispatch keeps them to itself.
+        // Never passed on: dispatch handles messages itself.
         Event::Message(_) => {}
     }
 }

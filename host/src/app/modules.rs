@@ -1,4 +1,4 @@
-//! Which modules there are from the start: those of this binary, and those that the operator's configuration names.
+//! The modules that exist from the start: the bundled ones, and those in the operator's configuration.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,13 +14,13 @@ use crate::modules::is_always_on;
 use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 
-/// More of a file than any module has; the sandbox says how much one may have.
+/// Bytes read of a file: more than any module has. The sandbox limits a module's size.
 const MOST_READ: u64 = 64 << 20;
 
-/// Why a module does not run, to the operator.
+/// Tells the operator why a module does not run.
 pub(super) const BARRED: &str = "it does not run: it is of the size class large, and [sandbox] allow_large is off";
 
-/// All at once: compiled for the first time, they take a second each.
+/// Loads all at once, because each takes a second when it is compiled for the first time.
 pub(super) async fn add_bundled(sandbox: &Arc<Sandbox>, setup: &Setup) -> anyhow::Result<()> {
     let start = |bundled: &Bundled| {
         let (sandbox, bundled) = (sandbox.clone(), *bundled);
@@ -35,10 +35,10 @@ pub(super) async fn add_bundled(sandbox: &Arc<Sandbox>, setup: &Setup) -> anyhow
     Ok(())
 }
 
-/// Loads a module of the configuration: after the bundled ones, which it may not stand in for.
+/// Loads a configured module. Comes after the bundled ones, which it must not replace.
 ///
 /// # Errors
-/// Names the file that cannot be a module, and why.
+/// Names the file that is no usable module, and the reason.
 pub(super) async fn add_configured(sandbox: &Sandbox, setup: &Setup, path: &Path) -> anyhow::Result<()> {
     let added = add_file(sandbox, setup, path).await;
     let manifest = added.with_context(|| format!("cannot load the module {}", path.display()))?;
@@ -67,7 +67,7 @@ async fn add_file(sandbox: &Sandbox, setup: &Setup, path: &Path) -> anyhow::Resu
     Ok(manifest)
 }
 
-/// Channels whose module stopped running because of a change of the configuration.
+/// Warns of channels in which a module stopped running because the configuration has changed.
 pub(super) fn warn_of_barred(setup: &Setup) {
     for (module, channels) in setup.list_barred() {
         warn!(%module, channels, "{BARRED}");

@@ -1,4 +1,4 @@
-//! A new database beside the files of an older one: somebody has lost it, or mounted another folder.
+//! Detects a new database beside older files: the old database was lost, or the wrong folder was mounted.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use tracing::warn;
 use crate::store::host::components::Components;
 use crate::vault::key_path;
 
-/// Tells the operator of what lies there, and how to get back to it. Nothing of it is deleted.
+/// Tells the operator which older files there are, and how to get back to the old state. Deletes nothing.
 pub(super) fn warn_of_older_files(components: &Components, data_dir: &Path) {
     let older = list_older_files(components, data_dir);
     if !older.is_empty() {

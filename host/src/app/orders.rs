@@ -1,9 +1,9 @@
-//! What the operator's command line asks a running host to do, without a key: over `status.sock`, which only the host's own
-//! system user and root may use (see `status_socket`).
+//! Orders from the operator's command line to a running host. They need no key: they come over `status.sock`, which
+//! only the host's own system user and root may use (see `status_socket`).
 //!
-//! An order is one line of JSON, and so is its answer. Promised: an order that is refused changes nothing, and each change is
-//! in the audit with the system user who asked. Absent: who may give orders, which the socket decides, and anything that
-//! the HTTP API does already: orders exist for what has to work before there is a key.
+//! An order is one line of JSON, and so is its answer. Promised: a refused order changes nothing, and the audit has
+//! each change with the system user who asked. Absent: who may give orders, which the socket decides, and anything that
+//! the HTTP API offers. Orders exist for what must work before there is a key.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,39 +23,39 @@ pub mod keys;
 use channels::{ChannelStatus, list_channels};
 use keys::OrderKeysError;
 
-/// The names of all orders, for whoever sends an unknown one.
+/// The names of all orders, for the answer to an unknown one.
 const NAMES: &str = "create-key, list-keys, revoke-key and list-channels";
 
-/// What is asked for.
+/// A request to the host.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Order {
-    /// A scope names a channel by its id or by its login.
+    /// A scope names a channel by its id or its login.
     CreateKey(NewKey),
-    /// One page, beginning behind the key `after`.
+    /// One page, which begins after the key `after`.
     ListKeys { after: Option<String> },
     RevokeKey {
         /// The 12 digits after `twk_`.
         id: String,
     },
-    /// One page, beginning behind the channel that was the last one of the page before.
+    /// One page, which begins after the last channel of the previous page.
     ListChannels { after: Option<String> },
 }
 
-/// What came of an order. Has no Debug: it may hold a secret.
+/// The result of an order. Has no `Debug`, because it may hold a secret.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub enum Answer {
     KeyCreated {
-        /// The key itself, which is shown here and never again.
+        /// The key itself, which is never shown again.
         secret: String,
         key: Key,
-        /// The address that the API answers at; None where it is off.
+        /// The API's address; `None` if the API is off.
         api: Option<SocketAddr>,
     },
     Keys {
         items: Vec<Key>,
-        /// Asks for the next page; None on the last one.
+        /// Requests the next page; `None` on the last one.
         next: Option<String>,
     },
     KeyRevoked {
@@ -67,22 +67,22 @@ pub enum Answer {
     },
     /// Nothing was done.
     Refused {
-        /// For people.
+        /// The reason, for people.
         detail: String,
     },
 }
 
-/// What orders work with.
+/// What orders depend on.
 pub(super) struct Orders {
     pub(super) store: Arc<Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) observer: Observer,
-    /// Where the API answers.
+    /// The API's address.
     pub(super) api: Option<SocketAddr>,
 }
 
 impl Orders {
-    /// Carries out the order that `line` holds, for the system user of that name and number.
+    /// Carries out the order in `line` for a system user, named as in `root (uid 0)`.
     pub(super) async fn carry_out(&self, line: &[u8], system_user: &str) -> Answer {
         let order = match serde_json::from_slice(line) {
             Ok(order) => order,

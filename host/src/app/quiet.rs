@@ -1,4 +1,4 @@
-//! Waiting until nothing is under way, for whoever plays a script: no sleeping, no guessing.
+//! Waits until nothing is in flight, so that a script needs neither sleeps nor guesses.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use super::App;
 use crate::twitch::account::state::AccountState;
 
-/// Returns when every event that the accounts have read is handled, every reply is sent or dropped, and the accounts
-/// sit where they are wanted. What Twitch has sent and nobody has read yet is not seen from here.
+/// Returns when all events that the accounts have read are handled, all replies are sent or dropped, and the
+/// accounts have joined their wanted channels. Cannot see what Twitch has sent but no account has read yet.
 pub async fn wait_until_quiet(app: &App) {
     let (mut progress, mut wanted) = (app.parts.dispatch.progress(), app.wanted.published());
     let mut accounts: Vec<_> = app.accounts.list().iter().map(|account| account.states.clone()).collect();
     while !is_quiet(app).await {
-        // None of them ends before the app does, and the app is borrowed here.
+        // None of these senders is dropped before the app, which is borrowed here.
         tokio::select! {
             _ = progress.changed() => {}
             _ = wanted.changed() => {}
@@ -24,7 +24,7 @@ pub async fn wait_until_quiet(app: &App) {
     }
 }
 
-/// Each number is raised before what it is compared with, so that a moment between the two does not look quiet.
+/// Each number is raised before the number that it is compared with, so that no moment in between looks quiet.
 async fn is_quiet(app: &App) -> bool {
     let wanted = app.store.list_wanted().await.unwrap_or_default();
     let states: Vec<AccountState> = app.accounts.list().iter().map(|account| account.states.borrow().clone()).collect();
@@ -37,7 +37,7 @@ async fn is_quiet(app: &App) -> bool {
         && app.wanted.is_published().await
 }
 
-/// Waits until one of the accounts has news.
+/// Waits until the state of an account changes.
 async fn any_changed(accounts: &mut [watch::Receiver<AccountState>]) {
     let mut changes: Vec<_> = accounts.iter_mut().map(|account| Box::pin(account.changed())).collect();
     poll_fn(|context| {

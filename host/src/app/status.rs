@@ -1,7 +1,7 @@
-//! How the host is: one snapshot, for whoever asks.
+//! A snapshot of the host's state.
 //!
-//! Promised: a [`Status`] holds names, numbers and reasons, never a token and never what was said; taking one waits for
-//! nothing. Absent: how people read it, which is `cli`'s, and what led to it, which the parts themselves know.
+//! Promised: a [`Status`] holds names, numbers and reasons, never a token or a chat text; taking one never waits.
+//! Absent: how it is shown to people, which is up to `cli`, and the causes, which the parts themselves know.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(super) mod readings;
 mod seconds;
 pub mod shortage;
 
-/// The host at one moment. The fields' names are those of the JSON; all numbers count from the start of the host.
+/// The host at one moment. Fields are named as in the JSON. All counts begin at the start of the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     pub version: String,
@@ -51,49 +51,49 @@ pub struct AccountStatus {
     /// The Twitch id; null until the account has logged in.
     #[serde(default)]
     pub id: Option<String>,
-    /// The id of another account that had the login before. Its channels are still wanted, and not this account's.
+    /// The id of the account that had the login before. Its channels are still wanted, but are not this account's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<String>,
     pub phase: Phase,
     #[serde(rename = "phase_seconds", with = "seconds")]
     pub phase_for: Duration,
-    /// Why the phase is not a better one.
+    /// Why the account is not online.
     pub trouble: Option<String>,
-    /// Until the next connection is tried. Zero where there is one, or one is tried now.
+    /// Time until the next connection is tried. Zero if there is one, or one is tried now.
     #[serde(rename = "retry_seconds", with = "seconds")]
     pub retry_in: Duration,
     pub channels: ChannelsStatus,
-    /// No channel is joined for so long, because of Twitch's limit on joins. Zero where none waits for that.
+    /// How long Twitch's limit on joins keeps channels waiting. Zero if none waits for it.
     #[serde(rename = "joins_held_seconds", with = "seconds")]
     pub joins_held_for: Duration,
     pub replies_waiting: usize,
-    /// Nothing is sent for so long, because Twitch said that the account sends too much. Zero where it may send.
+    /// How long nothing is sent, because Twitch said that the account sends too much. Zero if it may send.
     #[serde(rename = "held_seconds", with = "seconds")]
     pub held_for: Duration,
-    /// Channels that lost replies in the last minutes because Twitch's limits left no room for them in time.
+    /// Channels that lost replies in the last minutes because Twitch's limits left no room in time.
     pub lost_to_limits: Vec<LostStatus>,
-    /// How many replies were lost so since the start.
+    /// How many replies were lost in this way since the start.
     pub lost_to_limits_in_all: u64,
-    /// The channels without privileges for which messages to privileged ones are slowed now.
+    /// The unprivileged channels for which messages to privileged channels are slowed now.
     pub slowed_for: Vec<String>,
-    /// By reason; those that never happened are there too.
+    /// By reason, including reasons that never occurred.
     pub dropped: BTreeMap<String, u64>,
-    /// How long replies waited for their first piece to leave.
+    /// How long replies waited before their first piece left.
     pub waits: SpanStatus,
     /// From the departure of a reply to Twitch's receipt.
     pub deliveries: SpanStatus,
 }
 
-/// Of the wanted channels each is joined, pending, unreachable, or finds no place.
+/// Each wanted channel is joined, pending, unreachable, or without a place.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChannelsStatus {
     pub wanted: usize,
     pub joined: usize,
-    /// Not known yet: asked for, or about to be.
+    /// The join is still undecided: requested, or about to be.
     pub pending: usize,
-    /// In the order of their names.
+    /// Ordered by name.
     pub unreachable: Vec<UnreachableChannel>,
-    /// The account sits in as many channels as it may.
+    /// Channels beyond the number that the account may join.
     #[serde(rename = "without_place")]
     pub without_slot: usize,
 }
@@ -104,7 +104,7 @@ pub struct UnreachableChannel {
     pub reason: String,
 }
 
-/// What a channel lost to Twitch's limits.
+/// A channel's losses to Twitch's limits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LostStatus {
     pub channel: String,
@@ -113,25 +113,25 @@ pub struct LostStatus {
     pub replies: u64,
 }
 
-/// Between the connections and the modules.
+/// The queues between the connections and the modules.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct QueueStatus {
     pub events_waiting: u64,
     pub events_capacity: usize,
     #[serde(rename = "calls_under_way")]
     pub calls_outstanding: u64,
-    /// Too many were under way.
+    /// Calls dropped because there were too many.
     pub calls_dropped: u64,
-    /// On their way to an outbox, or in it.
+    /// Replies in an outbox, or on their way there.
     pub replies_waiting: u64,
-    /// The outbox took no more.
+    /// Replies lost because the outbox was full.
     pub replies_dropped: u64,
 }
 
 /// The process's own log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LogStatus {
-    /// Standard error was not read fast enough, or was closed.
+    /// Lines lost because standard error was closed or not read fast enough.
     pub lines_lost: u64,
 }
 
@@ -139,35 +139,35 @@ pub struct LogStatus {
 pub struct ModuleStatus {
     pub name: String,
     pub version: String,
-    /// How often it broke.
+    /// How often the module broke.
     pub faults: u64,
-    /// Why it does not run where it is enabled.
+    /// Why the module does not run where it is enabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
 }
 
-/// A module that could not be loaded when it was called last.
+/// A module that could not be loaded at its last call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnloadableStatus {
     pub name: String,
     pub version: String,
     pub reason: String,
-    /// Otherwise the module itself is to blame, such as one that takes too long to compile.
+    /// If false, the module itself is to blame, for example because it takes too long to compile.
     #[serde(default)]
     pub is_hosts_fault: bool,
 }
 
-/// Why the last thing of each kind could not be kept on the disk; null once one could.
+/// Why the last write of each kind failed; null once one has succeeded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StorageStatus {
-    /// Changes.
+    /// Changes of the host's data.
     pub database: Option<String>,
-    /// What was uploaded.
+    /// Uploaded modules.
     pub components: Option<String>,
     pub artefacts: Option<String>,
 }
 
-/// How long something took, so often; quantiles are exact to a factor of two.
+/// The number and durations of something. Quantiles are exact to a factor of two.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SpanStatus {
     pub count: u64,
@@ -216,7 +216,7 @@ impl Observer {
         let sum =
             |number: fn(&AccountState) -> u64| -> u64 { self.list_states(|_, state| number(state)).into_iter().sum() };
         QueueStatus {
-            // An account tells of its events a moment after they are in the queue.
+            // An account reports its events a moment after it has queued them.
             events_waiting: sum(|state| state.events).saturating_sub(progress.taken),
             events_capacity: self.events_capacity,
             calls_outstanding: progress.taken.saturating_sub(progress.settled),
@@ -240,7 +240,7 @@ impl Observer {
 
     fn observe_unloadable(&self) -> Vec<UnloadableStatus> {
         let catalogue = self.setup.catalogue();
-        // A withdrawn version concerns nobody.
+        // A withdrawn version concerns no channel.
         let is_offered = |module: &UnloadableModule| {
             let uploaded = catalogue.find_uploaded(&module.manifest.name);
             let version = uploaded.and_then(|uploaded| uploaded.find_version(&module.manifest.version));

@@ -1,12 +1,12 @@
-//! The door for the operator's command line: the Unix socket `status.sock` in the data folder.
+//! The Unix socket `status.sock` in the data folder, for the operator's command line.
 //!
-//! A client that closes its sending side, or sends nothing for a moment, is told the status. One that sends a line gives an
-//! order (see `orders`). Either way it gets one line of JSON back.
+//! A client that closes its sending side, or sends nothing for a moment, gets the status. A client that sends a line
+//! gives an order (see `orders`). Either way the answer is one line of JSON.
 //!
-//! Promised: only the host's own system user and root are answered, by the socket's mode and again by the number that the
-//! system tells of the client. Whatever a client sends or fails to read, it costs a bounded amount of memory and time, and
-//! keeps neither the host nor other clients waiting for long. Two hosts never share the folder, as its database is locked;
-//! so a socket that lies there is a dead host's.
+//! Promised: only the host's own system user and root get an answer. The socket's mode ensures this, and the client's
+//! uid as reported by the system is checked again. Whatever a client sends or fails to read costs bounded memory and
+//! time, and delays neither the host nor other clients for long. Two hosts never share the folder, because its database
+//! is locked; so an existing socket is a dead host's.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -28,25 +28,25 @@ use tracing::{debug, warn};
 use super::orders::{Answer, Orders};
 use super::uid::{describe_uid, own_uid};
 
-/// Clients that are served at once; further ones wait in the system's queue.
+/// Clients served at once. Further ones wait in the system's queue.
 const CLIENTS: usize = 64;
-/// A client that sent nothing for so long wants the status. One that gives an order and was slower is told the status too,
-/// sees so, and asks again.
+/// A client that sent nothing for this long wants the status. One whose order comes later gets the status too, notices
+/// that, and asks again.
 const SILENT_FOR: Duration = Duration::from_millis(500);
-/// For an order's whole line.
+/// Time for an order's whole line.
 const ORDERED_WITHIN: Duration = Duration::from_secs(2);
 /// Bytes of an order.
 const LONGEST_ORDER: usize = 16 << 10;
 const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
-/// After a connection that could not be accepted, most likely for want of file descriptors.
+/// Delay after a connection could not be accepted, most likely for lack of file descriptors.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Where the host that keeps its data in `data_dir` listens.
+/// The socket of the host that keeps its data in `data_dir`.
 pub fn socket_path(data_dir: &Path) -> PathBuf {
     data_dir.join("status.sock")
 }
 
-/// Why nobody can ask this host anything.
+/// Why this host has no status socket.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {}: {}", path.display(), tell_why(error))]
 pub struct OpenSocketError {
@@ -56,22 +56,22 @@ pub struct OpenSocketError {
 
 fn tell_why(error: &io::Error) -> String {
     match error.kind() {
-        // The system's text is about a C header.
+        // The system's own text is about a C header.
         io::ErrorKind::InvalidInput => "the path is too long for a socket, a shorter data_dir would do".to_owned(),
         _ => error.to_string(),
     }
 }
 
-/// Listens; the file is removed on drop.
+/// The listening socket. Its file is removed on drop.
 pub(super) struct StatusSocket {
     listener: UnixListener,
     path: PathBuf,
-    /// The number of the system user that this host runs as.
+    /// The uid that this host runs as.
     own_uid: u32,
 }
 
 impl StatusSocket {
-    /// Takes the place of a dead host's socket.
+    /// Replaces a dead host's socket.
     pub(super) fn open(data_dir: &Path) -> Result<StatusSocket, OpenSocketError> {
         let path = socket_path(data_dir);
         match listen(&path, &data_dir.join(".sock")) {
@@ -81,7 +81,7 @@ impl StatusSocket {
         }
     }
 
-    /// Until `stop`; orders that were read by then are carried out and answered.
+    /// Runs until `stop`. Orders read by then are carried out and answered.
     pub(super) async fn run(self, orders: Arc<Orders>, stop: CancellationToken) {
         let places = Arc::new(Semaphore::new(CLIENTS));
         let mut clients = JoinSet::new();
@@ -101,7 +101,7 @@ impl StatusSocket {
         while clients.join_next().await.is_some() {}
     }
 
-    /// A client that may ask, and the number of its system user.
+    /// The next trusted client, with its uid.
     async fn accept(&self, places: &Arc<Semaphore>) -> Option<(UnixStream, u32, OwnedSemaphorePermit)> {
         let place = places.clone().acquire_owned().await.ok()?;
         let accepted = self.listener.accept().await.and_then(|(stream, _)| {
@@ -125,20 +125,20 @@ impl StatusSocket {
 
 impl Drop for StatusSocket {
     fn drop(&mut self) {
-        // Left behind, it would be replaced by the next host.
+        // If this fails, the next host replaces the file.
         fs::remove_file(&self.path).ok();
     }
 }
 
-/// Root reads the data folder anyway: to refuse it would protect nothing, and keep `sudo twitchy` out.
+/// Root can read the data folder anyway, so refusing root would protect nothing and break `sudo twitchy`.
 fn is_trusted(uid: u32, own_uid: u32) -> bool {
     uid == own_uid || uid == 0
 }
 
-/// The socket is made in a folder that is closed to others from its creation, and moved to its place once it is closed
-/// itself: under a wide umask, others could connect in the moment between a bind and a chmod.
+/// Makes the socket in a folder that is closed to others from its creation, closes the socket too, and moves it to its
+/// place. Otherwise, under a wide umask, others could connect between bind and chmod.
 fn listen(path: &Path, closed: &Path) -> io::Result<UnixListener> {
-    // The name by which clients connect is the longer one, and the system limits its length.
+    // Checks the path by which clients connect: it is the longer one, and the system limits its length.
     SocketAddr::from_pathname(path)?;
     let unready = closed.join("s");
     for left in [fs::remove_file(&unready), fs::remove_dir(closed)] {
@@ -155,13 +155,13 @@ fn listen(path: &Path, closed: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// What a client wants.
+/// A client's request.
 #[derive(Debug, PartialEq, Eq)]
 enum Wanted {
     Status,
-    /// The line of an order, without its end.
+    /// An order's line without its line feed.
     Order(Vec<u8>),
-    /// A line that is longer or slower than an order may be.
+    /// A line longer or slower than an order may be.
     Nonsense(&'static str),
 }
 
@@ -226,12 +226,12 @@ mod tests {
 
     use super::*;
 
-    /// What a client wants that sends these parts, each as soon as the one before was read, and then closes or stays.
+    /// The request of a client that sends these parts, each after the previous one was read, and then closes or stays.
     async fn wanted(parts: &[&[u8]], closes: bool) -> Wanted {
         let (mut client, mut stream) = duplex(64);
         let send = async {
             for part in parts {
-                // Whoever is not read any more has sent enough.
+                // The server stops reading once it has enough.
                 client.write_all(part).await.ok();
             }
             if closes {
@@ -289,7 +289,7 @@ mod tests {
     #[tokio::test]
     async fn the_socket_is_closed_to_others_and_nothing_is_left_beside_it() {
         let folder = tempfile::tempdir().unwrap();
-        // As a host leaves them that dies while it starts.
+        // The files of a host that died during its start.
         fs::create_dir(folder.path().join(".sock")).unwrap();
         fs::write(folder.path().join(".sock/s"), "").unwrap();
         let socket = StatusSocket::open(folder.path()).unwrap();

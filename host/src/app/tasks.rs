@@ -1,4 +1,4 @@
-//! Long-lived tasks, each with a name.
+//! Long-lived tasks with names.
 
 use std::collections::HashMap;
 
@@ -28,7 +28,7 @@ impl Tasks {
         self.names.insert(handle.id(), name.into());
     }
 
-    /// The name of the next task that ends; pending for ever where there is none.
+    /// The name of the next task that ends. Pending for ever if there is no task.
     pub(super) async fn next_end(&mut self) -> String {
         match self.running.join_next_with_id().await {
             Some(ended) => self.note_end(ended),
@@ -36,7 +36,7 @@ impl Tasks {
         }
     }
 
-    /// Waits until all have ended.
+    /// Waits until all tasks have ended.
     pub(super) async fn finish(mut self) {
         while let Some(ended) = self.running.join_next_with_id().await {
             self.note_end(ended);

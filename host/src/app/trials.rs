@@ -1,7 +1,7 @@
-//! Attempts to write again what could not be written.
+//! Retries failed writes.
 //!
-//! Without them a host that nobody asks for anything would never learn that the disk has room again, and a balancer that
-//! heeds `/readyz` would send it nothing to do.
+//! Otherwise an idle host would never notice that the disk has room again, and a load balancer that heeds `/readyz`
+//! would keep it idle.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::store::Store;
 
 const TRIED_EVERY: Duration = Duration::from_secs(10);
 
-/// Until it is dropped.
+/// Runs until it is dropped.
 pub(super) async fn run_trials(store: Arc<Store>, sandbox: Arc<Sandbox>) {
     loop {
         sleep(TRIED_EVERY).await;
@@ -27,7 +27,7 @@ pub(super) async fn run_trials(store: Arc<Store>, sandbox: Arc<Sandbox>) {
         }
         let components = Arc::clone(sandbox.components());
         if components.save_trouble().is_some() {
-            // A failure is noted where the status looks for it.
+            // The component store keeps the failure for the status.
             drop(spawn_blocking(move || components.try_to_save()).await);
         }
     }

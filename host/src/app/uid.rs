@@ -1,8 +1,8 @@
-//! System users, as the audit names them.
+//! The names of system users for the audit.
 
 use nix::unistd::{Uid, User, geteuid};
 
-/// `root (uid 0)`, or `uid 1234` where the system knows no name. May wait for a directory service: not on an async worker.
+/// `root (uid 0)`, or `uid 1234` if the system knows no name. May block on a directory service: not for async workers.
 pub fn describe_uid(uid: u32) -> String {
     match User::from_uid(Uid::from_raw(uid)) {
         Ok(Some(entry)) => format!("{} (uid {uid})", entry.name),
@@ -10,7 +10,7 @@ pub fn describe_uid(uid: u32) -> String {
     }
 }
 
-/// The system user that this process runs as.
+/// The system user that this process runs as, by name.
 pub fn describe_own_uid() -> String {
     describe_uid(own_uid())
 }

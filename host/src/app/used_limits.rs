@@ -1,4 +1,4 @@
-//! Twitch's limits over a restart: what one process has used is not free for the next one.
+//! Keeps Twitch's limits across a restart: what one process has used is not free for the next one.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::domain::used_limits::UsedLimits;
 use crate::store::host::used_limits::LastUse;
 use crate::store::{Store, StoreError};
 
-/// What an account begins with.
+/// The used limits that an account starts with.
 pub(super) async fn begin_use(store: &Store, account: &Login, limits: &LimitsConfig) -> Result<UsedLimits, StoreError> {
     let last = store.begin_use(account.clone()).await?;
     if last == LastUse::Unknown && limits.enforce {
@@ -20,8 +20,8 @@ pub(super) async fn begin_use(store: &Store, account: &Login, limits: &LimitsCon
     Ok(assume(last, limits))
 }
 
-/// A process that broke may have said and joined all that it was allowed to, a moment ago. Going over the limit of
-/// privileged messages would silence it nowhere, so that is not assumed.
+/// A process that crashed may have sent and joined as much as it was allowed to, a moment ago. The limit of privileged
+/// messages is not assumed to be used up, because exceeding it silences no account.
 fn assume(last: LastUse, limits: &LimitsConfig) -> UsedLimits {
     match last {
         LastUse::Never => UsedLimits::default(),
@@ -33,7 +33,7 @@ fn assume(last: LastUse, limits: &LimitsConfig) -> UsedLimits {
     }
 }
 
-/// After an account has stopped. Where it fails, the next process takes the limits to be used up.
+/// To be called after an account has stopped. If this fails, the next process assumes that the limits are used up.
 pub(super) async fn save_use(store: &Store, account: BotAccount, used: UsedLimits) {
     let login = account.login.clone();
     if let Err(error) = store.save_use(account, used).await {

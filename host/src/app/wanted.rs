@@ -1,7 +1,7 @@
-//! The wanted channels: from the store, whenever they change, to the set-ups and to the accounts.
+//! Passes the wanted channels, after each change in the store, to the set-ups and the accounts.
 //!
-//! Each account has a list of its own channels. A change makes the lists of the accounts that it concerns anew, and costs
-//! the same however many channels other accounts have.
+//! Each account has a list of its own channels. A change rebuilds only the lists of the accounts concerned, so its cost
+//! does not depend on the number of other accounts' channels.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::store::{Store, StoreError};
 /// The wanted channels of one account.
 pub(super) type List = Arc<[WantedChannel]>;
 
-/// The lists, by the login of an account that runs.
+/// The lists by the login of a running account.
 type Lists = HashMap<Login, watch::Sender<List>>;
 
 pub(super) struct Wanted {
@@ -35,7 +35,7 @@ impl Wanted {
         Wanted { store, setup, lists: Mutex::default(), published: watch::Sender::default() }
     }
 
-    /// The list of an account. [`Wanted::run`] publishes a new one after each change, as long as the receiver is held.
+    /// An account's list. [`Wanted::run`] publishes a new one after each change, as long as the receiver is held.
     pub(super) async fn open_list(&self, account: &Login) -> Result<watch::Receiver<List>, StoreError> {
         let mut lists = self.lists.lock().await;
         lists.retain(|_, list| list.receiver_count() > 0);
@@ -44,7 +44,7 @@ impl Wanted {
         Ok(receiver)
     }
 
-    /// Publishes the list of an account after changes of it, once for all that have come meanwhile; returns when the store closes.
+    /// Publishes the lists of the accounts concerned, once for all changes so far. Returns when the store closes.
     pub(super) async fn run(self: Arc<Self>, mut changes: broadcast::Receiver<Login>) {
         loop {
             let mut change = changes.recv().await;
@@ -52,7 +52,7 @@ impl Wanted {
             loop {
                 match change {
                     Ok(account) => drop(changed.insert(account)),
-                    // Any account may have been among the changes that were missed.
+                    // The missed changes may concern any account.
                     Err(RecvError::Lagged(_)) => has_missed = true,
                     Err(RecvError::Closed) => return,
                 }
@@ -80,7 +80,7 @@ impl Wanted {
         }
     }
 
-    /// A channel that `!join` made known has its set-up before the account gets there.
+    /// Also loads the set-up of a channel added by `!join`, so that it exists before the account joins.
     async fn load(&self, account: &Login) -> Result<List, StoreError> {
         let channels = self.store.list_wanted_of(account).await?;
         let known: Vec<_> = channels.iter().filter_map(|channel| channel.id).collect();
@@ -88,12 +88,12 @@ impl Wanted {
         Ok(channels.into())
     }
 
-    /// What to wait on for lists that may have changed.
+    /// Changes whenever lists may have changed.
     pub(super) fn published(&self) -> watch::Receiver<u64> {
         self.published.subscribe()
     }
 
-    /// Whether each account has the list that the store has now, in any order: which channel is the busiest is not reported.
+    /// Whether each account has the stored list, in any order: changes of the order by activity are not reported.
     pub(super) async fn is_published(&self) -> bool {
         let lists = self.lists.lock().await;
         for (account, list) in lists.iter() {
@@ -145,7 +145,7 @@ mod tests {
         running.abort();
     }
 
-    /// An account that enters a thousand channels would otherwise have a thousand lists of a thousand channels made.
+    /// Otherwise an account that enters 1,000 channels would have a list of 1,000 channels rebuilt 1,000 times.
     #[tokio::test]
     async fn changes_that_have_come_meanwhile_make_one_list() {
         let fixture = Fixture::with_channel().await;

@@ -1,4 +1,4 @@
-//! What the demo watches of the running host: it explains to whoever types why the bot says nothing.
+//! What the demo observes of the running host, to explain to its user why the bot does not answer.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use crate::chat::dispatch::unanswered::Unanswered;
 use crate::domain::id::ChannelId;
 use crate::setup::channel::ChannelSetup;
 
-/// Each chat message from now on that is not answered, with the reason.
+/// Each chat message from now on that gets no answer, with the reason.
 pub fn listen_to_unanswered(app: &App) -> Receiver<Unanswered> {
     app.parts.dispatch.listen_to_unanswered()
 }
 
-/// How the bot is set up in a channel; `None` where it never was.
+/// The set-up of a channel; `None` if the bot was never set up there.
 pub fn find_channel(app: &App, channel: ChannelId) -> Option<ChannelSetup> {
     app.parts.setup.find_channel(channel)
 }
 
-/// How many lines, events and replies were lost or refused since the start, by reason, over all accounts.
+/// Lines, events and replies that were lost or refused since the start, by reason, summed over all accounts.
 pub fn list_losses(app: &App) -> BTreeMap<&'static str, u64> {
     let mut losses = BTreeMap::new();
     for account in app.accounts.list().iter() {

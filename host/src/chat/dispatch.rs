@@ -1,7 +1,7 @@
-//! THE path: from one call of a command, in chat or over HTTP, to what is sent because of it.
+//! The one path of every call: from a command, in chat or over HTTP, to the messages sent because of it.
 //!
 //! 1. `accept`: the steps before a call, each of which may refuse it. None touches a disk or a sandbox.
-//! 2. `admission`: the call waits for its channel's turn and a slot, and then runs on a guest's thread, to its end.
+//! 2. `admission`: the call waits for its channel's turn and a slot, then runs to its end on a guest's thread.
 //! 3. `answer`: the module runs, its changes are committed, and its result becomes replies.
 //! 4. `outgoing`: the replies go to the outbox.
 
@@ -53,7 +53,7 @@ use unanswered::{Listeners, NoAnswer, Unanswered};
 
 pub(super) const DROP_LATE_EVERY: Duration = Duration::from_secs(1);
 
-/// What dispatch works with.
+/// What dispatch depends on.
 pub struct Surroundings {
     pub setup: Arc<Setup>,
     pub sandbox: Arc<Sandbox>,
@@ -61,7 +61,7 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     pub telemetry: Arc<Telemetry>,
     pub fuse: FuseConfig,
-    /// Without them, the fuse withdraws no version from all channels.
+    /// `None`: the fuse withdraws no version from all channels.
     pub versions: Option<Arc<Versions>>,
 }
 
@@ -74,7 +74,7 @@ pub struct Dispatch {
     listeners: Listeners,
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
-    /// Calls that are not over.
+    /// Calls in flight.
     calls: TaskTracker,
 }
 
@@ -106,14 +106,14 @@ impl Dispatch {
         Dispatch { acceptance, admission, answering, outgoing, listeners, store, clock, calls }
     }
 
-    /// Answers a chat message in its channel. Waits while the host has too many fresh calls.
+    /// Answers a chat message in its channel. Waits while the host has too many recent calls.
     pub(super) async fn hear(self: &Arc<Self>, message: ChatMessage, unsettled: Unsettled) {
         let listened = self.listeners.find_listened(Some(&message.id));
         let accepted = match self.acceptance.accept(message) {
             Ok(accepted) => accepted,
             Err(silence) => return self.listeners.report(listened, silence),
         };
-        // Before the wait: a channel with too many calls costs the others no time.
+        // Comes before the wait, so that a call refused because of its own channel costs the others no time.
         let Some(entry) = self.admission.enter(accepted.claim()) else {
             return self.drop_call(accepted, listened);
         };
@@ -148,7 +148,7 @@ impl Dispatch {
         self.answering.decline(accepted);
     }
 
-    /// What is sent because of a message: any number of replies, or none and why. Nothing is sent yet.
+    /// Answers a message and returns the messages to send, without sending them; or why there is no answer.
     pub async fn answer(self: &Arc<Self>, message: ChatMessage) -> Result<Vec<OutgoingMessage>, NoAnswer> {
         let accepted = self.acceptance.accept(message)?;
         let Some(entry) = self.admission.enter(accepted.claim()) else {
@@ -167,11 +167,11 @@ impl Dispatch {
         answered.await.unwrap_or(Err(NoAnswer::Dropped))
     }
 
-    /// Makes a call, unless it was made before under this id. It is seen through even where the caller goes away.
+    /// Makes a call, unless a call with this id was made before. It runs to its end even if the caller disconnects.
     pub async fn call(self: &Arc<Self>, call: HttpCall) -> Result<CallResult, CallError> {
         let began = self.clock.now().instant;
         let id = InvocationId { origin: Origin::Http, id: call.id.clone() };
-        // Before all else: whoever asks again shall not meet the cooldown that the first call has taken.
+        // Must come first: a repeated request must not meet the cooldown that its first call started.
         if !call.is_dry_run
             && let Some(replies) = self.find_answer(&id).await?
         {
@@ -209,7 +209,7 @@ impl Dispatch {
         })
     }
 
-    /// What was answered, and how many replies the outbox took where `deliver_to` names whom they are for.
+    /// Returns the answer and the number of queued replies; sends replies only if `deliver_to` names their addressee.
     async fn answer_caller(
         &self,
         accepted: Accepted,
@@ -232,17 +232,17 @@ impl Dispatch {
         answer.map(|answered| (answered, queued)).map_err(CallError::of)
     }
 
-    /// What to wait on for all events taken so far to be settled.
+    /// To wait until all events taken so far are settled.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.outgoing.progress()
     }
 
-    /// Every unanswered message from now on. Talk that the connection filters out never gets here.
+    /// Reports every unanswered message from now on. Talk that the connection filters out is not reported.
     pub fn listen_to_unanswered(&self) -> broadcast::Receiver<Unanswered> {
         self.listeners.subscribe()
     }
 
-    /// The tally of chatters, in which connections note the messages that they filter out.
+    /// The tally of chatters. Connections count the messages that they filter out.
     pub fn tally(&self) -> Arc<Tally> {
         self.answering.seen.tally.clone()
     }
@@ -252,7 +252,7 @@ impl Dispatch {
         self.answering.faults.list()
     }
 
-    /// Does what is due from time to time: saves who talked, and reports modules that came back.
+    /// Periodic work: saves the tally of chatters, and reports modules that came back.
     pub async fn keep_up(&self) {
         self.answering.seen.save().await;
         self.answering.faults.returning.report_returned().await;
@@ -266,12 +266,12 @@ impl Dispatch {
         self.outgoing.replace_outboxes(Some(outboxes));
     }
 
-    /// Drops the calls that have waited for too long. To be called every second or so.
+    /// Drops the calls that have waited for too long. To be called about every second.
     pub(super) fn drop_late(&self) {
         self.admission.drop_late();
     }
 
-    /// Waits until all calls are over: each ends by its deadline, or is dropped because it could not begin in time.
+    /// Waits until all calls have ended. Each ends by its deadline, or is dropped if it could not begin in time.
     pub(super) async fn close(&self) {
         self.calls.close();
         let mut late = interval(DROP_LATE_EVERY);

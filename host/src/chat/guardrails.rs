@@ -1,5 +1,5 @@
-//! What keeps a call from being made although it is allowed: it was made before, it comes too soon, or its module keeps breaking when
-//! this chatter calls it. Each of these is remembered behind a lock of its own.
+//! Holds back permitted calls: repeated ones, ones that come too soon, and ones of a chatter for whom the module keeps
+//! breaking. Each guardrail has a lock of its own.
 
 mod cooldowns;
 mod duplicates;
@@ -27,14 +27,14 @@ pub(super) struct Guardrails {
     fuses: Mutex<Fuses>,
 }
 
-/// A call that the guardrails are asked about.
+/// A call to check.
 pub(super) struct Asked {
     pub(super) called: Called,
     pub(super) attempt: Attempt,
     pub(super) module: ModuleDigest,
     /// Whether the module answers this chatter however often it breaks.
     pub(super) is_heard: bool,
-    /// A dry run takes no cooldown.
+    /// A dry run starts no cooldown.
     pub(super) is_dry_run: bool,
 }
 
@@ -55,17 +55,17 @@ impl Guardrails {
         }
     }
 
-    /// Of the fuses.
+    /// The rules of the fuses.
     pub(super) fn rules(&self) -> &FuseConfig {
         &self.rules
     }
 
-    /// Whether a call by this message was seen before; from now on it was.
+    /// Whether a call with this message id was seen before. Remembers it.
     pub(super) fn is_repeated(&self, id: &MessageId) -> bool {
         lock(&self.duplicates).is_repeated(id)
     }
 
-    /// Takes the call's cooldowns. Timers and events take none, and no chatter is ignored for them; messages take none either.
+    /// Starts the call's cooldowns, which only commands have. Only commands and messages are ignored for their chatter.
     pub(super) fn check(&self, asked: &Asked, now: Instant) -> Result<Taken, HeldBack> {
         let Asked { called, attempt, module, is_heard, is_dry_run } = asked;
         let is_by_chatter = matches!(called, Called::Command | Called::Message);
@@ -85,17 +85,17 @@ impl Guardrails {
         taken.map_err(HeldBack::Cooldown)
     }
 
-    /// For a call that came to nothing by no fault of the chatter's.
+    /// Gives back the cooldowns of a call that failed by no fault of the chatter's.
     pub(super) fn give_back(&self, taken: Taken) {
         lock(&self.cooldowns).give_back(taken);
     }
 
-    /// Counts a fault of a guest; the one that is too much blows the fuse.
+    /// Counts a guest's fault. The fault that reaches the limit blows the fuse.
     pub(super) fn note_fault(&self, broken: Broken, now: Instant) -> Option<Blown> {
         lock(&self.fuses).note(broken, now)
     }
 
-    /// Notes that a version blew in a channel; whether it is broken everywhere by that, which is said once.
+    /// Notes that a version blew in a channel. Returns true, once, if the version now counts as broken everywhere.
     pub(super) fn is_everywhere(
         &self,
         (channel, module): (ChannelId, ModuleDigest),
@@ -107,7 +107,7 @@ impl Guardrails {
     }
 }
 
-/// Each of them is whole after every statement, and so survives a panic elsewhere.
+/// The data is consistent after every statement, so a panic elsewhere does not matter.
 fn lock<T>(remembered: &Mutex<T>) -> MutexGuard<'_, T> {
     remembered.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! What is said and logged of faults only once in a while: a broken module must not fill chat and log, and must not hide the
-//! first fault of another one.
+//! Rate-limits what is said in chat and logged about faults. A module that keeps breaking must not fill chat and log,
+//! nor hide the first fault of another module.
 
 mod seldom;
 pub(super) mod wording;
@@ -13,15 +13,15 @@ use crate::sandbox::call::Blame;
 
 use seldom::Seldom;
 
-/// Between two apologies for one module in one channel, and between two warnings in the log about one kind of fault of it.
+/// Least time between apologies for one module in a channel, and between log warnings about one kind of its faults.
 const APOLOGY_EVERY: Duration = Duration::from_secs(60);
-/// Between two lines in one channel that tell of a module that was switched off.
+/// Least time between two messages in one channel about switched-off modules.
 const NOTICE_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// What was said lately.
+/// When each kind of notice was given last.
 #[derive(Debug)]
 pub(super) struct Notices {
-    /// By module; without one where the host was at fault, which is the same fault for all modules.
+    /// By module. The key has no module if the host was at fault, because that is the same fault for all modules.
     apologies: Mutex<Seldom<(ChannelId, Option<ModuleDigest>)>>,
     warnings: Mutex<Seldom<(ChannelId, ModuleDigest, Fault)>>,
     notices: Mutex<Seldom<ChannelId>>,
@@ -36,7 +36,7 @@ impl Notices {
         }
     }
 
-    /// The apology for a call that broke off; None where the channel heard one for this module lately.
+    /// The apology for a call that broke off; `None` if the channel lately got one for this module.
     pub(super) fn apologise(
         &self,
         channel: ChannelId,
@@ -48,12 +48,12 @@ impl Notices {
         try_take(&self.apologies, (channel, module), now).then(|| wording::apologise(blame))
     }
 
-    /// Whether the log is to warn of a module's fault.
+    /// Whether to log a warning about a module's fault now.
     pub(super) fn may_warn(&self, channel: ChannelId, module: ModuleDigest, fault: Fault, now: Instant) -> bool {
         try_take(&self.warnings, (channel, module, fault), now)
     }
 
-    /// Whether the channel is to hear that a module was switched off.
+    /// Whether to announce in the channel now that a module was switched off.
     pub(super) fn may_announce(&self, channel: ChannelId, now: Instant) -> bool {
         try_take(&self.notices, channel, now)
     }

@@ -1,11 +1,11 @@
-//! Who may call what.
+//! Which role may call which command.
 
 use crate::domain::role::Role;
 
-/// Whether a chatter who holds the role `held` may call a command for `required`.
+/// Whether a chatter with the role `held` may call a command that requires the role `required`.
 ///
-/// Roles are a ladder and a chatter stands on the highest rung that their badges reach, so nothing but the order
-/// decides: who a role belongs to is settled where badges are read.
+/// Roles are ordered, and a chatter has the highest one that their badges give. Which one that is, is decided where
+/// badges are parsed.
 pub(super) fn may_call(held: Role, required: Role) -> bool {
     held >= required
 }

@@ -1,49 +1,49 @@
-//! From a text to the command word and its arguments. Pure.
+//! Splits a text into the command word and its arguments. Pure.
 
 use crate::domain::calling::{find_call, skip_filler, skip_marks, trim_filler};
 use crate::domain::id::Login;
 use crate::domain::prefix::Prefix;
 
-/// A text that calls a command, if anything answers to its word.
+/// A text that calls a command, provided that a module has its word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routed {
     /// In lower case, without the prefix.
     pub word: Box<str>,
     /// The words after the command, quotes resolved.
     pub arguments: Vec<String>,
-    /// All that stands after the command, as typed, without the filler that clients append.
+    /// Everything after the command as typed, without the filler that clients append.
     pub text: String,
 }
 
-/// Reads `text` as a call under the channel's prefix or by a mention of the bot (see [`find_call`]).
+/// Parses `text` as a call by the channel's prefix or by a mention of the bot (see [`find_call`]).
 pub fn route(text: &str, prefix: &Prefix, bot: &Login, is_reply: bool) -> Option<Routed> {
     let call = find_call(text, prefix, bot, is_reply)?;
     let (word, rest) = call.split_once(char::is_whitespace).unwrap_or((call, ""));
     Some(route_rest(word, rest))
 }
 
-/// A call of `word` with what stands after it.
+/// A call of `word`, followed by `rest`.
 pub fn route_rest(word: &str, rest: &str) -> Routed {
     let text = skip_filler(rest);
     Routed { word: trim_filler(word).to_lowercase().into(), arguments: split_arguments(text), text: text.into() }
 }
 
-/// As a chatter would type these arguments: in quotes where they would fall apart without.
+/// The arguments as a chatter would type them: in quotes where they would otherwise split.
 pub fn join_arguments(arguments: &[String]) -> String {
     let quote = |argument: &String| if needs_quotes(argument) { format!("\"{argument}\"") } else { argument.clone() };
     arguments.iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether an argument would fall apart without quotes, or lose its beginning or its end.
+/// Whether the argument, without quotes, would split or lose its beginning or end.
 fn needs_quotes(argument: &str) -> bool {
     let is_whole = skip_filler(argument) == argument && trim_filler(argument) == argument;
     let begins_quote = argument.chars().next().and_then(find_closing).is_some();
     argument.is_empty() || argument.contains(char::is_whitespace) || !is_whole || begins_quote
 }
 
-/// Splits at white space, but not within quotes: a quote opens where an argument starts, and the quote that closes it
-/// stands where an argument ends. Any other quote is a character as good as an apostrophe. Invisible marks around an
-/// argument are no part of it, unless they are quoted.
+/// Splits at white space outside of quotes. A quote opens only at the start of an argument, and closes only at the end
+/// of one. Every other quote is an ordinary character, like an apostrophe. Invisible marks around an argument are
+/// dropped unless they are quoted.
 fn split_arguments(text: &str) -> Vec<String> {
     let mut arguments = Vec::new();
     let mut rest = skip_filler(text);
@@ -58,7 +58,7 @@ fn split_arguments(text: &str) -> Vec<String> {
     arguments
 }
 
-/// The text between a leading quote and its closing one, and what follows.
+/// The text between a leading quote and its closing one, and the text after it.
 fn split_quoted(text: &str) -> Option<(&str, &str)> {
     let opening = text.chars().next()?;
     let closing = find_closing(opening)?;
@@ -69,12 +69,12 @@ fn split_quoted(text: &str) -> Option<(&str, &str)> {
     })
 }
 
-/// The quotes that close what `opening` opens: the straight one, and what keyboards and languages make of it (Unicode's
+/// The quotes that close `opening`: the straight one, and the forms that keyboards and languages use (Unicode's
 /// Standard, chapter 6.2, "Language-based usage of quotation marks").
 fn find_closing(opening: char) -> Option<&'static [char]> {
     Some(match opening {
         '"' => &['"'],
-        // English, and what closes it in German; in Swedish one mark is both.
+        // English; the opening one also closes in German; in Swedish the closing one is both.
         '\u{201C}' | '\u{201D}' => &['\u{201C}', '\u{201D}'],
         // Polish, and German.
         '\u{201E}' => &['\u{201D}', '\u{201C}'],
@@ -208,7 +208,7 @@ mod tests {
             let rest = format!("prefix {}", typed.replace("b c", "?"));
             check(&format!("!settings {rest}"), routed("settings", &["prefix", "?"], &rest));
         }
-        // One alone, or in a word, is a character like any other.
+        // A quote on its own or within a word is an ordinary character.
         for (typed, arguments) in [
             ("a “b c", &["a", "“b", "c"][..]),
             ("prefix «", &["prefix", "«"]),
@@ -242,7 +242,7 @@ mod tests {
             assert_eq!(arguments(&format!("!balance {mark}@bob")), ["@bob"]);
             assert_eq!(arguments(&format!("!give{mark} {mark}@bob{mark} {mark}5 x")), ["@bob", "5", "x"]);
             assert_eq!(arguments(&format!("!say {mark}“a b”{mark} c")), ["a b", "c"]);
-            // Inside it stays: it may be what the chatter means.
+            // A mark inside an argument stays: the chatter may mean it.
             assert_eq!(arguments(&format!("!say a{mark}b \"{mark}c\"")), [format!("a{mark}b"), format!("{mark}c")]);
             check_reply(&format!("@alice {mark}!balance"), routed("balance", &[], ""));
             check(&format!("!{mark} balance"), None);

@@ -1,7 +1,7 @@
-//! The worker loop around the path: from the queue of events to dispatch.
+//! The worker loop: reads events from a queue and passes them to dispatch.
 //!
-//! What goes on before a call happens here, in the order of arrival; a call runs beside the loop, and so a slow module holds up
-//! no other module. While too many calls are there the loop waits, and the queue before it holds up the connections.
+//! The steps before a call run in this loop, in the order of arrival. The call itself runs beside the loop, so a slow
+//! module delays no other one. While there are too many calls the loop waits, and its full queue slows connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +15,13 @@ use super::dispatch::outgoing::Outboxes;
 use super::dispatch::{DROP_LATE_EVERY, Dispatch};
 use crate::domain::message::Event;
 
-/// How often it is saved who talked.
+/// How often the tally of chatters is saved.
 const KEEP_UP_EVERY: Duration = Duration::from_secs(10);
 
-/// Answers messages until `shutdown` or the end of the queue, then waits for the calls that are there. Messages still in the
-/// queue are not answered.
+/// Answers messages until `shutdown` or the end of the queue, then waits for calls in flight. Skips queued messages.
 ///
-/// `learn` gets every event that is not a message. It is awaited before the next event is taken: so the set-up of a
-/// channel just entered is there for its first message.
+/// `learn` gets every event that is not a message. The loop awaits it before it takes the next event, so that the
+/// set-up of a channel just joined is loaded before its first message.
 pub async fn run_dispatch<L, F>(
     dispatch: Arc<Dispatch>,
     mut events: mpsc::Receiver<Event>,

@@ -1,5 +1,5 @@
-//! What is counted apart, and the one place where everything beyond it is counted together: labels come from strangers, and
-//! each new one is memory here and in whatever reads the metrics.
+//! Metrics by key, with one shared entry for all keys beyond a limit. Labels come from strangers, and each new one
+//! costs memory here and in whatever collects the metrics.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -17,8 +17,8 @@ impl<K: Hash + Eq, V> Known<K, V> {
         Known { entries: RwLock::default(), most, others: OnceLock::new() }
     }
 
-    /// `make` is asked at the first meeting: for an entry of the key's own, or, with None, for the one that all share for
-    /// which there is no room.
+    /// Calls `make` at a key's first use: for an entry of its own or, with `None`, for the one that all further keys
+    /// share.
     pub(super) fn find_or_make<Q>(&self, key: &Q, make: impl Fn(Option<&Q>) -> V) -> Arc<V>
     where
         K: Borrow<Q>,
@@ -33,7 +33,7 @@ impl<K: Hash + Eq, V> Known<K, V> {
         }
         drop(entries);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        // Somebody may have been quicker, and one too many does no harm.
+        // Another thread may have inserted the key first. One entry too many does no harm.
         Arc::clone(entries.entry(key.to_owned()).or_insert_with(|| Arc::new(make(Some(key)))))
     }
 }

@@ -1,8 +1,7 @@
-//! What guests log, kept for a while so that their authors can read it, and a measure of how much of it the process's own
-//! log gets.
+//! The lines that guests log: kept for a while so that authors can read them. Limits how many the process's log gets.
 //!
-//! All of it is chosen by strangers: so the lines are bounded for each module and channel, and in all, by number and by
-//! bytes; those of whoever has been silent for longest go first.
+//! Strangers choose all of this. So lines are bounded by number and bytes, for each module and channel and in total.
+//! The lines of the module and channel that was silent for longest are dropped first.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -14,35 +13,35 @@ use lru::LruCache;
 use crate::domain::id::{ChannelId, InvocationId, ModuleName};
 use crate::domain::named::named;
 
-/// Of one module in one channel.
+/// Limits of one module in one channel.
 const LINES: usize = 200;
 const BYTES: usize = 64 << 10;
-/// Modules in channels.
+/// Limits in total: pairs of module and channel, and bytes.
 const RINGS: NonZeroUsize = NonZeroUsize::new(2_000).expect("it is not 0");
 const BYTES_IN_ALL: usize = 16 << 20;
-/// What a line takes besides its text, more or less.
+/// The approximate size of a line besides its text.
 const LINE_OVERHEAD: usize = 64;
-/// What the lines of one call share.
+/// The approximate size of what the lines of one call share.
 const CALL_OVERHEAD: usize = 192;
 
-/// Records that the process's log gets in `MINUTE`: of one module in one channel, and of all.
+/// Records that the process's log gets per `MINUTE`: of one module in one channel, and in total.
 const RECORDS: u32 = 6;
 const RECORDS_IN_ALL: u32 = 300;
 const MINUTE: Duration = Duration::from_secs(60);
 
 named! {
-    /// How serious a line is, by the word of the guest that wrote it; a trap is the host's word.
+    /// How serious a line is. The guest chooses the level, except `Trap`, which the host sets.
     pub enum LineLevel {
         Debug "debug",
         Info "info",
         Warn "warn",
         Error "error",
-        /// The text is why the call broke off, and where the guest was then.
+        /// The text says why the call broke off, and where the guest was then.
         Trap "trap",
     }
 }
 
-/// The call that lines were written in.
+/// The call in which lines were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineSource {
     pub module: ModuleName,
@@ -55,11 +54,11 @@ pub struct LineSource {
 /// One line of a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Rises from line to line over all modules; begins anew with the process.
+    /// Rises from line to line across all modules; starts again with the process.
     pub number: u64,
     pub source: Arc<LineSource>,
     pub level: LineLevel,
-    /// Escaped: it holds no line break, no terminal's commands and nothing invisible.
+    /// Escaped: without line breaks, terminal commands and invisible characters.
     pub text: Box<str>,
 }
 
@@ -67,16 +66,16 @@ pub struct Line {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinePage {
     pub lines: Vec<Line>,
-    /// To be asked for what comes after these.
+    /// The number after which the next page begins.
     pub cursor: u64,
-    /// Whether there is more already.
+    /// Whether there are more lines now.
     pub has_more: bool,
 }
 
 /// Whether the process's log gets a call's lines too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// With how many calls of this module in this channel were left out before it.
+    /// `left_out` calls of this module in this channel were left out before this one.
     Admitted {
         left_out: u64,
     },
@@ -92,7 +91,7 @@ pub(super) struct Lines {
 struct Shelf {
     rings: LruCache<(ModuleName, ChannelId), Ring>,
     bytes: usize,
-    /// Of the last line.
+    /// The number of the last line.
     number: u64,
     records: Budget,
 }
@@ -106,7 +105,7 @@ struct Ring {
     left_out: u64,
 }
 
-/// So many records within a minute, which begins with the first of them.
+/// The records of a minute, which begins with its first record.
 #[derive(Debug, Default)]
 struct Budget {
     begun_at: Option<Instant>,
@@ -136,7 +135,7 @@ impl Lines {
         shelf.make_room();
     }
 
-    /// [`Lines::keep`], and whether the process's log gets them too.
+    /// [`Lines::keep`]. Returns whether the process's log gets the lines too.
     pub(super) fn keep_and_admit(&self, source: LineSource, lines: &[(LineLevel, &str)], now: Instant) -> Admission {
         let mut shelf = self.lock();
         let key = shelf.keep(source, lines);
@@ -158,7 +157,7 @@ impl Lines {
         let rings = shelf.rings.iter().filter(|(key, _)| is_asked_for(key)).map(|(_, ring)| ring);
         let newer = rings.flat_map(|ring| {
             let first = ring.lines.partition_point(|line| line.number <= after);
-            // One more than is asked for, to know whether there is more.
+            // One more than requested, to know whether there are more.
             ring.lines.range(first..).take(limit.saturating_add(1))
         });
         let mut lines: Vec<Line> = newer.cloned().collect();
@@ -169,7 +168,7 @@ impl Lines {
         LinePage { cursor: lines.last().map_or(after, |line| line.number), lines, has_more }
     }
 
-    /// Whole after every statement, and so it survives a panic elsewhere.
+    /// The data is consistent after every statement, so it survives a panic elsewhere.
     fn lock(&self) -> MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -199,7 +198,7 @@ impl Shelf {
         ring.map_or(Admission::LeftOut, |ring| ring.admit(&mut self.records, now))
     }
 
-    /// A ring alone is far smaller than all may be, so the one just used stays.
+    /// One ring is far smaller than the total limit, so the ring just used stays.
     fn make_room(&mut self) {
         while self.bytes > BYTES_IN_ALL
             && let Some((_, gone)) = self.rings.pop_lru()
@@ -220,7 +219,7 @@ impl Ring {
     }
 
     fn admit(&mut self, all: &mut Budget, now: Instant) -> Admission {
-        // Both are asked, so that both minutes begin.
+        // Both are called, so that both minutes begin.
         let (has_own, has_any) = (self.records.has_room(RECORDS, now), all.has_room(RECORDS_IN_ALL, now));
         if !(has_own && has_any) {
             self.left_out += 1;
@@ -232,7 +231,7 @@ impl Ring {
     }
 }
 
-/// As if each line were the only one of its call: rather too much than too little.
+/// Counts each line as if it were the only one of its call: rather too much than too little.
 fn weight(line: &Line) -> usize {
     line.text.len() + line.source.invocation.id.len() + LINE_OVERHEAD + CALL_OVERHEAD
 }
@@ -256,7 +255,7 @@ mod tests {
         [(LineLevel::Info, text)]
     }
 
-    /// The lines' texts, the cursor, and whether there is more.
+    /// The lines' texts, the cursor, and whether there are more.
     fn list(lines: &Lines, channel: Option<u64>, after: u64, limit: usize) -> (Vec<String>, u64, bool) {
         let page = lines.list(
             &"dice".parse().unwrap(),

@@ -1,19 +1,19 @@
-//! The listener's end: what happens from now on, and how much of it was missed.
+//! The listener's side: events from now on, and how many of them were missed.
 
 use std::sync::Arc;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-/// What a listener is told.
+/// What a listener receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard<T> {
     Event(Arc<T>),
-    /// It was too slow, and so many are lost to it.
+    /// The listener was too slow, and has lost this many.
     Missed(u64),
 }
 
-/// Somebody who listens, until it is dropped.
+/// A listener, until it is dropped.
 #[derive(Debug)]
 pub struct Listening<T> {
     receiver: Receiver<Arc<T>>,
@@ -24,7 +24,7 @@ impl<T> Listening<T> {
         Listening { receiver }
     }
 
-    /// Waits for the next; None at the end of the host. Dropping the future loses nothing.
+    /// Waits for the next event; `None` when the host ends. Cancel safe.
     pub async fn next(&mut self) -> Option<Heard<T>> {
         match self.receiver.recv().await {
             Ok(event) => Some(Heard::Event(event)),

@@ -1,7 +1,7 @@
-//! The process's log on its way to standard error: a bounded queue, and a thread that writes what is in it.
+//! Writes the process's log to standard error: a bounded queue, and a thread that empties it.
 //!
-//! A write to a pipe or a terminal blocks for as long as nobody reads there. Only the thread of this queue waits for that.
-//! Logging never waits: a record that finds no room is lost, and counted.
+//! A write to a pipe or a terminal blocks while its reader does not read. Only this thread waits for that; logging
+//! never waits. A record that finds the queue full is lost and counted.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -12,12 +12,12 @@ use std::time::Duration;
 
 /// Bytes of records that wait to be written: some thousand lines.
 const QUEUE_BYTES: usize = 1 << 20;
-/// What a record takes up besides its text.
+/// The size of a record besides its text.
 const RECORD_OVERHEAD: usize = 64;
-/// Before another try, where standard error is a non-blocking file that takes nothing now.
+/// Delay before a retry if standard error is a non-blocking file that accepts nothing at the moment.
 const RETRY_AFTER: Duration = Duration::from_millis(10);
 
-/// How many log lines were lost since the start of the process. Clones share the number.
+/// The number of log lines lost since the start of the process. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct LostLines(Arc<AtomicU64>);
 
@@ -31,7 +31,7 @@ impl LostLines {
     }
 }
 
-/// Takes records to be written. Clones put into the same queue.
+/// Takes records to write. Clones share the queue.
 #[derive(Clone)]
 pub struct LogQueue {
     shared: Arc<Shared>,
@@ -46,18 +46,18 @@ struct Shared {
 #[derive(Default)]
 struct State {
     records: VecDeque<Box<[u8]>>,
-    /// Of the records, with their overhead.
+    /// Size of the records, with their overhead.
     bytes: usize,
-    /// Whether a record was taken out and is not written yet.
+    /// Whether a record was taken out but not written yet.
     is_writing: bool,
 }
 
 impl LogQueue {
-    /// Starts the thread, which writes to `output` for the rest of the process. `report_loss` is called on that thread with the
-    /// number of all lost lines, when there is room again; what it logs takes its place in the queue.
+    /// Starts the thread, which writes to `output` for the rest of the process. When there is room again after a loss,
+    /// it calls `report_loss` with the total of lost lines; what that logs goes through the queue.
     ///
     /// # Errors
-    /// Where the system has no thread left.
+    /// If the system has no thread left.
     pub fn start(
         output: impl Write + Send + 'static,
         report_loss: impl Fn(u64) + Send + 'static,
@@ -72,7 +72,7 @@ impl LogQueue {
         self.shared.lost.clone()
     }
 
-    /// Puts in a record, which ends with its line end. Never blocks.
+    /// Queues a record, which ends with a line feed. Never blocks.
     pub fn put(&self, record: &[u8]) {
         let size = record.len() + RECORD_OVERHEAD;
         let mut state = self.shared.lock();
@@ -94,7 +94,7 @@ impl LogQueue {
     }
 }
 
-/// One call of `write` is one record, as the formatter makes it.
+/// Each call of `write` is one record, because the formatter writes a record at once.
 impl Write for LogQueue {
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
         self.put(record);
@@ -120,7 +120,7 @@ impl Shared {
                 self.lost.add_one();
             }
             let lost = self.lost.count();
-            // A reader that never catches up is told now and then, so that the reports do not crowd the queue.
+            // With a reader that never catches up, losses are reported now and then: reports must not crowd the queue.
             if is_written && lost > reported && (written >= QUEUE_BYTES || self.lock().records.is_empty()) {
                 (reported, written) = (lost, 0);
                 report_loss(lost);
@@ -148,7 +148,7 @@ impl Shared {
     }
 }
 
-/// Like `write_all`, but for a file that another process has made non-blocking: that is waited for.
+/// Like `write_all`, but waits for a file that another process has made non-blocking.
 fn write_record(output: &mut impl Write, mut record: &[u8]) -> io::Result<()> {
     while !record.is_empty() {
         match output.write(record) {
@@ -168,10 +168,10 @@ mod tests {
 
     use super::*;
 
-    /// A test that hangs fails instead.
+    /// Makes a test that hangs fail instead.
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    /// A reader in the test's hands: each write waits for an answer, which is what the write returns.
+    /// A reader controlled by the test: each write waits for an answer and returns it.
     struct Pipe {
         written: Sender<String>,
         answers: Receiver<io::Result<()>>,
@@ -180,7 +180,7 @@ mod tests {
     impl Write for Pipe {
         fn write(&mut self, record: &[u8]) -> io::Result<usize> {
             self.written.send(String::from_utf8(record.to_vec()).unwrap()).unwrap();
-            // The test is over where nobody answers.
+            // The sender is gone when the test is over.
             self.answers.recv().unwrap_or(Ok(())).map(|()| record.len())
         }
 
@@ -206,7 +206,7 @@ mod tests {
             Stage { queue, written, answers, reports }
         }
 
-        /// What is being written now.
+        /// The record being written now.
         fn see(&self) -> String {
             self.written.recv_timeout(PATIENCE).unwrap()
         }
@@ -215,7 +215,7 @@ mod tests {
             self.answers.send(answer).unwrap();
         }
 
-        /// One of which the queue holds 16.
+        /// Queues a record of which the queue holds 16.
         fn put_large(&self) {
             self.queue.put(&[b'x'; QUEUE_BYTES / 16 - RECORD_OVERHEAD]);
         }
@@ -249,7 +249,7 @@ mod tests {
         let mut told = None;
         for _ in 0..40 {
             stage.see();
-            // One more than goes out: the queue stays full.
+            // One more than is written, so the queue stays full.
             (0..17).for_each(|_| stage.put_large());
             stage.answer(Ok(()));
             told = told.or_else(|| stage.reports.try_recv().ok());

@@ -1,4 +1,4 @@
-//! The counts. What is met for the first time allocates; from then on counting is a look-up and a few atomic additions.
+//! The counts. A new series allocates; from then on, counting is a look-up and a few atomic additions.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -17,14 +17,14 @@ use super::reading::{self, Reading};
 use crate::domain::id::ModuleDigest;
 use crate::domain::report::{Fault, Outcome, Report};
 
-/// Versions of modules that have series of their own; the first ones since the start.
+/// Versions of modules with series of their own: the first ones since the start.
 const MODULES: usize = 500;
-/// Routes that have series of their own. The router's own are far fewer.
+/// Routes with series of their own. The router has far fewer.
 const ROUTES: usize = 200;
-/// Where everything beyond those is counted.
+/// The label for everything beyond these limits.
 const OTHER: &str = "other";
 
-/// Upper ends in seconds: of an answer, from a warm read to the deadline; of a compilation, up to a large module's.
+/// Upper bounds in seconds: of an answer, from a warm read to the deadline; of a compilation, up to a large module's.
 const ANSWERED_WITHIN: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 const COMPILED_WITHIN: [f64; 10] = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0, 60.0];
 
@@ -33,7 +33,7 @@ const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", OTHER];
 
 type Labels = Vec<(&'static str, String)>;
 type Histograms = Family<Labels, Histogram, Buckets>;
-/// Fractions of seconds are counted too.
+/// Counts fractions of seconds too.
 type Seconds = Counter<f64, AtomicU64>;
 
 /// The buckets of a family of histograms.
@@ -71,7 +71,7 @@ struct Families {
     traces: Family<Labels, Counter>,
 }
 
-/// One version of a module.
+/// The counts of one version of a module.
 struct ModuleCounts {
     labels: Labels,
     outcomes: [OnceLock<Counter>; OUTCOMES],
@@ -83,7 +83,7 @@ struct ModuleCounts {
 
 struct RouteCounts {
     route: String,
-    /// By method, and then by class; methods that nobody knows come last.
+    /// By method, then by class. The last entry is for unknown methods.
     requests: [[OnceLock<Counter>; CLASSES.len()]; METHODS.len() + 1],
     spans: [OnceLock<Histogram>; METHODS.len() + 1],
 }
@@ -92,7 +92,7 @@ impl Metrics {
     pub(super) fn new() -> Metrics {
         let mut registry = Registry::with_prefix("twitchy");
         let families = Families::register(&mut registry);
-        // There from the start, so that the first one is seen to come.
+        // Exists from the start, so that collectors see the first answer as an increase.
         drop(families.web_requests.get_or_create(&vec![("outcome", "answered".to_owned())]));
         Metrics { registry, families, modules: Known::new(MODULES), routes: Known::new(ROUTES) }
     }
@@ -230,7 +230,7 @@ fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metri
 }
 
 impl ModuleCounts {
-    /// None: of all that have no series of their own.
+    /// Without a report: the counts shared by all versions without series of their own.
     fn make(families: &Families, report: Option<&Report>) -> ModuleCounts {
         let name = |name: &dyn Fn(&Report) -> String| report.map_or_else(|| OTHER.to_owned(), name);
         let module = ("module", name(&|report| report.module.to_string()));
@@ -264,7 +264,7 @@ fn make_outcome(invocations: &Family<Labels, Counter>, module: &Labels, outcome:
 const FAULTS: usize = 7;
 const OUTCOMES: usize = 5 + 2 * FAULTS;
 
-/// Each outcome has one of its own.
+/// The outcome's own index in `outcomes`.
 fn index_of(outcome: Outcome) -> usize {
     let fault = |fault: Fault| match fault {
         Fault::Deadline => 0,

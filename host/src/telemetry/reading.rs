@@ -1,5 +1,4 @@
-//! What is read off the host at the moment that somebody asks for the metrics: what its parts count for themselves is not
-//! counted twice.
+//! Metrics read from the host's parts when they are requested. The parts' own counts are not counted again here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,13 +10,13 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-/// How whoever shows the metrics asks for the readings of this moment; it waits for nothing.
+/// Returns the current readings without waiting.
 pub type Readings = Arc<dyn Fn() -> Vec<Reading> + Send + Sync>;
 
 /// One metric with a value for each set of labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// Without `twitchy_` in front, and without the `_total` of a count.
+    /// Without the prefix `twitchy_`, and without the suffix `_total` of a count.
     pub name: &'static str,
     pub help: &'static str,
     pub kind: ReadingKind,
@@ -26,14 +25,14 @@ pub struct Reading {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadingKind {
-    /// Goes up only, and began with 0 at the start of the host.
+    /// Only rises; 0 at the start of the host.
     Count,
     Level,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadValue {
-    /// Of a bounded set each: no channel, no chatter, nothing that a stranger chose freely.
+    /// Each label has a bounded set of values: no channel, no chatter, nothing that strangers choose freely.
     pub labels: Vec<(&'static str, String)>,
     pub value: f64,
 }

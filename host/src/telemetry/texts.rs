@@ -1,5 +1,5 @@
-//! What was said in calls, for whoever asks for it and may: on a way of its own, so that nobody can be told of an event
-//! and find a text in it. A text is copied only while somebody listens to its channel.
+//! Reports the texts of calls to listeners who may read them. Texts have a path of their own, so that no event can
+//! contain one. A text is copied only while its channel has a listener.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,10 +10,10 @@ use tokio::sync::broadcast;
 use super::listening::Listening;
 use crate::domain::id::{ChannelId, InvocationId};
 
-/// Texts that a slow listener may be behind.
+/// Texts that a slow listener may lag behind.
 const TEXTS: usize = 64;
 
-/// A call, with the command's name and what followed it.
+/// A call, with its command's name and arguments.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SaidText {
     pub invocation: InvocationId,
@@ -21,7 +21,7 @@ pub struct SaidText {
     pub text: Box<str>,
 }
 
-/// Without the text: it must reach no log.
+/// Omits the text, which must reach no log.
 impl std::fmt::Debug for SaidText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SaidText").field("invocation", &self.invocation).field("channel", &self.channel).finish()
@@ -30,9 +30,9 @@ impl std::fmt::Debug for SaidText {
 
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    /// Of channels that somebody listened to lately. Those that nobody listens to any more go when the next one comes.
+    /// Channels that have or lately had a listener. Those without one are removed when the next listener comes.
     channels: Mutex<HashMap<ChannelId, broadcast::Sender<Arc<SaidText>>>>,
-    /// As many as there are above: to look there costs a lock.
+    /// The number of entries in `channels`, to avoid its lock.
     count: AtomicUsize,
 }
 
@@ -53,7 +53,7 @@ impl Texts {
         let listened = channels.get(&channel).filter(|sender| sender.receiver_count() > 0);
         if let Some(sender) = listened {
             let said = SaidText { invocation: invocation.clone(), channel, text: text() };
-            // Whoever listened has gone meanwhile: nothing is lost.
+            // The last listener may be gone by now, which loses nothing.
             drop(sender.send(Arc::new(said)));
         }
     }

@@ -1,10 +1,10 @@
-//! One bot account: its rooms, its queues, its limits and its counts, whatever it reaches Twitch by.
+//! One bot account: its rooms, queues, limits and counts, independent of the transport.
 //!
-//! A [`Session`](session::Session) is the account's way to Twitch. It reports to the [`Account`] what Twitch said, asks it for the next
-//! `Work`, and reports each `Departure` as delivered, refused or lost, by the departure's ticket. The account outlives its
-//! sessions: what Twitch counts against it is counted on, and what waits is sent by the next session.
+//! A [`Session`](session::Session) connects the account to Twitch. It reports to the [`Account`] what Twitch said, asks
+//! it for the next `Work`, and reports each `Departure` as delivered, refused or lost, by its ticket. The account
+//! outlives its sessions: it goes on counting what Twitch counts, and the next session sends the waiting messages.
 //!
-//! Absent: every protocol. Nothing here knows how Twitch is spoken to.
+//! Absent: every protocol of Twitch.
 
 pub mod connecting;
 pub mod counts;
@@ -45,7 +45,7 @@ use crate::domain::message::{ChatMessage, Event, OutgoingMessage, WantedChannel}
 use crate::domain::ports::{AccountIds, Allowance, Credentials};
 use crate::domain::used_limits::UsedLimits;
 
-/// Only to be looked at again when something else happens.
+/// Wake-up time when there is nothing to do. An event wakes the account earlier.
 const FAR_AWAY: Duration = Duration::from_secs(60 * 60);
 
 /// What all accounts of a host share.
@@ -55,14 +55,14 @@ pub struct Shared {
     pub events: mpsc::Sender<Event>,
     pub own_messages: Arc<OwnMessages>,
     pub limits: LimitsConfig,
-    /// How long messages that wait may hold up the end of an account.
+    /// How long waiting messages may delay the end of an account.
     pub drain_within: Duration,
 }
 
-/// What outlives an account's sessions. Every moment but those of `meanwhile` and `wait` is a parameter.
+/// The state that outlives an account's sessions. What sessions call to report or to ask takes the time as a parameter.
 pub struct Account {
     bot: BotAccount,
-    /// Whether this process has reported who the account is.
+    /// Whether the account's id has been reported in this process.
     is_known: bool,
     shared: Arc<Shared>,
     rooms: Rooms,
@@ -72,20 +72,20 @@ pub struct Account {
     outgoing: mpsc::Receiver<OutgoingMessage>,
     /// The channels of this account's login.
     wanted: watch::Receiver<Arc<[WantedChannel]>>,
-    /// Set once the host stops.
+    /// Set when the host begins to stop.
     drain_until: Option<Instant>,
-    /// There is no work before this moment, unless a message comes in or something changes about a room.
+    /// There is no work before this moment, unless a message arrives or a room changes.
     quiet_until: Instant,
-    /// There is nothing to join or to give up before this one, unless something changes about a room.
+    /// No room has to be joined or given up before this moment, unless a room changes.
     joins_at: Instant,
-    /// Published where it differs from what readers know.
+    /// The current state; published when it differs from `published`.
     state: AccountState,
     published: watch::Sender<AccountState>,
 }
 
 impl Account {
-    /// `used` is what the process before this one used of the limits: Twitch counts on over a restart. `wanted` holds the
-    /// channels of the account's login; those of another account that had it are passed over.
+    /// `used` is the part of the limits that the process before this one used: a restart does not reset Twitch's
+    /// counters. Of `wanted`, channels of another account that once had this login are ignored.
     pub(crate) fn new(
         bot: BotAccount,
         shared: Arc<Shared>,
@@ -123,7 +123,7 @@ impl Account {
         &self.bot
     }
 
-    /// The last report: what the next process has to know.
+    /// The last report. The next process needs these used limits.
     fn end(&mut self, now: Instant) {
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let (messages, joins) = (number(self.outbox.used(now)), number(self.rooms.used(now)));
@@ -131,8 +131,8 @@ impl Account {
         self.change_phase(Phase::Stopped, None, None);
     }
 
-    /// A session is logged in, and this is the account's Twitch id. Who the account is has been reported before it joins anything:
-    /// messages from its rooms find set-ups that name it. `None`: the host is stopping.
+    /// Called once a session is logged in, with the account's Twitch id. Reports the id before any room is joined,
+    /// because messages from a room need the set-ups that name the account. `None`: the host is stopping.
     pub(crate) async fn begin(&mut self, id: AccountId, stop: &CancellationToken) -> Option<Result<(), String>> {
         if !self.is_known || self.bot.id != Some(id) {
             let (ids, login) = (self.shared.ids.clone(), self.bot.login.clone());
@@ -141,7 +141,7 @@ impl Account {
                     self.state.former = former;
                     self.is_known = true;
                 }
-                // Nothing new would have been kept.
+                // The stored id is the same, so the failed write loses nothing.
                 Err(error) if self.bot.id == Some(id) => {
                     tracing::warn!(account = %self.bot.login, %error, "that the account logged in is not kept");
                 }
@@ -155,17 +155,17 @@ impl Account {
         Some(Ok(()))
     }
 
-    /// The session is gone, and all that it was in the middle of.
+    /// Resets what belonged to the lost session.
     fn start_over(&mut self, now: Instant) {
         self.rooms.start_over(now);
         self.outbox.start_over(&mut self.state.counts);
         self.look_again(now);
     }
 
-    /// Takes in a message that somebody wrote in a room.
+    /// Processes a message that a chatter wrote in a room.
     pub(crate) fn hear(&mut self, mut message: Box<ChatMessage>, now: Instant) {
         message.received_at = Some(now.into_std());
-        // Until it is known whose room it is, nothing that is said there counts.
+        // A message from a room counts only once the room's id is confirmed as the wanted one.
         let sits_there = self.rooms.is_in(&message.channel_login, message.channel_id);
         let is_own = self.shared.own_messages.is_own(&message, now);
         if !is_own && !message.is_shared_copy && self.bot.id.is_some_and(|id| id.chatter() == message.chatter.id) {
@@ -176,7 +176,7 @@ impl Account {
         }
     }
 
-    /// Reports the modes of a room, or those that changed, and its channel's id where Twitch tells it: then the room is joined.
+    /// Reports a room's modes, all or the changed ones, and its channel's id if Twitch sent it: it confirms the join.
     pub(crate) fn report_room(&mut self, room: &Login, id: Option<ChannelId>, change: ModeChange, now: Instant) {
         if let Some(known) = self.rooms.note_modes(room, change) {
             self.outbox.note_modes(known, change, now);
@@ -186,7 +186,7 @@ impl Account {
         self.look_again(now);
     }
 
-    /// What the account is in a room. Reported with every message of ours, and hardly ever news.
+    /// Reports the account's standing in a room. Twitch repeats it with each of our messages, mostly unchanged.
     pub(crate) fn report_standing(&mut self, room: &Login, standing: Standing, now: Instant) {
         if !self.rooms.note_standing(room, standing) {
             return;
@@ -197,7 +197,7 @@ impl Account {
         self.look_again(now);
     }
 
-    /// The account is out of a room, and Twitch did not say why.
+    /// Reports that the account left a room or was removed, for an unknown reason.
     pub(crate) fn report_left(&mut self, room: &Login, now: Instant) {
         self.rooms.note_left(room, now);
         self.look_again(now);
@@ -207,13 +207,13 @@ impl Account {
         self.outbox.delivered(ticket, now);
     }
 
-    /// Twitch never said what became of it.
+    /// Reports a message that Twitch did not answer.
     pub(crate) fn report_lost(&mut self, ticket: Ticket) {
         self.outbox.lost(ticket, &mut self.state.counts);
     }
 
-    /// Twitch refuses a message, or without a ticket the account itself. Logs once per pause that sending has stopped; a failed
-    /// join is for readers of the events to report.
+    /// Reports that Twitch refused a message or, if there is no ticket, the account itself. Logs once per pause that
+    /// sending has stopped; a failed join is an event, which its reader logs.
     pub(crate) fn report_refused(&mut self, room: &Login, ticket: Option<Ticket>, refusal: Refusal, now: Instant) {
         let pause = ticket.and_then(|ticket| self.outbox.refused(ticket, refusal, now, &mut self.state.counts));
         match (refusal.find_join_failure(), pause) {
@@ -227,7 +227,7 @@ impl Account {
         self.look_again(now);
     }
 
-    /// For what only the session sees.
+    /// For counts that only the session can make.
     pub(crate) fn counts(&mut self) -> &mut Counts {
         &mut self.state.counts
     }
@@ -236,15 +236,15 @@ impl Account {
         news.into_iter().for_each(|event| self.inbox.offer(event, now));
     }
 
-    /// Something changed that decides what there is to do, or which rooms the account sits in.
+    /// To be called after each change that may create work, or that changes which rooms the account is in.
     fn look_again(&mut self, now: Instant) {
         (self.quiet_until, self.joins_at) = (now, now);
         self.outbox.look_at_all(now);
         self.rooms.describe(&mut self.state, now);
     }
 
-    /// What the session is to do at `now`, with so many rooms in one [`Work::Join`] at most; or when to ask again. Asking while
-    /// there is nothing to do costs nothing. A departure counts as sent; [`Account::report_written`] corrects the moment.
+    /// The session's work at `now`, with at most `rooms_at_once` rooms in a [`Work::Join`]; or the moment to ask again.
+    /// Asking without work is cheap. A departure counts as sent; [`Account::report_written`] corrects its time.
     pub(crate) fn next_work(&mut self, rooms_at_once: usize, now: Instant) -> Result<Work, Instant> {
         if now < self.quiet_until {
             return Err(self.quiet_until);
@@ -279,24 +279,24 @@ impl Account {
         }
     }
 
-    /// The messages that left last, to `channels`, since `picked_at`, were not gone before `now`.
+    /// Reports that the messages picked since `picked_at`, to `channels`, were written only by `now`.
     pub(crate) fn report_written(&mut self, channels: &[ChannelId], picked_at: Instant, now: Instant) {
         self.outbox.note_written(channels, picked_at, now);
     }
 
-    /// Looks at what is wanted now.
+    /// Loads the wanted channels.
     fn take_wanted(&mut self, now: Instant) {
         let wanted = self.wanted.borrow_and_update().clone();
         self.rooms.set_wanted(&wanted, &self.bot, now);
         self.look_again(now);
     }
 
-    /// Whether another message would be taken in.
+    /// Whether the outbox can take another message.
     fn has_room(&self) -> bool {
         self.outbox.room() > 0
     }
 
-    /// Takes in a message, and those behind it for which there is room.
+    /// Takes `first` and, as far as there is room, the messages queued behind it.
     fn take_outgoing(&mut self, first: OutgoingMessage, now: Instant) {
         let more = self.outbox.room().saturating_sub(1);
         self.outbox.push(first, now, &mut self.state.counts);
@@ -307,19 +307,19 @@ impl Account {
         self.quiet_until = now;
     }
 
-    /// Whether the session may read on: an event that found no room holds it up.
+    /// Whether the session may read on. It must not while an event waits for room in the queue.
     pub(crate) fn may_read(&self) -> bool {
         !self.inbox.is_full()
     }
 
-    /// Whether the host stops, and nothing that waits may hold that up any longer.
+    /// Whether the account may end: the host is stopping, and no message waits or the time for sending is over.
     pub(crate) fn is_drained(&self, now: Instant) -> bool {
         let is_idle = self.outbox.waiting() == 0 && self.outgoing.is_empty();
         self.drain_until.is_some_and(|until| is_idle || until <= now)
     }
 
-    /// Waits until the session may have something to do: at `wake_at` at the latest. To be waited for beside the session's own
-    /// sources; dropping the future loses nothing.
+    /// Waits until the session may have work, at most until `wake_at`. Sessions await other sources beside it; cancel
+    /// safe.
     pub(crate) async fn wait(&mut self, wake_at: Instant, stop: &CancellationToken) {
         let wake_at = self.drain_until.map_or(wake_at, |until| wake_at.min(until));
         let (may_read, has_room) = (self.may_read(), self.has_room());
@@ -335,8 +335,7 @@ impl Account {
         }
     }
 
-    /// Waits for something without a session. What is to be sent is taken in all the same, and what gets stale is dropped.
-    /// `None`: the host is stopping.
+    /// Waits for `future` without a session. Takes messages meanwhile, and drops stale ones. `None`: the host stops.
     pub(crate) async fn meanwhile<T>(
         &mut self,
         future: impl Future<Output = T>,
@@ -357,7 +356,7 @@ impl Account {
         }
     }
 
-    /// Shows readers what changed.
+    /// Publishes the state if it has changed.
     pub(crate) fn publish(&mut self) {
         let state = &mut self.state;
         state.counts.events_dropped = self.inbox.dropped;
@@ -377,7 +376,7 @@ impl Account {
         });
     }
 
-    /// Status and the status line report it to the operator; the log line is for somebody who looks for a mistake of ours.
+    /// The operator learns of the phase from `status` and the status line; the log line helps to debug this program.
     fn change_phase(&mut self, phase: Phase, trouble: Option<Arc<str>>, retry_at: Option<Instant>) {
         tracing::debug!(account = %self.bot.login, ?phase, trouble = trouble.as_deref(), "this phase begins, or goes on");
         let state = &mut self.state;

@@ -1,9 +1,9 @@
 //! The bot accounts of a host: added, removed and paused while it runs.
 //!
-//! Each account is one task, which ends when the account is removed or the host stops. [`Accounts::run`] ends with the last of them,
-//! or as soon as one ends unasked.
+//! Each account is one task, which ends when the account is removed or the host stops. [`Accounts::run`] ends with the
+//! last task, or as soon as one ends unexpectedly.
 //!
-//! Absent: where accounts are kept, and who may change them.
+//! Absent: where accounts are stored, and who may change them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,24 +23,24 @@ use crate::domain::message::{OutgoingMessage, WantedChannel};
 use crate::domain::ports::Allowance;
 use crate::domain::used_limits::UsedLimits;
 
-/// Replies that wait to be taken by one account's outbox.
+/// Replies that wait for one account's outbox to take them.
 const OUTGOING: usize = 1024;
 
 pub struct Accounts {
     shared: Arc<Shared>,
     listed: watch::Sender<Arc<[Listed]>>,
-    /// Cache of `outbox`: looking through all accounts for each reply would take longer with each account.
+    /// Cache for `outbox`. Without it, each reply would search all accounts.
     found: Mutex<HashMap<AccountId, Listed>>,
-    /// Where each account's task runs.
+    /// Runs the accounts' tasks.
     runtime: Handle,
     tasks: TaskTracker,
-    /// Ends all accounts.
+    /// Stops all accounts when cancelled.
     stop: CancellationToken,
-    /// An account's task ended unasked.
+    /// Cancelled when an account's task ends without having been stopped.
     broken: CancellationToken,
 }
 
-/// An account that runs.
+/// A running account.
 #[derive(Clone)]
 pub struct Listed {
     pub login: Login,
@@ -50,13 +50,13 @@ pub struct Listed {
     stop: CancellationToken,
 }
 
-/// The account runs already.
+/// An account with the same id or login runs already.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the account {0} is there already")]
 pub struct AddAccountError(Login);
 
 impl Accounts {
-    /// `runtime` is where the accounts' tasks run.
+    /// The accounts' tasks run on `runtime`.
     pub fn new(shared: Shared, runtime: Handle) -> Accounts {
         Accounts {
             runtime,
@@ -69,8 +69,8 @@ impl Accounts {
         }
     }
 
-    /// Starts an account. `used` is what was used of its limits before, `allowance` tells what this process may use of them, `wanted`
-    /// are the channels of its login.
+    /// Starts an account. `used` is the part of its limits that an earlier process used, `allowance` says which part of
+    /// them this process may use, and `wanted` holds the channels of its login.
     pub fn add(
         &self,
         bot: BotAccount,
@@ -105,18 +105,19 @@ impl Accounts {
         Ok(())
     }
 
-    /// Stops an account, which sends what waits for a while; what it used of its limits. None where there is no such account.
+    /// Stops an account, after a bounded time in which it sends the messages that wait. Returns what it used of
+    /// Twitch's limits; `None` if there is no such account.
     pub async fn remove(&self, account: &BotAccount) -> Option<UsedLimits> {
         let mut removed = self.find(account)?;
         self.listed.send_modify(|known| *known = known.iter().filter(|other| !other.is(account)).cloned().collect());
         removed.stop.cancel();
-        // An error: its task broke.
+        // The sender is gone: the account's task ended before it could report `Stopped`.
         let state = removed.states.wait_for(|state| state.phase == Phase::Stopped).await.ok()?;
         Some(state.used)
     }
 
-    /// From now on the account has no connection: it joins and sends nothing, and what is to be sent gets stale. False where there
-    /// is no such account.
+    /// Disconnects the account until `resume`: it joins and sends nothing, and waiting messages become stale. Returns
+    /// false if there is no such account.
     pub fn pause(&self, account: &BotAccount) -> bool {
         self.find(account).map(|account| account.pause.send_replace(true)).is_some()
     }
@@ -125,8 +126,8 @@ impl Accounts {
         self.find(account).map(|account| account.pause.send_replace(false)).is_some()
     }
 
-    /// Where messages of an account are put. An account that never logged in has no id, and so is not found. Of two logins of one
-    /// account, which Twitch has renamed, the one that is logged in counts.
+    /// The inbox of an account's outbox; `None` for an account that never logged in, because its id is unknown. When
+    /// Twitch renames an account, two logins may have one id: the one that is online wins.
     pub fn outbox(&self, account: AccountId) -> Option<mpsc::Sender<OutgoingMessage>> {
         let is_online = |listed: &Listed| {
             let state = listed.states.borrow();
@@ -146,12 +147,12 @@ impl Accounts {
         best.map(|listed| listed.outbox)
     }
 
-    /// In the order in which they were added.
+    /// All accounts, in the order in which they were added.
     pub fn list(&self) -> Arc<[Listed]> {
         self.listed.borrow().clone()
     }
 
-    /// What to wait on for accounts that come and go.
+    /// Changes whenever an account is added or removed.
     pub fn changes(&self) -> watch::Receiver<Arc<[Listed]>> {
         self.listed.subscribe()
     }
@@ -160,7 +161,7 @@ impl Accounts {
         self.listed.borrow().iter().find(|listed| listed.is(account)).cloned()
     }
 
-    /// Until `stop`, and then until all accounts have ended. Returns before that if one of them breaks.
+    /// Waits for `stop`, then until all accounts have ended. Returns early if an account's task ends unexpectedly.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         tokio::select! {
             () = self.broken.cancelled() => {}
@@ -168,7 +169,7 @@ impl Accounts {
         }
     }
 
-    /// Ends all accounts. Returns when each has sent what waits, or had its time.
+    /// Stops all accounts. Returns when each has sent its waiting messages, or its time for that is over.
     pub async fn finish(&self) {
         self.stop.cancel();
         self.tasks.close();

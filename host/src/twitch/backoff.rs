@@ -1,9 +1,9 @@
-//! How long to wait before trying again.
+//! Delays before a retry.
 
 use std::time::Duration;
 
-/// Doubling delays, each cut by up to a half at random: many hosts that lost Twitch in one moment must not come back in one
-/// moment.
+/// Doubling delays, each shortened at random by up to a half. Otherwise many hosts that lost Twitch at the same moment
+/// would reconnect at the same moment.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     first: Duration,
@@ -17,19 +17,19 @@ impl Backoff {
     }
 
     pub(crate) fn next_delay(&mut self) -> Duration {
-        // Without randomness all hosts would wait alike, which is only less kind.
+        // Without randomness the delay is full-length: all hosts then retry together, which does no other harm.
         let dice = getrandom::u32().unwrap_or(u32::MAX);
         self.cut_delay(f64::from(dice) / f64::from(u32::MAX))
     }
 
-    /// `share` is between 0 and 1.
+    /// `share` is between 0 and 1; 0 halves the delay, 1 leaves it whole.
     fn cut_delay(&mut self, share: f64) -> Duration {
         let full = self.first.saturating_mul(2u32.saturating_pow(self.attempts)).min(self.longest);
         self.attempts = self.attempts.saturating_add(1);
         full.mul_f64(0.5 + share / 2.0)
     }
 
-    /// The next delay is the first one again.
+    /// Makes the next delay the first one again.
     pub(crate) fn reset(&mut self) {
         self.attempts = 0;
     }

@@ -1,10 +1,10 @@
-//! Twitch's chat over IRC: one connection an account, whatever it sits in.
+//! Twitch's chat over IRC: one connection per account, however many channels it joins.
 //!
-//! [`Session`](session::Session) dials, logs in and serves. Most lines are talk, which the wire filter counts and passes over: only
-//! what may be a call becomes an event.
+//! [`Session`](session::Session) dials, logs in and serves. Most lines are talk, which the wire filter only counts:
+//! only a message that may be a call becomes an event.
 //!
-//! Promised: nothing that a module says can become a second IRC command; a line from the wire is at worst skipped. Absent: what
-//! is sent and when, which the account decides.
+//! Promised: no module's text can become a second IRC command; a malformed line is skipped and does no other harm.
+//! Absent: which messages are sent and when; the account decides that.
 
 mod answers;
 mod batch;
@@ -18,5 +18,5 @@ pub mod line;
 mod refusal;
 pub mod session;
 
-/// The log target of the library behind the parser. Below info it logs what is sent, the account's token included.
+/// The log target of the library behind the parser. Below level info it logs lines that are sent, even the token.
 pub const INDISCREET_TARGET: &str = "twitch_irc";

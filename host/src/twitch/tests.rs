@@ -1,4 +1,4 @@
-//! Accounts against Twitch in a box, over memory and with a clock that stands still while anything is left to do.
+//! Tests of accounts against an in-memory Twitch. The paused clock advances only while nothing is left to do.
 
 mod accounts;
 mod counted;
@@ -47,10 +47,10 @@ fn bot_named(text: &str, id: u64) -> BotAccount {
     BotAccount { login: login(text), id: Some(AccountId(id)) }
 }
 
-/// None where nothing is special about a log-in.
+/// `None`: an ordinary log-in.
 type LogInAnswer = Option<Result<Option<AccountId>, String>>;
 
-/// Who logged in under which login, in their order, and what a log-in is answered with.
+/// The log-ins in their order, and the answer to a log-in.
 #[derive(Clone, Default)]
 struct Ids {
     learned: Arc<Mutex<Vec<BotAccount>>>,
@@ -94,7 +94,7 @@ impl Credentials for Token {
     }
 }
 
-/// The prefix and the account of one channel, which a test can change. Every message of other channels is passed on.
+/// The prefix and the account of one channel, which a test can change. Messages of other channels all pass the filter.
 #[derive(Clone, Default)]
 struct KnownPrefixes(Arc<Mutex<Option<(ChannelId, Prefix, BotAccount)>>>);
 
@@ -113,12 +113,12 @@ impl Prefixes for KnownPrefixes {
     }
 }
 
-/// An account that runs, seen from outside.
+/// A running account, seen from outside.
 struct Bot {
     name: &'static str,
     twitch: FakeTwitch,
     token: Token,
-    /// Kept, as an account whose sender is gone is never paused or resumed.
+    /// Kept, because an account whose sender is gone is never paused or resumed.
     _pause: watch::Sender<bool>,
     wanted: watch::Sender<Arc<[WantedChannel]>>,
     prefixes: KnownPrefixes,
@@ -126,11 +126,11 @@ struct Bot {
     events: mpsc::Receiver<Event>,
     outgoing: mpsc::Sender<OutgoingMessage>,
     state: watch::Receiver<AccountState>,
-    /// What dialling ends with, where it fails.
+    /// The error of each dial; `None` if dialling succeeds.
     failing: Arc<Mutex<Option<io::ErrorKind>>>,
-    /// How often it dialled.
+    /// How often the account has dialled.
     dialled: watch::Receiver<u64>,
-    /// What it did with its connections.
+    /// Counts the account's reads and writes.
     meter: Meter,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
@@ -141,7 +141,7 @@ impl Bot {
         Self::start_with(twitch, name, &Arc::default(), &LimitsConfig::default())
     }
 
-    /// `name`, with the access token "secret".
+    /// Starts `name` with the access token "secret".
     fn start_with(
         twitch: &FakeTwitch,
         name: &'static str,
@@ -151,7 +151,7 @@ impl Bot {
         Self::start_again(twitch, name, own_messages, limits, UsedLimits::default())
     }
 
-    /// After a process that had `used` something of the limits.
+    /// Starts the account after a process that had `used` part of the limits.
     fn start_again(
         twitch: &FakeTwitch,
         name: &'static str,
@@ -212,7 +212,7 @@ impl Bot {
         }
     }
 
-    /// Wants channels whose ids are those that the server knows them by.
+    /// Wants channels, with the ids that the server has for them.
     fn want(&self, channels: &[&str]) {
         let ids = channels.iter().map(|name| (*name, Some(self.twitch.user_id(name).parse().unwrap())));
         self.want_with_ids(&ids.collect::<Vec<_>>());
@@ -224,13 +224,13 @@ impl Bot {
         self.wanted.send_replace(channels.iter().map(wanted).collect());
     }
 
-    /// A new channel, joined.
+    /// Adds a channel and joins it.
     async fn join(&mut self, channel: &str) -> ChannelId {
         self.twitch.add_channel(channel);
         self.enter(channel).await
     }
 
-    /// A channel that there is, joined.
+    /// Joins an existing channel.
     async fn enter(&mut self, channel: &str) -> ChannelId {
         self.want(&[channel]);
         match self.next_event().await {
@@ -251,7 +251,7 @@ impl Bot {
         }
     }
 
-    /// Nothing more is to be told after all that the server has sent so far.
+    /// Expects that nothing sent by the server so far leads to another event.
     async fn expect_no_event(&mut self) {
         self.twitch.ping_and_wait().await;
         assert!(self.events.try_recv().is_err());
@@ -293,14 +293,14 @@ impl Bot {
     }
 }
 
-/// A test that panics leaves no account behind.
+/// Ends the account's task even if the test panics.
 impl Drop for Bot {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// Twitch, and the account `twitchy` on it.
+/// Twitch with the account `twitchy`.
 fn start() -> (FakeTwitch, Bot) {
     let twitch = FakeTwitch::new(&Settings::default());
     twitch.add_account("twitchy", "1000", "secret");
@@ -308,7 +308,7 @@ fn start() -> (FakeTwitch, Bot) {
     (twitch, bot)
 }
 
-/// What was said in a channel, by whomever.
+/// The texts sent to a channel by anyone.
 fn texts(twitch: &FakeTwitch, channel: &str) -> Vec<String> {
     twitch.messages(channel).into_iter().map(|message| message.text).collect()
 }

@@ -1,4 +1,4 @@
-//! The port `Secrets`: from the store, opened by the vault.
+//! The port `Secrets`: loads secrets from the store and opens them with the vault.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The channels of a host, and how the bot stands in each: for `twitchy channel list`.
+//! Lists a host's channels and the bot's state in each, for `twitchy channel list`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::SystemTime;
@@ -15,20 +15,20 @@ use crate::setup::Setup;
 use crate::setup::channel::ChannelSetup;
 use crate::twitch::account::state::{AccountState, Phase};
 
-/// Channels of one page.
+/// Channels per page.
 const PAGE: usize = 100;
 
-/// A channel. Without a Twitch id it is one of the configuration that the bot has never joined.
+/// A channel. One without a Twitch id is configured, but the bot has never joined it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelStatus {
     pub id: Option<String>,
     pub login: String,
     pub display_name: Option<String>,
-    /// The bot account that is to sit there.
+    /// The bot account that is to join the channel.
     pub account: String,
-    /// Where the account stands, for people: `joined`, or why not.
+    /// The account's state there, for people: `joined`, or why not.
     pub state: String,
-    /// The modules that answer there, by name.
+    /// The names of the modules that answer there.
     pub modules: Vec<String>,
 }
 
@@ -37,11 +37,11 @@ struct Entry {
     login: Login,
     account: BotAccount,
     is_wanted: bool,
-    /// None before the first join.
+    /// `None` before the first join.
     setup: Option<ChannelSetup>,
 }
 
-/// The page of channels that begins behind `after`, by login, and what asks for the next one.
+/// The page of channels, ordered by login, that begins after `after`; and the key that requests the next page.
 pub(super) fn list_channels(
     observer: &Observer,
     wanted: &[WantedChannel],
@@ -58,10 +58,10 @@ pub(super) fn list_channels(
     (page.into_iter().map(|(_, entry)| entry.show(&accounts, now)).collect(), next)
 }
 
-/// By login; the id tells channels of one login apart.
+/// By login. The id distinguishes channels with the same login.
 fn list_entries(setup: &Setup, wanted: &[WantedChannel]) -> BTreeMap<String, Entry> {
     let known = setup.list_channels();
-    // The id of a configured channel becomes known a moment before it stands beside the channel that is wanted.
+    // A configured channel's set-up becomes known a moment before its wanted channel gets the id.
     let by_login: HashMap<Login, ChannelSetup> =
         known.iter().map(|setup| (setup.channel.login.clone(), setup.clone())).collect();
     let known = known.into_iter().map(|setup| {
@@ -75,7 +75,7 @@ fn list_entries(setup: &Setup, wanted: &[WantedChannel]) -> BTreeMap<String, Ent
             Some(id) => setup.find_channel(*id),
             None => by_login.get(login).cloned(),
         };
-        // The bot may know the channel under an older login.
+        // The set-up may know the channel under an older login.
         if let Some(setup) = &setup {
             entries.remove(&key_of(&setup.channel.login, Some(setup.channel.id)));
         }
@@ -90,9 +90,9 @@ fn key_of(login: &Login, id: Option<ChannelId>) -> String {
     format!("{login} {}", id.map(|id| id.to_string()).unwrap_or_default())
 }
 
-/// Where an account stands, looked up by channel.
+/// An account's state in its channels, for look-ups by channel.
 struct Footing {
-    /// None while it is online.
+    /// `None` while the account is online.
     trouble: Option<String>,
     outside: HashSet<Login>,
     unreachable: HashMap<Login, &'static str>,

@@ -1,4 +1,4 @@
-//! API keys without the API: made, listed and revoked in the store, by a running host or by the command line itself.
+//! API keys without the API: made, listed and revoked in the store, by a running host or by the command line.
 
 use std::str::FromStr;
 
@@ -15,9 +15,9 @@ use crate::http::shapes::problem::WrongValue;
 use crate::store::host::api_keys::{Revoked, Spare};
 use crate::store::{Store, StoreError};
 
-/// Keys of one page.
+/// Keys per page.
 const PAGE: usize = 100;
-/// Why a channel may be missing from those that are known.
+/// Why a channel may be unknown.
 const REASON: &str = "the host learns of a channel when the bot first joins it; before that, its Twitch id names it";
 
 /// Why nothing was done.
@@ -35,7 +35,7 @@ pub enum OrderKeysError {
     Store(#[from] StoreError),
 }
 
-/// The secret of the new key, and the key.
+/// Returns the secret of the new key, and the key.
 pub async fn create_key(store: &Store, mut wanted: NewKey, stamp: Stamp) -> Result<(String, Key), OrderKeysError> {
     for scope in &mut wanted.scopes {
         if let Some(id) = find_scope(store, scope).await? {
@@ -48,19 +48,19 @@ pub async fn create_key(store: &Store, mut wanted: NewKey, stamp: Stamp) -> Resu
     Ok((secret.reveal().expose_secret().to_owned(), show_key(&key, None)))
 }
 
-/// The scope by the channel's id, where the text names the channel by its login.
+/// The scope with the channel's id, if `text` names the channel by its login.
 async fn find_scope(store: &Store, text: &str) -> Result<Option<KeyScope>, OrderKeysError> {
     match text.strip_prefix("channel:").map(ChannelName::from_str) {
         Some(Ok(ChannelName::Login(login))) => {
             let channel = find_by_login(&login, REASON, &store.list_known_channels().await?)?;
             Ok(Some(KeyScope::Channel(channel)))
         }
-        // Whatever is wrong with it is told together with all else that is.
+        // `make_key` reports a wrong scope together with all other errors.
         _ => Ok(None),
     }
 }
 
-/// A page of keys, the oldest first, and what asks for the next page.
+/// A page of keys, the oldest first, and the id that requests the next page.
 pub async fn list_keys(store: &Store, after: Option<&str>) -> Result<(Vec<Key>, Option<String>), OrderKeysError> {
     let after: Option<KeyId> = after.map(str::parse).transpose()?;
     let keys = store.list_api_keys(after.as_ref(), PAGE).await?;
@@ -70,7 +70,7 @@ pub async fn list_keys(store: &Store, after: Option<&str>) -> Result<(Vec<Key>, 
 
 pub async fn revoke_key(store: &Store, id: &str, stamp: Stamp) -> Result<Key, OrderKeysError> {
     let id: KeyId = id.parse()?;
-    // The last operator's key may go: whoever is on this machine can make another.
+    // Even the last operator key may be revoked: an operator on this machine can make another.
     match store.revoke_api_key(id.clone(), Spare::Nothing, stamp).await? {
         Revoked::Done(key) => Ok(show_key(&key, None)),
         Revoked::Unknown | Revoked::Spared => Err(OrderKeysError::UnknownKey(id)),

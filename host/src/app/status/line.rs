@@ -1,8 +1,8 @@
-//! The status line: in the log, each time that an account comes into another state.
+//! The status line: logs each change of an account's state.
 //!
-//! What happens to a single channel or message is none. A thousand channels that are entered are one line when it is
-//! known of the last of them, and a channel that was lost is one as soon as nothing else is pending. One that stays
-//! pending holds up what is known of the others only for a while.
+//! Events of single channels or messages are not logged. If an account joins a thousand channels, one line follows when
+//! the last join is decided. A lost channel is logged as soon as no other join is pending. A join that stays pending
+//! delays the news of other channels only for a while.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,14 +19,14 @@ use crate::domain::id::Login;
 use crate::telemetry::{HostEvent, Telemetry};
 use crate::twitch::account::state::{AccountState, Phase};
 
-/// The state moves with every line from Twitch. Nobody reads so fast, and what happens in one moment is one line.
+/// The state changes with every line from Twitch. Nobody reads faster than this, and one moment's changes are one line.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
 
-/// Channels of which some are pending, and none has moved for so long, are told of as they are. Between two that Twitch's
-/// limits hold apart it is less.
+/// If joins stay pending and no channel's state has changed for this long, the channels are logged as they are. Joins
+/// that Twitch's limits hold apart follow each other faster.
 const RESTED_AFTER: Duration = Duration::from_secs(20);
 
-/// Runs until `stop`, or until the account is gone, and logs a last line then. Reports each phase to listeners of events too.
+/// Runs until `stop` or until the account is gone, then logs a last line. Also reports each phase to event listeners.
 pub(in crate::app) async fn run_status_line(
     login: Login,
     mut states: watch::Receiver<AccountState>,
@@ -41,7 +41,7 @@ pub(in crate::app) async fn run_status_line(
             () = sleep(RESTED_AFTER) => {}
             () = stop.cancelled() => {}
         }
-        // Before the state is read, which then is the last one.
+        // Checked before the state is read, so that the state read afterwards is the last one.
         let is_last = stop.is_cancelled() || states.has_changed().is_err();
         let status = AccountStatus::of(&login, &states.borrow_and_update());
         if noted.replace(status.phase) != Some(status.phase) {
@@ -62,14 +62,14 @@ pub(in crate::app) async fn run_status_line(
     }
 }
 
-/// What the last lines said, and what has been seen since.
+/// The content of the last lines, and what has changed since.
 #[derive(Debug)]
 struct Reported {
     phase: Phase,
     trouble: Option<String>,
-    /// As the last line had them.
+    /// The channels in the last line.
     channels: ChannelsStatus,
-    /// As they were when they were settled: fewer than then is bad news.
+    /// The channels when they last were settled. Fewer joined ones than then are bad news.
     settled: ChannelsStatus,
     seen: ChannelsStatus,
     moved_at: Instant,
@@ -81,7 +81,7 @@ struct Reported {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum News {
     Good,
-    /// It got worse.
+    /// The state got worse.
     Bad,
 }
 
@@ -100,7 +100,7 @@ impl Reported {
         }
     }
 
-    /// Whether there is something to tell; it counts as told.
+    /// Returns whether there is news, which then counts as logged.
     fn find_news(&mut self, status: &AccountStatus, now: Instant) -> Option<News> {
         let channels = &status.channels;
         let is_new_phase = self.phase != status.phase || self.trouble != status.trouble;
@@ -129,10 +129,10 @@ impl Reported {
         is_news.then_some(if is_worse { News::Bad } else { News::Good })
     }
 
-    /// Whether one more channel loses replies to the limits, and whether that or a change of what is slowed is to be told. A
-    /// channel that loses no more is told of with the last of them.
+    /// Returns whether another channel loses replies to the limits, and whether that or a change of the slowing is
+    /// news. Channels that lose no more replies are news when none of them loses any.
     fn find_shortage(&mut self, status: &AccountStatus) -> (bool, bool) {
-        // Without a connection the limits cost nothing, and the line would only repeat that there is none.
+        // Without a connection the limits cost nothing, and a line would only repeat that the account is offline.
         if status.phase != Phase::Online {
             return (false, false);
         }
@@ -158,7 +158,7 @@ fn describe(status: &AccountStatus) -> String {
     if status.phase != Phase::Stopped {
         parts.push(describe_joined(&status.channels));
     }
-    // Without a connection it sits nowhere, and no more is known.
+    // Without a connection no channel is joined, and nothing more is known.
     if status.phase == Phase::Online {
         if status.channels.pending > 0 {
             parts.push(format!("{} to go{}", status.channels.pending, describe_joins_hold(status)));
@@ -204,7 +204,7 @@ pub(super) fn describe_phase(account: &AccountStatus) -> String {
     }
 }
 
-/// ` (in 10s: ...)` where Twitch's limit keeps channels waiting; else empty.
+/// ` (in 10s: ...)` if Twitch's limit keeps channels waiting; else empty.
 pub(super) fn describe_joins_hold(account: &AccountStatus) -> String {
     if account.joins_held_for.is_zero() {
         return String::new();
@@ -218,7 +218,7 @@ pub(super) fn describe_hold(account: &AccountStatus) -> Option<String> {
     is_held.then(|| format!("held by Twitch for {}s as it sent too much", account.held_for.as_secs_f64().ceil()))
 }
 
-/// `3 stale, 1 no room`; none where nothing was dropped.
+/// `3 stale, 1 no room`; `None` if nothing was dropped.
 pub fn describe_dropped(account: &AccountStatus) -> Option<String> {
     let counted = account.dropped.iter().filter(|(_, count)| **count > 0);
     let counted: Vec<_> = counted.map(|(reason, count)| format!("{count} {}", reason.replace('_', " "))).collect();
@@ -243,7 +243,7 @@ fn describe_missing(status: &ChannelsStatus) -> Vec<String> {
     parts
 }
 
-/// Each reason once, with the first of the channels' names.
+/// Each reason once, with the first of its channels' names.
 fn describe_unreachable(status: &ChannelsStatus) -> String {
     let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for channel in &status.unreachable {
@@ -285,7 +285,7 @@ mod tests {
         AccountStatus::of(&"mybot".parse().unwrap(), state)
     }
 
-    /// The lines that a life leads to, seen once a second; those of bad news begin with `!`.
+    /// The lines logged for these states, one state a second. Bad news begins with `!`.
     fn lines(states: &[AccountState]) -> Vec<String> {
         let mut now = Instant::now();
         let mut told = Reported::new(now);
@@ -343,7 +343,7 @@ mod tests {
             "online, 2 of 2 channels",
         ];
         assert_eq!(lines(&states), expected);
-        // The same where one of them cannot be joined, before and after.
+        // The same if one of them cannot be joined, before and after.
         let barred = online(2, 1, 0, &[("cafe", JoinFailure::Banned)]);
         let joining = online(2, 0, 1, &[("cafe", JoinFailure::Banned)]);
         let lines = lines(&[barred.clone(), AccountState { wanted: 2, ..lost }, joining, barred]);

@@ -1,19 +1,18 @@
-//! What is not as it should be: one list, from which the report, the exit code of `twitchy status` and `/readyz` follow.
+//! Lists the host's problems: the report, the exit code of `twitchy status` and `/readyz` all follow from this list.
 
 use std::fmt;
 
 use super::{AccountStatus, ChannelsStatus, ModuleStatus, Status, StorageStatus, UnloadableStatus, line, shortage};
 use crate::twitch::account::state::Phase;
 
-/// Something that is not as it should be.
+/// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What is concerned, such as `account mybot`.
+    /// What is affected, such as `account mybot`.
     pub subject: String,
-    /// What is wrong with it, and the next step where there is one. For the operator.
+    /// What is wrong, and the next step if there is one. For the operator.
     pub detail: String,
-    /// What `/readyz` says to anybody who asks: a sentence without paths and names of variables. None where the host does
-    /// its work all the same.
+    /// What `/readyz` tells anybody: a sentence without paths and names of variables. `None` if the host still works.
     pub unready: Option<String>,
 }
 
@@ -23,8 +22,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All that is not well; empty where nothing is. A channel in which Twitch does not let the account sit is not among
-/// it: nobody but its broadcaster can change that.
+/// All problems; empty if there are none. Channels that Twitch does not let the account join are not included: only
+/// their broadcasters can change that.
 pub fn list_problems(status: &Status) -> Vec<Problem> {
     let accounts = status.accounts.iter().flat_map(list_account_problems);
     let unloadable = status.unloadable.iter().map(describe_unloadable);
@@ -38,7 +37,7 @@ fn list_account_problems(account: &AccountStatus) -> Vec<Problem> {
         detail,
         unready: unready.map(str::to_owned),
     };
-    // Nothing is wrong with an account that the operator has paused.
+    // A paused account is as the operator wants it.
     if account.phase == Phase::Paused {
         return Vec::new();
     }
@@ -86,13 +85,13 @@ fn list_storage_problems(storage: &StorageStatus) -> Vec<Problem> {
     [database, components, artefacts].into_iter().flatten().collect()
 }
 
-/// What the operator's configuration keeps from running is no reason to call the host unready.
+/// A module that the operator's configuration keeps from running does not make the host unready.
 fn find_module_problem(module: &ModuleStatus) -> Option<Problem> {
     let detail = module.trouble.clone()?;
     Some(Problem { subject: format!("module {}", module.name), detail, unready: None })
 }
 
-/// A module that is itself to blame harms only the channels that enabled it, so the host stays ready.
+/// A module that is to blame itself harms only the channels that enabled it, so the host stays ready.
 fn describe_unloadable(module: &UnloadableStatus) -> Problem {
     Problem {
         subject: format!("module {} {}", module.name, module.version),

@@ -1,4 +1,4 @@
-//! The snapshot as metrics. The parts count for themselves already, and nothing is counted a second time.
+//! The snapshot as metrics. The parts keep the counts; none is kept twice.
 
 use super::{AccountStatus, Observer, Status};
 use crate::admission::SlotUse;
@@ -107,7 +107,7 @@ fn read_queues(status: &Status) -> Vec<Reading> {
     ]
 }
 
-/// Each with a label besides the account's, or without.
+/// The values, each with or without a label besides the account's.
 type Values = Vec<(Option<(&'static str, String)>, f64)>;
 
 fn one(value: f64) -> Values {

@@ -1,4 +1,4 @@
-//! Spans in JSON: a number of seconds, and the field's name says so.
+//! JSON format of a time span: a number of seconds. The field's name ends with `_seconds`.
 
 use std::time::Duration;
 

@@ -1,12 +1,12 @@
-//! What Twitch's limits cost channels, in words, and the cure.
+//! Words for what Twitch's limits cost channels, and the cure.
 
 use super::{AccountStatus, LostStatus};
 use crate::twitch::account::shortage::LOST_NAMED_FOR;
 
-/// Names that a line has room for.
+/// Names that fit into a line.
 const NAMES: usize = 5;
 
-/// One sentence for channels where the bot has no privileges, and one for those where it has.
+/// One sentence for the channels where the bot has no privileges, and one for those where it has some.
 pub(super) fn describe_lost(lost: &[LostStatus]) -> impl Iterator<Item = String> {
     [false, true].into_iter().filter_map(|is_privileged| {
         let there: Vec<_> = lost.iter().filter(|lost| lost.is_privileged == is_privileged).collect();
@@ -24,7 +24,7 @@ pub(super) fn describe_lost(lost: &[LostStatus]) -> impl Iterator<Item = String>
     })
 }
 
-/// Nothing is wrong then, but the operator may wonder.
+/// Slowing is not a problem, but the operator may wonder about it.
 pub fn describe_slowing(account: &AccountStatus) -> Option<String> {
     (!account.slowed_for.is_empty()).then(|| {
         let channels = list_names(account.slowed_for.iter().map(String::as_str));
@@ -32,7 +32,7 @@ pub fn describe_slowing(account: &AccountStatus) -> Option<String> {
     })
 }
 
-/// The first of them, and how many more there are.
+/// The first names, and how many more there are.
 pub(super) fn list_names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     let count = names.len();
     let named: Vec<&str> = names.take(NAMES).collect();

@@ -1,4 +1,4 @@
-//! The steps before a call: each may refuse it, and none touches a disk or a sandbox.
+//! The steps before a call. Each may refuse it; none touches a disk or a sandbox.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -25,7 +25,7 @@ use crate::setup::channel::ChannelSetup;
 use crate::setup::words::Target;
 use crate::telemetry::Telemetry;
 
-/// A call that is to be carried out, and what is needed to answer it. It has taken its cooldown.
+/// A call to be made, with what is needed to answer it. Its cooldown has started.
 pub(super) struct Accepted {
     pub(super) call: Call,
     pub(super) called: Called,
@@ -40,7 +40,6 @@ impl Accepted {
     }
 }
 
-/// What the steps ask.
 pub(super) struct Acceptance {
     pub(super) setup: Arc<Setup>,
     pub(super) guardrails: Arc<Guardrails>,
@@ -50,14 +49,14 @@ pub(super) struct Acceptance {
 }
 
 impl Acceptance {
-    /// The steps of a chat message.
+    /// Takes the steps of a chat message.
     pub(super) fn accept(&self, message: ChatMessage) -> Result<Accepted, Silence> {
         let now = self.clock.now();
         if message.is_shared_copy {
             return Err(Silence::SharedCopy);
         }
         let setup = self.setup.find_channel(message.channel_id).ok_or(Silence::UnknownChannel)?;
-        // One voice in a channel: so no two bots of ours ever answer the same message, or each other.
+        // Only one account answers in a channel. So no two bots of ours answer the same message, or each other.
         if setup.bot.id != Some(message.account) {
             return Err(Silence::OtherAccount);
         }
@@ -77,7 +76,7 @@ impl Acceptance {
         Ok(self.check(ask, &setup, &target, now)?)
     }
 
-    /// The steps of a call over HTTP.
+    /// Takes the steps of a call over HTTP.
     pub(super) fn accept_call(&self, id: InvocationId, call: HttpCall) -> Result<Accepted, CallError> {
         let now = self.clock.now();
         let setup = self.setup.find_channel(call.channel).ok_or(CallError::UnknownChannel)?;
@@ -87,7 +86,7 @@ impl Acceptance {
         Ok(self.check(ask, &setup, &target, now)?)
     }
 
-    /// The steps that all calls take, whichever way they came.
+    /// Takes the steps that all calls have in common.
     fn check(&self, mut ask: Ask, setup: &ChannelSetup, target: &Target<'_>, now: Moment) -> Result<Accepted, Refusal> {
         let manifest = &target.module.manifest;
         let (channel, chatter) = (setup.channel.id, &ask.chatter);
@@ -104,7 +103,7 @@ impl Acceptance {
             called: ask.called,
             attempt: attempt_of(&ask, target.command),
             module: manifest.digest,
-            // What a broadcaster cannot do without answers them, however often it breaks.
+            // A broadcaster cannot do without the bundled modules, so these answer them however often they break.
             is_heard: manifest.source == ModuleSource::Bundled && chatter.role == Role::Broadcaster,
             is_dry_run: ask.is_dry_run,
         };

@@ -37,7 +37,7 @@ pub(super) struct Concluded {
 pub(super) struct Answered {
     pub(super) replies: Vec<Reply>,
     pub(super) outcome: Outcome,
-    /// Of a dry run.
+    /// The changes that a dry run would have made.
     pub(super) changes: Vec<Effect>,
 }
 
@@ -51,7 +51,7 @@ struct Ending {
     usage: Usage,
 }
 
-/// Runs accepted calls, and makes replies of their results.
+/// Runs accepted calls, and turns their results into replies.
 pub(super) struct Answering {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) seen: Seen,
@@ -85,7 +85,7 @@ impl Answering {
         let ending = Ending { outcome, is_dry_run, reason, replies, usage };
         self.report(&manifest, &invocation, &to, ending);
         if answer.is_err() {
-            // To switch a module off takes a commit or two.
+            // Switching a module off takes one or two commits, for which the call needs no slot.
             permit.release_slot();
         }
         let notice = match &answer {
@@ -95,7 +95,7 @@ impl Answering {
         Concluded { answer, module: manifest.digest, to, notice }
     }
 
-    /// For a call that is not made after all, because too many are there: gives its cooldown back.
+    /// Ends a call that is not made because there are too many, and gives its cooldown back.
     pub(super) fn decline(&self, accepted: Accepted) {
         let Accepted { call, taken, to, .. } = accepted;
         self.guardrails.give_back(taken);
@@ -105,7 +105,7 @@ impl Answering {
         self.report(&call.manifest, &call.invocation, &to, ending);
     }
 
-    /// What is sent in chat.
+    /// The messages to send in chat.
     pub(super) fn replies_of(&self, concluded: Concluded) -> Result<Vec<OutgoingMessage>, Silence> {
         let Concluded { answer, module, to, notice } = concluded;
         let replies = match answer {
@@ -166,7 +166,7 @@ fn put_into_words(answer: Answer, manifest: &Manifest, invocation: &Invocation, 
     Answered { replies, outcome, changes }
 }
 
-/// One sentence for the chatter; the log gets what is not for chat.
+/// One sentence for the chatter. Details that are not for chat are logged.
 fn tell(error: CommandError, manifest: &Manifest, invocation: &Invocation, command: &Command) -> String {
     match error {
         CommandError::Usage(words) => wording::tell_usage(&words, &invocation.prefix, command),

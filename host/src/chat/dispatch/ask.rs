@@ -1,6 +1,6 @@
-//! A call that asks to be made, and where its answer goes.
+//! A request to call a module, and where its answer goes.
 
-// `core` has addresses, and no sockets.
+// `core` has addresses, but no sockets.
 use core::net::IpAddr;
 use std::time::{Instant, SystemTime};
 
@@ -19,12 +19,12 @@ pub(super) struct Ask {
     pub(super) chatter: Chatter,
     pub(super) is_proven: bool,
     pub(super) by: Actor,
-    /// None where it did not come over the network.
+    /// `None` if the request did not come over HTTP.
     pub(super) from: Option<IpAddr>,
     pub(super) routed: Routed,
     pub(super) reply_to: Option<QuotedMessage>,
     pub(super) sent_at: SystemTime,
-    /// When its line was read; None where it came over no connection.
+    /// When its line was read; `None` if it came over no chat connection.
     pub(super) received_at: Option<Instant>,
     pub(super) is_dry_run: bool,
     /// The caller's own step in a trace.
@@ -35,11 +35,11 @@ pub(super) struct Ask {
 /// Where the answer goes.
 #[derive(Clone, Debug)]
 pub(super) struct Address {
-    /// None where the account has never logged in, and so cannot answer in chat yet.
+    /// `None` if the account has never logged in, so it cannot answer in chat yet.
     pub(super) account: Option<AccountId>,
     pub(super) channel_id: ChannelId,
     pub(super) channel_login: Login,
-    /// None where no message called.
+    /// `None` if the request is no chat message.
     pub(super) message_id: Option<MessageId>,
     pub(super) role: Role,
     pub(super) source: ReplySource,

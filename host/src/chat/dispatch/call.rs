@@ -1,6 +1,6 @@
-//! How HTTP comes in: the same steps as a chat message takes, with an answer for each refusal.
+//! Calls over HTTP: they take the same steps as a chat message, and each refusal gets an answer.
 
-// `core` has addresses, and no sockets.
+// `core` has addresses, but no sockets.
 use core::net::IpAddr;
 use std::time::Duration;
 
@@ -19,53 +19,53 @@ use crate::domain::trace::{Trace, TraceParent};
 use crate::sandbox::call::InvokeError;
 use crate::setup::channel::ChannelSetup;
 
-/// Characters of a chat message: no command ever met more.
+/// Characters of the longest chat message: no command gets more in chat.
 const LONGEST_TEXT: usize = 500;
 
-/// A call of a command in the name of a chatter. The chatter is the caller's claim.
+/// A call of a command in a chatter's name. Who the chatter is, the caller only claims.
 #[derive(Clone, Debug)]
 pub struct HttpCall {
-    /// Of the caller and the request: a second call under it gets the first one's answer.
+    /// Identifies caller and request. A second call with this id gets the first one's answer.
     pub id: Box<str>,
     pub channel: ChannelId,
     /// A command's name, an alias or a claimed word, without a prefix.
     pub word: Box<str>,
     pub arguments: Arguments,
-    /// With the role to act with, which the caller's scopes decide.
+    /// Its role is the one to act with, which the caller's scopes decide.
     pub chatter: Chatter,
-    /// Whether it is certain that the chatter asked for this. Without, no money is spent and the bot is sent nowhere.
+    /// Whether the chatter certainly asked for this. If not, the sandbox refuses payments, joining and leaving.
     pub is_proven: bool,
     pub caller: CallerId,
     pub caller_name: Box<str>,
-    /// Of the caller, for the audit.
+    /// The caller's address, for the audit.
     pub address: Option<IpAddr>,
-    /// Runs the module in full, and changes nothing.
+    /// Runs the module completely, but changes nothing.
     pub is_dry_run: bool,
     /// The caller's own step in a trace.
     pub traced_below: Option<TraceParent>,
-    /// Whether the replies are said in the channel too. A dry run says nothing.
+    /// Whether the replies are also sent in the channel. A dry run sends nothing.
     pub is_delivered: bool,
 }
 
-/// What follows the word.
+/// The arguments after the word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arguments {
-    /// As a chatter would type it.
+    /// As a chatter would type them.
     Text(String),
-    /// One by one, whatever is in them.
+    /// One by one, with any content.
     List(Vec<String>),
 }
 
-/// What came of a call: the module's answer, or its sentence why not.
+/// The result of a call: the module's replies, or its sentence why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallResult {
     pub invocation: InvocationId,
-    /// Never that it broke or failed: that is a [`CallError`].
+    /// Never `Broke` or `Failed`, which become a [`CallError`].
     pub outcome: Outcome,
     pub replies: Vec<Reply>,
     /// What a dry run would have changed.
     pub changes: Vec<Effect>,
-    /// From the question to the answer, waiting included.
+    /// From the request to the answer, waiting included.
     pub took: Duration,
     /// Replies that the channel's outbox took.
     pub queued: usize,
@@ -76,17 +76,17 @@ pub struct CallResult {
 pub enum CallError {
     #[error("no such channel")]
     UnknownChannel,
-    /// No module that runs in this channel answers to the word.
+    /// No module that runs in this channel has this word.
     #[error("no such command in this channel")]
     UnknownWord,
     #[error("the arguments are longer than a chat message")]
     TooLong,
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Worth another try.
+    /// A retry may succeed.
     #[error("too many calls at once")]
     Busy,
-    /// By the fault of the module, or ours.
+    /// By a fault of the module or of the host.
     #[error("the call broke off: {0}")]
     Broken(InvokeError),
 }
@@ -154,7 +154,7 @@ impl HttpCall {
     }
 }
 
-/// There is no message to thread an answer under: it names whom it is for instead.
+/// Without a message to thread an answer under, the answer mentions its addressee instead.
 pub(super) fn mention(reply: &Reply, login: &Login) -> Reply {
     match reply {
         Reply::Answer(text) => Reply::Say(format!("@{login} {text}")),

@@ -1,4 +1,4 @@
-//! What follows where a call broke off: whose fault it was is noted, and a module that breaks too often is switched off.
+//! Handles calls that broke off: records whose fault it was, and switches off a module that breaks too often.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,17 +27,16 @@ use crate::setup::changing::ChangeSetupError;
 use crate::setup::channel::ChannelSetup;
 use crate::telemetry::Telemetry;
 
-/// Holds faults against modules.
 pub(super) struct Faults {
     pub(super) guardrails: Arc<Guardrails>,
     pub(super) notices: Arc<Notices>,
     pub(super) setup: Arc<Setup>,
-    /// Without them no version is withdrawn from all channels.
+    /// `None`: no version is withdrawn from all channels.
     pub(super) versions: Option<Arc<Versions>>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) returning: Returning,
-    /// How often each module broke since the start. Bounded by the modules that there are.
+    /// How often each module broke since the start. Bounded by the number of modules.
     pub(super) counts: Mutex<BTreeMap<ModuleName, u64>>,
 }
 
@@ -46,8 +45,8 @@ impl Faults {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Records a fault, and returns the notice for the broadcaster where the fuse blew. A guest's fault in a dry run is only logged:
-    /// no chatter has seen it.
+    /// Records a fault. Returns the notice for the broadcaster if the fuse blew. A guest's fault in a dry run is only
+    /// logged: no chatter saw it.
     pub(super) async fn note(
         &self,
         error: &InvokeError,
@@ -77,8 +76,8 @@ impl Faults {
         self.blow(manifest, to, &blown, now).await
     }
 
-    /// Aloud once in a while for each module and kind of fault in a channel: calling a broken module again and again must
-    /// not fill the log, and must not hide that another module broke.
+    /// Warns only once in a while per module, channel and kind of fault. Repeated calls of a broken module must not
+    /// fill the log, nor hide that another module broke.
     fn log_fault(&self, manifest: &Manifest, invocation: &Invocation, error: &InvokeError) {
         let (module, channel, invocation) = (&manifest.name, invocation.channel.id, &invocation.id);
         match error.blame() {
@@ -110,7 +109,7 @@ impl Faults {
         let channel = to.channel_id;
         let rules = self.guardrails.rules();
         let pause_in = |setup: &ChannelSetup| {
-            // A version that is here no more has nothing to be switched off.
+            // If the channel no longer uses this version, there is nothing to switch off.
             let here = setup.find_module(module).filter(|there| there.manifest.digest == *digest)?;
             Some(pause_after(here.blown.as_ref(), *digest, rules, now.wall))
         };
@@ -136,7 +135,7 @@ impl Faults {
         warn!(%module, %version, %channel, ?back_in, "a module kept failing and was switched off here");
         note_module(&self.telemetry, manifest, Some(channel), Fate::Blown);
         self.look_everywhere(manifest, channel, blown, now).await;
-        // An account that never logged in cannot tell anybody, and the notice stays due.
+        // An account that never logged in cannot send the notice, so the notice stays due.
         let account = Some(setup.bot.id?);
         let is_due = self.notices.may_announce(channel, now.instant);
         is_due.then(|| {
@@ -147,7 +146,7 @@ impl Faults {
         })?
     }
 
-    /// A new version that breaks in several channels is most likely broken in all of them.
+    /// Checks whether a new version breaks in several channels, and so most likely in all.
     async fn look_everywhere(&self, manifest: &Manifest, channel: ChannelId, blown: &Blown, now: Moment) {
         let Some(versions) = &self.versions else { return };
         let catalogue = self.setup.catalogue();

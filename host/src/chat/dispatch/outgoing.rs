@@ -1,4 +1,4 @@
-//! Where replies go: the outboxes of the bot accounts. Counted.
+//! Sends replies to the outboxes of the bot accounts, and counts them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +11,12 @@ use tokio::sync::watch;
 use crate::domain::id::AccountId;
 use crate::domain::message::OutgoingMessage;
 
-/// For an outbox to take a reply. Its channel's next call waits meanwhile, so that a burst waits rather than lose replies.
+/// How long a reply waits for room in an outbox. Its channel's next call waits meanwhile, which slows bursts down.
 const REPLY_WITHIN: Duration = Duration::from_secs(1);
 
-/// The bot accounts' queues of messages to send. Accounts come and go while the host runs.
+/// The bot accounts' queues of messages to send. Accounts are added and removed while the host runs.
 pub trait Outboxes: Send + Sync {
-    /// None where the account is not there any more.
+    /// `None` if the account is gone.
     fn find_outbox(&self, account: AccountId) -> Option<mpsc::Sender<OutgoingMessage>>;
 }
 
@@ -26,18 +26,18 @@ impl Outboxes for HashMap<AccountId, mpsc::Sender<OutgoingMessage>> {
     }
 }
 
-/// How far dispatch is; since the start. Idle is: as many settled as were put into the queue.
+/// Dispatch's counts since the start. It is idle when `settled` equals the number of events put into the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Events taken from the queue.
     pub taken: u64,
-    /// Events that nothing more follows from: what they led to is in an outbox, or dropped.
+    /// Events with no further consequences: their replies are in an outbox, or dropped.
     pub settled: u64,
     /// Replies put into an outbox.
     pub replies: u64,
-    /// Calls not made because too many were there.
+    /// Calls not made because there were too many.
     pub calls_dropped: u64,
-    /// Replies that found an outbox full or gone.
+    /// Replies lost because the outbox was full or gone.
     pub replies_dropped: u64,
 }
 
@@ -47,7 +47,7 @@ impl Progress {
     }
 }
 
-/// An event that was taken; settled on drop, however its call ends.
+/// A taken event. Dropping it settles the event, however its call ends.
 pub(in crate::chat) struct Unsettled(watch::Sender<Progress>);
 
 impl Drop for Unsettled {
@@ -58,7 +58,7 @@ impl Drop for Unsettled {
 
 #[derive(Default)]
 pub(super) struct Outgoing {
-    /// None before the worker loop begins and after it has ended.
+    /// `None` before the worker loop begins and after it has ended.
     outboxes: Mutex<Option<Arc<dyn Outboxes>>>,
     progress: watch::Sender<Progress>,
 }
@@ -81,8 +81,8 @@ impl Outgoing {
         self.progress.send_modify(|progress| progress.calls_dropped += 1);
     }
 
-    /// Whether the outbox of its account took the message; counted either way. There is no message where the account never
-    /// logged in. `wait` is called where the outbox is full, before it is waited for.
+    /// Returns whether the account's outbox took the message, and counts it either way. `message` is `None` for an
+    /// account that never logged in. Calls `wait` before it waits for a full outbox.
     pub(super) async fn send(&self, message: Option<OutgoingMessage>, wait: impl FnOnce()) -> bool {
         let outboxes = self.outboxes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let found = outboxes

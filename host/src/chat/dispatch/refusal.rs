@@ -4,20 +4,20 @@ use std::time::{Duration, SystemTime};
 
 use super::super::guardrails::HeldBack;
 
-/// Why a message gets no answer. Chat shows nothing of it.
+/// Why a message gets no answer. Nothing of this is sent to chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Silence {
-    /// Written in another room of a shared chat: it is answered there.
+    /// The message was written in another room of a shared chat, where it is answered.
     #[error("shared copy")]
     SharedCopy,
     #[error("unknown channel")]
     UnknownChannel,
-    /// Another bot account sits in this channel, and this one only listens.
+    /// Another bot account answers in this channel; this one only listens.
     #[error("other account")]
     OtherAccount,
     #[error("talk")]
     Talk,
-    /// No module that runs in this channel answers to the word.
+    /// No module that runs in this channel has this word.
     #[error("unknown word")]
     UnknownWord,
     #[error("duplicate")]
@@ -27,25 +27,25 @@ pub enum Silence {
     NotActing,
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// It broke, and the channel heard an apology for this module less than a minute ago.
+    /// The call broke off, and the channel got an apology for this module less than a minute ago.
     #[error("apologised lately")]
     ApologisedLately,
 }
 
-/// Why a call of something that runs here is not made, whichever way it came.
+/// Why a call of a known word is refused, from chat or over HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("muted")]
     Muted,
     #[error("role")]
     Role,
-    /// For so long.
+    /// How much longer the cooldown runs.
     #[error("cooldown")]
     Cooldown(Duration),
-    /// The module broke too often and is off in this channel: until then, or until somebody restores it.
+    /// The module broke too often and is off in this channel until this time; `None`: until it is restored by hand.
     #[error("fuse")]
     Blown(Option<SystemTime>),
-    /// The module broke when this chatter called it, more than once; they are ignored for so long.
+    /// The module broke more than once when this chatter called it. It ignores the chatter for this much longer.
     #[error("ignored")]
     Ignored(Duration),
 }

@@ -1,4 +1,4 @@
-//! Modules that come back by themselves after their fuse has blown: nobody calls them for that, so the time is watched.
+//! Modules that come back by themselves after their fuse blew. No call triggers the return, so their times are watched.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,11 +22,11 @@ pub(super) struct Returning {
     setup: Arc<Setup>,
     telemetry: Arc<Telemetry>,
     clock: Arc<dyn Clock>,
-    /// `None` until the set-ups are first searched for them.
+    /// `None` until the set-ups have been searched for such modules.
     resting: Mutex<Option<Resting>>,
 }
 
-/// Those that come back, the next one first. Bounded by the modules of the channels.
+/// The modules to come back, the next one first. Bounded by the modules of the channels.
 #[derive(Debug, Default)]
 struct Resting(BTreeSet<(SystemTime, ChannelId, ModuleName)>);
 
@@ -46,22 +46,22 @@ impl Returning {
         Returning { setup, telemetry, clock, resting: Mutex::default() }
     }
 
-    /// Notes a module that was switched off until then.
+    /// Adds a module that was switched off until `until`.
     pub(super) fn add(&self, until: SystemTime, channel: ChannelId, module: ModuleName) {
         if let Some(resting) = &mut *self.lock() {
             resting.add(until, channel, module);
         }
     }
 
-    /// Reports the modules that came back since the last time, and, at the first time, those that did while no host ran.
+    /// Reports the modules that came back since the last report; at first also those that did while no host ran.
     ///
-    /// Chat is not told: the line that said that the module was switched off said until when, and a second one would use up
-    /// the hour in which the creator may have to hear that it broke again.
+    /// Chat gets no message: the line about the switching-off has named the time. A second line would use up the
+    /// channel's one line an hour, which may be needed to report that the module broke again.
     pub(super) async fn report_returned(&self) {
         let now = self.clock.now();
         self.find_resting();
         while let Some((until, channel, module)) = self.take_due(now.wall) {
-            // Skipped where the module was restored by hand, blew again or changed its version: those paths report it.
+            // No effect if the module was restored by hand, blew again or changed its version: those paths report it.
             let end = |setup: &ChannelSetup| -> Result<Vec<Effect>, ChangeSetupError> {
                 let returned = setup.find_module(&module).filter(|there| there.has_returned(now.wall));
                 let end = |there: &ModuleSetup| ModuleEffect::EndPause { digest: there.manifest.digest };
@@ -89,7 +89,7 @@ impl Returning {
             if resting.is_some() {
                 return;
             }
-            // From now on, what blows is added to it.
+            // Set before the search, so that modules that blow meanwhile are added.
             *resting = Some(Resting::default());
         }
         let mut found = Vec::new();
@@ -119,7 +119,7 @@ pub(super) fn by_host(now: Moment) -> Stamp {
     Stamp { by: Actor::Host, at: now.wall, address: None }
 }
 
-/// Tells listeners what was done to a module, in one channel or everywhere.
+/// Notifies listeners of a change of a module, in one channel or, without `channel`, everywhere.
 pub(super) fn note_module(telemetry: &Telemetry, manifest: &Manifest, channel: Option<ChannelId>, change: Fate) {
     let (module, version) = (manifest.name.clone(), manifest.version.clone());
     telemetry.note(HostEvent::Module { module, version, channel, change });

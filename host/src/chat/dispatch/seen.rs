@@ -1,4 +1,4 @@
-//! Who talked, from memory to the store.
+//! Saves the tally of chatters to the store.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::domain::tally::Tally;
 use crate::store::Store;
 
 pub(super) struct Seen {
-    /// Noted by connections for the lines that they filter out, and by dispatch for those that reach it.
+    /// Connections count the lines that they filter out, dispatch those that reach it.
     pub(super) tally: Arc<Tally>,
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
@@ -23,13 +23,13 @@ impl Seen {
         Seen { tally: Arc::default(), store, clock, saving: tokio::sync::Mutex::default() }
     }
 
-    /// Saves who talked since the last time.
+    /// Saves the chatters counted since the last time.
     pub(super) async fn save(&self) {
         let _saving = self.saving.lock().await;
         self.save_waiting().await;
     }
 
-    /// Saves the tally now if the command names a chatter who waits in it: the module would not find that chatter otherwise.
+    /// Saves the tally now if the command names a chatter who is unsaved: the module could not find that chatter.
     pub(super) async fn save_named(&self, invocation: &Invocation) {
         let is_waiting = || {
             let named = invocation.arguments.iter().filter_map(|word| word.trim_matches(['@', ',']).parse().ok());

@@ -1,4 +1,4 @@
-//! What traces and listeners of events record about a call.
+//! What traces and event listeners record about a call.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::domain::ports::Moment;
 use crate::domain::trace::TraceSubject;
 use crate::setup::words::Target;
 
-/// When the call reached the host, on both clocks.
+/// When the call reached the host, as monotonic and as wall-clock time.
 pub(super) fn arrival(received_at: Option<Instant>, now: Moment) -> Moment {
     let instant = received_at.unwrap_or(now.instant);
     let waited = now.instant.saturating_duration_since(instant);
@@ -27,7 +27,7 @@ pub(super) fn subject_of(ask: &Ask, target: &Target<'_>) -> TraceSubject {
     }
 }
 
-/// The command and what followed it.
+/// The command with its arguments, as typed.
 pub(super) fn typed(invocation: &Invocation) -> Box<str> {
     format!("{} {}", invocation.command, invocation.text).trim_end().into()
 }

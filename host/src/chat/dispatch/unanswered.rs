@@ -1,14 +1,14 @@
-//! Why chat messages got no answer, reported to a listener such as the demo. Without a listener nothing is recorded.
+//! Reports why chat messages got no answer, to a listener such as the demo. Without a listener nothing is recorded.
 
 use tokio::sync::broadcast::{Receiver, Sender};
 
 use super::refusal::Silence;
 use crate::domain::id::MessageId;
 
-/// Messages that a slow listener may be behind before it misses some.
+/// Messages that a slow listener may lag behind before it misses some.
 const LISTENER_LAG: usize = 1024;
 
-/// A message that came through the queue of events, and because of which nothing was sent.
+/// A message from the event queue for which nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unanswered {
     pub message: MessageId,
@@ -20,10 +20,10 @@ pub struct Unanswered {
 pub enum NoAnswer {
     #[error(transparent)]
     Silence(#[from] Silence),
-    /// Too many calls were there, or the call could not begin in time.
+    /// There were too many calls, or the call could not begin in time.
     #[error("too many calls at once")]
     Dropped,
-    /// The module ended well, without a reply.
+    /// The module succeeded without a reply.
     #[error("no reply")]
     NoReply,
 }
@@ -39,14 +39,14 @@ impl Listeners {
         self.0.subscribe()
     }
 
-    /// The id to report a message under. `None` while nobody listens: so that the path of a message copies no id then.
+    /// The id to report a message under; `None` without a listener, which spares copying the id.
     pub(super) fn find_listened(&self, message: Option<&MessageId>) -> Option<MessageId> {
         message.filter(|_| self.0.receiver_count() > 0).cloned()
     }
 
     pub(super) fn report(&self, message: Option<MessageId>, reason: impl Into<NoAnswer>) {
         if let Some(message) = message {
-            // The last listener may have gone meanwhile: nothing is lost.
+            // The last listener may be gone by now, which loses nothing.
             self.0.send(Unanswered { message, reason: reason.into() }).ok();
         }
     }

@@ -1,4 +1,4 @@
-//! How often a command may be called: in a channel, and by one chatter. Pure; `now` is a parameter.
+//! Limits how often a command may be called in a channel, and by one chatter. Pure; `now` is a parameter.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use crate::domain::id::{ChannelId, ChatterId};
 use crate::domain::role::Role;
 
-/// From this role on, nobody waits, and nobody waits because of their calls.
+/// Chatters with this role or a higher one never wait, and their calls start no cooldown.
 pub(super) const EXEMPT_FROM: Role = Role::Moderator;
 
-/// Cooldowns that run at once in one channel. Whoever wants to push out the running cooldown that ends soonest needs
-/// this many other running ones, each of another chatter or command; that buys the rest of the shortest wait there is,
-/// and only in this channel.
+/// Cooldowns that run at once in one channel. To push out the running cooldown that ends soonest, an attacker needs
+/// this many others, each of another chatter or command. That gains only the rest of the shortest wait, and only in
+/// this channel.
 pub(super) const MOST_PER_CHANNEL: usize = 4096;
 
-/// A call that asks whether it may be made.
+/// A call that requests to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Attempt {
     pub channel: ChannelId,
@@ -26,7 +26,7 @@ pub(crate) struct Attempt {
     pub chatter_cooldown: Duration,
 }
 
-/// What a call took, to be given back where it came to nothing by no fault of the chatter's.
+/// The cooldowns that a call started, to be given back if the call fails by no fault of the chatter's.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Taken {
@@ -34,20 +34,20 @@ pub(crate) struct Taken {
     ends: Vec<(Instant, Key)>,
 }
 
-/// The cooldowns that run. Bounded by the channels that the bot sits in, times [`MOST_PER_CHANNEL`].
+/// The running cooldowns. Bounded by the number of joined channels times [`MOST_PER_CHANNEL`].
 #[derive(Debug, Default)]
 pub(super) struct Cooldowns {
     channels: HashMap<ChannelId, Running>,
 }
 
-/// Whose cooldown: a command's for everybody, or for one chatter.
+/// A command's cooldown: for all chatters if `chatter` is `None`, else for that one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
     command: Box<str>,
     chatter: Option<ChatterId>,
 }
 
-/// One channel's cooldowns: by whose they are, and by when they end.
+/// One channel's cooldowns, by key and by end.
 #[derive(Debug, Default)]
 struct Running {
     spans: HashMap<Key, Span>,
@@ -68,14 +68,14 @@ impl Attempt {
 }
 
 impl Taken {
-    /// For a call that takes no cooldown.
+    /// For a call that starts no cooldown.
     pub(crate) fn nothing(channel: ChannelId) -> Taken {
         Taken { channel, ends: Vec::new() }
     }
 }
 
 impl Cooldowns {
-    /// Starts the cooldowns of a call; where one of them runs still it starts none, and says for how long.
+    /// Starts the cooldowns of a call. If one of them still runs, starts none and returns how much longer it does.
     pub(super) fn try_take(&mut self, attempt: &Attempt, now: Instant) -> Result<Taken, Duration> {
         let mut taken = Taken::nothing(attempt.channel);
         if attempt.role >= EXEMPT_FROM {
@@ -93,7 +93,7 @@ impl Cooldowns {
         Ok(taken)
     }
 
-    /// What [`Cooldowns::try_take`] would say, without starting anything.
+    /// Returns what [`Cooldowns::try_take`] would, without starting a cooldown.
     pub(super) fn check(&self, attempt: &Attempt, now: Instant) -> Result<(), Duration> {
         match self.channels.get(&attempt.channel) {
             Some(running) if attempt.role < EXEMPT_FROM => running.check(&attempt.keys(), now),
@@ -101,11 +101,11 @@ impl Cooldowns {
         }
     }
 
-    /// As if the call had not been made.
+    /// Ends the cooldowns that the call started.
     pub(super) fn give_back(&mut self, taken: Taken) {
         let Some(running) = self.channels.get_mut(&taken.channel) else { return };
         for (end, key) in taken.ends {
-            // Where it has ended meanwhile, the same key may stand for a later call's cooldown: that one stays.
+            // If this cooldown has ended, a later call may have started one with the same key: that one must stay.
             if running.by_end.remove(&(end, key.clone())) {
                 running.spans.remove(&key);
             }
@@ -120,7 +120,7 @@ impl Running {
         }
     }
 
-    /// How long the longest of these still runs. One that was shortened since it began is as long as it is now.
+    /// Fails with the longest remaining time of these. A cooldown shortened since its start has its new length.
     fn check(&self, keys: &[(Key, Duration)], now: Instant) -> Result<(), Duration> {
         let running = |key| self.spans.get(key).filter(|span| now < span.end);
         let ends = keys.iter().filter_map(|(key, cooldown)| Some(running(key)?.start + *cooldown));
@@ -264,7 +264,7 @@ mod tests {
         assert!(!may_call(&mut cooldowns, &elsewhere, now));
     }
 
-    /// Commands with cooldowns of their own, so that some have none, some one and some both.
+    /// The first command has a cooldown for the channel, the second one for chatters, the third has both.
     fn arbitrary_attempt() -> impl Strategy<Value = Attempt> {
         (0_usize..3, 0_u64..3, 1_u64..3, 0_usize..5).prop_map(|(command, chatter, channel, role)| Attempt {
             channel: ChannelId(channel),
@@ -276,7 +276,7 @@ mod tests {
     }
 
     proptest! {
-        /// The model: every call that was let through and not given back, looked through from the beginning.
+        /// The model searches all calls that were allowed and not given back.
         #[test]
         fn a_call_is_let_through_exactly_where_no_earlier_one_stands_in_its_way(
             steps in proptest::collection::vec((arbitrary_attempt(), 0_u32..4, any::<bool>()), 1..60)

@@ -1,4 +1,4 @@
-//! Which calls were seen before. Pure.
+//! Recognises calls that arrive twice. Pure.
 
 use std::num::NonZeroUsize;
 
@@ -6,8 +6,8 @@ use lru::LruCache;
 
 use crate::domain::id::MessageId;
 
-/// Twitch repeats a message within seconds if at all, and only calls are kept: this is minutes of the busiest host. What
-/// is older is known to the store, by whose unique key a repeated change is none.
+/// If Twitch repeats a message, it does so within seconds. Only calls are kept, so this covers minutes on the busiest
+/// host. The store recognises older ones: its unique key makes a repeated change no change.
 const KEPT: NonZeroUsize = NonZeroUsize::new(4096).expect("4096 is not zero");
 
 /// The ids of the latest calls.
@@ -23,7 +23,7 @@ impl Default for Duplicates {
 }
 
 impl Duplicates {
-    /// Whether the id was seen before; from now on it was.
+    /// Whether the id was seen before. Remembers it.
     pub(super) fn is_repeated(&mut self, id: &MessageId) -> bool {
         self.ids.put(id.clone(), ()).is_some()
     }

@@ -1,7 +1,7 @@
-//! When a module that breaks is ignored, switched off, and taken for broken everywhere. Pure; `now` is a parameter.
+//! Decides when a module that breaks ignores a chatter, is switched off, and counts as broken everywhere. Pure.
 //!
-//! Counted for each version in each channel: so whoever has many names may at worst switch a module off in the channel
-//! where they all speak.
+//! Faults count per version and channel, so a person with many accounts can at worst switch a module off in the channel
+//! where all these accounts write.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -13,16 +13,16 @@ use crate::config::FuseConfig;
 use crate::domain::fuse::BlownFuse;
 use crate::domain::id::{ChannelId, ChatterId, ModuleDigest};
 
-/// Versions in channels whose faults are remembered; the one that broke longest ago goes first.
+/// Versions in channels whose faults are remembered. Beyond this number, the one that broke longest ago is forgotten.
 const MOST_TALLIES: NonZeroUsize = NonZeroUsize::new(8192).expect("8192 is not zero");
-/// Versions of which is remembered where they blew.
+/// Versions for which the channels where they blew are remembered.
 const MOST_BLOWN: NonZeroUsize = NonZeroUsize::new(256).expect("256 is not zero");
-/// Faults of a version in a channel, and chatters that it ignores there. No threshold is higher.
+/// Most faults of a version in a channel, and most chatters that it ignores there. No threshold is higher.
 const MOST: usize = 64;
 
-/// Until a module comes back by itself, each time that it blows; then not any more.
+/// How long a module stays off each time that its fuse blows, if it may come back by itself; then for good.
 const PAUSES: [Duration; 3] = [Duration::from_secs(600), Duration::from_secs(3600), Duration::from_secs(6 * 3600)];
-/// Who has been back for so long begins anew with the first pause.
+/// A module that has been back for this long starts again with the first pause.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// A guest's fault.
@@ -31,28 +31,28 @@ pub(crate) struct Broken {
     pub channel: ChannelId,
     pub digest: ModuleDigest,
     pub chatter: ChatterId,
-    /// False where an API key's holder only says that it was this chatter.
+    /// False if only an API key's holder claims that this chatter made the call.
     pub is_proven: bool,
     /// When the call was asked for.
     pub asked_at: Instant,
 }
 
-/// A version that broke too often in a channel, and who called it when it did: those alone of whom that is proven.
+/// A version's fuse has blown in a channel, because of these chatters' calls. Only proven chatters are listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Blown {
     pub chatters: BTreeSet<ChatterId>,
 }
 
-/// How a fuse is to be blown.
+/// How long a module is to stay off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pause {
-    /// None: until somebody restores it.
+    /// `None`: until it is restored by hand.
     pub span: Option<Duration>,
-    /// Whether what was counted before is forgiven.
+    /// Whether earlier times that the fuse blew no longer count.
     pub begins_anew: bool,
 }
 
-/// What all versions did lately.
+/// The recent faults of all versions.
 #[derive(Debug)]
 pub(super) struct Fuses {
     rules: FuseConfig,
@@ -60,7 +60,7 @@ pub(super) struct Fuses {
     everywhere: LruCache<ModuleDigest, Everywhere>,
 }
 
-/// A fault that is remembered.
+/// A remembered fault.
 #[derive(Clone, Copy, Debug)]
 struct Noted {
     at: Instant,
@@ -71,14 +71,14 @@ struct Noted {
 /// A version's faults in one channel.
 #[derive(Debug, Default)]
 struct Tally {
-    /// Within the window, oldest first; [`MOST`] at most.
+    /// Faults within the window, the oldest first; at most [`MOST`].
     faults: VecDeque<Noted>,
-    /// Until when; [`MOST`] at most.
+    /// Until when each chatter is ignored; at most [`MOST`].
     ignored: HashMap<ChatterId, Instant>,
     blown_at: Option<Instant>,
 }
 
-/// Where a version has blown, each time by chatters that had no part in an earlier one.
+/// Where a version has blown. Each channel counts only with chatters that had no part in an earlier one.
 #[derive(Debug, Default)]
 struct Everywhere {
     channels: BTreeSet<ChannelId>,
@@ -91,7 +91,7 @@ impl Fuses {
         Fuses { rules, tallies: LruCache::new(MOST_TALLIES), everywhere: LruCache::new(MOST_BLOWN) }
     }
 
-    /// How long the chatter's calls of this version are still ignored in this channel.
+    /// How much longer this version ignores the chatter's calls in this channel; `None` if it does not.
     pub(super) fn find_ignored(
         &self,
         channel: ChannelId,
@@ -103,8 +103,8 @@ impl Fuses {
         Some(until.saturating_duration_since(now)).filter(|left| !left.is_zero())
     }
 
-    /// Counts a fault; the one that is too much blows the fuse, and counting begins anew. A call that was under way by
-    /// then is of the past.
+    /// Counts a fault. The fault that reaches the limit blows the fuse and resets the count; later faults of calls that
+    /// were in flight at that moment do not count.
     pub(super) fn note(&mut self, broken: Broken, now: Instant) -> Option<Blown> {
         let rules = &self.rules;
         let tally = self.tallies.get_or_insert_mut((broken.channel, broken.digest), Tally::default);
@@ -128,7 +128,7 @@ impl Fuses {
         None
     }
 
-    /// Notes that a version blew in a channel; whether it is broken everywhere by that, which is said once.
+    /// Notes that a version blew in a channel. Returns true, once, if the version now counts as broken everywhere.
     pub(super) fn is_everywhere(
         &mut self,
         channel: ChannelId,
@@ -137,11 +137,11 @@ impl Fuses {
         uploaded_at: SystemTime,
         now: SystemTime,
     ) -> bool {
-        // An upload of the future is one whose clock was set back: as new as can be.
+        // An upload time in the future means that the clock was set back: the version counts as new.
         if now.duration_since(uploaded_at).is_ok_and(|age| age > self.rules.new_for) {
             return false;
         }
-        // Names that one key's holder makes up, in a channel of their own, take nothing off the air elsewhere.
+        // An API key's holder could make up chatters in a channel of their own, which must not affect other channels.
         if blown.chatters.len() < self.rules.chatters {
             return false;
         }
@@ -149,7 +149,7 @@ impl Fuses {
         if everywhere.is_reported {
             return false;
         }
-        // The same few people who go from channel to channel do not make it many.
+        // A few people who go from channel to channel must not count as many.
         if everywhere.chatters.is_disjoint(&blown.chatters) && everywhere.channels.insert(channel) {
             everywhere.chatters.extend(&blown.chatters);
         }
@@ -176,7 +176,7 @@ impl Tally {
     }
 }
 
-/// How long a version stays off that blows now; `before` is how it had blown last.
+/// How long a version whose fuse blows now stays off. `before` is the last time that it blew.
 pub(crate) fn pause_after(
     before: Option<&BlownFuse>,
     digest: ModuleDigest,
@@ -201,7 +201,7 @@ mod tests {
     const OTHER: ChannelId = ChannelId(2);
     const DICE: ModuleDigest = ModuleDigest([1; 32]);
 
-    /// A clock, and faults of `DICE` that happen on it.
+    /// A clock, and fuses that record faults of `DICE` at its time.
     struct Bench {
         fuses: Fuses,
         now: Instant,
@@ -332,7 +332,7 @@ mod tests {
     }
 
     proptest! {
-        /// The model: every fault since the last time that it blew.
+        /// The model keeps every fault since the fuse last blew.
         #[test]
         fn it_blows_exactly_at_the_fault_that_is_too_much(
             steps in proptest::collection::vec((1_u64..3, 0_u64..5, 0_u64..4), 1..80)

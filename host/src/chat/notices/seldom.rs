@@ -1,4 +1,4 @@
-//! What is said only once in a while. Pure; `now` is a parameter.
+//! Limits how often the same thing is said. Pure; `now` is a parameter.
 
 use std::hash::Hash;
 use std::num::NonZeroUsize;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lru::LruCache;
 
-/// Keys that are remembered. Beyond that the key that was unused for longest is forgotten, and may be said again too early.
+/// Keys remembered. Beyond this number, the least recently used key is forgotten, and may be said again too early.
 const MOST_KEYS: NonZeroUsize = NonZeroUsize::new(8192).expect("8192 is not zero");
 
 /// When each key was last said.
@@ -21,7 +21,7 @@ impl<K: Hash + Eq> Seldom<K> {
         Seldom { every, last_at: LruCache::new(MOST_KEYS) }
     }
 
-    /// Whether `key` may be said now; if so, it counts as said.
+    /// Whether `key` may be said now. If so, it counts as said.
     pub(super) fn try_take(&mut self, key: K, now: Instant) -> bool {
         let is_due = self.last_at.get(&key).is_none_or(|last_at| now >= *last_at + self.every);
         if is_due {

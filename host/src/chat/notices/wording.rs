@@ -1,4 +1,4 @@
-//! What a chatter reads where a module gave no answer: one sentence each, the same for every module. Pure.
+//! What a chatter reads if a module gave no answer: one sentence each, the same for every module. Pure.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ pub(crate) fn tell_usage(words: &str, prefix: &Prefix, command: &Command) -> Str
     }
 }
 
-/// What lies behind the command is down; the details are for the log.
+/// A service behind the command is down. The details are only logged.
 pub(crate) fn tell_unavailable() -> String {
     "sorry, that isn't available right now; please try again later".to_owned()
 }
 
-/// For the broadcaster: a module keeps breaking, and was switched off. `back_in`: where it comes back by itself.
+/// For the broadcaster: a module kept breaking and was switched off. `back_in` is set if it comes back by itself.
 pub(crate) fn tell_blown(
     broadcaster: &Login,
     module: &ModuleName,

@@ -26,7 +26,7 @@ fn report(module: &str, digest: u16, outcome: Outcome) -> Report {
     }
 }
 
-/// Without buckets, which are many, and in the order of the alphabet.
+/// The rendered lines without buckets, of which there are many, in alphabetical order.
 fn rendered(metrics: &Metrics, readings: Vec<Reading>) -> String {
     let text = metrics.render(readings);
     let mut lines: Vec<&str> =
@@ -89,8 +89,8 @@ fn each_outcome_is_counted_apart() {
     assert_eq!(indices, (0..OUTCOMES).collect::<Vec<_>>());
 }
 
-/// The format, as strictly as we need it: families one after another, each described before its values; every value a
-/// number, no series twice, counts named as such, buckets that only rise, and the end.
+/// Checks the format as strictly as we need: families one after another, each described before its values; all values
+/// numbers, no series twice, counts named as such, buckets that only rise, and the end mark.
 #[test]
 fn the_text_keeps_to_the_format() {
     let metrics = Metrics::new();

@@ -1,4 +1,4 @@
-//! An account's life: session after session, as long as the host runs, whatever happens to each of them.
+//! An account's main loop: session after session until the host stops, however each of them ends.
 
 use std::fmt::Display;
 use std::future::pending;
@@ -16,22 +16,22 @@ use super::state::Phase;
 use crate::domain::ports::Credentials;
 use crate::twitch::backoff::Backoff;
 
-/// Between two connections.
+/// Between two connections: the first delay, and the longest.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(2 * 60);
-/// A session that held this long was a good one, and the next delay is short again.
+/// A session that lasted this long resets the delay.
 const STEADY_AFTER: Duration = Duration::from_secs(60);
-/// Between two questions for a token, which cost Twitch nothing.
+/// Between two requests for a token. They cost Twitch nothing.
 const FIRST_TOKEN_DELAY: Duration = Duration::from_secs(10);
 const LONGEST_TOKEN_DELAY: Duration = Duration::from_secs(5 * 60);
 
-/// What it takes to come online, again and again.
+/// Keeps one account online.
 pub(crate) struct Connecting {
     account: Account,
     session: Box<dyn Session>,
     credentials: Arc<dyn Credentials>,
     backoff: Backoff,
-    /// The token that was of no use last, and why. It is not tried again.
+    /// The last token that was refused, with the reason. It is not tried again.
     refused: Option<(SecretString, String)>,
     paused: watch::Receiver<bool>,
 }
@@ -44,13 +44,13 @@ impl Connecting {
         Connecting { account, session, credentials, backoff, refused: None, paused }
     }
 
-    /// Runs until `stop`; then sends what waits, for a while, and closes.
+    /// Runs until `stop`; then sends the waiting messages for a bounded time and closes.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         while self.live_unpaused(&stop).await.is_some() {}
         self.account.end(Instant::now());
     }
 
-    /// Once the account is not paused, one session, or its part until the next pause. `None`: the host is stopping.
+    /// Runs one session while the account is not paused, up to its end or the next pause. `None`: the host is stopping.
     async fn live_unpaused(&mut self, stop: &CancellationToken) -> Option<()> {
         let mut paused = self.paused.clone();
         if *paused.borrow_and_update() {
@@ -89,7 +89,7 @@ impl Connecting {
         self.account.meanwhile(sleep_until(retry_at), stop).await
     }
 
-    /// Asks for a token until there is one that Twitch has not refused.
+    /// Fetches tokens until one differs from the refused one.
     async fn find_token(&mut self, stop: &CancellationToken) -> Option<SecretString> {
         let mut backoff = Backoff::new(FIRST_TOKEN_DELAY, LONGEST_TOKEN_DELAY);
         loop {
@@ -99,7 +99,7 @@ impl Connecting {
                     let is_same = |known: &SecretString| known.expose_secret() == token.expose_secret();
                     let refused = self.refused.as_ref().filter(|(known, _)| is_same(known));
                     let Some(why) = refused.map(|(_, why)| why.clone()) else {
-                        // What went wrong with the last connection stands until there is one again.
+                        // The last connection's trouble stays published until the account is online again.
                         if self.account.state.phase != Phase::Connecting {
                             self.account.change_phase(Phase::Connecting, None, None);
                         }
@@ -118,7 +118,7 @@ impl Connecting {
         self.account.change_phase(phase, Some(trouble.to_string().into()), None);
     }
 
-    /// Why the token is of no use, and what to do; None where the connection failed for another reason.
+    /// Why the token is useless, and the cure; `None` if the connection failed for another reason.
     fn find_refusal(&self, lost: &Lost) -> Option<String> {
         let login = &self.account.bot.login;
         let renewal = self.credentials.describe_renewal(&self.account.bot);
@@ -137,7 +137,7 @@ impl Connecting {
     }
 }
 
-/// Returns once `paused` has the value `wanted`; never where its sender is gone.
+/// Returns once `paused` equals `wanted`; never if its sender is gone.
 async fn until(paused: &mut watch::Receiver<bool>, wanted: bool) {
     if paused.wait_for(|is_paused| *is_paused == wanted).await.is_err() {
         pending::<()>().await;

@@ -1,11 +1,11 @@
-//! What an account lost or was refused, by reason, since the start.
+//! An account's losses and refusals, by reason, since the start.
 
 use std::mem::discriminant;
 use std::time::Duration;
 
 use super::refusal::Refusal;
 
-/// The kinds of refusal with their names among the counts; a span stands for any.
+/// The kinds of refusal with the names of their counts. A time span stands for any.
 const REFUSALS: [(Refusal, &str); 16] = [
     (Refusal::Banned, "refused_banned"),
     (Refusal::Suspended, "refused_suspended"),
@@ -25,29 +25,29 @@ const REFUSALS: [(Refusal, &str); 16] = [
     (Refusal::Other, "refused_otherwise"),
 ];
 
-/// Each is a number of lines, events or messages; a message in several pieces is refused piece by piece.
+/// Each field counts lines, events or messages. Of a message in several pieces, each refused piece counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub long_lines: u64,
     pub malformed_lines: u64,
-    /// Dropped, as the queue to dispatch stayed full for too long.
+    /// Events dropped because the queue to dispatch stayed full for too long.
     pub events_dropped: u64,
-    /// Messages that waited until they were stale.
+    /// Messages dropped because they waited for too long.
     pub stale: u64,
-    /// Messages that found the outbox full.
+    /// Messages dropped because the outbox was full.
     pub no_room: u64,
-    /// Messages of which nothing was left to say.
+    /// Messages without any text after cleaning.
     pub empty: u64,
-    /// Messages to rooms that were closed to the account: by a mode that it does not pass, or since a refusal.
+    /// Messages to rooms closed to the account: by a mode that excludes it, or after a refusal.
     pub closed: u64,
     /// Messages that Twitch never answered.
     pub unconfirmed: u64,
-    /// Messages that Twitch refused, in the order of `REFUSALS`; for slow mode and repetition those are sent once more.
+    /// Messages refused by Twitch, in the order of `REFUSALS`. For slow mode and repetition they are sent once more.
     refused: [u64; REFUSALS.len()],
 }
 
 impl Counts {
-    /// Every count with its name, for whoever shows them.
+    /// All counts with their names.
     pub fn list(&self) -> Vec<(&'static str, u64)> {
         let mut counts = vec![
             ("long_lines", self.long_lines),
@@ -65,7 +65,7 @@ impl Counts {
 
     pub(super) fn note_refused(&mut self, refusal: Refusal) {
         let is_it = |(kind, _): &(Refusal, &str)| discriminant(kind) == discriminant(&refusal);
-        // Without a name of its own a kind counts as `refused_otherwise`.
+        // A refusal without an entry in `REFUSALS` counts as `refused_otherwise`.
         self.refused[REFUSALS.iter().position(is_it).unwrap_or(REFUSALS.len() - 1)] += 1;
     }
 }
@@ -79,7 +79,7 @@ mod tests {
             self.list().into_iter().find(|(known, _)| *known == name).expect("a count of that name").1
         }
 
-        /// Those that are not zero.
+        /// The counts above zero.
         pub(crate) fn list_positive(&self) -> Vec<(&'static str, u64)> {
             self.list().into_iter().filter(|(_, count)| *count > 0).collect()
         }

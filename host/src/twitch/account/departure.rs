@@ -1,4 +1,4 @@
-//! What a session is to do, and by what it reports what became of a message.
+//! The work of a session, and the ticket by which it reports what happened to a message.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::domain::id::{ChannelId, Login, MessageId};
 
-/// The next thing that a session is to do.
+/// The next work of a session.
 #[derive(Debug)]
 pub(crate) enum Work {
     Leave(Login),
@@ -15,24 +15,24 @@ pub(crate) enum Work {
     Send(Departure),
 }
 
-/// A message that leaves. It counts as sent; once it is written, the session corrects the moment.
+/// A message to send now. It counts as sent already; the session corrects the time once the message is written.
 #[derive(Debug)]
 pub(crate) struct Departure {
     pub(crate) channel: ChannelId,
     pub(crate) login: Login,
     pub(crate) reply_to: Option<MessageId>,
-    /// What others will read, at most 500 characters.
+    /// The text that chatters read, at most 500 characters.
     pub(crate) text: String,
-    /// A `/me`.
+    /// Whether this is a `/me` message.
     pub(crate) is_action: bool,
     pub(crate) ticket: Ticket,
-    /// How long the message waited; only with its first piece.
+    /// How long the message waited; `Some` only for its first piece.
     pub(crate) waited: Option<Duration>,
 }
 
-/// Names one departure of one account; never used again.
+/// Identifies one departure of one account; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ticket(pub(crate) u64);
 
-/// What leaves the outbox now; else when to ask again, if ever.
+/// The departure that may leave now; else the moment to ask again, if any.
 pub(crate) type Next = Result<Departure, Option<Instant>>;

@@ -1,31 +1,31 @@
-//! What an account is in a room, and what the room asks of those who talk there. Pure.
+//! An account's standing in a room, and the room's modes. Pure.
 //!
-//! Absent: unique chat (`r9k`), because whether a text is unique shows only when it is sent.
+//! Absent: unique chat (`r9k`), because only sending a text shows whether it is unique.
 
 use std::time::Duration;
 
 use super::refusal::Refusal;
 
-/// What an account is in a channel, as far as Twitch's limits ask.
+/// An account's standing in a channel, as far as Twitch's limits depend on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// Broadcaster, moderator or VIP: hardly held back.
+    /// Broadcaster, moderator or VIP: higher limits apply.
     pub(crate) is_privileged: bool,
     /// Broadcaster or moderator: the channel does not count among the 100 (dev.twitch.tv/docs/chat).
     pub(crate) is_moderator: bool,
     pub(crate) is_subscriber: bool,
 }
 
-/// The modes that decide beforehand. Whether we follow is unknown, so followers-only is not among them.
+/// The modes that tell beforehand of a refusal. Followers-only is absent, as we do not know whether we follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RoomModes {
-    /// Between two messages of one chatter; zero is off.
+    /// The least time between two messages of one chatter; zero means off.
     slow: Duration,
     emote_only: bool,
     subscribers_only: bool,
 }
 
-/// The modes that Twitch reports as new.
+/// The modes that Twitch reported; `None` is unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ModeChange {
     pub(crate) slow: Option<Duration>,
@@ -34,7 +34,7 @@ pub(crate) struct ModeChange {
     pub(crate) followers_only: Option<bool>,
 }
 
-/// What an account is in a room, and what the room asks of it.
+/// An account's standing in a room together with the room's modes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Footing {
     pub(crate) standing: Standing,
@@ -50,13 +50,13 @@ impl RoomModes {
 }
 
 impl ModeChange {
-    /// Whether what was refused so may pass now.
+    /// Whether a message refused for this reason may pass after the change.
     pub(crate) fn lifts(self, refusal: Refusal) -> bool {
         match refusal {
             Refusal::EmoteOnly => self.emote_only.is_some(),
             Refusal::SubscribersOnly => self.subscribers_only.is_some(),
             Refusal::FollowersOnly => self.followers_only.is_some(),
-            // Modes are told only to those who are in the room again.
+            // Twitch reports modes only to accounts in the room, so the account is admitted again.
             Refusal::Banned | Refusal::Suspended => true,
             _ => false,
         }
@@ -64,7 +64,7 @@ impl ModeChange {
 }
 
 impl Footing {
-    /// Whether a text may get through. Moderators are above every mode, VIPs above all but emote-only.
+    /// Whether the modes let a text through. Moderators are above every mode, VIPs above all but emote-only.
     pub(crate) fn may_talk(&self) -> bool {
         let Footing { standing, modes } = self;
         let passes_emote_only = standing.is_moderator || !modes.emote_only;
@@ -72,7 +72,7 @@ impl Footing {
         passes_emote_only && passes_subscribers_only
     }
 
-    /// The pause that slow mode asks for.
+    /// The time that slow mode requires between two messages.
     pub(crate) fn slow(&self) -> Duration {
         self.modes.slow
     }

@@ -1,4 +1,4 @@
-//! An allowance for tests: a few slots of each limit, and all of them from a moment on.
+//! An allowance for tests: it grants a few slots of each limit, and from a given moment on all slots.
 
 use std::collections::HashMap;
 use std::sync::Mutex;

@@ -1,8 +1,8 @@
-//! Events on their way in, and what happens when nobody takes them.
+//! Passes events to dispatch, and bounds the wait when its queue is full.
 //!
-//! A full queue holds the reading of the socket, which passes the pressure on to Twitch, but for a second at most: a
-//! connection that is not read is soon no connection. Then the newest events are dropped and counted, until the queue
-//! has moved; each stall begins anew.
+//! A full queue stops the reading of the socket, which passes the pressure on to Twitch, but for a second at most: a
+//! connection that is not read is soon lost. Then the newest events are dropped and counted until the queue moves
+//! again.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::domain::message::Event;
 
 const STALLED_FOR: Duration = Duration::from_secs(1);
 
-/// The sending side of the events' queue.
+/// The sending side of the event queue.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     events: mpsc::Sender<Event>,
-    /// Found no room, and until when it may wait for some.
+    /// The event that found the queue full, and until when it may wait for room.
     held: Option<(Event, Instant)>,
-    /// The last event that was held was dropped, and none has passed since.
+    /// The last held event was dropped, and no event has been queued since.
     is_stalled: bool,
-    /// Nobody is to hear any more.
+    /// Events are no longer wanted.
     is_closed: bool,
     pub(crate) dropped: u64,
-    /// Events that are in the queue, or were.
+    /// Events queued so far.
     pub(crate) passed: u64,
 }
 
@@ -33,7 +33,7 @@ impl Inbox {
         Self { events, held: None, is_stalled: false, is_closed: false, dropped: 0, passed: 0 }
     }
 
-    /// Passes an event on, holds it, or drops it. There is one place to hold: whoever reads stops while it is taken.
+    /// Queues an event, holds it, or drops it. Only one event can be held: the session reads nothing meanwhile.
     pub(crate) fn offer(&mut self, event: Event, now: Instant) {
         if self.is_closed {
             return;
@@ -47,23 +47,23 @@ impl Inbox {
                 self.held = Some((event, now + STALLED_FOR));
             }
             Err(TrySendError::Full(_)) => self.dropped += 1,
-            // The dispatch is gone, so the host is about to end.
+            // Dispatch has ended, so the host is about to stop.
             Err(TrySendError::Closed(_)) => self.is_closed = true,
         }
     }
 
-    /// Whether an event is held, and nothing may be read.
+    /// Whether an event is held, so that nothing may be read.
     pub(crate) fn is_full(&self) -> bool {
         self.held.is_some()
     }
 
-    /// From now on events are thrown away, and do not count as dropped.
+    /// Discards events from now on, without counting them as dropped.
     pub(crate) fn close(&mut self) {
         self.is_closed = true;
         self.held = None;
     }
 
-    /// Waits until nothing is held any more. Dropping the future loses nothing.
+    /// Waits until no event is held. Cancel safe.
     pub(crate) async fn settle(&mut self) {
         let Some(&(_, until)) = self.held.as_ref() else { return };
         let permit = timeout_at(until, self.events.reserve()).await;

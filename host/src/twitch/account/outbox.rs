@@ -1,12 +1,12 @@
-//! The only way out into chat: messages wait here until Twitch's limits and the room let them go, and are watched
-//! until the session has reported what became of them.
+//! The only way out into chat. Messages wait here until Twitch's limits and the room let them leave, and are watched
+//! until the session has reported what happened to them.
 //!
-//! Each channel has a share of the account's windows, and each module and API key a part of its channel's; see
-//! [`Shares`]. Of the channels whose turn it may be, the one that was served longest ago is next. Within a channel the
-//! broadcaster's and moderators' answers go first, modules and keys take turns, otherwise the order is kept, and the pieces of
-//! one message stay together. What has waited too long is dropped, because an answer that comes late answers nothing; so is
-//! what finds no room, and what is for a room that Twitch has closed to us, as every attempt counts against the limits. What
-//! was refused for its timing or its wording is tried once more. All is counted.
+//! Each channel has a share of the account's windows, and each module and API key a part of its channel's share; see
+//! [`Shares`]. Of the channels that may send, the one served longest ago is next. Within a channel, answers to the
+//! broadcaster and moderators go first, modules and keys take turns, messages otherwise keep their order, and the
+//! pieces of one message stay together. Dropped are messages that waited too long (a late answer is useless), messages
+//! that find no room, and messages to rooms that Twitch has closed to us (each attempt counts against the limits). A
+//! message refused for its timing or its wording is tried once more. Everything is counted.
 
 mod entry;
 mod lines;
@@ -39,15 +39,15 @@ use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::OutgoingMessage;
 use crate::domain::ports::Allowance;
 
-/// Messages that wait. What is beyond the windows of `stale_after` is stale before its turn.
+/// Messages that may wait. More than Twitch's limits allow within `stale_after` would be stale before they could leave.
 const CAPACITY: usize = 500;
-/// The first messages of a channel that find room even so: other channels may have filled the outbox.
+/// Messages of a channel that a full outbox still takes, since other channels may have filled it.
 const ALWAYS_TAKEN: usize = 4;
-/// Messages taken in before those that may leave do; fewer than what one channel has room for.
+/// Messages taken between two departures. Fewer than one channel's queue holds, so no burst overflows it at once.
 const TAKEN_AT_ONCE: usize = 32;
-/// Messages watched until it is known what became of them; what is sent beyond them is not.
+/// Messages watched until their fate is known. Further messages are sent unwatched.
 const WATCHED: usize = 8_192;
-/// Channels kept before those without anything to remember are swept out.
+/// Above this number of channels, those with nothing to remember are removed.
 const CHANNELS_UNSWEPT: usize = 256;
 
 /// The messages of one account on their way out.
@@ -60,25 +60,25 @@ pub(crate) struct Outbox {
     message_every: Duration,
     may_call_bots_in: HashSet<Login>,
     queues: HashMap<ChannelId, Queue>,
-    /// Beyond so many queues those without anything to remember are swept out.
+    /// Beyond this number of queues, those with nothing to remember are removed.
     sweep_beyond: usize,
-    /// Channels with messages.
+    /// The channels with waiting messages.
     waiting: Waiting,
     messages_waiting: usize,
     taken: u64,
-    /// Pieces that left; the last one's ticket.
+    /// Pieces that left; also the last one's ticket.
     sent: u64,
     lost: Lost,
-    /// What left, until it is known what became of it. Bounded by `WATCHED`.
+    /// Sent messages whose fate is unknown. Bounded by `WATCHED`.
     in_flight: HashMap<Ticket, Sent>,
     /// Without a connection nothing leaves, whatever the limits allow.
     is_connected: bool,
-    /// Twitch said that this account sends too much.
+    /// Until when nothing is sent, because Twitch said that this account sends too much.
     held_until: Option<Instant>,
     hasher: RandomState,
-    /// From being taken to the departure of the first piece.
+    /// From taking a message to the departure of its first piece.
     pub(crate) waits: Histogram,
-    /// From the departure to Twitch's receipt.
+    /// From a departure to Twitch's receipt.
     pub(crate) deliveries: Histogram,
 }
 
@@ -108,34 +108,34 @@ impl Outbox {
         }
     }
 
-    /// Counts what another process sent with this account.
+    /// Counts the messages that another process sent with this account.
     pub(crate) fn assume(&mut self, messages: usize, at: Instant) {
         self.windows.assume(messages, at);
         self.shares.note_foreign(messages, at);
     }
 
-    /// Messages that count in the window.
+    /// Messages that count in the window at `now`.
     pub(crate) fn used(&self, now: Instant) -> usize {
         self.windows.used(now)
     }
 
-    /// Messages that wait, for their first attempt or another one.
+    /// Messages that wait for their first attempt or for another one.
     pub(crate) fn waiting(&self) -> usize {
         self.messages_waiting
     }
 
-    /// Messages that came and were sent in full or dropped.
+    /// Messages that were taken and then sent completely or dropped.
     pub(crate) fn settled(&self) -> u64 {
         self.taken.saturating_sub(self.messages_waiting as u64)
     }
 
-    /// How many messages to take in before the next departure. With limits what finds no room would be stale before its
-    /// turn, and may as well be dropped; without them nothing is taken that would be lost.
+    /// How many messages to take before the next departure. With limits, a message that finds no room would be stale
+    /// before it could leave, so losing it costs nothing; without limits, no message is taken that would be lost.
     pub(crate) fn room(&self) -> usize {
         if self.is_enforced { TAKEN_AT_ONCE } else { CAPACITY.saturating_sub(self.messages_waiting) }
     }
 
-    /// Until when nothing is sent at all, where Twitch has asked for that.
+    /// Until when nothing is sent, if Twitch has demanded that.
     pub(crate) fn held_until(&self, now: Instant) -> Option<Instant> {
         self.held_until.filter(|until| now < *until)
     }
@@ -145,11 +145,11 @@ impl Outbox {
         Shortage { lost: self.lost.list(), lost_in_all: self.lost.in_all, slowed_for: self.shares.slowed_for() }
     }
 
-    /// Takes a message in, or drops it and counts why.
+    /// Takes a message, or drops it and counts the reason.
     pub(crate) fn push(&mut self, message: OutgoingMessage, now: Instant, counts: &mut Counts) {
         self.taken += 1;
         let pieces = piece::render(&message.reply, self.may_call_bots_in.contains(&message.channel_login));
-        // Without limits whoever asked is made to wait in front of the outbox, and that costs no message.
+        // Without limits, messages queue in front of the outbox instead; that wait must not make them stale.
         let asked_at = if self.is_enforced { Instant::from_std(message.asked_at) } else { now };
         let (channel, stale_at) = (message.channel_id, asked_at + self.stale_after);
         if pieces.is_empty() {
@@ -188,20 +188,20 @@ impl Outbox {
         self.look_again(channel, now);
     }
 
-    /// Something about a channel changed that may let its messages leave or keep them.
+    /// To be called after a change that may let the channel's messages leave, or stop them.
     fn look_again(&mut self, channel: ChannelId, now: Instant) {
         if self.queues.get(&channel).is_some_and(|queue| queue.len() > 0) {
             self.waiting.put(channel, Wait::unknown(now));
         }
     }
 
-    /// Something changed that may concern every channel.
+    /// To be called after a change that may concern every channel.
     pub(crate) fn look_at_all(&mut self, now: Instant) {
         self.waiting.look_at_all(now);
     }
 
-    /// What may leave at `now`: a message to a channel that is joined under the id that the message was meant for, or was
-    /// until just now, and within the limits. Else when to ask again, if ever.
+    /// The message that may leave at `now`: within the limits, to a channel that is joined under the message's channel
+    /// id, or was until just now. Else the moment to ask again, if any.
     pub(crate) fn next(&mut self, rooms: &Rooms, now: Instant, counts: &mut Counts) -> Next {
         self.is_connected = true;
         loop {
@@ -213,7 +213,7 @@ impl Outbox {
                     self.waiting.put(channel, wait);
                 }
             }
-            // To look may have shown what the account is in a channel, and so have changed the shares.
+            // Looking at a channel may reveal the account's standing there, which changes the shares.
             if self.shares.has_changed() {
                 continue;
             }
@@ -231,7 +231,7 @@ impl Outbox {
         }
     }
 
-    /// Drops what cannot be said in a channel, and tells where the rest waits; `None` if there is none.
+    /// Drops a channel's messages that cannot be sent. Returns the place of the others; `None` if none is left.
     fn look_at(&mut self, channel: ChannelId, rooms: &Rooms, now: Instant, counts: &mut Counts) -> Option<Wait> {
         let queue = self.queues.get_mut(&channel)?;
         let free_at = queue.free_at(now);
@@ -241,14 +241,14 @@ impl Outbox {
             let dropped = queue.drop_all();
             counts.closed += dropped as u64;
             self.messages_waiting -= dropped;
-            self.shares.forget(channel); // Nobody is slowed for a room that takes nothing.
+            self.shares.forget(channel); // Other channels must not be slowed for a closed room.
             return None;
         }
         let is_privileged = footing.is_some_and(|footing| footing.standing.is_privileged);
         let is_slowed = footing.is_none_or(|it| !is_privileged && it.slow() > self.message_every);
         let is_for_limits = free_at <= now && !is_slowed;
         let patience = if is_for_limits && held_until <= now { Patience::Window } else { Patience::Usual };
-        // What would be stale by then need not wait for it.
+        // A message that will be stale when the hold ends is dropped now.
         if queue.stale_at(patience)? <= held_until {
             let login = queue.head()?.login.clone();
             let dropped = queue.drop_stale(held_until, patience);
@@ -289,7 +289,7 @@ impl Outbox {
         Some(departure)
     }
 
-    /// The messages that left last, to `channels`, since `picked_at`, were not gone before `now`.
+    /// The messages picked since `picked_at`, to `channels`, were written only by `now`.
     pub(crate) fn note_written(&mut self, channels: &[ChannelId], picked_at: Instant, now: Instant) {
         if !self.is_enforced || picked_at == now {
             return;
@@ -304,14 +304,14 @@ impl Outbox {
         }
     }
 
-    /// Somebody typed with the account's login, which Twitch counts as well.
+    /// Counts a message that a person typed with the account's login: Twitch counts it as well.
     pub(crate) fn note_typed(&mut self, channel: ChannelId, now: Instant) {
         self.windows.note(channel, now);
         self.shares.note_foreign(1, now);
         self.look_again(channel, now);
     }
 
-    /// What the account is in a channel.
+    /// Stores the account's standing in a channel.
     pub(crate) fn note_standing(&mut self, channel: ChannelId, is_privileged: bool) {
         self.shares.note_standing(channel, is_privileged);
     }
@@ -322,12 +322,12 @@ impl Outbox {
         }
     }
 
-    /// Twitch never said what became of it.
+    /// Counts a message that Twitch never answered.
     pub(crate) fn lost(&mut self, ticket: Ticket, counts: &mut Counts) {
         counts.unconfirmed += u64::from(self.in_flight.remove(&ticket).is_some());
     }
 
-    /// Twitch has not delivered it. For how long nothing is sent there, where that is news.
+    /// Handles a message that Twitch refused. If this newly stops sending, returns for how long.
     pub(crate) fn refused(
         &mut self,
         ticket: Ticket,
@@ -361,12 +361,12 @@ impl Outbox {
             self.enqueue(entry, now, Queue::push_again);
         }
         self.look_again(channel, now);
-        // That slow mode makes us wait is nothing special.
+        // Waiting for slow mode is routine.
         let is_news = was_free && !matches!(refusal, Refusal::SlowMode(_));
         refusal.held_for().or(refusal.closed_for()).filter(|_| is_news)
     }
 
-    /// A mode of the room changed, and it may have been this that kept us out.
+    /// Reopens a room that refused us for a mode, if this change may lift that.
     pub(crate) fn note_modes(&mut self, channel: ChannelId, change: ModeChange, now: Instant) {
         if let Some(queue) = self.queues.get_mut(&channel) {
             queue.open_if(|refusal| change.lifts(refusal));
@@ -374,13 +374,13 @@ impl Outbox {
         self.look_again(channel, now);
     }
 
-    /// The session is gone, and reports nothing more.
+    /// The session is lost: messages without an answer will not get one.
     pub(crate) fn start_over(&mut self, counts: &mut Counts) {
         self.is_connected = false;
         counts.unconfirmed += self.in_flight.drain().count() as u64;
     }
 
-    /// Drops what has waited too long without a connection, and tells when the next will have.
+    /// Drops stale messages while there is no connection. Returns when the next one becomes stale.
     pub(crate) fn drop_stale(&mut self, now: Instant, counts: &mut Counts) -> Option<Instant> {
         while let Some(channel) = self.waiting.take_due(now) {
             let Some(queue) = self.queues.get_mut(&channel) else { continue };

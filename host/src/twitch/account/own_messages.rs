@@ -1,8 +1,8 @@
-//! What our own accounts said lately, so that no account of ours answers another one, or itself.
+//! What our own accounts sent lately, so that none of them answers another one or itself.
 //!
-//! Not everything that a bot account says is ours: a creator may use the own login as bot and type commands with it.
-//! Ours is what our outbox sent. It comes back without its id, changed in its spaces and, where it was a reply, with a
-//! mention in front; it is known again by who sent it, where, and what can be seen of its text.
+//! Not every message of a bot account comes from our outbox: a creator may use their own account as the bot and type
+//! commands with it. A message from the outbox comes back without its id, with changed spaces and, if it was a reply,
+//! with a mention in front. So it is recognised by its sender, its channel and its visible text.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
@@ -15,12 +15,12 @@ use crate::domain::id::{AccountId, ChannelId, ChatterId};
 use crate::domain::message::ChatMessage;
 use crate::domain::prefix::is_invisible;
 
-/// Far longer than Twitch takes to deliver.
+/// Far longer than Twitch takes to deliver a message.
 const REMEMBERED_FOR: Duration = Duration::from_secs(120);
-/// Ten accounts that send all that they may.
+/// Enough for ten accounts that send as much as they may.
 const REMEMBERED: usize = 4_096;
 
-/// Shared by all accounts of a host. Bounded, and forgets.
+/// Shared by all accounts of a host. Bounded: old messages are forgotten.
 #[derive(Debug, Default)]
 pub struct OwnMessages {
     hasher: RandomState,
@@ -30,14 +30,14 @@ pub struct OwnMessages {
 #[derive(Debug, Default)]
 struct Memory {
     accounts: HashSet<ChatterId>,
-    /// The oldest first.
+    /// Time and fingerprint of each message, the oldest first.
     sent: VecDeque<(Instant, u64)>,
-    /// When each of them was sent last.
+    /// When each fingerprint was sent last.
     last: HashMap<u64, Instant>,
 }
 
 impl OwnMessages {
-    /// Remembers that `account` sends `text`. To be called before it is sent: the echo is fast.
+    /// Remembers that `account` sends `text`. Must be called before it is sent, because the echo may arrive at once.
     pub(super) fn note(&self, account: AccountId, channel: ChannelId, text: &str, now: Instant) {
         let print = self.fingerprint(account.chatter(), channel, text);
         let mut memory = self.lock();
@@ -47,7 +47,7 @@ impl OwnMessages {
         memory.last.insert(print, now);
     }
 
-    /// Whether an outbox of ours sent this message.
+    /// Whether one of our outboxes sent this message.
     pub(super) fn is_own(&self, message: &ChatMessage, now: Instant) -> bool {
         let memory = self.lock();
         if !memory.accounts.contains(&message.chatter.id) {
@@ -59,7 +59,7 @@ impl OwnMessages {
         memory.last.get(&print).is_some_and(|at| now <= *at + REMEMBERED_FOR)
     }
 
-    /// Two texts that look the same have one fingerprint.
+    /// Texts that look the same have the same fingerprint.
     fn fingerprint(&self, account: ChatterId, channel: ChannelId, text: &str) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         (account, channel).hash(&mut hasher);
@@ -68,20 +68,20 @@ impl OwnMessages {
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
-        // Nothing that runs under the lock leaves it half done.
+        // No code panics while it holds the lock, so the data is whole.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Memory {
-    /// Makes room for one more, and lets go of what is old.
+    /// Makes room for one more message, and forgets those that are too old.
     fn forget(&mut self, now: Instant) {
         while let Some(&(at, print)) = self.sent.front() {
             if self.sent.len() < REMEMBERED && now <= at + REMEMBERED_FOR {
                 break;
             }
             self.sent.pop_front();
-            // Unless it was sent again since.
+            // Kept if the same message was sent again later.
             if self.last.get(&print) == Some(&at) {
                 self.last.remove(&print);
             }
@@ -89,7 +89,7 @@ impl Memory {
     }
 }
 
-/// Twitch puts `@Name ` before the text of a reply.
+/// Removes the `@Name ` that Twitch puts before the text of a reply.
 fn without_mention(text: &str) -> &str {
     let rest = text.strip_prefix('@').and_then(|text| text.split_once(' '));
     rest.map_or(text, |(_, rest)| rest)

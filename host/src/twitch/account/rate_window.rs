@@ -1,8 +1,8 @@
-//! Twitch's limits as sliding windows. Pure: every moment is a parameter.
+//! Twitch's limits as sliding windows. Pure: time is a parameter.
 //!
-//! Twitch's buckets refill on a schedule that a client cannot know, so only a window that slides is safe against any
-//! of them (pajlada's tmi-rate-limits). And what counts is when Twitch sees a message, not when it was written: one
-//! that was held up on its way comes closer to the next. Hence the margins.
+//! A client cannot know the schedule on which Twitch refills its buckets; only a sliding window is safe for every
+//! schedule (pajlada's tmi-rate-limits). What counts is when Twitch receives a message, not when we write it: a delayed
+//! message comes closer to the next one. Hence the margins.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -14,53 +14,53 @@ use crate::config::LimitsConfig;
 use crate::domain::id::ChannelId;
 use crate::domain::ports::{Allowance, Limit};
 
-/// Added to every window: how much longer than its neighbour a line may take to arrive. Other clients wait 2 s
-/// (twurple, messages) and 2.5 s (Chatterino, joins) longer than Twitch asks.
+/// Added to every window: how much longer than its neighbour a line may travel. Other clients add 2 s (twurple,
+/// messages) and 2.5 s (Chatterino, joins) to Twitch's window.
 pub const WINDOW_MARGIN: Duration = Duration::from_millis(2_500);
-/// Added to the pause between two messages to one channel; twurple waits 1.2 s too. Going over it loses a message but
-/// silences nobody.
+/// Added to the pause between two messages to one channel; twurple waits 1.2 s too. Sending too early loses one message
+/// but silences nobody.
 pub const CHANNEL_MARGIN: Duration = Duration::from_millis(200);
-/// Added to the pause that slow mode asks for. Going over it costs one attempt.
+/// Added to the pause that slow mode requires. Sending too early costs one attempt.
 pub const SLOW_MARGIN: Duration = Duration::from_millis(500);
-/// The longest pause that slow mode asks for (dev.twitch.tv/docs/api/reference, Update Chat Settings), and some more.
+/// Slow mode's longest pause (dev.twitch.tv/docs/api/reference, Update Chat Settings), plus a margin.
 const SLOW_REMEMBERED: Duration = Duration::from_secs(125);
-/// Channels whose last message is remembered before those whose pause is over are swept out.
+/// Above this number of channels, those whose pause has ended are forgotten.
 const CHANNELS_UNSWEPT: usize = 256;
 
-/// The latest moments at which something happened, as many as its limit asks about.
+/// The times of the latest events, as many as the limit needs.
 #[derive(Clone, Debug)]
 pub struct RateWindow {
-    /// None where limits are off.
+    /// `None` if limits are off.
     limit: Option<usize>,
     span: Duration,
     times: VecDeque<Instant>,
 }
 
 impl RateWindow {
-    /// At most `limit` within any `span`, and the margin; a limit of zero counts as one. Where limits are not enforced the window
-    /// holds back nothing and remembers nothing.
+    /// At most `limit` events within `span` plus the margin; a limit of zero counts as one. If limits are not enforced,
+    /// the window delays nothing and remembers nothing.
     pub fn new(is_enforced: bool, limit: usize, span: Duration) -> Self {
         Self { limit: is_enforced.then_some(limit.max(1)), span: span + WINDOW_MARGIN, times: VecDeque::new() }
     }
 
-    /// The first moment, `now` or later, at which one more is within the limit.
+    /// The first moment, `now` or later, at which another event is within the limit.
     pub fn free_at(&self, now: Instant) -> Instant {
         self.limit.map_or(now, |limit| self.free_below(limit, now))
     }
 
-    /// The same for a stricter limit than the window's own.
+    /// Like `free_at`, for a stricter limit than the window's own.
     fn free_below(&self, limit: usize, now: Instant) -> Instant {
         let oldest = self.times.len().checked_sub(limit.max(1)).and_then(|index| self.times.get(index));
         oldest.map_or(now, |&at| now.max(at + self.span))
     }
 
-    /// How many more are within the limit at `now`.
+    /// How many more events are within the limit at `now`.
     pub fn room(&self, now: Instant) -> usize {
         let counting = self.times.iter().rev().take_while(|&&at| now < at + self.span).count();
         self.limit.unwrap_or(usize::MAX).saturating_sub(counting)
     }
 
-    /// Counts one that happened at `now`, which never goes back.
+    /// Counts an event at `now`. Calls must not go back in time.
     pub fn note(&mut self, now: Instant) {
         let Some(limit) = self.limit else { return };
         self.times.push_back(now);
@@ -69,17 +69,17 @@ impl RateWindow {
         }
     }
 
-    /// How many of the limit are used up at `now`.
+    /// How much of the limit is used at `now`.
     pub fn used(&self, now: Instant) -> usize {
         self.limit.map_or(0, |limit| limit - self.room(now))
     }
 
-    /// Counts `count` that another process noted, as if at `at`. For an empty window.
+    /// Counts `count` events of another process, all as if at `at`. The window must be empty.
     pub fn assume(&mut self, count: usize, at: Instant) {
         (0..count).for_each(|_| self.note(at));
     }
 
-    /// Moves the last `count` to `now`: they were not gone before.
+    /// Moves the last `count` events to `now`.
     fn defer(&mut self, count: usize, now: Instant) {
         self.times.iter_mut().rev().take(count).for_each(|at| *at = now);
     }
@@ -90,13 +90,13 @@ pub(super) fn opens_at(allowance: &dyn Allowance, limit: Limit, now: Instant) ->
     allowance.opens_at(limit, now.into_std()).into()
 }
 
-/// All that holds back one account's messages.
+/// All limits on one account's messages.
 #[derive(Clone)]
 pub struct MessageWindows {
     is_enforced: bool,
-    /// Of the account's slots, those that this process has.
+    /// Says which of the account's slots this process may use.
     allowance: Arc<dyn Allowance>,
-    /// Every message counts here, to whatever channel.
+    /// All messages of the account, to any channel.
     sent: RateWindow,
     unprivileged_limit: usize,
     every: Duration,
@@ -115,9 +115,9 @@ impl MessageWindows {
         }
     }
 
-    /// The first moment, `now` or later, at which the window has room. Messages to channels where the account is broadcaster,
-    /// moderator or VIP use up the lower limit but are not held back by it, nor by a pause (dev.twitch.tv/docs/chat, "Rate
-    /// limits").
+    /// The first moment, `now` or later, at which the window has room. Messages to privileged channels (the account is
+    /// broadcaster, moderator or VIP) use up the lower limit too, but neither it nor the pause delays them
+    /// (dev.twitch.tv/docs/chat, "Rate limits").
     pub fn opens_at(&self, is_privileged: bool, now: Instant) -> Instant {
         let free_at = match is_privileged {
             _ if !self.is_enforced => return now,
@@ -127,8 +127,7 @@ impl MessageWindows {
         free_at.max(opens_at(&*self.allowance, Limit::Messages, now))
     }
 
-    /// The first moment, `now` or later, at which the channel itself takes another message; its slow mode asks for a pause of
-    /// `slow`.
+    /// The first moment, `now` or later, at which the channel itself takes a message. `slow` is its slow mode's pause.
     pub fn pause_ends_at(&self, channel: ChannelId, is_privileged: bool, slow: Duration, now: Instant) -> Instant {
         if !self.is_enforced || is_privileged {
             return now;
@@ -156,12 +155,12 @@ impl MessageWindows {
         self.sent.used(now)
     }
 
-    /// Counts what another process sent, to channels that are not known.
+    /// Counts messages that another process sent, to unknown channels.
     pub fn assume(&mut self, count: usize, at: Instant) {
         self.sent.assume(count, at);
     }
 
-    /// The messages counted last, to `channels`, were not gone before `now`.
+    /// The messages counted last, to `channels`, were written only by `now`.
     pub fn defer(&mut self, channels: &[ChannelId], now: Instant) {
         self.sent.defer(channels.len(), now);
         for channel in channels {
@@ -177,7 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     impl MessageWindows {
-        /// When a message may go to a channel.
+        /// When a message may go to a channel, by all limits.
         fn free_at(&self, channel: ChannelId, is_privileged: bool, slow: Duration, now: Instant) -> Instant {
             self.opens_at(is_privileged, now).max(self.pause_ends_at(channel, is_privileged, slow, now))
         }
@@ -187,13 +186,13 @@ mod tests {
         ChannelId(u64::from(n))
     }
 
-    /// The most of `seen` that any half-open span holds.
+    /// The most moments of `seen` within any half-open span.
     fn busiest(seen: &[Instant], span: Duration) -> usize {
         let within = |start: Instant| seen.iter().filter(|&&at| start <= at && at < start + span).count();
         seen.iter().map(|&start| within(start)).max().unwrap_or(0)
     }
 
-    /// A message asked for: after how long, where, and how long it takes to arrive.
+    /// Messages: the gap before each, its channel, whether that is privileged, and the travel time.
     fn arrivals() -> impl Strategy<Value = Vec<(u64, u8, bool, u64)>> {
         prop::collection::vec((0u64..900, 0u8..40, any::<bool>(), 0u64..=2_500), 1..400)
     }
@@ -292,8 +291,8 @@ mod tests {
     }
 
     proptest! {
-        /// Twitch's own view: the times at which messages arrive there, however unevenly they travel within the
-        /// margin. They do not overtake each other: it is one stream.
+        /// Twitch's view: the arrival times, however unevenly the messages travel within the margin. They cannot
+        /// overtake each other, because they share one stream.
         #[test]
         fn no_thirty_seconds_hold_more_than_twitch_allows(arrivals in arrivals()) {
             let (mut windows, mut now) = (MessageWindows::new(&LimitsConfig::default(), Arc::new(Unshared)), Instant::now());
@@ -332,7 +331,7 @@ mod tests {
             }
         }
 
-        /// The mode comes and goes, and what counts is the mode in which a message arrives.
+        /// Slow mode changes all the time; the mode at a message's arrival counts.
         #[test]
         fn no_two_messages_come_closer_than_slow_mode_asks(
             arrivals in prop::collection::vec((0u64..20_000, 0u8..3, 0u64..=120, 0u64..=500), 1..200)

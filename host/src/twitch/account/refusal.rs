@@ -1,4 +1,4 @@
-//! Why Twitch did not deliver a message of ours, and what follows. Pure.
+//! Why Twitch did not deliver a message of ours, and for how long that matters. Pure.
 
 use std::time::Duration;
 
@@ -8,45 +8,45 @@ use super::rate_window::SLOW_MARGIN;
 use crate::domain::id::Login;
 use crate::domain::message::JoinFailure;
 
-/// The longest time for which a timeout is believed: it may be lifted, and nobody would tell.
+/// The longest time for which we believe a timeout: it may be lifted, and Twitch would not tell.
 const LONGEST_HOLD: Duration = Duration::from_secs(10 * 60);
-/// How long a room is left alone that refused us for a mode, as a mode may change unheard and a bot may begin to
+/// How long we send nothing to a room whose mode refused us. A mode may change unreported, and a bot may begin to
 /// follow.
 const CLOSED_BY_MODE_FOR: Duration = Duration::from_secs(10 * 60);
-/// The same where somebody has to do something about the account.
+/// The same for refusals that only a person can resolve, by doing something about the account.
 pub(crate) const CLOSED_FOR: Duration = Duration::from_secs(60 * 60);
 
-/// Each transport reads it from words of its own.
+/// Independent of the transport, each of which parses its own words into this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Banned,
-    /// The channel is, not our account.
+    /// The channel is suspended, not our account.
     Suspended,
     TimedOut(Duration),
     SlowMode(Duration),
     EmoteOnly,
     SubscribersOnly,
     FollowersOnly,
-    /// Unique-chat mode: the same text was said in the room before.
+    /// Unique-chat mode: the same text was sent in the room before.
     NotUnique,
-    /// We have said that just now.
+    /// We sent the same text just before.
     Duplicate,
-    /// The channel asks for a verified phone number or e-mail address.
+    /// The channel requires a verified phone number or e-mail address.
     Unverified,
-    /// The channel, or Twitch, does not want to hear this account.
+    /// The channel or Twitch blocks this account.
     Blocked,
     RateLimited,
-    /// AutoMod holds the message back, or the channel's settings do.
+    /// AutoMod or the channel's settings hold the message back.
     Rejected,
     BadCharacters,
     /// Twitch took the message for a command.
     UnknownCommand,
-    /// None that was known when this was written.
+    /// A refusal unknown to this program.
     Other,
 }
 
 impl Refusal {
-    /// How long what is for the room has to wait, and may.
+    /// How long messages to the room wait after this refusal; `None` if they do not.
     pub(crate) fn held_for(self) -> Option<Duration> {
         match self {
             Refusal::TimedOut(span) | Refusal::SlowMode(span) => Some(span.min(LONGEST_HOLD) + SLOW_MARGIN),
@@ -54,7 +54,7 @@ impl Refusal {
         }
     }
 
-    /// How long a room is believed to refuse everything from us, where that is how it refused.
+    /// How long the room is taken to refuse all our messages; `None` if it is not.
     pub(crate) fn closed_for(self) -> Option<Duration> {
         match self {
             Refusal::EmoteOnly | Refusal::SubscribersOnly | Refusal::FollowersOnly => Some(CLOSED_BY_MODE_FOR),
@@ -63,7 +63,7 @@ impl Refusal {
         }
     }
 
-    /// We cannot sit in that room at all.
+    /// The join failure that this refusal amounts to; `None` if the account can be in the room.
     pub(crate) fn find_join_failure(self) -> Option<JoinFailure> {
         match self {
             Refusal::Banned => Some(JoinFailure::Banned),
@@ -72,7 +72,7 @@ impl Refusal {
         }
     }
 
-    /// For the operator: nothing is sent to `channel`, or to any, for so long.
+    /// Tells the operator that for `pause` nothing is sent to `channel`, or anywhere if the account is rate limited.
     pub(crate) fn log_pause(self, account: &Login, channel: &Login, pause: Duration) {
         match self {
             Refusal::RateLimited => {

@@ -1,8 +1,8 @@
-//! Which channels an account is to sit in, and where it sits. Pure: every moment is a parameter.
+//! Which channels an account is to join, and which it has joined. Pure: time is a parameter.
 //!
-//! Over IRC, Twitch confirms a JOIN by the room's id, refuses some, and does not answer for channels that do not exist. So a
-//! room counts as joined once its id is known, and as the right one if that is the id that was stored: a login that was given to
-//! another channel leads into a stranger's room.
+//! Over IRC, Twitch confirms a JOIN with the room's id, refuses some, and does not answer for channels that do not
+//! exist. So a room counts as joined once its id is known, and as the right one if it has the stored id: after Twitch
+//! gave a login to another channel, that login leads into a stranger's room.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -19,37 +19,37 @@ use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::{Event, JoinFailure, WantedChannel};
 use crate::domain::ports::{Allowance, Limit};
 
-/// How long Twitch may take to confirm. It answers within a second or not at all.
+/// Time for Twitch to confirm a JOIN. It answers within a second or not at all.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(15);
-/// Unconfirmed attempts before that is reported; a single one may just have been slow.
+/// Unconfirmed attempts before a failure is reported: a single one may only have been slow.
 const ATTEMPTS_UNREPORTED: u32 = 2;
-/// Before the second attempt, and twice as long before each further one.
+/// Delay before the second attempt; each further delay is twice as long, up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
-/// How long a room that is no longer wanted may still be spoken to: `!leave` is answered, too. Twitch takes messages to
-/// channels that were not joined.
+/// How long messages to a room that is no longer wanted may still leave, so that `!leave` gets its answer. Twitch
+/// accepts messages to channels that were not joined.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(5);
 
 /// The rooms of one account.
 pub(crate) struct Rooms {
     account: BotAccount,
     rooms: HashMap<Login, Room>,
-    /// The rooms that ceased to be wanted lately, and until when a farewell may be said there.
+    /// The rooms that ceased to be wanted lately, and until when messages may still be sent there.
     farewells: HashMap<ChannelId, (Footing, Instant)>,
-    /// Rooms that the session is to leave.
+    /// Rooms that the session has to leave.
     pub(crate) leaving: VecDeque<Login>,
     window: RateWindow,
-    /// Of the account's slots, those that this process has.
+    /// Says which of the account's slots this process may use.
     allowance: Arc<dyn Allowance>,
     capacity: usize,
 }
 
 #[derive(Debug)]
 struct Room {
-    /// Its place among the wanted ones: the first are joined first.
+    /// Position among the wanted rooms: lower ones are joined first.
     rank: usize,
-    /// Stored, or learned from a seed's room.
+    /// The stored id, or the one learned by joining a channel of the configuration.
     id: Option<ChannelId>,
     presence: Presence,
     footing: Footing,
@@ -79,17 +79,17 @@ impl Rooms {
         }
     }
 
-    /// Counts what another process asked for with this account.
+    /// Counts the JOINs that another process sent with this account.
     pub(crate) fn assume(&mut self, joins: usize, at: Instant) {
         self.window.assume(joins, at);
     }
 
-    /// JOINs that count in the window.
+    /// JOINs that count in the window at `now`.
     pub(crate) fn used(&self, now: Instant) -> usize {
         self.window.used(now)
     }
 
-    /// Writes down in how many of the wanted rooms the account sits, and how it is with the others, in no order.
+    /// Writes into `state` how many of the wanted rooms are joined, and which are not.
     pub(crate) fn describe(&self, state: &mut AccountState, now: Instant) {
         let has_slot = self.slots_left() > 0;
         let (mut joined, mut pending, mut outside, mut unreachable) = (0, 0, Vec::new(), Vec::new());
@@ -108,12 +108,12 @@ impl Rooms {
         state.joins_held_until = self.held_until(now);
     }
 
-    /// Whether the account sits in a channel: in a room of that login, which is that very channel.
+    /// Whether the account is in the room of this login, and that room is this channel.
     pub(crate) fn is_in(&self, login: &Login, id: ChannelId) -> bool {
         self.find_room(login, id).is_some()
     }
 
-    /// The id of a room, where it is known.
+    /// The room's id, if it is known.
     pub(crate) fn find_id(&self, login: &Login) -> Option<ChannelId> {
         self.rooms.get(login)?.id
     }
@@ -122,13 +122,13 @@ impl Rooms {
         self.rooms.get(login).filter(|room| room.presence == Presence::In && room.id == Some(id))
     }
 
-    /// The account's footing where it may speak: where it sits, and for a while where it is no longer wanted.
+    /// The account's footing where it may speak: in a joined room, or for a short time in one that is no longer wanted.
     pub(crate) fn find_footing(&self, login: &Login, id: ChannelId, now: Instant) -> Option<Footing> {
         let farewell = || self.farewells.get(&id).filter(|(_, until)| now < *until);
         self.find_room(login, id).map(|room| room.footing).or_else(|| farewell().map(|(footing, _)| *footing))
     }
 
-    /// Replaces what is wanted. Channels of accounts other than `account` are passed over.
+    /// Replaces the wanted rooms. Channels of accounts other than `account` are ignored.
     pub(crate) fn set_wanted(&mut self, wanted: &[WantedChannel], account: &BotAccount, now: Instant) {
         self.account.clone_from(account);
         let own = || wanted.iter().filter(|channel| channel.account.is(account));
@@ -145,7 +145,7 @@ impl Rooms {
             let room = self.rooms.entry(channel.login.clone()).or_insert_with(|| Room::new(now));
             room.rank = rank;
             if room.id.is_some() && channel.id.is_some() && room.id != channel.id {
-                // Another channel is wanted under this login: whatever is known is of the old one.
+                // The login now belongs to another wanted channel, so all that is known concerns the old one.
                 self.leaving.extend(room.may_be_in().then(|| channel.login.clone()));
                 *room = Room { rank, ..Room::new(now) };
             }
@@ -153,8 +153,8 @@ impl Rooms {
         }
     }
 
-    /// Without a connection it sits nowhere. Pauses go on. Privileges may be gone, and Twitch tells anew; that the account
-    /// was moderator is kept, as it only decides how many channels are asked for.
+    /// Without a connection no room is joined. Delays continue. Privileges may be lost, and Twitch reports them anew;
+    /// whether the account was moderator is kept, because it only decides how many channels are asked for.
     pub(crate) fn start_over(&mut self, now: Instant) {
         self.farewells.clear();
         self.leaving.clear();
@@ -164,8 +164,8 @@ impl Rooms {
         }
     }
 
-    /// Ends the attempts that Twitch left unanswered. The rooms are left, too: should the answer only be late, the next
-    /// JOIN would get none.
+    /// Ends the attempts that Twitch left unanswered. Those rooms are left too: if the answer was only late, Twitch
+    /// would not answer the next JOIN.
     pub(crate) fn give_up_unconfirmed(&mut self, now: Instant) -> Vec<Event> {
         let is_late = |room: &Room| matches!(room.presence, Presence::Asked { until } if until <= now);
         let late: Vec<Login> =
@@ -173,7 +173,7 @@ impl Rooms {
         late.into_iter().filter_map(|login| self.note_failure(&login, JoinFailure::Unconfirmed, now)).collect()
     }
 
-    /// The channels to ask for at `now`, which count as asked for: as many as the limits have room for, and `at_most` so many.
+    /// The rooms to ask for at `now`, at most `at_most` and as many as the limits allow. They then count as asked for.
     pub(crate) fn take_due(&mut self, at_most: usize, now: Instant) -> Vec<Login> {
         let mut slots_left = self.slots_left();
         let mut due: Vec<_> = self.rooms.iter_mut().filter(|(_, room)| room.is_due(now)).collect();
@@ -197,12 +197,12 @@ impl Rooms {
         asked
     }
 
-    /// The first moment, `now` or later, at which a room may be asked for.
+    /// The first moment, `now` or later, at which the limits allow another JOIN.
     fn opens_at(&self, now: Instant) -> Instant {
         self.window.free_at(now).max(opens_at(&*self.allowance, Limit::Joins, now))
     }
 
-    /// When there will be something to do; `None` while nothing is.
+    /// The next moment with work; `None` if there is none.
     pub(crate) fn next_at(&self, now: Instant) -> Option<Instant> {
         let free_at = self.opens_at(now);
         let has_slot = self.slots_left() > 0;
@@ -214,7 +214,7 @@ impl Rooms {
         self.rooms.values().filter_map(moment).min()
     }
 
-    /// When a room can be asked for that only the window keeps out; None where there is none.
+    /// When the limit on joins opens, if it alone delays a due room; else `None`.
     fn held_until(&self, now: Instant) -> Option<Instant> {
         let (free_at, has_slot) = (self.opens_at(now), self.slots_left() > 0);
         let is_held = |room: &Room| room.is_due(now) && (has_slot || room.footing.standing.is_moderator);
@@ -227,30 +227,30 @@ impl Rooms {
         self.capacity.saturating_sub(taken)
     }
 
-    /// Whether that is news.
+    /// Returns whether the standing has changed.
     pub(crate) fn note_standing(&mut self, login: &Login, standing: Standing) -> bool {
         let room = self.rooms.get_mut(login);
         room.is_some_and(|room| std::mem::replace(&mut room.footing.standing, standing) != standing)
     }
 
-    /// The modes of a room, or what changed of them; the room's id where it is known.
+    /// Takes in a room's modes, all or the changed ones. Returns the room's id, if known.
     pub(crate) fn note_modes(&mut self, login: &Login, change: ModeChange) -> Option<ChannelId> {
         let room = self.rooms.get_mut(login)?;
         if room.presence != Presence::In {
-            // All of them are told to whoever enters.
+            // Twitch sends all modes to an account that enters.
             room.footing.modes = RoomModes::default();
         }
         room.footing.modes.apply(change);
         room.id
     }
 
-    /// Twitch told which channel the room is.
+    /// Takes in a room's channel id. Returns an event if that completes or fails a join.
     pub(crate) fn note_room(&mut self, login: &Login, id: ChannelId, now: Instant) -> Option<Event> {
         let room = self.rooms.get_mut(login)?;
         if room.id.is_some_and(|stored| stored != id) {
             return self.note_failure(login, JoinFailure::Recycled { found: id }, now);
         }
-        // Anything but an answer to our question: a mode changed, or the room was left in the meantime.
+        // No answer to our JOIN: a mode changed, or the room was left in the meantime.
         if !matches!(room.presence, Presence::Asked { .. }) {
             return None;
         }
@@ -261,19 +261,19 @@ impl Rooms {
         Some(Event::Joined { account: self.account.clone(), channel_id: id, channel_login: login.clone() })
     }
 
-    /// The room cannot be sat in: leave it, say so once, and try again after a pause.
+    /// Leaves the room and retries after a delay. Returns an event unless this reason was reported before.
     pub(crate) fn note_failure(&mut self, login: &Login, reason: JoinFailure, now: Instant) -> Option<Event> {
         let room = self.rooms.get_mut(login)?;
-        // Left even where Twitch has most likely done it: a JOIN for a room that one is in is never answered.
+        // PART even if Twitch has most likely removed us: it never answers a JOIN for a room that the account is in.
         self.leaving.extend(room.may_be_in().then(|| login.clone()));
         room.pause(now);
         let (account, channel_login) = (self.account.clone(), login.clone());
         room.is_news(reason).then_some(Event::JoinFailed { account, channel_login, reason })
     }
 
-    /// We are out of a room, and Twitch did not say why. The next attempt will tell.
+    /// The account is out of a room for an unknown reason; the next attempt reveals it.
     pub(crate) fn note_left(&mut self, login: &Login, now: Instant) {
-        // A PART of our own may be confirmed when the room has been asked for again already.
+        // Otherwise a late confirmation of our own PART would cancel a new JOIN.
         if let Some(room) = self.rooms.get_mut(login).filter(|room| room.presence == Presence::In) {
             room.pause(now);
         }
@@ -306,7 +306,7 @@ impl Room {
         self.presence = Presence::Out { ask_at: now + doubled.min(LONGEST_PAUSE) };
     }
 
-    /// Whether this reason is not the one reported last; from now on it is.
+    /// Whether this reason differs from the one reported last. Stores it as reported.
     fn is_news(&mut self, reason: JoinFailure) -> bool {
         let is_early = reason == JoinFailure::Unconfirmed && self.failures < ATTEMPTS_UNREPORTED;
         !is_early && self.reported.replace(reason) != Some(reason)

@@ -1,4 +1,4 @@
-//! An account's way to Twitch: what a transport has to offer.
+//! The interface of a transport, which connects an account to Twitch.
 
 use std::pin::Pin;
 
@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 use super::Account;
 use crate::domain::id::Login;
 
-/// One transport, for one account. It keeps what outlives a connection, such as its limit on log-ins.
+/// One transport for one account. Keeps what outlives a connection, such as the limit on log-ins.
 pub trait Session: Send {
     /// The scopes that a token needs, for the operator to read.
     fn scopes(&self) -> &'static str;
 
-    /// Connects, logs in with `token` and serves `account` until the connection is lost. Once logged in it calls
-    /// `Account::begin`. Ok: `stop`, and what waited was sent or has had its time.
+    /// Connects, logs in with `token`, calls `Account::begin`, and serves `account` until the connection is lost. `Ok`
+    /// means that `stop` was cancelled and the waiting messages were sent or had their time.
     fn serve<'a>(
         &'a mut self,
         account: &'a mut Account,
@@ -25,13 +25,13 @@ pub trait Session: Send {
 
 pub type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), Lost>> + Send + 'a>>;
 
-/// Why a session could not be had or kept.
+/// Why a session could not start or ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// Twitch does not accept the token: trying again with it is of no use.
+    /// Twitch rejects the token: a retry with it is useless.
     TokenRefused,
-    /// The token is another account's.
+    /// The token belongs to this other account.
     OtherAccount(Login),
-    /// Anything that may pass, as the operator is to read it.
+    /// Any transient failure, described for the operator.
     Connection(String),
 }

@@ -1,4 +1,4 @@
-//! Replies that were lost because Twitch's limits left no room for them in time, for the operator to see.
+//! Replies lost to Twitch's limits, for the operator to see.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use tokio::time::Instant;
 
 use crate::domain::id::{ChannelId, Login};
 
-/// How long after the last loss a channel is named.
+/// How long after its last lost reply a channel is listed.
 pub const LOST_NAMED_FOR: Duration = Duration::from_secs(5 * 60);
-/// Channels that are named; what others lose is in the total.
+/// Channels listed at most. Losses of further channels count only in the total.
 const CHANNELS: usize = 100;
 
-/// What one channel lost lately.
+/// The recent losses of one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostReplies {
     pub channel: Login,
-    /// Whether the account is moderator, VIP or broadcaster there already.
+    /// Whether the account already is moderator, VIP or broadcaster there.
     pub is_privileged: bool,
-    /// Since the channel is named.
+    /// Replies lost since the channel was listed.
     pub replies: u64,
     pub last_at: Instant,
 }
@@ -33,11 +33,11 @@ impl LostReplies {
 /// What Twitch's limits cost an account's channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shortage {
-    /// Channels that lost replies lately, because the limits left no room for them in time. Some may be long ago.
+    /// Channels that lost replies because the limits left no room in time. Entries may be older than [`LOST_TOLD_FOR`].
     pub lost: Arc<[LostReplies]>,
-    /// Replies that were lost so since the start.
+    /// Replies lost in this way since the start.
     pub lost_in_all: u64,
-    /// The channels without privileges for which messages to privileged ones are slowed now, so that both are answered.
+    /// The unprivileged channels for which messages to privileged channels are slowed now, so that both get answers.
     pub slowed_for: Arc<[Login]>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Lost {
     channels: BTreeMap<ChannelId, LostReplies>,
     /// Copy of `channels` for readers; `None` means stale.
     snapshot: Option<Arc<[LostReplies]>>,
-    /// Since the start.
+    /// Lost replies since the start.
     pub(crate) in_all: u64,
 }
 
@@ -66,7 +66,7 @@ impl Lost {
         }
     }
 
-    /// In the order of the channels' ids; some may not be recent any more.
+    /// Ordered by channel id. Entries may no longer be recent.
     pub(crate) fn list(&mut self) -> Arc<[LostReplies]> {
         self.snapshot.get_or_insert_with(|| self.channels.values().cloned().collect()).clone()
     }

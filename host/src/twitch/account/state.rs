@@ -1,4 +1,4 @@
-//! How an account is, for readers outside of it.
+//! The published state of an account.
 
 use std::sync::Arc;
 
@@ -13,68 +13,67 @@ use crate::domain::message::JoinFailure;
 use crate::domain::named::named;
 use crate::domain::used_limits::UsedLimits;
 
-/// How an account is.
+/// A snapshot of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountState {
-    /// None until a log-in has told it, now or in an earlier process.
+    /// `None` until a log-in of this or an earlier process reported it.
     pub id: Option<AccountId>,
-    /// Another account that had the login before, and whose channels are not this one's: Twitch has recycled the login.
+    /// The account that had this login before; Twitch has recycled the login. Its channels are not this account's.
     pub former: Option<AccountId>,
     pub phase: Phase,
-    /// None until it runs.
+    /// `None` until the account runs.
     pub phase_since: Option<Instant>,
-    /// Why the phase is not a better one, for the operator to read.
+    /// Why the account is not online, for the operator to read.
     pub trouble: Option<Arc<str>>,
-    /// When the next connection is tried, where there is none. May be over already.
+    /// When the next connection is tried; `None` if none is due. May be in the past.
     pub retry_at: Option<Instant>,
-    /// Channels in which this account is to sit.
+    /// Channels that this account is to join.
     pub wanted: usize,
-    /// Those that Twitch has confirmed.
+    /// Channels whose join Twitch has confirmed.
     pub joined: usize,
-    /// Those of which it is not known yet whether the account can sit there.
+    /// Channels whose join is still undecided.
     pub pending: usize,
-    /// Those in which it does not sit, without a reason so far, in no order: the pending ones, and those without a place.
+    /// Channels that are neither joined nor known to fail: the pending ones, and those beyond the limit. Unordered.
     pub outside: Arc<[Login]>,
-    /// Those in which it cannot sit, in no order. Whatever is left of the wanted ones finds no place: the account sits in
-    /// as many channels as it may.
+    /// Channels that cannot be joined, with the reason. Unordered. Wanted channels that are neither joined, pending nor
+    /// in this list are beyond Twitch's limit of channels.
     pub unreachable: Arc<[(Login, JoinFailure)]>,
-    /// Until when no channel is joined, because Twitch's limit on joins is used up. None where none waits for that.
+    /// Until when the used-up limit on joins keeps channels from being joined. `None` if no channel waits for that.
     pub joins_held_until: Option<Instant>,
-    /// Events put into the queue so far. Whoever has had an answer to a PING sees all that was read before it counted.
+    /// Events queued so far. Published before a PONG leaves, so it then includes everything read before that PING.
     pub events: u64,
-    /// Messages that the outbox holds.
+    /// Messages in the outbox.
     pub waiting: usize,
-    /// Messages taken from `outgoing` so far and then sent in full, or dropped. An account is idle when this is as many
-    /// as were put in.
+    /// Messages taken from `outgoing` that were sent completely or dropped. All of them are, once the account is idle.
     pub settled: u64,
     pub counts: Counts,
-    /// How long messages waited for their first piece to leave.
+    /// How long each message waited before its first piece left.
     pub waits: Histogram,
-    /// From the departure of a message to Twitch's receipt.
+    /// Time from the departure of a message to Twitch's receipt.
     pub deliveries: Histogram,
     pub shortage: Shortage,
-    /// Until when nothing is sent at all, because Twitch said that this account sends too much. May be over already.
+    /// Until when no message is sent, because Twitch said that this account sends too much. May be in the past.
     pub held_until: Option<Instant>,
-    /// What the next process has to know. Told at the end.
+    /// The limits used, for the next process. Set at the end.
     pub used: UsedLimits,
 }
 
 named! {
-    /// What an account is doing about its connection, in snake_case as JSON and metrics have it.
+    /// The phase of an account's connection. JSON and metrics use its snake_case name.
     #[derive(Default, Serialize, Deserialize)]
     #[serde(rename_all = "snake_case")]
     pub enum Phase {
-        /// Dialling or logging in, or pausing before that.
+        /// Dialling, logging in, or waiting before that.
         #[default]
         Connecting "connecting",
         Online "online",
-        /// There is no token to log in with at the moment, and it asks for one now and then.
+        /// There is no token at the moment; the account asks for one now and then.
         NoToken "no_token",
-        /// Twitch refused the token, or it is another account's, and it waits for another one.
+        /// Twitch refused the token, or the token is another account's; the account waits for another token.
         Refused "refused",
-        /// The operator has paused it: it has no connection.
+        /// Paused by the operator, without a connection.
         Paused "paused",
-        /// Over for good.
+        /// Ended for good.
         Stopped "stopped",
     }
 }

@@ -1,7 +1,7 @@
-//! Which message of ours an answer is about.
+//! Matches Twitch's answers to our messages.
 //!
-//! Over IRC, Twitch answers in the order in which it was spoken to, room by room: by a USERSTATE that bears an id, by a NOTICE, or
-//! not at all. So an answer is about the oldest message of its room that has none yet.
+//! An IRC answer names no message. Within a room, Twitch answers in the order of the messages, each with a USERSTATE
+//! that has an id, with a NOTICE, or not at all. So an answer is about the oldest unanswered message of its room.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -11,22 +11,22 @@ use tokio::time::Instant;
 use crate::domain::id::Login;
 use crate::twitch::account::departure::Ticket;
 
-/// Twitch answers at once or never; a reader that is held up may see it seconds later.
+/// Twitch answers at once or never, but a connection that is read late may see the answer seconds later.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
-/// Messages watched. More would have to be sent within the time of an answer than Twitch's limits allow a hundred accounts.
+/// Messages watched at once. Twitch's limits keep even a hundred accounts from sending more within 10 s.
 const WATCHED: usize = 65_536;
 
-/// The messages of one connection that Twitch has not answered yet.
+/// One connection's messages that Twitch has not answered yet.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     rooms: HashMap<Login, VecDeque<(Ticket, Instant)>>,
     watched: usize,
-    /// Nothing is overdue before; `None` while nothing is watched.
+    /// No message is overdue before this moment; `None` while no message is watched.
     due_at: Option<Instant>,
 }
 
 impl Answers {
-    /// To be called in the order in which the messages are written. False where there is no room to watch it.
+    /// Must be called in the order in which messages are written. False if `WATCHED` messages are watched already.
     pub(super) fn watch(&mut self, room: &Login, ticket: Ticket, now: Instant) -> bool {
         if self.watched >= WATCHED {
             return false;
@@ -40,15 +40,14 @@ impl Answers {
         true
     }
 
-    /// The message that an answer from this room is about.
+    /// Removes and returns the message that an answer from this room is about.
     pub(super) fn take(&mut self, room: &Login) -> Option<Ticket> {
         let (ticket, _) = self.rooms.get_mut(room)?.pop_front()?;
         self.watched -= 1;
         Some(ticket)
     }
 
-    /// Gives up what is overdue. Looks at all rooms, but only when one may be overdue, which is hardly more often than messages
-    /// are answered within.
+    /// Removes and returns the overdue messages. Goes through all rooms, but only about once per `ANSWERED_WITHIN`.
     pub(super) fn take_overdue(&mut self, now: Instant) -> Vec<Ticket> {
         if self.due_at.is_none_or(|due_at| now < due_at) {
             return Vec::new();
@@ -65,7 +64,7 @@ impl Answers {
         overdue
     }
 
-    /// When there may be something overdue.
+    /// The first moment at which a message may be overdue.
     pub(super) fn due_at(&self) -> Option<Instant> {
         self.due_at
     }
@@ -92,7 +91,7 @@ mod tests {
     }
 
     proptest! {
-        /// Twitch answers each room in its order, some messages late or never, and rooms in any order.
+        /// Twitch answers the messages of one room in order, some late or never; rooms are answered in any order.
         #[test]
         fn an_answer_is_about_the_oldest_message_of_its_room_that_waits(
             steps in prop::collection::vec((0u8..4, prop::option::of(0u64..3)), 0..200),

@@ -1,4 +1,4 @@
-//! Lines that leave together: one write costs as much as many lines.
+//! Lines that are written together: one write costs the same for one line as for many.
 
 use tokio::time::Instant;
 
@@ -6,13 +6,13 @@ use super::command::{Command, write_message};
 use crate::domain::id::ChannelId;
 use crate::twitch::account::departure::Departure;
 
-/// From so many bytes on it leaves as it is.
+/// A batch of this many bytes takes no further line and is written.
 pub(super) const FULL_FROM: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) bytes: Vec<u8>,
-    /// Those to which its messages go, in their order.
+    /// The channels of the batch's messages, one per message and in the same order.
     pub(crate) channels: Vec<ChannelId>,
     pub(crate) picked_at: Instant,
 }

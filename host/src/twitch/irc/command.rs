@@ -1,4 +1,4 @@
-//! What we say to the server. Every command becomes exactly one line, whatever its fields hold.
+//! Lines that we send to the server. Every command becomes exactly one line, whatever its fields hold.
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
@@ -6,11 +6,10 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::domain::id::{Login, MessageId};
 use crate::twitch::account::departure::Departure;
 
-/// Channels named by one JOIN: 12 logins of 25 characters stay below the 512 bytes of an IRC line.
+/// Channels per JOIN: 12 logins of 25 characters fit into the 512 bytes of an IRC line.
 pub(crate) const JOINS_PER_LINE: usize = 12;
 
-/// A line for the server that sends no message. Logins cannot hold anything harmful; all other fields are cleaned when they are
-/// written.
+/// A line for the server that sends no message. A `Login` has no harmful character; `end_line` cleans all other fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     RequestCapabilities,
@@ -22,7 +21,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// The line with its ending.
+    /// The line including its line ending.
     pub(crate) fn to_line(&self) -> String {
         end_line(match self {
             Command::RequestCapabilities => "CAP REQ :twitch.tv/tags twitch.tv/commands".to_owned(),
@@ -38,7 +37,7 @@ impl Command {
     }
 }
 
-/// The line that sends a message, with its ending. Only the outbox makes departures.
+/// The line that sends a message, including its line ending. Only the outbox creates departures.
 pub(crate) fn write_message(departure: &Departure) -> String {
     let Departure { login, text, .. } = departure;
     let threading = departure.reply_to.as_ref().and_then(threading_tag).unwrap_or_default();
@@ -48,27 +47,27 @@ pub(crate) fn write_message(departure: &Departure) -> String {
     })
 }
 
-/// The last gate: whatever got this far, it is one line.
+/// The last line of defence: removes every character that could end the line early.
 fn end_line(mut body: String) -> String {
     body.retain(|character| !matches!(character, '\r' | '\n' | '\0'));
     body.push_str("\r\n");
     body
 }
 
-/// An id that would have to be escaped is none of Twitch's, and the message goes without it.
+/// `None` for an id that needs escaping: Twitch has no such ids, so the message goes out without the tag.
 fn threading_tag(id: &MessageId) -> Option<String> {
     let is_plain = id.0.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     (is_plain && !id.0.is_empty()).then(|| format!("@reply-parent-msg-id={id} "))
 }
 
-/// The line that logs in; wiped from memory when dropped. `None` for a token that holds more than a word, which is
-/// none, and could be a second command. Not a [`Command`], so that nothing which shows commands can show it.
+/// The line that logs in, zeroed when dropped. `None` unless the token is a single word: anything else is no token and
+/// could hold a second command. Not a [`Command`], so that code which shows commands cannot show the token.
 pub(crate) fn pass_line(access_token: &SecretString) -> Option<Zeroizing<Vec<u8>>> {
     let token = access_token.expose_secret();
     let token = token.strip_prefix("oauth:").unwrap_or(token);
     let is_word = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
     is_word.then(|| {
-        // Wiping reaches only the last allocation: there must be no earlier one.
+        // `Zeroizing` wipes only the last allocation, so the buffer must never grow.
         let mut line = Zeroizing::new(Vec::with_capacity(token.len() + 16));
         line.extend_from_slice(b"PASS oauth:");
         line.extend_from_slice(token.as_bytes());

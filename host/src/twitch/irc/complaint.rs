@@ -1,17 +1,17 @@
-//! What a server says when it does not let an account in, for the operator to read.
+//! The server's own words when it rejects a login, for the operator to read.
 //!
-//! Twitch refuses in a few known ways. A proxy, or a server that is no Twitch, has others: an IRC error number, or HTTP.
+//! Twitch rejects in a few known ways. A proxy, or a server that is not Twitch, sends an IRC error number, or HTTP.
 
 use secrecy::{ExposeSecret, SecretString};
 use twitch_irc::message::IRCMessage;
 
 use crate::domain::prefix::is_invisible;
 
-/// Characters that are kept.
+/// Characters kept of a complaint.
 const LONGEST: usize = 200;
 
-/// The complaint in a line that came before the login was accepted; None where the line complains of nothing. A server
-/// may repeat what it was sent: the token is taken out.
+/// The complaint in a line that came before the login was accepted; `None` if the line is not a complaint. A server may
+/// echo what it received, so the token is removed.
 pub(super) fn find_complaint(line: &str, token: &SecretString) -> Option<String> {
     let complaint = match IRCMessage::parse(line) {
         Ok(message) if matches!(message.command.as_str(), "NOTICE" | "ERROR") => message.params.last()?.clone(),

@@ -1,4 +1,4 @@
-//! One connection, from the login to its end. Knows nothing of sockets: the stream is a parameter, and time is tokio's.
+//! One connection, from the login to its end. Knows no sockets: the stream is a parameter, and time is tokio's.
 
 use std::io;
 use std::time::Duration;
@@ -20,21 +20,21 @@ use crate::domain::id::{AccountId, Login};
 use crate::twitch::account::Account;
 use crate::twitch::account::departure::Work;
 
-/// From the first byte to knowing who we are.
+/// From the first byte to the account's id.
 const LOGGED_IN_WITHIN: Duration = Duration::from_secs(15);
-/// Twitch says something every five minutes at least; a quiet connection is asked sooner.
+/// Twitch sends at least one line every five minutes. A connection that is silent for this long gets a PING.
 const ASKED_AFTER: Duration = Duration::from_secs(60);
-/// For anything at all to come in after our PING: else the connection is half-open.
+/// Time for any line to arrive after our PING; without one the connection is half-open.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 
-/// Why a connection could not be had or kept.
+/// Why a connection could not be opened or kept.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeepConnectionError {
-    /// Asking again with the same token is of no use.
+    /// A retry with the same token is useless.
     #[error("the login was refused")]
     Refused,
-    /// Twitch logs in the token's owner, whatever name it is told (TwitchLib/TwitchLib#1121).
+    /// Twitch logs in the token's owner, whichever login NICK names (TwitchLib/TwitchLib#1121).
     #[error("the token is {0}'s")]
     OtherAccount(Login),
     #[error("tags and commands are not to be had from this server")]
@@ -47,12 +47,12 @@ pub(crate) enum KeepConnectionError {
     Silent(Duration),
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Before anybody was logged in.
+    /// An error before the login was accepted, with the server's complaint.
     #[error("{error}; the server said {said:?}")]
     AfterComplaint { error: Box<KeepConnectionError>, said: String },
 }
 
-/// A stream on which the login was accepted.
+/// A stream with an accepted login.
 #[derive(Debug)]
 pub(crate) struct Connection<S> {
     stream: S,
@@ -63,7 +63,7 @@ pub(crate) struct Connection<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Logs in; the connection, and who the account is.
+    /// Logs in. Returns the connection and the account's id.
     pub(crate) async fn log_in(
         stream: S,
         account: &BotAccount,
@@ -76,14 +76,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         match (id.unwrap_or(Err(KeepConnectionError::Silent(LOGGED_IN_WITHIN))), said) {
             (Ok(id), _) => Ok((connection, id)),
             (Err(error), None) => Err(error),
-            // These two say all that there is to say.
+            // These errors already name the cause; the server's complaint adds nothing.
             (Err(error @ (KeepConnectionError::Refused | KeepConnectionError::OtherAccount(_))), _) => Err(error),
             (Err(error), Some(said)) => Err(KeepConnectionError::AfterComplaint { error: Box::new(error), said }),
         }
     }
 
-    /// Twitch welcomes first and then says who one is, which own messages are recognised by. The first complaint of the
-    /// server goes into `said`.
+    /// Twitch welcomes, then sends the account's id, by which we recognise our own messages. The server's first
+    /// complaint goes into `said`.
     async fn introduce(
         &mut self,
         account: &BotAccount,
@@ -115,10 +115,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Serves until the connection is lost, or `stop`; then sends what waits, for a while, and closes.
+    /// Serves until the connection is lost or `stop`; then sends waiting messages for a bounded time and closes.
     ///
     /// # Errors
-    /// Why the connection was lost.
+    /// The reason why the connection was lost.
     pub(super) async fn serve(
         &mut self,
         account: &mut Account,
@@ -130,7 +130,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let wake_at = self.speak(account).await?.min(self.next_check());
             account.publish();
             if account.is_drained(Instant::now()) {
-                // The other side may be gone already, and nothing depends on it.
+                // The server may be gone already, and nothing depends on a clean close.
                 let _closed = timeout(ANSWERED_WITHIN, self.stream.shutdown()).await;
                 return Ok(());
             }
@@ -142,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Takes in all whole lines that are there, as long as there is room for what they say.
+    /// Processes the whole lines received so far, as long as there is room for their events.
     async fn listen(&mut self, account: &mut Account, hearing: &Hearing<'_>) -> Result<(), KeepConnectionError> {
         let now = Instant::now();
         let mut answers = Vec::new();
@@ -152,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             answers.extend(answer.map_err(|MustReconnect| KeepConnectionError::Reconnect)?);
         }
         account.counts().long_lines += std::mem::take(&mut self.lines.skipped);
-        // Before a PONG goes out: what came before its PING is to be seen by then.
+        // Publishes before a PONG leaves: the sender of the PING must see everything that arrived before it.
         account.publish();
         for answer in answers {
             self.say(&answer).await?;
@@ -160,7 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    /// Says all that may be said now; when there will be more.
+    /// Writes everything that may be sent now. Returns when there will be more.
     async fn speak(&mut self, account: &mut Account) -> Result<Instant, KeepConnectionError> {
         self.check().await?;
         loop {
@@ -172,13 +172,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Ok(self.answers.due_at().map_or(wake_at, |due_at| due_at.min(wake_at)));
             }
             let written = self.write(&batch.bytes).await;
-            // Part of it may have got through, and the time that counts is when it was written, not begun.
+            // Part of a failed write may have reached Twitch, and what counts is the end of the write, not its start.
             account.report_written(&batch.channels, batch.picked_at, Instant::now());
             written?;
         }
     }
 
-    /// Adds what is to be said now, as far as the batch has room; when there will be more.
+    /// Adds the work that is due, up to the batch's size. Returns when there will be more.
     fn fill(&mut self, batch: &mut Batch, account: &mut Account) -> Instant {
         while batch.bytes.len() < FULL_FROM {
             match account.next_work(JOINS_PER_LINE, batch.picked_at) {
@@ -196,7 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         batch.picked_at
     }
 
-    /// Asks a server that has been quiet for long whether it is there.
+    /// Sends a PING if the server has been silent for too long; fails if it did not answer the last one.
     async fn check(&mut self) -> Result<(), KeepConnectionError> {
         if Instant::now() < self.next_check() {
             return Ok(());

@@ -1,8 +1,9 @@
-//! From a line to what it says. Pure, and total: a line that says nothing we can use is an error, never a panic.
+//! Parses a line into its meaning. Pure and total: a line that cannot be used is an error, never a panic.
 //!
-//! The crate's line parser reads all but ordinary chat lines: it copies each tag into a map, which takes longer than all
-//! else that is done with a call. Its typed messages are not used. They would panic on a mangled `emotes` tag (an emote that ends
-//! before it begins), carry the text of a message in their errors, and refuse messages for tags that no command needs.
+//! `twitch_irc`'s line parser reads every line but an ordinary chat line: it copies each tag into a map, which would take
+//! longer than all else that is done with a call. Its typed messages are not used. They would panic on a mangled `emotes` tag (an
+//! emote that ends before it begins), put message texts into their errors, and reject messages for tags that no command
+//! needs.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,38 +19,37 @@ use crate::domain::role::Role;
 use crate::twitch::account::footing::{ModeChange, Standing};
 use crate::twitch::account::refusal::Refusal;
 
-/// What a line says.
+/// The meaning of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     Message(Box<ChatMessage>),
-    /// The login was accepted, and this is the login of the account that it is for. None where the server says nobody
-    /// in particular.
+    /// The login was accepted, for the account with this login; `None` if the server names no valid login.
     Welcome(Option<Login>),
-    /// Who we are.
+    /// The account's own id.
     Identity(AccountId),
-    /// The login was not accepted.
+    /// The login was rejected.
     LoginRefused,
-    /// A capability that we cannot do without is not to be had.
+    /// The server does not offer a capability that we need.
     CapabilityRefused,
-    /// Our own standing in a channel; comes on joining and after each message of ours.
+    /// Our own standing in a channel. Twitch sends it after a join and after each of our messages.
     Standing {
         channel: Login,
         standing: Standing,
-        /// It is the receipt of a message of ours, the only one there is.
+        /// Whether this is the receipt of one of our messages, the only one that Twitch sends.
         is_receipt: bool,
     },
-    /// Which channel a room is, and its modes: all of them on joining, later the one that changed.
+    /// A room's channel and modes: all modes after a join, later only the changed one.
     Room {
         channel: Login,
-        /// Twitch always tells it; the examples in its documentation do not.
+        /// The room's id. Twitch always sends it, but the examples in its documentation lack it.
         id: Option<ChannelId>,
         change: ModeChange,
     },
-    /// We left a room, or were sent away.
+    /// We left a room, or were removed from it.
     Left {
         channel: Login,
     },
-    /// A room in which we were not let in, or a message of ours was not delivered.
+    /// Twitch did not let us into a room, or did not deliver a message of ours.
     Refused {
         channel: Login,
         refusal: Refusal,
@@ -57,18 +57,18 @@ pub(crate) enum Heard {
     Ping(String),
     /// The server is about to close the connection.
     Reconnect,
-    /// Anything else that is well formed.
+    /// Any other well-formed line.
     Other,
 }
 
-/// The line is not what Twitch sends. Names the part, and never holds what was in it.
+/// The line is not as Twitch sends it. Holds the name of the wrong part, never its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ParseLineError(&'static str);
 
-/// Reads one line without its ending. `account` is who listens.
+/// Parses one line, given without its ending. `account` is the account that received it.
 ///
 /// # Errors
-/// When the line is malformed, or lacks something that its command needs.
+/// If the line is malformed, or lacks something that its command needs.
 pub(crate) fn parse_line(line: &str, account: &BotAccount) -> Result<Heard, ParseLineError> {
     match Privmsg::read(line).filter(|privmsg| memchr(b'\\', privmsg.tags.as_bytes()).is_none()) {
         Some(privmsg) => parse_chat(&privmsg, account),
@@ -202,7 +202,7 @@ fn parse_chatter(line: &impl Line, channel: ChannelId) -> Result<Chatter, ParseL
     Ok(Chatter { id, display_name: display_name.unwrap_or(login.as_str()).into(), login, role, badges })
 }
 
-/// The highest role that badges and flags give to somebody other than the broadcaster.
+/// The highest role that badges and flags give to a chatter other than the broadcaster.
 fn role_of(line: &impl Line, badges: &[Badge]) -> Role {
     let of_badge = |badge: &Badge| match &*badge.name {
         "moderator" | "lead_moderator" => Role::Moderator,
@@ -210,7 +210,7 @@ fn role_of(line: &impl Line, badges: &[Badge]) -> Role {
         "subscriber" | "founder" => Role::Subscriber,
         _ => Role::Everyone,
     };
-    // A chatter may choose not to show a badge, and the flag is there all the same.
+    // A chatter may hide a badge; Twitch sends the flag even then.
     let flags = [("mod", Role::Moderator), ("vip", Role::Vip), ("subscriber", Role::Subscriber)];
     let of_flags = flags.into_iter().filter(|(flag, _)| has_flag(line, flag)).map(|(_, role)| role);
     badges.iter().map(of_badge).chain(of_flags).max().unwrap_or(Role::Everyone)
@@ -262,7 +262,7 @@ fn parse_standing(line: &IRCMessage) -> Standing {
     }
 }
 
-/// A mode that is told in an odd way is as good as untold.
+/// A mode with an unexpected value is ignored, as if it were missing.
 fn parse_room(line: &IRCMessage) -> Result<Heard, ParseLineError> {
     let id = line.find_tag("room-id").map(|_| parse_tag(line, "room-id")).transpose()?;
     let find_number = |key| line.find_tag(key).and_then(|value| value.parse::<i64>().ok());
@@ -271,14 +271,14 @@ fn parse_room(line: &IRCMessage) -> Result<Heard, ParseLineError> {
         slow: find_number("slow").map(|seconds| Duration::from_secs(seconds.try_into().unwrap_or_default())),
         emote_only: find_flag("emote-only"),
         subscribers_only: find_flag("subs-only"),
-        // Minutes; -1 is off, and 0 lets in whoever follows at all.
+        // Minutes: -1 is off, and 0 admits every follower.
         followers_only: find_number("followers-only").map(|minutes| minutes >= 0),
     };
     Ok(Heard::Room { channel: parse_channel(line)?, id, change })
 }
 
-/// The refusals of a login have no msg-id; their texts are all there is to go by, and writers of clients have seen
-/// them in either case. "Error logging in" is not among them: it also tells of too many logins, and passes.
+/// Twitch rejects a login without a msg-id, so only the text tells. Authors of clients have seen these texts in either
+/// case. "Error logging in" is not in the list: it also reports too many logins, and passes.
 fn parse_notice(line: &IRCMessage) -> Result<Heard, ParseLineError> {
     if line.params.first().is_some_and(|target| target == "*") {
         let text = line.params.get(1).ok_or(ParseLineError("text"))?.to_ascii_lowercase();

@@ -1,32 +1,32 @@
-//! Lines out of a stream of bytes, with an end to how long one may be.
+//! Splits a stream of bytes into lines of bounded length.
 
 use std::io;
 
 use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Bytes. Twitch publishes no number: 8,191 of tags is IRCv3's, a quoted message can fill more, and 500 characters of
-/// text take 2,000.
+/// Bytes. Twitch publishes no number: IRCv3 allows 8,191 for tags, a quoted message can take more, and 500 characters
+/// of text take up to 2,000.
 const LONGEST_LINE: usize = 16 * 1024;
-/// Bytes asked of the stream at a time: a busy one is read in few calls.
+/// Bytes requested per read, so that a busy stream needs few reads.
 const READ_SIZE: usize = 64 * 1024;
 
-/// What a connection has said and nobody has read.
+/// The bytes that were received but not yet returned as lines.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     buffer: Vec<u8>,
-    /// Where the first unread line starts.
+    /// Start of the first unread line.
     start: usize,
-    /// Up to where no line feed was found.
+    /// There is no line feed before this index, except in lines already returned.
     searched: usize,
-    /// Within a line that was too long, up to its end.
+    /// Inside an overlong line, whose rest is skipped.
     is_skipping: bool,
-    /// Lines that were too long, so far.
+    /// Overlong lines so far.
     pub(crate) skipped: u64,
 }
 
 impl Lines {
-    /// Reads once; `false` when the stream has ended. Dropping the future loses nothing.
+    /// Reads once; `false` when the stream has ended. Cancel safe.
     pub(crate) async fn fill(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> io::Result<bool> {
         self.buffer.drain(..self.start);
         self.searched -= self.start;
@@ -35,7 +35,7 @@ impl Lines {
         Ok(stream.read_buf(&mut self.buffer).await? > 0)
     }
 
-    /// The next whole line, without its ending. `None`: read more.
+    /// The next whole line without its ending; `None` if more has to be read.
     pub(crate) fn next_line(&mut self) -> Option<&[u8]> {
         loop {
             let Some(length) = memchr(b'\n', &self.buffer[self.searched..]) else {
@@ -56,7 +56,7 @@ impl Lines {
         }
     }
 
-    /// What is held of a line that goes on and on is let go.
+    /// Frees the buffered part of an overlong line.
     fn drop_if_long(&mut self) {
         if self.buffer.len() - self.start > LONGEST_LINE {
             self.skipped += u64::from(!self.is_skipping);
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Reads `input` in pieces of `piece` bytes; the lines, and how many were too long.
+    /// Reads `input` in pieces of `piece` bytes. Returns the lines, and the number of overlong ones.
     fn read_all(input: &[u8], piece: usize) -> (Vec<String>, u64) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {

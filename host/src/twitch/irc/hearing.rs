@@ -1,4 +1,4 @@
-//! What lines say, reported to the account.
+//! Reports the parsed lines to the account.
 
 use std::borrow::Cow;
 
@@ -13,14 +13,14 @@ use crate::domain::ports::Prefixes;
 use crate::domain::tally::Tally;
 use crate::twitch::account::Account;
 
-/// Reads the lines of one connection.
+/// Processes the lines of one connection.
 pub(super) struct Hearing<'s> {
     filter: Filter<'s>,
-    /// Of the messages that call nothing.
+    /// Counts the messages that call no command.
     tally: &'s Tally,
 }
 
-/// The connection cannot go on.
+/// The server asked for a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MustReconnect;
 
@@ -29,7 +29,7 @@ impl<'s> Hearing<'s> {
         Hearing { filter: Filter::new(bot, prefixes), tally }
     }
 
-    /// Takes in what a line says; what is to be answered. Bytes that are not UTF-8 become U+FFFD.
+    /// Processes a line and returns the command to answer with, if any. Bytes that are not UTF-8 become U+FFFD.
     pub(super) fn hear(
         &self,
         line: &[u8],
@@ -51,7 +51,7 @@ impl<'s> Hearing<'s> {
             Heard::Ping(text) => return Ok(Some(Command::Pong(text))),
             Heard::Reconnect => return Err(MustReconnect),
             Heard::Room { channel, id, change } => account.report_room(&channel, id, change, now),
-            // A JOIN is refused by the same words, and then no message of ours is in flight to the room.
+            // A refused JOIN has the same msg-ids; no message of ours is in flight to that room then.
             Heard::Refused { channel, refusal } => {
                 account.report_refused(&channel, answers.take(&channel), refusal, now);
             }

@@ -1,7 +1,7 @@
-//! The wire filter: most lines are chatter that calls no command, and that is told from their bytes.
+//! The wire filter: recognises from the raw bytes the chat lines that call no command, which are most lines.
 //!
-//! It is sure or it says nothing: whatever looks in any way unlike an ordinary chat line is left to the full parser,
-//! which alone decides what is malformed and what is a call. A test holds the two against each other.
+//! Any line that does not look exactly like an ordinary chat line goes to the full parser, which alone decides what is
+//! malformed and what is a call. A test compares the two.
 
 use memchr::{memchr, memchr_iter, memchr2};
 
@@ -9,23 +9,23 @@ use crate::domain::account::BotAccount;
 use crate::domain::id::{ChannelId, ChatterId, Login};
 use crate::domain::ports::Prefixes;
 
-/// Twitch's are UUIDs; the bound is for whoever keeps them.
+/// Twitch's message ids are UUIDs; the limit bounds what is stored.
 const LONGEST_MESSAGE_ID: usize = 64;
 
-/// A message that calls nothing, as far as anybody cares.
+/// A message that calls no command, with all that is needed to count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Talk<'a> {
     pub channel: ChannelId,
     pub chatter: ChatterId,
     /// In lower case.
     pub login: &'a str,
-    /// Empty where Twitch gave none.
+    /// Empty if Twitch sent none.
     pub display_name: &'a str,
-    /// Brought here from another room of a shared chat, and counted there.
+    /// A copy from another room of a shared chat. The message counts in that room.
     pub is_shared_copy: bool,
 }
 
-/// What one account passes over.
+/// The wire filter of one account.
 pub struct Filter<'p> {
     pub(super) account: BotAccount,
     prefixes: &'p dyn Prefixes,
@@ -36,11 +36,11 @@ impl<'p> Filter<'p> {
         Filter { account, prefixes }
     }
 
-    /// The talk that a line is. `None`: it is not, or it may not be, or the channel is not known (yet) as one where this
-    /// account answers: to be parsed in full.
+    /// The talk in a line. `None` means that the full parser has to decide: the line is not talk, may be a call, or
+    /// belongs to a channel that is not (yet) known as one where this account answers.
     pub fn find_talk<'a>(&self, line: &'a str) -> Option<Talk<'a>> {
         let Privmsg { tags, nick, text, .. } = Privmsg::read(line)?;
-        // What is typed with the account's own login counts in its limits: never mere talk.
+        // Messages typed with the account's own login count against its limits, so the account must see them.
         if nick == self.account.login.as_str() {
             return None;
         }
@@ -78,7 +78,7 @@ impl<'a> Privmsg<'a> {
     }
 }
 
-/// The tags that decide, as they are on the wire. Of two with one key the last one counts, as in the full parser.
+/// The tags that the filter needs, unparsed. If a key occurs twice the last one counts, as in the full parser.
 #[derive(Debug, Default)]
 struct Tags<'a> {
     room_id: &'a str,
@@ -93,13 +93,13 @@ struct Tags<'a> {
 }
 
 impl<'a> Tags<'a> {
-    /// `None` where one of them is not as Twitch sends it, or escaped: the full parser knows what to think of that.
+    /// `None` if a tag is unlike Twitch's or escaped: the full parser then decides.
     fn read(raw: &'a str) -> Option<Self> {
         let (mut tags, mut start) = (Self::default(), 0);
         for end in memchr_iter(b';', raw.as_bytes()).chain([raw.len()]) {
             let tag = &raw[start..end];
             start = end + 1;
-            // Most tags need no closer look.
+            // Skips most tags by their first byte, which is faster.
             if !tag.starts_with(['r', 'u', 'i', 't', 'd', 's']) {
                 continue;
             }
@@ -138,19 +138,19 @@ impl<'a> Tags<'a> {
     }
 }
 
-/// The same as the standard library's, for a byte of ASCII, and some times as fast on a long text.
+/// Like `str::split_once` for an ASCII byte, but several times as fast on long text.
 pub(super) fn split_once(text: &str, byte: u8) -> Option<(&str, &str)> {
     let at = memchr(byte, text.as_bytes())?;
     Some((&text[..at], &text[at + 1..]))
 }
 
-/// A login as it is kept: one with capitals is for the full parser to lower.
+/// A login in stored form. The full parser lowers capitals.
 fn is_login(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     (1..=25).contains(&text.len()) && text.bytes().all(is_part)
 }
 
-/// Decoded tags can hold spaces and line ends, and ids go back onto the wire: only what an id is made of passes.
+/// Decoded tags can hold spaces and line ends, and ids go back onto the wire: only characters of real ids pass.
 pub(super) fn is_message_id(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=LONGEST_MESSAGE_ID).contains(&text.len()) && text.bytes().all(is_part)

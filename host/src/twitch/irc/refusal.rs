@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::twitch::account::refusal::Refusal;
 
-/// Where Twitch does not say how long.
+/// Used where the text names no time.
 const UNTOLD_PAUSE: Duration = Duration::from_secs(30);
 
-/// `None` for a NOTICE that refuses nothing. Only the two spans are read from the text.
+/// `None` for a NOTICE that refuses nothing. Only the two time spans are parsed from the text.
 pub(crate) fn parse_refusal(msg_id: &str, text: &str) -> Option<Refusal> {
     Some(match msg_id {
         "msg_banned" => Refusal::Banned,

@@ -1,4 +1,4 @@
-//! The account's session over IRC: dialling, logging in, and what outlives a connection.
+//! The account's IRC session: dials, logs in, and keeps what outlives a connection.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::twitch::dial::Dial;
 
 const DIALLED_WITHIN: Duration = Duration::from_secs(15);
 
-/// IRC for one account.
+/// The IRC transport of one account.
 pub struct Session<D> {
     server: D,
     prefixes: Arc<dyn Prefixes>,
@@ -31,7 +31,7 @@ pub struct Session<D> {
 }
 
 impl<D: Dial> Session<D> {
-    /// Messages that call the bot by none of `prefixes` are only counted, in `tally`.
+    /// Messages that match none of `prefixes` are only counted, in `tally`.
     pub fn new(server: D, prefixes: Arc<dyn Prefixes>, tally: Arc<Tally>, limits: &LimitsConfig) -> Session<D> {
         let logins = RateWindow::new(limits.enforce, limits.logins, limits.login_window);
         Session { server, prefixes, tally, logins }
@@ -68,7 +68,7 @@ impl<D: Dial> Session<D> {
         Connection::log_in(stream, bot, token).await
     }
 
-    /// Which server it was, what went wrong, and what to look at.
+    /// The error for the operator: the server, the cause, and where to look.
     fn describe(&self, error: &KeepConnectionError) -> Lost {
         let hint = match error {
             KeepConnectionError::Refused => return Lost::TokenRefused,
@@ -94,7 +94,7 @@ impl<D: Dial> session::Session for Session<D> {
         token: &'a SecretString,
         stop: &'a CancellationToken,
     ) -> Serving<'a> {
-        // None: the host stops before there is anything to send.
+        // `None`: the host stops before there is anything to send.
         Box::pin(async move { self.connect(account, token, stop).await.unwrap_or(Ok(())) })
     }
 }

@@ -1,9 +1,9 @@
-//! Accounts that come and go while the host runs.
+//! Accounts that are added and removed while the host runs.
 
 use super::*;
 use crate::twitch::accounts::{Accounts, Listed};
 
-/// A host without accounts so far, and Twitch with the accounts `first` (id 1) and `second` (id 2).
+/// A host without accounts, and a Twitch with the accounts `first` (id 1) and `second` (id 2).
 struct Host {
     twitch: FakeTwitch,
     accounts: Arc<Accounts>,
@@ -47,7 +47,7 @@ impl Host {
         self.accounts.add(bot, UsedLimits::default(), unshared, wanted, Box::new(session)).is_ok()
     }
 
-    /// New channels, each with the account that is to sit there.
+    /// Adds channels and wants them, each with the account that is to join it.
     fn want(&self, channels: &[(&str, &BotAccount)]) {
         let want = |(name, account): &(&str, &BotAccount)| {
             let id = Some(self.twitch.add_channel(name).parse().unwrap());

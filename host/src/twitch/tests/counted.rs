@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-/// Over all connections of one account.
+/// Sums over all connections of one account.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Meter {
-    /// How often it looked for something to read: once each time that it woke.
+    /// How often it tried to read, which it does once per wake-up.
     pub(super) looks: Arc<AtomicU64>,
     pub(super) writes: Arc<AtomicU64>,
     pub(super) lines: Arc<AtomicU64>,

@@ -1,4 +1,4 @@
-//! Channels of one account beside each other: a flooded one, whatever floods it, takes nothing of another one's share.
+//! Several channels of one account: a flooded channel takes nothing of another one's share, whatever floods it.
 
 use fake_twitch::Role as TwitchRole;
 
@@ -6,19 +6,19 @@ use super::*;
 use crate::domain::message::ReplySource;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// Twitch's window and our margin.
+/// Twitch's window plus our margin.
 const WINDOW: Duration = Duration::from_millis(32_500);
 
 const OTHER_MODULES: [&str; 3] = ["balance", "join", "settings"];
 
-/// What floods a channel.
+/// The source of a flood.
 #[derive(Clone, Copy, Debug)]
 enum Flood {
-    /// So many chatters call commands.
+    /// Many chatters call commands.
     Chatters,
     /// One API key has as many commands answered in chat.
     Key,
-    /// A module answers each of a few calls with eight replies.
+    /// One module answers each of a few calls with eight replies.
     Replies,
 }
 
@@ -38,7 +38,7 @@ impl Flood {
     }
 }
 
-/// The account in rooms of these names; it moderates those that begin with `m`.
+/// The account in channels of these names. It moderates those that begin with `m`.
 async fn start_in(channels: &[&str]) -> (FakeTwitch, Bot) {
     let (twitch, mut bot) = start();
     enter(&twitch, &mut bot, channels).await;
@@ -56,7 +56,7 @@ async fn enter(twitch: &FakeTwitch, bot: &mut Bot, channels: &[&str]) {
     bot.until(|state| state.joined == channels.len()).await;
 }
 
-/// What a channel asked for, and when.
+/// A channel's requests with their times.
 #[derive(Default)]
 struct Asked(Vec<(String, Instant)>);
 
@@ -67,7 +67,7 @@ impl Asked {
         self.0.push((text, Instant::now()));
     }
 
-    /// How long each answer took to arrive; none where it never did.
+    /// How long each answer took to arrive; `None` if it never did.
     fn list_waits(&self, twitch: &FakeTwitch, channel: &str) -> Vec<Option<Duration>> {
         let said = twitch.messages(channel);
         let wait = |(text, at): &(String, Instant)| {
@@ -82,19 +82,19 @@ impl Asked {
     }
 }
 
-/// The first of these channels is flooded every half minute, the others ask once in ten seconds for three minutes; they have asked
-/// once before.
+/// Floods the first channel every half minute. The others, which have asked once before, ask once in ten seconds for
+/// three minutes.
 async fn expect_calm_within(channels: &[&str], flood: Flood, longest: Duration) {
     expect_calm_beside(channels, flood, 0, longest).await;
 }
 
-/// The same, where so many other modules answered in the calm channels a while before.
+/// The same, after `others` other modules have answered in each calm channel.
 async fn expect_calm_beside(channels: &[&str], flood: Flood, others: usize, longest: Duration) {
     let (twitch, bot) = start_in(channels).await;
     let mut calm: Vec<_> = channels[1..].iter().map(|channel| (*channel, Asked::default())).collect();
     for (channel, asked) in &mut calm {
         asked.ask(&bot, channel);
-        // As many modules as a channel commonly has: each was asked once, and the rest of the share is anybody's.
+        // As many modules as a channel commonly has. Each answered once, so the rest of the share is free for all.
         for module in &OTHER_MODULES[..others] {
             let source = ReplySource::Module(module.parse().unwrap());
             bot.send(OutgoingMessage { source, ..bot.message(channel, Reply::Say(format!("{module} answers"))) });
@@ -191,7 +191,7 @@ async fn neither_kind_of_channel_starves_the_other_where_both_are_flooded() {
     }
     twitch.ping_and_wait().await;
     let said = channels.map(|channel| texts(&twitch, channel).len());
-    // In 300 s there are nine windows, of which each channel has a share of three.
+    // 300 s hold nine windows, and each channel's share of a window is three.
     assert!(said.iter().all(|count| *count >= 24), "{said:?}");
     assert_eq!(twitch.violations(), []);
 }
@@ -233,7 +233,7 @@ async fn what_is_lost_to_the_limits_is_reported_by_channel_and_so_is_the_cap() {
     bot.until(|state| state.shortage.slowed_for.is_empty()).await;
 }
 
-/// Three accounts, one channel of each flooded, for an hour.
+/// Three accounts, each with one flooded channel, for an hour.
 #[tokio::test(start_paused = true)]
 async fn an_hour_beside_flooded_channels_leaves_no_calm_channel_waiting() {
     let twitch = FakeTwitch::new(&Settings::default());
@@ -254,7 +254,7 @@ async fn an_hour_beside_flooded_channels_leaves_no_calm_channel_waiting() {
     for second in 0..3_600u64 {
         tokio::time::sleep(SECOND).await;
         for ((bot, asked), (_, channels, _)) in bots.iter_mut().zip(&worlds) {
-            // The flood and the calm calls meet at different moments each time.
+            // The flood meets the calm calls at a different moment each time.
             if second % 47 == 0 {
                 Flood::Chatters.pour(bot, channels[0]);
             }

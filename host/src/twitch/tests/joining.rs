@@ -13,7 +13,7 @@ async fn a_hundred_channels_are_joined_within_the_limits() {
     bot.want(&names);
     let started_at = Instant::now();
     bot.until(|state| state.joined == 100).await;
-    // Five windows of twenty, the first at once.
+    // Five windows of twenty JOINs, the first at once.
     assert_eq!(started_at.elapsed().as_secs(), 4 * 12 + 2);
     twitch.until_joined("twitchy", "channel_099").await;
     tokio::time::sleep(Duration::from_secs(600)).await;
@@ -33,7 +33,7 @@ async fn channels_that_wait_for_the_limit_are_reported_as_waiting() {
     let until = state.joins_held_until.expect("the run before has used up the window");
     let state = bot.until(|state| state.joined == 1).await;
     assert_eq!((state.joins_held_until, Instant::now() >= until), (None, true));
-    // More than one window holds, by this run alone.
+    // More joins than one window allows, all of this process.
     let names: Vec<String> = (0..25).map(|n| format!("channel_{n:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     names.iter().for_each(|name| drop(twitch.add_channel(name)));

@@ -65,7 +65,7 @@ async fn two_accounts_with_each_others_tokens_both_say_so() {
     }
 }
 
-/// What the account says of a server that answers with these lines and closes.
+/// The account's trouble with a server that answers with these lines and closes.
 async fn trouble_with(answer: &'static str) -> String {
     let (ours, theirs) = tokio::io::duplex(4096);
     let serve = async move {
@@ -118,7 +118,7 @@ async fn a_server_that_does_not_answer_the_login_is_left() {
     let (twitch, mut bot) = start();
     twitch.refuse_connections(true);
     tokio::time::sleep(Duration::from_secs(60 * 60)).await;
-    // Pauses of one to two minutes, after a few short ones.
+    // A few short delays, then delays of one to two minutes.
     let attempts = *bot.dialled.borrow();
     assert!((30..80).contains(&attempts), "{attempts}");
     twitch.refuse_connections(false);

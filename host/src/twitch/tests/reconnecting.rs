@@ -1,6 +1,6 @@
 use super::*;
 
-/// The account is back in its channel, and hears.
+/// Expects that the account is in its channel again and receives messages.
 async fn expect_back(twitch: &FakeTwitch, bot: &mut Bot, text: &str) {
     assert!(matches!(bot.next_event().await, Event::Joined { .. }));
     twitch.say("shop", "alice", text).unwrap();
@@ -47,7 +47,7 @@ async fn a_connection_that_keeps_ending_is_made_ever_more_rarely() {
     assert_eq!(twitch.violations(), []);
 }
 
-/// No such host, nobody listens, no network, a server that cannot prove who it is.
+/// No such host; no listener; no network; a server that cannot prove its identity.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_cannot_be_reached_is_asked_ever_more_rarely_and_found_when_it_is_back() {
     use io::ErrorKind::{ConnectionRefused, HostUnreachable, InvalidData, NotFound};
@@ -63,7 +63,7 @@ async fn a_server_that_cannot_be_reached_is_asked_ever_more_rarely_and_found_whe
         assert!((25..80).contains(&attempts), "{kind}: {attempts}");
         *bot.failing.lock().unwrap() = None;
         expect_back(&twitch, &mut bot, "back again").await;
-        // Held for long enough to be a good connection again.
+        // Long enough for the connection to count as good again.
         tokio::time::sleep(Duration::from_secs(120)).await;
     }
     assert_eq!(twitch.violations(), []);

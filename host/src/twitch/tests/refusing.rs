@@ -1,4 +1,4 @@
-//! What becomes of messages that Twitch does not deliver, or would not.
+//! What happens to messages that Twitch refuses, or would refuse.
 
 use fake_twitch::{Refusal, Role as TwitchRole, RoomChange};
 
@@ -8,7 +8,7 @@ use crate::twitch::account::counts::Counts;
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// All that was sent is answered, or nobody will answer it any more.
+/// Waits until each message is answered or will not be answered any more.
 async fn until_answered(bot: &mut Bot, messages: u64) -> AccountState {
     bot.until_settled(messages).await;
     bot.twitch.ping_and_wait().await;
@@ -19,7 +19,7 @@ async fn sleep(span: Duration) {
     tokio::time::sleep(span).await;
 }
 
-/// The account in the channel `shop`, where its next messages meet these refusals.
+/// The account in the channel `shop`, where its next messages get these refusals.
 async fn start_refused(refusals: &[Refusal]) -> (FakeTwitch, Bot) {
     let (twitch, mut bot) = start();
     bot.join("shop").await;
@@ -290,7 +290,7 @@ async fn without_limits_nothing_waits_and_nothing_is_lost() {
     let off = LimitsConfig { enforce: false, ..LimitsConfig::default() };
     let mut bot = Bot::start_with(&twitch, "twitchy", &Arc::default(), &off);
     twitch.add_channel("shop");
-    // What is too much of a moderator is swallowed without a word.
+    // Twitch silently drops what a moderator sends beyond the limits.
     twitch.set_roles("shop", "twitchy", &[TwitchRole::Moderator]).unwrap();
     bot.enter("shop").await;
     let started_at = Instant::now();

@@ -149,14 +149,14 @@ async fn an_hour_of_far_too_many_replies_breaks_no_limit() {
     twitch.ping_and_wait().await;
     assert_eq!(twitch.violations(), []);
     assert!(state.counts.stale > 0 && state.waiting == 0);
-    // 20 in 32.5 s are 2,215 an hour; reconnects cost a few, and so do the shares that the privileged ones do not use.
+    // 20 in 32.5 s make 2,215 an hour. Reconnects cost a few, and so do the privileged channels' unused shares.
     let delivered: Vec<usize> = names.iter().map(|name| texts(&twitch, name).len()).collect();
     let unprivileged: usize = delivered[..5].iter().sum();
     assert!((1_500..2_216).contains(&unprivileged), "{delivered:?}");
     let fairness = delivered[..5].iter().max().unwrap() - delivered[..5].iter().min().unwrap();
     assert!(fairness < 100, "{delivered:?}");
     assert!(delivered[5..].iter().all(|&count| count > 60), "{delivered:?}");
-    // One connection, however much there was to say, and one more after each of the four losses.
+    // One connection despite all messages, and another after each of the four losses.
     assert_eq!(*bot.dialled.borrow(), 5);
 }
 
@@ -176,7 +176,7 @@ async fn a_noisy_channel_fills_only_its_own_share() {
     twitch.ping_and_wait().await;
     assert_eq!(texts(&twitch, "calm"), ["hello"]);
     let state = bot.until_settled(201).await;
-    // One left at once, and 50 were waiting.
+    // One message left at once, and 50 were queued.
     assert_eq!(state.counts.no_room, 149);
     assert_eq!(state.counts.stale as usize, 51 - texts(&twitch, "noisy").len());
     assert_eq!(twitch.violations(), []);

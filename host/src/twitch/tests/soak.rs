@@ -1,5 +1,5 @@
-//! An hour in seconds: whatever is asked of the accounts and whatever happens to them, no rule is broken; and an hour
-//! in which nothing happens costs nothing.
+//! An hour in seconds: whatever accounts are asked for, and whatever happens to them, they break no rule; and an idle
+//! hour costs almost nothing.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -9,10 +9,10 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 const ACCOUNTS: [&str; 3] = ["first", "second", "third"];
-/// The first is moderated by all accounts, in the second they are VIPs.
+/// All accounts moderate the first channel and are VIPs in the second.
 const CHANNELS: [&str; 6] = ["modded", "vip", "shop", "cafe", "bakery", "market"];
 
-/// Numbers that look like chance and are the same in every run (SplitMix64).
+/// Pseudo-random numbers, the same in every run (SplitMix64).
 struct Dice(u64);
 
 impl Dice {
@@ -31,7 +31,7 @@ impl Dice {
     }
 }
 
-/// Three accounts in six channels, one of them in four of those.
+/// Three accounts, which have joined the first six, five and four channels.
 async fn start_three() -> (FakeTwitch, Vec<Bot>) {
     let twitch = FakeTwitch::new(&Settings::default());
     CHANNELS.iter().for_each(|channel| drop(twitch.add_channel(channel)));
@@ -49,7 +49,7 @@ async fn start_three() -> (FakeTwitch, Vec<Bot>) {
     (twitch, bots)
 }
 
-/// What may happen in a room or to the connections, and is not of the accounts' making.
+/// Lets something happen in a room or to the connections that the accounts do not cause.
 fn happen(twitch: &FakeTwitch, dice: &mut Dice) {
     let channel = dice.pick(&CHANNELS);
     let change = |change| twitch.change_room_state(channel, change).unwrap();
@@ -77,7 +77,7 @@ fn happen(twitch: &FakeTwitch, dice: &mut Dice) {
     }
 }
 
-/// More than may be said, in bursts; now and then a channel is not wanted for a while. How many messages were asked for.
+/// Asks for more messages than may be sent, in bursts; now and then unwants channels for a while. Returns their number.
 fn ask(bot: &Bot, dice: &mut Dice) -> u64 {
     if dice.is_one_in(300) {
         let count = 1 + dice.below(CHANNELS.len() as u64) as usize;
@@ -151,7 +151,7 @@ async fn an_idle_hour_in_a_thousand_channels_costs_next_to_nothing() {
     tokio::time::sleep(60 * 60 * SECOND).await;
     let after = sum();
     let [looks, writes, lines] = [0, 1, 2].map(|n| after[n] - before[n]);
-    // Each account asks once a minute whether Twitch is there, and answers it every five.
+    // Each account sends a PING a minute, and answers one every five minutes.
     assert!(lines <= 10 * (60 + 12) && writes <= lines, "{lines} lines in {writes} writes");
     assert!(looks <= 10 * 400, "{looks}");
     for bot in &mut bots {

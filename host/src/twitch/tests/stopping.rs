@@ -58,6 +58,6 @@ async fn a_restart_does_not_break_the_limits() {
         bot = Bot::start_again(&twitch, "twitchy", &Arc::default(), &LimitsConfig::default(), used);
     }
     assert_eq!(twitch.violations(), []);
-    // One message found room beside what was assumed, and the others when that was over.
+    // One message fitted beside the assumed ones, and the others after those had left the window.
     assert!(used.messages >= 18, "{used:?}");
 }

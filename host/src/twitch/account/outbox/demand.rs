@@ -1,4 +1,4 @@
-//! Whatever other channels ask for, one that asks for less than its share is answered in the time that `host/ops/limits.md` states.
+//! However much other channels ask for, one that stays below its share is answered in the times of `host/ops/limits.md`.
 
 use proptest::prelude::*;
 
@@ -13,25 +13,25 @@ use crate::twitch::account::footing::Standing;
 
 const SECOND: Duration = Duration::from_secs(1);
 const WINDOW: Duration = Duration::from_millis(32_500);
-/// Our pause between two messages to one unprivileged channel.
+/// Our delay between two messages to one unprivileged channel.
 const PAUSE: Duration = Duration::from_millis(1_200);
 /// How long a reply within its channel's share is kept.
 const KEPT_FOR: Duration = Duration::from_secs(35);
 /// The channel that asks for little.
 const CALM: usize = 0;
 
-/// An account in as many rooms as there are standings; true is privileged.
+/// An account with one room per standing; `true` is privileged.
 struct World {
     outbox: Outbox,
     rooms: Rooms,
     counts: Counts,
     standings: Vec<bool>,
     start: Instant,
-    /// When each message was asked for, and where.
+    /// Each message's channel, and when it was asked for.
     asked: Vec<(usize, Instant)>,
     /// When each of them left.
     left: Vec<Option<Instant>>,
-    /// When something left for which channel, in its order.
+    /// Each departure's time and channel, in order.
     departed: Vec<(Instant, usize)>,
 }
 
@@ -71,7 +71,7 @@ impl World {
         }
     }
 
-    /// Plays what is asked for, each after so many milliseconds and in their order, until nothing waits.
+    /// Asks for each message at its offset in milliseconds, in order, and runs until none waits.
     fn play(&mut self, asks: impl IntoIterator<Item = (u64, usize)>) {
         let (mut now, mut wake_at) = (self.start, None);
         for (after, channel) in asks {
@@ -106,7 +106,7 @@ impl World {
         self.outbox.push(message, now, &mut self.counts);
     }
 
-    /// Lets go what may leave; when there will be more.
+    /// Lets all messages leave that may. Returns when more may.
     fn leave(&mut self, now: Instant) -> Option<Instant> {
         loop {
             match self.outbox.next(&self.rooms, now, &mut self.counts) {
@@ -124,7 +124,7 @@ impl World {
         }
     }
 
-    /// How long each message of a channel waited; none where it was dropped.
+    /// How long each of a channel's messages waited; `None` if it was dropped.
     fn list_waits(&self, channel: usize) -> Vec<Option<Duration>> {
         let its = self.asked.iter().zip(&self.left).filter(|((of, _), _)| *of == channel);
         its.map(|((_, asked_at), left_at)| Some(left_at.as_ref()?.duration_since(*asked_at))).collect()
@@ -135,7 +135,7 @@ impl World {
         assert_eq!(self.outbox.shortage().lost_in_all, unanswered);
     }
 
-    /// Twitch's own rule: at most 20 messages in 30 s before one to an unprivileged channel, at most 100 in all.
+    /// Twitch's own rule: at most 20 messages in 30 s if the last one goes to an unprivileged channel, else 100.
     fn expect_within_twitch_limits(&self) {
         for (index, (at, channel)) in self.departed.iter().enumerate() {
             let limit = if self.standings[*channel] { 100 } else { 20 };
@@ -146,13 +146,13 @@ impl World {
     }
 }
 
-/// What a channel may ask for in any window and still be below its share.
+/// The number of messages that a channel may ask for in any window while it stays below its share.
 fn share_of(standings: &[bool]) -> usize {
     let divided = if standings.iter().all(|is_privileged| *is_privileged) { 75 } else { 15 };
     divided / standings.len()
 }
 
-/// Demand of the others: bursts at any moment of three minutes.
+/// The others' demand: bursts at any moment of three minutes.
 fn bursts(channels: usize) -> impl Strategy<Value = Vec<(u64, usize)>> {
     let burst = (0u64..180_000, 1..channels.max(2), prop_oneof![1usize..4, 30usize..60]);
     prop::collection::vec(burst, 0..40).prop_map(|bursts| {
@@ -160,8 +160,8 @@ fn bursts(channels: usize) -> impl Strategy<Value = Vec<(u64, usize)>> {
     })
 }
 
-/// All have asked once and are active; then the calm channel asks at most as often as its share allows in any `span`, and the others
-/// as they like.
+/// First each channel asks once, which makes it active. Then the calm channel asks at most as often as its share allows
+/// in any `span`, and the others ask as they like.
 fn script(others: Vec<(u64, usize)>, gaps: &[u64], channels: usize, share: usize, span: Duration) -> Vec<(u64, usize)> {
     const SETTLED: u64 = 60_000;
     let mut asks: Vec<_> = others.into_iter().map(|(at, channel)| (SETTLED + at, channel)).collect();
@@ -189,7 +189,7 @@ proptest! {
     ) {
         let (channels, share) = (standings.len(), share_of(&standings));
         let is_beside_privileged = !standings[CALM] && standings.contains(&true);
-        // Below an unprivileged channel's share it may wait for the cap, and its answers then leave one pause apart.
+        // Below an unprivileged channel's share, a reply may wait for the cap; its answers then leave one pause apart.
         let longest = if is_beside_privileged { 15 * SECOND + PAUSE * share as u32 } else { Duration::ZERO };
         let others = demand.into_iter().filter(|(_, channel)| *channel < channels).collect();
         let mut world = World::new(&standings);
@@ -200,7 +200,7 @@ proptest! {
         }
     }
 
-    /// More channels than shares: one in each other window.
+    /// With more channels than shares, each has one message in every second window.
     #[test]
     fn of_twenty_channels_one_below_its_share_is_answered_within_the_window(
         is_privileged in any::<bool>(),
@@ -217,7 +217,7 @@ proptest! {
         }
     }
 
-    /// Shares cannot bound what unprivileged channels wait for then; the longest time that a reply is kept does.
+    /// Shares cannot bound the wait of unprivileged channels here; the longest time that a reply is kept does.
     #[test]
     fn of_twenty_channels_of_both_kinds_one_below_its_share_is_answered_while_its_reply_is_kept_or_the_loss_is_named(
         is_privileged in any::<bool>(),

@@ -1,4 +1,4 @@
-//! A message that waits, and a piece of it that left.
+//! A waiting message, and a piece that was sent.
 
 use std::collections::VecDeque;
 
@@ -10,16 +10,16 @@ use crate::domain::message::{OutgoingMessage, Reply, ReplySource};
 use crate::domain::role::Role;
 use crate::domain::trace::Trace;
 
-/// How long a message may wait.
+/// Which of a message's two deadlines applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
-    /// Until it is stale.
+    /// `stale_at`, the usual one.
     Usual,
-    /// Only the account's limits hold it back: within its channel's share it is kept for a whole window.
+    /// `kept_until`, after a whole window: only the account's limits hold back the message, which is within its share.
     Window,
 }
 
-/// One message, or what is left of it.
+/// One message, or the rest of it.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) channel: ChannelId,
@@ -29,18 +29,18 @@ pub(super) struct Entry {
     pub(super) pieces: VecDeque<Piece>,
     pub(super) is_urgent: bool,
     pub(super) is_again: bool,
-    /// Refused once as a repetition.
+    /// Whether Twitch refused it as a repetition.
     pub(super) is_duplicate: bool,
-    /// None once its first piece has left.
+    /// `None` once its first piece has left.
     pub(super) taken_at: Option<Instant>,
     pub(super) stale_at: Instant,
-    /// The same where nothing but the account's limits holds it back.
+    /// The deadline while only the account's limits hold the message back.
     pub(super) kept_until: Instant,
-    /// Let go of when the first piece leaves.
+    /// Released when the first piece leaves.
     pub(super) trace: Trace,
 }
 
-/// A text in one of its variants.
+/// A text that was sent, as a hash, and the variant that was used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Said {
     pub(super) at: Instant,
@@ -48,7 +48,7 @@ pub(super) struct Said {
     pub(super) variant: usize,
 }
 
-/// A piece that left, kept until it is known what became of it.
+/// A piece that was sent, kept until its fate is known.
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) entry: Entry,
@@ -57,7 +57,7 @@ pub(super) struct Sent {
 }
 
 impl Entry {
-    /// Stale at the first of `stale_at`, or at the second where nothing but the account's limits holds it back.
+    /// `stale_at` is the usual deadline, `kept_until` the one while only the account's limits hold the message back.
     pub(super) fn new(
         message: OutgoingMessage,
         pieces: VecDeque<Piece>,
@@ -87,7 +87,7 @@ impl Entry {
         }
     }
 
-    /// One piece of it, by itself.
+    /// A single piece of the message as an entry of its own.
     pub(super) fn split_off(&self, piece: Piece) -> Entry {
         Entry {
             login: self.login.clone(),

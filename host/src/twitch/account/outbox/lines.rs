@@ -1,5 +1,4 @@
-//! Messages for one channel that wait, apart by what they come from: modules and API keys take turns, so that one of them cannot
-//! stand in front of all others.
+//! One channel's waiting messages, a line per module or API key. The lines take turns, so that none blocks the others.
 
 use std::collections::VecDeque;
 
@@ -8,7 +7,7 @@ use crate::domain::message::ReplySource;
 
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// One for each module or key with messages; the first is asked first.
+    /// One line for each module or key with messages. The first is served next.
     lines: VecDeque<VecDeque<Entry>>,
 }
 
@@ -30,12 +29,12 @@ impl Lines {
         }
     }
 
-    /// The first of each line, in the order of their turns.
+    /// The first message of each line, in the order of service.
     pub(super) fn fronts(&self) -> impl Iterator<Item = &Entry> {
         self.lines.iter().filter_map(VecDeque::front)
     }
 
-    /// Takes the first entry of a line, which goes to the end of the turns.
+    /// Takes the first message of a line, and moves the line to the end.
     pub(super) fn take(&mut self, index: usize) -> Option<Entry> {
         let mut line = self.lines.remove(index)?;
         let entry = line.pop_front();
@@ -45,7 +44,7 @@ impl Lines {
         entry
     }
 
-    /// Looks only at the first of each line: those behind came later.
+    /// Checks only the front of each line: the messages behind came later.
     pub(super) fn drop_stale(&mut self, mut is_stale: impl FnMut(&mut Entry) -> bool) {
         self.lines.retain_mut(|line| {
             while line.pop_front_if(&mut is_stale).is_some() {}

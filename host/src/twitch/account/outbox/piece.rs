@@ -1,8 +1,8 @@
-//! From a reply to the texts that go onto the wire. Pure.
+//! Turns a reply into the texts that are sent. Pure.
 //!
-//! A module may say anything, and what it says is often what a chatter told it to say. So each piece, after splitting,
-//! is made harmless here: it is one line, it reads in the direction in which it was written, Twitch takes it for talk
-//! and not for a command, and no other bot feels called.
+//! A module may reply anything, and often repeats what a chatter told it. So each piece, after splitting, is made
+//! harmless: it is one line, it reads in the direction in which it was written, Twitch takes it for a message and not
+//! for a command, and no other bot takes it for a call.
 
 use std::collections::VecDeque;
 
@@ -11,43 +11,42 @@ use unicode_segmentation::GraphemeCursor;
 use crate::domain::message::Reply;
 use crate::domain::prefix::{is_combining, is_invisible};
 
-/// Characters of a message; Twitch cuts off the rest without a word (tmi-rate-limits; the reference of Send Chat
-/// Message). Code points, not bytes.
+/// Characters per message, as code points, not bytes. Twitch silently cuts off the rest (tmi-rate-limits; the reference
+/// of Send Chat Message).
 const MAX_CHARS: usize = 500;
-/// More than a module can say in one reply; the rest of a longer text is not sent.
+/// More than a module's longest reply needs; the rest of a longer text is not sent.
 const MAX_PIECES: usize = 6;
-/// The frame that makes a text an action is on the wire as well, and whether Twitch counts it is not told.
+/// The frame of an action is sent too, and Twitch does not document whether it counts.
 const ACTION_CHARS: usize = "\u{1}ACTION \u{1}".len();
-/// Put before what would be a command. It can be seen on purpose: an invisible character could be stripped on the way
-/// by Twitch or by the bot that must not be called, and the command would be back.
+/// Put before a text that would be a command. It is visible on purpose: Twitch or the other bot could strip an
+/// invisible character, which would restore the command.
 const MARK: char = '·';
-/// Call one bot or another, and begin no word of a sentence.
+/// Each calls some bot, and begins no word of a sentence.
 const BOT_PREFIXES: [char; 16] = ['!', '$', '?', '%', '&', '*', '+', '-', '=', '~', '^', '|', '\\', ';', ',', '>'];
-/// Call a bot only with a letter behind them: "#1", "<3", ":)" and "£5" are talk. Quotes and brackets are in neither list,
+/// Each calls a bot only before a letter: "#1", "<3", ":)" and "£5" are talk. Quotes and brackets are in neither list,
 /// because a sentence may begin with one.
 const BOT_PREFIXES_BEFORE_LETTERS: [char; 13] = ['#', '<', ':', '_', '`', '§', '£', '€', '¥', '¢', '¬', '¦', '°'];
-/// From a character of ASCII to its full-width form, which keyboards of East Asia type in its place.
+/// Distance from an ASCII character to its full-width form, which East Asian keyboards type instead.
 const TO_FULL_WIDTH: u32 = '！' as u32 - '!' as u32;
-/// COMBINING GRAPHEME JOINER, which is drawn as nothing. Twitch keeps it, whereas it drops the block that begins with U+E0000, so
-/// that a text varied with that block is a duplicate again (Chatterino/chatterino2#6417).
+/// COMBINING GRAPHEME JOINER, which is drawn as nothing. Twitch keeps it. Twitch drops the block that begins with
+/// U+E0000, so a text varied with that block is a duplicate again (Chatterino/chatterino2#6417).
 const JOINER: char = '\u{34F}';
-/// BRAILLE PATTERN BLANK: a symbol that is drawn as a space, so that whatever drops joiners or trims spaces keeps it.
+/// BRAILLE PATTERN BLANK: a symbol drawn as a space, so that a server which drops joiners or trims spaces keeps it.
 const BLANK: char = '\u{2800}';
-/// Stand in for a space.
+/// Replacements for a space.
 const WIDE_SPACES: [char; 3] = ['\u{A0}', '\u{2002}', '\u{2003}'];
 
-/// How many ways there are to send one text. Two that follow each other vary it by different means: a server that undoes one
-/// of them takes the next.
+/// The number of ways to send one text. Successive ones vary it by different means: a server may undo one of them.
 pub(super) const VARIANTS: usize = 1 + WIDE_SPACES.len();
 
-/// One message, ready but for its variation.
+/// One message, complete except for its variation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) text: String,
     pub(super) is_action: bool,
 }
 
-/// Cleans, splits and defuses. Pieces of which nothing is left are not there.
+/// Cleans, splits and defuses a reply. Pieces that end up empty are left out.
 pub(super) fn render(reply: &Reply, may_call_bots: bool) -> VecDeque<Piece> {
     let (text, is_action) = match reply {
         Reply::Say(text) | Reply::Answer(text) => (text, false),
@@ -59,7 +58,7 @@ pub(super) fn render(reply: &Reply, may_call_bots: bool) -> VecDeque<Piece> {
 }
 
 impl Piece {
-    /// The text in one of its [`VARIANTS`], which look the same and are not; 0 is the plain one.
+    /// The text in one of its [`VARIANTS`], which look the same but differ; 0 is the plain text.
     pub(super) fn vary(&self, variant: usize) -> String {
         let Some(change) = variant.checked_sub(1) else { return self.text.clone() };
         let wide = WIDE_SPACES[change % WIDE_SPACES.len()];
@@ -74,7 +73,7 @@ impl Piece {
         if varied.chars().count() + frame > MAX_CHARS { self.with_wide_space(wide) } else { varied }
     }
 
-    /// A single word that fills the message stays as it is: a repetition of that is no loss.
+    /// A single word that fills the message stays unchanged: losing its repetition does no harm.
     fn with_wide_space(&self, wide: char) -> String {
         match self.text.rsplit_once(' ') {
             Some((before, after)) => format!("{before}{wide}{after}"),
@@ -83,8 +82,8 @@ impl Piece {
     }
 }
 
-/// Whatever ends or indents a line becomes a single space; other control characters and those that turn the direction
-/// of writing around go. Marks that only hint at a direction stay: Arabic and Hebrew need them.
+/// Line ends and indentation become a single space. Other control characters are removed, and so are characters that
+/// override the direction of writing. Mere direction marks stay: Arabic and Hebrew need them.
 fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for character in text.chars() {
@@ -111,16 +110,16 @@ fn split(text: &str, room: usize, may_call_bots: bool) -> Vec<String> {
     pieces
 }
 
-/// What cannot be seen at the start would hide the character behind it from us, and not from others. An accent there would be
-/// drawn upon whatever stands before the message.
+/// Removes invisible characters from the start: they would hide the next character from us, but not from other bots.
+/// Leading accents go too, because they would be drawn on the text before the message.
 fn skip_unseen(text: &str) -> &str {
     text.trim_start_matches(|character: char| {
         character.is_whitespace() || is_invisible(character) || is_combining(character)
     })
 }
 
-/// Twitch reads `/` and `.` as its own whatever follows (`.foo bar` is delivered as `bar`, twitchdev/issues#1019), in
-/// every channel.
+/// Twitch takes a leading `/` or `.` for itself in every channel, whatever follows (`.foo bar` is delivered as `bar`,
+/// twitchdev/issues#1019).
 fn needs_mark(text: &str, may_call_bots: bool) -> bool {
     let mut characters = text.chars().map(to_ascii_width);
     let (first, second) = (characters.next(), characters.next());
@@ -131,7 +130,7 @@ fn needs_mark(text: &str, may_call_bots: bool) -> bool {
     text.starts_with(['/', '.']) || !may_call_bots && first.is_some_and(calls_bot)
 }
 
-/// A full-width character's form in ASCII; any other character stays.
+/// The ASCII form of a full-width character; other characters stay.
 fn to_ascii_width(character: char) -> char {
     match character {
         '！'..='～' => char::from_u32(character as u32 - TO_FULL_WIDTH).unwrap_or(character),
@@ -139,21 +138,21 @@ fn to_ascii_width(character: char) -> char {
     }
 }
 
-/// Splits so that the head has at most `room` characters: between words, but not between a name and what follows it; else
-/// between characters as people see them (an emoji or a letter with its accents is one); and only where a single one of those
-/// is longer than a message, within it.
+/// Splits so that the head has at most `room` characters. Prefers a place between words, but not between a name and
+/// what follows it; else one between grapheme clusters (an emoji, or a letter with its accents); and only if a single
+/// cluster is longer than a message, one within it.
 fn cut(text: &str, room: usize) -> (&str, &str) {
     let Some((end, _)) = text.char_indices().nth(room) else { return (text, "") };
     let (head, tail) = match find_boundary(text, end) {
-        // The rest of such a character is accents, or joins on: it would be drawn upon something else.
+        // The rest of such a cluster is accents or joins on: it would be drawn on the next piece.
         0 => (&text[..end], &text[find_next_boundary(text, end)..]),
         boundary => text.split_at(find_gap(text, boundary).unwrap_or(boundary)),
     };
-    // A joiner at the end would join nothing.
+    // A joiner at the end joins nothing.
     (head.trim_end_matches(|character: char| character.is_whitespace() || character == '\u{200D}'), tail)
 }
 
-/// The last place at or before `end` that is between two characters as people see them (grapheme clusters).
+/// The last boundary between grapheme clusters at or before `end`.
 fn find_boundary(text: &str, end: usize) -> usize {
     let mut cursor = GraphemeCursor::new(end, text.len(), true);
     let is_boundary = cursor.is_boundary(text, 0).unwrap_or(true);
@@ -165,8 +164,7 @@ fn find_next_boundary(text: &str, after: usize) -> usize {
     next.unwrap_or(text.len())
 }
 
-/// The last space in reach, or the one before the name (`@bob`) that stands before it. None where the head would be nothing but
-/// a name.
+/// The last space in reach, or the space before a name (`@bob`) ahead of it. `None` if the head would be only a name.
 fn find_gap(text: &str, end: usize) -> Option<usize> {
     let reach = text[end..].chars().next().map_or(end, |next| end + next.len_utf8());
     let is_whole = |&at: &usize| at > 0 && find_boundary(text, at + 1) == at + 1;
@@ -332,8 +330,7 @@ mod tests {
         }
     }
 
-    /// Twitch compares what is left of a text once invisible tags and repeated spaces are gone; a stricter server might drop the
-    /// joiner as well.
+    /// Twitch compares texts without invisible tags and repeated spaces; a stricter server might also drop the joiner.
     #[test]
     fn variants_that_follow_each_other_differ_even_if_one_means_is_undone() {
         let single_spaced = |text: &str| text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");

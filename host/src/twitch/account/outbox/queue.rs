@@ -1,4 +1,4 @@
-//! What waits for one channel, and what is known of how that channel takes our messages.
+//! One channel's waiting messages, and how Twitch treats our messages to that channel.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -16,35 +16,35 @@ use crate::twitch::account::departure::{Departure, Ticket};
 use crate::twitch::account::rate_window::WINDOW_MARGIN;
 use crate::twitch::account::refusal::Refusal;
 
-/// Messages that wait for one channel.
+/// Messages that may wait for one channel.
 pub(super) const CAPACITY: usize = 50;
-/// The first messages of a module or key that find room even so, and places kept for them: others may have filled the queue.
+/// Messages of a module or key that a full queue still takes, in slots kept for them: others may have filled it.
 const ALWAYS_TAKEN: usize = 2;
 const CAPACITY_WITH_KEPT: usize = CAPACITY + 16;
-/// How long a text may not be repeated to an unprivileged channel (`msg_duplicate`).
+/// How long a text may not be repeated in an unprivileged channel (`msg_duplicate`).
 const NO_REPEAT_WITHIN: Duration = Duration::from_secs(30);
-/// Texts remembered of a channel; one a second is said there at most, and repetitions come close together.
+/// Texts remembered per channel: at most one a second is sent there, and repetitions follow each other closely.
 const TEXTS_REMEMBERED: usize = 32;
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// Refused once, and to be tried again before anything else.
+    /// Refused once. These go before all others.
     again: VecDeque<Entry>,
-    /// Begun, and to be finished first.
+    /// Partly sent, and to be finished next.
     current: Option<Entry>,
     urgent: Lines,
     ordinary: Lines,
-    /// What was said lately, and in which variant, the oldest first.
+    /// The texts sent lately with their variants, the oldest first.
     said: VecDeque<Said>,
-    /// Until then Twitch takes nothing from us here.
+    /// Until when Twitch accepts no message from us here.
     held_until: Option<Instant>,
-    /// Twitch refused us for something that does not pass by waiting a little, and until when that is believed.
+    /// A refusal that a short wait does not lift, and until when it is assumed to hold.
     closed: Option<(Refusal, Instant)>,
-    /// How many messages the account had sent when it last sent one here.
+    /// The number of messages that the account had sent when it last sent one here.
     pub(super) served: u64,
 }
 
-/// Which of a channel's messages is next.
+/// A channel's next message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Turn {
     slot: Slot,
@@ -69,18 +69,18 @@ impl Queue {
         if entry.is_urgent { &mut self.urgent } else { &mut self.ordinary }.push(entry);
     }
 
-    /// Whether one more message of a module or key may wait here.
+    /// Whether another message of a module or key may wait here.
     pub(super) fn has_room(&self, source: &ReplySource) -> bool {
         let waiting = self.len();
         waiting < CAPACITY || waiting < CAPACITY_WITH_KEPT && self.count_of(source) < ALWAYS_TAKEN
     }
 
-    /// Messages of a module or key that wait here and have not begun to leave.
+    /// The waiting messages of a module or key that are not partly sent.
     pub(super) fn count_of(&self, source: &ReplySource) -> usize {
         self.urgent.count_of(source) + self.ordinary.count_of(source)
     }
 
-    /// Takes back what was refused, for one more attempt.
+    /// Requeues a refused message for one more attempt.
     pub(super) fn push_again(&mut self, entry: Entry) {
         self.again.push_back(Entry { is_again: true, ..entry });
     }
@@ -89,14 +89,14 @@ impl Queue {
         self.fronts().next()
     }
 
-    /// The first of each kind and of each module or key.
+    /// The first message of each kind, and of each module or key.
     fn fronts(&self) -> impl Iterator<Item = &Entry> {
         let begun = self.again.front().into_iter().chain(&self.current);
         begun.chain(self.urgent.fronts()).chain(self.ordinary.fronts())
     }
 
-    /// The message whose turn it is. `own_room` tells how many more of a module's or key's messages are within its part: those
-    /// that have room there go first, moderators' before others'.
+    /// The next message. `own_room` returns how many more messages of a module or key are within its part: those with
+    /// room go first, and among them moderators' before others'.
     pub(super) fn find_turn(&self, mut own_room: impl FnMut(&ReplySource, Part) -> usize) -> Option<Turn> {
         let mut is_own = |entry: &Entry, part| own_room(&entry.source, part) > 0;
         if let Some(entry) = self.again.front() {
@@ -125,7 +125,7 @@ impl Queue {
         }
     }
 
-    /// Drops what is too old at `now`. Looks only at the first of each kind: those behind came later.
+    /// Drops messages that are stale at `now`. Checks only the first of each kind: those behind it came later.
     pub(super) fn drop_stale(&mut self, now: Instant, patience: Patience) -> usize {
         let before = self.len();
         let is_stale = |entry: &mut Entry| entry.stale_at(patience) <= now;
@@ -145,12 +145,12 @@ impl Queue {
         before
     }
 
-    /// When the first of what waits will be stale.
+    /// When the first waiting message becomes stale.
     pub(super) fn stale_at(&self, patience: Patience) -> Option<Instant> {
         self.fronts().map(|entry| entry.stale_at(patience)).min()
     }
 
-    /// Nothing leaves before; `now` where nothing holds it.
+    /// The moment from which messages may leave: `now`, or the end of a hold.
     pub(super) fn free_at(&self, now: Instant) -> Instant {
         self.held_until.map_or(now, |until| until.max(now))
     }
@@ -167,12 +167,12 @@ impl Queue {
         self.closed = Some((refusal, until));
     }
 
-    /// Opens it where it was closed for something of which `is_lifted` is true.
+    /// Reopens the queue if it was closed for a refusal for which `is_lifted` is true.
     pub(super) fn open_if(&mut self, is_lifted: impl Fn(Refusal) -> bool) {
         self.closed.take_if(|(refusal, _)| is_lifted(*refusal));
     }
 
-    /// The next piece of a message, and whether that was its last one. Without a `hasher` texts are neither remembered nor
+    /// Takes a message's next piece; the `bool` says if it was the last. Without a `hasher`, no text is remembered or
     /// varied.
     pub(super) fn depart(
         &mut self,
@@ -186,9 +186,9 @@ impl Queue {
         let piece = entry.pieces.pop_front()?;
         let said = hasher.map(|hasher| {
             let text = hasher.hash_one(&piece.text);
-            // Those with privileges may repeat themselves, but may lose them, so what they say is remembered as well.
+            // Privileged accounts may repeat a text. It is remembered all the same, because the privilege may be lost.
             let variant = if is_privileged && !entry.is_again { 0 } else { self.find_variant(text, now) };
-            // Twitch may have compared a duplicate with the plain text.
+            // A refused duplicate may have equalled the plain text, so variant 0 is not used again.
             let variant = if entry.is_duplicate { variant.max(1) } else { variant };
             Said { at: now, text, variant }
         });
@@ -220,19 +220,19 @@ impl Queue {
         Some((departure, Sent { entry: sent, said, at: now }, is_last))
     }
 
-    /// A variant other than the one last sent. Twitch compares with the last message that it delivered, which may be
-    /// any of those that it has not answered: so everything sent within the time is compared with.
+    /// A variant other than the last one sent. Twitch compares with the last message that it delivered. That may be any
+    /// unanswered one, so everything sent within the time is compared.
     fn find_variant(&self, text: u64, now: Instant) -> usize {
         let last = self.said.iter().rev().find(|said| said.text == text && is_recent(said, now));
         last.map_or(0, |said| (said.variant + 1) % piece::VARIANTS)
     }
 
-    /// What left since `picked_at` was not gone before `now`.
+    /// The texts sent since `picked_at` were written only by `now`.
     pub(super) fn defer(&mut self, picked_at: Instant, now: Instant) {
         self.said.iter_mut().rev().take_while(|said| said.at >= picked_at).for_each(|said| said.at = now);
     }
 
-    /// It was not delivered, and nothing will be held against it.
+    /// Forgets a text that was not delivered: Twitch does not compare with it.
     pub(super) fn forget(&mut self, said: Said) {
         let is_it = |known: &Said| known.text == said.text && known.variant == said.variant;
         if let Some(index) = self.said.iter().rposition(is_it) {
@@ -240,7 +240,7 @@ impl Queue {
         }
     }
 
-    /// Something about this channel matters even when nothing waits for it.
+    /// Whether the queue holds knowledge that matters even without waiting messages.
     pub(super) fn remembers(&self, now: Instant) -> bool {
         let has_said = self.said.back().is_some_and(|said| is_recent(said, now));
         has_said || self.is_closed(now) || self.held_until.is_some_and(|until| now < until)

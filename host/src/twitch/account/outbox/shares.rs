@@ -1,10 +1,10 @@
-//! What each channel may use of an account's windows, and each module and API key of its channel's part. Pure: every moment is a
-//! parameter.
+//! Divides an account's windows among channels, and a channel's part among its modules and API keys. Pure: time is
+//! passed in.
 //!
-//! Three quarters of a window are divided among the channels that were active lately: that is a channel's *share*, and a message within
-//! it is an *own* one. All else is *lent*: a lent message leaves only while the window keeps room for every share, used up or
-//! not. So a channel below its share finds room whatever the others ask for, and a channel that is alone has the whole window.
-//! `host/ops/limits.md` has the table of what follows.
+//! Three quarters of a window are divided equally among the recently active channels: each gets a *share*, and a
+//! message within the share is an *own* one. Every other message is *lent*: it leaves only while the window keeps room
+//! for all shares, used or not. So a channel below its share finds room whatever the others ask for, and a channel that
+//! is alone has the whole window. `host/ops/limits.md` has a table of the resulting waits.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -18,36 +18,36 @@ use crate::domain::id::{ChannelId, Login};
 use crate::domain::message::ReplySource;
 use crate::twitch::account::rate_window::WINDOW_MARGIN;
 
-/// How long after its last message a channel, or a module or key in it, still has its share.
+/// How long after its last message a channel, or a module or key in it, keeps its share.
 pub(super) const ACTIVE_FOR: Duration = Duration::from_secs(10 * 60);
-/// Active channels remembered; beyond them the one that spoke longest ago is inactive.
+/// Active channels remembered; beyond this number, the one active longest ago becomes inactive.
 const ACTIVE_AT_MOST: usize = 1_024;
-/// Modules and keys remembered of one channel; beyond them the one that spoke longest ago is inactive.
+/// Modules and keys remembered per channel; beyond this number, the one active longest ago becomes inactive.
 const SOURCES_AT_MOST: usize = 16;
 
-/// The shares in one account's windows.
+/// The shares of one account's windows.
 #[derive(Debug)]
 pub(super) struct Shares {
     is_enforced: bool,
     messages: usize,
     privileged_messages: usize,
     active: HashMap<ChannelId, Active>,
-    /// The channel that was active longest ago first.
+    /// Active channels, the one active longest ago first.
     by_age: BTreeSet<(Instant, ChannelId)>,
     privileged: usize,
     unprivileged: usize,
-    /// Within Twitch's window.
+    /// Messages within Twitch's window.
     sent: Span,
-    /// Within the time in which privileged channels are capped for unprivileged ones.
+    /// Messages within the shorter time in which privileged channels are capped in favour of unprivileged ones.
     capped: Span,
-    /// As they were at the last refresh.
+    /// The terms at the last refresh.
     terms: Terms,
-    /// Copy of the names for readers; rebuilt when which channels are slowed, or for whom, has changed.
+    /// Copy of the names for readers; rebuilt when the slowed channels, or those that profit, change.
     slowed_for: Arc<[Login]>,
     is_slowing_stale: bool,
 }
 
-/// What decides whether a message is an own one, and when it may leave.
+/// Decides whether a message is an own one, and when it may leave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Terms {
     limit: usize,
@@ -55,26 +55,26 @@ struct Terms {
     is_crowded: bool,
 }
 
-/// What a message of a module or key may use of its channel's share.
+/// Which part of its channel's share a message of a module or key may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// The equal part of each module and key that was active: those within it go first.
+    /// The equal part of each active module and key. Messages within it go first.
     Quota,
-    /// What the others leave of the share; up to a third of the share is kept for them.
+    /// What the others leave of the share. Up to a third of the share is kept for them.
     Spare,
-    /// All that is left of the share: for a reply that has begun to leave, as the others wait behind it.
+    /// The rest of the share, for a reply that has begun to leave: the others wait behind it anyway.
     Rest,
 }
 
-/// A channel that was active lately.
+/// A recently active channel.
 #[derive(Debug)]
 struct Active {
     login: Login,
     at: Instant,
-    /// None until the account sits there.
+    /// `None` until the account has joined it.
     is_privileged: Option<bool>,
     sources: Vec<(ReplySource, Instant)>,
-    /// Its own messages that are in the window, the oldest first.
+    /// Its own messages in the window, the oldest first.
     own: VecDeque<(Instant, ReplySource)>,
 }
 
@@ -98,7 +98,7 @@ impl Shares {
         }
     }
 
-    /// A message came in for a channel.
+    /// Makes a channel and the message's source active.
     pub(super) fn note_active(&mut self, channel: ChannelId, login: &Login, source: &ReplySource, now: Instant) {
         if !self.is_enforced {
             return;
@@ -114,7 +114,7 @@ impl Shares {
         active.note_source(source, now);
     }
 
-    /// What the account is in a channel.
+    /// Stores the account's standing in a channel.
     pub(super) fn note_standing(&mut self, channel: ChannelId, is_privileged: bool) {
         let Some(active) = self.active.get_mut(&channel) else { return };
         let before = active.is_privileged.replace(is_privileged);
@@ -140,7 +140,7 @@ impl Shares {
         }
     }
 
-    /// Lets go of what is too old to count; whether the terms are others than at the last refresh.
+    /// Forgets what is too old to count. Returns whether the terms have changed since the last refresh.
     pub(super) fn refresh(&mut self, now: Instant) -> bool {
         while let Some(&(_, channel)) = self.by_age.first().filter(|(at, _)| *at + ACTIVE_FOR <= now) {
             self.forget(channel);
@@ -156,7 +156,7 @@ impl Shares {
         std::mem::replace(&mut self.terms, terms) != terms
     }
 
-    /// Whether the terms are others than at the last refresh.
+    /// Whether the terms have changed since the last refresh.
     pub(super) fn has_changed(&self) -> bool {
         self.terms != self.find_terms()
     }
@@ -165,23 +165,23 @@ impl Shares {
         Terms { limit: self.limit(), share: self.share(), is_crowded: self.is_crowded() }
     }
 
-    /// Whether the account is moderator, VIP or broadcaster in an active channel, as far as is known.
+    /// Whether the account is known as moderator, VIP or broadcaster in an active channel.
     pub(super) fn is_privileged(&self, channel: ChannelId) -> bool {
         self.active.get(&channel).is_some_and(|active| active.is_privileged == Some(true))
     }
 
-    /// The unprivileged channels for which the privileged ones are slowed.
+    /// The unprivileged channels for which privileged ones are slowed.
     pub(super) fn slowed_for(&self) -> Arc<[Login]> {
         self.slowed_for.clone()
     }
 
-    /// When the slowing may end without a message. The outbox has to be asked then, so that readers of
-    /// [`Shares::slowed_for`] see the end.
+    /// When the slowing may end without a message. The outbox must run then, so that readers of [`Shares::slowed_for`]
+    /// see the end.
     pub(super) fn slowing_ends_at(&self) -> Option<Instant> {
         self.by_age.first().map(|(at, _)| *at + ACTIVE_FOR).filter(|_| !self.slowed_for.is_empty())
     }
 
-    /// How many messages of the window are divided into shares and lent.
+    /// How many messages of the window are divided or lent.
     fn limit(&self) -> usize {
         if self.unprivileged > 0 { self.messages } else { self.privileged_messages }
     }
@@ -190,7 +190,8 @@ impl Shares {
         divided(self.limit())
     }
 
-    /// There are more active channels than messages to divide: each has a share of one, and they take turns at it.
+    /// Whether there are more active channels than messages to divide: each has a share of one then, and they take
+    /// turns.
     pub(super) fn is_crowded(&self) -> bool {
         self.active.len() > self.divided()
     }
@@ -199,7 +200,7 @@ impl Shares {
         (self.divided() / self.active.len().max(1)).max(1)
     }
 
-    /// How many more own messages of a module or key a channel may send at `now`.
+    /// How many more own messages a module or key may send in a channel at `now`.
     pub(super) fn own_room(&mut self, channel: ChannelId, source: &ReplySource, part: Part, now: Instant) -> usize {
         if !self.is_enforced {
             return usize::MAX;
@@ -207,7 +208,7 @@ impl Shares {
         let (share, window) = (self.share(), self.sent.length);
         let among_unprivileged = (divided(self.messages) / self.active.len().max(1)).max(1);
         let Some(active) = self.active.get_mut(&channel) else { return 0 };
-        // A channel that turns out to be unprivileged makes all shares smaller.
+        // If the channel turns out to be unprivileged, all shares become smaller.
         let share = if active.is_privileged.is_none() { share.min(among_unprivileged) } else { share };
         active.forget_before(now, window);
         let quota = (share / active.count_sources(now)).max(1);
@@ -219,7 +220,7 @@ impl Shares {
         }
     }
 
-    /// When a channel that has used up its share may have an own message again, at the soonest.
+    /// The earliest moment at which a channel with a used-up share may have another own message.
     pub(super) fn own_again_at(&self, channel: ChannelId) -> Option<Instant> {
         let (at, _) = self.active.get(&channel)?.own.front()?;
         Some(*at + self.sent.length)
@@ -237,7 +238,7 @@ impl Shares {
         }
     }
 
-    /// Counts messages to whatever channel that were not ours to hold back.
+    /// Counts messages, to any channel, that the outbox did not send and so could not hold back.
     pub(super) fn note_foreign(&mut self, count: usize, at: Instant) {
         for _ in 0..count {
             self.sent.note(at, false);
@@ -245,7 +246,7 @@ impl Shares {
         }
     }
 
-    /// The messages counted last, to `channels`, since `picked_at`, were not gone before `now`.
+    /// The messages counted last, picked since `picked_at`, to `channels`, were written only by `now`.
     pub(super) fn defer(&mut self, channels: &[ChannelId], picked_at: Instant, now: Instant) {
         self.sent.defer(channels.len(), now);
         self.capped.defer(channels.len(), now);
@@ -255,9 +256,9 @@ impl Shares {
         }
     }
 
-    /// When a lent message may leave: `now`, or the moment at which to ask again. For privileged channels beside unprivileged ones
-    /// a shorter time counts than the window: once nothing more leaves, the window has room again within
-    /// `limits.unprivileged_within`.
+    /// When a lent message may leave: `now`, or the moment to ask again. For privileged channels beside unprivileged
+    /// ones, a time shorter than the window counts, so that the window has room again `limits.unprivileged_within`
+    /// after they stop.
     pub(super) fn lent_at(&self, is_privileged: bool, now: Instant) -> Instant {
         let span = if is_privileged && self.unprivileged > 0 { &self.capped } else { &self.sent };
         let reserved = (self.share() * self.active.len()).min(self.divided()).max(span.own);
@@ -265,7 +266,7 @@ impl Shares {
         if has_room { now } else { span.next_at().unwrap_or(now) }
     }
 
-    /// When a privileged channel's own message may leave, where there are too many channels for shares to bound what leaves.
+    /// When a privileged channel's own message may leave, if there are too many channels for shares to bound them.
     pub(super) fn capped_at(&self, now: Instant) -> Instant {
         let is_capped = self.is_crowded() && self.unprivileged > 0;
         let is_full = is_capped && self.capped.times.len() + 1 >= self.messages;
@@ -273,8 +274,8 @@ impl Shares {
     }
 }
 
-/// What of a limit is divided into shares. With 20 messages that is enough for three active channels to have one in ten seconds
-/// each; the rest keeps a channel that is busy for a moment from waiting where many others are active and quiet.
+/// The part of a limit that is divided into shares. Of 20 messages this lets three active channels send one each in ten
+/// seconds. The rest spares a briefly busy channel a wait when many others are active but quiet.
 fn divided(limit: usize) -> usize {
     (limit * 3 / 4).max(1)
 }
@@ -303,12 +304,12 @@ impl Active {
         self.sources.iter().filter(|(_, at)| now < *at + ACTIVE_FOR).count().max(1)
     }
 
-    /// Own messages of a module or key that are in the window.
+    /// A module's or key's own messages in the window.
     fn count_own(&self, source: &ReplySource) -> usize {
         self.own.iter().filter(|(_, other)| other == source).count()
     }
 
-    /// Half of the quota of each other module and key, as far as they have not used it.
+    /// The unused half of each other module's and key's quota.
     fn kept_for_others(&self, source: &ReplySource, quota: usize, now: Instant) -> usize {
         let others = self.sources.iter().filter(|(other, at)| other != source && now < *at + ACTIVE_FOR);
         others.map(|(other, _)| quota.div_ceil(2).saturating_sub(self.count_own(other))).sum()
@@ -319,12 +320,12 @@ impl Active {
     }
 }
 
-/// The messages that left within a length of time, as many as its limit asks about.
+/// The messages that left within `length`, as many as the limit needs.
 #[derive(Debug)]
 struct Span {
     length: Duration,
     kept: usize,
-    /// When each left, and whether it was an own one.
+    /// When each message left, and whether it was an own one.
     times: VecDeque<(Instant, bool)>,
     own: usize,
 }
@@ -353,7 +354,7 @@ impl Span {
         }
     }
 
-    /// When the next one is over.
+    /// When the oldest message leaves the span.
     fn next_at(&self) -> Option<Instant> {
         self.times.front().map(|(at, _)| *at + self.length)
     }

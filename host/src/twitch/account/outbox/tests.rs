@@ -9,7 +9,7 @@ use crate::twitch::account::footing::Standing;
 use crate::twitch::account::granted::Granted;
 use crate::twitch::account::refusal::CLOSED_FOR;
 
-/// An outbox, and rooms in which the account sits: `shop` (id 1) and `bakery` (id 2), without privileges.
+/// An outbox, and joined rooms without privileges: `shop` (id 1) and `bakery` (id 2).
 fn start() -> (Outbox, Rooms, Counts, Instant) {
     let (limits, now) = (LimitsConfig::default(), Instant::now());
     let mut rooms = Rooms::new(bot(), &limits, Arc::new(Unshared));
@@ -45,7 +45,7 @@ fn message(channel: (&str, u64), text: &str, role: Role, now: Instant) -> Outgoi
     }
 }
 
-/// The next message leaves.
+/// Sends the next message.
 fn leave(outbox: &mut Outbox, rooms: &Rooms, counts: &mut Counts, now: Instant) -> Departure {
     match outbox.next(rooms, now, counts) {
         Ok(departure) => departure,
@@ -53,7 +53,7 @@ fn leave(outbox: &mut Outbox, rooms: &Rooms, counts: &mut Counts, now: Instant) 
     }
 }
 
-/// All that leaves from `now` on until nothing waits, with the milliseconds at which it does.
+/// Sends all messages that leave from `start` on, each with the milliseconds after which it leaves.
 fn leave_all(outbox: &mut Outbox, rooms: &Rooms, counts: &mut Counts, start: Instant) -> Vec<(u128, String)> {
     let (mut left, mut now) = (Vec::new(), start);
     loop {

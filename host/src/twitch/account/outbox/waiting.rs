@@ -1,5 +1,5 @@
-//! The channels with messages that wait: which may leave as far as the channel itself is concerned, in which order, and when to
-//! look at the others. No step's work grows with the number of channels but by a logarithm.
+//! The channels with waiting messages: those ready to send in their order, and when to look at the others. The work of
+//! each step grows only with the logarithm of the number of channels.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,27 +9,27 @@ use super::shares::Shares;
 use crate::domain::id::ChannelId;
 use crate::twitch::account::rate_window::MessageWindows;
 
-/// What a channel's next message waits for: it is within the channel's share or not, and to a privileged channel or not.
+/// The priority class of a channel's next message: within the channel's share or not, to a privileged channel or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rank {
     pub(super) is_own: bool,
     pub(super) is_privileged: bool,
 }
 
-/// Where a channel waits.
+/// The state of a waiting channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wait {
-    /// When to look at the channel again, whatever happens.
+    /// When to look at the channel again at the latest.
     pub(super) look_at: Instant,
-    /// None while the room or the channel's own pause holds it back.
+    /// `None` while the room or the channel's own delay holds the messages back.
     pub(super) rank: Option<Rank>,
-    /// How many messages the account had sent when it last sent one there: of one rank the lowest is first.
+    /// How many messages the account had sent when it last sent one there. Within a rank, the lowest goes first.
     pub(super) served: u64,
-    /// When the rank was found. Whatever changes it has the channel looked at again, but for the passing of time.
+    /// When the rank was computed. Every change but the passing of time causes another look at the channel.
     pub(super) found_at: Instant,
 }
 
-/// A channel that may leave as far as it is concerned.
+/// A channel whose next message may leave as far as the channel itself is concerned.
 #[derive(Clone, Copy, Debug)]
 struct Ready {
     served: u64,
@@ -63,19 +63,19 @@ impl Waiting {
         Some(wait)
     }
 
-    /// Takes out a channel that is to be looked at by `now`.
+    /// Removes a channel that is due for a look at `now`.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<ChannelId> {
         let &(_, channel) = self.looks.first().filter(|(at, _)| *at <= now)?;
         self.remove(channel);
         Some(channel)
     }
 
-    /// When to look at a channel next.
+    /// When the next channel is due for a look.
     pub(super) fn next_look(&self) -> Option<Instant> {
         self.looks.first().map(|(at, _)| *at)
     }
 
-    /// The channel whose turn it is at `now`; else when to ask again, if ever.
+    /// The channel that sends next at `now`; else the moment to ask again, if any.
     pub(super) fn find_turn(
         &self,
         shares: &Shares,
@@ -84,10 +84,10 @@ impl Waiting {
     ) -> Result<(ChannelId, Rank), Option<Instant>> {
         let [open_at, privileged_at] = [false, true].map(|is_privileged| windows.opens_at(is_privileged, now));
         let own = self.first(true, false);
-        // Where there are more channels than shares, all take their turns in one order.
+        // With more channels than shares, both kinds of channels take turns in one order.
         let is_earlier = |turn: &Ready| !shares.is_crowded() || own.is_none_or(|own| turn.served < own.served);
         let privileged_own = self.first(true, true).filter(is_earlier);
-        // While an unprivileged channel below its share waits, privileged ones that borrow would keep the window full.
+        // While an unprivileged channel below its share waits, lent messages to others would keep the window full.
         let privileged_lent = self.first(false, true).filter(|_| own.is_none());
         let turns = [
             own.map(|turn| (turn, open_at)),
@@ -106,7 +106,7 @@ impl Waiting {
         self.ready[rank.index()].first().map(|&(served, channel)| Ready { served, channel, rank })
     }
 
-    /// All channels that wait are to be looked at.
+    /// Makes all waiting channels due for a look.
     pub(super) fn look_at_all(&mut self, now: Instant) {
         let channels: Vec<ChannelId> = self.waits.keys().copied().collect();
         for channel in channels {
@@ -116,7 +116,7 @@ impl Waiting {
 }
 
 impl Wait {
-    /// To be looked at `now`.
+    /// A channel due for a look at `now`.
     pub(super) fn unknown(now: Instant) -> Wait {
         Wait { look_at: now, rank: None, served: 0, found_at: now }
     }

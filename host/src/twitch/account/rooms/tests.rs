@@ -113,7 +113,7 @@ fn a_hundred_channels_are_not_exceeded_unless_the_account_moderates_there() {
     assert_eq!(rooms.take_due(12, now), [login("c")]);
 }
 
-/// What an operator is told of each wanted room: joined, pending, and failed with the reason.
+/// How many rooms are joined and pending, and which have failed with which reason.
 fn known(rooms: &Rooms) -> (usize, usize, Vec<(String, JoinFailure)>) {
     let mut state = AccountState::default();
     rooms.describe(&mut state, Instant::now());
@@ -158,8 +158,8 @@ fn privileges_are_forgotten_with_the_connection() {
 }
 
 proptest! {
-    /// Whatever happens, a joined room has the wanted id, no ten seconds see too many JOINs, and an account that has
-    /// something to do knows when.
+    /// In every sequence of steps, a joined room has the wanted id, ten seconds hold no more JOINs than allowed, and an
+    /// account with work knows when it is due.
     #[test]
     fn rooms_stay_true_to_what_is_wanted(
         steps in prop::collection::vec((0u8..7, 0usize..4, 1u64..4, 0u64..40), 1..200)
@@ -202,7 +202,7 @@ fn rooms_that_wait_for_the_window_alone_are_held() {
     assert!(until > now + seconds(10) && rooms.take_due(12, now).is_empty());
     assert_eq!(rooms.held_until(until), None);
     assert_eq!(rooms.take_due(12, until), [login("shop")]);
-    // One that pauses after a failure, or has no place, waits for something else.
+    // A room that is delayed after a failure, or exceeds the number of channels, does not wait for the limit on joins.
     rooms.assume(20, until);
     drop(rooms.note_failure(&login("shop"), JoinFailure::Banned, until));
     assert_eq!(rooms.held_until(until), None);

@@ -24,7 +24,7 @@ fn badge(name: &str, version: &str, info: &str) -> Badge {
     Badge { name: name.into(), version: version.into(), info: info.into() }
 }
 
-/// An ordinary message with `tags` put in front of the usual ones.
+/// An ordinary message, with `tags` before the usual ones.
 fn with_tags(tags: &str) -> String {
     format!(
         "@{tags};color=#0000FF;display-name=Alice;emotes=;flags=;id=e9d998c3-36f1-430f-89ec-6b887c28af36;\
@@ -101,7 +101,7 @@ fn roles_come_from_badges_and_ids() {
         ("badges=lead_moderator/1,subscriber/3;mod=0", Role::Moderator),
         ("badges=moderator/1", Role::Moderator),
         ("badges=premium/1;mod=1", Role::Moderator),
-        // A name proves nothing, and neither does a badge that only Twitch's ids can bear out.
+        // A broadcaster badge does not count, because the broadcaster is known by id; nor does a malformed badge.
         ("badges=broadcaster/1;mod=0", Role::Everyone),
         ("badges=,/,vip,moderator;mod=true", Role::Everyone),
     ] {
@@ -231,7 +231,7 @@ proptest! {
         let _any = parse(&line);
     }
 
-    /// Lines that look right up to some place, which random text never does.
+    /// Mangles lines that are right up to some point, which random text never is.
     #[test]
     fn no_mangled_message_makes_the_parser_panic(
         key in "(badges|badge-info|emotes|id|mod|room-id|user-id|tmi-sent-ts|display-name|reply-parent-msg-id|source-room-id)",
@@ -258,7 +258,7 @@ fn a_flag_without_its_badge_gives_the_role() {
     ] {
         assert_eq!(message(&line(tags)).chatter.role, role, "{tags}");
     }
-    // The higher of the two counts.
+    // Of two roles, the higher one counts.
     let line = with_tags("badges=vip/1").replace("subscriber=0", "subscriber=1");
     assert_eq!(message(&line).chatter.role, Role::Vip);
 }

@@ -13,7 +13,7 @@ fn bot_named(login: &str) -> BotAccount {
     BotAccount { login: login.parse().unwrap(), id: Some(AccountId(login.len() as u64)) }
 }
 
-/// Room 1000 listens to `!`, room 1001 to `~>`, and in room 1002 another account answers.
+/// Room 1000 has the prefix `!`, room 1001 `~>`, and another account answers in room 1002.
 struct Rooms;
 
 impl Rooms {
@@ -39,7 +39,7 @@ fn filter() -> Filter<'static> {
     Filter::new(bot_named(ACCOUNT), &Rooms)
 }
 
-/// Whether dispatch would look for a command, going by the full parser alone.
+/// Whether dispatch would look for a command in a message parsed by the full parser.
 fn is_call(message: &ChatMessage) -> bool {
     let Some((prefix, bot)) = Rooms::find(message.channel_id) else { return false };
     let is_found = find_call(&message.text, &prefix, &bot.login, message.reply_to.is_some()).is_some();
@@ -64,7 +64,7 @@ fn check(line: &str) -> Option<bool> {
     Some(true)
 }
 
-/// One chat line with the tags of room `room`, and `extra` ones in front.
+/// A chat line in room `room`, with the `extra` tags first.
 fn line(extra: &str, room: u64, text: &str) -> String {
     format!(
         "@{extra}badge-info=;badges=;color=#19E6E6;display-name=Alice;emotes=;first-msg=0;flags=;\
@@ -175,7 +175,7 @@ fn tag() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-    /// Tags in any order, twice or none; replies; /me; shared chat; escapes; Unicode.
+    /// Tags in any order, repeated or missing; replies; /me; shared chat; escapes; Unicode.
     #[test]
     fn filter_and_parser_accept_what_the_parser_alone_would(
         mut tags in prop::collection::vec(tag(), 0..4),
@@ -191,7 +191,7 @@ proptest! {
         check(&format!("@{} {rest}", tags.join(";")));
     }
 
-    /// A byte changed anywhere, and any line at all.
+    /// A line with one character replaced, and arbitrary lines.
     #[test]
     fn no_mangled_line_is_taken_for_talk(at in any::<prop::sample::Index>(), to in any::<char>(), text in text(), any in any::<String>()) {
         let ordinary = line(REPLY, 1000, &text);
@@ -203,7 +203,7 @@ proptest! {
         check(&any);
     }
 
-    /// The other half: what calls nothing does not reach the parser.
+    /// The converse: the filter recognises every message that calls no command.
     #[test]
     fn talk_does_not_reach_the_parser(text in text(), is_reply: bool) {
         let line = line(if is_reply { REPLY } else { "" }, 1000, &text);
