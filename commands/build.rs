@@ -1,6 +1,6 @@
 //! Builds the bundled modules, one for each folder here that holds a crate, and lists them for `lib.rs`.
 //!
-//! A crate whose manifest says `bundled = false` is left out: its author uploads it.
+//! A crate whose manifest says `bundled = false` is left out: its author uploads the module instead.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,10 @@ use std::{env, fs};
 use twitchy_build::script::{GuestCrate, build_into_out_dir, is_bundled};
 
 fn main() -> ExitCode {
-    // At run time: the folder of a checkout that shares its target folder with this one may be gone.
+    // Read at run time. `env!` would name the checkout that compiled this script, which may be deleted if two checkouts
+    // share a target folder.
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo names it to every build script"));
-    // So that a new folder is noticed.
+    // Makes cargo run this script again when a folder is added.
     println!("cargo:rerun-if-changed={}", here.display());
     let names = list_crates(&here);
     write_list(&names);
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     build_into_out_dir(here.parent().expect("this crate lies in its workspace's folder"), &crates)
 }
 
-/// The folders that hold a crate to be bundled, by name.
+/// The names of the folders that hold a crate to be bundled, sorted.
 fn list_crates(here: &Path) -> Vec<String> {
     let entries = fs::read_dir(here).expect("cargo runs this in the folder of the crate");
     let has_bundled =

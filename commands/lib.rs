@@ -1,15 +1,15 @@
-//! The modules that come with the host, as components. Each is a guest crate in a folder of its own here; a
-//! new folder is a new module, unless its manifest says `bundled = false` (build.rs).
+//! The bundled modules, as components. Each is a guest crate in a folder of its own here. A new folder is a new module,
+//! unless its manifest says `bundled = false` (build.rs).
 
 /// A bundled module.
 #[derive(Debug, Clone, Copy)]
 pub struct Bundled {
     pub name: &'static str,
-    /// The component's bytes, as somebody would upload them.
+    /// The component's bytes, as an author would upload them.
     pub component: &'static [u8],
 }
 
-/// All of them, by name.
+/// All bundled modules, sorted by name.
 pub const BUNDLED: &[Bundled] = include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
 #[cfg(test)]
@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn a_module_requests_only_what_it_uses() {
-        // A module that somebody adds is theirs to test.
+        // Only the modules of this repository: a module that an operator adds has its own tests.
         for (name, imports) in [
             ("balance", "log balances"),
             ("help", "log commands"),

@@ -1,18 +1,19 @@
-//! Where a module's memory comes from: first out of an arena inside its initial memory.
+//! The module's allocator, which first uses an arena inside the module's initial memory.
 //!
-//! A fresh instance begins with memory for its stack and its data; the standard allocator leaves the rest of it unused and
-//! asks the host for more at the first allocation of each call. Growing a memory, and taking it back after the call, costs the
-//! host two system calls that all of its threads wait for, more than the rest of a small call. So the first few dozen
-//! kilobytes are handed out from here, one after the other, and only what finds no room goes to the standard allocator.
+//! A fresh instance begins with memory for its stack and its data. The standard allocator leaves the rest of that
+//! memory unused and asks the host for more at the first allocation of each call. Growing a memory, and taking it back
+//! after the call, costs the host two system calls that all of its threads wait for, more than the rest of a small
+//! call. So the first few dozen kilobytes come from the arena, in order, and later allocations from the standard
+//! allocator.
 //!
-//! The `unsafe` here is the module's own: a mistake would harm a module inside its sandbox, and nobody else.
+//! The `unsafe` here is the module's own: a mistake would harm a module inside its sandbox, and nothing else.
 
 #![expect(unsafe_code, reason = "an allocator cannot be written without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, UnsafeCell};
 
-/// Bytes. With the stack and the data of a small module still within two pages of memory.
+/// Bytes. Together with the stack and the data of a small module, this fits into two pages of memory.
 #[cfg(target_arch = "wasm32")]
 const SIZE: usize = 48 << 10;
 
@@ -20,8 +21,8 @@ const SIZE: usize = 48 << 10;
 #[global_allocator]
 static ALLOCATOR: Arena<SIZE> = Arena::new();
 
-/// Hands out its bytes in order. The last piece handed out can be given back, or made larger where it lies; others
-/// are given back with the instance.
+/// Hands out its bytes in order. Only the last allocation can be freed, or grown in place; the others are freed with
+/// the instance.
 struct Arena<const SIZE: usize> {
     bytes: UnsafeCell<[u8; SIZE]>,
     used: Cell<usize>,
@@ -35,18 +36,18 @@ impl<const SIZE: usize> Arena<SIZE> {
         Self { bytes: UnsafeCell::new([0; SIZE]), used: Cell::new(0) }
     }
 
-    /// Where in the arena a piece begins; `None` for one of the standard allocator's.
+    /// The offset of an allocation in the arena; `None` if the standard allocator made it.
     fn offset_of(&self, piece: *const u8) -> Option<usize> {
         let offset = piece.addr().wrapping_sub(self.bytes.get().addr());
         (offset < SIZE).then_some(offset)
     }
 
-    /// Takes `layout` out of the free end.
+    /// Allocates `layout` from the free end.
     fn take(&self, layout: Layout) -> Option<*mut u8> {
         let base = self.bytes.get().addr();
         let start = (base + self.used.get()).checked_next_multiple_of(layout.align())? - base;
         let end = start.checked_add(layout.size()).filter(|end| *end <= SIZE)?;
-        // So that every piece has a place inside the arena, by which it is known again.
+        // An empty allocation at the very end would lie outside the arena, and `offset_of` would not recognise it.
         if start == SIZE {
             return None;
         }
@@ -55,8 +56,8 @@ impl<const SIZE: usize> Arena<SIZE> {
     }
 }
 
-// SAFETY: pieces of the arena do not overlap, since `used` only goes back over the piece that was handed out last; they
-// have the asked alignment and lie within the arena's bytes. All others are the standard allocator's.
+// SAFETY: allocations in the arena do not overlap, since `used` only goes back over the last one. They are aligned as
+// asked and lie within the arena's bytes. All others come from the standard allocator.
 unsafe impl<const SIZE: usize> GlobalAlloc for Arena<SIZE> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises are those that `System` asks for.
@@ -67,14 +68,14 @@ unsafe impl<const SIZE: usize> GlobalAlloc for Arena<SIZE> {
         match self.offset_of(piece) {
             Some(start) if start + layout.size() == self.used.get() => self.used.set(start),
             Some(_) => {}
-            // SAFETY: what is not the arena's came from `System`.
+            // SAFETY: allocations outside the arena came from `System`.
             None => unsafe { System.dealloc(piece, layout) },
         }
     }
 
     unsafe fn realloc(&self, piece: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(start) = self.offset_of(piece) else {
-            // SAFETY: what is not the arena's came from `System`.
+            // SAFETY: allocations outside the arena came from `System`.
             return unsafe { System.realloc(piece, layout, size) };
         };
         let is_last = start + layout.size() == self.used.get();
@@ -82,12 +83,12 @@ unsafe impl<const SIZE: usize> GlobalAlloc for Arena<SIZE> {
             self.used.set(end);
             return piece;
         }
-        // SAFETY: `size` does not overflow with this alignment: the caller promises it.
+        // SAFETY: the caller promises that `size` does not overflow with this alignment.
         let moved = unsafe { self.alloc(Layout::from_size_align_unchecked(size, layout.align())) };
         if !moved.is_null() {
-            // SAFETY: both are as long as what is copied, and do not overlap: one of them was free.
+            // SAFETY: both are at least as long as the copy, and do not overlap, since the new one was free.
             unsafe { moved.copy_from_nonoverlapping(piece, layout.size().min(size)) };
-            // SAFETY: it is not used any more.
+            // SAFETY: `piece` is not used any more.
             unsafe { self.dealloc(piece, layout) };
         }
         moved
@@ -102,7 +103,7 @@ mod tests {
         Layout::from_size_align(size, align).unwrap()
     }
 
-    /// A piece filled with a byte of its own.
+    /// An allocation filled with a byte of its own.
     struct Piece {
         at: *mut u8,
         layout: Layout,
@@ -114,7 +115,7 @@ mod tests {
             // SAFETY: no layout of these tests is empty.
             let at = unsafe { arena.alloc(layout) };
             assert_eq!(at.addr() % layout.align(), 0);
-            // SAFETY: it is ours, and that long.
+            // SAFETY: the allocation is ours, and that long.
             unsafe { at.write_bytes(mark, layout.size()) };
             Piece { at, layout, mark }
         }
@@ -130,7 +131,7 @@ mod tests {
             let at = unsafe { arena.realloc(self.at, self.layout, size) };
             let resized = Piece { at, layout: layout(size, self.layout.align()), mark: self.mark };
             resized.check(size.min(self.layout.size()));
-            // SAFETY: it is ours, and that long.
+            // SAFETY: the allocation is ours, and that long.
             unsafe { at.write_bytes(self.mark, size) };
             resized
         }

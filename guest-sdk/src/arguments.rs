@@ -12,23 +12,23 @@ pub struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    /// Of words that are no command's: a test's, say. A command's are [`crate::Invocation::arguments`].
+    /// Arguments made of any words, for example in a test. A call's own are [`crate::Invocation::arguments`].
     pub fn new(words: &'a [String]) -> Self {
         Self { words }
     }
 
-    /// The next word as a `T`. `name` is what the usage line calls it.
+    /// The next word as a `T`. `name` is its name in the usage line.
     ///
     /// # Errors
-    /// [`CommandError::Usage`] where there is none, or where it is no `T`.
+    /// [`CommandError::Usage`] if the word is missing or is no `T`.
     pub fn required<T: Argument>(&mut self, name: &str) -> Result<T, CommandError> {
         self.optional(name)?.ok_or_else(|| missing(name))
     }
 
-    /// The same, where the word may be left out.
+    /// Like [`Arguments::required`], for a word that may be left out.
     ///
     /// # Errors
-    /// [`CommandError::Usage`] where there is one that is no `T`.
+    /// [`CommandError::Usage`] if there is a word that is no `T`.
     pub fn optional<T: Argument>(&mut self, name: &str) -> Result<Option<T>, CommandError> {
         let Some((word, rest)) = self.words.split_first() else { return Ok(None) };
         self.words = rest;
@@ -37,19 +37,19 @@ impl<'a> Arguments<'a> {
         Ok(Some(parsed))
     }
 
-    /// All words that are left, at least one, with a blank between them.
+    /// All remaining words, at least one, joined with blanks.
     ///
     /// # Errors
-    /// [`CommandError::Usage`] where none is left.
+    /// [`CommandError::Usage`] if no word is left.
     pub fn rest(&mut self, name: &str) -> Result<String, CommandError> {
         let words = std::mem::take(&mut self.words);
         if words.is_empty() { Err(missing(name)) } else { Ok(words.join(" ")) }
     }
 
-    /// Says that nothing more is expected.
+    /// Checks that no word is left.
     ///
     /// # Errors
-    /// [`CommandError::Usage`] where a word is left.
+    /// [`CommandError::Usage`] if a word is left.
     pub fn end(&self) -> Result<(), CommandError> {
         match self.words.first() {
             None => Ok(()),
@@ -62,7 +62,7 @@ fn missing(name: &str) -> CommandError {
     CommandError::usage([name, " is missing"].concat())
 }
 
-/// A chatter's word in quotation marks, cut where it is long. One that holds such a mark stands between others.
+/// A chatter's word in double quotation marks, cut if it is long. A word with such a mark gets single ones.
 pub fn quote(word: &str) -> String {
     const LONGEST: usize = 30;
     let (shown, more) = word.char_indices().nth(LONGEST).map_or((word, ""), |(end, _)| (&word[..end], "..."));
@@ -70,12 +70,12 @@ pub fn quote(word: &str) -> String {
     [mark, shown, more, mark].concat()
 }
 
-/// What one word of a command can mean.
+/// A type that one word of a command can be parsed into.
 pub trait Argument: Sized {
     /// Completes "amount should be ...".
     const EXPECTED: &'static str;
 
-    /// None where the word is not one of these.
+    /// `None` if the word is not a value of this type.
     fn parse(word: &str) -> Option<Self>;
 }
 
@@ -120,12 +120,12 @@ impl Argument for Duration {
     }
 }
 
-/// An amount of a currency: a decimal number, exact, kept as the text that the contract uses.
+/// An amount of a currency: an exact decimal number, kept as the text that the contract uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Amount(String);
 
 impl Amount {
-    /// As it was typed.
+    /// The text as the chatter typed it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -149,11 +149,11 @@ impl fmt::Display for Amount {
     }
 }
 
-/// A chatter as somebody else names them: "@Bob", "bob", "@アリス". A login is kept in lower case, a display name in other
-/// letters with its ASCII letters in lower case, both without the "@".
+/// A chatter's name in a message: "@Bob", "bob", "@アリス". Stored without the "@": a login in lower case, a display name
+/// in other letters with its ASCII letters in lower case.
 ///
-/// Only the spelling is checked; whether there is such a chatter, the capabilities say. They find a chatter by a display
-/// name too, where one alone bears it in the channel; where several do, the host answers the chatter with their logins.
+/// Only the spelling is checked; capabilities find the chatter. They accept a display name too if only one chatter in
+/// the channel has it. If several have it, the host replies with their logins instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention(String);
 
@@ -163,7 +163,7 @@ impl Mention {
         &self.0
     }
 
-    /// Whether it is this chatter's login, or their display name.
+    /// Whether the name is this chatter's login or display name.
     pub fn means(&self, chatter: &Chatter) -> bool {
         self.0 == chatter.login || self.0.to_lowercase() == chatter.display_name.to_lowercase()
     }
@@ -175,7 +175,7 @@ impl Argument for Mention {
     /// A Twitch login has at most 25 letters, digits and underscores; a display name may have letters beyond ASCII.
     fn parse(word: &str) -> Option<Self> {
         let name = word.strip_prefix('@').unwrap_or(word);
-        // Clients that complete a name may put a comma after it.
+        // Some clients complete a name with a comma after it.
         let name = name.strip_suffix(',').unwrap_or(name);
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii();
         let is_name = (1..=25).contains(&name.chars().count()) && name.chars().all(is_part);

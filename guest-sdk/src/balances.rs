@@ -1,7 +1,7 @@
-//! Capability `balances`: what chatters own. It only reads: [`crate::payments`] and [`crate::treasury`] move.
+//! Capability `balances`: reads what chatters own. [`crate::payments`] and [`crate::treasury`] move currency.
 //!
-//! The creator of a channel grants it. A chatter is named by login, or by [`crate::Chatter::reference`]. The channel's own
-//! currency comes first, and is there even when it is 0.
+//! The creator of a channel grants it. A chatter is named by login, or by [`crate::Chatter::reference`]. The channel's
+//! own currency comes first, even if the balance is 0.
 //!
 //! ```no_run
 //! use twitchy_sdk::{CommandError, Invocation, Replies, answer, balances};

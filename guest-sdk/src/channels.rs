@@ -1,7 +1,7 @@
-//! Capability `channels`: asks the bot into the invoking chatter's own channel, or out of it.
+//! Capability `channels`: asks the bot to join the invoking chatter's own channel, or to leave it.
 //!
-//! The operator grants it. What was asked for happens after the call has returned `Ok`; so answer a place in the waiting
-//! list with `Ok`, too, or it is lost.
+//! The operator grants it. The request takes effect after the call has returned `Ok`. Answer a place in the waiting
+//! list with `Ok` too: after an error the place is lost.
 //!
 //! ```no_run
 //! use twitchy_sdk::channels::{self, JoinError};

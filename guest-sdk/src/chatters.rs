@@ -1,8 +1,7 @@
-//! Capability `chatters`: who has been seen in this channel.
+//! Capability `chatters`: finds chatters who have written in this channel.
 //!
-//! The creator of a channel grants it. A chatter is named by login, by a display name that one chatter alone bears, or by
-//! [`crate::Chatter::reference`]. Remember chatters by
-//! their id: a login changes hands.
+//! The creator of a channel grants it. A chatter is named by login, by a display name that only one chatter here has,
+//! or by [`crate::Chatter::reference`]. Store chatters by their id: Twitch recycles logins.
 //!
 //! ```no_run
 //! use twitchy_sdk::{CommandError, Invocation, Mention, Replies, answer, chatters};

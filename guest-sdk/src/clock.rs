@@ -13,12 +13,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::host::clock;
 
-/// The same for the whole invocation. (`SystemTime::now` panics in a sandbox.)
+/// The current time, which stays the same for the whole invocation. (`SystemTime::now` panics in a sandbox.)
 pub fn now() -> SystemTime {
     from_millis(clock::now())
 }
 
-/// On the wire a moment is in milliseconds of Unix time.
+/// The contract's moments are milliseconds of Unix time.
 pub(crate) fn from_millis(millis: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
 }

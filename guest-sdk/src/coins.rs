@@ -1,7 +1,7 @@
 //! Capability `coins`: facts about a coin, from the operator's balance provider.
 //!
-//! The creator of a channel grants it. This host has no such provider yet: every answer is [`CoinError::Unavailable`], which
-//! `?` makes an apology in chat.
+//! The creator of a channel grants it. This host has no such provider yet: every answer is [`CoinError::Unavailable`],
+//! which `?` turns into an apology in chat.
 //!
 //! ```no_run
 //! use twitchy_sdk::{CommandError, Replies, answer, coins};

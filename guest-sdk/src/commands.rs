@@ -1,6 +1,6 @@
-//! Capability `commands`: what may be typed here.
+//! Capability `commands`: lists the commands that the invoking chatter may use in this channel, and no others.
 //!
-//! The creator of a channel grants it. What the invoking chatter may not use is not listed.
+//! The creator of a channel grants it.
 //!
 //! ```no_run
 //! use twitchy_sdk::{Invocation, Replies, answer, commands};

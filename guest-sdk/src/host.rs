@@ -1,13 +1,13 @@
 //! The host's functions, as the capabilities call them.
 //!
-//! In a module they are the bindings themselves. On the author's own machine there is no host, and a binding would abort the
-//! whole process: a panic must not unwind out of the C function that stands in for the host there. So each function panics
-//! before that, with its own name, and the test that called it fails like any other.
+//! In a module these are the bindings themselves. A test on the author's machine has no host, and calling a binding
+//! there would abort the whole process: a panic must not unwind out of the C function that stands in for the host. So
+//! each function here panics first, with its own name, and only the test that called it fails.
 
 macro_rules! host_functions {
     ($($capability:ident { $(fn $name:ident($($argument:ident: $type:ty),*) $(-> $answer:ty)?;)* })*) => {$(
         pub mod $capability {
-            // The documentation shows the bindings, which have the contract's words.
+            // The documentation shows the bindings, because they carry the contract's texts.
             #[cfg(any(target_arch = "wasm32", doc))]
             pub use crate::bindings::twitchy::command::$capability::{$($name),*};
 
@@ -16,7 +16,6 @@ macro_rules! host_functions {
 
             #[cfg(not(any(target_arch = "wasm32", doc)))]
             mod without_a_host {
-                // The types of the signatures.
                 #[allow(unused_imports, reason = "some capabilities have none")]
                 use crate::bindings::twitchy::command::$capability::*;
 
@@ -146,14 +145,15 @@ mod tests {
         panics_with("words::claim", || crate::words::claim(CommandInfo::new("hug", "hugs")));
     }
 
-    /// The names of `wit/`: `list-keys: func(...)` of the interface `storage` is `fn list_keys` of `storage` here.
+    /// Names are converted from `wit/`: `list-keys: func(...)` of the interface `storage` is `fn list_keys` of
+    /// `storage` here.
     #[test]
     fn every_function_of_the_contract_is_here() {
         let here = include_str!("host.rs");
         let mut count = 0;
         for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit")).unwrap() {
             let text = fs::read_to_string(file.unwrap().path()).unwrap();
-            // What a module exports is for the host to call.
+            // The functions that a module exports are called by the host.
             if text.contains("interface module ") {
                 continue;
             }
@@ -165,7 +165,7 @@ mod tests {
         assert!(count > 30, "{count}");
     }
 
-    /// A function that a capability takes from the bindings themselves would abort a test.
+    /// Calling a function of the bindings directly would abort a test's process.
     #[test]
     fn capabilities_take_only_types_from_the_bindings() {
         const BINDINGS: &str = "use crate::bindings::twitchy::command::";

@@ -1,7 +1,7 @@
 //! Capability `http`: requests to the hosts granted to this module, by https, and to no others.
 //!
-//! A module names the hosts in its `info`, with [`crate::ModuleInfo::http_host`]; somebody grants them. A call has about a
-//! second for a request, and a handful of requests; larger answers than a few hundred KiB are refused.
+//! A module names the hosts in its `info`, with [`crate::ModuleInfo::http_host`], and the operator grants them. A call
+//! has about a second for a request, and a handful of requests; answers larger than a few hundred KiB are refused.
 //!
 //! ```no_run
 //! use twitchy_sdk::{CommandError, Replies, answer, http};
@@ -14,21 +14,23 @@
 //!
 //! # Secrets
 //!
-//! An API's key is a setting made by [`crate::SettingInfo::secret`]. The module never sees it: where a header's value says
-//! `{secret:KEY}`, the host puts it in, in at most 8 places of a request. Only there; an address or a body with it is sent to
-//! nobody, or as it is written. An answer that repeats the secret as it was sent has stars in its place, as many as it is long
-//! (but for one shorter than 6 bytes): so it does not get into chat by accident.
+//! An API's key is a setting made by [`crate::SettingInfo::secret`]. The module never sees the key: where a header's
+//! value says `{secret:KEY}`, the host inserts it, in at most 8 places of a request. An address with `{secret:KEY}` is
+//! refused, and a body is sent as it is written. If a response repeats the secret as it was sent, the host replaces
+//! each byte with a star, so that the secret does not get into chat by accident. Secrets shorter than 6 bytes are
+//! not replaced.
 //!
 //! # Headers
 //!
-//! A request has at most 32, of 8 KiB in all. Those of the connection, such as `Host`, `Content-Length` and `Proxy-...`, and
-//! those that the host itself writes, `User-Agent` and `Idempotency-Key`, are refused as [`HttpError::InvalidRequest`].
+//! A request has at most 32 headers, of 8 KiB in all. Headers of the connection, such as `Host`, `Content-Length` and
+//! `Proxy-...`, and those that the host writes, `User-Agent` and `Idempotency-Key`, are refused as
+//! [`HttpError::InvalidRequest`].
 //!
 //! # Once
 //!
-//! What was sent stays sent, also where the call fails afterwards. Where the host runs a call again, because something else
-//! changed what it had read, the same requests get the answers of the first time; one that differs ends the call. So ask
-//! for what depends on storage before you send anything that changes something elsewhere.
+//! A sent request stays sent, even if the call fails afterwards. If the state that a call has read changes, the host
+//! runs the call again: the same requests then get the recorded responses, and a different request ends the call. So
+//! read from storage first, and only then send a request that changes something elsewhere.
 
 use crate::CommandError;
 pub use crate::bindings::twitchy::command::http::{HttpError, Method, Request, Response};
@@ -40,8 +42,8 @@ impl Request {
         Self { method, url: url.into(), headers: Vec::new(), body: None }
     }
 
-    /// `{secret:KEY}` in the value is replaced by the host with that secret setting. Some names are the host's own: see
-    /// [the module](self#headers).
+    /// The host replaces `{secret:KEY}` in the value with that secret setting. Some names are reserved for the host:
+    /// see [the module](self#headers).
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -54,54 +56,48 @@ impl Request {
         self
     }
 
-    /// Not part of the transaction: what was sent stays sent when the invocation fails.
+    /// Sends the request. This is not part of the transaction: the request stays sent if the invocation fails.
     ///
     /// # Errors
-    /// Where no answer came; an answer that says no (404, 500) is a [`Response`].
+    /// If no response came. A response with an error status (404, 500) is a [`Response`].
     pub fn send(&self) -> Result<Response, HttpError> {
         http::send(self)
     }
 }
 
-/// What came back, whatever its status.
+/// A response with any status.
 impl Response {
-    /// Whether the status says that all is well: 200 to 299.
+    /// Whether the status is a success: 200 to 299.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// Itself, where it is a success.
+    /// Returns the response if its status is a success.
     ///
     /// # Errors
-    /// The chatter gets a plain apology, and the log the status.
+    /// For any other status: the chatter gets a plain apology, and the log the status.
     pub fn success(self) -> Result<Self, CommandError> {
         if self.is_success() { Ok(self) } else { Err(CommandError::unavailable(format!("status {}", self.status))) }
     }
 
-    /// The first header of that name, in whatever case it is asked for.
+    /// The first header of that name, in any case of letters.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The body as text; what is not UTF-8 is replaced.
+    /// The body as text; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
-/// Asks for what is at that address.
-///
-/// # Errors
-/// As [`Request::send`].
+/// Sends a GET request.
 pub fn get(url: &str) -> Result<Response, HttpError> {
     Request::new(Method::Get, url).send()
 }
 
-/// Sends a body to that address, as `content_type`: "application/json".
-///
-/// # Errors
-/// As [`Request::send`].
+/// Sends a POST request with a body of `content_type`, such as "application/json".
 pub fn post(url: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Result<Response, HttpError> {
     Request::new(Method::Post, url).header("content-type", content_type).body(body).send()
 }

@@ -1,4 +1,4 @@
-//! What a module offers, put together step by step.
+//! Builders for what a module offers.
 
 use std::time::Duration;
 
@@ -28,21 +28,21 @@ impl ModuleInfo {
         self
     }
 
-    /// A call every so often. No host calls timers yet: a module that declares one is refused at its upload.
+    /// A call at regular intervals. No host calls timers yet: a module that declares one is refused at its upload.
     #[must_use]
     pub fn timer(mut self, timer: TimerInfo) -> Self {
         self.timers.push(timer);
         self
     }
 
-    /// Something that a creator may change for their channel.
+    /// A value that a creator may change for their channel.
     #[must_use]
     pub fn setting(mut self, setting: SettingInfo) -> Self {
         self.settings.push(setting);
         self
     }
 
-    /// A host that [`crate::http`] shall reach: "api.example.com". An operator has to grant it.
+    /// A host that [`crate::http`] may reach, such as "api.example.com". The operator has to grant it.
     #[must_use]
     pub fn http_host(mut self, host: &str) -> Self {
         self.http_hosts.push(host.to_owned());
@@ -72,7 +72,7 @@ impl CommandInfo {
         }
     }
 
-    /// Another word for it.
+    /// Another word for the command.
     #[must_use]
     pub fn alias(mut self, alias: &str) -> Self {
         self.aliases.push(alias.to_owned());
@@ -86,28 +86,28 @@ impl CommandInfo {
         self
     }
 
-    /// The least trusted role that may use it.
+    /// The least trusted role that may use the command.
     #[must_use]
     pub fn role(mut self, role: Role) -> Self {
         self.role = role;
         self
     }
 
-    /// How long the whole channel waits between two calls.
+    /// The least time between two calls in a channel.
     #[must_use]
     pub fn channel_cooldown(mut self, span: Duration) -> Self {
         self.channel_cooldown_ms = in_millis(span);
         self
     }
 
-    /// How long one chatter waits between two calls.
+    /// The least time between two calls by one chatter.
     #[must_use]
     pub fn chatter_cooldown(mut self, span: Duration) -> Self {
         self.chatter_cooldown_ms = in_millis(span);
         self
     }
 
-    /// As often as anybody likes.
+    /// Removes both cooldowns.
     #[must_use]
     pub fn without_cooldown(self) -> Self {
         self.channel_cooldown(Duration::ZERO).chatter_cooldown(Duration::ZERO)
@@ -115,7 +115,8 @@ impl CommandInfo {
 }
 
 impl TimerInfo {
-    /// Calls the module every so often with `name` as the command, while the channel is live. The host's floor is a minute.
+    /// Calls the module at this interval as the command `name`, while the channel is live. The host's floor is a
+    /// minute.
     pub fn new(name: &str, summary: &str, every: Duration) -> Self {
         Self {
             name: name.to_owned(),
@@ -126,14 +127,14 @@ impl TimerInfo {
         }
     }
 
-    /// Offline too.
+    /// Calls the module while the channel is offline too.
     #[must_use]
     pub fn always(mut self) -> Self {
         self.only_live = false;
         self
     }
 
-    /// Only after so many messages of chatters since the last time.
+    /// Calls the module only after this many messages of chatters since the last call.
     #[must_use]
     pub fn after_messages(mut self, count: u32) -> Self {
         self.after_messages = count;
@@ -174,12 +175,12 @@ impl SettingInfo {
         Self::of_kind(SettingKind::Duration, key, spans::show_span(default), summary)
     }
 
-    /// A chatter, at first nobody.
+    /// A chatter; the default is nobody.
     pub fn chatter(key: &str, summary: &str) -> Self {
         Self::of_kind(SettingKind::Chatter, key, String::new(), summary)
     }
 
-    /// Never shown, and never given to the module: [`crate::http`] puts it into a header where that says `{secret:KEY}`.
+    /// A value that is never shown or given to the module: [`crate::http`] puts it into a header for `{secret:KEY}`.
     pub fn secret(key: &str, summary: &str) -> Self {
         Self::of_kind(SettingKind::Secret, key, String::new(), summary)
     }
@@ -189,7 +190,7 @@ impl SettingInfo {
     }
 }
 
-/// On the wire spans are 32-bit milliseconds; what is longer (49 days) becomes the longest.
+/// The contract's spans are 32-bit milliseconds; a longer one (49 days) becomes the longest.
 fn in_millis(span: Duration) -> u32 {
     u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
 }

@@ -1,7 +1,7 @@
-//! What an author of command modules works with.
+//! The API for authors of command modules.
 //!
-//! A module offers one or more commands. The host runs it as a WebAssembly component, in a fresh sandbox each time one of
-//! its commands is called, and shows its replies in chat. This is a whole one:
+//! A module offers one or more commands. The host runs it as a WebAssembly component, in a fresh sandbox each time one
+//! of its commands is called, and shows its replies in chat. This is a complete one:
 //!
 //! ```
 //! use std::time::Duration;
@@ -34,13 +34,14 @@
 //! # fn main() { assert_eq!(hug("bob", 2), "hugs bob, hug number 2 of this channel"); }
 //! ```
 //!
-//! Its manifest says `[lib] crate-type = ["cdylib", "rlib"]`: the first is the module, the second its tests. The guide
-//! in `guest-sdk/README.md` takes it from here to a channel.
+//! Its manifest says `[lib] crate-type = ["cdylib", "rlib"]`: the first is for the module, the second for its tests.
+//! The guide in `guest-sdk/README.md` takes it from here to a channel.
 //!
 //! # Capabilities
 //!
-//! A capability is a module of this crate that reaches out of the sandbox. Using one requests it: it then stands among what
-//! the component imports, and has to be granted before the command runs in a channel. What is not used is not requested.
+//! A capability is a module of this crate that reaches out of the sandbox. Using one makes it an import of the
+//! component, which is a request: it has to be granted before the command runs in a channel. An unused capability is
+//! not requested.
 //!
 //! | granted by | |
 //! |---|---|
@@ -48,19 +49,19 @@
 //! | the creator of the channel | [`balances`], [`chatters`], [`coins`], [`commands`], [`payments`], [`storage`], [`streams`], [`words`] |
 //! | the operator of the host | [`channels`], [`http`], [`settings`], [`treasury`] |
 //!
-//! A chatter's name and role, the words typed and the module's own settings are in the [`Invocation`] and need none.
+//! A chatter's name and role, the words typed and the module's settings are in the [`Invocation`] and need no grant.
 //!
 //! # One call is one transaction
 //!
-//! What a call changed takes effect when it returns `Ok`, and only then. A call may be run again from its start, so nothing
-//! may be kept in a `static` between calls; there, every call starts anew anyway.
+//! The changes of a call take effect when it returns `Ok`, and only then. The host may run a call again from its start,
+//! so keep nothing in a `static`: in the sandbox every call starts anew anyway.
 //!
 //! # Tests
 //!
-//! `cargo test` runs on your machine, without a host: a function of a capability panics there, and names itself. So put what
-//! is worth a test into functions that take what they need, and call the capabilities from `respond`.
+//! `cargo test` runs on your machine, without a host: a function of a capability panics there, and names itself. So
+//! write the logic as functions that take all their inputs as arguments, and call the capabilities from `respond`.
 
-// Tested where the author works, used in the module.
+// Tested on the author's machine, used in the module.
 #[cfg(any(target_arch = "wasm32", test))]
 mod arena;
 pub mod arguments;
@@ -99,22 +100,22 @@ pub use bindings::twitchy::command::types::{
 };
 pub use reply::{Replies, action, answer, say};
 
-/// What an author implements, once a component; [`export!`] makes it the component's.
+/// The two functions that every module implements. [`export!`] makes the type the component's module.
 ///
-/// The type holds nothing: it is a name for the two functions. What is to outlive a call goes into [`storage`].
+/// The type holds no data: it only names the two functions. Use [`storage`] for data that must outlive a call.
 pub trait Module {
-    /// What this module offers. Asked once, at the upload; no capability answers then, except [`log`].
+    /// Returns what this module offers. Called once, at the upload; [`log`] is the only capability that works then.
     fn info() -> ModuleInfo;
 
-    /// Answers one call of one of its commands: `invocation.command` says which. An alias never stands there.
+    /// Answers one call of one of the module's commands. `invocation.command` is the command's name, never an alias.
     ///
     /// # Errors
-    /// A sentence for the chatter, such as [`CommandError::refused`] makes; the errors of arguments and of most capabilities become
-    /// one by `?`. Nothing that the call changed is kept then.
+    /// A sentence for the chatter, such as [`CommandError::refused`] makes; `?` converts the errors of arguments and of
+    /// most capabilities. After an error, no change of the call is kept.
     fn respond(invocation: &Invocation) -> Result<Replies, CommandError>;
 }
 
-/// Makes a [`Module`] the module of this component.
+/// Exports a [`Module`] from this component.
 #[macro_export]
 macro_rules! export {
     ($module:ty) => {
@@ -133,7 +134,7 @@ macro_rules! export {
                 }
             }
 
-            // On the author's machine nothing is exported: its linker does not take such names.
+            // A build for the author's machine exports nothing: its linker does not accept the names of the exports.
             #[cfg(target_arch = "wasm32")]
             $crate::bindings::export_module! { Exported with_types_in $crate::bindings }
         };

@@ -1,6 +1,6 @@
-//! Lists in a sentence.
+//! Joins lists for a sentence.
 
-/// "a, b and c".
+/// Returns, for example, "a, b and c".
 pub fn join_with_and(items: &[String]) -> String {
     match items {
         [] => String::new(),
@@ -9,14 +9,14 @@ pub fn join_with_and(items: &[String]) -> String {
     }
 }
 
-/// "a, b, c", or, where that is more than `most` characters, as many of them as fit and how many are left:
-/// "a, b and 7 more".
+/// Returns "a, b, c" if that has at most `most` characters. Otherwise returns as many items as fit, and the number of
+/// the others: "a, b and 7 more".
 pub fn join_within(items: &[String], most: usize) -> String {
     let whole = items.join(", ");
     if whole.chars().count() <= most {
         return whole;
     }
-    // Room for the note, whatever number it will hold.
+    // Room for the ending, with the longest possible number.
     let room = " and  more".len() + items.len().to_string().len();
     let mut text = String::new();
     for (index, item) in items.iter().enumerate() {

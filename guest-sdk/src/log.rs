@@ -1,7 +1,7 @@
 //! Capability `log`: lines for the module's author and the operator, never for chat. Needs no grant.
 //!
 //! Read them with `GET /api/v1/modules/{name}/logs` on the host's HTTP API. A call keeps its first lines, 32 unless the
-//! operator says otherwise. A panic is logged by itself, with its message and the line.
+//! operator changes that. The SDK logs a panic by itself, with its message and the line.
 //!
 //! ```no_run
 //! twitchy_sdk::log::info("the dice were empty");
@@ -10,22 +10,22 @@
 pub use crate::bindings::twitchy::command::log::Level;
 pub use crate::host::log::write;
 
-/// What helps to find a mistake.
+/// For finding a mistake.
 pub fn debug(line: &str) {
     write(Level::Debug, line);
 }
 
-/// What happened as it should.
+/// For an event that was expected.
 pub fn info(line: &str) {
     write(Level::Info, line);
 }
 
-/// What went on, though something was odd.
+/// For an oddity that the call could cope with.
 pub fn warn(line: &str) {
     write(Level::Warn, line);
 }
 
-/// What did not go on.
+/// For a failure.
 pub fn error(line: &str) {
     write(Level::Error, line);
 }

@@ -1,10 +1,10 @@
-//! A panic ends the call as a trap, which says nothing. This tells the module's log what happened, and where.
+//! Logs panics. A panic ends the call as a trap, which says neither what happened nor where.
 
 use std::panic::{self, PanicHookInfo};
 
 use crate::log;
 
-/// Sets the hook; called at the start of every call.
+/// Sets the panic hook. Called at the start of every call.
 pub fn report() {
     panic::set_hook(Box::new(|info| log::error(&describe(info))));
 }

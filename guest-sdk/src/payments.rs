@@ -1,7 +1,8 @@
-//! Capability `payments`: moves the channel's own currency of whoever called, and of nobody else.
+//! Capability `payments`: moves the channel's own currency from the invoking chatter, and from nobody else.
 //!
-//! The creator of a channel grants it, and sets its caps: the most for one call, for one chatter in a day, and for a day. An
-//! upload moves nothing until they are set. Whoever is paid has to be named in the message, or be the one it replies to.
+//! The creator of a channel grants it, and sets its caps: the most for one call, for one chatter in a day, and for a
+//! day. An uploaded module moves nothing until they are set. The payee has to be named in the
+//! message, or be the author of the message that it replies to.
 //!
 //! ```no_run
 //! use twitchy_sdk::{Amount, CommandError, Invocation, Mention, Replies, answer, payments};
@@ -19,15 +20,15 @@ pub use crate::bindings::twitchy::command::types::PaymentError;
 use crate::host::payments;
 use crate::{Amount, CommandError, Mention};
 
-/// From the invoking chatter to another. Returns what the payer has left.
+/// Pays from the invoking chatter to another one. Returns the payer's new balance.
 ///
 /// # Errors
-/// Where nothing was moved; `?` makes it a sentence for the chatter.
+/// If nothing was moved; `?` turns the error into a sentence for the chatter.
 pub fn transfer(to: &Mention, amount: &Amount) -> Result<String, PaymentError> {
     payments::transfer(to.as_str(), amount.as_str())
 }
 
-/// From the invoking chatter to the channel. Returns what the payer has left.
+/// Pays from the invoking chatter to the channel. Returns the payer's new balance.
 ///
 /// # Errors
 /// As [`transfer`].

@@ -1,4 +1,4 @@
-//! Capability `random`: randomness that a replay can repeat. Needs no grant.
+//! Capability `random`: random numbers that a replay can repeat. Needs no grant.
 //!
 //! ```no_run
 //! use twitchy_sdk::random;
@@ -9,7 +9,7 @@
 
 pub use crate::host::random::number;
 
-/// One of them, each as likely as the next; none where there are none.
+/// One of the items, each equally likely; `None` if there are none.
 pub fn choose<T>(items: &[T]) -> Option<&T> {
     let count = u64::try_from(items.len()).ok().filter(|&count| count > 0)?;
     items.get(usize::try_from(number(count)).ok()?)

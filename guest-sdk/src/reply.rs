@@ -1,12 +1,12 @@
-//! What a module answers, and how it says no.
+//! A module's answers and refusals.
 
 use crate::{CommandError, Reply};
 
-/// What a call answers: any number of messages, in order; none is an answer too.
+/// The messages that answer a call, in order. There may be none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Replies(Vec<Reply>);
 
-/// A message threaded under the chatter's own. The host says whom it answers: the text need not.
+/// A message threaded under the chatter's own. The host mentions the chatter, so the text need not.
 pub fn answer(text: impl Into<String>) -> Replies {
     Reply::Answer(text.into()).into()
 }
@@ -22,12 +22,11 @@ pub fn action(text: impl Into<String>) -> Replies {
 }
 
 impl Replies {
-    /// No message at all.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// These, then those: `answer("done").and(say("alice did it"))`.
+    /// Appends messages: `answer("done").and(say("alice did it"))`.
     #[must_use]
     pub fn and(mut self, next: impl Into<Self>) -> Self {
         self.0.extend(next.into().0);
@@ -54,17 +53,17 @@ impl From<Replies> for Vec<Reply> {
 }
 
 impl CommandError {
-    /// The chatter typed it wrongly. The host adds the usage line and gives the cooldown back.
+    /// The chatter typed the command wrongly. The host adds the usage line, and the call starts no cooldown.
     pub fn usage(text: impl Into<String>) -> Self {
         Self::Usage(text.into())
     }
 
-    /// No, and why: for the chatter.
+    /// A refusal, with the reason for the chatter.
     pub fn refused(text: impl Into<String>) -> Self {
         Self::Refused(text.into())
     }
 
-    /// Something behind the command is down. The chatter gets an apology, the log gets this text.
+    /// A service behind the command is down. The chatter gets an apology, the log gets this text.
     pub fn unavailable(text: impl Into<String>) -> Self {
         Self::Unavailable(text.into())
     }

@@ -1,8 +1,8 @@
-//! Capability `settings`: the channel's own set-up: its prefix, its modules, and what is set for each of them.
+//! Capability `settings`: the channel's set-up: its prefix, its modules, and the settings of each of them.
 //!
 //! The operator grants it. For its *own* settings a module needs no capability: it declares them with
-//! [`crate::ModuleInfo::setting`], and reads them with [`crate::Invocation::setting`]. The host checks the role of the chatter
-//! who called again on every change.
+//! [`crate::ModuleInfo::setting`], and reads them with [`crate::Invocation::setting`]. On every change, the host checks
+//! the invoking chatter's role again.
 //!
 //! ```no_run
 //! use twitchy_sdk::settings::{self, SettingsError};
@@ -27,23 +27,23 @@ pub use crate::host::settings::{
     change_setting, disable_module, enable_module, list_modules, list_settings, prefix, set_prefix,
 };
 
-/// Silences the bot in this channel for a time, at most a day.
+/// Mutes the bot in this channel for a time, at most a day.
 ///
 /// # Errors
-/// Where the chatter may not, or the time is too long.
+/// If the chatter's role does not allow this, or the time is too long.
 pub fn mute(span: Duration) -> Result<(), SettingsError> {
     settings::mute(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Ends the silence.
+/// Ends the mute.
 ///
 /// # Errors
-/// Where the chatter may not.
+/// If the chatter's role does not allow this.
 pub fn unmute() -> Result<(), SettingsError> {
     settings::mute(0)
 }
 
-/// When the silence ends; none where the bot speaks.
+/// When the mute ends; `None` if the bot is not muted.
 pub fn muted_until() -> Option<SystemTime> {
     settings::muted_until().map(clock::from_millis)
 }

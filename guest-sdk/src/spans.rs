@@ -4,8 +4,8 @@ use std::time::Duration;
 
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// One or more numbers, each with its unit (`d`, `h`, `m`, `s`), the greater unit first. None where it is not that, or
-/// longer than a hundred years.
+/// Parses one or more numbers, each with its unit (`d`, `h`, `m`, `s`), greater units first. `None` for any other text,
+/// and for a span of more than a hundred years.
 pub fn parse_span(text: &str) -> Option<Duration> {
     const LONGEST: u64 = 100 * 365 * 86_400;
     let mut rest = text;
@@ -17,13 +17,13 @@ pub fn parse_span(text: &str) -> Option<Duration> {
         let unit = rest[end..].chars().next()?.to_ascii_lowercase();
         let (_, in_seconds) = units.find(|(name, _)| *name == unit)?;
         seconds = seconds.checked_add(number.checked_mul(*in_seconds)?)?;
-        // The unit is ASCII: it was found among ours.
+        // The unit is one byte: it is one of `UNITS`, which are ASCII.
         rest = &rest[end + 1..];
     }
     (!text.is_empty() && seconds <= LONGEST).then(|| Duration::from_secs(seconds))
 }
 
-/// The same text back, in its shortest form: "1h30m"; nothing finer than a second, and "0s" where nothing is left.
+/// The shortest text for a span in whole seconds: "1h30m". A span below a second is "0s".
 pub fn show_span(span: Duration) -> String {
     let mut left = span.as_secs();
     let mut text = String::new();

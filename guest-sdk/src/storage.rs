@@ -1,7 +1,7 @@
-//! Capability `storage`: a private key-value store, this module's in this channel.
+//! Capability `storage`: a key-value store that belongs to this module in this channel.
 //!
-//! The creator of a channel grants it. A key is 1 to 256 bytes of visible text, a value at most 64 KiB. All of it together may
-//! be 256 KiB and 1,000 keys, unless the operator says otherwise.
+//! The creator of a channel grants it. A key is 1 to 256 bytes of visible text, a value at most 64 KiB. The store holds
+//! at most 256 KiB and 1,000 keys, unless the operator changes that.
 //!
 //! ```no_run
 //! use twitchy_sdk::{CommandError, Invocation, Replies, answer, storage};
@@ -15,9 +15,9 @@
 //!
 //! # When a new version stores something else
 //!
-//! All versions of a module share it, and any of them may be the next to run here: a channel may go back to an older one.
-//! So read what older versions wrote, keep what you do not know, and where a shape changes put its number into the keys
-//! (`2/score/...`). [`written_by`] says whether there is anything to bring over:
+//! All versions of a module share the store, and any of them may run here next: a channel may roll back to an older
+//! one. So read what older versions wrote, keep entries that you do not know, and if a format changes put its number
+//! into the keys (`2/score/...`). [`written_by`] says whether there are entries to convert:
 //!
 //! ```no_run
 //! # fn bring_over_old_scores() {}
@@ -33,21 +33,21 @@ pub use crate::bindings::twitchy::command::storage::{Entry, StorageError};
 use crate::host::storage;
 pub use crate::host::storage::{add, delete, list_entries, list_keys, load, written_by};
 
-/// Keeps the value under the key, instead of what was there.
+/// Saves the value under the key, and replaces an earlier one.
 ///
 /// # Errors
-/// Where the key or the value cannot be kept.
+/// If the key or the value is invalid, or the store is full.
 pub fn save(key: &str, value: impl AsRef<[u8]>) -> Result<(), StorageError> {
     storage::save(key, value.as_ref())
 }
 
-/// What was saved as text; none where there is nothing, or something else.
+/// Loads a value as text; `None` if there is no entry, or if the value is not UTF-8.
 pub fn load_text(key: &str) -> Option<String> {
     String::from_utf8(load(key)?).ok()
 }
 
 impl From<StorageError> for CommandError {
-    /// All but a full store are mistakes of the module, and for its log.
+    /// All errors but a full store are mistakes of the module, and meant for its log.
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::Full => Self::refused("there is no room left for that"),

@@ -1,7 +1,7 @@
 //! Capability `streams`: the channel's live stream.
 //!
-//! The creator of a channel grants it. This host does not watch streams yet: every answer is [`StreamError::Unavailable`], which
-//! `?` makes an apology in chat.
+//! The creator of a channel grants it. This host does not watch streams yet: every answer is
+//! [`StreamError::Unavailable`], which `?` turns into an apology in chat.
 //!
 //! ```no_run
 //! use twitchy_sdk::{CommandError, Replies, answer, streams};
@@ -20,16 +20,16 @@ pub use crate::bindings::twitchy::command::streams::{LiveStream, StreamError};
 use crate::host::streams;
 use crate::{CommandError, clock};
 
-/// The stream that is running; none while the channel is offline.
+/// The current live stream; `None` while the channel is offline.
 ///
 /// # Errors
-/// Where the host does not know.
+/// If the host does not know.
 pub fn find_current() -> Result<Option<LiveStream>, StreamError> {
     streams::current()
 }
 
 impl LiveStream {
-    /// When it began.
+    /// When the stream began.
     pub fn started_at(&self) -> SystemTime {
         clock::from_millis(self.started_at)
     }

@@ -1,7 +1,7 @@
 //! Capability `treasury`: pays out the channel's own currency.
 //!
-//! The operator grants it, and sets its caps, as those of [`crate::payments`]; an upload pays nothing until they are set. Whoever
-//! is paid has to be the chatter who called, be named in the message, or be the one it replies to.
+//! The operator grants it, and sets its caps like those of [`crate::payments`]; an uploaded module pays nothing until
+//! then. The payee must be the caller, be named in the message, or have written the message that it replies to.
 //!
 //! ```no_run
 //! use twitchy_sdk::{Amount, Argument, CommandError, Invocation, Mention, Replies, answer, treasury};
@@ -19,15 +19,15 @@ use crate::host::treasury;
 use crate::payments::PaymentError;
 use crate::{Amount, Mention};
 
-/// From what the channel took in by [`crate::payments::charge`]. Returns the chatter's new balance.
+/// Pays from what the channel took in by [`crate::payments::charge`]. Returns the payee's new balance.
 ///
 /// # Errors
-/// Where nothing was moved; `?` makes it a sentence for the chatter.
+/// If nothing was moved; `?` turns the error into a sentence for the chatter.
 pub fn pay(to: &Mention, amount: &Amount) -> Result<String, PaymentError> {
     treasury::pay(to.as_str(), amount.as_str())
 }
 
-/// Makes currency. Returns the chatter's new balance.
+/// Creates currency and pays it to a chatter. Returns the payee's new balance.
 ///
 /// # Errors
 /// As [`pay`].

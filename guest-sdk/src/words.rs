@@ -1,7 +1,7 @@
 //! Capability `words`: command words that this module adds to the channel, such as a creator's own text commands.
 //!
-//! The creator of a channel grants it. The next call of such a word has it as its `command`. The chatter who called has to be
-//! allowed to change the channel's set-up.
+//! The creator of a channel grants it. A later call by such a word has the word as its `command`. To claim a word, the
+//! invoking chatter must be allowed to change the channel's set-up.
 //!
 //! ```no_run
 //! use twitchy_sdk::{CommandError, CommandInfo, Invocation, Replies, answer, storage, words};
@@ -20,10 +20,10 @@ use crate::host::words;
 pub use crate::host::words::{list_claimed, release};
 use crate::{CommandError, CommandInfo};
 
-/// Adds a word, or replaces this module's own of that name; described as a command is.
+/// Claims a word, or replaces this module's own word of that name. `command` describes it.
 ///
 /// # Errors
-/// Where the word cannot be had; `?` makes it a sentence for the chatter.
+/// If the word is not available; `?` turns the error into a sentence for the chatter.
 pub fn claim(command: CommandInfo) -> Result<(), WordError> {
     words::claim(&Word {
         name: command.name,

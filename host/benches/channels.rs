@@ -1,5 +1,5 @@
-//! What is done about one channel or one module costs the same however many channels there are. Prints, for each measure, how
-//! much more it costs with 100,000 channels than with 100.
+//! Checks that work for one channel or module costs the same however many channels there are. Prints, for each measure,
+//! the ratio of the cost with 100,000 channels to the cost with 100.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot begin has nothing to tell")]
 
@@ -29,15 +29,15 @@ use twitchy::twitch::irc::line::Filter;
 
 const FEW: u64 = 100;
 const MANY: u64 = 100_000;
-/// Channels that say something of the module.
+/// Channels whose own part mentions the module.
 const TOUCHING: u64 = 10;
-/// Channels that are measured one after the other, spread over all of them.
+/// Channels that are measured one after another, spread evenly over all of them.
 const MEASURED: u64 = 100;
 
-/// How long one go took, by measure: with few channels and with many, one value a sample.
+/// Seconds that one run took, by measure: with few channels and with many, one value a sample.
 type Taken = RefCell<Vec<(&'static str, [Vec<f64>; 2])>>;
 
-/// Runs `go`, which answers how much of its time counts, with the number of a channel.
+/// Measures `go`, which gets a channel's number and returns the part of its time that counts.
 fn measure(
     criterion: &mut Criterion,
     taken: &Taken,

@@ -1,4 +1,4 @@
-//! What the disk costs: a commit alone, many at once, and a point read beside them.
+//! The cost of the disk: a single commit, many at once, and a point read.
 
 use std::hint::black_box;
 use std::sync::Arc;

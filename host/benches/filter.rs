@@ -1,4 +1,4 @@
-//! What a line costs that calls no command: nearly all of them.
+//! The cost of a line that calls no command, as nearly all lines are.
 
 #[path = "ground/channels.rs"]
 #[expect(dead_code, reason = "other benches use the rest of it")]

@@ -1,5 +1,5 @@
-//! What a fresh sandbox costs: one run with one storage read, in an instance of its own and in one that is kept; and
-//! whole calls, through the queue and the guests' threads, alone and from many channels at once.
+//! The cost of a fresh sandbox: one run with one storage read, in a fresh instance and in a reused one; and whole
+//! calls, through the queue and the guests' threads, from one channel and from many at once.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot begin has nothing to tell")]
 
@@ -77,7 +77,7 @@ fn calls(criterion: &mut Criterion) {
     ground.runtime.block_on(ground.sandbox.shut_down());
 }
 
-/// Makes so many calls in each channel, there one after another.
+/// Calls the module concurrently in all channels; in each, `times` calls one after another.
 async fn invoke(sandbox: &Arc<Sandbox>, manifest: &Arc<Manifest>, shares: &[(ChannelId, u64)]) -> Duration {
     let started = Instant::now();
     let mut callers = JoinSet::new();

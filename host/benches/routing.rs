@@ -1,4 +1,4 @@
-//! What a line of chat costs before anything is called: the path that every message takes.
+//! The cost of routing a line of chat, which every message that passes the wire filter takes.
 
 use std::hint::black_box;
 

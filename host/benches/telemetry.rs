@@ -1,4 +1,4 @@
-//! What it costs a call to be counted, and to carry a trace that nobody wants.
+//! The cost of counting a call, and of a trace that nobody listens to.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};

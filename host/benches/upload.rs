@@ -1,5 +1,5 @@
-//! What an upload takes until its module can be called, and what the first call of a module costs whose code is not in
-//! memory.
+//! The time from an upload until its module can be called, and the time of the first call of a module whose code is not
+//! in memory.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot begin has nothing to tell")]
 
@@ -18,7 +18,7 @@ use twitchy::sandbox::compile::compiler::Uploader;
 use twitchy::sandbox::compile::workshop::Upload;
 use twitchy::testing::{call, channel};
 
-/// The component with a comment that makes it another one.
+/// The component with a comment section that changes its digest.
 fn another(component: &[u8], number: u32) -> Vec<u8> {
     let mut bytes = component.to_vec();
     bytes.extend([0, 5, 0]);
@@ -26,7 +26,7 @@ fn another(component: &[u8], number: u32) -> Vec<u8> {
     bytes
 }
 
-/// The whole gate, and the bytes on disk.
+/// Checks the upload, saves its bytes and makes the module callable.
 fn upload(ground: &Ground, bytes: &[u8]) -> Arc<Manifest> {
     let upload = Upload { bytes: bytes.to_vec(), size: SizeClass::Small, by: Uploader::Operator };
     let Admitted { manifest, bytes } = ground.runtime.block_on(ground.sandbox.admit(upload)).unwrap();
@@ -54,7 +54,7 @@ fn uploads(criterion: &mut Criterion) {
 }
 
 fn cold_calls(criterion: &mut Criterion) {
-    // Room for one, so each of two drives the other out.
+    // Room for one module, so that each of the two evicts the other.
     let ground = Ground::new(1);
     let modules = [1, 2].map(|number| upload(&ground, &another(guests::ECHO, number)));
     criterion.bench_function("cold call", |bencher| {

@@ -1,4 +1,4 @@
-//! What the limits cost: one message asked for and counted, among as many channels as an account may sit in.
+//! The cost of the limits: asking for and counting one message, among as many channels as an account may join.
 
 use std::hint::black_box;
 use std::sync::Arc;

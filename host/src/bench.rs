@@ -1,7 +1,7 @@
-//! The host without Twitch, in a folder of its own: for benches and tests.
+//! The host without Twitch, in a temporary folder, for benches and tests.
 //!
-//! Promised: its parts are those of the running host and joined alike; what a bench does not vary is as in production.
-//! Absent: accounts, the API and every long-lived task.
+//! Promised: the parts are those of the running host, connected in the same way, and everything that a bench does not
+//! vary is as in production. Absent: accounts, the API and every long-lived task.
 
 pub mod clock;
 
@@ -33,21 +33,21 @@ use crate::vault::Sealer;
 use crate::vault::secrets::StoredSecrets;
 use clock::ManualClock;
 
-/// What a bench varies.
+/// The parts that a bench can vary.
 pub struct Terms {
     pub clock: Arc<dyn Clock>,
     pub tenure: Arc<dyn Tenure>,
     pub limits: SandboxConfig,
     pub new_channels: NewChannelRules,
     pub join_policy: JoinPolicy,
-    /// Channels that an account may sit in.
+    /// Most channels that an account may join.
     pub capacity: usize,
-    /// Answer for their channels instead of the ledger.
+    /// Providers that keep these channels' balances in place of the ledger.
     pub outside: HashMap<ChannelId, Arc<dyn BalanceProvider>>,
     pub web: WebClient,
 }
 
-/// A standing clock, the limits of production, and channels open to all modules.
+/// A clock that stands still, production limits, and channels where all modules are on.
 impl Default for Terms {
     fn default() -> Terms {
         Terms {
@@ -63,19 +63,19 @@ impl Default for Terms {
     }
 }
 
-/// What modules' calls are answered from, without any module.
+/// The parts that answer modules' calls, without any module.
 pub struct Ground {
     pub world: Arc<World>,
     pub sealer: Arc<Sealer>,
-    /// Deleted with everything in it.
+    /// Deleted, with everything in it, on drop.
     pub folder: TempDir,
 }
 
 impl Ground {
-    /// With an empty store.
+    /// Opens an empty store.
     ///
     /// # Errors
-    /// Where no database can be made in the folder for temporary files.
+    /// If no database can be created in the folder for temporary files.
     pub fn open(terms: Terms) -> Result<Ground, OpenStoreError> {
         let Terms { clock, tenure, limits, new_channels, join_policy, capacity, outside, web } = terms;
         let folder = quick_folder();
@@ -95,10 +95,10 @@ impl Ground {
         Ok(Ground { world: Arc::new(world), sealer, folder })
     }
 
-    /// For uploads of this ground, with artefacts in `cache_dir`.
+    /// The parts that compile and keep this bench's uploads, with artefacts in `cache_dir`.
     ///
     /// # Errors
-    /// Where the folder of uploads cannot be made.
+    /// If the folder of uploads cannot be created.
     pub fn workshop(&self, cache_dir: &Path, compiler: CompilerProgram) -> std::io::Result<Workshop> {
         let components = Arc::new(Components::open(&self.folder.path().join("modules"))?);
         Ok(Workshop { cache_dir: cache_dir.to_owned(), components, compiler })
@@ -108,7 +108,7 @@ impl Ground {
         Ok(Arc::new(Sandbox::start(&self.world.limits, workshop, Arc::clone(&self.world))?))
     }
 
-    /// The path from a message to its replies, as of a host that starts anew.
+    /// The path from a message to its replies, as in a host that has just started.
     pub fn start_dispatch(
         &self,
         sandbox: &Arc<Sandbox>,
@@ -121,11 +121,11 @@ impl Ground {
     }
 }
 
-/// A folder in memory, where the system has such a place: waiting for the disk at each commit would be most of the time
-/// of tests, and none of them pulls the plug.
+/// A folder in memory if the system has such a place. Tests would otherwise mostly wait for the disk at each commit,
+/// and none of them simulates a power failure.
 ///
 /// # Panics
-/// Where no temporary folder can be made.
+/// If no temporary folder can be created.
 pub fn quick_folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("there is room for a folder")
 }

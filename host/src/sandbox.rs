@@ -1,10 +1,10 @@
 //! Runs modules as WebAssembly components, each call in a fresh sandbox.
 //!
-//! Promised: no guest runs without a processor budget, a deadline and a memory limit; what it does through
-//! capabilities is a transaction; whatever it does wrong ends as an [`InvokeError`] that says whose fault it was, and
-//! the next call finds everything in order. Guests have threads of their own, so nothing else waits for them. What
-//! strangers bring is read and compiled in a process that can be killed. Absent: Twitch and the vault, of which nothing
-//! here can be reached, and the web but for [`web`].
+//! Promised: no guest runs without a processor budget, a deadline and a memory limit. What a guest does through
+//! capabilities is a transaction. A guest's fault ends as an [`InvokeError`] that says who is to blame, and affects no
+//! later call. Guests run on threads of their own, so nothing else waits for them. Uploads are parsed and compiled in a
+//! process that can be killed. Absent: Twitch and the vault, which no code here can reach; and the network, except
+//! through [`web`].
 //!
 //! # Running
 //!
@@ -81,7 +81,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Builds the engine of the small modules, and the gate and the threads of all calls.
+    /// Builds the engine of the small modules, and starts admission and the guests' threads.
     pub fn start(config: &SandboxConfig, workshop: Workshop, world: Arc<World>) -> Result<Sandbox, StartSandboxError> {
         let components = Arc::clone(&workshop.components);
         let registry = Arc::new(Registry::start(config, workshop, Arc::clone(&world.clock))?);
@@ -91,11 +91,11 @@ impl Sandbox {
         Ok(Sandbox { invoker, admission, components, allows_large: config.allow_large })
     }
 
-    /// Makes a component of this binary or of the operator callable: it is compiled here, or loaded from the cache, and stays
-    /// in memory.
+    /// Makes a bundled module, or one that the operator configured, callable. Compiles the component or loads it from
+    /// the cache. The module then stays in memory.
     ///
     /// # Errors
-    /// Also for an upload, which is admitted ([`Sandbox::admit`]) and published instead.
+    /// Also for an upload: [`Sandbox::admit`] checks uploads, and publishing makes them callable.
     pub async fn add_module(
         &self,
         bytes: &[u8],
@@ -110,9 +110,9 @@ impl Sandbox {
         added.await.map_err(|error| unfinished(&error))?
     }
 
-    /// Takes a stranger's component through the whole gate: size, form, contract, compiling in a child process, and what it
-    /// says about itself. It cannot be called before it is published. Dropping the future kills the child,
-    /// unless it compiles a large module: then whoever brings the same bytes again finds them made.
+    /// Checks an upload: size, form, contract, compilation in a child process, and its manifest. Publishing makes the
+    /// module callable. Dropping the future kills the child, unless a large module compiles: then a second upload of
+    /// the same bytes finds the result.
     pub async fn admit(&self, upload: Upload) -> Result<Admitted, CompileError> {
         let bytes = Arc::new(upload.bytes);
         let registry = Arc::clone(&self.invoker.registry);
@@ -121,10 +121,10 @@ impl Sandbox {
         Ok(Admitted { manifest, bytes: Arc::unwrap_or_clone(bytes) })
     }
 
-    /// Bytes that a component of this class may have.
+    /// The largest size, in bytes, of a component of this class.
     ///
     /// # Errors
-    /// Where this host has no such modules.
+    /// If this host does not allow the class.
     pub fn find_upload_limit(&self, size: SizeClass) -> Result<usize, CompileError> {
         let is_allowed = size == SizeClass::Small || self.allows_large;
         if is_allowed { Ok(Walls::of(size).component_bytes) } else { Err(CompileError::SizeClass) }
@@ -135,28 +135,28 @@ impl Sandbox {
         &self.components
     }
 
-    /// What compiling and loading has come to so far.
+    /// Counts of compilations and loads so far.
     pub fn registry_counts(&self) -> RegistryCounts {
         self.invoker.registry.counts()
     }
 
-    /// Where calls are let in and run.
+    /// The queues and pools that calls pass through.
     pub fn admission(&self) -> &Arc<Admission> {
         &self.admission
     }
 
-    /// Runs a module once, in a fresh instance, on the calling thread, which is a guest's; and commits what it changed, after a
-    /// conflict again, three times at most.
+    /// Runs a module on the calling thread, which is a guest's, in a fresh instance, and commits its changes. After a
+    /// conflict the call runs again, three times at most.
     pub async fn invoke_with(&self, permit: &mut Permit, call: Call) -> Invoked {
         self.invoker.invoke(permit, call).await
     }
 
-    /// A call without anything around it: lets it in and runs it. It is made even where the future is dropped.
+    /// Admits one call and runs it. The call runs even if the future is dropped.
     pub async fn invoke(&self, call: Call) -> Result<Answer, InvokeError> {
         self.invoke_metered(call).await.answer
     }
 
-    /// [`Sandbox::invoke`], and what it cost, whatever came of it.
+    /// Like [`Sandbox::invoke`], and also returns what the call used, whether it succeeded or not.
     pub async fn invoke_metered(&self, call: Call) -> Invoked {
         let refused = |error| Invoked { answer: Err(error), usage: Usage::default() };
         let claim = Claim::of(&call.manifest, call.invocation.channel.id, Called::Command);
@@ -171,23 +171,23 @@ impl Sandbox {
         invoked.await.unwrap_or_else(|error| refused(InvokeError::Host(error.to_string())))
     }
 
-    /// Modules that could not be loaded when they were called last.
+    /// Modules whose last load failed.
     pub fn list_unloadable(&self) -> Vec<UnloadableModule> {
         self.invoker.registry.list_unloadable()
     }
 
-    /// Why the last compiled module was not kept; nothing once one was.
+    /// Why the last compiled module could not be cached on disk; `None` once a write has succeeded.
     pub fn artefact_trouble(&self) -> Option<Arc<str>> {
         self.invoker.registry.artefact_trouble()
     }
 
-    /// How many calls run in each size class that is allowed.
+    /// How many calls run in each allowed size class.
     pub fn list_slots(&self) -> Vec<SlotUse> {
         let slots = self.admission.list_slots().into_iter();
         slots.filter(|slots| slots.size == SizeClass::Small || self.allows_large).collect()
     }
 
-    /// Ends the guests' threads; calls that still run are cut off.
+    /// Stops the guests' threads. Calls that still run are cut off.
     pub async fn shut_down(&self) {
         self.admission.shut_down().await;
     }

@@ -1,4 +1,4 @@
-//! Values that tests and benches of any room start from. A test changes the fields that it is about.
+//! Default values for tests and benches of any room. A test changes the fields that it is about.
 
 #[cfg(test)]
 pub(crate) mod log;
@@ -22,13 +22,13 @@ use crate::domain::role::Role;
 use crate::sandbox::call::Call;
 
 /// # Panics
-/// Where the text is no name of a module.
+/// If `text` is not a module's name.
 pub fn name(text: &str) -> ModuleName {
     text.parse().expect("it is the name of a module")
 }
 
 /// # Panics
-/// Where the text is no login.
+/// If `text` is not a login.
 pub fn login(text: &str) -> Login {
     text.parse().expect("it is a login")
 }
@@ -42,12 +42,12 @@ pub fn channel(id: ChannelId, login: &str) -> Channel {
     Channel { id, login: self::login(login), display_name: login.into() }
 }
 
-/// Without badges.
+/// A chatter without badges.
 pub fn chatter(id: ChatterId, login: &str, role: Role) -> Chatter {
     Chatter { id, login: self::login(login), display_name: login.into(), role, badges: Vec::new() }
 }
 
-/// For everyone, without aliases and cooldowns.
+/// A command for everyone, without aliases and cooldowns.
 pub fn command(name: &str) -> Command {
     Command {
         name: name.into(),
@@ -60,7 +60,7 @@ pub fn command(name: &str) -> Command {
     }
 }
 
-/// A bundled module that asks for nothing.
+/// The manifest of a bundled module that requests no capability.
 pub fn manifest(module: &str, commands: Vec<Command>, settings: Vec<Setting>) -> Manifest {
     Manifest {
         digest: ModuleDigest([7; 32]),
@@ -81,7 +81,7 @@ pub fn setting(key: &str, kind: SettingKind, default: &str) -> Setting {
     Setting { key: key.to_owned(), summary: "for tests".to_owned(), kind, default: default.to_owned() }
 }
 
-/// What a chatter wrote, neither a reply nor an action.
+/// A chat message that is neither a reply nor an action.
 pub fn message(id: &str, channel: Channel, chatter: Chatter, text: &str) -> ChatMessage {
     ChatMessage {
         id: MessageId(id.into()),
@@ -122,14 +122,14 @@ pub fn invocation(id: &str, channel: Channel, chatter: Chatter, command: &str, t
     }
 }
 
-/// A call of the module's first command by alice, with all that the module asks for.
+/// A call of the module's first command by alice, with every capability that the module requests.
 pub fn call(id: &str, channel: Channel, manifest: &Arc<Manifest>) -> Call {
     let alice = chatter(ChatterId(1), "alice", Role::Everyone);
     let invocation = invocation(id, channel, alice, &manifest.commands[0].name, "");
     Call::new(Arc::clone(manifest), Grants::all(manifest), invocation)
 }
 
-/// What the host itself changes, whatever was changed before.
+/// A commit by the host itself, which is compared with no revision.
 pub fn commit(channel: ChannelId, id: &str, effects: Vec<Effect>) -> Commit {
     Commit {
         invocation: InvocationId { origin: Origin::Host, id: id.into() },
@@ -152,7 +152,7 @@ pub fn by_host() -> Stamp {
 /// The result of a read, for tests that cannot await.
 ///
 /// # Panics
-/// Where the answer is not there yet.
+/// If the result is not ready.
 pub fn at_once<T>(read: impl Future<Output = T>) -> T {
     read.now_or_never().expect("SQLite answers at once")
 }

@@ -1,7 +1,7 @@
-//! What the tests share.
+//! Shared by the tests.
 
 pub mod guests;
 pub mod load;
 
-/// A component that ends with these bytes is never compiled to its end by the program that the tests start.
+/// The program that the tests start never finishes compiling a component that ends with these bytes.
 pub const ENDLESS: &[u8] = b"compiled for ever";

@@ -1,8 +1,8 @@
-//! The load test: plays Twitch to a bot, says a lot, and measures what becomes of it.
+//! The load test: plays Twitch to a bot, sends many lines, and measures the answers.
 //!
-//! Promised: everything that is said is rendered before the clock starts, and has the shape of Twitch's; nothing is lost
-//! on this side; [`ceiling`] tells how much this side could do. Absent: Twitch's rules, which `fake-twitch` has; any limit on how
-//! long something may take.
+//! Promised: all lines are rendered before the clock starts, in the shape of Twitch's; the load test itself loses
+//! nothing; [`ceiling`] measures how much the load test could do. Absent: Twitch's rules, which `fake-twitch` has; any
+//! limit on how slow the bot may be.
 
 pub mod blast;
 pub mod bot;
@@ -27,7 +27,7 @@ use self::bot::Bot;
 use self::chat::{Chat, Size};
 use self::server::Server;
 
-/// What a word of the command line's is about in every mode.
+/// The options of every mode.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Setting {
     /// Channels that the bot sits in.
@@ -55,13 +55,13 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts `twitchy serve`; it sits in every channel, and has answered in each, when this returns.
+    /// Starts `twitchy serve`. On return the bot has joined every channel, and has answered in each.
     pub fn start(setting: &Setting, burners: usize) -> anyhow::Result<Stage> {
         let program = setting.twitchy.clone().map_or_else(bot::build, Ok)?;
         Stage::set_up(setting, burners, |port, chat| Bot::start(&program, port, chat, setting.log.as_deref()))
     }
 
-    /// The same with the echo client in the place of twitchy. `program` is the load test.
+    /// Like [`Stage::start`], with the echo client in place of twitchy. `program` is the load test's own file.
     pub fn start_echo(setting: &Setting, program: &Path) -> anyhow::Result<Stage> {
         Stage::set_up(setting, 0, |port, chat| Bot::start_echo(program, port, chat))
     }
@@ -95,7 +95,7 @@ pub(crate) fn count(number: f64) -> String {
     grouped
 }
 
-/// How long answers took.
+/// Latencies of answers, sorted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Latencies(Vec<Duration>);
 
@@ -109,7 +109,7 @@ impl Latencies {
         Latencies::new([self.0, later.0].concat())
     }
 
-    /// The latency that `share` of all answers kept to, from 0 to 1.
+    /// The latency that a `share` of all answers, from 0 to 1, did not exceed.
     pub fn quantile(&self, share: f64) -> Duration {
         let rank = (share * self.0.len() as f64).ceil() as usize;
         self.0.get(rank.saturating_sub(1)).or(self.0.last()).copied().unwrap_or_default()

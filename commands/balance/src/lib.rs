@@ -1,4 +1,4 @@
-//! `!balance [@chatter]`: what a chatter owns.
+//! `!balance [@chatter]`: shows what a chatter owns.
 
 use twitchy_sdk::balances::{self, Balance, BalanceError};
 use twitchy_sdk::{
@@ -31,7 +31,7 @@ impl Module for BalanceModule {
 
 twitchy_sdk::export!(BalanceModule);
 
-/// `other` is somebody else's login, none where chatters ask about themselves.
+/// `other` is the login that the chatter asked for; `None` if chatters ask about themselves.
 fn tell(other: Option<&str>, found: Result<Vec<Balance>, BalanceError>) -> Result<String, CommandError> {
     let who = match other {
         Some(login) => [login, " has"].concat(),

@@ -1,4 +1,4 @@
-//! `!help [COMMAND]`: what may be typed here.
+//! `!help [COMMAND]`: lists or explains the commands that the chatter may use.
 
 use twitchy_sdk::commands::{self, Listing};
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer, lists::join_within};
@@ -28,7 +28,7 @@ impl Module for HelpModule {
 
 twitchy_sdk::export!(HelpModule);
 
-/// A message holds 500 characters; some are for who is answered.
+/// Most characters of a list: a message holds 500, less the rest of the sentence and the chatter's mention.
 const MOST: usize = 380;
 
 fn list(prefix: &str, listings: &[Listing]) -> String {
@@ -37,7 +37,7 @@ fn list(prefix: &str, listings: &[Listing]) -> String {
 }
 
 fn explain(prefix: &str, listing: &Listing) -> String {
-    // Not the prefix first: a message that begins with it would call other bots, and so is changed on its way out.
+    // The prefix does not come first: the host changes a message that begins with it, because it would call other bots.
     let usage = ["usage: ", prefix, &listing.name, " ", &listing.usage].concat();
     let text = [usage.trim_end(), " - ", &listing.summary].concat();
     if listing.aliases.is_empty() {

@@ -1,4 +1,4 @@
-//! `!join` and `!leave`: call the bot into one's own channel, and send it away again.
+//! `!join` and `!leave`: ask the bot to join the chatter's own channel, or to leave it.
 
 use twitchy_sdk::channels::{self, JoinError};
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer};
@@ -23,7 +23,7 @@ impl Module for JoinModule {
 
 twitchy_sdk::export!(JoinModule);
 
-/// `bot` is the login of the account that comes.
+/// `bot` is the login of the bot account that joins.
 fn tell_join(joined: Result<(), JoinError>, bot: &str) -> Result<String, CommandError> {
     match joined {
         Ok(()) => {
@@ -31,7 +31,7 @@ fn tell_join(joined: Result<(), JoinError>, bot: &str) -> Result<String, Command
         }
         Err(JoinError::JoinedAlready) => Ok("I'm in your channel already".to_owned()),
         Err(JoinError::NeedsConsent(address)) => Ok(["please allow me to come first: ", &address].concat()),
-        // Not an error of the command: that would lose the place in the line.
+        // Not an error of the command: an error commits nothing, so the place in the waiting list would be lost.
         Err(JoinError::Waiting(place)) => {
             Ok(["there is no room for one more channel now; you are number ", &place.to_string(), " in line"].concat())
         }

@@ -1,4 +1,4 @@
-//! `!settings`: a channel's set-up, from chat.
+//! `!settings`: shows and changes a channel's set-up from chat.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Module for SettingsModule {
 
 twitchy_sdk::export!(SettingsModule);
 
-/// A message holds 500 characters; some are for the rest of the sentence and for who is answered.
+/// Most characters of a list: a message holds 500, less the rest of the sentence and the chatter's mention.
 const LONGEST_LIST: usize = 380;
 
 #[derive(Debug, PartialEq)]
@@ -81,7 +81,7 @@ fn parse_request(mut arguments: Arguments) -> Result<Request, CommandError> {
     Ok(request)
 }
 
-/// In lower case, as all names of modules are.
+/// Module names are in lower case.
 fn parse_module(arguments: &mut Arguments) -> Result<String, CommandError> {
     arguments.required::<String>("MODULE").map(|module| module.to_lowercase())
 }
@@ -114,12 +114,12 @@ fn apply(change: &Change) -> Result<(), SettingsError> {
 }
 
 fn overview(invocation: &Invocation) -> String {
-    // The call's own time will do: the clock would be one import more.
+    // The invocation's time is enough: `clock` would be a further import.
     let silent_for = settings::muted_until().and_then(|end| end.duration_since(invocation.sent_at()).ok());
     show_overview(&settings::prefix(), &settings::list_modules(), silent_for.map(round_up))
 }
 
-/// To whole seconds: ten minutes less a moment are ten minutes.
+/// Rounds up to whole seconds, so that ten minutes less a moment are shown as ten minutes.
 fn round_up(span: Duration) -> Duration {
     Duration::from_secs(span.as_secs() + u64::from(span.subsec_nanos() > 0))
 }
@@ -156,7 +156,7 @@ fn confirm(change: &Change, prefix: &str) -> String {
     }
 }
 
-/// What is kept may be spelled otherwise than what was typed: "true" is on, "90s" is 1m30s.
+/// Shows the stored value, which may be spelled differently from the typed one: "true" is stored as on, "90s" as 1m30s.
 fn confirm_setting(key: &str, settings: &[Setting]) -> String {
     match settings.iter().find(|setting| setting.key.eq_ignore_ascii_case(key)) {
         Some(setting) if !setting.value.is_empty() => [&setting.key, " is now ", &cut_value(&setting.value)].concat(),
@@ -164,7 +164,7 @@ fn confirm_setting(key: &str, settings: &[Setting]) -> String {
     }
 }
 
-/// A sentence for each way that a change can be refused.
+/// Turns each reason for a refusal into a sentence.
 fn explain(error: SettingsError, prefix: &str) -> CommandError {
     let settings = [prefix, "settings"].concat();
     match error {
@@ -183,7 +183,7 @@ fn explain(error: SettingsError, prefix: &str) -> CommandError {
     }
 }
 
-/// A value in a list of values.
+/// Cuts a long value for a list of values.
 fn cut_value(value: &str) -> String {
     match value.char_indices().nth(60) {
         Some((end, _)) => [&value[..end], "..."].concat(),

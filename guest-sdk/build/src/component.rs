@@ -1,4 +1,4 @@
-//! From guest crates to components: one cargo build for all of them, then an encoding each.
+//! Builds guest crates into components: one cargo build for all crates, then an encoding for each.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,22 +9,22 @@ use wit_component::ComponentEncoder;
 use crate::toolchain::Toolchain;
 use crate::{TARGET, toolchain};
 
-/// What to build: guest crates of one workspace.
+/// The guest crates to build, all of one workspace.
 #[derive(Debug, Clone)]
 pub struct BuildRequest {
-    /// The folder of the workspace's manifest, or of a crate that is alone.
+    /// The folder of the workspace's manifest, or of a crate outside a workspace.
     pub workspace: PathBuf,
-    /// The crates, by package name; each a `cdylib`.
+    /// The crates by package name. Each must be a `cdylib`.
     pub packages: Vec<String>,
     /// The cargo profile: `guest` in this workspace.
     pub profile: String,
-    /// Where cargo keeps its work. Not the folder of a build for the machine: that one is locked while it runs us.
+    /// cargo's target folder. It must not be the outer build's: cargo locks that one while a build script runs.
     pub target_folder: PathBuf,
     /// The guest's stack in bytes. A fresh instance clears it, so a small one starts faster: see [`STACK_BYTES`].
     pub stack_bytes: u32,
 }
 
-/// Enough for what a command does, and a fraction of the linker's default of 1 MiB.
+/// Enough for a command, and a fraction of the linker's default of 1 MiB.
 pub const STACK_BYTES: u32 = 64 * 1024;
 
 /// A built module.
@@ -36,10 +36,10 @@ pub struct Component {
 
 /// Builds the crates and encodes their components, in the order of the request.
 ///
-/// cargo writes its messages to our standard error.
+/// cargo writes its messages to standard error.
 ///
 /// # Errors
-/// Where no compiler has the target, a crate does not compile, or one is no module.
+/// If no compiler has the target, or a crate does not compile or is no module.
 pub fn build_components(request: &BuildRequest, say: crate::Say) -> Result<Vec<Component>> {
     let toolchain = toolchain::find_toolchain(say)?;
     compile(request, &toolchain)?;

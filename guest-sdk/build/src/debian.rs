@@ -1,7 +1,8 @@
 //! Debian's own Rust compiler, for machines that reach a Debian mirror and the crate registry, but not rustup's server.
 //!
-//! The packages are unpacked, never installed: they would conflict with rustup and with Debian's other compiler. Debian
-//! has no standard library for guests, but its sources, from which one is built once. About a minute, 165 MB to download and 500 MB on disk.
+//! The packages are unpacked, not installed: installed, they would conflict with rustup and with Debian's other
+//! compiler. Debian has no standard library for guests, so one is built once from Debian's sources. That takes about a
+//! minute, 165 MB of downloads and 500 MB on disk.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,23 +15,23 @@ use anyhow::{Context, Result, bail};
 use crate::toolchain::{Toolchain, has_file};
 use crate::{Say, TARGET};
 
-/// Where the search for packages begins: the compiler and the sources of its standard library.
+/// The packages where the search begins: the compiler, and the sources of its standard library.
 const WANTED: [&str; 2] = ["rustc-web", "rust-web-src"];
-/// Of what these depend on, the compiler's own parts; the rest (libc, gcc) the machine has.
+/// Dependencies that belong to the compiler. The others (libc, gcc) are installed already.
 const PARTS: [&str; 2] = ["libstd-rust-web", "libllvm"];
 
 const FOLDER: &str = "debian-rust";
 
-/// The compiler in the user's cache folder, where it is there and works.
+/// Returns the compiler in the user's cache folder, if it is there and works.
 pub(crate) fn find(at_hand: &Toolchain, cache: &Path) -> Option<Toolchain> {
     unpacked(at_hand, &cache.join(FOLDER)).filter(Toolchain::has_target)
 }
 
-/// Puts it there; the caller sees to it that nobody else does at the same time.
+/// Downloads and builds the compiler in the cache folder. The caller holds a lock, so no other process does the same.
 pub(crate) fn provision(at_hand: &Toolchain, cache: &Path, say: Say) -> Result<Toolchain> {
     let root = cache.join(FOLDER);
     say(&format!("getting a compiler for command modules from Debian into {} (once, about a minute)", root.display()));
-    // Whatever interrupts us leaves a part, never a half compiler.
+    // An interruption leaves this partial folder, and never an incomplete compiler in the final one.
     let part = cache.join("debian-rust.part");
     remove_folder(&part)?;
     build_beside(at_hand, &part)?;
@@ -52,9 +53,9 @@ fn build_beside(at_hand: &Toolchain, root: &Path) -> Result<()> {
     let downloads = root.join("downloads");
     fs::create_dir_all(&downloads)?;
     if download(&downloads, &[]).is_err() {
-        // The system's package lists are missing, or so old that the mirror has moved on. Lists of our own, since only
-        // root may renew the system's. One unreachable source makes `update` fail though the others answered: only the
-        // download tells.
+        // The system's package lists are missing, or too old for the mirror. Only root may renew them, so download
+        // lists into a private folder. `update` fails if a single source is unreachable, so its result is ignored and
+        // the download decides.
         let lists = private_lists(&downloads)?;
         run(Command::new("apt-get").args(&lists).arg("update")).ok();
         download(&downloads, &lists)?;
@@ -68,7 +69,7 @@ fn build_beside(at_hand: &Toolchain, root: &Path) -> Result<()> {
     remove_folder(&downloads)?;
     let compiler = unpacked(at_hand, root).context("the packages hold no compiler, or there is no linker for it")?;
     build_standard_library(&compiler, root)?;
-    // The sources are half of it all, and of no further use.
+    // The sources are half of the folder's size, and no longer needed.
     remove_folder(&root.join("usr/src"))
 }
 
@@ -90,7 +91,7 @@ fn download(folder: &Path, lists: &[OsString]) -> Result<()> {
     run(Command::new("apt-get").args(lists).arg("download").args(packages).current_dir(folder)).map(drop)
 }
 
-/// The packages wanted, by the names of the day: versions are parts of them.
+/// The packages to download. Their names include versions and change, so they are looked up.
 fn list_packages(lists: &[OsString]) -> Result<Vec<String>> {
     let mut packages: Vec<String> = WANTED.map(str::to_owned).into();
     let mut next = 0;
@@ -106,13 +107,13 @@ fn list_packages(lists: &[OsString]) -> Result<Vec<String>> {
     Ok(packages)
 }
 
-/// The compiler's parts among the lines `  Depends: NAME` of `apt-cache depends`.
+/// The compiler's own packages among the lines `  Depends: NAME` of `apt-cache depends`.
 fn parts_named(answer: &str) -> Vec<String> {
     let names = answer.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
     names.filter(|name| PARTS.iter().any(|part| name.starts_with(part))).map(str::to_owned).collect()
 }
 
-/// The compiler unpacked at `root`, with or without the guests' standard library.
+/// The compiler unpacked at `root`, whether or not the guests' standard library is built.
 fn unpacked(at_hand: &Toolchain, root: &Path) -> Option<Toolchain> {
     let rustc = root.join("usr/bin/rustc");
     let linker = find_linker(at_hand)?;
@@ -127,7 +128,7 @@ fn unpacked(at_hand: &Toolchain, root: &Path) -> Option<Toolchain> {
     Some(at_hand.with_rustc(rustc, variables))
 }
 
-/// Where the compiler's own libraries lie: in a folder named after the machine's architecture, or beside it.
+/// Folders of the compiler's own libraries: one named after the machine's architecture, or its parent.
 fn library_folders(folder: &Path) -> Vec<OsString> {
     let below = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let folders = below.chain([folder.to_owned()]);
@@ -136,14 +137,14 @@ fn library_folders(folder: &Path) -> Vec<OsString> {
     folders.filter(has_libraries).map(PathBuf::into_os_string).collect()
 }
 
-/// The linker of the compiler at hand: Debian's `rust-lld` is a link to a package that we do not fetch.
+/// The linker of the compiler at hand: Debian's `rust-lld` is a link into a package that is not downloaded.
 fn find_linker(at_hand: &Toolchain) -> Option<PathBuf> {
     let libraries = PathBuf::from(at_hand.print(&["--print", "target-libdir"])?);
     let linker = libraries.parent()?.join("bin/rust-lld");
     linker.exists().then_some(linker)
 }
 
-/// Builds the standard library for guests from Debian's sources, and puts it where the compiler looks.
+/// Builds the standard library for guests from Debian's sources, and copies it to where the compiler looks for it.
 fn build_standard_library(compiler: &Toolchain, root: &Path) -> Result<()> {
     let empty = root.join("empty");
     fs::create_dir_all(empty.join("src"))?;
@@ -155,7 +156,7 @@ fn build_standard_library(compiler: &Toolchain, root: &Path) -> Result<()> {
     let target_folder = empty.join("target");
     run(compiler
         .cargo()
-        // A stable compiler builds its own standard library only when told so.
+        // A stable compiler allows `-Zbuild-std` only with this variable.
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", without_paths(root))
         .args(["build", "--release", "-Zbuild-std=std,panic_abort", "--target", TARGET, "--target-dir"])
@@ -178,14 +179,14 @@ fn build_standard_library(compiler: &Toolchain, root: &Path) -> Result<()> {
     remove_folder(&empty)
 }
 
-/// Flags that keep this machine's folders out of the library. What was compiled against one copy then fits the next, which
-/// cargo takes for the same compiler wherever it lies; and guests come out the same on every machine.
+/// Flags that keep this machine's paths out of the library. cargo considers copies of the compiler in different folders
+/// equal, so crates compiled against one copy must fit another. Guests also come out the same on every machine.
 fn without_paths(root: &Path) -> OsString {
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(dirs::home_dir()?.join(".cargo")));
     let mut flags = OsString::new();
     for (folder, name) in [(Some(root.to_owned()), "/rust"), (cargo_home, "/cargo")] {
         let Some(folder) = folder else { continue };
-        // cargo's own separator between encoded flags.
+        // cargo separates encoded flags with this character.
         flags.push(if flags.is_empty() { "" } else { "\x1f" });
         flags.push("--remap-path-prefix=");
         flags.push(folder);
@@ -195,7 +196,7 @@ fn without_paths(root: &Path) -> OsString {
     flags
 }
 
-/// Runs it quietly and returns what it wrote on its standard output.
+/// Runs a command quietly, and returns its standard output.
 fn run(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command
@@ -205,7 +206,7 @@ fn run(command: &mut Command) -> Result<String> {
         .with_context(|| format!("{name} cannot be started"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        // cargo's reason stands at the end, after its progress.
+        // cargo prints the reason at the end, after its progress.
         let lines: Vec<&str> = said.trim().lines().collect();
         bail!("{name}: {}", lines[lines.len().saturating_sub(5)..].join(" / "));
     }

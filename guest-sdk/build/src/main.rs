@@ -1,4 +1,4 @@
-//! Builds one module of this workspace into a component: what `twitchy module push` takes.
+//! Builds one module of this workspace into a component for `twitchy module push`.
 
 use std::env;
 use std::fs;

@@ -17,11 +17,11 @@ pub struct GuestCrate {
     pub folder: PathBuf,
 }
 
-/// Builds the crates in one go; each component is then `OUT_DIR/<package>.wasm`. What goes wrong is said on standard
-/// error, which cargo shows, and makes the script fail.
+/// Builds all crates with one cargo call; each component is then `OUT_DIR/<package>.wasm`. An error is printed to
+/// standard error, which cargo shows, and makes the script fail.
 ///
-/// `workspace` is the folder of the workspace's manifest. cargo runs the script again when a crate, the SDK, the contract
-/// or the workspace's manifest changed, and not otherwise.
+/// `workspace` is the folder of the workspace's manifest. cargo runs the script again only when a crate, the SDK, the
+/// contract or the workspace's manifest has changed.
 pub fn build_into_out_dir(workspace: &Path, crates: &[GuestCrate]) -> ExitCode {
     match try_build(workspace, crates) {
         Ok(()) => ExitCode::SUCCESS,
@@ -32,15 +32,16 @@ pub fn build_into_out_dir(workspace: &Path, crates: &[GuestCrate]) -> ExitCode {
     }
 }
 
-/// Whether the crate with this manifest belongs into the host: not where the line `bundled = false` stands below
-/// `[package.metadata.twitchy]`. Its author uploads that one; a host that has it built in would keep the name.
+/// Whether the crate with this manifest is built into the host. A crate is not if the line `bundled = false` stands
+/// below `[package.metadata.twitchy]`: its author uploads the module, and a bundled one would keep the name from the
+/// upload.
 pub fn is_bundled(manifest: &str) -> bool {
-    // cargo leaves this table to others.
+    // cargo leaves this table to other tools.
     let own = manifest.lines().map(without_blanks).skip_while(|line| line != "[package.metadata.twitchy]").skip(1);
     !own.take_while(|line| !line.starts_with('[')).any(|line| line == "bundled=false")
 }
 
-/// And without a comment.
+/// Removes blanks and a comment.
 fn without_blanks(line: &str) -> String {
     let code = line.split('#').next().unwrap_or_default();
     code.split_whitespace().collect()
@@ -66,18 +67,18 @@ fn try_build(workspace: &Path, crates: &[GuestCrate]) -> Result<()> {
     Ok(())
 }
 
-/// cargo holds back what a build script writes until the script ends, and repeats its warnings with every later build. So
-/// this goes straight to the terminal, and is a warning only where there is none.
+/// Prints progress. cargo holds back a build script's output until the script ends, and repeats its warnings with every
+/// later build. So the line goes to the terminal, and becomes a warning only without one.
 fn tell(line: &str) {
     match File::options().write(true).open("/dev/tty") {
-        // Over cargo's progress bar, which it then draws anew.
+        // Overwrites cargo's progress bar, which cargo then draws again.
         Ok(mut terminal) => drop(writeln!(terminal, "\r\x1b[K    {line}")),
         Err(_) => println!("cargo:warning={line}"),
     }
 }
 
-/// cargo marks the top of its target folder with this file; so `cargo clean` clears the guests too, and all build scripts
-/// of a workspace share what they compile.
+/// The top of cargo's target folder, which cargo marks with this file. In there, `cargo clean` deletes the guests too,
+/// and all build scripts of a workspace share compiled crates.
 fn outer_target_folder(out_dir: &Path) -> &Path {
     out_dir.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists()).unwrap_or(out_dir)
 }

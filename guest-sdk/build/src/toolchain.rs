@@ -1,4 +1,4 @@
-//! Which compiler builds guests: the one at hand, where it has the target or rustup can add it, else Debian's.
+//! Chooses the compiler for guests: the one at hand if it has the target or rustup can add the target, else Debian's.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{Say, TARGET, debian};
 
-/// How long rustup may take to fetch the target, some 25 MB.
+/// Time limit for rustup to download the target, some 25 MB.
 const RUSTUP_WITHIN: Duration = Duration::from_secs(180);
 
 /// A compiler that has the standard library for guests.
@@ -20,12 +20,12 @@ const RUSTUP_WITHIN: Duration = Duration::from_secs(180);
 pub struct Toolchain {
     cargo: OsString,
     rustc: OsString,
-    /// What the compiler needs besides, such as where its own libraries lie.
+    /// Environment variables that the compiler needs, such as the path of its own libraries.
     variables: Vec<(OsString, OsString)>,
 }
 
 impl Toolchain {
-    /// The compiler of whoever calls: cargo tells its build scripts, elsewhere it is what PATH says.
+    /// The compiler in use: cargo names it to build scripts by variables, and elsewhere PATH decides.
     pub(crate) fn at_hand() -> Self {
         let or = |variable: &str, otherwise: &str| env::var_os(variable).unwrap_or_else(|| otherwise.into());
         Self { cargo: or("CARGO", "cargo"), rustc: or("RUSTC", "rustc"), variables: Vec::new() }
@@ -35,7 +35,7 @@ impl Toolchain {
         Self { cargo: self.cargo.clone(), rustc: rustc.into(), variables }
     }
 
-    /// `cargo` with this compiler, and without what the outer cargo told us about *its* build.
+    /// A `cargo` command with this compiler, without the outer cargo's variables, which describe the outer build.
     pub(crate) fn cargo(&self) -> Command {
         let mut cargo = Command::new(&self.cargo);
         for variable in OUTER_VARIABLES {
@@ -45,13 +45,13 @@ impl Toolchain {
         cargo
     }
 
-    /// What `rustc --print WHAT` says, on one line; none where there is no such compiler.
+    /// The single line that `rustc` prints for these arguments; `None` if there is no such compiler.
     pub(crate) fn print(&self, what: &[&str]) -> Option<String> {
         let output = Command::new(&self.rustc).envs(self.variables.iter().cloned()).args(what).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// Whether the target's standard library lies where the compiler looks for it.
+    /// Whether the target's standard library is where the compiler looks for it.
     pub(crate) fn has_target(&self) -> bool {
         let Some(folder) = self.print(&["--print", "target-libdir", "--target", TARGET]) else { return false };
         let is_there = |name: &str| has_file(Path::new(&folder), name, ".rlib");
@@ -59,7 +59,7 @@ impl Toolchain {
     }
 }
 
-/// A build for the machine hands these down to a build script; a build for the guests must not obey them.
+/// Variables of the outer build that cargo passes to a build script. They must not affect the build of the guests.
 const OUTER_VARIABLES: [&str; 14] = [
     "CARGO_BUILD_BUILD_DIR",
     "CARGO_BUILD_RUSTC",
@@ -77,11 +77,11 @@ const OUTER_VARIABLES: [&str; 14] = [
     "TARGET",
 ];
 
-/// The compiler at hand where it has the target, or Debian's where it is in the user's cache folder already; else rustup
-/// adds the target; else Debian's compiler is fetched.
+/// Tries in this order: the compiler at hand if it has the target, Debian's if it is in the user's cache folder, adding
+/// the target with rustup, downloading Debian's.
 ///
 /// # Errors
-/// Names the three ways, and why the last two did not work.
+/// The text names three remedies, and why rustup and Debian failed.
 pub fn find_toolchain(say: Say) -> Result<Toolchain> {
     let at_hand = Toolchain::at_hand();
     let cache = dirs::cache_dir().context("this user has no cache folder")?.join("twitchy");
@@ -89,8 +89,8 @@ pub fn find_toolchain(say: Say) -> Result<Toolchain> {
         return Ok(toolchain);
     }
     fs::create_dir_all(&cache).with_context(|| format!("the folder {} cannot be made", cache.display()))?;
-    // cargo runs build scripts side by side. Whoever comes second waits here, and then finds the work done; the lock ends
-    // with the process.
+    // cargo runs build scripts in parallel. A second process waits for this lock, and then finds the compiler ready.
+    // The lock ends with the process.
     let lock = File::create(cache.join("toolchain.lock"))?;
     lock.lock()?;
     if let Some(toolchain) = find_ready(&at_hand, &cache) {
@@ -114,7 +114,7 @@ fn no_way(rustup: &anyhow::Error, debian: &anyhow::Error) -> anyhow::Error {
     )
 }
 
-/// Without a server to ask, rustup gives up at once, and silently here: Debian's way comes next.
+/// Adds the target with rustup, silently and without retries: if it fails, Debian's compiler is tried next.
 fn add_target(toolchain: &Toolchain) -> Result<()> {
     let mut rustup = Command::new("rustup")
         .args(["target", "add", TARGET])
@@ -137,14 +137,14 @@ fn add_target(toolchain: &Toolchain) -> Result<()> {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         bail!("{}", said.lines().find(|line| line.starts_with("error")).unwrap_or("it refused").trim());
     }
-    // The compiler at hand need not be rustup's.
+    // rustup may have added the target to another compiler than the one at hand.
     if !toolchain.has_target() {
         bail!("it added the target to a compiler other than the one in use");
     }
     Ok(())
 }
 
-/// Whether the folder has a file of that beginning and end.
+/// Whether the folder has a file whose name begins and ends like this.
 pub(crate) fn has_file(folder: &Path, begins: &str, ends: &str) -> bool {
     let Ok(entries) = fs::read_dir(folder) else { return false };
     entries.flatten().any(|entry| {

@@ -15,12 +15,12 @@ use twitchy::setup::defaults::NewChannelRules;
 use twitchy::store::Store;
 use twitchy::testing;
 
-/// Over IRC, an account sits in so many.
+/// Channels that one account joins over IRC.
 const OF_AN_ACCOUNT: u64 = 100;
 /// Channels of one commit.
 const AT_ONCE: usize = 1000;
 
-/// Keeps all that the set-ups need alive.
+/// Channels in a temporary store, which is deleted on drop.
 pub(crate) struct Channels {
     pub(crate) setup: Arc<Setup>,
     pub(crate) store: Arc<Store>,
@@ -28,12 +28,12 @@ pub(crate) struct Channels {
     _ground: Ground,
 }
 
-/// Scattered, as Twitch's are.
+/// Scattered, as Twitch's ids are.
 pub(crate) fn id_of(number: u64) -> ChannelId {
     ChannelId(1000 + number * 7919)
 }
 
-/// The account that sits in the channel of this number.
+/// The account that is in the channel of this number.
 pub(crate) fn bot_of(number: u64) -> BotAccount {
     let account = number / OF_AN_ACCOUNT;
     BotAccount { login: format!("bot{account}").parse().expect("a login"), id: Some(AccountId(1 + account)) }
@@ -44,7 +44,7 @@ pub(crate) fn channel(number: u64) -> Channel {
 }
 
 impl Channels {
-    /// So many channels, all of them wanted.
+    /// Makes `count` channels, all of them wanted.
     pub(crate) fn open(count: u64) -> Channels {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let (clock, new_channels) = (Arc::new(SystemClock), NewChannelRules::Essentials);

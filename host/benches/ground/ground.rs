@@ -13,7 +13,7 @@ use twitchy::sandbox::compile::compiler::CompilerProgram;
 
 pub(crate) const SHOP: ChannelId = ChannelId(100);
 
-/// Limits that a kept instance does not reach.
+/// Limits that even an instance that is reused for a whole bench does not reach.
 fn limits() -> SandboxConfig {
     SandboxConfig {
         host_calls: u32::MAX,
@@ -25,7 +25,7 @@ fn limits() -> SandboxConfig {
     }
 }
 
-/// Keeps all that a run needs alive.
+/// A sandbox on a temporary store, which is deleted on drop.
 pub(crate) struct Ground {
     pub(crate) runtime: Runtime,
     pub(crate) sandbox: Arc<Sandbox>,
@@ -33,7 +33,7 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// With room for the code of so many uploaded modules.
+    /// With room in memory for the code of `compiled_modules` uploaded modules.
     pub(crate) fn new(compiled_modules: usize) -> Ground {
         let limits = SandboxConfig { compiled_modules, ..limits() };
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

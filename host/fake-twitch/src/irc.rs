@@ -1,7 +1,7 @@
-//! Twitch's chat over IRC: the wire format, log-ins, joining, and sending with everything that refuses a message.
+//! Twitch's chat over IRC: the wire format, log-ins, joins, and every reason to refuse a message.
 //!
-//! One connection's task is `session`; every line it reads goes to [`Irc::receive`], and the other files are what that calls.
-//! `report` writes what happened in the world. What is true of chat however it is reached stands in `world`.
+//! `session` is one connection's task; each line that it reads goes to [`Irc::receive`], which calls the other files.
+//! `report` writes the events of the world. Rules that hold for chat over any protocol are in `world`.
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -23,20 +23,20 @@ pub(crate) mod sessions;
 #[cfg(feature = "server")]
 pub(crate) mod websocket;
 
-/// The world over IRC. Nothing here waits.
+/// The world, with its IRC connections. No method blocks.
 pub(crate) struct Irc<'a> {
     pub(crate) world: &'a mut World,
     pub(crate) sessions: &'a mut Sessions,
 }
 
 impl Irc<'_> {
-    /// `None` while connections are refused.
+    /// Registers a connection; `None` while connections are refused.
     pub(crate) fn open(&mut self) -> Option<Opened> {
         let id = self.world.next_connection();
         self.sessions.open(id)
     }
 
-    /// One line from a connection. `is_clean` is false if bytes had to be mended to read it.
+    /// Handles one line from a connection. `is_clean` is false if the line had forbidden bytes.
     pub(crate) fn receive(&mut self, id: SessionId, text: &str, is_clean: bool, now: Instant) {
         let Some(session) = self.sessions.find(id) else { return };
         if session.is_mute || session.is_closing {
@@ -84,7 +84,7 @@ impl Irc<'_> {
         }
     }
 
-    /// `bytes` with their line ending. A connection whose queue is full is closed.
+    /// Queues `bytes`, which include the line ending. A connection whose queue is full is closed.
     pub(crate) fn send_bytes(&mut self, id: SessionId, bytes: Vec<u8>) {
         let Some(session) = self.sessions.find(id) else { return };
         if session.is_mute || session.is_closing {
@@ -96,8 +96,8 @@ impl Irc<'_> {
         }
     }
 
-    /// Sends a PING; the receiver resolves with the PONG of the same text, or fails when the connection is gone or
-    /// mute. `None` for a connection that is not logged in.
+    /// Sends a PING. The receiver resolves at the PONG with the same text, and fails if the connection is gone or mute.
+    /// `None` for a connection that is not logged in.
     pub(crate) fn ping(&mut self, id: SessionId, text: &str) -> Option<oneshot::Receiver<()>> {
         let session = self.sessions.find_mut(id).filter(|session| session.identity != Identity::Stranger)?;
         let (answered, answer) = oneshot::channel();
@@ -108,8 +108,8 @@ impl Irc<'_> {
         Some(answer)
     }
 
-    /// The text of a PING comes back with a prefix. A bare PING is answered without one: tmi.js looks for PONG only among
-    /// lines that have none, and takes the connection for lost otherwise.
+    /// Answers with the PING's text and a server prefix. The answer to a bare PING has no prefix: tmi.js looks for PONG
+    /// only among lines without one, and otherwise considers the connection lost.
     fn pong(&mut self, id: SessionId, line: &ClientLine<'_>) {
         let answer = match line.params.last().copied().unwrap_or_default() {
             "" => "PONG :tmi.twitch.tv".to_owned(),
@@ -122,7 +122,7 @@ impl Irc<'_> {
         let Some(session) = self.sessions.find_mut(id) else { return };
         let answered = line.params.last().and_then(|text| session.pings.remove(*text));
         if let Some(answered) = answered {
-            // Whoever waited may have given up.
+            // The receiver may be gone, because its test stopped waiting.
             let _unheard = answered.send(());
         }
     }

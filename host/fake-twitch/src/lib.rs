@@ -1,9 +1,9 @@
-//! Twitch in a box: a chat server that behaves as Twitch's does and enforces its real rules, so that a bot can be
-//! tested against it and a demo can run on it.
+//! Twitch in a box: a chat server that behaves like Twitch's and enforces its real rules, for testing a bot or running
+//! a demo.
 //!
-//! A test sets up a world, lets the bot connect (over the loopback interface by [`FakeTwitch::listen`], or over
-//! memory by [`FakeTwitch::connect`], which a paused clock needs), speaks as any chatter, and looks at what was
-//! delivered and at which rules the bot broke:
+//! A test sets up a world and connects the bot: over the loopback interface by [`FakeTwitch::listen`], or in memory by
+//! [`FakeTwitch::connect`], which a paused clock needs. It speaks as any chatter, and checks which messages were
+//! delivered and which rules the bot broke:
 //!
 //! ```
 //! use fake_twitch::{FakeTwitch, Role, Settings};
@@ -31,16 +31,16 @@
 //! # }
 //! ```
 //!
-//! All time is tokio's, so a paused clock pauses the server, and ids and timestamps come from [`Settings`]: two runs
-//! of one script are the same to the byte.
+//! All time is tokio's, so a paused clock pauses the server. Ids and timestamps come from [`Settings`], so two runs of
+//! one script are identical byte for byte.
 //!
-//! Each rule is enforced as Twitch documents it, and at its strictest where it does not. What is sent over a limit
-//! is noted as a [`Violation`], also where Twitch says nothing. Absent: whispers, USERNOTICE of its own making
-//! (push one with [`FakeTwitch::raw`]), TLS, and the scopes of tokens.
+//! Each rule is enforced as Twitch documents it, and as strictly as possible where Twitch does not. Each breach is
+//! recorded as a [`Violation`], even if Twitch would not report it. Absent: whispers, USERNOTICE (push one with
+//! [`FakeTwitch::raw`]), TLS, and the scopes of tokens.
 //!
-//! `world` is Twitch however it is reached: who and what exists, what is counted, what becomes of a message. Each protocol has a folder
-//! over it: `irc` is chat. With the feature `server` there is IRC over WebSocket too, and the
-//! program `fake-twitch`, which serves all of it on chosen ports for any bot.
+//! `world` is Twitch without any protocol: accounts, channels, limits, and the rules for messages. Each protocol has a
+//! folder: `irc` is chat. The feature `server` adds IRC over WebSocket, and the program `fake-twitch`, which serves
+//! both on chosen ports for any bot.
 
 mod irc;
 mod server;

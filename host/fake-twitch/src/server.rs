@@ -1,4 +1,4 @@
-//! The handle, and the tasks behind it.
+//! The server's handle and its tasks.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,20 +17,20 @@ use crate::state::State;
 use crate::world::clock::Clock;
 use crate::world::{Policy, World};
 
-/// Bytes that the in-memory connection holds in each direction, about what a socket would.
+/// Bytes that the in-memory connection buffers in each direction, about as many as a socket.
 pub(crate) const PIPE: usize = 64 * 1024;
-/// The pause after a connection could not be accepted, for want of file handles mostly.
+/// The delay after a failed accept, which mostly means that file handles ran out.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Midnight of 1 January 2026, UTC.
 const DEFAULT_BASE: Duration = Duration::from_secs(1_767_225_600);
 
-/// How a server differs from another one. The default is for tests: two runs of one script are the same, and only what
-/// was added exists.
+/// Settings of a server. The default is for tests: runs of one script are identical, and accounts and channels exist
+/// only if the test adds them.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Message ids come from it.
+    /// Determines the message ids.
     pub seed: u64,
-    /// The wall clock's time when the server is made, for `tmi-sent-ts`; from then on tokio's clock is added.
+    /// Wall-clock time of the server's start, for `tmi-sent-ts`. Tokio's elapsed time is added.
     pub base_time: SystemTime,
     pub policy: Policy,
 }
@@ -41,30 +41,30 @@ impl Default for Settings {
     }
 }
 
-/// What the connections' tasks share.
+/// Shared by the tasks of all connections.
 pub(crate) struct Shared {
     state: Mutex<State>,
-    /// Something happened that `until_` methods may have waited for.
+    /// Notified after each change, for the `until_` methods.
     pub(crate) changed: Notify,
 }
 
 impl Shared {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic under the lock is a bug of ours that the test which met it reports; the others go on.
+        // Poisoning is ignored: the test that panicked reports the bug, and the others go on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Twitch in a box. Clones are one server; its tasks end with the last clone, or with [`shutdown`](Self::shutdown).
+/// Twitch in a box. Clones share one server, whose tasks end with the last clone or with [`shutdown`](Self::shutdown).
 #[derive(Clone)]
 pub struct FakeTwitch {
     pub(crate) shared: Arc<Shared>,
-    /// Dropping the set aborts them.
+    /// Dropping the set aborts the tasks.
     tasks: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl FakeTwitch {
-    /// To be called within the runtime whose clock the server shall follow.
+    /// Must be called within a runtime, whose clock the server follows.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let world = World::new(Clock::new(settings.base_time, settings.seed), settings.policy);
@@ -73,23 +73,23 @@ impl FakeTwitch {
         Self { shared: Arc::new(shared), tasks: Arc::default() }
     }
 
-    /// Serves a port of the loopback interface that was free, and returns its address.
+    /// Serves IRC at a free port of the loopback interface, and returns the address.
     ///
     /// # Errors
-    /// When no port can be had.
+    /// If no port is available.
     pub async fn listen(&self) -> io::Result<SocketAddr> {
         self.listen_at((Ipv4Addr::LOCALHOST, 0).into()).await
     }
 
-    /// Serves IRC over TCP at `address`, and returns the address with the port that was chosen where it is 0.
+    /// Serves IRC over TCP at `address`, and returns the actual address, which differs if the port is 0.
     ///
     /// # Errors
-    /// When the port is taken, or is not for this process.
+    /// If the port is taken, or is not allowed to this process.
     pub async fn listen_at(&self, address: SocketAddr) -> io::Result<SocketAddr> {
         self.serve(address, run_session).await
     }
 
-    /// The same over WebSocket, without TLS, at any path.
+    /// Like `listen_at`, over WebSocket without TLS, at any path.
     #[cfg(feature = "server")]
     pub async fn listen_websocket_at(&self, address: SocketAddr) -> io::Result<SocketAddr> {
         self.serve(address, crate::irc::websocket::run_websocket_session).await
@@ -110,7 +110,7 @@ impl FakeTwitch {
         Ok(address)
     }
 
-    /// A connection over memory, for tests whose clock is paused. Must be called within a runtime.
+    /// Opens a connection in memory, for tests with a paused clock. Must be called within a runtime.
     #[must_use]
     pub fn connect(&self) -> DuplexStream {
         let (theirs, ours) = tokio::io::duplex(PIPE);
@@ -131,7 +131,7 @@ impl FakeTwitch {
     }
 }
 
-/// Runs until it is aborted; the connections that it accepted end with it.
+/// Runs until aborted, which also ends the accepted connections.
 async fn accept_connections<F>(listener: TcpListener, run: impl Fn(TcpStream) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -140,7 +140,7 @@ where
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // Latency is measured through this socket; a kernel that refuses costs only accuracy.
+                // Tests measure latency through this socket. If the kernel refuses, only accuracy suffers.
                 let _unset = stream.set_nodelay(true);
                 sessions.spawn(run(stream));
             }

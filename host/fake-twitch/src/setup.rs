@@ -1,4 +1,4 @@
-//! Setting up the world, and changing it while it runs.
+//! Sets up the world, and changes it while the server runs.
 
 use std::time::Duration;
 
@@ -11,10 +11,9 @@ use crate::world::happening::Happening;
 use crate::world::refusal::Refusal;
 use crate::world::{FindChannelError, World};
 
-/// The world. Logins are case-insensitive; chatters that do not exist yet are made, with an id that
-/// depends on the login alone.
+/// The world. Logins are case-insensitive. Unknown chatters are created, with an id that depends only on the login.
 impl FakeTwitch {
-    /// An account that may log in with `access_token`; a token it had before is revoked. Open connections stay.
+    /// Adds an account that may log in with `access_token`, which replaces an earlier token. Open connections stay.
     pub fn add_account(&self, login: &str, id: &str, access_token: &str) {
         let mut state = self.shared.lock();
         let small = login.to_ascii_lowercase();
@@ -22,12 +21,12 @@ impl FakeTwitch {
         state.world.access_tokens.insert(small, access_token.to_owned());
     }
 
-    /// A chatter with an id of the test's choice.
+    /// Adds a chatter with a chosen id.
     pub fn add_chatter(&self, login: &str, id: &str, display_name: &str) {
         drop(self.shared.lock().world.add_chatter(&login.to_ascii_lowercase(), id, display_name));
     }
 
-    /// The channel of the chatter `login`, who is its broadcaster. Returns the room id, which is the chatter's id.
+    /// Adds the channel of the chatter `login`, its broadcaster. Returns the room id, which is the chatter's id.
     pub fn add_channel(&self, login: &str) -> String {
         let mut state = self.shared.lock();
         let broadcaster = state.world.chatter(login);
@@ -40,13 +39,12 @@ impl FakeTwitch {
         self.shared.lock().world.find_channel(&login.to_ascii_lowercase()).is_some()
     }
 
-    /// The user id of a chatter.
     pub fn user_id(&self, login: &str) -> String {
         self.shared.lock().world.chatter(login).id
     }
 
-    /// The login now belongs to somebody else: new user id and, where it has a channel, a new room without roles,
-    /// modes and members. Nobody is told, as at Twitch.
+    /// Gives the login to another user, with a new user id. If the login has a channel, a new room without roles, modes
+    /// and members replaces it. As at Twitch, clients are not notified.
     pub fn recycle_login(&self, login: &str, new_id: &str) {
         let mut state = self.shared.lock();
         let login = login.to_ascii_lowercase();
@@ -57,10 +55,10 @@ impl FakeTwitch {
         }
     }
 
-    /// Puts `roles` in the place of those that the chatter had in the channel.
+    /// Replaces the chatter's roles in the channel.
     ///
     /// # Errors
-    /// When there is no such channel; so with all that follow.
+    /// If the channel does not exist; this applies to all methods below.
     pub fn set_roles(&self, channel: &str, login: &str, roles: &[Role]) -> Result<(), FindChannelError> {
         let roles = roles.iter().copied().collect();
         self.with_member(channel, login, |member| member.roles = roles)
@@ -71,23 +69,23 @@ impl FakeTwitch {
         self.with_member(channel, login, |member| member.roles.0.extend([role]))
     }
 
-    /// The chatter follows the channel from now on.
+    /// Makes the chatter a follower from now on, if not one already.
     pub fn follow(&self, channel: &str, login: &str) -> Result<(), FindChannelError> {
         let now = Instant::now();
         self.with_member(channel, login, |member| member.followed_at = member.followed_at.or(Some(now)))
     }
 
-    /// JOINs and messages are answered with `msg_channel_suspended`.
+    /// Suspends the channel: JOINs and messages are refused with `msg_channel_suspended`.
     pub fn suspend_channel(&self, channel: &str) -> Result<(), FindChannelError> {
         self.with_channel(channel, |channel| channel.is_suspended = true)
     }
 
-    /// Bans a chatter: CLEARCHAT for the room, PART for the banned, and no JOIN from now on.
+    /// Bans a chatter: the room gets CLEARCHAT, the chatter is parted, and later JOINs are refused.
     pub fn ban(&self, channel: &str, login: &str) -> Result<(), FindChannelError> {
         self.bar(channel, login, None)
     }
 
-    /// Keeps a chatter from talking for a while. The channel stays joined.
+    /// Times a chatter out: messages are refused for `span`, and the channel stays joined.
     pub fn time_out(&self, channel: &str, login: &str, span: Duration) -> Result<(), FindChannelError> {
         self.bar(channel, login, Some(span))
     }
@@ -99,7 +97,7 @@ impl FakeTwitch {
         Ok(())
     }
 
-    /// Has every protocol report what happened in a channel.
+    /// Lets every protocol report an event of a channel.
     pub(crate) fn announce(&self, channel: &str, happening: impl FnOnce(&mut World) -> Happening) {
         let mut state = self.shared.lock();
         let happening = happening(&mut state.world);
@@ -112,13 +110,13 @@ impl FakeTwitch {
         self.with_member(channel, login, |member| member.barred = None)
     }
 
-    /// The next messages of a chatter in the channel are refused, one for each of these reasons. They count against the
-    /// limits all the same.
+    /// Refuses the chatter's next messages in the channel, one for each of these reasons. They still count against the
+    /// limits.
     pub fn refuse_next(&self, channel: &str, login: &str, refusals: &[Refusal]) -> Result<(), FindChannelError> {
         self.with_member(channel, login, |member| member.refusals.extend(refusals))
     }
 
-    /// Changes one mode of a room: a partial ROOMSTATE, and the NOTICE that Twitch sends with it.
+    /// Changes one mode of a room: members get a partial ROOMSTATE, and the NOTICE that Twitch sends with it.
     pub fn change_room_state(&self, channel: &str, change: RoomChange) -> Result<(), FindChannelError> {
         self.with_channel(channel, |channel| channel.modes.apply(change))?;
         self.announce(channel, |_| Happening::ModeChanged(change));

@@ -1,4 +1,4 @@
-//! Talking as any chatter, and looking at what was said.
+//! Lets a test speak as any chatter, and read messages and violations.
 
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -9,31 +9,31 @@ use crate::world::chatter::Role;
 use crate::world::happening::{Happening, Message, SharedFrom};
 use crate::world::observed::{Kind, Observed, Violation};
 
-/// How a chatter says something; `Say::default()` is an ordinary message in the chatter's roles.
+/// Options of a message; `Say::default()` is an ordinary message with the chatter's roles.
 #[derive(Debug, Clone, Default)]
 pub struct Say {
-    /// In place of the chatter's roles in the channel, for this message alone.
+    /// Replaces the chatter's roles in the channel, for this message alone.
     pub roles: Option<Vec<Role>>,
-    /// Id of the message that is answered.
+    /// Id of the parent message.
     pub reply_to: Option<String>,
-    /// `/me`.
+    /// Makes it a `/me` message.
     pub is_action: bool,
     /// Makes it the copy of a message from another channel of a shared chat.
     pub shared_from: Option<SharedFrom>,
-    /// In place of a generated one.
+    /// Replaces the generated id.
     pub id: Option<String>,
-    /// Over IRC: tags to add, or to put in the place of others; unescaped.
+    /// IRC tags that are added or replace others; unescaped.
     pub tags: Vec<(String, String)>,
 }
 
-/// Talking, and looking at what was said.
+/// Speaking, and reading what was said.
 impl FakeTwitch {
-    /// A chatter says `text`, whatever the room's modes. Returns the message's id.
+    /// Delivers `text` from a chatter, regardless of the room's modes. Returns the message's id.
     pub fn say(&self, channel: &str, chatter: &str, text: &str) -> Result<String, FindChannelError> {
         self.say_with(channel, chatter, text, Say::default())
     }
 
-    /// The same, in a particular way.
+    /// Like [`say`](Self::say), with options.
     pub fn say_with(&self, channel: &str, chatter: &str, text: &str, how: Say) -> Result<String, FindChannelError> {
         let login = channel.to_ascii_lowercase();
         let mut state = self.shared.lock();
@@ -68,13 +68,14 @@ impl FakeTwitch {
         }
     }
 
-    /// Every message that is delivered from now on. Whoever lags 4,096 behind is told how many it missed.
+    /// Receives every message that is delivered from now on. A receiver more than 4,096 behind learns how many it
+    /// missed.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Observed> {
         self.shared.lock().world.log.messages.subscribe()
     }
 
-    /// What was delivered in a channel so far, up to the newest 10,000.
+    /// The messages delivered in a channel so far: the newest 10,000.
     #[must_use]
     pub fn messages(&self, channel: &str) -> Vec<Observed> {
         let state = self.shared.lock();
@@ -82,13 +83,13 @@ impl FakeTwitch {
         channel.map(|channel| channel.list_messages().cloned().collect()).unwrap_or_default()
     }
 
-    /// The rules that were broken so far, up to the first 1,000. A good bot leaves it empty.
+    /// The rules broken so far: the first 1,000. A good bot leaves this empty.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
         self.shared.lock().world.log.first_violations.clone()
     }
 
-    /// Every rule that is broken from now on, beyond the first 1,000 too.
+    /// Receives every violation from now on, without the limit of 1,000.
     #[must_use]
     pub fn subscribe_violations(&self) -> broadcast::Receiver<Violation> {
         self.shared.lock().world.log.violations.subscribe()

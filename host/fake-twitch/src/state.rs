@@ -1,4 +1,4 @@
-//! Everything that the server knows, behind one lock: the world, and what each protocol knows of its clients.
+//! The server's state behind one lock: the world, and each protocol's connections.
 
 use crate::irc::Irc;
 use crate::irc::sessions::Sessions;
@@ -15,7 +15,7 @@ impl State {
         Irc { world: &mut self.world, sessions: &mut self.irc }
     }
 
-    /// Has every protocol report what happened; to be called after each change of the world.
+    /// Lets every protocol report new events. Must be called after each change of the world.
     pub(crate) fn report(&mut self) {
         for news in self.world.take_news() {
             self.irc().report(&news);

@@ -1,24 +1,24 @@
-//! Connections: waiting for them, and making trouble with them.
+//! Waits for connections, and simulates failures of connections.
 
 use crate::irc::line::Line;
 use crate::server::FakeTwitch;
 use crate::state::State;
 
-/// Connections. "All" is all that are logged in, unless it says more.
+/// Connections. "All" means all that are logged in, unless a method says otherwise.
 impl FakeTwitch {
-    /// The logins of the connections, in the order in which they came.
+    /// The logins of the connections, oldest connection first.
     #[must_use]
     pub fn connected(&self) -> Vec<String> {
         self.shared.lock().irc.list().map(|(_, session)| session.identity.login().to_owned()).collect()
     }
 
-    /// Whether some connection of the account is in the channel.
+    /// Whether a connection of the account is in the channel.
     #[must_use]
     pub fn is_joined(&self, login: &str, channel: &str) -> bool {
         self.shared.lock().irc.is_joined(&login.to_ascii_lowercase(), &channel.to_ascii_lowercase())
     }
 
-    /// Resolves when some connection of the account is in the channel.
+    /// Resolves when a connection of the account is in the channel.
     pub async fn until_joined(&self, login: &str, channel: &str) {
         let (login, channel) = (login.to_ascii_lowercase(), channel.to_ascii_lowercase());
         self.until(|state| state.irc.is_joined(&login, &channel)).await;
@@ -31,7 +31,7 @@ impl FakeTwitch {
 
     async fn until(&self, holds: impl Fn(&State) -> bool) {
         loop {
-            // Listening starts before looking, or what happens between the two would be missed.
+            // Listens before checking, so that a change in between is not missed.
             let changed = self.shared.changed.notified();
             if holds(&self.shared.lock()) {
                 return;
@@ -40,8 +40,8 @@ impl FakeTwitch {
         }
     }
 
-    /// Sends all a PING of its own and resolves when each has answered it, is gone or never will: then everything
-    /// sent before has been read.
+    /// Sends a fresh PING to all, and resolves when each connection has answered, is gone or is mute: then each has
+    /// read everything sent before.
     pub async fn ping_and_wait(&self) {
         let answers: Vec<_> = {
             let mut state = self.shared.lock();
@@ -49,12 +49,12 @@ impl FakeTwitch {
             state.irc.ids().into_iter().filter_map(|id| state.irc().ping(id, &text)).collect()
         };
         for answer in answers {
-            // A connection that ended has read all that it will.
+            // A connection that ended will read nothing more.
             let _answered_or_gone = answer.await;
         }
     }
 
-    /// Pushes a line to all, byte for byte; the line ending is added.
+    /// Pushes a line to all, byte for byte, and adds the line ending.
     pub fn raw(&self, line: impl AsRef<[u8]>) {
         let mut state = self.shared.lock();
         for id in state.irc.ids() {
@@ -62,7 +62,7 @@ impl FakeTwitch {
         }
     }
 
-    /// RECONNECT to all, and then the end of their connections.
+    /// Sends RECONNECT to all, and then closes their connections.
     pub fn reconnect(&self) {
         let mut state = self.shared.lock();
         let ids = state.irc.ids();
@@ -72,18 +72,18 @@ impl FakeTwitch {
         }
     }
 
-    /// All connections end without a word, those that are not logged in too.
+    /// Drops all connections without a message, even those that are not logged in.
     pub fn drop_connections(&self) {
         self.shared.lock().irc.drop_all();
     }
 
-    /// All connections stay open, those that are not logged in too, but nothing comes from them and nothing is
-    /// heard of what they say: half-open. New connections work.
+    /// Makes all connections half-open, even those that are not logged in: the sockets stay open, but the server sends
+    /// nothing and ignores all input. New connections work.
     pub fn stop_answering(&self) {
         self.shared.lock().irc.mute_all();
     }
 
-    /// New connections are ended as soon as they are made.
+    /// While set, closes new connections at once.
     pub fn refuse_connections(&self, refuse: bool) {
         self.shared.lock().irc.are_refused = refuse;
     }

@@ -1,6 +1,7 @@
-//! Twitch as it is however it is reached: who and what exists, what is counted, what becomes of a message.
+//! Twitch without any protocol: accounts, channels, limits, and the rules for messages.
 //!
-//! Protocols ask the world, and report to their clients what [`World::take_news`] brings. Absent: connections, and every wire format.
+//! Protocols query the world, and report to their clients the events from [`World::take_news`]. Absent: connections,
+//! and every wire format.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,23 +22,23 @@ use happening::{Happening, News};
 use observed::Log;
 use rules::AccountRecord;
 
-/// Chatters and channels that clients can bring into being by naming them; tests and scripts may add more.
+/// Most chatters, and most channels, that clients can create by naming them; tests and scripts may add more.
 const MADE_BY_CLIENTS: usize = 10_000;
 const LONGEST_LOGIN: usize = 25;
 
-/// No channel has that login.
+/// No channel has this login.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no channel {0}")]
 pub struct FindChannelError(pub(crate) String);
 
-/// What the server lets its clients do.
+/// What the server allows its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Whether Twitch's limits hold: on log-ins, joins, channels and messages, and against the same message twice.
+    /// Whether Twitch's limits apply: on log-ins, joins, channels, messages and repeated messages.
     pub has_limits: bool,
-    /// Whether any login may log in, with any token. An account that was added logs in with any token too.
+    /// Whether any login may log in, with any token. Added accounts can then use any token too.
     pub takes_any_account: bool,
-    /// Whether a channel exists as soon as somebody joins it or talks there.
+    /// Whether a channel comes into existence when a client joins it or sends to it.
     pub has_any_channel: bool,
 }
 
@@ -47,25 +48,25 @@ impl Default for Policy {
     }
 }
 
-/// All chatters and channels, by login, and what counts against the accounts.
+/// All chatters and channels, by login, and the accounts' use of limits.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) policy: Policy,
     pub(crate) log: Log,
     chatters: HashMap<String, Chatter>,
-    /// Those of `chatters`.
+    /// The ids in `chatters`.
     ids: HashSet<String>,
-    /// Of the accounts, by login.
+    /// The accounts' tokens, by login.
     pub(crate) access_tokens: HashMap<String, String>,
     channels: HashMap<String, Channel>,
     records: HashMap<String, AccountRecord>,
-    /// What no client was told of yet.
+    /// Events that are not yet reported to clients.
     news: Vec<News>,
     connections: ConnectionId,
 }
 
-/// Names a client's connection, by whatever protocol.
+/// Identifies a client's connection, of any protocol.
 pub(crate) type ConnectionId = u64;
 
 impl World {
@@ -89,12 +90,12 @@ impl World {
         self.connections
     }
 
-    /// What counts against an account. Only for logins of accounts that exist, so that strangers cannot fill it.
+    /// What counts against an account. Call this only for existing accounts: otherwise strangers could fill the map.
     pub(crate) fn record(&mut self, login: &str) -> &mut AccountRecord {
         self.records.entry(login.to_owned()).or_default()
     }
 
-    /// Something happened in a channel, for every protocol to report.
+    /// Records an event of a channel, for every protocol to report.
     pub(crate) fn announce(&mut self, channel: &str, happening: Happening) {
         self.news.push(News { channel: channel.to_owned(), happening });
     }
@@ -103,7 +104,7 @@ impl World {
         std::mem::take(&mut self.news)
     }
 
-    /// The chatter of that login, created if need be; `name` is the display name, its small letters the login.
+    /// The chatter whose display name is `name` and whose login is `name` in lower case; created if missing.
     pub(crate) fn chatter(&mut self, name: &str) -> Chatter {
         let login = name.to_ascii_lowercase();
         if let Some(known) = self.chatters.get(&login) {
@@ -122,7 +123,7 @@ impl World {
         chatter
     }
 
-    /// An id that depends on the login alone (as long as no two collide), so that it is the same in every run.
+    /// An id that depends only on the login (unless two collide), so that every run has the same ids.
     fn unused_id(&self, login: &str) -> String {
         let mut id = 100_000_000 + stable_number(login) % 900_000_000;
         while self.ids.contains(&id.to_string()) {
@@ -135,14 +136,14 @@ impl World {
         self.chatters.get(login)
     }
 
-    /// The login of the account that the token is for. Where a test gave several accounts one token, the nick decides.
+    /// The login of the token's account. If a test gave several accounts the same token, the nick decides.
     pub(crate) fn find_token_owner(&self, access_token: &str, nick: &str) -> Option<String> {
         let owners = || self.access_tokens.iter().filter(|(_, held)| *held == access_token).map(|(login, _)| login);
         owners().find(|login| *login == nick).or_else(|| owners().min()).cloned()
     }
 
-    /// Makes a chatter for somebody who logs in, unless there is one. False for what is no login, and where there are too
-    /// many.
+    /// Creates a chatter for a log-in if missing. Returns false if `login` is invalid, or if there are too many
+    /// chatters.
     pub(crate) fn open_account(&mut self, login: &str) -> bool {
         if is_login(login) && self.chatters.len() < MADE_BY_CLIENTS {
             self.chatter(login);
@@ -150,7 +151,7 @@ impl World {
         self.chatters.contains_key(login)
     }
 
-    /// Makes a channel that a client names, and its broadcaster; not for what is no login, nor where there are too many.
+    /// Creates a channel that a client names, and its broadcaster; not for an invalid login or beyond the limit.
     pub(crate) fn open_channel(&mut self, login: &str) {
         let has_room = self.channels.len() < MADE_BY_CLIENTS && self.chatters.len() < 2 * MADE_BY_CLIENTS;
         if is_login(login) && has_room && !self.channels.contains_key(login) {

@@ -1,4 +1,4 @@
-//! A clock that stands still until it is moved, in both what it tells: the time, and the processor time of a thread.
+//! A clock that stands still until a bench moves it. Provides the time, and the processor time of a thread.
 
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,25 +7,24 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::domain::ports::{Clock, Moment, SystemClock};
 
 thread_local! {
-    /// Processor time that this thread is said to have used.
+    /// Processor time that this thread pretends to have used.
     static USED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
-/// The calling thread has used so much processor time, says every [`ManualClock`] from now on.
+/// Adds `span` to the calling thread's processor time, as every [`ManualClock`] reports it.
 pub fn use_processor(span: Duration) {
     USED.set(USED.get() + span);
 }
 
-/// A clock that a bench moves.
 pub struct ManualClock {
     now: Mutex<Moment>,
     processor: Mutex<Processor>,
 }
 
-/// Where a thread's processor time comes from.
+/// The source of a thread's processor time.
 #[derive(Clone, Copy)]
 enum Processor {
-    /// Each reading is so much after the thread's last one; it is measured nowhere.
+    /// Each reading is this much later than the thread's previous one; nothing is measured.
     Steps(Duration),
     Measured,
 }
@@ -41,23 +40,23 @@ impl ManualClock {
         *now = Moment { instant: now.instant + span, wall: now.wall + span };
     }
 
-    /// As an operator or a time server does: the monotonic clock goes on as it was.
+    /// Sets the wall clock, as an operator or a time server does. The monotonic clock is not changed.
     pub fn set_wall(&self, wall: SystemTime) {
         self.moment().wall = wall;
     }
 
-    /// A running guest uses `step` from one reading to the next, and one that never ends reaches any limit. Without steps,
-    /// which is how a bench begins, no guest uses anything, however slow the machine is.
+    /// A running guest uses `step` of processor time from one reading to the next, so an endless guest reaches any
+    /// limit. The default is a step of zero: no guest uses any time, however slow the machine is.
     pub fn step_processor(&self, step: Duration) {
         *self.processor() = Processor::Steps(step);
     }
 
-    /// A guest uses what the system measures.
+    /// A guest uses the time that the system measures.
     pub fn measure_processor(&self) {
         *self.processor() = Processor::Measured;
     }
 
-    /// No guest uses anything from now on.
+    /// From now on no guest uses any time.
     pub fn stop_processor(&self) {
         self.step_processor(Duration::ZERO);
     }

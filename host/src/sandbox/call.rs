@@ -1,6 +1,6 @@
-//! One call of a module: what is asked, what comes of it, and whose fault it is where there is no answer.
+//! One call of a module: its input, its result, and who is to blame for an error.
 
-// `core` has addresses, and no sockets.
+// `core` has addresses but no sockets; a house test allows sockets in `sandbox/web` only.
 use core::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,23 +13,23 @@ use crate::domain::message::Reply;
 use crate::domain::report::{Fault, Usage};
 use crate::domain::trace::Trace;
 
-/// One invocation with the module that shall answer it.
+/// One invocation and the module that shall answer it.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub manifest: Arc<Manifest>,
     pub grants: Grants,
     pub invocation: Arc<Invocation>,
-    /// Who answers for what it changes.
+    /// The actor whom the audit names for the call's changes.
     pub by: Actor,
-    /// Where that one asked from; None where it did not come over the network.
+    /// The actor's address; `None` if the call did not come over the network.
     pub from: Option<IpAddr>,
-    /// Runs in full, and then nothing is kept: no change, no outcome, no request to the web.
+    /// The call runs in full, but sends no web request, commits no change and stores no outcome.
     pub is_dry_run: bool,
     pub trace: Trace,
 }
 
 impl Call {
-    /// As the chatter of the invocation, in earnest, and without a trace.
+    /// A call by the chatter of the invocation: no dry run, no trace.
     pub fn new(manifest: Arc<Manifest>, grants: Grants, invocation: Invocation) -> Call {
         let by = Actor::Chatter { id: invocation.chatter.id, login: invocation.chatter.login.clone() };
         let invocation = Arc::new(invocation);
@@ -37,25 +37,23 @@ impl Call {
     }
 }
 
-/// How a call ended, and what it used.
 #[derive(Clone, Debug)]
 pub struct Invoked {
     pub answer: Result<Answer, InvokeError>,
     pub usage: Usage,
 }
 
-/// A module's answer; what it changed is on disk by now, unless the call was a dry run.
+/// A module's answer. Its changes are on disk, unless the call was a dry run.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub outcome: Result<Vec<Reply>, CommandError>,
-    /// The invocation was committed before, and these are the replies of that time.
+    /// Whether the invocation was committed before. Then the replies are those of the first time.
     pub is_duplicate: bool,
-    /// What a dry run would have changed, in the order of asking; empty where it was none.
+    /// The changes that a dry run would have committed, in the order of the host calls; empty for any other call.
     pub changes: Vec<Effect>,
     pub took: Duration,
 }
 
-/// Why a module gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvokeError {
     #[error("the module ran past its deadline")]
@@ -68,10 +66,10 @@ pub enum InvokeError {
     Trap(String),
     #[error("other changes came first, each time")]
     Conflict,
-    /// Never started, or could not run for most of its time: nobody's fault in particular.
+    /// The call never started, or waited for the processor for most of its time. Nobody is to blame.
     #[error("too many calls at once")]
     Busy,
-    /// Not run, or not committed: nobody's fault. That process answers.
+    /// The call did not run, or was not committed. Nobody is to blame: the other process answers.
     #[error("another process acts for this channel")]
     NotActing,
     #[error("the host is at fault: {0}")]
@@ -93,7 +91,7 @@ impl InvokeError {
         }
     }
 
-    /// Why there is no answer, in words for the module's author. What was wrong in the host is for its operator's log.
+    /// The error in words for the module's author. Details of a host error are left to the operator's log.
     pub fn reason(&self) -> String {
         match self {
             InvokeError::Host(_) => "the host is at fault; its log says why".to_owned(),
@@ -101,7 +99,7 @@ impl InvokeError {
         }
     }
 
-    /// The error without its text.
+    /// The error's kind, without its text.
     pub fn fault(&self) -> Fault {
         match self {
             InvokeError::Deadline => Fault::Deadline,

@@ -1,9 +1,9 @@
 //! The host's side of the contract: one file a capability.
 //!
-//! A capability's file holds its binding (the generated `Host` trait), its rules and their tests. Each host call enters by
-//! the file `door`, which checks the grant of the capability, and acts on the [`transaction`] behind the door. Promised: a host
-//! call changes nothing but that transaction, except for what [`http`] sends. Absent: the commit, and limits on a guest's time
-//! and memory.
+//! A capability's file holds its binding (the generated `Host` trait), its rules and their tests. Each host call enters
+//! through `Run::enter` (file `door`), which checks that the capability is granted, and then acts on the
+//! [`transaction`]. Promised: a host call changes nothing but that transaction, except for the requests that [`http`]
+//! sends. Absent: the commit, and limits on a guest's time and memory.
 
 mod balances;
 mod channels;

@@ -1,8 +1,8 @@
-//! From a component's bytes to a module that can be called.
+//! Turns a component's bytes into a module that can be called.
 //!
-//! Promised: a stranger's bytes are read and compiled only in a child process that can be killed, and no instruction of
-//! theirs runs here before the gate has let them through. Absent: calling a module, which is [`super::run`], and publishing
-//! one, which is `modules::publish`.
+//! Promised: uploaded bytes are parsed and compiled only in a child process that can be killed, and none of their code
+//! runs in the host before the gate has accepted them. Absent: calling a module, which is [`super::run`], and
+//! publishing one, which is `modules::publish`.
 
 pub(super) mod artefact;
 mod capability;

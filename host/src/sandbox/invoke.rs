@@ -1,4 +1,4 @@
-//! One call, from its permit to what it changed being on disk.
+//! One call, from its permit to its commit on disk.
 
 use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
@@ -38,42 +38,41 @@ const MOST_RUNS: u32 = 4;
 
 type Outcome = Result<Vec<Reply>, CommandError>;
 
-/// Whatever every call needs.
+/// The parts that every call needs.
 pub(super) struct Invoker {
     pub(super) registry: Arc<Registry>,
     world: Arc<World>,
     config: SandboxConfig,
 }
 
-/// How one run ended.
 pub(super) struct Ended {
     pub(super) outcome: Result<Outcome, Failure>,
     transaction: Option<Transaction>,
     log: GuestLog,
     backtrace: Option<String>,
-    /// Bytes of guest memory.
+    /// Bytes of guest memory at the end of the run.
     memory: usize,
     instance: Instance,
 }
 
-/// What became of a run that answered.
+/// The final result of a run that answered.
 #[derive(Debug, PartialEq, Eq)]
 struct Settled {
     outcome: Outcome,
     is_duplicate: bool,
-    /// Of a dry run.
+    /// The effects that a dry run would have committed; empty for any other call.
     changes: Vec<Effect>,
 }
 
-/// A call on its way through its runs.
+/// A call, with what all its runs share.
 pub(super) struct Attempt<'a> {
     pub(super) module: &'a Module,
     pub(super) call: &'a Arc<Call>,
     pub(super) meter: &'a Arc<Meter>,
-    /// None for a bench, which runs on a thread of its own.
+    /// `None` in a bench, which runs on its own thread instead of a pool.
     pub(super) pool: Option<(&'a Arc<TaskPool>, Caller)>,
     pub(super) deadline: tokio::time::Instant,
-    /// What all runs send, once.
+    /// Shared by all runs, so that no run repeats a request that an earlier one sent.
     pub(super) requests: &'a Arc<Requests>,
 }
 
@@ -82,12 +81,12 @@ impl Invoker {
         Invoker { registry, world, config: config.clone() }
     }
 
-    /// The call's time runs from when it had its slot: waiting for a thread and for its module is part of it.
+    /// The deadline counts from the call's slot, so it includes waiting for a thread and for the module's code.
     pub(super) async fn invoke(&self, permit: &mut Permit, call: Call) -> Invoked {
         let (meter, mut usage) = (Arc::new(self.meter(permit.begun_at())), Usage::default());
         let answer = AssertUnwindSafe(self.answer(permit, call, &meter, &mut usage)).catch_unwind().await;
         usage.processor = meter.used();
-        // Without what the panic said, which may quote a message.
+        // The panic's message is dropped, because it may quote a chat message.
         let answer = answer.unwrap_or_else(|_| Err(InvokeError::Host(RunTaskError::Panicked.to_string())));
         Invoked { answer, usage }
     }
@@ -127,14 +126,15 @@ impl Invoker {
         if !permit.has_slot() {
             permit.clear();
         }
-        // A call that never ran says nothing about the module's speed.
+        // A call whose guest never ran says nothing about the module's speed.
         pool.end(caller, meter.has_run() && !meter.is_slow()).await;
         permit.charge(&call.manifest.name, meter.used() + requests.processor());
         let Settled { outcome, is_duplicate, changes } = settled?;
         Ok(Answer { outcome, is_duplicate, changes, took: begun_at.elapsed() })
     }
 
-    /// Loading takes long, and needs no slot: many calls that wait for it would keep all other channels waiting.
+    /// Finds the module. If it has to be loaded, the call gives its slot back first: loading is slow, and many calls
+    /// that wait for it would otherwise keep the slots from all other channels.
     async fn find_in_time(
         &self,
         permit: &mut Permit,
@@ -159,7 +159,7 @@ impl Invoker {
         InvokeError::Cpu
     }
 
-    /// The module, loaded first if it is not in memory. Loading goes on if the call runs out of time, so that a later call finds it.
+    /// Finds the module, loaded if necessary. Loading goes on after the deadline, so that a later call finds the code.
     pub(super) async fn find_module(&self, call: &Call) -> Result<Arc<Module>, InvokeError> {
         self.registry.find(&call.manifest.digest, &call.trace).await
     }
@@ -172,8 +172,9 @@ impl Invoker {
         (asked_at + self.config.deadline).into()
     }
 
-    /// Whether this very request was answered before. A chat message comes once; whoever repeats another request
-    /// gets the stored answer even where the module would refuse by now. A dry run is a question of its own.
+    /// Returns the replies of an earlier call with the same id: a caller that repeats a request gets them even if the
+    /// module would refuse by now. Chat delivers each message once, and a dry run stores no outcome, so neither is
+    /// looked up.
     async fn find_outcome(&self, call: &Call) -> Result<Option<Vec<Reply>>, InvokeError> {
         let id = &call.invocation.id;
         if id.origin == Origin::Chat || call.is_dry_run {
@@ -190,12 +191,12 @@ impl Invoker {
     ) -> Result<Settled, InvokeError> {
         let call = attempt.call;
         loop {
-            // One slot is for one instance.
+            // Frees the previous run's instance: a slot pays for one instance only.
             permit.clear();
             let Ended { outcome, transaction, log, backtrace, memory, instance } = self.run(attempt).await;
             usage.runs += 1;
             usage.memory = usage.memory.max(memory);
-            // Clearing its memory takes as long as many a run: the reply goes first.
+            // Freeing the instance's memory can take as long as a run, so the permit keeps it until the reply is queued.
             permit.hold(instance);
             let settled = match outcome {
                 Ok(outcome) => self.settle(outcome, transaction, call, permit).await,
@@ -219,7 +220,6 @@ impl Invoker {
         }
     }
 
-    /// One run in a fresh instance.
     pub(super) async fn run(&self, attempt: &Attempt<'_>) -> Ended {
         let _runs = attempt.call.trace.enter(Step::Run);
         let mut instance = self.open(attempt);
@@ -235,14 +235,14 @@ impl Invoker {
         let memory = run.limiter.memory_bytes();
         let (log, transaction) = run.end();
         let outcome = match answer {
-            // The host says no in the module's stead.
+            // The host refuses in place of the module.
             Err(Failure::Refused(why)) => Ok(Err(CommandError::Refused(why))),
             answer => answer.and_then(|answer| self.check_answer(answer)),
         };
         Ended { outcome, transaction, log, backtrace, memory, instance }
     }
 
-    /// Whose fault it is that a deadline passed: not the guest's, where it could not run.
+    /// Says whose fault a missed deadline is: not the guest's if the guest could not run.
     fn lateness(&self, meter: &Meter, instance: &Instance) -> InvokeError {
         if instance.has_missed_ticks() {
             return InvokeError::Host("the machine stood still past the deadline".to_owned());
@@ -250,7 +250,7 @@ impl Invoker {
         if meter.was_kept_waiting(self.config.deadline) { InvokeError::Busy } else { InvokeError::Deadline }
     }
 
-    /// A fresh instance for one run, with all of the call's powers and limits.
+    /// Makes a fresh instance with the call's grants and limits.
     pub(super) fn open(&self, attempt: &Attempt<'_>) -> Instance {
         let Attempt { module, call, meter, requests, .. } = attempt;
         let transaction = Transaction::new(Arc::clone(&self.world), Arc::clone(call)).with_requests(requests);
@@ -260,7 +260,7 @@ impl Invoker {
         Instance::new(&module.pre, run, meter, module.class.ticker.watch(), self.config.host_call_bytes)
     }
 
-    /// More or longer replies than anybody would want to read are a fault, and their transaction ends as nothing.
+    /// Checks the number and length of replies. Exceeding a limit is the module's fault, and nothing is committed.
     fn check_answer(&self, answer: Result<Vec<wit::Reply>, wit::CommandError>) -> Result<Outcome, Failure> {
         let fault = |text| Err(Failure::Final(InvokeError::Trap(text)));
         let is_long = |text: &str| text.chars().count() > self.config.reply_length;
@@ -278,7 +278,7 @@ impl Invoker {
         }
     }
 
-    /// Commits what an answered run changed. Not within the deadline: once asked for, a commit happens.
+    /// Commits the changes of a run that answered. The deadline no longer applies: a commit that was requested happens.
     async fn settle(
         &self,
         outcome: Outcome,
@@ -294,14 +294,14 @@ impl Invoker {
         if call.is_dry_run {
             return Ok(Settled { outcome, is_duplicate: false, changes: commit.effects });
         }
-        // While the disk is waited for, there is nothing better to do.
+        // Freeing the instance now costs no time, because the call waits for the disk anyway.
         permit.clear();
         let committed = {
             let _commits = call.trace.enter(Step::Commit);
             self.world.setup.commit(commit).await
         };
         let committed = match committed {
-            // Another payment came first, and what was seen to fit no longer does.
+            // Another payment was committed first, and a sum that fitted then exceeds an account's range now.
             Err(error @ StoreError::Amount) => return unchanged(Err(CommandError::Refused(error.to_string()))),
             Err(StoreError::NotActing) => return Err(Failure::Final(InvokeError::NotActing)),
             committed => committed.map_err(|error| Failure::Final(InvokeError::Host(error.to_string())))?,
@@ -316,7 +316,6 @@ impl Invoker {
     }
 }
 
-/// Whose lines these are.
 fn line_source(call: &Call) -> LineSource {
     let Invocation { channel, id, now, .. } = &*call.invocation;
     LineSource {
@@ -328,7 +327,7 @@ fn line_source(call: &Call) -> LineSource {
     }
 }
 
-/// What a call waits for before it runs.
+/// Waits for something before the guest runs. Missing the deadline here is nobody's fault: `Busy`.
 async fn until<T>(deadline: tokio::time::Instant, wait: impl Future<Output = T>) -> Result<T, InvokeError> {
     tokio::time::timeout_at(deadline, wait).await.map_err(|_| InvokeError::Busy)
 }
@@ -337,7 +336,7 @@ fn host(error: impl Display) -> InvokeError {
     InvokeError::Host(error.to_string())
 }
 
-/// Sends the call to the slow pool once it has used up a tick and yields.
+/// Moves the call to the slow pool when it yields after using up a tick.
 async fn leave_fast_pool<T>(call: impl Future<Output = T>, meter: &Meter, pool: Option<(&Arc<TaskPool>, Caller)>) -> T {
     let mut call = std::pin::pin!(call);
     std::future::poll_fn(|context| {

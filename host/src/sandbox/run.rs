@@ -1,7 +1,7 @@
-//! One run of a guest: a fresh instance with all its limits, and what ended it.
+//! One run of a guest: a fresh instance with all its limits, and the reason why the run ended.
 //!
-//! Promised: no store without limits of memory, processor time and wall time. Absent: when a call may run, and the commit of
-//! what it changed.
+//! Promised: no wasmtime store without limits of memory, processor time and wall time. Absent: admission, and the
+//! commit of changes.
 
 pub(super) mod engine;
 pub mod error;

@@ -1,4 +1,4 @@
-//! What host calls reach, and all that they reach.
+//! Everything that host calls can reach.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::setup::Setup;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 
-/// The host's parts that a module's calls are answered from. No part of Twitch, and no token, is among them; the modules'
-/// own secrets go through it into requests.
+/// The host's parts that answer a module's host calls. They include no part of Twitch and no token. Modules' own
+/// secrets pass through `secrets` into web requests.
 pub struct World {
     pub store: Arc<Store>,
     pub setup: Arc<Setup>,
@@ -22,6 +22,6 @@ pub struct World {
     pub secrets: Arc<dyn Secrets>,
     pub clock: Arc<dyn Clock>,
     pub limits: SandboxConfig,
-    /// Where guests' lines go.
+    /// Receives guests' log lines.
     pub telemetry: Arc<Telemetry>,
 }

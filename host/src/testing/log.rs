@@ -1,4 +1,4 @@
-//! What a test's own thread logs.
+//! Captures what a test's own thread logs.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -13,10 +13,10 @@ pub(crate) struct TestLog {
 }
 
 impl TestLog {
-    /// Listens until it is dropped, with the subscriber that writes to the file.
+    /// Captures until dropped, with the subscriber that writes to the file.
     pub(crate) fn start<S: Subscriber + Send + Sync>(make_subscriber: impl FnOnce(Arc<File>) -> S) -> Self {
-        // With a single subscriber in the process, `tracing` asks the thread that reaches a line first whether anybody
-        // wants it, and that thread's no closes the line for all. A second subscriber makes it ask both.
+        // With a single subscriber in the process, `tracing` asks only the thread that first reaches a log line, and
+        // the answer "not interested" disables the line for all threads. With a second subscriber, `tracing` asks both.
         static SECOND: OnceLock<Dispatch> = OnceLock::new();
         SECOND.get_or_init(|| Dispatch::new(NoSubscriber::new()));
         let file = Arc::new(tempfile::tempfile().unwrap());

@@ -1,4 +1,4 @@
-//! Measures the real program under load: see `tests::load`.
+//! The load test of the real program: see `tests::load`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;

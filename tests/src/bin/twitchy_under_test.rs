@@ -1,5 +1,5 @@
-//! The whole program once more, where the tests can start it: cargo tells tests of one package of no other's programs. Its
-//! compiler never stops with a component that [`ENDLESS`] ends.
+//! The whole program, built where the tests can start it: cargo gives the tests of a package only that package's
+//! programs. Its compiler never ends on a component that ends with [`ENDLESS`].
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! As many lines as the socket takes.
+//! The mode `blast`: sends as many lines as the socket takes.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub struct Arguments {
     pub every: usize,
 }
 
-/// What became of the lines.
+/// The result of a blast.
 #[derive(Clone, Debug)]
 pub struct Blast {
     pub lines: usize,
@@ -28,7 +28,7 @@ pub struct Blast {
     pub calls: usize,
     pub lost: usize,
     pub unasked: u64,
-    /// Answers that say something else than what was called for.
+    /// Answers whose text is not the call's.
     pub wrong: u64,
     /// From the first byte until all was read and the last answer had come.
     pub took: Duration,
@@ -38,7 +38,7 @@ pub struct Blast {
     pub read_after: Option<Duration>,
 }
 
-/// Plays it to the real program, and prints what it took; whether nothing was lost.
+/// Blasts the real program, and prints the results. Returns whether no answer was lost or wrong.
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut stage = Stage::start(&arguments.setting, 0)?;
     let script = Script::blast(&mut stage.chat, arguments.lines, arguments.every.max(1));
@@ -62,10 +62,10 @@ pub(super) fn title(arguments: &Arguments, blast: &Blast, chat: &Chat) -> String
     )
 }
 
-/// Says all of the script at once.
+/// Sends the whole script at once.
 ///
 /// # Errors
-/// When the connection ends, or nothing is read any more.
+/// If the connection ends, or the bot stops reading.
 pub fn play(server: &mut Server, script: &Script) -> anyhow::Result<Blast> {
     let shared = server.shared.clone();
     let started_at = Instant::now();
@@ -95,7 +95,7 @@ pub fn play(server: &mut Server, script: &Script) -> anyhow::Result<Blast> {
 }
 
 impl Blast {
-    /// Every call was answered, with what it called for.
+    /// Whether every call was answered with its text.
     pub fn is_whole(&self) -> bool {
         self.lost == 0 && self.wrong == 0
     }

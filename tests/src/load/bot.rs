@@ -14,10 +14,10 @@ use super::chat::{BOT, Chat};
 use super::usage::{Before, Usage};
 use crate::guests;
 
-/// Lines of the log that are shown when something went wrong.
+/// Lines of the log that are shown after an error.
 const LOG_SHOWN: usize = 10;
 
-/// Makes the program that is to be measured; where it lies.
+/// Builds the program under test, and returns its path.
 pub fn build() -> anyhow::Result<PathBuf> {
     let target = std::env::current_exe()?;
     let target = target.ancestors().nth(2).context("this program lies in no target folder")?;
@@ -30,19 +30,19 @@ pub fn build() -> anyhow::Result<PathBuf> {
     Ok(target.join("release").join("twitchy"))
 }
 
-/// `twitchy serve` or the echo client, with a folder that is deleted when it is dropped.
+/// `twitchy serve` or the echo client, with a folder that is deleted on drop.
 pub struct Bot {
     child: Child,
     log: PathBuf,
     _folder: TempDir,
 }
 
-/// What the bot's folder holds: modules, a token, and the configuration that names them; the latter's path. `port` is where
-/// its Twitch listens on this machine.
+/// Writes the bot's modules, token and configuration into a folder, and returns the configuration's path. `port` is the
+/// port of its Twitch on this machine.
 pub fn furnish(folder: &Path, port: u16, chat: &Chat) -> anyhow::Result<PathBuf> {
     fs::write(folder.join("echo.wasm"), guests::ECHO)?;
     fs::write(folder.join("loops-forever.wasm"), guests::LOOPS_FOREVER)?;
-    // Others on this machine may not read it, or the bot would warn.
+    // Other users must not be able to read the token, or the bot would warn.
     let token = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join("token"));
     token?.write_all(b"abcdefghij0123456789")?;
     let config = folder.join("twitchy.toml");
@@ -51,8 +51,8 @@ pub fn furnish(folder: &Path, port: u16, chat: &Chat) -> anyhow::Result<PathBuf>
 }
 
 impl Bot {
-    /// `twitchy serve`, with its data and configuration in the folder. `port` is where its Twitch listens on this machine. The log
-    /// goes to `log`, or into the folder.
+    /// Starts `twitchy serve`, with its data and configuration in a folder. `port` is the port of its Twitch on this
+    /// machine. The log goes to `log`, or into the folder.
     pub fn start(program: &Path, port: u16, chat: &Chat, log: Option<&Path>) -> anyhow::Result<Bot> {
         let folder = tempfile::tempdir().context("there is no room for a folder")?;
         let config = furnish(folder.path(), port, chat)?;
@@ -62,7 +62,7 @@ impl Bot {
         Bot::spawn(command, folder, log)
     }
 
-    /// [`super::echo_client`] as a process of its own. `program` is the load test.
+    /// Starts [`super::echo_client`] as a process of its own. `program` is the load test's own file.
     pub fn start_echo(program: &Path, port: u16, chat: &Chat) -> anyhow::Result<Bot> {
         let folder = tempfile::tempdir().context("there is no room for a folder")?;
         let mut command = Command::new(program);
@@ -79,7 +79,7 @@ impl Bot {
     }
 
     /// # Errors
-    /// When it has ended.
+    /// If the process has ended.
     pub fn check(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
             Some(status) => bail!("the bot ended: {status}"),
@@ -87,7 +87,7 @@ impl Bot {
         }
     }
 
-    /// Adds to an error what the bot said last.
+    /// Adds the last lines of the bot's log to an error.
     pub fn explain<T>(&mut self, result: anyhow::Result<T>) -> anyhow::Result<T> {
         result.map_err(|error| {
             let log = fs::read_to_string(&self.log).unwrap_or_default();
@@ -97,7 +97,7 @@ impl Bot {
         })
     }
 
-    /// Reads the counters of what it has used so far. Its peak of memory begins anew.
+    /// Reads the counters of the bot's usage so far, and resets its peak of memory.
     pub fn start_measuring(&self) -> anyhow::Result<Before> {
         Before::read(self.child.id())
     }
@@ -106,7 +106,7 @@ impl Bot {
         Usage::since(before, self.child.id())
     }
 
-    /// Stops it in order; whether it ended well, and how often it warned of what.
+    /// Stops the bot by SIGTERM. Returns whether it ended successfully, and how often it logged each warning.
     fn stop(mut self) -> anyhow::Result<(bool, BTreeMap<String, usize>)> {
         let told = Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status()?;
         ensure!(told.success(), "the bot is gone");
@@ -119,10 +119,10 @@ impl Bot {
     }
 }
 
-/// Of a line of the log that warns: what it says, without the fields.
+/// The text of a warning in the log, without its fields; `None` for other lines.
 fn find_warning(line: &str) -> Option<String> {
     let is_warning = [" WARN ", "ERROR ", "panicked"].iter().any(|word| line.contains(word));
-    // Of what this load test asked for.
+    // The load test itself causes this warning.
     if !is_warning || line.contains("limits.enforce") {
         return None;
     }
@@ -133,13 +133,13 @@ fn find_warning(line: &str) -> Option<String> {
 
 impl Drop for Bot {
     fn drop(&mut self) {
-        // Over already, unless something went wrong.
+        // Fails if the process has ended already, as it has after a successful test.
         self.child.kill().ok();
         self.child.wait().ok();
     }
 }
 
-/// Stops the bot and tells what it complained of; whether it ended well.
+/// Stops the bot and prints its warnings. Returns whether it ended successfully.
 pub(super) fn print_end(bot: Bot) -> anyhow::Result<bool> {
     let (is_sound, warnings) = bot.stop()?;
     println!("  warnings   {} in the bot's log", warnings.values().sum::<usize>());

@@ -1,4 +1,4 @@
-//! What the load test itself can do: a client that does next to nothing in the place of the bot.
+//! The mode `ceiling`: measures the load test itself, with a client that does next to nothing in place of the bot.
 
 use std::net::TcpListener;
 use std::thread;
@@ -11,7 +11,7 @@ use super::script::Script;
 use super::server::Server;
 use super::{count, echo_client};
 
-/// Prints it; whether nothing was lost.
+/// Measures and prints the ceiling. Returns whether no answer was lost or wrong.
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let (blast, chat) = measure(arguments)?;
     println!(
@@ -22,7 +22,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     Ok(blast.is_whole())
 }
 
-/// A blast at a client in this process.
+/// Blasts an echo client in this process.
 pub fn measure(arguments: &Arguments) -> anyhow::Result<(Blast, Chat)> {
     let setting = &arguments.setting;
     let mut chat = Chat::new(Size { channels: setting.channels, burners: 0, chatters: setting.chatters });

@@ -1,21 +1,21 @@
-//! Who is there, and what a line looks like in which one of them says something.
+//! The chatters and channels, and the lines of chat.
 
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::text::{Chance, compose};
 
-/// The bot's login, and its number on this Twitch.
+/// The bot's login, and its user id on this Twitch.
 pub const BOT: &str = "loadbot";
 pub const BOT_ID: u64 = 1000;
 
 const FIRST_CHANNEL_ID: usize = 20_000_001;
 const FIRST_CHATTER_ID: usize = 400_000_000;
-/// In the numbers of calls that burn, of which no answer is expected.
+/// A bit that marks numbers of calls that burn processor time, of which no answer is expected.
 pub const BURNS: u32 = 1 << 31;
 
 const COLORS: [&str; 8] = ["", "#1E90FF", "#FF69B4", "#008000", "#B22222", "#8A2BE2", "#00FF7F", "#DAA520"];
-/// Badges with what they say about a subscription; most have none.
+/// Badges, each with its `badge-info`; the most common ones are empty.
 const BADGES: [(&str, &str); 8] = [
     ("", ""),
     ("", ""),
@@ -29,11 +29,11 @@ const BADGES: [(&str, &str); 8] = [
 const SYLLABLES: [&str; 16] =
     ["ka", "ro", "mi", "te", "dark", "sun", "wolf", "xx", "li", "no", "pix", "el", "zed", "ar", "blue", "fox"];
 
-/// How much there is of everything.
+/// The numbers of channels and chatters.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     pub channels: usize,
-    /// Channels besides, in which only processor time is burnt.
+    /// Further channels, in which the only calls are ones that burn processor time.
     pub burners: usize,
     pub chatters: usize,
 }
@@ -47,7 +47,7 @@ struct Chatter {
     badges: (&'static str, &'static str),
 }
 
-/// All rooms and chatters, and the numbers of the lines.
+/// All channels and chatters, and the next line's number.
 pub struct Chat {
     pub size: Size,
     pub(super) chance: Chance,
@@ -56,18 +56,18 @@ pub struct Chat {
     sent_at: u128,
 }
 
-/// What a line says.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saying {
     Talk,
-    /// `!echo`, which is answered.
+    /// `!echo`, which the bot answers.
     Call,
-    /// `!loops-forever`, which is stopped.
+    /// `!loops-forever`, which the bot stops.
     Burn,
 }
 
 impl Chat {
-    /// There is one channel at least, and one chatter.
+    /// Makes at least one channel and one chatter.
     pub fn new(size: Size) -> Chat {
         let size = Size { channels: size.channels.max(1), chatters: size.chatters.max(1), ..size };
         let mut chance = Chance::new(0x7717_c417);
@@ -81,7 +81,7 @@ impl Chat {
         (0..self.size.channels + self.size.burners).map(channel_login)
     }
 
-    /// Writes a line to the end of `bytes`; its number, which its id begins with.
+    /// Appends a line to `bytes`. Returns the line's number, with which the message id begins.
     pub fn render(&mut self, channel: usize, saying: Saying, bytes: &mut Vec<u8>) -> u32 {
         let number = self.next_number | if saying == Saying::Burn { BURNS } else { 0 };
         self.next_number += 1;
@@ -127,7 +127,7 @@ pub(super) fn room_id(index: usize) -> usize {
 fn chatter(index: usize, chance: &mut Chance) -> Chatter {
     let parts: Vec<&str> = (0..2 + chance.below(2)).map(|_| *chance.one_of(&SYLLABLES)).collect();
     let login = format!("{}{index}", parts.concat());
-    // Some names are written in another script than the login.
+    // Some display names are in another script than the login.
     let display_name = match index % 16 {
         0 => format!("配信者{index}"),
         n if n % 3 == 0 => login.to_uppercase(),

@@ -1,5 +1,5 @@
-//! The plainest bot that answers: one thread, blocking reads and writes, no sandbox and no state. What it costs is what the
-//! connection and the load test cost any bot.
+//! The plainest bot that answers: one thread, blocking reads and writes, no sandbox and no state. Its cost is the cost
+//! of the connection and the load test to any bot.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,10 +10,10 @@ use super::chat::BOT;
 
 const READ_SIZE: usize = 1 << 20;
 
-/// Logs in, joins, and answers each `!echo` as soon as it was read, until the server closes the connection.
+/// Logs in, joins, and answers each `!echo` at once, until the server closes the connection.
 pub fn answer_calls(address: SocketAddr, channels: impl Iterator<Item = String>) -> io::Result<()> {
     let mut stream = TcpStream::connect(address)?;
-    // Without it, an answer would wait until the one before it is acknowledged.
+    // Without this, an answer would wait until the previous one is acknowledged.
     stream.set_nodelay(true)?;
     let rooms: Vec<String> = channels.map(|channel| format!("#{channel}")).collect();
     let joins = rooms.join(",");
@@ -42,7 +42,7 @@ pub fn answer_calls(address: SocketAddr, channels: impl Iterator<Item = String>)
     }
 }
 
-/// To the line whose text begins at `text`.
+/// The answer to the line whose text begins at `text`; `None` if that is no `!echo`.
 fn answer(bytes: &[u8], text: usize) -> Option<Vec<u8>> {
     let (before, said) = bytes.split_at_checked(text)?;
     let said = &said[..memchr::memchr(b'\r', said)?];

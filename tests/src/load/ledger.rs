@@ -1,4 +1,4 @@
-//! Which answers are awaited, and what has come.
+//! Records which answers are awaited, and which have come.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -10,29 +10,29 @@ use memchr::memmem;
 use super::chat::BOT;
 use super::script::is_burn;
 
-/// The word by which a PING is known to be the last.
+/// The text of the last PING, which marks the end of a script.
 pub(super) const END: &str = "the-end";
 
-/// What was heard of the bot, and what is owed to it.
+/// What the bot has sent, and the lines that are due to it.
 #[derive(Debug, Default)]
 pub struct Ledger {
     awaited: HashMap<u32, Instant>,
     pub latencies: Vec<Duration>,
     /// Answers to calls that were answered already, or never made.
     pub unasked: u64,
-    /// Answers that were awaited and say something else: apologies, for instance.
+    /// Awaited answers with another text, such as apologies.
     pub wrong: u64,
-    /// Answers to the burners' calls: the bot apologises.
+    /// Answers to the burners' calls, which are apologies.
     pub burnt: u64,
-    /// The last answer that was awaited.
+    /// When the last awaited answer came.
     pub answered_at: Option<Instant>,
-    /// The answer to the last PING: all that was said before was read.
+    /// When the answer to the last PING came: the bot has read everything before it.
     pub read_at: Option<Instant>,
-    /// Anything at all.
+    /// When anything last came.
     pub heard_at: Option<Instant>,
-    /// Receipts and PONGs, to be written between two lines.
+    /// Receipts and PONGs that are not yet written.
     owed: Vec<u8>,
-    /// Whether messages are confirmed.
+    /// Whether the server confirms messages.
     pub receipts: bool,
     confirmed: u64,
     pub is_closed: bool,
@@ -52,7 +52,7 @@ impl Ledger {
         std::mem::take(&mut self.owed)
     }
 
-    /// Forgets what was heard, and what was not: something new begins.
+    /// Resets all counts and awaited answers, before a new script.
     pub fn start_over(&mut self) {
         let owed = self.take_owed();
         *self = Ledger {
@@ -64,7 +64,7 @@ impl Ledger {
         };
     }
 
-    /// One line of the bot's, without its ending.
+    /// Handles a line from the bot, without its ending.
     pub fn hear(&mut self, line: &[u8], now: Instant) {
         self.heard_at = Some(now);
         let (tags, command) = split_tags(line);
@@ -96,7 +96,7 @@ impl Ledger {
         }
     }
 
-    /// What Twitch answers to a message that it took; of a bot that is a moderator.
+    /// Queues Twitch's receipt for a message of a bot that is a moderator.
     fn confirm(&mut self, tags: &[u8], command: &[u8]) {
         self.confirmed += 1;
         let channel = command.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
@@ -129,19 +129,19 @@ fn find_tag<'t>(tags: &'t [u8], key: &[u8]) -> Option<&'t [u8]> {
     tags.split(|&byte| byte == b';').find_map(|tag| tag.strip_prefix(key)?.strip_prefix(b"="))
 }
 
-/// Whether a message repeats what the call of this number said, up to the end of the number.
+/// Whether a message repeats the first word of this call's text, which is its number.
 fn is_echo(command: &[u8], number: u32) -> bool {
     let text = memmem::find(command, b" :").map(|end| &command[end + 2..]).unwrap_or_default();
     let said = text.split(|&byte| byte == b' ').next().unwrap_or_default();
     str::from_utf8(said).is_ok_and(|said| said.parse() == Ok(number))
 }
 
-/// What a message's id begins with.
+/// Parses the number with which a message's id begins.
 fn parse_number(id: &[u8]) -> Option<u32> {
     u32::from_str_radix(str::from_utf8(id.get(..8)?).ok()?, 16).ok()
 }
 
-/// The ledger between whoever reads and whoever writes.
+/// The ledger, shared by the reading thread and the writer.
 #[derive(Debug, Default)]
 pub struct Shared {
     ledger: Mutex<Ledger>,
@@ -149,7 +149,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// It is whole after each line, and so survives a panic elsewhere.
+    /// Poisoning is ignored: the ledger is consistent after each line.
     pub fn lock(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -158,13 +158,13 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Waits for news, but not for ever; so there may be none.
+    /// Waits for a change, at most `within`.
     pub fn wait<'l>(&self, ledger: MutexGuard<'l, Ledger>, within: Duration) -> MutexGuard<'l, Ledger> {
         self.changed.wait_timeout(ledger, within).unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
-/// Feeds whole lines to `hear`; how many bytes they were.
+/// Calls `hear` with each whole line, and returns the length of these lines in bytes.
 pub(super) fn split_lines(bytes: &[u8], mut hear: impl FnMut(&[u8])) -> usize {
     let mut start = 0;
     for end in memmem::find_iter(bytes, b"\n") {

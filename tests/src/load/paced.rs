@@ -1,4 +1,4 @@
-//! Lines at a steady pace: how long the answers take, and what each costs, compared with a client that only answers.
+//! The mode `paced`: sends lines at a steady pace, and compares latency and cost with those of a plain echo client.
 
 use std::fmt::{self, Display, Formatter};
 use std::thread::sleep;
@@ -11,9 +11,9 @@ use super::server::Server;
 use super::usage::Usage;
 use super::{Latencies, Setting, Stage, bot, count};
 
-/// twitchy and the echo client are played to in turns of this length, so that what else the machine does meets both.
+/// twitchy and the echo client are measured in turns of this length, so that other load on the machine affects both.
 const TURN: Duration = Duration::from_secs(2);
-/// What is owed to the bot waits no longer than this.
+/// Receipts and PONGs wait no longer than this.
 const PAID_EVERY: Duration = Duration::from_millis(1);
 
 #[derive(Clone, Debug, clap::Args)]
@@ -40,28 +40,28 @@ pub struct Arguments {
     pub burns: usize,
 }
 
-/// What became of the lines.
+/// The result of a script.
 #[derive(Clone, Debug)]
 pub struct Paced {
     pub latencies: Latencies,
     pub calls: usize,
     pub lost: usize,
     pub unasked: u64,
-    /// Answers that say something else than what was called for.
+    /// Answers whose text is not the call's.
     pub wrong: u64,
     pub burns: usize,
     pub burnt: u64,
-    /// How late the latest line was.
+    /// The largest delay of a line.
     pub late: Duration,
 }
 
-/// What became of the lines, and what that took of the machine.
+/// The result of a script, and what the bot used.
 struct Measured {
     paced: Paced,
     usage: Usage,
 }
 
-/// Plays it to the real program and to the echo client, and prints what it took; whether nothing was lost.
+/// Measures the real program and the echo client, and prints the results. Returns whether no answer was lost or wrong.
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut twitchy = Stage::start(&arguments.setting, arguments.burners)?;
     let load_test = std::env::current_exe()?;
@@ -98,7 +98,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     Ok(is_sound && is_whole)
 }
 
-/// `None` for the echo client where there is none.
+/// The second result is `None` without an echo client.
 fn play_in_turns(
     twitchy: &mut Stage,
     mut echo: Option<&mut Stage>,
@@ -127,10 +127,10 @@ fn measure(stage: &mut Stage, arguments: &Arguments, lasts: Duration, is_burning
     Ok(Measured { paced, usage: stage.bot.measure(&before)? })
 }
 
-/// Says each line of the script when it is due.
+/// Sends each line of the script when it is due.
 ///
 /// # Errors
-/// When the connection ends, or nothing is read any more.
+/// If the connection ends, or the bot stops reading.
 pub fn play(server: &mut Server, script: &Script) -> anyhow::Result<Paced> {
     let shared = server.shared.clone();
     shared.lock().start_over();
@@ -165,7 +165,7 @@ pub fn play(server: &mut Server, script: &Script) -> anyhow::Result<Paced> {
 }
 
 impl Paced {
-    /// Every call was answered, with what it called for.
+    /// Whether every call was answered with its text.
     fn is_whole(&self) -> bool {
         self.lost == 0 && self.wrong == 0
     }
@@ -193,7 +193,7 @@ impl Measured {
         self.usage.print_for_each(self.paced.calls);
     }
 
-    /// How many times as much as `plain` it took.
+    /// The ratios of these results to those of `plain`.
     fn compare_with(&self, plain: &Measured) -> String {
         let times = |figure: &dyn Fn(&Measured) -> f64| figure(self) / figure(plain).max(1e-9);
         let latency = |share| times(&|measured| measured.paced.latencies.quantile(share).as_secs_f64());

@@ -1,14 +1,14 @@
-//! A part to be played: lines that are rendered beforehand, each with its moment.
+//! Scripts: lines that are rendered beforehand, each with its due time.
 
 use std::ops::Range;
 use std::time::Duration;
 
 use super::chat::{BURNS, Chat, Saying};
 
-/// Bytes written at once when nothing is waited for.
+/// Bytes of one write when no line has to wait.
 const CHUNK: usize = 256 << 10;
 
-/// Rendered lines in the order in which they are said.
+/// Rendered lines in the order of sending.
 #[derive(Default)]
 pub struct Script {
     pub bytes: Vec<u8>,
@@ -16,26 +16,26 @@ pub struct Script {
 }
 
 pub struct Line {
-    /// Where it ends in the script's bytes.
+    /// Where the line ends in the script's bytes.
     end: usize,
-    /// Since the beginning.
+    /// Since the script's start.
     pub due_after: Duration,
-    /// The number of a call that is to be answered.
+    /// The number of a call that expects an answer.
     pub call: Option<u32>,
     is_burn: bool,
 }
 
-/// How fast something is said.
+/// The pace of a script.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     pub lines_per_second: usize,
     pub lasts: Duration,
-    /// Calls of each burner within a second.
+    /// Calls of each burner in a second.
     pub burns_per_second: usize,
 }
 
 impl Script {
-    /// All due at once: `count` lines in all channels, of which each `call_every`-th is a call.
+    /// `count` lines in all channels, all due at once. Every `call_every`-th line is a call.
     pub fn blast(chat: &mut Chat, count: usize, call_every: usize) -> Script {
         let mut script = Script::default();
         for index in 1..=count {
@@ -46,7 +46,7 @@ impl Script {
         script
     }
 
-    /// One call in each channel, the burners' too.
+    /// One call in each channel, including the burners'.
     pub fn greeting(chat: &mut Chat) -> Script {
         let mut script = Script::default();
         for channel in 0..chat.size.channels + chat.size.burners {
@@ -55,7 +55,7 @@ impl Script {
         script
     }
 
-    /// Talk and calls at the pace, and with `is_burning` the burners' calls among them.
+    /// Talk and calls at the pace; with `is_burning`, the burners' calls too.
     pub fn paced(chat: &mut Chat, pace: Pace, call_every: usize, is_burning: bool) -> Script {
         let mut moments: Vec<(Duration, usize, Saying)> = Vec::new();
         for (index, due_after) in moments_of(pace.lines_per_second, pace.lasts).enumerate() {
@@ -87,7 +87,7 @@ impl Script {
         &self.bytes[end_of(lines.start)..end_of(lines.end)]
     }
 
-    /// All bytes, in pieces that hold whole lines.
+    /// All bytes, in chunks of whole lines.
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut next = 0_usize;
         std::iter::from_fn(move || {
@@ -113,7 +113,7 @@ fn moments_of(per_second: usize, lasts: Duration) -> impl Iterator<Item = Durati
     moments.take_while(move |moment| per_second > 0 && *moment < lasts)
 }
 
-/// Whether a number is of a call that only burns.
+/// Whether a number is that of a call that only burns processor time.
 pub(super) fn is_burn(number: u32) -> bool {
     number & BURNS != 0
 }

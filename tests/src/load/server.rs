@@ -1,6 +1,6 @@
-//! The side of Twitch: the login and the rooms, then one thread that reads, and whoever holds the [`Server`] writes.
+//! The server's side: the log-in and the joins, then a thread that reads, and the [`Server`] that writes.
 //!
-//! The reader never writes, and so never waits: what it owes is written between two lines by the other side.
+//! The reading thread never writes, so it never blocks: the writer sends receipts and PONGs between two lines.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -14,20 +14,20 @@ use super::chat::{BOT, BOT_ID, Chat, room_id};
 use super::ledger::{END, Ledger, Shared, split_lines};
 use super::script::Script;
 
-/// How long a bot may be silent before it is taken for stuck.
+/// How long a bot may be silent before it counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long an answer may be waited for after the last sign of life.
+/// How long an answer may be awaited after the last line from the bot.
 const LOST_AFTER: Duration = Duration::from_secs(10);
 const READ_SIZE: usize = 256 << 10;
 
-/// A connection on which the bot sits in all rooms.
+/// A connection on which the bot has joined all channels.
 pub struct Server {
     stream: TcpStream,
     pub shared: Arc<Shared>,
 }
 
 impl Server {
-    /// Waits for the bot as long as `check` is content, and plays Twitch until it sits in all of the chat's channels.
+    /// Waits for the bot while `check` succeeds, and plays Twitch until the bot has joined all of the chat's channels.
     pub fn accept(
         listener: &TcpListener,
         chat: &Chat,
@@ -56,7 +56,7 @@ impl Server {
         Ok(Server { stream, shared })
     }
 
-    /// Has every channel answer once: then the bot knows them all.
+    /// Calls the bot once in every channel, so that the bot knows them all.
     pub fn warm_up(&mut self, chat: &mut Chat) -> anyhow::Result<()> {
         let script = Script::greeting(chat);
         self.shared.lock().expect(script.calls(), Instant::now());
@@ -67,30 +67,30 @@ impl Server {
         Ok(())
     }
 
-    /// Says it, after what is owed.
+    /// Sends receipts and PONGs, then `bytes`.
     pub fn write(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         self.pay()?;
         self.stream.write_all(bytes).context("the bot does not read")
     }
 
-    /// Writes what is owed.
+    /// Sends receipts and PONGs.
     pub fn pay(&mut self) -> anyhow::Result<()> {
         let owed = self.shared.lock().take_owed();
         self.stream.write_all(&owed).context("the bot does not read")
     }
 
-    /// Says that this was all, and waits until it was read, and answered as far as it will be.
+    /// Marks the end with a PING, and waits until it is answered and so are all calls that will be.
     pub fn finish(&mut self) -> anyhow::Result<()> {
         self.write(format!("PING :{END}\r\n").as_bytes())?;
         self.wait_for(|ledger| ledger.read_at.is_some() && ledger.awaited() == 0)
     }
 
     pub fn close(self) {
-        // The reader holds the stream, too.
+        // The reader holds a clone of the stream, so dropping this one would not close the connection.
         self.stream.shutdown(std::net::Shutdown::Both).ok();
     }
 
-    /// Waits until it is so, or for too long; pays meanwhile.
+    /// Waits until `is_so`, or until the bot is silent for too long; sends receipts and PONGs meanwhile.
     fn wait_for(&mut self, is_so: impl Fn(&Ledger) -> bool) -> anyhow::Result<()> {
         let started_at = Instant::now();
         let shared = self.shared.clone();
@@ -141,7 +141,7 @@ fn welcome(stream: &mut TcpStream, chat: &Chat) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Adds what Twitch answers to a line; the rooms that it led into.
+/// Appends Twitch's answer to a line, and returns the channels that the line joined.
 fn answer_line(line: &str, rooms: &[String], answer: &mut String) -> Vec<String> {
     let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
     match command {

@@ -1,6 +1,6 @@
-//! What chatters write: phrases as they are seen in chat, put together by chance that is the same every time.
+//! Chatters' texts: typical phrases, combined at random with a fixed seed.
 
-/// A sequence of numbers that looks random (splitmix64, by Sebastiano Vigna).
+/// A pseudo-random sequence (splitmix64, by Sebastiano Vigna).
 #[derive(Clone, Debug)]
 pub struct Chance(u64);
 
@@ -32,7 +32,7 @@ impl Chance {
     }
 }
 
-/// Emotes of Twitch's with their ids.
+/// Emotes of Twitch, with their ids.
 pub(crate) const EMOTES: [(&str, &str); 6] = [
     ("Kappa", "25"),
     ("LUL", "425618"),
@@ -85,7 +85,7 @@ const PHRASES: [&str; 40] = [
     "5 minutes until the raid, everybody get ready",
 ];
 
-/// A chatter's words, and the tag that says where emotes stand in them.
+/// A chatter's text, and the tag with the positions of its emotes.
 pub(crate) fn compose(chance: &mut Chance) -> (String, String) {
     let mut text = String::new();
     let mut emotes = String::new();

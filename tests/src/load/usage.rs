@@ -1,4 +1,4 @@
-//! What a process uses of the machine: read from `/proc`, so on Linux only.
+//! A process's usage of the machine, read from `/proc`, so on Linux only.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -9,43 +9,43 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-/// Parts of a second in which Linux tells processor time (`USER_HZ`).
+/// Ticks in a second of Linux's processor times (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// The counters of a bot and of this program at one moment.
+/// The counters of a bot and of the load test at one moment.
 pub struct Before {
     bot: Counters,
     own: Times,
-    /// KiB.
+    /// In KiB.
     resident: u64,
 }
 
-/// What a bot and this program used while something was measured.
+/// What a bot and the load test used during a measurement.
 pub struct Usage {
     bot: Times,
     own: Times,
     threads: BTreeMap<String, ThreadUsage>,
-    /// KiB.
+    /// In KiB.
     resident_before: u64,
-    /// KiB.
+    /// In KiB.
     peak: u64,
 }
 
-/// What the threads of one name used.
+/// What all threads of one name used.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ThreadUsage {
     pub processor: Duration,
-    /// Times that a thread gave the processor up, since it had to wait: as often, something woke it up.
+    /// How often a thread gave up the processor to wait; it was woken up as often.
     pub voluntary: u64,
-    /// Times that another thread took the processor.
+    /// How often another thread took the processor.
     pub involuntary: u64,
 }
 
 impl Before {
-    /// Of a process by its id. Its peak of memory begins anew.
+    /// Reads the counters of a process by its id, and resets its peak of memory.
     pub fn read(process: u32) -> anyhow::Result<Before> {
         let process = process.to_string();
-        // Compiling took more memory than anything after it. Where the kernel keeps the peak, it is the start's.
+        // Compiling takes more memory than anything later, so a kernel that keeps the peak reports that of the start.
         fs::write(format!("/proc/{process}/clear_refs"), "5").ok();
         let resident = read_kib(&process, "VmRSS:")?;
         Ok(Before { bot: Counters::read(&process)?, own: Times::read("self")?, resident })
@@ -65,7 +65,7 @@ impl Usage {
         })
     }
 
-    /// With what was used while something else was measured later.
+    /// Adds the usage of a later measurement.
     pub fn and(mut self, later: Usage) -> Usage {
         self.bot += later.bot;
         self.own += later.own;
@@ -76,7 +76,7 @@ impl Usage {
         self
     }
 
-    /// Of all threads.
+    /// The sum over all threads.
     pub fn total(&self) -> ThreadUsage {
         self.threads.values().fold(ThreadUsage::default(), |mut total, usage| {
             total += *usage;
@@ -84,7 +84,7 @@ impl Usage {
         })
     }
 
-    /// A line with what one of so many commands took, and a line for each name of threads.
+    /// Prints the average usage for one of `commands`: a line for all threads, then one for each thread name.
     pub fn print_for_each(&self, commands: usize) {
         println!("  a command  {}", self.total().show_for_each(commands));
         let mut threads: Vec<_> = self.threads.iter().filter(|(_, usage)| usage.switches() > 0).collect();
@@ -139,14 +139,14 @@ impl Counters {
         let mut threads = BTreeMap::new();
         for folder in fs::read_dir(format!("/proc/{process}/task")).context("the bot is gone")? {
             let folder = folder?;
-            // A thread that ends meanwhile is left out.
+            // Leaves out a thread that has just ended.
             let Some(thread) = read_thread(&folder.path())? else { continue };
             threads.insert(folder.file_name().to_string_lossy().into_owned(), thread);
         }
         Ok(Counters { times: Times::read(process)?, threads })
     }
 
-    /// By name. A thread that has ended since is left out.
+    /// Sums by thread name. A thread that has ended since is left out.
     fn threads_since(&self, before: &Counters) -> BTreeMap<String, ThreadUsage> {
         let mut by_name: BTreeMap<String, ThreadUsage> = BTreeMap::new();
         for (id, (name, now)) in &self.threads {
@@ -161,7 +161,7 @@ impl Counters {
     }
 }
 
-/// The name and the usage of the thread that a folder below `/proc/PID/task` is about; `None` once it has ended.
+/// The name and the usage of a thread from its folder below `/proc/PID/task`; `None` once the thread has ended.
 fn read_thread(folder: &Path) -> anyhow::Result<Option<(String, ThreadUsage)>> {
     let read = |file| fs::read_to_string(folder.join(file)).ok();
     let (Some(name), Some(status), Some(stat)) = (read("comm"), read("status"), read("schedstat")) else {
@@ -171,7 +171,7 @@ fn read_thread(folder: &Path) -> anyhow::Result<Option<(String, ThreadUsage)>> {
     Ok(Some((name.trim_end().to_owned(), usage)))
 }
 
-/// `stat` begins with the nanoseconds that the thread had of the processor.
+/// `stat` begins with the thread's processor time in nanoseconds.
 fn parse_thread(status: &str, stat: &str) -> Option<ThreadUsage> {
     let number = |key: &str| status.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
     Some(ThreadUsage {
@@ -181,7 +181,7 @@ fn parse_thread(status: &str, stat: &str) -> Option<ThreadUsage> {
     })
 }
 
-/// Processor time of a process, threads that have ended included.
+/// Processor time of a process, including threads that have ended.
 #[derive(Clone, Copy, Debug)]
 struct Times {
     program: Duration,
@@ -210,7 +210,7 @@ impl AddAssign for Times {
     }
 }
 
-/// The 14th and 15th field (proc_pid_stat(5)); the second is a name in parentheses, and may hold anything.
+/// The 14th and 15th field (proc_pid_stat(5)). The second one is a name in parentheses, which may contain anything.
 fn parse_times(stat: &str) -> Option<Times> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let mut next = || Some(Duration::from_secs_f64(fields.next()?.parse::<f64>().ok()? / TICKS_PER_SECOND));

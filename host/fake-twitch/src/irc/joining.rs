@@ -1,4 +1,4 @@
-//! JOIN and PART, and what one is told of a room.
+//! JOIN and PART, and the lines that a client gets on joining.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::world::refusal::Refusal;
 use crate::world::rules::{self, Rule};
 
 impl Irc<'_> {
-    /// `JOIN #a,#b`: each name counts, those of channels that do not exist too.
+    /// Handles `JOIN #a,#b`. Each name counts against the limit, even if the channel does not exist.
     pub(crate) fn join(&mut self, id: SessionId, line: &ClientLine<'_>, now: Instant) {
         for channel in channel_names(line) {
             match self.check_join(id, &channel, now) {
@@ -56,7 +56,7 @@ impl Irc<'_> {
         Ok(())
     }
 
-    /// Channels that count among the account's 100.
+    /// The account's joined channels that count against the limit of 100.
     fn count_unmoderated(&self, chatter: &Chatter) -> usize {
         let own = self.sessions.list().filter(|(_, session)| session.identity.login() == chatter.login);
         let mut channels: Vec<&str> = own.flat_map(|(_, session)| session.joined.iter().map(String::as_str)).collect();
@@ -66,7 +66,7 @@ impl Irc<'_> {
         channels.into_iter().filter(|name| !self.world.find_channel(name).is_some_and(moderates)).count()
     }
 
-    /// A channel joined already is not announced again.
+    /// A repeated JOIN of a channel is ignored.
     fn enter(&mut self, id: SessionId, channel: &str) {
         let Some(session) = self.sessions.find_mut(id) else { return };
         if !session.joined.insert(channel.to_owned()) {
@@ -90,7 +90,7 @@ impl Irc<'_> {
         }
     }
 
-    /// Takes a connection out of a channel, with the PART that says so.
+    /// Takes a connection out of a channel, and sends the PART.
     pub(crate) fn leave(&mut self, id: SessionId, channel: &str) {
         let Some(session) = self.sessions.find_mut(id) else { return };
         if session.joined.remove(channel) {
@@ -100,7 +100,7 @@ impl Irc<'_> {
         }
     }
 
-    /// `message_id` is that of the connection's own message, which is all the receipt it gets.
+    /// Sends USERSTATE. With `message_id` it is a receipt, the only one, for the connection's own message of this id.
     pub(crate) fn send_user_state(&mut self, id: SessionId, channel: &str, message_id: Option<&str>) {
         let Some(Identity::Account(login)) = self.sessions.find(id).map(|session| session.identity.clone()) else {
             return;
@@ -123,7 +123,7 @@ pub(super) fn channel_names(line: &ClientLine<'_>) -> Vec<String> {
     names.split(',').filter_map(|name| name.strip_prefix('#')).map(str::to_ascii_lowercase).collect()
 }
 
-/// The tags that PRIVMSG and USERSTATE share.
+/// Sets the tags that PRIVMSG and USERSTATE share.
 pub(super) fn write_roles(roles: &Roles, tags: &mut Tags) {
     let is_moderator = roles.has(Role::Moderator);
     tags.set("badges", roles.badges())
@@ -133,7 +133,7 @@ pub(super) fn write_roles(roles: &Roles, tags: &mut Tags) {
         .set("user-type", if is_moderator { "mod" } else { "" });
 }
 
-/// Everything about a room, as one is told on joining.
+/// The complete ROOMSTATE that a client gets on joining.
 fn room_state(channel: &Channel) -> Line {
     let modes = &channel.modes;
     let mut tags = Tags::default();
@@ -150,12 +150,12 @@ pub(crate) fn room_state_line(channel: &Channel, tags: &Tags) -> Line {
     Line::tagged(tags, format!(":tmi.twitch.tv ROOMSTATE #{}", channel.login)).for_commands()
 }
 
-/// Minutes; `-1` is off, `0` any follower.
+/// In minutes; `-1` is off, `0` admits any follower.
 pub(crate) fn followers_tag(followers_only: Option<Duration>) -> String {
     followers_only.map_or("-1".to_owned(), |span| (span.as_secs() / 60).to_string())
 }
 
-/// Seconds; `0` is off.
+/// In seconds; `0` is off.
 pub(crate) fn slow_tag(slow: Option<Duration>) -> String {
     slow.unwrap_or_default().as_secs().to_string()
 }

@@ -1,4 +1,4 @@
-//! The wire format: what a client's line says, and how one of ours is written.
+//! The wire format: parses clients' lines, and writes the server's.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ pub(crate) struct ClientLine<'a> {
     tags: Vec<(&'a str, String)>,
     /// In capitals.
     pub(crate) command: String,
-    /// The last one is the trailing parameter, without its colon.
+    /// The last one may be the trailing parameter, without its colon.
     pub(crate) params: Vec<&'a str>,
 }
 
 impl<'a> ClientLine<'a> {
-    /// `None` for a line that names no command.
+    /// `None` for a line without a command.
     pub(crate) fn parse(line: &'a str) -> Option<Self> {
         let (tags, rest) = match line.strip_prefix('@') {
             Some(tagged) => tagged.split_once(' ')?,
@@ -47,7 +47,7 @@ impl<'a> ClientLine<'a> {
     }
 }
 
-/// The tags of a line of ours; sorted by key, as Twitch sends them.
+/// The tags of a server's line, sorted by key, as Twitch sends them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tags(BTreeMap<String, String>);
 
@@ -57,7 +57,7 @@ impl Tags {
         self
     }
 
-    /// `1` or `0`.
+    /// Writes `1` or `0`.
     pub(crate) fn set_flag(&mut self, key: &str, value: bool) -> &mut Self {
         self.set(key, if value { "1" } else { "0" })
     }
@@ -67,7 +67,7 @@ impl Tags {
     }
 }
 
-/// What a client may ask for with `CAP REQ`; each holds back lines or tags from those who did not.
+/// What a client can request with `CAP REQ`. A client without a capability does not get its lines or tags.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Capabilities {
     pub(crate) tags: bool,
@@ -82,7 +82,7 @@ enum Needs {
     Membership,
 }
 
-/// One line of ours, before it is known who reads it.
+/// One line from the server, not yet rendered for a reader's capabilities.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
     tags: String,
@@ -99,19 +99,19 @@ impl Line {
         Self { tags: tags.write(), ..Self::new(body) }
     }
 
-    /// Only for connections with the `commands` capability: Twitch's own words, such as ROOMSTATE.
+    /// Restricts the line to connections with the `commands` capability: Twitch's own commands, such as ROOMSTATE.
     pub(crate) fn for_commands(mut self) -> Self {
         self.needs = Needs::Commands;
         self
     }
 
-    /// Only for connections with the `membership` capability: who comes and goes.
+    /// Restricts the line to connections with the `membership` capability, as other users' JOIN and PART are.
     pub(crate) fn for_membership(mut self) -> Self {
         self.needs = Needs::Membership;
         self
     }
 
-    /// The bytes for a connection with `capabilities`, or `None` if it gets no such line.
+    /// The bytes for a connection with `capabilities`; `None` if the connection does not get this line.
     pub(crate) fn render(&self, capabilities: Capabilities) -> Option<Vec<u8>> {
         let wanted = match self.needs {
             Needs::Nothing => true,
@@ -131,7 +131,7 @@ pub(crate) fn prefix_of(login: &str) -> String {
     format!("{login}!{login}@{login}.tmi.twitch.tv")
 }
 
-/// A tag value as IRCv3's message-tags writes it.
+/// Escapes a tag value as IRCv3's message-tags requires.
 fn escape(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for c in value.chars() {

@@ -1,4 +1,4 @@
-//! Who is in a room, for connections with the `membership` capability.
+//! The members of a room, for connections with the `membership` capability.
 
 use std::collections::BTreeSet;
 
@@ -7,21 +7,21 @@ use crate::irc::joining::channel_names;
 use crate::irc::line::{ClientLine, Line};
 use crate::irc::sessions::SessionId;
 
-/// Connections in a room up to which everybody is listed, and told who comes and goes; a larger room lists its moderators
-/// (dev.twitch.tv/docs/irc/membership, as of 2018; the page in force does not say).
+/// Up to this many connections, a room lists all members and reports joins and parts. A larger room lists its
+/// moderators only (dev.twitch.tv/docs/irc/membership, as of 2018; the current page does not say).
 const SMALL_ROOM: usize = 1_000;
-/// Bytes of logins in one line: with what stands before them it stays below the 512 of RFC 1459.
+/// Bytes of logins in one line. With the line's beginning, this stays below the 512 bytes of RFC 1459.
 const NAMES_LINE: usize = 400;
 
 impl Irc<'_> {
-    /// `NAMES #a,#b`
+    /// Handles `NAMES #a,#b`.
     pub(crate) fn list_names(&mut self, id: SessionId, line: &ClientLine<'_>) {
         for channel in channel_names(line) {
             self.send_names(id, &channel);
         }
     }
 
-    /// 353 with the logins, in as many lines as they need, and 366.
+    /// Sends 353 with the logins, in as many lines as needed, and 366.
     pub(crate) fn send_names(&mut self, id: SessionId, channel: &str) {
         let Some(session) = self.sessions.find(id) else { return };
         let login = session.identity.login().to_owned();
@@ -36,7 +36,7 @@ impl Irc<'_> {
         self.send(id, &Line::new(format!(":{login}.tmi.twitch.tv 366 {login} #{channel} :End of /NAMES list")));
     }
 
-    /// JOIN and PART of one connection to the others in the room.
+    /// Sends a connection's JOIN or PART to the others in the room.
     pub(crate) fn tell_others(&mut self, id: SessionId, channel: &str, line: &Line) {
         let mut others = self.sessions.members(channel);
         if others.len() <= SMALL_ROOM {
@@ -45,7 +45,7 @@ impl Irc<'_> {
         }
     }
 
-    /// By login: several connections of one account are listed once.
+    /// The members' logins, each once even if an account has several connections.
     fn list_members(&self, channel: &str) -> BTreeSet<String> {
         let here = self.sessions.list().filter(|(_, session)| session.joined.contains(channel));
         let mut logins: BTreeSet<String> = here.map(|(_, session)| session.identity.login().to_owned()).collect();

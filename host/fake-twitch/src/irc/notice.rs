@@ -27,7 +27,7 @@ const BLOCKED_TERM: &str = "Your message wasn't posted due to conflicts with the
 type Notice = (&'static str, String);
 
 impl Irc<'_> {
-    /// What a connection is told of a refusal of `sent`, or of its JOIN.
+    /// Sends the NOTICE for a refusal of `sent`, or of a JOIN.
     pub(super) fn refuse(&mut self, id: SessionId, refusal: Refusal, channel: &str, sent: &str) {
         if let Some(notice) = describe_refusal(refusal, channel, sent) {
             self.send(id, &notice_line(channel, notice));
@@ -100,7 +100,7 @@ fn describe_refusal(refusal: Refusal, channel: &str, sent: &str) -> Option<Notic
     Some((msg_id, text))
 }
 
-/// What a room is told of a change. Unique chat has no NOTICE.
+/// The NOTICE to a room after a change of its modes. Unique chat has none.
 pub(super) fn describe_change(change: RoomChange) -> Option<Notice> {
     let switched = |on: bool, ids: [&'static str; 2], mode: &str| {
         (ids[usize::from(on)], format!("This room is {} in {mode} mode.", if on { "now" } else { "no longer" }))
@@ -124,12 +124,12 @@ pub(super) fn describe_change(change: RoomChange) -> Option<Notice> {
     })
 }
 
-/// Rounded up: whoever waits that long may talk.
+/// Rounds up, so that waiting for the stated time is enough.
 fn whole_seconds(span: Duration) -> u64 {
     span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
-/// `1 minute`, `10 minutes`: the unit Twitch counts following in.
+/// `1 minute`, `10 minutes`: Twitch counts following in minutes.
 fn span(duration: Duration) -> String {
     match duration.as_secs() / 60 {
         1 => "1 minute".to_owned(),

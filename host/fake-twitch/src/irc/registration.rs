@@ -1,4 +1,4 @@
-//! CAP, PASS and NICK: from a stranger to a connection that is logged in.
+//! CAP, PASS and NICK: the way to a connection that is logged in.
 
 use tokio::time::Instant;
 
@@ -20,8 +20,9 @@ impl Irc<'_> {
         }
     }
 
-    /// Grants what exists and refuses the rest by name. `tags` without `commands`, now or before, is refused: "to
-    /// request the tags capability, you must also request the commands capability" (dev.twitch.tv/docs/chat/irc).
+    /// Grants capabilities that exist and rejects the others by name. `tags` without `commands`, now or before, is
+    /// rejected: "to request the tags capability, you must also request the commands capability"
+    /// (dev.twitch.tv/docs/chat/irc).
     fn request(&mut self, id: SessionId, wanted: &str) {
         let Some(session) = self.sessions.find_mut(id) else { return };
         let wanted: Vec<&str> = wanted.split(' ').filter(|name| !name.is_empty()).collect();
@@ -56,7 +57,7 @@ impl Irc<'_> {
         let login = word.to_ascii_lowercase();
         let pass = session.pass.take();
         let identity = match pass.as_deref() {
-            // Clients pass something all the same, each something else, and Twitch does not look at it.
+            // Twitch ignores the PASS of an anonymous client; each client library sends another one.
             _ if is_anonymous(&login) => Ok(Identity::Anonymous(login)),
             None => Err("Improperly formatted auth"),
             Some(pass) => self.check_pass(&login, pass, now),
@@ -70,11 +71,11 @@ impl Irc<'_> {
         }
     }
 
-    /// Logs in the token's owner: Twitch pays no heed to the NICK (seen by authors of bots: TwitchLib/TwitchLib#1121,
-    /// museun/twitchchat#115). A login with a token that is nobody's counts for the NICK.
+    /// Returns the token's owner: Twitch ignores the NICK (seen by authors of bots: TwitchLib/TwitchLib#1121,
+    /// museun/twitchchat#115). A log-in with an unknown token counts against the account of the NICK.
     ///
-    /// The text of the refusal is the error. What Twitch answers to the 21st login in 10 s is not documented;
-    /// "Error logging in" has been seen by authors of clients.
+    /// The error is the text of the refusal. Twitch does not document the answer to the 21st login in 10 s; authors of
+    /// clients have seen "Error logging in".
     fn check_pass(&mut self, nick: &str, pass: &str, now: Instant) -> Result<Identity, &'static str> {
         let access_token = pass.strip_prefix("oauth:").ok_or("Improperly formatted auth")?;
         let owner = self.world.find_token_owner(access_token, nick);

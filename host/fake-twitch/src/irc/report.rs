@@ -1,4 +1,4 @@
-//! What happened in the world, as the connections in the room read it.
+//! Writes the events of the world as IRC lines, for the connections in the room.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ impl Irc<'_> {
         }
     }
 
-    /// PRIVMSG to every connection in the channel but the one that sent it, with all its tags.
+    /// PRIVMSG with all its tags, to every connection in the channel except the sender's.
     fn report_message(&mut self, channel: &str, message: &Message) {
         let Some(room) = self.world.find_channel(channel) else { return };
         let Message { from, roles, .. } = message;
@@ -78,8 +78,8 @@ impl Irc<'_> {
         self.send_all(&readers, &line);
     }
 
-    /// Adds the tags of a reply. Its text on the wire starts with a mention of whom it answers, put there by
-    /// Twitch (mrphlip/lrrbot#974, and every captured line).
+    /// Adds the tags of a reply. Returns the text on the wire, where Twitch itself puts a mention of the parent's
+    /// author first (mrphlip/lrrbot#974, and every captured line).
     fn write_reply(&self, tags: &mut Tags, parent: &Observed, text: &str) -> String {
         let find = |login: &str| self.world.find_chatter(login).cloned();
         let Some((channel, author)) = self.world.find_channel(&parent.channel).zip(find(&parent.from)) else {
@@ -109,7 +109,7 @@ impl Irc<'_> {
         }
     }
 
-    /// CLEARCHAT, of all that `target` said where there is one; with the span of a timeout.
+    /// CLEARCHAT: of `target`'s messages if there is one, with the span of a timeout; else of the whole chat.
     fn report_cleared(&mut self, channel: &str, target: Option<(&Chatter, Option<Duration>)>) {
         let Some(room) = self.world.find_channel(channel) else { return };
         let mut tags = Tags::default();
@@ -140,7 +140,7 @@ impl Irc<'_> {
     }
 }
 
-/// Adds the tag that tells the change.
+/// Sets the tag of the changed mode.
 fn write_change(change: RoomChange, tags: &mut Tags) {
     match change {
         RoomChange::Slow(slow) => tags.set("slow", slow_tag(slow)),

@@ -1,4 +1,4 @@
-//! PRIVMSG from a connection.
+//! Handles PRIVMSG from a connection.
 
 use tokio::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::irc::sessions::{Identity, SessionId};
 use crate::world::sending::Draft;
 
 impl Irc<'_> {
-    /// An anonymous connection cannot send.
+    /// Ignores an anonymous connection, which cannot send.
     pub(super) fn take_message(&mut self, id: SessionId, line: &ClientLine<'_>, now: Instant) {
         let Some(Identity::Account(login)) = self.sessions.find(id).map(|session| session.identity.clone()) else {
             return;

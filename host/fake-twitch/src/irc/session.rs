@@ -1,4 +1,4 @@
-//! One connection's task: bytes to lines, lines to bytes, and PINGs.
+//! One connection's task: reads and writes lines, and sends PINGs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use crate::irc::sessions::{Opened, Outgoing, SessionId};
 use crate::server::Shared;
 use crate::world::rules::Rule;
 
-/// The longest line that is read. Twitch publishes no number; IRCv3 allows 4,094 bytes of tags from a client, and
-/// 500 characters take 2,000 bytes at most.
+/// The longest line that is read. Twitch publishes no number; IRCv3 allows 4,094 bytes of tags from a client, and 500
+/// characters take 2,000 bytes at most.
 const LONGEST_LINE: usize = 8 * 1024;
-/// "About every five minutes", as every author of a client has it.
+/// "About every five minutes", according to every author of a client.
 const PING_EVERY: Duration = Duration::from_secs(5 * 60);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
-/// Lines that are written with one call.
+/// Most lines of one write call.
 const WRITE_BATCH: usize = 256;
 
-/// The session's entry in the server's books; taken out when the task ends, however it ends.
+/// Removes the session from the server's state when the task ends, for whatever reason.
 struct Entry {
     shared: Arc<Shared>,
     id: SessionId,
@@ -33,7 +33,7 @@ impl Drop for Entry {
     }
 }
 
-/// Serves `stream` until either side ends it.
+/// Serves `stream` until either side ends the connection.
 pub(crate) async fn run_session(shared: Arc<Shared>, stream: impl AsyncRead + AsyncWrite) {
     let opened = shared.lock().irc().open();
     let Some(Opened { id, outgoing, dropped }) = opened else { return };
@@ -48,7 +48,7 @@ pub(crate) async fn run_session(shared: Arc<Shared>, stream: impl AsyncRead + As
     }
 }
 
-/// Ends when the session is closed and everything before that is written, or when nobody reads any more.
+/// Ends when the session is closed and all earlier lines are written, or when writing fails.
 async fn write_lines(mut writer: impl AsyncWrite + Unpin, mut outgoing: mpsc::Receiver<Outgoing>) {
     let mut batch = Vec::new();
     let mut is_open = true;
@@ -68,7 +68,7 @@ async fn write_lines(mut writer: impl AsyncWrite + Unpin, mut outgoing: mpsc::Re
     let _ended = writer.shutdown().await;
 }
 
-/// Never ends of itself: whatever ends the reading closes the session, and the writer ends the task.
+/// Never returns. The end of input closes the session; the writer sends the last lines and then ends the task.
 async fn read_lines(mut reader: impl AsyncBufReadExt + Unpin, entry: &Entry) {
     let Entry { shared, id } = entry;
     let mut line = Vec::new();
@@ -87,8 +87,8 @@ async fn read_lines(mut reader: impl AsyncBufReadExt + Unpin, entry: &Entry) {
     std::future::pending::<()>().await;
 }
 
-/// Reads to the next line feed: `Some(false)` if the line is longer than is allowed, `None` at the end. Never holds
-/// more than the allowed length and one buffer.
+/// Reads to the next line feed. `Some(false)`: the line is longer than allowed. `None`: the end of input. Buffers no
+/// more than the allowed length and one read.
 async fn read_line(reader: &mut (impl AsyncBufReadExt + Unpin), line: &mut Vec<u8>) -> Option<bool> {
     loop {
         let buffer = reader.fill_buf().await.ok().filter(|buffer| !buffer.is_empty())?;
@@ -105,18 +105,18 @@ async fn read_line(reader: &mut (impl AsyncBufReadExt + Unpin), line: &mut Vec<u
     }
 }
 
-/// A carriage return inside a line ends a command like a line feed does, which is what makes it dangerous: a bot
-/// that lets one through sends two commands.
+/// Handles one line. A carriage return within a line ends a command, as a line feed does: a bot that lets one through
+/// sends two commands.
 fn receive(entry: &Entry, bytes: &[u8]) {
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
-    // An action is wrapped in two of these.
+    // This character begins and ends an action.
     let is_forbidden = |c: char| c.is_control() && c != '\u{1}';
     let is_clean = std::str::from_utf8(bytes).is_ok() && !text.contains(is_forbidden);
     let now = Instant::now();
     let mut state = entry.shared.lock();
     for (n, command) in text.split('\r').enumerate() {
-        // One violation a line is enough.
+        // Only the first part of a line reports the forbidden byte.
         state.irc().receive(entry.id, command, is_clean || n > 0, now);
         state.report();
     }
@@ -124,7 +124,7 @@ fn receive(entry: &Entry, bytes: &[u8]) {
     entry.shared.changed.notify_waiters();
 }
 
-/// Ends when a PING was not answered in time.
+/// Returns when a PING was not answered in time.
 async fn keep_alive(entry: &Entry) {
     let Entry { shared, id } = entry;
     loop {

@@ -1,4 +1,4 @@
-//! The connections that are open, as the server knows them.
+//! The state of all open connections.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,26 +7,25 @@ use tokio::sync::{mpsc, oneshot};
 use crate::irc::line::Capabilities;
 use crate::world::ConnectionId;
 
-/// Lines that a connection may be behind in reading before it is closed. Twitch closes slow readers too; it does
-/// not say when.
+/// Unread lines after which a connection is closed. Twitch closes slow readers too, but publishes no number.
 const OUTGOING_LINES: usize = 16_384;
 
 pub(crate) type SessionId = ConnectionId;
 
-/// What the connection's writer is told.
+/// A message to the connection's writer.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
     Bytes(Vec<u8>),
-    /// After everything before it is written.
+    /// Ends the connection after all earlier bytes are written.
     Close,
 }
 
-/// Who a connection is.
+/// Who a connection is logged in as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Identity {
     Stranger,
     Account(String),
-    /// `justinfan` and digits: reads, never sends.
+    /// `justinfan` and digits: may read but not send.
     Anonymous(String),
 }
 
@@ -40,25 +39,25 @@ impl Identity {
     }
 }
 
-/// One connection, as the server knows it.
+/// The state of one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(super) outgoing: mpsc::Sender<Outgoing>,
-    /// Dropped with the session, which is how the connection's task learns of it.
+    /// Dropped with the session, which tells the connection's task to end.
     _alive: oneshot::Sender<()>,
     pub(crate) capabilities: Capabilities,
     pub(crate) pass: Option<String>,
     pub(crate) identity: Identity,
     /// Logins of channels.
     pub(crate) joined: BTreeSet<String>,
-    /// Half-open: nothing is answered, nothing is sent, the socket stays.
+    /// The connection is half-open: the server sends nothing, but the socket stays.
     pub(super) is_mute: bool,
     pub(super) is_closing: bool,
-    /// PINGs that have no PONG yet, by their text.
+    /// PINGs without a PONG yet, by their text.
     pub(super) pings: HashMap<String, oneshot::Sender<()>>,
 }
 
-/// What a connection's task holds of its session.
+/// The connection task's ends of its session's channels.
 pub(crate) struct Opened {
     pub(crate) id: SessionId,
     pub(crate) outgoing: mpsc::Receiver<Outgoing>,
@@ -68,7 +67,7 @@ pub(crate) struct Opened {
 /// All connections.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    /// New ones are ended at once.
+    /// While true, new connections are closed at once.
     pub(crate) are_refused: bool,
     sessions: BTreeMap<SessionId, Session>,
     next_ping: u64,
@@ -97,12 +96,12 @@ impl Sessions {
         Some(Opened { id, outgoing, dropped })
     }
 
-    /// Ends a connection at once; what is unsent is lost.
+    /// Ends a connection at once. Unsent lines are lost.
     pub(crate) fn drop_one(&mut self, id: SessionId) {
         drop(self.sessions.remove(&id));
     }
 
-    /// Ends a connection after what was sent to it so far.
+    /// Ends a connection after its queued lines are sent.
     pub(crate) fn close(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.is_closing = true;
@@ -121,7 +120,7 @@ impl Sessions {
         self.sessions.get_mut(&id)
     }
 
-    /// Connections that are logged in, in the order in which they came.
+    /// Connections that are logged in, oldest first.
     pub(crate) fn list(&self) -> impl Iterator<Item = (SessionId, &Session)> {
         let logged_in = |session: &Session| !session.is_closing && session.identity != Identity::Stranger;
         self.sessions.iter().filter(move |(_, session)| logged_in(session)).map(|(id, session)| (*id, session))
@@ -140,13 +139,13 @@ impl Sessions {
         self.list().any(|(_, s)| s.identity.login() == login && s.joined.contains(channel))
     }
 
-    /// A text that no PING had before.
+    /// A text that no earlier PING had.
     pub(crate) fn next_ping_text(&mut self) -> String {
         self.next_ping += 1;
         format!("read-{}", self.next_ping)
     }
 
-    /// From now on every connection there is stays open and dead.
+    /// Makes all present connections half-open.
     pub(crate) fn mute_all(&mut self) {
         for session in self.sessions.values_mut() {
             session.is_mute = true;
@@ -158,7 +157,7 @@ impl Sessions {
         self.sessions.clear();
     }
 
-    /// Removes all members of a channel, without a PART to anybody.
+    /// Removes all members of a channel without sending a PART.
     pub(crate) fn forget_members(&mut self, channel: &str) {
         for session in self.sessions.values_mut() {
             session.joined.remove(channel);

@@ -1,4 +1,4 @@
-//! IRC over WebSocket: the same lines, in text messages of one line or more.
+//! IRC over WebSocket: text messages of one or more lines.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use crate::irc::session::run_session;
 use crate::server::{PIPE, Shared};
 
-/// A client that opens a socket and sends no handshake would otherwise hold a task for ever.
+/// Without this limit, a client that opens a socket and sends no handshake would hold a task for ever.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// How long the closing message may wait for a client that no longer reads.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
@@ -38,8 +38,8 @@ pub(crate) async fn run_websocket_session(shared: Arc<Shared>, stream: impl Asyn
     tokio::join!(run_session(shared, session_end), carry(socket, socket_end));
 }
 
-/// Accepts the subprotocol `irc`. tmi.js asks for it, and its WebSocket library ends a connection whose server does not
-/// confirm a subprotocol that was asked for.
+/// Accepts the subprotocol `irc`. tmi.js requests it, and its WebSocket library closes a connection whose server does
+/// not confirm a requested subprotocol.
 struct ChooseProtocol;
 
 impl Callback for ChooseProtocol {
@@ -52,7 +52,7 @@ impl Callback for ChooseProtocol {
     }
 }
 
-/// Carries lines between the WebSocket and the session's end of a pipe, until either is over.
+/// Copies lines between the WebSocket and the session's pipe, until either ends.
 async fn carry<S: AsyncRead + AsyncWrite + Unpin>(socket: WebSocketStream<S>, pipe: impl AsyncRead + AsyncWrite) {
     let (mut to_client, from_client) = socket.split();
     let (from_session, to_session) = tokio::io::split(pipe);
@@ -93,7 +93,7 @@ async fn carry_to_client(
     while from_session.read_buf(&mut lines).await.is_ok_and(|read| read > 0) {
         let Some(end) = lines.iter().rposition(|&byte| byte == b'\n') else { continue };
         let rest = lines.split_off(end + 1);
-        // A test can push any bytes, and a text message holds nothing but UTF-8.
+        // A test can push any bytes, but a text message must be UTF-8.
         let text = String::from_utf8_lossy(&lines).into_owned();
         lines = rest;
         if to_client.send(Message::text(text)).await.is_err() {

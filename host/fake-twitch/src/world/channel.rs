@@ -1,4 +1,4 @@
-//! Channels: their modes, who is what there, and what was said.
+//! Channels: modes, members, and the messages so far.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -9,9 +9,9 @@ use super::chatter::{Chatter, Role, Roles};
 use super::observed::Observed;
 use super::refusal::Refusal;
 
-/// Messages that a channel's transcript keeps; the oldest are forgotten.
+/// Messages that a channel's transcript keeps; the oldest are dropped.
 const TRANSCRIPT_KEEPS: usize = 10_000;
-/// Messages of a thread that are followed back to find its first one.
+/// Most messages that are followed back to the first one of a thread.
 const THREAD_LONGEST: usize = 100;
 
 /// Why a chatter may not talk in a channel.
@@ -21,13 +21,13 @@ pub(crate) enum Barred {
     TimedOutUntil(Instant),
 }
 
-/// What the room asks of those who talk.
+/// The modes that restrict who may talk.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RoomModes {
     pub(crate) slow: Option<Duration>,
     pub(crate) emote_only: bool,
     pub(crate) subscribers_only: bool,
-    /// For how long one must have followed; `Some(ZERO)` lets in every follower.
+    /// The least time of following; `Some(ZERO)` admits every follower.
     pub(crate) followers_only: Option<Duration>,
     pub(crate) unique: bool,
 }
@@ -35,11 +35,11 @@ pub(crate) struct RoomModes {
 /// A change of a room's modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoomChange {
-    /// The pause between two messages of one chatter; whole seconds on the wire.
+    /// The least time between two messages of one chatter; whole seconds on the wire.
     Slow(Option<Duration>),
     EmoteOnly(bool),
     SubscribersOnly(bool),
-    /// For how long one must have followed, in whole minutes on the wire; `Some(ZERO)` lets in every follower.
+    /// The least time of following, in whole minutes on the wire; `Some(ZERO)` admits every follower.
     FollowersOnly(Option<Duration>),
     /// Unique chat, `r9k` on the wire.
     Unique(bool),
@@ -57,13 +57,13 @@ impl RoomModes {
     }
 }
 
-/// What a channel knows of one chatter.
+/// A chatter's state in one channel.
 #[derive(Debug, Default)]
 pub(crate) struct Member {
     pub(crate) roles: Roles,
     pub(crate) barred: Option<Barred>,
     pub(crate) followed_at: Option<Instant>,
-    /// What the next messages meet, one each.
+    /// Refusals of the next messages, one each.
     pub(crate) refusals: VecDeque<Refusal>,
     pub(crate) has_spoken: bool,
 }
@@ -74,7 +74,7 @@ pub(crate) struct Channel {
     pub(crate) room_id: String,
     pub(crate) is_suspended: bool,
     pub(crate) modes: RoomModes,
-    /// By user id: a login that changes hands takes nothing with it.
+    /// By user id, so that a recycled login inherits nothing.
     members: HashMap<String, Member>,
     transcript: VecDeque<Observed>,
 }
@@ -120,10 +120,10 @@ impl Channel {
         self.transcript.iter().rev().find(|message| message.id == id)
     }
 
-    /// The first message of the thread that `message` is in.
+    /// The first message of `message`'s thread.
     pub(crate) fn find_thread_start<'a>(&'a self, message: &'a Observed) -> &'a Observed {
         let parent_of = |message: &&'a Observed| self.find_message(message.reply_to.as_deref()?);
-        // A script chooses ids and may make a circle of them.
+        // A script chooses ids, and may make a cycle of them.
         std::iter::successors(Some(message), parent_of).take(THREAD_LONGEST).last().unwrap_or(message)
     }
 }

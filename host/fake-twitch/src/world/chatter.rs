@@ -1,17 +1,17 @@
-//! Chatters, and what they are in a channel.
+//! Chatters and their roles.
 
 use std::collections::BTreeSet;
 
-/// What a chatter is in a channel. In the order in which Twitch lists the badges.
+/// A chatter's role in a channel, in the order in which Twitch lists the badges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Of the chatter whose id is the channel's; never appointed.
+    /// Held by the chatter whose id is the channel's; never assigned.
     Broadcaster,
-    /// Has a badge of its own instead of the moderator's, and lines with it have been seen with `mod=0`.
+    /// Has its own badge instead of the moderator's; lines with this badge have been seen with `mod=0`.
     LeadModerator,
     Moderator,
     Vip,
-    /// Among the first subscribers; the badge replaces the subscriber's, and `subscriber` is `0` beside it.
+    /// One of the first subscribers. The badge replaces the subscriber's, and `subscriber` is `0` beside it.
     Founder,
     Subscriber,
 }
@@ -28,13 +28,13 @@ impl Role {
         }
     }
 
-    /// Moderators and the broadcaster: not counted among the 100 channels, above every room mode.
+    /// Whether the role moderates: such channels do not count against the limit of 100, and room modes do not apply.
     fn moderates(self) -> bool {
         matches!(self, Self::Broadcaster | Self::LeadModerator | Self::Moderator)
     }
 }
 
-/// What a chatter is in one channel.
+/// A chatter's roles in one channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Roles(pub(crate) BTreeSet<Role>);
 
@@ -49,7 +49,7 @@ impl Roles {
         self.0.iter().any(|role| role.moderates())
     }
 
-    /// With the higher message limit, and without the second between messages.
+    /// Whether the higher message limit applies, and the limit of one message a second does not.
     pub(crate) fn is_privileged(&self) -> bool {
         self.moderates() || self.has(Role::Vip)
     }
@@ -75,7 +75,7 @@ impl Roles {
     }
 }
 
-/// An account, ours or a chatter's.
+/// An account of a bot or a chatter.
 #[derive(Debug, Clone)]
 pub(crate) struct Chatter {
     pub(crate) id: String,
@@ -92,7 +92,7 @@ impl Chatter {
     }
 }
 
-/// FNV-1a: stable between runs and platforms, which the standard hasher does not promise.
+/// FNV-1a: the standard hasher does not promise equal results between runs and platforms.
 pub(super) fn stable_number(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,4 +1,4 @@
-//! Where timestamps and message ids come from: a base and a seed, so that every run is the same.
+//! Timestamps and message ids, made from a base and a seed so that every run has the same.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Clock {
     started_at: Instant,
-    /// The wall clock's time at `started_at`, Unix milliseconds.
+    /// Wall-clock time at `started_at`, in Unix milliseconds.
     base_ms: u128,
     seed: u64,
     ids: u64,
@@ -24,7 +24,7 @@ impl Clock {
         (self.base_ms + now.saturating_duration_since(self.started_at).as_millis()).to_string()
     }
 
-    /// The next message id: a UUID by its looks, a counter by its nature.
+    /// The next message id: a mixed counter in the format of a UUID.
     pub(crate) fn next_id(&mut self) -> String {
         self.ids += 1;
         let (high, low) = (mix(self.seed.wrapping_add(self.ids)), mix(!self.seed ^ self.ids));
@@ -39,7 +39,7 @@ impl Clock {
     }
 }
 
-/// The finishing step of SplitMix64: neighbours in, strangers out.
+/// The finishing step of SplitMix64: maps neighbouring numbers to unrelated ones.
 fn mix(mut x: u64) -> u64 {
     x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,4 +1,4 @@
-//! What happens in a channel, for every protocol to report to its clients.
+//! Events of a channel, which every protocol reports to its clients.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::chatter::{Chatter, Roles};
 use super::observed::{Kind, Observed};
 use super::{ConnectionId, World};
 
-/// Something that happened in a channel.
+/// An event of a channel.
 #[derive(Debug, Clone)]
 pub(crate) struct News {
-    /// Its login.
+    /// The channel's login.
     pub(crate) channel: String,
     pub(crate) happening: Happening,
 }
@@ -21,31 +21,31 @@ pub(crate) struct News {
 pub(crate) enum Happening {
     Message(Box<Message>),
     ModeChanged(RoomChange),
-    /// The whole chat.
+    /// The whole chat was cleared.
     Cleared,
-    /// What a chatter said, who is banned, or timed out for so long.
+    /// A chatter was banned, or timed out for a span, and their messages were cleared.
     Barred(Chatter, Option<Duration>),
     Deleted(Observed),
 }
 
-/// A message as it is delivered; nothing is left to refuse.
+/// A message that passed all rules and is delivered.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) from: Chatter,
     pub(crate) roles: Roles,
     pub(crate) text: String,
     pub(crate) kind: Kind,
-    /// The message that this one answers.
+    /// The message that this one replies to.
     pub(crate) parent: Option<Observed>,
-    /// In a shared chat: where it was written.
+    /// Where the message was written, in a shared chat.
     pub(crate) shared_from: Option<SharedFrom>,
     pub(crate) id: String,
     pub(crate) at: Instant,
-    /// Whether it is the chatter's first one in the channel.
+    /// Whether this is the chatter's first message in the channel.
     pub(crate) is_first: bool,
-    /// The connection that sent it, which does not get it back.
+    /// The sender's connection, which does not get the message back.
     pub(crate) sent_by: Option<ConnectionId>,
-    /// For IRC: added to the other tags, or in their place.
+    /// IRC tags that are added or replace others.
     pub(crate) irc_tags: Vec<(String, String)>,
 }
 
@@ -75,8 +75,8 @@ pub struct SharedFrom {
 }
 
 impl World {
-    /// Keeps a message in the channel's transcript, shows it to observers and has it reported. `reply_to` that is not in the
-    /// transcript makes it an ordinary message, as at Twitch (pajbot/pajbot#1442).
+    /// Records a message in the channel's transcript, and lets observers and protocols report it. If `reply_to` is not
+    /// in the transcript, the message becomes an ordinary one, as at Twitch (pajbot/pajbot#1442).
     pub(crate) fn deliver(&mut self, channel: &str, mut message: Message, reply_to: Option<&str>) {
         let Some(room) = self.find_channel_mut(channel) else { return };
         message.is_first = !std::mem::replace(&mut room.member(&message.from).has_spoken, true);
@@ -91,7 +91,7 @@ impl World {
             id: message.id.clone(),
         };
         room.note_message(observed.clone());
-        // That nobody listens is no failure.
+        // Fails only if there is no subscriber.
         let _unheard = self.log.messages.send(observed);
         self.announce(channel, Happening::Message(Box::new(message)));
     }

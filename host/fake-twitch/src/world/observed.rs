@@ -1,13 +1,13 @@
-//! What a test can see: messages that were delivered, rules that were broken.
+//! What a test can observe: delivered messages and broken rules.
 
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use crate::world::rules::Rule;
 
-/// Messages that a slow subscriber may be behind before it is told that it missed some.
+/// Messages that a subscriber may lag behind before it loses the oldest.
 const SUBSCRIBER_LAG: usize = 4_096;
-/// Violations that are kept; a test wants none, so the first ones are what matters.
+/// Violations that are kept. A test wants none, so the first ones matter most.
 const VIOLATIONS_KEPT: usize = 1_000;
 
 /// An ordinary message, or one by `/me`.
@@ -17,16 +17,16 @@ pub enum Kind {
     Action,
 }
 
-/// A message as it was delivered, whoever sent it.
+/// A delivered message, from a client or a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
     /// Login of the channel, without `#`.
     pub channel: String,
     /// Login of the sender.
     pub from: String,
-    /// Without the mention that a reply starts with on the wire, and without the wrapping of an action.
+    /// Without the mention that begins a reply on the wire, and without the wrapping of an action.
     pub text: String,
-    /// Id of the message that this one answers.
+    /// Id of the parent message.
     pub reply_to: Option<String>,
     pub kind: Kind,
     pub at: Instant,
@@ -34,7 +34,7 @@ pub struct Observed {
     pub id: String,
 }
 
-/// A rule that was broken, by whom and when.
+/// A broken rule, with the account and the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     pub rule: Rule,
@@ -43,11 +43,10 @@ pub struct Violation {
     pub at: Instant,
 }
 
-/// What happened, for those who subscribed and for those who ask later.
+/// Delivered messages and violations, for subscribers; and the first violations, for later queries.
 #[derive(Debug)]
 pub(crate) struct Log {
     pub(crate) messages: broadcast::Sender<Observed>,
-    /// The first ones.
     pub(crate) first_violations: Vec<Violation>,
     pub(crate) violations: broadcast::Sender<Violation>,
 }
@@ -65,7 +64,7 @@ impl Log {
         if self.first_violations.len() < VIOLATIONS_KEPT {
             self.first_violations.push(violation.clone());
         }
-        // That nobody listens is no failure.
+        // Fails only if there is no subscriber.
         let _unheard = self.violations.send(violation);
     }
 }

@@ -1,26 +1,26 @@
-//! Why Twitch refuses a message, or an account at the door of a channel.
+//! Why Twitch refuses a message or a JOIN.
 
 use std::time::Duration;
 
-/// Each is what the NOTICE of the same name tells; see `irc::notice`.
+/// Each reason has the NOTICE of the same name; see `irc::notice`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// Nothing is said and nothing delivered, as real Twitch now and then does.
+    /// Dropped without a NOTICE, as real Twitch now and then does.
     Silent,
     AccountSuspended,
-    /// AutoMod holds the message until a moderator has looked.
+    /// AutoMod holds the message until a moderator has reviewed it.
     AutoMod,
     BadCharacters,
     Banned,
-    /// The channel's own settings do not let the message pass.
+    /// The channel's own settings forbid the message.
     BlockedTerm,
     ChannelBlocked,
     ChannelSuspended,
     Duplicate,
     EmoteOnly,
-    /// Does not follow, and must have for so long; zero lets in every follower.
+    /// The chatter does not follow. The duration is the least time of following; zero admits every follower.
     FollowersOnly(Duration),
-    /// Follows, but not for long enough: asked for, reached.
+    /// The chatter follows, but not for long enough. The durations are the required and the actual time.
     FollowersOnlyFollowed(Duration, Duration),
     NotUnique,
     RateLimit,

@@ -1,7 +1,7 @@
-//! Twitch's limits as pure parts: every moment is a parameter.
+//! Twitch's limits as pure functions of time: every moment is a parameter.
 //!
-//! Source of the numbers: dev.twitch.tv/docs/chat, "Rate limits". Twitch's buckets refill on a schedule that a
-//! client cannot know, so a sliding window is the only thing that is safe for any of them; this one slides.
+//! Source of the numbers: dev.twitch.tv/docs/chat, "Rate limits". Twitch's buckets refill on a schedule that a client
+//! cannot know. A client is safe under any schedule only with a sliding window, so this one slides.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -13,21 +13,21 @@ pub(crate) const LOGINS: usize = 20;
 pub(crate) const LOGINS_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) const JOINS: usize = 20;
 pub(crate) const JOINS_WITHIN: Duration = Duration::from_secs(10);
-/// Channels joined at once by one account, those apart where it moderates.
+/// Channels that an account may have joined at once, without those where it moderates.
 pub(crate) const CHANNELS: usize = 100;
-/// Messages of one account, to any channels, before one to a channel without privileges is one too many.
+/// Messages of one account to any channels, after which a message to a channel without privileges exceeds the limit.
 pub(crate) const MESSAGES: usize = 20;
-/// The same for a channel where the account is broadcaster, moderator or VIP.
+/// Like [`MESSAGES`], for a channel where the account is broadcaster, moderator or VIP.
 pub(crate) const MESSAGES_PRIVILEGED: usize = 100;
 pub(crate) const MESSAGES_WITHIN: Duration = Duration::from_secs(30);
-/// Between two messages to one channel without privileges.
+/// Least time between two messages to one channel without privileges.
 pub(crate) const MESSAGE_EVERY: Duration = Duration::from_secs(1);
-/// How long an account that went over a message limit is ignored.
+/// How long an account that exceeded a message limit is ignored.
 pub(crate) const SILENCE: Duration = Duration::from_secs(60 * 60);
 /// How long the last message to a channel may not be repeated there.
 pub(crate) const DUPLICATE_WITHIN: Duration = Duration::from_secs(30);
 
-/// A rule of Twitch's that a connection broke.
+/// A Twitch rule that a connection broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rule {
     /// More than 20 logins in 10 s by one account.
@@ -36,27 +36,27 @@ pub enum Rule {
     Joins,
     /// More than 100 channels joined at once by one account, without being moderator or broadcaster there.
     Channels,
-    /// More than 20 (where privileged: 100) messages in 30 s by one account: it is silenced for an hour.
+    /// More than 20 (where privileged: 100) messages in 30 s by one account, which is then silenced for an hour.
     Messages,
     /// More than one message in a second to a channel where the account has no privileges.
     MessagesInChannel,
-    /// The text of the last message again, within 30 s, without privileges.
+    /// The last message's text again, within 30 s, without privileges.
     Duplicate,
     /// More than 500 code points.
     OverLength,
-    /// A carriage return in the middle of a line, another control character, or bytes that are not UTF-8.
+    /// A carriage return within a line, another control character, or bytes that are not UTF-8.
     ForbiddenBytes,
-    /// A leading `/` or `.` that is not `/me`: the first word is eaten or the message refused.
+    /// A leading `/` or `.` that is not `/me`: Twitch drops the first word or refuses the message.
     LeadingCommand,
     /// A line of more than 8 KiB; the connection is closed.
     LineTooLong,
-    /// A connection that does not read what it is sent; it is closed.
+    /// A connection that does not read its lines; it is closed.
     SlowReader,
     /// A PING that was not answered in time; the connection is closed.
     UnansweredPing,
 }
 
-/// What was done wrong, in words that follow a login and a colon.
+/// The words follow a login and a colon.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -82,13 +82,13 @@ impl fmt::Display for Rule {
     }
 }
 
-/// When things happened lately.
+/// The recent moments of one kind of event.
 #[derive(Debug, Default)]
 pub(crate) struct Window(VecDeque<Instant>);
 
 impl Window {
-    /// Counts one more at `now`, unless that would be more than `limit` within `span`. What was refused does
-    /// not count, so that the window never holds more than the highest limit it is asked for.
+    /// Counts an event at `now`, unless that would exceed `limit` within `span`. A refused event does not count, so the
+    /// window never holds more than the highest limit passed to this method.
     pub(crate) fn admit(&mut self, limit: usize, span: Duration, now: Instant) -> bool {
         while self.0.pop_front_if(|at| now >= *at + span).is_some() {}
         let admitted = self.0.len() < limit;
@@ -99,15 +99,15 @@ impl Window {
     }
 }
 
-/// What becomes of a message, as far as counting decides it.
+/// The result of the limits for a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Admitted,
-    /// Less than a second after the last one to this channel.
+    /// Less than a second after the last message to this channel.
     TooQuick,
-    /// One too many: from now on the account is silenced.
+    /// Beyond the limit: from now on the account is silenced.
     OverLimit,
-    /// The account is silenced, and nobody is told.
+    /// The account is silenced, and the message is dropped without a NOTICE.
     Swallowed,
 }
 
@@ -129,8 +129,8 @@ struct ChannelRecord {
 }
 
 impl AccountRecord {
-    /// Counts a message to a channel. One window serves both limits, because every message counts in both: one
-    /// to a channel with privileges uses up the 20 as well, though the 20 only ever hold back the others.
+    /// Counts a message to a channel. One window serves both limits, because every message counts against both: a
+    /// message to a channel with privileges also uses up the 20, although the 20 only restricts other channels.
     pub(crate) fn admit_message(&mut self, room_id: &str, privileged: bool, now: Instant) -> Verdict {
         if !privileged && self.silenced_until.is_some_and(|until| now < until) {
             return Verdict::Swallowed;
@@ -149,18 +149,18 @@ impl AccountRecord {
         Verdict::Admitted
     }
 
-    /// Notes what was delivered; `text` in its collapsed form.
+    /// Records a delivered message; `text` in its collapsed form.
     pub(crate) fn note_delivered(&mut self, room_id: &str, text: String, now: Instant) {
         self.channels.entry(room_id.to_owned()).or_default().delivered = Some((text, now));
     }
 
-    /// Whether `text` (collapsed) is what was last delivered to this channel, less than 30 s ago.
+    /// Whether `text` (collapsed) equals the last message delivered to this channel, less than 30 s ago.
     pub(crate) fn is_duplicate(&self, room_id: &str, text: &str, now: Instant) -> bool {
         let last = self.channels.get(room_id).and_then(|channel| channel.delivered.as_ref());
         last.is_some_and(|(said, at)| said == text && now < *at + DUPLICATE_WITHIN)
     }
 
-    /// What is left of slow mode's pause for this account.
+    /// How long slow mode still makes this account wait.
     pub(crate) fn find_slow_wait(&self, room_id: &str, slow: Duration, now: Instant) -> Option<Duration> {
         let (_, at) = self.channels.get(room_id)?.delivered.as_ref()?;
         (*at + slow).checked_duration_since(now).filter(|wait| !wait.is_zero())

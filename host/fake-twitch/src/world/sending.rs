@@ -1,7 +1,7 @@
-//! A message that an account sends: everything that Twitch holds against it, in the order in which it is asked here.
+//! All checks of a message that an account sends, in their order.
 //!
-//! Twitch does not document its order. Here counting comes first, then whether the account may talk at all, then
-//! the room's modes, then the text: so every attempt counts against the windows.
+//! Twitch does not document its order. Here the limits come first, so that every attempt counts; then whether the
+//! account may talk at all, then the room's modes, then the text.
 
 use std::time::Duration;
 
@@ -16,22 +16,22 @@ use super::rules::{Rule, Verdict};
 use super::text::{self, Leading};
 use super::{ConnectionId, World};
 
-/// Unique-chat mode looks only at longer messages (the documentation of `r9k` in ROOMSTATE).
+/// Unique-chat mode checks only messages at least this long (the documentation of `r9k` in ROOMSTATE).
 const UNIQUE_FROM_CHARS: usize = 10;
 
-/// What an account sends.
+/// A message as an account sends it.
 pub(crate) struct Draft<'a> {
     pub(crate) login: &'a str,
-    /// Its login.
+    /// The channel's login.
     pub(crate) channel: &'a str,
     pub(crate) text: &'a str,
-    /// Id of the message that it answers.
+    /// Id of the parent message.
     pub(crate) reply_to: Option<&'a str>,
     pub(crate) sent_by: Option<ConnectionId>,
     pub(crate) irc_tags: Vec<(String, String)>,
 }
 
-/// A message on its way through the rules.
+/// A message while it is being checked.
 struct Attempt<'a> {
     draft: Draft<'a>,
     from: Chatter,
@@ -41,8 +41,8 @@ struct Attempt<'a> {
 }
 
 impl World {
-    /// Delivers a message, and returns its id. A channel that does not exist swallows what is sent to it. A channel need not be
-    /// joined.
+    /// Delivers a message, and returns its id. The channel need not be joined. A message to a channel that does not
+    /// exist is dropped without a NOTICE.
     pub(crate) fn send(&mut self, draft: Draft<'_>, now: Instant) -> Result<String, Refusal> {
         let from = self.chatter(draft.login);
         if self.policy.has_any_channel {
@@ -80,7 +80,7 @@ impl World {
         }
     }
 
-    /// Whether the account may talk in this room now, whatever it says.
+    /// Whether the account may talk in this room now, regardless of the text.
     fn check_standing(&mut self, attempt: &Attempt<'_>) -> Result<(), Refusal> {
         let Attempt { from, roles, now, .. } = attempt;
         let channel = self.find_channel(attempt.draft.channel).ok_or(Refusal::Silent)?;
@@ -106,7 +106,7 @@ impl World {
         wait.map_or(Ok(()), |wait| Err(Refusal::SlowMode(wait)))
     }
 
-    /// Carries out the command in the text, or returns what the room will read.
+    /// Handles a command at the beginning of the text, then checks and delivers the text that the room reads.
     fn take_text(&mut self, attempt: Attempt<'_>) -> Result<String, Refusal> {
         let (login, now) = (attempt.from.login.as_str(), attempt.now);
         let text = text::cut(attempt.draft.text);
@@ -148,7 +148,7 @@ impl World {
     fn check_text(&mut self, attempt: &Attempt<'_>, text: &str) -> Result<(), Refusal> {
         let Attempt { roles, now, .. } = attempt;
         if text::has_control_characters(text) {
-            // Noted as a violation where the line was read.
+            // The violation was recorded when the line was read.
             return Err(Refusal::BadCharacters);
         }
         let collapsed = text::collapse(text);
@@ -170,7 +170,7 @@ impl World {
     }
 }
 
-/// `asked` is how long one must have followed.
+/// `asked` is the least time of following.
 fn check_following(channel: &Channel, chatter: &Chatter, asked: Duration, now: Instant) -> Result<(), Refusal> {
     let followed_at = channel.find_followed_at(chatter).ok_or(Refusal::FollowersOnly(asked))?;
     let reached = now.saturating_duration_since(followed_at);

@@ -1,26 +1,26 @@
-//! What Twitch does to the text of a message, as pure functions.
+//! How Twitch changes the text of a message, as pure functions.
 
-/// Characters (code points, not bytes) that a message keeps; IRC cuts the rest off without a word.
-/// Source: the documentation of Send Chat Message, and pajlada's tmi-rate-limits for the cutting.
+/// Characters (code points, not bytes) that a message keeps; IRC cuts off the rest without a NOTICE. Source: the
+/// documentation of Send Chat Message, and pajlada's tmi-rate-limits for the cutting.
 pub(crate) const MAX_CHARS: usize = 500;
 
 /// A few of the global emotes, with their ids: enough for the `emotes` tag and for emote-only mode.
 const GLOBAL_EMOTES: [(&str, &str); 5] =
     [("Kappa", "25"), ("LUL", "425618"), ("HeyGuys", "30259"), ("SeemsGood", "64138"), ("NotLikeThis", "58765")];
 
-/// How Twitch reads the first characters of what an account sends.
+/// A message classified by its first characters.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Leading<'a> {
     Plain(&'a str),
-    /// `/me text`, `.me text` or the CTCP form that IRC clients make of it.
+    /// `/me text`, `.me text` or the CTCP form that IRC clients send for them.
     Action(&'a str),
-    /// `.foo bar`: the first word is eaten and the rest delivered (twitchdev/issues#1019).
+    /// `.foo bar`: Twitch drops the first word and delivers the rest (twitchdev/issues#1019).
     Eaten(&'a str),
-    /// A withdrawn command, or nothing but a word behind the `/`: answered with `unrecognized_cmd`.
+    /// A withdrawn command, or only a word after the `/`: refused with `unrecognized_cmd`.
     Unrecognized(&'a str),
 }
 
-/// The chat commands that were withdrawn from IRC in February 2023 (the documentation's irc/chat-commands).
+/// The chat commands that Twitch withdrew from IRC in February 2023 (the documentation's irc/chat-commands).
 const WITHDRAWN: &str = " announce ban block clear color commercial delete disconnect emoteonly emoteonlyoff followers \
     followersoff help host marker mod mods raid slow slowoff subscribers subscribersoff timeout unban unblock \
     uniquechat uniquechatoff unhost unmod unraid untimeout unvip vip vips w ";
@@ -30,18 +30,18 @@ pub(crate) fn cut(text: &str) -> &str {
     text.char_indices().nth(MAX_CHARS).map_or(text, |(end, _)| &text[..end])
 }
 
-/// Without the block of tags, which Twitch drops from what is sent: a text varied with those is the same text again
+/// Removes characters of the Unicode block of tags, as Twitch does: texts that differ only in those are duplicates
 /// (Chatterino/chatterino2#6417).
 pub(crate) fn without_tags(text: &str) -> String {
     text.chars().filter(|character| !matches!(character, '\u{E0000}'..='\u{E0FFF}')).collect()
 }
 
-/// The form in which two messages are compared: outer spaces gone, inner ones single.
+/// The form in which two messages are compared: without outer spaces, and with single inner ones.
 pub(crate) fn collapse(text: &str) -> String {
     text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// Sorts a text by its first characters.
+/// Classifies a text by its first characters.
 pub(crate) fn parse_leading(text: &str) -> Leading<'_> {
     if let Some(action) = text.strip_prefix("\u{1}ACTION ") {
         return Leading::Action(action.strip_suffix('\u{1}').unwrap_or(action));
@@ -59,13 +59,13 @@ pub(crate) fn parse_leading(text: &str) -> Leading<'_> {
     }
 }
 
-/// Whether `text` holds a byte that no chat message may: control characters, which includes NUL.
+/// Whether `text` has control characters, including NUL, which no chat message may have.
 pub(crate) fn has_control_characters(text: &str) -> bool {
     text.chars().any(|c| c.is_control())
 }
 
-/// The `emotes` tag: `id:first-last,first-last/id:...`, in code points. `text` is what is shown: with the mention
-/// that a reply starts with, without the wrapping of an action.
+/// The `emotes` tag: `id:first-last,first-last/id:...`, in code points. `text` is the displayed text: with the mention
+/// that begins a reply, without the wrapping of an action.
 pub(crate) fn emotes_tag(text: &str) -> String {
     let mut ranges: Vec<(&str, Vec<String>)> = Vec::new();
     for (start, word) in words(text) {
@@ -79,7 +79,7 @@ pub(crate) fn emotes_tag(text: &str) -> String {
     ranges.iter().map(|(id, places)| format!("{id}:{}", places.join(","))).collect::<Vec<_>>().join("/")
 }
 
-/// Whether emote-only mode lets `text` through.
+/// Whether `text` may pass in emote-only mode.
 pub(crate) fn is_emotes_only(text: &str) -> bool {
     words(text).all(|(_, word)| emote_id(word).is_some())
 }

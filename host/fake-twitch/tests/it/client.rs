@@ -1,4 +1,4 @@
-//! A client that does nothing but what a test tells it.
+//! A client that sends only the lines that a test tells it to.
 
 use fake_twitch::{FakeTwitch, Role, Rule, Settings};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
@@ -13,7 +13,7 @@ impl Client {
         Self { stream: BufReader::new(twitch.connect()), probes: 0 }
     }
 
-    /// Logged in with all capabilities; what was said on the way is read.
+    /// Logs in with all capabilities, and reads all lines of the log-in.
     pub(crate) async fn log_in(twitch: &FakeTwitch, login: &str) -> Self {
         let mut client = Self::connect(twitch);
         client.send("CAP REQ :twitch.tv/membership twitch.tv/tags twitch.tv/commands").await;
@@ -22,7 +22,7 @@ impl Client {
         client
     }
 
-    /// Logged in and in the channel.
+    /// Logs in and joins the channel.
     pub(crate) async fn join(twitch: &FakeTwitch, login: &str, channel: &str) -> Self {
         let mut client = Self::log_in(twitch, login).await;
         client.ask(&format!("JOIN #{channel}")).await;
@@ -44,7 +44,7 @@ impl Client {
         (read > 0).then(|| line.strip_suffix("\r\n").expect("lines end with CR LF").to_owned())
     }
 
-    /// Everything that was sent to this client until now: a PING of its own shows where that ends.
+    /// Everything sent to this client so far: a PING of the client marks the end.
     pub(crate) async fn lines(&mut self) -> Vec<String> {
         self.probes += 1;
         let probe = format!("probe-{}", self.probes);
@@ -59,7 +59,7 @@ impl Client {
         panic!("the connection ended after {lines:?}");
     }
 
-    /// What one line brings about.
+    /// Sends one line, and returns the lines that follow.
     pub(crate) async fn ask(&mut self, line: &str) -> Vec<String> {
         self.send(line).await;
         self.lines().await

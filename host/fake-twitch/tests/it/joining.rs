@@ -68,7 +68,7 @@ async fn more_than_20_joins_in_10_s_are_ignored_and_noted() {
     let mut second = Client::log_in(&twitch, "bot").await;
     let joined = bot.ask(&format!("JOIN {}", names[..19].join(","))).await;
     assert_eq!(joined.iter().filter(|line| line.contains(" JOIN ")).count(), 19);
-    // The limit is the account's, not the connection's, and a channel that is not there counts as well.
+    // The limit is the account's, not the connection's, and a channel that does not exist counts as well.
     assert!(second.ask("JOIN #nowhere").await.is_empty());
     assert_eq!(broken(&twitch), []);
     assert!(second.ask("JOIN #c20,#c21").await.is_empty());
@@ -93,7 +93,7 @@ async fn the_hundred_and_first_channel_is_joined_only_by_its_moderators() {
     assert!(bot.ask("JOIN #c100").await.is_empty());
     assert_eq!(broken(&twitch), [Rule::Channels]);
     assert!(!bot.ask("JOIN #c101").await.is_empty());
-    // A second connection of the account in a channel that counts already takes nothing more.
+    // A second connection of the account in the same channel does not count again.
     let mut second = Client::log_in(&twitch, "bot").await;
     assert!(!second.ask("JOIN #c0").await.is_empty());
     bot.ask("PART #c1").await;

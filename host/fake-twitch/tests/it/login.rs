@@ -117,7 +117,7 @@ async fn nothing_works_before_the_login_and_unknown_words_are_named_after_it() {
 #[tokio::test(start_paused = true)]
 async fn whatever_an_anonymous_connection_passes_is_ignored() {
     let twitch = world();
-    // What tmi.js sends, what go-twitch-irc sends, an account's own token, and nothing at all.
+    // The PASS of tmi.js, that of go-twitch-irc, an account's own token, and none at all.
     for pass in ["PASS SCHMOOPIIE", "PASS oauth:59301", "PASS oauth:token-of-bot", "PASS", "PASS :"] {
         let mut reader = Client::connect(&twitch);
         let answer = reader.ask(&format!("{pass}\r\nNICK justinfan23875")).await;

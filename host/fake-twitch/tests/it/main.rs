@@ -1,4 +1,4 @@
-//! Every rule, watched being broken over the in-memory connection with a paused clock; and the program.
+//! Breaks every rule over the in-memory connection with a paused clock, and tests the program.
 
 mod client;
 mod joining;

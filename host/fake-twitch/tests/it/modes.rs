@@ -8,7 +8,7 @@ use crate::client::{Client, broken, said, tag, world};
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Sends `text` and gives back the NOTICE it earns, or nothing.
+/// Sends `text` and returns the text of the NOTICE that refuses it, if any.
 async fn refusal(bot: &mut Client, text: &str) -> Option<String> {
     let answer = bot.ask(&format!("PRIVMSG #shop :{text}")).await;
     answer.iter().find_map(|line| line.split_once(" NOTICE #shop :")).map(|(_, text)| text.to_owned())

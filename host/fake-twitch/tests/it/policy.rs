@@ -1,4 +1,4 @@
-//! What a server lets its clients do: anybody anywhere, with or without limits.
+//! The policies of a server: any account and any channel, with and without limits.
 
 use fake_twitch::{FakeTwitch, Policy, Settings};
 

@@ -15,10 +15,10 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// Far more than anything here takes on a slow machine; a test that hangs fails instead.
+/// Far more than any step takes on a slow machine. A test that hangs fails instead.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The running program; killed at the end of the test.
+/// The running program, which is killed at the end of the test.
 struct Program {
     child: Child,
     told: Lines<BufReader<ChildStderr>>,
@@ -45,7 +45,7 @@ impl Program {
         self.told.next().unwrap().unwrap()
     }
 
-    /// What is left of standard error once the program is ended here.
+    /// Kills the program, and returns the unread lines of standard error.
     fn end(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.told.by_ref().map(Result::unwrap).collect()
@@ -54,7 +54,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Ended already where the test did it.
+        // Fails if `end` has killed the program already.
         self.child.kill().ok();
         self.child.wait().ok();
     }
@@ -77,7 +77,7 @@ impl TcpClient {
         self.0.write_all(format!("{lines}\r\n").as_bytes()).await.unwrap();
     }
 
-    /// The next line that holds `part`; None at the end of the connection.
+    /// The next line that contains `part`; `None` at the end of the connection.
     async fn find(&mut self, part: &str) -> Option<String> {
         let read = async {
             loop {
@@ -98,7 +98,7 @@ struct WebSocketClient {
 }
 
 impl WebSocketClient {
-    /// With the subprotocols that the client asks for.
+    /// Connects with these requested subprotocols.
     async fn connect(program: &Program, protocols: Option<&str>) -> WebSocketClient {
         let mut request = format!("ws://{}/", program.websocket).into_client_request().unwrap();
         if let Some(protocols) = protocols {
@@ -115,7 +115,7 @@ impl WebSocketClient {
         self.socket.send(Message::text(lines)).await.unwrap();
     }
 
-    /// The next line that holds `part`; None at the end of the connection. Each message ends where a line does.
+    /// The next line that contains `part`; `None` at the end of the connection. Checks that messages end with a line.
     async fn find(&mut self, part: &str) -> Option<String> {
         let read = async {
             loop {
@@ -164,7 +164,7 @@ async fn clients_over_tcp_and_websocket_talk_to_each_other() {
     assert_eq!(bob.protocol, None);
     alice.send(&format!("{CAPABILITIES}\r\nPASS oauth:any\r\nNICK alice\r\nJOIN #shop")).await;
     alice.find("ROOMSTATE #shop").await.unwrap();
-    // A message of several lines, the last one without an ending; and one for each line.
+    // First a message of several lines, the last one without an ending; then a message for each line.
     bob.send(&format!("{CAPABILITIES}\r\nPASS oauth:other\r\nNICK bob")).await;
     bob.find("GLOBALUSERSTATE").await.unwrap();
     bob.send("JOIN #shop\r\n").await;
@@ -193,7 +193,7 @@ async fn the_subprotocol_irc_is_confirmed_to_those_who_ask_for_it() {
     }
 }
 
-/// Thirty messages at once, each to another channel.
+/// Sends thirty messages at once, each to another channel.
 async fn send_thirty(program: &Program) -> TcpClient {
     let mut bot = TcpClient::connect(program).await;
     bot.send(&format!("{CAPABILITIES}\r\nPASS oauth:any\r\nNICK bot")).await;

@@ -40,7 +40,7 @@ async fn a_half_open_connection_says_nothing_and_does_not_end() {
     twitch.ping_and_wait().await;
     assert!(timeout(Duration::from_secs(3600), bot.line()).await.is_err());
     assert_eq!(twitch.messages("shop").len(), 1);
-    // A new connection is served.
+    // A new connection works.
     assert!(Client::join(&twitch, "other", "shop").await.lines().await.is_empty());
 }
 

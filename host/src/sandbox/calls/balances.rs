@@ -1,4 +1,4 @@
-//! Capability `balances`: what chatters own. Waits, where a provider outside keeps a channel's balances.
+//! Capability `balances`: reads what chatters own. Waits for the network if an outside provider keeps the balances.
 
 use super::chatters::{Reference, resolve};
 use super::door::Run;
@@ -67,13 +67,13 @@ pub(super) async fn find(
     Ok(balances)
 }
 
-/// The richest first, as committed: without this run's own payments.
+/// The richest chatters first, by committed balances: this run's own payments are left out.
 async fn top(run: &Transaction, currency: &str, limit: u32) -> Result<Vec<Standing>, HostCallError<BalanceError>> {
     let limit = limit.min(MOST_RANKS) as usize;
     let standings = run.world().balances.top(run.channel(), currency, limit).await?;
     let mut ranked = Vec::with_capacity(standings.len());
     for standing in standings {
-        // A chatter who never spoke here has no name that could be shown.
+        // A chatter who never wrote here has no known name to show.
         if let Some(chatter) = resolve(run, &Reference::Id(standing.chatter).to_string()).await? {
             ranked.push(Standing {
                 chatter_id: chatter.id.to_string(),

@@ -1,4 +1,4 @@
-//! Capability `channels`: calling the bot into the invoking chatter's own channel, and sending it away.
+//! Capability `channels`: asks the bot to join the invoking chatter's own channel, or to leave it.
 
 use super::door::Run;
 use super::error::{EndRun, HostCallError, NOT_PROVEN, split};
@@ -50,13 +50,13 @@ pub(super) async fn request_join(run: &mut Transaction) -> Result<(), HostCallEr
     Ok(())
 }
 
-/// Whether the bot was there, or on its way.
+/// Returns whether the bot was in the channel or about to join.
 pub(super) async fn request_leave(run: &mut Transaction) -> Result<bool, EndRun> {
     if !run.has_caller() {
         return Ok(false);
     }
     if !run.is_proven() {
-        // The contract has no error that could say so.
+        // The interface's result has no error case for this refusal, so the run ends.
         return Err(EndRun::Refused(NOT_PROVEN.to_owned()));
     }
     let presence = presence(run).await?;
@@ -64,7 +64,7 @@ pub(super) async fn request_leave(run: &mut Transaction) -> Result<bool, EndRun>
     Ok(effect.map(|effect| run.add_effect(effect)).is_some())
 }
 
-/// The chatter's own channel has a set-up scope of its own, also where it is not the invocation's.
+/// Notes the set-up scope of the chatter's own channel, which may be another channel than the invocation's.
 async fn presence(run: &mut Transaction) -> Result<Presence, EndRun> {
     let invocation = run.invocation();
     let committed = run.world().joining.load_presence(&invocation.chatter, &invocation.bot).await?;
@@ -134,7 +134,7 @@ mod tests {
         let mut change = bench.run("shop", "");
         settings::set_prefix(&mut change, "?").unwrap();
         let commit = change.finish(&[]).unwrap();
-        // On disk, but not in memory yet.
+        // On disk, but the set-up in memory is still the old one.
         assert_eq!(bench.wait(bench.world.store.commit(commit)).unwrap(), Committed::Done);
         let leave = || {
             let mut run = bench.run("shop", "");
@@ -151,7 +151,7 @@ mod tests {
     fn a_closed_bot_says_why_it_does_not_come() {
         let bench = Bench::new(Terms { join_policy: JoinPolicy::Closed, ..Terms::default() });
         assert!(matches!(error_of(at_once(request_join(&mut bench.run("alice", "")))), JoinError::Refused(_)));
-        // Nobody is kept: leaving is open to all who have the bot.
+        // A closed bot still leaves: every broadcaster may send the bot away.
         assert!(at_once(request_leave(&mut bench.run("shop", ""))).unwrap());
     }
 

@@ -1,4 +1,4 @@
-//! Capability `chatters`, and how every other capability finds whom a module means.
+//! Capability `chatters`, and the resolution of chatters' names for all other capabilities.
 
 use std::fmt;
 
@@ -13,9 +13,9 @@ use crate::sandbox::bindings::twitchy::command::chatters::{Host, KnownChatter as
 use crate::setup::value::ID_MARK;
 use crate::store::channel::chatters::KnownChatter;
 
-/// Characters of a display name.
+/// Most characters of a display name.
 const LONGEST_NAME: usize = 25;
-/// Chatters of one name among whom somebody is told to choose.
+/// Most logins that a refusal lists when several chatters share a display name.
 const MOST_CHOICES: usize = 3;
 
 impl Host for Run {
@@ -34,12 +34,12 @@ impl From<KnownChatter> for Found {
     }
 }
 
-/// How a module names a chatter.
+/// The ways in which a module can name a chatter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reference {
     Login(Login),
     Id(ChatterId),
-    /// A display name that can be no login: where the chatter's language has other letters, clients mention by it.
+    /// A display name that is no valid login. Clients mention by it where the name has letters that logins lack.
     Name(Box<str>),
 }
 
@@ -52,7 +52,7 @@ impl Reference {
         }
     }
 
-    /// None for a text that could name nobody.
+    /// Returns `None` if no chatter can have this name.
     pub(super) fn parse(text: &str) -> Option<Reference> {
         match text.strip_prefix(ID_MARK) {
             Some(id) => id.parse().ok().map(Reference::Id),
@@ -65,7 +65,7 @@ impl Reference {
     }
 }
 
-/// Of a name that is no login.
+/// Whether `text` can be a display name that is not also a valid login.
 fn is_display_name(text: &str) -> bool {
     let is_part = |character: char| {
         let is_foreign = !character.is_ascii() && !character.is_whitespace() && !character.is_control();
@@ -84,9 +84,9 @@ impl fmt::Display for Reference {
     }
 }
 
-/// Whom a text means: `@login`, login, `id:` and the Twitch id, or a display name that one chatter alone bears here.
-/// Chatters whom the invocation itself shows are known from it: they may be seen here for the first time, and what they
-/// were seen with last may not be stored yet.
+/// Finds the chatter whom a text names: `@login`, login, `id:` and the Twitch id, or a display name that only one
+/// chatter here has. Chatters in the invocation itself win over the store: they may be new here, and the store may
+/// still hold their old names.
 pub(super) async fn resolve(run: &Transaction, who: &str) -> Result<Option<KnownChatter>, EndRun> {
     let Some(reference) = Reference::parse(who) else { return Ok(None) };
     if let Reference::Name(name) = &reference {
@@ -102,11 +102,11 @@ pub(super) async fn resolve(run: &Transaction, who: &str) -> Result<Option<Known
     })
 }
 
-/// Display names are not unique, and nobody is guessed: where several bear the name, the chatter who typed it is told
-/// their logins, and the run ends.
+/// Display names are not unique. If several chatters have the name, guessing could pay the wrong one: the run ends, and
+/// the reply lists the candidates' logins.
 async fn resolve_name(run: &Transaction, name: &str) -> Result<Option<KnownChatter>, EndRun> {
     let mut found = run.world().store.list_chatters_by_name(run.channel(), name, MOST_CHOICES + 1).await?;
-    // Under the name of this moment.
+    // The store may hold an older display name of these chatters; the invocation's name counts.
     for shown in shown(run).into_iter().flatten() {
         found.retain(|known| known.id != shown.id);
         found.extend(Some(shown).filter(|shown| shown.is_called(name)));
@@ -119,7 +119,7 @@ async fn resolve_name(run: &Transaction, name: &str) -> Result<Option<KnownChatt
     Err(EndRun::Refused(format!("several chatters here are called {name}: type {}{others}", logins.join(" or "))))
 }
 
-/// Who called, and who wrote the message that is replied to.
+/// The chatters in the invocation: the caller, and the author of the quoted message.
 fn shown(run: &Transaction) -> [Option<KnownChatter>; 2] {
     let Invocation { chatter, reply_to, .. } = run.invocation();
     let caller =

@@ -1,4 +1,4 @@
-//! Capability `clock`: the invocation's one moment, whatever the machine's clock says by now.
+//! Capability `clock`: returns the moment of the invocation, which is the same in each run.
 
 use super::door::Run;
 use super::vocabulary::unix_millis;

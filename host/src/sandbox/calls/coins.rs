@@ -1,4 +1,4 @@
-//! Capability `coins`: no provider tells prices yet.
+//! Capability `coins`: always unavailable, because this host has no provider of prices yet.
 
 use super::door::Run;
 use crate::domain::manifest::Capability;

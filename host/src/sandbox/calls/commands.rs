@@ -1,4 +1,4 @@
-//! Capability `commands`: what the invoking chatter may type here.
+//! Capability `commands`: lists the commands that the invoking chatter may use in this channel.
 
 use super::door::Run;
 use super::error::EndRun;
@@ -31,13 +31,13 @@ impl From<listing::Listing> for Listing {
     }
 }
 
-/// The commands that the invoking chatter may use, by name.
+/// The commands that the invoking chatter may use, sorted by name.
 pub(super) fn list_available(run: &mut Transaction) -> Result<Vec<listing::Listing>, EndRun> {
     let now = run.invocation().now;
     Ok(listing::list_available(&run.setup()?, run.role(), now))
 }
 
-/// One of them, by name or alias.
+/// One of those commands, found by name or alias.
 pub(super) fn find(run: &mut Transaction, word: &str) -> Result<Option<listing::Listing>, EndRun> {
     let now = run.invocation().now;
     Ok(listing::find_listing(&run.setup()?, run.role(), word, now))

@@ -1,4 +1,4 @@
-//! What belongs to one run of a guest, and the door that each of its host calls passes.
+//! The state of one run of a guest, and the check that each of its host calls passes.
 
 use super::error::EndRun;
 use super::transaction::Transaction;
@@ -6,16 +6,16 @@ use crate::domain::manifest::Capability;
 use crate::sandbox::run::guest_log::GuestLog;
 use crate::sandbox::run::limits::Limiter;
 
-/// The data of one store.
+/// The data of the run's wasmtime store.
 pub(crate) struct Run {
     pub(crate) limiter: Limiter,
     pub(crate) log: GuestLog,
     stage: Stage,
 }
 
-/// What the run is for.
+/// The export that runs, with the state that only this export needs.
 enum Stage {
-    /// The module tells what it offers, and reaches nothing but the log.
+    /// `info`: the module reports its manifest, and may call nothing but the log.
     Info,
     Respond(Box<Responding>),
 }
@@ -36,13 +36,13 @@ impl Run {
         Run { limiter, log, stage: Stage::Respond(Box::new(responding)) }
     }
 
-    /// The door of every capability but the log, and the only place that checks its grant. Counts the host call.
+    /// Counts a host call and checks its grant. Only calls of the log skip this; the grant is checked nowhere else.
     pub(crate) fn enter(&mut self, capability: Capability) -> Result<&mut Transaction, EndRun> {
         let Stage::Respond(responding) = &mut self.stage else {
             return Err(EndRun::Guest(format!("called {capability} while it should only tell what it offers")));
         };
         if !responding.transaction.call().grants.covers(capability) {
-            // The host should not have started the module: not the guest's fault.
+            // The module is not to blame: the host should not have started it without the grant.
             return Err(EndRun::Host(format!("the module has no grant for {capability}")));
         }
         if responding.host_calls >= responding.most_host_calls {
@@ -52,7 +52,7 @@ impl Run {
         Ok(&mut responding.transaction)
     }
 
-    /// Ends the run: its log, and what it wants to change; None where it only told what it offers.
+    /// Takes the log and the transaction out of the run. The transaction is `None` after `info`.
     pub(crate) fn end(&mut self) -> (GuestLog, Option<Transaction>) {
         let transaction = match std::mem::replace(&mut self.stage, Stage::Info) {
             Stage::Info => None,

@@ -1,24 +1,23 @@
-//! Why a host call gives no answer.
+//! Errors of host calls.
 
 use crate::domain::ports::FindSecretError;
 use crate::store::StoreError;
 
-/// The refusal where the caller only claims to be the chatter, and that chatter alone may decide.
+/// The refusal if the chatter's identity is only a caller's claim, and the decision is that chatter's alone.
 pub(super) const NOT_PROVEN: &str = "only the chatter may ask for this: in chat, or logged in as themselves";
 
-/// Why a host call ends the run, whatever the module would still do.
+/// Why a host call ends the run at once.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndRun {
-    /// Another commit wrote a scope since this run first read it: a further run reads the new state.
+    /// Another commit has written a scope since this run first read it. A further run reads the new state.
     #[error("a scope was written in between")]
     Conflict,
-    /// This sentence answers the chatter in place of the module.
+    /// The chatter gets this sentence in place of the module's answer.
     #[error("{0}")]
     Refused(String),
-    /// The host is at fault.
     #[error("{0}")]
     Host(String),
-    /// The guest did what the contract forbids.
+    /// The guest broke a rule of the contract.
     #[error("{0}")]
     Guest(String),
 }
@@ -35,10 +34,10 @@ impl From<FindSecretError> for EndRun {
     }
 }
 
-/// Why a host call whose interface has an error of its own gives no answer.
+/// The error of a host call whose interface declares an error type `E`.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum HostCallError<E> {
-    /// The module gets this error, and goes on.
+    /// The module gets this error, and the run goes on.
     #[error("{0}")]
     Answered(E),
     #[error(transparent)]
@@ -57,7 +56,7 @@ impl<E> From<StoreError> for HostCallError<E> {
     }
 }
 
-/// The shape that the bindings want: the module's error inside, what ends the run outside.
+/// Converts to the shape that the bindings expect: the module's error inside, the end of the run outside.
 pub(super) fn split<T, E>(answer: Result<T, HostCallError<E>>) -> Result<Result<T, E>, EndRun> {
     match answer {
         Ok(value) => Ok(Ok(value)),

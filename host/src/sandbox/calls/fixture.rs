@@ -1,4 +1,4 @@
-//! A world on a real store in a folder of its own, for the tests of this folder.
+//! A [`World`] on a real store in a temporary folder, for the tests of this folder.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +18,7 @@ use crate::sandbox::world::World;
 use crate::store::channel::chatters::KnownChatter;
 use crate::testing::{self, at_once, chatter, command, manifest, setting};
 
-/// Whose channel is [`SHOP`].
+/// The broadcaster of [`SHOP`].
 pub(super) const BROADCASTER: (&str, u64) = ("shop", 100);
 pub(super) const CHATTERS: [(&str, u64); 3] = [("alice", 1), ("bob", 2), ("carol", 3)];
 pub(super) const SHOP: ChannelId = ChannelId(BROADCASTER.1);
@@ -31,8 +31,8 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    /// The channel [`SHOP`] with the modules `settings`, `extra` and `bank`, which may do everything; each of
-    /// [`CHATTERS`] was seen there and has 100 points.
+    /// The channel [`SHOP`] with the modules `settings`, `extra` and `bank`, which have every grant. Each of
+    /// [`CHATTERS`] has written there and has 100 points.
     pub(super) fn new(terms: Terms) -> Bench {
         let clock = Arc::new(ManualClock::at(now()));
         let ground = Ground::open(Terms { clock, ..terms }).unwrap();
@@ -47,7 +47,7 @@ impl Bench {
         bench
     }
 
-    /// A channel in which [`CHATTERS`] have 100 points each.
+    /// Adds a channel in which each of [`CHATTERS`] has 100 points.
     pub(super) fn add_channel(&self, (login, id): (&str, u64)) {
         let (store, channel) = (&self.world.store, ChannelId(id));
         self.wait(async {
@@ -64,7 +64,7 @@ impl Bench {
         self.runtime.block_on(work)
     }
 
-    /// A call of `!bank` in [`SHOP`], under an id of its own. The broadcaster is told by name; all others are everyone.
+    /// A call of `!bank` in [`SHOP`] under a fresh id. The broadcaster's name gives that role, any other `Everyone`.
     pub(super) fn invocation(&self, caller: &str, text: &str) -> Invocation {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         invocation(SHOP, caller, text, &number.to_string())
@@ -101,7 +101,7 @@ impl Bench {
     }
 }
 
-/// What the module is told instead of an answer; anything else fails the test.
+/// Returns the error that the module gets; any other result fails the test.
 pub(super) fn error_of<T: std::fmt::Debug, E: std::fmt::Debug>(answer: Result<T, HostCallError<E>>) -> E {
     match answer {
         Err(HostCallError::Answered(error)) => error,
@@ -113,7 +113,7 @@ pub(super) fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
 }
 
-/// A module that asks for everything.
+/// The manifest of a module that requests every capability.
 pub(super) fn bank() -> Manifest {
     let settings = vec![
         setting("sides", SettingKind::Integer { least: 2, most: 100 }, "6"),

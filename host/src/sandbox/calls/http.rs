@@ -1,6 +1,6 @@
-//! Capability `http`: requests by the guarded web client. Waits, for as long as the answer takes.
+//! Capability `http`: sends requests through the guarded web client, and waits for the response.
 //!
-//! What was sent stays sent, so a request is no part of the transaction ([`requests`]).
+//! A request cannot be rolled back, so it is not part of the transaction ([`requests`]).
 
 pub mod requests;
 
@@ -24,9 +24,9 @@ use crate::sandbox::web::client::Order;
 use crate::sandbox::web::header::{list_secret_keys, prepare_headers};
 use crate::sandbox::web::request::{SendRequestError, WebRequest, WebResponse};
 
-/// What a module has left of its deadline to say that nothing came back.
+/// Kept back of the call's deadline, so that the module can still answer when a request times out.
 const TO_ANSWER: Duration = Duration::from_millis(50);
-/// Characters of an invocation's id that are sent as they are.
+/// Characters of the longest invocation id that is sent unchanged.
 const LONGEST_ID: usize = 100;
 
 impl Host for Run {
@@ -56,7 +56,7 @@ impl From<SendRequestError> for HttpError {
     }
 }
 
-/// Sends a request, or gives the answer that an earlier run of this invocation got in its place.
+/// Sends a request, or returns the response that an earlier run of this invocation recorded in the same place.
 pub async fn send(run: &mut Transaction, request: WebRequest) -> Result<WebResponse, HostCallError<SendRequestError>> {
     let requests = Arc::clone(&run.requests().all);
     if requests.is_dry {
@@ -68,7 +68,7 @@ pub async fn send(run: &mut Transaction, request: WebRequest) -> Result<WebRespo
     }
     run.requests().asked += 1;
     if let Some(recorded) = requests.find(place) {
-        // Another one would have to be sent in the place of one that was.
+        // A different request would have to be sent although the recorded one already was.
         let is_same = recorded.digest == digest;
         return if is_same { recorded.sent.map_err(HostCallError::Answered) } else { Err(EndRun::Conflict.into()) };
     }
@@ -81,7 +81,7 @@ pub async fn send(run: &mut Transaction, request: WebRequest) -> Result<WebRespo
             let sent = send_now(run, &request, place, &requests, left).await?;
             let received = match &sent {
                 Ok(response) => response_bytes(response),
-                // Read as far as it was taken, and for nothing.
+                // The bytes that were read before the limit count as well.
                 Err(SendRequestError::TooLarge) => left.min(run.world().web.config().response_bytes),
                 Err(_) => 0,
             };
@@ -131,7 +131,7 @@ async fn send_now(
     Ok(run.world().web.send(order).await)
 }
 
-/// A setting that the module declares as secret, of this channel; None for any other.
+/// Returns the value of a secret setting of this module in this channel; `None` if the module declares no such secret.
 async fn find_secret(run: &Transaction, key: &str) -> Result<Option<SecretString>, FindSecretError> {
     let settings = &run.call().manifest.settings;
     if !settings.iter().any(|setting| setting.key == key && setting.kind == SettingKind::Secret) {
@@ -140,7 +140,7 @@ async fn find_secret(run: &Transaction, key: &str) -> Result<Option<SecretString
     run.world().secrets.find_secret(run.channel(), run.module(), key).await
 }
 
-/// What the web knows an invocation by: Twitch's id; in place of a text that a caller chose, its digest.
+/// The invocation's id as other servers see it: Twitch's id, or a digest where a caller chose the text of the id.
 fn name(id: &InvocationId) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if (1..=LONGEST_ID).contains(&id.id.len()) && id.id.bytes().all(is_plain) {
@@ -150,7 +150,7 @@ fn name(id: &InvocationId) -> String {
     digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Of all that a request says, each part with its length, so that no two requests say the same.
+/// Hashes every part of the request with its length, so that different requests cannot have the same input.
 fn digest(request: &WebRequest) -> [u8; 32] {
     let mut hasher = Sha256::new();
     let mut add = |part: &[u8]| {

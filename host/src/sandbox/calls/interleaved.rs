@@ -1,5 +1,5 @@
-//! Random invocations, interleaved step by step with conflicts, second runs and crashes, see and leave behind exactly
-//! what they would one after another in the order of their commits.
+//! Property: invocations that are interleaved at random, with conflicts, repeated runs and crashes, see and leave the
+//! same state as invocations that run one after another in the order of their commits.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -26,28 +26,28 @@ use crate::domain::manifest::{Caps, Grants};
 use crate::domain::message::Reply;
 use crate::testing::{at_once, command};
 
-/// Runs of one invocation, and invocations at a time.
+/// Runs of one invocation, and invocations in flight.
 const MOST_RUNS: u32 = 4;
 const MOST_ACTIVE: usize = 4;
 
 #[derive(Clone, Debug)]
 struct Script {
     channel: usize,
-    /// Of [`CHATTERS`], or the broadcaster after them.
+    /// Index into [`CHATTERS`]; the broadcaster comes after the last.
     caller: usize,
     steps: Vec<Step>,
     fate: Fate,
 }
 
-/// What becomes of an invocation the first time that it has taken all its steps.
+/// How an invocation ends when it has taken all its steps for the first time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
     Shown,
-    /// The module answers with an error: nothing of it stays.
+    /// The module returns an error, so nothing is committed.
     Refused,
-    /// The host dies, and the same invocation is sent again.
+    /// The host dies before the commit, and the same invocation is sent again.
     CrashBeforeCommit,
-    /// The host dies after the commit and before anybody learns of it, and the same invocation is sent again.
+    /// The host dies after the commit but before it replies, and the same invocation is sent again.
     CrashAfterCommit,
 }
 
@@ -84,7 +84,7 @@ fn script() -> impl Strategy<Value = Script> {
         1 => Just(Fate::CrashBeforeCommit),
         2 => Just(Fate::CrashAfterCommit),
     ];
-    // The broadcaster more often than others: only that one may change the set-up.
+    // The broadcaster is chosen most often, because nobody else may change the set-up.
     let caller = prop_oneof![0..CHATTERS.len(), Just(CHATTERS.len())];
     (0..CHANNELS.len(), caller, vec(step(), 1..6), fate).prop_map(|(channel, caller, steps, fate)| Script {
         channel,
@@ -95,7 +95,7 @@ fn script() -> impl Strategy<Value = Script> {
 }
 
 impl Script {
-    /// The same each time that it is sent.
+    /// The same invocation each time, so that a repeated one is a duplicate.
     fn invocation(&self, number: usize) -> Invocation {
         let (channel_login, channel) = CHANNELS[self.channel];
         let caller = CHATTERS.get(self.caller).map_or(channel_login, |(login, _)| login);
@@ -107,7 +107,7 @@ impl Script {
     }
 }
 
-/// The real side of [`Model::take`].
+/// Takes the step on the real transaction; [`Model::take`] is its model.
 fn take(bench: &Bench, run: &mut Transaction, step: &Step) -> Result<String, EndRun> {
     match *step {
         Step::Save(key, length) => seen(at_once(storage::save(run, key, vec![b'x'; length]))),
@@ -167,20 +167,20 @@ impl Shown for Amount {
     }
 }
 
-/// A value, or the name of the error's case.
+/// A value, or the name of the error's variant.
 fn seen<T: Shown, E: Debug>(answer: Result<T, HostCallError<E>>) -> Result<String, EndRun> {
     Ok(match split(answer)? {
         Ok(value) => value.shown(),
         Err(error) => {
             let text = format!("{error:?}");
             let case = text.split('(').next().unwrap_or_default();
-            // The bindings put the type's name first.
+            // Strips the path that the bindings' `Debug` puts before the variant.
             case.rsplit("::").next().unwrap_or_default().to_owned()
         }
     })
 }
 
-/// One invocation on its way.
+/// An invocation in flight.
 struct Active {
     number: usize,
     runs: u32,
@@ -200,7 +200,7 @@ struct Interleaver<'a> {
 }
 
 impl Interleaver<'_> {
-    /// Lets chance choose, until nothing is left, who takes the next step.
+    /// Chooses who takes the next step by `choices`, until all invocations have ended.
     fn play(&mut self, choices: &[u8]) {
         for choice in choices.iter().cycle().map(|choice| usize::from(*choice)) {
             let may_start = self.active.len() < MOST_ACTIVE && !self.waiting.is_empty();
@@ -268,7 +268,7 @@ impl Interleaver<'_> {
         }
     }
 
-    /// Whether it was made now.
+    /// Returns whether this commit was the invocation's first.
     fn commit(&mut self, number: usize, runs: u32, seen: Vec<String>, commit: &Commit) -> bool {
         let before = self.committed.iter().find(|(committed, _)| *committed == number).map(|(_, seen)| seen.clone());
         match self.bench.commit_data(commit) {
@@ -288,7 +288,7 @@ impl Interleaver<'_> {
     }
 }
 
-/// What is on disk is what the model says.
+/// Compares the store with the model.
 fn check(bench: &Bench, model: &Model) {
     for ((_, channel), expected) in CHANNELS.iter().zip(&model.channels) {
         check_storage(bench, ChannelId(*channel), expected);

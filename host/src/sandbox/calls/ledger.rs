@@ -1,4 +1,4 @@
-//! Moving the channel's own currency: what `payments` and `treasury` have in common.
+//! Movements of the channel's own currency: the rules that `payments` and `treasury` share.
 
 pub(super) mod overlay;
 
@@ -17,7 +17,7 @@ use crate::store::channel::chatters::KnownChatter;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// An amount that a chatter has after a payment.
+/// The balance of a chatter after a payment.
 pub(super) type Paid = Result<Amount, Refusal>;
 pub(super) type Refusal = HostCallError<PaymentError>;
 
@@ -39,8 +39,8 @@ impl From<CheckPaymentError> for Refusal {
     }
 }
 
-/// Whether this invocation may move anything at all: the currency is ours, somebody asked, and that chatter may
-/// still use the command that was called, as the channel is set up now.
+/// Checks that this invocation may move currency at all: the host keeps the channel's ledger, a person called, and that
+/// chatter may still use the command under the current set-up.
 pub(super) fn check_powers(run: &mut Transaction) -> Result<(), Refusal> {
     if !run.world().balances.is_ledger(run.channel()) {
         return Err(PaymentError::Unavailable("an outside provider keeps this channel's balances".to_owned()).into());
@@ -55,7 +55,7 @@ pub(super) fn check_powers(run: &mut Transaction) -> Result<(), Refusal> {
     may_use.then_some(()).ok_or_else(|| PaymentError::NotAllowed("this command is not yours to use".to_owned()).into())
 }
 
-/// Moves an amount within the caps of the grant, where the payer has enough.
+/// Moves an amount within the caps of the grant, if the payer has enough.
 pub(super) async fn pay_between(run: &mut Transaction, from: Holder, to: Holder, amount: &str) -> Result<(), Refusal> {
     let currency = run.world().store.load_currency(run.channel()).await?;
     let amount = parse_payment(amount, &currency)?;
@@ -65,7 +65,7 @@ pub(super) async fn pay_between(run: &mut Transaction, from: Holder, to: Holder,
     let left =
         held_by(run, from).await?.checked_sub(amount).filter(|left| from == Holder::Mint || *left >= Amount::ZERO);
     let left = left.ok_or(PaymentError::NotEnough)?;
-    // Seen without being noted: a blind addition conflicts with nothing, and the commit looks at it again.
+    // The payee's account is not noted: an addition conflicts with no other write, and the commit checks the sum again.
     let (_, held) = run.world().store.load_account(run.channel(), to).await?;
     let has = run.ledger().applied_to(to, held).and_then(|held| held.checked_add(amount));
     let fits = |amount: Amount| amount.units(currency.decimals).is_some();
@@ -77,9 +77,9 @@ pub(super) async fn pay_between(run: &mut Transaction, from: Holder, to: Holder,
     Ok(())
 }
 
-/// What counts against a budget's caps so far. Each payment writes its budget's scope: noting it makes a payment at
-/// the same time a conflict, so that two together cannot pass a cap. Without such a cap none is noted, and payments
-/// do not conflict for that.
+/// What counts against a budget's caps so far. Each payment writes its budget's scope, so noting the scope makes
+/// concurrent payments conflict; otherwise two of them could pass a cap together. Without a cap over several
+/// invocations, no scope is noted and no conflict arises.
 async fn moved(run: &mut Transaction, budget: Budget) -> Result<Moved, Refusal> {
     let own = run.ledger().moved(budget);
     let caps = run.call().grants.caps(budget);
@@ -94,7 +94,7 @@ async fn moved(run: &mut Transaction, budget: Budget) -> Result<Moved, Refusal> 
     Ok(Moved { by_invocation: own, by_caller: with_own(before.by_caller)?, by_all: with_own(before.by_all)? })
 }
 
-/// What a holder has, this run's own payments included.
+/// A holder's balance, including this run's own payments.
 pub(super) async fn held_by(run: &mut Transaction, holder: Holder) -> Paid {
     let channel = run.channel();
     let (revision, committed) = run.world().store.load_account(channel, holder).await?;
@@ -102,8 +102,8 @@ pub(super) async fn held_by(run: &mut Transaction, holder: Holder) -> Paid {
     Ok(run.ledger().applied_to(holder, committed).ok_or(PaymentError::InvalidAmount)?)
 }
 
-/// A chatter whom the invocation's own text names, who wrote the message that it replies to, or who called: a
-/// module cannot choose by itself whom to enrich.
+/// Finds a payee. Allowed are chatters whom the invocation's text names, the author of the message that it replies to,
+/// and the caller: a module cannot pick a payee by itself.
 pub(super) async fn find_payee(run: &Transaction, to: &str) -> Result<ChatterId, Refusal> {
     let payee = resolve(run, to).await?.ok_or(PaymentError::UnknownChatter)?;
     let invocation = run.invocation();
@@ -115,11 +115,11 @@ pub(super) async fn find_payee(run: &Transaction, to: &str) -> Result<ChatterId,
     Err(PaymentError::NotAllowed(format!("{} is not named in the message", payee.login)).into())
 }
 
-/// Whether a word of the text means this chatter. Ids are compared, because logins get recycled: the payee's last
-/// known login, and the one that the module gave, may be somebody else's by now.
+/// Whether a word of the text means this chatter. Ids are compared because Twitch recycles logins: the payee's last
+/// known login, and the one that the module passed, may belong to another chatter by now.
 async fn is_named(run: &Transaction, payee: &KnownChatter, given: &str) -> Result<bool, EndRun> {
     let given = Reference::parse(given);
-    // "@bob!" is bob, and so is "@bobさん"; a name in other letters than a login's goes to where the marks begin.
+    // "@bob!" and "@bobさん" both mean bob; a display name in other letters ends at the first punctuation mark.
     let is_mark = |character: char| !character.is_alphanumeric() && character != '_';
     let is_no_login = |character: char| !character.is_ascii_alphanumeric() && character != '_';
     let words = run.invocation().text.split_whitespace();
@@ -160,7 +160,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// The cap of which the error tells.
+    /// The cap that a test sets and that its error names.
     #[derive(Clone, Copy, Debug)]
     enum Cap {
         Invocation,
@@ -168,7 +168,7 @@ mod tests {
         Day,
     }
 
-    /// Everything, and 10 under one cap of one budget.
+    /// Every grant, with a cap of 10 of one kind on one budget.
     fn capped(budget: Budget, cap: Cap) -> Grants {
         let ten = Some(amount("10"));
         let caps = match cap {
@@ -182,7 +182,7 @@ mod tests {
         }
     }
 
-    /// Moves something that counts against `budget`.
+    /// Moves an amount that counts against `budget`.
     fn spend(run: &mut Transaction, budget: Budget, text: &str) -> Paid {
         match budget {
             Budget::Payments => at_once(transfer(run, "carol", text)),
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(at_once(transfer(&mut run, "@bob", "60")).unwrap(), amount("40"));
         assert_eq!(error_of(at_once(transfer(&mut run, "carol", "41"))), PaymentError::NotEnough);
         assert_eq!(at_once(charge(&mut run, "40")).unwrap(), Amount::ZERO);
-        // Carol is paid from what was charged just now; the till has no more.
+        // Carol is paid from the charge of 40 just now; then the till is empty.
         assert_eq!(at_once(treasury::pay(&mut run, "carol", "40")).unwrap(), amount("140"));
         assert_eq!(error_of(at_once(treasury::pay(&mut run, "carol", "1"))), PaymentError::NotEnough);
         assert_eq!(at_once(treasury::award(&mut run, "bob", "5")).unwrap(), amount("165"));
@@ -276,7 +276,7 @@ mod tests {
             error_of(at_once(transfer(&mut bench.run("alice", "@別名"), "別名", "1"))),
             PaymentError::UnknownChatter
         );
-        // Once there are two, nobody is paid, whomever the module means.
+        // Once two chatters have the name, nobody is paid, whichever name the module passes.
         see(22, "alice_22");
         for to in ["アリス", "arisu"] {
             let error = at_once(transfer(&mut bench.run("alice", "@アリス 1"), to, "1")).unwrap_err();
@@ -352,7 +352,7 @@ mod tests {
         let bench = bench();
         let heir = KnownChatter { id: ChatterId(9), login: "bob".parse().unwrap(), display_name: "Bob".into() };
         bench.wait(bench.world.store.save_seen(SHOP, vec![heir], now() + DAY)).unwrap();
-        // Number 2 was bob before.
+        // Chatter 2 had the login bob before.
         let why = why_not(at_once(transfer(&mut bench.run("alice", "@bob"), "id:2", "1")));
         assert_eq!(why, "bob is not named in the message");
         assert!(at_once(transfer(&mut bench.run("alice", "@bob"), "id:9", "1")).is_ok());

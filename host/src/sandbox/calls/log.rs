@@ -1,4 +1,4 @@
-//! Capability `log`: the one capability without a door. What goes beyond the bounds is dropped, so nobody is hurt by calling it.
+//! Capability `log`: the only one without a grant check. Lines beyond the limits are dropped, so a call harms nobody.
 
 use super::door::Run;
 use crate::sandbox::bindings::twitchy::command::log::{Host, Level};

@@ -1,26 +1,25 @@
-//! The simplest thing that a transaction could be: one invocation after another on plain maps. Says what `interleaved`
-//! must have seen.
+//! The model for `interleaved`: runs one invocation after another on plain maps, and says what each must see.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fixture::{CHATTERS, SHOP};
 
-/// What a channel's module may keep, and what it may pay out.
+/// Limits of a module in a channel: bytes and keys of its storage, and what it may pay out a day.
 pub(super) const MOST_BYTES: usize = 24;
 pub(super) const MOST_KEYS: usize = 3;
 pub(super) const MOST_PER_DAY: i64 = 60;
-/// What its calls may move: all of them, and those of one chatter.
+/// What the module's calls may move: all calls together, and the calls of one chatter.
 pub(super) const MOST_MOVED: i64 = 150;
 pub(super) const MOST_MOVED_BY_ONE: i64 = 90;
 
-/// The channels, by number.
+/// The channels, by index.
 pub(super) const CHANNELS: [(&str, u64); 2] = [("shop", SHOP.0), ("market", 200)];
 
-/// One host call of a random module, or two whose second depends on the first.
+/// One host call of a random module, or two where the second depends on the first.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Save(&'static str, usize),
-    /// Saves what is under the first key, and one letter more, under the second.
+    /// Loads the first key's value, appends a letter, and saves it under the second key.
     Grow(&'static str, &'static str),
     Delete(&'static str),
     Add(&'static str, i64),
@@ -40,7 +39,7 @@ pub(super) enum Step {
     Leave,
 }
 
-/// Who holds an amount: a chatter's id, or one of these.
+/// Holders that are no chatters; any other number is a chatter's id.
 pub(super) const TILL: u64 = u64::MAX;
 pub(super) const MINT: u64 = u64::MAX - 1;
 
@@ -49,7 +48,7 @@ pub(super) struct ChannelModel {
     pub(super) entries: BTreeMap<String, String>,
     pub(super) accounts: BTreeMap<u64, i64>,
     paid_out: i64,
-    /// By caller.
+    /// By the caller's id.
     moved: BTreeMap<u64, i64>,
     pub(super) prefix: String,
     pub(super) sides: i64,
@@ -81,7 +80,7 @@ impl Model {
         }
     }
 
-    /// Takes one step for a chatter, and tells what the module sees.
+    /// Takes one step for a chatter, and returns what the module sees.
     pub(super) fn take(&mut self, channel: usize, caller: u64, step: &Step) -> String {
         let may_change = caller == CHANNELS[channel].1;
         match step {

@@ -1,4 +1,4 @@
-//! Capability `payments`: what the invoking chatter pays.
+//! Capability `payments`: payments by the invoking chatter.
 
 use super::door::Run;
 use super::error::{NOT_PROVEN, split};
@@ -20,7 +20,7 @@ impl Host for Run {
     }
 }
 
-/// From the invoking chatter to another; returns what the payer has left.
+/// Pays from the invoking chatter to another one; returns the payer's balance.
 pub(super) async fn transfer(run: &mut Transaction, to: &str, amount: &str) -> Paid {
     check_payer(run)?;
     let payer = run.invocation().chatter.id;
@@ -33,7 +33,7 @@ pub(super) async fn transfer(run: &mut Transaction, to: &str, amount: &str) -> P
     held_by(run, from).await
 }
 
-/// From the invoking chatter to the till; returns what the payer has left.
+/// Pays from the invoking chatter to the till; returns the payer's balance.
 pub(super) async fn charge(run: &mut Transaction, amount: &str) -> Paid {
     check_payer(run)?;
     let from = Holder::Chatter(run.invocation().chatter.id);
@@ -41,7 +41,7 @@ pub(super) async fn charge(run: &mut Transaction, amount: &str) -> Paid {
     held_by(run, from).await
 }
 
-/// Whether this invocation may spend what is the chatter's own.
+/// Checks that this invocation may spend the chatter's currency.
 fn check_payer(run: &mut Transaction) -> Result<(), Refusal> {
     if !run.is_proven() {
         return Err(PaymentError::NotAllowed(NOT_PROVEN.to_owned()).into());

@@ -1,4 +1,4 @@
-//! Capability `random`: the invocation's own randomness.
+//! Capability `random`: numbers from the invocation's own generator.
 
 pub(super) mod generator;
 

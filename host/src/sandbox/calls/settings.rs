@@ -1,4 +1,4 @@
-//! Capability `settings`: the channel's own set-up.
+//! Capability `settings`: reads and changes the channel's set-up.
 
 use std::time::{Duration, SystemTime};
 
@@ -110,7 +110,7 @@ pub(super) fn disable_module(run: &mut Transaction, name: &str) -> Changed {
     change(run, |setup, role| change::check_disable(setup, role, name).map(Vec::from_iter))
 }
 
-/// A chatter is shown by login, where one is known.
+/// Lists a module's settings. A setting that is a chatter is shown as that chatter's login where it is known.
 pub(super) async fn list_settings(
     run: &mut Transaction,
     module: &str,
@@ -132,19 +132,19 @@ pub(super) async fn change_setting(run: &mut Transaction, module: &str, key: &st
     change(run, |setup, role| change::check_setting(setup, role, module, key, &value).map(|effect| vec![effect]))
 }
 
-/// No time at all ends the silence.
+/// Mutes the bot for `span`; a span of zero unmutes.
 pub(super) fn mute(run: &mut Transaction, span: Duration) -> Changed {
     let now = run.invocation().now;
     change(run, |setup, role| change::check_mute(setup, role, span, now).map(|effect| vec![effect]))
 }
 
-/// When the silence ends; None where the bot speaks.
+/// When the mute ends; `None` if the bot is not muted.
 pub(super) fn muted_until(run: &mut Transaction) -> Result<Option<SystemTime>, EndRun> {
     let now = run.invocation().now;
     Ok(run.setup()?.muted_until.filter(|until| now < *until))
 }
 
-/// The one way to change the set-up: the role of the chatter as this invocation has it, then the change.
+/// Checks a change with the chatter's role in this invocation, then buffers it. All changes of the set-up pass here.
 fn change(
     run: &mut Transaction,
     check: impl FnOnce(&ChannelSetup, Role) -> Result<Vec<Effect>, change::SettingsError>,
@@ -229,7 +229,7 @@ mod tests {
         let mut first = bench.run("shop", "");
         set_prefix(&mut first, "?").unwrap();
         let commit = first.finish(&[]).unwrap();
-        // On disk, but not in memory yet.
+        // On disk, but the set-up in memory is still the old one.
         assert_eq!(bench.wait(bench.world.store.commit(commit)).unwrap(), Committed::Done);
         let mut second = bench.run("shop", "");
         let old = prefix(&mut second).unwrap();

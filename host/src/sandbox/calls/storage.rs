@@ -12,10 +12,10 @@ use crate::domain::prefix::is_invisible;
 use crate::sandbox::bindings::twitchy::command::storage::{self as wit, Host, StorageError};
 use crate::store::channel::storage::StorageState;
 
-/// Bytes.
+/// Most bytes of a key and of a value.
 const LONGEST_KEY: usize = 256;
 const LONGEST_VALUE: usize = 64 << 10;
-/// Entries and bytes of one listing.
+/// Most entries and bytes of one listing.
 const MOST_ENTRIES: u32 = 100;
 const MOST_BYTES: usize = 64 << 10;
 
@@ -61,7 +61,7 @@ impl From<StorageError> for HostCallError<StorageError> {
     }
 }
 
-/// None where there is nothing, a key that could not exist included.
+/// Returns `None` for a missing entry, and for an invalid key.
 pub(super) async fn load(run: &mut Transaction, key: &str) -> Result<Option<Vec<u8>>, EndRun> {
     if check_key(key).is_err() {
         return Ok(None);
@@ -83,12 +83,12 @@ pub(super) async fn delete(run: &mut Transaction, key: &str) -> Result<(), EndRu
     }
     match write_entry(run, key, None).await {
         Err(HostCallError::Ends(end)) => Err(end),
-        // A deletion never fills the storage.
+        // A deletion cannot exceed the quota.
         Ok(()) | Err(HostCallError::Answered(_)) => Ok(()),
     }
 }
 
-/// Adds to a number, 0 where there is none, and returns the sum.
+/// Adds to a stored number, or to 0 if the entry is missing, and returns the sum.
 pub(super) async fn add(run: &mut Transaction, key: &str, amount: i64) -> Result<i64, HostCallError<StorageError>> {
     check_key(key)?;
     let number = match current_entry(run, key).await? {
@@ -111,7 +111,7 @@ async fn list_keys(
     Ok(entries.into_iter().map(|(key, _)| key).collect())
 }
 
-/// The same with values. Fewer than `limit` only at the end or past 64 KiB, empty only at the end.
+/// Like `list_keys`, with values. Fewer than `limit` entries only at the end or past 64 KiB, none only at the end.
 pub(super) async fn list_entries(
     run: &mut Transaction,
     prefix: &str,
@@ -133,19 +133,19 @@ pub(super) async fn list_entries(
         if end.is_none() || merged.len() >= limit || size_of(&merged) >= MOST_BYTES {
             return Ok(within_bytes(merged, limit));
         }
-        // A short page may hide what this run added behind it.
+        // The page is short, and this run may have added entries beyond it.
         after = end;
     }
 }
 
-/// The version that wrote last before this run; None where it was never noted.
+/// The version that wrote last before this run; `None` if none was recorded.
 pub(super) async fn written_by(run: &mut Transaction) -> Result<Option<semver::Version>, EndRun> {
     let (state, version) = run.world().store.load_written_by(run.channel(), run.module()).await?;
     note_storage(run, state)?;
     Ok(version)
 }
 
-/// What is stored under a valid key, this run's own writes included.
+/// The value of a valid key, including this run's own writes.
 async fn current_entry(run: &mut Transaction, key: &str) -> Result<Option<Vec<u8>>, EndRun> {
     if let Some(own) = run.storage().find(key) {
         return Ok(own.clone());
@@ -181,7 +181,7 @@ fn check_key(key: &str) -> Result<(), StorageError> {
     is_key.then_some(()).ok_or(StorageError::KeyInvalid)
 }
 
-/// Decimal text as `add` writes it: no plus sign, no blanks.
+/// Parses decimal text as `add` writes it: no plus sign, no blanks.
 fn parse_number(value: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(value).ok()?;
     if text.starts_with('+') { None } else { text.parse().ok() }
@@ -191,7 +191,7 @@ fn size_of(entries: &[Entry]) -> usize {
     entries.iter().map(|(key, value)| key.len() + value.len()).sum()
 }
 
-/// The first entries that fit into one answer; at least one, where there is one.
+/// Keeps the first entries that fit into one listing; at least one, so that paging makes progress.
 fn within_bytes(mut entries: Vec<Entry>, limit: usize) -> Vec<Entry> {
     entries.truncate(limit);
     let mut bytes = 0;
@@ -314,7 +314,7 @@ mod tests {
         save_text(&mut asking, "other", "");
         assert_eq!(bench.commit(first), Committed::Done);
         assert_eq!(bench.commit(asking), Committed::Conflict, "what it was told is true no more");
-        // Going back to an older version is seen by the later one.
+        // After a roll-back, the later version sees that the older one has written.
         let mut back = begin("1.0.0");
         assert_eq!(written_by(&mut back).as_deref(), Some("2.0.0-beta.1"));
         at_once(delete(&mut back, "key")).unwrap();
@@ -351,7 +351,7 @@ mod tests {
         save_text(&mut run, "a", "123456789");
         save_text(&mut run, "b", "123456789");
         assert_eq!(error_of(at_once(save(&mut run, "c", Vec::new()))), StorageError::Full);
-        // Replacing frees what was there.
+        // Replacing a value frees the old one's bytes.
         save_text(&mut run, "b", "12345");
         save_text(&mut run, "c", "");
         assert_eq!(error_of(at_once(save(&mut run, "d", Vec::new()))), StorageError::Full);
@@ -389,7 +389,7 @@ mod tests {
         assert!(at_once(list_keys(&mut run, "", None, 0)).unwrap().is_empty());
     }
 
-    /// Small keys, so that committed entries, own writes and deletions meet.
+    /// Short keys, so that committed entries, own writes and deletions collide.
     fn writes() -> impl Strategy<Value = Vec<(String, Option<Vec<u8>>)>> {
         vec(("[ab]{1,3}", proptest::option::of(vec(any::<u8>(), 0..3))), 0..12)
     }
@@ -399,7 +399,7 @@ mod tests {
         let bench = bench();
         let cases = Cell::new(0);
         proptest!(ProptestConfig::with_cases(48), |(committed in writes(), own in writes(), page in 1_u32..5)| {
-            // A corner of the storage of its own for each case.
+            // Each case has a key prefix of its own.
             cases.set(cases.get() + 1);
             let corner = format!("{}/", cases.get());
             let mut expected = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Capability `streams`: this host does not watch live streams yet.
+//! Capability `streams`: always unavailable, because this host does not watch live streams yet.
 
 use super::door::Run;
 use crate::domain::manifest::Capability;

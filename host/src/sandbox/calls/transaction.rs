@@ -1,8 +1,8 @@
-//! One run of an invocation as a transaction: what the run reads and what it would change.
+//! One run of an invocation as a transaction: what the run reads, and what it would change.
 //!
-//! A run reads the committed state through its own buffered effects, notes the revision of each scope when it first
-//! reads it, and ends as one [`Commit`] or as nothing. Absent: grants, which the door checks; the rules of each capability,
-//! which are in its file; and the commit itself, which is the store's.
+//! A run reads the committed state through its own buffered effects, and notes the revision of each scope when it first
+//! reads that scope. A run ends as one [`Commit`] or changes nothing. Absent: grants, which the file `door` checks; the
+//! rules of each capability, which are in its file; and the commit itself, which the store makes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,15 +21,15 @@ use crate::sandbox::call::Call;
 use crate::sandbox::world::World;
 use crate::setup::channel::ChannelSetup;
 
-/// One run of an invocation. A second run of the same invocation begins with a new one.
+/// One run of an invocation. A second run of the same invocation starts with a new transaction.
 pub struct Transaction {
     world: Arc<World>,
     call: Arc<Call>,
     /// The revision that each scope had when this run first read it.
     noted: BTreeMap<Scope, Revision>,
-    /// The channel's set-up with this run's own changes; None before it is first read.
+    /// The channel's set-up with this run's own changes; `None` before it is first read.
     setup: Option<ChannelSetup>,
-    /// A channel whose set-up in memory is older than what this run has read of it.
+    /// A channel whose set-up in memory is older than the revision that this run has read.
     stale_setup: Option<ChannelId>,
     /// Changes other than to storage, in order.
     effects: Vec<Effect>,
@@ -57,12 +57,12 @@ impl Transaction {
         }
     }
 
-    /// One run of an invocation whose runs share what they send.
+    /// Shares the web requests of the invocation with its other runs.
     pub fn with_requests(self, requests: &Arc<Requests>) -> Transaction {
         Transaction { requests: RunRequests::new(Arc::clone(requests)), ..self }
     }
 
-    /// What this run would change, or None where it would change nothing.
+    /// The changes of this run as a commit; `None` if there are none.
     pub fn finish(self, replies: &[Reply]) -> Option<Commit> {
         let invocation = self.call.invocation.clone();
         let mut effects = self.storage.into_effects(&self.call.manifest.name);
@@ -81,7 +81,7 @@ impl Transaction {
         })
     }
 
-    /// Notes the revision at which this run reads a scope; the same one each time, or the run ends.
+    /// Notes the revision at which this run reads a scope. A second read must find the same revision, or the run ends.
     pub(super) fn note(&mut self, scope: Scope, revision: Revision) -> Result<(), EndRun> {
         match self.noted.get(&scope) {
             None => {
@@ -98,7 +98,7 @@ impl Transaction {
         }
     }
 
-    /// To be called after a conflict: where what memory holds of a set-up is out of date, the next run would meet the same conflict.
+    /// Reloads a stale set-up. Call this after a conflict: otherwise the next run would meet the same conflict.
     pub async fn reload_setup(&self) -> Result<(), EndRun> {
         match self.stale_setup {
             Some(channel) => Ok(self.world.setup.reload(channel).await?),
@@ -106,7 +106,7 @@ impl Transaction {
         }
     }
 
-    /// The channel's set-up, this run's own changes included.
+    /// The channel's set-up, including this run's own changes.
     pub(super) fn setup(&mut self) -> Result<ChannelSetup, EndRun> {
         if let Some(setup) = &self.setup {
             return Ok(setup.clone());
@@ -125,32 +125,29 @@ impl Transaction {
         self.effects.push(effect);
     }
 
-    /// Buffers a change. Where an overlay shows the change to this run, the caller writes that too.
+    /// Buffers an effect. If an overlay has to show the change to this run, the caller updates that overlay too.
     pub(super) fn add_effect(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
 
-    /// What this run has buffered so far, but for its writes to storage.
+    /// This run's buffered effects, without its writes to storage.
     pub(super) fn effects(&self) -> &[Effect] {
         &self.effects
     }
 
-    /// This run's own writes to the module's storage.
     pub(super) fn storage(&mut self) -> &mut StorageOverlay {
         &mut self.storage
     }
 
-    /// This run's own payments.
     pub(super) fn ledger(&mut self) -> &mut LedgerOverlay {
         &mut self.ledger
     }
 
-    /// What this run sends to the web.
     pub(super) fn requests(&mut self) -> &mut RunRequests {
         &mut self.requests
     }
 
-    /// The invocation's randomness: the same numbers in each run.
+    /// The invocation's random generator, which yields the same numbers in each run.
     pub(super) fn random(&mut self) -> &mut Random {
         &mut self.random
     }
@@ -175,18 +172,18 @@ impl Transaction {
         &self.call.manifest.name
     }
 
-    /// The chatter's, as this invocation has it.
+    /// The chatter's role in this invocation.
     pub(super) fn role(&self) -> Role {
         self.call.invocation.chatter.role
     }
 
-    /// Whether it is certain that the chatter asked for this. What is theirs alone to decide wants more than a claim:
-    /// their money, and whether the bot sits in their channel.
+    /// Whether it is certain that the chatter asked for this call. A mere claim is not enough to spend the chatter's
+    /// currency, or to make the bot join or leave the chatter's channel.
     pub(super) fn is_proven(&self) -> bool {
         self.call.invocation.is_proven
     }
 
-    /// Whether a person asked for this; timers and events act for nobody.
+    /// Whether a person made this call; timers and events act for nobody.
     pub(super) fn has_caller(&self) -> bool {
         matches!(self.call.invocation.id.origin, Origin::Chat | Origin::Http)
     }

@@ -1,4 +1,4 @@
-//! Capability `treasury`: what the channel pays.
+//! Capability `treasury`: payments by the channel.
 
 use super::door::Run;
 use super::error::split;
@@ -20,12 +20,12 @@ impl Host for Run {
     }
 }
 
-/// From the till to a chatter; returns what the chatter has then.
+/// Pays from the till to a chatter; returns the payee's balance.
 pub(super) async fn pay(run: &mut Transaction, to: &str, amount: &str) -> Paid {
     pay_out(run, Holder::Till, to, amount).await
 }
 
-/// From the mint to a chatter; returns what the chatter has then.
+/// Pays from the mint to a chatter; returns the payee's balance.
 pub(super) async fn award(run: &mut Transaction, to: &str, amount: &str) -> Paid {
     pay_out(run, Holder::Mint, to, amount).await
 }

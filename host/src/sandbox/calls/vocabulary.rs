@@ -1,4 +1,4 @@
-//! Interface `types`: between the contract's words and ours. No capability, so no door.
+//! Interface `types`: converts between the contract's types and the host's. No capability, so no grant is checked.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,16 +9,16 @@ use crate::domain::message::{Badge, Channel, Chatter, QuotedMessage, Reply};
 use crate::domain::role::Role;
 use crate::sandbox::bindings::twitchy::command::types as wit;
 
-/// The contract's types have no functions, but their interface must be linked.
+/// The interface has no functions, but must be linked.
 impl wit::Host for Run {}
 
-/// A moment before 1970 counts as 1970.
+/// Milliseconds since 1970; an earlier moment becomes 0.
 pub(super) fn unix_millis(at: SystemTime) -> u64 {
     let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Longer than the contract can say is as long as it can say: seven weeks.
+/// A span beyond the contract's `u32` of milliseconds (seven weeks) becomes the longest possible one.
 pub(super) fn cooldown_millis(span: Duration) -> u32 {
     u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
 }
@@ -50,7 +50,7 @@ impl From<Origin> for wit::Origin {
             Origin::Chat => wit::Origin::Chat,
             Origin::Http => wit::Origin::Http,
             Origin::Timer => wit::Origin::Timer,
-            // No module is called for what the host itself changes.
+            // `Host` never occurs here: the host's own changes call no module.
             Origin::Event | Origin::Host => wit::Origin::Event,
         }
     }

@@ -1,4 +1,4 @@
-//! Capability `words`: command words besides the declared ones.
+//! Capability `words`: command words that a module claims besides those in its manifest.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ impl From<claims::WordError> for HostCallError<WordError> {
     }
 }
 
-/// Adds a word, or replaces this module's own of that name.
+/// Claims a word, or replaces the module's own word of that name.
 pub(super) fn claim(run: &mut Transaction, word: Command) -> Result<(), HostCallError<WordError>> {
     let setup = run.setup()?;
     let effect = claims::check_claim(&setup, run.role(), run.module(), word)?;
@@ -72,14 +72,14 @@ pub(super) fn claim(run: &mut Transaction, word: Command) -> Result<(), HostCall
     Ok(())
 }
 
-/// Whether it was there, and the chatter may release it.
+/// Returns whether the word existed and the chatter may release it.
 pub(super) fn release(run: &mut Transaction, name: &str) -> Result<bool, EndRun> {
     let setup = run.setup()?;
     let effect = claims::check_release(&setup, run.role(), run.module(), name);
     Ok(effect.map(|effect| run.change_setup(&setup, effect)).is_some())
 }
 
-/// This module's own.
+/// The words that this module has claimed.
 fn list_claimed(run: &mut Transaction) -> Result<Vec<Command>, EndRun> {
     let setup = run.setup()?;
     let claimed = setup.find_module(run.module()).map(|module| module.claimed.as_slice()).unwrap_or_default();

@@ -1,8 +1,9 @@
 //! Compiled modules on disk, so that a start need not compile them again.
 //!
-//! Loading machine code is running it. So a file is believed only with a keyed checksum of ours over its bytes and its
-//! name; it is read once, into memory, and those very bytes are checked and loaded. Whatever does not fit is compiled
-//! anew. The folder and the key are closed to other users; whoever can read the key can write the binary as well.
+//! Loading machine code means running it. So each file has a keyed checksum over its bytes and its name. The file is
+//! read into memory once, and those very bytes are checked and loaded. If the check fails, the module is compiled
+//! again. The folder and the key are closed to other users; whoever can read the key could replace the host's binary as
+//! well.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,9 +26,9 @@ const KEY_FILE: &str = "artefact.key";
 const KEY_LENGTH: usize = 32;
 const MAC_LENGTH: usize = 32;
 const ENDING: &str = "cwasm";
-/// Files that are kept. Each version of a module leaves one, and nobody but us clears them away. Enough for a thousand
-/// modules, two versions of each and two releases of the host: for the usual ones, of a quarter of a megabyte. How many
-/// bytes they may have is for the operator to say.
+/// Most files that are kept. Each version of a module leaves one, and only this cache deletes them. The limit suffices
+/// for a thousand modules of the usual quarter of a megabyte, with two versions of each and two releases of the host.
+/// The operator sets the limit of bytes.
 const MOST_FILES: usize = 4096;
 
 /// The folder of compiled modules.
@@ -35,13 +36,13 @@ pub(crate) struct ArtefactCache {
     folder: PathBuf,
     key: [u8; KEY_LENGTH],
     limit: Room,
-    /// What is in the folder: at most so much. A look at each file for each that is written would add up. Locked by who
-    /// writes: of what is half written, nothing is cleared away.
+    /// An upper bound of the folder's contents, because inspecting all files at each write would be slow. Writers hold
+    /// the lock, so that clearing never deletes a half-written file.
     taken: Mutex<Room>,
     trouble: Trouble,
 }
 
-/// Room on the disk.
+/// Files and bytes on the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Room {
     files: usize,
@@ -57,20 +58,20 @@ impl Room {
         Room { files: self.files + 1, bytes: self.bytes.saturating_add(bytes) }
     }
 
-    /// What is kept where there is too much: so the next ones need no look at the folder.
+    /// The room that is kept beyond the limit: clearing too much spares the next writes an inspection of the folder.
     fn after_clearing(self) -> Room {
         Room { files: self.files / 4 * 3, bytes: self.bytes / 4 * 3 }
     }
 }
 
-/// A compiled module, and what its code takes up in memory.
+/// A compiled module, and the size of its code in memory.
 pub(crate) struct Artefact {
     pub(crate) component: Component,
     pub(crate) code_bytes: usize,
 }
 
 impl ArtefactCache {
-    /// Of files with more than `most_bytes` those used last are kept.
+    /// Opens the folder. While the files have more than `most_bytes`, those used longest ago are deleted.
     pub(crate) fn open(folder: &Path, most_bytes: u64) -> io::Result<ArtefactCache> {
         create_private_folder(folder)?;
         let key = load_or_make_key(&folder.join(KEY_FILE))?;
@@ -79,7 +80,7 @@ impl ArtefactCache {
         Ok(ArtefactCache { folder: folder.to_owned(), key, limit, taken, trouble: Trouble::default() })
     }
 
-    /// The compiled module, where a file of ours has it.
+    /// Loads the compiled module; `None` if there is no valid file.
     pub(crate) fn load(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest) -> Option<Artefact> {
         let name = file_name(engine, size, digest);
         let path = self.folder.join(&name);
@@ -94,7 +95,7 @@ impl ArtefactCache {
         loaded
     }
 
-    /// Keeps a compiled module. Not being able to costs the next start some time, and nothing else.
+    /// Saves a compiled module. A failure only means that the next start compiles the module again.
     pub(crate) fn save(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest, code: &[u8]) {
         let name = file_name(engine, size, digest);
         if let Err(error) = self.trouble.note(self.write(&name, code)) {
@@ -102,32 +103,32 @@ impl ArtefactCache {
         }
     }
 
-    /// Why the last compiled module was not kept; nothing once one was.
+    /// Why the last compiled module could not be saved; `None` once a save has succeeded.
     pub(crate) fn save_trouble(&self) -> Option<Arc<str>> {
         self.trouble.reason()
     }
 
-    /// Whether others have to go where this is kept.
+    /// Whether saving this code would delete other files.
     pub(crate) fn is_full_with(&self, code: &[u8]) -> bool {
         let taken = *self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         !taken.plus((MAC_LENGTH + code.len()) as u64).fits(self.limit)
     }
 
-    /// What is in memory is read once, however often it is called: before others have to go, it says that it is of use.
+    /// Marks the file of a module in memory as used: it is read only once, and would be deleted as if it were unused.
     pub(crate) fn touch(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest) {
         mark_as_used(&self.folder.join(file_name(engine, size, digest)));
     }
 
-    /// Nothing happens where there is none.
+    /// Deletes the module's file, if there is one.
     pub(crate) fn remove(&self, engine: &Engine, size: SizeClass, digest: ModuleDigest) {
-        // What stays is cleared away with the old files.
+        // If this fails, the file is deleted later, as an old one.
         fs::remove_file(self.folder.join(file_name(engine, size, digest))).ok();
     }
 
     fn write(&self, name: &str, code: &[u8]) -> io::Result<()> {
         let mac = self.mac(name, code).finalize().into_bytes();
         let path = self.folder.join(name);
-        // A count that a panic left behind is too high at most.
+        // Poisoning is ignored: after a panic the count is at worst too high.
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         write_whole(&path, &[&mac, code], Durability::Lazy)?;
         *taken = taken.plus((mac.len() + code.len()) as u64);
@@ -144,7 +145,7 @@ impl ArtefactCache {
 
     fn mac(&self, name: &str, code: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of any length is good for HMAC");
-        // The name is part of it: a good file under another name is another module's code.
+        // The name is included: a valid file under another name would be another module's code.
         mac.update(name.as_bytes());
         mac.update(&[0]);
         mac.update(code);
@@ -152,11 +153,11 @@ impl ArtefactCache {
     }
 }
 
-/// Where there is more than the limit, only what was used last stays, and in any case `kept`. Returns what is there.
+/// If the files exceed the limit, deletes those used longest ago, but never `kept`. Returns what remains.
 fn remove_oldest(folder: &Path, limit: Room, kept: Option<&Path>) -> io::Result<Room> {
     let is_ours = |path: &PathBuf| path.extension().is_some_and(|ending| ending == ENDING || ending == UNFINISHED);
     let paths = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(is_ours);
-    // One that has just gone needs no clearing away.
+    // A file that has disappeared meanwhile needs no deletion.
     let look = |path: PathBuf| {
         let file = fs::metadata(&path).ok()?;
         Some((file.modified().ok()?, file.len(), path))
@@ -168,7 +169,7 @@ fn remove_oldest(folder: &Path, limit: Room, kept: Option<&Path>) -> io::Result<
     }
     files.sort();
     let (mut room, limit) = (all, limit.after_clearing());
-    // Whatever the clock said when it was written.
+    // `kept` was just written, but a wrong clock may make it look old.
     for (_, bytes, path) in files.iter().filter(|(_, _, path)| kept != Some(path.as_path())) {
         if room.fits(limit) {
             break;
@@ -181,7 +182,7 @@ fn remove_oldest(folder: &Path, limit: Room, kept: Option<&Path>) -> io::Result<
     Ok(room)
 }
 
-/// The file's time tells when it was last of use: so an old module that is called daily outlives a new one that is not.
+/// Sets the file's time to its last use, so that an old module that is called daily outlives a new one that is not.
 fn mark_as_used(path: &Path) {
     let marked = File::options().write(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
     if let Err(error) = marked {
@@ -189,9 +190,9 @@ fn mark_as_used(path: &Path) {
     }
 }
 
-/// Names the bytes and the compiler: another version of either is another file. So is another size class: what has passed
-/// the gate of the large ones has not passed that of the small ones. The hash need not be the same for ever, since a file
-/// that nobody asks for is only compiled again.
+/// A file's name identifies the component, the compiler and the size class. The size class matters because a component
+/// that the large class accepts may exceed the small class's limits. The hash may change between releases: an unknown
+/// file is only compiled again.
 fn file_name(engine: &Engine, size: SizeClass, digest: ModuleDigest) -> String {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -199,18 +200,18 @@ fn file_name(engine: &Engine, size: SizeClass, digest: ModuleDigest) -> String {
     format!("{digest}-{:016x}.{ENDING}", hasher.finish())
 }
 
-/// Loads machine code that this host's own compiler has just written, in this process or in a child of it. A child that
-/// a hostile component has taken over could lie: SECURITY.md says so.
+/// Loads machine code that this host's own compiler has written, in this process or in a child. A hostile component
+/// that has taken over the child could forge the code: see SECURITY.md.
 #[expect(unsafe_code, reason = "the one place where a compiled artefact is loaded")]
 pub(crate) fn load_own(engine: &Engine, code: &[u8]) -> wasmtime::Result<Artefact> {
-    // SAFETY: `code` is what this host's own compiler wrote: it comes from there straight, or the keyed checksum over
-    // these very bytes in memory says so.
+    // SAFETY: this host's own compiler wrote `code`: it comes straight from the compiler, or the keyed checksum over
+    // these very bytes in memory proves it.
     let component = unsafe { Component::deserialize(engine, code) }?;
     Ok(Artefact { component, code_bytes: code.len() })
 }
 
-/// A key that others could read, or that is damaged, is replaced: what it signed is compiled again. The file is locked
-/// meanwhile, so that two who begin at once get the same one.
+/// Loads the key. A key that others could read, or that is damaged, is replaced, so that everything it signed is
+/// compiled again. The file is locked meanwhile, so that two processes that start at once get the same key.
 fn load_or_make_key(path: &Path) -> io::Result<[u8; KEY_LENGTH]> {
     let mut file = private_options().read(true).create(true).truncate(false).open(path)?;
     file.lock()?;
@@ -256,7 +257,7 @@ mod tests {
 
     use super::*;
 
-    /// The smallest component there is: the header alone.
+    /// The smallest component: only a header.
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
     const DIGEST: ModuleDigest = ModuleDigest([7; 32]);
     const PLENTY: u64 = 1 << 30;
@@ -293,7 +294,7 @@ mod tests {
             self.cache.save(&self.engine, SizeClass::Small, digest, &compiled(&self.engine));
         }
 
-        /// It was used so many seconds ago.
+        /// Sets the file's last use to so many seconds ago.
         fn age(&self, digest: ModuleDigest, seconds: u64) {
             let at = SystemTime::now() - Duration::from_secs(seconds);
             File::options().write(true).open(self.path(digest)).unwrap().set_modified(at).unwrap();
@@ -415,11 +416,11 @@ mod tests {
     fn few_large_files_fill_no_disk_either_and_those_used_last_stay() {
         let mut fixture = Fixture::new();
         let size = fs::metadata(fixture.file()).unwrap().len();
-        // Room for four, so three are kept where there is a fifth.
+        // Room for four, so a fifth leaves three.
         fixture.cache.limit.bytes = 4 * size + size / 2;
         for number in 0..3 {
             fixture.save(ModuleDigest([number; 32]));
-            // Before the next one, whatever the file system's clock tells apart.
+            // Distinct ages, even if the file system's clock is too coarse to order the writes.
             fixture.age(ModuleDigest([number; 32]), 10 - u64::from(number));
         }
         fixture.age(DIGEST, 20);
@@ -440,7 +441,7 @@ mod tests {
         fixture.age(DIGEST, 20);
         fixture.age(ModuleDigest([1; 32]), 10);
         fixture.cache.touch(&fixture.engine, SizeClass::Small, DIGEST);
-        // Less than three, and two where there is a third.
+        // Room for less than three, so a third leaves two.
         fixture.cache.limit.bytes = fs::metadata(fixture.file()).unwrap().len() * 14 / 5;
         fixture.save(ModuleDigest([2; 32]));
         assert!(fixture.loads());
@@ -470,7 +471,7 @@ mod tests {
     #[test]
     fn a_disk_without_room_is_nobodys_error() {
         let fixture = Fixture::new();
-        // As good as full: nothing can be written here.
+        // Like a full disk: nothing can be written here.
         fs::remove_dir_all(&fixture.cache.folder).unwrap();
         fixture.save(DIGEST);
         assert!(!fixture.loads());

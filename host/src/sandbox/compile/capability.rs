@@ -1,4 +1,4 @@
-//! What a component asks for: its imports, read before anything of it runs.
+//! The capabilities that a component requests: its imports, read before any of its code runs.
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -6,15 +6,15 @@ use wasmtime::component::Component;
 use super::error::CompileError;
 use crate::domain::manifest::Capability;
 
-/// Names in one refusal, and characters of each: together they are shorter than a reason that the compiler's child may give.
+/// Most names in a refusal, and characters of each. Together they fit into the longest reason of the compiler's child.
 const MOST_NAMES: usize = 5;
 const LONGEST_NAME: usize = 100;
 
 pub(crate) const PACKAGE: &str = "twitchy:command/";
-/// Versions of one 0.x line differ only in what was added, so the linker takes any of them.
+/// Versions of one 0.x line only add to each other, so the linker accepts any of them.
 pub(crate) const LINE: &str = "0.1.";
 
-/// The capabilities that a component imports, in the contract's order; an import that is none is an error.
+/// The capabilities that a component imports, in the contract's order. Any other import is an error.
 pub(crate) fn list_requested(engine: &Engine, component: &Component) -> Result<Vec<Capability>, CompileError> {
     let mut requested = Vec::new();
     for (name, _) in component.component_type().imports(engine) {
@@ -31,7 +31,7 @@ pub(crate) fn list_requested(engine: &Engine, component: &Component) -> Result<V
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Import {
-    /// The vocabulary: reaches nothing.
+    /// The shared types, which give access to nothing.
     Types,
     Capability(Capability),
 }
@@ -44,12 +44,12 @@ pub(crate) fn parse_import(name: &str) -> Option<Import> {
     interface.parse().ok().map(Import::Capability).or((interface == "types").then_some(Import::Types))
 }
 
-/// A name of an import or a version is the author's text, as long as the author likes.
+/// Cuts a name of an import or a version, because the author chooses its length.
 pub(crate) fn cut(name: &str) -> String {
     name.chars().take(LONGEST_NAME).collect()
 }
 
-/// `"a", "b" and 3 more`.
+/// Lists names as `"a", "b" and 3 more`.
 pub(crate) fn quote_names(names: &[&str]) -> String {
     let mut shown: Vec<String> = names.iter().take(MOST_NAMES).map(|name| format!("{:?}", cut(name))).collect();
     if names.len() > MOST_NAMES {

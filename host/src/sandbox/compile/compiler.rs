@@ -1,10 +1,10 @@
-//! Compiles what strangers brought in a child process, which can be killed and takes nothing along.
+//! Compiles uploads in a child process, which can be killed without harm to the host.
 //!
 //! Neither the parser nor the compiler can be interrupted, and both have had bugs. So they run in a process of the same
-//! program that has no environment, no files but the three standard streams, little memory and little time. Promised: a
-//! child ends with its answer, at its limits, or when nobody waits for it any more, and is reaped. Absent: a wall against
-//! whoever takes the child over by a bug of the compiler. It is the same system user, and its answer is machine code that
-//! the host will run.
+//! program without an environment, with no files but the three standard streams, little memory and little time.
+//! Promised: a child ends with its answer, at its limits, or when its caller gives up, and is reaped. Absent:
+//! protection against a component that takes the child over by a bug of the compiler. The child is the same system
+//! user, and the host runs the machine code that it returns.
 
 mod answer;
 mod child;
@@ -31,41 +31,41 @@ use crate::sandbox::run::limits::Walls;
 pub use self::child::{ParseOrderError, run_child, run_child_with};
 pub use self::queue::Uploader;
 
-/// How much longer than it may compute a child may take. It gives way to all others: with two busy processes on two cores, 80
-/// ms of compiling took up to 5 s. So this is there for a child that hangs, and for the rest counts what it has computed.
-/// Where the system does not count that, it is all there is.
+/// A child's wall time limit, as a multiple of its processor time limit. A child gives way to all other processes: with
+/// two busy processes on two cores, 80 ms of compiling took up to 5 s. So the wall time only stops a child that hangs.
+/// Where the system does not limit processor time, the wall time is the only limit.
 const WAIT_FACTOR: u32 = if cfg!(target_os = "linux") { 20 } else { 2 };
-/// How much more than the small ones the modules of the size class `large` get: twice the time, twice the memory.
+/// The size class `large` gets this many times the time and the memory of the small one.
 const LARGE_FACTOR: u32 = 2;
-/// Machine code is three times as large as what it was compiled from, at most four.
+/// Machine code is usually three times as large as its component, at most four times.
 const CODE_FACTOR: usize = 4;
 
-/// Which program compiles.
+/// The program that compiles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CompilerProgram {
-    /// The one that runs here, even if its file has been replaced meanwhile.
+    /// The running program, even if its file has been replaced since it started.
     ThisProgram,
-    /// Another build of it, for tests: what runs there is the tests.
+    /// Another build of the program. Tests need it, because the running program there is the test.
     Program {
         path: PathBuf,
-        /// How long a child may take. A test that is not about this limit gives one that no machine is slow enough to reach.
+        /// Wall time limit of a child. Tests of other things set one that even the slowest machine does not reach.
         wall: Duration,
     },
 }
 
-/// Starts children, a few at a time.
+/// Starts children, at most one for each kind of work.
 pub(crate) struct Compiler {
     program: PathBuf,
     small: Limits,
-    /// One child at once for the operator's uploads, and one for creators'.
+    /// One child at a time for the operator's uploads, and one for creators'.
     uploads: UploadQueue,
-    /// One child at once for calls, which so wait for no upload. Each child gives way to all else and has one thread, so what it
-    /// costs is its memory.
+    /// One child at a time for modules that calls wait for, so that no call waits for an upload. A child gives way to
+    /// all other processes and has one thread, so it mainly costs memory.
     calls: Arc<Semaphore>,
 }
 
-/// Held by the thread that waits for the child, so that no next one starts before it has gone, and by whoever looks at what
-/// it has made.
+/// The permit to compile. The thread that waits for the child holds it, so that no other child starts before this one
+/// has ended; so does the caller until it has checked the result.
 #[derive(Clone)]
 pub(crate) struct CompilerPermit(Arc<Held>);
 
@@ -79,7 +79,7 @@ impl Compiler {
         let own_wall = config.compile_time * WAIT_FACTOR;
         let (program, wall) = match program {
             CompilerProgram::Program { path, wall } => (path, wall),
-            // The very file that was started, whatever has its name by now.
+            // The very file that was started, even if another one has its name now.
             CompilerProgram::ThisProgram if cfg!(target_os = "linux") => ("/proc/self/exe".into(), own_wall),
             CompilerProgram::ThisProgram => (std::env::current_exe()?, own_wall),
         };
@@ -93,24 +93,24 @@ impl Compiler {
         Ok(Compiler { program, small, uploads, calls })
     }
 
-    /// Waits until an upload may be compiled, unless too many wait or the uploader's budget is spent.
+    /// Waits until an upload may be compiled. Fails if too many uploads wait, or if the uploader's budget is spent.
     pub(crate) async fn enter_for_upload(&self, uploader: &Uploader) -> Result<CompilerPermit, CompileError> {
         let turn = self.uploads.enter(uploader).await?;
         Ok(CompilerPermit(Arc::new(Held::Upload(turn))))
     }
 
-    /// Waits until a module that is called may be compiled. As many wait as there are modules, in turn.
+    /// Waits until a module that a call needs may be compiled. Each module waits at most once, in order.
     pub(crate) async fn enter_for_call(&self) -> Result<CompilerPermit, CompileError> {
         let permit = Arc::clone(&self.calls).acquire_owned().await;
         let permit = permit.map_err(|error| CompileError::Host(error.to_string()))?;
         Ok(CompilerPermit(Arc::new(Held::Call(permit))))
     }
 
-    /// Machine code for a component that has passed the gate. Dropping the future kills the child.
+    /// Compiles a component that has passed the gate to machine code. Dropping the future kills the child.
     pub(crate) async fn compile(&self, order: Order, permit: CompilerPermit) -> Result<Vec<u8>, CompileError> {
         let limits = self.limits(order.size);
         let process = Process::new();
-        // Kills it where the future is dropped.
+        // Kills the child if the future is dropped.
         let _leash = process.leash();
         let mut ended = self.start(&process, order, limits, permit)?;
         let (ended, is_late) = match tokio::time::timeout(limits.wall, &mut ended).await {
@@ -136,7 +136,7 @@ impl Compiler {
         }
     }
 
-    /// The thread that starts the child stays until it has gone: the child dies with it, and not only with the process.
+    /// Starts the child on a thread that lives as long as the child: the child dies with it, not only with the process.
     fn start(
         &self,
         process: &Arc<Process>,
@@ -150,11 +150,11 @@ impl Compiler {
         let waits = move || {
             let ended = process.run(command, &order.bytes, limits.code_bytes);
             if let (Ok(Ended { processor, .. }), Held::Upload(turn)) = (&ended, &*permit.0) {
-                // Also where nobody waits for it any more: it was computed for the uploader.
+                // Charged even if the caller has given up: the child computed for the uploader.
                 turn.charge(*processor);
             }
             drop((order, permit));
-            // Nobody may wait for it any more.
+            // The caller may have given up.
             drop(tell.send(ended));
         };
         let spawned = std::thread::Builder::new().name("compiler".into()).spawn(waits);

@@ -1,4 +1,4 @@
-//! Why bytes did not become a module.
+//! Errors of turning bytes into a module.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::sandbox::call::InvokeError;
 use crate::sandbox::run::guest_log::escape;
 
-/// Characters of an error of the parser or the compiler, which quotes the component.
+/// Most characters of an error of the parser or the compiler, which quotes the component.
 const LONGEST_REASON: usize = 300;
 
-/// Why bytes did not become a module; shown to whoever brought them. In the order of the gate.
+/// Why bytes did not become a module; shown to the uploader. In the order of the checks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
     #[error("the module is larger than {0} MiB")]
@@ -20,7 +20,7 @@ pub enum CompileError {
     Precompiled,
     #[error("not a valid component: {0}")]
     Invalid(String),
-    /// More of something than any module needs; it names what.
+    /// The component has more of something than any module needs; the text names it.
     #[error("the module is made of too much: {0}")]
     TooComplex(String),
     #[error("the module does not fit the contract: {0}")]
@@ -34,20 +34,20 @@ pub enum CompileError {
     CompileTime,
     #[error("compiling the module takes too much memory")]
     CompileMemory,
-    /// The compiler was ended by somebody else: worth another try.
+    /// Another process or the system killed the compiler. A retry may succeed.
     #[error("the compiler was ended from outside, perhaps because the machine is short of memory: try again later")]
     Killed,
-    /// For so long.
+    /// The time until the budget suffices again.
     #[error("this API key has used up its processor time for compiling: try again in {} s", .0.as_secs() + 1)]
     BudgetSpent(Duration),
-    /// The compiler's fault, or that of bytes that are made to break it.
+    /// The compiler failed, or the bytes are made to break it.
     #[error("the compiler broke over the module: {0}")]
     Compiler(String),
     #[error("the module could not say what it offers: {0}")]
     Run(InvokeError),
     #[error("what the module says about itself is wrong: {0}")]
     Info(String),
-    /// Worth another try.
+    /// A retry may succeed.
     #[error("the host is too busy to compile the module now")]
     Busy,
     #[error("the host is at fault: {0}")]
@@ -63,7 +63,7 @@ impl CompileError {
         CompileError::Contract(reason(error))
     }
 
-    /// What it is called by programs: in snake_case, and the same for ever.
+    /// The error's code for programs: in snake_case, and never changed.
     pub fn code(&self) -> &'static str {
         match self {
             CompileError::TooLarge(_) => "too_large",
@@ -87,7 +87,7 @@ impl CompileError {
     }
 }
 
-/// The error with its causes, without what could break out of a line, and not too long.
+/// The error with its causes, escaped and cut.
 fn reason(error: impl Display) -> String {
     escape(&format!("{error:#}"), LONGEST_REASON)
 }

@@ -1,8 +1,8 @@
-//! From strangers' bytes to machine code: read, counted, validated, its exports and imports looked at, compiled; in that
-//! order, so that each step sees only what the one before it let through.
+//! Turns uploaded bytes into machine code: parses, counts, validates, checks exports and imports, compiles. In this
+//! order, so that each step sees only input that the previous one accepted.
 //!
-//! Promised: nothing of a component runs here, and no step takes more than the ceilings allow for. Absent: processes. Who
-//! calls this with a stranger's bytes does so in one that may die ([`super::compiler`]).
+//! Promised: no code of the component runs here, and no step uses more than the ceilings allow. Absent: processes. Code
+//! that passes uploaded bytes to this file must run in a process that may die ([`super::compiler`]).
 
 mod ceilings;
 mod contract;
@@ -19,14 +19,14 @@ use super::error::CompileError;
 use crate::domain::manifest::SizeClass;
 use crate::sandbox::run::limits::Walls;
 
-/// The whole gate but for `info`: machine code for the engine.
+/// All checks except `info`; returns machine code for the engine.
 pub(crate) fn compile(engine: &Engine, bytes: &[u8], size: SizeClass) -> Result<Vec<u8>, CompileError> {
     check_head(bytes, size)?;
     check(bytes, &Ceilings::of(size))?;
     engine.precompile_component(bytes).map_err(CompileError::invalid)
 }
 
-/// What a look at the length and the first bytes can tell.
+/// Checks the length and the first bytes.
 pub(crate) fn check_head(bytes: &[u8], size: SizeClass) -> Result<(), CompileError> {
     let most = Walls::of(size).component_bytes;
     if bytes.len() > most {
@@ -51,7 +51,7 @@ fn check(bytes: &[u8], ceilings: &Ceilings) -> Result<(), CompileError> {
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(CompileError::invalid)?;
         if let Payload::ComponentTypeSection(section) = &payload {
-            // Before anything reads it: see there.
+            // Before anything parses the section: see `type_depth`.
             ceilings.check_type_depth(bytes.get(section.range()).unwrap_or_default())?;
         }
         walk.take(&payload)?;
@@ -60,13 +60,13 @@ fn check(bytes: &[u8], ceilings: &Ceilings) -> Result<(), CompileError> {
     contract::check_imports(&walk.imports)
 }
 
-/// One way through a component, all that it holds included.
+/// One pass through a component, including the components and modules inside it.
 struct Walk<'a> {
     ceilings: &'a Ceilings,
     count: Count<'a>,
     validator: Validator,
     allocations: FuncValidatorAllocations,
-    /// Of the component itself, not of what it holds.
+    /// Names of the component itself, not of those inside it.
     imports: Vec<String>,
     exports: Vec<String>,
 }
@@ -83,7 +83,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Counted first: validating what is too much is what the ceilings are to prevent.
+    /// Counts before validating: the ceilings are there to keep validation short.
     fn take(&mut self, payload: &Payload<'_>) -> Result<(), CompileError> {
         self.count.add(payload)?;
         if let ValidPayload::Func(function, body) = self.validator.payload(payload).map_err(CompileError::invalid)? {
@@ -136,7 +136,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What the engine takes too, and no more: the standard without garbage collection, exceptions and memories of 64 bits.
+/// The features that the engine accepts: the standard without garbage collection, exceptions and 64-bit memories.
 fn features() -> WasmFeatures {
     WasmFeatures::WASM3.difference(WasmFeatures::GC | WasmFeatures::EXCEPTIONS | WasmFeatures::MEMORY64)
         | WasmFeatures::COMPONENT_MODEL

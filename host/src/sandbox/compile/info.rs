@@ -1,4 +1,4 @@
-//! What a module says about itself: strangers' text, until it is a manifest.
+//! Parses the result of a module's `info`, which is untrusted, into a manifest.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ const MOST_ALIASES: usize = 8;
 const MOST_SETTINGS: usize = 32;
 const MOST_CHOICES: usize = 32;
 const MOST_HOSTS: usize = 16;
-/// Characters of a summary or a choice.
+/// Most characters of a summary or a choice.
 const LONGEST_TEXT: usize = 200;
-/// Characters of a version, or of a setting's key.
+/// Most characters of a version, or of a setting's key.
 const LONGEST_NAME: usize = 64;
 
-/// What is wrong with it, in words for its author.
+/// Why the result of `info` is invalid, in words for the module's author.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct ParseInfoError(String);
@@ -31,13 +31,13 @@ fn wrong<T>(what: impl Into<String>) -> Parsed<T> {
     Err(ParseInfoError(what.into()))
 }
 
-/// What the host knows of a module without asking it.
+/// What the host knows of a module without running it.
 pub(crate) struct Origin {
     pub(crate) examined: Examined,
     pub(crate) capabilities: Vec<Capability>,
 }
 
-/// What is known of a component's bytes.
+/// What the host knows of a component's bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Examined {
     pub(crate) digest: ModuleDigest,
@@ -130,7 +130,7 @@ fn parse_settings(infos: Vec<wit::SettingInfo>) -> Parsed<Vec<Setting>> {
 }
 
 fn parse_setting(info: wit::SettingInfo) -> Parsed<Setting> {
-    // No dot: `COMMAND.role` and its like are the host's own keys.
+    // Dots are not allowed: keys such as `COMMAND.role` belong to the host.
     let is_key = (1..=LONGEST_NAME).contains(&info.key.len())
         && info.key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if !is_key {
@@ -161,8 +161,8 @@ fn parse_kind(kind: wit::SettingKind) -> Parsed<SettingKind> {
     })
 }
 
-/// In the one spelling in which a changed value would be stored. Nobody knows a secret or a chatter beforehand, so
-/// these have no default.
+/// Returns the default in the spelling in which a changed value would be stored. A module cannot know a secret or a
+/// chatter, so these have no default.
 fn parse_default(key: &str, kind: &SettingKind, default: String) -> Parsed<String> {
     if matches!(kind, SettingKind::Secret | SettingKind::Chatter) {
         return if default.is_empty() { Ok(default) } else { wrong(format!("setting {key} can have no default")) };
@@ -178,7 +178,7 @@ fn parse_hosts(hosts: Vec<String>) -> Parsed<Vec<String>> {
     }
 }
 
-/// A name with a dot, so neither an address nor a machine of the local network.
+/// Whether `host` is a name with a dot, so neither an address nor a machine of the local network.
 fn is_host(host: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())

@@ -1,4 +1,4 @@
-//! The uploaded modules whose code is in memory: those that were called last, and no more than fit.
+//! Uploaded modules whose code is in memory: those called last, as many as fit.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use lru::LruCache;
 
 use crate::domain::id::ModuleDigest;
 
-/// So much code, or less, is one place; a runtime of JavaScript or Python takes up dozens.
+/// Bytes of code in one unit of room; a runtime of JavaScript or Python takes dozens of units.
 const UNIT: usize = 1 << 20;
 
 pub(crate) struct Loaded<T> {
@@ -25,13 +25,13 @@ impl<T> Loaded<T> {
         Loaded { modules: LruCache::unbounded(), units, taken: 0 }
     }
 
-    /// It counts as called now.
+    /// Finds a module, and counts it as called now.
     pub(crate) fn find(&mut self, digest: &ModuleDigest) -> Option<Arc<T>> {
         self.modules.get(digest).map(|entry| Arc::clone(&entry.module))
     }
 
-    /// Returns what had to go for it: to be dropped where nobody waits, since giving memory back takes time. What is
-    /// larger than all places is kept alone.
+    /// Inserts a module, and returns the evicted ones. Drop those where nobody waits, because giving memory back takes
+    /// time. A module larger than all the room is kept alone.
     pub(crate) fn insert(&mut self, digest: ModuleDigest, module: Arc<T>, code_bytes: usize) -> Vec<Arc<T>> {
         let units = code_bytes.div_ceil(UNIT).max(1);
         let mut gone: Vec<Arc<T>> = self.remove(&digest).into_iter().collect();
@@ -52,7 +52,7 @@ impl<T> Loaded<T> {
         Some(entry.module)
     }
 
-    /// Those that were called last come last.
+    /// In the order of the last calls, the latest last.
     pub(crate) fn list(&self) -> impl Iterator<Item = &Arc<T>> {
         self.modules.iter().rev().map(|(_, entry)| &entry.module)
     }
@@ -70,7 +70,7 @@ mod tests {
         ModuleDigest([number; 32])
     }
 
-    /// Loads a module named after its number; returns the numbers of those that had to go.
+    /// Loads a module named after its number; returns the numbers of the evicted ones.
     fn load(loaded: &mut Loaded<u8>, number: u8, code_bytes: usize) -> Vec<u8> {
         loaded.insert(digest(number), Arc::new(number), code_bytes).iter().map(|gone| **gone).collect()
     }

@@ -1,8 +1,8 @@
-//! The modules that can be invoked, by digest, and how they get ready.
+//! The modules that can be called, by digest, and how their code gets into memory.
 //!
-//! The host's own and the operator's are compiled here at the start, and stay. Uploaded ones are compiled in a child when
-//! they are brought; after that they are only offered, and their code is loaded when somebody calls them, once however
-//! many wait for it, and let go when others were called later. So a thousand of them cost a start nothing.
+//! Bundled and configured modules are compiled in this process at the start, and stay in memory. Uploads are compiled
+//! in a child process. Later starts only offer them, and their code is loaded at the first call, once for all calls
+//! that wait. Code that was not called for longest is evicted. So a thousand uploaded modules do not slow down a start.
 
 pub mod counts;
 mod last_failure;
@@ -38,21 +38,21 @@ use crate::sandbox::run::engine::ClassEngine;
 use crate::sandbox::run::error::StartSandboxError;
 use crate::telemetry::Telemetry;
 
-/// All modules, and what makes them.
+/// All modules, and the parts that make them.
 pub(crate) struct Registry {
     maker: Arc<Maker>,
     offered: RwLock<HashMap<ModuleDigest, Arc<Offered>>>,
     loaded: Mutex<Loaded<Module>>,
-    /// One compilation in this process at a time: it takes all cores and much memory. Whoever brings the same bytes
-    /// meanwhile finds them made.
+    /// Allows one compilation in this process at a time, because it uses all cores and much memory. A later caller with
+    /// the same bytes finds the module ready.
     compiling: tokio::sync::Mutex<()>,
     over_limits: OverLimits,
 }
 
-/// How far a stranger's bytes have come.
+/// The result of the checks before compilation.
 enum Passed {
     Known(Arc<Manifest>),
-    /// To be compiled.
+    /// The component still has to be compiled.
     New(Arc<ClassEngine>, Arc<Vec<u8>>, Examined, CompilerPermit),
 }
 
@@ -71,7 +71,7 @@ impl Registry {
         })
     }
 
-    /// Each load and compilation is reported to `telemetry` too.
+    /// Sets the receiver of the time of each load and compilation.
     pub(in crate::sandbox) fn report_to(&self, telemetry: Arc<Telemetry>) {
         self.maker.counts.tell(telemetry);
     }
@@ -81,7 +81,7 @@ impl Registry {
         self.maker.counts.snapshot(offered, self.loaded().len())
     }
 
-    /// Modules whose last attempt to be loaded failed, in the order of their names.
+    /// Modules whose last load failed, sorted by name and version.
     pub(in crate::sandbox) fn list_unloadable(&self) -> Vec<UnloadableModule> {
         let offered = self.offered.read().unwrap_or_else(PoisonError::into_inner);
         let mut unloadable: Vec<_> = offered.values().filter_map(|offered| offered.find_failure()).collect();
@@ -96,7 +96,7 @@ impl Registry {
         self.maker.cache.save_trouble()
     }
 
-    /// Adds what the operator or this binary brings: compiled here, where there is no artefact, and resident.
+    /// Adds a bundled or configured module, which stays in memory. Compiles it in this process if there is no artefact.
     pub(crate) async fn add_trusted(
         self: Arc<Self>,
         bytes: Vec<u8>,
@@ -125,7 +125,7 @@ impl Registry {
         Ok(manifest)
     }
 
-    /// Takes a stranger's bytes through the whole gate. What comes out can be called once it is offered.
+    /// Checks and compiles an upload. The module can be called once it is offered.
     pub(crate) async fn admit(
         self: Arc<Self>,
         bytes: Arc<Vec<u8>>,
@@ -141,18 +141,19 @@ impl Registry {
         let made = async move {
             let made = registry.make(class, bytes, examined, permit.clone()).await;
             let made = made.inspect_err(|error| registry.maker.counts.note_refusal(error));
-            // Counted before the next one begins.
+            // Dropped after counting, so that the refusal is counted before the next upload starts.
             drop(permit);
             made
         };
         if size == SizeClass::Small {
             return made.await;
         }
-        // On a busy machine it may take longer than a caller can wait. It goes on, and whoever asks again finds it made.
+        // May take longer than a caller can wait, so it goes on; a later caller with the same bytes finds the module
+        // ready.
         tokio::spawn(made).await.map_err(host).inspect_err(note)?
     }
 
-    /// All of the gate but the compiler, for which it waits.
+    /// All checks before compilation; then waits for the permit to compile.
     async fn pass_gate(
         self: &Arc<Self>,
         bytes: Arc<Vec<u8>>,
@@ -164,13 +165,13 @@ impl Registry {
         if let Some(offered) = self.find_offered(&examined.digest) {
             return Ok(Passed::Known(Arc::clone(&offered.manifest)));
         }
-        // Not in the turn of those whom calls wait for: this thread gives way to all others.
+        // Without a permit of `loads`, for which calls wait: this thread has a low priority and would hold it for long.
         if let Some(linked) = self.maker.load_apart(&class, examined.digest).await? {
             return self.welcome(linked, examined).await.map(Passed::Known);
         }
         self.over_limits.check(examined.digest, size, Instant::now())?;
         let permit = self.maker.compiler.enter_for_upload(by).await?;
-        // The same bytes may have been compiled in an earlier turn.
+        // Checked again: the same bytes may have been compiled while this upload waited.
         self.over_limits.check(examined.digest, size, Instant::now())?;
         Ok(Passed::New(class, bytes, examined, permit))
     }
@@ -182,7 +183,7 @@ impl Registry {
         examined: Examined,
         permit: CompilerPermit,
     ) -> Result<Arc<Manifest>, CompileError> {
-        // Again: it may be what was made before in the same place.
+        // Checked again: the previous holder of the permit may have compiled the same bytes.
         let linked = match self.maker.load_apart(&class, examined.digest).await? {
             Some(linked) => linked,
             None => {
@@ -199,13 +200,13 @@ impl Registry {
     async fn welcome(self: &Arc<Self>, linked: Linked, examined: Examined) -> Result<Arc<Manifest>, CompileError> {
         let (module, code_bytes) = self.ask(linked, examined).await?;
         let manifest = Arc::clone(&module.manifest);
-        // Whoever uploads it is about to try it.
+        // The uploader is about to try the module, so its code stays in memory.
         self.keep(examined.digest, module, code_bytes);
         Ok(manifest)
     }
 
-    /// Makes a module callable that has passed the gate, in this process or in an earlier one, and returns what it is
-    /// called by from now on: what was offered before stays. Nothing is loaded.
+    /// Makes a module callable that has passed all checks, in this process or in an earlier one. Returns the manifest
+    /// that calls use: if the module was offered before, that is the earlier one. Loads nothing.
     pub(crate) fn offer(&self, manifest: Arc<Manifest>) -> Arc<Manifest> {
         let mut offered = self.offered.write().unwrap_or_else(PoisonError::into_inner);
         let entry = offered.entry(manifest.digest).or_insert_with(|| Arc::new(Offered::new(manifest, None)));
@@ -213,17 +214,17 @@ impl Registry {
         Arc::clone(&entry.manifest)
     }
 
-    /// Takes a module and its machine code away; calls that run end with theirs.
+    /// Removes a module and its machine code. Running calls keep the code until they end.
     pub(crate) fn forget(&self, digest: &ModuleDigest) {
         let offered = self.offered.write().unwrap_or_else(PoisonError::into_inner).remove(digest);
-        // In this order: a load that has just ended looks whether the module is still offered.
+        // After the module is no longer offered: a load that ends now checks that, and evicts the module itself.
         self.let_go(digest);
         if let Some(class) = offered.and_then(|offered| self.maker.class(offered.manifest.size).ok()) {
             self.maker.cache.remove(&class.engine, class.size, *digest);
         }
     }
 
-    /// The module, loaded where it has to be. The load goes on where the future is dropped.
+    /// Finds a module, and loads it if necessary. The load goes on if the future is dropped.
     pub(crate) async fn find(
         self: &Arc<Self>,
         digest: &ModuleDigest,
@@ -294,7 +295,7 @@ impl Registry {
         drop_apart(gone);
     }
 
-    /// The module, and how much code it has.
+    /// Runs `info`, saves new code, and returns the module with the size of its code.
     async fn ask(self: &Arc<Self>, linked: Linked, examined: Examined) -> Result<(Arc<Module>, usize), CompileError> {
         let digest = examined.digest;
         let Made { module, code_bytes, new_code } = self.maker.ask(linked, examined).await?;
@@ -319,7 +320,7 @@ impl Registry {
         }
     }
 
-    /// Those that were called last come last, but for those that always stay.
+    /// Modules whose code is in memory: uploads in the order of their last calls, the latest last, then the others.
     fn list_in_memory(&self) -> Vec<Arc<Module>> {
         let mut modules: Vec<_> = self.loaded().list().cloned().collect();
         let offered = self.offered.read().unwrap_or_else(PoisonError::into_inner);
@@ -348,8 +349,8 @@ fn unloaded(error: CompileError) -> InvokeError {
     }
 }
 
-/// Where nobody waits for it: giving machine code back halts all threads of the process for a moment, and takes longer
-/// the more there is of it.
+/// Drops modules on a thread that nobody waits for: freeing machine code stops all threads of the process for a moment,
+/// longer for more code.
 fn drop_apart(modules: Vec<Arc<Module>>) {
     match Handle::try_current() {
         Ok(runtime) if !modules.is_empty() => drop(runtime.spawn_blocking(move || drop(modules))),

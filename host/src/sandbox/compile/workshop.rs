@@ -1,4 +1,4 @@
-//! What modules are made of, and where they are kept.
+//! The parts that compile modules and keep them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use super::compiler::{CompilerProgram, Uploader};
 use crate::domain::manifest::SizeClass;
 use crate::store::host::components::Components;
 
-/// Where modules are kept, and what compiles those of strangers.
+/// Where modules are kept, and which program compiles uploads.
 #[derive(Clone, Debug)]
 pub struct Workshop {
-    /// For machine code, which can be made anew. Made where it is not there, and closed to other users.
+    /// The folder of machine code, which can be recreated. It is created if missing, and closed to other users.
     pub cache_dir: PathBuf,
     pub components: Arc<Components>,
     pub compiler: CompilerProgram,
 }
 
-/// A component that a stranger brought.
+/// An uploaded component.
 #[derive(Clone)]
 pub struct Upload {
     pub bytes: Vec<u8>,

@@ -1,6 +1,6 @@
-//! One engine a size class: how guests are compiled and where their memory comes from.
+//! One wasmtime engine a size class: settings of the compiler, and the source of guests' memory.
 //!
-//! The determinism settings are part of every artefact: changing one makes each compiled module stale.
+//! The determinism settings are part of every artefact: changing one makes every compiled module stale.
 
 use std::time::Duration;
 
@@ -15,26 +15,26 @@ use crate::domain::manifest::SizeClass;
 use crate::sandbox::bindings::CommandModule;
 use crate::sandbox::calls::door::Run;
 
-/// What is kept of a guest's memory between two calls, so that the next one finds its pages there. More is of no use:
-/// small guests touch less, and what is kept must be cleared by hand.
+/// Bytes of a guest's memory that stay resident between calls, so that the next call meets no page faults. Small guests
+/// touch no more than this, and resident memory has to be cleared by hand.
 const KEEP_RESIDENT: usize = 256 << 10;
 
-/// Instances beside those of calls.
+/// Instances that do not belong to a call with a slot.
 const SPARE_SLOTS: usize = 4;
 
-/// Bytes on both sides of a memory that is mapped by itself.
+/// Bytes of guard region on both sides of an individually mapped memory.
 const GUARD: u64 = 64 << 10;
 
-/// Where the memory of guests comes from. It is compiled into them: one's artefact is of no use to the other.
+/// Where guests' memory comes from. Compiled code depends on the plan: an artefact for one is useless with the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MemoryPlan {
-    /// From a pool that was reserved at the start.
+    /// From a pool that is reserved when the host starts.
     Pooled,
-    /// Each memory is mapped by itself.
+    /// Each memory is mapped individually.
     Mapped,
 }
 
-/// An engine with all of the contract linked, and its ticker.
+/// The engine of a size class, a linker with the whole contract, and the engine's ticker.
 pub(crate) struct ClassEngine {
     pub(crate) size: SizeClass,
     pub(crate) engine: Engine,
@@ -42,14 +42,14 @@ pub(crate) struct ClassEngine {
     pub(crate) linker: Linker<Run>,
     pub(crate) walls: Walls,
     pub(crate) ticker: Ticker,
-    /// For instances without a slot of `admission`: of a module that is asked what it offers, and of a call that had to wait for its
-    /// module to be loaded.
+    /// For instances without a slot of `admission`: a module that runs `info`, and a call that gave its slot back while
+    /// its module was loaded.
     pub(crate) spare_slots: Semaphore,
 }
 
 impl ClassEngine {
-    /// Builds an engine for `slots` calls at once. Each of them has a slot before it has an instance: an exhausted pool does not
-    /// wait, it fails.
+    /// Builds an engine for `slots` concurrent calls. A call must have a slot before it makes an instance: an exhausted
+    /// pool does not wait, it fails.
     pub(crate) fn start(size: SizeClass, slots: usize, tick: Duration) -> Result<ClassEngine, StartSandboxError> {
         let walls = Walls::of(size);
         let (engine, plan) = build_engine(&walls, slots + SPARE_SLOTS)?;
@@ -62,8 +62,8 @@ impl ClassEngine {
     }
 }
 
-/// Reserving the pool is the probe: where address space is short (a limit on it, few address bits, strict overcommit)
-/// the reservation is refused, and every call maps its own memory instead, which is slower and as safe.
+/// Tries to reserve the pool. The reservation is refused where address space is short (a limit on it, few address bits,
+/// strict overcommit). Every call then maps its own memory, which is slower but as safe.
 fn build_engine(walls: &Walls, slots: usize) -> Result<(Engine, MemoryPlan), StartSandboxError> {
     let mut config = base_config();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(walls, slots)));
@@ -76,8 +76,8 @@ fn build_engine(walls: &Walls, slots: usize) -> Result<(Engine, MemoryPlan), Sta
         .map_err(|error| StartSandboxError::Engine(format!("{error:#}")))
 }
 
-/// An engine that only compiles, for another one with that plan. It reserves nothing, and compiles on the calling thread
-/// alone.
+/// An engine that only compiles, for the memory plan of another engine. Reserves no memory, and compiles on the calling
+/// thread alone.
 pub(crate) fn build_compiler(size: SizeClass, plan: MemoryPlan) -> wasmtime::Result<Engine> {
     let mut config = match plan {
         MemoryPlan::Pooled => base_config(),
@@ -87,8 +87,8 @@ pub(crate) fn build_compiler(size: SizeClass, plan: MemoryPlan) -> wasmtime::Res
     Engine::new(&config)
 }
 
-/// As address space is what was short, a memory takes up no more of it than it may grow to: the guest's code then checks
-/// its bounds itself.
+/// Reserves no more address space for a memory than the memory may grow to, because address space is short. The guest's
+/// code then checks its bounds itself.
 fn on_demand(walls: &Walls) -> Config {
     let mut config = base_config();
     config
@@ -103,10 +103,10 @@ fn base_config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
-        // A replay must compute the same everywhere.
+        // A replay must compute the same results on every machine.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
-        // Less to get wrong; no toolchain that we know asks for it.
+        // Fewer features mean fewer bugs, and no toolchain that we know needs this one.
         .wasm_memory64(false);
     config
 }
@@ -143,22 +143,22 @@ mod tests {
     use super::*;
     use crate::sandbox::compile::artefact::load_own;
 
-    /// No machine has room for a pool of so many.
+    /// More slots than any machine has address space for.
     const TOO_MANY: usize = 1 << 24;
 
-    /// A component of `instances` equal core modules with one section besides the header.
+    /// A component of `instances` equal core modules, each with one section besides the header.
     fn component(section: &[u8], instances: u8) -> Vec<u8> {
         let module = [b"\0asm\x01\0\0\0", section].concat();
         let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
         bytes.extend([1, u8::try_from(module.len()).unwrap()]);
         bytes.extend(module);
         bytes.extend([2, 1 + 3 * instances, instances]);
-        // Each: instantiate core module 0 with nothing.
+        // Each instance: core module 0, instantiated without arguments.
         bytes.extend([0, 0, 0].repeat(instances.into()));
         bytes
     }
 
-    /// `count` memories of `pages`, a number of two bytes in LEB128.
+    /// `count` memories of `pages` pages; `pages` is a LEB128 number of two bytes.
     fn memories(count: u8, pages: [u8; 2]) -> Vec<u8> {
         [&[5, 1 + 3 * count, count][..], &[0, pages[0], pages[1]].repeat(count.into())].concat()
     }

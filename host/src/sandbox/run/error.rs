@@ -1,6 +1,6 @@
-//! Why there is no sandbox.
+//! Errors of starting the sandbox.
 
-/// Why the sandbox could not be built: the machine's fault or the operator's.
+/// Why the sandbox could not be built. The machine or the operator is at fault.
 #[derive(Debug, thiserror::Error)]
 pub enum StartSandboxError {
     #[error("engine: {0}")]

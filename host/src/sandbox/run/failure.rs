@@ -1,4 +1,4 @@
-//! What ended a run, in our words, and who is to blame.
+//! Translates wasmtime's errors, and says who is to blame.
 
 use std::fmt::{self, Write as _};
 
@@ -8,21 +8,20 @@ use super::guest_log::escape;
 use crate::sandbox::call::InvokeError;
 use crate::sandbox::calls::error::EndRun;
 
-/// Frames of a trace that are kept.
+/// Most frames of a backtrace that are kept.
 const MOST_FRAMES: usize = 16;
-/// Bytes of a frame before it is cut, and of a function's name that is made readable.
+/// Most bytes of a frame before it is cut, and of a function's name that is demangled.
 const LONGEST_FUNCTION: usize = 1000;
-/// Characters of a frame: function names are the author's text, as long as the author likes.
+/// Most characters of a frame. The module's author chooses function names, of any length.
 const LONGEST_FRAME: usize = 160;
-/// Characters of an error's text.
+/// Most characters of an error's text.
 const LONGEST_TEXT: usize = 300;
 
-/// Why a run gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// Somebody else wrote what the run had read: worth another run.
+    /// Another commit wrote a scope that the run had read. Another run may succeed.
     Conflict,
-    /// The host refused what the chatter wanted, with this sentence: an answer like a module's own.
+    /// The host refused the chatter's request. This sentence is the answer, as if the module had given it.
     Refused(String),
     Final(InvokeError),
 }
@@ -42,15 +41,15 @@ impl From<Failure> for InvokeError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Conflict => InvokeError::Conflict,
-            // Made an answer where the run ended; nothing else refuses.
+            // Cannot occur here: `Invoker::run` turns a refusal into an answer.
             Failure::Refused(why) => InvokeError::Host(why),
             Failure::Final(error) => error,
         }
     }
 }
 
-/// An instance that could not be made. What its start functions did is the module's own doing, and so is a memory that
-/// is too large from the beginning; all else is ours.
+/// The failure of instantiating a module. A trap in a start function is the module's fault, and so is a memory that is
+/// too large from the beginning. All else is the host's fault.
 pub(crate) fn of_start(error: &wasmtime::Error, has_denied_memory: bool) -> Failure {
     if error.is::<Trap>() || error.is::<EndRun>() || has_denied_memory {
         return of_call(error, has_denied_memory);
@@ -58,15 +57,15 @@ pub(crate) fn of_start(error: &wasmtime::Error, has_denied_memory: bool) -> Fail
     Failure::Final(InvokeError::Host(cut(error)))
 }
 
-/// A call that did not return. What is neither a trap nor ours is an answer that does not fit the contract.
+/// The failure of a call. An error that is neither a trap nor the host's is an answer that does not fit the contract.
 pub(crate) fn of_call(error: &wasmtime::Error, has_denied_memory: bool) -> Failure {
     if let Some(end) = error.downcast_ref::<EndRun>() {
         return end.clone().into();
     }
     Failure::Final(match error.downcast_ref::<Trap>() {
-        // The epoch callback interrupts when the budget is used up, and for nothing else.
+        // The epoch callback interrupts only when the budget is used up.
         Some(Trap::Interrupt) => InvokeError::Cpu,
-        // An allocator that is refused memory has no other way to say so.
+        // A guest's allocator that is refused memory can only trap.
         Some(Trap::UnreachableCodeReached) if has_denied_memory => InvokeError::Memory,
         Some(trap) => InvokeError::Trap(trap.to_string()),
         None if is_of_system(error) => InvokeError::Host(cut(error)),
@@ -74,12 +73,12 @@ pub(crate) fn of_call(error: &wasmtime::Error, has_denied_memory: bool) -> Failu
     })
 }
 
-/// Whether the system refused something (memory, permission) on the way: that is never the guest's fault.
+/// Whether the operating system refused something (memory, permission): that is never the guest's fault.
 pub(crate) fn is_of_system(error: &wasmtime::Error) -> bool {
     error.chain().any(|cause| cause.is::<std::io::Error>() || is_errno(cause))
 }
 
-/// What wasmtime has of the system's own error numbers.
+/// Whether `cause` is wasmtime's wrapper of a system error number.
 #[cfg(target_os = "linux")]
 fn is_errno(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.is::<rustix::io::Errno>()
@@ -94,11 +93,11 @@ fn cut(error: &wasmtime::Error) -> String {
     escape(&format!("{error:#}"), LONGEST_TEXT)
 }
 
-/// Where in the guest it happened, innermost function first; of a panic, where its author's code ends.
+/// The guest's stack at the failure, innermost function first. The frames of a panic's own machinery are left out.
 pub(crate) fn backtrace(error: &wasmtime::Error) -> Option<String> {
     let frames: Vec<String> = error.downcast_ref::<WasmBacktrace>()?.frames().iter().map(show).collect();
     let own = frames.iter().rposition(|frame| frame.contains("panicking::")).map_or(0, |last| last + 1);
-    // A guest may name all of its functions like that.
+    // A guest chooses its function names, so all frames may look like that; then all are kept.
     let frames = frames.get(own..).filter(|own| !own.is_empty()).unwrap_or(&frames);
     let frames: Vec<String> = frames.iter().take(MOST_FRAMES).map(|frame| escape(frame, LONGEST_FRAME)).collect();
     (!frames.is_empty()).then(|| frames.join(" < "))
@@ -106,14 +105,14 @@ pub(crate) fn backtrace(error: &wasmtime::Error) -> Option<String> {
 
 fn show(frame: &FrameInfo) -> String {
     let mut shown = Cut { text: String::new(), room: LONGEST_FUNCTION };
-    // What ends it is that there is no more room.
+    // An error only means that `shown` is full.
     let _ = write_frame(&mut shown, frame);
     shown.text
 }
 
-/// wasmtime could write all of this itself, with C++'s names in readable form. But a few hundred bytes of such a name can
-/// stand for gigabytes of text, and nothing would interrupt the thread that writes them. Rust's names are held to be no
-/// longer than there is room for.
+/// Writes a frame without wasmtime's own formatting, which demangles C++ names: a name of a few hundred bytes can stand
+/// for gigabytes of text, and nothing would interrupt the thread that writes them. Demangled Rust names are cut at the
+/// limit of `out`.
 fn write_frame(out: &mut Cut, frame: &FrameInfo) -> fmt::Result {
     let offset = frame.module_offset().unwrap_or_default();
     write!(out, "{offset:#x} - {}!", frame.module().name().unwrap_or("<unknown>"))?;
@@ -124,7 +123,7 @@ fn write_frame(out: &mut Cut, frame: &FrameInfo) -> fmt::Result {
     }
 }
 
-/// Takes what there is room for, and ends whoever writes more.
+/// A writer that keeps the first `room` bytes, then fails so that formatting stops.
 struct Cut {
     text: String,
     room: usize,
@@ -146,13 +145,13 @@ mod tests {
     use super::*;
 
     fn section(id: u8, content: &[u8]) -> Vec<u8> {
-        // A length in two bytes of LEB128 will do for all.
+        // A length in two bytes of LEB128 is enough for every section here.
         let length = u16::try_from(content.len()).unwrap();
         let low = u8::try_from(length & 0x7f).unwrap() | 0x80;
         [&[id, low, u8::try_from(length >> 7).unwrap()], content].concat()
     }
 
-    /// Where a module traps whose one function has this name.
+    /// The backtrace of a module that traps in its only function, which has this name.
     fn trace_of(name: &str) -> String {
         let names = section(1, &[&[1, 0][..], &section(0, name.as_bytes())[1..]].concat());
         let sections = [
@@ -166,12 +165,12 @@ mod tests {
         let module = Module::new(&engine, [b"\0asm\x01\0\0\0", sections.concat().as_slice()].concat()).unwrap();
         let error = Instance::new(&mut Store::new(&engine, ()), &module, &[]).unwrap_err();
         assert!(error.is::<Trap>(), "{error:?}");
-        // With the trace in it.
+        // Even with the backtrace in it.
         assert!(cut(&error).len() < 10 * LONGEST_TEXT);
         backtrace(&error).unwrap()
     }
 
-    /// A C++ function whose argument's type has twice as many parts as that of the argument before: 2^55 in 600 bytes.
+    /// The mangled name of a C++ function whose argument type doubles in size 55 times: 2^55 parts from 600 bytes.
     fn doubling_name() -> String {
         let place = |number: usize| char::from_digit(u32::try_from(number % 36).unwrap(), 36).unwrap();
         let place = |number: usize| {

@@ -1,4 +1,4 @@
-//! What a guest says to its author: few lines, short ones, in one record that they cannot break out of.
+//! A guest's log: few, short lines, in one record that they cannot break out of.
 
 use std::fmt::{self, Write as _};
 use std::time::Instant;
@@ -9,22 +9,22 @@ use crate::domain::id::{ChannelId, InvocationId};
 use crate::telemetry::Telemetry;
 use crate::telemetry::lines::{Admission, LineLevel, LineSource};
 
-/// The lines of one run.
+/// The log of one run.
 #[derive(Debug)]
 pub(crate) struct GuestLog {
     most_lines: usize,
-    /// Characters.
+    /// In characters.
     longest_line: usize,
     lines: Vec<(LineLevel, String)>,
     dropped: u64,
 }
 
-/// How a run broke off.
+/// Why a run broke off.
 #[derive(Debug)]
 pub(crate) struct BrokeOff {
     /// In words for the module's author.
     pub(crate) reason: String,
-    /// Where the guest was, of a trap.
+    /// The guest's stack, if it trapped.
     pub(crate) backtrace: Option<String>,
 }
 
@@ -40,7 +40,7 @@ impl GuestLog {
         GuestLog { most_lines, longest_line, lines: Vec::new(), dropped: 0 }
     }
 
-    /// Keeps the first lines: what went wrong first explains the rest.
+    /// Adds a line. The first lines are kept, because the first error explains the later ones.
     pub(crate) fn write(&mut self, level: LineLevel, line: &str) {
         if self.lines.len() >= self.most_lines {
             self.dropped += 1;
@@ -49,13 +49,13 @@ impl GuestLog {
         self.lines.push((level, escape(line, self.longest_line)));
     }
 
-    /// What was logged in a call, and how it broke off if it did: kept for the module's author, and written as one record,
-    /// unless there are too many of those already.
+    /// Reports the log of a call, and why the call broke off: for the module's author, and as one record of the host's
+    /// log unless the limit of such records is reached.
     pub(crate) fn tell(&self, source: LineSource, broke_off: Option<&BrokeOff>, telemetry: &Telemetry) {
         let backtrace = broke_off.and_then(|broke_off| broke_off.backtrace.as_deref());
         let ending = broke_off.map(BrokeOff::to_string);
         if self.lines.is_empty() && backtrace.is_none() {
-            // Whoever asked for the call logs a bare reason.
+            // No record of the host's log: the caller logs a bare reason.
             if let Some(ending) = &ending {
                 telemetry.keep_lines(source, &[(LineLevel::Trap, ending)]);
             }
@@ -72,8 +72,8 @@ impl GuestLog {
         }
     }
 
-    /// Writes what was kept as one record, with the trace of the trap that ended the run, and how many records came before
-    /// that nobody wrote.
+    /// Writes the lines as one record, with the backtrace of a trap. `left_out` is the number of records before this
+    /// one that were left out.
     pub(crate) fn emit(
         &self,
         module: &str,
@@ -85,12 +85,12 @@ impl GuestLog {
         if self.lines.is_empty() && backtrace.is_none() {
             return;
         }
-        // As they are: escaped once already.
+        // Not escaped again: the lines already are.
         let (lines, backtrace) = (display(self.joined()), backtrace.map(display));
         let (channel, invocation) = (call.map(|(channel, _)| channel.0), call.map(|(_, id)| display(id)));
         let left_out = (left_out > 0).then_some(left_out);
         let is_serious = backtrace.is_some() || self.lines.iter().any(|(level, _)| *level >= LineLevel::Warn);
-        // The level of an event is fixed where it is written.
+        // `tracing` fixes an event's level where the event is written, so there are two.
         if is_serious {
             let reason = reason.map(display);
             tracing::warn!(
@@ -112,7 +112,7 @@ impl GuestLog {
         let mut joined = String::new();
         for (level, line) in &self.lines {
             let separator = if joined.is_empty() { "" } else { " | " };
-            // Writing to a String cannot go wrong.
+            // Writing to a `String` cannot fail.
             let _ = write!(joined, "{separator}{level:?}: {line}");
         }
         if self.dropped > 0 {
@@ -122,7 +122,7 @@ impl GuestLog {
     }
 }
 
-/// Cut to so many characters, without line breaks, terminal escapes or invisible characters.
+/// Cuts `text` to `longest` characters, and escapes line breaks, terminal escapes and invisible characters.
 pub(crate) fn escape(text: &str, longest: usize) -> String {
     let mut escaped: String = text.chars().take(longest).flat_map(char::escape_debug).collect();
     if text.chars().nth(longest).is_some() {

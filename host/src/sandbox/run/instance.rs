@@ -1,4 +1,4 @@
-//! One run of a guest in an instance of its own.
+//! One run of a guest in a fresh instance.
 
 use std::sync::Arc;
 
@@ -12,22 +12,22 @@ use crate::sandbox::bindings::{CommandModule, CommandModulePre};
 use crate::sandbox::calls::door::Run;
 use crate::sandbox::compile::error::CompileError;
 
-/// Handles that a guest's own resources may take up; the contract has none.
+/// Most handles of a guest's own resources. The contract has no resources.
 const MOST_HANDLES: usize = 1000;
 
-/// A store with all its limits, and later the instance in it. Dropped after one call: a guest that was interrupted is
-/// in no state to be called again, and nothing of one chatter's call may be seen by the next.
+/// A wasmtime store with all its limits, and later the instance in it. Dropped after one call: an interrupted guest
+/// cannot be called again, and no call may see anything of another chatter's call.
 pub(crate) struct Instance {
     store: Store<Run>,
     bindings: Option<CommandModule>,
     backtrace: Option<String>,
-    /// Without it the clock might stand still, and nothing would interrupt the guest.
+    /// Keeps the ticker running. Without ticks, nothing would interrupt the guest.
     watch: TickerWatch,
 }
 
 impl Instance {
-    /// The one place where stores are made: no guest runs without a budget, a memory limit, and a limit on what a
-    /// host call may copy.
+    /// The only place that makes a store, so every guest has a budget, a memory limit, and a limit on what a host call
+    /// may copy.
     pub(crate) fn new(
         module: &CommandModulePre<Run>,
         run: Run,
@@ -39,8 +39,8 @@ impl Instance {
         store.limiter(|run| &mut run.limiter);
         store.set_hostcall_fuel(host_call_bytes);
         store.set_max_component_handles(MOST_HANDLES);
-        // The callback must not touch the store (GHSA-2hw9-mc66-jc2q), and the first deadline must be there before
-        // the instance: a module's start function may loop as well.
+        // The callback must not touch the store (GHSA-2hw9-mc66-jc2q). The first deadline must be set before
+        // instantiation, because a module's start function can loop as well.
         let meter = Arc::clone(meter);
         store.epoch_deadline_callback(move |_| {
             Ok(match meter.interrupt() {
@@ -63,8 +63,8 @@ impl Instance {
         }
     }
 
-    /// [`Instance::start`] for a component that has never run. An export with other types than the contract's is seen here:
-    /// wasmtime compares the types of exports only in an instance. What is missing was refused when it was linked.
+    /// Like [`Instance::start`], for a component that has never run. wasmtime compares the types of exports only in an
+    /// instance, so an export whose type is not the contract's fails here. Linking has already refused missing exports.
     pub(crate) async fn start_first(&mut self, module: &CommandModulePre<Run>) -> Result<(), CompileError> {
         let instance = module.instance_pre().instantiate_async(&mut self.store).await;
         let instance = instance.map_err(|error| CompileError::Run(self.failed(&error, failure::of_start).into()))?;
@@ -73,14 +73,14 @@ impl Instance {
         Ok(())
     }
 
-    /// What the module says about itself.
+    /// Calls `info`, which returns the module's manifest.
     pub(crate) async fn info(&mut self) -> Result<ModuleInfo, Failure> {
         let Some(bindings) = &self.bindings else { return Err(not_started()) };
         let answer = bindings.twitchy_command_module().call_info(&mut self.store).await;
         answer.map_err(|error| self.failed(&error, failure::of_call))
     }
 
-    /// What the module answers.
+    /// Calls `respond`, which returns the module's answer.
     pub(crate) async fn respond(
         &mut self,
         invocation: &Invocation,
@@ -90,12 +90,12 @@ impl Instance {
         answer.map_err(|error| self.failed(&error, failure::of_call))
     }
 
-    /// Whether the machine stood still instead of telling the guest the time.
+    /// Whether the machine stalled, so that ticks were missed.
     pub(crate) fn has_missed_ticks(&self) -> bool {
         self.watch.was_late()
     }
 
-    /// The data of the run, and where the guest was when it trapped.
+    /// The data of the run, and the guest's stack if it trapped.
     pub(crate) fn end(&mut self) -> (&mut Run, Option<String>) {
         (self.store.data_mut(), self.backtrace.take())
     }

@@ -1,4 +1,4 @@
-//! The walls of one instance: memory, tables, and how many things it may be made of.
+//! The limits of one instance: memory, tables, and the number of its parts.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use wasmtime::ResourceLimiter;
 use crate::config::SandboxConfig;
 use crate::domain::manifest::SizeClass;
 
-/// What one instance may hold at most.
+/// The most that one instance may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Walls {
-    /// Bytes of the component as it is brought.
+    /// Bytes of the uploaded component.
     pub(crate) component_bytes: usize,
     /// Bytes of all memories together.
     pub(crate) memory_bytes: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Walls {
     /// Elements of each table.
     pub(crate) table_elements: usize,
     pub(crate) tables: usize,
-    /// A component is several core instances: its own modules, and the shims that join them.
+    /// A component consists of several core instances: its own modules, and the shims that join them.
     pub(crate) core_instances: usize,
 }
 
@@ -46,19 +46,19 @@ impl Walls {
     }
 }
 
-/// What `info` may use up: less than any call, since nobody has looked at the module yet.
+/// Limits of `info`. They are lower than a call's, because nobody has reviewed the module yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InfoLimits {
     pub(crate) cpu_budget: Duration,
     pub(crate) deadline: Duration,
     pub(crate) log_lines: usize,
-    /// Characters.
+    /// In characters.
     pub(crate) log_line_length: usize,
 }
 
 impl InfoLimits {
     /// Compiled languages answer in a fraction of a millisecond; a runtime of JavaScript or Python has to start first.
-    /// There is nothing to wait for, so a deadline matters only where the machine is busy.
+    /// `info` waits for nothing, so the deadline matters only on a busy machine.
     pub(crate) fn of(config: &SandboxConfig, size: SizeClass) -> InfoLimits {
         const QUICK: Duration = Duration::from_millis(10);
         let cpu_budget = match size {
@@ -74,11 +74,11 @@ impl InfoLimits {
     }
 }
 
-/// Says no to growth past the walls, and remembers that it did: all a guest shows afterwards is a trap.
+/// Refuses growth beyond the walls, and remembers the refusal: the guest's later failure is only a trap.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     walls: Walls,
-    /// Bytes that were allowed so far.
+    /// Bytes granted so far.
     memory_bytes: usize,
     has_denied_memory: bool,
 }
@@ -88,12 +88,12 @@ impl Limiter {
         Limiter { walls, memory_bytes: 0, has_denied_memory: false }
     }
 
-    /// Bytes of all memories together. Memories only grow: so this is the most there was.
+    /// Bytes of all memories together. Memories never shrink, so this is also the peak.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.memory_bytes
     }
 
-    /// Whether a memory was too small for what the guest wanted.
+    /// Whether the guest was refused memory.
     pub(crate) fn has_denied_memory(&self) -> bool {
         self.has_denied_memory
     }

@@ -1,4 +1,4 @@
-//! Runs as a call makes them, without its queue, its threads and its commit: for benches, and nothing else.
+//! Runs like a call's, without the queue, the threads and the commit. For benches only.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::sandbox::calls::http::requests::Requests;
 use crate::sandbox::compile::registry::make::Module;
 use crate::sandbox::invoke::{Attempt, Invoker};
 
-/// A call that can be run over and over. What it writes is thrown away.
+/// A call that can run repeatedly. Its changes are discarded.
 pub struct Measured {
     invoker: Arc<Invoker>,
     module: Arc<Module>,
@@ -29,14 +29,14 @@ impl Measured {
         Ok(Measured { invoker, module, call: Arc::new(call), requests })
     }
 
-    /// One run as every call has it, in an instance of its own.
+    /// One run in a fresh instance, as in a real call.
     pub async fn run_fresh(&self) -> Result<(), InvokeError> {
         let meter = Arc::new(self.invoker.meter(Instant::now()));
         let ended = self.invoker.run(&self.attempt(&meter)).await;
         ended.outcome.map(|_| ()).map_err(InvokeError::from)
     }
 
-    /// An instance that is kept, to tell what a fresh one costs.
+    /// An instance that is reused, to compare with the cost of a fresh one.
     pub async fn open_warm(&self) -> Result<Warm, InvokeError> {
         let meter = Arc::new(self.invoker.meter(Instant::now()));
         let mut instance = self.invoker.open(&self.attempt(&meter));
@@ -50,7 +50,7 @@ impl Measured {
     }
 }
 
-/// An instance that is called again and again, as no chatter's call ever is.
+/// A reused instance. Real calls never reuse one.
 pub struct Warm {
     instance: Instance,
     meter: Arc<Meter>,

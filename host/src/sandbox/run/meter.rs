@@ -1,4 +1,4 @@
-//! How long a guest really ran, and how long it was kept waiting for the processor.
+//! Measures how long a guest ran, and how long it waited for the processor.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::domain::ports::Clock;
 
-/// The time by both clocks that a call's use is measured by.
+/// A moment by both clocks that measure a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     wall: Instant,
-    /// What the calling thread has had of the processor; none where the system does not tell.
+    /// The calling thread's processor time; `None` where the system does not provide it.
     cpu: Option<Duration>,
 }
 
@@ -19,8 +19,8 @@ impl Reading {
         Reading { wall: Instant::now(), cpu: clock.thread_time() }
     }
 
-    /// What the calling thread has had of the processor since an earlier reading on it; where the system does not tell,
-    /// what has passed.
+    /// The calling thread's processor time since an earlier reading on the same thread; wall time where the system does
+    /// not provide it.
     pub(crate) fn since(self, before: Reading) -> Duration {
         self.cpu_since(before).unwrap_or_else(|| self.wall_since(before.wall))
     }
@@ -33,33 +33,33 @@ impl Reading {
         self.wall.saturating_duration_since(before)
     }
 
-    /// As where the system does not tell more.
+    /// A reading as on a system without thread times.
     #[cfg(test)]
     fn by_wall(wall: Instant) -> Reading {
         Reading { wall, cpu: None }
     }
 }
 
-/// The processor time of one call, and its time without a processor. Shared by the call's future, its wakers and its store's
-/// epoch callback.
+/// A call's processor time, and the time for which it waited for a processor. Shared by the call's future, its wakers
+/// and its store's epoch callback.
 pub(crate) struct Meter {
     clock: Arc<dyn Clock>,
     budget: Duration,
     times: Mutex<Times>,
 }
 
-/// What a guest that was interrupted may do.
+/// What an interrupted guest does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     GoOn,
-    /// Go on once others have run.
+    /// Yields, so that other guests can run.
     GiveWay,
-    /// No more: its budget is spent.
+    /// Ends, because its budget is used up.
     Stop,
 }
 
 impl Meter {
-    /// The call is ready from now on.
+    /// The call counts as ready from `now` on.
     pub(crate) fn new(clock: Arc<dyn Clock>, tick: Duration, budget: Duration, now: Instant) -> Meter {
         Meter { clock, budget, times: Mutex::new(Times::new(tick, now)) }
     }
@@ -68,8 +68,8 @@ impl Meter {
         self.times().used
     }
 
-    /// Whether it has used up a tick, and so all that the fast pool allows. A first interruption proves nothing: it may come as
-    /// soon as a call has begun.
+    /// Whether the call has used up a tick, the most that the fast pool allows. The first interruption is no evidence
+    /// of that: a tick may end right after the call has begun.
     pub(crate) fn is_slow(&self) -> bool {
         self.times().is_slow()
     }
@@ -82,21 +82,20 @@ impl Meter {
         self.used() >= self.budget
     }
 
-    /// Whether it is not the guest's fault that a deadline has passed, so long after the call was asked for: it waited for
-    /// the processor for most of that, or, if it wants the processor still, for most of the time in which it wanted it.
-    /// What it waited for the web, and the like, is in neither.
+    /// Whether a missed deadline is not the guest's fault. The call waited for a processor for more than half of the
+    /// deadline, or it is not parked and waited longer than it ran. Waiting for the web and the like counts as neither.
     pub(crate) fn was_kept_waiting(&self, deadline: Duration) -> bool {
         self.times().was_kept_waiting(deadline)
     }
 
-    /// Counts each poll of `run`, and notes when it is woken up.
+    /// Measures each poll of `run`, and records its wake-ups.
     pub(crate) async fn meter<F: Future>(self: &Arc<Self>, run: F) -> F::Output {
         let mut run = std::pin::pin!(run);
         let mut waker = None;
         std::future::poll_fn(|context| {
             let waker = match &mut waker {
                 Some((task, waker)) if context.waker().will_wake(task) => waker,
-                // It is polled by another task from now on.
+                // Another task polls from now on.
                 waker => {
                     let task = context.waker().clone();
                     let metered = Arc::new(MeteredWaker { meter: Arc::clone(self), task: task.clone() });
@@ -111,7 +110,7 @@ impl Meter {
         .await
     }
 
-    /// The running guest is interrupted, as it is at each tick.
+    /// Called at each tick that interrupts the guest.
     pub(crate) fn interrupt(&self) -> Verdict {
         let (now, mut times) = (self.read(), self.times());
         times.count(now);
@@ -130,12 +129,12 @@ impl Meter {
         match polled {
             Poll::Ready(_) => times.end(self.read()),
             Poll::Pending if times.is_running() => times.park(self.read()),
-            // It gave way, and was counted then: another reading would be a system call for nothing.
+            // The guest yielded, and `interrupt` counted it: another reading would waste a system call.
             Poll::Pending => {}
         }
     }
 
-    /// A span that begins at a moment and lasts so long; afterwards the call is ready.
+    /// Simulates a span of guest time; afterwards the call is ready.
     #[cfg(test)]
     pub(crate) fn use_up(&self, start: Instant, span: Duration) {
         let mut times = self.times();
@@ -147,13 +146,13 @@ impl Meter {
         Reading::of(&*self.clock)
     }
 
-    /// Nothing panics while it holds this lock.
+    /// Poisoning is ignored: no code panics while it holds this lock.
     fn times(&self) -> MutexGuard<'_, Times> {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Wakes a call's task up, and reports it to the call's meter.
+/// Wakes a call's task, and reports the wake-up to the call's meter.
 struct MeteredWaker {
     meter: Arc<Meter>,
     task: Waker,
@@ -170,29 +169,28 @@ impl Wake for MeteredWaker {
     }
 }
 
-/// Adds up a call's times. It runs in spans: one lasts from the beginning of a poll, or from an interruption, to the next
-/// interruption or the end of the poll, all on one thread. Of a span that is longer than what the thread had of the processor,
-/// the call has waited for the rest. Where the system does not tell a thread's processor time, a span counts for a tick at
-/// most: a running guest is interrupted at each tick, so a longer one means that the machine, not the guest, had the
-/// processor.
+/// Adds up a call's times, in spans. A span lasts from the beginning of a poll, or from an interruption, to the next
+/// interruption or the end of the poll, all on one thread. The part of a span in which the thread had no processor is
+/// waiting time. Where the system does not report a thread's processor time, a span counts as a tick at most: a running
+/// guest is interrupted at each tick, so in a longer span the thread had no processor.
 struct Times {
     tick: Duration,
     state: State,
     /// Processor time.
     used: Duration,
-    /// Time in which the call was ready, or seemed to run, and did not run.
+    /// Time for which the call was ready, or in a span, without a processor.
     waited: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// Could go on, and others have its thread.
+    /// Waits for a thread.
     Ready { since: Instant },
     /// In a span that began with this reading.
     Running { since: Reading, is_woken: bool },
-    /// Waits in the middle of a run for something else than the processor, such as the web.
+    /// Waits within a run for something other than the processor, such as the web.
     Parked,
-    /// Between two runs, or after the last one: it commits.
+    /// Between two runs, or committing after the last one.
     Idle,
 }
 
@@ -201,7 +199,7 @@ impl Times {
         Times { tick, state: State::Ready { since: now }, used: Duration::ZERO, waited: Duration::ZERO }
     }
 
-    /// Adds the time that the call has been in its state.
+    /// Adds the time since the last reading to the sum that the state selects.
     fn count(&mut self, now: Reading) {
         match &mut self.state {
             State::Ready { since } => {
@@ -225,20 +223,20 @@ impl Times {
         self.state = State::Running { since: now, is_woken: false };
     }
 
-    /// The call could go on, and others shall run.
+    /// The guest yields to others, and could go on.
     fn give_way(&mut self, now: Reading) {
         self.count(now);
         self.state = State::Ready { since: now.wall };
     }
 
-    /// A poll ends without an answer: the call waits, unless what it waits for is there already.
+    /// A poll returns `Pending`. The call is parked, unless it was woken during the poll.
     fn park(&mut self, now: Reading) {
         self.count(now);
         let is_woken = matches!(self.state, State::Running { is_woken: true, .. });
         self.state = if is_woken { State::Ready { since: now.wall } } else { State::Parked };
     }
 
-    /// What the call waited for is there.
+    /// The call can go on.
     fn wake(&mut self, now: Instant) {
         match &mut self.state {
             State::Running { is_woken, .. } => *is_woken = true,
@@ -281,7 +279,6 @@ mod tests {
         Duration::from_millis(count)
     }
 
-    /// What happens to a call.
     #[derive(Clone, Copy, Debug)]
     enum Event {
         Start,
@@ -306,7 +303,7 @@ mod tests {
         }
     }
 
-    /// Each row: milliseconds since the call was asked for, what happens then, and what the call has used and waited by then.
+    /// Each row: milliseconds since the call was asked for, an event, and the expected used and waited times after it.
     fn check(rows: &[(u64, Event, u64, u64)]) -> Times {
         let start = Instant::now();
         let mut times = Times::new(TICK, start);
@@ -333,16 +330,16 @@ mod tests {
             // Behind other guests.
             (140, Start, 10, 130),
             (145, Park, 15, 130),
-            // It waits for the web, then for the processor.
+            // Waits for the web, then for the processor.
             (1000, Wake, 15, 130),
             (1020, Wake, 15, 130),
             (1030, Start, 15, 160),
-            // What it waits for is there before it has said so.
+            // The wake-up comes during the poll that will park the call.
             (1031, Wake, 15, 160),
             (1035, Park, 20, 160),
             (1036, Start, 20, 161),
             (1040, End, 24, 161),
-            // It commits, loses, and runs again.
+            // Commits, meets a conflict, and runs again.
             (1050, Wake, 24, 161),
             (1060, Start, 24, 161),
         ]);
@@ -361,7 +358,7 @@ mod tests {
         times.start(at(0, 700));
         times.count(at(30, 703));
         times.give_way(at(50, 722));
-        // On another thread, which has another past.
+        // On another thread, whose processor time differs.
         times.start(at(50, 3));
         times.park(at(51, 4));
         assert_eq!((times.used, times.waited), (ms(23), ms(28)));
@@ -377,7 +374,7 @@ mod tests {
             }
             times.was_kept_waiting(deadline)
         };
-        // It waits for the web for two seconds.
+        // Waits for the web for two seconds.
         let parked = [(1, Start), (5, Park), (1950, Wake)];
         let and = |rows: &[(u64, Event)]| [&parked, rows].concat();
         assert!(after(&and(&[(1970, Start), (1975, GiveWay)])), "it had 5 of its last 50 ms");
@@ -386,7 +383,7 @@ mod tests {
         assert!(after(&[(1001, Start), (1011, Park)]), "whatever it waits for now");
     }
 
-    /// Each reading of a thread's processor time is 4 ms after the one before it.
+    /// Each reading of a thread's processor time is 4 ms after the previous one.
     #[derive(Default)]
     struct SteppingClock(AtomicU64);
 
@@ -426,7 +423,7 @@ mod tests {
     }
 
     proptest! {
-        /// Each moment of a call is used, or waited, or neither, and is so by the state that the call was in.
+        /// Each moment of a call counts as used, waited or neither, as the call's state at that moment says.
         #[test]
         fn all_time_is_used_or_waited_or_parked(events in events()) {
             let start = Instant::now();

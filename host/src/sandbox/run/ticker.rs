@@ -11,17 +11,17 @@ use wasmtime::Engine;
 
 use self::alarm::Alarm;
 
-/// A busy machine lets a thread wait that long for a processor, and nothing is wrong.
+/// A shorter delay of a thread is normal on a busy machine, and does not count as late.
 const JITTER: Duration = Duration::from_millis(10);
-/// Runs that begin within a tick from which on the alarm is not cleared between two of them.
+/// From this many runs a tick on, the alarm stays set between two runs.
 const FREQUENT: u32 = 4;
 
-/// Raises an engine's epoch from a thread of the operating system: a task would wait behind the very guests that it has to
-/// interrupt. The thread sleeps until a run has lasted for a tick; it ends when this is dropped.
+/// Raises an engine's epoch from an operating system thread: a task would wait behind the guests that it has to
+/// interrupt. The thread sleeps until a run has lasted for a tick; it ends when the ticker is dropped.
 ///
-/// Most runs end long before that, and waking a thread costs as much as some of them take. So the first run that begins sets
-/// the thread's alarm and the last one that ends clears it: two system calls, and nobody wakes up. Where runs follow each
-/// other closely, the alarm stays set: waking up once a tick costs less then.
+/// Most runs end long before that, and waking a thread costs as much as some of them take. So the first run that begins
+/// sets the thread's alarm, and the last one that ends clears it: two system calls, and the thread sleeps on. When runs
+/// follow each other closely, the alarm stays set, because one wake-up a tick is cheaper then.
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
 }
@@ -40,7 +40,7 @@ impl Ticker {
         Ok(Ticker { shared })
     }
 
-    /// A run begins; it ends when the watch is dropped.
+    /// Begins a run, which ends when the watch is dropped.
     pub(crate) fn watch(&self) -> TickerWatch {
         let now = Instant::now();
         let mut schedule = self.shared.schedule();
@@ -74,14 +74,15 @@ impl Shared {
         }
     }
 
-    /// Nothing panics while it holds this lock. The alarm is set and cleared under it, so that it is what the schedule says.
+    /// Poisoning is ignored: no code panics while it holds this lock. The alarm is set and cleared under this lock, so
+    /// that alarm and schedule agree.
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Keeps the ticker going for one run, and knows whether it kept time: where it did not, the machine stood still, and
-/// a deadline that passed meanwhile is not the guest's fault.
+/// Keeps the ticker going for one run, and measures its delays: if the ticker is late, the machine stalled, and a
+/// deadline missed meanwhile is not the guest's fault.
 pub(crate) struct TickerWatch {
     shared: Arc<Shared>,
     late_before: Duration,
@@ -105,17 +106,17 @@ impl Drop for TickerWatch {
     }
 }
 
-/// When the alarm rings, and how late it was.
+/// When the alarm is due, and how late it has been.
 struct Schedule {
     tick: Duration,
-    /// Runs that have begun and not ended.
+    /// Runs in progress.
     runs: usize,
     begun_at: Option<Instant>,
     /// Whether the last run began soon after the one before it.
     is_frequent: bool,
-    /// `None` where the alarm is not set.
+    /// `None` if the alarm is not set.
     due_at: Option<Instant>,
-    /// By how much the thread woke up too late, all in all.
+    /// The sum of the thread's delays.
     overslept: Duration,
     is_over: bool,
 }
@@ -133,25 +134,25 @@ impl Schedule {
         }
     }
 
-    /// Returns after what time the alarm has to ring, unless it is set: then it rings soon enough.
+    /// Returns the time until the alarm must ring, or `None` if the alarm is already set: that one rings soon enough.
     fn begin_run(&mut self, now: Instant) -> Option<Duration> {
         let pause = self.begun_at.replace(now).map(|before| now.saturating_duration_since(before));
         self.is_frequent = pause.is_some_and(|pause| pause * FREQUENT < self.tick);
         self.runs += 1;
-        // A little more than a tick: a guest that ran all the while has used one up then, and is not given a second one.
+        // A little more than a tick: a guest that ran all the time has used one up by then, and gets no second one.
         self.due_at.is_none().then(|| self.set(now, self.tick + self.tick / 16))
     }
 
-    /// Returns whether the alarm has to be cleared.
+    /// Returns whether the alarm must be cleared.
     fn end_run(&mut self) -> bool {
         self.runs -= 1;
-        // The thread has to wake up once more to end.
+        // When the ticker ends, the thread needs one more alarm to see that.
         self.runs == 0 && !self.is_frequent && !self.is_over && self.due_at.take().is_some()
     }
 
-    /// The thread woke up. Returns, where a tick is over for a run, after what time the alarm has to ring again.
+    /// Called when the thread wakes. If a run has lasted for a tick, returns the time until the next alarm.
     fn ring(&mut self, now: Instant) -> Option<Duration> {
-        // Otherwise it was cleared, or set anew, after the thread woke up.
+        // If not, the alarm was cleared or set anew after the thread woke.
         let due_at = self.due_at.filter(|due_at| *due_at <= now)?;
         self.due_at = None;
         self.overslept += beyond_jitter(now - due_at);
@@ -163,7 +164,7 @@ impl Schedule {
         after
     }
 
-    /// By how much the thread woke up too late, all in all; with what it is late right now.
+    /// The sum of the thread's delays, including the present one.
     fn late(&self, now: Instant) -> Duration {
         let right_now = self.due_at.map_or(Duration::ZERO, |due_at| now.saturating_duration_since(due_at));
         self.overslept + beyond_jitter(right_now)
@@ -248,7 +249,7 @@ mod tests {
         let run = at_work.watch();
         let shared = [&at_work, &idle].map(|ticker| Arc::clone(&ticker.shared));
         drop((at_work, idle));
-        // The thread holds another reference; so does the run, which goes on. A test that never ends is one that fails.
+        // The thread holds one more reference, and so does the run in progress. A failing test never ends.
         while Arc::strong_count(&shared[0]) > 2 || Arc::strong_count(&shared[1]) > 1 {
             thread::yield_now();
         }

@@ -1,4 +1,4 @@
-//! Answers what the host says of chance and time: the same when the call is run again.
+//! Answers with random numbers and the time, which are the same when the call runs again.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! Claims a word (`!addword foo`), gives it back (`!dropword foo`), and answers to it.
+//! Claims a word (`!addword foo`), releases it (`!dropword foo`), and answers calls of it.
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer, words};
 

@@ -1,4 +1,4 @@
-//! Counts: `!count [key]` and, without writing, `!count-get [key]`.
+//! Counts (`!count [key]`), and reads the count without writing (`!count-get [key]`).
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer, storage};
 

@@ -1,4 +1,4 @@
-//! Adds one, and asks for a balance between reading and writing: a provider can make it wait there, or write in between.
+//! Adds one, and queries a balance between reading and writing, where a test's provider can delay it or write.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! Answers what it was told: `!echo text`, and `!echo-args` with a bar between the arguments.
+//! Answers with its text: `!echo text`, and `!echo-args` with a bar between the arguments.
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer};
 

@@ -1,4 +1,4 @@
-//! Asks the web; says what came back, or why nothing did.
+//! Sends web requests; answers with the responses, or the errors.
 
 use twitchy_sdk::http::{self, HttpError, Method, Request, Response};
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, SettingInfo, answer, storage};

@@ -1,4 +1,4 @@
-//! Answers a thousand times.
+//! Answers with a thousand replies.
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, Reply};
 

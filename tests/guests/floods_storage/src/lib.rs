@@ -1,4 +1,4 @@
-//! Saves a hundred thousand values of 1,000 bytes; answers only where it got away with it.
+//! Saves a hundred thousand values of 1,000 bytes; answers only if no save failed.
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer, storage};
 

@@ -1,4 +1,4 @@
-//! Takes memory until there is none.
+//! Allocates memory until an allocation fails.
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies};
 

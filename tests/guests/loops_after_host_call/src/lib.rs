@@ -1,4 +1,4 @@
-//! Asks the host for something, and then never returns.
+//! Makes one host call, and then never returns.
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, clock};
 

@@ -1,10 +1,10 @@
-//! Does what it should not when it is asked what it offers. What that is, a test writes into its bytes.
+//! Misbehaves in `info`. A test chooses how by changing a byte of the component.
 
 use std::hint::black_box;
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer};
 
-/// Its last letter is what counts.
+/// The last character selects the misbehaviour.
 const MISDEED: &str = "misbehaves in info by way of 0";
 
 pub struct MisbehavesInInfo;

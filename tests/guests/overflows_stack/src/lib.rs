@@ -18,7 +18,7 @@ impl Module for OverflowsStack {
 twitchy_sdk::export!(OverflowsStack);
 
 fn sum_to(number: u64) -> u64 {
-    // The frame is large and its address taken, so that no optimiser makes a loop of this.
+    // The frame is large and its address is taken, so that no optimiser turns the recursion into a loop.
     let frame = std::hint::black_box([number; 32]);
     if number == 0 {
         0

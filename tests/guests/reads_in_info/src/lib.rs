@@ -1,4 +1,4 @@
-//! Reads its storage when it should only tell what it offers.
+//! Reads its storage in `info`, where only the log may be called.
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer, storage};
 

@@ -1,4 +1,4 @@
-//! Says no in each way there is.
+//! Returns each kind of error.
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies};
 

@@ -1,4 +1,4 @@
-//! Tells which version it is, and how many calls all its versions have had here.
+//! Answers with its version, and the number of calls of all its versions in this channel.
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer, storage};
 

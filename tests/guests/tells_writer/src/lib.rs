@@ -1,4 +1,4 @@
-//! Tells which version wrote last, and writes.
+//! Answers with the version that wrote last, and writes.
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer, storage};
 

@@ -1,4 +1,4 @@
-//! Moves currency in every way there is; says what the host says is left.
+//! Moves currency in every possible way; answers with the balance that the host returns.
 
 use twitchy_sdk::{
     Amount, CommandError, CommandInfo, Invocation, Mention, Module, ModuleInfo, Replies, answer, payments, treasury,

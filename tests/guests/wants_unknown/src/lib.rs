@@ -1,4 +1,4 @@
-//! Imports an interface that no host has.
+//! Imports an interface that no host provides.
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer};
 

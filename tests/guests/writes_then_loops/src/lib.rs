@@ -1,4 +1,4 @@
-//! Saves, and then never returns: what it saved must be gone.
+//! Saves a value, and then never returns: the value must not be kept.
 
 use twitchy_sdk::{CommandError, CommandInfo, Invocation, Module, ModuleInfo, Replies, answer, storage};
 

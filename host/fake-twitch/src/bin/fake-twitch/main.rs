@@ -1,5 +1,5 @@
-//! Twitch in a box as a program, for testing any bot. Each service of Twitch is a heading of options in `options`; what
-//! happens is told by `report`.
+//! Twitch in a box as a program, for testing any bot. `options` has a heading for each service of Twitch; `report`
+//! prints messages and broken rules.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Runs until the process is ended from outside. The error is why it does not, for whoever started it.
+/// Runs until the process is killed. The error says, in words for the user, why the server cannot run.
 async fn serve(options: &Options) -> Result<(), String> {
     let twitch = FakeTwitch::new(&Settings {
         seed: fresh_seed(),
@@ -47,7 +47,7 @@ async fn serve(options: &Options) -> Result<(), String> {
     let listening = twitch.listen_websocket_at(websocket).await;
     let websocket = listening.map_err(|error| explain(&error, websocket, "--ws-port"))?;
     announce(tcp, websocket).map_err(|error| format!("cannot say where it listens: {error}"))?;
-    // On a thread of its own: when the reader of standard error stalls, writing blocks, and clients must be served all the same.
+    // On its own thread: writing blocks when the reader of standard error stalls, and clients must still be served.
     let report = report::run(messages, violations, options.quiet);
     let runtime = Handle::current();
     let reporting = task::spawn_blocking(move || runtime.block_on(report)).await;
@@ -70,7 +70,7 @@ fn set_up(twitch: &FakeTwitch, options: &Options) -> Result<(), FindChannelError
     Ok(())
 }
 
-/// On standard output, so that whoever starts the server with port 0 can read where it is.
+/// Prints the addresses on standard output, so that a caller that chose port 0 can read the actual ports.
 fn announce(tcp: SocketAddr, websocket: SocketAddr) -> io::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(output, "IRC over TCP        {tcp}")?;
@@ -89,7 +89,7 @@ fn explain(error: &io::Error, address: SocketAddr, option: &str) -> String {
     }
 }
 
-/// Message ids must differ from run to run: a bot may keep those that it has answered.
+/// The seed of the message ids. They differ from run to run, because a bot may keep the ids that it has answered.
 fn fresh_seed() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or_default()

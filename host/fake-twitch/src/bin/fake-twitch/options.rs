@@ -59,7 +59,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Channel, login and role.
+    /// Yields channel, login and role.
     pub(crate) fn list_appointments(&self) -> impl Iterator<Item = (&str, &str, Role)> {
         let named =
             [(Role::Moderator, &self.moderators), (Role::Vip, &self.vips), (Role::Subscriber, &self.subscribers)];
@@ -68,7 +68,7 @@ impl Options {
     }
 }
 
-/// A token may be given as `oauth:secret` too, the way it is sent.
+/// Accepts the token with `oauth:` too, because that is how IRC clients send it.
 fn parse_account(text: &str) -> Result<(String, String), String> {
     let (login, token) = text.split_once('=').ok_or("expected LOGIN=TOKEN, such as mybot=secret")?;
     let token = token.strip_prefix("oauth:").unwrap_or(token);

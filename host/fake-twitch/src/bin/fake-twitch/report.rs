@@ -1,4 +1,4 @@
-//! What happens on the server, line by line on standard error.
+//! Prints the server's messages and violations, line by line, on standard error.
 
 use std::io::{Write, stderr};
 
@@ -6,7 +6,7 @@ use fake_twitch::{Kind, Observed, Violation};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-/// Until the server ends.
+/// Runs until the server ends.
 pub(crate) async fn run(mut messages: Receiver<Observed>, mut violations: Receiver<Violation>, is_quiet: bool) {
     loop {
         let line = tokio::select! {
@@ -22,19 +22,19 @@ pub(crate) async fn run(mut messages: Receiver<Observed>, mut violations: Receiv
                 Err(RecvError::Closed) => return,
             },
         };
-        // Nobody is left to hear that standard error is closed, and the server serves on.
+        // A closed standard error is ignored: there is nowhere to report it, and the server goes on.
         writeln!(stderr(), "{line}").ok();
     }
 }
 
 fn show_message(message: &Observed) -> String {
     let action = if message.kind == Kind::Action { "/me " } else { "" };
-    // A client chooses the text, and a terminal would obey it.
+    // A client chooses the text, and a terminal would obey its control characters.
     let text: String = message.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     format!("#{} {}> {action}{text}", message.channel, message.from)
 }
 
-/// A connection that is not logged in has no name but `*`.
+/// `*` stands for a connection that has not logged in.
 fn show_violation(violation: &Violation) -> String {
     format!("RULE BROKEN by {}: {}", violation.account, violation.rule)
 }

@@ -1,6 +1,7 @@
-//! What an invocation sends to the web, all its runs together.
+//! The web requests of an invocation, over all its runs.
 //!
-//! What was sent stays sent: a run after a conflict gets the answers of the first run, as long as it sends the same requests.
+//! A request cannot be rolled back: a run after a conflict gets the recorded responses while it sends the same
+//! requests.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,36 +14,35 @@ use crate::sandbox::web::request::{SendRequestError, WebResponse};
 
 pub(crate) type Sent = Result<WebResponse, SendRequestError>;
 
-/// The requests of one invocation, in the order of asking.
+/// The requests of one invocation, in the order in which they were sent.
 pub struct Requests {
-    /// The invocation's.
+    /// The invocation's deadline.
     pub(super) deadline: Instant,
     pub(super) is_dry: bool,
     recorded: Mutex<Vec<Recorded>>,
     pub(super) spent: Arc<Spent>,
 }
 
-/// A request and its answer.
 #[derive(Clone)]
 pub(super) struct Recorded {
     pub(super) digest: [u8; 32],
-    /// Sent and received.
+    /// Bytes sent and received.
     pub(super) bytes: usize,
     pub(super) sent: Sent,
 }
 
 impl Requests {
-    /// A dry run sends nothing, and is told so.
+    /// A dry run sends nothing: each of its requests fails with that reason.
     pub fn new(deadline: Instant, is_dry: bool) -> Requests {
         Requests { deadline, is_dry, recorded: Mutex::default(), spent: Arc::default() }
     }
 
-    /// What they took of the processor, beside the guest.
+    /// Processor time that the requests took outside the guest.
     pub fn processor(&self) -> Duration {
         Duration::from_nanos(self.spent.processor.load(Ordering::Relaxed))
     }
 
-    /// Bytes that were sent and received.
+    /// Bytes sent and received.
     pub(super) fn bytes(&self) -> usize {
         let asked_for = self.recorded().iter().map(|recorded| recorded.bytes).sum::<usize>();
         asked_for + self.spent.bytes.load(Ordering::Relaxed)
@@ -57,7 +57,7 @@ impl Requests {
     }
 
     fn recorded(&self) -> MutexGuard<'_, Vec<Recorded>> {
-        // Nothing panics while it holds this lock.
+        // Poisoning is ignored: no code panics while it holds this lock.
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! A run's own payments, over the committed accounts.
+//! A run's own payments, applied over the committed accounts.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,16 @@ use crate::domain::amount::Amount;
 use crate::domain::effect::Holder;
 use crate::domain::manifest::Budget;
 
-/// A run's own payments.
 #[derive(Debug, Default)]
 pub(crate) struct LedgerOverlay {
-    /// What each holder gained by this run, or lost.
+    /// Each holder's net gain in this run; negative for a loss.
     gained: BTreeMap<Holder, Amount>,
-    /// What was moved, for the caps of each budget.
+    /// The sum that this run has moved, by the budget whose caps it counts against.
     moved: BTreeMap<Budget, Amount>,
 }
 
 impl LedgerOverlay {
-    /// What a holder has whose committed amount is `amount`; None where that has no exact representation.
+    /// The balance of a holder whose committed balance is `amount`; `None` if the sum has no exact representation.
     pub(crate) fn applied_to(&self, holder: Holder, amount: Amount) -> Option<Amount> {
         amount.checked_add(self.gained(holder))
     }
@@ -29,7 +28,7 @@ impl LedgerOverlay {
         self.moved.get(&budget).copied().unwrap_or_default()
     }
 
-    /// None, and nothing added, where a sum has no exact representation.
+    /// Records a payment. Returns `None` and records nothing if a sum has no exact representation.
     pub(crate) fn add(&mut self, from: Holder, to: Holder, amount: Amount) -> Option<()> {
         let (lost, won) = (self.gained(from).checked_sub(amount)?, self.gained(to).checked_add(amount)?);
         let moved = self.moved(from.budget()).checked_add(amount)?;

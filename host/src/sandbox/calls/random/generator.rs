@@ -1,6 +1,6 @@
-//! Randomness that a second run repeats.
+//! A random generator that yields the same numbers in a repeated run.
 
-/// Sebastiano Vigna's SplitMix64 (prng.di.unimi.it): one word of state, good enough for dice, and no secret.
+/// SplitMix64 by Sebastiano Vigna (prng.di.unimi.it): one word of state, good enough for dice, predictable.
 #[derive(Debug)]
 pub(crate) struct Random(u64);
 
@@ -16,9 +16,9 @@ impl Random {
         word ^ (word >> 31)
     }
 
-    /// From 0 up to, not including, `below`, each as likely as the next; None where there is no such number.
+    /// A number from 0 up to but not including `below`, uniformly distributed; `None` if `below` is 0.
     pub(crate) fn number(&mut self, below: u64) -> Option<u64> {
-        // The words at the end of the range that make no whole round would favour small numbers.
+        // The highest words do not fill a whole multiple of `below`; using them would favour small numbers.
         let uneven = (u64::MAX.checked_rem(below)? + 1) % below;
         loop {
             let word = self.word();

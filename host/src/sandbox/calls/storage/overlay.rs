@@ -1,4 +1,4 @@
-//! A run's own writes to its module's storage, over the committed entries.
+//! A run's own writes to its module's storage, applied over the committed entries.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use crate::domain::id::ModuleName;
 
 pub(crate) type Entry = (String, Vec<u8>);
 
-/// A run's own writes, and what they leave of the quota.
+/// A run's own writes, and how they change the usage.
 #[derive(Debug, Default)]
 pub(crate) struct StorageOverlay {
-    /// The last write of each key, None where it deleted.
+    /// The last write of each key; `None` is a deletion.
     entries: BTreeMap<String, Option<Vec<u8>>>,
-    /// With this run's own writes; None before the storage is first read.
+    /// Usage including this run's own writes; `None` before the storage is first read.
     usage: Option<Usage>,
 }
 
-/// How much a module keeps in a channel; bytes of keys and values together.
+/// How much a module keeps in a channel. `bytes` counts keys and values together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Usage {
     pub(crate) bytes: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// With the entry of `key` changed from one value to another.
+    /// The usage after the entry of `key` has changed from one value to another.
     fn with(self, key: &str, before: Option<&[u8]>, after: Option<&[u8]>) -> Usage {
         let size = |value: Option<&[u8]>| value.map_or(0, |value| (key.len() + value.len()) as u64);
         Usage {
@@ -35,17 +35,17 @@ impl Usage {
 }
 
 impl StorageOverlay {
-    /// Keeps the committed usage where none is known yet: later ones are behind this run's own writes.
+    /// Records the committed usage at the first read only: a later one would drop this run's own writes from the sum.
     pub(crate) fn note_usage(&mut self, committed: Usage) {
         self.usage.get_or_insert(committed);
     }
 
-    /// This run's last write of the key; the inner None is a deletion.
+    /// This run's last write of the key; the inner `None` is a deletion.
     pub(crate) fn find(&self, key: &str) -> Option<&Option<Vec<u8>>> {
         self.entries.get(key)
     }
 
-    /// None, and nothing written, where that goes past the quota.
+    /// Returns `None` and writes nothing if the result exceeds the quota.
     pub(crate) fn write(
         &mut self,
         key: &str,
@@ -55,7 +55,7 @@ impl StorageOverlay {
     ) -> Option<()> {
         if let Some(usage) = &mut self.usage {
             let next = usage.with(key, before, value.as_deref());
-            // A module that is over a quota that was lowered may still shrink.
+            // A module may exceed its quota after the quota was lowered. Such a module may still shrink.
             let is_full = (next.bytes > quota.bytes && next.bytes > usage.bytes)
                 || (next.keys > quota.keys && next.keys > usage.keys);
             if is_full {
@@ -67,9 +67,9 @@ impl StorageOverlay {
         Some(())
     }
 
-    /// This run's own writes among a page of committed entries: `is_last` where no page follows.
+    /// Merges this run's own writes into a page of committed entries. `is_last` means that no page follows.
     pub(crate) fn merge(&self, prefix: &str, after: Option<&str>, page: Vec<Entry>, is_last: bool) -> Vec<Entry> {
-        // Beyond the end of a page that others follow, committed entries are unknown: own ones there come with them.
+        // Committed entries after a page's end are not known yet, so own entries there wait for the next page.
         let end = page.last().map(|(key, _)| key.clone());
         let mut merged: BTreeMap<String, Vec<u8>> = page.into_iter().collect();
         let own = self.entries.iter().filter(|(key, _)| {

@@ -1,7 +1,7 @@
-//! What a child answers, and what its silence means.
+//! The child's answer, and the meaning of a missing one.
 //!
-//! An answer is a byte that says what follows, its length in eight bytes, and so many bytes: machine code, or why there is
-//! none. The parent believes neither the length nor the text.
+//! An answer is a byte for its kind, the length of its body in eight bytes, and the body: machine code, or a reason.
+//! The parent trusts neither the length nor the text.
 
 use std::io::{self, Write};
 use std::process::ExitStatus;
@@ -11,9 +11,9 @@ use super::order::FAILED;
 use super::process::Ended;
 use crate::sandbox::run::guest_log::escape;
 
-/// Characters of a reason that are passed on.
+/// Most characters of a reason that are passed on.
 const LONGEST_REASON: usize = 600;
-/// Of an answer, before what follows.
+/// Bytes of an answer before its body.
 const HEAD: usize = 9;
 
 const CODE: u8 = 0;
@@ -25,7 +25,7 @@ const UNKNOWN_IMPORT: u8 = 5;
 const MEMORY: u8 = 6;
 const OTHER: u8 = 7;
 
-/// The child's part.
+/// Writes the answer, in the child.
 pub(super) fn write(mut out: impl Write, compiled: &Result<Vec<u8>, CompileError>) -> io::Result<()> {
     let text;
     let (kind, body) = match compiled {
@@ -47,10 +47,10 @@ pub(super) fn write(mut out: impl Write, compiled: &Result<Vec<u8>, CompileError
     out.flush()
 }
 
-/// The parent's part. `is_late`: it was killed though it had not computed for as long as it may.
+/// Reads the answer, in the parent. `is_late`: the child was killed at the deadline with processor time left.
 pub(super) fn judge(ended: io::Result<Ended>, is_late: bool) -> Result<Vec<u8>, CompileError> {
     let mut ended = match ended {
-        // On a busy machine the time limit can pass before the child's thread has begun.
+        // On a busy machine the deadline can pass before the child's thread has started.
         Err(error) if is_late && error.kind() == io::ErrorKind::Interrupted => return Err(CompileError::Busy),
         ended => ended.map_err(|error| CompileError::Host(format!("compiler: {error}")))?,
     };
@@ -84,21 +84,21 @@ fn read_head(answer: &[u8]) -> Option<(u8, u64)> {
     Some((*kind, u64::from_le_bytes(length.try_into().ok()?)))
 }
 
-/// It was escaped where it was made, unless it was made by somebody else.
+/// The child escapes the text, but a hostile component may have taken over the child.
 fn plain(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).take(LONGEST_REASON).collect()
 }
 
 fn cause_of_death(ended: &Ended, is_late: bool) -> CompileError {
-    // What Rust says where an allocation fails; it aborts then.
+    // Rust prints this when an allocation fails, and then aborts.
     let is_out_of_memory = ended.last_words.contains("memory allocation of");
     match find_signal(ended.status) {
         Some(Ending::OutOfTime) => CompileError::CompileTime,
-        // It had no processor to compute on: that says nothing about the module.
+        // The child got no processor to compute on, which says nothing about the module.
         _ if is_late && cfg!(target_os = "linux") => CompileError::Busy,
         _ if is_late => CompileError::CompileTime,
         Some(Ending::Aborted) if is_out_of_memory => CompileError::CompileMemory,
-        // Not by us. That says nothing about the module: the same bytes may pass another time.
+        // The host did not kill the child. This says nothing about the module: the same bytes may succeed another time.
         Some(Ending::Killed) => {
             tracing::warn!(status = %ended.status, "a compiler was killed from outside, perhaps for want of memory");
             CompileError::Killed
@@ -108,7 +108,7 @@ fn cause_of_death(ended: &Ended, is_late: bool) -> CompileError {
             CompileError::Host(format!("the compiler could not work: {last_words}"))
         }
         _ => {
-            // A panic's words may quote the component.
+            // The text of a panic may quote the component, so it is escaped.
             let last_words = escape(ended.last_words.trim(), LONGEST_REASON);
             tracing::warn!(status = %ended.status, last_words, "a compiler ended without an answer");
             CompileError::Compiler(format!("it ended without an answer: {}", ended.status))
@@ -119,7 +119,7 @@ fn cause_of_death(ended: &Ended, is_late: bool) -> CompileError {
 enum Ending {
     OutOfTime,
     Aborted,
-    /// By a signal that a process gets from others alone: from the system, or from somebody with power over it.
+    /// By a signal that only another process or the system sends.
     Killed,
 }
 
@@ -183,7 +183,7 @@ mod tests {
             Err(CompileError::UnknownImports("moon".into())),
             Err(CompileError::CompileMemory),
         ] {
-            // Killed after it had answered: the answer stands.
+            // Killed after it had answered: the answer is valid.
             assert_eq!(judge(Ok(ended(written(&answer), 9, "")), false), answer);
         }
         let other = judge(Ok(ended(written(&Err(CompileError::Precompiled)), 0, "")), false);

@@ -1,4 +1,4 @@
-//! The order from parent to child as arguments, and the child's own side.
+//! The child's command line, and the child's own code.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -13,17 +13,17 @@ use crate::domain::manifest::SizeClass;
 use crate::sandbox::run::engine::{MemoryPlan, build_compiler};
 use crate::sandbox::run::limits::Walls;
 
-/// The subcommand by which the program becomes a child.
+/// The subcommand that makes the program a child.
 const SUBCOMMAND: &str = "compile-module";
 
-/// Why the arguments are no order: they come from the parent, so somebody else has called.
+/// The arguments are no order. The parent always passes one, so somebody else has called the subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an order for a compiler: this is for twitchy itself to call")]
 pub struct ParseOrderError;
 
-/// The command that starts a child: without the environment, in a folder that it cannot write to, and in a group of its
-/// own, so that Ctrl-C at a terminal reaches the parent alone. Not in a session of its own: Linux shares the processor out
-/// between sessions first (sched(7), autogroup), and there its low priority would count for nothing.
+/// The command that starts a child: without the environment, in a folder that the child cannot write to, and in its own
+/// process group, so that Ctrl-C at a terminal reaches the parent alone. Not in its own session: Linux divides the
+/// processor between sessions first (sched(7), autogroup), so there its low priority would have no effect.
 pub(super) fn command(program: &Path, order: &Order, limits: &Limits) -> Command {
     let mut command = Command::new(program);
     let seconds = limits.processor.as_secs_f64().ceil().max(1.0);
@@ -50,16 +50,16 @@ pub enum RunChildError {
     Pipe(io::Error),
 }
 
-/// The whole child: confines itself, reads a component from its standard input, and writes its answer.
+/// The whole child: confines itself, reads a component from standard input, and writes its answer.
 ///
 /// # Errors
-/// Where it cannot be confined or read: then nothing was compiled. What is wrong with the component is an answer.
+/// If it cannot confine itself or read: then nothing was compiled. A defect of the component is an answer.
 pub fn run_child(arguments: &[String]) -> Result<(), RunChildError> {
     run_child_with(arguments, |_| false)
 }
 
-/// [`run_child`] for the program that tests start: it never stops compiling a component of which `is_endless` holds. A
-/// compilation that is merely long would end before its limit on a fast enough machine.
+/// Like [`run_child`], for the program that tests start. It never finishes a component for which `is_endless` holds: on
+/// a fast machine, a merely long compilation could end before its limit.
 ///
 /// # Errors
 /// As [`run_child`].
@@ -83,12 +83,12 @@ pub fn run_child_with(arguments: &[String], is_endless: fn(&[u8]) -> bool) -> Re
     answer::write(io::stdout().lock(), &compiled).map_err(RunChildError::Pipe)
 }
 
-/// What the child is told of its limits.
+/// The order's arguments, parsed by the child.
 #[derive(Debug, PartialEq, Eq)]
 struct Allowance {
     size: SizeClass,
     plan: MemoryPlan,
-    /// Bytes.
+    /// In bytes.
     memory: u64,
     processor: Duration,
 }

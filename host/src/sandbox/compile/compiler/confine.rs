@@ -1,20 +1,20 @@
-//! How a child gives up what it does not need, before it has read a byte of what it compiles.
+//! Confines a child before it reads a byte of the component.
 //!
-//! On Linux; elsewhere the parent's deadline is the only limit.
+//! Only on Linux; elsewhere the parent's deadline is the only limit.
 
 use std::io;
 use std::time::Duration;
 
-/// As the guests' slow threads have it. At the lowest priority it would hardly get on beside others who compute: five times as
-/// slow again (19 s for 80 ms), and whoever wakes up for chat is no sooner on the processor.
+/// The priority of the guests' slow threads. The lowest one would make a child five times slower again beside busy
+/// processes (19 s for 80 ms), and would not give a thread that wakes up for chat the processor any sooner.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-/// proc_pid_oom_score_adj(5): 1000 is "always this one first".
+/// proc_pid_oom_score_adj(5): with 1000, the system always kills this process first.
 #[cfg(target_os = "linux")]
 const HIGHEST_OOM_SCORE: &str = "1000";
 
-/// First: priority, privileges, and how long it may live.
+/// The first step: gives up priority and privileges, and limits the child's lifetime.
 #[cfg(target_os = "linux")]
 pub(super) fn give_up_powers(processor: Duration) -> io::Result<()> {
     use rustix::process::{
@@ -22,26 +22,25 @@ pub(super) fn give_up_powers(processor: Duration) -> io::Result<()> {
     };
 
     setpriority_process(None, NICENESS)?;
-    // Where memory is short, the system ends a compiler first, and not the host. Without that file the system decides by size.
+    // Where memory is short, the system kills a compiler before the host. Without that file, it decides by size.
     std::fs::write("/proc/self/oom_score_adj", HIGHEST_OOM_SCORE).ok();
     rustix::thread::set_no_new_privs(true)?;
-    // A parent that has gone before this line has closed the input, and there is nothing to compile.
+    // If the parent ends before this line, the input is closed and there is nothing to compile.
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    // Neither its memory in a file, nor other processes of the same system user at its memory.
+    // No core dump, and no access by other processes of the same system user to the child's memory.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     limit(Resource::Core, 0, 0)?;
     limit(Resource::Fsize, 0, 0)?;
     limit(Resource::Nproc, 0, 0)?;
-    // At the first limit the system sends a signal that tells why, at the second it kills.
+    // At the first limit the system sends a signal that identifies the cause; at the second it kills.
     limit(Resource::Cpu, processor.as_secs(), processor.as_secs() + 1)?;
     Ok(())
 }
 
-/// After the engine is made, which opens files: no more of them than the standard streams, and no more memory than
-/// `memory` bytes besides what the program takes up by now.
+/// The second step, after the engine, which opens files, is built: allows no files but the standard streams, and no
+/// more than `memory` bytes of address space besides what the program uses already.
 ///
-/// The host's own files close themselves where a child starts. Those that were left to the host by whoever started it do
-/// not.
+/// The host's own files are closed when a child starts. Files that the host inherited from its own parent are not.
 #[cfg(target_os = "linux")]
 pub(super) fn give_up_resources(memory: u64) -> io::Result<()> {
     use rustix::process::Resource;
@@ -52,13 +51,13 @@ pub(super) fn give_up_resources(memory: u64) -> io::Result<()> {
     limit(Resource::Nofile, 3, 3)
 }
 
-/// Nothing in this process has a file open at that time but the standard streams.
+/// At this time, no file in this process but the standard streams is in use.
 #[cfg(target_os = "linux")]
 fn close_inherited_files() -> io::Result<()> {
     let names: Vec<_> = std::fs::read_dir("/proc/self/fd")?.flatten().map(|file| file.file_name()).collect();
     let numbers = names.iter().filter_map(|name| name.to_str()?.parse::<i32>().ok());
     for number in numbers.filter(|number| *number > 2) {
-        // One of them was the folder that was read, which is closed by now.
+        // One of the numbers was the folder just read, which is closed by now.
         nix::unistd::close(number).ok();
     }
     Ok(())
@@ -67,7 +66,7 @@ fn close_inherited_files() -> io::Result<()> {
 #[cfg(target_os = "linux")]
 fn limit(resource: rustix::process::Resource, soft: u64, hard: u64) -> io::Result<()> {
     let before = rustix::process::getrlimit(resource);
-    // A limit that is lower already stays.
+    // A lower limit stays.
     let lowest = |new: u64, old: Option<u64>| Some(old.map_or(new, |old| old.min(new)));
     let hard = lowest(hard, before.maximum);
     let limit = rustix::process::Rlimit { current: lowest(soft, hard), maximum: hard };

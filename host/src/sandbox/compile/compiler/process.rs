@@ -1,14 +1,14 @@
-//! One child, from its start to its being reaped.
+//! One child process, from its start until it is reaped.
 
 use std::io::{self, Read, Write};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What is kept of what a child says as it dies.
+/// Bytes of the child's standard error that are kept.
 const MOST_LAST_WORDS: u64 = 4096;
 
-/// A child that may be killed from anywhere, while one thread waits for it.
+/// A child that any thread may kill, while one thread waits for it.
 pub(super) struct Process {
     state: Mutex<State>,
 }
@@ -16,24 +16,24 @@ pub(super) struct Process {
 enum State {
     NotStarted,
     Running(Child),
-    /// It has gone, or must not start any more.
+    /// The child has ended, or must not start any more.
     Over,
 }
 
 /// How a child ended.
 pub(super) struct Ended {
-    /// What it wrote to its standard output.
+    /// The child's standard output.
     pub(super) answer: Vec<u8>,
-    /// The beginning of what it wrote to its standard error.
+    /// The beginning of the child's standard error.
     pub(super) last_words: String,
     pub(super) status: ExitStatus,
-    /// Processor time that it used; where the system does not tell, how long it took.
+    /// The child's processor time; where the system does not provide it, its wall time.
     pub(super) processor: Duration,
-    /// It wrote more than it may have.
+    /// Whether the child wrote more than allowed.
     pub(super) is_too_long: bool,
 }
 
-/// Kills the child when it is dropped.
+/// Kills the child when dropped.
 pub(super) struct Leash(Arc<Process>);
 
 impl Drop for Leash {
@@ -51,7 +51,7 @@ impl Process {
         Leash(Arc::clone(self))
     }
 
-    /// Nothing happens where it has gone. It is reaped under the same lock, so nobody else with its id is hit.
+    /// Kills the child unless it has ended. Reaping takes the same lock, so no other process with a reused id is hit.
     pub(super) fn kill(&self) {
         let mut state = self.state();
         match &mut *state {
@@ -65,20 +65,20 @@ impl Process {
         }
     }
 
-    /// Starts the child, gives it `input`, reads its answer up to `longest` bytes and waits for its end. Blocks.
+    /// Starts the child, writes `input`, reads its answer up to `longest` bytes and waits for its end. Blocks.
     ///
     /// # Errors
-    /// [`io::ErrorKind::Interrupted`] where it was killed before it started.
+    /// [`io::ErrorKind::Interrupted`] if the child was killed before it started.
     pub(super) fn run(&self, command: Command, input: &[u8], longest: usize) -> io::Result<Ended> {
         let started = Instant::now();
         let (mut stdin, stdout, stderr) = self.start(command)?;
-        // One that has died already tells why by its status.
+        // Fails if the child has died already; its status says why.
         drop(stdin.write_all(input));
         drop(stdin);
         let mut answer = Vec::new();
         let longest = longest as u64;
         let read = stdout.take(longest + 1).read_to_end(&mut answer);
-        // It has closed its output, or says too much: either way it has nothing more to tell.
+        // The child has closed its output, or written too much: there is nothing more to read.
         self.kill();
         let mut last_words = Vec::new();
         let heard = stderr.take(MOST_LAST_WORDS).read_to_end(&mut last_words);
@@ -104,7 +104,7 @@ impl Process {
         }
     }
 
-    /// Blocks until it has gone; it was killed before. With the processor time that it used, where the system tells it.
+    /// Blocks until a killed child has ended. Also returns its processor time, where the system provides it.
     fn reap(&self) -> io::Result<(ExitStatus, Option<Duration>)> {
         let mut state = self.state();
         match std::mem::replace(&mut *state, State::Over) {
@@ -121,19 +121,19 @@ impl Process {
     }
 }
 
-/// Waits until a child that was killed has ended, and reads what it used before it is reaped: its entry goes with it.
+/// Waits until a killed child has ended, and reads its processor time before reaping removes its entry in `/proc`.
 #[cfg(target_os = "linux")]
 fn find_processor_time(child: &Child) -> Option<Duration> {
     use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-    /// As proc_pid_stat(5) counts; the same on all machines that wasmtime compiles for.
+    /// The unit of proc_pid_stat(5); the same on all machines that wasmtime compiles for.
     const TICK: Duration = Duration::from_millis(10);
     waitid(WaitId::Pid(Pid::from_child(child)), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).ok()?;
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).ok()?;
-    // The second field is the program's name in parentheses, and may hold any of them and blanks.
+    // The second field is the program's name in parentheses, and may contain parentheses and blanks.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace().skip(11).map(str::parse::<u32>);
     let (user, system) = (fields.next()?.ok()?, fields.next()?.ok()?);
-    // What is less than a tick is told as none, and no child costs nothing.
+    // Less than a tick is reported as zero, but no child is free.
     Some((TICK * user.saturating_add(system)).max(TICK))
 }
 

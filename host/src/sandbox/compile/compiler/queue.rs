@@ -1,9 +1,9 @@
 //! The order in which uploads are compiled.
 //!
-//! Promised: the operator's uploads wait for no creator's, since they have a place of their own. Creators share the other
-//! place: of those who wait, the API key that has used the least processor time lately is next. A key that has used up its
-//! budget is refused until some of it has grown back, so one key's components that compile for long keep the place only for
-//! that budget's share of the time.
+//! Promised: the operator's uploads never wait for creators' uploads, because they have their own permit. Creators
+//! share a second permit: among waiting uploads, the API key that has used the least processor time lately is next. A
+//! key that has used up its budget is refused until part of the budget has grown back, so a key whose components
+//! compile slowly can hold the permit only for the budget's share of the time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,9 +14,9 @@ use super::super::error::CompileError;
 use crate::admission::CpuCredit;
 use crate::domain::principal::CallerId;
 
-/// Uploads that wait for one place; the next ones are refused. Each keeps its component's bytes in memory.
+/// Most uploads that wait for one permit; further ones are refused. Each keeps its component's bytes in memory.
 const MOST_WAITING: usize = 8;
-/// In which a spent budget grows back.
+/// The time in which a spent budget grows back.
 const BUDGET_WINDOW: Duration = Duration::from_secs(600);
 
 /// On whose behalf a component is compiled.
@@ -26,7 +26,7 @@ pub enum Uploader {
     Creator(CallerId),
 }
 
-/// Where uploads wait for a place in the compiler.
+/// The queues of uploads that wait for the compiler.
 #[derive(Clone)]
 pub(super) struct UploadQueue(Arc<Mutex<State>>);
 
@@ -36,11 +36,11 @@ struct State {
     budget: CpuCredit<CallerId>,
 }
 
-/// One place, and the uploads that wait for it.
+/// One permit, and the uploads that wait for it.
 #[derive(Default)]
 struct Line {
     is_taken: bool,
-    /// In the order of their arrival.
+    /// In the order of arrival.
     waiting: Vec<Waiter>,
 }
 
@@ -49,7 +49,7 @@ struct Waiter {
     admit: oneshot::Sender<Turn>,
 }
 
-/// The right to compile; the next upload's turn comes when it is dropped.
+/// The permit to compile. Dropping it admits the next upload.
 pub(super) struct Turn {
     queue: UploadQueue,
     uploader: Uploader,
@@ -62,11 +62,11 @@ impl UploadQueue {
         UploadQueue(Arc::new(Mutex::new(State { operator, creators, budget: CpuCredit::new(budget, BUDGET_WINDOW) })))
     }
 
-    /// Waits for a place, unless too many wait or the caller's budget is spent.
+    /// Waits for the permit. Fails if too many uploads wait, or if the caller's budget is spent.
     pub(super) async fn enter(&self, uploader: &Uploader) -> Result<Turn, CompileError> {
         let turn = self.stand_in_line(uploader)?;
         let turn = turn.await.map_err(|error| CompileError::Host(error.to_string()))?;
-        // Again: uploads of the same caller that were compiled meanwhile may have used up what there was.
+        // Checked again: uploads of the same caller that were compiled meanwhile may have spent the budget.
         self.lock().check_budget(uploader)?;
         Ok(turn)
     }
@@ -76,7 +76,7 @@ impl UploadQueue {
         let mut state = self.lock();
         state.check_budget(uploader)?;
         let line = state.line(uploader);
-        // Those who gave up.
+        // Drops uploads whose callers gave up.
         line.waiting.retain(|waiter| !waiter.admit.is_closed());
         if line.waiting.len() >= MOST_WAITING {
             return Err(CompileError::Busy);
@@ -86,7 +86,7 @@ impl UploadQueue {
         Ok(turn)
     }
 
-    /// Gives the place to the next upload of the line, where it is free and somebody waits.
+    /// Gives a free permit to the next upload in the queue.
     fn admit_next(&self, mut state: MutexGuard<'_, State>, of: &Uploader) {
         while !state.line(of).is_taken {
             let Some(Waiter { uploader, admit }) = state.take_next(of) else { return };
@@ -95,13 +95,13 @@ impl UploadQueue {
             }
             state.line(of).is_taken = true;
             drop(state);
-            // One who gives up at this very moment drops the turn with the message, and so passes it on.
+            // If the waiter gives up now, the turn is dropped with the message, which admits the next upload.
             drop(admit.send(Turn { queue: self.clone(), uploader }));
             return;
         }
     }
 
-    /// Whole after every statement, and so it survives a panic elsewhere.
+    /// Poisoning is ignored: the state is consistent after every statement.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,7 +120,7 @@ impl State {
         self.budget.find_wait(caller, Instant::now()).map_or(Ok(()), |wait| Err(CompileError::BudgetSpent(wait)))
     }
 
-    /// Of several with the same use, the one that has waited longest.
+    /// Of several uploads with the same usage, takes the one that has waited longest.
     fn take_next(&mut self, of: &Uploader) -> Option<Waiter> {
         let now = Instant::now();
         let mut waiting = std::mem::take(&mut self.line(of).waiting);
@@ -136,7 +136,7 @@ impl State {
 }
 
 impl Turn {
-    /// Counts processor time that was used in this turn.
+    /// Charges processor time to the caller's budget.
     pub(super) fn charge(&self, used: Duration) {
         if let Uploader::Creator(caller) = &self.uploader {
             self.queue.lock().budget.spend(caller.clone(), used, Instant::now());
@@ -164,7 +164,7 @@ mod tests {
         Uploader::Creator(format!("{number:012x}").parse().unwrap())
     }
 
-    /// What came of waiting, where something did already.
+    /// The result of `waiting` if it is ready.
     async fn look<T>(mut waiting: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         tokio::select! { biased; done = &mut waiting => Some(done), () = std::future::ready(()) => None }
     }
@@ -220,7 +220,7 @@ mod tests {
         drop(first);
         for refused in [second.await, queue.enter(&bomber).await] {
             let Err(CompileError::BudgetSpent(wait)) = refused else { panic!("it is spent") };
-            // Thirty seconds too much grow back in half of ten minutes.
+            // The 30 s beyond the budget grow back in half of ten minutes.
             assert!(wait > 299 * SECOND && wait < 301 * SECOND, "{wait:?}");
         }
         let other = queue.enter(&creator(2)).await.unwrap();

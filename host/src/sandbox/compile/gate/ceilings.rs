@@ -1,7 +1,7 @@
-//! How much a component may be made of, far below what the parser and the compiler would put up with.
+//! Limits on a component's parts, far below what the parser and the compiler would accept.
 //!
-//! The small class leaves the bundled modules and Go's and C's larger programs ten times what they have; the large class
-//! is for interpreters: tens of thousands of functions, one of which is a switch over all instructions, some hundred
+//! The small class allows ten times what the bundled modules and larger programs in Go and C have. The large class is
+//! for interpreters: tens of thousands of functions, one of which is a switch over all instructions, some hundred
 //! blocks deep, in up to forty core modules that import each other's symbols.
 
 use wasmparser::{Instance, Payload, SectionLimited};
@@ -13,7 +13,7 @@ use crate::sandbox::run::limits::Walls;
 
 const WASM_PAGE: u64 = 64 << 10;
 
-/// The most that a component may have of each, all its parts together.
+/// The most of each part that a component may have, over all components and modules inside it.
 #[derive(Clone, Debug)]
 pub(super) struct Ceilings {
     pub(super) functions: u64,
@@ -21,7 +21,7 @@ pub(super) struct Ceilings {
     pub(super) body_bytes: u64,
     /// Of one function.
     pub(super) locals: u64,
-    /// Of one function, one inside the other. A switch has one for each of its cases.
+    /// Nested blocks of one function. A switch has one for each of its cases.
     pub(super) blocks: u64,
     pub(super) types: u64,
     pub(super) imports: u64,
@@ -38,13 +38,13 @@ pub(super) struct Ceilings {
     pub(super) modules: u64,
     /// Core modules that are instantiated.
     pub(super) core_instances: u64,
-    /// All other instances: those that only give names to what is there, and components.
+    /// All other instances: components, and instances that only name existing items.
     pub(super) instances: u64,
-    /// Components and modules one inside the other, the outermost included.
+    /// Nested components and modules, including the outermost.
     pub(super) depth: u64,
-    /// Component and instance types one inside the other. A type that describes a whole world has three levels.
+    /// Nested component and instance types. A type that describes a whole world has three levels.
     pub(super) type_depth: usize,
-    /// Aliases and canonical functions: what joins the parts.
+    /// Aliases and canonical functions, which connect the parts.
     pub(super) joints: u64,
     pub(super) custom_bytes: u64,
 }
@@ -100,7 +100,7 @@ impl Ceilings {
         at_most(locals.into(), self.locals, "variables in a function")
     }
 
-    /// Of a section of component types as it stands in the file.
+    /// Checks a section of component types, as it is in the file.
     pub(super) fn check_type_depth(&self, section: &[u8]) -> Result<(), CompileError> {
         let most = self.type_depth;
         match is_deeper_than(section, most) {
@@ -114,7 +114,7 @@ impl Ceilings {
     }
 }
 
-/// What a component was found to have so far.
+/// The parts counted so far.
 pub(super) struct Count<'a> {
     ceilings: &'a Ceilings,
     depth: u64,
@@ -156,12 +156,12 @@ impl<'a> Count<'a> {
         }
     }
 
-    /// 1 in the component itself, more in what it holds.
+    /// The nesting depth: 1 in the component itself, more inside it.
     pub(super) fn depth(&self) -> u64 {
         self.depth
     }
 
-    /// Sections say how many entries they have before they have them: a million costs nothing to refuse.
+    /// Counts a payload. Sections begin with the number of their entries, so refusing a million of them costs nothing.
     pub(super) fn add(&mut self, payload: &Payload<'_>) -> Result<(), CompileError> {
         let most = self.ceilings;
         match payload {
@@ -204,7 +204,7 @@ impl<'a> Count<'a> {
         }
     }
 
-    /// Where the entries matter, and not only how many there are.
+    /// Counts sections whose entries matter, not only their number.
     fn add_each(&mut self, payload: &Payload<'_>) -> Result<(), CompileError> {
         let most = self.ceilings;
         match payload {

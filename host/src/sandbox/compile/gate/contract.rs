@@ -1,5 +1,4 @@
-//! Whether a component is a module of the contract, as its imports and exports are called. What types they have is seen
-//! when it is linked.
+//! Checks by names whether a component imports and exports what the contract requires. Linking checks the types.
 
 use super::super::capability::{LINE, PACKAGE, cut, parse_import, quote_names};
 use super::super::error::CompileError;
@@ -7,7 +6,7 @@ use super::super::error::CompileError;
 /// The interface that every module exports.
 const MODULE: &str = "module";
 
-/// One export is the contract's, in a version that this host calls; others are nobody's business.
+/// Requires an export of the contract in a version that this host can call; other exports are allowed.
 pub(super) fn check_exports(exports: &[String]) -> Result<(), CompileError> {
     let modules = || exports.iter().filter_map(|export| find_version(export));
     if modules().any(|version| version.starts_with(LINE)) {
@@ -22,7 +21,7 @@ pub(super) fn check_exports(exports: &[String]) -> Result<(), CompileError> {
     })
 }
 
-/// All imports that this host does not offer are named together: mending them one by one would take an upload each.
+/// Reports all unknown imports at once, so that an author need not upload once for each.
 pub(super) fn check_imports(imports: &[String]) -> Result<(), CompileError> {
     let unknown: Vec<&str> = imports.iter().map(String::as_str).filter(|it| parse_import(it).is_none()).collect();
     if unknown.is_empty() { Ok(()) } else { Err(CompileError::UnknownImports(quote_names(&unknown))) }

@@ -1,25 +1,25 @@
-//! How deep the types of a component lie in one another.
+//! Measures how deeply a component's types are nested.
 //!
-//! The parser reads a component or instance type inside another one by recursion, and so would its validation: some thousand
-//! levels, of three bytes each, overflow the stack. Here the same bytes are read with a list of what is still open instead.
+//! The parser reads nested component and instance types by recursion, and validation would too: some thousand levels,
+//! of three bytes each, overflow the stack. This file reads the same bytes with a list of open types instead.
 
 use wasmparser::{
     BinaryReader, ComponentAlias, ComponentExternName, ComponentImport, ComponentType, ComponentTypeRef, CoreType,
 };
 
-/// Leading bytes of the types that hold declarations.
+/// First bytes of the types that contain declarations.
 const COMPONENT: u8 = 0x41;
 const INSTANCE: u8 = 0x42;
 
-/// Whether a section of component types, as it stands in the file, has types in more than `most` levels. Where it is no such
-/// section the parser finds that out: it cannot have come deeper by then.
+/// Whether a section of component types, as it is in the file, nests types more than `most` levels deep. Returns false
+/// for a malformed section: the parser then fails in the same place, which is no deeper.
 pub(super) fn is_deeper_than(section: &[u8], most: usize) -> bool {
     read_depth(&mut BinaryReader::new(section, 0), most).is_some_and(|depth| depth > most)
 }
 
-/// Ends at the first level over `most`; None where something else stands there than types.
+/// Stops at the first level beyond `most`; `None` if the section is malformed.
 fn read_depth(reader: &mut BinaryReader<'_>, most: usize) -> Option<usize> {
-    // How many are still to be read: of the section's types, then of the declarations in each open type.
+    // Numbers of unread items: types of the section, then declarations of each open type.
     let mut open = vec![reader.read_var_u32().ok()?];
     let mut deepest = 0;
     while let Some(left) = open.last_mut() {
@@ -47,7 +47,7 @@ fn read_depth(reader: &mut BinaryReader<'_>, most: usize) -> Option<usize> {
     Some(deepest)
 }
 
-/// Reads a declaration up to its end, or only its head where it declares a type; returns whether it does.
+/// Reads a whole declaration, or only the head of one that declares a type. Returns whether it declares a type.
 fn read_declaration(reader: &mut BinaryReader<'_>) -> Option<bool> {
     match reader.read_u8().ok()? {
         0x00 => {
@@ -73,7 +73,7 @@ fn read_declaration(reader: &mut BinaryReader<'_>) -> Option<bool> {
 mod tests {
     use super::*;
 
-    /// A section of one type, in which `depth - 1` others lie, each in the one before.
+    /// A section of one type that contains `depth - 1` others, each nested in the previous one.
     fn nested(depth: usize, kind: u8) -> Vec<u8> {
         let open = [&[1][..], &[kind, 1, 1].repeat(depth - 1)].concat();
         [&open[..], &[kind, 0]].concat()
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn declarations_before_a_deep_one_are_read_over() {
-        // An exported function type, an alias of the type around, an import; then a type in a type.
+        // An exported function type, an alias of the surrounding type, an import; then a type in a type.
         let declarations: [&[u8]; 4] =
             [&[1, 0x40, 0, 1, 0], &[2, 3, 2, 1, 0], &[3, 0, 1, b'a', 1, 0], &[1, 0x42, 1, 1, 0x42, 0]];
         let section = [&[1, COMPONENT, 4][..], &declarations.concat()].concat();

@@ -1,4 +1,4 @@
-//! What the registry has done so far, for whoever watches.
+//! Counts of the registry, for monitoring.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,23 +8,23 @@ use std::time::Duration;
 use super::super::error::CompileError;
 use crate::telemetry::Telemetry;
 
-/// A look at the registry. All but `offered` and `loaded` only ever rise.
+/// A snapshot of the counts. All but `offered` and `loaded` only ever rise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegistryCounts {
     /// Modules that can be called.
     pub offered: usize,
-    /// Uploaded ones whose machine code is in memory.
+    /// Uploaded modules whose machine code is in memory.
     pub loaded: usize,
-    /// Calls of uploaded modules that found it there.
+    /// Calls of uploaded modules whose code was in memory.
     pub hits: u64,
-    /// Calls of uploaded modules that had to wait for it.
+    /// Calls of uploaded modules that had to wait for their code.
     pub misses: u64,
-    /// Uploaded modules that had to make room.
+    /// Uploaded modules that were evicted from memory.
     pub evictions: u64,
-    /// Modules that were loaded from an artefact, and how long that took, all together.
+    /// Modules that were loaded from an artefact, and the total time of that.
     pub loads: u64,
     pub load_time: Duration,
-    /// Modules that were compiled, uploaded or not, and how long that took, all together.
+    /// Modules that were compiled, uploaded or not, and the total time of that.
     pub compiled: u64,
     pub compile_time: Duration,
     /// Bytes that did not become a module, by [`CompileError::code`].
@@ -38,9 +38,9 @@ pub(in crate::sandbox) struct Counts {
     pub(super) evictions: AtomicU64,
     loads: Timed,
     compiled: Timed,
-    /// As many keys as there are codes.
+    /// By [`CompileError::code`], so bounded.
     refused: Mutex<BTreeMap<&'static str, u64>>,
-    /// Told of each time, too.
+    /// Gets each single time as well.
     telemetry: OnceLock<Arc<Telemetry>>,
 }
 

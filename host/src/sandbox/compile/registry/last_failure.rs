@@ -1,4 +1,4 @@
-//! Modules that could not be loaded are not tried again for a while.
+//! Delays retries of modules that could not be loaded.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use tokio::time::Instant;
 
 use super::super::error::CompileError;
 
-/// How long a module that could not be loaded is not tried again: however often it is called, it keeps no compiler busy.
+/// How long a module that could not be loaded is not retried, so that frequent calls do not keep the compiler busy.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
-/// Why a module could not be loaded when it was tried last.
+/// Why the last attempt to load a module failed.
 #[derive(Default)]
 pub(super) struct LastFailure(Option<(Instant, CompileError)>);
 
 impl LastFailure {
-    /// What to tell whoever asked then: what came of the attempt that it waited for, or of one a moment ago.
+    /// The error for a call that waited since `asked_at`: of the attempt that it waited for, or of a recent one.
     pub(super) fn find(&self, asked_at: Instant, now: Instant) -> Option<CompileError> {
         let (failed_at, error) = self.0.as_ref()?;
-        // Busy too: no queue of calls is ever full, so a compiler had too little of the processor, for as long as it may.
+        // `Busy` as well: no queue of calls is ever full, so the compiler lacked processor time, and still would.
         (asked_at <= *failed_at || now < *failed_at + TRY_AGAIN_AFTER).then(|| error.clone())
     }
 

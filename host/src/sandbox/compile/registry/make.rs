@@ -1,4 +1,4 @@
-//! From bytes or an artefact to a module that can run: compiled, linked, and asked what it offers.
+//! Makes a callable module from bytes or an artefact: compiles, links, and runs `info`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,10 +33,10 @@ use crate::sandbox::run::limits::{InfoLimits, Limiter};
 use crate::sandbox::run::meter::Meter;
 use crate::store::host::components::Components;
 
-/// Artefacts that are read and linked at once: some milliseconds of a processor each.
+/// Most artefacts that are read and linked at once; each takes some milliseconds of a processor.
 const LOADS: usize = 2;
 
-/// What an operator can do where the system does not let a process run what it has compiled.
+/// The remedy if the system forbids the process to run what it has compiled.
 const NOT_EXECUTABLE: &str = "the system forbids this process executable memory, without which no module runs: take \
     MemoryDenyWriteExecute out of its systemd unit, or allow it execmem (SELinux)";
 
@@ -47,17 +47,17 @@ pub(crate) struct Module {
     pub(crate) pre: CommandModulePre<Run>,
 }
 
-/// A component with all its imports found, which has not run yet.
+/// A component that is linked but has never run.
 pub(super) struct Linked {
     pub(super) class: Arc<ClassEngine>,
     pub(super) pre: CommandModulePre<Run>,
     pub(super) capabilities: Vec<Capability>,
     pub(super) code_bytes: usize,
-    /// Of what was compiled just now, and is in no file yet.
+    /// Code that was compiled just now, and is in no file yet.
     pub(super) new_code: Option<Vec<u8>>,
 }
 
-/// A module that has told what it offers.
+/// A module whose `info` has returned a manifest.
 pub(super) struct Made {
     pub(super) module: Arc<Module>,
     pub(super) code_bytes: usize,
@@ -65,7 +65,7 @@ pub(super) struct Made {
     pub(super) new_code: Option<Vec<u8>>,
 }
 
-/// What it takes to make a module.
+/// The parts that make a module.
 pub(super) struct Maker {
     config: SandboxConfig,
     clock: Arc<dyn Clock>,
@@ -135,13 +135,13 @@ impl Maker {
         block(move || maker.load_artefact(&class, digest)).await
     }
 
-    /// For a call: an uploaded module whose artefact has gone, or was made by an earlier release of the host.
+    /// Compiles an uploaded module for a call. Its artefact is missing, or was made by an earlier release of the host.
     pub(super) async fn compile_anew(
         self: &Arc<Self>,
         class: Arc<ClassEngine>,
         digest: ModuleDigest,
     ) -> Result<Linked, CompileError> {
-        // First: however many modules wait, the bytes of one are in memory.
+        // Waits for the permit before loading bytes, so that only one module's bytes are in memory however many wait.
         let permit = self.compiler.enter_for_call().await?;
         let components = Arc::clone(&self.components);
         let bytes = block(move || components.load(digest).map_err(host)).await?;
@@ -173,9 +173,9 @@ impl Maker {
         Ok(Some(linked))
     }
 
-    /// Runs the module's `info`: its first instructions in this host, so with nothing in reach but the log, and with
-    /// less of everything than a call has. Of a component that is no module no code is kept: it would take the place of
-    /// another's.
+    /// Runs the module's `info`. This is the first time that its code runs in the host, so it can only log, and its
+    /// limits are lower than a call's. Code is saved only after this: the code of a component that is no module would
+    /// displace another module's.
     pub(super) async fn ask(self: &Arc<Self>, linked: Linked, examined: Examined) -> Result<Made, CompileError> {
         let Linked { class, pre, capabilities, code_bytes, new_code } = linked;
         let slot = class.spare_slots.acquire().await.map_err(host)?;
@@ -204,7 +204,7 @@ impl Maker {
     }
 }
 
-/// Looks at the first bytes, and names all of them.
+/// Checks the length and the first bytes, and computes the digest of all bytes.
 pub(super) async fn examine(
     bytes: Arc<Vec<u8>>,
     source: ModuleSource,
@@ -224,7 +224,7 @@ pub(super) fn link_new(class: &Arc<ClassEngine>, code: Vec<u8>) -> Result<Linked
     Ok(Linked { new_code: Some(code), ..link(class, artefact)? })
 }
 
-/// Why code that was compiled just now does not load. Where no system call failed it wants more than an engine has.
+/// Why newly compiled code does not load. If no system call failed, the code needs more than the engine allows.
 fn judge_load(error: &wasmtime::Error) -> CompileError {
     let is_of_code = error.chain().any(|cause| cause.to_string().contains("memory executable"));
     match (is_of_system(error), is_of_code) {
@@ -242,14 +242,14 @@ fn link(class: &Arc<ClassEngine>, artefact: Artefact) -> Result<Linked, CompileE
     Ok(Linked { class: Arc::clone(class), pre, capabilities, code_bytes, new_code: None })
 }
 
-/// On a thread that may be kept.
+/// Runs `work` on a thread that may block.
 pub(super) async fn block<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, CompileError> + Send + 'static,
 ) -> Result<T, CompileError> {
     spawn_blocking(work).await.unwrap_or_else(|error| Err(host(error)))
 }
 
-/// There is nothing that it could have waited for but the processor: where it did, that is no fault of the module.
+/// `info` waits for nothing but the processor, so if it waited, the deadline is not the module's fault.
 fn late_info(meter: &Meter, deadline: Duration, has_missed_ticks: bool) -> InvokeError {
     let is_kept_waiting = has_missed_ticks || meter.was_kept_waiting(deadline);
     if is_kept_waiting { InvokeError::Busy } else { InvokeError::Deadline }

@@ -1,5 +1,5 @@
-//! Components that have used up what the compiler may take, remembered for a while: compiling them again would only take it
-//! again, and everybody else would wait for that.
+//! Remembers for a while which components exceeded the compiler's limits: compiling them again would cost the same, and
+//! delay all other uploads.
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,9 +12,9 @@ use super::super::error::CompileError;
 use crate::domain::id::ModuleDigest;
 use crate::domain::manifest::SizeClass;
 
-/// Beyond that the one that was refused longest ago is forgotten, and may cost a compilation more.
+/// Most remembered components. Beyond that the oldest is dropped, which costs at most one more compilation.
 const MOST: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not zero");
-/// After which the same bytes are compiled once more: what a compilation takes is not the same each time.
+/// After this time the same bytes are compiled once more, because a compilation's cost varies.
 const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 
 /// By component and size class: the large class has higher limits.
@@ -25,14 +25,14 @@ impl OverLimits {
         OverLimits(Mutex::new(LruCache::new(MOST)))
     }
 
-    /// Remembers errors that are limits of the compiler; others say nothing about the next attempt.
+    /// Records errors that are limits of the compiler; others say nothing about the next attempt.
     pub(super) fn note(&self, digest: ModuleDigest, size: SizeClass, error: &CompileError, now: Instant) {
         if matches!(error, CompileError::CompileTime | CompileError::CompileMemory) {
             self.lock().put((digest, size), (now, error.clone()));
         }
     }
 
-    /// Refuses what was compiled a while ago and took too much.
+    /// Refuses a component that recently exceeded a limit.
     pub(super) fn check(&self, digest: ModuleDigest, size: SizeClass, now: Instant) -> Result<(), CompileError> {
         let over = self.lock();
         match over.peek(&(digest, size)) {
@@ -41,7 +41,7 @@ impl OverLimits {
         }
     }
 
-    /// Whole after every statement, and so it survives a panic elsewhere.
+    /// Poisoning is ignored: the state is consistent after every statement.
     fn lock(&self) -> MutexGuard<'_, LruCache<(ModuleDigest, SizeClass), (Instant, CompileError)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

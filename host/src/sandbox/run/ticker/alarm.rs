@@ -1,11 +1,11 @@
-//! What a thread sleeps for: a moment that other threads may set and clear. Setting it wakes nobody before its time.
+//! An alarm that one thread sleeps for and other threads set and clear. Setting it does not wake the thread early.
 
 #[cfg(target_os = "linux")]
 pub(super) use self::by_kernel::Alarm;
 #[cfg(not(target_os = "linux"))]
 pub(super) use self::by_sleep::Alarm;
 
-/// The kernel keeps the moment, and a cleared alarm lets the thread sleep on.
+/// The kernel keeps the due time, so the thread sleeps through a cleared alarm.
 #[cfg(target_os = "linux")]
 mod by_kernel {
     use std::fs::File;
@@ -23,9 +23,9 @@ mod by_kernel {
             Ok(Alarm(timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?.into()))
         }
 
-        /// Instead of any moment that was set before.
+        /// Replaces an earlier due time.
         pub(in super::super) fn set(&self, after: Duration) {
-            // Zero would clear it.
+            // Zero would clear the timer.
             self.settle(after.max(Duration::from_nanos(1)));
         }
 
@@ -33,7 +33,7 @@ mod by_kernel {
             self.settle(Duration::ZERO);
         }
 
-        /// Waits until it rings. It may ring once more although it was cleared meanwhile.
+        /// Waits for the alarm. It may still ring once after it was cleared.
         pub(in super::super) fn wait(&self) {
             let mut rings = [0; 8];
             (&self.0).read_exact(&mut rings).expect("a timer that blocks can be read once it has rung");
@@ -49,7 +49,7 @@ mod by_kernel {
     }
 }
 
-/// The thread itself sleeps until the moment. One that is cleared wakes it up for nothing.
+/// The thread itself sleeps until the due time. A cleared alarm still wakes it once.
 #[cfg(any(test, not(target_os = "linux")))]
 mod by_sleep {
     use std::io;
@@ -67,7 +67,7 @@ mod by_sleep {
             Ok(Alarm::default())
         }
 
-        /// Instead of any moment that was set before.
+        /// Replaces an earlier due time.
         pub(in super::super) fn set(&self, after: Duration) {
             *self.due_at() = Some(Instant::now() + after);
             self.is_set.notify_one();
@@ -77,7 +77,7 @@ mod by_sleep {
             *self.due_at() = None;
         }
 
-        /// Waits until it rings.
+        /// Waits for the alarm.
         pub(in super::super) fn wait(&self) {
             let mut due_at = self.due_at();
             loop {
@@ -91,7 +91,7 @@ mod by_sleep {
             *due_at = None;
         }
 
-        /// Nothing panics while it holds this lock.
+        /// Poisoning is ignored: no code panics while it holds this lock.
         fn due_at(&self) -> MutexGuard<'_, Option<Instant>> {
             self.due_at.lock().unwrap_or_else(PoisonError::into_inner)
         }
@@ -106,7 +106,7 @@ mod tests {
     use super::by_kernel;
     use super::by_sleep;
 
-    /// The same tests for each alarm.
+    /// The same tests for both implementations.
     macro_rules! alarm_tests {
         ($module:ident, $alarm:ty) => {
             mod $module {
