@@ -1,9 +1,9 @@
-# Sourced: starts the demo of "$program" with its API in the folder "$work", and sets "$demo", "$url" and "$key". It ends with the script, and
-# "$work" is removed.
+# To be sourced. Starts the demo of "$program" with its API, and sets "$demo", "$url" and "$key". Its output is in "$work/said". When the sourcing
+# script ends, the demo ends and "$work" is removed.
 mkfifo "$work/typed"
 "$program" demo --fresh --api=127.0.0.1:0 <"$work/typed" >"$work/said" 2>&1 &
 demo=$!
-# Open as long as the script runs: the demo ends when nobody can type any more.
+# Keeps the demo's input open while the script runs: the demo ends at the end of its input.
 exec 3>"$work/typed"
 trap 'exec 3>&-; wait "$demo" || true; rm -rf "$work"' EXIT
 

@@ -123,7 +123,7 @@ check(withdraw_version.sync_detailed(name, version, client=client))
 check(withdraw_module.sync_detailed(name, client=client, force=True))
 check(restore_version.sync_detailed(name, version, client=client))
 
-# Its answer has no end.
+# The stream of events has no end.
 with client.get_httpx_client().stream(**stream_events._get_kwargs()) as events:
     assert events.status_code == 200
 

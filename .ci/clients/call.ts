@@ -1,4 +1,4 @@
-// Calls every operation of a running demo through the generated types, an upload among them.
+// Calls every operation of a running demo through the generated types, including an upload.
 import { readFile } from "node:fs/promises";
 import createClient, { type Middleware } from "openapi-fetch";
 import type { paths } from "./api.js";
@@ -96,7 +96,7 @@ const made = check(
 );
 check("revoke", await client.DELETE("/api/v1/keys/{id}", { params: { path: { id: made.id } } }));
 
-// What is refused here is refused by the module's state, and with a problem document that the types know.
+// These requests conflict with the module's state, and are refused with a problem document that the types describe.
 const refused: [string, Answer<unknown>][] = [
   ["rollback here", await client.POST("/api/v1/channels/{channel}/modules/{name}/rollback", { params: here, body: {} })],
   ["rollback", await client.POST("/api/v1/modules/{name}/rollback", { params: { path: { name } }, body: {} })],
@@ -128,7 +128,7 @@ check(
   await client.POST("/api/v1/modules/{name}/versions/{version}/restore", { params: { path: { name, version } } }),
 );
 
-// Its answer has no end.
+// The stream of events has no end.
 const stop = new AbortController();
 const events = await client.GET("/api/v1/events", { parseAs: "stream", signal: stop.signal });
 if (!events.response.ok) throw new Error(`events: ${events.response.status}`);

@@ -1,4 +1,4 @@
-// Writes the types of the API's document. Bytes are a Blob, as fetch takes them.
+// Writes the TypeScript types of the API's OpenAPI document. Binary data is a Blob, which fetch accepts.
 import { readFile, writeFile } from "node:fs/promises";
 import openapiTS, { astToString } from "openapi-typescript";
 import ts from "typescript";

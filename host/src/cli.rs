@@ -1,6 +1,6 @@
 //! The command line: one file a subcommand.
 //!
-//! Exit codes: 0 done, 1 it went wrong while running, 2 what was asked for makes no sense, 129, 130 and 143 stopped at
+//! Exit codes: 0 success, 1 failed while running, 2 invalid arguments or configuration; 129, 130 and 143 stopped at
 //! once by a second SIGHUP, SIGINT or SIGTERM.
 
 use std::ffi::OsString;
@@ -29,7 +29,7 @@ mod signals;
 mod status;
 mod table;
 
-/// The configuration, where none is named.
+/// The default of `--config`.
 const USUAL_CONFIG: &str = "config.toml";
 
 const FIRST_STEPS: &str = "\
@@ -78,12 +78,12 @@ enum Subcommands {
     Channel(channel::Arguments),
 }
 
-/// The whole program: `arguments` start with the program's name.
+/// Runs the whole program and returns its exit code. `arguments` start with the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = match CommandLine::try_parse_from(arguments) {
         Ok(line) => line.command,
         Err(error) => {
-            // Nobody is left to hear that standard error is closed.
+            // If standard error is closed, this failure cannot be reported anywhere.
             error.print().ok();
             return exit_code(error.exit_code());
         }
@@ -106,7 +106,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-/// Says how to begin, to whoever started without saying what to do.
+/// Prints the first steps, for a start without a subcommand.
 fn show_first_steps() -> ExitCode {
     output::report(format_args!(
         "twitchy answers commands in Twitch chat, each in a sandbox of its own.\n\n{FIRST_STEPS}"
@@ -114,7 +114,7 @@ fn show_first_steps() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// None where it is wrong; what is, was said.
+/// `None` if the configuration is missing or invalid; the reason is then already on standard error.
 fn load_config(path: &Path) -> Option<Config> {
     match Config::load(path) {
         Ok(config) => return Some(config),

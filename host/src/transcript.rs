@@ -1,4 +1,4 @@
-//! The fixture language: a chat as text, with what the bot shall say.
+//! The fixture language of tests and of the demo's scripts: a chat as text, with the replies expected of the bot.
 //!
 //! ```text
 //! #shop   enabled: balance, settings     time: 12:00:00
@@ -9,14 +9,16 @@
 //! mod carol>  !settings mute 10m
 //! ```
 //!
-//! `#shop` goes to that channel, with `key: value` pairs for whoever runs the transcript; columns are kept apart by two
-//! spaces or more. A chatter's line is spoken, by somebody whose name follows a role (`sub`, `vip`, `mod`,
-//! `broadcaster`) or nothing; before both, `reply` makes it a threaded reply, `copy` a shared chat's copy and `again`
-//! the same message once more. `/me ` begins a `/me`, and `\u{34f}` stands for that character. `bot>` lines follow what
-//! they answer, `(nothing)` says that there is no answer, or also why. `... 10s` lets time pass; `//` begins a remark.
+//! - `#shop` changes to that channel. `key: value` pairs may follow, for the code that runs the transcript. Columns are
+//!   separated by two spaces or more.
+//! - `alice> text` is a chatter's message. Words may precede the name: a role (`sub`, `vip`, `mod`, `broadcaster`),
+//!   `reply` for a threaded reply, `copy` for a shared chat's copy, `again` for the same message once more. A text may
+//!   begin with `/me `, and `\u{34f}` stands for that character.
+//! - `bot> text` is a reply to the message above it; `(nothing)` or `(nothing: why)` behind a message expects none.
+//! - `... 10s` lets time pass. `//` begins a remark.
 //!
-//! This file knows the language only. What runs a transcript compares each turn with what it heard, and shows
-//! [`Transcript::corrected`] where they differ: mending a transcript is a paste.
+//! This file only parses and shows the language. A runner compares each turn with the actual replies and, if they
+//! differ, prints [`Transcript::corrected`], which can be pasted over the wrong transcript.
 
 use std::time::Duration;
 
@@ -25,28 +27,28 @@ use crate::domain::message::Reply;
 use crate::domain::prefix::is_invisible;
 use crate::domain::role::Role;
 
-/// The name that the bot's lines stand under.
+/// The name before the bot's lines.
 const BOT: &str = "bot";
 
-/// Where a chatter's text begins, so that a transcript reads as a table.
+/// The column in which texts begin, so that a transcript reads as a table.
 const COLUMN: usize = 12;
 
-/// A transcript, and what it expects.
+/// A parsed transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transcript {
     pub turns: Vec<Turn>,
 }
 
-/// One thing that happens, and what shall be heard because of it.
+/// One step, and the replies expected to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn {
     pub step: Step,
     pub expected: Heard,
-    /// The line as written, without a note.
+    /// The line as written, without its `(nothing)` note.
     source: String,
 }
 
-/// Something that happens.
+/// One line of a transcript that is not the bot's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A blank line or a remark.
@@ -56,15 +58,15 @@ pub enum Step {
     Pause(Duration),
 }
 
-/// From here on, people speak in this channel.
+/// The channel of the messages that follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelHeader {
     pub login: Login,
-    /// For whoever runs the transcript.
+    /// Keys and values in the order of the line; the runner of the transcript gives them a meaning.
     pub pairs: Vec<(String, String)>,
 }
 
-/// A line that somebody speaks.
+/// A chatter's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
     pub name: Login,
@@ -76,16 +78,16 @@ pub struct Said {
     pub is_again: bool,
 }
 
-/// What the bot says, or does not.
+/// The bot's replies to a step, expected or actual.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// As shown by [`show_reply`], in order; at least one.
+    /// At least one reply, in order, each as [`show_reply`] formats it.
     Replies(Vec<String>),
-    /// Nothing, and why; expected without a reason, any reason will do.
+    /// No reply, and the reason. An expectation without a reason allows any reason.
     Nothing(Option<String>),
 }
 
-/// A line that is not of the language.
+/// An invalid line of a transcript.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
 pub struct ParseTranscriptError {
@@ -94,7 +96,7 @@ pub struct ParseTranscriptError {
     pub reason: ParseLineError,
 }
 
-/// Why a line is not of the language.
+/// Why a line is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseLineError {
     #[error("expected `name> text`, `#channel`, `... 10s` or `// remark`")]
@@ -114,7 +116,7 @@ pub enum ParseLineError {
 }
 
 impl Transcript {
-    /// Reads a whole transcript.
+    /// Parses a whole transcript.
     pub fn parse(text: &str) -> Result<Transcript, ParseTranscriptError> {
         let mut turns: Vec<Turn> = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -130,9 +132,7 @@ impl Transcript {
         Ok(Transcript { turns })
     }
 
-    /// The transcript as it would be right; `heard` holds what followed each turn.
-    ///
-    /// None where it is right already.
+    /// The transcript corrected to the actual replies; `heard` holds those of each turn. `None` if it is right already.
     pub fn corrected(&self, heard: &[Heard]) -> Option<String> {
         let turns = || self.turns.iter().zip(heard);
         if self.turns.len() == heard.len() && turns().all(|(turn, heard)| turn.expected.allows(heard)) {
@@ -169,7 +169,7 @@ impl Turn {
 }
 
 impl Heard {
-    /// Whether `actual` is what was expected here.
+    /// Whether `actual` meets this expectation.
     pub fn allows(&self, actual: &Heard) -> bool {
         match (self, actual) {
             (Heard::Nothing(None), Heard::Nothing(_)) => true,
@@ -178,7 +178,7 @@ impl Heard {
     }
 }
 
-/// Reads one line that is not the bot's: what a prompt takes too.
+/// Parses one line that is not the bot's. The demo's prompt uses it too.
 pub fn parse_step(line: &str) -> Result<Step, ParseLineError> {
     let line = line.trim();
     if line.is_empty() || line.starts_with("//") {
@@ -194,7 +194,7 @@ pub fn parse_step(line: &str) -> Result<Step, ParseLineError> {
     parse_said(speaker, text.trim()).map(Step::Said)
 }
 
-/// How a reply stands in a transcript: `@alice text` for an answer, `/me text` for an action, or the text alone.
+/// Formats a reply as in a transcript: `@alice text` for an answer, `/me text` for an action, otherwise the text alone.
 pub fn show_reply(reply: &Reply, to: &Login) -> String {
     let text = match reply {
         Reply::Say(text) => text.clone(),
@@ -204,7 +204,7 @@ pub fn show_reply(reply: &Reply, to: &Login) -> String {
     escape(&text)
 }
 
-/// `name> text`, with the text in its column.
+/// Formats `name> text`, with the text in its column.
 pub fn show_line(name: &str, text: &str) -> String {
     format!("{:<COLUMN$}{text}", format!("{name}>"))
 }
@@ -219,7 +219,7 @@ fn parse_turn(line: &str) -> Result<Turn, ParseLineError> {
     Ok(Turn { step: parse_step(source)?, expected, source: source.trim_end().to_owned() })
 }
 
-/// Takes `(nothing)` or `(nothing: why)` off the end of a line.
+/// Splits `(nothing)` or `(nothing: why)` off the end of a line.
 fn split_note(line: &str) -> (&str, Heard) {
     let note = line.trim_end().strip_suffix(')').and_then(|line| line.rsplit_once("(nothing"));
     match note {
@@ -281,7 +281,7 @@ fn parse_time(text: &str) -> Option<Duration> {
     number.parse::<u64>().ok()?.checked_mul(seconds).map(Duration::from_secs)
 }
 
-/// `\u{34f}` becomes that character: an invisible one could not be seen in a transcript.
+/// Replaces escapes such as `\u{34f}` by their character: an invisible one could not be seen in a transcript.
 fn unescape(text: &str) -> Result<String, ParseLineError> {
     let mut parts = text.split("\\u{");
     let mut unescaped = parts.next().unwrap_or_default().to_owned();
@@ -294,7 +294,7 @@ fn unescape(text: &str) -> Result<String, ParseLineError> {
     Ok(unescaped)
 }
 
-/// The inverse of [`unescape`], for what could not be seen or would break the line.
+/// The inverse of [`unescape`], for characters that are invisible or would break the line.
 fn escape(text: &str) -> String {
     let show = |character: char| {
         let is_hidden = character.is_control()

@@ -1,7 +1,7 @@
-//! The house's rules, read off the sources.
+//! The project's own lints, which read the sources as text.
 //!
-//! Each rule is a function from a source to its findings, and each is seen to object to a sample that breaks it: a rule
-//! that finds nothing because it looks at nothing would be worse than none. ARCHITECTURE.md says what the rules are for.
+//! Each rule is a function from a source to its findings. Each has a test with a sample that breaks it: a rule that
+//! never finds anything would be worse than none. ARCHITECTURE.md says what the rules are for.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -84,7 +84,7 @@ fn each_capability_is_one_file_of_the_sandbox() {
     }
 }
 
-/// Every Rust source and manifest of ours.
+/// Reads all Rust sources and Cargo manifests of the workspace.
 fn read_sources() -> Vec<Source> {
     let mut sources = Vec::new();
     for folder in ["host", "guest-sdk", "commands", "tests"] {

@@ -1,4 +1,4 @@
-//! The sandbox with real guests: what they may do, what becomes of the ones that do worse, and that nobody else notices.
+//! The sandbox with real guests: what they may do, how hostile ones are stopped, and that others are not affected.
 
 mod artefacts;
 pub(crate) mod bytes;

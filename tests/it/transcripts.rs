@@ -1,6 +1,6 @@
-//! What chat sees, as chats: one file an area.
+//! Tests as transcripts of chats, one file for each area.
 //!
-//! To write one, leave the bot's lines out, run it, and read what the failure shows before you paste it.
+//! To write one, leave out the bot's lines and run it. Check the corrected transcript in the failure, then paste it.
 
 mod commands;
 mod fuse;

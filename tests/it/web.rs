@@ -1,5 +1,5 @@
-//! The guarded web client against servers that mean no good, on a network of the tests' own: names lead where a test says,
-//! and behind each public address is a server in memory. So all of it is real, from the look-up to TLS, but for the wires.
+//! The guarded web client against hostile servers, on a fake network: a test says where names lead, and the server
+//! behind each public address runs in memory. Everything else, from the look-up to TLS, is the real code.
 
 mod bodies;
 mod echoes;

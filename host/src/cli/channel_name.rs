@@ -1,4 +1,4 @@
-//! `--channel`: a channel by its id, or by its login, which is looked up over the API.
+//! The value of `--channel`: a channel's id, or its login, which is resolved over the API.
 
 use anyhow::Context;
 
@@ -8,7 +8,7 @@ use crate::domain::id::ChannelId;
 use crate::domain::message::Channel;
 use crate::http::shapes;
 
-/// Why a channel may be missing from what a key is shown.
+/// Why the API may not list an existing channel, for the error message.
 const REASON: &str = "the host knows a channel once the bot was in it, and a key only those that it opens";
 
 /// # Errors
@@ -26,7 +26,7 @@ pub(super) async fn find_channel_id(name: &ChannelName, client: &ApiClient) -> a
     Ok(find_by_login(login, REASON, &found)?)
 }
 
-/// In the order of the names.
+/// The ids are in the order of `names`.
 pub(super) async fn find_channel_ids(names: &[ChannelName], client: &ApiClient) -> anyhow::Result<Vec<ChannelId>> {
     let mut ids = Vec::new();
     for name in names {

@@ -1,5 +1,5 @@
-//! `twitchy check-config`: reads the file and the tokens as `serve` would, does all that `serve` does before it connects,
-//! and starts nothing.
+//! `twitchy check-config`: reads the file and the tokens and does all else that `serve` does before it connects. Starts
+//! nothing.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     pub(super) config: PathBuf,
 }
 
-/// Exit code 2 where something must be mended.
+/// Exit code 2 if a problem would keep `serve` from working; warnings do not count.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Some(config) = load_config(&arguments.config) else { return Ok(ExitCode::from(2)) };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -46,7 +46,7 @@ fn find_problem(account: &AccountConfig) -> Option<String> {
     Some(format!("account {}: {error}", account.login))
 }
 
-/// What works, and should not stay as it is.
+/// Settings that work but are unsafe.
 pub(super) fn list_warnings(config: &Config) -> Vec<String> {
     let open_file = |account: &AccountConfig| match &account.token {
         TokenSource::File(path) if is_readable_by_others(path) => Some(format!(

@@ -1,4 +1,4 @@
-//! `twitchy compile-module`: what the host starts for itself, to compile what a stranger uploaded. Not for people.
+//! `twitchy compile-module`: the child process in which the host compiles an uploaded module. Not for people.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ pub(super) struct Arguments {
     order: Vec<String>,
 }
 
-/// Without a runtime, a log or a configuration: the less there is, the less there is to be taken over.
+/// Starts no async runtime and no log, and reads no configuration: the less there is, the less a hostile module gains.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     run_child(&arguments.order)?;
     Ok(ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-//! `twitchy demo`: the host and a Twitch in a box in one process, to chat with.
+//! `twitchy demo`: the real host and a fake Twitch server in one process, for chatting with the bot without an account.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -59,12 +59,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(script) => runtime.block_on(script::play(&script, state.path(), &cache_dir)),
         None => runtime.block_on(prompt::chat(&state, &cache_dir, arguments.api)),
     };
-    // What is still to be printed may wait for a reader that never comes.
+    // Does not wait for blocking threads: one may be printing to a pipe that nobody reads.
     runtime.shutdown_background();
     Ok(ended.unwrap_or_else(|error| logging.report(&error)))
 }
 
-/// The demo's key is shown on the screen: nobody else's machine may use it.
+/// Accepts only loopback addresses: the API key is shown on the screen, and other machines must not be able to use it.
 fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
     let address = text.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback());
     address.ok_or_else(|| "an address of this machine, such as 127.0.0.1:8080".to_owned())

@@ -1,4 +1,4 @@
-//! Asks the host that runs with a configuration on this machine: over the Unix socket in its data folder, without a key.
+//! A client of the local host of a configuration, over the Unix socket in its data folder. It needs no API key.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -13,31 +13,32 @@ use super::api_client::ANOTHER_VERSION;
 use crate::app::orders::{Answer, Order};
 use crate::app::status_socket::socket_path;
 
-/// For the whole answer; a host that is well takes a millisecond.
+/// Timeout of each read and write; a healthy host answers within a millisecond.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
-/// Bytes of an answer: more than the status of a host with 100,000 channels that cannot be joined.
+/// Most bytes of an answer: more than the status of a host with 100,000 channels that cannot be joined.
 const LONGEST_ANSWER: u64 = 16 << 20;
-/// A host takes an order that comes late for a wish to see the status. It does not come late so often.
+/// Tries for one order. A host sends its status when an order arrives too late; an order is not late five times in a
+/// row, so then the host is an old one that knows no orders.
 const TRIES: usize = 5;
 
-/// A host, whether it runs or not.
+/// The host of a configuration, which may or may not be running.
 pub(super) struct LocalHost<'c> {
     socket: PathBuf,
-    /// The configuration file, for what is told to people.
+    /// The configuration file, for messages to people.
     config: &'c Path,
 }
 
 /// Why a host gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AskHostError {
-    /// No host runs, or the socket's path is too long for one to listen there.
+    /// No host runs, or the socket's path is too long for a host to listen on it.
     #[error("{0}")]
     Absent(String),
     #[error("{0}")]
     Unable(String),
 }
 
-/// What every version's status has.
+/// The fields that the status of every host version has: they tell a status from the answer to an order.
 #[derive(Deserialize)]
 struct StatusHead {
     version: String,
@@ -50,13 +51,13 @@ impl<'c> LocalHost<'c> {
         LocalHost { socket: socket_path(data_dir), config }
     }
 
-    /// The status, as the host wrote it.
+    /// The status as one line of JSON, as the host wrote it.
     pub(super) fn ask_status(&self) -> Result<Vec<u8>, AskHostError> {
         self.ask(None).map_err(|error| self.explain(&error))
     }
 
     /// # Errors
-    /// [`AskHostError`], where it is worth to tell an absent host apart; and the host's refusal.
+    /// [`AskHostError`] if the host gave no answer (callers treat an absent host differently), or the host's refusal.
     pub(super) fn order(&self, order: &Order) -> anyhow::Result<Answer> {
         let line = serde_json::to_vec(order)?;
         let mut version = String::new();
@@ -77,12 +78,12 @@ impl<'c> LocalHost<'c> {
         let mut stream = UnixStream::connect(&self.socket)?;
         stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
         stream.set_write_timeout(Some(ANSWERED_WITHIN))?;
-        // A host that answers before it has read all closes its end: its answer can be read all the same.
+        // A host may answer and close its end before it has read the order: sending then fails, reading does not.
         let sent = stream.write_all(order.unwrap_or_default()).and_then(|()| stream.shutdown(Shutdown::Write));
         let mut answer = Vec::new();
         match BufReader::new(stream).take(LONGEST_ANSWER).read_until(b'\n', &mut answer) {
             Ok(_) if !answer.is_empty() => Ok(answer),
-            // The host is just about to stop.
+            // The host is stopping: the connection ended without an answer.
             Ok(_) => Err(sent.err().unwrap_or_else(|| ErrorKind::ConnectionRefused.into())),
             Err(error) => Err(error),
         }
@@ -144,7 +145,7 @@ mod tests {
         assert!(matches!(&error, AskHostError::Absent(told) if told.contains("too long for a socket")), "{error}");
     }
 
-    /// What an order comes to at a host that gives these answers, one to each client, before it reads anything.
+    /// Gives an order to a host that sends one of `answers` to each client, before it reads anything.
     fn order_of(answers: &[&'static str]) -> anyhow::Result<Answer> {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(socket_path(folder.path())).unwrap();

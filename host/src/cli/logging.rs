@@ -1,6 +1,7 @@
 //! The log: records on standard error, one line each, as text or as JSON.
 //!
-//! Promised: logging never waits for whoever reads standard error, and neither does the end of the process, but for a moment.
+//! Promised: logging never blocks on the reader of standard error. The end of the process waits for the reader, but at
+//! most `WRITTEN_WITHIN`.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fs::File;
@@ -25,10 +26,10 @@ use crate::domain::timestamp::write_timestamp;
 use crate::telemetry::log_queue::{LogQueue, LostLines};
 use crate::twitch::irc::INDISCREET_TARGET;
 
-/// What the end of the process waits for a reader that has stopped reading.
+/// How long the end of the process waits for the remaining lines to be written.
 const WRITTEN_WITHIN: Duration = Duration::from_millis(500);
 
-/// The log of this process. Dropping it waits a moment for what is still to be written.
+/// The log of this process. Dropping it waits up to [`WRITTEN_WITHIN`] for queued lines to be written.
 pub(super) struct Logging {
     queue: LogQueue,
     format: LogFormat,
@@ -41,23 +42,23 @@ impl Drop for Logging {
 }
 
 impl Logging {
-    /// Once a process. `default` is in force where `TWITCHY_LOG` says nothing.
+    /// Starts the log; may be called once a process. `default` is the filter if `TWITCHY_LOG` is not set.
     ///
     /// # Errors
-    /// Where `TWITCHY_LOG` is no filter.
+    /// `TWITCHY_LOG` is no valid filter, standard error cannot be used, or the log is already started.
     pub(super) fn start(default: &str, format: LogFormat) -> anyhow::Result<Logging> {
         let wanted = environment::find_log_filter().unwrap_or_else(|| default.to_owned());
         let filter =
             EnvFilter::try_new(&wanted).context("TWITCHY_LOG is no filter such as \"info\" or \"twitchy=debug\"")?;
         let has_colors = stderr().is_terminal() && !environment::is_plain_text_wanted();
-        // A handle of its own: whoever writes to `std::io::stderr` holds a lock for as long as the write blocks.
+        // A separate handle, because writers of `std::io::stderr` hold its lock for as long as a write blocks.
         let output = stderr().as_fd().try_clone_to_owned().context("cannot use standard error")?;
         let report_loss =
             |lost| warn!(lost, "log lines were lost: standard error was not read fast enough, or was closed");
         let queue = LogQueue::start(File::from(output), report_loss).context("cannot start the log")?;
         let writer = queue.clone();
         subscriber(filter, format, has_colors, move || writer.clone()).try_init()?;
-        // The usual hook writes to standard error, and a task that panics would wait there with all that it holds.
+        // The default hook writes to standard error, so that a panicking task would block there, holding its locks.
         set_hook(Box::new(log_panic));
         Ok(Logging { queue, format })
     }
@@ -66,7 +67,7 @@ impl Logging {
         self.queue.lost_lines()
     }
 
-    /// Says why the program ends, whatever the filter is.
+    /// Logs the error that ends the program, regardless of the filter.
     pub(super) fn report(&self, error: &anyhow::Error) -> ExitCode {
         self.queue.put(write_failure(error, self.format).as_bytes());
         ExitCode::FAILURE
@@ -96,7 +97,7 @@ fn subscriber<W>(filter: EnvFilter, format: LogFormat, has_colors: bool, writer:
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    // No filter of the operator's opens it.
+    // A second filter, so that no `TWITCHY_LOG` can make the library log tokens.
     let without_tokens = filter_fn(|metadata| {
         let is_indiscreet = metadata.target().starts_with(INDISCREET_TARGET) && *metadata.level() > Level::INFO;
         !is_indiscreet
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
     use crate::testing::log::TestLog;
 
-    /// What is logged under the filter by `log`.
+    /// The text that `log` logs under `filter`.
     fn logged(filter: &str, format: LogFormat, log: impl FnOnce()) -> String {
         let heard = TestLog::start(|file| subscriber(EnvFilter::new(filter), format, false, file));
         log();

@@ -1,7 +1,7 @@
-//! Standard output and standard error: whatever a subcommand answers is printed here.
+//! Standard output and standard error: every subcommand prints through this module.
 //!
-//! Promised: a reader that closes the pipe early, as `| head -1` does, is no error: the rest of the text is dropped, and the
-//! exit code stays that of the work which was done. Any other failure to print, such as a full disk, is an error.
+//! Promised: a reader that closes the pipe early, as `| head -1` does, is no error. The rest of the text is dropped,
+//! and the exit code stays that of the subcommand's work. Any other failure to print, such as a full disk, is an error.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -9,18 +9,18 @@ use std::io::{self, ErrorKind, Write};
 use anyhow::Context;
 use serde::Serialize;
 
-/// Whether anything that is printed after this can still be read.
+/// Whether standard output still has a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reader {
     Open,
-    /// The pipe is closed at its other end: a subcommand that prints on and on ends here.
+    /// The pipe's other end is closed: a subcommand that prints an endless stream stops.
     Closed,
 }
 
-/// Prints a text, which brings its own line breaks.
+/// Prints `text` unchanged: no line break is added.
 ///
 /// # Errors
-/// Standard output takes no more, for another reason than that its reader has gone.
+/// Standard output cannot be written, for another reason than a closed pipe.
 pub(super) fn print(text: impl AsRef<[u8]>) -> anyhow::Result<Reader> {
     write(&mut io::stdout().lock(), text.as_ref()).context("cannot write to standard output")
 }
@@ -30,7 +30,7 @@ pub(super) fn to_json(shown: &impl Serialize) -> anyhow::Result<String> {
     Ok(format!("{:#}\n", serde_json::to_value(shown)?))
 }
 
-/// Prints a line to standard error. Whatever goes wrong there has nobody left to be told.
+/// Prints a line to standard error. A failure to do so is ignored, as it cannot be reported anywhere.
 pub(super) fn report(line: impl Display) {
     writeln!(io::stderr(), "{line}").ok();
 }

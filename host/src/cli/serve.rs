@@ -1,4 +1,4 @@
-//! `twitchy serve`: the bot on Twitch, until it is told to stop.
+//! `twitchy serve`: runs the bot on Twitch until a signal stops it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let served = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from);
     let served = served.and_then(|runtime| {
         let served = runtime.block_on(serve(config, logging.lost_lines()));
-        // A thread that still waits for a disk or a directory service must not hold up the end.
+        // Does not wait for blocking threads: one may still wait for a disk or a directory service.
         runtime.shutdown_background();
         served
     });
@@ -46,7 +46,7 @@ async fn serve(config: Config, lost_log_lines: LostLines) -> anyhow::Result<Exit
         clock: Arc::new(SystemClock),
         credentials: Arc::new(ConfiguredTokens::new(&config.accounts)),
         new_channels: NewChannelRules::Essentials,
-        // Strangers could call the bot into any number of channels: nobody may until there is a policy.
+        // `!join` stays closed until there is a policy: otherwise strangers could add any number of channels.
         join_policy: JoinPolicy::Closed,
         twitch_counts_on: true,
         cache_dir: config.data_dir.join("cache"),

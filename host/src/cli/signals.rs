@@ -1,7 +1,7 @@
-//! The signals that stop the program: the first asks for a stop, the second is obeyed at once.
+//! The signals that stop the program: the first starts an orderly stop, the second stops at once.
 //!
-//! SIGINT is Ctrl-C, SIGTERM comes from a supervisor, and SIGHUP when the terminal is closed. SIGQUIT (Ctrl-\) is left alone:
-//! it ends a process at once, with a core dump, and is there for a program that does not react any more.
+//! SIGINT is Ctrl-C, SIGTERM comes from a supervisor, and SIGHUP when the terminal is closed. SIGQUIT (Ctrl-\) keeps
+//! its default, ending the process at once with a core dump, for a program that no longer reacts.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What the operator, or the machine, sent.
+/// The signal that was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     Hangup,
@@ -18,7 +18,7 @@ pub(super) enum Stop {
 }
 
 impl Stop {
-    /// 128 and the signal's number, as a shell would say it.
+    /// 128 plus the signal's number, the convention of shells.
     pub(super) fn exit_code(self) -> ExitCode {
         match self {
             Stop::Hangup => ExitCode::from(129),
@@ -28,9 +28,9 @@ impl Stop {
     }
 }
 
-/// From here on the signals no longer end the process by themselves.
+/// Listens for the signals. Once this exists, they no longer end the process by themselves.
 pub(super) struct Signals {
-    /// `None` where SIGHUP was ignored when the process started, as `nohup` arranges: then it stays ignored.
+    /// `None` if SIGHUP was ignored when the process started, as `nohup` arranges: it then stays ignored.
     hangup: Option<Signal>,
     interrupt: Signal,
     terminate: Signal,
@@ -57,7 +57,7 @@ impl Signals {
     }
 }
 
-/// Asked of Linux's /proc, because the system call for it is unsafe code. Elsewhere the answer is no.
+/// Reads Linux's /proc, because the system call would be unsafe code. False on other systems.
 fn is_hangup_ignored() -> bool {
     fs::read_to_string("/proc/self/status").is_ok_and(|status| has_ignored(&status, SignalKind::hangup()))
 }

@@ -1,4 +1,4 @@
-//! `twitchy status`: asks the host that runs with a configuration how it is, and shows the answer.
+//! `twitchy status`: asks the running host of a configuration for its status, and prints it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     pub(super) json: bool,
 }
 
-/// Exit code 0 where all is well, 1 where it is not or no host runs, 2 where the configuration is wrong.
+/// Exit code 0 if the host reports no problem, 1 if it reports one or no host runs, 2 if the configuration is invalid.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Some(config) = load_config(&arguments.config) else { return Ok(ExitCode::from(2)) };
     let answer = match LocalHost::new(&config.data_dir, &arguments.config).ask_status() {

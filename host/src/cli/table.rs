@@ -1,9 +1,9 @@
-//! Columns for people to read.
+//! Tables of aligned columns, for people to read.
 
 /// The cells of one line.
 pub(super) type Row = Vec<String>;
 
-/// Columns as wide as their widest cell, two blanks apart.
+/// Formats a table. Each column is as wide as its widest cell, and columns are two blanks apart.
 pub(super) fn align(heading: &[&str], rows: &[Row]) -> String {
     let heading: Row = heading.iter().map(|&cell| cell.to_owned()).collect();
     let rows: Vec<&Row> = std::iter::once(&heading).chain(rows).collect();

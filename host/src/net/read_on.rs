@@ -1,5 +1,5 @@
-//! A connection that is read on after writing to it failed: a server that refuses a request before it has read all of it may
-//! close its end, and has said why.
+//! A connection that can still be read after a write to it has failed. A server may refuse a request before it has read
+//! all of it, and close the connection: its answer, which says why, must not be lost.
 
 use std::io;
 use std::pin::Pin;
@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Once a write has failed, all that is written is thrown away, so that the answer is waited for. Where none comes, the
-/// connection ends without one.
+/// After a failed write, all further writes pretend to succeed and discard their bytes, so that the HTTP client goes on
+/// to read the answer. If no answer comes, the stream ends.
 pub(super) struct ReadOn<S> {
     stream: S,
     is_broken: bool,
@@ -19,7 +19,7 @@ impl<S> ReadOn<S> {
         ReadOn { stream, is_broken: false }
     }
 
-    /// `instead` where the other end takes nothing any more.
+    /// Replaces the error of a closed connection by success with `instead`; other results pass unchanged.
     fn take<T>(&mut self, written: Poll<io::Result<T>>, instead: T) -> Poll<io::Result<T>> {
         match written {
             Poll::Ready(Err(error)) if is_hung_up(&error) => {
@@ -43,7 +43,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ReadOn<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
-            // What arrived before the reset was read already.
+            // Bytes that arrived before the reset have been read already, so the reset counts as the stream's end.
             Poll::Ready(Err(error)) if self.is_broken && is_hung_up(&error) => Poll::Ready(Ok(())),
             read => read,
         }

@@ -1,4 +1,4 @@
-//! `twitchy serve` with two accounts, and from one start to the next.
+//! `twitchy serve` with two accounts, and across restarts.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use tokio::sync::broadcast::Receiver;
 
 use crate::process::{Finished, PATIENT, Running, twitchy};
 
-/// A Twitch with two bot accounts and three channels, and what the bot keeps between its starts.
+/// A fake Twitch with two bot accounts and three channels, and the folder that the bot's data stays in across restarts.
 struct Place {
     twitch: FakeTwitch,
     heard: Receiver<Observed>,
@@ -40,12 +40,12 @@ impl Place {
 
     fn start_bot(&self, tokens: &[(&str, &str)]) -> Running {
         let mut command = twitchy(&["serve", "--config", self.config().to_str().unwrap()]);
-        // For each channel a line of its own.
+        // At debug level each joined channel has its own log line, which `start_whole_bot` waits for.
         command.env("TWITCHY_LOG", "info,twitchy::app=debug");
         Running::start(command.env_remove("TWITCHY_TEST_TOKEN").envs(tokens.iter().copied()))
     }
 
-    /// With both tokens; sits in `channels` when it returns.
+    /// Starts the bot with both tokens. Returns when it has joined `channels`.
     async fn start_whole_bot(&self, channels: &[&str]) -> Running {
         let bot = self.start_bot(&[("TWITCHY_TEST_TOKEN", "firsttoken"), ("TWITCHY_OTHER_TOKEN", "secondtoken")]);
         for _ in channels {
@@ -54,13 +54,13 @@ impl Place {
         bot
     }
 
-    /// What is said next in the channel after `chatter` said `text`: by whom, and what.
+    /// Says `text` as `chatter`, and returns the author and the text of the channel's next message.
     async fn ask(&mut self, channel: &str, chatter: &str, text: &str) -> (String, String) {
         self.twitch.say(channel, chatter, text).unwrap();
         loop {
             let message = self.heard.recv().await.unwrap();
             if message.channel == channel && message.text != text {
-                // A repetition is varied by what cannot be seen.
+                // The outbox varies repeated texts by invisible characters.
                 return (message.from, message.text.trim_end_matches([' ', '\u{34f}']).to_owned());
             }
         }
@@ -80,7 +80,7 @@ async fn each_channel_is_answered_by_its_own_account() {
     let help = |who: &str| (who.to_owned(), "you can use !help; !help COMMAND tells more".to_owned());
     assert_eq!(place.ask("shop", "alice", "!help").await, help("mybot"));
     assert_eq!(place.ask("den", "alice", "!help").await, help("otherbot"));
-    // Whoever types with a bot's login is a chatter; what the bots themselves say is not for bots.
+    // A message that a person types with a bot account's login is answered; one that the bot sent itself is not.
     assert_eq!(place.ask("den", "mybot", "!help").await, help("otherbot"));
     assert_eq!(place.ask("cafe", "mybot", "!help").await, help("mybot"));
     stop(bot);
@@ -140,7 +140,7 @@ async fn an_account_with_a_recycled_login_gets_channels_by_the_operators_word_on
     assert!(status.output.contains("the channels of the former one (id 1000) are kept"), "{}", status.output);
     assert!(!place.twitch.is_joined("mybot", "shop"));
     stop(bot);
-    // The configuration names the login for these channels, and now it is known whose that is.
+    // The configuration assigns these channels to the login, whose new id this start already knows.
     let mut bot = place.start_whole_bot(&[]).await;
     let told = bot.wait_for_error("recycled an account's login");
     assert!(told.contains("WARN") && told.contains("id=2000 former=1000"), "{told}");

@@ -1,4 +1,4 @@
-//! `twitchy api-key`, and the door of the API.
+//! `twitchy api-key`, and access to the API with its keys.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use twitchy::store::Store;
 use crate::process::{Finished, Running, twitchy};
 use crate::serve::{self, TOKEN};
 
-/// A host without a Twitch: its API answers all the same.
+/// A host that cannot reach Twitch: its API answers all the same.
 const CONFIG: &str =
     "[twitch]\nirc_server = \"tcp://127.0.0.1:1\"\n[[accounts]]\nlogin = \"mybot\"\ntoken_env = \"NO_TOKEN\"\n";
 
@@ -31,7 +31,7 @@ fn start(config: &Path, listen: &str) -> Running {
     Running::start(twitchy(&["serve", "--config", config.to_str().unwrap()]).env("TWITCHY_HTTP_LISTEN", listen))
 }
 
-/// What is told with a new key, where the configuration has no API.
+/// The note printed with a new key if the configuration has no API.
 const OFF: &str = "this key is shown this once; it opens the API, which http.listen switches off here\n";
 
 #[test]
@@ -88,7 +88,7 @@ fn a_port_that_is_taken_is_told_with_the_key_to_change() {
     assert!(wrong.errors.contains("TWITCHY_HTTP_LISTEN must be an address"), "{}", wrong.errors);
 }
 
-/// The address in the log line, which has a real port.
+/// The API's URL in the log line `told`, with the port that the system chose.
 fn url_in(told: &str) -> String {
     told.split_once("answers at ").unwrap().1.split(';').next().unwrap().to_owned()
 }
@@ -118,7 +118,7 @@ async fn a_running_host_makes_lists_and_revokes_keys_without_one() {
         let keys = keys["items"].as_array().unwrap().clone();
         keys.iter().find(|shown| shown["id"] == key[4..16]).unwrap()["scopes"].clone()
     };
-    // A channel's login is as good as its id, over the socket and over the API.
+    // A scope may name a channel by login, over the socket and over the API.
     let over_socket = run(&config, "create --name shop --scope channel:shop").output;
     let over_api = ask(&url, first, "create --name shop --scope channel:#Shop").output;
     for made in [&over_socket, &over_api] {
@@ -144,7 +144,7 @@ async fn a_running_host_makes_lists_and_revokes_keys_without_one() {
     let (status, errors) = host.finish();
     assert_eq!(status.code(), Some(0), "{errors:#?}");
     assert!(errors.iter().all(|line| [first, second].iter().all(|key| !line.contains(&key[17..]))), "{errors:#?}");
-    // The audit tells which system user it was.
+    // The audit records the system user.
     let store =
         Store::open(&folder.path().join("data/twitchy.sqlite"), Arc::new(SystemClock), Arc::new(SoleProcess)).unwrap();
     let lines =

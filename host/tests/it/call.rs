@@ -71,7 +71,7 @@ fn a_log_is_followed_from_its_first_line_on() {
     assert!(first.contains(" #shop 0.1.0 "), "{first}");
     demo.fail(&["call", "traps", "--channel", "shop", "--as", "bob"]);
     follow.wait_for_output("called by bob");
-    // The host ends what it tells when it stops.
+    // A stopping host ends the stream of log lines.
     demo.running.send_signal("TERM");
     follow.wait_for_error("the host has ended this");
     assert_eq!(follow.finish().0.code(), Some(1));

@@ -134,7 +134,7 @@ fn a_configuration_that_is_no_file_starts_no_path() {
     }
 }
 
-/// What is wrong with a start is told by both, in the same words.
+/// Checks that `check-config` and `serve` both fail on `text` with an error that contains `told`.
 fn refuse(text: &str, prepare: impl Fn(&Path), told: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
@@ -211,7 +211,7 @@ fn modules_that_no_start_could_load_are_refused_as_an_upload_would_be() {
     assert_eq!(finished.errors.lines().count(), 2, "all at once, and nothing of the good one: {}", finished.errors);
 }
 
-/// A setting that only the start finds wrong.
+/// Parsing accepts this setting; only starting its component finds it invalid.
 #[test]
 fn a_variable_for_traces_that_holds_no_headers_is_refused() {
     let traces =
@@ -259,7 +259,7 @@ fn a_configuration_in_the_current_folder_is_found() {
     assert_eq!(finished.output, "config.toml is fine: mybot in #shop, data in data\n", "{}", finished.errors);
 }
 
-/// However few files it may open, it says what is wrong, and nothing panics.
+/// With every limit on open files, the program succeeds or reports an error, and does not panic.
 #[cfg(target_os = "linux")]
 #[test]
 fn too_few_file_descriptors_are_an_error_and_no_panic() {

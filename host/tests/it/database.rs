@@ -1,4 +1,4 @@
-//! A database that is lost, empty or another one: nothing beside it is deleted, and the operator is told what to do.
+//! A lost, empty or wrong database: no other file is deleted, and the operator is told what to do.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use crate::killed::Door;
 use crate::module::{Host, Stage};
 use crate::process::{Finished, twitchy};
 
-/// The steps of the schema as it was when the audit kept words alone.
+/// The migrations of the schema up to the time when the audit held texts only, no structured data.
 fn steps_with_words_alone() -> Vec<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -20,7 +20,7 @@ fn steps_with_words_alone() -> Vec<String> {
     older.map(|file| fs::read_to_string(file).unwrap()).collect()
 }
 
-/// A host with one uploaded module, which has ended in order.
+/// The stage after a host with one uploaded module has stopped in order, and its component files.
 fn with_module() -> (Stage, Vec<String>) {
     let stage = Stage::new();
     let host = stage.start();
@@ -42,7 +42,7 @@ fn database(stage: &Stage) -> PathBuf {
     stage.folder.path().join("data/twitchy.sqlite")
 }
 
-/// What it says as it refuses to start.
+/// Expects the program to refuse to start, and returns its errors.
 fn refuse(stage: &Stage) -> String {
     let (status, errors) = stage.start_program().finish();
     assert_eq!(status.code(), Some(1), "{errors:#?}");
@@ -87,7 +87,7 @@ fn a_lost_database_is_told_and_what_it_knew_is_kept_until_it_comes_back() {
     running.send_signal("TERM");
     assert_eq!(running.finish().0.code(), Some(0));
     assert_eq!(stage.list_components(), components);
-    // The next start is no first one any more, and deletes nothing either.
+    // The next start finds the database that this one made, and must not delete the unknown component either.
     let running = stage.start_program();
     let told = running.wait_for_error("components that the database knows nothing of");
     assert!(told.contains("WARN") && told.contains("count=1"), "{told}");
@@ -104,7 +104,7 @@ fn a_lost_database_is_told_and_what_it_knew_is_kept_until_it_comes_back() {
 #[test]
 fn another_vault_key_and_a_missing_one_are_told_at_the_start() {
     let (stage, _) = with_module();
-    // Sealed by a key with this fingerprint, which no key file here has.
+    // The sealed form names the fingerprint of its key; no key file here has this one.
     let sealed = [&[1][..], &[7; 8], &[0; 40]].concat();
     let connection = Connection::open(database(&stage)).unwrap();
     let channel = "INSERT INTO channels (channel_id, login, display_name, bot) SELECT 7, 'shop', 'Shop', bot FROM bots";
@@ -127,7 +127,7 @@ fn another_vault_key_and_a_missing_one_are_told_at_the_start() {
     told("vault.key is not the key that the stored secrets were sealed with: restore that one");
 }
 
-/// One line by each kind of actor. The last one's text would be data if it were not known to be words.
+/// Old audit lines, one for each kind of actor. The last text looks like JSON data, but must be shown as text.
 const LINES: &str = "INSERT INTO audit VALUES
     (1, unixepoch() * 1000 - 8000, 'command-line', NULL, NULL, NULL, 'root (uid 0)', NULL, 'create-key', NULL, '0123456789ab', NULL, 'op: operator'),
     (2, unixepoch() * 1000 - 7000, 'host', NULL, NULL, NULL, NULL, NULL, 'blow-fuse', 7, 'dice', 'on', 'on, fuse blown 1 times by ab'),
@@ -176,7 +176,7 @@ fn a_line_of_the_audit_that_is_words_alone_stays_beside_one_that_is_data() {
     assert_eq!(list("actor=key:0123456789ab"), older[..2]);
     assert_eq!((list("actor=chatter:8"), list("actor=host")), (vec![older[1].to_owned()], vec![older[3].to_owned()]));
     stop(host);
-    // Still no line changes, and none goes before its time.
+    // The migrated table is still append-only: no line can be changed, or deleted early.
     let connection = Connection::open(database(&stage)).unwrap();
     for sql in ["UPDATE audit SET after = ''", "DELETE FROM audit"] {
         assert!(connection.execute(sql, []).unwrap_err().to_string().contains("append-only"));

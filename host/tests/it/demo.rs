@@ -30,7 +30,7 @@ fn a_wrong_line_is_named_before_anything_is_played() {
     );
 }
 
-/// Plays a script on a state that is kept in `folder`.
+/// Plays a script with the state folder `folder/state`, and returns the printed chat.
 fn play(folder: &Path, script: &str) -> String {
     let (state, path) = (folder.join("state"), folder.join("chat.txt"));
     fs::write(&path, script).unwrap();
@@ -51,7 +51,7 @@ fn what_is_kept_is_there_the_next_time() {
     assert_eq!(second, expected);
 }
 
-/// Its Twitch begins anew with it, so nothing of any limit is used up.
+/// The new demo has a new fake Twitch, so the messages sent before the kill must not count towards its rate limits.
 #[test]
 fn a_demo_that_was_killed_answers_at_once_the_next_time() {
     let folder = tempfile::tempdir().unwrap();
@@ -170,7 +170,7 @@ fn moderators_are_appointed_with_an_answer_and_remembered() {
     assert_eq!(second, "(twitchy is a moderator of #alice already)\n(twitchy is a moderator of #shop now)\n");
 }
 
-/// The demo with its own folder below `home`.
+/// The demo, with its default state folder below `home`.
 fn demo_at(home: &Path, arguments: &[&str]) -> Command {
     let mut command = twitchy(&[&["demo"], arguments].concat());
     command.env("HOME", home).env("XDG_DATA_HOME", home.join("data"));

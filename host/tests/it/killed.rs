@@ -1,4 +1,4 @@
-//! `kill -9` at the worst moments: the next start finds the old state or the new one, and nothing beside it.
+//! `kill -9` at the worst moments: the next start finds the old state or the new one, and no leftovers.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ use tests::guests;
 use crate::process::{Finished, Running, twitchy};
 use crate::serve::{TOKEN, config};
 
-/// A folder in which one host after another lives.
+/// A data folder in which hosts are started and killed one after another.
 struct Grave {
     twitch: FakeTwitch,
     folder: TempDir,
@@ -24,13 +24,13 @@ struct Grave {
     key: String,
 }
 
-/// A host that runs there.
+/// A host that runs on a [`Grave`].
 struct Life {
     host: Running,
     door: Door,
 }
 
-/// Where its API is, and by which key.
+/// A host's API: its address, and a key for it.
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) address: String,
@@ -53,7 +53,7 @@ impl Grave {
         Grave { twitch, config: path, key: made.output.trim().to_owned(), folder }
     }
 
-    /// The next host. Returns when it answers, and has entered its channel or is about to.
+    /// Starts the next host. Returns when its API answers and Twitch has its join.
     async fn rise(&self) -> Life {
         let mut command = twitchy(&["serve", "--config", self.config.to_str().unwrap()]);
         command.env("TWITCHY_DATA_DIR", self.folder.path()).env("TWITCHY_TEST_TOKEN", TOKEN);
@@ -64,7 +64,7 @@ impl Grave {
         Life { host, door: Door { address, key: self.key.clone() } }
     }
 
-    /// The files of components, finished or not.
+    /// The names of the component files, including unfinished ones.
     fn list_files(&self) -> BTreeSet<String> {
         let files = fs::read_dir(self.folder.path().join("modules")).unwrap();
         files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
@@ -91,11 +91,11 @@ impl Door {
         stream.read_to_string(&mut answer)?;
         let status = answer.get(9..12).and_then(|status| status.parse().ok());
         let body = answer.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
-        // An answer that is cut short is none.
+        // A truncated answer counts as no answer.
         status.zip(body).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
     }
 
-    /// Sends the head of a request.
+    /// Connects, and sends the head of a request.
     fn begin(&self, line: &str, content_type: &str, length: usize) -> std::io::Result<TcpStream> {
         let mut stream = TcpStream::connect(&self.address)?;
         write!(
@@ -118,7 +118,7 @@ impl Door {
     }
 
     fn find_channel(&self) -> String {
-        // It is known a moment after the bot has entered it.
+        // The host learns the channel from Twitch a moment after the join.
         loop {
             let channels = self.ask("GET /api/v1/channels");
             match channels["items"][0]["id"].as_str() {
@@ -128,7 +128,7 @@ impl Door {
         }
     }
 
-    /// Each version of `echo` that the host knows, with its digest.
+    /// The versions of `echo` that the host knows, each with its digest.
     fn list_versions(&self) -> Vec<(String, String)> {
         let (status, module) = self.send("GET /api/v1/modules/echo", "application/json", b"").unwrap();
         if status == 404 {
@@ -140,7 +140,8 @@ impl Door {
     }
 }
 
-/// The guest under another version, of which there are ninety.
+/// The guest `echo` patched to another version, and that version. `number` is below 90, so that the length stays the
+/// same.
 fn echo(number: usize) -> (String, Vec<u8>) {
     let version = format!("{}.{}.0", 1 + number / 10, number % 10);
     let (mut bytes, old) = (guests::ECHO.to_vec(), b"0.1.0a guest");
@@ -152,20 +153,20 @@ fn echo(number: usize) -> (String, Vec<u8>) {
 const UPLOAD: &str = "POST /api/v1/modules";
 const WASM: &str = "application/wasm";
 
-/// When the host dies.
+/// When the host is killed.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
     HalfSent,
-    /// While the component is compiled, or just after.
+    /// The component is being compiled, or has just been.
     Sent,
-    /// Something of it is on disk.
+    /// The component's file exists, perhaps unfinished.
     FileBegun,
-    /// All of it is on disk, and perhaps no row yet.
+    /// The component's file is complete; the version's row may not exist yet.
     FileThere,
     Answered,
 }
 
-/// Uploads one version until the moment has come. Whether it was answered.
+/// Starts to upload a component and returns at `moment`. The thread returns whether the upload was answered.
 fn upload_until(grave: &Grave, door: &Door, moment: Moment, component: Vec<u8>) -> JoinHandle<bool> {
     let before = grave.list_files();
     if matches!(moment, Moment::HalfSent) {
@@ -227,7 +228,7 @@ async fn whatever_an_upload_dies_of_the_version_is_there_whole_or_not_at_all() {
     life.end();
 }
 
-/// Two states of a module in a channel that differ in everything.
+/// Two states of a module in a channel that differ in version and all commands' settings.
 fn states() -> [Value; 2] {
     [
         json!({ "enabled": true, "version": "1.0.0", "commands": {
@@ -240,12 +241,12 @@ fn states() -> [Value; 2] {
     ]
 }
 
-/// What a state is shown as.
+/// The part of `module`, as the API returns it, that is comparable to [`states`].
 fn shown(module: &Value) -> Value {
     json!({ "enabled": module["enabled"], "version": module["version"], "commands": module["commands"] })
 }
 
-/// Puts one state after the other until the host is gone. Tells of each that was answered.
+/// Puts the two states in turn until the host is gone. The receiver gets the number of each answered request.
 fn put_on(door: &Door, line: String) -> (JoinHandle<()>, Receiver<usize>) {
     let ((answered, answers), door) = (channel(), door.clone());
     let putting = thread::spawn(move || {
@@ -272,7 +273,7 @@ async fn whatever_an_enabling_dies_of_the_channel_has_the_old_state_or_the_new_o
     let path = format!("{}/modules/echo", life.door.find_channel());
     for round in 0..8 {
         let (putting, answers) = put_on(&life.door, format!("PUT {path}"));
-        // The next one is under way already, and further each time.
+        // The kill hits the next request, which has got further in each round.
         let mut last = 0;
         (0..=round).for_each(|_| last = answers.recv().unwrap());
         (0..round * 50).for_each(|_| thread::yield_now());
@@ -290,7 +291,8 @@ async fn whatever_an_enabling_dies_of_the_channel_has_the_old_state_or_the_new_o
                     format!("POST {}", path.replace("modules/echo", &format!("commands/{}", word.as_str().unwrap())));
                 let (status, _) = life.door.send(&line, "application/json", call.to_string().as_bytes()).unwrap();
                 let is_word = found["commands"]["echo"]["aliases"] == *words;
-                // Everyone is not let in, and a word that is not there is unknown.
+                // An existing word is forbidden to this chatter, whose role is too low; a word of the other state is
+                // unknown.
                 assert_eq!(status, if is_word { 403 } else { 404 }, "round {round}: {word}");
             }
         }

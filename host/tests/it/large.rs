@@ -1,4 +1,4 @@
-//! The size class `large` is switched off again while a channel runs a module of it.
+//! The operator switches the size class `large` off while a channel runs a large module.
 
 use std::fs;
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ impl Place {
         let told = bot.wait_for_error("the API answers at");
         bot.meanwhile(self.twitch.until_joined("mybot", "shop")).await;
         let url = told.split_once("answers at ").unwrap().1.split(';').next().unwrap().to_owned();
-        // The channel is known a moment after the bot has entered it.
+        // The host learns the channel from Twitch a moment after the join.
         while self.module(&url, &["list", "--channel", "shop"]).code != Some(0) {}
         url
     }
@@ -95,7 +95,7 @@ async fn a_large_module_does_not_run_once_large_ones_are_not_allowed_and_everybo
     let status = place.ask_status();
     let told = "module echo: it does not run: it is of the size class large, and [sandbox] allow_large is off";
     assert!(status.code == Some(1) && status.output.contains(told), "{}", status.output);
-    // Nobody is told that it broke: it has no words here, like one that is off.
+    // The chat gets no apology: like a disabled module, this one has no words here.
     let mut heard = place.twitch.subscribe();
     place.twitch.say("shop", "alice", "!echo hello").unwrap();
     place.twitch.say("shop", "alice", "!help").unwrap();

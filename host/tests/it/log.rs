@@ -1,4 +1,4 @@
-//! The log of `twitchy serve`, and readers of it that are slow, stop reading, or go away.
+//! The log of `twitchy serve`, with readers that are slow, stop reading, or close the pipe.
 
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write, pipe};
@@ -15,7 +15,7 @@ use tokio::sync::broadcast::Receiver;
 use crate::process::{Finished, apart, twitchy};
 use crate::serve::{TOKEN, config};
 
-/// A bot in `#shop` with an API, whose standard output and error are one pipe in the test's hands.
+/// A bot in `#shop` with an API. Its standard output and error are one pipe, of which the test holds both ends.
 struct Stage {
     twitch: FakeTwitch,
     heard: Receiver<Observed>,
@@ -27,18 +27,17 @@ struct Stage {
     _folder: TempDir,
 }
 
-/// Killed if a test leaves it behind.
+/// A process that is killed on drop, so that a failed test leaves none behind.
 struct Bot(Option<Child>);
 
-/// The pipe is full from now on: what the bot does not write into it, this does.
+/// Keeps the pipe full from now on, by writing until its reader is closed.
 fn fill_pipe(writer: &PipeWriter) {
     let mut writer = writer.try_clone().unwrap();
-    // Ends with the reader.
     thread::spawn(move || while writer.write_all(&[b'\n'; 4096]).is_ok() {});
 }
 
 impl Bot {
-    /// Sends SIGTERM, and waits for the end.
+    /// Sends SIGTERM, and waits until the process has ended.
     fn terminate(&mut self) -> ExitStatus {
         let mut child = self.0.take().unwrap();
         assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
@@ -56,7 +55,7 @@ impl Drop for Bot {
 }
 
 impl Stage {
-    /// Logs all that there is to log, and has logged where its API is.
+    /// Starts the bot with the log level trace. Returns when it has logged the API's address.
     async fn start() -> Stage {
         let twitch = FakeTwitch::new(&Settings::default());
         let server = twitch.listen().await.unwrap();
@@ -86,7 +85,7 @@ impl Stage {
         Stage { twitch, heard, bot, address, key, reader, writer, _folder: folder }
     }
 
-    /// Chat, the API and an upload are answered.
+    /// Checks that the bot answers in chat, its API answers, and an upload succeeds.
     async fn see_it_work(&mut self) {
         self.twitch.until_joined("mybot", "shop").await;
         self.twitch.say("shop", "shop", "!help").unwrap();
@@ -151,7 +150,7 @@ async fn a_log_of_json_is_an_object_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
     fs::write(&path, format!("[log]\nformat = \"json\"\n{}", config("127.0.0.1:1"))).unwrap();
-    // Without a folder for its data it does not start: why it ends is a record too.
+    // The data folder cannot be made, so that the start fails; the reason must be a JSON record as well.
     let mut command = twitchy(&["serve", "--config", path.to_str().unwrap()]);
     command.env("TWITCHY_TEST_TOKEN", TOKEN).env("TWITCHY_DATA_DIR", path.join("below-a-file"));
     let finished = Finished::of(command.env("TWITCHY_LOG", "trace"));
@@ -163,7 +162,7 @@ async fn a_log_of_json_is_an_object_a_line() {
     assert!(last["message"].as_str().unwrap().contains("below-a-file"), "{last}");
 }
 
-/// As a supervisor starts it that closes what it does not use.
+/// Some supervisors start a program with the streams closed that they do not use.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_standard_error_is_no_reason_not_to_start() {
     let twitch = FakeTwitch::new(&Settings::default());
@@ -193,7 +192,7 @@ fn a_demo_whose_chat_nobody_reads_ends_when_it_is_told_to() {
         let mut child = command.spawn().unwrap();
         let errors = BufReader::new(child.stderr.take().unwrap());
         let mut demo = Bot(Some(child));
-        // By then it hears signals, and has something to print.
+        // After this line the demo handles signals, and has something to print.
         assert!(errors.lines().map(Result::unwrap).any(|line| line.contains("the stage is set")));
         let code = demo.terminate().code();
         assert!(matches!(code, Some(0 | 143)), "{arguments:?}: {code:?}");

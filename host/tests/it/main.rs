@@ -1,4 +1,4 @@
-//! The program as a process: what somebody who types its name sees.
+//! Tests of the program as a process, seen from outside: arguments, output, exit codes, signals.
 
 #![expect(clippy::unwrap_used, reason = "what cannot go on has failed, and says where")]
 

@@ -1,4 +1,4 @@
-//! `twitchy module`, on a host that runs, dies and comes back.
+//! `twitchy module`, on a host that is killed and restarted.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,14 +10,14 @@ use crate::process::{Finished, PATIENT, Running, twitchy};
 const CONFIG: &str =
     "[twitch]\nirc_server = \"tcp://127.0.0.1:1\"\n[[accounts]]\nlogin = \"mybot\"\ntoken_env = \"NO_TOKEN\"\n";
 
-/// A host of its own, and its operator's key.
+/// The configuration and data of a host, and an operator's API key.
 pub(crate) struct Stage {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) config: PathBuf,
     pub(crate) key: String,
 }
 
-/// While it runs.
+/// The running host of a [`Stage`].
 pub(crate) struct Host {
     pub(crate) running: Running,
     pub(crate) url: String,
@@ -35,7 +35,7 @@ impl Stage {
         Stage { folder, config, key: made.output.trim().to_owned() }
     }
 
-    /// The program, which may end before its API answers.
+    /// Starts the program without waiting for its API, as it may fail to start.
     pub(crate) fn start_program(&self) -> Running {
         let mut command = twitchy(&["serve", "--config", self.config.to_str().unwrap()]);
         Running::start(command.env("TWITCHY_HTTP_LISTEN", "127.0.0.1:0"))
@@ -52,7 +52,7 @@ impl Stage {
         module(&host.url, &self.key, line)
     }
 
-    /// Of one that works.
+    /// Runs `twitchy module LINE`, which must succeed, and returns its output.
     pub(crate) fn ask(&self, host: &Host, line: &str) -> String {
         let finished = self.module(host, line);
         assert_eq!((finished.code, finished.errors.as_str()), (Some(0), ""), "{line}");
@@ -67,7 +67,7 @@ impl Stage {
 
     pub(crate) fn list_components(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path().join("data/modules")).unwrap();
-        // One that is not yet whole may be whole, under another name, a moment later.
+        // Only names are read: an unfinished file may be renamed before a look at the file itself.
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
@@ -80,7 +80,7 @@ fn module(url: &str, key: &str, line: &str) -> Finished {
     Finished::of(command.args(arguments).args(["--url", url]).env("TWITCHY_API_KEY", key))
 }
 
-/// `echo` under another version.
+/// The guest `echo` patched to another version.
 fn echo(version: &str) -> Vec<u8> {
     let (old, new) = (b"0.1.0a guest", format!("{version}a guest"));
     let mut bytes = guests::ECHO.to_vec();
@@ -110,7 +110,7 @@ fn a_module_is_pushed_shown_rolled_back_and_outlives_the_host() {
     let refused = stage.module(&host, &format!("push {}", stage.write("bad.wasm", b"hello")));
     assert!(refused.code == Some(1) && refused.errors.contains("(invalid_component)"), "{}", refused.errors);
 
-    // It dies, and a component is there that it knows nothing of, and half of one.
+    // The next host finds a component that the database does not know, and an unfinished one.
     let mut kept = stage.list_components();
     assert_eq!(kept.len(), 2, "{kept:?}");
     host.running.send_signal("KILL");
@@ -129,7 +129,7 @@ fn a_module_is_pushed_shown_rolled_back_and_outlives_the_host() {
     assert_eq!(stage.ask(&host, &format!("push {first}")), "echo 0.1.0 is there already: these very bytes\n");
 }
 
-/// Killed at any moment, the host has the version or not, and takes the same bytes after it as if nothing had been.
+/// A host killed at any moment of an upload has the version or not, and accepts the same bytes after a restart.
 #[test]
 fn a_host_that_is_killed_during_an_upload_has_the_version_or_not() {
     let stage = Stage::new();
@@ -150,7 +150,7 @@ fn a_host_that_is_killed_during_an_upload_has_the_version_or_not() {
     }
 }
 
-/// How far the upload is, as far as it can be seen from outside; it may be further.
+/// Waits until the upload has reached `moment`, judging by the files; it may have got further.
 fn wait_until(stage: &Stage, before: usize, moment: &str) {
     let is_there = || match moment {
         "begun" => true,
@@ -162,7 +162,7 @@ fn wait_until(stage: &Stage, before: usize, moment: &str) {
     }
 }
 
-/// A demo's API, where the bot sits in `#shop` and `#cafe`.
+/// A running demo with its API; the bot has joined `#shop` and `#cafe`.
 pub(crate) struct Demo {
     pub(crate) running: Running,
     pub(crate) url: String,
@@ -183,14 +183,14 @@ impl Demo {
         finished.output
     }
 
-    /// What it says to a line that is refused, with this code.
+    /// Runs `twitchy module LINE`, which must fail with the exit code `code`, and returns its errors.
     fn refuse(&self, line: &str, code: i32) -> String {
         let finished = module(&self.url, &self.key, line);
         assert_eq!((finished.code, finished.output.as_str()), (Some(code), ""), "{line}");
         finished.errors
     }
 
-    /// Uploads a guest and lets it answer in `#shop`.
+    /// Uploads a guest and enables it in `#shop`.
     pub(crate) fn enable(&self, name: &str, bytes: &[u8], flags: &str) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("guest.wasm");
@@ -209,7 +209,7 @@ impl Demo {
         Finished::of(&mut self.command(line))
     }
 
-    /// What it says of a line that fails.
+    /// Runs a command line, which must fail with the exit code 1, and returns its errors.
     pub(crate) fn fail(&self, line: &[&str]) -> String {
         let finished = self.run(line);
         assert_eq!((finished.code, finished.output.as_str()), (Some(1), ""), "{line:?}: {}", finished.errors);
@@ -238,7 +238,7 @@ fn channels_are_named_by_login_and_versions_tried_out_withdrawn_and_restored() {
 
     let pushed = demo.ask(&format!("push {second} --canary cafe,shop"));
     assert!(pushed.starts_with("two.wasm is echo 0.2.0 now\necho 0.2.0 is tried out in "), "{pushed}");
-    // Whoever stays on a version and turns to the latest again gets the one that is tried out there.
+    // A channel of the canary that was pinned and follows the latest version again gets the canary's version.
     assert_eq!(demo.ask("enable echo --channel cafe --version 0.1.0"), "echo 0.1.0 answers in #cafe\n");
     let turned = demo.ask("enable echo --channel cafe --version latest --grant all");
     assert_eq!(turned, "echo 0.2.0 answers in #cafe\n");

@@ -1,4 +1,4 @@
-//! Modules that the configuration names.
+//! Modules that the configuration loads.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use tests::guests;
 
 use crate::serve::{TOKEN, config, start_bot};
 
-/// What the bot says of a module that it cannot load, and its exit code.
+/// Starts the bot with a module that it cannot load, and returns its error and exit code.
 fn refuse(load: &str, files: &[(&str, &[u8])]) -> (String, Option<i32>) {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in files {

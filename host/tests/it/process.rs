@@ -1,4 +1,4 @@
-//! Starting the program, and looking at it from outside.
+//! Starts the program, and observes it from outside.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -7,34 +7,34 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-/// Limits that no machine is slow enough to reach, as a section of a configuration file: no test of the whole program is
-/// about them.
+/// A section of a configuration file with limits that even a slow machine never reaches. No test of the whole program
+/// is about these limits.
 pub(crate) const PATIENT: &str = "[sandbox]\ncpu_budget = \"1h\"\ndeadline = \"1d\"\ncredit = \"1h\"\n\
                                   credit_window = \"1d\"\ncompile_time = \"1h\"\n";
 
-/// The program, [`apart`] from the user's own.
+/// A command that runs the program, isolated by [`apart`].
 pub(crate) fn twitchy(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_twitchy"));
     apart(command.args(arguments));
     command
 }
 
-/// With compiled modules kept from test to test, and nothing of the user's own.
+/// Isolates a command from the user's files and environment. Tests share one cache of compiled modules.
 pub(crate) fn apart(command: &mut Command) -> &mut Command {
     command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     command.env("HOME", env!("CARGO_TARGET_TMPDIR")).env_remove("XDG_DATA_HOME");
     command.env_remove("TWITCHY_LOG").env_remove("TWITCHY_DATA_DIR");
     command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
-    // Tests run side by side, and there is one port 8080.
+    // Tests run in parallel, and only one could use the default port 8080.
     command.env("TWITCHY_HTTP_LISTEN", "off").env_remove("TWITCHY_API_KEY").env_remove("TWITCHY_URL")
 }
 
-/// Runs it to its end, without anything to read.
+/// Runs the program to its end, with a closed standard input.
 pub(crate) fn run(arguments: &[&str]) -> Finished {
     Finished::of(&mut twitchy(arguments))
 }
 
-/// What it left behind.
+/// The exit code and the output of a program that has ended.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) code: Option<i32>,
@@ -53,8 +53,8 @@ impl Finished {
     }
 }
 
-/// A running program; killed if a test leaves it behind. Whoever waits for something of it waits until the program ends: how
-/// long that takes is the machine's affair.
+/// A running program, killed on drop. Waiting for an output has no timeout, so that tests pass on slow machines; a wait
+/// fails when the program ends.
 pub(crate) struct Running {
     child: Child,
     output: Receiver<String>,
@@ -71,7 +71,7 @@ impl Running {
         Running { child, output, errors, ended }
     }
 
-    /// Waits for what should happen before the program ends.
+    /// Awaits `wait`, and panics if the program ends first.
     pub(crate) async fn meanwhile<T>(&mut self, wait: impl Future<Output = T>) -> T {
         tokio::select! {
             came = wait => came,
@@ -83,12 +83,12 @@ impl Running {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
-    /// The next line on standard output that holds `part`.
+    /// Waits for the next line on standard output that contains `part`.
     pub(crate) fn wait_for_output(&self, part: &str) -> String {
         wait_for(&self.output, part)
     }
 
-    /// The next line on standard error that holds `part`.
+    /// Waits for the next line on standard error that contains `part`.
     pub(crate) fn wait_for_error(&self, part: &str) -> String {
         wait_for(&self.errors, part)
     }
@@ -98,7 +98,7 @@ impl Running {
         self.child.id()
     }
 
-    /// The next lines on standard error that hold `parts`, in whichever order they come.
+    /// Waits for lines on standard error that contain `parts`, in any order.
     pub(crate) fn wait_for_errors<const N: usize>(&self, parts: [&str; N]) -> [String; N] {
         let mut found = [const { None }; N];
         while found.iter().any(Option::is_none) {
@@ -110,15 +110,15 @@ impl Running {
         found.map(Option::unwrap)
     }
 
-    /// `INT` or `TERM`.
+    /// Sends a signal, named as for `kill -s`, such as `TERM`.
     pub(crate) fn send_signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// Waits for the end; what was not yet read of standard error comes with it.
+    /// Waits for the end, and returns the lines of standard error that were not read yet.
     pub(crate) fn finish(mut self) -> (ExitStatus, Vec<String>) {
-        // The program closes the stream by ending.
+        // The iterator ends when the program ends and thereby closes the stream.
         let errors = self.errors.iter().collect();
         (self.child.wait().unwrap(), errors)
     }
@@ -126,13 +126,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Over already, unless the test failed.
+        // The process has already ended, unless the test failed.
         self.child.kill().ok();
         self.child.wait().ok();
     }
 }
 
-/// The lines of a stream, and what ends with it.
+/// The lines of a stream, and a receiver that resolves at the stream's end.
 fn read_lines(stream: impl std::io::Read + Send + 'static) -> (Receiver<String>, oneshot::Receiver<()>) {
     let ((lines_in, lines), (end, ended)) = (channel(), oneshot::channel());
     thread::spawn(move || {

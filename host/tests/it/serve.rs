@@ -1,4 +1,4 @@
-//! `twitchy serve`, against a Twitch in a box.
+//! `twitchy serve`, connected to a fake Twitch.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,8 @@ use crate::process::{PATIENT, Running, apart, twitchy};
 
 pub(crate) const TOKEN: &str = "abcdefghij0123456789";
 
-/// A bot that sits in `#shop`, without privileges: it may say one thing a second. It has a module that never ends.
+/// A bot in `#shop`. As it is no moderator there, it may send one message a second. It has a module with an endless
+/// loop.
 struct Stage {
     twitch: FakeTwitch,
     heard: Receiver<Observed>,
@@ -43,7 +44,7 @@ impl Stage {
         Stage { twitch, heard, bot, folder }
     }
 
-    /// The next thing that the bot says.
+    /// Waits for the bot's next message.
     async fn hear(&mut self) -> String {
         loop {
             let message = self.bot.meanwhile(self.heard.recv()).await.unwrap();
@@ -77,10 +78,10 @@ async fn a_signal_lets_what_waits_be_said_and_neither_token_nor_talk_is_logged()
     stage.twitch.say("shop", "shop", "!help confidential").unwrap();
     stage.ask();
     let first = stage.hear().await;
-    // The second answer waits for its second to begin.
+    // The second answer still waits for Twitch's rate limit.
     stage.bot.send_signal("TERM");
     let second = stage.hear().await;
-    // Calls that only read overtake each other.
+    // Read-only calls run in parallel, so that the answers may come in either order.
     let has = |part: &str| first.contains(part) ^ second.contains(part);
     assert!(has("!help COMMAND tells more") && has("there is no !confidential"), "{first}, {second}");
     let (status, errors) = stage.bot.finish();
@@ -95,7 +96,7 @@ async fn a_second_signal_does_not_wait() {
     let mut stage = Stage::start().await;
     stage.twitch.say("shop", "shop", "!loops-forever").unwrap();
     stage.ask();
-    // Messages are taken in order: the command that never ends runs by now, and the first signal would wait for it.
+    // Messages are handled in order, so that the endless command runs by now. A stop by the first signal waits for it.
     stage.hear().await;
     stage.bot.send_signal("INT");
     stage.bot.wait_for_error("a second signal stops at once");
@@ -106,7 +107,7 @@ async fn a_second_signal_does_not_wait() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_terminal_ends_the_bot_in_order() {
-    // Whoever runs the tests may ignore the signal, as `nohup` does, and their children would as well.
+    // `env` restores SIGHUP's default: if the tests run under `nohup`, their children inherit the ignored signal.
     let mut stage = Stage::start_by(|config| {
         let mut command = Command::new("env");
         command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_twitchy"), "serve", "--config"]);
@@ -119,7 +120,7 @@ async fn a_closed_terminal_ends_the_bot_in_order() {
     stage.ask();
     stage.hear().await;
     stage.bot.send_signal("HUP");
-    // What waited is still said.
+    // The waiting reply is still sent.
     stage.hear().await;
     let (status, errors) = stage.bot.finish();
     assert_eq!(status.code(), Some(0), "{errors:#?}");

@@ -1,4 +1,4 @@
-//! `twitchy status`, asked of a bot against a Twitch in a box.
+//! `twitchy status`, asked of a bot that is connected to a fake Twitch.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -12,7 +12,7 @@ use crate::process::{Finished, PATIENT, Running, twitchy};
 
 pub(crate) const TOKEN: &str = "abcdefghij0123456789";
 
-/// A Twitch, and a configuration for a bot that is to sit in two channels.
+/// A fake Twitch, and a configuration for a bot in two channels.
 pub(crate) struct Place {
     pub(crate) twitch: FakeTwitch,
     folder: TempDir,

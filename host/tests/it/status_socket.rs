@@ -1,4 +1,4 @@
-//! `status.sock`, spoken to byte by byte: what its clients may send, and what they may not do to each other.
+//! `status.sock` at the level of bytes: what clients may send, and that no client can block the others.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::process::{Running, twitchy};
 
-/// A host without a Twitch, and its socket.
+/// A host that cannot reach Twitch, and its socket.
 struct Stage {
     socket: PathBuf,
     host: Running,
@@ -33,11 +33,11 @@ impl Stage {
         UnixStream::connect(&self.socket).unwrap()
     }
 
-    /// What is answered to an order. One that comes late, on a busy machine, is taken for a wish to see the status.
+    /// The answer to an order. Asks again if the order arrived too late, on a busy machine, and the status came back.
     fn send(&self, text: &[u8]) -> Value {
         loop {
             let mut stream = self.connect();
-            // The host may have answered and left already.
+            // The host may already have answered and closed the connection.
             stream.write_all(text).ok();
             let answer = read_answer(&mut stream);
             if answer["uptime_seconds"].is_null() {
@@ -53,7 +53,7 @@ impl Stage {
     }
 }
 
-/// One line: behind it, what the host did not read may make the end an error.
+/// Reads one line only: if the host has not read all it was sent, the connection may end with an error.
 fn read_answer(stream: &mut UnixStream) -> Value {
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer).unwrap();
@@ -63,7 +63,7 @@ fn read_answer(stream: &mut UnixStream) -> Value {
 #[test]
 fn a_client_that_says_nothing_is_told_the_status_and_one_that_orders_is_answered() {
     let stage = Stage::start();
-    // As an older command line asks: it keeps its sending side open.
+    // Older versions of the command line keep their sending side open.
     let status = read_answer(&mut stage.connect());
     assert_eq!(
         (&status["version"], &status["accounts"][0]["phase"]),
@@ -105,7 +105,7 @@ fn what_is_no_order_is_refused_and_changes_nothing() {
     stage.stop();
 }
 
-/// More clients than are served at once: silent ones, ones that never end their line, and ones that never read.
+/// More clients than the host serves at once. Some are silent, some never end their line, and none reads.
 #[test]
 fn clients_that_dawdle_keep_nobody_out_for_long() {
     let stage = Stage::start();
@@ -113,7 +113,7 @@ fn clients_that_dawdle_keep_nobody_out_for_long() {
     for number in 0..80 {
         let mut stream = stage.connect();
         if number % 2 == 0 {
-            // The host may have answered and left already.
+            // The host may already have answered and closed the connection.
             stream.write_all(b"{\"order\":").ok();
         }
         dawdling.push(stream);

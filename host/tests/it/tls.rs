@@ -1,4 +1,4 @@
-//! Connections by TLS to servers whose certificate authority is a private one.
+//! Connections by TLS to servers with certificates of a private authority.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use crate::process::{Finished, Running, twitchy};
 use crate::serve::{TOKEN, config};
 
-/// A certificate authority of one's own.
+/// A private certificate authority.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -26,7 +26,7 @@ impl Authority {
         Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    /// A server that proves to be `localhost`, and passes on what it is told to the one at `address`; its port.
+    /// Starts a TLS server with a certificate for `localhost` that proxies to `address`. Returns its port.
     async fn start_proxy(&self, address: String) -> u16 {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
@@ -44,7 +44,7 @@ impl Authority {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (acceptor, address) = (acceptor.clone(), address.clone());
                 tokio::spawn(async move {
-                    // A client that does not trust it ends the handshake.
+                    // A client that does not trust the certificate ends the handshake.
                     let Ok(mut stream) = acceptor.accept(stream).await else { return };
                     let mut server = TcpStream::connect(address).await.unwrap();
                     tokio::io::copy_bidirectional(&mut stream, &mut server).await.ok();

@@ -1,4 +1,4 @@
-//! What an OpenTelemetry collector is sent by `twitchy serve`.
+//! The traces that `twitchy serve` sends to an OpenTelemetry collector.
 
 use std::fs;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::serve::{TOKEN, config, start_bot};
 
-/// A collector on this machine: its port, and the bodies that it was sent.
+/// Starts a collector on this machine. Returns its port, and the bodies that it receives.
 async fn start_collector() -> (u16, Arc<Mutex<Vec<Bytes>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, bodies) = (listener.local_addr().unwrap().port(), Arc::<Mutex<Vec<_>>>::default());
@@ -38,7 +38,7 @@ async fn start_collector() -> (u16, Arc<Mutex<Vec<Bytes>>>) {
     (port, bodies)
 }
 
-/// The spans of all bodies, trace by trace; those of a trace in their order.
+/// The spans of all bodies, grouped by trace, in the order of arrival.
 fn list_traces(bodies: &[Bytes]) -> Vec<Vec<Span>> {
     let mut traces: Vec<Vec<Span>> = Vec::new();
     for body in bodies {
@@ -54,7 +54,7 @@ fn list_traces(bodies: &[Bytes]) -> Vec<Vec<Span>> {
     traces
 }
 
-/// `run<invoke` for each step, in the order of their names.
+/// Each distinct span as `name<parent`, such as `run<invoke`, sorted.
 fn describe(trace: &[Span]) -> Vec<String> {
     let name_of = |id: &[u8]| trace.iter().find(|span| span.span_id == id).map_or("", |span| span.name.as_str());
     let mut steps: Vec<_> =

@@ -1,4 +1,4 @@
-//! Output that nobody reads: `| true`, `| head -1`, or a reader that was closed before the program wrote anything.
+//! Output without a reader: `| true`, `| head -1`, or a pipe that was closed before the program wrote anything.
 
 use std::fs;
 use std::io::{BufRead, BufReader, pipe};
@@ -8,8 +8,7 @@ use crate::process::{Finished, Running, twitchy};
 
 const CONFIG: &str = "[twitch]\nirc_server = \"tcp://127.0.0.1:1\"\n[[accounts]]\nlogin = \"mybot\"\ntoken_env = \"TWITCHY_TEST_TOKEN\"\n";
 
-/// Runs a program whose standard output is a pipe that was closed at its other end; its exit code, and what it said on
-/// standard error.
+/// Runs a program whose standard output is a pipe without a reader. Returns its exit code and its standard error.
 fn run_unread(command: &mut Command) -> (Option<i32>, String) {
     let (reader, writer) = pipe().unwrap();
     drop(reader);
@@ -17,7 +16,7 @@ fn run_unread(command: &mut Command) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-/// Each subcommand has the exit code that it has when somebody reads, and says no word about the pipe.
+/// Without a reader, each subcommand has the same exit code and standard error as with one.
 #[test]
 fn a_subcommand_that_nobody_reads_ends_as_if_it_was_read() {
     let folder = tempfile::tempdir().unwrap();
@@ -61,7 +60,7 @@ fn a_subcommand_that_nobody_reads_ends_as_if_it_was_read() {
 fn a_script_of_the_demo_ends_when_nobody_reads_on() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("chat.txt");
-    // More than any pipe holds, so that it is still being written when the reader has gone.
+    // More than a pipe holds, so that the program is still writing when the reader has gone.
     fs::write(&script, format!("alice> {}\n", "a".repeat(400)).repeat(1000)).unwrap();
     let line = ["demo", "--fresh", "--script", script.to_str().unwrap()];
     assert_eq!(run_unread(&mut twitchy(&line)), (Some(0), String::new()));
@@ -74,7 +73,7 @@ fn a_script_of_the_demo_ends_when_nobody_reads_on() {
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
 }
 
-/// Its input stays open: only that nobody reads ends it.
+/// The prompt's input stays open, so that only the closed output can end the demo.
 #[test]
 fn a_prompt_of_the_demo_ends_when_nobody_reads() {
     let (reader, writer) = pipe().unwrap();

@@ -1,6 +1,5 @@
-//! A host whose disk takes nothing any more, asked how it is.
-//!
-//! Only on Linux can the limit on a file's size be set for a process that runs.
+//! The status of a host whose disk cannot be written. For Linux only, where a running process's limit on file sizes can
+//! be changed.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,7 +10,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use crate::process::{Running, twitchy};
 use crate::status::{Place, TOKEN, stop};
 
-/// What a probe is answered.
+/// The answer to a probe's request of `path`.
 fn probe(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
@@ -20,7 +19,7 @@ fn probe(address: &str, path: &str) -> String {
     answer
 }
 
-/// No file of the process may grow: each write fails as on a broken disk. `None` lifts that again.
+/// Limits the size of the process's files, so that each write fails as on a broken disk. `None` lifts the limit.
 fn limit_files(bot: &Running, bytes: Option<u64>) {
     let pid = Pid::from_raw(i32::try_from(bot.id()).unwrap());
     prlimit(pid, Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
@@ -31,7 +30,7 @@ async fn a_disk_that_takes_nothing_is_not_well_until_it_takes_something() {
     let place = Place::new().await;
     let serve = twitchy(&[]);
     let mut command = Command::new("sh");
-    // The signal that comes with a file that may not grow would end the process before it could say anything.
+    // A write beyond the limit sends SIGXFSZ, which would end the process before it could report the failure.
     command.args(["-c", "trap '' XFSZ; exec \"$0\" serve --config \"$1\""]).arg(serve.get_program());
     command.arg(place.config());
     for (name, value) in serve.get_envs() {

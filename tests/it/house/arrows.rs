@@ -1,10 +1,10 @@
-//! Who may import whom.
+//! Rules about imports between the parts of the host, the SDK and the commands.
 
 use super::source::{Finding, Source};
 
-/// What each part of the host may import, besides itself. `a::b` allows only that file of `a`.
+/// The parts that each part of the host may import, besides itself. `a::b` allows only the module `b` of `a`.
 ///
-/// An arrow never goes up and never sideways: a part may import only parts that stand above it here.
+/// There are no circles: a part may import only parts that are listed before it.
 const ARROWS: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("config", &["domain"]),
@@ -175,7 +175,7 @@ fn list_imports(source: &Source) -> Vec<(usize, bool, String)> {
         if code.trim_start().starts_with("pub(") {
             code = code.replacen("crate", "", 1);
         }
-        // Inline tests are one module deeper.
+        // Inline tests are one module deeper than their file.
         let to_root = "super::".repeat(depth + usize::from(line.is_test));
         let code = code.replace(&to_root, "crate::");
         for path in code.split("crate::").skip(1) {
@@ -185,7 +185,7 @@ fn list_imports(source: &Source) -> Vec<(usize, bool, String)> {
     imports
 }
 
-/// `a::b::c` gives `a::b`; `{a, b::c}` gives `a` and `b::c`. Formatted code keeps such a group on the line.
+/// Reads `a::b::c` as `a::b`, and `{a, b::c}` as `a` and `b::c`. rustfmt keeps such a group on one line.
 fn read_paths(text: &str) -> Vec<String> {
     let take = |text: &str| {
         let is_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
@@ -198,7 +198,7 @@ fn read_paths(text: &str) -> Vec<String> {
     }
 }
 
-/// The names below `[dependencies]`.
+/// The names below `[dependencies]` in a manifest, with their lines.
 fn list_dependencies(source: &Source) -> impl Iterator<Item = (usize, &str)> {
     let mut is_inside = false;
     let lines = source.lines().filter(|_| source.path.ends_with("Cargo.toml"));

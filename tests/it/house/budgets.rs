@@ -1,23 +1,23 @@
-//! How long files and functions may be.
+//! Rules about the length of files and functions.
 
 use super::source::{Finding, Line, Source};
 
-/// Lines of a file, its inline tests not counted.
+/// Most lines of a file, without its inline tests.
 const LONGEST_FILE: usize = 400;
 
-/// Lines of a function's body, blank ones and comments not counted.
+/// Most lines of a function's body, without blank lines and comments.
 const LONGEST_FUNCTION: usize = 60;
 
 pub(super) fn a_file_is_short(source: &Source) -> Vec<Finding> {
     let is_long = |length: &usize| source.is_rust() && *length > LONGEST_FILE;
-    // Where all is a test, all counts.
+    // In a file of tests alone, all lines count.
     let program = source.program().count();
     let length = if program == 0 { source.lines().count() } else { program };
     let tell = |length| source.finding(length, format!("{length} lines: a file has {LONGEST_FILE} at most"));
     Some(length).filter(is_long).map(tell).into_iter().collect()
 }
 
-/// Relies on the formatter: a function ends at the first brace that stands under its beginning.
+/// Relies on rustfmt: a function ends at the first closing brace with the indentation of its first line.
 pub(super) fn a_function_is_short(source: &Source) -> Vec<Finding> {
     let mut open: Vec<(usize, usize, usize)> = Vec::new();
     let mut findings = Vec::new();

@@ -1,4 +1,4 @@
-//! What only one part of the house may do.
+//! Rules about things that only one part of the code may do.
 
 use super::source::{Finding, Source, object};
 
@@ -20,7 +20,7 @@ pub(super) fn only_config_reads_the_environment(source: &Source) -> Vec<Finding>
     })
 }
 
-/// A closed pipe would panic in one subcommand and be an error of another.
+/// Otherwise a closed pipe would be a panic in one subcommand and an error in another.
 pub(super) fn only_the_output_prints(source: &Source) -> Vec<Finding> {
     if !source.is_host() || is_part(source, "cli/output") {
         return Vec::new();
@@ -31,7 +31,7 @@ pub(super) fn only_the_output_prints(source: &Source) -> Vec<Finding> {
     })
 }
 
-/// A commit elsewhere would leave the set-up in memory as it was.
+/// `setup` reloads the set-up after a commit. A commit elsewhere would leave a stale set-up in memory.
 pub(super) fn only_the_setup_commits(source: &Source) -> Vec<Finding> {
     if !source.is_host() || is_part(source, "setup") || is_part(source, "store") {
         return Vec::new();
@@ -39,7 +39,7 @@ pub(super) fn only_the_setup_commits(source: &Source) -> Vec<Finding> {
     object(source, "only `setup.rs` commits: it reloads what was changed", |line| line.bare.contains("store.commit("))
 }
 
-/// In more files a reader could not guess where a method is.
+/// With the methods in more files, a reader could not guess where to find one.
 pub(super) fn the_stores_methods_are_in_three_files(source: &Source) -> Vec<Finding> {
     let files = ["host/src/store.rs", "host/src/store/channel.rs", "host/src/store/host.rs"];
     if !is_part(source, "store") || files.contains(&source.path.as_str()) {
@@ -50,7 +50,7 @@ pub(super) fn the_stores_methods_are_in_three_files(source: &Source) -> Vec<Find
     })
 }
 
-/// And in `twitch`, only the outbox makes a message leave: `irc/command` merely writes it down.
+/// Within `twitch`, only the outbox may send a message; `irc/command` only formats it.
 pub(super) fn only_twitch_knows_irc(source: &Source) -> Vec<Finding> {
     if source.path.starts_with("host/fake-twitch/src/world") {
         return object(source, "the world of a Twitch in a box knows no protocol", |line| line.bare.contains("irc::"));
@@ -95,7 +95,7 @@ pub(super) fn nothing_unwraps_outside_tests(source: &Source) -> Vec<Finding> {
 }
 
 pub(super) fn only_the_artefact_is_unsafe(source: &Source) -> Vec<Finding> {
-    // Generated bindings and an allocator need it, and checked machine code is loaded by it.
+    // Generated bindings, the SDK's allocator, and loading checked machine code need `unsafe`.
     let is_allowed = ["host/src/sandbox/compile/artefact", "guest-sdk/src/bindings", "guest-sdk/src/arena"]
         .iter()
         .any(|path| source.path.starts_with(path));
@@ -107,7 +107,7 @@ pub(super) fn only_the_artefact_is_unsafe(source: &Source) -> Vec<Finding> {
     })
 }
 
-/// A store of wasmtime's without its limits would run a guest without them.
+/// A wasmtime store made elsewhere could run a guest without limits.
 pub(super) fn only_an_instance_makes_stores(source: &Source) -> Vec<Finding> {
     if !is_part(source, "sandbox") || is_part(source, "sandbox/run/instance") {
         return Vec::new();
@@ -117,9 +117,9 @@ pub(super) fn only_an_instance_makes_stores(source: &Source) -> Vec<Finding> {
     })
 }
 
-/// A host call that passes another door, or none, would run without the grant of its own capability.
+/// A host call that enters with another capability, or with none, would run without the grant of its own one.
 pub(super) fn a_host_call_passes_the_door_of_its_capability(source: &Source) -> Vec<Finding> {
-    // The contract's types have no functions, and the log needs no grant.
+    // `vocabulary`, the contract's types, has no functions, and `log` needs no grant.
     if !is_part(source, "sandbox/calls") || source.stem() == "log" {
         return Vec::new();
     }

@@ -1,12 +1,12 @@
-//! What errors say.
+//! Rules about errors' texts and sources.
 
 use super::source::{Finding, Source};
 
-/// Of an error that tells its cause in its own text, and also hands it out as its source, a report prints the cause twice.
+/// If an error names its cause in its text and also returns it as `source`, a report prints the cause twice.
 pub(super) fn an_error_tells_its_cause_once(source: &Source) -> Vec<Finding> {
     const RULE: &str = "an error whose text tells its cause hands out no source: `{:#}` would print it twice";
     let mut findings = Vec::new();
-    // Of the attribute that is being read, or was read last.
+    // The text of the current or last `#[error(..)]`, and whether its lines still go on.
     let (mut text, mut is_inside) = (String::new(), false);
     for (number, line) in source.program().filter(|_| source.is_rust()) {
         let code = line.code.trim();

@@ -1,8 +1,8 @@
-//! Where things are.
+//! Rules about the layout of folders and files.
 
 use super::source::{Finding, Source};
 
-/// What may stand at the top of the repository.
+/// The files and folders allowed at the top of the repository.
 const TOP_LEVEL: [&str; 21] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -27,9 +27,9 @@ const TOP_LEVEL: [&str; 21] = [
     ".github",
 ];
 
-/// What is there without being kept.
+/// Folders at the top that are not part of the repository.
 const NOT_KEPT: [&str; 2] = [".git", "target"];
-/// What an author made with twitchy-build, as the README says.
+/// The ending of components, which an author builds there with twitchy-build as the README says.
 const COMPONENT: &str = ".wasm";
 
 /// The names at the top of the repository that do not belong there.
@@ -38,7 +38,7 @@ pub(super) fn list_strangers(names: impl Iterator<Item = String>) -> Vec<String>
     names.filter(|name| !is_known(name)).collect()
 }
 
-/// A file that holds the `mod` list of a folder says first what is in it.
+/// A file with the `mod` list of a folder begins with a doc comment about the folder.
 pub(super) fn a_parent_file_tells_what_it_promises(source: &Source) -> Vec<Finding> {
     if !source.is_rust() || source.path.starts_with("tests/guests/") {
         return Vec::new();

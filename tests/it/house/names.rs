@@ -1,14 +1,15 @@
-//! How things are called.
+//! Rules about names and errors' texts.
 
 use super::source::{Finding, Source};
 
-/// Drawers into which anything goes.
+/// Names of files and folders that say nothing about their contents.
 const DRAWERS: [&str; 8] = ["utils", "helpers", "common", "misc", "types", "manager", "service", "core"];
 
-/// Verbs that do not say what happens.
+/// Vague verbs at the beginning of a function's name.
 const VERBS: [&str; 4] = ["get", "do", "handle", "process"];
 
-/// Words for people, of which the house has better ones. Twitch's own payloads keep theirs.
+/// Vague words for people; the project says broadcaster, creator, operator or chatter. Twitch's payloads keep its
+/// words.
 const PEOPLE: [&str; 8] = ["user", "users", "viewer", "viewers", "streamer", "streamers", "owner", "owners"];
 
 pub(super) fn names_say_what_they_mean(source: &Source) -> Vec<Finding> {
@@ -45,7 +46,7 @@ fn check_name(kind: &str, name: &str, knows_twitch: bool) -> Option<String> {
     Some(format!("`{name}`: `{person}` is a channel's broadcaster, a creator, an operator or a chatter here"))
 }
 
-/// What a line declares: its keyword, and its name.
+/// The declarations in a line, each as its keyword and its name.
 fn list_declared(code: &str) -> Vec<(&'static str, String)> {
     const KEYWORDS: [&str; 8] = ["fn", "struct", "enum", "trait", "type", "mod", "const", "let"];
     let words: Vec<&str> = code.split_whitespace().collect();
@@ -57,7 +58,7 @@ fn list_declared(code: &str) -> Vec<(&'static str, String)> {
     declared.collect()
 }
 
-/// `KnownChatter` and `known_chatter` are both `known`, `chatter`.
+/// Splits `KnownChatter` and `known_chatter` both into `known` and `chatter`.
 fn split_words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_lower = false;
@@ -78,7 +79,7 @@ pub(super) fn errors_read_as_parts_of_sentences(source: &Source) -> Vec<Finding>
     let texts = source.lines().filter_map(|(number, line)| {
         let text = line.code.trim_start().strip_prefix("#[error(\"")?.split('"').next()?;
         let is_capital = text.starts_with(char::is_uppercase) && !text[1..].starts_with(char::is_uppercase);
-        // A full stop that stands alone is what the text is about.
+        // A full stop after a blank is a quoted character, not the sentence's end.
         let is_stopped = text.ends_with('.') && !text.ends_with(" .");
         let is_wrong = is_capital && !is_proper(text) || is_stopped || text.contains("failed to");
         is_wrong.then_some(number)

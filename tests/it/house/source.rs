@@ -1,8 +1,8 @@
-//! One source, and what a rule has to say about it.
+//! A source file as the rules read it, and the findings of a rule.
 
 use std::fmt;
 
-/// A rule broken at a place.
+/// A line that breaks a rule.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     path: String,
@@ -17,21 +17,21 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A source file of ours.
+/// A source file or manifest of the workspace.
 pub(super) struct Source {
-    /// From the workspace's root, with `/`.
+    /// Relative to the workspace's root, with `/`.
     pub(super) path: String,
     lines: Vec<Line>,
 }
 
-/// A line, once as it is and once as a compiler sees it.
+/// A line, as written and in forms without comments and strings.
 pub(super) struct Line {
     pub(super) text: String,
-    /// Without comments.
+    /// The line without comments.
     pub(super) code: String,
-    /// Without comments and without what stands in quotation marks.
+    /// The line without comments and without the contents of string literals.
     pub(super) bare: String,
-    /// Within `#[cfg(test)] mod tests`, which ends the file.
+    /// The line is in a file of tests, or in `#[cfg(test)] mod tests`, which goes on to the file's end.
     pub(super) is_test: bool,
 }
 
@@ -52,7 +52,7 @@ impl Source {
         Source { path: path.to_owned(), lines: raw.iter().enumerate().map(line).collect() }
     }
 
-    /// The files of the modules that it declares for tests alone.
+    /// The paths of the modules that this file declares under `#[cfg(test)]`.
     pub(super) fn list_test_files(&self) -> Vec<String> {
         let folder = match self.stem() {
             "lib" | "main" => self.path.rsplit_once('/').map_or("", |(folder, _)| folder),
@@ -67,7 +67,7 @@ impl Source {
         self.lines.iter_mut().for_each(|line| line.is_test = true);
     }
 
-    /// The host's own sources; the stand-in for Twitch is a crate of its own.
+    /// Whether this is a source of the host's own crate; `host/fake-twitch` is another crate.
     pub(super) fn is_host(&self) -> bool {
         self.path.starts_with("host/src/") && self.is_rust()
     }
@@ -76,7 +76,7 @@ impl Source {
         self.path.ends_with(".rs")
     }
 
-    /// The last part of the path without its ending.
+    /// The file's name without its extension.
     pub(super) fn stem(&self) -> &str {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         name.split('.').next().unwrap_or_default()
@@ -86,7 +86,7 @@ impl Source {
         self.lines.iter().enumerate().map(|(index, line)| (index + 1, line))
     }
 
-    /// The lines that are no tests.
+    /// The lines outside tests, with their numbers.
     pub(super) fn program(&self) -> impl Iterator<Item = (usize, &Line)> {
         self.lines().filter(|(_, line)| !line.is_test)
     }
@@ -96,17 +96,17 @@ impl Source {
     }
 }
 
-/// Objects to each line of the program that `is_wrong`.
+/// A finding for each line outside tests for which `is_wrong` returns true.
 pub(super) fn object<'a>(source: &'a Source, rule: &str, is_wrong: impl Fn(&Line) -> bool + 'a) -> Vec<Finding> {
     source.program().filter(|(_, line)| is_wrong(line)).map(|(number, _)| source.finding(number, rule)).collect()
 }
 
-/// For the tests of the rules: what a rule says about a sample.
+/// The findings of a rule about a sample, for the rules' own tests.
 pub(super) fn objections(rule: fn(&Source) -> Vec<Finding>, path: &str, text: &str) -> Vec<String> {
     rule(&Source::new(path, text)).iter().map(Finding::to_string).collect()
 }
 
-/// The line up to a comment that is not inside a string.
+/// The line without its comment. `//` inside a string begins none.
 fn strip_comment(line: &str) -> String {
     let mut is_string = false;
     let mut previous = ' ';

@@ -1,4 +1,4 @@
-//! Compiled modules on disk: believed only where they are our own.
+//! Compiled modules on disk, which the host loads only if it wrote them itself.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -14,10 +14,10 @@ use super::fixture::{Fixture, Terms, text};
 use crate::harness::patient;
 use crate::workshop::upload;
 
-/// Bytes of the keyed checksum that an artefact begins with.
+/// Length in bytes of the keyed checksum at an artefact's beginning.
 const MAC: usize = 32;
 
-/// A sandbox that has compiled one module, and the module's file.
+/// A sandbox that has compiled one module, and the file of its machine code.
 async fn compiled() -> (Fixture, PathBuf) {
     let fixture = Fixture::with(Terms { compiles: true, ..Terms::default() }).await;
     fixture.add(guests::COUNTER).await;
@@ -25,7 +25,7 @@ async fn compiled() -> (Fixture, PathBuf) {
     (fixture, file)
 }
 
-/// The next process has the module, and it works.
+/// Checks that `sandbox`, of the next process, can load the module and run it.
 async fn works(fixture: &Fixture, sandbox: &Sandbox) {
     let manifest = upload(sandbox, guests::COUNTER, SizeClass::Small).await.unwrap();
     let answer = text(sandbox.invoke(fixture.call(&manifest)).await);
@@ -68,7 +68,7 @@ async fn what_stays_in_memory_is_not_the_first_to_go_from_the_disk() {
     let compiled_bytes = fs::metadata(&file).unwrap().len() * 5 / 2;
     let sandbox = fixture.restart_with(&SandboxConfig { compiled_bytes, ..patient() });
     sandbox.add_module(guests::COUNTER, ModuleSource::Bundled, SizeClass::Small).await.unwrap();
-    // It was read once, long ago.
+    // An old modification time makes the file the first to be evicted, unless the sandbox keeps those in memory.
     File::options().write(true).open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
     for component in [guests::ECHO, guests::REFUSES, guests::TRAPS, guests::TELLS_VERSION] {
         upload(&sandbox, component, SizeClass::Small).await.unwrap();
@@ -80,7 +80,7 @@ async fn what_stays_in_memory_is_not_the_first_to_go_from_the_disk() {
 #[tokio::test]
 async fn a_module_whose_code_cannot_be_kept_runs_from_memory() {
     let (fixture, file) = compiled().await;
-    // As good as a full disk: nothing can be written there.
+    // Without its folder no file can be written, as on a full disk.
     fs::remove_dir_all(file.parent().unwrap()).unwrap();
     let echo = fixture.add(guests::ECHO).await;
     fixture.invoke(&echo).await.unwrap();

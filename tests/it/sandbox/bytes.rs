@@ -1,4 +1,4 @@
-//! Components that no compiler makes: well-formed, and too much of something.
+//! Hostile components that no compiler produces: well-formed, but with too much of something.
 
 use tests::ENDLESS;
 use wasm_encoder::{
@@ -11,7 +11,7 @@ use wasm_encoder::{
 
 type Body = Function;
 
-/// A core module of these functions, which take and return nothing.
+/// A core module with these bodies as functions without parameters and results.
 fn functions(bodies: impl Iterator<Item = Body>) -> Module {
     let (mut types, mut functions, mut code) = (TypeSection::new(), FunctionSection::new(), CodeSection::new());
     types.ty().function([], []);
@@ -39,7 +39,8 @@ fn holding(modules: impl IntoIterator<Item = Module>) -> Component {
     component
 }
 
-/// It calls itself a module of the contract, and compiling begins; that it is none is seen when it is linked.
+/// Adds an empty export under the contract's name, so that the component gets past the gate. Only linking finds that it
+/// does not fit the contract.
 fn exporting(mut component: Component) -> Vec<u8> {
     let (mut instances, mut exports) = (ComponentInstanceSection::new(), ComponentExportSection::new());
     instances.export_items::<&str, [(&str, ComponentExportKind, u32); 0]>([]);
@@ -83,7 +84,7 @@ pub(crate) fn deep_components(depth: usize) -> Vec<u8> {
     (1..depth).fold(Component::new(), nest).finish()
 }
 
-/// Types in one another, each of a component (0x41) or of an instance (0x42), as no encoder writes them: it would recurse.
+/// Nested types, each of a component (0x41) or of an instance (0x42). Written by hand, as an encoder would recurse.
 pub(crate) fn nested_types(depth: usize, kind: u8) -> Vec<u8> {
     let data = [&[1][..], &[kind, 1, 1].repeat(depth - 1), &[kind, 0]].concat();
     let mut component = Component::new();
@@ -128,7 +129,7 @@ pub(crate) fn many_segments(count: usize) -> Vec<u8> {
     holding([module]).finish()
 }
 
-/// Within every ceiling, and yet long to compile: each function keeps hundreds of values alive over thousands of branches.
+/// Within every ceiling, yet slow to compile: each function keeps hundreds of values alive over thousands of branches.
 pub(crate) fn slow_to_compile(count: usize) -> Vec<u8> {
     const LOCALS: u32 = 400;
     let mixing = |body: &mut Body| {
@@ -146,7 +147,7 @@ pub(crate) fn slow_to_compile(count: usize) -> Vec<u8> {
     exporting(holding([functions((0..count).map(|_| body(LOCALS, mixing)))]))
 }
 
-/// What the compiler of the tests never ends with, each time another one.
+/// A component that the tests' compiler never finishes; each `number` gives another one.
 pub(crate) fn endless_to_compile(number: u8) -> Vec<u8> {
     let mut bytes = slow_to_compile(1);
     let comment = [&[number], ENDLESS].concat();
@@ -156,7 +157,7 @@ pub(crate) fn endless_to_compile(number: u8) -> Vec<u8> {
     bytes
 }
 
-/// With `new`, which is as long, in all places of `old`.
+/// Replaces all occurrences of `old` by `new`, which has the same length.
 pub(crate) fn replaced(component: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     let mut bytes = component.to_vec();
     let places: Vec<usize> = (0..=bytes.len() - old.len()).filter(|at| bytes[*at..].starts_with(old)).collect();
@@ -165,7 +166,7 @@ pub(crate) fn replaced(component: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Where the sections of a component end, up to the last one that is more than a comment.
+/// The offsets of the sections' ends, up to the last section that is not a custom one.
 pub(crate) fn list_section_ends(component: &[u8]) -> Vec<usize> {
     let (mut ends, mut at, mut needed) = (vec![8], 8, 0);
     while at < component.len() {
@@ -180,7 +181,7 @@ pub(crate) fn list_section_ends(component: &[u8]) -> Vec<usize> {
     ends
 }
 
-/// A number in LEB128, and where it ends.
+/// Reads a number in LEB128. Returns the number and the offset of its end.
 fn read_length(bytes: &[u8], mut at: usize) -> (usize, usize) {
     let (mut length, mut shift) = (0_usize, 0);
     loop {
@@ -194,14 +195,14 @@ fn read_length(bytes: &[u8], mut at: usize) -> (usize, usize) {
     }
 }
 
-/// With a comment of so many bytes.
+/// A component with a custom section of so many bytes.
 pub(crate) fn commented(bytes: usize) -> Vec<u8> {
     let mut component = Component::new();
     component.section(&CustomSection { name: "comment".into(), data: vec![0; bytes].into() });
     component.finish()
 }
 
-/// Empty instances under so many names of a length of their own.
+/// Exports an empty instance under `count` names with `length` letters and a number.
 pub(crate) fn many_exports(count: usize, length: usize) -> Vec<u8> {
     let (mut instances, mut exports) = (ComponentInstanceSection::new(), ComponentExportSection::new());
     instances.export_items::<&str, [(&str, ComponentExportKind, u32); 0]>([]);
@@ -213,7 +214,7 @@ pub(crate) fn many_exports(count: usize, length: usize) -> Vec<u8> {
     exporting(component)
 }
 
-/// An import under this name, of an instance with so many types that are all different.
+/// Imports an instance, under the name `import`, with `count` different types.
 pub(crate) fn many_imported_types(import: &str, count: u32) -> Vec<u8> {
     let mut instance = InstanceType::new();
     for number in 0..count {
@@ -226,7 +227,7 @@ pub(crate) fn many_imported_types(import: &str, count: u32) -> Vec<u8> {
     importing(import, &instance)
 }
 
-/// A module that imports such an interface.
+/// Imports `instance` under the name `import`.
 fn importing(import: &str, instance: &InstanceType) -> Vec<u8> {
     let mut types = ComponentTypeSection::new();
     types.instance(instance);
@@ -237,7 +238,7 @@ fn importing(import: &str, instance: &InstanceType) -> Vec<u8> {
     exporting(component)
 }
 
-/// Each type a pair of the one before.
+/// Imports types each of which is a pair of the one before, so that their full size doubles each time.
 pub(crate) fn doubling_types(import: &str, count: u32) -> Vec<u8> {
     let mut instance = InstanceType::new();
     instance.ty().defined_type().tuple([ComponentValType::Primitive(PrimitiveValType::String)]);
@@ -248,7 +249,7 @@ pub(crate) fn doubling_types(import: &str, count: u32) -> Vec<u8> {
     importing(import, &instance)
 }
 
-/// Each type a list of the one before.
+/// Imports types each of which is a list of the one before.
 pub(crate) fn lists_of_lists(import: &str, count: u32) -> Vec<u8> {
     let mut instance = InstanceType::new();
     instance.ty().defined_type().list(ComponentValType::Primitive(PrimitiveValType::String));
@@ -259,7 +260,7 @@ pub(crate) fn lists_of_lists(import: &str, count: u32) -> Vec<u8> {
     importing(import, &instance)
 }
 
-/// What is a whole module of the contract, inside a component that has nothing of it.
+/// Wraps a valid module in an outer component that exports nothing.
 pub(crate) fn wrapped(component: &[u8]) -> Vec<u8> {
     let mut outer = Component::new();
     outer.section(&RawSection { id: ComponentSectionId::Component.into(), data: component });

@@ -1,4 +1,4 @@
-//! The child that compiles, seen from outside while it is at work.
+//! The compiling child process, observed from outside while it runs.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -20,7 +20,8 @@ use crate::limits::{NEVER, scaled};
 
 type Admitting = JoinHandle<Result<Admitted, CompileError>>;
 
-/// A host whose children can be told from those of other tests: by how much memory they may have.
+/// Starts an upload that never finishes compiling. Returns it and its child's folder in /proc. The memory limit, which
+/// is part of the child's arguments, tells the child from those of other tests.
 async fn compiling(memory: usize) -> (Fixture, Admitting, PathBuf) {
     let mut terms = Terms { compiles: true, ..Terms::default() };
     terms.limits.compile_memory = memory;
@@ -38,7 +39,7 @@ async fn compiling(memory: usize) -> (Fixture, Admitting, PathBuf) {
     (fixture, admitting, process)
 }
 
-/// The folder in /proc of the child with that order.
+/// The folder in /proc of the child with this memory limit.
 pub(crate) fn find_child(memory: usize) -> Option<PathBuf> {
     let is_it = |path: &PathBuf| {
         let line = fs::read(path.join("cmdline")).unwrap_or_default();
@@ -49,7 +50,7 @@ pub(crate) fn find_child(memory: usize) -> Option<PathBuf> {
     fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path()).find(is_it)
 }
 
-/// The last thing that a child gives up is more files.
+/// Whether the child has applied all its limits: that on open files is the last.
 fn is_confined(process: &Path) -> bool {
     limit(process, "Max open files").is_some_and(|limit| limit == "3")
 }
@@ -75,11 +76,11 @@ async fn it_has_given_up_all_that_it_does_not_need() {
     assert!(status.contains("NoNewPrivs:\t1"), "{status}");
     assert!(status.contains("Threads:\t1\n"), "{status}");
     assert_eq!(fs::read_to_string(process.join("oom_score_adj")).unwrap(), "1000\n");
-    // The process's name is in brackets and may hold anything; niceness is the 17th field after it.
+    // The process's name is in brackets and may contain any character; niceness is the 17th field after it.
     let stat = fs::read_to_string(process.join("stat")).unwrap();
     let niceness = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().to_owned();
     assert_eq!(niceness, "10");
-    // These are closed to all but the system's administrator, since the child is not dumpable.
+    // Only root may read these files, because the child is not dumpable.
     if let Some(environment) = unless_closed(fs::read(process.join("environ"))) {
         assert_eq!(environment, b"");
     }
@@ -106,7 +107,7 @@ fn unless_closed<T>(read: io::Result<T>) -> Option<T> {
 async fn it_ends_when_nobody_waits_for_it_any_more() {
     let (fixture, admitting, process) = compiling((2 << 30) + 8192).await;
     admitting.abort();
-    // Gone, and reaped: a dead process that nobody has asked about is there still.
+    // The host must also reap the child: a zombie still has its folder.
     while process.exists() {
         tokio::task::yield_now().await;
     }
@@ -132,12 +133,12 @@ async fn what_it_makes_of_a_large_module_is_kept_though_the_caller_has_gone() {
     let upload = || Upload { bytes: guests::ECHO.to_vec(), size: SizeClass::Large, by: UPLOADER };
     let sandbox = Arc::clone(&fixture.sandbox);
     let admitting = tokio::spawn(async move { sandbox.admit(upload()).await });
-    // Of the class large, which has twice the memory.
+    // The class large has twice the memory limit.
     while find_child(2 * memory).is_none() && !admitting.is_finished() {
         tokio::task::yield_now().await;
     }
     admitting.abort();
-    // At once: it waits for the place of the first one, and for nothing more.
+    // The second upload waits only until the first one, which goes on without its caller, has compiled the module.
     fixture.sandbox.admit(upload()).await.unwrap();
     assert_eq!(fixture.sandbox.registry_counts().compiled, 1);
     assert_eq!(fixture.list_compiled().len(), 1);
@@ -157,7 +158,7 @@ async fn a_large_module_is_refused_and_counted_though_the_caller_has_gone() {
         tokio::task::yield_now().await;
     }
     admitting.abort();
-    // In the same place, and so after it.
+    // Uploads are compiled one at a time, so this one is admitted after the first has ended.
     fixture.add(guests::ECHO).await;
     assert_eq!(fixture.sandbox.registry_counts().refused, [("compile_out_of_time", 1)].into());
 }

@@ -12,7 +12,7 @@ use super::fixture::{Fixture, UPLOADER};
 const MODULE: &str = include_str!("../../../wit/module.wit");
 const TYPES: &str = include_str!("../../../wit/types.wit");
 
-/// A component that exports what the contract says once `old` is replaced by `new` in it. Its functions only trap.
+/// A component that exports the contract's `module` with `old` replaced by `new` in the WIT. Its functions only trap.
 pub(crate) fn exporting(old: &str, new: &str) -> Vec<u8> {
     let contract = format!("package twitchy:command@0.1.0;\n{MODULE}\n{TYPES}\nworld base {{ export module; }}\n");
     assert_eq!(contract.matches(old).count(), 1, "{old:?} names one place of the contract");
@@ -39,7 +39,7 @@ async fn an_export_with_other_types_does_not_fit_the_contract() {
         ("http-hosts: list<string>,", "", "record of 9 fields, found 8 fields"),
         ("-> result<list<reply>, command-error>;", "-> string;", "expected `result` found `string`"),
         ("info: func()", "info: func(locale: string)", "expected 0-tuple, found 1-tuple"),
-        // Further in.
+        // Differences in nested types.
         ("record range { least: s64,", "record range { least: u64,", "type mismatch for field least"),
         ("option<quoted-message>", "quoted-message", "expected `option` found `record`"),
     ] {

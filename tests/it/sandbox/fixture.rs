@@ -1,4 +1,4 @@
-//! A sandbox on a real store, in a folder of its own.
+//! A sandbox with a real store, in a temporary folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use crate::limits::NEVER;
 use crate::workshop::{compiler, shared_artefacts, upload, workshop};
 
 pub(crate) const SHOP: ChannelId = ChannelId(100);
-/// Of uploads where it does not matter who uploads.
+/// The uploader, where a test does not depend on it.
 pub(crate) const UPLOADER: Uploader = Uploader::Operator;
 /// Calls in each invocation that says nothing else.
 const ALICE: u64 = 1;
@@ -39,14 +39,14 @@ pub(crate) struct Fixture {
     calls: AtomicU64,
 }
 
-/// What a test varies.
+/// The settings that tests vary.
 pub(crate) struct Terms {
     pub(crate) limits: SandboxConfig,
-    /// Answers for [`SHOP`] instead of the ledger.
+    /// The balance provider of [`SHOP`]; `None` means the ledger.
     pub(crate) provider: Option<Arc<dyn BalanceProvider>>,
-    /// The web; that of the machine unless told otherwise, which no guest is granted.
+    /// The web client; `None` means the real network, to which no guest has a grant.
     pub(crate) web: Option<WebClient>,
-    /// Compiles for itself instead of sharing what other tests, and earlier runs, have compiled.
+    /// Whether the fixture has its own empty folder of compiled modules. Otherwise tests and earlier runs share one.
     pub(crate) compiles: bool,
 }
 
@@ -67,7 +67,7 @@ impl Fixture {
         Fixture::with(terms).await
     }
 
-    /// With the channel [`SHOP`], where alice has 100 points.
+    /// A fixture with the channel [`SHOP`], where alice has 100 points.
     pub(crate) async fn with(terms: Terms) -> Fixture {
         let clock = Arc::new(ManualClock::at(midnight() + Duration::from_secs(12 * 3600)));
         let usual = bench::Terms::default();
@@ -88,7 +88,7 @@ impl Fixture {
         fixture
     }
 
-    /// The same store and artefacts in the next process, with ordinary limits.
+    /// A new sandbox on the same store and artefacts, as after a restart, with the usual limits of tests.
     pub(crate) fn restart(&self) -> Sandbox {
         self.restart_with(&patient())
     }
@@ -97,12 +97,12 @@ impl Fixture {
         Sandbox::start(limits, workshop(&self.ground, &self.artefacts), Arc::clone(&self.world)).unwrap()
     }
 
-    /// With a compiler that cannot be started.
+    /// As [`Fixture::restart`], with a compiler that cannot be started.
     pub(super) fn restart_without_compiler(&self) -> Sandbox {
         self.restart_with_compiler(&self.artefacts.join("nothing"), NEVER)
     }
 
-    /// With a compiler that is waited for so long.
+    /// As [`Fixture::restart`], with `program` as the compiler and `wall` as its timeout.
     pub(super) fn restart_with_compiler(&self, program: &Path, wall: Duration) -> Sandbox {
         let mut workshop = workshop(&self.ground, &self.artefacts);
         workshop.compiler = compiler(program, wall);
@@ -114,7 +114,7 @@ impl Fixture {
         self.ground.folder.path().join("modules")
     }
 
-    /// The files of compiled modules.
+    /// The paths of the compiled modules on disk.
     pub(crate) fn list_compiled(&self) -> Vec<PathBuf> {
         let files = fs::read_dir(&self.artefacts).unwrap().map(|entry| entry.unwrap().path());
         files.filter(|path| path.extension().is_some_and(|ending| ending == "cwasm")).collect()
@@ -132,7 +132,7 @@ impl Fixture {
         upload(&self.sandbox, component, SizeClass::Small).await.unwrap()
     }
 
-    /// A call of the module's first command, with all that it asks for, under an id of its own.
+    /// A call of the module's first command, with all requested grants and a new invocation id.
     pub(crate) fn call(&self, manifest: &Arc<Manifest>) -> Call {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         testing::call(&number.to_string(), channel(SHOP), manifest)
@@ -152,13 +152,13 @@ impl Fixture {
         self.sandbox.invoke(self.call(manifest)).await
     }
 
-    /// What another command of the module answers.
+    /// Calls another command of the module, and returns the text of its answer.
     pub(crate) async fn ask(&self, manifest: &Arc<Manifest>, command: &str) -> String {
         let call = self.change_call(manifest, |invocation| invocation.command = command.into());
         text(self.sandbox.invoke(call).await)
     }
 
-    /// The bot lives on: an ordinary `!balance` is answered.
+    /// Checks that the host still works: an ordinary `!balance` is answered.
     pub(crate) async fn answers_balance(&self) {
         let balance = find_bundled("balance");
         let manifest = self.sandbox.add_module(balance, ModuleSource::Bundled, SizeClass::Small).await.unwrap();
@@ -166,7 +166,7 @@ impl Fixture {
     }
 }
 
-/// The texts of an answer, with spaces between.
+/// The texts of an answer, separated by spaces.
 #[track_caller]
 pub(crate) fn text(answered: Result<Answer, InvokeError>) -> String {
     let replies = answered.unwrap().outcome.unwrap();

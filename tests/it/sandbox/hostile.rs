@@ -1,4 +1,4 @@
-//! Guests that do their worst: each ends as the right error with the right blame, leaves nothing, and the bot lives on.
+//! Hostile guests: each ends with the right error and the right blame, changes nothing, and the host still works.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::fixture::{Fixture, Terms, text};
 use crate::limits::{NEVER, patient};
 use crate::workshop::upload;
 
-/// Runs a guest that does its worst, checks that it is to blame, and that the next call is answered.
+/// Runs a hostile guest, checks that the guest is blamed and the next call is answered, and returns the error.
 async fn fault_of(fixture: &Fixture, component: &[u8]) -> InvokeError {
     let manifest = fixture.add(component).await;
     let error = fixture.invoke(&manifest).await.unwrap_err();
@@ -24,7 +24,7 @@ async fn fault_of(fixture: &Fixture, component: &[u8]) -> InvokeError {
     error
 }
 
-/// [`fault_of`] a guest that never ends: until it has ended, processor time passes.
+/// As [`fault_of`], for a guest that never ends: processor time advances until its budget is used up.
 async fn fault_of_endless(fixture: &Fixture, component: &[u8]) -> InvokeError {
     let manifest = fixture.add(component).await;
     fixture.clock.step_processor(patient().tick);
@@ -44,7 +44,7 @@ fn assert_trap(error: &InvokeError, what: &str) {
 async fn an_endless_loop_uses_up_its_processor_time() {
     let fixture = Fixture::new().await;
     assert_eq!(fault_of_endless(&fixture, guests::LOOPS_FOREVER).await, InvokeError::Cpu);
-    // The same, with the system's reading: the only limit that can be reached, and it is.
+    // The same with the system's clock of processor time. No other limit can be reached here.
     let manifest = fixture.add(guests::LOOPS_FOREVER).await;
     fixture.clock.measure_processor();
     assert_eq!(fixture.invoke(&manifest).await.unwrap_err(), InvokeError::Cpu);
@@ -147,14 +147,14 @@ async fn writes_before_the_processor_time_is_used_up_are_gone() {
 async fn writes_before_the_deadline_are_gone() {
     let fixture = Fixture::new().await;
     let manifest = fixture.add(guests::WRITES_THEN_LOOPS).await;
-    // Only this call is hurried. It gives way, and so sees that it is late, once it has used up a tick.
+    // Only this call has a short deadline. The deadline is checked when the call yields, which it does after a tick.
     let limits = SandboxConfig { deadline: Duration::from_millis(100), cpu_budget: NEVER, ..patient() };
     let hurried = fixture.restart_with(&limits);
     hurried.offer(Arc::clone(&manifest));
     fixture.clock.step_processor(limits.tick);
     let error = hurried.invoke(fixture.call(&manifest)).await.unwrap_err();
     fixture.clock.stop_processor();
-    // Where the machine had no time for it, it is not the guest who is late.
+    // `Busy` and `Host` occur if the machine was too busy to run the guest.
     assert!(matches!(error, InvokeError::Deadline | InvokeError::Busy | InvokeError::Host(_)), "{error:?}");
     assert_eq!(fixture.ask(&manifest, "writes-then-loops-count").await, "0");
     fixture.answers_balance().await;

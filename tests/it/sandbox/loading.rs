@@ -1,4 +1,4 @@
-//! Uploaded modules whose code is not in memory: loaded when they are called, once, and let go for others.
+//! Uploaded modules that are not in memory: the first call loads each once, and others may evict it.
 
 use std::fs;
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use super::fixture::{Fixture, Terms, UPLOADER, text};
 use crate::harness::find_bundled;
 use crate::limits::{NEVER, patient};
 
-/// A host with two uploaded modules, and the next process, where they are offered.
+/// A host with two uploaded modules, and the sandbox of its next process, in which they are offered.
 async fn restarted(compiled_modules: usize) -> (Fixture, Arc<Sandbox>, [Arc<Manifest>; 2]) {
     let fixture = Fixture::with(Terms { compiles: true, ..Terms::default() }).await;
     let manifests = [fixture.add(guests::ECHO).await, fixture.add(guests::COUNTER).await];
@@ -97,7 +97,7 @@ async fn what_cannot_be_loaded_is_not_tried_again_at_once_however_many_ask() {
     let fixture = Fixture::with(Terms { compiles: true, ..Terms::default() }).await;
     let echo = fixture.add(guests::ECHO).await;
     fixture.list_compiled().into_iter().for_each(|file| fs::remove_file(file).unwrap());
-    // A compiler that breaks each time, and says so in a file.
+    // A compiler that always fails, and records each start in a file.
     let (compiler, starts) = (fixture.components().join("compiler"), fixture.components().join("starts"));
     fs::write(&compiler, format!("#!/bin/sh\necho start >> {}\n", starts.display())).unwrap();
     fs::set_permissions(&compiler, fs::Permissions::from_mode(0o700)).unwrap();
@@ -131,7 +131,7 @@ async fn calls_that_wait_for_their_module_leave_the_slots_to_others() {
     sandbox.offer(Arc::clone(&echo));
     let bundled = sandbox.add_module(find_bundled("balance"), ModuleSource::Bundled, SizeClass::Small);
     let balance = bundled.await.unwrap();
-    // More than a channel has slots.
+    // More calls than a channel has slots.
     let waiting: Vec<_> = (0..20)
         .map(|_| {
             let (sandbox, call) = (Arc::clone(&sandbox), fixture.call(&echo));
@@ -158,7 +158,7 @@ async fn a_call_that_has_to_compile_waits_for_no_upload() {
             tokio::spawn(async move { sandbox.admit(Upload { bytes, size: SizeClass::Small, by: UPLOADER }).await })
         })
         .collect();
-    // As many as may wait do: the others have been sent away.
+    // One upload is compiled, eight wait, and the other three have been refused.
     while uploads.iter().filter(|upload| upload.is_finished()).count() < 3 {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! What the operator reads of a guest: its own lines, and where it trapped.
+//! The operator's log about a guest: the lines that it logged, and the backtrace of its trap.
 
 use std::io;
 use std::sync::{Mutex, Once};
@@ -26,12 +26,12 @@ impl io::Write for Capture {
     }
 }
 
-/// Guests run on threads of their own, so the whole process is listened to.
+/// Captures the log of the whole process, because guests run on threads of their own.
 pub(crate) fn capture() {
     CAPTURE.call_once(|| tracing_subscriber::fmt().with_ansi(false).with_writer(|| Capture).init());
 }
 
-/// The records about one channel; each test has one of its own.
+/// The records about one channel. Each test uses a channel of its own.
 pub(crate) fn records_of(channel: ChannelId) -> Vec<String> {
     let records = String::from_utf8(RECORDS.lock().unwrap().clone()).unwrap();
     records.lines().filter(|record| record.contains(&format!("channel={channel} "))).map(str::to_owned).collect()
@@ -51,7 +51,7 @@ async fn a_trap_is_logged_with_the_guests_own_words_and_functions() {
     {
         assert!(record.contains(part), "{part:?} is not in {record}");
     }
-    // What every panic has in common tells nobody anything, and what is escaped twice is not to be read.
+    // The frames of the panic machinery are the same in every panic, and doubly escaped text is unreadable.
     for part in ["panicking::", r"\\"] {
         assert!(!record.contains(part), "{part:?} is in {record}");
     }
@@ -66,7 +66,7 @@ async fn a_guest_that_traps_in_every_call_does_not_fill_the_log_and_its_author_c
     for _ in 0..9 {
         assert!(fixture.sandbox.invoke(fixture.call_in(channel, &manifest)).await.is_err());
     }
-    // A machine so slow that a minute passes meanwhile may have a few more.
+    // On a machine so slow that a minute passes meanwhile, a few more records are allowed.
     let records = records_of(channel).len();
     assert!((6..9).contains(&records), "{records}");
     let page = fixture.world.telemetry.list_lines(&manifest.name, Some(&[channel]), 0, 100);

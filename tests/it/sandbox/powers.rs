@@ -1,4 +1,4 @@
-//! What a module asks for, is granted, and can reach.
+//! The capabilities that a module requests and is granted, and what it can reach with them.
 
 use std::sync::Arc;
 

@@ -34,10 +34,10 @@ async fn an_exhausted_pool_is_waited_for() {
     }
 }
 
-/// More processor time than any guest of these tests uses, unless the clock says so.
+/// More processor time than any guest of these tests uses, unless the test's clock advances it.
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// So many burners in each of ten channels, who have left the fast lane after two ticks, and do not end by themselves.
+/// Starts `in_each` endless calls in each of ten channels. They move to the slow pool after two readings of the clock.
 async fn start_burners(fixture: &Fixture, in_each: usize) -> JoinSet<Result<Answer, InvokeError>> {
     let burner = fixture.add(guests::LOOPS_FOREVER).await;
     fixture.clock.step_processor(fixture.world.limits.tick / 2);
@@ -91,8 +91,8 @@ async fn a_neighbour_does_not_wait_for_burners_to_end() {
     }
 }
 
-/// Burners in these channels, all at once, until their deadline. Whoever is blamed for missing it has had the processor for
-/// a good part of it: by the system's reading, whatever the machine did meanwhile.
+/// Runs an endless call in each of these channels at once, until the deadline. A guest may be blamed for missing it
+/// only if it used the processor for a third of that time, by the system's clock and however busy the machine is.
 async fn check_blame(threads: usize, channels: impl Iterator<Item = ChannelId>) {
     let fixture = Fixture::new().await;
     let burner = fixture.add(guests::LOOPS_FOREVER).await;
@@ -108,7 +108,7 @@ async fn check_blame(threads: usize, channels: impl Iterator<Item = ChannelId>) 
         burning.spawn(async move { sandbox.invoke_metered(call).await });
     }
     for Invoked { answer, usage } in burning.join_all().await {
-        // Where the machine itself stood still, it says so.
+        // `Busy` and `Host` occur if the machine itself stood still.
         let error = answer.unwrap_err();
         assert!(matches!(error, InvokeError::Deadline | InvokeError::Busy | InvokeError::Host(_)), "{error:?}");
         assert!(error.blame() != Blame::Guest || usage.processor > deadline / 3, "{error:?} {usage:?}");
@@ -125,7 +125,7 @@ async fn a_deadline_that_others_used_up_is_not_the_guests_fault() {
     check_blame(1, (1000..1030).map(ChannelId)).await;
 }
 
-/// Never answers.
+/// A provider that never answers.
 #[derive(Default)]
 struct SilentProvider {
     asked: AtomicUsize,
@@ -154,7 +154,7 @@ async fn a_channel_does_not_take_all_places() {
         let limits = SandboxConfig {
             slots: 9,
             allow_large: true,
-            // Nobody gives a place back before that.
+            // No call gives its slot back.
             deadline: NEVER,
             ..patient()
         };
@@ -175,7 +175,7 @@ async fn a_channel_does_not_take_all_places() {
     }
 }
 
-/// Answers once it may.
+/// A provider that answers once `may_answer` has a permit.
 struct SlowProvider {
     asked: AtomicUsize,
     may_answer: Semaphore,
@@ -201,14 +201,14 @@ async fn a_long_call_that_waits_for_a_place_lets_the_one_that_has_it_go_on() {
     let limits = SandboxConfig {
         threads: 1,
         slots_per_channel: 1,
-        // So many steps of the clock, which only a burner takes.
+        // A hundred steps of the clock, which only an endless call uses up.
         cpu_budget: 100 * patient().tick,
         ..patient()
     };
     let answers = Arc::clone(&provider) as Arc<dyn BalanceProvider>;
     let fixture = Fixture::with(Terms { limits, provider: Some(answers), ..Terms::default() }).await;
     let (parks, burner) = (fixture.add(find_bundled("balance")).await, fixture.add(guests::LOOPS_FOREVER).await);
-    // Every call is a long one.
+    // Each step of the clock is a whole tick, so that every call goes to the slow pool.
     fixture.clock.step_processor(patient().tick);
     let start = || {
         let (call, sandbox) = (fixture.call(&parks), Arc::clone(&fixture.sandbox));
@@ -219,7 +219,7 @@ async fn a_long_call_that_waits_for_a_place_lets_the_one_that_has_it_go_on() {
         tokio::task::yield_now().await;
     }
     let second = start();
-    // Behind it on the one slow thread: so by then it waits for the place.
+    // This call runs on the one slow thread after `second`, so that `second` waits for the slot when this call ends.
     let elsewhere = fixture.call_in(ChannelId(7), &burner);
     assert_eq!(fixture.sandbox.invoke(elsewhere).await.unwrap_err(), InvokeError::Cpu);
     assert_eq!(provider.asked.load(Ordering::SeqCst), 1);
@@ -235,7 +235,7 @@ async fn a_call_that_waits_for_others_ends_by_its_deadline() {
     let hurried = fixture.restart_with(&SandboxConfig { deadline: Duration::from_millis(50), ..patient() });
     hurried.offer(Arc::clone(&manifest));
     let error = hurried.invoke(fixture.call(&manifest)).await.unwrap_err();
-    // Where the machine stood still before it had begun, it says so.
+    // `Busy` and `Host` occur if the machine stood still before the call began.
     assert!(matches!(error, InvokeError::Deadline | InvokeError::Busy | InvokeError::Host(_)), "{error:?}");
     assert!(silent.asked.load(Ordering::SeqCst) <= 1);
 }
@@ -252,10 +252,10 @@ async fn a_call_whose_turn_has_not_come_within_five_seconds_is_not_made() {
         tokio::task::yield_now().await;
     }
     let mut second = Box::pin(fixture.invoke(&manifest));
-    // Polled once, it waits for its turn.
+    // After one poll, the second call waits for its turn.
     tokio::select! { biased; _ = &mut second => panic!("another has the turn"), () = std::future::ready(()) => {} }
     fixture.clock.advance(Duration::from_secs(5));
-    // The first one is not over, and may never be.
+    // The first call is still running, and might never end.
     fixture.sandbox.admission().drop_late();
     assert_eq!(second.await.unwrap_err(), InvokeError::Busy);
     provider.may_answer.add_permits(2);
@@ -264,7 +264,7 @@ async fn a_call_whose_turn_has_not_come_within_five_seconds_is_not_made() {
     assert!(fixture.invoke(&manifest).await.is_ok(), "the next one has its turn");
 }
 
-/// Panics with something that nobody should read.
+/// A provider that panics with a secret in the message.
 struct PanickingProvider;
 
 impl BalanceProvider for PanickingProvider {
@@ -281,7 +281,7 @@ impl BalanceProvider for PanickingProvider {
 async fn a_panic_in_a_host_call_gives_its_places_back_and_keeps_quiet() {
     let fixture = Fixture::with(Terms { provider: Some(Arc::new(PanickingProvider)), ..Terms::default() }).await;
     let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
-    // More often than the channel has places.
+    // More often than the channel has slots: a leaked slot would block the last calls.
     for _ in 0..10 {
         let error = fixture.invoke(&manifest).await.unwrap_err();
         assert_eq!(error, InvokeError::Host("a guest's thread panicked".to_owned()));
@@ -321,7 +321,7 @@ async fn credit_is_looked_at_when_a_calls_turn_comes() {
         calls.spawn(async move { sandbox.invoke(call).await });
     }
     let answers = calls.join_all().await;
-    // All of them asked while there was credit left; the first to run used it up.
+    // All calls were made while there was credit left; the first to run used it up.
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
 }
 
@@ -331,9 +331,9 @@ async fn whoever_gives_up_waiting_does_not_stop_the_call() {
     let manifest = fixture.add(guests::COUNTER).await;
     let call = fixture.call(&manifest);
     let invoked = fixture.sandbox.invoke(call);
-    // Polled once: its turn comes at once, and then it is dropped.
+    // The future is polled once, which starts the call, and then dropped.
     tokio::select! { biased; _ = invoked => {}, () = std::future::ready(()) => {} }
-    // It may not have had its turn yet; were it never made, this would never end.
+    // The call may not have run yet. If it never ran, this loop would not end.
     while fixture.ask(&manifest, "count-get").await != "count is 1" {}
 }
 

@@ -1,4 +1,4 @@
-//! Runs of one invocation: again after a conflict, once under one id.
+//! Runs of one invocation: repeated after a conflict, and committed once per id.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,8 @@ use twitchy::testing;
 use super::fixture::{Fixture, SHOP, Terms, text};
 use crate::limits::{NEVER, patient};
 
-/// Writes the very entry that the asking guest has just read, so many times, as the API could.
+/// A provider that causes a conflict: in its first `times` answers it writes the entry that the guest has just read, as
+/// a concurrent request to the API could.
 #[derive(Default)]
 pub(super) struct Meddler {
     store: OnceLock<Arc<Store>>,
@@ -98,7 +99,7 @@ async fn a_guest_learns_which_version_wrote_before_it() {
     let fixture = Fixture::new().await;
     let manifest = fixture.add(guests::TELLS_WRITER).await;
     let own = manifest.version.to_string();
-    // The same bytes under another version: the store knows nothing else of it.
+    // The same bytes under another version; the store sees only the version.
     let later = Arc::new(Manifest { version: "9.1.0-rc.1".parse().unwrap(), ..Manifest::clone(&manifest) });
     let mut told = Vec::new();
     for manifest in [&manifest, &manifest, &later, &manifest] {
@@ -117,7 +118,7 @@ async fn what_cannot_be_written_is_the_hosts_fault() {
 
 #[tokio::test]
 async fn all_runs_share_one_budget() {
-    // Without ticks, a run that is under way is never interrupted: only whether another one begins is looked at.
+    // Without ticks, a run is never interrupted. The budget is checked only before the next run.
     let limits = SandboxConfig { cpu_budget: Duration::from_nanos(1), tick: NEVER, ..patient() };
     let (fixture, meddler) = Meddler::fixture_with(1, limits).await;
     let manifest = fixture.add(guests::COUNTS_SLOWLY).await;
@@ -153,7 +154,7 @@ async fn calls_in_one_channel_run_one_after_another() {
     for call in calls.collect::<Vec<_>>() {
         counts.insert(call.await.unwrap());
     }
-    // Nobody had to run so often that it gave up, and nobody counted what another had counted. Whose turn comes first
-    // is for whoever asks to see to: the guests' threads take calls up in any order.
+    // No call gave up after too many conflicts, and no two calls wrote the same count. The order of the calls is not
+    // tested: the guests' threads start them in any order.
     assert_eq!(counts, (1..=20).map(|count| format!("count is {count}")).collect());
 }

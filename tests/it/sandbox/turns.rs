@@ -1,4 +1,4 @@
-//! Whose upload is compiled next, with compilers that a test controls: no clock has a say.
+//! The order in which uploads are compiled. The tests control the compilers, so that no result depends on time.
 #![cfg(unix)]
 
 use std::fs;
@@ -27,7 +27,7 @@ fn creator(number: u8) -> Uploader {
     Uploader::Creator(format!("{number:012x}").parse().unwrap())
 }
 
-/// A component of its own, by its comment.
+/// The component with a custom section that holds `comment`, which gives it another digest.
 fn commented(component: &[u8], comment: &str) -> Vec<u8> {
     let mut bytes = component.to_vec();
     bytes.extend([0, u8::try_from(comment.len() + 1).unwrap(), 0]);
@@ -44,7 +44,7 @@ fn start(sandbox: &Arc<Sandbox>, bytes: Vec<u8>, by: Uploader) -> JoinHandle<Res
     tokio::spawn(async move { admit(&sandbox, bytes, by).await })
 }
 
-/// A host whose compiler is this script; `$FOLDER` in it is a folder for its notes, and `$REAL` the real compiler.
+/// A host with `script` as its compiler. In the script, `$FOLDER` is a folder for its files, `$REAL` the real compiler.
 async fn scripted(script: &str) -> (Fixture, Arc<Sandbox>, PathBuf) {
     let fixture = Fixture::with(Terms { compiles: true, ..Terms::default() }).await;
     let folder = fixture.components();
@@ -134,7 +134,7 @@ fn bytes_of(number: u8) -> Vec<u8> {
 #[cfg(target_os = "linux")]
 async fn a_bomb_is_charged_to_its_key_though_the_caller_has_gone() {
     let mut terms = Terms { compiles: true, ..Terms::default() };
-    // A memory of its own tells its child from those of other tests.
+    // A memory limit of its own tells this test's child from those of other tests.
     let memory = (2 << 30) + 28672;
     (terms.limits.compile_budget, terms.limits.compile_memory) = (Duration::from_nanos(1), memory);
     let fixture = Fixture::with(terms).await;
@@ -144,7 +144,7 @@ async fn a_bomb_is_charged_to_its_key_though_the_caller_has_gone() {
         tokio::task::yield_now().await;
     }
     bomb.abort();
-    // The next one's turn comes when the child has gone, and been paid for.
+    // The next upload's turn comes when the child has ended and its processor time is charged.
     let refused = admit(&fixture.sandbox, bytes_of(1), creator(1)).await;
     assert!(matches!(refused, Err(CompileError::BudgetSpent(_))), "{:?}", refused.err());
     fixture.answers_balance().await;

@@ -1,4 +1,4 @@
-//! What strangers bring: each hostile upload ends as its own error, costs what it may, and the bot lives on.
+//! Hostile uploads: each is refused with its own error at a bounded cost, and the host still works.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ async fn admit(sandbox: &Sandbox, bytes: &[u8]) -> Result<Admitted, CompileError
     sandbox.admit(Upload { bytes: bytes.to_vec(), size: SizeClass::Small, by: UPLOADER }).await
 }
 
-/// A host that has compiled nothing yet.
+/// A host without compiled modules.
 async fn fresh(limit: impl FnOnce(&mut SandboxConfig)) -> Fixture {
     let mut terms = Terms { compiles: true, ..Terms::default() };
     limit(&mut terms.limits);
@@ -56,7 +56,7 @@ async fn garbage_and_halves_are_no_components() {
     let fixture = fresh(|_| {}).await;
     let ends = bytes::list_section_ends(guests::ECHO);
     let whole = *ends.last().unwrap();
-    // After each section, and in the middle of each: what is whole so far lacks the export at least.
+    // Cut at each section's end, and one byte before: a prefix of whole sections lacks at least the export.
     for end in ends.iter().flat_map(|end| [*end, end - 1]).filter(|end| *end < whole) {
         refused(&fixture, &guests::ECHO[..end]).await;
     }
@@ -109,13 +109,14 @@ async fn what_does_not_fit_the_contract_is_told_apart() {
         matches!(&missing, CompileError::Contract(why) if why.contains("did you forget twitchy_sdk::export!")),
         "{missing:?}"
     );
-    // It is compiled, and has nothing of what it says it has.
+    // Compiling succeeds; linking finds that the export is empty.
     let empty = refused(&fixture, &bytes::slow_to_compile(0)).await;
     assert!(matches!(empty, CompileError::Contract(_)), "{empty:?}");
     fixture.answers_balance().await;
 }
 
-/// What the ceilings let through, since a few bytes of it stand for much: it ends in the child, or as quickly here.
+/// Types of few bytes that expand to much pass the gate's ceilings. They must end in the child, or as quickly in the
+/// host.
 #[tokio::test]
 async fn what_is_little_and_stands_for_much_is_refused_all_the_same() {
     let fixture = fresh(|_| {}).await;
@@ -129,7 +130,7 @@ async fn what_is_little_and_stands_for_much_is_refused_all_the_same() {
         let error = refused(&fixture, &endless).await;
         assert!(matches!(error, CompileError::Invalid(_)), "{error:?}");
     }
-    // These are compiled, and have nothing of what they say they have; what the one is wrapped in says nothing.
+    // These compile, but their exports do not fit the contract; the wrapping component has no exports.
     for within in [
         bytes::doubling_types(types, 18),
         bytes::many_imported_types(types, 20_000),
@@ -139,7 +140,8 @@ async fn what_is_little_and_stands_for_much_is_refused_all_the_same() {
         let error = refused(&fixture, &within).await;
         assert!(matches!(&error, CompileError::Contract(why) if why.len() < 400), "{error:?}");
     }
-    // A type by its number lies as deep as one inside it, and takes no bytes: the validator counts these levels.
+    // Types that refer to others by number nest as deeply as inline ones, at few bytes: the validator counts these
+    // levels.
     for depth in [50, 50_000] {
         let error = refused(&fixture, &bytes::lists_of_lists(types, depth)).await;
         assert!(matches!(error, CompileError::Contract(_) | CompileError::Invalid(_)), "{depth}: {error:?}");
@@ -152,7 +154,7 @@ async fn what_is_little_and_stands_for_much_is_refused_all_the_same() {
 
 #[tokio::test]
 async fn what_is_slow_to_compile_runs_out_of_time() {
-    // What never ends, and takes no more memory the longer it takes: no other limit ends it.
+    // Compiling never ends and uses a constant amount of memory, so that no other limit can end it.
     let fixture = fresh(|limits| limits.compile_time = scaled(Duration::from_secs(1))).await;
     assert_eq!(refused(&fixture, &bytes::endless_to_compile(0)).await, CompileError::CompileTime);
     fixture.answers_balance().await;
@@ -160,7 +162,7 @@ async fn what_is_slow_to_compile_runs_out_of_time() {
 
 #[tokio::test]
 async fn what_takes_much_memory_to_compile_runs_out_of_it() {
-    // Too little to read it, and too little to compile it.
+    // The first limit is too small to read the component, the second to compile it.
     for memory in [1 << 20, 16 << 20] {
         let fixture = fresh(|limits| limits.compile_memory = scaled_bytes(memory)).await;
         assert_eq!(refused(&fixture, &bytes::slow_to_compile(60)).await, CompileError::CompileMemory, "{memory}");
@@ -217,7 +219,7 @@ async fn a_missing_compiler_is_the_hosts_fault() {
     fixture.answers_balance().await;
 }
 
-/// It computes nothing, so that the limit on its processor time never ends it.
+/// A hanging compiler uses no processor time, so that only the timeout can end it.
 #[tokio::test]
 #[cfg(unix)]
 async fn a_compiler_that_hangs_is_killed_and_nobody_is_blamed() {
@@ -236,14 +238,14 @@ async fn a_compiler_that_hangs_is_killed_and_nobody_is_blamed() {
 #[tokio::test]
 async fn those_who_wait_are_few() {
     let fixture = fresh(|_| {}).await;
-    // Each another module, so that none is spared by what another has made.
+    // The components differ, so that no upload can use the result of another.
     let uploads: Vec<_> = (0..12)
         .map(|number| {
             let (sandbox, bytes) = (Arc::clone(&fixture.sandbox), bytes::endless_to_compile(number));
             tokio::spawn(async move { admit(&sandbox, &bytes).await.unwrap_err() })
         })
         .collect();
-    // One is compiled, eight wait, and the others are told at once.
+    // One upload is compiled, eight wait, and the other three are refused at once.
     let (mut waiting, mut errors) = (uploads, Vec::new());
     while errors.len() < 3 {
         match waiting.iter().position(tokio::task::JoinHandle::is_finished) {

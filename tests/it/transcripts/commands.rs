@@ -1,4 +1,4 @@
-//! `!balance`, `!help`, and how each kind of no is told.
+//! `!balance`, `!help`, and how chat sees each kind of refusal.
 
 use crate::harness::check;
 

@@ -1,4 +1,4 @@
-//! What chat sees of a module that keeps breaking.
+//! A module that keeps failing, as chat sees it.
 
 use crate::harness::check;
 

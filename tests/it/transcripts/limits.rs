@@ -1,4 +1,4 @@
-//! Who is answered how often, and what chat sees of a module that breaks.
+//! Cooldowns, and modules that fail or never end, as chat sees them.
 
 use crate::harness::check;
 

@@ -1,4 +1,4 @@
-//! What is a command, and which one.
+//! Which messages are commands, and which command a word calls.
 
 use crate::harness::check;
 

@@ -1,4 +1,4 @@
-//! `!settings`, and what it changes.
+//! `!settings`, and the effects of its changes.
 
 use crate::harness::check;
 

@@ -1,4 +1,4 @@
-//! Answers that never end, never begin, or are none.
+//! Answers that never end, never begin, or are not HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,7 +168,7 @@ async fn an_answer_without_a_length_ends_with_its_connection() {
     let internet = Internet::new();
     internet.answer(API, "HTTP/1.1 200 OK\r\n\r\nall of it");
     assert_eq!(ask(&internet).await, "200 all of it");
-    // Cut off by whoever sits between: no word of TLS that it is over.
+    // A connection cut by an attacker: it ends without TLS's closing alert.
     internet.serve(API, |mut stream| async move {
         read_request(&mut stream).await;
         say(&mut stream, b"HTTP/1.1 200 OK\r\n\r\nhalf of").await;
@@ -190,7 +190,7 @@ async fn another_protocol_is_not_begun() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_may_come_before_the_question_ends() {
     let internet = Internet::new();
-    // It reads the head at most, says no, and leaves.
+    // The server refuses the request without reading its body, and closes the connection.
     internet.serve(API, |mut stream| async move {
         say(&mut stream, b"HTTP/1.1 413 Large\r\ncontent-length: 8\r\nconnection: close\r\n\r\ntoo much").await;
         stream.shutdown().await.ok();

@@ -1,4 +1,4 @@
-//! Servers that say what they were told.
+//! Servers that repeat a secret from the request in their answers.
 
 use axum::http::Method;
 
@@ -17,7 +17,7 @@ async fn a_key_that_an_answer_repeats_is_blotted_out() {
     assert_eq!(response.body, br#"{"error":"no such key: *******"}"#);
     let told = [("x-key", "Bearer *******"), ("content-length", "32")];
     assert_eq!(response.headers, told.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    // It may come in pieces.
+    // The secret may be split over chunks.
     internet.answer(API, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhunt\r\n3\r\ner2\r\n0\r\n\r\n");
     assert_eq!(internet.ask(URL).await, "200 *******");
 }

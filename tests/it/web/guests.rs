@@ -1,4 +1,4 @@
-//! A module that asks the web, from its call to the answer in chat.
+//! A module that sends web requests, from its call to the answer in chat.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -82,7 +82,7 @@ async fn a_host_that_is_declared_but_not_granted_is_not_asked() {
     let mut call = call(&fixture, &manifest, "fetch", &[URL]);
     call.grants.http_hosts = vec![OTHER.to_owned(), "stranger.example.com".to_owned()];
     assert_eq!(text(fixture.sandbox.invoke(call.clone()).await), "HttpError::NotGranted(\"api.example.com\")");
-    // Granted, as somebody did for an older version, but this one does not declare it.
+    // This host was granted to an older version, and the current one does not declare it.
     Arc::make_mut(&mut call.invocation).arguments = vec!["https://stranger.example.com/".to_owned()];
     assert_eq!(text(fixture.sandbox.invoke(call).await), "HttpError::NotGranted(\"stranger.example.com\")");
     assert_eq!(internet.lookups(), 0);
@@ -96,7 +96,8 @@ async fn an_invocation_asks_so_often_and_for_so_much() {
     let answer = text(fixture.sandbox.invoke(call(&fixture, &manifest, "fetch", &[URL; 5])).await);
     assert_eq!(answer, "200 hello, 200 hello, 200 hello, 200 hello, HttpError::OverBudget");
     assert_eq!(heard.list().len(), 4);
-    // Each is allowed by itself, and all of them together are not. What is too large was read in vain, and counts.
+    // Each answer alone is within the limit, but not all together. The bytes of an answer that is too large count as
+    // well.
     let (too_large, over) = (Err(SendRequestError::TooLarge), Err(SendRequestError::OverBudget));
     for (kib, expected) in [
         (200, [Ok(200), Ok(200), too_large.clone(), over.clone()]),
@@ -122,7 +123,7 @@ async fn what_a_redirect_makes_the_host_send_again_counts() {
     for (kib, expected, times) in [
         (100, [Ok(200), Ok(200), Err(SendRequestError::OverBudget)], 3),
         (200, [Ok(200), Err(SendRequestError::OverBudget), Err(SendRequestError::OverBudget)], 4),
-        // Once, and then there is no room for it.
+        // The body is sent once; the redirected request would exceed the budget.
         (300, [(); 3].map(|()| Err(SendRequestError::OverBudget)), 5),
     ] {
         let mut run = Transaction::new(Arc::clone(&fixture.world), Arc::new(call(&fixture, &manifest, "fetch", &[])));
@@ -165,7 +166,8 @@ async fn a_secret_reaches_the_host_and_nobody_else() {
 async fn what_its_requests_take_of_the_processor_is_the_modules_own() {
     let internet = Internet::new();
     let mut terms = Terms { web: Some(internet.patient_client()), ..Terms::default() };
-    // Enough for two calls of four requests with four connections each, and not for three. Nothing else costs anything.
+    // Enough credit for two calls of four requests with four connections each, but not for three. Nothing else is
+    // charged.
     let cost = Duration::from_millis(1);
     (terms.limits.credit, terms.limits.credit_window) = (40 * cost, NEVER);
     let fixture = Fixture::with(terms).await;
@@ -182,7 +184,8 @@ async fn what_its_requests_take_of_the_processor_is_the_modules_own() {
     fixture.answers_balance().await;
 }
 
-/// Writes what the guest has read before it answers, so many times.
+/// Sets a server that causes a conflict: before each of its first `times` answers it writes the entry that the guest
+/// has read. Returns the number of requests.
 fn serve_meddler(internet: &Internet, store: &Arc<Store>, times: usize) -> Arc<AtomicUsize> {
     let (store, asked) = (Arc::clone(store), Arc::new(AtomicUsize::new(0)));
     let count = Arc::clone(&asked);

@@ -1,4 +1,4 @@
-//! A network with names, addresses and servers as a test wants them.
+//! A fake network, whose names, addresses and servers a test defines.
 
 use std::collections::HashMap;
 use std::io;
@@ -28,16 +28,16 @@ use crate::limits::NEVER;
 
 pub(super) const API: &str = "api.example.com";
 pub(super) const OTHER: &str = "other.example.com";
-/// Leads somewhere, but was granted to nobody.
+/// Has an address, but no module is granted this host.
 pub(super) const STRANGER: &str = "stranger.example.com";
-/// Granted, but its server has no certificate for the name.
+/// A granted host whose server has no certificate for the name.
 pub(super) const PRETENDER: &str = "pretender.example.com";
 
 pub(super) type Encrypted = TlsStream<DuplexStream>;
 type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Serve = Arc<dyn Fn(Encrypted) -> Serving + Send + Sync>;
 
-/// What tests see of it.
+/// The network, shared by the test and the clients.
 pub(super) struct Internet {
     acceptor: TlsAcceptor,
     certificate: CertificateDer<'static>,
@@ -46,19 +46,19 @@ pub(super) struct Internet {
 
 #[derive(Default)]
 struct State {
-    /// What each look-up of a name finds, one after the other; the last one again and again.
+    /// The addresses that successive look-ups of a name return. The last entry is returned from then on.
     names: HashMap<String, Vec<Vec<IpAddr>>>,
     servers: HashMap<IpAddr, Serve>,
-    /// Where nobody even refuses.
+    /// Addresses where a connection attempt is neither accepted nor refused.
     silent: Vec<IpAddr>,
     dialled: Vec<SocketAddr>,
     lookups: usize,
-    /// Processor time that dialling takes of the thread that dials.
+    /// Processor time that dialling uses on the dialling thread.
     dial_cost: Duration,
 }
 
 impl Internet {
-    /// With the four names, each at a public address of its own where nothing answers yet.
+    /// A network with the four names, each at a public address of its own, and no servers yet.
     pub(super) fn new() -> Arc<Internet> {
         let names = [API, OTHER, STRANGER].map(str::to_owned);
         let rcgen::CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(names).unwrap();
@@ -78,13 +78,13 @@ impl Internet {
         Arc::new(internet)
     }
 
-    /// Where a name leads, look-up by look-up.
+    /// Sets the addresses of a name, one entry for each look-up.
     pub(super) fn name(&self, name: &str, lookups: &[&[&str]]) {
         let parse = |addresses: &&[&str]| addresses.iter().map(|address| address.parse().unwrap()).collect();
         self.state.lock().unwrap().names.insert(name.to_owned(), lookups.iter().map(parse).collect());
     }
 
-    /// Who answers at the address that a name has from the beginning.
+    /// Sets the server at the first address of a name.
     pub(super) fn serve<F>(&self, name: &str, serve: impl Fn(Encrypted) -> F + Send + Sync + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -93,12 +93,12 @@ impl Internet {
         self.state.lock().unwrap().servers.insert(address_of(name).parse().unwrap(), serve);
     }
 
-    /// Whoever dials this address waits for ever.
+    /// Makes connections to `address` hang for ever.
     pub(super) fn silence(&self, address: &str) {
         self.state.lock().unwrap().silent.push(address.parse().unwrap());
     }
 
-    /// A server that says the same to everybody, and what it was asked.
+    /// Sets a server that gives the same answer to every request. Returns the requests that it receives.
     pub(super) fn answer(&self, name: &str, text: impl Into<String>) -> Heard {
         let (heard, text) = (Heard::default(), text.into());
         let notes = heard.clone();
@@ -126,12 +126,12 @@ impl Internet {
         self.client_with(&WebConfig::default())
     }
 
-    /// For tests in real time, none of which is about a slow machine.
+    /// A client without a timeout, for tests in real time: they must pass on slow machines.
     pub(super) fn patient_client(self: &Arc<Self>) -> WebClient {
         self.client_with(&WebConfig { answer_within: NEVER, ..WebConfig::default() })
     }
 
-    /// Whoever dials uses so much processor time.
+    /// Makes each dialling use so much processor time.
     pub(super) fn charge_for_dialling(&self, cost: Duration) {
         self.state.lock().unwrap().dial_cost = cost;
     }
@@ -140,7 +140,7 @@ impl Internet {
         WebClient::new(config, Arc::clone(self) as Arc<dyn Network>, self.roots())
     }
 
-    /// Trusts this one, and is led to the other.
+    /// A client that trusts this network's certificate, but connects to the `other` network.
     pub(super) fn client_of(&self, other: &Arc<Internet>) -> WebClient {
         WebClient::new(&WebConfig::default(), Arc::clone(other) as Arc<dyn Network>, self.roots())
     }
@@ -151,12 +151,12 @@ impl Internet {
         roots
     }
 
-    /// What a client of its own is told that asks for an address, with a secret among its headers.
+    /// Sends a GET request, with a secret among its headers, by a new client.
     pub(super) async fn get(self: &Arc<Self>, url: &str) -> Result<WebResponse, SendRequestError> {
         send(&self.client(), &request(Method::GET, url)).await
     }
 
-    /// The same as one line.
+    /// As [`Internet::get`], with the result as one line.
     pub(super) async fn ask(self: &Arc<Self>, url: &str) -> String {
         shown(self.get(url).await)
     }
@@ -188,7 +188,7 @@ impl Network for Internet {
             let server = server.ok_or(io::ErrorKind::ConnectionRefused)?;
             let (near, far) = tokio::io::duplex(16 << 10);
             tokio::spawn(async move {
-                // Whoever does not trust it ends the handshake.
+                // A client that does not trust the certificate ends the handshake.
                 if let Ok(stream) = acceptor.accept(far).await {
                     server(stream).await;
                 }
@@ -198,7 +198,7 @@ impl Network for Internet {
     }
 }
 
-/// What a server was asked, request by request.
+/// The requests that a server has received.
 #[derive(Clone, Default)]
 pub(super) struct Heard(Arc<Mutex<Vec<String>>>);
 
@@ -224,7 +224,7 @@ pub(super) fn request(method: Method, url: &str) -> WebRequest {
     WebRequest { method, url: url.to_owned(), headers, body }
 }
 
-/// Sends it for the channel 1, within a minute, to whom nothing but the stranger is denied.
+/// Sends a request for channel 1, with a deadline of a minute. All hosts are granted but [`STRANGER`].
 pub(super) async fn send(client: &WebClient, request: &WebRequest) -> Result<WebResponse, SendRequestError> {
     send_for(client, request, ChannelId(1)).await
 }
@@ -249,7 +249,7 @@ pub(super) async fn send_for(
     client.send(order).await
 }
 
-/// A status with its body, or the error; which never tells the secret.
+/// Shows the status and the body, or the error. Panics if an error contains the secret.
 pub(super) fn shown(sent: Result<WebResponse, SendRequestError>) -> String {
     match sent {
         Ok(response) => format!("{} {}", response.status, String::from_utf8(response.body).unwrap()),
@@ -261,7 +261,7 @@ pub(super) fn shown(sent: Result<WebResponse, SendRequestError>) -> String {
     }
 }
 
-/// An answer with a body and its length.
+/// An HTTP answer with status 200 and a content-length.
 pub(super) fn ok(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
@@ -270,7 +270,7 @@ pub(super) fn redirect(status: u16, location: &str) -> String {
     format!("HTTP/1.1 {status} Elsewhere\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n")
 }
 
-/// Head and body.
+/// Reads the head and the body of a request.
 pub(super) async fn read_request(stream: &mut Encrypted) -> String {
     let mut read = Vec::new();
     loop {
@@ -287,12 +287,12 @@ pub(super) async fn read_request(stream: &mut Encrypted) -> String {
     }
 }
 
-/// Whether somebody still listens.
+/// Sends bytes; false if the client has closed the connection.
 pub(super) async fn say(stream: &mut Encrypted, bytes: &[u8]) -> bool {
     stream.write_all(bytes).await.is_ok() && stream.flush().await.is_ok()
 }
 
-/// Says the one, and the other for as long as somebody listens.
+/// Reads a request, sends `first`, and then `again` repeatedly until the client closes the connection.
 pub(super) async fn say_for_ever(mut stream: Encrypted, first: &str, again: &str) {
     read_request(&mut stream).await;
     let mut goes_on = say(&mut stream, first.as_bytes()).await;

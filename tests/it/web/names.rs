@@ -1,4 +1,4 @@
-//! Names that lead where nobody should go, and hosts that are not who they say.
+//! Names that lead to private addresses, and hosts without a valid certificate.
 
 use axum::http::Method;
 use tokio::time::Instant;
@@ -12,7 +12,7 @@ const NOT_PUBLIC: &str = "unreachable: the host's name leads to an address that 
 async fn the_address_that_was_checked_is_the_one_that_is_dialled() {
     let internet = Internet::new();
     internet.answer(API, ok("hello"));
-    // Public while it is checked, and something else for whoever looks again.
+    // The first look-up, for the check, finds a public address; a second one would find a private address.
     internet.name(API, &[&["93.184.215.14"], &["127.0.0.1"]]);
     let client = internet.client();
     assert_eq!(shown(send(&client, &request(Method::GET, URL)).await), "200 hello");
@@ -68,7 +68,7 @@ async fn a_silent_address_does_not_use_up_the_time_of_the_next() {
     let asked_at = Instant::now();
     assert_eq!(internet.ask(URL).await, "200 hello");
     assert_eq!(asked_at.elapsed().as_millis(), 250);
-    // The last one has all the time that is left.
+    // The last address may use all the time left.
     internet.name(API, &[&["2606:4700::1"]]);
     assert_eq!(internet.ask(URL).await, "the host did not answer in time");
 }
@@ -97,7 +97,7 @@ async fn a_host_proves_who_it_is_before_it_is_told_anything() {
     let heard = internet.answer(PRETENDER, ok("hello"));
     let untrusted = "unreachable: the host's certificate is not valid for it";
     assert_eq!(internet.ask("https://pretender.example.com/").await, untrusted);
-    // Somebody's who is not trusted at all.
+    // A certificate for the right name, which no trusted authority has signed.
     let (mine, theirs) = (Internet::new(), Internet::new());
     mine.answer(API, ok("hello"));
     theirs.answer(API, ok("hello"));

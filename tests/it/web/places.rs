@@ -1,4 +1,4 @@
-//! Who asks for too much at once is told so, and who leaves is gone.
+//! Limits on requests in flight, and requests that are cancelled.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::internet::{API, Internet, ok, read_request, request, send, send_for, 
 
 const URL: &str = "https://api.example.com/";
 
-/// A server that tells when it was asked and when whoever asked has gone, and never answers.
+/// Sets a server that never answers. Its receiver gets "asked" for each request and "gone" when the client disconnects.
 fn serve_nobody(internet: &Internet) -> mpsc::UnboundedReceiver<&'static str> {
     let (tell, told) = mpsc::unbounded_channel();
     internet.serve(API, move |mut stream| {

@@ -1,4 +1,4 @@
-//! Redirects: each is a request like the first one, and tells another host no secret.
+//! Redirects: each is checked like the first request, and sends no secret to another host.
 
 use axum::http::Method;
 

@@ -1,6 +1,6 @@
 //! Who is on the stage of the demo.
 
-/// The bot's login, and the name of its lines.
+/// The bot's login, which is also the name shown before its messages.
 pub(super) const BOT: &str = "twitchy";
-/// The channels that the bot sits in from the start; the first is where one begins.
+/// The channels that the bot joins at first; the user starts in the first one.
 pub(super) const CHANNELS: [&str; 2] = ["shop", "cafe"];

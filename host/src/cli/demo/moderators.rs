@@ -1,4 +1,4 @@
-//! Who is a moderator where, kept from one run of the demo to the next: the Twitch around the bot begins anew each time.
+//! The moderators of each channel, saved across runs of the demo, because the fake Twitch keeps nothing between runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ use anyhow::Context;
 use super::cast::{BOT, CHANNELS};
 use crate::domain::id::Login;
 
-/// Beside the database, in the folder of the demo's state.
+/// The file's name in the state folder, beside the database.
 const FILE: &str = "moderators.json";
 
 /// The moderators of each channel, by login.
@@ -23,7 +23,7 @@ pub(super) struct Moderators {
 }
 
 impl Moderators {
-    /// Those that were kept, or the bot in its first channels.
+    /// Loads the saved moderators. Without a file, the bot moderates its first channels.
     pub(super) fn load(state_dir: &Path) -> anyhow::Result<Moderators> {
         let path = state_dir.join(FILE);
         let appointed = match fs::read(&path) {
@@ -41,7 +41,7 @@ impl Moderators {
         self.lock().clone()
     }
 
-    /// Keeps that somebody is a moderator from now on, or is none. False where that was so before.
+    /// Makes `login` a moderator of `channel`, or no moderator, and saves the list. False if nothing changed.
     pub(super) fn appoint(&self, channel: &Login, login: &Login, is_moderator: bool) -> anyhow::Result<bool> {
         let mut appointed = self.lock();
         let moderators = appointed.entry(channel.to_string()).or_default();
@@ -55,7 +55,7 @@ impl Moderators {
         Ok(is_changed)
     }
 
-    /// Whole after every statement, whatever happens elsewhere.
+    /// Ignores poisoning: the map is consistent after every statement, so a panic under the lock cannot break it.
     fn lock(&self) -> MutexGuard<'_, Appointed> {
         self.appointed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -65,7 +65,7 @@ fn begin() -> Appointed {
     CHANNELS.iter().map(|channel| ((*channel).to_owned(), BTreeSet::from([BOT.to_owned()]))).collect()
 }
 
-/// Into a second file that then takes the first one's place: a crash leaves the old list or the new one.
+/// Writes a second file and renames it over the first, so that a crash leaves either the old list or the new one.
 fn save(path: &Path, appointed: &Appointed) -> anyhow::Result<()> {
     let fresh = path.with_added_extension("new");
     fs::write(&fresh, serde_json::to_vec_pretty(appointed)?)?;

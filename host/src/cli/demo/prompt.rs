@@ -1,4 +1,4 @@
-//! `twitchy demo`: a chat to type in.
+//! `twitchy demo` without a script: an interactive chat.
 
 use std::collections::HashMap;
 use std::io::{IsTerminal, stdout};
@@ -28,10 +28,10 @@ use crate::domain::id::Login;
 use crate::domain::prefix::Prefix;
 use crate::domain::role::Role;
 
-/// What the end waits for lines to be shown.
+/// How long the demo's end waits for the remaining lines to be shown.
 const SHOWN_WITHIN: Duration = Duration::from_secs(2);
 
-/// Until /quit, the end of the input, or a signal.
+/// Runs the chat until /quit, the end of the input, a closed output, or a signal.
 pub(super) async fn chat(state: &State, cache_dir: &Path, api: Option<SocketAddr>) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let stage = Stage::start(state.path(), cache_dir, api).await?;
@@ -64,7 +64,7 @@ pub(super) async fn chat(state: &State, cache_dir: &Path, api: Option<SocketAddr
                     break;
                 }
                 chat.take(&stage, &mut news, line.trim()).await;
-                // Gone only when the terminal is.
+                // Fails only if the terminal's thread has ended, which the next `recv` reports.
                 next_prompt.send(prompt_of(&chat.channel, chat.speaker.as_str())).ok();
             }
             _ = signals.next() => break,
@@ -73,12 +73,12 @@ pub(super) async fn chat(state: &State, cache_dir: &Path, api: Option<SocketAddr
     }
     chat.show_waiting(&mut news.heard);
     let shown = spawn_blocking(|| chat.terminal.finish());
-    // Where nobody reads, it never will be.
+    // If nobody reads the output, the lines are never shown: gives up at the timeout.
     drop(timeout(SHOWN_WITHIN, shown).await);
     stop(stage, signals).await
 }
 
-/// A second signal does not wait for the end.
+/// Stops the stage; a second signal ends the wait.
 async fn stop(stage: Stage, mut signals: Signals) -> anyhow::Result<ExitCode> {
     tokio::select! {
         stopped = stage.stop() => stopped.map(|()| ExitCode::SUCCESS),
@@ -94,20 +94,20 @@ fn prefix_in(stage: &Stage, channel: &Login) -> Prefix {
     stage.find_setup(channel).map(|setup| setup.prefix.clone()).unwrap_or_default()
 }
 
-/// What happens on the stage, for whoever types.
+/// The messages of all channels, and the host's reports of unanswered messages.
 struct News {
     heard: Receiver<Observed>,
     reasons: Reasons,
 }
 
-/// The conversation, as whoever types sees it.
+/// The state of the conversation: where the user is, as which chatter and in which role.
 struct Chat {
     terminal: Terminal,
     channel: Login,
     speaker: Login,
     role: Role,
     display: Display,
-    /// When somebody last spoke in a channel: an answer to nobody in particular is timed from there.
+    /// When a chatter last spoke, by channel: the bot's answers are timed from then.
     asked: HashMap<String, Instant>,
     has_colors: bool,
 }
@@ -125,7 +125,7 @@ impl Chat {
         }
     }
 
-    /// Returns when the bot has answered, or it is known why not.
+    /// Carries out a typed line. Returns when the bot has answered, or the reason for its silence is known and shown.
     async fn take(&mut self, stage: &Stage, news: &mut News, line: &str) {
         if PromptCommand::find(line) == Some(PromptCommand::Help) {
             return self.terminal.show(help(&self.channel, &prefix_in(stage, &self.channel)));
@@ -135,7 +135,7 @@ impl Chat {
             Ok(Cue::Channel(channel)) => self.channel = channel,
             Ok(Cue::Pause(pause)) => tokio::time::sleep(pause).await,
             Ok(Cue::Speech(speech)) => return self.speak(stage, news, speech).await,
-            // That one says itself what there is.
+            // This error's text already lists the commands.
             Err(error @ PlayLineError::NoSuchCommand { .. }) => self.terminal.show(format!("({error})")),
             Err(error) => self.terminal.show(format!("({error}; /help says more)")),
         }
@@ -162,20 +162,20 @@ impl Chat {
         }
     }
 
-    /// A line without a name is the last speaker's, in the role of that time.
+    /// Parses a typed line. Without a name, the last speaker says it, in the same role.
     fn read(&self, line: &str) -> Result<Cue, PlayLineError> {
         let is_bare = !line.starts_with(['#', '.']) && !line.starts_with("//");
-        // `5 > 3` is something to say, too: a name has no blank before its `>`.
+        // A name has no blank before its `>`, so that `5 > 3` is a text.
         let has_name = line.split_once('>').is_some_and(|(name, _)| !name.ends_with(' '));
         if line.is_empty() || !is_bare || has_name {
             return parse_cue(line, &self.channel);
         }
-        // Whoever was the broadcaster is not elsewhere, and is anyway at home.
+        // The broadcaster role is valid in the own channel only, and there Twitch derives it from the id.
         let role = if self.role == Role::Broadcaster { Role::Everyone } else { self.role };
         Speech::check(self.speaker.clone(), role, line, &self.channel).map(Cue::Speech)
     }
 
-    /// Whether the bot said something in the channel.
+    /// Shows the waiting messages. True if one is the bot's, in the current channel.
     fn show_waiting(&mut self, heard: &mut Receiver<Observed>) -> bool {
         let mut is_answered = false;
         loop {

@@ -1,4 +1,4 @@
-//! `twitchy demo --script FILE`: plays a file, line by line, and prints the chat.
+//! `twitchy demo --script FILE`: plays a file line by line, and prints the chat.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ use crate::cli::signals::Signals;
 use crate::config::text::read_text;
 use crate::domain::id::Login;
 
-/// A script that makes sense, from its first line to its last.
+/// A script in which every line is valid.
 #[derive(Debug)]
 pub(super) struct Script {
     cues: Vec<Cue>,
 }
 
-/// Why a script is not played; no line of it is.
+/// Why a script is rejected. The whole script is checked before any line is played.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LoadScriptError {
     #[error("cannot read {}: {error}", path.display())]
@@ -40,13 +40,13 @@ impl Script {
     }
 }
 
-/// The error has its line, from 1. Some editors begin a file with a byte order mark, which is no part of its text.
+/// The error carries its line number, from 1. A byte order mark, with which some editors begin a file, is skipped.
 fn parse(text: &str) -> Result<Script, (usize, PlayLineError)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut channel = first_channel();
     let mut cues = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        // What was typed at the prompt can be played: there is nobody here to read the help.
+        // The prompt's own commands are allowed, so that a recorded session can be played; nobody would read the help.
         match PromptCommand::find(line) {
             Some(PromptCommand::Help) => continue,
             Some(PromptCommand::Quit) => break,
@@ -65,7 +65,7 @@ pub(super) fn first_channel() -> Login {
     CHANNELS[0].parse().expect("the demo's channels are logins")
 }
 
-/// Until the end of the script, or a signal.
+/// Plays the script until its end or a signal.
 pub(super) async fn play(script: &Script, state_dir: &Path, cache_dir: &Path) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let stage = Stage::start(state_dir, cache_dir, None).await?;
@@ -77,8 +77,8 @@ pub(super) async fn play(script: &Script, state_dir: &Path, cache_dir: &Path) ->
     exit_code
 }
 
-/// Waits after each line until the bot has nothing more to do, so that two runs print the same. Ends early where nobody
-/// reads what is printed.
+/// Waits after each line until the bot has nothing more to do, so that two runs print the same. Ends early if standard
+/// output is closed.
 async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
     let (mut heard, mut reasons) = (stage.subscribe(), Reasons::listen(stage));
     let mut display = Display::default();
@@ -115,12 +115,12 @@ async fn play_on(stage: &Stage, script: &Script) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Standard output may block for as long as nobody reads it; meanwhile a signal is heard.
+/// Prints on a blocking thread: a signal must be handled even while nobody reads standard output.
 async fn print(text: String) -> anyhow::Result<Reader> {
     spawn_blocking(move || output::print(text)).await?
 }
 
-/// What was heard, line by line, and whether the bot said something in the channel.
+/// Returns the waiting messages, one a line, and whether one of them is the bot's, in `channel`.
 fn write_heard(
     heard: &mut Receiver<Observed>,
     display: &mut Display,

@@ -1,4 +1,4 @@
-//! Why the bot says nothing: the word that transcripts have for it, and what to do about it.
+//! Explains why the bot did not answer: with the word that transcripts use for the reason, and advice.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,12 +17,12 @@ use crate::domain::manifest::Command;
 use crate::domain::role::Role;
 use crate::setup::channel::ChannelSetup;
 
-/// Why one message is not answered.
+/// Why the bot does not answer one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reason {
     word: String,
     left: Option<Duration>,
-    /// Empty where there is nothing to be done.
+    /// Empty if the user can do nothing about it.
     advice: String,
 }
 
@@ -31,7 +31,7 @@ impl Reason {
         Reason { word: word.to_string(), left: None, advice: advice.into() }
     }
 
-    /// With the time that is left, which differs from run to run.
+    /// Includes the time left, which differs from run to run; `Display` leaves it out.
     pub(super) fn show_with_time(&self) -> String {
         let left = self.left.map(|left| format!(", {} left", show_span(left))).unwrap_or_default();
         self.show(&left)
@@ -43,14 +43,14 @@ impl Reason {
     }
 }
 
-/// Without the time that is left, so that two runs of a script print the same.
+/// Leaves out the time left, so that two runs of a script print the same.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.show(""))
     }
 }
 
-/// Hears from the host which messages it does not answer.
+/// Listens to the host's reports of unanswered messages, and compares its counts of losses.
 pub(super) struct Reasons {
     unanswered: Receiver<Unanswered>,
     losses: BTreeMap<&'static str, u64>,
@@ -61,8 +61,8 @@ impl Reasons {
         Reasons { unanswered: stage.listen_to_unanswered(), losses: stage.list_losses() }
     }
 
-    /// Why the bot said nothing to a message, once the stage is as quiet as it gets. `None` for talk, which nobody
-    /// expects to be answered.
+    /// Why the bot did not answer `spoken`; to be called after [`Stage::settle`], which returned `is_settled`. `None`
+    /// for talk, which expects no answer.
     pub(super) fn find(&mut self, stage: &Stage, spoken: &Spoken, is_settled: bool) -> Option<Reason> {
         let unanswered = self.take_unanswered(&spoken.message_id);
         let lost = self.take_loss(stage.list_losses());
@@ -86,7 +86,7 @@ impl Reasons {
 
     fn take_unanswered(&mut self, message_id: &str) -> Option<NoAnswer> {
         let mut found = None;
-        // Behind by a thousand messages, it explains the later ones.
+        // After a lag of a thousand reports this ends with an error and finds nothing; the next call reads on.
         while let Ok(unanswered) = self.unanswered.try_recv() {
             if &*unanswered.message.0 == message_id {
                 found = Some(unanswered.reason);
@@ -102,15 +102,15 @@ impl Reasons {
     }
 }
 
-/// Whether whoever said this expects the bot to answer.
+/// Whether the speaker expects the bot to answer.
 fn is_call(speech: &Speech, setup: Option<&ChannelSetup>) -> bool {
     let (Words::Message(text) | Words::Action(text)) = &speech.words else { return false };
     let known = |word: &str| setup.is_some_and(|setup| setup.find_word(word).is_some());
     resembles_call(text, known)
 }
 
-/// Whether a text that calls nothing was meant to: by a prefix that is not the channel's, a command's name without one,
-/// or the bot's name.
+/// Whether a text that is no call looks like one: it begins with another prefix than the channel's, is a command's name
+/// without a prefix, or addresses the bot.
 fn resembles_call(text: &str, is_known: impl Fn(&str) -> bool) -> bool {
     let mut words = text.split_whitespace();
     let first = words.next().unwrap_or_default();
@@ -121,7 +121,7 @@ fn resembles_call(text: &str, is_known: impl Fn(&str) -> bool) -> bool {
         let is_name = bare.trim_end_matches([',', ':']).eq_ignore_ascii_case(BOT);
         return is_name || mark.is_empty() && words.count() < 2 && is_known(&bare.to_lowercase());
     }
-    // Others begin smileys, quotes and brackets.
+    // The excluded characters begin mentions, smileys, quotes and brackets.
     is_word && mark.chars().all(|c| c.is_ascii_punctuation() && !"@\"'`(:<[{_".contains(c))
 }
 
@@ -176,7 +176,7 @@ fn explain(reason: NoAnswer, setup: &ChannelSetup, speech: &Speech) -> Reason {
     Reason { left, ..Reason::new(reason, advice) }
 }
 
-/// A module that is off, or broke too often, has no words in the channel.
+/// Explains an unknown word. The words of a module that is off, or was switched off by its fuse, are unknown as well.
 fn explain_word(word: &str, setup: &ChannelSetup) -> String {
     let (prefix, channel) = (&setup.prefix, &setup.channel.login);
     let offers = |command: &Command| *command.name == *word || command.aliases.iter().any(|alias| **alias == *word);
@@ -215,7 +215,7 @@ mod tests {
         name.parse().unwrap()
     }
 
-    /// `#shop` with the prefix `?` and the commands `balance` and `settings`, the second one for moderators; `hug` is off.
+    /// `#shop` with the prefix `?` and the commands `balance` and `settings`, which is for moderators; `hug` is off.
     fn shop() -> ChannelSetup {
         let settings = Command { role: Role::Moderator, ..command("settings") };
         let module = running(manifest("bank", vec![command("balance"), settings], Vec::new()));

@@ -1,4 +1,4 @@
-//! What is said on the demo's stage: by whom, where, and how it is shown.
+//! Parses the lines of the prompt and of scripts, and formats chat messages.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::domain::id::Login;
 use crate::domain::role::Role;
 use crate::transcript::{ParseLineError, Said, Step, parse_step};
 
-/// Messages whose authors are remembered; an answer to an older one is shown without a mention.
+/// How many messages' authors are remembered; a reply to an older message is shown without a mention.
 const AUTHORS: usize = 1000;
 
-/// Why a line cannot be played here. For whoever typed it.
+/// Why the demo rejects a line. The texts are shown to the user.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PlayLineError {
     #[error(transparent)]
@@ -40,9 +40,9 @@ pub(super) enum PlayLineError {
     Empty,
 }
 
-/// What begins with `/`: of Twitch's own commands those that the demo's Twitch knows, and the prompt's.
+/// The commands that begin with `/`: those of Twitch that the fake one supports, and the prompt's own.
 const COMMANDS: [&str; 5] = ["me", "mod", "unmod", "help", "quit"];
-/// Typing errors up to which a command is suggested.
+/// Greatest edit distance at which a command is suggested.
 const MOST_ERRORS: usize = 2;
 
 fn suggest(nearest: Option<&'static str>) -> String {
@@ -55,11 +55,11 @@ fn suggest(nearest: Option<&'static str>) -> String {
 fn find_nearest(word: &str) -> Option<&'static str> {
     let distances = COMMANDS.map(|command| (strsim::osa_distance(word, command), command));
     let nearest = distances.into_iter().min_by_key(|(distance, _)| *distance);
-    // What shares no letter with a command is as far from it as its own length.
+    // A distance of the word's own length means that the word shares nothing with the command.
     nearest.filter(|(distance, _)| *distance <= MOST_ERRORS && *distance < word.len()).map(|(_, command)| command)
 }
 
-/// A line for the prompt itself, which nobody says.
+/// A command to the prompt, which is not sent to the chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PromptCommand {
     Help,
@@ -67,7 +67,7 @@ pub(super) enum PromptCommand {
 }
 
 impl PromptCommand {
-    /// Whatever follows the word.
+    /// Ignores the case, and the text after the command.
     pub(super) fn find(line: &str) -> Option<PromptCommand> {
         match line.split_whitespace().next()?.to_ascii_lowercase().as_str() {
             "/help" => Some(PromptCommand::Help),
@@ -77,7 +77,7 @@ impl PromptCommand {
     }
 }
 
-/// A line that can be played.
+/// One valid line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cue {
     Nothing,
@@ -86,7 +86,7 @@ pub(super) enum Cue {
     Pause(Duration),
 }
 
-/// Somebody says something where everybody is.
+/// A chatter says something in the current channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Speech {
     pub(super) name: Login,
@@ -102,20 +102,20 @@ pub(super) struct Spoken {
     pub(super) speech: Speech,
 }
 
-/// What is said.
+/// The content of a [`Speech`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Words {
     Message(String),
     /// `/me`
     Action(String),
-    /// `/mod` and `/unmod`: who becomes a moderator, or is one no longer.
+    /// `/mod` and `/unmod`: `login` becomes a moderator, or stops being one.
     Appoint {
         login: Login,
         is_moderator: bool,
     },
 }
 
-/// Reads one line of a script or of the prompt; `channel` is where everybody is.
+/// Parses one line of a script or of the prompt; `channel` is the current channel.
 pub(super) fn parse_cue(line: &str, channel: &Login) -> Result<Cue, PlayLineError> {
     match parse_step(line).map_err(explain)? {
         Step::Nothing => Ok(Cue::Nothing),
@@ -126,7 +126,7 @@ pub(super) fn parse_cue(line: &str, channel: &Login) -> Result<Cue, PlayLineErro
     }
 }
 
-/// Of what a transcript knows, some is for tests only.
+/// Replaces the error that lists a transcript's speaker words: some of these are for tests only.
 fn explain(error: ParseLineError) -> PlayLineError {
     match error {
         ParseLineError::Speaker => PlayLineError::Role,
@@ -138,7 +138,7 @@ fn check_said(said: Said, channel: &Login) -> Result<Speech, PlayLineError> {
     if said.is_reply || said.is_copy || said.is_again {
         return Err(PlayLineError::TestsOnly);
     }
-    // At Twitch nobody else can be: the broadcaster is whoever the channel is named after.
+    // As on Twitch, a channel has the login of its broadcaster.
     if said.role == Role::Broadcaster && said.name != *channel {
         return Err(PlayLineError::Broadcaster(channel.clone()));
     }
@@ -147,7 +147,7 @@ fn check_said(said: Said, channel: &Login) -> Result<Speech, PlayLineError> {
 }
 
 impl Speech {
-    /// Whether somebody may say a text in `channel`.
+    /// Checks that `name` may say `text` in `channel`.
     pub(super) fn check(name: Login, role: Role, text: &str, channel: &Login) -> Result<Speech, PlayLineError> {
         if name.as_str() == BOT {
             return Err(PlayLineError::Bot);
@@ -184,14 +184,14 @@ impl Words {
     }
 }
 
-/// Remembers who wrote which message, to show answers as chat does: `@alice you have 120 points`.
+/// Remembers the authors of messages, to show replies as chat does: `@alice you have 120 points`.
 #[derive(Debug, Default)]
 pub(super) struct Display {
     authors: HashMap<String, String>,
 }
 
 impl Display {
-    /// Name and text; the text is one line, whatever the message holds.
+    /// The author's name and the text, in which control characters become blanks, so that it stays one line.
     pub(super) fn show(&mut self, message: &Observed) -> (String, String) {
         let author = message.reply_to.as_ref().and_then(|id| self.authors.get(id));
         let mention = author.map(|author| format!("@{author} ")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The demo's world: a Twitch in a box with its channels and chatters, and the host that sits in it.
+//! The demo's world: a fake Twitch server with channels and chatters, and the real host connected to it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
@@ -40,24 +40,24 @@ use crate::setup::defaults::NewChannelRules;
 use crate::store::channel::chatters::KnownChatter;
 use crate::telemetry::log_queue::LostLines;
 
-/// What there is to see.
+/// The first balances of some chatters, so that `!balance` has something to show.
 const BALANCES: [(&str, i64); 3] = [("alice", 120), ("bob", 45), ("carol", 7)];
-/// A token that opens nothing but the Twitch in this process.
+/// The bot's access token, valid only at the fake Twitch in this process.
 const ACCESS_TOKEN: &str = "demo";
-/// How long the bot may take to get where it is wanted before the demo goes on without it.
+/// How long the prompt waits at most for the bot to become quiet.
 pub(super) const SETTLE_WITHIN: Duration = Duration::from_secs(10);
-/// The same where nobody waits at a prompt: what a script prints must not depend on how fast the machine is.
+/// The same for the start and for scripts. Long, because the output of a script must not depend on the machine's speed.
 pub(super) const SCRIPT_SETTLES_WITHIN: Duration = Duration::from_secs(600);
 
 /// Ten times what a call gets on Twitch.
 const DEMO_CPU_BUDGET: Duration = Duration::from_millis(500);
 const DEMO_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Requests in a second, of the demo's key.
+/// Requests a second with the demo's key.
 const DEMO_RATE: u32 = 100_000;
 const KEY_ENDS_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How the demo's API is entered.
+/// What a client of the demo's API needs.
 pub(super) struct Door {
     pub(super) address: SocketAddr,
     pub(super) key: SecretString,
@@ -65,27 +65,26 @@ pub(super) struct Door {
     pub(super) channels: [String; 2],
 }
 
-/// What came of a line that somebody said.
+/// The result of saying a line.
 #[derive(Debug)]
 pub(super) enum Said {
     Message(Spoken),
-    /// What to tell whoever typed it.
+    /// A moderator was appointed or dismissed; the text is for the user.
     Appointment(String),
 }
 
-/// Host and Twitch, running.
+/// The running host and the running fake Twitch.
 pub(super) struct Stage {
     twitch: FakeTwitch,
     app: App,
     moderators: Moderators,
-    /// Channels that there are.
+    /// The channels that exist at the fake Twitch.
     open: Mutex<HashSet<Login>>,
     started_at: Instant,
 }
 
 impl Stage {
-    /// Everything is in its place when this returns: the bot sits in its channels and answers.
-    /// With the HTTP API at `api`, where there is to be one.
+    /// Starts Twitch and the host, with the HTTP API at `api` if given. Returns once the bot answers in its channels.
     pub(super) async fn start(state_dir: &Path, cache_dir: &Path, api: Option<SocketAddr>) -> anyhow::Result<Stage> {
         let started_at = Instant::now();
         let twitch =
@@ -118,7 +117,7 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Where the API is, and a new operator's key for it; None where there is none.
+    /// The API's address, and a new API key with operator scope; `None` if the demo runs without the API.
     pub(super) async fn open_api(&self) -> anyhow::Result<Option<Door>> {
         let Some(address) = self.app.address() else { return Ok(None) };
         let now = SystemTime::now();
@@ -137,12 +136,12 @@ impl Stage {
         Ok(Some(Door { address, key: secret.reveal(), channels: CHANNELS.map(|channel| self.twitch.user_id(channel)) }))
     }
 
-    /// Every message from now on, the bot's and the chatters'.
+    /// Receives every message from now on, the bot's and the chatters'.
     pub(super) fn subscribe(&self) -> broadcast::Receiver<Observed> {
         self.twitch.subscribe()
     }
 
-    /// Says a line in a channel. Whoever speaks has a channel of their own from then on, and so has whoever is visited.
+    /// Says a line in `channel`. Creates that channel and the speaker's own one, if they do not exist yet.
     pub(super) fn say(&self, channel: &Login, speech: Speech) -> anyhow::Result<Said> {
         self.open_channel(&speech.name);
         self.open_channel(channel);
@@ -172,7 +171,7 @@ impl Stage {
         self.twitch.is_joined(BOT, channel.as_str())
     }
 
-    /// Where the bot sits: first where one begins, then in the order of names.
+    /// The channels that the bot has joined: first those of [`CHANNELS`], then the others by name.
     pub(super) fn list_joined(&self) -> Vec<Login> {
         let mut joined: Vec<Login> = self.lock_open().iter().filter(|login| self.is_bot_in(login)).cloned().collect();
         let rank = |login: &Login| CHANNELS.iter().position(|channel| *channel == login.as_str());
@@ -192,7 +191,7 @@ impl Stage {
         watching::list_losses(&self.app)
     }
 
-    /// A channel must not be made twice: it would forget who is in it.
+    /// Creates a channel once only: creating it again would remove everyone from it.
     fn open_channel(&self, login: &Login) {
         if self.lock_open().insert(login.clone()) {
             self.twitch.add_channel(login.as_str());
@@ -203,10 +202,10 @@ impl Stage {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns when the bot has answered all that was said, and sits where it is wanted; or, with false, after a while.
+    /// Waits until the bot has answered all messages and joined its channels; false if that takes longer than `within`.
     pub(super) async fn settle(&self, within: Duration) -> bool {
         let settled = async {
-            // First the bot has read it, then it has done it, then Twitch has read what it sent.
+            // In this order: the bot has read all messages, has handled them, and Twitch has read its replies.
             self.twitch.ping_and_wait().await;
             wait_until_quiet(&self.app).await;
             self.twitch.ping_and_wait().await;
@@ -245,7 +244,7 @@ impl Stage {
     }
 }
 
-/// None: as the channel has it. The broadcaster's badge comes with the id, and must not be given.
+/// `None`: the chatter's roles in the channel. The broadcaster's role comes from the id, and must not be given.
 fn list_roles(role: Role) -> Option<Vec<fake_twitch::Role>> {
     match role {
         Role::Everyone | Role::Broadcaster => None,
@@ -255,7 +254,7 @@ fn list_roles(role: Role) -> Option<Vec<fake_twitch::Role>> {
     }
 }
 
-/// The channels that the bot was called to the last time: they must be there before it looks for them.
+/// The channels that the bot was called to in earlier runs. They must exist before the host starts and joins them.
 async fn list_kept_channels(state_dir: &Path) -> anyhow::Result<Vec<Login>> {
     if !database_path(state_dir).exists() {
         return Ok(Vec::new());
@@ -266,7 +265,7 @@ async fn list_kept_channels(state_dir: &Path) -> anyhow::Result<Vec<Login>> {
     Ok(wanted.into_iter().map(|channel| channel.login).collect())
 }
 
-/// The channels of `open`, and those that have moderators, which are put into it.
+/// Creates the bot's account, the channels of `open`, and those that have moderators, which are added to `open`.
 fn set_up_twitch(twitch: &FakeTwitch, open: &mut HashSet<Login>, moderators: &Moderators) -> anyhow::Result<()> {
     twitch.add_account(BOT, "1000", ACCESS_TOKEN);
     let appointed = moderators.list();
@@ -290,9 +289,9 @@ fn demo_config(state_dir: &Path, address: SocketAddr, api: Option<SocketAddr>) -
     config.twitch.irc_server = ServerAddress { is_tls: false, host: address.ip().to_string(), port: address.port() };
     config.accounts = vec![AccountConfig { login: bot.clone(), token: TokenSource::Environment(String::new()) }];
     config.http.listen = api;
-    // Who tries it out, by hand or with a fuzzer, is on this machine and alone.
+    // The only client is the user of this machine, by hand or with a fuzzer: the rate limit would be in the way.
     (config.http.rate, config.http.burst) = (DEMO_RATE, DEMO_RATE);
-    // The demo is built without optimisation, and runs on any machine beside whatever else that does.
+    // Generous limits: the demo may be an unoptimised build, on a slow or busy machine.
     (config.sandbox.cpu_budget, config.sandbox.credit) = (DEMO_CPU_BUDGET, config.sandbox.credit_window);
     config.sandbox.deadline = DEMO_DEADLINE;
     for channel in CHANNELS {
@@ -301,7 +300,7 @@ fn demo_config(state_dir: &Path, address: SocketAddr, api: Option<SocketAddr>) -
     Ok(config)
 }
 
-/// Message ids must not come back in a state that is kept: the host would take them for messages that it has answered.
+/// A seed for message ids that differs in each run. With a saved state, a repeated id would be a duplicate to the host.
 fn fresh_seed() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The folder of the demo's state: kept from run to run, or forgotten at the end of this one.
+//! The folder of the demo's state: kept from run to run, or removed at the end of this one.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -14,14 +14,14 @@ use crate::store::lock_database;
 pub(super) enum State {
     /// The demo's own folder in the home folder.
     Own(PathBuf),
-    /// A folder that was named.
+    /// The folder of `--state`.
     Named(PathBuf),
-    /// Removed on drop.
+    /// A temporary folder, removed on drop.
     Fresh(TempDir),
 }
 
 impl State {
-    /// A script plays on a fresh state unless a folder is named: otherwise two runs of it would print different chats.
+    /// A script plays on a fresh state unless `--state` names a folder: otherwise two runs would print different chats.
     pub(super) fn choose(named: Option<&Path>, is_fresh: bool) -> anyhow::Result<State> {
         if let Some(folder) = named {
             return Ok(State::Named(folder.to_owned()));
@@ -41,7 +41,7 @@ impl State {
         }
     }
 
-    /// One sentence for whoever starts the demo.
+    /// One sentence for the user: what is kept, and where.
     pub(super) fn describe(&self) -> String {
         match self {
             State::Own(folder) => format!(
@@ -56,8 +56,8 @@ impl State {
         }
     }
 
-    /// Deletes what the demo has kept, and says what that was. Only ever the demo's own folder: one that was named may
-    /// hold something else.
+    /// Deletes the saved state and returns a sentence that lists it. Deletes only the demo's own folder: a named one
+    /// may hold other files.
     pub(super) fn reset(&self) -> anyhow::Result<String> {
         let State::Own(folder) = self else { bail!("--reset deletes nothing but the demo's own folder") };
         reset(folder)
@@ -80,7 +80,7 @@ fn reset(folder: &Path) -> anyhow::Result<String> {
         names.push(entry.with_context(cannot)?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
-    // A demo that runs there would go on without its files.
+    // The lock fails if another demo runs in the folder, which would lose its files.
     let _lock = lock_database(&database_path(folder)).context("end the other demo first")?;
     fs::remove_dir_all(folder).with_context(cannot)?;
     Ok(format!("Deleted {}, with {}.", folder.display(), names.join(", ")))

@@ -1,4 +1,4 @@
-//! The two ways to type and to be shown: a terminal with line editing, or plain lines.
+//! Input and output of the prompt: a terminal with line editing, or plain lines for pipes and files.
 
 use std::io::{IsTerminal, stdin, stdout};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -10,34 +10,34 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::cli::output::{self, Reader};
 
-/// Lines that wait to be shown while somebody presses Return.
+/// Capacity of the queue of lines to be shown.
 const LINES: usize = 1024;
 
-/// A line that was typed; the next one is asked for with the prompt that is sent back.
+/// A typed line. The next line is read once a prompt for it was sent back.
 pub(super) struct Typed {
     pub(super) line: String,
     pub(super) next_prompt: oneshot::Sender<String>,
 }
 
-/// Where lines come from, and where they go.
+/// The ends of the queues that lead to the reading and the showing thread.
 pub(super) struct Terminal {
-    /// Ends when the typing does.
+    /// Closes at the end of the input.
     pub(super) typed: mpsc::Receiver<Typed>,
     screen: SyncSender<String>,
     /// Resolves when lines can no longer be shown, because the pipe or the terminal was closed.
     pub(super) closed: oneshot::Receiver<()>,
-    /// Of the thread that shows lines.
+    /// The thread that shows lines.
     shown: Option<JoinHandle<()>>,
-    /// Whether what is typed is seen as it is typed, so that it needs no echo.
+    /// Whether the terminal already shows typed lines, so that the demo must not print them again.
     pub(super) has_echo: bool,
 }
 
 impl Terminal {
-    /// Reads and writes from threads of their own: both wait for people.
+    /// Starts one thread to read lines and one to show them, as both block.
     pub(super) fn open(first_prompt: String) -> anyhow::Result<Terminal> {
         let (typed_in, typed) = mpsc::channel(1);
         let (screen, lines) = sync_channel::<String>(LINES);
-        // Dropped with the thread that shows lines.
+        // The showing thread owns `showing`, so that `closed` resolves when the thread ends.
         let (showing, closed) = oneshot::channel::<()>();
         let has_echo = stdin().is_terminal() && stdout().is_terminal();
         let shown = if has_echo {
@@ -58,31 +58,32 @@ impl Terminal {
         Ok(Terminal { typed, screen, closed, shown: Some(shown), has_echo })
     }
 
-    /// Returns when everything is shown.
+    /// Returns when all lines are shown. On a terminal it does not wait.
     pub(super) fn finish(self) {
         drop(self.screen);
-        // A terminal shows lines while its line is being edited, and that is over: it has shown them, or never will.
+        // On a terminal, lines are shown only while a line is being edited. That has ended, so waiting cannot show
+        // more.
         if let Some(shown) = self.shown.filter(|_| !self.has_echo) {
-            // It can only have panicked, and said so itself.
+            // An error means that the thread panicked, which the panic hook has logged.
             shown.join().ok();
         }
     }
 
-    /// One at which nobody types.
+    /// A terminal without input and output.
     #[cfg(test)]
     pub(super) fn closed() -> Terminal {
         let closed = oneshot::channel().1;
         Terminal { typed: mpsc::channel(1).1, screen: sync_channel(1).0, closed, shown: None, has_echo: true }
     }
 
-    /// Above the prompt, where there is one.
+    /// Shows a line, above the prompt if there is one. Never blocks: a line is dropped if the queue is full.
     pub(super) fn show(&self, line: impl Into<String>) {
-        // Full only while nobody looks: the line being typed has not been finished for a thousand others.
+        // The queue is full only if a thousand lines came while the user was typing one.
         self.screen.try_send(line.into()).ok();
     }
 }
 
-/// Until Ctrl-C, Ctrl-D, or the end of the demo.
+/// Reads edited lines until Ctrl-C, Ctrl-D or the end of the demo.
 fn read_edited(editor: &mut DefaultEditor, mut prompt: String, typed: &mpsc::Sender<Typed>) {
     loop {
         let line = match editor.readline(prompt.as_str()) {
@@ -91,7 +92,7 @@ fn read_edited(editor: &mut DefaultEditor, mut prompt: String, typed: &mpsc::Sen
             Err(_) => return,
         };
         if !line.trim().is_empty() {
-            // The history is for convenience: a line that does not get into it was still said.
+            // The history is only a convenience, so a failure to add a line is ignored.
             editor.add_history_entry(line.as_str()).ok();
         }
         match ask(typed, line) {
@@ -110,7 +111,7 @@ fn read_plain(typed: &mpsc::Sender<Typed>) {
     }
 }
 
-/// None where the demo is over.
+/// Hands over a line and returns the next prompt; `None` if the demo has ended.
 fn ask(typed: &mpsc::Sender<Typed>, line: String) -> Option<String> {
     let (next_prompt, answered) = oneshot::channel();
     typed.blocking_send(Typed { line, next_prompt }).ok()?;

@@ -1,13 +1,13 @@
-//! What the demo says of itself, true of the state that it begins with.
+//! The demo's welcome and help texts, fitted to its current state.
 
 use super::cast::BOT;
 use crate::domain::id::Login;
 use crate::domain::prefix::Prefix;
 
-/// Where the explanations begin, so that the names of most channels find room before them.
+/// The column of the explanations: wide enough for lines with most channels' names.
 const COLUMN: usize = 28;
 
-/// What greets whoever starts the demo in `channel`; `joined` is where the bot sits.
+/// The greeting for a start in `channel`; `joined` are the channels that the bot has joined.
 pub(super) fn welcome(channel: &Login, joined: &[Login], prefix: &Prefix) -> String {
     let first_steps = match joined {
         [] => format!("{BOT} was sent away everywhere, and nobody can call it: twitchy demo --reset begins anew."),
@@ -31,7 +31,7 @@ pub(super) fn welcome(channel: &Login, joined: &[Login], prefix: &Prefix) -> Str
     .concat()
 }
 
-/// What can be typed in `channel`.
+/// The lines that can be typed in `channel`.
 pub(super) fn help(channel: &Login, prefix: &Prefix) -> String {
     [
         "What can be typed:\n".to_owned(),
@@ -78,7 +78,7 @@ fn show_joined(joined: &[Login]) -> String {
     }
 }
 
-/// What is typed, and what it does; one blank at least between the two.
+/// A line of help: `typed`, then its explanation `what` after at least one blank.
 fn line(typed: &str, what: &str) -> String {
     format!("  {typed:<0$} {what}\n", COLUMN - 1)
 }

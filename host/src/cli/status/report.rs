@@ -1,4 +1,4 @@
-//! A status as people read it: plain text, in columns.
+//! Formats a status for people: plain text, in columns.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ fn module_row(module: &ModuleStatus) -> Row {
     vec![module.name.clone(), module.version.clone(), faults]
 }
 
-/// What cannot be joined is for the channels' broadcasters to change, and named all the same.
+/// The verdict. Channels that cannot be joined are only counted: it is up to their broadcasters to change that.
 fn conclude(problems: &[Problem], unreachable: usize) -> String {
     match (problems.is_empty(), unreachable) {
         (true, 0) => return "\nall is well\n".to_owned(),
@@ -98,7 +98,7 @@ fn conclude(problems: &[Problem], unreachable: usize) -> String {
     format!("\nnot well:\n{lines}")
 }
 
-/// The two greatest units are enough: `3d4h`, `3h12m`, `12s`.
+/// Shows at most the two greatest units: `3d4h`, `3h12m`, `12s`.
 fn show_uptime(span: Duration) -> String {
     let seconds = span.as_secs();
     let unit = match seconds {
