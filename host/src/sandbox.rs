@@ -8,39 +8,43 @@
 //!
 //! # Running
 //!
-//! - *Fresh for each call*: a typed pre-instance is kept for each module digest; an instance lives for one run. The pooling allocator
-//!   makes that cheap. A call has a slot before it makes an instance, because an exhausted allocator fails instead of waiting.
-//! - *Memory*: the SDK hands out an arena inside a module's initial memory before it asks for more, because growing a memory costs the
-//!   host two system calls that all its threads wait for.
-//! - *Processor time* is the time that the thread had of the processor while it ran the guest, read once a tick. A wall deadline covers
-//!   the whole call from its slot on, further runs included. A call that misses its deadline because it waited for the processor gets
-//!   `Busy`: that time is not the guest's.
-//! - *Blame*: a guest's fault counts against the module. A host's fault is our error, and so is whatever the system refuses or ends
-//!   (memory, executable pages, a killed compiler): that is never kept under an Idempotency-Key. A deadline missed while the ticker
-//!   itself was late is the host's. Each fault's reason is in the module's own log and in its event; the host's log has the first one
-//!   of each module, channel and kind in a minute.
-//! - *Capabilities*: a module runs in a channel only where every interface that it imports is granted there to that very digest.
-//!   Bundled modules come granted, and so do those that the operator's configuration names.
-//! - *Storage* belongs to a module in a channel, not to a version: the version that wrote last is noted, and a module can ask for it.
-//! - *Caps*: each movement of currency counts against a budget of its module in the channel, one for `payments` and one for
-//!   `treasury`. A budget is a scope, noted only where a cap of a day is set.
+//! - *Fresh for each call*: a typed pre-instance is kept for each module digest; an instance lives for one run. The
+//!   pooling allocator makes that cheap. A call has a slot before it makes an instance, because an exhausted allocator
+//!   fails instead of waiting.
+//! - *Memory*: the SDK hands out an arena inside a module's initial memory before it asks for more, because growing a
+//!   memory costs the host two system calls that all its threads wait for.
+//! - *Processor time* is the thread's processor time while it runs the guest, read once a tick. A wall deadline covers
+//!   the whole call from its slot on, including further runs. A call that misses its deadline because it waited for the
+//!   processor gets `Busy`: that time is not the guest's.
+//! - *Blame*: a guest's fault counts against the module. A host's fault is our error, and so is whatever the system
+//!   refuses or ends (memory, executable pages, a killed compiler): that is never kept under an Idempotency-Key. A
+//!   deadline missed while the ticker itself was late is the host's. Each fault's reason is in the module's own log and
+//!   in its event; the host's log has the first one of each module, channel and kind in a minute.
+//! - *Capabilities*: a module runs in a channel only where every interface that it imports is granted there to that
+//!   very digest. Bundled modules come granted, and so do those that the operator's configuration names.
+//! - *Storage* belongs to a module in a channel, not to a version: the version that wrote last is noted, and a module
+//!   can ask for it.
+//! - *Caps*: each movement of currency counts against a budget of its module in the channel, one for `payments` and one
+//!   for `treasury`. A budget is a scope, noted only where a cap of a day is set.
 //!
 //! # Compiling
 //!
-//! - *The compiler's child* is this very program, as a hidden subcommand. Before it reads its input it takes the slow pool's priority
-//!   and gives up privileges, files, most memory and most time; it ends with the parent's thread. At most three run: one for the
-//!   operator's uploads, one for creators', one for modules that are called, so that none of these waits for another.
-//! - *The queue*: of creators' uploads that wait, the next is that of the caller who has used the least processor time lately
-//!   (`compile/compiler/queue`). A caller who has used up `[sandbox] compile_budget` is refused for a while, and so is a component that
-//!   ran out of time or memory before. Eight wait in each queue; further ones get `Busy`. A large module is compiled to the end even if
-//!   its caller hangs up: the same bytes sent again find it compiled. Modules of the host and of its configuration are compiled in
-//!   the host, at the start.
-//! - *Artefacts*: compiled code is cached on disk under (digest, size class, engine hash) with a keyed checksum. It is read into memory,
-//!   checked there, then loaded; an artefact that fails the check is compiled again. The files used last are kept, up to `[sandbox]
-//!   compiled_bytes`. A file that cannot be written is a warning, because the module runs from memory.
-//! - *In memory* are the bundled and configured modules, and the uploaded ones that were called last, up to `[sandbox] compiled_modules`,
-//!   where each MiB of machine code counts. An artefact is loaded once for all calls that wait for it, off the fast threads. A failure
-//!   is not retried for a while.
+//! - *The compiler's child* is this very program, as a hidden subcommand. Before it reads its input it takes the slow
+//!   pool's priority and gives up privileges, files, most memory and most time; it ends with the parent's thread. At
+//!   most three run: one for the operator's uploads, one for creators', one for modules that are called, so that none
+//!   of these waits for another.
+//! - *The queue*: of creators' uploads that wait, the next is that of the caller who has used the least processor time
+//!   lately (`compile/compiler/queue`). A caller who has used up `[sandbox] compile_budget` is refused for a while, and
+//!   so is a component that ran out of time or memory before. Eight wait in each queue; further ones get `Busy`. A
+//!   large module is compiled to the end even if its caller hangs up: the same bytes sent again find it compiled.
+//!   Modules of the host and of its configuration are compiled in the host, at the start.
+//! - *Artefacts*: compiled code is cached on disk under (digest, size class, engine hash) with a keyed checksum. It is
+//!   read into memory, checked there, then loaded; an artefact that fails the check is compiled again. The files used
+//!   last are kept, up to `[sandbox] compiled_bytes`. A file that cannot be written is a warning, because the module
+//!   runs from memory.
+//! - *In memory* are the bundled and configured modules, and the uploaded ones that were called last, up to `[sandbox]
+//!   compiled_modules`, where each MiB of machine code counts. An artefact is loaded once for all calls that wait for
+//!   it, off the fast threads. A failure is not retried for a while.
 
 mod bindings;
 pub mod call;

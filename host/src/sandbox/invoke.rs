@@ -173,8 +173,7 @@ impl Invoker {
     }
 
     /// Returns the replies of an earlier call with the same id: a caller that repeats a request gets them even if the
-    /// module would refuse by now. Chat delivers each message once, and a dry run stores no outcome, so neither is
-    /// looked up.
+    /// module would refuse by now. Not for chat, which delivers a message once, nor for a dry run, which always runs.
     async fn find_outcome(&self, call: &Call) -> Result<Option<Vec<Reply>>, InvokeError> {
         let id = &call.invocation.id;
         if id.origin == Origin::Chat || call.is_dry_run {

@@ -99,7 +99,7 @@ impl Compiler {
         Ok(CompilerPermit(Arc::new(Held::Upload(turn))))
     }
 
-    /// Waits until a module that a call needs may be compiled. Each module waits at most once, in order.
+    /// Waits, in order, until a module that a call needs may be compiled. No module waits twice.
     pub(crate) async fn enter_for_call(&self) -> Result<CompilerPermit, CompileError> {
         let permit = Arc::clone(&self.calls).acquire_owned().await;
         let permit = permit.map_err(|error| CompileError::Host(error.to_string()))?;
