@@ -17,8 +17,7 @@ use crate::app::status_socket::socket_path;
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 /// Most bytes of an answer: more than the status of a host with 100,000 channels that cannot be joined.
 const LONGEST_ANSWER: u64 = 16 << 20;
-/// Tries for one order. A host sends its status when an order arrives too late; an order is not late five times in a
-/// row, so then the host is an old one that knows no orders.
+/// Tries of one order. To a late order a host answers with its status; five in a row mean that it knows no orders.
 const TRIES: usize = 5;
 
 /// The host of a configuration, which may or may not be running.

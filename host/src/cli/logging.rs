@@ -1,7 +1,6 @@
 //! The log: records on standard error, one line each, as text or as JSON.
 //!
-//! Promised: logging never blocks on the reader of standard error. The end of the process waits for the reader, but at
-//! most `WRITTEN_WITHIN`.
+//! Promised: logging never waits for the reader of standard error, and the process's end only for half a second.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fs::File;

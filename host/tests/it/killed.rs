@@ -140,8 +140,7 @@ impl Door {
     }
 }
 
-/// The guest `echo` patched to another version, and that version. `number` is below 90, so that the length stays the
-/// same.
+/// The guest `echo` patched to another version, and that version. `number` is below 90, which keeps the length.
 fn echo(number: usize) -> (String, Vec<u8>) {
     let version = format!("{}.{}.0", 1 + number / 10, number % 10);
     let (mut bytes, old) = (guests::ECHO.to_vec(), b"0.1.0a guest");
@@ -291,8 +290,7 @@ async fn whatever_an_enabling_dies_of_the_channel_has_the_old_state_or_the_new_o
                     format!("POST {}", path.replace("modules/echo", &format!("commands/{}", word.as_str().unwrap())));
                 let (status, _) = life.door.send(&line, "application/json", call.to_string().as_bytes()).unwrap();
                 let is_word = found["commands"]["echo"]["aliases"] == *words;
-                // An existing word is forbidden to this chatter, whose role is too low; a word of the other state is
-                // unknown.
+                // This chatter's role is too low for an existing word; a word of the other state is unknown.
                 assert_eq!(status, if is_word { 403 } else { 404 }, "round {round}: {word}");
             }
         }

@@ -13,8 +13,7 @@ use crate::process::{PATIENT, Running, apart, twitchy};
 
 pub(crate) const TOKEN: &str = "abcdefghij0123456789";
 
-/// A bot in `#shop`. As it is no moderator there, it may send one message a second. It has a module with an endless
-/// loop.
+/// A bot in `#shop`, with a module that never ends. As it is no moderator there, it may send one message a second.
 struct Stage {
     twitch: FakeTwitch,
     heard: Receiver<Observed>,

@@ -8,8 +8,7 @@ const DRAWERS: [&str; 8] = ["utils", "helpers", "common", "misc", "types", "mana
 /// Vague verbs at the beginning of a function's name.
 const VERBS: [&str; 4] = ["get", "do", "handle", "process"];
 
-/// Vague words for people; the project says broadcaster, creator, operator or chatter. Twitch's payloads keep its
-/// words.
+/// Vague words for people, in place of broadcaster, creator, operator or chatter. Twitch's payloads keep its words.
 const PEOPLE: [&str; 8] = ["user", "users", "viewer", "viewers", "streamer", "streamers", "owner", "owners"];
 
 pub(super) fn names_say_what_they_mean(source: &Source) -> Vec<Finding> {

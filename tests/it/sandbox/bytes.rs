@@ -39,8 +39,7 @@ fn holding(modules: impl IntoIterator<Item = Module>) -> Component {
     component
 }
 
-/// Adds an empty export under the contract's name, so that the component gets past the gate. Only linking finds that it
-/// does not fit the contract.
+/// Adds an empty export under the contract's name, so that compiling begins. Only linking finds that it does not fit.
 fn exporting(mut component: Component) -> Vec<u8> {
     let (mut instances, mut exports) = (ComponentInstanceSection::new(), ComponentExportSection::new());
     instances.export_items::<&str, [(&str, ComponentExportKind, u32); 0]>([]);

@@ -20,8 +20,7 @@ use crate::limits::{NEVER, scaled};
 
 type Admitting = JoinHandle<Result<Admitted, CompileError>>;
 
-/// Starts an upload that never finishes compiling. Returns it and its child's folder in /proc. The memory limit, which
-/// is part of the child's arguments, tells the child from those of other tests.
+/// Starts an upload that compiles for ever. Returns it and its child's folder in /proc, found by the memory limit.
 async fn compiling(memory: usize) -> (Fixture, Admitting, PathBuf) {
     let mut terms = Terms { compiles: true, ..Terms::default() };
     terms.limits.compile_memory = memory;
@@ -39,7 +38,7 @@ async fn compiling(memory: usize) -> (Fixture, Admitting, PathBuf) {
     (fixture, admitting, process)
 }
 
-/// The folder in /proc of the child with this memory limit.
+/// The folder in /proc of the child with this memory limit, which tells it from the children of other tests.
 pub(crate) fn find_child(memory: usize) -> Option<PathBuf> {
     let is_it = |path: &PathBuf| {
         let line = fs::read(path.join("cmdline")).unwrap_or_default();

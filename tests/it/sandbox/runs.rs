@@ -18,8 +18,7 @@ use twitchy::testing;
 use super::fixture::{Fixture, SHOP, Terms, text};
 use crate::limits::{NEVER, patient};
 
-/// A provider that causes a conflict: in its first `times` answers it writes the entry that the guest has just read, as
-/// a concurrent request to the API could.
+/// A provider that causes conflicts: its first `times` answers write the entry that the guest has just read.
 #[derive(Default)]
 pub(super) struct Meddler {
     store: OnceLock<Arc<Store>>,

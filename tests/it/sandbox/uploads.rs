@@ -115,8 +115,7 @@ async fn what_does_not_fit_the_contract_is_told_apart() {
     fixture.answers_balance().await;
 }
 
-/// Types of few bytes that expand to much pass the gate's ceilings. They must end in the child, or as quickly in the
-/// host.
+/// Types of few bytes that expand to much pass the gate. They must be refused in the child, or as quickly in the host.
 #[tokio::test]
 async fn what_is_little_and_stands_for_much_is_refused_all_the_same() {
     let fixture = fresh(|_| {}).await;
@@ -140,8 +139,7 @@ async fn what_is_little_and_stands_for_much_is_refused_all_the_same() {
         let error = refused(&fixture, &within).await;
         assert!(matches!(&error, CompileError::Contract(why) if why.len() < 400), "{error:?}");
     }
-    // Types that refer to others by number nest as deeply as inline ones, at few bytes: the validator counts these
-    // levels.
+    // A reference to a type by number takes few bytes but nests as an inline type does; the validator counts it.
     for depth in [50, 50_000] {
         let error = refused(&fixture, &bytes::lists_of_lists(types, depth)).await;
         assert!(matches!(error, CompileError::Contract(_) | CompileError::Invalid(_)), "{depth}: {error:?}");

@@ -96,8 +96,7 @@ async fn an_invocation_asks_so_often_and_for_so_much() {
     let answer = text(fixture.sandbox.invoke(call(&fixture, &manifest, "fetch", &[URL; 5])).await);
     assert_eq!(answer, "200 hello, 200 hello, 200 hello, 200 hello, HttpError::OverBudget");
     assert_eq!(heard.list().len(), 4);
-    // Each answer alone is within the limit, but not all together. The bytes of an answer that is too large count as
-    // well.
+    // Each answer alone is within the limit, but not all together. An answer that is too large counts as well.
     let (too_large, over) = (Err(SendRequestError::TooLarge), Err(SendRequestError::OverBudget));
     for (kib, expected) in [
         (200, [Ok(200), Ok(200), too_large.clone(), over.clone()]),
@@ -166,8 +165,7 @@ async fn a_secret_reaches_the_host_and_nobody_else() {
 async fn what_its_requests_take_of_the_processor_is_the_modules_own() {
     let internet = Internet::new();
     let mut terms = Terms { web: Some(internet.patient_client()), ..Terms::default() };
-    // Enough credit for two calls of four requests with four connections each, but not for three. Nothing else is
-    // charged.
+    // Credit for two calls of four requests with four connections each, not for three. Nothing else is charged.
     let cost = Duration::from_millis(1);
     (terms.limits.credit, terms.limits.credit_window) = (40 * cost, NEVER);
     let fixture = Fixture::with(terms).await;
@@ -184,8 +182,8 @@ async fn what_its_requests_take_of_the_processor_is_the_modules_own() {
     fixture.answers_balance().await;
 }
 
-/// Sets a server that causes a conflict: before each of its first `times` answers it writes the entry that the guest
-/// has read. Returns the number of requests.
+/// Sets a server that causes conflicts: it writes the entry that the guest has read before each of its first `times`
+/// answers. Returns the number of requests so far.
 fn serve_meddler(internet: &Internet, store: &Arc<Store>, times: usize) -> Arc<AtomicUsize> {
     let (store, asked) = (Arc::clone(store), Arc::new(AtomicUsize::new(0)));
     let count = Arc::clone(&asked);

@@ -61,8 +61,7 @@ impl Terminal {
     /// Returns when all lines are shown. On a terminal it does not wait.
     pub(super) fn finish(self) {
         drop(self.screen);
-        // On a terminal, lines are shown only while a line is being edited. That has ended, so waiting cannot show
-        // more.
+        // On a terminal, lines are shown only while one is being edited, so that waiting now cannot show more.
         if let Some(shown) = self.shown.filter(|_| !self.has_echo) {
             // An error means that the thread panicked, which the panic hook has logged.
             shown.join().ok();
