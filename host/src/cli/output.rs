@@ -25,7 +25,7 @@ pub(super) fn print(text: impl AsRef<[u8]>) -> anyhow::Result<Reader> {
     write(&mut io::stdout().lock(), text.as_ref()).context("cannot write to standard output")
 }
 
-/// JSON for a program, in lines and with its fields in the order of their names.
+/// Formats a value as indented JSON for programs, with its fields sorted by name.
 pub(super) fn to_json(shown: &impl Serialize) -> anyhow::Result<String> {
     Ok(format!("{:#}\n", serde_json::to_value(shown)?))
 }

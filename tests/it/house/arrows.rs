@@ -102,9 +102,9 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ),
 ];
 
-/// Sources that only join the parts, and one that tests of any part start from.
+/// Sources without restrictions: they join the parts, or help the tests of all parts.
 const OUTSIDE: [&str; 3] = ["main", "lib", "testing"];
-/// What tests of any part may import besides.
+/// Parts that the tests of every part may import as well.
 const SHARED_BY_TESTS: [&str; 2] = ["testing", "bench"];
 
 pub(super) fn imports_follow_the_arrows(source: &Source) -> Vec<Finding> {
@@ -166,7 +166,8 @@ fn module_of(source: &Source) -> Option<&str> {
     below.split(['/', '.']).next()
 }
 
-/// Every `crate::part::file` that a source names, where, and whether a test does. `super` that climbs to the root counts as `crate`.
+/// Every `part::file` that a source names, with its line and whether a test does. `super` to the root counts as
+/// `crate`.
 fn list_imports(source: &Source) -> Vec<(usize, bool, String)> {
     let depth = source.path.matches('/').count() - 1;
     let mut imports = Vec::new();

@@ -140,7 +140,7 @@ pub(super) fn a_host_call_passes_the_door_of_its_capability(source: &Source) -> 
     findings
 }
 
-/// In `net`, so that each connection has its limits; in `sandbox`, so that all that a guest asks for passes its grants.
+/// `net` gives each connection its limits. `sandbox/web`, the guests' only way to it, checks each request's grants.
 pub(super) fn only_net_dials(source: &Source) -> Vec<Finding> {
     if !source.is_host() || is_part(source, "net") {
         return Vec::new();

@@ -27,7 +27,7 @@ use crate::workshop::{compiler, shared_artefacts, upload, workshop};
 pub(crate) const SHOP: ChannelId = ChannelId(100);
 /// The uploader, where a test does not depend on it.
 pub(crate) const UPLOADER: Uploader = Uploader::Operator;
-/// Calls in each invocation that says nothing else.
+/// The chatter of each invocation, unless the test changes it.
 const ALICE: u64 = 1;
 
 pub(crate) struct Fixture {
@@ -109,7 +109,7 @@ impl Fixture {
         Sandbox::start(&patient(), workshop, Arc::clone(&self.world)).unwrap()
     }
 
-    /// Where uploads are kept.
+    /// The folder of uploaded components.
     pub(super) fn components(&self) -> PathBuf {
         self.ground.folder.path().join("modules")
     }

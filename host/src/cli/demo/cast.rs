@@ -1,4 +1,4 @@
-//! Who is on the stage of the demo.
+//! The names of the demo's bot and channels.
 
 /// The bot's login, which is also the name shown before its messages.
 pub(super) const BOT: &str = "twitchy";
