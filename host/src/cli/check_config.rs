@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     pub(super) config: PathBuf,
 }
 
-/// Exit code 2 if a problem would keep `serve` from working; warnings do not count.
+/// Exit code 2 if the configuration is invalid or has a problem; warnings do not count.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Some(config) = load_config(&arguments.config) else { return Ok(ExitCode::from(2)) };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
