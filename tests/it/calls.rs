@@ -170,7 +170,8 @@ async fn a_new_version_that_blows_in_three_channels_is_withdrawn_where_it_is_con
                 if is_claimed {
                     let call = claiming(&name, call(&name, "traps", &[]));
                     let call = HttpCall { channel: channel_id(&login(channel)), ..call };
-                    assert!(dispatch.call(call).await.is_err());
+                    let broken = dispatch.call(call).await;
+                    assert!(matches!(broken, Err(CallError::Broken(InvokeError::Trap(_)))), "{broken:?}");
                 } else {
                     let said = message(channel, Role::Everyone, &name, 0, "!traps");
                     let said = ChatMessage { id: MessageId(name.into()), ..said };

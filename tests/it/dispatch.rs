@@ -12,6 +12,7 @@ use twitchy::chat::worker::run_dispatch;
 use twitchy::domain::message::{ChatMessage, Event, OutgoingMessage, Reply};
 use twitchy::domain::report::Outcome;
 use twitchy::domain::role::Role;
+use twitchy::sandbox::call::InvokeError;
 use twitchy::transcript::Heard;
 
 use super::calls::{call, claiming};
@@ -185,7 +186,7 @@ async fn what_is_answered_over_http_is_said_in_chat_where_it_is_asked_for() {
     }
     assert_eq!(texts(&running.stop().await), ["you have 0 points", "@alice count is 2"]);
     let after = dispatch.call(HttpCall { is_delivered: true, ..call("d", "balance", &[]) }).await;
-    assert!(after.is_err(), "the house is closed");
+    assert!(matches!(after, Err(CallError::Broken(InvokeError::Host(_)))), "the house is closed: {after:?}");
 }
 
 #[tokio::test]

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use twitchy::chat::dispatch::Dispatch;
-use twitchy::chat::dispatch::call::HttpCall;
+use twitchy::chat::dispatch::call::{CallError, HttpCall};
 use twitchy::config::FuseConfig;
 use twitchy::domain::audit::{Actor, AuditFilter};
+use twitchy::sandbox::call::InvokeError;
 use twitchy::telemetry::HostEvent;
 use twitchy::telemetry::listening::{Heard, Listening};
 
@@ -22,7 +23,7 @@ async fn break_it(house: &House, round: &str) {
     for name in ["alice", "bob", "carol", "dan", "erin"] {
         let id = format!("{name} {round}");
         let broken = house.dispatch.call(HttpCall { ..claiming(name, call(&id, "traps", &[])) }).await;
-        assert!(broken.is_err(), "{broken:?}");
+        assert!(matches!(broken, Err(CallError::Broken(InvokeError::Trap(_)))), "{broken:?}");
     }
 }
 

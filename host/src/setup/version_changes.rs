@@ -167,7 +167,7 @@ async fn a_name_belongs_to_its_first_key_and_to_the_operator() {
     }
     assert!(!host.publish(dice("2.0.0", 2), Powers::Operator, BEN).await.unwrap().fates.is_empty());
     let third = host.publish(dice("3.0.0", 3), Powers::Creator, BEN).await;
-    assert!(third.is_err(), "the operator's help gives nothing away");
+    assert_eq!(refused(third), "the name dice belongs to another API key", "the operator's help gives nothing away");
     let withdraw = Action::Withdraw { version: version("2.0.0"), is_forced: false };
     let withdrawn = host.versions.change(name("dice"), withdraw, |_| true, Powers::Creator, stamp(BEN)).await;
     assert_eq!(refused(withdrawn), "the name dice belongs to another API key");

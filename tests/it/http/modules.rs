@@ -3,6 +3,7 @@
 use axum::body::Body;
 use tests::guests;
 use twitchy::domain::manifest::SizeClass;
+use twitchy::sandbox::compile::error::CompileError;
 use twitchy::sandbox::compile::workshop::Upload;
 
 use super::harness::{Answer, Site};
@@ -283,6 +284,6 @@ async fn no_large_module_where_the_operator_allows_none() {
     assert_eq!((refused.status, refused.code().as_str()), (422, "size_class_not_allowed"));
     let unknown = site.send_body("POST /api/v1/modules?class=huge", &site.operator, &[WASM], Body::from("x")).await;
     assert_eq!((unknown.status, unknown.code().as_str()), (400, "invalid_query"));
-    assert!(site.house.sandbox.find_upload_limit(SizeClass::Large).is_err());
+    assert_eq!(site.house.sandbox.find_upload_limit(SizeClass::Large), Err(CompileError::SizeClass));
     site.close().await;
 }

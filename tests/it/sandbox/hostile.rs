@@ -1,14 +1,13 @@
 //! Hostile guests: each ends with the right error and the right blame, changes nothing, and the host still works.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tests::guests;
 use twitchy::config::SandboxConfig;
+use twitchy::domain::invocation::CommandError;
 use twitchy::domain::manifest::SizeClass;
-use twitchy::modules::publish::Runtime;
-use twitchy::sandbox::call::{Blame, InvokeError};
+use twitchy::sandbox::call::{Blame, InvokeError, Invoked};
 use twitchy::sandbox::compile::error::CompileError;
 
 use super::fixture::{Fixture, Terms, text};
@@ -38,6 +37,13 @@ async fn fault_of_endless(fixture: &Fixture, component: &[u8]) -> InvokeError {
 #[track_caller]
 fn assert_trap(error: &InvokeError, what: &str) {
     assert!(matches!(error, InvokeError::Trap(text) if text.contains(what)), "{error:?}");
+}
+
+/// The deadline ended the call: by the fault of the guest, or of the machine, which had no time for it.
+#[track_caller]
+pub(super) fn assert_late(error: &InvokeError) {
+    let stood_still = InvokeError::Host("the machine stood still past the deadline".to_owned());
+    assert!([InvokeError::Deadline, InvokeError::Busy, stood_still].contains(error), "{error:?}");
 }
 
 #[tokio::test]
@@ -73,7 +79,7 @@ async fn a_panic_is_a_trap() {
 #[tokio::test]
 async fn a_full_stack_is_a_trap() {
     let fixture = Fixture::new().await;
-    assert_trap(&fault_of(&fixture, guests::OVERFLOWS_STACK).await, "");
+    assert_trap(&fault_of(&fixture, guests::OVERFLOWS_STACK).await, "out of bounds memory access");
 }
 
 #[tokio::test]
@@ -111,11 +117,15 @@ async fn a_flood_of_writes_ends_with_the_host_calls_and_leaves_nothing() {
 
 #[tokio::test]
 async fn a_full_storage_is_no_fault_and_keeps_to_its_quota() {
-    let fixture = Fixture::with_limits(|limits| limits.host_calls = u32::MAX).await;
+    let with =
+        |host_calls| Fixture::with_limits(move |limits| (limits.storage_keys, limits.host_calls) = (50, host_calls));
+    // Each call saves one entry more: the fifty-first is refused, and the fifty before it are not.
+    let fixture = with(51).await;
     let manifest = fixture.add(guests::FLOODS_STORAGE).await;
     let answer = fixture.invoke(&manifest).await.unwrap();
-    assert!(answer.outcome.is_err());
+    assert_eq!(answer.outcome, Err(CommandError::Refused("there is no room left for that".to_owned())));
     fixture.answers_balance().await;
+    assert_trap(&fault_of(&with(50).await, guests::FLOODS_STORAGE).await, "more than 50 host calls");
 }
 
 #[tokio::test]
@@ -150,12 +160,12 @@ async fn writes_before_the_deadline_are_gone() {
     // Only this call has a short deadline. The deadline is checked when the call yields, which it does after a tick.
     let limits = SandboxConfig { deadline: Duration::from_millis(100), cpu_budget: NEVER, ..patient() };
     let hurried = fixture.restart_with(&limits);
-    hurried.offer(Arc::clone(&manifest));
+    upload(&hurried, guests::WRITES_THEN_LOOPS, SizeClass::Small).await.unwrap();
     fixture.clock.step_processor(limits.tick);
-    let error = hurried.invoke(fixture.call(&manifest)).await.unwrap_err();
+    let Invoked { answer, usage } = hurried.invoke_metered(fixture.call(&manifest)).await;
     fixture.clock.stop_processor();
-    // `Busy` and `Host` occur if the machine was too busy to run the guest.
-    assert!(matches!(error, InvokeError::Deadline | InvokeError::Busy | InvokeError::Host(_)), "{error:?}");
+    assert_late(&answer.unwrap_err());
+    assert!(usage.runs == 1 && usage.processor >= limits.tick, "the guest had begun: {usage:?}");
     assert_eq!(fixture.ask(&manifest, "writes-then-loops-count").await, "0");
     fixture.answers_balance().await;
 }
@@ -166,7 +176,7 @@ async fn an_instance_is_never_used_twice() {
     let counter = fixture.add(guests::COUNTER).await;
     let traps = fixture.add(guests::TRAPS).await;
     for count in 1..=5 {
-        assert!(fixture.invoke(&traps).await.is_err());
+        assert_trap(&fixture.invoke(&traps).await.unwrap_err(), "unreachable");
         assert_eq!(text(fixture.invoke(&counter).await), format!("count is {count}"));
     }
 }

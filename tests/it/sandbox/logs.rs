@@ -5,6 +5,7 @@ use std::sync::{Mutex, Once};
 
 use tests::guests;
 use twitchy::domain::id::ChannelId;
+use twitchy::sandbox::call::InvokeError;
 use twitchy::telemetry::lines::LineLevel;
 
 use super::fixture::{Fixture, text};
@@ -43,7 +44,8 @@ async fn a_trap_is_logged_with_the_guests_own_words_and_functions() {
     let fixture = Fixture::new().await;
     let manifest = fixture.add(guests::TRAPS).await;
     let channel = ChannelId(4001);
-    assert!(fixture.sandbox.invoke(fixture.call_in(channel, &manifest)).await.is_err());
+    let trapped = fixture.sandbox.invoke(fixture.call_in(channel, &manifest)).await;
+    assert!(matches!(trapped, Err(InvokeError::Trap(_))), "{trapped:?}");
     let records = records_of(channel);
     let [record] = records.as_slice() else { panic!("{records:?}") };
     for part in
@@ -64,7 +66,8 @@ async fn a_guest_that_traps_in_every_call_does_not_fill_the_log_and_its_author_c
     let manifest = fixture.add(guests::TRAPS).await;
     let channel = ChannelId(4002);
     for _ in 0..9 {
-        assert!(fixture.sandbox.invoke(fixture.call_in(channel, &manifest)).await.is_err());
+        let trapped = fixture.sandbox.invoke(fixture.call_in(channel, &manifest)).await;
+        assert!(matches!(trapped, Err(InvokeError::Trap(_))), "{trapped:?}");
     }
     // On a machine so slow that a minute passes meanwhile, a few more records are allowed.
     let records = records_of(channel).len();

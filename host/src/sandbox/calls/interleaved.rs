@@ -335,8 +335,7 @@ fn check_setup(bench: &Bench, channel: ChannelId, expected: &ChannelModel) {
 #[test]
 fn interleaved_invocations_do_what_they_would_one_after_another() {
     let (conflicts, duplicates) = (Cell::new(0), Cell::new(0));
-    let cases = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) };
-    proptest!(cases, |(scripts in vec(script(), 2..24), choices in vec(any::<u8>(), 16..64))| {
+    proptest!(ProptestConfig::with_cases(40), |(scripts in vec(script(), 2..24), choices in vec(any::<u8>(), 16..64))| {
         let limits =
             SandboxConfig { storage_bytes: MOST_BYTES as u64, storage_keys: MOST_KEYS as u64, ..<_>::default() };
         let bench = Bench::new(Terms { limits, ..Terms::default() });

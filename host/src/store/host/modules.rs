@@ -287,7 +287,11 @@ mod tests {
         let fixture = Fixture::empty();
         let changes = vec![publish(&manifest("dice", "1.0.0", 1)), publish(&manifest("dice", "2.0.0", 1))];
         let changed = fixture.store.change_versions(name("dice"), changes, BTreeMap::new(), stamp()).await;
-        assert!(changed.is_err(), "two versions with the same bytes");
+        let error = changed.unwrap_err().to_string();
+        assert!(
+            error.contains("UNIQUE constraint failed: module_versions"),
+            "two versions with the same bytes: {error}"
+        );
         assert_eq!(fixture.store.list_uploaded().await.unwrap(), []);
     }
 }

@@ -117,7 +117,7 @@ mod tests {
     async fn a_read_connection_cannot_write() {
         let fixture = Fixture::with_channel().await;
         let written = fixture.store.read(|connection| connection.execute("DELETE FROM channels", []));
-        assert!(written.is_err());
+        assert_eq!(written.unwrap_err().to_string(), "database: attempt to write a readonly database");
         assert!(fixture.store.load_channel(CHANNEL).await.unwrap().is_some());
     }
 }

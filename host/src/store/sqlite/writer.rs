@@ -327,9 +327,10 @@ mod tests {
         });
         until_waiting(&fixture, 3).await;
         gate.send(()).unwrap();
-        assert!(innocent.await.unwrap().is_err());
-        assert!(again.await.unwrap().is_err(), "no duplicate of what is not on disk");
-        assert!(guilty.await.unwrap().is_err());
+        let broken = "no such channel";
+        assert_eq!(innocent.await.unwrap().unwrap_err().to_string(), broken);
+        assert_eq!(again.await.unwrap().unwrap_err().to_string(), broken, "no duplicate of what is not on disk");
+        assert_eq!(guilty.await.unwrap().unwrap_err().to_string(), broken);
         assert!(!is_saved(&fixture, "innocent"));
         assert_eq!(fixture.commit("innocent", vec![save("innocent", "")]).await, Committed::Done);
     }
@@ -369,7 +370,8 @@ mod tests {
             connection.pragma_update(None, "query_only", false)?;
             Ok(written?)
         });
-        assert!(refused.await.unwrap().is_err());
+        let error = refused.await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "database: attempt to write a readonly database");
         assert_eq!(fixture.store.write_trouble().as_deref(), Some("attempt to write a readonly database"));
         spawn_job(&fixture, |_| Ok(())).await.unwrap().unwrap();
         assert!(fixture.store.write_trouble().is_some(), "nothing was written");
@@ -384,7 +386,8 @@ mod tests {
             connection.execute("INSERT INTO settings VALUES (404, 'module', 'key', 'value')", [])?;
             Ok(())
         });
-        assert!(wrong.await.unwrap().is_err());
+        let error = wrong.await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "no such channel");
         assert_eq!(fixture.store.write_trouble(), None);
     }
 
