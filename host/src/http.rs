@@ -51,7 +51,6 @@ mod query;
 mod router;
 mod server;
 pub mod shapes;
-mod stall;
 mod throttle;
 
 pub use router::build_router;

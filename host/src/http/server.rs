@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,23 +13,24 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use super::address::{AddressGroup, Peer};
 use super::linger::{LeftUnread, Lingering, Watched};
-use super::stall::Impatient;
 use super::throttle::UnderWay;
 use crate::config::HttpConfig;
 
 /// Bytes of a request's head.
 const LARGEST_HEAD: usize = 32 << 10;
-/// For whoever asked to read some of the answer.
+/// For a caller to read some of the answer.
 const READS_WITHIN: Duration = Duration::from_secs(30);
 /// Requests that run may hold up the end.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
@@ -89,7 +91,7 @@ async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, head_within
     // An answer is small, and should not wait for a second one.
     stream.set_nodelay(true).ok();
     let left = LeftUnread::default();
-    let stream = Lingering::new(Impatient::new(stream, READS_WITHIN), left.clone());
+    let stream = Lingering::new(break_stalled(stream), left.clone());
     let at_stop = left.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         // The request before was read to its end: there would be no next one otherwise.
@@ -118,5 +120,47 @@ async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, head_within
     };
     if let Err(error) = ended {
         debug!(%peer, %error, "a connection broke");
+    }
+}
+
+/// Breaks where nothing of what is written leaves for a while. A caller that does not read would otherwise keep its connection, and
+/// what waits for it in the system's memory, for as long as it likes.
+fn break_stalled<S: AsyncRead + AsyncWrite>(stream: S) -> Pin<Box<TimeoutStream<S>>> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(READS_WITHIN));
+    Box::pin(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_that_does_not_read_loses_its_connection() {
+        let (ours, theirs) = duplex(8);
+        let mut stream = break_stalled(ours);
+        let begun = Instant::now();
+        let error = stream.write_all(b"more than eight").await.unwrap_err();
+        assert_eq!((error.kind(), begun.elapsed()), (ErrorKind::TimedOut, READS_WITHIN));
+        drop(theirs);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_that_reads_slowly_gets_all() {
+        let (ours, mut theirs) = duplex(8);
+        let mut stream = break_stalled(ours);
+        let reads = async {
+            for _ in 0..5 {
+                tokio::time::advance(READS_WITHIN - Duration::from_secs(1)).await;
+                theirs.read_exact(&mut [0; 8]).await.unwrap();
+            }
+        };
+        let (written, ()) = tokio::join!(stream.write_all(&[1; 40]), reads);
+        written.unwrap();
     }
 }
